@@ -1,0 +1,1 @@
+"""Measures Hubbub against the performance targets; knows it only from outside, like any client."""

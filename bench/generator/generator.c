@@ -1,0 +1,400 @@
+/*
+ * Load generator for servers that fan a message out to many readers: one thread, one epoll loop.
+ *
+ * It opens all connections, sends probes until one has reached every reader, prints {"ready":...}, and then
+ * runs one phase for each line of its standard input, printing one JSON line for each:
+ *
+ *     closed WINDOW MESSAGES SECONDS    WINDOW messages in flight, until MESSAGES (0: any number) or SECONDS
+ *     open   RATE   SECONDS             RATE messages a second, each timed from the moment it was due
+ *
+ * Every $SEQ in the message is replaced by eight digits; readers recognise a message by @$SEQ@ in what they get.
+ * A message is complete when every reader has it and, where --ack is given, its sender has the acknowledgement.
+ */
+#define _GNU_SOURCE
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "generator.h"
+#include "histogram.h"
+
+#define RING (1u << 17)   /* messages in flight at most */
+#define CONNECTING_AT_ONCE 64
+#define PATIENCE 10000000000LL /* ns without progress after which a phase gives up */
+
+struct options options = {.host = "127.0.0.1", .path = "/", .subject = "bench", .readers = 1, .senders = 1};
+
+struct slot {
+    uint64_t sent;
+    uint32_t remaining;
+};
+
+static struct {
+    struct histogram delivery, ack;
+    uint64_t first, next; /* the sequence numbers of this phase */
+    uint64_t completed, deliveries, acks, refused, duplicates, strays, others;
+    uint64_t last_progress;
+} phase;
+
+static const struct wire *wire = &websocket_wire;
+static struct slot ring[RING];
+static struct connection *all;
+static struct connection **senders;
+static int connections, open_connections, opening, failures;
+static char *message, **tokens;
+static size_t message_length, places[16];
+static int place_count, token_count;
+static size_t ack_length;
+
+/* ---- what the wires call ---- */
+
+void fail(struct connection *c, const char *why) {
+    if (c->state == CLOSED)
+        return;
+    if (failures++ < 5)
+        fprintf(stderr, "connection %d: %.300s\n", c->index, why);
+    if (c->state == OPEN)
+        open_connections--;
+    else
+        opening--;
+    c->state = CLOSED;
+    close(c->fd);
+}
+
+void on_open(struct connection *c) {
+    c->state = OPEN;
+    opening--;
+    open_connections++;
+}
+
+const char *token_of(const struct connection *c) { return token_count ? tokens[c->index % token_count] : NULL; }
+
+/* Three multiplications instead of eight: this runs once per delivery. */
+static uint64_t eight_digits(const char *p) {
+    uint64_t v;
+    memcpy(&v, p, 8);
+    v = (v & 0x0F0F0F0F0F0F0F0Fu) * 2561 >> 8;
+    v = (v & 0x00FF00FF00FF00FFu) * 6553601 >> 16;
+    return (v & 0x0000FFFF0000FFFFu) * 42949672960001u >> 32;
+}
+
+/* The slot of a message that is still in flight; NULL for probes of the past and for what nobody sent. */
+static struct slot *slot_of(uint64_t seq) {
+    if (seq >= phase.first && seq < phase.next && phase.next - seq <= RING)
+        return &ring[seq % RING];
+    phase.strays += seq >= phase.next;
+    return NULL;
+}
+
+static void progress(struct slot *slot) {
+    if (slot->remaining == 0)
+        phase.duplicates++;
+    else if (--slot->remaining == 0) {
+        phase.completed++;
+        phase.last_progress = read_ns;
+    }
+}
+
+static void acknowledged(const char *text, size_t length) {
+    struct slot *slot = slot_of(eight_digits(text + ack_length));
+    if (!memmem(text, length, "\"ok\"", 4)) {
+        if (phase.refused++ < 3)
+            fprintf(stderr, "refused: %.*s\n", (int)(length < 300 ? length : 300), text);
+    } else if (slot) {
+        phase.acks++;
+        histogram_add(&phase.ack, read_ns - slot->sent);
+    }
+    if (slot)
+        progress(slot);
+}
+
+/* Where @12345678@ stands in the text; the place of the last one is tried first. */
+static const char *stamp(const char *text, size_t length) {
+    static size_t hint;
+    if (hint + 10 <= length && text[hint] == '@' && text[hint + 9] == '@')
+        return text + hint + 1;
+    const char *at = text, *end = text + length;
+    while ((at = memchr(at, '@', (size_t)(end - at)))) {
+        if (end - at < 10)
+            return NULL;
+        if (at[9] == '@') {
+            hint = (size_t)(at - text);
+            return at + 1;
+        }
+        at++;
+    }
+    return NULL;
+}
+
+void on_message(struct connection *c, const char *text, size_t length) {
+    if (c->sender && ack_length && length > ack_length + 8 && !memcmp(text, options.ack, ack_length)) {
+        acknowledged(text, length);
+        return;
+    }
+    const char *digits = c->reader ? stamp(text, length) : NULL;
+    if (!digits) {
+        phase.others++;
+        return;
+    }
+    uint64_t seq = eight_digits(digits);
+    struct slot *slot = slot_of(seq);
+    if (!slot)
+        return;
+    histogram_add(&phase.delivery, read_ns - slot->sent);
+    phase.deliveries++;
+    c->seen++;
+    c->sum += seq * seq;
+    c->order = c->order * 31 + seq;
+    progress(slot);
+}
+
+/* ---- sending ---- */
+
+static void send_message(uint64_t when) {
+    uint64_t seq = phase.next++;
+    char digits[9];
+    snprintf(digits, sizeof digits, "%08llu", (unsigned long long)seq);
+    for (int i = 0; i < place_count; i++)
+        memcpy(message + places[i], digits, 8);
+    ring[seq % RING] = (struct slot){when, (uint32_t)options.readers + (ack_length > 0)};
+    struct connection *c = senders[seq % (uint64_t)options.senders];
+    if (c->state == OPEN)
+        wire->message(c, message, message_length);
+}
+
+static void begin(void) {
+    uint64_t next = phase.next;
+    memset(&phase, 0, sizeof phase);
+    phase.first = phase.next = next;
+    phase.last_progress = now_ns();
+    bytes_read = read_calls = 0;
+    for (int i = 0; i < connections; i++)
+        all[i].seen = all[i].sum = all[i].order = 0;
+}
+
+static uint64_t in_flight(void) { return phase.next - phase.first - phase.completed; }
+
+static bool stuck(void) { return failures || (int64_t)(now_ns() - phase.last_progress) > PATIENCE; }
+
+static void run_closed(uint64_t window, uint64_t messages, double seconds) {
+    uint64_t end = now_ns() + (uint64_t)(seconds * 1e9);
+    bool sending = true;
+    while ((sending || in_flight()) && !stuck()) {
+        while (sending && in_flight() < window) {
+            send_message(now_ns());
+            sending = (!messages || phase.next - phase.first < messages) && now_ns() < end;
+        }
+        flush_dirty();
+        network_wait(100000000);
+        sending = sending && now_ns() < end;
+    }
+}
+
+static void run_open(double rate, double seconds) {
+    uint64_t start = now_ns(), sent = 0, total = (uint64_t)(rate * seconds);
+    while ((sent < total || in_flight()) && !stuck()) {
+        uint64_t now = now_ns(), due = start + (uint64_t)((double)sent / rate * 1e9);
+        while (sent < total && due <= now && in_flight() < RING - 1) {
+            send_message(due);
+            due = start + (uint64_t)((double)++sent / rate * 1e9);
+        }
+        flush_dirty();
+        int64_t wait = sent < total ? (int64_t)(due - now_ns()) : 100000000;
+        network_wait(wait < 0 ? 0 : wait);
+    }
+}
+
+/* ---- reporting ---- */
+
+static double cpu_seconds(void) {
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
+static void percentiles(const char *name, const struct histogram *h) {
+    printf(",\"%s_us\":{\"p50\":%.1f,\"p99\":%.1f,\"p999\":%.1f}", name, (double)histogram_at(h, 0.5) / 1e3,
+           (double)histogram_at(h, 0.99) / 1e3, (double)histogram_at(h, 0.999) / 1e3);
+}
+
+/* Readers that did not get exactly the messages of the phase, each once. */
+static int wrong_readers(bool *same_order) {
+    uint64_t sum = 0, count = phase.next - phase.first;
+    int wrong = 0;
+    const struct connection *first = NULL;
+    *same_order = true;
+    for (uint64_t seq = phase.first; seq < phase.next; seq++)
+        sum += seq * seq;
+    for (int i = 0; i < connections; i++) {
+        if (!all[i].reader)
+            continue;
+        first = first ? first : &all[i];
+        wrong += all[i].seen != count || all[i].sum != sum;
+        *same_order = *same_order && all[i].order == first->order;
+    }
+    return wrong;
+}
+
+static void report(uint64_t start, double cpu) {
+    double seconds = (double)(phase.last_progress - start) / 1e9;
+    bool same_order;
+    int wrong = wrong_readers(&same_order);
+    uint64_t sent = phase.next - phase.first;
+    printf("{\"messages\":%llu,\"deliveries\":%llu,\"seconds\":%.3f,\"messages_per_s\":%.1f,\"deliveries_per_s\":%.1f",
+           (unsigned long long)sent, (unsigned long long)phase.deliveries, seconds, (double)phase.completed / seconds,
+           (double)phase.deliveries / seconds);
+    percentiles("delivery", &phase.delivery);
+    percentiles("ack", &phase.ack);
+    printf(",\"bytes\":%llu,\"reads\":%llu,\"bytes_per_delivery\":%.1f,\"deliveries_per_read\":%.2f",
+           (unsigned long long)bytes_read, (unsigned long long)read_calls,
+           (double)bytes_read / (double)(phase.deliveries ? phase.deliveries : 1),
+           (double)phase.deliveries / (double)(read_calls ? read_calls : 1));
+    printf(",\"incomplete\":%llu,\"wrong_readers\":%d,\"duplicates\":%llu,\"strays\":%llu,\"others\":%llu,\"acks\":%llu,"
+           "\"refused\":%llu,\"failures\":%d,\"same_order\":%s,\"generator_busy\":%.2f}\n",
+           (unsigned long long)in_flight(), wrong, (unsigned long long)phase.duplicates, (unsigned long long)phase.strays,
+           (unsigned long long)phase.others, (unsigned long long)phase.acks, (unsigned long long)phase.refused, failures,
+           same_order ? "true" : "false", (cpu_seconds() - cpu) / seconds);
+    fflush(stdout);
+}
+
+static void run_phase(const char *line) {
+    double a = 0, b = 0, c = 0;
+    begin();
+    uint64_t start = now_ns();
+    double cpu = cpu_seconds();
+    if (sscanf(line, "closed %lf %lf %lf", &a, &b, &c) == 3)
+        run_closed((uint64_t)a, (uint64_t)b, c);
+    else if (sscanf(line, "open %lf %lf", &a, &b) == 2)
+        run_open(a, b);
+    else {
+        fprintf(stderr, "not a phase: %s", line);
+        exit(2);
+    }
+    report(start, cpu);
+}
+
+/* ---- start ---- */
+
+static char *text_of(const char *argument) {
+    if (!argument || strncmp(argument, "file:", 5))
+        return argument ? strdup(argument) : NULL;
+    FILE *f = fopen(argument + 5, "r");
+    char *text = NULL;
+    size_t capacity = 0;
+    if (!f || getdelim(&text, &capacity, 0, f) < 0) {
+        perror(argument + 5);
+        exit(1);
+    }
+    fclose(f);
+    return text;
+}
+
+static void load_message(void) {
+    message = text_of(options.message ? options.message : "@$SEQ@");
+    for (char *at = message; (at = strstr(at, "$SEQ")) && place_count < 16; at += 8) {
+        size_t place = (size_t)(at - message), rest = strlen(at + 4) + 1;
+        message = realloc(message, place + 8 + rest);
+        at = message + place;
+        memmove(at + 8, at + 4, rest);
+        places[place_count++] = place;
+    }
+    message_length = strlen(message);
+}
+
+static void load_tokens(void) {
+    char *text = text_of(options.tokens);
+    for (char *line = text ? strtok(text, "\n") : NULL; line; line = strtok(NULL, "\n")) {
+        tokens = realloc(tokens, sizeof *tokens * (size_t)(token_count + 1));
+        tokens[token_count++] = line;
+    }
+}
+
+static void parse_options(int argc, char **argv) {
+    enum { HOST = 1, PORT, PATH, SUBPROTOCOL, READY, ACK, SUBJECT, ANSWER, HELLO, MESSAGE, TOKENS, READERS, SENDERS, SEPARATE, NATS };
+    static const struct option names[] = {
+        {"host", 1, 0, HOST}, {"port", 1, 0, PORT}, {"path", 1, 0, PATH}, {"subprotocol", 1, 0, SUBPROTOCOL},
+        {"ready", 1, 0, READY}, {"ack", 1, 0, ACK}, {"subject", 1, 0, SUBJECT}, {"answer", 1, 0, ANSWER},
+        {"hello", 1, 0, HELLO}, {"message", 1, 0, MESSAGE}, {"tokens", 1, 0, TOKENS}, {"readers", 1, 0, READERS},
+        {"senders", 1, 0, SENDERS}, {"separate", 0, 0, SEPARATE}, {"nats", 0, 0, NATS}, {0}};
+    const char **texts[] = {0, &options.host, &options.port, &options.path, &options.subprotocol, &options.ready, &options.ack,
+                            &options.subject, &options.answer, &options.hello, &options.message, &options.tokens};
+    for (int o; (o = getopt_long(argc, argv, "", names, NULL)) != -1;) {
+        if (o >= HOST && o <= TOKENS)
+            *texts[o] = optarg;
+        else if (o == READERS)
+            options.readers = atoi(optarg);
+        else if (o == SENDERS)
+            options.senders = atoi(optarg);
+        else if (o == SEPARATE)
+            options.separate = true;
+        else if (o == NATS)
+            wire = &nats_wire;
+        else
+            exit(2);
+    }
+    if (!options.port || options.readers < 1 || options.senders < 1 || (!options.separate && options.senders > options.readers)) {
+        fprintf(stderr, "usage: generator --port P --readers R --senders S [--separate] [--message TEXT|@FILE] ...\n");
+        exit(2);
+    }
+}
+
+static void connect_all(void) {
+    connections = options.readers + (options.separate ? options.senders : 0);
+    all = calloc((size_t)connections, sizeof *all);
+    senders = calloc((size_t)options.senders, sizeof(struct connection *));
+    network_start(wire, all, connections);
+    for (int i = 0; i < options.senders; i++) {
+        senders[i] = &all[options.separate ? options.readers + i : i];
+        senders[i]->sender = true;
+    }
+    uint64_t deadline = now_ns() + 60000000000u;
+    for (int started = 0; open_connections < connections; flush_dirty(), network_wait(100000000)) {
+        while (started < connections && opening < CONNECTING_AT_ONCE) {
+            all[started].reader = started < options.readers;
+            opening++;
+            open_connection(&all[started++]);
+        }
+        if (failures || now_ns() > deadline) {
+            fprintf(stderr, "%d of %d connections are open\n", open_connections, connections);
+            exit(1);
+        }
+    }
+}
+
+/* A server may answer the upgrade before it has the reader in its list: send until a message reaches all. */
+static void probe(void) {
+    uint64_t deadline = now_ns() + 20000000000u;
+    do {
+        begin();
+        send_message(now_ns());
+        for (uint64_t end = now_ns() + 500000000u; in_flight() && now_ns() < end; network_wait(10000000))
+            flush_dirty();
+        if (failures || now_ns() > deadline) {
+            fprintf(stderr, "no message reaches all: %llu deliveries, %llu acknowledged, %llu other frames\n",
+                    (unsigned long long)phase.deliveries, (unsigned long long)phase.acks, (unsigned long long)phase.others);
+            exit(1);
+        }
+    } while (in_flight());
+}
+
+int main(int argc, char **argv) {
+    char *line = NULL;
+    size_t capacity = 0;
+    parse_options(argc, argv);
+    load_message();
+    load_tokens();
+    options.hello = text_of(options.hello);
+    ack_length = options.ack ? strlen(options.ack) : 0;
+    uint64_t start = now_ns();
+    connect_all();
+    double seconds = (double)(now_ns() - start) / 1e9;
+    probe();
+    printf("{\"ready\":%d,\"connect_seconds\":%.3f}\n", connections, seconds);
+    fflush(stdout);
+    while (getline(&line, &capacity, stdin) > 0)
+        run_phase(line);
+    return failures > 0;
+}

