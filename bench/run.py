@@ -20,8 +20,8 @@ from bench.peers.hubbub_server import HubbubServer
 from bench.peers.managers import FASTAPI, HUBBUB_MANAGER
 from bench.peers.nats import NATS
 from bench.peers.peer import Peer
-from bench.server import StartError
-from bench.targets import TARGETS, verdicts
+from bench.server import Server, StartError
+from bench.targets import DEFAULT, TARGETS, verdicts
 from bench.workloads import Bench, Idle, Measurement
 
 PEERS = [NATS, FASTAPI]  # further brokers join here: one file each
@@ -95,9 +95,16 @@ class Runs:
                 lone = self._keep("lone message", self._bench.lone_messages(self._server, server, self._lone))
                 self._sample("T5 p50", lone.phase.latency_ms("delivery", "p50"))
                 self._sample("T5 p99", lone.phase.latency_ms("delivery", "p99"))
+            if "T3" in self._wanted:
+                self._open_loop("T3 small", server, 100, 5000)
+                self._open_loop("T3 large", server, 1000, 500)
             if "T4" in self._wanted:
                 published = self._keep("publish", self._bench.publish(self._server, server))
                 self._sample("T4", published.phase.messages_per_second)
+
+    def _open_loop(self, name: str, server: Server, readers: int, rate: int) -> None:
+        measured = self._keep(f"{readers} x {rate}/s", self._bench.open_loop(self._server, server, readers, rate))
+        self._sample(name, measured.phase.latency_ms("delivery", "p99"))
 
     def _keep(self, workload: str, measurement: Measurement) -> Measurement:
         self.measurements.append((workload, measurement))
@@ -124,7 +131,9 @@ class Runs:
 
 def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.run", description=__doc__)
-    parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"some of {' '.join(TARGETS)}; all by default")
+    parser.add_argument(
+        "targets", nargs="*", metavar="TARGET", help=f"{' '.join(TARGETS)}; by default all but T3"
+    )
     parser.add_argument("--runs", type=int, default=5, help="interleaved runs; medians are reported")
     parser.add_argument("--seconds", type=float, default=3.0, help="length of one phase")
     parser.add_argument("--quick", action="store_true", help="one short run: a look, not a measurement")
@@ -139,7 +148,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def main(argv: Sequence[str] | None = None) -> int:
     chosen = arguments(argv)
-    wanted = set(chosen.targets or TARGETS)
+    wanted = set(chosen.targets or DEFAULT)
     load.build()
     machine = describe(load.BUILD)
     print(report.heading(machine), flush=True)
@@ -147,7 +156,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         runs = Runs(Bench(folder, chosen.seconds), HubbubServer(folder), wanted, quick=chosen.quick)
         for number in range(chosen.runs):
-            print(f"run {number + 1} of {chosen.runs}", flush=True)
+            print(f"run {number + 1} of {chosen.runs}, load {os.getloadavg()[0]:.2f}", flush=True)
             runs.run()
     finally:
         shutil.rmtree(folder)

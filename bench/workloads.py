@@ -89,6 +89,11 @@ class Bench:
         """256 messages in flight to 10 readers who all send."""
         return self._measure(peer, server, FEW_READERS, [self._closed(256)], text_of(BODY))[0]
 
+    def open_loop(self, peer: Peer, server: Server, readers: int, rate: int) -> Measurement:
+        """`rate` messages a second whatever the server does, timed from the moment each was due."""
+        connections = Connections(readers, min(readers, SENDERS))
+        return self._measure(peer, server, connections, [f"open {rate} {self._seconds}"], text_of(BODY))[0]
+
     def lone_messages(self, peer: Peer, server: Server, count: int) -> Measurement:
         """One message at a time from one person to another, nothing else going on."""
         return self._measure(peer, server, TWO_PEOPLE, [f"closed 1 {count} 30"], text_of(BODY))[0]
