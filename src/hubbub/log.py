@@ -1,0 +1,124 @@
+"""What the server says about itself: one event a line, JSON for machines, coloured text on a terminal, on stderr.
+
+Everything goes the same way, uvicorn's lines and Python's warnings too: secrets are blanked by name, control characters
+become visible escapes, addresses lose their queries. Bodies of messages are never handed to it.
+"""
+
+import logging
+import re
+import sys
+from collections.abc import Mapping, MutableMapping
+from typing import Any, Literal, TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from hubbub.domain.text import one_line
+
+SECRET_NAMES = re.compile(
+    r"authorization|cookie|sec[-_]websocket[-_]protocol|token|ticket|passw(or)?d|secret|signature|^body$",
+    re.IGNORECASE,
+)
+SECRET_TEXT = re.compile(
+    r"(?P<name>\bbearer\s+|\b(?:[\w-]*token|ticket|password|secret|authorization|cookie)[\"']?\s*[=:]\s*)"
+    r"[\"']?(?:(?:bearer|basic)\s+)?[^\s\"',;&]+",
+    re.IGNORECASE,
+)
+QUERY = re.compile(r"(?P<path>(?:^|[\s\"'])(?:[a-z]+://[^\s/?#\"']+)?/[^\s?#\"']*)[?#][^\s\"']*", re.IGNORECASE)
+BLANK = "[redacted]"
+TRACES = ("exception", "stack")
+# One bad frame is a client's mistake and closes that client; uvicorn prints a traceback for each.
+NOISE = ("Invalid UTF-8 sequence received from client.",)
+
+
+def configure(
+    level: str = "info", form: Literal["auto", "json", "text"] = "auto", stream: TextIO | None = None
+) -> None:
+    """Routes structlog, the standard library's loggers and warnings to `stream`; may be called again."""
+    out = stream or sys.stderr
+    text = form == "text" or (form == "auto" and out.isatty())
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+        structlog.processors.format_exc_info,
+        clean,
+    ]
+    last: Processor = (
+        structlog.dev.ConsoleRenderer(colors=out.isatty()) if text else structlog.processors.JSONRenderer()
+    )
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
+        )
+    )
+    handler.addFilter(_is_no_noise)
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level.upper())
+    _adopt_others()
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+
+
+def _adopt_others() -> None:
+    """Other people's loggers lose their own handlers and levels; an access log is not kept."""
+    logging.captureWarnings(True)
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.asgi", "uvicorn.access", "py.warnings", "asyncio", "alembic"):
+        logger = logging.getLogger(name)
+        logger.handlers = []
+        logger.propagate = True
+        logger.setLevel(logging.NOTSET)
+    logging.getLogger("uvicorn.access").disabled = True
+    # What uvicorn tells at "info" (started, finished, each WebSocket) the server tells itself, in its own words.
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    logging.getLogger("asyncio").setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def _is_no_noise(record: logging.LogRecord) -> bool:
+    return record.msg not in NOISE if isinstance(record.msg, str) else True
+
+
+def clean(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """The last step before rendering: no secrets, no queries, no control characters."""
+    return {key: _clean(key, value, lines=key in TRACES) for key, value in event.items()}
+
+
+def _clean(name: str, value: Any, *, lines: bool = False, depth: int = 0) -> Any:
+    if name.startswith("_"):  # the record itself, handed on between structlog's own steps
+        return value
+    if value is not None and not isinstance(value, bool) and SECRET_NAMES.search(name):
+        return BLANK
+    if isinstance(value, bytes):
+        value = value.decode(errors="backslashreplace")
+    if isinstance(value, str):
+        return "\n".join(map(_clean_text, value.split("\n"))) if lines else _clean_text(value)
+    if depth < 8:
+        if isinstance(value, Mapping | MutableMapping):
+            return {str(key): _clean(str(key), item, depth=depth + 1) for key, item in value.items()}
+        if isinstance(value, list | tuple | set | frozenset):
+            return [_clean_item(item, depth) for item in value]
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return _clean_text(repr(value))
+
+
+def _clean_item(item: Any, depth: int) -> Any:
+    """An item of a list; pairs of a name and a value (headers) are treated by their name."""
+    if isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str | bytes):
+        name = item[0].decode(errors="replace") if isinstance(item[0], bytes) else item[0]
+        return [name, _clean(name, item[1], depth=depth + 1)]
+    return _clean("", item, depth=depth + 1)
+
+
+def _clean_text(text: str) -> str:
+    text = QUERY.sub(r"\g<path>", text)
+    return one_line(SECRET_TEXT.sub(rf"\g<name>{BLANK}", text))

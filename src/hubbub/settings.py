@@ -1,0 +1,210 @@
+"""Every knob: flags go before `HUBBUB_*` variables, those before `hubbub.toml`, that before the defaults.
+
+Knows names, types and limits; not what is done with them. A wrong value is told in one sentence that names the key,
+where it came from and what is allowed; a value that may hold a secret is not repeated.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from difflib import get_close_matches
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+PREFIX = "HUBBUB_"
+CONFIG = "hubbub.toml"
+NOT_SETTINGS = frozenset({"HUBBUB_CONFIG", "HUBBUB_CI"})
+
+
+class WrongSetting(Exception):  # noqa: N818  reads as what it says
+    """A setting cannot be used; the message is one sentence for whoever starts the server."""
+
+
+def _split(value: object) -> object:
+    return [part for part in re.split(r"[,\s]+", value) if part] if isinstance(value, str) else value
+
+
+def _check_origin(url: str) -> str:
+    """An origin as browsers send it (RFC 6454, section 6.2): scheme, host and port, nothing else."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query or parts.fragment:
+        raise ValueError("not an http(s) address")
+    if parts.path not in ("", "/"):
+        raise ValueError("has a path")
+    port = parts.port  # raises ValueError when it is not a number up to 65535
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    usual = {"http": 80, "https": 443}[parts.scheme]
+    return f"{parts.scheme}://{host}" + ("" if port in (None, usual) else f":{port}")
+
+
+def _check_database(url: str) -> str:
+    if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
+        raise ValueError("unknown database")
+    return url
+
+
+def _check_bus(url: str) -> str:
+    if not url.startswith(("nats://", "tls://")):
+        raise ValueError("unknown bus")
+    return url
+
+
+Origin = Annotated[str, AfterValidator(_check_origin)]
+Origins = Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_split)]
+Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_split)]
+SECRET = frozenset({"database_url", "bus_url", "metrics_token"})
+
+
+class Settings(BaseSettings):
+    """All settings; each description says what is allowed. Immutable."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid")
+
+    host: str = Field("127.0.0.1", min_length=1, description="an address or a host name to listen on")
+    port: int = Field(8000, ge=0, le=65_535, description="a number from 0 to 65535; 0 takes a free one")
+    data: Path = Field(Path("hubbub-data"), description="a folder; it is made if it does not exist")
+    name: str = Field("Hubbub", min_length=1, max_length=64, description="what this site is called, 1 to 64 characters")
+    database_url: Annotated[str, AfterValidator(_check_database)] | None = Field(
+        None, description="sqlite:///PATH or postgresql+psycopg://…; without one, SQLite in the data folder"
+    )
+    bus_url: Annotated[str, AfterValidator(_check_bus)] | None = Field(
+        None, description="nats://HOST:PORT or tls://HOST:PORT; without one, this process is alone"
+    )
+    public_url: Origin | None = Field(None, description="how browsers reach this server, e.g. https://chat.example.org")
+    origins: Origins = Field((), description="more origins whose pages may connect, separated by commas")
+    trusted_proxies: Networks = Field(
+        (), description="addresses or networks whose forwarding headers are believed, separated by commas"
+    )
+
+    signup: Literal["invite", "open", "closed"] = Field("invite", description="invite, open or closed")
+    guests: bool = Field(False, description="on or off")
+    rate_limits: bool = Field(True, description="on or off")
+    hello_timeout: float = Field(5.0, gt=0, le=3_600, description="seconds, more than 0, at most 3600")
+    head_timeout: float = Field(10.0, gt=0, le=3_600, description="seconds, more than 0, at most 3600")
+    drain_seconds: float = Field(5.0, ge=0, le=600, description="seconds, from 0 to 600")
+    connections_per_user: int = Field(20, ge=1, le=1_000_000, description="a number from 1 to 1000000")
+    connections_max: int | None = Field(
+        None, ge=1, le=10_000_000, description="a number from 1 to 10000000; without one, 80 % of `ulimit -n`"
+    )
+    unauthenticated_per_address: int = Field(50, ge=1, le=1_000_000, description="a number from 1 to 1000000")
+    unauthenticated_max: int = Field(200, ge=1, le=1_000_000, description="a number from 1 to 1000000")
+
+    retention_days: int = Field(30, ge=1, le=36_500, description="days from 1 to 36500")
+    session_idle_days: int = Field(14, ge=1, le=3_650, description="days from 1 to 3650")
+    session_max_days: int = Field(90, ge=1, le=3_650, description="days from 1 to 3650")
+    access_token_seconds: int = Field(600, ge=1, le=86_400, description="seconds from 1 to 86400")
+
+    outbox_bytes: int = Field(2**20, ge=2**16, le=2**30, description="bytes from 65536 to 1073741824")
+    frame_bytes: int = Field(2**16, ge=2**15, le=2**24, description="bytes from 32768 to 16777216")
+    head_bytes: int = Field(2**14, ge=2**11, le=2**20, description="bytes from 2048 to 1048576")
+    queue_commands: int = Field(10_000, ge=1, le=10_000_000, description="a number from 1 to 10000000")
+    queue_bytes: int = Field(16 * 2**20, ge=2**16, le=2**33, description="bytes from 65536 to 8589934592")
+
+    metrics_token: SecretStr | None = Field(None, min_length=16, description="at least 16 characters")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="debug, info, warning or error")
+    log_format: Literal["auto", "json", "text"] = Field("auto", description="auto, json or text")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is written in the program goes before the environment; nothing else is read unasked."""
+        return init_settings, env_settings
+
+    @property
+    def database(self) -> str:
+        """The database's address; SQLite in the data folder unless one was given."""
+        return self.database_url or f"sqlite:///{self.data.absolute() / 'hubbub.db'}"
+
+    @property
+    def connections_limit(self) -> int:
+        """How many connections in all: `connections_max`, or 80 % of the files this process may open."""
+        if self.connections_max is not None:
+            return self.connections_max
+        import resource  # here, since Windows has none: there the number has to be set
+
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return 10_000_000 if soft == resource.RLIM_INFINITY else max(1, soft * 8 // 10)
+
+
+def load(flags: Mapping[str, object], config: Path | None = None) -> tuple[Settings, list[str]]:
+    """The settings out of all sources, and sentences about `HUBBUB_*` variables that nobody knows.
+
+    `flags` are those that were given; `config` (else `HUBBUB_CONFIG`) must exist, `hubbub.toml` in the working folder
+    need not. Raises WrongSetting.
+    """
+    path, data = _read_config(config)
+    given = {key: value for key, value in flags.items() if value is not None}
+    present = {key.upper() for key, value in os.environ.items() if value}
+    # Only what no variable overrides is handed on, since values in the call go before the environment.
+    lower = {key: value for key, value in data.items() if PREFIX + key.upper() not in present}
+    try:
+        settings = Settings(**{**lower, **given})
+    except ValidationError as error:
+        raise WrongSetting(_sentence(error, given, present, path)) from None
+    return settings, _strangers()
+
+
+def _read_config(config: Path | None) -> tuple[Path, dict[str, Any]]:
+    named = config or (Path(os.environ["HUBBUB_CONFIG"]) if os.environ.get("HUBBUB_CONFIG") else None)
+    path = named or Path(CONFIG)
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if named is None:
+            return path, {}
+        raise WrongSetting(f"There is no settings file {path}.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise WrongSetting(f"The settings file {path} cannot be read: {error}.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise WrongSetting(f"The settings file {path} is not valid TOML: {error}.") from None
+    for key in data:
+        if key not in Settings.model_fields:
+            raise WrongSetting(f"{path} has a key {key!r} that is no setting.{_nearest(key, Settings.model_fields)}")
+    return path, data
+
+
+def _sentence(error: ValidationError, given: Mapping[str, object], present: set[str], path: Path) -> str:
+    first = error.errors()[0]
+    key = str(first["loc"][0])
+    variable = PREFIX + key.upper()
+    if key in given:
+        source = f"--{key.replace('_', '-')}"
+    elif variable in present:
+        source = f"The variable {variable}"
+    else:
+        source = f"The key {key} in {path}"
+    value = "" if key in SECRET else f" {_short(first['input'])}"
+    field = Settings.model_fields.get(key)
+    allowed = f"; allowed: {field.description}" if field else ""
+    return f"{source} has a wrong value{value}{allowed}."
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "…"
+
+
+def _strangers() -> list[str]:
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    return [
+        f"The variable {name} is no setting.{_nearest(name, known)}"
+        for name in sorted(os.environ)
+        if name.startswith(PREFIX) and name not in known | NOT_SETTINGS
+    ]
+
+
+def _nearest(name: str, known: Mapping[str, object] | set[str]) -> str:
+    found = get_close_matches(name, list(known), n=1)
+    return f" Did you mean {found[0]}?" if found else ""
