@@ -1,0 +1,1 @@
+"""The tests of Hubbub; `tests.support` is what they share."""

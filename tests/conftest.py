@@ -1,0 +1,34 @@
+"""Fixtures for every test: real server processes on data folders of their own."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.server import Server
+
+MakeServer = Callable[..., Server]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A running server for the tests of one module: sign-up open, rate limits off."""
+    with Server(tmp_path_factory.mktemp("server") / "data") as running:
+        yield running
+
+
+@pytest.fixture
+def make_server(tmp_path: Path) -> Iterator[MakeServer]:
+    """Build a server that is not started yet: `make_server(settings={...}, launcher=[...], data=...)`."""
+    made: list[Server] = []
+
+    def make(
+        settings: dict[str, str] | None = None, launcher: tuple[str, ...] = ("-m", "hubbub"), data: Path | None = None
+    ) -> Server:
+        server = Server(data or tmp_path / f"data{len(made)}", settings, launcher)
+        made.append(server)
+        return server
+
+    yield make
+    for server in made:
+        server.kill()

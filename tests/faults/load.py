@@ -1,0 +1,105 @@
+"""Load for the fault tests: a room with writers and followers, and the verdict on what they saw."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from tests.support.checker import History, Stored, same_history, violations
+from tests.support.client import ClosedError, RefusedError
+from tests.support.follower import Follower
+from tests.support.server import Account, Server
+from tests.support.waiting import eventually
+from tests.support.writer import Writer
+
+
+@dataclass
+class Crowd:
+    """Writers at work in one room and followers who reconnect with their positions."""
+
+    server: Server
+    room: int
+    topic: str
+    owner: Account
+    history: History
+    writers: list[Writer]
+    followers: list[Follower]
+    working: list[asyncio.Task[None]]
+
+    def start_writing(self, pause: float = 0.0) -> None:
+        """Every second writer leaves an interrupted message unknown, the others retry it."""
+        for number, writer in enumerate(self.writers):
+            self.working.append(asyncio.create_task(self._write(writer, once=number % 2 == 0, pause=pause)))
+
+    async def _write(self, writer: Writer, once: bool, pause: float) -> None:
+        while True:
+            await writer.send(self.room, once)
+            await asyncio.sleep(pause)
+
+    async def stop_writing(self) -> None:
+        """Stop in the middle: what was in flight stays unknown."""
+        for task in self.working:
+            assert not task.done() or task.cancelled(), f"a writer gave up: {task.exception()!r}"
+            task.cancel()
+        await asyncio.gather(*self.working, return_exceptions=True)
+        self.working.clear()
+
+    async def caught_up(self, within: float = 20.0) -> None:
+        """Wait until every follower has what is stored."""
+
+        def behind() -> list[str]:
+            head = Stored.read(self.server.database).log[self.topic][-1]
+            positions = [follower.positions().get(self.topic, 0) for follower in self.followers]
+            return [] if all(position >= head for position in positions) else [f"head {head}, {positions}"]
+
+        await eventually(lambda: not behind(), within, f"all followers reach the head: {behind()}", every=0.1)
+
+    def verdict(self) -> list[str]:
+        """Every violation that the checker finds in this run."""
+        for number, follower in enumerate(self.followers):
+            seen = {self.topic: follower.events(self.topic)}
+            self.history.observe(f"follower {number}", seen, follower.resets)
+        return violations(self.history, Stored.read(self.server.database))
+
+    def convergence(self) -> list[str]:
+        """I9, asked of the running server."""
+        messages = self.owner.history(self.room)
+        return [
+            sentence for follower in self.followers for sentence in same_history(follower.events(self.topic), messages)
+        ]
+
+
+@contextlib.asynccontextmanager
+async def crowd(server: Server, writers: int = 4, followers: int = 8) -> AsyncIterator[Crowd]:
+    """A fresh room on a running server with followers in it and writers that have not begun."""
+    accounts = [server.sign_up("writer") for _ in range(writers)]
+    owner = accounts[0]
+    room = owner.create_room(f"room {random.getrandbits(40):x}")
+    for account in accounts[1:]:
+        account.join(room)
+    history = History()
+    made = Crowd(server, room, f"room:{room}", owner, history, [], [], [])
+    made.writers = [Writer(account, history) for account in accounts]
+    try:
+        for number in range(followers):
+            account = accounts[number % writers]
+            made.followers.append(await Follower(server.websocket_url, account.token).start())
+        yield made
+    finally:
+        for task in made.working:
+            task.cancel()
+        await asyncio.gather(*made.working, return_exceptions=True)
+        for follower in made.followers:
+            await follower.stop()
+        for writer in made.writers:
+            await writer.close()
+
+
+async def refusal(sending: "asyncio.Future[object]", within: float) -> RefusedError | ClosedError | None:
+    """How a command ended that is expected to be refused."""
+    try:
+        await asyncio.wait_for(sending, within)
+    except (RefusedError, ClosedError) as error:
+        return error
+    return None

@@ -1,0 +1,78 @@
+"""A hello that races with a removal: whoever was removed is never left subscribed (1,000 races)."""
+
+import asyncio
+import random
+
+import pytest
+
+from tests.conftest import MakeServer
+from tests.support.client import Connection, Frame, outcome
+from tests.support.server import Account, Server
+
+pytestmark = pytest.mark.faults
+
+ROUNDS = 1_000
+PAIRS = 20  # rooms side by side: they load the server so that the two commands meet in ever new places
+SPREAD = 0.01  # seconds within which the removal starts, before, in or after the handshake
+
+
+class Pair:
+    """One room and one member who comes in while being thrown out."""
+
+    def __init__(self, member: Account, room: int, speaker: Connection, keeper: Connection) -> None:
+        self.member = member
+        self.room = room
+        self.topic = f"room:{room}"
+        self.speaker = speaker
+        self.keeper = keeper
+
+    async def race(self, number: int) -> list[str]:
+        """Join; then hello and removal at once; then speak: what the member heard although removed."""
+        await self.keeper.command("room.join", room=self.room)
+        opening = asyncio.create_task(Connection.open(self.member.server.websocket_url, self.member.token))
+        await asyncio.sleep(random.uniform(0, SPREAD))
+        removal = await self.speaker.post("room.remove", room=self.room, user=self.member.id)
+        socket = await opening
+        removed = outcome(await removal)
+        await self.speaker.command("message.send", room=self.room, key=f"after {number}", body="he must not hear it")
+        await socket.ping()
+        late = [frame for frame in socket.frames if self._is_late(frame, removed["seq"])]
+        told = socket.of_type("room.gone") or self.topic not in socket.welcome["heads"]
+        await socket.abort()
+        untold = [] if told else [f"round {number}: welcome names the room and nothing takes it back"]
+        return [f"round {number}: heard {frame}" for frame in late] + untold
+
+    def _is_late(self, frame: Frame, removed: int) -> bool:
+        return frame.get("topic") == self.topic and frame["seq"] > removed
+
+
+async def races(server: Server, rounds: int) -> list[str]:
+    """Races in `PAIRS` rooms side by side; every violation."""
+    creator = server.sign_up()
+    speaker = await Connection.open(server.websocket_url, creator.token, on_event=lambda _: None)
+    pairs = []
+    for _ in range(PAIRS):
+        member = server.sign_up()
+        keeper = await Connection.open(server.websocket_url, member.token, on_event=lambda _: None)
+        room = creator.create_room(f"race {random.getrandbits(40):x}")
+        pairs.append(Pair(member, room, speaker, keeper))
+
+    async def run(pair: Pair) -> list[str]:
+        return [sentence for number in range(rounds // PAIRS) for sentence in await pair.race(number)]
+
+    found = [sentence for part in await asyncio.gather(*map(run, pairs)) for sentence in part]
+    for pair in pairs:
+        await pair.keeper.close()
+    await speaker.close()
+    return found
+
+
+async def test_a_hello_that_races_with_a_removal_never_stays_subscribed(server: Server) -> None:
+    found = await races(server, ROUNDS)
+    assert not found, "\n".join(found[:10])
+
+
+async def test_control_a_hello_that_forgets_what_happens_meanwhile_is_found_out(make_server: MakeServer) -> None:
+    server = make_server({"BROKEN": "hello-without-fold"}, ("-m", "tests.support.broken_server"))
+    await asyncio.to_thread(server.start)
+    assert await races(server, PAIRS * 10)

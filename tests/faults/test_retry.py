@@ -1,0 +1,209 @@
+"""Retries: an acknowledgement may be lost as often as it likes, a message is stored once and keeps its seq."""
+
+import asyncio
+import json
+import random
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from tests.conftest import MakeServer
+from tests.support.checker import History, Stored, lost, violations
+from tests.support.client import Connection, RefusedError
+from tests.support.proxy import Proxy
+from tests.support.server import Account, Server
+from tests.support.waiting import eventually
+from tests.support.writer import Writer
+
+pytestmark = pytest.mark.faults
+
+SENDS = 10_000
+CONNECTIONS = 8
+IN_FLIGHT = 40  # per connection; a lost acknowledgement costs a time-out, so many must wait side by side
+REPLY_WITHIN = 1.5
+LOSS = 0.3
+
+
+def is_acknowledgement(payload: bytes) -> bool:
+    """True for the reply to a message.send that was stored."""
+    frame = json.loads(payload)
+    return "re" in frame and "seq" in frame.get("ok", {})
+
+
+def losing(share: float) -> Callable[[bytes], bool]:
+    """A predicate for the proxy: that share of the acknowledgements, from a sequence that repeats itself."""
+    chance = random.Random(7)
+    return lambda payload: is_acknowledgement(payload) and chance.random() < share
+
+
+@pytest.fixture
+async def proxy(server: Server) -> AsyncIterator[Proxy]:
+    async with Proxy(server.port) as running:
+        yield running
+
+
+async def send_all(writers: list[Writer], room: int, count: int, in_flight: int) -> None:
+    """Send `count` messages, spread over the writers, that many of each in flight at a time."""
+    left = iter(range(count))
+
+    async def lane(writer: Writer) -> None:
+        for _ in left:
+            await writer.send(room)
+
+    async with asyncio.TaskGroup() as group:
+        for writer in writers:
+            for _ in range(in_flight):
+                group.create_task(lane(writer))
+
+
+async def send_through_loss(
+    server: Server, proxy: Proxy, count: int, retry_key: Callable[[str], str] | None = None
+) -> tuple[History, Stored, int]:
+    """Send until everything is acknowledged while acknowledgements vanish; what the writers saw and what is stored."""
+    proxy.drop = losing(LOSS)
+    history = History()
+    authors = [server.sign_up("retrier") for _ in range(CONNECTIONS // 2)]
+    room = authors[0].create_room(f"retries {random.getrandbits(40):x}")
+    for author in authors[1:]:
+        author.join(room)
+    writers = []
+    for number in range(CONNECTIONS):
+        # Two connections share an author and so a space of keys; their names keep the keys apart.
+        writer = Writer(authors[number // 2], history, proxy.websocket_url, REPLY_WITHIN)
+        writer.prefix = f"c{number}"
+        writer.retry_key = retry_key or writer.retry_key
+        writers.append(writer)
+    try:
+        await send_all(writers, room, count, IN_FLIGHT)
+    finally:
+        for writer in writers:
+            await writer.close()
+    stored = Stored.read(server.database)
+    mine = Stored([row for row in stored.messages if row.room == room], stored.log)
+    return history, mine, sum(writer.retries for writer in writers)
+
+
+async def test_ten_thousand_sends_with_lost_acknowledgements_are_ten_thousand_messages(
+    server: Server, proxy: Proxy
+) -> None:
+    history, stored, retries = await send_through_loss(server, proxy, SENDS)
+    assert not violations(history, stored)
+    assert len(stored.messages) == SENDS
+    assert len({row.seq for row in stored.messages}) == SENDS
+    assert proxy.dropped > SENDS * LOSS * 0.8, "acknowledgements were lost"
+    assert retries >= proxy.dropped * 0.8, "the lost ones were sent again"
+
+
+async def test_control_retries_under_new_keys_are_found_as_duplicates(server: Server, proxy: Proxy) -> None:
+    fresh = iter(range(10**9))
+    history, stored, _ = await send_through_loss(server, proxy, 300, lambda key: f"{key}-again-{next(fresh)}")
+    assert any("I2 twice" in sentence for sentence in violations(history, stored))
+    assert len(stored.messages) > 300
+
+
+async def test_a_retry_gets_the_original_seq_after_the_right_to_send_has_gone(server: Server, proxy: Proxy) -> None:
+    creator, member = server.sign_up(), server.sign_up()
+    room = creator.create_room("the door closes")
+    member.join(room)
+    history = History()
+    writer = Writer(member, history, proxy.websocket_url, reply_within=1.0)
+    send = writer.compose(room)
+    proxy.drop = is_acknowledgement
+    with pytest.raises(TimeoutError):
+        await writer.attempt(send, send.key)
+    removed = creator.request("DELETE", f"/api/rooms/{room}/members/{member.id}")
+    assert removed.status_code == 200, removed.text
+    await asyncio.to_thread(creator.request, "POST", f"/api/rooms/{room}/messages", json={"key": "k", "body": "later"})
+
+    proxy.drop = None
+    await writer.attempt(send, send.key)  # acknowledged, although he may not send any more
+    another = writer.compose(room)
+    with pytest.raises(RefusedError) as refused:
+        await writer.attempt(another, another.key)
+    assert refused.value.code in ("forbidden", "not_found")
+    await writer.close()
+    stored = Stored.read(server.database)
+    assert not lost(history, stored)
+    assert [row.key for row in stored.messages if row.room == room and row.author == member.id] == [send.key]
+
+
+async def test_the_same_key_with_another_body_is_a_conflict(server: Server) -> None:
+    account = server.sign_up()
+    async with await Connection.open(server.websocket_url, account.token) as connection:
+        first = await connection.command("message.send", room=1, key="same", body="one")
+        for body in ("two", "one ", "One"):
+            with pytest.raises(RefusedError) as refused:
+                await connection.command("message.send", room=1, key="same", body=body)
+            assert refused.value.code == "conflict"
+        again = await connection.command("message.send", room=1, key="same", body="one")
+    assert again["seq"] == first["seq"]
+    over_rest = account.request("POST", "/api/rooms/1/messages", json={"key": "same", "body": "one"})
+    assert over_rest.json()["seq"] == first["seq"]
+    assert account.request("POST", "/api/rooms/1/messages", json={"key": "same", "body": "x"}).status_code == 409
+
+
+async def test_a_key_belongs_to_its_author_and_its_room(server: Server) -> None:
+    one, other = server.sign_up(), server.sign_up()
+    room = one.create_room(f"keys of {one.name}")
+    other.join(room)
+    seqs = set()
+    for account, place in ((one, room), (other, room), (one, 1)):
+        answer = account.request("POST", f"/api/rooms/{place}/messages", json={"key": "mine", "body": "hello"})
+        assert answer.status_code == 201, answer.text
+        seqs.add((place, answer.json()["seq"]))
+    assert len(seqs) == 3
+
+
+async def side_by_side(accounts_connections: list[Connection], room: int, key: str, count: int) -> list[int]:
+    """`count` sends of one key at the same time, spread over the connections; the seqs they were told."""
+    futures = [
+        await accounts_connections[number % len(accounts_connections)].post(
+            "message.send", room=room, key=key, body="once only"
+        )
+        for number in range(count)
+    ]
+    replies = await asyncio.gather(*futures)
+    return [reply["ok"]["seq"] for reply in replies]
+
+
+async def open_many(server: Server, account: Account, count: int) -> list[Connection]:
+    return [await Connection.open(server.websocket_url, account.token) for _ in range(count)]
+
+
+async def test_fifty_retries_side_by_side_are_one_message_also_after_a_restart(make_server: MakeServer) -> None:
+    server = make_server()
+    await asyncio.to_thread(server.start)
+    account = server.sign_up()
+    connections = await open_many(server, account, 10)
+    seqs = await side_by_side(connections, 1, "one of fifty", 50)
+    assert len(set(seqs)) == 1
+
+    await asyncio.to_thread(server.kill)
+    for connection in connections:
+        await connection.wait_closed(5)
+    await asyncio.to_thread(server.start)
+    connections = await open_many(server, account, 10)
+    assert set(await side_by_side(connections, 1, "one of fifty", 50)) == set(seqs)
+    with pytest.raises(RefusedError) as refused:
+        await connections[0].command("message.send", room=1, key="one of fifty", body="another body")
+    assert refused.value.code == "conflict"
+    for connection in connections:
+        await connection.close()
+    assert [row.key for row in Stored.read(server.database).messages] == ["one of fifty"]
+
+
+async def test_a_reset_in_the_middle_of_sends_leaves_nothing_twice(server: Server, proxy: Proxy) -> None:
+    history = History()
+    account = server.sign_up()
+    writer = Writer(account, history, proxy.websocket_url, REPLY_WITHIN)
+    working = asyncio.create_task(send_all([writer], 1, 400, 8))
+    for goal in range(40, 400, 40):
+        await eventually(lambda: len(history.acked) >= goal, 20, "the writer goes on", every=0.001)  # noqa: B023
+        proxy.reset_all()
+    await working
+    await writer.close()
+    assert writer.retries > 0
+    stored = Stored.read(server.database)
+    mine = Stored([row for row in stored.messages if row.author == account.id], {})
+    assert not [sentence for sentence in violations(history, mine) if not sentence.startswith("I6")]
+    assert len(mine.messages) == 400

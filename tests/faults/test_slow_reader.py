@@ -1,0 +1,184 @@
+"""One of 200 readers stops reading: it is closed and resumes without loss, and the others do not notice."""
+
+import asyncio
+import contextlib
+import os
+import socket
+import statistics
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from tests.conftest import MakeServer
+from tests.support.checker import History, Stored, violations
+from tests.support.client import Connection, Frame
+from tests.support.follower import Follower
+from tests.support.server import Server
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.faults
+
+READERS = 200
+BODY = "x" * 7_900  # large, so that a mebibyte is reached with few deliveries to everybody else
+INTERVAL = 0.05
+PHASE = 60  # messages in a measurement without a fault
+LIMIT = 600  # messages within which the slow one must have been noticed: 4.7 MB, four outboxes and the kernel's buffers
+OUTBOX = 2**20
+# Two cores are shared by the server, by 200 clients in Python and by whatever else the machine does: a scheduling
+# hiccup of some 20 ms decides a p99 of a few milliseconds without any fault. A fan-out that waits for the slow
+# reader would stall for seconds.
+NOISE = 0.03
+
+
+@dataclass
+class Audience:
+    """A room, its sender, readers that note how late each message came, and one reader that can be stopped."""
+
+    server: Server
+    room: int
+    sender: Connection
+    history: History
+    author: int
+    slow: Follower
+    delays: list[float] = field(default_factory=list)
+    sent: int = 0
+
+    def hear(self, frame: Frame) -> None:
+        if frame.get("type") == "message.sent":
+            self.delays.append(time.monotonic() - float(frame["body"].split(" ", 1)[0]))
+
+    async def speak(self, count: int, until: Any = lambda: False) -> None:
+        """Send at an even pace, at most `count` messages or until a condition holds."""
+        start = time.monotonic()
+        for number in range(count):
+            if until():
+                return
+            self.sent += 1
+            send = self.history.sending(self.room, self.author, f"k{self.sent}", f"{time.monotonic()} {BODY}")
+            ok = await self.sender.command("message.send", room=self.room, key=send.key, body=send.body)
+            send.acknowledge(ok["seq"])
+            await asyncio.sleep(max(0.0, start + (number + 1) * INTERVAL - time.monotonic()))  # the pace of the load
+
+    async def p99(self, count: int, until: Any = lambda: False) -> float:
+        """The 99th percentile of the readers' delays over a phase, in seconds."""
+        self.delays.clear()
+        before = self.sent
+        await self.speak(count, until)
+        expected = (self.sent - before) * (READERS - 1)
+        await eventually(lambda: len(self.delays) >= expected, 20, "every other reader has heard everything")
+        return statistics.quantiles(self.delays, n=100)[98]
+
+
+def small_receive_buffer(port: int) -> dict[str, Any]:
+    """Options for a connection whose kernel takes little in advance."""
+    raw = socket.socket()
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    raw.connect(("127.0.0.1", port))
+    raw.setblocking(False)
+    return {"sock": raw}
+
+
+@contextlib.asynccontextmanager
+async def audience(server: Server) -> AsyncIterator[Audience]:
+    author, reader, lagger = server.sign_up(), server.sign_up(), server.sign_up()
+    room = author.create_room("the long read")
+    for account in (reader, lagger):
+        account.join(room)
+    sender = await Connection.open(server.websocket_url, author.token, on_event=lambda _: None)
+    slow = Follower(server.websocket_url, lagger.token, lambda: small_receive_buffer(server.port))
+    made = Audience(server, room, sender, History(), author.id, await slow.start())
+    readers = [
+        await Connection.open(server.websocket_url, reader.token, on_event=made.hear) for _ in range(READERS - 1)
+    ]
+    try:
+        yield made
+    finally:
+        await slow.stop()
+        for connection in (*readers, sender):
+            await connection.abort()
+
+
+def stop_reading(follower: Follower) -> None:
+    assert follower.connection is not None
+    follower.connection.socket.transport.pause_reading()
+
+
+def start_reading(follower: Follower) -> None:
+    assert follower.connection is not None
+    with contextlib.suppress(RuntimeError):  # closed meanwhile
+        follower.connection.socket.transport.resume_reading()
+
+
+def was_noticed(server: Server) -> bool:
+    return bool(server.log_lines("slow"))
+
+
+def slow_metric(server: Server) -> float:
+    """The value of the samples that count connections closed for being slow."""
+    return sum(value for name, value in server.metrics().items() if "slow" in name and "created" not in name)
+
+
+async def test_a_reader_that_stops_reading_is_closed_resumes_and_harms_nobody(make_server: MakeServer) -> None:
+    server = make_server()
+    await asyncio.to_thread(server.start)
+    async with audience(server) as room:
+        await room.speak(PHASE // 2)  # warm up
+        before = await room.p99(PHASE)
+        assert slow_metric(server) == 0
+        memory = server.resident_bytes()
+        stop_reading(room.slow)
+        during = await room.p99(LIMIT, until=lambda: was_noticed(server))
+        grown = server.resident_bytes() - memory
+        assert was_noticed(server), "the server's log says slow"
+        assert room.sent - PHASE < LIMIT, "it was noticed in time"
+        assert slow_metric(server) == 1
+        # The outbox itself is bounded by 1 MiB; the rest is the allocator's and the database cache's.
+        assert grown < 4 * OUTBOX, f"the server grew by {grown} bytes"
+
+        start_reading(room.slow)
+        await eventually(lambda: room.slow.closes, 15, "the slow reader learns of its end")
+        assert room.slow.closes[0] in (4008, 1006, None), room.slow.closes
+        after = await room.p99(PHASE)
+        topic = f"room:{room.room}"
+        head = room.history.sends[-1].seqs[0]
+        await eventually(lambda: room.slow.positions()[topic] >= head, 15, "the slow reader has caught up")
+        room.history.observe("the slow reader", {topic: room.slow.events(topic)}, room.slow.resets)
+        assert len(room.slow.events(topic)) == room.sent, "it heard everything, over both connections"
+        assert not violations(room.history, Stored.read(server.database))
+        assert during <= 1.5 * max(before, after) + NOISE, f"p99 {before:.4f} before, {during:.4f} during"
+
+
+async def test_control_an_unbounded_outbox_is_found_out(make_server: MakeServer) -> None:
+    server = make_server({"BROKEN": "unbounded-outbox"}, ("-m", "tests.support.broken_server"))
+    await asyncio.to_thread(server.start)
+    async with audience(server) as room:
+        stop_reading(room.slow)
+        room.history.sends.clear()
+        await burst(room, LIMIT)
+        assert not was_noticed(server), "this server notices nobody"
+        assert await waiting_bytes(room) > OUTBOX, "and keeps more than a mebibyte for one reader"
+
+
+async def burst(room: Audience, count: int) -> None:
+    """Send without a pace: the control measures no delay."""
+    for number in range(count):
+        await room.sender.command("message.send", room=room.room, key=f"b{number}", body=BODY)
+
+
+async def waiting_bytes(room: Audience) -> int:
+    """What the server still delivers to the slow reader once it reads again, beyond what the kernel held."""
+    start_reading(room.slow)
+    await eventually(
+        lambda: len(room.slow.events(f"room:{room.room}")) >= LIMIT, 30, "the slow reader gets all that was kept for it"
+    )
+    assert room.slow.welcomes == 1, "over the same connection"
+    return len(BODY) * LIMIT - kernel_buffer_limit()
+
+
+def kernel_buffer_limit() -> int:
+    """The largest send buffer the kernel would give to one socket."""
+    with open("/proc/sys/net/ipv4/tcp_wmem") as file:  # noqa: PTH123
+        return min(int(file.read().split()[2]), os.sysconf("SC_PAGE_SIZE") * 1024)

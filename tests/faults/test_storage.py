@@ -1,0 +1,251 @@
+"""Storage faults: locked, full, or asked for nonsense. Nothing false, nothing lost, and recovery by itself."""
+
+import asyncio
+import contextlib
+import os
+import sqlite3
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import MakeServer
+from tests.faults.load import Crowd, crowd
+from tests.support.checker import History, Stored, violations
+from tests.support.client import Connection, Frame, RefusedError
+from tests.support.server import Server
+from tests.support.waiting import eventually, eventually_async
+
+pytestmark = pytest.mark.faults
+
+LOCKED_FOR = 10.0
+# The store's own patience is 1.5 s and the journal's deadline 2 s; the rest is for a busy machine.
+ANSWERED_WITHIN = 4.0
+RECOVERED_WITHIN = 5.0
+BROKEN = ("-m", "tests.support.broken_server")
+
+
+@contextlib.contextmanager
+def locked(database: Path) -> Iterator[None]:
+    """Hold SQLite's write lock from another process's point of view."""
+    with contextlib.closing(sqlite3.connect(database, isolation_level=None, timeout=10)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        finally:
+            other.execute("ROLLBACK")
+
+
+async def refused_as_unavailable(connection: Connection, room: int, key: str) -> RefusedError:
+    """One send that must come back as `unavailable` with a hint when to try again."""
+    with pytest.raises(RefusedError) as refused:
+        await connection.command("message.send", ANSWERED_WITHIN, room=room, key=key, body=key)
+    assert refused.value.code == "unavailable"
+    assert refused.value.retry_after is not None
+    assert 0 < refused.value.retry_after <= 30
+    return refused.value
+
+
+async def works_for_readers(room: Crowd, connection: Connection) -> None:
+    """History over REST, catching up and pings, while nothing can be written."""
+    page = await asyncio.to_thread(room.owner.get, f"/api/rooms/{room.room}/messages")
+    assert page["messages"]
+    caught_up = await connection.command("events.since", topic=room.topic, after=1)
+    assert caught_up["events"]
+    await connection.ping()
+
+
+async def test_a_database_locked_for_ten_seconds_loses_and_invents_nothing(make_server: MakeServer) -> None:
+    server = make_server()
+    await asyncio.to_thread(server.start)
+    async with crowd(server) as room:
+        room.start_writing()
+        await eventually(lambda: len(room.history.acked) > 50, 20, "messages flow")
+        prober = await Connection.open(server.websocket_url, room.owner.token)
+        with locked(server.database):
+            began = time.monotonic()
+            number = 0
+            while time.monotonic() < began + LOCKED_FOR:
+                await refused_as_unavailable(prober, room.room, f"probe {number}")
+                await works_for_readers(room, prober)
+                number += 1
+            acknowledged = len(room.history.acked)
+        await eventually(lambda: len(room.history.acked) > acknowledged + 50, RECOVERED_WITHIN, "messages flow again")
+        assert number >= 3
+        assert prober.is_open
+        assert all(follower.welcomes == 1 for follower in room.followers), "no socket was closed"
+        assert any(refused.code == "unavailable" for writer in room.writers for refused in writer.refusals)
+        await room.stop_writing()
+        await room.caught_up()
+        note_probes(room.history, room, number)
+        assert not room.verdict() + room.convergence()
+        await prober.close()
+
+
+def note_probes(history: History, room: Crowd, count: int) -> None:
+    """The refused probes are unknown to the checker's mind: `unavailable` promises nothing either way."""
+    for number in range(count):
+        history.sending(room.room, room.owner.id, f"probe {number}", f"probe {number}")
+
+
+# -- a full disk
+
+
+@contextlib.contextmanager
+def small_disk(path: Path, size: str) -> Iterator[Path]:
+    """A tmpfs of that size, gone afterwards."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root: a small tmpfs cannot be mounted, so a full disk was NOT tested")
+    path.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(path)], check=True)
+    try:
+        yield path
+    finally:
+        subprocess.run(["umount", str(path)], check=True)
+
+
+def fill(disk: Path, leave: int) -> Path:
+    """Fill the disk but for `leave` bytes; the file to delete."""
+    filler = disk / "filler"
+    state = os.statvfs(disk)
+    filler.write_bytes(bytes(max(0, state.f_bavail * state.f_frsize - leave)))
+    return filler
+
+
+def integrity(database: Path) -> list[str]:
+    with contextlib.closing(sqlite3.connect(database, timeout=10)) as connection:
+        return [row[0] for row in connection.execute("PRAGMA integrity_check")]
+
+
+async def until_refused(connection: Connection, history: History, author: int, messages: int) -> RefusedError | None:
+    """Send two-kilobyte messages until the server refuses one; None if it took them all."""
+    for number in range(messages):
+        send = history.sending(1, author, f"filling {number}", f"{number} " + "z" * 2_000)
+        try:
+            ok = await connection.command("message.send", room=1, key=send.key, body=send.body)
+        except RefusedError as refused:
+            return refused
+        send.acknowledge(ok["seq"])
+    return None
+
+
+async def fill_up(
+    server: Server, disk: Path, messages: int = 2_000
+) -> tuple[History, Connection, Path, RefusedError | None]:
+    """A running server on a disk that is full now, and how it said so."""
+    await asyncio.to_thread(server.start)
+    account = server.sign_up()
+    history = History()
+    connection = await Connection.open(server.websocket_url, account.token)
+    filler = fill(disk, 256 * 1024)
+    refused = await until_refused(connection, history, account.id, messages)
+    return history, connection, filler, refused
+
+
+async def test_a_full_disk_refuses_sends_and_recovers_when_freed(make_server: MakeServer, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", "24m") as disk:
+        server = make_server(data=disk / "data")
+        server.log_path = tmp_path / "server.log"
+        try:
+            history, connection, filler, refused = await fill_up(server, disk)
+            assert refused is not None, "the disk never filled up"
+            assert refused.code == "unavailable"
+            assert refused.retry_after is not None
+            for number in range(3):
+                await refused_as_unavailable(connection, 1, f"probe {number}")
+                history.sending(1, history.sends[0].author, f"probe {number}", f"probe {number}")
+                await connection.ping()
+                assert (await connection.command("events.since", topic="room:1", after=2))["events"]
+            await asyncio.to_thread(filler.unlink)
+            last = history.sends[len(history.acked)]
+            assert not last.seqs
+            await retry_until_stored(connection, last.key, last.body, history)
+            assert connection.is_open
+            await connection.close()
+            assert not violations(history, Stored.read(server.database))
+            await asyncio.to_thread(server.stop)
+            assert integrity(server.database) == ["ok"]
+        finally:
+            server.kill()
+
+
+async def retry_until_stored(connection: Connection, key: str, body: str, history: History) -> None:
+    """Send the refused message again until it is acknowledged."""
+    (send,) = [send for send in history.sends if send.key == key]
+
+    async def is_stored() -> bool:
+        reply = await (await connection.post("message.send", room=1, key=key, body=body))
+        if "error" in reply:
+            assert reply["error"]["code"] == "unavailable"
+            return False
+        send.acknowledge(reply["ok"]["seq"])
+        return True
+
+    await eventually_async(is_stored, RECOVERED_WITHIN, "it recovers by itself")
+
+
+async def test_control_acknowledging_before_commit_is_found_out_by_a_full_disk(
+    make_server: MakeServer, tmp_path: Path
+) -> None:
+    with small_disk(tmp_path / "disk", "24m") as disk:
+        server = make_server({"BROKEN": "ack-before-commit"}, BROKEN, disk / "data")
+        server.log_path = tmp_path / "server.log"
+        try:
+            # Nobody says no here: every message is acknowledged, and those that found no room are not stored.
+            history, connection, _, _ = await fill_up(server, disk, messages=300)
+            await connection.abort()
+            assert any("I1 lost" in sentence for sentence in violations(history, Stored.read(server.database)))
+        finally:
+            server.kill()
+
+
+# -- one failing command among good ones
+
+
+async def test_bad_commands_among_fifty_good_ones_harm_nobody(server: Server) -> None:
+    account, stranger = server.sign_up(), server.sign_up()
+    foreign = stranger.create_room(f"room of {stranger.name}")
+    mine = account.create_room(f"room of {account.name}")
+    bad: list[tuple[Frame, set[str]]] = [
+        ({"room": 2**50, "key": "b1", "body": "to an unknown room"}, {"not_found"}),
+        ({"room": foreign, "key": "b2", "body": "not a member"}, {"forbidden", "not_found"}),
+        ({"room": mine, "key": "b3", "body": "ü" * 8_193}, {"too_large", "bad_request"}),
+        ({"room": mine, "key": "b4", "body": "a\x00b"}, {"bad_request"}),
+        ({"room": mine, "key": "b\x00", "body": "NUL in the key"}, {"bad_request"}),
+        ({"room": mine, "key": "g7", "body": "the key of another message"}, {"conflict"}),
+    ]
+    async with await Connection.open(server.websocket_url, account.token) as connection:
+        good, refusals = [], []
+        for number in range(50):
+            fields = {"room": mine, "key": f"g{number}", "body": f"good {number}"}
+            good.append(await connection.post("message.send", **fields))
+            if number % 8 == 7:
+                command, _ = bad[number // 8]
+                refusals.append(await connection.post("message.send", **command))
+        replies = await asyncio.gather(*good)
+        errors = [(await reply)["error"]["code"] for reply in refusals]
+    assert all(code in allowed for code, (_, allowed) in zip(errors, bad, strict=True)), errors
+    seqs = [reply["ok"]["seq"] for reply in replies]
+    assert seqs == list(range(seqs[0], seqs[0] + 50)), "in their order, and without a gap"
+    stored = [row.key for row in Stored.read(server.database).messages if row.room == mine]
+    assert stored == [f"g{number}" for number in range(50)]
+
+
+async def test_bad_commands_of_others_harm_nobody_either(server: Server) -> None:
+    account = server.sign_up()
+    mine = account.create_room(f"room of {account.name}")
+    others = [await Connection.open(server.websocket_url, account.token) for _ in range(5)]
+    posts = []
+    for number in range(50):
+        connection = others[number % 5]
+        posts.append(await connection.post("message.send", room=mine, key=f"g{number}", body=f"good {number}"))
+        await connection.post("message.send", room=2**50, key=f"b{number}", body="to nowhere")
+        await connection.post("room.remove", room=mine, user=2**50)
+        await connection.post("room.read", room=2**50, seq=1)
+    replies = await asyncio.gather(*posts)
+    assert sorted(reply["ok"]["seq"] for reply in replies) == list(range(3, 53))
+    for connection in others:
+        await connection.close()
+    assert not violations(History(), Stored.read(server.database))

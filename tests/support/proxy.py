@@ -1,0 +1,194 @@
+"""A TCP proxy with faults: latency, dropped server frames, reset, half-close, and a side that stops reading.
+
+It understands just enough WebSocket to cut the server's stream into frames (RFC 6455, section 5.2): server frames are
+unmasked, and nothing here compresses.
+"""
+
+import asyncio
+import contextlib
+import socket
+import struct
+from collections.abc import Callable
+from types import TracebackType
+
+CHUNK = 65_536
+TEXT = 0x1
+
+
+class Link:
+    """One proxied connection: two pumps and the faults switched on for it."""
+
+    def __init__(self, proxy: "Proxy", client: "Side", server: "Side") -> None:
+        self.proxy = proxy
+        self.client = client
+        self.server = server
+        self._frames = ServerFrames()
+
+    async def run(self) -> None:
+        """Pump until one direction ends and the other follows."""
+        upstream = asyncio.create_task(self._pump(self.client, self.server, None))
+        downstream = asyncio.create_task(self._pump(self.server, self.client, self._filter))
+        try:
+            await asyncio.gather(upstream, downstream)
+        finally:
+            for task in (upstream, downstream):
+                task.cancel()
+            await asyncio.gather(upstream, downstream, return_exceptions=True)
+            self.reset()
+
+    async def _pump(self, source: "Side", sink: "Side", change: Callable[[bytes], bytes] | None) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                await self.proxy.reading.wait()
+                data = await source.reader.read(CHUNK)
+                if not data:
+                    sink.half_close()
+                    return
+                if self.proxy.latency:
+                    await asyncio.sleep(self.proxy.latency)
+                sink.writer.write(change(data) if change else data)
+                await sink.writer.drain()
+
+    def _filter(self, data: bytes) -> bytes:
+        kept = []
+        for frame, payload in self._frames.feed(data):
+            if payload is not None and self.proxy.drop is not None and self.proxy.drop(payload):
+                self.proxy.dropped += 1
+            else:
+                kept.append(frame)
+        return b"".join(kept)
+
+    def reset(self) -> None:
+        """End both sides at once with a TCP reset."""
+        self.client.reset()
+        self.server.reset()
+
+
+class Side:
+    """One socket of a link."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    def half_close(self) -> None:
+        """Say that nothing more comes, and go on reading."""
+        with contextlib.suppress(OSError):
+            self.writer.write_eof()
+
+    def reset(self) -> None:
+        """Close with a reset instead of a FIN."""
+        raw: socket.socket | None = self.writer.get_extra_info("socket")
+        if raw is not None and raw.fileno() != -1:
+            with contextlib.suppress(OSError):
+                raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.writer.transport.abort()
+
+
+class ServerFrames:
+    """Cuts a server's byte stream: the HTTP head first, then frames with the payload of the text ones."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._upgraded: bool | None = None
+
+    def feed(self, data: bytes) -> list[tuple[bytes, bytes | None]]:
+        """Complete pieces as (bytes, payload of a text frame or None)."""
+        self._buffer += data
+        if self._upgraded is False:
+            return [(self._take(len(self._buffer)), None)]
+        pieces: list[tuple[bytes, bytes | None]] = []
+        if self._upgraded is None:
+            end = self._buffer.find(b"\r\n\r\n")
+            if end < 0:
+                return []
+            self._upgraded = self._buffer.startswith(b"HTTP/1.1 101")
+            pieces.append((self._take(end + 4), None))
+        while (size := self._frame_size()) is not None:
+            head, total = size
+            text = self._buffer[0] & 0x0F == TEXT
+            frame = self._take(total)
+            pieces.append((frame, frame[head:] if text else None))
+        return pieces
+
+    def _frame_size(self) -> tuple[int, int] | None:
+        """(bytes of the head, bytes in all) of the frame at the front, if it is complete."""
+        if len(self._buffer) < 2:
+            return None
+        length = self._buffer[1] & 0x7F
+        head = 2 + {126: 2, 127: 8}.get(length, 0)
+        if len(self._buffer) < head:
+            return None
+        if head > 2:
+            length = int.from_bytes(self._buffer[2:head], "big")
+        return (head, head + length) if len(self._buffer) >= head + length else None
+
+    def _take(self, count: int) -> bytes:
+        taken = bytes(self._buffer[:count])
+        del self._buffer[:count]
+        return taken
+
+
+class Proxy:
+    """Listens on a port of its own and forwards to `port` on the loopback."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.latency = 0.0
+        self.drop: Callable[[bytes], bool] | None = None
+        self.dropped = 0
+        self.reading = asyncio.Event()
+        self.reading.set()
+        self.links: set[Link] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._listener: asyncio.Server | None = None
+
+    @property
+    def websocket_url(self) -> str:
+        assert self._listener is not None
+        return f"ws://127.0.0.1:{self._listener.sockets[0].getsockname()[1]}/ws"
+
+    async def __aenter__(self) -> "Proxy":
+        self._listener = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._listener is not None
+        self._listener.close()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._listener.wait_closed()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        try:
+            server = Side(*await asyncio.open_connection("127.0.0.1", self.port))
+        except OSError:
+            Side(reader, writer).reset()
+            return
+        link = Link(self, Side(reader, writer), server)
+        self.links.add(link)
+        try:
+            await link.run()
+        except asyncio.CancelledError:
+            link.reset()
+        finally:
+            self.links.discard(link)
+
+    def stop_reading(self) -> None:
+        """Read from neither side any more: the peers' buffers fill up."""
+        self.reading.clear()
+
+    def resume_reading(self) -> None:
+        self.reading.set()
+
+    def reset_all(self) -> None:
+        """Reset every connection now."""
+        for link in list(self.links):
+            link.reset()

@@ -1,0 +1,279 @@
+"""A real `hubbub serve` process under test: started, asked, killed and started again on the same data folder."""
+
+import contextlib
+import itertools
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import httpx
+
+from tests.support.waiting import eventually_blocking
+
+START_DEADLINE = 20.0
+STOP_DEADLINE = 15.0
+PASSWORD = "correct horse battery staple"
+# Limits per time and per address would stop a load test; limits of size and the global cap stay on.
+TEST_SETTINGS = {"HUBBUB_RATE_LIMITS": "off", "HUBBUB_SIGNUP": "open", "HUBBUB_CONNECTIONS_PER_USER": "1000"}
+
+_numbers = itertools.count(1)
+# One client for all: building one costs more than the request. No kept connections, since servers here die suddenly.
+_http = httpx.Client(verify=False, trust_env=False, timeout=30.0, limits=httpx.Limits(max_keepalive_connections=0))
+
+
+def free_port() -> int:
+    """A port nobody listens on, below the range from which the kernel takes the ports of outgoing connections."""
+    while True:
+        port = random.randint(15_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
+class Server:
+    """One server on one data folder; `kill` and `start` may be called again and again."""
+
+    def __init__(
+        self, data: Path, settings: dict[str, str] | None = None, launcher: Sequence[str] = ("-m", "hubbub")
+    ) -> None:
+        self.data = data
+        self.port = free_port()
+        self.launcher = list(launcher)
+        self.settings = {**TEST_SETTINGS, **(settings or {})}
+        self.log_path = data.parent / f"{data.name}.log"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    # -- the process
+
+    @property
+    def environment(self) -> dict[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("HUBBUB_")}
+        return {**inherited, "PYTHONUNBUFFERED": "1", **self.settings}
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None, "the server is not running"
+        return self.process.pid
+
+    def start(self) -> "Server":
+        """Start and wait until `/health/ready` says so."""
+        self.launch()
+        self.wait_ready()
+        return self
+
+    def launch(self) -> None:
+        """Start without waiting."""
+        assert self.process is None, "the server runs already"
+        where = ["serve", "--host", "127.0.0.1", "--port", str(self.port), "--data", str(self.data)]
+        with self.log_path.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, *self.launcher, *where],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self.environment,
+                start_new_session=True,
+            )
+
+    def wait_ready(self, within: float = START_DEADLINE) -> None:
+        eventually_blocking(self.is_ready, within, f"the server answers /health/ready\n{self.log_text()[-4000:]}")
+
+    def is_ready(self) -> bool:
+        assert self.process is not None
+        code = self.process.poll()
+        assert code is None, f"the server ended with {code} at start:\n{self.log_text()[-4000:]}"
+        try:
+            return _http.get(f"{self.url}/health/ready", timeout=2.0).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def kill(self) -> None:
+        """`kill -9`: nothing can be tidied up."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """SIGTERM: a drain; fails if the server does not end by itself."""
+        self._end(signal.SIGTERM)
+
+    def _end(self, how: signal.Signals) -> None:
+        if self.process is None:
+            return
+        process, self.process = self.process, None
+        if process.poll() is None:
+            process.send_signal(how)
+        try:
+            process.wait(STOP_DEADLINE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(STOP_DEADLINE)
+            raise AssertionError(f"{how.name} did not end the server\n{self.log_text()[-4000:]}") from None
+
+    def __enter__(self) -> "Server":
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+
+    # -- where it is and what it says
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def websocket_url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/ws"
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file in the data folder."""
+        return self.data / "hubbub.sqlite3"
+
+    def log_text(self) -> str:
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+
+    def log_lines(self, event: str) -> list[dict[str, Any]]:
+        """The structured log lines with that `event`."""
+        found = []
+        for line in self.log_text().splitlines():
+            with contextlib.suppress(ValueError):
+                entry = json.loads(line)
+                if isinstance(entry, dict) and entry.get("event") == event:
+                    found.append(entry)
+        return found
+
+    def metrics(self) -> dict[str, float]:
+        """`/metrics` as sample → value, labels as they are printed."""
+        answer = _http.get(f"{self.url}/metrics")
+        assert answer.status_code == 200, answer.text
+        samples = {}
+        for line in answer.text.splitlines():
+            if line and not line.startswith("#"):
+                name, _, value = line.rpartition(" ")
+                samples[name] = float(value)
+        return samples
+
+    def resident_bytes(self) -> int:
+        """The resident memory of the process."""
+        pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
+    # -- accounts
+
+    def command_line(self, *arguments: str, stdin: str = "") -> str:
+        """Run a `hubbub` command on this data folder; its standard output."""
+        done = subprocess.run(
+            [sys.executable, "-m", "hubbub", *arguments, "--data", str(self.data)],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env=self.environment,
+            check=False,
+        )
+        assert done.returncode == 0, f"hubbub {' '.join(arguments)} → {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def create_owner(self, name: str = "owner") -> "Account":
+        """An owner, made by the command line through the running server."""
+        self.command_line("user", "create", name, "--role", "owner", "--password-stdin", stdin=PASSWORD + "\n")
+        return self.log_in(name)
+
+    def sign_up(self, prefix: str = "user") -> "Account":
+        """A fresh member under a name of its own, signed up over REST and logged in by token."""
+        name = f"{prefix}{next(_numbers)}"
+        answer = _http.post(f"{self.url}/api/accounts", json={"username": name, "password": PASSWORD})
+        assert answer.status_code == 201, answer.text
+        return self.log_in(name)
+
+    def log_in(self, name: str, password: str = PASSWORD) -> "Account":
+        """A new session of an existing account, as a pair of tokens."""
+        answer = _http.post(f"{self.url}/token", data={"username": name, "password": password})
+        assert answer.status_code == 200, answer.text
+        tokens = answer.json()
+        bearer = {"Authorization": f"Bearer {tokens['access_token']}"}
+        profile = _http.get(f"{self.url}/users/me", headers=bearer)
+        assert profile.status_code == 200, profile.text
+        return Account(self, profile.json()["id"], name, tokens["access_token"], tokens["refresh_token"])
+
+
+class Account:
+    """One session of one account: who, and the credentials; with the REST calls tests need."""
+
+    def __init__(self, server: Server, user_id: int, name: str, token: str, refresh: str) -> None:
+        self.server = server
+        self.id = user_id
+        self.name = name
+        self.token = token
+        self.refresh = refresh
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+    def request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        """One REST request as this account."""
+        return _http.request(method, f"{self.server.url}{path}", headers=self.headers, **arguments)
+
+    def get(self, path: str, **parameters: Any) -> Any:
+        """A GET that must succeed; the JSON answer."""
+        answer = self.request("GET", path, params=parameters)
+        assert answer.status_code == 200, f"GET {path} → {answer.status_code} {answer.text}"
+        return answer.json()
+
+    def try_refresh(self, refresh_token: str | None = None) -> httpx.Response:
+        """Present a refresh token, by default this session's own."""
+        presented = {"refresh_token": refresh_token or self.refresh}
+        return _http.post(f"{self.server.url}/token/refresh", json=presented)
+
+    def try_log_in(self, password: str = PASSWORD) -> httpx.Response:
+        """Present the password for a new session."""
+        return _http.post(f"{self.server.url}/token", data={"username": self.name, "password": password})
+
+    def create_room(self, name: str) -> int:
+        """A public room; its id."""
+        answer = self.request("POST", "/api/rooms", json={"kind": "public", "name": name})
+        assert answer.status_code == 201, answer.text
+        room: int = answer.json()["room"]["id"]
+        return room
+
+    def join(self, room: int) -> None:
+        answer = self.request("POST", f"/api/rooms/{room}/join")
+        assert answer.status_code == 200, answer.text
+
+    def history(self, room: int) -> list[dict[str, Any]]:
+        """Every message of the room, paged forward."""
+        return list(self._pages(f"/api/rooms/{room}/messages", "messages", after=0))
+
+    def log(self, topic: str, after: int = 0) -> list[dict[str, Any]]:
+        """Every event of the topic that this account may see after a position."""
+        events: list[dict[str, Any]] = []
+        position = after
+        while True:
+            page = self.get(f"/api/topics/{topic}/events", after=position, limit=200)
+            if page.get("reset"):
+                assert page["floor"] > position, f"a reset that leads nowhere: {page}"
+                position = page["floor"]
+                continue
+            events += page["events"]
+            if not page["events"] or events[-1]["seq"] >= page["head"]:
+                return events
+            position = events[-1]["seq"]
+
+    def _pages(self, path: str, field: str, after: int) -> Iterator[dict[str, Any]]:
+        while True:
+            page = self.get(path, after=after, limit=200)
+            yield from page[field]
+            if not page["more"]["after"] or not page[field]:
+                return
+            after = page[field][-1]["seq"]
