@@ -1,0 +1,279 @@
+"""Everything that can be asked to change. One definition feeds validation, REST, the wire and their references.
+
+A command names the topics it will write (`topics`), so that the journal can lock them before anything is read.
+Commands with a wire name (`type`) are open to clients; the others are built by the gateways out of requests that carry
+secrets, so that a password or a token never travels through the journal, only its hash.
+"""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, TypeAdapter
+
+from hubbub.domain.model import LOBBY, SECURITY, SITE, Actor, Frozen, Role, room_topic, user_topic
+from hubbub.domain.names import RoomName, UserName
+from hubbub.domain.text import DEFAULT_PAGE, MAX_ID, MAX_PAGE, Body, Key, ShortText
+
+Id = Annotated[int, Field(ge=1, le=MAX_ID)]
+Seq = Annotated[int, Field(ge=0, le=MAX_ID)]
+Topic = Annotated[str, Field(max_length=64, pattern=r"^(room:[1-9][0-9]{0,15}|user:[1-9][0-9]{0,15}|site)$")]
+
+
+class Command(Frozen):
+    """Something that can be asked; `kind` names it in logs and metrics."""
+
+    kind: ClassVar[str]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.kind = str(cls.__annotations__["type"].__args__[0]) if "type" in cls.__annotations__ else cls.__name__
+
+    def topics(self, actor: Actor) -> tuple[str, ...]:
+        """The topics this command will write; locked before any handler reads."""
+        raise NotImplementedError
+
+    def size(self) -> int:
+        """About how many bytes it keeps in the journal's queue."""
+        return 256
+
+
+# --- on the wire -----------------------------------------------------------------------------------------------------
+
+
+class SendMessage(Command):
+    type: Literal["message.send"] = "message.send"
+    room: Id
+    key: Key
+    body: Body
+
+    def topics(self, actor: Actor) -> tuple[str, ...]:
+        return (room_topic(self.room),)
+
+    def size(self) -> int:
+        return 256 + len(self.body)
+
+
+class CreateRoom(Command):
+    type: Literal["room.create"] = "room.create"
+    kind_of_room: Literal["public"] = Field("public", alias="kind")
+    name: RoomName
+    key: Key | None = None
+
+    def topics(self, actor: Actor) -> tuple[str, ...]:
+        return (SITE, user_topic(actor.id))
+
+
+class JoinRoom(Command):
+    type: Literal["room.join"] = "room.join"
+    room: Id
+
+    def topics(self, actor: Actor) -> tuple[str, ...]:
+        return (room_topic(self.room), user_topic(actor.id))
+
+
+class LeaveRoom(Command):
+    type: Literal["room.leave"] = "room.leave"
+    room: Id
+
+    def topics(self, actor: Actor) -> tuple[str, ...]:
+        return (room_topic(self.room), user_topic(actor.id))
+
+
+class RemoveMember(Command):
+    type: Literal["room.remove"] = "room.remove"
+    room: Id
+    user: Id
+
+    def topics(self, actor: Actor) -> tuple[str, ...]:
+        return (room_topic(self.room), user_topic(self.user))
+
+
+class ReadRoom(Command):
+    type: Literal["room.read"] = "room.read"
+    room: Id
+    seq: Seq
+
+    def topics(self, actor: Actor) -> tuple[str, ...]:
+        return (room_topic(self.room), user_topic(actor.id))
+
+
+WireCommand = Annotated[
+    SendMessage | CreateRoom | JoinRoom | LeaveRoom | RemoveMember | ReadRoom, Field(discriminator="type")
+]
+WIRE_COMMANDS: TypeAdapter[SendMessage | CreateRoom | JoinRoom | LeaveRoom | RemoveMember | ReadRoom] = TypeAdapter(
+    WireCommand
+)
+
+
+# --- queries on the wire: answered by the readers, never by the journal ---------------------------------------------
+
+
+class EventsSince(Frozen):
+    """What happened in `topic` after position (`epoch`, `after`); no epoch means the present one."""
+
+    type: Literal["events.since"] = "events.since"
+    topic: Topic
+    after: Seq
+    epoch: ShortText | None = None
+    limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = MAX_PAGE
+
+
+class MessagePage(Frozen):
+    """A page of a room's messages next to a seq; without one, the newest. At most one of the three may be given."""
+
+    room: Id
+    before: Seq | None = None
+    after: Seq | None = None
+    around: Seq | None = None
+    limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = DEFAULT_PAGE
+
+
+# --- accounts and sessions -------------------------------------------------------------------------------------------
+
+
+class CreateAccount(Command):
+    """A new person. `setup_hash` and `invite_hash` are SHA-256 of the secret that opens the door; `role` is for the CLI."""
+
+    username: UserName
+    password_hash: str
+    invite_hash: str | None = None
+    setup_hash: str | None = None
+    role: Role | None = None
+    signup: Literal["invite", "open", "closed"] = "invite"
+
+    def topics(self, actor: Actor) -> tuple[str, ...]:
+        return (SITE, room_topic(LOBBY))
+
+
+class OpenGuest(Command):
+    """Somebody without a password who enters the lobby under a free name, for as long as a connection lives."""
+
+    username: UserName
+
+    def topics(self, actor: Actor) -> tuple[str, ...]:
+        return (SITE, room_topic(LOBBY))
+
+
+class CloseGuest(Command):
+    """The guest has left: out of the lobby, and removed altogether if nothing was said."""
+
+    user: Id
+
+    def topics(self, actor: Actor) -> tuple[str, ...]:
+        return (SITE, room_topic(LOBBY), user_topic(self.user))
+
+
+class OpenSession(Command):
+    """A log-in. `token_hash` is the SHA-256 of a browser's cookie; a token session has none. Times in milliseconds."""
+
+    user: Id
+    session: str
+    browser: bool
+    token_hash: str | None
+    client: ShortText
+    expires: int
+    password_hash: str | None = None
+    """A fresh hash of the same password, where the stored one was made with weaker parameters."""
+    seen_hash: str | None = None
+    """The stored hash the password was checked against; if it changed meanwhile, the log-in fails."""
+
+    def topics(self, actor: Actor) -> tuple[str, ...]:
+        return (user_topic(self.user),)
+
+
+class RotateSession(Command):
+    """A refresh: `generation` is the one that was presented. A stale one revokes the session (reuse)."""
+
+    session: str
+    user: Id
+    generation: int
+    grace: int
+
+    def topics(self, actor: Actor) -> tuple[str, ...]:
+        return (user_topic(self.user), SECURITY)
+
+
+class RevokeSessions(Command):
+    """Ends one session of the actor, or all of them but one."""
+
+    session: str | None = None
+    keep: str | None = None
+
+    def topics(self, actor: Actor) -> tuple[str, ...]:
+        return (user_topic(actor.id), SECURITY)
+
+
+class ChangePassword(Command):
+    """A new password ends every session but `keep`; `seen_hash` is the stored hash the old password was checked against.
+
+    With `reset_hash` the right comes from a reset link instead. `token_hash` renews the kept browser session's cookie.
+    """
+
+    user: Id
+    password_hash: str
+    seen_hash: str | None = None
+    reset_hash: str | None = None
+    keep: str | None = None
+    token_hash: str | None = None
+
+    def topics(self, actor: Actor) -> tuple[str, ...]:
+        return (user_topic(self.user), SECURITY)
+
+
+class SetDisabled(Command):
+    """Locks an account out, or lets it in again. Not for oneself, and not for the last owner."""
+
+    user: Id
+    disabled: bool
+
+    def topics(self, actor: Actor) -> tuple[str, ...]:
+        return (user_topic(self.user), SECURITY)
+
+
+class DeleteAccount(Command):
+    """Removes a person: name, password, sessions and memberships go, what was said stays under a neutral name."""
+
+    user: Id
+    seen_hash: str | None = None
+
+    def topics(self, actor: Actor) -> tuple[str, ...]:
+        return (user_topic(self.user), SECURITY, SITE)
+
+
+class CreateLink(Command):
+    """A one-time link: `setup` makes the first owner, `reset` sets a password. Only its hash is stored."""
+
+    purpose: Literal["setup", "reset"]
+    token_hash: str
+    user: Id | None = None
+    expires: int | None = None
+
+    def topics(self, actor: Actor) -> tuple[str, ...]:
+        return (SITE,)
+
+
+class CreateInvite(Command):
+    token_hash: str
+    max_uses: Annotated[int, Field(ge=1, le=100_000)] | None = 1
+    expires: int | None = None
+    key: Key | None = None
+
+    def topics(self, actor: Actor) -> tuple[str, ...]:
+        return (SITE,)
+
+
+class RevokeInvite(Command):
+    invite: str
+
+    def topics(self, actor: Actor) -> tuple[str, ...]:
+        return (SITE,)
+
+
+class TrimTopic(Command):
+    """Forgets a prefix of a topic's log: at most `limit` entries older than `before` (milliseconds)."""
+
+    topic: str
+    before: int
+    limit: int = 2_000
+
+    def topics(self, actor: Actor) -> tuple[str, ...]:
+        return (self.topic,)

@@ -1,0 +1,96 @@
+"""User and room names: how they are normalised, and what makes two of them the same.
+
+NFKC (UAX #15), then one script plus digits (UTS #39, section 5), no invisible characters; compared by a skeleton in the
+manner of UTS #39, section 4, in which only characters outside ASCII are replaced by the ASCII letter they look like:
+two plain ASCII names are never confused with each other.
+"""
+
+import unicodedata
+from functools import lru_cache
+from typing import Annotated
+
+from confusable_homoglyphs import categories, confusables
+from pydantic import AfterValidator
+
+MAX_USER_NAME = 32
+MAX_ROOM_NAME = 64
+RESERVED = frozenset(
+    {"admin", "administrator", "all", "everyone", "guest", "here", "hubbub", "me", "moderator", "nobody", "null", "owner",
+     "room", "root", "support", "system", "undefined", "you"}
+)  # fmt: skip
+_PUNCTUATION = frozenset("._-")
+_NEUTRAL = frozenset({"COMMON", "INHERITED"})
+
+
+def normalise(name: str) -> str:
+    """NFKC until it no longer changes, so that ``normalise(normalise(x)) == normalise(x)``."""
+    for _ in range(4):
+        done = unicodedata.normalize("NFKC", name)
+        if done == name:
+            break
+        name = done
+    return name
+
+
+def check_user_name(name: str) -> str:
+    """A user's name, normalised: 1 to 32 letters, digits and ``._-``, no blanks; raises ValueError otherwise."""
+    name = normalise(name)
+    if not 1 <= len(name) <= MAX_USER_NAME:
+        raise ValueError(f"a name has 1 to {MAX_USER_NAME} characters")
+    if not all(_is_name_character(c) for c in name):
+        raise ValueError("a name has letters, digits, dots, dashes and underscores only")
+    if not any(c.isalnum() for c in name):
+        raise ValueError("a name has at least one letter or digit")
+    _check_one_script(name)
+    return name
+
+
+def check_room_name(name: str) -> str:
+    """A room's name, normalised: 1 to 64 printable characters, blanks only inside; raises ValueError otherwise."""
+    name = " ".join(normalise(name).split(" ")).strip()
+    if not 1 <= len(name) <= MAX_ROOM_NAME:
+        raise ValueError(f"a room's name has 1 to {MAX_ROOM_NAME} characters")
+    if not name.isprintable():
+        raise ValueError("a room's name has printable characters only")
+    return name
+
+
+def is_reserved(name: str) -> bool:
+    """True for names that would pass for a part of the system; the command line may still give them to somebody."""
+    return skeleton(name) in RESERVED
+
+
+@lru_cache(maxsize=4096)
+def skeleton(name: str) -> str:
+    """What two names that look alike have in common; unique among users, and among public rooms."""
+    return "".join(_look_alike(c) for c in normalise(name).casefold())
+
+
+def _is_name_character(character: str) -> bool:
+    return character in _PUNCTUATION or unicodedata.category(character)[0] in "LN" or _is_mark(character)
+
+
+def _is_mark(character: str) -> bool:
+    return unicodedata.category(character) in ("Mn", "Mc")
+
+
+def _check_one_script(name: str) -> None:
+    scripts = {categories.alias(c) for c in name} - _NEUTRAL
+    # Japanese is written in three scripts at once (UTS #39, section 5.2, "highly restrictive").
+    if len(scripts) > 1 and not scripts <= {"HAN", "HIRAGANA", "KATAKANA"}:
+        raise ValueError("a name uses one script only")
+
+
+def _look_alike(character: str) -> str:
+    if character.isascii():
+        return character
+    found = confusables.is_confusable(character, greedy=True, preferred_aliases=["latin"])
+    for entry in found or ():
+        for other in entry["homoglyphs"]:
+            if other["c"].isascii() and other["c"].isalnum():
+                return str(other["c"]).casefold()
+    return character
+
+
+UserName = Annotated[str, AfterValidator(check_user_name)]
+RoomName = Annotated[str, AfterValidator(check_room_name)]

@@ -1,0 +1,37 @@
+"""Who may do what: pure functions of facts. Each returns nothing, or raises the refusal."""
+
+from hubbub.domain.errors import Forbidden, NotFound
+from hubbub.domain.model import LOBBY, Actor, Role, Room, RoomRole
+
+STAFF = (Role.OWNER, Role.ADMIN)
+
+
+def is_staff(actor: Actor) -> bool:
+    return actor.system or actor.role in STAFF
+
+
+def may_create_room(actor: Actor) -> None:
+    if actor.role is Role.GUEST:
+        raise Forbidden("Guests cannot create rooms.")
+
+
+def may_join(actor: Actor, room: Room) -> None:
+    """Public rooms are open to everybody but guests, who stay in the lobby; others look like absent ones."""
+    if room.kind != "public":
+        raise NotFound()
+    if actor.role is Role.GUEST:
+        raise Forbidden("Guests stay in the lobby.")
+
+
+def may_leave(room: int) -> None:
+    if room == LOBBY:
+        raise Forbidden("Everybody is in the lobby: it cannot be left.")
+
+
+def may_remove(actor: Actor, own: RoomRole | None, room: int, user: int) -> None:
+    """A room's owner and the site's staff remove others; `own` is the actor's role in the room."""
+    if user == actor.id:
+        raise Forbidden("To go yourself, leave the room.")
+    if not is_staff(actor) and own is not RoomRole.OWNER:
+        raise NotFound() if own is None else Forbidden("Only the room's owner and admins remove people.")
+    may_leave(room)

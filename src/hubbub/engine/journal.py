@@ -1,0 +1,382 @@
+"""The one write path: queue → batch → transaction → COMMIT → publication and answers.
+
+One writer thread takes everything that waits, runs it in one transaction, commits once (with fsync), and hands the
+whole batch back to the event loop with a single call. Under load the batch grows by itself; when idle a batch is one
+command and waits for nothing.
+
+* Nobody gets an answer, and nobody sees an event, before the COMMIT that stores it has returned.
+* A batch keeps the order of each source's commands, not more, so that commands of one kind form one run.
+* If the store refuses a statement, the batch is rolled back and halved until the command to blame stands alone.
+* If the store does not answer, the whole batch is `unavailable`. A COMMIT whose outcome is unknown is looked up in the
+  log before anything is said about it.
+* Whoever waits longer than DEADLINE seconds is told `unavailable`; a retry with the same key finds out what happened.
+"""
+
+import asyncio
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from time import monotonic
+
+import structlog
+from sqlalchemy import Connection, RootTransaction
+
+from hubbub.clock import Clock
+from hubbub.domain.commands import Command
+from hubbub.domain.errors import Busy, Conflict, HubbubError, Internal, NeedsTopics, Unavailable
+from hubbub.domain.events import Entry
+from hubbub.domain.model import Actor
+from hubbub.features import BULK, HANDLERS
+from hubbub.storage import log
+from hubbub.storage.database import Database, Refused, translated
+from hubbub.storage.ids import Ids
+from hubbub.storage.transaction import Transaction
+
+MAX_BATCH = 1_000
+MAX_BATCH_BYTES = 256 * 1024
+DEADLINE = 2.0
+RECONNECT = 0.25
+
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the author of a command gets once it is on disk."""
+
+    answer: dict[str, object]
+
+
+Reply = Callable[[Receipt | HubbubError], None]
+Publish = Callable[[Sequence[Entry]], None]
+
+
+@dataclass(slots=True, eq=False)
+class Work:
+    """A command on its way; `source` is whoever's order of commands must be kept."""
+
+    command: Command
+    actor: Actor
+    reply: Reply
+    source: object
+    size: int
+    deadline: float
+    extra: frozenset[str] = frozenset()
+    result: Receipt | HubbubError | None = None
+    answered: bool = False
+
+    def topics(self) -> Iterable[str]:
+        return (*self.command.topics(self.actor), *self.extra)
+
+    def answer(self, result: Receipt | HubbubError) -> None:
+        """Tells the author, once."""
+        if not self.answered:
+            self.answered = True
+            self.reply(result)
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one transaction did: its works with their results, and its entries in log order."""
+
+    works: list[Work]
+    entries: list[Entry] = field(default_factory=list)
+    again: list[Work] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+class Spoiled(Exception):  # noqa: N818  private to the journal
+    """A handler refused after it had written: the transaction cannot be kept for its neighbours."""
+
+
+class Journal:
+    """Started and stopped by the composition root; `submit` and `enqueue` are for the event loop's thread."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        publish: Publish,
+        *,
+        max_commands: int = 10_000,
+        max_bytes: int = 16 * 2**20,
+        observe: Callable[[int, float], None] | None = None,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._publish = publish
+        self._max_commands = max_commands
+        self._max_bytes = max_bytes
+        self._observe = observe
+        self._waiting: deque[Work] = deque()
+        self._bytes = 0
+        self._wake: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._signalled = False
+        self._flying: list[Work] = []
+        self._sweeping = False
+        self._stopping = False
+        self._connection: Connection | None = None
+        self._ids: Ids | None = None
+        self._thread = threading.Thread(target=self._write, name="hubbub-writer", daemon=True)
+
+    def start(self) -> None:
+        """Starts the writer; must be called on the running event loop."""
+        self._loop = asyncio.get_running_loop()
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """Finishes what is queued, then ends the writer."""
+        self._stopping = True
+        self._wake.put(True)
+        await asyncio.to_thread(self._thread.join, 10.0)
+
+    @property
+    def depth(self) -> int:
+        """Commands that wait."""
+        return len(self._waiting)
+
+    async def submit(self, command: Command, actor: Actor, source: object = None) -> Receipt:
+        """Queues a command and returns its receipt after the COMMIT. Raises what its handler raised, Busy, Unavailable."""
+        future: asyncio.Future[Receipt] = self._loop.create_future()
+
+        def reply(result: Receipt | HubbubError) -> None:
+            if future.done():
+                return
+            if isinstance(result, HubbubError):
+                future.set_exception(result)
+            else:
+                future.set_result(result)
+
+        self.enqueue(command, actor, reply, source or future)
+        return await future
+
+    def enqueue(self, command: Command, actor: Actor, reply: Reply, source: object) -> None:
+        """The same with a callback, which is called on the event loop, at once if the queue is full."""
+        size = command.size()
+        if self._stopping or len(self._waiting) >= self._max_commands or self._bytes + size > self._max_bytes:
+            reply(Busy(retry_after=1.0))
+            return
+        self._bytes += size
+        self._waiting.append(Work(command, actor, reply, source, size, monotonic() + DEADLINE))
+        if not self._signalled:
+            self._signalled = True
+            self._wake.put(True)
+        if not self._sweeping:
+            self._sweeping = True
+            self._loop.call_later(DEADLINE / 8, self._sweep)
+
+    # --- on the event loop ---------------------------------------------------------------------------------------
+
+    def _finish(self, batch: Batch) -> None:
+        """After the COMMIT: publishes the events in log order, then answers the authors."""
+        self._bytes -= sum(work.size for work in batch.works)
+        if self._observe is not None:
+            self._observe(len(batch.works), batch.seconds)
+        if batch.entries:
+            self._publish(batch.entries)
+        for work in batch.works:
+            if work.result is not None:
+                work.answer(work.result)
+
+    def _sweep(self) -> None:
+        """Tells those who have waited too long that the store does not answer."""
+        now = monotonic()
+        for work in (*self._flying, *self._waiting):
+            if work.deadline <= now:
+                work.answer(Unavailable(retry_after=1.0))
+        if self._waiting or self._flying:
+            self._loop.call_later(DEADLINE / 8, self._sweep)
+        else:
+            self._sweeping = False
+
+    # --- on the writer's thread ----------------------------------------------------------------------------------
+
+    def _write(self) -> None:
+        while works := self._take():
+            self._flying = works
+            self._attempt(works)
+            self._flying = []
+            if self._connection is not None:
+                self._database.checkpoint(self._connection)
+        self._disconnect()
+
+    def _take(self) -> list[Work]:
+        """Everything that waits, up to the bounds of a batch; blocks while there is nothing. Empty means stop."""
+        while True:
+            works: list[Work] = []
+            size = 0
+            while self._waiting and len(works) < MAX_BATCH and size < MAX_BATCH_BYTES:
+                work = self._waiting.popleft()
+                if work.answered:  # gave up waiting before its turn: not run at all
+                    self._hand_back(Batch([work]))
+                    continue
+                works.append(work)
+                size += work.size
+            if works or self._stopping:
+                return works
+            self._wake.get()
+            self._signalled = False
+
+    def _attempt(self, works: list[Work]) -> None:
+        """Runs works in one transaction; halves them where one of them spoils it."""
+        batch = Batch(works)
+        try:
+            self._transact(batch)
+        except (Unavailable, OSError) as error:
+            self._disconnect()
+            failure = error if isinstance(error, Unavailable) else Unavailable(retry_after=1.0)
+            logger.warning("store_unavailable", works=len(works), reason=repr(error.__cause__ or error))
+            self._fail(works, failure)
+            return
+        except Exception as error:
+            self._disconnect()
+            if len(works) > 1:
+                middle = len(works) // 2
+                self._attempt(works[:middle])
+                self._attempt(works[middle:])
+            else:
+                self._fail(works, _blame(works[0], error))
+            return
+        self._hand_back(batch)
+        for work in batch.again:
+            self._attempt([work])
+
+    def _transact(self, batch: Batch) -> None:
+        """One transaction from locks to COMMIT. Raises Unavailable, or whatever spoiled it."""
+        started = monotonic()
+        with translated():
+            connection = self._connect()
+            if self._ids is None:
+                self._ids = Ids.load(connection)
+                connection.rollback()
+            now = self._clock.now()
+            self._ids.tick(now)
+            transaction = connection.begin()
+            try:
+                tx = Transaction(connection, self._ids, now)
+                self._run(batch, tx)
+                tx.flush()
+            except BaseException:
+                transaction.rollback()
+                raise
+            committed = self._commit(transaction)
+        if not committed and not self._happened(tx):
+            raise Unavailable(retry_after=1.0)
+        batch.entries = tx.entries
+        batch.seconds = monotonic() - started
+
+    def _run(self, batch: Batch, tx: Transaction) -> None:
+        """Locks first; then the works, run by run."""
+        tx.lock(topic for work in batch.works for topic in work.topics())
+        for run in _runs(batch.works):
+            kind = type(run[0].command)
+            if kind in BULK:
+                results = BULK[kind]([(work.command, work.actor) for work in run], tx)
+                for work, result in zip(run, results, strict=True):
+                    work.result = result if isinstance(result, HubbubError) else Receipt(result)
+            else:
+                for work in run:
+                    self._run_one(work, batch, tx)
+        if batch.again:
+            batch.works = [work for work in batch.works if work not in batch.again]
+
+    def _run_one(self, work: Work, batch: Batch, tx: Transaction) -> None:
+        writes = tx.writes
+        try:
+            work.result = Receipt(HANDLERS[type(work.command)](work.command, work.actor, tx))
+        except HubbubError as error:
+            if tx.writes != writes:
+                raise Spoiled from error
+            work.result = error
+        except NeedsTopics as needs:
+            if tx.writes != writes or needs.topics <= set(work.topics()):
+                raise
+            work.extra = work.extra | needs.topics
+            batch.again.append(work)
+
+    def _commit(self, transaction: RootTransaction) -> bool:
+        """COMMIT; False if its outcome is unknown."""
+        try:
+            transaction.commit()
+        except Exception as error:
+            logger.warning("commit_unknown", reason=repr(error))
+            self._disconnect()
+            return False
+        return True
+
+    def _happened(self, tx: Transaction) -> bool:
+        """Looks up in the log whether a transaction with an unknown COMMIT is there; waits until the store answers.
+
+        The topics are locked for it, so that a COMMIT that is still under way has ended one way or the other.
+        """
+        if not tx.entries:
+            return False
+        last = tx.entries[-1]
+        while True:
+            try:
+                with translated():
+                    connection = self._connect()
+                    with connection.begin():
+                        Transaction(connection, tx.ids, tx.now).lock([last.topic])
+                        return log.text_at(connection, last.topic, last.seq) == last.text.decode()
+            except Unavailable:
+                self._disconnect()
+                if self._stopping:
+                    return False
+                threading.Event().wait(RECONNECT)
+
+    def _fail(self, works: list[Work], error: HubbubError) -> None:
+        for work in works:
+            work.result = error
+        self._hand_back(Batch(works))
+
+    def _hand_back(self, batch: Batch) -> None:
+        self._loop.call_soon_threadsafe(self._finish, batch)
+
+    def _connect(self) -> Connection:
+        if self._connection is None:
+            self._connection = self._database.writer.connect()
+        return self._connection
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                connection.invalidate()
+                connection.close()
+            except Exception as error:
+                logger.info("disconnect_failed", reason=repr(error))
+
+
+def _runs(works: list[Work]) -> list[list[Work]]:
+    """Splits a batch into runs of one kind, keeping the order of each source's commands.
+
+    A source's command goes to the stage after its previous one, or to the same where that is of the same kind.
+    """
+    stages: dict[object, tuple[int, type[Command]]] = {}
+    runs: dict[tuple[int, type[Command]], list[Work]] = {}
+    for work in works:
+        kind = type(work.command)
+        stage, last = stages.get(work.source, (0, kind))
+        place = (stage if last is kind else stage + 1, kind)
+        stages[work.source] = place
+        runs.setdefault(place, []).append(work)
+    return [runs[place] for place in sorted(runs, key=_stage)]
+
+
+def _stage(place: tuple[int, type[Command]]) -> int:
+    return place[0]
+
+
+def _blame(work: Work, error: Exception) -> HubbubError:
+    """What the author of the one command that spoiled its transaction is told."""
+    if isinstance(error, Spoiled) and isinstance(error.__cause__, HubbubError):
+        return error.__cause__
+    if isinstance(error, Refused):  # a constraint that another node's commit made true between our check and our write
+        logger.warning("store_refused", kind=work.command.kind, reason=str(error))
+        return Conflict()
+    logger.error("command_failed", kind=work.command.kind, exc_info=error)
+    return Internal()
+

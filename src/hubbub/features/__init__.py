@@ -1,0 +1,31 @@
+"""The deeds: one noun per file, `def verb(command, actor, tx)`, inside a transaction; decide by rules, write, append.
+
+A handler returns the answer for its author and appends what happened to the transaction. It refuses before it writes.
+The tables here are the only way from a command to its handler; a test holds them against the list of commands.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from hubbub.domain import commands as c
+from hubbub.domain.errors import HubbubError
+from hubbub.domain.model import Actor
+from hubbub.features import accounts, invites, maintenance, members, messages, reads, rooms, sessions
+from hubbub.storage.transaction import Transaction
+
+Answer = dict[str, object]
+Handler = Callable[[Any, Actor, Transaction], Answer]
+BulkHandler = Callable[[Sequence[tuple[Any, Actor]], Transaction], list[Answer | HubbubError]]
+
+BULK: Mapping[type[c.Command], BulkHandler] = {
+    c.SendMessage: messages.send,
+}
+
+HANDLERS: Mapping[type[c.Command], Handler] = {
+    c.CreateRoom: rooms.create,
+    c.JoinRoom: members.join,
+    c.LeaveRoom: members.leave,
+    c.RemoveMember: members.remove,
+    c.ReadRoom: reads.read,
+    c.TrimTopic: maintenance.trim,
+}

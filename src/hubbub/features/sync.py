@@ -1,0 +1,91 @@
+"""Catching up: what a person sees at the start, and what happened since a position. Never a silent gap."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import orjson
+from sqlalchemy import Connection
+
+from hubbub.domain.commands import EventsSince
+from hubbub.domain.errors import NotFound
+from hubbub.domain.model import SITE, Room, room_topic, user_topic
+from hubbub.storage import log, members, rooms
+from hubbub.storage.log import Page
+
+MISSING = 200
+"""At most so many missing events a topic are sent after `welcome`; `more` says where there are more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What one topic owes to somebody who has `after`; without a page there is no way but a reset."""
+
+    topic: str
+    head: int | None
+    floor: int | None
+    page: Page | None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A person's rooms, the heads of all followed topics and what is missing, all from one read transaction."""
+
+    rooms: list[Room]
+    heads: dict[str, int]
+    missing: list[Missing]
+
+
+def snapshot(connection: Connection, user: int, *, site: bool, epoch: str | None, have: Mapping[str, int]) -> Snapshot:
+    """What `welcome` is made of. `epoch` is the one the client knows, None if it did not say."""
+    joined = rooms.joined(connection, user)
+    floors = {room_topic(room.id): room.floor or 0 for room in joined}
+    own = [user_topic(user), SITE] if site else [user_topic(user)]
+    heads = {room_topic(room.id): room.head or 0 for room in joined} | log.heads(connection, own)
+    right_epoch = epoch is None or epoch == log.epoch(connection)
+    missing = []
+    for topic, after in have.items():
+        if topic not in heads:
+            missing.append(Missing(topic, None, None, None))
+            continue
+        page = log.since(connection, topic, after, MISSING, floor=floors.get(topic, 0)) if right_epoch else None
+        if page is None or page.texts:
+            _, floor = log.position(connection, topic) or (0, 0)
+            missing.append(Missing(topic, heads[topic], max(floor, floors.get(topic, 0)), page))
+    return Snapshot(joined, heads, missing)
+
+
+def events_since(connection: Connection, user: int, site: bool, query: EventsSince) -> dict[str, object]:
+    """A page of a topic's events, or a reset. Raises NotFound for a topic the person does not follow."""
+    floor = follow_floor(connection, user, site, query.topic)
+    epoch = log.epoch(connection)
+    page = None
+    if query.epoch is None or query.epoch == epoch:
+        page = log.since(connection, query.topic, query.after, query.limit, floor=floor)
+    if page is None:
+        head, own_floor = log.position(connection, query.topic) or (0, 0)
+        return {"epoch": epoch, "reset": True, "head": head, "floor": max(floor, own_floor)}
+    return {"epoch": epoch, "events": [orjson.Fragment(text) for text in page.texts], "head": page.head}
+
+
+def follow_floor(connection: Connection, user: int, site: bool, topic: str) -> int:
+    """The last seq of `topic` that is not the person's to follow: what came before the joining. Raises NotFound."""
+    kind, _, number = topic.partition(":")
+    if kind == "room":
+        own = members.find(connection, int(number), user)
+        if own is None:
+            raise NotFound()
+        return own.joined_seq - 1
+    if topic == user_topic(user) or (site and topic == SITE):
+        return 0
+    raise NotFound()
+
+
+def gap(connection: Connection, topic: str, after: int) -> list[str]:
+    """What lies between a snapshot and the moment of subscribing: the encoded events after `after`, all of them."""
+    found: list[str] = []
+    while page := log.since(connection, topic, after, 1_000):
+        found += page.texts
+        after = page.last
+        if page.complete or not page.texts:
+            break
+    return found

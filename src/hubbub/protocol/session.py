@@ -1,0 +1,171 @@
+"""The WebSocket session, sans-I/O: text messages in, effects out. It knows no socket, no clock and no database.
+
+The table below is its constitution: in each state, what may come, and what it becomes. What is not there is a
+protocol error: before `live` it ends the session, in `live` it is answered and the session goes on.
+
+    state      input       → state      effects
+    waiting    hello       → greeting   Greet
+    waiting    other       → closed     Say(error), End(4501)
+    greeting   any         → greeting   kept until the greeting is done, at most MAX_KEPT
+    live       command     → live       Run
+    live       events.since→ live       Ask
+    live       ping        → live       Say(pong)
+    live       hello       → live       Say(error)
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError
+
+from hubbub.domain.commands import WIRE_COMMANDS, Command, EventsSince, Seq, Topic
+from hubbub.domain.errors import BadRequest, HubbubError
+from hubbub.domain.model import Frozen
+from hubbub.domain.text import MAX_HAVE, MAX_ID, ShortText
+from hubbub.protocol import closes, validation, wire
+
+MAX_KEPT = 64
+PONG = b'{"type":"pong"}'
+
+
+class Hello(Frozen):
+    """The first frame: who it is, and what it has."""
+
+    type: Literal["hello"]
+    token: Annotated[str, Field(max_length=4096)] | None = None
+    epoch: ShortText | None = None
+    have: Annotated[dict[Topic, Seq], Field(max_length=MAX_HAVE)] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Greet:
+    """Find out who it is and send `welcome`."""
+
+    hello: Hello
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Hand a command to the journal and answer it under `id`."""
+
+    id: int
+    command: Command
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Answer a query under `id`."""
+
+    id: int
+    query: EventsSince
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Send this text."""
+
+    text: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Close the connection."""
+
+    code: int
+    reason: str
+
+
+Effect = Greet | Run | Ask | Say | End
+
+
+class State(Enum):
+    WAITING = "waiting"
+    GREETING = "greeting"
+    LIVE = "live"
+    CLOSED = "closed"
+
+
+class Session:
+    """One connection's conversation with the server."""
+
+    __slots__ = ("_kept", "state")
+
+    def __init__(self) -> None:
+        self.state = State.WAITING
+        self._kept: list[str | bytes] | None = None
+
+    def receive(self, text: str | bytes) -> list[Effect]:
+        """One complete text message from the client."""
+        if self.state is State.LIVE:
+            return self._live(text)
+        if self.state is State.WAITING:
+            return self._hello(text)
+        if self.state is State.GREETING:
+            return self._keep(text)
+        return []
+
+    def welcomed(self) -> list[Effect]:
+        """The greeting is done: what came meanwhile is taken up."""
+        self.state = State.LIVE
+        kept, self._kept = self._kept, None
+        return [effect for text in kept or () for effect in self._live(text)]
+
+    def refused(self, error: HubbubError) -> list[Effect]:
+        """The greeting failed. What can be tried again closes with a code that says so."""
+        code = closes.NOT_AUTHENTICATED if not error.retryable else closes.GOING_AWAY
+        return self.end(code, error)
+
+    def end(self, code: int, error: HubbubError) -> list[Effect]:
+        """Ends the session from this side, with a last word."""
+        self.state = State.CLOSED
+        return [Say(wire.error(None, error)), End(code, error.message)]
+
+    def _hello(self, text: str | bytes) -> list[Effect]:
+        try:
+            hello = Hello.model_validate(wire.parse(text))
+        except ValidationError as error:
+            return self.end(closes.NOT_AUTHENTICATED, validation.refuse(error))
+        except HubbubError as error:
+            return self.end(closes.NOT_AUTHENTICATED, error)
+        self.state = State.GREETING
+        return [Greet(hello)]
+
+    def _keep(self, text: str | bytes) -> list[Effect]:
+        if self._kept is None:
+            self._kept = []
+        if len(self._kept) >= MAX_KEPT:
+            return self.end(closes.NOT_AUTHENTICATED, BadRequest("Wait for welcome before sending more."))
+        self._kept.append(text)
+        return []
+
+    def _live(self, text: str | bytes) -> list[Effect]:
+        id_: int | None = None
+        try:
+            frame = wire.parse(text)
+            if frame.get("type") == "ping":
+                return self._ping(frame)
+            id_ = _id(frame)
+            if frame.get("type") == "events.since":
+                return [Ask(id_, EventsSince.model_validate(frame))]
+            if frame.get("type") == "hello":
+                raise BadRequest("hello comes once, as the first frame.")
+            return [Run(id_, WIRE_COMMANDS.validate_python(frame))]
+        except ValidationError as error:
+            return [Say(wire.error(id_, validation.refuse(error)))]
+        except HubbubError as error:
+            return [Say(wire.error(id_, error))]
+
+    def _ping(self, frame: dict[str, Any]) -> list[Effect]:
+        if "id" not in frame:
+            return [Say(PONG)]
+        return [Say(PONG), Say(wire.ok(_id(frame), {}))]
+
+
+def _id(frame: dict[str, Any]) -> int:
+    id_ = frame.get("id")
+    if type(id_) is not int or abs(id_) > MAX_ID:
+        raise BadRequest("id: a whole number is required.")
+    return id_
+
+

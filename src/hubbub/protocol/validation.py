@@ -1,0 +1,33 @@
+"""From a model's complaint to a sentence for a stranger: which field, what is expected, nothing of what was sent."""
+
+from pydantic import ValidationError
+
+from hubbub.domain.errors import BadRequest
+
+_PLAIN = {
+    "missing": "is required",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "string_type": "must be a string",
+    "bool_type": "must be true or false",
+    "dict_type": "must be an object",
+    "literal_error": "has a value that is not known",
+    "union_tag_invalid": "has a value that is not known",
+    "union_tag_not_found": "is required",
+    "string_pattern_mismatch": "is not well formed",
+}
+
+
+def refuse(error: ValidationError) -> BadRequest:
+    """The first complaint as a BadRequest."""
+    first = error.errors(include_url=False, include_context=True, include_input=False)[0]
+    return BadRequest(sentence(first["type"], tuple(first["loc"]), first["msg"]))
+
+
+def sentence(kind: str, location: tuple[int | str, ...], message: str) -> str:
+    """`message` is used only where it is one of ours or speaks of limits: it never holds the input."""
+    names = [part for part in location if isinstance(part, str) and "." not in part and part not in ("body", "query")]
+    field = names[-1] if names else ("type" if kind.startswith("union_tag") else "the request")
+    if kind in _PLAIN:
+        return f"{field}: {_PLAIN[kind]}."
+    return f"{field}: {message.removeprefix('Value error, ').removeprefix('Input ')}."

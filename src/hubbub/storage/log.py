@@ -1,0 +1,103 @@
+"""Reading the log: heads, floors, and what happened since a position; trimming a prefix."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import orjson
+from sqlalchemy import Connection, delete, func, select
+
+from hubbub.domain.events import BY_TYPE, Entry, Event
+from hubbub.storage.schema import log, meta, topics
+from hubbub.storage.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Entries after a position, in order and without a hole, and the topic's head in the same snapshot."""
+
+    head: int
+    floor: int
+    texts: list[str]
+    last: int
+
+    @property
+    def complete(self) -> bool:
+        return self.last >= self.head
+
+
+def epoch(connection: Connection) -> str:
+    """The name of this history; it changes only when a backup was restored."""
+    return str(connection.scalar(select(meta.c.value).where(meta.c.key == "epoch")))
+
+
+def position(connection: Connection, topic: str) -> tuple[int, int] | None:
+    """(head, floor) of a topic, None if there is no such topic."""
+    row = connection.execute(select(topics.c.head, topics.c.floor).where(topics.c.topic == topic)).first()
+    return None if row is None else (row.head, row.floor)
+
+
+def heads(connection: Connection, wanted: Iterable[str]) -> dict[str, int]:
+    query = select(topics.c.topic, topics.c.head).where(topics.c.topic.in_(list(wanted)))
+    return {row.topic: row.head for row in connection.execute(query)}
+
+
+def since(connection: Connection, topic: str, after: int, limit: int, *, floor: int = 0) -> Page | None:
+    """What follows `after`, at most `limit` entries; None if there is no way from `after` to the head without a hole.
+
+    `floor` is the asker's own (his joining); the higher of the two counts.
+    """
+    place = position(connection, topic)
+    if place is None:
+        return None
+    head, own = place
+    if after > head or after < max(own, floor):
+        return None
+    query = select(log.c.seq, log.c.text).where(log.c.topic == topic, log.c.seq > after).order_by(log.c.seq).limit(limit)
+    found = connection.execute(query).all()
+    return Page(head, max(own, floor), [row.text for row in found], found[-1].seq if found else after)
+
+
+def text_at(connection: Connection, topic: str, seq: int) -> str | None:
+    """The encoded event at a position, None if there is none."""
+    found: str | None = connection.scalar(select(log.c.text).where(log.c.topic == topic, log.c.seq == seq))
+    return found
+
+
+def entries(connection: Connection, topic: str, after: int, limit: int = 1_000) -> list[Entry]:
+    """The same as parsed entries, for a node that refills what it did not publish."""
+    query = (
+        select(log.c.seq, log.c.type, log.c.text)
+        .where(log.c.topic == topic, log.c.seq > after)
+        .order_by(log.c.seq)
+        .limit(limit)
+    )
+    return [Entry(topic, row.seq, _parse(topic, row.type, row.text), row.text.encode()) for row in connection.execute(query)]
+
+
+def trim(tx: Transaction, topic: str, before: int, limit: int) -> int:
+    """Removes the entries up to the first one that is not older than `before`; returns how many. Moves the floor."""
+    head = tx.head(topic)
+    young = select(func.min(log.c.seq)).where(log.c.topic == topic, log.c.at >= before)
+    first_kept = tx.connection.scalar(young) or head.seq + 1
+    last = min(first_kept - 1, head.floor + limit)
+    if last <= head.floor:
+        return 0
+    tx.execute(delete(log).where(log.c.topic == topic, log.c.seq <= last))
+    gone = last - head.floor
+    head.floor, head.changed = last, True
+    return gone
+
+
+def trimmable(connection: Connection, before: int, limit: int = 100) -> list[str]:
+    """Topics whose oldest entry is older than `before`."""
+    query = select(log.c.topic).where(log.c.at < before).group_by(log.c.topic).limit(limit)
+    return [row.topic for row in connection.execute(query)]
+
+
+def _parse(topic: str, type_: str, text: str) -> Event:
+    body = orjson.loads(text)
+    if topic.startswith("user:"):
+        body["person"] = int(topic.removeprefix("user:"))
+    if type_ == "room.created":
+        body["in_site"] = topic == "site"
+    return BY_TYPE[type_].model_validate(body)
