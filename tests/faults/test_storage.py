@@ -132,14 +132,14 @@ async def until_refused(connection: Connection, history: History, author: int, m
 
 
 async def fill_up(
-    server: Server, disk: Path, messages: int = 2_000
+    server: Server, disk: Path, messages: int = 2_000, room_left: int = 256 * 1024
 ) -> tuple[History, Connection, Path, RefusedError | None]:
     """A running server on a disk that is full now, and how it said so."""
     await asyncio.to_thread(server.start)
     account = server.sign_up()
     history = History()
     connection = await Connection.open(server.websocket_url, account.token)
-    filler = fill(disk, 256 * 1024)
+    filler = fill(disk, room_left)
     refused = await until_refused(connection, history, account.id, messages)
     return history, connection, filler, refused
 
@@ -194,7 +194,7 @@ async def test_control_acknowledging_before_commit_is_found_out_by_a_full_disk(
         server.log_path = tmp_path / "server.log"
         try:
             # Nobody says no here: every message is acknowledged, and those that found no room are not stored.
-            history, connection, _, _ = await fill_up(server, disk, messages=300)
+            history, connection, _, _ = await fill_up(server, disk, messages=100, room_left=64 * 1024)
             await connection.abort()
             assert any("I1 lost" in sentence for sentence in violations(history, Stored.read(server.database)))
         finally:

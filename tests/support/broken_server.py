@@ -1,5 +1,81 @@
 """`hubbub` with one promise broken, named by the environment variable BROKEN: what negative controls run against.
 
 Nothing of this can be switched on in the product. A control that starts a broken server and finds no violation shows
-that its test cannot see.
+that its test cannot see. Run as `python -m tests.support.broken_server serve …`.
 """
+
+import os
+import time
+from typing import Any
+
+from hubbub.cli import main
+from sqlalchemy import Connection
+
+from hubbub.engine.connections import Registry
+from hubbub.engine.journal import Batch, Journal
+from hubbub.storage import database
+from hubbub.storage.transaction import Transaction
+
+WINDOW = 0.03
+"""Seconds between the early word and the COMMIT: makes the hole wide enough to be hit by the first kills."""
+
+
+def tell_before_commit(tell: "str") -> None:
+    """Answer the authors (`ack`) or publish the events (`publish`) while the transaction is still open."""
+    run, commit, finish = Journal._run, Journal._commit, Journal._finish
+    open_transactions: dict[Journal, tuple[Batch, Transaction]] = {}
+
+    def remembering_run(self: Journal, batch: Batch, tx: Transaction) -> None:
+        run(self, batch, tx)
+        open_transactions[self] = (batch, tx)
+
+    def early_commit(self: Journal, connection: Connection) -> bool:
+        batch, tx = open_transactions[self]
+        self._loop.call_soon_threadsafe(early_word, self, batch, list(tx.entries))
+        time.sleep(WINDOW)
+        return commit(self, connection)
+
+    def early_word(self: Journal, batch: Batch, entries: list[Any]) -> None:
+        if tell == "publish":
+            self._publish(entries)
+        else:
+            for work in batch.works:
+                if work.result is not None:
+                    work.answer(work.result)
+
+    def late_finish(self: Journal, batch: Batch) -> None:
+        if tell == "publish":
+            batch.entries = []
+        finish(self, batch)
+
+    Journal._run = remembering_run  # type: ignore[method-assign]
+    Journal._commit = early_commit  # type: ignore[method-assign]
+    Journal._finish = late_finish  # type: ignore[method-assign]
+
+
+def never_sync() -> None:
+    """SQLite hands its writes to the kernel and does not ask whether they reached the disk."""
+    pragmas = database._pragmas
+
+    def without_sync(driver: Any, record: Any) -> None:
+        pragmas(driver, record)
+        driver.execute("PRAGMA synchronous=OFF")
+
+    database._pragmas = without_sync
+
+
+def keep_subscribed() -> None:
+    """Whoever is in a topic stays in it until the connection ends."""
+    Registry.leave = lambda self, connection, name: None  # type: ignore[method-assign]
+
+
+FAULTS = {
+    "ack-before-commit": lambda: tell_before_commit("ack"),
+    "publish-before-commit": lambda: tell_before_commit("publish"),
+    "synchronous-off": never_sync,
+    "keep-subscribed": keep_subscribed,
+}
+
+if __name__ == "__main__":
+    FAULTS[os.environ["BROKEN"]]()
+    main()

@@ -137,7 +137,7 @@ class Server:
     @property
     def database(self) -> Path:
         """The SQLite file in the data folder."""
-        return self.data / "hubbub.sqlite3"
+        return self.data / "hubbub.db"
 
     def log_text(self) -> str:
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
