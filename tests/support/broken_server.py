@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 from hubbub.cli import main
-from sqlalchemy import Connection
+from sqlalchemy import RootTransaction
 
 from hubbub.engine.connections import Registry
 from hubbub.engine.journal import Batch, Journal
@@ -20,7 +20,7 @@ WINDOW = 0.03
 """Seconds between the early word and the COMMIT: makes the hole wide enough to be hit by the first kills."""
 
 
-def tell_before_commit(tell: "str") -> None:
+def tell_before_commit(tell: str) -> None:
     """Answer the authors (`ack`) or publish the events (`publish`) while the transaction is still open."""
     run, commit, finish = Journal._run, Journal._commit, Journal._finish
     open_transactions: dict[Journal, tuple[Batch, Transaction]] = {}
@@ -29,11 +29,11 @@ def tell_before_commit(tell: "str") -> None:
         run(self, batch, tx)
         open_transactions[self] = (batch, tx)
 
-    def early_commit(self: Journal, connection: Connection) -> bool:
+    def early_commit(self: Journal, transaction: RootTransaction) -> bool:
         batch, tx = open_transactions[self]
         self._loop.call_soon_threadsafe(early_word, self, batch, list(tx.entries))
         time.sleep(WINDOW)
-        return commit(self, connection)
+        return commit(self, transaction)
 
     def early_word(self: Journal, batch: Batch, entries: list[Any]) -> None:
         if tell == "publish":
@@ -57,8 +57,8 @@ def never_sync() -> None:
     """SQLite hands its writes to the kernel and does not ask whether they reached the disk."""
     pragmas = database._pragmas
 
-    def without_sync(driver: Any, record: Any) -> None:
-        pragmas(driver, record)
+    def without_sync(driver: Any, _record: Any) -> None:
+        pragmas(driver, _record)
         driver.execute("PRAGMA synchronous=OFF")
 
     database._pragmas = without_sync
