@@ -1,0 +1,120 @@
+/**
+ * One person's chat: runs the machines with the real world and holds what the screens show.
+ * The only place where net, sync and state meet; features ask it, and it asks none of them.
+ */
+import { forgetEverything, loadOutbox, saveOutbox } from "./keep";
+import { idle, type LinkState } from "./net/link";
+import { socketUrl } from "./net/places";
+import { Socket } from "./net/socket";
+import { roomReset, welcomed } from "./state/load";
+import type { User } from "./state/model";
+import { reduce } from "./state/reduce";
+import { initial, type State } from "./state/state";
+import type { Frame } from "./sync/frames";
+import { empty, stepSync, type SyncEffect, type SyncInput, type SyncState } from "./sync/machine";
+
+export const PROTOCOL = "hubbub.v1";
+
+export class Chat {
+  state: State = $state.raw(undefined as unknown as State);
+  sync: SyncState = $state.raw(empty);
+  link: LinkState = $state.raw(idle);
+  /** The session is over: `code` is the close code that said so. */
+  ended: { code: number } | null = $state.raw(null);
+
+  readonly #socket: Socket;
+  #renewing = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(me: User) {
+    this.state = initial(me);
+    this.sync = { ...empty, outbox: loadOutbox(me.id) };
+    this.#socket = new Socket(socketUrl(), PROTOCOL, JSON.stringify({ type: "ping" }), {
+      opened: () => this.input({ type: "opened" }),
+      heard: (text) => this.#heard(text),
+      lost: () => this.input({ type: "lost" }),
+      changed: (link) => this.#linkChanged(link),
+    });
+  }
+
+  start = (): void => {
+    this.#socket.start();
+    addEventListener("online", this.#socket.wake);
+    document.addEventListener("visibilitychange", this.#seen);
+  };
+
+  stop = (): void => {
+    removeEventListener("online", this.#socket.wake);
+    document.removeEventListener("visibilitychange", this.#seen);
+    clearTimeout(this.#timer);
+    this.#socket.stop();
+  };
+
+  /** Try to connect now rather than at the end of the wait. */
+  reconnectNow = (): void => this.#socket.wake();
+
+  /**
+   * Run something that may give this browser a new session, such as a change of password, and connect with the new
+   * one; that the old one ends meanwhile is no farewell.
+   */
+  async renew(run: () => Promise<void>): Promise<void> {
+    this.#renewing = true;
+    try {
+      await run();
+      this.#socket.restart();
+    } finally {
+      this.#renewing = false;
+      if (this.link.phase === "stopped") this.#socket.start();
+    }
+  }
+
+  /** Replace what the screens show by a pure function of it. */
+  update(change: (state: State) => State): void {
+    this.state = change(this.state);
+  }
+
+  input(input: SyncInput): void {
+    const before = this.sync;
+    const [after, effects] = stepSync(before, input, Date.now());
+    this.sync = after;
+    if (after.outbox !== before.outbox) saveOutbox(this.state.me.id, after.outbox);
+    for (const effect of effects) this.#run(effect);
+  }
+
+  #run(effect: SyncEffect): void {
+    switch (effect.type) {
+      case "transmit":
+        this.#socket.send(JSON.stringify(effect.command));
+        return;
+      case "welcome":
+        this.#socket.settled();
+        return this.update((state) => welcomed(state, effect.welcome, effect.fresh));
+      case "event":
+        return this.update((state) => reduce(state, effect.event));
+      case "reset":
+        return this.update((state) => roomReset(state, Number(effect.topic.slice("room:".length))));
+      case "start over":
+        return this.#socket.restart();
+      case "timer":
+        clearTimeout(this.#timer);
+        this.#timer = setTimeout(() => this.input({ type: "timer" }), Math.max(0, effect.at - Date.now()));
+        return;
+    }
+  }
+
+  #heard(text: string): void {
+    this.input({ type: "frame", frame: JSON.parse(text) as Frame });
+  }
+
+  #linkChanged(link: LinkState): void {
+    this.link = link;
+    if (link.phase !== "stopped" || this.#renewing) return;
+    this.stop();
+    if (link.code !== 4501) forgetEverything();
+    this.ended = { code: link.code };
+  }
+
+  #seen = (): void => {
+    if (document.visibilityState === "visible") this.#socket.wake();
+  };
+}

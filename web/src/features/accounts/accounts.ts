@@ -1,0 +1,65 @@
+/** What one can do with an account: make it, enter and leave it, change its password, delete it. */
+import { forgetEverything } from "../../keep";
+import { get, post, Refusal, remove } from "../../net/http";
+import type { User } from "../../state/model";
+
+export interface Site {
+  needs_owner: boolean;
+  signup: "invite" | "open" | "closed";
+  name: string;
+  version: string;
+}
+
+export const loadSite = (): Promise<Site> => get<Site>("api/setup");
+
+/** The person this browser is logged in as; null for nobody. */
+export async function whoAmI(): Promise<User | null> {
+  try {
+    return await get<User>("users/me");
+  } catch (error) {
+    if (error instanceof Refusal && error.code === "unauthenticated") return null;
+    throw error;
+  }
+}
+
+export const logIn = (username: string, password: string): Promise<User> =>
+  post<User>("api/login", { username, password });
+
+export type Ticket = { invite: string } | { setup: string } | Record<never, never>;
+
+/** Make the account and enter it. */
+export async function signUp(username: string, password: string, ticket: Ticket): Promise<User> {
+  await post("api/accounts", { username, password, ...ticket });
+  return logIn(username, password);
+}
+
+export async function logOut(): Promise<void> {
+  await post("api/logout");
+  forgetEverything();
+}
+
+export const changePassword = (current: string, changed: string): Promise<void> =>
+  post("api/password", { current_password: current, new_password: changed });
+
+export const resetPassword = (token: string, password: string): Promise<void> => post("api/reset", { token, password });
+
+export async function deleteAccount(password: string): Promise<void> {
+  await remove("api/accounts/me", { password });
+  forgetEverything();
+}
+
+export const SHORTEST_PASSWORD = 8;
+
+/** Why one is at the login screen although one was in; null where it needs no words. */
+export function farewell(code: number): string | null {
+  switch (code) {
+    case 4501:
+      return "Your session is over. Log in again to go on.";
+    case 4503:
+      return "This session was ended: by a log-out, a password change, or from another device.";
+    case 4510:
+      return "This account has been closed to you. Ask the owner of this place.";
+    default:
+      return "The server ended this session. Log in again to go on.";
+  }
+}

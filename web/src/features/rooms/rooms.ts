@@ -1,0 +1,104 @@
+/** What one can do with rooms: list, create, join, leave, look inside, mark as read. */
+import type { Chat } from "../../chat.svelte";
+import { get, post } from "../../net/http";
+import { isOutdated, readHere, roomLoaded } from "../../state/load";
+import type { Member, Room } from "../../state/model";
+import type { State } from "../../state/state";
+
+const READ_EVERY_MS = 2_000;
+
+interface RoomAnswer {
+  room: Room;
+}
+
+/** The rooms one is in: the lobby first, then by name. */
+export function joinedRooms(state: State): Room[] {
+  const byName = new Intl.Collator(undefined, { sensitivity: "base", numeric: true });
+  return Object.values(state.rooms).sort(
+    (a, b) => Number(b.lobby) - Number(a.lobby) || byName.compare(a.name, b.name) || a.id - b.id,
+  );
+}
+
+export function unreadTotal(state: State): number {
+  return Object.values(state.rooms).reduce((sum, room) => sum + (room.unread ?? 0), 0);
+}
+
+/** Load every room one may see into `state.directory`. */
+export async function loadDirectory(chat: Chat): Promise<void> {
+  const found: Room[] = [];
+  for (let more = true; more; ) {
+    const last = found.at(-1);
+    const page = await get<{ rooms: Room[]; more: boolean }>(`api/rooms?limit=100${last ? `&after=${last.id}` : ""}`);
+    found.push(...page.rooms);
+    more = page.more && page.rooms.length > 0;
+  }
+  chat.update((state) => ({ ...state, directory: found }));
+}
+
+/** The new room's id. */
+export async function createRoom(chat: Chat, name: string, key: string): Promise<number> {
+  const { room } = await post<RoomAnswer>("api/rooms", { kind: "public", name, key });
+  enter(chat, room);
+  return room.id;
+}
+
+export async function joinRoom(chat: Chat, id: number): Promise<void> {
+  const { room } = await post<RoomAnswer>(`api/rooms/${id}/join`);
+  enter(chat, room);
+}
+
+export async function leaveRoom(id: number): Promise<void> {
+  await post(`api/rooms/${id}/leave`);
+}
+
+/** Show it at once; `room.added` says the same a moment later. */
+function enter(chat: Chat, room: Room): void {
+  chat.update((state) =>
+    state.rooms[room.id] ? state : { ...state, rooms: { ...state.rooms, [room.id]: { ...room, joined: true } } },
+  );
+}
+
+/** Load the room and its members; again where an event overtook the answer. */
+export async function loadRoom(chat: Chat, id: number): Promise<void> {
+  for (let tries = 0; tries < 3; tries += 1) {
+    const answer = await get<RoomAnswer & { members: Member[]; more_members: boolean }>(`api/rooms/${id}`);
+    const members = [...answer.members];
+    for (let more = answer.more_members; more; ) {
+      const after = members.at(-1)?.id ?? 0;
+      const page = await get<{ members: Member[]; more: boolean }>(`api/rooms/${id}/members?after=${after}&limit=200`);
+      members.push(...page.members);
+      more = page.more && page.members.length > 0;
+    }
+    if (isOutdated(chat.state, answer.room)) continue;
+    return chat.update((state) => roomLoaded(state, answer.room, members));
+  }
+}
+
+/** Tells the server how far one has read: at most every two seconds, and when leaving. */
+export class ReadMarker {
+  #waiting: { room: number; seq: number } | null = null;
+  #sentAt = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(readonly chat: Chat) {}
+
+  /** One sees the room's newest message. */
+  seen(room: number): void {
+    const known = this.chat.state.rooms[room];
+    const seq = this.chat.state.timelines[room]?.items.findLast((item) => item.kind === "message")?.seq;
+    if (!known?.unread || seq === undefined) return;
+    this.chat.update((state) => readHere(state, room, seq));
+    if (this.#waiting && this.#waiting.room !== room) this.flush();
+    this.#waiting = { room, seq };
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(this.flush, Math.max(0, this.#sentAt + READ_EVERY_MS - Date.now()));
+  }
+
+  flush = (): void => {
+    clearTimeout(this.#timer);
+    if (!this.#waiting || !this.chat.sync.live) return;
+    this.chat.input({ type: "read", ...this.#waiting });
+    this.#waiting = null;
+    this.#sentAt = Date.now();
+  };
+}

@@ -1,0 +1,14 @@
+/** What one can do with one's sessions: see where one is logged in, end one. */
+import type { Chat } from "../../chat.svelte";
+import { get, remove } from "../../net/http";
+import type { Session } from "../../state/model";
+
+export async function loadSessions(chat: Chat): Promise<void> {
+  const { sessions } = await get<{ sessions: Session[] }>("api/sessions");
+  chat.update((state) => ({ ...state, sessions }));
+}
+
+export async function endSession(chat: Chat, id: string): Promise<void> {
+  await remove(`api/sessions/${encodeURIComponent(id)}`);
+  chat.update((state) => ({ ...state, sessions: state.sessions?.filter((one) => one.id !== id) ?? null }));
+}

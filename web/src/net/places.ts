@@ -1,0 +1,16 @@
+/** Where the server is: computed from the page's own address, so that it works under any root path. */
+
+/** The folder this page was served from: `/` for `/`, `/setup`, `/invite` and `/reset`. */
+export function root(page: string = document.baseURI): URL {
+  return new URL(".", page);
+}
+
+export function httpUrl(path: string, page?: string): string {
+  return new URL(path, root(page)).href;
+}
+
+export function socketUrl(page?: string): string {
+  const url = new URL("ws", root(page));
+  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  return url.href;
+}

@@ -1,0 +1,29 @@
+/** What events about membership change. Pure. */
+import type { MemberJoined, MemberLeft, MemberRemoved } from "./events";
+import { appended } from "./messages";
+import { roomChanged } from "./rooms";
+import type { State } from "./state";
+import { fromMembership } from "./timeline";
+
+export function memberJoined(state: State, event: MemberJoined): State {
+  const members = state.members[event.room];
+  const shown = counted(state, event, +1);
+  if (!members || members.some((member) => member.id === event.user)) return shown;
+  const joined = { id: event.user, name: event.name, role: "member", joined_at: event.at } as const;
+  return { ...shown, members: { ...state.members, [event.room]: [...members, joined] } };
+}
+
+export function memberGone(state: State, event: MemberLeft | MemberRemoved): State {
+  const members = state.members[event.room];
+  const shown = counted(state, event, -1);
+  if (!members) return shown;
+  const rest = members.filter((member) => member.id !== event.user);
+  return { ...shown, members: { ...state.members, [event.room]: rest } };
+}
+
+function counted(state: State, event: MemberJoined | MemberLeft | MemberRemoved, by: number): State {
+  const shown = appended(state, event.room, fromMembership(event));
+  return roomChanged(shown, event.room, (room) =>
+    event.seq <= (room.head ?? 0) ? room : { ...room, head: event.seq, members: room.members + by },
+  );
+}

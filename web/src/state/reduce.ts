@@ -1,0 +1,32 @@
+/**
+ * (state, event) → state. One entry for each type of event: the table is total, so that a new type without an entry
+ * does not compile. Every entry may meet the same event twice and must then change nothing.
+ */
+import type { ChatEvent, EventOf } from "./events";
+import { memberGone, memberJoined } from "./members";
+import { messageSent, readMoved } from "./messages";
+import { roomAdded, roomCreated, roomGone } from "./rooms";
+import { sessionClosed, sessionOpened } from "./sessions";
+import type { State } from "./state";
+
+type Reducers = { readonly [T in ChatEvent["type"]]: (state: State, event: EventOf<T>) => State };
+
+export const REDUCERS: Reducers = {
+  "message.sent": messageSent,
+  "member.joined": memberJoined,
+  "member.left": memberGone,
+  "member.removed": memberGone,
+  "room.created": roomCreated,
+  "room.added": roomAdded,
+  "room.gone": roomGone,
+  "read.moved": readMoved,
+  "session.opened": sessionOpened,
+  "session.closed": sessionClosed,
+};
+
+/** A type this client does not know yet (a newer server) changes nothing. */
+export function reduce(state: State, event: ChatEvent): State {
+  if (!Object.hasOwn(REDUCERS, event.type)) return state;
+  const reducer = REDUCERS[event.type] as (state: State, event: ChatEvent) => State;
+  return reducer(state, event);
+}

@@ -1,0 +1,44 @@
+/** What events about rooms change. Pure. */
+import type { RoomAdded, RoomCreated, RoomGone } from "./events";
+import type { Room } from "./model";
+import { without, type State } from "./state";
+import { fromCreation, merge } from "./timeline";
+
+export function roomCreated(state: State, event: RoomCreated): State {
+  if (event.topic === "site") return { ...state, directory: listed(state.directory, event.room) };
+  const timeline = state.timelines[event.room.id];
+  if (!timeline) return state;
+  const items = merge(timeline.items, [fromCreation(event)]);
+  return { ...state, timelines: { ...state.timelines, [event.room.id]: { ...timeline, items } } };
+}
+
+export function roomAdded(state: State, event: RoomAdded): State {
+  const room = { ...event.room, joined: true };
+  return { ...state, rooms: { ...state.rooms, [room.id]: room }, directory: marked(state.directory, room.id, true) };
+}
+
+export function roomGone(state: State, event: RoomGone): State {
+  return {
+    ...state,
+    rooms: without(state.rooms, event.room),
+    timelines: without(state.timelines, event.room),
+    members: without(state.members, event.room),
+    directory: marked(state.directory, event.room, false),
+  };
+}
+
+export function roomChanged(state: State, id: number, change: (room: Room) => Room): State {
+  const room = state.rooms[id];
+  if (!room) return state;
+  const changed = change(room);
+  return changed === room ? state : { ...state, rooms: { ...state.rooms, [id]: changed } };
+}
+
+function listed(directory: State["directory"], room: Room): State["directory"] {
+  if (!directory || directory.some((known) => known.id === room.id)) return directory;
+  return [...directory, { ...room, joined: false }];
+}
+
+function marked(directory: State["directory"], id: number, joined: boolean): State["directory"] {
+  return directory?.map((room) => (room.id === id ? { ...room, joined } : room)) ?? null;
+}

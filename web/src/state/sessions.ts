@@ -1,0 +1,13 @@
+/** What events about one's own sessions change. Pure. */
+import type { SessionClosed, SessionOpened } from "./events";
+import type { State } from "./state";
+
+export function sessionOpened(state: State, { session }: SessionOpened): State {
+  if (!state.sessions || state.sessions.some((known) => known.id === session.id)) return state;
+  return { ...state, sessions: [...state.sessions, { ...session, current: false }] };
+}
+
+export function sessionClosed(state: State, { session }: SessionClosed): State {
+  if (!state.sessions) return state;
+  return { ...state, sessions: state.sessions.filter((known) => known.id !== session) };
+}

@@ -1,0 +1,34 @@
+/** Everything the screens show, as one immutable value. */
+import type { Limits, Member, Room, Session, User } from "./model";
+import type { Timeline } from "./timeline";
+
+export interface State {
+  readonly me: User;
+  readonly limits: Limits;
+  /** The rooms one is in. */
+  readonly rooms: Readonly<Record<number, Room>>;
+  /** Rooms that were looked at. */
+  readonly timelines: Readonly<Record<number, Timeline>>;
+  readonly members: Readonly<Record<number, readonly Member[]>>;
+  /** All rooms one may see, once looked at. */
+  readonly directory: readonly Room[] | null;
+  /** One's own sessions, once looked at. */
+  readonly sessions: readonly Session[] | null;
+}
+
+export function initial(me: User): State {
+  return {
+    me,
+    limits: { body: 16_384, characters: 8_000 },
+    rooms: {},
+    timelines: {},
+    members: {},
+    directory: null,
+    sessions: null,
+  };
+}
+
+export function without<T>(record: Readonly<Record<number, T>>, key: number): Record<number, T> {
+  const { [key]: _, ...rest } = record;
+  return rest;
+}

@@ -1,0 +1,275 @@
+/**
+ * Keeps this client in step with the server: what to say on a new connection, which events to apply in which order,
+ * what to fetch, what to send again. A pure machine (state, input) → [state, effects]; it knows no socket and no screen.
+ */
+import type { ChatEvent } from "../state/events";
+import { isAnswer, isEvent, type Answer, type Command, type Frame, type Page, type Welcome } from "./frames";
+import * as outbox from "./outbox";
+import { PATIENCE_S, RETRYABLE } from "./outbox";
+import * as positions from "./positions";
+
+export interface SyncState {
+  /** Between `welcome` and the end of the connection. */
+  readonly live: boolean;
+  readonly epoch: string | null;
+  readonly positions: positions.Positions;
+  readonly outbox: outbox.Outbox;
+  /** Sends of this connection that wait for their answer: id → key. */
+  readonly sends: Readonly<Record<number, string>>;
+  readonly nextId: number;
+}
+
+export type SyncInput =
+  | { type: "opened" }
+  | { type: "lost" }
+  | { type: "frame"; frame: Frame }
+  | { type: "send"; key: string; room: number; body: string }
+  | { type: "retry"; key: string }
+  | { type: "discard"; key: string }
+  | { type: "read"; room: number; seq: number }
+  | { type: "timer" };
+
+export type SyncEffect =
+  | { type: "transmit"; command: Command }
+  /** A new picture of everything; `fresh` names the topics whose events up to here were not replayed. */
+  | { type: "welcome"; welcome: Welcome; fresh: string[] }
+  | { type: "event"; event: ChatEvent }
+  /** The log of this topic cannot be replayed from where we were: load its state. */
+  | { type: "reset"; topic: string }
+  /** Only a new connection without positions brings a right picture again. */
+  | { type: "start over" }
+  /** There is one timer; setting it replaces it. */
+  | { type: "timer"; at: number };
+
+export type SyncStep = [SyncState, SyncEffect[]];
+
+export const PAGE = 200;
+
+export const empty: SyncState = { live: false, epoch: null, positions: {}, outbox: [], sends: {}, nextId: 1 };
+
+export function stepSync(state: SyncState, input: SyncInput, now: number): SyncStep {
+  const run = new Run(state, now);
+  run.take(input);
+  return [run.state, run.effects];
+}
+
+/** One step: a state that is replaced, never changed, and the effects gathered on the way. */
+class Run {
+  readonly effects: SyncEffect[] = [];
+
+  constructor(
+    public state: SyncState,
+    readonly now: number,
+  ) {}
+
+  take(input: SyncInput): void {
+    switch (input.type) {
+      case "opened":
+        return this.hello();
+      case "lost":
+        return this.lost();
+      case "frame":
+        return this.frame(input.frame);
+      case "send":
+        this.set({ outbox: outbox.add(this.state.outbox, { ...input, at: this.now }) });
+        return this.pump();
+      case "retry":
+        this.set({ outbox: outbox.retry(this.state.outbox, input.key) });
+        return this.pump();
+      case "discard":
+        this.set({ outbox: outbox.discard(this.state.outbox, input.key) });
+        return this.pump();
+      case "read":
+        if (this.state.live) this.transmit({ id: this.id(), type: "room.read", room: input.room, seq: input.seq });
+        return;
+      case "timer":
+        for (const topic of Object.keys(this.state.positions)) this.fill(topic);
+        return this.pump();
+    }
+  }
+
+  private hello(): void {
+    const have = positions.have(this.state.positions);
+    const { epoch } = this.state;
+    this.transmit(epoch === null ? { type: "hello" } : { type: "hello", epoch, have });
+  }
+
+  private lost(): void {
+    this.set({
+      live: false,
+      sends: {},
+      outbox: outbox.interrupted(this.state.outbox),
+      positions: positions.interrupted(this.state.positions),
+    });
+  }
+
+  private frame(frame: Frame): void {
+    if (isAnswer(frame)) return this.answer(frame);
+    if (isEvent(frame)) return this.event(frame);
+    switch (frame.type) {
+      case "welcome":
+        return this.welcome(frame);
+      case "more":
+        this.set({ positions: positions.heardOf(this.state.positions, frame.topic, frame.head) });
+        return this.fill(frame.topic);
+      case "reset":
+        return this.reset(frame.topic, frame.head);
+      case "pong":
+        return;
+    }
+  }
+
+  private welcome(welcome: Welcome): void {
+    const known = welcome.epoch === this.state.epoch ? this.state.positions : {};
+    const fresh: string[] = [];
+    let now: positions.Positions = {};
+    for (const [topic, head] of Object.entries(welcome.heads)) {
+      const before = known[topic];
+      if (before?.last == null) {
+        now = positions.follow(now, topic, head);
+        fresh.push(topic);
+      } else {
+        // The server replays up to the head by itself, or says `more` or `reset`.
+        now = { ...now, [topic]: { ...before, asking: null } };
+      }
+    }
+    const rooms = new Set(welcome.rooms.map((room) => room.id));
+    const still = this.state.outbox.filter((one) => rooms.has(one.room));
+    this.set({ live: true, epoch: welcome.epoch, positions: now, outbox: still });
+    this.effects.push({ type: "welcome", welcome, fresh });
+    for (const topic of fresh) this.settle(topic);
+    this.pump();
+  }
+
+  private event(event: ChatEvent): void {
+    switch (positions.judge(this.state.positions, event.topic, event.seq)) {
+      case "apply":
+        return this.apply(event);
+      case "gap":
+        this.set({ positions: positions.heardOf(this.state.positions, event.topic, event.seq) });
+        return this.fill(event.topic);
+      case "unknown":
+        // A room one has just joined may speak before one's own topic says so.
+        this.set({ positions: positions.heardOf(this.state.positions, event.topic, event.seq) });
+        return;
+      case "ignore":
+        return;
+    }
+  }
+
+  private apply(event: ChatEvent): void {
+    this.set({ positions: positions.advance(this.state.positions, event.topic, event.seq) });
+    this.effects.push({ type: "event", event });
+    if (event.type === "room.added") this.enter(event.room.id, event.room.head ?? 0);
+    if (event.type === "room.gone") {
+      this.set({ positions: positions.forget(this.state.positions, `room:${event.room}`) });
+      this.set({ outbox: outbox.left(this.state.outbox, event.room) });
+    }
+    this.settle(event.topic, event.type === "message.sent" ? event.key : undefined);
+    this.pump();
+  }
+
+  private enter(room: number, head: number): void {
+    const topic = `room:${room}`;
+    if (this.state.positions[topic]?.last != null) return;
+    this.set({ positions: positions.follow(this.state.positions, topic, head) });
+    this.fill(topic);
+  }
+
+  /** Drop from the outbox what the log shows to have arrived. */
+  private settle(topic: string, key?: string): void {
+    const room = Number(/^room:(\d+)$/.exec(topic)?.[1] ?? Number.NaN);
+    const last = this.state.positions[topic]?.last ?? null;
+    if (Number.isNaN(room) || last === null) return;
+    this.set({ outbox: outbox.arrived(this.state.outbox, room, last, key) });
+  }
+
+  private fill(topic: string): void {
+    const { epoch, live } = this.state;
+    const at = this.state.positions[topic];
+    if (!live || epoch === null || !at || at.last === null || !positions.hasGap(this.state.positions, topic)) return;
+    if (topic.startsWith("room:") && at.top - at.last > positions.LONGEST_REPLAY) return this.reset(topic, at.top);
+    const id = this.id();
+    this.set({ positions: positions.asking(this.state.positions, topic, id) });
+    this.transmit({ id, type: "events.since", topic, epoch, after: at.last, limit: PAGE });
+  }
+
+  private reset(topic: string, head: number): void {
+    // Started anew by this very `welcome` already (another epoch): there is nothing older to drop.
+    if (this.state.positions[topic]?.last === head) return;
+    if (topic.startsWith("user:")) {
+      // One's own topic carries memberships: only `welcome` has them all.
+      this.set({ epoch: null, positions: {} });
+      this.effects.push({ type: "start over" });
+      return;
+    }
+    this.set({ positions: positions.follow(this.state.positions, topic, head) });
+    this.effects.push({ type: "reset", topic });
+    this.settle(topic);
+    this.fill(topic);
+  }
+
+  private answer(answer: Answer): void {
+    if (answer.re === null) return;
+    const key = this.state.sends[answer.re];
+    if (key !== undefined) return this.sendAnswered(answer.re, key, answer);
+    const found = Object.entries(this.state.positions).find(([, at]) => at.asking === answer.re);
+    if (found) this.pageAnswered(found[0], answer);
+  }
+
+  private sendAnswered(id: number, key: string, answer: Answer): void {
+    const { [id]: _, ...sends } = this.state.sends;
+    const one = this.state.outbox.find((each) => each.key === key);
+    this.set({ sends });
+    if (answer.error) {
+      this.set({ outbox: outbox.refused(this.state.outbox, key, answer.error, this.now) });
+    } else {
+      this.set({ outbox: outbox.acknowledged(this.state.outbox, key, Number(answer.ok["seq"])) });
+      if (one) this.settle(`room:${one.room}`);
+    }
+    this.pump();
+  }
+
+  private pageAnswered(topic: string, answer: Answer): void {
+    this.set({ positions: positions.asking(this.state.positions, topic, null) });
+    if (answer.error) {
+      // Not ours any more: `room.gone` follows. In need: ask again when it said.
+      const wait = answer.error.retry_after ?? (RETRYABLE.has(answer.error.code) ? PATIENCE_S : null);
+      if (wait !== null) this.effects.push({ type: "timer", at: this.now + wait * 1000 });
+      return;
+    }
+    const page = answer.ok as unknown as Page;
+    if (page.reset) return this.reset(topic, page.head);
+    for (const event of page.events ?? []) {
+      if (positions.judge(this.state.positions, topic, event.seq) === "apply") this.apply(event);
+    }
+    this.set({ positions: positions.heardOf(this.state.positions, topic, page.head) });
+    if (page.events?.length) this.fill(topic);
+  }
+
+  /** Send what is due and set the timer for what has to be patient. */
+  private pump(): void {
+    if (!this.state.live) return;
+    for (const one of outbox.due(this.state.outbox, this.now)) {
+      const id = this.id();
+      this.set({ outbox: outbox.sending(this.state.outbox, one.key), sends: { ...this.state.sends, [id]: one.key } });
+      this.transmit({ id, type: "message.send", room: one.room, key: one.key, body: one.body });
+    }
+    const at = outbox.nextDue(this.state.outbox);
+    if (at !== null) this.effects.push({ type: "timer", at });
+  }
+
+  private id(): number {
+    const id = this.state.nextId;
+    this.set({ nextId: id + 1 });
+    return id;
+  }
+
+  private set(change: Partial<SyncState>): void {
+    this.state = { ...this.state, ...change };
+  }
+
+  private transmit(command: Command): void {
+    this.effects.push({ type: "transmit", command });
+  }
+}
