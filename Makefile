@@ -1,0 +1,60 @@
+# make run      serve on http://127.0.0.1:8000 out of ./hubbub-data
+# make test     all tests; sets itself up
+# make check    everything that can be found without running the program
+# make setup    a development install in .venv and the web client built
+# make bench    the measurements of docs/performance.md
+# make lock     writes requirements/*.txt anew out of pyproject.toml
+# make clean    removes what the others made
+
+PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,$(shell $(p) -c 'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
+VENV := .venv
+BIN := $(VENV)/bin
+WEB := src/hubbub/web_dist/index.html
+WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' -not -path '*/tests/*' 2>/dev/null)
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: setup web run test check bench lock clean
+
+setup: $(VENV)/installed $(WEB)
+
+$(VENV)/installed: requirements/dev.txt pyproject.toml hatch_build.py
+	@test -n "$(PYTHON)" || { echo "Hubbub needs Python 3.11 or newer, and none is on the PATH."; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+web: $(WEB)
+
+$(WEB): $(WEB_SOURCES) scripts/node.py | $(VENV)/installed
+	$(BIN)/python scripts/node.py build
+	@touch $@
+
+run: setup
+	$(BIN)/hubbub serve $(ARGS)
+
+test: setup
+	@sh scripts/chromium
+	$(BIN)/python -m pytest -p tests.house.noskip $(ARGS)
+	$(BIN)/python scripts/node.py test
+
+check: setup
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-timing
+	$(BIN)/python scripts/node.py check
+
+bench: setup
+	$(BIN)/python -m bench $(ARGS)
+
+lock: $(VENV)/installed
+	$(BIN)/uv pip compile pyproject.toml $(LOCK) --output-file requirements/runtime.txt
+	$(BIN)/uv pip compile pyproject.toml --group dev $(LOCK) --constraint requirements/runtime.txt --output-file requirements/dev.txt
+
+LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
+
+clean:
+	rm -rf $(VENV) build dist web/node_modules src/hubbub/web_dist bench/out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find src tests bench examples scripts -name __pycache__ -type d -prune -exec rm -rf {} +
