@@ -8,8 +8,8 @@ from sqlalchemy import Connection
 
 from hubbub.domain.commands import EventsSince
 from hubbub.domain.errors import NotFound
-from hubbub.domain.model import SITE, Room, room_topic, user_topic
-from hubbub.storage import log, members, rooms
+from hubbub.domain.model import SITE, Room, User, room_topic, user_topic
+from hubbub.storage import accounts, log, members, rooms
 from hubbub.storage.log import Page
 
 MISSING = 200
@@ -28,8 +28,9 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A person's rooms, the heads of all followed topics and what is missing, all from one read transaction."""
+    """A person, the rooms, the heads of all followed topics and what is missing, all from one read transaction."""
 
+    user: User
     rooms: list[Room]
     heads: dict[str, int]
     missing: list[Missing]
@@ -37,6 +38,9 @@ class Snapshot:
 
 def snapshot(connection: Connection, user: int, *, site: bool, epoch: str | None, have: Mapping[str, int]) -> Snapshot:
     """What `welcome` is made of. `epoch` is the one the client knows, None if it did not say."""
+    account = accounts.find(connection, user)
+    if account is None:
+        raise NotFound()
     joined = rooms.joined(connection, user)
     floors = {room_topic(room.id): room.floor or 0 for room in joined}
     own = [user_topic(user), SITE] if site else [user_topic(user)]
@@ -51,7 +55,7 @@ def snapshot(connection: Connection, user: int, *, site: bool, epoch: str | None
         if page is None or page.texts:
             _, floor = log.position(connection, topic) or (0, 0)
             missing.append(Missing(topic, heads[topic], max(floor, floors.get(topic, 0)), page))
-    return Snapshot(joined, heads, missing)
+    return Snapshot(account.profile(), joined, heads, missing)
 
 
 def events_since(connection: Connection, user: int, site: bool, query: EventsSince) -> dict[str, object]:

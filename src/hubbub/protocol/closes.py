@@ -12,3 +12,8 @@ NORMAL = 1000
 UNSUPPORTED = 1003
 TOO_BIG = 1009
 INTERNAL = 1011
+
+
+def come_back(seconds: float) -> str:
+    """The reason of a 4000: after how many seconds to try again."""
+    return f'{{"retry_after":{seconds:.1f}}}'

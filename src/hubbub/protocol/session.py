@@ -113,8 +113,10 @@ class Session:
 
     def refused(self, error: HubbubError) -> list[Effect]:
         """The greeting failed. What can be tried again closes with a code that says so."""
-        code = closes.NOT_AUTHENTICATED if not error.retryable else closes.GOING_AWAY
-        return self.end(code, error)
+        if not error.retryable:
+            return self.end(closes.NOT_AUTHENTICATED, error)
+        self.state = State.CLOSED
+        return [Say(wire.error(None, error)), End(closes.GOING_AWAY, closes.come_back(error.retry_after or 1.0))]
 
     def end(self, code: int, error: HubbubError) -> list[Effect]:
         """Ends the session from this side, with a last word."""

@@ -1,0 +1,1 @@
+"""Carries what was committed to the other nodes. A hint: the log is the truth."""

@@ -1,0 +1,248 @@
+"""The live connections of people: greeting, subscriptions, publication, revocation.
+
+Subscriptions are a fold of the person's own topic. A connection is registered under its person and session first; then
+one read transaction gives the session's validity, the rooms and the heads; what was published above those heads
+meanwhile is applied after it, before anything is sent. So neither a removal nor a revocation that races with a greeting
+can be missed.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+import structlog
+
+from hubbub.clock import Clock
+from hubbub.domain.errors import NotFound, RateLimited, Unauthenticated
+from hubbub.domain.events import Entry, Event, RoomAdded, RoomGone, SecurityEvent, SessionRevoked, UserLockedOut
+from hubbub.domain.model import Actor, Role, room_topic, user_topic
+from hubbub.engine.connections import Registry
+from hubbub.engine.ports import Bus, Connection
+from hubbub.features import sessions, sync
+from hubbub.features.sessions import Identity
+from hubbub.features.sync import Snapshot
+from hubbub.protocol import closes
+
+logger = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+
+class Read(Protocol):
+    """Runs a query on a reader's thread."""
+
+    def __call__(self, query: Callable[..., T], *args: Any, **kwargs: Any) -> Awaitable[T]: ...
+
+
+@dataclass(slots=True, eq=False)
+class Live:
+    """One person on one connection. `greeting` collects the person's entries until the snapshot is there."""
+
+    connection: Connection
+    identity: Identity
+    actor: Actor
+    only_room: int | None = None
+    greeting: list[Entry] | None = field(default_factory=list)
+    ended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """A connection that follows its topics from here on, and what it must be told first."""
+
+    live: Live
+    snapshot: Snapshot
+    gap: list[str]
+
+
+class TooManyConnections(RateLimited):
+    sentence = "You have too many connections open. Close one, then try again."
+
+
+class People:
+    """All methods belong to the event loop's thread."""
+
+    def __init__(self, registry: Registry, bus: Bus, read: Read, clock: Clock, *, connections_per_user: int) -> None:
+        self._registry = registry
+        self._bus = bus
+        self._read = read
+        self._clock = clock
+        self._limit = connections_per_user
+        self._lives: dict[Connection, Live] = {}
+        self._by_user: dict[int, dict[Live, None]] = {}
+        self._by_session: dict[str, dict[Live, None]] = {}
+        self._published: dict[str, int] = {}
+        self._watchers: list[Callable[[Sequence[Entry]], None]] = []
+        self._acts: Mapping[type[Event], Callable[[Any, Entry], None]] = {
+            RoomAdded: self._room_added,
+            RoomGone: self._room_gone,
+            SessionRevoked: self._session_revoked,
+            UserLockedOut: self._locked_out,
+        }
+
+    # --- coming and going ----------------------------------------------------------------------------------------
+
+    async def attach(
+        self,
+        connection: Connection,
+        identity: Identity,
+        *,
+        epoch: str | None = None,
+        have: Mapping[str, int] | None = None,
+        only_room: int | None = None,
+    ) -> Attached:
+        """Makes the connection follow its person's topics (or one room alone), from one point in the log on.
+
+        The connection must be corked: what is published from here on waits there until the caller has sent what is
+        returned. Raises Unauthenticated (the session has ended), TooManyConnections, NotFound (not in `only_room`).
+        """
+        live = self._register(connection, identity, only_room)
+        try:
+            snapshot = await self._read(_snapshot, identity, self._clock.now(), epoch, have or {})
+            if snapshot is None or live.ended:
+                raise Unauthenticated()
+            followed = self._fold(live, snapshot)
+            if only_room is not None and room_topic(only_room) not in followed:
+                raise NotFound()
+            gap: list[str] = []
+            for topic, head in followed.items():
+                if self._published.get(topic, 0) > head:
+                    gap += await self._read(sync.gap, topic, head)
+            if live.ended:
+                raise Unauthenticated()
+        except BaseException:
+            self.detach(connection)
+            raise
+        return Attached(live, snapshot, gap)
+
+    def detach(self, connection: Connection) -> None:
+        """The connection is gone, or is to be forgotten; harmless when repeated."""
+        self._registry.remove(connection)
+        live = self._lives.pop(connection, None)
+        if live is None:
+            return
+        live.ended = True
+        _discard(self._by_user, live.identity.user, live)
+        _discard(self._by_session, live.identity.session, live)
+
+    def live(self, connection: Connection) -> Live | None:
+        return self._lives.get(connection)
+
+    def online(self, room: int) -> list[dict[str, object]]:
+        """Who has a live connection in the room now, each person once, by name."""
+        here = {
+            live.identity.user: live.identity.name
+            for connection in self._registry.members(room_topic(room))
+            if (live := self._lives.get(connection)) is not None
+        }
+        return [{"id": user, "name": name} for user, name in sorted(here.items(), key=lambda item: item[1].casefold())]
+
+    @property
+    def count(self) -> int:
+        """Live connections, those being greeted included."""
+        return len(self._lives)
+
+    # --- publication ---------------------------------------------------------------------------------------------
+
+    def watch(self, watcher: Callable[[Sequence[Entry]], None]) -> None:
+        """Calls `watcher` with every batch of entries after it was published here."""
+        self._watchers.append(watcher)
+
+    def publish(self, entries: Sequence[Entry]) -> None:
+        """Entries of a commit of this node: to the connections here, in log order, and to the bus."""
+        self.receive(entries)
+        self._bus.publish(entries)
+
+    def receive(self, entries: Sequence[Entry]) -> None:
+        """Walks entries in log order: membership changes take effect between the events around them."""
+        published, acts, broadcast = self._published, self._acts, self._registry.broadcast
+        for entry in entries:
+            published[entry.topic] = entry.seq
+            act = acts.get(type(entry.event))
+            if act is not None:
+                act(entry.event, entry)
+            elif not isinstance(entry.event, SecurityEvent):
+                broadcast(entry.text, entry.topic)
+        for watcher in self._watchers:
+            watcher(entries)
+
+    def _room_added(self, event: RoomAdded, entry: Entry) -> None:
+        self._registry.broadcast(entry.text, entry.topic)
+        for live in self._by_user.get(event.person, ()):
+            if live.greeting is not None:
+                live.greeting.append(entry)
+            elif live.only_room is None or live.only_room == event.room.id:
+                self._registry.join(live.connection, room_topic(event.room.id))
+
+    def _room_gone(self, event: RoomGone, entry: Entry) -> None:
+        self._registry.broadcast(entry.text, entry.topic)
+        for live in list(self._by_user.get(event.person, ())):
+            if live.greeting is not None:
+                live.greeting.append(entry)
+            elif live.only_room == event.room:
+                self._end(live, closes.SESSION_ENDED, "You are no longer in this room.")
+            else:
+                self._registry.leave(live.connection, room_topic(event.room))
+
+    def _session_revoked(self, event: SessionRevoked, _entry: Entry) -> None:
+        for live in list(self._by_session.get(event.session, ())):
+            self._end(live, closes.SESSION_ENDED, "This session has ended. Log in again.")
+
+    def _locked_out(self, event: UserLockedOut, _entry: Entry) -> None:
+        code = closes.BANNED if event.banned else closes.SESSION_ENDED
+        for live in list(self._by_user.get(event.user, ())):
+            self._end(live, code, "This account is closed.")
+
+    def _end(self, live: Live, code: int, reason: str) -> None:
+        logger.info("connection_ended", code=code, user=live.identity.user)
+        self.detach(live.connection)
+        live.connection.abort(code, reason)
+
+    # --- greeting ------------------------------------------------------------------------------------------------
+
+    def _register(self, connection: Connection, identity: Identity, only_room: int | None) -> Live:
+        mine = self._by_user.setdefault(identity.user, {})
+        if len(mine) >= self._limit:
+            raise TooManyConnections(retry_after=30.0)
+        live = Live(connection, identity, identity.actor(), only_room)
+        mine[live] = None
+        self._by_session.setdefault(identity.session, {})[live] = None
+        self._lives[connection] = live
+        self._registry.add(connection)
+        return live
+
+    def _fold(self, live: Live, snapshot: Snapshot) -> dict[str, int]:
+        """Joins the topics of the snapshot as the entries published meanwhile have changed them; with their heads."""
+        person = user_topic(live.identity.user)
+        heads = dict(snapshot.heads)
+        for entry in live.greeting or ():
+            if entry.seq <= snapshot.heads.get(person, 0):
+                continue
+            if isinstance(entry.event, RoomAdded):
+                heads[room_topic(entry.event.room.id)] = entry.event.room.head or 0
+            elif isinstance(entry.event, RoomGone):
+                heads.pop(room_topic(entry.event.room), None)
+        live.greeting = None
+        if live.only_room is not None:
+            only = room_topic(live.only_room)
+            heads = {topic: head for topic, head in heads.items() if topic == only}
+        for topic in heads:
+            self._registry.join(live.connection, topic)
+        return heads
+
+
+def _snapshot(
+    connection: Any, identity: Identity, now: int, epoch: str | None, have: Mapping[str, int]
+) -> Snapshot | None:
+    """The session's validity and the person's state in one transaction; None if the session is not valid."""
+    if sessions.resolve(connection, identity.session, now) is None:
+        return None
+    site = identity.role is not Role.GUEST
+    return sync.snapshot(connection, identity.user, site=site, epoch=epoch, have=have)
+
+
+def _discard(index: dict[Any, dict[Live, None]], key: Any, live: Live) -> None:
+    found = index.get(key)
+    if found is not None:
+        found.pop(live, None)
+        if not found:
+            del index[key]

@@ -1,0 +1,198 @@
+"""The glue both WebSocket gateways share: carries out what the session asks for. Decides nothing about chat."""
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+
+import structlog
+
+from hubbub.domain import names, text
+from hubbub.domain.commands import Command, EventsSince, SendMessage
+from hubbub.domain.errors import Busy, HubbubError, Internal, RateLimited, Unauthenticated
+from hubbub.domain.model import Role
+from hubbub.engine.journal import Receipt
+from hubbub.engine.people import Attached, Live, TooManyConnections
+from hubbub.engine.ports import Connection, Message
+from hubbub.engine.services import Services
+from hubbub.features import sessions, sync
+from hubbub.features.sessions import Identity
+from hubbub.features.sync import Missing
+from hubbub.protocol import closes, wire
+from hubbub.protocol.session import Ask, Effect, End, Greet, Hello, Run, Say, Session
+from hubbub.protocol.tokens import Credential
+
+MAX_ASKS = 16
+logger = structlog.get_logger(__name__)
+
+
+class Pump:
+    """One connection's traffic. The gateway calls `received` with each text message, and `lost` at the end."""
+
+    __slots__ = ("_asks", "_connection", "_credential", "_live", "_peer", "_services", "_session", "_tasks")
+
+    def __init__(self, services: Services, connection: Connection, credential: Credential | None, peer: str) -> None:
+        self._services = services
+        self._connection = connection
+        self._credential = credential
+        self._peer = peer
+        self._session = Session()
+        self._live: Live | None = None
+        self._asks = 0
+        self._tasks: set[asyncio.Task[None]] | None = None
+
+    def opened(self) -> None:
+        """The handshake is done. Until the greeting is, events wait behind `welcome`."""
+        self._connection.cork()
+
+    def received(self, message: str | bytes) -> None:
+        """One complete text message."""
+        self._do(self._session.receive(message))
+
+    def lost(self) -> None:
+        """The connection is gone; harmless when repeated."""
+        self._services.people.detach(self._connection)
+        for task in self._tasks or ():
+            task.cancel()
+
+    def _do(self, effects: Sequence[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Run(id_, command):
+                    self._run(id_, command)
+                case Say(said):
+                    self._say(said)
+                case Ask(id_, query):
+                    self._ask(id_, query)
+                case Greet(hello):
+                    self._spawn(self._greet(hello))
+                case End(code, reason):
+                    self._services.people.detach(self._connection)
+                    self._connection.close(code, reason)
+
+    # --- commands and queries ------------------------------------------------------------------------------------
+
+    def _run(self, id_: int, command: Command) -> None:
+        live = self._live
+        if live is None or live.ended:
+            return
+        services = self._services
+        wait = services.limits.command(live.identity.user, sending=type(command) is SendMessage)
+        if wait is not None:
+            self._say(wire.error(id_, RateLimited(retry_after=wait)))
+            return
+
+        def reply(result: Receipt | HubbubError) -> None:
+            if not live.ended:
+                said = wire.error(id_, result) if isinstance(result, HubbubError) else wire.ok(id_, result.answer)
+                services.registry.send(self._connection, said)
+
+        services.journal.enqueue(command, live.actor, reply, self)
+
+    def _ask(self, id_: int, query: EventsSince) -> None:
+        if self._asks >= MAX_ASKS:
+            self._say(wire.error(id_, Busy("Too many questions at once.", retry_after=0.5)))
+            return
+        self._asks += 1
+        self._spawn(self._answer(id_, query))
+
+    async def _answer(self, id_: int, query: EventsSince) -> None:
+        live = self._live
+        try:
+            if live is None or live.ended:
+                return
+            site = live.identity.role is not Role.GUEST
+            answer = await self._services.read(sync.events_since, live.identity.user, site, query)
+            self._say(wire.ok(id_, answer))
+        except HubbubError as error:
+            self._say(wire.error(id_, error))
+        finally:
+            self._asks -= 1
+
+    def _say(self, said: bytes) -> None:
+        """In its place among what the connection is owed; directly where nobody follows anything yet or any more."""
+        connection = self._connection
+        if self._live is not None and connection in self._services.registry:
+            self._services.registry.send(connection, said)
+        else:
+            connection.uncork(type(connection).pack([Message(said)]))
+
+    # --- the greeting --------------------------------------------------------------------------------------------
+
+    async def _greet(self, hello: Hello) -> None:
+        try:
+            identity = await self._identify(hello.token)
+            attached = await self._services.people.attach(
+                self._connection, identity, epoch=hello.epoch, have=hello.have
+            )
+        except TooManyConnections as error:
+            self._do(self._session.end(closes.TOO_MANY, error))
+        except HubbubError as error:
+            self._do(self._session.refused(error))
+        except Exception as error:
+            logger.exception("greeting_failed", exc_info=error)
+            self._do(self._session.refused(Internal()))
+        else:
+            first = [self._welcome(attached), *_missing(attached.snapshot.missing), *wire.events(attached.gap)]
+            self._live = attached.live
+            self._connection.authenticated = True
+            self._connection.uncork(type(self._connection).pack([Message(said) for said in first]))
+            self._do(self._session.welcomed())
+
+    async def _identify(self, token: str | None) -> Identity:
+        """Whose connection this is. Two credentials must be one person's."""
+        credentials = [self._credential] if self._credential is not None else []
+        if token is not None:
+            credentials.append(Credential("bearer", token))
+        identity: Identity | None = None
+        now = self._services.clock.now()
+        for credential in credentials:
+            reference = self._services.tokens.reference(credential, now)
+            found = await self._services.read(sessions.resolve, reference, now)
+            if found is None or (identity is not None and identity.user != found.user):
+                raise Unauthenticated()
+            identity = found
+        if identity is None:
+            raise Unauthenticated()
+        return identity
+
+    def _welcome(self, attached: Attached) -> bytes:
+        services, snapshot = self._services, attached.snapshot
+        settings = services.settings
+        return wire.dumps(
+            {
+                "type": "welcome",
+                "epoch": services.epoch,
+                "user": snapshot.user.model_dump(),
+                "rooms": [room.model_dump(exclude_none=True) for room in snapshot.rooms],
+                "heads": snapshot.heads,
+                "limits": {
+                    "body": text.MAX_BODY_BYTES,
+                    "characters": text.MAX_BODY_CHARACTERS,
+                    "frame": settings.frame_bytes,
+                    "page": text.MAX_PAGE,
+                    "name": names.MAX_ROOM_NAME,
+                    "key": text.MAX_KEY,
+                },
+                "session": attached.live.identity.session,
+            }
+        )
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        if self._tasks is None:
+            self._tasks = set()
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _missing(topics: Sequence[Missing]) -> list[bytes]:
+    """What `have` lacks, topic by topic, and what to do where that is not all."""
+    said: list[bytes] = []
+    for missing in topics:
+        if missing.page is None:
+            place = {} if missing.head is None else {"head": missing.head, "floor": missing.floor}
+            said.append(wire.dumps({"type": "reset", "topic": missing.topic, **place}))
+            continue
+        said += wire.events(missing.page.texts)
+        if not missing.page.complete:
+            said.append(wire.dumps({"type": "more", "topic": missing.topic, "head": missing.head}))
+    return said

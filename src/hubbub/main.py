@@ -1,0 +1,230 @@
+"""The composition root: out of settings, a running server; started and stopped in one place, in one order."""
+
+import asyncio
+import contextlib
+import secrets
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import structlog
+
+from hubbub.bus.local import LocalBus
+from hubbub.clock import Clock
+from hubbub.control import Control
+from hubbub.domain.commands import CloseGuest, CreateLink, RevokeSessions, TrimTopic
+from hubbub.domain.errors import HubbubError
+from hubbub.domain.events import Entry, MessageSent
+from hubbub.domain.model import SYSTEM, Actor, Role
+from hubbub.engine.connections import Registry
+from hubbub.engine.journal import Journal
+from hubbub.engine.limits import Limits
+from hubbub.engine.passwords import Passwords
+from hubbub.engine.people import People
+from hubbub.engine.services import Readers, Services
+from hubbub.features import accounts, sessions
+from hubbub.gateways.http.app import create_app
+from hubbub.gateways.websocket.listener import Listener
+from hubbub.metrics import Metrics, watch_loop
+from hubbub.protocol.tokens import Tokens, secret_hash
+from hubbub.settings import Settings
+from hubbub.storage import log, migrate
+from hubbub.storage.database import Database
+
+logger = structlog.get_logger(__name__)
+
+SWITCH_INTERVAL = 0.0005
+HOUSEKEEPING = 3_600.0
+DAY = 86_400_000
+
+
+@asynccontextmanager
+async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Services]:
+    """A server without its doors: the database migrated, the journal writing. Stops in the opposite order.
+
+    Raises migrate.TooNew, Unavailable (the database does not answer).
+    """
+    clock = clock or Clock()
+    sys.setswitchinterval(SWITCH_INTERVAL)  # the writer's thread must win the interpreter back from a busy loop
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    async with AsyncExitStack() as stack:
+        database = Database(settings.database)
+        stack.callback(database.close)
+        _migrate(database, clock)
+        metrics, registry, read, bus = Metrics(), Registry(), Readers(database), LocalBus()
+        stack.push_async_callback(bus.close)
+        passwords = Passwords()
+        stack.callback(passwords.close)
+        people = People(registry, bus, read, clock, connections_per_user=settings.connections_per_user)
+        journal = Journal(
+            database,
+            clock,
+            people.publish,
+            max_commands=settings.queue_commands,
+            max_bytes=settings.queue_bytes,
+            observe=_observer(metrics),
+        )
+        journal.start()
+        stack.push_async_callback(journal.stop)
+        services = Services(
+            settings=settings,
+            clock=clock,
+            database=database,
+            read=read,
+            journal=journal,
+            registry=registry,
+            people=people,
+            tokens=Tokens(_key(settings.data)),
+            passwords=passwords,
+            limits=Limits(clock, enabled=settings.rate_limits),
+            metrics=metrics,
+            epoch=await read(log.epoch),
+        )
+        people.watch(_counter(metrics))
+        _watch(services)
+        for work in (watch_loop(metrics, clock), _housekeeping(services)):
+            stack.push_async_callback(_cancel, asyncio.create_task(work))
+        yield services
+
+
+async def serve(settings: Settings) -> None:
+    """`hubbub serve`: runs until SIGTERM or SIGINT, then drains. The port opens when everything is ready."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with running(settings) as services:
+        await _forget_guests(services)
+        async with Control(services), _listening(services) as listener:
+            logger.info("listening", host=settings.host, port=listener.port)
+            await _greet_operator(services, listener.port)
+            await stop.wait()
+            logger.info("draining")
+
+
+@asynccontextmanager
+async def _listening(services: Services) -> AsyncIterator[Listener]:
+    listener = Listener()
+    settings = services.settings
+    await listener.open(create_app(services), services, settings.host, settings.port)
+    try:
+        yield listener
+    finally:
+        await listener.close(settings.drain_seconds)
+
+
+async def create_setup_link(services: Services) -> str | None:
+    """A fresh one-time token that makes the first owner; None if there is an owner."""
+    if not await services.read(accounts.needs_owner):
+        return None
+    token = secrets.token_urlsafe(32)
+    await services.journal.submit(CreateLink(purpose="setup", token_hash=secret_hash(token)), SYSTEM)
+    return token
+
+
+async def _greet_operator(services: Services, port: int) -> None:
+    settings = services.settings
+    host = "localhost" if settings.host in ("0.0.0.0", "::", "127.0.0.1", "::1") else settings.host  # noqa: S104
+    address = settings.public_url or f"http://{host}:{port}"
+    out = sys.stdout
+    out.write(f"{settings.name} is at {address}\n")
+    token = await create_setup_link(services)
+    if token is not None:
+        out.write(f"Open this link once to become the owner: {address}/setup#{token}\n")
+    if not address.startswith("https://"):
+        logger.warning("plain_http", advice="cookies travel unprotected; put a proxy with TLS in front for other machines")
+    out.flush()
+
+
+def _migrate(database: Database, clock: Clock) -> None:
+    before, after, backup = migrate.upgrade(database, epoch=secrets.token_hex(8), now=clock.now())
+    if before != after:
+        logger.info("migrated", before=before, after=after, backup=str(backup) if backup else None)
+
+
+def _key(data: Path) -> bytes:
+    """The signing key: made at the first start, so that tokens survive a restart."""
+    path = data / "secret.key"
+    if not path.exists():
+        fresh = data / "secret.key.new"
+        fresh.unlink(missing_ok=True)
+        fresh.touch(mode=0o600)
+        fresh.write_bytes(secrets.token_bytes(32))
+        fresh.rename(path)
+    return path.read_bytes()
+
+
+# --- what goes on in the background ----------------------------------------------------------------------------------
+
+
+async def _housekeeping(services: Services) -> None:
+    """Every hour: forgets the old part of the logs, and ends sessions that ran out."""
+    while True:
+        try:
+            await trim(services)
+            await end_expired_sessions(services)
+        except HubbubError as error:
+            logger.warning("housekeeping_failed", code=error.code)
+        await asyncio.sleep(HOUSEKEEPING)
+
+
+async def trim(services: Services) -> int:
+    """Removes what is older than the retention from every topic's log, a prefix at a time; returns how many entries."""
+    before = services.clock.now() - services.settings.retention_days * DAY
+    gone = 0
+    while topics := await services.read(log.trimmable, before):
+        round_gone = 0
+        for topic in topics:
+            receipt = await services.journal.submit(TrimTopic(topic=topic, before=before), SYSTEM)
+            round_gone += int(str(receipt.answer["gone"]))
+        gone += round_gone
+        if round_gone == 0:  # older entries behind a younger one: the clock was set; they wait their turn
+            break
+    return gone
+
+
+async def end_expired_sessions(services: Services) -> None:
+    for user, session in await services.read(sessions.expired, services.clock.now()):
+        actor = Actor(id=user, name="", role=Role.MEMBER, session=session)
+        await services.journal.submit(RevokeSessions(session=session), actor)
+
+
+async def _forget_guests(services: Services) -> None:
+    """Guests whose connections a crash has ended."""
+    for user in await services.read(accounts.open_guests):
+        await services.journal.submit(CloseGuest(user=user), SYSTEM)
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+def _observer(metrics: Metrics) -> Callable[[int, float], None]:
+    def observe(commands: int, seconds: float) -> None:
+        metrics.batch_commands.observe(commands)
+        metrics.commit_seconds.observe(seconds)
+
+    return observe
+
+
+def _counter(metrics: Metrics) -> Callable[[Sequence[Entry]], None]:
+    def count(entries: Sequence[Entry]) -> None:
+        sent = sum(type(entry.event) is MessageSent for entry in entries)
+        if sent:
+            metrics.messages.inc(sent)
+
+    return count
+
+
+def _watch(services: Services) -> None:
+    """Values that are read when somebody asks for the metrics."""
+    metrics, registry, journal = services.metrics, services.registry, services.journal
+    metrics.gauge("journal_queue", "Commands waiting for the writer.", lambda: journal.depth)
+    metrics.counter("deliveries", "Messages handed to connections.", lambda: registry.deliveries)
+    metrics.counter("writes", "Writes to connections.", lambda: registry.writes)
+    metrics.gauge("outbox_bytes", "Bytes waiting for readers.", lambda: sum(c.buffered() for c in registry.connections))
+    metrics.gauge("wal_bytes", "Size of SQLite's write-ahead log.", services.database.wal_bytes)

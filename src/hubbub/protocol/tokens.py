@@ -1,0 +1,131 @@
+"""Tokens: access tokens (JWT), refresh tokens and derived secrets. Pure: time and randomness are arguments.
+
+One algorithm, one key, fixed claims (RFC 8725, sections 3.1 and 3.11); nothing in a token says how to check it. A valid
+signature opens nothing by itself: the session it names is looked up at each use.
+"""
+
+import hmac
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Literal
+
+import jwt
+
+from hubbub.domain.errors import Unauthenticated
+
+ALGORITHM = "HS256"
+TYPE = "at+jwt"  # RFC 9068, section 2.1
+ISSUER = AUDIENCE = "hubbub"
+MAX_TOKEN = 2_048
+MIN_KEY = 32
+CLAIMS = frozenset({"iss", "aud", "sub", "sid", "iat", "exp"})
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What somebody shows: a browser's cookie, or a bearer token out of a header or out of `hello`."""
+
+    kind: Literal["cookie", "bearer"]
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a valid access token says."""
+
+    user: int
+    session: str
+
+
+class Tokens:
+    """Makes and checks everything that is signed with the server's key, through one derived key for each purpose."""
+
+    def __init__(self, key: bytes, lifetime: int = 600) -> None:
+        """`lifetime` of an access token in seconds. Raises ValueError for a key that is too short."""
+        if len(key) < MIN_KEY:
+            raise ValueError(f"a signing key has at least {MIN_KEY} bytes")
+        self.lifetime = lifetime
+        self._access = _derive(key, "access")
+        self._refresh = _derive(key, "refresh")
+        self._secrets = _derive(key, "secrets")
+
+    def access(self, user: int, session: str, now_ms: int) -> str:
+        issued = now_ms // 1000
+        claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": str(user), "sid": session, "iat": issued}
+        return jwt.encode(
+            {**claims, "exp": issued + self.lifetime}, self._access, algorithm=ALGORITHM, headers={"typ": TYPE}
+        )
+
+    def verify(self, token: str, now_ms: int) -> Claims:
+        """The claims of a token of ours that has not expired. Raises Unauthenticated, and nothing else."""
+        if not token.isascii() or len(token) > MAX_TOKEN:
+            raise Unauthenticated()
+        try:
+            decoded = jwt.decode_complete(
+                token,
+                self._access,
+                algorithms=[ALGORITHM],
+                audience=AUDIENCE,
+                issuer=ISSUER,
+                # Time is an argument here, so it is compared below.
+                options={"require": sorted(CLAIMS), "verify_exp": False, "verify_iat": False, "verify_nbf": False},
+            )
+        except jwt.PyJWTError:
+            raise Unauthenticated() from None
+        return _claims(decoded["header"], decoded["payload"], now_ms // 1000)
+
+    def refresh(self, session: str, generation: int) -> str:
+        body = f"{session}.{generation}"
+        return f"{body}.{_encode(_sign(self._refresh, body))}"
+
+    def parse_refresh(self, token: str) -> tuple[str, int]:
+        """(session, generation) of a refresh token of ours. Raises Unauthenticated."""
+        body, _, shown = token.rpartition(".")
+        if not token.isascii() or len(token) > MAX_TOKEN:
+            raise Unauthenticated()
+        if not hmac.compare_digest(shown, _encode(_sign(self._refresh, body))):
+            raise Unauthenticated()
+        session, _, generation = body.rpartition(".")
+        return session, int(generation)
+
+    def derived(self, purpose: str, *parts: object) -> str:
+        """A secret that the same purpose and parts give again: 256 bits, base64url."""
+        return _encode(_sign(self._secrets, "\x00".join([purpose, *(f"{len(str(p))}:{p}" for p in parts)])))
+
+    def reference(self, credential: Credential, now_ms: int) -> str:
+        """What a credential is looked up by: a cookie's hash, or the session of a valid token. Raises Unauthenticated."""
+        if credential.kind == "cookie":
+            return secret_hash(credential.value)
+        return self.verify(credential.value, now_ms).session
+
+
+def secret_hash(token: str) -> str:
+    """How an opaque secret of 256 bits is stored: a plain SHA-256, in hexadecimal."""
+    return sha256(token.encode(errors="surrogatepass")).hexdigest()
+
+
+def new_secret(random: bytes) -> str:
+    """`random` as a token for people and headers: base64url without padding."""
+    return _encode(random)
+
+
+def _claims(header: dict[str, Any], payload: dict[str, Any], now: int) -> Claims:
+    user, session, expires = payload["sub"], payload["sid"], payload["exp"]
+    if header.get("typ") != TYPE or not isinstance(session, str) or type(expires) is not int or expires <= now:
+        raise Unauthenticated()
+    if not user.isdecimal():
+        raise Unauthenticated()
+    return Claims(int(user), session)
+
+
+def _derive(key: bytes, purpose: str) -> bytes:
+    return _sign(key, f"hubbub {purpose}")
+
+
+def _sign(key: bytes, text: str) -> bytes:
+    return hmac.digest(key, text.encode(), "sha256")
+
+
+def _encode(raw: bytes) -> str:
+    return urlsafe_b64encode(raw).rstrip(b"=").decode()

@@ -1,0 +1,112 @@
+"""People: names, roles, password hashes. A name is unique by its skeleton; one that starts with `#` is nobody's name."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
+
+from hubbub.domain.model import LOBBY, Role, User, user_topic
+from hubbub.domain.names import skeleton
+from hubbub.domain.text import timestamp
+from hubbub.storage.schema import messages, users
+from hubbub.storage.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A row of `users`. Nobody without a password hash can log in; `open_name` is False once the name was given up."""
+
+    id: int
+    name: str
+    role: Role
+    password_hash: str | None
+    disabled: bool
+    open_name: bool
+    created_at: int
+
+    def profile(self) -> User:
+        return User(id=self.id, name=self.name, role=self.role, created_at=timestamp(self.created_at))
+
+
+def find(connection: Connection, user: int) -> Account | None:
+    return _account(connection.execute(_accounts().where(users.c.id == user)).first())
+
+
+def find_by_name(connection: Connection, name: str) -> Account | None:
+    """The account that has this name, or one that looks the same."""
+    return _account(connection.execute(_accounts().where(users.c.skeleton == skeleton(name))).first())
+
+
+def name_of(connection: Connection, user: int) -> str:
+    """The name of somebody who is known to exist."""
+    return str(connection.scalar(select(users.c.name).where(users.c.id == user)))
+
+
+def has_owner(connection: Connection) -> bool:
+    """True once somebody has become the owner, even if locked out since."""
+    return connection.scalar(select(users.c.id).where(users.c.role == Role.OWNER).limit(1)) is not None
+
+
+def active_owners(connection: Connection) -> int:
+    query = select(func.count()).where(users.c.role == Role.OWNER, users.c.disabled.is_(False))
+    return connection.scalar(query) or 0
+
+
+def listing(connection: Connection, after: int, limit: int) -> list[Account]:
+    """Everybody by id, guests and deleted ones too."""
+    query = _accounts().where(users.c.id > after).order_by(users.c.id).limit(limit)
+    return [account for row in connection.execute(query) if (account := _account(row)) is not None]
+
+
+def guests(connection: Connection) -> list[int]:
+    """Guests that have not been closed."""
+    query = select(users.c.id).where(users.c.role == Role.GUEST, users.c.disabled.is_(False)).order_by(users.c.id)
+    return list(connection.scalars(query))
+
+
+def has_spoken(connection: Connection, user: int) -> bool:
+    """Whether the person said anything in the lobby, the only room a guest can be in."""
+    query = select(messages.c.id).where(messages.c.room == LOBBY, messages.c.author == user).limit(1)
+    return connection.scalar(query) is not None
+
+
+def create(tx: Transaction, name: str, role: Role, password_hash: str | None) -> int:
+    """A new person with a topic of his own; the id is below 2^53."""
+    user = tx.ids.next_public()
+    values = {"id": user, "name": name, "skeleton": skeleton(name), "role": role, "password_hash": password_hash}
+    tx.execute(insert(users).values(**values, disabled=False, created_at=tx.now))
+    tx.create_topic(user_topic(user))
+    return user
+
+
+def set_password(tx: Transaction, user: int, password_hash: str) -> None:
+    tx.execute(update(users).where(users.c.id == user).values(password_hash=password_hash))
+
+
+def set_disabled(tx: Transaction, user: int, disabled: bool) -> None:
+    tx.execute(update(users).where(users.c.id == user).values(disabled=disabled))
+
+
+def retire(tx: Transaction, user: int, name: str, role: Role) -> None:
+    """Nobody can be this person any more; the old name is free again. What was said stays under `name`."""
+    values = {"name": name, "skeleton": f"#{user}", "role": role, "password_hash": None, "disabled": True}
+    tx.execute(update(users).where(users.c.id == user).values(**values))
+
+
+def remove(tx: Transaction, user: int) -> None:
+    """Forgets a person who left nothing behind."""
+    tx.execute(delete(users).where(users.c.id == user))
+
+
+def _accounts() -> Select[Any]:
+    return select(
+        users.c.id, users.c.name, users.c.role, users.c.password_hash, users.c.disabled, users.c.skeleton,
+        users.c.created_at,
+    )  # fmt: skip
+
+
+def _account(row: Row[Any] | None) -> Account | None:
+    if row is None:
+        return None
+    open_name = not row.skeleton.startswith("#")
+    return Account(row.id, row.name, Role(row.role), row.password_hash, row.disabled, open_name, row.created_at)

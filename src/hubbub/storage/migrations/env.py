@@ -1,0 +1,9 @@
+"""Alembic's entry: runs the migrations on the connection that `storage.migrate` hands over."""
+
+from alembic import context
+
+from hubbub.storage.schema import metadata
+
+connection = context.config.attributes["connection"]
+context.configure(connection=connection, target_metadata=metadata, render_as_batch=True, transaction_per_migration=True)
+context.run_migrations()
