@@ -131,7 +131,7 @@ class MessagePage(Frozen):
 
 
 class CreateAccount(Command):
-    """A new person. `setup_hash` and `invite_hash` are SHA-256 of the secret that opens the door; `role` is for the CLI."""
+    """A new person. `setup_hash` or `invite_hash` is the SHA-256 of what opens the door; the CLI gives a `role`."""
 
     username: UserName
     password_hash: str
@@ -163,14 +163,18 @@ class CloseGuest(Command):
 
 
 class OpenSession(Command):
-    """A log-in. `token_hash` is the SHA-256 of a browser's cookie; a token session has none. Times in milliseconds."""
+    """A log-in. `token_hash` is the SHA-256 of a browser's cookie; a token session has none.
+
+    A session ends `idle` milliseconds after it was last seen, and `longest` milliseconds after it was opened.
+    """
 
     user: Id
     session: str
     browser: bool
     token_hash: str | None
     client: ShortText
-    expires: int
+    idle: int
+    longest: int
     password_hash: str | None = None
     """A fresh hash of the same password, where the stored one was made with weaker parameters."""
     seen_hash: str | None = None
@@ -181,15 +185,32 @@ class OpenSession(Command):
 
 
 class RotateSession(Command):
-    """A refresh: `generation` is the one that was presented. A stale one revokes the session (reuse)."""
+    """A refresh: `generation` is the one that was presented. A stale one revokes the session (reuse).
+
+    The one before the present is answered with the same successor for `grace` milliseconds: its answer may be lost.
+    """
 
     session: str
     user: Id
     generation: int
     grace: int
+    idle: int
+    longest: int
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
         return (user_topic(self.user), SECURITY)
+
+
+class TouchSession(Command):
+    """The session was seen just now: sent at most hourly, so that an idle one can be told from a busy one."""
+
+    session: str
+    user: Id
+    idle: int
+    longest: int
+
+    def topics(self, actor: Actor) -> tuple[str, ...]:
+        return (user_topic(self.user),)
 
 
 class RevokeSessions(Command):
@@ -203,7 +224,7 @@ class RevokeSessions(Command):
 
 
 class ChangePassword(Command):
-    """A new password ends every session but `keep`; `seen_hash` is the stored hash the old password was checked against.
+    """A new password ends every session but `keep`; `seen_hash` is the stored hash the old one was checked against.
 
     With `reset_hash` the right comes from a reset link instead. `token_hash` renews the kept browser session's cookie.
     """
@@ -252,9 +273,11 @@ class CreateLink(Command):
 
 
 class CreateInvite(Command):
+    """A way in for others. Only the token's hash is stored; `expires_in` is in milliseconds."""
+
     token_hash: str
     max_uses: Annotated[int, Field(ge=1, le=100_000)] | None = 1
-    expires: int | None = None
+    expires_in: int | None = None
     key: Key | None = None
 
     def topics(self, actor: Actor) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ On the wire an event is one flat object: ``{"topic", "seq", "type", "at", …its
 """
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -136,18 +136,6 @@ class UserLockedOut(SecurityEvent):
     banned: bool
 
 
-class AccountChanged(Event):
-    """Internal bookkeeping of the site: accounts, invites and links made or used. Carries no secret and no name."""
-
-    type = "account.changed"
-    user: int | None = None
-    what: Literal["account", "guest", "invite", "link"]
-
-    @property
-    def topic(self) -> str:
-        return SECURITY
-
-
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One event at its position. `text` is the encoded wire object; it is stored, sent and replayed as it is."""
@@ -160,7 +148,7 @@ class Entry:
 
 EVENTS: tuple[type[Event], ...] = (
     MessageSent, MemberJoined, MemberLeft, MemberRemoved, RoomCreated, RoomAdded, RoomGone, ReadMoved,
-    SessionOpened, SessionClosed, SessionRevoked, UserLockedOut, AccountChanged,
+    SessionOpened, SessionClosed, SessionRevoked, UserLockedOut,
 )  # fmt: skip
 BY_TYPE: dict[str, type[Event]] = {event.type: event for event in EVENTS}
 

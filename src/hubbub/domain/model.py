@@ -60,7 +60,7 @@ class Room(Wire):
     kind: Literal["public", "private", "direct"]
     name: str
     lobby: bool
-    created_by: int | None
+    created_by: int | None = None
     created_at: str
     members: int
     joined: bool

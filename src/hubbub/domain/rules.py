@@ -35,3 +35,24 @@ def may_remove(actor: Actor, own: RoomRole | None, room: int, user: int) -> None
     if not is_staff(actor) and own is not RoomRole.OWNER:
         raise NotFound() if own is None else Forbidden("Only the room's owner and admins remove people.")
     may_leave(room)
+
+
+def may_invite(actor: Actor) -> None:
+    if not is_staff(actor):
+        raise Forbidden("Only admins and the owner invite people.")
+
+
+def may_lock_out(actor: Actor, user: int, role: Role) -> None:
+    """Staff locks others out, never oneself; only an owner touches staff. `role` is the other person's."""
+    if not is_staff(actor):
+        raise Forbidden()
+    if user == actor.id:
+        raise Forbidden("Nobody can lock out himself.")
+    if role in STAFF and not actor.system and actor.role is not Role.OWNER:
+        raise Forbidden("Only an owner locks out admins.")
+
+
+def may_go(role: Role, active_owners: int, *, disabled: bool) -> None:
+    """Somebody always remains who can run the place. `role` and `disabled` are those of the person who would go."""
+    if role is Role.OWNER and not disabled and active_owners <= 1:
+        raise Forbidden("The last owner stays: make somebody else an owner first.")

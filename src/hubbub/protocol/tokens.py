@@ -41,20 +41,20 @@ class Claims:
 class Tokens:
     """Makes and checks everything that is signed with the server's key, through one derived key for each purpose."""
 
-    def __init__(self, key: bytes, lifetime: int = 600) -> None:
-        """`lifetime` of an access token in seconds. Raises ValueError for a key that is too short."""
+    def __init__(self, key: bytes) -> None:
+        """Raises ValueError for a key that is too short."""
         if len(key) < MIN_KEY:
             raise ValueError(f"a signing key has at least {MIN_KEY} bytes")
-        self.lifetime = lifetime
         self._access = _derive(key, "access")
         self._refresh = _derive(key, "refresh")
         self._secrets = _derive(key, "secrets")
 
-    def access(self, user: int, session: str, now_ms: int) -> str:
+    def access(self, user: int, session: str, now_ms: int, lifetime: int = 600) -> str:
+        """An access token for `lifetime` seconds."""
         issued = now_ms // 1000
         claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": str(user), "sid": session, "iat": issued}
         return jwt.encode(
-            {**claims, "exp": issued + self.lifetime}, self._access, algorithm=ALGORITHM, headers={"typ": TYPE}
+            {**claims, "exp": issued + lifetime}, self._access, algorithm=ALGORITHM, headers={"typ": TYPE}
         )
 
     def verify(self, token: str, now_ms: int) -> Claims:
@@ -94,7 +94,7 @@ class Tokens:
         return _encode(_sign(self._secrets, "\x00".join([purpose, *(f"{len(str(p))}:{p}" for p in parts)])))
 
     def reference(self, credential: Credential, now_ms: int) -> str:
-        """What a credential is looked up by: a cookie's hash, or the session of a valid token. Raises Unauthenticated."""
+        """What a credential is looked up by: a cookie's hash, or a valid token's session. Raises Unauthenticated."""
         if credential.kind == "cookie":
             return secret_hash(credential.value)
         return self.verify(credential.value, now_ms).session

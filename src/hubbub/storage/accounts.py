@@ -1,4 +1,4 @@
-"""People: names, roles, password hashes. A name is unique by its skeleton; one that starts with `#` is nobody's name."""
+"""People: names, roles, password hashes. A name is unique by its skeleton; a skeleton with `#` is nobody's."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""Invites and one-time links. Only hashes of their tokens are stored; using one up is a single conditional statement."""
+"""Invites and one-time links. Only hashes of their tokens are stored; using one up is one conditional statement."""
 
 from typing import Any
 

@@ -48,7 +48,7 @@ def find(connection: Connection, session: str) -> Stored | None:
 
 
 def find_by_reference(connection: Connection, reference: str) -> Stored | None:
-    """By session id or by the hash of a cookie: both indexed, and never mistaken for each other (22 and 64 characters)."""
+    """By session id or hash of a cookie: both indexed, never mistaken for each other (22 and 64 characters)."""
     found = _sessions().where(or_(sessions.c.id == reference, sessions.c.token_hash == reference))
     return _stored(connection.execute(found).first())
 

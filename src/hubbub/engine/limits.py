@@ -1,0 +1,103 @@
+"""The table of rate limits: who may do how much, how often. Bounded in memory, whoever knocks and however often."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
+
+from hubbub.clock import Clock
+from hubbub.domain.errors import RateLimited
+from hubbub.domain.names import normalise, skeleton
+from hubbub.protocol.ratelimit import Bucket
+
+MAX_BUCKETS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """`rate` a second in the long run, `burst` at once."""
+
+    rate: float
+    burst: int
+
+
+SENDS = Limit(5, 20)
+COMMANDS = Limit(10, 100)
+LOGINS_PER_ACCOUNT = Limit(5 / 60, 5)
+LOGINS_PER_ADDRESS = Limit(20 / 60, 20)
+SIGNUPS_PER_ADDRESS = Limit(5 / 3600, 5)
+
+
+class Table:
+    """One limit for many keys. What was not used for the longest is forgotten first."""
+
+    def __init__(self, limit: Limit, most: int = MAX_BUCKETS) -> None:
+        self._limit = limit
+        self._most = most
+        self._buckets: OrderedDict[object, Bucket] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._buckets)
+
+    def take(self, key: object, now: float) -> float:
+        """0 if there was one to take for `key`, else the seconds until there will be."""
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            bucket = self._buckets[key] = Bucket(self._limit.rate, self._limit.burst, now)
+            if len(self._buckets) > self._most:
+                self._buckets.popitem(last=False)
+        self._buckets.move_to_end(key)
+        return bucket.take(now)
+
+
+class Limits:
+    """Every limit per time; all of them off where the settings say so."""
+
+    def __init__(self, clock: Clock, *, enabled: bool) -> None:
+        self.enabled = enabled
+        self._clock = clock
+        self._sends = Table(SENDS)
+        self._commands = Table(COMMANDS)
+        self._accounts = Table(LOGINS_PER_ACCOUNT)
+        self._addresses = Table(LOGINS_PER_ADDRESS)
+        self._signups = Table(SIGNUPS_PER_ADDRESS)
+
+    def command(self, user: int, *, sending: bool) -> float | None:
+        """None if the person may go on, else the seconds to wait. Sends have a bucket of their own."""
+        if not self.enabled:
+            return None
+        return (self._sends if sending else self._commands).take(user, self._clock.monotonic()) or None
+
+    def login(self, username: str, address: str) -> None:
+        """Before a password is checked. Raises RateLimited.
+
+        The address goes first, so that nobody uses up another's attempts from one place.
+        """
+        sentence = "Too many attempts to log in. Wait a moment."
+        self._check(self._addresses, network(address), sentence)
+        self._check(self._accounts, skeleton(normalise(username[:64])), sentence)
+
+    def attempt(self, address: str) -> None:
+        """Showing any other secret: an invite, a reset link. Raises RateLimited."""
+        self._check(self._addresses, network(address))
+
+    def signup(self, address: str) -> None:
+        """Raises RateLimited."""
+        self._check(self._signups, network(address), "Too many new accounts from here. Try again later.")
+
+    def _check(self, table: Table, key: object, sentence: str | None = None) -> None:
+        if not self.enabled:
+            return
+        wait = table.take(key, self._clock.monotonic())
+        if wait > 0:
+            raise RateLimited(sentence, retry_after=wait)
+
+
+def network(address: str) -> str:
+    """What counts as one place: an IPv4 address, an IPv6 /64; anything that is no address counts as itself."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(found, IPv6Address):
+        return str(found.ipv4_mapped or IPv6Address(int(found) >> 64 << 64))
+    return str(found)

@@ -1,0 +1,205 @@
+"""Accounts: come in by a link, an invite or an open door; change the password; be locked out; go."""
+
+from sqlalchemy import Connection
+
+from hubbub.domain import names, rules
+from hubbub.domain.commands import ChangePassword, CloseGuest, CreateAccount, DeleteAccount, OpenGuest, SetDisabled
+from hubbub.domain.errors import Conflict, Forbidden, NeedsTopics, NotFound, Unauthenticated
+from hubbub.domain.events import MemberJoined, MemberLeft, RoomAdded, RoomGone, UserLockedOut
+from hubbub.domain.model import LOBBY, Actor, Role, RoomRole, User, room_topic
+from hubbub.storage import accounts, invites, members, rooms, sessions
+from hubbub.storage.accounts import Account
+from hubbub.storage.transaction import Transaction
+
+Answer = dict[str, object]
+REFUSED = "The name or the password is wrong."
+USED_LINK = "This link was used already, or it has expired. Ask for a new one."
+NEUTRAL = "deleted-"
+
+
+def create(command: CreateAccount, actor: Actor, tx: Transaction) -> Answer:
+    """A new person, at once in the lobby. The door is checked before the name: no invite, no looking up of names."""
+    role = _door(command, actor, tx)
+    _check_free(command.username, actor, tx)
+    _pass(command, actor, tx)
+    user = accounts.create(tx, command.username, role, command.password_hash)
+    _enter_lobby(tx, user, command.username)
+    return {"user": profile(tx.connection, user).model_dump()}
+
+
+def open_guest(command: OpenGuest, actor: Actor, tx: Transaction) -> Answer:
+    """A guest has no password and no session: the account lives as long as its connection."""
+    _check_free(command.username, actor, tx)
+    user = accounts.create(tx, command.username, Role.GUEST, None)
+    _enter_lobby(tx, user, command.username)
+    return {"user": profile(tx.connection, user).model_dump()}
+
+
+def close_guest(command: CloseGuest, actor: Actor, tx: Transaction) -> Answer:
+    """Frees the guest's name; who said nothing is forgotten. Twice is once."""
+    guest = accounts.find(tx.connection, command.user)
+    if guest is None or guest.role is not Role.GUEST or not guest.open_name:
+        return {}
+    if actor.id != guest.id and not actor.system:
+        raise Forbidden()
+    said = accounts.has_spoken(tx.connection, guest.id)
+    _leave_rooms(tx, guest, members.rooms_of(tx.connection, guest.id))
+    if said:
+        accounts.retire(tx, guest.id, guest.name, Role.GUEST)
+    else:
+        accounts.remove(tx, guest.id)
+    return {}
+
+
+def change_password(command: ChangePassword, actor: Actor, tx: Transaction) -> Answer:
+    """Ends every session but the one that is kept; earlier reset links are void."""
+    account = accounts.find(tx.connection, command.user)
+    if account is None or account.disabled:
+        raise Unauthenticated(USED_LINK if command.reset_hash else REFUSED)
+    ended = [s.id for s in sessions.of_user(tx.connection, account.id) if s.id != command.keep]
+    if command.reset_hash is not None:
+        if invites.link_owner(tx.connection, "reset", command.reset_hash, tx.now) != (True, account.id):
+            raise Forbidden(USED_LINK)
+    elif not actor.system and (actor.id != account.id or command.seen_hash != account.password_hash):
+        raise Unauthenticated(REFUSED)
+    accounts.set_password(tx, account.id, command.password_hash)
+    invites.remove_links(tx, "reset", account.id)
+    sessions.end(tx, account.id, ended)
+    if command.keep is not None and command.token_hash is not None:
+        sessions.renew_cookie(tx, command.keep, command.token_hash)
+    return {}
+
+
+def set_disabled(command: SetDisabled, actor: Actor, tx: Transaction) -> Answer:
+    """Locking out ends sessions and connections; letting in again brings none of them back."""
+    account = accounts.find(tx.connection, command.user)
+    if account is None or not account.open_name:
+        raise NotFound()
+    rules.may_lock_out(actor, account.id, account.role)
+    if account.disabled == command.disabled:
+        return {}
+    if command.disabled:
+        rules.may_go(account.role, accounts.active_owners(tx.connection), disabled=False)
+    accounts.set_disabled(tx, account.id, command.disabled)
+    if command.disabled:
+        _lock_out(tx, account, banned=True)
+    return {}
+
+
+def delete(command: DeleteAccount, actor: Actor, tx: Transaction) -> Answer:
+    """The person goes; what was said stays, under a neutral name. The name is free for others."""
+    account = accounts.find(tx.connection, command.user)
+    if account is None or not account.open_name:
+        raise NotFound()
+    if not actor.system and (actor.id != account.id or command.seen_hash != account.password_hash):
+        raise Unauthenticated(REFUSED)
+    rules.may_go(account.role, accounts.active_owners(tx.connection), disabled=account.disabled)
+    joined = members.rooms_of(tx.connection, account.id)
+    if not all(tx.knows(room_topic(room)) for room in joined):
+        raise NeedsTopics(*map(room_topic, joined))
+    _lock_out(tx, account, banned=False)
+    _leave_rooms(tx, account, joined)
+    invites.remove_by(tx, account.id)
+    invites.remove_links(tx, "reset", account.id)
+    accounts.retire(tx, account.id, f"{NEUTRAL}{account.id}", Role.MEMBER)
+    return {}
+
+
+# --- queries -------------------------------------------------------------------------------------------------------
+
+
+def by_name(connection: Connection, username: str) -> Account | None:
+    """Whoever logs in under `username`; None also for what is no name at all."""
+    try:
+        return accounts.find_by_name(connection, names.check_user_name(username))
+    except ValueError:
+        return None
+
+
+def by_id(connection: Connection, user: int) -> Account | None:
+    return accounts.find(connection, user)
+
+
+def profile(connection: Connection, user: int) -> User:
+    """What anybody who is logged in may know of somebody. Raises NotFound."""
+    account = accounts.find(connection, user)
+    if account is None:
+        raise NotFound()
+    return account.profile()
+
+
+def needs_owner(connection: Connection) -> bool:
+    return not accounts.has_owner(connection)
+
+
+def listing(connection: Connection, after: int = 0, limit: int = 1_000) -> list[Account]:
+    """A page of all accounts by id, for the command line."""
+    return accounts.listing(connection, after, limit)
+
+
+def open_guests(connection: Connection) -> list[int]:
+    """Guests whose connection a crash has cut: to be closed at the next start."""
+    return accounts.guests(connection)
+
+
+# --- parts ---------------------------------------------------------------------------------------------------------
+
+
+def _door(command: CreateAccount, actor: Actor, tx: Transaction) -> Role:
+    """The role somebody would come in with; raises Forbidden where there is no way in."""
+    if actor.system:
+        return command.role or Role.MEMBER
+    if command.role is not None:
+        raise Forbidden()
+    if command.setup_hash is not None:
+        known, _ = invites.link_owner(tx.connection, "setup", command.setup_hash, tx.now)
+        if not known or accounts.has_owner(tx.connection):
+            raise Forbidden(USED_LINK)
+        return Role.OWNER
+    if command.signup == "closed":
+        raise Forbidden("Nobody can sign up here.")
+    if command.invite_hash is not None:
+        if not invites.usable(tx.connection, command.invite_hash, tx.now):
+            raise Forbidden("This invite was used up or taken back, or it has expired. Ask for a new one.")
+    elif command.signup == "invite":
+        raise Forbidden("To sign up here you need an invite.")
+    return Role.MEMBER
+
+
+def _pass(command: CreateAccount, actor: Actor, tx: Transaction) -> None:
+    """Uses up what opened the door: one conditional statement, so that two can never pass on one."""
+    if actor.system:
+        return
+    if command.setup_hash is not None:
+        if not invites.use_link(tx, "setup", command.setup_hash):
+            raise Forbidden(USED_LINK)
+    elif command.invite_hash is not None and not invites.redeem(tx, command.invite_hash):
+        raise Forbidden("This invite was used up just now. Ask for a new one.")
+
+
+def _check_free(name: str, actor: Actor, tx: Transaction) -> None:
+    reserved = names.is_reserved(name) or names.skeleton(name).startswith(NEUTRAL)
+    if reserved and not actor.system:
+        raise Conflict("That name is reserved. Choose another one.")
+    if accounts.find_by_name(tx.connection, name) is not None:
+        raise Conflict("Somebody has that name, or one that looks like it. Choose another one.")
+
+
+def _enter_lobby(tx: Transaction, user: int, name: str) -> None:
+    """The person's topic first: whoever follows it hears the lobby from the joining on."""
+    members.add(tx, LOBBY, user, RoomRole.MEMBER)
+    tx.append(RoomAdded(person=user, room=rooms.joining(tx, user, LOBBY)))
+    tx.append(MemberJoined(room=LOBBY, user=user, name=name, by=user))
+
+
+def _leave_rooms(tx: Transaction, account: Account, joined: list[int]) -> None:
+    for room in joined:
+        members.remove(tx, room, account.id)
+        tx.append(MemberLeft(room=room, user=account.id, name=account.name, by=account.id))
+        tx.append(RoomGone(person=account.id, room=room))
+
+
+def _lock_out(tx: Transaction, account: Account, *, banned: bool) -> None:
+    """The lock-out goes first, so that a connection closes for that reason and not for its session's end."""
+    tx.append(UserLockedOut(user=account.id, banned=banned))
+    sessions.end(tx, account.id, [s.id for s in sessions.of_user(tx.connection, account.id)])
