@@ -1,0 +1,286 @@
+"""The operator's door: what the command line asks of a data folder, whether a server runs on it or not.
+
+A running server listens on `control.sock` in its data folder (mode 0600): one JSON object a line in, one out. The same
+requests are performed by the command line itself where no server runs. Either way they are commands of the journal.
+Knows nothing about flags or terminals.
+"""
+
+import asyncio
+import fcntl
+import os
+import secrets
+import socket
+import stat
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Annotated, Literal
+
+import orjson
+import structlog
+from pydantic import Field, TypeAdapter, ValidationError
+from sqlalchemy import Connection
+
+from hubbub.domain import commands as c
+from hubbub.domain.errors import BadRequest, Conflict, HubbubError, Internal, NotFound
+from hubbub.domain.model import SYSTEM, Frozen, Role
+from hubbub.domain.passwords import check_password
+from hubbub.domain.text import one_line
+from hubbub.engine.services import Services
+from hubbub.features import accounts
+from hubbub.protocol.tokens import new_secret, secret_hash
+from hubbub.protocol.validation import refuse
+
+SOCKET = "control.sock"
+LOCK = "lock"
+MAX_LINE = 64 * 1024
+TIMEOUT = 30.0
+PAGE = 200
+RESET_LINK_LIFE = 24 * 3_600
+# sockaddr_un holds 104 bytes on some systems, 108 on others, the last one a zero (POSIX leaves it open).
+MAX_PATH = 100
+
+logger = structlog.get_logger(__name__)
+
+
+class FolderInUse(Exception):  # noqa: N818  reads as what it says
+    """Another process works on the data folder; the message is a sentence for the operator."""
+
+
+class CreateUser(Frozen):
+    do: Literal["user.create"] = "user.create"
+    name: str
+    role: Literal["owner", "admin", "member"]
+    password: str
+
+
+class ListUsers(Frozen):
+    do: Literal["user.list"] = "user.list"
+    after: int = 0
+
+
+class LockUser(Frozen):
+    """Locks somebody out, or lets him in again."""
+
+    do: Literal["user.disable", "user.enable"]
+    name: str
+
+
+class SetPassword(Frozen):
+    do: Literal["user.passwd"] = "user.passwd"
+    name: str
+    password: str
+
+
+class MakeResetLink(Frozen):
+    do: Literal["user.reset-link"] = "user.reset-link"
+    name: str
+
+
+class MakeInvite(Frozen):
+    """`expires_in` is in seconds; None is for ever."""
+
+    do: Literal["invite.create"] = "invite.create"
+    uses: int | None = 1
+    expires_in: int | None = None
+
+
+Request = CreateUser | ListUsers | LockUser | SetPassword | MakeResetLink | MakeInvite
+REQUESTS: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="do")])
+Answer = dict[str, object]
+
+
+async def perform(services: Services, request: Request, address: str) -> Answer:
+    """Does what the operator asks; `address` is where browsers reach the server. Raises HubbubError."""
+    match request:
+        case CreateUser():
+            return await _create_user(services, request)
+        case ListUsers():
+            return await services.read(_list_users, request.after)
+        case LockUser():
+            user = await services.read(_find, request.name)
+            command = c.SetDisabled(user=user, disabled=request.do == "user.disable")
+            await services.journal.submit(command, SYSTEM)
+            return {}
+        case SetPassword():
+            user = await services.read(_find, request.name, active=True)
+            password_hash = await _hash(services, request.password, request.name)
+            await services.journal.submit(c.ChangePassword(user=user, password_hash=password_hash), SYSTEM)
+            return {}
+        case MakeResetLink():
+            return await _make_reset_link(services, request, address)
+        case MakeInvite():
+            return await _make_invite(services, request, address)
+
+
+async def _create_user(services: Services, request: CreateUser) -> Answer:
+    password_hash = await _hash(services, request.password, request.name)
+    try:
+        command = c.CreateAccount(username=request.name, password_hash=password_hash, role=Role(request.role))
+    except ValidationError as error:
+        raise refuse(error) from None
+    return (await services.journal.submit(command, SYSTEM)).answer
+
+
+async def _hash(services: Services, password: str, name: str) -> str:
+    try:
+        check_password(password, name)
+    except ValueError as error:
+        sentence = str(error)
+        raise BadRequest(f"{sentence[0].upper()}{sentence[1:]}.") from None
+    return await services.passwords.hash(password)
+
+
+def _find(connection: Connection, name: str, *, active: bool = False) -> int:
+    """The id of whoever has this name. Raises NotFound; Conflict for a locked out one where an active one is wanted."""
+    account = accounts.by_name(connection, name)
+    if account is None:
+        raise NotFound(f"There is nobody called {one_line(name)}.")
+    if active and account.disabled:
+        raise Conflict(f"{account.name} is locked out: enable the account first.")
+    return account.id
+
+
+def _list_users(connection: Connection, after: int) -> Answer:
+    found = accounts.listing(connection, after, PAGE + 1)
+    users = [
+        {**account.profile().model_dump(), "disabled": account.disabled, "deleted": not account.open_name}
+        for account in found[:PAGE]
+    ]
+    return {"users": users, "more": len(found) > PAGE}
+
+
+async def _make_reset_link(services: Services, request: MakeResetLink, address: str) -> Answer:
+    user = await services.read(_find, request.name, active=True)
+    token = new_secret(secrets.token_bytes(32))
+    expires = services.clock.now() + RESET_LINK_LIFE * 1_000
+    command = c.CreateLink(purpose="reset", token_hash=secret_hash(token), user=user, expires=expires)
+    await services.journal.submit(command, SYSTEM)
+    return {"link": f"{address}/reset#{token}", "hours": RESET_LINK_LIFE // 3_600}
+
+
+async def _make_invite(services: Services, request: MakeInvite, address: str) -> Answer:
+    token = new_secret(secrets.token_bytes(32))
+    lasts = None if request.expires_in is None else request.expires_in * 1_000
+    try:
+        command = c.CreateInvite(token_hash=secret_hash(token), max_uses=request.uses, expires_in=lasts)
+    except ValidationError as error:
+        raise refuse(error) from None
+    await services.journal.submit(command, SYSTEM)
+    return {"link": f"{address}/invite#{token}"}
+
+
+# --- the server's side -----------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def folder_lock(data: Path) -> Iterator[None]:
+    """Keeps every other process off the data folder, which is made if it is not there. Raises FolderInUse."""
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(data / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FolderInUse(f"Another Hubbub works on the data folder {data} already.") from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@asynccontextmanager
+async def listen(services: Services, data: Path, address: Callable[[], str]) -> AsyncIterator[None]:
+    """Serves the operator's requests on `control.sock`; the folder's lock must be held."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                line = await reader.readuntil(b"\n")
+                writer.write(await _answer(services, line, address()))
+                await writer.drain()
+        except (TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
+            pass  # whoever asked went away, or never asked
+        finally:
+            writer.close()
+
+    path = data / SOCKET
+    path.unlink(missing_ok=True)  # of a server that was killed: its lock is gone, ours is held
+    server = await asyncio.start_unix_server(serve, sock=_bind(path), limit=MAX_LINE)
+    try:
+        yield
+    finally:
+        server.close()
+        path.unlink(missing_ok=True)
+
+
+async def _answer(services: Services, line: bytes, address: str) -> bytes:
+    try:
+        try:
+            request = REQUESTS.validate_json(line)
+        except ValidationError:
+            raise BadRequest("The command line and the server do not understand each other: use one version.") from None
+        logger.info("control_request", do=request.do)
+        return orjson.dumps({"ok": await perform(services, request, address)}) + b"\n"
+    except HubbubError as error:
+        return orjson.dumps({"error": error.body()}) + b"\n"
+    except Exception:
+        logger.exception("control_request_failed")
+        return orjson.dumps({"error": Internal().body()}) + b"\n"
+
+
+# --- the command line's side -----------------------------------------------------------------------------------------
+
+
+class Refused(Exception):  # noqa: N818  reads as what it says
+    """The server said no; the message is its sentence."""
+
+
+def ask_server(data: Path, request: Request) -> Answer | None:
+    """What the server on this data folder answers; None if none is there. Blocks. Raises Refused, OSError."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(TIMEOUT)
+        try:
+            with _short(data / SOCKET) as path:
+                connection.connect(path)
+        except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
+            return None
+        connection.sendall(request.model_dump_json().encode() + b"\n")
+        with connection.makefile("rb") as lines:
+            line = lines.readline()
+    if not line:
+        raise Refused("The server ended before it answered.")
+    answer = orjson.loads(line)
+    if "error" in answer:
+        raise Refused(str(answer["error"]["message"]))
+    found: Answer = answer["ok"]
+    return found
+
+
+def _bind(path: Path) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX)
+    try:
+        # The mask, since between bind and chmod anybody could connect.
+        before = os.umask(0o177)
+        try:
+            with _short(path) as short:
+                listener.bind(short)
+        finally:
+            os.umask(before)
+        path.chmod(stat.S_IRUSR | stat.S_IWUSR)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+@contextmanager
+def _short(path: Path) -> Iterator[str]:
+    """A name for `path` that fits into a socket address: a long one goes through a short-lived link to its folder."""
+    if len(os.fsencode(path)) <= MAX_PATH:
+        yield str(path)
+        return
+    with tempfile.TemporaryDirectory(prefix="hubbub-") as folder:
+        link = Path(folder) / "d"
+        link.symlink_to(path.parent.absolute())
+        yield str(link / path.name)
