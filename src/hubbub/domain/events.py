@@ -151,4 +151,3 @@ EVENTS: tuple[type[Event], ...] = (
     SessionOpened, SessionClosed, SessionRevoked, UserLockedOut,
 )  # fmt: skip
 BY_TYPE: dict[str, type[Event]] = {event.type: event for event in EVENTS}
-

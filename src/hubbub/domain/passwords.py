@@ -40,15 +40,15 @@ youtube1 zaq12wsx zaq1zaq1 zxcv1234 zxcvbnm1 zxcvbnm123 zxcvzxcv zxczxczxc
 )
 
 
-def check(password: str, username: str = "") -> str:
-    """Returns `password` unchanged, or raises ValueError with what it must be; the sentence never holds the password."""
+def check_password(password: str, username: str = "") -> str:
+    """Returns `password` unchanged, or raises ValueError with what it must be, never with the password."""
     if len(password) < MIN_CHARACTERS:
-        raise ValueError(f"must have at least {MIN_CHARACTERS} characters")
+        raise ValueError(f"a password has at least {MIN_CHARACTERS} characters")
     if len(password) > MAX_BYTES or len(password.encode(errors="surrogatepass")) > MAX_BYTES:
-        raise ValueError(f"must have at most {MAX_BYTES} bytes")
+        raise ValueError(f"a password has at most {MAX_BYTES} bytes")
     plain = password.casefold()
     if plain in COMMON or len(set(plain)) < 3:
-        raise ValueError("must not be one of the first that anybody would guess")
+        raise ValueError("this password is one of the first that anybody would guess")
     if plain.strip("0123456789") == username.casefold() != "":
-        raise ValueError("must not be the name")
+        raise ValueError("a password must not be the name")
     return password
