@@ -36,7 +36,8 @@ export function roomLoaded(state: State, room: Room, members: readonly Member[])
 }
 
 export function timelineStarted(state: State, room: number, load: number): State {
-  return withTimeline(state, room, started(load, state.rooms[room]?.read ?? 0));
+  const known = state.rooms[room];
+  return withTimeline(state, room, started(load, known?.unread ? (known.read ?? null) : null));
 }
 
 export function timelineFailed(state: State, room: number, load: number): State {

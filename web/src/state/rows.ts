@@ -11,15 +11,15 @@ export type Row =
 
 const GROUP_MS = 5 * 60_000;
 
-export function rows(items: readonly Item[], readAt: number, me: number): Row[] {
+export function rows(items: readonly Item[], readAt: number | null, me: number): Row[] {
   const found: Row[] = [];
   let day = "";
-  let marked = readAt === 0;
+  let marked = readAt === null;
   for (const item of items) {
     const today = dayOf(item.at);
     if (today !== day) found.push({ kind: "day", key: `day ${today}`, at: item.at });
     day = today;
-    if (!marked && item.kind === "message" && item.seq > readAt) {
+    if (!marked && item.kind === "message" && item.seq > (readAt ?? 0)) {
       marked = true;
       if (item.by !== me) found.push({ kind: "new", key: "new" });
     }

@@ -30,11 +30,11 @@ export interface Timeline {
   readonly items: readonly Item[];
   /** There is more before the first item. */
   readonly older: boolean;
-  /** How far one had read when the room was opened. */
-  readonly readAt: number;
+  /** How far one had read when the room was opened; null if there was nothing unread. */
+  readonly readAt: number | null;
 }
 
-export function started(load: number, readAt: number): Timeline {
+export function started(load: number, readAt: number | null): Timeline {
   return { status: "loading", load, items: [], older: false, readAt };
 }
 

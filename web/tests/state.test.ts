@@ -1,0 +1,122 @@
+import { describe, expect, it } from "vitest";
+import type { ChatEvent } from "../src/state/events";
+import { isOutdated, pageLoaded, readHere, roomLoaded, timelineStarted, timelineTrimmed, welcomed } from "../src/state/load";
+import { reduce, REDUCERS } from "../src/state/reduce";
+import { initial, type State } from "../src/state/state";
+import { alice, AT, joined, room, said, welcome } from "./build";
+
+function inRoom(more = {}): State {
+  return welcomed(initial(alice), welcome({}, { rooms: [room(1, more)] }), []);
+}
+
+const apply = (state: State, ...events: ChatEvent[]): State => events.reduce(reduce, state);
+const seqs = (state: State): number[] => state.timelines[1]?.items.map((item) => item.seq) ?? [];
+const page = (...messages: number[]) => ({ messages: messages.map((seq) => said(seq)), more: { before: true } });
+
+describe("reduce", () => {
+  it("changes nothing when the same event comes twice", () => {
+    const started = timelineStarted({ ...inRoom(), members: { 1: [] } }, 1, 1);
+    const events: ChatEvent[] = [
+      said(11),
+      joined(12, 9, "carol"),
+      { ...joined(13, 9, "carol"), type: "member.left" },
+      { ...joined(14, 8, "bob"), type: "member.removed" },
+      { topic: "user:7", seq: 4, type: "read.moved", at: AT, room: 1, unread: 0 },
+      { topic: "user:7", seq: 5, type: "room.added", at: AT, room: room(2) },
+      { topic: "user:7", seq: 6, type: "room.gone", at: AT, room: 2 },
+    ];
+    let state = started;
+    for (const event of events) {
+      state = reduce(state, event);
+      expect(reduce(state, event)).toEqual(state);
+    }
+  });
+
+  it("leaves the state as it is for a type it does not know", () => {
+    const state = inRoom();
+    expect(reduce(state, { type: "constructor" } as unknown as ChatEvent)).toBe(state);
+    expect(Object.keys(REDUCERS)).toHaveLength(10);
+  });
+
+  it("counts what others say as unread, and one's own words as read", () => {
+    const heard = apply(inRoom(), said(11), said(12));
+    expect(heard.rooms[1]).toMatchObject({ head: 12, unread: 2, read: 10 });
+    expect(apply(heard, said(13, { by: 7 })).rooms[1]).toMatchObject({ head: 13, unread: 0, read: 13 });
+  });
+
+  it("does not count again what the welcome has counted already", () => {
+    expect(apply(inRoom({ head: 12, unread: 2 }), said(11), said(12)).rooms[1]).toMatchObject({ unread: 2 });
+  });
+
+  it("does not count comings and goings as unread, but as members", () => {
+    const state = apply(inRoom(), joined(11, 9, "carol"), joined(12, 10, "dan"), { ...joined(13, 9, "carol"), type: "member.left" });
+    expect(state.rooms[1]).toMatchObject({ head: 13, unread: 0, members: 3 });
+  });
+
+  it("follows what another device has read, and does not go back", () => {
+    const moved = (seq: number, unread: number): ChatEvent => ({ topic: "user:7", seq, type: "read.moved", at: AT, room: 1, unread });
+    const state = apply(inRoom(), said(11), said(12), { ...moved(12, 0) });
+    expect(state.rooms[1]).toMatchObject({ read: 12, unread: 0 });
+    expect(apply(state, moved(11, 1)).rooms[1]).toMatchObject({ read: 12, unread: 0 });
+  });
+
+  it("forgets a room that is gone, and marks it in the directory", () => {
+    const state = { ...timelineStarted(inRoom(), 1, 1), directory: [room(1)] };
+    const gone = apply(state, { topic: "user:7", seq: 4, type: "room.gone", at: AT, room: 1 });
+    expect(gone).toMatchObject({ rooms: {}, timelines: {}, directory: [{ id: 1, joined: false }] });
+  });
+
+  it("lists a new public room once", () => {
+    const event: ChatEvent = { topic: "site", seq: 2, type: "room.created", at: AT, room: room(2), by: 8, name: "bob" };
+    expect(apply({ ...inRoom(), directory: [room(1)] }, event, event).directory?.map((one) => one.id)).toEqual([1, 2]);
+    expect(apply(inRoom(), event).directory).toBeNull();
+  });
+});
+
+describe("loading", () => {
+  it("keeps what arrived live while the page was on its way", () => {
+    const started = apply(timelineStarted(inRoom(), 1, 1), said(12));
+    expect(seqs(pageLoaded(started, 1, 1, page(10, 11)))).toEqual([10, 11, 12]);
+  });
+
+  it("puts an older page before the newer one, without doubles", () => {
+    const newest = pageLoaded(timelineStarted(inRoom(), 1, 1), 1, 1, page(8, 9));
+    expect(seqs(pageLoaded(newest, 1, 1, page(6, 7, 8)))).toEqual([6, 7, 8, 9]);
+  });
+
+  it("ignores the answer to an earlier load", () => {
+    const again = timelineStarted(timelineStarted(inRoom(), 1, 1), 1, 2);
+    expect(pageLoaded(again, 1, 1, page(8, 9)).timelines[1]?.status).toBe("loading");
+  });
+
+  it("keeps the timelines whose events are replayed, and drops the fresh ones", () => {
+    let state = inRoom();
+    state = welcomed(state, { ...welcome({}), rooms: [room(1), room(2), room(3)] }, []);
+    for (const id of [1, 2, 3]) state = pageLoaded(timelineStarted(state, id, id), id, id, page(9));
+    const back = welcomed(state, { ...welcome({}), rooms: [room(1), room(2)] }, ["room:2"]);
+    expect(Object.keys(back.timelines)).toEqual(["1"]);
+  });
+
+  it("drops a timeline that failed or was under way, so that it is loaded again after a reconnect", () => {
+    const state = timelineStarted(inRoom(), 1, 1);
+    expect(welcomed(state, welcome({}, { rooms: [room(1)] }), []).timelines).toEqual({});
+  });
+
+  it("refuses a room's answer that an applied event has overtaken", () => {
+    const state = apply(inRoom(), joined(11, 9, "carol"));
+    expect(isOutdated(state, room(1, { head: 10 }))).toBe(true);
+    expect(roomLoaded(state, room(1, { head: 10 }), []).members).toEqual({});
+    expect(roomLoaded(state, room(1, { head: 11 }), []).members).toEqual({ 1: [] });
+  });
+
+  it("keeps the newest of a long timeline, and knows that there is more before", () => {
+    const long = pageLoaded(timelineStarted(inRoom(), 1, 1), 1, 1, { ...page(5, 6, 7, 8), more: { before: false } });
+    const short = timelineTrimmed(long, 1, 2);
+    expect(seqs(short)).toEqual([7, 8]);
+    expect(short.timelines[1]?.older).toBe(true);
+  });
+
+  it("marks as read here and now", () => {
+    expect(readHere(apply(inRoom(), said(11)), 1, 11).rooms[1]).toMatchObject({ unread: 0, read: 11 });
+  });
+});

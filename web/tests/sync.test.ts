@@ -1,0 +1,242 @@
+import { describe, expect, it } from "vitest";
+import type { Command, Frame } from "../src/sync/frames";
+import { empty, stepSync, type SyncEffect, type SyncInput, type SyncState } from "../src/sync/machine";
+import { LONGEST_REPLAY } from "../src/sync/positions";
+import { AT, room, said, welcome } from "./build";
+
+/** A machine with its effects gathered, and a clock that stands still until it is told otherwise. */
+class Client {
+  state: SyncState = empty;
+  effects: SyncEffect[] = [];
+  now = 1000;
+
+  input(...inputs: SyncInput[]): this {
+    for (const input of inputs) {
+      const [state, effects] = stepSync(this.state, input, this.now);
+      this.state = state;
+      this.effects.push(...effects);
+    }
+    return this;
+  }
+
+  frames(...frames: Frame[]): this {
+    return this.input(...frames.map((frame) => ({ type: "frame", frame }) as const));
+  }
+
+  send(key: string, to = 1): this {
+    return this.input({ type: "send", key, room: to, body: `body of ${key}` });
+  }
+
+  /** The effects since the last time one asked. */
+  take(): SyncEffect[] {
+    return this.effects.splice(0);
+  }
+
+  commands(): Command[] {
+    return this.take().flatMap((effect) => (effect.type === "transmit" ? [effect.command] : []));
+  }
+
+  applied(): number[] {
+    return this.take().flatMap((effect) => (effect.type === "event" ? [effect.event.seq] : []));
+  }
+
+  reconnect(heads: Record<string, number>, more = {}): this {
+    return this.input({ type: "lost" }, { type: "opened" }).frames(welcome(heads, more));
+  }
+}
+
+function live(heads: Record<string, number> = { "room:1": 10, "user:7": 3 }): Client {
+  const client = new Client().input({ type: "opened" }).frames(welcome(heads));
+  client.take();
+  return client;
+}
+
+const sends = (commands: Command[]): string[] => commands.flatMap((one) => (one.type === "message.send" ? [one.key] : []));
+const idOf = (command: Command | undefined): number => (command && "id" in command ? command.id : Number.NaN);
+const outbox = (client: Client): [string, string][] => client.state.outbox.map((one) => [one.key, one.status]);
+
+describe("positions", () => {
+  it("says hello without positions at first, and with them on every later connection", () => {
+    const client = new Client().input({ type: "opened" });
+    expect(client.commands()).toEqual([{ type: "hello" }]);
+    client.frames(welcome({ "room:1": 10 }), said(11)).input({ type: "lost" }, { type: "opened" });
+    expect(client.commands()).toEqual([{ type: "hello", epoch: "e1", have: { "room:1": 11 } }]);
+  });
+
+  it("applies the next event, and ignores one it has", () => {
+    const client = live().frames(said(11), said(11), said(10), said(12));
+    expect(client.applied()).toEqual([11, 12]);
+  });
+
+  it("fetches what is missing, once, and applies it in order", () => {
+    const client = live().frames(said(13), said(14));
+    const commands = client.commands();
+    expect(commands).toEqual([{ id: 1, type: "events.since", topic: "room:1", epoch: "e1", after: 10, limit: 200 }]);
+    client.frames({ re: 1, ok: { epoch: "e1", events: [said(11), said(12), said(13), said(14)], head: 14 } });
+    expect(client.applied()).toEqual([11, 12, 13, 14]);
+  });
+
+  it("asks on for what was said while the page was under way, even if nothing is said later", () => {
+    const client = live().frames(said(13));
+    client.take();
+    client.frames(said(14), { re: 1, ok: { epoch: "e1", events: [said(11), said(12), said(13)], head: 13 } });
+    const effects = client.take();
+    expect(effects.at(-1)).toMatchObject({ type: "transmit", command: { type: "events.since", after: 13 } });
+  });
+
+  it("follows `more` page by page up to the head", () => {
+    const client = live().frames({ type: "more", topic: "room:1", head: 13 });
+    const first = idOf(client.commands()[0]);
+    client.frames({ re: first, ok: { epoch: "e1", events: [said(11), said(12)], head: 13 } });
+    const second = client.commands();
+    expect(second).toMatchObject([{ type: "events.since", after: 12 }]);
+    client.frames({ re: idOf(second[0]), ok: { epoch: "e1", events: [said(13)], head: 13 } });
+    expect(client.take().map((effect) => effect.type)).toEqual(["event"]);
+  });
+
+  it("loads a room anew when told to, and goes on from the head it was told", () => {
+    const client = live().frames({ type: "reset", topic: "room:1", head: 40, floor: 20 }, said(41));
+    expect(client.take()).toMatchObject([{ type: "reset", topic: "room:1" }, { type: "event", event: { seq: 41 } }]);
+  });
+
+  it("loads a room anew rather than replay a very long gap", () => {
+    const client = live().frames({ type: "more", topic: "room:1", head: 11 + LONGEST_REPLAY });
+    expect(client.take()).toEqual([{ type: "reset", topic: "room:1" }]);
+  });
+
+  it("starts over when its own topic cannot be replayed, since memberships are in it", () => {
+    const client = live().frames({ type: "reset", topic: "user:7", head: 90, floor: 80 });
+    expect(client.take()).toEqual([{ type: "start over" }]);
+    client.input({ type: "lost" }, { type: "opened" });
+    expect(client.commands()).toEqual([{ type: "hello" }]);
+  });
+
+  it("takes everything as fresh in another epoch, without starting over again", () => {
+    const client = live().frames(said(11));
+    client.take();
+    client.reconnect({ "room:1": 5, "user:7": 2 }, { epoch: "e2" });
+    client.frames({ type: "reset", topic: "room:1", head: 5, floor: 0 }, { type: "reset", topic: "user:7", head: 2, floor: 0 }, said(6));
+    const effects = client.take();
+    expect(effects.find((effect) => effect.type === "welcome")).toMatchObject({ fresh: ["room:1", "user:7"] });
+    expect(effects.map((effect) => effect.type)).toEqual(["transmit", "welcome", "event"]);
+  });
+
+  it("names as fresh only what it did not follow before", () => {
+    const client = live().reconnect({ "room:1": 12, "room:2": 4, "user:7": 3 });
+    expect(client.take().find((effect) => effect.type === "welcome")).toMatchObject({ fresh: ["room:2"] });
+    client.frames(said(11), said(12));
+    expect(client.applied()).toEqual([11, 12]);
+  });
+
+  it("follows a room from where its own topic says it was added, also if the room spoke first", () => {
+    const client = live().frames(said(3, { room: 2 }));
+    client.frames({ topic: "user:7", seq: 4, type: "room.added", at: AT, room: room(2, { head: 2 }) });
+    expect(client.commands()).toMatchObject([{ type: "events.since", topic: "room:2", after: 2 }]);
+  });
+
+  it("hears nothing more of a room that is gone, and sends nothing there", () => {
+    const client = live().input({ type: "lost" }).send("a").input({ type: "opened" });
+    client.frames(welcome({ "room:1": 10, "user:7": 3 }));
+    client.take();
+    client.frames({ topic: "user:7", seq: 4, type: "room.gone", at: AT, room: 1 }, said(11));
+    expect(client.applied()).toEqual([4]);
+    expect(client.state.outbox).toEqual([]);
+  });
+
+  it("asks again for a page that the server could not give just now", () => {
+    const client = live().frames(said(12));
+    client.take();
+    client.frames({ re: 1, error: { code: "unavailable", message: "…", retry_after: 3 } });
+    expect(client.take()).toEqual([{ type: "timer", at: 4000 }]);
+    expect(client.input({ type: "timer" }).commands()).toMatchObject([{ type: "events.since", after: 10 }]);
+  });
+
+  it("ignores answers to questions of an earlier connection", () => {
+    const client = live().frames(said(12));
+    client.take();
+    client.reconnect({ "room:1": 12, "user:7": 3 });
+    client.take();
+    client.frames({ re: 1, ok: { epoch: "e1", events: [said(11)], head: 12 } });
+    expect(client.applied()).toEqual([]);
+  });
+});
+
+describe("the outbox", () => {
+  it("has one unacknowledged message per room under way, in order", () => {
+    const client = live({ "room:1": 10, "room:2": 5 }).send("a").send("b").send("c", 2);
+    const commands = client.commands();
+    expect(sends(commands)).toEqual(["a", "c"]);
+    client.frames({ re: idOf(commands[0]), ok: { topic: "room:1", seq: 11 } });
+    expect(sends(client.commands())).toEqual(["b"]);
+  });
+
+  it.each(["event first", "acknowledgement first"])("lets go of a message when both have come: %s", (order) => {
+    const client = live().send("a");
+    const acknowledgement: Frame = { re: idOf(client.commands()[0]), ok: { topic: "room:1", seq: 11 } };
+    const event = said(11, { by: 7, key: "a" });
+    const [first, second] = order === "event first" ? [event, acknowledgement] : [acknowledgement, event];
+    client.frames(first);
+    expect(outbox(client)).toEqual(order === "event first" ? [] : [["a", "sent"]]);
+    client.frames(second);
+    expect(outbox(client)).toEqual([]);
+  });
+
+  it("sends again under the same key after a lost connection, and only what was not acknowledged", () => {
+    const client = live().send("a").send("b");
+    client.frames({ re: idOf(client.commands()[0]), ok: { topic: "room:1", seq: 11 } });
+    client.take();
+    client.input({ type: "lost" }, { type: "opened" });
+    client.take();
+    client.frames(welcome({ "room:1": 11, "user:7": 3 }));
+    expect(sends(client.commands())).toEqual(["b"]);
+  });
+
+  it("writes while offline, and sends once when it is back", () => {
+    const client = live().input({ type: "lost" }).send("a");
+    expect(client.commands()).toEqual([]);
+    client.input({ type: "opened" }).frames(welcome({ "room:1": 10, "user:7": 3 }));
+    const again = client.commands().filter((one) => one.type === "message.send");
+    expect(sends(again)).toEqual(["a"]);
+    client.frames(said(11, { by: 7, key: "a" }), { re: idOf(again[0]), ok: { topic: "room:1", seq: 11 } });
+    expect(sends(client.reconnect({ "room:1": 11, "user:7": 3 }).commands())).toEqual([]);
+  });
+
+  it("lets go of a message that the catch-up shows to have arrived", () => {
+    const client = live().send("a").input({ type: "lost" }, { type: "opened" });
+    client.frames(welcome({ "room:1": 11, "user:7": 3 }));
+    const retried = idOf(client.commands().find((one) => one.type === "message.send"));
+    client.frames(said(11, { by: 7, key: "a" }), { re: retried, ok: { topic: "room:1", seq: 11 } });
+    expect(outbox(client)).toEqual([]);
+  });
+
+  it("waits as long as the server asks, keeps the order, and then tries by itself", () => {
+    const client = live().send("a").send("b");
+    client.frames({ re: idOf(client.commands()[0]), error: { code: "rate_limited", message: "…", retry_after: 1.5 } });
+    expect(client.take()).toEqual([{ type: "timer", at: 2500 }]);
+    client.now = 2500;
+    expect(sends(client.input({ type: "timer" }).commands())).toEqual(["a"]);
+  });
+
+  it("stops at a refusal that trying again does not cure, and goes on with the next message", () => {
+    const client = live().send("a").send("b");
+    client.frames({ re: idOf(client.commands()[0]), error: { code: "forbidden", message: "No." } });
+    expect(outbox(client)).toEqual([["a", "failed"], ["b", "sending"]]);
+    expect(sends(client.commands())).toEqual(["b"]);
+  });
+
+  it("retries a failed message under its key, or throws it away", () => {
+    const client = live().send("a");
+    client.frames({ re: idOf(client.commands()[0]), error: { code: "internal", message: "…" } });
+    expect(client.input({ type: "retry", key: "a" }).commands()).toMatchObject([{ key: "a", body: "body of a" }]);
+    client.frames({ re: client.state.nextId - 1, error: { code: "internal", message: "…" } });
+    client.input({ type: "discard", key: "a" });
+    expect(outbox(client)).toEqual([]);
+  });
+
+  it("drops what was acknowledged but is behind a reset", () => {
+    const client = live().send("a");
+    client.frames({ re: idOf(client.commands()[0]), ok: { topic: "room:1", seq: 11 } });
+    client.frames({ type: "reset", topic: "room:1", head: 40, floor: 20 });
+    expect(outbox(client)).toEqual([]);
+  });
+});

@@ -1,0 +1,82 @@
+import { describe, expect, it } from "vitest";
+import { obstacle } from "../src/features/messages/messages";
+import { noteText } from "../src/features/messages/notes";
+import { refusal } from "../src/net/http";
+import { httpUrl, socketUrl } from "../src/net/places";
+import { pieces } from "../src/state/links";
+import { rows } from "../src/state/rows";
+import { fromMembership, fromMessage, type Item, type NoteItem } from "../src/state/timeline";
+import { joined, said } from "./build";
+
+const message = (seq: number, at: string, by = 8): Item => fromMessage(said(seq, { at, by }));
+const note = (seq: number, user: number, name: string): NoteItem => fromMembership(joined(seq, user, name));
+
+describe("rows", () => {
+  it("groups what one author says within five minutes", () => {
+    const found = rows([message(1, "2026-01-02T10:00:00Z"), message(2, "2026-01-02T10:04:00Z"), message(3, "2026-01-02T10:10:00Z"), message(4, "2026-01-02T10:10:01Z", 9)], null, 7);
+    expect(found.map((row) => (row.kind === "message" ? row.first : row.kind))).toEqual(["day", true, false, true, true]);
+  });
+
+  it("puts a line between two days", () => {
+    const found = rows([message(1, "2026-01-02T12:00:00Z"), message(2, "2026-01-04T12:00:00Z")], null, 7);
+    expect(found.map((row) => row.kind)).toEqual(["day", "message", "day", "message"]);
+  });
+
+  it("marks where one stopped reading, unless one's own words come next", () => {
+    const items = [message(1, "2026-01-02T12:00:00Z"), message(2, "2026-01-02T12:00:01Z")];
+    expect(rows(items, 1, 7).map((row) => row.kind)).toEqual(["day", "message", "new", "message"]);
+    expect(rows(items, 1, 8).map((row) => row.kind)).toEqual(["day", "message", "message"]);
+    expect(rows(items, 2, 7).map((row) => row.kind)).toEqual(["day", "message", "message"]);
+  });
+
+  it("gathers people who join one after the other, each row with a key of its own", () => {
+    const found = rows([note(1, 8, "bob"), note(2, 9, "carol"), message(3, "2026-01-02T03:05:00Z"), note(4, 10, "dan")], null, 7);
+    expect(found.map((row) => row.kind)).toEqual(["day", "notes", "message", "notes"]);
+    expect(new Set(found.map((row) => row.key)).size).toBe(4);
+  });
+});
+
+describe("words", () => {
+  it("names up to three people, then counts", () => {
+    const notes = ["bob", "carol", "dan", "eve"].map((name, at) => note(at + 1, at + 8, name));
+    expect(noteText([notes[0]!], 7)).toBe("bob joined");
+    expect(noteText([notes[0]!, notes[1]!, notes[2]!], 7)).toBe("bob, carol and dan joined");
+    expect(noteText([notes[0]!, ...notes.slice(1)], 7)).toBe("bob, carol and 2 others joined");
+    expect(noteText([{ ...notes[0]!, kind: "removed" }], 8)).toBe("You were removed");
+  });
+
+  it("says what keeps a text from being sent, at the limit and one past it", () => {
+    const limits = { body: 20, characters: 10 };
+    expect(obstacle("x".repeat(10), limits)).toBeNull();
+    expect(obstacle("x".repeat(11), limits)).toContain("1 characters too long");
+    expect(obstacle("é".repeat(10), limits)).toBeNull();
+    expect(obstacle("é".repeat(9) + "€", limits)).toContain("Too long by 1 bytes");
+  });
+
+  it("shows the server's own sentence, and one of its own where there is none", () => {
+    expect(refusal({ error: { code: "conflict", message: "Taken.", retry_after: 2 } }, 409)).toMatchObject({ code: "conflict", message: "Taken.", retryAfter: 2 });
+    expect(refusal(null, 502).message).toContain("502");
+  });
+});
+
+describe("links", () => {
+  const hrefs = (text: string): (string | undefined)[] => pieces(text).flatMap((piece) => (piece.href ? [piece.text] : []));
+
+  it("never changes the text", () => {
+    const text = "see https://a.example/x?y=1, (http://b.example/z_(q)) and <https://c.example>!\nnext";
+    expect(pieces(text).map((piece) => piece.text).join("")).toBe(text);
+    expect(hrefs(text)).toEqual(["https://a.example/x?y=1", "http://b.example/z_(q)", "https://c.example"]);
+  });
+
+  it.each(["javascript:alert(1)", "data:text/html,x", "ftp://x.example", "https://", "file:///etc/passwd", "xhttps"])(
+    "makes no link of %j",
+    (text) => expect(hrefs(text)).toEqual([]),
+  );
+});
+
+describe("places", () => {
+  it.each(["", "setup", "invite", "reset"])("finds the server from the page /%s", (page) => {
+    expect(httpUrl("api/login", `http://h:1/${page}`)).toBe("http://h:1/api/login");
+    expect(socketUrl(`https://h/chat/${page}`)).toBe("wss://h/chat/ws");
+  });
+});
