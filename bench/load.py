@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any
 
 HERE = Path(__file__).parent
-BUILD = HERE / ".build"
+BUILD = HERE / "out"
 GENERATOR_CPU = "1"
 
 

@@ -1,4 +1,4 @@
-"""`python -m bench.run [T0 T1 ...] [--runs 5] [--quick]`: measure, compare, say what is met."""
+"""`python -m bench [T0 T1 ...] [--runs 5] [--quick]`: measure, compare, say what is met."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ class Runs:
 
 
 def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench.run", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
         "targets", nargs="*", metavar="TARGET", help=f"{' '.join(TARGETS)}; by default all but T3"
     )
