@@ -7,7 +7,7 @@ import asyncio
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -110,8 +110,10 @@ def serve(
         {**_pairs(settings or []), **{key: value for key, value in flags.items() if value is not None}}, config
     )
     from hubbub import main as composition
+    from hubbub.control import folder_lock
 
-    composition.serve(chosen)
+    with folder_lock(chosen.data), asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(composition.serve(chosen))
 
 
 @app.command()
@@ -119,8 +121,14 @@ def migrate(data: Data = None, config: Config = None) -> None:
     """Bring the database up to this version, after a backup of the SQLite file. `serve` does it by itself."""
     chosen = _settings({"data": data}, config)
     from hubbub import main as composition
+    from hubbub.control import folder_lock
 
-    composition.migrate(chosen)
+    async def start_and_stop() -> None:
+        async with composition.running(chosen):
+            pass
+
+    with folder_lock(chosen.data):
+        asyncio.run(start_and_stop())
     typer.echo("The database is up to date.")
 
 
@@ -250,9 +258,18 @@ async def _alone(settings: Settings, request: "Request") -> "Answer":
     from hubbub import control
     from hubbub import main as composition
 
-    address = settings.public_url or f"http://{settings.host}:{settings.port}"
-    async with composition.open_services(settings) as services:
-        return await control.perform(services, request, address)
+    with control.folder_lock(settings.data):
+        async with composition.running(settings) as services:
+            return await control.perform(services, request)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop where there is one; None is asyncio's own."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
 
 
 def _password(from_stdin: bool) -> str:

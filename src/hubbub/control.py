@@ -12,8 +12,8 @@ import secrets
 import socket
 import stat
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -91,8 +91,8 @@ REQUESTS: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discrimina
 Answer = dict[str, object]
 
 
-async def perform(services: Services, request: Request, address: str) -> Answer:
-    """Does what the operator asks; `address` is where browsers reach the server. Raises HubbubError."""
+async def perform(services: Services, request: Request) -> Answer:
+    """Does what the operator asks. Raises HubbubError."""
     match request:
         case CreateUser():
             return await _create_user(services, request)
@@ -109,9 +109,9 @@ async def perform(services: Services, request: Request, address: str) -> Answer:
             await services.journal.submit(c.ChangePassword(user=user, password_hash=password_hash), SYSTEM)
             return {}
         case MakeResetLink():
-            return await _make_reset_link(services, request, address)
+            return await _make_reset_link(services, request)
         case MakeInvite():
-            return await _make_invite(services, request, address)
+            return await _make_invite(services, request)
 
 
 async def _create_user(services: Services, request: CreateUser) -> Answer:
@@ -151,16 +151,16 @@ def _list_users(connection: Connection, after: int) -> Answer:
     return {"users": users, "more": len(found) > PAGE}
 
 
-async def _make_reset_link(services: Services, request: MakeResetLink, address: str) -> Answer:
+async def _make_reset_link(services: Services, request: MakeResetLink) -> Answer:
     user = await services.read(_find, request.name, active=True)
     token = new_secret(secrets.token_bytes(32))
     expires = services.clock.now() + RESET_LINK_LIFE * 1_000
     command = c.CreateLink(purpose="reset", token_hash=secret_hash(token), user=user, expires=expires)
     await services.journal.submit(command, SYSTEM)
-    return {"link": f"{address}/reset#{token}", "hours": RESET_LINK_LIFE // 3_600}
+    return {"link": f"{services.settings.address}/reset#{token}", "hours": RESET_LINK_LIFE // 3_600}
 
 
-async def _make_invite(services: Services, request: MakeInvite, address: str) -> Answer:
+async def _make_invite(services: Services, request: MakeInvite) -> Answer:
     token = new_secret(secrets.token_bytes(32))
     lasts = None if request.expires_in is None else request.expires_in * 1_000
     try:
@@ -168,7 +168,7 @@ async def _make_invite(services: Services, request: MakeInvite, address: str) ->
     except ValidationError as error:
         raise refuse(error) from None
     await services.journal.submit(command, SYSTEM)
-    return {"link": f"{address}/invite#{token}"}
+    return {"link": f"{services.settings.address}/invite#{token}"}
 
 
 # --- the server's side -----------------------------------------------------------------------------------------------
@@ -189,39 +189,44 @@ def folder_lock(data: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-@asynccontextmanager
-async def listen(services: Services, data: Path, address: Callable[[], str]) -> AsyncIterator[None]:
-    """Serves the operator's requests on `control.sock`; the folder's lock must be held."""
+class Control:
+    """Serves the operator's requests on `control.sock` while it is entered; the folder's lock must be held."""
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._path = services.settings.data / SOCKET
+        self._server: asyncio.Server | None = None
+
+    async def __aenter__(self) -> "Control":
+        self._path.unlink(missing_ok=True)  # of a server that was killed: its lock is gone, ours is held
+        self._server = await asyncio.start_unix_server(self._serve, sock=_bind(self._path), limit=MAX_LINE)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._server is not None:
+            self._server.close()
+        self._path.unlink(missing_ok=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             async with asyncio.timeout(TIMEOUT):
                 line = await reader.readuntil(b"\n")
-                writer.write(await _answer(services, line, address()))
+                writer.write(await _answer(self._services, line))
                 await writer.drain()
         except (TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
             pass  # whoever asked went away, or never asked
         finally:
             writer.close()
 
-    path = data / SOCKET
-    path.unlink(missing_ok=True)  # of a server that was killed: its lock is gone, ours is held
-    server = await asyncio.start_unix_server(serve, sock=_bind(path), limit=MAX_LINE)
-    try:
-        yield
-    finally:
-        server.close()
-        path.unlink(missing_ok=True)
 
-
-async def _answer(services: Services, line: bytes, address: str) -> bytes:
+async def _answer(services: Services, line: bytes) -> bytes:
     try:
         try:
             request = REQUESTS.validate_json(line)
         except ValidationError:
             raise BadRequest("The command line and the server do not understand each other: use one version.") from None
         logger.info("control_request", do=request.do)
-        return orjson.dumps({"ok": await perform(services, request, address)}) + b"\n"
+        return orjson.dumps({"ok": await perform(services, request)}) + b"\n"
     except HubbubError as error:
         return orjson.dumps({"error": error.body()}) + b"\n"
     except Exception:

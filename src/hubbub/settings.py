@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 PREFIX = "HUBBUB_"
 CONFIG = "hubbub.toml"
+EVERYWHERE = frozenset({"0.0.0.0", "::", "127.0.0.1", "::1"})  # noqa: S104  addresses to compare with, not to bind
 NOT_SETTINGS = frozenset({"HUBBUB_CONFIG", "HUBBUB_CI"})
 
 
@@ -126,6 +127,14 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The database's address; SQLite in the data folder unless one was given."""
         return self.database_url or f"sqlite:///{self.data.absolute() / 'hubbub.db'}"
+
+    @property
+    def address(self) -> str:
+        """How browsers reach this server, without a slash at the end, as far as the settings tell."""
+        if self.public_url:
+            return self.public_url
+        host = "localhost" if self.host in EVERYWHERE else f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
 
     @property
     def connections_limit(self) -> int:
