@@ -270,5 +270,3 @@ class Registry:
 
 
 _by_order = attrgetter("order")
-
-

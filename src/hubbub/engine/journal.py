@@ -374,9 +374,9 @@ def _blame(work: Work, error: Exception) -> HubbubError:
     """What the author of the one command that spoiled its transaction is told."""
     if isinstance(error, Spoiled) and isinstance(error.__cause__, HubbubError):
         return error.__cause__
-    if isinstance(error, Refused):  # a constraint that another node's commit made true between our check and our write
-        logger.warning("store_refused", kind=work.command.kind, reason=str(error))
+    if isinstance(error, Refused) and error.by_constraint:
+        # What another node committed between our check and our write: the constraint has the last word.
+        logger.warning("store_refused", kind=work.command.kind)
         return Conflict()
     logger.error("command_failed", kind=work.command.kind, exc_info=error)
     return Internal()
-

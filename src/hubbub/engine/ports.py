@@ -54,6 +54,14 @@ class Connection(ABC):
         """Bytes that wait in the outbox and in the transport."""
 
     @abstractmethod
+    def cork(self) -> None:
+        """From now on what is written waits, within the outbox's bound, until `uncork`."""
+
+    @abstractmethod
+    def uncork(self, first: Blob) -> None:
+        """Writes `first`, then what was written since `cork`. `first` does not count against the bound."""
+
+    @abstractmethod
     def close(self, code: int, reason: str = "") -> None:
         """Lets what waits go out first, then closes."""
 

@@ -31,9 +31,7 @@ class Readers:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def __call__(
-        self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
+    async def __call__(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs ``query(connection, …)`` in one read transaction. Raises what it raises, Busy, Unavailable after 2 s."""
         future = self._database.submit(query, *args, **kwargs)
         try:

@@ -21,7 +21,11 @@ def join(command: JoinRoom, actor: Actor, tx: Transaction) -> Answer:
     topic = room_topic(command.room)
     if seen.joined:
         head = tx.head(topic).seq
-        return {"room": seen.model_copy(update={"head": head}).model_dump(exclude_none=True), "topic": topic, "seq": head}
+        return {
+            "room": seen.model_copy(update={"head": head}).model_dump(exclude_none=True),
+            "topic": topic,
+            "seq": head,
+        }
     rules.may_join(actor, seen)
     members.add(tx, command.room, actor.id, RoomRole.MEMBER)
     joined = rooms.joining(tx, actor.id, command.room)

@@ -68,9 +68,7 @@ def _again(command: SendMessage, known: tuple[str | None, int | None], digest: s
 def _place(command: SendMessage, actor: Actor, digest: str, tx: Transaction) -> NewMessage:
     head = tx.head(room_topic(command.room))
     head.n += 1
-    event = MessageSent(
-        room=command.room, by=actor.id, name=actor.name, n=head.n, key=command.key, body=command.body
-    )
+    event = MessageSent(room=command.room, by=actor.id, name=actor.name, n=head.n, key=command.key, body=command.body)
     entry = tx.append(event)
     return NewMessage(
         tx.ids.next(), command.room, entry.seq, head.n, tx.now, actor.id, command.key, digest, command.body
@@ -93,5 +91,3 @@ def _window(connection: Connection, query: MessagePage) -> tuple[list[Message], 
     found = messages.before(connection, room, query.before, limit + 1)
     later = query.before is not None and bool(messages.after(connection, room, query.before - 1, 1))
     return found[-limit:], {"before": len(found) > limit, "after": later}
-
-

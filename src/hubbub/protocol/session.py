@@ -169,5 +169,3 @@ def _id(frame: dict[str, Any]) -> int:
     if type(id_) is not int or abs(id_) > MAX_ID:
         raise BadRequest("id: a whole number is required.")
     return id_
-
-

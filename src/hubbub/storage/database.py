@@ -33,7 +33,14 @@ MAX_WAITING_READS = 2_000
 
 
 class Refused(Exception):  # noqa: N818  the store's own "no", see the module's sentence
-    """The store refused a statement (a constraint, a value); the transaction is lost and somebody in it is to blame."""
+    """The store refused a statement; the transaction is lost and somebody in it is to blame.
+
+    `by_constraint` where a constraint was broken; otherwise the statement itself is wrong, which is a bug.
+    """
+
+    def __init__(self, error: BaseException) -> None:
+        self.by_constraint = any(base.__name__ == "IntegrityError" for base in type(error).__mro__)
+        super().__init__(f"{type(error).__name__}: {error}")
 
 
 class Database:
@@ -173,15 +180,15 @@ def translated() -> Iterator[None]:
     except DBAPIError as error:
         if error.connection_invalidated:
             raise Unavailable(retry_after=1.0) from error
-        raise Refused(type(error.orig).__name__) from error
+        raise Refused(error.orig or error) from error
     except sqlite3.DatabaseError as error:
         # The plain class means a damaged or unreadable file (SQLITE_CORRUPT, SQLITE_NOTADB, SQLITE_IOERR).
         if type(error) is sqlite3.DatabaseError:
             raise Unavailable(retry_after=5.0) from error
-        raise Refused(type(error).__name__) from error
+        raise Refused(error) from error
     except Exception as error:
         if _is_psycopg(error):
-            kind = Unavailable(retry_after=1.0) if _is_operational(error) else Refused(type(error).__name__)
+            kind = Unavailable(retry_after=1.0) if _is_operational(error) else Refused(error)
             raise kind from error
         raise
 

@@ -52,7 +52,9 @@ def since(connection: Connection, topic: str, after: int, limit: int, *, floor: 
     head, own = place
     if after > head or after < max(own, floor):
         return None
-    query = select(log.c.seq, log.c.text).where(log.c.topic == topic, log.c.seq > after).order_by(log.c.seq).limit(limit)
+    query = (
+        select(log.c.seq, log.c.text).where(log.c.topic == topic, log.c.seq > after).order_by(log.c.seq).limit(limit)
+    )
     found = connection.execute(query).all()
     return Page(head, max(own, floor), [row.text for row in found], found[-1].seq if found else after)
 
@@ -71,7 +73,9 @@ def entries(connection: Connection, topic: str, after: int, limit: int = 1_000) 
         .order_by(log.c.seq)
         .limit(limit)
     )
-    return [Entry(topic, row.seq, _parse(topic, row.type, row.text), row.text.encode()) for row in connection.execute(query)]
+    return [
+        Entry(topic, row.seq, _parse(topic, row.type, row.text), row.text.encode()) for row in connection.execute(query)
+    ]
 
 
 def trim(tx: Transaction, topic: str, before: int, limit: int) -> int:

@@ -34,7 +34,7 @@ def add(tx: Transaction, room: int, user: int, role: RoomRole) -> None:
     joining = head.seq + 1
     tx.execute(
         insert(members).values(
-            room=room, user=user, role=role, joined_seq=joining, joined_at=tx.now, read_seq=joining, read_n=head.n
+            room=room, user=user, role=role.value, joined_seq=joining, joined_at=tx.now, read_seq=joining, read_n=head.n
         )
     )
     tx.execute(update(rooms).where(rooms.c.id == room).values(members=rooms.c.members + 1))

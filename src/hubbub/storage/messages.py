@@ -49,7 +49,7 @@ def facts(tx: Transaction, asked: Sequence[tuple[int, int, str]]) -> list[Fact]:
 def insert_all(tx: Transaction, new: Sequence[NewMessage]) -> None:
     """Stores messages whose seqs and numbers are assigned, and moves each author's own read position."""
     tx.writes += 1
-    small = [message for message in new if len(message.body) <= LARGE_ROW]
+    small = [tuple(message) for message in new if len(message.body) <= LARGE_ROW]
     if small:
         INSERT.run(tx.connection, rows=rows.encode(small)).close()
     if len(small) < len(new):
@@ -97,16 +97,21 @@ def _page(room: int) -> Select[Any]:
 
 def _model(row: Any) -> Message:
     return Message(
-        room=row.room, seq=row.seq, n=row.n, at=timestamp(row.at), by=row.author, name=row.name, key=row.key, body=row.body
+        room=row.room,
+        seq=row.seq,
+        n=row.n,
+        at=timestamp(row.at),
+        by=row.author,
+        name=row.name,
+        key=row.key,
+        body=row.body,
     )
 
 
 def _facts(dialect: Dialect) -> Executable:
     given = Rows(dialect, {"index": BIG, "room": BIG, "author": BIG, "key": TEXT})
     asked = select(*given.columns()).select_from(given.source).subquery("asked")
-    stored = and_(
-        messages.c.room == asked.c.room, messages.c.author == asked.c.author, messages.c.key == asked.c.key
-    )
+    stored = and_(messages.c.room == asked.c.room, messages.c.author == asked.c.author, messages.c.key == asked.c.key)
     return (
         select(asked.c.index, members.c.user, users.c.disabled, messages.c.hash, messages.c.seq)
         .select_from(asked)
@@ -119,7 +124,17 @@ def _facts(dialect: Dialect) -> Executable:
 def _insert(dialect: Dialect) -> Executable:
     given = Rows(
         dialect,
-        {"id": BIG, "room": BIG, "seq": BIG, "n": BIG, "at": BIG, "author": BIG, "key": TEXT, "hash": TEXT, "body": TEXT},
+        {
+            "id": BIG,
+            "room": BIG,
+            "seq": BIG,
+            "n": BIG,
+            "at": BIG,
+            "author": BIG,
+            "key": TEXT,
+            "hash": TEXT,
+            "body": TEXT,
+        },
     )
     return insert(messages).from_select(list(NewMessage._fields), select(*given.columns()).select_from(given.source))
 

@@ -40,7 +40,9 @@ def upgrade(database: Database, *, epoch: str, now: int) -> tuple[str | None, st
     with translated(), database.writer.connect() as connection:
         before = MigrationContext.configure(connection).get_current_revision()
         connection.rollback()
-        if before is not None and before not in {s.revision for s in ScriptDirectory.from_config(config).walk_revisions()}:
+        if before is not None and before not in {
+            s.revision for s in ScriptDirectory.from_config(config).walk_revisions()
+        }:
             raise TooNew("This database was made by a newer version of Hubbub; install that one, or restore a backup.")
         backup = None
         if before != head:
@@ -91,6 +93,12 @@ def _first_rows(connection: Connection, epoch: str, now: int) -> None:
         connection.execute(insert(topics).values(topic=topic, head=0, floor=0, n=0))
     connection.execute(
         insert(rooms).values(
-            id=LOBBY, kind="public", name="Lobby", skeleton=skeleton("Lobby"), created_by=None, created_at=now, members=0
+            id=LOBBY,
+            kind="public",
+            name="Lobby",
+            skeleton=skeleton("Lobby"),
+            created_by=None,
+            created_at=now,
+            members=0,
         )
     )

@@ -49,7 +49,9 @@ def joining(tx: Transaction, user: int, room: int) -> Room:
 
 def joined(connection: Connection, user: int) -> list[Room]:
     """The person's rooms, the lobby first: one query, whatever the history."""
-    return [model(row) for row in connection.execute(_seen_by(user).where(members.c.user.is_not(None)).order_by(rooms.c.id))]
+    return [
+        model(row) for row in connection.execute(_seen_by(user).where(members.c.user.is_not(None)).order_by(rooms.c.id))
+    ]
 
 
 def directory(connection: Connection, user: int, after: int, limit: int) -> list[Room]:

@@ -102,7 +102,7 @@ class Transaction:
 
 def encode(event: Event, topic: str, seq: int, at: str) -> bytes:
     """The wire object of an event at its position. An event's own fields never bear the envelope's names."""
-    own = event.__pydantic_serializer__.to_json(event)
+    own = event.__pydantic_serializer__.to_json(event, exclude_none=True)
     envelope = f'{{"topic":"{topic}","seq":{seq},"type":"{event.type}","at":"{at}"'.encode()
     return envelope + b"," + own[1:] if len(own) > 2 else envelope + b"}"
 
@@ -117,7 +117,9 @@ def _insert_log(connection: Connection, batch: Sequence[tuple[int, str, int, int
         INSERT_LOG.run(connection, rows=rows.encode(small)).close()
     if len(small) < len(batch):
         names = ("id", "topic", "seq", "at", "type", "text")
-        connection.execute(insert(log), [dict(zip(names, row, strict=True)) for row in batch if len(row[5]) > LARGE_ROW])
+        connection.execute(
+            insert(log), [dict(zip(names, row, strict=True)) for row in batch if len(row[5]) > LARGE_ROW]
+        )
 
 
 def _lock(dialect: Dialect) -> Executable:

@@ -1,0 +1,254 @@
+"""The write path: what is acknowledged is stored, once, in one order; what fails harms nobody else."""
+
+import asyncio
+from time import monotonic
+
+import pytest
+
+from hubbub.domain.commands import (
+    CreateRoom,
+    DeleteAccount,
+    JoinRoom,
+    LeaveRoom,
+    ReadRoom,
+    RemoveMember,
+    SendMessage,
+    TrimTopic,
+)
+from hubbub.domain.errors import Busy, Conflict, HubbubError, NotFound, Unavailable
+from hubbub.domain.model import LOBBY, SYSTEM, Actor, Role
+from hubbub.engine.journal import Journal, Receipt
+from tests.engine.conftest import Desk
+
+
+def hello(key: str, body: str = "hello", room: int = LOBBY) -> SendMessage:
+    return SendMessage(room=room, key=key, body=body)
+
+
+def seq(result: Receipt | HubbubError) -> int:
+    assert isinstance(result, Receipt), result
+    found = result.answer["seq"]
+    assert isinstance(found, int)
+    return found
+
+
+def gapless(desk: Desk) -> bool:
+    found = desk.rows("SELECT topic, min(seq), max(seq), count(*) FROM log GROUP BY topic")
+    heads = {topic: head for topic, head in desk.rows("SELECT topic, head FROM topics WHERE head > 0")}
+    return all(low == 1 and high == count == heads[topic] for topic, low, high, count in found)
+
+
+async def test_an_acknowledged_message_is_stored_and_published_at_its_seq(desk: Desk) -> None:
+    alice = await desk.person("alice")
+    receipt = await desk.journal.submit(hello("a"), alice)
+    assert desk.rows("SELECT seq, n, key, body FROM messages") == [(seq(receipt), 1, "a", "hello")]
+    assert desk.published[-1].seq == seq(receipt)
+    assert gapless(desk)
+
+
+async def test_a_retry_gets_the_first_seq_and_another_body_is_a_conflict(desk: Desk) -> None:
+    alice = await desk.person("alice")
+    first = seq(await desk.journal.submit(hello("a"), alice))
+    assert seq(await desk.journal.submit(hello("a"), alice)) == first
+    with pytest.raises(Conflict):
+        await desk.journal.submit(hello("a", "something else"), alice)
+    assert desk.rows("SELECT count(*) FROM messages") == [(1,)]
+
+
+async def test_a_retry_gets_the_first_seq_after_the_right_to_send_has_gone(desk: Desk) -> None:
+    alice, bob = await desk.person("alice"), await desk.person("bob")
+    room = await desk.journal.submit(CreateRoom(name="General"), alice)
+    number = room.answer["room"]["id"]  # type: ignore[index]
+    await desk.journal.submit(JoinRoom(room=number), bob)
+    first = seq(await desk.journal.submit(hello("a", room=number), bob))
+    await desk.journal.submit(RemoveMember(room=number, user=bob.id), alice)
+    assert seq(await desk.journal.submit(hello("a", room=number), bob)) == first
+    with pytest.raises(NotFound):
+        await desk.journal.submit(hello("b", room=number), bob)
+
+
+async def test_fifty_retries_of_one_key_in_one_batch_are_one_message(desk: Desk) -> None:
+    alice = await desk.person("alice")
+    results = await desk.together([(hello("a"), alice)] * 50)
+    assert len({seq(result) for result in results}) == 1
+    assert desk.rows("SELECT count(*) FROM messages") == [(1,)]
+    assert max(desk.batches) > 10, "they were meant to meet in one batch"
+    assert gapless(desk)
+
+
+async def test_commands_that_are_refused_leave_their_neighbours_alone(desk: Desk) -> None:
+    alice, mallory = await desk.person("alice"), Actor(99, "mallory", Role.MEMBER)
+    asked = [(hello(f"good {n}"), alice) for n in range(50)]
+    asked[10:10] = [(hello("no member"), mallory), (hello("no room", room=12345), alice)]
+    results = await desk.together(asked)
+    assert sum(isinstance(result, Receipt) for result in results) == 50
+    assert [type(result) for result in results[10:12]] == [NotFound, NotFound]
+    assert desk.rows("SELECT count(*), max(n) FROM messages") == [(50, 50)]
+    assert gapless(desk)
+
+
+async def test_a_statement_that_the_store_refuses_fails_one_command_only(desk: Desk) -> None:
+    alice = await desk.person("alice")
+    with desk.elsewhere() as other:
+        other.execute(
+            "CREATE TRIGGER poison BEFORE INSERT ON messages WHEN NEW.body = 'poison'"
+            " BEGIN SELECT RAISE(ABORT, 'poison'); END"
+        )
+    asked = [(hello(f"k{n}", "poison" if n == 17 else "fine"), alice) for n in range(40)]
+    results = await desk.together(asked)
+    assert [n for n, result in enumerate(results) if isinstance(result, HubbubError)] == [17]
+    assert desk.rows("SELECT count(*), max(n) FROM messages") == [(39, 39)]
+    assert [entry.seq for entry in desk.published if entry.event.type == "message.sent"] == list(range(2, 41))
+    assert gapless(desk)
+
+
+async def test_the_order_of_one_source_is_kept_through_runs_of_different_kinds(desk: Desk) -> None:
+    alice = await desk.person("alice")
+    answers: list[Receipt | HubbubError] = []
+    commands = [hello("1"), ReadRoom(room=LOBBY, seq=1), hello("2"), CreateRoom(name="A"), hello("3"), hello("4")]
+    with desk.held():
+        for command in commands:
+            desk.journal.enqueue(command, alice, answers.append, "one source")
+    async with asyncio.timeout(5):
+        while len(answers) < len(commands):
+            await asyncio.sleep(0.005)
+    bodies = desk.rows("SELECT key FROM messages ORDER BY seq")
+    assert bodies == [("1",), ("2",), ("3",), ("4",)]
+    assert [type(answer) for answer in answers] == [Receipt] * len(commands)
+
+
+async def test_a_send_before_a_removal_stands_and_one_after_it_does_not(desk: Desk) -> None:
+    alice, bob = await desk.person("alice"), await desk.person("bob")
+    number = (await desk.journal.submit(CreateRoom(name="General"), alice)).answer["room"]["id"]  # type: ignore[index]
+    await desk.journal.submit(JoinRoom(room=number), bob)
+    answers: dict[str, Receipt | HubbubError] = {}
+    with desk.held():
+        desk.journal.enqueue(hello("before", room=number), bob, lambda r: answers.__setitem__("before", r), "x")
+        remove = RemoveMember(room=number, user=bob.id)
+        desk.journal.enqueue(remove, alice, lambda r: answers.__setitem__("remove", r), "x")
+        desk.journal.enqueue(hello("after", room=number), bob, lambda r: answers.__setitem__("after", r), "x")
+    async with asyncio.timeout(5):
+        while len(answers) < 3:
+            await asyncio.sleep(0.005)
+    assert seq(answers["before"]) < seq(answers["remove"])
+    assert isinstance(answers["after"], NotFound)
+
+
+async def test_a_locked_store_is_unavailable_within_seconds_and_recovers_by_itself(desk: Desk) -> None:
+    alice = await desk.person("alice")
+    started = monotonic()
+    with desk.held():
+        with pytest.raises(Unavailable) as caught:
+            await desk.journal.submit(hello("a"), alice)
+        assert caught.value.retry_after is not None
+        assert monotonic() - started < 3
+    assert desk.rows("SELECT count(*) FROM messages") == [(0,)]
+    seq(await desk.journal.submit(hello("a"), alice))
+    assert desk.rows("SELECT count(*) FROM messages") == [(1,)]
+
+
+async def test_everybody_who_waits_for_a_locked_store_hears_within_the_deadline(desk: Desk) -> None:
+    alice = await desk.person("alice")
+    started = monotonic()
+    with desk.held():
+        asked = [desk.journal.submit(hello(str(n)), alice) for n in range(20)]
+        results = await asyncio.gather(*asked, return_exceptions=True)
+    assert all(isinstance(result, Unavailable) for result in results)
+    assert monotonic() - started < 3
+
+
+async def test_a_commit_whose_answer_was_lost_is_acknowledged_if_it_happened(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = await desk.person("alice")
+    commit = Journal._commit
+
+    def lost(self: Journal, transaction: object) -> bool:
+        assert commit(self, transaction)  # type: ignore[arg-type]
+        self._disconnect()
+        return False
+
+    monkeypatch.setattr(Journal, "_commit", lost)
+    before = len(desk.published)
+    receipt = await desk.journal.submit(hello("a"), alice)
+    assert desk.rows("SELECT seq FROM messages") == [(seq(receipt),)]
+    assert len(desk.published) == before + 1
+
+
+async def test_a_commit_whose_answer_was_lost_is_unavailable_if_it_did_not_happen(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = await desk.person("alice")
+
+    def lost(self: Journal, transaction: object) -> bool:
+        transaction.rollback()  # type: ignore[attr-defined]
+        self._disconnect()
+        return False
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "_commit", lost)
+        before = len(desk.published)
+        with pytest.raises(Unavailable):
+            await desk.journal.submit(hello("a"), alice)
+    assert len(desk.published) == before
+    assert desk.rows("SELECT count(*) FROM messages") == [(0,)]
+    seq(await desk.journal.submit(hello("a"), alice))
+    assert gapless(desk)
+
+
+async def test_a_full_queue_is_busy_at_once(desk: Desk) -> None:
+    alice = await desk.person("alice")
+    with desk.held():
+        asked = [asyncio.ensure_future(desk.journal.submit(hello(str(n)), alice)) for n in range(260)]
+        await asyncio.sleep(0)
+        refused = [future for future in asked if future.done()]
+    results = await asyncio.gather(*asked, return_exceptions=True)
+    assert refused
+    assert all(isinstance(future.exception(), Busy) for future in refused)
+    stored = sum(isinstance(result, Receipt) for result in results)
+    assert desk.rows("SELECT count(*) FROM messages") == [(stored,)]
+
+
+async def test_a_command_that_finds_out_about_other_topics_runs_alone_with_all_of_them(desk: Desk) -> None:
+    alice, bob = await desk.person("alice", Role.OWNER), await desk.person("bob")
+    for name in ("A", "B", "C"):
+        number = (await desk.journal.submit(CreateRoom(name=name), alice)).answer["room"]["id"]  # type: ignore[index]
+        await desk.journal.submit(JoinRoom(room=number), bob)
+    results = await desk.together(
+        [(hello("x"), alice), (DeleteAccount(user=bob.id, seen_hash="-"), bob), (hello("y"), alice)]
+    )
+    assert [type(result) for result in results] == [Receipt] * 3
+    assert desk.rows(f"SELECT count(*) FROM members WHERE user = {bob.id}") == [(0,)]
+    assert gapless(desk)
+
+
+async def test_the_lobby_cannot_be_left_and_the_refusal_writes_nothing(desk: Desk) -> None:
+    alice = await desk.person("alice")
+    before = desk.rows("SELECT topic, head FROM topics ORDER BY topic")
+    with pytest.raises(HubbubError) as caught:
+        await desk.journal.submit(LeaveRoom(room=LOBBY), alice)
+    assert caught.value.code == "forbidden"
+    assert desk.rows("SELECT topic, head FROM topics ORDER BY topic") == before
+
+
+async def test_trimming_removes_a_prefix_and_moves_the_floor(desk: Desk) -> None:
+    alice = await desk.person("alice")
+    for n in range(10):
+        await desk.journal.submit(hello(str(n)), alice)
+    with desk.elsewhere() as other:
+        other.execute("UPDATE log SET at = 1000 WHERE topic = 'room:1' AND seq <= 5")
+        other.execute("UPDATE log SET at = 1000 WHERE topic = 'room:1' AND seq = 8")  # behind a younger one: stays
+    receipt = await desk.journal.submit(TrimTopic(topic="room:1", before=2_000), SYSTEM)
+    assert receipt.answer == {"gone": 5}
+    assert desk.rows("SELECT floor FROM topics WHERE topic = 'room:1'") == [(5,)]
+    assert desk.rows("SELECT min(seq), count(*) FROM log WHERE topic = 'room:1'") == [(6, 6)]
+    assert desk.rows("SELECT count(*) FROM messages") == [(10,)], "state is kept"
+
+
+async def test_large_bodies_travel_beside_small_ones(desk: Desk) -> None:
+    alice = await desk.person("alice")
+    bodies = ["x" * 4_000, "small", "ü" * 4_000, "y" * 8_000]
+    results = await desk.together([(hello(str(n), body), alice) for n, body in enumerate(bodies)])
+    assert [type(result) for result in results] == [Receipt] * len(bodies)
+    stored = desk.rows("SELECT body FROM messages ORDER BY seq")
+    assert stored == [(body,) for body in bodies]

@@ -1,0 +1,55 @@
+"""JSON at the door: what a parser must refuse so that nobody behind it chokes."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hubbub.domain.errors import BadRequest
+from hubbub.domain.text import MAX_DEPTH
+from hubbub.protocol import wire
+
+
+def nested(depth: int) -> str:
+    return '{"a":' * (depth - 1) + "{}" + "}" * (depth - 1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "nonsense", "[]", "1", '"a"', "null", '{"a":NaN}', '{"a":Infinity}', '{"a":-Infinity}', '{"a":1e999}',
+        '{"a":1,"a":2}', '{"b":{"a":1,"a":2}}', '{"a":"\\u0000"}', '{"\\u0000":1}', '{"a":"\\ud800"}',
+        '{"a":["\\udfff"]}', '{"a":"\x00"}', '{"a":1}x', "{'a':1}", '{"a":1,}', nested(MAX_DEPTH + 1), "[" * 100_000,
+        '{"a":' * 50_000,
+    ],
+)  # fmt: skip
+def test_what_could_break_somebody_later_is_refused(text: str) -> None:
+    with pytest.raises(BadRequest):
+        wire.parse(text)
+
+
+@pytest.mark.parametrize("bytes_", [b"\xff", b'{"a":"\xff"}', b'{"a":"\xed\xa0\x80"}', b'{"a":"\xc0\x80"}'])
+def test_bytes_that_are_not_utf8_are_refused(bytes_: bytes) -> None:
+    with pytest.raises(BadRequest):
+        wire.parse(bytes_)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('{"a":"\\ud83d\\ude00"}', {"a": "😀"}),
+        ('{"a":"\\\\u0000"}', {"a": "\\u0000"}),
+        ('{"a":"' + "{[" * 40 + '"}', {"a": "{[" * 40}),
+        (nested(MAX_DEPTH), None),
+    ],
+)
+def test_what_only_looks_dangerous_is_taken(text: str, value: object) -> None:
+    found = wire.parse(text)
+    assert value is None or found == value
+
+
+@given(st.text())
+def test_any_text_is_an_object_or_a_bad_request(text: str) -> None:
+    try:
+        assert isinstance(wire.parse(text), dict)
+    except BadRequest as refused:
+        assert len(text) < 4 or text not in refused.message
