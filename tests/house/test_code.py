@@ -1,0 +1,79 @@
+"""House rules about what code may not contain, found in the syntax tree."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = sorted((ROOT / "src").rglob("*.py"))
+SECRETS = re.compile(r"(^|_)(token|secret|hash|signature|digest|password)s?$", re.IGNORECASE)
+FORBIDDEN_NAMES = {"utils.py", "helpers.py", "misc.py", "common.py"}
+
+# Comparisons that look like secrets and are none, by file and the code itself.
+NOT_SECRET = {
+    ("features/accounts.py", "command.seen_hash != account.password_hash"): "both come from our own store",
+    ("features/sessions.py", "command.seen_hash != account.password_hash"): "both come from our own store",
+}
+
+
+def comparisons_of_secrets(tree: ast.AST) -> list[str]:
+    """The source of every `==` or `!=` with a name that speaks of a secret on either side."""
+    return [
+        ast.unparse(node)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Compare)
+        and any(isinstance(operator, ast.Eq | ast.NotEq) for operator in node.ops)
+        and any(_is_secret(side) for side in (node.left, *node.comparators))
+        and not any(_is_column(side) for side in (node.left, *node.comparators))
+    ]
+
+
+def _is_secret(node: ast.expr) -> bool:
+    name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+    return bool(SECRETS.search(name))
+
+
+def _is_column(node: ast.expr) -> bool:
+    """`links.c.token_hash` in a query: compared by the database, through an index."""
+    return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute) and node.value.attr == "c"
+
+
+def calls_of(tree: ast.AST, name: str) -> list[int]:
+    return [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name
+    ]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT / "src/hubbub").as_posix())
+def test_a_source_file_neither_prints_nor_compares_secrets_with_equals(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    file = path.relative_to(ROOT / "src/hubbub").as_posix()
+    assert calls_of(tree, "print") == []
+    assert [code for code in comparisons_of_secrets(tree) if (file, code) not in NOT_SECRET] == []
+
+
+def test_comparisons_of_secrets_are_found() -> None:
+    tree = ast.parse("a.token == b\nif x != stored_hash: pass\nc.token_hash is None\nlinks.c.token_hash == d\nn == 1")
+    assert comparisons_of_secrets(tree) == ["a.token == b", "x != stored_hash"]
+
+
+def test_no_excuse_outlives_its_reason() -> None:
+    found = {
+        (path.relative_to(ROOT / "src/hubbub").as_posix(), code)
+        for path in SOURCES
+        for code in comparisons_of_secrets(ast.parse(path.read_text()))
+    }
+    assert set(NOT_SECRET) <= found
+
+
+def test_every_module_says_in_its_first_line_what_it_is() -> None:
+    silent = [path for path in SOURCES if path.read_text() and ast.get_docstring(ast.parse(path.read_text())) is None]
+    assert silent == []
+
+
+def test_no_module_is_called_after_nothing() -> None:
+    assert [path for path in SOURCES if path.name in FORBIDDEN_NAMES] == []

@@ -1,0 +1,83 @@
+"""Every step of adding a feature that could be forgotten: commands, handlers, routes, events, errors."""
+
+from collections.abc import Iterator
+from typing import TypeVar, get_args
+
+import pytest
+from starlette.routing import BaseRoute, Route
+
+from hubbub.domain import commands, errors, events
+from hubbub.domain.commands import Command, WireCommand
+from hubbub.domain.errors import ERRORS, HubbubError
+from hubbub.domain.events import EVENTS, Event
+from hubbub.features import BULK, HANDLERS
+from hubbub.gateways.http.errors import STATUS
+
+# Where each wire command is found over REST.
+ROUTES = {
+    "message.send": ("POST", "/api/rooms/{room}/messages"),
+    "room.create": ("POST", "/api/rooms"),
+    "room.join": ("POST", "/api/rooms/{room}/join"),
+    "room.leave": ("POST", "/api/rooms/{room}/leave"),
+    "room.remove": ("DELETE", "/api/rooms/{room}/members/{user}"),
+    "room.read": ("POST", "/api/rooms/{room}/read"),
+}
+
+
+T = TypeVar("T")
+
+
+def leaves(root: type[T]) -> Iterator[type[T]]:
+    """The classes of a tree that nobody inherits from."""
+    children = root.__subclasses__()
+    if not children:
+        yield root
+    for child in children:
+        yield from leaves(child)
+
+
+def test_every_command_has_exactly_one_handler() -> None:
+    of_commands = {found for found in leaves(Command) if found.__module__ == commands.__name__}
+    assert set(HANDLERS) | set(BULK) == of_commands
+    assert set(HANDLERS) & set(BULK) == set()
+
+
+def test_every_event_is_in_the_list_of_events() -> None:
+    of_events = {found for found in leaves(Event) if found.__module__ == events.__name__}
+    assert set(EVENTS) == of_events
+    assert len({event.type for event in EVENTS}) == len(EVENTS)
+
+
+def test_every_error_is_in_the_list_of_errors_and_has_a_status() -> None:
+    of_errors = {found for found in leaves(HubbubError) if found.__module__ == errors.__name__}
+    assert set(ERRORS) == of_errors
+    assert {error.code for error in ERRORS} == set(STATUS)
+
+
+def test_every_wire_command_has_a_route() -> None:
+    wire = {str(found.kind) for found in get_args(get_args(WireCommand)[0])}
+    assert set(ROUTES) == wire
+    there = set(routes())
+    assert {kind: route for kind, route in ROUTES.items() if route not in there} == {}
+
+
+def routes() -> Iterator[tuple[str, str]]:
+    from hubbub.gateways.http.app import ROUTERS
+
+    for router in ROUTERS:
+        for route in router.routes:
+            assert isinstance(route, BaseRoute)
+            if isinstance(route, Route):
+                for method in route.methods or ():
+                    yield method, route.path
+
+
+def test_no_room_is_left_for_a_second_name_of_the_same_kind() -> None:
+    kinds = [found.kind for found in (*HANDLERS, *BULK)]
+    assert len(set(kinds)) == len(kinds)
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_an_error_says_something_to_a_stranger(error: type[HubbubError]) -> None:
+    assert error().body()["message"] == error.sentence
+    assert error.sentence.endswith(".")
