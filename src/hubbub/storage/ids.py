@@ -1,7 +1,5 @@
 """Ids made in the application: ordered in time, unique per node, never used to order what people see."""
 
-import threading
-
 from sqlalchemy import Connection, func, select
 
 from hubbub.storage.schema import log, messages, rooms, users
@@ -11,14 +9,16 @@ EPOCH = 1_735_689_600_000  # 2025-01-01 in milliseconds: leaves room below 2^53 
 
 
 class Ids:
-    """Row ids of big tables (microseconds) and the small public ids of users and rooms (milliseconds, below 2^53)."""
+    """Row ids of big tables (microseconds) and the small public ids of users and rooms (milliseconds, below 2^53).
+
+    Belongs to the writer's thread.
+    """
 
     def __init__(self, node: int = 0, last: int = 0, last_public: int = 0) -> None:
         self._node = node
         self._last = last >> NODE_BITS
         self._last_public = last_public >> NODE_BITS
         self._now = 0
-        self._lock = threading.Lock()
 
     @classmethod
     def load(cls, connection: Connection, node: int = 0) -> "Ids":
@@ -32,11 +32,9 @@ class Ids:
         self._now = now - EPOCH
 
     def next(self) -> int:
-        with self._lock:
-            self._last = max(self._now * 1000, self._last + 1)
-            return self._last << NODE_BITS | self._node
+        self._last = max(self._now * 1000, self._last + 1)
+        return self._last << NODE_BITS | self._node
 
     def next_public(self) -> int:
-        with self._lock:
-            self._last_public = max(self._now, self._last_public + 1)
-            return self._last_public << NODE_BITS | self._node
+        self._last_public = max(self._now, self._last_public + 1)
+        return self._last_public << NODE_BITS | self._node

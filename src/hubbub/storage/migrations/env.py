@@ -5,5 +5,5 @@ from alembic import context
 from hubbub.storage.schema import metadata
 
 connection = context.config.attributes["connection"]
-context.configure(connection=connection, target_metadata=metadata, render_as_batch=True, transaction_per_migration=True)
+context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
 context.run_migrations()

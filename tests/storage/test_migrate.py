@@ -1,0 +1,66 @@
+"""Migrations: complete, safe to repeat, with a backup, and never over a newer database."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from hubbub.storage import log, migrate
+from hubbub.storage.database import Database
+from hubbub.storage.schema import metadata
+
+NOW = 1_790_000_000_000
+
+
+def database(folder: Path) -> Database:
+    return Database(f"sqlite:///{folder / 'hubbub.db'}")
+
+
+def test_the_migrations_make_the_schema_of_the_code(tmp_path: Path) -> None:
+    store = database(tmp_path)
+    assert migrate.upgrade(store, epoch="first", now=NOW) == (None, migrate.HEAD, None)
+    with store.reader.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    store.close()
+
+
+def test_the_newest_revision_is_the_one_that_the_start_looks_for() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(migrate.MIGRATIONS))
+    assert ScriptDirectory.from_config(config).get_current_head() == migrate.HEAD
+
+
+def test_migrating_again_changes_nothing_and_keeps_the_epoch(tmp_path: Path) -> None:
+    store = database(tmp_path)
+    migrate.upgrade(store, epoch="first", now=NOW)
+    assert migrate.upgrade(store, epoch="second", now=NOW) == (migrate.HEAD, migrate.HEAD, None)
+    assert store.read(log.epoch) == "first"
+    store.close()
+
+
+def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    store = database(tmp_path)
+    migrate.upgrade(store, epoch="first", now=NOW)
+    with closing(sqlite3.connect(tmp_path / "hubbub.db")) as other:
+        other.execute("UPDATE alembic_version SET version_num = '9999'")
+        other.commit()
+    with pytest.raises(migrate.TooNew):
+        migrate.upgrade(store, epoch="first", now=NOW)
+    store.close()
+
+
+def test_an_older_database_is_copied_before_it_is_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = database(tmp_path)
+    migrate.upgrade(store, epoch="first", now=NOW)
+    monkeypatch.setattr(migrate, "HEAD", "0002")  # a step that is yet to be written: nothing to run, but behind
+    _, _, backup = migrate.upgrade(store, epoch="first", now=NOW)
+    assert backup is not None
+    assert backup.stat().st_mode & 0o777 == 0o600
+    with closing(sqlite3.connect(backup)) as copy:
+        assert copy.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchall() == [("first",)]
+    store.close()
