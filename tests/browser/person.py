@@ -1,0 +1,119 @@
+"""Somebody at a browser window: does what people do, sees what people see."""
+
+import re
+from typing import Self
+
+from playwright.sync_api import ConsoleMessage, Locator, Page, expect
+
+from tests.support.server import PASSWORD, Server
+
+# How Chromium itself reports an HTTP status that the page expects and handles: whether one is logged in, and a refusal.
+EXPECTED = re.compile(r"Failed to load resource: the server responded with a status of (400|401|403|409) ")
+OFFLINE = re.compile(r"net::ERR_|WebSocket connection to .* failed")
+
+
+class Person:
+    def __init__(self, server: Server, page: Page) -> None:
+        self.server = server
+        self.page = page
+        self.address = server.url
+        self.name = ""
+        self.may_be_offline = False
+        self._heard: list[str] = []
+        page.set_default_timeout(10_000)
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self._heard.append(f"uncaught: {error}"))
+        page.on("dialog", lambda dialog: dialog.accept())
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self._heard.append(f"{message.type}: {message.text} ({message.location.get('url', '')})")
+
+    def complaints(self) -> list[str]:
+        """What the console said that no test may cause: errors, warnings, violations of the Content-Security-Policy."""
+        allowed = [EXPECTED, OFFLINE] if self.may_be_offline else [EXPECTED]
+        return [line for line in self._heard if not any(pattern.search(line) for pattern in allowed)]
+
+    # -- coming and going
+
+    def open(self, path: str = "/") -> Self:
+        self.page.goto(path if path.startswith("http") else self.address + path)
+        return self
+
+    def sign_up(self, name: str, button: str) -> Self:
+        """Fill in the form that a link, or open sign-up, shows."""
+        self.name = name
+        self.page.get_by_label("Name").fill(name)
+        self.page.get_by_label("Password").fill(PASSWORD)
+        self.page.get_by_role("button", name=button).click()
+        return self
+
+    def log_in(self, name: str, password: str = PASSWORD) -> Self:
+        self.open()
+        self.sign_in(name, password)
+        return self.is_in()
+
+    def sign_in(self, name: str, password: str = PASSWORD) -> None:
+        self.name = name
+        self.page.get_by_label("Name").fill(name)
+        self.page.get_by_label("Password").fill(password)
+        self.page.get_by_role("button", name="Log in").click()
+
+    def is_in(self) -> Self:
+        """The chat is there and has been read."""
+        expect(self.log).to_have_attribute("aria-busy", "false")
+        return self
+
+    def is_out(self) -> Self:
+        expect(self.page.get_by_role("button", name="Log in")).to_be_visible()
+        return self
+
+    # -- the room
+
+    @property
+    def log(self) -> Locator:
+        return self.page.get_by_role("log")
+
+    @property
+    def composer(self) -> Locator:
+        return self.page.get_by_label("Message to", exact=False)
+
+    def say(self, text: str) -> None:
+        self.composer.fill(text)
+        self.composer.press("Enter")
+
+    def sees(self, text: str, times: int = 1) -> None:
+        """Exactly so many messages with exactly this text, none of them pending or failed."""
+        found = self.log.locator("article:not(.pending):not(.failed) p.body").get_by_text(text, exact=True)
+        expect(found).to_have_count(times, timeout=30_000)
+
+    def pending(self) -> Locator:
+        return self.log.locator("article.pending")
+
+    def texts(self) -> list[str]:
+        return self.log.locator("article p.body").all_text_contents()
+
+    def room(self, name: str) -> Locator:
+        return self.page.get_by_role("navigation").get_by_role("button", name=name)
+
+    def open_room(self, name: str) -> Self:
+        self.room(name).click()
+        expect(self.page.get_by_role("heading", level=2, name=name)).to_be_visible()
+        return self.is_in()
+
+    def create_room(self, name: str) -> Self:
+        self.page.get_by_role("button", name="New room").click()
+        self.page.get_by_label("Name").fill(name)
+        self.page.get_by_role("button", name="Create the room").click()
+        expect(self.page.get_by_role("heading", level=2, name=name)).to_be_visible()
+        return self.is_in()
+
+    def join_room(self, name: str) -> Self:
+        self.page.get_by_role("button", name="Browse rooms").click()
+        self.page.get_by_role("button", name=f"Join {name}").click()
+        expect(self.page.get_by_role("heading", level=2, name=name)).to_be_visible()
+        return self.is_in()
+
+    def open_account(self) -> Locator:
+        self.page.get_by_role("button", name="Your account").click()
+        return self.page.get_by_role("dialog")

@@ -1,0 +1,213 @@
+"""Two and more real windows that talk."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import OpenWindow
+from tests.browser.person import Person
+from tests.support.server import Server
+
+
+@pytest.fixture
+def two(server: Server, open_window: OpenWindow) -> tuple[Person, Person]:
+    return open_window().log_in(server.sign_up("ann").name), open_window().log_in(server.sign_up("bob").name)
+
+
+def test_two_windows_talk_and_see_one_order(two: tuple[Person, Person]) -> None:
+    ann, bob = two
+    for number in range(8):
+        ann.say(f"{ann.name} says {number}")
+        bob.say(f"{bob.name} says {number}")
+    for number in range(8):
+        for person in two:
+            person.sees(f"{ann.name} says {number}")
+            person.sees(f"{bob.name} says {number}")
+    assert ann.texts()[-16:] == bob.texts()[-16:]
+    own = [text for text in ann.texts() if text.startswith(f"{ann.name} says")]
+    assert own == [f"{ann.name} says {number}" for number in range(8)]
+
+
+def test_enter_sends_and_shift_enter_starts_a_new_line(two: tuple[Person, Person]) -> None:
+    ann, bob = two
+    ann.composer.fill("one")
+    ann.composer.press("Shift+Enter")
+    ann.composer.press_sequentially("two")
+    ann.composer.press("Enter")
+    expect(ann.composer).to_have_value("")
+    bob.sees("one\ntwo")
+
+
+def test_text_stays_text_and_addresses_become_links(two: tuple[Person, Person]) -> None:
+    ann, bob = two
+    text = "<img src=x onerror=alert(1)> javascript:alert(1) https://example.org/a?b=<c>"
+    ann.say(text)
+    bob.sees(text)
+    links = bob.log.locator("article", has_text="onerror").get_by_role("link")
+    expect(links).to_have_count(1)
+    expect(links).to_have_attribute("href", "https://example.org/a?b=")
+    expect(links).to_have_attribute("rel", "noopener noreferrer")
+
+
+def test_unread_messages_are_counted_in_the_title_and_at_the_room(two: tuple[Person, Person]) -> None:
+    ann, bob = two
+    name = f"Garden of {ann.name}"
+    ann.create_room(name)
+    bob.join_room(name)
+    ann.say("the first")
+    bob.sees("the first")
+    bob.open_room("lobby")
+    ann.say("the second")
+    ann.say("the third")
+    expect(bob.page).to_have_title(re.compile(r"^\(2\) lobby"))
+    expect(bob.room(name)).to_contain_text("2 unread")
+    bob.open_room(name)
+    expect(bob.page).to_have_title(re.compile(f"^{name}"))
+    bob.open_room("lobby")
+    bob.open().is_in()
+    expect(bob.room(name)).to_be_visible()
+    expect(bob.room(name)).not_to_contain_text("unread")
+
+
+def test_what_was_read_in_one_window_is_read_in_the_other(server: Server, open_window: OpenWindow) -> None:
+    ann, bob = open_window().log_in(server.sign_up("ann").name), server.sign_up("bob").name
+    here, there = open_window().log_in(bob), open_window().log_in(bob)
+    name = f"Shared by {ann.name}"
+    ann.create_room(name)
+    here.join_room(name).open_room("lobby")
+    expect(there.room(name)).to_be_visible()
+    ann.say("read me")
+    for window in (here, there):
+        expect(window.room(name)).to_contain_text("1 unread")
+    here.open_room(name)
+    expect(there.room(name)).not_to_contain_text("unread")
+
+
+def test_people_are_seen_and_removed(two: tuple[Person, Person]) -> None:
+    ann, bob = two
+    name = f"Club of {ann.name}"
+    ann.create_room(name)
+    bob.join_room(name)
+    expect(ann.log.get_by_text(f"{bob.name} joined")).to_be_visible()
+    people = ann.page.get_by_role("complementary", name="People")
+    expect(people.get_by_role("list", name="Here now")).to_contain_text(bob.name)
+    expect(bob.page.get_by_role("button", name=f"Remove {ann.name}")).to_have_count(0)
+    people.get_by_role("button", name=f"Remove {bob.name}").click()
+    expect(bob.room(name)).to_have_count(0)
+    expect(ann.log.get_by_text(f"{bob.name} was removed")).to_be_visible()
+    expect(people.get_by_role("list", name="Here now")).not_to_contain_text(bob.name)
+
+
+def test_leaving_a_room_takes_it_from_the_list_and_one_may_come_back(two: tuple[Person, Person]) -> None:
+    ann, bob = two
+    name = f"Cafe of {ann.name}"
+    ann.create_room(name)
+    bob.join_room(name)
+    bob.page.get_by_role("button", name="Leave this room").click()
+    expect(bob.room(name)).to_have_count(0)
+    expect(ann.log.get_by_text(f"{bob.name} left")).to_be_visible()
+    bob.join_room(name)
+    ann.say("welcome back")
+    bob.sees("welcome back")
+
+
+def test_a_draft_stays_with_its_room(two: tuple[Person, Person]) -> None:
+    ann, _ = two
+    ann.create_room(f"Drafts of {ann.name}")
+    ann.composer.fill("half a thought")
+    ann.open_room("lobby")
+    expect(ann.composer).to_have_value("")
+    ann.page.reload()
+    ann.is_in()
+    ann.open_room(f"Drafts of {ann.name}")
+    expect(ann.composer).to_have_value("half a thought")
+
+
+def test_a_message_over_the_limit_is_kept_and_explained(two: tuple[Person, Person]) -> None:
+    ann, _ = two
+    ann.composer.fill("x" * 8001)
+    expect(ann.page.get_by_text("1 characters too long")).to_be_visible()
+    ann.composer.press("Enter")
+    expect(ann.composer).to_have_value("x" * 8001)
+    ann.composer.fill("y" * 8000)
+    ann.composer.press("Enter")
+    ann.sees("y" * 8000)
+
+
+def test_a_refused_message_says_why_and_can_be_discarded(two: tuple[Person, Person]) -> None:
+    ann, bob = two
+    set_text = "(area) => { area.value = 'broken \\ud800 text'; area.dispatchEvent(new Event('input')); }"
+    ann.composer.evaluate(set_text)
+    ann.composer.press("Enter")
+    failed = ann.log.locator("article.failed")
+    expect(failed).to_contain_text("Not sent")
+    ann.say("and on it goes")
+    bob.sees("and on it goes")
+    failed.get_by_role("button", name="Try again").click()
+    expect(failed).to_contain_text("Not sent")
+    failed.get_by_role("button", name="Discard").click()
+    expect(failed).to_have_count(0)
+
+
+def test_older_messages_load_above_and_what_one_reads_stays_in_place(server: Server, open_window: OpenWindow) -> None:
+    writer = server.sign_up("writer")
+    room = writer.create_room(f"Archive of {writer.name}")
+    for number in range(130):
+        sent = writer.request(
+            "POST", f"/api/rooms/{room}/messages", json={"key": f"k{number}", "body": f"page {number}"}
+        )
+        assert sent.status_code == 201
+    reader = open_window().log_in(writer.name)
+    reader.open_room("Archive")
+    reader.sees("page 129")
+    expect(reader.log.get_by_text("page 129", exact=True)).to_be_in_viewport()
+    assert "page 40" not in reader.texts()
+    mark = reader.log.get_by_text("page 85", exact=True)
+    mark.scroll_into_view_if_needed()
+    before = top_of(reader.page, "page 85")
+    reader.sees("page 40")
+    assert abs(top_of(reader.page, "page 85") - before) < 2
+    reader.log.get_by_text("page 40", exact=True).scroll_into_view_if_needed()
+    reader.sees("page 0")
+    assert reader.texts() == [f"page {number}" for number in range(130)]
+    reader.page.get_by_role("button", name="To the newest").click()
+    expect(reader.log.get_by_text("page 129", exact=True)).to_be_in_viewport()
+
+
+def top_of(page: Page, text: str) -> float:
+    box = page.get_by_role("log").get_by_text(text, exact=True).bounding_box()
+    assert box is not None
+    return box["y"]
+
+
+def test_everything_fits_and_is_reachable_at_360_pixels(server: Server, open_window: OpenWindow) -> None:
+    window = open_window(width=360, height=640).open()
+    window.sign_in(server.sign_up("narrow").name)
+    window.room("lobby").click()
+    window.is_in()
+    window.say("a " + "very" * 60 + " long word")
+    window.sees("a " + "very" * 60 + " long word")
+    for step in ("People", "Hide people", "All rooms", "Browse rooms"):
+        assert window.page.evaluate("document.documentElement.scrollWidth") <= 360
+        window.page.get_by_role("button", name=step).first.click()
+    expect(window.page.get_by_role("dialog")).to_be_visible()
+    window.page.keyboard.press("Escape")
+    window.room("lobby").click()
+    expect(window.composer).to_be_visible()
+
+
+def test_the_keyboard_alone_is_enough(server: Server, open_window: OpenWindow) -> None:
+    window = open_window().open()
+    name = server.sign_up("keys").name
+    page = window.page
+    page.get_by_label("Name").focus()
+    page.keyboard.type(name)
+    page.keyboard.press("Tab")
+    page.keyboard.type("correct horse battery staple")
+    page.keyboard.press("Enter")
+    window.is_in()
+    expect(window.composer).to_be_focused()
+    page.keyboard.type("typed")
+    page.keyboard.press("Enter")
+    window.sees("typed")
