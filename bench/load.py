@@ -48,6 +48,15 @@ class Phase:
         return int(self.raw["deliveries"])
 
     @property
+    def seconds(self) -> float:
+        return float(self.raw["seconds"])
+
+    @property
+    def generator_busy(self) -> float:
+        """The generator's own share of a CPU: at 1 it would be the bottleneck."""
+        return float(self.raw["generator_busy"])
+
+    @property
     def deliveries_per_second(self) -> float:
         return float(self.raw["deliveries_per_s"])
 

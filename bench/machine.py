@@ -10,7 +10,11 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
+import psutil
+
 SYNCS = 50
+QUIET = 0.2  # CPUs in use
+QUIET_SAMPLE = 0.25  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,20 @@ def describe(folder: Path) -> Machine:
         load_average=os.getloadavg()[0],
         fdatasync_ms=_fdatasync_ms(folder / "sync.probe"),
     )
+
+
+def busy_seconds() -> float:
+    """Processor time of everybody, on all CPUs, since the machine started."""
+    times = psutil.cpu_times()
+    return float(sum(times) - times.idle - times.iowait - times.guest - times.guest_nice)
+
+
+def wait_until_quiet(seconds: float) -> None:
+    """Return when hardly anything runs, or after that long: others' work must not be measured as ours."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if psutil.cpu_percent(interval=QUIET_SAMPLE) / 100 * os.sysconf("SC_NPROCESSORS_ONLN") < QUIET:
+            return
 
 
 def _cpu_model() -> str:

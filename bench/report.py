@@ -33,7 +33,8 @@ def line(workload: str, measurement: Measurement) -> str:
         f"  {workload:<14} {measurement.peer:<26} {phase.deliveries_per_second:>11,.0f} deliveries/s"
         f" {phase.messages_per_second:>9,.0f} msg/s  {measurement.cpu_microseconds:>6.2f} us CPU/delivery"
         f"  p50 {phase.latency_ms('delivery', 'p50'):>7.2f} p99 {phase.latency_ms('delivery', 'p99'):>7.2f} ms"
-        f"  generator {phase.raw['generator_busy']:.0%}" + "".join(f"  !! {fault}" for fault in measurement.faults)
+        f"  CPUs: server {measurement.cpu.total / phase.seconds:.2f} generator {phase.generator_busy:.2f}"
+        f" others {measurement.others:.2f}" + "".join(f"  !! {fault}" for fault in measurement.faults)
     )
 
 
@@ -70,7 +71,14 @@ def as_json(machine: Machine, measurements: Labelled, rows: Verdicts, faults: Se
     return {
         "machine": asdict(machine),
         "measurements": [
-            {"workload": workload, "server": m.peer, "cpu": asdict(m.cpu), "cpu_us": m.cpu_microseconds, **m.phase.raw}
+            {
+                "workload": workload,
+                "server": m.peer,
+                "cpu": asdict(m.cpu),
+                "cpu_us": m.cpu_microseconds,
+                "others": m.others,
+                **m.phase.raw,
+            }
             for workload, m in measurements
         ],
         "targets": [{**asdict(target), "samples": values, "met": met} for target, values, met in rows],

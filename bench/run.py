@@ -131,9 +131,7 @@ class Runs:
 
 def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument(
-        "targets", nargs="*", metavar="TARGET", help=f"{' '.join(TARGETS)}; by default all but T3"
-    )
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"{' '.join(TARGETS)}; by default all but T3")
     parser.add_argument("--runs", type=int, default=5, help="interleaved runs; medians are reported")
     parser.add_argument("--seconds", type=float, default=3.0, help="length of one phase")
     parser.add_argument("--quick", action="store_true", help="one short run: a look, not a measurement")
@@ -154,7 +152,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(report.heading(machine), flush=True)
     folder = Path(tempfile.mkdtemp(dir=load.BUILD))  # on the checkout's disk: /tmp may be memory, where fsync is free
     try:
-        runs = Runs(Bench(folder, chosen.seconds), HubbubServer(folder), wanted, quick=chosen.quick)
+        runs = Runs(
+            Bench(folder, chosen.seconds, 0.0 if chosen.quick else 4.0),
+            HubbubServer(folder),
+            wanted,
+            quick=chosen.quick,
+        )
         for number in range(chosen.runs):
             print(f"run {number + 1} of {chosen.runs}, load {os.getloadavg()[0]:.2f}", flush=True)
             runs.run()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.load import Load, Phase, text_of
+from bench.machine import busy_seconds, wait_until_quiet
 from bench.peers.peer import Peer
 from bench.server import Cpu, Server, free_port
 
@@ -23,6 +24,8 @@ class Measurement:
     peer: str
     phase: Phase
     cpu: Cpu
+    others: float
+    """CPUs that other programs kept busy meanwhile: above 0.1 or so the figure is worth less."""
     faults: list[str]
 
     @property
@@ -58,13 +61,18 @@ TWO_PEOPLE = Connections(1, 1, separate=True)
 
 
 class Bench:
-    """Starts servers one at a time on `folder` and measures them; `seconds` is the length of a phase."""
+    """Starts servers one at a time on `folder` and measures them.
 
-    def __init__(self, folder: Path, seconds: float) -> None:
+    `seconds` is the length of a phase, `patience` how long to wait before each server for a quiet machine.
+    """
+
+    def __init__(self, folder: Path, seconds: float, patience: float) -> None:
         self._folder = folder
+        self._patience = patience
         self._seconds = seconds
 
     def start(self, peer: Peer, cpus: str) -> Server:
+        wait_until_quiet(self._patience)
         port = free_port()
         log = self._folder / f"{peer.name.replace(' ', '-')}.log"
         return Server(peer.command(port), port, log, cpus, peer.environment, peer.ready_path)
@@ -113,8 +121,10 @@ class Bench:
         with Load(server.port, [*connections.arguments(), *peer.load(text)]) as load:
             load.run("closed 16 0 0.5")  # warm-up: buffers grown, code paths seen
             for command in phases:
-                before = server.cpu()
+                before, busy = server.cpu(), busy_seconds()
                 phase = load.run(command)
+                cpu = server.cpu() - before
+                others = (busy_seconds() - busy - cpu.total) / phase.seconds - phase.generator_busy
                 faults = phase.faults(acknowledged=peer.acknowledges)
-                measurements.append(Measurement(peer.name, phase, server.cpu() - before, faults))
+                measurements.append(Measurement(peer.name, phase, cpu, max(others, 0.0), faults))
         return measurements

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Any, Protocol
 
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
@@ -10,9 +11,9 @@ from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 class Manager(Protocol):
     """The part of the tutorial's class that the endpoint needs."""
 
-    async def connect(self, websocket: WebSocket, /) -> Any: ...
+    def connect(self, websocket: WebSocket, /) -> Awaitable[Any]: ...
     def disconnect(self, websocket: WebSocket, /) -> Any: ...
-    async def broadcast(self, message: str, /) -> Any: ...
+    def broadcast(self, message: str, /) -> Awaitable[Any]: ...
 
 
 def build_app(manager: Manager) -> FastAPI:
