@@ -2,18 +2,18 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 from hubbub.domain.events import Entry
 
 Blob = Sequence[Any]
-"""Encoded messages in a connection's own format, shared by all connections of that format: whole frames, never parts."""
+"""Encoded messages in a connection's own format, shared by all who have it: whole frames, never parts."""
 
 
 class Message:
-    """One outgoing message: its text, and its place in the order of the calls. Encoded once per format, when written."""
+    """One outgoing message: its text, and its place in the order of the calls. Encoded once per format."""
 
-    __slots__ = ("order", "text", "_encoded")
+    __slots__ = ("_encoded", "order", "text")
 
     def __init__(self, text: bytes, order: int = 0) -> None:
         self.text = text
@@ -35,12 +35,15 @@ class Connection(ABC):
     The registry keeps its own bookkeeping in the slots here, so that an idle connection costs nothing but itself.
     """
 
-    __slots__ = ("__weakref__", "personal", "seen", "topics")
+    __slots__ = ("__weakref__", "authenticated", "personal", "seen", "topics")
 
-    pack: ClassVar[Callable[[Sequence[Message]], Blob]]
-    """Encodes messages, in order, as the shared blob of this format; a staticmethod, and the name of the format."""
+    @staticmethod
+    @abstractmethod
+    def pack(messages: Sequence[Message]) -> Blob:
+        """Encodes messages, in order, as the shared blob of this format; the function is the name of the format."""
 
     def __init__(self) -> None:
+        self.authenticated = False
         self.topics: set[Any] = set()
         self.personal: list[Message] = []
         self.seen = 0

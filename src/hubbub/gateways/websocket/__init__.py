@@ -1,0 +1,1 @@
+"""WebSockets: the native gateway on uvicorn's transport, and the public ConnectionManager."""

@@ -1,0 +1,126 @@
+"""uvicorn's own WebSocket protocol with limits, and with its transport on offer to a ConnectionManager.
+
+Through `scope["extensions"]["hubbub.transport"]` prebuilt frames reach the transport without a task, a queue and a
+dict for each delivery. Everything else goes the ordinary ASGI way.
+"""
+
+import asyncio
+from typing import Any
+
+from uvicorn._types import ASGISendEvent
+from uvicorn.config import Config
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.server import ServerState
+from websockets.frames import Frame
+from websockets.http11 import Request
+from websockets.server import ServerProtocol
+
+from hubbub.gateways.websocket.sockets import EXTENSION, FramedWebSocket
+from hubbub.protocol import closes
+
+MAX_MESSAGE = 65_536
+MAX_FRAGMENTS = 64
+TURN = 8_192
+
+
+class AsgiWebSocketProtocol(WebSocketsSansIOProtocol):
+    """Inbound: at most 64 KiB a message in at most 64 fragments, no compression."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config=config, server_state=server_state, app_state=app_state, _loop=_loop)
+        self.conn = ServerProtocol(max_size=min(config.ws_max_size, MAX_MESSAGE), logger=self.logger)
+        self._failed = False
+        self._writer: FramedWebSocket | None = None
+
+    # --- limits --------------------------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        for start in range(0, len(data), TURN):
+            if not self._failed:
+                super().data_received(data[start : start + TURN])
+
+    def handle_cont(self, event: Frame) -> None:
+        if len(self.frames) >= MAX_FRAGMENTS and not self._failed:
+            self.conn.fail(closes.TOO_BIG, "too many fragments")
+            self.handle_parser_exception()
+        if not self._failed:
+            super().handle_cont(event)
+
+    def handle_parser_exception(self) -> None:
+        if not self._failed:
+            self._failed = True
+            self._stop_writing()
+            super().handle_parser_exception()
+
+    # --- the transport on offer ----------------------------------------------------------------------------------
+
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        if self.response.status_code == 101:
+            extensions: dict[str, Any] = self.scope["extensions"]
+            extensions[EXTENSION] = self
+
+    @property
+    def open(self) -> bool:
+        """The 101 is out, and no Close."""
+        return self.handshake_complete and not (self.close_sent or self.disconnected or self.transport.is_closing())
+
+    def attach(self, writer: FramedWebSocket) -> None:
+        """From now on `writer` hears about the transport's state."""
+        self._writer = writer
+
+    def close_frame(self, code: int, reason: str) -> bytes:
+        """The Close frame, with uvicorn's state and the endpoint told: its next `receive` is a disconnect."""
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.conn.send_close(code, reason)
+        self.close_sent = True
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+        return b"".join(self.conn.data_to_send())
+
+    def abort_in(self, seconds: float) -> None:
+        """The same timer that uvicorn sets when the application closes; while it runs, uvicorn leaves the transport."""
+        if self.close_timer is None:
+            self.close_timer = self.loop.call_later(seconds, self.transport.abort)
+
+    async def send(self, message: ASGISendEvent) -> None:
+        if message["type"] == "websocket.close" and self._writer is not None:
+            await self.writable.wait()
+            self._stop_writing()
+        await super().send(message)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._writer is not None:
+            self._writer.pause_writing()
+
+    def resume_writing(self) -> None:
+        if self._writer is not None:
+            self._writer.resume_writing()
+            if self._writer.buffered():
+                return  # what waits in the outbox goes before what the application wants to send
+        super().resume_writing()
+
+    def handle_close(self, event: Frame) -> None:
+        self._stop_writing()
+        super().handle_close(event)
+
+    def shutdown(self) -> None:
+        self._stop_writing()
+        super().shutdown()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_writing()
+        super().connection_lost(exc)
+
+    def _stop_writing(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.lost()

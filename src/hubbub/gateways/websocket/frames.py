@@ -1,0 +1,40 @@
+"""Server frames (RFC 6455, section 5.2): unmasked, so that all recipients can share the same bytes."""
+
+from collections.abc import Sequence
+from struct import Struct
+
+from hubbub.engine.ports import Blob, Message
+
+CHUNK = 65_536
+"""At most so much is handed to a transport at a time: what a transport has cannot be taken back."""
+PING = b"\x89\x00"
+
+_TEXT = 0x81
+_SHORT, _MEDIUM, _LONG = Struct("!BB").pack, Struct("!BBH").pack, Struct("!BBQ").pack
+
+
+def text_frame(message: Message) -> bytes:
+    """The message as one final, unfragmented text frame."""
+    text = message.text
+    length = len(text)
+    if length < 126:
+        return _SHORT(_TEXT, length) + text
+    if length < 65_536:
+        return _MEDIUM(_TEXT, 126, length) + text
+    return _LONG(_TEXT, 127, length) + text
+
+
+def pack(messages: Sequence[Message]) -> Blob:
+    """Whole frames, joined into chunks of at most CHUNK bytes; a frame that is longer is a chunk of its own."""
+    if len(messages) == 1:
+        return (messages[0].encoded(text_frame),)
+    frames = [message.encoded(text_frame) for message in messages]
+    chunks: list[bytes] = []
+    start = size = 0
+    for index, frame in enumerate(frames):
+        if size and size + len(frame) > CHUNK:
+            chunks.append(b"".join(frames[start:index]))
+            start, size = index, 0
+        size += len(frame)
+    chunks.append(b"".join(frames[start:]))
+    return chunks

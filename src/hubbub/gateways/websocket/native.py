@@ -1,0 +1,312 @@
+"""The native gateway: WebSockets on uvicorn's transport without ASGI, each a slim protocol object and nothing else.
+
+Frames are parsed, and the closing handshake is kept, by the sans-I/O layer of `websockets`; what it does not limit
+is limited here: fragments, control frames, and the work done for one connection before others have their turn.
+"""
+
+import asyncio
+import math
+from collections.abc import Callable
+from secrets import SystemRandom
+from typing import Protocol
+
+import structlog
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request
+from websockets.server import ServerProtocol
+
+from hubbub.engine.services import Services
+from hubbub.gateways.websocket import handshake
+from hubbub.gateways.websocket.asgi_protocol import AsgiWebSocketProtocol
+from hubbub.gateways.websocket.door import Door, bucket
+from hubbub.gateways.websocket.frames import PING
+from hubbub.gateways.websocket.outbox import FAREWELL, FramedConnection
+from hubbub.gateways.websocket.wheel import Wheel
+from hubbub.protocol import closes
+from hubbub.protocol.tokens import Credential
+
+WebSocketProtocol = AsgiWebSocketProtocol
+"""What `uvicorn --ws hubbub.gateways.websocket.native:WebSocketProtocol` takes: ASGI sockets with a fast way out."""
+
+PATH = b"/ws"
+PING_EVERY = 25.0
+DROP_AFTER = 35.0
+MAX_FRAGMENTS = 64
+MAX_CONTROL_FRAMES = 100
+"""Between two pings of ours: a peer that sends more is flooding."""
+TURN = 8_192
+"""Bytes parsed for one connection before the loop goes on: tiny frames cost time out of proportion to their size."""
+RETRY_AFTER = 5
+logger = structlog.get_logger(__name__)
+_random = SystemRandom()
+
+
+class Conversation(Protocol):
+    """What drives a connection; see pump.py."""
+
+    def opened(self) -> None: ...
+    def received(self, message: str, /) -> None: ...
+    def lost(self) -> None: ...
+
+
+Converse = Callable[[Services, "NativeConnection", Credential | None, str], Conversation]
+
+
+class Gateway:
+    """What all native connections of one server share."""
+
+    def __init__(self, services: Services, converse: Converse) -> None:
+        settings = services.settings
+        self.services = services
+        self.converse = converse
+        self.wheel = Wheel(services.clock.monotonic)
+        self.door = Door(
+            settings.unauthenticated_per_address, settings.unauthenticated_max, unlimited=not settings.rate_limits
+        )
+        self.open: set[NativeConnection] = set()
+        self.empty = asyncio.Event()
+        """Set when the last connection has gone."""
+        gauge = services.metrics.connections
+        gauge.labels(state="unauthenticated").set_function(lambda: self.door.waiting)
+        gauge.labels(state="live").set_function(lambda: len(self.open) - self.door.waiting)
+
+    def upgrade(
+        self, transport: asyncio.Transport, head: bytes, headers: handshake.Headers, peer: str
+    ) -> "NativeConnection | handshake.Refused":
+        """Answers a request to open a WebSocket: with the connection that has to become the transport's protocol, and
+        the 101 sent; or with a refusal that has to be sent."""
+        settings = self.services.settings
+        secure = transport.get_extra_info("sslcontext") is not None
+        admitted = handshake.admit(headers, settings, secure=secure)
+        if isinstance(admitted, handshake.Refused):
+            return admitted
+        machine = ServerProtocol(max_size=settings.frame_bytes)
+        machine.receive_data(head)
+        request = next(iter(machine.events_received()), None)
+        if not isinstance(request, Request):
+            return handshake.Refused(431, "The request has too many or too long headers.")
+        response = machine.accept(request)
+        if response.status_code != 101:
+            return handshake.Refused(400, "That is no WebSocket handshake (RFC 6455).")
+        address = handshake.client_address(peer, headers, settings.trusted_proxies)
+        place = bucket(address)
+        if not self.door.enter(place):
+            again = math.ceil(settings.hello_timeout)
+            return handshake.Refused(429, "Too many connections wait to log in from your address.", again)
+        if admitted.subprotocol is not None:
+            response.headers["Sec-WebSocket-Protocol"] = admitted.subprotocol
+        machine.send_response(response)
+        transport.write(b"".join(machine.data_to_send()))
+        return NativeConnection(self, transport, machine, place, address, admitted.credential)
+
+
+class NativeConnection(FramedConnection, asyncio.Protocol):
+    """One WebSocket. Feeds whole text messages to its conversation; the registry writes prebuilt frames to it."""
+
+    __slots__ = (
+        "_authenticated", "_code", "_controls", "_conversation", "_deadline", "_fragments", "_gateway", "_heard",
+        "_machine", "_ping_at", "_place", "_rest", "address", "spoke",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        transport: asyncio.Transport,
+        machine: ServerProtocol,
+        place: str,
+        address: str,
+        credential: Credential | None,
+    ) -> None:
+        self._gateway = gateway
+        self._authenticated = False
+        super().__init__(transport, gateway.services.settings.outbox_bytes)
+        self._machine = machine
+        self._place = place
+        self.address = address
+        self._code: int | None = None
+        self._controls = 0
+        self._fragments: list[bytes] | None = None
+        self._rest = b""
+        self.spoke = -1
+        now = gateway.services.clock.monotonic()
+        self._heard = now
+        self._ping_at = now + PING_EVERY
+        self._deadline = now + gateway.services.settings.hello_timeout
+        gateway.open.add(self)
+        gateway.empty.clear()
+        gateway.wheel.put(self, self._deadline - now)
+        self._conversation = gateway.converse(gateway.services, self, credential, address)
+        self._conversation.opened()
+
+    @property
+    def authenticated(self) -> bool:
+        """Set by the conversation once it knows who this is; the connection no longer counts at the door."""
+        return self._authenticated
+
+    @authenticated.setter
+    def authenticated(self, value: bool) -> None:
+        if value and not self._authenticated:
+            self._gateway.door.leave(self._place)
+        self._authenticated = value or self._authenticated
+
+    # --- what comes in -------------------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        self._heard = self._gateway.wheel.now
+        if self._rest:
+            self._rest += data
+        elif len(data) <= TURN:
+            self._parse(data)
+        else:
+            self._transport.pause_reading()
+            self._rest = data
+            self._next_turn()
+
+    def _next_turn(self) -> None:
+        data = self._rest[:TURN]
+        self._rest = self._rest[TURN:]
+        self._parse(data)
+        if self._rest:
+            asyncio.get_running_loop().call_soon(self._next_turn)
+        elif not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def _parse(self, data: bytes) -> None:
+        machine = self._machine
+        machine.receive_data(data)
+        for frame in machine.events_received():
+            if isinstance(frame, Frame):
+                self._frame(frame)
+        if machine.writes:
+            self._flush()
+
+    def _frame(self, frame: Frame) -> None:
+        if frame.opcode is Opcode.TEXT:
+            if frame.fin:
+                self._message(bytes(frame.data))
+            else:
+                self._fragments = [bytes(frame.data)]
+        elif frame.opcode is Opcode.CONT:
+            self._continue(frame)
+        elif frame.opcode is Opcode.BINARY:
+            self._fail(closes.UNSUPPORTED, "text only")
+        elif frame.opcode is Opcode.CLOSE:
+            if self._code is None and self._machine.close_rcvd is not None:
+                self._code = int(self._machine.close_rcvd.code)
+        else:
+            self._controls += 1
+            if self._controls > MAX_CONTROL_FRAMES:
+                self._fail(1008, "too many control frames")
+
+    def _continue(self, frame: Frame) -> None:
+        if self._fragments is None:
+            return  # the rest of a message that failed already
+        self._fragments.append(bytes(frame.data))
+        if len(self._fragments) > MAX_FRAGMENTS:
+            self._fail(closes.TOO_BIG, "too many fragments")
+        elif frame.fin:
+            fragments, self._fragments = self._fragments, None
+            self._message(b"".join(fragments))
+
+    def _message(self, payload: bytes) -> None:
+        if self._ending:
+            return
+        if not self._authenticated:
+            self._deadline = math.inf  # the deadline is for the arrival of hello; what it is worth, others decide
+        try:
+            text = payload.decode()
+        except UnicodeDecodeError:
+            self._fail(1007, "not UTF-8")
+            return
+        try:
+            self._conversation.received(text)
+        except Exception:
+            logger.exception("conversation_failed", address=self.address)
+            self.close(closes.INTERNAL)
+
+    def eof_received(self) -> bool:
+        self._end_within(FAREWELL)
+        return False  # closes the transport once it is empty
+
+    def connection_lost(self, _exc: Exception | None) -> None:
+        gateway = self._gateway
+        self.forget()
+        self._rest = b""
+        gateway.wheel.remove(self)
+        gateway.open.discard(self)
+        if not gateway.open:
+            gateway.empty.set()
+        if not self._authenticated:
+            gateway.door.leave(self._place)
+        gateway.services.metrics.disconnected(self._code)
+        self._conversation.lost()
+
+    # --- how it ends ---------------------------------------------------------------------------------------------
+
+    def shutdown(self) -> None:
+        """The server stops: come back, each after another delay."""
+        self.close(closes.GOING_AWAY, closes.come_back(_random.uniform(1.0, 5.0)))
+
+    def cut(self) -> None:
+        """Ends it without a word."""
+        self._transport.abort()
+
+    def _fail(self, code: int, reason: str) -> None:
+        """Fails the WebSocket connection (RFC 6455, section 7.1.7): what comes after is thrown away."""
+        if not self._ending:
+            self._code = code
+            self._machine.fail(code, reason)
+            self._fragments = None
+            self._flush()
+
+    def _flush(self) -> None:
+        """Writes what the state machine answers: pongs, the Close that echoes, the Close that fails."""
+        output = self._machine.data_to_send()
+        if output and not output[-1]:
+            self._ending, self._ready, self._outbox = True, False, None
+        answer = b"".join(output)
+        if answer and not self._paused:  # a peer that does not read does not need its pongs
+            self._transport.write(answer)
+        if output and not output[-1]:
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        sent = self._machine.close_sent
+        if self._code is None and sent is not None:
+            self._code = int(sent.code)
+        if self._machine.close_rcvd is not None or not self._transport.can_write_eof():
+            self._transport.close()
+        elif not self._transport.is_closing():
+            # Closing with unread input would reset the connection and could take the Close frame with it.
+            self._transport.write_eof()
+        self._end_within(FAREWELL)
+
+    def _close_frame(self, code: int, reason: str) -> bytes:
+        self._code = code
+        self._machine.send_close(code, reason)
+        return b"".join(self._machine.data_to_send())
+
+    def _end_within(self, seconds: float) -> None:
+        self._deadline = self._gateway.services.clock.monotonic() + seconds
+        self._gateway.wheel.put(self, seconds)
+
+    def _slow(self) -> None:
+        logger.warning("slow", address=self.address, buffered=self.buffered())
+
+    def visit(self, now: float) -> float | None:
+        """The wheel's turn: deadlines, silence, pings."""
+        if now >= self._deadline:
+            if self._ending or self._transport.is_closing():
+                self._transport.abort()
+                return None
+            self.close(closes.NOT_AUTHENTICATED, "no hello in time")
+            return None
+        if now - self._heard >= DROP_AFTER:
+            self._transport.abort()
+            return None
+        if now >= self._ping_at:
+            self._ping_at = now + PING_EVERY
+            self._controls = 0
+            if not self._paused and not self._ending:
+                self._transport.write(PING)
+        return min(self._deadline, self._ping_at, self._heard + DROP_AFTER) - now

@@ -1,0 +1,209 @@
+"""What waits for a peer that is behind: bounded in bytes, in whole frames. Knows transports, not WebSocket states.
+
+A transport is given at most CHUNK bytes while it is empty and nothing while it is not, so what waits waits here,
+where it can still be dropped.
+"""
+
+import asyncio
+from abc import abstractmethod
+from collections import deque
+from typing import Any
+
+from hubbub.engine.ports import Blob, Connection
+from hubbub.gateways.websocket.frames import CHUNK, pack
+from hubbub.protocol import closes
+
+FAREWELL = 10.0
+"""Seconds that a peer has to take, and to answer, the Close frame."""
+CUT_OFF = 2.0
+"""The same for one whose connection is ended at once."""
+
+
+class Outbox:
+    """Chunks that wait, in order; anything with a length. Exists only while something waits."""
+
+    __slots__ = ("_mark", "chunks", "limit", "size")
+
+    def __init__(self, limit: int) -> None:
+        self.chunks: deque[Any] = deque()
+        self.size = 0
+        self.limit = limit
+        self._mark: int | None = None
+
+    @property
+    def corked(self) -> bool:
+        return self._mark is not None
+
+    @property
+    def over(self) -> bool:
+        return self.size > self.limit
+
+    def add(self, blob: Blob) -> None:
+        self.chunks.extend(blob)
+        self.size += sum(map(len, blob))
+
+    def cork(self) -> None:
+        if self._mark is None:
+            self._mark = len(self.chunks)
+
+    def uncork(self, first: Blob = ()) -> None:
+        """Puts `first` before what was added since `cork`; the limit grows by it until the outbox is gone."""
+        if self._mark is None:
+            self._mark = len(self.chunks)
+        later = [self.chunks.pop() for _ in range(len(self.chunks) - self._mark)]
+        self._mark = None
+        extra = sum(map(len, first))
+        self.chunks.extend(first)
+        self.chunks.extend(reversed(later))
+        self.size += extra
+        self.limit += extra
+
+    def take(self) -> bytes:
+        """The next bytes to hand over: as many whole chunks as fit into CHUNK, at least one."""
+        parts: list[bytes] = [self.chunks.popleft()]
+        total = len(parts[0])
+        while self.chunks and total + len(self.chunks[0]) <= CHUNK:
+            parts.append(self.chunks.popleft())
+            total += len(parts[-1])
+        self.size -= total
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+class FramedConnection(Connection):
+    """A connection that writes WebSocket frames straight to a transport.
+
+    Whoever owns the transport calls `pause_writing` and `resume_writing` (asyncio's names) and, in the end, `forget`.
+    """
+
+    __slots__ = ("_ending", "_limit", "_outbox", "_paused", "_ready", "_transport")
+
+    pack = staticmethod(pack)
+
+    def __init__(self, transport: asyncio.Transport, limit: int) -> None:
+        super().__init__()
+        self._transport = transport
+        self._limit = limit
+        self._outbox: Outbox | None = None
+        self._paused = False
+        self._ending = False
+        self._ready = True
+        # Paused is then the same as "not empty", and the transport never holds more than one chunk of ours.
+        transport.set_write_buffer_limits(high=0)
+
+    # --- the port ------------------------------------------------------------------------------------------------
+
+    def write(self, blob: Blob) -> None:
+        if not self._ready:
+            self._hold(blob)
+        elif len(blob) == 1:
+            self._transport.write(blob[0])
+        else:
+            for index, chunk in enumerate(blob):
+                self._transport.write(chunk)
+                if not self._ready:
+                    self._hold(blob[index + 1 :])
+                    return
+
+    def buffered(self) -> int:
+        waiting = self._outbox.size if self._outbox is not None else 0
+        return waiting + (self._transport.get_write_buffer_size() if self._paused else 0)
+
+    def cork(self) -> None:
+        if self._ending:
+            return
+        self._ready = False
+        if self._outbox is None:
+            self._outbox = Outbox(self._limit)
+        self._outbox.cork()
+
+    def uncork(self, first: Blob) -> None:
+        if self._outbox is None or not self._outbox.corked:
+            self.write(first)
+            return
+        self._outbox.uncork(first)
+        self._drain()
+
+    def close(self, code: int, reason: str = "") -> None:
+        if self._ending:
+            return
+        self._ending, self._ready = True, False
+        if self._outbox is None:
+            self._outbox = Outbox(self._limit)
+        self._outbox.uncork()
+        self._outbox.add((self._close_frame(code, reason),))
+        self._end_within(FAREWELL)
+        self._drain()
+
+    def abort(self, code: int, reason: str = "") -> None:
+        self._outbox = None
+        self._ready = False
+        if self._ending or self._paused:
+            self._ending = True
+            self._transport.abort()
+            return
+        self._ending = True
+        self._transport.write(self._close_frame(code, reason))
+        if self._paused:
+            self._transport.abort()
+        else:
+            self._end_within(CUT_OFF)
+
+    # --- the transport -------------------------------------------------------------------------------------------
+
+    def pause_writing(self) -> None:
+        self._paused = True
+        self._ready = False
+
+    def resume_writing(self) -> None:
+        self._paused = False
+        self._drain()
+
+    def forget(self) -> None:
+        """The transport is gone: nothing may be written any more."""
+        self._ending, self._ready = True, False
+        self._outbox = None
+        self._paused = False
+
+    # --- inside --------------------------------------------------------------------------------------------------
+
+    def _hold(self, blob: Blob) -> None:
+        if self._ending:
+            return
+        if self._outbox is None:
+            self._outbox = Outbox(self._limit)
+        self._outbox.add(blob)
+        if self._outbox.over:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """The peer does not keep up. One that reads again in time sees the code, others see a reset."""
+        self._ending = True
+        self._slow()
+        self._outbox = Outbox(self._limit)
+        self._outbox.add((self._close_frame(closes.SLOW, "too slow"),))
+        self._end_within(FAREWELL)
+        self._drain()
+
+    def _drain(self) -> None:
+        outbox = self._outbox
+        if outbox is not None:
+            if outbox.corked:
+                return
+            while outbox.chunks and not self._paused:
+                self._transport.write(outbox.take())
+            if outbox.chunks:
+                return
+            self._outbox = None
+        self._ready = not (self._paused or self._ending)
+
+    @abstractmethod
+    def _close_frame(self, code: int, reason: str) -> bytes:
+        """The Close frame, told to the WebSocket state machine as sent; nothing follows it."""
+
+    @abstractmethod
+    def _end_within(self, seconds: float) -> None:
+        """Aborts the transport after so long, unless it is gone by then."""
+
+    @abstractmethod
+    def _slow(self) -> None:
+        """The outbox overflowed: tell whoever counts it."""

@@ -1,0 +1,71 @@
+"""One timer for all connections (Varghese and Lauck's hashed timing wheel): an idle connection owns no timer itself."""
+
+import asyncio
+import math
+from collections.abc import Callable
+from typing import Protocol
+
+STEP = 0.25
+SPOKES = 256
+
+
+class Visited(Protocol):
+    """Something that wants to be looked at from time to time. `spoke` belongs to the wheel; -1 is off it."""
+
+    spoke: int
+
+    def visit(self, now: float) -> float | None:
+        """Does what is due at `now` and returns after how many seconds to come again; None for never."""
+
+
+class Wheel:
+    """Turns only while somebody is on it."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._spokes: list[set[Visited]] = [set() for _ in range(SPOKES)]
+        self._count = 0
+        self._turned = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self.now = clock()
+        """The time of the last turn: cheap to read, and exact enough for signs of life."""
+
+    def put(self, member: Visited, seconds: float) -> None:
+        """Visits `member` in `seconds`, rounded up to whole steps; longer than a whole turn is cut to one."""
+        self.remove(member)
+        steps = min(max(math.ceil(seconds / STEP), 1), SPOKES - 1)
+        member.spoke = (self._turned + steps) % SPOKES
+        self._spokes[member.spoke].add(member)
+        self._count += 1
+        if self._timer is None:
+            self.now = self._clock()
+            self._arm()
+
+    def remove(self, member: Visited) -> None:
+        """Takes `member` off; harmless when repeated."""
+        if member.spoke >= 0:
+            self._spokes[member.spoke].discard(member)
+            member.spoke = -1
+            self._count -= 1
+
+    def _arm(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(STEP, self._turn)
+
+    def _turn(self) -> None:
+        # A late turn is not made up for: what is due comes later by as much, and nobody is judged by time
+        # in which the loop read nothing.
+        self.now = now = self._clock()
+        self._turned = (self._turned + 1) % SPOKES
+        due = self._spokes[self._turned]
+        self._spokes[self._turned] = set()
+        for member in due:
+            member.spoke = -1
+        self._count -= len(due)
+        for member in due:
+            seconds = member.visit(now)
+            if seconds is not None and member.spoke < 0:
+                self.put(member, seconds)
+        if self._count:
+            self._arm()
+        else:
+            self._timer = None
