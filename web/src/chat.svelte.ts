@@ -50,6 +50,17 @@ export class Chat {
     this.#socket.stop();
   };
 
+  /** Run something that ends this session, off the line, so that its end is no surprise; on again if it fails. */
+  async depart(run: () => Promise<void>): Promise<void> {
+    this.stop();
+    try {
+      await run();
+    } catch (error) {
+      this.start();
+      throw error;
+    }
+  }
+
   /** Try to connect now rather than at the end of the wait. */
   reconnectNow = (): void => this.#socket.wake();
 

@@ -143,6 +143,15 @@ describe("positions", () => {
     expect(client.state.outbox).toEqual([]);
   });
 
+  it("forgets a topic that is not its own any more", () => {
+    const client = live({ "room:1": 10, "room:2": 5, "user:7": 3 });
+    client.reconnect({ "room:1": 10, "user:7": 3 }).frames({ type: "reset", topic: "room:2" });
+    client.take();
+    client.input({ type: "lost" }, { type: "opened" });
+    expect(client.commands()).toMatchObject([{ type: "hello", have: { "room:1": 10, "user:7": 3 } }]);
+    expect(client.state.positions["room:2"]).toBeUndefined();
+  });
+
   it("asks again for a page that the server could not give just now", () => {
     const client = live().frames(said(12));
     client.take();

@@ -35,7 +35,8 @@ export type Frame =
   | Answer
   | ChatEvent
   | { type: "more"; topic: string; head: number }
-  | { type: "reset"; topic: string; head: number; floor: number }
+  /** Without a head: a topic that is not ours any more. */
+  | { type: "reset"; topic: string; head?: number; floor?: number }
   | { type: "pong" };
 
 export type Command =

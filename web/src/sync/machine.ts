@@ -194,7 +194,11 @@ class Run {
     this.transmit({ id, type: "events.since", topic, epoch, after: at.last, limit: PAGE });
   }
 
-  private reset(topic: string, head: number): void {
+  private reset(topic: string, head: number | undefined): void {
+    if (head === undefined) {
+      this.set({ positions: positions.forget(this.state.positions, topic) });
+      return;
+    }
     // Started anew by this very `welcome` already (another epoch): there is nothing older to drop.
     if (this.state.positions[topic]?.last === head) return;
     if (topic.startsWith("user:")) {
