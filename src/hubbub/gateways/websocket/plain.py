@@ -1,0 +1,250 @@
+"""The plain-text gateway, `/ws/{name}?room=`: any WebSocket tool can chat. Lines in, lines out, the ordinary ASGI way.
+
+What a line means and how it reads is in protocol/lines.py; who follows what is decided where it is for everybody.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from uuid import uuid4
+
+import orjson
+import structlog
+from pydantic import ValidationError
+from starlette.responses import Response
+from starlette.types import Message as Event
+from starlette.websockets import WebSocket
+
+from hubbub.domain import names
+from hubbub.domain.commands import CloseGuest, OpenGuest
+from hubbub.domain.errors import Conflict, HubbubError, NotFound, RateLimited, Unauthenticated
+from hubbub.domain.model import ANYBODY, SYSTEM, Role
+from hubbub.engine.people import Attached, Live, TooManyConnections
+from hubbub.engine.ports import Blob, Message
+from hubbub.engine.services import Services
+from hubbub.features import sessions
+from hubbub.features.sessions import Identity
+from hubbub.gateways.websocket import handshake
+from hubbub.gateways.websocket.sockets import QueuedWebSocket
+from hubbub.protocol import closes, lines, validation
+from hubbub.protocol.tokens import Credential
+
+FAREWELL = 2.0
+# The tutorial's page, opened from a disk, has the Origin `null`; a tool has none.
+NO_PAGE = (None, "null")
+logger = structlog.get_logger(__name__)
+
+
+class Line:
+    """One line as ASGI sends it; its length is what it counts in an outbox. Empty for what is not spoken of."""
+
+    __slots__ = ("_size", "text")
+
+    def __init__(self, message: Message) -> None:
+        self.text = lines.render(message.text)
+        self._size = len(self.text.encode()) if self.text is not None else 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    def event(self) -> Event:
+        return {"type": "websocket.send", "text": self.text}
+
+
+def pack(messages: Sequence[Message]) -> Blob:
+    """Events and notices as lines, rendered once for everybody."""
+    return [line for message in messages if (line := message.encoded(Line)).text is not None]
+
+
+class PlainConnection(QueuedWebSocket):
+    """A Starlette WebSocket that hears lines."""
+
+    __slots__ = ()
+    pack = staticmethod(pack)
+
+
+class NameTaken(Conflict):
+    """The name cannot be had by whoever asks."""
+
+
+class PlainText:
+    """All plain-text connections of one server; `serve` is the endpoint of the route `/ws/{name}`."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._presence = lines.Presence()
+        self._open = 0
+        services.metrics.connections.labels(state="plain").set_function(lambda: self._open)
+
+    async def serve(self, socket: WebSocket) -> None:
+        """One connection, from the handshake to its end."""
+        admitted = self._admit(socket)
+        if isinstance(admitted, handshake.Refused):
+            await _deny(socket, admitted)
+            return
+        await socket.accept()
+        self._open += 1
+        connection = PlainConnection(
+            socket, self._services.settings.outbox_bytes, lambda: self._services.people.detach(connection)
+        )
+        code: int | None = None
+        try:
+            code = await self._converse(socket, connection, admitted.credential)
+        finally:
+            self._open -= 1
+            self._services.people.detach(connection)
+            self._services.metrics.disconnected(code)
+
+    def _admit(self, socket: WebSocket) -> handshake.Admitted | handshake.Refused:
+        """Cookies count with a listed Origin only; without a credential a page must be of a listed Origin, too."""
+        settings = self._services.settings
+        origin = socket.headers.get("origin")
+        headers = socket.scope["headers"]
+        if settings.guests and origin in NO_PAGE:
+            headers = [pair for pair in headers if pair[0] != b"cookie"]
+        admitted = handshake.admit(headers, settings, secure=socket.url.scheme == "wss")
+        if isinstance(admitted, handshake.Admitted) and admitted.credential is None and origin not in NO_PAGE:
+            problem = handshake.origin_problem(origin, socket.headers.get("host"), settings)
+            if problem is not None:
+                return handshake.Refused(403, problem)
+        return admitted
+
+    # --- one conversation ----------------------------------------------------------------------------------------
+
+    async def _converse(self, socket: WebSocket, connection: PlainConnection, credential: Credential | None) -> int:
+        """Comes in, talks, goes; returns the code the connection ended with."""
+        guest: Identity | None = None
+        try:
+            try:
+                room = lines.room_of(socket.query_params.get("room"))
+                identity = await self._identify(socket, credential)
+                guest = identity if identity.role is Role.GUEST else None
+                connection.cork()
+                attached = await self._services.people.attach(connection, identity, only_room=room)
+            except HubbubError as error:
+                return await _turn_away(connection, error)
+            return await self._talk(socket, connection, attached, room)
+        finally:
+            if guest is not None:
+                await self._close_guest(guest)
+
+    async def _talk(self, socket: WebSocket, connection: PlainConnection, attached: Attached, room: int) -> int:
+        live, registry, topic = attached.live, self._services.registry, f"lines:{room}"
+        connection.uncork(pack([Message(text.encode()) for text in attached.gap]))
+        registry.join(connection, topic)
+        if self._presence.enter(room, live.identity.user):
+            registry.broadcast(lines.notice(lines.joined(live.identity.name)), topic)
+        try:
+            code = await self._listen(socket, connection, live, room)
+        finally:
+            self._services.people.detach(connection)
+            if self._presence.leave(room, live.identity.user):
+                registry.broadcast(lines.notice(lines.left(live.identity.name)), topic)
+        if connection.ended is not None:  # ended from this side: nobody has told the peer yet
+            with suppress(Exception):
+                async with asyncio.timeout(FAREWELL):
+                    await socket.close(connection.ended.code, connection.ended.reason)
+        return code
+
+    async def _listen(self, socket: WebSocket, connection: PlainConnection, live: Live, room: int) -> int:
+        """Line after line, each stored before the next is read: whoever writes faster waits."""
+        while True:
+            event = await socket.receive()
+            if event["type"] == "websocket.disconnect":
+                return int(event.get("code") or 1005)
+            if live.ended:
+                return closes.SESSION_ENDED
+            line = event.get("text")
+            if isinstance(line, str) and len(line) > self._services.settings.frame_bytes:
+                connection.close(closes.TOO_BIG, "too big")
+                await connection.settled()
+                return closes.TOO_BIG
+            try:
+                await self._say(live, line if line is not None else event.get("bytes"), room, connection)
+            except HubbubError as error:
+                self._services.registry.send(connection, lines.notice(lines.refusal(error)))
+
+    async def _say(self, live: Live, line: str | bytes | None, room: int, connection: PlainConnection) -> None:
+        wait = self._services.limits.command(live.identity.user, sending=True)
+        if wait is not None:
+            raise RateLimited(retry_after=wait)
+        try:
+            command = lines.command(line, room, uuid4().hex)
+        except ValidationError as error:
+            raise validation.refuse(error) from None
+        await self._services.journal.submit(command, live.actor, connection)
+
+    # --- who it is -----------------------------------------------------------------------------------------------
+
+    async def _identify(self, socket: WebSocket, credential: Credential | None) -> Identity:
+        """The person under this name. Raises NameTaken, Unauthenticated and what the store raises."""
+        services = self._services
+        name = lines.name_of(socket.path_params["name"])
+        if credential is not None:
+            now = services.clock.now()
+            identity = await services.read(sessions.resolve, services.tokens.reference(credential, now), now)
+            if identity is None:
+                raise Unauthenticated("Your session has ended. Log in again.")
+            if names.skeleton(name) == names.skeleton(identity.name):
+                return identity
+            if credential.kind == "bearer" or not services.settings.guests:
+                raise NameTaken("That is not your name.")
+        if not services.settings.guests:
+            raise Unauthenticated("Guests are not let in here: log in first.")
+        return await self._open_guest(name, _peer(socket, services))
+
+    async def _open_guest(self, name: str, address: str) -> Identity:
+        services = self._services
+        services.limits.attempt(address)
+        try:
+            command = OpenGuest(username=name)
+        except ValidationError as error:
+            raise NameTaken(validation.refuse(error).message) from None
+        try:
+            receipt = await services.journal.submit(command, ANYBODY)
+        except Conflict as error:
+            raise NameTaken(error.message) from None
+        made = receipt.answer["user"]
+        assert isinstance(made, dict)
+        return sessions.guest(made["id"], made["name"])
+
+    async def _close_guest(self, guest: Identity) -> None:
+        try:
+            await self._services.journal.submit(CloseGuest(user=guest.user), SYSTEM)
+        except HubbubError as error:  # the next start closes whoever is left over
+            logger.warning("guest_not_closed", code=error.code)
+
+
+def _peer(socket: WebSocket, services: Services) -> str:
+    peer = socket.client.host if socket.client is not None else ""
+    return handshake.client_address(peer, socket.scope["headers"], services.settings.trusted_proxies)
+
+
+async def _turn_away(connection: PlainConnection, error: HubbubError) -> int:
+    """One line that says why, then the end."""
+    if isinstance(error, NameTaken):
+        code, reason = closes.NAME_TAKEN, "name taken"
+    elif isinstance(error, TooManyConnections):
+        code, reason = closes.TOO_MANY, "too many connections"
+    elif error.retryable:
+        code, reason = closes.GOING_AWAY, closes.come_back(error.retry_after or 1.0)
+    elif isinstance(error, NotFound):
+        code, reason = closes.NOT_AUTHENTICATED, "no such room"
+    else:
+        code, reason = closes.NOT_AUTHENTICATED, "not authenticated"
+    connection.uncork(pack([Message(lines.notice(lines.refusal(error)))]))
+    connection.close(code, reason)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(FAREWELL):
+            await connection.settled()
+    return code
+
+
+async def _deny(socket: WebSocket, refused: handshake.Refused) -> None:
+    """An HTTP answer instead of a WebSocket, where the server can give one."""
+    if "websocket.http.response" in socket.scope.get("extensions", {}):
+        error = {"code": "forbidden" if refused.status == 403 else "unauthenticated", "message": refused.sentence}
+        body = orjson.dumps({"error": error})
+        await socket.send_denial_response(Response(body, refused.status, media_type="application/json"))
+    else:
+        await socket.close()
