@@ -27,20 +27,26 @@ class Pair:
         self.keeper = keeper
 
     async def race(self, number: int) -> list[str]:
-        """Join; then hello and removal at once; then speak: what the member heard although removed."""
+        """Join; then hello and removal at once, in the middle of messages: what the member heard although removed."""
         await self.keeper.command("room.join", room=self.room)
         opening = asyncio.create_task(Connection.open(self.member.server.websocket_url, self.member.token))
         await asyncio.sleep(random.uniform(0, SPREAD))
+        sends = [await self._send(f"{number} before {n}") for n in range(random.randrange(4))]
         removal = await self.speaker.post("room.remove", room=self.room, user=self.member.id)
+        sends += [await self._send(f"{number} after {n}") for n in range(3)]
         socket = await opening
         removed = outcome(await removal)
-        await self.speaker.command("message.send", room=self.room, key=f"after {number}", body="he must not hear it")
+        await asyncio.gather(*sends)
+        outcome(await (await self._send(f"{number} last")))
         await socket.ping()
         late = [frame for frame in socket.frames if self._is_late(frame, removed["seq"])]
         told = socket.of_type("room.gone") or self.topic not in socket.welcome["heads"]
         await socket.abort()
         untold = [] if told else [f"round {number}: welcome names the room and nothing takes it back"]
-        return [f"round {number}: heard {frame}" for frame in late] + untold
+        return [f"round {number}: removed at {removed['seq']}, heard {frame}" for frame in late] + untold
+
+    async def _send(self, key: str) -> "asyncio.Future[Frame]":
+        return await self.speaker.post("message.send", room=self.room, key=key, body="he must not hear the later ones")
 
     def _is_late(self, frame: Frame, removed: int) -> bool:
         return frame.get("topic") == self.topic and frame["seq"] > removed

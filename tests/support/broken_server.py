@@ -8,11 +8,13 @@ import os
 import time
 from typing import Any
 
-from hubbub.cli import main
 from sqlalchemy import RootTransaction
 
+from hubbub.cli import main
 from hubbub.engine.connections import Registry
 from hubbub.engine.journal import Batch, Journal
+from hubbub.engine.people import Live, People
+from hubbub.features.sync import Snapshot
 from hubbub.storage import database
 from hubbub.storage.transaction import Transaction
 
@@ -69,11 +71,23 @@ def keep_subscribed() -> None:
     Registry.leave = lambda self, connection, name: None  # type: ignore[method-assign]
 
 
+def forget_meanwhile() -> None:
+    """A greeting subscribes by its snapshot alone, whatever was published since it was taken."""
+    fold = People._fold
+
+    def fold_nothing(self: People, live: Live, snapshot: Snapshot) -> dict[str, int]:
+        live.greeting = []
+        return fold(self, live, snapshot)
+
+    People._fold = fold_nothing  # type: ignore[method-assign]
+
+
 FAULTS = {
     "ack-before-commit": lambda: tell_before_commit("ack"),
     "publish-before-commit": lambda: tell_before_commit("publish"),
     "synchronous-off": never_sync,
     "keep-subscribed": keep_subscribed,
+    "hello-without-fold": forget_meanwhile,
 }
 
 if __name__ == "__main__":
