@@ -67,7 +67,7 @@ class Listener:
         self._serving: asyncio.Task[None] | None = None
         self._gateway: Gateway | None = None
 
-    async def open(self, app: Any, services: Services, host: str, port: int, *, converse: Converse = Pump) -> None:
+    async def open(self, app: Any, services: Services, host: str, port: int, *, converse: Converse = Pump) -> Gateway:
         """Starts; returns when the port accepts. Raises CannotListen; RuntimeError if the app's lifespan fails."""
         listening = listening_socket(host, port)
         self.port = listening.getsockname()[1]
@@ -94,6 +94,7 @@ class Listener:
             raise RuntimeError("the application did not start")
         gc.collect()
         gc.freeze()  # what exists now lives as long as the server: full collections need not walk it
+        return gateway
 
     async def close(self, drain_seconds: float) -> None:
         """Stops accepting, tells WebSockets to come back later, lets requests finish for so long, then cuts off."""

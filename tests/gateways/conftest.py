@@ -1,0 +1,132 @@
+"""A real listener in this process: the native gateway with a conversation of the test's own, and an app beside it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+import uvloop
+from fastapi import FastAPI, Request, WebSocket
+
+from hubbub.clock import Clock
+from hubbub.engine.ports import Message
+from hubbub.engine.services import Services
+from hubbub.gateways.websocket.listener import Listener
+from hubbub.gateways.websocket.native import Gateway, NativeConnection
+from hubbub.metrics import Metrics
+from hubbub.protocol.tokens import Credential
+from hubbub.settings import Settings
+
+
+@dataclass
+class Echo:
+    """Answers each message with itself; "in" authenticates; remembers what it saw."""
+
+    connection: NativeConnection
+    credential: Credential | None
+    heard: list[str] = field(default_factory=list)
+    gone: bool = False
+
+    def opened(self) -> None:
+        pass
+
+    def received(self, message: str) -> None:
+        self.heard.append(message)
+        if message == "in":
+            self.connection.authenticated = True
+        elif message == "raise":
+            raise RuntimeError("a bug")
+        self.connection.write(self.connection.pack([Message(message.encode())]))
+
+    def lost(self) -> None:
+        self.gone = True
+
+
+@dataclass
+class Running:
+    """What a test may look at."""
+
+    listener: Listener
+    gateway: Gateway
+    talks: list[Echo]
+    metrics: Metrics
+
+    @property
+    def port(self) -> int:
+        return self.listener.port
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/ws"
+
+
+class FastClock(Clock):
+    """Runs `speed` times as fast as the wall's, so that a test of 35 s of silence need not be silent for 35 s."""
+
+    speed = 1.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() * self.speed
+
+
+Serve = Callable[..., Awaitable[Running]]
+
+
+def make_app() -> FastAPI:
+    app = FastAPI()
+
+    @app.get("/health")
+    async def health() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.post("/body")
+    async def body(request: Request) -> dict[str, int]:
+        return {"bytes": len(await request.body())}
+
+    @app.websocket("/ws/{name}")
+    async def plain(websocket: WebSocket, name: str) -> None:
+        await websocket.accept()
+        async for text in websocket.iter_text():
+            await websocket.send_text(f"{name}: {text}")
+
+    return app
+
+
+@asynccontextmanager
+async def serving(speed: float = 1.0, **settings: Any) -> AsyncIterator[Running]:
+    """Serves until the end of the block. Settings are the defaults but for those given."""
+    clock = FastClock()
+    clock.speed = speed
+    talks: list[Echo] = []
+
+    def converse(_: Services, connection: NativeConnection, credential: Credential | None, _peer: str) -> Echo:
+        talks.append(Echo(connection, credential))
+        return talks[-1]
+
+    metrics = Metrics()
+    services = cast(Services, SimpleNamespace(settings=Settings(**settings), clock=clock, metrics=metrics))
+    listener = Listener()
+    gateway = await listener.open(make_app(), services, "127.0.0.1", 0, converse=converse)
+    try:
+        yield Running(listener, gateway, talks, metrics)
+    finally:
+        await listener.close(0.5)
+
+
+@pytest.fixture
+async def serve() -> AsyncIterator[Serve]:
+    """`running = await serve(hello_timeout=1)`; it stops with the test."""
+    async with AsyncExitStack() as stack:
+
+        async def start(**settings: Any) -> Running:
+            return await stack.enter_async_context(serving(**settings))
+
+        yield start
+
+
+@pytest.fixture
+def event_loop_policy() -> asyncio.AbstractEventLoopPolicy:
+    return uvloop.EventLoopPolicy()
