@@ -1,0 +1,72 @@
+"""What is counted, and that a client cannot make the counters grow without end."""
+
+import asyncio
+
+from hubbub.clock import Clock
+from hubbub.metrics import STALL, Metrics, watch_loop
+from tests.support.waiting import eventually
+
+
+def value(metrics: Metrics, sample: str) -> float:
+    for line in metrics.render().decode().splitlines():
+        if line.startswith(sample + " "):
+            return float(line.rpartition(" ")[2])
+    raise AssertionError(f"no sample {sample}")
+
+
+def test_a_slow_reader_is_counted_by_code_and_by_name() -> None:
+    metrics = Metrics()
+    slow = 'hubbub_disconnects_total{code="4008",reason="slow"}'
+    assert value(metrics, slow) == 0
+    metrics.disconnected(4008)
+    assert value(metrics, slow) == 1
+
+
+def test_codes_that_clients_make_up_share_one_counter() -> None:
+    metrics = Metrics()
+    before = len(metrics.render().splitlines())
+    for code in range(3_000, 3_500):
+        metrics.disconnected(code)
+    metrics.disconnected(None)
+    assert value(metrics, 'hubbub_disconnects_total{code="other",reason="other"}') == 500
+    assert value(metrics, 'hubbub_disconnects_total{code="1006",reason="lost"}') == 1
+    assert len(metrics.render().splitlines()) <= before + 4
+
+
+def test_a_watched_value_is_read_when_it_is_asked_for() -> None:
+    metrics = Metrics()
+    now = [1.0]
+    metrics.gauge("depth", "How deep.", lambda: now[0])
+    metrics.counter("things", "How many.", lambda: now[0])
+    assert value(metrics, "hubbub_depth") == 1
+    now[0] = 2.0
+    assert value(metrics, "hubbub_depth") == 2
+    assert value(metrics, "hubbub_things_total") == 2
+
+
+def test_two_servers_in_one_process_do_not_share_counters() -> None:
+    first, second = Metrics(), Metrics()
+    first.messages.inc()
+    assert value(first, "hubbub_messages_total") == 1
+    assert value(second, "hubbub_messages_total") == 0
+
+
+class Leaping(Clock):
+    """A clock on which every look is half a second later."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    def monotonic(self) -> float:
+        self.looks += 1
+        return self.looks * 0.5
+
+
+async def test_a_loop_that_stood_still_is_counted() -> None:
+    metrics = Metrics()
+    clock = Leaping()
+    watch = asyncio.create_task(watch_loop(metrics, clock, interval=0))
+    await eventually(lambda: value(metrics, "hubbub_loop_stalls_total") >= 2, 5, "two stalls are counted")
+    watch.cancel()
+    assert STALL < 0.5
+    assert value(metrics, "hubbub_loop_lag_seconds_count") >= 2
