@@ -19,8 +19,8 @@ NEUTRAL = "deleted-"
 
 def create(command: CreateAccount, actor: Actor, tx: Transaction) -> Answer:
     """A new person, at once in the lobby. The door is checked before the name: no invite, no looking up of names."""
-    role = _door(command, actor, tx)
-    _check_free(command.username, actor, tx)
+    role = _door(command, actor, tx.connection, tx.now)
+    _check_free(command.username, actor, tx.connection)
     _pass(command, actor, tx)
     user = accounts.create(tx, command.username, role, command.password_hash)
     _enter_lobby(tx, user, command.username)
@@ -29,7 +29,7 @@ def create(command: CreateAccount, actor: Actor, tx: Transaction) -> Answer:
 
 def open_guest(command: OpenGuest, actor: Actor, tx: Transaction) -> Answer:
     """A guest has no password and no session: the account lives as long as its connection."""
-    _check_free(command.username, actor, tx)
+    _check_free(command.username, actor, tx.connection)
     user = accounts.create(tx, command.username, Role.GUEST, None)
     _enter_lobby(tx, user, command.username)
     return {"user": profile(tx.connection, user).model_dump()}
@@ -108,6 +108,12 @@ def delete(command: DeleteAccount, actor: Actor, tx: Transaction) -> Answer:
 # --- queries -------------------------------------------------------------------------------------------------------
 
 
+def may_create(connection: Connection, command: CreateAccount, actor: Actor, now: int) -> None:
+    """Raises what `create` would raise now: asked first, so that no password is hashed for nothing."""
+    _door(command, actor, connection, now)
+    _check_free(command.username, actor, connection)
+
+
 def by_name(connection: Connection, username: str) -> Account | None:
     """Whoever logs in under `username`; None also for what is no name at all."""
     try:
@@ -145,21 +151,21 @@ def open_guests(connection: Connection) -> list[int]:
 # --- parts ---------------------------------------------------------------------------------------------------------
 
 
-def _door(command: CreateAccount, actor: Actor, tx: Transaction) -> Role:
+def _door(command: CreateAccount, actor: Actor, connection: Connection, now: int) -> Role:
     """The role somebody would come in with; raises Forbidden where there is no way in."""
     if actor.system:
         return command.role or Role.MEMBER
     if command.role is not None:
         raise Forbidden()
     if command.setup_hash is not None:
-        known, _ = invites.link_owner(tx.connection, "setup", command.setup_hash, tx.now)
-        if not known or accounts.has_owner(tx.connection):
+        known, _ = invites.link_owner(connection, "setup", command.setup_hash, now)
+        if not known or accounts.has_owner(connection):
             raise Forbidden(USED_LINK)
         return Role.OWNER
     if command.signup == "closed":
         raise Forbidden("Nobody can sign up here.")
     if command.invite_hash is not None:
-        if not invites.usable(tx.connection, command.invite_hash, tx.now):
+        if not invites.usable(connection, command.invite_hash, now):
             raise Forbidden("This invite was used up or taken back, or it has expired. Ask for a new one.")
     elif command.signup == "invite":
         raise Forbidden("To sign up here you need an invite.")
@@ -177,11 +183,11 @@ def _pass(command: CreateAccount, actor: Actor, tx: Transaction) -> None:
         raise Forbidden("This invite was used up just now. Ask for a new one.")
 
 
-def _check_free(name: str, actor: Actor, tx: Transaction) -> None:
+def _check_free(name: str, actor: Actor, connection: Connection) -> None:
     reserved = names.is_reserved(name) or names.skeleton(name).startswith(NEUTRAL)
     if reserved and not actor.system:
         raise Conflict("That name is reserved. Choose another one.")
-    if accounts.find_by_name(tx.connection, name) is not None:
+    if accounts.find_by_name(connection, name) is not None:
         raise Conflict("Somebody has that name, or one that looks like it. Choose another one.")
 
 

@@ -1,0 +1,82 @@
+"""Accounts: sign up, go; what the front page must know before anybody is logged in."""
+
+from typing import Literal
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from pydantic import BaseModel, Field
+
+from hubbub import __version__
+from hubbub.domain.commands import CreateAccount, DeleteAccount
+from hubbub.domain.model import ANYBODY, Frozen, User
+from hubbub.domain.names import UserName
+from hubbub.domain.text import ShortText, Text
+from hubbub.features import accounts
+from hubbub.gateways.http import auth, logins
+from hubbub.gateways.http.auth import Active, Running
+from hubbub.gateways.http.errors import refusals
+from hubbub.gateways.http.strict import StrictRoute, reply
+from hubbub.protocol.tokens import secret_hash
+
+router = APIRouter(prefix="/api", tags=["accounts"], route_class=StrictRoute)
+
+
+class NewAccount(Frozen):
+    """`invite` and `setup` are the tokens out of such links."""
+
+    username: UserName = Field(description="1 to 32 letters, digits, dots, dashes and underscores, in one script.")
+    password: Text = Field(description="At least 8 characters, at most 1,024 bytes.")
+    invite: ShortText | None = None
+    setup: ShortText | None = None
+
+
+class Password(Frozen):
+    password: Text
+
+
+class Site(BaseModel):
+    """What anybody may know of this place."""
+
+    needs_owner: bool
+    signup: Literal["invite", "open", "closed"]
+    name: str
+    version: str
+
+
+@router.get("/setup", response_model=Site, responses=refusals())
+async def look_at_site(services: Running) -> Response:
+    """Whether there is an owner yet, and how one gets in."""
+    settings = services.settings
+    needs_owner = await services.read(accounts.needs_owner)
+    return reply({"needs_owner": needs_owner, "signup": settings.signup, "name": settings.name, "version": __version__})
+
+
+@router.post("/accounts", status_code=201, response_model=User, responses=refusals(403, 409, 413))
+async def create_account(body: NewAccount, request: Request, services: Running) -> Response:
+    """Makes an account. It does not log in: `POST /api/login` or `POST /token` comes next."""
+    logins.acceptable(body.password, body.username)
+    address = auth.address_of(request)
+    command = CreateAccount(
+        username=body.username,
+        password_hash="",
+        invite_hash=secret_hash(body.invite) if body.invite is not None else None,
+        setup_hash=secret_hash(body.setup) if body.setup is not None else None,
+        signup=services.settings.signup,
+    )
+    services.limits.attempt(address)
+    await services.read(accounts.may_create, command, ANYBODY, services.clock.now())
+    services.limits.signup(address)
+    password_hash = await services.passwords.hash(body.password)
+    receipt = await services.journal.submit(command.model_copy(update={"password_hash": password_hash}), ANYBODY)
+    return reply(receipt.answer["user"], 201)
+
+
+@router.delete("/accounts/me", status_code=204, response_class=Response, responses=refusals(401, 403, 413))
+async def delete_account(body: Password, caller: Active, request: Request, services: Running) -> Response:
+    """Deletes one's own account: the name is free again, what was said stays under a neutral one."""
+    stored = await logins.confirm(services, caller, body.password, auth.address_of(request))
+    await services.journal.submit(DeleteAccount(user=caller.id, seen_hash=stored), caller.actor)
+    answer = Response(status_code=204)
+    if caller.by_cookie:
+        logins.delete_cookie(request, answer)
+    return answer

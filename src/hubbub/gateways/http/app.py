@@ -1,0 +1,59 @@
+"""The HTTP application: every route, one shape of refusal, the edge around all of it."""
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from hubbub import __version__
+from hubbub.engine.services import Services
+from hubbub.gateways.http import (
+    accounts,
+    docs,
+    errors,
+    health,
+    invites,
+    messages,
+    metrics,
+    rooms,
+    sessions,
+    topics,
+    users,
+    web,
+)
+from hubbub.gateways.http.edge import Edge
+
+DESCRIPTION = """\
+Real-time chat. The same commands go over WebSocket at `/ws` (subprotocol `hubbub.v1`).
+
+Log in with the form at `POST /token` and send `Authorization: Bearer ACCESS_TOKEN`; browsers use `POST /api/login`
+and its cookie. Every refusal is `{"error": {"code", "message", "retry_after"?}}`.
+"""
+ROUTERS = (
+    accounts.router, sessions.router, users.router, rooms.router, messages.router, topics.router, invites.router,
+    health.router, metrics.router,
+)  # fmt: skip
+
+
+def create_app(services: Services) -> FastAPI:
+    """The application for these services; any ASGI server can run it."""
+    app = FastAPI(
+        title=services.settings.name,
+        version=__version__,
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=_operation_id,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
+    app.state.services = services
+    errors.install(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.include_router(web.create_router())
+    app.include_router(docs.create_router())
+    app.add_middleware(Edge, services=services)
+    return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name

@@ -1,0 +1,136 @@
+"""Who asks: the cookie or the bearer token of a request, looked up at each request in one read."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import APIKeyCookie, OAuth2PasswordBearer
+
+from hubbub.domain.commands import TouchSession
+from hubbub.domain.errors import Forbidden, RateLimited, Unauthenticated
+from hubbub.domain.model import Actor
+from hubbub.engine.services import Services
+from hubbub.features import sessions
+from hubbub.features.sessions import Identity
+from hubbub.protocol import headers
+from hubbub.protocol.headers import Headers
+
+DAY = 86_400_000
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+bearer_scheme = OAuth2PasswordBearer(tokenUrl="token", auto_error=False, description="An access token of `/token`.")
+cookie_scheme = APIKeyCookie(
+    name=headers.COOKIE,
+    auto_error=False,
+    description="A browser's session. Over https the cookie is called `__Host-hubbub_session`. "
+    "Unsafe requests need a same-origin `Origin` or `Sec-Fetch-Site`.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody who is logged in, and how he showed it."""
+
+    identity: Identity
+    actor: Actor
+    by_cookie: bool
+
+    @property
+    def id(self) -> int:
+        return self.identity.user
+
+
+def services_of(request: Request) -> Services:
+    found: Services = request.app.state.services
+    return found
+
+
+def raw_headers(request: Request) -> Headers:
+    found: Headers = request.scope["headers"]
+    return found
+
+
+def is_https(request: Request) -> bool:
+    settings = services_of(request).settings
+    return request.scope.get("scheme") == "https" or (settings.public_url or "").startswith("https:")
+
+
+def peer_of(request: Request) -> str:
+    client = request.scope.get("client")
+    return str(client[0]) if client else ""
+
+
+def address_of(request: Request) -> str:
+    """Whose request it is, for limits; behind trusted proxies the right-most hop that is none of them."""
+    return headers.client_address(peer_of(request), raw_headers(request), services_of(request).settings.trusted_proxies)
+
+
+def lifetimes(services: Services) -> tuple[int, int]:
+    """(idle, longest) of a session, in milliseconds."""
+    return services.settings.session_idle_days * DAY, services.settings.session_max_days * DAY
+
+
+async def identify(request: Request) -> Caller:
+    """Whoever the request's credential stands for. Raises Unauthenticated, and Forbidden where a page is not ours."""
+    services = services_of(request)
+    credential = headers.credential(raw_headers(request), https=is_https(request))
+    if credential is None:
+        raise Unauthenticated()
+    by_cookie = credential.kind == "cookie"
+    if by_cookie and request.method not in SAFE:
+        settings = services.settings
+        problem = headers.request_problem(raw_headers(request), settings.public_url, settings.origins)
+        if problem is not None:
+            raise Forbidden(problem)
+    now = services.clock.now()
+    reference = services.tokens.reference(credential, now)
+    identity = await services.read(sessions.resolve, reference, now)
+    if identity is None or identity.browser != by_cookie:
+        raise Unauthenticated()
+    if identity.is_stale(now):
+        _touch(services, identity)
+    return Caller(identity, identity.actor(), by_cookie)
+
+
+async def caller(
+    request: Request,
+    _bearer: Annotated[str | None, Depends(bearer_scheme)],
+    _cookie: Annotated[str | None, Depends(cookie_scheme)],
+) -> Caller:
+    """The dependency of every route that needs somebody: the route has identified him before it read the body.
+
+    The schemes are there for OpenAPI.
+    """
+    found: Caller = request.state.caller
+    return found
+
+
+async def active(request: Request, found: Annotated[Caller, Depends(caller)]) -> Caller:
+    """The same for routes that change something: limited per person."""
+    _limit(services_of(request), found, sending=False)
+    return found
+
+
+async def sender(request: Request, found: Annotated[Caller, Depends(caller)]) -> Caller:
+    """The same for sending messages, which has a limit of its own."""
+    _limit(services_of(request), found, sending=True)
+    return found
+
+
+def _limit(services: Services, found: Caller, *, sending: bool) -> None:
+    wait = services.limits.command(found.id, sending=sending)
+    if wait is not None:
+        raise RateLimited(retry_after=wait)
+
+
+def _touch(services: Services, identity: Identity) -> None:
+    """Notes that the session is in use; nobody waits for it, and a note that gets lost comes again."""
+    idle, longest = lifetimes(services)
+    command = TouchSession(session=identity.session, user=identity.user, idle=idle, longest=longest)
+    services.journal.enqueue(command, identity.actor(), lambda _result: None, command)
+
+
+Somebody = Annotated[Caller, Depends(caller)]
+Active = Annotated[Caller, Depends(active)]
+Sender = Annotated[Caller, Depends(sender)]
+Running = Annotated[Services, Depends(services_of)]

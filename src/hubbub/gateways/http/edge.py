@@ -1,0 +1,63 @@
+"""The outermost layer: headers that every answer carries, and the end of every exception nobody expected."""
+
+import secrets
+
+import structlog
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from hubbub.domain.errors import Internal
+from hubbub.engine.services import Services
+from hubbub.gateways.http import errors
+
+logger = structlog.get_logger(__name__)
+
+NOTHING = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+ALWAYS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Content-Security-Policy": NOTHING,
+    # An answer may speak of its asker; what anybody may keep says so itself.
+    "Cache-Control": "no-store",
+}
+ONE_YEAR = 31_536_000
+
+
+class Edge:
+    """ASGI middleware. Headers that a route has set itself stay."""
+
+    def __init__(self, app: ASGIApp, services: Services) -> None:
+        self._app = app
+        self._metrics = services.metrics
+        self._always = dict(ALWAYS)
+        if (services.settings.public_url or "").startswith("https:"):
+            self._always["Strict-Transport-Security"] = f"max-age={ONE_YEAR}; includeSubDomains"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def answer(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                headers = MutableHeaders(scope=message)
+                for name, value in self._always.items():
+                    headers.setdefault(name, value)
+                self._metrics.http_requests.labels(status=str(message["status"])).inc()
+            await send(message)
+
+        try:
+            await self._app(scope, receive, answer)
+        except Exception as error:
+            number = secrets.token_hex(4)
+            logger.error("request_failed", id=number, method=scope["method"], path=scope["path"], exc_info=error)
+            if started:
+                raise
+            refusal = Internal(f"Something went wrong on our side. It is logged as {number}.")
+            await errors.answer(refusal)(scope, receive, answer)

@@ -1,0 +1,133 @@
+"""Errors over HTTP: one total table from code to status, one shape for every refusal, whoever raised it."""
+
+from typing import Any, Literal
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from hubbub.domain.errors import BadRequest, HubbubError, Internal, NotFound, TooLarge
+from hubbub.protocol import wire
+from hubbub.protocol.validation import sentence
+
+logger = structlog.get_logger(__name__)
+
+STATUS: dict[str, int] = {
+    "bad_request": 400,
+    "unauthenticated": 401,
+    "forbidden": 403,
+    "not_found": 404,
+    "conflict": 409,
+    "too_large": 413,
+    "rate_limited": 429,
+    "busy": 503,
+    "unavailable": 503,
+    "internal": 500,
+}
+
+MEANING = {
+    400: "The request is not well formed.",
+    401: "Nobody, or nobody any more.",
+    403: "Somebody, but not allowed.",
+    404: "Absent, or not to be known by the asker.",
+    409: "Contradicts what is stored.",
+    413: "Over a size limit.",
+    429: "Too often; `retry_after` says when to come back.",
+    500: "A bug on our side, logged.",
+    503: "Busy, or the database does not answer; `retry_after` says when to come back.",
+}
+
+
+class Refusal(BaseModel):
+    """What went wrong: a code for programs, a sentence for people."""
+
+    code: Literal[
+        "bad_request", "unauthenticated", "forbidden", "not_found", "conflict", "too_large", "rate_limited", "busy",
+        "unavailable", "internal",
+    ]  # fmt: skip
+    message: str
+    retry_after: float | None = Field(None, description="Seconds after which trying again makes sense.")
+
+
+class ErrorBody(BaseModel):
+    error: Refusal
+
+
+class TokenErrorBody(ErrorBody):
+    """With the sentence once more, where clients of the OAuth2 password form look for it."""
+
+    detail: str
+
+
+Responses = dict[int | str, dict[str, Any]]
+
+
+def refusals(*statuses: int, token: bool = False) -> Responses:
+    """The refusals a route may give, for OpenAPI. What every route may give is in it without being named."""
+    found: Responses = {}
+    for status in sorted({400, 429, 500, 503, *statuses}):
+        model = TokenErrorBody if token and status == 401 else ErrorBody
+        found[status] = {"model": model, "description": MEANING[status]}
+    return found
+
+
+def answer(error: HubbubError, *, status: int | None = None, headers: dict[str, str] | None = None) -> Response:
+    """The one shape of a refusal."""
+    status = status or STATUS[error.code]
+    headers = dict(headers or {})
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(max(1, round(error.retry_after)))
+    if status == 401:
+        headers.setdefault("WWW-Authenticate", "Bearer")
+    body: dict[str, object] = {"error": error.body()}
+    if isinstance(error, TokenRefused):
+        body["detail"] = error.message
+    return Response(wire.dumps(body), status, headers, "application/json")
+
+
+class TokenRefused(HubbubError):  # noqa: N818  refusals are named as in domain/errors.py
+    """The 401 of `/token`, which also speaks the dialect of the OAuth2 password form."""
+
+    code = "unauthenticated"
+    sentence = "The name or the password is wrong."
+
+
+def install(app: FastAPI) -> None:
+    """Every exception leaves in our shape; what is none of ours goes on to the edge, which logs it."""
+    app.add_exception_handler(HubbubError, _refused)
+    app.add_exception_handler(RequestValidationError, _not_valid)
+    app.add_exception_handler(HTTPException, _http)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HubbubError)
+    request.app.state.services.metrics.refusals.labels(code=error.code).inc()
+    return answer(error)
+
+
+async def _not_valid(request: Request, error: Exception) -> Response:
+    """The first complaint, by the name of its field; what was sent is not echoed."""
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    location = tuple(part for part in first["loc"] if part not in ("body", "query", "path", "header", "cookie"))
+    return await _refused(request, BadRequest(sentence(first["type"], location, first["msg"])))
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    """What the framework refuses: unknown paths and methods."""
+    assert isinstance(error, HTTPException)
+    headers = dict(error.headers or {})
+    match error.status_code:
+        case 404:
+            return answer(NotFound("There is nothing at this address."), headers=headers)
+        case 405:
+            return answer(BadRequest("This address does not take that method."), status=405, headers=headers)
+        case 413:
+            return answer(TooLarge(), headers=headers)
+        case status if 400 <= status < 500:
+            return answer(BadRequest(), headers=headers)
+        case _:
+            return answer(Internal(), headers=headers)

@@ -1,0 +1,90 @@
+"""Invites: make one, look at them, take one back; ask whether one is still good."""
+
+import secrets
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request
+from fastapi.responses import Response
+from pydantic import BaseModel, Field
+
+from hubbub.domain.commands import CreateInvite, RevokeInvite
+from hubbub.domain.model import Frozen, Invite
+from hubbub.domain.text import Key, ShortText
+from hubbub.features import invites
+from hubbub.gateways.http import auth
+from hubbub.gateways.http.auth import Active, Running, Somebody
+from hubbub.gateways.http.errors import refusals
+from hubbub.gateways.http.strict import StrictRoute, reply
+from hubbub.protocol import headers
+from hubbub.protocol.tokens import new_secret, secret_hash
+
+router = APIRouter(prefix="/api/invites", tags=["invites"], route_class=StrictRoute)
+WEEK = 7 * 24 * 3_600
+TEN_YEARS = 10 * 365 * 24 * 3_600
+
+
+class NewInvite(Frozen):
+    max_uses: Annotated[int, Field(ge=1, le=100_000)] | None = Field(1, description="null for any number")
+    expires_in: Annotated[int, Field(ge=1, le=TEN_YEARS)] | None = Field(WEEK, description="seconds; null for never")
+    key: Key | None = None
+
+
+class Token(Frozen):
+    token: ShortText
+
+
+class Checked(BaseModel):
+    """`room` is for invites into one room."""
+
+    valid: bool
+    room: int | None
+
+
+class Invites(BaseModel):
+    invites: list[Invite]
+
+
+@router.post("", status_code=201, response_model=Invite, responses=refusals(401, 403, 409, 413))
+async def create_invite(body: NewInvite, caller: Active, request: Request, services: Running) -> Response:
+    """Makes an invite. Its token is in this answer only; the same key gives the same invite and token again."""
+    if body.key is not None:
+        token = services.tokens.derived("invite", caller.id, body.key)
+    else:
+        token = new_secret(secrets.token_bytes(32))
+    expires_in = body.expires_in * 1_000 if body.expires_in is not None else None
+    command = CreateInvite(token_hash=secret_hash(token), max_uses=body.max_uses, expires_in=expires_in, key=body.key)
+    made = (await services.journal.submit(command, caller.actor)).answer["invite"]
+    assert isinstance(made, dict), "the handler answers with an invite"
+    return reply({**made, "token": token, "link": f"{_address(request)}/invite#{token}"}, 201)
+
+
+@router.get("", response_model=Invites, responses=refusals(401, 403))
+async def list_invites(caller: Somebody, services: Running) -> Response:
+    """The invites that can still be used, without their tokens."""
+    return reply(await services.read(invites.listing, caller.actor, services.clock.now()))
+
+
+@router.delete("/{invite}", status_code=204, response_class=Response, responses=refusals(401, 403, 404))
+async def revoke_invite(invite: Annotated[ShortText, Path()], caller: Active, services: Running) -> Response:
+    """Takes an invite back."""
+    await services.journal.submit(RevokeInvite(invite=invite), caller.actor)
+    return Response(status_code=204)
+
+
+@router.post("/check", response_model=Checked, responses=refusals(413))
+async def check_invite(body: Token, request: Request, services: Running) -> Response:
+    """Whether one could sign up with this token now."""
+    services.limits.attempt(auth.address_of(request))
+    valid = await services.read(invites.usable, secret_hash(body.token), services.clock.now())
+    return reply({"valid": valid, "room": None})
+
+
+def _address(request: Request) -> str:
+    """Where people reach this server: as configured, else as the asker reached it, if that is no borrowed name."""
+    public_url = auth.services_of(request).settings.public_url
+    if public_url is not None:
+        return public_url
+    host = headers.value(auth.raw_headers(request), b"host")
+    if host is None or not headers.HOST.fullmatch(host):
+        return ""
+    return f"{'https' if auth.is_https(request) else 'http'}://{host}"

@@ -1,0 +1,62 @@
+"""Messages: send one, read pages of history."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+from pydantic import BaseModel
+
+from hubbub.domain.commands import MessagePage, SendMessage
+from hubbub.domain.model import Frozen, Message
+from hubbub.domain.text import DEFAULT_PAGE, MAX_ID, Body, Key
+from hubbub.features import messages
+from hubbub.gateways.http.auth import Running, Sender, Somebody
+from hubbub.gateways.http.errors import refusals
+from hubbub.gateways.http.rooms import Limit, Position, RoomId
+from hubbub.gateways.http.strict import StrictRoute, reply
+
+router = APIRouter(prefix="/api/rooms/{room}/messages", tags=["messages"], route_class=StrictRoute)
+
+Place = Annotated[int | None, Query(ge=0, le=MAX_ID)]
+
+
+class NewMessage(Frozen):
+    """`key` makes a retry harmless: the same key gives the same message."""
+
+    key: Key
+    body: Body
+
+
+class More(BaseModel):
+    before: bool
+    after: bool
+
+
+class Messages(BaseModel):
+    """Ascending; `heads` is the position the page was read at."""
+
+    messages: list[Message]
+    more: More
+    heads: dict[str, int]
+
+
+@router.get("", response_model=Messages, responses=refusals(401, 404))
+async def list_messages(
+    room: RoomId,
+    caller: Somebody,
+    services: Running,
+    before: Place = None,
+    after: Place = None,
+    around: Place = None,
+    limit: Limit = DEFAULT_PAGE,
+) -> Response:
+    """A page next to a seq, the newest without one. At most one of before, after and around."""
+    query = MessagePage(room=room, before=before, after=after, around=around, limit=limit)
+    return reply(await services.read(messages.page, caller.id, query))
+
+
+@router.post("", status_code=201, response_model=Position, responses=refusals(401, 403, 404, 409, 413))
+async def send_message(room: RoomId, body: NewMessage, caller: Sender, services: Running) -> Response:
+    """Sends a message; it is on disk when the answer comes."""
+    command = SendMessage(room=room, key=body.key, body=body.body)
+    return reply((await services.journal.submit(command, caller.actor)).answer, 201)

@@ -1,0 +1,37 @@
+"""Metrics in Prometheus' text format: for a token, for admins, or for this machine itself."""
+
+from hmac import compare_digest
+
+from fastapi import APIRouter, Request
+from fastapi.responses import PlainTextResponse, Response
+
+from hubbub.domain import rules
+from hubbub.domain.errors import Forbidden
+from hubbub.gateways.http import auth
+from hubbub.gateways.http.auth import Running
+from hubbub.gateways.http.errors import refusals
+from hubbub.metrics import CONTENT_TYPE
+from hubbub.protocol import headers
+
+router = APIRouter(tags=["operation"])
+
+
+@router.get("/metrics", response_class=PlainTextResponse, responses=refusals(401, 403))
+async def metrics(request: Request, services: Running) -> Response:
+    """The server's counters."""
+    await _admit(request)
+    return Response(services.metrics.render(), media_type=CONTENT_TYPE)
+
+
+async def _admit(request: Request) -> None:
+    """Raises Unauthenticated or Forbidden."""
+    services = auth.services_of(request)
+    shown = headers.bearer(auth.raw_headers(request))
+    wanted = services.settings.metrics_token
+    if shown is not None and wanted is not None:
+        if compare_digest(shown.encode(errors="replace"), wanted.get_secret_value().encode()):
+            return
+    elif shown is None and headers.is_local(auth.peer_of(request), auth.raw_headers(request)):
+        return
+    if not rules.is_staff((await auth.identify(request)).actor):
+        raise Forbidden()

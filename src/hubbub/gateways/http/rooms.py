@@ -1,0 +1,131 @@
+"""Rooms and their members: the directory, one room, coming and going, read positions."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+from fastapi.responses import Response
+from pydantic import BaseModel, Field
+
+from hubbub.domain.commands import CreateRoom, JoinRoom, LeaveRoom, ReadRoom, RemoveMember, Seq
+from hubbub.domain.model import Frozen, Member, Room
+from hubbub.domain.text import MAX_ID, MAX_PAGE
+from hubbub.features import members, rooms
+from hubbub.gateways.http.auth import Active, Running, Somebody
+from hubbub.gateways.http.errors import refusals
+from hubbub.gateways.http.strict import StrictRoute, reply
+
+router = APIRouter(prefix="/api/rooms", tags=["rooms"], route_class=StrictRoute)
+
+RoomId = Annotated[int, Path(ge=1, le=MAX_ID)]
+UserId = Annotated[int, Path(ge=1, le=MAX_ID)]
+After = Annotated[int, Query(ge=0, le=MAX_ID, description="The id the page before ended with.")]
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
+
+
+class Reading(Frozen):
+    seq: Seq
+
+
+class Position(BaseModel):
+    """Where in which topic the change stands."""
+
+    topic: str
+    seq: int
+
+
+class MaybePosition(BaseModel):
+    """Empty where nothing moved."""
+
+    topic: str | None = None
+    seq: int | None = None
+
+
+class RoomAnswer(Position):
+    room: Room
+
+
+class RoomsPage(BaseModel):
+    rooms: list[Room]
+    more: bool
+
+
+class RoomDetail(BaseModel):
+    """`members`: the first hundred, for members of the room only; `heads`: the positions all of this was read at."""
+
+    room: Room
+    members: list[Member]
+    more_members: bool
+    read: int | None
+    heads: dict[str, int]
+
+
+class MembersPage(BaseModel):
+    members: list[Member]
+    more: bool
+    heads: dict[str, int]
+
+
+class Person(BaseModel):
+    id: int
+    name: str
+
+
+class Online(BaseModel):
+    users: list[Person] = Field(description="Who has a live connection in the room now.")
+
+
+@router.get("", response_model=RoomsPage, responses=refusals(401))
+async def list_rooms(caller: Somebody, services: Running, after: After = 0, limit: Limit = 100) -> Response:
+    """Every room one may see, joined or not, the lobby first."""
+    return reply(await services.read(rooms.directory, caller.id, after, limit))
+
+
+@router.post("", status_code=201, response_model=RoomAnswer, responses=refusals(401, 403, 409, 413))
+async def create_room(body: CreateRoom, caller: Active, services: Running) -> Response:
+    """Makes a room with oneself in it. The same key gives the same room again."""
+    return reply((await services.journal.submit(body, caller.actor)).answer, 201)
+
+
+@router.get("/{room}", response_model=RoomDetail, responses=refusals(401, 404))
+async def show_room(room: RoomId, caller: Somebody, services: Running) -> Response:
+    """One room as one sees it."""
+    return reply(await services.read(rooms.detail, caller.id, room))
+
+
+@router.get("/{room}/members", response_model=MembersPage, responses=refusals(401, 404))
+async def list_members(
+    room: RoomId, caller: Somebody, services: Running, after: After = 0, limit: Limit = 100
+) -> Response:
+    """A page of the members by user id."""
+    return reply(await services.read(members.listing, caller.id, room, after, limit))
+
+
+@router.get("/{room}/online", response_model=Online, responses=refusals(401, 404))
+async def list_online(room: RoomId, caller: Somebody, services: Running) -> Response:
+    """Who is in the room now."""
+    await services.read(members.listing, caller.id, room, 0, 1)  # raises NotFound for those who are not in it
+    return reply({"users": services.people.online(room)})
+
+
+@router.post("/{room}/join", response_model=RoomAnswer, responses=refusals(401, 403, 404))
+async def join_room(room: RoomId, caller: Active, services: Running) -> Response:
+    """Becomes a member. Twice is fine."""
+    return reply((await services.journal.submit(JoinRoom(room=room), caller.actor)).answer)
+
+
+@router.post("/{room}/leave", response_model=Position, responses=refusals(401, 403, 404))
+async def leave_room(room: RoomId, caller: Active, services: Running) -> Response:
+    """Is a member no longer."""
+    return reply((await services.journal.submit(LeaveRoom(room=room), caller.actor)).answer)
+
+
+@router.delete("/{room}/members/{user}", response_model=Position, responses=refusals(401, 403, 404))
+async def remove_member(room: RoomId, user: UserId, caller: Active, services: Running) -> Response:
+    """Removes somebody else: for the room's owner and for admins."""
+    return reply((await services.journal.submit(RemoveMember(room=room, user=user), caller.actor)).answer)
+
+
+@router.post("/{room}/read", response_model=MaybePosition, responses=refusals(401, 403, 404, 413))
+async def read_room(room: RoomId, body: Reading, caller: Active, services: Running) -> Response:
+    """Moves one's read position forward."""
+    return reply((await services.journal.submit(ReadRoom(room=room, seq=body.seq), caller.actor)).answer)

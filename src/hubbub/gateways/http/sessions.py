@@ -1,0 +1,200 @@
+"""Sessions: log in and out, by cookie for browsers and by token for everybody else; passwords."""
+
+import secrets
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Request
+from fastapi.responses import Response
+from pydantic import BaseModel
+
+from hubbub.domain.commands import ChangePassword, RevokeSessions, RotateSession
+from hubbub.domain.errors import BadRequest, Forbidden, Unauthenticated
+from hubbub.domain.model import ANYBODY, Frozen, Session, User
+from hubbub.domain.text import ShortText, Text, check
+from hubbub.engine.services import Services
+from hubbub.features import invites, sessions
+from hubbub.features.accounts import USED_LINK
+from hubbub.gateways.http import auth, logins
+from hubbub.gateways.http.auth import Active, Running, Somebody
+from hubbub.gateways.http.errors import TokenRefused, refusals
+from hubbub.gateways.http.strict import FORM, JSON, StrictRoute, media_type, read_form, read_json, reply
+from hubbub.protocol.tokens import new_secret, secret_hash
+
+router = APIRouter(tags=["sessions"], route_class=StrictRoute)
+GRACE = 30_000
+"""Milliseconds in which a refresh token that was used already gives the same successor: its answer may be lost."""
+
+
+class Login(Frozen):
+    username: Text
+    password: Text
+
+
+class NewPassword(Frozen):
+    current_password: Text
+    new_password: Text
+
+
+class Reset(Frozen):
+    """`token` is out of a reset link."""
+
+    token: ShortText
+    password: Text
+
+
+class TokenPair(BaseModel):
+    access_token: str
+    token_type: Literal["bearer"]
+    expires_in: int
+    refresh_token: str
+
+
+class Sessions(BaseModel):
+    sessions: list[Session]
+
+
+def _form(*fields: str, optional: tuple[str, ...] = ()) -> dict[str, Any]:
+    properties = {name: {"type": "string", "title": name} for name in (*fields, *optional)}
+    return {"schema": {"type": "object", "required": list(fields), "properties": properties}}
+
+
+TOKEN_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            FORM: _form("username", "password", optional=("grant_type", "scope", "client_id", "client_secret"))
+        },
+    }
+}
+REFRESH_BODY = {
+    "requestBody": {"required": True, "content": {JSON: _form("refresh_token"), FORM: _form("refresh_token")}}
+}
+
+
+@router.post("/api/login", response_model=User, responses=refusals(401, 413))
+async def log_in(body: Login, request: Request) -> Response:
+    """Opens a browser session: the answer sets its cookie."""
+    opened = await logins.open_session(request, body.username, body.password, browser=True)
+    assert opened.cookie is not None, "a browser session has one"
+    answer = reply(opened.account.profile().model_dump())
+    logins.set_cookie(request, answer, opened.cookie)
+    return answer
+
+
+@router.post("/api/logout", status_code=204, response_class=Response, responses=refusals(401, 403))
+async def log_out(caller: Somebody, request: Request, services: Running) -> Response:
+    """Ends the session that asks, and closes its connections."""
+    await services.journal.submit(RevokeSessions(session=caller.identity.session), caller.actor)
+    answer = Response(status_code=204)
+    if caller.by_cookie:
+        logins.delete_cookie(request, answer)
+    return answer
+
+
+@router.post("/token", response_model=TokenPair, responses=refusals(401, 413, token=True), openapi_extra=TOKEN_BODY)
+async def create_token(request: Request, services: Running) -> Response:
+    """The OAuth2 password form: a session for a program, with an access token and a refresh token."""
+    form = await read_form(request)
+    if form.get("grant_type", "password") not in ("password", ""):
+        raise BadRequest("grant_type: must be password.")
+    for name in ("username", "password"):
+        if name not in form:
+            raise BadRequest(f"{name}: is required.")
+    try:
+        opened = await logins.open_session(request, form["username"], form["password"], browser=False)
+    except Unauthenticated:
+        raise TokenRefused() from None
+    return reply(_pair(services, opened.account.id, opened.session, 0))
+
+
+@router.post(
+    "/token/refresh", response_model=TokenPair, responses=refusals(401, 413, token=True), openapi_extra=REFRESH_BODY
+)
+async def refresh_token(request: Request, services: Running) -> Response:
+    """A new pair for a refresh token, which is used up by it. Using it again ends the session."""
+    token = await _refresh_token(request)
+    try:
+        session, generation = services.tokens.parse_refresh(token)
+        user = await services.read(sessions.owner, session)
+        if user is None:
+            raise Unauthenticated()
+        idle, longest = auth.lifetimes(services)
+        command = RotateSession(
+            session=session, user=user, generation=generation, grace=GRACE, idle=idle, longest=longest
+        )
+        receipt = await services.journal.submit(command, ANYBODY)
+    except Unauthenticated:
+        raise TokenRefused("This session is over. Log in again.") from None
+    following = receipt.answer["generation"]
+    if not isinstance(following, int):
+        raise TokenRefused("This session is over. Log in again.")
+    return reply(_pair(services, user, session, following))
+
+
+@router.get("/api/sessions", response_model=Sessions, responses=refusals(401))
+async def list_sessions(caller: Somebody, services: Running) -> Response:
+    """Where one is logged in, the most recently seen first."""
+    now = services.clock.now()
+    return reply(await services.read(sessions.listing, caller.id, caller.identity.session, now))
+
+
+@router.delete("/api/sessions/{session}", status_code=204, response_class=Response, responses=refusals(401, 403, 404))
+async def end_session(session: Annotated[ShortText, Path()], caller: Active, services: Running) -> Response:
+    """Ends one of one's own sessions, and closes its connections."""
+    await services.journal.submit(RevokeSessions(session=session), caller.actor)
+    return Response(status_code=204)
+
+
+@router.post("/api/password", status_code=204, response_class=Response, responses=refusals(401, 403, 413))
+async def change_password(body: NewPassword, caller: Active, request: Request, services: Running) -> Response:
+    """Sets a new password and ends all other sessions. A browser gets a new cookie."""
+    logins.acceptable(body.new_password, caller.identity.name)
+    stored = await logins.confirm(services, caller, body.current_password, auth.address_of(request))
+    cookie = new_secret(secrets.token_bytes(32)) if caller.by_cookie else None
+    command = ChangePassword(
+        user=caller.id,
+        password_hash=await services.passwords.hash(body.new_password),
+        seen_hash=stored,
+        keep=caller.identity.session,
+        token_hash=secret_hash(cookie) if cookie is not None else None,
+    )
+    await services.journal.submit(command, caller.actor)
+    answer = Response(status_code=204)
+    if cookie is not None:
+        logins.set_cookie(request, answer, cookie)
+    return answer
+
+
+@router.post("/api/reset", status_code=204, response_class=Response, responses=refusals(401, 403, 413))
+async def reset_password(body: Reset, request: Request, services: Running) -> Response:
+    """Sets a password with a reset link, which is used up by it, and ends all sessions."""
+    services.limits.attempt(auth.address_of(request))
+    token_hash = secret_hash(body.token)
+    user = await services.read(invites.reset_owner, token_hash, services.clock.now())
+    if user is None:
+        raise Forbidden(USED_LINK)
+    logins.acceptable(body.password)
+    password_hash = await services.passwords.hash(body.password)
+    await services.journal.submit(
+        ChangePassword(user=user, password_hash=password_hash, reset_hash=token_hash), ANYBODY
+    )
+    return Response(status_code=204)
+
+
+async def _refresh_token(request: Request) -> str:
+    """Out of JSON or of a form."""
+    body: dict[str, Any] = dict(await read_form(request)) if media_type(request) == FORM else await read_json(request)
+    token = body.get("refresh_token")
+    if not isinstance(token, str):
+        raise BadRequest("refresh_token: must be a string.")
+    return check(token)
+
+
+def _pair(services: Services, user: int, session: str, generation: int) -> dict[str, object]:
+    lifetime = services.settings.access_token_seconds
+    return {
+        "access_token": services.tokens.access(user, session, services.clock.now(), lifetime),
+        "token_type": "bearer",
+        "expires_in": lifetime,
+        "refresh_token": services.tokens.refresh(session, generation),
+    }

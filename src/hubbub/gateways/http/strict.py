@@ -1,0 +1,92 @@
+"""Requests, read strictly: who asks comes first, then a body of at most 64 KiB, only JSON, by `protocol/wire.py`."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+from urllib.parse import unquote_plus
+
+from fastapi import Request
+from fastapi.dependencies.models import Dependant
+from fastapi.responses import Response
+from fastapi.routing import APIRoute
+
+from hubbub.domain.errors import BadRequest, TooLarge
+from hubbub.domain.text import check
+from hubbub.gateways.http import auth
+from hubbub.protocol import wire
+
+MAX_BODY = 64 * 1024
+MAX_FIELDS = 20
+JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
+
+
+class StrictRoute(APIRoute):
+    """A route that knows its caller before it reads anything, and checks a JSON body before FastAPI sees it."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        original = super().get_route_handler()
+        needs_caller = _depends_on_caller(self.dependant)
+
+        async def handler(request: Request) -> Response:
+            if needs_caller:
+                request.state.caller = await auth.identify(request)
+            if self.body_field is not None:
+                # Where Starlette keeps what it has read and parsed: FastAPI finds it done.
+                request._json = await read_json(request)
+            return await original(request)
+
+        return handler
+
+
+def _depends_on_caller(dependant: Dependant) -> bool:
+    return dependant.call is auth.caller or any(map(_depends_on_caller, dependant.dependencies))
+
+
+async def read_json(request: Request) -> dict[str, Any]:
+    """The request's JSON object. Raises BadRequest, TooLarge."""
+    if media_type(request) != JSON:
+        raise BadRequest(f"The body must be {JSON}.")
+    return wire.parse(await read_body(request))
+
+
+async def read_form(request: Request) -> dict[str, str]:
+    """The fields of an urlencoded form, each once. Raises BadRequest, TooLarge."""
+    if media_type(request) != FORM:
+        raise BadRequest(f"The body must be {FORM}.")
+    raw = await read_body(request)
+    pairs = raw.split(b"&") if raw else []
+    if len(pairs) > MAX_FIELDS:
+        raise BadRequest(f"A form has at most {MAX_FIELDS} fields.")
+    fields: dict[str, str] = {}
+    try:
+        for pair in pairs:
+            name, _, value = (unquote_plus(part, errors="strict") for part in pair.decode("ascii").partition("="))
+            if name in fields:
+                raise BadRequest("A form has each field once.")
+            fields[check(name)] = check(value)
+    except ValueError:
+        raise BadRequest("That is not a valid form.") from None
+    return fields
+
+
+async def read_body(request: Request) -> bytes:
+    """The body, never more of it in memory than is allowed. Raises TooLarge."""
+    declared = request.headers.get("content-length", "")
+    if declared.isascii() and declared.isdecimal() and len(declared) < 20 and int(declared) > MAX_BODY:
+        raise TooLarge(f"A request has at most {MAX_BODY} bytes.")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise TooLarge(f"A request has at most {MAX_BODY} bytes.")
+    request._body = bytes(body)
+    return request._body
+
+
+def media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def reply(data: object, status: int = 200) -> Response:
+    """An answer as it is: features give what is ready for JSON, so nothing is validated a second time."""
+    return Response(wire.dumps(data), status, media_type=JSON)
