@@ -26,12 +26,12 @@ async def metrics(request: Request, services: Running) -> Response:
 async def _admit(request: Request) -> None:
     """Raises Unauthenticated or Forbidden."""
     services = auth.services_of(request)
+    if headers.is_local(auth.peer_of(request), auth.raw_headers(request)):
+        return
     shown = headers.bearer(auth.raw_headers(request))
     wanted = services.settings.metrics_token
     if shown is not None and wanted is not None:
         if compare_digest(shown.encode(errors="replace"), wanted.get_secret_value().encode()):
             return
-    elif shown is None and headers.is_local(auth.peer_of(request), auth.raw_headers(request)):
-        return
     if not rules.is_staff((await auth.identify(request)).actor):
         raise Forbidden()
