@@ -9,6 +9,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import text
 
 from hubbub.storage import log, migrate
 from hubbub.storage.database import Database
@@ -21,12 +22,30 @@ def database(folder: Path) -> Database:
     return Database(f"sqlite:///{folder / 'hubbub.db'}")
 
 
-def test_the_migrations_make_the_schema_of_the_code(tmp_path: Path) -> None:
+def test_the_scripts_make_the_schema_of_the_code(tmp_path: Path) -> None:
     store = database(tmp_path)
-    assert migrate.upgrade(store, epoch="first", now=NOW) == (None, migrate.HEAD, None)
+    with store.writer.connect() as connection:
+        migrate.run_scripts(connection)
     with store.reader.connect() as connection:
+        assert migrate.current(connection) == migrate.HEAD
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     store.close()
+
+
+def test_a_new_database_is_what_the_scripts_make(tmp_path: Path) -> None:
+    def statements(store: Database) -> dict[str, str]:
+        query = text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
+        return store.read(lambda connection: {row.name: " ".join(row.sql.split()) for row in connection.execute(query)})
+
+    (tmp_path / "scripts").mkdir()
+    scripted, fresh = database(tmp_path / "scripts"), database(tmp_path)
+    with scripted.writer.connect() as connection:
+        migrate.run_scripts(connection)
+    assert migrate.upgrade(fresh, epoch="first", now=NOW) == (None, migrate.HEAD, None)
+    made, expected = statements(fresh), statements(scripted)
+    assert made.keys() == expected.keys()
+    for store in (scripted, fresh):
+        store.close()
 
 
 def test_the_newest_revision_is_the_one_that_the_start_looks_for() -> None:

@@ -3,17 +3,19 @@
 import sqlite3
 from pathlib import Path
 
-from sqlalchemy import Connection, column, insert, inspect, select, table
+from sqlalchemy import Column, Connection, MetaData, String, Table, insert, inspect, select
 
 from hubbub.domain.model import LOBBY, SECURITY, SITE, room_topic
 from hubbub.domain.names import skeleton
 from hubbub.domain.text import timestamp
 from hubbub.storage.database import Database, translated
-from hubbub.storage.schema import meta, rooms, topics
+from hubbub.storage.schema import meta, metadata, rooms, topics
 
 HEAD = "0001"
 """The newest revision; a test holds it against the scripts. Known here so that a start with nothing to do needs no Alembic."""
 MIGRATIONS = Path(__file__).parent / "migrations"
+versions = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
+"""Alembic's own table: the revision a database is at."""
 
 
 class TooNew(Exception):  # noqa: N818  reads as what it says
@@ -24,7 +26,7 @@ def current(connection: Connection) -> str | None:
     """The revision the database is at, None if it is empty."""
     if not inspect(connection).has_table("alembic_version"):
         return None
-    found: str | None = connection.scalar(select(column("version_num")).select_from(table("alembic_version")))
+    found: str | None = connection.scalar(select(versions.c.version_num))
     return found
 
 
@@ -44,8 +46,11 @@ def upgrade(database: Database, *, epoch: str, now: int) -> tuple[str | None, st
                 raise TooNew(
                     "This database was made by a newer version of Hubbub: install that version, or restore a backup."
                 )
-            backup = _back_up(database, before, now) if before is not None else None
-            _run(connection)
+            if before is None:
+                _create(connection)
+            else:
+                backup = _back_up(database, before, now)
+                run_scripts(connection)
         with connection.begin():
             _first_rows(connection, epoch, now)
     return before, HEAD, backup
@@ -55,7 +60,15 @@ def _known() -> set[str]:
     return {path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py")}
 
 
-def _run(connection: Connection) -> None:
+def _create(connection: Connection) -> None:
+    """A new database starts at the newest schema; a test holds it against what the scripts make."""
+    metadata.create_all(connection)
+    versions.create(connection, checkfirst=True)
+    connection.execute(insert(versions).values(version_num=HEAD))
+    connection.commit()
+
+
+def run_scripts(connection: Connection) -> None:
     """All missing steps in one transaction."""
     from alembic import command  # here: it takes longer to load than all else at a start
     from alembic.config import Config
