@@ -63,15 +63,6 @@ class Running:
         return f"ws://127.0.0.1:{self.port}/ws"
 
 
-class FastClock(Clock):
-    """Runs `speed` times as fast as the wall's, so that a test of 35 s of silence need not be silent for 35 s."""
-
-    speed = 1.0
-
-    def monotonic(self) -> float:
-        return super().monotonic() * self.speed
-
-
 Serve = Callable[..., Awaitable[Running]]
 
 
@@ -96,10 +87,8 @@ def make_app() -> FastAPI:
 
 
 @asynccontextmanager
-async def serving(speed: float = 1.0, **settings: Any) -> AsyncIterator[Running]:
+async def serving(**settings: Any) -> AsyncIterator[Running]:
     """Serves until the end of the block. Settings are the defaults but for those given."""
-    clock = FastClock()
-    clock.speed = speed
     talks: list[Echo] = []
 
     def converse(_: Services, connection: NativeConnection, credential: Credential | None, _peer: str) -> Echo:
@@ -107,7 +96,7 @@ async def serving(speed: float = 1.0, **settings: Any) -> AsyncIterator[Running]
         return talks[-1]
 
     metrics = Metrics()
-    services = cast(Services, SimpleNamespace(settings=Settings(**settings), clock=clock, metrics=metrics))
+    services = cast(Services, SimpleNamespace(settings=Settings(**settings), clock=Clock(), metrics=metrics))
     listener = Listener()
     gateway = await listener.open(make_app(), services, "127.0.0.1", 0, converse=converse)
     try:
@@ -127,6 +116,6 @@ async def serve() -> AsyncIterator[Serve]:
         yield start
 
 
-@pytest.fixture
-def event_loop_policy() -> asyncio.AbstractEventLoopPolicy:
-    return uvloop.EventLoopPolicy()
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The tests here run on the loop that the server runs on."""
+    return {"uvloop": uvloop.new_event_loop}

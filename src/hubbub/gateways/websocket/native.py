@@ -134,7 +134,7 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
         self._deadline = now + gateway.services.settings.hello_timeout
         gateway.open.add(self)
         gateway.empty.clear()
-        gateway.wheel.put(self, self._deadline - now)
+        gateway.wheel.put(self, min(self._deadline, self._ping_at) - now)
         self._conversation = gateway.converse(gateway.services, self, credential, address)
         self._conversation.opened()
 

@@ -1,0 +1,146 @@
+"""Who may open a WebSocket: a table of requests, and what becomes of them."""
+
+from ipaddress import ip_network
+
+import pytest
+
+from hubbub.gateways.websocket.door import Door, bucket
+from hubbub.gateways.websocket.handshake import Admitted, Refused, admit, client_address
+from hubbub.protocol.tokens import Credential
+from hubbub.settings import Settings
+
+OWN = "https://chat.example.org"
+COOKIE = {"cookie": "a=b; hubbub_session=secret; c=d"}
+HOST_COOKIE = {"cookie": "__Host-hubbub_session=secret"}
+
+
+def ask(headers: dict[str, str], *, secure: bool = False, **settings: object) -> Admitted | Refused:
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    return admit(raw, Settings(**settings), secure=secure)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("headers", "credential"),
+    [
+        ({}, None),
+        ({"origin": "https://anywhere.example"}, None),
+        ({"authorization": "Bearer t"}, Credential("bearer", "t")),
+        ({"authorization": "bearer t", "origin": "https://anywhere.example"}, Credential("bearer", "t")),
+        ({**COOKIE, "host": "127.0.0.1:8000", "origin": "http://127.0.0.1:8000"}, Credential("cookie", "secret")),
+        ({**COOKIE, "host": "localhost:8000", "origin": "http://localhost:8000"}, Credential("cookie", "secret")),
+        ({**COOKIE, "host": "[::1]:8000", "origin": "http://[::1]:8000"}, Credential("cookie", "secret")),
+        ({**COOKIE, "host": "192.168.0.7", "origin": "https://192.168.0.7"}, Credential("cookie", "secret")),
+        ({"cookie": "other=1; hubbub_session_x=2", "origin": "https://anywhere.example"}, None),
+        ({**HOST_COOKIE, "origin": "https://anywhere.example"}, None),  # over plain http it is not our cookie
+    ],
+)
+def test_admitted_without_a_public_url(headers: dict[str, str], credential: Credential | None) -> None:
+    assert ask(headers) == Admitted(credential, None)
+
+
+@pytest.mark.parametrize("origin", [OWN, "https://app.example.org"])
+def test_a_listed_origin_opens_with_a_cookie(origin: str) -> None:
+    answer = ask({**HOST_COOKIE, "origin": origin}, public_url=OWN, origins="https://app.example.org")
+    assert answer == Admitted(Credential("cookie", "secret"), None)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "null", "https://evil.example", "https://chat.example.org.evil.example", "https://evilchat.example.org",
+        "http://chat.example.org", "https://chat.example.org:8443", "https://CHAT.example.org",
+        "https://user@chat.example.org", "https://chat.example.org/", "", "wss://chat.example.org",
+    ],
+)  # fmt: skip
+def test_another_origin_with_a_cookie_is_forbidden(origin: str) -> None:
+    answer = ask({**HOST_COOKIE, "origin": origin, "host": "chat.example.org"}, public_url=OWN)
+    assert isinstance(answer, Refused)
+    assert answer.status == 403
+
+
+def test_a_cookie_without_an_origin_is_forbidden() -> None:
+    answer = ask({**COOKIE, "host": "127.0.0.1:8000"})
+    assert isinstance(answer, Refused)
+    assert answer.status == 403
+
+
+@pytest.mark.parametrize("name", ["chat.lan:8000", "localhost.evil.example", "127.0.0.1.evil.example"])
+def test_a_name_that_could_be_rebound_is_told_what_to_set(name: str) -> None:
+    answer = ask({**COOKIE, "host": name, "origin": f"http://{name}"})
+    assert isinstance(answer, Refused)
+    assert answer.status == 403
+    assert "HUBBUB_PUBLIC_URL" in answer.sentence
+
+
+@pytest.mark.parametrize("value", ["Basic dTpw", "Bearer", "Bearer ", "token", "Bearer " + "x" * 5_000])
+def test_an_authorization_that_is_no_bearer_token_is_refused(value: str) -> None:
+    answer = ask({"authorization": value})
+    assert isinstance(answer, Refused)
+    assert answer.status == 401
+
+
+def test_two_credentials_at_once_are_refused() -> None:
+    answer = ask({**COOKIE, "host": "localhost", "origin": "http://localhost", "authorization": "Bearer t"})
+    assert isinstance(answer, Refused)
+    assert answer.status == 401
+
+
+@pytest.mark.parametrize("name", ["origin", "host", "authorization"])
+def test_a_header_that_is_there_twice_is_refused(name: str) -> None:
+    twice = [(name.encode(), b"Bearer x")] * 2
+    answer = admit(twice, Settings(), secure=False)
+    assert isinstance(answer, Refused)
+    assert answer.status == 400
+
+
+def test_the_subprotocol_is_found_in_a_list() -> None:
+    assert ask({"sec-websocket-protocol": "chat, hubbub.v1"}) == Admitted(None, "hubbub.v1")
+    assert ask({"sec-websocket-protocol": "chat"}) == Admitted(None, None)
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "address"),
+    [
+        ("203.0.113.9", "198.51.100.1", "203.0.113.9"),  # the peer is no proxy of ours
+        ("10.0.0.1", None, "10.0.0.1"),
+        ("10.0.0.1", "198.51.100.1", "198.51.100.1"),
+        ("10.0.0.1", "1.1.1.1, 198.51.100.1, 10.0.0.2", "198.51.100.1"),  # what is left of it, anybody can write
+        ("10.0.0.1", "198.51.100.1:4711", "198.51.100.1"),
+        ("10.0.0.1", "[2001:db8::1]:4711", "2001:db8::1"),
+        ("10.0.0.1", "nonsense", "10.0.0.1"),
+        ("::ffff:10.0.0.1", "198.51.100.1", "198.51.100.1"),
+    ],
+)
+def test_the_address_behind_proxies(peer: str, forwarded: str | None, address: str) -> None:
+    headers = [] if forwarded is None else [(b"x-forwarded-for", forwarded.encode())]
+    assert client_address(peer, headers, [ip_network("10.0.0.0/8")]) == address
+
+
+def test_without_trusted_proxies_nobody_may_say_who_he_is() -> None:
+    assert client_address("127.0.0.1", [(b"x-forwarded-for", b"198.51.100.1")], []) == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("2001:db8::1", "2001:db8::ffff:1", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
+        ("192.0.2.1", "192.0.2.2", False),
+        ("fe80::1%eth0", "fe80::2", True),
+    ],
+)
+def test_addresses_are_counted_by_customer(one: str, other: str, same: bool) -> None:
+    assert (bucket(one) == bucket(other)) is same
+
+
+def test_the_door_says_when_it_is_full_and_when_there_is_room() -> None:
+    told: list[bool] = []
+    door = Door(per_address=2, total=3)
+    door.on_full = told.append
+    assert [door.enter("a"), door.enter("a"), door.enter("a"), door.enter("b")] == [True, True, False, True]
+    assert told == [True]
+    door.leave("a")
+    door.leave("b")
+    assert told == [True, False]
+    assert door.waiting == 1

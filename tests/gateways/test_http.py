@@ -1,0 +1,111 @@
+"""The HTTP protocol's limits and the listening socket."""
+
+import json
+import socket
+import time
+
+import httpx
+import pytest
+
+from hubbub.gateways.websocket import http, listener
+from hubbub.gateways.websocket.listener import CannotListen, listening_socket
+from tests.gateways.conftest import Serve
+from tests.gateways.raw import Raw, upgrade
+
+GET = b"GET /health HTTP/1.1\r\nHost: x\r\n"
+
+
+def padded(size: int) -> bytes:
+    """A request whose head, without the request line's fixed words, comes near `size` bytes."""
+    return GET + b"X-Padding: " + b"x" * (size - len(GET) - 15) + b"\r\n\r\n"
+
+
+async def test_a_head_of_16_kib_is_read_and_a_longer_one_is_refused(serve: Serve) -> None:
+    running = await serve()
+    async with Raw(running.port) as raw:
+        raw.send(padded(16_384))
+        assert (await raw.head()).startswith("HTTP/1.1 200")
+    async with Raw(running.port) as raw:
+        raw.send(padded(17_000))
+        assert (await raw.head()).startswith("HTTP/1.1 431")
+        assert json.loads(await raw.rest())["error"]["code"] == "too_large"
+
+
+async def test_a_head_that_never_ends_is_refused_before_it_fills_the_memory(serve: Serve) -> None:
+    running = await serve()
+    async with Raw(running.port) as raw:
+        raw.send(GET + b"X-Padding: " + b"x" * 200_000)
+        assert (await raw.head()).startswith("HTTP/1.1 431")
+
+
+async def test_a_head_that_does_not_come_is_waited_for_only_so_long(serve: Serve) -> None:
+    running = await serve(head_timeout=0.2)
+    async with Raw(running.port) as silent, Raw(running.port) as slow:
+        slow.send(GET)
+        assert (await slow.head()).startswith("HTTP/1.1 408")
+        begin = time.monotonic()
+        assert await silent.rest(2) == b""
+        assert time.monotonic() - begin < 1
+
+
+async def test_a_body_that_does_not_come_ends_the_connection(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "BODY_TIMEOUT", 0.2)
+    running = await serve()
+    async with Raw(running.port) as raw:
+        raw.send(b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc")
+        assert await raw.rest(2) == b""
+
+
+async def test_a_large_body_and_keep_alive_are_no_long_head(serve: Serve) -> None:
+    running = await serve()
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{running.port}") as client:
+        for _ in range(3):
+            assert (await client.post("/body", content=b"x" * 300_000)).json() == {"bytes": 300_000}
+            assert (await client.get("/health")).json() == {"status": "ok"}
+
+
+async def test_over_the_cap_of_connections_everybody_is_told_to_come_later(serve: Serve) -> None:
+    running = await serve(connections_max=10, rate_limits=False)
+    raws = [await Raw(running.port).__aenter__() for _ in range(10)]
+    for raw in raws:
+        await raw.open()
+    async with Raw(running.port) as page, Raw(running.port) as cut:
+        page.send(GET + b"\r\n")
+        head = await page.head()
+        assert head.startswith("HTTP/1.1 503")
+        assert "Retry-After" in head
+        cut.send(upgrade())
+        assert b"101" not in await cut.rest(2)
+    for raw in raws:
+        await raw.__aexit__(None, None, None)
+
+
+async def test_garbage_is_a_bad_request(serve: Serve) -> None:
+    running = await serve()
+    async with Raw(running.port) as raw:
+        raw.send(b"\x16\x03\x01 this is no HTTP\r\n\r\n")
+        assert (await raw.head()).startswith("HTTP/1.1 400")
+
+
+def test_a_port_in_use_is_told_in_a_sentence() -> None:
+    with listening_socket("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(CannotListen, match=rf"^Port {port} on 127\.0\.0\.1 is taken: .*--port\.$"):
+            listening_socket("127.0.0.1", port)
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no such host"])
+def test_an_address_of_another_machine_is_told_in_a_sentence(host: str) -> None:
+    with pytest.raises(CannotListen, match=f"^{host} is no address of this machine"):
+        listening_socket(host, 0)
+
+
+def test_accepted_sockets_inherit_that_the_kernel_takes_little_unsent() -> None:
+    with listening_socket("127.0.0.1", 0) as listening:
+        listening.setblocking(True)
+        with socket.create_connection(listening.getsockname()):
+            accepted, _ = listening.accept()
+            with accepted:
+                lowat = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT)
+                assert lowat == listener.NOTSENT_LOWAT
+                assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
