@@ -44,7 +44,7 @@ def test_the_owner_link_makes_the_owner_and_an_invite_link_brings_in_a_second_pe
 ) -> None:
     fresh = make_server(settings={"HUBBUB_SIGNUP": "invite"}).start()
     first = open_window(fresh).open(owner_link(fresh)).sign_up("ada", "Make me the owner").is_in()
-    assert first.page.url == fresh.url + "/"
+    assert re.fullmatch(r"http://[^/]+/", first.page.url), "the used link is no longer in the address"
     second = open_window(fresh).open(invite_link(first)).sign_up("ben", "Join").is_in()
     expect(second.page.get_by_role("button", name="Invite people")).to_have_count(0)
     expect(first.log.get_by_text("ben joined")).to_be_visible()
@@ -69,7 +69,7 @@ def test_a_wrong_password_is_answered_with_a_sentence(open_window: OpenWindow, o
 def test_a_name_that_is_taken_is_answered_with_a_sentence(open_window: OpenWindow, owner: str) -> None:
     link = invite_link(open_window().log_in(owner))
     window = open_window().open(link).sign_up(owner, "Join")
-    expect(window.page.get_by_role("alert")).to_contain_text("taken")
+    expect(window.page.get_by_role("alert")).to_contain_text("has that name")
 
 
 def test_a_session_ended_from_another_window_is_back_at_the_login(open_window: OpenWindow, owner: str) -> None:
@@ -100,7 +100,7 @@ def test_a_changed_password_ends_the_other_sessions_and_keeps_this_one(open_wind
     here = open_window().open(link).sign_up("carla", "Join").is_in()
     there = open_window().log_in("carla")
     dialog = here.open_account()
-    dialog.get_by_text("Change the password").click()
+    dialog.locator("summary", has_text="Change the password").click()
     dialog.get_by_label("Current password").fill(PASSWORD)
     dialog.get_by_label("New password").fill(PASSWORD + " 2")
     dialog.get_by_role("button", name="Change the password").click()
@@ -135,7 +135,7 @@ def test_a_deleted_account_is_gone(open_window: OpenWindow, owner: str) -> None:
     link = invite_link(open_window().log_in(owner))
     window = open_window().open(link).sign_up("emil", "Join").is_in()
     dialog = window.open_account()
-    dialog.get_by_text("Delete the account").click()
+    dialog.locator("summary", has_text="Delete the account").click()
     dialog.get_by_label("Password", exact=True).fill(PASSWORD)
     dialog.get_by_role("button", name="Delete my account for good").click()
     window.is_out()

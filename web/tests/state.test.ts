@@ -21,7 +21,7 @@ describe("reduce", () => {
       joined(12, 9, "carol"),
       { ...joined(13, 9, "carol"), type: "member.left" },
       { ...joined(14, 8, "bob"), type: "member.removed" },
-      { topic: "user:7", seq: 4, type: "read.moved", at: AT, room: 1, unread: 0 },
+      { topic: "user:7", seq: 4, type: "read.moved", at: AT, room: 1, read: 11, unread: 0 },
       { topic: "user:7", seq: 5, type: "room.added", at: AT, room: room(2) },
       { topic: "user:7", seq: 6, type: "room.gone", at: AT, room: 2 },
     ];
@@ -54,7 +54,7 @@ describe("reduce", () => {
   });
 
   it("follows what another device has read, and does not go back", () => {
-    const moved = (seq: number, unread: number): ChatEvent => ({ topic: "user:7", seq, type: "read.moved", at: AT, room: 1, unread });
+    const moved = (read: number, unread: number): ChatEvent => ({ topic: "user:7", seq: 4, type: "read.moved", at: AT, room: 1, read, unread });
     const state = apply(inRoom(), said(11), said(12), { ...moved(12, 0) });
     expect(state.rooms[1]).toMatchObject({ read: 12, unread: 0 });
     expect(apply(state, moved(11, 1)).rooms[1]).toMatchObject({ read: 12, unread: 0 });
@@ -64,6 +64,12 @@ describe("reduce", () => {
     const state = { ...timelineStarted(inRoom(), 1, 1), directory: [room(1)] };
     const gone = apply(state, { topic: "user:7", seq: 4, type: "room.gone", at: AT, room: 1 });
     expect(gone).toMatchObject({ rooms: {}, timelines: {}, directory: [{ id: 1, joined: false }] });
+  });
+
+  it("leaves the room with one's own leaving, and says so if somebody else decided it", () => {
+    const mine = { ...joined(11, 7, "alice"), type: "member.left" } as const;
+    expect(apply(inRoom(), mine)).toMatchObject({ rooms: {}, removedFrom: null });
+    expect(apply(inRoom(), { ...mine, type: "member.removed", by: 8 })).toMatchObject({ rooms: {}, removedFrom: "room 1" });
   });
 
   it("lists a new public room once", () => {

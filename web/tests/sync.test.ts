@@ -94,6 +94,13 @@ describe("positions", () => {
     expect(client.take().map((effect) => effect.type)).toEqual(["event"]);
   });
 
+  it("does not ask for ever where a page brings it no further", () => {
+    const client = live().frames(said(13));
+    client.take();
+    client.frames({ re: 1, ok: { epoch: "e1", events: [said(12)], head: 13 } });
+    expect(client.take()).toEqual([{ type: "reset", topic: "room:1" }]);
+  });
+
   it("loads a room anew when told to, and goes on from the head it was told", () => {
     const client = live().frames({ type: "reset", topic: "room:1", head: 40, floor: 20 }, said(41));
     expect(client.take()).toMatchObject([{ type: "reset", topic: "room:1" }, { type: "event", event: { seq: 41 } }]);
@@ -231,6 +238,14 @@ describe("the outbox", () => {
     client.frames({ re: idOf(client.commands()[0]), error: { code: "forbidden", message: "No." } });
     expect(outbox(client)).toEqual([["a", "failed"], ["b", "sending"]]);
     expect(sends(client.commands())).toEqual(["b"]);
+  });
+
+  it("does not wait for ever for the answer to something the server could not read", () => {
+    const client = live().send("a");
+    client.frames({ re: null, error: { code: "bad_request", message: "No JSON." } });
+    expect(outbox(client)).toEqual([["a", "failed"]]);
+    client.frames(said(11, { by: 7, key: "a" }));
+    expect(outbox(client)).toEqual([]);
   });
 
   it("retries a failed message under its key, or throws it away", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { obstacle } from "../src/features/messages/messages";
+import { clean, obstacle } from "../src/features/messages/messages";
 import { noteText } from "../src/features/messages/notes";
 import { refusal } from "../src/net/http";
 import { httpUrl, socketUrl } from "../src/net/places";
@@ -43,6 +43,10 @@ describe("words", () => {
     expect(noteText([notes[0]!, notes[1]!, notes[2]!], 7)).toBe("bob, carol and dan joined");
     expect(noteText([notes[0]!, ...notes.slice(1)], 7)).toBe("bob, carol and 2 others joined");
     expect(noteText([{ ...notes[0]!, kind: "removed" }], 8)).toBe("You were removed");
+  });
+
+  it("sends only what can be written down", () => {
+    expect(clean("a\u0000b \ud800 c \u{1f331}")).toBe("ab \ufffd c \u{1f331}");
   });
 
   it("says what keeps a text from being sent, at the limit and one past it", () => {

@@ -50,7 +50,8 @@ export interface RoomGone extends Base {
 export interface ReadMoved extends Base {
   type: "read.moved";
   room: number;
-  seq: number;
+  /** The new read position in the room's log. */
+  read: number;
   unread: number;
 }
 export interface SessionOpened extends Base {

@@ -1,7 +1,7 @@
 /** What events about membership change. Pure. */
 import type { MemberJoined, MemberLeft, MemberRemoved } from "./events";
 import { appended } from "./messages";
-import { roomChanged } from "./rooms";
+import { roomChanged, roomGone } from "./rooms";
 import type { State } from "./state";
 import { fromMembership } from "./timeline";
 
@@ -14,11 +14,19 @@ export function memberJoined(state: State, event: MemberJoined): State {
 }
 
 export function memberGone(state: State, event: MemberLeft | MemberRemoved): State {
+  if (event.user === state.me.id) return selfGone(state, event);
   const members = state.members[event.room];
   const shown = counted(state, event, -1);
   if (!members) return shown;
   const rest = members.filter((member) => member.id !== event.user);
   return { ...shown, members: { ...state.members, [event.room]: rest } };
+}
+
+/** `room.gone` in one's own topic says the same; whichever comes first counts. */
+function selfGone(state: State, event: MemberLeft | MemberRemoved): State {
+  const name = state.rooms[event.room]?.name;
+  const told = event.type === "member.removed" && name !== undefined ? { ...state, removedFrom: name } : state;
+  return roomGone(told, event);
 }
 
 function counted(state: State, event: MemberJoined | MemberLeft | MemberRemoved, by: number): State {

@@ -18,7 +18,7 @@ export function messageSent(state: State, event: MessageSent): State {
 
 export function readMoved(state: State, event: ReadMoved): State {
   return roomChanged(state, event.room, (room) =>
-    event.seq < (room.read ?? 0) ? room : { ...room, read: event.seq, unread: event.unread },
+    event.read < (room.read ?? 0) ? room : { ...room, read: event.read, unread: event.unread },
   );
 }
 

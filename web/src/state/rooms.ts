@@ -17,13 +17,14 @@ export function roomAdded(state: State, event: RoomAdded): State {
   return { ...state, rooms: { ...state.rooms, [room.id]: room }, directory: marked(state.directory, room.id, true) };
 }
 
-export function roomGone(state: State, event: RoomGone): State {
+export function roomGone(state: State, { room }: Pick<RoomGone, "room">): State {
+  if (!state.rooms[room]) return state;
   return {
     ...state,
-    rooms: without(state.rooms, event.room),
-    timelines: without(state.timelines, event.room),
-    members: without(state.members, event.room),
-    directory: marked(state.directory, event.room, false),
+    rooms: without(state.rooms, room),
+    timelines: without(state.timelines, room),
+    members: without(state.members, room),
+    directory: marked(state.directory, room, false),
   };
 }
 

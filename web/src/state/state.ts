@@ -14,6 +14,8 @@ export interface State {
   readonly directory: readonly Room[] | null;
   /** One's own sessions, once looked at. */
   readonly sessions: readonly Session[] | null;
+  /** The name of the room somebody has just removed one from, until one has taken note. */
+  readonly removedFrom: string | null;
 }
 
 export function initial(me: User): State {
@@ -25,6 +27,7 @@ export function initial(me: User): State {
     members: {},
     directory: null,
     sessions: null,
+    removedFrom: null,
   };
 }
 

@@ -214,11 +214,17 @@ class Run {
   }
 
   private answer(answer: Answer): void {
-    if (answer.re === null) return;
+    if (answer.re === null) return this.blamed(answer);
     const key = this.state.sends[answer.re];
     if (key !== undefined) return this.sendAnswered(answer.re, key, answer);
     const found = Object.entries(this.state.positions).find(([, at]) => at.asking === answer.re);
     if (found) this.pageAnswered(found[0], answer);
+  }
+
+  /** Something we said was no command at all, and nobody can tell what: let the person decide about what is open. */
+  private blamed(answer: Answer): void {
+    if (!answer.error) return;
+    for (const [id, key] of Object.entries(this.state.sends)) this.sendAnswered(Number(id), key, answer);
   }
 
   private sendAnswered(id: number, key: string, answer: Answer): void {
@@ -244,11 +250,16 @@ class Run {
     }
     const page = answer.ok as unknown as Page;
     if (page.reset) return this.reset(topic, page.head);
+    const before = this.state.positions[topic]?.last;
     for (const event of page.events ?? []) {
       if (positions.judge(this.state.positions, topic, event.seq) === "apply") this.apply(event);
     }
     this.set({ positions: positions.heardOf(this.state.positions, topic, page.head) });
-    if (page.events?.length) this.fill(topic);
+    // A page that brings us no further would bring us no further the next time either.
+    if (positions.hasGap(this.state.positions, topic) && this.state.positions[topic]?.last === before) {
+      return this.reset(topic, page.head);
+    }
+    this.fill(topic);
   }
 
   /** Send what is due and set the timer for what has to be patient. */

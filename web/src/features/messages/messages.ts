@@ -25,8 +25,13 @@ interface EventPage {
 
 let loads = 0;
 
-export function send(chat: Chat, room: number, body: string): void {
-  chat.input({ type: "send", key: randomKey(), room, body });
+export function send(chat: Chat, room: number, text: string): void {
+  chat.input({ type: "send", key: randomKey(), room, body: clean(text) });
+}
+
+/** Without what has no place in any text: U+0000, and halves of characters, which have no UTF-8 form. */
+export function clean(text: string): string {
+  return text.replaceAll("\u0000", "").replace(/\p{Surrogate}/gu, "\ufffd");
 }
 
 export const retry = (chat: Chat, key: string): void => chat.input({ type: "retry", key });
