@@ -1,0 +1,318 @@
+"""ConnectionManager over plain ASGI: sockets of the test's own that can be slow, dead or gone."""
+
+import asyncio
+import gc
+import warnings
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from hubbub import ConnectionManager
+from hubbub.gateways.websocket.sockets import QueuedWebSocket
+from tests.support.waiting import eventually
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # it prefers another HTTP client by now
+    from fastapi.testclient import TestClient
+
+LIMIT = 2_000
+
+
+class Peer:
+    """The far side of an ASGI WebSocket: what it was sent, and what it does about it."""
+
+    def __init__(self) -> None:
+        self.got: list[str] = []
+        self.events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.events.put_nowait({"type": "websocket.connect"})
+        self.reads = asyncio.Event()
+        self.reads.set()
+        self.dead = False
+        self.socket = WebSocket({"type": "websocket", "headers": []}, self.events.get, self._send)
+
+    def says(self, text: str) -> None:
+        self.events.put_nowait({"type": "websocket.receive", "text": text})
+
+    async def _send(self, message: Any) -> None:
+        await self.reads.wait()
+        if self.dead:
+            raise OSError("the peer is gone")
+        if message["type"] == "websocket.send":
+            self.got.append(message["text"])
+        elif message["type"] == "websocket.close":
+            self.got.append(f"close {message['code']}")
+
+
+Connect = Callable[..., Awaitable[Peer]]
+
+
+@pytest.fixture
+def manager() -> ConnectionManager:
+    return ConnectionManager(outbox_bytes=LIMIT)
+
+
+@pytest.fixture
+def connected(manager: ConnectionManager) -> Connect:
+    async def connect(*topics: str) -> Peer:
+        peer = Peer()
+        await manager.connect(peer.socket)
+        for topic in topics:
+            manager.join(peer.socket, topic)
+        return peer
+
+    return connect
+
+
+async def hears(peer: Peer, *texts: str) -> None:
+    await eventually(lambda: peer.got == list(texts), 2, f"exactly {texts} arrived, not {peer.got}")
+
+
+async def test_what_was_called_has_happened_whether_or_not_it_is_awaited(
+    manager: ConnectionManager, connected: Connect
+) -> None:
+    peer = await connected()
+    first = manager.broadcast("1")
+    manager.send_personal_message("2", peer.socket)
+    await manager.broadcast("3")
+    await first
+    await first
+    await hears(peer, "1", "2", "3")
+
+
+async def test_topics_reach_those_who_joined(manager: ConnectionManager, connected: Connect) -> None:
+    both, one, none = await connected("a", "b"), await connected("a"), await connected()
+    manager.broadcast("to a", "a")
+    manager.broadcast("to b", "b")
+    manager.broadcast("to nobody", "c")
+    manager.leave(both.socket, "a")
+    manager.broadcast("to a again", "a")
+    manager.broadcast("to all")
+    await hears(both, "to a", "to b", "to all")
+    await hears(one, "to a", "to a again", "to all")
+    await hears(none, "to all")
+
+
+async def test_active_connections_can_be_looked_at_and_not_changed(
+    manager: ConnectionManager, connected: Connect
+) -> None:
+    view = manager.active_connections
+    assert list(view) == []
+    peers = [await connected() for _ in range(3)]
+    assert len(view) == 3
+    assert view[0] is peers[0].socket
+    assert view[-2:] == [peers[1].socket, peers[2].socket]
+    assert peers[1].socket in view
+    with pytest.raises(AttributeError):
+        view.append(peers[0].socket)  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError):
+        manager.active_connections = []  # type: ignore[misc]
+    manager.disconnect(peers[1].socket)
+    assert list(view) == [peers[0].socket, peers[2].socket]
+
+
+async def test_disconnect_is_harmless_when_repeated_and_for_strangers(
+    manager: ConnectionManager, connected: Connect
+) -> None:
+    peer, stranger = await connected("a"), Peer()
+    manager.disconnect(peer.socket)
+    manager.disconnect(peer.socket)
+    manager.disconnect(stranger.socket)
+    manager.leave(stranger.socket, "a")
+    manager.join(stranger.socket, "a")
+    await manager.send_personal_message("x", stranger.socket)
+    await manager.broadcast("x")
+    await manager.broadcast("x", "a")
+    assert peer.got == stranger.got == []
+
+
+async def test_what_was_sent_before_disconnect_still_arrives_and_nothing_after(
+    manager: ConnectionManager, connected: Connect
+) -> None:
+    peer = await connected()
+    manager.broadcast("goodbye")
+    manager.disconnect(peer.socket)
+    manager.broadcast("too late")
+    await peer.socket.close(4242)
+    await hears(peer, "goodbye", "close 4242")
+
+
+async def test_what_the_application_sends_itself_keeps_its_place(
+    manager: ConnectionManager, connected: Connect
+) -> None:
+    peer = await connected()
+    manager.broadcast("1")
+    await peer.socket.send_text("2")
+    manager.send_personal_message("3", peer.socket)
+    await peer.socket.send_text("4")
+    assert peer.got == ["1", "2", "3", "4"]
+
+
+async def test_one_who_does_not_read_holds_nobody_up(manager: ConnectionManager, connected: Connect) -> None:
+    slow, quick = await connected(), await connected()
+    slow.reads.clear()
+    async with asyncio.timeout(1):
+        for number in range(10):
+            await manager.broadcast(str(number))
+    await hears(quick, *map(str, range(10)))
+    slow.reads.set()
+    await hears(slow, *map(str, range(10)))
+
+
+async def endpoint(peer: Peer) -> int:
+    """What an endpoint does: reads until it is told to stop; the code it was told."""
+    try:
+        while True:
+            await peer.socket.receive_text()
+    except WebSocketDisconnect as end:
+        return end.code
+
+
+async def test_over_the_bound_the_endpoint_is_ended_and_the_others_do_not_notice(
+    manager: ConnectionManager, connected: Connect
+) -> None:
+    slow, quick = await connected(), await connected()
+    reading = asyncio.create_task(endpoint(slow))
+    await asyncio.sleep(0)
+    slow.reads.clear()
+    count = LIMIT // 100 + 5
+    for _ in range(count):
+        await manager.broadcast("x" * 100)
+        await asyncio.sleep(0)
+    assert await asyncio.wait_for(reading, 1) == 4008
+    assert not reading.cancelled()
+    assert reading.cancelling() == 0
+    assert list(manager.active_connections) == [quick.socket]
+    await hears(quick, *["x" * 100] * count)
+    with pytest.raises(WebSocketDisconnect):
+        await slow.socket.send_text("more")
+    await slow.socket.close()
+
+
+async def test_an_endpoint_that_was_busy_hears_it_at_its_next_receive(
+    manager: ConnectionManager, connected: Connect
+) -> None:
+    slow = await connected()
+    slow.reads.clear()
+    slow.says("unread")
+    manager.broadcast("x" * (LIMIT + 1))
+    await eventually(lambda: not manager.active_connections, 1, "the slow socket was dropped")
+    assert await endpoint(slow) == 4008
+
+
+async def test_a_cancellation_from_elsewhere_stays_one(manager: ConnectionManager, connected: Connect) -> None:
+    peer = await connected()
+    reading = asyncio.create_task(endpoint(peer))
+    await asyncio.sleep(0)
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+
+
+async def test_a_cancellation_from_elsewhere_wins_over_ours(manager: ConnectionManager, connected: Connect) -> None:
+    peer = await connected()
+    reading = asyncio.create_task(endpoint(peer))
+    await asyncio.sleep(0)
+    peer.reads.clear()
+    manager.broadcast("x" * (LIMIT + 1))
+    await asyncio.sleep(0)
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+
+
+async def test_a_dead_socket_is_dropped_and_never_raised(manager: ConnectionManager, connected: Connect) -> None:
+    dead, well = await connected(), await connected()
+    dead.dead = True
+    await manager.broadcast("1")
+    await manager.send_personal_message("2", dead.socket)
+    await manager.broadcast("3")
+    await hears(well, "1", "3")
+    await eventually(lambda: list(manager.active_connections) == [well.socket], 1, "the dead socket was dropped")
+
+
+async def test_one_who_leaves_during_a_broadcast_is_no_trouble(manager: ConnectionManager, connected: Connect) -> None:
+    peers = [await connected() for _ in range(10)]
+    manager.broadcast("1")
+    for peer in peers[::2]:
+        manager.disconnect(peer.socket)
+    manager.broadcast("2")
+    for peer in peers[1::2]:
+        await hears(peer, "1", "2")
+    for peer in peers[::2]:
+        await hears(peer, "1")
+
+
+async def test_an_idle_socket_has_no_task(manager: ConnectionManager, connected: Connect) -> None:
+    peer = await connected()
+    manager.broadcast("1")
+    await hears(peer, "1")
+    await asyncio.sleep(0)
+    (connection,) = [one for one in gc.get_objects() if type(one) is QueuedWebSocket and one._socket is peer.socket]
+    assert connection.writer is None
+    assert len(asyncio.all_tasks()) == 1
+
+
+def test_a_manager_made_at_import_serves_one_event_loop_after_the_other() -> None:
+    manager = ConnectionManager()
+    app = FastAPI()
+
+    @app.websocket("/ws")
+    async def chat(websocket: WebSocket) -> None:
+        await manager.connect(websocket)
+        try:
+            while True:
+                await manager.broadcast(await websocket.receive_text())
+        except WebSocketDisconnect:
+            manager.disconnect(websocket)
+            await manager.broadcast("left")
+
+    for _ in range(2):
+        with TestClient(app) as client, client.websocket_connect("/ws") as one, client.websocket_connect("/ws") as two:
+            one.send_text("hello")
+            assert one.receive_text() == two.receive_text() == "hello"
+
+
+class PlainList:
+    """The tutorial's class: what the tests above are about."""
+
+    def __init__(self) -> None:
+        self.active_connections: list[WebSocket] = []
+
+    async def broadcast(self, message: str) -> None:
+        for connection in self.active_connections:
+            await connection.send_text(message)
+
+
+async def accepted() -> Peer:
+    peer = Peer()
+    await peer.socket.accept()
+    return peer
+
+
+async def test_a_plain_list_waits_for_the_slow_one_and_stops_at_the_dead_one() -> None:
+    plain, slow, well = PlainList(), await accepted(), await accepted()
+    plain.active_connections += [slow.socket, well.socket]
+    slow.reads.clear()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(plain.broadcast("1"), 0.05)
+    assert well.got == []
+    slow.reads.set()
+    slow.dead = True
+    with pytest.raises(WebSocketDisconnect):
+        await plain.broadcast("2")
+    assert well.got == []
+
+
+async def test_a_plain_list_skips_somebody_when_one_leaves_during_a_broadcast() -> None:
+    plain, peers = PlainList(), [await accepted() for _ in range(3)]
+    plain.active_connections += [peer.socket for peer in peers]
+    peers[0].reads.clear()
+    sending = asyncio.create_task(plain.broadcast("1"))
+    await asyncio.sleep(0)
+    plain.active_connections.remove(peers[0].socket)
+    peers[0].reads.set()
+    await sending
+    assert peers[1].got == []

@@ -1,0 +1,196 @@
+"""The registry against a plain model: whatever is called in whatever order, each hears what the calls say, in order."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hubbub.engine import connections
+from hubbub.engine.connections import Registry
+from tests.manager.listener import Listener
+
+PEOPLE, TOPICS = range(7), ["a", "b", "c"]
+person, topic = st.sampled_from(PEOPLE), st.sampled_from(TOPICS)
+CALLS = st.one_of(
+    st.tuples(st.just("broadcast"), st.one_of(st.none(), topic)),
+    st.tuples(st.just("send"), person),
+    st.tuples(st.just("join"), person, topic),
+    st.tuples(st.just("leave"), person, topic),
+    st.tuples(st.just("settle"), person),
+    st.tuples(st.just("remove"), person),
+    st.tuples(st.just("tick")),
+)
+
+
+@dataclass
+class Model:
+    """What everybody should have heard: lists and sets, and no cleverness."""
+
+    topics: dict[str, set[int]] = field(default_factory=lambda: {name: set() for name in TOPICS})
+    here: set[int] = field(default_factory=lambda: set(PEOPLE))
+    heard: dict[int, list[bytes]] = field(default_factory=lambda: {one: [] for one in PEOPLE})
+
+    def broadcast(self, text: bytes, name: str | None) -> None:
+        for one in self.here if name is None else self.topics[name]:
+            self.heard[one].append(text)
+
+    def remove(self, one: int) -> None:
+        self.here.discard(one)
+        for members in self.topics.values():
+            members.discard(one)
+
+
+async def drained(registry: Registry) -> None:
+    while registry._scheduled or registry._round is not None:  # noqa: ASYNC110  one turn of the loop at a time
+        await asyncio.sleep(0)
+
+
+async def play(calls: list[tuple[object, ...]]) -> None:
+    registry, model = Registry(), Model()
+    listeners = [Listener() for _ in PEOPLE]
+    for listener in listeners:
+        registry.add(listener)
+    for number, (what, *arguments) in enumerate(calls):
+        text = str(number).encode()
+        match what, *arguments:
+            case "tick", *_:
+                await asyncio.sleep(0)
+            case "broadcast", (str() | None) as name:
+                registry.broadcast(text, name)
+                model.broadcast(text, name)
+            case str(), int(one), *rest if one in model.here:
+                step(str(what), one, rest, registry, model, listeners[one], text)
+    await drained(registry)
+    for one, listener in enumerate(listeners):
+        heard = model.heard[one]
+        if one in model.here:
+            assert listener.got == heard
+        else:
+            assert listener.got == heard[: len(listener.got)], "one that is gone heard something else"
+
+
+def step(
+    what: str, one: int, rest: list[object], registry: Registry, model: Model, listener: Listener, text: bytes
+) -> None:
+    if what == "send":
+        registry.send(listener, text)
+        model.heard[one].append(text)
+    elif what == "join":
+        registry.join(listener, str(rest[0]))
+        model.topics[str(rest[0])].add(one)
+    elif what == "leave":
+        registry.leave(listener, str(rest[0]))
+        model.topics[str(rest[0])].discard(one)
+    elif what == "settle":
+        registry.settle(listener)
+        assert listener.got == model.heard[one], "settled, and yet something is owed"
+    elif what == "remove":
+        registry.remove(listener)
+        model.remove(one)
+
+
+@settings(max_examples=400, deadline=None)
+@given(calls=st.lists(CALLS, max_size=60), size=st.integers(1, 8))
+def test_each_hears_what_the_calls_say_in_their_order(calls: list[tuple[object, ...]], size: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(connections, "SLICE", size)
+        asyncio.run(play(calls))
+
+
+def crowd(registry: Registry, count: int, *topics: str) -> list[Listener]:
+    listeners = [Listener() for _ in range(count)]
+    for listener in listeners:
+        registry.add(listener)
+        for name in topics:
+            registry.join(listener, name)
+    return listeners
+
+
+async def test_a_tick_s_messages_are_encoded_once_and_written_once_and_shared() -> None:
+    registry = Registry()
+    listeners = crowd(registry, 600, "room")
+    Listener.packed = 0
+    for number in range(10):
+        registry.broadcast(b"%d" % number, "room")
+    await drained(registry)
+    assert Listener.packed == 1
+    assert {len(listener.blobs) for listener in listeners} == {1}
+    assert len({id(listener.blobs[0]) for listener in listeners}) == 1
+    assert registry.deliveries == 6_000
+    assert registry.writes == 600
+
+
+async def test_a_large_room_lets_the_loop_go_on_between_its_slices() -> None:
+    registry = Registry()
+    listeners = crowd(registry, 2 * connections.SLICE + 1)
+    registry.broadcast(b"x")
+    heard = []
+    while registry._scheduled or registry._round is not None:
+        await asyncio.sleep(0)
+        heard.append(sum(len(listener.got) for listener in listeners))
+    assert heard == [connections.SLICE, 2 * connections.SLICE, 2 * connections.SLICE + 1]
+
+
+@pytest.fixture
+def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "SLICE", 2)
+
+
+@pytest.mark.usefixtures("small_slices")
+async def test_in_the_middle_of_a_round_one_who_leaves_has_it_and_one_who_joins_has_not() -> None:
+    registry = Registry()
+    listeners = crowd(registry, 6, "room")
+    late = Listener()
+    registry.add(late)
+    registry.broadcast(b"before", "room")
+    await asyncio.sleep(0)
+    assert listeners[-1].got == []
+    registry.leave(listeners[-1], "room")
+    registry.join(late, "room")
+    registry.broadcast(b"after", "room")
+    await drained(registry)
+    assert listeners[-1].got == [b"before"]
+    assert late.got == [b"after"]
+    assert all(listener.got == [b"before", b"after"] for listener in listeners[:-1])
+
+
+@pytest.mark.usefixtures("small_slices")
+async def test_an_answer_does_not_wait_for_a_round_but_comes_after_what_was_broadcast_before() -> None:
+    registry = Registry()
+    listeners = crowd(registry, 20, "room")
+    registry.broadcast(b"event", "room")
+    await asyncio.sleep(0)
+    registry.send(listeners[-1], b"answer")
+    await asyncio.sleep(0)
+    assert listeners[-1].got == [b"event", b"answer"]
+    assert any(listener.got == [] for listener in listeners)
+    await drained(registry)
+
+
+@pytest.mark.usefixtures("small_slices")
+async def test_a_small_topic_overtakes_the_round_of_a_large_one() -> None:
+    registry = Registry()
+    crowd(registry, 20, "large")
+    pair = crowd(registry, 2, "small")
+    registry.broadcast(b"x", "large")
+    await asyncio.sleep(0)
+    registry.broadcast(b"y", "small")
+    await asyncio.sleep(0)
+    assert [listener.got for listener in pair] == [[b"y"], [b"y"]]
+    await drained(registry)
+
+
+async def test_one_that_is_removed_hears_nothing_more_and_leaves_nothing_behind() -> None:
+    registry = Registry()
+    (only,) = crowd(registry, 1, "room")
+    registry.broadcast(b"x", "room")
+    registry.send(only, b"y")
+    registry.remove(only)
+    registry.remove(only)
+    await drained(registry)
+    assert only.got == []
+    assert only not in registry
+    assert not registry.members("room")
+    assert registry._topics == {}
