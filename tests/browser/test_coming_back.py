@@ -1,5 +1,7 @@
 """The server dies, the line breaks: the windows come back by themselves, and nothing is lost or doubled."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from playwright.sync_api import expect
 
@@ -59,12 +61,29 @@ def test_a_window_that_was_cut_off_catches_up_and_sends_once(server: Server, ope
         bob.say(f"{bob.name} from the tunnel")
         expect(bob.pending()).to_have_count(1)
         line.mend()
-        bob.page.get_by_role("button", name="Now", exact=True).click()
         for person in (ann, bob):
             person.sees(f"{bob.name} from the tunnel")
             for number in range(3):
                 person.sees(f"missed {number} by {bob.name}")
         assert ann.texts()[-4:] == bob.texts()[-4:]
+
+
+def test_the_button_connects_now(server: Server, open_window: OpenWindow) -> None:
+    window = open_window()
+    window.may_be_offline = True
+    with Line(server) as line:
+        window.address = line.url
+        window.page.clock.install()
+        window.log_in(server.sign_up("ann").name)
+        # Time stands still: by itself the window would wait for ever.
+        window.page.clock.pause_at(datetime.now(UTC) + timedelta(seconds=5))
+        line.cut()
+        now = window.page.get_by_role("button", name="Now", exact=True)
+        expect(now).to_be_visible()
+        line.mend()
+        now.click()
+        window.say("back at once")
+        window.sees("back at once")
 
 
 def test_a_message_that_waits_survives_a_reload_of_the_page(own_server: Server, open_window: OpenWindow) -> None:
