@@ -6,6 +6,7 @@ import { httpUrl, socketUrl } from "../src/net/places";
 import { pieces } from "../src/state/links";
 import { rows } from "../src/state/rows";
 import { fromMembership, fromMessage, type Item, type NoteItem } from "../src/state/timeline";
+import { hueOf } from "../src/ui/hue";
 import { joined, said } from "./build";
 
 const message = (seq: number, at: string, by = 8): Item => fromMessage(said(seq, { at, by }));
@@ -60,6 +61,13 @@ describe("words", () => {
   it("shows the server's own sentence, and one of its own where there is none", () => {
     expect(refusal({ error: { code: "conflict", message: "Taken.", retry_after: 2 } }, 409)).toMatchObject({ code: "conflict", message: "Taken.", retryAfter: 2 });
     expect(refusal(null, 502).message).toContain("502");
+  });
+});
+
+describe("hues", () => {
+  it.each([1, 256, 2 ** 16, 2 ** 22])("spreads people whose ids are %i apart over the hues", (step) => {
+    const hues = new Set(Array.from({ length: 64 }, (_, at) => hueOf(61_098_000_000_000 + at * step)));
+    expect(hues.size).toBeGreaterThanOrEqual(6);
   });
 });
 
