@@ -1,0 +1,205 @@
+"""Coming in, and going."""
+
+import asyncio
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from hubbub.domain.model import LOBBY, Role
+from tests.support.place import PASSWORD, Person, Place, place
+
+
+def new(username: str, password: str = PASSWORD, **more: Any) -> dict[str, Any]:
+    return {"username": username, "password": password, **more}
+
+
+async def sign_up(person: Person, username: str, **more: Any) -> httpx.Response:
+    return await person.post("/api/accounts", json=new(username, **more))
+
+
+async def test_the_setup_link_makes_the_owner_and_nobody_else(here: Place) -> None:
+    anybody = here.anybody()
+    assert (await anybody.get("/api/setup")).json()["needs_owner"] is True
+    token = await here.setup_token()
+    answer = await sign_up(anybody, "alice", setup=token)
+    assert (answer.status_code, answer.json()["role"]) == (201, "owner")
+    assert (await anybody.get("/api/setup")).json()["needs_owner"] is False
+    assert (await sign_up(anybody, "bob", setup=token)).status_code == 403
+
+
+async def test_a_newer_setup_link_replaces_the_older_one(here: Place) -> None:
+    older, newer = await here.setup_token(), await here.setup_token()
+    anybody = here.anybody()
+    assert (await sign_up(anybody, "alice", setup=older)).status_code == 403
+    assert (await sign_up(anybody, "alice", setup=newer)).status_code == 201
+
+
+async def test_an_open_door_makes_a_member_before_there_is_an_owner(here: Place) -> None:
+    answer = await sign_up(here.anybody(), "alice")
+    assert (answer.status_code, answer.json()["role"]) == (201, "member")
+    assert (await here.anybody().get("/api/setup")).json()["needs_owner"] is True
+
+
+async def test_fifty_at_once_on_one_setup_link_give_one_owner(here: Place) -> None:
+    token = await here.setup_token()
+    anybody = here.anybody()
+    answers = await asyncio.gather(*(sign_up(anybody, f"person{n}", setup=token) for n in range(50)))
+    assert Counter(answer.status_code for answer in answers) == {201: 1, 403: 49}
+
+
+async def test_fifty_at_once_on_an_invite_for_one_give_one_member(tmp_path: Path) -> None:
+    async with place(tmp_path / "data", signup="invite") as here:
+        alice = await here.program("alice", Role.OWNER)
+        invite = (await alice.post("/api/invites", json={})).json()
+        anybody = here.anybody()
+        answers = await asyncio.gather(
+            *(sign_up(anybody, f"person{n}", invite=invite["token"]) for n in range(50))
+        )
+        assert Counter(answer.status_code for answer in answers) == {201: 1, 403: 49}
+        assert (await alice.get("/api/invites")).json() == {"invites": []}
+
+
+async def test_an_invite_opens_the_door_as_often_as_it_says(tmp_path: Path) -> None:
+    async with place(tmp_path / "data", signup="invite") as here:
+        alice = await here.program("alice", Role.ADMIN)
+        assert (await sign_up(here.anybody(), "eve")).status_code == 403
+        invite = (await alice.post("/api/invites", json={"max_uses": 2})).json()
+        assert invite["link"] == f"http://127.0.0.1:8000/invite#{invite['token']}"
+        checked = await here.anybody().post("/api/invites/check", json={"token": invite["token"]})
+        assert checked.json() == {"valid": True, "room": None}
+        codes = [(await sign_up(here.anybody(), f"p{n}", invite=invite["token"])).status_code for n in range(3)]
+        assert codes == [201, 201, 403]
+
+
+@pytest.mark.parametrize("how", ["revoked", "expired", "unknown"])
+async def test_an_invite_that_is_over_opens_nothing(tmp_path: Path, how: str) -> None:
+    async with place(tmp_path / "data", signup="invite") as here:
+        alice = await here.program("alice", Role.OWNER)
+        invite = (await alice.post("/api/invites", json={"max_uses": None, "expires_in": 60})).json()
+        token = invite["token"]
+        if how == "revoked":
+            assert (await alice.ask("DELETE", f"/api/invites/{invite['id']}")).status_code == 204
+            assert (await alice.ask("DELETE", f"/api/invites/{invite['id']}")).status_code == 404
+        elif how == "expired":
+            here.clock.ahead = 61
+        else:
+            token = "another"
+        assert (await here.anybody().post("/api/invites/check", json={"token": token})).json()["valid"] is False
+        assert (await sign_up(here.anybody(), "bob", invite=token)).status_code == 403
+
+
+async def test_the_same_key_gives_the_same_invite_and_token(here: Place) -> None:
+    alice = await here.program("alice", Role.OWNER)
+    first = (await alice.post("/api/invites", json={"key": "k"})).json()
+    assert (await alice.post("/api/invites", json={"key": "k"})).json() == first
+    assert (await alice.post("/api/invites", json={"key": "k", "max_uses": 9})).status_code == 409
+
+
+async def test_members_make_no_invites(here: Place) -> None:
+    bob = await here.program("bob")
+    assert (await bob.post("/api/invites", json={})).status_code == 403
+    assert (await bob.get("/api/invites")).status_code == 403
+    assert (await bob.ask("DELETE", "/api/invites/x")).status_code == 403
+
+
+async def test_a_closed_place_takes_nobody_but_the_owner(tmp_path: Path) -> None:
+    async with place(tmp_path / "data", signup="closed") as here:
+        assert (await sign_up(here.anybody(), "bob")).status_code == 403
+        assert (await sign_up(here.anybody(), "alice", setup=await here.setup_token())).status_code == 201
+        alice = await here.token("alice")
+        token = (await alice.post("/api/invites", json={})).json()["token"]
+        assert (await sign_up(here.anybody(), "bob", invite=token)).status_code == 403
+
+
+async def test_without_an_invite_nobody_finds_out_which_names_are_taken(tmp_path: Path) -> None:
+    async with place(tmp_path / "data", signup="invite") as here:
+        await here.create("alice")
+        taken, free = await sign_up(here.anybody(), "alice"), await sign_up(here.anybody(), "zoe")
+        assert (taken.status_code, taken.content) == (free.status_code, free.content)
+
+
+@pytest.mark.parametrize("name", ["alice", "ALICE", "аlice", "ａlice", "admin", "Root", "deleted-7"])
+async def test_a_name_that_is_taken_reserved_or_looks_so_is_refused(here: Place, name: str) -> None:
+    await here.create("alice")
+    answer = await sign_up(here.anybody(), name)
+    # A name of two scripts is no name at all.
+    assert answer.status_code == (400 if name == "аlice" else 409), answer.text
+
+
+async def test_the_command_line_may_give_reserved_names(here: Place) -> None:
+    assert await here.create("admin", Role.ADMIN) > 0
+
+
+@pytest.mark.parametrize(
+    ("password", "status"),
+    [
+        ("1234567", 400), ("12345678", 400), ("Password1", 400), ("aaaaaaaaaa", 400), ("somebody", 400),
+        ("somebody1", 400), ("x7 q9 zz", 201), ("пароль-на-ночь", 201), ("abc7" * 256, 201), ("abc7" * 256 + "a", 400),
+        ("é9" * 341 + "a", 201), ("é9" * 341 + "ab", 400),
+    ],
+)  # fmt: skip
+async def test_passwords_are_measured_at_their_limits(here: Place, password: str, status: int) -> None:
+    assert (await sign_up(here.anybody(), "somebody", password=password)).status_code == status
+
+
+async def test_nobody_gives_himself_more_than_the_form_has(here: Place) -> None:
+    """CVE-2022-31168: every column of the table as an extra field, and a plain member comes out."""
+    extra = {"role": "owner", "id": 1, "disabled": False, "password_hash": "x", "skeleton": "x", "created_at": 1}
+    answer = await sign_up(here.anybody(), "mallory", **extra, signup="open", setup_hash="x", invite_hash="x")
+    assert (answer.status_code, answer.json()["role"]) == (201, "member")
+    assert answer.json()["id"] != 1
+
+
+async def test_everybody_new_is_in_the_lobby(here: Place) -> None:
+    alice = await here.program("alice")
+    room = (await alice.get("/api/rooms")).json()["rooms"][0]
+    assert (room["id"], room["lobby"], room["joined"], room["unread"]) == (LOBBY, True, True, 0)
+    events = (await alice.get(f"/api/topics/user:{alice.id}/events?after=0")).json()["events"]
+    assert [event["type"] for event in events] == ["room.added", "session.opened"]
+
+
+async def test_a_deleted_account_leaves_its_words_and_frees_its_name(here: Place) -> None:
+    alice, bob = await here.program("alice"), await here.program("bob")
+    await bob.post(f"/api/rooms/{LOBBY}/messages", json={"key": "k", "body": "I was here"})
+    own = (await bob.post("/api/rooms", json={"kind": "public", "name": "Bob's"})).json()["room"]["id"]
+    assert (await bob.ask("DELETE", "/api/accounts/me", json={"password": "wrong"})).status_code == 403
+    assert (await bob.ask("DELETE", "/api/accounts/me", json={"password": PASSWORD})).status_code == 204
+
+    assert (await bob.get("/users/me")).status_code == 401
+    refused = await here.anybody().post("/token", data={"username": "bob", "password": PASSWORD})
+    assert refused.status_code == 401
+    page = (await alice.get(f"/api/rooms/{LOBBY}/messages")).json()["messages"]
+    assert [(m["body"], m["name"]) for m in page] == [("I was here", f"deleted-{bob.id}")]
+    last = (await alice.get(f"/api/topics/room:{LOBBY}/events?after=2")).json()["events"][-1]
+    assert (last["type"], last["user"], last["name"]) == ("member.left", bob.id, "bob")
+    assert (await alice.get(f"/api/rooms/{own}")).json()["room"]["members"] == 0
+    assert (await alice.get(f"/api/users/{bob.id}")).json()["name"] == f"deleted-{bob.id}"
+    again = await sign_up(here.anybody(), "bob")
+    assert again.status_code == 201
+    assert again.json()["id"] != bob.id
+
+
+async def test_the_last_owner_stays(here: Place) -> None:
+    alice = await here.program("alice", Role.OWNER)
+    body = {"password": PASSWORD}
+    assert (await alice.ask("DELETE", "/api/accounts/me", json=body)).status_code == 403
+    await here.create("second", Role.OWNER)
+    assert (await alice.ask("DELETE", "/api/accounts/me", json=body)).status_code == 204
+
+
+async def test_two_hundred_people_at_once_each_get_their_own_profile(here: Place) -> None:
+    """Scopes that mix were CVE-2020-35681."""
+    people = [await here.program(f"person{n}") for n in range(5)]
+    answers = await asyncio.gather(*(people[n % 5].get("/users/me") for n in range(200)))
+    assert [answer.json()["name"] for answer in answers] == [f"person{n % 5}" for n in range(200)]
+
+
+async def test_a_message_sent_over_rest_is_the_one_sent_over_the_journal(here: Place) -> None:
+    alice = await here.program("alice")
+    sent = await alice.post(f"/api/rooms/{LOBBY}/messages", json={"key": "k", "body": "hello"})
+    again = await alice.post(f"/api/rooms/{LOBBY}/messages", json={"key": "k", "body": "hello"})
+    assert (sent.status_code, again.json()) == (201, sent.json())
+    assert (await alice.post(f"/api/rooms/{LOBBY}/messages", json={"key": "k", "body": "other"})).status_code == 409
