@@ -15,7 +15,8 @@ from hubbub.domain.commands import Command, CreateAccount
 from hubbub.domain.errors import HubbubError
 from hubbub.domain.events import Entry
 from hubbub.domain.model import SYSTEM, Actor, Role
-from hubbub.engine.journal import Journal, Receipt
+from hubbub.engine.journal import Journal
+from hubbub.engine.work import Receipt
 from hubbub.storage import migrate
 from hubbub.storage.database import Database
 

@@ -17,7 +17,8 @@ from hubbub.domain.commands import (
 )
 from hubbub.domain.errors import Busy, Conflict, HubbubError, NotFound, Unavailable
 from hubbub.domain.model import LOBBY, SYSTEM, Actor, Role
-from hubbub.engine.journal import Journal, Receipt
+from hubbub.engine.journal import Journal
+from hubbub.engine.work import Receipt
 from tests.engine.conftest import Desk
 
 

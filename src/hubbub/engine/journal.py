@@ -16,8 +16,7 @@ import asyncio
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from time import monotonic
 
 import structlog
@@ -26,8 +25,8 @@ from sqlalchemy import Connection, RootTransaction
 from hubbub.clock import Clock
 from hubbub.domain.commands import Command
 from hubbub.domain.errors import Busy, Conflict, HubbubError, Internal, NeedsTopics, Unavailable
-from hubbub.domain.events import Entry
 from hubbub.domain.model import Actor
+from hubbub.engine.work import Batch, Publish, Receipt, Reply, Work, runs
 from hubbub.features import BULK, HANDLERS
 from hubbub.storage import log
 from hubbub.storage.database import Database, Refused, translated
@@ -40,51 +39,6 @@ DEADLINE = 2.0
 RECONNECT = 0.25
 
 logger = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What the author of a command gets once it is on disk."""
-
-    answer: dict[str, object]
-
-
-Reply = Callable[[Receipt | HubbubError], None]
-Publish = Callable[[Sequence[Entry]], None]
-
-
-@dataclass(slots=True, eq=False)
-class Work:
-    """A command on its way; `source` is whoever's order of commands must be kept."""
-
-    command: Command
-    actor: Actor
-    reply: Reply
-    source: object
-    size: int
-    deadline: float
-    extra: frozenset[str] = frozenset()
-    result: Receipt | HubbubError | None = None
-    answered: bool = False
-
-    def topics(self) -> Iterable[str]:
-        return (*self.command.topics(self.actor), *self.extra)
-
-    def answer(self, result: Receipt | HubbubError) -> None:
-        """Tells the author, once."""
-        if not self.answered:
-            self.answered = True
-            self.reply(result)
-
-
-@dataclass(slots=True)
-class Batch:
-    """What one transaction did: its works with their results, and its entries in log order."""
-
-    works: list[Work]
-    entries: list[Entry] = field(default_factory=list)
-    again: list[Work] = field(default_factory=list)
-    seconds: float = 0.0
 
 
 class Spoiled(Exception):  # noqa: N818  private to the journal
@@ -270,7 +224,7 @@ class Journal:
     def _run(self, batch: Batch, tx: Transaction) -> None:
         """Locks first; then the works, run by run."""
         tx.lock(topic for work in batch.works for topic in work.topics())
-        for run in _runs(batch.works):
+        for run in runs(batch.works):
             kind = type(run[0].command)
             if kind in BULK:
                 results = BULK[kind]([(work.command, work.actor) for work in run], tx)
@@ -348,26 +302,6 @@ class Journal:
                 connection.close()
             except Exception as error:
                 logger.info("disconnect_failed", reason=repr(error))
-
-
-def _runs(works: list[Work]) -> list[list[Work]]:
-    """Splits a batch into runs of one kind, keeping the order of each source's commands.
-
-    A source's command goes to the stage after its previous one, or to the same where that is of the same kind.
-    """
-    stages: dict[object, tuple[int, type[Command]]] = {}
-    runs: dict[tuple[int, type[Command]], list[Work]] = {}
-    for work in works:
-        kind = type(work.command)
-        stage, last = stages.get(work.source, (0, kind))
-        place = (stage if last is kind else stage + 1, kind)
-        stages[work.source] = place
-        runs.setdefault(place, []).append(work)
-    return [runs[place] for place in sorted(runs, key=_stage)]
-
-
-def _stage(place: tuple[int, type[Command]]) -> int:
-    return place[0]
 
 
 def _blame(work: Work, error: Exception) -> HubbubError:

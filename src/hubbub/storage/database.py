@@ -107,7 +107,7 @@ class Database:
         if not self._waiting.acquire(blocking=False):
             raise Busy(retry_after=1.0)
         try:
-            future = self._threads.submit(self.read, query, *args, **kwargs)
+            future = self._threads.submit(lambda: self.read(query, *args, **kwargs))
         except BaseException:
             self._waiting.release()
             raise

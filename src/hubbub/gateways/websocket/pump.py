@@ -9,10 +9,10 @@ from hubbub.domain import names, text
 from hubbub.domain.commands import Command, EventsSince, SendMessage
 from hubbub.domain.errors import Busy, HubbubError, Internal, RateLimited, Unauthenticated
 from hubbub.domain.model import Role
-from hubbub.engine.journal import Receipt
 from hubbub.engine.people import Attached, Live, TooManyConnections
 from hubbub.engine.ports import Connection, Message
 from hubbub.engine.services import Services
+from hubbub.engine.work import Receipt
 from hubbub.features import sessions, sync
 from hubbub.features.sessions import Identity
 from hubbub.features.sync import Missing

@@ -1,0 +1,74 @@
+"""A command on its way through the journal, and the batch it travels in. Knows no thread and no store."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from hubbub.domain.commands import Command
+from hubbub.domain.errors import HubbubError
+from hubbub.domain.events import Entry
+from hubbub.domain.model import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the author of a command gets once it is on disk."""
+
+    answer: dict[str, object]
+
+
+Reply = Callable[[Receipt | HubbubError], None]
+Publish = Callable[[Sequence[Entry]], None]
+
+
+@dataclass(slots=True, eq=False)
+class Work:
+    """A command on its way; `source` is whoever's order of commands must be kept."""
+
+    command: Command
+    actor: Actor
+    reply: Reply
+    source: object
+    size: int
+    deadline: float
+    extra: frozenset[str] = frozenset()
+    result: Receipt | HubbubError | None = None
+    answered: bool = False
+
+    def topics(self) -> Iterable[str]:
+        return (*self.command.topics(self.actor), *self.extra)
+
+    def answer(self, result: Receipt | HubbubError) -> None:
+        """Tells the author, once."""
+        if not self.answered:
+            self.answered = True
+            self.reply(result)
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one transaction did: its works with their results, and its entries in log order."""
+
+    works: list[Work]
+    entries: list[Entry] = field(default_factory=list)
+    again: list[Work] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def runs(works: list[Work]) -> list[list[Work]]:
+    """Splits a batch into runs of one kind, keeping the order of each source's commands.
+
+    A source's command goes to the stage after its previous one, or to the same where that is of the same kind.
+    """
+    stages: dict[object, tuple[int, type[Command]]] = {}
+    found: dict[tuple[int, type[Command]], list[Work]] = {}
+    for work in works:
+        kind = type(work.command)
+        stage, last = stages.get(work.source, (0, kind))
+        place = (stage if last is kind else stage + 1, kind)
+        stages[work.source] = place
+        found.setdefault(place, []).append(work)
+    return [found[place] for place in sorted(found, key=_stage)]
+
+
+def _stage(place: tuple[int, type[Command]]) -> int:
+    return place[0]
