@@ -14,8 +14,9 @@ from fastapi import FastAPI, Request, WebSocket
 from hubbub.clock import Clock
 from hubbub.engine.ports import Message
 from hubbub.engine.services import Services
+from hubbub.gateways.websocket.gateway import Gateway
 from hubbub.gateways.websocket.listener import Listener
-from hubbub.gateways.websocket.native import Gateway, NativeConnection
+from hubbub.gateways.websocket.native import NativeConnection
 from hubbub.metrics import Metrics
 from hubbub.protocol.tokens import Credential
 from hubbub.settings import Settings

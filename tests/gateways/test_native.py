@@ -153,6 +153,26 @@ async def test_a_close_is_answered_with_the_same_code(serve: Serve) -> None:
     assert not running.gateway.open
 
 
+@pytest.mark.parametrize("text", [b"raise", b"hello"])
+async def test_a_message_and_a_close_in_one_segment_end_in_peace(serve: Serve, text: bytes) -> None:
+    running = await serve()
+    async with Raw(running.port) as raw:
+        await raw.open()
+        raw.send(frame(TEXT, text) + frame(CLOSE, struct.pack("!H", 1001)))
+        assert await raw.closed() == (1001, "")
+    await eventually(lambda: running.talks[0].gone, 2, "the connection is gone")
+    assert running.talks[0].heard == [text.decode()]
+
+
+async def test_half_a_goodbye_is_one(serve: Serve) -> None:
+    running = await serve()
+    async with Raw(running.port) as raw:
+        await raw.open()
+        raw.writer.write_eof()
+        assert await raw.rest() == b""
+    await eventually(lambda: running.talks[0].gone, 2, "the connection is gone")
+
+
 async def test_without_hello_in_time_the_socket_closes(serve: Serve) -> None:
     running = await serve(hello_timeout=0.3)
     async with Raw(running.port) as raw:

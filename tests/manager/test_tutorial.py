@@ -41,7 +41,8 @@ def tutorial(request: pytest.FixtureRequest) -> Iterator[tuple[str, int]]:
 
 
 async def enter(stack: AsyncExitStack, port: int, name: int) -> ClientConnection:
-    client = await stack.enter_async_context(connect(f"ws://127.0.0.1:{port}/ws/{name}", compression=None, max_queue=None))
+    url = f"ws://127.0.0.1:{port}/ws/{name}"
+    client = await stack.enter_async_context(connect(url, compression=None, max_queue=None))
     assert await client.recv() == f"Client #{name} joined the chat."
     return client
 

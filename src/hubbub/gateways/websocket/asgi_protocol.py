@@ -13,8 +13,10 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from uvicorn.server import ServerState
 from websockets.frames import Frame
 from websockets.http11 import Request
+from websockets.protocol import State
 from websockets.server import ServerProtocol
 
+from hubbub.gateways.websocket.outbox import CUT_OFF
 from hubbub.gateways.websocket.sockets import EXTENSION, FramedWebSocket
 from hubbub.protocol import closes
 
@@ -53,10 +55,21 @@ class AsgiWebSocketProtocol(WebSocketsSansIOProtocol):
             super().handle_cont(event)
 
     def handle_parser_exception(self) -> None:
-        if not self._failed:
-            self._failed = True
-            self._stop_writing()
-            super().handle_parser_exception()
+        """uvicorn's, but that it does not close with unread input: that would be a reset, and could take the code."""
+        if self._failed or self.conn.close_sent is None:
+            return
+        self._failed = True
+        self._stop_writing()
+        code, reason = self.conn.close_sent.code, self.conn.close_sent.reason
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.close_sent = True
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+        self.abort_in(CUT_OFF)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
 
     # --- the transport on offer ----------------------------------------------------------------------------------
 
@@ -77,6 +90,8 @@ class AsgiWebSocketProtocol(WebSocketsSansIOProtocol):
 
     def close_frame(self, code: int, reason: str) -> bytes:
         """The Close frame, with uvicorn's state and the endpoint told: its next `receive` is a disconnect."""
+        if self.conn.state is not State.OPEN:
+            return b""
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
         self.conn.send_close(code, reason)
         self.close_sent = True
@@ -107,6 +122,10 @@ class AsgiWebSocketProtocol(WebSocketsSansIOProtocol):
             if self._writer.buffered():
                 return  # what waits in the outbox goes before what the application wants to send
         super().resume_writing()
+
+    def keepalive_timeout(self) -> None:
+        self._stop_writing()
+        super().keepalive_timeout()
 
     def handle_close(self, event: Frame) -> None:
         self._stop_writing()

@@ -13,8 +13,8 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from hubbub.gateways.websocket.gateway import NO_HANDSHAKE, PATH, RETRY_AFTER, Gateway
 from hubbub.gateways.websocket.handshake import Refused
-from hubbub.gateways.websocket.native import PATH, RETRY_AFTER, Gateway
 from hubbub.gateways.websocket.outbox import CUT_OFF
 
 BODY_TIMEOUT = 60.0
@@ -127,12 +127,11 @@ class HttpProtocol(HttpToolsProtocol):
         if self.cycle is not None and not self.cycle.response_complete:
             self.send_400_response(self._refuse(EARLY))
             return
-        lines = [self.scope["method"].encode(), b" ", self.url, b" HTTP/1.1\r\n"]
-        for name, value in self.headers:
-            lines += [name, b": ", value, b"\r\n"]
-        lines.append(b"\r\n")
+        if self.scope["method"] != "GET" or self.scope["http_version"] != "1.1":
+            self.send_400_response(self._refuse(NO_HANDSHAKE))
+            return
         peer = self.client[0] if self.client else ""
-        protocol = self._gateway.upgrade(self.transport, b"".join(lines), self.headers, peer)
+        protocol = self._gateway.upgrade(self.transport, self.url.decode("latin-1"), self.headers, peer)
         if isinstance(protocol, Refused):
             self.send_400_response(self._refuse(protocol))
         else:

@@ -13,8 +13,9 @@ from typing import Any
 import uvicorn
 
 from hubbub.engine.services import Services
+from hubbub.gateways.websocket.gateway import Converse, Gateway
 from hubbub.gateways.websocket.http import HttpProtocol
-from hubbub.gateways.websocket.native import Converse, Gateway, WebSocketProtocol
+from hubbub.gateways.websocket.native import WebSocketProtocol
 from hubbub.gateways.websocket.pump import Pump
 
 BACKLOG = 4096

@@ -6,29 +6,25 @@ is limited here: fragments, control frames, and the work done for one connection
 
 import asyncio
 import math
-from collections.abc import Callable
 from secrets import SystemRandom
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 from websockets.frames import Frame, Opcode
-from websockets.http11 import Request
+from websockets.protocol import SEND_EOF, State
 from websockets.server import ServerProtocol
 
-from hubbub.engine.services import Services
-from hubbub.gateways.websocket import handshake
 from hubbub.gateways.websocket.asgi_protocol import AsgiWebSocketProtocol
-from hubbub.gateways.websocket.door import Door, bucket
 from hubbub.gateways.websocket.frames import PING
 from hubbub.gateways.websocket.outbox import FAREWELL, FramedConnection
-from hubbub.gateways.websocket.wheel import Wheel
 from hubbub.protocol import closes
-from hubbub.protocol.tokens import Credential
+
+if TYPE_CHECKING:
+    from hubbub.gateways.websocket.gateway import Gateway
 
 WebSocketProtocol = AsgiWebSocketProtocol
 """What `uvicorn --ws hubbub.gateways.websocket.native:WebSocketProtocol` takes: ASGI sockets with a fast way out."""
 
-PATH = b"/ws"
 PING_EVERY = 25.0
 DROP_AFTER = 35.0
 MAX_FRAGMENTS = 64
@@ -36,7 +32,6 @@ MAX_CONTROL_FRAMES = 100
 """Between two pings of ours: a peer that sends more is flooding."""
 TURN = 8_192
 """Bytes parsed for one connection before the loop goes on: tiny frames cost time out of proportion to their size."""
-RETRY_AFTER = 5
 logger = structlog.get_logger(__name__)
 _random = SystemRandom()
 
@@ -49,57 +44,6 @@ class Conversation(Protocol):
     def lost(self) -> None: ...
 
 
-Converse = Callable[[Services, "NativeConnection", Credential | None, str], Conversation]
-
-
-class Gateway:
-    """What all native connections of one server share."""
-
-    def __init__(self, services: Services, converse: Converse) -> None:
-        settings = services.settings
-        self.services = services
-        self.converse = converse
-        self.wheel = Wheel(services.clock.monotonic)
-        self.door = Door(
-            settings.unauthenticated_per_address, settings.unauthenticated_max, unlimited=not settings.rate_limits
-        )
-        self.open: set[NativeConnection] = set()
-        self.empty = asyncio.Event()
-        """Set when the last connection has gone."""
-        gauge = services.metrics.connections
-        gauge.labels(state="unauthenticated").set_function(lambda: self.door.waiting)
-        gauge.labels(state="live").set_function(lambda: len(self.open) - self.door.waiting)
-
-    def upgrade(
-        self, transport: asyncio.Transport, head: bytes, headers: handshake.Headers, peer: str
-    ) -> "NativeConnection | handshake.Refused":
-        """Answers a request to open a WebSocket: with the connection that has to become the transport's protocol, and
-        the 101 sent; or with a refusal that has to be sent."""
-        settings = self.services.settings
-        secure = transport.get_extra_info("sslcontext") is not None
-        admitted = handshake.admit(headers, settings, secure=secure)
-        if isinstance(admitted, handshake.Refused):
-            return admitted
-        machine = ServerProtocol(max_size=settings.frame_bytes)
-        machine.receive_data(head)
-        request = next(iter(machine.events_received()), None)
-        if not isinstance(request, Request):
-            return handshake.Refused(431, "The request has too many or too long headers.")
-        response = machine.accept(request)
-        if response.status_code != 101:
-            return handshake.Refused(400, "That is no WebSocket handshake (RFC 6455).")
-        address = handshake.client_address(peer, headers, settings.trusted_proxies)
-        place = bucket(address)
-        if not self.door.enter(place):
-            again = math.ceil(settings.hello_timeout)
-            return handshake.Refused(429, "Too many connections wait to log in from your address.", again)
-        if admitted.subprotocol is not None:
-            response.headers["Sec-WebSocket-Protocol"] = admitted.subprotocol
-        machine.send_response(response)
-        transport.write(b"".join(machine.data_to_send()))
-        return NativeConnection(self, transport, machine, place, address, admitted.credential)
-
-
 class NativeConnection(FramedConnection, asyncio.Protocol):
     """One WebSocket. Feeds whole text messages to its conversation; the registry writes prebuilt frames to it."""
 
@@ -110,12 +54,11 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
 
     def __init__(
         self,
-        gateway: Gateway,
+        gateway: "Gateway",
         transport: asyncio.Transport,
         machine: ServerProtocol,
         place: str,
         address: str,
-        credential: Credential | None,
     ) -> None:
         self._gateway = gateway
         self._authenticated = False
@@ -135,8 +78,12 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
         gateway.open.add(self)
         gateway.empty.clear()
         gateway.wheel.put(self, min(self._deadline, self._ping_at) - now)
-        self._conversation = gateway.converse(gateway.services, self, credential, address)
-        self._conversation.opened()
+        self._conversation: Conversation
+
+    def open(self, conversation: Conversation) -> None:
+        """The handshake is done; `conversation` drives the connection from here on."""
+        self._conversation = conversation
+        conversation.opened()
 
     @property
     def authenticated(self) -> bool:
@@ -177,8 +124,7 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
         for frame in machine.events_received():
             if isinstance(frame, Frame):
                 self._frame(frame)
-        if machine.writes:
-            self._flush()
+        self._flush()
 
     def _frame(self, frame: Frame) -> None:
         if frame.opcode is Opcode.TEXT:
@@ -225,8 +171,9 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
             self.close(closes.INTERNAL)
 
     def eof_received(self) -> bool:
+        self.forget()
         self._end_within(FAREWELL)
-        return False  # closes the transport once it is empty
+        return False  # closes the transport, once it is empty
 
     def connection_lost(self, _exc: Exception | None) -> None:
         gateway = self._gateway
@@ -247,8 +194,13 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
         """The server stops: come back, each after another delay."""
         self.close(closes.GOING_AWAY, closes.come_back(_random.uniform(1.0, 5.0)))
 
+    def abort(self, code: int, reason: str = "") -> None:
+        self._code = self._code or code
+        super().abort(code, reason)
+
     def cut(self) -> None:
         """Ends it without a word."""
+        self.forget()
         self._transport.abort()
 
     def _fail(self, code: int, reason: str) -> None:
@@ -262,12 +214,14 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
     def _flush(self) -> None:
         """Writes what the state machine answers: pongs, the Close that echoes, the Close that fails."""
         output = self._machine.data_to_send()
-        if output and not output[-1]:
+        if not output:
+            return
+        over = output[-1] == SEND_EOF
+        if over:
             self._ending, self._ready, self._outbox = True, False, None
-        answer = b"".join(output)
-        if answer and not self._paused:  # a peer that does not read does not need its pongs
-            self._transport.write(answer)
-        if output and not output[-1]:
+        if not self._paused:  # a peer that does not read does not need its pongs
+            self._transport.write(b"".join(output))
+        if over:
             self._hang_up()
 
     def _hang_up(self) -> None:
@@ -282,7 +236,9 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
         self._end_within(FAREWELL)
 
     def _close_frame(self, code: int, reason: str) -> bytes:
-        self._code = code
+        self._code = self._code or code
+        if self._machine.state is not State.OPEN:
+            return b""  # the peer's Close came in the same segment, and is answered already
         self._machine.send_close(code, reason)
         return b"".join(self._machine.data_to_send())
 
@@ -296,13 +252,13 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
     def visit(self, now: float) -> float | None:
         """The wheel's turn: deadlines, silence, pings."""
         if now >= self._deadline:
-            if self._ending or self._transport.is_closing():
-                self._transport.abort()
+            if self._ending:
+                self.cut()
                 return None
             self.close(closes.NOT_AUTHENTICATED, "no hello in time")
             return None
         if now - self._heard >= DROP_AFTER:
-            self._transport.abort()
+            self.cut()
             return None
         if now >= self._ping_at:
             self._ping_at = now + PING_EVERY

@@ -1,0 +1,71 @@
+"""The way in: what all native connections of one server share, and the answer to a request to open one."""
+
+import asyncio
+import math
+from collections.abc import Callable
+
+from websockets.datastructures import Headers
+from websockets.http11 import Request
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+
+from hubbub.engine.services import Services
+from hubbub.gateways.websocket import handshake
+from hubbub.gateways.websocket.door import Door, bucket
+from hubbub.gateways.websocket.native import Conversation, NativeConnection
+from hubbub.gateways.websocket.wheel import Wheel
+from hubbub.protocol.tokens import Credential
+
+PATH = b"/ws"
+RETRY_AFTER = 5
+NO_HANDSHAKE = handshake.Refused(400, "That is no WebSocket handshake (RFC 6455).")
+
+Converse = Callable[[Services, NativeConnection, Credential | None, str], Conversation]
+
+
+class Gateway:
+    """What all native connections of one server share."""
+
+    def __init__(self, services: Services, converse: Converse) -> None:
+        settings = services.settings
+        self.services = services
+        self.converse = converse
+        self.wheel = Wheel(services.clock.monotonic)
+        self.door = Door(
+            settings.unauthenticated_per_address, settings.unauthenticated_max, unlimited=not settings.rate_limits
+        )
+        self.open: set[NativeConnection] = set()
+        self.empty = asyncio.Event()
+        """Set when the last connection has gone."""
+        gauge = services.metrics.connections
+        gauge.labels(state="unauthenticated").set_function(lambda: self.door.waiting)
+        gauge.labels(state="live").set_function(lambda: len(self.open) - self.door.waiting)
+
+    def upgrade(
+        self, transport: asyncio.Transport, target: str, headers: handshake.Headers, peer: str
+    ) -> NativeConnection | handshake.Refused:
+        """Answers a request to open a WebSocket: with the connection that has to become the transport's protocol, and
+        the 101 sent; or with a refusal that has to be sent."""
+        settings = self.services.settings
+        secure = transport.get_extra_info("sslcontext") is not None
+        admitted = handshake.admit(headers, settings, secure=secure)
+        if isinstance(admitted, handshake.Refused):
+            return admitted
+        opening = ServerProtocol()
+        response = opening.accept(Request(target, Headers([(n.decode(), v.decode("latin-1")) for n, v in headers])))
+        if response.status_code != 101:
+            return NO_HANDSHAKE
+        address = handshake.client_address(peer, headers, settings.trusted_proxies)
+        place = bucket(address)
+        if not self.door.enter(place):
+            again = math.ceil(settings.hello_timeout)
+            return handshake.Refused(429, "Too many connections wait to log in from your address.", again)
+        if admitted.subprotocol is not None:
+            response.headers["Sec-WebSocket-Protocol"] = admitted.subprotocol
+        opening.send_response(response)
+        transport.write(b"".join(opening.data_to_send()))
+        # Not the same one, since its parser would keep the request and all its headers in memory.
+        machine = ServerProtocol(state=State.OPEN, max_size=settings.frame_bytes)
+        connection = NativeConnection(self, transport, machine, place, address)
+        connection.open(self.converse(self.services, connection, admitted.credential, address))
+        return connection
