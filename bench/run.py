@@ -134,13 +134,14 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"{' '.join(TARGETS)}; by default all but T3")
     parser.add_argument("--runs", type=int, default=5, help="interleaved runs; medians are reported")
     parser.add_argument("--seconds", type=float, default=3.0, help="length of one phase")
+    parser.add_argument("--patience", type=float, default=4.0, help="seconds to wait for a quiet machine, each time")
     parser.add_argument("--quick", action="store_true", help="one short run: a look, not a measurement")
     parser.add_argument("--json", type=Path, default=load.BUILD / "results.json", help="where the figures go")
     chosen = parser.parse_args(argv)
     if unknown := set(chosen.targets) - set(TARGETS):
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
     if chosen.quick:
-        chosen.runs, chosen.seconds = 1, 1.5
+        chosen.runs, chosen.seconds, chosen.patience = 1, 1.5, 0.0
     return chosen
 
 
@@ -153,7 +154,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     folder = Path(tempfile.mkdtemp(dir=load.BUILD))  # on the checkout's disk: /tmp may be memory, where fsync is free
     try:
         runs = Runs(
-            Bench(folder, chosen.seconds, 0.0 if chosen.quick else 4.0),
+            Bench(folder, chosen.seconds, chosen.patience),
             HubbubServer(folder),
             wanted,
             quick=chosen.quick,
