@@ -55,9 +55,7 @@ async def test_fifty_at_once_on_an_invite_for_one_give_one_member(tmp_path: Path
         alice = await here.program("alice", Role.OWNER)
         invite = (await alice.post("/api/invites", json={})).json()
         anybody = here.anybody()
-        answers = await asyncio.gather(
-            *(sign_up(anybody, f"person{n}", invite=invite["token"]) for n in range(50))
-        )
+        answers = await asyncio.gather(*(sign_up(anybody, f"person{n}", invite=invite["token"]) for n in range(50)))
         assert Counter(answer.status_code for answer in answers) == {201: 1, 403: 49}
         assert (await alice.get("/api/invites")).json() == {"invites": []}
 

@@ -79,6 +79,16 @@ class Contract:
             model.validate_json(answer.content)
 
 
+_contracts: list[Contract] = []
+
+
+def _contract(app: FastAPI) -> Contract:
+    """One for all: the document takes longer to make than a test, and no setting changes its routes."""
+    if not _contracts:
+        _contracts.append(Contract(app))
+    return _contracts[0]
+
+
 class Person:
     """Somebody with a client of his own: cookies stay, a bearer token goes along once there is one."""
 
@@ -105,7 +115,7 @@ class Place:
         self.services = services
         self.clock = clock
         self.app = create_app(services)
-        self.contract = Contract(self.app)
+        self.contract = _contract(self.app)
         self._clients: list[httpx.AsyncClient] = []
 
     def anybody(self, address: str = "198.51.100.7", host: str = HOST) -> Person:

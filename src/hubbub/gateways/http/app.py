@@ -39,6 +39,7 @@ def create_app(services: Services) -> FastAPI:
         title=services.settings.name,
         version=__version__,
         description=DESCRIPTION,
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -50,7 +51,7 @@ def create_app(services: Services) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     app.include_router(web.create_router())
-    app.include_router(docs.create_router())
+    app.include_router(docs.create_router(app))
     app.add_middleware(Edge, services=services)
     return app
 

@@ -1,18 +1,23 @@
-"""`/docs`: a page that shows OpenAPI, from packaged files, for everybody, under the same policy as the web client."""
+"""OpenAPI, and `/docs`: a page that shows it, from packaged files, for everybody, under the web client's policy."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import Response
 
+from hubbub.gateways.http.strict import JSON
 from hubbub.gateways.http.web import html, media_type_of
+from hubbub.protocol import wire
 
 FOLDER = Path(__file__).parent / "docs_page"
 
 
-def create_router() -> APIRouter:
+def create_router(app: FastAPI) -> APIRouter:
+    """For the document of `app`, which is made when it is first asked for."""
     router = APIRouter()
+    document: list[bytes] = []
     page = (FOLDER / "docs.html").read_bytes()
     files = {name: (FOLDER / name).read_bytes() for name in ("docs.js", "docs.css")}
 
@@ -20,6 +25,13 @@ def create_router() -> APIRouter:
     @router.get("/docs", include_in_schema=False)
     async def docs(request: Request) -> Response:
         return html(request, page)
+
+    @router.head("/openapi.json", include_in_schema=False)
+    @router.get("/openapi.json", include_in_schema=False)
+    async def openapi() -> Response:
+        if not document:  # takes a few hundred milliseconds: not on the event loop
+            document.append(wire.dumps(await asyncio.to_thread(app.openapi)))
+        return Response(document[0], headers={"Cache-Control": "no-cache"}, media_type=JSON)
 
     for name, body in files.items():
         router.add_api_route(f"/docs/{name}", _file(name, body), methods=["GET", "HEAD"], include_in_schema=False)

@@ -3,7 +3,7 @@
 from hmac import compare_digest
 
 from fastapi import APIRouter, Request
-from fastapi.responses import PlainTextResponse, Response
+from fastapi.responses import Response
 
 from hubbub.domain import rules
 from hubbub.domain.errors import Forbidden
@@ -14,9 +14,10 @@ from hubbub.metrics import CONTENT_TYPE
 from hubbub.protocol import headers
 
 router = APIRouter(tags=["operation"])
+TEXT = {"description": "Prometheus' text format.", "content": {"text/plain": {"schema": {"type": "string"}}}}
 
 
-@router.get("/metrics", response_class=PlainTextResponse, responses=refusals(401, 403))
+@router.get("/metrics", response_class=Response, responses={**refusals(401, 403), 200: TEXT})
 async def metrics(request: Request, services: Running) -> Response:
     """The server's counters."""
     await _admit(request)
@@ -30,8 +31,13 @@ async def _admit(request: Request) -> None:
         return
     shown = headers.bearer(auth.raw_headers(request))
     wanted = services.settings.metrics_token
-    if shown is not None and wanted is not None:
-        if compare_digest(shown.encode(errors="replace"), wanted.get_secret_value().encode()):
-            return
+    if shown is None and headers.is_local(auth.peer_of(request), auth.raw_headers(request)):
+        return
+    if shown is not None and wanted is not None and _same(shown, wanted.get_secret_value()):
+        return
     if not rules.is_staff((await auth.identify(request)).actor):
         raise Forbidden()
+
+
+def _same(shown: str, wanted: str) -> bool:
+    return compare_digest(shown.encode(errors="replace"), wanted.encode())

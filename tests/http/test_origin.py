@@ -1,0 +1,114 @@
+"""Unsafe requests with a cookie come from a page of ours, or not at all; a bearer token comes from anywhere."""
+
+from pathlib import Path
+
+import pytest
+from fastapi.routing import APIRoute, iter_route_contexts
+
+from hubbub.domain.model import LOBBY
+from tests.support.place import ORIGIN, Place, place
+
+SAFE = {"GET", "HEAD"}
+FOREIGN = [
+    {},
+    {"Origin": "null"},
+    {"Origin": ""},
+    {"Origin": "http://evil.example"},
+    {"Origin": f"{ORIGIN}.evil.example"},
+    {"Origin": "http://evil.127.0.0.1:8000"},
+    {"Origin": "http://127.0.0.1:8001"},
+    {"Origin": "http://127.0.0.1"},
+    {"Origin": "http://localhost:8000"},
+    {"Origin": "http://alice@127.0.0.1:8000"},
+    {"Origin": f"{ORIGIN}/"},
+    {"Origin": f"{ORIGIN}, {ORIGIN}"},
+    {"Origin": "file://"},
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "same-site"},
+    {"Sec-Fetch-Site": "none"},
+    {"Sec-Fetch-Site": "cross-site", "Origin": ORIGIN},
+    {"Sec-Fetch-Site": "same-origin", "Origin": "http://evil.example"},
+    {"Referer": f"{ORIGIN}/"},
+]
+OURS = [
+    {"Origin": ORIGIN},
+    {"Origin": ORIGIN, "Sec-Fetch-Site": "same-origin"},
+    {"Sec-Fetch-Site": "same-origin"},
+]
+OPEN_TO_ALL = {"/api/accounts", "/api/login", "/token", "/token/refresh", "/api/reset", "/api/invites/check"}
+
+
+def unsafe_routes(here: Place) -> list[tuple[str, str]]:
+    """Every route that changes something and needs somebody."""
+    found = []
+    for context in iter_route_contexts(here.app.routes):
+        route = context.original_route
+        path = context.path
+        if isinstance(route, APIRoute) and not route.methods <= SAFE and path not in OPEN_TO_ALL:
+            method = next(iter(route.methods - SAFE))
+            filled = path.replace("{room}", str(LOBBY)).replace("{user}", "5").replace("{session}", "x")
+            found.append((method, filled.replace("{invite}", "x")))
+    return found
+
+
+@pytest.mark.parametrize(
+    "kind", ["application/json", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"]
+)
+async def test_no_unsafe_route_takes_a_cookie_from_elsewhere(here: Place, kind: str) -> None:
+    await here.create("alice")
+    alice = await here.browser("alice")
+    del alice.client.headers["Origin"]
+    routes = unsafe_routes(here)
+    assert len(routes) >= 12
+    for method, path in routes:
+        for headers in FOREIGN:
+            answer = await alice.ask(method, path, content=b"{}", headers={**headers, "Content-Type": kind})
+            assert answer.status_code == 403, f"{method} {path} {headers} → {answer.status_code} {answer.text}"
+    assert (await alice.get("/users/me")).status_code == 200
+
+
+@pytest.mark.parametrize("headers", OURS)
+async def test_a_page_of_ours_may_use_the_cookie(here: Place, headers: dict[str, str]) -> None:
+    await here.create("alice")
+    alice = await here.browser("alice")
+    del alice.client.headers["Origin"]
+    assert (await alice.post(f"/api/rooms/{LOBBY}/join", headers=headers)).status_code == 200
+
+
+async def test_a_bearer_token_needs_no_origin(here: Place) -> None:
+    alice = await here.program("alice")
+    answer = await alice.post(f"/api/rooms/{LOBBY}/join", headers={"Origin": "http://evil.example"})
+    assert answer.status_code == 200
+
+
+async def test_reading_with_a_cookie_needs_no_proof(here: Place) -> None:
+    await here.create("alice")
+    alice = await here.browser("alice")
+    del alice.client.headers["Origin"]
+    assert (await alice.get("/api/rooms")).status_code == 200
+
+
+async def test_a_name_that_somebody_made_point_to_us_is_not_ours(here: Place) -> None:
+    """DNS rebinding: the page and the Host agree, and neither is ours."""
+    await here.create("alice")
+    alice = await here.browser("alice")
+    value = alice.client.cookies["hubbub_session"]
+    eve = here.anybody(host="evil.example:8000")
+    headers = {"Origin": "http://evil.example:8000", "Cookie": f"hubbub_session={value}"}
+    assert (await eve.post(f"/api/rooms/{LOBBY}/join", headers=headers)).status_code == 403
+
+
+async def test_with_a_public_url_that_origin_alone_is_ours(tmp_path: Path) -> None:
+    async with place(tmp_path / "data", public_url="http://chat.example.org") as here:
+        await here.create("alice")
+        alice = await here.browser("alice")
+        for origin, status in (("http://chat.example.org", 200), (ORIGIN, 403)):
+            answer = await alice.post(f"/api/rooms/{LOBBY}/join", headers={"Origin": origin})
+            assert answer.status_code == status
+
+
+async def test_no_answer_lets_other_origins_read_it(here: Place) -> None:
+    answer = await here.anybody().get("/api/setup", headers={"Origin": "http://evil.example"})
+    assert not [name for name in answer.headers if name.startswith("access-control-")]
+    preflight = {"Origin": "http://evil.example", "Access-Control-Request-Method": "POST"}
+    assert (await here.anybody().ask("OPTIONS", "/api/login", headers=preflight)).status_code == 405

@@ -1,0 +1,325 @@
+"""Logging in, being recognised, refreshing, and the end of it."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from hubbub.domain.commands import CreateLink, SetDisabled
+from hubbub.domain.errors import Forbidden
+from hubbub.domain.model import LOBBY, SYSTEM, Actor, Role
+from hubbub.protocol.tokens import secret_hash
+from tests.support.place import PASSWORD, SAME_ORIGIN, Person, Place, place
+
+DAY = 86_400
+CLOSED_TO_STRANGERS = [
+    ("GET", "/users/me"), ("GET", "/api/sessions"), ("GET", "/api/rooms"), ("GET", f"/api/rooms/{LOBBY}"),
+    ("GET", f"/api/rooms/{LOBBY}/members"), ("GET", f"/api/rooms/{LOBBY}/online"),
+    ("GET", f"/api/rooms/{LOBBY}/messages"), ("GET", "/api/topics/site/events?after=0"), ("GET", "/api/invites"),
+    ("POST", "/api/logout"), ("POST", f"/api/rooms/{LOBBY}/join"), ("DELETE", "/api/sessions/x"),
+]  # fmt: skip
+
+
+async def test_the_token_form_is_the_tutorials(here: Place) -> None:
+    await here.create("alice")
+    anybody = here.anybody()
+    for extra in ({}, {"grant_type": "password", "scope": "", "client_id": "x", "client_secret": "y"}):
+        answer = await anybody.post("/token", data={"username": "alice", "password": PASSWORD, **extra})
+        assert answer.status_code == 200
+        assert answer.json().keys() == {"access_token", "token_type", "expires_in", "refresh_token"}
+        assert (answer.json()["token_type"], answer.json()["expires_in"]) == ("bearer", 600)
+        assert answer.headers["cache-control"] == "no-store"
+    refused = await anybody.post("/token", data={"username": "alice", "password": "wrong"})
+    assert refused.status_code == 401
+    assert refused.headers["www-authenticate"] == "Bearer"
+    assert refused.json()["detail"] == refused.json()["error"]["message"]
+
+
+async def test_ones_own_profile_says_hello(here: Place) -> None:
+    alice = await here.program("alice", Role.OWNER)
+    found = (await alice.get("/users/me")).json()
+    assert (found["id"], found["name"], found["username"], found["role"]) == (alice.id, "alice", "alice", "owner")
+    assert "alice" in found["message"]
+
+
+@pytest.mark.parametrize("route", ["/api/login", "/token"])
+async def test_a_wrong_password_and_an_unknown_name_look_the_same(here: Place, route: str) -> None:
+    await here.create("alice")
+    user = await here.create("carol")
+    await here.services.journal.submit(SetDisabled(user=user, disabled=True), SYSTEM)
+    answers = []
+    for name, password in [
+        ("alice", "wrong"), ("nobody-here", "wrong"), ("carol", PASSWORD), ("alice", "x" * 5_000), ("no name #", "x"),
+        ("", ""),
+    ]:  # fmt: skip
+        body = {"username": name, "password": password}
+        anybody = here.anybody()
+        answer = await anybody.post(route, json=body) if route == "/api/login" else await anybody.post(route, data=body)
+        answers.append((answer.status_code, answer.content))
+    assert len(set(answers)) == 1
+    assert answers[0][0] == 401
+
+
+async def test_a_browsers_cookie_is_out_of_reach_of_scripts(here: Place) -> None:
+    await here.create("alice")
+    answer = await here.anybody().post("/api/login", json={"username": "alice", "password": PASSWORD})
+    cookie = answer.headers["set-cookie"]
+    assert cookie.startswith("hubbub_session=")
+    assert {"HttpOnly", "Path=/", "SameSite=lax"} <= set(cookie.split("; "))
+    assert "Secure" not in cookie
+
+
+async def test_over_https_the_cookie_is_bound_to_the_host(tmp_path: Path) -> None:
+    async with place(tmp_path / "data", public_url="https://chat.example.org") as here:
+        await here.create("alice")
+        answer = await here.anybody().post("/api/login", json={"username": "alice", "password": PASSWORD})
+        cookie = answer.headers["set-cookie"]
+        assert cookie.startswith("__Host-hubbub_session=")
+        assert {"Secure", "HttpOnly", "Path=/"} <= set(cookie.split("; "))
+        assert "domain" not in cookie.lower()
+        assert "max-age=31536000" in answer.headers["strict-transport-security"]
+        value = cookie.split(";")[0].partition("=")[2]
+        for name, status in (("__Host-hubbub_session", 200), ("hubbub_session", 401)):
+            found = await here.anybody().get("/users/me", headers={"Cookie": f"{name}={value}"})
+            assert found.status_code == status
+
+
+async def test_each_login_is_a_session_of_its_own(here: Place) -> None:
+    await here.create("alice")
+    first, second = await here.browser("alice"), await here.browser("alice")
+    assert first.client.cookies["hubbub_session"] != second.client.cookies["hubbub_session"]
+    assert len((await first.get("/api/sessions")).json()["sessions"]) == 2
+
+
+@pytest.mark.parametrize("kind", ["browser", "token"])
+async def test_a_credential_opens_nothing_after_the_logout(here: Place, kind: str) -> None:
+    await here.create("alice")
+    alice = await (here.browser if kind == "browser" else here.token)("alice")
+    stolen = here.anybody()
+    stolen.client.headers.update(SAME_ORIGIN)
+    if kind == "token":
+        stolen.client.headers["Authorization"] = alice.client.headers["Authorization"]
+    stolen.client.headers["Cookie"] = "; ".join(f"{k}={v}" for k, v in alice.client.cookies.items())
+    assert (await stolen.get("/users/me")).status_code == 200
+    assert (await alice.post("/api/logout")).status_code == 204
+    for method, path in CLOSED_TO_STRANGERS:
+        assert (await stolen.ask(method, path)).status_code == 401, path
+    if kind == "token":
+        assert (await stolen.post("/token/refresh", json={"refresh_token": alice.refresh})).status_code == 401
+
+
+async def test_a_revoked_session_opens_nothing_and_says_so_to_the_others(here: Place) -> None:
+    alice, other = await here.program("alice"), await here.token("alice")
+    sessions = (await alice.get("/api/sessions")).json()["sessions"]
+    victim = next(session["id"] for session in sessions if not session["current"])
+    assert (await alice.ask("DELETE", f"/api/sessions/{victim}")).status_code == 204
+    assert (await alice.ask("DELETE", f"/api/sessions/{victim}")).status_code == 404
+    assert (await other.get("/users/me")).status_code == 401
+    events = (await alice.get(f"/api/topics/user:{alice.id}/events?after=0")).json()["events"]
+    assert (events[-1]["type"], events[-1]["session"]) == ("session.closed", victim)
+
+
+async def test_nobody_ends_the_session_of_somebody_else(here: Place) -> None:
+    alice, bob = await here.program("alice"), await here.program("bob")
+    session = (await alice.get("/api/sessions")).json()["sessions"][0]["id"]
+    assert (await bob.ask("DELETE", f"/api/sessions/{session}")).status_code == 404
+    assert (await alice.get("/users/me")).status_code == 200
+
+
+async def test_a_new_password_ends_all_other_sessions(here: Place) -> None:
+    await here.create("alice")
+    browser, other, program = await here.browser("alice"), await here.browser("alice"), await here.token("alice")
+    old = browser.client.cookies["hubbub_session"]
+    body = {"current_password": PASSWORD, "new_password": "a much better one"}
+    wrong = await browser.post("/api/password", json={**body, "current_password": "wrong"})
+    assert wrong.status_code == 403
+    assert (await browser.post("/api/password", json=body)).status_code == 204
+    assert browser.client.cookies["hubbub_session"] != old
+    assert (await browser.get("/users/me")).status_code == 200
+    assert (await here.anybody().get("/users/me", headers={"Cookie": f"hubbub_session={old}"})).status_code == 401
+    assert (await other.get("/users/me")).status_code == 401
+    assert (await program.get("/users/me")).status_code == 401
+    assert (await program.post("/token/refresh", json={"refresh_token": program.refresh})).status_code == 401
+    assert (
+        await here.anybody().post("/api/login", json={"username": "alice", "password": PASSWORD})
+    ).status_code == 401
+    assert (await here.token("alice", "a much better one")).name == "alice"
+
+
+async def test_a_program_keeps_its_session_through_its_own_password_change(here: Place) -> None:
+    alice = await here.program("alice")
+    body = {"current_password": PASSWORD, "new_password": "a much better one"}
+    assert (await alice.post("/api/password", json=body)).status_code == 204
+    assert (await alice.get("/users/me")).status_code == 200
+
+
+async def refresh(person: Person, token: str) -> httpx.Response:
+    return await person.post("/token/refresh", json={"refresh_token": token})
+
+
+async def test_a_refresh_token_is_used_up_and_its_reuse_ends_the_session(here: Place) -> None:
+    alice = await here.program("alice")
+    anybody = here.anybody()
+    second = (await refresh(anybody, alice.refresh)).json()["refresh_token"]
+    third = (await anybody.post("/token/refresh", data={"refresh_token": second})).json()["refresh_token"]
+    assert (await alice.get("/users/me")).status_code == 200
+    assert (await refresh(anybody, alice.refresh)).status_code == 401
+    assert (await refresh(anybody, third)).status_code == 401
+    assert (await alice.get("/users/me")).status_code == 401
+
+
+async def test_a_lost_answer_may_be_asked_for_again_for_thirty_seconds(here: Place) -> None:
+    alice = await here.program("alice")
+    first, again = await refresh(alice, alice.refresh), await refresh(alice, alice.refresh)
+    assert first.json()["refresh_token"] == again.json()["refresh_token"]
+    here.clock.ahead = 31
+    assert (await refresh(alice, alice.refresh)).status_code == 401
+    assert (await refresh(alice, first.json()["refresh_token"])).status_code == 401
+
+
+async def test_twenty_refreshes_at_once_give_the_same_successor(here: Place) -> None:
+    alice = await here.program("alice")
+    answers = await asyncio.gather(*(refresh(alice, alice.refresh) for _ in range(20)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.json()["refresh_token"] for answer in answers}) == 1
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda token: "", lambda token: token[:-1], lambda token: "x" + token,
+        lambda token: token.replace(".0.", ".1."),
+        lambda token: token + ".0", lambda token: "é" + token, lambda token: "." * 500, lambda token: "a" * 10_000,
+    ],
+)  # fmt: skip
+async def test_a_forged_refresh_token_is_nobodys(here: Place, spoil: Callable[[str], str]) -> None:
+    alice = await here.program("alice")
+    assert (await refresh(alice, spoil(alice.refresh))).status_code == 401
+    assert (await alice.get("/users/me")).status_code == 200
+
+
+async def test_an_access_token_ends_with_its_time_and_the_session_goes_on(here: Place) -> None:
+    alice = await here.program("alice")
+    here.clock.ahead = 599
+    assert (await alice.get("/users/me")).status_code == 200
+    here.clock.ahead = 601
+    assert (await alice.get("/users/me")).status_code == 401
+    assert (await refresh(alice, alice.refresh)).status_code == 200
+
+
+async def test_an_idle_session_ends_after_two_weeks_and_a_busy_one_after_ninety_days(here: Place) -> None:
+    await here.create("alice")
+    idle, busy = await here.browser("alice"), await here.browser("alice")
+    for day in range(10, 90, 10):
+        here.clock.ahead = day * DAY
+        assert (await busy.get("/users/me")).status_code == 200
+        await busy.get("/users/me")  # the note that it was seen is written by now: one writer, in order
+        await here.services.journal.submit(SetDisabled(user=busy.id, disabled=False), SYSTEM)
+    assert (await idle.get("/users/me")).status_code == 401
+    here.clock.ahead = 90 * DAY + 1
+    assert (await busy.get("/users/me")).status_code == 401
+
+
+async def test_somebody_who_is_locked_out_gets_in_nowhere(here: Place) -> None:
+    alice = await here.program("alice")
+    browser = await here.browser("alice")
+    await here.services.journal.submit(SetDisabled(user=alice.id, disabled=True), SYSTEM)
+    for person in (alice, browser):
+        assert (await person.get("/users/me")).status_code == 401
+        assert (await person.post(f"/api/rooms/{LOBBY}/messages", json={"key": "k", "body": "x"})).status_code == 401
+    assert (await refresh(here.anybody(), alice.refresh)).status_code == 401
+    form = {"username": "alice", "password": PASSWORD}
+    assert (await here.anybody().post("/token", data=form)).status_code == 401
+    assert (await here.anybody().post("/api/login", json=form)).status_code == 401
+    await here.services.journal.submit(SetDisabled(user=alice.id, disabled=False), SYSTEM)
+    assert (await alice.get("/users/me")).status_code == 401
+    assert (await here.anybody().post("/token", data=form)).status_code == 200
+
+
+async def test_a_session_lists_its_client_by_name_and_no_secret(here: Place) -> None:
+    await here.create("alice")
+    alice = here.anybody()
+    agent = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
+    alice.client.headers["User-Agent"] = agent
+    await alice.post("/api/login", json={"username": "alice", "password": PASSWORD})
+    answer = await alice.get("/api/sessions")
+    (session,) = answer.json()["sessions"]
+    assert (session["client"], session["kind"], session["current"]) == ("Firefox on Linux", "browser", True)
+    secret = alice.client.cookies["hubbub_session"]
+    assert secret not in answer.text
+    assert secret_hash(secret) not in answer.text
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {}, {"Authorization": ""}, {"Authorization": "Bearer"}, {"Authorization": "Bearer "},
+        {"Authorization": "Bearer null"}, {"Authorization": "Bearer 1-"}, {"Authorization": "Basic YTpi"},
+        {"Authorization": "Bearer " + "a" * 20_000}, {"Authorization": "Bearer a.b.c"}, {"Cookie": "hubbub_session="},
+        {"Cookie": "hubbub_session=1-"}, {"Cookie": "hubbub_session=" + "0" * 64}, {"Cookie": "=;;;=hubbub_session"},
+    ],
+)  # fmt: skip
+async def test_a_malformed_credential_is_nobodys(here: Place, headers: dict[str, str]) -> None:
+    await here.create("alice")
+    for method, path in CLOSED_TO_STRANGERS:
+        assert (await here.anybody().ask(method, path, headers={**headers, **SAME_ORIGIN})).status_code == 401
+
+
+async def test_what_the_store_keeps_of_a_cookie_does_not_open_it(here: Place) -> None:
+    """A session's id and the hash of its cookie are both looked up; neither is a credential."""
+    await here.create("alice")
+    alice = await here.browser("alice")
+    session = (await alice.get("/api/sessions")).json()["sessions"][0]["id"]
+    stored = secret_hash(alice.client.cookies["hubbub_session"])
+    for value in (session, stored):
+        assert (await here.anybody().get("/users/me", headers={"Cookie": f"hubbub_session={value}"})).status_code == 401
+    token = here.services.tokens.access(alice.id, session, here.clock.now())
+    # A token for a browser's session is never issued; one that is signed anyway opens nothing either.
+    assert (await here.anybody().get("/users/me", headers={"Authorization": f"Bearer {token}"})).status_code == 401
+
+
+async def test_a_reset_link_sets_the_password_once(here: Place) -> None:
+    alice = await here.program("alice")
+    await _reset_link(here, alice.id, "token")
+    anybody = here.anybody()
+    assert (await anybody.post("/api/reset", json={"token": "other", "password": "a new password"})).status_code == 403
+    assert (await anybody.post("/api/reset", json={"token": "token", "password": "short"})).status_code == 400
+    assert (await anybody.post("/api/reset", json={"token": "token", "password": "a new password"})).status_code == 204
+    assert (await anybody.post("/api/reset", json={"token": "token", "password": "a new password"})).status_code == 403
+    assert (await alice.get("/users/me")).status_code == 401
+    assert (await here.token("alice", "a new password")).name == "alice"
+
+
+async def test_a_reset_link_ends_with_its_time(here: Place) -> None:
+    alice = await here.program("alice")
+    await _reset_link(here, alice.id, "token")
+    here.clock.ahead = 3_601
+    answer = await here.anybody().post("/api/reset", json={"token": "token", "password": "a new password"})
+    assert answer.status_code == 403
+
+
+async def _reset_link(here: Place, user: int, token: str) -> None:
+    expires = here.clock.now() + 3_600_000
+    command = CreateLink(purpose="reset", token_hash=secret_hash(token), user=user, expires=expires)
+    await here.services.journal.submit(command, SYSTEM)
+
+
+async def test_admins_lock_out_members_and_nobody_locks_out_himself(here: Place) -> None:
+    owner = await here.create("owner1", Role.OWNER)
+    admin, other = await here.create("a1", Role.ADMIN), await here.create("a2", Role.ADMIN)
+    member = await here.create("m1")
+
+    async def lock(actor: Actor, user: int) -> None:
+        await here.services.journal.submit(SetDisabled(user=user, disabled=True), actor)
+
+    boss = Actor(admin, "a1", Role.ADMIN)
+    for actor, user in [
+        (boss, admin), (boss, other), (boss, owner), (Actor(member, "m1", Role.MEMBER), other),
+        (Actor(owner, "owner1", Role.OWNER), owner), (SYSTEM, owner),
+    ]:  # fmt: skip
+        with pytest.raises(Forbidden):
+            await lock(actor, user)
+    await lock(boss, member)
+    await lock(Actor(owner, "owner1", Role.OWNER), other)

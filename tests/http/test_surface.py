@@ -1,0 +1,239 @@
+"""The whole surface: who may ask what without being anybody, one shape of refusal, and headers on every answer."""
+
+import re
+from pathlib import Path
+
+import pytest
+from fastapi.routing import APIRoute, iter_route_contexts
+
+from hubbub.domain.errors import ERRORS, HubbubError
+from hubbub.domain.model import LOBBY, Role
+from hubbub.gateways.http import errors, web
+from tests.support.place import PASSWORD, Place, place
+
+PUBLIC = {
+    "/", "/setup", "/invite", "/reset", "/assets/{name}", "/docs", "/docs/docs.js", "/docs/docs.css", "/openapi.json",
+    "/health", "/health/ready", "/metrics", "/api/setup", "/api/accounts", "/api/login", "/token", "/token/refresh",
+    "/api/reset", "/api/invites/check",
+}  # fmt: skip
+
+
+def routes(here: Place) -> list[tuple[str, str]]:
+    return [
+        (method, context.path)
+        for context in iter_route_contexts(here.app.routes)
+        if isinstance(context.original_route, APIRoute)
+        for method in context.original_route.methods
+    ]
+
+
+async def test_only_listed_routes_answer_to_strangers(here: Place) -> None:
+    for method, path in routes(here):
+        filled = re.sub(r"\{[^}]+\}", "1", path.replace("{topic}", "site"))
+        answer = await here.anybody().ask(method, filled, json={})
+        assert path in PUBLIC or answer.status_code == 401, f"{method} {path} → {answer.status_code}"
+
+
+def test_every_code_has_a_status_and_every_status_a_meaning() -> None:
+    assert errors.STATUS.keys() == {error.code for error in ERRORS}
+    assert set(errors.STATUS.values()) == errors.MEANING.keys()
+    assert all(issubclass(error, HubbubError) for error in ERRORS)
+
+
+async def test_an_unknown_address_and_a_wrong_method_are_told_in_our_shape(here: Place) -> None:
+    anybody = here.anybody()
+    for method, path, status, code in [
+        ("GET", "/nowhere", 404, "not_found"), ("POST", "/nowhere", 404, "not_found"),
+        ("PUT", "/api/login", 405, "bad_request"), ("GET", "/api/rooms/", 404, "not_found"),
+        ("GET", "/assets/../../settings.py", 404, "not_found"), ("GET", "/assets/%2e%2e%2fsettings.py", 404, "not_found"),
+        ("GET", "//evil.example/", 404, "not_found"),
+    ]:  # fmt: skip
+        answer = await anybody.ask(method, path)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+
+
+async def test_a_bug_is_logged_under_an_id_and_tells_strangers_nothing(
+    here: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> bytes:
+        raise RuntimeError("the inner secret")
+
+    monkeypatch.setattr(type(here.services.metrics), "render", broken)
+    answer = await here.anybody(address="127.0.0.1").get("/metrics")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")
+    assert "secret" not in answer.text
+    assert re.search(r"logged as [0-9a-f]{8}", answer.json()["error"]["message"])
+
+
+async def test_every_answer_carries_the_same_headers(here: Place) -> None:
+    alice = await here.program("alice")
+    for path in ("/users/me", "/api/setup", "/", "/docs", "/nowhere", "/api/rooms/x", "/openapi.json"):
+        headers = (await alice.get(path)).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["cross-origin-opener-policy"] == "same-origin"
+        assert headers["cross-origin-resource-policy"] == "same-origin"
+        assert "default-src 'none'" in headers["content-security-policy"]
+        assert "strict-transport-security" not in headers
+        assert "server" not in headers
+    assert (await alice.get("/users/me")).headers["cache-control"] == "no-store"
+
+
+async def test_the_front_page_is_html_only_for_those_who_name_it(here: Place) -> None:
+    anybody = here.anybody()
+    for accept, is_html in [
+        ("text/html,application/xhtml+xml,*/*;q=0.8", True), ("*/*", False), ("application/json", False), ("", False),
+        ("text/*", False), ("text/html;q=0, */*", False), ("TEXT/HTML; q=0.5", True),
+    ]:  # fmt: skip
+        answer = await anybody.get("/", headers={"Accept": accept})
+        assert answer.headers["vary"] == "Accept"
+        assert (
+            "text/html" in answer.headers["content-type"] or "text/plain" in answer.headers["content-type"]
+        ) is is_html
+    assert "Welcome to Hubbub!" in (await anybody.get("/")).json()["message"]
+
+
+@pytest.fixture
+def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small web client, as the build leaves one."""
+    folder = tmp_path / "web_dist"
+    (folder / "assets").mkdir(parents=True)
+    (folder / "index.html").write_text('<!doctype html><script type="module" src="./assets/index-abc.js"></script>')
+    (folder / "assets/index-abc.js").write_text("export {};")
+    monkeypatch.setattr(web.create_router, "__defaults__", (folder,))
+    return folder
+
+
+async def test_all_pages_are_the_web_client_under_a_strict_policy(tmp_path: Path, built: Path) -> None:
+    async with place(tmp_path / "data") as here:
+        browser = here.anybody()
+        browser.client.headers["Accept"] = "text/html"
+        for path in ("/", "/setup", "/invite", "/reset"):
+            answer = await browser.get(path)
+            assert (answer.status_code, answer.text) == (200, (built / "index.html").read_text())
+            policy = answer.headers["content-security-policy"]
+            assert "unsafe" not in policy
+            assert "connect-src 'self' ws://127.0.0.1:8000 wss://127.0.0.1:8000;" in policy
+            assert "require-trusted-types-for 'script'" in policy
+        script = await browser.get("/assets/index-abc.js")
+        assert script.headers["content-type"].startswith("text/javascript")
+        assert "immutable" in script.headers["cache-control"]
+        again = await browser.get("/assets/index-abc.js", headers={"If-None-Match": script.headers["etag"]})
+        assert again.status_code == 304
+        assert (await browser.get("/assets/index.html")).status_code == 404
+
+
+async def test_a_host_nobody_knows_is_not_put_into_the_policy(tmp_path: Path, built: Path) -> None:
+    async with place(tmp_path / "data") as here:
+        for host in ("evil.example", "127.0.0.1; script-src *", "evil.example:8000"):
+            answer = await here.anybody().get("/", headers={"Host": host, "Accept": "text/html"})
+            assert "connect-src 'self';" in answer.headers["content-security-policy"]
+            assert "evil" not in answer.headers["content-security-policy"]
+
+
+async def test_without_a_built_client_a_sentence_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web.create_router, "__defaults__", (tmp_path / "nothing",))
+    async with place(tmp_path / "data") as here:
+        answer = await here.anybody().get("/", headers={"Accept": "text/html"})
+        assert (answer.status_code, answer.headers["content-type"]) == (503, "text/plain; charset=utf-8")
+        assert "make setup" in answer.text
+        assert (await here.anybody().get("/")).status_code == 200
+
+
+async def test_the_docs_need_nothing_from_elsewhere_and_nothing_inline(here: Place) -> None:
+    anybody = here.anybody()
+    page = (await anybody.get("/docs")).text
+    assert "://" not in page
+    sources = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert sources
+    for source in sources:
+        assert (await anybody.get(f"/{source}")).status_code == 200
+    assert not re.search(r"<script>|<style>| on[a-z]+=| style=", page)
+
+
+async def test_openapi_documents_every_route_with_its_refusals(here: Place) -> None:
+    document = (await here.anybody().get("/openapi.json")).json()
+    assert {"/token", "/users/me", "/health", "/api/rooms/{room}/messages"} <= document["paths"].keys()
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            assert {"400", "429", "500", "503"} <= operation["responses"].keys(), f"{method} {path}"
+            assert operation["tags"]
+            assert "422" not in operation["responses"]
+    flows = document["components"]["securitySchemes"]["OAuth2PasswordBearer"]["flows"]
+    assert flows["password"]["tokenUrl"] == "token"
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "127.3.2.1"])
+async def test_metrics_are_for_this_machine(here: Place, address: str) -> None:
+    assert (await here.anybody(address=address).get("/metrics")).status_code == 200
+    for name in ("X-Forwarded-For", "Forwarded", "X-Real-IP", "X-Forwarded-Host"):
+        handed_on = await here.anybody(address=address).get("/metrics", headers={name: "198.51.100.1"})
+        assert handed_on.status_code == 401
+
+
+async def test_metrics_are_for_admins_and_for_the_token(tmp_path: Path) -> None:
+    async with place(tmp_path / "data", metrics_token="a token of some length") as here:
+        anybody = here.anybody()
+        for token, status in (("a token of some length", 200), ("another token of length", 401)):
+            answer = await anybody.get("/metrics", headers={"Authorization": f"Bearer {token}"})
+            assert answer.status_code == status
+        assert (await (await here.program("alice", Role.ADMIN)).get("/metrics")).status_code == 200
+        assert (await (await here.program("bob")).get("/metrics")).status_code == 403
+        assert (await anybody.get("/metrics")).status_code == 401
+
+
+async def test_who_is_not_in_a_room_learns_nothing_of_its_people(here: Place) -> None:
+    alice, bob = await here.program("alice"), await here.program("bob")
+    room = (await alice.post("/api/rooms", json={"kind": "public", "name": "General"})).json()["room"]["id"]
+    for path in ("members", "online", "messages"):
+        mine = await bob.get(f"/api/rooms/{room}/{path}")
+        none = await bob.get(f"/api/rooms/{room + 1}/{path}")
+        assert (mine.status_code, mine.content) == (404, none.content)
+    assert (await bob.get(f"/api/topics/room:{room}/events?after=0")).status_code == 404
+    assert (await bob.get(f"/api/topics/user:{alice.id}/events?after=0")).status_code == 404
+    detail = (await bob.get(f"/api/rooms/{room}")).json()
+    assert (detail["members"], detail["room"]["joined"], detail["read"]) == ([], False, None)
+
+
+async def test_other_peoples_rooms_do_not_come_in_by_extra_parameters(here: Place) -> None:
+    """Rocket.Chat #39452: a client's filter was laid over the server's own."""
+    alice, bob = await here.program("alice"), await here.program("bob")
+    await alice.post(f"/api/rooms/{LOBBY}/messages", json={"key": "k", "body": "for the lobby"})
+    other = (await alice.post("/api/rooms", json={"kind": "public", "name": "General"})).json()["room"]["id"]
+    await alice.post(f"/api/rooms/{other}/messages", json={"key": "k", "body": "not for bob"})
+    plain = await bob.get(f"/api/rooms/{LOBBY}/messages")
+    for name in ("room", "room_id", "rid", "user", "topic"):
+        assert (await bob.get(f"/api/rooms/{LOBBY}/messages?{name}={other}")).content == plain.content
+
+
+async def test_a_room_is_made_joined_read_left_and_listed(here: Place) -> None:
+    alice, bob = await here.program("alice"), await here.program("bob")
+    made = (await alice.post("/api/rooms", json={"kind": "public", "name": "General", "key": "k"})).json()
+    again = await alice.post("/api/rooms", json={"kind": "public", "name": "General", "key": "k"})
+    assert again.json() == made
+    room = made["room"]["id"]
+    assert (await bob.post(f"/api/rooms/{room}/join")).json()["topic"] == f"room:{room}"
+    sent = (await alice.post(f"/api/rooms/{room}/messages", json={"key": "m", "body": "hello"})).json()
+    assert (await bob.get(f"/api/rooms/{room}")).json()["room"]["unread"] == 1
+    assert (await bob.post(f"/api/rooms/{room}/read", json={"seq": sent["seq"]})).status_code == 200
+    assert (await bob.post(f"/api/rooms/{room}/read", json={"seq": sent["seq"]})).json() == {}
+    assert (await bob.get(f"/api/rooms/{room}")).json()["room"]["unread"] == 0
+    people = (await alice.get(f"/api/rooms/{room}/members")).json()["members"]
+    assert [(one["name"], one["role"]) for one in people] == [("alice", "owner"), ("bob", "member")]
+    assert (await bob.ask("DELETE", f"/api/rooms/{room}/members/{alice.id}")).status_code == 403
+    assert (await alice.ask("DELETE", f"/api/rooms/{room}/members/{bob.id}")).status_code == 200
+    assert (await bob.get(f"/api/rooms/{room}/messages")).status_code == 404
+    assert (await alice.post(f"/api/rooms/{room}/leave")).status_code == 200
+    assert (await alice.post(f"/api/rooms/{LOBBY}/leave")).status_code == 403
+    directory = (await alice.get("/api/rooms")).json()
+    assert [(one["id"], one["joined"]) for one in directory["rooms"]] == [(LOBBY, True), (room, False)]
+
+
+async def test_the_text_of_the_password_is_never_in_an_answer(here: Place) -> None:
+    alice = await here.program("alice")
+    for path in ("/users/me", f"/api/users/{alice.id}", "/api/sessions", f"/api/topics/user:{alice.id}/events?after=0"):
+        text = (await alice.get(path)).text
+        assert "argon2" not in text
+        assert PASSWORD not in text
