@@ -326,6 +326,20 @@ async def test_nothing_of_the_http_protocol_outlives_the_upgrade(serve: Serve) -
             gc.enable()
 
 
+async def test_a_connection_that_is_gone_is_freed_without_the_collector(serve: Serve) -> None:
+    running = await serve()
+    gc.disable()
+    try:
+        async with Raw(running.port) as raw:
+            await raw.open()
+            alive = weakref.ref(running.talks[0].connection)
+        await eventually(lambda: running.talks[0].gone, 2, "the connection is gone")
+        running.talks.clear()
+        await eventually(lambda: alive() is None, 1, "nothing keeps the connection")
+    finally:
+        gc.enable()
+
+
 async def test_an_address_may_have_so_many_unauthenticated_sockets_and_no_more(serve: Serve) -> None:
     running = await serve(unauthenticated_per_address=2)
     async with connect(running.url) as one, connect(running.url):

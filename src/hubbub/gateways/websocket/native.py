@@ -186,7 +186,9 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
         if not self._authenticated:
             gateway.door.leave(self._place)
         gateway.services.metrics.disconnected(self._code)
-        self._conversation.lost()
+        conversation = self._conversation
+        del self._conversation  # it knows us as well: nobody should have to collect that cycle
+        conversation.lost()
 
     # --- how it ends ---------------------------------------------------------------------------------------------
 
