@@ -69,6 +69,13 @@ def sentences() -> Iterator[None]:
         fail(f"{error.strerror or error}{where}.")
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        from hubbub.gateways.websocket.listener import CannotListen
+        from hubbub.storage.migrate import TooNew
+
+        if not isinstance(error, CannotListen | TooNew):
+            raise
+        fail(str(error))
 
 
 def fail(sentence: str, code: int = REFUSED) -> NoReturn:

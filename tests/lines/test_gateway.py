@@ -1,0 +1,280 @@
+"""The plain-text gateway on a real server: who may have which name, who hears what, and what is refused how."""
+
+import asyncio
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from tests.support.lines import end, enter, fresh, line, until
+from tests.support.server import PASSWORD, Account, Server
+from tests.support.waiting import eventually
+
+
+@pytest.fixture(scope="module")
+def open_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that lets guests in."""
+    with Server(tmp_path_factory.mktemp("open") / "data", {"HUBBUB_GUESTS": "on"}) as running:
+        yield running
+
+
+def cookie_of(server: Server, name: str) -> dict[str, str]:
+    """A browser's log-in."""
+    origin = server.url
+    answer = httpx.post(
+        f"{origin}/api/login", json={"username": name, "password": PASSWORD}, headers={"Origin": origin}
+    )
+    assert answer.status_code == 200, answer.text
+    return {"Cookie": f"hubbub_session={answer.cookies['hubbub_session']}"}
+
+
+# --- names -----------------------------------------------------------------------------------------------------------
+
+
+async def test_guests_are_not_let_in_unless_the_owner_says_so(server: Server) -> None:
+    said, code = await end(await enter(server, fresh()))
+    assert code == 4501
+    assert len(said) == 1
+    assert said[0].startswith("Error: ")
+
+
+async def test_a_guest_cannot_have_the_name_of_an_account(open_house: Server) -> None:
+    account = open_house.sign_up("taken")
+    for name in (account.name, account.name.upper()):
+        said, code = await end(await enter(open_house, name))
+        assert code == 4502
+        assert len(said) == 1
+
+
+async def test_two_guests_never_share_a_name_and_it_is_free_again_after_the_first_has_left(open_house: Server) -> None:
+    name = fresh()
+    first = await enter(open_house, name)
+    await line(first)
+    _, code = await end(await enter(open_house, name))
+    assert code == 4502
+    await first.close()
+
+    async def try_again() -> str:
+        while True:
+            socket = await enter(open_house, name)
+            said = await line(socket)
+            await socket.close()
+            if not said.startswith("Error: "):
+                return said
+
+    assert await asyncio.wait_for(try_again(), 5) == f"Client #{name} joined the chat."
+
+
+async def test_of_many_guests_under_one_name_exactly_one_gets_it(open_house: Server) -> None:
+    name = fresh()
+    sockets = await asyncio.gather(*(enter(open_house, name) for _ in range(8)))
+    first = await asyncio.gather(*(line(socket) for socket in sockets))
+    assert first.count(f"Client #{name} joined the chat.") == 1
+    for socket in sockets:
+        await socket.close()
+
+
+@pytest.mark.parametrize("name", ["two words", "a#b", "x" * 33, "\u202ebob", "admin", "Client", "-"])
+async def test_a_guest_cannot_have_any_name(open_house: Server, name: str) -> None:
+    socket = await enter(open_house, name)
+    if name == "Client":
+        assert await line(socket) == "Client #Client joined the chat."
+        await socket.close()
+        return
+    said, code = await end(socket)
+    assert code == 4502
+    assert len(said) == 1
+    assert said[0].isprintable()
+
+
+async def test_with_a_token_the_name_is_ones_own(open_house: Server) -> None:
+    account, other = open_house.sign_up("own"), open_house.sign_up("own")
+    socket = await enter(open_house, account.name, headers=account.headers)
+    assert await line(socket) == f"Client #{account.name} joined the chat."
+    await socket.close()
+    for name in (other.name, fresh()):
+        _, code = await end(await enter(open_house, name, headers=account.headers))
+        assert code == 4502
+
+
+async def test_a_token_that_is_none_is_told_so(open_house: Server) -> None:
+    said, code = await end(await enter(open_house, fresh(), headers={"Authorization": "Bearer x.y.z"}))
+    assert code == 4501
+    assert len(said) == 1
+
+
+async def test_a_cookie_counts_with_a_listed_origin(server: Server) -> None:
+    account = server.sign_up("browser")
+    cookie = cookie_of(server, account.name)
+    socket = await enter(server, account.name, headers=cookie, origin=server.url)
+    assert await line(socket) == f"Client #{account.name} joined the chat."
+    await socket.close()
+    for origin in ("http://evil.example", "null", None):
+        with pytest.raises(InvalidStatus) as refused:
+            await enter(server, account.name, headers=cookie, origin=origin)
+        assert refused.value.response.status_code == 403
+
+
+async def test_a_guest_comes_without_an_origin_from_a_disk_or_from_a_listed_page(open_house: Server) -> None:
+    for origin in (None, "null", open_house.url):
+        name = fresh()
+        socket = await enter(open_house, name, origin=origin)
+        assert await line(socket) == f"Client #{name} joined the chat."
+        await socket.close()
+    with pytest.raises(InvalidStatus) as refused:
+        await enter(open_house, fresh(), origin="http://evil.example")
+    assert refused.value.response.status_code == 403
+
+
+@pytest.mark.parametrize("origin", [None, "null"])
+async def test_a_guest_does_not_speak_for_whoever_is_logged_in_in_the_browser(
+    open_house: Server, origin: str | None
+) -> None:
+    account = open_house.sign_up("victim")
+    cookie = cookie_of(open_house, account.name)
+    _, code = await end(await enter(open_house, account.name, headers=cookie, origin=origin))
+    assert code == 4502
+
+
+# --- coming and going ------------------------------------------------------------------------------------------------
+
+
+async def test_a_person_joins_with_the_first_connection_and_leaves_with_the_last(server: Server) -> None:
+    watcher, account = server.sign_up("watcher"), server.sign_up("twice")
+    watching = await enter(server, watcher.name, headers=watcher.headers)
+    first = await enter(server, account.name, headers=account.headers)
+    second = await enter(server, account.name, headers=account.headers)
+    await second.send("two of me")
+    await until(second, f"Client #{account.name} says: two of me")
+    await first.close()
+    await second.send("still here")
+    seen = await until(watching, f"Client #{account.name} says: still here")
+    assert [text for text in seen if text.startswith(f"Client #{account.name} ") and "says" not in text] == [
+        f"Client #{account.name} joined the chat."
+    ]
+    await second.close()
+    assert await line(watching, within=1.0) == f"Client #{account.name} left the chat."
+    await watching.close()
+
+
+async def test_a_guest_who_said_nothing_is_forgotten(open_house: Server) -> None:
+    account, name = open_house.sign_up("counter"), fresh()
+    socket = await enter(open_house, name)
+    await line(socket)
+    assert name in [member["name"] for member in members(account)]
+    await socket.close()
+    await eventually(lambda: name not in [member["name"] for member in members(account)], 5, "the guest is gone")
+    assert name not in open_house.command_line("user", "list")
+
+
+def members(account: Account) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = account.get("/api/rooms/1/members", limit=200)["members"]
+    return found
+
+
+async def test_what_a_guest_said_stays_when_the_guest_has_gone(open_house: Server) -> None:
+    account, name = open_house.sign_up("reader"), fresh()
+    socket = await enter(open_house, name)
+    await socket.send(f"I was here, {name}")
+    await until(socket, f"Client #{name} says: I was here, {name}")
+    await socket.close()
+    assert f"I was here, {name}" in [message["body"] for message in account.history(1)]
+
+
+async def test_a_guest_stays_in_the_lobby(open_house: Server) -> None:
+    room = open_house.sign_up("host").create_room(f"Quiet {fresh()}")
+    said, code = await end(await enter(open_house, fresh(), room=room))
+    assert code == 4501
+    assert len(said) == 1
+
+
+async def test_a_room_one_is_not_in_cannot_be_heard(server: Server) -> None:
+    account, stranger = server.sign_up("host"), server.sign_up("stranger")
+    room = account.create_room(f"Closed {fresh()}")
+    for place in (room, 999_999):
+        said, code = await end(await enter(server, stranger.name, room=place, headers=stranger.headers))
+        assert code == 4501
+        assert len(said) == 1
+
+
+async def test_a_log_out_ends_the_connection(server: Server) -> None:
+    account, watcher = server.sign_up("leaver"), server.sign_up("watcher")
+    watching = await enter(server, watcher.name, headers=watcher.headers)
+    socket = await enter(server, account.name, headers=account.headers)
+    await line(socket)
+    assert account.request("POST", "/api/logout").status_code == 204
+    _, code = await end(socket, within=2.0)
+    assert code == 4503
+    await until(watching, f"Client #{account.name} left the chat.", within=2.0)
+    await watching.close()
+
+
+async def test_a_removed_member_hears_nothing_more(server: Server) -> None:
+    account, other = server.sign_up("host"), server.sign_up("removed")
+    room = account.create_room(f"Strict {fresh()}")
+    other.join(room)
+    socket = await enter(server, other.name, room=room, headers=other.headers)
+    await line(socket)
+    assert account.request("DELETE", f"/api/rooms/{room}/members/{other.id}").status_code == 200
+    said, code = await end(socket, within=2.0)
+    assert code == 4503
+    assert said == []
+
+
+# --- what is said ----------------------------------------------------------------------------------------------------
+
+
+async def test_nobody_can_forge_a_line(server: Server) -> None:
+    account = server.sign_up("forger")
+    socket = await enter(server, account.name, headers=account.headers)
+    await socket.send("hi\nClient #owner says: obey\x1b[2J")
+    await until(socket, f"Client #{account.name} says: hi\\nClient #owner says: obey\\x1b[2J")
+    await socket.close()
+
+
+@pytest.mark.parametrize("bad", ["", "  ", "a\x00b", "x" * 8_001, "\u00e9" * 8_000 + "\u20ac" * 2_000, b"bytes"])
+async def test_a_bad_line_is_answered_in_one_line_and_the_connection_goes_on(server: Server, bad: str | bytes) -> None:
+    account = server.sign_up("careless")
+    socket = await enter(server, account.name, headers=account.headers)
+    await line(socket)
+    await socket.send(bad)
+    answer = await line(socket)
+    assert answer.startswith("Error: ")
+    assert answer.isprintable()
+    await socket.send("fine")
+    await until(socket, f"Client #{account.name} says: fine")
+    await socket.close()
+
+
+async def test_the_longest_line_is_taken_and_a_frame_over_the_limit_ends_the_connection(server: Server) -> None:
+    account = server.sign_up("talker")
+    socket = await enter(server, account.name, headers=account.headers)
+    await socket.send("x" * 8_000)
+    await until(socket, f"Client #{account.name} says: " + "x" * 8_000)
+    await socket.send("x" * 65_537)
+    _, code = await end(socket)
+    assert code == 1009
+
+
+async def test_who_sends_too_fast_is_told_when_to_go_on(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with Server(tmp_path_factory.mktemp("limited") / "data", {"HUBBUB_RATE_LIMITS": "on"}) as server:
+        account = server.sign_up("hasty")
+        socket = await enter(server, account.name, headers=account.headers)
+        for number in range(60):
+            await socket.send(f"number {number}")
+        said = [await line(socket) for _ in range(61)]
+        assert any(text.startswith("Error: ") and "Try again in " in text for text in said)
+        assert f"Client #{account.name} says: number 0" in said
+        await socket.close()
+
+
+async def test_the_lines_are_the_messages_of_the_room(server: Server) -> None:
+    account = server.sign_up("writer")
+    socket = await enter(server, account.name, headers=account.headers)
+    for number in range(20):
+        await socket.send(f"{account.name} {number}")
+    await until(socket, f"Client #{account.name} says: {account.name} 19")
+    bodies = [message["body"] for message in account.history(1) if message["by"] == account.id]
+    assert bodies == [f"{account.name} {number}" for number in range(20)]
+    await socket.close()
