@@ -27,8 +27,13 @@ async def test_a_broken_body_is_refused_and_nothing_is_stored(here: Place, body:
     assert (await alice.get(f"/api/rooms/{LOBBY}/messages")).json()["messages"] == []
 
 
-@pytest.mark.parametrize("kind", ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x",
-                                  "application/jsonx", "text/json", "application/json-patch+json"])  # fmt: skip
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/jsonx",
+        "text/json", "application/json-patch+json",
+    ],
+)  # fmt: skip
 async def test_json_routes_take_only_json(here: Place, kind: str) -> None:
     """CVE-2021-32677: JSON that was sent as text/plain was read."""
     alice = await here.program("alice")

@@ -42,10 +42,10 @@ def unsafe_routes(here: Place) -> list[tuple[str, str]]:
     """Every route that changes something and needs somebody."""
     found = []
     for context in iter_route_contexts(here.app.routes):
-        route = context.original_route
-        path = context.path
-        if isinstance(route, APIRoute) and not route.methods <= SAFE and path not in OPEN_TO_ALL:
-            method = next(iter(route.methods - SAFE))
+        route, path = context.original_route, context.path
+        if not isinstance(route, APIRoute) or path is None or path in OPEN_TO_ALL:
+            continue
+        for method in (route.methods or set()) - SAFE:
             filled = path.replace("{room}", str(LOBBY)).replace("{user}", "5").replace("{session}", "x")
             found.append((method, filled.replace("{invite}", "x")))
     return found

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
+from structlog.testing import capture_logs
 
 from hubbub.domain.errors import ERRORS, HubbubError
 from hubbub.domain.model import LOBBY, Role
@@ -20,10 +21,10 @@ PUBLIC = {
 
 def routes(here: Place) -> list[tuple[str, str]]:
     return [
-        (method, context.path)
+        (method, context.path or "")
         for context in iter_route_contexts(here.app.routes)
         if isinstance(context.original_route, APIRoute)
-        for method in context.original_route.methods
+        for method in context.original_route.methods or ()
     ]
 
 
@@ -45,8 +46,7 @@ async def test_an_unknown_address_and_a_wrong_method_are_told_in_our_shape(here:
     for method, path, status, code in [
         ("GET", "/nowhere", 404, "not_found"), ("POST", "/nowhere", 404, "not_found"),
         ("PUT", "/api/login", 405, "bad_request"), ("GET", "/api/rooms/", 404, "not_found"),
-        ("GET", "/assets/../../settings.py", 404, "not_found"), ("GET", "/assets/%2e%2e%2fsettings.py", 404, "not_found"),
-        ("GET", "//evil.example/", 404, "not_found"),
+        ("GET", "/assets/%2e%2e%2fsettings.py", 404, "not_found"),
     ]:  # fmt: skip
         answer = await anybody.ask(method, path)
         assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
@@ -59,10 +59,13 @@ async def test_a_bug_is_logged_under_an_id_and_tells_strangers_nothing(
         raise RuntimeError("the inner secret")
 
     monkeypatch.setattr(type(here.services.metrics), "render", broken)
-    answer = await here.anybody(address="127.0.0.1").get("/metrics")
+    with capture_logs() as lines:
+        answer = await here.anybody(address="127.0.0.1").get("/metrics?token=secret")
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")
     assert "secret" not in answer.text
-    assert re.search(r"logged as [0-9a-f]{8}", answer.json()["error"]["message"])
+    (line,) = lines
+    assert line["id"] in answer.json()["error"]["message"]
+    assert (line["event"], line["path"]) == ("request_failed", "/metrics")
 
 
 async def test_every_answer_carries_the_same_headers(here: Place) -> None:

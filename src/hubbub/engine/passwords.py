@@ -6,6 +6,7 @@ A hash takes tens of milliseconds and 19 MiB: two at a time, fifty may wait, the
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from threading import BoundedSemaphore
 from typing import ParamSpec, TypeVar
 
 from argon2 import PasswordHasher
@@ -28,7 +29,7 @@ class Passwords:
         self._hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
         self._nobody = self._hasher.hash("nobody has this password")
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="hubbub-password")
-        self._room = workers + queue
+        self._room = BoundedSemaphore(workers + queue)
 
     async def hash(self, password: str) -> str:
         """Raises Busy."""
@@ -54,13 +55,9 @@ class Passwords:
             return False
 
     async def _run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        if self._room == 0:
+        if not self._room.acquire(blocking=False):
             raise Busy(retry_after=1.0)
-        self._room -= 1
-        future = asyncio.get_running_loop().run_in_executor(self._pool, lambda: work(*args, **kwargs))
-        # A caller who gives up does not free the place: the thread goes on hashing.
-        future.add_done_callback(self._leave)
-        return await future
-
-    def _leave(self, _done: object) -> None:
-        self._room += 1
+        future = self._pool.submit(work, *args, **kwargs)
+        # A caller who gives up does not free the place of a thread that goes on hashing.
+        future.add_done_callback(lambda _: self._room.release())
+        return await asyncio.wrap_future(future)

@@ -1,0 +1,83 @@
+"""Token buckets and the table of limits."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hubbub.domain.errors import RateLimited
+from hubbub.engine.limits import MAX_BUCKETS, Limit, Limits, Table, network
+from hubbub.protocol.ratelimit import Bucket
+from tests.support.place import MovingClock
+
+
+def test_a_bucket_gives_its_burst_and_then_its_rate() -> None:
+    bucket = Bucket(rate=5, burst=20, now=0)
+    assert [bucket.take(0) for _ in range(20)] == [0.0] * 20
+    assert bucket.take(0) == pytest.approx(0.2)
+    assert bucket.take(0.2) == 0
+    assert bucket.take(0.2) > 0
+    assert not bucket.is_full(3.9)
+    assert bucket.is_full(4.3)
+
+
+@given(st.lists(st.floats(0, 100), min_size=1, max_size=200))
+def test_a_bucket_never_gives_more_than_burst_and_rate_allow(moments: list[float]) -> None:
+    bucket = Bucket(rate=2, burst=5, now=0)
+    taken = sum(bucket.take(moment) == 0 for moment in sorted(moments))
+    assert taken <= 5 + 2 * max(moments) + 1e-6
+
+
+def test_a_bucket_is_not_filled_by_a_clock_that_goes_back() -> None:
+    bucket = Bucket(rate=1, burst=1, now=10)
+    assert bucket.take(10) == 0
+    assert bucket.take(0) > 0
+    assert bucket.take(10.5) > 0
+
+
+def test_a_table_forgets_the_longest_unused_and_stays_bounded() -> None:
+    table = Table(Limit(1, 1), most=3)
+    for key in ("a", "b", "c"):
+        assert table.take(key, 0) == 0
+    assert table.take("a", 0) > 0
+    table.take("d", 0)
+    assert len(table) == 3
+    assert table.take("a", 0) > 0
+    assert table.take("b", 0) == 0
+
+
+def test_a_million_addresses_do_not_fill_the_memory() -> None:
+    table = Table(Limit(1, 1))
+    for key in range(MAX_BUCKETS + 1_000):
+        table.take(key, 0)
+    assert len(table) == MAX_BUCKETS
+
+
+@pytest.mark.parametrize(
+    ("address", "same"),
+    [
+        ("198.51.100.7", "198.51.100.7"), ("::ffff:198.51.100.7", "198.51.100.7"),
+        ("2001:db8:0:1::5", "2001:db8:0:1::"), ("2001:db8:0:1:ffff::9", "2001:db8:0:1::"), ("unix", "unix"),
+    ],
+)  # fmt: skip
+def test_an_ipv6_network_counts_as_one_place(address: str, same: str) -> None:
+    assert network(address) == same
+
+
+def test_an_attempt_that_the_address_may_not_make_does_not_use_up_the_accounts() -> None:
+    clock = MovingClock()
+    limits = Limits(clock, enabled=True)
+    for n in range(20):
+        limits.login(f"user{n}", "198.51.100.7")
+    for _ in range(10):
+        with pytest.raises(RateLimited):
+            limits.login("alice", "198.51.100.7")
+    limits.login("alice", "198.51.100.8")
+
+
+def test_limits_that_are_off_stop_nobody() -> None:
+    limits = Limits(MovingClock(), enabled=False)
+    for _ in range(200):
+        limits.login("alice", "198.51.100.7")
+        limits.signup("198.51.100.7")
+        limits.attempt("198.51.100.7")
+        assert limits.command(7, sending=True) is None
