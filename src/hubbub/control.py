@@ -44,7 +44,7 @@ MAX_PATH = 100
 logger = structlog.get_logger(__name__)
 
 
-class FolderInUse(Exception):  # noqa: N818  reads as what it says
+class FolderInUse(Exception):
     """Another process works on the data folder; the message is a sentence for the operator."""
 
 
@@ -237,7 +237,7 @@ async def _answer(services: Services, line: bytes) -> bytes:
 # --- the command line's side -----------------------------------------------------------------------------------------
 
 
-class Refused(Exception):  # noqa: N818  reads as what it says
+class Refused(Exception):
     """The server said no; the message is its sentence."""
 
 

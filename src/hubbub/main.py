@@ -27,6 +27,7 @@ from hubbub.engine.services import Readers, Services
 from hubbub.features import accounts, sessions
 from hubbub.gateways.http.app import create_app
 from hubbub.gateways.websocket.listener import Listener
+from hubbub.gateways.websocket.plain import PlainText
 from hubbub.metrics import Metrics, watch_loop
 from hubbub.protocol.tokens import Tokens, secret_hash
 from hubbub.settings import Settings
@@ -108,7 +109,9 @@ async def serve(settings: Settings) -> None:
 async def _listening(services: Services) -> AsyncIterator[Listener]:
     listener = Listener()
     settings = services.settings
-    await listener.open(create_app(services), services, settings.host, settings.port)
+    app = create_app(services)
+    app.router.add_websocket_route("/ws/{name}", PlainText(services).serve)
+    await listener.open(app, services, settings.host, settings.port)
     try:
         yield listener
     finally:
@@ -125,17 +128,15 @@ async def create_setup_link(services: Services) -> str | None:
 
 
 async def _greet_operator(services: Services, port: int) -> None:
-    settings = services.settings
-    host = "localhost" if settings.host in ("0.0.0.0", "::", "127.0.0.1", "::1") else settings.host  # noqa: S104
-    address = settings.public_url or f"http://{host}:{port}"
+    settings = services.settings.model_copy(update={"port": port})
     out = sys.stdout
-    out.write(f"{settings.name} is at {address}\n")
+    out.write(f"{settings.name} is at {settings.address}\n")
     token = await create_setup_link(services)
     if token is not None:
-        out.write(f"Open this link once to become the owner: {address}/setup#{token}\n")
-    if not address.startswith("https://"):
-        logger.warning("plain_http", advice="cookies travel unprotected; put a proxy with TLS in front for other machines")
+        out.write(f"Open this link once to become the owner: {settings.address}/setup#{token}\n")
     out.flush()
+    if not settings.address.startswith("https://"):
+        logger.warning("plain_http", advice="cookies travel unprotected: put a proxy with TLS in front")
 
 
 def _migrate(database: Database, clock: Clock) -> None:

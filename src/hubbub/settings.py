@@ -23,7 +23,7 @@ EVERYWHERE = frozenset({"0.0.0.0", "::", "127.0.0.1", "::1"})  # noqa: S104  add
 NOT_SETTINGS = frozenset({"HUBBUB_CONFIG", "HUBBUB_CI"})
 
 
-class WrongSetting(Exception):  # noqa: N818  reads as what it says
+class WrongSetting(Exception):
     """A setting cannot be used; the message is one sentence for whoever starts the server."""
 
 

@@ -35,8 +35,8 @@ def seq(result: Receipt | HubbubError) -> int:
 
 def gapless(desk: Desk) -> bool:
     found = desk.rows("SELECT topic, min(seq), max(seq), count(*) FROM log GROUP BY topic")
-    heads = {topic: head for topic, head in desk.rows("SELECT topic, head FROM topics WHERE head > 0")}
-    return all(low == 1 and high == count == heads[topic] for topic, low, high, count in found)
+    heads = desk.rows("SELECT topic, head FROM topics WHERE head > 0")
+    return all(low == 1 and high == count and (topic, high) in heads for topic, low, high, count in found)
 
 
 async def test_an_acknowledged_message_is_stored_and_published_at_its_seq(desk: Desk) -> None:
@@ -110,9 +110,7 @@ async def test_the_order_of_one_source_is_kept_through_runs_of_different_kinds(d
     with desk.held():
         for command in commands:
             desk.journal.enqueue(command, alice, answers.append, "one source")
-    async with asyncio.timeout(5):
-        while len(answers) < len(commands):
-            await asyncio.sleep(0.005)
+    await desk.journal.submit(ReadRoom(room=LOBBY, seq=0), alice, "one source")
     bodies = desk.rows("SELECT key FROM messages ORDER BY seq")
     assert bodies == [("1",), ("2",), ("3",), ("4",)]
     assert [type(answer) for answer in answers] == [Receipt] * len(commands)
@@ -128,9 +126,7 @@ async def test_a_send_before_a_removal_stands_and_one_after_it_does_not(desk: De
         remove = RemoveMember(room=number, user=bob.id)
         desk.journal.enqueue(remove, alice, lambda r: answers.__setitem__("remove", r), "x")
         desk.journal.enqueue(hello("after", room=number), bob, lambda r: answers.__setitem__("after", r), "x")
-    async with asyncio.timeout(5):
-        while len(answers) < 3:
-            await asyncio.sleep(0.005)
+    await desk.journal.submit(ReadRoom(room=LOBBY, seq=0), alice, "x")
     assert seq(answers["before"]) < seq(answers["remove"])
     assert isinstance(answers["after"], NotFound)
 

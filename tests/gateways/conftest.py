@@ -1,7 +1,7 @@
 """A real listener in this process: the native gateway with a conversation of the test's own, and an app beside it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -27,7 +27,7 @@ class Echo:
     """Answers each message with itself; "in" authenticates; remembers what it saw."""
 
     connection: NativeConnection
-    credential: Credential | None
+    credentials: Sequence[Credential]
     heard: list[str] = field(default_factory=list)
     gone: bool = False
 
@@ -92,8 +92,8 @@ async def serving(**settings: Any) -> AsyncIterator[Running]:
     """Serves until the end of the block. Settings are the defaults but for those given."""
     talks: list[Echo] = []
 
-    def converse(_: Services, connection: NativeConnection, credential: Credential | None, _peer: str) -> Echo:
-        talks.append(Echo(connection, credential))
+    def converse(_: Services, connection: NativeConnection, credentials: Sequence[Credential], _peer: str) -> Echo:
+        talks.append(Echo(connection, credentials))
         return talks[-1]
 
     metrics = Metrics()

@@ -35,13 +35,13 @@ def ask(headers: dict[str, str], *, secure: bool = False, **settings: object) ->
     ],
 )
 def test_admitted_without_a_public_url(headers: dict[str, str], credential: Credential | None) -> None:
-    assert ask(headers) == Admitted(credential, None)
+    assert ask(headers) == Admitted((credential,) if credential is not None else (), None)
 
 
 @pytest.mark.parametrize("origin", [OWN, "https://app.example.org"])
 def test_a_listed_origin_opens_with_a_cookie(origin: str) -> None:
     answer = ask({**HOST_COOKIE, "origin": origin}, public_url=OWN, origins="https://app.example.org")
-    assert answer == Admitted(Credential("cookie", "secret"), None)
+    assert answer == Admitted((Credential("cookie", "secret"),), None)
 
 
 @pytest.mark.parametrize(
@@ -79,10 +79,9 @@ def test_an_authorization_that_is_no_bearer_token_is_refused(value: str) -> None
     assert answer.status == 401
 
 
-def test_two_credentials_at_once_are_refused() -> None:
+def test_two_credentials_are_both_kept_since_only_the_store_knows_whether_they_are_one_persons() -> None:
     answer = ask({**COOKIE, "host": "localhost", "origin": "http://localhost", "authorization": "Bearer t"})
-    assert isinstance(answer, Refused)
-    assert answer.status == 401
+    assert answer == Admitted((Credential("bearer", "t"), Credential("cookie", "secret")), None)
 
 
 @pytest.mark.parametrize("name", ["origin", "host", "authorization"])
@@ -94,8 +93,8 @@ def test_a_header_that_is_there_twice_is_refused(name: str) -> None:
 
 
 def test_the_subprotocol_is_found_in_a_list() -> None:
-    assert ask({"sec-websocket-protocol": "chat, hubbub.v1"}) == Admitted(None, "hubbub.v1")
-    assert ask({"sec-websocket-protocol": "chat"}) == Admitted(None, None)
+    assert ask({"sec-websocket-protocol": "chat, hubbub.v1"}) == Admitted((), "hubbub.v1")
+    assert ask({"sec-websocket-protocol": "chat"}) == Admitted((), None)
 
 
 @pytest.mark.parametrize(

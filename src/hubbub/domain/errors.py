@@ -90,8 +90,8 @@ class Internal(HubbubError):
     code = "internal"
 
 
-class NeedsTopics(Exception):  # noqa: N818  it is a request to the journal, not an error anybody sees
-    """Raised by a handler that found out about topics it did not declare; the journal runs it alone with all of them."""
+class NeedsTopics(Exception):
+    """A handler found out about topics it did not declare; the journal runs it alone with all of them."""
 
     def __init__(self, *topics: str) -> None:
         self.topics = frozenset(topics)

@@ -41,7 +41,7 @@ RECONNECT = 0.25
 logger = structlog.get_logger(__name__)
 
 
-class Spoiled(Exception):  # noqa: N818  private to the journal
+class Spoiled(Exception):
     """A handler refused after it had written: the transaction cannot be kept for its neighbours."""
 
 
@@ -92,7 +92,7 @@ class Journal:
         return len(self._waiting)
 
     async def submit(self, command: Command, actor: Actor, source: object = None) -> Receipt:
-        """Queues a command and returns its receipt after the COMMIT. Raises what its handler raised, Busy, Unavailable."""
+        """Queues a command; its receipt comes after the COMMIT. Raises what its handler raised, Busy, Unavailable."""
         future: asyncio.Future[Receipt] = self._loop.create_future()
 
         def reply(result: Receipt | HubbubError) -> None:

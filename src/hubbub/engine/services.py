@@ -1,21 +1,23 @@
 """What a running server is made of, for the gateways: one object, built by the composition root."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 
 from hubbub.clock import Clock
-from hubbub.domain.errors import Unavailable
+from hubbub.domain.errors import Unauthenticated, Unavailable
 from hubbub.engine.connections import Registry
 from hubbub.engine.journal import Journal
 from hubbub.engine.limits import Limits
 from hubbub.engine.passwords import Passwords
 from hubbub.engine.people import People
+from hubbub.features import sessions
+from hubbub.features.sessions import Identity
 from hubbub.metrics import Metrics
-from hubbub.protocol.tokens import Tokens
+from hubbub.protocol.tokens import Credential, Tokens
 from hubbub.settings import Settings
 from hubbub.storage.database import Database
 
@@ -35,7 +37,9 @@ class Readers:
         """Runs ``query(connection, …)`` in one read transaction. Raises what it raises, Busy, Unavailable after 2 s."""
         future = self._database.submit(query, *args, **kwargs)
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(future), READ_TIMEOUT)
+            # Not wait_for: up to Python 3.11 it swallows a cancellation that comes when the future is done.
+            async with asyncio.timeout(READ_TIMEOUT):
+                return await asyncio.wrap_future(future)
         except TimeoutError:
             raise Unavailable(retry_after=1.0) from None
 
@@ -56,3 +60,16 @@ class Services:
     limits: Limits
     metrics: Metrics
     epoch: str
+
+    async def identify(self, credentials: Sequence[Credential]) -> Identity:
+        """Whose these are. Raises Unauthenticated if there are none, one is worthless, or they are two people's."""
+        identity: Identity | None = None
+        now = self.clock.now()
+        for credential in credentials:
+            found = await self.read(sessions.resolve, self.tokens.reference(credential, now), now)
+            if found is None or (identity is not None and identity.user != found.user):
+                raise Unauthenticated()
+            identity = found
+        if identity is None:
+            raise Unauthenticated()
+        return identity

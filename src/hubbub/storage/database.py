@@ -1,8 +1,8 @@
 """Engines, transactions and the pool of readers; knows two databases and nothing about chat.
 
-Writing happens on one thread, through `Database.write`; reading through `Database.read`, in short transactions of their
-own. Errors leave as `Unavailable` (the store did not answer: nobody's fault, try again) or `Refused` (the store answered
-no: one of the commands in the transaction is to blame).
+Writing happens on one thread, on the writer's engine; reading through `Database.read`, in short transactions of its
+own. Errors leave as `Unavailable` (the store did not answer: nobody's fault, try again) or `Refused` (the store
+answered no: one of the commands in the transaction is to blame).
 """
 
 import sqlite3
@@ -37,7 +37,7 @@ MAX_WAITING_READS = 2_000
 logger = structlog.get_logger(__name__)
 
 
-class Refused(Exception):  # noqa: N818  the store's own "no", see the module's sentence
+class Refused(Exception):
     """The store refused a statement; the transaction is lost and somebody in it is to blame.
 
     `by_constraint` where a constraint was broken; otherwise the statement itself is wrong, which is a bug.
@@ -76,6 +76,7 @@ class Database:
                 max_overflow=1 if writing else 0,
                 pool_timeout=1,
                 pool_pre_ping=not writing,
+                hide_parameters=True,
                 isolation_level="READ COMMITTED" if writing else "REPEATABLE READ",
                 connect_args={"connect_timeout": 2, "options": "-c statement_timeout=1500 -c synchronous_commit=on"},
             )
@@ -84,6 +85,7 @@ class Database:
             pool_size=1 if writing else READERS,
             max_overflow=0,
             pool_timeout=2,
+            hide_parameters=True,  # they are what people said
             connect_args={"timeout": BUSY_TIMEOUT, "check_same_thread": False},
         )
         event.listen(engine, "connect", _pragmas if writing else _reading_pragmas)
@@ -98,9 +100,8 @@ class Database:
 
     def read(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs ``query(connection, …)`` in one read transaction, on the calling thread. Raises Unavailable."""
-        with translated(), self.reader.connect() as connection:
-            with connection.begin():
-                return query(connection, *args, **kwargs)
+        with translated(), self.reader.connect() as connection, connection.begin():
+            return query(connection, *args, **kwargs)
 
     def submit(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """The same on a reader's thread. Raises Busy if too many reads are waiting already."""

@@ -12,13 +12,13 @@ from hubbub.storage.database import Database, translated
 from hubbub.storage.schema import meta, metadata, rooms, topics
 
 HEAD = "0001"
-"""The newest revision; a test holds it against the scripts. Known here so that a start with nothing to do needs no Alembic."""
+"""The newest revision, held against the scripts by a test: a start with nothing to migrate loads no Alembic."""
 MIGRATIONS = Path(__file__).parent / "migrations"
 versions = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
 """Alembic's own table: the revision a database is at."""
 
 
-class TooNew(Exception):  # noqa: N818  reads as what it says
+class TooNew(Exception):
     """The database was made by a newer Hubbub; the message says so."""
 
 

@@ -1,7 +1,7 @@
 """The tables. The topic or the room stands in every key of the big ones (`log`, `messages`); times are milliseconds.
 
-Ids of big tables are made in the application, in time order, so that rows are appended: a clustered (room, seq) key with
-a random second index was four times slower. No triggers, no stored procedures, no global counters.
+Ids of big tables are made in the application, in time order, so that rows are appended: a clustered (room, seq) key
+with a random second index was four times slower. No triggers, no stored procedures, no global counters.
 """
 
 from sqlalchemy import (

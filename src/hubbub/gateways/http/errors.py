@@ -88,7 +88,7 @@ def answer(error: HubbubError, *, status: int | None = None, headers: dict[str, 
     return Response(wire.dumps(body), status, headers, "application/json")
 
 
-class TokenRefused(HubbubError):  # noqa: N818  refusals are named as in domain/errors.py
+class TokenRefused(HubbubError):
     """The 401 of `/token`, which also speaks the dialect of the OAuth2 password form."""
 
     code = "unauthenticated"

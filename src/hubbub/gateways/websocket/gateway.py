@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from websockets.datastructures import Headers
 from websockets.http11 import Request
@@ -20,7 +20,7 @@ PATH = b"/ws"
 RETRY_AFTER = 5
 NO_HANDSHAKE = handshake.Refused(400, "That is no WebSocket handshake (RFC 6455).")
 
-Converse = Callable[[Services, NativeConnection, Credential | None, str], Conversation]
+Converse = Callable[[Services, NativeConnection, Sequence[Credential], str], Conversation]
 
 
 class Gateway:
@@ -67,5 +67,5 @@ class Gateway:
         # Not the same one, since its parser would keep the request and all its headers in memory.
         machine = ServerProtocol(state=State.OPEN, max_size=settings.frame_bytes)
         connection = NativeConnection(self, transport, machine, place, address)
-        connection.open(self.converse(self.services, connection, admitted.credential, address))
+        connection.open(self.converse(self.services, connection, admitted.credentials, address))
         return connection

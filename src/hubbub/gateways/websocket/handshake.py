@@ -36,9 +36,9 @@ class OriginSettings(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """May open; whether the credential is worth anything shows at `hello`."""
+    """May open; whether the credentials are worth anything, and are one person's, shows at `hello`."""
 
-    credential: Credential | None
+    credentials: tuple[Credential, ...]
     subprotocol: str | None
 
 
@@ -77,12 +77,9 @@ def admit(given: Headers, settings: OriginSettings, *, secure: bool) -> Admitted
     bearer = _bearer(given)
     if isinstance(bearer, Refused):
         return bearer
-    if cookie is not None and bearer is not None:
-        return Refused(401, "Send either the cookie or an Authorization header, not both.")
-    subprotocol = SUBPROTOCOL if _offers(given) else None
-    if bearer is not None:
-        return Admitted(Credential("bearer", bearer), subprotocol)
-    return Admitted(Credential("cookie", cookie) if cookie is not None else None, subprotocol)
+    by_bearer = (Credential("bearer", bearer),) if bearer is not None else ()
+    by_cookie = (Credential("cookie", cookie),) if cookie is not None else ()
+    return Admitted(by_bearer + by_cookie, SUBPROTOCOL if _offers(given) else None)
 
 
 def origin_problem(origin: str | None, host: str | None, settings: OriginSettings) -> str | None:

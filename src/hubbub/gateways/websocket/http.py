@@ -170,5 +170,5 @@ class HttpProtocol(HttpToolsProtocol):
             self.transport.close()
 
 
-class _Refusal(Exception):  # noqa: N818  stops the parser; never leaves it
+class _Refusal(Exception):
     pass

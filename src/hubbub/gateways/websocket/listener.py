@@ -23,7 +23,7 @@ NOTSENT_LOWAT = 16_384
 """Unsent bytes the kernel takes from us: without it a stalled reader swallows megabytes (measured: 3.9 MB)."""
 
 
-class CannotListen(Exception):  # noqa: N818  reads as what it says
+class CannotListen(Exception):
     """The address cannot be listened on; the message is one sentence for whoever starts the server."""
 
 

@@ -89,7 +89,7 @@ class PlainText:
         )
         code: int | None = None
         try:
-            code = await self._converse(socket, connection, admitted.credential)
+            code = await self._converse(socket, connection, admitted.credentials)
         finally:
             self._open -= 1
             self._services.people.detach(connection)
@@ -103,7 +103,7 @@ class PlainText:
         if settings.guests and origin in NO_PAGE:
             headers = [pair for pair in headers if pair[0] != b"cookie"]
         admitted = handshake.admit(headers, settings, secure=socket.url.scheme == "wss")
-        if isinstance(admitted, handshake.Admitted) and admitted.credential is None and origin not in NO_PAGE:
+        if isinstance(admitted, handshake.Admitted) and not admitted.credentials and origin not in NO_PAGE:
             problem = handshake.origin_problem(origin, socket.headers.get("host"), settings)
             if problem is not None:
                 return handshake.Refused(403, problem)
@@ -111,13 +111,13 @@ class PlainText:
 
     # --- one conversation ----------------------------------------------------------------------------------------
 
-    async def _converse(self, socket: WebSocket, connection: PlainConnection, credential: Credential | None) -> int:
+    async def _converse(self, socket: WebSocket, connection: PlainConnection, credentials: Sequence[Credential]) -> int:
         """Comes in, talks, goes; returns the code the connection ended with."""
         guest: Identity | None = None
         try:
             try:
                 room = lines.room_of(socket.query_params.get("room"))
-                identity = await self._identify(socket, credential)
+                identity = await self._identify(socket, credentials)
                 guest = identity if identity.role is Role.GUEST else None
                 connection.cork()
                 attached = await self._services.people.attach(connection, identity, only_room=room)
@@ -176,18 +176,15 @@ class PlainText:
 
     # --- who it is -----------------------------------------------------------------------------------------------
 
-    async def _identify(self, socket: WebSocket, credential: Credential | None) -> Identity:
+    async def _identify(self, socket: WebSocket, credentials: Sequence[Credential]) -> Identity:
         """The person under this name. Raises NameTaken, Unauthenticated and what the store raises."""
         services = self._services
         name = lines.name_of(socket.path_params["name"])
-        if credential is not None:
-            now = services.clock.now()
-            identity = await services.read(sessions.resolve, services.tokens.reference(credential, now), now)
-            if identity is None:
-                raise Unauthenticated("Your session has ended. Log in again.")
+        if credentials:
+            identity = await services.identify(credentials)
             if names.skeleton(name) == names.skeleton(identity.name):
                 return identity
-            if credential.kind == "bearer" or not services.settings.guests:
+            if any(credential.kind == "bearer" for credential in credentials) or not services.settings.guests:
                 raise NameTaken("That is not your name.")
         if not services.settings.guests:
             raise Unauthenticated("Guests are not let in here: log in first.")

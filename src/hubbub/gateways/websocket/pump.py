@@ -7,14 +7,13 @@ import structlog
 
 from hubbub.domain import names, text
 from hubbub.domain.commands import Command, EventsSince, SendMessage
-from hubbub.domain.errors import Busy, HubbubError, Internal, RateLimited, Unauthenticated
+from hubbub.domain.errors import Busy, HubbubError, Internal, RateLimited
 from hubbub.domain.model import Role
 from hubbub.engine.people import Attached, Live, TooManyConnections
 from hubbub.engine.ports import Connection, Message
 from hubbub.engine.services import Services
 from hubbub.engine.work import Receipt
-from hubbub.features import sessions, sync
-from hubbub.features.sessions import Identity
+from hubbub.features import sync
 from hubbub.features.sync import Missing
 from hubbub.protocol import closes, wire
 from hubbub.protocol.session import Ask, Effect, End, Greet, Hello, Run, Say, Session
@@ -27,12 +26,14 @@ logger = structlog.get_logger(__name__)
 class Pump:
     """One connection's traffic. The gateway calls `received` with each text message, and `lost` at the end."""
 
-    __slots__ = ("_asks", "_connection", "_credential", "_live", "_peer", "_services", "_session", "_tasks")
+    __slots__ = ("_asks", "_connection", "_credentials", "_live", "_peer", "_services", "_session", "_tasks")
 
-    def __init__(self, services: Services, connection: Connection, credential: Credential | None, peer: str) -> None:
+    def __init__(
+        self, services: Services, connection: Connection, credentials: Sequence[Credential], peer: str
+    ) -> None:
         self._services = services
         self._connection = connection
-        self._credential = credential
+        self._credentials = credentials
         self._peer = peer
         self._session = Session()
         self._live: Live | None = None
@@ -119,7 +120,8 @@ class Pump:
 
     async def _greet(self, hello: Hello) -> None:
         try:
-            identity = await self._identify(hello.token)
+            token = (Credential("bearer", hello.token),) if hello.token is not None else ()
+            identity = await self._services.identify((*self._credentials, *token))
             attached = await self._services.people.attach(
                 self._connection, identity, epoch=hello.epoch, have=hello.have
             )
@@ -136,23 +138,6 @@ class Pump:
             self._connection.authenticated = True
             self._connection.uncork(type(self._connection).pack([Message(said) for said in first]))
             self._do(self._session.welcomed())
-
-    async def _identify(self, token: str | None) -> Identity:
-        """Whose connection this is. Two credentials must be one person's."""
-        credentials = [self._credential] if self._credential is not None else []
-        if token is not None:
-            credentials.append(Credential("bearer", token))
-        identity: Identity | None = None
-        now = self._services.clock.now()
-        for credential in credentials:
-            reference = self._services.tokens.reference(credential, now)
-            found = await self._services.read(sessions.resolve, reference, now)
-            if found is None or (identity is not None and identity.user != found.user):
-                raise Unauthenticated()
-            identity = found
-        if identity is None:
-            raise Unauthenticated()
-        return identity
 
     def _welcome(self, attached: Attached) -> bytes:
         services, snapshot = self._services, attached.snapshot
