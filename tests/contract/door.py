@@ -1,0 +1,143 @@
+"""What a stranger with the contract in hand has: an HTTP client, a WebSocket, and what every answer must look like."""
+
+import asyncio
+import itertools
+import json
+import socket
+from typing import Any
+
+import httpx
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
+
+from tests.support.client import raw_connect
+from tests.support.server import PASSWORD, Account, Server
+
+Frame = dict[str, Any]
+STATUS = {
+    "bad_request": 400,
+    "unauthenticated": 401,
+    "forbidden": 403,
+    "not_found": 404,
+    "conflict": 409,
+    "too_large": 413,
+    "rate_limited": 429,
+    "busy": 503,
+    "unavailable": 503,
+    "internal": 500,
+}
+_numbers = itertools.count(1)
+_http = httpx.Client(trust_env=False, timeout=10.0)
+
+
+def fresh(prefix: str = "word") -> str:
+    """A name nobody has used in this run."""
+    return f"{prefix}{next(_numbers)}"
+
+
+def ask(server: Server, method: str, path: str, **arguments: Any) -> httpx.Response:
+    """One request of a stranger: no cookie is ever kept."""
+    _http.cookies.clear()
+    answer = _http.request(method, f"{server.url}{path}", **arguments)
+    _http.cookies.clear()
+    return answer
+
+
+def refused(answer: httpx.Response, code: str, status: int | None = None) -> Frame:
+    """The answer is an error of the contract's shape with that code and its status; the error."""
+    assert answer.status_code == (status or STATUS[code]), f"{answer.status_code} {answer.text}"
+    body = answer.json()
+    return shaped(body, code)
+
+
+def shaped(body: Frame, code: str) -> Frame:
+    """`{"error":{"code","message","retry_after"?}}` with that code; the error."""
+    error: Frame = body["error"]
+    assert error["code"] == code, body
+    assert set(error) <= {"code", "message", "retry_after"}, body
+    assert isinstance(error["message"], str)
+    assert error["message"]
+    if "retry_after" in error:
+        assert isinstance(error["retry_after"], (int, float))
+        assert error["retry_after"] > 0
+    return error
+
+
+def cookie_of(server: Server, account: Account) -> str:
+    """A browser session: the cookie as the browser sends it back."""
+    answer = ask(server, "POST", "/api/login", json={"username": account.name, "password": PASSWORD})
+    assert answer.status_code == 200, answer.text
+    return answer.headers["set-cookie"].split(";")[0]
+
+
+async def knock(server: Server, path: str = "/ws", **options: Any) -> ClientConnection:
+    """A WebSocket of hubbub.v1 on which nothing was said."""
+    return await raw_connect(f"ws://127.0.0.1:{server.port}{path}", **options)
+
+
+async def hear(ws: ClientConnection, within: float = 5.0) -> Frame:
+    """The next frame, which must be one JSON object in a text message."""
+    text = await asyncio.wait_for(ws.recv(), within)
+    assert isinstance(text, str), "a binary message"
+    frame = json.loads(text)
+    assert isinstance(frame, dict), f"no object: {text}"
+    return frame
+
+
+async def greet(server: Server, hello: Frame, **options: Any) -> tuple[ClientConnection, Frame]:
+    """Connect and say hello; the socket and the first frame that comes."""
+    ws = await knock(server, **options)
+    await ws.send(json.dumps({"type": "hello", **hello}))
+    return ws, await hear(ws)
+
+
+async def say(ws: ClientConnection, frame: Frame) -> Frame:
+    """Send a command; its reply, other frames are thrown away."""
+    await ws.send(json.dumps(frame))
+    return await reply_to(ws, frame.get("id"))
+
+
+async def reply_to(ws: ClientConnection, number: object) -> Frame:
+    while True:
+        frame = await hear(ws)
+        if "re" in frame and frame["re"] == number:
+            return frame
+
+
+async def rest_of(ws: ClientConnection, within: float = 5.0) -> tuple[list[str | bytes], int | None]:
+    """What still comes until the end, and the code of the close."""
+    heard: list[str | bytes] = []
+    try:
+        async with asyncio.timeout(within):
+            while True:
+                heard.append(await ws.recv())
+    except ConnectionClosed:
+        return heard, ws.close_code
+
+
+def raw_upgrade(server: Server, path: str = "/ws", **headers: str) -> tuple[int, str, str]:
+    """A WebSocket handshake by hand, so that Host can be anything: status, head, body."""
+    lines = {
+        "Host": f"127.0.0.1:{server.port}",
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+        "Sec-WebSocket-Protocol": "hubbub.v1",
+        **{name.replace("_", "-"): value for name, value in headers.items()},
+    }
+    request = f"GET {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in lines.items()) + "\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as peer:
+        peer.sendall(request.encode())
+        answer = b""
+        while b"\r\n\r\n" not in answer:
+            got = peer.recv(4096)
+            if not got:
+                break
+            answer += got
+        head, _, body = answer.partition(b"\r\n\r\n")
+        status = int(head.split()[1])
+        if status != 101:
+            while got := peer.recv(4096):
+                body += got
+    return status, head.decode("latin-1").lower(), body.decode("utf-8", "replace")

@@ -1,0 +1,223 @@
+"""Section 4.1, Plain text: `WS /ws/{name}?room=`, for members and for guests."""
+
+import asyncio
+import json
+import time
+
+import pytest
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import InvalidStatus
+
+from tests.contract.door import ask, cookie_of, fresh, greet, knock, raw_upgrade, rest_of, say
+from tests.support.lines import enter, line, until
+from tests.support.server import PASSWORD, Account, Server
+
+
+async def refusal(server: Server, name: str, **options: object) -> tuple[list[str | bytes], int | None]:
+    """What is said and the close code, or the HTTP status, when one may not enter."""
+    try:
+        ws = await enter(server, name, **options)  # type: ignore[arg-type]
+    except InvalidStatus as refused:
+        return [], refused.response.status_code
+    return await rest_of(ws)
+
+
+async def quiet(ws: ClientConnection, within: float = 0.3) -> None:
+    with pytest.raises(TimeoutError):
+        heard = await asyncio.wait_for(ws.recv(), within)
+        raise AssertionError(heard)
+
+
+async def test_joined_says_left_go_to_everybody_the_sender_too(house: Server) -> None:
+    one, two = house.sign_up("first"), house.sign_up("second")
+    room = one.create_room(fresh("Lines"))
+    two.join(room)
+    hers = await enter(house, one.name, room=room, headers=one.headers)
+    assert await line(hers) == f"Client #{one.name} joined the chat."
+    his = await enter(house, two.name, room=room, headers=two.headers)
+    for ws in (hers, his):
+        assert await line(ws) == f"Client #{two.name} joined the chat."
+    await his.send("hello ☃")
+    for ws in (hers, his):
+        assert await line(ws) == f"Client #{two.name} says: hello ☃"
+    begun = time.monotonic()
+    await his.close()
+    assert await line(hers) == f"Client #{two.name} left the chat."
+    assert time.monotonic() - begun < 1.0
+    await hers.close()
+
+
+async def test_first_connection_in_last_one_out(house: Server) -> None:
+    one, two = house.sign_up("device"), house.sign_up("watcher")
+    watcher = await enter(house, two.name, headers=two.headers)
+    await until(watcher, f"Client #{two.name} joined the chat.")
+    phone = await enter(house, one.name, headers=one.headers)
+    await until(watcher, f"Client #{one.name} joined the chat.")
+    laptop = await enter(house, one.name, headers=one.headers)
+    await laptop.send("both")
+    assert await line(watcher) == f"Client #{one.name} says: both"
+    await laptop.close()
+    await quiet(watcher)
+    await phone.close()
+    assert await line(watcher) == f"Client #{one.name} left the chat."
+    await watcher.close()
+
+
+async def test_plain_text_and_the_protocol_share_the_room_and_the_lines_are_ephemeral(house: Server) -> None:
+    one, two = house.sign_up("plain"), house.sign_up("native")
+    native, welcome = await greet(house, {"token": two.token})
+    plain = await enter(house, one.name, headers=one.headers)
+    await until(plain, f"Client #{one.name} joined the chat.")
+    await plain.send("from plain")
+    said = json.loads(await native.recv())
+    assert (said["type"], said["body"], said["by"]) == ("message.sent", "from plain", one.id)
+    assert said["seq"] == welcome["heads"]["room:1"] + 1, "coming in is nothing durable"
+    await line(plain)
+    await say(native, {"id": 1, "type": "message.send", "room": 1, "key": fresh(), "body": "from native"})
+    assert await line(plain) == f"Client #{two.name} says: from native"
+    await plain.close()
+    await native.close()
+
+
+async def test_with_a_token_or_a_cookie_the_name_is_ones_own(house: Server, alice: Account, bob: Account) -> None:
+    cookie = {"Cookie": cookie_of(house, alice)}
+    for headers, origin in ((alice.headers, None), (cookie, house.url)):
+        said, code = await refusal(house, bob.name, headers=headers, origin=origin)
+        assert code in (403, 4501, 4502), (said, code)
+    mine = await enter(house, alice.name, headers=alice.headers)
+    assert await line(mine) == f"Client #{alice.name} joined the chat."
+    await mine.close()
+    if await asyncio.to_thread(lambda: True):
+        mine = await enter(house, alice.name, headers=cookie, origin=house.url)
+        assert await line(mine) == f"Client #{alice.name} joined the chat."
+        await mine.close()
+
+
+async def test_guests_are_off_by_default(plain: Server) -> None:
+    said, code = await refusal(plain, "somebody")
+    assert code in (401, 403, 4501), (said, code)
+
+
+async def test_a_guest_has_the_name_he_says_and_leaves_no_trace_if_silent(house: Server, alice: Account) -> None:
+    name = fresh("guest")
+    watcher = await enter(house, alice.name, headers=alice.headers)
+    await until(watcher, f"Client #{alice.name} joined the chat.")
+    ws = await enter(house, name)
+    assert await line(ws) == f"Client #{name} joined the chat."
+    assert await line(watcher) == f"Client #{name} joined the chat."
+    said, code = await refusal(house, name)
+    assert (len(said), code) == (1, 4502)
+    said, code = await refusal(house, name.upper())
+    assert (len(said), code) == (1, 4502)
+    await ws.close()
+    assert await line(watcher) == f"Client #{name} left the chat."
+    again = await enter(house, name)
+    assert await line(again) == f"Client #{name} joined the chat."
+    await again.close()
+    await watcher.close()
+
+
+async def test_a_name_of_an_account_is_taken(house: Server, alice: Account) -> None:
+    for name in (alice.name, alice.name.upper()):
+        said, code = await refusal(house, name)
+        assert (len(said), code) == (1, 4502)
+        assert isinstance(said[0], str)
+        assert "\n" not in said[0]
+
+
+async def test_a_guest_comes_without_an_origin_from_disk_or_from_a_listed_page(house: Server) -> None:
+    for origin in (None, "null", house.url):
+        ws = await enter(house, fresh("from"), origin=origin)
+        assert "joined" in await line(ws)
+        await ws.close()
+    for origin in ("https://evil.example", f"http://127.0.0.1:{house.port + 1}"):
+        said, code = await refusal(house, fresh("from"), origin=origin)
+        assert code in (403, 4501), (said, code)
+
+
+async def test_a_guest_sees_the_lobby_only(house: Server, alice: Account) -> None:
+    room = alice.create_room(fresh("Members"))
+    said, code = await refusal(house, fresh("nosy"), room=room)
+    assert code not in (None, 1000), (said, code)
+
+
+@pytest.mark.parametrize("name", ["a b", "a#b", "%23", "x" * 65, "%00", "a%0Ab", "%E2%80%AEx", "%FF", "Client%20%231%20says:"])
+async def test_a_guest_cannot_have_a_name_that_is_none(house: Server, name: str) -> None:
+    status, _, _ = await asyncio.to_thread(raw_upgrade, house, f"/ws/{name}")
+    if status == 101:
+        ws = await knock(house, f"/ws/{name}", subprotocols=None)
+        said, code = await rest_of(ws)
+        assert code is not None
+        assert code >= 4500, (said, code)
+        assert len(said) == 1
+    else:
+        assert status in (400, 403, 404)
+
+
+@pytest.mark.parametrize("room", ["abc", "0", "-1", "", "987654321", "1.5", "9007199254740992", "1&room=2"])
+async def test_a_room_that_is_none_is_refused_in_one_line(house: Server, alice: Account, room: str) -> None:
+    try:
+        ws = await knock(house, f"/ws/{alice.name}?room={room}", subprotocols=None, additional_headers=alice.headers)
+    except InvalidStatus as refused:
+        assert refused.response.status_code in (400, 403, 404)
+        return
+    if room in ("", "1&room=2"):
+        await ws.close()
+        return
+    said, code = await rest_of(ws)
+    assert len(said) == 1
+    assert code is not None
+    assert code >= 4500
+
+
+async def test_nobody_forges_a_line(house: Server, alice: Account) -> None:
+    ws = await enter(house, alice.name, headers=alice.headers)
+    await until(ws, f"Client #{alice.name} joined the chat.")
+    for body, shown in (("a\nb", "a\\nb"), ("a\r\nb", "a\\r\\nb"), ("a\x1b[2Jb", "a\\x1b[2Jb"), ("a\u2028b", "a\\u2028b"), ("a\x85b", "a\\x85b"),
+                        ("a\u202eb", "a\\u202eb"), ("tab\there", "tab\\there"), ("emoji 👩‍👩‍👧 fine", None), ("nbsp\u00a0fine", None)):  # fmt: skip
+        await ws.send(body)
+        heard = await line(ws)
+        if shown is not None:
+            assert heard == f"Client #{alice.name} says: {shown}"
+        assert "\n" not in heard
+        assert "\r" not in heard
+    await ws.close()
+
+
+async def test_what_cannot_be_sent_is_answered_in_one_line_and_the_socket_stays(house: Server, alice: Account) -> None:
+    ws = await enter(house, alice.name, headers=alice.headers)
+    await until(ws, f"Client #{alice.name} joined the chat.")
+    for bad in ("", "   ", "x" * 8001, "a\x00b"):
+        await ws.send(bad)
+        heard = await line(ws)
+        assert not heard.startswith("Client #"), heard
+    await ws.send("still here")
+    assert await line(ws) == f"Client #{alice.name} says: still here"
+    await ws.send(b"bytes")
+    heard = await asyncio.wait_for(ws.recv(), 2) if ws.close_code is None else ""
+    assert isinstance(heard, str)
+    await ws.close()
+
+
+async def test_a_token_that_is_none_opens_no_door(house: Server, alice: Account) -> None:
+    said, code = await refusal(house, alice.name, headers={"Authorization": "Bearer a.b.c"})
+    assert code in (401, 403, 4501), (said, code)
+    said, code = await refusal(house, fresh("x"), headers={"Authorization": "Bearer a.b.c"})
+    assert code in (401, 403, 4501), (said, code)
+
+
+async def test_plain_text_counts_among_the_connections_of_a_user(strict: Server) -> None:
+    one = strict.sign_up("lines")
+    one.token = strict.log_in(one.name).token
+    sockets = [await enter(strict, one.name, headers=one.headers) for _ in range(3)]
+    for ws in sockets:
+        await line(ws)
+    said, code = await refusal(strict, one.name, headers=one.headers)
+    assert code is not None
+    assert 4000 <= code < 4500 or code in (429, 503), (said, code)
+    for ws in sockets:
+        await ws.close()
+
+
+def test_a_guest_is_no_account(house: Server) -> None:
+    assert ask(house, "POST", "/token", data={"username": fresh("nobody"), "password": PASSWORD}).status_code == 401

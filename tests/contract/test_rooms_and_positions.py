@@ -1,0 +1,205 @@
+"""Section 4.1, Rooms and Positions: the directory, joining, removal, reading, history, heads."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.contract.door import ask, fresh, greet, hear, refused, say
+from tests.support.server import Account, Server
+
+LOBBY = 1
+
+
+def test_the_directory_has_every_public_room_the_lobby_first(alice: Account, bob: Account) -> None:
+    theirs = bob.create_room(fresh("Directory"))
+    page = alice.get("/api/rooms")
+    assert set(page) == {"rooms", "more"}
+    assert page["rooms"][0]["id"] == LOBBY
+    assert page["rooms"][0]["joined"] is True
+    rooms: list[dict[str, Any]] = []
+    after = 0
+    while True:
+        page = alice.get("/api/rooms", after=after, limit=3)
+        assert len(page["rooms"]) <= 3
+        rooms += page["rooms"]
+        if not page["more"]:
+            break
+        after = rooms[-1]["id"]
+    ids = [room["id"] for room in rooms]
+    assert len(set(ids)) == len(ids)
+    assert ids[0] == LOBBY
+    found = next(room for room in rooms if room["id"] == theirs)
+    assert found["joined"] is False
+    assert "read" not in found or found["read"] is None
+
+
+async def test_a_room_is_made_joined_left_and_joined_again(house: Server, alice: Account, bob: Account) -> None:
+    his, _ = await greet(house, {"token": bob.token})
+    name = fresh("Life")
+    made = alice.request("POST", "/api/rooms", json={"kind": "public", "name": name, "key": name})
+    assert made.status_code == 201
+    room = made.json()["room"]["id"]
+    assert made.json()["seq"] == 1
+    again = alice.request("POST", "/api/rooms", json={"kind": "public", "name": name, "key": name})
+    assert again.status_code in (200, 201)
+    assert (again.json()["room"]["id"], again.json()["seq"]) == (room, made.json()["seq"])
+    refused(alice.request("POST", "/api/rooms", json={"kind": "public", "name": "x", "key": name}), "conflict")
+    news = await hear(his)
+    assert (news["topic"], news["type"], news["room"]["id"]) == ("site", "room.created", room)
+    joined = await say(his, {"id": 1, "type": "room.join", "room": room})
+    twice = await say(his, {"id": 2, "type": "room.join", "room": room})
+    assert joined["ok"]["room"]["id"] == twice["ok"]["room"]["id"] == room
+    assert twice["ok"]["seq"] == joined["ok"]["seq"]
+    assert bob.request("POST", f"/api/rooms/{room}/join").status_code == 200
+    left = await say(his, {"id": 3, "type": "room.leave", "room": room})
+    assert left["ok"]["seq"] == joined["ok"]["seq"] + 1
+    assert bob.request("POST", f"/api/rooms/{room}/messages", json={"key": fresh(), "body": "x"}).status_code in (403, 404)
+    assert (await say(his, {"id": 4, "type": "room.join", "room": room}))["ok"]["seq"] == left["ok"]["seq"] + 1
+    kinds = [event["type"] for event in alice.log(f"room:{room}", after=2)]
+    assert kinds == ["member.joined", "member.left", "member.joined"]
+    await his.close()
+
+
+async def test_the_person_hears_of_rooms_on_every_device_and_the_members_of_the_person(
+    house: Server, alice: Account, bob: Account
+) -> None:
+    room = alice.create_room(fresh("Devices"))
+    hers, _ = await greet(house, {"token": alice.token})
+    his, _ = await greet(house, {"token": bob.token})
+    bob.join(room)
+    added = await hear(his)
+    assert (added["topic"], added["type"], added["room"]["id"]) == (f"user:{bob.id}", "room.added", room)
+    assert set(added["room"]) >= {"head", "floor", "read", "unread", "role"}
+    joined = await hear(his)
+    assert (joined["type"], joined["user"], joined["by"]) == ("member.joined", bob.id, bob.id)
+    assert await hear(hers) == joined
+    removed = alice.request("DELETE", f"/api/rooms/{room}/members/{bob.id}")
+    assert removed.status_code == 200
+    event = await hear(hers)
+    assert (event["type"], event["user"], event["by"], event["seq"]) == ("member.removed", bob.id, alice.id, removed.json()["seq"])
+    frames = [await hear(his)]
+    assert frames[-1]["type"] in ("room.gone", "member.removed")
+    alice.request("POST", f"/api/rooms/{room}/messages", json={"key": "1", "body": "among us"})
+    await his.send('{"id":1,"type":"ping"}')
+    while (frame := await hear(his)) != {"re": 1, "ok": {}}:
+        frames.append(frame)
+    assert "among us" not in json.dumps(frames)
+    assert "room.gone" in [frame.get("type") for frame in frames]
+    assert bob.request("DELETE", f"/api/rooms/{room}/members/{alice.id}").status_code in (403, 404)
+    await hers.close()
+    await his.close()
+
+
+def test_a_member_removes_nobody_and_the_owner_of_the_house_may(alice: Account, bob: Account, owner: Account) -> None:
+    room = alice.create_room(fresh("Removal"))
+    bob.join(room)
+    refused(bob.request("DELETE", f"/api/rooms/{room}/members/{alice.id}"), "forbidden")
+    assert owner.request("DELETE", f"/api/rooms/{room}/members/{bob.id}").status_code == 200
+    refused(alice.request("DELETE", f"/api/rooms/{room}/members/{bob.id}"), "not_found")
+
+
+def test_a_room_answers_with_members_read_position_and_heads(alice: Account, bob: Account) -> None:
+    room = alice.create_room(fresh("Detail"))
+    bob.join(room)
+    detail = alice.get(f"/api/rooms/{room}")
+    assert set(detail) >= {"room", "members", "read", "heads"}
+    assert {member["id"] for member in detail["members"]} == {alice.id, bob.id}
+    assert detail["heads"] == {f"room:{room}": detail["room"]["head"]}
+    assert detail["room"]["members"] == 2
+    page = alice.get(f"/api/rooms/{room}/members", limit=1)
+    assert (len(page["members"]), page["more"]) == (1, True)
+    rest = alice.get(f"/api/rooms/{room}/members", limit=1, after=page["members"][0]["id"])
+    assert (len(rest["members"]), rest["more"]) == (1, False)
+    assert page["members"][0]["id"] != rest["members"][0]["id"]
+
+
+async def test_who_is_in_a_room_now(house: Server) -> None:
+    alice, bob = house.sign_up("offline"), house.sign_up("online")
+    room = alice.create_room(fresh("Online"))
+    bob.join(room)
+    assert alice.get(f"/api/rooms/{room}/online")["users"] == []
+    one, _ = await greet(house, {"token": bob.token})
+    two, _ = await greet(house, {"token": bob.token})
+    assert alice.get(f"/api/rooms/{room}/online")["users"] == [{"id": bob.id, "name": bob.name}]
+    await one.close()
+    await two.close()
+
+
+@pytest.fixture(scope="module")
+def filled(alice: Account) -> tuple[int, list[int]]:
+    """A room with ten messages: its id and their seqs."""
+    room = alice.create_room(fresh("Filled"))
+    seqs = []
+    for number in range(10):
+        sent = alice.request("POST", f"/api/rooms/{room}/messages", json={"key": f"{number}", "body": f"{number}"})
+        assert sent.status_code == 201
+        assert set(sent.json()) == {"topic", "seq"}
+        seqs.append(sent.json()["seq"])
+    return room, seqs
+
+
+@pytest.mark.parametrize(
+    ("query", "wanted", "more"),
+    [
+        ({}, range(10), (False, False)), ({"limit": 3}, range(7, 10), (True, False)), ({"before": 5, "limit": 2}, range(3, 5), (True, True)),
+        ({"after": 4, "limit": 2}, range(5, 7), (True, True)), ({"after": 9}, [], (True, False)), ({"before": 0}, [], (False, True)),
+        ({"around": 5, "limit": 3}, range(4, 7), (True, True)), ({"after": 0, "limit": 200}, range(1, 10), (True, False)),
+    ],
+)  # fmt: skip
+def test_history_pages_in_ascending_order(
+    alice: Account, filled: tuple[int, list[int]], query: dict[str, int], wanted: Any, more: tuple[bool, bool]
+) -> None:
+    room, seqs = filled
+    asked = {name: value if name == "limit" else seqs[value] for name, value in query.items()}
+    page = alice.get(f"/api/rooms/{room}/messages", **asked)
+    assert set(page) == {"messages", "more", "heads"}
+    assert [message["seq"] for message in page["messages"]] == [seqs[number] for number in wanted]
+    assert (page["more"]["before"], page["more"]["after"]) == more
+    assert page["heads"] == {f"room:{room}": seqs[-1]}
+    for message in page["messages"]:
+        assert (message["room"], message["by"], message["name"]) == (room, alice.id, alice.name)
+
+
+async def test_reading_moves_the_position_forward_only_and_unread_follows(house: Server, alice: Account, bob: Account) -> None:
+    room = alice.create_room(fresh("Reading"))
+    bob.join(room)
+    ws, welcome = await greet(house, {"token": bob.token})
+
+    def mine() -> dict[str, Any]:
+        found: dict[str, Any] = bob.get(f"/api/rooms/{room}")["room"]
+        return found
+
+    newest = [alice.request("POST", f"/api/rooms/{room}/messages", json={"key": fresh("n"), "body": "new"}).json()["seq"] for _ in range(2)]
+    assert mine()["unread"] == 2
+    assert (await say(ws, {"id": 1, "type": "room.read", "room": room, "seq": newest[0]}))["ok"]["topic"] == f"user:{bob.id}"
+    assert (mine()["read"], mine()["unread"]) == (newest[0], 1)
+    back = await say(ws, {"id": 2, "type": "room.read", "room": room, "seq": 1})
+    assert "ok" in back
+    assert (mine()["read"], mine()["unread"]) == (newest[0], 1)
+    future = await say(ws, {"id": 3, "type": "room.read", "room": room, "seq": 10**9})
+    assert future.get("error", {}).get("code") == "bad_request" or mine()["read"] <= mine()["head"]
+    assert bob.request("POST", f"/api/rooms/{room}/messages", json={"key": fresh("own"), "body": "mine"}).status_code == 201
+    assert mine()["unread"] == 0
+    assert mine()["read"] == mine()["head"]
+    assert welcome["type"] == "welcome"
+    await ws.close()
+
+
+def test_a_position_wants_its_topic_in_the_address_whole(house: Server, alice: Account) -> None:
+    for topic in ("room:1", "room%3A1", "site", f"user:{alice.id}"):
+        answer = alice.request("GET", f"/api/topics/{topic}/events?after=0&limit=1")
+        assert answer.status_code == 200, answer.text
+        assert set(answer.json()) in ({"epoch", "events", "head"}, {"epoch", "reset", "head", "floor"})
+    refused(ask(house, "GET", "/api/topics/room:1/events?after=0"), "unauthenticated")
+
+
+def test_state_in_a_room_one_is_not_in(alice: Account, bob: Account) -> None:
+    """Section 1, P6: no reading without membership."""
+    room = alice.create_room(fresh("Closed"))
+    alice.request("POST", f"/api/rooms/{room}/messages", json={"key": "1", "body": "among us"})
+    for path in (f"/api/rooms/{room}/messages", f"/api/topics/room:{room}/events?after=1"):
+        answer = bob.request("GET", path)
+        assert answer.status_code in (403, 404), answer.text
+        assert "among us" not in answer.text
+    assert bob.get(f"/api/rooms/{room}")["room"]["joined"] is False

@@ -1,0 +1,415 @@
+"""Section 4: hello, welcome, events, commands and their refusals, closes, limits of frames."""
+
+import asyncio
+import json
+import time
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import InvalidStatus
+from websockets.frames import Opcode
+
+from tests.contract.door import Frame, cookie_of, fresh, greet, hear, knock, raw_upgrade, refused, reply_to, rest_of, say, shaped
+from tests.support.server import Account, Server
+
+LOBBY = 1
+FRAME = 65_536
+
+
+async def all_of(ws: ClientConnection) -> list[Frame]:
+    """Everything the server has sent so far: a ping is the barrier."""
+    await ws.send('{"id":424242,"type":"ping"}')
+    found = []
+    while (frame := await hear(ws)) != {"re": 424242, "ok": {}}:
+        if frame != {"type": "pong"}:
+            found.append(frame)
+    return found
+
+
+async def test_welcome_is_the_first_frame_and_names_everything(house: Server, alice: Account) -> None:
+    ws, welcome = await greet(house, {"token": alice.token})
+    assert ws.subprotocol == "hubbub.v1"
+    assert set(welcome) >= {"type", "epoch", "user", "rooms", "heads", "limits"}
+    assert welcome["type"] == "welcome"
+    assert type(welcome["epoch"]) is str
+    assert welcome["user"]["id"] == alice.id
+    assert welcome["rooms"][0]["id"] == LOBBY
+    for room in welcome["rooms"]:
+        assert set(room) >= {"id", "name", "kind", "head", "floor", "read", "unread"}
+        assert welcome["heads"][f"room:{room['id']}"] == room["head"]
+    assert {"site", f"user:{alice.id}"} <= set(welcome["heads"])
+    assert await all_of(ws) == []  # nothing that was not named in `have` is replayed
+    await ws.close()
+
+
+async def test_have_brings_what_is_missing_topic_by_topic(house: Server, alice: Account) -> None:
+    room = alice.create_room(fresh("Have"))
+    for number in range(3):
+        alice.request("POST", f"/api/rooms/{room}/messages", json={"key": f"{number}", "body": f"{number}"})
+    topic = f"room:{room}"
+    ws, welcome = await greet(house, {"token": alice.token})
+    await ws.close()
+    epoch, head = welcome["epoch"], welcome["heads"][topic]
+    cases: list[tuple[dict[str, Any], list[Any]]] = [
+        ({"have": {topic: head}, "epoch": epoch}, []),
+        ({"have": {topic: head - 2}, "epoch": epoch}, [head - 1, head]),
+        ({"have": {topic: head - 2}}, [head - 1, head]),
+        ({"have": {}, "epoch": epoch}, []),
+        ({"have": {}, "epoch": "wrong"}, []),
+        ({"epoch": "wrong"}, []),
+        ({"have": {topic: head + 1}, "epoch": epoch}, ["reset"]),
+        ({"have": {topic: head}, "epoch": "wrong"}, ["reset"]),
+        ({"have": {topic: 0}, "epoch": epoch}, ["reset"]),
+    ]
+    for hello, wanted in cases:
+        ws, welcome = await greet(house, {"token": alice.token, **hello})
+        frames = await all_of(ws)
+        assert [frame["type"] if "head" in frame else frame["seq"] for frame in frames] == wanted, (hello, frames)
+        for frame in frames:
+            assert frame["topic"] == topic
+            if frame["type"] == "reset":
+                assert set(frame) == {"type", "topic", "head", "floor"}
+        await ws.close()
+
+
+async def test_have_with_topics_that_are_none_of_ones_own(house: Server, alice: Account, bob: Account) -> None:
+    """A room one is not in, one that does not exist, somebody else's stream, nonsense: never an event, never a crash."""
+    foreign = bob.create_room(fresh("Foreign"))
+    bob.request("POST", f"/api/rooms/{foreign}/messages", json={"key": "1", "body": "secret"})
+    for topic in (f"room:{foreign}", "room:987654321", f"user:{bob.id}", "security", "nonsense", "room:x", "room:01", "", "site:1", "room:1 "):
+        ws, first = await greet(house, {"token": alice.token, "have": {topic: 0}})
+        assert first.get("type") == "welcome" or first["error"]["code"] == "bad_request", (topic, first)
+        if first.get("type") == "welcome":
+            frames = await all_of(ws)
+            assert "secret" not in json.dumps(frames)
+            assert all(frame["type"] in ("reset", "more") for frame in frames), (topic, frames)
+            await ws.close()
+        else:
+            assert (await rest_of(ws))[1] == 4501
+
+
+@pytest.mark.parametrize(
+    "first",
+    ['{"type":"ping"}', '{"id":1,"type":"ping"}', '{"id":1,"type":"message.send","room":1,"key":"x","body":"x"}', "nonsense", "[]", "null",
+     '{"type":"hello"}', '{"type":"hello","token":""}', '{"type":"hello","token":null}', '{"type":"hello","token":7}', '{"type":"hello","token":"a.b.c"}',
+     '{"type":"hello","token":"x","have":[]}', '{"type":"hello","have":{"room:1":-1}}', '{"type":"Hello"}', "", "{}"],
+)  # fmt: skip
+async def test_a_first_frame_that_is_no_good_hello_closes_with_4501(house: Server, first: str) -> None:
+    ws = await knock(house)
+    await ws.send(first)
+    error = await hear(ws)
+    assert error["re"] is None
+    assert error["error"]["code"] in ("unauthenticated", "bad_request")
+    shaped(error, error["error"]["code"])
+    assert (await rest_of(ws)) == ([], 4501)
+
+
+async def test_a_message_reaches_every_member_once_with_its_author_acknowledged(house: Server, alice: Account, bob: Account) -> None:
+    room = alice.create_room(fresh("Talk"))
+    bob.join(room)
+    hers, _ = await greet(house, {"token": alice.token})
+    his, _ = await greet(house, {"token": bob.token})
+    await hers.send(json.dumps({"id": 7, "type": "message.send", "room": room, "key": "01J", "body": "hello ☃"}))
+    frames = [await hear(hers), await hear(hers)]
+    event = next(frame for frame in frames if "re" not in frame)
+    assert {"re": 7, "ok": {"topic": f"room:{room}", "seq": event["seq"]}} in frames
+    assert event["type"] == "message.sent"
+    assert (event["topic"], event["by"], event["key"], event["body"]) == (f"room:{room}", alice.id, "01J", "hello ☃")
+    assert await hear(his) == event
+    again = await say(hers, {"id": 8, "type": "message.send", "room": room, "key": "01J", "body": "hello ☃"})
+    assert again == {"re": 8, "ok": {"topic": f"room:{room}", "seq": event["seq"]}}
+    assert await all_of(his) == []
+    other = await say(his, {"id": 8, "type": "message.send", "room": room, "key": "01J", "body": "another's key"})
+    assert other["ok"]["seq"] == event["seq"] + 1
+    shaped(await say(hers, {"id": 9, "type": "message.send", "room": room, "key": "01J", "body": "other"}), "conflict")
+    await hers.close()
+    await his.close()
+
+
+async def test_one_event_is_one_text_message(house: Server, alice: Account) -> None:
+    """Twenty commands in one segment: twenty events, each a message of its own with its body in it once."""
+    room = alice.create_room(fresh("Burst"))
+    ws, _ = await greet(house, {"token": alice.token})
+    for number in range(20):
+        await ws.send(json.dumps({"id": number, "type": "message.send", "room": room, "key": f"{number}", "body": f"body-{number}-"}))
+    texts: list[str] = []
+    while len(texts) < 40:
+        text = await asyncio.wait_for(ws.recv(), 5)
+        assert isinstance(text, str)
+        texts.append(text)
+    events = [json.loads(text) for text in texts if '"re"' not in text]
+    assert [event["body"] for event in events] == [f"body-{number}-" for number in range(20)]
+    assert [event["seq"] for event in events] == list(range(events[0]["seq"], events[0]["seq"] + 20))
+    for number, text in enumerate(text for text in texts if '"re"' not in text):
+        assert text.count(f"body-{number}-") == 1
+    await ws.close()
+
+
+@pytest.mark.parametrize("number", [0, -1, 2**53 - 1, -(2**53) + 1])
+async def test_a_commands_id_is_any_integer_of_the_clients(house: Server, alice: Account, number: int) -> None:
+    ws, _ = await greet(house, {"token": alice.token})
+    await ws.send(json.dumps({"id": number, "type": "room.join", "room": LOBBY}))
+    assert (await hear(ws)).get("re") == number
+    await ws.close()
+
+
+async def test_the_same_id_twice_is_two_answers(house: Server, alice: Account) -> None:
+    ws, _ = await greet(house, {"token": alice.token})
+    for _ in range(2):
+        await ws.send('{"id":5,"type":"room.join","room":1}')
+    assert [(await reply_to(ws, 5))["ok"]["topic"] for _ in range(2)] == ["room:1", "room:1"]
+    await ws.close()
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ({"type": "message.send", "room": 1, "key": "x"}, "bad_request"),
+        ({"type": "message.send", "room": 1, "key": "x", "body": ""}, "bad_request"),
+        ({"type": "message.send", "room": 1, "key": "x", "body": " \n\u3000"}, "bad_request"),
+        ({"type": "message.send", "room": 1, "key": "x", "body": "a\x00b"}, "bad_request"),
+        ({"type": "message.send", "room": "1", "key": "x", "body": "x"}, "bad_request"),
+        ({"type": "message.send", "room": 1.0, "key": "x", "body": "x"}, "bad_request"),
+        ({"type": "message.send", "room": True, "key": "x", "body": "x"}, "bad_request"),
+        ({"type": "message.send", "room": 2**53, "key": "x", "body": "x"}, "bad_request"),
+        ({"type": "message.send", "room": 987654321, "key": "x", "body": "x"}, "not_found"),
+        ({"type": "room.create", "kind": "public", "name": ""}, "bad_request"),
+        ({"type": "room.create", "kind": "public", "name": "x" * 65}, "bad_request"),
+        ({"type": "room.create", "kind": "public", "name": "two\nlines"}, "bad_request"),
+        ({"type": "room.create", "kind": "public", "name": "\u202eevil"}, "bad_request"),
+        ({"type": "room.join", "room": 987654321}, "not_found"),
+        ({"type": "room.join"}, "bad_request"),
+        ({"type": "room.leave", "room": 1}, "forbidden"),
+        ({"type": "room.leave", "room": 987654321}, "not_found"),
+        ({"type": "room.read", "room": 987654321, "seq": 1}, "not_found"),
+        ({"type": "room.read", "room": 1, "seq": -1}, "bad_request"),
+        ({"type": "room.read", "room": 1, "seq": "1"}, "bad_request"),
+        ({"type": "events.since", "topic": "room:1"}, "bad_request"),
+        ({"type": "events.since", "topic": "room:1", "after": "0"}, "bad_request"),
+        ({"type": "events.since", "topic": "room:1", "after": 0, "limit": 201}, "bad_request"),
+        ({"type": "events.since", "topic": "room:1", "after": 0, "limit": 0}, "bad_request"),
+        ({"type": "events.since", "topic": "room:987654321", "after": 0}, "not_found"),
+        ({"type": "events.since", "topic": "user:4444", "after": 0}, "not_found"),
+        ({"type": "no.such.thing"}, "bad_request"),
+        ({"type": 7}, "bad_request"),
+        ({}, "bad_request"),
+        ({"type": "hello", "token": "x"}, "bad_request"),
+        ({"type": "welcome"}, "bad_request"),
+    ],
+)  # fmt: skip
+async def test_what_is_refused_is_refused_with_its_code_and_the_socket_stays(
+    house: Server, alice: Account, command: Frame, code: str
+) -> None:
+    ws, _ = await greet(house, {"token": alice.token})
+    answer = await say(ws, {"id": 31, **command})
+    error = shaped(answer, code)
+    assert set(answer) == {"re", "error"}
+    assert "987654321" not in error["message"]
+    assert "4444" not in error["message"]
+    assert await all_of(ws) == []
+    await ws.close()
+
+
+async def test_a_ping_needs_no_id(house: Server, alice: Account) -> None:
+    ws, _ = await greet(house, {"token": alice.token})
+    await ws.send('{"type":"ping"}')
+    assert await hear(ws) == {"type": "pong"}
+    pong = await ws.ping()
+    await asyncio.wait_for(pong, 2)
+    await ws.close()
+    assert ws.close_code == 1000
+
+
+async def test_events_since_pages_and_resets(house: Server, alice: Account) -> None:
+    room = alice.create_room(fresh("Since"))
+    for number in range(5):
+        alice.request("POST", f"/api/rooms/{room}/messages", json={"key": f"{number}", "body": f"{number}"})
+    topic = f"room:{room}"
+    ws, welcome = await greet(house, {"token": alice.token})
+    head, floor = welcome["heads"][topic], next(r["floor"] for r in welcome["rooms"] if r["id"] == room)
+
+    async def since(**fields: Any) -> Frame:
+        answer: Frame = (await say(ws, {"id": 1, "type": "events.since", "topic": topic, **fields}))["ok"]
+        rest = {name: value for name, value in fields.items() if value is not None}
+        assert alice.get(f"/api/topics/{topic}/events", **rest) == answer
+        return answer
+
+    page = await since(after=floor, limit=2)
+    assert set(page) == {"epoch", "events", "head"}
+    assert [event["seq"] for event in page["events"]] == [floor + 1, floor + 2]
+    assert page["head"] == head
+    assert page["epoch"] == welcome["epoch"]
+    assert (await since(after=head, epoch=welcome["epoch"]))["events"] == []
+    gone = {"epoch": welcome["epoch"], "reset": True, "head": head, "floor": floor}
+    assert await since(after=head, epoch="wrong") == gone
+    assert await since(after=head + 1) == gone
+    assert await since(after=floor - 1) == gone
+    await ws.close()
+
+
+# -- who may knock
+
+
+async def test_a_socket_that_says_nothing_is_closed_at_the_deadline(strict: Server) -> None:
+    begun = time.monotonic()
+    ws = await knock(strict)
+    assert (await rest_of(ws))[1] == 4501
+    assert 0.4 < time.monotonic() - begun < 2.5
+
+
+async def test_over_the_connections_of_a_user_the_newest_is_turned_away_and_the_oldest_stay(strict: Server) -> None:
+    one = strict.sign_up("many")
+    one.token = strict.log_in(one.name).token
+    open_ones = [(await greet(strict, {"token": one.token}))[0] for _ in range(3)]
+    ws, error = await greet(strict, {"token": one.token})
+    shaped(error, "rate_limited")
+    code = (await rest_of(ws))[1]
+    assert code is not None
+    assert 4000 <= code < 4500, "come back, not stay away"
+    for old in open_ones:
+        assert await say(old, {"id": 1, "type": "ping"}) == {"re": 1, "ok": {}}
+    await open_ones[0].close()
+    one.token = strict.log_in(one.name).token
+    ws, welcome = await greet(strict, {"token": one.token})
+    assert welcome["type"] == "welcome"
+    for old in [*open_ones[1:], ws]:
+        await old.close()
+
+
+async def test_with_a_cookie_the_origin_must_be_ones_own(house: Server, alice: Account) -> None:
+    cookie = cookie_of(house, alice)
+    own = f"127.0.0.1:{house.port}"
+    assert raw_upgrade(house, Cookie=cookie, Origin=f"http://{own}")[0] == 101
+    local = f"localhost:{house.port}"
+    assert raw_upgrade(house, Host=local, Cookie=cookie, Origin=f"http://{local}")[0] == 101
+    assert raw_upgrade(house, Host="[::1]:80", Cookie=cookie, Origin="http://[::1]:80")[0] == 101
+    assert raw_upgrade(house, Host="192.168.1.7", Cookie=cookie, Origin="http://192.168.1.7")[0] == 101
+    bad = ["https://evil.example", "null", f"http://{own}.evil.example", f"http://127.0.0.1:{house.port + 1}", f"http://x@{own}",
+           f"http://{local}", "", f"http://{own}/", "evil"]  # fmt: skip
+    for origin in bad:
+        status, head, body = raw_upgrade(house, Cookie=cookie, Origin=origin)
+        assert status == 403, (origin, head)
+        shaped(json.loads(body), "forbidden")
+    status, _, body = raw_upgrade(house, Cookie=cookie)
+    assert status == 403, "a cookie without an Origin"
+    shaped(json.loads(body), "forbidden")
+
+
+def test_without_a_public_address_a_name_that_is_no_address_gets_a_sentence(house: Server, alice: Account) -> None:
+    cookie = cookie_of(house, alice)
+    for name in ("chat.example.org", "evil.example", "localhost.evil.example", "127.0.0.1.nip.io", "1.2.3.4.5", "0x7f.1", "2130706433"):
+        status, _, body = raw_upgrade(house, Host=name, Cookie=cookie, Origin=f"http://{name}")
+        assert status == 403, name
+        assert "HUBBUB_PUBLIC_URL" in shaped(json.loads(body), "forbidden")["message"]
+
+
+def test_with_a_public_address_only_that_origin_counts(strict: Server) -> None:
+    one = strict.sign_up("public")
+    cookie = cookie_of(strict, one)
+    assert raw_upgrade(strict, Cookie=cookie, Origin="https://chat.example.org")[0] == 101
+    for origin in (f"http://127.0.0.1:{strict.port}", "http://chat.example.org", "https://chat.example.org.evil", "https://chat.example.org:8443"):
+        assert raw_upgrade(strict, Cookie=cookie, Origin=origin)[0] == 403, origin
+
+
+async def test_without_a_cookie_the_origin_does_not_matter(house: Server, alice: Account) -> None:
+    for origin in ("https://evil.example", "null"):
+        ws, welcome = await greet(house, {"token": alice.token}, additional_headers={"Origin": origin})
+        assert welcome["type"] == "welcome"
+        await ws.close()
+        ws, welcome = await greet(house, {}, additional_headers={"Origin": origin, **alice.headers})
+        assert welcome["type"] == "welcome"
+        await ws.close()
+
+
+async def test_a_bad_header_is_told_before_or_at_hello(house: Server) -> None:
+    for value in ("Bearer x", "Bearer", "Basic YTpi"):
+        try:
+            ws, error = await greet(house, {}, additional_headers={"Authorization": value})
+        except InvalidStatus as refusal:
+            assert refusal.response.status_code == 401
+            shaped(json.loads(refusal.response.body or b"{}"), "unauthenticated")
+            continue
+        shaped(error, "unauthenticated")
+        assert (await rest_of(ws))[1] == 4501
+
+
+async def test_a_token_in_the_url_is_not_taken(house: Server, alice: Account) -> None:
+    ws, error = await greet(house, {}) if False else (await knock(house, f"/ws?token={alice.token}"), {})
+    await ws.send('{"type":"hello"}')
+    shaped(await hear(ws), "unauthenticated")
+    assert (await rest_of(ws))[1] == 4501
+    assert alice.token not in house.log_text()
+
+
+# -- frames
+
+
+async def test_a_frame_of_64_kib_is_read_and_one_byte_more_is_1009(house: Server, alice: Account) -> None:
+    ping = '{"id":1,"type":"ping"}'
+    ws, _ = await greet(house, {"token": alice.token})
+    await ws.send(ping + " " * (FRAME - len(ping)))
+    assert (await reply_to(ws, 1)) == {"re": 1, "ok": {}}
+    await ws.send(ping + " " * (FRAME - len(ping) + 1))
+    assert (await rest_of(ws))[1] == 1009
+
+
+async def test_64_fragments_are_read_and_65_are_too_many(house: Server, alice: Account) -> None:
+    text = '{"id":1,"type":"ping"}'
+    ws, _ = await greet(house, {"token": alice.token})
+    parts = [*text, *[" "] * (64 - len(text))]
+    await ws.send(parts)  # websockets ends a list of parts with an empty last fragment: 63 and that one
+    answer = await rest_of(ws, 2) if ws.close_code else ([], None)
+    if answer[1] is None:
+        frames, code = [], None
+        try:
+            frames = [await hear(ws), await hear(ws)]
+        except Exception:
+            code = ws.close_code
+        assert {"re": 1, "ok": {}} in frames or code == 1009
+    ws2, _ = await greet(house, {"token": alice.token})
+    await ws2.send([*text, *[" "] * 200])
+    assert (await rest_of(ws2))[1] in (1009, 1008, 1002)
+
+
+async def test_a_binary_frame_is_refused(house: Server, alice: Account) -> None:
+    ws, _ = await greet(house, {"token": alice.token})
+    await ws.send(b'{"id":1,"type":"ping"}')
+    heard, code = await rest_of(ws)
+    assert code == 1003 or shaped(json.loads(heard[0]), "bad_request")
+
+
+async def test_text_that_is_no_utf8_is_1007(house: Server, alice: Account) -> None:
+    ws, _ = await greet(house, {"token": alice.token})
+    ws.protocol.send_frame = None if False else ws.protocol.send_frame  # type: ignore[method-assign]
+    ws.protocol.send_text(b"\xff\xfe")
+    ws.send_data()
+    assert (await rest_of(ws))[1] == 1007
+    assert Opcode.TEXT == 1
+
+
+def test_compression_is_declined(house: Server) -> None:
+    status, head, _ = raw_upgrade(house, Sec_WebSocket_Extensions="permessage-deflate; client_max_window_bits")
+    assert status == 101
+    assert "sec-websocket-extensions" not in head
+    assert "sec-websocket-protocol: hubbub.v1" in head
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [({"Sec_WebSocket_Version": "12"}, 400), ({"Sec_WebSocket_Key": "short"}, 400), ({"Sec_WebSocket_Protocol": "other"}, 101)],
+)
+def test_a_handshake_that_is_wrong(house: Server, headers: dict[str, str], status: int) -> None:
+    got, head, _ = raw_upgrade(house, **headers)
+    assert got == status, head
+    if status == 101:
+        assert "sec-websocket-protocol" not in head
+
+
+def test_a_get_without_an_upgrade_is_told_what_this_is(house: Server) -> None:
+    from tests.contract.door import ask
+
+    answer = ask(house, "GET", "/ws")
+    assert answer.status_code in (400, 404, 426)
+    assert "error" in answer.json()
+    refused(ask(house, "POST", "/ws"), answer.json()["error"]["code"], answer.status_code)

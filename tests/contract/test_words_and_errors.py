@@ -1,0 +1,229 @@
+"""Section 4.1, Words and Errors: ids, keys, the shape of a refusal on every door."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.contract.door import STATUS, ask, fresh, greet, refused, say, shaped
+from tests.support.server import PASSWORD, Account, Server
+
+LOBBY = 1
+PRINTABLE = "".join(map(chr, range(32, 127)))
+
+
+def numbers(value: Any) -> list[object]:
+    """Every value of a field that is an id, anywhere in a JSON value."""
+    found: list[object] = []
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if name in ("id", "room", "user", "by", "seq", "n", "head", "floor", "created_by") and not isinstance(
+                inner, dict
+            ):
+                found.append(inner)
+            found += numbers(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            found += numbers(inner)
+    return found
+
+
+async def test_ids_are_integers_below_2_to_the_53(house: Server, alice: Account) -> None:
+    room = alice.request("POST", "/api/rooms", json={"kind": "public", "name": fresh("Numbers")}).json()
+    path = f"/api/rooms/{room['room']['id']}"
+    alice.request("POST", f"{path}/messages", json={"key": "1", "body": "hello"})
+    ws, welcome = await greet(house, {"token": alice.token})
+    answers = [room, welcome, alice.get("/users/me"), alice.get(path), alice.get(f"{path}/messages")]
+    answers.append(alice.get(f"/api/topics/room:{room['room']['id']}/events", after=0))
+    for answer in answers:
+        for number in numbers({key: value for key, value in answer.items() if key != "sessions"}):
+            assert number is None or (type(number) is int and 0 <= number < 2**53), (number, answer)
+    await ws.close()
+
+
+@pytest.mark.parametrize("key", ["k", " ", "'", '"\\', PRINTABLE[:64], PRINTABLE[-64:]])
+async def test_a_key_is_any_1_to_64_printable_ascii_characters(house: Server, bob: Account, key: str) -> None:
+    room = bob.create_room(fresh("Keys"))
+    first = bob.request("POST", f"/api/rooms/{room}/messages", json={"key": key, "body": "x"})
+    assert first.status_code == 201, first.text
+    ws, _ = await greet(house, {"token": bob.token})
+    again = await say(ws, {"id": 1, "type": "message.send", "room": room, "key": key, "body": "x"})
+    assert again == {"re": 1, "ok": first.json()}
+    await ws.close()
+    events = bob.log(f"room:{room}")
+    assert [event["key"] for event in events if event["type"] == "message.sent"] == [key]
+
+
+@pytest.mark.parametrize("key", ["", "k" * 65, "é", "tab\t", "\x7f", "\n", 7, None, ["k"]])
+async def test_no_other_key_is_taken(house: Server, bob: Account, key: object) -> None:
+    refused(bob.request("POST", f"/api/rooms/{LOBBY}/messages", json={"key": key, "body": "x"}), "bad_request")
+    room = {"kind": "public", "name": fresh("Nokey")}
+    if key is not None:
+        refused(bob.request("POST", "/api/rooms", json={**room, "key": key}), "bad_request")
+    ws, _ = await greet(house, {"token": bob.token})
+    answer = await say(ws, {"id": 1, "type": "message.send", "room": LOBBY, "key": key, "body": "x"})
+    shaped(answer, "bad_request")
+    await ws.close()
+
+
+async def test_each_code_has_its_status_and_both_doors_say_the_same(house: Server, alice: Account, bob: Account) -> None:
+    mine = alice.create_room(fresh("Mine"))
+    send: dict[str, Any] = {"key": "same", "body": "one"}
+    assert alice.request("POST", f"/api/rooms/{mine}/messages", json=send).status_code == 201
+    ws, _ = await greet(house, {"token": alice.token})
+    cases: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = [
+        ("bad_request", "POST", f"/api/rooms/{mine}/messages", {"key": "x"},
+         {"type": "message.send", "room": mine, "key": "x"}),
+        ("forbidden", "POST", f"/api/rooms/{LOBBY}/leave", {}, {"type": "room.leave", "room": LOBBY}),
+        ("not_found", "POST", "/api/rooms/987654321/messages", send,
+         {"type": "message.send", "room": 987654321, **send}),
+        ("conflict", "POST", f"/api/rooms/{mine}/messages", {"key": "same", "body": "two"},
+         {"type": "message.send", "room": mine, "key": "same", "body": "two"}),
+        ("not_found", "POST", "/api/rooms/987654321/join", {}, {"type": "room.join", "room": 987654321}),
+        ("not_found", "DELETE", f"/api/rooms/{mine}/members/{bob.id}", {},
+         {"type": "room.remove", "room": mine, "user": bob.id}),
+    ]  # fmt: skip
+    for number, (code, method, path, body, command) in enumerate(cases):
+        over_rest = alice.request(method, path, **({"json": body} if body else {}))
+        over_wire = await say(ws, {"id": number, **command})
+        error = shaped(over_wire, code)
+        assert over_wire["re"] == number
+        assert refused(over_rest, code) == error
+    await ws.close()
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/api/rooms/987654321", "/api/users/987654321", "/api/topics/room:987654321/events", "/api/rooms/987654321/messages",
+     "/api/rooms/987654321/members", "/api/rooms/987654321/online"],
+)  # fmt: skip
+def test_bodies_echo_no_id(alice: Account, path: str) -> None:
+    answer = alice.request("GET", path, params={"after": 0} if "topics" in path else {})
+    refused(answer, "not_found")
+    assert "987654321" not in answer.text
+
+
+def test_what_is_not_there_and_what_one_may_not_see_are_one_answer(alice: Account, bob: Account) -> None:
+    foreign = alice.request("GET", f"/api/topics/user:{bob.id}/events", params={"after": 0})
+    nobody = alice.request("GET", "/api/topics/user:4444/events", params={"after": 0})
+    for answer in (foreign, nobody):
+        refused(answer, "not_found")
+    assert foreign.text == nobody.text
+
+
+BROKEN = [
+    b"", b"{", b"null", b"[]", b'"x"', b"7", b'{"kind":"public","name":NaN}', b'{"kind":"public","name":Infinity}',
+    b'{"kind":"public","name":"a","name":"b"}', b'{"kind":"public","name":"\\ud800"}',
+    b'{"kind":"public","name":"a\\u0000b"}', b'{"kind":"public","name":"\xff"}', b'{"kind":"public","name":"a","x":"\\u0000"}',
+    b'{"kind":"public","name":"a","x":' + b"[" * 40 + b"]" * 40 + b"}", b'{"kind":"public","name":"a","x":-Infinity}',
+    b'{"kind":"public","name":"a","x":{"y":1,"y":2}}', b"\xef\xbb\xbf{}", b'{"kind":"cave","name":"a"}',
+    b'{"kind":"public","name":["a"]}', b'{"kind":"public"}', b'{"kind":"public","name":7}', b'{"kind":"public","name":""}',
+    b'{"kind":"public","name":"   "}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("body", BROKEN)
+async def test_what_is_no_good_json_is_a_bad_request_on_every_door(house: Server, alice: Account, body: bytes) -> None:
+    headers = {**alice.headers, "Content-Type": "application/json"}
+    refused(ask(house, "POST", "/api/rooms", content=body, headers=headers), "bad_request")
+    ws, _ = await greet(house, {"token": alice.token})
+    frame = body.replace(b"{", b'{"id":5,"type":"room.create",', 1) if body.startswith(b'{"') else body
+    if b"\xff" in body:  # the WebSocket layer has its own answer to that: 1007
+        await ws.close()
+        return
+    await ws.send(frame.decode())
+    answer = json.loads(await ws.recv())
+    shaped(answer, "bad_request")
+    assert answer["re"] in (5, None)
+    await ws.send('{"id":6,"type":"ping"}')  # the socket stays open
+    kinds = [json.loads(await ws.recv()) for _ in range(2)]
+    assert {"type": "pong"} in kinds
+    assert {"re": 6, "ok": {}} in kinds
+    await ws.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "wanted"),
+    [
+        ("/api/rooms?limit=0", 400), ("/api/rooms?limit=abc", 400), ("/api/rooms?limit=201", 400), ("/api/rooms?limit=200", 200),
+        ("/api/rooms?after=-1", 400), ("/api/rooms?after=9007199254740992", 400), ("/api/rooms?after=1e3", 400),
+        ("/api/rooms/1/messages?before=0", 200), ("/api/rooms/1/messages?before=1&after=1", 400),
+        ("/api/rooms/1/messages?around=x", 400), ("/api/rooms/1/messages?limit=201", 400), ("/api/rooms/1/messages?limit=0", 400),
+        ("/api/topics/room:1/events", 400), ("/api/topics/room:1/events?after=-1", 400), ("/api/topics/room:1/events?after=0&limit=201", 400),
+        ("/api/topics/room:x/events?after=0", 400), ("/api/topics/nonsense/events?after=0", 400), ("/api/topics/room:01/events?after=0", 400),
+        ("/api/topics/security/events?after=0", 400),
+    ],
+)  # fmt: skip
+def test_numbers_in_addresses_are_checked(alice: Account, path: str, wanted: int) -> None:
+    answer = alice.request("GET", path)
+    assert answer.status_code == wanted, answer.text
+    if wanted != 200:
+        shaped(answer.json(), {400: "bad_request", 404: "not_found"}[wanted])
+
+
+@pytest.mark.parametrize("room", ["abc", "0", "-1", "9007199254740992", "1.5", "１", "1%00"])
+def test_a_room_that_is_no_id_is_refused_without_a_crash(alice: Account, room: str) -> None:
+    answer = alice.request("GET", f"/api/rooms/{room}")
+    assert answer.status_code in (400, 404)
+    shaped(answer.json(), "bad_request" if answer.status_code == 400 else "not_found")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [("GET", "/nothing/here", 404, "not_found"), ("GET", "/api/rooms/1/", 404, "not_found"), ("GET", "/assets/x", 404, "not_found")],
+)  # fmt: skip
+def test_an_address_that_is_not_there_answers_in_the_same_shape(
+    house: Server, method: str, path: str, status: int, code: str
+) -> None:
+    refused(ask(house, method, path), code, status)
+
+
+def test_json_routes_take_only_json(alice: Account) -> None:
+    text = json.dumps({"kind": "public", "name": fresh("Text")})
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""):
+        headers = {**alice.headers, "Content-Type": kind} if kind else alice.headers
+        refused(ask(alice.server, "POST", "/api/rooms", content=text, headers=headers), "bad_request")
+    for kind in ("application/json", "application/json; charset=utf-8", "Application/JSON"):
+        text = json.dumps({"kind": "public", "name": fresh("Json")})
+        headers = {**alice.headers, "Content-Type": kind}
+        assert ask(alice.server, "POST", "/api/rooms", content=text, headers=headers).status_code == 201
+
+
+def test_openapi_says_the_same(house: Server) -> None:
+    paths = ask(house, "GET", "/openapi.json").json()["paths"]
+    known = {str(status) for status in STATUS.values()} | {"200", "201", "204"}
+    for path, methods in paths.items():
+        for method, route in methods.items():
+            said = set(route["responses"])
+            assert said <= known, f"{method} {path} announces {sorted(said - known)}, which no code has"
+
+
+def test_the_401_of_token_also_carries_detail_and_the_challenge(house: Server, alice: Account) -> None:
+    for form in ({"username": alice.name, "password": "wrong wrong"}, {"username": "nobody", "password": PASSWORD}):
+        answer = ask(house, "POST", "/token", data=form)
+        refused(answer, "unauthenticated")
+        assert answer.headers["www-authenticate"] == "Bearer"
+        assert isinstance(answer.json()["detail"], str)
+        assert set(answer.json()) == {"error", "detail"}
+
+
+@pytest.mark.parametrize("value", ["", "Bearer", "Bearer x", "Basic YTpi", "bearer a.b.c", "Bearer " + "x" * 8000, "Bearer é"])
+def test_a_malformed_credential_is_unauthenticated(house: Server, value: str) -> None:
+    answer = ask(house, "GET", "/users/me", headers={"Authorization": value.encode()})
+    refused(answer, "unauthenticated")
+    assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+async def test_the_largest_request_is_taken_and_one_more_byte_is_too_large(house: Server, alice: Account) -> None:
+    """16 KiB and 8,000 characters are a message's limits; the answer past them names the size."""
+    room = alice.create_room(fresh("Sizes"))
+    for body, fits in (("x" * 8000, True), ("x" * 8001, False), ("é" * 8000, True), ("€" * 5461, True), ("€" * 5462, False)):
+        answer = alice.request("POST", f"/api/rooms/{room}/messages", json={"key": fresh("size"), "body": body})
+        if fits:
+            assert answer.status_code == 201, (body[0], len(body), answer.text)
+        else:
+            code = answer.json()["error"]["code"]
+            assert code in ("too_large", "bad_request")
+            assert "body" in refused(answer, code)["message"]  # a limit has a name
+    huge = ask(house, "POST", "/api/rooms", content=b"[" + b" " * 2**20, headers={**alice.headers, "Content-Type": "application/json"})
+    refused(huge, "too_large")
