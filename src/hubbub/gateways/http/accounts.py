@@ -6,7 +6,6 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
-from hubbub import __version__
 from hubbub.domain.commands import CreateAccount, DeleteAccount
 from hubbub.domain.model import ANYBODY, Frozen, User
 from hubbub.domain.names import UserName
@@ -24,8 +23,13 @@ router = APIRouter(prefix="/api", tags=["accounts"], route_class=StrictRoute)
 class NewAccount(Frozen):
     """`invite` and `setup` are the tokens out of such links."""
 
-    username: UserName = Field(description="1 to 32 letters, digits, dots, dashes and underscores, in one script.")
-    password: Text = Field(description="At least 8 characters, at most 1,024 bytes.")
+    username: UserName = Field(
+        description="1 to 32 letters, digits, dots, dashes and underscores, in one script.",
+        json_schema_extra={"minLength": 1, "maxLength": 32},
+    )
+    password: Text = Field(
+        description="At least 8 characters, at most 1,024 bytes.", json_schema_extra={"minLength": 8, "maxLength": 1024}
+    )
     invite: ShortText | None = None
     setup: ShortText | None = None
 
@@ -44,11 +48,13 @@ class Site(BaseModel):
 
 
 @router.get("/setup", response_model=Site, responses=refusals())
-async def look_at_site(services: Running) -> Response:
+async def look_at_site(request: Request, services: Running) -> Response:
     """Whether there is an owner yet, and how one gets in."""
     settings = services.settings
     needs_owner = await services.read(accounts.needs_owner)
-    return reply({"needs_owner": needs_owner, "signup": settings.signup, "name": settings.name, "version": __version__})
+    return reply(
+        {"needs_owner": needs_owner, "signup": settings.signup, "name": settings.name, "version": request.app.version}
+    )
 
 
 @router.post("/accounts", status_code=201, response_model=User, responses=refusals(403, 409, 413))

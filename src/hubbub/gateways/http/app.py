@@ -1,11 +1,11 @@
 """The HTTP application: every route, one shape of refusal, the edge around all of it."""
 
+from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from hubbub import __version__
 from hubbub.engine.services import Services
 from hubbub.gateways.http import (
     accounts,
@@ -54,7 +54,7 @@ def create_app(services: Services) -> FastAPI:
     """The application for these services; any ASGI server can run it."""
     app = Application(
         title=services.settings.name,
-        version=__version__,
+        version=version("hubbub"),
         description=DESCRIPTION,
         openapi_url=None,
         docs_url=None,
