@@ -34,6 +34,9 @@ class Person:
         allowed = [EXPECTED, OFFLINE] if self.may_be_offline else [EXPECTED]
         return [line for line in self._heard if not any(pattern.search(line) for pattern in allowed)]
 
+    def forgive(self) -> None:
+        self._heard.clear()
+
     # -- coming and going
 
     def open(self, path: str = "/") -> Self:

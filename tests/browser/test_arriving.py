@@ -151,3 +151,14 @@ def test_the_page_forbids_everything_that_is_not_its_own(open_window: OpenWindow
     for rule in ("default-src 'none'", "script-src 'self'", "style-src 'self'", "require-trusted-types-for 'script'"):
         assert rule in policy
     assert "unsafe" not in policy
+
+
+def test_a_breach_of_the_policy_would_fail_these_tests(open_window: OpenWindow) -> None:
+    window = open_window().open()
+    window.page.evaluate(
+        "() => document.body.append(Object.assign(document.createElement('style'), {innerText: 'p {}'}))"
+    )
+    with window.page.expect_console_message(lambda message: message.text == "after the breach"):
+        window.page.evaluate("() => console.log('after the breach')")
+    assert any("Content Security Policy" in line for line in window.complaints())
+    window.forgive()

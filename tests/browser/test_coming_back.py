@@ -82,6 +82,8 @@ def test_the_button_connects_now(server: Server, open_window: OpenWindow) -> Non
         expect(now).to_be_visible()
         line.mend()
         now.click()
+        expect(now).to_have_count(0)
+        window.page.clock.resume()
         window.say("back at once")
         window.sees("back at once")
 

@@ -2,6 +2,7 @@
  * One person's chat: runs the machines with the real world and holds what the screens show.
  * The only place where net, sync and state meet; features ask it, and it asks none of them.
  */
+import { tick } from "svelte";
 import { forgetEverything, loadOutbox, saveOutbox } from "./keep";
 import { idle, type LinkState } from "./net/link";
 import { socketUrl } from "./net/places";
@@ -14,6 +15,7 @@ import type { Frame } from "./sync/frames";
 import { empty, stepSync, type SyncEffect, type SyncInput, type SyncState } from "./sync/machine";
 
 export const PROTOCOL = "hubbub.v1";
+const PICTURE_MS = 16;
 
 export class Chat {
   state: State = $state.raw(undefined as unknown as State);
@@ -23,6 +25,9 @@ export class Chat {
   ended: { code: number } | null = $state.raw(null);
 
   readonly #socket: Socket;
+  readonly #inbox: string[] = [];
+  #takenInAt = Number.NEGATIVE_INFINITY;
+  #soon: ReturnType<typeof setTimeout> | undefined;
   #renewing = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -32,7 +37,7 @@ export class Chat {
     this.#socket = new Socket(socketUrl(), PROTOCOL, JSON.stringify({ type: "ping" }), {
       opened: () => this.input({ type: "opened" }),
       heard: (text) => this.#heard(text),
-      lost: () => this.input({ type: "lost" }),
+      lost: () => this.#lost(),
       changed: (link) => this.#linkChanged(link),
     });
   }
@@ -113,8 +118,26 @@ export class Chat {
     }
   }
 
+  /** A lone frame is taken in at once; in a flood, what came during one picture of the screen is taken in together. */
   #heard(text: string): void {
-    this.input({ type: "frame", frame: JSON.parse(text) as Frame });
+    this.#inbox.push(text);
+    const wait = this.#takenInAt + PICTURE_MS - performance.now();
+    if (wait <= 0) this.#takeIn();
+    else this.#soon ??= setTimeout(this.#takeIn, wait);
+  }
+
+  #takeIn = (): void => {
+    clearTimeout(this.#soon);
+    this.#soon = undefined;
+    for (const text of this.#inbox.splice(0)) this.input({ type: "frame", frame: JSON.parse(text) as Frame });
+    // Counted from the end of the drawing, so that there is always time left for the person.
+    this.#takenInAt = performance.now();
+    void tick().then(() => (this.#takenInAt = performance.now()));
+  };
+
+  #lost(): void {
+    this.#takeIn();
+    this.input({ type: "lost" });
   }
 
   #linkChanged(link: LinkState): void {

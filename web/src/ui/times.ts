@@ -1,18 +1,32 @@
 /** Times in the reader's own language and time zone. */
 
+const REMEMBERED = 1_000;
 const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
 const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const DAY = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
 const DAY_YEAR = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "long", year: "numeric" });
 
-export const clock = (at: string | number): string => CLOCK.format(new Date(at));
-/** Where there is little room: without AM and PM. */
-export function clockFace(at: string | number): string {
-  const parts = CLOCK.formatToParts(new Date(at)).filter((part) => part.type !== "dayPeriod");
-  return parts.map((part) => part.value).join("").trim();
-}
+export const clock = eachMinute((at) => CLOCK.format(at));
+export const full = eachMinute((at) => FULL.format(at));
 
-export const full = (at: string | number): string => FULL.format(new Date(at));
+/** Where there is little room: without AM and PM. */
+export const clockFace = eachMinute((at) => {
+  const parts = CLOCK.formatToParts(at).filter((part) => part.type !== "dayPeriod");
+  return parts.map((part) => part.value).join("").trim();
+});
+
+/** Formatting is slow and many messages share their minute. */
+function eachMinute(format: (at: Date) => string): (at: string | number) => string {
+  const known = new Map<number, string>();
+  return (at) => {
+    const date = new Date(at);
+    const minute = Math.floor(date.getTime() / 60_000);
+    const found = known.get(minute) ?? format(date);
+    if (known.size > REMEMBERED) known.clear();
+    known.set(minute, found);
+    return found;
+  };
+}
 
 export function day(at: string, now: Date = new Date()): string {
   const date = new Date(at);
