@@ -155,9 +155,8 @@ def test_the_page_forbids_everything_that_is_not_its_own(open_window: OpenWindow
 
 def test_a_breach_of_the_policy_would_fail_these_tests(open_window: OpenWindow) -> None:
     window = open_window().open()
-    window.page.evaluate(
-        "() => document.body.append(Object.assign(document.createElement('style'), {innerText: 'p {}'}))"
-    )
+    inline = "const style = document.createElement('style'); style.textContent = 'p {}'; document.body.append(style)"
+    window.page.evaluate(f"() => {{ {inline} }}")
     with window.page.expect_console_message(lambda message: message.text == "after the breach"):
         window.page.evaluate("() => console.log('after the breach')")
     assert any("Content Security Policy" in line for line in window.complaints())

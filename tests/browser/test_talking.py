@@ -175,6 +175,35 @@ def test_older_messages_load_above_and_what_one_reads_stays_in_place(server: Ser
     expect(reader.log.get_by_text("page 129", exact=True)).to_be_in_viewport()
 
 
+FLOOD = """async (count) => {
+    const socket = new WebSocket(new URL("/ws", location.href.replace("http", "ws")), "hubbub.v1");
+    const heard = (wanted) => new Promise((found) => socket.addEventListener("message", ({ data }) => {
+        if (wanted(JSON.parse(data))) found();
+    }));
+    await new Promise((open) => socket.addEventListener("open", open));
+    const welcome = heard((frame) => frame.type === "welcome");
+    socket.send(JSON.stringify({ type: "hello" }));
+    await welcome;
+    const last = heard((frame) => frame.re === count);
+    for (let id = 1; id <= count; id += 1) {
+        socket.send(JSON.stringify({ id, type: "message.send", room: 1, key: `flood ${id}`, body: `flood ${id}` }));
+    }
+    await last;
+    socket.close();
+}"""
+
+
+def test_a_flood_is_followed_to_its_end(two: tuple[Person, Person]) -> None:
+    ann, bob = two
+    ann.page.evaluate(FLOOD, 900)
+    for person in two:
+        expect(person.log.get_by_text("flood 900", exact=True)).to_be_in_viewport()
+        shown = person.texts()
+        assert shown[-300:] == [f"flood {number}" for number in range(601, 901)]
+    bob.say("quite something")
+    ann.sees("quite something")
+
+
 def top_of(page: Page, text: str) -> float:
     box = page.get_by_role("log").get_by_text(text, exact=True).bounding_box()
     assert box is not None
