@@ -106,7 +106,7 @@ async def test_a_guest_is_recognised_while_the_account_is_open_and_closed_by_nob
 
 async def test_a_guest_name_is_nobody_elses(here: Place) -> None:
     await here.create("alice")
-    for name in ("alice", "Alice", "admin"):
+    for name in ("alice", "Alice", "system"):
         with pytest.raises(Conflict):
             await guest(here, name)
 

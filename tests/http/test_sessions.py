@@ -6,10 +6,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+from argon2 import PasswordHasher
 
-from hubbub.domain.commands import CreateLink, SetDisabled
+from hubbub.domain.commands import ChangePassword, CreateLink, SetDisabled
 from hubbub.domain.errors import Forbidden
 from hubbub.domain.model import LOBBY, SYSTEM, Actor, Role
+from hubbub.features import accounts, sessions
 from hubbub.protocol.tokens import secret_hash
 from tests.support.place import PASSWORD, SAME_ORIGIN, Person, Place, place
 
@@ -323,3 +325,25 @@ async def test_admins_lock_out_members_and_nobody_locks_out_himself(here: Place)
             await lock(actor, user)
     await lock(boss, member)
     await lock(Actor(owner, "owner1", Role.OWNER), other)
+
+
+async def test_a_log_in_makes_an_old_hash_as_strong_as_todays(here: Place) -> None:
+    user = await here.create("alice")
+    weak = PasswordHasher(time_cost=1, memory_cost=8_192, parallelism=1).hash(PASSWORD)
+    await here.services.journal.submit(ChangePassword(user=user, password_hash=weak), SYSTEM)
+    await here.token("alice")
+    account = await here.services.read(accounts.by_id, user)
+    assert account is not None
+    assert account.password_hash is not None
+    assert not here.services.passwords.needs_rehash(account.password_hash)
+    assert (await here.token("alice")).name == "alice"
+
+
+async def test_the_oldest_of_too_many_sessions_makes_room(here: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "MAX_SESSIONS", 3)
+    alice = await here.program("alice")
+    for seconds in range(1, 4):
+        here.clock.ahead = seconds
+        latest = await here.token("alice")
+    assert (await alice.get("/users/me")).status_code == 401
+    assert len((await latest.get("/api/sessions")).json()["sessions"]) == 3

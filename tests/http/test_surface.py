@@ -152,7 +152,7 @@ async def test_the_docs_need_nothing_from_elsewhere_and_nothing_inline(here: Pla
     sources = re.findall(r'(?:src|href)="([^"]+)"', page)
     assert sources
     for source in sources:
-        assert (await anybody.get(f"/{source}")).status_code == 200
+        assert source == "data:," or (await anybody.get(f"/{source}")).status_code == 200
     assert not re.search(r"<script>|<style>| on[a-z]+=| style=", page)
 
 

@@ -112,8 +112,8 @@ async def _not_valid(request: Request, error: Exception) -> Response:
     """The first complaint, by the name of its field; what was sent is not echoed."""
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
-    location = tuple(part for part in first["loc"] if part not in ("body", "query", "path", "header", "cookie"))
-    return await _refused(request, BadRequest(sentence(first["type"], location, first["msg"])))
+    _place, *location = first["loc"]  # body, query or path, then the field
+    return await _refused(request, BadRequest(sentence(first["type"], tuple(location), first["msg"])))
 
 
 async def _http(request: Request, error: Exception) -> Response:

@@ -96,6 +96,7 @@ function show(api) {
   access.input.type = "password";
   access.input.autocomplete = "off";
   access.input.addEventListener("input", () => (token = access.input.value.trim()));
+  access.input.addEventListener("keydown", (event) => event.key === "Enter" && event.preventDefault());
   const groups = new Map();
   for (const [path, methods] of Object.entries(api.paths))
     for (const [method, operation] of Object.entries(methods)) {
@@ -110,7 +111,7 @@ function show(api) {
     }
   main.replaceChildren(node("h1", { textContent: `${api.info.title} API ${api.info.version}` }),
     ...(api.info.description ?? "").split("\n\n").map((text) => node("p", { textContent: text })),
-    node("p", {}, node("a", { href: "openapi.json", textContent: "openapi.json" })), access.label,
+    node("p", {}, node("a", { href: "openapi.json", textContent: "openapi.json" })), node("form", {}, access.label),
     ...[...groups].flatMap(([name, operations]) => [node("h2", { textContent: name }), ...operations]));
 }
 
