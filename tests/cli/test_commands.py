@@ -1,0 +1,260 @@
+"""The command line on a real data folder: with a server on it, without one, and with wrong words."""
+
+import io
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from hubbub import cli
+from hubbub.control import MAX_PATH, ListUsers, ask_server
+from tests.conftest import MakeServer
+from tests.support.server import PASSWORD, Server
+from tests.support.waiting import eventually_blocking
+
+
+def run(*arguments: str, stdin: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+    """A `hubbub` command, whatever becomes of it."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("HUBBUB_")}
+    return subprocess.run(
+        [sys.executable, "-m", "hubbub", *arguments],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**inherited, **variables},
+        check=False,
+    )
+
+
+def told(done: subprocess.CompletedProcess[str], code: int) -> str:
+    """The one sentence of a command that failed with `code`."""
+    assert done.returncode == code, f"{done.returncode}\n{done.stdout}\n{done.stderr}"
+    assert "Traceback" not in done.stderr
+    (sentence,) = [line for line in done.stderr.splitlines() if not line.startswith("{")]  # the rest is the log
+    assert sentence.startswith("hubbub: ")
+    return sentence.removeprefix("hubbub: ")
+
+
+def log_in(server: Server, name: str, password: str = PASSWORD) -> int:
+    return httpx.post(f"{server.url}/token", data={"username": name, "password": password}).status_code
+
+
+# --- with a server ---------------------------------------------------------------------------------------------------
+
+
+def test_an_account_that_is_made_while_a_server_runs_can_log_in_at_once(server: Server) -> None:
+    said = server.command_line("user", "create", "carol", "--password-stdin", stdin=PASSWORD + "\n")
+    assert said == "carol is here now (member).\n"
+    assert log_in(server, "carol") == 200
+    assert "carol" in server.command_line("user", "list")
+
+
+def test_the_operator_may_make_owners_and_admins(server: Server) -> None:
+    for role in ("owner", "admin"):
+        server.command_line("user", "create", f"the-{role}", "--role", role, "--password-stdin", stdin=PASSWORD)
+        assert server.log_in(f"the-{role}").get("/users/me")["role"] == role
+
+
+def test_a_disabled_account_cannot_log_in_until_it_is_enabled(server: Server) -> None:
+    account = server.sign_up("locked")
+    server.command_line("user", "disable", account.name)
+    assert log_in(server, account.name) == 401
+    assert account.request("GET", "/users/me").status_code == 401
+    server.command_line("user", "enable", account.name)
+    assert log_in(server, account.name) == 200
+
+
+def test_a_new_password_ends_all_sessions(server: Server) -> None:
+    account = server.sign_up("forgetful")
+    server.command_line("user", "passwd", account.name, "--password-stdin", stdin="another long password\n")
+    assert account.request("GET", "/users/me").status_code == 401
+    assert log_in(server, account.name) == 401
+    assert log_in(server, account.name, "another long password") == 200
+
+
+def test_a_reset_link_sets_a_password_once(server: Server) -> None:
+    account = server.sign_up("lost")
+    link = server.command_line("user", "reset-link", account.name).strip()
+    address, _, token = link.partition("/reset#")
+    assert address.endswith(f":{server.port}")
+    given = {"token": token, "password": "a password from a link"}
+    assert httpx.post(f"{server.url}/api/reset", json=given).status_code == 204
+    assert log_in(server, account.name, "a password from a link") == 200
+    assert httpx.post(f"{server.url}/api/reset", json=given).status_code >= 400
+
+
+def test_an_invite_lets_as_many_sign_up_as_it_says(make_server: MakeServer) -> None:
+    with make_server({"HUBBUB_SIGNUP": "invite"}) as server:
+        link = server.command_line("invite", "create", "--uses", "2", "--expires", "1h").strip()
+        token = link.partition("/invite#")[2]
+        answers = [
+            httpx.post(
+                f"{server.url}/api/accounts", json={"username": name, "password": PASSWORD, "invite": token}
+            ).status_code
+            for name in ("one", "two", "three")
+        ]
+        assert answers == [201, 201, 403]
+
+
+def test_a_second_server_on_one_folder_is_refused_in_a_sentence(server: Server) -> None:
+    done = run("serve", "--port", "0", "--data", str(server.data))
+    assert told(done, 1) == f"Another Hubbub works on the data folder {server.data} already."
+
+
+def test_a_taken_port_is_told_in_a_sentence(server: Server, tmp_path: Path) -> None:
+    done = run("serve", "--host", "127.0.0.1", "--port", str(server.port), "--data", str(tmp_path / "other"))
+    assert str(server.port) in told(done, 1)
+
+
+def test_the_socket_is_for_the_operator_alone_and_goes_with_the_server(make_server: MakeServer) -> None:
+    server = make_server()
+    path = server.data / "control.sock"
+    with server:
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert stat.S_IMODE(server.data.stat().st_mode) == 0o700
+        server.stop()
+        assert not path.exists()
+
+
+def test_after_a_kill_the_next_server_and_the_command_line_work(make_server: MakeServer) -> None:
+    server = make_server()
+    server.start()
+    server.kill()
+    assert (server.data / "control.sock").exists()
+    server.command_line("user", "create", "after", "--password-stdin", stdin=PASSWORD)
+    server.start()
+    assert "after" in server.command_line("user", "list")
+
+
+def test_a_command_waits_for_a_server_that_is_starting(make_server: MakeServer) -> None:
+    server = make_server()
+    server.launch()
+    eventually_blocking((server.data / "lock").exists, 20, "the server has taken its lock")
+    server.command_line("user", "create", "early", "--password-stdin", stdin=PASSWORD)
+    server.wait_ready()
+    assert log_in(server, "early") == 200
+
+
+def test_a_data_folder_whose_path_is_too_long_for_a_socket_works(make_server: MakeServer, tmp_path: Path) -> None:
+    data = tmp_path.joinpath(*(["a-rather-long-name-of-a-folder"] * 5)) / "data"
+    data.parent.mkdir(parents=True)
+    assert len(str(data / "control.sock")) > MAX_PATH
+    with make_server(data=data) as server:
+        server.command_line("user", "create", "deep", "--password-stdin", stdin=PASSWORD)
+        assert log_in(server, "deep") == 200
+
+
+@pytest.mark.parametrize("line", [b"\n", b"{}\n", b'{"do":"user.explode"}\n', b"\xff\n", b"x" * 200_000 + b"\n"])
+def test_nonsense_on_the_control_socket_does_not_hurt_the_server(server: Server, line: bytes) -> None:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(10)
+        connection.connect(str(server.data / "control.sock"))
+        try:
+            connection.sendall(line)
+            answer = connection.recv(65_536)
+        except (BrokenPipeError, ConnectionResetError):
+            answer = b""  # a line without end is not answered
+    assert answer == b"" or b'"bad_request"' in answer
+    assert ask_server(server.data, ListUsers()) is not None
+
+
+# --- without a server ------------------------------------------------------------------------------------------------
+
+
+def test_without_a_server_the_command_line_opens_the_database_itself(make_server: MakeServer) -> None:
+    server = make_server()
+    server.command_line("user", "create", "before", "--role", "owner", "--password-stdin", stdin=PASSWORD)
+    assert "before" in server.command_line("user", "list")
+    with server:
+        assert server.log_in("before").get("/users/me")["role"] == "owner"
+
+
+def test_migrate_makes_the_database_and_may_be_repeated(tmp_path: Path) -> None:
+    for _ in range(2):
+        done = run("migrate", "--data", str(tmp_path / "data"))
+        assert (done.returncode, done.stdout) == (0, "The database is up to date.\n"), done.stderr
+    assert (tmp_path / "data" / "hubbub.db").exists()
+
+
+def test_the_version_is_the_package_s() -> None:
+    from importlib.metadata import version
+
+    assert run("--version").stdout == f"hubbub {version('hubbub')}\n"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder without a server, with one person in it."""
+    data = tmp_path_factory.mktemp("folder") / "data"
+    done = run("user", "create", "only", "--role", "owner", "--password-stdin", "--data", str(data), stdin=PASSWORD)
+    assert done.returncode == 0, done.stderr
+    return data
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "word"),
+    [
+        (("user", "create", "only", "--password-stdin"), PASSWORD, "has that name"),
+        (("user", "create", "two words", "--password-stdin"), PASSWORD, "letters, digits"),
+        (("user", "create", "short", "--password-stdin"), "short", "at least 8"),
+        (("user", "reset-link", "nobody"), "", "nobody called nobody"),
+        (("user", "disable", "only"), "", "last owner"),
+    ],
+)
+def test_what_is_refused_is_told_in_one_sentence(
+    folder: Path, arguments: tuple[str, ...], stdin: str, word: str
+) -> None:
+    assert word in told(run(*arguments, "--data", str(folder), stdin=stdin), 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (("user", "create", "x", "--password-stdin"), "no password"),
+        (("user", "create", "x"), "--password-stdin"),
+        (("invite", "create", "--expires", "soon"), "never"),
+        (("serve", "--port", "70000"), "65535"),
+        (("serve", "--set", "potr=1"), "potr"),
+        (("serve", "--set", "signup=opne"), "invite, open or closed"),
+        (("serve", "--config", "absent.toml"), "absent.toml"),
+    ],
+)
+def test_wrong_use_is_told_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], word: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["hubbub", *arguments])
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    sentence = capsys.readouterr().err.strip()
+    assert ended.value.code == 2
+    assert word in sentence
+    assert sentence.startswith("hubbub: ")
+    assert "\n" not in sentence
+
+
+def test_a_folder_that_cannot_be_made_is_told_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert "file" in told(run("migrate", "--data", str(tmp_path / "file" / "data")), 1)
+
+
+def test_a_wrong_setting_stops_the_start(tmp_path: Path) -> None:
+    done = run("serve", "--data", str(tmp_path / "data"), HUBBUB_GUESTS="perhaps")
+    assert told(done, 2) == "The variable HUBBUB_GUESTS has a wrong value 'perhaps'; allowed: on or off."
+
+
+def test_ctrl_c_ends_the_server_without_a_traceback(make_server: MakeServer) -> None:
+    server = make_server()
+    server.start()
+    process, server.process = server.process, None
+    assert process is not None
+    process.send_signal(signal.SIGINT)
+    assert process.wait(15) == 0
+    assert "Traceback" not in server.log_text()
