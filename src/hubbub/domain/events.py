@@ -98,9 +98,11 @@ class RoomGone(PersonalEvent):
 
 
 class ReadMoved(PersonalEvent):
+    """`read` is the position in the room up to which the person has read."""
+
     type = "read.moved"
     room: int
-    seq: int
+    read: int
     unread: int
 
 

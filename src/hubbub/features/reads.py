@@ -20,5 +20,5 @@ def read(command: ReadRoom, actor: Actor, tx: Transaction) -> dict[str, object]:
         return {}
     n = head.n if command.seq == head.seq else messages.number_at(tx.connection, command.room, command.seq)
     members.move_read(tx, command.room, actor.id, command.seq, n)
-    entry = tx.append(ReadMoved(person=actor.id, room=command.room, seq=command.seq, unread=head.n - n))
+    entry = tx.append(ReadMoved(person=actor.id, room=command.room, read=command.seq, unread=head.n - n))
     return {"topic": entry.topic, "seq": entry.seq}
