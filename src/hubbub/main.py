@@ -14,17 +14,17 @@ import structlog
 from hubbub.bus.local import LocalBus
 from hubbub.clock import Clock
 from hubbub.control import Control
-from hubbub.domain.commands import CloseGuest, CreateLink, RevokeSessions, TrimTopic
-from hubbub.domain.errors import HubbubError
+from hubbub.domain.commands import CreateLink
 from hubbub.domain.events import Entry, MessageSent
-from hubbub.domain.model import SYSTEM, Actor, Role
+from hubbub.domain.model import SYSTEM
 from hubbub.engine.connections import Registry
+from hubbub.engine.housekeeping import forget_guests, keep_house
 from hubbub.engine.journal import Journal
 from hubbub.engine.limits import Limits
 from hubbub.engine.passwords import Passwords
 from hubbub.engine.people import People
 from hubbub.engine.services import Readers, Services
-from hubbub.features import accounts, sessions
+from hubbub.features import accounts
 from hubbub.gateways.http.app import create_app
 from hubbub.gateways.websocket.listener import Listener
 from hubbub.gateways.websocket.plain import PlainText
@@ -37,8 +37,6 @@ from hubbub.storage.database import Database
 logger = structlog.get_logger(__name__)
 
 SWITCH_INTERVAL = 0.0005
-HOUSEKEEPING = 3_600.0
-DAY = 86_400_000
 
 
 @asynccontextmanager
@@ -47,47 +45,44 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
 
     Raises migrate.TooNew, Unavailable (the database does not answer).
     """
-    clock = clock or Clock()
     sys.setswitchinterval(SWITCH_INTERVAL)  # the writer's thread must win the interpreter back from a busy loop
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
-        database = Database(settings.database)
-        stack.callback(database.close)
-        _migrate(database, clock)
-        metrics, registry, read, bus = Metrics(), Registry(), Readers(database), LocalBus()
-        stack.push_async_callback(bus.close)
-        passwords = Passwords()
-        stack.callback(passwords.close)
-        people = People(registry, bus, read, clock, connections_per_user=settings.connections_per_user)
-        journal = Journal(
-            database,
-            clock,
-            people.publish,
-            max_commands=settings.queue_commands,
-            max_bytes=settings.queue_bytes,
-            observe=_observer(metrics),
-        )
-        journal.start()
-        stack.push_async_callback(journal.stop)
-        services = Services(
-            settings=settings,
-            clock=clock,
-            database=database,
-            read=read,
-            journal=journal,
-            registry=registry,
-            people=people,
-            tokens=Tokens(_key(settings.data)),
-            passwords=passwords,
-            limits=Limits(clock, enabled=settings.rate_limits),
-            metrics=metrics,
-            epoch=await read(log.epoch),
-        )
-        people.watch(_counter(metrics))
+        services = await _build(settings, clock or Clock(), stack)
+        services.people.watch(_counter(services.metrics))
         _watch(services)
-        for work in (watch_loop(metrics, clock), _housekeeping(services)):
+        for work in (watch_loop(services.metrics, services.clock), keep_house(services)):
             stack.push_async_callback(_cancel, asyncio.create_task(work))
         yield services
+
+
+async def _build(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Services:
+    """Everything a gateway may use, each part given what it needs; `stack` takes them down."""
+    database = Database(settings.database)
+    stack.callback(database.close)
+    _migrate(database, clock)
+    metrics, registry, read, bus, passwords = Metrics(), Registry(), Readers(database), LocalBus(), Passwords()
+    stack.push_async_callback(bus.close)
+    stack.callback(passwords.close)
+    people = People(registry, bus, read, clock, connections_per_user=settings.connections_per_user)
+    bounds = {"max_commands": settings.queue_commands, "max_bytes": settings.queue_bytes}
+    journal = Journal(database, clock, people.publish, **bounds, observe=_observer(metrics))
+    journal.start()
+    stack.push_async_callback(journal.stop)
+    return Services(
+        settings=settings,
+        clock=clock,
+        database=database,
+        read=read,
+        journal=journal,
+        registry=registry,
+        people=people,
+        tokens=Tokens(_key(settings.data)),
+        passwords=passwords,
+        limits=Limits(clock, enabled=settings.rate_limits),
+        metrics=metrics,
+        epoch=await read(log.epoch),
+    )
 
 
 async def serve(settings: Settings) -> None:
@@ -97,7 +92,7 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with running(settings) as services:
-        await _forget_guests(services)
+        await forget_guests(services)
         async with Control(services), _listening(services) as listener:
             logger.info("listening", host=settings.host, port=listener.port)
             await _greet_operator(services, listener.port)
@@ -158,44 +153,6 @@ def _key(data: Path) -> bytes:
 
 
 # --- what goes on in the background ----------------------------------------------------------------------------------
-
-
-async def _housekeeping(services: Services) -> None:
-    """Every hour: forgets the old part of the logs, and ends sessions that ran out."""
-    while True:
-        try:
-            await trim(services)
-            await end_expired_sessions(services)
-        except HubbubError as error:
-            logger.warning("housekeeping_failed", code=error.code)
-        await asyncio.sleep(HOUSEKEEPING)
-
-
-async def trim(services: Services) -> int:
-    """Removes what is older than the retention from every topic's log, a prefix at a time; returns how many entries."""
-    before = services.clock.now() - services.settings.retention_days * DAY
-    gone = 0
-    while topics := await services.read(log.trimmable, before):
-        round_gone = 0
-        for topic in topics:
-            receipt = await services.journal.submit(TrimTopic(topic=topic, before=before), SYSTEM)
-            round_gone += int(str(receipt.answer["gone"]))
-        gone += round_gone
-        if round_gone == 0:  # older entries behind a younger one: the clock was set; they wait their turn
-            break
-    return gone
-
-
-async def end_expired_sessions(services: Services) -> None:
-    for user, session in await services.read(sessions.expired, services.clock.now()):
-        actor = Actor(id=user, name="", role=Role.MEMBER, session=session)
-        await services.journal.submit(RevokeSessions(session=session), actor)
-
-
-async def _forget_guests(services: Services) -> None:
-    """Guests whose connections a crash has ended."""
-    for user in await services.read(accounts.open_guests):
-        await services.journal.submit(CloseGuest(user=user), SYSTEM)
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

@@ -14,7 +14,9 @@ from pydantic import AfterValidator
 
 MAX_USER_NAME = 32
 MAX_ROOM_NAME = 64
-RESERVED = frozenset({"all", "everyone", "here", "hubbub", "me", "nobody", "null", "room", "system", "undefined", "you"})
+RESERVED = frozenset(
+    {"all", "everyone", "here", "hubbub", "me", "nobody", "null", "room", "system", "undefined", "you"}
+)
 """Words that mention or mean somebody else. What people would call themselves (admin, owner) is not among them."""
 _PUNCTUATION = frozenset("._-")
 _NEUTRAL = frozenset({"COMMON", "INHERITED"})

@@ -24,12 +24,12 @@ from sqlalchemy import Connection, RootTransaction
 
 from hubbub.clock import Clock
 from hubbub.domain.commands import Command
-from hubbub.domain.errors import Busy, Conflict, HubbubError, Internal, NeedsTopics, Unavailable
+from hubbub.domain.errors import Busy, HubbubError, NeedsTopics, Unavailable
 from hubbub.domain.model import Actor
-from hubbub.engine.work import Batch, Publish, Receipt, Reply, Work, runs
+from hubbub.engine.work import Batch, Publish, Receipt, Reply, Spoiled, Work, blame, runs
 from hubbub.features import BULK, HANDLERS
 from hubbub.storage import log
-from hubbub.storage.database import Database, Refused, translated
+from hubbub.storage.database import Database, translated
 from hubbub.storage.ids import Ids
 from hubbub.storage.transaction import Transaction
 
@@ -39,10 +39,6 @@ DEADLINE = 2.0
 RECONNECT = 0.25
 
 logger = structlog.get_logger(__name__)
-
-
-class Spoiled(Exception):
-    """A handler refused after it had written: the transaction cannot be kept for its neighbours."""
 
 
 class Journal:
@@ -191,7 +187,7 @@ class Journal:
                 self._attempt(works[:middle])
                 self._attempt(works[middle:])
             else:
-                self._fail(works, _blame(works[0], error))
+                self._fail(works, blame(works[0], error))
             return
         self._hand_back(batch)
         for work in batch.again:
@@ -302,15 +298,3 @@ class Journal:
                 connection.close()
             except Exception as error:
                 logger.info("disconnect_failed", reason=repr(error))
-
-
-def _blame(work: Work, error: Exception) -> HubbubError:
-    """What the author of the one command that spoiled its transaction is told."""
-    if isinstance(error, Spoiled) and isinstance(error.__cause__, HubbubError):
-        return error.__cause__
-    if isinstance(error, Refused) and error.by_constraint:
-        # What another node committed between our check and our write: the constraint has the last word.
-        logger.warning("store_refused", kind=work.command.kind)
-        return Conflict()
-    logger.error("command_failed", kind=work.command.kind, exc_info=error)
-    return Internal()

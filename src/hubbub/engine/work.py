@@ -3,10 +3,15 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+import structlog
+
 from hubbub.domain.commands import Command
-from hubbub.domain.errors import HubbubError
+from hubbub.domain.errors import Conflict, HubbubError, Internal
 from hubbub.domain.events import Entry
 from hubbub.domain.model import Actor
+from hubbub.storage.database import Refused
+
+logger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,10 @@ class Work:
             self.reply(result)
 
 
+class Spoiled(Exception):
+    """A handler refused after it had written: the transaction cannot be kept for its neighbours."""
+
+
 @dataclass(slots=True)
 class Batch:
     """What one transaction did: its works with their results, and its entries in log order."""
@@ -72,3 +81,15 @@ def runs(works: list[Work]) -> list[list[Work]]:
 
 def _stage(place: tuple[int, type[Command]]) -> int:
     return place[0]
+
+
+def blame(work: Work, error: Exception) -> HubbubError:
+    """What the author of the one command that spoiled its transaction is told."""
+    if isinstance(error, Spoiled) and isinstance(error.__cause__, HubbubError):
+        return error.__cause__
+    if isinstance(error, Refused) and error.by_constraint:
+        # What another node committed between our check and our write: the constraint has the last word.
+        logger.warning("store_refused", kind=work.command.kind)
+        return Conflict()
+    logger.error("command_failed", kind=work.command.kind, exc_info=error)
+    return Internal()

@@ -4,20 +4,29 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from hubbub.domain.commands import MessagePage, SendMessage
 from hubbub.domain.model import Frozen, Message
-from hubbub.domain.text import DEFAULT_PAGE, MAX_ID, Body, Key
+from hubbub.domain.text import DEFAULT_PAGE, MAX_ID, MAX_PAGE, Body, Key
 from hubbub.features import messages
 from hubbub.gateways.http.auth import Running, Sender, Somebody
 from hubbub.gateways.http.errors import refusals
-from hubbub.gateways.http.rooms import Limit, Position, RoomId
+from hubbub.gateways.http.rooms import Position, RoomId
 from hubbub.gateways.http.strict import StrictRoute, reply
 
 router = APIRouter(prefix="/api/rooms/{room}/messages", tags=["messages"], route_class=StrictRoute)
 
-Place = Annotated[int | None, Query(ge=0, le=MAX_ID)]
+Place = Annotated[int, Field(ge=0, le=MAX_ID)] | None
+
+
+class Window(BaseModel):
+    """Where in the history, and how much of it."""
+
+    before: Place = None
+    after: Place = None
+    around: Place = None
+    limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = DEFAULT_PAGE
 
 
 class NewMessage(Frozen):
@@ -42,16 +51,10 @@ class Messages(BaseModel):
 
 @router.get("", response_model=Messages, responses=refusals(401, 404))
 async def list_messages(
-    room: RoomId,
-    caller: Somebody,
-    services: Running,
-    before: Place = None,
-    after: Place = None,
-    around: Place = None,
-    limit: Limit = DEFAULT_PAGE,
+    room: RoomId, window: Annotated[Window, Query()], caller: Somebody, services: Running
 ) -> Response:
     """A page next to a seq, the newest without one. At most one of before, after and around."""
-    query = MessagePage(room=room, before=before, after=after, around=around, limit=limit)
+    query = MessagePage(room=room, **window.model_dump())
     return reply(await services.read(messages.page, caller.id, query))
 
 
