@@ -1,19 +1,15 @@
 """Logging in, being recognised, refreshing, and the end of it."""
 
-import asyncio
-from collections.abc import Callable
 from pathlib import Path
 
-import httpx
 import pytest
-from argon2 import PasswordHasher
 
-from hubbub.domain.commands import ChangePassword, CreateLink, SetDisabled
+from hubbub.domain.commands import SetDisabled
 from hubbub.domain.errors import Forbidden
 from hubbub.domain.model import LOBBY, SYSTEM, Actor, Role
-from hubbub.features import accounts, sessions
+from hubbub.features import sessions
 from hubbub.protocol.tokens import secret_hash
-from tests.support.place import PASSWORD, SAME_ORIGIN, Person, Place, place
+from tests.support.place import PASSWORD, SAME_ORIGIN, Place, place
 
 DAY = 86_400
 CLOSED_TO_STRANGERS = [
@@ -130,87 +126,6 @@ async def test_nobody_ends_the_session_of_somebody_else(here: Place) -> None:
     assert (await alice.get("/users/me")).status_code == 200
 
 
-async def test_a_new_password_ends_all_other_sessions(here: Place) -> None:
-    await here.create("alice")
-    browser, other, program = await here.browser("alice"), await here.browser("alice"), await here.token("alice")
-    old = browser.client.cookies["hubbub_session"]
-    body = {"current_password": PASSWORD, "new_password": "a much better one"}
-    wrong = await browser.post("/api/password", json={**body, "current_password": "wrong"})
-    assert wrong.status_code == 403
-    assert (await browser.post("/api/password", json=body)).status_code == 204
-    assert browser.client.cookies["hubbub_session"] != old
-    assert (await browser.get("/users/me")).status_code == 200
-    assert (await here.anybody().get("/users/me", headers={"Cookie": f"hubbub_session={old}"})).status_code == 401
-    assert (await other.get("/users/me")).status_code == 401
-    assert (await program.get("/users/me")).status_code == 401
-    assert (await program.post("/token/refresh", json={"refresh_token": program.refresh})).status_code == 401
-    assert (
-        await here.anybody().post("/api/login", json={"username": "alice", "password": PASSWORD})
-    ).status_code == 401
-    assert (await here.token("alice", "a much better one")).name == "alice"
-
-
-async def test_a_program_keeps_its_session_through_its_own_password_change(here: Place) -> None:
-    alice = await here.program("alice")
-    body = {"current_password": PASSWORD, "new_password": "a much better one"}
-    assert (await alice.post("/api/password", json=body)).status_code == 204
-    assert (await alice.get("/users/me")).status_code == 200
-
-
-async def refresh(person: Person, token: str) -> httpx.Response:
-    return await person.post("/token/refresh", json={"refresh_token": token})
-
-
-async def test_a_refresh_token_is_used_up_and_its_reuse_ends_the_session(here: Place) -> None:
-    alice = await here.program("alice")
-    anybody = here.anybody()
-    second = (await refresh(anybody, alice.refresh)).json()["refresh_token"]
-    third = (await anybody.post("/token/refresh", data={"refresh_token": second})).json()["refresh_token"]
-    assert (await alice.get("/users/me")).status_code == 200
-    assert (await refresh(anybody, alice.refresh)).status_code == 401
-    assert (await refresh(anybody, third)).status_code == 401
-    assert (await alice.get("/users/me")).status_code == 401
-
-
-async def test_a_lost_answer_may_be_asked_for_again_for_thirty_seconds(here: Place) -> None:
-    alice = await here.program("alice")
-    first, again = await refresh(alice, alice.refresh), await refresh(alice, alice.refresh)
-    assert first.json()["refresh_token"] == again.json()["refresh_token"]
-    here.clock.ahead = 31
-    assert (await refresh(alice, alice.refresh)).status_code == 401
-    assert (await refresh(alice, first.json()["refresh_token"])).status_code == 401
-
-
-async def test_twenty_refreshes_at_once_give_the_same_successor(here: Place) -> None:
-    alice = await here.program("alice")
-    answers = await asyncio.gather(*(refresh(alice, alice.refresh) for _ in range(20)))
-    assert {answer.status_code for answer in answers} == {200}
-    assert len({answer.json()["refresh_token"] for answer in answers}) == 1
-
-
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        lambda token: "", lambda token: token[:-1], lambda token: "x" + token,
-        lambda token: token.replace(".0.", ".1."),
-        lambda token: token + ".0", lambda token: "é" + token, lambda token: "." * 500, lambda token: "a" * 10_000,
-    ],
-)  # fmt: skip
-async def test_a_forged_refresh_token_is_nobodys(here: Place, spoil: Callable[[str], str]) -> None:
-    alice = await here.program("alice")
-    assert (await refresh(alice, spoil(alice.refresh))).status_code == 401
-    assert (await alice.get("/users/me")).status_code == 200
-
-
-async def test_an_access_token_ends_with_its_time_and_the_session_goes_on(here: Place) -> None:
-    alice = await here.program("alice")
-    here.clock.ahead = 599
-    assert (await alice.get("/users/me")).status_code == 200
-    here.clock.ahead = 601
-    assert (await alice.get("/users/me")).status_code == 401
-    assert (await refresh(alice, alice.refresh)).status_code == 200
-
-
 async def test_an_idle_session_ends_after_two_weeks_and_a_busy_one_after_ninety_days(here: Place) -> None:
     await here.create("alice")
     idle, busy = await here.browser("alice"), await here.browser("alice")
@@ -231,7 +146,7 @@ async def test_somebody_who_is_locked_out_gets_in_nowhere(here: Place) -> None:
     for person in (alice, browser):
         assert (await person.get("/users/me")).status_code == 401
         assert (await person.post(f"/api/rooms/{LOBBY}/messages", json={"key": "k", "body": "x"})).status_code == 401
-    assert (await refresh(here.anybody(), alice.refresh)).status_code == 401
+    assert (await here.anybody().post("/token/refresh", json={"refresh_token": alice.refresh})).status_code == 401
     form = {"username": "alice", "password": PASSWORD}
     assert (await here.anybody().post("/token", data=form)).status_code == 401
     assert (await here.anybody().post("/api/login", json=form)).status_code == 401
@@ -282,32 +197,6 @@ async def test_what_the_store_keeps_of_a_cookie_does_not_open_it(here: Place) ->
     assert (await here.anybody().get("/users/me", headers={"Authorization": f"Bearer {token}"})).status_code == 401
 
 
-async def test_a_reset_link_sets_the_password_once(here: Place) -> None:
-    alice = await here.program("alice")
-    await _reset_link(here, alice.id, "token")
-    anybody = here.anybody()
-    assert (await anybody.post("/api/reset", json={"token": "other", "password": "a new password"})).status_code == 403
-    assert (await anybody.post("/api/reset", json={"token": "token", "password": "short"})).status_code == 400
-    assert (await anybody.post("/api/reset", json={"token": "token", "password": "a new password"})).status_code == 204
-    assert (await anybody.post("/api/reset", json={"token": "token", "password": "a new password"})).status_code == 403
-    assert (await alice.get("/users/me")).status_code == 401
-    assert (await here.token("alice", "a new password")).name == "alice"
-
-
-async def test_a_reset_link_ends_with_its_time(here: Place) -> None:
-    alice = await here.program("alice")
-    await _reset_link(here, alice.id, "token")
-    here.clock.ahead = 3_601
-    answer = await here.anybody().post("/api/reset", json={"token": "token", "password": "a new password"})
-    assert answer.status_code == 403
-
-
-async def _reset_link(here: Place, user: int, token: str) -> None:
-    expires = here.clock.now() + 3_600_000
-    command = CreateLink(purpose="reset", token_hash=secret_hash(token), user=user, expires=expires)
-    await here.services.journal.submit(command, SYSTEM)
-
-
 async def test_admins_lock_out_members_and_nobody_locks_out_himself(here: Place) -> None:
     owner = await here.create("owner1", Role.OWNER)
     admin, other = await here.create("a1", Role.ADMIN), await here.create("a2", Role.ADMIN)
@@ -325,18 +214,6 @@ async def test_admins_lock_out_members_and_nobody_locks_out_himself(here: Place)
             await lock(actor, user)
     await lock(boss, member)
     await lock(Actor(owner, "owner1", Role.OWNER), other)
-
-
-async def test_a_log_in_makes_an_old_hash_as_strong_as_todays(here: Place) -> None:
-    user = await here.create("alice")
-    weak = PasswordHasher(time_cost=1, memory_cost=8_192, parallelism=1).hash(PASSWORD)
-    await here.services.journal.submit(ChangePassword(user=user, password_hash=weak), SYSTEM)
-    await here.token("alice")
-    account = await here.services.read(accounts.by_id, user)
-    assert account is not None
-    assert account.password_hash is not None
-    assert not here.services.passwords.needs_rehash(account.password_hash)
-    assert (await here.token("alice")).name == "alice"
 
 
 async def test_the_oldest_of_too_many_sessions_makes_room(here: Place, monkeypatch: pytest.MonkeyPatch) -> None:

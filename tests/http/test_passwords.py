@@ -1,0 +1,74 @@
+"""Changing a password, and setting a new one with a link."""
+
+from argon2 import PasswordHasher
+
+from hubbub.domain.commands import ChangePassword, CreateLink
+from hubbub.domain.model import SYSTEM
+from hubbub.features import accounts
+from hubbub.protocol.tokens import secret_hash
+from tests.support.place import PASSWORD, Place
+
+
+async def test_a_new_password_ends_all_other_sessions(here: Place) -> None:
+    await here.create("alice")
+    browser, other, program = await here.browser("alice"), await here.browser("alice"), await here.token("alice")
+    old = browser.client.cookies["hubbub_session"]
+    body = {"current_password": PASSWORD, "new_password": "a much better one"}
+    wrong = await browser.post("/api/password", json={**body, "current_password": "wrong"})
+    assert wrong.status_code == 403
+    assert (await browser.post("/api/password", json=body)).status_code == 204
+    assert browser.client.cookies["hubbub_session"] != old
+    assert (await browser.get("/users/me")).status_code == 200
+    assert (await here.anybody().get("/users/me", headers={"Cookie": f"hubbub_session={old}"})).status_code == 401
+    assert (await other.get("/users/me")).status_code == 401
+    assert (await program.get("/users/me")).status_code == 401
+    assert (await program.post("/token/refresh", json={"refresh_token": program.refresh})).status_code == 401
+    assert (
+        await here.anybody().post("/api/login", json={"username": "alice", "password": PASSWORD})
+    ).status_code == 401
+    assert (await here.token("alice", "a much better one")).name == "alice"
+
+
+async def test_a_program_keeps_its_session_through_its_own_password_change(here: Place) -> None:
+    alice = await here.program("alice")
+    body = {"current_password": PASSWORD, "new_password": "a much better one"}
+    assert (await alice.post("/api/password", json=body)).status_code == 204
+    assert (await alice.get("/users/me")).status_code == 200
+
+
+async def test_a_reset_link_sets_the_password_once(here: Place) -> None:
+    alice = await here.program("alice")
+    await _reset_link(here, alice.id, "token")
+    anybody = here.anybody()
+    assert (await anybody.post("/api/reset", json={"token": "other", "password": "a new password"})).status_code == 403
+    assert (await anybody.post("/api/reset", json={"token": "token", "password": "short"})).status_code == 400
+    assert (await anybody.post("/api/reset", json={"token": "token", "password": "a new password"})).status_code == 204
+    assert (await anybody.post("/api/reset", json={"token": "token", "password": "a new password"})).status_code == 403
+    assert (await alice.get("/users/me")).status_code == 401
+    assert (await here.token("alice", "a new password")).name == "alice"
+
+
+async def test_a_reset_link_ends_with_its_time(here: Place) -> None:
+    alice = await here.program("alice")
+    await _reset_link(here, alice.id, "token")
+    here.clock.ahead = 3_601
+    answer = await here.anybody().post("/api/reset", json={"token": "token", "password": "a new password"})
+    assert answer.status_code == 403
+
+
+async def _reset_link(here: Place, user: int, token: str) -> None:
+    expires = here.clock.now() + 3_600_000
+    command = CreateLink(purpose="reset", token_hash=secret_hash(token), user=user, expires=expires)
+    await here.services.journal.submit(command, SYSTEM)
+
+
+async def test_a_log_in_makes_an_old_hash_as_strong_as_todays(here: Place) -> None:
+    user = await here.create("alice")
+    weak = PasswordHasher(time_cost=1, memory_cost=8_192, parallelism=1).hash(PASSWORD)
+    await here.services.journal.submit(ChangePassword(user=user, password_hash=weak), SYSTEM)
+    await here.token("alice")
+    account = await here.services.read(accounts.by_id, user)
+    assert account is not None
+    assert account.password_hash is not None
+    assert not here.services.passwords.needs_rehash(account.password_hash)
+    assert (await here.token("alice")).name == "alice"

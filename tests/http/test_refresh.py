@@ -1,0 +1,63 @@
+"""Refresh tokens: used up by each use, and what a copy in other hands comes to."""
+
+import asyncio
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from tests.support.place import Person, Place
+
+
+async def refresh(person: Person, token: str) -> httpx.Response:
+    return await person.post("/token/refresh", json={"refresh_token": token})
+
+
+async def test_a_refresh_token_is_used_up_and_its_reuse_ends_the_session(here: Place) -> None:
+    alice = await here.program("alice")
+    anybody = here.anybody()
+    second = (await refresh(anybody, alice.refresh)).json()["refresh_token"]
+    third = (await anybody.post("/token/refresh", data={"refresh_token": second})).json()["refresh_token"]
+    assert (await alice.get("/users/me")).status_code == 200
+    assert (await refresh(anybody, alice.refresh)).status_code == 401
+    assert (await refresh(anybody, third)).status_code == 401
+    assert (await alice.get("/users/me")).status_code == 401
+
+
+async def test_a_lost_answer_may_be_asked_for_again_for_thirty_seconds(here: Place) -> None:
+    alice = await here.program("alice")
+    first, again = await refresh(alice, alice.refresh), await refresh(alice, alice.refresh)
+    assert first.json()["refresh_token"] == again.json()["refresh_token"]
+    here.clock.ahead = 31
+    assert (await refresh(alice, alice.refresh)).status_code == 401
+    assert (await refresh(alice, first.json()["refresh_token"])).status_code == 401
+
+
+async def test_twenty_refreshes_at_once_give_the_same_successor(here: Place) -> None:
+    alice = await here.program("alice")
+    answers = await asyncio.gather(*(refresh(alice, alice.refresh) for _ in range(20)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.json()["refresh_token"] for answer in answers}) == 1
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda token: "", lambda token: token[:-1], lambda token: "x" + token,
+        lambda token: token.replace(".0.", ".1."),
+        lambda token: token + ".0", lambda token: "é" + token, lambda token: "." * 500, lambda token: "a" * 10_000,
+    ],
+)  # fmt: skip
+async def test_a_forged_refresh_token_is_nobodys(here: Place, spoil: Callable[[str], str]) -> None:
+    alice = await here.program("alice")
+    assert (await refresh(alice, spoil(alice.refresh))).status_code == 401
+    assert (await alice.get("/users/me")).status_code == 200
+
+
+async def test_an_access_token_ends_with_its_time_and_the_session_goes_on(here: Place) -> None:
+    alice = await here.program("alice")
+    here.clock.ahead = 599
+    assert (await alice.get("/users/me")).status_code == 200
+    here.clock.ahead = 601
+    assert (await alice.get("/users/me")).status_code == 401
+    assert (await refresh(alice, alice.refresh)).status_code == 200
