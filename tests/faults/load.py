@@ -4,10 +4,9 @@ import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tests.support.checker import History, Stored, same_history, violations
-from tests.support.client import ClosedError, RefusedError
 from tests.support.follower import Follower
 from tests.support.server import Account, Server
 from tests.support.waiting import eventually
@@ -25,24 +24,22 @@ class Crowd:
     history: History
     writers: list[Writer]
     followers: list[Follower]
-    working: list[asyncio.Task[None]]
+    working: list[asyncio.Task[None]] = field(default_factory=list)
+    stopping: bool = False
 
-    def start_writing(self, pause: float = 0.0) -> None:
+    def start_writing(self) -> None:
         """Every second writer leaves an interrupted message unknown, the others retry it."""
         for number, writer in enumerate(self.writers):
-            self.working.append(asyncio.create_task(self._write(writer, once=number % 2 == 0, pause=pause)))
+            self.working.append(asyncio.create_task(self._write(writer, once=number % 2 == 0)))
 
-    async def _write(self, writer: Writer, once: bool, pause: float) -> None:
-        while True:
+    async def _write(self, writer: Writer, once: bool) -> None:
+        while not self.stopping:
             await writer.send(self.room, once)
-            await asyncio.sleep(pause)
 
     async def stop_writing(self) -> None:
-        """Stop in the middle: what was in flight stays unknown."""
-        for task in self.working:
-            assert not task.done() or task.cancelled(), f"a writer gave up: {task.exception()!r}"
-            task.cancel()
-        await asyncio.gather(*self.working, return_exceptions=True)
+        """Let every writer finish its message: afterwards nothing is on its way any more."""
+        self.stopping = True
+        await asyncio.wait_for(asyncio.gather(*self.working), 20)
         self.working.clear()
 
     async def caught_up(self, within: float = 20.0) -> None:
@@ -79,7 +76,7 @@ async def crowd(server: Server, writers: int = 4, followers: int = 8) -> AsyncIt
     for account in accounts[1:]:
         account.join(room)
     history = History()
-    made = Crowd(server, room, f"room:{room}", owner, history, [], [], [])
+    made = Crowd(server, room, f"room:{room}", owner, history, [], [])
     made.writers = [Writer(account, history) for account in accounts]
     try:
         for number in range(followers):
@@ -87,6 +84,7 @@ async def crowd(server: Server, writers: int = 4, followers: int = 8) -> AsyncIt
             made.followers.append(await Follower(server.websocket_url, account.token).start())
         yield made
     finally:
+        made.stopping = True
         for task in made.working:
             task.cancel()
         await asyncio.gather(*made.working, return_exceptions=True)
@@ -94,12 +92,3 @@ async def crowd(server: Server, writers: int = 4, followers: int = 8) -> AsyncIt
             await follower.stop()
         for writer in made.writers:
             await writer.close()
-
-
-async def refusal(sending: "asyncio.Future[object]", within: float) -> RefusedError | ClosedError | None:
-    """How a command ended that is expected to be refused."""
-    try:
-        await asyncio.wait_for(sending, within)
-    except (RefusedError, ClosedError) as error:
-        return error
-    return None

@@ -47,7 +47,7 @@ class Place:
 
     @property
     def head(self) -> int:
-        """`room.created` and the creator's `member.joined` come first."""
+        """`room.created` and the creator's `member.joined` come first, so that the creator's own floor is 1."""
         return 2 + self.spoken
 
     async def hello(self, have: dict[str, int] | None, epoch: str | None = None) -> Connection:
@@ -106,7 +106,7 @@ async def test_a_position_from_the_future_is_reset(server: Server) -> None:
     place = await Place(server, 3).filled()
     async with await place.hello({place.topic: place.head + 1}) as connection:
         (reset,) = connection.of_type("reset")
-        assert reset == {"type": "reset", "topic": place.topic, "head": place.head, "floor": 0}
+        assert reset == {"type": "reset", "topic": place.topic, "head": place.head, "floor": 1}
         assert [frame for frame in place.of_topic(connection) if "seq" in frame] == []
 
 
@@ -143,7 +143,8 @@ async def test_welcome_names_every_topic_with_its_head_and_the_unread(server: Se
         assert set(welcome["heads"]) == {"room:1", place.topic, f"user:{reader.id}", "site"}
         assert [room["id"] for room in welcome["rooms"]] == [1, place.room]
         room = welcome["rooms"][1]
-        assert (room["head"], room["floor"], room["unread"]) == (welcome["heads"][place.topic], 0, 2)
+        assert room["head"] == welcome["heads"][place.topic] == place.head + 1
+        assert (room["floor"], room["unread"]) == (6, 2), "the floor is what came before the reader's own joining"
         moved = await connection.command("room.read", room=place.room, seq=room["head"])
         assert moved["topic"] == f"user:{reader.id}"
         assert await connection.command("room.read", room=place.room, seq=room["head"] - 1) == {}
@@ -183,7 +184,7 @@ async def test_rest_and_websocket_answer_the_same(server: Server, parameters: di
 async def test_reset_exactly_when_there_is_no_way_without_a_hole(server: Server) -> None:
     place = await Place(server, 3).filled()
     async with await place.hello(None) as connection:
-        for after, is_reset in ((0, False), (place.head, False), (place.head + 1, True)):
+        for after, is_reset in ((0, True), (1, False), (place.head, False), (place.head + 1, True)):
             page = await connection.command("events.since", topic=place.topic, after=after)
             assert bool(page.get("reset")) == is_reset, (after, page)
 
@@ -197,9 +198,9 @@ async def test_nobody_reads_events_from_before_his_own_joining(server: Server) -
         for after in (0, joined - 2):
             page = await connection.command("events.since", topic=place.topic, after=after)
             assert page["reset"], page
-            assert page["floor"] in (joined - 1, joined)
-        page = await connection.command("events.since", topic=place.topic, after=joined)
-        assert page["events"] == []
+            assert page["floor"] == joined - 1
+        page = await connection.command("events.since", topic=place.topic, after=joined - 1)
+        assert [(event["type"], event["user"]) for event in page["events"]] == [("member.joined", late.id)]
         assert over_rest(late, place.topic, after=0)["reset"]
     async with await Connection.open(server.websocket_url, late.token, {place.topic: 1}) as again:
         await again.ping()

@@ -67,7 +67,8 @@ class Connection:
         connection = cls(await raw_connect(url, **options), on_event)
         try:
             await connection.socket.send(json.dumps(hello))
-            first = json.loads(await asyncio.wait_for(connection.socket.recv(), REPLY_DEADLINE))
+            async with asyncio.timeout(REPLY_DEADLINE):
+                first = json.loads(await connection.socket.recv())
             if first.get("type") == "welcome":
                 connection.welcome = first
             else:
@@ -117,7 +118,9 @@ class Connection:
 
     async def command(self, kind: str, within: float = REPLY_DEADLINE, **fields: Any) -> Frame:
         """Send a command and wait: its `ok`; raises RefusedError, ClosedError or TimeoutError."""
-        return outcome(await asyncio.wait_for(await self.post(kind, **fields), within))
+        future = await self.post(kind, **fields)
+        async with asyncio.timeout(within):  # not wait_for: until Python 3.12 it may swallow a cancellation
+            return outcome(await future)
 
     async def ping(self) -> None:
         """A barrier: what the server wrote to this connection before the answer is here afterwards."""
@@ -131,7 +134,8 @@ class Connection:
 
     async def wait_closed(self, within: float) -> int | None:
         """Like `finished`, with a deadline."""
-        return await asyncio.wait_for(self.finished(), within)
+        async with asyncio.timeout(within):
+            return await self.finished()
 
     def of_type(self, kind: str) -> list[Frame]:
         """The events of that type received so far."""

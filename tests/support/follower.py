@@ -49,7 +49,8 @@ class Follower:
     async def start(self, within: float = 20.0) -> "Follower":
         """Connect, and from now on reconnect whenever the connection ends."""
         self._task = asyncio.create_task(self._run())
-        await asyncio.wait_for(self._ready.wait(), within)
+        async with asyncio.timeout(within):
+            await self._ready.wait()
         return self
 
     async def stop(self) -> None:
@@ -108,7 +109,10 @@ class Follower:
 
     def _reset(self, topic: str, frame: Frame) -> None:
         self.resets.append({**frame, "topic": topic})
-        self.topics[topic] = TopicLog(frame["head"], events=self.events(topic))
+        if "head" in frame:
+            self.topics[topic] = TopicLog(frame["head"], events=self.events(topic))
+        else:  # not ours to follow any more
+            self.topics.pop(topic, None)
 
     def _fill(self, topic: str) -> None:
         if topic not in self._filling and self.connection is not None:

@@ -107,8 +107,9 @@ class Server:
         if self.process is None:
             return
         process, self.process = self.process, None
-        if process.poll() is None:
-            process.send_signal(how)
+        died = process.poll()
+        assert died is None, f"the server ended by itself with {died}\n{self.log_text()[-4000:]}"
+        process.send_signal(how)
         try:
             process.wait(STOP_DEADLINE)
         except subprocess.TimeoutExpired:
