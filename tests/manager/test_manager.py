@@ -3,8 +3,6 @@
 import asyncio
 import gc
 import warnings
-from collections.abc import Awaitable, Callable
-from typing import Any
 
 import pytest
 from fastapi import FastAPI
@@ -12,6 +10,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from hubbub import ConnectionManager
 from hubbub.gateways.websocket.sockets import QueuedWebSocket
+from tests.manager.peer import Connect, Peer
 from tests.support.waiting import eventually
 
 with warnings.catch_warnings():
@@ -19,34 +18,6 @@ with warnings.catch_warnings():
     from fastapi.testclient import TestClient
 
 LIMIT = 2_000
-
-
-class Peer:
-    """The far side of an ASGI WebSocket: what it was sent, and what it does about it."""
-
-    def __init__(self) -> None:
-        self.got: list[str] = []
-        self.events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        self.events.put_nowait({"type": "websocket.connect"})
-        self.reads = asyncio.Event()
-        self.reads.set()
-        self.dead = False
-        self.socket = WebSocket({"type": "websocket", "headers": []}, self.events.get, self._send)
-
-    def says(self, text: str) -> None:
-        self.events.put_nowait({"type": "websocket.receive", "text": text})
-
-    async def _send(self, message: Any) -> None:
-        await self.reads.wait()
-        if self.dead:
-            raise OSError("the peer is gone")
-        if message["type"] == "websocket.send":
-            self.got.append(message["text"])
-        elif message["type"] == "websocket.close":
-            self.got.append(f"close {message['code']}")
-
-
-Connect = Callable[..., Awaitable[Peer]]
 
 
 @pytest.fixture
@@ -273,46 +244,3 @@ def test_a_manager_made_at_import_serves_one_event_loop_after_the_other() -> Non
         with TestClient(app) as client, client.websocket_connect("/ws") as one, client.websocket_connect("/ws") as two:
             one.send_text("hello")
             assert one.receive_text() == two.receive_text() == "hello"
-
-
-class PlainList:
-    """The tutorial's class: what the tests above are about."""
-
-    def __init__(self) -> None:
-        self.active_connections: list[WebSocket] = []
-
-    async def broadcast(self, message: str) -> None:
-        for connection in self.active_connections:
-            await connection.send_text(message)
-
-
-async def accepted() -> Peer:
-    peer = Peer()
-    await peer.socket.accept()
-    return peer
-
-
-async def test_a_plain_list_waits_for_the_slow_one_and_stops_at_the_dead_one() -> None:
-    plain, slow, well = PlainList(), await accepted(), await accepted()
-    plain.active_connections += [slow.socket, well.socket]
-    slow.reads.clear()
-    with pytest.raises(TimeoutError):
-        await asyncio.wait_for(plain.broadcast("1"), 0.05)
-    assert well.got == []
-    slow.reads.set()
-    slow.dead = True
-    with pytest.raises(WebSocketDisconnect):
-        await plain.broadcast("2")
-    assert well.got == []
-
-
-async def test_a_plain_list_skips_somebody_when_one_leaves_during_a_broadcast() -> None:
-    plain, peers = PlainList(), [await accepted() for _ in range(3)]
-    plain.active_connections += [peer.socket for peer in peers]
-    peers[0].reads.clear()
-    sending = asyncio.create_task(plain.broadcast("1"))
-    await asyncio.sleep(0)
-    plain.active_connections.remove(peers[0].socket)
-    peers[0].reads.set()
-    await sending
-    assert peers[1].got == []

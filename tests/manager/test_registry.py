@@ -61,7 +61,7 @@ async def play(calls: list[tuple[object, ...]]) -> None:
                 registry.broadcast(text, name)
                 model.broadcast(text, name)
             case str(), int(one), *rest if one in model.here:
-                step(str(what), one, rest, registry, model, listeners[one], text)
+                step((str(what), one, rest), registry, model, listeners[one], text)
     await drained(registry)
     for one, listener in enumerate(listeners):
         heard = model.heard[one]
@@ -72,8 +72,9 @@ async def play(calls: list[tuple[object, ...]]) -> None:
 
 
 def step(
-    what: str, one: int, rest: list[object], registry: Registry, model: Model, listener: Listener, text: bytes
+    call: tuple[str, int, list[object]], registry: Registry, model: Model, listener: Listener, text: bytes
 ) -> None:
+    what, one, rest = call
     if what == "send":
         registry.send(listener, text)
         model.heard[one].append(text)

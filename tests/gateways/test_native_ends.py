@@ -1,0 +1,199 @@
+"""The native gateway: a connection's life and its end, readers that are behind, and the caps at the door."""
+
+import gc
+import json
+import struct
+import weakref
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from hubbub.engine.ports import Message
+from hubbub.gateways.websocket import native, outbox
+from hubbub.gateways.websocket.http import HttpProtocol
+from hubbub.gateways.websocket.native import NativeConnection
+from hubbub.protocol import closes
+from tests.gateways.conftest import Serve
+from tests.gateways.raw import CLOSE, PING, PONG, TEXT, Raw, frame, upgrade
+from tests.support.waiting import eventually
+
+
+async def test_a_silent_peer_is_pinged_and_then_dropped(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "PING_EVERY", 0.5)
+    monkeypatch.setattr(native, "DROP_AFTER", 0.8)
+    running = await serve()
+    async with Raw(running.port) as answers, Raw(running.port) as silent:
+        await answers.open()
+        await silent.open()
+        for _ in range(3):
+            assert await answers.frame() == (PING, b"")
+            answers.send(frame(PONG))
+        assert await silent.rest() == b"\x89\x00"
+        assert len(running.gateway.open) == 1
+
+
+async def test_a_bug_in_the_conversation_closes_one_socket_only(serve: Serve) -> None:
+    running = await serve()
+    async with connect(running.url) as well, Raw(running.port) as raw:
+        await raw.open()
+        raw.send(frame(TEXT, b"raise"))
+        assert (await raw.closed())[0] == closes.INTERNAL
+        await well.send("fine")
+        assert await well.recv() == "fine"
+
+
+async def test_the_server_says_goodbye_with_a_delay_to_come_back_after(serve: Serve) -> None:
+    running = await serve()
+    async with Raw(running.port) as raw:
+        await raw.open()
+        running.talks[0].connection.shutdown()
+        code, reason = await raw.closed()
+    assert code == closes.GOING_AWAY
+    assert 1 <= json.loads(reason)["retry_after"] <= 5
+
+
+async def test_a_revoked_connection_gets_its_code_as_the_very_next_thing(serve: Serve) -> None:
+    running = await serve()
+    async with Raw(running.port) as raw:
+        await raw.open()
+        running.talks[0].connection.abort(closes.SESSION_ENDED, "logged out")
+        running.talks[0].connection.write(running.talks[0].connection.pack([Message(b"secret")]))
+        assert await raw.frame() == (CLOSE, struct.pack("!H", closes.SESSION_ENDED) + b"logged out")
+        assert await raw.rest() == b""
+
+
+async def test_what_is_corked_waits_behind_the_welcome(serve: Serve) -> None:
+    running = await serve()
+    async with connect(running.url) as client:
+        connection = running.talks[0].connection
+        connection.cork()
+        connection.write(connection.pack([Message(b"live")]))
+        connection.uncork(connection.pack([Message(b"welcome"), Message(b"missed")]))
+        connection.write(connection.pack([Message(b"next")]))
+        assert [await client.recv() for _ in range(4)] == ["welcome", "missed", "live", "next"]
+
+
+def stall(connection: NativeConnection, bytes_: int) -> int:
+    """Writes so much in messages of 16 KiB; how many messages."""
+    blob = connection.pack([Message(b"x" * 16_384)])
+    for _ in range(bytes_ // 16_384):
+        connection.write(blob)
+    return bytes_ // 16_384
+
+
+async def test_a_reader_that_is_behind_gets_everything_when_it_reads_again(serve: Serve) -> None:
+    running = await serve()
+    async with Raw(running.port, receive_buffer=4_096) as raw:
+        await raw.open()
+        connection = running.talks[0].connection
+        count = stall(connection, 900_000)
+        assert connection.buffered() > 500_000
+        for _ in range(count):
+            assert await raw.frame() == (TEXT, b"x" * 16_384)
+        assert connection.buffered() == 0
+
+
+async def test_one_that_does_not_read_is_closed_as_slow_and_sees_the_code_if_it_reads_in_time(serve: Serve) -> None:
+    running = await serve()
+    async with Raw(running.port, receive_buffer=4_096) as raw:
+        await raw.open()
+        connection = running.talks[0].connection
+        stall(connection, 4_000_000)
+        assert connection.buffered() <= 65_536 + 100
+        assert (await raw.closed())[0] == closes.SLOW
+
+
+async def test_one_that_never_reads_again_is_cut_off(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "FAREWELL", 0.3)
+    running = await serve()
+    async with Raw(running.port, receive_buffer=4_096) as raw:
+        await raw.open()
+        stall(running.talks[0].connection, 4_000_000)
+        await eventually(lambda: running.talks[0].gone, 5, "the connection was aborted")
+    assert b'code="4008",reason="slow"} 1.0' in running.metrics.render()
+
+
+async def test_pings_of_a_peer_that_does_not_read_take_no_memory(serve: Serve) -> None:
+    running = await serve()
+    async with Raw(running.port, receive_buffer=4_096) as raw:
+        await raw.open()
+        connection = running.talks[0].connection
+        stall(connection, 500_000)
+        before = connection.buffered()
+        raw.send(frame(PING, b"x" * 125) * 90 + frame(TEXT, b"in"))
+        await eventually(lambda: connection.authenticated, 2, "the pings arrived")
+        assert connection.buffered() <= before + 200
+
+
+async def test_what_is_written_after_the_end_goes_nowhere(serve: Serve) -> None:
+    running = await serve()
+    async with Raw(running.port) as raw:
+        await raw.open()
+    await eventually(lambda: running.talks[0].gone, 2, "the client is gone")
+    connection = running.talks[0].connection
+    connection.write(connection.pack([Message(b"x")]))
+    connection.cork()
+    connection.uncork(connection.pack([Message(b"x")]))
+    connection.close(1000)
+    connection.abort(1000)
+    assert connection.buffered() == 0
+
+
+async def test_nothing_of_the_http_protocol_outlives_the_upgrade(serve: Serve) -> None:
+    running = await serve()
+    async with Raw(running.port) as raw:
+        await raw.open()
+        gc.collect()
+        gc.disable()
+        try:
+            kept = [weakref.ref(one) for one in gc.get_objects() if type(one) is HttpProtocol]
+            assert [one() for one in kept if one() is not None] == []
+        finally:
+            gc.enable()
+
+
+async def test_a_connection_that_is_gone_is_freed_without_the_collector(serve: Serve) -> None:
+    running = await serve()
+    gc.disable()
+    try:
+        async with Raw(running.port) as raw:
+            await raw.open()
+            alive = weakref.ref(running.talks[0].connection)
+        await eventually(lambda: running.talks[0].gone, 2, "the connection is gone")
+        running.talks.clear()
+        await eventually(lambda: alive() is None, 1, "nothing keeps the connection")
+    finally:
+        gc.enable()
+
+
+async def test_an_address_may_have_so_many_unauthenticated_sockets_and_no_more(serve: Serve) -> None:
+    running = await serve(unauthenticated_per_address=2)
+    async with connect(running.url) as one, connect(running.url):
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(running.url).__aenter__()
+        assert refused.value.response.status_code == 429
+        assert refused.value.response.headers["Retry-After"] == "5"
+        await one.send("in")
+        await one.recv()
+        async with connect(running.url):  # one is authenticated and no longer counts
+            pass
+
+
+async def test_rate_limits_off_lifts_that_cap(serve: Serve) -> None:
+    running = await serve(unauthenticated_per_address=1, unauthenticated_max=1, rate_limits=False)
+    async with connect(running.url), connect(running.url), connect(running.url):
+        assert running.gateway.door.waiting == 3
+
+
+async def test_over_the_cap_of_all_new_ones_wait_until_there_is_room(serve: Serve) -> None:
+    running = await serve(unauthenticated_max=2, hello_timeout=3600)
+    async with connect(running.url) as one, connect(running.url), Raw(running.port) as waits:
+        waits.send(upgrade())  # the kernel accepts it, we do not
+        await one.send("ok")
+        await one.recv()
+        assert len(running.talks) == 2
+        await one.send("in")
+        await one.recv()
+        assert (await waits.head()).startswith("HTTP/1.1 101")
+        assert len(running.talks) == 3

@@ -1,0 +1,35 @@
+"""The far side of an ASGI WebSocket, in the test's own hands: slow, dead or gone when the test says so."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.websockets import WebSocket
+
+
+class Peer:
+    """The far side of an ASGI WebSocket: what it was sent, and what it does about it."""
+
+    def __init__(self) -> None:
+        self.got: list[str] = []
+        self.events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.events.put_nowait({"type": "websocket.connect"})
+        self.reads = asyncio.Event()
+        self.reads.set()
+        self.dead = False
+        self.socket = WebSocket({"type": "websocket", "headers": []}, self.events.get, self._send)
+
+    def says(self, text: str) -> None:
+        self.events.put_nowait({"type": "websocket.receive", "text": text})
+
+    async def _send(self, message: Any) -> None:
+        await self.reads.wait()
+        if self.dead:
+            raise OSError("the peer is gone")
+        if message["type"] == "websocket.send":
+            self.got.append(message["text"])
+        elif message["type"] == "websocket.close":
+            self.got.append(f"close {message['code']}")
+
+
+Connect = Callable[..., Awaitable[Peer]]
