@@ -112,10 +112,9 @@ def serve(
     ] = None,
 ) -> None:
     """Run the server until SIGTERM or Ctrl-C."""
-    flags = {"host": host, "port": port, "data": data}
-    chosen = _settings(
-        {**_pairs(settings or []), **{key: value for key, value in flags.items() if value is not None}}, config
-    )
+    given = {"host": host, "port": port, "data": data}
+    flags = {key: value for key, value in given.items() if value is not None}
+    chosen = _settings(_pairs(settings or []) | flags, config)
     from hubbub import main as composition
     from hubbub.control import folder_lock
 
