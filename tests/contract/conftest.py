@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.server import Account, Server
+from tests.support.server import PASSWORD, Account, Server
 
 AS_IT_COMES = {"HUBBUB_RATE_LIMITS": "", "HUBBUB_SIGNUP": "", "HUBBUB_CONNECTIONS_PER_USER": ""}
 
@@ -62,3 +62,10 @@ def bob(house: Server) -> Account:
     return house.sign_up("bob")
 
 
+
+
+@pytest.fixture(scope="session")
+def newcomer(plain: Server) -> Account:
+    """Somebody on the server as it comes; whoever uses up the log-ins of this address asks for it first."""
+    plain.command_line("user", "create", "newcomer", "--password-stdin", stdin=PASSWORD + "\n")
+    return plain.log_in("newcomer")

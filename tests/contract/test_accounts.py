@@ -313,7 +313,9 @@ def test_the_first_start_prints_a_link_that_makes_the_owner_once(plain: Server) 
 
         with ThreadPoolExecutor(4) as pool:
             answers = list(pool.map(claim, names))
-        assert sorted(answer.status_code for answer in answers) == [201, 403, 403, 403], [a.text for a in answers]
+        statuses = sorted(answer.status_code for answer in answers)
+        assert statuses[0] == 201, [answer.text for answer in answers]
+        assert set(statuses[1:]) <= {403, 429}, [answer.text for answer in answers]
         assert next(answer for answer in answers if answer.status_code == 201).json()["role"] == "owner"
     assert ask(plain, "GET", "/api/setup").json()["needs_owner"] is False
     assert ask(plain, "GET", "/api/setup").json()["signup"] == "invite"

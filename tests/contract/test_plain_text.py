@@ -87,10 +87,9 @@ async def test_with_a_token_or_a_cookie_the_name_is_ones_own(house: Server, alic
     mine = await enter(house, alice.name, headers=alice.headers)
     assert await line(mine) == f"Client #{alice.name} joined the chat."
     await mine.close()
-    if await asyncio.to_thread(lambda: True):
-        mine = await enter(house, alice.name, headers=cookie, origin=house.url)
-        assert await line(mine) == f"Client #{alice.name} joined the chat."
-        await mine.close()
+    mine = await enter(house, alice.name, headers=cookie, origin=house.url)
+    assert await line(mine) == f"Client #{alice.name} joined the chat."
+    await mine.close()
 
 
 async def test_guests_are_off_by_default(plain: Server) -> None:
@@ -141,7 +140,7 @@ async def test_a_guest_sees_the_lobby_only(house: Server, alice: Account) -> Non
     assert code not in (None, 1000), (said, code)
 
 
-@pytest.mark.parametrize("name", ["a b", "a#b", "%23", "x" * 65, "%00", "a%0Ab", "%E2%80%AEx", "%FF", "Client%20%231%20says:"])
+@pytest.mark.parametrize("name", ["a%20b", "a%23b", "%23", "x" * 65, "%00", "a%0Ab", "%E2%80%AEx", "%FF", "Client%20%231%20says:"])
 async def test_a_guest_cannot_have_a_name_that_is_none(house: Server, name: str) -> None:
     status, _, _ = await asyncio.to_thread(raw_upgrade, house, f"/ws/{name}")
     if status == 101:
@@ -210,8 +209,6 @@ async def test_plain_text_counts_among_the_connections_of_a_user(strict: Server)
     one = strict.sign_up("lines")
     one.token = strict.log_in(one.name).token
     sockets = [await enter(strict, one.name, headers=one.headers) for _ in range(3)]
-    for ws in sockets:
-        await line(ws)
     said, code = await refusal(strict, one.name, headers=one.headers)
     assert code is not None
     assert 4000 <= code < 4500 or code in (429, 503), (said, code)

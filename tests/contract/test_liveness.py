@@ -1,0 +1,65 @@
+"""Section 4.1, Liveness, and what a server as it comes does about haste: closes, drains, rate limits."""
+
+import json
+
+import pytest
+
+from tests.conftest import MakeServer
+from tests.contract.door import fresh, greet, hear, refused, rest_of, say, shaped
+from tests.support.lines import enter, line
+from tests.support.server import Account, Server
+
+
+async def test_going_away_is_4000_with_a_delay_that_is_not_the_same_for_all(make_server: MakeServer) -> None:
+    server = make_server()
+    server.start()
+    one = server.sign_up("drained")
+    sockets = [(await greet(server, {"token": one.token}))[0] for _ in range(8)]
+    plain = await enter(server, one.name, headers=one.headers)
+    await line(plain)
+    process, server.process = server.process, None
+    assert process is not None
+    process.terminate()
+    delays = set()
+    for ws in sockets:
+        heard, code = await rest_of(ws)
+        assert (heard, code) == ([], 4000)
+        delays.add(json.loads(ws.close_reason or "{}")["retry_after"])
+    assert len(delays) > 1
+    assert all(delay > 0 for delay in delays)
+    assert (await rest_of(plain))[1] in (4000, 1001, 1012)
+    assert process.wait(10) == 0
+    assert "Traceback" not in server.log_text()
+    assert not (server.data / "control.sock").exists()
+
+
+async def test_sends_are_limited_by_time_with_a_hint_and_catching_up_is_not(plain: Server, newcomer: Account) -> None:
+    ws, _ = await greet(plain, {"token": newcomer.token})
+    for number in range(150):
+        await ws.send(json.dumps({"id": number, "type": "events.since", "topic": "room:1", "after": 0, "limit": 1}))
+    answers = [await hear(ws) for _ in range(150)]
+    assert [answer["error"] for answer in answers if "error" in answer] == []
+    for number in range(40):
+        await ws.send(json.dumps({"id": number, "type": "message.send", "room": 1, "key": fresh("haste"), "body": "x"}))
+    replies = []
+    while len(replies) < 40:
+        frame = await hear(ws)
+        if "re" in frame:
+            replies.append(frame)
+    late = [reply for reply in replies if "error" in reply]
+    assert 10 <= len(late) < 40
+    for reply in late:
+        assert shaped(reply, "rate_limited")["retry_after"] > 0
+    answer = newcomer.request("POST", "/api/rooms/1/messages", json={"key": fresh("haste"), "body": "x"})
+    assert refused(answer, "rate_limited")["retry_after"] > 0
+    assert int(answer.headers["retry-after"]) >= 1
+    assert "ok" in await say(ws, {"id": 99, "type": "room.join", "room": 1}), "other commands have a bucket of their own"
+    await ws.close()
+
+
+@pytest.mark.parametrize("payload", ["", "x" * 125])
+async def test_a_protocol_ping_is_answered_before_and_after_hello(house: Server, alice: Account, payload: str) -> None:
+    ws, _ = await greet(house, {"token": alice.token})
+    await (await ws.ping(payload.encode()))
+    await ws.close(1000, "bye")
+    assert ws.close_code == 1000

@@ -1,0 +1,199 @@
+"""Section 4.1, Settings, and the edge: what stops the start, metrics, docs, the front page, forwarded addresses."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urljoin
+
+import httpx
+import pytest
+
+from tests.contract.door import ask, fresh, raw_upgrade, refused
+from tests.support.server import PASSWORD, Account, Server
+
+HTML = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+
+def start(data: Path, *flags: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """A start that must fail."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("HUBBUB_")}
+    return subprocess.run(
+        [sys.executable, "-m", "hubbub", "serve", "--port", "0", "--data", str(data), *flags],
+        env={**clean, **settings}, capture_output=True, text=True, timeout=20, check=False, cwd=data.parent,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("HUBBUB_SIGNUP", "maybe"), ("HUBBUB_HELLO_TIMEOUT", "soon"), ("HUBBUB_CONNECTIONS_PER_USER", "0"), ("HUBBUB_PUBLIC_URL", "chat.example.org"),
+     ("HUBBUB_TRUSTED_PROXIES", "everybody"), ("HUBBUB_RATE_LIMITS", "sometimes"), ("HUBBUB_DATABASE_URL", "mysql://x:secret@y")],
+)  # fmt: skip
+def test_a_wrong_setting_stops_the_start_with_a_sentence_that_names_it(tmp_path: Path, name: str, value: str) -> None:
+    done = start(tmp_path / "data", **{name: value})
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert name in said
+    assert "Traceback" not in said
+    assert "secret" not in said
+    assert len(said.strip().splitlines()) <= 3
+    assert not (tmp_path / "data").exists()
+
+
+def test_flags_and_the_settings_file_are_checked_the_same_way(tmp_path: Path) -> None:
+    (tmp_path / "hubbub.toml").write_text('signup = "maybe"\n')
+    done = start(tmp_path / "data")
+    assert done.returncode != 0
+    assert "signup" in done.stderr
+    assert "hubbub.toml" in done.stderr
+    (tmp_path / "hubbub.toml").write_text("no_such_key = 1\n")
+    done = start(tmp_path / "data")
+    assert done.returncode != 0
+    assert "no_such_key" in done.stderr
+    (tmp_path / "hubbub.toml").unlink()
+    done = start(tmp_path / "data", "--set", "signup=maybe")
+    assert done.returncode != 0
+    assert "signup" in done.stderr
+
+
+def test_a_second_server_on_the_folder_is_refused_with_a_sentence(house: Server) -> None:
+    done = start(house.data)
+    assert done.returncode != 0
+    said = (done.stdout + done.stderr).strip()
+    assert "Traceback" not in said
+    assert len(said.splitlines()) == 1, said
+    assert ask(house, "GET", "/health/ready").status_code == 200
+    assert (house.data / "control.sock").exists()
+
+
+def test_the_folder_and_what_is_in_it_belong_to_one_user(house: Server) -> None:
+    assert (house.data / "control.sock").stat().st_mode & 0o777 == 0o600
+    assert house.data.stat().st_mode & 0o077 == 0 or all(
+        path.stat().st_mode & 0o077 == 0 for path in house.data.iterdir()
+    )
+
+
+# -- the front page, docs, health
+
+
+@pytest.mark.parametrize("accept", [HTML, "text/html", "TEXT/HTML", "application/json, text/html"])
+def test_the_front_page_is_html_where_accept_names_it(house: Server, accept: str) -> None:
+    answer = ask(house, "GET", "/", headers={"Accept": accept})
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/html")
+    assert answer.headers["vary"] == "Accept"
+    assert "content-security-policy" in answer.headers
+
+
+@pytest.mark.parametrize("accept", [None, "*/*", "application/json", "text/*", "text/plain", "", "application/xhtml+xml", "nonsense", "text/htmlx"])
+def test_otherwise_the_front_page_is_json(house: Server, accept: str | None) -> None:
+    with httpx.Client(trust_env=False) as client:
+        del client.headers["accept"]
+        answer = client.get(house.url, headers={} if accept is None else {"Accept": accept})
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["vary"] == "Accept"
+    assert isinstance(answer.json()["message"], str)
+
+
+def test_the_docs_are_for_everybody_and_from_packaged_files(house: Server) -> None:
+    page = ask(house, "GET", "/docs", headers={"Accept": HTML})
+    assert page.status_code == 200
+    assert page.headers["content-type"].startswith("text/html")
+    linked = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert linked
+    for link in linked:
+        if link.startswith("data:"):
+            continue
+        assert not link.startswith(("http:", "https:", "//")), link
+        assert ask(house, "GET", urljoin("/docs", link)).status_code == 200, link
+    assert ask(house, "GET", "/openapi.json").json()["openapi"].startswith("3.")
+
+
+def test_health(house: Server) -> None:
+    for path in ("/health", "/health/ready"):
+        answer = ask(house, "GET", path)
+        assert answer.status_code == 200
+        assert answer.json()["status"] == "ok"
+    assert ask(house, "GET", "/health").json() == {"status": "ok"}
+
+
+# -- metrics and proxies
+
+
+def test_metrics_are_for_loopback_without_forwarding_headers(house: Server, alice: Account) -> None:
+    assert ask(house, "GET", "/metrics").status_code == 200
+    for name, value in (("X-Forwarded-For", "1.2.3.4"), ("X-Forwarded-For", "127.0.0.1"), ("Forwarded", "for=1.2.3.4"),
+                        ("X-Forwarded-For", ""), ("X-Real-IP", "1.2.3.4"), ("X-Forwarded-Host", "x"), ("X-Forwarded-Proto", "https"), ("Via", "1.1 x")):  # fmt: skip
+        answer = ask(house, "GET", "/metrics", headers={name: value})
+        assert answer.status_code in (401, 403), (name, value)
+        refused(answer, "unauthenticated" if answer.status_code == 401 else "forbidden")
+    answer = ask(house, "GET", "/metrics", headers={**alice.headers, "X-Forwarded-For": "1.2.3.4"})
+    assert answer.status_code in (401, 403), "a member's token is no metrics token"
+
+
+def test_nobody_but_a_trusted_proxy_says_from_where_somebody_comes(plain: Server, strict: Server, newcomer: Account) -> None:
+    """Twenty wrong log-ins a minute from one address: a stranger's header does not make him another one."""
+    answers = [
+        ask(plain, "POST", "/token", data={"username": f"nobody{number}", "password": PASSWORD}, headers={"X-Forwarded-For": f"10.0.0.{number}"})
+        for number in range(25)
+    ]  # fmt: skip
+    assert [answer.status_code for answer in answers].count(429) >= 3
+    late = next(answer for answer in answers if answer.status_code == 429)
+    error = refused(late, "rate_limited")
+    assert error["retry_after"] > 0
+    assert int(late.headers["retry-after"]) >= error["retry_after"] - 1
+    assert ask(strict, "GET", "/health", headers={"X-Forwarded-For": "nonsense, 1.2.3.4"}).status_code == 200
+
+
+def test_rate_limits_tell_when_to_come_back(plain: Server, newcomer: Account) -> None:
+    wrong = {"username": newcomer.name, "password": "wrong wrong"}
+    answers = [ask(plain, "POST", "/token", data=wrong) for _ in range(8)]
+    assert 429 in [answer.status_code for answer in answers]
+    refused(answers[-1], "rate_limited")
+
+
+# -- headers
+
+
+def test_every_answer_with_a_person_in_it_is_not_stored_and_not_sniffed(alice: Account) -> None:
+    for path in ("/users/me", "/api/rooms", "/api/sessions", "/api/rooms/1", "/nothing"):
+        answer = alice.request("GET", path)
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("path", ["/ws/zed/more", "/wss", "/nothing"])
+def test_a_websocket_where_there_is_none_gets_the_usual_answer(house: Server, path: str) -> None:
+    status, _, body = raw_upgrade(house, path)
+    assert status == 404
+    assert json.loads(body)["error"]["code"] == "not_found"
+
+
+@pytest.mark.parametrize("path", ["/ws", "/ws/zed"])
+def test_a_long_head_under_the_limit_is_answered(house: Server, path: str) -> None:
+    status, _, _ = raw_upgrade(house, path, X_Long="x" * 9_000)
+    assert status == 101
+
+
+@pytest.mark.parametrize("path", ["/ws", "/ws/zed"])
+@pytest.mark.parametrize("value", ["Basic YTpi", "Bearer"])
+def test_a_refused_handshake_has_a_code_and_its_status(house: Server, path: str, value: str) -> None:
+    status, _, body = raw_upgrade(house, path, Authorization=value)
+    assert (status, json.loads(body)["error"]["code"]) == (401, "unauthenticated")
+    status, _, body = raw_upgrade(house, path, Authorization="Bearer a", authorization="Bearer b")
+    assert (status, json.loads(body)["error"]["code"]) in ((400, "bad_request"), (401, "unauthenticated"))
+
+
+@pytest.mark.parametrize("path", ["/ws", "/ws/zed"])
+def test_a_wrong_handshake_has_the_shape_of_an_error(house: Server, path: str) -> None:
+    status, _, body = raw_upgrade(house, path, Sec_WebSocket_Key="short")
+    assert (status, json.loads(body)["error"]["code"]) == (400, "bad_request")
+
+
+def test_what_was_made_by_the_command_line_can_log_in(house: Server) -> None:
+    name = fresh("made")
+    house.command_line("user", "create", name, "--password-stdin", stdin=PASSWORD + "\n")
+    assert ask(house, "POST", "/token", data={"username": name, "password": PASSWORD}).status_code == 200
