@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hubbub.domain.errors import RateLimited
-from hubbub.engine.limits import MAX_BUCKETS, Limit, Limits, Table, network
+from hubbub.engine.limits import MAX_BUCKETS, Limit, Limits, Table
+from hubbub.protocol.headers import network
 from hubbub.protocol.ratelimit import Bucket
 from tests.support.place import MovingClock
 

@@ -4,8 +4,9 @@ from ipaddress import ip_network
 
 import pytest
 
-from hubbub.gateways.websocket.door import Door, bucket
+from hubbub.gateways.websocket.door import Door
 from hubbub.gateways.websocket.handshake import Admitted, Refused, admit, client_address
+from hubbub.protocol.headers import network
 from hubbub.protocol.tokens import Credential
 from hubbub.settings import Settings
 
@@ -130,7 +131,7 @@ def test_without_trusted_proxies_nobody_may_say_who_he_is() -> None:
     ],
 )
 def test_addresses_are_counted_by_customer(one: str, other: str, same: bool) -> None:
-    assert (bucket(one) == bucket(other)) is same
+    assert (network(one) == network(other)) is same
 
 
 def test_the_door_says_when_it_is_full_and_when_there_is_room() -> None:

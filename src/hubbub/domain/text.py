@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, StringConstraints, WithJsonSchema
 
 MAX_BODY_CHARACTERS = 8_000
 MAX_BODY_BYTES = 16 * 1024
@@ -57,8 +57,12 @@ def one_line(text: str) -> str:
 
 Text = Annotated[str, AfterValidator(check)]
 ShortText = Annotated[str, StringConstraints(max_length=256), AfterValidator(check)]
-Body = Annotated[str, AfterValidator(check_body)]
-Key = Annotated[str, AfterValidator(check_key)]
+Body = Annotated[
+    str,
+    AfterValidator(check_body),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_BODY_CHARACTERS, "pattern": r"\S"}),
+]
+Key = Annotated[str, AfterValidator(check_key), WithJsonSchema({"type": "string", "pattern": "^[ -~]{1,64}$"})]
 
 
 def timestamp(milliseconds: int) -> str:

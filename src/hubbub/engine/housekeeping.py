@@ -18,11 +18,13 @@ DAY = 86_400_000
 
 
 async def keep_house(services: Services) -> None:
-    """Every hour: forgets the old part of the logs, and ends sessions that ran out."""
+    """Every hour: forgets the old part of the logs, and ends sessions that ran out, but not those in use."""
     while True:
         try:
-            await trim(services)
+            for identity in services.people.identities():
+                services.touch(identity)
             await end_expired_sessions(services)
+            await trim(services)
         except HubbubError as error:
             logger.warning("housekeeping_failed", code=error.code)
         await asyncio.sleep(INTERVAL)
@@ -33,13 +35,9 @@ async def trim(services: Services) -> int:
     before = services.clock.now() - services.settings.retention_days * DAY
     gone = 0
     while topics := await services.read(log.trimmable, before):
-        round_gone = 0
         for topic in topics:
             receipt = await services.journal.submit(TrimTopic(topic=topic, before=before), SYSTEM)
-            round_gone += int(str(receipt.answer["gone"]))
-        gone += round_gone
-        if round_gone == 0:  # older entries behind a younger one: the clock was set; they wait their turn
-            break
+            gone += int(str(receipt.answer["gone"]))
     return gone
 
 

@@ -2,11 +2,11 @@
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address
 
 from hubbub.clock import Clock
 from hubbub.domain.errors import RateLimited
 from hubbub.domain.names import normalise, skeleton
+from hubbub.protocol.headers import network
 from hubbub.protocol.ratelimit import Bucket
 
 MAX_BUCKETS = 20_000
@@ -90,14 +90,3 @@ class Limits:
         wait = table.take(key, self._clock.monotonic())
         if wait > 0:
             raise RateLimited(sentence, retry_after=wait)
-
-
-def network(address: str) -> str:
-    """What counts as one place: an IPv4 address, an IPv6 /64; anything that is no address counts as itself."""
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(found, IPv6Address):
-        return str(found.ipv4_mapped or IPv6Address(int(found) >> 64 << 64))
-    return str(found)

@@ -136,6 +136,10 @@ class People:
         }
         return [{"id": user, "name": name} for user, name in sorted(here.items(), key=lambda item: item[1].casefold())]
 
+    def identities(self) -> list[Identity]:
+        """Of each session with a live connection, once."""
+        return [next(iter(lives)).identity for lives in self._by_session.values()]
+
     @property
     def count(self) -> int:
         """Live connections, those being greeted included."""

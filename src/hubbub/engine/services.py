@@ -8,6 +8,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Connection
 
 from hubbub.clock import Clock
+from hubbub.domain.commands import TouchSession
 from hubbub.domain.errors import Unauthenticated, Unavailable
 from hubbub.engine.connections import Registry
 from hubbub.engine.journal import Journal
@@ -25,6 +26,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 READ_TIMEOUT = 2.0
+DAY = 86_400_000
 
 
 class Readers:
@@ -61,13 +63,26 @@ class Services:
     metrics: Metrics
     epoch: str
 
+    @property
+    def lifetimes(self) -> tuple[int, int]:
+        """(idle, longest) of a session, in milliseconds."""
+        return self.settings.session_idle_days * DAY, self.settings.session_max_days * DAY
+
+    def touch(self, identity: Identity) -> None:
+        """Notes that the session is in use; nobody waits for it, and a note that gets lost comes again."""
+        idle, longest = self.lifetimes
+        command = TouchSession(session=identity.session, user=identity.user, idle=idle, longest=longest)
+        self.journal.enqueue(command, identity.actor(), lambda _result: None, command)
+
     async def identify(self, credentials: Sequence[Credential]) -> Identity:
         """Whose these are. Raises Unauthenticated if there are none, one is worthless, or they are two people's."""
         identity: Identity | None = None
         now = self.clock.now()
         for credential in credentials:
             found = await self.read(sessions.resolve, self.tokens.reference(credential, now), now)
-            if found is None or (identity is not None and identity.user != found.user):
+            if found is None or found.browser != (credential.kind == "cookie"):
+                raise Unauthenticated()
+            if identity is not None and identity.user != found.user:
                 raise Unauthenticated()
             identity = found
         if identity is None:

@@ -6,7 +6,7 @@ section 10.2; Fetch Metadata). A bearer token is never sent unasked: with it the
 
 import re
 from collections.abc import Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
 from hubbub.protocol.tokens import Credential
@@ -111,6 +111,17 @@ def client_address(peer: str, headers: Headers, trusted: Networks) -> str:
         except ValueError:
             break
     return address
+
+
+def network(address: str) -> str:
+    """What counts as one place: an IPv4 address, an IPv6 /64 (one customer); anything else counts as itself."""
+    try:
+        found = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(found, IPv6Address):
+        return str(found.ipv4_mapped or IPv6Address(int(found) >> 64 << 64))
+    return str(found)
 
 
 def is_local(peer: str, headers: Headers) -> bool:

@@ -26,7 +26,7 @@ def refuse(error: ValidationError) -> BadRequest:
 
 def sentence(kind: str, location: tuple[int | str, ...], message: str) -> str:
     """`message` is used only where it is one of ours or speaks of limits: it never holds the input."""
-    names = [part for part in location if isinstance(part, str) and "." not in part and part not in ("body", "query")]
+    names = [part for part in location if isinstance(part, str) and "." not in part]
     field = names[-1] if names else ("type" if kind.startswith("union_tag") else "the request")
     if kind in _PLAIN:
         return f"{field}: {_PLAIN[kind]}."

@@ -1,10 +1,11 @@
 """Reading the log: heads, floors, and what happened since a position; trimming a prefix."""
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import orjson
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, and_, delete, select
 
 from hubbub.domain.events import BY_TYPE, Entry, Event
 from hubbub.storage.schema import log, meta, topics
@@ -81,21 +82,21 @@ def entries(connection: Connection, topic: str, after: int, limit: int = 1_000) 
 def trim(tx: Transaction, topic: str, before: int, limit: int) -> int:
     """Removes the entries up to the first one that is not older than `before`; returns how many. Moves the floor."""
     head = tx.head(topic)
-    young = select(func.min(log.c.seq)).where(log.c.topic == topic, log.c.at >= before)
-    first_kept = tx.connection.scalar(young) or head.seq + 1
-    last = min(first_kept - 1, head.floor + limit)
-    if last <= head.floor:
+    oldest = select(log.c.seq, log.c.at).where(log.c.topic == topic).order_by(log.c.seq).limit(limit)
+    old = itertools.takewhile(lambda row: row.at < before, tx.connection.execute(oldest).all())
+    last = max((row.seq for row in old), default=0)
+    if last == 0:
         return 0
-    tx.execute(delete(log).where(log.c.topic == topic, log.c.seq <= last))
-    gone = last - head.floor
+    gone = tx.execute(delete(log).where(log.c.topic == topic, log.c.seq <= last)).rowcount
     head.floor, head.changed = last, True
     return gone
 
 
 def trimmable(connection: Connection, before: int, limit: int = 100) -> list[str]:
-    """Topics whose oldest entry is older than `before`."""
-    query = select(log.c.topic).where(log.c.at < before).group_by(log.c.topic).limit(limit)
-    return [row.topic for row in connection.execute(query)]
+    """Topics whose first entry that is left is older than `before`."""
+    first = and_(log.c.topic == topics.c.topic, log.c.seq == topics.c.floor + 1)
+    query = select(topics.c.topic).join_from(topics, log, first).where(log.c.at < before).limit(limit)
+    return list(connection.scalars(query))
 
 
 def _parse(topic: str, type_: str, text: str) -> Event:

@@ -6,7 +6,6 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import APIKeyCookie, OAuth2PasswordBearer
 
-from hubbub.domain.commands import TouchSession
 from hubbub.domain.errors import Forbidden, RateLimited, Unauthenticated
 from hubbub.domain.model import Actor
 from hubbub.engine.services import Services
@@ -65,11 +64,6 @@ def address_of(request: Request) -> str:
     return headers.client_address(peer_of(request), raw_headers(request), services_of(request).settings.trusted_proxies)
 
 
-def lifetimes(services: Services) -> tuple[int, int]:
-    """(idle, longest) of a session, in milliseconds."""
-    return services.settings.session_idle_days * DAY, services.settings.session_max_days * DAY
-
-
 async def identify(request: Request) -> Caller:
     """Whoever the request's credential stands for. Raises Unauthenticated, and Forbidden where a page is not ours."""
     services = services_of(request)
@@ -88,7 +82,7 @@ async def identify(request: Request) -> Caller:
     if identity is None or identity.browser != by_cookie:
         raise Unauthenticated()
     if identity.is_stale(now):
-        _touch(services, identity)
+        services.touch(identity)
     return Caller(identity, identity.actor(), by_cookie)
 
 
@@ -121,13 +115,6 @@ def _limit(services: Services, found: Caller, *, sending: bool) -> None:
     wait = services.limits.command(found.id, sending=sending)
     if wait is not None:
         raise RateLimited(retry_after=wait)
-
-
-def _touch(services: Services, identity: Identity) -> None:
-    """Notes that the session is in use; nobody waits for it, and a note that gets lost comes again."""
-    idle, longest = lifetimes(services)
-    command = TouchSession(session=identity.session, user=identity.user, idle=idle, longest=longest)
-    services.journal.enqueue(command, identity.actor(), lambda _result: None, command)
 
 
 Somebody = Annotated[Caller, Depends(caller)]

@@ -59,7 +59,7 @@ async def open_session(request: Request, username: str, password: str, *, browse
     services = auth.services_of(request)
     account = await check(services, username, password, auth.address_of(request))
     cookie = new_secret(secrets.token_bytes(32)) if browser else None
-    idle, longest = auth.lifetimes(services)
+    idle, longest = services.lifetimes
     stored = account.password_hash
     assert stored is not None, "the password was checked against it"
     command = OpenSession(
@@ -79,7 +79,7 @@ async def open_session(request: Request, username: str, password: str, *, browse
 
 def set_cookie(request: Request, response: Response, value: str) -> None:
     https = auth.is_https(request)
-    _, longest = auth.lifetimes(auth.services_of(request))
+    _, longest = auth.services_of(request).lifetimes
     response.set_cookie(
         headers.cookie_name(https=https), value, max_age=longest // 1000, path="/", secure=https, httponly=True,
         samesite="lax",

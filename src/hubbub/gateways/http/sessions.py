@@ -118,7 +118,7 @@ async def refresh_token(request: Request, services: Running) -> Response:
         user = await services.read(sessions.owner, session)
         if user is None:
             raise Unauthenticated()
-        idle, longest = auth.lifetimes(services)
+        idle, longest = services.lifetimes
         command = RotateSession(
             session=session, user=user, generation=generation, grace=GRACE, idle=idle, longest=longest
         )

@@ -1,20 +1,6 @@
 """Who may come in: counts the sockets that nobody has authenticated yet, per address and in all."""
 
 from collections.abc import Callable
-from ipaddress import IPv6Address, ip_address
-
-
-def bucket(address: str) -> str:
-    """What an address is counted under: IPv6 by its /64 (one customer), IPv4 in IPv6 as IPv4."""
-    try:
-        parsed = ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if not isinstance(parsed, IPv6Address):
-        return str(parsed)
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return str(IPv6Address(int(parsed) >> 64 << 64))
 
 
 class Door:

@@ -11,9 +11,10 @@ from websockets.server import ServerProtocol
 
 from hubbub.engine.services import Services
 from hubbub.gateways.websocket import handshake
-from hubbub.gateways.websocket.door import Door, bucket
+from hubbub.gateways.websocket.door import Door
 from hubbub.gateways.websocket.native import Conversation, NativeConnection
 from hubbub.gateways.websocket.wheel import Wheel
+from hubbub.protocol.headers import network
 from hubbub.protocol.tokens import Credential
 
 PATH = b"/ws"
@@ -56,7 +57,7 @@ class Gateway:
         if response.status_code != 101:
             return NO_HANDSHAKE
         address = handshake.client_address(peer, headers, settings.trusted_proxies)
-        place = bucket(address)
+        place = network(address)
         if not self.door.enter(place):
             again = math.ceil(settings.hello_timeout)
             return handshake.Refused(429, "Too many connections wait to log in from your address.", again)

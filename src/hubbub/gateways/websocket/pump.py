@@ -135,6 +135,8 @@ class Pump:
         else:
             first = [self._welcome(attached), *_missing(attached.snapshot.missing), *wire.events(attached.gap)]
             self._live = attached.live
+            if attached.live.identity.is_stale(self._services.clock.now()):
+                self._services.touch(attached.live.identity)
             self._connection.authenticated = True
             self._connection.uncork(type(self._connection).pack([Message(said) for said in first]))
             self._do(self._session.welcomed())
