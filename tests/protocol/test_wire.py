@@ -53,3 +53,23 @@ def test_what_only_looks_dangerous_is_taken(text: str, value: object) -> None:
 def test_any_text_is_an_object_or_a_bad_request(text: str) -> None:
     with suppress(BadRequest):
         assert isinstance(wire.parse(text), dict)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["a", "b", "c:", "{", '\\"', "["]),
+            st.sampled_from(["1", "1e5", '"x"', '":"', "null", '"{"', "1.0"]),
+        )
+    ),
+    st.sampled_from(["", " ", "\n"]),
+)
+def test_the_quick_way_and_the_strict_way_agree(pairs: list[tuple[str, str]], blank: str) -> None:
+    text = "{" + ",".join(f'"{key}"{blank}:{blank}{value}' for key, value in pairs) + "}"
+    try:
+        strict = wire._parse(text)
+    except (BadRequest, ValueError):
+        with pytest.raises(BadRequest):
+            wire.parse(text)
+    else:
+        assert wire.parse(text) == strict
