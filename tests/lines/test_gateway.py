@@ -143,6 +143,7 @@ async def test_a_guest_does_not_speak_for_whoever_is_logged_in_in_the_browser(
 async def test_a_person_joins_with_the_first_connection_and_leaves_with_the_last(server: Server) -> None:
     watcher, account = server.sign_up("watcher"), server.sign_up("twice")
     watching = await enter(server, watcher.name, headers=watcher.headers)
+    assert await line(watching) == f"Client #{watcher.name} joined the chat."
     first = await enter(server, account.name, headers=account.headers)
     second = await enter(server, account.name, headers=account.headers)
     await second.send("two of me")
@@ -201,6 +202,7 @@ async def test_a_room_one_is_not_in_cannot_be_heard(server: Server) -> None:
 async def test_a_log_out_ends_the_connection(server: Server) -> None:
     account, watcher = server.sign_up("leaver"), server.sign_up("watcher")
     watching = await enter(server, watcher.name, headers=watcher.headers)
+    assert await line(watching) == f"Client #{watcher.name} joined the chat."
     socket = await enter(server, account.name, headers=account.headers)
     await line(socket)
     assert account.request("POST", "/api/logout").status_code == 204
