@@ -26,9 +26,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Short deadlines, few connections, access tokens of one second, a public address, a trusted proxy."""
+    """Short deadlines, few connections, access tokens of three seconds, a public address, a trusted proxy."""
     settings = {
-        "HUBBUB_ACCESS_TOKEN_SECONDS": "1",
+        "HUBBUB_ACCESS_TOKEN_SECONDS": "3",
         "HUBBUB_CONNECTIONS_PER_USER": "3",
         "HUBBUB_HELLO_TIMEOUT": "0.5",
         "HUBBUB_PUBLIC_URL": "https://chat.example.org",
@@ -60,8 +60,6 @@ def alice(house: Server) -> Account:
 @pytest.fixture(scope="session")
 def bob(house: Server) -> Account:
     return house.sign_up("bob")
-
-
 
 
 @pytest.fixture(scope="session")

@@ -81,10 +81,14 @@ def test_without_a_server_the_folder_is_opened_and_a_server_finds_what_was_done(
         assert ask(server, "GET", "/api/setup").json()["needs_owner"] is False
         assert "/setup#" not in server.log_text()
         server.kill()
-        assert hubbub(data, "user", "disable", "boss").returncode in (0, 1), "a socket that was left behind is no server"
+        assert hubbub(data, "user", "disable", "boss").returncode in (0, 1), (
+            "a socket that was left behind is no server"
+        )
         assert "boss" in hubbub(data, "user", "list").stdout
 
 
 def test_it_says_its_version_and_what_is_wrong() -> None:
-    said = subprocess.run([sys.executable, "-m", "hubbub", "--version"], capture_output=True, text=True, check=True, timeout=20).stdout
+    said = subprocess.run(
+        [sys.executable, "-m", "hubbub", "--version"], capture_output=True, text=True, check=True, timeout=20
+    ).stdout
     assert re.search(r"\d+\.\d+\.\d+", said)

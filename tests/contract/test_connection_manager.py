@@ -17,7 +17,7 @@ from tests.contract.door import rest_of
 from tests.support.server import free_port
 from tests.support.waiting import eventually_blocking
 
-APP = '''
+APP = """
 import asyncio
 
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
@@ -66,7 +66,7 @@ async def chat(websocket: WebSocket, client_id: str) -> None:
         manager.disconnect(websocket)
         manager.disconnect(websocket)
         await manager.broadcast(f"Client #{client_id} left the chat.")
-'''
+"""
 
 
 class App:
@@ -205,7 +205,13 @@ def test_it_is_made_without_arguments_at_import_and_its_shape_is_the_tutorials()
         asyncio.run(later())
         asyncio.run(later())
     """
-    done = subprocess.run([sys.executable, "-W", "error", "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     from hubbub import ConnectionManager
 

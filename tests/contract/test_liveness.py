@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.conftest import MakeServer
-from tests.contract.door import fresh, greet, hear, refused, rest_of, say, shaped
+from tests.contract.door import Frame, fresh, greet, hear, refused, rest_of, say, shaped
 from tests.support.lines import enter, line
 from tests.support.server import Account, Server
 
@@ -41,7 +41,7 @@ async def test_sends_are_limited_by_time_with_a_hint_and_catching_up_is_not(plai
     assert [answer["error"] for answer in answers if "error" in answer] == []
     for number in range(40):
         await ws.send(json.dumps({"id": number, "type": "message.send", "room": 1, "key": fresh("haste"), "body": "x"}))
-    replies = []
+    replies: list[Frame] = []
     while len(replies) < 40:
         frame = await hear(ws)
         if "re" in frame:
@@ -53,7 +53,9 @@ async def test_sends_are_limited_by_time_with_a_hint_and_catching_up_is_not(plai
     answer = newcomer.request("POST", "/api/rooms/1/messages", json={"key": fresh("haste"), "body": "x"})
     assert refused(answer, "rate_limited")["retry_after"] > 0
     assert int(answer.headers["retry-after"]) >= 1
-    assert "ok" in await say(ws, {"id": 99, "type": "room.join", "room": 1}), "other commands have a bucket of their own"
+    assert "ok" in await say(ws, {"id": 99, "type": "room.join", "room": 1}), (
+        "other commands have a bucket of their own"
+    )
     await ws.close()
 
 

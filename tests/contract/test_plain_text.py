@@ -24,8 +24,7 @@ async def refusal(server: Server, name: str, **options: object) -> tuple[list[st
 
 async def quiet(ws: ClientConnection, within: float = 0.3) -> None:
     with pytest.raises(TimeoutError):
-        heard = await asyncio.wait_for(ws.recv(), within)
-        raise AssertionError(heard)
+        await asyncio.wait_for(ws.recv(), within)
 
 
 async def test_joined_says_left_go_to_everybody_the_sender_too(house: Server) -> None:
@@ -140,7 +139,9 @@ async def test_a_guest_sees_the_lobby_only(house: Server, alice: Account) -> Non
     assert code not in (None, 1000), (said, code)
 
 
-@pytest.mark.parametrize("name", ["a%20b", "a%23b", "%23", "x" * 65, "%00", "a%0Ab", "%E2%80%AEx", "%FF", "Client%20%231%20says:"])
+@pytest.mark.parametrize(
+    "name", ["a%20b", "a%23b", "%23", "x" * 65, "%00", "a%0Ab", "%E2%80%AEx", "%FF", "Client%20%231%20says:"]
+)
 async def test_a_guest_cannot_have_a_name_that_is_none(house: Server, name: str) -> None:
     status, _, _ = await asyncio.to_thread(raw_upgrade, house, f"/ws/{name}")
     if status == 101:
@@ -153,16 +154,9 @@ async def test_a_guest_cannot_have_a_name_that_is_none(house: Server, name: str)
         assert status in (400, 403, 404)
 
 
-@pytest.mark.parametrize("room", ["abc", "0", "-1", "", "987654321", "1.5", "9007199254740992", "1&room=2"])
+@pytest.mark.parametrize("room", ["abc", "0", "-1", "987654321", "1.5", "9007199254740992"])
 async def test_a_room_that_is_none_is_refused_in_one_line(house: Server, alice: Account, room: str) -> None:
-    try:
-        ws = await knock(house, f"/ws/{alice.name}?room={room}", subprotocols=None, additional_headers=alice.headers)
-    except InvalidStatus as refused:
-        assert refused.response.status_code in (400, 403, 404)
-        return
-    if room in ("", "1&room=2"):
-        await ws.close()
-        return
+    ws = await knock(house, f"/ws/{alice.name}?room={room}", subprotocols=None, additional_headers=alice.headers)
     said, code = await rest_of(ws)
     assert len(said) == 1
     assert code is not None
@@ -172,8 +166,10 @@ async def test_a_room_that_is_none_is_refused_in_one_line(house: Server, alice: 
 async def test_nobody_forges_a_line(house: Server, alice: Account) -> None:
     ws = await enter(house, alice.name, headers=alice.headers)
     await until(ws, f"Client #{alice.name} joined the chat.")
-    for body, shown in (("a\nb", "a\\nb"), ("a\r\nb", "a\\r\\nb"), ("a\x1b[2Jb", "a\\x1b[2Jb"), ("a\u2028b", "a\\u2028b"), ("a\x85b", "a\\x85b"),
-                        ("a\u202eb", "a\\u202eb"), ("tab\there", "tab\\there"), ("emoji 👩‍👩‍👧 fine", None), ("nbsp\u00a0fine", None)):  # fmt: skip
+    for body, shown in (("a\nb", "a\\nb"), ("a\r\nb", "a\\r\\nb"), ("a\x1b[2Jb", "a\\x1b[2Jb"),
+    ("a\u2028b", "a\\u2028b"), ("a\x85b", "a\\x85b"),
+                        ("a\u202eb", "a\\u202eb"), ("tab\there", "tab\\there"), ("emoji 👩‍👩‍👧 fine", None),
+                        ("nbsp\u00a0fine", None)):  # fmt: skip
         await ws.send(body)
         heard = await line(ws)
         if shown is not None:
@@ -193,8 +189,7 @@ async def test_what_cannot_be_sent_is_answered_in_one_line_and_the_socket_stays(
     await ws.send("still here")
     assert await line(ws) == f"Client #{alice.name} says: still here"
     await ws.send(b"bytes")
-    heard = await asyncio.wait_for(ws.recv(), 2) if ws.close_code is None else ""
-    assert isinstance(heard, str)
+    assert (await line(ws)).startswith("Error: ")
     await ws.close()
 
 
@@ -208,7 +203,12 @@ async def test_a_token_that_is_none_opens_no_door(house: Server, alice: Account)
 async def test_plain_text_counts_among_the_connections_of_a_user(strict: Server) -> None:
     one = strict.sign_up("lines")
     one.token = strict.log_in(one.name).token
-    sockets = [await enter(strict, one.name, headers=one.headers) for _ in range(3)]
+    sockets = []
+    for number in range(3):
+        ws = await enter(strict, one.name, headers=one.headers)
+        await ws.send(f"in {number}")  # coming in goes on after the handshake; whoever hears this is in
+        await until(ws, f"Client #{one.name} says: in {number}")
+        sockets.append(ws)
     said, code = await refusal(strict, one.name, headers=one.headers)
     assert code is not None
     assert 4000 <= code < 4500 or code in (429, 503), (said, code)

@@ -54,7 +54,10 @@ async def test_a_room_is_made_joined_left_and_joined_again(house: Server, alice:
     assert bob.request("POST", f"/api/rooms/{room}/join").status_code == 200
     left = await say(his, {"id": 3, "type": "room.leave", "room": room})
     assert left["ok"]["seq"] == joined["ok"]["seq"] + 1
-    assert bob.request("POST", f"/api/rooms/{room}/messages", json={"key": fresh(), "body": "x"}).status_code in (403, 404)
+    assert bob.request("POST", f"/api/rooms/{room}/messages", json={"key": fresh(), "body": "x"}).status_code in (
+        403,
+        404,
+    )
     assert (await say(his, {"id": 4, "type": "room.join", "room": room}))["ok"]["seq"] == left["ok"]["seq"] + 1
     kinds = [event["type"] for event in alice.log(f"room:{room}", after=2)]
     assert kinds == ["member.joined", "member.left", "member.joined"]
@@ -77,7 +80,12 @@ async def test_the_person_hears_of_rooms_on_every_device_and_the_members_of_the_
     removed = alice.request("DELETE", f"/api/rooms/{room}/members/{bob.id}")
     assert removed.status_code == 200
     event = await hear(hers)
-    assert (event["type"], event["user"], event["by"], event["seq"]) == ("member.removed", bob.id, alice.id, removed.json()["seq"])
+    assert (event["type"], event["user"], event["by"], event["seq"]) == (
+        "member.removed",
+        bob.id,
+        alice.id,
+        removed.json()["seq"],
+    )
     frames = [await hear(his)]
     assert frames[-1]["type"] in ("room.gone", "member.removed")
     alice.request("POST", f"/api/rooms/{room}/messages", json={"key": "1", "body": "among us"})
@@ -142,9 +150,12 @@ def filled(alice: Account) -> tuple[int, list[int]]:
 @pytest.mark.parametrize(
     ("query", "wanted", "more"),
     [
-        ({}, range(10), (False, False)), ({"limit": 3}, range(7, 10), (True, False)), ({"before": 5, "limit": 2}, range(3, 5), (True, True)),
-        ({"after": 4, "limit": 2}, range(5, 7), (True, True)), ({"after": 9}, [], (True, False)), ({"before": 0}, [], (False, True)),
-        ({"around": 5, "limit": 3}, range(4, 7), (True, True)), ({"after": 0, "limit": 200}, range(1, 10), (True, False)),
+        ({}, range(10), (False, False)), ({"limit": 3}, range(7, 10), (True, False)),
+        ({"before": 5, "limit": 2}, range(3, 5), (True, True)),
+        ({"after": 4, "limit": 2}, range(5, 7), (True, True)), ({"after": 9}, [], (True, False)),
+        ({"before": 0}, [], (False, True)),
+        ({"around": 5, "limit": 3}, range(4, 7), (True, True)), ({"after": 0, "limit": 200}, range(1, 10),
+        (True, False)),
     ],
 )  # fmt: skip
 def test_history_pages_in_ascending_order(
@@ -161,7 +172,9 @@ def test_history_pages_in_ascending_order(
         assert (message["room"], message["by"], message["name"]) == (room, alice.id, alice.name)
 
 
-async def test_reading_moves_the_position_forward_only_and_unread_follows(house: Server, alice: Account, bob: Account) -> None:
+async def test_reading_moves_the_position_forward_only_and_unread_follows(
+    house: Server, alice: Account, bob: Account
+) -> None:
     room = alice.create_room(fresh("Reading"))
     bob.join(room)
     ws, welcome = await greet(house, {"token": bob.token})
@@ -170,16 +183,24 @@ async def test_reading_moves_the_position_forward_only_and_unread_follows(house:
         found: dict[str, Any] = bob.get(f"/api/rooms/{room}")["room"]
         return found
 
-    newest = [alice.request("POST", f"/api/rooms/{room}/messages", json={"key": fresh("n"), "body": "new"}).json()["seq"] for _ in range(2)]
+    newest = [
+        alice.request("POST", f"/api/rooms/{room}/messages", json={"key": fresh("n"), "body": "new"}).json()["seq"]
+        for _ in range(2)
+    ]
     assert mine()["unread"] == 2
-    assert (await say(ws, {"id": 1, "type": "room.read", "room": room, "seq": newest[0]}))["ok"]["topic"] == f"user:{bob.id}"
+    assert (await say(ws, {"id": 1, "type": "room.read", "room": room, "seq": newest[0]}))["ok"][
+        "topic"
+    ] == f"user:{bob.id}"
     assert (mine()["read"], mine()["unread"]) == (newest[0], 1)
     back = await say(ws, {"id": 2, "type": "room.read", "room": room, "seq": 1})
     assert "ok" in back
     assert (mine()["read"], mine()["unread"]) == (newest[0], 1)
     future = await say(ws, {"id": 3, "type": "room.read", "room": room, "seq": 10**9})
     assert future.get("error", {}).get("code") == "bad_request" or mine()["read"] <= mine()["head"]
-    assert bob.request("POST", f"/api/rooms/{room}/messages", json={"key": fresh("own"), "body": "mine"}).status_code == 201
+    assert (
+        bob.request("POST", f"/api/rooms/{room}/messages", json={"key": fresh("own"), "body": "mine"}).status_code
+        == 201
+    )
     assert mine()["unread"] == 0
     assert mine()["read"] == mine()["head"]
     assert welcome["type"] == "welcome"

@@ -28,8 +28,10 @@ def start(data: Path, *flags: str, **settings: str) -> subprocess.CompletedProce
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("HUBBUB_SIGNUP", "maybe"), ("HUBBUB_HELLO_TIMEOUT", "soon"), ("HUBBUB_CONNECTIONS_PER_USER", "0"), ("HUBBUB_PUBLIC_URL", "chat.example.org"),
-     ("HUBBUB_TRUSTED_PROXIES", "everybody"), ("HUBBUB_RATE_LIMITS", "sometimes"), ("HUBBUB_DATABASE_URL", "mysql://x:secret@y")],
+    [("HUBBUB_SIGNUP", "maybe"), ("HUBBUB_HELLO_TIMEOUT", "soon"), ("HUBBUB_CONNECTIONS_PER_USER", "0"),
+    ("HUBBUB_PUBLIC_URL", "chat.example.org"),
+     ("HUBBUB_TRUSTED_PROXIES", "everybody"), ("HUBBUB_RATE_LIMITS", "sometimes"),
+     ("HUBBUB_DATABASE_URL", "mysql://x:secret@y")],
 )  # fmt: skip
 def test_a_wrong_setting_stops_the_start_with_a_sentence_that_names_it(tmp_path: Path, name: str, value: str) -> None:
     done = start(tmp_path / "data", **{name: value})
@@ -87,7 +89,10 @@ def test_the_front_page_is_html_where_accept_names_it(house: Server, accept: str
     assert "content-security-policy" in answer.headers
 
 
-@pytest.mark.parametrize("accept", [None, "*/*", "application/json", "text/*", "text/plain", "", "application/xhtml+xml", "nonsense", "text/htmlx"])
+@pytest.mark.parametrize(
+    "accept",
+    [None, "*/*", "application/json", "text/*", "text/plain", "", "application/xhtml+xml", "nonsense", "text/htmlx"],
+)
 def test_otherwise_the_front_page_is_json(house: Server, accept: str | None) -> None:
     with httpx.Client(trust_env=False) as client:
         del client.headers["accept"]
@@ -126,7 +131,8 @@ def test_health(house: Server) -> None:
 def test_metrics_are_for_loopback_without_forwarding_headers(house: Server, alice: Account) -> None:
     assert ask(house, "GET", "/metrics").status_code == 200
     for name, value in (("X-Forwarded-For", "1.2.3.4"), ("X-Forwarded-For", "127.0.0.1"), ("Forwarded", "for=1.2.3.4"),
-                        ("X-Forwarded-For", ""), ("X-Real-IP", "1.2.3.4"), ("X-Forwarded-Host", "x"), ("X-Forwarded-Proto", "https"), ("Via", "1.1 x")):  # fmt: skip
+                        ("X-Forwarded-For", ""), ("X-Real-IP", "1.2.3.4"), ("X-Forwarded-Host", "x"),
+                        ("X-Forwarded-Proto", "https"), ("Via", "1.1 x")):  # fmt: skip
         answer = ask(house, "GET", "/metrics", headers={name: value})
         assert answer.status_code in (401, 403), (name, value)
         refused(answer, "unauthenticated" if answer.status_code == 401 else "forbidden")
@@ -134,10 +140,13 @@ def test_metrics_are_for_loopback_without_forwarding_headers(house: Server, alic
     assert answer.status_code in (401, 403), "a member's token is no metrics token"
 
 
-def test_nobody_but_a_trusted_proxy_says_from_where_somebody_comes(plain: Server, strict: Server, newcomer: Account) -> None:
+def test_nobody_but_a_trusted_proxy_says_from_where_somebody_comes(
+    plain: Server, strict: Server, newcomer: Account
+) -> None:
     """Twenty wrong log-ins a minute from one address: a stranger's header does not make him another one."""
     answers = [
-        ask(plain, "POST", "/token", data={"username": f"nobody{number}", "password": PASSWORD}, headers={"X-Forwarded-For": f"10.0.0.{number}"})
+        ask(plain, "POST", "/token", data={"username": f"nobody{number}", "password": PASSWORD},
+        headers={"X-Forwarded-For": f"10.0.0.{number}"})
         for number in range(25)
     ]  # fmt: skip
     assert [answer.status_code for answer in answers].count(429) >= 3

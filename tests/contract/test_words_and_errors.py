@@ -66,7 +66,9 @@ async def test_no_other_key_is_taken(house: Server, bob: Account, key: object) -
     await ws.close()
 
 
-async def test_each_code_has_its_status_and_both_doors_say_the_same(house: Server, alice: Account, bob: Account) -> None:
+async def test_each_code_has_its_status_and_both_doors_say_the_same(
+    house: Server, alice: Account, bob: Account
+) -> None:
     mine = alice.create_room(fresh("Mine"))
     send: dict[str, Any] = {"key": "same", "body": "one"}
     assert alice.request("POST", f"/api/rooms/{mine}/messages", json=send).status_code == 201
@@ -94,7 +96,8 @@ async def test_each_code_has_its_status_and_both_doors_say_the_same(house: Serve
 
 @pytest.mark.parametrize(
     "path",
-    ["/api/rooms/987654321", "/api/users/987654321", "/api/topics/room:987654321/events", "/api/rooms/987654321/messages",
+    ["/api/rooms/987654321", "/api/users/987654321", "/api/topics/room:987654321/events",
+    "/api/rooms/987654321/messages",
      "/api/rooms/987654321/members", "/api/rooms/987654321/online"],
 )  # fmt: skip
 def test_bodies_echo_no_id(alice: Account, path: str) -> None:
@@ -114,10 +117,12 @@ def test_what_is_not_there_and_what_one_may_not_see_are_one_answer(alice: Accoun
 BROKEN = [
     b"", b"{", b"null", b"[]", b'"x"', b"7", b'{"kind":"public","name":NaN}', b'{"kind":"public","name":Infinity}',
     b'{"kind":"public","name":"a","name":"b"}', b'{"kind":"public","name":"\\ud800"}',
-    b'{"kind":"public","name":"a\\u0000b"}', b'{"kind":"public","name":"\xff"}', b'{"kind":"public","name":"a","x":"\\u0000"}',
+    b'{"kind":"public","name":"a\\u0000b"}', b'{"kind":"public","name":"\xff"}',
+    b'{"kind":"public","name":"a","x":"\\u0000"}',
     b'{"kind":"public","name":"a","x":' + b"[" * 40 + b"]" * 40 + b"}", b'{"kind":"public","name":"a","x":-Infinity}',
     b'{"kind":"public","name":"a","x":{"y":1,"y":2}}', b"\xef\xbb\xbf{}", b'{"kind":"cave","name":"a"}',
-    b'{"kind":"public","name":["a"]}', b'{"kind":"public"}', b'{"kind":"public","name":7}', b'{"kind":"public","name":""}',
+    b'{"kind":"public","name":["a"]}', b'{"kind":"public"}', b'{"kind":"public","name":7}',
+    b'{"kind":"public","name":""}',
     b'{"kind":"public","name":"   "}',
 ]  # fmt: skip
 
@@ -145,12 +150,16 @@ async def test_what_is_no_good_json_is_a_bad_request_on_every_door(house: Server
 @pytest.mark.parametrize(
     ("path", "wanted"),
     [
-        ("/api/rooms?limit=0", 400), ("/api/rooms?limit=abc", 400), ("/api/rooms?limit=201", 400), ("/api/rooms?limit=200", 200),
+        ("/api/rooms?limit=0", 400), ("/api/rooms?limit=abc", 400), ("/api/rooms?limit=201", 400),
+        ("/api/rooms?limit=200", 200),
         ("/api/rooms?after=-1", 400), ("/api/rooms?after=9007199254740992", 400), ("/api/rooms?after=1e3", 400),
         ("/api/rooms/1/messages?before=0", 200), ("/api/rooms/1/messages?before=1&after=1", 400),
-        ("/api/rooms/1/messages?around=x", 400), ("/api/rooms/1/messages?limit=201", 400), ("/api/rooms/1/messages?limit=0", 400),
-        ("/api/topics/room:1/events", 400), ("/api/topics/room:1/events?after=-1", 400), ("/api/topics/room:1/events?after=0&limit=201", 400),
-        ("/api/topics/room:x/events?after=0", 400), ("/api/topics/nonsense/events?after=0", 400), ("/api/topics/room:01/events?after=0", 400),
+        ("/api/rooms/1/messages?around=x", 400), ("/api/rooms/1/messages?limit=201", 400),
+        ("/api/rooms/1/messages?limit=0", 400),
+        ("/api/topics/room:1/events", 400), ("/api/topics/room:1/events?after=-1", 400),
+        ("/api/topics/room:1/events?after=0&limit=201", 400),
+        ("/api/topics/room:x/events?after=0", 400), ("/api/topics/nonsense/events?after=0", 400),
+        ("/api/topics/room:01/events?after=0", 400),
         ("/api/topics/security/events?after=0", 400),
     ],
 )  # fmt: skip
@@ -170,7 +179,8 @@ def test_a_room_that_is_no_id_is_refused_without_a_crash(alice: Account, room: s
 
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
-    [("GET", "/nothing/here", 404, "not_found"), ("GET", "/api/rooms/1/", 404, "not_found"), ("GET", "/assets/x", 404, "not_found")],
+    [("GET", "/nothing/here", 404, "not_found"), ("GET", "/api/rooms/1/", 404, "not_found"),
+    ("GET", "/assets/x", 404, "not_found")],
 )  # fmt: skip
 def test_an_address_that_is_not_there_answers_in_the_same_shape(
     house: Server, method: str, path: str, status: int, code: str
@@ -207,7 +217,9 @@ def test_the_401_of_token_also_carries_detail_and_the_challenge(house: Server, a
         assert set(answer.json()) == {"error", "detail"}
 
 
-@pytest.mark.parametrize("value", ["", "Bearer", "Bearer x", "Basic YTpi", "bearer a.b.c", "Bearer " + "x" * 8000, "Bearer é"])
+@pytest.mark.parametrize(
+    "value", ["", "Bearer", "Bearer x", "Basic YTpi", "bearer a.b.c", "Bearer " + "x" * 8000, "Bearer é"]
+)
 def test_a_malformed_credential_is_unauthenticated(house: Server, value: str) -> None:
     answer = ask(house, "GET", "/users/me", headers={"Authorization": value.encode()})
     refused(answer, "unauthenticated")
@@ -217,7 +229,13 @@ def test_a_malformed_credential_is_unauthenticated(house: Server, value: str) ->
 async def test_the_largest_request_is_taken_and_one_more_byte_is_too_large(house: Server, alice: Account) -> None:
     """16 KiB and 8,000 characters are a message's limits; the answer past them names the size."""
     room = alice.create_room(fresh("Sizes"))
-    for body, fits in (("x" * 8000, True), ("x" * 8001, False), ("é" * 8000, True), ("€" * 5461, True), ("€" * 5462, False)):
+    for body, fits in (
+        ("x" * 8000, True),
+        ("x" * 8001, False),
+        ("é" * 8000, True),
+        ("€" * 5461, True),
+        ("€" * 5462, False),
+    ):
         answer = alice.request("POST", f"/api/rooms/{room}/messages", json={"key": fresh("size"), "body": body})
         if fits:
             assert answer.status_code == 201, (body[0], len(body), answer.text)
@@ -225,5 +243,11 @@ async def test_the_largest_request_is_taken_and_one_more_byte_is_too_large(house
             code = answer.json()["error"]["code"]
             assert code in ("too_large", "bad_request")
             assert "body" in refused(answer, code)["message"]  # a limit has a name
-    huge = ask(house, "POST", "/api/rooms", content=b"[" + b" " * 2**20, headers={**alice.headers, "Content-Type": "application/json"})
+    huge = ask(
+        house,
+        "POST",
+        "/api/rooms",
+        content=b"[" + b" " * 2**20,
+        headers={**alice.headers, "Content-Type": "application/json"},
+    )
     refused(huge, "too_large")
