@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
@@ -38,24 +38,51 @@ def line(workload: str, measurement: Measurement) -> str:
     )
 
 
-def summary(measurements: Labelled) -> str:
-    """The median over the runs, one row per workload and server."""
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Medians over the runs of one workload on one server."""
+
+    workload: str
+    server: str
+    deliveries: float
+    messages: float
+    cpu: float
+    p50: float
+    p99: float
+    others: float
+
+
+def medians(measurements: Labelled) -> list[Row]:
     groups: dict[tuple[str, str], list[Measurement]] = {}
     for workload, measurement in measurements:
         groups.setdefault((workload, measurement.peer), []).append(measurement)
-    rows = [
+    return [
+        Row(
+            workload,
+            server,
+            median(m.phase.deliveries_per_second for m in group),
+            median(m.phase.messages_per_second for m in group),
+            median(m.cpu_microseconds for m in group),
+            median(m.phase.latency_ms("delivery", "p50") for m in group),
+            median(m.phase.latency_ms("delivery", "p99") for m in group),
+            median(m.others for m in group),
+        )
+        for (workload, server), group in groups.items()
+    ]
+
+
+def summary(measurements: Labelled) -> str:
+    """The medians, one line per workload and server."""
+    lines = [
         "Medians",
         f"{'workload':<14} {'server':<26} {'deliveries/s':>13} {'msg/s':>9} {'us/del':>7} {'p50 ms':>8} {'p99 ms':>8}",
     ]
-    for (workload, peer), group in groups.items():
-        rows.append(
-            f"{workload:<14} {peer:<26} {median(m.phase.deliveries_per_second for m in group):>13,.0f}"
-            f" {median(m.phase.messages_per_second for m in group):>9,.0f}"
-            f" {median(m.cpu_microseconds for m in group):>7.2f}"
-            f" {median(m.phase.latency_ms('delivery', 'p50') for m in group):>8.2f}"
-            f" {median(m.phase.latency_ms('delivery', 'p99') for m in group):>8.2f}"
-        )
-    return "\n".join(rows)
+    lines += [
+        f"{row.workload:<14} {row.server:<26} {row.deliveries:>13,.0f} {row.messages:>9,.0f} {row.cpu:>7.2f}"
+        f" {row.p50:>8.2f} {row.p99:>8.2f}"
+        for row in medians(measurements)
+    ]
+    return "\n".join(lines)
 
 
 def verdict(rows: Verdicts, faults: Sequence[str]) -> str:
@@ -84,3 +111,22 @@ def as_json(machine: Machine, measurements: Labelled, rows: Verdicts, faults: Se
         "targets": [{**asdict(target), "samples": values, "met": met} for target, values, met in rows],
         "faults": list(faults),
     }
+
+
+def markdown(measurements: Labelled, rows: Verdicts) -> str:
+    """The tables of docs/performance.md."""
+    lines = [
+        "| Workload | Server | deliveries/s | messages/s | CPU per delivery | p50 | p99 | others |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {row.workload} | {row.server} | {row.deliveries:,.0f} | {row.messages:,.0f} | {row.cpu:.2f} µs"
+        f" | {row.p50:.2f} ms | {row.p99:.2f} ms | {row.others:.2f} |"
+        for row in medians(measurements)
+    ]
+    lines += ["", "| Target | What | Asked | Measured (lowest to highest) | |", "|---|---|---|---|---|"]
+    for target, values, met in rows:
+        asked = f"{'≥' if target.at_least else '≤'} {target.limit:,g} {target.unit}"
+        got = f"{median(values):,.2f} ({min(values):,.2f} to {max(values):,.2f})" if values else "not measured"
+        lines.append(f"| {target.name} | {target.what} | {asked} | {got} | {'met' if met else 'missed'} |")
+    return "\n".join(lines)

@@ -136,6 +136,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=3.0, help="length of one phase")
     parser.add_argument("--patience", type=float, default=4.0, help="seconds to wait for a quiet machine, each time")
     parser.add_argument("--quick", action="store_true", help="one short run: a look, not a measurement")
+    parser.add_argument("--markdown", action="store_true", help="also print the tables of docs/performance.md")
     parser.add_argument("--json", type=Path, default=load.BUILD / "results.json", help="where the figures go")
     chosen = parser.parse_args(argv)
     if unknown := set(chosen.targets) - set(TARGETS):
@@ -166,6 +167,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         shutil.rmtree(folder)
     rows = verdicts([target for name in TARGETS if name in wanted for target in TARGETS[name]], runs.samples)
     print(report.summary(runs.measurements), report.verdict(rows, runs.faults), sep="\n\n")
+    if chosen.markdown:
+        print(report.heading(machine), report.markdown(runs.measurements, rows), sep="\n\n")
     chosen.json.write_text(json.dumps(report.as_json(machine, runs.measurements, rows, runs.faults), indent=1))
     return 0 if not runs.faults and all(met for _, _, met in rows) else 1
 

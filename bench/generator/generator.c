@@ -11,7 +11,6 @@
  * A message is complete when every reader has it and, where --ack is given, its sender has the acknowledgement.
  */
 #define _GNU_SOURCE
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,8 +24,6 @@
 #define CONNECTING_AT_ONCE 64
 #define PATIENCE 10000000000LL /* ns without progress after which a phase gives up */
 
-struct options options = {.host = "127.0.0.1", .path = "/", .subject = "bench", .readers = 1, .senders = 1};
-
 struct slot {
     uint64_t sent;
     uint32_t remaining;
@@ -39,14 +36,13 @@ static struct {
     uint64_t last_progress;
 } phase;
 
-static const struct wire *wire = &websocket_wire;
 static struct slot ring[RING];
 static struct connection *all;
 static struct connection **senders;
 static int connections, open_connections, opening, failures;
-static char *message, **tokens;
+static char *message;
 static size_t message_length, places[16];
-static int place_count, token_count;
+static int place_count;
 static size_t ack_length;
 
 /* ---- what the wires call ---- */
@@ -69,8 +65,6 @@ void on_open(struct connection *c) {
     opening--;
     open_connections++;
 }
-
-const char *token_of(const struct connection *c) { return token_count ? tokens[c->index % token_count] : NULL; }
 
 /* Three multiplications instead of eight: this runs once per delivery. */
 static uint64_t eight_digits(const char *p) {
@@ -278,20 +272,6 @@ static void run_phase(const char *line) {
 
 /* ---- start ---- */
 
-static char *text_of(const char *argument) {
-    if (!argument || strncmp(argument, "file:", 5))
-        return argument ? strdup(argument) : NULL;
-    FILE *f = fopen(argument + 5, "r");
-    char *text = NULL;
-    size_t capacity = 0;
-    if (!f || getdelim(&text, &capacity, 0, f) < 0) {
-        perror(argument + 5);
-        exit(1);
-    }
-    fclose(f);
-    return text;
-}
-
 static void load_message(void) {
     message = text_of(options.message ? options.message : "@$SEQ@");
     for (char *at = message; (at = strstr(at, "$SEQ")) && place_count < 16; at += 8) {
@@ -304,48 +284,11 @@ static void load_message(void) {
     message_length = strlen(message);
 }
 
-static void load_tokens(void) {
-    char *text = text_of(options.tokens);
-    for (char *line = text ? strtok(text, "\n") : NULL; line; line = strtok(NULL, "\n")) {
-        tokens = realloc(tokens, sizeof *tokens * (size_t)(token_count + 1));
-        tokens[token_count++] = line;
-    }
-}
-
-static void parse_options(int argc, char **argv) {
-    enum { HOST = 1, PORT, PATH, SUBPROTOCOL, READY, ACK, SUBJECT, ANSWER, HELLO, MESSAGE, TOKENS, READERS, SENDERS, SEPARATE, NATS };
-    static const struct option names[] = {
-        {"host", 1, 0, HOST}, {"port", 1, 0, PORT}, {"path", 1, 0, PATH}, {"subprotocol", 1, 0, SUBPROTOCOL},
-        {"ready", 1, 0, READY}, {"ack", 1, 0, ACK}, {"subject", 1, 0, SUBJECT}, {"answer", 1, 0, ANSWER},
-        {"hello", 1, 0, HELLO}, {"message", 1, 0, MESSAGE}, {"tokens", 1, 0, TOKENS}, {"readers", 1, 0, READERS},
-        {"senders", 1, 0, SENDERS}, {"separate", 0, 0, SEPARATE}, {"nats", 0, 0, NATS}, {0}};
-    const char **texts[] = {0, &options.host, &options.port, &options.path, &options.subprotocol, &options.ready, &options.ack,
-                            &options.subject, &options.answer, &options.hello, &options.message, &options.tokens};
-    for (int o; (o = getopt_long(argc, argv, "", names, NULL)) != -1;) {
-        if (o >= HOST && o <= TOKENS)
-            *texts[o] = optarg;
-        else if (o == READERS)
-            options.readers = atoi(optarg);
-        else if (o == SENDERS)
-            options.senders = atoi(optarg);
-        else if (o == SEPARATE)
-            options.separate = true;
-        else if (o == NATS)
-            wire = &nats_wire;
-        else
-            exit(2);
-    }
-    if (!options.port || options.readers < 1 || options.senders < 1 || (!options.separate && options.senders > options.readers)) {
-        fprintf(stderr, "usage: generator --port P --readers R --senders S [--separate] [--message TEXT|@FILE] ...\n");
-        exit(2);
-    }
-}
-
 static void connect_all(void) {
     connections = options.readers + (options.separate ? options.senders : 0);
     all = calloc((size_t)connections, sizeof *all);
     senders = calloc((size_t)options.senders, sizeof(struct connection *));
-    network_start(wire, all, connections);
+    network_start(all, connections);
     for (int i = 0; i < options.senders; i++) {
         senders[i] = &all[options.separate ? options.readers + i : i];
         senders[i]->sender = true;
@@ -385,7 +328,6 @@ int main(int argc, char **argv) {
     size_t capacity = 0;
     parse_options(argc, argv);
     load_message();
-    load_tokens();
     options.hello = text_of(options.hello);
     ack_length = options.ack ? strlen(options.ack) : 0;
     uint64_t start = now_ns();

@@ -36,12 +36,17 @@ struct options {
 };
 
 extern struct options options;
+extern const struct wire *wire;
 extern struct wire websocket_wire, nats_wire;
 
 /* generator.c: called by the wires */
 void on_open(struct connection *c);
 void on_message(struct connection *c, const char *text, size_t length);
 void fail(struct connection *c, const char *why);
+
+/* options.c */
+void parse_options(int argc, char **argv);
+char *text_of(const char *argument);
 const char *token_of(const struct connection *c);
 
 /* network.c */
@@ -49,7 +54,7 @@ void output(struct connection *c, const void *data, size_t length);
 void flush(struct connection *c);
 void flush_dirty(void);
 void open_connection(struct connection *c);
-void network_start(const struct wire *wire, struct connection *all, int count);
+void network_start(struct connection *all, int count);
 void network_wait(int64_t nanoseconds);
 uint64_t now_ns(void);
 extern uint64_t read_ns;               /* when the bytes in work were read */

@@ -20,7 +20,6 @@
 uint64_t read_ns, bytes_read, read_calls;
 
 static int epoll;
-static const struct wire *wire;
 static struct connection **dirty;
 static int dirty_count;
 static char *read_buffer; /* one for all: stays in the cache */
@@ -38,13 +37,12 @@ static void watch(struct connection *c, int operation, bool writable) {
     epoll_ctl(epoll, operation, c->fd, &e);
 }
 
-void network_start(const struct wire *w, struct connection *all, int count) {
+void network_start(struct connection *all, int count) {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
     if (getaddrinfo(options.host, options.port, &hints, &address)) {
         fprintf(stderr, "cannot resolve %s:%s\n", options.host, options.port);
         exit(1);
     }
-    wire = w;
     epoll = epoll_create1(0);
     dirty = calloc((size_t)count, sizeof *dirty);
     read_buffer = malloc(READ_SIZE * 2);

@@ -1,0 +1,69 @@
+/* The command line of the load generator. */
+#define _GNU_SOURCE
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "generator.h"
+
+struct options options = {.host = "127.0.0.1", .path = "/", .subject = "bench", .readers = 1, .senders = 1};
+const struct wire *wire = &websocket_wire;
+
+static char **tokens;
+static int token_count;
+
+const char *token_of(const struct connection *c) { return token_count ? tokens[c->index % token_count] : NULL; }
+
+/* The argument itself, or what is in the file it names. */
+char *text_of(const char *argument) {
+    if (!argument || strncmp(argument, "file:", 5))
+        return argument ? strdup(argument) : NULL;
+    FILE *f = fopen(argument + 5, "r");
+    char *text = NULL;
+    size_t capacity = 0;
+    if (!f || getdelim(&text, &capacity, 0, f) < 0) {
+        perror(argument + 5);
+        exit(1);
+    }
+    fclose(f);
+    return text;
+}
+
+static void load_tokens(void) {
+    char *text = text_of(options.tokens);
+    for (char *line = text ? strtok(text, "\n") : NULL; line; line = strtok(NULL, "\n")) {
+        tokens = realloc(tokens, sizeof *tokens * (size_t)(token_count + 1));
+        tokens[token_count++] = line;
+    }
+}
+
+void parse_options(int argc, char **argv) {
+    enum { HOST = 1, PORT, PATH, SUBPROTOCOL, READY, ACK, SUBJECT, ANSWER, HELLO, MESSAGE, TOKENS, READERS, SENDERS, SEPARATE, NATS };
+    static const struct option names[] = {
+        {"host", 1, 0, HOST}, {"port", 1, 0, PORT}, {"path", 1, 0, PATH}, {"subprotocol", 1, 0, SUBPROTOCOL},
+        {"ready", 1, 0, READY}, {"ack", 1, 0, ACK}, {"subject", 1, 0, SUBJECT}, {"answer", 1, 0, ANSWER},
+        {"hello", 1, 0, HELLO}, {"message", 1, 0, MESSAGE}, {"tokens", 1, 0, TOKENS}, {"readers", 1, 0, READERS},
+        {"senders", 1, 0, SENDERS}, {"separate", 0, 0, SEPARATE}, {"nats", 0, 0, NATS}, {0}};
+    const char **texts[] = {0, &options.host, &options.port, &options.path, &options.subprotocol, &options.ready, &options.ack,
+                            &options.subject, &options.answer, &options.hello, &options.message, &options.tokens};
+    for (int o; (o = getopt_long(argc, argv, "", names, NULL)) != -1;) {
+        if (o >= HOST && o <= TOKENS)
+            *texts[o] = optarg;
+        else if (o == READERS)
+            options.readers = atoi(optarg);
+        else if (o == SENDERS)
+            options.senders = atoi(optarg);
+        else if (o == SEPARATE)
+            options.separate = true;
+        else if (o == NATS)
+            wire = &nats_wire;
+        else
+            exit(2);
+    }
+    if (!options.port || options.readers < 1 || options.senders < 1 || (!options.separate && options.senders > options.readers)) {
+        fprintf(stderr, "usage: generator --port P --readers R --senders S [--separate] [--message TEXT|@FILE] ...\n");
+        exit(2);
+    }
+    load_tokens();
+}
