@@ -74,9 +74,6 @@ class Metrics:
 
     def _make_journal_metrics(self) -> None:
         self.messages = Counter("hubbub_messages", "Messages stored.", registry=self.registry)
-        self.events = Counter("hubbub_events", "Events published, by type.", ["type"], registry=self.registry)
-        self.commands = Counter("hubbub_commands", "Commands done or refused, by kind.", ["kind", "outcome"],
-                                registry=self.registry)  # fmt: skip
         self.batch_commands = Histogram(
             "hubbub_batch_commands", "Commands in one transaction.", buckets=BATCH_SIZES, registry=self.registry
         )

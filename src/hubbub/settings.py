@@ -45,15 +45,14 @@ def _check_origin(url: str) -> str:
 
 
 def _check_database(url: str) -> str:
-    if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
-        raise ValueError("unknown database")
+    if not url.startswith("sqlite:///") or url == "sqlite:///":
+        raise ValueError("not a SQLite file")
     return url
 
 
 def _check_bus(url: str) -> str:
-    if not url.startswith(("nats://", "tls://")):
-        raise ValueError("unknown bus")
-    return url
+    # Better no start than a server that looks like a cluster and is none.
+    raise ValueError("this version is one process")
 
 
 Origin = Annotated[str, AfterValidator(_check_origin)]
@@ -72,10 +71,10 @@ class Settings(BaseSettings):
     data: Path = Field(Path("hubbub-data"), description="a folder; it is made if it does not exist")
     name: str = Field("Hubbub", min_length=1, max_length=64, description="what this site is called, 1 to 64 characters")
     database_url: Annotated[str, AfterValidator(_check_database)] | None = Field(
-        None, description="sqlite:///PATH or postgresql+psycopg://…; without one, SQLite in the data folder"
+        None, description="sqlite:///PATH, as long as there is no other; without one, hubbub.db in the data folder"
     )
     bus_url: Annotated[str, AfterValidator(_check_bus)] | None = Field(
-        None, description="nats://HOST:PORT or tls://HOST:PORT; without one, this process is alone"
+        None, description="none yet, since this version runs as one process"
     )
     public_url: Origin | None = Field(None, description="how browsers reach this server, e.g. https://chat.example.org")
     origins: Origins = Field((), description="more origins whose pages may connect, separated by commas")

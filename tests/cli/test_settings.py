@@ -83,6 +83,13 @@ def test_a_wrong_value_that_may_hold_a_secret_is_not_repeated(monkeypatch: pytes
     assert "swordfish" not in told({})
 
 
+def test_a_bus_that_would_not_be_used_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUBBUB_BUS_URL", "nats://127.0.0.1:4222")
+    assert told({}) == (
+        "The variable HUBBUB_BUS_URL has a wrong value; allowed: none yet, since this version runs as one process."
+    )
+
+
 def test_a_token_does_not_show_where_settings_are_printed() -> None:
     assert "swordfish" not in repr(load({"metrics_token": "swordfish-swordfish"})[0])
 
