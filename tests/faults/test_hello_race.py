@@ -13,7 +13,7 @@ pytestmark = pytest.mark.faults
 
 ROUNDS = 1_000
 PAIRS = 20  # rooms side by side: they load the server so that the two commands meet in ever new places
-SPREAD = 0.01  # seconds within which the removal starts, before, in or after the handshake
+SPREAD = 0.01  # seconds within which messages and then the removal start: before, in or after the handshake
 
 
 class Pair:
@@ -32,6 +32,7 @@ class Pair:
         opening = asyncio.create_task(Connection.open(self.member.server.websocket_url, self.member.token))
         await asyncio.sleep(random.uniform(0, SPREAD))
         sends = [await self._send(f"{number} before {n}") for n in range(random.randrange(4))]
+        await asyncio.sleep(random.choice((0, random.uniform(0, SPREAD))))
         removal = await self.speaker.post("room.remove", room=self.room, user=self.member.id)
         sends += [await self._send(f"{number} after {n}") for n in range(3)]
         socket = await opening
@@ -75,6 +76,13 @@ async def races(server: Server, rounds: int) -> list[str]:
 
 async def test_a_hello_that_races_with_a_removal_never_stays_subscribed(server: Server) -> None:
     found = await races(server, ROUNDS)
+    assert not found, "\n".join(found[:10])
+
+
+async def test_a_slow_greeting_opens_no_window(make_server: MakeServer) -> None:
+    server = make_server({"BROKEN": "slow-greeting"}, ("-m", "tests.support.broken_server"))
+    await asyncio.to_thread(server.start)
+    found = await races(server, PAIRS * 8)
     assert not found, "\n".join(found[:10])
 
 

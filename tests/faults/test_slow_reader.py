@@ -22,8 +22,8 @@ pytestmark = pytest.mark.faults
 
 READERS = 200
 BODY = "x" * 7_900  # large, so that a mebibyte is reached with few deliveries to everybody else
-INTERVAL = 0.05
-PHASE = 60  # messages in a measurement without a fault
+INTERVAL = 0.04
+PHASE = 50  # messages in a measurement without a fault
 LIMIT = 600  # messages within which the slow one must have been noticed: 4.7 MB, four outboxes and the kernel's buffers
 OUTBOX = 2**20
 SLACK = 256 * 1024  # what others have waiting at the moment of asking, and the piece that the transport holds
@@ -82,7 +82,7 @@ def small_receive_buffer(port: int) -> dict[str, Any]:
 
 
 @contextlib.asynccontextmanager
-async def audience(server: Server) -> AsyncIterator[Audience]:
+async def audience(server: Server, readers: int = READERS) -> AsyncIterator[Audience]:
     author, reader, lagger = server.sign_up(), server.sign_up(), server.sign_up()
     room = author.create_room("the long read")
     for account in (reader, lagger):
@@ -90,14 +90,12 @@ async def audience(server: Server) -> AsyncIterator[Audience]:
     sender = await Connection.open(server.websocket_url, author.token, on_event=lambda _: None)
     slow = Follower(server.websocket_url, lagger.token, lambda: small_receive_buffer(server.port))
     made = Audience(server, room, sender, History(), author.id, await slow.start())
-    readers = [
-        await Connection.open(server.websocket_url, reader.token, on_event=made.hear) for _ in range(READERS - 1)
-    ]
+    others = [await Connection.open(server.websocket_url, reader.token, on_event=made.hear) for _ in range(readers - 1)]
     try:
         yield made
     finally:
         await slow.stop()
-        for connection in (*readers, sender):
+        for connection in (*others, sender):
             await connection.abort()
 
 
@@ -183,7 +181,7 @@ async def nothing_is_missing(room: Audience) -> None:
 async def test_control_an_unbounded_outbox_is_found_out(make_server: MakeServer) -> None:
     server = make_server({"HUBBUB_OUTBOX_BYTES": str(2**30)})
     await asyncio.to_thread(server.start)
-    async with audience(server) as room:
+    async with audience(server, readers=10) as room:
         watch = Watch(server)
         stop_reading(room.slow)
         await room.speak(LIMIT, until=lambda: was_noticed(server) or watch.peak > OUTBOX + SLACK)

@@ -1,4 +1,4 @@
-"""`hubbub` with one promise broken, named by the environment variable BROKEN: what negative controls run against.
+"""`hubbub` with one promise broken (or one part slowed), named by BROKEN: what negative controls run against.
 
 Nothing of this can be switched on in the product. A control that starts a broken server and finds no violation shows
 that its test cannot see. Run as `python -m tests.support.broken_server serve …`.
@@ -17,6 +17,7 @@ from hubbub.engine.connections import Registry
 from hubbub.engine.journal import Journal
 from hubbub.engine.people import Live, People
 from hubbub.engine.work import Batch
+from hubbub.features import sync
 from hubbub.features.sync import Snapshot
 from hubbub.storage import database
 from hubbub.storage.transaction import Transaction
@@ -101,12 +102,29 @@ def drop_locks() -> None:
     database.Database.checkpoint = looking  # type: ignore[method-assign]
 
 
+def slow_greeting() -> None:
+    """Breaks nothing: a greeting takes longer around what it reads, so that more happens meanwhile."""
+    snapshot, gap = sync.snapshot, sync.gap
+
+    def slow_snapshot(*args: Any, **kwargs: Any) -> Any:
+        found = snapshot(*args, **kwargs)
+        time.sleep(WINDOW / 3)
+        return found
+
+    def slow_gap(*args: Any, **kwargs: Any) -> Any:
+        time.sleep(WINDOW)
+        return gap(*args, **kwargs)
+
+    sync.snapshot, sync.gap = slow_snapshot, slow_gap
+
+
 FAULTS = {
     "ack-before-commit": lambda: tell_before_commit("ack"),
     "publish-before-commit": lambda: tell_before_commit("publish"),
     "synchronous-off": never_sync,
     "keep-subscribed": keep_subscribed,
     "drop-locks": drop_locks,
+    "slow-greeting": slow_greeting,
     "hello-without-fold": forget_meanwhile,
 }
 
