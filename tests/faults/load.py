@@ -1,4 +1,4 @@
-"""Load for the fault tests: a room with writers and followers, and the verdict on what they saw."""
+"""Rooms for the fault tests: one with writers, followers and a verdict on what they saw, and a quiet one."""
 
 import asyncio
 import contextlib
@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 from tests.support.checker import History, Stored, same_history, violations
+from tests.support.client import Connection, Frame
 from tests.support.follower import Follower
 from tests.support.server import Account, Server
 from tests.support.waiting import eventually
@@ -92,3 +93,44 @@ async def crowd(server: Server, writers: int = 4, followers: int = 8) -> AsyncIt
             await follower.stop()
         for writer in made.writers:
             await writer.close()
+
+
+class Place:
+    """A room with `count` messages, and its creator."""
+
+    def __init__(self, server: Server, count: int) -> None:
+        self.server = server
+        self.creator = server.sign_up("placer")
+        self.room = self.creator.create_room(f"place {random.getrandbits(40):x}")
+        self.topic = f"room:{self.room}"
+        self.count = count
+        self.spoken = 0
+
+    async def filled(self) -> "Place":
+        await self.say(self.count)
+        return self
+
+    async def say(self, count: int) -> None:
+        """`count` more messages."""
+        async with await Connection.open(self.server.websocket_url, self.creator.token) as connection:
+            posts = []
+            for _ in range(count):
+                self.spoken += 1
+                fields = {"room": self.room, "key": f"k{self.spoken}", "body": f"message {self.spoken}"}
+                posts.append(await connection.post("message.send", **fields))
+            for reply in await asyncio.gather(*posts):
+                assert "ok" in reply, reply
+
+    @property
+    def head(self) -> int:
+        """`room.created` and the creator's `member.joined` come first, so that the creator's own floor is 1."""
+        return 2 + self.spoken
+
+    async def hello(self, have: dict[str, int] | None, epoch: str | None = None) -> Connection:
+        """A connection of the creator's with that position, after everything the hello brought."""
+        connection = await Connection.open(self.server.websocket_url, self.creator.token, have, epoch)
+        await connection.ping()
+        return connection
+
+    def of_topic(self, connection: Connection) -> list[Frame]:
+        return [frame for frame in connection.frames if frame.get("topic") == self.topic]

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import random
 import sqlite3
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import MakeServer
+from tests.faults.load import Place
 from tests.support.checker import History, Stored, disordered, same_history
 from tests.support.client import Connection, Frame, RefusedError
 from tests.support.follower import Follower
@@ -17,47 +17,6 @@ from tests.support.server import Account, Server
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.faults
-
-
-class Place:
-    """A room with `count` messages, and its creator."""
-
-    def __init__(self, server: Server, count: int) -> None:
-        self.server = server
-        self.creator = server.sign_up("placer")
-        self.room = self.creator.create_room(f"place {random.getrandbits(40):x}")
-        self.topic = f"room:{self.room}"
-        self.count = count
-        self.spoken = 0
-
-    async def filled(self) -> "Place":
-        await self.say(self.count)
-        return self
-
-    async def say(self, count: int) -> None:
-        """`count` more messages."""
-        async with await Connection.open(self.server.websocket_url, self.creator.token) as connection:
-            posts = []
-            for _ in range(count):
-                self.spoken += 1
-                fields = {"room": self.room, "key": f"k{self.spoken}", "body": f"message {self.spoken}"}
-                posts.append(await connection.post("message.send", **fields))
-            for reply in await asyncio.gather(*posts):
-                assert "ok" in reply, reply
-
-    @property
-    def head(self) -> int:
-        """`room.created` and the creator's `member.joined` come first, so that the creator's own floor is 1."""
-        return 2 + self.spoken
-
-    async def hello(self, have: dict[str, int] | None, epoch: str | None = None) -> Connection:
-        """A connection of the creator's with that position, after everything the hello brought."""
-        connection = await Connection.open(self.server.websocket_url, self.creator.token, have, epoch)
-        await connection.ping()
-        return connection
-
-    def of_topic(self, connection: Connection) -> list[Frame]:
-        return [frame for frame in connection.frames if frame.get("topic") == self.topic]
 
 
 def seqs(frames: list[Frame]) -> list[int]:
