@@ -79,6 +79,7 @@ def _adopt_others() -> None:
     logging.getLogger("uvicorn.access").disabled = True
     # What uvicorn tells at "info" (started, finished, each WebSocket) the server tells itself, in its own words.
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    logging.getLogger("websockets").setLevel(logging.WARNING)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
 

@@ -26,6 +26,7 @@ from hubbub.engine.people import People
 from hubbub.engine.services import Readers, Services
 from hubbub.features import accounts
 from hubbub.gateways.http.app import create_app
+from hubbub.gateways.websocket.denial import nowhere
 from hubbub.gateways.websocket.listener import Listener
 from hubbub.gateways.websocket.plain import PlainText
 from hubbub.metrics import Metrics, watch_loop
@@ -106,6 +107,7 @@ async def _listening(services: Services) -> AsyncIterator[Listener]:
     settings = services.settings
     app = create_app(services)
     app.router.add_websocket_route("/ws/{name}", PlainText(services).serve)
+    app.router.add_websocket_route("/{path:path}", nowhere)
     await listener.open(app, services, settings.host, settings.port)
     try:
         yield listener

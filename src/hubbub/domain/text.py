@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, StringConstraints, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 MAX_BODY_CHARACTERS = 8_000
 MAX_BODY_BYTES = 16 * 1024
@@ -13,6 +14,8 @@ DEFAULT_PAGE = 50
 MAX_HAVE = 2_000
 MAX_DEPTH = 32
 MAX_ID = 2**53 - 1
+TOO_LARGE = "too_large"
+"""The kind of a validation error that is told under the code of the same name."""
 
 
 def check(text: str) -> str:
@@ -35,9 +38,9 @@ def check_body(text: str) -> str:
     if not text.strip():
         raise ValueError("must not be empty")
     if len(text) > MAX_BODY_CHARACTERS:
-        raise ValueError(f"must have at most {MAX_BODY_CHARACTERS} characters")
+        raise PydanticCustomError(TOO_LARGE, "must have at most {limit} characters", {"limit": MAX_BODY_CHARACTERS})
     if len(text) * 4 > MAX_BODY_BYTES and len(text.encode()) > MAX_BODY_BYTES:
-        raise ValueError(f"must have at most {MAX_BODY_BYTES} bytes of UTF-8")
+        raise PydanticCustomError(TOO_LARGE, "must have at most {limit} bytes of UTF-8", {"limit": MAX_BODY_BYTES})
     return text
 
 

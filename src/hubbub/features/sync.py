@@ -15,6 +15,8 @@ from hubbub.storage.log import Page
 MISSING = 200
 """At most so many missing events a topic are sent after `welcome`; `more` says where there are more."""
 
+MISSING_CHARACTERS = 4 * 2**20
+
 
 @dataclass(frozen=True, slots=True)
 class Missing:
@@ -46,12 +48,15 @@ def snapshot(connection: Connection, user: int, *, site: bool, epoch: str | None
     own = [user_topic(user), SITE] if site else [user_topic(user)]
     heads = {room_topic(room.id): room.head or 0 for room in joined} | log.heads(connection, own)
     right_epoch = epoch is None or epoch == log.epoch(connection)
-    missing = []
+    missing, size = [], 0
     for topic, after in have.items():
         if topic not in heads:
             missing.append(Missing(topic, None, None, None))
             continue
-        page = log.since(connection, topic, after, MISSING, floor=floors.get(topic, 0)) if right_epoch else None
+        # Once all together are large, one event a topic and `more`.
+        limit = MISSING if size < MISSING_CHARACTERS else 1
+        page = log.since(connection, topic, after, limit, floor=floors.get(topic, 0)) if right_epoch else None
+        size += sum(map(len, page.texts)) if page is not None else 0
         if page is None or page.texts:
             _, floor = log.position(connection, topic) or (0, 0)
             missing.append(Missing(topic, heads[topic], max(floor, floors.get(topic, 0)), page))

@@ -24,7 +24,7 @@ NOTICE = "notice"
 
 def room_of(parameter: str | None) -> int:
     """The room that `?room=` names, the lobby without one. Raises NotFound: a room nobody can name is not there."""
-    if parameter is None:
+    if not parameter:
         return LOBBY
     if not parameter.isascii() or not parameter.isdecimal() or len(parameter) > 16 or not 0 < int(parameter) <= MAX_ID:
         raise NotFound("There is no such room.")

@@ -22,7 +22,7 @@ from pydantic import Field, ValidationError
 from hubbub.domain.commands import WIRE_COMMANDS, Command, EventsSince, Seq, Topic
 from hubbub.domain.errors import BadRequest, HubbubError
 from hubbub.domain.model import Frozen
-from hubbub.domain.text import MAX_HAVE, MAX_ID, ShortText
+from hubbub.domain.text import MAX_HAVE, ShortText
 from hubbub.protocol import closes, validation, wire
 
 MAX_KEPT = 64
@@ -142,9 +142,12 @@ class Session:
         return []
 
     def _live(self, text: str | bytes) -> list[Effect]:
-        id_: int | None = None
         try:
             frame = wire.parse(text)
+        except HubbubError as error:
+            return [Say(wire.error(wire.spot_id(text), error))]
+        id_: int | None = None
+        try:
             if frame.get("type") == "ping":
                 return self._ping(frame)
             id_ = _id(frame)
@@ -166,6 +169,6 @@ class Session:
 
 def _id(frame: dict[str, Any]) -> int:
     id_ = frame.get("id")
-    if type(id_) is not int or abs(id_) > MAX_ID:
+    if type(id_) is not int or abs(id_) >= 2**63:
         raise BadRequest("id: a whole number is required.")
     return id_

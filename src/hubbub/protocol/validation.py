@@ -2,7 +2,8 @@
 
 from pydantic import ValidationError
 
-from hubbub.domain.errors import BadRequest
+from hubbub.domain.errors import BadRequest, HubbubError, TooLarge
+from hubbub.domain.text import TOO_LARGE
 
 _PLAIN = {
     "missing": "is required",
@@ -18,10 +19,14 @@ _PLAIN = {
 }
 
 
-def refuse(error: ValidationError) -> BadRequest:
-    """The first complaint as a BadRequest."""
+def refuse(error: ValidationError) -> HubbubError:
+    """The first complaint, as a TooLarge where it is one of size, else as a BadRequest."""
     first = error.errors(include_url=False, include_context=True, include_input=False)[0]
-    return BadRequest(sentence(first["type"], tuple(first["loc"]), first["msg"]))
+    return refusal(first["type"], tuple(first["loc"]), first["msg"])
+
+
+def refusal(kind: str, location: tuple[int | str, ...], message: str) -> HubbubError:
+    return (TooLarge if kind == TOO_LARGE else BadRequest)(sentence(kind, location, message))
 
 
 def sentence(kind: str, location: tuple[int | str, ...], message: str) -> str:

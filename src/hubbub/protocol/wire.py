@@ -52,6 +52,16 @@ def _parse(text: str) -> dict[str, Any]:
     return found
 
 
+def spot_id(text: str | bytes) -> int | None:
+    """The `id` of a command that is refused for its JSON, so that its sender knows which one; None if there is none."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    id_ = found.get("id") if isinstance(found, dict) else None
+    return id_ if type(id_) is int and abs(id_) < 2**63 else None
+
+
 def dumps(value: object) -> bytes:
     return orjson.dumps(value)
 

@@ -11,6 +11,9 @@ from hubbub.domain.events import BY_TYPE, Entry, Event
 from hubbub.storage.schema import log, meta, topics
 from hubbub.storage.transaction import Transaction
 
+MAX_PAGE_CHARACTERS = 256 * 1024
+"""A page ends before it grows larger, so that an answer always fits into a reader's outbox."""
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -53,11 +56,16 @@ def since(connection: Connection, topic: str, after: int, limit: int, *, floor: 
     head, own = place
     if after > head or after < max(own, floor):
         return None
-    query = (
-        select(log.c.seq, log.c.text).where(log.c.topic == topic, log.c.seq > after).order_by(log.c.seq).limit(limit)
-    )
-    found = connection.execute(query).all()
-    return Page(head, max(own, floor), [row.text for row in found], found[-1].seq if found else after)
+    query = select(log.c.seq, log.c.text).where(log.c.topic == topic, log.c.seq > after).order_by(log.c.seq)
+    texts: list[str] = []
+    size = 0
+    for seq, text in connection.execute(query.limit(limit)):
+        size += len(text)
+        if texts and size > MAX_PAGE_CHARACTERS:
+            break
+        texts.append(text)
+        after = seq
+    return Page(head, max(own, floor), texts, after)
 
 
 def text_at(connection: Connection, topic: str, seq: int) -> str | None:
@@ -95,7 +103,8 @@ def trim(tx: Transaction, topic: str, before: int, limit: int) -> int:
 def trimmable(connection: Connection, before: int, limit: int = 100) -> list[str]:
     """Topics whose first entry that is left is older than `before`."""
     first = and_(log.c.topic == topics.c.topic, log.c.seq == topics.c.floor + 1)
-    query = select(topics.c.topic).join_from(topics, log, first).where(log.c.at < before).limit(limit)
+    oldest = select(log.c.at).where(first).correlate(topics).scalar_subquery()  # a join would scan the whole log
+    query = select(topics.c.topic).where(oldest < before).limit(limit)
     return list(connection.scalars(query))
 
 

@@ -37,6 +37,7 @@ def upgrade(database: Database, *, epoch: str, now: int) -> tuple[str | None, st
     """
     if database.path is not None:
         database.path.parent.mkdir(parents=True, exist_ok=True)
+        database.path.touch(mode=0o600)  # SQLite gives its log and index the mode of the file
     with translated(), database.writer.connect() as connection:
         before = current(connection)
         connection.rollback()

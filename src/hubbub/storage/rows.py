@@ -4,7 +4,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import BigInteger, ColumnElement, Dialect, FromClause, Text, bindparam, cast, column, func
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Dialect,
+    FromClause,
+    Text,
+    bindparam,
+    cast,
+    column,
+    func,
+    literal_column,
+)
 from sqlalchemy.types import TypeEngine
 
 Columns = Mapping[str, TypeEngine[Any]]
@@ -22,7 +33,8 @@ class Rows:
             each = func.json_each(bindparam(name, type_=TEXT)).table_valued("value", name=name)
             self.source = each
             for index, (key, kind) in enumerate(columns.items()):
-                self._columns[key] = func.json_extract(each.c.value, f"$[{index}]", type_=kind)
+                path = literal_column(f"'$[{index}]'", TEXT)  # bound, it would be parsed anew for each row
+                self._columns[key] = func.json_extract(each.c.value, path, type_=kind)
         else:
             array = func.jsonb_array_elements(cast(bindparam(name, type_=TEXT), _jsonb()))
             each = array.table_valued(column("value", _jsonb()), name=name).render_derived()

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 
 from hubbub.domain.errors import BadRequest, HubbubError, Internal, NotFound, TooLarge
 from hubbub.protocol import wire
-from hubbub.protocol.validation import sentence
+from hubbub.protocol.validation import refusal
 
 logger = structlog.get_logger(__name__)
 
@@ -113,7 +113,7 @@ async def _not_valid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     _place, *location = first["loc"]  # body, query or path, then the field
-    return await _refused(request, BadRequest(sentence(first["type"], tuple(location), first["msg"])))
+    return await _refused(request, refusal(first["type"], tuple(location), first["msg"]))
 
 
 async def _http(request: Request, error: Exception) -> Response:

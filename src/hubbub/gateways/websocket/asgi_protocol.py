@@ -110,6 +110,8 @@ class AsgiWebSocketProtocol(WebSocketsSansIOProtocol):
             await self.writable.wait()
             self._stop_writing()
         await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
+            self.handshake_complete = True  # uvicorn takes a refusal that was sent for one that was forgotten
 
     def pause_writing(self) -> None:
         super().pause_writing()

@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from websockets.datastructures import Headers
-from websockets.http11 import Request
+from websockets.http11 import Request, Response
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
@@ -22,6 +22,13 @@ RETRY_AFTER = 5
 NO_HANDSHAKE = handshake.Refused(400, "That is no WebSocket handshake (RFC 6455).")
 
 Converse = Callable[[Services, NativeConnection, Sequence[Credential], str], Conversation]
+
+
+def opening(target: str, headers: handshake.Headers) -> tuple[ServerProtocol, Response] | None:
+    """The state machine and its 101 for an opening handshake (RFC 6455, section 4.2.1); None if it is none."""
+    machine = ServerProtocol()
+    response = machine.accept(Request(target, Headers([(n.decode(), v.decode("latin-1")) for n, v in headers])))
+    return (machine, response) if response.status_code == 101 else None
 
 
 class Gateway:
@@ -52,10 +59,10 @@ class Gateway:
         admitted = handshake.admit(headers, settings, secure=secure)
         if isinstance(admitted, handshake.Refused):
             return admitted
-        opening = ServerProtocol()
-        response = opening.accept(Request(target, Headers([(n.decode(), v.decode("latin-1")) for n, v in headers])))
-        if response.status_code != 101:
+        opened = opening(target, headers)
+        if opened is None:
             return NO_HANDSHAKE
+        machine, response = opened
         address = handshake.client_address(peer, headers, settings.trusted_proxies)
         place = network(address)
         if not self.door.enter(place):
@@ -63,8 +70,8 @@ class Gateway:
             return handshake.Refused(429, "Too many connections wait to log in from your address.", again)
         if admitted.subprotocol is not None:
             response.headers["Sec-WebSocket-Protocol"] = admitted.subprotocol
-        opening.send_response(response)
-        transport.write(b"".join(opening.data_to_send()))
+        machine.send_response(response)
+        transport.write(b"".join(machine.data_to_send()))
         # Not the same one, since its parser would keep the request and all its headers in memory.
         machine = ServerProtocol(state=State.OPEN, max_size=settings.frame_bytes)
         connection = NativeConnection(self, transport, machine, place, address)

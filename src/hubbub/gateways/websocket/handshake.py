@@ -21,8 +21,8 @@ __all__ = ["Admitted", "Headers", "Refused", "admit", "client_address", "origin_
 SUBPROTOCOL = "hubbub.v1"
 MAX_TOKEN = 4096
 
-_CODES = {400: "bad_request", 401: "unauthenticated", 403: "forbidden", 408: "bad_request", 429: "rate_limited",
-          431: "too_large", 503: "busy"}  # fmt: skip
+_CODES = {400: "bad_request", 401: "unauthenticated", 403: "forbidden", 404: "not_found", 408: "bad_request",
+          429: "rate_limited", 431: "too_large", 503: "busy"}  # fmt: skip
 
 
 class OriginSettings(Protocol):
@@ -50,14 +50,19 @@ class Refused:
     sentence: str
     retry_after: int | None = None
 
-    def response(self) -> bytes:
-        """The whole HTTP/1.1 answer, after which the connection closes."""
+    def body(self) -> bytes:
+        """The answer's JSON."""
         error: dict[str, object] = {"code": _CODES.get(self.status, "bad_request"), "message": self.sentence}
-        head = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}"]
         if self.retry_after is not None:
             error["retry_after"] = self.retry_after
+        return orjson.dumps({"error": error})
+
+    def response(self) -> bytes:
+        """The whole HTTP/1.1 answer, after which the connection closes."""
+        head = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}"]
+        if self.retry_after is not None:
             head.append(f"Retry-After: {self.retry_after}")
-        body = orjson.dumps({"error": error})
+        body = self.body()
         head += ["Content-Type: application/json", f"Content-Length: {len(body)}", "Cache-Control: no-store",
                  "Connection: close", "", ""]  # fmt: skip
         return "\r\n".join(head).encode("ascii") + body

@@ -13,7 +13,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from hubbub.gateways.websocket.gateway import NO_HANDSHAKE, PATH, RETRY_AFTER, Gateway
+from hubbub.gateways.websocket.gateway import NO_HANDSHAKE, PATH, RETRY_AFTER, Gateway, opening
 from hubbub.gateways.websocket.handshake import Refused
 from hubbub.gateways.websocket.outbox import CUT_OFF
 
@@ -114,6 +114,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._disarm()
         if self.url.partition(b"?")[0] == PATH:
             self._upgrade()
+        elif opening(self.url.decode("latin-1"), self.headers) is None:
+            self.send_400_response(self._refuse(NO_HANDSHAKE))
         else:
             super().handle_websocket_upgrade()
         # uvicorn breaks this cycle in connection_lost, which a connection that was upgraded never hears.

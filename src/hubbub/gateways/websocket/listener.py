@@ -15,7 +15,7 @@ import uvicorn
 from hubbub.engine.services import Services
 from hubbub.gateways.websocket.gateway import Converse, Gateway
 from hubbub.gateways.websocket.http import HttpProtocol
-from hubbub.gateways.websocket.native import WebSocketProtocol
+from hubbub.gateways.websocket.native import DROP_AFTER, PING_EVERY, WebSocketProtocol
 from hubbub.gateways.websocket.pump import Pump
 
 BACKLOG = 4096
@@ -78,6 +78,8 @@ class Listener:
             http=partial(HttpProtocol, gateway=gateway),  # type: ignore[arg-type]
             ws=WebSocketProtocol,
             ws_max_size=services.settings.frame_bytes,
+            ws_ping_interval=PING_EVERY,
+            ws_ping_timeout=DROP_AFTER - PING_EVERY,
             lifespan="on",
             log_config=None,
             access_log=False,

@@ -8,10 +8,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from uuid import uuid4
 
-import orjson
 import structlog
 from pydantic import ValidationError
-from starlette.responses import Response
 from starlette.types import Message as Event
 from starlette.websockets import WebSocket
 
@@ -25,6 +23,7 @@ from hubbub.engine.services import Services
 from hubbub.features import sessions
 from hubbub.features.sessions import Identity
 from hubbub.gateways.websocket import handshake
+from hubbub.gateways.websocket.denial import deny
 from hubbub.gateways.websocket.sockets import QueuedWebSocket
 from hubbub.protocol import closes, lines, validation
 from hubbub.protocol.tokens import Credential
@@ -80,7 +79,7 @@ class PlainText:
         """One connection, from the handshake to its end."""
         admitted = self._admit(socket)
         if isinstance(admitted, handshake.Refused):
-            await _deny(socket, admitted)
+            await deny(socket, admitted)
             return
         await socket.accept()
         self._open += 1
@@ -235,13 +234,3 @@ async def _turn_away(connection: PlainConnection, error: HubbubError) -> int:
         async with asyncio.timeout(FAREWELL):
             await connection.settled()
     return code
-
-
-async def _deny(socket: WebSocket, refused: handshake.Refused) -> None:
-    """An HTTP answer instead of a WebSocket, where the server can give one."""
-    if "websocket.http.response" in socket.scope.get("extensions", {}):
-        error = {"code": "forbidden" if refused.status == 403 else "unauthenticated", "message": refused.sentence}
-        body = orjson.dumps({"error": error})
-        await socket.send_denial_response(Response(body, refused.status, media_type="application/json"))
-    else:
-        await socket.close()

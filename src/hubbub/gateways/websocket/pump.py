@@ -1,6 +1,7 @@
 """The glue both WebSocket gateways share: carries out what the session asks for. Decides nothing about chat."""
 
 import asyncio
+from collections import deque
 from collections.abc import Coroutine, Sequence
 
 import structlog
@@ -19,14 +20,17 @@ from hubbub.protocol import closes, wire
 from hubbub.protocol.session import Ask, Effect, End, Greet, Hello, Run, Say, Session
 from hubbub.protocol.tokens import Credential
 
-MAX_ASKS = 16
+MAX_ASKED = 2_000
+READ_FIRST = 256 * 1024
+"""Bytes that may wait for a reader before the next page is read for him; looked at again every PATIENCE seconds."""
+PATIENCE = 0.02
 logger = structlog.get_logger(__name__)
 
 
 class Pump:
     """One connection's traffic. The gateway calls `received` with each text message, and `lost` at the end."""
 
-    __slots__ = ("_asks", "_connection", "_credentials", "_live", "_peer", "_services", "_session", "_tasks")
+    __slots__ = ("_asked", "_connection", "_credentials", "_live", "_peer", "_services", "_session", "_tasks")
 
     def __init__(
         self, services: Services, connection: Connection, credentials: Sequence[Credential], peer: str
@@ -37,7 +41,7 @@ class Pump:
         self._peer = peer
         self._session = Session()
         self._live: Live | None = None
-        self._asks = 0
+        self._asked: deque[tuple[int, EventsSince]] | None = None
         self._tasks: set[asyncio.Task[None]] | None = None
 
     def opened(self) -> None:
@@ -89,24 +93,28 @@ class Pump:
         services.journal.enqueue(command, live.actor, reply, self)
 
     def _ask(self, id_: int, query: EventsSince) -> None:
-        if self._asks >= MAX_ASKS:
-            self._say(wire.error(id_, Busy("Too many questions at once.", retry_after=0.5)))
-            return
-        self._asks += 1
-        self._spawn(self._answer(id_, query))
+        """Catching up is not limited in time: questions are answered one after the other, at the reader's pace."""
+        if self._asked is None:
+            self._asked = deque([(id_, query)])
+            self._spawn(self._answer(self._asked))
+        elif len(self._asked) < MAX_ASKED:
+            self._asked.append((id_, query))
+        else:
+            self._say(wire.error(id_, Busy("Too many questions at once.", retry_after=1.0)))
 
-    async def _answer(self, id_: int, query: EventsSince) -> None:
+    async def _answer(self, asked: deque[tuple[int, EventsSince]]) -> None:
         live = self._live
-        try:
-            if live is None or live.ended:
-                return
-            site = live.identity.role is not Role.GUEST
-            answer = await self._services.read(sync.events_since, live.identity.user, site, query)
-            self._say(wire.ok(id_, answer))
-        except HubbubError as error:
-            self._say(wire.error(id_, error))
-        finally:
-            self._asks -= 1
+        while asked and live is not None and not live.ended:
+            if self._connection.buffered() > READ_FIRST:
+                await asyncio.sleep(PATIENCE)
+                continue
+            id_, query = asked.popleft()
+            try:
+                site = live.identity.role is not Role.GUEST
+                self._say(wire.ok(id_, await self._services.read(sync.events_since, live.identity.user, site, query)))
+            except HubbubError as error:
+                self._say(wire.error(id_, error))
+        self._asked = None
 
     def _say(self, said: bytes) -> None:
         """In its place among what the connection is owed; directly where nobody follows anything yet or any more."""

@@ -1,0 +1,21 @@
+"""An HTTP answer instead of a WebSocket, for what goes the ASGI way; in the shape of every other refusal."""
+
+from starlette.responses import Response
+from starlette.websockets import WebSocket
+
+from hubbub.gateways.websocket.handshake import Refused
+
+NOWHERE = Refused(404, "There is no WebSocket here.")
+
+
+async def deny(socket: WebSocket, refused: Refused) -> None:
+    """Answers the handshake with the refusal, where the server can; elsewhere ASGI has nothing but 403."""
+    if "websocket.http.response" in socket.scope.get("extensions", {}):
+        await socket.send_denial_response(Response(refused.body(), refused.status, media_type="application/json"))
+    else:
+        await socket.close()
+
+
+async def nowhere(socket: WebSocket) -> None:
+    """The endpoint of every path that has no WebSocket."""
+    await deny(socket, NOWHERE)
