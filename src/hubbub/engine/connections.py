@@ -250,16 +250,18 @@ class Registry:
         current = self._round
         if current is None:
             return
-        written = 0
+        written, take = 0, current.owed.pop
         for connection in current.walk:
-            blob = current.owed.pop(connection, None)
+            blob = take(connection, None)
             if blob is None:
                 continue
-            self._write(connection, blob)
+            connection.write(blob)
             written += 1
             if written == SLICE:
+                self.writes += written
                 asyncio.get_running_loop().call_soon(self._slice)
                 return
+        self.writes += written
         self._round = None
         if self._dirty:
             self._schedule()

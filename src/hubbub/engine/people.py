@@ -104,9 +104,11 @@ class People:
             if only_room is not None and room_topic(only_room) not in followed:
                 raise NotFound()
             gap: list[str] = []
+            # What is published after this moment comes by subscription, as far as he is still a member by then.
+            tops = {topic: self._published.get(topic, 0) for topic in followed}
             for topic, head in followed.items():
-                if self._published.get(topic, 0) > head:
-                    gap += await self._read(sync.gap, topic, head)
+                if tops[topic] > head:
+                    gap += await self._read(sync.gap, topic, head, tops[topic])
             if live.ended:
                 raise Unauthenticated()
         except BaseException:

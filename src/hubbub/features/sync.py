@@ -89,10 +89,10 @@ def follow_floor(connection: Connection, user: int, site: bool, topic: str) -> i
     raise NotFound()
 
 
-def gap(connection: Connection, topic: str, after: int) -> list[str]:
-    """What lies between a snapshot and the moment of subscribing: the encoded events after `after`, all of them."""
+def gap(connection: Connection, topic: str, after: int, top: int) -> list[str]:
+    """What lies between a snapshot and the moment of subscribing: the encoded events after `after`, up to `top`."""
     found: list[str] = []
-    while page := log.since(connection, topic, after, 1_000):
+    while after < top and (page := log.since(connection, topic, after, min(1_000, top - after))):
         found += page.texts
         after = page.last
         if page.complete or not page.texts:

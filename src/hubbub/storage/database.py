@@ -5,13 +5,13 @@ own. Errors leave as `Unavailable` (the store did not answer: nobody's fault, tr
 answered no: one of the commands in the transaction is to blame).
 """
 
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from struct import Struct
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import structlog
@@ -26,12 +26,10 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 BUSY_TIMEOUT = 1.5
-PAGE = 4_096
 CHECKPOINT_PAGES = 4_000
-RESTART_BYTES = 64 * 2**20
+CUT_BYTES = 64 * 2**20
 MINIMUM_SQLITE = (3, 38, 0)
 READERS = 4
-WAL_INDEX = Struct("=I").unpack_from
 MAX_WAITING_READS = 2_000
 
 logger = structlog.get_logger(__name__)
@@ -55,7 +53,7 @@ class Database:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.path = Path(self.url.database) if self.is_sqlite and self.url.database else None
-        self._wal_index = f"{self.path}-shm" if self.path is not None else None
+        self._wal = f"{self.path}-wal" if self.path is not None else None
         if self.is_sqlite and sqlite3.sqlite_version_info < MINIMUM_SQLITE:
             wanted = ".".join(map(str, MINIMUM_SQLITE))
             raise RuntimeError(f"SQLite {sqlite3.sqlite_version} is too old: Hubbub needs {wanted} or newer")
@@ -116,41 +114,28 @@ class Database:
         return future
 
     def wal_bytes(self) -> int:
-        """How much of SQLite's write-ahead log is in use, 0 elsewhere."""
-        return self._wal_pages()[0] * PAGE
+        """The size of SQLite's write-ahead log, 0 elsewhere."""
+        # Only looked at, never opened: closing a descriptor would drop the locks that SQLite holds on its files
+        # (https://www.sqlite.org/howtocorrupt.html, section 2.2).
+        try:
+            return os.stat(self._wal).st_size if self._wal is not None else 0  # noqa: PTH116  after every batch
+        except OSError:
+            return 0
 
     def checkpoint(self, connection: Connection) -> None:
-        """Moves SQLite's write-ahead log into the database file, between two transactions of the writer."""
-        used, moved = self._wal_pages()
-        if used - moved < CHECKPOINT_PAGES:
+        """Cuts a write-ahead log that readers have let grow; between two transactions of the writer.
+
+        The usual checkpoints are SQLite's own: a COMMIT that finds CHECKPOINT_PAGES in the log moves what it can.
+        """
+        if self.wal_bytes() <= CUT_BYTES:
             return
-        mode = "RESTART" if used * PAGE > RESTART_BYTES else "PASSIVE"
         cursor = driver_cursor(connection)
         try:
-            cursor.execute(f"PRAGMA wal_checkpoint({mode})")
-            cursor.fetchall()
-        except sqlite3.OperationalError as error:  # a busy reader: the next batch tries again
-            logger.info("checkpoint_postponed", reason=str(error))
+            cursor.execute("PRAGMA busy_timeout=0")  # whoever still reads is not waited for: the next batch tries again
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            cursor.execute(f"PRAGMA busy_timeout={round(BUSY_TIMEOUT * 1000)}")
         finally:
             cursor.close()
-
-    def _wal_pages(self) -> tuple[int, int]:
-        """Pages in the log, and how many of them are in the database file already.
-
-        Read from the wal-index (https://www.sqlite.org/walformat.html, section 2.1: mxFrame at byte 16, nBackfill at
-        byte 96): the log's file itself never shrinks, and asking SQLite would take a lock after every batch.
-        """
-        if self._wal_index is None:
-            return 0, 0
-        try:
-            with open(self._wal_index, "rb", buffering=0) as index:  # noqa: PTH123  a tenth of Path.open's time
-                head = index.read(100)
-        except OSError:
-            return 0, 0
-        if len(head) < 100:
-            return 0, 0
-        used, moved = WAL_INDEX(head, 16)[0], WAL_INDEX(head, 96)[0]
-        return used, min(used, moved)
 
     def close(self) -> None:
         self._threads.shutdown(wait=True, cancel_futures=True)
@@ -225,7 +210,7 @@ def _pragmas(driver: Any, _record: Any) -> None:
     driver.isolation_level = None  # transactions begin where we say so, not where the driver guesses
     for pragma in (
         "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON", "trusted_schema=OFF",
-        "wal_autocheckpoint=0", "cache_size=-65536", "temp_store=MEMORY", "mmap_size=268435456",
+        f"wal_autocheckpoint={CHECKPOINT_PAGES}", "cache_size=-65536", "temp_store=MEMORY", "mmap_size=268435456",
     ):  # fmt: skip
         driver.execute(f"PRAGMA {pragma}")
 
