@@ -24,9 +24,9 @@ from sqlalchemy import Connection, RootTransaction
 
 from hubbub.clock import Clock
 from hubbub.domain.commands import Command
-from hubbub.domain.errors import Busy, HubbubError, NeedsTopics, Unavailable
+from hubbub.domain.errors import Busy, HubbubError, Internal, NeedsTopics, Unavailable
 from hubbub.domain.model import Actor
-from hubbub.engine.work import Batch, Publish, Receipt, Reply, Spoiled, Work, blame, runs
+from hubbub.engine.work import Batch, Publish, Receipt, Reply, Spoiled, Work, blame, resolver, runs
 from hubbub.features import BULK, HANDLERS
 from hubbub.storage import log
 from hubbub.storage.database import Database, translated
@@ -90,16 +90,7 @@ class Journal:
     async def submit(self, command: Command, actor: Actor, source: object = None) -> Receipt:
         """Queues a command; its receipt comes after the COMMIT. Raises what its handler raised, Busy, Unavailable."""
         future: asyncio.Future[Receipt] = self._loop.create_future()
-
-        def reply(result: Receipt | HubbubError) -> None:
-            if future.done():
-                return
-            if isinstance(result, HubbubError):
-                future.set_exception(result)
-            else:
-                future.set_result(result)
-
-        self.enqueue(command, actor, reply, source or future)
+        self.enqueue(command, actor, resolver(future), source or future)
         return await future
 
     def enqueue(self, command: Command, actor: Actor, reply: Reply, source: object) -> None:
@@ -146,10 +137,15 @@ class Journal:
     def _write(self) -> None:
         while works := self._take():
             self._flying = works
-            self._attempt(works)
+            try:
+                self._attempt(works)
+                if self._connection is not None:
+                    self._database.checkpoint(self._connection)
+            except Exception as error:  # a bug, or a checkpoint that failed: the writer must live
+                logger.exception("writer_stumbled", exc_info=error)
+                self._disconnect()
+                self._fail([work for work in works if work.result is None], Internal())
             self._flying = []
-            if self._connection is not None:
-                self._database.checkpoint(self._connection)
         self._disconnect()
 
     def _take(self) -> list[Work]:

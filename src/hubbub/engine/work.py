@@ -1,5 +1,6 @@
 """A command on its way through the journal, and the batch it travels in. Knows no thread and no store."""
 
+from asyncio import Future
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -61,6 +62,20 @@ class Batch:
     entries: list[Entry] = field(default_factory=list)
     again: list[Work] = field(default_factory=list)
     seconds: float = 0.0
+
+
+def resolver(future: Future[Receipt]) -> Reply:
+    """A reply that resolves a future; whoever waited for it may be gone."""
+
+    def reply(result: Receipt | HubbubError) -> None:
+        if future.done():
+            return
+        if isinstance(result, HubbubError):
+            future.set_exception(result)
+        else:
+            future.set_result(result)
+
+    return reply
 
 
 def runs(works: list[Work]) -> list[list[Work]]:

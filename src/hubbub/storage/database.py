@@ -210,14 +210,14 @@ def _pragmas(driver: Any, _record: Any) -> None:
     driver.isolation_level = None  # transactions begin where we say so, not where the driver guesses
     for pragma in (
         "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON", "trusted_schema=OFF",
-        f"wal_autocheckpoint={CHECKPOINT_PAGES}", "cache_size=-65536", "temp_store=MEMORY", "mmap_size=268435456",
+        f"wal_autocheckpoint={CHECKPOINT_PAGES}", "cache_size=-65536", "temp_store=MEMORY",
     ):  # fmt: skip
         driver.execute(f"PRAGMA {pragma}")
 
 
 def _reading_pragmas(driver: Any, _record: Any) -> None:
     driver.isolation_level = None
-    for pragma in ("query_only=ON", "trusted_schema=OFF", "cache_size=-16384", "mmap_size=268435456"):
+    for pragma in ("query_only=ON", "trusted_schema=OFF", "cache_size=-16384"):
         driver.execute(f"PRAGMA {pragma}")
 
 
