@@ -15,7 +15,7 @@ BROKEN = [
     b'{"key":"a","body":"\xff"}', b'{"key":' + b"[" * 10_000 + b"]" * 10_000 + b"}", b'{"body":"x"}',
     b'{"key":"a"}', b'{"key":"a","body":5}', b'{"key":"a","body":""}', b'{"key":"a","body":"   "}',
     b'{"key":"","body":"x"}', b'{"key":"\\u00e9","body":"x"}', b'{"key":"' + b"k" * 65 + b'","body":"x"}',
-    b'{"key":"a","body":"' + b"x" * 8_001 + b'"}', b'{"key":"a","body":null}', b"\xef\xbb\xbf{}",
+    b'{"key":"a","body":null}', b"\xef\xbb\xbf{}",
 ]  # fmt: skip
 
 
