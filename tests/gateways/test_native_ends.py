@@ -99,9 +99,29 @@ async def test_one_that_does_not_read_is_closed_as_slow_and_sees_the_code_if_it_
     async with Raw(running.port, receive_buffer=4_096) as raw:
         await raw.open()
         connection = running.talks[0].connection
-        stall(connection, 4_000_000)
+        stall(connection, 3_000_000)
+        await eventually(lambda: connection.buffered() <= 65_536 + 100, 1, "what waited is dropped")
+        assert (await raw.closed())[0] == closes.SLOW
+
+
+async def test_far_over_the_limit_there_is_no_grace(serve: Serve) -> None:
+    running = await serve()
+    async with Raw(running.port, receive_buffer=4_096) as raw:
+        await raw.open()
+        connection = running.talks[0].connection
+        stall(connection, 12_000_000)
         assert connection.buffered() <= 65_536 + 100
         assert (await raw.closed())[0] == closes.SLOW
+
+
+async def test_a_burst_over_the_limit_reaches_a_reader_who_reads(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "GRACE", 5.0)  # this machine may be busy
+    running = await serve()
+    async with Raw(running.port) as raw:
+        await raw.open()
+        count = stall(running.talks[0].connection, 3_000_000)
+        for _ in range(count):
+            assert await raw.frame() == (TEXT, b"x" * 16_384)
 
 
 async def test_one_that_never_reads_again_is_cut_off(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:

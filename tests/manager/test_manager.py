@@ -162,6 +162,16 @@ async def test_over_the_bound_the_endpoint_is_ended_and_the_others_do_not_notice
     await slow.socket.close()
 
 
+async def test_what_is_sent_in_one_go_reaches_those_who_read_however_much_it_is(
+    manager: ConnectionManager, connected: Connect
+) -> None:
+    peer = await connected()
+    texts = [f"{n:100}" for n in range(LIMIT // 100 * 3)]
+    for text in texts:
+        await manager.broadcast(text)
+    await hears(peer, *texts)
+
+
 async def test_an_endpoint_that_was_busy_hears_it_at_its_next_receive(
     manager: ConnectionManager, connected: Connect
 ) -> None:

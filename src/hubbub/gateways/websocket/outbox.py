@@ -7,6 +7,7 @@ where it can still be dropped.
 import asyncio
 from abc import abstractmethod
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from hubbub.engine.ports import Blob, Connection
@@ -15,6 +16,10 @@ from hubbub.protocol import closes
 
 FAREWELL = 10.0
 """Seconds that a peer has to take, and to answer, the Close frame."""
+GRACE = 0.05
+"""Seconds in which nobody counts as slow: what an application sends in one go, nobody can have read yet."""
+BURST = 4
+"""So many times its limit may an outbox hold within that time; a broadcast's bytes are shared by all who wait."""
 CUT_OFF = 2.0
 """The same for one whose connection is ended at once."""
 
@@ -22,9 +27,10 @@ CUT_OFF = 2.0
 class Outbox:
     """Chunks that wait, in order; anything with a length. Exists only while something waits."""
 
-    __slots__ = ("_mark", "chunks", "limit", "size")
+    __slots__ = ("_mark", "_watched", "chunks", "limit", "size")
 
     def __init__(self, limit: int) -> None:
+        self._watched = False
         self.chunks: deque[Any] = deque()
         self.size = 0
         self.limit = limit
@@ -34,9 +40,14 @@ class Outbox:
     def corked(self) -> bool:
         return self._mark is not None
 
-    @property
-    def over(self) -> bool:
-        return self.size > self.limit
+    def is_over(self, look_again: Callable[[], None]) -> bool:
+        """Whether the peer is too slow. Over the limit, it has GRACE seconds before `look_again` decides."""
+        if self.size <= self.limit:
+            return False
+        if not self._watched:
+            self._watched = True
+            asyncio.get_running_loop().call_later(GRACE, look_again)
+        return self.size > self.limit * BURST
 
     def add(self, blob: Blob) -> None:
         self.chunks.extend(blob)
@@ -172,7 +183,12 @@ class FramedConnection(Connection):
         if self._outbox is None:
             self._outbox = Outbox(self._limit)
         self._outbox.add(blob)
-        if self._outbox.over:
+        if self._outbox.is_over(self._look_again):
+            self._give_up()
+
+    def _look_again(self) -> None:
+        outbox = self._outbox
+        if outbox is not None and outbox.size > outbox.limit and not self._ending:
             self._give_up()
 
     def _give_up(self) -> None:

@@ -138,9 +138,8 @@ class QueuedWebSocket(Connection):
         if self._outbox is None:
             self._outbox = Outbox(self._limit)
         self._outbox.add(blob)
-        if self._outbox.over:
-            logger.warning("A slow WebSocket was ended: %d bytes waited for it.", self._outbox.size)
-            self.abort(closes.SLOW, "too slow")
+        if self._outbox.is_over(self._look_again):
+            self._give_up()
         else:
             self._start()
 
@@ -177,6 +176,15 @@ class QueuedWebSocket(Connection):
         if self._reading is not None and not self._interrupted:
             self._interrupted = True
             self._reading.cancel()
+
+    def _look_again(self) -> None:
+        outbox = self._outbox
+        if outbox is not None and outbox.size > outbox.limit and not self._closing:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        logger.warning("A slow WebSocket was ended: %d bytes waited for it.", self.buffered())
+        self.abort(closes.SLOW, "too slow")
 
     # --- the writer ----------------------------------------------------------------------------------------------
 
