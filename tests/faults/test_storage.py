@@ -258,8 +258,8 @@ async def test_bad_commands_among_fifty_good_ones_harm_nobody(server: Server) ->
         for number in range(50):
             fields = {"room": mine, "key": f"g{number}", "body": f"good {number}"}
             good.append(await connection.post("message.send", **fields))
-            if number % 10 == 5:  # no commands at all, answered without an id
-                await connection.socket.send(json.dumps({"id": 1, "type": "message.send", **nul}))
+            if number % 10 == 5:  # no commands at all, answered under the id they would have had
+                await connection.socket.send(json.dumps({"id": 1_000 + number, "type": "message.send", **nul}))
             if number % 8 == 7:
                 command, _ = bad[number // 8]
                 refusals.append(await connection.post("message.send", **command))

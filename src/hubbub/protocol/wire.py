@@ -55,11 +55,16 @@ def _parse(text: str) -> dict[str, Any]:
 def spot_id(text: str | bytes) -> int | None:
     """The `id` of a command that is refused for its JSON, so that its sender knows which one; None if there is none."""
     try:
-        found = json.loads(text)
+        pairs = json.loads(text, object_pairs_hook=list)
     except (ValueError, RecursionError):
         return None
-    id_ = found.get("id") if isinstance(found, dict) else None
+    found = [value for key, value in pairs if key == "id"] if _is_object(pairs) else []
+    id_ = found[0] if len(found) == 1 else None
     return id_ if type(id_) is int and abs(id_) < 2**63 else None
+
+
+def _is_object(pairs: object) -> bool:
+    return isinstance(pairs, list) and all(isinstance(pair, tuple) for pair in pairs)
 
 
 def dumps(value: object) -> bytes:
