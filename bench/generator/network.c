@@ -16,6 +16,7 @@
 
 #define READ_SIZE (256 * 1024)
 #define EVENTS 512
+#define SPINS 2000 // looks before it sleeps: about a millisecond
 
 uint64_t read_ns, bytes_read, read_calls;
 
@@ -153,7 +154,13 @@ static void writable(struct connection *c) {
 void network_wait(int64_t nanoseconds) {
     struct epoll_event events[EVENTS];
     struct timespec t = {.tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000};
-    int n = epoll_pwait2(epoll, events, EVENTS, &t, NULL);
+    struct timespec at_once = {0, 0};
+    int n = 0;
+    // A reader that sleeps has to be woken by the server's write, which costs the slower server more: so it stays awake.
+    for (int spin = 0; spin < SPINS && n == 0; spin++)
+        n = epoll_pwait2(epoll, events, EVENTS, &at_once, NULL);
+    if (n == 0)
+        n = epoll_pwait2(epoll, events, EVENTS, &t, NULL);
     for (int i = 0; i < n; i++) {
         struct connection *c = events[i].data.ptr;
         if (c->state != CLOSED && events[i].events & EPOLLOUT)
