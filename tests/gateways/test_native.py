@@ -65,8 +65,8 @@ async def test_a_message_in_fragments_with_a_ping_between_is_one_message(serve: 
     async with Raw(running.port) as raw:
         await raw.open()
         raw.send(frame(TEXT, b"a", fin=False) + frame(PING, b"p") + frame(CONT, b"b"))
-        assert await raw.frame() == (TEXT, b"ab")
         assert await raw.frame() == (PONG, b"p")
+        assert await raw.frame() == (TEXT, b"ab")
 
 
 async def test_bytes_may_arrive_one_by_one(serve: Serve) -> None:

@@ -121,7 +121,10 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
     def _parse(self, data: bytes) -> None:
         machine = self._machine
         machine.receive_data(data)
-        for frame in machine.events_received():
+        frames = machine.events_received()
+        if len(frames) > 1 and machine.state is State.OPEN:
+            self._flush()  # a pong goes before the answer to a message whose end came after the ping
+        for frame in frames:
             if isinstance(frame, Frame):
                 self._frame(frame)
         self._flush()
