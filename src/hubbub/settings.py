@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 PREFIX = "HUBBUB_"
 CONFIG = "hubbub.toml"
+POSTGRESQL = "postgresql+psycopg"
 EVERYWHERE = frozenset({"0.0.0.0", "::", "127.0.0.1", "::1"})  # noqa: S104  addresses to compare with, not to bind
 NOT_SETTINGS = frozenset({"HUBBUB_CONFIG", "HUBBUB_CI"})
 
@@ -45,9 +46,10 @@ def _check_origin(url: str) -> str:
 
 
 def _check_database(url: str) -> str:
-    if not url.startswith("sqlite:///") or url == "sqlite:///":
-        raise ValueError("not a SQLite file")
-    return url
+    scheme, _, where = url.partition("://")
+    if (scheme == "sqlite" and where.startswith("/") and where != "/") or (scheme == POSTGRESQL and where):
+        return url
+    raise ValueError("neither a SQLite file nor a PostgreSQL database")
 
 
 def _check_bus(url: str) -> str:
@@ -71,7 +73,9 @@ class Settings(BaseSettings):
     data: Path = Field(Path("hubbub-data"), description="a folder; it is made if it does not exist")
     name: str = Field("Hubbub", min_length=1, max_length=64, description="what this site is called, 1 to 64 characters")
     database_url: Annotated[str, AfterValidator(_check_database)] | None = Field(
-        None, description="sqlite:///PATH, as long as there is no other; without one, hubbub.db in the data folder"
+        None,
+        description="sqlite:///PATH or postgresql+psycopg://USER:PASSWORD@HOST/NAME; "
+        "without one, hubbub.db in the data folder",
     )
     bus_url: Annotated[str, AfterValidator(_check_bus)] | None = Field(
         None, description="none yet, since this version runs as one process"

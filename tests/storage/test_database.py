@@ -10,7 +10,8 @@ from sqlalchemy import text
 
 from hubbub.domain.errors import Unavailable
 from hubbub.storage import migrate
-from hubbub.storage.database import CHECKPOINT_PAGES, CUT_BYTES, Database, Refused, translated
+from hubbub.storage.database import CHECKPOINT_PAGES, CUT_BYTES, Database
+from hubbub.storage.failures import Refused, translated
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ command and waits for nothing.
 * Nobody gets an answer, and nobody sees an event, before the COMMIT that stores it has returned.
 * A batch keeps the order of each source's commands, not more, so that commands of one kind form one run.
 * If the store refuses a statement, the batch is rolled back and halved until the command to blame stands alone.
+* If another node's transaction won against ours (a deadlock), ours is run again, a few times.
 * If the store does not answer, the whole batch is `unavailable`. A COMMIT whose outcome is unknown is looked up in the
   log before anything is said about it.
 * Whoever waits longer than DEADLINE seconds is told `unavailable`; a retry with the same key finds out what happened.
@@ -17,10 +18,11 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable
+from random import uniform
 from time import monotonic
 
 import structlog
-from sqlalchemy import Connection, RootTransaction
+from sqlalchemy import RootTransaction
 
 from hubbub.clock import Clock
 from hubbub.domain.commands import Command
@@ -29,7 +31,8 @@ from hubbub.domain.model import Actor
 from hubbub.engine.work import Batch, Publish, Receipt, Reply, Spoiled, Work, blame, resolver, runs
 from hubbub.features import BULK, HANDLERS
 from hubbub.storage import log
-from hubbub.storage.database import Database, translated
+from hubbub.storage.database import Database, Line
+from hubbub.storage.failures import Contended, Refused, translated
 from hubbub.storage.ids import Ids
 from hubbub.storage.transaction import Transaction
 
@@ -37,6 +40,8 @@ MAX_BATCH = 1_000
 MAX_BATCH_BYTES = 256 * 1024
 DEADLINE = 2.0
 RECONNECT = 0.25
+REPEATS = 4
+REPEAT = 0.01
 
 logger = structlog.get_logger(__name__)
 
@@ -54,7 +59,6 @@ class Journal:
         max_bytes: int = 16 * 2**20,
         observe: Callable[[int, float], None] | None = None,
     ) -> None:
-        self._database = database
         self._clock = clock
         self._publish = publish
         self._max_commands = max_commands
@@ -67,7 +71,7 @@ class Journal:
         self._flying: list[Work] = []
         self._sweeping = False
         self._stopping = False
-        self._connection: Connection | None = None
+        self._line = Line(database)
         self._ids: Ids | None = None
         self._thread = threading.Thread(target=self._write, name="hubbub-writer", daemon=True)
 
@@ -139,14 +143,13 @@ class Journal:
             self._flying = works
             try:
                 self._attempt(works)
-                if self._connection is not None:
-                    self._database.checkpoint(self._connection)
+                self._line.checkpoint()
             except Exception as error:  # a bug, or a checkpoint that failed: the writer must live
                 logger.exception("writer_stumbled", exc_info=error)
-                self._disconnect()
+                self._line.hang_up()
                 self._fail([work for work in works if work.result is None], Internal())
             self._flying = []
-        self._disconnect()
+        self._line.hang_up()
 
     def _take(self) -> list[Work]:
         """Everything that waits, up to the bounds of a batch; blocks while there is nothing. Empty means stop."""
@@ -165,23 +168,32 @@ class Journal:
             self._wake.get()
             self._signalled = False
 
-    def _attempt(self, works: list[Work]) -> None:
-        """Runs works in one transaction; halves them where one of them spoils it."""
+    def _attempt(self, works: list[Work], again: int = REPEATS) -> None:
+        """Runs works in one transaction; repeats it where another node won, halves it where one of them spoils it."""
         batch = Batch(works)
         try:
             self._transact(batch)
         except (Unavailable, OSError) as error:
-            self._disconnect()
+            if isinstance(error, Contended) and again:
+                threading.Event().wait(uniform(0, REPEAT * 2 ** (REPEATS - again)))  # noqa: S311  not a secret
+                self._attempt(works, again - 1)
+                return
+            self._line.hang_up()
             failure = error if isinstance(error, Unavailable) else Unavailable(retry_after=1.0)
             logger.warning("store_unavailable", works=len(works), reason=repr(error.__cause__ or error))
             self._fail(works, failure)
             return
         except Exception as error:
-            self._disconnect()
+            self._line.hang_up()
             if len(works) > 1:
                 middle = len(works) // 2
                 self._attempt(works[:middle])
                 self._attempt(works[middle:])
+            elif isinstance(error, Refused) and error.by_constraint and again:
+                # Another node may have committed between our check and our write: now the check sees it. Or it makes
+                # the same ids, which this ends too.
+                self._ids = None
+                self._attempt(works, 0)
             else:
                 self._fail(works, blame(works[0], error))
             return
@@ -193,10 +205,10 @@ class Journal:
         """One transaction from locks to COMMIT. Raises Unavailable, or whatever spoiled it."""
         started = monotonic()
         with translated():
-            connection = self._connect()
+            connection = self._line.get()
             if self._ids is None:
                 self._ids = Ids.load(connection)
-                connection.rollback()
+                connection.commit()
             now = self._clock.now()
             self._ids.tick(now)
             transaction = connection.begin()
@@ -248,7 +260,7 @@ class Journal:
             transaction.commit()
         except Exception as error:
             logger.warning("commit_unknown", reason=repr(error))
-            self._disconnect()
+            self._line.hang_up()
             return False
         return True
 
@@ -263,12 +275,12 @@ class Journal:
         while True:
             try:
                 with translated():
-                    connection = self._connect()
+                    connection = self._line.get()
                     with connection.begin():
                         Transaction(connection, tx.ids, tx.now).lock([last.topic])
                         return log.text_at(connection, last.topic, last.seq) == last.text.decode()
             except Unavailable:
-                self._disconnect()
+                self._line.hang_up()
                 if self._stopping:
                     return False
                 threading.Event().wait(RECONNECT)
@@ -280,17 +292,3 @@ class Journal:
 
     def _hand_back(self, batch: Batch) -> None:
         self._loop.call_soon_threadsafe(self._finish, batch)
-
-    def _connect(self) -> Connection:
-        if self._connection is None:
-            self._connection = self._database.writer.connect()
-        return self._connection
-
-    def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            try:
-                connection.invalidate()
-                connection.close()
-            except Exception as error:
-                logger.info("disconnect_failed", reason=repr(error))

@@ -10,7 +10,7 @@ from hubbub.domain.commands import Command
 from hubbub.domain.errors import Conflict, HubbubError, Internal
 from hubbub.domain.events import Entry
 from hubbub.domain.model import Actor
-from hubbub.storage.database import Refused
+from hubbub.storage.failures import Refused
 
 logger = structlog.get_logger(__name__)
 

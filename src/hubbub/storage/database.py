@@ -1,8 +1,7 @@
 """Engines, transactions and the pool of readers; knows two databases and nothing about chat.
 
 Writing happens on one thread, on the writer's engine; reading through `Database.read`, in short transactions of its
-own. Errors leave as `Unavailable` (the store did not answer: nobody's fault, try again) or `Refused` (the store
-answered no: one of the commands in the transaction is to blame).
+own. Errors leave as what `storage.failures` makes of them.
 """
 
 import os
@@ -15,12 +14,12 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import structlog
-from sqlalchemy import Connection, Dialect, Engine, Executable, create_engine, event
+from sqlalchemy import Connection, Dialect, Engine, Executable, create_engine, event, func, select
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, OperationalError, PendingRollbackError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from hubbub.domain.errors import Busy, Unavailable
+from hubbub.domain.errors import Busy
+from hubbub.storage import postgresql
+from hubbub.storage.failures import translated
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -31,19 +30,9 @@ CUT_BYTES = 64 * 2**20
 MINIMUM_SQLITE = (3, 38, 0)
 READERS = 4
 MAX_WAITING_READS = 2_000
+MIGRATION_LOCK = 0x487562627562  # any number that nobody else takes
 
 logger = structlog.get_logger(__name__)
-
-
-class Refused(Exception):
-    """The store refused a statement; the transaction is lost and somebody in it is to blame.
-
-    `by_constraint` where a constraint was broken; otherwise the statement itself is wrong, which is a bug.
-    """
-
-    def __init__(self, error: BaseException) -> None:
-        self.by_constraint = any(base.__name__ == "IntegrityError" for base in type(error).__mro__)
-        super().__init__(f"{type(error).__name__}: {error}")
 
 
 class Database:
@@ -68,16 +57,7 @@ class Database:
 
     def _engine(self, *, writing: bool) -> Engine:
         if not self.is_sqlite:
-            return create_engine(
-                self.url,
-                pool_size=1 if writing else READERS,
-                max_overflow=1 if writing else 0,
-                pool_timeout=1,
-                pool_pre_ping=not writing,
-                hide_parameters=True,
-                isolation_level="READ COMMITTED" if writing else "REPEATABLE READ",
-                connect_args={"connect_timeout": 2, "options": "-c statement_timeout=1500 -c synchronous_commit=on"},
-            )
+            return postgresql.engine(self.url, 1 if writing else READERS, writing=writing)
         engine = create_engine(
             self.url,
             pool_size=1 if writing else READERS,
@@ -91,9 +71,17 @@ class Database:
         return engine
 
     @contextmanager
-    def connect(self) -> Iterator[Connection]:
-        """The writer's connection, for migrations and for the journal; errors leave as this module's."""
-        with translated(), self.writer.connect() as connection:
+    def migrating(self) -> Iterator[Connection]:
+        """A connection for migrations: one process at a time, with all the time they need."""
+        if self.is_sqlite:
+            with translated(), self.writer.connect() as connection:
+                yield connection
+            return
+        engine = postgresql.patient_engine(self.url)
+        with translated(), engine.connect() as connection:
+            # Held by the session, beyond the transactions of the steps; let go by the server when the session ends.
+            connection.execute(select(func.pg_advisory_lock(MIGRATION_LOCK)))
+            connection.commit()
             yield connection
 
     def read(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -143,6 +131,32 @@ class Database:
         self.writer.dispose()
 
 
+class Line:
+    """The writer's one connection: opened when needed, hung up after a failure. Belongs to the writer's thread."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._connection: Connection | None = None
+
+    def get(self) -> Connection:
+        if self._connection is None:
+            self._connection = self._database.writer.connect()
+        return self._connection
+
+    def checkpoint(self) -> None:
+        if self._connection is not None:
+            self._database.checkpoint(self._connection)
+
+    def hang_up(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                connection.invalidate()
+                connection.close()
+            except Exception as error:
+                logger.info("disconnect_failed", reason=repr(error))
+
+
 class Statement:
     """A hot statement: built with SQLAlchemy, compiled once per dialect, run on the driver's own cursor.
 
@@ -173,37 +187,6 @@ def driver_cursor(connection: Connection) -> Any:
     driver = connection.connection.driver_connection
     assert driver is not None
     return driver.cursor()
-
-
-@contextmanager
-def translated() -> Iterator[None]:
-    """Turns the database's exceptions into Unavailable or Refused; ours pass."""
-    try:
-        yield
-    except (OperationalError, PoolTimeout, PendingRollbackError, sqlite3.OperationalError) as error:
-        raise Unavailable(retry_after=1.0) from error
-    except DBAPIError as error:
-        if error.connection_invalidated:
-            raise Unavailable(retry_after=1.0) from error
-        raise Refused(error.orig or error) from error
-    except sqlite3.DatabaseError as error:
-        # The plain class means a damaged or unreadable file (SQLITE_CORRUPT, SQLITE_NOTADB, SQLITE_IOERR).
-        if type(error) is sqlite3.DatabaseError:
-            raise Unavailable(retry_after=5.0) from error
-        raise Refused(error) from error
-    except Exception as error:
-        if _is_psycopg(error):
-            kind = Unavailable(retry_after=1.0) if _is_operational(error) else Refused(error)
-            raise kind from error
-        raise
-
-
-def _is_psycopg(error: Exception) -> bool:
-    return type(error).__module__.startswith("psycopg")
-
-
-def _is_operational(error: Exception) -> bool:
-    return any(base.__name__ in ("OperationalError", "InterfaceError") for base in type(error).__mro__)
 
 
 def _pragmas(driver: Any, _record: Any) -> None:

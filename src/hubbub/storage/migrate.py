@@ -8,7 +8,7 @@ from sqlalchemy import Column, Connection, MetaData, String, Table, insert, insp
 from hubbub.domain.model import LOBBY, SECURITY, SITE, room_topic
 from hubbub.domain.names import skeleton
 from hubbub.domain.text import timestamp
-from hubbub.storage.database import Database, translated
+from hubbub.storage.database import Database
 from hubbub.storage.schema import meta, metadata, rooms, topics
 
 HEAD = "0001"
@@ -38,7 +38,7 @@ def upgrade(database: Database, *, epoch: str, now: int) -> tuple[str | None, st
     if database.path is not None:
         database.path.parent.mkdir(parents=True, exist_ok=True)
         database.path.touch(mode=0o600)  # SQLite gives its log and index the mode of the file
-    with translated(), database.writer.connect() as connection:
+    with database.migrating() as connection:
         before = current(connection)
         connection.rollback()
         backup = None

@@ -1,0 +1,65 @@
+"""What a store's errors mean: try again (`Unavailable`, `Contended`), or somebody in the transaction is to blame.
+
+Both drivers say it by exception classes (PEP 249), PostgreSQL also by SQLSTATE.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from hubbub.domain.errors import Unavailable
+
+CONTENDED = frozenset({"40001", "40P01"})  # serialization_failure, deadlock_detected: rolled back, may be repeated
+ELSEWHERE = frozenset({"25006"})  # read_only_sql_transaction: a standby, until somebody makes it the primary
+
+
+class Refused(Exception):
+    """The store refused a statement; the transaction is lost and somebody in it is to blame.
+
+    `by_constraint` where a constraint was broken; otherwise the statement itself is wrong, which is a bug.
+    """
+
+    def __init__(self, error: BaseException) -> None:
+        self.by_constraint = _is_a(error, "IntegrityError")
+        super().__init__(f"{type(error).__name__}: {error}")
+
+
+class Contended(Unavailable):
+    """The store gave this transaction up in favour of another one: it can be run again at once."""
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turns the database's exceptions into Unavailable, Contended or Refused; ours pass."""
+    try:
+        yield
+    except (PoolTimeout, PendingRollbackError) as error:
+        raise Unavailable(retry_after=1.0) from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise Unavailable(retry_after=1.0) from error
+        raise _meaning(error.orig or error) from error
+    except Exception as error:
+        if isinstance(error, sqlite3.Error) or type(error).__module__.startswith("psycopg"):
+            raise _meaning(error) from error
+        raise
+
+
+def _meaning(error: BaseException) -> Exception:
+    state = getattr(error, "sqlstate", None)
+    if state in CONTENDED:
+        return Contended(retry_after=1.0)
+    if state in ELSEWHERE or _is_a(error, "OperationalError"):
+        return Unavailable(retry_after=1.0)
+    if isinstance(error, sqlite3.Error):
+        # The plain class means a damaged or unreadable file (SQLITE_CORRUPT, SQLITE_NOTADB, SQLITE_IOERR).
+        return Unavailable(retry_after=5.0) if type(error) is sqlite3.DatabaseError else Refused(error)
+    # psycopg says InterfaceError of a connection that is closed already.
+    return Unavailable(retry_after=1.0) if _is_a(error, "InterfaceError") else Refused(error)
+
+
+def _is_a(error: BaseException, name: str) -> bool:
+    return any(base.__name__ == name for base in type(error).__mro__)

@@ -1,0 +1,90 @@
+"""PostgreSQL through psycopg: who waits for how long.
+
+Two clocks run. The server's own limits (`statement_timeout` and its like) end what is slow and leave the connection
+as good as new. A server that hangs enforces nothing, so the driver has a later one, after which the connection is
+given up: the socket is closed and the next caller opens another.
+"""
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sqlalchemy import URL, Dialect, Engine, NullPool, create_engine, event
+
+from hubbub.domain.errors import Unavailable
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+    from psycopg.abc import PQGen
+
+T = TypeVar("T")
+
+CONNECT_TIMEOUT = 2  # seconds; libpq takes whole ones, and none below
+ANSWER_TIMEOUT = 1.75
+POOL_TIMEOUT = 1.0
+LIMITS = {
+    "synchronous_commit": "on",
+    "lock_timeout": "1250ms",  # more than deadlock_timeout (1 s), so that deadlocks are told as such
+    "statement_timeout": "1500ms",
+    # A server of ours that stands still in the middle of a transaction must not hold up the others.
+    "idle_in_transaction_session_timeout": "2s",
+    "tcp_user_timeout": "5s",
+}
+
+
+def engine(url: URL, size: int, *, writing: bool) -> Engine:
+    """An engine whose connections never make a thread wait for long. Raises Unavailable without the driver."""
+    limits = LIMITS if writing else {**LIMITS, "default_transaction_read_only": "on"}
+    made = _engine(
+        url,
+        limits,
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=POOL_TIMEOUT,
+        pool_pre_ping=not writing,
+        isolation_level="READ COMMITTED" if writing else "REPEATABLE READ",
+    )
+    impatient = _impatient()
+
+    def connect(_dialect: Dialect, _record: Any, arguments: list[Any], options: dict[str, Any]) -> "Connection[Any]":
+        return impatient.connect(*arguments, **options)
+
+    event.listen(made, "do_connect", connect)
+    return made
+
+
+def patient_engine(url: URL) -> Engine:
+    """An engine for work that takes its time: no limits, no pool."""
+    return _engine(url, {"synchronous_commit": "on"}, poolclass=NullPool)
+
+
+def _engine(url: URL, limits: dict[str, str], **options: Any) -> Engine:
+    session = " ".join(f"-c {name}={value}" for name, value in limits.items())
+    arguments = {"connect_timeout": CONNECT_TIMEOUT, "application_name": "hubbub", "options": session}
+    try:
+        return create_engine(
+            url,
+            connect_args=arguments,
+            use_native_hstore=False,
+            hide_parameters=True,  # they are what people said
+            **options,
+        )
+    except ModuleNotFoundError as error:
+        if error.name != "psycopg":
+            raise
+        raise Unavailable("PostgreSQL needs its driver: pip install 'hubbub[postgresql]'") from None
+
+
+def _impatient() -> "type[Connection[Any]]":
+    from psycopg import Connection, OperationalError
+    from psycopg.errors import _WaitTimeout
+
+    class Impatient(Connection[Any]):
+        """A connection that is closed when the server has not answered within ANSWER_TIMEOUT."""
+
+        def wait(self, gen: "PQGen[T]", interval: float = 0.1, timeout: float | None = None) -> T:
+            try:
+                return super().wait(gen, interval, ANSWER_TIMEOUT if timeout is None else timeout)
+            except _WaitTimeout:
+                self.close()
+                raise OperationalError("the server does not answer") from None
+
+    return Impatient
