@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.conftest import OpenWindow
+from tests.browser.line import Line
 from tests.browser.person import Person
 from tests.conftest import MakeServer
 from tests.support.server import PASSWORD, Server
@@ -53,8 +54,56 @@ def test_the_owner_link_makes_the_owner_and_an_invite_link_brings_in_a_second_pe
 def test_an_invite_link_for_one_person_lets_in_one_person(open_window: OpenWindow, owner: str) -> None:
     link = invite_link(open_window().log_in(owner))
     open_window().open(link).sign_up("first", "Join").is_in()
-    late = open_window().open(link).sign_up("second", "Join")
-    expect(late.page.get_by_role("alert")).to_contain_text("invite")
+    late = open_window().open(link)
+    expect(late.page.get_by_role("alert")).to_contain_text("This invite was used up")
+    late.page.get_by_role("button", name="Log in").click()
+    late.is_out()
+    assert late.page.url == f"{late.address}/", "a link of no use is no longer in the address"
+
+
+def test_a_lost_answer_to_signing_up_is_no_lost_account(open_window: OpenWindow, owner: str) -> None:
+    late = open_window().open(invite_link(open_window().log_in(owner)))
+    late.may_be_offline = True
+    answers = "**/api/accounts"
+
+    def lose(route: Route) -> None:
+        route.fetch()
+        route.abort()
+
+    late.page.route(answers, lose)
+    late.sign_up("lost", "Join")
+    expect(late.page.get_by_role("alert")).to_contain_text("cannot be reached")
+    late.page.unroute(answers)
+    late.page.get_by_role("button", name="Join").click()
+    late.is_in()
+
+
+def test_a_window_stops_when_somebody_else_logs_in_in_the_same_browser(
+    server: Server, open_window: OpenWindow, owner: str
+) -> None:
+    server.command_line("user", "create", "twin", "--password-stdin", stdin=f"{PASSWORD}\n")
+    window = open_window().log_in(owner)
+    other = Person(server, window.page.context.new_page()).log_in("twin")
+    expect(window.page.get_by_text("Somebody else has logged in in this browser")).to_be_visible()
+    expect(window.log).to_have_count(0)
+    assert not other.complaints()
+
+
+def test_what_waits_is_never_sent_as_somebody_else(server: Server, open_window: OpenWindow, owner: str) -> None:
+    server.command_line("user", "create", "heir", "--password-stdin", stdin=f"{PASSWORD}\n")
+    window = open_window()
+    window.may_be_offline = True
+    with Line(server) as line:
+        window.address = line.url
+        window.log_in(owner)
+        line.cut()
+        expect(window.page.get_by_text("Reconnecting")).to_be_visible()
+        window.say("in the name of the owner")
+        line.mend()
+        # By another way than a window, of which this one would hear.
+        window.page.request.post(f"{line.url}/api/login", data={"username": "heir", "password": PASSWORD})
+        expect(window.page.get_by_text("Somebody else has logged in in this browser")).to_be_visible()
+    assert "in the name of the owner" not in open_window().log_in(owner).texts()
 
 
 def test_a_wrong_password_is_answered_with_a_sentence(open_window: OpenWindow, owner: str) -> None:

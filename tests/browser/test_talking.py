@@ -100,6 +100,49 @@ def test_people_are_seen_and_removed(two: tuple[Person, Person]) -> None:
     expect(people.get_by_role("list", name="Here now")).not_to_contain_text(bob.name)
 
 
+def test_who_is_removed_is_told_on_a_narrow_screen_too(server: Server, open_window: OpenWindow) -> None:
+    owner, guest = server.sign_up("ann"), open_window().log_in(server.sign_up("bob").name)
+    room = owner.create_room(f"Den of {owner.name}")
+    guest.join_room(f"Den of {owner.name}")
+    guest.page.set_viewport_size({"width": 360, "height": 640})
+    person = guest.page.request.get(f"{server.url}/users/me").json()["id"]
+    assert owner.request("DELETE", f"/api/rooms/{room}/members/{person}").status_code == 200
+    expect(guest.page.get_by_role("alert")).to_contain_text(f"You were removed from Den of {owner.name}")
+    guest.page.get_by_role("button", name="All right").click()
+    expect(guest.page.get_by_role("alert")).to_have_count(0)
+
+
+def test_the_longest_name_of_a_room_is_cut_off_in_the_list(server: Server, open_window: OpenWindow) -> None:
+    window = open_window().log_in(server.sign_up("ann").name)
+    window.create_room(f"{window.name} {'W' * 64}"[:64])
+    rooms = window.page.get_by_role("navigation").get_by_role("list")
+    assert rooms.evaluate("list => list.scrollWidth - list.clientWidth") == 0
+
+
+def test_who_marks_a_text_beyond_a_dialog_does_not_close_it(server: Server, open_window: OpenWindow) -> None:
+    window = open_window().log_in(server.sign_up("ann").name)
+    window.page.get_by_role("button", name="New room").click()
+    window.page.get_by_label("Name").fill("half a name")
+    box = window.page.get_by_label("Name").bounding_box()
+    assert box is not None
+    mouse = window.page.mouse
+    mouse.move(box["x"] + 50, box["y"] + 20)
+    mouse.down()
+    mouse.move(20, 20)
+    mouse.up()
+    expect(window.page.get_by_label("Name")).to_have_value("half a name")
+    mouse.click(20, 20)
+    expect(window.page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_every_line_has_the_direction_of_its_own_script(two: tuple[Person, Person]) -> None:
+    ann, bob = two
+    ann.say("שלום, עולם!")
+    bob.sees("שלום, עולם!")
+    found = bob.log.locator("p.body", has_text="שלום")
+    assert found.evaluate("line => getComputedStyle(line).direction") == "rtl"
+
+
 def test_leaving_a_room_takes_it_from_the_list_and_one_may_come_back(two: tuple[Person, Person]) -> None:
     ann, bob = two
     name = f"Cafe of {ann.name}"

@@ -16,6 +16,8 @@ import { empty, stepSync, type SyncEffect, type SyncInput, type SyncState } from
 
 export const PROTOCOL = "hubbub.v1";
 const PICTURE_MS = 16;
+/** Instead of a close code: this browser's cookie is another person's by now, so this window is nobody's. */
+export const SUPERSEDED = 0;
 
 export class Chat {
   state: State = $state.raw(undefined as unknown as State);
@@ -29,6 +31,8 @@ export class Chat {
   #takenInAt = Number.NEGATIVE_INFINITY;
   #soon: ReturnType<typeof setTimeout> | undefined;
   #renewing = false;
+  /** The other windows of this browser, which share our cookie. */
+  #windows: BroadcastChannel | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(me: User) {
@@ -44,6 +48,9 @@ export class Chat {
 
   start = (): void => {
     this.#socket.start();
+    this.#windows = new BroadcastChannel("hubbub.me");
+    this.#windows.onmessage = ({ data }: MessageEvent<unknown>) => this.#check(data as number);
+    this.#windows.postMessage(this.state.me.id);
     addEventListener("online", this.#socket.wake);
     document.addEventListener("visibilitychange", this.#seen);
   };
@@ -51,9 +58,18 @@ export class Chat {
   stop = (): void => {
     removeEventListener("online", this.#socket.wake);
     document.removeEventListener("visibilitychange", this.#seen);
+    this.#windows?.close();
     clearTimeout(this.#timer);
     this.#socket.stop();
   };
+
+  /** What is on the screen and on its way out belongs to one person: never send it as another one. */
+  #check(user: number): boolean {
+    if (user === this.state.me.id) return true;
+    this.stop();
+    this.ended = { code: SUPERSEDED };
+    return false;
+  }
 
   /** Run something that ends this session, off the line, so that its end is no surprise; on again if it fails. */
   async depart(run: () => Promise<void>): Promise<void> {
@@ -90,6 +106,7 @@ export class Chat {
   }
 
   input(input: SyncInput): void {
+    if (input.type === "frame" && "user" in input.frame && input.frame.type === "welcome" && !this.#check(input.frame.user.id)) return;
     const before = this.sync;
     const [after, effects] = stepSync(before, input, Date.now());
     this.sync = after;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { onlyHere } from "../src/features/invites/invites";
 import { clean, obstacle } from "../src/features/messages/messages";
 import { noteText } from "../src/features/messages/notes";
 import { refusal } from "../src/net/http";
@@ -60,8 +61,16 @@ describe("words", () => {
 
   it("shows the server's own sentence, and one of its own where there is none", () => {
     expect(refusal({ error: { code: "conflict", message: "Taken.", retry_after: 2 } }, 409)).toMatchObject({ code: "conflict", message: "Taken.", retryAfter: 2 });
+    expect(refusal({ error: { code: "bad_request", message: "username: a name has letters." } }, 400).message).toBe("A name has letters.");
     expect(refusal(null, 502).message).toContain("502");
   });
+});
+
+describe("invites", () => {
+  it.each([["http://localhost:8000/invite#x", true], ["http://127.0.0.1/invite#x", true], ["http://[::1]:1/invite#x", true], ["http://192.168.1.2/invite#x", false], ["https://chat.example/invite#x", false]])(
+    "knows whether %s leads to this computer only",
+    (link, only) => expect(onlyHere(link)).toBe(only),
+  );
 });
 
 describe("hues", () => {
@@ -78,6 +87,11 @@ describe("links", () => {
     const text = "see https://a.example/x?y=1, (http://b.example/z_(q)) and <https://c.example>!\nnext";
     expect(pieces(text).map((piece) => piece.text).join("")).toBe(text);
     expect(hrefs(text)).toEqual(["https://a.example/x?y=1", "http://b.example/z_(q)", "https://c.example"]);
+  });
+
+  it("takes no longer for what looks like a trap", () => {
+    const trap = "http://a.example/x" + ")".repeat(300_000);
+    expect(hrefs(trap)).toEqual(["http://a.example/x"]);
   });
 
   it.each(["javascript:alert(1)", "data:text/html,x", "ftp://x.example", "https://", "file:///etc/passwd", "xhttps"])(

@@ -41,9 +41,14 @@ async function request<T>(method: Method, path: string, body?: object): Promise<
 export function refusal(said: unknown, status: number): Refusal {
   const error = (said as { error?: { code?: unknown; message?: unknown; retry_after?: unknown } } | null)?.error;
   if (typeof error?.code === "string" && typeof error.message === "string") {
-    return new Refusal(error.code, error.message, typeof error.retry_after === "number" ? error.retry_after : null);
+    return new Refusal(error.code, words(error.message), typeof error.retry_after === "number" ? error.retry_after : null);
   }
   return new Refusal("internal", `The server answered with an error (${status}). Try again in a moment.`);
+}
+
+/** Programs are told which field is meant (`username: a name has …`); people see it. */
+function words(message: string): string {
+  return message.replace(/^[a-z_]+: (.)/, (_, first: string) => first.toUpperCase());
 }
 
 /** What to tell the person about any failure. */

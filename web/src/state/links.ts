@@ -25,16 +25,16 @@ export function pieces(text: string): Piece[] {
 
 /** Punctuation that ends a sentence does not belong to the address; a closing bracket only if it was opened in it. */
 function withoutTail(address: string): string {
+  let surplus = count(address, ")") - count(address, "(");
   let end = address.length;
-  while (end > 0) {
+  for (; end > 0; end -= 1) {
     const last = address.charAt(end - 1);
-    const here = address.slice(0, end);
-    if (last === ")" && here.split("(").length > here.split(")").length - 1) break;
-    if (!".,;:!?)]}*_~".includes(last)) break;
-    end -= 1;
+    if (last === ")" ? surplus-- <= 0 : !".,;:!?]}*_~".includes(last)) break;
   }
   return address.slice(0, end);
 }
+
+const count = (text: string, character: string): number => text.split(character).length - 1;
 
 function safe(address: string): string | null {
   try {

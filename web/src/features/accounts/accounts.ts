@@ -1,4 +1,5 @@
 /** What one can do with an account: make it, enter and leave it, change its password, delete it. */
+import { SUPERSEDED } from "../../chat.svelte";
 import { forgetEverything } from "../../keep";
 import { get, post, Refusal, remove } from "../../net/http";
 import type { User } from "../../state/model";
@@ -27,9 +28,22 @@ export const logIn = (username: string, password: string): Promise<User> =>
 
 export type Ticket = { invite: string } | { setup: string } | Record<never, never>;
 
-/** Make the account and enter it. */
+/** Whose account may be there already, since the answer that said so was lost or could not be followed by a log-in. */
+let perhaps: string | null = null;
+
+/** Make the account and enter it; trying again after a lost answer enters the account that the lost one made. */
 export async function signUp(username: string, password: string, ticket: Ticket): Promise<User> {
-  await post("api/accounts", { username, password, ...ticket });
+  try {
+    await post("api/accounts", { username, password, ...ticket });
+    perhaps = username;
+  } catch (error) {
+    const code = error instanceof Refusal ? error.code : "";
+    if (perhaps === username && (code === "conflict" || code === "forbidden")) {
+      return logIn(username, password).catch(() => Promise.reject(error));
+    }
+    perhaps = ["unreachable", "unavailable", "internal"].includes(code) ? username : null;
+    throw error;
+  }
   return logIn(username, password);
 }
 
@@ -53,6 +67,8 @@ export const SHORTEST_PASSWORD = 8;
 /** Why one is at the login screen although one was in; null where it needs no words. */
 export function farewell(code: number): string | null {
   switch (code) {
+    case SUPERSEDED:
+      return "Somebody else has logged in in this browser. Reload the page to go on as they do, or log in again.";
     case 4501:
       return "Your session is over. Log in again to go on.";
     case 4503:

@@ -16,3 +16,9 @@ export const revokeInvite = (id: string): Promise<void> => remove(`api/invites/$
 export async function isValid(token: string): Promise<boolean> {
   return (await post<{ valid: boolean }>("api/invites/check", { token })).valid;
 }
+
+/** True for a link that means another computer wherever it is opened (RFC 6761, section 6.3; RFC 1122, section 3.2.1.3). */
+export function onlyHere(link: string): boolean {
+  const { hostname } = new URL(link, "http://localhost");
+  return hostname === "localhost" || hostname.endsWith(".localhost") || hostname.startsWith("127.") || hostname === "[::1]";
+}
