@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.postgres import Postgres, postgres
 from tests.support.server import Server
 
 MakeServer = Callable[..., Server]
@@ -32,3 +33,22 @@ def make_server(tmp_path: Path) -> Iterator[MakeServer]:
     yield make
     for server in made:
         server.kill()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres]:
+    """One PostgreSQL for the whole run."""
+    with postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database of its own for the test, once on each engine; migrated on PostgreSQL, where that takes longer."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'hubbub.db'}"
+        return
+    server: Postgres = request.getfixturevalue("postgres_server")
+    address = server.fresh()
+    yield address
+    server.drop(address)

@@ -1,4 +1,4 @@
-"""A place for each test."""
+"""A place for each test, on each engine."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,6 +9,6 @@ from tests.support.place import Place, place
 
 
 @pytest.fixture
-async def here(tmp_path: Path) -> AsyncIterator[Place]:
-    async with place(tmp_path / "data") as found:
+async def here(tmp_path: Path, database_url: str) -> AsyncIterator[Place]:
+    async with place(tmp_path / "data", database_url=database_url) as found:
         yield found

@@ -1,14 +1,12 @@
 """A real store and a real journal, in process: what the engine's tests stand on."""
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, NullPool, create_engine, text
 
 from hubbub.clock import Clock
 from hubbub.domain.commands import Command, CreateAccount
@@ -49,17 +47,20 @@ class Desk:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Somebody else holds the store's write lock."""
+        """Somebody else holds what a transaction of the journal takes first."""
         with self.elsewhere() as other:
-            other.execute("BEGIN IMMEDIATE")
+            lock = "BEGIN IMMEDIATE" if self.database.is_sqlite else "SELECT 1 FROM topics ORDER BY topic FOR UPDATE"
+            other.exec_driver_sql(lock)
             yield
+            other.rollback()
 
     @contextmanager
-    def elsewhere(self) -> Iterator[sqlite3.Connection]:
-        """Another connection to the same file."""
-        assert self.database.path is not None
-        with closing(sqlite3.connect(self.database.path, timeout=5, isolation_level=None)) as other:
+    def elsewhere(self) -> Iterator[Connection]:
+        """Another connection to the same database; what it did is committed at the end."""
+        engine = create_engine(self.database.url, poolclass=NullPool)
+        with engine.connect() as other:
             yield other
+            other.commit()
 
     def rows(self, query: str) -> list[tuple[object, ...]]:
         return self.database.read(lambda connection: [tuple(row) for row in connection.execute(text(query))])
@@ -72,9 +73,10 @@ async def _result(future: asyncio.Future[Receipt]) -> Receipt | HubbubError:
         return error
 
 
-@pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    database = Database(f"sqlite:///{tmp_path / 'hubbub.db'}")
+@asynccontextmanager
+async def desk_at(address: str) -> AsyncIterator[Desk]:
+    """A journal at work on a database, which may have others."""
+    database = Database(address)
     migrate.upgrade(database, epoch="first", now=START)
     published: list[Entry] = []
     batches: list[int] = []
@@ -82,6 +84,14 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         database, Clock(), published.extend, max_commands=200, observe=lambda size, _seconds: batches.append(size)
     )
     journal.start()
-    yield Desk(database, journal, published, batches)
-    await journal.stop()
-    database.close()
+    try:
+        yield Desk(database, journal, published, batches)
+    finally:
+        await journal.stop()
+        database.close()
+
+
+@pytest.fixture
+async def desk(database_url: str) -> AsyncIterator[Desk]:
+    async with desk_at(database_url) as found:
+        yield found

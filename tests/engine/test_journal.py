@@ -91,10 +91,13 @@ async def test_commands_that_are_refused_leave_their_neighbours_alone(desk: Desk
 async def test_a_statement_that_the_store_refuses_fails_one_command_only(desk: Desk) -> None:
     alice = await desk.person("alice")
     with desk.elsewhere() as other:
-        other.execute(
-            "CREATE TRIGGER poison BEFORE INSERT ON messages WHEN NEW.body = 'poison'"
-            " BEGIN SELECT RAISE(ABORT, 'poison'); END"
-        )
+        if desk.database.is_sqlite:
+            other.exec_driver_sql(
+                "CREATE TRIGGER poison BEFORE INSERT ON messages WHEN NEW.body = 'poison'"
+                " BEGIN SELECT RAISE(ABORT, 'poison'); END"
+            )
+        else:
+            other.exec_driver_sql("ALTER TABLE messages ADD CHECK (body <> 'poison')")
     asked = [(hello(f"k{n}", "poison" if n == 17 else "fine"), alice) for n in range(40)]
     results = await desk.together(asked)
     assert [n for n, result in enumerate(results) if isinstance(result, HubbubError)] == [17]
@@ -215,7 +218,7 @@ async def test_a_command_that_finds_out_about_other_topics_runs_alone_with_all_o
         [(hello("x"), alice), (DeleteAccount(user=bob.id, seen_hash="-"), bob), (hello("y"), alice)]
     )
     assert [type(result) for result in results] == [Receipt] * 3
-    assert desk.rows(f"SELECT count(*) FROM members WHERE user = {bob.id}") == [(0,)]
+    assert desk.rows(f'SELECT count(*) FROM members WHERE "user" = {bob.id}') == [(0,)]
     assert gapless(desk)
 
 
@@ -233,8 +236,10 @@ async def test_trimming_removes_a_prefix_and_moves_the_floor(desk: Desk) -> None
     for n in range(10):
         await desk.journal.submit(hello(str(n)), alice)
     with desk.elsewhere() as other:
-        other.execute("UPDATE log SET at = 1000 WHERE topic = 'room:1' AND seq <= 5")
-        other.execute("UPDATE log SET at = 1000 WHERE topic = 'room:1' AND seq = 8")  # behind a younger one: stays
+        other.exec_driver_sql("UPDATE log SET at = 1000 WHERE topic = 'room:1' AND seq <= 5")
+        other.exec_driver_sql(
+            "UPDATE log SET at = 1000 WHERE topic = 'room:1' AND seq = 8"
+        )  # behind a younger one: stays
     receipt = await desk.journal.submit(TrimTopic(topic="room:1", before=2_000), SYSTEM)
     assert receipt.answer == {"gone": 5}
     assert desk.rows("SELECT floor FROM topics WHERE topic = 'room:1'") == [(5,)]

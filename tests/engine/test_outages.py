@@ -1,0 +1,202 @@
+"""PostgreSQL stops, hangs or cannot be heard: nothing false is told, everybody hears in time, and it recovers."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from time import monotonic
+
+import pytest
+
+from hubbub.domain.commands import SendMessage
+from hubbub.domain.errors import HubbubError, Unavailable
+from hubbub.domain.model import LOBBY, Actor
+from hubbub.engine.services import Readers
+from hubbub.storage import log
+from tests.engine.conftest import Desk, desk_at
+from tests.support.postgres import Postgres
+from tests.support.wire import Wire, wire
+
+TOLD = 2.5  # the journal's deadline of 2 s and its quarter of a second between two looks
+RECOVERED = 5.0
+
+
+class Talk:
+    """Somebody who sends one message after another, each until it is acknowledged, under one key."""
+
+    def __init__(self, desk: Desk, actor: Actor, name: str) -> None:
+        self._desk, self._actor, self._name = desk, actor, name
+        self.acknowledged: dict[str, int] = {}
+        self.slowest = 0.0
+        self.refusals = 0
+        self.last = 0.0
+
+    async def go_on(self) -> None:
+        number = 0
+        while True:
+            key = f"{self._name}.{number}"
+            started = monotonic()
+            try:
+                receipt = await self._desk.journal.submit(SendMessage(room=LOBBY, key=key, body=key), self._actor, self)
+                self.acknowledged[key] = int(str(receipt.answer["seq"]))
+                self.last = monotonic()
+                number += 1
+            except Unavailable:
+                self.refusals += 1
+                await asyncio.sleep(0.05)  # as a client would, rather than as fast as it can
+            self.slowest = max(self.slowest, monotonic() - started)
+
+
+@asynccontextmanager
+async def talking(desk: Desk) -> AsyncIterator[list[Talk]]:
+    """Ten people talk; in the end everything they were told is held against what is stored."""
+    talks = [Talk(desk, await desk.person(f"person{n}"), f"p{n}") for n in range(10)]
+    tasks = [asyncio.create_task(talk.go_on()) for talk in talks]
+    await until(lambda: all(len(talk.acknowledged) > 5 for talk in talks))
+    yield talks
+    await all_heard(talks)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await desk.journal.stop()
+    told = {key: seq for talk in talks for key, seq in talk.acknowledged.items()}
+    stored = {str(key): int(str(seq)) for key, seq in desk.rows("SELECT key, seq FROM messages")}
+    assert told.items() <= stored.items()
+    assert len(stored) - len(told) <= len(talks), "only the last one of each may be stored and not acknowledged"
+    seqs = [entry.seq for entry in desk.published if entry.topic == f"room:{LOBBY}"]
+    assert seqs == list(range(1, len(seqs) + 1)), "published once each, in order"
+    assert desk.rows("SELECT count(*), max(seq), max(n) FROM messages") == [
+        (len(stored), max(stored.values()), len(stored))
+    ]
+    assert desk.rows(f"SELECT count(*), max(seq) FROM log WHERE topic = 'room:{LOBBY}'") == [(len(seqs), len(seqs))]
+
+
+async def all_heard(talks: list[Talk]) -> None:
+    """Waits until everybody has been acknowledged something from now on."""
+    now = monotonic()
+    await until(lambda: all(talk.last > now for talk in talks), RECOVERED)
+
+
+async def until(condition: Callable[[], bool], within: float = 10.0) -> None:
+    async with asyncio.timeout(within):
+        while not condition():  # noqa: ASYNC110  what is watched tells nobody
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def desk(postgres_server: Postgres) -> AsyncIterator[Desk]:
+    address = postgres_server.fresh()
+    async with desk_at(address) as found:
+        yield found
+    postgres_server.drop(address)
+
+
+async def outcome(asked: Awaitable[object]) -> tuple[str, float]:
+    started = monotonic()
+    try:
+        await asked
+    except HubbubError as error:
+        return error.code, monotonic() - started
+    return "ok", monotonic() - started
+
+
+async def test_a_server_that_stops_hard_and_comes_back_loses_and_doubles_nothing(
+    desk: Desk, postgres_server: Postgres
+) -> None:
+    async with talking(desk) as talks:
+        for _ in range(2):
+            for talk in talks:
+                talk.refusals = 0
+            await asyncio.to_thread(postgres_server.crash)
+            await until(lambda: all(talk.refusals for talk in talks))
+            await asyncio.to_thread(postgres_server.start)
+            await all_heard(talks)
+    assert max(talk.slowest for talk in talks) < TOLD
+
+
+async def test_a_server_that_hangs_is_unavailable_in_time_and_loses_and_doubles_nothing(
+    desk: Desk, postgres_server: Postgres
+) -> None:
+    async with talking(desk) as talks:
+        with postgres_server.hung():
+            await asyncio.sleep(4)
+            assert all(talk.refusals for talk in talks)
+            told = {key for talk in talks for key in talk.acknowledged}
+            await asyncio.sleep(0.5)
+            assert {key for talk in talks for key in talk.acknowledged} == told, "acknowledged by a frozen store"
+    assert max(talk.slowest for talk in talks) < TOLD
+
+
+async def test_readers_of_a_server_that_hangs_are_told_in_time_and_read_again_when_it_goes_on(
+    desk: Desk, postgres_server: Postgres
+) -> None:
+    read = Readers(desk.database)
+    assert (await outcome(read(log.epoch)))[0] == "ok"
+    with postgres_server.hung():
+        asked = await asyncio.gather(*(outcome(read(log.epoch)) for _ in range(50)))
+        assert {code for code, _ in asked} == {"unavailable"}
+        assert max(seconds for _, seconds in asked) < TOLD
+    back = monotonic()
+    while (await outcome(read(log.epoch)))[0] != "ok":
+        assert monotonic() - back < RECOVERED
+    asked = await asyncio.gather(*(outcome(read(log.epoch)) for _ in range(50)))
+    assert {code for code, _ in asked} == {"ok"}
+
+
+async def test_readers_find_new_connections_after_the_server_was_started_again(
+    desk: Desk, postgres_server: Postgres
+) -> None:
+    read = Readers(desk.database)
+    assert {code for code, _ in await asyncio.gather(*(outcome(read(log.epoch)) for _ in range(20)))} == {"ok"}
+    await asyncio.to_thread(postgres_server.crash)
+    assert (await outcome(read(log.epoch)))[0] == "unavailable"
+    await asyncio.to_thread(postgres_server.start)
+    assert {code for code, _ in await asyncio.gather(*(outcome(read(log.epoch)) for _ in range(20)))} == {"ok"}
+
+
+@asynccontextmanager
+async def far_desk(server: Postgres) -> AsyncIterator[tuple[Desk, Wire]]:
+    """A journal whose database is behind a network."""
+    address = server.fresh()
+    with wire(server.socket) as between:
+        async with desk_at(between.url(address)) as desk:
+            yield desk, between
+    server.drop(address)
+
+
+async def test_a_commit_whose_answer_never_came_is_looked_up_on_another_connection(postgres_server: Postgres) -> None:
+    async with far_desk(postgres_server) as (desk, between), talking(desk) as talks:
+        for _ in range(2):
+            between.lose_answers()
+            await all_heard(talks)
+        assert max(talk.slowest for talk in talks) < TOLD
+
+
+async def test_a_connection_that_falls_silent_is_given_up_on_both_sides(postgres_server: Postgres) -> None:
+    async with far_desk(postgres_server) as (desk, between), talking(desk) as talks:
+        for _ in range(2):
+            between.fall_silent()
+            await all_heard(talks)  # the server's side held the lobby's lock until it gave up, too
+        assert max(talk.slowest for talk in talks) < TOLD
+
+
+async def test_readers_give_up_connections_that_fell_silent(postgres_server: Postgres) -> None:
+    async with far_desk(postgres_server) as (desk, between):
+        read = Readers(desk.database)
+        assert {code for code, _ in await asyncio.gather(*(outcome(read(log.epoch)) for _ in range(20)))} == {"ok"}
+        between.fall_silent()
+        asked = await asyncio.gather(*(outcome(read(log.epoch)) for _ in range(20)))
+        assert max(seconds for _, seconds in asked) < TOLD
+        back = monotonic()
+        while (await outcome(read(log.epoch)))[0] != "ok":
+            assert monotonic() - back < RECOVERED
+
+
+async def test_a_slow_store_keeps_nobody_waiting_for_longer_than_told_and_is_fine_afterwards(
+    postgres_server: Postgres,
+) -> None:
+    async with far_desk(postgres_server) as (desk, between), talking(desk) as talks:
+        between.delay = 2.0
+        await until(lambda: all(talk.refusals for talk in talks))
+        between.delay = 0.0
+        await all_heard(talks)
+        assert max(talk.slowest for talk in talks) < TOLD

