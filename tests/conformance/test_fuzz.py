@@ -1,0 +1,66 @@
+"""Frames that are wrong in every way, and right ones between them: the server answers or closes, and stays well."""
+
+import asyncio
+import json
+import os
+import random
+import sys
+
+import pytest
+
+from tests.conformance.probe import Probe, is_undisturbed
+from tests.conftest import MakeServer
+from tests.support.server import Server
+
+pytestmark = pytest.mark.faults
+
+FRAMES = int(os.environ.get("HUBBUB_TEST_FRAMES", "100000"))
+WARM_UP = 3_000
+GROWTH = 20 * 2**20
+ANSWERS = {"ok", "bad_request", "not_found", "forbidden", "too_large"}
+CLOSES = {"close 1002", "close 1003", "close 1007", "close 1008", "close 1009", "close 4501"}
+MAY_BE = {"close 1000", "close 0", "conflict", "unauthenticated", "busy"}
+
+
+async def fuzz(server: Server, frames: int, seed: int) -> dict[str, int]:
+    """Lets the fuzzer loose; what it counted."""
+    account = await asyncio.to_thread(server.sign_up, "fuzzer")
+    room = await asyncio.to_thread(account.create_room, f"room of {account.name}")
+    words = [str(server.port), account.name, account.token, str(room), str(frames), str(seed)]
+    fuzzer = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.conformance.fuzzer", *words, stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await fuzzer.communicate()
+    assert fuzzer.returncode == 0, f"the fuzzer failed, seed {seed}"
+    return dict(json.loads(said))
+
+
+@pytest.mark.timeout(60 + FRAMES // 1_000)
+async def test_fuzzed_frames_do_no_harm(make_server: MakeServer) -> None:
+    server = make_server({"HUBBUB_ACCESS_TOKEN_SECONDS": "86400"})
+    await asyncio.to_thread(server.start)
+    seed = random.randrange(2**32)
+    process = server.process
+    assert process is not None
+    probe = await Probe.open(server)
+    await fuzz(server, WARM_UP, seed + 1)
+    before, memory = await probe.p99(), server.resident_bytes()
+    fuzzing = asyncio.ensure_future(fuzz(server, FRAMES, seed))
+    during = await probe.p99(fuzzing)
+    seen, grown = await fuzzing, server.resident_bytes() - memory
+    after = await probe.p99()
+    await probe.close()
+    print(seen, f"grown by {grown}, p99 {before:.4f} before, {during:.4f} during, {after:.4f} after")  # noqa: T201
+    assert seen["frames"] >= FRAMES
+    assert seen.keys() >= ANSWERS | CLOSES, seen
+    assert seen.keys() - {"frames", "sockets"} <= ANSWERS | CLOSES | MAY_BE, seen
+    assert server.process is process
+    assert process.poll() is None
+    assert grown <= GROWTH, f"grown by {grown} bytes, seed {seed}"
+    assert is_undisturbed(max(before, after), during), f"p99 {before:.4f} before, {during:.4f} during, {after:.4f}"
+    says_nothing_bad(server.log_text())
+
+
+def says_nothing_bad(log: str) -> None:
+    for word in ("Traceback", "internal", '"exception"', '"level": "error"', "failed"):
+        assert word not in log, log[max(0, log.index(word) - 1_000) :][:4_000]
