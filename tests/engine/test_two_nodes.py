@@ -1,0 +1,164 @@
+"""Two servers' journals on one PostgreSQL: one room has one order, whoever writes; nobody speaks after a removal."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import Connection
+
+from hubbub.domain.commands import CreateAccount, CreateRoom, JoinRoom, RemoveMember, SendMessage
+from hubbub.domain.errors import Conflict, NotFound
+from hubbub.domain.model import SYSTEM, Actor, Role
+from hubbub.engine.work import Receipt
+from hubbub.storage.ids import NODE_BITS, Ids
+from tests.engine.conftest import Desk, desk_at
+from tests.support.postgres import Postgres
+
+
+@pytest.fixture
+async def desks(postgres_server: Postgres) -> AsyncIterator[tuple[Desk, Desk]]:
+    address = postgres_server.fresh()
+    async with desk_at(address) as first, desk_at(address) as second:
+        yield first, second
+    postgres_server.drop(address)
+
+
+async def room(desk: Desk, owner: Actor, name: str) -> int:
+    made = (await desk.journal.submit(CreateRoom(name=name), owner)).answer["room"]
+    assert isinstance(made, dict)
+    return int(made["id"])
+
+
+def sequence(receipt: Receipt) -> int:
+    return int(str(receipt.answer["seq"]))
+
+
+async def test_two_nodes_write_the_same_rooms_without_a_gap_and_without_a_deadlock(desks: tuple[Desk, Desk]) -> None:
+    alice = await desks[0].person("alice")
+    rooms = [await room(desks[0], alice, f"Room {n}") for n in range(5)]
+
+    async def talk(desk: Desk, name: str) -> list[tuple[int, int]]:
+        told = []
+        for n in range(60):
+            # The rooms of a batch come in another order on each node and in each round.
+            where = rooms[(n * (3 if desk is desks[0] else 2) + len(name)) % len(rooms)]
+            receipt = await desk.journal.submit(SendMessage(room=where, key=f"{name}.{n}", body="hello"), alice)
+            told.append((where, sequence(receipt)))
+        return told
+
+    talks = [talk(desk, f"{node}.{'x' * n}") for node, desk in enumerate(desks) for n in range(20)]
+    told = [each for result in await asyncio.gather(*talks) for each in result]
+    assert len(set(told)) == len(told) == 2 * 20 * 60, "two messages at one position, or one refused"
+    for where in rooms:
+        ours = sorted(seq for each, seq in told if each == where)
+        assert ours == list(range(ours[0], ours[0] + len(ours))), "a gap"
+        assert desks[1].rows(f"SELECT count(*), max(seq) FROM log WHERE topic = 'room:{where}'") == [
+            (ours[-1], ours[-1])
+        ]
+    for desk in desks:
+        for where in rooms:
+            seen = [entry.seq for entry in desk.published if entry.topic == f"room:{where}"]
+            assert seen == sorted(set(seen)), "published out of order"
+    assert all(max(desk.batches) > 5 for desk in desks), "they were meant to meet in batches"
+
+
+async def test_no_message_of_a_removed_member_comes_after_the_removal(desks: tuple[Desk, Desk]) -> None:
+    first, second = desks
+    alice, bob = await first.person("alice"), await first.person("bob")
+    for round_ in range(10):
+        where = await room(first, alice, f"Room {round_}")
+        await first.journal.submit(JoinRoom(room=where), bob)
+        sent: list[int] = []
+
+        async def talk(where: int, sent: list[int]) -> None:
+            number = 0
+            while True:
+                receipt = await second.journal.submit(SendMessage(room=where, key=str(number), body="hello"), bob)
+                sent.append(sequence(receipt))
+                number += 1
+
+        talks = [asyncio.create_task(talk(where, sent))]
+        async with asyncio.timeout(5):
+            while len(sent) < 5:  # noqa: ASYNC110  a list tells nobody
+                await asyncio.sleep(0.001)
+        removed = sequence(await first.journal.submit(RemoveMember(room=where, user=bob.id), alice))
+        with pytest.raises(NotFound):
+            await talks[0]
+        assert max(sent) < removed
+        stored = second.rows(f"SELECT max(seq) FROM messages WHERE room = {where} AND author = {bob.id}")
+        assert stored == [(max(sent),)]
+
+
+async def test_a_retry_on_the_other_node_finds_the_first_message(desks: tuple[Desk, Desk]) -> None:
+    alice = await desks[0].person("alice")
+    asked = [
+        desk.journal.submit(SendMessage(room=1, key=f"k{n % 20}", body="hello"), alice)
+        for n in range(200)
+        for desk in desks
+    ]
+    told = {sequence(receipt) for receipt in await asyncio.gather(*asked)}
+    assert len(told) == 20
+    assert desks[0].rows("SELECT count(*) FROM messages") == [(20,)]
+
+
+async def test_one_name_wanted_on_both_nodes_is_given_once(desks: tuple[Desk, Desk]) -> None:
+    for round_ in range(20):
+        command = CreateAccount(username=f"name{round_}", password_hash="-", role=Role.MEMBER)
+        results = await asyncio.gather(
+            *(desk.journal.submit(command, SYSTEM) for desk in desks), return_exceptions=True
+        )
+        assert sorted(type(result).__name__ for result in results) == ["Conflict", "Receipt"]
+        # The sentence of the check: the one who came second was run again and saw the other one's name.
+        refused = next(result for result in results if isinstance(result, Conflict))
+        assert refused.message != Conflict().message
+
+
+async def test_nodes_that_come_to_make_the_same_ids_part_again(desks: tuple[Desk, Desk]) -> None:
+    alice = await desks[0].person("alice")
+    first, second = desks
+    await second.journal.submit(SendMessage(room=1, key="first", body="hello"), alice)
+    ids = first.journal._ids
+    assert ids is not None
+    before = ids._node
+    twin = second.journal._ids
+    assert twin is not None
+    ids._node, ids._last, twin._last = twin._node, 2**50, 2**50  # as after a thousand starts, in one microsecond
+    for desk in (second, first):
+        await desk.journal.submit(SendMessage(room=1, key=f"from the first: {desk is first}", body="hello"), alice)
+    assert second.rows("SELECT count(*) FROM messages") == [(3,)]
+    assert first.journal._ids is not None
+    assert first.journal._ids._node not in (before, twin._node)
+
+
+async def test_every_start_takes_a_node_number_of_its_own(desks: tuple[Desk, Desk]) -> None:
+    def take(connection: Connection) -> int:
+        ids = Ids.load(connection)
+        connection.commit()
+        return ids.next() & ((1 << NODE_BITS) - 1)
+
+    with desks[0].database.migrating() as connection:
+        assert len({take(connection) for _ in range(50)}) == 50
+
+
+async def test_a_deadlock_is_run_again_and_nobody_hears_of_it(desks: tuple[Desk, Desk]) -> None:
+    desk = desks[0]
+    alice, bob = await desk.person("alice"), await desk.person("bob")
+    where = await room(desk, alice, "A")
+    with desk.elsewhere() as other:
+        # Ours never form a cycle, so somebody else's statements do: a person first, then the room that the journal
+        # holds while it waits for the person.
+        other.exec_driver_sql("SET LOCAL deadlock_timeout = '10s'")  # the journal's, after a second, ends it
+        other.exec_driver_sql(f"SELECT 1 FROM users WHERE id = {bob.id} FOR UPDATE")
+        asked = asyncio.ensure_future(desk.journal.submit(JoinRoom(room=where), bob))
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+        async with asyncio.timeout(2):
+            while desks[1].rows(waiting) != [(1,)]:  # noqa: ASYNC110  the store tells nobody
+                await asyncio.sleep(0.01)
+        statement = f"SELECT 1 FROM topics WHERE topic = 'room:{where}' FOR UPDATE"
+        await asyncio.to_thread(other.exec_driver_sql, statement)
+        assert not asked.done()
+        other.rollback()
+        receipt = await asked
+    assert desk.rows(f"SELECT head FROM topics WHERE topic = 'room:{where}'") == [(sequence(receipt),)]
