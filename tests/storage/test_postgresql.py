@@ -1,0 +1,123 @@
+"""What PostgreSQL is asked for, how its refusals are read, and starting on it."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+
+from hubbub.domain.errors import Unavailable
+from hubbub.storage import log, migrate
+from hubbub.storage.database import Database
+from hubbub.storage.failures import Contended, Refused, translated
+from hubbub.storage.schema import metadata
+from tests.support.postgres import START, Postgres
+
+NOBODY = "postgresql+psycopg://nobody@127.0.0.1:1/nothing"
+
+
+@pytest.fixture
+def empty(postgres_server: Postgres) -> Iterator[str]:
+    address = postgres_server.empty()
+    yield address
+    postgres_server.drop(address)
+
+
+@pytest.fixture
+def store(postgres_server: Postgres) -> Iterator[Database]:
+    address = postgres_server.fresh()
+    with closing(Database(address)) as database:
+        yield database
+    postgres_server.drop(address)
+
+
+def test_a_commit_waits_for_the_disk_and_nothing_waits_for_ever(store: Database) -> None:
+    wanted = {
+        "synchronous_commit": "on",
+        "statement_timeout": "1500ms",
+        "lock_timeout": "1250ms",
+        "idle_in_transaction_session_timeout": "2s",
+        "transaction_isolation": "read committed",
+    }
+    with store.writer.connect() as connection:
+        assert {name: connection.exec_driver_sql(f"SHOW {name}").scalar() for name in wanted} == wanted
+
+
+def test_readers_cannot_write(store: Database) -> None:
+    with pytest.raises(Unavailable):
+        store.read(lambda connection: connection.execute(text("DELETE FROM meta")))
+
+
+def test_a_slow_statement_ends_and_the_connection_goes_on(store: Database) -> None:
+    with store.writer.connect() as connection:
+        with pytest.raises(Unavailable), translated():
+            connection.execute(text("SELECT pg_sleep(5)"))
+        connection.rollback()
+        assert connection.scalar(text("SELECT 1")) == 1
+
+
+@pytest.mark.parametrize(
+    ("statement", "meaning"),
+    [
+        ("INSERT INTO meta VALUES ('epoch', 'again')", Refused),
+        ("SELECT nonsense", Refused),
+        ("DO $$ BEGIN RAISE SQLSTATE '40001'; END $$", Contended),
+        ("DO $$ BEGIN RAISE SQLSTATE '40P01'; END $$", Contended),
+        ("DO $$ BEGIN RAISE SQLSTATE '53100'; END $$", Unavailable),  # disk full
+        ("DO $$ BEGIN RAISE SQLSTATE '57P01'; END $$", Unavailable),  # shutting down
+    ],
+)
+def test_refusals_are_told_from_trouble(store: Database, statement: str, meaning: type[Exception]) -> None:
+    with pytest.raises(meaning) as caught, translated(), store.writer.connect() as connection, connection.begin():
+        connection.exec_driver_sql(statement)
+    assert type(caught.value) is meaning
+    if isinstance(caught.value, Refused):
+        assert caught.value.by_constraint == statement.startswith("INSERT")
+
+
+def test_a_server_that_is_not_there_is_unavailable_at_once() -> None:
+    with closing(Database(NOBODY)) as database, pytest.raises(Unavailable):
+        database.read(log.epoch)
+
+
+def test_without_the_driver_the_operator_is_told_what_to_install() -> None:
+    program = (
+        "import sys; sys.modules['psycopg'] = None\n"
+        "from hubbub.domain.errors import Unavailable\n"
+        "from hubbub.storage.database import Database\n"
+        "try:\n"
+        f"    Database({NOBODY!r})\n"
+        "except Unavailable as error:\n"
+        "    sys.exit(error.message)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stderr == "PostgreSQL needs its driver: pip install 'hubbub[postgresql]'\n"
+
+
+def test_the_scripts_make_the_schema_of_the_code(empty: str) -> None:
+    with closing(Database(empty)) as store, store.migrating() as connection:
+        migrate.run_scripts(connection)
+        assert migrate.current(connection) == migrate.HEAD
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_nodes_that_start_at_once_on_an_empty_database_make_one(empty: str) -> None:
+    together = threading.Barrier(4)
+
+    def start(number: int) -> str | None:
+        with closing(Database(empty)) as store:
+            together.wait(10)
+            before, _, _ = migrate.upgrade(store, epoch=f"epoch {number}", now=START)
+            return before
+
+    with ThreadPoolExecutor(4) as threads:
+        before = sorted(threads.map(start, range(4)), key=str)
+    assert before == ["0001", "0001", "0001", None]
+    with closing(Database(empty)) as store:
+        assert store.read(log.epoch).startswith("epoch ")
