@@ -1,4 +1,4 @@
-# make run      serve on http://127.0.0.1:8000 out of ./hubbub-data
+# make run      serve on http://localhost:8000 out of ./hubbub-data
 # make test     all tests; sets itself up
 # make check    everything that can be found without running the program
 # make setup    a development install in .venv and the web client built

@@ -41,6 +41,11 @@ def test_a_name_is_taken_in_normal_form_or_refused(name: str) -> None:
         "\ud800",
         "a,b",
         "<b>",
+        "alice\ufe0f",
+        "alice\u034f",
+        "alice\U000e0100",
+        "\u1160",
+        "\u3164",
     ],
 )
 def test_what_cannot_be_a_user_name(name: str) -> None:
@@ -91,3 +96,18 @@ def test_one_line_is_one_line(line: str) -> None:
     shown = text.one_line(line)
     assert len(shown.splitlines()) <= 1
     assert shown.isprintable()
+
+
+@pytest.mark.parametrize("name", ["👨‍👩‍👧 family", "🏳️‍🌈", "❤️"])
+def test_emoji_of_several_parts_are_room_names(name: str) -> None:
+    assert names.check_room_name(name) == name
+
+
+@pytest.mark.parametrize("name", ["\u3164", "\u200d", " \u200d\ufe0f "])
+def test_a_room_needs_something_to_see(name: str) -> None:
+    with pytest.raises(ValueError):
+        names.check_room_name(name)
+
+
+def test_what_nobody_sees_makes_no_other_name() -> None:
+    assert names.skeleton("al\u200dice\ufe0f\u034f") == "alice"

@@ -19,6 +19,15 @@ RESERVED = frozenset(
 )
 """Words that mention or mean somebody else. What people would call themselves (admin, owner) is not among them."""
 _PUNCTUATION = frozenset("._-")
+_SHAPELESS = frozenset(
+    chr(code)
+    for first, last in ((0x034F, 0x034F), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F), (0x2800, 0x2800),
+                        (0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFFA0, 0xFFA0), (0xE0100, 0xE01EF))
+    for code in range(first, last + 1)
+)  # fmt: skip
+"""Letters, marks and signs that nobody sees (Default_Ignorable_Code_Point, UAX #44; the empty Braille pattern)."""
+JOINER = "\u200d"
+"""Makes one emoji of several; drops out of the skeleton."""
 _NEUTRAL = frozenset({"COMMON", "INHERITED"})
 
 
@@ -37,7 +46,7 @@ def check_user_name(name: str) -> str:
     name = normalise(name)
     if not 1 <= len(name) <= MAX_USER_NAME:
         raise ValueError(f"a name has 1 to {MAX_USER_NAME} characters")
-    if not all(_is_name_character(c) for c in name):
+    if not all(_is_name_character(c) and c not in _SHAPELESS for c in name):
         raise ValueError("a name has letters, digits, dots, dashes and underscores only")
     if not any(c.isalnum() for c in name):
         raise ValueError("a name has at least one letter or digit")
@@ -50,7 +59,7 @@ def check_room_name(name: str) -> str:
     name = " ".join(normalise(name).split(" ")).strip()
     if not 1 <= len(name) <= MAX_ROOM_NAME:
         raise ValueError(f"a room's name has 1 to {MAX_ROOM_NAME} characters")
-    if not name.isprintable():
+    if not name.replace(JOINER, "").isprintable() or all(c in _SHAPELESS or c in (" ", JOINER) for c in name):
         raise ValueError("a room's name has printable characters only")
     return name
 
@@ -84,6 +93,8 @@ def _check_one_script(name: str) -> None:
 def _look_alike(character: str) -> str:
     if character.isascii():
         return character
+    if character in _SHAPELESS or character == JOINER:
+        return ""
     found = confusables.is_confusable(character, greedy=True, preferred_aliases=["latin"])
     for entry in found or ():
         for other in entry["homoglyphs"]:

@@ -55,4 +55,4 @@ def may_lock_out(actor: Actor, user: int, role: Role) -> None:
 def may_go(role: Role, active_owners: int, *, disabled: bool) -> None:
     """Somebody always remains who can run the place. `role` and `disabled` are those of the person who would go."""
     if role is Role.OWNER and not disabled and active_owners <= 1:
-        raise Forbidden("The last owner stays: make somebody else an owner first.")
+        raise Forbidden("The last owner stays: make another one first, with `hubbub user create NAME --role owner`.")

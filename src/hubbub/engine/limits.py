@@ -70,7 +70,7 @@ class Limits:
     def login(self, username: str, address: str) -> None:
         """Before a password is checked. Raises RateLimited.
 
-        The address goes first, so that nobody uses up another's attempts from one place.
+        The address goes first: what it refuses does not use up the account's attempts.
         """
         sentence = "Too many attempts to log in. Wait a moment."
         self._check(self._addresses, network(address), sentence)

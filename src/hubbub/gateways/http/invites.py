@@ -81,10 +81,8 @@ async def check_invite(body: Token, request: Request, services: Running) -> Resp
 
 def _address(request: Request) -> str:
     """Where people reach this server: as configured, else as the asker reached it, if that is no borrowed name."""
-    public_url = auth.services_of(request).settings.public_url
-    if public_url is not None:
-        return public_url
+    settings = auth.services_of(request).settings
     host = headers.value(auth.raw_headers(request), b"host")
-    if host is None or not headers.HOST.fullmatch(host):
-        return ""
+    if settings.public_url is not None or host is None or not headers.is_own_name(host):
+        return settings.address
     return f"{'https' if auth.is_https(request) else 'http'}://{host}"
