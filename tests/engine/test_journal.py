@@ -4,6 +4,7 @@ import asyncio
 from time import monotonic
 
 import pytest
+from structlog.testing import capture_logs
 
 from hubbub.domain.commands import (
     CreateRoom,
@@ -103,6 +104,22 @@ async def test_a_statement_that_the_store_refuses_fails_one_command_only(desk: D
     assert [n for n, result in enumerate(results) if isinstance(result, HubbubError)] == [17]
     assert desk.rows("SELECT count(*), max(n) FROM messages") == [(39, 39)]
     assert [entry.seq for entry in desk.published if entry.event.type == "message.sent"] == list(range(2, 41))
+    assert gapless(desk)
+
+
+@pytest.mark.parametrize(
+    "bad", ["a\x00b", "\x00", "a\ud800b", "x" * 4_000 + "\x00"], ids=["inside", "alone", "surrogate", "large"]
+)
+async def test_a_text_that_no_store_takes_fails_one_command_only_if_it_slips_in(desk: Desk, bad: str) -> None:
+    alice = await desk.person("alice")
+    asked = [(hello(f"k{n}", "an honest \\u0000"), alice) for n in range(40)]
+    asked[17] = (SendMessage.model_construct(room=LOBBY, key="bad", body=bad), alice)
+    with capture_logs() as logs:
+        results = await desk.together(asked)
+    assert [n for n, result in enumerate(results) if isinstance(result, HubbubError)] == [17]
+    assert [line["event"] for line in logs] == ["command_failed"]
+    assert desk.rows("SELECT DISTINCT body FROM messages") == [("an honest \\u0000",)]
+    assert desk.rows("SELECT count(*), max(n) FROM messages") == [(39, 39)]
     assert gapless(desk)
 
 
@@ -249,7 +266,16 @@ async def test_trimming_removes_a_prefix_and_moves_the_floor(desk: Desk) -> None
 
 async def test_large_bodies_travel_beside_small_ones(desk: Desk) -> None:
     alice = await desk.person("alice")
-    bodies = ["x" * 4_000, "small", "ü" * 4_000, "y" * 8_000]
+    bodies = [
+        "x" * 4_000,
+        "small",
+        "'; DROP TABLE messages; --",
+        "%s %(a)s :b ? \\",
+        "👩‍👩‍👧 \u202e",
+        "\ufffe\U0010ffff",
+        "ü" * 4_000,
+        "y" * 8_000,
+    ]
     results = await desk.together([(hello(str(n), body), alice) for n, body in enumerate(bodies)])
     assert [type(result) for result in results] == [Receipt] * len(bodies)
     stored = desk.rows("SELECT body FROM messages ORDER BY seq")

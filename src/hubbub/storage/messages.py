@@ -54,6 +54,7 @@ def insert_all(tx: Transaction, new: Sequence[NewMessage]) -> None:
         INSERT.run(tx.connection, rows=rows.encode(small)).close()
     if len(small) < len(new):
         large = [message._asdict() for message in new if len(message.body) > LARGE_ROW]
+        rows.refuse_nul(message["body"] for message in large)
         tx.connection.execute(insert(messages), large)
     last = {(message.room, message.author): (message.seq, message.n) for message in new}
     READS.run(tx.connection, rows=rows.encode([(*who, *where) for who, where in last.items()])).close()
