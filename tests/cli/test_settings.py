@@ -83,6 +83,18 @@ def test_a_wrong_value_that_may_hold_a_secret_is_not_repeated(monkeypatch: pytes
     assert "swordfish" not in told({})
 
 
+@pytest.mark.parametrize("good", ["sqlite:////x.db", "sqlite:///x.db", "postgresql+psycopg://me:pw@db/hubbub"])
+def test_a_database_is_a_sqlite_file_or_postgresql(good: str) -> None:
+    assert load({"database_url": good})[0].database == good
+
+
+@pytest.mark.parametrize("wrong", ["sqlite:///", "sqlite://", "postgresql://db/hubbub", "postgresql+psycopg://", "x"])
+def test_another_database_is_told_what_is_allowed(wrong: str) -> None:
+    assert told({"database_url": wrong}).startswith(
+        "--database-url has a wrong value; allowed: sqlite:///PATH or postgresql+psycopg://"
+    )
+
+
 def test_a_bus_that_would_not_be_used_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUBBUB_BUS_URL", "nats://127.0.0.1:4222")
     assert told({}) == (
