@@ -1,11 +1,12 @@
 """What the server does unasked: forgets the old part of the logs, ends sessions that ran out, frees guests' names."""
 
 import asyncio
+from contextlib import suppress
 
 import structlog
 
 from hubbub.domain.commands import CloseGuest, RevokeSessions, TrimTopic
-from hubbub.domain.errors import HubbubError
+from hubbub.domain.errors import HubbubError, NotFound
 from hubbub.domain.model import SYSTEM, Actor, Role
 from hubbub.engine.services import Services
 from hubbub.features import accounts, sessions
@@ -15,6 +16,9 @@ logger = structlog.get_logger(__name__)
 
 INTERVAL = 3_600.0
 DAY = 86_400_000
+TOGETHER = 200
+SETTLED = 10_000
+"""Milliseconds after which a guest whose account is there has a connection, or never will."""
 
 
 async def keep_house(services: Services) -> None:
@@ -22,11 +26,15 @@ async def keep_house(services: Services) -> None:
     while True:
         try:
             for identity in services.people.identities():
-                services.touch(identity)
+                # One after the other: they are many, and what people say would wait behind them.
+                await services.journal.submit(services.touching(identity), identity.actor())
+            await forget_guests(services, SETTLED)
             await end_expired_sessions(services)
             await trim(services)
         except HubbubError as error:
             logger.warning("housekeeping_failed", code=error.code)
+        except Exception as error:  # a bug must not be the last time that anything is tidied up
+            logger.exception("housekeeping_stumbled", exc_info=error)
         await asyncio.sleep(INTERVAL)
 
 
@@ -42,12 +50,17 @@ async def trim(services: Services) -> int:
 
 
 async def end_expired_sessions(services: Services) -> None:
-    for user, session in await services.read(sessions.expired, services.clock.now()):
-        actor = Actor(id=user, name="", role=Role.MEMBER, session=session)
-        await services.journal.submit(RevokeSessions(session=session), actor)
+    while found := await services.read(sessions.expired, services.clock.now()):
+        for user, session in found:
+            actor = Actor(id=user, name="", role=Role.MEMBER, session=session, system=True)
+            with suppress(NotFound):  # it was ended meanwhile
+                await services.journal.submit(RevokeSessions(session=session), actor)
 
 
-async def forget_guests(services: Services) -> None:
-    """Guests whose connections a crash has ended."""
-    for user in await services.read(accounts.open_guests):
-        await services.journal.submit(CloseGuest(user=user), SYSTEM)
+async def forget_guests(services: Services, settled: int = 0) -> None:
+    """Guests without a connection: a crash, or a store that did not answer in time, has left them over."""
+    found = await services.read(accounts.open_guests, services.clock.now() + 1 - settled)
+    gone = [user for user in found if not services.people.is_here(user)]
+    for start in range(0, len(gone), TOGETHER):  # in one batch, since the port opens only after it
+        closing = [services.journal.submit(CloseGuest(user=user), SYSTEM) for user in gone[start : start + TOGETHER]]
+        await asyncio.gather(*closing)

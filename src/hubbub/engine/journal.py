@@ -26,11 +26,11 @@ from sqlalchemy import RootTransaction
 
 from hubbub.clock import Clock
 from hubbub.domain.commands import Command
-from hubbub.domain.errors import Busy, HubbubError, Internal, NeedsTopics, Unavailable
-from hubbub.domain.model import Actor
+from hubbub.domain.errors import Busy, Forbidden, HubbubError, Internal, NeedsTopics, Unavailable
+from hubbub.domain.model import Actor, Role
 from hubbub.engine.work import Batch, Publish, Receipt, Reply, Spoiled, Work, blame, resolver, runs
 from hubbub.features import BULK, HANDLERS
-from hubbub.storage import log
+from hubbub.storage import accounts, log
 from hubbub.storage.database import Database, Line
 from hubbub.storage.failures import Contended, Refused, translated
 from hubbub.storage.ids import Ids
@@ -119,11 +119,13 @@ class Journal:
         self._bytes -= sum(work.size for work in batch.works)
         if self._observe is not None:
             self._observe(len(batch.works), batch.seconds)
-        if batch.entries:
-            self._publish(batch.entries)
-        for work in batch.works:
-            if work.result is not None:
-                work.answer(work.result)
+        try:
+            if batch.entries:
+                self._publish(batch.entries)
+        finally:  # it is on disk, whatever became of the publication
+            for work in batch.works:
+                if work.result is not None:
+                    work.answer(work.result)
 
     def _sweep(self) -> None:
         """Tells those who have waited too long that the store does not answer."""
@@ -140,7 +142,6 @@ class Journal:
 
     def _write(self) -> None:
         while works := self._take():
-            self._flying = works
             try:
                 self._attempt(works)
                 self._line.checkpoint()
@@ -155,6 +156,7 @@ class Journal:
         """Everything that waits, up to the bounds of a batch; blocks while there is nothing. Empty means stop."""
         while True:
             works: list[Work] = []
+            self._flying = works
             size = 0
             while self._waiting and len(works) < MAX_BATCH and size < MAX_BATCH_BYTES:
                 work = self._waiting.popleft()
@@ -243,6 +245,9 @@ class Journal:
     def _run_one(self, work: Work, batch: Batch, tx: Transaction) -> None:
         writes = tx.writes
         try:
+            actor = work.actor
+            if not (actor.system or actor.role is Role.GUEST or accounts.is_open(tx.connection, actor.id)):
+                raise Forbidden("This account is closed.")  # since he was recognised
             work.result = Receipt(HANDLERS[type(work.command)](work.command, work.actor, tx))
         except HubbubError as error:
             if tx.writes != writes:

@@ -142,6 +142,10 @@ class People:
         """Of each session with a live connection, once."""
         return [next(iter(lives)).identity for lives in self._by_session.values()]
 
+    def is_here(self, user: int) -> bool:
+        """Whether the person has a live connection, one that is being greeted included."""
+        return user in self._by_user
+
     @property
     def count(self) -> int:
         """Live connections, those being greeted included."""

@@ -70,9 +70,12 @@ class Services:
 
     def touch(self, identity: Identity) -> None:
         """Notes that the session is in use; nobody waits for it, and a note that gets lost comes again."""
-        idle, longest = self.lifetimes
-        command = TouchSession(session=identity.session, user=identity.user, idle=idle, longest=longest)
+        command = self.touching(identity)
         self.journal.enqueue(command, identity.actor(), lambda _result: None, command)
+
+    def touching(self, identity: Identity) -> TouchSession:
+        idle, longest = self.lifetimes
+        return TouchSession(session=identity.session, user=identity.user, idle=idle, longest=longest)
 
     async def identify(self, credentials: Sequence[Credential]) -> Identity:
         """Whose these are. Raises Unauthenticated if there are none, one is worthless, or they are two people's."""

@@ -7,6 +7,7 @@ from hubbub.domain.commands import ChangePassword, CloseGuest, CreateAccount, De
 from hubbub.domain.errors import Conflict, Forbidden, NeedsTopics, NotFound, Unauthenticated
 from hubbub.domain.events import MemberJoined, MemberLeft, RoomAdded, RoomGone, UserLockedOut
 from hubbub.domain.model import LOBBY, Actor, Role, RoomRole, User, room_topic
+from hubbub.domain.text import MAX_ID
 from hubbub.storage import accounts, invites, members, rooms, sessions
 from hubbub.storage.accounts import Account
 from hubbub.storage.transaction import Transaction
@@ -143,9 +144,9 @@ def listing(connection: Connection, after: int = 0, limit: int = 1_000) -> list[
     return accounts.listing(connection, after, limit)
 
 
-def open_guests(connection: Connection) -> list[int]:
-    """Guests whose connection a crash has cut: to be closed at the next start."""
-    return accounts.guests(connection)
+def open_guests(connection: Connection, before: int = MAX_ID) -> list[int]:
+    """Guests that came before then and were not closed; a crash may have cut their connection."""
+    return accounts.guests(connection, before)
 
 
 # --- parts ---------------------------------------------------------------------------------------------------------

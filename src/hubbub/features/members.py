@@ -20,12 +20,11 @@ def join(command: JoinRoom, actor: Actor, tx: Transaction) -> Answer:
         raise NotFound()
     topic = room_topic(command.room)
     if seen.joined:
-        head = tx.head(topic).seq
-        return {
-            "room": seen.model_copy(update={"head": head}).model_dump(exclude_none=True),
-            "topic": topic,
-            "seq": head,
-        }
+        own = members.find(tx.connection, command.room, actor.id)
+        assert own is not None, "a member has a membership"
+        head = tx.head(topic)  # the table has it from before this batch
+        standing = seen.model_copy(update={"head": head.seq, "unread": head.n - own.read_n})
+        return {"room": standing.model_dump(exclude_none=True), "topic": topic, "seq": head.seq}
     rules.may_join(actor, seen)
     members.add(tx, command.room, actor.id, RoomRole.MEMBER)
     joined = rooms.joining(tx, actor.id, command.room)

@@ -53,11 +53,13 @@ def snapshot(connection: Connection, user: int, *, site: bool, epoch: str | None
         if topic not in heads:
             missing.append(Missing(topic, None, None, None))
             continue
-        # Once all together are large, one event a topic and `more`.
-        limit = MISSING if size < MISSING_CHARACTERS else 1
+        if right_epoch and after == heads[topic]:
+            continue
+        # Once all together are large, nothing but `more`.
+        limit = MISSING if size < MISSING_CHARACTERS else 0
         page = log.since(connection, topic, after, limit, floor=floors.get(topic, 0)) if right_epoch else None
         size += sum(map(len, page.texts)) if page is not None else 0
-        if page is None or page.texts:
+        if page is None or not page.complete or page.texts:
             _, floor = log.position(connection, topic) or (0, 0)
             missing.append(Missing(topic, heads[topic], max(floor, floors.get(topic, 0)), page))
     return Snapshot(account.profile(), joined, heads, missing)

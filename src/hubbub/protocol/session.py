@@ -107,6 +107,8 @@ class Session:
 
     def welcomed(self) -> list[Effect]:
         """The greeting is done: what came meanwhile is taken up."""
+        if self.state is not State.GREETING:
+            return []  # it was ended meanwhile
         self.state = State.LIVE
         kept, self._kept = self._kept, None
         return [effect for text in kept or () for effect in self._live(text)]

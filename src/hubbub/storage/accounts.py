@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert, select, update
 
 from hubbub.domain.model import LOBBY, Role, User, user_topic
 from hubbub.domain.names import skeleton
 from hubbub.domain.text import timestamp
+from hubbub.storage.database import Statement
 from hubbub.storage.schema import messages, users
 from hubbub.storage.transaction import Transaction
 
@@ -37,6 +38,14 @@ def find_by_name(connection: Connection, name: str) -> Account | None:
     return _account(connection.execute(_accounts().where(users.c.skeleton == skeleton(name))).first())
 
 
+def is_open(connection: Connection, user: int) -> bool:
+    """Whether the person is there and not locked out."""
+    cursor = OPEN.run(connection, user=user)
+    found = cursor.fetchone()
+    cursor.close()
+    return found is not None
+
+
 def name_of(connection: Connection, user: int) -> str:
     """The name of somebody who is known to exist."""
     return str(connection.scalar(select(users.c.name).where(users.c.id == user)))
@@ -58,10 +67,10 @@ def listing(connection: Connection, after: int, limit: int) -> list[Account]:
     return [account for row in connection.execute(query) if (account := _account(row)) is not None]
 
 
-def guests(connection: Connection) -> list[int]:
-    """Guests that have not been closed."""
-    query = select(users.c.id).where(users.c.role == Role.GUEST, users.c.disabled.is_(False)).order_by(users.c.id)
-    return list(connection.scalars(query))
+def guests(connection: Connection, before: int) -> list[int]:
+    """Guests that came before then and have not been closed."""
+    open_ = (users.c.role == Role.GUEST, users.c.disabled.is_(False), users.c.created_at < before)
+    return list(connection.scalars(select(users.c.id).where(*open_).order_by(users.c.id)))
 
 
 def has_spoken(connection: Connection, user: int) -> bool:
@@ -110,3 +119,6 @@ def _account(row: Row[Any] | None) -> Account | None:
         return None
     open_name = not row.skeleton.startswith("#")
     return Account(row.id, row.name, Role(row.role), row.password_hash, row.disabled, open_name, row.created_at)
+
+
+OPEN = Statement(lambda _: select(users.c.id).where(users.c.id == bindparam("user"), users.c.disabled.is_(False)))

@@ -31,10 +31,15 @@ def find(connection: Connection, room: int, user: int) -> Membership | None:
 def add(tx: Transaction, room: int, user: int, role: RoomRole) -> None:
     """Makes the person a member from the room's next seq on: append `member.joined` next. Holds the room's topic."""
     head = tx.head(room_topic(room))
-    joining = head.seq + 1
     tx.execute(
         insert(members).values(
-            room=room, user=user, role=role.value, joined_seq=joining, joined_at=tx.now, read_seq=joining, read_n=head.n
+            room=room,
+            user=user,
+            role=role.value,
+            joined_seq=head.seq + 1,
+            joined_at=tx.now,
+            read_seq=head.seq,
+            read_n=head.n,
         )
     )
     tx.execute(update(rooms).where(rooms.c.id == room).values(members=rooms.c.members + 1))

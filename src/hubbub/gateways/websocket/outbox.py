@@ -40,14 +40,19 @@ class Outbox:
     def corked(self) -> bool:
         return self._mark is not None
 
-    def is_over(self, look_again: Callable[[], None]) -> bool:
-        """Whether the peer is too slow. Over the limit, it has GRACE seconds before `look_again` decides."""
+    def is_over(self, give_up: Callable[["Outbox"], None]) -> bool:
+        """Whether the peer is too slow. Over the limit, it has GRACE seconds before `give_up` is called."""
         if self.size <= self.limit:
             return False
         if not self._watched:
             self._watched = True
-            asyncio.get_running_loop().call_later(GRACE, look_again)
+            asyncio.get_running_loop().call_later(GRACE, self._look_again, give_up)
         return self.size > self.limit * BURST
+
+    def _look_again(self, give_up: Callable[["Outbox"], None]) -> None:
+        self._watched = False
+        if self.size > self.limit:
+            give_up(self)
 
     def add(self, blob: Blob) -> None:
         self.chunks.extend(blob)
@@ -140,7 +145,8 @@ class FramedConnection(Connection):
         self._ending, self._ready = True, False
         if self._outbox is None:
             self._outbox = Outbox(self._limit)
-        self._outbox.uncork()
+        if self._outbox.corked:
+            self._outbox = Outbox(self._limit)  # nothing goes out before what `uncork` would have put first
         self._outbox.add((self._close_frame(code, reason),))
         self._end_within(FAREWELL)
         self._drain()
@@ -183,12 +189,11 @@ class FramedConnection(Connection):
         if self._outbox is None:
             self._outbox = Outbox(self._limit)
         self._outbox.add(blob)
-        if self._outbox.is_over(self._look_again):
+        if self._outbox.is_over(self._too_slow):
             self._give_up()
 
-    def _look_again(self) -> None:
-        outbox = self._outbox
-        if outbox is not None and outbox.size > outbox.limit and not self._ending:
+    def _too_slow(self, outbox: Outbox) -> None:
+        if outbox is self._outbox and not self._ending:
             self._give_up()
 
     def _give_up(self) -> None:

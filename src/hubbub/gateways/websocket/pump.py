@@ -104,17 +104,20 @@ class Pump:
 
     async def _answer(self, asked: deque[tuple[int, EventsSince]]) -> None:
         live = self._live
-        while asked and live is not None and not live.ended:
-            if self._connection.buffered() > READ_FIRST:
-                await asyncio.sleep(PATIENCE)
-                continue
-            id_, query = asked.popleft()
-            try:
-                site = live.identity.role is not Role.GUEST
-                self._say(wire.ok(id_, await self._services.read(sync.events_since, live.identity.user, site, query)))
-            except HubbubError as error:
-                self._say(wire.error(id_, error))
-        self._asked = None
+        try:
+            while asked and live is not None and not live.ended:
+                if self._connection.buffered() > READ_FIRST:
+                    await asyncio.sleep(PATIENCE)
+                    continue
+                id_, query = asked.popleft()
+                try:
+                    site = live.identity.role is not Role.GUEST
+                    answer = await self._services.read(sync.events_since, live.identity.user, site, query)
+                    self._say(wire.ok(id_, answer))
+                except HubbubError as error:
+                    self._say(wire.error(id_, error))
+        finally:
+            self._asked = None
 
     def _say(self, said: bytes) -> None:
         """In its place among what the connection is owed; directly where nobody follows anything yet or any more."""
@@ -139,7 +142,7 @@ class Pump:
             self._do(self._session.refused(error))
         except Exception as error:
             logger.exception("greeting_failed", exc_info=error)
-            self._do(self._session.refused(Internal()))
+            self._do(self._session.end(closes.INTERNAL, Internal()))
         else:
             first = [self._welcome(attached), *_missing(attached.snapshot.missing), *wire.events(attached.gap)]
             self._live = attached.live

@@ -138,7 +138,7 @@ class QueuedWebSocket(Connection):
         if self._outbox is None:
             self._outbox = Outbox(self._limit)
         self._outbox.add(blob)
-        if self._outbox.is_over(self._look_again):
+        if self._outbox.is_over(self._too_slow):
             self._give_up()
         else:
             self._start()
@@ -174,12 +174,11 @@ class QueuedWebSocket(Connection):
         if self._task is not None:
             self._task.cancel()
         if self._reading is not None and not self._interrupted:
-            self._interrupted = True
             self._reading.cancel()
+        self._interrupted = True
 
-    def _look_again(self) -> None:
-        outbox = self._outbox
-        if outbox is not None and outbox.size > outbox.limit and not self._closing:
+    def _too_slow(self, outbox: Outbox) -> None:
+        if outbox is self._outbox and not self._closing:
             self._give_up()
 
     def _give_up(self) -> None:
@@ -228,7 +227,7 @@ class QueuedWebSocket(Connection):
 
     async def receive(self) -> Event:
         """Takes the place of the socket's own `receive`."""
-        if self.ended is not None and self.ended.code == closes.SLOW:
+        if self._interrupted and self.ended is not None:
             return self._disconnect(self.ended)
         task = asyncio.current_task()
         self._reading = task
