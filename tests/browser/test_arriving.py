@@ -99,9 +99,9 @@ def test_what_waits_is_never_sent_as_somebody_else(server: Server, open_window: 
         line.cut()
         expect(window.page.get_by_text("Reconnecting")).to_be_visible()
         window.say("in the name of the owner")
+        # By another way than a window, of which this one would hear; the cookie is the host's, whatever the port.
+        window.page.request.post(f"{server.url}/api/login", data={"username": "heir", "password": PASSWORD})
         line.mend()
-        # By another way than a window, of which this one would hear.
-        window.page.request.post(f"{line.url}/api/login", data={"username": "heir", "password": PASSWORD})
         expect(window.page.get_by_text("Somebody else has logged in in this browser")).to_be_visible()
     assert "in the name of the owner" not in open_window().log_in(owner).texts()
 

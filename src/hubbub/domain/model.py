@@ -129,14 +129,6 @@ SYSTEM = Actor(id=0, name="hubbub", role=Role.OWNER, system=True)
 ANYBODY = Actor(id=0, name="", role=Role.GUEST)
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
-    """A place in a topic's log: everything up to and including `seq`."""
-
-    topic: str
-    seq: int
-
-
 def room_topic(room: int) -> str:
     return f"room:{room}"
 

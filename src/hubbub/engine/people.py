@@ -126,9 +126,6 @@ class People:
         _discard(self._by_user, live.identity.user, live)
         _discard(self._by_session, live.identity.session, live)
 
-    def live(self, connection: Connection) -> Live | None:
-        return self._lives.get(connection)
-
     def online(self, room: int) -> list[dict[str, object]]:
         """Who has a live connection in the room now, each person once, by name."""
         here = {

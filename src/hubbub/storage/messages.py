@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Dialect, Executable, Select, and_, func, insert, select, update
+from sqlalchemy import Connection, Dialect, Executable, Select, and_, insert, select, update
 
 from hubbub.domain.model import Message
 from hubbub.domain.text import timestamp
@@ -78,11 +78,6 @@ def after(connection: Connection, room: int, seq: int, limit: int) -> list[Messa
     """The messages just after `seq`, ascending."""
     query = _page(room).where(messages.c.seq > seq).order_by(messages.c.seq).limit(limit)
     return [_model(row) for row in connection.execute(query)]
-
-
-def count_by(connection: Connection, author: int) -> int:
-    """How many messages somebody wrote; for deciding whether a guest leaves a trace."""
-    return connection.scalar(select(func.count()).where(messages.c.author == author)) or 0
 
 
 def _page(room: int) -> Select[Any]:

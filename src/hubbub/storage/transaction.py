@@ -95,10 +95,6 @@ class Transaction:
         if changed:
             HEADS.run(self.connection, rows=rows.encode(changed)).close()
 
-    def heads(self) -> dict[str, int]:
-        """The heads this transaction gives to the topics it changed."""
-        return {topic: head.seq for topic, head in self._heads.items() if head.changed}
-
 
 def encode(event: Event, topic: str, seq: int, at: str) -> bytes:
     """The wire object of an event at its position. An event's own fields never bear the envelope's names."""
