@@ -25,12 +25,6 @@ def owner(server: Server) -> str:
     return server.create_owner("olga").name
 
 
-def owner_link(server: Server) -> str:
-    found = re.search(r"http://\S+/setup#\S+", server.log_text())
-    assert found, server.log_text()[-2000:]
-    return found.group()
-
-
 def invite_link(window: Person) -> str:
     window.page.get_by_role("button", name="Invite people").click()
     window.page.get_by_role("button", name="Make and copy a link").click()

@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -142,6 +143,13 @@ class Server:
 
     def log_text(self) -> str:
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+
+    def setup_link(self) -> str:
+        """The owner's link of the first start: printed just after the port opens."""
+        found = eventually_blocking(
+            lambda: re.findall(r"https?://\S+/setup#\S+", self.log_text()), 10.0, "the owner's link"
+        )
+        return str(found[-1])
 
     def log_lines(self, event: str) -> list[dict[str, Any]]:
         """The structured log lines with that `event`."""
