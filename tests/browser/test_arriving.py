@@ -38,7 +38,7 @@ def test_the_owner_link_makes_the_owner_and_an_invite_link_brings_in_a_second_pe
     make_server: MakeServer, open_window: OpenWindow
 ) -> None:
     fresh = make_server(settings={"HUBBUB_SIGNUP": "invite"}).start()
-    first = open_window(fresh).open(owner_link(fresh)).sign_up("ada", "Make me the owner").is_in()
+    first = open_window(fresh).open(fresh.setup_link()).sign_up("ada", "Make me the owner").is_in()
     assert re.fullmatch(r"http://[^/]+/", first.page.url), "the used link is no longer in the address"
     second = open_window(fresh).open(invite_link(first)).sign_up("ben", "Join").is_in()
     expect(second.page.get_by_role("button", name="Invite people")).to_have_count(0)
