@@ -1,4 +1,4 @@
-"""The fuzzer, a process of its own: `python -m tests.conformance.fuzzer PORT NAME TOKEN ROOM FRAMES SEED`.
+"""The fuzzer, a process of its own: `python -m tests.conformance.fuzzer PORT NAME TOKEN ROOM FRAMES RATE SEED`.
 
 Several sockets at a time say what the corpus has, wait for an answer now and then, and end in some wrong way. What
 was answered is counted and printed as JSON.
@@ -19,8 +19,6 @@ from tests.conformance import corpus
 from tests.gateways.raw import CLOSE, TEXT, Raw, frame
 
 SOCKETS = 4
-RATE = 6_000
-"""Frames a second: about half of what a server manages with one core. More would measure a flood."""
 BATCH = 10
 BATCHES = 20
 """A connection has at most so many, of BATCH frames each, before it ends badly."""
@@ -28,20 +26,21 @@ BATCHES = 20
 
 @dataclass
 class Target:
-    """The server, the account and the room, and how much is left to say."""
+    """The server, the account and the room, and how much is left to say at how many frames a second."""
 
     port: int
     name: str
     token: str
     room: int
     left: int
+    rate: int
     dice: random.Random
     seen: Counter[str] = field(default_factory=Counter)
     began: float = field(default_factory=time.monotonic)
 
     async def pace(self) -> None:
         """Waits until it is time for more."""
-        await asyncio.sleep(max(0.0, self.began + self.seen["frames"] / RATE - time.monotonic()))
+        await asyncio.sleep(max(0.0, self.began + self.seen["frames"] / self.rate - time.monotonic()))
 
     def count(self, frames: Iterable[bytes]) -> bytes:
         sent = list(frames)
@@ -142,9 +141,10 @@ async def work(target: Target) -> None:
         await (talk_plainly if target.dice.random() < 0.05 else talk)(target)
 
 
-async def main(port: str, name: str, token: str, room: str, frames: str, seed: str) -> Counter[str]:
+async def main(port: str, name: str, token: str, room: str, *numbers: str) -> Counter[str]:
     os.nice(10)  # this is the weather, and not what is measured
-    target = Target(int(port), name, token, int(room), int(frames), random.Random(seed))
+    frames, rate, seed = map(int, numbers)
+    target = Target(int(port), name, token, int(room), frames, rate, random.Random(seed))
     async with asyncio.TaskGroup() as group:
         for _ in range(SOCKETS):
             group.create_task(work(target))
