@@ -4,11 +4,21 @@ On the wire an event is one flat object: ``{"topic", "seq", "type", "at", …its
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar, get_args
 
-from pydantic import Field
+from pydantic import Field, GetJsonSchemaHandler, SkipValidation
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+from typing_extensions import TypeAliasType
 
-from hubbub.domain.model import SECURITY, SITE, Room, Session, Wire, room_topic, user_topic
+from hubbub.domain.model import SECURITY, SITE, TIMESTAMP, Room, Session, Wire, room_topic, user_topic
+
+ENVELOPE: dict[str, JsonSchemaValue] = {
+    "topic": {"type": "string", "description": "Whose log: `room:ID`, `user:ID` or `site`."},
+    "seq": {"type": "integer", "description": "The position in the topic, counted from 1 without a gap."},
+    "type": {"type": "string"},
+    "at": {**TIMESTAMP, "description": "When; it orders nothing."},
+}
 
 
 class Event(Wire):
@@ -16,13 +26,25 @@ class Event(Wire):
 
     type: ClassVar[str]
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """What goes over the wire: the event's own fields behind its position."""
+        found = handler(schema)
+        own = handler.resolve_ref_schema(found)
+        own["properties"] = {**ENVELOPE, "type": {"type": "string", "const": cls.type}, **own["properties"]}
+        own["required"] = [*ENVELOPE, *own["required"]]
+        return found
+
     @property
     def topic(self) -> str:
         raise NotImplementedError
 
 
 class RoomEvent(Event):
+    """Goes to the members of one room."""
+
     room: int
+    """The room's id."""
 
     @property
     def topic(self) -> str:
@@ -30,33 +52,48 @@ class RoomEvent(Event):
 
 
 class MessageSent(RoomEvent):
+    """Somebody said something."""
+
     type = "message.sent"
     by: int
+    """The author's id."""
     name: str
+    """The author's name at that time."""
     n: int
+    """The number of the message in its room, counted from 1 without a gap."""
     key: str
+    """What the author gave to make a retry harmless: whoever has it in his outbox knows his own message by it."""
     body: str | None
+    """Null where a later event has taken the text away."""
 
 
-class MemberJoined(RoomEvent):
+class MembershipEvent(RoomEvent):
+    """Something happened to a membership."""
+
+    user: int
+    """Whose membership."""
+    name: str
+    """That person's name at that time."""
+    by: int
+    """Who did it."""
+
+
+class MemberJoined(MembershipEvent):
+    """Somebody is a member from here on."""
+
     type = "member.joined"
-    user: int
-    name: str
-    by: int
 
 
-class MemberLeft(RoomEvent):
+class MemberLeft(MembershipEvent):
+    """Somebody has left."""
+
     type = "member.left"
-    user: int
-    name: str
-    by: int
 
 
-class MemberRemoved(RoomEvent):
+class MemberRemoved(MembershipEvent):
+    """Somebody was removed by somebody else."""
+
     type = "member.removed"
-    user: int
-    name: str
-    by: int
 
 
 class RoomCreated(Event):
@@ -64,8 +101,11 @@ class RoomCreated(Event):
 
     type = "room.created"
     room: Room
+    """As a stranger sees it."""
     by: int
+    """The creator's id."""
     name: str
+    """The creator's name."""
     in_site: bool = Field(False, exclude=True)
 
     @property
@@ -88,6 +128,7 @@ class RoomAdded(PersonalEvent):
 
     type = "room.added"
     room: Room
+    """As the person sees it, with all fields."""
 
 
 class RoomGone(PersonalEvent):
@@ -95,25 +136,34 @@ class RoomGone(PersonalEvent):
 
     type = "room.gone"
     room: int
+    """The room's id."""
 
 
 class ReadMoved(PersonalEvent):
-    """`read` is the position in the room up to which the person has read."""
+    """The person has read on, on whatever device."""
 
     type = "read.moved"
     room: int
+    """The room's id."""
     read: int
+    """The seq in the room's log up to which the person has read."""
     unread: int
+    """How many messages came after it."""
 
 
 class SessionOpened(PersonalEvent):
+    """The person has logged in somewhere."""
+
     type = "session.opened"
     session: Session
 
 
 class SessionClosed(PersonalEvent):
+    """One of the person's sessions has ended; its connections close with 4503."""
+
     type = "session.closed"
     session: str
+    """The session's id."""
 
 
 class SecurityEvent(Event):
@@ -153,3 +203,21 @@ EVENTS: tuple[type[Event], ...] = (
     SessionOpened, SessionClosed, SessionRevoked, UserLockedOut,
 )  # fmt: skip
 BY_TYPE: dict[str, type[Event]] = {event.type: event for event in EVENTS}
+
+
+class _ByType:
+    """Tells the reader of a schema which field decides."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        refs = handler(schema)["anyOf"]
+        mapping = {handler.resolve_ref_schema(ref)["properties"]["type"]["const"]: ref["$ref"] for ref in refs}
+        return {"oneOf": refs, "discriminator": {"propertyName": "type", "mapping": mapping}}
+
+
+ClientEvent = (
+    MessageSent | MemberJoined | MemberLeft | MemberRemoved | RoomCreated | RoomAdded | RoomGone | ReadMoved
+    | SessionOpened | SessionClosed
+)  # fmt: skip
+CLIENT_EVENTS: tuple[type[Event], ...] = get_args(ClientEvent)
+EncodedEvent = TypeAliasType("EncodedEvent", Annotated[ClientEvent, SkipValidation, _ByType()])
+"""An event as it stands in the log and goes over the wire: encoded already, so that no model looks at it again."""

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, WithJsonSchema
+from pydantic.json_schema import SkipJsonSchema
 
 LOBBY = 1
 """The room that exists from the start; every new account is its member."""
@@ -30,20 +31,33 @@ class RoomRole(StrEnum):
 class Frozen(BaseModel):
     """Values, not records: immutable, strictly typed, blind to fields they do not know."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore", use_attribute_docstrings=True)
 
 
 class Wire(BaseModel):
     """The same for what comes from JSON or rows: enums and the like are read from their plain values."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+
+
+Absent = SkipJsonSchema[None]
+"""A field that is left out where it has no value: it is never null on the wire, and the contract says so."""
+
+TIMESTAMP = {
+    "type": "string",
+    "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$",
+    "examples": ["2026-11-22T13:05:03.123Z"],
+}
+Timestamp = Annotated[str, WithJsonSchema(TIMESTAMP)]
+"""RFC 3339 in UTC, to the millisecond."""
 
 
 class User(Wire):
     id: int
     name: str
+    """Unique, also among names that look alike."""
     role: Role
-    created_at: str
+    created_at: Timestamp
 
 
 class Me(User):
@@ -60,58 +74,106 @@ class Room(Wire):
     kind: Literal["public", "private", "direct"]
     name: str
     lobby: bool
-    created_by: int | None = None
-    created_at: str
+    """True for the one room everybody is in from the start."""
+    created_by: int | Absent = None
+    """The creator's id; the lobby has none."""
+    created_at: Timestamp
     members: int
+    """How many members the room has."""
     joined: bool
-    head: int | None = None
-    floor: int | None = None
-    read: int | None = None
-    unread: int | None = None
-    role: RoomRole | None = None
+    """Whether one is a member."""
+    head: int | Absent = None
+    """The newest seq of the room's log."""
+    floor: int | Absent = None
+    """The last seq of the room's log that cannot be had any more, or not by this person; 0 if there is none."""
+    read: int | Absent = None
+    """The seq up to which one has read."""
+    unread: int | Absent = None
+    """How many messages came after `read`."""
+    role: RoomRole | Absent = None
+    """What one is in this room."""
 
 
 class Member(Wire):
     id: int
+    """The person's id."""
     name: str
     role: RoomRole
-    joined_at: str
+    """What the person is in this room."""
+    joined_at: Timestamp
 
 
 class Message(Wire):
-    """`n` counts the messages of the room without a gap; `seq` is the position in its log."""
+    """Something that was said, as pages of history give it."""
 
     room: int
     seq: int
+    """The position in the room's log; (room, seq) is what a message is known by."""
     n: int
-    at: str
+    """The number of the message in its room, counted from 1 without a gap."""
+    at: Timestamp
     by: int
+    """The author's id."""
     name: str
+    """The author's name at that time."""
     key: str
+    """What the author gave to make a retry harmless."""
     body: str
 
 
 class Session(Wire):
     id: str
     kind: Literal["browser", "token"]
+    """`browser` is known by a cookie, `token` by bearer tokens."""
     client: str
-    created_at: str
-    last_seen_at: str
-    expires_at: str
+    """What the client called itself, such as "Firefox on Linux"; empty if that said nothing."""
+    created_at: Timestamp
+    last_seen_at: Timestamp
+    expires_at: Timestamp
+    """When it ends if it is not seen again."""
     current: bool
+    """Whether it is the one that asks."""
 
 
 class Invite(Wire):
-    """`token` and `link` are known only to the answer that creates the invite; the store keeps a hash."""
+    """A way in for others."""
 
     id: str
     uses: int
+    """How often it was used."""
     max_uses: int | None
+    """How often it can be used; null for any number."""
     created_by: int
-    created_at: str
-    expires_at: str | None
-    token: str | None = None
-    link: str | None = None
+    created_at: Timestamp
+    expires_at: Timestamp | None
+    """Null for never."""
+    token: str | Absent = None
+    """In the answer that makes the invite and nowhere else: the store keeps a hash."""
+    link: str | Absent = None
+    """The address to give away; where `token` is."""
+
+
+# --- answers ---------------------------------------------------------------------------------------------------------
+
+
+class Position(Wire):
+    """Where in which topic the change stands."""
+
+    topic: str
+    seq: int
+
+
+class MaybePosition(Wire):
+    """Where the change stands; empty where nothing moved."""
+
+    topic: str | Absent = None
+    seq: int | Absent = None
+
+
+class RoomPosition(Position):
+    """The room as one sees it now, and where in its topic the change stands."""
+
+    room: Room
 
 
 @dataclass(frozen=True, slots=True)
