@@ -22,6 +22,10 @@ CONFIG = "hubbub.toml"
 POSTGRESQL = "postgresql+psycopg"
 EVERYWHERE = frozenset({"0.0.0.0", "::", "127.0.0.1", "::1"})  # noqa: S104  addresses to compare with, not to bind
 NOT_SETTINGS = frozenset({"HUBBUB_CONFIG", "HUBBUB_CI"})
+ROOT_PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
+# Below one of these a path that the proxy hands on could not be told from one that it has stripped.
+OWN_PATHS = frozenset({"api", "assets", "docs", "health", "invite", "metrics", "openapi.json", "reset", "setup",
+                       "token", "users", "ws"})  # fmt: skip
 
 
 class WrongSetting(Exception):
@@ -32,17 +36,25 @@ def _split(value: object) -> object:
     return [part for part in re.split(r"[,\s]+", value) if part] if isinstance(value, str) else value
 
 
-def _check_origin(url: str) -> str:
-    """An origin as browsers send it (RFC 6454, section 6.2): scheme, host and port, nothing else."""
+def _check_address(url: str) -> str:
+    """Scheme, host and port as browsers send them (RFC 6454, section 6.2), then the path without a slash at its end."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query or parts.fragment:
         raise ValueError("not an http(s) address")
-    if parts.path not in ("", "/"):
-        raise ValueError("has a path")
     port = parts.port  # raises ValueError when it is not a number up to 65535
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     usual = {"http": 80, "https": 443}[parts.scheme]
-    return f"{parts.scheme}://{host}" + ("" if port in (None, usual) else f":{port}")
+    path = parts.path.removesuffix("/")
+    if not ROOT_PATH.fullmatch(path) or path.split("/")[1:2] in ([own] for own in OWN_PATHS):
+        raise ValueError("a path that cannot be used")
+    return f"{parts.scheme}://{host}{'' if port in (None, usual) else f':{port}'}{path}"
+
+
+def _check_origin(url: str) -> str:
+    address = _check_address(url)
+    if urlsplit(address).path:
+        raise ValueError("has a path")
+    return address
 
 
 def _check_database(url: str) -> str:
@@ -57,6 +69,7 @@ def _check_bus(url: str) -> str:
     raise ValueError("this version is one process")
 
 
+Address = Annotated[str, AfterValidator(_check_address)]
 Origin = Annotated[str, AfterValidator(_check_origin)]
 Origins = Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_split)]
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_split)]
@@ -80,7 +93,11 @@ class Settings(BaseSettings):
     bus_url: Annotated[str, AfterValidator(_check_bus)] | None = Field(
         None, description="none yet, since this version runs as one process"
     )
-    public_url: Origin | None = Field(None, description="how browsers reach this server, e.g. https://chat.example.org")
+    public_url: Address | None = Field(
+        None,
+        description="how browsers reach this server, e.g. https://chat.example.org or https://example.org/chat "
+        "(a path of its own, not one like /api)",
+    )
     origins: Origins = Field((), description="more origins whose pages may connect, separated by commas")
     trusted_proxies: Networks = Field(
         (), description="addresses or networks whose forwarding headers are believed, separated by commas"
@@ -130,6 +147,16 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The database's address; SQLite in the data folder unless one was given."""
         return self.database_url or f"sqlite:///{self.data.absolute() / 'hubbub.db'}"
+
+    @property
+    def public_origin(self) -> str | None:
+        """What browsers send as the Origin of our pages: `public_url` without its path."""
+        return self.public_url.removesuffix(self.root_path) if self.public_url else None
+
+    @property
+    def root_path(self) -> str:
+        """The path under which browsers reach this server, such as `/chat`; empty at the root of a host."""
+        return urlsplit(self.public_url).path if self.public_url else ""
 
     @property
     def address(self) -> str:

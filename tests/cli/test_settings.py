@@ -135,7 +135,11 @@ def test_a_file_that_is_named_must_be_there_and_be_toml(monkeypatch: pytest.Monk
         ("outbox_bytes", 65_536, 65_535),
         ("metrics_token", "x" * 16, "x" * 15),
         ("name", "x" * 64, "x" * 65),
-        ("public_url", "https://chat.example.org", "https://chat.example.org/path"),
+        ("public_url", "https://chat.example.org/", "https://chat.example.org?x"),
+        ("public_url", "https://example.org/my/chat/", "https://example.org/my//chat"),
+        ("public_url", "https://example.org/apis", "https://example.org/api/chat"),
+        ("public_url", "https://example.org/x.y", "https://example.org/../chat"),
+        ("origins", "https://example.org", "https://example.org/chat"),
         ("public_url", "http://[::1]:8000", "chat.example.org"),
         ("trusted_proxies", "10.0.0.255", "10.0.0.256"),
     ],
@@ -158,6 +162,21 @@ def test_the_address_for_links_is_the_public_one_if_there_is_one() -> None:
     assert load({"host": "::1", "port": 1})[0].address == "http://localhost:1"
     assert load({"host": "fe80::2", "port": 1})[0].address == "http://[fe80::2]:1"
     assert load({"public_url": "https://chat.example.org"})[0].address == "https://chat.example.org"
+
+
+@pytest.mark.parametrize(
+    ("url", "origin", "root_path"),
+    [
+        ("https://Example.org:443/", "https://example.org", ""),
+        ("https://example.org/chat/", "https://example.org", "/chat"),
+        ("http://[::1]:8000/our/chat", "http://[::1]:8000", "/our/chat"),
+    ],
+)
+def test_the_public_address_is_an_origin_and_a_root_path(url: str, origin: str, root_path: str) -> None:
+    settings, _ = load({"public_url": url})
+    assert (settings.public_origin, settings.root_path) == (origin, root_path)
+    assert settings.address == origin + root_path
+    assert load({})[0].public_origin is None
 
 
 def test_the_global_cap_is_four_fifths_of_the_open_files() -> None:

@@ -60,20 +60,20 @@ def credential(headers: Headers, *, https: bool) -> Credential | None:
     return Credential("cookie", found) if found is not None else None
 
 
-def origin_problem(origin: str | None, host: str | None, public_url: str | None, origins: Sequence[str]) -> str | None:
-    """Why a cookie does not count from this Origin, as a sentence; None when it does."""
+def origin_problem(origin: str | None, host: str | None, public: str | None, origins: Sequence[str]) -> str | None:
+    """Why a cookie does not count from this Origin, as a sentence; None when it does. `public` is our own, if known."""
     if origin is None:
         return "A cookie counts only together with an Origin header."
-    if origin in origins or origin == public_url:
+    if origin in origins or origin == public:
         return None
-    if public_url is None and host and origin.lower() in (f"http://{host.lower()}", f"https://{host.lower()}"):
+    if public is None and host and origin.lower() in (f"http://{host.lower()}", f"https://{host.lower()}"):
         if is_own_name(host):
             return None
         return "This server does not know that it is called that: set HUBBUB_PUBLIC_URL to the address you see."
     return "Pages of this origin may not use the cookie."
 
 
-def request_problem(headers: Headers, public_url: str | None, origins: Sequence[str]) -> str | None:
+def request_problem(headers: Headers, public: str | None, origins: Sequence[str]) -> str | None:
     """Why an unsafe request must not count the cookie, as a sentence; None when it comes from a page of ours.
 
     `Sec-Fetch-Site` is set by the browser alone; where it is missing, and where an Origin is there, that decides.
@@ -84,7 +84,7 @@ def request_problem(headers: Headers, public_url: str | None, origins: Sequence[
         return "Pages of this origin may not use the cookie."
     if site == "same-origin" and not values(headers, b"origin"):
         return None
-    return origin_problem(origin, value(headers, b"host"), public_url, origins)
+    return origin_problem(origin, value(headers, b"host"), public, origins)
 
 
 def is_own_name(host: str) -> bool:
@@ -111,6 +111,12 @@ def client_address(peer: str, headers: Headers, trusted: Networks) -> str:
         except ValueError:
             break
     return address
+
+
+def forwarded_https(peer: str, headers: Headers, trusted: Networks) -> bool:
+    """Whether a trusted proxy says that its client came by https: the last one speaks, who is nearest to us."""
+    told = values(headers, b"x-forwarded-proto") if trusted and _is_trusted(peer, trusted) else []
+    return bool(told) and told[-1].rpartition(",")[2].strip().lower() == "https"
 
 
 def network(address: str) -> str:

@@ -50,8 +50,11 @@ def raw_headers(request: Request) -> Headers:
 
 
 def is_https(request: Request) -> bool:
+    """Whether browsers reach us by https, as far as the settings, the connection or a trusted proxy tell."""
     settings = services_of(request).settings
-    return request.scope.get("scheme") == "https" or (settings.public_url or "").startswith("https:")
+    if request.scope.get("scheme") == "https" or (settings.public_url or "").startswith("https:"):
+        return True
+    return headers.forwarded_https(peer_of(request), raw_headers(request), settings.trusted_proxies)
 
 
 def peer_of(request: Request) -> str:
@@ -73,7 +76,7 @@ async def identify(request: Request) -> Caller:
     by_cookie = credential.kind == "cookie"
     if by_cookie and request.method not in SAFE:
         settings = services.settings
-        problem = headers.request_problem(raw_headers(request), settings.public_url, settings.origins)
+        problem = headers.request_problem(raw_headers(request), settings.public_origin, settings.origins)
         if problem is not None:
             raise Forbidden(problem)
     now = services.clock.now()

@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parent / "docs_page"
 def create_router(app: FastAPI) -> APIRouter:
     """For the document of `app`, which is made when it is first asked for."""
     router = APIRouter()
-    document: list[bytes] = []
+    documents: dict[str, bytes] = {}
     page = (FOLDER / "docs.html").read_bytes()
     files = {name: (FOLDER / name).read_bytes() for name in ("docs.js", "docs.css")}
 
@@ -28,10 +28,12 @@ def create_router(app: FastAPI) -> APIRouter:
 
     @router.head("/openapi.json", include_in_schema=False)
     @router.get("/openapi.json", include_in_schema=False)
-    async def openapi() -> Response:
-        if not document:  # takes a few hundred milliseconds: not on the event loop
-            document.append(wire.dumps(await asyncio.to_thread(app.openapi)))
-        return Response(document[0], headers={"Cache-Control": "no-cache"}, media_type=JSON)
+    async def openapi(request: Request) -> Response:
+        root_path = request.scope.get("root_path", "")
+        if root_path not in documents:  # takes a few hundred milliseconds: not on the event loop
+            servers = {"servers": [{"url": root_path}]} if root_path else {}
+            documents[root_path] = wire.dumps({**await asyncio.to_thread(app.openapi), **servers})
+        return Response(documents[root_path], headers={"Cache-Control": "no-cache"}, media_type=JSON)
 
     for name, body in files.items():
         router.add_api_route(f"/docs/{name}", _file(name, body), methods=["GET", "HEAD"], include_in_schema=False)

@@ -4,6 +4,7 @@ import secrets
 
 import structlog
 from starlette.datastructures import MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hubbub.domain.errors import Internal
@@ -32,12 +33,19 @@ class Edge:
     def __init__(self, app: ASGIApp, services: Services) -> None:
         self._app = app
         self._metrics = services.metrics
+        self._root_path = services.settings.root_path
         self._always = dict(ALWAYS)
         if (services.settings.public_url or "").startswith("https:"):
             self._always["Strict-Transport-Security"] = f"max-age={ONE_YEAR}; includeSubDomains"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if self._root_path and not scope.get("root_path"):
+            # Routes are found below it and without it: a proxy may strip it or hand it on.
+            scope = {**scope, "root_path": self._root_path}
+        if scope["type"] == "websocket":
             await self._app(scope, receive, send)
             return
         started = False
@@ -53,7 +61,7 @@ class Edge:
             await send(message)
 
         try:
-            await self._app(scope, receive, answer)
+            await (_to_the_folder if _is_folder(scope) else self._app)(scope, receive, answer)
         except Exception as error:
             number = secrets.token_hex(4)
             logger.error("request_failed", id=number, method=scope["method"], path=scope["path"], exc_info=error)
@@ -61,3 +69,15 @@ class Edge:
                 raise
             refusal = Internal(f"Something went wrong on our side. It is logged as {number}.")
             await errors.answer(refusal)(scope, receive, answer)
+
+
+def _is_folder(scope: Scope) -> bool:
+    """Whether the root path itself is asked for, without the slash from which the page reckons its addresses."""
+    return bool(scope.get("root_path")) and scope["path"] == scope["root_path"] and scope["method"] in ("GET", "HEAD")
+
+
+async def _to_the_folder(scope: Scope, receive: Receive, send: Send) -> None:
+    """Relative, since only the browser knows what else a proxy has put in front."""
+    query = scope["query_string"].decode("latin-1")
+    place = f"{scope['path'].rpartition('/')[2]}/{'?' if query else ''}{query}"
+    await Response(status_code=307, headers={"Location": place})(scope, receive, send)

@@ -85,4 +85,4 @@ def _address(request: Request) -> str:
     host = headers.value(auth.raw_headers(request), b"host")
     if settings.public_url is not None or host is None or not headers.is_own_name(host):
         return settings.address
-    return f"{'https' if auth.is_https(request) else 'http'}://{host}"
+    return f"{'https' if auth.is_https(request) else 'http'}://{host}{request.scope.get('root_path', '')}"

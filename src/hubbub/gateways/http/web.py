@@ -81,9 +81,9 @@ def content_security_policy(services: Services, host: str | None) -> str:
 
     The socket's address is spelled out, since older Safari does not take 'self' for it.
     """
-    public_url = services.settings.public_url
-    if public_url is not None:
-        sockets = " " + public_url.replace("http", "ws", 1)
+    public = services.settings.public_origin
+    if public is not None:
+        sockets = " " + public.replace("http", "ws", 1)
     elif host is not None and headers.is_own_name(host):
         sockets = f" ws://{host} wss://{host}"
     else:

@@ -14,7 +14,7 @@ from hubbub.gateways.websocket import handshake
 from hubbub.gateways.websocket.door import Door
 from hubbub.gateways.websocket.native import Conversation, NativeConnection
 from hubbub.gateways.websocket.wheel import Wheel
-from hubbub.protocol.headers import network
+from hubbub.protocol.headers import forwarded_https, network
 from hubbub.protocol.tokens import Credential
 
 PATH = b"/ws"
@@ -42,6 +42,8 @@ class Gateway:
         self.door = Door(
             settings.unauthenticated_per_address, settings.unauthenticated_max, unlimited=not settings.rate_limits
         )
+        self.paths = frozenset({PATH, settings.root_path.encode() + PATH})
+        """Where it is reached: a proxy may strip the root path or hand it on."""
         self.open: set[NativeConnection] = set()
         self.empty = asyncio.Event()
         """Set when the last connection has gone."""
@@ -55,7 +57,9 @@ class Gateway:
         """Answers a request to open a WebSocket: with the connection that has to become the transport's protocol, and
         the 101 sent; or with a refusal that has to be sent."""
         settings = self.services.settings
-        secure = transport.get_extra_info("sslcontext") is not None
+        secure = transport.get_extra_info("sslcontext") is not None or forwarded_https(
+            peer, headers, settings.trusted_proxies
+        )
         admitted = handshake.admit(headers, settings, secure=secure)
         if isinstance(admitted, handshake.Refused):
             return admitted

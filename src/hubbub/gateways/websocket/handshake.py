@@ -29,7 +29,7 @@ class OriginSettings(Protocol):
     """The settings this module reads."""
 
     @property
-    def public_url(self) -> str | None: ...
+    def public_origin(self) -> str | None: ...
     @property
     def origins(self) -> Sequence[str]: ...
 
@@ -69,11 +69,11 @@ class Refused:
 
 
 def admit(given: Headers, settings: OriginSettings, *, secure: bool) -> Admitted | Refused:
-    """Decides on a request to open a WebSocket; `secure` says whether the connection itself is TLS."""
+    """Decides on a request to open a WebSocket; `secure` says whether the browser's connection is TLS."""
     for name in (b"origin", b"host", b"authorization"):
         if len(headers.values(given, name)) > 1:
             return Refused(400, f"The request has more than one {name.decode().title()} header.")
-    https = secure or (settings.public_url or "").startswith("https:")
+    https = secure or (settings.public_origin or "").startswith("https:")
     cookie = headers.cookie(given, headers.cookie_name(https=https))
     if cookie is not None:
         problem = origin_problem(headers.value(given, b"origin"), headers.value(given, b"host"), settings)
@@ -89,7 +89,7 @@ def admit(given: Headers, settings: OriginSettings, *, secure: bool) -> Admitted
 
 def origin_problem(origin: str | None, host: str | None, settings: OriginSettings) -> str | None:
     """Why a cookie does not count from this Origin, as a sentence; None when it does."""
-    return headers.origin_problem(origin, host, settings.public_url, settings.origins)
+    return headers.origin_problem(origin, host, settings.public_origin, settings.origins)
 
 
 def _bearer(given: Headers) -> str | Refused | None:

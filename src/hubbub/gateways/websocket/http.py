@@ -13,7 +13,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from hubbub.gateways.websocket.gateway import NO_HANDSHAKE, PATH, RETRY_AFTER, Gateway, opening
+from hubbub.gateways.websocket.gateway import NO_HANDSHAKE, RETRY_AFTER, Gateway, opening
 from hubbub.gateways.websocket.handshake import Refused
 from hubbub.gateways.websocket.outbox import CUT_OFF
 
@@ -112,7 +112,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         self._disarm()
-        if self.url.partition(b"?")[0] == PATH:
+        if self.url.partition(b"?")[0] in self._gateway.paths:
             self._upgrade()
         elif opening(self.url.decode("latin-1"), self.headers) is None:
             self.send_400_response(self._refuse(NO_HANDSHAKE))

@@ -26,6 +26,7 @@ from hubbub.gateways.websocket import handshake
 from hubbub.gateways.websocket.denial import deny
 from hubbub.gateways.websocket.sockets import QueuedWebSocket
 from hubbub.protocol import closes, lines, validation
+from hubbub.protocol.headers import forwarded_https
 from hubbub.protocol.tokens import Credential
 
 FAREWELL = 2.0
@@ -101,7 +102,8 @@ class PlainText:
         headers = socket.scope["headers"]
         if settings.guests and origin in NO_PAGE:
             headers = [pair for pair in headers if pair[0] != b"cookie"]
-        admitted = handshake.admit(headers, settings, secure=socket.url.scheme == "wss")
+        secure = socket.url.scheme == "wss" or forwarded_https(_host(socket), headers, settings.trusted_proxies)
+        admitted = handshake.admit(headers, settings, secure=secure)
         if isinstance(admitted, handshake.Admitted) and not admitted.credentials and origin not in NO_PAGE:
             problem = handshake.origin_problem(origin, socket.headers.get("host"), settings)
             if problem is not None:
@@ -212,8 +214,11 @@ class PlainText:
 
 
 def _peer(socket: WebSocket, services: Services) -> str:
-    peer = socket.client.host if socket.client is not None else ""
-    return handshake.client_address(peer, socket.scope["headers"], services.settings.trusted_proxies)
+    return handshake.client_address(_host(socket), socket.scope["headers"], services.settings.trusted_proxies)
+
+
+def _host(socket: WebSocket) -> str:
+    return socket.client.host if socket.client is not None else ""
 
 
 async def _turn_away(connection: PlainConnection, error: HubbubError) -> int:
