@@ -1,0 +1,45 @@
+"""How a command ends when it cannot do what it was asked: one sentence on stderr, and an exit code."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+import typer
+
+from hubbub.settings import WrongSetting
+
+REFUSED, WRONG_USE = 1, 2
+
+
+@contextmanager
+def sentences() -> Iterator[None]:
+    """Ends the program with one sentence for every error that is not a bug of ours."""
+    from hubbub.control import FolderInUse, Refused
+    from hubbub.domain.errors import HubbubError
+
+    try:
+        yield
+    except WrongSetting as error:
+        fail(str(error), WRONG_USE)
+    except (FolderInUse, Refused) as error:
+        fail(str(error))
+    except HubbubError as error:
+        fail(error.message)
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        fail(f"{error.strerror or error}{where}.")
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        from hubbub.gateways.websocket.listener import CannotListen
+        from hubbub.storage.migrate import TooNew
+
+        if not isinstance(error, CannotListen | TooNew):
+            raise
+        fail(str(error))
+
+
+def fail(sentence: str, code: int = REFUSED) -> NoReturn:
+    typer.echo(f"hubbub: {sentence}", err=True)
+    sys.exit(code)

@@ -1,0 +1,33 @@
+"""What several commands have in common: the folder, the settings file, and what becomes of them."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hubbub.cli.errors import WRONG_USE, fail
+from hubbub.settings import Settings, load
+
+Data = Annotated[Path | None, typer.Option(help="The folder with the database and the keys. [default: hubbub-data]")]
+Config = Annotated[Path | None, typer.Option(help="A settings file. [default: hubbub.toml, if there is one]")]
+
+
+def settings(flags: dict[str, Any], config: Path | None) -> Settings:
+    from hubbub import log
+
+    chosen, warnings = load(flags, config)
+    log.configure(chosen.log_level, chosen.log_format)
+    for sentence in warnings:
+        typer.echo(f"hubbub: {sentence}", err=True)
+    return chosen
+
+
+def pairs(given: list[str]) -> dict[str, Any]:
+    pairs = {}
+    for pair in given:
+        name, found, value = pair.partition("=")
+        name = name.strip().replace("-", "_")
+        if not found or name not in Settings.model_fields:
+            fail(f"--set {pair.partition('=')[0]} is not NAME=VALUE of a setting.", WRONG_USE)
+        pairs[name] = value
+    return pairs

@@ -1,0 +1,40 @@
+"""`hubbub serve`: the server, in the foreground."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from hubbub.cli import options
+from hubbub.cli.options import Config, Data
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="The address to listen on. [default: 127.0.0.1]")] = None,
+    port: Annotated[int | None, typer.Option(help="The port to listen on. [default: 8000]")] = None,
+    data: Data = None,
+    config: Config = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Any other setting, e.g. --set signup=open. May be repeated."),
+    ] = None,
+) -> None:
+    """Run the server until SIGTERM or Ctrl-C."""
+    given = {"host": host, "port": port, "data": data}
+    flags = {key: value for key, value in given.items() if value is not None}
+    chosen = options.settings(options.pairs(settings or []) | flags, config)
+    from hubbub import main as composition
+    from hubbub.control import folder_lock
+
+    with folder_lock(chosen.data), asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(composition.serve(chosen))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop where there is one; None is asyncio's own."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
