@@ -110,10 +110,14 @@ class Load:
 
     def run(self, phase: str) -> Phase:
         """`closed WINDOW MESSAGES SECONDS` or `open RATE SECONDS`; see generator.c."""
+        return Phase(json.loads(self.tell(phase)))
+
+    def tell(self, line: str) -> str:
+        """Any of its commands; returns the line it answers with."""
         assert self._process.stdin is not None
-        self._process.stdin.write(phase + "\n")
+        self._process.stdin.write(line + "\n")
         self._process.stdin.flush()
-        return Phase(json.loads(self._line()))
+        return self._line()
 
     def _line(self) -> str:
         assert self._process.stdout is not None

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from statistics import median
 from typing import Any
 
 from bench.machine import Machine
-from bench.targets import Target
+from bench.targets import Verdicts
 from bench.workloads import Measurement
 
 Labelled = Sequence[tuple[str, Measurement]]
-Verdicts = Sequence[tuple[Target, list[float], bool]]
+Notes = Mapping[str, list[float]]
 
 QUIET = 0.5  # load average above which somebody else is at work
 
@@ -38,63 +38,46 @@ def line(workload: str, measurement: Measurement) -> str:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """Medians over the runs of one workload on one server."""
-
-    workload: str
-    server: str
-    deliveries: float
-    messages: float
-    cpu: float
-    p50: float
-    p99: float
-    others: float
-
-
-def medians(measurements: Labelled) -> list[Row]:
+def summary(measurements: Labelled) -> str:
+    """The medians, one line per workload and server."""
     groups: dict[tuple[str, str], list[Measurement]] = {}
     for workload, measurement in measurements:
         groups.setdefault((workload, measurement.peer), []).append(measurement)
-    return [
-        Row(
-            workload,
-            server,
-            median(m.phase.deliveries_per_second for m in group),
-            median(m.phase.messages_per_second for m in group),
-            median(m.cpu_microseconds for m in group),
-            median(m.phase.latency_ms("delivery", "p50") for m in group),
-            median(m.phase.latency_ms("delivery", "p99") for m in group),
-            median(m.others for m in group),
-        )
-        for (workload, server), group in groups.items()
-    ]
-
-
-def summary(measurements: Labelled) -> str:
-    """The medians, one line per workload and server."""
     lines = [
         "Medians",
         f"{'workload':<14} {'server':<26} {'deliveries/s':>13} {'msg/s':>9} {'us/del':>7} {'p50 ms':>8} {'p99 ms':>8}",
     ]
-    lines += [
-        f"{row.workload:<14} {row.server:<26} {row.deliveries:>13,.0f} {row.messages:>9,.0f} {row.cpu:>7.2f}"
-        f" {row.p50:>8.2f} {row.p99:>8.2f}"
-        for row in medians(measurements)
-    ]
+    for (workload, server), group in groups.items():
+        phases = [measurement.phase for measurement in group]
+        lines.append(
+            f"{workload:<14} {server:<26} {median(p.deliveries_per_second for p in phases):>13,.0f}"
+            f" {median(p.messages_per_second for p in phases):>9,.0f}"
+            f" {median(measurement.cpu_microseconds for measurement in group):>7.2f}"
+            f" {median(p.latency_ms('delivery', 'p50') for p in phases):>8.2f}"
+            f" {median(p.latency_ms('delivery', 'p99') for p in phases):>8.2f}"
+        )
     return "\n".join(lines)
 
 
-def verdict(rows: Verdicts, faults: Sequence[str]) -> str:
+def verdict(rows: Verdicts, notes: Notes, faults: Sequence[str]) -> str:
     lines = ["Targets of the first release"]
     for target, values, met in rows:
-        figures = f"{median(values):,.2f} ({min(values):,.2f} to {max(values):,.2f})" if values else "not measured"
-        limit = f"{'>=' if target.at_least else '<='} {target.limit:,g} {target.unit}"
-        lines.append(f"{'met   ' if met else 'MISSED'} {target.name:<11} {figures:<34} {limit:<15} {target.what}")
+        word = "MISSED" if not met else "" if target.limit is None else "met"
+        lines.append(f"{word:<6} {target.name:<11} {spread(values):<34} {target.asked():<15} {target.what}")
+    lines += [f"       {name}: {spread(values)}" for name, values in notes.items()]
     return "\n".join([*lines, *(f"FAULT  {fault}" for fault in faults)])
 
 
-def as_json(machine: Machine, measurements: Labelled, rows: Verdicts, faults: Sequence[str]) -> dict[str, Any]:
+def spread(values: Sequence[float]) -> str:
+    """Median, and lowest to highest where there is more than one."""
+    if not values:
+        return "not measured"
+    return f"{median(values):,.2f}" + (f" ({min(values):,.2f} to {max(values):,.2f})" if len(values) > 1 else "")
+
+
+def as_json(
+    machine: Machine, measurements: Labelled, rows: Verdicts, notes: Notes, faults: Sequence[str]
+) -> dict[str, Any]:
     return {
         "machine": asdict(machine),
         "measurements": [
@@ -108,25 +91,17 @@ def as_json(machine: Machine, measurements: Labelled, rows: Verdicts, faults: Se
             }
             for workload, m in measurements
         ],
-        "targets": [{**asdict(target), "samples": values, "met": met} for target, values, met in rows],
+        "targets": [
+            {
+                **asdict(target),
+                "asked": target.asked(),
+                "asked_later": target.asked_later(),
+                "samples": values,
+                "met": met,
+                "met_later": bool(values) and target.met_later(values),
+            }
+            for target, values, met in rows
+        ],
+        "notes": dict(notes),
         "faults": list(faults),
     }
-
-
-def markdown(measurements: Labelled, rows: Verdicts) -> str:
-    """The tables of docs/performance.md."""
-    lines = [
-        "| Workload | Server | deliveries/s | messages/s | CPU per delivery | p50 | p99 | others |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    lines += [
-        f"| {row.workload} | {row.server} | {row.deliveries:,.0f} | {row.messages:,.0f} | {row.cpu:.2f} µs"
-        f" | {row.p50:.2f} ms | {row.p99:.2f} ms | {row.others:.2f} |"
-        for row in medians(measurements)
-    ]
-    lines += ["", "| Target | What | Asked | Measured (lowest to highest) | |", "|---|---|---|---|---|"]
-    for target, values, met in rows:
-        asked = f"{'≥' if target.at_least else '≤'} {target.limit:,g} {target.unit}"
-        got = f"{median(values):,.2f} ({min(values):,.2f} to {max(values):,.2f})" if values else "not measured"
-        lines.append(f"| {target.name} | {target.what} | {asked} | {got} | {'met' if met else 'missed'} |")
-    return "\n".join(lines)

@@ -96,6 +96,10 @@ class Server:
         """Of the whole tree; pages shared between its processes count once for each."""
         return sum(process.memory_info().rss for process in self._tree())
 
+    def proportional_bytes(self) -> int:
+        """The same with shared pages divided among those who share them (PSS); nothing of the kernel's."""
+        return sum(process.memory_full_info().pss for process in self._tree())
+
     def _tree(self) -> list[psutil.Process]:
         return [self._process, *self._process.children(recursive=True)]
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,47 +85,55 @@ class Bench:
         with self.start(peer, "0") as server:
             if prepare:
                 prepare(server.port)
-            phases = [self._closed(WINDOW)] + ([self._closed(1)] if lone else [])
-            return self._measure(peer, server, FAN_OUT, phases, text_of(BODY))
+            with self.fan_out_load(peer, server) as load:
+                windows = [WINDOW, 1] if lone else [WINDOW]
+                return [self.phase(peer, server, load, window) for window in windows]
 
     def floor(self, peer: Peer, bytes_per_delivery: float) -> Measurement:
         """One message in flight through the C loop, in frames of that many bytes."""
         text = text_of(round(bytes_per_delivery) - 4)
-        with self.start(peer, "0") as server:
-            return self._measure(peer, server, FAN_OUT, [self._closed(1)], text)[0]
+        with self.start(peer, "0") as server, self._load(peer, server, FAN_OUT, text) as load:
+            return self.phase(peer, server, load, 1)
+
+    def fan_out_load(self, peer: Peer, server: Server) -> AbstractContextManager[Load]:
+        """The connections of the fan-out, warmed up."""
+        return self._load(peer, server, FAN_OUT, text_of(BODY))
+
+    def phase(self, peer: Peer, server: Server, load: Load, window: int = WINDOW) -> Measurement:
+        """One closed loop over connections that stand."""
+        return _measure(peer, server, load, f"closed {window} 0 {self._seconds}")
 
     def publish(self, peer: Peer, server: Server) -> Measurement:
         """256 messages in flight to 10 readers who all send."""
-        return self._measure(peer, server, FEW_READERS, [self._closed(256)], text_of(BODY))[0]
+        with self._load(peer, server, FEW_READERS, text_of(BODY)) as load:
+            return self.phase(peer, server, load, 256)
 
     def open_loop(self, peer: Peer, server: Server, readers: int, rate: int) -> Measurement:
         """`rate` messages a second whatever the server does, timed from the moment each was due."""
         connections = Connections(readers, min(readers, SENDERS))
-        return self._measure(peer, server, connections, [f"open {rate} {self._seconds}"], text_of(BODY))[0]
+        with self._load(peer, server, connections, text_of(BODY)) as load:
+            return _measure(peer, server, load, f"open {rate} {self._seconds}")
 
     def lone_messages(self, peer: Peer, server: Server, count: int) -> Measurement:
         """One message at a time from one person to another, nothing else going on."""
-        return self._measure(peer, server, TWO_PEOPLE, [f"closed 1 {count} 30"], text_of(BODY))[0]
+        with self._load(peer, server, TWO_PEOPLE, text_of(BODY)) as load:
+            return _measure(peer, server, load, f"closed 1 {count} 30")
 
     def idle(self, server: Server) -> Idle:
         """Time to ready of this start, and memory a second after it."""
         time.sleep(IDLE_SECONDS)
         return Idle(server.start_seconds, server.resident_bytes() / 2**20)
 
-    def _closed(self, window: int) -> str:
-        return f"closed {window} 0 {self._seconds}"
-
-    def _measure(
-        self, peer: Peer, server: Server, connections: Connections, phases: Sequence[str], text: str
-    ) -> list[Measurement]:
-        measurements = []
+    @contextmanager
+    def _load(self, peer: Peer, server: Server, connections: Connections, text: str) -> Iterator[Load]:
         with Load(server.port, [*connections.arguments(), *peer.load(text)]) as load:
             load.run("closed 16 0 0.5")  # warm-up: buffers grown, code paths seen
-            for command in phases:
-                before, busy = server.cpu(), busy_seconds()
-                phase = load.run(command)
-                cpu = server.cpu() - before
-                others = (busy_seconds() - busy - cpu.total) / phase.seconds - phase.generator_busy
-                faults = phase.faults(acknowledged=peer.acknowledges)
-                measurements.append(Measurement(peer.name, phase, cpu, max(others, 0.0), faults))
-        return measurements
+            yield load
+
+
+def _measure(peer: Peer, server: Server, load: Load, command: str) -> Measurement:
+    before, busy = server.cpu(), busy_seconds()
+    phase = load.run(command)
+    cpu = server.cpu() - before
+    others = (busy_seconds() - busy - cpu.total) / phase.seconds - phase.generator_busy
+    return Measurement(peer.name, phase, cpu, max(others, 0.0), phase.faults(acknowledged=peer.acknowledges))

@@ -6,6 +6,9 @@
  *
  *     closed WINDOW MESSAGES SECONDS    WINDOW messages in flight, until MESSAGES (0: any number) or SECONDS
  *     open   RATE   SECONDS             RATE messages a second, each timed from the moment it was due
+ *     connect AT_ONCE                   everybody comes, so many at a time, is greeted, and leaves (with --later)
+ *     stall COUNT                       the last COUNT readers read nothing any more, and are not counted any more
+ *     stalled                           what has become of those
  *
  * Every $SEQ in the message is replaced by eight digits; readers recognise a message by @$SEQ@ in what they get.
  * A message is complete when every reader has it and, where --ack is given, its sender has the acknowledgement.
@@ -15,10 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include "generator.h"
-#include "histogram.h"
 
 #define RING (1u << 17)   /* messages in flight at most */
 #define CONNECTING_AT_ONCE 64
@@ -37,34 +38,12 @@ static struct {
 } phase;
 
 static struct slot ring[RING];
-static struct connection *all;
-static struct connection **senders;
-static int connections, open_connections, opening, failures;
 static char *message;
 static size_t message_length, places[16];
 static int place_count;
 static size_t ack_length;
 
 /* ---- what the wires call ---- */
-
-void fail(struct connection *c, const char *why) {
-    if (c->state == CLOSED)
-        return;
-    if (failures++ < 5)
-        fprintf(stderr, "connection %d: %.300s\n", c->index, why);
-    if (c->state == OPEN)
-        open_connections--;
-    else
-        opening--;
-    c->state = CLOSED;
-    close(c->fd);
-}
-
-void on_open(struct connection *c) {
-    c->state = OPEN;
-    opening--;
-    open_connections++;
-}
 
 /* Three multiplications instead of eight: this runs once per delivery. */
 static uint64_t eight_digits(const char *p) {
@@ -154,7 +133,7 @@ static void send_message(uint64_t when) {
     for (int i = 0; i < place_count; i++)
         memcpy(message + places[i], digits, 8);
     ring[seq % RING] = (struct slot){when, (uint32_t)options.readers + (ack_length > 0)};
-    struct connection *c = senders[seq % (uint64_t)options.senders];
+    struct connection *c = crowd.senders[seq % (uint64_t)options.senders];
     if (c->state == OPEN)
         wire->message(c, message, message_length);
 }
@@ -165,13 +144,13 @@ static void begin(void) {
     phase.first = phase.next = next;
     phase.last_progress = now_ns();
     bytes_read = read_calls = 0;
-    for (int i = 0; i < connections; i++)
-        all[i].seen = all[i].sum = all[i].order = 0;
+    for (int i = 0; i < crowd.count; i++)
+        crowd.all[i].seen = crowd.all[i].sum = crowd.all[i].order = 0;
 }
 
 static uint64_t in_flight(void) { return phase.next - phase.first - phase.completed; }
 
-static bool stuck(void) { return failures || (int64_t)(now_ns() - phase.last_progress) > PATIENCE; }
+static bool stuck(void) { return crowd.failures || (int64_t)(now_ns() - phase.last_progress) > PATIENCE; }
 
 static void run_closed(uint64_t window, uint64_t messages, double seconds) {
     uint64_t end = now_ns() + (uint64_t)(seconds * 1e9);
@@ -222,12 +201,13 @@ static int wrong_readers(bool *same_order) {
     *same_order = true;
     for (uint64_t seq = phase.first; seq < phase.next; seq++)
         sum += seq * seq;
-    for (int i = 0; i < connections; i++) {
-        if (!all[i].reader)
+    for (int i = 0; i < crowd.count; i++) {
+        const struct connection *c = &crowd.all[i];
+        if (!c->reader)
             continue;
-        first = first ? first : &all[i];
-        wrong += all[i].seen != count || all[i].sum != sum;
-        *same_order = *same_order && all[i].order == first->order;
+        first = first ? first : c;
+        wrong += c->seen != count || c->sum != sum;
+        *same_order = *same_order && c->order == first->order;
     }
     return wrong;
 }
@@ -249,13 +229,45 @@ static void report(uint64_t start, double cpu) {
     printf(",\"incomplete\":%llu,\"wrong_readers\":%d,\"duplicates\":%llu,\"strays\":%llu,\"others\":%llu,\"acks\":%llu,"
            "\"refused\":%llu,\"failures\":%d,\"same_order\":%s,\"generator_busy\":%.2f}\n",
            (unsigned long long)in_flight(), wrong, (unsigned long long)phase.duplicates, (unsigned long long)phase.strays,
-           (unsigned long long)phase.others, (unsigned long long)phase.acks, (unsigned long long)phase.refused, failures,
+           (unsigned long long)phase.others, (unsigned long long)phase.acks, (unsigned long long)phase.refused, crowd.failures,
            same_order ? "true" : "false", (cpu_seconds() - cpu) / seconds);
     fflush(stdout);
 }
 
+/* Everybody at the door. A connection that fails spoils the generator, not only the phase. */
+static void run_connect(int at_once) {
+    struct histogram opened = {0};
+    double cpu = cpu_seconds();
+    uint64_t start = now_ns();
+    crowd.opened = &opened;
+    if (!crowd_connect(at_once))
+        exit(1);
+    double seconds = (double)(now_ns() - start) / 1e9;
+    crowd.opened = NULL;
+    printf("{\"connections\":%d,\"seconds\":%.3f,\"connections_per_s\":%.1f", crowd.open, seconds, crowd.open / seconds);
+    percentiles("greeting", &opened);
+    printf(",\"generator_busy\":%.2f}\n", (cpu_seconds() - cpu) / seconds);
+    crowd_leave();
+}
+
+static bool run_with_connections(const char *line) {
+    int count = 0;
+    if (sscanf(line, "connect %d", &count) == 1)
+        run_connect(count);
+    else if (sscanf(line, "stall %d", &count) == 1)
+        crowd_stall(count);
+    if (count == 0 && strncmp(line, "stalled", 7))
+        return false;
+    if (!strncmp(line, "stall", 5))
+        crowd_report_stalled();
+    fflush(stdout);
+    return true;
+}
+
 static void run_phase(const char *line) {
     double a = 0, b = 0, c = 0;
+    if (run_with_connections(line))
+        return;
     begin();
     uint64_t start = now_ns();
     double cpu = cpu_seconds();
@@ -284,29 +296,6 @@ static void load_message(void) {
     message_length = strlen(message);
 }
 
-static void connect_all(void) {
-    connections = options.readers + (options.separate ? options.senders : 0);
-    all = calloc((size_t)connections, sizeof *all);
-    senders = calloc((size_t)options.senders, sizeof(struct connection *));
-    network_start(all, connections);
-    for (int i = 0; i < options.senders; i++) {
-        senders[i] = &all[options.separate ? options.readers + i : i];
-        senders[i]->sender = true;
-    }
-    uint64_t deadline = now_ns() + 60000000000u;
-    for (int started = 0; open_connections < connections; flush_dirty(), network_wait(100000000)) {
-        while (started < connections && opening < CONNECTING_AT_ONCE) {
-            all[started].reader = started < options.readers;
-            opening++;
-            open_connection(&all[started++]);
-        }
-        if (failures || now_ns() > deadline) {
-            fprintf(stderr, "%d of %d connections are open\n", open_connections, connections);
-            exit(1);
-        }
-    }
-}
-
 /* A server may answer the upgrade before it has the reader in its list: send until a message reaches all. */
 static void probe(void) {
     uint64_t deadline = now_ns() + 20000000000u;
@@ -315,7 +304,7 @@ static void probe(void) {
         send_message(now_ns());
         for (uint64_t end = now_ns() + 500000000u; in_flight() && now_ns() < end; network_wait(10000000))
             flush_dirty();
-        if (failures || now_ns() > deadline) {
+        if (crowd.failures || now_ns() > deadline) {
             fprintf(stderr, "no message reaches all: %llu deliveries, %llu acknowledged, %llu other frames\n",
                     (unsigned long long)phase.deliveries, (unsigned long long)phase.acks, (unsigned long long)phase.others);
             exit(1);
@@ -330,13 +319,14 @@ int main(int argc, char **argv) {
     load_message();
     options.hello = text_of(options.hello);
     ack_length = options.ack ? strlen(options.ack) : 0;
-    uint64_t start = now_ns();
-    connect_all();
-    double seconds = (double)(now_ns() - start) / 1e9;
-    probe();
-    printf("{\"ready\":%d,\"connect_seconds\":%.3f}\n", connections, seconds);
+    crowd_make();
+    if (!options.later && !crowd_connect(CONNECTING_AT_ONCE))
+        return 1;
+    if (!options.later && !options.silent)
+        probe();
+    printf("{\"ready\":%d}\n", crowd.open);
     fflush(stdout);
     while (getline(&line, &capacity, stdin) > 0)
         run_phase(line);
-    return failures > 0;
+    return crowd.failures > 0;
 }

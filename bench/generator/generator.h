@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "histogram.h"
+
 enum state { CONNECTING, UPGRADING, GREETING, OPEN, CLOSED };
 
 struct connection {
@@ -18,6 +20,14 @@ struct connection {
     char *out; /* bytes the socket has not taken yet */
     size_t out_start, out_end, out_capacity;
     uint64_t seen, sum, order; /* of this phase: how many, which, and in what order */
+    uint64_t started;          /* when connect() was called */
+};
+
+/* All connections; the stalled ones are those after the last reader. */
+struct crowd {
+    struct connection *all, **senders;
+    int count, open, opening, failures, stalled;
+    struct histogram *opened; /* where the time from connect() to the greeting goes, if anywhere */
 };
 
 /* How one kind of server is spoken to. */
@@ -33,16 +43,26 @@ struct options {
     const char *tokens;          /* the same, one token a line; connection i takes line i modulo the count */
     int readers, senders;
     bool separate; /* senders are extra connections and do not count as readers */
+    bool later;    /* nobody connects before a phase says so */
+    bool silent;   /* connections stay idle: no probe */
 };
 
 extern struct options options;
 extern const struct wire *wire;
-extern struct wire websocket_wire, nats_wire;
+extern struct wire websocket_wire, nats_wire, mqtt_wire;
+extern struct crowd crowd;
 
-/* generator.c: called by the wires */
-void on_open(struct connection *c);
+/* called by the wires: generator.c and crowd.c */
 void on_message(struct connection *c, const char *text, size_t length);
+void on_open(struct connection *c);
 void fail(struct connection *c, const char *why);
+
+/* crowd.c */
+void crowd_make(void);
+bool crowd_connect(int at_once);
+void crowd_leave(void);
+void crowd_stall(int count);
+void crowd_report_stalled(void);
 
 /* options.c */
 void parse_options(int argc, char **argv);
@@ -54,6 +74,7 @@ void output(struct connection *c, const void *data, size_t length);
 void flush(struct connection *c);
 void flush_dirty(void);
 void open_connection(struct connection *c);
+void network_ignore(struct connection *c);
 void network_start(struct connection *all, int count);
 void network_wait(int64_t nanoseconds);
 uint64_t now_ns(void);

@@ -16,7 +16,7 @@
 
 #define READ_SIZE (256 * 1024)
 #define EVENTS 512
-#define SPINS 2000 // looks before it sleeps: about a millisecond
+#define SPINS 2000 /* looks before it sleeps: about a millisecond */
 
 uint64_t read_ns, bytes_read, read_calls;
 
@@ -56,11 +56,15 @@ void open_connection(struct connection *c) {
     c->fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     c->state = CONNECTING;
+    c->started = now_ns();
     if (connect(c->fd, address->ai_addr, address->ai_addrlen) && errno != EINPROGRESS)
         fail(c, strerror(errno));
     else
         watch(c, EPOLL_CTL_ADD, true);
 }
+
+/* Nothing that arrives is read any more. */
+void network_ignore(struct connection *c) { epoll_ctl(epoll, EPOLL_CTL_DEL, c->fd, NULL); }
 
 /* Queue bytes; they leave with the next flush, so that one turn costs one write per connection. */
 void output(struct connection *c, const void *data, size_t length) {

@@ -39,12 +39,13 @@ static void load_tokens(void) {
 }
 
 void parse_options(int argc, char **argv) {
-    enum { HOST = 1, PORT, PATH, SUBPROTOCOL, READY, ACK, SUBJECT, ANSWER, HELLO, MESSAGE, TOKENS, READERS, SENDERS, SEPARATE, NATS };
+    enum { HOST = 1, PORT, PATH, SUBPROTOCOL, READY, ACK, SUBJECT, ANSWER, HELLO, MESSAGE, TOKENS, READERS, SENDERS, SEPARATE, LATER, SILENT, NATS, MQTT };
     static const struct option names[] = {
         {"host", 1, 0, HOST}, {"port", 1, 0, PORT}, {"path", 1, 0, PATH}, {"subprotocol", 1, 0, SUBPROTOCOL},
         {"ready", 1, 0, READY}, {"ack", 1, 0, ACK}, {"subject", 1, 0, SUBJECT}, {"answer", 1, 0, ANSWER},
         {"hello", 1, 0, HELLO}, {"message", 1, 0, MESSAGE}, {"tokens", 1, 0, TOKENS}, {"readers", 1, 0, READERS},
-        {"senders", 1, 0, SENDERS}, {"separate", 0, 0, SEPARATE}, {"nats", 0, 0, NATS}, {0}};
+        {"senders", 1, 0, SENDERS}, {"separate", 0, 0, SEPARATE}, {"later", 0, 0, LATER}, {"silent", 0, 0, SILENT},
+        {"nats", 0, 0, NATS}, {"mqtt", 0, 0, MQTT}, {0}};
     const char **texts[] = {0, &options.host, &options.port, &options.path, &options.subprotocol, &options.ready, &options.ack,
                             &options.subject, &options.answer, &options.hello, &options.message, &options.tokens};
     for (int o; (o = getopt_long(argc, argv, "", names, NULL)) != -1;) {
@@ -56,8 +57,14 @@ void parse_options(int argc, char **argv) {
             options.senders = atoi(optarg);
         else if (o == SEPARATE)
             options.separate = true;
+        else if (o == LATER)
+            options.later = true;
+        else if (o == SILENT)
+            options.silent = true;
         else if (o == NATS)
             wire = &nats_wire;
+        else if (o == MQTT)
+            wire = &mqtt_wire;
         else
             exit(2);
     }

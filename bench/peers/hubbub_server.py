@@ -1,4 +1,4 @@
-"""The whole server: `hubbub serve` on SQLite with accounts, permissions and every message on disk first."""
+"""The whole server: `hubbub serve` with accounts, permissions and every message on disk first."""
 
 from __future__ import annotations
 
@@ -10,22 +10,27 @@ import time
 import urllib.parse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from bench.peers.peer import Peer
 
 ACCOUNTS = 50
+ROOMS = 4  # and the lobby
 TOKENS_FRESH = 300.0  # seconds; access tokens live for 600
 
 ENVIRONMENT = {"HUBBUB_SIGNUP": "open", "HUBBUB_RATE_LIMITS": "off", "HUBBUB_CONNECTIONS_PER_USER": "2000"}
 
 
 class HubbubServer:
-    """A data folder with accounts, all of them members of the lobby, and the tokens of their sessions."""
+    """A data folder with accounts, all of them members of five rooms, and the tokens of their sessions."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, database: str | None = None) -> None:
+        """`database` is a URL; without one it is SQLite in the data folder."""
         self._data = folder / "data"
         self._tokens = folder / "tokens"
+        self._environment = ENVIRONMENT | ({"HUBBUB_DATABASE_URL": database} if database else {})
         self._password = secrets.token_hex(12)
+        self._names = f"reader{secrets.token_hex(3)}x"
         self._logged_in = 0.0
         self._loads = 0
 
@@ -35,25 +40,34 @@ class HubbubServer:
             does="accounts, permissions, one order, every message durable first",
             command=self._command,
             load=self._load,
-            environment=ENVIRONMENT,
+            environment=self._environment,
             ready_path="/health/ready",
             acknowledges=True,
         )
 
     def log_in(self, port: int) -> None:
-        """Make the accounts the first time; get their tokens again when they grow old."""
+        """Make accounts and rooms the first time; get the accounts' tokens again when they grow old."""
         first = not self._logged_in
         if not first and time.monotonic() - self._logged_in < TOKENS_FRESH:
             return
         tokens = []
         for number in range(ACCOUNTS):
-            credentials = {"username": f"reader{number}", "password": self._password}
+            credentials = {"username": f"{self._names}{number}", "password": self._password}
             if first:
-                _post(port, "/api/accounts", json.dumps(credentials), "application/json")
-            answer = _post(port, "/token", urllib.parse.urlencode(credentials), "application/x-www-form-urlencoded")
-            tokens.append(str(answer["access_token"]))
+                _post(port, "/api/accounts", credentials)
+            form = urllib.parse.urlencode(credentials)
+            tokens.append(str(_post(port, "/token", form)["access_token"]))
+        if first:
+            _make_rooms(port, tokens)
         self._tokens.write_text("\n".join(tokens))
         self._logged_in = time.monotonic()
+
+    def greeting(self) -> Sequence[str]:
+        """How the generator opens an authenticated connection."""
+        return [
+            *("--path", "/ws", "--subprotocol", "hubbub.v1", "--tokens", f"file:{self._tokens}"),
+            *("--hello", '{"type":"hello"}', "--ready", '"welcome"'),
+        ]
 
     def _command(self, port: int) -> Sequence[str]:
         hubbub = Path(sys.executable).parent / "hubbub"
@@ -63,18 +77,27 @@ class HubbubServer:
         self._loads += 1  # keys are unique for ever, also over the runs on one data folder
         key = f"{secrets.token_hex(4)}-{self._loads}-$SEQ"
         message = f'{{"id":1$SEQ,"type":"message.send","room":1,"key":"{key}","body":"{text}"}}'
-        return [
-            *("--path", "/ws", "--subprotocol", "hubbub.v1", "--tokens", f"file:{self._tokens}"),
-            *("--hello", '{"type":"hello"}', "--ready", '"welcome"', "--ack", '{"re":1', "--message", message),
-        ]
+        return [*self.greeting(), "--ack", '{"re":1', "--message", message]
 
 
-def _post(port: int, path: str, body: str, content_type: str) -> dict[str, object]:
+def _make_rooms(port: int, tokens: Sequence[str]) -> None:
+    for number in range(ROOMS):
+        name = f"Room {number} {secrets.token_hex(3)}"
+        wanted = {"kind": "public", "name": name, "key": secrets.token_hex(8)}
+        made = _post(port, "/api/rooms", wanted, tokens[0])["room"]
+        for token in tokens[1:]:
+            _post(port, f"/api/rooms/{made['id']}/join", {}, token)
+
+
+def _post(port: int, path: str, body: dict[str, str] | str, token: str | None = None) -> dict[str, Any]:
+    """A dictionary goes as JSON, a text as a form."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    connection.request("POST", path, body, {"Content-Type": content_type})
+    kind = "application/x-www-form-urlencoded" if isinstance(body, str) else "application/json"
+    headers = {"Content-Type": kind} | ({"Authorization": f"Bearer {token}"} if token else {})
+    connection.request("POST", path, body if isinstance(body, str) else json.dumps(body), headers)
     response = connection.getresponse()
     text = response.read()
     if response.status >= http.HTTPStatus.BAD_REQUEST:
         raise RuntimeError(f"POST {path} answered {response.status}: {text.decode(errors='replace')}")
-    answer: dict[str, object] = json.loads(text)
+    answer: dict[str, Any] = json.loads(text)
     return answer

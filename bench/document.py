@@ -1,0 +1,6 @@
+"""Figures into the documentation."""
+
+from typing import Any
+
+
+def write(results: dict[str, Any]) -> None: ...

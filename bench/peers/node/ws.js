@@ -1,0 +1,12 @@
+// What everybody writes with `ws`: a set of sockets and a loop over it.
+import { WebSocket, WebSocketServer } from 'ws'
+
+const server = new WebSocketServer({ host: '127.0.0.1', port: Number(process.argv[2]), backlog: 4096, perMessageDeflate: false })
+
+server.on('connection', (socket) => {
+  socket.on('message', (data) => {
+    for (const client of server.clients) {
+      if (client.readyState === WebSocket.OPEN) client.send(data, { binary: false })
+    }
+  })
+})
