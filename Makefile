@@ -36,6 +36,7 @@ run: setup
 
 test: setup
 	@sh scripts/chromium
+	@sh scripts/proxies
 	$(BIN)/python -m pytest -p tests.house.noskip $(ARGS)
 	$(BIN)/python scripts/node.py test
 
