@@ -14,9 +14,12 @@ from sqlalchemy import text
 
 from hubbub.domain.errors import Unavailable
 from hubbub.storage import log, migrate
-from hubbub.storage.database import Database
+from hubbub.storage.accounts import OPEN
+from hubbub.storage.database import Database, Statement, driver_cursor
 from hubbub.storage.failures import Contended, Refused, translated
+from hubbub.storage.messages import FACTS, INSERT, READS
 from hubbub.storage.schema import metadata
+from hubbub.storage.transaction import HEADS, INSERT_LOG, LOCK
 from tests.support.postgres import START, Postgres
 
 NOBODY = "postgresql+psycopg://nobody@127.0.0.1:1/nothing"
@@ -47,6 +50,17 @@ def test_a_commit_waits_for_the_disk_and_nothing_waits_for_ever(store: Database)
     }
     with store.writer.connect() as connection:
         assert {name: connection.exec_driver_sql(f"SHOW {name}").scalar() for name in wanted} == wanted
+
+
+@pytest.mark.parametrize("hot", [FACTS, INSERT, READS, LOCK, INSERT_LOG, HEADS, OPEN])
+def test_the_writer_never_reads_a_whole_table(store: Database, hot: Statement) -> None:
+    """As it would where the planner's idea of a table is old: these are empty, and all it could want is in one page."""
+    with store.writer.connect() as connection:
+        text, order, constants = hot.compiled(connection.dialect)
+        assert order is None
+        cursor = driver_cursor(connection)
+        plan = cursor.execute(f"EXPLAIN {text}", {**constants, "rows": "[]", "user": 1}).fetchall()
+    assert "Seq Scan" not in str(plan), plan
 
 
 def test_readers_cannot_write(store: Database) -> None:

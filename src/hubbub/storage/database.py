@@ -169,11 +169,15 @@ class Statement:
 
     def run(self, connection: Connection, **parameters: Any) -> Any:
         """Executes with `parameters` and returns the driver's cursor; errors are the driver's."""
-        text, order, constants = self._compiled.get(connection.dialect.name) or self._compile(connection.dialect)
+        text, order, constants = self.compiled(connection.dialect)
         values = constants | parameters
         cursor = driver_cursor(connection)
         cursor.execute(text, values if order is None else tuple(values[name] for name in order))
         return cursor
+
+    def compiled(self, dialect: Dialect) -> tuple[str, tuple[str, ...] | None, dict[str, Any]]:
+        """The statement's text, the order of its parameters where they go by position, and those that are constant."""
+        return self._compiled.get(dialect.name) or self._compile(dialect)
 
     def _compile(self, dialect: Dialect) -> tuple[str, tuple[str, ...] | None, dict[str, Any]]:
         compiled = self._build(dialect).compile(dialect=dialect)  # type: ignore[attr-defined]

@@ -28,14 +28,16 @@ LIMITS = {
     "idle_in_transaction_session_timeout": "2s",
     "tcp_user_timeout": "5s",
 }
+# The writer looks rows up by their keys and nothing else. Where the planner's idea of a table is old (it was small a
+# minute ago), it would rather read all of it with every batch.
+BY_KEY = {"enable_hashjoin": "off", "enable_mergejoin": "off", "enable_seqscan": "off"}
 
 
 def engine(url: URL, size: int, *, writing: bool) -> Engine:
     """An engine whose connections never make a thread wait for long. Raises Unavailable without the driver."""
-    limits = LIMITS if writing else {**LIMITS, "default_transaction_read_only": "on"}
     made = _engine(
         url,
-        limits,
+        {**LIMITS, **(BY_KEY if writing else {"default_transaction_read_only": "on"})},
         pool_size=size,
         max_overflow=0,
         pool_timeout=POOL_TIMEOUT,

@@ -9,6 +9,7 @@ from sqlalchemy import (
     ColumnElement,
     Dialect,
     FromClause,
+    Integer,
     Text,
     bindparam,
     cast,
@@ -42,7 +43,7 @@ class Rows:
             each = array.table_valued(column("value", _jsonb()), name=name).render_derived()
             self.source = each
             for index, (key, kind) in enumerate(columns.items()):
-                self._columns[key] = cast(each.c.value.op("->>")(index), kind)
+                self._columns[key] = cast(each.c.value.op("->>")(literal_column(str(index), Integer())), kind)
 
     def __getitem__(self, key: str) -> ColumnElement[Any]:
         return self._columns[key]
