@@ -1,0 +1,134 @@
+"""Credentials: a token that was given, or one that is fetched with a name and a password and renewed.
+
+HTTP is asked a few times a day, so it is the standard library's, in a thread: no second HTTP stack to install.
+"""
+
+import asyncio
+import json
+import time
+from contextlib import suppress
+from http.client import HTTPException, responses
+from typing import Any, NoReturn, Protocol
+from urllib.error import HTTPError
+from urllib.parse import urlencode
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+from hubbub.client.refusals import refusal
+from hubbub.domain.errors import HubbubError, Unauthenticated
+
+HTTP_TIMEOUT = 10.0
+LARGEST_ANSWER = 2**20
+JSON, FORM = "application/json", "application/x-www-form-urlencoded"
+
+
+class Credentials(Protocol):
+    async def token(self) -> str:
+        """An access token. Raises HubbubError, and OSError if nobody answers."""
+
+    def refuse(self) -> bool:
+        """The token was not taken; whether there may be a better one."""
+
+    async def close(self) -> None:
+        """Gives back what was opened for it."""
+
+
+class Token:
+    """One that somebody else cares for."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    async def token(self) -> str:
+        return self._token
+
+    def refuse(self) -> bool:
+        return False
+
+    async def close(self) -> None:
+        """Nothing was opened."""
+
+
+class Login:
+    """A session of its own, which ends with `close`. One that has run out is opened again."""
+
+    def __init__(self, url: str, username: str, password: str) -> None:
+        self._url = url
+        self._username = username
+        self._password = password
+        self._access: str | None = None
+        self._refresh: str | None = None
+        self._until = 0.0
+        self._fresh = False
+
+    async def token(self) -> str:
+        self._fresh = self._access is None or time.monotonic() >= self._until
+        if self._fresh:
+            await self._renew()
+        assert self._access is not None, "it was just renewed"
+        return self._access
+
+    def refuse(self) -> bool:
+        self._access = None
+        return not self._fresh
+
+    async def close(self) -> None:
+        if self._access is not None:
+            with suppress(HubbubError, OSError):
+                await asyncio.to_thread(post, f"{self._url}/api/logout", b"", JSON, self._access)
+        self._access = self._refresh = None
+
+    async def _renew(self) -> None:
+        pair: dict[str, Any] | None = None
+        if self._refresh is not None:
+            body = json.dumps({"refresh_token": self._refresh}).encode()
+            try:
+                pair = await asyncio.to_thread(post, f"{self._url}/token/refresh", body, JSON)
+            except Unauthenticated:
+                self._refresh = None
+        if pair is None:
+            form = urlencode({"username": self._username, "password": self._password}).encode()
+            pair = await asyncio.to_thread(post, f"{self._url}/token", form, FORM)
+        self._access, self._refresh = str(pair["access_token"]), str(pair["refresh_token"])
+        # Renewed before it ends, so that it is not refused on its way.
+        self._until = time.monotonic() + float(pair["expires_in"]) * 0.9
+
+
+class _NoRedirects(HTTPRedirectHandler):
+    """A password goes where it was meant to go, or nowhere."""
+
+    def redirect_request(self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> None:
+        return None
+
+
+_opener = build_opener(_NoRedirects)
+
+
+def post(url: str, body: bytes, kind: str, token: str | None = None) -> dict[str, Any]:
+    """The JSON that answers. Blocks; raises HubbubError for refusals and OSError for everything else."""
+    headers = {"Content-Type": kind, "Accept": JSON, "User-Agent": "python-hubbub"}
+    if token is not None:
+        headers["Authorization"] = f"Bearer {token}"
+    request = Request(url, body, headers, method="POST")  # noqa: S310  the client takes http and https only
+    try:
+        with _opener.open(request, timeout=HTTP_TIMEOUT) as answer:
+            text = answer.read(LARGEST_ANSWER)
+    except HTTPError as error:
+        with error:
+            _refuse(error.code, error.read(LARGEST_ANSWER))
+    except HTTPException as error:
+        raise ConnectionError(f"The answer of {url} was cut off.") from error
+    try:
+        found = json.loads(text or "{}")
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise ConnectionError(f"{url} is no Hubbub server.")
+    return found
+
+
+def _refuse(status: int, text: bytes) -> NoReturn:
+    try:
+        error = json.loads(text)["error"]
+        raise refusal(error)
+    except (ValueError, KeyError, TypeError):
+        raise ConnectionError(f"The server answered {status} {responses.get(status, '')}.") from None
