@@ -9,7 +9,20 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, TypeAdapter
 
-from hubbub.domain.model import LOBBY, SECURITY, SITE, Actor, Frozen, Role, room_topic, user_topic
+from hubbub.domain.model import (
+    LOBBY,
+    SECURITY,
+    SITE,
+    Actor,
+    Frozen,
+    MaybePosition,
+    Position,
+    Role,
+    RoomPosition,
+    Wire,
+    room_topic,
+    user_topic,
+)
 from hubbub.domain.names import RoomName, UserName
 from hubbub.domain.text import DEFAULT_PAGE, MAX_ID, MAX_PAGE, Body, Key, ShortText
 
@@ -19,9 +32,10 @@ Topic = Annotated[str, Field(max_length=64, pattern=r"^(room:[1-9][0-9]{0,15}|us
 
 
 class Command(Frozen):
-    """Something that can be asked; `kind` names it in logs and metrics."""
+    """Something that can be asked; `kind` names it in logs and metrics, `answer` is what a client is told."""
 
     kind: ClassVar[str]
+    answer: ClassVar[type[Wire] | None] = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -40,10 +54,15 @@ class Command(Frozen):
 
 
 class SendMessage(Command):
+    """Says something in a room. The same key and body get the first answer again, whatever has happened since."""
+
+    answer = Position
     type: Literal["message.send"] = "message.send"
     room: Id
     key: Key
+    """1 to 64 printable ASCII characters, unique among one's messages in the room, for ever."""
     body: Body
+    """At most 8,000 characters and 16 KiB of UTF-8, and not blank."""
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
         return (room_topic(self.room),)
@@ -53,16 +72,24 @@ class SendMessage(Command):
 
 
 class CreateRoom(Command):
+    """Makes a room with oneself in it."""
+
+    answer = RoomPosition
     type: Literal["room.create"] = "room.create"
     kind_of_room: Literal["public"] = Field("public", alias="kind")
     name: RoomName
+    """1 to 64 printable characters; unique among public rooms, also among names that look alike."""
     key: Key | None = None
+    """With one, a retry gets the same room."""
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
         return (SITE, user_topic(actor.id))
 
 
 class JoinRoom(Command):
+    """Becomes a member. Twice is fine."""
+
+    answer = RoomPosition
     type: Literal["room.join"] = "room.join"
     room: Id
 
@@ -71,6 +98,9 @@ class JoinRoom(Command):
 
 
 class LeaveRoom(Command):
+    """Is a member no longer. Nobody leaves the lobby."""
+
+    answer = Position
     type: Literal["room.leave"] = "room.leave"
     room: Id
 
@@ -79,18 +109,26 @@ class LeaveRoom(Command):
 
 
 class RemoveMember(Command):
+    """Removes somebody else: for the room's owner and for the site's owners and admins. Not from the lobby."""
+
+    answer = Position
     type: Literal["room.remove"] = "room.remove"
     room: Id
     user: Id
+    """Whom."""
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
         return (room_topic(self.room), user_topic(self.user))
 
 
 class ReadRoom(Command):
+    """Moves one's read position forward."""
+
+    answer = MaybePosition
     type: Literal["room.read"] = "room.read"
     room: Id
     seq: Seq
+    """Up to which seq of the room's log one has read; not above its head."""
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
         return (room_topic(self.room), user_topic(actor.id))
@@ -113,8 +151,11 @@ class EventsSince(Frozen):
     type: Literal["events.since"] = "events.since"
     topic: Topic
     after: Seq
+    """The seq up to which one has everything."""
     epoch: ShortText | None = None
+    """The epoch in which one got it."""
     limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = MAX_PAGE
+    """How many events at most; a page also ends before it grows over 256 KiB."""
 
 
 class MessagePage(Frozen):

@@ -15,7 +15,9 @@
 Each gateway has one total table from `code` to its own numbers.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Literal
+
+from hubbub.domain.model import Absent, Wire
 
 
 class HubbubError(Exception):
@@ -101,3 +103,16 @@ class NeedsTopics(Exception):
 ERRORS: tuple[type[HubbubError], ...] = (
     BadRequest, Unauthenticated, Forbidden, NotFound, Conflict, TooLarge, RateLimited, Busy, Unavailable, Internal,
 )  # fmt: skip
+
+
+class Refusal(Wire):
+    """What went wrong, as a client is told: a code for programs, a sentence for people."""
+
+    code: Literal[
+        "bad_request", "unauthenticated", "forbidden", "not_found", "conflict", "too_large", "rate_limited", "busy",
+        "unavailable", "internal",
+    ]  # fmt: skip
+    message: str
+    """For people; it may change at any time."""
+    retry_after: float | Absent = None
+    """Seconds after which trying again makes sense."""

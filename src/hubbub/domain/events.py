@@ -4,7 +4,7 @@ On the wire an event is one flat object: ``{"topic", "seq", "type", "at", …its
 """
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, get_args
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field, GetJsonSchemaHandler, SkipValidation
 from pydantic.json_schema import JsonSchemaValue
@@ -221,3 +221,23 @@ ClientEvent = (
 CLIENT_EVENTS: tuple[type[Event], ...] = get_args(ClientEvent)
 EncodedEvent = TypeAliasType("EncodedEvent", Annotated[ClientEvent, SkipValidation, _ByType()])
 """An event as it stands in the log and goes over the wire: encoded already, so that no model looks at it again."""
+
+
+class EventPage(Wire):
+    """What happened after the asked position: in order, without a hole."""
+
+    epoch: str
+    events: list[EncodedEvent]
+    head: int
+    """The topic's newest seq; if the last event is below it, there is more."""
+
+
+class NoWay(Wire):
+    """There is no way from that position to the present: load the state and go on from its heads."""
+
+    epoch: str
+    reset: Literal[True]
+    head: int
+    """The topic's newest seq."""
+    floor: int
+    """The last seq that cannot be had any more; 0 if there is none."""

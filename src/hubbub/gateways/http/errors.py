@@ -1,15 +1,15 @@
 """Errors over HTTP: one total table from code to status, one shape for every refusal, whoever raised it."""
 
-from typing import Any, Literal
+from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from hubbub.domain.errors import BadRequest, HubbubError, Internal, NotFound, TooLarge
+from hubbub.domain.errors import BadRequest, HubbubError, Internal, NotFound, Refusal, TooLarge
 from hubbub.protocol import wire
 from hubbub.protocol.validation import refusal
 
@@ -39,17 +39,6 @@ MEANING = {
     500: "A bug on our side, logged.",
     503: "Busy, or the database does not answer; `retry_after` says when to come back.",
 }
-
-
-class Refusal(BaseModel):
-    """What went wrong: a code for programs, a sentence for people."""
-
-    code: Literal[
-        "bad_request", "unauthenticated", "forbidden", "not_found", "conflict", "too_large", "rate_limited", "busy",
-        "unavailable", "internal",
-    ]  # fmt: skip
-    message: str
-    retry_after: float | None = Field(None, description="Seconds after which trying again makes sense.")
 
 
 class ErrorBody(BaseModel):

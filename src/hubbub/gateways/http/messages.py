@@ -7,12 +7,12 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from hubbub.domain.commands import MessagePage, SendMessage
-from hubbub.domain.model import Frozen, Message
+from hubbub.domain.model import Frozen, Message, Position
 from hubbub.domain.text import DEFAULT_PAGE, MAX_ID, MAX_PAGE, Body, Key
 from hubbub.features import messages
 from hubbub.gateways.http.auth import Running, Sender, Somebody
 from hubbub.gateways.http.errors import refusals
-from hubbub.gateways.http.rooms import Position, RoomId
+from hubbub.gateways.http.rooms import RoomId
 from hubbub.gateways.http.strict import StrictRoute, reply
 
 router = APIRouter(prefix="/api/rooms/{room}/messages", tags=["messages"], route_class=StrictRoute)

@@ -7,7 +7,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from hubbub.domain.commands import CreateRoom, JoinRoom, LeaveRoom, ReadRoom, RemoveMember, Seq
-from hubbub.domain.model import Frozen, Member, Room
+from hubbub.domain.model import Frozen, MaybePosition, Member, Position, Room, RoomPosition
 from hubbub.domain.text import MAX_ID, MAX_PAGE
 from hubbub.features import members, rooms
 from hubbub.gateways.http.auth import Active, Running, Somebody
@@ -24,24 +24,6 @@ Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
 
 class Reading(Frozen):
     seq: Seq
-
-
-class Position(BaseModel):
-    """Where in which topic the change stands."""
-
-    topic: str
-    seq: int
-
-
-class MaybePosition(BaseModel):
-    """Empty where nothing moved."""
-
-    topic: str | None = None
-    seq: int | None = None
-
-
-class RoomAnswer(Position):
-    room: Room
 
 
 class RoomsPage(BaseModel):
@@ -80,7 +62,7 @@ async def list_rooms(caller: Somebody, services: Running, after: After = 0, limi
     return reply(await services.read(rooms.directory, caller.id, after, limit))
 
 
-@router.post("", status_code=201, response_model=RoomAnswer, responses=refusals(401, 403, 409, 413))
+@router.post("", status_code=201, response_model=RoomPosition, responses=refusals(401, 403, 409, 413))
 async def create_room(body: CreateRoom, caller: Active, services: Running) -> Response:
     """Makes a room with oneself in it. The same key gives the same room again."""
     return reply((await services.journal.submit(body, caller.actor)).answer, 201)
@@ -107,7 +89,7 @@ async def list_online(room: RoomId, caller: Somebody, services: Running) -> Resp
     return reply({"users": services.people.online(room)})
 
 
-@router.post("/{room}/join", response_model=RoomAnswer, responses=refusals(401, 403, 404))
+@router.post("/{room}/join", response_model=RoomPosition, responses=refusals(401, 403, 404))
 async def join_room(room: RoomId, caller: Active, services: Running) -> Response:
     """Becomes a member. Twice is fine."""
     return reply((await services.journal.submit(JoinRoom(room=room), caller.actor)).answer)

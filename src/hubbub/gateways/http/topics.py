@@ -1,12 +1,12 @@
 """Topics: what happened since a position, for clients that catch up over HTTP."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
-from pydantic import BaseModel
 
 from hubbub.domain.commands import EventsSince, Topic
+from hubbub.domain.events import EventPage, NoWay
 from hubbub.domain.model import Role
 from hubbub.domain.text import MAX_ID, MAX_PAGE, ShortText
 from hubbub.features import sync
@@ -18,24 +18,7 @@ from hubbub.gateways.http.strict import StrictRoute, reply
 router = APIRouter(prefix="/api/topics", tags=["topics"], route_class=StrictRoute)
 
 
-class Events(BaseModel):
-    """Without a hole after the asked position, in order."""
-
-    epoch: str
-    events: list[dict[str, Any]]
-    head: int
-
-
-class NoWay(BaseModel):
-    """There is no way from that position to the present: load the state and go on from its heads."""
-
-    epoch: str
-    reset: Literal[True]
-    head: int
-    floor: int
-
-
-@router.get("/{topic}/events", response_model=Events | NoWay, responses=refusals(401, 404))
+@router.get("/{topic}/events", response_model=EventPage | NoWay, responses=refusals(401, 404))
 async def list_events(
     topic: Annotated[Topic, Path(description="`room:ID`, `user:ID` or `site`.")],
     caller: Somebody,
