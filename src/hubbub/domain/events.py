@@ -219,7 +219,7 @@ ClientEvent = (
     | SessionOpened | SessionClosed
 )  # fmt: skip
 CLIENT_EVENTS: tuple[type[Event], ...] = get_args(ClientEvent)
-EncodedEvent = TypeAliasType("EncodedEvent", Annotated[ClientEvent, SkipValidation, _ByType()])
+ChatEvent = TypeAliasType("ChatEvent", Annotated[ClientEvent, SkipValidation, _ByType()])
 """An event as it stands in the log and goes over the wire: encoded already, so that no model looks at it again."""
 
 
@@ -227,7 +227,7 @@ class EventPage(Wire):
     """What happened after the asked position: in order, without a hole."""
 
     epoch: str
-    events: list[EncodedEvent]
+    events: list[ChatEvent]
     head: int
     """The topic's newest seq; if the last event is below it, there is more."""
 

@@ -13,6 +13,20 @@ UNSUPPORTED = 1003
 TOO_BIG = 1009
 INTERNAL = 1011
 
+MEANING = {
+    NORMAL: "the client's own close, answered",
+    UNSUPPORTED: "a binary message: frames are text",
+    TOO_BIG: "a message of more bytes than `limits.frame`",
+    INTERNAL: "a bug on our side, logged",
+    GOING_AWAY: 'the server goes away, or cannot greet now; the reason holds `{"retry_after":2.3}`',
+    SLOW: "too slow: more waited than an outbox holds",
+    TOO_MANY: "too many connections of this person",
+    NOT_AUTHENTICATED: "not authenticated, or no hello in time",
+    NAME_TAKEN: "plain text: the name cannot be had",
+    SESSION_ENDED: "the session has ended",
+    BANNED: "the account is locked",
+}
+
 
 def come_back(seconds: float) -> str:
     """The reason of a 4000: after how many seconds to try again."""

@@ -1,6 +1,6 @@
 """Rooms and their members: the directory, one room, coming and going, read positions."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
@@ -8,7 +8,8 @@ from pydantic import BaseModel, Field
 
 from hubbub.domain.commands import CreateRoom, JoinRoom, LeaveRoom, ReadRoom, RemoveMember, Seq
 from hubbub.domain.model import Frozen, MaybePosition, Member, Position, Room, RoomPosition
-from hubbub.domain.text import MAX_ID, MAX_PAGE
+from hubbub.domain.names import RoomName
+from hubbub.domain.text import MAX_ID, MAX_PAGE, Key
 from hubbub.features import members, rooms
 from hubbub.gateways.http.auth import Active, Running, Somebody
 from hubbub.gateways.http.errors import refusals
@@ -20,6 +21,15 @@ RoomId = Annotated[int, Path(ge=1, le=MAX_ID)]
 UserId = Annotated[int, Path(ge=1, le=MAX_ID)]
 After = Annotated[int, Query(ge=0, le=MAX_ID, description="The id the page before ended with.")]
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
+
+
+class NewRoom(Frozen):
+    """`key` makes a retry harmless: the same key gives the same room."""
+
+    kind: Literal["public"] = "public"
+    name: RoomName
+    """1 to 64 printable characters; unique among public rooms, also among names that look alike."""
+    key: Key | None = None
 
 
 class Reading(Frozen):
@@ -63,9 +73,10 @@ async def list_rooms(caller: Somebody, services: Running, after: After = 0, limi
 
 
 @router.post("", status_code=201, response_model=RoomPosition, responses=refusals(401, 403, 409, 413))
-async def create_room(body: CreateRoom, caller: Active, services: Running) -> Response:
+async def create_room(body: NewRoom, caller: Active, services: Running) -> Response:
     """Makes a room with oneself in it. The same key gives the same room again."""
-    return reply((await services.journal.submit(body, caller.actor)).answer, 201)
+    command = CreateRoom(kind=body.kind, name=body.name, key=body.key)
+    return reply((await services.journal.submit(command, caller.actor)).answer, 201)
 
 
 @router.get("/{room}", response_model=RoomDetail, responses=refusals(401, 404))
