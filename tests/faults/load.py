@@ -47,7 +47,7 @@ class Crowd:
         """Wait until every follower has what is stored."""
 
         def behind() -> list[str]:
-            head = Stored.read(self.server.database).log[self.topic][-1]
+            head = Stored.read(self.server.database_url).log[self.topic][-1]
             positions = [follower.positions().get(self.topic, 0) for follower in self.followers]
             return [] if all(position >= head for position in positions) else [f"head {head}, {positions}"]
 
@@ -58,7 +58,7 @@ class Crowd:
         for number, follower in enumerate(self.followers):
             seen = {self.topic: follower.events(self.topic)}
             self.history.observe(f"follower {number}", seen, follower.resets)
-        return violations(self.history, Stored.read(self.server.database))
+        return violations(self.history, Stored.read(self.server.database_url))
 
     def convergence(self) -> list[str]:
         """I9, asked of the running server."""

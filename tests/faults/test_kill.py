@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import MakeServer
+from tests.faults.conftest import BOTH_DATABASES
 from tests.faults.load import crowd
 from tests.support.client import Connection
 from tests.support.server import Server
@@ -19,7 +20,8 @@ from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.faults
 
-ROUNDS = int(os.environ.get("HUBBUB_TEST_ROUNDS", "20"))
+LONG = os.environ.get("HUBBUB_TEST_ROUNDS")
+ROUNDS = {"sqlite": int(LONG or 20), "postgresql": int(LONG or 5)}
 CONTROL_ROUNDS = 8  # a broken server is found out in the first or second round; never reaching that many is a failure
 BROKEN = ("-m", "tests.support.broken_server")
 
@@ -46,13 +48,18 @@ async def killed_under_load(server: Server, rounds: int, enough: bool = False) -
         return len(room.history.acked), found
 
 
-@pytest.mark.timeout(60 + 8 * ROUNDS)
-async def test_no_acknowledged_message_is_lost_doubled_or_reordered_by_kill_9(make_server: MakeServer) -> None:
-    acknowledged, found = await killed_under_load(make_server(), ROUNDS)
+@BOTH_DATABASES
+@pytest.mark.timeout(60 + 8 * ROUNDS["sqlite"])
+async def test_no_acknowledged_message_is_lost_doubled_or_reordered_by_kill_9(
+    make_server: MakeServer, engine: str
+) -> None:
+    rounds = ROUNDS[engine]
+    acknowledged, found = await killed_under_load(make_server(), rounds)
     assert not found, "\n".join(found)
-    assert acknowledged > 20 * ROUNDS, "there was load"
+    assert acknowledged > 20 * rounds, "there was load"
 
 
+@BOTH_DATABASES
 @pytest.mark.parametrize("fault", ["ack-before-commit", "publish-before-commit"])
 async def test_control_a_server_that_tells_before_it_commits_is_found_out(make_server: MakeServer, fault: str) -> None:
     server = make_server({"BROKEN": fault}, BROKEN)

@@ -133,7 +133,7 @@ async def test_one_past_the_limit_is_refused_with_its_id_and_the_socket_stays(
     assert answer["re"] == 1
     assert answer["error"]["code"] in codes, answer
     assert answer["error"]["message"]
-    assert "past" not in {row.key for row in Stored.read(server.database).messages}
+    assert "past" not in {row.key for row in Stored.read(server.database_url).messages}
     await still_works(socket)
 
 
@@ -175,7 +175,7 @@ async def test_a_frame_that_is_no_command_is_a_bad_request_and_the_socket_stays(
     answer = await reply(socket, NOT_COMMANDS[case])
     assert answer["error"]["code"] == "bad_request", answer
     assert answer["re"] in (None, 1, -1), answer
-    assert "past" not in {row.key for row in Stored.read(server.database).messages}
+    assert "past" not in {row.key for row in Stored.read(server.database_url).messages}
     await still_works(socket)
 
 

@@ -216,7 +216,7 @@ async def coming_and_going(server: Server, break_rule: Callable[[Follower, str],
             await eventually(lambda: follower.positions()[place.topic] >= place.head, 15, "the follower has caught up")
         history = History()
         history.observe("the follower", {place.topic: follower.events(place.topic)}, follower.resets)
-        found = disordered(history, Stored.read(server.database)) + history.resets
+        found = disordered(history, Stored.read(server.database_url)) + history.resets
         assert follower.welcomes > 5
     finally:
         await follower.stop()

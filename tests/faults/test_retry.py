@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import os
 import random
 from collections.abc import AsyncIterator, Callable
 
 import pytest
 
 from tests.conftest import MakeServer
+from tests.faults.conftest import BOTH_DATABASES
 from tests.support.checker import History, Stored, duplicated, lost, violations
 from tests.support.client import Connection, RefusedError
 from tests.support.proxy import Proxy
@@ -15,9 +17,10 @@ from tests.support.server import Account, Server
 from tests.support.waiting import eventually
 from tests.support.writer import Writer
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, BOTH_DATABASES]
 
-SENDS = 10_000
+LONG = os.environ.get("HUBBUB_TEST_SENDS")
+SENDS = {"sqlite": int(LONG or 10_000), "postgresql": int(LONG or 2_000)}
 CONNECTIONS = 8
 IN_FLIGHT = 60  # per connection; a lost acknowledgement costs a time-out, so many must wait side by side
 REPLY_WITHIN = 1.0
@@ -79,20 +82,21 @@ async def send_through_loss(
     finally:
         for writer, _ in places:
             await writer.close()
-    stored = Stored.read(server.database)
+    stored = Stored.read(server.database_url)
     rooms = {room for _, room in places}
     mine = Stored([row for row in stored.messages if row.room in rooms], stored.log)
     return history, mine, sum(writer.retries for writer, _ in places)
 
 
-async def test_ten_thousand_sends_with_lost_acknowledgements_are_ten_thousand_messages(
-    server: Server, proxy: Proxy
+async def test_thousands_of_sends_with_lost_acknowledgements_are_as_many_messages(
+    server: Server, proxy: Proxy, engine: str
 ) -> None:
-    history, stored, retries = await send_through_loss(server, proxy, SENDS)
+    sends = SENDS[engine]
+    history, stored, retries = await send_through_loss(server, proxy, sends)
     assert not violations(history, stored)
-    assert len(stored.messages) == SENDS
-    assert len({(row.room, row.seq) for row in stored.messages}) == SENDS
-    assert proxy.dropped > SENDS * LOSS * 0.8, "acknowledgements were lost"
+    assert len(stored.messages) == sends
+    assert len({(row.room, row.seq) for row in stored.messages}) == sends
+    assert proxy.dropped > sends * LOSS * 0.8, "acknowledgements were lost"
     assert retries >= proxy.dropped * 0.8, "the lost ones were sent again"
 
 
@@ -124,7 +128,7 @@ async def test_a_retry_gets_the_original_seq_after_the_right_to_send_has_gone(se
         await writer.attempt(another, another.key)
     assert refused.value.code in ("forbidden", "not_found")
     await writer.close()
-    stored = Stored.read(server.database)
+    stored = Stored.read(server.database_url)
     assert not lost(history, stored)
     assert [row.key for row in stored.messages if row.room == room and row.author == member.id] == [send.key]
 
@@ -191,7 +195,7 @@ async def test_fifty_retries_side_by_side_are_one_message_also_after_a_restart(m
     assert refused.value.code == "conflict"
     for connection in connections:
         await connection.close()
-    assert [row.key for row in Stored.read(server.database).messages] == ["one of fifty"]
+    assert [row.key for row in Stored.read(server.database_url).messages] == ["one of fifty"]
 
 
 async def test_a_reset_in_the_middle_of_sends_leaves_nothing_twice(server: Server, proxy: Proxy) -> None:
@@ -205,7 +209,7 @@ async def test_a_reset_in_the_middle_of_sends_leaves_nothing_twice(server: Serve
     await working
     await writer.close()
     assert writer.retries > 0
-    stored = Stored.read(server.database)
+    stored = Stored.read(server.database_url)
     mine = Stored([row for row in stored.messages if row.author == account.id], {})
     assert not [sentence for sentence in violations(history, mine) if not sentence.startswith("I6")]
     assert len(mine.messages) == 400

@@ -8,11 +8,12 @@ import httpx
 import pytest
 
 from tests.conftest import MakeServer
+from tests.faults.conftest import BOTH_DATABASES
 from tests.support.checker import leaks, memberships, unheard
 from tests.support.client import ClosedError, Connection, RefusedError, outcome
 from tests.support.server import PASSWORD, Account, Server
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, BOTH_DATABASES]
 
 WITHIN = 1.0
 BROKEN = ("-m", "tests.support.broken_server")

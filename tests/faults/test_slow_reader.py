@@ -175,7 +175,7 @@ async def nothing_is_missing(room: Audience) -> None:
     room.history.observe("the slow reader", {topic: room.slow.events(topic)}, room.slow.resets)
     assert room.slow.welcomes == 2
     assert len(room.slow.events(topic)) == room.sent
-    assert not violations(room.history, Stored.read(room.server.database))
+    assert not violations(room.history, Stored.read(room.server.database_url))
 
 
 async def test_control_an_unbounded_outbox_is_found_out(make_server: MakeServer) -> None:

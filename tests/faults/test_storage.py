@@ -165,7 +165,7 @@ async def test_a_full_disk_refuses_sends_and_recovers_when_freed(make_server: Ma
             await retry_until_stored(connection, last.key, last.body, history)
             assert connection.is_open
             await connection.close()
-            assert not violations(history, Stored.read(server.database))
+            assert not violations(history, Stored.read(server.database_url))
             await asyncio.to_thread(server.stop)
             assert integrity(server.database) == ["ok"]
         finally:
@@ -197,7 +197,7 @@ async def test_control_acknowledging_before_commit_is_found_out_by_a_full_disk(
             # Nobody says no here: every message is acknowledged, and those that found no room are not stored.
             history, connection, _, _ = await fill_up(server, disk, messages=100, room_left=64 * 1024)
             await connection.abort()
-            assert any("I1 lost" in sentence for sentence in violations(history, Stored.read(server.database)))
+            assert any("I1 lost" in sentence for sentence in violations(history, Stored.read(server.database_url)))
         finally:
             server.kill()
 
@@ -234,7 +234,7 @@ async def test_the_server_keeps_its_locks_so_that_others_may_open_the_file(
             await connection.command("message.send", room=1, key=f"k{number}", body="another")
             server.metrics()  # which asks for the log's size
             assert holds_a_lock(server), "the server's locks are gone"
-            assert Stored.read(server.database).messages, "another process reads"
+            assert Stored.read(server.database_url).messages, "another process reads"
 
 
 # -- one failing command among good ones
@@ -270,7 +270,7 @@ async def test_bad_commands_among_fifty_good_ones_harm_nobody(server: Server) ->
     assert all(code in allowed for code, (_, allowed) in zip(errors, bad, strict=True)), errors
     seqs = [reply["ok"]["seq"] for reply in replies]
     assert seqs == list(range(seqs[0], seqs[0] + 50)), "in their order, and without a gap"
-    stored = [row.key for row in Stored.read(server.database).messages if row.room == mine]
+    stored = [row.key for row in Stored.read(server.database_url).messages if row.room == mine]
     assert stored == [f"g{number}" for number in range(50)]
 
 
@@ -289,4 +289,4 @@ async def test_bad_commands_of_others_harm_nobody_either(server: Server) -> None
     assert sorted(reply["ok"]["seq"] for reply in replies) == list(range(3, 53))
     for connection in others:
         await connection.close()
-    assert not violations(History(), Stored.read(server.database))
+    assert not violations(History(), Stored.read(server.database_url))

@@ -12,8 +12,10 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
+
+import psycopg
+from sqlalchemy.engine import make_url
 
 Frame = dict[str, Any]
 SHOWN = 5  # violations of one kind worth reading
@@ -85,15 +87,24 @@ class Stored:
     log: dict[str, list[int]]
 
     @classmethod
-    def read(cls, database: Path) -> "Stored":
-        """Read the SQLite file itself, beside the server or after its death."""
-        with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=15)) as connection:
+    def read(cls, address: str) -> "Stored":
+        """Read the database itself, beside the server or after its death."""
+        with contextlib.closing(_connect(address)) as connection:
             rows = connection.execute("SELECT room, seq, n, author, key, body FROM messages ORDER BY room, seq")
             messages = [Row(*row) for row in rows]
             log: dict[str, list[int]] = defaultdict(list)
             for topic, seq in connection.execute("SELECT topic, seq FROM log ORDER BY topic, seq"):
                 log[topic].append(seq)
         return cls(messages, dict(log))
+
+
+def _connect(address: str) -> "sqlite3.Connection | psycopg.Connection[Any]":
+    url = make_url(address)
+    if url.get_backend_name() == "sqlite":
+        return sqlite3.connect(f"file:{url.database}?mode=ro", uri=True, timeout=15)
+    connection = psycopg.connect(url.set(drivername="postgresql").render_as_string(hide_password=False))
+    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ  # messages and log as of one moment
+    return connection
 
 
 def violations(history: History, stored: Stored) -> list[str]:

@@ -141,6 +141,11 @@ class Server:
         """The SQLite file in the data folder."""
         return self.data / "hubbub.db"
 
+    @property
+    def database_url(self) -> str:
+        """The address of the database, wherever it is."""
+        return self.settings.get("HUBBUB_DATABASE_URL") or f"sqlite:///{self.database}"
+
     def log_text(self) -> str:
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
