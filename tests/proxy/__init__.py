@@ -1,0 +1,1 @@
+"""Hubbub behind real proxies, configured as docs/operations.md says."""

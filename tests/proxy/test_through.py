@@ -1,0 +1,187 @@
+"""Everything that people do, through real proxies: at the root, and under a sub-path that is stripped or handed on."""
+
+import asyncio
+import json
+import re
+from urllib.parse import urljoin
+
+import pytest
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import InvalidStatus
+
+from tests.proxy.conftest import Behind
+from tests.proxy.visitor import Visitor
+from tests.support.client import OPENING_ERRORS, Connection
+from tests.support.lines import line
+from tests.support.waiting import eventually_async
+
+HTML = {"Accept": "text/html"}
+LONG = "é" * 8_000
+TRIES = 60
+
+
+def test_a_browser_logs_in_and_reads_what_it_wrote(behind: Behind) -> None:
+    visitor = behind.visitor().sign_up()
+    answer = visitor.log_in()
+    assert answer.headers["set-cookie"].startswith("__Host-hubbub_session=")
+    assert "secure" in answer.headers["set-cookie"].lower()
+    assert answer.headers["strict-transport-security"].startswith("max-age=31536000")
+    said = visitor.ask("POST", "/api/rooms/1/messages", visitor.page, json={"key": "k", "body": "hello"})
+    assert said.status_code == 201, said.text
+    history = visitor.ask("GET", "/api/rooms/1/messages", visitor.page).json()["messages"]
+    assert (history[-1]["body"], history[-1]["seq"]) == ("hello", said.json()["seq"])
+    assert visitor.ask("GET", "/users/me").status_code == 401
+    foreign = {**visitor.page, "Origin": "https://evil.example"}
+    assert visitor.ask("POST", "/api/rooms/1/messages", foreign, json={"key": "l", "body": "x"}).status_code == 403
+
+
+def test_the_page_and_all_that_it_names_arrive(behind: Behind) -> None:
+    visitor = behind.visitor()
+    for path in ("/", "/setup", "/invite", "/docs"):
+        page = visitor.ask("GET", path, HTML)
+        assert page.status_code == 200, page.text
+        named = [one for one in re.findall(r'(?:src|href)="([^"]+)"', page.text) if not one.startswith("data:")]
+        assert named
+        for one in named:
+            place = urljoin(f"{behind.front.root_path}{path}", one).removeprefix(behind.front.root_path)
+            assert visitor.ask("GET", place).status_code == 200, f"{path} names {one}"
+    sockets = f"wss://{behind.front.name}:{behind.front.port}"
+    assert f"connect-src 'self' {sockets};" in page.headers["content-security-policy"]
+    servers = [{"url": behind.front.root_path}] if behind.front.root_path else None
+    assert visitor.ask("GET", "/openapi.json").json().get("servers") == servers
+
+
+def test_the_bare_path_leads_to_the_page(behind: Behind) -> None:
+    visitor = behind.visitor()
+    answer = visitor.http.get(
+        f"https://127.0.0.1:{behind.front.port}{behind.front.root_path}",
+        headers={"Host": f"{behind.front.name}:{behind.front.port}", **HTML},
+        extensions={"sni_hostname": behind.front.name},
+    )
+    if not behind.front.root_path:
+        assert answer.status_code == 200
+        return
+    assert answer.status_code in (301, 302, 307, 308)
+    assert urljoin(f"{behind.front.origin}/chat", answer.headers["location"]) == f"{behind.front.origin}/chat/"
+
+
+@pytest.mark.parametrize("behind", ["caddy stripping the path"], indirect=True)
+def test_links_lead_to_where_browsers_reach_the_server(behind: Behind) -> None:
+    visitor = behind.visitor().sign_up()
+    invite = behind.server.command_line("invite", "create")
+    reset = behind.server.command_line("user", "reset-link", visitor.name)
+    assert f"{behind.front.address}/invite#" in invite
+    assert f"{behind.front.address}/reset#" in reset
+    assert behind.server.setup_link().startswith(f"{behind.front.address}/setup#")
+
+
+async def test_events_arrive_over_a_websocket_that_a_page_of_ours_opened(behind: Behind) -> None:
+    visitor = behind.visitor().sign_up()
+    visitor.log_in()
+    socket = await visitor.knock(visitor.page)
+    await socket.send(json.dumps({"type": "hello"}))
+    async with asyncio.timeout(15):
+        assert json.loads(await socket.recv())["type"] == "welcome"
+        sent = visitor.send("over there")
+        while (event := json.loads(await socket.recv())).get("type") != "message.sent":
+            pass
+    assert (event["seq"], event["body"]) == (sent["seq"], "over there")
+    await socket.close()
+    with pytest.raises(InvalidStatus) as refused:
+        await visitor.knock({**visitor.page, "Origin": "https://evil.example"})
+    assert refused.value.response.status_code == 403
+
+
+async def test_lines_go_in_and_out_of_the_plain_text_gateway(behind: Behind) -> None:
+    visitor = behind.visitor().sign_up()
+    socket = await visitor.enter(visitor.bearer)
+    assert await line(socket) == f"Client #{visitor.name} joined the chat."
+    await socket.send("hello")
+    assert await line(socket) == f"Client #{visitor.name} says: hello"
+    await socket.close()
+
+
+async def test_a_burst_of_more_than_a_mebibyte_arrives_and_nothing_is_held_back(behind: Behind) -> None:
+    writer, reader = behind.visitor().sign_up(), behind.visitor().sign_up()
+    socket = await reader.connect()
+    sent = []
+    for number in range(18):
+        sent.append(writer.send(LONG, key=str(number))["seq"])
+        # One at a time: a proxy that gathers would keep this one until the next comes.
+        await eventually_async(lambda: _has(socket, sent), 15, f"message {number} arrives before the next is sent")
+    before = {"room:1": sent[0] - 1}
+    async with await reader.connect(have=before, epoch=socket.welcome["epoch"]) as again:
+        asked = {"topic": "room:1", "epoch": socket.welcome["epoch"], "after": sent[0] - 1, "limit": 200}
+        futures = [await again.post("events.since", **asked) for _ in range(3)]
+        async with asyncio.timeout(30):
+            pages = [(await future)["ok"]["events"] for future in futures]
+        await again.ping()
+        assert [event["seq"] for event in again.of_type("message.sent")] == sent
+        total = sum(len(event["body"].encode()) for page in [again.of_type("message.sent"), *pages] for event in page)
+        assert total > 2**20
+        assert all([event["seq"] for event in page] == sent for page in pages)
+    await socket.close()
+
+
+async def _has(socket: Connection, seqs: list[int]) -> bool:
+    return [event["seq"] for event in socket.of_type("message.sent")] == seqs
+
+
+@pytest.mark.parametrize("behind", ["nginx at the root", "caddy handing the path on"], indirect=True)
+async def test_a_drain_tells_to_come_back_and_nothing_is_missed(behind: Behind) -> None:
+    visitor = behind.visitor().sign_up()
+    socket = await visitor.connect()
+    behind.server.stop()
+    assert await socket.wait_closed(15) == 4000
+    assert 1 <= json.loads(socket.close_reason)["retry_after"] <= 5
+    with pytest.raises(InvalidStatus) as refused:
+        await visitor.connect()
+    assert refused.value.response.status_code == 502
+    behind.server.start()
+    missed = visitor.send("while you were away")
+
+    async def back() -> Connection | None:
+        try:
+            return await visitor.connect(have={"room:1": missed["seq"] - 1}, epoch=socket.welcome["epoch"])
+        except OPENING_ERRORS:
+            return None
+
+    again = await eventually_async(back, 15, "the way is open again")
+    assert again is not None
+    await again.ping()
+    assert [event["body"] for event in again.of_type("message.sent")] == ["while you were away"]
+    await again.close()
+
+
+# -- whose address counts
+
+
+def test_who_comes_too_often_is_the_visitor_and_not_the_proxy(behind: Behind) -> None:
+    eager, other = behind.visitor(), behind.visitor()
+    forged = [f"10.{number}.0.1" for number in range(TRIES)]
+    answers = [_check(eager, {"X-Forwarded-For": address, "X-Real-IP": address}) for address in forged]
+    assert 429 in answers, "a forged header made him another one each time"
+    assert _check(other) == 200
+
+
+def _check(visitor: Visitor, headers: dict[str, str] | None = None) -> int:
+    return visitor.ask("POST", "/api/invites/check", headers, json={"token": "x"}).status_code
+
+
+async def test_silent_sockets_are_counted_by_visitor_too(behind: Behind) -> None:
+    eager, other = behind.visitor(), behind.visitor()
+    silent: list[ClientConnection] = [await eager.knock() for _ in range(3)]
+    with pytest.raises(InvalidStatus) as refused:
+        await eager.knock({"X-Forwarded-For": "10.0.0.1"})
+    assert refused.value.response.status_code == 429
+    silent.append(await other.knock())
+    for socket in silent:
+        await socket.close()
+
+
+def test_metrics_stay_inside(behind: Behind) -> None:
+    visitor = behind.visitor().sign_up()
+    assert visitor.ask("GET", "/metrics").status_code == 401
+    assert visitor.ask("GET", "/metrics", {"X-Forwarded-For": "127.0.0.1"}).status_code == 401
+    assert visitor.ask("GET", "/metrics", visitor.bearer).status_code == 403
+    assert behind.server.metrics()["hubbub_messages_total"] >= 0
