@@ -142,7 +142,7 @@ async def work(target: Target) -> None:
 
 
 async def main(port: str, name: str, token: str, room: str, *numbers: str) -> Counter[str]:
-    os.nice(10)  # this is the weather, and not what is measured
+    os.nice(3)  # this is the weather, and not what is measured
     frames, rate, seed = map(int, numbers)
     target = Target(int(port), name, token, int(room), frames, rate, random.Random(seed))
     async with asyncio.TaskGroup() as group:

@@ -18,7 +18,7 @@ PIECE = 1_000
 GROWTH = 8 * 2**20
 MANY = 200
 DEADLINE = 2.0
-LATE = 2.0
+LATE = 8.0
 """So much later than the deadline may the last one be gone, on a machine that has other things to do."""
 HALF = b"GET / HTTP/1.1\r\nHost: x\r\n"
 
@@ -43,7 +43,7 @@ async def undisturbed(served: tuple[Server, Probe], disturb: Callable[[Server], 
     """Disturbs; the probe's delays stay what they were before and after."""
     server, probe = served
     undisturbed, delays = await is_left_alone(probe, lambda: disturb(server))
-    assert undisturbed, f"p99 {delays}"
+    assert undisturbed, delays
     assert "Traceback" not in server.log_text()
 
 

@@ -40,7 +40,7 @@ async def fuzz(server: Server, frames: int, rate: int, seed: int) -> dict[str, i
     return dict(json.loads(said))
 
 
-@pytest.mark.timeout(60 + FRAMES // 1_000)
+@pytest.mark.timeout(240 + FRAMES // 500)
 async def test_fuzzed_frames_do_no_harm(make_server: MakeServer) -> None:
     server = make_server({"HUBBUB_ACCESS_TOKEN_SECONDS": "86400"})
     await asyncio.to_thread(server.start)
@@ -55,14 +55,14 @@ async def test_fuzzed_frames_do_no_harm(make_server: MakeServer) -> None:
     grown, stored = server.resident_bytes() - memory, server.database.stat().st_size - stored
     undisturbed, delays = await is_left_alone(probe, lambda: fuzz(server, MEASURED, MODERATE, seed + 2))
     await probe.close()
-    print(seen, f"grown by {grown}, stored {stored}, p99 {max(flooded):.4f} in the flood, {delays}, seed {seed}")  # noqa: T201
+    print(seen, f"grown by {grown}, stored {stored}, in the flood p99 {flooded}, measured {delays}, seed {seed}")  # noqa: T201
     assert seen["frames"] >= FRAMES
     assert seen.keys() >= ANSWERS | CLOSES, seen
     assert seen.keys() - {"frames", "sockets"} <= ANSWERS | CLOSES | MAY_BE, seen
     assert server.process is process
     assert process.poll() is None
     assert grown - stored <= GROWTH, f"grown by {grown} bytes, {stored} of them stored, seed {seed}"
-    assert undisturbed, f"p99 {delays}"
+    assert undisturbed, delays
     says_nothing_bad(server.log_text())
 
 
