@@ -1,17 +1,24 @@
-"""What an application developer imports: the fan-out class and the settings. Loaded when first asked for."""
+"""What an application developer imports: the server, the fan-out class, the client, the settings. Loaded lazily."""
 
 from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from hubbub.client import Client
     from hubbub.gateways.websocket.manager import ConnectionManager
+    from hubbub.mounted import Hubbub
     from hubbub.settings import Settings
 
-__all__ = ["ConnectionManager", "Settings", "__version__"]
+__all__ = ["Client", "ConnectionManager", "Hubbub", "Settings", "__version__"]
 __version__ = version("hubbub")
 
-_PLACES = {"ConnectionManager": "hubbub.gateways.websocket.manager", "Settings": "hubbub.settings"}
+_PLACES = {
+    "Client": "hubbub.client",
+    "ConnectionManager": "hubbub.gateways.websocket.manager",
+    "Hubbub": "hubbub.mounted",
+    "Settings": "hubbub.settings",
+}
 
 
 def __getattr__(name: str) -> object:

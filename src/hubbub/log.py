@@ -68,6 +68,23 @@ def configure(
     )
 
 
+def hand_on() -> None:
+    """As a guest in somebody else's process: to the standard library's loggers, which go where the host sends them."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.stdlib.filter_by_level,
+            structlog.processors.StackInfoRenderer(),
+            structlog.processors.format_exc_info,
+            clean,
+            structlog.processors.LogfmtRenderer(key_order=["event"], bool_as_flag=False),
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+
+
 def _adopt_others() -> None:
     """Other people's loggers lose their own handlers and levels; an access log is not kept."""
     logging.captureWarnings(True)

@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import structlog
+from fastapi import FastAPI
 
 from hubbub.bus.local import LocalBus
 from hubbub.clock import Clock
@@ -26,6 +27,7 @@ from hubbub.engine.people import People
 from hubbub.engine.services import Readers, Services
 from hubbub.features import accounts
 from hubbub.gateways.http.app import create_app
+from hubbub.gateways.websocket.asgi import AsgiGateway
 from hubbub.gateways.websocket.denial import nowhere
 from hubbub.gateways.websocket.listener import Listener
 from hubbub.gateways.websocket.plain import PlainText
@@ -92,23 +94,37 @@ async def serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    async with operated(settings) as services, _listening(services) as listener:
+        logger.info("listening", host=settings.host, port=listener.port)
+        await greet_operator(services, settings.model_copy(update={"port": listener.port}).address)
+        await stop.wait()
+        logger.info("draining")
+
+
+@asynccontextmanager
+async def operated(settings: Settings) -> AsyncIterator[Services]:
+    """The same, tidied up after a crash, with the operator's socket. Whoever enters it holds the folder's lock."""
     async with running(settings) as services:
         await forget_guests(services)
-        async with Control(services), _listening(services) as listener:
-            logger.info("listening", host=settings.host, port=listener.port)
-            await _greet_operator(services, listener.port)
-            await stop.wait()
-            logger.info("draining")
+        async with Control(services):
+            yield services
+
+
+def compose(services: Services, sockets: AsgiGateway | None = None) -> FastAPI:
+    """The application: REST, the web client, plain text; `sockets` where no native gateway stands before it."""
+    app = create_app(services)
+    if sockets is not None:
+        app.router.add_websocket_route("/ws", sockets.serve)
+    app.router.add_websocket_route("/ws/{name}", PlainText(services).serve)
+    app.router.add_websocket_route("/{path:path}", nowhere)
+    return app
 
 
 @asynccontextmanager
 async def _listening(services: Services) -> AsyncIterator[Listener]:
     listener = Listener()
     settings = services.settings
-    app = create_app(services)
-    app.router.add_websocket_route("/ws/{name}", PlainText(services).serve)
-    app.router.add_websocket_route("/{path:path}", nowhere)
-    await listener.open(app, services, settings.host, settings.port)
+    await listener.open(compose(services), services, settings.host, settings.port)
     try:
         yield listener
     finally:
@@ -124,15 +140,15 @@ async def create_setup_link(services: Services) -> str | None:
     return token
 
 
-async def _greet_operator(services: Services, port: int) -> None:
-    settings = services.settings.model_copy(update={"port": port})
+async def greet_operator(services: Services, address: str) -> None:
+    """Says on standard output where browsers find it and, as long as there is no owner, how one becomes it."""
     out = sys.stdout
-    out.write(f"{settings.name} is at {settings.address}\n")
+    out.write(f"{services.settings.name} is at {address}\n")
     token = await create_setup_link(services)
     if token is not None:
-        out.write(f"Open this link once to become the owner: {settings.address}/setup#{token}\n")
+        out.write(f"Open this link once to become the owner: {address}/setup#{token}\n")
     out.flush()
-    if not settings.address.startswith("https://"):
+    if not address.startswith("https://"):
         logger.warning("plain_http", advice="cookies travel unprotected: put a proxy with TLS in front")
 
 

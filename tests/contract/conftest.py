@@ -1,69 +1,119 @@
-"""Three servers for the whole walk: one open house, one strict house, one exactly as it comes."""
+"""Three servers for the whole walk, each behind both gateways: an open house, a strict house, one as it comes."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from tests.support.server import PASSWORD, Account, Server
 
 AS_IT_COMES = {"HUBBUB_RATE_LIMITS": "", "HUBBUB_SIGNUP": "", "HUBBUB_CONNECTIONS_PER_USER": ""}
+STRICT = {
+    "HUBBUB_ACCESS_TOKEN_SECONDS": "3",
+    "HUBBUB_CONNECTIONS_PER_USER": "3",
+    "HUBBUB_HELLO_TIMEOUT": "0.5",
+    "HUBBUB_PUBLIC_URL": "https://chat.example.org",
+    "HUBBUB_TRUSTED_PROXIES": "127.0.0.1",
+}
+HOUSES = {"house": {"HUBBUB_GUESTS": "on"}, "strict": STRICT, "plain": AS_IT_COMES}
+LAUNCHERS = {"native": ("-m", "hubbub"), "asgi": ("-m", "tests.support.asgi_server")}
+NATIVE_ONLY = {
+    "test_64_fragments_are_read_and_65_are_too_many": "an ASGI server hands on whole messages only",
+    "test_a_wrong_handshake_has_the_shape_of_an_error": "an ASGI server answers by itself what is no handshake",
+}
+"""What no ASGI application hears of, each with the reason."""
+UVICORN_IS_WRONG = "ASGI callable returned without completing handshake."
+"""It takes a refusal that was sent for one that was forgotten."""
+
+T = TypeVar("T")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every test that asks for one of the three servers runs behind each gateway."""
+    if "gateway" in metafunc.fixturenames:
+        native_only = metafunc.function.__name__ in NATIVE_ONLY
+        metafunc.parametrize("gateway", ["native"] if native_only else list(LAUNCHERS))
 
 
 def no_trace_of_a_crash(server: Server) -> None:
-    log = server.log_text()
+    log = "\n".join(line for line in server.log_text().splitlines() if UVICORN_IS_WRONG not in line)
     assert "Traceback" not in log, log[log.index("Traceback") - 2000 :][:6000]
     assert '"level": "error"' not in log, [line for line in log.splitlines() if '"level": "error"' in line][:3]
 
 
+class Street:
+    """The servers that were asked for, and who lives there. Each is made once, whatever the order of the tests."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._servers: dict[tuple[str, str], Server] = {}
+        self._people: dict[tuple[str, Server], Account] = {}
+
+    def server(self, house: str, gateway: str) -> Server:
+        if (house, gateway) not in self._servers:
+            data = self._folder / f"{house}-{gateway}"
+            self._servers[house, gateway] = Server(data, HOUSES[house], LAUNCHERS[gateway]).start()
+        return self._servers[house, gateway]
+
+    def person(self, name: str, server: Server, make: Callable[[], Account]) -> Account:
+        if (name, server) not in self._people:
+            self._people[name, server] = make()
+        return self._people[name, server]
+
+    def close(self) -> None:
+        for server in self._servers.values():
+            server.kill()
+        for server in self._servers.values():
+            no_trace_of_a_crash(server)
+
+
 @pytest.fixture(scope="session")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def street(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Street]:
+    built = Street(tmp_path_factory.mktemp("contract"))
+    yield built
+    built.close()
+
+
+@pytest.fixture
+def house(street: Street, gateway: str) -> Server:
     """Sign-up open, rate limits off, guests on."""
-    data = tmp_path_factory.mktemp("contract") / "house"
-    with Server(data, {"HUBBUB_GUESTS": "on"}) as running:
-        yield running
-        no_trace_of_a_crash(running)
+    return street.server("house", gateway)
 
 
-@pytest.fixture(scope="session")
-def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+@pytest.fixture
+def strict(street: Street, gateway: str) -> Server:
     """Short deadlines, few connections, access tokens of three seconds, a public address, a trusted proxy."""
-    settings = {
-        "HUBBUB_ACCESS_TOKEN_SECONDS": "3",
-        "HUBBUB_CONNECTIONS_PER_USER": "3",
-        "HUBBUB_HELLO_TIMEOUT": "0.5",
-        "HUBBUB_PUBLIC_URL": "https://chat.example.org",
-        "HUBBUB_TRUSTED_PROXIES": "127.0.0.1",
-    }
-    with Server(tmp_path_factory.mktemp("contract") / "strict", settings) as running:
-        yield running
-        no_trace_of_a_crash(running)
+    return street.server("strict", gateway)
 
 
-@pytest.fixture(scope="session")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Not one setting: what somebody has who only typed `hubbub serve`."""
-    with Server(tmp_path_factory.mktemp("contract") / "plain", AS_IT_COMES) as running:
-        yield running
-        no_trace_of_a_crash(running)
+@pytest.fixture
+def plain(street: Street, gateway: str) -> Server:
+    """Not one setting: what somebody has who only started it."""
+    return street.server("plain", gateway)
 
 
-@pytest.fixture(scope="session")
-def owner(house: Server) -> Account:
-    return house.create_owner("landlady")
+@pytest.fixture
+def owner(street: Street, house: Server) -> Account:
+    return street.person("landlady", house, lambda: house.create_owner("landlady"))
 
 
-@pytest.fixture(scope="session")
-def alice(house: Server) -> Account:
-    return house.sign_up("alice")
+@pytest.fixture
+def alice(street: Street, house: Server) -> Account:
+    return street.person("alice", house, lambda: house.sign_up("alice"))
 
 
-@pytest.fixture(scope="session")
-def bob(house: Server) -> Account:
-    return house.sign_up("bob")
+@pytest.fixture
+def bob(street: Street, house: Server) -> Account:
+    return street.person("bob", house, lambda: house.sign_up("bob"))
 
 
-@pytest.fixture(scope="session")
-def newcomer(plain: Server) -> Account:
+@pytest.fixture
+def newcomer(street: Street, plain: Server) -> Account:
     """Somebody on the server as it comes; whoever uses up the log-ins of this address asks for it first."""
-    plain.command_line("user", "create", "newcomer", "--password-stdin", stdin=PASSWORD + "\n")
-    return plain.log_in("newcomer")
+
+    def make() -> Account:
+        plain.command_line("user", "create", "newcomer", "--password-stdin", stdin=PASSWORD + "\n")
+        return plain.log_in("newcomer")
+
+    return street.person("newcomer", plain, make)

@@ -134,7 +134,7 @@ async def test_who_is_in_a_room_now(house: Server) -> None:
     await two.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def filled(alice: Account) -> tuple[int, list[int]]:
     """A room with ten messages: its id and their seqs."""
     room = alice.create_room(fresh("Filled"))

@@ -11,7 +11,9 @@ NOWHERE = Refused(404, "There is no WebSocket here.")
 async def deny(socket: WebSocket, refused: Refused) -> None:
     """Answers the handshake with the refusal, where the server can; elsewhere ASGI has nothing but 403."""
     if "websocket.http.response" in socket.scope.get("extensions", {}):
-        await socket.send_denial_response(Response(refused.body(), refused.status, media_type="application/json"))
+        again = {"Retry-After": str(refused.retry_after)} if refused.retry_after is not None else None
+        answer = Response(refused.body(), refused.status, again, media_type="application/json")
+        await socket.send_denial_response(answer)
     else:
         await socket.close()
 

@@ -27,6 +27,11 @@ class Door:
             self._tell(True)
         return True
 
+    @property
+    def is_full(self) -> bool:
+        """Whether there is no room for anybody."""
+        return self.waiting >= self._total and not self._unlimited
+
     def leave(self, bucket: str) -> None:
         """The socket is authenticated, or gone. Once for each that entered."""
         here = self._addresses[bucket] - 1

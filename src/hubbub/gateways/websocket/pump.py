@@ -15,6 +15,7 @@ from hubbub.engine.ports import Connection, Message
 from hubbub.engine.services import Services
 from hubbub.engine.work import Receipt
 from hubbub.features import sync
+from hubbub.features.sessions import Identity
 from hubbub.features.sync import Missing
 from hubbub.protocol import closes, wire
 from hubbub.protocol.session import Ask, Effect, End, Greet, Hello, Run, Say, Session
@@ -39,7 +40,7 @@ class Pump:
         self._connection = connection
         self._credentials = credentials
         self._peer = peer
-        self._session = Session()
+        self._session = Session(limited=services.limits.enabled)
         self._live: Live | None = None
         self._asked: deque[tuple[int, EventsSince]] | None = None
         self._tasks: set[asyncio.Task[None]] | None = None
@@ -50,7 +51,7 @@ class Pump:
 
     def received(self, message: str | bytes) -> None:
         """One complete text message."""
-        self._do(self._session.receive(message))
+        self._do(self._session.receive(message, self._services.clock.monotonic()))
 
     def lost(self) -> None:
         """The connection is gone; harmless when repeated."""
@@ -82,7 +83,7 @@ class Pump:
         services = self._services
         wait = services.limits.command(live.identity.user, sending=type(command) is SendMessage)
         if wait is not None:
-            self._say(wire.error(id_, RateLimited(retry_after=wait)))
+            self._refuse(id_, RateLimited(retry_after=wait))
             return
 
         def reply(result: Receipt | HubbubError) -> None:
@@ -100,7 +101,7 @@ class Pump:
         elif len(self._asked) < MAX_ASKED:
             self._asked.append((id_, query))
         else:
-            self._say(wire.error(id_, Busy("Too many questions at once.", retry_after=1.0)))
+            self._refuse(id_, Busy("Too many questions at once.", retry_after=1.0))
 
     async def _answer(self, asked: deque[tuple[int, EventsSince]]) -> None:
         live = self._live
@@ -119,6 +120,9 @@ class Pump:
         finally:
             self._asked = None
 
+    def _refuse(self, id_: int, error: HubbubError) -> None:
+        self._do(self._session.overstep(self._services.clock.monotonic(), [Say(wire.error(id_, error))]))
+
     def _say(self, said: bytes) -> None:
         """In its place among what the connection is owed; directly where nobody follows anything yet or any more."""
         connection = self._connection
@@ -131,8 +135,7 @@ class Pump:
 
     async def _greet(self, hello: Hello) -> None:
         try:
-            token = (Credential("bearer", hello.token),) if hello.token is not None else ()
-            identity = await self._services.identify((*self._credentials, *token))
+            identity = await self._identify(hello.token)
             attached = await self._services.people.attach(
                 self._connection, identity, epoch=hello.epoch, have=hello.have
             )
@@ -150,7 +153,12 @@ class Pump:
                 self._services.touch(attached.live.identity)
             self._connection.authenticated = True
             self._connection.uncork(type(self._connection).pack([Message(said) for said in first]))
-            self._do(self._session.welcomed())
+            self._do(self._session.welcomed(self._services.clock.monotonic()))
+
+    async def _identify(self, token: str | None) -> Identity:
+        """Whose the credentials of the handshake and of `hello` are. Raises Unauthenticated."""
+        shown = (Credential("bearer", token),) if token is not None else ()
+        return await self._services.identify((*self._credentials, *shown))
 
     def _welcome(self, attached: Attached) -> bytes:
         services, snapshot = self._services, attached.snapshot

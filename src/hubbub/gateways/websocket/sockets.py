@@ -162,9 +162,8 @@ class QueuedWebSocket(Connection):
     def close(self, code: int, reason: str = "") -> None:
         if self._closing:
             return
-        if self._outbox is None:
-            self._outbox = Outbox(self._limit)
-        self._outbox.uncork()
+        if self._outbox is None or self._outbox.corked:
+            self._outbox = Outbox(self._limit)  # nothing goes out before what `uncork` would have put first
         self._outbox.add((Close(code, reason),))
         self._start()
         self._closing = True

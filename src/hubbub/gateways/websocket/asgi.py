@@ -1,0 +1,241 @@
+"""The ASGI gateway: the same session as the native one, on any ASGI server, behind a Starlette `WebSocket`.
+
+What only whoever owns the transport can do is left to the ASGI server: protocol pings, the size of a frame before it
+is in memory, the number of fragments, the time a handshake may take. What it leaves open is limited here.
+"""
+
+import asyncio
+import math
+from collections.abc import Sequence
+from contextlib import suppress
+from secrets import SystemRandom
+
+import structlog
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from hubbub.engine.ports import Blob
+from hubbub.engine.services import Services
+from hubbub.gateways.websocket import handshake
+from hubbub.gateways.websocket.denial import deny
+from hubbub.gateways.websocket.door import Door
+from hubbub.gateways.websocket.native import Conversation
+from hubbub.gateways.websocket.outbox import CUT_OFF, FAREWELL
+from hubbub.gateways.websocket.pump import Pump
+from hubbub.gateways.websocket.sockets import QueuedWebSocket
+from hubbub.gateways.websocket.wheel import Wheel
+from hubbub.protocol import closes
+from hubbub.protocol.headers import forwarded_https, network
+from hubbub.protocol.tokens import Credential
+
+QUIET = 90.0
+"""Seconds in which a client that is there has said something, or was told something: it pings after 25 of silence."""
+TURN = 16
+"""Messages taken up for one connection before the loop goes on."""
+FULL = handshake.Refused(503, "The server has as many connections as it can take.", 5)
+logger = structlog.get_logger(__name__)
+_random = SystemRandom()
+
+
+class AsgiConnection(QueuedWebSocket):
+    """One WebSocket. The registry writes to it; its endpoint reads; the wheel ends it when its time has come."""
+
+    __slots__ = ("_active", "_authenticated", "_deadline", "_gateway", "_place", "address", "code", "spoke")
+
+    def __init__(self, gateway: "AsgiGateway", socket: WebSocket, place: str, address: str) -> None:
+        self._gateway = gateway
+        self._authenticated = False
+        self._place = place
+        self.address = address
+        self.code: int | None = None
+        """What it ended with, once it did."""
+        self.spoke = -1
+        now = gateway.services.clock.monotonic()
+        self._active = now
+        self._deadline = now + gateway.services.settings.hello_timeout
+        super().__init__(socket, gateway.services.settings.outbox_bytes, _nobody)
+        gateway.wheel.put(self, self._deadline - now)
+
+    @property
+    def authenticated(self) -> bool:
+        """Set by the conversation once it knows who this is; the connection no longer counts at the door."""
+        return self._authenticated
+
+    @authenticated.setter
+    def authenticated(self, value: bool) -> None:
+        if value and not self._authenticated:
+            self._gateway.door.leave(self._place)
+        self._authenticated = value or self._authenticated
+
+    @property
+    def ending(self) -> bool:
+        """Nothing that comes counts any more."""
+        return self._closing
+
+    def heard(self) -> None:
+        """A message came; the first one is hello, and in time."""
+        self._active = self._gateway.wheel.now
+        if not self._authenticated and not self._closing:
+            self._deadline = math.inf
+
+    def write(self, blob: Blob) -> None:
+        self._active = self._gateway.wheel.now
+        super().write(blob)
+
+    def close(self, code: int, reason: str = "") -> None:
+        if not self._closing:
+            self.code = self.code or code
+            self._deadline = self._gateway.services.clock.monotonic() + FAREWELL
+            self._gateway.wheel.put(self, FAREWELL)
+        super().close(code, reason)
+
+    def abort(self, code: int, reason: str = "") -> None:
+        self.code = self.code or code
+        super().abort(code, reason)
+
+    def shutdown(self) -> None:
+        """The server stops: come back, each after another delay."""
+        self.close(closes.GOING_AWAY, closes.come_back(_random.uniform(1.0, 5.0)))
+
+    def visit(self, now: float) -> float | None:
+        """The wheel's turn: deadlines, and silence on both sides, where nobody seems to be there any more."""
+        if now >= self._deadline:
+            if self._closing:
+                self.abort(self.code or 1006)
+                return None
+            self.close(closes.NOT_AUTHENTICATED, "no hello in time")
+            return None
+        if now - self._active >= QUIET and not self._closing:
+            self.close(closes.GOING_AWAY, closes.come_back(1.0))
+            return None
+        return min(self._deadline, self._active + QUIET) - now
+
+    def leave(self) -> None:
+        """The endpoint is over."""
+        self._gateway.wheel.remove(self)
+        if not self._authenticated:
+            self._gateway.door.leave(self._place)
+        self.abort(1006)
+
+
+class AsgiGateway:
+    """All connections of one server; `serve` is the endpoint of the route `/ws`."""
+
+    def __init__(self, services: Services) -> None:
+        settings = services.settings
+        self.services = services
+        self.wheel = Wheel(services.clock.monotonic)
+        self.door = Door(
+            settings.unauthenticated_per_address, settings.unauthenticated_max, unlimited=not settings.rate_limits
+        )
+        self.open: set[AsgiConnection] = set()
+        self._empty = asyncio.Event()
+        gauge = services.metrics.connections
+        gauge.labels(state="unauthenticated").set_function(lambda: self.door.waiting)
+        gauge.labels(state="live").set_function(lambda: len(self.open) - self.door.waiting)
+
+    async def serve(self, socket: WebSocket) -> None:
+        """One connection, from the handshake to its end."""
+        admitted = self._admit(socket)
+        if isinstance(admitted, handshake.Refused):
+            await deny(socket, admitted)
+            return
+        address = address_of(socket, self.services)
+        place = network(address)
+        if not self.door.enter(place):
+            await deny(socket, self._too_many())
+            return
+        connection = AsgiConnection(self, socket, place, address)
+        self.open.add(connection)
+        conversation = self._converse(connection, admitted.credentials, socket)
+        try:
+            await socket.accept(admitted.subprotocol)
+            conversation.opened()
+            connection.code = connection.code or await self._listen(socket, connection, conversation)
+            await _say_why(socket, connection)
+        except (WebSocketDisconnect, OSError):
+            pass  # it went before the 101 was out
+        finally:
+            self.open.discard(connection)
+            connection.leave()
+            conversation.lost()
+            self.services.metrics.disconnected(connection.code)
+            if not self.open:
+                self._empty.set()
+
+    async def close(self, seconds: float) -> None:
+        """Tells everybody to come back later, gives them so long to take leave, then ends what is left."""
+        self._empty.clear()
+        for connection in list(self.open):
+            connection.shutdown()
+        if self.open:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._empty.wait()
+        for connection in list(self.open):
+            connection.abort(closes.GOING_AWAY)
+
+    def _admit(self, socket: WebSocket) -> handshake.Admitted | handshake.Refused:
+        settings = self.services.settings
+        if self.door.is_full or len(self.open) >= settings.connections_limit:
+            return FULL
+        headers = socket.scope["headers"]
+        secure = socket.url.scheme == "wss" or forwarded_https(_host(socket), headers, settings.trusted_proxies)
+        return handshake.admit(headers, settings, secure=secure)
+
+    def _too_many(self) -> handshake.Refused:
+        again = math.ceil(self.services.settings.hello_timeout)
+        return handshake.Refused(429, "Too many connections wait to log in from your address.", again)
+
+    def _converse(
+        self, connection: AsgiConnection, credentials: Sequence[Credential], socket: WebSocket
+    ) -> Conversation:
+        return Pump(self.services, connection, credentials, connection.address)
+
+    async def _listen(self, socket: WebSocket, connection: AsgiConnection, conversation: Conversation) -> int:
+        """Message after message, until the end; returns the code the peer, or the ASGI server, ended it with."""
+        most, turn = self.services.settings.frame_bytes, 0
+        while True:
+            event = await socket.receive()
+            if event["type"] == "websocket.disconnect":
+                return int(event.get("code") or 1005)
+            connection.heard()
+            text = event.get("text")
+            if connection.ending:
+                continue
+            if text is None:
+                connection.close(closes.UNSUPPORTED, "text only")
+            elif len(text) * 4 > most and len(text.encode(errors="surrogatepass")) > most:
+                connection.close(closes.TOO_BIG, "too big")
+            else:
+                self._receive(conversation, connection, text)
+            turn += 1
+            if turn % TURN == 0:  # what is in the server's queue comes without a pause
+                await asyncio.sleep(0)
+
+    def _receive(self, conversation: Conversation, connection: AsgiConnection, text: str) -> None:
+        try:
+            conversation.received(text)
+        except Exception:
+            logger.exception("conversation_failed", address=connection.address)
+            connection.close(closes.INTERNAL)
+
+
+def address_of(socket: WebSocket, services: Services) -> str:
+    """Whose socket it is, for limits; behind trusted proxies the right-most hop that is none of them."""
+    return handshake.client_address(_host(socket), socket.scope["headers"], services.settings.trusted_proxies)
+
+
+def _host(socket: WebSocket) -> str:
+    return socket.client.host if socket.client is not None else ""
+
+
+async def _say_why(socket: WebSocket, connection: AsgiConnection) -> None:
+    """The Close of a connection that was ended from this side, as far as the peer still takes it."""
+    if connection.ended is not None:
+        with suppress(Exception):
+            async with asyncio.timeout(CUT_OFF):
+                await socket.close(connection.ended.code, connection.ended.reason)
+
+
+def _nobody() -> None:
+    """Nobody else needs to hear of its end: the endpoint, which hears of it first, tells all who do."""
