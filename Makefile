@@ -2,6 +2,7 @@
 # make test     all tests; sets itself up
 # make check    everything that can be found without running the program
 # make setup    a development install in .venv and the web client built
+# make contract writes contract/, web/src/contract.ts and docs/protocol.md anew out of the code
 # make bench    the measurements of docs/performance.md
 # make lock     writes requirements/*.txt anew out of pyproject.toml
 # make clean    removes what the others made
@@ -14,7 +15,7 @@ WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' -not -path
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup web run test check bench lock clean
+.PHONY: setup web run test check contract bench lock clean
 
 setup: $(VENV)/installed $(WEB)
 
@@ -45,7 +46,11 @@ check: setup
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m scripts.contract --check
 	$(BIN)/python scripts/node.py check
+
+contract: $(VENV)/installed
+	$(BIN)/python -m scripts.contract
 
 bench: setup
 	$(BIN)/python -m bench $(ARGS)

@@ -53,6 +53,8 @@ Timestamp = Annotated[str, WithJsonSchema(TIMESTAMP)]
 
 
 class User(Wire):
+    """Somebody, as everybody may know him."""
+
     id: int
     name: str
     """Unique, also among names that look alike."""
@@ -95,6 +97,8 @@ class Room(Wire):
 
 
 class Member(Wire):
+    """Somebody in a room."""
+
     id: int
     """The person's id."""
     name: str
@@ -122,6 +126,8 @@ class Message(Wire):
 
 
 class Session(Wire):
+    """One place where somebody is logged in."""
+
     id: str
     kind: Literal["browser", "token"]
     """`browser` is known by a cookie, `token` by bearer tokens."""

@@ -11,6 +11,10 @@ protocol error: before `live` it ends the session, in `live` it is answered and 
     live       events.since→ live       Ask
     live       ping        → live       Say(pong)
     live       hello       → live       Say(error)
+    live       nonsense    → live       Say(error)
+
+What is refused, and what is asked without need, costs a little of a patience that grows back: `overstep` says how much
+there is. A client that uses it up is ended with 1008.
 """
 
 from dataclasses import dataclass
@@ -20,12 +24,16 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from hubbub.domain.commands import WIRE_COMMANDS, Command, EventsSince, Seq, Topic
-from hubbub.domain.errors import BadRequest, HubbubError
+from hubbub.domain.errors import BadRequest, HubbubError, RateLimited
 from hubbub.domain.model import Frozen
 from hubbub.domain.text import MAX_HAVE, ShortText
 from hubbub.protocol import closes, validation, wire
+from hubbub.protocol.ratelimit import Bucket
 
 MAX_KEPT = 64
+PATIENCE_RATE = 10.0
+PATIENCE_BURST = 100.0
+"""Pings, and frames that are refused, for one connection: so many a second in the long run, so many at once."""
 PONG = b'{"type":"pong"}'
 
 
@@ -34,8 +42,11 @@ class Hello(Frozen):
 
     type: Literal["hello"]
     token: Annotated[str, Field(max_length=4096)] | None = None
+    """An access token; a cookie or a bearer token of the handshake may take its place."""
     epoch: ShortText | None = None
+    """The epoch of the seqs in `have`."""
     have: Annotated[dict[Topic, Seq], Field(max_length=MAX_HAVE)] = Field(default_factory=dict)
+    """By topic, the seq up to which one has everything; a topic that is not named starts at its head."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,29 +100,42 @@ class State(Enum):
 class Session:
     """One connection's conversation with the server."""
 
-    __slots__ = ("_kept", "state")
+    __slots__ = ("_kept", "_limited", "_patience", "state")
 
-    def __init__(self) -> None:
+    def __init__(self, *, limited: bool = True) -> None:
+        """Without `limited`, patience has no end."""
         self.state = State.WAITING
         self._kept: list[str | bytes] | None = None
+        self._limited = limited
+        self._patience: Bucket | None = None
 
-    def receive(self, text: str | bytes) -> list[Effect]:
-        """One complete text message from the client."""
+    def receive(self, text: str | bytes, now: float) -> list[Effect]:
+        """One complete text message from the client; `now` is in seconds of a clock that never goes back."""
         if self.state is State.LIVE:
-            return self._live(text)
+            return self._live(text, now)
         if self.state is State.WAITING:
             return self._hello(text)
         if self.state is State.GREETING:
             return self._keep(text)
         return []
 
-    def welcomed(self) -> list[Effect]:
+    def welcomed(self, now: float) -> list[Effect]:
         """The greeting is done: what came meanwhile is taken up."""
         if self.state is not State.GREETING:
             return []  # it was ended meanwhile
         self.state = State.LIVE
         kept, self._kept = self._kept, None
-        return [effect for text in kept or () for effect in self._live(text)]
+        return [effect for text in kept or () for effect in self.receive(text, now)]
+
+    def overstep(self, now: float, answer: list[Effect]) -> list[Effect]:
+        """The client asked for nothing, or for too much: `answer`, or the end when it does so too often."""
+        if not self._limited:
+            return answer
+        if self._patience is None:
+            self._patience = Bucket(PATIENCE_RATE, PATIENCE_BURST, now)
+        if not self._patience.take(now):
+            return answer
+        return self.end(closes.POLICY, RateLimited("Too many frames that were refused, or pings."))
 
     def refused(self, error: HubbubError) -> list[Effect]:
         """The greeting failed. What can be tried again closes with a code that says so."""
@@ -143,15 +167,15 @@ class Session:
         self._kept.append(text)
         return []
 
-    def _live(self, text: str | bytes) -> list[Effect]:
+    def _live(self, text: str | bytes, now: float) -> list[Effect]:
         try:
             frame = wire.parse(text)
         except HubbubError as error:
-            return [Say(wire.error(wire.spot_id(text), error))]
+            return self.overstep(now, [Say(wire.error(wire.spot_id(text), error))])
         id_: int | None = None
         try:
             if frame.get("type") == "ping":
-                return self._ping(frame)
+                return self.overstep(now, self._ping(frame))
             id_ = _id(frame)
             if frame.get("type") == "events.since":
                 return [Ask(id_, EventsSince.model_validate(frame))]
@@ -159,9 +183,9 @@ class Session:
                 raise BadRequest("hello comes once, as the first frame.")
             return [Run(id_, WIRE_COMMANDS.validate_python(frame))]
         except ValidationError as error:
-            return [Say(wire.error(id_, validation.refuse(error)))]
+            return self.overstep(now, [Say(wire.error(id_, validation.refuse(error)))])
         except HubbubError as error:
-            return [Say(wire.error(id_, error))]
+            return self.overstep(now, [Say(wire.error(id_, error))])
 
     def _ping(self, frame: dict[str, Any]) -> list[Effect]:
         if "id" not in frame:

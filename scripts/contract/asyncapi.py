@@ -1,0 +1,107 @@
+"""AsyncAPI 3.0 of the WebSocket: one channel, an operation for each thing one side says to the other."""
+
+import json
+from typing import Any, get_args
+
+from pydantic import BaseModel
+from scripts.contract.words import ASKED, NUMBERED, TITLE, Schema, answers, ref
+
+from hubbub.domain.events import CLIENT_EVENTS
+from hubbub.protocol import frames
+
+CHANNEL = "hubbub"
+HERE = f"#/channels/{CHANNEL}"
+DESCRIPTION = """\
+Real-time chat over WebSocket, JSON text, subprotocol `hubbub.v1` (optional). The client says `hello` first and within
+five seconds; what it then asks under an `id` is answered under `re`. Events come when they happen, in the order of
+their topic's log. docs/protocol.md says the rules.\
+"""
+FROM_SERVER: tuple[type[BaseModel], ...] = (frames.Welcome, frames.More, frames.Reset, frames.Pong, frames.Refused)
+
+
+def document(words: Schema) -> Schema:
+    """AsyncAPI's view of the vocabulary `words`; operations are the server's: it receives what clients send."""
+    messages = _messages()
+    return {
+        "asyncapi": "3.0.0",
+        "info": {"title": TITLE, "version": "1", "description": DESCRIPTION, "license": {"name": "Apache-2.0"}},
+        "defaultContentType": "application/json",
+        "servers": {"here": {"host": "localhost:8000", "protocol": "ws", "description": "`hubbub serve` as it comes."}},
+        "channels": {
+            CHANNEL: {
+                "address": "/ws",
+                "title": "The socket",
+                "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
+                "bindings": {"ws": {"method": "GET", "bindingVersion": "0.1.0"}},
+            }
+        },
+        "operations": _operations(),
+        "components": {"messages": messages, "schemas": _moved(words["$defs"])},
+    }
+
+
+def _messages() -> Schema:
+    said: list[type[BaseModel]] = [frames.Hello, frames.Ping, *ASKED, *CLIENT_EVENTS, *FROM_SERVER]
+    found = {model.__name__: _message(model.__name__, model.__doc__ or "") for model in said}
+    for model in NUMBERED:
+        found[model.__name__]["correlationId"] = {"location": "$message.payload#/id"}
+    for asked in NUMBERED:
+        name, kind = _answer(asked), _kind(asked)
+        models = [ref(model.__name__) for model in answers()[kind]]
+        ok = models[0] if len(models) == 1 else {"anyOf": models}
+        payload = {"type": "object", "required": ["re", "ok"], "properties": {"re": {"type": "integer"}, "ok": ok}}
+        found[name] = {**_message(name, f"The answer to `{kind}`."), "payload": _moved(payload)}
+        found[name]["correlationId"] = {"location": "$message.payload#/re"}
+    found[frames.Refused.__name__]["correlationId"] = {"location": "$message.payload#/re"}
+    return dict(sorted(found.items()))
+
+
+def _message(name: str, doc: str) -> Schema:
+    summary = doc.strip().partition("\n")[0]
+    return {"name": name, "summary": summary, "payload": {"$ref": f"#/components/schemas/{name}"}}
+
+
+def _operations() -> Schema:
+    found = {
+        "hello": _receive(frames.Hello, frames.Welcome.__name__),
+        "ping": _receive(frames.Ping, frames.Pong.__name__, _answer(frames.Ping)),
+    }
+    for model in ASKED:
+        found[_kind(model)] = _receive(model, _answer(model))
+    told: list[type[BaseModel]] = [*CLIENT_EVENTS, frames.More, frames.Reset]
+    found["follow"] = {
+        "action": "send",
+        "channel": {"$ref": HERE},
+        "summary": "What happens in the topics one follows, and what to do where that cannot be told.",
+        "messages": [_at(model.__name__) for model in told],
+    }
+    return found
+
+
+def _receive(model: type[BaseModel], *answers: str) -> Schema:
+    return {
+        "action": "receive",
+        "channel": {"$ref": HERE},
+        "summary": (model.__doc__ or "").strip().partition("\n")[0],
+        "messages": [_at(model.__name__)],
+        "reply": {"channel": {"$ref": HERE}, "messages": [_at(name) for name in (*answers, frames.Refused.__name__)]},
+    }
+
+
+def _kind(model: type[BaseModel]) -> str:
+    """The wire name of what a client sends."""
+    (kind,) = get_args(model.model_fields["type"].annotation)
+    return str(kind)
+
+
+def _answer(model: type[BaseModel]) -> str:
+    return f"{model.__name__}Ok"
+
+
+def _at(message: str) -> Schema:
+    return {"$ref": f"{HERE}/messages/{message}"}
+
+
+def _moved(value: Any) -> Any:
+    """The same with references to where AsyncAPI keeps its schemas."""
+    return json.loads(json.dumps(value).replace('"#/$defs/', '"#/components/schemas/'))

@@ -1,0 +1,115 @@
+"""JSON Schema 2020-12 of everything that goes over the WebSocket: models, events, commands, frames, errors."""
+
+from typing import Any, get_args
+
+from pydantic import BaseModel, TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+from hubbub.domain.commands import Command, EventsSince, WireCommand
+from hubbub.domain.errors import Refusal
+from hubbub.domain.events import ChatEvent, EventPage, NoWay
+from hubbub.domain.model import Member, Message
+from hubbub.protocol import frames
+
+Schema = dict[str, Any]
+TITLE = "hubbub.v1"
+COMMANDS: tuple[type[Command], ...] = get_args(get_args(WireCommand)[0])
+ASKED: tuple[type[BaseModel], ...] = (*COMMANDS, EventsSince)
+"""What a client sends under an `id` and gets an answer to."""
+NUMBERED: tuple[type[BaseModel], ...] = (*ASKED, frames.Ping)
+"""The same and `ping`, whose `id` may be missing."""
+SAID: tuple[type[BaseModel], ...] = (frames.Welcome, frames.More, frames.Reset, frames.Pong, frames.Ok, frames.Refused)
+ID = {
+    "type": "integer",
+    "minimum": -(2**63) + 1,
+    "maximum": 2**63 - 1,
+    "description": "The client's own number for this, echoed as `re`.",
+}
+
+
+class Plain(GenerateJsonSchema):
+    """Without what repeats the names of fields, and without a null that says no more than "may be left out"."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        found = super().default_schema(schema)
+        return {key: value for key, value in found.items() if key != "default" or value is not None}
+
+
+def document() -> Schema:
+    """The whole vocabulary under `$defs`; the document itself describes one frame in either direction."""
+    defs = _generate()
+    for asked in ASKED:
+        _add_id(defs[asked.__name__], required=True)
+    _add_id(defs[frames.Ping.__name__], required=False)
+    defs["Answers"] = {
+        "description": "What `ok` holds, by the type of what is answered.",
+        **_object({name: _any_of(models) for name, models in answers().items()}),
+    }
+    defs["ClientFrame"] = {
+        "description": "What a client says: `hello` first, then commands, queries and pings.",
+        **_any_of((frames.Hello, *ASKED, frames.Ping)),
+    }
+    server = _any_of(SAID)["anyOf"]
+    defs["ServerFrame"] = {
+        "description": "What the server says: `welcome` first, then events and answers.",
+        "anyOf": [*server[:3], ref("ChatEvent"), *server[3:]],
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": TITLE,
+        "description": "A frame of the WebSocket protocol hubbub.v1. Readers ignore fields they do not know.",
+        "anyOf": [ref("ClientFrame"), ref("ServerFrame")],
+        "$defs": dict(sorted(without_discriminators(defs).items())),
+    }
+
+
+def answers() -> dict[str, tuple[type[BaseModel], ...]]:
+    """By command: the models its `ok` may have."""
+    found: dict[str, tuple[type[BaseModel], ...]] = {}
+    for command in COMMANDS:
+        assert command.answer is not None, f"{command.__name__} has no answer"
+        found[command.kind] = (command.answer,)
+    return {**found, "events.since": (EventPage, NoWay), "ping": (frames.Nothing,)}
+
+
+def ref(name: str) -> Schema:
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def without_discriminators(value: Any) -> Any:
+    """OpenAPI's `discriminator` means nothing to JSON Schema and something else to AsyncAPI."""
+    if isinstance(value, dict):
+        return {key: without_discriminators(inner) for key, inner in value.items() if key != "discriminator"}
+    return [without_discriminators(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _generate() -> dict[str, Schema]:
+    incoming: list[Any] = [frames.Hello, frames.Ping, *ASKED]
+    outgoing: list[Any] = [ChatEvent, *SAID, Refusal, Member, Message, EventPage, NoWay]
+    inputs: list[tuple[str, JsonSchemaMode, CoreSchema]] = [
+        *((str(number), "validation", TypeAdapter(found).core_schema) for number, found in enumerate(incoming)),
+        *((str(number), "serialization", TypeAdapter(found).core_schema) for number, found in enumerate(outgoing)),
+    ]
+    _, defs = Plain(ref_template="#/$defs/{model}").generate_definitions(inputs)
+    return {name: dict(schema) for name, schema in defs.items()}
+
+
+def _add_id(schema: Schema, *, required: bool) -> None:
+    """What the envelope of a command adds to its model: `id`, and that `type` must be there."""
+    schema["properties"] = {"id": ID, **schema["properties"]}
+    schema["properties"]["type"].pop("default", None)
+    wanted = {"id", "type", *schema.get("required", ())} if required else {"type"}
+    schema["required"] = [name for name in schema["properties"] if name in wanted]
+
+
+def _any_of(models: tuple[type[BaseModel], ...]) -> Schema:
+    refs = [ref(model.__name__) for model in models]
+    return refs[0] if len(refs) == 1 else {"anyOf": refs}
+
+
+def _object(properties: dict[str, Schema]) -> Schema:
+    return {"type": "object", "properties": properties, "required": list(properties)}
