@@ -250,6 +250,13 @@ class Account:
         presented = {"refresh_token": refresh_token or self.refresh}
         return _http.post(f"{self.server.url}/token/refresh", json=presented)
 
+    def renew(self) -> None:
+        """A new pair of tokens for the same session."""
+        answer = self.try_refresh()
+        assert answer.status_code == 200, answer.text
+        tokens = answer.json()
+        self.token, self.refresh = tokens["access_token"], tokens["refresh_token"]
+
     def try_log_in(self, password: str = PASSWORD) -> httpx.Response:
         """Present the password for a new session."""
         return _http.post(f"{self.server.url}/token", data={"username": self.name, "password": password})
