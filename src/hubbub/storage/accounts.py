@@ -1,9 +1,10 @@
 """People: names, roles, password hashes. A name is unique by its skeleton; a skeleton with `#` is nobody's."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
 
 from hubbub.domain.model import LOBBY, Role, User, user_topic
 from hubbub.domain.names import skeleton
@@ -30,7 +31,7 @@ class Account:
 
 
 def find(connection: Connection, user: int) -> Account | None:
-    return _account(connection.execute(_accounts().where(users.c.id == user)).first())
+    return _account(FIND.row(connection, user=user))
 
 
 def find_by_name(connection: Connection, name: str) -> Account | None:
@@ -40,10 +41,7 @@ def find_by_name(connection: Connection, name: str) -> Account | None:
 
 def is_open(connection: Connection, user: int) -> bool:
     """Whether the person is there and not locked out."""
-    cursor = OPEN.run(connection, user=user)
-    found = cursor.fetchone()
-    cursor.close()
-    return found is not None
+    return OPEN.row(connection, user=user) is not None
 
 
 def name_of(connection: Connection, user: int) -> str:
@@ -114,11 +112,13 @@ def _accounts() -> Select[Any]:
     )  # fmt: skip
 
 
-def _account(row: Row[Any] | None) -> Account | None:
+def _account(row: Sequence[Any] | None) -> Account | None:
     if row is None:
         return None
-    open_name = not row.skeleton.startswith("#")
-    return Account(row.id, row.name, Role(row.role), row.password_hash, row.disabled, open_name, row.created_at)
+    id_, name, role, password_hash, disabled, skeleton_, created_at = row
+    open_name = not skeleton_.startswith("#")
+    return Account(id_, name, Role(role), password_hash, bool(disabled), open_name, created_at)
 
 
+FIND = Statement(lambda _: _accounts().where(users.c.id == bindparam("user")))
 OPEN = Statement(lambda _: select(users.c.id).where(users.c.id == bindparam("user"), users.c.disabled.is_(False)))

@@ -175,6 +175,20 @@ class Statement:
         cursor.execute(text, values if order is None else tuple(values[name] for name in order))
         return cursor
 
+    def rows(self, connection: Connection, **parameters: Any) -> list[tuple[Any, ...]]:
+        """All rows as plain tuples, in the order of the statement's columns."""
+        cursor = self.run(connection, **parameters)
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+        cursor.close()
+        return found
+
+    def row(self, connection: Connection, **parameters: Any) -> tuple[Any, ...] | None:
+        """The first of them."""
+        cursor = self.run(connection, **parameters)
+        found: tuple[Any, ...] | None = cursor.fetchone()
+        cursor.close()
+        return found
+
     def compiled(self, dialect: Dialect) -> tuple[str, tuple[str, ...] | None, dict[str, Any]]:
         """The statement's text, the order of its parameters where they go by position, and those that are constant."""
         return self._compiled.get(dialect.name) or self._compile(dialect)

@@ -5,9 +5,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import orjson
-from sqlalchemy import Connection, and_, delete, select
+from sqlalchemy import Connection, Dialect, Executable, and_, bindparam, delete, select
 
 from hubbub.domain.events import BY_TYPE, Entry, Event
+from hubbub.storage import rows
+from hubbub.storage.database import Statement
+from hubbub.storage.rows import BIG, TEXT, Rows
 from hubbub.storage.schema import log, meta, topics
 from hubbub.storage.transaction import Transaction
 
@@ -31,18 +34,20 @@ class Page:
 
 def epoch(connection: Connection) -> str:
     """The name of this history; it changes only when a backup was restored."""
-    return str(connection.scalar(select(meta.c.value).where(meta.c.key == "epoch")))
+    found = EPOCH.row(connection)
+    assert found is not None, "the first migration writes it"
+    return str(found[0])
 
 
 def position(connection: Connection, topic: str) -> tuple[int, int] | None:
     """(head, floor) of a topic, None if there is no such topic."""
-    row = connection.execute(select(topics.c.head, topics.c.floor).where(topics.c.topic == topic)).first()
-    return None if row is None else (row.head, row.floor)
+    found = POSITION.row(connection, topic=topic)
+    return None if found is None else (found[0], found[1])
 
 
 def heads(connection: Connection, wanted: Iterable[str]) -> dict[str, int]:
-    query = select(topics.c.topic, topics.c.head).where(topics.c.topic.in_(list(wanted)))
-    return {row.topic: row.head for row in connection.execute(query)}
+    found = HEADS.rows(connection, rows=rows.encode([(topic,) for topic in wanted]))
+    return {row[0]: row[1] for row in found}
 
 
 def since(connection: Connection, topic: str, after: int, limit: int, *, floor: int = 0) -> Page | None:
@@ -56,15 +61,16 @@ def since(connection: Connection, topic: str, after: int, limit: int, *, floor: 
     head, own = place
     if after > head or after < max(own, floor):
         return None
-    query = select(log.c.seq, log.c.text).where(log.c.topic == topic, log.c.seq > after).order_by(log.c.seq)
     texts: list[str] = []
     size = 0
-    for seq, text in connection.execute(query.limit(limit)):
+    cursor = SINCE.run(connection, topic=topic, after=after, limit=limit)
+    for seq, text in cursor:
         size += len(text)
         if texts and size > MAX_PAGE_CHARACTERS:
             break
         texts.append(text)
         after = seq
+    cursor.close()
     return Page(head, max(own, floor), texts, after)
 
 
@@ -115,3 +121,23 @@ def _parse(topic: str, type_: str, text: str) -> Event:
     if type_ == "room.created":
         body["in_site"] = topic == "site"
     return BY_TYPE[type_].model_validate(body)
+
+
+def _heads(dialect: Dialect) -> Executable:
+    wanted = Rows(dialect, {"topic": TEXT})
+    return select(topics.c.topic, topics.c.head).where(
+        topics.c.topic.in_(select(wanted["topic"]).select_from(wanted.source))
+    )
+
+
+def _since() -> Executable:
+    later = (log.c.topic == bindparam("topic", type_=TEXT), log.c.seq > bindparam("after", type_=BIG))
+    return select(log.c.seq, log.c.text).where(*later).order_by(log.c.seq).limit(bindparam("limit", type_=BIG))
+
+
+EPOCH = Statement(lambda _: select(meta.c.value).where(meta.c.key == "epoch"))
+POSITION = Statement(
+    lambda _: select(topics.c.head, topics.c.floor).where(topics.c.topic == bindparam("topic", type_=TEXT))
+)
+HEADS = Statement(_heads)
+SINCE = Statement(lambda _: _since())

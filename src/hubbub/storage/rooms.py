@@ -1,12 +1,14 @@
 """Rooms, and a room as one person sees it."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Row, Select, Text, and_, cast, insert, literal, or_, select
+from sqlalchemy import BigInteger, Connection, Select, Text, and_, bindparam, cast, insert, literal, or_, select
 
 from hubbub.domain.model import LOBBY, Room, RoomRole, room_topic
 from hubbub.domain.names import skeleton
 from hubbub.domain.text import timestamp
+from hubbub.storage.database import Statement
 from hubbub.storage.schema import members, rooms, topics
 from hubbub.storage.transaction import Transaction
 
@@ -49,9 +51,7 @@ def joining(tx: Transaction, user: int, room: int) -> Room:
 
 def joined(connection: Connection, user: int) -> list[Room]:
     """The person's rooms, the lobby first: one query, whatever the history."""
-    return [
-        model(row) for row in connection.execute(_seen_by(user).where(members.c.user.is_not(None)).order_by(rooms.c.id))
-    ]
+    return [model(row) for row in JOINED.rows(connection, user=user)]
 
 
 def directory(connection: Connection, user: int, after: int, limit: int) -> list[Room]:
@@ -60,30 +60,51 @@ def directory(connection: Connection, user: int, after: int, limit: int) -> list
     return [model(row) for row in connection.execute(query)]
 
 
-def model(row: Row[Any]) -> Room:
+def model(row: Sequence[Any]) -> Room:
+    """A row with the columns of `_COLUMNS`."""
+    id_, kind, name, created_by, created_at, members_, role, joined_seq, read_seq, read_n, head, floor, n = row
     common = {
-        "id": row.id, "kind": row.kind, "name": row.name, "lobby": row.id == LOBBY, "created_by": row.created_by,
-        "created_at": timestamp(row.created_at), "members": row.members,
+        "id": id_, "kind": kind, "name": name, "lobby": id_ == LOBBY, "created_by": created_by,
+        "created_at": timestamp(created_at), "members": members_,
     }  # fmt: skip
-    if row.role is None:
+    if role is None:
         return Room.model_validate({**common, "joined": False})
     personal = {
-        "head": row.head, "floor": max(row.floor, row.joined_seq - 1), "read": row.read_seq,
-        "unread": row.n - row.read_n, "role": RoomRole(row.role),
+        "head": head, "floor": max(floor, joined_seq - 1), "read": read_seq, "unread": n - read_n,
+        "role": RoomRole(role),
     }  # fmt: skip
     return Room.model_validate({**common, "joined": True, **personal})
 
 
+_COLUMNS = (
+    rooms.c.id, rooms.c.kind, rooms.c.name, rooms.c.created_by, rooms.c.created_at, rooms.c.members,
+    members.c.role, members.c.joined_seq, members.c.read_seq, members.c.read_n,
+    topics.c.head, topics.c.floor, topics.c.n,
+)  # fmt: skip
+_TOPIC = topics.c.topic == literal("room:", Text).concat(cast(rooms.c.id, Text))
+
+
 def _seen_by(user: int) -> Select[Any]:
-    topic = literal("room:", Text).concat(cast(rooms.c.id, Text))
+    own = and_(members.c.room == rooms.c.id, members.c.user == literal(user, BigInteger))
     return (
-        select(
-            rooms.c.id, rooms.c.kind, rooms.c.name, rooms.c.created_by, rooms.c.created_at, rooms.c.members,
-            members.c.role, members.c.joined_seq, members.c.read_seq, members.c.read_n,
-            topics.c.head, topics.c.floor, topics.c.n,
-        )
+        select(*_COLUMNS)
         .select_from(rooms)
-        .outerjoin(members, and_(members.c.room == rooms.c.id, members.c.user == literal(user, BigInteger)))
-        .join(topics, topics.c.topic == topic)
+        .outerjoin(members, own)
+        .join(topics, _TOPIC)
         .where(or_(rooms.c.kind == "public", members.c.user.is_not(None)))
-    )  # fmt: skip
+    )
+
+
+def _joined() -> Select[Any]:
+    """From the memberships on: it does not matter how many rooms there are."""
+    return (
+        select(*_COLUMNS)
+        .select_from(members)
+        .join(rooms, rooms.c.id == members.c.room)
+        .join(topics, _TOPIC)
+        .where(members.c.user == bindparam("user", type_=BigInteger))
+        .order_by(rooms.c.id)
+    )
+
+
+JOINED = Statement(lambda _: _joined())

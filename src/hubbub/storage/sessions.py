@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, insert, or_, select, update
+from sqlalchemy import Connection, Select, Text, bindparam, delete, insert, or_, select, update
 
 from hubbub.domain.events import SessionClosed, SessionRevoked
 from hubbub.domain.model import Role, Session
 from hubbub.domain.text import timestamp
+from hubbub.storage.database import Statement
 from hubbub.storage.schema import sessions, users
 from hubbub.storage.transaction import Transaction
 
@@ -44,13 +45,12 @@ class Stored:
 
 
 def find(connection: Connection, session: str) -> Stored | None:
-    return _stored(connection.execute(_sessions().where(sessions.c.id == session)).first())
+    return _stored(FIND.row(connection, session=session))
 
 
 def find_by_reference(connection: Connection, reference: str) -> Stored | None:
     """By session id or hash of a cookie: both indexed, never mistaken for each other (22 and 64 characters)."""
-    found = _sessions().where(or_(sessions.c.id == reference, sessions.c.token_hash == reference))
-    return _stored(connection.execute(found).first())
+    return _stored(FIND_BY_REFERENCE.row(connection, reference=reference))
 
 
 def of_user(connection: Connection, user: int) -> list[Stored]:
@@ -103,16 +103,25 @@ def end(tx: Transaction, user: int, ended: Sequence[str]) -> None:
 
 
 def _sessions() -> Select[Any]:
-    return select(sessions, users.c.name, users.c.role, users.c.disabled).join_from(
-        sessions, users, users.c.id == sessions.c.user
-    )
+    """The columns in the order of the fields of Stored."""
+    return select(
+        sessions.c.id, sessions.c.user, users.c.name, users.c.role, users.c.disabled, sessions.c.browser,
+        sessions.c.generation, sessions.c.rotated_at, sessions.c.client, sessions.c.created_at,
+        sessions.c.last_seen_at, sessions.c.expires_at,
+    ).join_from(sessions, users, users.c.id == sessions.c.user)  # fmt: skip
 
 
-def _stored(row: Row[Any] | None) -> Stored | None:
+def _stored(row: Sequence[Any] | None) -> Stored | None:
     if row is None:
         return None
-    return Stored(
-        id=row.id, user=row.user, name=row.name, role=Role(row.role), disabled=row.disabled, browser=row.browser,
-        generation=row.generation, rotated_at=row.rotated_at, client=row.client, created_at=row.created_at,
-        last_seen_at=row.last_seen_at, expires_at=row.expires_at,
-    )  # fmt: skip
+    id_, user, name, role, disabled, browser, *rest = row
+    return Stored(id_, user, name, Role(role), bool(disabled), bool(browser), *rest)
+
+
+def _by_reference() -> Select[Any]:
+    reference = bindparam("reference", type_=Text)
+    return _sessions().where(or_(sessions.c.id == reference, sessions.c.token_hash == reference))
+
+
+FIND = Statement(lambda _: _sessions().where(sessions.c.id == bindparam("session", type_=Text)))
+FIND_BY_REFERENCE = Statement(lambda _: _by_reference())
