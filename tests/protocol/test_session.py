@@ -9,15 +9,28 @@ from hypothesis import strategies as st
 from hubbub.domain.commands import EventsSince, SendMessage
 from hubbub.domain.errors import Unauthenticated, Unavailable
 from hubbub.protocol import closes
-from hubbub.protocol.session import MAX_KEPT, Ask, End, Greet, Run, Say, Session, State
+from hubbub.protocol.session import (
+    MAX_KEPT,
+    PATIENCE_BURST,
+    PATIENCE_RATE,
+    Ask,
+    Effect,
+    End,
+    Greet,
+    Run,
+    Say,
+    Session,
+    State,
+)
 
+NOW = 1_000.0
 SEND = '{"id":1,"type":"message.send","room":1,"key":"k","body":"hello"}'
 
 
-def live() -> Session:
-    session = Session()
-    session.receive('{"type":"hello"}')
-    session.welcomed()
+def live(*, limited: bool = True) -> Session:
+    session = Session(limited=limited)
+    session.receive('{"type":"hello"}', NOW)
+    session.welcomed(NOW)
     assert session.state is State.LIVE
     return session
 
@@ -30,7 +43,7 @@ def said(effect: object) -> dict[str, object]:
 
 def test_hello_is_the_first_frame_and_carries_what_one_has() -> None:
     session = Session()
-    [greet] = session.receive('{"type":"hello","token":"t","epoch":"e","have":{"room:1":3,"site":0},"more":1}')
+    [greet] = session.receive('{"type":"hello","token":"t","epoch":"e","have":{"room:1":3,"site":0},"more":1}', NOW)
     assert isinstance(greet, Greet)
     assert greet.hello.have == {"room:1": 3, "site": 0}
     assert session.state is State.GREETING
@@ -43,45 +56,45 @@ def test_hello_is_the_first_frame_and_carries_what_one_has() -> None:
 )  # fmt: skip
 def test_anything_else_before_hello_ends_the_session(frame: str) -> None:
     session = Session()
-    error, end = session.receive(frame)
+    error, end = session.receive(frame, NOW)
     assert said(error)["re"] is None
     assert isinstance(end, End)
     assert end.code == closes.NOT_AUTHENTICATED
-    assert session.receive(SEND) == []
+    assert session.receive(SEND, NOW) == []
 
 
 def test_what_comes_during_the_greeting_is_taken_up_after_it() -> None:
     session = Session()
-    session.receive('{"type":"hello"}')
-    assert session.receive(SEND) == []
-    [run] = session.welcomed()
+    session.receive('{"type":"hello"}', NOW)
+    assert session.receive(SEND, NOW) == []
+    [run] = session.welcomed(NOW)
     assert run == Run(1, SendMessage(room=1, key="k", body="hello"))
 
 
 def test_what_is_kept_during_the_greeting_is_bounded() -> None:
     session = Session()
-    session.receive('{"type":"hello"}')
+    session.receive('{"type":"hello"}', NOW)
     for _ in range(MAX_KEPT):
-        assert session.receive(SEND) == []
-    assert isinstance(session.receive(SEND)[-1], End)
+        assert session.receive(SEND, NOW) == []
+    assert isinstance(session.receive(SEND, NOW)[-1], End)
 
 
 def test_a_refused_greeting_says_whether_to_come_back() -> None:
     for error, code in ((Unauthenticated(), closes.NOT_AUTHENTICATED), (Unavailable(), closes.GOING_AWAY)):
         session = Session()
-        session.receive('{"type":"hello"}')
+        session.receive('{"type":"hello"}', NOW)
         last = session.refused(error)[-1]
         assert isinstance(last, End)
         assert last.code == code
 
 
 def test_a_ping_is_answered_and_needs_no_id() -> None:
-    assert [said(effect) for effect in live().receive('{"type":"ping"}')] == [{"type": "pong"}]
-    assert said(live().receive('{"type":"ping","id":7}')[-1]) == {"re": 7, "ok": {}}
+    assert [said(effect) for effect in live().receive('{"type":"ping"}', NOW)] == [{"type": "pong"}]
+    assert said(live().receive('{"type":"ping","id":7}', NOW)[-1]) == {"re": 7, "ok": {}}
 
 
 def test_catching_up_is_a_query_and_not_a_command() -> None:
-    [ask] = live().receive('{"id":2,"type":"events.since","topic":"room:1","after":5}')
+    [ask] = live().receive('{"id":2,"type":"events.since","topic":"room:1","after":5}', NOW)
     assert ask == Ask(2, EventsSince(topic="room:1", after=5))
 
 
@@ -106,15 +119,68 @@ def test_catching_up_is_a_query_and_not_a_command() -> None:
 )
 def test_a_bad_frame_is_answered_and_the_session_goes_on(frame: str, re: int | None) -> None:
     session = live()
-    [answer] = session.receive(frame)
+    [answer] = session.receive(frame, NOW)
     body = said(answer)
     assert body["re"] == re
     assert body["error"]["code"] == "bad_request"  # type: ignore[index]
-    assert isinstance(session.receive(SEND)[0], Run)
+    assert isinstance(session.receive(SEND, NOW)[0], Run)
 
 
 @given(st.text() | st.binary())
 def test_no_frame_makes_the_session_raise(frame: str | bytes) -> None:
     for session in (Session(), live()):
-        for effect in session.receive(frame):
+        for effect in session.receive(frame, NOW):
             assert isinstance(effect, Say | End | Greet | Run | Ask)
+
+
+# -- patience
+
+PING, NONSENSE = '{"type":"ping"}', "nonsense"
+
+
+@pytest.mark.parametrize("frame", [PING, NONSENSE, '{"id":1,"type":"unheard.of"}', '{"id":1,"type":"hello"}'])
+def test_who_pings_or_is_refused_without_end_is_ended(frame: str) -> None:
+    session = live()
+    for _ in range(int(PATIENCE_BURST)):
+        [answer] = session.receive(frame, NOW)
+        assert isinstance(answer, Say)
+    error, end = session.receive(frame, NOW)
+    assert said(error)["error"]["code"] == "rate_limited"  # type: ignore[index]
+    assert end == End(closes.POLICY, "Too many frames that were refused, or pings.")
+    assert session.state is State.CLOSED
+    assert session.receive(SEND, NOW) == []
+
+
+def test_patience_grows_back_and_good_commands_cost_none() -> None:
+    session = live()
+    for second in range(60):
+        for _ in range(int(PATIENCE_RATE)):
+            assert isinstance(session.receive(NONSENSE, NOW + second)[0], Say)
+        for _ in range(500):
+            assert isinstance(session.receive(SEND, NOW + second)[0], Run)
+    assert session.state is State.LIVE
+
+
+def test_what_others_refuse_counts_as_well() -> None:
+    session = live()
+    answer: list[Effect] = [Say(b"too often")]
+    for _ in range(int(PATIENCE_BURST)):
+        assert session.overstep(NOW, answer) is answer
+    assert isinstance(session.overstep(NOW, answer)[-1], End)
+
+
+def test_what_was_kept_during_the_greeting_counts_as_well() -> None:
+    session = Session()
+    session.receive('{"type":"hello"}', NOW)
+    for _ in range(MAX_KEPT):
+        session.receive(NONSENSE, NOW)
+    assert len(session.welcomed(NOW)) == MAX_KEPT
+    for _ in range(int(PATIENCE_BURST) - MAX_KEPT):
+        session.receive(NONSENSE, NOW)
+    assert isinstance(session.receive(NONSENSE, NOW)[-1], End)
+
+
+def test_without_limits_patience_has_no_end() -> None:
+    session = live(limited=False)
+    for _ in range(1_000):
+        assert isinstance(session.receive(NONSENSE, NOW)[0], Say)

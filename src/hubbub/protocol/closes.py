@@ -10,12 +10,14 @@ BANNED = 4510
 
 NORMAL = 1000
 UNSUPPORTED = 1003
+POLICY = 1008
 TOO_BIG = 1009
 INTERNAL = 1011
 
 MEANING = {
     NORMAL: "the client's own close, answered",
     UNSUPPORTED: "a binary message: frames are text",
+    POLICY: "too many pings, or frames that were refused: more than 10 a second in the long run and 100 at once",
     TOO_BIG: "a message of more bytes than `limits.frame`",
     INTERNAL: "a bug on our side, logged",
     GOING_AWAY: 'the server goes away, or cannot greet now; the reason holds `{"retry_after":2.3}`',
