@@ -1,4 +1,4 @@
-"""The command line: `hubbub serve | migrate | user | invite`, a noun a file. Flags become requests, answers text.
+"""The command line: `hubbub serve | migrate | backup | restore | user | invite`, a noun a file.
 
 Every failure an operator can meet ends in a sentence on stderr and an exit code: 1 refused or impossible, 2 wrong use.
 """
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hubbub.cli import invite, migrate, serve, user
+from hubbub.cli import backup, invite, migrate, serve, user
 from hubbub.cli.errors import sentences
 
 app = typer.Typer(
@@ -15,6 +15,8 @@ app = typer.Typer(
 )
 app.command()(serve.serve)
 app.command()(migrate.migrate)
+app.command()(backup.backup)
+app.command()(backup.restore)
 app.add_typer(user.app, name="user")
 app.add_typer(invite.app, name="invite")
 

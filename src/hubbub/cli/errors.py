@@ -33,9 +33,10 @@ def sentences() -> Iterator[None]:
         sys.exit(130)
     except Exception as error:
         from hubbub.gateways.websocket.listener import CannotListen
+        from hubbub.storage.archive import Unusable
         from hubbub.storage.migrate import TooNew
 
-        if not isinstance(error, CannotListen | TooNew):
+        if not isinstance(error, CannotListen | TooNew | Unusable):
             raise
         fail(str(error))
 

@@ -43,7 +43,7 @@ def upgrade(database: Database, *, epoch: str, now: int) -> tuple[str | None, st
         connection.rollback()
         backup = None
         if before != HEAD:
-            if before is not None and before not in _known():
+            if before is not None and not knows(before):
                 raise TooNew(
                     "This database was made by a newer version of Hubbub: install that version, or restore a backup."
                 )
@@ -57,10 +57,6 @@ def upgrade(database: Database, *, epoch: str, now: int) -> tuple[str | None, st
     return before, HEAD, backup
 
 
-def _known() -> set[str]:
-    return {path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py")}
-
-
 def _create(connection: Connection) -> None:
     """A new database starts at the newest schema; a test holds it against what the scripts make."""
     metadata.create_all(connection)
@@ -69,16 +65,26 @@ def _create(connection: Connection) -> None:
     connection.commit()
 
 
+def knows(revision: str) -> bool:
+    """Whether this version can work with, or migrate, what is at `revision`."""
+    return any(path.name.partition("_")[0] == revision for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+
+
 def run_scripts(connection: Connection) -> None:
     """All missing steps in one transaction."""
+    run_steps(connection)
+    connection.commit()
+
+
+def run_steps(connection: Connection, to: str = "head") -> None:
+    """The missing steps up to the revision `to`, within the caller's transaction, if there is one."""
     from alembic import command  # here: it takes longer to load than all else at a start
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
-    connection.commit()
+    command.upgrade(config, to)
 
 
 def _back_up(database: Database, revision: str, now: int) -> Path | None:

@@ -1,0 +1,136 @@
+"""`hubbub backup` and `hubbub restore`: everything in one file, and back from it."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hubbub.cli import options
+from hubbub.cli.errors import WRONG_USE, fail
+from hubbub.cli.options import Config, Data
+
+if TYPE_CHECKING:
+    from hubbub.storage.archive import Manifest
+    from hubbub.storage.backup import Progress
+
+NICENESS = 10
+SOON = 1.0
+"""What is done within so many seconds needs no bar."""
+
+Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing unless it fails.")]
+
+
+def backup(
+    file: Annotated[Path, typer.Argument(help="Where to, e.g. chat.zip; - is standard output.", show_default=False)],
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it is there.")] = False,
+    quiet: Quiet = False,
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """Write everything into one file, whether the server runs or not. It holds keys and password hashes: guard it."""
+    to_stdout = str(file) == "-"
+    if to_stdout and sys.stdout.isatty():
+        fail("A backup is nothing to look at: give a file, or send standard output somewhere.", WRONG_USE)
+    if not to_stdout and not force and file.exists():
+        fail(f"{file} is there already: choose another name, or give --force.")
+    settings = options.settings({"data": data, "log_level": "warning"}, config)
+    from rich.filesize import decimal
+
+    from hubbub import __version__
+    from hubbub.clock import Clock
+    from hubbub.storage import aside
+    from hubbub.storage import backup as storage
+    from hubbub.storage.database import Database
+
+    os.nice(NICENESS)  # those who talk go before
+    target = nullcontext(Pipe()) if to_stdout else aside.written(file)
+    now = Clock().now()
+    with closing(Database(settings.database)) as database, _bar("Backup", quiet) as progress, target as sink:
+        made = storage.write(database, settings.data, sink, version=__version__, now=now, progress=progress)
+    if not quiet:
+        size = "" if to_stdout else f" ({decimal(file.stat().st_size)})"
+        typer.echo(f"The backup holds {_contents(made)}{size}.", err=to_stdout)
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(help="A file made by `hubbub backup`.", show_default=False)],
+    replace: Annotated[bool, typer.Option("--replace", help="Put aside what is there already.")] = False,
+    quiet: Quiet = False,
+    database_url: Annotated[
+        str | None, typer.Option(help="Into which database. Others on this machine may see it; better in the settings.")
+    ] = None,
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """Put a backup in place, into SQLite or PostgreSQL, while no server runs."""
+    settings = options.settings({"data": data, "database_url": database_url, "log_level": "warning"}, config)
+    import secrets
+
+    from hubbub.clock import Clock
+    from hubbub.control import folder_lock
+    from hubbub.storage import archive
+    from hubbub.storage import restore as storage
+    from hubbub.storage.database import Database
+
+    with (
+        archive.opened(file) as reader,
+        folder_lock(settings.data),
+        closing(Database(settings.database)) as database,
+        _bar("Restore", quiet) as progress,
+    ):
+        if not replace and storage.is_used(database):
+            fail("There is a chat in the database already: give --replace to put it aside.")
+        epoch, now = secrets.token_hex(8), Clock().now()
+        kept = storage.restore(reader, database, settings.data, epoch=epoch, now=now, progress=progress)
+    if not quiet:
+        moment = reader.manifest.made_at[:16].replace("T", " ")
+        typer.echo(f"Restored {_contents(reader.manifest)}, as of {moment} UTC.")
+        if kept is not None:
+            typer.echo(f"What was there before is in {kept}.")
+
+
+class Pipe:
+    """Standard output as it is, wherever it goes: a zip is not to seek in it."""
+
+    def write(self, data: bytes) -> int:
+        return sys.stdout.buffer.write(data)
+
+    def flush(self) -> None:
+        sys.stdout.buffer.flush()
+
+    def close(self) -> None:
+        self.flush()
+
+
+def _contents(manifest: "Manifest") -> str:
+    def count(table: str, one: str, many: str) -> str:
+        rows = manifest.tables[table].rows
+        return f"{rows:,} {one if rows == 1 else many}"
+
+    people, rooms = count("users", "person", "people"), count("rooms", "room", "rooms")
+    return f"{people}, {rooms} and {count('messages', 'message', 'messages')}"
+
+
+@contextmanager
+def _bar(what: str, quiet: bool) -> Iterator["Progress"]:
+    """A bar on stderr for work that takes long, where somebody looks."""
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    console = Console(stderr=True)
+    began = time.monotonic()
+    with Bar(console=console, transient=True, disable=True) as bar:
+        task = bar.add_task(what)
+
+        def progress(done: int, total: int) -> None:
+            if bar.disable and console.is_terminal and not quiet and time.monotonic() - began > SOON:
+                bar.disable = False
+                bar.start()
+            bar.update(task, completed=done, total=total)
+
+        yield progress

@@ -1,0 +1,189 @@
+"""Restores a backup: all of it or nothing, into SQLite or PostgreSQL, brought up to this version's schema.
+
+The restored database is a new history: its epoch is new, so that a client which saw more than the backup holds is told
+to load everything anew. What was there before is put aside, never deleted. Nobody else may use the database meanwhile.
+"""
+
+import errno
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Table, create_engine, delete, event, insert, text
+
+from hubbub.domain.errors import Unavailable
+from hubbub.domain.text import timestamp
+from hubbub.storage import aside, backup, migrate
+from hubbub.storage.archive import Reader, Unusable
+from hubbub.storage.backup import Progress
+from hubbub.storage.database import Database, driver_cursor
+from hubbub.storage.failures import Refused, translated
+from hubbub.storage.schema import meta
+
+AT_ONCE = 2_000
+PATIENCE = 3.0
+"""How long the connections of a server that was killed may take to go away, in seconds."""
+OF_PROCESSES = ("nodes",)
+"""Entries of `meta` that belong to the processes which ran on the old database."""
+
+OTHERS = text(
+    "SELECT count(*) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND application_name = 'hubbub' AND pid <> pg_backend_pid()"
+)
+
+
+def is_used(database: Database) -> bool:
+    """Whether there is anything in the database that somebody could miss. Raises Unusable, Unavailable."""
+    if database.path is not None and not database.path.exists():
+        return False
+    try:
+        with backup.snapshot(database) as connection:
+            return _holds_something(connection)
+    except Unavailable:
+        if database.path is None:
+            raise
+        return True  # damaged: whoever is to replace it shall say so
+
+
+def _holds_something(connection: Connection) -> bool:
+    if migrate.current(connection) is None:
+        if backup.ordinary(connection):
+            raise Unusable("There are tables in the database that are not Hubbub's: give it one of its own.")
+        return False
+    return any(connection.execute(text(f"SELECT 1 FROM {table} LIMIT 1")).first() for table in ("users", "log"))  # noqa: S608
+
+
+def restore(reader: Reader, database: Database, data: Path, *, epoch: str, now: int, progress: Progress) -> str | None:
+    """Puts a backup in place; returns where that is kept which was there before, None if there was nothing.
+
+    `epoch` names the new history; `now` is in milliseconds. If it raises Unusable, Unavailable or OSError, nothing has
+    changed.
+    """
+    revision = reader.manifest.revision
+    if not migrate.knows(revision):
+        made_by = reader.manifest.hubbub
+        raise Unusable(f"{reader.path} was made by a newer version of Hubbub ({made_by}): install that version.")
+    reader.check()
+    stamp = timestamp(now)[:19].replace(":", "")
+    folder = data / "backups" / f"before-restore-{stamp}"
+    key = reader.read(aside.KEY)
+    if database.path is None:
+        schema = f"before_restore_{stamp}".replace("-", "").lower()
+        with _alone_on(database) as connection:
+            moved = _move(connection, schema)
+            _fill(connection, reader, epoch, progress)
+            with aside.key_in_place(data, key, folder):
+                connection.commit()
+        return f"the schema {schema} of the database" if moved else None
+    with aside.new_file(database.path) as fresh:
+        with _loading(fresh) as connection:
+            _fill(connection, reader, epoch, progress)
+        with aside.key_in_place(data, key, folder):
+            aside.swap(database.path, fresh, folder)
+    return str(folder) if folder.exists() else None
+
+
+@contextmanager
+def _loading(fresh: Path) -> Iterator[Connection]:
+    """A transaction on a new SQLite file, which nobody misses if it fails."""
+    engine = create_engine(f"sqlite:///{fresh}", hide_parameters=True)
+
+    @event.listens_for(engine, "connect")
+    def pragmas(driver: Any, _record: Any) -> None:
+        driver.isolation_level = None
+        driver.execute("PRAGMA journal_mode=MEMORY")
+        driver.execute("PRAGMA synchronous=OFF")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        driver_cursor(connection).execute("BEGIN")
+
+    try:
+        with translated(), engine.begin() as connection:
+            yield connection
+            if connection.execute(text("PRAGMA foreign_key_check")).first():
+                raise Unusable("The backup does not fit together: rows refer to others that are not there.")
+    except Unavailable as error:
+        if _disk_is_full(error.__cause__):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(fresh)) from error
+        raise
+    finally:
+        engine.dispose()
+
+
+def _disk_is_full(error: BaseException | None) -> bool:
+    found = getattr(error, "orig", error)  # as the driver raised it, or in SQLAlchemy's wrapping
+    return isinstance(found, sqlite3.Error) and found.sqlite_errorcode == sqlite3.SQLITE_FULL
+
+
+@contextmanager
+def _alone_on(database: Database) -> Iterator[Connection]:
+    """A connection to PostgreSQL while no server works on it, and none starts; the caller commits."""
+    with database.migrating() as connection:
+        deadline = time.monotonic() + PATIENCE
+        while connection.scalar(OTHERS):
+            if time.monotonic() > deadline:
+                raise Unusable("Another Hubbub works on the database: stop it first.")
+            connection.rollback()  # within a transaction the answer stays the same
+            time.sleep(0.1)
+        for setting in ("statement_timeout = 0", "idle_in_transaction_session_timeout = 0", "lock_timeout = '10s'"):
+            connection.execute(text(f"SET LOCAL {setting}"))
+        yield connection
+
+
+def _move(connection: Connection, schema: str) -> bool:
+    """Puts the tables of PostgreSQL aside, into a schema of their own; False if there are none."""
+    names = {table.name for table in backup.tables(connection, migrate.current(connection))} | {migrate.versions.name}
+    there = sorted(names & backup.ordinary(connection))
+    quote = connection.dialect.identifier_preparer.quote
+    if there:
+        connection.execute(text(f"CREATE SCHEMA {quote(schema)}"))
+    for name in there:
+        connection.execute(text(f"ALTER TABLE {quote(name)} SET SCHEMA {quote(schema)}"))
+    return bool(there)
+
+
+def _fill(connection: Connection, reader: Reader, epoch: str, progress: Progress) -> None:
+    """Makes the schema as it was, loads the rows, and takes the steps that came since; then a new history begins."""
+    manifest = reader.manifest
+    migrate.run_steps(connection, manifest.revision)
+    found = backup.reflected(connection)
+    for name, content in manifest.tables.items():
+        if name not in found.tables or not set(content.columns) <= set(found.tables[name].columns.keys()):
+            raise Unusable(f"{reader.path} has a table {name} that this version does not know.")
+    done = 0
+    for table in found.sorted_tables:
+        if table.name in manifest.tables:
+            connection.execute(delete(table))  # what a migration may have put there
+            done = _load(connection, reader, table, progress, done)
+    migrate.run_steps(connection)
+    connection.execute(delete(meta).where(meta.c.key.in_(("epoch", *OF_PROCESSES))))
+    connection.execute(insert(meta).values(key="epoch", value=epoch))
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("ANALYZE"))  # or plans are made for empty tables until somebody does
+
+
+def _load(connection: Connection, reader: Reader, table: Table, progress: Progress, done: int) -> int:
+    """Copies the rows of one table, by what is fastest in each driver."""
+    columns, rows = reader.manifest.tables[table.name].columns, reader.rows(table.name)
+    preparer = connection.dialect.identifier_preparer
+    into = f"{preparer.format_table(table)} ({', '.join(map(preparer.quote, columns))})"
+    try:
+        with translated(), closing(driver_cursor(connection)) as cursor:
+            while some := list(islice(rows, AT_ONCE)):
+                if connection.dialect.name == "sqlite":
+                    cursor.executemany(f"INSERT INTO {into} VALUES ({', '.join('?' * len(columns))})", some)  # noqa: S608
+                else:
+                    with cursor.copy(f"COPY {into} FROM STDIN") as copy:
+                        for row in some:
+                            copy.write_row(row)
+                done += len(some)
+                progress(done, reader.manifest.rows)
+    except Refused as error:
+        raise Unusable(f"{reader.path} does not fit: the database refuses rows of {table.name}.") from error
+    return done
