@@ -5,6 +5,7 @@ import json
 import re
 from urllib.parse import urljoin
 
+import httpx
 import pytest
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import InvalidStatus
@@ -49,6 +50,12 @@ def test_the_page_and_all_that_it_names_arrive(behind: Behind) -> None:
     assert f"connect-src 'self' {sockets};" in page.headers["content-security-policy"]
     servers = [{"url": behind.front.root_path}] if behind.front.root_path else None
     assert visitor.ask("GET", "/openapi.json").json().get("servers") == servers
+
+
+@pytest.mark.parametrize("behind", ["nginx at the root"], indirect=True)
+def test_plain_http_leads_to_https(behind: Behind) -> None:
+    answer = httpx.get(f"http://127.0.0.1:{behind.front.plain_port}/setup?x=1", headers={"Host": "chat.example.org"})
+    assert (answer.status_code, answer.headers["location"]) == (301, "https://chat.example.org/setup?x=1")
 
 
 def test_the_bare_path_leads_to_the_page(behind: Behind) -> None:

@@ -119,6 +119,16 @@ def forwarded_https(peer: str, headers: Headers, trusted: Networks) -> bool:
     return bool(told) and told[-1].rpartition(",")[2].strip().lower() == "https"
 
 
+def is_unheard_proxy(peer: str, headers: Headers, trusted: Networks) -> bool:
+    """Whether somebody near us forwards for others and is not believed: most likely a proxy the settings forgot."""
+    if not values(headers, b"x-forwarded-for") or _is_trusted(peer, trusted):
+        return False
+    try:
+        return ip_address(peer).is_private  # loopback too; from afar anybody may claim anything
+    except ValueError:
+        return False
+
+
 def network(address: str) -> str:
     """What counts as one place: an IPv4 address, an IPv6 /64 (one customer); anything else counts as itself."""
     try:

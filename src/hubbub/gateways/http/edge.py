@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from hubbub.domain.errors import Internal
 from hubbub.engine.services import Services
 from hubbub.gateways.http import errors
+from hubbub.protocol import headers
 
 logger = structlog.get_logger(__name__)
 
@@ -34,6 +35,8 @@ class Edge:
         self._app = app
         self._metrics = services.metrics
         self._root_path = services.settings.root_path
+        self._trusted = services.settings.trusted_proxies
+        self._has_warned = False
         self._always = dict(ALWAYS)
         if (services.settings.public_url or "").startswith("https:"):
             self._always["Strict-Transport-Security"] = f"max-age={ONE_YEAR}; includeSubDomains"
@@ -48,15 +51,17 @@ class Edge:
         if scope["type"] == "websocket":
             await self._app(scope, receive, send)
             return
+        if not self._has_warned:
+            self._look_for_proxy(scope)
         started = False
 
         async def answer(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                headers = MutableHeaders(scope=message)
+                told = MutableHeaders(scope=message)
                 for name, value in self._always.items():
-                    headers.setdefault(name, value)
+                    told.setdefault(name, value)
                 self._metrics.http_requests.labels(status=str(message["status"])).inc()
             await send(message)
 
@@ -69,6 +74,13 @@ class Edge:
                 raise
             refusal = Internal(f"Something went wrong on our side. It is logged as {number}.")
             await errors.answer(refusal)(scope, receive, answer)
+
+    def _look_for_proxy(self, scope: Scope) -> None:
+        """Says once what a proxy that is not believed costs: limits per address then count all its visitors as one."""
+        peer = scope["client"][0] if scope.get("client") else ""
+        if headers.is_unheard_proxy(peer, scope["headers"], self._trusted):
+            self._has_warned = True
+            logger.warning("proxy_not_trusted", peer=peer, advice="if it is yours, add it to HUBBUB_TRUSTED_PROXIES")
 
 
 def _is_folder(scope: Scope) -> bool:

@@ -1,0 +1,50 @@
+"""What goes wrong without the settings, and that people are told which: the controls of test_through.py."""
+
+import httpx
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from tests.proxy.conftest import Behind, Put
+from tests.proxy.visitor import Visitor
+
+TRIES = 60
+
+
+class Unaware:
+    """A server that was told nothing of the proxy before it, and somebody who logged in there early enough."""
+
+    def __init__(self, behind: Behind) -> None:
+        self.behind = behind
+        self.visitor = behind.visitor().sign_up()
+        self.login: httpx.Response = self.visitor.log_in()
+
+
+@pytest.fixture(scope="module", params=["nginx", "caddy"])
+def unaware(request: pytest.FixtureRequest, put: Put) -> Unaware:
+    return Unaware(put(request.param, settings={"HUBBUB_PUBLIC_URL": "", "HUBBUB_TRUSTED_PROXIES": ""}))
+
+
+async def test_without_a_public_url_the_sentence_says_that_it_is_missing(unaware: Unaware) -> None:
+    visitor = unaware.visitor
+    assert visitor.cookie.startswith("hubbub_session="), "nobody said that it was https"
+    assert "secure" not in unaware.login.headers["set-cookie"].lower()
+    assert "strict-transport-security" not in unaware.login.headers
+    refused = visitor.ask("POST", "/api/rooms/1/messages", visitor.page, json={"key": "k", "body": "hello"})
+    assert refused.status_code == 403
+    assert "HUBBUB_PUBLIC_URL" in refused.json()["error"]["message"]
+    with pytest.raises(InvalidStatus) as caught:
+        await visitor.knock(visitor.page)
+    assert caught.value.response.status_code == 403
+    assert b"HUBBUB_PUBLIC_URL" in (caught.value.response.body or b"")
+
+
+def test_without_a_trusted_proxy_all_visitors_are_one_and_the_log_says_why(unaware: Unaware) -> None:
+    eager, other = unaware.behind.visitor(), unaware.behind.visitor()
+    assert 429 in [check(eager) for _ in range(TRIES)]
+    assert 429 in [check(other) for _ in range(3)]
+    lines = unaware.behind.server.log_lines("proxy_not_trusted")
+    assert [(line["peer"], "HUBBUB_TRUSTED_PROXIES" in line["advice"]) for line in lines] == [("127.0.0.1", True)]
+
+
+def check(visitor: Visitor) -> int:
+    return visitor.ask("POST", "/api/invites/check", json={"token": "x"}).status_code
