@@ -81,7 +81,8 @@ def keep_subscribed() -> None:
 
 
 def forget_meanwhile() -> None:
-    """A greeting subscribes by its snapshot alone, whatever was published since it was taken."""
+    """A greeting subscribes by its snapshot alone, whatever was published since it was taken, and takes its time."""
+    slow_greeting()
     fold = People._fold
 
     def fold_nothing(self: People, live: Live, snapshot: Snapshot) -> dict[str, int]:
