@@ -8,7 +8,7 @@ from hubbub.domain.commands import OpenSession, RevokeSessions, RotateSession, T
 from hubbub.domain.errors import NeedsTopics, NotFound, Unauthenticated
 from hubbub.domain.events import SessionOpened
 from hubbub.domain.model import SECURITY, Actor, Role
-from hubbub.storage import accounts, sessions
+from hubbub.storage import accounts, identities, sessions
 from hubbub.storage.sessions import Stored
 from hubbub.storage.transaction import Transaction
 
@@ -17,6 +17,7 @@ MAX_SESSIONS = 500
 """Of one person; the one that was seen the longest ago makes room for a new one."""
 TOUCH = 3_600_000
 GUEST = "guest:"
+HOST = "host:"
 REFUSED = "The name or the password is wrong."
 
 
@@ -63,12 +64,11 @@ def rotate(command: RotateSession, actor: Actor, tx: Transaction) -> Answer:
     stored = sessions.find(tx.connection, command.session)
     if stored is None or stored.user != command.user or not _is_open(stored, tx.now):
         raise Unauthenticated()
-    if command.generation == stored.generation:
+    # A later one than ours is as genuine: it was given after the backup that this database was restored from.
+    if command.generation >= stored.generation:
         expires_at = _expiry(stored, tx.now, command.idle, command.longest)
-        sessions.rotate(tx, stored.id, stored.generation + 1, expires_at)
-        return {"generation": stored.generation + 1}
-    if command.generation > stored.generation:
-        raise Unauthenticated()
+        sessions.rotate(tx, stored.id, command.generation + 1, expires_at)
+        return {"generation": command.generation + 1}
     if command.generation == stored.generation - 1 and tx.now - stored.rotated_at <= command.grace:
         return {"generation": stored.generation}
     sessions.end(tx, stored.user, [stored.id])
@@ -102,6 +102,8 @@ def resolve(connection: Connection, reference: str, now: int) -> Identity | None
     """
     if reference.startswith(GUEST):
         return _guest(connection, int(reference.removeprefix(GUEST)))
+    if reference.startswith(HOST):
+        return _hosted(connection, reference)
     stored = sessions.find_by_reference(connection, reference)
     if stored is None or not _is_open(stored, now):
         return None
@@ -113,6 +115,16 @@ def resolve(connection: Connection, reference: str, now: int) -> Identity | None
 def guest(user: int, name: str) -> Identity:
     """Somebody who came in without a password: the connection is the session, under a name no session can have."""
     return Identity(user, name, Role.GUEST, f"{GUEST}{user}")
+
+
+def hosted(user: int, name: str, role: Role, seen: int) -> Identity:
+    """Somebody whom the app around this one recognised: `seen` is where the security topic stood before it did."""
+    return Identity(user, name, role, f"{HOST}{user}:{seen}")
+
+
+def was_before(session: str, seq: int) -> bool:
+    """Whether a session of `hosted` began before that position of the security topic; False for other sessions."""
+    return session.startswith(HOST) and int(session.rpartition(":")[2]) < seq
 
 
 def owner(connection: Connection, session: str) -> int | None:
@@ -137,6 +149,14 @@ def _guest(connection: Connection, user: int) -> Identity | None:
     if found is None or found.role is not Role.GUEST or found.disabled:
         return None
     return guest(found.id, found.name)
+
+
+def _hosted(connection: Connection, reference: str) -> Identity | None:
+    user, _, seen = reference.removeprefix(HOST).partition(":")
+    found = accounts.find(connection, int(user))
+    if found is None or found.disabled or identities.last_revoked(connection, found.id) > int(seen):
+        return None
+    return hosted(found.id, found.name, found.role, int(seen))
 
 
 def _is_open(stored: Stored, now: int) -> bool:
