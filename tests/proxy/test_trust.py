@@ -40,8 +40,8 @@ async def test_without_a_public_url_the_sentence_says_that_it_is_missing(unaware
 
 def test_without_a_trusted_proxy_all_visitors_are_one_and_the_log_says_why(unaware: Unaware) -> None:
     eager, other = unaware.behind.visitor(), unaware.behind.visitor()
-    assert 429 in [check(eager) for _ in range(TRIES)]
-    assert 429 in [check(other) for _ in range(3)]
+    assert any(check(eager) == 429 for _ in range(TRIES))
+    assert any(check(other) == 429 for _ in range(10))
     lines = unaware.behind.server.log_lines("proxy_not_trusted")
     assert [(line["peer"], "HUBBUB_TRUSTED_PROXIES" in line["advice"]) for line in lines] == [("127.0.0.1", True)]
 

@@ -1,0 +1,57 @@
+"""A real Chromium window over https, through each proxy, under a sub-path."""
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from tests.browser.conftest import FLAGS, NAMES
+from tests.browser.person import Person
+from tests.proxy.conftest import Behind, Put
+from tests.proxy.front import Front
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = next(filter(None, map(shutil.which, NAMES)), None)
+    if chromium is None:
+        pytest.skip("no Chromium on the PATH: install one to run the browser tests")
+    with sync_playwright() as playwright:
+        known = ["--host-resolver-rules=MAP example.org 127.0.0.1"]
+        launched = playwright.chromium.launch(executable_path=chromium, args=[*FLAGS, *known])
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(params=["nginx", "caddy"])
+def behind(request: pytest.FixtureRequest, put: Put) -> Behind:
+    """One proxy that hands the path on, and one that strips it."""
+    return put(request.param, "/chat", Front.strip_root_path if request.param == "caddy" else lambda front: None)
+
+
+def test_the_owner_comes_by_the_link_talks_and_comes_back(behind: Behind, browser: Browser) -> None:
+    context = browser.new_context(ignore_https_errors=True, locale="en-GB")
+    try:
+        owner = Person(behind.server, context.new_page())
+        owner.address = behind.front.address
+        owner.open(behind.server.setup_link()).sign_up("owner", "Make me the owner").is_in()
+        assert owner.page.url == f"{behind.front.address}/"
+        owner.say("hello from below")
+        owner.sees("hello from below")
+        behind.visitor().sign_up().send("hello from outside")
+        owner.sees("hello from outside")
+        (cookie,) = context.cookies(behind.front.address)
+        assert (cookie["name"], cookie["secure"], cookie["httpOnly"]) == ("__Host-hubbub_session", True, True)
+        owner.open("").is_in().sees("hello from below")
+        assert owner.page.url.partition("#")[0] == f"{behind.front.address}/"
+        owner.page.get_by_role("button", name="Invite people").click()
+        owner.page.get_by_role("button", name="Make and copy a link").click()
+        assert owner.page.get_by_label("The link").input_value().startswith(f"{behind.front.address}/invite#")
+        owner.open("/docs")
+        expect(owner.page.get_by_role("heading", level=1)).to_contain_text("API")
+        assert owner.complaints() == []
+    finally:
+        context.close()
