@@ -17,7 +17,7 @@ from typing import Any
 import structlog
 from scripts.contract import asyncapi, reference, typescript, words
 
-from hubbub.gateways.http.app import create_app
+from hubbub.gateways.http.app import create_app, plain
 from hubbub.main import running
 from hubbub.settings import PREFIX, Settings
 
@@ -30,12 +30,11 @@ def files() -> dict[str, str]:
     """Every generated file by its path in the repository."""
     vocabulary = words.document()
     rest = asyncio.run(openapi())
-    types = {**vocabulary["$defs"], **{name: _local(schema) for name, schema in _of_rest(rest, vocabulary).items()}}
     return {
         "contract/schema.json": _json(vocabulary),
         "contract/openapi.json": _json(rest),
         "contract/asyncapi.json": _json(asyncapi.document(vocabulary)),
-        "web/src/contract.ts": typescript.module(types),
+        "web/src/contract.ts": typescript.module(_joined(vocabulary["$defs"], _local(rest["components"]["schemas"]))),
         "docs/protocol.md": reference.page(vocabulary),
     }
 
@@ -50,12 +49,18 @@ async def openapi() -> dict[str, Any]:
     return {**document, "info": {**document["info"], "version": VERSION}}
 
 
-def _of_rest(rest: dict[str, Any], vocabulary: dict[str, Any]) -> dict[str, Any]:
-    schemas: dict[str, Any] = rest["components"]["schemas"]
-    return {name: schema for name, schema in schemas.items() if name not in vocabulary["$defs"]}
+def _joined(socket: dict[str, Any], rest: dict[str, Any]) -> dict[str, Any]:
+    """The words of both doors. Exits where one name would mean two things."""
+    same = plain(socket)
+    if two := [name for name in socket.keys() & rest.keys() if rest[name] != same[name]]:
+        sys.exit(
+            f"Over REST and over the socket these are not the same, so they need two names: {', '.join(sorted(two))}"
+        )
+    return {**rest, **socket}
 
 
 def _local(value: Any) -> Any:
+    value = words.without_discriminators(value)
     return json.loads(json.dumps(value).replace('"#/components/schemas/', '"#/$defs/'))
 
 

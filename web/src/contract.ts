@@ -12,11 +12,18 @@ export interface Answers {
   ping: Nothing;
 }
 
+/** Whether there are more messages on either side of a page. */
+export interface Beyond {
+  before: boolean;
+  after: boolean;
+}
+
 export type ChatEvent = MessageSent | MemberJoined | MemberLeft | MemberRemoved | RoomCreated | RoomAdded | RoomGone | ReadMoved | SessionOpened | SessionClosed;
 
-/** `room` is for invites into one room. */
+/** Whether an invite opens the door now. */
 export interface Checked {
   valid: boolean;
+  /** The room an invite leads into; null for the site alone. */
   room: number | null;
 }
 
@@ -35,6 +42,7 @@ export interface CreateRoom {
   key?: string | null;
 }
 
+/** What every refusal looks like. */
 export interface ErrorBody {
   error: Refusal;
 }
@@ -61,6 +69,12 @@ export interface EventsSince {
   limit?: number;
 }
 
+/** The tutorial's welcome. */
+export interface Greeting {
+  message: string;
+}
+
+/** A sign of life. */
 export interface Health {
   status: "ok";
 }
@@ -93,6 +107,7 @@ export interface Invite {
   link?: string;
 }
 
+/** The invites that can still be used. */
 export interface Invites {
   invites: Invite[];
 }
@@ -129,6 +144,7 @@ export interface Limits {
   key: number;
 }
 
+/** A name and its password. */
 export interface Login {
   username: string;
   password: string;
@@ -218,9 +234,12 @@ export interface MemberRemoved {
   by: number;
 }
 
+/** A page of a room's members, by id. */
 export interface MembersPage {
   members: Member[];
+  /** Whether there are members after the last of these. */
   more: boolean;
+  /** The head of the room's topic the page was read at. */
   heads: Record<string, number>;
 }
 
@@ -264,10 +283,12 @@ export interface MessageSent {
   body: string | null;
 }
 
-/** Ascending; `heads` is the position the page was read at. */
+/** A page of history. */
 export interface Messages {
+  /** By ascending seq. */
   messages: Message[];
-  more: More;
+  more: Beyond;
+  /** The head of the room's topic the page was read at. */
   heads: Record<string, number>;
 }
 
@@ -289,6 +310,7 @@ export interface NewAccount {
   setup?: string | null;
 }
 
+/** With a `key`, a retry gets the same invite. */
 export interface NewInvite {
   /** null for any number */
   max_uses?: number | null;
@@ -303,6 +325,7 @@ export interface NewMessage {
   body: string;
 }
 
+/** The password one has, and the one to have: at least 8 characters, at most 1,024 bytes. */
 export interface NewPassword {
   current_password: string;
   new_password: string;
@@ -314,6 +337,12 @@ export interface NewRoom {
   /** 1 to 64 printable characters; unique among public rooms, also among names that look alike. */
   name: string;
   key?: string | null;
+}
+
+/** `token` is out of a reset link. */
+export interface NewStart {
+  token: string;
+  password: string;
 }
 
 /** There is no way from that position to the present: load the state and go on from its heads. */
@@ -336,15 +365,18 @@ export interface Ok {
   ok: RoomPosition | Position | MaybePosition | EventPage | NoWay | Nothing;
 }
 
+/** Who is there now. */
 export interface Online {
-  /** Who has a live connection in the room now. */
+  /** Who has a live connection in the room, on whatever device. */
   users: Person[];
 }
 
+/** One's own, once more. */
 export interface Password {
   password: string;
 }
 
+/** Somebody. */
 export interface Person {
   id: number;
   name: string;
@@ -395,7 +427,9 @@ export interface ReadRoom {
   seq: number;
 }
 
+/** How far one has read. */
 export interface Reading {
+  /** Up to which seq of the room's log; not above its head. */
   seq: number;
 }
 
@@ -494,12 +528,16 @@ export interface RoomCreated {
   name: string;
 }
 
-/** `members`: the first hundred, for members of the room only; `heads`: the positions all of this was read at. */
+/** A room, all of it read at once. */
 export interface RoomDetail {
   room: Room;
+  /** The first hundred; empty for those who are not members. */
   members: Member[];
+  /** Whether there are more: `GET /api/rooms/{room}/members` has them. */
   more_members: boolean;
+  /** The seq up to which one has read; null for those who are not members. */
   read: number | null;
+  /** The head of the room's topic all of this was read at; empty for those who are not members. */
   heads: Record<string, number>;
 }
 
@@ -526,8 +564,10 @@ export interface RoomPosition {
 /** What somebody is in one room. */
 export type RoomRole = "owner" | "moderator" | "member";
 
+/** A page of the directory. */
 export interface RoomsPage {
   rooms: Room[];
+  /** Whether there are rooms after the last of these. */
   more: boolean;
 }
 
@@ -586,18 +626,22 @@ export interface SessionOpened {
   session: Session;
 }
 
+/** Where one is logged in, the most recently seen first. */
 export interface Sessions {
   sessions: Session[];
 }
 
 /** What anybody may know of this place. */
 export interface Site {
+  /** Whether nobody has used the owner's link yet. */
   needs_owner: boolean;
+  /** Who may make an account. */
   signup: "invite" | "open" | "closed";
   name: string;
   version: string;
 }
 
+/** The token out of an invite's link. */
 export interface Token {
   token: string;
 }
@@ -608,10 +652,13 @@ export interface TokenErrorBody {
   detail: string;
 }
 
+/** What a program shows, and what it gets the next pair with. */
 export interface TokenPair {
   access_token: string;
   token_type: "bearer";
+  /** Seconds. */
   expires_in: number;
+  /** Good for one use. */
   refresh_token: string;
 }
 

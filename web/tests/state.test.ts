@@ -11,7 +11,7 @@ function inRoom(more = {}): State {
 
 const apply = (state: State, ...events: ChatEvent[]): State => events.reduce(reduce, state);
 const seqs = (state: State): number[] => state.timelines[1]?.items.map((item) => item.seq) ?? [];
-const page = (...messages: number[]) => ({ messages: messages.map((seq) => said(seq)), more: { before: true } });
+const page = (...messages: number[]) => ({ messages: messages.map((seq) => ({ ...said(seq), body: `text ${seq}` })), more: { before: true } });
 
 describe("reduce", () => {
   it("changes nothing when the same event comes twice", () => {

@@ -1,49 +1,20 @@
 /** What goes over the wire besides events: commands, answers and the frames around them (hubbub.v1). */
-import type { ChatEvent } from "../state/events";
-import type { Limits, Room, User } from "../state/model";
+import type {
+  ChatEvent, EventPage, EventsSince, Hello, NoWay, Ok, Position, ReadRoom, Refused, SendMessage, ServerFrame,
+} from "../contract";
 
-export interface Welcome {
-  type: "welcome";
-  epoch: string;
-  user: User;
-  rooms: Room[];
-  heads: Record<string, number>;
-  limits: Limits;
-  session: string;
-}
+export type { Refusal, Welcome } from "../contract";
 
-export interface WireError {
-  code: string;
-  message: string;
-  retry_after?: number;
-}
+export type Answer = (Ok & { error?: undefined }) | (Refused & { ok?: undefined });
+export type Frame = Answer | Exclude<ServerFrame, Ok | Refused>;
 
-export interface Page {
-  epoch: string;
-  events?: ChatEvent[];
-  reset?: boolean;
-  head: number;
-  floor?: number;
-}
+/** What a `message.send` is answered with, and what an `events.since` is. */
+export type Sent = Position;
+export type Page = EventPage | NoWay;
 
-export type Answer =
-  | { re: number | null; ok: Record<string, unknown>; error?: undefined }
-  | { re: number | null; error: WireError; ok?: undefined };
-
-export type Frame =
-  | Welcome
-  | Answer
-  | ChatEvent
-  | { type: "more"; topic: string; head: number }
-  /** Without a head: a topic that is not ours any more. */
-  | { type: "reset"; topic: string; head?: number; floor?: number }
-  | { type: "pong" };
-
-export type Command =
-  | { type: "hello"; epoch?: string; have?: Record<string, number> }
-  | { id: number; type: "message.send"; room: number; key: string; body: string }
-  | { id: number; type: "events.since"; topic: string; epoch: string; after: number; limit: number }
-  | { id: number; type: "room.read"; room: number; seq: number };
+/** What this client says of all that could be said. */
+export type Command = Hello | SendMessage | EventsSince | ReadRoom;
 
 export const isAnswer = (frame: Frame): frame is Answer => "re" in frame;
 export const isEvent = (frame: Frame): frame is ChatEvent => "seq" in frame && "topic" in frame;
+export const isReset = (page: Page): page is NoWay => "reset" in page;

@@ -3,7 +3,7 @@
  * what to fetch, what to send again. A pure machine (state, input) → [state, effects]; it knows no socket and no screen.
  */
 import type { ChatEvent } from "../state/events";
-import { isAnswer, isEvent, type Answer, type Command, type Frame, type Page, type Welcome } from "./frames";
+import { isAnswer, isEvent, isReset, type Answer, type Command, type Frame, type Page, type Sent, type Welcome } from "./frames";
 import * as outbox from "./outbox";
 import { PATIENCE_S, RETRYABLE } from "./outbox";
 import * as positions from "./positions";
@@ -234,7 +234,7 @@ class Run {
     if (answer.error) {
       this.set({ outbox: outbox.refused(this.state.outbox, key, answer.error, this.now) });
     } else {
-      this.set({ outbox: outbox.acknowledged(this.state.outbox, key, Number(answer.ok["seq"])) });
+      this.set({ outbox: outbox.acknowledged(this.state.outbox, key, (answer.ok as Sent).seq) });
       if (one) this.settle(`room:${one.room}`);
     }
     this.pump();
@@ -248,10 +248,10 @@ class Run {
       if (wait !== null) this.effects.push({ type: "timer", at: this.now + wait * 1000 });
       return;
     }
-    const page = answer.ok as unknown as Page;
-    if (page.reset) return this.reset(topic, page.head);
+    const page = answer.ok as Page;
+    if (isReset(page)) return this.reset(topic, page.head);
     const before = this.state.positions[topic]?.last;
-    for (const event of page.events ?? []) {
+    for (const event of page.events) {
       if (positions.judge(this.state.positions, topic, event.seq) === "apply") this.apply(event);
     }
     this.set({ positions: positions.heardOf(this.state.positions, topic, page.head) });

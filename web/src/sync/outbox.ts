@@ -4,7 +4,7 @@
  * In each room at most one is unacknowledged, so that they arrive in the order they were written; a retry keeps its
  * key, so that the server stores it once whatever happened to the first try.
  */
-import type { WireError } from "./frames";
+import type { Refusal } from "./frames";
 
 export type OutgoingStatus = "waiting" | "sending" | "sent" | "failed";
 
@@ -18,7 +18,7 @@ export interface Outgoing {
   /** When `sent`: its position, until the event itself arrives. */
   readonly seq?: number;
   /** When `failed`: why. */
-  readonly error?: WireError;
+  readonly error?: Refusal;
   /** When `waiting` because the server asked for patience: until when (ms since 1970). */
   readonly notBefore?: number;
 }
@@ -75,7 +75,7 @@ export function acknowledged(outbox: Outbox, key: string, seq: number): Outbox {
   return change(outbox, key, (one) => ({ ...waiting(one), status: "sent", seq }));
 }
 
-export function refused(outbox: Outbox, key: string, error: WireError, now: number): Outbox {
+export function refused(outbox: Outbox, key: string, error: Refusal, now: number): Outbox {
   return change(outbox, key, (one) =>
     RETRYABLE.has(error.code)
       ? { ...waiting(one), notBefore: now + (error.retry_after ?? PATIENCE_S) * 1000 }

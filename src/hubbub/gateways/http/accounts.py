@@ -4,10 +4,10 @@ from typing import Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from hubbub.domain.commands import CreateAccount, DeleteAccount
-from hubbub.domain.model import ANYBODY, Frozen, User
+from hubbub.domain.model import ANYBODY, Frozen, User, Wire
 from hubbub.domain.names import UserName
 from hubbub.domain.text import ShortText, Text
 from hubbub.features import accounts
@@ -35,14 +35,18 @@ class NewAccount(Frozen):
 
 
 class Password(Frozen):
+    """One's own, once more."""
+
     password: Text
 
 
-class Site(BaseModel):
+class Site(Wire):
     """What anybody may know of this place."""
 
     needs_owner: bool
+    """Whether nobody has used the owner's link yet."""
     signup: Literal["invite", "open", "closed"]
+    """Who may make an account."""
     name: str
     version: str
 

@@ -46,8 +46,21 @@ class Application(FastAPI):
                     operation["responses"].pop("422", None)
             for unused in ("HTTPValidationError", "ValidationError"):
                 document["components"]["schemas"].pop(unused, None)
-            self.openapi_schema = document
+            self.openapi_schema = {
+                **document, "paths": plain(document["paths"]), "components": plain(document["components"])
+            }  # fmt: skip
         return self.openapi_schema
+
+
+def plain(schema: Any) -> Any:
+    """Without titles that repeat the names of fields, and without a null that says no more than "may be left out"."""
+    if isinstance(schema, dict):
+        return {
+            key: plain(value)
+            for key, value in schema.items()
+            if not (key == "title" and isinstance(value, str)) and not (key == "default" and value is None)
+        }
+    return [plain(value) for value in schema] if isinstance(schema, list) else schema
 
 
 def create_app(services: Services) -> FastAPI:

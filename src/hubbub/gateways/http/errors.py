@@ -6,10 +6,10 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
-from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from hubbub.domain.errors import BadRequest, HubbubError, Internal, NotFound, Refusal, TooLarge
+from hubbub.domain.model import Wire
 from hubbub.protocol import wire
 from hubbub.protocol.validation import refusal
 
@@ -41,7 +41,9 @@ MEANING = {
 }
 
 
-class ErrorBody(BaseModel):
+class ErrorBody(Wire):
+    """What every refusal looks like."""
+
     error: Refusal
 
 
@@ -51,6 +53,13 @@ class TokenErrorBody(ErrorBody):
     detail: str
 
 
+CHALLENGE = {"description": "Always `Bearer`.", "required": True, "schema": {"type": "string"}}
+RETRY_AFTER = {"description": "Whole seconds.", "schema": {"type": "integer", "minimum": 1}}
+HEADERS: dict[int, dict[str, Any]] = {
+    401: {"WWW-Authenticate": CHALLENGE},
+    429: {"Retry-After": {**RETRY_AFTER, "required": True}},
+    503: {"Retry-After": RETRY_AFTER},
+}
 Responses = dict[int | str, dict[str, Any]]
 
 
@@ -60,6 +69,8 @@ def refusals(*statuses: int, token: bool = False) -> Responses:
     for status in sorted({400, 429, 500, 503, *statuses}):
         model = TokenErrorBody if token and status == 401 else ErrorBody
         found[status] = {"model": model, "description": MEANING[status]}
+        if status in HEADERS:
+            found[status]["headers"] = HEADERS[status]
     return found
 
 

@@ -4,9 +4,9 @@ from typing import Literal
 
 from fastapi import APIRouter
 from fastapi.responses import Response
-from pydantic import BaseModel
 from sqlalchemy import Connection
 
+from hubbub.domain.model import Wire
 from hubbub.gateways.http.auth import Running
 from hubbub.gateways.http.errors import refusals
 from hubbub.gateways.http.strict import reply
@@ -15,7 +15,9 @@ from hubbub.storage import log
 router = APIRouter(prefix="/health", tags=["operation"])
 
 
-class Health(BaseModel):
+class Health(Wire):
+    """A sign of life."""
+
     status: Literal["ok"]
 
 

@@ -5,10 +5,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from hubbub.domain.commands import CreateInvite, RevokeInvite
-from hubbub.domain.model import Frozen, Invite
+from hubbub.domain.model import Frozen, Invite, Wire
 from hubbub.domain.text import Key, ShortText
 from hubbub.features import invites
 from hubbub.gateways.http import auth
@@ -24,23 +24,30 @@ TEN_YEARS = 10 * 365 * 24 * 3_600
 
 
 class NewInvite(Frozen):
+    """With a `key`, a retry gets the same invite."""
+
     max_uses: Annotated[int, Field(ge=1, le=100_000)] | None = Field(1, description="null for any number")
     expires_in: Annotated[int, Field(ge=1, le=TEN_YEARS)] | None = Field(WEEK, description="seconds; null for never")
     key: Key | None = None
 
 
 class Token(Frozen):
+    """The token out of an invite's link."""
+
     token: ShortText
 
 
-class Checked(BaseModel):
-    """`room` is for invites into one room."""
+class Checked(Wire):
+    """Whether an invite opens the door now."""
 
     valid: bool
     room: int | None
+    """The room an invite leads into; null for the site alone."""
 
 
-class Invites(BaseModel):
+class Invites(Wire):
+    """The invites that can still be used."""
+
     invites: list[Invite]
 
 

@@ -7,7 +7,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from hubbub.domain.commands import MessagePage, SendMessage
-from hubbub.domain.model import Frozen, Message, Position
+from hubbub.domain.model import Frozen, Message, Position, Wire
 from hubbub.domain.text import DEFAULT_PAGE, MAX_ID, MAX_PAGE, Body, Key
 from hubbub.features import messages
 from hubbub.gateways.http.auth import Running, Sender, Somebody
@@ -36,17 +36,21 @@ class NewMessage(Frozen):
     body: Body
 
 
-class More(BaseModel):
+class Beyond(Wire):
+    """Whether there are more messages on either side of a page."""
+
     before: bool
     after: bool
 
 
-class Messages(BaseModel):
-    """Ascending; `heads` is the position the page was read at."""
+class Messages(Wire):
+    """A page of history."""
 
     messages: list[Message]
-    more: More
+    """By ascending seq."""
+    more: Beyond
     heads: dict[str, int]
+    """The head of the room's topic the page was read at."""
 
 
 @router.get("", response_model=Messages, responses=refusals(401, 404))

@@ -4,10 +4,9 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
-from pydantic import BaseModel, Field
 
 from hubbub.domain.commands import CreateRoom, JoinRoom, LeaveRoom, ReadRoom, RemoveMember, Seq
-from hubbub.domain.model import Frozen, MaybePosition, Member, Position, Room, RoomPosition
+from hubbub.domain.model import Frozen, MaybePosition, Member, Position, Room, RoomPosition, Wire
 from hubbub.domain.names import RoomName
 from hubbub.domain.text import MAX_ID, MAX_PAGE, Key
 from hubbub.features import members, rooms
@@ -33,37 +32,56 @@ class NewRoom(Frozen):
 
 
 class Reading(Frozen):
+    """How far one has read."""
+
     seq: Seq
+    """Up to which seq of the room's log; not above its head."""
 
 
-class RoomsPage(BaseModel):
+class RoomsPage(Wire):
+    """A page of the directory."""
+
     rooms: list[Room]
     more: bool
+    """Whether there are rooms after the last of these."""
 
 
-class RoomDetail(BaseModel):
-    """`members`: the first hundred, for members of the room only; `heads`: the positions all of this was read at."""
+class RoomDetail(Wire):
+    """A room, all of it read at once."""
 
     room: Room
     members: list[Member]
+    """The first hundred; empty for those who are not members."""
     more_members: bool
+    """Whether there are more: `GET /api/rooms/{room}/members` has them."""
     read: int | None
+    """The seq up to which one has read; null for those who are not members."""
     heads: dict[str, int]
+    """The head of the room's topic all of this was read at; empty for those who are not members."""
 
 
-class MembersPage(BaseModel):
+class MembersPage(Wire):
+    """A page of a room's members, by id."""
+
     members: list[Member]
     more: bool
+    """Whether there are members after the last of these."""
     heads: dict[str, int]
+    """The head of the room's topic the page was read at."""
 
 
-class Person(BaseModel):
+class Person(Wire):
+    """Somebody."""
+
     id: int
     name: str
 
 
-class Online(BaseModel):
-    users: list[Person] = Field(description="Who has a live connection in the room now.")
+class Online(Wire):
+    """Who is there now."""
+
+    users: list[Person]
+    """Who has a live connection in the room, on whatever device."""
 
 
 @router.get("", response_model=RoomsPage, responses=refusals(401))

@@ -5,11 +5,10 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
-from pydantic import BaseModel
 
 from hubbub.domain.commands import ChangePassword, RevokeSessions, RotateSession
 from hubbub.domain.errors import BadRequest, Forbidden, Unauthenticated
-from hubbub.domain.model import ANYBODY, Frozen, Session, User
+from hubbub.domain.model import ANYBODY, Frozen, Session, User, Wire
 from hubbub.domain.text import ShortText, Text, check
 from hubbub.engine.services import Services
 from hubbub.features import invites, sessions
@@ -26,30 +25,40 @@ GRACE = 30_000
 
 
 class Login(Frozen):
+    """A name and its password."""
+
     username: Text
     password: Text
 
 
 class NewPassword(Frozen):
+    """The password one has, and the one to have: at least 8 characters, at most 1,024 bytes."""
+
     current_password: Text
     new_password: Text
 
 
-class Reset(Frozen):
+class NewStart(Frozen):
     """`token` is out of a reset link."""
 
     token: ShortText
     password: Text
 
 
-class TokenPair(BaseModel):
+class TokenPair(Wire):
+    """What a program shows, and what it gets the next pair with."""
+
     access_token: str
     token_type: Literal["bearer"]
     expires_in: int
+    """Seconds."""
     refresh_token: str
+    """Good for one use."""
 
 
-class Sessions(BaseModel):
+class Sessions(Wire):
+    """Where one is logged in, the most recently seen first."""
+
     sessions: list[Session]
 
 
@@ -166,7 +175,7 @@ async def change_password(body: NewPassword, caller: Active, request: Request, s
 
 
 @router.post("/api/reset", status_code=204, response_class=Response, responses=refusals(401, 403, 413))
-async def reset_password(body: Reset, request: Request, services: Running) -> Response:
+async def reset_password(body: NewStart, request: Request, services: Running) -> Response:
     """Sets a password with a reset link, which is used up by it, and ends all sessions."""
     services.limits.attempt(auth.address_of(request))
     token_hash = secret_hash(body.token)

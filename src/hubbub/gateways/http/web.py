@@ -8,9 +8,9 @@ from pathlib import Path
 import structlog
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
-from pydantic import BaseModel
 
 from hubbub.domain.errors import NotFound
+from hubbub.domain.model import Wire
 from hubbub.engine.services import Services
 from hubbub.gateways.http import auth
 from hubbub.gateways.http.errors import refusals
@@ -29,7 +29,9 @@ MISSING = (
 WELCOME = "Welcome to Hubbub! People come in with a browser, programs with a token; /docs says how."
 
 
-class Welcome(BaseModel):
+class Greeting(Wire):
+    """The tutorial's welcome."""
+
     message: str
 
 
@@ -49,7 +51,7 @@ def create_router(folder: Path = FOLDER) -> APIRouter:
         logger.warning("web_client_missing", advice=MISSING)
 
     @router.head("/", include_in_schema=False)
-    @router.get("/", response_model=Welcome, responses=refusals(), openapi_extra=_ALSO_HTML)
+    @router.get("/", response_model=Greeting, responses=refusals(), openapi_extra=_ALSO_HTML)
     async def welcome(request: Request) -> Response:
         """The web client for browsers, a greeting for everybody else."""
         answer = _page(request, index) if wants_html(request) else _welcome()

@@ -1,15 +1,11 @@
 /** What one can do with an account: make it, enter and leave it, change its password, delete it. */
 import { SUPERSEDED } from "../../chat.svelte";
+import type { Site } from "../../contract";
 import { forgetEverything } from "../../keep";
 import { get, post, Refusal, remove } from "../../net/http";
 import type { User } from "../../state/model";
 
-export interface Site {
-  needs_owner: boolean;
-  signup: "invite" | "open" | "closed";
-  name: string;
-  version: string;
-}
+export type { Site };
 
 export const loadSite = (): Promise<Site> => get<Site>("api/setup");
 

@@ -1,4 +1,5 @@
 /** What one can do with invites: make one, look at those there are, take one back. */
+import type { Checked, Invites } from "../../contract";
 import { get, post, remove } from "../../net/http";
 import type { Invite, User } from "../../state/model";
 
@@ -8,13 +9,13 @@ export const createInvite = (maxUses: number | null, expiresIn: number | null): 
   post<Invite>("api/invites", { max_uses: maxUses, expires_in: expiresIn });
 
 export async function loadInvites(): Promise<Invite[]> {
-  return (await get<{ invites: Invite[] }>("api/invites")).invites;
+  return (await get<Invites>("api/invites")).invites;
 }
 
 export const revokeInvite = (id: string): Promise<void> => remove(`api/invites/${encodeURIComponent(id)}`);
 
 export async function isValid(token: string): Promise<boolean> {
-  return (await post<{ valid: boolean }>("api/invites/check", { token })).valid;
+  return (await post<Checked>("api/invites/check", { token })).valid;
 }
 
 /** True for a link that means another computer wherever it is opened (RFC 6761, section 6.3; RFC 1122, section 3.2.1.3). */

@@ -1,9 +1,10 @@
 /** What one can do with the people of a room: see who is there now, remove somebody. */
+import type { Online } from "../../contract";
 import { get, remove } from "../../net/http";
 import type { Member, Room, User } from "../../state/model";
 
 export async function loadOnline(room: number): Promise<Set<number>> {
-  const { users } = await get<{ users: { id: number }[] }>(`api/rooms/${room}/online`);
+  const { users } = await get<Online>(`api/rooms/${room}/online`);
   return new Set(users.map((user) => user.id));
 }
 

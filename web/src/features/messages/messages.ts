@@ -1,27 +1,15 @@
 /** What one can do with messages: write, send again, throw away, read on, look back. */
 import type { Chat } from "../../chat.svelte";
+import type { ChatEvent, Messages } from "../../contract";
 import { get } from "../../net/http";
 import { randomKey } from "../../net/keys";
-import type { ChatEvent } from "../../state/events";
 import { notesLoaded, pageLoaded, timelineFailed, timelineStarted } from "../../state/load";
-import { roomTopic, type Limits, type Message } from "../../state/model";
+import { roomTopic, type Limits } from "../../state/model";
 import { fromCreation, fromMembership, type Item } from "../../state/timeline";
+import { isReset, type Page } from "../../sync/frames";
 
 const PAGE = 50;
 const NOTES = 200;
-
-interface MessagePage {
-  messages: Message[];
-  more: { before: boolean; after: boolean };
-  heads: Record<string, number>;
-}
-
-interface EventPage {
-  events?: ChatEvent[];
-  reset?: boolean;
-  head: number;
-  floor?: number;
-}
 
 let loads = 0;
 
@@ -50,7 +38,7 @@ export async function openTimeline(chat: Chat, room: number): Promise<void> {
   const load = ++loads;
   chat.update((state) => timelineStarted(state, room, load));
   try {
-    const page = await get<MessagePage>(`api/rooms/${room}/messages?limit=${PAGE}`);
+    const page = await get<Messages>(`api/rooms/${room}/messages?limit=${PAGE}`);
     const notes = await loadNotes(room, page, page.heads[roomTopic(room)] ?? Number.MAX_SAFE_INTEGER);
     chat.update((state) => notesLoaded(pageLoaded(state, room, load, page), room, load, notes));
   } catch {
@@ -63,7 +51,7 @@ export async function loadOlder(chat: Chat, room: number): Promise<void> {
   const timeline = chat.state.timelines[room];
   const first = timeline?.items.find((item) => item.kind === "message");
   if (!timeline || !first) return;
-  const page = await get<MessagePage>(`api/rooms/${room}/messages?before=${first.seq}&limit=${PAGE}`);
+  const page = await get<Messages>(`api/rooms/${room}/messages?before=${first.seq}&limit=${PAGE}`);
   const notes = await loadNotes(room, page, first.seq);
   chat.update((state) => notesLoaded(pageLoaded(state, room, timeline.load, page), room, timeline.load, notes));
 }
@@ -72,14 +60,14 @@ export async function loadOlder(chat: Chat, room: number): Promise<void> {
  * The joined and left lines that belong between the messages of a page, up to `until`.
  * They come from the log, which goes back less far than the messages; where it has ended there are none.
  */
-async function loadNotes(room: number, page: MessagePage, until: number): Promise<Item[]> {
+async function loadNotes(room: number, page: Messages, until: number): Promise<Item[]> {
   const first = page.messages[0]?.seq;
   const after = page.more.before && first !== undefined ? first - 1 : 0;
   const url = (from: number): string => `api/topics/${roomTopic(room)}/events?after=${from}&limit=${NOTES}`;
   try {
-    let found = await get<EventPage>(url(after));
-    if (found.reset && (found.floor ?? 0) > after) found = await get<EventPage>(url(found.floor ?? 0));
-    return (found.events ?? []).filter((event) => event.seq <= until).flatMap(asNote);
+    let found = await get<Page>(url(after));
+    if (isReset(found) && found.floor > after) found = await get<Page>(url(found.floor));
+    return (isReset(found) ? [] : found.events).filter((event) => event.seq <= until).flatMap(asNote);
   } catch {
     return []; // The messages are what counts.
   }

@@ -1,15 +1,12 @@
 /** What one can do with rooms: list, create, join, leave, look inside, mark as read. */
 import type { Chat } from "../../chat.svelte";
+import type { MembersPage, RoomDetail, RoomPosition, RoomsPage } from "../../contract";
 import { get, post } from "../../net/http";
 import { isOutdated, readHere, roomLoaded } from "../../state/load";
-import type { Member, Room } from "../../state/model";
+import type { Room } from "../../state/model";
 import type { State } from "../../state/state";
 
 const READ_EVERY_MS = 2_000;
-
-interface RoomAnswer {
-  room: Room;
-}
 
 /** The rooms one is in: the lobby first, then by name. */
 export function joinedRooms(state: State): Room[] {
@@ -28,7 +25,7 @@ export async function loadDirectory(chat: Chat): Promise<void> {
   const found: Room[] = [];
   for (let more = true; more; ) {
     const last = found.at(-1);
-    const page = await get<{ rooms: Room[]; more: boolean }>(`api/rooms?limit=100${last ? `&after=${last.id}` : ""}`);
+    const page = await get<RoomsPage>(`api/rooms?limit=100${last ? `&after=${last.id}` : ""}`);
     found.push(...page.rooms);
     more = page.more && page.rooms.length > 0;
   }
@@ -37,13 +34,13 @@ export async function loadDirectory(chat: Chat): Promise<void> {
 
 /** The new room's id. */
 export async function createRoom(chat: Chat, name: string, key: string): Promise<number> {
-  const { room } = await post<RoomAnswer>("api/rooms", { kind: "public", name, key });
+  const { room } = await post<RoomPosition>("api/rooms", { kind: "public", name, key });
   enter(chat, room);
   return room.id;
 }
 
 export async function joinRoom(chat: Chat, id: number): Promise<void> {
-  const { room } = await post<RoomAnswer>(`api/rooms/${id}/join`);
+  const { room } = await post<RoomPosition>(`api/rooms/${id}/join`);
   enter(chat, room);
 }
 
@@ -61,11 +58,11 @@ function enter(chat: Chat, room: Room): void {
 /** Load the room and its members; again where an event overtook the answer. */
 export async function loadRoom(chat: Chat, id: number): Promise<void> {
   for (let tries = 0; tries < 3; tries += 1) {
-    const answer = await get<RoomAnswer & { members: Member[]; more_members: boolean }>(`api/rooms/${id}`);
+    const answer = await get<RoomDetail>(`api/rooms/${id}`);
     const members = [...answer.members];
     for (let more = answer.more_members; more; ) {
       const after = members.at(-1)?.id ?? 0;
-      const page = await get<{ members: Member[]; more: boolean }>(`api/rooms/${id}/members?after=${after}&limit=200`);
+      const page = await get<MembersPage>(`api/rooms/${id}/members?after=${after}&limit=200`);
       members.push(...page.members);
       more = page.more && page.members.length > 0;
     }

@@ -1,10 +1,10 @@
 /** What one can do with one's sessions: see where one is logged in, end one. */
 import type { Chat } from "../../chat.svelte";
+import type { Sessions } from "../../contract";
 import { get, remove } from "../../net/http";
-import type { Session } from "../../state/model";
 
 export async function loadSessions(chat: Chat): Promise<void> {
-  const { sessions } = await get<{ sessions: Session[] }>("api/sessions");
+  const { sessions } = await get<Sessions>("api/sessions");
   chat.update((state) => ({ ...state, sessions }));
 }
 
