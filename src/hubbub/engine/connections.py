@@ -14,13 +14,18 @@ How a message reaches its readers, in the order of the calls on every connection
 
 import asyncio
 from collections.abc import Iterator, KeysView
+from contextlib import suppress
 from dataclasses import dataclass, field
 from operator import attrgetter
 
+import structlog
+
 from hubbub.engine.ports import Blob, Connection, Message
+from hubbub.protocol import closes
 
 SLICE = 250
 Pack = object
+logger = structlog.get_logger(__name__)
 
 
 class Topic:
@@ -255,7 +260,10 @@ class Registry:
             blob = take(connection, None)
             if blob is None:
                 continue
-            connection.write(blob)
+            try:
+                connection.write(blob)
+            except Exception:
+                self._broken(connection)
             written += 1
             if written == SLICE:
                 self.writes += written
@@ -268,7 +276,17 @@ class Registry:
 
     def _write(self, connection: Connection, blob: Blob) -> None:
         self.writes += 1
-        connection.write(blob)
+        try:
+            connection.write(blob)
+        except Exception:
+            self._broken(connection)
+
+    def _broken(self, connection: Connection) -> None:
+        """Called where writing raised, which is a bug: that connection ends, the others get what they are owed."""
+        logger.exception("write_failed")
+        self.remove(connection)
+        with suppress(Exception):
+            connection.abort(closes.INTERNAL)
 
 
 _by_order = attrgetter("order")

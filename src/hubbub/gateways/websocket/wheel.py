@@ -5,8 +5,13 @@ import math
 from collections.abc import Callable
 from typing import Protocol
 
+import structlog
+
 STEP = 0.25
 SPOKES = 256
+AGAIN = 5.0
+"""Seconds after which one is visited again whose visit failed."""
+logger = structlog.get_logger(__name__)
 
 
 class Visited(Protocol):
@@ -15,7 +20,10 @@ class Visited(Protocol):
     spoke: int
 
     def visit(self, now: float) -> float | None:
-        """Does what is due at `now` and returns after how many seconds to come again; None for never."""
+        """Does what is due at `now` and returns after how many seconds to come again; None for never.
+
+        One that raises is logged, and comes again: its deadlines hold, and so do everybody else's.
+        """
 
 
 class Wheel:
@@ -62,7 +70,11 @@ class Wheel:
             member.spoke = -1
         self._count -= len(due)
         for member in due:
-            seconds = member.visit(now)
+            try:
+                seconds = member.visit(now)
+            except Exception:
+                logger.exception("visit_failed")
+                seconds = AGAIN
             if seconds is not None and member.spoke < 0:
                 self.put(member, seconds)
         if self._count:

@@ -1,0 +1,85 @@
+"""The wheel, and the registry's flush, when one of those they serve fails: the others have their turn."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from hubbub.engine import connections
+from hubbub.engine.connections import Registry
+from hubbub.engine.ports import Blob
+from hubbub.gateways.websocket import wheel
+from hubbub.gateways.websocket.wheel import Wheel
+from tests.manager.listener import Listener
+from tests.support.waiting import eventually
+
+
+class Member:
+    """Counts its visits, and may fail at each."""
+
+    def __init__(self, *, fails: bool = False) -> None:
+        self.spoke = -1
+        self.visits = 0
+        self._fails = fails
+
+    def visit(self, now: float) -> float | None:
+        self.visits += 1
+        if self._fails:
+            raise RuntimeError("a bug")
+        return 0.01
+
+
+@pytest.fixture(autouse=True)
+def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wheel, "STEP", 0.01)
+    monkeypatch.setattr(wheel, "AGAIN", 0.02)
+
+
+async def test_one_whose_visit_fails_does_not_stop_the_wheel_for_the_others() -> None:
+    turning = Wheel(asyncio.get_running_loop().time)
+    members = [Member(fails=number % 2 == 0) for number in range(20)]
+    for member in members:
+        turning.put(member, 0.01)
+    await eventually(lambda: all(member.visits > 2 for member in members), 10, "everybody is visited again and again")
+    for member in members:
+        turning.remove(member)
+
+
+class Broken(Listener):
+    """Cannot be written to; remembers that it was ended."""
+
+    ended = 0
+
+    def write(self, blob: Blob) -> None:
+        raise RuntimeError("a bug")
+
+    def abort(self, code: int, reason: str = "") -> None:
+        self.ended = code
+
+
+def settle(registry: Registry, broken: Broken) -> None:
+    registry.send(broken, b"x")
+    registry.broadcast(b"x", "room")
+
+
+def broadcast(registry: Registry, broken: Broken) -> None:
+    registry.broadcast(b"x", "room")
+
+
+@pytest.mark.parametrize("tell", [settle, broadcast])
+@pytest.mark.parametrize("slice_", [2, 1_000], ids=["in a round", "at once"])
+async def test_one_that_cannot_be_written_to_is_ended_and_the_others_hear_all(
+    monkeypatch: pytest.MonkeyPatch, slice_: int, tell: Callable[[Registry, Broken], None]
+) -> None:
+    monkeypatch.setattr(connections, "SLICE", slice_)
+    registry, broken = Registry(), Broken()
+    others = [Listener() for _ in range(9)]
+    for listener in (*others[:4], broken, *others[4:]):
+        registry.add(listener)
+        registry.join(listener, "room")
+    tell(registry, broken)
+    await eventually(lambda: all(other.got == [b"x"] for other in others), 10, "the others hear it")
+    registry.broadcast(b"y", "room")
+    await eventually(lambda: all(other.got == [b"x", b"y"] for other in others), 10, "and what comes after it")
+    assert broken.ended == 1011
+    assert broken not in registry
