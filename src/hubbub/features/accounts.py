@@ -81,6 +81,7 @@ def set_disabled(command: SetDisabled, actor: Actor, tx: Transaction) -> Answer:
         return {}
     if command.disabled:
         rules.may_go(account.role, accounts.active_owners(tx.connection), disabled=False)
+        _hold_rooms(tx, account)
     accounts.set_disabled(tx, account.id, command.disabled)
     if command.disabled:
         _lock_out(tx, account, banned=True)
@@ -95,9 +96,7 @@ def delete(command: DeleteAccount, actor: Actor, tx: Transaction) -> Answer:
     if not actor.system and (actor.id != account.id or command.seen_hash != account.password_hash):
         raise Unauthenticated(REFUSED)
     rules.may_go(account.role, accounts.active_owners(tx.connection), disabled=account.disabled)
-    joined = members.rooms_of(tx.connection, account.id)
-    if not all(tx.knows(room_topic(room)) for room in joined):
-        raise NeedsTopics(*map(room_topic, joined))
+    joined = _hold_rooms(tx, account)
     _lock_out(tx, account, banned=False)
     _leave_rooms(tx, account, joined)
     invites.remove_by(tx, account.id)
@@ -197,6 +196,14 @@ def _enter_lobby(tx: Transaction, user: int, name: str) -> None:
     members.add(tx, LOBBY, user, RoomRole.MEMBER)
     tx.append(RoomAdded(person=user, room=rooms.joining(tx, user, LOBBY)))
     tx.append(MemberJoined(room=LOBBY, user=user, name=name, by=user))
+
+
+def _hold_rooms(tx: Transaction, account: Account) -> list[int]:
+    """The person's rooms, all held: so that nothing that is being sent elsewhere can be stored after this."""
+    joined = members.rooms_of(tx.connection, account.id)
+    if not all(tx.knows(room_topic(room)) for room in joined):
+        raise NeedsTopics(*map(room_topic, joined))
+    return joined
 
 
 def _leave_rooms(tx: Transaction, account: Account, joined: list[int]) -> None:

@@ -8,6 +8,7 @@ from fastapi.security import APIKeyCookie, OAuth2PasswordBearer
 
 from hubbub.domain.errors import Forbidden, RateLimited, Unauthenticated
 from hubbub.domain.model import Actor
+from hubbub.engine.hosts import Host
 from hubbub.engine.services import Services
 from hubbub.features import sessions
 from hubbub.features.sessions import Identity
@@ -70,15 +71,14 @@ def address_of(request: Request) -> str:
 async def identify(request: Request) -> Caller:
     """Whoever the request's credential stands for. Raises Unauthenticated, and Forbidden where a page is not ours."""
     services = services_of(request)
+    if services.host is not None:
+        return await _ask_host(request, services.host)
     credential = headers.credential(raw_headers(request), https=is_https(request))
     if credential is None:
         raise Unauthenticated()
     by_cookie = credential.kind == "cookie"
     if by_cookie and request.method not in SAFE:
-        settings = services.settings
-        problem = headers.request_problem(raw_headers(request), settings.public_origin, settings.origins)
-        if problem is not None:
-            raise Forbidden(problem)
+        _check_origin(request)
     now = services.clock.now()
     reference = services.tokens.reference(credential, now)
     identity = await services.read(sessions.resolve, reference, now)
@@ -87,6 +87,21 @@ async def identify(request: Request) -> Caller:
     if identity.is_stale(now):
         services.touch(identity)
     return Caller(identity, identity.actor(), by_cookie)
+
+
+async def _ask_host(request: Request, host: Host) -> Caller:
+    """Whoever the app around this one says. What browsers send unasked counts for unsafe requests of our pages only."""
+    if host.ambient and request.method not in SAFE and not headers.bearer(raw_headers(request)):
+        _check_origin(request)
+    identity = await host.identify(request.scope)
+    return Caller(identity, identity.actor(), by_cookie=False)
+
+
+def _check_origin(request: Request) -> None:
+    settings = services_of(request).settings
+    problem = headers.request_problem(raw_headers(request), settings.public_origin, settings.origins)
+    if problem is not None:
+        raise Forbidden(problem)
 
 
 async def caller(
