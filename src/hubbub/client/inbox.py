@@ -28,7 +28,7 @@ class Topic:
     top: int
     """The highest seq known to exist."""
     start: int | None = None
-    """Where to begin if one's own topic does not say it: the head in `welcome`."""
+    """Where to begin, with a reset, if one's own topic does not say it: the head in `welcome`."""
     asking: int | None = None
     not_before: float = 0.0
     ahead: list[Entry] = field(default_factory=list)
@@ -68,8 +68,10 @@ class Inbox:
         have = {name: topic.last for name, topic in self._topics.items() if topic.last is not None}
         unread = [*reversed(self._queue), *([self._in_hand] if self._in_hand is not None else [])]
         for one in unread:
-            if one.topic in have:
-                have[one.topic] = one.seq - 1 if isinstance(one, Entry) else NOWHERE
+            if isinstance(one, Reset) and one.topic in have:
+                have[one.topic] = NOWHERE  # whatever waits before it may be of another history
+            elif isinstance(one, Entry) and have.get(one.topic, NOWHERE) != NOWHERE:
+                have[one.topic] = one.seq - 1
         return Positions(self.epoch, have)
 
     # --- the connection ------------------------------------------------------------------------------------------
@@ -97,16 +99,15 @@ class Inbox:
         before, self._topics = self._topics, {}
         same = self.epoch == frame["epoch"]
         self.epoch = frame["epoch"]
-        catching_up = same and self._own in before
         for name, head in frame["heads"].items():
             known = before.get(name)
             if known is not None:
                 # In another history our seqs mean nothing: the server will say so, on this connection or the next.
                 last = known.last if same else NOWHERE
                 self._topics[name] = Topic(last, max(head, last or 0), start=head)
-                if name not in self._named and last != head:
+                if last is not None and last != head and name not in self._named:
                     self._behind[name] = None
-            elif catching_up and name.startswith("room:"):
+            elif self._own in before and name.startswith("room:"):
                 self._topics[name] = Topic(None, head, start=head)
             else:
                 self._topics[name] = Topic(head, head)
@@ -222,10 +223,11 @@ class Inbox:
             self._topics[name] = self._topics.pop(name)  # others are asked for first the next time
             self._check(name)
 
-    def _reset(self, name: str, head: int, floor: int) -> None:
-        self._topics[name] = Topic(head, head)
+    def _reset(self, name: str, head: int, floor: int, top: int = 0) -> None:
+        self._topics[name] = Topic(head, max(head, top))
         self._behind.pop(name, None)
         self._queue.append(Reset(name, head, floor))
+        self._check(name)
         if name == self._own:
             self._settle_starts()
 
@@ -256,11 +258,11 @@ class Inbox:
             self._check(name)
 
     def _settle_starts(self) -> None:
-        """All that happened before `welcome` was heard, and there was no word of these rooms."""
+        """All that can be heard from before `welcome` was, without a word of when one came into these rooms."""
         own = self._topics[self._own].last
         if own is None or own < self._greeted or own == NOWHERE:
             return
-        for name, topic in self._topics.items():
+        for name, topic in list(self._topics.items()):
             if topic.last is None and topic.start is not None:
-                topic.last = topic.start
-                self._check(name)
+                room = self.rooms.get(int(name.removeprefix("room:")))
+                self._reset(name, topic.start, (room.floor if room is not None else None) or 0, topic.top)

@@ -1,0 +1,382 @@
+"""The sans-I/O part against a model of the server: whatever happens on the way, everything is heard once, in order."""
+
+import os
+import random
+from typing import Any
+
+import pytest
+
+from hubbub.client.entries import Entry, Positions, Reset
+from hubbub.client.outbox import Command
+from hubbub.client.refusals import Interrupted, asked_to_wait, backoff, farewell, refusal
+from hubbub.client.sync import Sync
+from hubbub.domain.errors import ERRORS, Forbidden, HubbubError, RateLimited, Unauthenticated
+from hubbub.domain.events import MessageSent, ReadMoved
+from tests.client.fake_server import LOBBY, OWN, FakeServer, Frame
+
+
+class Listener:
+    """A client on the fake server's wire, and what its consumer was given."""
+
+    def __init__(self, server: FakeServer, capacity: int = 4, since: Positions | None = None) -> None:
+        self.server = server
+        self.sync = Sync(since, capacity)
+        self.capacity = capacity
+        self.heard: list[Entry | Reset] = []
+        self.now = 0.0
+
+    def connect(self) -> None:
+        self.sync.lost()
+        self.server.hello(self.sync.hello())
+
+    def deliver(self) -> None:
+        """The next frame on the wire, and what it makes the client say."""
+        if self.server.wire:
+            self.sync.receive(self.server.wire.popleft(), self.now)
+        self.talk()
+
+    def talk(self) -> None:
+        self.server.asked.extend(self.sync.outgoing(self.now))
+        if self.sync.inbox.stale:
+            self.connect()
+
+    def lose(self) -> None:
+        """An event vanishes on its way."""
+        if self.server.wire and "seq" in self.server.wire[0]:
+            self.server.wire.popleft()
+
+    def consume(self) -> None:
+        item = self.sync.take()
+        if item is not None:
+            self.heard.append(item)
+        self.talk()
+
+    def settle(self) -> None:
+        """No more faults: a sound connection, and a consumer that takes everything."""
+        self.connect()
+        for _ in range(2_000):
+            before = len(self.heard)
+            self.deliver()
+            self.server.answer()
+            self.consume()
+            if not self.server.wire and not self.server.asked and len(self.heard) == before:
+                return
+        raise AssertionError("it goes on for ever")
+
+
+def holes(server: FakeServer, heard: list[Entry | Reset], topic: str) -> list[str]:
+    """Everything that is wrong with what was heard of a topic, from its first event on or from where one came in."""
+    found = []
+    epoch: int | None = None
+    last: int | None = 0 if topic in (OWN, "site", LOBBY) else None
+    starts = {
+        one.fields["room"]["head"]
+        for one in heard
+        if isinstance(one, Entry) and one.type == "room.added" and topic == f"room:{one.fields['room']['id']}"
+    }
+    # Whose own log was reset was not told of each coming and going: the rooms may go on somewhere else.
+    if topic in ("room:2", "room:3") and any(isinstance(one, Reset) and one.topic == OWN for one in heard):
+        return []
+    for one in heard:
+        if one.topic != topic:
+            continue
+        if isinstance(one, Reset):
+            last, epoch = one.head, None
+            continue
+        if epoch not in (None, one.fields["epoch"]) and one.seq - 1 not in starts:
+            found.append(f"{topic}: {one.seq} is of another history")
+        epoch = one.fields["epoch"]
+        if one.seq - 1 not in {last, *starts}:
+            found.append(f"{topic}: {one.seq} after {last}")
+        last = one.seq
+    if topic in server.followed() and last is not None and server.logs[topic].head not in {last, *starts}:
+        found.append(f"{topic}: ended at {last} of {server.logs[topic].head}")
+    return found
+
+
+WALKS = int(os.environ.get("HUBBUB_TEST_WALKS", "400"))
+TOPICS = (OWN, "site", LOBBY, LOBBY, "room:2", "room:3")
+# What happens how often: mostly traffic, now and then something that hurts.
+WEIGHTS = {
+    "say": 30, "deliver": 40, "answer": 14, "consume": 20, "lose": 3, "connect": 2, "join": 4, "leave": 2, "trim": 1,
+    "restore": 1,
+}  # fmt: skip
+
+
+def step(server: FakeServer, client: Listener, chance: random.Random) -> None:
+    """One thing happens."""
+    (what,) = chance.choices(list(WEIGHTS), list(WEIGHTS.values()))
+    if what in ("say", "trim"):
+        getattr(server, what)(chance.choice(TOPICS))
+    elif what in ("join", "leave"):
+        getattr(server, what)(chance.choice((2, 3)))
+    elif what in ("answer", "restore"):
+        getattr(server, what)()
+    else:
+        getattr(client, what)()
+
+
+def walk(seed: int, steps: int = 150) -> tuple[FakeServer, Listener]:
+    """A client to which all kinds of things have happened, the same for the same seed."""
+    chance, server = random.Random(seed), FakeServer()
+    client = Listener(server, capacity=chance.randint(1, 6))
+    client.connect()
+    client.deliver()
+    for _ in range(steps):
+        step(server, client, chance)
+        waiting = [one for one in client.sync.inbox._queue if isinstance(one, Entry)]
+        assert len(waiting) <= client.capacity
+    return server, client
+
+
+def test_whatever_happens_everything_is_heard_once_and_in_order() -> None:
+    for seed in range(WALKS):
+        server, client = walk(seed)
+        client.settle()
+        found = [hole for topic in server.logs for hole in holes(server, client.heard, topic)]
+        assert not found, f"walk {seed}: {found}"
+        assert set(client.sync.inbox.rooms) == set(server.joined), f"walk {seed}"
+        positions = client.sync.inbox.positions()
+        assert positions is not None
+        assert positions.have == {topic: server.logs[topic].head for topic in server.followed()}, f"walk {seed}"
+
+
+def test_another_client_goes_on_where_one_was_killed() -> None:
+    for seed in range(WALKS):
+        server, client = walk(seed)
+        after = Listener(server, client.capacity, client.sync.inbox.positions())
+        # What was given last may not have been done with: it comes again.
+        after.heard = client.heard[:-1] if client.sync.inbox._in_hand is not None else client.heard
+        after.settle()
+        found = [hole for topic in server.logs for hole in holes(server, after.heard, topic)]
+        assert not found, f"walk {seed}: {found}"
+
+
+def test_control_a_client_that_forgets_its_positions_is_found_out() -> None:
+    server = FakeServer()
+    client = Listener(server)
+    client.connect()
+    client.deliver()
+    for number in range(6):
+        server.say(LOBBY)
+        if number == 2:
+            client.settle()
+            server.connected = False
+            client.sync.inbox._topics.clear()
+            client.sync.inbox.epoch = None
+            server.say(LOBBY)
+    client.settle()
+    server.say(LOBBY)
+    client.deliver()
+    client.consume()
+    assert holes(server, client.heard, LOBBY) != []
+
+
+def welcomed(**server: Any) -> tuple[FakeServer, Listener]:
+    fake = FakeServer()
+    client = Listener(fake, **server)
+    client.connect()
+    client.deliver()
+    return fake, client
+
+
+def test_a_full_inbox_asks_for_the_rest_when_there_is_room() -> None:
+    server, client = welcomed(capacity=2)
+    for _ in range(5):
+        server.say(LOBBY)
+        client.deliver()
+    assert not server.asked
+    client.consume()
+    (question,) = server.asked
+    assert (question["after"], question["limit"]) == (2, 1)
+    while len(client.heard) < 5:
+        server.answer()
+        client.deliver()
+        client.consume()
+    assert [one.seq for one in client.heard if isinstance(one, Entry)] == [1, 2, 3, 4, 5]
+
+
+def test_what_comes_live_while_a_page_is_under_way_is_kept_for_after_it() -> None:
+    server, client = welcomed(capacity=100)
+    server.say(LOBBY)
+    server.wire.clear()
+    server.say(LOBBY)
+    client.deliver()
+    assert len(server.asked) == 1
+    server.answer()
+    server.say(LOBBY)
+    client.sync.receive(server.wire.pop(), 0.0)  # it overtakes the page
+    client.deliver()
+    assert len(client.sync.inbox._queue) == 3
+    assert not server.asked
+
+
+def test_a_question_that_cannot_be_answered_now_is_asked_again_when_it_was_said() -> None:
+    server, client = welcomed()
+    server.say(LOBBY)
+    client.lose()
+    server.say(LOBBY)
+    client.deliver()
+    number = server.asked.popleft()["id"]
+    error = {"code": "unavailable", "message": "Wait.", "retry_after": 5.0}
+    client.sync.receive({"re": number, "error": error}, 10.0)
+    assert client.sync.next_due() == 15.0
+    assert list(client.sync.outgoing(14.9)) == []
+    (again,) = client.sync.outgoing(15.0)
+    assert again["after"] == 0
+
+
+def test_an_own_log_that_was_trimmed_under_a_question_makes_a_new_welcome_necessary() -> None:
+    server, client = welcomed()
+    for _ in range(5):
+        server.say(OWN, "read.moved", room=1, read=1, unread=0)
+    client.lose()
+    client.deliver()
+    server.trim(OWN)
+    server.answer()
+    while "re" not in server.wire[0]:
+        server.wire.popleft()
+    client.sync.receive(server.wire.popleft(), 0.0)
+    assert client.sync.inbox.stale
+
+
+def test_a_page_that_leads_nowhere_is_a_reset_and_not_asked_for_for_ever() -> None:
+    server, client = welcomed()
+    server.say(LOBBY)
+    client.lose()
+    server.say(LOBBY)
+    client.deliver()
+    number = server.asked.popleft()["id"]
+    client.sync.receive({"re": number, "ok": {"epoch": "1", "events": [], "head": 2}}, 0.0)
+    client.consume()
+    assert client.heard == [Reset(LOBBY, 2, 2)]
+    assert not server.asked
+
+
+def test_events_are_typed_where_they_are_known() -> None:
+    server, client = welcomed(capacity=10)
+    server.say(LOBBY, by=1, name="ann", n=1, key="k", body="hello", room=1, news="of a later version")
+    server.say(LOBBY, "message.sung", room=1, tune="high")
+    server.say(LOBBY, "message.sent", room=1, body=[])
+    server.say(OWN, "read.moved", room=1, read=3, unread=0)
+    for _ in range(4):
+        client.deliver()
+        client.consume()
+    known, unknown, strange, moved = [one for one in client.heard if isinstance(one, Entry)]
+    assert isinstance(known.event, MessageSent)
+    assert known.event.body == "hello"
+    assert known.fields["news"] == "of a later version"
+    assert unknown.event is strange.event is None
+    assert (unknown.type, unknown.fields["tune"]) == ("message.sung", "high")
+    assert isinstance(moved.event, ReadMoved)
+    assert moved.event.topic == OWN
+
+
+def test_frames_of_kinds_that_are_not_known_are_passed_over() -> None:
+    _, client = welcomed()
+    passing: tuple[Frame, ...] = (
+        {"type": "typing", "room": 1, "user": 3},
+        {"type": "pong"},
+        {"re": None, "error": {}},
+        {"re": 99},
+    )
+    for frame in passing:
+        client.sync.receive(frame, 0.0)
+    assert client.sync.take() is None
+
+
+class Answers(list[Any]):
+    """What a command was told."""
+
+    def command(self, kind: str, **fields: Any) -> Command:
+        return Command(kind, fields, self.append)
+
+
+def frames(sync: Sync, now: float = 0.0) -> list[Frame]:
+    return list(sync.outgoing(now))
+
+
+def test_what_has_a_key_is_said_again_on_the_next_connection_in_its_old_place() -> None:
+    _, client = welcomed()
+    sync, answers = client.sync, Answers()
+    for key in "ab":
+        sync.ask(answers.command("message.send", room=1, key=key, body=key))
+    sync.ask(answers.command("room.join", room=2))
+    assert [frame["type"] for frame in frames(sync)] == ["message.send", "message.send", "room.join"]
+    sync.ask(answers.command("message.send", room=1, key="c", body="c"))
+    client.connect()
+    (interrupted,) = answers
+    assert isinstance(interrupted, Interrupted)
+    assert frames(sync) == []
+    client.deliver()
+    said = list(client.server.asked)
+    assert [frame["key"] for frame in said] == ["a", "b", "c"]
+    assert len({frame["id"] for frame in said}) == 3
+    sync.receive({"re": said[0]["id"], "ok": {"topic": LOBBY, "seq": 3}}, 0.0)
+    assert answers[1:] == [{"topic": LOBBY, "seq": 3}]
+
+
+def test_a_server_in_need_is_asked_again_and_a_refusal_is_told() -> None:
+    _, client = welcomed()
+    sync, answers = client.sync, Answers()
+    sync.ask(answers.command("message.send", room=1, key="a", body="a"))
+    (first,) = frames(sync, 1.0)
+    sync.receive({"re": first["id"], "error": {"code": "busy", "message": "", "retry_after": 2.0}}, 1.0)
+    assert (frames(sync, 2.9), sync.next_due()) == ([], 3.0)
+    (second,) = frames(sync, 3.0)
+    assert (second["key"], sync.waiting_since()) == ("a", 3.0)
+    sync.receive({"re": second["id"], "error": {"code": "rate_limited", "message": "", "retry_after": 9.5}}, 3.0)
+    (refused,) = answers
+    assert isinstance(refused, RateLimited)
+    assert refused.retry_after == 9.5
+    assert sync.waiting_since() is None
+
+
+def test_what_nobody_waits_for_any_more_is_not_said_again() -> None:
+    _, client = welcomed()
+    answers = Answers()
+    said, unsaid = (answers.command("message.send", room=1, key=key, body="x") for key in "ab")
+    client.sync.ask(said)
+    assert len(frames(client.sync)) == 1
+    client.sync.ask(unsaid)
+    client.sync.outbox.forget(said)
+    client.sync.outbox.forget(unsaid)
+    client.connect()
+    client.deliver()
+    assert not client.server.asked
+    assert answers == []
+
+
+@pytest.mark.parametrize("kind", ERRORS, ids=lambda kind: kind.code)
+def test_every_error_of_the_protocol_is_an_exception(kind: type[HubbubError]) -> None:
+    found = refusal({"code": kind.code, "message": "So it is.", "retry_after": 1.5})
+    assert (type(found), found.message, found.retry_after) == (kind, "So it is.", 1.5)
+
+
+def test_an_error_of_a_later_version_is_told_by_its_name() -> None:
+    found = refusal({"code": "too_early", "message": "Not yet."})
+    assert type(found) is HubbubError
+    assert "too_early" in found.message
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [(None, None), (1006, None), (1000, None), (4000, None), (4008, None), (4009, None), (4501, Unauthenticated),
+     (4503, Unauthenticated), (4510, Forbidden), (4599, Forbidden)],
+)  # fmt: skip
+def test_a_close_says_whether_one_may_come_back(code: int | None, kind: type[HubbubError] | None) -> None:
+    assert type(farewell(code, "why")) is (kind or type(None))
+
+
+@pytest.mark.parametrize(
+    ("reason", "wait"),
+    [('{"retry_after":2.5}', 2.5), ("", None), ("too slow", None), ("[]", None), ('{"retry_after":"1"}', None),
+     ('{"retry_after":1e9}', 30.0), ('{"retry_after":-1}', 0.0)],
+)  # fmt: skip
+def test_a_close_says_when_to_come_back(reason: str, wait: float | None) -> None:
+    assert asked_to_wait(reason) == wait
+
+
+def test_pauses_grow_to_half_a_minute_and_are_spread_from_nothing_on() -> None:
+    assert [backoff(attempt, 1.0) for attempt in (0, 1, 2, 6, 7, 500)] == [0.5, 1.0, 2.0, 30.0, 30.0, 30.0]
+    assert backoff(3, 0.0) == 0.0
