@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, Generic, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 
@@ -11,6 +12,7 @@ from hubbub.clock import Clock
 from hubbub.domain.commands import TouchSession
 from hubbub.domain.errors import Unauthenticated, Unavailable
 from hubbub.engine.connections import Registry
+from hubbub.engine.hosts import Host
 from hubbub.engine.journal import Journal
 from hubbub.engine.limits import Limits
 from hubbub.engine.passwords import Passwords
@@ -26,6 +28,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 READ_TIMEOUT = 2.0
+"""Seconds without an answer after which the store counts as unavailable."""
+LOOKS = 4
 DAY = 86_400_000
 
 
@@ -34,16 +38,53 @@ class Readers:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.answered = 0
 
     async def __call__(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Runs ``query(connection, …)`` in one read transaction. Raises what it raises, Busy, Unavailable after 2 s."""
+        """Runs ``query(connection, …)`` in one read transaction. Raises what it raises, Busy, Unavailable after 2 s.
+
+        Where a crowd waits, those seconds begin with its own turn; until then it is enough that others have theirs.
+        """
         future = self._database.submit(query, *args, **kwargs)
+        watched = _Watched(self, future, asyncio.wrap_future(future))
         try:
-            # Not wait_for: up to Python 3.11 it swallows a cancellation that comes when the future is done.
-            async with asyncio.timeout(READ_TIMEOUT):
-                return await asyncio.wrap_future(future)
-        except TimeoutError:
+            answer = await watched.answer
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not watched.late or (task is not None and task.cancelling()):
+                raise
             raise Unavailable(retry_after=1.0) from None
+        finally:
+            watched.timer.cancel()
+        self.answered += 1
+        return answer
+
+
+class _Watched(Generic[T]):
+    """A read that is looked at LOOKS times in READ_TIMEOUT; after as many looks without any movement it is late."""
+
+    __slots__ = ("_before", "_future", "_idle", "_readers", "answer", "late", "timer")
+
+    def __init__(self, readers: Readers, future: Future[T], answer: asyncio.Future[T]) -> None:
+        self._readers = readers
+        self._future = future
+        self.answer = answer
+        self.late = False
+        self._idle = 0
+        self._look_later()
+
+    def _look_later(self) -> None:
+        self._before = self._readers.answered
+        self.timer = asyncio.get_running_loop().call_later(READ_TIMEOUT / LOOKS, self._look)
+
+    def _look(self) -> None:
+        moved = not self._future.running() and self._readers.answered != self._before
+        self._idle = 0 if moved else self._idle + 1
+        if self._idle < LOOKS:
+            self._look_later()
+        else:
+            self.late = True
+            self.answer.cancel()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +103,8 @@ class Services:
     limits: Limits
     metrics: Metrics
     epoch: str
+    host: Host | None = None
+    """The app around this one, where it is that who knows people."""
 
     @property
     def lifetimes(self) -> tuple[int, int]:
