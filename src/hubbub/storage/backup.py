@@ -20,6 +20,7 @@ from hubbub.storage.schema import metadata
 Progress = Callable[[int, int], None]
 """Is told how many rows are done, and of how many."""
 
+SNAPSHOT = "REPEATABLE READ"  # on SQLite every transaction is one
 AT_ONCE = 2_000
 BEAT = 10_000
 
@@ -54,7 +55,7 @@ def snapshot(database: Database) -> Iterator[Connection]:
         with translated(), database.reader.connect() as connection, connection.begin():
             yield connection
         return
-    engine = postgresql.patient_engine(database.url).execution_options(isolation_level="REPEATABLE READ")
+    engine = postgresql.patient_engine(database.url).execution_options(isolation_level=SNAPSHOT)
     with translated(), engine.connect() as connection, connection.begin():
         connection.execute(text("SET TRANSACTION READ ONLY"))
         for limit in ("statement_timeout", "idle_in_transaction_session_timeout"):  # somebody may have set them

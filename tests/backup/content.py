@@ -1,0 +1,85 @@
+"""Databases with something of everything in them, backed up and restored within the test's process."""
+
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, insert, select
+
+from hubbub.storage import archive, backup, migrate, restore
+from hubbub.storage.archive import Manifest
+from hubbub.storage.database import Database
+from hubbub.storage.schema import metadata
+
+NOW = 1_790_000_000_000
+KEY = bytes(range(32))
+ODD = [
+    "plain", "", " blanks ", "two\nlines\r\n\ttab", 'a " \' `', "back\\slash \\N \\. \\u0041", "€ ü 漢字 😀 👩‍👩‍👧",
+    "\u202eright to left \u200f אבג", "\u2028\u2029\u0085\x1c\x7f\x1b[31m", "[1,2]", "null", "x" * 20_000,
+]  # fmt: skip
+NUMBERS = [0, 1, -1, 2**31, 2**53 - 1, 2**63 - 1]
+
+Rows = dict[str, list[tuple[Any, ...]]]
+
+
+def fill(connection: Connection, count: int = len(ODD)) -> None:
+    """`count` rows in every table, with what each column may hold; those of users and rooms are referred to."""
+    for table in metadata.sorted_tables:
+        if table.name == "meta":
+            continue
+        for number in range(count):
+            row: dict[str, Any] = {}
+            for position, column in enumerate(table.columns):
+                if column.foreign_keys or (column.name == "id" and column.type.python_type is int):
+                    row[column.name] = 1_000 + number
+                elif column.type.python_type is bool:
+                    row[column.name] = (number + position) % 2 == 0
+                elif column.type.python_type is int:
+                    row[column.name] = NUMBERS[(number + position) % len(NUMBERS)] - number
+                else:
+                    row[column.name] = f"{ODD[(number + position) % len(ODD)]} {number}"
+                if column.nullable and not column.foreign_keys and number % 3 == 0:
+                    row[column.name] = None
+            connection.execute(insert(table).values(**row))
+
+
+def made(url: str, count: int = len(ODD)) -> Database:
+    """A database at this version's schema with `count` rows in every table."""
+    database = Database(url)
+    migrate.upgrade(database, epoch="first", now=NOW)
+    with database.writer.begin() as connection:
+        fill(connection, count)
+    return database
+
+
+def rows(database: Database) -> Rows:
+    """Everything that is in the tables, but for what every restore changes."""
+
+    def read(connection: Connection) -> Rows:
+        return {
+            table.name: [
+                tuple(row)
+                for row in connection.execute(select(table).order_by(*table.primary_key.columns))
+                if table.name != "meta" or row.key not in ("epoch", "nodes")
+            ]
+            for table in metadata.sorted_tables
+        }
+
+    found = database.read(read)
+    # Each engine has an order of its own for texts.
+    return {name: sorted(some, key=repr) for name, some in found.items()}
+
+
+def back_up(database: Database, data: Path, file: Path) -> Manifest:
+    """A backup at `file` of the database and the folder, with a key in it."""
+    data.mkdir(exist_ok=True)
+    (data / "secret.key").write_bytes(KEY)
+    with file.open("wb") as stream:
+        return backup.write(database, data, stream, version="0.1.0", now=NOW, progress=lambda done, total: None)
+
+
+def put_back(file: Path, url: str, data: Path, epoch: str = "second", now: int = NOW) -> str | None:
+    """Restores `file`; where that is which was there before."""
+    data.mkdir(exist_ok=True)
+    with archive.opened(file) as reader, closing(Database(url)) as database:
+        return restore.restore(reader, database, data, epoch=epoch, now=now, progress=lambda done, total: None)
