@@ -5,7 +5,6 @@ import contextlib
 import json
 import os
 import sqlite3
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from tests.conftest import MakeServer
 from tests.faults.load import Crowd, crowd
 from tests.support.checker import History, Stored, violations
 from tests.support.client import Connection, Frame, RefusedError
+from tests.support.disk import fill, small_disk
 from tests.support.server import Server
 from tests.support.waiting import eventually, eventually_async
 
@@ -92,27 +92,6 @@ def note_probes(history: History, room: Crowd, count: int) -> None:
 
 
 # -- a full disk
-
-
-@contextlib.contextmanager
-def small_disk(path: Path, size: str) -> Iterator[Path]:
-    """A tmpfs of that size, gone afterwards."""
-    if os.geteuid() != 0:
-        pytest.skip("needs root: a small tmpfs cannot be mounted, so a full disk was NOT tested")
-    path.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(path)], check=True)
-    try:
-        yield path
-    finally:
-        subprocess.run(["umount", str(path)], check=True)
-
-
-def fill(disk: Path, leave: int) -> Path:
-    """Fill the disk but for `leave` bytes; the file to delete."""
-    filler = disk / "filler"
-    state = os.statvfs(disk)
-    filler.write_bytes(bytes(max(0, state.f_bavail * state.f_frsize - leave)))
-    return filler
 
 
 def integrity(database: Path) -> list[str]:
