@@ -5,18 +5,18 @@ import contextlib
 import secrets
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import structlog
 from fastapi import FastAPI
 
+from hubbub import meters
 from hubbub.bus.local import LocalBus
 from hubbub.clock import Clock
 from hubbub.control import Control
 from hubbub.domain.commands import CreateLink
-from hubbub.domain.events import Entry, MessageSent
 from hubbub.domain.model import SYSTEM
 from hubbub.engine.connections import Registry
 from hubbub.engine.housekeeping import forget_guests, keep_house
@@ -52,8 +52,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
         services = await _build(settings, clock or Clock(), stack)
-        services.people.watch(_counter(services.metrics))
-        _watch(services)
+        meters.attach(services)
         for work in (watch_loop(services.metrics, services.clock), keep_house(services)):
             stack.push_async_callback(_cancel, asyncio.create_task(work))
         yield services
@@ -69,7 +68,7 @@ async def _build(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Ser
     stack.callback(passwords.close)
     people = People(registry, bus, read, clock, connections_per_user=settings.connections_per_user)
     bounds = {"max_commands": settings.queue_commands, "max_bytes": settings.queue_bytes}
-    journal = Journal(database, clock, people.publish, **bounds, observe=_observer(metrics))
+    journal = Journal(database, clock, people.publish, **bounds, observe=meters.observer(metrics))
     journal.start()
     stack.push_async_callback(journal.stop)
     return Services(
@@ -177,30 +176,3 @@ async def _cancel(task: asyncio.Task[None]) -> None:
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
-
-
-def _observer(metrics: Metrics) -> Callable[[int, float], None]:
-    def observe(commands: int, seconds: float) -> None:
-        metrics.batch_commands.observe(commands)
-        metrics.commit_seconds.observe(seconds)
-
-    return observe
-
-
-def _counter(metrics: Metrics) -> Callable[[Sequence[Entry]], None]:
-    def count(entries: Sequence[Entry]) -> None:
-        sent = sum(type(entry.event) is MessageSent for entry in entries)
-        if sent:
-            metrics.messages.inc(sent)
-
-    return count
-
-
-def _watch(services: Services) -> None:
-    """Values that are read when somebody asks for the metrics."""
-    metrics, registry, journal = services.metrics, services.registry, services.journal
-    metrics.gauge("journal_queue", "Commands waiting for the writer.", lambda: journal.depth)
-    metrics.counter("deliveries", "Messages handed to connections.", lambda: registry.deliveries)
-    metrics.counter("writes", "Writes to connections.", lambda: registry.writes)
-    metrics.gauge("outbox_bytes", "Bytes waiting for readers.", lambda: sum(c.buffered() for c in registry.connections))
-    metrics.gauge("wal_bytes", "Size of SQLite's write-ahead log.", services.database.wal_bytes)

@@ -1,15 +1,18 @@
 """What is counted, for Prometheus: a registry of our own per server, so that two servers in one process do not mix.
 
 Values that somebody keeps anyway (deliveries, queue lengths) are read when they are asked for, and cost nothing before.
+What each of them means to an operator is in docs/operations.md.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Literal
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from hubbub.clock import Clock
@@ -17,69 +20,129 @@ from hubbub.clock import Clock
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BATCH_SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000)
 COMMIT_SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
+REQUEST_SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 LAG_SECONDS = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
-STALL = 0.25
+STALL = 0.1
+"""Seconds the event loop is late that count as a stall …"""
+LONG_STALL = 0.25
+"""… and that the log tells of."""
+STATES = ("unauthenticated", "live", "plain", "asgi")
 CLOSE_REASONS = {
     1000: "normal", 1001: "normal", 1002: "protocol", 1003: "protocol", 1005: "normal", 1006: "lost", 1007: "protocol",
-    1009: "too_large", 4000: "going_away", 4008: "slow", 4009: "too_many", 4501: "not_authenticated",
-    4502: "name_taken", 4503: "session_ended", 4510: "banned",
+    1008: "flooding", 1009: "too_large", 1011: "internal", 4000: "going_away", 4008: "slow", 4009: "too_many",
+    4501: "not_authenticated", 4502: "name_taken", 4503: "session_ended", 4510: "banned",
 }  # fmt: skip
+
+Read = Callable[[], float | Mapping[str, float]]
+"""A value, or one for each value of a label."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A metric whose owner is asked for it."""
+
+    kind: Literal["gauge", "counter"]
+    name: str
+    text: str
+    read: Read
+    label: str | None
+
+    def collect(self) -> Metric:
+        labels = [self.label] if self.label is not None else []
+        if self.kind == "gauge":
+            family: GaugeMetricFamily | CounterMetricFamily = GaugeMetricFamily(self.name, self.text, labels=labels)
+        else:
+            family = CounterMetricFamily(self.name, self.text, labels=labels)
+        value = self.read()
+        if isinstance(value, Mapping):
+            for name, one in value.items():
+                family.add_metric([name], one)
+        else:
+            family.add_metric([], value)
+        return family
 
 
 class Watched(Collector):
     """Values that are read from their owners at the moment of asking."""
 
     def __init__(self) -> None:
-        self._sources: list[tuple[Literal["gauge", "counter"], str, str, Callable[[], float]]] = []
+        self.sources: list[Source] = []
 
-    def add(self, kind: Literal["gauge", "counter"], name: str, text: str, read: Callable[[], float]) -> None:
-        self._sources.append((kind, name, text, read))
+    def collect(self) -> Iterator[Metric]:
+        for source in self.sources:
+            yield source.collect()
 
-    def collect(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
-        for kind, name, text, read in self._sources:
-            family = GaugeMetricFamily if kind == "gauge" else CounterMetricFamily
-            yield family(name, text, value=read())
+
+class Registry(CollectorRegistry):
+    """Without the `_created` series that the client library adds to everything, which double what is scraped."""
+
+    def collect(self) -> Iterator[Metric]:
+        for family in super().collect():
+            family.samples = [sample for sample in family.samples if not sample.name.endswith("_created")]
+            yield family
 
 
 class Metrics:
     """The server's counters. Safe to use from the writer's thread as well as from the event loop."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry(auto_describe=False)
+        self.registry = Registry(auto_describe=False)
         ProcessCollector(registry=self.registry)
         self._watched = Watched()
         self.registry.register(self._watched)
+        self.gauge("info", "Always 1; which version runs.", lambda: {version("hubbub"): 1}, "version")
         self._make_connection_metrics()
+        self._make_http_metrics()
         self._make_journal_metrics()
-        self.loop_lag_seconds = Histogram(
-            "hubbub_loop_lag_seconds", "How late the event loop was.", buckets=LAG_SECONDS, registry=self.registry
-        )
-        self.loop_stalls = Counter(
-            "hubbub_loop_stalls", f"How often the event loop stood still for {STALL} s.", registry=self.registry
-        )
-        self.http_requests = Counter(
-            "hubbub_http_requests", "HTTP requests answered.", ["status"], registry=self.registry
-        )
-        self.refusals = Counter("hubbub_refusals", "Errors told to clients.", ["code"], registry=self.registry)
+        self._make_loop_metrics()
 
     def _make_connection_metrics(self) -> None:
-        self.connections = Gauge("hubbub_connections", "Open WebSocket connections.", ["state"], registry=self.registry)
-        for state in ("unauthenticated", "live"):
+        self.connections = self._new_gauge("connections", "Open WebSocket connections.", "state")
+        for state in STATES:
             self.connections.labels(state=state)
-        self._disconnects = Counter(
-            "hubbub_disconnects", "Closed WebSocket connections.", ["code", "reason"], registry=self.registry
-        )
+        self._disconnects = self._new_counter("disconnects", "Closed WebSocket connections.", "code", "reason")
         for code in (4008, 4503):  # seen as 0 before the first one, so that an alert can be written
             self._disconnects.labels(code=str(code), reason=CLOSE_REASONS[code])
+        self.connections_refused = self._new_counter(
+            "connections_refused", "Connections that got a refusal instead of an upgrade or a request.", "status"
+        )
+
+    def _make_http_metrics(self) -> None:
+        self.http_requests = self._new_counter("http_requests", "HTTP requests answered.", "status")
+        self.http_request_seconds = Histogram(
+            "hubbub_http_request_seconds", "From a request's head to the end of its answer.", ["method", "route"],
+            buckets=REQUEST_SECONDS, registry=self.registry,
+        )  # fmt: skip
+        self.refusals = self._new_counter("refusals", "Refusals over HTTP.", "code")
+        self.logins = self._new_counter("logins", "Names and passwords that were checked.", "outcome")
+        for outcome in ("accepted", "refused"):
+            self.logins.labels(outcome=outcome)
 
     def _make_journal_metrics(self) -> None:
-        self.messages = Counter("hubbub_messages", "Messages stored.", registry=self.registry)
+        self.messages = self._new_counter("messages", "Messages stored.")
         self.batch_commands = Histogram(
             "hubbub_batch_commands", "Commands in one transaction.", buckets=BATCH_SIZES, registry=self.registry
         )
         self.commit_seconds = Histogram(
             "hubbub_commit_seconds", "From BEGIN to the end of COMMIT.", buckets=COMMIT_SECONDS, registry=self.registry
         )
+        self.failed_batches = 0
+        """Transactions that the database did not answer."""
+        self.database_recoveries = self._new_counter(
+            "database_recoveries", "Times a transaction succeeded after one that got no answer."
+        )
+
+    def _make_loop_metrics(self) -> None:
+        self.loop_lag_seconds = Histogram(
+            "hubbub_loop_lag_seconds", "How late the event loop was.", buckets=LAG_SECONDS, registry=self.registry
+        )
+        self.loop_stalls = self._new_counter("loop_stalls", f"How often the event loop stood still for {STALL} s.")
+
+    def _new_counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"hubbub_{name}", text, labels, registry=self.registry)
+
+    def _new_gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(f"hubbub_{name}", text, labels, registry=self.registry)
 
     def disconnected(self, code: int | None) -> None:
         """Counts the end of a connection; without a code, one that was lost."""
@@ -88,13 +151,13 @@ class Metrics:
         # A client may send any code: unknown ones share one label, so that nobody can fill the memory with them.
         self._disconnects.labels(code=str(known) if reason else "other", reason=reason or "other").inc()
 
-    def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
+    def gauge(self, name: str, text: str, read: Read, label: str | None = None) -> None:
         """A value read when it is asked for: `hubbub_<name>`."""
-        self._watched.add("gauge", f"hubbub_{name}", text, read)
+        self._watched.sources.append(Source("gauge", f"hubbub_{name}", text, read, label))
 
-    def counter(self, name: str, text: str, read: Callable[[], float]) -> None:
+    def counter(self, name: str, text: str, read: Read, label: str | None = None) -> None:
         """The same for a value that only grows: `hubbub_<name>_total`."""
-        self._watched.add("counter", f"hubbub_{name}", text, read)
+        self._watched.sources.append(Source("counter", f"hubbub_{name}", text, read, label))
 
     def render(self) -> bytes:
         """All of it in Prometheus' text format (0.0.4)."""
@@ -111,4 +174,5 @@ async def watch_loop(metrics: Metrics, clock: Clock, interval: float = 0.1) -> N
         metrics.loop_lag_seconds.observe(lag)
         if lag >= STALL:
             metrics.loop_stalls.inc()
+        if lag >= LONG_STALL:
             log.warning("loop_stalled", seconds=round(lag, 3))

@@ -81,7 +81,7 @@ async def desk_at(address: str) -> AsyncIterator[Desk]:
     published: list[Entry] = []
     batches: list[int] = []
     journal = Journal(
-        database, Clock(), published.extend, max_commands=200, observe=lambda size, _seconds: batches.append(size)
+        database, Clock(), published.extend, max_commands=200, observe=lambda batch: batches.append(len(batch.works))
     )
     journal.start()
     try:

@@ -220,7 +220,7 @@ async def test_a_full_queue_is_busy_at_once(desk: Desk) -> None:
         first = asyncio.ensure_future(desk.journal.submit(hello("first"), alice))
         await asyncio.sleep(0)
         # Once the writer has it, it waits for the store, and nobody takes anything else out of the queue.
-        await eventually(lambda: not desk.journal.depth, 10, "the writer takes the first", every=0)
+        await eventually(lambda: not desk.journal.load.waiting, 10, "the writer takes the first", every=0)
         asked = [asyncio.ensure_future(desk.journal.submit(hello(str(n)), alice)) for n in range(260)]
         await asyncio.sleep(0)
         refused = [future for future in asked if future.done()]

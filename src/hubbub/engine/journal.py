@@ -28,7 +28,7 @@ from hubbub.clock import Clock
 from hubbub.domain.commands import Command
 from hubbub.domain.errors import Busy, Forbidden, HubbubError, Internal, NeedsTopics, Unavailable
 from hubbub.domain.model import Actor, Role
-from hubbub.engine.work import Batch, Publish, Receipt, Reply, Spoiled, Work, blame, resolver, runs
+from hubbub.engine.work import Batch, Load, Publish, Receipt, Reply, Spoiled, Work, blame, resolver, runs
 from hubbub.features import BULK, HANDLERS
 from hubbub.storage import accounts, log
 from hubbub.storage.database import Database, Line
@@ -57,7 +57,7 @@ class Journal:
         *,
         max_commands: int = 10_000,
         max_bytes: int = 16 * 2**20,
-        observe: Callable[[int, float], None] | None = None,
+        observe: Callable[[Batch], None] | None = None,
     ) -> None:
         self._clock = clock
         self._publish = publish
@@ -87,9 +87,9 @@ class Journal:
         await asyncio.to_thread(self._thread.join, 10.0)
 
     @property
-    def depth(self) -> int:
-        """Commands that wait."""
-        return len(self._waiting)
+    def load(self) -> Load:
+        """What there is to do."""
+        return Load(len(self._waiting), len(self._flying), self._bytes)
 
     async def submit(self, command: Command, actor: Actor, source: object = None) -> Receipt:
         """Queues a command; its receipt comes after the COMMIT. Raises what its handler raised, Busy, Unavailable."""
@@ -118,7 +118,7 @@ class Journal:
         """After the COMMIT: publishes the events in log order, then answers the authors."""
         self._bytes -= sum(work.size for work in batch.works)
         if self._observe is not None:
-            self._observe(len(batch.works), batch.seconds)
+            self._observe(batch)
         try:
             if batch.entries:
                 self._publish(batch.entries)

@@ -31,6 +31,7 @@ class Table:
     """One limit for many keys. What was not used for the longest is forgotten first."""
 
     def __init__(self, limit: Limit, most: int = MAX_BUCKETS) -> None:
+        self.refused = 0
         self._limit = limit
         self._most = most
         self._buckets: OrderedDict[object, Bucket] = OrderedDict()
@@ -46,7 +47,9 @@ class Table:
             if len(self._buckets) > self._most:
                 self._buckets.popitem(last=False)
         self._buckets.move_to_end(key)
-        return bucket.take(now)
+        wait = bucket.take(now)
+        self.refused += wait > 0
+        return wait
 
 
 class Limits:
@@ -60,6 +63,17 @@ class Limits:
         self._accounts = Table(LOGINS_PER_ACCOUNT)
         self._addresses = Table(LOGINS_PER_ADDRESS)
         self._signups = Table(SIGNUPS_PER_ADDRESS)
+
+    @property
+    def refused(self) -> dict[str, int]:
+        """How often each bucket was empty."""
+        return {
+            "sends": self._sends.refused,
+            "commands": self._commands.refused,
+            "attempts_per_account": self._accounts.refused,
+            "attempts_per_address": self._addresses.refused,
+            "signups_per_address": self._signups.refused,
+        }
 
     def command(self, user: int, *, sending: bool) -> float | None:
         """None if the person may go on, else the seconds to wait. Sends have a bucket of their own."""

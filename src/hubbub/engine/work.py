@@ -3,6 +3,7 @@
 from asyncio import Future
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import structlog
 
@@ -48,6 +49,14 @@ class Work:
         if not self.answered:
             self.answered = True
             self.reply(result)
+
+
+class Load(NamedTuple):
+    """How much the journal has to do: commands that wait, commands being written, and the bytes of both."""
+
+    waiting: int
+    writing: int
+    bytes: int
 
 
 class Spoiled(Exception):

@@ -17,7 +17,7 @@ import structlog
 from sqlalchemy import Connection, Dialect, Engine, Executable, create_engine, event, func, select
 from sqlalchemy.engine import make_url
 
-from hubbub.domain.errors import Busy
+from hubbub.domain.errors import Busy, Unavailable
 from hubbub.storage import postgresql
 from hubbub.storage.failures import translated
 
@@ -48,7 +48,10 @@ class Database:
             raise RuntimeError(f"SQLite {sqlite3.sqlite_version} is too old: Hubbub needs {wanted} or newer")
         self.writer = self._engine(writing=True)
         self.reader = self._engine(writing=False)
-        self._waiting = threading.BoundedSemaphore(MAX_WAITING_READS)
+        self._reads: set[Future[Any]] = set()
+        self._lock = threading.Lock()
+        self.failed_reads = 0
+        """Reads that ended because the store did not answer."""
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="hubbub-reader")
 
     @property
@@ -91,15 +94,25 @@ class Database:
 
     def submit(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """The same on a reader's thread. Raises Busy if too many reads are waiting already."""
-        if not self._waiting.acquire(blocking=False):
+        if len(self._reads) >= MAX_WAITING_READS:
             raise Busy(retry_after=1.0)
-        try:
-            future = self._threads.submit(lambda: self.read(query, *args, **kwargs))
-        except BaseException:
-            self._waiting.release()
-            raise
-        future.add_done_callback(lambda _: self._waiting.release())
+        future = self._threads.submit(lambda: self.read(query, *args, **kwargs))
+        self._reads.add(future)
+        future.add_done_callback(self._read_ended)
         return future
+
+    @property
+    def reads(self) -> tuple[int, int]:
+        """(waiting, running): what the readers' threads have to do."""
+        running = self.reader.pool.checkedout()  # type: ignore[attr-defined]  # every pool of ours counts them
+        return max(0, len(self._reads) - running), running
+
+    def _read_ended(self, read: Future[Any]) -> None:
+        """On the reader's thread."""
+        self._reads.discard(read)
+        if not read.cancelled() and isinstance(read.exception(), Unavailable):
+            with self._lock:
+                self.failed_reads += 1
 
     def wal_bytes(self) -> int:
         """The size of SQLite's write-ahead log, 0 elsewhere."""
