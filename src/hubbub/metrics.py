@@ -5,7 +5,7 @@ What each of them means to an operator is in docs/operations.md.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Literal
@@ -13,7 +13,6 @@ from typing import Literal
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
 
 from hubbub.clock import Clock
 
@@ -62,22 +61,20 @@ class Source:
         return family
 
 
-class Watched(Collector):
-    """Values that are read from their owners at the moment of asking."""
+class Page(CollectorRegistry):
+    """What is shown: what was read from its owners, then what was counted.
 
-    def __init__(self) -> None:
-        self.sources: list[Source] = []
+    Without the `_created` series that the client library adds to everything: they would double what is scraped.
+    """
 
-    def collect(self) -> Iterator[Metric]:
-        for source in self.sources:
-            yield source.collect()
-
-
-class Registry(CollectorRegistry):
-    """Without the `_created` series that the client library adds to everything, which double what is scraped."""
+    def __init__(self, read: Sequence[Metric], counted: CollectorRegistry) -> None:
+        super().__init__()
+        self._read = read
+        self._counted = counted
 
     def collect(self) -> Iterator[Metric]:
-        for family in super().collect():
+        yield from self._read
+        for family in self._counted.collect():
             family.samples = [sample for sample in family.samples if not sample.name.endswith("_created")]
             yield family
 
@@ -86,10 +83,9 @@ class Metrics:
     """The server's counters. Safe to use from the writer's thread as well as from the event loop."""
 
     def __init__(self) -> None:
-        self.registry = Registry(auto_describe=False)
+        self.registry = CollectorRegistry(auto_describe=False)
         ProcessCollector(registry=self.registry)
-        self._watched = Watched()
-        self.registry.register(self._watched)
+        self._sources: list[Source] = []
         self.gauge("info", "Always 1; which version runs.", lambda: {version("hubbub"): 1}, "version")
         self._make_connection_metrics()
         self._make_http_metrics()
@@ -153,15 +149,23 @@ class Metrics:
 
     def gauge(self, name: str, text: str, read: Read, label: str | None = None) -> None:
         """A value read when it is asked for: `hubbub_<name>`."""
-        self._watched.sources.append(Source("gauge", f"hubbub_{name}", text, read, label))
+        self._sources.append(Source("gauge", f"hubbub_{name}", text, read, label))
 
     def counter(self, name: str, text: str, read: Read, label: str | None = None) -> None:
         """The same for a value that only grows: `hubbub_<name>_total`."""
-        self._watched.sources.append(Source("counter", f"hubbub_{name}", text, read, label))
+        self._sources.append(Source("counter", f"hubbub_{name}", text, read, label))
 
-    def render(self) -> bytes:
+    def render(self, read: Sequence[Metric] | None = None) -> bytes:
         """All of it in Prometheus' text format (0.0.4)."""
-        return generate_latest(self.registry)
+        return generate_latest(Page(read if read is not None else self.read(), self.registry))
+
+    def read(self) -> list[Metric]:
+        """What the owners say now; for the event loop's thread."""
+        return [source.collect() for source in self._sources]
+
+    async def scrape(self) -> bytes:
+        """What `render` gives, without keeping the event loop busy for the milliseconds that the writing takes."""
+        return await asyncio.to_thread(self.render, self.read())
 
 
 async def watch_loop(metrics: Metrics, clock: Clock, interval: float = 0.1) -> None:

@@ -3,6 +3,7 @@
 import secrets
 
 import structlog
+from fastapi.routing import APIRoute
 from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -34,6 +35,7 @@ class Edge:
     def __init__(self, app: ASGIApp, services: Services) -> None:
         self._app = app
         self._metrics = services.metrics
+        self._now = services.clock.monotonic
         self._root_path = services.settings.root_path
         self._trusted = services.settings.trusted_proxies
         self._has_warned = False
@@ -54,6 +56,7 @@ class Edge:
         if not self._has_warned:
             self._look_for_proxy(scope)
         started = False
+        began = self._now()
 
         async def answer(message: Message) -> None:
             nonlocal started
@@ -74,6 +77,9 @@ class Edge:
                 raise
             refusal = Internal(f"Something went wrong on our side. It is logged as {number}.")
             await errors.answer(refusal)(scope, receive, answer)
+        finally:
+            method, template = _route(scope)
+            self._metrics.http_request_seconds.labels(method=method, route=template).observe(self._now() - began)
 
     def _look_for_proxy(self, scope: Scope) -> None:
         """Says once what a proxy that is not believed costs: limits per address then count all its visitors as one."""
@@ -81,6 +87,14 @@ class Edge:
         if headers.is_unheard_proxy(peer, scope["headers"], self._trusted):
             self._has_warned = True
             logger.warning("proxy_not_trusted", peer=peer, advice="if it is yours, add it to HUBBUB_TRUSTED_PROXIES")
+
+
+def _route(scope: Scope) -> tuple[str, str]:
+    """Method and template of the route that was taken: never what the client has written, since labels are kept."""
+    route = scope.get("route")
+    if not isinstance(route, APIRoute) or scope["method"] not in (route.methods or ()):
+        return "other", "other"
+    return scope["method"], route.path
 
 
 def _is_folder(scope: Scope) -> bool:

@@ -39,6 +39,7 @@ async def check(services: Services, username: str, password: str, address: str) 
     account = await services.read(accounts.by_name, username)
     stored = account.password_hash if account is not None and not account.disabled else None
     right = await services.passwords.verify(stored, password)
+    services.metrics.logins.labels(outcome="accepted" if right else "refused").inc()
     if account is None or not right:
         raise Unauthenticated(REFUSED)
     return account

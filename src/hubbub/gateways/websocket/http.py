@@ -56,6 +56,7 @@ class HttpProtocol(HttpToolsProtocol):
         if open_now > self._limit:
             self._refused = FULL
             if open_now > self._limit * HARD_LIMIT:
+                self._count_refusal("none")
                 transport.abort()
                 return
         self._arm(self._head_timeout)
@@ -105,6 +106,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self._refused is None:
             super().send_400_response(msg)
         elif not self._hung_up and not self.transport.is_closing():
+            self._count_refusal(str(self._refused.status))
             self.transport.write(self._refused.response())
             self._hang_up()
 
@@ -145,6 +147,9 @@ class HttpProtocol(HttpToolsProtocol):
     def _refuse(self, refused: Refused) -> str:
         self._refused = self._refused or refused
         return self._refused.sentence
+
+    def _count_refusal(self, status: str) -> None:
+        self._gateway.services.metrics.connections_refused.labels(status=status).inc()
 
     def _arm(self, seconds: float) -> None:
         self._disarm()
