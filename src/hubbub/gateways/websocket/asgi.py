@@ -131,7 +131,7 @@ class AsgiGateway:
         self._empty = asyncio.Event()
         gauge = services.metrics.connections
         gauge.labels(state="unauthenticated").set_function(lambda: self.door.waiting)
-        gauge.labels(state="live").set_function(lambda: len(self.open) - self.door.waiting)
+        gauge.labels(state="asgi").set_function(lambda: len(self.open) - self.door.waiting)
 
     async def serve(self, socket: WebSocket) -> None:
         """One connection, from the handshake to its end."""
