@@ -19,6 +19,7 @@ from hubbub.protocol.tokens import Credential
 
 PATH = b"/ws"
 RETRY_AFTER = 5
+DRAINING = handshake.Refused(503, "The server goes away.", RETRY_AFTER)
 NO_HANDSHAKE = handshake.Refused(400, "That is no WebSocket handshake (RFC 6455).")
 
 Converse = Callable[[Services, NativeConnection, Sequence[Credential], str], Conversation]
@@ -47,6 +48,8 @@ class Gateway:
         self.open: set[NativeConnection] = set()
         self.empty = asyncio.Event()
         """Set when the last connection has gone."""
+        self.draining = False
+        """Nobody comes in any more: everybody who is in has been told to come back later."""
         gauge = services.metrics.connections
         gauge.labels(state="unauthenticated").set_function(lambda: self.door.waiting)
         gauge.labels(state="live").set_function(lambda: len(self.open) - self.door.waiting)
@@ -56,6 +59,8 @@ class Gateway:
     ) -> NativeConnection | handshake.Refused:
         """Answers a request to open a WebSocket: with the connection that has to become the transport's protocol, and
         the 101 sent; or with a refusal that has to be sent."""
+        if self.draining:
+            return DRAINING
         settings = self.services.settings
         secure = transport.get_extra_info("sslcontext") is not None or forwarded_https(
             peer, headers, settings.trusted_proxies

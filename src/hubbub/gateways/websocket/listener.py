@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
+import structlog
 import uvicorn
 
 from hubbub.engine.services import Services
@@ -21,6 +22,9 @@ from hubbub.gateways.websocket.pump import Pump
 BACKLOG = 4096
 NOTSENT_LOWAT = 16_384
 """Unsent bytes the kernel takes from us: without it a stalled reader swallows megabytes (measured: 3.9 MB)."""
+AGAIN = 0.5
+"""Seconds until accepting is tried again where the machine did not let us, for want of files or memory."""
+logger = structlog.get_logger(__name__)
 
 
 class CannotListen(Exception):
@@ -106,6 +110,7 @@ class Listener:
             return
         server.config.timeout_graceful_shutdown = max(1, math.ceil(drain_seconds))
         server.stop_listening()
+        gateway.draining = True
         for connection in list(gateway.open):
             connection.shutdown()
         server.should_exit = True
@@ -158,6 +163,8 @@ class _Server(uvicorn.Server):
     def stop_listening(self) -> None:
         """New connections are refused from here on."""
         self.should_exit = True
+        if self._switching is not None:
+            self._switching.cancel()
         self._stop_accepting()
         self._listening.close()
 
@@ -165,8 +172,12 @@ class _Server(uvicorn.Server):
         while self._paused == bool(self.servers) and not self.should_exit:
             if self._paused:
                 self._stop_accepting()
-            else:
+                continue
+            try:
                 await self._accept()
+            except OSError as error:
+                logger.warning("cannot_accept", reason=error.strerror)
+                await asyncio.sleep(AGAIN)
 
     def _stop_accepting(self) -> None:
         for server in self.servers:
@@ -175,9 +186,12 @@ class _Server(uvicorn.Server):
 
     async def _accept(self) -> None:
         # A duplicate, since closing the server closes the socket it was given.
-        server = await asyncio.get_running_loop().create_server(
-            self._protocol, sock=self._listening.dup(), backlog=BACKLOG
-        )
+        listening = self._listening.dup()
+        try:
+            server = await asyncio.get_running_loop().create_server(self._protocol, sock=listening, backlog=BACKLOG)
+        except BaseException:
+            listening.close()
+            raise
         self.servers = [server]
 
     def _protocol(self) -> asyncio.Protocol:

@@ -1,0 +1,99 @@
+"""The listening socket in need: no files left, and a server that is about to go."""
+
+import asyncio
+import resource
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+from structlog.testing import capture_logs
+from websockets.asyncio.client import connect
+
+from tests.conftest import MakeServer
+from tests.gateways.conftest import Serve
+from tests.gateways.raw import Raw, upgrade
+from tests.support.server import Server
+from tests.support.waiting import eventually, eventually_blocking
+
+FILES = 120
+LAUNCHER = (
+    "-c",
+    f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({FILES}, {FILES}));"
+    "from hubbub.cli import main; main()",
+)
+
+
+@contextmanager
+def no_more_files() -> Iterator[None]:
+    """This process can open nothing that it has not open already."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+async def test_accepting_goes_on_after_the_process_had_no_files_left(serve: Serve) -> None:
+    running = await serve(unauthenticated_max=1, hello_timeout=3600)
+    async with connect(running.url) as only, Raw(running.port) as waits:
+        waits.send(upgrade())
+        with capture_logs() as logs:
+            with no_more_files():
+                await only.send("in")
+                await only.recv()
+                await eventually(
+                    lambda: any(one["event"] == "cannot_accept" for one in logs), 10, "it tries, and fails"
+                )
+            assert len(running.talks) == 1
+        assert (await waits.head()).startswith("HTTP/1.1 101")
+
+
+async def test_nobody_comes_in_over_an_old_connection_while_the_server_goes(serve: Serve) -> None:
+    running = await serve()
+    async with Raw(running.port) as raw:
+        raw.send(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        await raw.head()
+        await raw.reader.readexactly(len(b'{"status":"ok"}'))
+        closing = asyncio.create_task(running.listener.close(60))
+        await asyncio.sleep(0)  # it has begun, and waits for uvicorn to notice
+        raw.send(upgrade())
+        answer = await raw.rest()
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 503"), answer
+    async with asyncio.timeout(20):  # not the 60 seconds that somebody who is in may take
+        await closing
+    assert running.talks == []
+
+
+def files(server: Server) -> int:
+    return sum(1 for _ in Path(f"/proc/{server.pid}/fd").iterdir())
+
+
+def test_a_server_without_files_turns_people_away_and_is_well_again_afterwards(make_server: MakeServer) -> None:
+    server = make_server({"HUBBUB_CONNECTIONS_MAX": "10000"}, LAUNCHER).start()
+    member = server.sign_up()
+    before = files(server)
+    crowd = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(2 * FILES)]
+    try:
+        eventually_blocking(lambda: files(server) >= FILES - 1, 20, "the server has no files left")
+        for one in crowd[FILES:]:
+            one.settimeout(20)
+        assert sum(ended(one) for one in crowd[FILES:]) >= FILES // 2, "who cannot be taken is told so at once"
+    finally:
+        for one in crowd:
+            one.close()
+    eventually_blocking(lambda: files(server) <= before + 5, 20, "the files are free again")
+    assert member.request("POST", "/api/rooms", json={"kind": "public", "name": "after the flood"}).status_code == 201
+    assert httpx.get(f"{server.url}/health/ready").status_code == 200
+    assert "Traceback" not in server.log_text()
+
+
+def ended(one: socket.socket) -> bool:
+    try:
+        return one.recv(1) == b""
+    except TimeoutError:
+        return False
+    except ConnectionError:
+        return True
