@@ -6,11 +6,12 @@ Whatever cannot be had is said loudly and left out of the measurements.
 from __future__ import annotations
 
 import filecmp
+import json
+import os
 import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 from scripts.node import npm
 
@@ -50,6 +51,27 @@ def mosquitto() -> str | None:
     return shutil.which("mosquitto") or shutil.which("/usr/sbin/mosquitto") or unpacked
 
 
+def versions() -> dict[str, str]:
+    """Of what is there."""
+    found: dict[str, str] = {}
+    if (broker := mosquitto()) is not None:
+        environment = {**os.environ, "LD_LIBRARY_PATH": libraries()}
+        said = subprocess.run([broker, "-h"], capture_output=True, text=True, env=environment, check=False).stdout
+        found["mosquitto"] = said.partition("version ")[2].partition("\n")[0]
+    if (runtime := node()) is not None:
+        said = subprocess.run([runtime, "--version"], capture_output=True, text=True, check=True).stdout
+        found["node"] = said.strip().removeprefix("v")
+        for name in ("ws", "socket.io"):
+            package = json.loads((NODE / "node_modules" / name / "package.json").read_text())
+            found[name] = str(package["version"])
+    return found
+
+
+def libraries() -> str:
+    """Where the unpacked broker finds its libraries."""
+    return ":".join(str(folder) for folder in MOSQUITTO.glob("usr/lib/*-linux-*") if folder.is_dir())
+
+
 def _install_node() -> None:
     source, lock = HERE / "peers/node", "package-lock.json"
     if (NODE / "node_modules").exists() and filecmp.cmp(source / lock, NODE / lock, shallow=False):
@@ -79,8 +101,3 @@ def _has_package(name: str) -> bool:
 def _loudly(sentence: str) -> None:
     line = "*" * 100
     print(line, f"*  {sentence}", line, sep="\n", file=sys.stderr, flush=True)
-
-
-def libraries() -> str:
-    """Where the unpacked broker finds its libraries."""
-    return ":".join(str(folder) for folder in MOSQUITTO.glob("usr/lib/*-linux-*") if Path(folder).is_dir())

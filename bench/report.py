@@ -30,7 +30,7 @@ def heading(machine: Machine) -> str:
 def line(workload: str, measurement: Measurement) -> str:
     phase = measurement.phase
     return (
-        f"  {workload:<14} {measurement.peer:<26} {phase.deliveries_per_second:>11,.0f} deliveries/s"
+        f"  {workload:<15} {measurement.peer:<26} {phase.deliveries_per_second:>11,.0f} deliveries/s"
         f" {phase.messages_per_second:>9,.0f} msg/s  {measurement.cpu_microseconds:>6.2f} us CPU/delivery"
         f"  p50 {phase.latency_ms('delivery', 'p50'):>7.2f} p99 {phase.latency_ms('delivery', 'p99'):>7.2f} ms"
         f"  CPUs: server {measurement.cpu.total / phase.seconds:.2f} generator {phase.generator_busy:.2f}"
@@ -45,12 +45,12 @@ def summary(measurements: Labelled) -> str:
         groups.setdefault((workload, measurement.peer), []).append(measurement)
     lines = [
         "Medians",
-        f"{'workload':<14} {'server':<26} {'deliveries/s':>13} {'msg/s':>9} {'us/del':>7} {'p50 ms':>8} {'p99 ms':>8}",
+        f"{'workload':<15} {'server':<26} {'deliveries/s':>13} {'msg/s':>9} {'us/del':>7} {'p50 ms':>8} {'p99 ms':>8}",
     ]
     for (workload, server), group in groups.items():
         phases = [measurement.phase for measurement in group]
         lines.append(
-            f"{workload:<14} {server:<26} {median(p.deliveries_per_second for p in phases):>13,.0f}"
+            f"{workload:<15} {server:<26} {median(p.deliveries_per_second for p in phases):>13,.0f}"
             f" {median(p.messages_per_second for p in phases):>9,.0f}"
             f" {median(measurement.cpu_microseconds for measurement in group):>7.2f}"
             f" {median(p.latency_ms('delivery', 'p50') for p in phases):>8.2f}"
@@ -86,7 +86,7 @@ def as_json(
                 "server": m.peer,
                 "cpu": asdict(m.cpu),
                 "cpu_us": m.cpu_microseconds,
-                "others": m.others,
+                "cpus_of_others": m.others,
                 **m.phase.raw,
             }
             for workload, m in measurements

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench import document, load, report
-from bench.install import install
+from bench.install import install, versions
 from bench.machine import describe
 from bench.peers import mosquitto, node_servers
 from bench.peers.hubbub_server import HubbubServer
@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     wanted = set(chosen.targets or TARGETS)
     load.build()
     install()
-    machine = describe(load.BUILD)
+    machine = describe(load.BUILD, versions())
     print(report.heading(machine), flush=True)
     folder = Path(tempfile.mkdtemp(dir=load.BUILD))  # on the checkout's disk: /tmp may be memory, where fsync is free
     try:
