@@ -28,7 +28,10 @@ def new_file(path: Path) -> Iterator[Path]:
 @contextmanager
 def written(path: Path) -> Iterator[IO[bytes]]:
     """A stream, for the owner alone, that becomes `path` when everything in it is on disk; else there is nothing."""
-    descriptor, name = mkstemp(prefix=f"{path.name}.", suffix=".part", dir=path.parent)
+    try:
+        descriptor, name = mkstemp(prefix=f"{path.name}.", suffix=".part", dir=path.parent)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path.parent)) from error
     part = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as stream:
