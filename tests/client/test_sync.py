@@ -11,7 +11,7 @@ from hubbub.client.sync import Sync
 from hubbub.domain.errors import ERRORS, Forbidden, HubbubError, RateLimited, Unauthenticated
 from hubbub.domain.events import MessageSent, ReadMoved
 from tests.client.fake_server import LOBBY, OWN, Frame
-from tests.client.listener import welcomed
+from tests.client.listener import Listener, welcomed
 
 
 def test_a_full_inbox_asks_for_the_rest_when_there_is_room() -> None:
@@ -85,6 +85,80 @@ def test_a_page_that_leads_nowhere_is_a_reset_and_not_asked_for_for_ever() -> No
     client.consume()
     assert client.heard == [Reset(LOBBY, 2, 2)]
     assert not server.asked
+
+
+def heard(client: Listener, topic: str) -> list[int | str]:
+    """Everything that is there of a topic: seqs, and resets."""
+    while client.server.wire or client.server.asked:
+        client.deliver()
+        client.server.answer()
+    while (item := client.sync.take()) is not None:
+        client.heard.append(item)
+    return [one.seq if isinstance(one, Entry) else "reset" for one in client.heard if one.topic == topic]
+
+
+def test_a_room_is_followed_from_the_moment_one_comes_in_to_the_moment_one_goes() -> None:
+    server, client = welcomed(capacity=100)
+    server.say("room:2")
+    server.join(2)
+    server.say("room:2")
+    client.deliver()
+    client.deliver()
+    assert set(client.sync.inbox.rooms) == {1, 2}
+    server.leave(2)
+    server.say("room:2")
+    assert heard(client, "room:2") == [2]
+    assert set(client.sync.inbox.rooms) == {1}
+    server.join(2)
+    server.say("room:2")
+    assert heard(client, "room:2") == [2, 4]
+
+
+def test_memberships_take_effect_when_they_are_heard_however_full_the_inbox() -> None:
+    server, client = welcomed(capacity=1)
+    server.say(LOBBY)
+    server.join(2)
+    server.join(3)
+    server.leave(3)
+    while server.wire:
+        client.deliver()
+    assert set(client.sync.inbox.rooms) == {1, 2}
+
+
+def test_a_membership_that_was_lost_on_its_way_is_made_up_for() -> None:
+    server, client = welcomed(capacity=100)
+    server.join(2)
+    client.lose()
+    server.say("room:2")
+    server.say(OWN)
+    server.say(OWN)
+    assert heard(client, OWN) == [1, 2, 3]
+    assert set(client.sync.inbox.rooms) == {1, 2}
+    assert heard(client, "room:2") == [1]
+
+
+def test_a_room_one_came_into_while_away_is_heard_from_its_beginning() -> None:
+    server, client = welcomed(capacity=100)
+    server.connected = False
+    server.say("room:2")
+    server.join(2)
+    server.say("room:2")
+    server.say("room:2")
+    client.connect()
+    assert heard(client, "room:2") == [2, 3]
+
+
+def test_where_ones_own_log_does_not_tell_when_one_came_in_there_is_a_reset() -> None:
+    server, client = welcomed(capacity=100)
+    server.connected = False
+    server.join(2)
+    server.say("room:2")
+    server.trim(OWN)
+    client.connect()
+    assert heard(client, "room:2") == ["reset"]
+    server.say("room:2")
+    assert heard(client, "room:2") == ["reset", 2]
+    assert heard(client, OWN) == ["reset"]
 
 
 def test_events_are_typed_where_they_are_known() -> None:

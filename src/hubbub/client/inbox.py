@@ -87,9 +87,6 @@ class Inbox:
         self.stale = False
         self._asked.clear()
         self._behind.clear()
-        for topic in self._topics.values():
-            topic.asking = None
-            topic.ahead.clear()
 
     def welcome(self, frame: Frame) -> None:
         """Follows the topics in `heads`. The server sends on from where we said we are, or says why not."""
@@ -260,7 +257,7 @@ class Inbox:
     def _settle_starts(self) -> None:
         """All that can be heard from before `welcome` was, without a word of when one came into these rooms."""
         own = self._topics[self._own].last
-        if own is None or own < self._greeted or own == NOWHERE:
+        if own is None or own < self._greeted:
             return
         for name, topic in list(self._topics.items()):
             if topic.last is None and topic.start is not None:
