@@ -52,6 +52,15 @@ async def test_an_unknown_address_and_a_wrong_method_are_told_in_our_shape(here:
         assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
 
 
+async def test_a_wrong_method_is_told_with_all_the_right_ones(here: Place) -> None:
+    for path, allowed in [
+        ("/api/rooms", "GET, POST"), ("/api/rooms/1/messages", "GET, POST"), ("/api/invites/check", "POST"),
+        ("/api/invites/other", "DELETE"), ("/health", "GET, HEAD"), ("/api/login", "POST"),
+    ]:  # fmt: skip
+        answer = await here.anybody().ask("PUT", path)
+        assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+
+
 async def test_a_bug_is_logged_under_an_id_and_tells_strangers_nothing(
     here: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.exceptions import HTTPException
 
 from hubbub.domain.errors import BadRequest, HubbubError, Internal, NotFound, Refusal, TooLarge
@@ -124,6 +125,7 @@ async def _http(request: Request, error: Exception) -> Response:
         case 404:
             return answer(NotFound("There is nothing at this address."), headers=headers)
         case 405:
+            headers["Allow"] = ", ".join(sorted(_methods(request)))
             return answer(BadRequest("This address does not take that method."), status=405, headers=headers)
         case 413:
             return answer(TooLarge(), headers=headers)
@@ -131,3 +133,19 @@ async def _http(request: Request, error: Exception) -> Response:
             return answer(BadRequest(), headers=headers)
         case _:
             return answer(Internal(), headers=headers)
+
+
+def _methods(request: Request) -> set[str]:
+    """What the address takes (RFC 9110, section 15.5.6); the framework names one route's methods only.
+
+    An address that stands in a route as it is belongs to that route, whatever patterns it would also fit.
+    """
+    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    exact: set[str] = set()
+    fitting: set[str] = set()
+    for context in iter_route_contexts(request.app.routes):
+        route = context.original_route
+        if isinstance(route, APIRoute) and route.path_regex.match(path):
+            fitting |= route.methods or set()
+            exact |= (route.methods or set()) if route.path == path else set()
+    return exact or fitting
