@@ -108,6 +108,7 @@ class Settings(BaseSettings):
     rate_limits: bool = Field(True, description="on or off")
     hello_timeout: float = Field(5.0, gt=0, le=3_600, description="seconds, more than 0, at most 3600")
     head_timeout: float = Field(10.0, gt=0, le=3_600, description="seconds, more than 0, at most 3600")
+    body_timeout: float = Field(60.0, gt=0, le=3_600, description="seconds, more than 0, at most 3600")
     drain_seconds: float = Field(5.0, ge=0, le=600, description="seconds, from 0 to 600")
     connections_per_user: int = Field(20, ge=1, le=1_000_000, description="a number from 1 to 1000000")
     connections_max: int | None = Field(

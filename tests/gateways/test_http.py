@@ -7,7 +7,7 @@ import time
 import httpx
 import pytest
 
-from hubbub.gateways.websocket import http, listener
+from hubbub.gateways.websocket import listener
 from hubbub.gateways.websocket.listener import CannotListen, listening_socket
 from tests.gateways.conftest import Serve
 from tests.gateways.raw import Raw, upgrade
@@ -48,9 +48,8 @@ async def test_a_head_that_does_not_come_is_waited_for_only_so_long(serve: Serve
         assert time.monotonic() - begin < 1
 
 
-async def test_a_body_that_does_not_come_ends_the_connection(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "BODY_TIMEOUT", 0.2)
-    running = await serve()
+async def test_a_body_that_does_not_come_ends_the_connection(serve: Serve) -> None:
+    running = await serve(body_timeout=0.2)
     async with Raw(running.port) as raw:
         raw.send(b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc")
         assert await raw.rest(2) == b""

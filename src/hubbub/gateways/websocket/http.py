@@ -17,7 +17,6 @@ from hubbub.gateways.websocket.gateway import NO_HANDSHAKE, RETRY_AFTER, Gateway
 from hubbub.gateways.websocket.handshake import Refused
 from hubbub.gateways.websocket.outbox import CUT_OFF
 
-BODY_TIMEOUT = 60.0
 TOO_LARGE = Refused(431, "The request's head is too large.")
 FULL = Refused(503, "The server has as many connections as it can take.", RETRY_AFTER)
 LATE = Refused(408, "The request took too long to arrive.")
@@ -27,7 +26,10 @@ HARD_LIMIT = 1.1
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """One HTTP connection: a head of at most 16 KiB within 10 s, a body within 60 s, a place in the global cap."""
+    """One HTTP connection: a head of at most 16 KiB within 10 s, a body within 60 s, a place in the global cap.
+
+    An answer has to be taken, too: what waits for the reader is taken within 60 s, or the connection is cut.
+    """
 
     def __init__(
         self,
@@ -42,6 +44,7 @@ class HttpProtocol(HttpToolsProtocol):
         settings = gateway.services.settings
         self._gateway = gateway
         self._head_timeout = settings.head_timeout
+        self._body_timeout = settings.body_timeout
         self._head_bytes = settings.head_bytes
         self._limit = settings.connections_limit
         self._head = 0
@@ -49,6 +52,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._received = 0
         self._refused: Refused | None = None
         self._deadline: asyncio.TimerHandle | None = None
+        self._reader: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -63,6 +67,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
+        self._wait_no_longer()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -83,6 +88,8 @@ class HttpProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._in_head = True
+        if not self.transport.get_write_buffer_size():
+            self._wait_no_longer()
         if self._deadline is None:
             self._arm(self._head_timeout)
 
@@ -95,7 +102,7 @@ class HttpProtocol(HttpToolsProtocol):
             raise _Refusal
         super().on_headers_complete()
         self._in_body = True
-        self._arm(BODY_TIMEOUT)
+        self._arm(self._body_timeout)
 
     def on_message_complete(self) -> None:
         self._in_body = False
@@ -110,10 +117,40 @@ class HttpProtocol(HttpToolsProtocol):
             self.transport.write(self._refused.response())
             self._hang_up()
 
+    # --- the answer ----------------------------------------------------------------------------------------------
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._wait_for_reader()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._wait_no_longer()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.transport.get_write_buffer_size():
+            self._wait_for_reader()
+
+    def _wait_for_reader(self) -> None:
+        if self._reader is None:
+            self._reader = self.loop.call_later(self._body_timeout, self._cut_off_reader)
+
+    def _wait_no_longer(self) -> None:
+        if self._reader is not None:
+            self._reader.cancel()
+            self._reader = None
+
+    def _cut_off_reader(self) -> None:
+        self._reader = None
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+
     # --- the upgrade ---------------------------------------------------------------------------------------------
 
     def handle_websocket_upgrade(self) -> None:
         self._disarm()
+        self._wait_no_longer()
         if self.url.partition(b"?")[0] in self._gateway.paths:
             self._upgrade()
         elif opening(self.url.decode("latin-1"), self.headers) is None:
