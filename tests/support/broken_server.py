@@ -19,7 +19,8 @@ from hubbub.engine.people import Live, People
 from hubbub.engine.work import Batch
 from hubbub.features import sync
 from hubbub.features.sync import Snapshot
-from hubbub.storage import database
+from hubbub.storage import database, restore
+from hubbub.storage.archive import Reader
 from hubbub.storage.transaction import Transaction
 
 WINDOW = 0.03
@@ -119,6 +120,22 @@ def slow_greeting() -> None:
     sync.snapshot, sync.gap = slow_snapshot, slow_gap
 
 
+def keep_epoch() -> None:
+    """A restored database goes on under the name of the history it was taken from."""
+    put_back = restore.restore
+
+    def keeping(reader: Reader, *args: Any, **options: Any) -> str | None:
+        return put_back(reader, *args, **{**options, "epoch": reader.manifest.epoch})
+
+    restore.restore = keeping
+
+
+def wait_for_ever() -> None:
+    """Nobody is told that the store does not answer, and no connection to it is given up."""
+    postgresql.ANSWER_TIMEOUT = float("inf")
+    Journal._sweep = lambda self: None  # type: ignore[method-assign]
+
+
 FAULTS = {
     "ack-before-commit": lambda: tell_before_commit("ack"),
     "publish-before-commit": lambda: tell_before_commit("publish"),
@@ -126,7 +143,9 @@ FAULTS = {
     "keep-subscribed": keep_subscribed,
     "drop-locks": drop_locks,
     "slow-greeting": slow_greeting,
+    "wait-for-ever": wait_for_ever,
     "hello-without-fold": forget_meanwhile,
+    "keep-epoch": keep_epoch,
 }
 
 if __name__ == "__main__":
