@@ -1,0 +1,216 @@
+"""The client on servers and networks that fail under it: nothing lost, nothing twice, one order."""
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterator
+
+import pytest
+
+from hubbub.client import Client, Positions, link
+from hubbub.client.login import Login
+from hubbub.domain.errors import Unauthenticated
+from tests.client.quick import DEADLINE, Consumer, QuickClient
+from tests.conftest import MakeServer
+from tests.support.checker import History, Stored, violations
+from tests.support.proxy import Proxy
+from tests.support.server import PASSWORD, Account, Server
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.faults
+ROUNDS, CONTROL_ROUNDS = 3, 2
+
+
+class ForgetfulClient(QuickClient):
+    """A client with one promise broken: on a new connection it does not say what it has."""
+
+    async def _connect(self) -> tuple[float | None, bool]:
+        self._sync.inbox._topics.clear()
+        return await super()._connect()
+
+
+async def talk(client: Client, account: Account, room: int, history: History, stop: asyncio.Event) -> None:
+    """Sends one message after the other, each until it is acknowledged."""
+    number = 0
+    while not stop.is_set():
+        number += 1
+        send = history.sending(room, account.id, f"k{number}", f"message {number} of {account.name}")
+        send.acknowledge((await client.send(room, send.body, key=send.key)).seq)
+
+
+async def killed_under_load(server: Server, listening: type[QuickClient], rounds: int) -> list[str]:
+    """Kills and restarts the server again and again while two talk; what the checker says about everybody's view."""
+    await asyncio.to_thread(server.start)
+    ann, bob = server.sign_up("ann"), server.sign_up("bob")
+    room = ann.create_room("killed again and again")
+    bob.join(room)
+    history, stop = History(), asyncio.Event()
+    async with contextlib.AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(QuickClient(server.url, token=one.token)) for one in (ann, bob)]
+        listener = await stack.enter_async_context(listening(server.url, token=bob.token))
+        consumer = await stack.enter_async_context(Consumer(listener))
+        talking = [
+            asyncio.create_task(talk(client, one, room, history, stop))
+            for client, one in zip(clients, (ann, bob), strict=True)
+        ]
+        for _ in range(rounds):
+            goal = len(history.acked) + 10
+            await eventually(lambda: len(history.acked) >= goal, DEADLINE, "they talk")  # noqa: B023
+            await asyncio.to_thread(server.kill)
+            await asyncio.to_thread(server.start)
+        stop.set()
+        await asyncio.wait_for(asyncio.gather(*talking), DEADLINE)
+        last = (await clients[0].send(room, "the last word", key="last")).seq
+        history.sending(room, ann.id, "last", "the last word").acknowledge(last)
+        topic = f"room:{room}"
+        await eventually(
+            lambda: consumer.events[topic] and consumer.events[topic][-1]["seq"] == last, DEADLINE, "all is heard"
+        )
+        history.observe("the listener", {topic: consumer.events[topic]}, [vars(one) for one in consumer.resets])
+        return violations(history, Stored.read(server.database_url))
+
+
+async def test_nothing_is_lost_doubled_or_out_of_order_when_the_server_is_killed(make_server: MakeServer) -> None:
+    assert await killed_under_load(make_server(), QuickClient, ROUNDS) == []
+
+
+async def test_control_a_client_that_forgets_its_positions_is_found_out(make_server: MakeServer) -> None:
+    found = await killed_under_load(make_server(), ForgetfulClient, CONTROL_ROUNDS)
+    assert any("I3 gap" in one for one in found)
+
+
+@pytest.fixture
+async def proxy(server: Server) -> AsyncIterator[Proxy]:
+    async with Proxy(server.port) as running:
+        yield running
+
+
+def through(proxy: Proxy) -> str:
+    """The server's address through the proxy, for HTTP too."""
+    return proxy.websocket_url.replace("ws:", "http:").removesuffix("/ws")
+
+
+async def test_cut_off_again_and_again_everything_is_sent_and_heard_once(server: Server, proxy: Proxy) -> None:
+    ann = server.sign_up("ann")
+    room = ann.create_room(f"cut off {ann.name}")
+    bodies = [f"message {number}" for number in range(200)]
+    async with QuickClient(through(proxy), token=ann.token, capacity=30) as client, Consumer(client) as consumer:
+        for start in range(0, len(bodies), 20):
+            sending = [asyncio.create_task(client.send(room, body)) for body in bodies[start : start + 20]]
+            await asyncio.wait(sending, return_when=asyncio.FIRST_COMPLETED, timeout=DEADLINE)
+            proxy.reset_all()
+            await asyncio.wait_for(asyncio.gather(*sending), DEADLINE)
+        assert [message["body"] for message in ann.history(room)] == bodies
+        await consumer.hears(room, *bodies)
+
+
+async def test_events_that_vanish_on_their_way_are_asked_for(server: Server, proxy: Proxy) -> None:
+    ann = server.sign_up("ann")
+    room = ann.create_room(f"lossy {ann.name}")
+    async with QuickClient(through(proxy), token=ann.token) as client, Consumer(client) as consumer:
+        proxy.drop = lambda payload: b'"vanishes' in payload and payload.startswith(b'{"topic"')
+        bodies = ["one", "vanishes 1", "vanishes 2", "two", "vanishes 3", "three"]
+        for body in bodies:
+            await client.send(room, body)
+        await consumer.hears(room, *bodies)
+        assert proxy.dropped == 3
+
+
+async def test_a_connection_that_has_fallen_silent_is_given_up(
+    server: Server, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "SILENCE", 0.2)
+    monkeypatch.setattr(link, "PATIENCE", 0.5)
+    ann = server.sign_up("ann")
+    room = ann.create_room(f"silent {ann.name}")
+    async with QuickClient(through(proxy), token=ann.token) as client, Consumer(client) as consumer:
+        proxy.stop_reading()
+        sending = asyncio.create_task(client.send(room, "hello?"))
+        await eventually(lambda: not client.connected, DEADLINE, "the silence is noticed")
+        proxy.resume_reading()
+        proxy.reset_all()
+        await asyncio.wait_for(sending, DEADLINE)
+        await consumer.hears(room, "hello?")
+        assert len(ann.history(room)) == 1
+
+
+async def test_an_answer_that_never_comes_is_not_waited_for_for_ever(
+    server: Server, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "ANSWER_WITHIN", 0.5)
+    ann = server.sign_up("ann")
+    room = ann.create_room(f"no answer {ann.name}")
+    lost = iter([True])
+    proxy.drop = lambda payload: payload.startswith(b'{"re":') and next(lost, False)
+    async with QuickClient(through(proxy), token=ann.token) as client:
+        await asyncio.wait_for(client.send(room, "once"), DEADLINE)
+    assert proxy.dropped == 1
+    assert len(ann.history(room)) == 1
+
+
+def age(server: Server, days: int) -> None:
+    """Makes everything in the log of a stopped server older than it is."""
+    with contextlib.closing(sqlite3.connect(server.database)) as connection, connection:
+        connection.execute("UPDATE log SET at = at - ?", (days * 86_400_000,))
+
+
+async def test_what_the_server_has_forgotten_is_told_as_a_reset(make_server: MakeServer) -> None:
+    server = make_server({"HUBBUB_RETENTION_DAYS": "30"})
+    await asyncio.to_thread(server.start)
+    ann = server.sign_up("ann")
+    room = ann.create_room("trimmed")
+    topic = f"room:{room}"
+    async with QuickClient(server.url, token=ann.token) as client:
+        for number in range(5):
+            head = (await client.send(room, f"message {number}")).seq
+        positions = client.positions
+        assert positions is not None
+        behind = Positions(positions.epoch, {**positions.have, topic: head - 3})
+        await asyncio.to_thread(server.stop)
+        age(server, 31)
+        await asyncio.to_thread(server.start)
+        await eventually(
+            lambda: ann.get(f"/api/topics/{topic}/events", after=head)["head"] == head
+            and ann.get(f"/api/topics/{topic}/events", after=head - 1).get("reset"),
+            DEADLINE, "the old part of the log is gone", every=0.1,
+        )  # fmt: skip
+        async with QuickClient(server.url, token=ann.token, since=behind) as late, Consumer(late) as consumer:
+            await eventually(lambda: consumer.resets, DEADLINE, "the reset is told")
+            (reset,) = [one for one in consumer.resets if one.topic == topic]
+            assert (reset.head, reset.floor) == (head, head)
+            await client.send(room, "afterwards")
+            await consumer.hears(room, "afterwards")
+
+
+async def test_a_token_that_has_expired_is_renewed_in_the_same_session(make_server: MakeServer) -> None:
+    server = make_server({"HUBBUB_ACCESS_TOKEN_SECONDS": "1"})
+    await asyncio.to_thread(server.start)
+    ann = server.sign_up("ann")
+    async with Proxy(server.port) as proxy:
+        static = QuickClient(through(proxy), token=ann.token)
+        login = QuickClient(through(proxy), username=ann.name, password=PASSWORD)
+        async with login, static:
+            stale = Login(server.url, ann.name, PASSWORD)
+            stale._access, stale._until = ann.token, float("inf")
+            await eventually(lambda: ann.request("GET", "/users/me").status_code == 401, DEADLINE, "it has expired")
+            proxy.reset_all()
+            await asyncio.wait_for(login.send(1, "with a new token"), DEADLINE)
+            with pytest.raises(Unauthenticated):
+                await asyncio.wait_for(static.send(1, "with the old one"), DEADLINE)
+            fresh = server.log_in(ann.name)
+            assert len(fresh.get("/api/sessions")["sessions"]) == 3, "the first one, the login's and this one"
+            # One whose clock is wrong hears it from the server.
+            wrong = QuickClient(server.url, username=ann.name, password=PASSWORD)
+            wrong._credentials = stale
+            async with wrong:
+                await wrong.send(1, "renewed")
+
+
+async def test_a_session_that_has_run_out_is_opened_again_with_the_password(server: Server, proxy: Proxy) -> None:
+    ann = server.sign_up("ann")
+    async with QuickClient(through(proxy), username=ann.name, password=PASSWORD) as client:
+        credentials = client._credentials
+        assert isinstance(credentials, Login)
+        credentials._access, credentials._refresh = None, "no refresh token at all"
+        proxy.reset_all()
+        await asyncio.wait_for(client.send(1, "back again"), DEADLINE)
