@@ -103,7 +103,7 @@ class ServerFrames:
             if end < 0:
                 return []
             self._upgraded = self._buffer.startswith(b"HTTP/1.1 101")
-            pieces.append((self._take(end + 4), None))
+            pieces.append((self._take(end + 4 if self._upgraded else len(self._buffer)), None))
         while (size := self._frame_size()) is not None:
             head, total = size
             text = self._buffer[0] & 0x0F == TEXT
