@@ -637,6 +637,8 @@ export interface Site {
   needs_owner: boolean;
   /** Who may make an account. */
   signup: "invite" | "open" | "closed";
+  /** `host`: the app around this one knows who people are, and there is nothing to log in with here. */
+  accounts: "own" | "host";
   name: string;
   version: string;
 }

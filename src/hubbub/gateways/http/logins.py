@@ -18,6 +18,8 @@ from hubbub.protocol.tokens import new_secret, secret_hash
 from hubbub.storage.accounts import Account
 
 REFUSED = "The name or the password is wrong."
+EXAMPLE = "correct horse battery staple"
+"""A password for documentation."""
 BROWSERS = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"),
             ("curl/", "curl"), ("python", "Python"))  # fmt: skip
 SYSTEMS = (("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"),

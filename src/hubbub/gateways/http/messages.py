@@ -32,8 +32,8 @@ class Window(BaseModel):
 class NewMessage(Frozen):
     """`key` makes a retry harmless: the same key gives the same message."""
 
-    key: Key
-    body: Body
+    key: Key = Field(examples=["01KAN3M6R4T2"])
+    body: Body = Field(examples=["hello"])
 
 
 class Beyond(Wire):

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
+from pydantic import Field
 
 from hubbub.domain.commands import CreateRoom, JoinRoom, LeaveRoom, ReadRoom, RemoveMember, Seq
 from hubbub.domain.model import Frozen, MaybePosition, Member, Position, Room, RoomPosition, Wire
@@ -16,8 +17,8 @@ from hubbub.gateways.http.strict import StrictRoute, reply
 
 router = APIRouter(prefix="/api/rooms", tags=["rooms"], route_class=StrictRoute)
 
-RoomId = Annotated[int, Path(ge=1, le=MAX_ID)]
-UserId = Annotated[int, Path(ge=1, le=MAX_ID)]
+RoomId = Annotated[int, Path(ge=1, le=MAX_ID, examples=[1])]
+UserId = Annotated[int, Path(ge=1, le=MAX_ID, examples=[1])]
 After = Annotated[int, Query(ge=0, le=MAX_ID, description="The id the page before ended with.")]
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
 
@@ -26,7 +27,7 @@ class NewRoom(Frozen):
     """`key` makes a retry harmless: the same key gives the same room."""
 
     kind: Literal["public"] = "public"
-    name: RoomName
+    name: RoomName = Field(examples=["The Lounge"])
     """1 to 64 printable characters; unique among public rooms, also among names that look alike."""
     key: Key | None = None
 
@@ -34,7 +35,7 @@ class NewRoom(Frozen):
 class Reading(Frozen):
     """How far one has read."""
 
-    seq: Seq
+    seq: Seq = Field(examples=[1])
     """Up to which seq of the room's log; not above its head."""
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
+from pydantic import Field
 
 from hubbub.domain.commands import ChangePassword, RevokeSessions, RotateSession
 from hubbub.domain.errors import BadRequest, Forbidden, Unauthenticated
@@ -27,22 +28,22 @@ GRACE = 30_000
 class Login(Frozen):
     """A name and its password."""
 
-    username: Text
-    password: Text
+    username: Text = Field(examples=["alice"])
+    password: Text = Field(examples=[logins.EXAMPLE])
 
 
 class NewPassword(Frozen):
     """The password one has, and the one to have: at least 8 characters, at most 1,024 bytes."""
 
-    current_password: Text
-    new_password: Text
+    current_password: Text = Field(examples=[logins.EXAMPLE])
+    new_password: Text = Field(examples=["four words nobody guesses"])
 
 
 class NewStart(Frozen):
     """`token` is out of a reset link."""
 
     token: ShortText
-    password: Text
+    password: Text = Field(examples=[logins.EXAMPLE])
 
 
 class TokenPair(Wire):
@@ -62,16 +63,23 @@ class Sessions(Wire):
     sessions: list[Session]
 
 
-def _form(*fields: str, optional: tuple[str, ...] = ()) -> dict[str, Any]:
-    properties = {name: {"type": "string", "title": name} for name in (*fields, *optional)}
-    return {"schema": {"type": "object", "required": list(fields), "properties": properties}}
+def _form(*fields: str, optional: tuple[str, ...] = (), **example: str) -> dict[str, Any]:
+    properties = {name: {"type": "string"} for name in (*fields, *optional)}
+    schema = {"type": "object", "required": list(fields), "properties": properties}
+    return {"schema": schema, **({"example": example} if example else {})}
 
 
 TOKEN_BODY = {
     "requestBody": {
         "required": True,
         "content": {
-            FORM: _form("username", "password", optional=("grant_type", "scope", "client_id", "client_secret"))
+            FORM: _form(
+                "username",
+                "password",
+                optional=("grant_type", "scope", "client_id", "client_secret"),
+                username="alice",
+                password=logins.EXAMPLE,
+            )
         },
     }
 }

@@ -20,10 +20,10 @@ router = APIRouter(prefix="/api/topics", tags=["topics"], route_class=StrictRout
 
 @router.get("/{topic}/events", response_model=EventPage | NoWay, responses=refusals(401, 404))
 async def list_events(
-    topic: Annotated[Topic, Path(description="`room:ID`, `user:ID` or `site`.")],
+    topic: Annotated[Topic, Path(description="`room:ID`, `user:ID` or `site`.", examples=["room:1"])],
     caller: Somebody,
     services: Running,
-    after: Annotated[int, Query(ge=0, le=MAX_ID)],
+    after: Annotated[int, Query(ge=0, le=MAX_ID, examples=[0])],
     epoch: Annotated[ShortText | None, Query()] = None,
     limit: Limit = MAX_PAGE,
 ) -> Response:

@@ -23,6 +23,8 @@ async def show_me(caller: Somebody, services: Running) -> Response:
 
 
 @router.get("/api/users/{user}", response_model=User, responses=refusals(401, 404))
-async def show_user(user: Annotated[int, Path(ge=1, le=MAX_ID)], caller: Somebody, services: Running) -> Response:
+async def show_user(
+    user: Annotated[int, Path(ge=1, le=MAX_ID, examples=[1])], caller: Somebody, services: Running
+) -> Response:
     """Somebody's profile."""
     return reply((await services.read(accounts.profile, user)).model_dump())
