@@ -1,0 +1,1 @@
+"""Every metric moves, and is on the operations page."""

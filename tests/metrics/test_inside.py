@@ -1,0 +1,162 @@
+"""What requests, log-ins, limits and the database make move, in a Hubbub without doors."""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import Connection
+
+from hubbub.domain.errors import Unavailable
+from hubbub.domain.model import LOBBY
+from hubbub.storage.database import READERS
+from tests.metrics.reading import growth, samples
+from tests.support.place import PASSWORD, Place, place
+from tests.support.waiting import eventually, eventually_async
+
+SOON = 15.0
+TRIES = 100
+
+
+async def test_requests_are_counted_by_status_and_timed_by_route(here: Place) -> None:
+    alice = await here.program("alice")
+    metrics = here.services.metrics
+    before = samples(metrics)
+    await alice.get(f"/api/rooms/{LOBBY}/messages")
+    await alice.get("/api/rooms/12345/messages")
+    await alice.get("/nowhere/at/all")
+    await alice.ask("PUT", "/api/login")
+    await alice.ask("MADE-UP", "/health")
+    found = growth(before, samples(metrics))
+    assert found['hubbub_http_requests_total{status="200"}'] == 1
+    assert found['hubbub_http_requests_total{status="404"}'] == 2
+    assert found['hubbub_http_requests_total{status="405"}'] == 2
+    assert found['hubbub_refusals_total{code="not_found"}'] == 1
+    seconds = "hubbub_http_request_seconds"
+    assert found[f'{seconds}_count{{method="GET",route="/api/rooms/{{room}}/messages"}}'] == 2
+    assert found[f'{seconds}_count{{method="other",route="other"}}'] == 3
+    assert found[f'{seconds}_sum{{method="other",route="other"}}'] > 0
+
+
+async def test_nobody_fills_the_memory_with_labels(here: Place) -> None:
+    anybody = here.anybody()
+
+    async def ask(what: str) -> None:
+        await anybody.get(f"/nowhere/{what}")
+        await anybody.get(f"/assets/{what}")
+        await anybody.ask(f"MADEUP{what}", "/health")
+
+    await ask("first")
+    before = samples(here.services.metrics).keys()
+    for number in range(50):
+        await ask(str(number))
+    assert samples(here.services.metrics).keys() == before
+
+
+async def test_log_ins_are_counted_by_their_outcome(here: Place) -> None:
+    await here.program("alice")
+    metrics = here.services.metrics
+    before = samples(metrics)
+    for password in (PASSWORD, "another password", "a third password"):
+        await here.anybody().post("/token", data={"username": "alice", "password": password})
+    found = growth(before, samples(metrics))
+    assert found['hubbub_logins_total{outcome="accepted"}'] == 1
+    assert found['hubbub_logins_total{outcome="refused"}'] == 2
+
+
+async def test_what_comes_too_often_is_counted_by_its_bucket(tmp_path: Path) -> None:
+    async with place(tmp_path / "data", rate_limits=True) as here:
+        alice = await here.program("alice")
+        before = samples(here.services.metrics)
+        for sending in (True, False):  # not over HTTP: on a slow machine these buckets fill faster than one can ask
+            while here.services.limits.command(alice.id, sending=sending) is None:
+                pass
+        wrong = {"username": "alice", "password": "x" * 2_000}  # too long to be hashed: only the limits are at work
+        addresses = (f"203.0.114.{number}" for number in range(TRIES))
+        await _until_refused(lambda: here.anybody(address=next(addresses)).post("/token", data=wrong))
+        anybody = here.anybody(address="203.0.113.1")
+        await _until_refused(lambda: anybody.post("/api/invites/check", json={"token": "x"}))
+        names = (f"new{number}" for number in range(TRIES))
+        other = here.anybody(address="203.0.113.2")
+        await _until_refused(lambda: other.post("/api/accounts", json={"username": next(names), "password": PASSWORD}))
+        found = growth(before, samples(here.services.metrics))
+    for bucket in ("sends", "commands", "attempts_per_account", "attempts_per_address", "signups_per_address"):
+        assert found[f'hubbub_rate_limited_total{{bucket="{bucket}"}}'] == 1, bucket
+
+
+async def _until_refused(attempt: Callable[[], Awaitable[httpx.Response]]) -> None:
+    for _ in range(TRIES):
+        if (await attempt()).status_code == 429:
+            return
+    raise AssertionError(f"{TRIES} attempts, and none was one too many")
+
+
+async def test_a_database_that_does_not_answer_shows_in_the_queue_and_as_an_error(here: Place) -> None:
+    alice = await here.program("alice")
+    metrics = here.services.metrics
+    before = samples(metrics)
+    assert here.services.database.path is not None
+    other = sqlite3.connect(here.services.database.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    url = f"/api/rooms/{LOBBY}/messages"
+    states = [f'hubbub_journal_commands{{state="{state}"}}' for state in ("writing", "waiting")]
+    posts: list[asyncio.Task[httpx.Response]] = []
+
+    def queued() -> bool:
+        posts.append(asyncio.create_task(alice.post(url, json={"key": str(len(posts)), "body": "x"})))
+        found = samples(metrics)
+        return all(found[state] for state in states) and found["hubbub_journal_bytes"] > 0
+
+    try:
+        await eventually(queued, SOON, "one is being written, another waits", every=0.05)
+        assert {(await post).status_code for post in posts} == {503}
+        errors = 'hubbub_database_errors_total{thread="writer"}'
+        await eventually(lambda: growth(before, samples(metrics)).get(errors, 0) >= 1, SOON, "the error is counted")
+        assert "hubbub_database_recoveries_total" not in growth(before, samples(metrics))
+    finally:
+        other.execute("ROLLBACK")
+        other.close()
+
+    async def sent() -> bool:
+        return (await alice.post(url, json={"key": "again", "body": "x"})).status_code == 201
+
+    await eventually_async(sent, SOON, "messages are stored again")
+    assert growth(before, samples(metrics))["hubbub_database_recoveries_total"] == 1
+    await eventually(lambda: not any(samples(metrics)[state] for state in states), SOON, "nothing is left of them")
+
+
+async def test_queries_that_run_and_that_wait_are_counted(here: Place) -> None:
+    services = here.services
+    let_go = threading.Event()
+
+    def slow(_connection: Connection) -> None:
+        assert let_go.wait(60)
+
+    futures = [services.database.submit(slow) for _ in range(READERS + 3)]
+    running, waiting = 'hubbub_reads{state="running"}', 'hubbub_reads{state="waiting"}'
+
+    def reads() -> tuple[float, float]:
+        found = samples(services.metrics)
+        return found[running], found[waiting]
+
+    try:
+        await eventually(lambda: reads() == (READERS, 3), SOON, "all readers are busy, three queries wait")
+    finally:
+        let_go.set()
+    await asyncio.gather(*map(asyncio.wrap_future, futures))
+    await eventually(lambda: reads() == (0, 0), SOON, "nothing is left")
+
+
+async def test_a_query_that_the_store_refuses_is_counted(here: Place) -> None:
+    before = samples(here.services.metrics)
+
+    def write(connection: Connection) -> None:
+        connection.exec_driver_sql("CREATE TABLE readers_do_not_write (id INTEGER)")
+
+    with pytest.raises(Unavailable):
+        await here.services.read(write)
+    reader = 'hubbub_database_errors_total{thread="reader"}'
+    await eventually(lambda: growth(before, samples(here.services.metrics)).get(reader) == 1, SOON, "it is counted")
