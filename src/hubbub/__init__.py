@@ -6,17 +6,19 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hubbub.client import Client
+    from hubbub.domain.identities import Identity
     from hubbub.gateways.websocket.manager import ConnectionManager
     from hubbub.mounted import Hubbub
     from hubbub.settings import Settings
 
-__all__ = ["Client", "ConnectionManager", "Hubbub", "Settings", "__version__"]
+__all__ = ["Client", "ConnectionManager", "Hubbub", "Identity", "Settings", "__version__"]
 __version__ = version("hubbub")
 
 _PLACES = {
     "Client": "hubbub.client",
     "ConnectionManager": "hubbub.gateways.websocket.manager",
     "Hubbub": "hubbub.mounted",
+    "Identity": "hubbub.domain.identities",
     "Settings": "hubbub.settings",
 }
 

@@ -19,6 +19,7 @@ from hubbub.control import Control
 from hubbub.domain.commands import CreateLink
 from hubbub.domain.model import SYSTEM
 from hubbub.engine.connections import Registry
+from hubbub.engine.hosts import Host, HostLogin
 from hubbub.engine.housekeeping import forget_guests, keep_house
 from hubbub.engine.journal import Journal
 from hubbub.engine.limits import Limits
@@ -43,22 +44,26 @@ SWITCH_INTERVAL = 0.0005
 
 
 @asynccontextmanager
-async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Services]:
+async def running(
+    settings: Settings, clock: Clock | None = None, login: HostLogin | None = None
+) -> AsyncIterator[Services]:
     """A server without its doors: the database migrated, the journal writing. Stops in the opposite order.
+
+    With `login` the app around this one knows who people are.
 
     Raises migrate.TooNew, Unavailable (the database does not answer).
     """
     sys.setswitchinterval(SWITCH_INTERVAL)  # the writer's thread must win the interpreter back from a busy loop
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
-        services = await _build(settings, clock or Clock(), stack)
+        services = await _build(settings, clock or Clock(), login, stack)
         meters.attach(services)
         for work in (watch_loop(services.metrics, services.clock), keep_house(services)):
             stack.push_async_callback(_cancel, asyncio.create_task(work))
         yield services
 
 
-async def _build(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Services:
+async def _build(settings: Settings, clock: Clock, login: HostLogin | None, stack: AsyncExitStack) -> Services:
     """Everything a gateway may use, each part given what it needs; `stack` takes them down."""
     database = Database(settings.database)
     stack.callback(database.close)
@@ -84,6 +89,7 @@ async def _build(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Ser
         limits=Limits(clock, enabled=settings.rate_limits),
         metrics=metrics,
         epoch=await read(log.epoch),
+        host=Host(login, read, journal) if login is not None else None,
     )
 
 
@@ -101,9 +107,9 @@ async def serve(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def operated(settings: Settings) -> AsyncIterator[Services]:
+async def operated(settings: Settings, login: HostLogin | None = None) -> AsyncIterator[Services]:
     """The same, tidied up after a crash, with the operator's socket. Whoever enters it holds the folder's lock."""
-    async with running(settings) as services:
+    async with running(settings, login=login) as services:
         await forget_guests(services)
         async with Control(services):
             yield services

@@ -203,6 +203,28 @@ class CloseGuest(Command):
         return (SITE, room_topic(LOBBY), user_topic(self.user))
 
 
+class AdmitIdentity(Command):
+    """Somebody the app around this one vouches for: an account at first sight, then the name and the role it gives."""
+
+    issuer: str
+    subject: str
+    name: str
+    role: Role
+
+    def topics(self, actor: Actor) -> tuple[str, ...]:
+        return (SITE, room_topic(LOBBY))
+
+
+class RevokeIdentity(Command):
+    """The app around this one has logged the person out: nobody it recognised before this is that person any more."""
+
+    issuer: str
+    subject: str
+
+    def topics(self, actor: Actor) -> tuple[str, ...]:
+        return (SECURITY,)
+
+
 class OpenSession(Command):
     """A log-in. `token_hash` is the SHA-256 of a browser's cookie; a token session has none.
 

@@ -188,6 +188,13 @@ class UserLockedOut(SecurityEvent):
     banned: bool
 
 
+class IdentityRevoked(SecurityEvent):
+    """Whoever was recognised as this person before this position is not any more. No `user`: never seen here."""
+
+    type = "identity.revoked"
+    user: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One event at its position. `text` is the encoded wire object; it is stored, sent and replayed as it is."""
@@ -201,6 +208,7 @@ class Entry:
 EVENTS: tuple[type[Event], ...] = (
     MessageSent, MemberJoined, MemberLeft, MemberRemoved, RoomCreated, RoomAdded, RoomGone, ReadMoved,
     SessionOpened, SessionClosed, SessionRevoked, UserLockedOut,
+    IdentityRevoked,
 )  # fmt: skip
 BY_TYPE: dict[str, type[Event]] = {event.type: event for event in EVENTS}
 

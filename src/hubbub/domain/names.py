@@ -18,6 +18,8 @@ RESERVED = frozenset(
     {"all", "everyone", "here", "hubbub", "me", "nobody", "null", "room", "system", "undefined", "you"}
 )
 """Words that mention or mean somebody else. What people would call themselves (admin, owner) is not among them."""
+NEUTRAL = "deleted-"
+"""How the names begin under which stays what people said whose accounts are gone."""
 _PUNCTUATION = frozenset("._-")
 _SHAPELESS = frozenset(
     chr(code)
@@ -46,7 +48,7 @@ def check_user_name(name: str) -> str:
     name = normalise(name)
     if not 1 <= len(name) <= MAX_USER_NAME:
         raise ValueError(f"a name has 1 to {MAX_USER_NAME} characters")
-    if not all(_is_name_character(c) and c not in _SHAPELESS for c in name):
+    if not all(map(is_name_character, name)):
         raise ValueError("a name has letters, digits, dots, dashes and underscores only")
     if not any(c.isalnum() for c in name):
         raise ValueError("a name has at least one letter or digit")
@@ -64,9 +66,14 @@ def check_room_name(name: str) -> str:
     return name
 
 
+def is_name_character(character: str) -> bool:
+    """Whether a user's name may have it."""
+    return (_is_punctuation_or_letter(character) or _is_mark(character)) and character not in _SHAPELESS
+
+
 def is_reserved(name: str) -> bool:
     """True for names that would pass for a part of the system; the command line may still give them to somebody."""
-    return skeleton(name) in RESERVED
+    return skeleton(name) in RESERVED or skeleton(name).startswith(NEUTRAL)
 
 
 @lru_cache(maxsize=4096)
@@ -75,8 +82,8 @@ def skeleton(name: str) -> str:
     return "".join(_look_alike(c) for c in normalise(name).casefold())
 
 
-def _is_name_character(character: str) -> bool:
-    return character in _PUNCTUATION or unicodedata.category(character)[0] in "LN" or _is_mark(character)
+def _is_punctuation_or_letter(character: str) -> bool:
+    return character in _PUNCTUATION or unicodedata.category(character)[0] in "LN"
 
 
 def _is_mark(character: str) -> bool:

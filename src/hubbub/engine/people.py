@@ -14,7 +14,16 @@ import structlog
 
 from hubbub.clock import Clock
 from hubbub.domain.errors import NotFound, RateLimited, Unauthenticated
-from hubbub.domain.events import Entry, Event, RoomAdded, RoomGone, SecurityEvent, SessionRevoked, UserLockedOut
+from hubbub.domain.events import (
+    Entry,
+    Event,
+    IdentityRevoked,
+    RoomAdded,
+    RoomGone,
+    SecurityEvent,
+    SessionRevoked,
+    UserLockedOut,
+)
 from hubbub.domain.model import Actor, Role, room_topic, user_topic
 from hubbub.engine.connections import Registry
 from hubbub.engine.ports import Bus, Connection
@@ -77,6 +86,7 @@ class People:
             RoomGone: self._room_gone,
             SessionRevoked: self._session_revoked,
             UserLockedOut: self._locked_out,
+            IdentityRevoked: self._identity_revoked,
         }
 
     # --- coming and going ----------------------------------------------------------------------------------------
@@ -198,6 +208,11 @@ class People:
         code = closes.BANNED if event.banned else closes.SESSION_ENDED
         for live in list(self._by_user.get(event.user, ())):
             self._end(live, code, "This account is closed.")
+
+    def _identity_revoked(self, event: IdentityRevoked, entry: Entry) -> None:
+        for live in list(self._by_user.get(event.user or 0, ())):
+            if sessions.was_before(live.identity.session, entry.seq):
+                self._end(live, closes.SESSION_ENDED, "You have logged out. Log in again.")
 
     def _end(self, live: Live, code: int, reason: str) -> None:
         logger.info("connection_ended", code=code, user=live.identity.user)

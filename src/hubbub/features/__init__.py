@@ -10,7 +10,7 @@ from typing import Any
 from hubbub.domain import commands as c
 from hubbub.domain.errors import HubbubError
 from hubbub.domain.model import Actor
-from hubbub.features import accounts, invites, maintenance, members, messages, reads, rooms, sessions
+from hubbub.features import accounts, identities, invites, maintenance, members, messages, reads, rooms, sessions
 from hubbub.storage.transaction import Transaction
 
 Answer = dict[str, object]
@@ -33,6 +33,8 @@ HANDLERS: Mapping[type[c.Command], Handler] = {
     c.ChangePassword: accounts.change_password,
     c.SetDisabled: accounts.set_disabled,
     c.DeleteAccount: accounts.delete,
+    c.AdmitIdentity: accounts.admit,
+    c.RevokeIdentity: identities.revoke,
     c.OpenSession: sessions.open_,
     c.RotateSession: sessions.rotate,
     c.TouchSession: sessions.touch,

@@ -3,19 +3,27 @@
 from sqlalchemy import Connection
 
 from hubbub.domain import names, rules
-from hubbub.domain.commands import ChangePassword, CloseGuest, CreateAccount, DeleteAccount, OpenGuest, SetDisabled
+from hubbub.domain.commands import (
+    AdmitIdentity,
+    ChangePassword,
+    CloseGuest,
+    CreateAccount,
+    DeleteAccount,
+    OpenGuest,
+    SetDisabled,
+)
 from hubbub.domain.errors import Conflict, Forbidden, NeedsTopics, NotFound, Unauthenticated
 from hubbub.domain.events import MemberJoined, MemberLeft, RoomAdded, RoomGone, UserLockedOut
+from hubbub.domain.identities import Identity, names_for
 from hubbub.domain.model import LOBBY, Actor, Role, RoomRole, User, room_topic
 from hubbub.domain.text import MAX_ID
-from hubbub.storage import accounts, invites, members, rooms, sessions
+from hubbub.storage import accounts, identities, invites, members, rooms, sessions
 from hubbub.storage.accounts import Account
 from hubbub.storage.transaction import Transaction
 
 Answer = dict[str, object]
 REFUSED = "The name or the password is wrong."
 USED_LINK = "This link was used already, or it has expired. Ask for a new one."
-NEUTRAL = "deleted-"
 
 
 def create(command: CreateAccount, actor: Actor, tx: Transaction) -> Answer:
@@ -33,6 +41,31 @@ def open_guest(command: OpenGuest, actor: Actor, tx: Transaction) -> Answer:
     _check_free(command.username, actor, tx.connection)
     user = accounts.create(tx, command.username, Role.GUEST, None)
     _enter_lobby(tx, user, command.username)
+    return {"user": profile(tx.connection, user).model_dump()}
+
+
+def admit(command: AdmitIdentity, actor: Actor, tx: Transaction) -> Answer:
+    """The account of somebody whom the app around this one vouches for, under the name and the role it gives.
+
+    The name as far as it is free. Who was locked out stays so, who was deleted too. Twice is once.
+    """
+    known = identities.find(tx.connection, command.issuer, command.subject)
+    account = accounts.find(tx.connection, known.user) if known is not None and known.user is not None else None
+    if account is not None and not account.open_name:
+        return {}
+    name = account.name if account is not None and known is not None and known.name == command.name else None
+    if name is None:
+        who = Identity(command.issuer, command.subject, command.name)
+        name = next((wanted for wanted in names_for(who) if _is_free(wanted, account, tx.connection)), None)
+        if name is None:
+            raise Conflict("There is no name left for this person.")
+    if account is None:
+        user = accounts.create(tx, name, command.role, None)
+        _enter_lobby(tx, user, name)
+    else:
+        user = account.id
+        identities.follow(tx, user, name, command.role)
+    identities.keep(tx, command.issuer, command.subject, user, command.name)
     return {"user": profile(tx.connection, user).model_dump()}
 
 
@@ -101,7 +134,7 @@ def delete(command: DeleteAccount, actor: Actor, tx: Transaction) -> Answer:
     _leave_rooms(tx, account, joined)
     invites.remove_by(tx, account.id)
     invites.remove_links(tx, "reset", account.id)
-    accounts.retire(tx, account.id, f"{NEUTRAL}{account.id}", Role.MEMBER)
+    accounts.retire(tx, account.id, f"{names.NEUTRAL}{account.id}", Role.MEMBER)
     return {}
 
 
@@ -184,11 +217,18 @@ def _pass(command: CreateAccount, actor: Actor, tx: Transaction) -> None:
 
 
 def _check_free(name: str, actor: Actor, connection: Connection) -> None:
-    reserved = names.is_reserved(name) or names.skeleton(name).startswith(NEUTRAL)
-    if reserved and not actor.system:
+    if names.is_reserved(name) and not actor.system:
         raise Conflict("That name is reserved. Choose another one.")
     if accounts.find_by_name(connection, name) is not None:
         raise Conflict("Somebody has that name, or one that looks like it. Choose another one.")
+
+
+def _is_free(name: str, account: Account | None, connection: Connection) -> bool:
+    """Whether `account`, or somebody new, may be called that."""
+    if names.is_reserved(name):
+        return False
+    holder = accounts.find_by_name(connection, name)
+    return holder is None or (account is not None and holder.id == account.id)
 
 
 def _enter_lobby(tx: Transaction, user: int, name: str) -> None:

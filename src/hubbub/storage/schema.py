@@ -55,6 +55,16 @@ users = Table(
     Column("created_at", Big, nullable=False),
 )
 
+identities = Table(
+    "identities",
+    metadata,
+    Column("issuer", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("user", Big, ForeignKey("users.id", ondelete="CASCADE"), unique=True),
+    Column("name", Text, nullable=False),
+    Column("revoked", Big, nullable=False),
+)
+
 sessions = Table(
     "sessions",
     metadata,

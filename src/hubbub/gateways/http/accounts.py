@@ -1,13 +1,11 @@
-"""Accounts: sign up, go; what the front page must know before anybody is logged in."""
-
-from typing import Literal
+"""Accounts: sign up, and go."""
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import Field
 
 from hubbub.domain.commands import CreateAccount, DeleteAccount
-from hubbub.domain.model import ANYBODY, Frozen, User, Wire
+from hubbub.domain.model import ANYBODY, Frozen, User
 from hubbub.domain.names import UserName
 from hubbub.domain.text import ShortText, Text
 from hubbub.features import accounts
@@ -38,27 +36,6 @@ class Password(Frozen):
     """One's own, once more."""
 
     password: Text
-
-
-class Site(Wire):
-    """What anybody may know of this place."""
-
-    needs_owner: bool
-    """Whether nobody has used the owner's link yet."""
-    signup: Literal["invite", "open", "closed"]
-    """Who may make an account."""
-    name: str
-    version: str
-
-
-@router.get("/setup", response_model=Site, responses=refusals())
-async def look_at_site(request: Request, services: Running) -> Response:
-    """Whether there is an owner yet, and how one gets in."""
-    settings = services.settings
-    needs_owner = await services.read(accounts.needs_owner)
-    return reply(
-        {"needs_owner": needs_owner, "signup": settings.signup, "name": settings.name, "version": request.app.version}
-    )
 
 
 @router.post("/accounts", status_code=201, response_model=User, responses=refusals(403, 409, 413))

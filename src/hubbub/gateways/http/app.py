@@ -17,6 +17,7 @@ from hubbub.gateways.http import (
     metrics,
     rooms,
     sessions,
+    site,
     topics,
     users,
     web,
@@ -30,9 +31,13 @@ Log in with the form at `POST /token` and send `Authorization: Bearer ACCESS_TOK
 and its cookie. Every refusal is `{"error": {"code", "message", "retry_after"?}}`.
 """
 ROUTERS = (
-    accounts.router, sessions.router, users.router, rooms.router, messages.router, topics.router, invites.router,
-    health.router, metrics.router,
+    site.router, accounts.router, sessions.router, users.router, rooms.router, messages.router, topics.router,
+    invites.router, health.router, metrics.router,
 )  # fmt: skip
+
+
+OF_OWN_ACCOUNTS = (accounts.router, sessions.router, invites.router)
+"""What there is nothing of where the app around this one knows who people are."""
 
 
 class Application(FastAPI):
@@ -79,7 +84,8 @@ def create_app(services: Services) -> FastAPI:
     app.state.services = services
     errors.install(app)
     for router in ROUTERS:
-        app.include_router(router)
+        if services.host is None or router not in OF_OWN_ACCOUNTS:
+            app.include_router(router)
     app.include_router(web.create_router())
     app.include_router(docs.create_router(app))
     app.add_middleware(Edge, services=services)

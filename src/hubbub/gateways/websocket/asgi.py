@@ -13,8 +13,10 @@ from secrets import SystemRandom
 import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from hubbub.engine.hosts import Host
 from hubbub.engine.ports import Blob
 from hubbub.engine.services import Services
+from hubbub.features.sessions import Identity
 from hubbub.gateways.websocket import handshake
 from hubbub.gateways.websocket.denial import deny
 from hubbub.gateways.websocket.door import Door
@@ -117,6 +119,23 @@ class AsgiConnection(QueuedWebSocket):
         self.abort(1006)
 
 
+class HostedPump(Pump):
+    """A conversation with somebody whom the app around this one recognises, by the handshake or by `hello`'s token."""
+
+    __slots__ = ("_host", "_scope")
+
+    def __init__(self, services: Services, connection: AsgiConnection, host: Host, socket: WebSocket) -> None:
+        super().__init__(services, connection, (), connection.address)
+        self._host = host
+        self._scope = socket.scope
+
+    async def _identify(self, token: str | None) -> Identity:
+        if token is None:
+            return await self._host.identify(self._scope)
+        given = handshake.with_token(self._scope["headers"], token)
+        return await self._host.identify({**self._scope, "headers": given})
+
+
 class AsgiGateway:
     """All connections of one server; `serve` is the endpoint of the route `/ws`."""
 
@@ -179,6 +198,8 @@ class AsgiGateway:
         if self.door.is_full or len(self.open) >= settings.connections_limit:
             return FULL
         headers = socket.scope["headers"]
+        if self.services.host is not None:
+            return handshake.admit_hosted(headers, settings, ambient=self.services.host.ambient)
         secure = socket.url.scheme == "wss" or forwarded_https(_host(socket), headers, settings.trusted_proxies)
         return handshake.admit(headers, settings, secure=secure)
 
@@ -189,6 +210,8 @@ class AsgiGateway:
     def _converse(
         self, connection: AsgiConnection, credentials: Sequence[Credential], socket: WebSocket
     ) -> Conversation:
+        if self.services.host is not None:
+            return HostedPump(self.services, connection, self.services.host, socket)
         return Pump(self.services, connection, credentials, connection.address)
 
     async def _listen(self, socket: WebSocket, connection: AsgiConnection, conversation: Conversation) -> int:

@@ -7,16 +7,18 @@ token in `hello`, the Origin does not matter.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hmac import compare_digest
 from http import HTTPStatus
 from typing import Protocol
 
 import orjson
 
+from hubbub.domain.errors import Unauthenticated
 from hubbub.protocol import headers
 from hubbub.protocol.headers import Headers, client_address
 from hubbub.protocol.tokens import Credential
 
-__all__ = ["Admitted", "Headers", "Refused", "admit", "client_address", "origin_problem"]
+__all__ = ["Admitted", "Headers", "Refused", "admit", "admit_hosted", "client_address", "origin_problem", "with_token"]
 
 SUBPROTOCOL = "hubbub.v1"
 MAX_TOKEN = 4096
@@ -70,9 +72,9 @@ class Refused:
 
 def admit(given: Headers, settings: OriginSettings, *, secure: bool) -> Admitted | Refused:
     """Decides on a request to open a WebSocket; `secure` says whether the browser's connection is TLS."""
-    for name in (b"origin", b"host", b"authorization"):
-        if len(headers.values(given, name)) > 1:
-            return Refused(400, f"The request has more than one {name.decode().title()} header.")
+    repeated = _repeated(given)
+    if repeated is not None:
+        return repeated
     https = secure or (settings.public_origin or "").startswith("https:")
     cookie = headers.cookie(given, headers.cookie_name(https=https))
     if cookie is not None:
@@ -85,6 +87,40 @@ def admit(given: Headers, settings: OriginSettings, *, secure: bool) -> Admitted
     by_bearer = (Credential("bearer", bearer),) if bearer is not None else ()
     by_cookie = (Credential("cookie", cookie),) if cookie is not None else ()
     return Admitted(by_bearer + by_cookie, SUBPROTOCOL if _offers(given) else None)
+
+
+def admit_hosted(given: Headers, settings: OriginSettings, *, ambient: bool) -> Admitted | Refused:
+    """The same where the app around this one knows who people are, by whatever it takes for a credential.
+
+    `ambient` says that browsers send that unasked: then it counts from listed pages only. No page sends a bearer token
+    unasked, and none can send one when it opens a WebSocket.
+    """
+    repeated = _repeated(given)
+    if repeated is not None:
+        return repeated
+    if ambient and not headers.bearer(given):
+        problem = origin_problem(headers.value(given, b"origin"), headers.value(given, b"host"), settings)
+        if problem is not None:
+            return Refused(403, problem)
+    return Admitted((), SUBPROTOCOL if _offers(given) else None)
+
+
+def with_token(given: Headers, token: str) -> Headers:
+    """The headers with the token of `hello` in the place where other clients have it. Raises Unauthenticated."""
+    if not token.isascii() or not token.isprintable():
+        raise Unauthenticated()
+    if headers.values(given, b"authorization") and not compare_digest(
+        (headers.bearer(given) or "").encode(), token.encode()
+    ):
+        raise Unauthenticated()  # two credentials
+    return [*(pair for pair in given if pair[0] != b"authorization"), (b"authorization", f"Bearer {token}".encode())]
+
+
+def _repeated(given: Headers) -> Refused | None:
+    for name in (b"origin", b"host", b"authorization"):
+        if len(headers.values(given, name)) > 1:
+            return Refused(400, f"The request has more than one {name.decode().title()} header.")
+    return None
 
 
 def origin_problem(origin: str | None, host: str | None, settings: OriginSettings) -> str | None:

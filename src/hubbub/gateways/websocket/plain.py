@@ -17,6 +17,7 @@ from hubbub.domain import names
 from hubbub.domain.commands import CloseGuest, OpenGuest
 from hubbub.domain.errors import Conflict, HubbubError, NotFound, RateLimited, Unauthenticated
 from hubbub.domain.model import ANYBODY, SYSTEM, Role
+from hubbub.engine.hosts import Host
 from hubbub.engine.people import Attached, Live, TooManyConnections
 from hubbub.engine.ports import Blob, Message
 from hubbub.engine.services import Services
@@ -25,7 +26,7 @@ from hubbub.features.sessions import Identity
 from hubbub.gateways.websocket import handshake
 from hubbub.gateways.websocket.denial import deny
 from hubbub.gateways.websocket.sockets import QueuedWebSocket
-from hubbub.protocol import closes, lines, validation
+from hubbub.protocol import closes, headers, lines, validation
 from hubbub.protocol.headers import forwarded_https
 from hubbub.protocol.tokens import Credential
 
@@ -97,18 +98,26 @@ class PlainText:
 
     def _admit(self, socket: WebSocket) -> handshake.Admitted | handshake.Refused:
         """Cookies count with a listed Origin only; without a credential a page must be of a listed Origin, too."""
-        settings = self._services.settings
+        settings, host = self._services.settings, self._services.host
         origin = socket.headers.get("origin")
-        headers = socket.scope["headers"]
+        given = socket.scope["headers"]
+        if host is not None:
+            as_guest = self._comes_as_guest(socket)
+            return handshake.admit_hosted(given, settings, ambient=host.ambient and not as_guest)
         if settings.guests and origin in NO_PAGE:
-            headers = [pair for pair in headers if pair[0] != b"cookie"]
-        secure = socket.url.scheme == "wss" or forwarded_https(_host(socket), headers, settings.trusted_proxies)
-        admitted = handshake.admit(headers, settings, secure=secure)
+            given = [pair for pair in given if pair[0] != b"cookie"]
+        secure = socket.url.scheme == "wss" or forwarded_https(_host(socket), given, settings.trusted_proxies)
+        admitted = handshake.admit(given, settings, secure=secure)
         if isinstance(admitted, handshake.Admitted) and not admitted.credentials and origin not in NO_PAGE:
             problem = handshake.origin_problem(origin, socket.headers.get("host"), settings)
             if problem is not None:
                 return handshake.Refused(403, problem)
         return admitted
+
+    def _comes_as_guest(self, socket: WebSocket) -> bool:
+        """From no page, and without a token: what browsers send unasked does not count, so the app is not asked."""
+        origin, bearer = socket.headers.get("origin"), headers.bearer(socket.scope["headers"])
+        return self._services.settings.guests and origin in NO_PAGE and not bearer
 
     # --- one conversation ----------------------------------------------------------------------------------------
 
@@ -181,7 +190,13 @@ class PlainText:
         """The person under this name. Raises NameTaken, Unauthenticated and what the store raises."""
         services = self._services
         name = lines.name_of(socket.path_params["name"])
-        if credentials:
+        if services.host is not None:
+            identity = await self._identify_hosted(socket, services.host)
+            if identity is not None and names.skeleton(name) != names.skeleton(identity.name):
+                raise NameTaken("That is not your name.")
+            if identity is not None:
+                return identity
+        elif credentials:
             identity = await services.identify(credentials)
             if names.skeleton(name) == names.skeleton(identity.name):
                 return identity
@@ -190,6 +205,17 @@ class PlainText:
         if not services.settings.guests:
             raise Unauthenticated("Guests are not let in here: log in first.")
         return await self._open_guest(name, _peer(socket, services))
+
+    async def _identify_hosted(self, socket: WebSocket, host: Host) -> Identity | None:
+        """Whoever the app around this one says; nobody may be a guest where guests are let in."""
+        if self._comes_as_guest(socket):
+            return None
+        try:
+            return await host.identify(socket.scope)
+        except Unauthenticated:
+            if not self._services.settings.guests:
+                raise
+            return None
 
     async def _open_guest(self, name: str, address: str) -> Identity:
         services = self._services

@@ -1,0 +1,58 @@
+"""Whom the app around this one vouches for: which account is whose, and since when an earlier log-in counts no more."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from hubbub.domain.model import Role
+from hubbub.domain.names import skeleton
+from hubbub.storage.schema import identities, users
+from hubbub.storage.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An identity. `name` is the last one it came with; without a `user`, it was revoked before it ever came.
+
+    `revoked` is the position of the last revocation in the security topic, 0 for none.
+    """
+
+    user: int | None
+    name: str
+    revoked: int
+
+
+def find(connection: Connection, issuer: str, subject: str) -> Known | None:
+    query = select(identities.c.user, identities.c.name, identities.c.revoked).where(
+        identities.c.issuer == issuer, identities.c.subject == subject
+    )
+    row = connection.execute(query).first()
+    return None if row is None else Known(row.user, row.name, row.revoked)
+
+
+def last_revoked(connection: Connection, user: int) -> int:
+    return connection.scalar(select(identities.c.revoked).where(identities.c.user == user)) or 0
+
+
+def keep(tx: Transaction, issuer: str, subject: str, user: int, name: str) -> None:
+    """From now on that identity is this account, and came last under `name`."""
+    _put(tx, issuer, subject, {"user": user, "name": name}, {"revoked": 0})
+
+
+def revoke(tx: Transaction, issuer: str, subject: str, seq: int) -> None:
+    """Whoever was recognised before `seq` is not any more; also where nobody has come under that identity yet."""
+    _put(tx, issuer, subject, {"revoked": seq}, {"user": None, "name": ""})
+
+
+def follow(tx: Transaction, user: int, name: str, role: Role) -> None:
+    """The account's name and role are now these; the name must be free, or the account's own."""
+    values = {"name": name, "skeleton": skeleton(name), "role": role.value}
+    tx.execute(update(users).where(users.c.id == user).values(**values))
+
+
+def _put(tx: Transaction, issuer: str, subject: str, values: dict[str, object], first: dict[str, object]) -> None:
+    """Writes `values`, and where there is no row yet `first` beside them."""
+    insert = sqlite.insert if tx.connection.dialect.name == "sqlite" else postgresql.insert
+    row = insert(identities).values(issuer=issuer, subject=subject, **first, **values)
+    tx.execute(row.on_conflict_do_update(index_elements=["issuer", "subject"], set_=values))
