@@ -19,7 +19,7 @@ from hubbub.engine.people import Live, People
 from hubbub.engine.work import Batch
 from hubbub.features import sync
 from hubbub.features.sync import Snapshot
-from hubbub.storage import database, restore
+from hubbub.storage import database, postgresql, restore
 from hubbub.storage.archive import Reader
 from hubbub.storage.transaction import Transaction
 

@@ -18,6 +18,7 @@ class Wire:
     def __init__(self, socket: Path) -> None:
         self._socket = socket
         self._links: set[Link] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self.delay = 0.0
         self.port = 0
 
@@ -44,11 +45,15 @@ class Wire:
             return
         link = Link(self)
         self._links.add(link)
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)  # the loop forgets one that waits for a side which has ended
         try:
             await asyncio.gather(link.pump(reader, far_writer, "questions"), link.pump(far_reader, writer, "answers"))
         except asyncio.CancelledError:
             pass  # the end of the wire; whoever cancels waits for nothing else
         finally:
+            self._tasks.discard(task)
             self._links.discard(link)
             far_writer.transport.abort()
             writer.transport.abort()
@@ -70,8 +75,8 @@ class Link:
                 if getattr(self, direction):
                     writer.write(data)
                     await writer.drain()
-            if getattr(self, direction):  # through a silent network nobody hears that the other one has gone
-                writer.close()
+        if getattr(self, direction):  # through a silent network nobody hears that the other one has gone
+            writer.close()
 
 
 @contextmanager

@@ -38,7 +38,8 @@ from hubbub.storage.transaction import Transaction
 
 MAX_BATCH = 1_000
 MAX_BATCH_BYTES = 256 * 1024
-DEADLINE = 2.0
+DEADLINE = 1.75
+LOOK = 0.1
 RECONNECT = 0.25
 REPEATS = 4
 REPEAT = 0.01
@@ -110,7 +111,7 @@ class Journal:
             self._wake.put(True)
         if not self._sweeping:
             self._sweeping = True
-            self._loop.call_later(DEADLINE / 8, self._sweep)
+            self._loop.call_later(LOOK, self._sweep)
 
     # --- on the event loop ---------------------------------------------------------------------------------------
 
@@ -134,7 +135,7 @@ class Journal:
             if work.deadline <= now:
                 work.answer(Unavailable(retry_after=1.0))
         if self._waiting or self._flying:
-            self._loop.call_later(DEADLINE / 8, self._sweep)
+            self._loop.call_later(LOOK, self._sweep)
         else:
             self._sweeping = False
 

@@ -1,0 +1,107 @@
+"""An outage of the store under a crowd with open sockets, and what must not be seen of it."""
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+
+from tests.faults.load import Crowd, crowd
+from tests.support.client import Connection, RefusedError
+from tests.support.server import Server
+from tests.support.waiting import eventually
+
+ANSWERED_WITHIN = 3.0  # it is to be 2 s; the rest is for a busy machine
+RECOVERED_WITHIN = 5.0
+ATTEMPTS = 3
+LONG_ENOUGH = 30.0
+
+Fault = Callable[[], AbstractAsyncContextManager[None]]
+
+
+@dataclass
+class Outage:
+    """A crowd at work and a prober, before, in and after an outage; `found` is what was wrong, whatever the hurry."""
+
+    room: Crowd
+    prober: Connection
+    found: list[str] = field(default_factory=list)
+    probes: int = 0
+    slowest: float = 0.0
+    recovery: float = 0.0
+
+    async def probe(self, patience: float = LONG_ENOUGH) -> str:
+        """One send, and what came back: `ok`, the code of a refusal, or `nothing`."""
+        key = f"probe {self.probes}"
+        self.probes += 1
+        # To the checker its outcome is unknown: `unavailable` promises nothing either way.
+        send = self.room.history.sending(self.room.room, self.room.owner.id, key, key)
+        began = time.monotonic()
+        try:
+            ok = await self.prober.command("message.send", patience, room=send.room, key=key, body=key)
+        except TimeoutError:
+            return "nothing"
+        except RefusedError as refused:
+            if refused.code == "unavailable" and not 0 < (refused.retry_after or 0) <= 30:
+                self.found.append(f"{key} is to be tried again in {refused.retry_after} s")
+            return refused.code
+        else:
+            send.acknowledge(ok["seq"])
+            return "ok"
+        finally:
+            self.slowest = max(self.slowest, time.monotonic() - began)
+
+    async def probe_in_vain(self) -> None:
+        """One send that the store cannot take."""
+        answer = await self.probe()
+        if answer != "unavailable":
+            self.found.append(f"a send was answered {answer!r}")
+
+    async def flow_again(self, within: float = LONG_ENOUGH) -> None:
+        """Everybody is acknowledged something from now on."""
+        began = time.monotonic()
+        authors = {writer.account.id for writer in self.room.writers}
+        await eventually(
+            lambda: authors <= {send.author for send in self.room.history.acked if (send.acked_at or 0) > began},
+            within,
+            "everybody is acknowledged again",
+        )
+        self.recovery = max(self.recovery, time.monotonic() - began)
+
+
+@asynccontextmanager
+async def outage(server: Server) -> AsyncIterator[Outage]:
+    """A crowd that talks, and goes on after the fault; in the end everybody's view is held against the store."""
+    async with crowd(server, writers=4, followers=4) as room:
+        room.start_writing()
+        await eventually(lambda: len(room.history.acked) > 50, 20, "messages flow")
+        async with await Connection.open(server.websocket_url, room.owner.token) as prober:
+            outage = Outage(room, prober)
+            yield outage
+            if not prober.is_open or any(follower.welcomes != 1 for follower in room.followers):
+                outage.found.append("a socket was closed")
+        await room.stop_writing()
+        await room.caught_up()
+        outage.found += room.verdict() + room.convergence()
+
+
+async def weathered(server: Server, fault: Fault, meanwhile: Callable[[Outage], Awaitable[None]]) -> Outage:
+    """What came of an outage in which nothing can be stored; `meanwhile` runs in it."""
+    async with outage(server) as seen:
+        async with fault():
+            await seen.probe_in_vain()
+            acknowledged = len(seen.room.history.acked)
+            await meanwhile(seen)
+            if len(seen.room.history.acked) > acknowledged:
+                seen.found.append("somebody was acknowledged by a store that was not there")
+        await seen.flow_again()
+    return seen
+
+
+async def in_time(attempt: Callable[[], Awaitable[Outage]]) -> None:
+    """Nothing may be wrong at any attempt; a busy machine may be slow, but not three times."""
+    for _ in range(ATTEMPTS):
+        seen = await attempt()
+        assert not seen.found, "\n".join(seen.found)
+        if seen.slowest <= ANSWERED_WITHIN and seen.recovery <= RECOVERED_WITHIN:
+            return
+    raise AssertionError(f"told after {seen.slowest:.1f} s, recovered after {seen.recovery:.1f} s")
