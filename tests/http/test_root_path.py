@@ -58,6 +58,8 @@ async def test_a_browser_logs_in_reads_and_writes(client: httpx.AsyncClient) -> 
 
 
 async def test_pages_name_what_they_need_relative_to_themselves(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/health")
+    assert answer.headers["strict-transport-security"] == "max-age=31536000", "the names below are not ours"
     for path in ("/", "/setup", "/invite", "/docs", "/docs/docs.js", "/openapi.json", "/health"):
         assert (await client.get(path)).status_code == 200, path
     page = await client.get("/docs")

@@ -5,6 +5,7 @@ import secrets
 import structlog
 from fastapi.routing import APIRoute
 from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -41,7 +42,9 @@ class Edge:
         self._has_warned = False
         self._always = dict(ALWAYS)
         if (services.settings.public_url or "").startswith("https:"):
-            self._always["Strict-Transport-Security"] = f"max-age={ONE_YEAR}; includeSubDomains"
+            # Under a sub-path the host is not ours alone, and the names below it are none of our business.
+            names_below = "" if self._root_path else "; includeSubDomains"
+            self._always["Strict-Transport-Security"] = f"max-age={ONE_YEAR}{names_below}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -70,6 +73,8 @@ class Edge:
 
         try:
             await (_to_the_folder if _is_folder(scope) else self._app)(scope, receive, answer)
+        except ClientDisconnect:
+            pass  # it went before its request was there: nobody is left to be answered
         except Exception as error:
             number = secrets.token_hex(4)
             logger.error("request_failed", id=number, method=scope["method"], path=scope["path"], exc_info=error)
