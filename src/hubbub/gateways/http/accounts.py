@@ -24,9 +24,12 @@ class NewAccount(Frozen):
     username: UserName = Field(
         description="1 to 32 letters, digits, dots, dashes and underscores, in one script.",
         json_schema_extra={"minLength": 1, "maxLength": 32},
+        examples=["alice"],
     )
     password: Text = Field(
-        description="At least 8 characters, at most 1,024 bytes.", json_schema_extra={"minLength": 8, "maxLength": 1024}
+        description="At least 8 characters, at most 1,024 bytes.",
+        json_schema_extra={"minLength": 8, "maxLength": 1024},
+        examples=[logins.EXAMPLE],
     )
     invite: ShortText | None = None
     setup: ShortText | None = None
@@ -35,7 +38,7 @@ class NewAccount(Frozen):
 class Password(Frozen):
     """One's own, once more."""
 
-    password: Text
+    password: Text = Field(examples=[logins.EXAMPLE])
 
 
 @router.post("/accounts", status_code=201, response_model=User, responses=refusals(403, 409, 413))

@@ -1,0 +1,70 @@
+"""schemathesis over the whole REST surface, as nobody, as a member and as the owner: what OpenAPI says holds.
+
+HUBBUB_TEST_REST_EXAMPLES=200 makes the long form: other examples each time, all phases for everybody.
+"""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.conformance.rest import ALL_PHASES, Found, House, Role, run
+from tests.support.server import Server
+
+pytestmark = pytest.mark.faults
+
+EXAMPLES = int(os.environ.get("HUBBUB_TEST_REST_EXAMPLES", "0"))
+SHORT = ("--max-examples", "3", "--generation-deterministic")
+NOBODY_MAY = {
+    "welcome", "look_at_site", "health", "ready", "metrics", "create_account", "log_in", "create_token",
+    "refresh_token", "check_invite", "reset_password",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with Server(tmp_path_factory.mktemp("rest") / "data", {"HUBBUB_ACCESS_TOKEN_SECONDS": "86400"}) as server:
+        yield House(server)
+
+
+@pytest.mark.timeout(240 + EXAMPLES * 30)
+def test_the_rest_surface_is_what_openapi_says(house: House, tmp_path: Path) -> None:
+    roles = {"nobody": Role(""), "member": Role(house.member.name), "owner": Role(house.owner.name, "browser")}
+
+    def ask(name: str) -> Found:
+        # The short form has the coverage phase once: it is the longest, and asks for the same whoever asks.
+        phases = ALL_PHASES if EXAMPLES or name == "member" else ALL_PHASES.replace("coverage,", "")
+        size = ("--max-examples", str(EXAMPLES)) if EXAMPLES else SHORT
+        return run(house, roles[name], tmp_path / name, "--phases", phases, *size)
+
+    with ThreadPoolExecutor(len(roles)) as pool:
+        found = dict(zip(roles, pool.map(ask, roles), strict=True))
+    for name, one in found.items():
+        print(name, one.requests(), "requests,", f"{one.share():.0%} of the right ones did it")  # noqa: T201
+        assert one.code == 0, f"as {name}:\n{one.said[-20_000:]}"
+        assert max(one.statuses()) < 500, f"as {name}: {one.right} {one.wrong}"
+    log = house.server.log_text()
+    for word in ("Traceback", '"level": "error"', '"level": "critical"', "request_failed"):
+        assert word not in log, log[max(0, log.index(word) - 1_000) :][:4_000]
+    everything = operations(house.server)
+    assert found["nobody"].succeeded() <= NOBODY_MAY
+    succeeded = set[str]().union(*(one.succeeded() for one in found.values()))
+    assert everything - succeeded == set(), "never did what was asked"
+    assert found["member"].share() > 0.3
+    assert found["owner"].share() > 0.3
+
+
+def test_a_document_that_says_what_is_not_so_is_found_out(house: House, tmp_path: Path) -> None:
+    options = ("--phases", "examples,fuzzing", *SHORT, "--include-path-regex", "^/(users/me|api/users/.*)$")
+    found = run(house, Role(house.member.name), tmp_path / "tampered", *options, tampered=True)
+    assert found.code == 1, found.said
+    assert "Response violates schema" in found.said
+    assert "Undocumented status code" in found.said
+
+
+def operations(server: Server) -> set[str]:
+    document = httpx.get(f"{server.url}/openapi.json", trust_env=False, timeout=30).json()
+    return {operation["operationId"] for methods in document["paths"].values() for operation in methods.values()}
