@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from hubbub import ConnectionManager
-from hubbub.gateways.websocket.sockets import QueuedWebSocket
+from hubbub.gateways.websocket.manager import Queued
 from tests.manager.peer import Connect, Peer
 from tests.support.waiting import eventually
 
@@ -166,10 +166,32 @@ async def test_what_is_sent_in_one_go_reaches_those_who_read_however_much_it_is(
     manager: ConnectionManager, connected: Connect
 ) -> None:
     peer = await connected()
-    texts = [f"{n:100}" for n in range(LIMIT // 100 * 3)]
+    texts = [f"{n:100}" for n in range(LIMIT // 100 * 50)]
     for text in texts:
         await manager.broadcast(text)
     await hears(peer, *texts)
+
+
+async def test_what_is_sent_in_one_go_does_not_count_and_what_comes_while_it_waits_does(
+    manager: ConnectionManager, connected: Connect
+) -> None:
+    slow = await connected()
+    slow.reads.clear()
+    manager.broadcast("x" * 50 * LIMIT)
+    await asyncio.sleep(0.2)  # longer than anybody is given to get below the bound
+    manager.broadcast("x" * (LIMIT - 1))
+    await asyncio.sleep(0.2)
+    assert list(manager.active_connections) == [slow.socket]
+    manager.broadcast("xx")
+    await eventually(lambda: not manager.active_connections, 2, "the slow socket was dropped")
+
+
+async def overflow(manager: ConnectionManager) -> None:
+    """More than the bound, for somebody who has not read what came before."""
+    manager.broadcast("first")
+    await asyncio.sleep(0)
+    manager.broadcast("x" * 5 * LIMIT)
+    await asyncio.sleep(0)
 
 
 async def test_an_endpoint_that_was_busy_hears_it_at_its_next_receive(
@@ -178,7 +200,7 @@ async def test_an_endpoint_that_was_busy_hears_it_at_its_next_receive(
     slow = await connected()
     slow.reads.clear()
     slow.says("unread")
-    manager.broadcast("x" * (LIMIT + 1))
+    await overflow(manager)
     await eventually(lambda: not manager.active_connections, 1, "the slow socket was dropped")
     assert await endpoint(slow) == 4008
 
@@ -197,8 +219,7 @@ async def test_a_cancellation_from_elsewhere_wins_over_ours(manager: ConnectionM
     reading = asyncio.create_task(endpoint(peer))
     await asyncio.sleep(0)
     peer.reads.clear()
-    manager.broadcast("x" * (LIMIT + 1))
-    await asyncio.sleep(0)
+    await overflow(manager)
     reading.cancel()
     with pytest.raises(asyncio.CancelledError):
         await reading
@@ -231,7 +252,7 @@ async def test_an_idle_socket_has_no_task(manager: ConnectionManager, connected:
     manager.broadcast("1")
     await hears(peer, "1")
     await asyncio.sleep(0)
-    (connection,) = [one for one in gc.get_objects() if type(one) is QueuedWebSocket and one._socket is peer.socket]
+    (connection,) = [one for one in gc.get_objects() if type(one) is Queued and one._socket is peer.socket]
     assert connection.writer is None
     assert len(asyncio.all_tasks()) == 1
 

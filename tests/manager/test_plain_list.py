@@ -1,51 +1,218 @@
-"""The pitfalls of the tutorial's class, which the ConnectionManager's tests show to be none of ours."""
+"""The pitfalls of the manager that keeps a plain list: each is shown to bite it, and not the ConnectionManager."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 import pytest
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from hubbub import ConnectionManager
 from tests.manager.peer import Peer
+from tests.support.waiting import eventually
+
+LIMIT = 2_000
+
+
+class Manager(Protocol):
+    """What the two have in common."""
+
+    async def connect(self, websocket: WebSocket) -> None: ...
+    def disconnect(self, websocket: WebSocket) -> None: ...
+    def send_personal_message(self, message: str, websocket: WebSocket) -> Awaitable[None]: ...
+    def broadcast(self, message: str) -> Awaitable[None]: ...
 
 
 class PlainList:
-    """The tutorial's class: what the tests above are about."""
+    """Everybody's first manager."""
 
     def __init__(self) -> None:
         self.active_connections: list[WebSocket] = []
+
+    async def connect(self, websocket: WebSocket) -> None:
+        await websocket.accept()
+        self.active_connections.append(websocket)
+
+    def disconnect(self, websocket: WebSocket) -> None:
+        self.active_connections.remove(websocket)
+
+    async def send_personal_message(self, message: str, websocket: WebSocket) -> None:
+        await websocket.send_text(message)
 
     async def broadcast(self, message: str) -> None:
         for connection in self.active_connections:
             await connection.send_text(message)
 
 
-async def accepted() -> Peer:
-    peer = Peer()
-    await peer.socket.accept()
-    return peer
+Expected = Callable[[Manager], Awaitable[bool]]
 
 
-async def test_a_plain_list_waits_for_the_slow_one_and_stops_at_the_dead_one() -> None:
-    plain, slow, well = PlainList(), await accepted(), await accepted()
-    plain.active_connections += [slow.socket, well.socket]
+async def peers(manager: Manager, count: int) -> list[Peer]:
+    found = [Peer() for _ in range(count)]
+    for peer in found:
+        await manager.connect(peer.socket)
+    return found
+
+
+async def hears(peer: Peer, *texts: str) -> bool:
+    """Whether exactly these arrive, given time."""
+    for _ in range(50):
+        if peer.got == list(texts):
+            return True
+        await asyncio.sleep(0)
+    return False
+
+
+async def tried(call: Awaitable[None]) -> bool:
+    """Whether the call comes back, and without an exception."""
+    try:
+        async with asyncio.timeout(0.1):
+            await call
+    except (TimeoutError, ValueError, RuntimeError, OSError, WebSocketDisconnect):
+        return False
+    return True
+
+
+async def one_who_does_not_read_holds_nobody_up(manager: Manager) -> bool:
+    slow, well = await peers(manager, 2)
     slow.reads.clear()
-    with pytest.raises(TimeoutError):
-        await asyncio.wait_for(plain.broadcast("1"), 0.05)
-    assert well.got == []
-    slow.reads.set()
-    slow.dead = True
-    with pytest.raises(WebSocketDisconnect):
-        await plain.broadcast("2")
-    assert well.got == []
+    came_back = await tried(manager.broadcast("1"))
+    return came_back and await hears(well, "1")
 
 
-async def test_a_plain_list_skips_somebody_when_one_leaves_during_a_broadcast() -> None:
-    plain, peers = PlainList(), [await accepted() for _ in range(3)]
-    plain.active_connections += [peer.socket for peer in peers]
-    peers[0].reads.clear()
-    sending = asyncio.create_task(plain.broadcast("1"))
+async def one_who_is_dead_is_not_raised(manager: Manager) -> bool:
+    dead, _ = await peers(manager, 2)
+    dead.dead = True
+    return await tried(manager.broadcast("1"))
+
+
+async def those_behind_a_dead_one_hear_everything(manager: Manager) -> bool:
+    dead, well = await peers(manager, 2)
+    dead.dead = True
+    await tried(manager.broadcast("1"))
+    return await hears(well, "1")
+
+
+async def a_dead_one_does_not_stay_in_the_list_for_ever(manager: Manager) -> bool:
+    dead, _ = await peers(manager, 2)
+    dead.dead = True
+    await tried(manager.broadcast("1"))
+    for _ in range(50):
+        if len(manager.active_connections) == 1:  # type: ignore[attr-defined]
+            return True
+        await asyncio.sleep(0)
+    return False
+
+
+async def nobody_is_skipped_when_one_leaves_during_a_broadcast(manager: Manager) -> bool:
+    leaving, second, _ = await peers(manager, 3)
+    leaving.reads.clear()
+    sending = asyncio.ensure_future(tried(manager.broadcast("1")))
     await asyncio.sleep(0)
-    plain.active_connections.remove(peers[0].socket)
-    peers[0].reads.set()
+    manager.disconnect(leaving.socket)
+    leaving.reads.set()
     await sending
-    assert peers[1].got == []
+    return await hears(second, "1")
+
+
+async def leaving_twice_is_harmless(manager: Manager) -> bool:
+    (peer,) = await peers(manager, 1)
+    manager.disconnect(peer.socket)
+    try:
+        manager.disconnect(peer.socket)
+    except ValueError:
+        return False
+    return True
+
+
+async def each_hears_things_in_the_order_of_the_calls(manager: Manager) -> bool:
+    """An answer to one does not overtake what was said to all before it."""
+    slow, well = await peers(manager, 2)
+    slow.reads.clear()
+    sending = asyncio.ensure_future(tried(manager.broadcast("1")))
+    await asyncio.sleep(0)
+    await manager.send_personal_message("2", well.socket)
+    slow.reads.set()
+    await sending
+    return await hears(well, "1", "2")
+
+
+async def what_is_not_awaited_is_sent_all_the_same(manager: Manager) -> bool:
+    (peer,) = await peers(manager, 1)
+    call = manager.broadcast("1")
+    heard = await hears(peer, "1")
+    await call  # what was never awaited would be warned about
+    return heard
+
+
+async def one_who_comes_in_the_middle_of_a_broadcast_hears_what_comes_after_it_alone(manager: Manager) -> bool:
+    """What was said before one came in is not for him: he would hear it without what it answers to."""
+    (slow,) = await peers(manager, 1)
+    slow.reads.clear()
+    sending = asyncio.ensure_future(tried(manager.broadcast("before")))
+    await asyncio.sleep(0)
+    (late,) = await peers(manager, 1)
+    slow.reads.set()
+    await sending
+    await tried(manager.broadcast("after"))
+    return await hears(late, "after")
+
+
+async def nothing_is_said_to_one_who_is_still_being_accepted(manager: Manager) -> bool:
+    """Nothing goes out before the handshake is done, and the broadcast to the others does not wait for it."""
+    (well,) = await peers(manager, 1)
+    coming = Peer()
+    coming.reads.clear()
+    accepting = asyncio.ensure_future(manager.connect(coming.socket))
+    await asyncio.sleep(0)
+    came_back = await tried(manager.broadcast("1"))
+    coming.reads.set()
+    await accepting
+    return came_back and coming.got == [] and await hears(well, "1")
+
+
+PITFALLS: list[Expected] = [
+    one_who_does_not_read_holds_nobody_up,
+    one_who_is_dead_is_not_raised,
+    those_behind_a_dead_one_hear_everything,
+    a_dead_one_does_not_stay_in_the_list_for_ever,
+    nobody_is_skipped_when_one_leaves_during_a_broadcast,
+    leaving_twice_is_harmless,
+    each_hears_things_in_the_order_of_the_calls,
+    what_is_not_awaited_is_sent_all_the_same,
+    one_who_comes_in_the_middle_of_a_broadcast_hears_what_comes_after_it_alone,
+]
+by_name = pytest.mark.parametrize("pitfall", PITFALLS, ids=lambda pitfall: pitfall.__name__)
+
+
+@by_name
+async def test_the_connection_manager_does_it_right(pitfall: Expected) -> None:
+    assert await pitfall(ConnectionManager(outbox_bytes=LIMIT))
+
+
+@by_name
+async def test_a_plain_list_does_not(pitfall: Expected) -> None:
+    assert not await pitfall(PlainList())
+
+
+@pytest.mark.parametrize("manager", [ConnectionManager(), PlainList()], ids=lambda manager: type(manager).__name__)
+async def test_neither_speaks_to_one_who_is_still_being_accepted(manager: Manager) -> None:
+    assert await nothing_is_said_to_one_who_is_still_being_accepted(manager)
+
+
+async def test_memory_is_bounded_for_one_who_does_not_read_and_unbounded_with_a_task_for_each_message() -> None:
+    """The usual mend of the first pitfall: nobody waits any more, and everything waits in memory."""
+    manager, plain = ConnectionManager(outbox_bytes=LIMIT), PlainList()
+    for one in (manager, plain):
+        (slow,) = await peers(one, 1)
+        slow.reads.clear()
+    waiting = []
+    for _ in range(100):
+        manager.broadcast("x" * 100)
+        waiting.append(asyncio.ensure_future(plain.broadcast("x" * 100)))
+        await asyncio.sleep(0)
+    await eventually(lambda: len(manager.active_connections) == 0, 2, "the slow one was dropped")
+    assert not any(task.done() for task in waiting)
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)

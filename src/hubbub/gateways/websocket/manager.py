@@ -9,19 +9,44 @@ from starlette.types import Message as Event
 from starlette.websockets import WebSocket, WebSocketState
 
 from hubbub.engine.connections import Registry
+from hubbub.engine.ports import Blob
+from hubbub.gateways.websocket.outbox import Outbox
 from hubbub.gateways.websocket.sockets import EXTENSION, FramedWebSocket, QueuedWebSocket
 
 OUTBOX_BYTES = 2**20
-Socket = FramedWebSocket | QueuedWebSocket
+
+
+class Framed(FramedWebSocket):
+    __slots__ = ()
+
+    def _begin_outbox(self, first: Blob) -> Outbox:
+        return _outbox(self._limit, first)
+
+
+class Queued(QueuedWebSocket):
+    __slots__ = ()
+
+    def _begin_outbox(self, first: Blob) -> Outbox:
+        return _outbox(self._limit, first)
+
+
+Socket = Framed | Queued
+
+
+def _outbox(limit: int, first: Blob) -> Outbox:
+    """What an application says in one go, however much, makes nobody slow who had taken all before it: it is there
+    once for everybody, and only what comes while it waits counts against the bound.
+    """
+    return Outbox(limit + sum(map(len, first)))
 
 
 class ConnectionManager:
     """Keeps WebSockets and sends to one, to all, or to all in a topic; a slow one among them hurts nobody.
 
     What is sent takes effect when the call is made, whether or not its result is awaited: each connection gets its
-    messages in the order of the calls, each as one text message. Nothing waits for a client. One that does not read
-    is closed with code 4008 once `outbox_bytes` wait for it: its endpoint's `receive` raises WebSocketDisconnect, the
-    others do not notice. A dead socket is dropped, never raised.
+    messages in the order of the calls, each as one text message. Nothing waits for a client. One that does not keep
+    up is closed with code 4008 once `outbox_bytes` have come for it while it had more to read: its endpoint's `receive`
+    raises WebSocketDisconnect, the others do not notice. A dead socket is dropped, never raised.
 
     Works on any ASGI server. Under ``uvicorn --ws hubbub.gateways.websocket.native:WebSocketProtocol`` it writes
     to the transports directly, which is several times as fast; middleware that rewrites outgoing messages is
@@ -54,9 +79,9 @@ class ConnectionManager:
         offer = websocket.scope.get("extensions", {}).get(EXTENSION)
         socket: Socket
         if offer is None:
-            socket = QueuedWebSocket(websocket, self._outbox_bytes, lost)
+            socket = Queued(websocket, self._outbox_bytes, lost)
         elif offer.open:
-            socket = FramedWebSocket(offer, self._outbox_bytes, lost)
+            socket = Framed(offer, self._outbox_bytes, lost)
         else:
             return
         _keep_order(websocket, socket, registry)

@@ -187,10 +187,14 @@ class FramedConnection(Connection):
         if self._ending:
             return
         if self._outbox is None:
-            self._outbox = Outbox(self._limit)
+            self._outbox = self._begin_outbox(blob)
         self._outbox.add(blob)
         if self._outbox.is_over(self._too_slow):
             self._give_up()
+
+    def _begin_outbox(self, _first: Blob) -> Outbox:
+        """For a peer that was not behind until now, and cannot take all of `first` at once."""
+        return Outbox(self._limit)
 
     def _too_slow(self, outbox: Outbox) -> None:
         if outbox is self._outbox and not self._ending:

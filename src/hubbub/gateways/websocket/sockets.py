@@ -136,7 +136,7 @@ class QueuedWebSocket(Connection):
         if self._closing:
             return
         if self._outbox is None:
-            self._outbox = Outbox(self._limit)
+            self._outbox = self._begin_outbox(blob)
         self._outbox.add(blob)
         if self._outbox.is_over(self._too_slow):
             self._give_up()
@@ -175,6 +175,10 @@ class QueuedWebSocket(Connection):
         if self._reading is not None and not self._interrupted:
             self._reading.cancel()
         self._interrupted = True
+
+    def _begin_outbox(self, _first: Blob) -> Outbox:
+        """For a peer that was not behind until now."""
+        return Outbox(self._limit)
 
     def _too_slow(self, outbox: Outbox) -> None:
         if outbox is self._outbox and not self._closing:

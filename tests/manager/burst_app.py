@@ -1,0 +1,22 @@
+"""An application that says a lot in one go: `COUNT SIZE` from anybody is as many messages to all, without a pause."""
+
+from fastapi import FastAPI, WebSocket, WebSocketDisconnect
+
+from hubbub import ConnectionManager
+
+app = FastAPI()
+manager = ConnectionManager()
+
+
+@app.websocket("/ws/{name}")
+async def chat(websocket: WebSocket, name: str) -> None:
+    await manager.connect(websocket)
+    await manager.broadcast(f"{name} came")
+    try:
+        while True:
+            count, size = map(int, (await websocket.receive_text()).split())
+            for number in range(count):
+                manager.broadcast(f"{number} {'x' * size}")
+    except WebSocketDisconnect:
+        manager.disconnect(websocket)
+        await manager.broadcast(f"{name} left")
