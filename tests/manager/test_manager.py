@@ -257,6 +257,25 @@ async def test_an_idle_socket_has_no_task(manager: ConnectionManager, connected:
     assert len(asyncio.all_tasks()) == 1
 
 
+async def test_a_call_from_a_thread_is_refused_and_breaks_nothing(
+    manager: ConnectionManager, connected: Connect
+) -> None:
+    peer = await connected("a")
+    for call in (
+        lambda: manager.broadcast("1"),
+        lambda: manager.send_personal_message("1", peer.socket),
+        lambda: manager.join(peer.socket, "b"),
+        lambda: manager.leave(peer.socket, "a"),
+        lambda: manager.disconnect(peer.socket),
+        lambda: asyncio.run(manager.connect(Peer().socket)),
+    ):
+        with pytest.raises(RuntimeError, match="call_soon_threadsafe"):
+            await asyncio.to_thread(call)
+    loop = asyncio.get_running_loop()
+    await asyncio.to_thread(loop.call_soon_threadsafe, manager.broadcast, "2", "a")
+    await hears(peer, "2")
+
+
 def test_a_manager_made_at_import_serves_one_event_loop_after_the_other() -> None:
     manager = ConnectionManager()
     app = FastAPI()

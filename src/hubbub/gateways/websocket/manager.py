@@ -14,6 +14,10 @@ from hubbub.gateways.websocket.outbox import Outbox
 from hubbub.gateways.websocket.sockets import EXTENSION, FramedWebSocket, QueuedWebSocket
 
 OUTBOX_BYTES = 2**20
+ELSEWHERE = (
+    "A ConnectionManager belongs to the event loop its WebSockets came in on. From a thread, a plain `def` endpoint "
+    "for instance, call it with loop.call_soon_threadsafe(manager.broadcast, message)."
+)
 
 
 class Framed(FramedWebSocket):
@@ -90,10 +94,13 @@ class ConnectionManager:
 
     def disconnect(self, websocket: WebSocket) -> None:
         """Forgets the WebSocket, after what was sent to it before; harmless when repeated. Does not close it."""
+        if websocket not in self._sockets:
+            return
+        registry = self._current()
         socket = self._sockets.pop(websocket, None)
         if socket is not None:
-            self._registry.settle(socket)
-            self._registry.remove(socket)
+            registry.settle(socket)
+            registry.remove(socket)
 
     def join(self, websocket: WebSocket, topic: str) -> None:
         """The WebSocket gets what is broadcast to `topic` from now on."""
@@ -124,11 +131,17 @@ class ConnectionManager:
 
     def _current(self) -> Registry:
         """The registry. One that was left behind by an event loop that is closed (tests do that) is given up."""
-        if self._loop is None or self._loop.is_closed():
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise RuntimeError(ELSEWHERE) from None
+        if loop is not self._loop:
             if self._loop is not None:
+                if not self._loop.is_closed():
+                    raise RuntimeError(ELSEWHERE)
                 self._registry = Registry()
                 self._sockets.clear()
-            self._loop = asyncio.get_running_loop()
+            self._loop = loop
         return self._registry
 
 

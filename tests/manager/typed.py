@@ -1,0 +1,56 @@
+"""What a type checker says about the public classes; `make check` reads it, nothing runs it.
+
+What must be an error is marked as one: a mark that is not needed is an error as well.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from typing import Any, assert_type
+
+from fastapi import WebSocket
+
+from hubbub import Client, ConnectionManager
+from hubbub.client import Entry, Positions, Reset, Sent
+from hubbub.domain.events import MessageSent
+from hubbub.domain.model import Room, User
+
+
+async def manager_types(manager: ConnectionManager, websocket: WebSocket) -> None:
+    assert_type(manager, ConnectionManager)
+    assert_type(await manager.connect(websocket), None)
+    assert_type(manager.active_connections, Sequence[WebSocket])
+    assert_type(manager.active_connections[0], WebSocket)
+    assert_type(manager.broadcast("to all"), Awaitable[None])
+    assert_type(await manager.broadcast("to some", "topic"), None)
+    assert_type(manager.send_personal_message("to one", websocket), Awaitable[None])
+    manager.join(websocket, "topic")
+    manager.leave(websocket, "topic")
+    manager.disconnect(websocket)
+    ConnectionManager(outbox_bytes=2**16)
+
+    ConnectionManager(2**16)  # type: ignore[call-arg]
+    manager.broadcast(b"bytes")  # type: ignore[arg-type]
+    manager.active_connections.append(websocket)  # type: ignore[attr-defined]
+    await manager.disconnect(websocket)  # type: ignore[func-returns-value, misc]
+    manager.active_connections = []  # type: ignore[misc]
+
+
+async def client_types(client: Client) -> None:
+    async with client as same:
+        assert_type(same, Client)
+    assert_type(client.me, User)
+    assert_type(client.rooms, Mapping[int, Room])
+    assert_type(client.connected, bool)
+    assert_type(client.positions, Positions | None)
+    assert_type(await client.send(1, "hello", key="k"), Sent)
+    assert_type((await client.send(1, "hello")).seq, int)
+    assert_type(await client.command("room.join", room=1), dict[str, Any])
+    assert_type(client.events(), AsyncIterator[Entry | Reset])
+    async for one in client.events():
+        if isinstance(one, Reset):
+            assert_type(one.floor, int)
+        elif isinstance(one.event, MessageSent):
+            assert_type(one.event.body, str | None)
+
+    await client.send("1", "hello")  # type: ignore[arg-type]
+    await client.send(1)  # type: ignore[call-arg]
+    client.rooms[1] = client.rooms[1]  # type: ignore[index]
