@@ -171,6 +171,14 @@ async def test_a_commit_whose_answer_never_came_is_looked_up_on_another_connecti
         assert max(talk.slowest for talk in talks) < TOLD
 
 
+async def test_a_connection_that_falls_silent_is_given_up_on_both_sides(postgres_server: Postgres) -> None:
+    async with far_desk(postgres_server) as (desk, between), talking(desk) as talks:
+        for _ in range(2):
+            between.fall_silent()
+            await all_heard(talks)  # PostgreSQL's side held the lobby's lock until it gave up, too
+        assert max(talk.slowest for talk in talks) < TOLD
+
+
 async def test_readers_give_up_connections_that_fell_silent(postgres_server: Postgres) -> None:
     async with far_desk(postgres_server) as (desk, between):
         read = Readers(desk.database)
