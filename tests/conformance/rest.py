@@ -16,12 +16,16 @@ LEFT_OUT = {
     "everybody would guess, no read position above the head",
 }
 """The checks that are not made, and why; all others are."""
-REMOVAL = """
+GUESSES = """
 [[operations]]
 include-operation-id = "remove_member"
-parameters = { "path.room" = { dictionary = "rooms" }, "path.user" = { dictionary = "users" } }
+parameters = { "path.room" = { dictionary = "left" }, "path.user" = { dictionary = "leavers" } }
+
+[[operations]]
+include-operation-id = "leave_room"
+parameters = { "path.room" = { dictionary = "rooms" } }
 """
-"""Two guesses at once would hardly ever both be right."""
+"""Where the general guesses would hardly ever be right: nobody leaves the lobby, and who is removed must be there."""
 Answers = dict[str, dict[int, int]]
 
 
@@ -68,6 +72,11 @@ class House:
         self.rooms = [self.owner.create_room(f"Room {number}") for number in range(4)]
         for room in self.rooms:
             self.member.join(room)
+        self.left = self.owner.create_room("To be left")
+        self.leaver = server.sign_up("leaver")
+        self.leaver.join(self.left)
+        made = [self.owner.request("POST", "/api/invites", json={}) for _ in range(3)]
+        self.invites: list[str] = [answer.json()["id"] for answer in made]
         forgetful = server.sign_up("forgetful")
         link = server.command_line("user", "reset-link", forgetful.name)
         self.resets = [link.strip().rpartition("#")[2]]
@@ -75,20 +84,24 @@ class House:
     def config(self) -> str:
         """What is worth guessing, mostly; the rest is schemathesis' own."""
         dictionaries: dict[str, list[str | int]] = {
-            "rooms": [1, *self.rooms],
+            "rooms": list[str | int](self.rooms),
             "users": [self.member.id],
             "topics": ["site", *(f"room:{room}" for room in self.rooms), f"user:{self.member.id}"],
             "passwords": [PASSWORD],
             "names": [self.owner.name, self.member.name],
+            "invites": list[str | int](self.invites),
+            "left": [self.left],
+            "leavers": [self.leaver.id],
             "refreshes": [self.member.refresh],
         }
-        bound = {"path.room": "rooms", "path.user": "users", "path.topic": "topics", "body.password": "passwords",
+        bound = {"path.room": "rooms", "path.user": "users", "path.topic": "topics", "path.invite": "invites",
+                 "body.password": "passwords",
                  "body.current_password": "passwords", "body.username": "names",
                  "body.refresh_token": "refreshes"}  # fmt: skip
         lines = [f"[dictionaries.{name}]\nvalues = {json.dumps(values)}" for name, values in dictionaries.items()]
         lines.append("[parameters]")
         lines += [f'"{place}" = {{ dictionary = "{name}", probability = 0.8 }}' for place, name in bound.items()]
-        lines.append(REMOVAL)
+        lines.append(GUESSES)
         # 413 is how we refuse what is over a limit of size.
         lines.append("[checks.negative_data_rejection]\nexpected-statuses = [400, 401, 403, 404, 409, 413, 5xx]")
         return "\n".join(lines).replace("5xx", '"5xx"') + "\n"

@@ -50,6 +50,15 @@ def _ask(path: str, **body: Any) -> requests.Response:
     return answer
 
 
+def session_of(credential: str) -> str:
+    """The id of the session a credential belongs to."""
+    _http.cookies.clear()
+    sent = {"Cookie": f"{COOKIE}={credential}"} if BROWSER else {"Authorization": f"Bearer {credential}"}
+    answer = _http.get(f"{BASE}/api/sessions", headers=sent, timeout=60)
+    answer.raise_for_status()
+    return next(str(one["id"]) for one in answer.json()["sessions"] if one["current"])
+
+
 def operation_of(thing: Any) -> str:
     return str(thing.operation.definition.raw.get("operationId"))
 
@@ -108,9 +117,11 @@ def before_load_schema(context: Any, raw_schema: dict[str, Any]) -> None:
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
-    """A reset link is good for one use: the first right requests get real ones."""
-    if is_right(case) and RESETS and operation_of(case) == "reset_password":
+    """What nobody can guess is put into right requests: the token of a reset link, the id of the asker's session."""
+    if is_right(case) and operation_of(case) == "reset_password" and RESETS:
         case.body = {"token": RESETS.pop(), "password": PASSWORD}
+    if is_right(case) and operation_of(case) == "end_session" and operation_of(case) in Credentials.kept:
+        case.path_parameters["session"] = session_of(Credentials.kept["end_session"])
 
 
 @schemathesis.hook
