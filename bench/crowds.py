@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import time
+import urllib.request
 from dataclasses import dataclass
 
 from bench.load import Load
@@ -39,6 +41,7 @@ class Stall:
     before: Measurement
     during: Measurement
     grown_megabytes: float
+    closed: int
     reset: int
     shed_seconds: float
 
@@ -83,15 +86,20 @@ def stalled_readers(bench: Bench, hubbub: HubbubServer, *, wait: bool) -> Stall:
             load.tell(f"stall {STALLED}")
             during = bench.phase(peer, server, load)
             grown = server.resident_bytes() - memory
-            reset, seconds = _shed(load, started) if wait else (0, 0.0)
-    return Stall(before, during, grown / 2**20, reset, seconds)
+            closed, reset, seconds = _shed(load, server, started) if wait else (0, 0, 0.0)
+    return Stall(before, during, grown / 2**20, closed, reset, seconds)
 
 
-def _shed(load: Load, started: float) -> tuple[int, float]:
-    """Talks on until all stalled readers are cut off, as the kernel sees it; how many were, and after how long."""
+def _shed(load: Load, server: Server, started: float) -> tuple[int, int, float]:
+    """Talks on until the server has cut off all stalled readers: how many it counts, how many see a reset, seconds."""
     while True:
-        gone = int(json.loads(load.tell("stalled"))["reset"])
-        seconds = time.monotonic() - started
-        if gone == STALLED or seconds > SHED:
-            return gone, seconds
+        closed, seconds = _closed_as_slow(server.port), time.monotonic() - started
+        if closed >= STALLED or seconds > SHED:
+            return closed, int(json.loads(load.tell("stalled"))["reset"]), seconds
         load.run("closed 64 0 0.5")
+
+
+def _closed_as_slow(port: int) -> int:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        found = re.search(r'^hubbub_disconnects_total{code="4008"[^}]*} (\S+)$', answer.read().decode(), re.MULTILINE)
+    return round(float(found[1])) if found else 0

@@ -98,8 +98,9 @@ class Runs:
         self._ratio("T9", during, before)
         self._note("memory that ten stalled readers take, MB", seen.grown_megabytes)
         if self._first:
-            self._note("stalled readers that were cut off, of 10", seen.reset)
-            self._note("seconds until the last of them was", seen.shed_seconds)
+            self._note("stalled readers closed as slow (4008), of 10", seen.closed)
+            self._note("stalled readers that saw a reset, of 10", seen.reset)
+            self._note("seconds until the last of them was closed", seen.shed_seconds)
 
     def _crowds(self) -> None:
         with self._bench.start(self._server, "0") as server:
