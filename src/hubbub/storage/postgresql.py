@@ -20,13 +20,20 @@ T = TypeVar("T")
 CONNECT_TIMEOUT = 2  # seconds; libpq takes whole ones, and none below
 ANSWER_TIMEOUT = 1.75
 POOL_TIMEOUT = 1.0
+# A peer that vanished without a word is noticed by either end, also where nobody asks it anything: what it held is let
+# go of, the lock that orders migrations among it.
+PRESENCE = {
+    "tcp_keepalives_idle": "15",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "5s",
+}
+OWN_PRESENCE = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
 LIMITS = {
-    "synchronous_commit": "on",
     "lock_timeout": "1250ms",  # more than deadlock_timeout (1 s), so that deadlocks are told as such
     "statement_timeout": "1500ms",
     # A server of ours that stands still in the middle of a transaction must not hold up the others.
     "idle_in_transaction_session_timeout": "2s",
-    "tcp_user_timeout": "5s",
 }
 # The writer looks rows up by their keys and nothing else. Where the planner's idea of a table is old (it was small a
 # minute ago), it would rather read all of it with every batch.
@@ -55,12 +62,18 @@ def engine(url: URL, size: int, *, writing: bool) -> Engine:
 
 def patient_engine(url: URL) -> Engine:
     """An engine for work that takes its time: no limits, no pool."""
-    return _engine(url, {"synchronous_commit": "on"}, poolclass=NullPool)
+    return _engine(url, {}, poolclass=NullPool)
 
 
 def _engine(url: URL, limits: dict[str, str], **options: Any) -> Engine:
-    session = " ".join(f"-c {name}={value}" for name, value in limits.items())
-    arguments = {"connect_timeout": CONNECT_TIMEOUT, "application_name": "hubbub", "options": session}
+    wanted = {"synchronous_commit": "on", **PRESENCE, **limits}
+    session = " ".join(f"-c {name}={value}" for name, value in wanted.items())
+    arguments = {
+        "connect_timeout": CONNECT_TIMEOUT,
+        "application_name": "hubbub",
+        "options": session,
+        **OWN_PRESENCE,
+    }
     try:
         return create_engine(
             url,
