@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import Awaitable, Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import httpx
@@ -19,6 +20,18 @@ from tests.support.waiting import eventually, eventually_async
 
 SOON = 15.0
 TRIES = 100
+
+
+async def test_what_alerts_are_about_is_there_from_the_start(here: Place) -> None:
+    """An alert on a series that does not exist yet is never raised."""
+    found = samples(here.services.metrics)
+    for name in (
+        'hubbub_disconnects_total{code="4008",reason="slow"}', "hubbub_loop_stalls_total", "hubbub_messages_total",
+        'hubbub_database_errors_total{thread="writer"}', 'hubbub_logins_total{outcome="refused"}',
+    ):  # fmt: skip
+        assert name in found
+    assert found["hubbub_connections_limit"] == here.services.settings.connections_limit
+    assert found[f'hubbub_info{{version="{version("hubbub")}"}}'] == 1
 
 
 async def test_requests_are_counted_by_status_and_timed_by_route(here: Place) -> None:

@@ -14,7 +14,7 @@ from tests.proxy.visitor import Visitor
 from tests.support.client import ClosedError
 from tests.support.server import Server
 
-TIMEOUT = 3.0
+TIMEOUT = 2.0
 ATTEMPTS = 3
 KINDS: tuple[Kind, ...] = ("nginx", "caddy")
 IMPATIENT = {

@@ -19,6 +19,8 @@ from tests.support.waiting import eventually_async
 HTML = {"Accept": "text/html"}
 LONG = "é" * 8_000
 TRIES = 60
+# What a path has nothing to do with.
+ONE_OF_EACH = pytest.mark.parametrize("behind", ["nginx at the root", "caddy handing the path on"], indirect=True)
 
 
 def test_a_browser_logs_in_and_reads_what_it_wrote(behind: Behind) -> None:
@@ -75,9 +77,7 @@ def test_the_bare_path_leads_to_the_page(behind: Behind) -> None:
 @pytest.mark.parametrize("behind", ["caddy stripping the path"], indirect=True)
 def test_links_lead_to_where_browsers_reach_the_server(behind: Behind) -> None:
     visitor = behind.visitor().sign_up()
-    invite = behind.server.command_line("invite", "create")
     reset = behind.server.command_line("user", "reset-link", visitor.name)
-    assert f"{behind.front.address}/invite#" in invite
     assert f"{behind.front.address}/reset#" in reset
     assert behind.server.setup_link().startswith(f"{behind.front.address}/setup#")
 
@@ -108,6 +108,7 @@ async def test_lines_go_in_and_out_of_the_plain_text_gateway(behind: Behind) -> 
     await socket.close()
 
 
+@ONE_OF_EACH
 async def test_a_burst_of_more_than_a_mebibyte_arrives_and_nothing_is_held_back(behind: Behind) -> None:
     writer, reader = behind.visitor().sign_up(), behind.visitor().sign_up()
     socket = await reader.connect()
@@ -134,7 +135,7 @@ async def _has(socket: Connection, seqs: list[int]) -> bool:
     return [event["seq"] for event in socket.of_type("message.sent")] == seqs
 
 
-@pytest.mark.parametrize("behind", ["nginx at the root", "caddy handing the path on"], indirect=True)
+@ONE_OF_EACH
 async def test_a_drain_tells_to_come_back_and_nothing_is_missed(behind: Behind) -> None:
     visitor = behind.visitor().sign_up()
     socket = await visitor.connect()
@@ -163,11 +164,12 @@ async def test_a_drain_tells_to_come_back_and_nothing_is_missed(behind: Behind) 
 # -- whose address counts
 
 
+@ONE_OF_EACH
 def test_who_comes_too_often_is_the_visitor_and_not_the_proxy(behind: Behind) -> None:
     eager, other = behind.visitor(), behind.visitor()
     forged = [f"10.{number}.0.1" for number in range(TRIES)]
-    answers = [_check(eager, {"X-Forwarded-For": address, "X-Real-IP": address}) for address in forged]
-    assert 429 in answers, "a forged header made him another one each time"
+    refused = any(_check(eager, {"X-Forwarded-For": address, "X-Real-IP": address}) == 429 for address in forged)
+    assert refused, "a forged header made him another one each time"
     assert _check(other) == 200
 
 
@@ -175,6 +177,7 @@ def _check(visitor: Visitor, headers: dict[str, str] | None = None) -> int:
     return visitor.ask("POST", "/api/invites/check", headers, json={"token": "x"}).status_code
 
 
+@ONE_OF_EACH
 async def test_silent_sockets_are_counted_by_visitor_too(behind: Behind) -> None:
     eager, other = behind.visitor(), behind.visitor()
     silent: list[ClientConnection] = [await eager.knock() for _ in range(3)]
