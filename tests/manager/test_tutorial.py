@@ -18,10 +18,10 @@ ROOT = Path(__file__).parents[2]
 OURS = "hubbub.gateways.websocket.native:WebSocketProtocol"
 
 
-def start(app: str, websockets: str) -> tuple["subprocess.Popen[str]", int]:
+def start(app: str, websockets: str, folder: Path = ROOT) -> tuple["subprocess.Popen[str]", int]:
     """uvicorn on a free port, as anybody starts it; and the port it says."""
     command = [sys.executable, "-m", "uvicorn", app, "--host", "127.0.0.1", "--port", "0", "--ws", websockets]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     assert process.stderr is not None
     for line in process.stderr:
         if found := re.search(r"running on http://127\.0\.0\.1:(\d+)", line):

@@ -1,0 +1,149 @@
+"""docs/library.md: every Python block is run, under a real uvicorn with real WebSockets or as the test it is."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+
+from tests.manager.test_tutorial import OURS, start
+from tests.support import documents
+from tests.support.waiting import eventually_async
+
+PAGE = "library.md"
+Serve = Callable[..., int]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All blocks of the page, side by side."""
+    made = tmp_path_factory.mktemp("library")
+    documents.write(PAGE, made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def serve(folder: Path) -> Iterator[Serve]:
+    """uvicorn on a block of the page; the port."""
+    processes = []
+
+    def run(name: str, websockets: str = "auto") -> int:
+        process, port = start(f"{name}:app", websockets, folder)
+        processes.append(process)
+        return port
+
+    yield run
+    for process in processes:
+        process.terminate()
+        assert process.stderr is not None
+        process.stderr.close()
+        process.wait(10)
+
+
+class People(AsyncExitStack):
+    """WebSockets on one port."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__()
+        self.port = port
+
+    async def enter(self, path: str) -> ClientConnection:
+        url = f"ws://127.0.0.1:{self.port}{path}"
+        return await self.enter_async_context(connect(url, proxy=None, compression=None, max_queue=None))
+
+
+async def hears(client: ClientConnection, *texts: str) -> None:
+    async with asyncio.timeout(10):
+        assert [await client.recv() for _ in texts] == list(texts)
+
+
+def test_every_block_is_run_by_a_test_here() -> None:
+    assert set(documents.blocks(PAGE)) == {
+        "chat.py", "rooms.py", "personal.py", "slow.py", "order.py", "threads.py", "test_chat.py",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("websockets", ["auto", OURS], ids=["uvicorn's", "ours"])
+async def test_first_steps(serve: Serve, websockets: str) -> None:
+    async with People(serve("chat", websockets)) as people:
+        ann = await people.enter("/ws/ann")
+        await hears(ann, "ann joined")
+        bob = await people.enter("/ws/bob")
+        await hears(ann, "bob joined")
+        await bob.send("hello")
+        await hears(bob, "bob joined", "You wrote: hello", "bob: hello")
+        await bob.close()
+        await hears(ann, "bob: hello", "bob left")
+
+
+async def test_rooms(serve: Serve) -> None:
+    async with People(serve("rooms")) as people:
+        ann = await people.enter("/rooms/tea/ann")
+        await hears(ann, "ann came in")
+        bob = await people.enter("/rooms/coffee/bob")
+        await hears(bob, "bob came in")
+        await bob.send("/also tea")
+        await bob.send("strong")
+        await hears(bob, "[coffee] bob: strong")
+        await ann.send("green")
+        await hears(ann, "[tea] ann: green")
+        await hears(bob, "[tea] ann: green")
+
+
+async def test_personal_messages(serve: Serve) -> None:
+    async with People(serve("personal")) as people:
+        ann, phone, bob = [await people.enter(f"/ws/{name}") for name in ("ann", "ann", "bob")]
+        for client in (bob, ann, phone):
+            await client.send("bob here I am")  # so each of them is known
+            assert str(await bob.recv()).endswith(" whispers: here I am")
+        await bob.send("ann come over")
+        await hears(ann, "bob whispers: come over")
+        await hears(phone, "bob whispers: come over")
+
+
+async def test_slow_clients(serve: Serve) -> None:
+    async with People(serve("slow", OURS)) as people:
+        quick, slow = await people.enter("/ticker"), await people.enter("/ticker")
+        slow.transport.pause_reading()
+        for number in range(400):
+            text = f"{number} {'x' * 30_000}"
+            await quick.send(text)
+            await hears(quick, text)
+        slow.transport.resume_reading()
+        async with asyncio.timeout(30):
+            await slow.wait_closed()
+        assert slow.close_code in (4008, 1006)
+
+
+async def test_the_order_of_things(serve: Serve) -> None:
+    async with People(serve("order")) as people:
+        client = await people.enter("/ws")
+        assert [text async for text in client] == ["1", "2", "3", "4", "5"]
+
+
+async def test_from_threads(serve: Serve) -> None:
+    port = serve("threads")
+    async with People(port) as people, httpx.AsyncClient(trust_env=False) as http:
+        url = f"http://127.0.0.1:{port}"
+        client = await people.enter("/ws")
+
+        async def one_is_there() -> bool:
+            return bool((await http.get(f"{url}/count")).json() == 1)
+
+        await eventually_async(one_is_there, 10, "the listener is counted")
+        assert (await http.post(f"{url}/news", params={"text": "from a thread"})).status_code == 200
+        await hears(client, "from a thread")
+
+
+def test_testing_it(folder: Path) -> None:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_chat.py"]
+    bare = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # a reader's pytest, not ours
+    done = subprocess.run(command, cwd=folder, env=bare, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "2 passed" in done.stdout
