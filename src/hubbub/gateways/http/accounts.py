@@ -41,7 +41,7 @@ class Password(Frozen):
     password: Text = Field(examples=[logins.EXAMPLE])
 
 
-@router.post("/accounts", status_code=201, response_model=User, responses=refusals(403, 409, 413))
+@router.post("/accounts", status_code=201, response_model=User, responses=refusals(400, 403, 409, 413, 429))
 async def create_account(body: NewAccount, request: Request, services: Running) -> Response:
     """Makes an account. It does not log in: `POST /api/login` or `POST /token` comes next."""
     logins.acceptable(body.password, body.username)
@@ -62,7 +62,7 @@ async def create_account(body: NewAccount, request: Request, services: Running) 
     return reply(receipt.answer["user"], 201)
 
 
-@router.delete("/accounts/me", status_code=204, response_class=Response, responses=refusals(401, 403, 413))
+@router.delete("/accounts/me", status_code=204, response_class=Response, responses=refusals(400, 401, 403, 413, 429))
 async def delete_account(body: Password, caller: Active, request: Request, services: Running) -> Response:
     """Deletes one's own account: the name is free again, what was said stays under a neutral one."""
     stored = await logins.confirm(services, caller, body.password, auth.address_of(request))

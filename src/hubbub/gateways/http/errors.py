@@ -67,7 +67,7 @@ Responses = dict[int | str, dict[str, Any]]
 def refusals(*statuses: int, token: bool = False) -> Responses:
     """The refusals a route may give, for OpenAPI. What every route may give is in it without being named."""
     found: Responses = {}
-    for status in sorted({400, 429, 500, 503, *statuses}):
+    for status in sorted({500, 503, *statuses}):
         model = TokenErrorBody if token and status == 401 else ErrorBody
         found[status] = {"model": model, "description": MEANING[status]}
         if status in HEADERS:

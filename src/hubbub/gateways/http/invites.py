@@ -51,7 +51,7 @@ class Invites(Wire):
     invites: list[Invite]
 
 
-@router.post("", status_code=201, response_model=Invite, responses=refusals(401, 403, 409, 413))
+@router.post("", status_code=201, response_model=Invite, responses=refusals(400, 401, 403, 409, 413, 429))
 async def create_invite(body: NewInvite, caller: Active, request: Request, services: Running) -> Response:
     """Makes an invite. Its token is in this answer only; the same key gives the same invite and token again."""
     if body.key is not None:
@@ -71,14 +71,14 @@ async def list_invites(caller: Somebody, services: Running) -> Response:
     return reply(await services.read(invites.listing, caller.actor, services.clock.now()))
 
 
-@router.delete("/{invite}", status_code=204, response_class=Response, responses=refusals(401, 403, 404))
+@router.delete("/{invite}", status_code=204, response_class=Response, responses=refusals(400, 401, 403, 404, 429))
 async def revoke_invite(invite: Annotated[ShortText, Path()], caller: Active, services: Running) -> Response:
     """Takes an invite back."""
     await services.journal.submit(RevokeInvite(invite=invite), caller.actor)
     return Response(status_code=204)
 
 
-@router.post("/check", response_model=Checked, responses=refusals(413))
+@router.post("/check", response_model=Checked, responses=refusals(400, 413, 429))
 async def check_invite(body: Token, request: Request, services: Running) -> Response:
     """Whether one could sign up with this token now."""
     services.limits.attempt(auth.address_of(request))

@@ -53,7 +53,7 @@ class Messages(Wire):
     """The head of the room's topic the page was read at."""
 
 
-@router.get("", response_model=Messages, responses=refusals(401, 404))
+@router.get("", response_model=Messages, responses=refusals(400, 401, 404))
 async def list_messages(
     room: RoomId, window: Annotated[Window, Query()], caller: Somebody, services: Running
 ) -> Response:
@@ -62,7 +62,7 @@ async def list_messages(
     return reply(await services.read(messages.page, caller.id, query))
 
 
-@router.post("", status_code=201, response_model=Position, responses=refusals(401, 403, 404, 409, 413))
+@router.post("", status_code=201, response_model=Position, responses=refusals(400, 401, 403, 404, 409, 413, 429))
 async def send_message(room: RoomId, body: NewMessage, caller: Sender, services: Running) -> Response:
     """Sends a message; it is on disk when the answer comes."""
     command = SendMessage(room=room, key=body.key, body=body.body)

@@ -85,26 +85,26 @@ class Online(Wire):
     """Who has a live connection in the room, on whatever device."""
 
 
-@router.get("", response_model=RoomsPage, responses=refusals(401))
+@router.get("", response_model=RoomsPage, responses=refusals(400, 401))
 async def list_rooms(caller: Somebody, services: Running, after: After = 0, limit: Limit = 100) -> Response:
     """Every room one may see, joined or not, the lobby first."""
     return reply(await services.read(rooms.directory, caller.id, after, limit))
 
 
-@router.post("", status_code=201, response_model=RoomPosition, responses=refusals(401, 403, 409, 413))
+@router.post("", status_code=201, response_model=RoomPosition, responses=refusals(400, 401, 403, 409, 413, 429))
 async def create_room(body: NewRoom, caller: Active, services: Running) -> Response:
     """Makes a room with oneself in it. The same key gives the same room again."""
     command = CreateRoom(kind=body.kind, name=body.name, key=body.key)
     return reply((await services.journal.submit(command, caller.actor)).answer, 201)
 
 
-@router.get("/{room}", response_model=RoomDetail, responses=refusals(401, 404))
+@router.get("/{room}", response_model=RoomDetail, responses=refusals(400, 401, 404))
 async def show_room(room: RoomId, caller: Somebody, services: Running) -> Response:
     """One room as one sees it."""
     return reply(await services.read(rooms.detail, caller.id, room))
 
 
-@router.get("/{room}/members", response_model=MembersPage, responses=refusals(401, 404))
+@router.get("/{room}/members", response_model=MembersPage, responses=refusals(400, 401, 404))
 async def list_members(
     room: RoomId, caller: Somebody, services: Running, after: After = 0, limit: Limit = 100
 ) -> Response:
@@ -112,32 +112,32 @@ async def list_members(
     return reply(await services.read(members.listing, caller.id, room, after, limit))
 
 
-@router.get("/{room}/online", response_model=Online, responses=refusals(401, 404))
+@router.get("/{room}/online", response_model=Online, responses=refusals(400, 401, 404))
 async def list_online(room: RoomId, caller: Somebody, services: Running) -> Response:
     """Who is in the room now."""
     await services.read(members.listing, caller.id, room, 0, 1)  # raises NotFound for those who are not in it
     return reply({"users": services.people.online(room)})
 
 
-@router.post("/{room}/join", response_model=RoomPosition, responses=refusals(401, 403, 404))
+@router.post("/{room}/join", response_model=RoomPosition, responses=refusals(400, 401, 403, 404, 429))
 async def join_room(room: RoomId, caller: Active, services: Running) -> Response:
     """Becomes a member. Twice is fine."""
     return reply((await services.journal.submit(JoinRoom(room=room), caller.actor)).answer)
 
 
-@router.post("/{room}/leave", response_model=Position, responses=refusals(401, 403, 404))
+@router.post("/{room}/leave", response_model=Position, responses=refusals(400, 401, 403, 404, 429))
 async def leave_room(room: RoomId, caller: Active, services: Running) -> Response:
     """Is a member no longer."""
     return reply((await services.journal.submit(LeaveRoom(room=room), caller.actor)).answer)
 
 
-@router.delete("/{room}/members/{user}", response_model=Position, responses=refusals(401, 403, 404))
+@router.delete("/{room}/members/{user}", response_model=Position, responses=refusals(400, 401, 403, 404, 429))
 async def remove_member(room: RoomId, user: UserId, caller: Active, services: Running) -> Response:
     """Removes somebody else: for the room's owner and for admins."""
     return reply((await services.journal.submit(RemoveMember(room=room, user=user), caller.actor)).answer)
 
 
-@router.post("/{room}/read", response_model=MaybePosition, responses=refusals(401, 403, 404, 413))
+@router.post("/{room}/read", response_model=MaybePosition, responses=refusals(400, 401, 403, 404, 413, 429))
 async def read_room(room: RoomId, body: Reading, caller: Active, services: Running) -> Response:
     """Moves one's read position forward."""
     return reply((await services.journal.submit(ReadRoom(room=room, seq=body.seq), caller.actor)).answer)

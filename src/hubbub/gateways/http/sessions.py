@@ -88,7 +88,7 @@ REFRESH_BODY = {
 }
 
 
-@router.post("/api/login", response_model=User, responses=refusals(401, 413))
+@router.post("/api/login", response_model=User, responses=refusals(400, 401, 413, 429))
 async def log_in(body: Login, request: Request) -> Response:
     """Opens a browser session: the answer sets its cookie."""
     opened = await logins.open_session(request, body.username, body.password, browser=True)
@@ -108,7 +108,9 @@ async def log_out(caller: Somebody, request: Request, services: Running) -> Resp
     return answer
 
 
-@router.post("/token", response_model=TokenPair, responses=refusals(401, 413, token=True), openapi_extra=TOKEN_BODY)
+@router.post(
+    "/token", response_model=TokenPair, responses=refusals(400, 401, 413, 429, token=True), openapi_extra=TOKEN_BODY
+)
 async def create_token(request: Request, services: Running) -> Response:
     """The OAuth2 password form: a session for a program, with an access token and a refresh token."""
     form = await read_form(request)
@@ -125,7 +127,10 @@ async def create_token(request: Request, services: Running) -> Response:
 
 
 @router.post(
-    "/token/refresh", response_model=TokenPair, responses=refusals(401, 413, token=True), openapi_extra=REFRESH_BODY
+    "/token/refresh",
+    response_model=TokenPair,
+    responses=refusals(400, 401, 413, token=True),
+    openapi_extra=REFRESH_BODY,
 )
 async def refresh_token(request: Request, services: Running) -> Response:
     """A new pair for a refresh token, which is used up by it. Using it again ends the session."""
@@ -155,14 +160,16 @@ async def list_sessions(caller: Somebody, services: Running) -> Response:
     return reply(await services.read(sessions.listing, caller.id, caller.identity.session, now))
 
 
-@router.delete("/api/sessions/{session}", status_code=204, response_class=Response, responses=refusals(401, 403, 404))
+@router.delete(
+    "/api/sessions/{session}", status_code=204, response_class=Response, responses=refusals(400, 401, 403, 404, 429)
+)
 async def end_session(session: Annotated[ShortText, Path()], caller: Active, services: Running) -> Response:
     """Ends one of one's own sessions, and closes its connections."""
     await services.journal.submit(RevokeSessions(session=session), caller.actor)
     return Response(status_code=204)
 
 
-@router.post("/api/password", status_code=204, response_class=Response, responses=refusals(401, 403, 413))
+@router.post("/api/password", status_code=204, response_class=Response, responses=refusals(400, 401, 403, 413, 429))
 async def change_password(body: NewPassword, caller: Active, request: Request, services: Running) -> Response:
     """Sets a new password and ends all other sessions. A browser gets a new cookie."""
     logins.acceptable(body.new_password, caller.identity.name)
@@ -182,7 +189,7 @@ async def change_password(body: NewPassword, caller: Active, request: Request, s
     return answer
 
 
-@router.post("/api/reset", status_code=204, response_class=Response, responses=refusals(401, 403, 413))
+@router.post("/api/reset", status_code=204, response_class=Response, responses=refusals(400, 403, 413, 429))
 async def reset_password(body: NewStart, request: Request, services: Running) -> Response:
     """Sets a password with a reset link, which is used up by it, and ends all sessions."""
     services.limits.attempt(auth.address_of(request))

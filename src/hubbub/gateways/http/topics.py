@@ -18,7 +18,7 @@ from hubbub.gateways.http.strict import StrictRoute, reply
 router = APIRouter(prefix="/api/topics", tags=["topics"], route_class=StrictRoute)
 
 
-@router.get("/{topic}/events", response_model=EventPage | NoWay, responses=refusals(401, 404))
+@router.get("/{topic}/events", response_model=EventPage | NoWay, responses=refusals(400, 401, 404))
 async def list_events(
     topic: Annotated[Topic, Path(description="`room:ID`, `user:ID` or `site`.", examples=["room:1"])],
     caller: Somebody,

@@ -15,14 +15,14 @@ from hubbub.gateways.http.strict import StrictRoute, reply
 router = APIRouter(tags=["users"], route_class=StrictRoute)
 
 
-@router.get("/users/me", response_model=Me, responses=refusals(401, 404))
+@router.get("/users/me", response_model=Me, responses=refusals(401))
 async def show_me(caller: Somebody, services: Running) -> Response:
     """One's own profile."""
     found = await services.read(accounts.profile, caller.id)
     return reply({**found.model_dump(), "username": found.name, "message": f"Hello, {found.name}!"})
 
 
-@router.get("/api/users/{user}", response_model=User, responses=refusals(401, 404))
+@router.get("/api/users/{user}", response_model=User, responses=refusals(400, 401, 404))
 async def show_user(
     user: Annotated[int, Path(ge=1, le=MAX_ID, examples=[1])], caller: Somebody, services: Running
 ) -> Response:
