@@ -2,31 +2,42 @@
 
 import asyncio
 import contextlib
+import itertools
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from hubbub.gateways.websocket.outbox import FAREWELL
+from tests.conformance.loris import IMPATIENCE, Loris, answer, events
 from tests.conformance.probe import Probe, is_left_alone
-from tests.gateways.raw import CLOSE, CONT, TEXT, Raw, frame, upgrade
+from tests.gateways.raw import CONT, TEXT, Raw, frame
+from tests.support.client import Connection
 from tests.support.server import Server
+from tests.support.waiting import eventually, eventually_async
 
 pytestmark = pytest.mark.faults
 
 FRAGMENTS = 1_000_000
 PIECE = 1_000
 GROWTH = 8 * 2**20
-MANY = 200
+MANY = 60
 DEADLINE = 2.0
 LATE = 8.0
 """So much later than the deadline may the last one be gone, on a machine that has other things to do."""
-HALF = b"GET / HTTP/1.1\r\nHost: x\r\n"
+SLOW = 12
+FEW = 8
+"""Files that a server opens and closes by itself: connections to its database, above all."""
+OUTBOX = 2**16
+BODY = "x" * 4_000
 
 
 @pytest.fixture(scope="module")
 def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with short deadlines."""
-    settings = {"HUBBUB_HEAD_TIMEOUT": str(DEADLINE), "HUBBUB_HELLO_TIMEOUT": str(DEADLINE)}
+    deadlines = {f"HUBBUB_{what}_TIMEOUT": str(DEADLINE) for what in ("HEAD", "BODY", "HELLO")}
+    settings = {**deadlines, "HUBBUB_OUTBOX_BYTES": str(OUTBOX)}
     with Server(tmp_path_factory.mktemp("impatient") / "data", settings) as server:
         yield server
 
@@ -94,60 +105,57 @@ async def test_a_million_fragments_of_one_byte_cost_no_memory(served: tuple[Serv
 # -- patience
 
 
-async def crowd(server: Server, disturber: Callable[[Raw], Awaitable[bytes]], last_words: bytes) -> None:
-    """MANY at a time; each is ended by the server within the deadline, and not before."""
+async def crowd(server: Server) -> None:
+    """MANY of each kind at a time; each is ended by the server within the deadline, and not before."""
     begin = time.monotonic()
 
-    async def one() -> None:
-        async with Raw(server.port) as raw:
-            assert last_words in await disturber(raw)
-        assert DEADLINE <= time.monotonic() - begin <= DEADLINE + LATE
+    async def one(loris: Loris, last_words: bytes) -> None:
+        name = getattr(loris, "__name__", "")
+        said = await loris(server.port)
+        took = time.monotonic() - begin
+        assert last_words in said, f"{name}: {said!r}"
+        assert DEADLINE <= took <= DEADLINE + LATE, f"{name} was ended after {took:.1f} s"
 
     async with asyncio.TaskGroup() as group:
-        for _ in range(MANY):
-            group.create_task(one())
+        for loris, last_words in IMPATIENCE.items():
+            for _ in range(MANY):
+                group.create_task(one(loris, last_words))
 
 
-async def half_a_head(raw: Raw) -> bytes:
-    raw.send(HALF)
-    return await raw.rest(DEADLINE + LATE)
+async def test_who_does_not_go_on_is_ended_in_time_whatever_he_does_slowly(served: tuple[Server, Probe]) -> None:
+    await undisturbed(served, crowd)
 
 
-async def drop_by_drop(raw: Raw) -> bytes:
-    """Slow loris: always one more header."""
-    raw.send(HALF)
-    reading = asyncio.create_task(raw.rest(2 * DEADLINE + LATE))
-    while not reading.done():
-        raw.send(b"X: y\r\n")
-        await asyncio.wait({reading}, timeout=0.2)
-    return await reading
+async def test_who_takes_what_he_is_told_byte_by_byte_is_cut_off_in_time(served: tuple[Server, Probe]) -> None:
+    server = served[0]
+    reader, talker = await asyncio.to_thread(server.sign_up), await asyncio.to_thread(server.sign_up)
+    talking = await Connection.open(server.websocket_url, talker.token, on_event=lambda _: None)
+    before, keys = files(server), itertools.count()
+
+    async def disturb(server: Server) -> None:
+        begin = time.monotonic()
+        readers = [asyncio.ensure_future(answer(server.port)) for _ in range(SLOW)]
+        readers += [asyncio.ensure_future(events(server.port, reader.token)) for _ in range(SLOW)]
+        await eventually_async(lambda: live(server, 2 + SLOW), 20, "all listen, beside the talker and the probe")
+        for _ in range(6 * OUTBOX // len(BODY)):
+            await talking.command("message.send", room=1, key=f"{talker.name}-{next(keys)}", body=BODY)
+        # The peer of a WebSocket does not even take the Close frame, and has FAREWELL seconds to do it.
+        await eventually(lambda: files(server) <= before + FEW, FAREWELL + LATE, "all are cut off")
+        assert time.monotonic() - begin >= DEADLINE
+        for one in readers:
+            one.cancel()
+        await asyncio.gather(*readers, return_exceptions=True)
+
+    await undisturbed(served, disturb)
+    await talking.close()
 
 
-async def silence(raw: Raw) -> bytes:
-    return await raw.rest(DEADLINE + LATE)
+def files(server: Server) -> int:
+    """How many files and sockets the server has open."""
+    return sum(1 for _ in Path(f"/proc/{server.pid}/fd").iterdir())
 
 
-async def no_hello(raw: Raw) -> bytes:
-    raw.send(upgrade())
-    await raw.head()
-    opcode, payload = await raw.frame()
-    assert opcode == CLOSE
-    raw.send(frame(CLOSE, payload))
-    assert await raw.rest() == b""
-    return payload
-
-
-@pytest.mark.parametrize(
-    ("disturber", "last_words"),
-    [
-        (half_a_head, b"HTTP/1.1 408 "),
-        (drop_by_drop, b"HTTP/1.1 408 "),
-        (silence, b""),
-        (no_hello, (4501).to_bytes(2, "big")),
-    ],
-    ids=lambda value: getattr(value, "__name__", ""),
-)
-async def test_who_does_not_go_on_is_ended_in_time(
-    served: tuple[Server, Probe], disturber: Callable[[Raw], Awaitable[bytes]], last_words: bytes
-) -> None:
-    await undisturbed(served, lambda server: crowd(server, disturber, last_words))
+async def live(server: Server, count: int) -> bool:
+    """Whether so many WebSockets have said hello."""
+    metrics = await asyncio.to_thread(server.metrics)
+    return metrics['hubbub_connections{state="live"}'] >= count
