@@ -27,7 +27,7 @@ async def enter(
     origin: str | None = None,
 ) -> ClientConnection:
     """Opens a plain-text connection; raises what `websockets` raises when it is refused."""
-    address = f"ws://127.0.0.1:{server.port}/ws/{quote(name, safe='')}"
+    address = f"{server.websocket_url}/{quote(name, safe='')}"
     given = {**(headers or {}), **({"Origin": origin} if origin is not None else {})}
     return await connect(address + (f"?room={room}" if room is not None else ""), additional_headers=given, proxy=None)
 

@@ -59,6 +59,11 @@ class Server:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("HUBBUB_")}
         return {**inherited, "PYTHONUNBUFFERED": "1", **self.settings}
 
+    def arguments(self) -> list[str]:
+        """The command that starts it."""
+        where = ["serve", "--host", "127.0.0.1", "--port", str(self.port), "--data", str(self.data)]
+        return [sys.executable, *self.launcher, *where]
+
     @property
     def pid(self) -> int:
         assert self.process is not None, "the server is not running"
@@ -73,10 +78,9 @@ class Server:
     def launch(self) -> None:
         """Start without waiting."""
         assert self.process is None, "the server runs already"
-        where = ["serve", "--host", "127.0.0.1", "--port", str(self.port), "--data", str(self.data)]
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, *self.launcher, *where],
+                self.arguments(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -48,8 +48,9 @@ def names_for(identity: Identity) -> Iterator[str]:
     wanted = _cleaned(identity.name)
     yield wanted
     yield from (_suffixed(wanted, str(number)) for number in range(2, 10))
-    own = sha256(f"{len(identity.issuer)}:{identity.issuer}{identity.subject}".encode()).hexdigest()
-    yield from (_suffixed(wanted, own[:length]) for length in (6, 12))
+    own = sha256(f"{len(identity.issuer)}:{identity.issuer}{identity.subject}".encode()).digest()
+    digits = str(int.from_bytes(own))  # letters could be of another script than the name
+    yield from (_suffixed(wanted, digits[:length]) for length in (6, 12))
 
 
 def _cleaned(name: str) -> str:
@@ -59,9 +60,10 @@ def _cleaned(name: str) -> str:
     parts = ("".join(filter(names.is_name_character, part)) for part in name.split())
     name = ".".join(filter(None, parts))[: names.MAX_USER_NAME].strip("._-")
     try:
-        return names.check_user_name(name)
+        name = names.check_user_name(name)
     except ValueError:
         return NAMELESS
+    return NAMELESS if names.skeleton(name).startswith(names.NEUTRAL) else name
 
 
 def _suffixed(name: str, suffix: str) -> str:

@@ -92,13 +92,14 @@ def admit(given: Headers, settings: OriginSettings, *, secure: bool) -> Admitted
 def admit_hosted(given: Headers, settings: OriginSettings, *, ambient: bool) -> Admitted | Refused:
     """The same where the app around this one knows who people are, by whatever it takes for a credential.
 
-    `ambient` says that browsers send that unasked: then it counts from listed pages only. No page sends a bearer token
-    unasked, and none can send one when it opens a WebSocket.
+    `ambient` says that browsers send that unasked: then it counts from listed pages only. A browser that opens a
+    WebSocket always names the page's origin, and never sends a bearer token.
     """
     repeated = _repeated(given)
     if repeated is not None:
         return repeated
-    if ambient and not headers.bearer(given):
+    from_browser = any(name in (b"origin", b"cookie") for name, _ in given)
+    if ambient and from_browser and not headers.bearer(given):
         problem = origin_problem(headers.value(given, b"origin"), headers.value(given, b"host"), settings)
         if problem is not None:
             return Refused(403, problem)

@@ -1,0 +1,146 @@
+"""Started by whoever stands around it, and told so where nobody did; what is there, and what is not."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import Depends, FastAPI, HTTPException, Request
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Message
+
+from hubbub import Hubbub, Identity
+from hubbub.control import FolderInUse
+from tests.mounted.around import ORIGIN, AppAround, Socket
+
+OF_OWN_ACCOUNTS = (
+    ("POST", "/token"), ("POST", "/token/refresh"), ("POST", "/api/login"), ("POST", "/api/logout"),
+    ("GET", "/api/sessions"), ("DELETE", "/api/sessions/x"), ("POST", "/api/password"), ("POST", "/api/reset"),
+    ("POST", "/api/accounts"), ("DELETE", "/api/accounts/me"), ("GET", "/api/invites"), ("POST", "/api/invites"),
+    ("POST", "/api/invites/check"),
+)  # fmt: skip
+
+
+async def ask(app: ASGIApp, method: str, path: str, token: str = "") -> httpx.Response:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=ORIGIN, trust_env=False) as client:
+        return await client.request(method, path, headers=headers)
+
+
+async def test_where_the_lifespan_was_forgotten_the_answer_says_what_to_write(tmp_path: Path) -> None:
+    around = AppAround(tmp_path / "chat")
+    app = FastAPI()
+    app.mount("/chat", around.hubbub.app)
+    answer = await ask(app, "GET", "/chat/api/setup")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")
+    assert "FastAPI(lifespan=hubbub.lifespan)" in answer.json()["error"]["message"]
+    socket = Socket(app, "/chat/ws")
+    assert await socket.status() == 500
+    assert b"lifespan=hubbub.lifespan" in (await socket.event())["body"]
+    await socket.leave()
+    with pytest.raises(RuntimeError, match="lifespan"):
+        await around.hubbub.revoke("1", issuer="app")
+    assert not (tmp_path / "chat").exists()
+
+
+async def test_an_app_starts_it_with_its_own_lifespan_again_and_again(tmp_path: Path) -> None:
+    around = AppAround(tmp_path / "chat")
+    around.people = {"a": Identity("app", "1", "Anna")}
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with around.hubbub.lifespan(app):
+            yield
+
+    app = FastAPI(lifespan=lifespan)
+    app.mount("/chat", around.hubbub.app)
+    seen = set()
+    for _ in range(2):
+        async with app.router.lifespan_context(app):
+            seen.add((await ask(app, "GET", "/chat/users/me", "a")).json()["id"])
+        assert (await ask(app, "GET", "/chat/users/me", "a")).status_code == 500
+    assert len(seen) == 1
+
+
+async def test_two_in_one_folder_are_one_too_many(around: AppAround) -> None:
+    other = Hubbub(around.hubbub.settings)
+    with pytest.raises(FolderInUse, match="already"):
+        async with other.lifespan():
+            pass
+    assert (await around.ask("GET", "/health/ready")).status_code == 200
+
+
+async def test_run_by_a_server_itself_it_answers_its_lifespan(tmp_path: Path) -> None:
+    hubbub = Hubbub(data=tmp_path / "chat")
+    sent: list[str] = []
+
+    async def receive() -> Message:
+        if not sent:
+            return {"type": "lifespan.startup"}
+        assert (await ask(hubbub.app, "GET", "/health/ready")).status_code == 200
+        return {"type": "lifespan.shutdown"}
+
+    async def send(message: Message) -> None:
+        sent.append(message["type"])
+
+    await hubbub.app({"type": "lifespan", "asgi": {"version": "3.0"}}, receive, send)
+    assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+async def test_there_is_nothing_to_log_in_with_where_the_app_knows_people(around: AppAround) -> None:
+    around.people = {"a": Identity("app", "1", "Anna", "owner")}
+    for method, path in OF_OWN_ACCOUNTS:
+        answer = await around.ask(method, path, "a", json={})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found"), (method, path)
+    site = (await around.ask("GET", "/api/setup")).json()
+    assert (site["accounts"], site["needs_owner"], site["signup"]) == ("host", False, "closed")
+
+
+async def test_with_accounts_of_its_own_there_is_everything(tmp_path: Path) -> None:
+    hubbub = Hubbub(data=tmp_path / "chat")
+    async with hubbub.lifespan():
+        for method, path in OF_OWN_ACCOUNTS:
+            assert (await ask(hubbub.app, method, path)).status_code != 404, (method, path)
+        site = (await ask(hubbub.app, "GET", "/api/setup")).json()
+        assert (site["accounts"], site["needs_owner"]) == ("own", True)
+        with pytest.raises(RuntimeError, match="authenticate"):
+            await hubbub.revoke("1", issuer="app")
+
+
+async def test_authenticate_is_given_the_app_around_and_may_say_no_as_a_dependency_does(tmp_path: Path) -> None:
+    def somebody(request: HTTPConnection) -> str:
+        if request.headers.get("authorization") != "Bearer a":
+            raise HTTPException(401)
+        return str(request.app.state.somebody)
+
+    async def who_is_it(connection: HTTPConnection) -> Identity:
+        return Identity("app", "1", somebody(connection))
+
+    hubbub = Hubbub(authenticate=who_is_it, origins=[ORIGIN], data=tmp_path / "chat")
+    app = FastAPI(lifespan=hubbub.lifespan)
+    app.state.somebody = "Anna"
+    app.mount("/chat", hubbub.app)
+
+    @app.get("/me")
+    def me(name: str = Depends(somebody)) -> str:
+        return name
+
+    @app.get("/path")
+    def path(request: Request) -> str:
+        return str(request.app.state.somebody)
+
+    async with app.router.lifespan_context(app):
+        assert (await ask(app, "GET", "/chat/users/me", "a")).json()["name"] == "Anna"
+        assert (await ask(app, "GET", "/chat/users/me", "b")).status_code == 401
+        assert (await ask(app, "GET", "/me", "a")).json() == (await ask(app, "GET", "/path")).json() == "Anna"
+
+
+async def test_what_authenticate_cannot_answer_is_our_bug_and_nobody_comes_in(around: AppAround) -> None:
+    around.people = {"a": "Anna"}  # type: ignore[dict-item]
+    answer = await around.ask("GET", "/users/me", "a")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")
+    socket = Socket(around.hubbub.app)
+    assert (await socket.greet("a"))["error"]["code"] == "internal"
+    assert await socket.hear() == {"closed": 1011}
+    await socket.leave()

@@ -1,0 +1,64 @@
+"""`examples/mounted.py` as a real process on an ASGI server: Hubbub under /chat, with the users of the app."""
+
+import itertools
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from urllib.parse import urlencode
+
+import httpx
+
+from tests.support.server import PASSWORD, Account, Server
+
+SERVERS: Mapping[str, Sequence[str]] = {
+    "uvicorn": ("-m", "uvicorn", "--ws", "websockets-sansio", "--host", "127.0.0.1", "--port", "{port}"),
+    # No workers: the process itself serves, so that killing it kills everything.
+    "hypercorn": ("-m", "hypercorn", "--workers", "0", "--bind", "127.0.0.1:{port}"),
+}
+_numbers = itertools.count(1)
+_http = httpx.Client(trust_env=False, timeout=30.0, limits=httpx.Limits(max_keepalive_connections=0))
+
+
+class MountedServer(Server):
+    """The same as a `Server`; people sign up at the app, and their token there is what they show in the chat."""
+
+    def __init__(self, data: Path, server: str = "uvicorn", app: str = "examples.mounted:app") -> None:
+        super().__init__(data / "chat")
+        self.folder = data
+        self.log_path = data.parent / f"{data.name}.log"
+        self.command = [*(part.format(port=self.port) for part in SERVERS[server]), app]
+        self.settings.update({"APP_DATA": str(data), "APP_ORIGIN": self.origin})
+
+    def arguments(self) -> list[str]:
+        return [sys.executable, *self.command]
+
+    @property
+    def origin(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def url(self) -> str:
+        return f"{self.origin}/chat"
+
+    @property
+    def websocket_url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/chat/ws"
+
+    def sign_up(self, prefix: str = "user") -> Account:
+        return self.log_in(f"{prefix}{next(_numbers)}")
+
+    def log_in(self, name: str, password: str = PASSWORD) -> Account:
+        """At the app; whoever is new there becomes somebody. The same name twice is one person with two log-ins."""
+        form = urlencode({"name": name, "password": password})
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        answer = _http.post(f"{self.origin}/login", content=form, headers=kind)
+        assert answer.status_code == 303, answer.text
+        token = answer.headers["set-cookie"].partition("=")[2].partition(";")[0]
+        profile = _http.get(f"{self.url}/users/me", headers={"Authorization": f"Bearer {token}"})
+        assert profile.status_code == 200, profile.text
+        return Account(self, profile.json()["id"], profile.json()["name"], token, "")
+
+    def log_out(self, account: Account) -> None:
+        """At the app."""
+        answer = _http.post(f"{self.origin}/logout", headers=account.headers)
+        assert answer.status_code == 303, answer.text
