@@ -3,7 +3,8 @@
 import asyncio
 
 from hubbub.clock import Clock
-from hubbub.metrics import STALL, Metrics, watch_loop
+from hubbub.metrics import CLOSE_REASONS, STALL, Metrics, watch_loop
+from hubbub.protocol import closes
 from tests.support.waiting import eventually
 
 
@@ -70,3 +71,8 @@ async def test_a_loop_that_stood_still_is_counted() -> None:
     watch.cancel()
     assert STALL < 0.5
     assert value(metrics, "hubbub_loop_lag_seconds_count") >= 2
+
+
+def test_every_close_code_of_ours_has_a_name() -> None:
+    ours = {value for value in vars(closes).values() if isinstance(value, int)}
+    assert ours <= CLOSE_REASONS.keys()
