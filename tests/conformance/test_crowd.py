@@ -1,0 +1,97 @@
+"""More sockets than the server takes: what is over its cap is turned away, the others wait, and nobody else notices."""
+
+import asyncio
+import os
+import resource
+import sys
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.probe import Probe, is_left_alone
+from tests.conftest import MakeServer
+from tests.support.server import Server
+from tests.support.waiting import eventually, eventually_async
+
+pytestmark = pytest.mark.faults
+
+SOCKETS = int(os.environ.get("HUBBUB_TEST_SOCKETS", "3000"))
+"""20,000 is the long form: as many as two processes may have here."""
+CAP = SOCKETS * 8 // 10
+HARD = CAP * 11 // 10
+"""So many stay; those above CAP are told so as soon as they ask for something."""
+PROCESSES = 2
+FEW = 20
+BYTES = 12_000
+"""At most, for one socket that says nothing."""
+GROWTH = 8 * 2**20
+"""From one flood to the next: what Python keeps for the next one, the next one uses."""
+
+
+def files(server: Server) -> int:
+    return sum(1 for _ in Path(f"/proc/{server.pid}/fd").iterdir())
+
+
+@asynccontextmanager
+async def crowd(server: Server) -> AsyncIterator[list[asyncio.subprocess.Process]]:
+    """SOCKETS sockets out of PROCESSES processes, until the end of the block."""
+    words = ["-m", "tests.conformance.crowd", str(server.port), str(SOCKETS // PROCESSES)]
+    crowds = [
+        await asyncio.create_subprocess_exec(sys.executable, *words, stdin=PIPE, stdout=PIPE) for _ in range(PROCESSES)
+    ]
+    try:
+        assert sum([await count(one) for one in crowds]) == SOCKETS
+        yield crowds
+    finally:
+        for one in crowds:
+            assert one.stdin is not None
+            one.stdin.close()
+            await one.wait()
+
+
+async def count(one: asyncio.subprocess.Process) -> int:
+    assert one.stdout is not None
+    return int(await one.stdout.readline())
+
+
+async def still_there(crowds: list[asyncio.subprocess.Process]) -> int:
+    for one in crowds:
+        assert one.stdin is not None
+        one.stdin.write(b"\n")
+    return sum([await count(one) for one in crowds])
+
+
+@pytest.mark.timeout(240 + SOCKETS // 20)
+async def test_a_flood_of_sockets_disturbs_nobody_and_leaves_nothing_behind(make_server: MakeServer) -> None:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert soft == resource.RLIM_INFINITY or soft > SOCKETS // PROCESSES + 100, "`ulimit -n` is too low for this test"
+    server = make_server({"HUBBUB_CONNECTIONS_MAX": str(CAP), "HUBBUB_HEAD_TIMEOUT": "600"})
+    await asyncio.to_thread(server.start)
+    probe = await Probe.open(server)
+    await probe.windows()  # warm up
+    before, memory = files(server), server.resident_bytes()
+    sizes: list[float] = []
+
+    async def disturb() -> None:
+        async with crowd(server) as crowds:
+
+            async def turned_away() -> bool:
+                return before + CAP <= files(server) and await still_there(crowds) <= HARD
+
+            await eventually_async(turned_away, 60, "what is over the cap is turned away")
+            sizes.append((server.resident_bytes() - memory) / HARD)
+        await eventually(lambda: files(server) <= before + FEW, 60, "all are forgotten")
+
+    await disturb()
+    first = server.resident_bytes()
+    undisturbed, delays = await is_left_alone(probe, disturb)
+    await probe.close()
+    grown = server.resident_bytes() - first
+    print(f"{SOCKETS} sockets, {sizes[0]:.0f} bytes each, then grown by {grown}, {delays}")  # noqa: T201
+    assert sizes[0] <= BYTES, f"{sizes[0]:.0f} bytes for a socket that says nothing"
+    assert grown <= GROWTH, f"grown by {grown} bytes from one flood to the next"
+    assert undisturbed, delays
+    assert "Traceback" not in server.log_text()
