@@ -108,7 +108,8 @@ def test_what_cannot_work_is_refused_when_it_is_written(url: str, arguments: dic
 
 async def test_a_client_is_entered_once_and_knows_itself_then(server: Server, ann: Account) -> None:
     client = Client(server.url, token=ann.token)
-    assert client.positions is None
+    with pytest.raises(RuntimeError):
+        _ = client.positions
     with pytest.raises(RuntimeError):
         _ = client.me
     async with client:
@@ -166,7 +167,7 @@ async def test_another_client_goes_on_where_one_was_killed(server: Server, ann: 
         for number in range(3):
             await first.send(room, f"message {number}")
         heard = await take(first, 2)
-        kept = json.loads(json.dumps(asdict(first.positions)))  # type: ignore[arg-type]
+        kept = json.loads(json.dumps(asdict(first.positions)))
         await first.send(room, "message 3")
     async with QuickClient(server.url, token=ann.token, since=Positions(**kept)) as second:
         heard[-1:] = await take(second, 3)  # what was in hand comes again

@@ -164,7 +164,6 @@ async def test_what_the_server_has_forgotten_is_told_as_a_reset(make_server: Mak
         for number in range(5):
             head = (await client.send(room, f"message {number}")).seq
         positions = client.positions
-        assert positions is not None
         behind = Positions(positions.epoch, {**positions.have, topic: head - 3})
         await asyncio.to_thread(server.stop)
         age(server, 31)

@@ -40,7 +40,7 @@ async def client_types(client: Client) -> None:
     assert_type(client.me, User)
     assert_type(client.rooms, Mapping[int, Room])
     assert_type(client.connected, bool)
-    assert_type(client.positions, Positions | None)
+    assert_type(client.positions, Positions)
     assert_type(await client.send(1, "hello", key="k"), Sent)
     assert_type((await client.send(1, "hello")).seq, int)
     assert_type(await client.command("room.join", room=1), dict[str, Any])

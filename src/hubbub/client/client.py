@@ -27,6 +27,7 @@ from hubbub.protocol import closes
 logger = logging.getLogger("hubbub.client")
 LARGEST_FRAME = 2**26
 CLOSE_TIMEOUT = 2.0
+NOT_ENTERED = "enter the client first: async with Client(…) as client"
 
 
 class Client:
@@ -78,7 +79,7 @@ class Client:
     def me(self) -> User:
         """Who this is. Raises RuntimeError before the client was entered."""
         if self._sync.me is None:
-            raise RuntimeError("enter the client first: async with Client(…) as client")
+            raise RuntimeError(NOT_ENTERED)
         return self._sync.me
 
     @property
@@ -92,9 +93,15 @@ class Client:
         return self._sync.live
 
     @property
-    def positions(self) -> Positions | None:
-        """What was consumed: all that `events` gave but the last. For `since` of another client, after a restart."""
-        return self._sync.inbox.positions()
+    def positions(self) -> Positions:
+        """What was consumed: all that `events` gave but the last. For `since` of another client, after a restart.
+
+        Raises RuntimeError before the client was entered.
+        """
+        found = self._sync.inbox.positions()
+        if found is None:
+            raise RuntimeError(NOT_ENTERED)
+        return found
 
     async def send(self, room: int, body: str, *, key: str | None = None) -> Sent:
         """Says something, once, however often the connection is lost on the way; returns when it is on disk.
