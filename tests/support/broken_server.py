@@ -6,10 +6,11 @@ that its test cannot see. Run as `python -m tests.support.broken_server serve â€
 
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Connection, RootTransaction
+from sqlalchemy import Connection, Dialect, Executable, RootTransaction
 
 from hubbub.cli import main
 from hubbub.domain.commands import SendMessage
@@ -19,8 +20,9 @@ from hubbub.engine.people import Live, People
 from hubbub.engine.work import Batch
 from hubbub.features import sync
 from hubbub.features.sync import Snapshot
-from hubbub.storage import database, postgresql, restore
+from hubbub.storage import database, messages, postgresql, restore, transaction
 from hubbub.storage.archive import Reader
+from hubbub.storage.messages import Fact
 from hubbub.storage.transaction import Transaction
 
 WINDOW = 0.03
@@ -136,6 +138,34 @@ def wait_for_ever() -> None:
     Journal._sweep = lambda self: None  # type: ignore[method-assign]
 
 
+def lock_nothing() -> None:
+    """Topics are read before they are written, and not held."""
+    build = transaction.LOCK._build
+
+    def build_without(dialect: Dialect) -> Executable:
+        statement: Any = build(dialect)
+        statement._for_update_arg = None
+        return cast(Executable, statement)
+
+    transaction.LOCK._build = build_without
+
+
+def remember_members() -> None:
+    """Who was allowed to write once is not asked about again."""
+    facts = messages.facts
+    allowed: set[tuple[int, int]] = set()
+
+    def remembering(tx: Transaction, asked: Sequence[tuple[int, int, str]]) -> list[Fact]:
+        found = facts(tx, asked)
+        allowed.update((room, author) for (room, author, _), fact in zip(asked, found, strict=True) if fact.allowed)
+        return [
+            fact._replace(allowed=fact.allowed or (room, author) in allowed)
+            for (room, author, _), fact in zip(asked, found, strict=True)
+        ]
+
+    messages.facts = remembering
+
+
 FAULTS = {
     "ack-before-commit": lambda: tell_before_commit("ack"),
     "publish-before-commit": lambda: tell_before_commit("publish"),
@@ -144,6 +174,8 @@ FAULTS = {
     "drop-locks": drop_locks,
     "slow-greeting": slow_greeting,
     "wait-for-ever": wait_for_ever,
+    "no-locks": lock_nothing,
+    "remember-members": remember_members,
     "hello-without-fold": forget_meanwhile,
     "keep-epoch": keep_epoch,
 }

@@ -1,0 +1,173 @@
+"""Two servers on one PostgreSQL: one room has one order, whoever writes where; nobody speaks after his removal.
+
+No bus is between them: what one stored, the connections of the other find in the log when they see a gap.
+"""
+
+import asyncio
+import itertools
+import random
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy.engine import make_url
+
+from tests.conftest import MakeServer
+from tests.support.checker import History, Stored, violations
+from tests.support.client import Connection, RefusedError, outcome
+from tests.support.follower import Follower
+from tests.support.postgres import Postgres
+from tests.support.server import Account, Server
+from tests.support.waiting import eventually
+from tests.support.writer import Writer
+
+pytestmark = pytest.mark.faults
+
+Two = tuple[Server, Server]
+BROKEN = ("-m", "tests.support.broken_server")
+WRITERS = 3  # on each server
+LANES = 5  # messages that each of them has in flight
+EACH = 30
+ROUNDS = 10
+
+
+@pytest.fixture(scope="module")
+def two(postgres_server: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
+    """Started at the same moment on an empty database."""
+    settings = {"HUBBUB_DATABASE_URL": postgres_server.empty()}
+    first, second = (Server(tmp_path_factory.mktemp("server") / "data", settings) for _ in range(2))
+    try:
+        yield started(first, second)
+    finally:
+        first.kill()
+        second.kill()
+        postgres_server.drop(settings["HUBBUB_DATABASE_URL"])
+
+
+@pytest.fixture
+def two_broken(make_server: MakeServer, postgres_server: Postgres, request: pytest.FixtureRequest) -> Two:
+    """Two with the same promise broken."""
+    settings = {"HUBBUB_DATABASE_URL": postgres_server.fresh(), "BROKEN": request.param}
+    return started(make_server(settings, BROKEN), make_server(settings, BROKEN))
+
+
+def started(first: Server, second: Server) -> Two:
+    for server in (first, second):
+        server.launch()
+    for server in (first, second):
+        server.wait_ready()
+    return first, second
+
+
+def there(account: Account, server: Server) -> Account:
+    """The same person on the other server; each signs its own tokens."""
+    return server.log_in(account.name)
+
+
+async def both_writing(two: Two) -> list[str]:
+    """Both servers' people write the same rooms; what was wrong."""
+    first, second = two
+    history = History()
+    creator = first.sign_up("creator")
+    rooms = [creator.create_room(f"one room {random.getrandbits(40):x}") for _ in range(3)]
+    followers = [await Follower(s.websocket_url, there(creator, s).token).start() for s in two]
+    writers = []
+    for number in range(2 * WRITERS):
+        account = first.sign_up("writer")
+        for room in rooms:
+            account.join(room)
+        writers.append(Writer(there(account, second) if number % 2 else account, history))
+    lanes = [lane(writer, rooms) for writer in writers for _ in range(LANES)]
+    refused = [str(error) for error in await asyncio.gather(*lanes, return_exceptions=True) if error is not None]
+    for server, follower in zip(two, followers, strict=True):
+        last = Writer(there(creator, server), history)
+        last.prefix = f"last-{server.port}"
+        for room in rooms:  # what makes the follower look
+            seq = (await last.send(room)).seqs[0]
+            topic = f"room:{room}"
+            await eventually(lambda: follower.positions()[topic] >= seq, 20, "the follower has caught up")  # noqa: B023
+            history.observe(f"{server.port} {topic}", {topic: follower.events(topic)}, follower.resets)
+        await last.close()
+    await asyncio.gather(*(writer.close() for writer in writers), *(follower.stop() for follower in followers))
+    return refused + violations(history, Stored.read(first.database_url))
+
+
+async def lane(writer: Writer, rooms: list[int]) -> None:
+    for number in range(EACH):
+        await writer.send(rooms[number % len(rooms)])
+
+
+def deadlocks(server: Server) -> int:
+    """How many transactions PostgreSQL has ended in this database to get others out of a deadlock."""
+    address = make_url(server.database_url).set(drivername="postgresql").render_as_string(hide_password=False)
+    with closing(psycopg.connect(address)) as connection:
+        row: Any = connection.execute(
+            "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+        ).fetchone()
+    return int(row[0])
+
+
+async def test_two_servers_write_the_same_rooms_in_one_order_without_a_gap_and_without_a_deadlock(two: Two) -> None:
+    found = await both_writing(two)
+    assert not found, "\n".join(found)
+    assert deadlocks(two[0]) == 0
+
+
+@pytest.mark.parametrize("two_broken", ["no-locks"], indirect=True)
+async def test_control_two_servers_that_lock_nothing_are_found_out(two_broken: Two) -> None:
+    assert await both_writing(two_broken)
+
+
+async def removing(two: Two, rounds: int) -> list[str]:
+    """A member of a room talks on one server while he is thrown out on the other; what he said after it."""
+    first, second = two
+    creator, member = first.sign_up("creator"), first.sign_up("member")
+    talker = await Connection.open(second.websocket_url, there(member, second).token, on_event=lambda _: None)
+    found = []
+    for number in range(rounds):
+        room = creator.create_room(f"two doors {random.getrandbits(40):x}")
+        member.join(room)
+        told: list[int] = []
+        over = asyncio.Event()
+        talks = [asyncio.create_task(talk(talker, room, f"{number} {n}", told, over)) for n in range(LANES)]
+        await eventually(lambda: len(told) > LANES, 20, "he talks")  # noqa: B023
+        gone = await asyncio.to_thread(creator.request, "DELETE", f"/api/rooms/{room}/members/{member.id}")
+        assert gone.status_code == 200, gone.text
+        over.set()
+        codes = await asyncio.gather(*talks)
+        log = creator.log(f"room:{room}")
+        removed = next(event["seq"] for event in log if event["type"] == "member.removed")
+        late = [event for event in log if event["seq"] > removed]
+        found += [f"removed at {removed}, then {event}" for event in late]
+        found += [f"refused as {code}" for code in codes if code != "not_found"]
+        found += [f"removed at {removed}, told {seq}" for seq in told if seq > removed]
+    await talker.close()
+    return found
+
+
+async def talk(talker: Connection, room: int, name: str, told: list[int], over: asyncio.Event) -> str:
+    """Sends until it is refused, the code, or until it was to be and was not."""
+    left = 3
+    for number in itertools.count():
+        left -= over.is_set()
+        if not left:
+            break
+        try:
+            reply = await talker.post("message.send", room=room, key=f"{name} {number}", body="still here")
+            told.append(outcome(await reply)["seq"])
+        except RefusedError as refused:
+            return refused.code
+    return "nothing"
+
+
+async def test_nobody_speaks_on_one_server_after_his_removal_on_the_other(two: Two) -> None:
+    found = await removing(two, ROUNDS)
+    assert not found, "\n".join(found)
+    assert deadlocks(two[0]) == 0
+
+
+@pytest.mark.parametrize("two_broken", ["remember-members"], indirect=True)
+async def test_control_servers_that_remember_who_is_a_member_are_found_out(two_broken: Two) -> None:
+    assert any("removed at" in sentence for sentence in await removing(two_broken, 1))
