@@ -92,6 +92,8 @@ def _unpack_mosquitto() -> None:
     for package in sorted(MOSQUITTO.glob("*.deb")):
         subprocess.run(["dpkg", "-x", str(package), "."], cwd=MOSQUITTO, check=True)
         package.unlink()
+    if not BROKER.exists():
+        raise FileNotFoundError(f"no {BROKER.name} in its package")
 
 
 def _has_package(name: str) -> bool:

@@ -1,0 +1,1 @@
+"""What the measurements write into the documentation; the measurements themselves are no tests."""
