@@ -28,7 +28,7 @@ TABLES = """
 CREATE TABLE IF NOT EXISTS people (id INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL, password BLOB, salt BLOB);
 CREATE TABLE IF NOT EXISTS logins (token TEXT PRIMARY KEY, person INTEGER NOT NULL REFERENCES people);
 """
-PAGE = """<!doctype html><html lang="en"><title>An app</title><h1>An app</h1>
+PAGE = """<!doctype html><html lang="en"><title>An app</title><link rel="icon" href="data:,"><h1>An app</h1>
 <form method="post" action="login"><label>Name <input name="name" required></label>
 <label>Password <input name="password" type="password" required></label> <button>Log in</button></form>
 <form method="post" action="logout"><button>Log out</button></form><p><a href="chat/">The chat</a></p>"""

@@ -1,0 +1,66 @@
+"""The web client under /chat in an app that has its own log-in: nothing to log in with here, and out with the app."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import OpenWindow
+from tests.browser.person import Person
+from tests.support.mounted import MountedServer
+from tests.support.server import PASSWORD
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MountedServer]:
+    example = MountedServer(tmp_path_factory.mktemp("mounted") / "app")
+    example.start()
+    yield example
+    example.kill()
+
+
+def log_in(person: Person, server: MountedServer, name: str) -> Person:
+    """With the form of the app's own page, which leads to the chat."""
+    person.open(f"{server.origin}/")
+    person.name = name
+    person.page.get_by_label("Name").fill(name)
+    person.page.get_by_label("Password").fill(PASSWORD)
+    person.page.get_by_role("button", name="Log in").click()
+    person.page.wait_for_url(f"{server.url}/")
+    return person.is_in()
+
+
+def test_people_of_the_app_talk_under_its_path(server: MountedServer, open_window: OpenWindow) -> None:
+    alice = log_in(open_window(), server, "Alice Ash")
+    bob = log_in(open_window(), server, "Bob")
+    alice.say("hello from the app")
+    bob.sees("hello from the app")
+    bob.say("and back")
+    alice.sees("and back")
+    alice.create_room("Garden")
+    assert alice.page.url.startswith(f"{server.url}/#room/")
+    alice.page.reload()
+    alice.is_in()
+    expect(alice.page.get_by_role("heading", level=2, name="Garden")).to_be_visible()
+
+
+def test_the_chat_offers_nothing_to_log_in_or_out_with(server: MountedServer, open_window: OpenWindow) -> None:
+    stranger = open_window().open()
+    expect(stranger.page.get_by_text("Log in at the app this chat belongs to")).to_be_visible()
+    assert stranger.page.get_by_label("Password").count() == 0
+    log_in(stranger, server, "Carla")
+    dialog = stranger.open_account()
+    expect(dialog.get_by_text("go there")).to_be_visible()
+    assert dialog.get_by_role("button", name="Log out").count() == 0
+    assert dialog.get_by_text("password").count() == 0
+    assert stranger.page.get_by_role("button", name="Invite people").count() == 0
+
+
+def test_who_logs_out_of_the_app_is_out_of_the_chat(server: MountedServer, open_window: OpenWindow) -> None:
+    dora = log_in(open_window(), server, "Dora")
+    stays = log_in(open_window(), server, "Emil")
+    dora.page.request.post(f"{server.origin}/logout", max_redirects=0)
+    expect(dora.page.get_by_text("Log in at the app this chat belongs to")).to_be_visible()
+    expect(dora.page.get_by_text("This session was ended")).to_be_visible()
+    stays.say("still here")
+    stays.sees("still here")
