@@ -26,6 +26,8 @@ SECRET_TEXT = re.compile(
 )
 QUERY = re.compile(r"(?P<path>(?:^|[\s\"'])(?:[a-z]+://[^\s/?#\"']+)?/[^\s?#\"']*)[?#][^\s\"']*", re.IGNORECASE)
 BLANK = "[redacted]"
+LONGEST = 2_000
+"""Characters of one value: nobody reads more, and whoever sends more wants the disk."""
 TRACES = ("exception", "stack")
 # One bad frame is a client's mistake and closes that client; uvicorn prints a traceback for each.
 NOISE = ("Invalid UTF-8 sequence received from client.",)
@@ -45,14 +47,14 @@ def configure(
         structlog.processors.format_exc_info,
         clean,
     ]
-    last: Processor = (
-        structlog.dev.ConsoleRenderer(colors=out.isatty()) if text else structlog.processors.JSONRenderer()
+    last: list[Processor] = (
+        [_indent, structlog.dev.ConsoleRenderer(colors=out.isatty())] if text else [structlog.processors.JSONRenderer()]
     )
     handler = logging.StreamHandler(out)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
         )
     )
     handler.addFilter(_is_no_noise)
@@ -110,6 +112,14 @@ def clean(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     return {key: _clean(key, value, lines=key in TRACES) for key, value in event.items()}
 
 
+def _indent(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """In text a traceback has lines of its own; none of them may look like the beginning of an event."""
+    for name in TRACES:
+        if isinstance(event.get(name), str):
+            event[name] = "\n".join(f"  | {line}" for line in event[name].split("\n"))
+    return event
+
+
 def _clean(name: str, value: Any, *, lines: bool = False, depth: int = 0) -> Any:
     if name.startswith("_"):  # the record itself, handed on between structlog's own steps
         return value
@@ -138,5 +148,7 @@ def _clean_item(item: Any, depth: int) -> Any:
 
 
 def _clean_text(text: str) -> str:
+    if len(text) > LONGEST:
+        text = text[:LONGEST] + "…"
     text = QUERY.sub(r"\g<path>", text)
     return one_line(SECRET_TEXT.sub(rf"\g<name>{BLANK}", text))

@@ -29,15 +29,17 @@ class RoomRole(StrEnum):
 
 
 class Frozen(BaseModel):
-    """Values, not records: immutable, strictly typed, blind to fields they do not know."""
+    """Values, not records: immutable, strictly typed, blind to fields they do not know. Errors do not quote them."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="ignore", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, strict=True, extra="ignore", use_attribute_docstrings=True, hide_input_in_errors=True
+    )
 
 
 class Wire(BaseModel):
     """The same for what comes from JSON or rows: enums and the like are read from their plain values."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True, hide_input_in_errors=True)
 
 
 Absent = SkipJsonSchema[None]
