@@ -87,22 +87,22 @@ class Talker:
 @pytest.fixture(scope="module")
 def witness(server: Server) -> Witness:
     seen = Witness()
-    asyncio.run(walk(seen, server.sign_up("ann"), server.sign_up("bob")))
+    asyncio.run(walk(seen, server.sign_up("alice"), server.sign_up("bob")))
     return seen
 
 
-async def walk(witness: Witness, ann: Account, bob: Account) -> None:
+async def walk(witness: Witness, alice: Account, bob: Account) -> None:
     """Two people do everything there is to do."""
-    first, second = await Talker.open(witness, ann), await Talker.open(witness, bob)
+    first, second = await Talker.open(witness, alice), await Talker.open(witness, bob)
     room: int = (await first.ask("room.create", name="A room", key="k"))["ok"]["room"]["id"]
     await coming_and_going(first, second, room, bob.id)
     await saying_and_reading(first, room)
     await being_refused(first, room)
-    await asyncio.to_thread(ann.server.log_in, ann.name)
+    await asyncio.to_thread(alice.server.log_in, alice.name)
     opened = await first.until(type="session.opened")
-    await asyncio.to_thread(ann.request, "DELETE", f"/api/sessions/{opened['session']['id']}")
+    await asyncio.to_thread(alice.request, "DELETE", f"/api/sessions/{opened['session']['id']}")
     await first.until(type="session.closed")
-    await resuming(witness, ann, bob, room)
+    await resuming(witness, alice, bob, room)
     for talker in (first, second):
         await talker.socket.close()
 
@@ -139,10 +139,10 @@ async def being_refused(talker: Talker, room: int) -> None:
     assert (await talker.until(re=None))["error"]["code"] == "bad_request"
 
 
-async def resuming(witness: Witness, ann: Account, bob: Account, room: int) -> None:
+async def resuming(witness: Witness, alice: Account, bob: Account, room: int) -> None:
     """More than fits after `welcome`; a room one has left; a position below one's own joining."""
     have = {f"room:{room}": 1}
-    back, lost = await Talker.open(witness, ann, have=have), await Talker.open(witness, bob, have=have)
+    back, lost = await Talker.open(witness, alice, have=have), await Talker.open(witness, bob, have=have)
     await back.until(type="more")
     assert "head" not in await lost.until(type="reset")
     await lost.ask("room.join", room=room)

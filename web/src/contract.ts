@@ -153,6 +153,7 @@ export interface Login {
 /** Where the change stands; empty where nothing moved. */
 export interface MaybePosition {
   topic?: string;
+  /** The position of the event that tells of it. */
   seq?: number;
 }
 
@@ -397,6 +398,7 @@ export interface Pong {
 /** Where in which topic the change stands. */
 export interface Position {
   topic: string;
+  /** The position of the event that tells of it. */
   seq: number;
 }
 
@@ -557,6 +559,7 @@ export interface RoomGone {
 /** The room as one sees it now, and where in its topic the change stands. */
 export interface RoomPosition {
   topic: string;
+  /** The position of the event that tells of it. */
   seq: number;
   room: Room;
 }

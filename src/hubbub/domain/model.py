@@ -169,6 +169,7 @@ class Position(Wire):
 
     topic: str
     seq: int
+    """The position of the event that tells of it."""
 
 
 class MaybePosition(Wire):
@@ -176,6 +177,7 @@ class MaybePosition(Wire):
 
     topic: str | Absent = None
     seq: int | Absent = None
+    """The position of the event that tells of it."""
 
 
 class RoomPosition(Position):
