@@ -1,0 +1,59 @@
+"""docs/mounting.md: both programs on the page run under uvicorn, as the page says."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import httpx
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from tests.support import documents
+from tests.support.mounted import MountedServer
+
+COOKIE = {"Cookie": "session=a-cookie-of-your-app"}
+WITHIN = 20.0
+
+
+class Program(MountedServer):
+    """A program of the page, in a folder of its own, listening where this machine has room."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        super().__init__(folder, app=f"{name}:app")
+        self.data = folder / "chat-data"
+        self.command += ["--app-dir", str(folder)]
+        self.settings["HUBBUB_DATA"] = str(self.data)
+        documents.write("mounting.md", folder)
+        for path in folder.glob("*.py"):
+            path.write_text(
+                path.read_text()
+                .replace("http://127.0.0.1:8000", self.origin)
+                .replace('"chat-data"', repr(str(self.data)))
+            )
+
+
+@pytest.mark.parametrize("name", ["app", "composed"])
+async def test_the_programs_of_the_page_run(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "page"
+    folder.mkdir()
+    program = Program(folder, name)
+    await asyncio.to_thread(program.start)
+    try:
+        async with httpx.AsyncClient(headers=COOKIE, trust_env=False) as browser:
+            assert (await browser.get(f"{program.url}/users/me")).json()["name"] == "Ada"
+            headers = {**COOKIE, "Origin": program.origin}
+            async with connect(program.websocket_url, additional_headers=headers, proxy=None) as socket:
+                await socket.send('{"type":"hello"}')
+                assert json.loads(await socket.recv())["type"] == "welcome"
+                if name == "app":
+                    assert (await browser.post(f"{program.origin}/logout")).status_code == 200
+                    with pytest.raises(ConnectionClosed):
+                        async with asyncio.timeout(WITHIN):
+                            await socket.recv()
+                    assert socket.close_code == 4503
+                    assert (await browser.get(f"{program.url}/users/me")).status_code == 401
+    finally:
+        program.stop()
+    assert ("what your app does first" in program.log_text()) == (name == "composed")
+    assert "Traceback" not in program.log_text()
