@@ -63,7 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     rows = verdicts(wanted, runs.samples)
     print(report.summary(runs.measurements), report.verdict(rows, runs.notes, runs.faults), sep="\n\n")
     results = report.as_json(machine, runs.measurements, rows, runs.notes, runs.faults)
-    results["series"] = {"runs": chosen.runs, "seconds": chosen.seconds, "database": chosen.database or "SQLite"}
+    database = chosen.database.partition("+")[0].partition(":")[0] if chosen.database else "SQLite"  # no password
+    results["series"] = {"runs": chosen.runs, "seconds": chosen.seconds, "database": database}
     chosen.json.write_text(json.dumps(results, indent=1))
     if chosen.document:
         document.write(results)

@@ -61,6 +61,17 @@ def test_a_series_replaces_what_stands_between_the_marks_and_nothing_else(pages:
     assert (pages / "README.md").read_text() == written
 
 
+def test_a_series_on_postgresql_has_its_own_place(pages: Path) -> None:
+    found = series(without="T7 storm")
+    found["series"]["database"] = "postgresql"
+    document.write(found, pages)
+    before, after = (ROOT / "docs/performance.md").read_text(), (pages / "docs/performance.md").read_text()
+    mark = document.BEGIN_POSTGRESQL
+    assert after.partition(mark)[0] == before.partition(mark)[0]
+    assert "postgresql" in after.partition(mark)[2].partition(document.END)[0]
+    assert after.partition(mark)[2].partition(document.END)[2] == before.partition(mark)[2].partition(document.END)[2]
+
+
 def test_a_series_that_left_something_out_is_not_documented(pages: Path) -> None:
     before = (pages / "README.md").read_text()
     with pytest.raises(ValueError, match="not measured: T7 storm"):
