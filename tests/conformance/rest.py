@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,7 @@ include-operation-id = "leave_room"
 parameters = { "path.room" = { dictionary = "rooms" } }
 """
 """Where the general guesses would hardly ever be right: nobody leaves the lobby, and who is removed must be there."""
+METHODS = ("GET", "PUT", "POST", "DELETE", "OPTIONS", "PATCH", "TRACE")
 Answers = dict[str, dict[int, int]]
 
 
@@ -81,8 +83,8 @@ class House:
         link = server.command_line("user", "reset-link", forgetful.name)
         self.resets = [link.strip().rpartition("#")[2]]
 
-    def config(self) -> str:
-        """What is worth guessing, mostly; the rest is schemathesis' own."""
+    def config(self, methods: Sequence[str]) -> str:
+        """What is worth guessing, mostly, and the `methods` to try where they are not documented."""
         dictionaries: dict[str, list[str | int]] = {
             "rooms": list[str | int](self.rooms),
             "users": [self.member.id],
@@ -104,13 +106,16 @@ class House:
         lines.append(GUESSES)
         # 413 is how we refuse what is over a limit of size.
         lines.append("[checks.negative_data_rejection]\nexpected-statuses = [400, 401, 403, 404, 409, 413, 5xx]")
+        lines.append(f"[phases.coverage]\nunexpected-methods = {json.dumps(methods)}")
         return "\n".join(lines).replace("5xx", '"5xx"') + "\n"
 
 
-def run(house: House, role: Role, folder: Path, *options: str, tampered: bool = False) -> Found:
+def run(
+    house: House, role: Role, folder: Path, *options: str, methods: Sequence[str] = METHODS, tampered: bool = False
+) -> Found:
     """One run as `role`; `folder` is for its files. `tampered`: with a document that says what is not so."""
     folder.mkdir()
-    (folder / "schemathesis.toml").write_text(house.config())
+    (folder / "schemathesis.toml").write_text(house.config(methods))
     report = folder / "answers.json"
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("HUBBUB_")},
