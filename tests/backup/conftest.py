@@ -7,10 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from hubbub.storage import restore
 from tests.backup.content import back_up, made
 from tests.support.postgres import Postgres
 
 Empty = Callable[[str], str]
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine PostgreSQL needs its time until a connection that was closed is gone."""
+    monkeypatch.setattr(restore, "PATIENCE", 60.0)
 
 
 @pytest.fixture

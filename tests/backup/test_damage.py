@@ -12,6 +12,7 @@ import pytest
 
 from hubbub.storage import aside, migrate, restore
 from hubbub.storage.archive import Unusable
+from hubbub.storage.backup import ordinary
 from hubbub.storage.database import Database
 from tests.backup.conftest import Empty
 from tests.backup.content import KEY, NOW, made, put_back, rows
@@ -212,6 +213,17 @@ def test_a_database_of_something_else_is_left_alone(empty: Empty, engine: str) -
             connection.exec_driver_sql("CREATE TABLE pets (id integer)")
         with pytest.raises(Unusable, match="not Hubbub's"):
             restore.is_used(database)
+
+
+def test_on_postgresql_no_table_of_somebody_else_is_put_aside(tmp_path: Path, file: Path, empty: Empty) -> None:
+    address = empty("postgresql")
+    with closing(Database(address)) as database:
+        with database.writer.begin() as connection:
+            connection.exec_driver_sql("CREATE TABLE pets (id integer)")
+        database.writer.dispose()
+        with pytest.raises(Unusable, match="not Hubbub's"):
+            put_back(file, address, tmp_path / "data")
+        assert database.read(ordinary) == {"pets"}
 
 
 def test_if_the_last_step_fails_the_old_database_and_the_old_key_are_there(

@@ -83,7 +83,7 @@ def restore(
         closing(Database(settings.database)) as database,
         _bar("Restore", quiet) as progress,
     ):
-        if not replace and storage.is_used(database):
+        if storage.is_used(database) and not replace:
             fail("There is a chat in the database already: give --replace to put it aside.")
         epoch, now = secrets.token_hex(8), Clock().now()
         kept = storage.restore(reader, database, settings.data, epoch=epoch, now=now, progress=progress)

@@ -51,11 +51,17 @@ def is_used(database: Database) -> bool:
 
 
 def _holds_something(connection: Connection) -> bool:
-    if migrate.current(connection) is None:
-        if backup.ordinary(connection):
-            raise Unusable("There are tables in the database that are not Hubbub's: give it one of its own.")
+    if _revision(connection) is None:
         return False
     return any(connection.execute(text(f"SELECT 1 FROM {table} LIMIT 1")).first() for table in ("users", "log"))  # noqa: S608
+
+
+def _revision(connection: Connection) -> str | None:
+    """The revision of what is there, None for nothing. Raises Unusable for tables of somebody else."""
+    revision = migrate.current(connection)
+    if revision is None and backup.ordinary(connection):
+        raise Unusable("There are tables in the database that are not Hubbub's: give it one of its own.")
+    return revision
 
 
 def restore(reader: Reader, database: Database, data: Path, *, epoch: str, now: int, progress: Progress) -> str | None:
@@ -138,7 +144,7 @@ def _alone_on(database: Database) -> Iterator[Connection]:
 
 def _move(connection: Connection, schema: str) -> bool:
     """Puts the tables of PostgreSQL aside, into a schema of their own; False if there are none."""
-    names = {table.name for table in backup.tables(connection, migrate.current(connection))} | {migrate.versions.name}
+    names = {table.name for table in backup.tables(connection, _revision(connection))} | {migrate.versions.name}
     there = sorted(names & backup.ordinary(connection))
     quote = connection.dialect.identifier_preparer.quote
     if there:
@@ -165,7 +171,9 @@ def _fill(connection: Connection, reader: Reader, epoch: str, progress: Progress
     connection.execute(delete(meta).where(meta.c.key.in_(("epoch", *OF_PROCESSES))))
     connection.execute(insert(meta).values(key="epoch", value=epoch))
     if connection.dialect.name == "postgresql":
-        connection.execute(text("ANALYZE"))  # or plans are made for empty tables until somebody does
+        quote = connection.dialect.identifier_preparer.quote
+        names = ", ".join(map(quote, sorted(backup.ordinary(connection))))
+        connection.execute(text(f"ANALYZE {names}"))  # or plans are made for empty tables until somebody does
 
 
 def _load(connection: Connection, reader: Reader, table: Table, progress: Progress, done: int) -> int:
