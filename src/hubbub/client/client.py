@@ -227,6 +227,8 @@ class Client:
             was_live = self._sync.live
             self._sync.lost()
             self._link = None
+        if was_live:
+            self._credentials.accept()
         return self._parted(link.code, link.reason, was_live), was_live
 
     def _no_connection(self, error: OSError | InvalidHandshake) -> float | None:

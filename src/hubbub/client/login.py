@@ -18,6 +18,8 @@ from hubbub.domain.errors import HubbubError, Unauthenticated
 
 HTTP_TIMEOUT = 10.0
 LARGEST_ANSWER = 2**20
+ATTEMPTS = 3
+"""So many fresh tokens may be refused one after the other: one can expire on its way, but not all of them."""
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"
 
 
@@ -27,6 +29,9 @@ class Credentials(Protocol):
 
     def refuse(self) -> bool:
         """The token was not taken; whether there may be a better one."""
+
+    def accept(self) -> None:
+        """The token was taken."""
 
     async def close(self) -> None:
         """Gives back what was opened for it."""
@@ -44,6 +49,9 @@ class Token:
     def refuse(self) -> bool:
         return False
 
+    def accept(self) -> None:
+        """There is no other one."""
+
     async def close(self) -> None:
         """Nothing was opened."""
 
@@ -58,18 +66,21 @@ class Login:
         self._access: str | None = None
         self._refresh: str | None = None
         self._until = 0.0
-        self._fresh = False
+        self._refused = 0
 
     async def token(self) -> str:
-        self._fresh = self._access is None or time.monotonic() >= self._until
-        if self._fresh:
+        if self._access is None or time.monotonic() >= self._until:
             await self._renew()
         assert self._access is not None, "it was just renewed"
         return self._access
 
     def refuse(self) -> bool:
         self._access = None
-        return not self._fresh
+        self._refused += 1
+        return self._refused < ATTEMPTS
+
+    def accept(self) -> None:
+        self._refused = 0
 
     async def close(self) -> None:
         if self._access is not None:
