@@ -22,7 +22,7 @@ class Program(MountedServer):
     def __init__(self, folder: Path, name: str) -> None:
         super().__init__(folder, app=f"{name}:app")
         self.data = folder / "chat-data"
-        self.command += ["--app-dir", str(folder)]
+        self.where += ["--app-dir", str(folder)]
         self.settings["HUBBUB_DATA"] = str(self.data)
         documents.write("mounting.md", folder)
         for path in folder.glob("*.py"):

@@ -1,7 +1,6 @@
 """`examples/mounted.py` as a real process on an ASGI server: Hubbub under /chat, with the users of the app."""
 
 import itertools
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlencode
@@ -24,13 +23,10 @@ class MountedServer(Server):
 
     def __init__(self, data: Path, server: str = "uvicorn", app: str = "examples.mounted:app") -> None:
         super().__init__(data / "chat")
-        self.folder = data
         self.log_path = data.parent / f"{data.name}.log"
-        self.command = [*(part.format(port=self.port) for part in SERVERS[server]), app]
+        self.launcher = [part.format(port=self.port) for part in SERVERS[server]]
+        self.where = [app]
         self.settings.update({"APP_DATA": str(data), "APP_ORIGIN": self.origin})
-
-    def arguments(self) -> list[str]:
-        return [sys.executable, *self.command]
 
     @property
     def origin(self) -> str:

@@ -48,6 +48,7 @@ class Server:
         self.data = data
         self.port = free_port()
         self.launcher = list(launcher)
+        self.where = ["serve", "--host", "127.0.0.1", "--port", str(self.port), "--data", str(data)]
         self.settings = {**TEST_SETTINGS, **(settings or {})}
         self.log_path = data.parent / f"{data.name}.log"
         self.process: subprocess.Popen[bytes] | None = None
@@ -58,11 +59,6 @@ class Server:
     def environment(self) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("HUBBUB_")}
         return {**inherited, "PYTHONUNBUFFERED": "1", **self.settings}
-
-    def arguments(self) -> list[str]:
-        """The command that starts it."""
-        where = ["serve", "--host", "127.0.0.1", "--port", str(self.port), "--data", str(self.data)]
-        return [sys.executable, *self.launcher, *where]
 
     @property
     def pid(self) -> int:
@@ -80,7 +76,7 @@ class Server:
         assert self.process is None, "the server runs already"
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                self.arguments(),
+                [sys.executable, *self.launcher, *self.where],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
