@@ -16,7 +16,7 @@ from hubbub.domain.errors import NeedsTopics
 from hubbub.domain.events import Entry, Event
 from hubbub.domain.text import timestamp
 from hubbub.storage import rows
-from hubbub.storage.database import Statement
+from hubbub.storage.database import Statement, together
 from hubbub.storage.ids import Ids
 from hubbub.storage.rows import BIG, TEXT, Rows
 from hubbub.storage.schema import log, topics
@@ -47,7 +47,8 @@ class Transaction:
 
     def lock(self, wanted: Iterable[str]) -> None:
         """Locks `wanted` topics; those that do not exist stay unknown. Called once, before anything is read."""
-        cursor = LOCK.run(self.connection, rows=rows.encode([(topic,) for topic in sorted(set(wanted))]))
+        with together(self.connection):  # the driver's BEGIN goes before it
+            cursor = LOCK.run(self.connection, rows=rows.encode([(topic,) for topic in sorted(set(wanted))]))
         for topic, seq, floor, n in cursor.fetchall():
             self._heads[topic] = Head(seq, floor, n)
         cursor.close()
@@ -88,12 +89,16 @@ class Transaction:
 
     def flush(self) -> None:
         """Writes the log rows and the heads; the last thing before COMMIT."""
-        if self._rows:
-            _insert_log(self.connection, self._rows)
-            self._rows = []
+        small = [row for row in self._rows if len(row[5]) <= LARGE_ROW]
+        if len(small) < len(self._rows):
+            _insert_large(self.connection, [row for row in self._rows if len(row[5]) > LARGE_ROW])
         changed = [(t, h.seq, h.floor, h.n) for t, h in self._heads.items() if h.changed]
-        if changed:
-            HEADS.run(self.connection, rows=rows.encode(changed)).close()
+        with together(self.connection):
+            if small:
+                INSERT_LOG.run(self.connection, rows=rows.encode(small)).close()
+            if changed:
+                HEADS.run(self.connection, rows=rows.encode(changed)).close()
+        self._rows = []
 
 
 def encode(event: Event, topic: str, seq: int, at: str) -> bytes:
@@ -104,18 +109,12 @@ def encode(event: Event, topic: str, seq: int, at: str) -> bytes:
 
 
 LARGE_ROW = 2_048
+"""Smaller rows go as one JSON parameter, larger ones one by one: for those JSON is the slower way (measured)."""
 
 
-def _insert_log(connection: Connection, batch: Sequence[tuple[int, str, int, int, str, str]]) -> None:
-    """One JSON parameter for small rows; rows over 2 KiB one by one, where JSON is the slower way (measured)."""
-    small = [row for row in batch if len(row[5]) <= LARGE_ROW]
-    if small:
-        INSERT_LOG.run(connection, rows=rows.encode(small)).close()
-    if len(small) < len(batch):
-        names = ("id", "topic", "seq", "at", "type", "text")
-        connection.execute(
-            insert(log), [dict(zip(names, row, strict=True)) for row in batch if len(row[5]) > LARGE_ROW]
-        )
+def _insert_large(connection: Connection, batch: Sequence[tuple[int, str, int, int, str, str]]) -> None:
+    names = ("id", "topic", "seq", "at", "type", "text")
+    connection.execute(insert(log), [dict(zip(names, row, strict=True)) for row in batch])
 
 
 def _lock(dialect: Dialect) -> Executable:
