@@ -131,7 +131,7 @@ def _clean(name: str, value: Any, *, lines: bool = False, depth: int = 0) -> Any
         return "\n".join(map(_clean_text, value.split("\n"))) if lines else _clean_text(value)
     if depth < 8:
         if isinstance(value, Mapping | MutableMapping):
-            return {str(key): _clean(str(key), item, depth=depth + 1) for key, item in value.items()}
+            return {_clean_text(str(key)): _clean(str(key), item, depth=depth + 1) for key, item in value.items()}
         if isinstance(value, list | tuple | set | frozenset):
             return [_clean_item(item, depth) for item in value]
     if value is None or isinstance(value, bool | int | float):

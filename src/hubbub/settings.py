@@ -59,7 +59,10 @@ def _check_origin(url: str) -> str:
 
 def _check_database(url: str) -> str:
     scheme, _, where = url.partition("://")
-    if (scheme == "sqlite" and where.startswith("/") and where != "/") or (scheme == POSTGRESQL and where):
+    if scheme == "sqlite" and where.startswith("/") and where != "/":
+        return url
+    if scheme == POSTGRESQL and where:
+        _ = urlsplit(url).port  # raises ValueError; a password with a slash in it ends up here as well
         return url
     raise ValueError("neither a SQLite file nor a PostgreSQL database")
 

@@ -1,0 +1,37 @@
+"""`hubbub` with bugs that a body asks for by name: `python -m tests.security.broken_server serve …`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import Request
+
+from hubbub.cli import main
+from hubbub.domain.commands import SendMessage
+from hubbub.features import BULK, messages
+from hubbub.gateways.http import strict
+
+RAISE, VALIDATE, REQUEST = "BUG raise", "BUG validate", "BUG request"
+"""A handler that quotes its input, one that checks it against the wrong model, a route that fails with it in hand."""
+
+
+def send(works: Sequence[Any], tx: Any) -> list[Any]:
+    for command, _ in works:
+        if command.body.startswith(RAISE):
+            raise RuntimeError(command.body)
+        if command.body.startswith(VALIDATE):
+            SendMessage.model_validate({"room": command.body, "key": command.body, "body": [command.body]})
+    return messages.send(works, tx)
+
+
+async def read_body(request: Request) -> bytes:
+    body = await _read_body(request)
+    if REQUEST.encode() in body or REQUEST.replace(" ", "+").encode() in body:
+        raise RuntimeError("a bug")
+    return body
+
+
+_read_body = strict.read_body
+if __name__ == "__main__":
+    BULK[SendMessage] = send  # type: ignore[index]
+    strict.read_body = read_body
+    main()
