@@ -157,8 +157,10 @@ class Proxy:
     ) -> None:
         assert self._listener is not None
         self._listener.close()
-        for task in list(self._tasks):
-            task.cancel()
+        for _ in range(3):  # who was accepted a moment ago gets a task in one of the next turns
+            await asyncio.sleep(0)
+            for task in list(self._tasks):
+                task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._listener.wait_closed()
 
@@ -169,7 +171,7 @@ class Proxy:
         task.add_done_callback(self._tasks.discard)
         try:
             server = Side(*await asyncio.open_connection("127.0.0.1", self.port))
-        except OSError:
+        except (OSError, asyncio.CancelledError):
             Side(reader, writer).reset()
             return
         link = Link(self, Side(reader, writer), server)
