@@ -48,6 +48,8 @@ def is_used(database: Database) -> bool:
         if database.path is None:
             raise
         return True  # damaged: whoever is to replace it shall say so
+    finally:
+        database.reader.dispose()  # nobody is to have the file open when it is replaced
 
 
 def _holds_something(connection: Connection) -> bool:
