@@ -71,6 +71,8 @@ class Pump:
                 case Greet(hello):
                     self._spawn(self._greet(hello))
                 case End(code, reason):
+                    if self._connection in self._services.registry:
+                        self._services.registry.settle(self._connection)  # the last word is said first
                     self._services.people.detach(self._connection)
                     self._connection.close(code, reason)
 
