@@ -12,7 +12,8 @@ from starlette.types import ASGIApp, Message
 
 from hubbub import Hubbub, Identity
 from hubbub.control import FolderInUse
-from tests.mounted.around import ORIGIN, AppAround, Socket
+from tests.mounted.around import ORIGIN, AppAround
+from tests.support.asgi_socket import Socket
 
 OF_OWN_ACCOUNTS = (
     ("POST", "/token"), ("POST", "/token/refresh"), ("POST", "/api/login"), ("POST", "/api/logout"),

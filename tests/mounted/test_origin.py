@@ -7,7 +7,8 @@ import pytest
 
 from hubbub import Hubbub, Identity
 from hubbub.settings import WrongSetting
-from tests.mounted.around import HOST, ORIGIN, AppAround, Socket
+from tests.mounted.around import ORIGIN, AppAround
+from tests.support.asgi_socket import HOST, Socket
 
 COOKIE = {"Cookie": "app=anna"}
 ANNA = {"anna": Identity("app", "1", "Anna")}

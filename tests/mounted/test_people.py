@@ -7,7 +7,8 @@ import pytest
 from hubbub import Identity
 from hubbub.domain.identities import names_for
 from hubbub.domain.names import check_user_name
-from tests.mounted.around import ORIGIN, AppAround, Socket
+from tests.mounted.around import ORIGIN, AppAround
+from tests.support.asgi_socket import Socket
 
 
 async def name_of(around: AppAround, token: str) -> str:

@@ -154,14 +154,12 @@ class AsgiGateway:
 
     async def serve(self, socket: WebSocket) -> None:
         """One connection, from the handshake to its end."""
-        admitted = self._admit(socket)
-        if isinstance(admitted, handshake.Refused):
-            await deny(socket, admitted)
-            return
         address = address_of(socket, self.services)
         place = network(address)
-        if not self.door.enter(place):
-            await deny(socket, self._too_many())
+        admitted = self._admit(socket, place)
+        if isinstance(admitted, handshake.Refused):
+            self.services.metrics.connections_refused.labels(status=admitted.status).inc()
+            await deny(socket, admitted)
             return
         connection = AsgiConnection(self, socket, place, address)
         self.open.add(connection)
@@ -169,7 +167,8 @@ class AsgiGateway:
         try:
             await socket.accept(admitted.subprotocol)
             conversation.opened()
-            connection.code = connection.code or await self._listen(socket, connection, conversation)
+            code = await self._listen(socket, connection, conversation)
+            connection.code = connection.code or code  # whoever said it first
             await _say_why(socket, connection)
         except (WebSocketDisconnect, OSError):
             pass  # it went before the 101 was out
@@ -193,7 +192,15 @@ class AsgiGateway:
         for connection in list(self.open):
             connection.abort(closes.GOING_AWAY)
 
-    def _admit(self, socket: WebSocket) -> handshake.Admitted | handshake.Refused:
+    def _admit(self, socket: WebSocket, place: str) -> handshake.Admitted | handshake.Refused:
+        """Whoever is admitted is counted at the door."""
+        admitted = self._look_at(socket)
+        if isinstance(admitted, handshake.Admitted) and not self.door.enter(place):
+            again = math.ceil(self.services.settings.hello_timeout)
+            return handshake.Refused(429, "Too many connections wait to log in from your address.", again)
+        return admitted
+
+    def _look_at(self, socket: WebSocket) -> handshake.Admitted | handshake.Refused:
         settings = self.services.settings
         if self.door.is_full or len(self.open) >= settings.connections_limit:
             return FULL
@@ -202,10 +209,6 @@ class AsgiGateway:
             return handshake.admit_hosted(headers, settings, ambient=self.services.host.ambient)
         secure = socket.url.scheme == "wss" or forwarded_https(_host(socket), headers, settings.trusted_proxies)
         return handshake.admit(headers, settings, secure=secure)
-
-    def _too_many(self) -> handshake.Refused:
-        again = math.ceil(self.services.settings.hello_timeout)
-        return handshake.Refused(429, "Too many connections wait to log in from your address.", again)
 
     def _converse(
         self, connection: AsgiConnection, credentials: Sequence[Credential], socket: WebSocket

@@ -1,0 +1,82 @@
+"""A WebSocket as an ASGI server hands it to an application, without a server: what the peer does, a test decides."""
+
+import asyncio
+import json
+from typing import Any
+
+from starlette.types import ASGIApp, Message
+
+HOST = "127.0.0.1:8000"
+WITHIN = 20.0
+
+
+class Socket:
+    """A WebSocket as an ASGI server hands it to an application, without a server."""
+
+    def __init__(
+        self, app: ASGIApp, path: str = "/ws", headers: dict[str, str] | None = None, *, client: str = "127.0.0.1"
+    ) -> None:
+        self._incoming: asyncio.Queue[Message] = asyncio.Queue()
+        self.headers: dict[str, str] = {}
+        """Of a refusal."""
+        self._outgoing: asyncio.Queue[Message] = asyncio.Queue()
+        given = {"Host": HOST, **(headers or {})}
+        scope = {
+            "type": "websocket", "path": path, "root_path": "", "scheme": "ws", "query_string": b"",
+            "headers": [(name.lower().encode(), value.encode()) for name, value in given.items()],
+            "client": (client, 40_000), "subprotocols": ["hubbub.v1"],
+            "extensions": {"websocket.http.response": {}},
+        }  # fmt: skip
+        self.reading = asyncio.Event()
+        """Cleared: the peer does not read, and whatever is sent to it waits."""
+        self.reading.set()
+        self._incoming.put_nowait({"type": "websocket.connect"})
+        self._serving = asyncio.ensure_future(app(scope, self._incoming.get, self._send))
+
+    async def _send(self, message: Message) -> None:
+        await self.reading.wait()
+        self._outgoing.put_nowait(message)
+
+    async def event(self) -> Message:
+        """What the application sends next."""
+        async with asyncio.timeout(WITHIN):
+            return await self._outgoing.get()
+
+    def say(self, frame: dict[str, Any]) -> None:
+        self._incoming.put_nowait({"type": "websocket.receive", "text": json.dumps(frame)})
+
+    def say_bytes(self, data: bytes) -> None:
+        self._incoming.put_nowait({"type": "websocket.receive", "bytes": data})
+
+    async def hear(self) -> dict[str, Any]:
+        """The next frame; the close as `{"closed": CODE}`."""
+        event = await self.event()
+        if event["type"] == "websocket.close":
+            return {"closed": event["code"]}
+        assert event["type"] == "websocket.send", event
+        frame: dict[str, Any] = json.loads(event["text"])
+        return frame
+
+    async def greet(self, token: str | None = None) -> dict[str, Any]:
+        """Accepted, hello said; the first frame."""
+        assert (await self.event())["type"] == "websocket.accept"
+        self.say({"type": "hello", **({"token": token} if token else {})})
+        return await self.hear()
+
+    async def status(self) -> int:
+        """What the handshake was refused with."""
+        event = await self.event()
+        assert event["type"] == "websocket.http.response.start", event
+        self.headers = {name.decode(): value.decode() for name, value in event["headers"]}
+        return int(event["status"])
+
+    async def ended(self) -> None:
+        """The application is through with it."""
+        async with asyncio.timeout(WITHIN):
+            await asyncio.wait({self._serving})
+
+    async def leave(self) -> None:
+        self._incoming.put_nowait({"type": "websocket.disconnect", "code": 1000})
+        self.reading.set()
+        async with asyncio.timeout(WITHIN):
+            await self._serving
