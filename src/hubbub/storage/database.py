@@ -220,17 +220,6 @@ def driver_cursor(connection: Connection) -> Any:
     return driver.cursor()
 
 
-@contextmanager
-def together(connection: Connection) -> Iterator[None]:
-    """What runs inside need not wait for one another's answers; what the store says against it comes at the latest
-    at the end. On PostgreSQL they share one way there and back."""
-    if connection.dialect.name == "sqlite":
-        yield
-        return
-    with postgresql.pipeline(connection.connection.driver_connection):
-        yield
-
-
 def _pragmas(driver: Any, _record: Any) -> None:
     driver.isolation_level = None  # transactions begin where we say so, not where the driver guesses
     for pragma in (

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Dialect, Executable, Select, and_, insert, se
 from hubbub.domain.model import Message
 from hubbub.domain.text import timestamp
 from hubbub.storage import rows
-from hubbub.storage.database import Statement, together
+from hubbub.storage.database import Statement
 from hubbub.storage.rows import BIG, TEXT, Rows
 from hubbub.storage.schema import members, messages, users
 from hubbub.storage.transaction import LARGE_ROW, Transaction
@@ -50,15 +50,14 @@ def insert_all(tx: Transaction, new: Sequence[NewMessage]) -> None:
     """Stores messages whose seqs and numbers are assigned, and moves each author's own read position."""
     tx.writes += 1
     small = [tuple(message) for message in new if len(message.body) <= LARGE_ROW]
+    if small:
+        INSERT.run(tx.connection, rows=rows.encode(small)).close()
     if len(small) < len(new):
         large = [message._asdict() for message in new if len(message.body) > LARGE_ROW]
         rows.refuse_nul(message["body"] for message in large)
         tx.connection.execute(insert(messages), large)
     last = {(message.room, message.author): (message.seq, message.n) for message in new}
-    with together(tx.connection):
-        if small:
-            INSERT.run(tx.connection, rows=rows.encode(small)).close()
-        READS.run(tx.connection, rows=rows.encode([(*who, *where) for who, where in last.items()])).close()
+    READS.run(tx.connection, rows=rows.encode([(*who, *where) for who, where in last.items()])).close()
 
 
 def number_at(connection: Connection, room: int, seq: int) -> int:

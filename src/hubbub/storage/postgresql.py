@@ -5,7 +5,6 @@ as good as new. A server that hangs enforces nothing, so the driver has a later 
 given up: the socket is closed and the next caller opens another.
 """
 
-from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import URL, Dialect, Engine, NullPool, create_engine, event
@@ -59,13 +58,6 @@ def engine(url: URL, size: int, *, writing: bool) -> Engine:
 
     event.listen(made, "do_connect", connect)
     return made
-
-
-def pipeline(driver: Any) -> AbstractContextManager[Any]:
-    """What is executed inside goes to the server at once; nothing of it may be fetched before the end."""
-    from psycopg import Pipeline
-
-    return driver.pipeline() if Pipeline.is_supported() else nullcontext()
 
 
 def patient_engine(url: URL) -> Engine:

@@ -16,7 +16,7 @@ from hubbub.domain.errors import NeedsTopics
 from hubbub.domain.events import Entry, Event
 from hubbub.domain.text import timestamp
 from hubbub.storage import rows
-from hubbub.storage.database import Statement, together
+from hubbub.storage.database import Statement
 from hubbub.storage.ids import Ids
 from hubbub.storage.rows import BIG, TEXT, Rows
 from hubbub.storage.schema import log, topics
@@ -47,8 +47,7 @@ class Transaction:
 
     def lock(self, wanted: Iterable[str]) -> None:
         """Locks `wanted` topics; those that do not exist stay unknown. Called once, before anything is read."""
-        with together(self.connection):  # the driver's BEGIN goes before it
-            cursor = LOCK.run(self.connection, rows=rows.encode([(topic,) for topic in sorted(set(wanted))]))
+        cursor = LOCK.run(self.connection, rows=rows.encode([(topic,) for topic in sorted(set(wanted))]))
         for topic, seq, floor, n in cursor.fetchall():
             self._heads[topic] = Head(seq, floor, n)
         cursor.close()
@@ -89,16 +88,12 @@ class Transaction:
 
     def flush(self) -> None:
         """Writes the log rows and the heads; the last thing before COMMIT."""
-        small = [row for row in self._rows if len(row[5]) <= LARGE_ROW]
-        if len(small) < len(self._rows):
-            _insert_large(self.connection, [row for row in self._rows if len(row[5]) > LARGE_ROW])
+        if self._rows:
+            _insert_log(self.connection, self._rows)
+            self._rows = []
         changed = [(t, h.seq, h.floor, h.n) for t, h in self._heads.items() if h.changed]
-        with together(self.connection):
-            if small:
-                INSERT_LOG.run(self.connection, rows=rows.encode(small)).close()
-            if changed:
-                HEADS.run(self.connection, rows=rows.encode(changed)).close()
-        self._rows = []
+        if changed:
+            HEADS.run(self.connection, rows=rows.encode(changed)).close()
 
 
 def encode(event: Event, topic: str, seq: int, at: str) -> bytes:
@@ -109,12 +104,18 @@ def encode(event: Event, topic: str, seq: int, at: str) -> bytes:
 
 
 LARGE_ROW = 2_048
-"""Smaller rows go as one JSON parameter, larger ones one by one: for those JSON is the slower way (measured)."""
 
 
-def _insert_large(connection: Connection, batch: Sequence[tuple[int, str, int, int, str, str]]) -> None:
-    names = ("id", "topic", "seq", "at", "type", "text")
-    connection.execute(insert(log), [dict(zip(names, row, strict=True)) for row in batch])
+def _insert_log(connection: Connection, batch: Sequence[tuple[int, str, int, int, str, str]]) -> None:
+    """One JSON parameter for small rows; rows over 2 KiB one by one, where JSON is the slower way (measured)."""
+    small = [row for row in batch if len(row[5]) <= LARGE_ROW]
+    if small:
+        INSERT_LOG.run(connection, rows=rows.encode(small)).close()
+    if len(small) < len(batch):
+        names = ("id", "topic", "seq", "at", "type", "text")
+        connection.execute(
+            insert(log), [dict(zip(names, row, strict=True)) for row in batch if len(row[5]) > LARGE_ROW]
+        )
 
 
 def _lock(dialect: Dialect) -> Executable:
