@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from tests.support.checker import History, Stored, same_history, violations
 from tests.support.client import Connection, Frame
 from tests.support.follower import Follower
+from tests.support.product import OwnFollower, OwnWriter
 from tests.support.server import Account, Server
 from tests.support.waiting import eventually
 from tests.support.writer import Writer
@@ -24,7 +25,7 @@ class Crowd:
     owner: Account
     history: History
     writers: list[Writer]
-    followers: list[Follower]
+    followers: list[Follower | OwnFollower]
     working: list[asyncio.Task[None]] = field(default_factory=list)
     stopping: bool = False
 
@@ -69,8 +70,11 @@ class Crowd:
 
 
 @contextlib.asynccontextmanager
-async def crowd(server: Server, writers: int = 4, followers: int = 8) -> AsyncIterator[Crowd]:
-    """A fresh room on a running server with followers in it and writers that have not begun."""
+async def crowd(server: Server, writers: int = 4, followers: int = 8, own: bool = False) -> AsyncIterator[Crowd]:
+    """A fresh room on a running server with followers in it and writers that have not begun.
+
+    With `own` every second of them is the product's own client.
+    """
     accounts = [server.sign_up("writer") for _ in range(writers)]
     owner = accounts[0]
     room = owner.create_room(f"room {random.getrandbits(40):x}")
@@ -78,11 +82,16 @@ async def crowd(server: Server, writers: int = 4, followers: int = 8) -> AsyncIt
         account.join(room)
     history = History()
     made = Crowd(server, room, f"room:{room}", owner, history, [], [])
-    made.writers = [Writer(account, history) for account in accounts]
+    kinds = (Writer, OwnWriter if own else Writer)
+    made.writers = [kinds[number % 2](account, history) for number, account in enumerate(accounts)]
     try:
+        for writer in made.writers:
+            if isinstance(writer, OwnWriter):
+                await writer.start()
         for number in range(followers):
             account = accounts[number % writers]
-            made.followers.append(await Follower(server.websocket_url, account.token).start())
+            follower = OwnFollower(account) if own and number % 2 else Follower(server.websocket_url, account.token)
+            made.followers.append(await follower.start())
         yield made
     finally:
         made.stopping = True

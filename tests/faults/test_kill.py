@@ -29,7 +29,7 @@ BROKEN = ("-m", "tests.support.broken_server")
 async def killed_under_load(server: Server, rounds: int, enough: bool = False) -> tuple[int, list[str]]:
     """Kill and restart under load; (messages acknowledged, violations). With `enough` the first violation ends it."""
     await asyncio.to_thread(server.start)
-    async with crowd(server) as room:
+    async with crowd(server, own=True) as room:
         room.start_writing()
         found: list[str] = []
         for _ in range(rounds):
