@@ -1,4 +1,4 @@
-"""The client with short pauses, and consumers for tests."""
+"""Consumers for tests of the client."""
 
 import asyncio
 from collections import defaultdict
@@ -6,15 +6,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from hubbub.client import Client, Entry, Reset
+from tests.support.product import QuickClient
 from tests.support.waiting import eventually
 
+__all__ = ["DEADLINE", "Consumer", "QuickClient"]
 DEADLINE = 20.0
-
-
-class QuickClient(Client):
-    """Servers under test come back sooner than others."""
-
-    first_pause, longest_pause = 0.02, 0.2
 
 
 class Consumer:
