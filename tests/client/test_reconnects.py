@@ -50,6 +50,11 @@ async def talk(client: Client, account: Account, room: int, history: History, st
         send.acknowledge((await client.send(room, send.body, key=send.key)).seq)
 
 
+async def more_acknowledged(history: History, count: int = 10) -> None:
+    goal = len(history.acked) + count
+    await eventually(lambda: len(history.acked) >= goal, DEADLINE, "they talk")
+
+
 async def killed_under_load(server: Server, listening: type[HeldClient], rounds: int) -> list[str]:
     """Kills and restarts the server while two talk, and one listens who comes back after the others each time.
 
@@ -63,10 +68,6 @@ async def killed_under_load(server: Server, listening: type[HeldClient], rounds:
     listening.gate = asyncio.Event()
     listening.gate.set()
 
-    async def talked(count: int) -> None:
-        goal = len(history.acked) + count
-        await eventually(lambda: len(history.acked) >= goal, DEADLINE, "they talk")
-
     async with contextlib.AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(QuickClient(server.url, token=one.token)) for one in (ann, bob)]
         listener = await stack.enter_async_context(listening(server.url, token=bob.token))
@@ -76,11 +77,11 @@ async def killed_under_load(server: Server, listening: type[HeldClient], rounds:
             for client, one in zip(clients, (ann, bob), strict=True)
         ]
         for _ in range(rounds):
-            await talked(10)
+            await more_acknowledged(history)
             listening.gate.clear()
             await asyncio.to_thread(server.kill)
             await asyncio.to_thread(server.start)
-            await talked(10)
+            await more_acknowledged(history)
             listening.gate.set()
             await eventually(lambda: listener.connected, DEADLINE, "the listener is back")
         stop.set()
