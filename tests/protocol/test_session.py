@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from hubbub.domain.commands import EventsSince, SendMessage
 from hubbub.domain.errors import Unauthenticated, Unavailable
+from hubbub.domain.text import MAX_HAVE
 from hubbub.protocol import closes
 from hubbub.protocol.session import (
     MAX_KEPT,
@@ -61,6 +62,15 @@ def test_anything_else_before_hello_ends_the_session(frame: str) -> None:
     assert isinstance(end, End)
     assert end.code == closes.NOT_AUTHENTICATED
     assert session.receive(SEND, NOW) == []
+
+
+def test_what_one_has_is_bounded_and_more_of_it_is_told_by_name() -> None:
+    for count, accepted in ((MAX_HAVE, True), (MAX_HAVE + 1, False)):
+        session = Session()
+        have = {f"room:{number}": 1 for number in range(1, count + 1)}
+        first, *_ = session.receive(json.dumps({"type": "hello", "have": have}), NOW)
+        assert isinstance(first, Greet) is accepted
+    assert "have: " in str(said(first)["error"])
 
 
 def test_what_comes_during_the_greeting_is_taken_up_after_it() -> None:

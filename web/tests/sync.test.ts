@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Command, Frame } from "../src/sync/frames";
 import { empty, stepSync, type SyncEffect, type SyncInput, type SyncState } from "../src/sync/machine";
-import { LONGEST_REPLAY } from "../src/sync/positions";
+import { LONGEST_REPLAY, MAX_HAVE } from "../src/sync/positions";
 import { AT, room, said, welcome } from "./build";
 
 /** A machine with its effects gathered, and a clock that stands still until it is told otherwise. */
@@ -56,6 +56,16 @@ const idOf = (command: Command | undefined): number => (command && "id" in comma
 const outbox = (client: Client): [string, string][] => client.state.outbox.map((one) => [one.key, one.status]);
 
 describe("positions", () => {
+  it("names as many topics as the server takes, and asks for the others itself", () => {
+    const heads = Object.fromEntries(Array.from({ length: MAX_HAVE + 2 }, (_, n) => [`room:${n + 1}`, 5]));
+    const client = live(heads).input({ type: "lost" }, { type: "opened" });
+    const [hello] = client.commands();
+    expect(Object.keys((hello as { have: object }).have)).toHaveLength(MAX_HAVE);
+    const last = `room:${MAX_HAVE + 2}`;
+    client.frames(welcome({ ...heads, [last]: 7 }));
+    expect(client.commands()).toMatchObject([{ type: "events.since", topic: last, after: 5 }]);
+  });
+
   it("says hello without positions at first, and with them on every later connection", () => {
     const client = new Client().input({ type: "opened" });
     expect(client.commands()).toEqual([{ type: "hello" }]);

@@ -121,6 +121,7 @@ class Run {
 
   private welcome(welcome: Welcome): void {
     const known = welcome.epoch === this.state.epoch ? this.state.positions : {};
+    const named = positions.have(known);
     const fresh: string[] = [];
     let now: positions.Positions = {};
     for (const [topic, head] of Object.entries(welcome.heads)) {
@@ -131,6 +132,7 @@ class Run {
       } else {
         // The server replays up to the head by itself, or says `more` or `reset`.
         now = { ...now, [topic]: { ...before, asking: null } };
+        if (!(topic in named)) now = positions.heardOf(now, topic, head);
       }
     }
     const rooms = new Set(welcome.rooms.map((room) => room.id));
@@ -138,6 +140,7 @@ class Run {
     this.set({ live: true, epoch: welcome.epoch, positions: now, outbox: still });
     this.effects.push({ type: "welcome", welcome, fresh });
     for (const topic of fresh) this.settle(topic);
+    for (const topic of Object.keys(now)) if (!(topic in named)) this.fill(topic);
     this.pump();
   }
 

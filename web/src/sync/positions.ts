@@ -58,10 +58,13 @@ export function hasGap(positions: Positions, topic: string): boolean {
   return now !== undefined && now.last !== null && now.asking === null && now.top > now.last;
 }
 
-/** For `hello`: what we have, topic by topic. */
+/** What the server takes in one `hello`. */
+export const MAX_HAVE = 2000;
+
+/** For `hello`: what we have, topic by topic; as much of it as the server takes. */
 export function have(positions: Positions): Record<string, number> {
   const followed = Object.entries(positions).flatMap(([topic, { last }]) => (last === null ? [] : [[topic, last]]));
-  return Object.fromEntries(followed) as Record<string, number>;
+  return Object.fromEntries(followed.slice(0, MAX_HAVE)) as Record<string, number>;
 }
 
 /** After a lost connection nothing is under way. */
