@@ -82,3 +82,24 @@ async def test_what_browsers_do_not_send_by_themselves_needs_no_origin(tmp_path:
             assert (await socket.greet("anna"))["type"] == "welcome"
             await socket.leave()
             assert await room(around, {"Origin": origin, "Authorization": "Bearer anna"}) == 201
+
+
+async def test_lines_are_for_people_of_the_app_and_for_guests_where_they_are_let_in(tmp_path: Path) -> None:
+    around = AppAround(tmp_path, guests=True)
+    around.people = dict(ANNA)
+
+    async def first_line(name: str, **headers: str) -> str:
+        socket = Socket(around.hubbub.app, f"/ws/{name}", headers)
+        assert (await socket.event())["type"] == "websocket.accept"
+        said = str((await socket.event())["text"])
+        await socket.leave()
+        return said
+
+    async with around.hubbub.lifespan():
+        assert await first_line("Anna", Cookie="app=anna", Origin=ORIGIN) == "Client #Anna joined the chat."
+        assert await first_line("Anna", Authorization="Bearer anna") == "Client #Anna joined the chat."
+        assert await first_line("Bea", Authorization="Bearer anna") == "Error: That is not your name."
+        assert await first_line("Bea", Origin=ORIGIN) == "Client #Bea joined the chat.", "a guest from a listed page"
+        assert await first_line("Bea", Origin="null") == "Client #Bea joined the chat.", "a guest from no page"
+        # What a browser sends along from a page on a disk does not count: whoever that is comes as a guest, or not.
+        assert "joined" not in await first_line("Anna", Cookie="app=anna", Origin="null")
