@@ -1,14 +1,18 @@
 """An outage of the store under a crowd with open sockets, and what must not be seen of it."""
 
+import asyncio
+import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 
+import httpx
+
 from tests.faults.load import Crowd, crowd
 from tests.support.client import Connection, RefusedError
-from tests.support.server import Server
-from tests.support.waiting import eventually
+from tests.support.server import PASSWORD, Server
+from tests.support.waiting import eventually, eventually_blocking
 
 ANSWERED_WITHIN = 3.0  # it is to be 2 s; the rest is for a busy machine
 RECOVERED_WITHIN = 5.0
@@ -68,9 +72,16 @@ class Outage:
         self.recovery = max(self.recovery, time.monotonic() - began)
 
 
+def takes_writes(server: Server) -> bool:
+    """Whoever comes first after an outage may hear of it: the writer's connection turns out to be a dead one."""
+    account = {"username": f"first{random.getrandbits(40):x}", "password": PASSWORD}
+    return httpx.post(f"{server.url}/api/accounts", json=account, timeout=LONG_ENOUGH).status_code == 201
+
+
 @asynccontextmanager
 async def outage(server: Server) -> AsyncIterator[Outage]:
     """A crowd that talks, and goes on after the fault; in the end everybody's view is held against the store."""
+    await asyncio.to_thread(eventually_blocking, lambda: takes_writes(server), LONG_ENOUGH, "the server takes writes")
     async with crowd(server, writers=4, followers=4) as room:
         room.start_writing()
         await eventually(lambda: len(room.history.acked) > 50, 20, "messages flow")

@@ -6,7 +6,7 @@ that its test cannot see. Run as `python -m tests.support.broken_server serve â€
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -139,15 +139,20 @@ def wait_for_ever() -> None:
 
 
 def lock_nothing() -> None:
-    """Topics are read before they are written, and not held."""
-    build = transaction.LOCK._build
+    """Topics are read before they are written, and not held, though it takes a while."""
+    build, lock = transaction.LOCK._build, Transaction.lock
 
     def build_without(dialect: Dialect) -> Executable:
         statement: Any = build(dialect)
         statement._for_update_arg = None
         return cast(Executable, statement)
 
+    def slow_lock(self: Transaction, wanted: Iterable[str]) -> None:
+        lock(self, wanted)
+        time.sleep(WINDOW)
+
     transaction.LOCK._build = build_without
+    Transaction.lock = slow_lock  # type: ignore[method-assign]
 
 
 def remember_members() -> None:
