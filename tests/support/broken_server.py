@@ -8,9 +8,9 @@ import os
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import Connection, Dialect, Executable, RootTransaction
+from sqlalchemy import Connection, RootTransaction
 
 from hubbub.cli import main
 from hubbub.domain.commands import SendMessage
@@ -20,10 +20,10 @@ from hubbub.engine.people import Live, People
 from hubbub.engine.work import Batch
 from hubbub.features import sync
 from hubbub.features.sync import Snapshot
-from hubbub.storage import database, messages, postgresql, restore, transaction
+from hubbub.storage import database, messages, postgresql, restore
 from hubbub.storage.archive import Reader
 from hubbub.storage.messages import Fact
-from hubbub.storage.transaction import Transaction
+from hubbub.storage.transaction import Head, Transaction
 
 WINDOW = 0.03
 """Seconds between the early word and the COMMIT: makes the hole wide enough to be hit by the first kills."""
@@ -138,21 +138,17 @@ def wait_for_ever() -> None:
     Journal._sweep = lambda self: None  # type: ignore[method-assign]
 
 
-def lock_nothing() -> None:
-    """Topics are read before they are written, and not held, though it takes a while."""
-    build, lock = transaction.LOCK._build, Transaction.lock
+def remember_heads() -> None:
+    """Where a room's log ends is read once; from then on this server counts by itself."""
+    lock = Transaction.lock
+    known: dict[str, Head] = {}
 
-    def build_without(dialect: Dialect) -> Executable:
-        statement: Any = build(dialect)
-        statement._for_update_arg = None
-        return cast(Executable, statement)
-
-    def slow_lock(self: Transaction, wanted: Iterable[str]) -> None:
+    def remembering(self: Transaction, wanted: Iterable[str]) -> None:
         lock(self, wanted)
-        time.sleep(WINDOW)
+        for topic, head in self._heads.items():
+            self._heads[topic] = known.setdefault(topic, head)
 
-    transaction.LOCK._build = build_without
-    Transaction.lock = slow_lock  # type: ignore[method-assign]
+    Transaction.lock = remembering  # type: ignore[method-assign]
 
 
 def remember_members() -> None:
@@ -179,7 +175,7 @@ FAULTS = {
     "drop-locks": drop_locks,
     "slow-greeting": slow_greeting,
     "wait-for-ever": wait_for_ever,
-    "no-locks": lock_nothing,
+    "remember-heads": remember_heads,
     "remember-members": remember_members,
     "hello-without-fold": forget_meanwhile,
     "keep-epoch": keep_epoch,
