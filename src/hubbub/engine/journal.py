@@ -118,8 +118,6 @@ class Journal:
     def _finish(self, batch: Batch) -> None:
         """After the COMMIT: publishes the events in log order, then answers the authors."""
         self._bytes -= sum(work.size for work in batch.works)
-        if self._observe is not None:
-            self._observe(batch)
         try:
             if batch.entries:
                 self._publish(batch.entries)
@@ -127,6 +125,8 @@ class Journal:
             for work in batch.works:
                 if work.result is not None:
                     work.answer(work.result)
+        if self._observe is not None:
+            self._observe(batch)
 
     def _sweep(self) -> None:
         """Tells those who have waited too long that the store does not answer."""

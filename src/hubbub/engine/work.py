@@ -45,10 +45,14 @@ class Work:
         return (*self.command.topics(self.actor), *self.extra)
 
     def answer(self, result: Receipt | HubbubError) -> None:
-        """Tells the author, once."""
-        if not self.answered:
-            self.answered = True
+        """Tells the author, once. Whatever his gateway makes of it, the others' answers follow."""
+        if self.answered:
+            return
+        self.answered = True
+        try:
             self.reply(result)
+        except Exception as error:
+            logger.exception("reply_failed", command=type(self.command).__name__, exc_info=error)
 
 
 class Load(NamedTuple):
