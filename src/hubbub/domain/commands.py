@@ -344,14 +344,14 @@ class CreateInvite(Command):
     key: Key | None = None
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
-        return (SITE,)
+        return (SITE, user_topic(actor.id))
 
 
 class RevokeInvite(Command):
     invite: str
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
-        return (SITE,)
+        return (SITE, user_topic(actor.id))
 
 
 class TrimTopic(Command):
