@@ -12,8 +12,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from hubbub import Client
-from hubbub.client import Entry, Positions
-from hubbub.domain.errors import HubbubError
+from hubbub.client import Ended, Entry, Interrupted, Positions
+from hubbub.domain.errors import HubbubError, RateLimited
 from hubbub.domain.events import MessageSent, RoomCreated
 
 PLACE = Path(os.environ.get("BOT_PLACE", "bot.json"))
@@ -35,13 +35,28 @@ async def consider(client: Client, entry: Entry) -> None:
             await client.command("room.join", room=room.id)
 
 
+async def answered(client: Client, entry: Entry) -> None:
+    """Until it is done, or refused for good: everything here may be done twice, and is done once."""
+    while True:
+        try:
+            await consider(client, entry)
+        except RateLimited as error:
+            await asyncio.sleep(error.retry_after or 1.0)
+        except Interrupted:
+            continue
+        except Ended:
+            return
+        except HubbubError as error:
+            print(f"{entry.topic} {entry.seq}: {error}")  # noqa: T201
+            return
+        else:
+            return
+
+
 async def run(client: Client) -> None:
     async for entry in client.events():
         if isinstance(entry, Entry):
-            try:
-                await consider(client, entry)
-            except HubbubError as error:
-                print(f"{entry.topic} {entry.seq}: {error}")  # noqa: T201
+            await answered(client, entry)
         note(client.positions)
 
 

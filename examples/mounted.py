@@ -1,6 +1,6 @@
 """Chat inside an app that has its own users: a log-in with a cookie, people in SQLite, and Hubbub under /chat.
 
-    uvicorn examples.mounted:app
+    uvicorn examples.mounted:app --ws websockets-sansio --ws-max-size 65536 --ws-per-message-deflate false
 
 Whoever logs in for the first time becomes somebody. That part stands for whatever your app does already; what Hubbub
 needs of it is `who_is_it`, `hubbub.lifespan`, `app.mount` and, in `log_out`, `hubbub.revoke`.

@@ -110,7 +110,7 @@ async def serve(settings: Settings) -> None:
 async def operated(settings: Settings, login: HostLogin | None = None) -> AsyncIterator[Services]:
     """The same, tidied up after a crash, with the operator's socket. Whoever enters it holds the folder's lock."""
     async with running(settings, login=login) as services:
-        await forget_guests(services)
+        await forget_guests(services, settled=0)
         async with Control(services):
             yield services
 

@@ -225,6 +225,11 @@ async def test_a_token_that_has_expired_is_renewed_in_the_same_session(make_serv
         await expired(server, login._access)
         proxy.reset_all()
         await asyncio.wait_for(client.send(1, "with another one"), DEADLINE)
+        await expired(server, login._access)
+        login._until = 0.0
+        own = [session["id"] for session in server.log_in(ann.name).get("/api/sessions")["sessions"]]
+    left = [session["id"] for session in server.log_in(ann.name).get("/api/sessions")["sessions"]]
+    assert len(set(own) - set(left)) == 1, "one that stayed longer than its token ends its session all the same"
 
 
 async def test_a_given_token_that_has_expired_is_the_end(make_server: MakeServer) -> None:

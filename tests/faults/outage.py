@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -18,6 +19,8 @@ ANSWERED_WITHIN = 3.0  # it is to be 2 s; the rest is for a busy machine
 RECOVERED_WITHIN = 5.0
 ATTEMPTS = 3
 LONG_ENOUGH = 30.0
+READS = 16
+"""At once, so that every reader has one."""
 
 Fault = Callable[[], AbstractAsyncContextManager[None]]
 
@@ -72,16 +75,20 @@ class Outage:
         self.recovery = max(self.recovery, time.monotonic() - began)
 
 
-def takes_writes(server: Server) -> bool:
-    """Whoever comes first after an outage may hear of it: the writer's connection turns out to be a dead one."""
+def is_well(server: Server) -> bool:
+    """Whoever comes first after an outage may hear of it: a connection to the store turns out to be a dead one."""
     account = {"username": f"first{random.getrandbits(40):x}", "password": PASSWORD}
-    return httpx.post(f"{server.url}/api/accounts", json=account, timeout=LONG_ENOUGH).status_code == 201
+    if httpx.post(f"{server.url}/api/accounts", json=account, timeout=LONG_ENOUGH).status_code != 201:
+        return False
+    with ThreadPoolExecutor(READS) as pool:
+        ready = pool.map(lambda _: httpx.get(f"{server.url}/health/ready", timeout=LONG_ENOUGH), range(READS))
+        return all(answer.status_code == 200 for answer in ready)
 
 
 @asynccontextmanager
 async def outage(server: Server) -> AsyncIterator[Outage]:
     """A crowd that talks, and goes on after the fault; in the end everybody's view is held against the store."""
-    await asyncio.to_thread(eventually_blocking, lambda: takes_writes(server), LONG_ENOUGH, "the server takes writes")
+    await asyncio.to_thread(eventually_blocking, lambda: is_well(server), LONG_ENOUGH, "the server is well")
     async with crowd(server, writers=4, followers=4) as room:
         room.start_writing()
         await eventually(lambda: len(room.history.acked) > 50, 20, "messages flow")

@@ -73,6 +73,16 @@ async def test_a_bearer_token_counts_from_anywhere(around: AppAround) -> None:
     await socket.leave()
 
 
+async def test_a_bearer_token_beside_a_cookie_does_not_hide_where_the_page_is_from(around: AppAround) -> None:
+    around.people = dict(ANNA)
+    for origin in STRANGE:
+        both = {**COOKIE, "Origin": origin, "Authorization": "Bearer nobody"}
+        assert await room(around, both) == 403
+        socket = Socket(around.hubbub.app, headers=both)
+        assert await socket.status() == 403
+        await socket.leave()
+
+
 async def test_what_browsers_do_not_send_by_themselves_needs_no_origin(tmp_path: Path) -> None:
     around = AppAround(tmp_path, origins=(), ambient=False)
     around.people = dict(ANNA)
@@ -82,6 +92,17 @@ async def test_what_browsers_do_not_send_by_themselves_needs_no_origin(tmp_path:
             assert (await socket.greet("anna"))["type"] == "welcome"
             await socket.leave()
             assert await room(around, {"Origin": origin, "Authorization": "Bearer anna"}) == 201
+
+
+async def test_a_strange_page_does_not_make_its_visitors_speak_as_guests(tmp_path: Path) -> None:
+    around = AppAround(tmp_path, origins=(), ambient=False, guests=True)
+    async with around.hubbub.lifespan():
+        for origin in STRANGE:
+            if origin == "null":  # a page from a disk may, where guests are let in
+                continue
+            socket = Socket(around.hubbub.app, "/ws/Bea", {"Origin": origin})
+            assert await socket.status() == 403
+            await socket.leave()
 
 
 async def test_lines_are_for_people_of_the_app_and_for_guests_where_they_are_let_in(tmp_path: Path) -> None:

@@ -71,6 +71,15 @@ def test_a_name_is_changed_as_little_as_needed(wanted: str, got: str) -> None:
     assert names[-1] != list(names_for(Identity("app", "2", wanted)))[-1]
 
 
+async def test_a_name_that_no_store_could_take_costs_nobody_anything(around: AppAround) -> None:
+    around.people = {"a": Identity("app", "1", "an\x00na\ud800"), "b": Identity("app", "2", "b" * 10_000_000)}
+    assert around.people["a"].name == "anna"
+    assert len(around.people["b"].name) == 1020
+    assert await name_of(around, "a") == "anna"
+    assert await name_of(around, "b") == "b" * 32
+    assert await id_of(around, "a") == await id_of(around, "a")
+
+
 async def test_a_word_that_means_everybody_is_nobodys_name(around: AppAround) -> None:
     around.people = {"a": Identity("app", "1", "everyone"), "b": Identity("app", "2", "deleted-7")}
     assert await name_of(around, "a") == "everyone-2"

@@ -12,6 +12,7 @@ from hubbub.domain.text import MAX_HAVE
 from hubbub.protocol import closes
 from hubbub.protocol.session import (
     MAX_KEPT,
+    MAX_KEPT_BYTES,
     PATIENCE_BURST,
     PATIENCE_RATE,
     Ask,
@@ -87,6 +88,11 @@ def test_what_is_kept_during_the_greeting_is_bounded() -> None:
     for _ in range(MAX_KEPT):
         assert session.receive(SEND, NOW) == []
     assert isinstance(session.receive(SEND, NOW)[-1], End)
+    session = Session()
+    session.receive('{"type":"hello"}', NOW)
+    assert session.receive("x" * (MAX_KEPT_BYTES - 1), NOW) == []
+    assert session.receive("x", NOW) == []
+    assert isinstance(session.receive("x", NOW)[-1], End)
 
 
 def test_a_refused_greeting_says_whether_to_come_back() -> None:

@@ -83,9 +83,9 @@ class Login:
         self._refused = 0
 
     async def close(self) -> None:
-        if self._access is not None:
-            with suppress(HubbubError, OSError):
-                await asyncio.to_thread(post, f"{self._url}/api/logout", b"", JSON, self._access)
+        if self._access is not None or self._refresh is not None:
+            with suppress(HubbubError, OSError):  # the token may have run out on a connection that did not
+                await asyncio.to_thread(post, f"{self._url}/api/logout", b"", JSON, await self.token())
         self._access = self._refresh = None
 
     async def _renew(self) -> None:

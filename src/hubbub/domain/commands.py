@@ -118,7 +118,7 @@ class RemoveMember(Command):
     """Whom."""
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
-        return (room_topic(self.room), user_topic(self.user))
+        return (room_topic(self.room), user_topic(self.user), user_topic(actor.id))
 
 
 class ReadRoom(Command):

@@ -32,6 +32,9 @@ class Identity:
             check_part(field, getattr(self, field))
         if not isinstance(self.name, str):
             raise ValueError("an Identity's name is a string")
+        # What no store could take is left out; it is compared with what was stored, so here and not later.
+        name = self.name[: 4 * MAX_PART].encode(errors="ignore").decode().replace("\0", "")
+        object.__setattr__(self, "name", name)
         if self.role not in ROLES:
             raise ValueError("an Identity's role is owner, admin or member")
 
@@ -55,7 +58,7 @@ def names_for(identity: Identity) -> Iterator[str]:
 
 def _cleaned(name: str) -> str:
     """What is left of `name` when everything is gone that no name here has."""
-    name = names.normalise(name[: 4 * MAX_PART].encode(errors="ignore").decode())
+    name = names.normalise(name)
     name, _, _ = name.partition("@")  # an e-mail address is no name, and nobody else's business
     parts = ("".join(filter(names.is_name_character, part)) for part in name.split())
     name = ".".join(filter(None, parts))[: names.MAX_USER_NAME].strip("._-")

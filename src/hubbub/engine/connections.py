@@ -96,7 +96,7 @@ class Registry:
         if topic is None or connection not in topic.connections:
             return
         self.settle(connection)
-        del topic.connections[connection]
+        topic.connections.pop(connection, None)  # a broken one has gone by itself
         connection.topics.discard(topic)
         self._drop_if_idle(topic)
 
@@ -194,7 +194,7 @@ class Registry:
             for connection in list(topic.connections):
                 self.settle(connection)
             topic.pending = []
-            del self._dirty[topic]
+            self._dirty.pop(topic, None)
 
     def _collect(self) -> dict[Connection, Blob]:
         """Takes what is pending: for each connection the blob it is to get, shared wherever it can be."""

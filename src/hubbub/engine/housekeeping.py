@@ -24,18 +24,24 @@ SETTLED = 10_000
 async def keep_house(services: Services) -> None:
     """Every hour: forgets the old part of the logs, and ends sessions that ran out, but not those in use."""
     while True:
-        try:
-            for identity in services.people.identities():
-                # One after the other: they are many, and what people say would wait behind them.
-                await services.journal.submit(services.touching(identity), identity.actor())
-            await forget_guests(services, SETTLED)
-            await end_expired_sessions(services)
-            await trim(services)
-        except HubbubError as error:
-            logger.warning("housekeeping_failed", code=error.code)
-        except Exception as error:  # a bug must not be the last time that anything is tidied up
-            logger.exception("housekeeping_stumbled", exc_info=error)
+        for step in (touch_sessions, forget_guests, end_expired_sessions, trim):
+            try:
+                await step(services)
+            except HubbubError as error:
+                logger.warning("housekeeping_failed", step=step.__name__, code=error.code)
+            except Exception as error:  # a bug must not be the last time that anything is tidied up
+                logger.exception("housekeeping_stumbled", step=step.__name__, exc_info=error)
         await asyncio.sleep(INTERVAL)
+
+
+async def touch_sessions(services: Services) -> None:
+    """One after the other: they are many, and what people say would wait behind them."""
+    for identity in services.people.identities():
+        try:
+            await services.journal.submit(services.touching(identity), identity.actor())
+        except HubbubError as error:
+            if error.retryable:
+                raise
 
 
 async def trim(services: Services) -> int:
@@ -57,7 +63,7 @@ async def end_expired_sessions(services: Services) -> None:
                 await services.journal.submit(RevokeSessions(session=session), actor)
 
 
-async def forget_guests(services: Services, settled: int = 0) -> None:
+async def forget_guests(services: Services, settled: int = SETTLED) -> None:
     """Guests without a connection: a crash, or a store that did not answer in time, has left them over."""
     found = await services.read(accounts.open_guests, services.clock.now() + 1 - settled)
     gone = [user for user in found if not services.people.is_here(user)]

@@ -160,12 +160,12 @@ class Journal:
             self._flying = works
             size = 0
             while self._waiting and len(works) < MAX_BATCH and size < MAX_BATCH_BYTES:
-                work = self._waiting.popleft()
+                work = self._waiting[0]
                 if work.answered:  # gave up waiting before its turn: not run at all
-                    self._hand_back(Batch([work]))
+                    self._hand_back(Batch([self._waiting.popleft()]))
                     continue
-                works.append(work)
-                size += work.size
+                works.append(work)  # in one list or the other at any time, so that the sweep sees it
+                size += self._waiting.popleft().size
             if works or self._stopping:
                 return works
             self._wake.get()

@@ -176,11 +176,17 @@ class People:
             published[entry.topic] = entry.seq
             act = acts.get(type(entry.event))
             if act is not None:
-                act(entry.event, entry)
+                self._do(act, entry)
             elif not isinstance(entry.event, SecurityEvent):
                 broadcast(entry.text, entry.topic)
         for watcher in self._watchers:
             watcher(entries)
+
+    def _do(self, act: Callable[[Any, Entry], None], entry: Entry) -> None:
+        try:
+            act(entry.event, entry)
+        except Exception as error:  # a bug: the entries behind it are everybody's
+            logger.exception("publication_stumbled", type=entry.event.type, exc_info=error)
 
     def _room_added(self, event: RoomAdded, entry: Entry) -> None:
         self._registry.broadcast(entry.text, entry.topic)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from hubbub.clock import Clock
 from hubbub.domain.commands import TouchSession
-from hubbub.domain.errors import Unauthenticated, Unavailable
+from hubbub.domain.errors import HubbubError, Unauthenticated, Unavailable
 from hubbub.engine.connections import Registry
 from hubbub.engine.hosts import Host
 from hubbub.engine.journal import Journal
@@ -54,6 +54,9 @@ class Readers:
             if not watched.late or (task is not None and task.cancelling()):
                 raise
             raise Unavailable(retry_after=1.0) from None
+        except HubbubError as error:  # a refusal is an answer as well
+            self.answered += not isinstance(error, Unavailable)
+            raise
         finally:
             watched.timer.cancel()
         self.answered += 1

@@ -51,6 +51,11 @@ def bearer(headers: Headers) -> str | None:
     return token.strip() if scheme.lower() == "bearer" else None
 
 
+def is_bearer_alone(headers: Headers) -> bool:
+    """Whether there is a bearer token, and no cookie beside it that could be what is gone by."""
+    return bool(bearer(headers)) and not values(headers, b"cookie")
+
+
 def credential(headers: Headers, *, https: bool) -> Credential | None:
     """A bearer token goes before the cookie, which a browser adds by itself."""
     token = bearer(headers)

@@ -31,6 +31,8 @@ from hubbub.protocol import closes, validation, wire
 from hubbub.protocol.ratelimit import Bucket
 
 MAX_KEPT = 64
+MAX_KEPT_BYTES = 128 * 1024
+"""What a client says before it was welcomed waits: so many frames, of so many bytes in all."""
 PATIENCE_RATE = 10.0
 PATIENCE_BURST = 100.0
 """Pings, and frames that are refused, for one connection: so many a second in the long run, so many at once."""
@@ -162,7 +164,7 @@ class Session:
     def _keep(self, text: str | bytes) -> list[Effect]:
         if self._kept is None:
             self._kept = []
-        if len(self._kept) >= MAX_KEPT:
+        if len(self._kept) >= MAX_KEPT or sum(map(len, self._kept)) + len(text) > MAX_KEPT_BYTES:
             return self.end(closes.NOT_AUTHENTICATED, BadRequest("Wait for welcome before sending more."))
         self._kept.append(text)
         return []

@@ -9,6 +9,8 @@ from pathlib import Path
 from tempfile import mkstemp
 from typing import IO
 
+from hubbub.storage.archive import Unusable
+
 KEY = "secret.key"
 
 
@@ -73,25 +75,51 @@ def key_in_place(data: Path, key: bytes | None, aside: Path) -> Iterator[None]:
 def swap(database: Path, fresh: Path, aside: Path) -> None:
     """The SQLite file `fresh` becomes the database, and the one that was there goes to `aside`.
 
-    Nobody may have either of them open.
+    Raises Unusable if somebody has the database open, OSError; then what was there is there.
     """
+    _sync(fresh)  # what takes long and may fail, before anything is moved
     if database.exists():
-        # What is in the write-ahead log goes into the file; a damaged one is kept as it is.
-        with suppress(sqlite3.Error), closing(sqlite3.connect(database)) as connection:
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        _empty_log(database)
         _keep(database, aside / database.name)
-        for suffix in ("-wal", "-shm"):
-            # Left in place, SQLite would take it for the new file's.
+    moved: list[Path] = []
+    try:
+        for suffix in ("-wal", "-shm", "-journal"):
+            # Left in place, SQLite would take it for the new file's; also where the old file itself is gone.
             beside = database.with_name(database.name + suffix)
             if beside.exists():
+                _make(aside)
                 beside.rename(aside / beside.name)
-    _rename(fresh, database)
+                moved.append(beside)
+        fresh.replace(database)
+    except BaseException:
+        for beside in moved:
+            (aside / beside.name).rename(beside)
+        raise
+    _sync(database.parent)
+
+
+def keep_key(data: Path, aside: Path) -> None:
+    """What was put aside can be served as it is: with the key, where that has not changed."""
+    if aside.exists() and (data / KEY).exists() and not (aside / KEY).exists():
+        _keep(data / KEY, aside / KEY)
+
+
+def _empty_log(database: Path) -> None:
+    """What is in the write-ahead log goes into the file; a damaged one is kept as it is."""
+    with suppress(sqlite3.Error), closing(sqlite3.connect(database)) as connection:
+        busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise Unusable(f"Somebody has {database} open: end what reads it first.")
+
+
+def _make(aside: Path) -> None:
+    for folder in (aside.parent, aside):
+        folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def _keep(path: Path, kept: Path) -> None:
     """A second name, so that the first one is there all the time; a copy, where there are no second names."""
-    for folder in (kept.parent.parent, kept.parent):
-        folder.mkdir(mode=0o700, exist_ok=True)
+    _make(kept.parent)
     try:
         kept.hardlink_to(path)
     except FileExistsError:
@@ -99,6 +127,7 @@ def _keep(path: Path, kept: Path) -> None:
     except OSError:
         shutil.copy2(path, kept)
         _sync(kept)
+    _sync(kept.parent)
 
 
 def _rename(fresh: Path, path: Path) -> None:

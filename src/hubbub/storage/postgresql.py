@@ -85,7 +85,7 @@ def _engine(url: URL, limits: dict[str, str], **options: Any) -> Engine:
     except ModuleNotFoundError as error:
         if error.name != "psycopg":
             raise
-        raise Unavailable("PostgreSQL needs its driver: pip install 'hubbub[postgresql]'") from None
+        raise Unavailable("PostgreSQL needs its driver: install hubbub[postgresql], or psycopg") from None
 
 
 def _impatient() -> "type[Connection[Any]]":

@@ -93,6 +93,7 @@ def restore(reader: Reader, database: Database, data: Path, *, epoch: str, now: 
             _fill(connection, reader, epoch, progress)
         with aside.key_in_place(data, key, folder):
             aside.swap(database.path, fresh, folder)
+    aside.keep_key(data, folder)
     return str(folder) if folder.exists() else None
 
 

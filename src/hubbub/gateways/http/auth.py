@@ -91,7 +91,7 @@ async def identify(request: Request) -> Caller:
 
 async def _ask_host(request: Request, host: Host) -> Caller:
     """Whoever the app around this one says. What browsers send unasked counts for unsafe requests of our pages only."""
-    if host.ambient and request.method not in SAFE and not headers.bearer(raw_headers(request)):
+    if host.ambient and request.method not in SAFE and not headers.is_bearer_alone(raw_headers(request)):
         _check_origin(request)
     identity = await host.identify(request.scope)
     return Caller(identity, identity.actor(), by_cookie=False)

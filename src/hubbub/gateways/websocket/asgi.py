@@ -33,7 +33,6 @@ QUIET = 90.0
 """Seconds in which a client that is there has said something, or was told something: it pings after 25 of silence."""
 TURN = 16
 """Messages taken up for one connection before the loop goes on."""
-FULL = handshake.Refused(503, "The server has as many connections as it can take.", 5)
 logger = structlog.get_logger(__name__)
 _random = SystemRandom()
 
@@ -203,7 +202,7 @@ class AsgiGateway:
     def _look_at(self, socket: WebSocket) -> handshake.Admitted | handshake.Refused:
         settings = self.services.settings
         if self.door.is_full or len(self.open) >= settings.connections_limit:
-            return FULL
+            return handshake.FULL
         headers = socket.scope["headers"]
         if self.services.host is not None:
             return handshake.admit_hosted(headers, settings, ambient=self.services.host.ambient)
@@ -230,7 +229,7 @@ class AsgiGateway:
                 continue
             if text is None:
                 connection.close(closes.UNSUPPORTED, "text only")
-            elif len(text) * 4 > most and len(text.encode(errors="surrogatepass")) > most:
+            elif len(text) > most or (len(text) * 4 > most and len(text.encode(errors="surrogatepass")) > most):
                 connection.close(closes.TOO_BIG, "too big")
             else:
                 self._receive(conversation, connection, text)

@@ -70,6 +70,9 @@ class Refused:
         return "\r\n".join(head).encode("ascii") + body
 
 
+FULL = Refused(503, "The server has as many connections as it can take.", 5)
+
+
 def admit(given: Headers, settings: OriginSettings, *, secure: bool) -> Admitted | Refused:
     """Decides on a request to open a WebSocket; `secure` says whether the browser's connection is TLS."""
     repeated = _repeated(given)
@@ -99,7 +102,7 @@ def admit_hosted(given: Headers, settings: OriginSettings, *, ambient: bool) -> 
     if repeated is not None:
         return repeated
     from_browser = any(name in (b"origin", b"cookie") for name, _ in given)
-    if ambient and from_browser and not headers.bearer(given):
+    if ambient and from_browser and not headers.is_bearer_alone(given):
         problem = origin_problem(headers.value(given, b"origin"), headers.value(given, b"host"), settings)
         if problem is not None:
             return Refused(403, problem)

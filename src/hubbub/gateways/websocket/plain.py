@@ -79,7 +79,8 @@ class PlainText:
 
     async def serve(self, socket: WebSocket) -> None:
         """One connection, from the handshake to its end."""
-        admitted = self._admit(socket)
+        full = self._open >= self._services.settings.connections_limit
+        admitted = handshake.FULL if full else self._admit(socket)
         if isinstance(admitted, handshake.Refused):
             await deny(socket, admitted)
             return
@@ -102,8 +103,8 @@ class PlainText:
         origin = socket.headers.get("origin")
         given = socket.scope["headers"]
         if host is not None:
-            as_guest = self._comes_as_guest(socket)
-            return handshake.admit_hosted(given, settings, ambient=host.ambient and not as_guest)
+            # Whatever the app goes by: a page could make its visitors speak as guests, so pages have to be listed.
+            return handshake.admit_hosted(given, settings, ambient=not self._comes_as_guest(socket))
         if settings.guests and origin in NO_PAGE:
             given = [pair for pair in given if pair[0] != b"cookie"]
         secure = socket.url.scheme == "wss" or forwarded_https(_host(socket), given, settings.trusted_proxies)

@@ -119,6 +119,9 @@ class Pump:
                     self._say(wire.ok(id_, answer))
                 except HubbubError as error:
                     self._say(wire.error(id_, error))
+                except Exception as error:
+                    logger.exception("query_failed", exc_info=error)
+                    self._say(wire.error(id_, Internal()))
         finally:
             self._asked = None
 
@@ -189,7 +192,15 @@ class Pump:
         if self._tasks is None:
             self._tasks = set()
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        if self._tasks is not None:
+            self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("conversation_failed", exc_info=error)
+            self._services.people.detach(self._connection)
+            self._connection.abort(closes.INTERNAL)
 
 
 def _missing(topics: Sequence[Missing]) -> list[bytes]:

@@ -1,0 +1,66 @@
+"""A database that takes another's place: what lies beside it must neither be believed nor lost."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from hubbub.storage.archive import Unusable
+from hubbub.storage.aside import swap
+
+
+def made(path: Path, said: str) -> Path:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE said (what TEXT)")
+        connection.execute("INSERT INTO said VALUES (?)", [said])
+        connection.commit()
+    return path
+
+
+def say(connection: sqlite3.Connection, what: str) -> None:
+    connection.execute("INSERT INTO said VALUES (?)", [what])
+    connection.commit()
+
+
+def said(path: Path) -> list[str]:
+    with closing(sqlite3.connect(path)) as connection:
+        return [what for (what,) in connection.execute("SELECT what FROM said")]
+
+
+def killed(folder: Path) -> Path:
+    """A database as a process leaves it that is killed: what it wrote last is in the log beside it only."""
+    alive, dead = folder / "alive.db", folder / "hubbub.db"
+    made(alive, "old")
+    with closing(sqlite3.connect(alive)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        say(connection, "old, in the log")
+        for suffix in ("", "-wal", "-shm"):
+            dead.with_name(dead.name + suffix).write_bytes(alive.with_name(alive.name + suffix).read_bytes())
+    return dead
+
+
+@pytest.mark.parametrize("file_is_lost", [False, True])
+def test_the_log_of_a_database_that_was_killed_is_not_taken_for_the_new_ones(
+    tmp_path: Path, file_is_lost: bool
+) -> None:
+    database = killed(tmp_path)
+    if file_is_lost:
+        database.unlink()
+    swap(database, made(tmp_path / "fresh.db", "new"), tmp_path / "backups" / "before")
+    assert said(database) == ["new"]
+    if not file_is_lost:
+        assert said(tmp_path / "backups" / "before" / database.name) == ["old", "old, in the log"]
+
+
+def test_a_database_that_somebody_reads_stays_where_it_is(tmp_path: Path) -> None:
+    database, fresh = killed(tmp_path), made(tmp_path / "fresh.db", "new")
+    with closing(sqlite3.connect(database)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM said").fetchone()
+        with closing(sqlite3.connect(database)) as writer:
+            say(writer, "more")
+        with pytest.raises(Unusable, match=r"Somebody has .* open"):
+            swap(database, fresh, tmp_path / "backups" / "before")
+    assert said(database) == ["old", "old, in the log", "more"]
+    assert said(fresh) == ["new"]
