@@ -35,7 +35,7 @@ def describe(folder: Path, peers: Mapping[str, str]) -> Machine:
     return Machine(
         cpu=_cpu_model(),
         cpus=len(os.sched_getaffinity(0)),
-        kernel=platform.release(),
+        kernel=".".join(platform.release().split(".")[:2]),
         python=platform.python_version(),
         versions={name: version(name) for name in packages} | dict(peers),
         load_average=os.getloadavg()[0],
