@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hubbub.storage import aside, migrate, restore
+from hubbub.storage import migrate, restore
 from hubbub.storage.archive import Unusable
 from hubbub.storage.backup import ordinary
 from hubbub.storage.database import Database
@@ -234,15 +234,15 @@ def test_if_the_last_step_fails_the_old_database_and_the_old_key_are_there(
     with closing(made(address, 2)) as database:
         before = rows(database)
     (data / "secret.key").write_bytes(b"k" * 32)
-    rename = aside._rename
+    replace = Path.replace
 
-    def fail(fresh: Path, path: Path) -> None:
+    def fail(fresh: Path, path: Path) -> Path:
         if path.name == "hubbub.db":
             assert (data / "secret.key").read_bytes() == KEY
             raise OSError(5, "Input/output error")
-        rename(fresh, path)
+        return replace(fresh, path)
 
-    monkeypatch.setattr(aside, "_rename", fail)
+    monkeypatch.setattr(Path, "replace", fail)
     with pytest.raises(OSError, match="Input/output"):
         put_back(file, address, data)
     assert (data / "secret.key").read_bytes() == b"k" * 32

@@ -285,18 +285,3 @@ async def test_large_bodies_travel_beside_small_ones(desk: Desk) -> None:
     assert [type(result) for result in results] == [Receipt] * len(bodies)
     stored = desk.rows("SELECT body FROM messages ORDER BY seq")
     assert stored == [(body,) for body in bodies]
-
-
-async def test_a_reply_that_fails_keeps_nobody_else_from_his_answer(desk: Desk) -> None:
-    alice = await desk.person("alice")
-    heard: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-
-    def fail(_result: object) -> None:
-        raise RuntimeError("a gateway that stumbles")
-
-    with capture_logs() as said:
-        with desk.held():
-            desk.journal.enqueue(hello("first"), alice, fail, fail)
-            desk.journal.enqueue(hello("second"), alice, heard.set_result, heard)
-        assert isinstance(await asyncio.wait_for(heard, 10), Receipt)
-    assert [line["event"] for line in said if line["log_level"] == "error"] == ["reply_failed"]

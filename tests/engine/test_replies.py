@@ -1,0 +1,24 @@
+"""Answers after the COMMIT: each author's own affair."""
+
+import asyncio
+
+from structlog.testing import capture_logs
+
+from hubbub.engine.work import Receipt
+from tests.engine.conftest import Desk
+from tests.engine.test_journal import hello
+
+
+async def test_a_reply_that_fails_keeps_nobody_else_from_his_answer(desk: Desk) -> None:
+    alice = await desk.person("alice")
+    heard: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+
+    def fail(_result: object) -> None:
+        raise RuntimeError("a gateway that stumbles")
+
+    with capture_logs() as said:
+        with desk.held():
+            desk.journal.enqueue(hello("first"), alice, fail, fail)
+            desk.journal.enqueue(hello("second"), alice, heard.set_result, heard)
+        assert isinstance(await asyncio.wait_for(heard, 10), Receipt)
+    assert [line["event"] for line in said if line["log_level"] == "error"] == ["reply_failed"]
