@@ -1,15 +1,65 @@
 /** The contract's types. Written by `make contract` out of the server's models; not to be edited. */
 
+/** Reacts to a message. The same emoji twice is once. */
+export interface AddReaction {
+  /** The client's own number for this, echoed as `re`. */
+  id: number;
+  room: number;
+  /** The message's seq. */
+  message: number;
+  type: "reaction.add";
+  /** Any one emoji of Unicode. */
+  emoji: string;
+}
+
 /** What `ok` holds, by the type of what is answered. */
 export interface Answers {
   "message.send": Position;
+  "message.forward": Position;
+  "message.edit": MaybePosition;
+  "message.delete": MaybePosition;
+  "message.pin": MaybePosition;
+  "message.unpin": MaybePosition;
+  "reaction.add": MaybePosition;
+  "reaction.remove": MaybePosition;
   "room.create": RoomPosition;
+  "room.update": MaybePosition;
+  "room.archive": MaybePosition;
+  "room.restore": MaybePosition;
+  "room.settings": MaybePosition;
   "room.join": RoomPosition;
   "room.leave": Position;
+  "room.invite": MaybePosition;
   "room.remove": Position;
+  "room.ban": MaybePosition;
+  "room.unban": MaybePosition;
+  "room.role": MaybePosition;
   "room.read": MaybePosition;
+  "room.unread": MaybePosition;
+  "rooms.read": MaybePosition;
+  "presence.set": MaybePosition;
   "events.since": EventPage | NoWay;
   ping: Nothing;
+}
+
+/** Nothing more is said in the room; what was said stays to be read. Twice is fine. */
+export interface ArchiveRoom {
+  /** The client's own number for this, echoed as `re`. */
+  id: number;
+  type: "room.archive";
+  room: number;
+}
+
+/** Removes somebody else, who may not come back. Twice is fine. */
+export interface BanMember {
+  /** The client's own number for this, echoed as `re`. */
+  id: number;
+  room: number;
+  /** Whom. */
+  user: number;
+  type: "room.ban";
+  /** For the person and for those who moderate the room. */
+  reason?: string;
 }
 
 /** Whether there are more messages on either side of a page. */
@@ -18,7 +68,19 @@ export interface Beyond {
   after: boolean;
 }
 
-export type ChatEvent = MessageSent | MemberJoined | MemberLeft | MemberRemoved | RoomCreated | RoomAdded | RoomGone | ReadMoved | SessionOpened | SessionClosed;
+/** What a room is to oneself, on all one's devices; what is left out stays. */
+export interface ChangeSettings {
+  /** The client's own number for this, echoed as `re`. */
+  id: number;
+  type: "room.settings";
+  room: number;
+  /** Whether it stands first in one's list. */
+  favourite?: boolean | null;
+  /** Whether what is said in it calls for one's attention only where one is mentioned. */
+  muted?: boolean | null;
+}
+
+export type ChatEvent = MessageSent | MessageEdited | MessageDeleted | MessagePinned | MessageUnpinned | ReactionAdded | ReactionRemoved | MemberJoined | MemberLeft | MemberRemoved | MemberBanned | MemberUnbanned | MemberRole | RoomCreated | RoomUpdated | RoomArchived | RoomRestored | RoomAdded | RoomGone | SettingsChanged | ReadMoved | StatusChanged | SessionOpened | SessionClosed;
 
 /** Whether an invite opens the door now. */
 export interface Checked {
@@ -28,18 +90,44 @@ export interface Checked {
 }
 
 /** What a client says: `hello` first, then commands, queries and pings. */
-export type ClientFrame = Hello | SendMessage | CreateRoom | JoinRoom | LeaveRoom | RemoveMember | ReadRoom | EventsSince | Ping;
+export type ClientFrame = Hello | SendMessage | ForwardMessage | EditMessage | DeleteMessage | PinMessage | UnpinMessage | AddReaction | RemoveReaction | CreateRoom | UpdateRoom | ArchiveRoom | RestoreRoom | ChangeSettings | JoinRoom | LeaveRoom | InviteMember | RemoveMember | BanMember | UnbanMember | SetRoomRole | ReadRoom | UnreadRoom | ReadRooms | SetPresence | EventsSince | Ping;
 
-/** Makes a room with oneself in it. */
+/** Makes a room with oneself in it. Between the same people there is one direct room: it is the answer again. */
 export interface CreateRoom {
   /** The client's own number for this, echoed as `re`. */
   id: number;
   type: "room.create";
-  kind?: "public";
-  /** 1 to 64 printable characters; unique among public rooms, also among names that look alike. */
-  name: string;
+  kind?: "public" | "private" | "direct";
+  /** 1 to 64 printable characters, unique among public rooms, also among names that look alike. A direct room has none, every other one must have one. */
+  name?: string | null;
+  topic?: string;
+  description?: string;
+  history?: "all" | "joined";
+  /** The ids of others who are in it from the start; in a direct room, those it is with (at most nine). */
+  members?: number[];
   /** With one, a retry gets the same room. */
   key?: string | null;
+}
+
+/** Takes a message back: one's own, or, for those who moderate the room, anybody's. Twice is fine. */
+export interface DeleteMessage {
+  /** The client's own number for this, echoed as `re`. */
+  id: number;
+  room: number;
+  /** The message's seq. */
+  message: number;
+  type: "message.delete";
+}
+
+/** Says otherwise what one has said. The same words again change nothing. */
+export interface EditMessage {
+  /** The client's own number for this, echoed as `re`. */
+  id: number;
+  room: number;
+  /** The message's seq. */
+  message: number;
+  type: "message.edit";
+  body: string;
 }
 
 /** What every refusal looks like. */
@@ -67,6 +155,34 @@ export interface EventsSince {
   epoch?: string | null;
   /** How many events at most; a page also ends before it grows over 256 KiB. */
   limit?: number;
+}
+
+/** Says in `room` what somebody said in another room that one is in; the copy is one's own message. */
+export interface ForwardMessage {
+  /** The client's own number for this, echoed as `re`. */
+  id: number;
+  type: "message.forward";
+  /** Where to. */
+  room: number;
+  /** As in `message.send`, and unique together with those. */
+  key: string;
+  /** Where it was said. */
+  from_room: number;
+  /** Its seq there. */
+  message: number;
+}
+
+/** Who said it first. */
+export interface Forwarded {
+  /** The author's id. */
+  by: number;
+  /** The author's name at that time. */
+  name: string;
+  at: string;
+  /** Where it was said, if that room is public or the same. */
+  room?: number;
+  /** Its seq there. */
+  message?: number;
 }
 
 /** The tutorial's welcome. */
@@ -101,10 +217,24 @@ export interface Invite {
   created_at: string;
   /** Null for never. */
   expires_at: string | null;
+  /** The id of the room it leads into, if it is for one. */
+  room?: number;
+  /** Whether it opens an account; else it is for those who have one. */
+  signup?: boolean;
   /** In the answer that makes the invite and nowhere else: the store keeps a hash. */
   token?: string;
   /** The address to give away; where `token` is. */
   link?: string;
+}
+
+/** Makes somebody a member at once. Somebody who is one already is fine. */
+export interface InviteMember {
+  /** The client's own number for this, echoed as `re`. */
+  id: number;
+  room: number;
+  /** Whom. */
+  user: number;
+  type: "room.invite";
 }
 
 /** The invites that can still be used. */
@@ -178,6 +308,25 @@ export interface Member {
   joined_at: string;
 }
 
+/** Somebody may not come into the room any more, and is no member from here on if he was one. */
+export interface MemberBanned {
+  /** Whose log: `room:ID`, `user:ID` or `site`. */
+  topic: string;
+  /** The position in the topic, counted from 1 without a gap. */
+  seq: number;
+  type: "member.banned";
+  /** When; it orders nothing. */
+  at: string;
+  /** The room's id. */
+  room: number;
+  /** Whose membership. */
+  user: number;
+  /** That person's name at that time. */
+  name: string;
+  /** Who did it. */
+  by: number;
+}
+
 /** Somebody is a member from here on. */
 export interface MemberJoined {
   /** Whose log: `room:ID`, `user:ID` or `site`. */
@@ -235,6 +384,45 @@ export interface MemberRemoved {
   by: number;
 }
 
+/** Somebody is something else in the room from here on. Ownership moves with two of these. */
+export interface MemberRole {
+  /** Whose log: `room:ID`, `user:ID` or `site`. */
+  topic: string;
+  /** The position in the topic, counted from 1 without a gap. */
+  seq: number;
+  type: "member.role";
+  /** When; it orders nothing. */
+  at: string;
+  /** The room's id. */
+  room: number;
+  /** Whose membership. */
+  user: number;
+  /** That person's name at that time. */
+  name: string;
+  /** Who did it. */
+  by: number;
+  role: RoomRole;
+}
+
+/** Somebody may come into the room again. */
+export interface MemberUnbanned {
+  /** Whose log: `room:ID`, `user:ID` or `site`. */
+  topic: string;
+  /** The position in the topic, counted from 1 without a gap. */
+  seq: number;
+  type: "member.unbanned";
+  /** When; it orders nothing. */
+  at: string;
+  /** The room's id. */
+  room: number;
+  /** Whose membership. */
+  user: number;
+  /** That person's name at that time. */
+  name: string;
+  /** Who did it. */
+  by: number;
+}
+
 /** A page of a room's members, by id. */
 export interface MembersPage {
   members: Member[];
@@ -242,6 +430,16 @@ export interface MembersPage {
   more: boolean;
   /** The head of the room's topic the page was read at. */
   heads: Record<string, number>;
+}
+
+/** Whom a message calls. */
+export interface Mentions {
+  /** The ids of members who were named, and for `here` of those who were connected. */
+  users?: number[];
+  /** Whether it calls everybody in the room. */
+  room?: boolean;
+  /** Whether it calls everybody who was there at that moment. */
+  here?: boolean;
 }
 
 /** Something that was said, as pages of history give it. */
@@ -258,7 +456,79 @@ export interface Message {
   name: string;
   /** What the author gave to make a retry harmless. */
   key: string;
-  body: string;
+  /** Null once it is deleted. */
+  body: string | null;
+  deleted?: boolean;
+  /** When it was last edited. */
+  edited_at?: string;
+  /** The seq of the message it answers. */
+  reply_to?: number;
+  forwarded?: Forwarded;
+  mentions?: Mentions;
+  pinned?: boolean;
+  /** In the order they were first used. */
+  reactions?: Reaction[];
+}
+
+/** The message is taken back; what hung on it is gone with it. */
+export interface MessageDeleted {
+  /** Whose log: `room:ID`, `user:ID` or `site`. */
+  topic: string;
+  /** The position in the topic, counted from 1 without a gap. */
+  seq: number;
+  type: "message.deleted";
+  /** When; it orders nothing. */
+  at: string;
+  /** The room's id. */
+  room: number;
+  /** The message's seq. */
+  message: number;
+  /** Who did it. */
+  by: number;
+  /** Whom it called. */
+  mentioned?: Mentions;
+}
+
+/** The author says it otherwise. */
+export interface MessageEdited {
+  /** Whose log: `room:ID`, `user:ID` or `site`. */
+  topic: string;
+  /** The position in the topic, counted from 1 without a gap. */
+  seq: number;
+  type: "message.edited";
+  /** When; it orders nothing. */
+  at: string;
+  /** The room's id. */
+  room: number;
+  /** The message's seq. */
+  message: number;
+  /** Who did it. */
+  by: number;
+  /** Null where a later event has taken the text away. Left out in rooms that newcomers do not read back in: ask for the message. */
+  body?: string | null;
+  /** Whom it calls now. */
+  mentions?: Mentions;
+  /** Whom it called before. */
+  mentioned?: Mentions;
+}
+
+/** Kept in view from here on. */
+export interface MessagePinned {
+  /** Whose log: `room:ID`, `user:ID` or `site`. */
+  topic: string;
+  /** The position in the topic, counted from 1 without a gap. */
+  seq: number;
+  type: "message.pinned";
+  /** When; it orders nothing. */
+  at: string;
+  /** The room's id. */
+  room: number;
+  /** The message's seq. */
+  message: number;
+  /** Who did it. */
+  by: number;
+  /** The name of who did it. */
+  name: string;
 }
 
 /** Somebody said something. */
@@ -282,6 +552,30 @@ export interface MessageSent {
   key: string;
   /** Null where a later event has taken the text away. */
   body: string | null;
+  /** The seq of the message it answers. */
+  reply_to?: number;
+  forwarded?: Forwarded;
+  /** Whom it calls; left out where it calls nobody. */
+  mentions?: Mentions;
+}
+
+/** No longer kept in view. */
+export interface MessageUnpinned {
+  /** Whose log: `room:ID`, `user:ID` or `site`. */
+  topic: string;
+  /** The position in the topic, counted from 1 without a gap. */
+  seq: number;
+  type: "message.unpinned";
+  /** When; it orders nothing. */
+  at: string;
+  /** The room's id. */
+  room: number;
+  /** The message's seq. */
+  message: number;
+  /** Who did it. */
+  by: number;
+  /** The name of who did it. */
+  name: string;
 }
 
 /** A page of history. */
@@ -383,6 +677,16 @@ export interface Person {
   name: string;
 }
 
+/** Keeps a message in view for everybody. Twice is fine. */
+export interface PinMessage {
+  /** The client's own number for this, echoed as `re`. */
+  id: number;
+  room: number;
+  /** The message's seq. */
+  message: number;
+  type: "message.pin";
+}
+
 /** A sign of life that asks for one. */
 export interface Ping {
   /** The client's own number for this, echoed as `re`. */
@@ -402,7 +706,57 @@ export interface Position {
   seq: number;
 }
 
-/** The person has read on, on whatever device. */
+/** One emoji at a message. */
+export interface Reaction {
+  emoji: string;
+  count: number;
+  /** Whether one of them is one's own. */
+  mine: boolean;
+  /** The ids of the first twenty, in the order they reacted. */
+  by: number[];
+}
+
+/** Somebody reacted to a message. */
+export interface ReactionAdded {
+  /** Whose log: `room:ID`, `user:ID` or `site`. */
+  topic: string;
+  /** The position in the topic, counted from 1 without a gap. */
+  seq: number;
+  type: "reaction.added";
+  /** When; it orders nothing. */
+  at: string;
+  /** The room's id. */
+  room: number;
+  /** The message's seq. */
+  message: number;
+  /** Who did it. */
+  by: number;
+  /** That person's name. */
+  name: string;
+  emoji: string;
+}
+
+/** Somebody took his reaction back. */
+export interface ReactionRemoved {
+  /** Whose log: `room:ID`, `user:ID` or `site`. */
+  topic: string;
+  /** The position in the topic, counted from 1 without a gap. */
+  seq: number;
+  type: "reaction.removed";
+  /** When; it orders nothing. */
+  at: string;
+  /** The room's id. */
+  room: number;
+  /** The message's seq. */
+  message: number;
+  /** Who did it. */
+  by: number;
+  /** That person's name. */
+  name: string;
+  emoji: string;
+}
+
+/** The person has read on, on whatever device, or has marked something as unread; it says how it is now. */
 export interface ReadMoved {
   /** Whose log: `room:ID`, `user:ID` or `site`. */
   topic: string;
@@ -417,6 +771,8 @@ export interface ReadMoved {
   read: number;
   /** How many messages came after it. */
   unread: number;
+  /** How many of those mention the person; counted up to 100. */
+  mentions?: number;
 }
 
 /** Moves one's read position forward. */
@@ -427,6 +783,14 @@ export interface ReadRoom {
   room: number;
   /** Up to which seq of the room's log one has read; not above its head. */
   seq: number;
+}
+
+/** Moves several read positions forward; a room one is not in is passed over. */
+export interface ReadRooms {
+  /** The client's own number for this, echoed as `re`. */
+  id: number;
+  type: "rooms.read";
+  rooms: RoomRead[];
 }
 
 /** How far one has read. */
@@ -451,14 +815,25 @@ export interface Refused {
   error: Refusal;
 }
 
-/** Removes somebody else: for the room's owner and for the site's owners and admins. Not from the lobby. */
+/** Removes somebody else; into a public room one may come back. Not from the lobby. */
 export interface RemoveMember {
   /** The client's own number for this, echoed as `re`. */
   id: number;
-  type: "room.remove";
   room: number;
   /** Whom. */
   user: number;
+  type: "room.remove";
+}
+
+/** Takes one's reaction back. Twice is fine. */
+export interface RemoveReaction {
+  /** The client's own number for this, echoed as `re`. */
+  id: number;
+  room: number;
+  /** The message's seq. */
+  message: number;
+  type: "reaction.remove";
+  emoji: string;
 }
 
 /** There is no way from the position in `hello` to the present: load the topic's state anew. */
@@ -471,6 +846,14 @@ export interface Reset {
   floor?: number;
 }
 
+/** An archived room is open again. Twice is fine. */
+export interface RestoreRoom {
+  /** The client's own number for this, echoed as `re`. */
+  id: number;
+  type: "room.restore";
+  room: number;
+}
+
 /** What somebody is on this site. */
 export type Role = "owner" | "admin" | "member" | "guest";
 
@@ -478,7 +861,16 @@ export type Role = "owner" | "admin" | "member" | "guest";
 export interface Room {
   id: number;
   kind: "public" | "private" | "direct";
+  /** Empty for a direct room. */
   name: string;
+  /** What it is about, in a line. */
+  topic?: string;
+  description?: string;
+  history?: "all" | "joined";
+  /** Whether nothing more is said in it. */
+  archived?: boolean;
+  /** Of a direct room: whom it is between, oneself included, by id. */
+  people?: Person[];
   /** True for the one room everybody is in from the start. */
   lobby: boolean;
   /** The creator's id; the lobby has none. */
@@ -496,8 +888,14 @@ export interface Room {
   read?: number;
   /** How many messages came after `read`. */
   unread?: number;
+  /** How many of those mention one, whole-room mentions included; counted up to 100. */
+  mentions?: number;
   /** What one is in this room. */
   role?: RoomRole;
+  /** Whether one has put it first in one's list. */
+  favourite?: boolean;
+  /** Whether it calls for one's attention only where one is mentioned. */
+  muted?: boolean;
 }
 
 /** The person is in the room from here on: whoever follows the person's topic subscribes. */
@@ -511,6 +909,33 @@ export interface RoomAdded {
   at: string;
   /** As the person sees it, with all fields. */
   room: Room;
+}
+
+/** Nothing more is said in the room from here on. */
+export interface RoomArchived {
+  /** Whose log: `room:ID`, `user:ID` or `site`. */
+  topic: string;
+  /** The position in the topic, counted from 1 without a gap. */
+  seq: number;
+  type: "room.archived";
+  /** When; it orders nothing. */
+  at: string;
+  /** The room's id. */
+  room: number;
+  /** Who did it. */
+  by: number;
+  /** That person's name. */
+  name: string;
+}
+
+/** What is different; what is left out is as it was. */
+export interface RoomChanges {
+  name?: string;
+  /** Empty if there is none any more. */
+  topic?: string;
+  /** Empty if there is none any more. */
+  description?: string;
+  history?: "all" | "joined";
 }
 
 /** Stands first in the room's own log and, for a public room, in the site's. */
@@ -554,6 +979,9 @@ export interface RoomGone {
   at: string;
   /** The room's id. */
   room: number;
+  why?: "left" | "removed" | "banned";
+  /** What was said to the person about it. */
+  reason?: string;
 }
 
 /** The room as one sees it now, and where in its topic the change stands. */
@@ -564,8 +992,49 @@ export interface RoomPosition {
   room: Room;
 }
 
+/** How far one has read in one of several rooms. */
+export interface RoomRead {
+  room: number;
+  seq: number;
+}
+
+/** The room is open again. */
+export interface RoomRestored {
+  /** Whose log: `room:ID`, `user:ID` or `site`. */
+  topic: string;
+  /** The position in the topic, counted from 1 without a gap. */
+  seq: number;
+  type: "room.restored";
+  /** When; it orders nothing. */
+  at: string;
+  /** The room's id. */
+  room: number;
+  /** Who did it. */
+  by: number;
+  /** That person's name. */
+  name: string;
+}
+
 /** What somebody is in one room. */
 export type RoomRole = "owner" | "moderator" | "member";
+
+/** The room is called otherwise or works otherwise. */
+export interface RoomUpdated {
+  /** Whose log: `room:ID`, `user:ID` or `site`. */
+  topic: string;
+  /** The position in the topic, counted from 1 without a gap. */
+  seq: number;
+  type: "room.updated";
+  /** When; it orders nothing. */
+  at: string;
+  /** The room's id. */
+  room: number;
+  /** Who did it. */
+  by: number;
+  /** That person's name. */
+  name: string;
+  changes: RoomChanges;
+}
 
 /** A page of the directory. */
 export interface RoomsPage {
@@ -574,7 +1043,7 @@ export interface RoomsPage {
   more: boolean;
 }
 
-/** Says something in a room. The same key and body get the first answer again, whatever has happened since. */
+/** Says something in a room. The same key and words get the first answer again, whatever has happened since. */
 export interface SendMessage {
   /** The client's own number for this, echoed as `re`. */
   id: number;
@@ -584,6 +1053,8 @@ export interface SendMessage {
   key: string;
   /** At most 8,000 characters and 16 KiB of UTF-8, and not blank. */
   body: string;
+  /** The seq of the message in the same room that this one answers. */
+  reply_to?: number | null;
 }
 
 /** What the server says: `welcome` first, then events and answers. */
@@ -634,6 +1105,44 @@ export interface Sessions {
   sessions: Session[];
 }
 
+/** Chooses how one appears to others. It replaces all that was chosen before. */
+export interface SetPresence {
+  /** The client's own number for this, echoed as `re`. */
+  id: number;
+  type: "presence.set";
+  status?: "online" | "away" | "dnd" | "invisible";
+  text?: string;
+  emoji?: string | null;
+  /** When one is plainly online again; RFC 3339. */
+  until?: string | null;
+}
+
+/** Says what a member is in the room. There is one owner: who makes another one is a moderator from then on. */
+export interface SetRoomRole {
+  /** The client's own number for this, echoed as `re`. */
+  id: number;
+  room: number;
+  /** Whom. */
+  user: number;
+  type: "room.role";
+  role: RoomRole;
+}
+
+/** What a room is to the person. */
+export interface SettingsChanged {
+  /** Whose log: `room:ID`, `user:ID` or `site`. */
+  topic: string;
+  /** The position in the topic, counted from 1 without a gap. */
+  seq: number;
+  type: "settings.changed";
+  /** When; it orders nothing. */
+  at: string;
+  /** The room's id. */
+  room: number;
+  favourite: boolean;
+  muted: boolean;
+}
+
 /** What anybody may know of this place. */
 export interface Site {
   /** Whether nobody has used the owner's link yet. */
@@ -644,6 +1153,27 @@ export interface Site {
   accounts: "own" | "host";
   name: string;
   version: string;
+}
+
+/** How one has chosen to appear. */
+export interface Status {
+  status: "online" | "away" | "dnd" | "invisible";
+  text?: string;
+  emoji?: string;
+  /** When one is plainly online again. */
+  until?: string;
+}
+
+/** The person has chosen how to appear. */
+export interface StatusChanged {
+  /** Whose log: `room:ID`, `user:ID` or `site`. */
+  topic: string;
+  /** The position in the topic, counted from 1 without a gap. */
+  seq: number;
+  type: "status.changed";
+  /** When; it orders nothing. */
+  at: string;
+  chosen: Status;
 }
 
 /** The token out of an invite's link. */
@@ -665,6 +1195,48 @@ export interface TokenPair {
   expires_in: number;
   /** Good for one use. */
   refresh_token: string;
+}
+
+/** A banned person may come back. Twice is fine. */
+export interface UnbanMember {
+  /** The client's own number for this, echoed as `re`. */
+  id: number;
+  room: number;
+  /** Whom. */
+  user: number;
+  type: "room.unban";
+}
+
+/** The message is no longer kept in view. Twice is fine. */
+export interface UnpinMessage {
+  /** The client's own number for this, echoed as `re`. */
+  id: number;
+  room: number;
+  /** The message's seq. */
+  message: number;
+  type: "message.unpin";
+}
+
+/** Moves one's read position back to just before a message. */
+export interface UnreadRoom {
+  /** The client's own number for this, echoed as `re`. */
+  id: number;
+  type: "room.unread";
+  room: number;
+  /** The seq of the first message that is to be unread. */
+  message: number;
+}
+
+/** Changes what is given of a room; what is left out stays. */
+export interface UpdateRoom {
+  /** The client's own number for this, echoed as `re`. */
+  id: number;
+  type: "room.update";
+  room: number;
+  name?: string | null;
+  topic?: string | null;
+  description?: string | null;
+  history?: "all" | "joined" | null;
 }
 
 /** Somebody, as everybody may know him. */

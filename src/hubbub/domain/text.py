@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from typing import Annotated
+from unicodedata import category
 
 from pydantic import AfterValidator, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -12,6 +13,28 @@ MAX_KEY = 64
 MAX_PAGE = 200
 DEFAULT_PAGE = 50
 MAX_HAVE = 2_000
+MAX_TOPIC = 250
+MAX_DESCRIPTION = 1_000
+MAX_REASON = 200
+MAX_STATUS = 100
+MAX_DIRECT = 10
+"""People in a direct room, oneself included."""
+MAX_INVITED = 50
+"""People who are put into a room when it is made."""
+MAX_PINS = 100
+"""Pinned messages in a room."""
+MAX_REACTIONS = 50
+"""Different emoji at one message."""
+MAX_MENTIONS = 50
+"""Names that count in one message."""
+MENTIONS_COUNTED = 100
+"""Mentions are counted exactly up to here."""
+LOUD_MEMBERS = 20
+"""In a room of at most so many members everybody may call all of them."""
+MAX_WATCHED = 200
+"""People whose presence a connection can look at."""
+MAX_READ_ROOMS = 500
+"""Read positions moved by one command."""
 MAX_DEPTH = 32
 MAX_ID = 2**53 - 1
 TOO_LARGE = "too_large"
@@ -44,6 +67,24 @@ def check_body(text: str) -> str:
     return text
 
 
+def check_line(text: str) -> str:
+    """A line of text: without line breaks and other control characters, blanks only inside."""
+    if any(category(character) in ("Cc", "Zl", "Zp") for character in check(text)):
+        raise ValueError("must be one line")
+    return text.strip()
+
+
+def check_moment(text: str) -> str:
+    """A moment as RFC 3339 gives it, with its offset (section 5.6)."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("must be a date and time as in 2026-11-22T13:05:03Z") from None
+    if moment.tzinfo is None:
+        raise ValueError("must say its offset from UTC, as in 2026-11-22T13:05:03Z")
+    return text
+
+
 def check_key(key: str) -> str:
     """An idempotency key: 1 to 64 printable ASCII characters; uniqueness is its only other rule."""
     if not 1 <= len(key) <= MAX_KEY or not key.isascii() or not key.isprintable():
@@ -66,6 +107,23 @@ Body = Annotated[
     WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_BODY_CHARACTERS, "pattern": r"\S"}),
 ]
 Key = Annotated[str, AfterValidator(check_key), WithJsonSchema({"type": "string", "pattern": "^[ -~]{1,64}$"})]
+
+
+RoomTopicLine = Annotated[str, StringConstraints(max_length=MAX_TOPIC), AfterValidator(check_line)]
+RoomDescription = Annotated[str, StringConstraints(max_length=MAX_DESCRIPTION), AfterValidator(check)]
+Reason = Annotated[str, StringConstraints(max_length=MAX_REASON), AfterValidator(check_line)]
+StatusText = Annotated[str, StringConstraints(max_length=MAX_STATUS), AfterValidator(check_line)]
+Moment = Annotated[
+    str,
+    StringConstraints(max_length=40),
+    AfterValidator(check_moment),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+
+
+def milliseconds(moment: str) -> int:
+    """A `Moment` as milliseconds since 1970."""
+    return int(datetime.fromisoformat(moment).timestamp() * 1000)
 
 
 def timestamp(milliseconds: int) -> str:

@@ -18,11 +18,11 @@ MEMBERS_SHOWN = 100
 def create(command: CreateRoom, actor: Actor, tx: Transaction) -> dict[str, object]:
     """A new room with its creator in it. The same key gives the same room."""
     rules.may_create_room(actor)
-    digest = sha256(command.name.encode()).hexdigest()
+    digest = sha256((command.name or "").encode()).hexdigest()
     before = answers.find(tx, actor.id, command.kind, command.key, digest)
     if before is not None:
         return before
-    if rooms.name_taken(tx.connection, command.name):
+    if command.name is None or rooms.name_taken(tx.connection, command.name):
         raise Conflict("There is a room with that name, or one that looks like it.")
     room = rooms.create(tx, command.kind_of_room, command.name, actor.id)
     shown = _seen(tx, actor.id, room).model_copy(update={"members": 1})

@@ -15,6 +15,8 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
+    true,
 )
 
 metadata = MetaData()
@@ -91,7 +93,14 @@ rooms = Table(
     Column("created_by", Big),
     Column("created_at", Big, nullable=False),
     Column("members", Big, nullable=False),
+    Column("topic", Text, nullable=False, server_default=""),
+    Column("description", Text, nullable=False, server_default=""),
+    Column("history", Text, nullable=False, server_default="all"),
+    Column("archived", Boolean, nullable=False, server_default=false()),
+    Column("people", Text),
+    Index("rooms_people", "people", unique=True),
 )
+"""`people` are the sorted ids of those a direct room is between, joined by commas."""
 
 members = Table(
     "members",
@@ -103,6 +112,8 @@ members = Table(
     Column("joined_at", Big, nullable=False),
     Column("read_seq", Big, nullable=False),
     Column("read_n", Big, nullable=False),
+    Column("favourite", Boolean, nullable=False, server_default=false()),
+    Column("muted", Boolean, nullable=False, server_default=false()),
     Index("members_user", "user", "room"),
     sqlite_with_rowid=False,
 )
@@ -119,9 +130,82 @@ messages = Table(
     Column("key", Text, nullable=False),
     Column("hash", Text, nullable=False),
     Column("body", Text),
+    Column("reply_to", Big),
+    Column("forwarded", Text),
+    Column("mentions", Text),
+    Column("text_seq", Big),
+    Column("edited_at", Big),
+    Column("deleted_at", Big),
     UniqueConstraint("room", "seq", name="messages_room_seq"),
     UniqueConstraint("room", "author", "key", name="messages_room_author_key"),
 )
+"""`text_seq` is the seq of the one log row that holds the text: null is the message's own, 0 is none. `forwarded` and
+`mentions` are JSON as on the wire."""
+
+edits = Table(
+    "edits",
+    metadata,
+    Column("room", Big, primary_key=True),
+    Column("seq", Big, primary_key=True),
+    Column("version", Big, primary_key=True),
+    Column("at", Big, nullable=False),
+    Column("body", Text, nullable=False),
+)
+"""What a message said before: `seq` is the message's, `version` counts from 1."""
+
+pins = Table(
+    "pins",
+    metadata,
+    Column("room", Big, primary_key=True),
+    Column("seq", Big, primary_key=True),
+    Column("pinned_seq", Big, nullable=False),
+    Column("by", Big, nullable=False),
+    Column("at", Big, nullable=False),
+)
+"""`pinned_seq` is the position of the pinning in the room's log."""
+
+reactions = Table(
+    "reactions",
+    metadata,
+    Column("room", Big, primary_key=True),
+    Column("seq", Big, primary_key=True),
+    Column("emoji", Text, primary_key=True),
+    Column("user", Big, primary_key=True),
+    Column("added_seq", Big, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""`seq` is the message's; `added_seq`, the position of the reaction in the room's log, orders them."""
+
+mentions = Table(
+    "mentions",
+    metadata,
+    Column("user", Big, primary_key=True),
+    Column("room", Big, primary_key=True),
+    Column("seq", Big, primary_key=True),
+    sqlite_with_rowid=False,
+)
+"""Whom which message calls; user 0 is everybody in the room."""
+
+bans = Table(
+    "bans",
+    metadata,
+    Column("room", Big, ForeignKey("rooms.id", ondelete="CASCADE"), primary_key=True),
+    Column("user", Big, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("by", Big, nullable=False),
+    Column("at", Big, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+statuses = Table(
+    "statuses",
+    metadata,
+    Column("user", Big, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("status", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("emoji", Text),
+    Column("until", Big),
+)
+"""How people have chosen to appear; who has no row is plainly online."""
 
 answers = Table(
     "answers",
@@ -143,6 +227,8 @@ invites = Table(
     Column("created_by", Big, nullable=False),
     Column("created_at", Big, nullable=False),
     Column("expires_at", Big),
+    Column("room", Big),
+    Column("signup", Boolean, nullable=False, server_default=true()),
 )
 
 links = Table(

@@ -2,8 +2,10 @@
 import type { ChatEvent } from "../contract";
 
 export type {
-  ChatEvent, MemberJoined, MemberLeft, MemberRemoved, MessageSent, ReadMoved, RoomAdded, RoomCreated, RoomGone,
-  SessionClosed, SessionOpened,
+  ChatEvent, MemberBanned, MemberJoined, MemberLeft, MemberRemoved, MemberRole, MemberUnbanned, MessageDeleted,
+  MessageEdited, MessagePinned, MessageSent, MessageUnpinned, ReactionAdded, ReactionRemoved, ReadMoved, RoomAdded,
+  RoomArchived, RoomCreated, RoomGone, RoomRestored, RoomUpdated, SessionClosed, SessionOpened, SettingsChanged,
+  StatusChanged,
 } from "../contract";
 
 export type EventOf<T extends ChatEvent["type"]> = Extract<ChatEvent, { type: T }>;

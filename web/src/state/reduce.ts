@@ -22,7 +22,25 @@ export const REDUCERS: Reducers = {
   "read.moved": readMoved,
   "session.opened": sessionOpened,
   "session.closed": sessionClosed,
+  "message.edited": unchanged,
+  "message.deleted": unchanged,
+  "message.pinned": unchanged,
+  "message.unpinned": unchanged,
+  "reaction.added": unchanged,
+  "reaction.removed": unchanged,
+  "member.banned": unchanged,
+  "member.unbanned": unchanged,
+  "member.role": unchanged,
+  "room.updated": unchanged,
+  "room.archived": unchanged,
+  "room.restored": unchanged,
+  "settings.changed": unchanged,
+  "status.changed": unchanged,
 };
+
+function unchanged(state: State): State {
+  return state;
+}
 
 /** A type this client does not know yet (a newer server) changes nothing. */
 export function reduce(state: State, event: ChatEvent): State {

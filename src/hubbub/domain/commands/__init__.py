@@ -1,0 +1,135 @@
+"""Everything that can be asked to change. One definition feeds validation, REST, the wire and their references.
+
+A command names the topics it will write (`topics`), so that the journal can lock them before anything is read.
+Commands with a wire name (`type`) are open to clients; the others are built by the gateways out of requests that carry
+secrets, so that a password or a token never travels through the journal, only its hash.
+"""
+
+from typing import Annotated
+
+from pydantic import Field, TypeAdapter
+
+from hubbub.domain.commands.accounts import (
+    AdmitIdentity,
+    CloseGuest,
+    CreateAccount,
+    DeleteAccount,
+    OpenGuest,
+    RevokeIdentity,
+    SetDisabled,
+)
+from hubbub.domain.commands.base import Command, Id, MessageSeq, Seq, Topic
+from hubbub.domain.commands.invites import AcceptInvite, CreateInvite, CreateLink, RevokeInvite
+from hubbub.domain.commands.maintenance import TrimTopic
+from hubbub.domain.commands.members import (
+    BanMember,
+    InviteMember,
+    JoinRoom,
+    LeaveRoom,
+    RemoveMember,
+    SetRoomRole,
+    UnbanMember,
+)
+from hubbub.domain.commands.messages import (
+    DeleteMessage,
+    EditMessage,
+    ForwardMessage,
+    MessagePage,
+    PinMessage,
+    SendMessage,
+    UnpinMessage,
+)
+from hubbub.domain.commands.presence import SetIdle, SetPresence, Signal, Typing, WatchPresence
+from hubbub.domain.commands.reactions import AddReaction, RemoveReaction
+from hubbub.domain.commands.reads import ReadRoom, ReadRooms, RoomRead, UnreadRoom
+from hubbub.domain.commands.rooms import ArchiveRoom, ChangeSettings, CreateRoom, RestoreRoom, UpdateRoom
+from hubbub.domain.commands.sessions import ChangePassword, OpenSession, RevokeSessions, RotateSession, TouchSession
+from hubbub.domain.commands.sync import EventsSince
+
+__all__ = [
+    "WIRE_COMMANDS",
+    "AcceptInvite",
+    "AddReaction",
+    "AdmitIdentity",
+    "AnyWireCommand",
+    "ArchiveRoom",
+    "BanMember",
+    "ChangePassword",
+    "ChangeSettings",
+    "CloseGuest",
+    "Command",
+    "CreateAccount",
+    "CreateInvite",
+    "CreateLink",
+    "CreateRoom",
+    "DeleteAccount",
+    "DeleteMessage",
+    "EditMessage",
+    "EventsSince",
+    "ForwardMessage",
+    "Id",
+    "InviteMember",
+    "JoinRoom",
+    "LeaveRoom",
+    "MessagePage",
+    "MessageSeq",
+    "OpenGuest",
+    "OpenSession",
+    "PinMessage",
+    "ReadRoom",
+    "ReadRooms",
+    "RemoveMember",
+    "RemoveReaction",
+    "RestoreRoom",
+    "RevokeIdentity",
+    "RevokeInvite",
+    "RevokeSessions",
+    "RoomRead",
+    "RotateSession",
+    "SendMessage",
+    "Seq",
+    "SetDisabled",
+    "SetIdle",
+    "SetPresence",
+    "SetRoomRole",
+    "Signal",
+    "Topic",
+    "TouchSession",
+    "TrimTopic",
+    "Typing",
+    "UnbanMember",
+    "UnpinMessage",
+    "UnreadRoom",
+    "UpdateRoom",
+    "WatchPresence",
+    "WireCommand",
+]
+
+AnyWireCommand = (
+    SendMessage
+    | ForwardMessage
+    | EditMessage
+    | DeleteMessage
+    | PinMessage
+    | UnpinMessage
+    | AddReaction
+    | RemoveReaction
+    | CreateRoom
+    | UpdateRoom
+    | ArchiveRoom
+    | RestoreRoom
+    | ChangeSettings
+    | JoinRoom
+    | LeaveRoom
+    | InviteMember
+    | RemoveMember
+    | BanMember
+    | UnbanMember
+    | SetRoomRole
+    | ReadRoom
+    | UnreadRoom
+    | ReadRooms
+    | SetPresence
+)
+WireCommand = Annotated[AnyWireCommand, Field(discriminator="type")]
+WIRE_COMMANDS: TypeAdapter[AnyWireCommand] = TypeAdapter(WireCommand)

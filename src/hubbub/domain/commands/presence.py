@@ -1,0 +1,50 @@
+"""Presence: what somebody chooses to be; and signals, which nobody stores and the journal never sees."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from hubbub.domain.commands.base import Command, Id
+from hubbub.domain.emojis import Emoji
+from hubbub.domain.model import Actor, Chosen, Frozen, MaybePosition, user_topic
+from hubbub.domain.text import MAX_WATCHED, Moment, StatusText
+
+
+class SetPresence(Command):
+    """Chooses how one appears to others. It replaces all that was chosen before."""
+
+    answer = MaybePosition
+    type: Literal["presence.set"] = "presence.set"
+    status: Chosen = "online"
+    text: StatusText = ""
+    emoji: Emoji | None = None
+    until: Moment | None = None
+    """When one is plainly online again; RFC 3339."""
+
+    def topics(self, actor: Actor) -> tuple[str, ...]:
+        return (user_topic(actor.id),)
+
+
+class Signal(Frozen):
+    """Something that is true for a moment and not worth a place in a log."""
+
+
+class Typing(Signal):
+    """One is writing in a room. To be said every three seconds while it is so, not more often."""
+
+    type: Literal["typing"] = "typing"
+    room: Id
+
+
+class SetIdle(Signal):
+    """Whether nobody is at this device any more."""
+
+    type: Literal["presence.idle"] = "presence.idle"
+    idle: bool
+
+
+class WatchPresence(Signal):
+    """Whose presence this connection shows from here on, instead of those it showed before."""
+
+    type: Literal["presence.watch"] = "presence.watch"
+    users: Annotated[tuple[Id, ...], Field(max_length=MAX_WATCHED, strict=False)]

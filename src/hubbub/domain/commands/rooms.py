@@ -1,0 +1,91 @@
+"""Rooms: make one, change what it is called and how it works, put it away; and what a room is to oneself."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from hubbub.domain.commands.base import Command, Id
+from hubbub.domain.model import SITE, Actor, History, MaybePosition, RoomKind, RoomPosition, room_topic, user_topic
+from hubbub.domain.names import RoomName
+from hubbub.domain.text import MAX_DIRECT, MAX_INVITED, Key, RoomDescription, RoomTopicLine
+
+
+class CreateRoom(Command):
+    """Makes a room with oneself in it. Between the same people there is one direct room: it is the answer again."""
+
+    answer = RoomPosition
+    type: Literal["room.create"] = "room.create"
+    kind_of_room: RoomKind = Field("public", alias="kind")
+    name: RoomName | None = None
+    """1 to 64 printable characters, unique among public rooms, also among names that look alike. A direct room has
+    none, every other one must have one."""
+    topic: RoomTopicLine = ""
+    description: RoomDescription = ""
+    history: History = "all"
+    members: Annotated[tuple[Id, ...], Field(max_length=MAX_INVITED, strict=False)] = ()
+    """The ids of others who are in it from the start; in a direct room, those it is with (at most nine)."""
+    key: Key | None = None
+    """With one, a retry gets the same room."""
+
+    @model_validator(mode="after")
+    def _by_kind(self) -> Self:
+        if (self.kind_of_room == "direct") != (self.name is None):
+            raise ValueError("a direct room has no name, every other one has")
+        if self.kind_of_room == "direct" and len(set(self.members)) > MAX_DIRECT:
+            raise ValueError(f"a direct room has at most {MAX_DIRECT} people")
+        return self
+
+    def topics(self, actor: Actor) -> tuple[str, ...]:
+        return (SITE, user_topic(actor.id), *map(user_topic, self.members))
+
+
+class UpdateRoom(Command):
+    """Changes what is given of a room; what is left out stays."""
+
+    answer = MaybePosition
+    type: Literal["room.update"] = "room.update"
+    room: Id
+    name: RoomName | None = None
+    topic: RoomTopicLine | None = None
+    description: RoomDescription | None = None
+    history: History | None = None
+
+    def topics(self, actor: Actor) -> tuple[str, ...]:
+        return (SITE, room_topic(self.room))
+
+
+class ArchiveRoom(Command):
+    """Nothing more is said in the room; what was said stays to be read. Twice is fine."""
+
+    answer = MaybePosition
+    type: Literal["room.archive"] = "room.archive"
+    room: Id
+
+    def topics(self, actor: Actor) -> tuple[str, ...]:
+        return (SITE, room_topic(self.room))
+
+
+class RestoreRoom(Command):
+    """An archived room is open again. Twice is fine."""
+
+    answer = MaybePosition
+    type: Literal["room.restore"] = "room.restore"
+    room: Id
+
+    def topics(self, actor: Actor) -> tuple[str, ...]:
+        return (SITE, room_topic(self.room))
+
+
+class ChangeSettings(Command):
+    """What a room is to oneself, on all one's devices; what is left out stays."""
+
+    answer = MaybePosition
+    type: Literal["room.settings"] = "room.settings"
+    room: Id
+    favourite: bool | None = None
+    """Whether it stands first in one's list."""
+    muted: bool | None = None
+    """Whether what is said in it calls for one's attention only where one is mentioned."""
+
+    def topics(self, actor: Actor) -> tuple[str, ...]:
+        return (room_topic(self.room), user_topic(actor.id))

@@ -1,0 +1,89 @@
+"""Everything that can happen. Durable events are entries of a topic's log; the journal gives each its position.
+
+On the wire an event is one flat object: ``{"topic", "seq", "type", "at", …its own fields}``.
+"""
+
+from hubbub.domain.events.base import ENVELOPE, Entry, Event, PersonalEvent, RoomEvent, RoomNews, SecurityEvent
+from hubbub.domain.events.members import (
+    MemberBanned,
+    MemberJoined,
+    MemberLeft,
+    MemberRemoved,
+    MemberRole,
+    MembershipEvent,
+    MemberUnbanned,
+)
+from hubbub.domain.events.messages import (
+    MessageDeleted,
+    MessageEdited,
+    MessageEvent,
+    MessagePinned,
+    MessageSent,
+    MessageUnpinned,
+)
+from hubbub.domain.events.pages import CLIENT_EVENTS, ChatEvent, ClientEvent, EventPage, NoWay
+from hubbub.domain.events.people import SessionClosed, SessionOpened, StatusChanged
+from hubbub.domain.events.reactions import ReactionAdded, ReactionEvent, ReactionRemoved
+from hubbub.domain.events.reads import ReadMoved
+from hubbub.domain.events.rooms import (
+    RoomAdded,
+    RoomArchived,
+    RoomChanges,
+    RoomCreated,
+    RoomGone,
+    RoomRestored,
+    RoomUpdated,
+    SettingsChanged,
+)
+from hubbub.domain.events.security import IdentityRevoked, SessionRevoked, UserLockedOut
+
+__all__ = [
+    "BY_TYPE",
+    "CLIENT_EVENTS",
+    "ENVELOPE",
+    "EVENTS",
+    "ChatEvent",
+    "ClientEvent",
+    "Entry",
+    "Event",
+    "EventPage",
+    "IdentityRevoked",
+    "MemberBanned",
+    "MemberJoined",
+    "MemberLeft",
+    "MemberRemoved",
+    "MemberRole",
+    "MemberUnbanned",
+    "MembershipEvent",
+    "MessageDeleted",
+    "MessageEdited",
+    "MessageEvent",
+    "MessagePinned",
+    "MessageSent",
+    "MessageUnpinned",
+    "NoWay",
+    "PersonalEvent",
+    "ReactionAdded",
+    "ReactionEvent",
+    "ReactionRemoved",
+    "ReadMoved",
+    "RoomAdded",
+    "RoomArchived",
+    "RoomChanges",
+    "RoomCreated",
+    "RoomEvent",
+    "RoomGone",
+    "RoomNews",
+    "RoomRestored",
+    "RoomUpdated",
+    "SecurityEvent",
+    "SessionClosed",
+    "SessionOpened",
+    "SessionRevoked",
+    "SettingsChanged",
+    "StatusChanged",
+    "UserLockedOut",
+]
+
+EVENTS: tuple[type[Event], ...] = (*CLIENT_EVENTS, SessionRevoked, UserLockedOut, IdentityRevoked)
+BY_TYPE: dict[str, type[Event]] = {event.type: event for event in EVENTS}

@@ -1,0 +1,92 @@
+"""Every event a client may see, and the pages that catching up gives."""
+
+from typing import Annotated, Literal, get_args
+
+from pydantic import GetJsonSchemaHandler, SkipValidation
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+from typing_extensions import TypeAliasType
+
+from hubbub.domain.events.base import Event
+from hubbub.domain.events.members import (
+    MemberBanned,
+    MemberJoined,
+    MemberLeft,
+    MemberRemoved,
+    MemberRole,
+    MemberUnbanned,
+)
+from hubbub.domain.events.messages import MessageDeleted, MessageEdited, MessagePinned, MessageSent, MessageUnpinned
+from hubbub.domain.events.people import SessionClosed, SessionOpened, StatusChanged
+from hubbub.domain.events.reactions import ReactionAdded, ReactionRemoved
+from hubbub.domain.events.reads import ReadMoved
+from hubbub.domain.events.rooms import (
+    RoomAdded,
+    RoomArchived,
+    RoomCreated,
+    RoomGone,
+    RoomRestored,
+    RoomUpdated,
+    SettingsChanged,
+)
+from hubbub.domain.model import Wire
+
+
+class _ByType:
+    """Tells the reader of a schema which field decides."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        refs = handler(schema)["anyOf"]
+        mapping = {handler.resolve_ref_schema(ref)["properties"]["type"]["const"]: ref["$ref"] for ref in refs}
+        return {"oneOf": refs, "discriminator": {"propertyName": "type", "mapping": mapping}}
+
+
+ClientEvent = (
+    MessageSent
+    | MessageEdited
+    | MessageDeleted
+    | MessagePinned
+    | MessageUnpinned
+    | ReactionAdded
+    | ReactionRemoved
+    | MemberJoined
+    | MemberLeft
+    | MemberRemoved
+    | MemberBanned
+    | MemberUnbanned
+    | MemberRole
+    | RoomCreated
+    | RoomUpdated
+    | RoomArchived
+    | RoomRestored
+    | RoomAdded
+    | RoomGone
+    | SettingsChanged
+    | ReadMoved
+    | StatusChanged
+    | SessionOpened
+    | SessionClosed
+)
+CLIENT_EVENTS: tuple[type[Event], ...] = get_args(ClientEvent)
+ChatEvent = TypeAliasType("ChatEvent", Annotated[ClientEvent, SkipValidation, _ByType()])
+"""An event as it stands in the log and goes over the wire: encoded already, so that no model looks at it again."""
+
+
+class EventPage(Wire):
+    """What happened after the asked position: in order, without a hole."""
+
+    epoch: str
+    events: list[ChatEvent]
+    head: int
+    """The topic's newest seq; if the last event is below it, there is more."""
+
+
+class NoWay(Wire):
+    """There is no way from that position to the present: load the state and go on from its heads."""
+
+    epoch: str
+    reset: Literal[True]
+    head: int
+    """The topic's newest seq."""
+    floor: int
+    """The last seq that cannot be had any more; 0 if there is none."""

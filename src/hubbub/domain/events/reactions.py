@@ -1,0 +1,23 @@
+"""Reactions to messages."""
+
+from hubbub.domain.events.messages import MessageEvent
+
+
+class ReactionEvent(MessageEvent):
+    """Something happened to a reaction."""
+
+    name: str
+    """That person's name."""
+    emoji: str
+
+
+class ReactionAdded(ReactionEvent):
+    """Somebody reacted to a message."""
+
+    type = "reaction.added"
+
+
+class ReactionRemoved(ReactionEvent):
+    """Somebody took his reaction back."""
+
+    type = "reaction.removed"
