@@ -1,13 +1,24 @@
 """Who may do what: pure functions of facts. Each returns nothing, or raises the refusal."""
 
 from hubbub.domain.errors import Forbidden, NotFound
-from hubbub.domain.model import LOBBY, Actor, Role, Room, RoomRole
+from hubbub.domain.model import LOBBY, Actor, Membership, Role, Room, RoomRole
 
 STAFF = (Role.OWNER, Role.ADMIN)
 
 
 def is_staff(actor: Actor) -> bool:
     return actor.system or actor.role in STAFF
+
+
+def moderates(actor: Actor, own: Membership | None) -> bool:
+    """Whether the actor looks after the room: its owner, its moderators, and the site's staff where they see it."""
+    return is_staff(actor) or (own is not None and own.role in (RoomRole.OWNER, RoomRole.MODERATOR))
+
+
+def may_change(own: Membership) -> None:
+    """Nothing is said or changed in an archived room."""
+    if own.archived:
+        raise Forbidden("This room is archived.")
 
 
 def may_create_room(actor: Actor) -> None:

@@ -1,31 +1,20 @@
 """Who is in which room, since when, and how far each has read."""
 
-from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import BigInteger, Connection, Select, bindparam, delete, insert, select, update
 
-from hubbub.domain.model import Member, RoomRole, room_topic
+from hubbub.domain.model import Member, Membership, RoomRole, room_topic
 from hubbub.domain.text import timestamp
+from hubbub.storage.database import Statement
 from hubbub.storage.schema import members, rooms, users
 from hubbub.storage.transaction import Transaction
 
 
-@dataclass(frozen=True, slots=True)
-class Membership:
-    """One person in one room. `joined_seq` is the seq of the joining: nothing before it is the person's to follow."""
-
-    role: RoomRole
-    joined_seq: int
-    read_seq: int
-    read_n: int
-
-
 def find(connection: Connection, room: int, user: int) -> Membership | None:
-    query = select(members.c.role, members.c.joined_seq, members.c.read_seq, members.c.read_n).where(
-        members.c.room == room, members.c.user == user
-    )
-    row = connection.execute(query).first()
-    return None if row is None else Membership(RoomRole(row.role), row.joined_seq, row.read_seq, row.read_n)
+    """What the person is in the room; None for those who are not in it."""
+    row = FIND.row(connection, room=room, user=user)
+    return None if row is None else Membership(RoomRole(row[0]), *row[1:6], bool(row[6]), row[7])
 
 
 def add(tx: Transaction, room: int, user: int, role: RoomRole) -> None:
@@ -73,3 +62,19 @@ def listing(connection: Connection, room: int, after: int, limit: int) -> list[M
 def move_read(tx: Transaction, room: int, user: int, seq: int, n: int) -> None:
     """Moves a read position forward; `n` is the number of the last message at or before `seq`."""
     tx.execute(update(members).where(members.c.room == room, members.c.user == user).values(read_seq=seq, read_n=n))
+
+
+def _find() -> Select[Any]:
+    return (
+        select(
+            members.c.role, members.c.joined_seq, members.c.read_seq, members.c.read_n,
+            rooms.c.kind, rooms.c.history, rooms.c.archived, rooms.c.members,
+        )
+        .join_from(members, rooms, rooms.c.id == members.c.room)
+        .where(
+            members.c.room == bindparam("room", type_=BigInteger), members.c.user == bindparam("user", type_=BigInteger)
+        )
+    )  # fmt: skip
+
+
+FIND = Statement(lambda _: _find())

@@ -1,5 +1,6 @@
 """Rooms and those who are in them."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
@@ -87,3 +88,25 @@ class Ban(Wire):
     """Who banned the person."""
     at: Timestamp
     reason: str | Absent = None
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """One person in one room, and what the rules want to know of that room."""
+
+    role: RoomRole
+    joined_seq: int
+    """The seq of the joining: no event before it is the person's to follow."""
+    read_seq: int
+    read_n: int
+    """The number of the last message at or before `read_seq`."""
+    kind: RoomKind
+    history: History
+    archived: bool
+    members: int
+    """How many members the room has."""
+
+    @property
+    def sees_from(self) -> int:
+        """No message with a smaller seq is the person's to read."""
+        return self.joined_seq if self.history == "joined" else 0
