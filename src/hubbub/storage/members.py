@@ -14,7 +14,7 @@ from hubbub.storage.transaction import Transaction
 def find(connection: Connection, room: int, user: int) -> Membership | None:
     """What the person is in the room; None for those who are not in it."""
     row = FIND.row(connection, room=room, user=user)
-    return None if row is None else Membership(RoomRole(row[0]), *row[1:6], bool(row[6]), row[7])
+    return None if row is None else Membership(RoomRole(row[0]), *row[1:6], archived=bool(row[6]), members=row[7])
 
 
 def add(tx: Transaction, room: int, user: int, role: RoomRole) -> None:
