@@ -14,7 +14,10 @@ from hubbub.storage.transaction import Transaction
 def find(connection: Connection, room: int, user: int) -> Membership | None:
     """What the person is in the room; None for those who are not in it."""
     row = FIND.row(connection, room=room, user=user)
-    return None if row is None else Membership(RoomRole(row[0]), *row[1:6], archived=bool(row[6]), members=row[7])
+    if row is None:
+        return None
+    role, joined_seq, read_seq, read_n, kind, history, archived, count = row
+    return Membership(RoomRole(role), joined_seq, read_seq, read_n, kind, history, bool(archived), count)
 
 
 def add(tx: Transaction, room: int, user: int, role: RoomRole) -> None:
