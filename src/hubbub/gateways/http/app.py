@@ -1,9 +1,11 @@
 """The HTTP application: every route, one shape of refusal, the edge around all of it."""
 
 from importlib.metadata import version
+from threading import Lock
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.openapi.utils import get_fields_from_routes
 from fastapi.routing import APIRoute
 
 from hubbub.engine.services import Services
@@ -43,8 +45,18 @@ OF_OWN_ACCOUNTS = (accounts.router, sessions.router, invites.router)
 class Application(FastAPI):
     """FastAPI, whose document tells how we refuse what is not valid: with 400, not with 422."""
 
+    _making = Lock()
+
     def openapi(self) -> dict[str, Any]:
+        """The document, made once, when it is first asked for; may be called from any thread."""
+        with self._making:
+            return self._document()
+
+    def _document(self) -> dict[str, Any]:
         if self.openapi_schema is None:
+            # FastAPI looks fields up by identity, and two threads that are the first to ask for a model's fields get
+            # different ones; requests ask as well. Asked for once before, they are the same for all from then on.
+            get_fields_from_routes(self.routes)
             document = super().openapi()
             for methods in document["paths"].values():
                 for operation in methods.values():

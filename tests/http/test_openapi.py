@@ -1,0 +1,63 @@
+"""The document of the interface, which is made when it is first asked for: by many at once, too."""
+
+import asyncio
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from fastapi._compat import v2
+from pydantic import BaseModel
+from structlog.testing import capture_logs
+
+from hubbub.domain.model import LOBBY
+from hubbub.gateways.http.app import Application
+from hubbub.gateways.http.messages import Window
+from tests.support.place import place
+
+ASKERS = 6
+SLOWNESS = 0.2
+"""Seconds that a thread needs to look at a model: makes the hole wide enough to be hit each time."""
+
+
+@pytest.fixture
+def slowly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """FastAPI takes its time to look at the parameters of a history, except on the event loop."""
+    look = v2.get_model_fields
+
+    def look_slowly(model: type[BaseModel]) -> list[v2.ModelField]:
+        if model is Window and threading.current_thread() is not threading.main_thread():
+            time.sleep(SLOWNESS)
+        return look(model)
+
+    monkeypatch.setattr(v2, "get_model_fields", look_slowly)
+
+
+async def statuses(data: Path, documents: int, histories: int) -> list[int]:
+    """What so many are told who ask at the same time, the first in this process."""
+    async with place(data) as here:
+        alice, anybody = await here.program("alice"), here.anybody()
+        here.app.openapi_schema = None  # a place may have made it, to hold answers against
+        v2.get_cached_model_fields.cache_clear()
+        first = [anybody.get("/openapi.json") for _ in range(documents)]
+        then = [alice.get(f"/api/rooms/{LOBBY}/messages", params={"limit": 1}) for _ in range(histories)]
+        with capture_logs():  # which would print all of FastAPI's routes with a failure
+            return [answer.status_code for answer in await asyncio.gather(*first, *then)]
+
+
+@pytest.mark.usefixtures("slowly")
+@pytest.mark.parametrize(("documents", "histories"), [(ASKERS, 0), (1, 1)])
+async def test_a_fresh_server_gives_its_document_however_many_ask_and_whatever_else_is_asked(
+    tmp_path: Path, documents: int, histories: int
+) -> None:
+    assert set(await statuses(tmp_path, documents, histories)) == {200}
+
+
+@pytest.mark.usefixtures("slowly")
+@pytest.mark.parametrize(("documents", "histories"), [(ASKERS, 0), (1, 1)])
+async def test_control_as_fastapi_makes_it_some_are_told_of_an_internal_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, documents: int, histories: int
+) -> None:
+    monkeypatch.setattr(Application, "openapi", FastAPI.openapi)
+    assert 500 in await statuses(tmp_path, documents, histories)
