@@ -105,8 +105,12 @@ class Probe:
         """The delays around and during a disturbance; raises what that raises."""
         before = await self.windows()
         disturbing = asyncio.ensure_future(disturb())
-        during = await self.windows(disturbing)
-        await disturbing
+        try:
+            during = await self.windows(disturbing)
+            await disturbing
+        finally:
+            disturbing.cancel()
+            await asyncio.gather(disturbing, return_exceptions=True)
         return Delays(before, during, await self.windows())
 
     async def close(self) -> None:

@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import itertools
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,10 +76,13 @@ class Memory:
             self.grown = max(self.grown, self._server.resident_bytes() - self._begin)
             await asyncio.sleep(0.01)  # the pace of the measurement
 
-    async def stop(self) -> int:
+    async def __aenter__(self) -> "Memory":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
-        return max(self.grown, self._server.resident_bytes() - self._begin)
+        self.grown = max(self.grown, self._server.resident_bytes() - self._begin)
 
 
 async def fragments(server: Server) -> None:
@@ -96,10 +100,9 @@ async def fragments(server: Server) -> None:
 
 async def test_a_million_fragments_of_one_byte_cost_no_memory(served: tuple[Server, Probe]) -> None:
     await served[1].windows()  # warm up
-    memory = Memory(served[0])
-    await undisturbed(served, fragments)
-    grown = await memory.stop()
-    assert grown <= GROWTH, f"grown by {grown} bytes"
+    async with Memory(served[0]) as memory:
+        await undisturbed(served, fragments)
+    assert memory.grown <= GROWTH, f"grown by {memory.grown} bytes"
 
 
 # -- patience
@@ -129,25 +132,38 @@ async def test_who_does_not_go_on_is_ended_in_time_whatever_he_does_slowly(serve
 async def test_who_takes_what_he_is_told_byte_by_byte_is_cut_off_in_time(served: tuple[Server, Probe]) -> None:
     server = served[0]
     reader, talker = await asyncio.to_thread(server.sign_up), await asyncio.to_thread(server.sign_up)
-    talking = await Connection.open(server.websocket_url, talker.token, on_event=lambda _: None)
-    before, keys = files(server), itertools.count()
+    keys = itertools.count()
+    async with await Connection.open(server.websocket_url, talker.token, on_event=lambda _: None) as talking:
+        before = files(server)
 
-    async def disturb(server: Server) -> None:
-        begin = time.monotonic()
-        readers = [asyncio.ensure_future(answer(server.port)) for _ in range(SLOW)]
-        readers += [asyncio.ensure_future(events(server.port, reader.token)) for _ in range(SLOW)]
-        await eventually_async(lambda: live(server, 2 + SLOW), 20, "all listen, beside the talker and the probe")
-        for _ in range(6 * OUTBOX // len(BODY)):
-            await talking.command("message.send", room=1, key=f"{talker.name}-{next(keys)}", body=BODY)
-        # The peer of a WebSocket does not even take the Close frame, and has FAREWELL seconds to do it.
-        await eventually(lambda: files(server) <= before + FEW, FAREWELL + LATE, "all are cut off")
-        assert time.monotonic() - begin >= DEADLINE
-        for one in readers:
-            one.cancel()
-        await asyncio.gather(*readers, return_exceptions=True)
+        async def disturb(server: Server) -> None:
+            begin = time.monotonic()
+            async with at_once(readers_of(server, reader.token)):
+                await eventually_async(lambda: live(server, 2 + SLOW), 20, "all listen, beside talker and probe")
+                for _ in range(6 * OUTBOX // len(BODY)):
+                    await talking.command("message.send", room=1, key=f"{talker.name}-{next(keys)}", body=BODY)
+                # The peer of a WebSocket does not even take the Close frame, and has FAREWELL seconds to do it.
+                await eventually(lambda: files(server) <= before + FEW, FAREWELL + LATE, "all are cut off")
+                assert time.monotonic() - begin >= DEADLINE
 
-    await undisturbed(served, disturb)
-    await talking.close()
+        await undisturbed(served, disturb)
+
+
+def readers_of(server: Server, token: str) -> list[Coroutine[Any, Any, None]]:
+    """SLOW who take an answer, and SLOW who take what a room says, byte by byte."""
+    return [answer(server.port) for _ in range(SLOW)] + [events(server.port, token) for _ in range(SLOW)]
+
+
+@contextlib.asynccontextmanager
+async def at_once(doings: list[Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    """All of them meanwhile; they are over afterwards."""
+    tasks = [asyncio.create_task(doing) for doing in doings]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def files(server: Server) -> int:
