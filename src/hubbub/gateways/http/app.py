@@ -15,6 +15,7 @@ from hubbub.gateways.http import (
     errors,
     health,
     invites,
+    members,
     messages,
     metrics,
     rooms,
@@ -33,8 +34,8 @@ Log in with the form at `POST /token` and send `Authorization: Bearer ACCESS_TOK
 and its cookie. Every refusal is `{"error": {"code", "message", "retry_after"?}}`.
 """
 ROUTERS = (
-    site.router, accounts.router, sessions.router, users.router, rooms.router, messages.router, topics.router,
-    invites.router, health.router, metrics.router,
+    site.router, accounts.router, sessions.router, users.router, rooms.router, members.router, messages.router,
+    topics.router, invites.router, health.router, metrics.router,
 )  # fmt: skip
 
 

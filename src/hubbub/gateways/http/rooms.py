@@ -1,4 +1,4 @@
-"""Rooms and their members: the directory, one room, coming and going, read positions."""
+"""Rooms: the directory, one room, read positions."""
 
 from typing import Annotated, Literal
 
@@ -6,11 +6,11 @@ from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
 from pydantic import Field
 
-from hubbub.domain.commands import CreateRoom, JoinRoom, LeaveRoom, ReadRoom, RemoveMember, Seq
-from hubbub.domain.model import Frozen, MaybePosition, Member, Position, Room, RoomPosition, Wire
+from hubbub.domain.commands import CreateRoom, ReadRoom, Seq
+from hubbub.domain.model import Frozen, MaybePosition, Member, Room, RoomPosition, Wire
 from hubbub.domain.names import RoomName
 from hubbub.domain.text import MAX_ID, MAX_PAGE, Key
-from hubbub.features import members, rooms
+from hubbub.features import rooms
 from hubbub.gateways.http.auth import Active, Running, Somebody
 from hubbub.gateways.http.errors import refusals
 from hubbub.gateways.http.strict import StrictRoute, reply
@@ -61,30 +61,6 @@ class RoomDetail(Wire):
     """The head of the room's topic all of this was read at; empty for those who are not members."""
 
 
-class MembersPage(Wire):
-    """A page of a room's members, by id."""
-
-    members: list[Member]
-    more: bool
-    """Whether there are members after the last of these."""
-    heads: dict[str, int]
-    """The head of the room's topic the page was read at."""
-
-
-class Person(Wire):
-    """Somebody."""
-
-    id: int
-    name: str
-
-
-class Online(Wire):
-    """Who is there now."""
-
-    users: list[Person]
-    """Who has a live connection in the room, on whatever device."""
-
-
 @router.get("", response_model=RoomsPage, responses=refusals(400, 401))
 async def list_rooms(caller: Somebody, services: Running, after: After = 0, limit: Limit = 100) -> Response:
     """Every room one may see, joined or not, the lobby first."""
@@ -102,39 +78,6 @@ async def create_room(body: NewRoom, caller: Active, services: Running) -> Respo
 async def show_room(room: RoomId, caller: Somebody, services: Running) -> Response:
     """One room as one sees it."""
     return reply(await services.read(rooms.detail, caller.id, room))
-
-
-@router.get("/{room}/members", response_model=MembersPage, responses=refusals(400, 401, 404))
-async def list_members(
-    room: RoomId, caller: Somebody, services: Running, after: After = 0, limit: Limit = 100
-) -> Response:
-    """A page of the members by user id."""
-    return reply(await services.read(members.listing, caller.id, room, after, limit))
-
-
-@router.get("/{room}/online", response_model=Online, responses=refusals(400, 401, 404))
-async def list_online(room: RoomId, caller: Somebody, services: Running) -> Response:
-    """Who is in the room now."""
-    await services.read(members.listing, caller.id, room, 0, 1)  # raises NotFound for those who are not in it
-    return reply({"users": services.people.online(room)})
-
-
-@router.post("/{room}/join", response_model=RoomPosition, responses=refusals(400, 401, 403, 404, 429))
-async def join_room(room: RoomId, caller: Active, services: Running) -> Response:
-    """Becomes a member. Twice is fine."""
-    return reply((await services.journal.submit(JoinRoom(room=room), caller.actor)).answer)
-
-
-@router.post("/{room}/leave", response_model=Position, responses=refusals(400, 401, 403, 404, 429))
-async def leave_room(room: RoomId, caller: Active, services: Running) -> Response:
-    """Is a member no longer."""
-    return reply((await services.journal.submit(LeaveRoom(room=room), caller.actor)).answer)
-
-
-@router.delete("/{room}/members/{user}", response_model=Position, responses=refusals(400, 401, 403, 404, 429))
-async def remove_member(room: RoomId, user: UserId, caller: Active, services: Running) -> Response:
-    """Removes somebody else: for the room's owner and for admins."""
-    return reply((await services.journal.submit(RemoveMember(room=room, user=user), caller.actor)).answer)
 
 
 @router.post("/{room}/read", response_model=MaybePosition, responses=refusals(400, 401, 403, 404, 413, 429))
