@@ -39,14 +39,26 @@ from hubbub.domain.commands.messages import (
     SendMessage,
     UnpinMessage,
 )
-from hubbub.domain.commands.presence import SetIdle, SetPresence, Signal, Typing, WatchPresence
+from hubbub.domain.commands.presence import SIGNALS, SIGNAL_TYPES, AnySignal, SetIdle, SetPresence, Signal, Typing, WatchPresence
 from hubbub.domain.commands.reactions import AddReaction, RemoveReaction
 from hubbub.domain.commands.reads import ReadRoom, ReadRooms, RoomRead, UnreadRoom
-from hubbub.domain.commands.rooms import ArchiveRoom, ChangeSettings, CreateRoom, RestoreRoom, UpdateRoom
+from hubbub.domain.commands.rooms import (
+    TOO_MANY,
+    ArchiveRoom,
+    ChangeSettings,
+    CreateRoom,
+    NewRoom,
+    RestoreRoom,
+    UpdateRoom,
+)
 from hubbub.domain.commands.sessions import ChangePassword, OpenSession, RevokeSessions, RotateSession, TouchSession
 from hubbub.domain.commands.sync import EventsSince
 
 __all__ = [
+    "SIGNALS",
+    "SIGNAL_TYPES",
+    "AnySignal",
+    "TOO_MANY",
     "WIRE_COMMANDS",
     "AcceptInvite",
     "AddReaction",
@@ -73,6 +85,7 @@ __all__ = [
     "LeaveRoom",
     "MessagePage",
     "MessageSeq",
+    "NewRoom",
     "OpenGuest",
     "OpenSession",
     "PinMessage",

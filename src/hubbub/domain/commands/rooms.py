@@ -5,18 +5,28 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from hubbub.domain.commands.base import Command, Id
-from hubbub.domain.model import SITE, Actor, History, MaybePosition, RoomKind, RoomPosition, room_topic, user_topic
+from hubbub.domain.model import (
+    SITE,
+    Actor,
+    Frozen,
+    History,
+    MaybePosition,
+    RoomKind,
+    RoomPosition,
+    room_topic,
+    user_topic,
+)
 from hubbub.domain.names import RoomName
 from hubbub.domain.text import MAX_DIRECT, MAX_INVITED, Key, RoomDescription, RoomTopicLine
 
+TOO_MANY = f"a direct room has at most {MAX_DIRECT} people"
 
-class CreateRoom(Command):
-    """Makes a room with oneself in it. Between the same people there is one direct room: it is the answer again."""
 
-    answer = RoomPosition
-    type: Literal["room.create"] = "room.create"
+class NewRoom(Frozen):
+    """What a room is made of."""
+
     kind_of_room: RoomKind = Field("public", alias="kind")
-    name: RoomName | None = None
+    name: RoomName | None = Field(None, examples=["The Lounge"])
     """1 to 64 printable characters, unique among public rooms, also among names that look alike. A direct room has
     none, every other one must have one."""
     topic: RoomTopicLine = ""
@@ -29,11 +39,21 @@ class CreateRoom(Command):
 
     @model_validator(mode="after")
     def _by_kind(self) -> Self:
-        if (self.kind_of_room == "direct") != (self.name is None):
-            raise ValueError("a direct room has no name, every other one has")
-        if self.kind_of_room == "direct" and len(set(self.members)) > MAX_DIRECT:
-            raise ValueError(f"a direct room has at most {MAX_DIRECT} people")
+        if self.kind_of_room != "direct":
+            if self.name is None:
+                raise ValueError("a room has a name, unless it is a direct one")
+        elif self.name is not None or self.history != "all":
+            raise ValueError("a direct room has no name, and everybody in it reads all of it")
+        elif len(set(self.members)) > MAX_DIRECT:
+            raise ValueError(TOO_MANY)
         return self
+
+
+class CreateRoom(NewRoom, Command):
+    """Makes a room with oneself in it. Between the same people there is one direct room: it is the answer again."""
+
+    answer = RoomPosition
+    type: Literal["room.create"] = "room.create"
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
         return (SITE, user_topic(actor.id), *map(user_topic, self.members))
