@@ -4,10 +4,8 @@ import contextlib
 import itertools
 import json
 import os
-import random
 import re
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -17,6 +15,7 @@ from typing import Any
 
 import httpx
 
+from tests.support.ports import free_port as free_port
 from tests.support.waiting import eventually_blocking
 
 START_DEADLINE = 20.0
@@ -28,15 +27,6 @@ TEST_SETTINGS = {"HUBBUB_RATE_LIMITS": "off", "HUBBUB_SIGNUP": "open", "HUBBUB_C
 _numbers = itertools.count(1)
 # One client for all: building one costs more than the request. No kept connections, since servers here die suddenly.
 _http = httpx.Client(verify=False, trust_env=False, timeout=30.0, limits=httpx.Limits(max_keepalive_connections=0))
-
-
-def free_port() -> int:
-    """A port nobody listens on, below the range from which the kernel takes the ports of outgoing connections."""
-    while True:
-        port = random.randint(15_000, 32_000)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 class Server:

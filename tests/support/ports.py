@@ -1,0 +1,22 @@
+"""Ports for the servers of tests, which may run side by side."""
+
+import contextlib
+import os
+import random
+import socket
+
+PORTS = range(15_000, 32_000)
+"""Below the range from which the kernel takes the ports of outgoing connections."""
+
+_chance = random.SystemRandom()  # the ordinary one begins anew with each test
+
+
+def free_port() -> int:
+    """A port nobody listens on, and which no other worker of this run is given."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    while True:
+        port = _chance.choice(PORTS[worker::workers])
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
