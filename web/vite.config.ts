@@ -1,10 +1,12 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vitest/config";
+import { shape } from "./shape";
 
 // Assets are addressed relative to the page, so that the same build works under any root path.
 // Nothing may be inlined: the Content-Security-Policy allows neither inline code nor data: fonts.
 export default defineConfig({
   base: "./",
+  define: { __SHAPE__: JSON.stringify(shape()) },
   plugins: [svelte()],
   build: {
     outDir: "../src/hubbub/web_dist",
@@ -12,6 +14,11 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     target: "es2022",
+    rolldownOptions: {
+      input: { index: "index.html", sw: "src/shell/worker.ts" },
+      // A service worker has to lie where the page lies, under one name for ever.
+      output: { entryFileNames: ({ name }) => (name === "sw" ? "sw.js" : "assets/[name]-[hash].js") },
+    },
   },
   server: {
     proxy: {

@@ -13,9 +13,9 @@ from hubbub.gateways.http import errors, web
 from tests.support.place import PASSWORD, Place, place
 
 PUBLIC = {
-    "/", "/setup", "/invite", "/reset", "/assets/{name}", "/docs", "/docs/docs.js", "/docs/docs.css", "/openapi.json",
-    "/health", "/health/ready", "/metrics", "/api/setup", "/api/accounts", "/api/login", "/token", "/token/refresh",
-    "/api/reset", "/api/invites/check",
+    "/", "/setup", "/invite", "/reset", "/sw.js", "/assets/{name}", "/docs", "/docs/docs.js", "/docs/docs.css",
+    "/openapi.json", "/health", "/health/ready", "/metrics", "/api/setup", "/api/accounts", "/api/login", "/token",
+    "/token/refresh", "/api/reset", "/api/invites/check",
 }  # fmt: skip
 
 
@@ -112,6 +112,7 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "assets").mkdir(parents=True)
     (folder / "index.html").write_text('<!doctype html><script type="module" src="./assets/index-abc.js"></script>')
     (folder / "assets/index-abc.js").write_text("export {};")
+    (folder / "sw.js").write_text("addEventListener('fetch', () => {});")
     monkeypatch.setattr(web.create_router, "__defaults__", (folder,))
     return folder
 
@@ -133,6 +134,12 @@ async def test_all_pages_are_the_web_client_under_a_strict_policy(tmp_path: Path
         again = await browser.get("/assets/index-abc.js", headers={"If-None-Match": script.headers["etag"]})
         assert again.status_code == 304
         assert (await browser.get("/assets/index.html")).status_code == 404
+        worker = await browser.get("/sw.js")
+        assert (worker.headers["content-type"], worker.headers["cache-control"]) == (
+            "text/javascript; charset=utf-8",
+            "no-cache",
+        )
+        assert "default-src 'none'; connect-src 'self';" in worker.headers["content-security-policy"]
 
 
 async def test_a_host_nobody_knows_is_not_put_into_the_policy(tmp_path: Path, built: Path) -> None:

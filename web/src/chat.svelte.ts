@@ -3,9 +3,10 @@
  * The only place where net, sync and state meet; features ask it, and it asks none of them.
  */
 import { tick } from "svelte";
-import { forgetEverything, loadOutbox, saveOutbox } from "./keep";
+import type { Site } from "./contract";
+import { forgetPerson, forgetPicture, KeptOutbox, Keeper, picture, type Restored } from "./keep";
 import { idle, type LinkState } from "./net/link";
-import { socketUrl } from "./net/places";
+import { root, socketUrl } from "./net/places";
 import { Socket } from "./net/socket";
 import { roomReset, welcomed } from "./state/load";
 import type { User } from "./state/model";
@@ -18,6 +19,12 @@ export const PROTOCOL = "hubbub.v1";
 const PICTURE_MS = 16;
 /** Instead of a close code: this browser's cookie is another person's by now, so this window is nobody's. */
 export const SUPERSEDED = 0;
+export const NOT_AUTHENTICATED = 4501;
+const SESSION_ENDED = 4503;
+
+/** What the windows of a browser tell each other, since they share one cookie: who is in, and whose session is over. */
+type Told = { user: number; over?: true };
+const windows = (): BroadcastChannel => new BroadcastChannel(`hubbub ${root().pathname}`);
 
 export class Chat {
   state: State = $state.raw(undefined as unknown as State);
@@ -25,19 +32,32 @@ export class Chat {
   link: LinkState = $state.raw(idle);
   /** The session is over: `code` is the close code that said so. */
   ended: { code: number } | null = $state.raw(null);
+  /** When what is shown was true, if it is not now (ms since 1970). */
+  asOf: number | null = $state.raw(null);
+  /** A server has said that one is who one says; until then one only was. */
+  confirmed = false;
 
   readonly #socket: Socket;
   readonly #inbox: string[] = [];
+  #heardAt = 0;
   #takenInAt = Number.NEGATIVE_INFINITY;
   #soon: ReturnType<typeof setTimeout> | undefined;
   #renewing = false;
   /** The other windows of this browser, which share our cookie. */
   #windows: BroadcastChannel | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #outbox: KeptOutbox | undefined;
+  #keeper: Keeper | undefined;
 
-  constructor(me: User) {
-    this.state = initial(me);
-    this.sync = { ...empty, outbox: loadOutbox(me.id) };
+  constructor(
+    me: User,
+    readonly site: Site,
+    /** What this browser has shown the last time, to go on from. */
+    readonly restored: Restored | null = null,
+  ) {
+    this.state = restored?.state ?? initial(me);
+    this.sync = restored?.sync ?? empty;
+    this.asOf = restored?.at ?? null;
     this.#socket = new Socket(socketUrl(), PROTOCOL, JSON.stringify({ type: "ping" }), {
       opened: () => this.input({ type: "opened" }),
       heard: (text) => this.#heard(text),
@@ -47,10 +67,15 @@ export class Chat {
   }
 
   start = (): void => {
+    const me = this.state.me.id;
+    this.#outbox = new KeptOutbox(me, (outbox) => this.input({ type: "inherited", outbox }));
+    // The app around the chat may log somebody out when no window of ours is open: then nothing may be left of him here.
+    if (this.site.accounts !== "host") this.#keeper = new Keeper(me, this.restored?.recent ?? [], this.#picture);
     this.#socket.start();
-    this.#windows = new BroadcastChannel("hubbub.me");
-    this.#windows.onmessage = ({ data }: MessageEvent<unknown>) => this.#check(data as number);
-    this.#windows.postMessage(this.state.me.id);
+    this.#windows = windows();
+    this.#windows.onmessage = ({ data }: MessageEvent<Told>) => this.#told(data);
+    this.#windows.postMessage({ user: me } satisfies Told);
+    this.#outbox.look();
     addEventListener("online", this.#socket.wake);
     document.addEventListener("visibilitychange", this.#seen);
   };
@@ -59,9 +84,16 @@ export class Chat {
     removeEventListener("online", this.#socket.wake);
     document.removeEventListener("visibilitychange", this.#seen);
     this.#windows?.close();
+    this.#keeper?.stop();
+    this.#outbox?.stop();
     clearTimeout(this.#timer);
     this.#socket.stop();
   };
+
+  #told({ user, over }: Told): void {
+    if (!over) return void this.#check(user);
+    if (user === this.state.me.id) this.#end(SESSION_ENDED);
+  }
 
   /** What is on the screen and on its way out belongs to one person: never send it as another one. */
   #check(user: number): boolean {
@@ -80,6 +112,9 @@ export class Chat {
       this.start();
       throw error;
     }
+    const others = windows();
+    others.postMessage({ user: this.state.me.id, over: true } satisfies Told);
+    others.close();
   }
 
   /** Try to connect now rather than at the end of the wait. */
@@ -102,7 +137,9 @@ export class Chat {
 
   /** Replace what the screens show by a pure function of it. */
   update(change: (state: State) => State): void {
-    this.state = change(this.state);
+    const before = this.state;
+    this.state = change(before);
+    if (this.state !== before) this.#keeper?.changed();
   }
 
   input(input: SyncInput): void {
@@ -110,7 +147,8 @@ export class Chat {
     const before = this.sync;
     const [after, effects] = stepSync(before, input, Date.now());
     this.sync = after;
-    if (after.outbox !== before.outbox) saveOutbox(this.state.me.id, after.outbox);
+    if (after.outbox !== before.outbox) this.#outbox?.save(after.outbox);
+    if (after.positions !== before.positions) this.#keeper?.changed();
     for (const effect of effects) this.#run(effect);
   }
 
@@ -121,6 +159,9 @@ export class Chat {
         return;
       case "welcome":
         this.#socket.settled();
+        this.confirmed = true;
+        this.asOf = null;
+        queueMicrotask(() => this.#outbox?.look());
         return this.update((state) => welcomed(state, effect.welcome, effect.fresh));
       case "event":
         return this.update((state) => reduce(state, effect.event));
@@ -137,6 +178,7 @@ export class Chat {
 
   /** A lone frame is taken in at once; in a flood, what came during one picture of the screen is taken in together. */
   #heard(text: string): void {
+    this.#heardAt = Date.now();
     this.#inbox.push(text);
     const wait = this.#takenInAt + PICTURE_MS - performance.now();
     if (wait <= 0) this.#takeIn();
@@ -154,16 +196,26 @@ export class Chat {
 
   #lost(): void {
     this.#takeIn();
+    if (this.sync.live) this.asOf = this.#heardAt;
     this.input({ type: "lost" });
   }
 
   #linkChanged(link: LinkState): void {
     this.link = link;
     if (link.phase !== "stopped" || this.#renewing) return;
-    this.stop();
-    if (link.code !== 4501) forgetEverything();
-    this.ended = { code: link.code };
+    this.#end(link.code);
   }
+
+  #end(code: number): void {
+    this.stop();
+    const { id } = this.state.me;
+    // Whose session has merely run out comes again for what he has written.
+    void (code === NOT_AUTHENTICATED ? forgetPicture(id) : forgetPerson(id));
+    this.ended = { code };
+  }
+
+  #picture = (recent: readonly number[]): ReturnType<typeof picture> =>
+    this.confirmed ? picture(this.state, this.sync, this.site, recent, this.asOf ?? Date.now()) : null;
 
   #seen = (): void => {
     if (document.visibilityState === "visible") this.#socket.wake();

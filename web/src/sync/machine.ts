@@ -26,6 +26,8 @@ export type SyncInput =
   | { type: "send"; key: string; room: number; body: string }
   | { type: "retry"; key: string }
   | { type: "discard"; key: string }
+  /** What another window, which is gone, had on its way. */
+  | { type: "inherited"; outbox: outbox.Outbox }
   | { type: "read"; room: number; seq: number }
   | { type: "timer" };
 
@@ -78,6 +80,10 @@ class Run {
         return this.pump();
       case "discard":
         this.set({ outbox: outbox.discard(this.state.outbox, input.key) });
+        return this.pump();
+      case "inherited":
+        this.set({ outbox: outbox.joined(this.state.outbox, input.outbox) });
+        if (this.state.live) this.set({ outbox: outbox.inRooms(this.state.outbox, (room) => `room:${room}` in this.state.positions) });
         return this.pump();
       case "read":
         if (this.state.live) this.transmit({ id: this.id(), type: "room.read", room: input.room, seq: input.seq });
@@ -136,7 +142,7 @@ class Run {
       }
     }
     const rooms = new Set(welcome.rooms.map((room) => room.id));
-    const still = this.state.outbox.filter((one) => rooms.has(one.room));
+    const still = outbox.inRooms(this.state.outbox, (room) => rooms.has(room));
     this.set({ live: true, epoch: welcome.epoch, positions: now, outbox: still });
     this.effects.push({ type: "welcome", welcome, fresh });
     for (const topic of fresh) this.settle(topic);

@@ -92,7 +92,17 @@ export function arrived(outbox: Outbox, room: number, last: number, key?: string
 
 /** One cannot write there any more. */
 export function left(outbox: Outbox, room: number): Outbox {
-  return outbox.filter((one) => one.room !== room);
+  return inRooms(outbox, (one) => one !== room);
+}
+
+export function inRooms(outbox: Outbox, isThere: (room: number) => boolean): Outbox {
+  return outbox.filter((one) => isThere(one.room));
+}
+
+/** Behind what is there, each of them once. */
+export function joined(outbox: Outbox, more: Outbox): Outbox {
+  const known = new Set(outbox.map((one) => one.key));
+  return [...outbox, ...more.filter((one) => !known.has(one.key))];
 }
 
 function waiting({ key, room, body, at }: Outgoing): Outgoing {

@@ -15,6 +15,12 @@ export const clockFace = eachMinute((at) => {
   return parts.map((part) => part.value).join("").trim();
 });
 
+/** Until when something was true: the day only where it is another one. */
+export function asOf(at: number): string {
+  const isToday = new Date(at).toDateString() === new Date().toDateString();
+  return `Shown as of ${isToday ? clock(at) : full(at)}.`;
+}
+
 /** Formatting is slow and many messages share their minute. */
 function eachMinute(format: (at: Date) => string): (at: string | number) => string {
   const known = new Map<number, string>();

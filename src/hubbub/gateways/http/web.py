@@ -21,7 +21,10 @@ logger = structlog.get_logger(__name__)
 
 FOLDER = Path(__file__).parents[2] / "web_dist"
 HTML = "text/html; charset=utf-8"
+TEMPLATES = "svelte-trusted-html"
+"""The one policy that may make HTML of a string: Svelte's own, for the templates it was compiled with."""
 FOR_EVER = "public, max-age=31536000, immutable"
+WORKER_POLICY = "default-src 'none'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 MISSING = (
     "The web client is not built. Build it with `make setup` (or `npm run build` in web/), then start again. "
     "Everything else works: see /docs."
@@ -64,6 +67,16 @@ def create_router(folder: Path = FOLDER) -> APIRouter:
     for path in ("/setup", "/invite", "/reset"):
         router.add_api_route(path, page, methods=["GET", "HEAD"], include_in_schema=False)
 
+    @router.head("/sw.js", include_in_schema=False)
+    @router.get("/sw.js", include_in_schema=False)
+    async def service_worker() -> Response:
+        """What keeps the page in the browser. Its policy is its own, not the page's (CSP Level 3, section 2.2.2)."""
+        found = assets.get("sw.js")
+        if found is None:
+            raise NotFound("There is nothing at this address.")
+        kept = {"Content-Security-Policy": WORKER_POLICY, "Cache-Control": "no-cache"}
+        return Response(found.body, headers=kept, media_type=found.media_type)
+
     @router.head("/assets/{name}", include_in_schema=False)
     @router.get("/assets/{name}", include_in_schema=False)
     async def asset(name: str, request: Request) -> Response:
@@ -105,6 +118,7 @@ def content_security_policy(services: Services, host: str | None) -> str:
             "form-action 'self'",
             "frame-ancestors 'none'",
             "require-trusted-types-for 'script'",
+            f"trusted-types {TEMPLATES}",
         )
     )
 

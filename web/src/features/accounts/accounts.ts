@@ -45,7 +45,7 @@ export async function signUp(username: string, password: string, ticket: Ticket)
 
 export async function logOut(): Promise<void> {
   await post("api/logout");
-  forgetEverything();
+  await forgetEverything();
 }
 
 export const changePassword = (current: string, changed: string): Promise<void> =>
@@ -55,7 +55,7 @@ export const resetPassword = (token: string, password: string): Promise<void> =>
 
 export async function deleteAccount(password: string): Promise<void> {
   await remove("api/accounts/me", { password });
-  forgetEverything();
+  await forgetEverything();
 }
 
 export const SHORTEST_PASSWORD = 8;

@@ -1,0 +1,68 @@
+/** Writes the picture down now and then, when the browser has nothing else to do, and when the page is left. */
+import * as database from "./database";
+import type { Picture } from "./picture";
+
+/** At most this much is lost by a crash; and in a flood this is how seldom the picture is taken. */
+export const EVERY_MS = 1_000;
+const LATEST_MS = 2_000;
+
+export class Keeper {
+  readonly #claim: Promise<string>;
+  #recent: readonly number[];
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #stopped = false;
+
+  constructor(
+    user: number,
+    /** The rooms one was in the last time, the last one first. */
+    recent: readonly number[],
+    /** The picture as it is now; null if there is none to be kept. */
+    readonly take: (recent: readonly number[]) => Picture | null,
+  ) {
+    this.#recent = recent;
+    this.#moved();
+    this.#claim = database.claim(user);
+    this.#claim.catch(() => (this.#stopped = true));
+    addEventListener("hashchange", this.#moved);
+    document.addEventListener("visibilitychange", this.#leaving);
+  }
+
+  /** Something has changed. */
+  changed(): void {
+    if (!this.#stopped) this.#timer ??= setTimeout(this.#soon, EVERY_MS);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    removeEventListener("hashchange", this.#moved);
+    document.removeEventListener("visibilitychange", this.#leaving);
+  }
+
+  #soon = (): void => {
+    if (typeof requestIdleCallback === "undefined") void this.#save();
+    else requestIdleCallback(() => void this.#save(), { timeout: LATEST_MS });
+  };
+
+  #moved = (): void => {
+    const room = Number(/^#room\/(\d+)/.exec(location.hash)?.[1]);
+    if (room) this.#recent = [room, ...this.#recent.filter((one) => one !== room)];
+  };
+
+  #leaving = (): void => {
+    if (document.visibilityState === "hidden") void this.#save();
+  };
+
+  async #save(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    try {
+      const token = await this.#claim;
+      const picture = this.#stopped ? null : this.take(this.#recent);
+      if (!picture) return;
+      if (!(await database.save(token, picture))) this.stop();
+    } catch {
+      this.stop(); // Full or broken: everything else works.
+    }
+  }
+}

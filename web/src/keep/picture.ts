@@ -1,0 +1,109 @@
+/**
+ * What a page shows, as it is kept for the next load: the state, and the positions in the logs that it belongs to, of
+ * one moment. Bounded: the newest of the rooms one was in last. Pure.
+ *
+ * Of `State` only what is named here is kept. Everything else has to be something that `initial` may leave out, because
+ * it is loaded when it is looked at.
+ */
+import type { Site } from "../contract";
+import type { Member } from "../state/model";
+import { initial, type State } from "../state/state";
+import { trimmed, type Timeline } from "../state/timeline";
+import { empty, type SyncState } from "../sync/machine";
+
+export const MOST_ROOMS = 20;
+export const MOST_ITEMS = 100;
+/** All rooms together, in characters of JSON. */
+export const MOST_TEXT = 2_000_000;
+
+/** A hash of the sources that say what a state looks like: what others have written is not read (vite.config.ts). */
+declare const __SHAPE__: string;
+export const SHAPE: string = __SHAPE__;
+
+export interface Picture {
+  readonly shape: string;
+  readonly user: number;
+  /** When it was true (ms since 1970). */
+  readonly at: number;
+  readonly site: Site;
+  readonly epoch: string;
+  readonly positions: Readonly<Record<string, number>>;
+  /** JSON each, so that what has not changed needs not be written down anew. */
+  readonly core: string;
+  readonly rooms: readonly { readonly room: number; readonly timeline: string; readonly members: string | null }[];
+}
+
+export interface Restored {
+  readonly at: number;
+  readonly site: Site;
+  readonly state: State;
+  readonly sync: SyncState;
+  /** The rooms one was in, the last one first. */
+  readonly recent: readonly number[];
+}
+
+const written = new WeakMap<object, string>();
+
+/** `recent` are rooms, the one looked at last first; null while there is nothing that could be gone on from. */
+export function picture(state: State, sync: SyncState, site: Site, recent: readonly number[], at: number): Picture | null {
+  if (sync.epoch === null) return null;
+  const positions = Object.entries(sync.positions).flatMap(([topic, { last }]) => (last === null ? [] : [[topic, last]]));
+  const { me, limits, rooms } = state;
+  return {
+    shape: SHAPE, user: me.id, at, site, epoch: sync.epoch,
+    positions: Object.fromEntries(positions) as Picture["positions"],
+    core: JSON.stringify({ me, limits, rooms }),
+    rooms: bounded(state, recent),
+  };
+}
+
+function bounded(state: State, recent: readonly number[]): Picture["rooms"] {
+  const found: Picture["rooms"][number][] = [];
+  let left = MOST_TEXT;
+  for (const room of new Set([...recent, ...Object.keys(state.timelines).map(Number)])) {
+    const timeline = state.timelines[room];
+    if (found.length === MOST_ROOMS || timeline?.status !== "ready" || !state.rooms[room]) continue;
+    const kept = { room, timeline: json(timeline, newest), members: null };
+    if (kept.timeline.length > left) continue;
+    left -= kept.timeline.length;
+    const members = state.members[room] ? json(state.members[room], (all) => all) : null;
+    const fits = members !== null && members.length <= left;
+    if (fits) left -= members.length;
+    found.push(fits ? { ...kept, members } : kept);
+  }
+  return found;
+}
+
+const newest = (timeline: Timeline): Timeline => trimmed(timeline, MOST_ITEMS);
+
+/** States are replaced, never changed: the same object has the same words. */
+function json<T extends object>(value: T, shortened: (value: T) => T): string {
+  const found = written.get(value) ?? JSON.stringify(shortened(value));
+  written.set(value, found);
+  return found;
+}
+
+/** Null for what other code has written, and for what is no picture. */
+export function restored(kept: Picture | null | undefined): Restored | null {
+  if (kept?.shape !== SHAPE) return null;
+  try {
+    const { me, limits, rooms } = JSON.parse(kept.core) as Pick<State, "me" | "limits" | "rooms">;
+    const timelines: Record<number, Timeline> = {};
+    const members: Record<number, readonly Member[]> = {};
+    for (const one of kept.rooms) {
+      // What comes in now is new to whoever looks at it.
+      timelines[one.room] = { ...(JSON.parse(one.timeline) as Timeline), load: 0, readAt: rooms[one.room]?.read ?? null };
+      if (one.members !== null) members[one.room] = JSON.parse(one.members) as Member[];
+    }
+    const positions = Object.entries(kept.positions).map(([topic, last]) => [topic, { last, top: last, asking: null }]);
+    return {
+      at: kept.at,
+      site: kept.site,
+      state: { ...initial(me), limits, rooms, timelines, members },
+      sync: { ...empty, epoch: kept.epoch, positions: Object.fromEntries(positions) as SyncState["positions"] },
+      recent: kept.rooms.map((one) => one.room),
+    };
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,71 @@
+/// <reference lib="webworker" />
+/**
+ * Keeps the page and its assets in the browser, so that the chat opens while the server is away. A service worker.
+ *
+ * The page comes from the server wherever that answers in time, so that nobody goes on with an old one; assets have a
+ * hash in their names, so a kept one is always right. Nothing else is touched: not the API, nothing of a person.
+ */
+const worker = self as unknown as ServiceWorkerGlobalScope;
+
+const PAGE = worker.registration.scope;
+const ASSETS = new URL("assets/", PAGE).href;
+/** Caches are the whole origin's, which may serve several chats. */
+const CACHE = `hubbub ${new URL(PAGE).pathname}`;
+/** How long the server may take before the page that is kept is shown. */
+const PATIENCE_MS = 1_500;
+const NAMED = /(?:src|href)="\.\/(assets\/[^"]+)"/g;
+
+worker.addEventListener("install", (event) => event.waitUntil(install()));
+worker.addEventListener("activate", (event) => event.waitUntil(worker.clients.claim()));
+worker.addEventListener("fetch", (event) => {
+  const { method, mode, url } = event.request;
+  if (method !== "GET") return;
+  const place = url.replace(/[?#].*$/, "");
+  if (mode === "navigate" && place === PAGE) event.respondWith(page(event));
+  else if (place === url && url.startsWith(ASSETS)) event.respondWith(asset(event));
+});
+
+async function install(): Promise<void> {
+  await remember(await fetch(PAGE, { headers: { Accept: "text/html" }, cache: "no-cache" }));
+  await worker.skipWaiting();
+}
+
+async function page(event: FetchEvent): Promise<Response> {
+  const asked = fetch(event.request);
+  const kept = await known(PAGE);
+  if (!kept) return asked;
+  // A proxy in front of a server that is away answers in its place.
+  const fresh = asked.then((answer) => (answer.status < 500 ? answer : null), () => null);
+  event.waitUntil(fresh.then((answer) => answer && remember(answer.clone())).catch(() => {}));
+  const late = new Promise<null>((done) => setTimeout(() => done(null), PATIENCE_MS));
+  return (await Promise.race([fresh, late])) ?? kept;
+}
+
+async function asset(event: FetchEvent): Promise<Response> {
+  const kept = await known(event.request.url);
+  if (kept) return kept;
+  const answer = await fetch(event.request);
+  if (answer.ok) {
+    const copy = answer.clone();
+    event.waitUntil(caches.open(CACHE).then((cache) => cache.put(event.request.url, copy)).catch(() => {}));
+  }
+  return answer;
+}
+
+/** First all that the new page needs, then the page, then away with what only the old one needed. */
+async function remember(answer: Response): Promise<void> {
+  if (!answer.ok || answer.redirected || !answer.headers.get("content-type")?.startsWith("text/html")) return;
+  const text = await answer.clone().text();
+  if (text === (await (await known(PAGE))?.text())) return;
+  const cache = await caches.open(CACHE);
+  const needed = Array.from(text.matchAll(NAMED), ([, name]) => new URL(name ?? "", PAGE).href);
+  await cache.addAll(needed);
+  await cache.put(PAGE, answer);
+  const kept = new Set([PAGE, ...needed]);
+  for (const { url } of await cache.keys()) if (!kept.has(url)) await cache.delete(url, { ignoreVary: true });
+}
+
+// The page depends on `Accept` (programs get a greeting), and a navigation asks with more than one form of it.
+async function known(url: string): Promise<Response | undefined> {
+  return (await caches.open(CACHE)).match(url, { ignoreVary: true });
+}
