@@ -16,7 +16,9 @@ Real-time chat over WebSocket, JSON text, subprotocol `hubbub.v1` (optional). Th
 five seconds; what it then asks under an `id` is answered under `re`. Events come when they happen, in the order of
 their topic's log. docs/protocol.md says the rules.\
 """
-FROM_SERVER: tuple[type[BaseModel], ...] = (frames.Welcome, frames.More, frames.Reset, frames.Pong, frames.Refused)
+FROM_SERVER: tuple[type[BaseModel], ...] = (
+    frames.Welcome, frames.More, frames.Reset, frames.Pong, frames.SomebodyTypes, frames.Appeared, frames.Refused,
+)  # fmt: skip
 
 
 def document(words: Schema) -> Schema:
@@ -68,7 +70,7 @@ def _operations() -> Schema:
     }
     for model in ASKED:
         found[_kind(model)] = _receive(model, _answer(model))
-    told: list[type[BaseModel]] = [*CLIENT_EVENTS, frames.More, frames.Reset]
+    told: list[type[BaseModel]] = [*CLIENT_EVENTS, frames.More, frames.Reset, frames.SomebodyTypes, frames.Appeared]
     found["follow"] = {
         "action": "send",
         "channel": {"$ref": HERE},

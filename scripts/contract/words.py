@@ -6,7 +6,7 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
-from hubbub.domain.commands import Command, EventsSince, WireCommand
+from hubbub.domain.commands import AnySignal, Command, EventsSince, Signal, WireCommand
 from hubbub.domain.errors import Refusal
 from hubbub.domain.events import ChatEvent, EventPage, NoWay
 from hubbub.domain.model import Member, Message
@@ -15,11 +15,15 @@ from hubbub.protocol import frames
 Schema = dict[str, Any]
 TITLE = "hubbub.v1"
 COMMANDS: tuple[type[Command], ...] = get_args(get_args(WireCommand)[0])
-ASKED: tuple[type[BaseModel], ...] = (*COMMANDS, EventsSince)
+SIGNALS: tuple[type[Signal], ...] = get_args(AnySignal)
+ASKED: tuple[type[BaseModel], ...] = (*COMMANDS, EventsSince, *SIGNALS)
 """What a client sends under an `id` and gets an answer to."""
 NUMBERED: tuple[type[BaseModel], ...] = (*ASKED, frames.Ping)
 """The same and `ping`, whose `id` may be missing."""
-SAID: tuple[type[BaseModel], ...] = (frames.Welcome, frames.More, frames.Reset, frames.Pong, frames.Ok, frames.Refused)
+SAID: tuple[type[BaseModel], ...] = (
+    frames.Welcome, frames.More, frames.Reset, frames.Pong, frames.SomebodyTypes, frames.Appeared, frames.Ok,
+    frames.Refused,
+)  # fmt: skip
 ID = {
     "type": "integer",
     "minimum": -(2**63) + 1,
@@ -73,6 +77,8 @@ def answers() -> dict[str, tuple[type[BaseModel], ...]]:
     for command in COMMANDS:
         assert command.answer is not None, f"{command.__name__} has no answer"
         found[command.kind] = (command.answer,)
+    for signal in SIGNALS:
+        found[str(signal.model_fields["type"].default)] = (signal.answer or frames.Nothing,)
     return {**found, "events.since": (EventPage, NoWay), "ping": (frames.Nothing,)}
 
 

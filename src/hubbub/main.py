@@ -26,6 +26,7 @@ from hubbub.engine.limits import Limits
 from hubbub.engine.passwords import Passwords
 from hubbub.engine.people import People
 from hubbub.engine.services import Readers, Services
+from hubbub.engine.signals import Signals
 from hubbub.features import accounts
 from hubbub.gateways.http.app import create_app
 from hubbub.gateways.websocket.asgi import AsgiGateway
@@ -72,6 +73,8 @@ async def _build(settings: Settings, clock: Clock, login: HostLogin | None, stac
     stack.push_async_callback(bus.close)
     stack.callback(passwords.close)
     people = People(registry, bus, read, clock, connections_per_user=settings.connections_per_user)
+    signals = Signals(registry, people.presences, read, clock)
+    stack.callback(signals.stop)
     bounds = {"max_commands": settings.queue_commands, "max_bytes": settings.queue_bytes}
     journal = Journal(database, clock, people.publish, **bounds, observe=meters.observer(metrics))
     journal.start()
@@ -84,6 +87,7 @@ async def _build(settings: Settings, clock: Clock, login: HostLogin | None, stac
         journal=journal,
         registry=registry,
         people=people,
+        signals=signals,
         tokens=Tokens(_key(settings.data)),
         passwords=passwords,
         limits=Limits(clock, enabled=settings.rate_limits),

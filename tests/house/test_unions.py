@@ -20,6 +20,7 @@ ROUTES = {
     "room.join": ("POST", "/api/rooms/{room}/join"),
     "room.leave": ("POST", "/api/rooms/{room}/leave"),
     "room.remove": ("DELETE", "/api/rooms/{room}/members/{user}"),
+    "presence.set": ("PUT", "/api/presence"),
     "room.read": ("POST", "/api/rooms/{room}/read"),
 }
 

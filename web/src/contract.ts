@@ -38,8 +38,22 @@ export interface Answers {
   "room.unread": MaybePosition;
   "rooms.read": MaybePosition;
   "presence.set": MaybePosition;
+  typing: Nothing;
+  "presence.idle": Nothing;
+  "presence.watch": Appearances;
   "events.since": EventPage | NoWay;
   ping: Nothing;
+}
+
+/** How several people appear. */
+export interface Appearances {
+  people: Presence[];
+}
+
+/** People one looks at appear otherwise from here on. */
+export interface Appeared {
+  type: "presence";
+  people: Presence[];
 }
 
 /** Nothing more is said in the room; what was said stays to be read. Twice is fine. */
@@ -90,13 +104,12 @@ export interface Checked {
 }
 
 /** What a client says: `hello` first, then commands, queries and pings. */
-export type ClientFrame = Hello | SendMessage | ForwardMessage | EditMessage | DeleteMessage | PinMessage | UnpinMessage | AddReaction | RemoveReaction | CreateRoom | UpdateRoom | ArchiveRoom | RestoreRoom | ChangeSettings | JoinRoom | LeaveRoom | InviteMember | RemoveMember | BanMember | UnbanMember | SetRoomRole | ReadRoom | UnreadRoom | ReadRooms | SetPresence | EventsSince | Ping;
+export type ClientFrame = Hello | SendMessage | ForwardMessage | EditMessage | DeleteMessage | PinMessage | UnpinMessage | AddReaction | RemoveReaction | CreateRoom | UpdateRoom | ArchiveRoom | RestoreRoom | ChangeSettings | JoinRoom | LeaveRoom | InviteMember | RemoveMember | BanMember | UnbanMember | SetRoomRole | ReadRoom | UnreadRoom | ReadRooms | SetPresence | EventsSince | Typing | SetIdle | WatchPresence | Ping;
 
 /** Makes a room with oneself in it. Between the same people there is one direct room: it is the answer again. */
 export interface CreateRoom {
   /** The client's own number for this, echoed as `re`. */
   id: number;
-  type: "room.create";
   kind?: "public" | "private" | "direct";
   /** 1 to 64 printable characters, unique among public rooms, also among names that look alike. A direct room has none, every other one must have one. */
   name?: string | null;
@@ -107,6 +120,7 @@ export interface CreateRoom {
   members?: number[];
   /** With one, a retry gets the same room. */
   key?: string | null;
+  type: "room.create";
 }
 
 /** Takes a message back: one's own, or, for those who moderate the room, anybody's. Twice is fine. */
@@ -657,7 +671,7 @@ export type Nothing = Record<string, never>;
 export interface Ok {
   /** The `id` of what is answered. */
   re: number;
-  ok: RoomPosition | Position | MaybePosition | EventPage | NoWay | Nothing;
+  ok: RoomPosition | Position | MaybePosition | EventPage | NoWay | Appearances | Nothing;
 }
 
 /** Who is there now. */
@@ -704,6 +718,17 @@ export interface Position {
   topic: string;
   /** The position of the event that tells of it. */
   seq: number;
+}
+
+/** How somebody appears to others now. */
+export interface Presence {
+  /** The person's id. */
+  user: number;
+  status: "online" | "away" | "dnd" | "offline";
+  text?: string;
+  emoji?: string;
+  /** When `text` and `emoji` end. */
+  until?: string;
 }
 
 /** One emoji at a message. */
@@ -1058,7 +1083,7 @@ export interface SendMessage {
 }
 
 /** What the server says: `welcome` first, then events and answers. */
-export type ServerFrame = Welcome | More | Reset | ChatEvent | Pong | Ok | Refused;
+export type ServerFrame = Welcome | More | Reset | ChatEvent | Pong | SomebodyTypes | Appeared | Ok | Refused;
 
 /** One place where somebody is logged in. */
 export interface Session {
@@ -1103,6 +1128,14 @@ export interface SessionOpened {
 /** Where one is logged in, the most recently seen first. */
 export interface Sessions {
   sessions: Session[];
+}
+
+/** Whether nobody is at this device any more. */
+export interface SetIdle {
+  /** The client's own number for this, echoed as `re`. */
+  id: number;
+  type: "presence.idle";
+  idle: boolean;
 }
 
 /** Chooses how one appears to others. It replaces all that was chosen before. */
@@ -1155,6 +1188,15 @@ export interface Site {
   version: string;
 }
 
+/** Somebody is writing in a room; true for five seconds, unless he says something before. */
+export interface SomebodyTypes {
+  type: "typing";
+  room: number;
+  /** The person's id. */
+  user: number;
+  name: string;
+}
+
 /** How one has chosen to appear. */
 export interface Status {
   status: "online" | "away" | "dnd" | "invisible";
@@ -1195,6 +1237,14 @@ export interface TokenPair {
   expires_in: number;
   /** Good for one use. */
   refresh_token: string;
+}
+
+/** One is writing in a room. To be said every three seconds while it is so, not more often. */
+export interface Typing {
+  /** The client's own number for this, echoed as `re`. */
+  id: number;
+  type: "typing";
+  room: number;
 }
 
 /** A banned person may come back. Twice is fine. */
@@ -1248,6 +1298,14 @@ export interface User {
   created_at: string;
 }
 
+/** Whose presence this connection shows from here on, instead of those it showed before. */
+export interface WatchPresence {
+  /** The client's own number for this, echoed as `re`. */
+  id: number;
+  type: "presence.watch";
+  users: number[];
+}
+
 /** The first frame from the server: who one is, and how things stand. */
 export interface Welcome {
   type: "welcome";
@@ -1261,4 +1319,5 @@ export interface Welcome {
   limits: Limits;
   /** The id of the session this connection lives by. */
   session: string;
+  status: Status;
 }

@@ -10,12 +10,12 @@ def is_staff(actor: Actor) -> bool:
     return actor.system or actor.role in STAFF
 
 
-def moderates(actor: Actor, own: Membership | None) -> bool:
+def moderates(actor: Actor, own: Membership | Room | None) -> bool:
     """Whether the actor looks after the room: its owner, its moderators, and the site's staff where they see it."""
     return is_staff(actor) or (own is not None and own.role in (RoomRole.OWNER, RoomRole.MODERATOR))
 
 
-def may_change(own: Membership) -> None:
+def may_change(own: Membership | Room) -> None:
     """Nothing is said or changed in an archived room."""
     if own.archived:
         raise Forbidden("This room is archived.")
@@ -24,6 +24,35 @@ def may_change(own: Membership) -> None:
 def may_create_room(actor: Actor) -> None:
     if actor.role is Role.GUEST:
         raise Forbidden("Guests cannot create rooms.")
+
+
+def may_be_brought(role: Role) -> None:
+    """Whether somebody may be put into a room other than the lobby. `role` is that person's."""
+    if role is Role.GUEST:
+        raise Forbidden("Guests stay in the lobby.")
+
+
+def may_update(actor: Actor, room: Room, *, history: bool) -> None:
+    """Those who look after a room say what it is called and about, in a direct one everybody who is in it.
+
+    How far newcomers read back (`history`) is for its owner to say.
+    """
+    if room.kind == "direct":
+        return
+    if not moderates(actor, room):
+        raise Forbidden("Only the room's owner, its moderators and admins change it.")
+    if history and not (is_staff(actor) or room.role is RoomRole.OWNER):
+        raise Forbidden("Only the room's owner and admins say how far newcomers read back.")
+
+
+def may_archive(actor: Actor, room: Room) -> None:
+    """A room's owner and the site's staff put it away and fetch it back."""
+    if room.lobby:
+        raise Forbidden("Everybody is in the lobby: it cannot be archived.")
+    if room.kind == "direct":
+        raise Forbidden("Direct rooms are not archived.")
+    if not is_staff(actor) and room.role is not RoomRole.OWNER:
+        raise Forbidden("Only the room's owner and admins archive it.")
 
 
 def may_join(actor: Actor, room: Room) -> None:
@@ -46,6 +75,11 @@ def may_remove(actor: Actor, own: RoomRole | None, room: int, user: int) -> None
     if not is_staff(actor) and own is not RoomRole.OWNER:
         raise NotFound() if own is None else Forbidden("Only the room's owner and admins remove people.")
     may_leave(room)
+
+
+def may_watch(actor: Actor) -> None:
+    if actor.role is Role.GUEST:
+        raise Forbidden("Guests do not see who is here.")
 
 
 def may_invite(actor: Actor) -> None:

@@ -22,11 +22,13 @@ from hubbub.domain.events import (
     RoomGone,
     SecurityEvent,
     SessionRevoked,
+    StatusChanged,
     UserLockedOut,
 )
 from hubbub.domain.model import Actor, Role, room_topic, user_topic
 from hubbub.engine.connections import Registry
 from hubbub.engine.ports import Bus, Connection
+from hubbub.engine.presence import Presences
 from hubbub.features import sessions, sync
 from hubbub.features.sessions import Identity
 from hubbub.features.sync import Snapshot
@@ -52,6 +54,8 @@ class Live:
     only_room: int | None = None
     greeting: list[Entry] | None = field(default_factory=list)
     ended: bool = False
+    typed: dict[int, float] | None = None
+    """By room, when the person was last told to be typing there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,7 @@ class People:
     """All methods belong to the event loop's thread."""
 
     def __init__(self, registry: Registry, bus: Bus, read: Read, clock: Clock, *, connections_per_user: int) -> None:
+        self.presences = Presences(clock.now, clock.monotonic)
         self._registry = registry
         self._bus = bus
         self._read = read
@@ -87,6 +92,7 @@ class People:
             SessionRevoked: self._session_revoked,
             UserLockedOut: self._locked_out,
             IdentityRevoked: self._identity_revoked,
+            StatusChanged: self._status_changed,
         }
 
     # --- coming and going ----------------------------------------------------------------------------------------
@@ -124,6 +130,8 @@ class People:
         except BaseException:
             self.detach(connection)
             raise
+        own = snapshot.heads[user_topic(identity.user)]
+        self.presences.came(identity.user, connection, snapshot.status, own)
         return Attached(live, snapshot, gap)
 
     def detach(self, connection: Connection) -> None:
@@ -133,15 +141,16 @@ class People:
         if live is None:
             return
         live.ended = True
+        self.presences.went(live.identity.user, connection)
         _discard(self._by_user, live.identity.user, live)
         _discard(self._by_session, live.identity.session, live)
 
     def online(self, room: int) -> list[dict[str, object]]:
-        """Who has a live connection in the room now, each person once, by name."""
+        """Who has a live connection in the room now and may be seen, each person once, by name."""
         here = {
             live.identity.user: live.identity.name
             for connection in self._registry.members(room_topic(room))
-            if (live := self._lives.get(connection)) is not None
+            if (live := self._lives.get(connection)) is not None and self.presences.is_visible(live.identity.user)
         }
         return [{"id": user, "name": name} for user, name in sorted(here.items(), key=lambda item: item[1].casefold())]
 
@@ -220,6 +229,10 @@ class People:
             if sessions.was_before(live.identity.session, entry.seq):
                 self._end(live, closes.SESSION_ENDED, "You have logged out. Log in again.")
 
+    def _status_changed(self, event: StatusChanged, entry: Entry) -> None:
+        self._registry.broadcast(entry.text, entry.topic)
+        self.presences.chose(event.person, event.chosen, entry.seq)
+
     def _end(self, live: Live, code: int, reason: str) -> None:
         logger.info("connection_ended", code=code, user=live.identity.user)
         self.detach(live.connection)
@@ -235,6 +248,7 @@ class People:
         mine[live] = None
         self._by_session.setdefault(identity.session, {})[live] = None
         self._lives[connection] = live
+        self.presences.expect(identity.user, connection)
         self._registry.add(connection)
         return live
 
@@ -265,7 +279,7 @@ def _snapshot(
     if sessions.resolve(connection, identity.session, now) is None:
         return None
     site = identity.role is not Role.GUEST
-    return sync.snapshot(connection, identity.user, site=site, epoch=epoch, have=have)
+    return sync.snapshot(connection, identity.user, site=site, epoch=epoch, have=have, now=now)
 
 
 def _discard(index: dict[Any, dict[Live, None]], key: Any, live: Live) -> None:

@@ -17,6 +17,7 @@ from hubbub.engine.journal import Journal
 from hubbub.engine.limits import Limits
 from hubbub.engine.passwords import Passwords
 from hubbub.engine.people import People
+from hubbub.engine.signals import Signals
 from hubbub.features import sessions
 from hubbub.features.sessions import Identity
 from hubbub.metrics import Metrics
@@ -101,6 +102,7 @@ class Services:
     journal: Journal
     registry: Registry
     people: People
+    signals: Signals
     tokens: Tokens
     passwords: Passwords
     limits: Limits

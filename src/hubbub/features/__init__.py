@@ -10,7 +10,18 @@ from typing import Any
 from hubbub.domain import commands as c
 from hubbub.domain.errors import HubbubError
 from hubbub.domain.model import Actor
-from hubbub.features import accounts, identities, invites, maintenance, members, messages, reads, rooms, sessions
+from hubbub.features import (
+    accounts,
+    identities,
+    invites,
+    maintenance,
+    members,
+    messages,
+    presence,
+    reads,
+    rooms,
+    sessions,
+)
 from hubbub.storage.transaction import Transaction
 
 Answer = dict[str, object]
@@ -23,6 +34,10 @@ BULK: Mapping[type[c.Command], BulkHandler] = {
 
 HANDLERS: Mapping[type[c.Command], Handler] = {
     c.CreateRoom: rooms.create,
+    c.UpdateRoom: rooms.update,
+    c.ArchiveRoom: rooms.archive,
+    c.RestoreRoom: rooms.restore,
+    c.ChangeSettings: rooms.settings,
     c.JoinRoom: members.join,
     c.LeaveRoom: members.leave,
     c.RemoveMember: members.remove,
@@ -42,5 +57,6 @@ HANDLERS: Mapping[type[c.Command], Handler] = {
     c.CreateInvite: invites.create,
     c.RevokeInvite: invites.revoke,
     c.CreateLink: invites.create_link,
+    c.SetPresence: presence.set_,
     c.TrimTopic: maintenance.trim,
 }

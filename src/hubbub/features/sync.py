@@ -8,8 +8,8 @@ from sqlalchemy import Connection
 
 from hubbub.domain.commands import EventsSince
 from hubbub.domain.errors import NotFound
-from hubbub.domain.model import SITE, Room, User, room_topic, user_topic
-from hubbub.storage import accounts, log, members, rooms
+from hubbub.domain.model import SITE, Room, Status, User, room_topic, user_topic
+from hubbub.storage import accounts, log, members, rooms, statuses
 from hubbub.storage.log import Page
 
 MISSING = 200
@@ -36,9 +36,13 @@ class Snapshot:
     rooms: list[Room]
     heads: dict[str, int]
     missing: list[Missing]
+    status: Status
+    """How the person has chosen to appear."""
 
 
-def snapshot(connection: Connection, user: int, *, site: bool, epoch: str | None, have: Mapping[str, int]) -> Snapshot:
+def snapshot(
+    connection: Connection, user: int, *, site: bool, epoch: str | None, have: Mapping[str, int], now: int
+) -> Snapshot:
     """What `welcome` is made of. `epoch` is the one the client knows, None if it did not say."""
     account = accounts.find(connection, user)
     if account is None:
@@ -62,7 +66,8 @@ def snapshot(connection: Connection, user: int, *, site: bool, epoch: str | None
         if page is None or not page.complete or page.texts:
             _, floor = log.position(connection, topic) or (0, 0)
             missing.append(Missing(topic, heads[topic], max(floor, floors.get(topic, 0)), page))
-    return Snapshot(account.profile(), joined, heads, missing)
+    chosen, _ = statuses.of(connection, [user], now)[user]
+    return Snapshot(account.profile(), joined, heads, missing, chosen)
 
 
 def events_since(connection: Connection, user: int, site: bool, query: EventsSince) -> dict[str, object]:

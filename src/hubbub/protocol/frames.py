@@ -8,10 +8,35 @@ from typing import Literal
 
 from hubbub.domain.errors import Refusal
 from hubbub.domain.events import EventPage, NoWay
-from hubbub.domain.model import Absent, Frozen, MaybePosition, Position, Room, RoomPosition, User, Wire
+from hubbub.domain.model import (
+    Absent,
+    Appearances,
+    Frozen,
+    MaybePosition,
+    Position,
+    Presence,
+    Room,
+    RoomPosition,
+    Status,
+    User,
+    Wire,
+)
 from hubbub.protocol.session import Hello
 
-__all__ = ["Hello", "Limits", "More", "Nothing", "Ok", "Ping", "Pong", "Refused", "Reset", "Welcome"]
+__all__ = [
+    "Appeared",
+    "Hello",
+    "Limits",
+    "More",
+    "Nothing",
+    "Ok",
+    "Ping",
+    "Pong",
+    "Refused",
+    "Reset",
+    "SomebodyTypes",
+    "Welcome",
+]
 
 
 class Ping(Frozen):
@@ -57,6 +82,8 @@ class Welcome(Wire):
     limits: Limits
     session: str
     """The id of the session this connection lives by."""
+    status: Status
+    """How one has chosen to appear."""
 
 
 class More(Wire):
@@ -79,6 +106,23 @@ class Reset(Wire):
     """The last seq that cannot be had any more; where `head` is."""
 
 
+class SomebodyTypes(Wire):
+    """Somebody is writing in a room; true for five seconds, unless he says something before."""
+
+    type: Literal["typing"]
+    room: int
+    user: int
+    """The person's id."""
+    name: str
+
+
+class Appeared(Wire):
+    """People one looks at appear otherwise from here on."""
+
+    type: Literal["presence"]
+    people: list[Presence]
+
+
 class Nothing(Wire):
     """An empty object."""
 
@@ -88,7 +132,7 @@ class Ok(Wire):
 
     re: int
     """The `id` of what is answered."""
-    ok: RoomPosition | Position | MaybePosition | EventPage | NoWay | Nothing
+    ok: RoomPosition | Position | MaybePosition | EventPage | NoWay | Appearances | Nothing
 
 
 class Refused(Wire):

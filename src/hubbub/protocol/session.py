@@ -9,6 +9,7 @@ protocol error: before `live` it ends the session, in `live` it is answered and 
     greeting   any         → greeting   kept until the greeting is done, at most MAX_KEPT
     live       command     → live       Run
     live       events.since→ live       Ask
+    live       signal      → live       Sign
     live       ping        → live       Say(pong)
     live       hello       → live       Say(error)
     live       nonsense    → live       Say(error)
@@ -23,7 +24,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
-from hubbub.domain.commands import WIRE_COMMANDS, Command, EventsSince, Seq, Topic
+from hubbub.domain.commands import (
+    SIGNAL_TYPES,
+    SIGNALS,
+    WIRE_COMMANDS,
+    Command,
+    EventsSince,
+    Seq,
+    Signal,
+    Topic,
+)
 from hubbub.domain.errors import BadRequest, HubbubError, RateLimited
 from hubbub.domain.model import Frozen
 from hubbub.domain.text import MAX_HAVE, ShortText
@@ -75,6 +85,14 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class Sign:
+    """Do what a signal says, and answer it under `id`."""
+
+    id: int
+    signal: Signal
+
+
+@dataclass(frozen=True, slots=True)
 class Say:
     """Send this text."""
 
@@ -89,7 +107,7 @@ class End:
     reason: str
 
 
-Effect = Greet | Run | Ask | Say | End
+Effect = Greet | Run | Ask | Sign | Say | End
 
 
 class State(Enum):
@@ -183,6 +201,8 @@ class Session:
                 return [Ask(id_, EventsSince.model_validate(frame))]
             if frame.get("type") == "hello":
                 raise BadRequest("hello comes once, as the first frame.")
+            if frame.get("type") in SIGNAL_TYPES:
+                return [Sign(id_, SIGNALS.validate_python(frame))]
             return [Run(id_, WIRE_COMMANDS.validate_python(frame))]
         except ValidationError as error:
             return self.overstep(now, [Say(wire.error(id_, validation.refuse(error)))])

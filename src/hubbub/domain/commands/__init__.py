@@ -39,7 +39,16 @@ from hubbub.domain.commands.messages import (
     SendMessage,
     UnpinMessage,
 )
-from hubbub.domain.commands.presence import SIGNALS, SIGNAL_TYPES, AnySignal, SetIdle, SetPresence, Signal, Typing, WatchPresence
+from hubbub.domain.commands.presence import (
+    SIGNAL_TYPES,
+    SIGNALS,
+    AnySignal,
+    SetIdle,
+    SetPresence,
+    Signal,
+    Typing,
+    WatchPresence,
+)
 from hubbub.domain.commands.reactions import AddReaction, RemoveReaction
 from hubbub.domain.commands.reads import ReadRoom, ReadRooms, RoomRead, UnreadRoom
 from hubbub.domain.commands.rooms import (
@@ -57,12 +66,12 @@ from hubbub.domain.commands.sync import EventsSince
 __all__ = [
     "SIGNALS",
     "SIGNAL_TYPES",
-    "AnySignal",
     "TOO_MANY",
     "WIRE_COMMANDS",
     "AcceptInvite",
     "AddReaction",
     "AdmitIdentity",
+    "AnySignal",
     "AnyWireCommand",
     "ArchiveRoom",
     "BanMember",

@@ -1,12 +1,12 @@
 """Presence: what somebody chooses to be; and signals, which nobody stores and the journal never sees."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from hubbub.domain.commands.base import Command, Id
 from hubbub.domain.emojis import Emoji
-from hubbub.domain.model import Actor, Chosen, Frozen, MaybePosition, user_topic
+from hubbub.domain.model import Actor, Appearances, Chosen, Frozen, MaybePosition, Wire, user_topic
 from hubbub.domain.text import MAX_WATCHED, Moment, StatusText
 
 
@@ -26,7 +26,9 @@ class SetPresence(Command):
 
 
 class Signal(Frozen):
-    """Something that is true for a moment and not worth a place in a log."""
+    """Something that is true for a moment and not worth a place in a log. `answer` is None for an empty object."""
+
+    answer: ClassVar[type[Wire] | None] = None
 
 
 class Typing(Signal):
@@ -46,5 +48,11 @@ class SetIdle(Signal):
 class WatchPresence(Signal):
     """Whose presence this connection shows from here on, instead of those it showed before."""
 
+    answer = Appearances
     type: Literal["presence.watch"] = "presence.watch"
     users: Annotated[tuple[Id, ...], Field(max_length=MAX_WATCHED, strict=False)]
+
+
+AnySignal = Typing | SetIdle | WatchPresence
+SIGNALS: TypeAdapter[AnySignal] = TypeAdapter(Annotated[AnySignal, Field(discriminator="type")])
+SIGNAL_TYPES = frozenset(("typing", "presence.idle", "presence.watch"))

@@ -4,7 +4,19 @@ from hubbub.domain.model.accounts import Invite, Session
 from hubbub.domain.model.answers import MaybePosition, Position, RoomPosition
 from hubbub.domain.model.base import TIMESTAMP, Absent, Frozen, Timestamp, Wire
 from hubbub.domain.model.messages import Forwarded, Mentions, Message, Pin, Reaction, Revision
-from hubbub.domain.model.people import ANYBODY, SYSTEM, Actor, Chosen, Me, Person, Presence, Role, Status, User
+from hubbub.domain.model.people import (
+    ANYBODY,
+    SYSTEM,
+    Actor,
+    Appearances,
+    Chosen,
+    Me,
+    Person,
+    Presence,
+    Role,
+    Status,
+    User,
+)
 from hubbub.domain.model.rooms import LOBBY, Ban, History, Member, Membership, Room, RoomKind, RoomRole
 from hubbub.domain.model.topics import SECURITY, SITE, room_topic, user_topic
 
@@ -17,6 +29,7 @@ __all__ = [
     "TIMESTAMP",
     "Absent",
     "Actor",
+    "Appearances",
     "Ban",
     "Chosen",
     "Forwarded",

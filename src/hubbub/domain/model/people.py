@@ -66,6 +66,12 @@ class Presence(Wire):
     """When `text` and `emoji` end."""
 
 
+class Appearances(Wire):
+    """How several people appear."""
+
+    people: list[Presence]
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """Who asks. `session` is None for the command line and the server itself; those are `system`."""

@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Sequence
 import structlog
 
 from hubbub.domain import names, text
-from hubbub.domain.commands import Command, EventsSince, SendMessage
+from hubbub.domain.commands import Command, EventsSince, SendMessage, Signal
 from hubbub.domain.errors import Busy, HubbubError, Internal, RateLimited
 from hubbub.domain.model import Role
 from hubbub.engine.people import Attached, Live, TooManyConnections
@@ -18,7 +18,7 @@ from hubbub.features import sync
 from hubbub.features.sessions import Identity
 from hubbub.features.sync import Missing
 from hubbub.protocol import closes, wire
-from hubbub.protocol.session import Ask, Effect, End, Greet, Hello, Run, Say, Session
+from hubbub.protocol.session import Ask, Effect, End, Greet, Hello, Run, Say, Session, Sign
 from hubbub.protocol.tokens import Credential
 
 MAX_ASKED = 2_000
@@ -68,6 +68,8 @@ class Pump:
                     self._say(said)
                 case Ask(id_, query):
                     self._ask(id_, query)
+                case Sign(id_, signal):
+                    self._sign(id_, signal)
                 case Greet(hello):
                     self._spawn(self._greet(hello))
                 case End(code, reason):
@@ -94,6 +96,28 @@ class Pump:
                 services.registry.send(self._connection, said)
 
         services.journal.enqueue(command, live.actor, reply, self)
+
+    def _sign(self, id_: int, signal: Signal) -> None:
+        live = self._live
+        if live is None or live.ended:
+            return
+        wait = self._services.limits.command(live.identity.user, sending=False)
+        if wait is not None:
+            self._refuse(id_, RateLimited(retry_after=wait))
+            return
+        self._spawn(self._handle(live, id_, signal))
+
+    async def _handle(self, live: Live, id_: int, signal: Signal) -> None:
+        try:
+            answer = await self._services.signals.handle(live, signal)
+        except HubbubError as error:
+            self._refuse(id_, error)
+        except Exception as error:
+            logger.exception("signal_failed", exc_info=error)
+            self._say(wire.error(id_, Internal()))
+        else:
+            if not live.ended:
+                self._say(wire.ok(id_, answer))
 
     def _ask(self, id_: int, query: EventsSince) -> None:
         """Catching up is not limited in time: questions are answered one after the other, at the reader's pace."""
@@ -184,6 +208,7 @@ class Pump:
                     "key": text.MAX_KEY,
                 },
                 "session": attached.live.identity.session,
+                "status": snapshot.status.model_dump(exclude_none=True),
             }
         )
 

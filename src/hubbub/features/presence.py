@@ -1,0 +1,39 @@
+"""Presence: what somebody has chosen to appear as. Who is here is not stored anywhere."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from hubbub.domain.commands import SetPresence
+from hubbub.domain.errors import BadRequest
+from hubbub.domain.events import StatusChanged
+from hubbub.domain.model import Actor, Status
+from hubbub.domain.text import milliseconds, timestamp
+from hubbub.storage import statuses
+from hubbub.storage.transaction import Transaction
+
+LONGEST = 366 * 86_400_000
+"""Milliseconds ahead that `until` may be."""
+
+
+def set_(command: SetPresence, actor: Actor, tx: Transaction) -> dict[str, object]:
+    """Replaces what was chosen before; the same again is answered with an empty object."""
+    until = None if command.until is None else milliseconds(command.until)
+    if until is not None and not tx.now < until <= tx.now + LONGEST:
+        raise BadRequest("until: must be a moment within the next year.")
+    chosen = Status(
+        status=command.status,
+        text=command.text or None,
+        emoji=command.emoji,
+        until=None if until is None else timestamp(until),
+    )
+    if statuses.of(tx.connection, [actor.id], tx.now)[actor.id][0] == chosen:
+        return {}
+    statuses.put(tx, actor.id, chosen, until)
+    entry = tx.append(StatusChanged(person=actor.id, chosen=chosen))
+    return {"topic": entry.topic, "seq": entry.seq}
+
+
+def chosen(connection: Connection, users: Sequence[int], now: int) -> dict[int, tuple[Status, int]]:
+    """What each has chosen, and the position in his own topic at which that is so."""
+    return statuses.of(connection, users, now)
