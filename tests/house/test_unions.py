@@ -17,6 +17,10 @@ from hubbub.gateways.http.errors import STATUS
 ROUTES = {
     "message.send": ("POST", "/api/rooms/{room}/messages"),
     "room.create": ("POST", "/api/rooms"),
+    "room.update": ("PATCH", "/api/rooms/{room}"),
+    "room.archive": ("POST", "/api/rooms/{room}/archive"),
+    "room.restore": ("POST", "/api/rooms/{room}/restore"),
+    "room.settings": ("PATCH", "/api/rooms/{room}/settings"),
     "room.join": ("POST", "/api/rooms/{room}/join"),
     "room.leave": ("POST", "/api/rooms/{room}/leave"),
     "room.remove": ("DELETE", "/api/rooms/{room}/members/{user}"),

@@ -1,6 +1,6 @@
 """Who may do what: pure functions of facts. Each returns nothing, or raises the refusal."""
 
-from hubbub.domain.errors import Forbidden, NotFound
+from hubbub.domain.errors import Conflict, Forbidden, NotFound
 from hubbub.domain.model import LOBBY, Actor, Membership, Role, Room, RoomRole
 
 STAFF = (Role.OWNER, Role.ADMIN)
@@ -55,31 +55,98 @@ def may_archive(actor: Actor, room: Room) -> None:
         raise Forbidden("Only the room's owner and admins archive it.")
 
 
-def may_join(actor: Actor, room: Room) -> None:
+def may_join(actor: Actor, room: Room, *, banned: bool) -> None:
     """Public rooms are open to everybody but guests, who stay in the lobby; others look like absent ones."""
     if room.kind != "public":
         raise NotFound()
-    if actor.role is Role.GUEST:
-        raise Forbidden("Guests stay in the lobby.")
+    may_enter(actor, room, banned=banned)
 
 
-def may_leave(room: int) -> None:
-    if room == LOBBY:
+def may_enter(actor: Actor, room: Room, *, banned: bool) -> None:
+    """What keeps somebody out of a room whose door is open to him."""
+    may_be_brought(actor.role)
+    if banned:
+        raise Forbidden("You are banned from this room.")
+    may_change(room)
+
+
+def may_leave(room: Room) -> None:
+    """Nobody leaves the lobby or a direct room, and no owner leaves others behind without one."""
+    if room.lobby:
         raise Forbidden("Everybody is in the lobby: it cannot be left.")
+    if room.kind == "direct":
+        raise Forbidden("Nobody leaves a direct room. You can mute it.")
+    if room.role is RoomRole.OWNER and room.members > 1:
+        raise Forbidden("Make somebody else the owner first.")
 
 
-def may_remove(actor: Actor, own: RoomRole | None, room: int, user: int) -> None:
-    """A room's owner and the site's staff remove others; `own` is the actor's role in the room."""
+RANK = {RoomRole.MEMBER: 0, RoomRole.MODERATOR: 1, RoomRole.OWNER: 2}
+STAFF_RANK = 3
+
+
+def rank(actor: Actor, room: Room) -> int:
+    """How much the actor has to say about the people of a room he sees. Raises NotFound for those who are not in it."""
+    if is_staff(actor):
+        return STAFF_RANK
+    if room.role is None:
+        raise NotFound()
+    return RANK[room.role]
+
+
+def may_bring(actor: Actor, room: Room, role: Role, *, banned: bool) -> None:
+    """Members bring others in, guests excepted. `role` and `banned` are the other person's."""
+    rank(actor, room)
+    _is_for_people_to_come_and_go(room)
+    if actor.role is Role.GUEST:
+        raise Forbidden("Guests invite nobody.")
+    may_be_brought(role)
+    if banned:
+        raise Conflict("That person is banned from this room. Unban first.")
+
+
+def may_remove(actor: Actor, room: Room, user: int, theirs: RoomRole | None) -> None:
+    """An owner removes and bans everybody else, moderators plain members, the site's staff anybody.
+
+    `theirs` is the other person's role in the room, None for somebody who is not in it.
+    """
+    own = rank(actor, room)
     if user == actor.id:
         raise Forbidden("To go yourself, leave the room.")
-    if not is_staff(actor) and own is not RoomRole.OWNER:
-        raise NotFound() if own is None else Forbidden("Only the room's owner and admins remove people.")
-    may_leave(room)
+    if room.lobby:
+        raise Forbidden("Everybody is in the lobby. Whom nobody wants here is locked out by an admin.")
+    _is_for_people_to_come_and_go(room)
+    if own <= RANK[theirs or RoomRole.MEMBER]:
+        raise Forbidden("Owners send anybody away, moderators only members.")
 
 
-def may_watch(actor: Actor) -> None:
-    if actor.role is Role.GUEST:
-        raise Forbidden("Guests do not see who is here.")
+def may_see_bans(actor: Actor, room: Room) -> None:
+    """Those who may ban somebody see who is banned."""
+    if rank(actor, room) == RANK[RoomRole.MEMBER]:
+        raise Forbidden("Only those who look after the room see who is banned.")
+
+
+def may_set_role(actor: Actor, room: Room, theirs: RoomRole, role: RoomRole) -> None:
+    """A room's owner and the site's staff say who moderates, and who is the owner instead. There is one at a time."""
+    if rank(actor, room) < RANK[RoomRole.OWNER]:
+        raise Forbidden("Only the room's owner and admins say who is what.")
+    _is_for_people_to_come_and_go(room)
+    if theirs is RoomRole.OWNER and role is not RoomRole.OWNER:
+        raise Forbidden("Make somebody else the owner instead.")
+    if room.lobby and role is RoomRole.OWNER:
+        raise Forbidden("The lobby has no owner but the site's.")
+
+
+def may_invite_into(actor: Actor, room: Room) -> None:
+    """Links into a room are made, seen and taken back by those who look after it."""
+    if rank(actor, room) == RANK[RoomRole.MEMBER]:
+        raise Forbidden("Only those who look after the room make links into it.")
+    _is_for_people_to_come_and_go(room)
+
+
+def _is_for_people_to_come_and_go(room: Room) -> None:
+    if room.kind == "direct":
+        raise Forbidden("A direct room is between the same people for ever.")
+    may_change(room)
 
 
 def may_invite(actor: Actor) -> None:

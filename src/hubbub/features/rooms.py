@@ -1,55 +1,126 @@
-"""Rooms: create one, list those one may see, look at one."""
+"""Rooms: make one, change it, put it away; list those one may see, look at one; what a room is to oneself."""
 
 from hashlib import sha256
 
 from sqlalchemy import Connection
 
 from hubbub.domain import rules
-from hubbub.domain.commands import CreateRoom
-from hubbub.domain.errors import Conflict, NotFound
-from hubbub.domain.events import MemberJoined, RoomAdded, RoomCreated
+from hubbub.domain.commands import (
+    TOO_MANY,
+    ArchiveRoom,
+    ChangeSettings,
+    CreateRoom,
+    RestoreRoom,
+    UpdateRoom,
+)
+from hubbub.domain.errors import BadRequest, Conflict, NotFound
+from hubbub.domain.events import (
+    MemberJoined,
+    RoomAdded,
+    RoomArchived,
+    RoomChanges,
+    RoomCreated,
+    RoomNews,
+    RoomRestored,
+    RoomUpdated,
+    SettingsChanged,
+)
 from hubbub.domain.model import Actor, Room, RoomRole, room_topic
-from hubbub.storage import answers, log, members, rooms
+from hubbub.domain.text import MAX_DIRECT
+from hubbub.storage import accounts, answers, log, members, rooms
 from hubbub.storage.transaction import Transaction
 
+Answer = dict[str, object]
 MEMBERS_SHOWN = 100
+NAMED_ALIKE = "There is a room with that name, or one that looks like it."
 
 
-def create(command: CreateRoom, actor: Actor, tx: Transaction) -> dict[str, object]:
-    """A new room with its creator in it. The same key gives the same room."""
+def create(command: CreateRoom, actor: Actor, tx: Transaction) -> Answer:
+    """A new room with its members in it, or the direct room there is. The same key gives the same room."""
     rules.may_create_room(actor)
-    digest = sha256((command.name or "").encode()).hexdigest()
+    digest = _digest(command)
     before = answers.find(tx, actor.id, command.kind, command.key, digest)
     if before is not None:
         return before
-    if command.name is None or rooms.name_taken(tx.connection, command.name):
-        raise Conflict("There is a room with that name, or one that looks like it.")
-    room = rooms.create(tx, command.kind_of_room, command.name, actor.id)
-    shown = _seen(tx, actor.id, room).model_copy(update={"members": 1})
-    entry = tx.append(RoomCreated(room=shown, by=actor.id, name=actor.name))
-    members.add(tx, room, actor.id, RoomRole.OWNER)
-    created = rooms.joining(tx, actor.id, room)
-    tx.append(RoomAdded(person=actor.id, room=created))
-    tx.append(MemberJoined(room=room, user=actor.id, name=actor.name, by=actor.id))
-    tx.append(RoomCreated(room=shown, by=actor.id, name=actor.name, in_site=True))
-    answer: dict[str, object] = {
-        "room": created.model_dump(exclude_none=True),
-        "topic": room_topic(room),
-        "seq": entry.seq,
+    others = [user for user in dict.fromkeys(command.members) if user != actor.id]
+    people = None
+    if command.kind_of_room == "direct":
+        if len(others) + 1 > MAX_DIRECT:
+            raise BadRequest(f"members: {TOO_MANY}.")
+        people = rooms.between([actor.id, *others])
+        there = rooms.direct(tx.connection, people)
+        if there is not None:
+            answer = _answer(rooms.standing(tx, actor.id, there), tx.head(room_topic(there)).seq)
+            return answers.keep(tx, actor.id, command.kind, command.key, digest, answer)
+    names = _people(tx, others) | {actor.id: actor.name}
+    name = command.name or ""
+    if command.kind_of_room == "public" and rooms.name_taken(tx.connection, name):
+        raise Conflict(NAMED_ALIKE)
+    new = rooms.New(command.kind_of_room, name, actor.id, command.topic, command.description, command.history, people)
+    first = RoomRole.MEMBER if people else RoomRole.OWNER
+    created, seq = _found(tx, actor, new, {actor.id: first} | dict.fromkeys(others, RoomRole.MEMBER), names)
+    return answers.keep(tx, actor.id, command.kind, command.key, digest, _answer(created, seq))
+
+
+def update(command: UpdateRoom, actor: Actor, tx: Transaction) -> Answer:
+    """Changes what is different; if nothing is, nothing happens."""
+    seen = _seen(tx, actor.id, command.room)
+    rules.may_update(actor, seen, history=command.history is not None)
+    rules.may_change(seen)
+    if seen.kind == "direct" and (command.name is not None or command.history is not None):
+        raise BadRequest("A direct room has no name, and everybody in it reads all of it.")
+    given = {field: getattr(command, field) for field in RoomChanges.model_fields}
+    changes = {
+        field: value for field, value in given.items() if value is not None and value != (getattr(seen, field) or "")
     }
-    return answers.keep(tx, actor.id, command.kind, command.key, digest, answer)
+    if not changes:
+        return {}
+    public = seen.kind == "public"
+    if public and "name" in changes and rooms.name_taken(tx.connection, changes["name"], besides=seen.id):
+        raise Conflict(NAMED_ALIKE)
+    tx.head(room_topic(seen.id))
+    rooms.change(tx, seen.id, changes, public=public)
+    told = RoomUpdated(room=seen.id, by=actor.id, name=actor.name, changes=RoomChanges.model_validate(changes))
+    return _tell(tx, told, public=public)
 
 
-def directory(connection: Connection, user: int, after: int, limit: int) -> dict[str, object]:
-    """Every room the person may see, joined or not, the lobby first."""
-    found = rooms.directory(connection, user, after, limit + 1)
+def archive(command: ArchiveRoom, actor: Actor, tx: Transaction) -> Answer:
+    """From here on nothing is said or changed there; reading goes on. Twice is once."""
+    return _put(tx, actor, command.room, archived=True)
+
+
+def restore(command: RestoreRoom, actor: Actor, tx: Transaction) -> Answer:
+    """An archived room is as it was. Twice is once."""
+    return _put(tx, actor, command.room, archived=False)
+
+
+def settings(command: ChangeSettings, actor: Actor, tx: Transaction) -> Answer:
+    """One's own, so in an archived room too. What is as it was already is answered with an empty object."""
+    seen = _seen(tx, actor.id, command.room)
+    if not seen.joined:
+        raise NotFound()
+    favourite = bool(seen.favourite if command.favourite is None else command.favourite)
+    muted = bool(seen.muted if command.muted is None else command.muted)
+    if (favourite, muted) == (seen.favourite, seen.muted):
+        return {}
+    rooms.settle(tx, seen.id, actor.id, favourite=favourite, muted=muted)
+    entry = tx.append(SettingsChanged(person=actor.id, room=seen.id, favourite=favourite, muted=muted))
+    return {"topic": entry.topic, "seq": entry.seq}
+
+
+# --- queries -------------------------------------------------------------------------------------------------------
+
+
+def directory(connection: Connection, user: int, after: int, limit: int, *, archived: bool = True) -> Answer:
+    """Every room the person may see, joined or not, the lobby first; without `archived`, only open ones."""
+    found = rooms.directory(connection, user, after, limit + 1, archived=archived)
     return {
         "rooms": [room.model_dump(exclude_none=True) for room in found[:limit]],
         "more": len(found) > limit,
     }
 
 
-def detail(connection: Connection, user: int, room: int) -> dict[str, object]:
+def detail(connection: Connection, user: int, room: int) -> Answer:
     """A room, the first of its members and the reader's position, with the heads they were read at. Raises NotFound."""
     seen = rooms.seen_by(connection, user, room)
     if seen is None:
@@ -62,6 +133,67 @@ def detail(connection: Connection, user: int, room: int) -> dict[str, object]:
         "read": seen.read,
         "heads": log.heads(connection, [room_topic(room)]) if seen.joined else {},
     }
+
+
+# --- parts ---------------------------------------------------------------------------------------------------------
+
+
+def _digest(command: CreateRoom) -> str:
+    """What the key stands for. Of a plain public room, the name alone: as before there were others."""
+    given = command.model_dump_json(exclude={"type", "name", "key"}, exclude_defaults=True)
+    return sha256(f"{command.name or ''}{'' if given == '{}' else given}".encode()).hexdigest()
+
+
+def _people(tx: Transaction, wanted: list[int]) -> dict[int, str]:
+    """The names of those who can be put into a room. Raises NotFound, Forbidden."""
+    found = {account.id: account for account in accounts.among(tx.connection, wanted)} if wanted else {}
+    for user in wanted:
+        account = found.get(user)
+        if account is None or account.disabled:
+            raise NotFound()
+        rules.may_be_brought(account.role)
+    return {account.id: account.name for account in found.values()}
+
+
+def _found(tx: Transaction, actor: Actor, new: rooms.New, who: rooms.People, names: dict[int, str]) -> tuple[Room, int]:
+    """Makes the room, and tells its members one by one; the room as its creator sees it, and its first seq."""
+    room = rooms.create(tx, new, who)
+    seen = _seen(tx, actor.id, room)
+    public = new.kind == "public"
+    own = dict.fromkeys(("head", "floor", "read", "unread", "mentions", "role", "favourite", "muted"))
+    shown = seen.model_copy(update={**own, "joined": False})
+    said = {"room": shown, "by": actor.id, "name": actor.name}
+    entry = tx.append(RoomCreated(**said))
+    for count, (user, role) in enumerate(who.items(), 1):
+        place = {"head": count, "floor": count, "read": count, "members": count, "role": role}
+        tx.append(RoomAdded(person=user, room=seen.model_copy(update=place)))
+        tx.append(MemberJoined(room=room, user=user, name=names[user], by=actor.id))
+    if public:
+        tx.append(RoomCreated(**said, in_site=True))
+    return rooms.standing(tx, actor.id, room), entry.seq
+
+
+def _put(tx: Transaction, actor: Actor, room: int, *, archived: bool) -> Answer:
+    seen = _seen(tx, actor.id, room)
+    rules.may_archive(actor, seen)
+    if seen.archived == archived:
+        return {}
+    tx.head(room_topic(room))
+    rooms.change(tx, room, {"archived": archived}, public=False)
+    kind = RoomArchived if archived else RoomRestored
+    return _tell(tx, kind(room=room, by=actor.id, name=actor.name), public=seen.kind == "public")
+
+
+def _tell(tx: Transaction, news: RoomNews, *, public: bool) -> Answer:
+    """To the members, and of a public room to everybody."""
+    entry = tx.append(news)
+    if public:
+        tx.append(news.model_copy(update={"in_site": True}))
+    return {"topic": entry.topic, "seq": entry.seq}
+
+
+def _answer(room: Room, seq: int) -> Answer:
+    return {"room": room.model_dump(exclude_none=True), "topic": room_topic(room.id), "seq": seq}
 
 
 def _seen(tx: Transaction, user: int, room: int) -> Room:

@@ -1,6 +1,6 @@
 """People: names, roles, password hashes. A name is unique by its skeleton; a skeleton with `#` is nobody's."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +37,12 @@ def find(connection: Connection, user: int) -> Account | None:
 def find_by_name(connection: Connection, name: str) -> Account | None:
     """The account that has this name, or one that looks the same."""
     return _account(connection.execute(_accounts().where(users.c.skeleton == skeleton(name))).first())
+
+
+def among(connection: Connection, wanted: Collection[int]) -> list[Account]:
+    """Those of the wanted that there are."""
+    found = connection.execute(_accounts().where(users.c.id.in_(wanted)))
+    return [account for row in found if (account := _account(row)) is not None]
 
 
 def is_open(connection: Connection, user: int) -> bool:

@@ -3,16 +3,18 @@
 import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Dialect, Executable, and_, bindparam, delete, select
+from sqlalchemy import Connection, Dialect, Executable, and_, bindparam, delete, select, update
 
-from hubbub.domain.events import BY_TYPE, Entry, Event
+from hubbub.domain.events import BY_TYPE, Entry, Event, RoomCreated, RoomNews
+from hubbub.domain.model import SITE
 from hubbub.storage import rows
 from hubbub.storage.database import Statement
 from hubbub.storage.rows import BIG, TEXT, Rows
 from hubbub.storage.schema import log, meta, topics
-from hubbub.storage.transaction import Transaction
+from hubbub.storage.transaction import Transaction, without_body
 
 MAX_PAGE_CHARACTERS = 256 * 1024
 """A page ends before it grows larger, so that an answer always fits into a reader's outbox."""
@@ -74,10 +76,24 @@ def since(connection: Connection, topic: str, after: int, limit: int, *, floor: 
     return Page(head, max(own, floor), texts, after)
 
 
-def text_at(connection: Connection, topic: str, seq: int) -> str | None:
-    """The encoded event at a position, None if there is none."""
-    found: str | None = connection.scalar(select(log.c.text).where(log.c.topic == topic, log.c.seq == seq))
+def row_at(connection: Connection, topic: str, seq: int) -> int | None:
+    """The id of the row at a position, None if there is none: whoever wrote it knows it by that."""
+    found: int | None = connection.scalar(select(log.c.id).where(log.c.topic == topic, log.c.seq == seq))
     return found
+
+
+def scrub(tx: Transaction, topic: str, seq: int) -> None:
+    """Takes the text out of an entry, whose `body` is null from then on; append what supersedes it next.
+
+    The entry may be trimmed already, or be one of this very transaction. Holds the topic.
+    """
+    tx.head(topic)
+    found = TEXT_AT.row(tx.connection, topic=topic, seq=seq)
+    if found is None:
+        tx.scrub(topic, seq)
+        return
+    tx.writes += 1
+    SCRUB.run(tx.connection, topic=topic, seq=seq, text=without_body(found[0])).close()
 
 
 def entries(connection: Connection, topic: str, after: int, limit: int = 1_000) -> list[Entry]:
@@ -118,9 +134,10 @@ def _parse(topic: str, type_: str, text: str) -> Event:
     body = orjson.loads(text)
     if topic.startswith("user:"):
         body["person"] = int(topic.removeprefix("user:"))
-    if type_ == "room.created":
-        body["in_site"] = topic == "site"
-    return BY_TYPE[type_].model_validate(body)
+    event = BY_TYPE[type_]
+    if issubclass(event, (RoomCreated, RoomNews)):
+        body["in_site"] = topic == SITE
+    return event.model_validate(body)
 
 
 def _heads(dialect: Dialect) -> Executable:
@@ -128,6 +145,12 @@ def _heads(dialect: Dialect) -> Executable:
     return select(topics.c.topic, topics.c.head).where(
         topics.c.topic.in_(select(wanted["topic"]).select_from(wanted.source))
     )
+
+
+def _at(statement: Any) -> Executable:
+    here = (log.c.topic == bindparam("topic", type_=TEXT), log.c.seq == bindparam("seq", type_=BIG))
+    found: Executable = statement.where(*here)
+    return found
 
 
 def _since() -> Executable:
@@ -141,3 +164,5 @@ POSITION = Statement(
 )
 HEADS = Statement(_heads)
 SINCE = Statement(lambda _: _since())
+TEXT_AT = Statement(lambda _: _at(select(log.c.text)))
+SCRUB = Statement(lambda _: _at(update(log).values(text=bindparam("text", type_=TEXT))))

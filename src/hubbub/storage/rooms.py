@@ -1,30 +1,97 @@
 """Rooms, and a room as one person sees it."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Connection, Select, Text, and_, bindparam, cast, insert, literal, or_, select
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Dialect,
+    Executable,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 
-from hubbub.domain.model import LOBBY, Room, RoomRole, room_topic
+from hubbub.domain.model import LOBBY, Person, Room, RoomRole, room_topic
 from hubbub.domain.names import skeleton
 from hubbub.domain.text import timestamp
+from hubbub.storage import rows as encoding
 from hubbub.storage.database import Statement
-from hubbub.storage.schema import members, rooms, topics
+from hubbub.storage.rows import BIG, Rows
+from hubbub.storage.schema import members, rooms, topics, users
 from hubbub.storage.transaction import Transaction
 
+People = Mapping[int, RoomRole]
+"""Who is in a room, in the order of their joining, and as what."""
 
-def create(tx: Transaction, kind: str, name: str, creator: int) -> int:
-    """A new room without members, and its topic; the id is below 2^53."""
+
+class New(NamedTuple):
+    """A room that is yet to be made; `people` only of a direct one."""
+
+    kind: str
+    name: str
+    created_by: int
+    topic: str = ""
+    description: str = ""
+    history: str = "all"
+    people: str | None = None
+
+
+def create(tx: Transaction, new: New, who: People) -> int:
+    """A new room with its members, and its topic; the id is below 2^53.
+
+    The members join one after the other from the topic's second entry on: append `member.joined` for each.
+    """
     room = tx.ids.next_public()
-    unique = skeleton(name) if kind == "public" else None
-    values = {"id": room, "kind": kind, "name": name, "skeleton": unique, "created_by": creator, "created_at": tx.now}
-    tx.execute(insert(rooms).values(**values, members=0))
+    unique = skeleton(new.name) if new.kind == "public" else None
+    values = {"id": room, **new._asdict(), "skeleton": unique, "created_at": tx.now, "members": len(who)}
+    tx.execute(insert(rooms).values(**values))
+    common = {"room": room, "joined_at": tx.now, "read_n": 0}
+    places = [
+        {**common, "user": user, "role": role.value, "joined_seq": seq, "read_seq": seq - 1}
+        for seq, (user, role) in enumerate(who.items(), 2)
+    ]
+    tx.execute(insert(members), places)
     tx.create_topic(room_topic(room))
     return room
 
 
-def name_taken(connection: Connection, name: str) -> bool:
-    return connection.scalar(select(rooms.c.id).where(rooms.c.skeleton == skeleton(name))) is not None
+def change(tx: Transaction, room: int, values: Mapping[str, object], *, public: bool) -> None:
+    """Sets columns of the room."""
+    name = values.get("name")
+    unique = {"skeleton": skeleton(str(name))} if public and name is not None else {}
+    tx.execute(update(rooms).where(rooms.c.id == room).values(**values, **unique))
+
+
+def settle(tx: Transaction, room: int, user: int, *, favourite: bool, muted: bool) -> None:
+    """Sets what the room is to a member."""
+    own = (members.c.room == room, members.c.user == user)
+    tx.execute(update(members).where(*own).values(favourite=favourite, muted=muted))
+
+
+def name_taken(connection: Connection, name: str, *, besides: int = 0) -> bool:
+    """Whether another public room than `besides` has the name, or one that looks like it."""
+    query = select(rooms.c.id).where(rooms.c.skeleton == skeleton(name), rooms.c.id != besides)
+    return connection.scalar(query) is not None
+
+
+def between(people: Iterable[int]) -> str:
+    """How the people of a direct room are written down, so that they find it again."""
+    return ",".join(map(str, sorted(people)))
+
+
+def direct(connection: Connection, people: str) -> int | None:
+    """The direct room `between` people."""
+    found: int | None = connection.scalar(select(rooms.c.id).where(rooms.c.people == people))
+    return found
 
 
 def creator(connection: Connection, room: int) -> int | None:
@@ -34,8 +101,8 @@ def creator(connection: Connection, room: int) -> int | None:
 
 def seen_by(connection: Connection, user: int, room: int) -> Room | None:
     """The room as the person sees it; None if there is none or it is not for the person to know."""
-    row = connection.execute(_seen_by(user).where(rooms.c.id == room)).first()
-    return None if row is None else model(row)
+    found = connection.execute(_seen_by(user).where(rooms.c.id == room)).all()
+    return next(iter(models(connection, found)), None)
 
 
 def joining(tx: Transaction, user: int, room: int) -> Room:
@@ -49,38 +116,65 @@ def joining(tx: Transaction, user: int, room: int) -> Room:
     return seen.model_copy(update={"head": head, "floor": head, "read": head, "unread": 0})
 
 
+def standing(tx: Transaction, user: int, room: int) -> Room:
+    """The room as a member sees it now: `seen_by`, with what this transaction has not written yet. Holds the topic."""
+    head = tx.head(room_topic(room))
+    row = tx.connection.execute(_seen_by(user).where(rooms.c.id == room)).one()
+    (seen,) = models(tx.connection, [row])
+    return seen.model_copy(update={"head": head.seq, "unread": head.n - row.read_n})
+
+
 def joined(connection: Connection, user: int) -> list[Room]:
-    """The person's rooms, the lobby first: one query, whatever the history."""
-    return [model(row) for row in JOINED.rows(connection, user=user)]
+    """The person's rooms, the lobby first: one query, and one for the people of direct rooms, whatever the history."""
+    return models(connection, JOINED.rows(connection, user=user))
 
 
-def directory(connection: Connection, user: int, after: int, limit: int) -> list[Room]:
-    """Every room the person may see, joined or not, the lobby first."""
+def directory(connection: Connection, user: int, after: int, limit: int, *, archived: bool = True) -> list[Room]:
+    """Every room the person may see, joined or not, the lobby first; without `archived`, only open ones."""
     query = _seen_by(user).where(rooms.c.id > after).order_by(rooms.c.id).limit(limit)
-    return [model(row) for row in connection.execute(query)]
+    if not archived:
+        query = query.where(rooms.c.archived.is_(False))
+    return models(connection, connection.execute(query).all())
 
 
-def model(row: Sequence[Any]) -> Room:
-    """A row with the columns of `_COLUMNS`."""
-    id_, kind, name, created_by, created_at, members_, role, joined_seq, read_seq, read_n, head, floor, n = row
+def models(connection: Connection, found: Sequence[Sequence[Any]]) -> list[Room]:
+    """Rooms of rows with the columns of `_COLUMNS`."""
+    wanted = {int(user) for row in found if row[PEOPLE_AT] for user in row[PEOPLE_AT].split(",")}
+    names = _names(connection, wanted) if wanted else {}
+    return [_model(row, names) for row in found]
+
+
+def _model(row: Sequence[Any], names: Mapping[int, str]) -> Room:
+    id_, kind, name, topic, description, history, archived, people, created_by, created_at, count, *own = row
+    role, favourite, muted, joined_seq, read_seq, read_n, head, floor, n = own
     common = {
-        "id": id_, "kind": kind, "name": name, "lobby": id_ == LOBBY, "created_by": created_by,
-        "created_at": timestamp(created_at), "members": members_,
+        "id": id_, "kind": kind, "name": name, "topic": topic or None, "description": description or None,
+        "history": history, "archived": bool(archived), "lobby": id_ == LOBBY, "created_by": created_by,
+        "created_at": timestamp(created_at), "members": count, "joined": role is not None,
     }  # fmt: skip
-    if role is None:
-        return Room.model_validate({**common, "joined": False})
-    personal = {
-        "head": head, "floor": max(floor, joined_seq - 1), "read": read_seq, "unread": n - read_n,
-        "role": RoomRole(role),
-    }  # fmt: skip
-    return Room.model_validate({**common, "joined": True, **personal})
+    if people:
+        ids = [int(user) for user in people.split(",")]
+        common["people"] = [Person(id=user, name=names[user]) for user in ids if user in names]
+    if role is not None:
+        common |= {
+            "head": head, "floor": max(floor, joined_seq - 1), "read": read_seq, "unread": n - read_n, "mentions": 0,
+            "role": RoomRole(role), "favourite": bool(favourite), "muted": bool(muted),
+        }  # fmt: skip
+    return Room.model_validate(common)
+
+
+def _names(connection: Connection, wanted: Iterable[int]) -> dict[int, str]:
+    found = NAMES.rows(connection, rows=encoding.encode([(user,) for user in sorted(wanted)]))
+    return {user: name for user, name in found}  # noqa: C416  tells the type checker that they are pairs
 
 
 _COLUMNS = (
-    rooms.c.id, rooms.c.kind, rooms.c.name, rooms.c.created_by, rooms.c.created_at, rooms.c.members,
-    members.c.role, members.c.joined_seq, members.c.read_seq, members.c.read_n,
+    rooms.c.id, rooms.c.kind, rooms.c.name, rooms.c.topic, rooms.c.description, rooms.c.history, rooms.c.archived,
+    rooms.c.people, rooms.c.created_by, rooms.c.created_at, rooms.c.members,
+    members.c.role, members.c.favourite, members.c.muted, members.c.joined_seq, members.c.read_seq, members.c.read_n,
     topics.c.head, topics.c.floor, topics.c.n,
 )  # fmt: skip
+PEOPLE_AT = [column.name for column in _COLUMNS].index("people")
 _TOPIC = topics.c.topic == literal("room:", Text).concat(cast(rooms.c.id, Text))
 
 
@@ -107,4 +201,10 @@ def _joined() -> Select[Any]:
     )
 
 
+def _names_of(dialect: Dialect) -> Executable:
+    wanted = Rows(dialect, {"id": BIG})
+    return select(users.c.id, users.c.name).where(users.c.id.in_(select(wanted["id"]).select_from(wanted.source)))
+
+
 JOINED = Statement(lambda _: _joined())
+NAMES = Statement(_names_of)
