@@ -23,7 +23,11 @@ BODIES: dict[str, dict[str, Any]] = {
     "read_room": {"seq": 1},
     "send_message": {"key": "k", "body": "hello"},
     "create_room": {"name": "Anything"},
+    "update_room": {"topic": "What it is about"},
+    "change_settings": {"favourite": True},
 }
+NOBODYS: dict[str, dict[str, Any]] = {"create_room": {"name": "Anything", "members": [ABSENT]}}
+"""Bodies that name what is not there."""
 _numbers = itertools.count(1)
 
 
@@ -125,7 +129,7 @@ def nonsense(witness: Witness, world: World) -> None:
         if method == "GET" and not re.search(r"\{(room|user|topic)", path):
             wrong = {"params": {"limit": 0}}
         elif "{" not in path:
-            wrong = {"json": {"username": 1, "password": 1, "name": 1, "max_uses": "x"}}
+            wrong = {"json": {"username": 1, "password": 1, "name": 1, "max_uses": "x", "status": 1}}
         assert witness.ask(operation, world.owner, **wrong).status_code == 400, operation
     for operation in documented(413):
         form = operation in ("create_token", "refresh_token")
@@ -135,7 +139,7 @@ def nonsense(witness: Witness, world: World) -> None:
 
 def what_is_not_there(witness: Witness, world: World) -> None:
     for operation in documented(404):
-        absent = {"fill": NOTHING_BY, "params": {"after": 0}, "json": BODIES.get(operation)}
+        absent = {"fill": NOTHING_BY, "params": {"after": 0}, "json": NOBODYS.get(operation, BODIES.get(operation))}
         assert witness.ask(operation, world.bob if "room" in operation else world.owner, **absent).status_code == 404
 
 
@@ -143,6 +147,7 @@ def conflicts(witness: Witness, world: World) -> None:
     alice, fill = world.alice, {"room": world.room}
     witness.ask("create_account", json={"username": alice.name, "password": PASSWORD})
     witness.ask("create_room", alice, json={"name": "A room"})
+    witness.ask("update_room", alice, fill={"room": alice.create_room("Another name")}, json={"name": "A room"})
     witness.ask("send_message", alice, fill=fill, json={"key": "k", "body": "something else"})
     for uses in (1, 2):
         witness.ask("create_invite", world.owner, json={"key": "k", "max_uses": uses})
@@ -158,6 +163,9 @@ def good(witness: Witness, world: World) -> None:
     witness.ask("create_account", json={"username": name, "password": PASSWORD})
     tokens = witness.ask("create_token", data={"username": name, "password": PASSWORD}).json()
     witness.ask("refresh_token", data={"refresh_token": tokens["refresh_token"]})
+    witness.ask("set_presence", alice, json={"status": "dnd", "text": "Lunch", "emoji": "🍜"})
+    witness.ask("set_presence", alice, json={})
+    witness.ask("show_presence", bob, params={"user": [1, 2]})
     for operation in ("show_me", "list_rooms", "list_sessions"):
         witness.ask(operation, alice)
     for operation in ("show_room", "list_members", "list_messages", "list_online"):
@@ -165,6 +173,10 @@ def good(witness: Witness, world: World) -> None:
     witness.ask("show_room", stranger(world), fill=fill)
     witness.ask("show_user", alice, fill={"user": bob.id})
     witness.ask("create_room", alice, json={"name": "Another room"})
+    witness.ask("create_room", alice, json={"kind": "direct", "members": [bob.id]})
+    for operation in ("update_room", "change_settings", "archive_room", "restore_room"):
+        for _ in range(2):
+            witness.ask(operation, alice, fill=fill, json=BODIES.get(operation))
     for key in ("a", "b"):
         witness.ask("send_message", alice, fill=fill, json={"key": key, "body": "hello"})
     for _ in range(2):

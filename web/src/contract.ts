@@ -94,6 +94,16 @@ export interface ChangeSettings {
   muted?: boolean | null;
 }
 
+/** What is left out stays. A direct room has neither name nor history to change. */
+export interface Changes {
+  name?: string | null;
+  /** Empty for none. */
+  topic?: string | null;
+  /** Empty for none. */
+  description?: string | null;
+  history?: "all" | "joined" | null;
+}
+
 export type ChatEvent = MessageSent | MessageEdited | MessageDeleted | MessagePinned | MessageUnpinned | ReactionAdded | ReactionRemoved | MemberJoined | MemberLeft | MemberRemoved | MemberBanned | MemberUnbanned | MemberRole | RoomCreated | RoomUpdated | RoomArchived | RoomRestored | RoomAdded | RoomGone | SettingsChanged | ReadMoved | StatusChanged | SessionOpened | SessionClosed;
 
 /** Whether an invite opens the door now. */
@@ -640,11 +650,17 @@ export interface NewPassword {
   new_password: string;
 }
 
-/** `key` makes a retry harmless: the same key gives the same room. */
+/** What a room is made of. */
 export interface NewRoom {
-  kind?: "public";
-  /** 1 to 64 printable characters; unique among public rooms, also among names that look alike. */
-  name: string;
+  kind?: "public" | "private" | "direct";
+  /** 1 to 64 printable characters, unique among public rooms, also among names that look alike. A direct room has none, every other one must have one. */
+  name?: string | null;
+  topic?: string;
+  description?: string;
+  history?: "all" | "joined";
+  /** The ids of others who are in it from the start; in a direct room, those it is with (at most nine). */
+  members?: number[];
+  /** With one, a retry gets the same room. */
   key?: string | null;
 }
 
@@ -731,6 +747,16 @@ export interface Presence {
   until?: string;
 }
 
+/** Somebody's reaction. */
+export interface Reacted {
+  emoji: string;
+  /** The person's id. */
+  user: number;
+  name: string;
+  /** The position of the reaction in the room's log. */
+  seq: number;
+}
+
 /** One emoji at a message. */
 export interface Reaction {
   emoji: string;
@@ -781,6 +807,15 @@ export interface ReactionRemoved {
   emoji: string;
 }
 
+/** A page of those who reacted to a message, in that order. */
+export interface ReactionsPage {
+  reactions: Reacted[];
+  /** Whether there are more: `after` is the seq of the last of these. */
+  more: boolean;
+  /** The head of the room's topic the page was read at. */
+  heads: Record<string, number>;
+}
+
 /** The person has read on, on whatever device, or has marked something as unread; it says how it is now. */
 export interface ReadMoved {
   /** Whose log: `room:ID`, `user:ID` or `site`. */
@@ -822,6 +857,11 @@ export interface ReadRooms {
 export interface Reading {
   /** Up to which seq of the room's log; not above its head. */
   seq: number;
+}
+
+/** How far one has read in several rooms. */
+export interface Readings {
+  rooms: RoomRead[];
 }
 
 /** What went wrong, as a client is told: a code for programs, a sentence for people. */
@@ -1161,6 +1201,12 @@ export interface SetRoomRole {
   role: RoomRole;
 }
 
+/** What a room is to oneself; what is left out stays. */
+export interface Settings {
+  favourite?: boolean | null;
+  muted?: boolean | null;
+}
+
 /** What a room is to the person. */
 export interface SettingsChanged {
   /** Whose log: `room:ID`, `user:ID` or `site`. */
@@ -1273,6 +1319,12 @@ export interface UnreadRoom {
   id: number;
   type: "room.unread";
   room: number;
+  /** The seq of the first message that is to be unread. */
+  message: number;
+}
+
+/** From where on one has not read. */
+export interface Unreading {
   /** The seq of the first message that is to be unread. */
   message: number;
 }
