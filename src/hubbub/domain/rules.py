@@ -1,7 +1,7 @@
 """Who may do what: pure functions of facts. Each returns nothing, or raises the refusal."""
 
 from hubbub.domain.errors import Conflict, Forbidden, NotFound
-from hubbub.domain.model import LOBBY, Actor, Membership, Role, Room, RoomRole
+from hubbub.domain.model import Actor, Membership, Role, Room, RoomRole
 
 STAFF = (Role.OWNER, Role.ADMIN)
 
@@ -19,6 +19,34 @@ def may_change(own: Membership | Room) -> None:
     """Nothing is said or changed in an archived room."""
     if own.archived:
         raise Forbidden("This room is archived.")
+
+
+def may_edit(actor: Actor, author: int, *, forwarded: bool) -> None:
+    if author != actor.id:
+        raise Forbidden("Only the author edits a message.")
+    if forwarded:
+        raise Forbidden("A forwarded message stays as it was said.")
+
+
+def answers_for(actor: Actor, own: Membership, author: int) -> bool:
+    """Whether somebody takes a message back and sees what it said before: its author, and who looks after the room."""
+    return author == actor.id or (own.kind != "direct" and moderates(actor, own))
+
+
+def may_delete(actor: Actor, own: Membership, author: int) -> None:
+    if not answers_for(actor, own, author):
+        raise Forbidden("Only the author and those who look after the room delete a message.")
+
+
+def may_look_back(actor: Actor, own: Membership, author: int) -> None:
+    if not answers_for(actor, own, author):
+        raise Forbidden("Only the author and those who look after the room see what a message said before.")
+
+
+def may_pin(actor: Actor, own: Membership) -> None:
+    """Between few people everybody pins."""
+    if own.kind != "direct" and not moderates(actor, own):
+        raise Forbidden("Only those who look after the room pin messages.")
 
 
 def may_create_room(actor: Actor) -> None:
@@ -96,7 +124,7 @@ def rank(actor: Actor, room: Room) -> int:
 def may_bring(actor: Actor, room: Room, role: Role, *, banned: bool) -> None:
     """Members bring others in, guests excepted. `role` and `banned` are the other person's."""
     rank(actor, room)
-    _is_for_people_to_come_and_go(room)
+    _is_open_to_change(room)
     if actor.role is Role.GUEST:
         raise Forbidden("Guests invite nobody.")
     may_be_brought(role)
@@ -114,22 +142,23 @@ def may_remove(actor: Actor, room: Room, user: int, theirs: RoomRole | None) -> 
         raise Forbidden("To go yourself, leave the room.")
     if room.lobby:
         raise Forbidden("Everybody is in the lobby. Whom nobody wants here is locked out by an admin.")
-    _is_for_people_to_come_and_go(room)
+    _is_open_to_change(room)
     if own <= RANK[theirs or RoomRole.MEMBER]:
         raise Forbidden("Owners send anybody away, moderators only members.")
 
 
-def may_see_bans(actor: Actor, room: Room) -> None:
-    """Those who may ban somebody see who is banned."""
+def may_look_after(actor: Actor, room: Room) -> None:
+    """Those who may ban somebody see who is banned, and what links lead into the room; they take links back."""
     if rank(actor, room) == RANK[RoomRole.MEMBER]:
-        raise Forbidden("Only those who look after the room see who is banned.")
+        raise Forbidden("Only the room's owner, its moderators and admins see that.")
+    _has_people_who_come_and_go(room)
 
 
 def may_set_role(actor: Actor, room: Room, theirs: RoomRole, role: RoomRole) -> None:
     """A room's owner and the site's staff say who moderates, and who is the owner instead. There is one at a time."""
     if rank(actor, room) < RANK[RoomRole.OWNER]:
         raise Forbidden("Only the room's owner and admins say who is what.")
-    _is_for_people_to_come_and_go(room)
+    _is_open_to_change(room)
     if theirs is RoomRole.OWNER and role is not RoomRole.OWNER:
         raise Forbidden("Make somebody else the owner instead.")
     if room.lobby and role is RoomRole.OWNER:
@@ -137,16 +166,19 @@ def may_set_role(actor: Actor, room: Room, theirs: RoomRole, role: RoomRole) -> 
 
 
 def may_invite_into(actor: Actor, room: Room) -> None:
-    """Links into a room are made, seen and taken back by those who look after it."""
-    if rank(actor, room) == RANK[RoomRole.MEMBER]:
-        raise Forbidden("Only those who look after the room make links into it.")
-    _is_for_people_to_come_and_go(room)
+    """Links into a room are made by those who look after it."""
+    may_look_after(actor, room)
+    may_change(room)
 
 
-def _is_for_people_to_come_and_go(room: Room) -> None:
+def _is_open_to_change(room: Room) -> None:
+    _has_people_who_come_and_go(room)
+    may_change(room)
+
+
+def _has_people_who_come_and_go(room: Room) -> None:
     if room.kind == "direct":
         raise Forbidden("A direct room is between the same people for ever.")
-    may_change(room)
 
 
 def may_invite(actor: Actor) -> None:
@@ -162,6 +194,11 @@ def may_lock_out(actor: Actor, user: int, role: Role) -> None:
         raise Forbidden("Nobody can lock out himself.")
     if role in STAFF and not actor.system and actor.role is not Role.OWNER:
         raise Forbidden("Only an owner locks out admins.")
+
+
+def may_find_people(actor: Actor) -> None:
+    if actor.role is Role.GUEST:
+        raise Forbidden("Guests do not look for people.")
 
 
 def may_go(role: Role, active_owners: int, *, disabled: bool) -> None:

@@ -71,6 +71,14 @@ def listing(connection: Connection, after: int, limit: int) -> list[Account]:
     return [account for row in connection.execute(query) if (account := _account(row)) is not None]
 
 
+def search(connection: Connection, beginning: str, after: int, limit: int) -> list[Account]:
+    """Those who can come in by themselves and whose names begin so, or with what looks like it; by id."""
+    alike = users.c.skeleton.startswith(skeleton(beginning), autoescape=True)
+    query = _accounts().where(alike, users.c.role != Role.GUEST, users.c.disabled.is_(False), users.c.id > after)
+    found = connection.execute(query.order_by(users.c.id).limit(limit))
+    return [account for row in found if (account := _account(row)) is not None]
+
+
 def guests(connection: Connection, before: int) -> list[int]:
     """Guests that came before then and have not been closed."""
     open_ = (users.c.role == Role.GUEST, users.c.disabled.is_(False), users.c.created_at < before)
