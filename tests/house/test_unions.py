@@ -16,6 +16,8 @@ from hubbub.gateways.http.errors import STATUS
 # Where each wire command is found over REST.
 ROUTES = {
     "message.send": ("POST", "/api/rooms/{room}/messages"),
+    "message.edit": ("PATCH", "/api/rooms/{room}/messages/{message}"),
+    "message.delete": ("DELETE", "/api/rooms/{room}/messages/{message}"),
     "room.create": ("POST", "/api/rooms"),
     "room.update": ("PATCH", "/api/rooms/{room}"),
     "room.archive": ("POST", "/api/rooms/{room}/archive"),

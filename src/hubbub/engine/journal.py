@@ -284,7 +284,7 @@ class Journal:
                     connection = self._line.get()
                     with connection.begin():
                         Transaction(connection, tx.ids, tx.now).lock([last.topic])
-                        return log.text_at(connection, last.topic, last.seq) == last.text.decode()
+                        return log.row_at(connection, last.topic, last.seq) == tx.mark
             except Unavailable:
                 self._line.hang_up()
                 if self._stopping:

@@ -12,6 +12,7 @@ from hubbub.domain.errors import HubbubError
 from hubbub.domain.model import Actor
 from hubbub.features import (
     accounts,
+    edits,
     identities,
     invites,
     maintenance,
@@ -38,6 +39,8 @@ HANDLERS: Mapping[type[c.Command], Handler] = {
     c.ArchiveRoom: rooms.archive,
     c.RestoreRoom: rooms.restore,
     c.ChangeSettings: rooms.settings,
+    c.EditMessage: edits.edit,
+    c.DeleteMessage: edits.delete,
     c.JoinRoom: members.join,
     c.LeaveRoom: members.leave,
     c.RemoveMember: members.remove,

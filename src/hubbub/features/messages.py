@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from hashlib import sha256
 from hmac import compare_digest
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -10,7 +11,8 @@ from hubbub.domain.commands import MessagePage, SendMessage
 from hubbub.domain.errors import BadRequest, Conflict, HubbubError, NotFound
 from hubbub.domain.events import MessageSent
 from hubbub.domain.model import Actor, Message, room_topic
-from hubbub.storage import log, members, messages
+from hubbub.storage import history, log, members, messages
+from hubbub.storage.history import View
 from hubbub.storage.messages import NewMessage
 from hubbub.storage.transaction import Transaction
 
@@ -43,19 +45,42 @@ def send(run: Sequence[tuple[SendMessage, Actor]], tx: Transaction) -> list[Answ
     return done
 
 
-def page(connection: Connection, user: int, query: MessagePage) -> dict[str, object]:
-    """A page of a room the person is a member of, ascending, with the head it was read at. Raises NotFound."""
+def page(connection: Connection, user: int, query: MessagePage) -> Answer:
+    """A page of a room the person is a member of, ascending, with what it quotes, and the head it was read at.
+
+    Raises NotFound.
+    """
     if sum(given is not None for given in (query.before, query.after, query.around)) > 1:
         raise BadRequest("Give only one of before, after and around.")
-    if members.find(connection, query.room, user) is None:
-        raise NotFound()
-    found, more = _window(connection, query)
-    topic = room_topic(query.room)
+    seen = _seen(connection, user, query.room)
+    rows, more = _window(connection, seen, query)
+    found = history.models(connection, seen, rows)
     return {
-        "messages": [message.model_dump() for message in found],
+        "messages": _dump(found),
+        "quotes": _dump(history.quotes(connection, seen, found)),
         "more": more,
-        "heads": log.heads(connection, [topic]),
+        "heads": log.heads(connection, [room_topic(query.room)]),
     }
+
+
+def one(connection: Connection, user: int, room: int, seq: int) -> Answer:
+    """One message, with what it quotes. Raises NotFound."""
+    seen = _seen(connection, user, room)
+    found = history.some(connection, seen, [seq])
+    if not found:
+        raise NotFound()
+    return {
+        "message": _dump(found)[0],
+        "quotes": _dump(history.quotes(connection, seen, found)),
+        "heads": log.heads(connection, [room_topic(room)]),
+    }
+
+
+def _seen(connection: Connection, user: int, room: int) -> View:
+    own = members.find(connection, room, user)
+    if own is None:
+        raise NotFound()
+    return history.view(own, room, user)
 
 
 def _again(command: SendMessage, known: tuple[str | None, int | None], digest: str) -> Answer | HubbubError:
@@ -75,19 +100,23 @@ def _place(command: SendMessage, actor: Actor, digest: str, tx: Transaction) -> 
     )
 
 
-def _window(connection: Connection, query: MessagePage) -> tuple[list[Message], dict[str, bool]]:
+def _window(connection: Connection, seen: View, query: MessagePage) -> tuple[list[Any], dict[str, bool]]:
     """One message more than asked for on each side tells whether there is more there."""
-    room, limit = query.room, query.limit
+    limit = query.limit
     if query.after is not None:
-        found = messages.after(connection, room, query.after, limit + 1)
-        earlier = bool(messages.before(connection, room, query.after + 1, 1))
+        found = history.after(connection, seen, query.after, limit + 1)
+        earlier = bool(history.before(connection, seen, query.after + 1, 1))
         return found[:limit], {"before": earlier, "after": len(found) > limit}
     if query.around is not None:
         half = limit // 2
-        older = messages.before(connection, room, query.around, half + 1)
-        newer = messages.after(connection, room, query.around - 1, limit - half + 1)
+        older = history.before(connection, seen, query.around, half + 1)
+        newer = history.after(connection, seen, query.around - 1, limit - half + 1)
         more = {"before": len(older) > half, "after": len(newer) > limit - half}
         return older[len(older) - min(half, len(older)) :] + newer[: limit - half], more
-    found = messages.before(connection, room, query.before, limit + 1)
-    later = query.before is not None and bool(messages.after(connection, room, query.before - 1, 1))
+    found = history.before(connection, seen, query.before, limit + 1)
+    later = query.before is not None and bool(history.after(connection, seen, query.before - 1, 1))
     return found[-limit:], {"before": len(found) > limit, "after": later}
+
+
+def _dump(found: Sequence[Message]) -> list[dict[str, object]]:
+    return [message.on_the_wire() for message in found]

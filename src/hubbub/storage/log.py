@@ -93,7 +93,7 @@ def scrub(tx: Transaction, topic: str, seq: int) -> None:
         tx.scrub(topic, seq)
         return
     tx.writes += 1
-    SCRUB.run(tx.connection, topic=topic, seq=seq, text=without_body(found[0])).close()
+    SCRUB.run(tx.connection, topic=topic, seq=seq, scrubbed=without_body(found[0])).close()
 
 
 def entries(connection: Connection, topic: str, after: int, limit: int = 1_000) -> list[Entry]:
@@ -165,4 +165,4 @@ POSITION = Statement(
 HEADS = Statement(_heads)
 SINCE = Statement(lambda _: _since())
 TEXT_AT = Statement(lambda _: _at(select(log.c.text)))
-SCRUB = Statement(lambda _: _at(update(log).values(text=bindparam("text", type_=TEXT))))
+SCRUB = Statement(lambda _: _at(update(log).values(text=bindparam("scrubbed", type_=TEXT))))

@@ -1,12 +1,12 @@
-"""Messages: a whole run of sends in a constant number of statements, and pages for reading."""
+"""Messages: a whole run of sends in a constant number of statements; one message, to be changed."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Dialect, Executable, Select, and_, insert, select, update
+from sqlalchemy import Connection, Dialect, Executable, Select, and_, bindparam, insert, select, update
 
-from hubbub.domain.model import Message
-from hubbub.domain.text import timestamp
+from hubbub.domain.errors import NotFound
+from hubbub.domain.model import Membership
 from hubbub.storage import rows
 from hubbub.storage.database import Statement
 from hubbub.storage.rows import BIG, TEXT, Rows
@@ -23,6 +23,24 @@ class Fact(NamedTuple):
     seq: int | None
 
 
+class Stored(NamedTuple):
+    """A message as it is stored."""
+
+    at: int
+    author: int
+    name: str
+    body: str | None
+    forwarded: str | None
+    mentions: str | None
+    text_seq: int | None
+    edited_at: int | None
+    deleted_at: int | None
+
+    def text_at(self, seq: int) -> int:
+        """Which entry of the room's log has the text, 0 if none; `seq` is the message's own."""
+        return seq if self.text_seq is None else self.text_seq
+
+
 class NewMessage(NamedTuple):
     id: int
     room: int
@@ -33,6 +51,15 @@ class NewMessage(NamedTuple):
     key: str
     hash: str
     body: str
+    reply_to: int | None = None
+    forwarded: str | None = None
+    mentions: str | None = None
+
+
+PLAIN = NewMessage._fields[:9]
+"""The columns of a message that is nothing but words."""
+NOTHING_MORE = (None, None, None)
+TEXTS = ("key", "hash", "body", "forwarded", "mentions")
 
 
 def facts(tx: Transaction, asked: Sequence[tuple[int, int, str]]) -> list[Fact]:
@@ -49,10 +76,16 @@ def facts(tx: Transaction, asked: Sequence[tuple[int, int, str]]) -> list[Fact]:
 def insert_all(tx: Transaction, new: Sequence[NewMessage]) -> None:
     """Stores messages whose seqs and numbers are assigned, and moves each author's own read position."""
     tx.writes += 1
-    small = [tuple(message) for message in new if len(message.body) <= LARGE_ROW]
-    if small:
-        INSERT.run(tx.connection, rows=rows.encode(small)).close()
-    if len(small) < len(new):
+    plain: list[tuple[object, ...]] = []
+    rich: list[tuple[object, ...]] = []
+    for message in new:
+        if len(message.body) <= LARGE_ROW:
+            is_plain = message[len(PLAIN) :] == NOTHING_MORE
+            (plain if is_plain else rich).append(message[: len(PLAIN)] if is_plain else message)
+    for statement, some in ((INSERT, plain), (INSERT_RICH, rich)):
+        if some:
+            statement.run(tx.connection, rows=rows.encode(some)).close()
+    if len(plain) + len(rich) < len(new):
         large = [message._asdict() for message in new if len(message.body) > LARGE_ROW]
         rows.refuse_nul(message["body"] for message in large)
         tx.connection.execute(insert(messages), large)
@@ -66,41 +99,26 @@ def number_at(connection: Connection, room: int, seq: int) -> int:
     return connection.scalar(query.order_by(messages.c.seq.desc()).limit(1)) or 0
 
 
-def before(connection: Connection, room: int, seq: int | None, limit: int) -> list[Message]:
-    """The messages just before `seq` (None: the newest), ascending."""
-    query = _page(room).order_by(messages.c.seq.desc()).limit(limit)
-    if seq is not None:
-        query = query.where(messages.c.seq < seq)
-    return [_model(row) for row in connection.execute(query)][::-1]
+def find(connection: Connection, own: Membership | None, room: int, seq: int) -> Stored:
+    """A message that is a member's to see. Raises NotFound for strangers, and for what was said before his time."""
+    if own is None or seq < own.sees_from:
+        raise NotFound()
+    row = FIND.row(connection, room=room, seq=seq)
+    if row is None:
+        raise NotFound()
+    return Stored(*row)
 
 
-def after(connection: Connection, room: int, seq: int, limit: int) -> list[Message]:
-    """The messages just after `seq`, ascending."""
-    query = _page(room).where(messages.c.seq > seq).order_by(messages.c.seq).limit(limit)
-    return [_model(row) for row in connection.execute(query)]
+def change(tx: Transaction, room: int, seq: int, **values: Any) -> None:
+    """Changes columns of a message."""
+    tx.execute(update(messages).where(messages.c.room == room, messages.c.seq == seq).values(**values))
 
 
-def _page(room: int) -> Select[Any]:
+def _find() -> Select[Any]:
     return (
-        select(
-            messages.c.room, messages.c.seq, messages.c.n, messages.c.at, messages.c.author, messages.c.key,
-            messages.c.body, users.c.name,
-        )
+        select(*(users.c.name if name == "name" else messages.c[name] for name in Stored._fields))
         .join_from(messages, users, users.c.id == messages.c.author)
-        .where(messages.c.room == room)
-    )  # fmt: skip
-
-
-def _model(row: Any) -> Message:
-    return Message(
-        room=row.room,
-        seq=row.seq,
-        n=row.n,
-        at=timestamp(row.at),
-        by=row.author,
-        name=row.name,
-        key=row.key,
-        body=row.body,
+        .where(messages.c.room == bindparam("room", type_=BIG), messages.c.seq == bindparam("seq", type_=BIG))
     )
 
 
@@ -117,22 +135,9 @@ def _facts(dialect: Dialect) -> Executable:
     )
 
 
-def _insert(dialect: Dialect) -> Executable:
-    given = Rows(
-        dialect,
-        {
-            "id": BIG,
-            "room": BIG,
-            "seq": BIG,
-            "n": BIG,
-            "at": BIG,
-            "author": BIG,
-            "key": TEXT,
-            "hash": TEXT,
-            "body": TEXT,
-        },
-    )
-    return insert(messages).from_select(list(NewMessage._fields), select(*given.columns()).select_from(given.source))
+def _insert(dialect: Dialect, names: tuple[str, ...]) -> Executable:
+    given = Rows(dialect, {name: TEXT if name in TEXTS else BIG for name in names})
+    return insert(messages).from_select(list(names), select(*given.columns()).select_from(given.source))
 
 
 def _reads(dialect: Dialect) -> Executable:
@@ -146,5 +151,7 @@ def _reads(dialect: Dialect) -> Executable:
 
 
 FACTS = Statement(_facts)
-INSERT = Statement(_insert)
+INSERT = Statement(lambda dialect: _insert(dialect, PLAIN))
+INSERT_RICH = Statement(lambda dialect: _insert(dialect, NewMessage._fields))
+FIND = Statement(lambda _: _find())
 READS = Statement(_reads)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from sqlalchemy import Connection, Dialect, Executable, insert, select, update
 from sqlalchemy.engine import CursorResult
 
@@ -42,6 +43,8 @@ class Transaction:
         self.at = timestamp(now)
         self.entries: list[Entry] = []
         self.writes = 0
+        self.mark: int | None = None
+        """The id of the last row of the log, once it is written: by it we know our own."""
         self._heads: dict[str, Head] = {}
         self._rows: list[tuple[int, str, int, int, str, str]] = []
 
@@ -86,10 +89,17 @@ class Transaction:
         self.writes += 1
         return self.connection.execute(statement, parameters)
 
+    def scrub(self, topic: str, seq: int) -> None:
+        """Takes the text out of an entry that is appended but not written; those who listen now still hear it."""
+        for place, row in enumerate(self._rows):
+            if row[1:3] == (topic, seq):
+                self._rows[place] = (*row[:5], without_body(row[5]))
+
     def flush(self) -> None:
         """Writes the log rows and the heads; the last thing before COMMIT."""
         if self._rows:
             _insert_log(self.connection, self._rows)
+            self.mark = self._rows[-1][0]
             self._rows = []
         changed = [(t, h.seq, h.floor, h.n) for t, h in self._heads.items() if h.changed]
         if changed:
@@ -101,6 +111,11 @@ def encode(event: Event, topic: str, seq: int, at: str) -> bytes:
     own = event.__pydantic_serializer__.to_json(event, exclude_none=True)
     envelope = f'{{"topic":"{topic}","seq":{seq},"type":"{event.type}","at":"{at}"'.encode()
     return envelope + b"," + own[1:] if len(own) > 2 else envelope + b"}"
+
+
+def without_body(text: str) -> str:
+    """The same wire object with null for a body."""
+    return orjson.dumps(orjson.loads(text) | {"body": None}).decode()
 
 
 LARGE_ROW = 2_048

@@ -69,6 +69,10 @@ class Message(Wire):
     reactions: list[Reaction] = Field(default_factory=list)
     """In the order they were first used."""
 
+    def on_the_wire(self) -> dict[str, object]:
+        """What is absent is left out; a body that is gone is null."""
+        return {**self.model_dump(exclude_none=True), "body": self.body}
+
 
 class Revision(Wire):
     """What a message said before it was edited."""
@@ -83,6 +87,8 @@ class Revision(Wire):
 class Pin(Wire):
     """A message that is kept in view."""
 
+    seq: int
+    """The position of the pinning in the room's log."""
     message: Message
     by: int
     """Who pinned it."""

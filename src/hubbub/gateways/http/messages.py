@@ -1,23 +1,25 @@
-"""Messages: send one, read pages of history."""
+"""Messages: send one, change it, take it back; one of them, what it said before, and pages of history."""
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
-from hubbub.domain.commands import MessagePage, SendMessage
-from hubbub.domain.model import Frozen, Message, Position, Wire
+from hubbub.domain.commands import DeleteMessage, EditMessage, MessagePage, SendMessage
+from hubbub.domain.model import Frozen, MaybePosition, Message, Position, Revision, Wire
 from hubbub.domain.text import DEFAULT_PAGE, MAX_ID, MAX_PAGE, Body, Key
-from hubbub.features import messages
-from hubbub.gateways.http.auth import Running, Sender, Somebody
+from hubbub.features import edits, messages
+from hubbub.gateways.http.auth import Active, Running, Sender, Somebody
 from hubbub.gateways.http.errors import refusals
-from hubbub.gateways.http.rooms import RoomId
+from hubbub.gateways.http.rooms import Limit, RoomId
 from hubbub.gateways.http.strict import StrictRoute, reply
 
 router = APIRouter(prefix="/api/rooms/{room}/messages", tags=["messages"], route_class=StrictRoute)
 
+MessageId = Annotated[int, Path(ge=1, le=MAX_ID, examples=[1], description="The message's seq.")]
 Place = Annotated[int, Field(ge=0, le=MAX_ID)] | None
+AfterVersion = Annotated[int, Query(ge=0, le=MAX_ID, description="The version the page before ended with.")]
 
 
 class Window(BaseModel):
@@ -36,6 +38,12 @@ class NewMessage(Frozen):
     body: Body = Field(examples=["hello"])
 
 
+class NewWords(Frozen):
+    """What a message says from now on."""
+
+    body: Body = Field(examples=["hello again"])
+
+
 class Beyond(Wire):
     """Whether there are more messages on either side of a page."""
 
@@ -48,7 +56,29 @@ class Messages(Wire):
 
     messages: list[Message]
     """By ascending seq."""
+    quotes: list[Message]
+    """Those that messages of the page reply to, as far as one may see them."""
     more: Beyond
+    heads: dict[str, int]
+    """The head of the room's topic the page was read at."""
+
+
+class OneMessage(Wire):
+    """One message."""
+
+    message: Message
+    quotes: list[Message]
+    """The one it replies to, if one may see it."""
+    heads: dict[str, int]
+    """The head of the room's topic it was read at."""
+
+
+class EditsPage(Wire):
+    """What a message said before, oldest first."""
+
+    edits: list[Revision]
+    more: bool
+    """Whether there are versions after the last of these."""
     heads: dict[str, int]
     """The head of the room's topic the page was read at."""
 
@@ -67,3 +97,31 @@ async def send_message(room: RoomId, body: NewMessage, caller: Sender, services:
     """Sends a message; it is on disk when the answer comes."""
     command = SendMessage(room=room, key=body.key, body=body.body)
     return reply((await services.journal.submit(command, caller.actor)).answer, 201)
+
+
+@router.get("/{message}", response_model=OneMessage, responses=refusals(400, 401, 404))
+async def show_message(room: RoomId, message: MessageId, caller: Somebody, services: Running) -> Response:
+    """One message, with the one it replies to."""
+    return reply(await services.read(messages.one, caller.id, room, message))
+
+
+@router.patch("/{message}", response_model=MaybePosition, responses=refusals(400, 401, 403, 404, 409, 413, 429))
+async def edit_message(room: RoomId, message: MessageId, body: NewWords, caller: Sender, services: Running) -> Response:
+    """Says otherwise what one has said."""
+    command = EditMessage(room=room, message=message, body=body.body)
+    return reply((await services.journal.submit(command, caller.actor)).answer)
+
+
+@router.delete("/{message}", response_model=MaybePosition, responses=refusals(400, 401, 403, 404, 429))
+async def delete_message(room: RoomId, message: MessageId, caller: Active, services: Running) -> Response:
+    """Takes a message back: one's own, or anybody's for those who look after the room. Twice is fine."""
+    command = DeleteMessage(room=room, message=message)
+    return reply((await services.journal.submit(command, caller.actor)).answer)
+
+
+@router.get("/{message}/edits", response_model=EditsPage, responses=refusals(400, 401, 403, 404))
+async def list_edits(
+    room: RoomId, message: MessageId, caller: Somebody, services: Running, after: AfterVersion = 0, limit: Limit = 50
+) -> Response:
+    """What a message said before, for its author and those who look after the room."""
+    return reply(await services.read(edits.listing, caller.actor, (room, message), after, limit))

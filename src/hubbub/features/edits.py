@@ -1,0 +1,80 @@
+"""Edits: say otherwise what one has said, take it back; and what messages said before."""
+
+from sqlalchemy import Connection
+
+from hubbub.domain import rules
+from hubbub.domain.commands import DeleteMessage, EditMessage
+from hubbub.domain.errors import Conflict, NotFound
+from hubbub.domain.events import MessageDeleted, MessageEdited
+from hubbub.domain.model import Actor, Membership, Mentions, room_topic
+from hubbub.storage import edits, log, members, messages, pins, reactions
+from hubbub.storage.messages import Stored
+from hubbub.storage.transaction import Transaction
+
+Answer = dict[str, object]
+
+
+def edit(command: EditMessage, actor: Actor, tx: Transaction) -> Answer:
+    """The words before are kept among the edits, and no entry of the log has them any more.
+
+    Where newcomers do not read back the event goes without the text: it may be of before their time.
+    """
+    room, seq = command.room, command.message
+    own, message = _changing(command.room, command.message, actor, tx)
+    rules.may_edit(actor, message.author, forwarded=message.forwarded is not None)
+    if message.body is None:
+        raise Conflict("This message is deleted.")
+    if message.body == command.body:
+        return {}
+    log.scrub(tx, room_topic(room), message.text_at(seq))
+    edits.add(tx, room, seq, message.edited_at or message.at, message.body)
+    told = command.body if own.history == "all" else None
+    entry = tx.append(MessageEdited(room=room, message=seq, by=actor.id, body=told))
+    text_seq = 0 if told is None else entry.seq
+    messages.change(tx, room, seq, body=command.body, edited_at=tx.now, text_seq=text_seq)
+    return {"topic": entry.topic, "seq": entry.seq}
+
+
+def delete(command: DeleteMessage, actor: Actor, tx: Transaction) -> Answer:
+    """What is left is that there was a message: its place, its author, its key, what it answered."""
+    room, seq = command.room, command.message
+    own, message = _changing(room, seq, actor, tx)
+    rules.may_delete(actor, own, message.author)
+    if message.body is None:
+        return {}
+    log.scrub(tx, room_topic(room), message.text_at(seq))
+    for noun in (edits, pins, reactions):
+        noun.delete_of(tx, room, seq)
+    mentioned = None if message.mentions is None else Mentions.model_validate_json(message.mentions)
+    entry = tx.append(MessageDeleted(room=room, message=seq, by=actor.id, mentioned=mentioned))
+    gone = {"body": None, "forwarded": None, "mentions": None, "edited_at": None}
+    messages.change(tx, room, seq, **gone, deleted_at=tx.now, text_seq=0)
+    return {"topic": entry.topic, "seq": entry.seq}
+
+
+def listing(connection: Connection, actor: Actor, place: tuple[int, int], after: int, limit: int) -> Answer:
+    """A page of what the message (room, seq) said before, oldest first; nothing of a deleted one.
+
+    Raises NotFound, Forbidden.
+    """
+    room, seq = place
+    own = members.find(connection, room, actor.id)
+    message = messages.find(connection, own, room, seq)
+    assert own is not None, "whoever finds a message is a member"
+    rules.may_look_back(actor, own, message.author)
+    found = edits.listing(connection, room, seq, after, limit + 1)
+    return {
+        "edits": [revision.model_dump() for revision in found[:limit]],
+        "more": len(found) > limit,
+        "heads": log.heads(connection, [room_topic(room)]),
+    }
+
+
+def _changing(room: int, seq: int, actor: Actor, tx: Transaction) -> tuple[Membership, Stored]:
+    """A message that is to be changed. Raises NotFound, and Forbidden in an archived room."""
+    own = members.find(tx.connection, room, actor.id)
+    if own is None:
+        raise NotFound()
+    message = messages.find(tx.connection, own, room, seq)
+    rules.may_change(own)
+    return own, message

@@ -1,0 +1,86 @@
+"""What was said in a room, as one of its members sees it: messages with all that hangs on them."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Select, and_, select
+
+from hubbub.domain.model import Forwarded, Membership, Mentions, Message, Reaction
+from hubbub.domain.text import timestamp
+from hubbub.storage import reactions
+from hubbub.storage.schema import messages, pins, users
+
+
+class View(NamedTuple):
+    """Somebody's sight of a room; what was said before `since` is not his to see."""
+
+    room: int
+    user: int
+    since: int
+
+
+def view(own: Membership, room: int, user: int) -> View:
+    return View(room, user, own.sees_from)
+
+
+def before(connection: Connection, seen: View, seq: int | None, limit: int) -> list[Any]:
+    """The rows of the messages just before `seq` (None: the newest), ascending."""
+    query = _rows(seen).order_by(messages.c.seq.desc()).limit(limit)
+    if seq is not None:
+        query = query.where(messages.c.seq < seq)
+    return list(connection.execute(query))[::-1]
+
+
+def after(connection: Connection, seen: View, seq: int, limit: int) -> list[Any]:
+    """The rows of the messages just after `seq`, ascending."""
+    query = _rows(seen).where(messages.c.seq > seq).order_by(messages.c.seq).limit(limit)
+    return list(connection.execute(query))
+
+
+def some(connection: Connection, seen: View, seqs: Iterable[int]) -> list[Message]:
+    """Those of the named messages that may be seen, ascending."""
+    wanted = sorted(set(seqs))
+    if not wanted:
+        return []
+    query = _rows(seen).where(messages.c.seq.in_(wanted)).order_by(messages.c.seq)
+    return models(connection, seen, connection.execute(query).all())
+
+
+def quotes(connection: Connection, seen: View, answers: Iterable[Message]) -> list[Message]:
+    """The messages that `answers` reply to, as far as they may be seen, ascending."""
+    return some(connection, seen, (answer.reply_to for answer in answers if answer.reply_to is not None))
+
+
+def models(connection: Connection, seen: View, rows: Sequence[Any]) -> list[Message]:
+    """The messages of such rows, with their reactions."""
+    reacted = reactions.of(connection, seen.room, [row.seq for row in rows], seen.user)
+    return [_model(row, reacted.get(row.seq, [])) for row in rows]
+
+
+def _rows(seen: View) -> Select[Any]:
+    return (
+        select(messages, users.c.name, pins.c.pinned_seq)
+        .join_from(messages, users, users.c.id == messages.c.author)
+        .outerjoin(pins, and_(pins.c.room == messages.c.room, pins.c.seq == messages.c.seq))
+        .where(messages.c.room == seen.room, messages.c.seq >= seen.since)
+    )
+
+
+def _model(row: Any, reacted: list[Reaction]) -> Message:
+    return Message(
+        room=row.room,
+        seq=row.seq,
+        n=row.n,
+        at=timestamp(row.at),
+        by=row.author,
+        name=row.name,
+        key=row.key,
+        body=row.body,
+        deleted=row.deleted_at is not None,
+        edited_at=None if row.edited_at is None else timestamp(row.edited_at),
+        reply_to=row.reply_to,
+        forwarded=None if row.forwarded is None else Forwarded.model_validate_json(row.forwarded),
+        mentions=None if row.mentions is None else Mentions.model_validate_json(row.mentions),
+        pinned=row.pinned_seq is not None,
+        reactions=reacted,
+    )

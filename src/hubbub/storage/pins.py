@@ -1,0 +1,47 @@
+"""Messages that are kept in view."""
+
+from sqlalchemy import Connection, delete, func, insert, select
+
+from hubbub.domain.model import Pin
+from hubbub.domain.text import timestamp
+from hubbub.storage import history
+from hubbub.storage.history import View
+from hubbub.storage.schema import pins, users
+from hubbub.storage.transaction import Transaction
+
+
+def is_pinned(connection: Connection, room: int, seq: int) -> bool:
+    found = connection.scalar(select(pins.c.seq).where(pins.c.room == room, pins.c.seq == seq))
+    return found is not None
+
+
+def count(connection: Connection, room: int) -> int:
+    return connection.scalar(select(func.count()).select_from(pins).where(pins.c.room == room)) or 0
+
+
+def add(tx: Transaction, room: int, seq: int, pinned_seq: int, by: int) -> None:
+    """`pinned_seq` is the position of the pinning in the room's log."""
+    tx.execute(insert(pins).values(room=room, seq=seq, pinned_seq=pinned_seq, by=by, at=tx.now))
+
+
+def delete_of(tx: Transaction, room: int, seq: int) -> bool:
+    """The message is not kept in view any more; whether it was."""
+    return tx.execute(delete(pins).where(pins.c.room == room, pins.c.seq == seq)).rowcount > 0
+
+
+def listing(connection: Connection, seen: View, before: int | None, limit: int) -> list[Pin]:
+    """The newest pins that were made before a position of the room's log (None: all), newest first."""
+    query = (
+        select(pins.c.seq, pins.c.pinned_seq, pins.c.by, pins.c.at, users.c.name)
+        .join_from(pins, users, users.c.id == pins.c.by)
+        .where(pins.c.room == seen.room, pins.c.seq >= seen.since)
+        .order_by(pins.c.pinned_seq.desc())
+        .limit(limit)
+    )
+    if before is not None:
+        query = query.where(pins.c.pinned_seq < before)
+    rows = connection.execute(query).all()
+    found = {message.seq: message for message in history.some(connection, seen, (row.seq for row in rows))}
+    return [
+        Pin(seq=row.pinned_seq, message=found[row.seq], by=row.by, name=row.name, at=timestamp(row.at)) for row in rows
+    ]
