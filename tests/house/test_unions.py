@@ -28,6 +28,10 @@ ROUTES = {
     "room.remove": ("DELETE", "/api/rooms/{room}/members/{user}"),
     "presence.set": ("PUT", "/api/presence"),
     "room.read": ("POST", "/api/rooms/{room}/read"),
+    "room.unread": ("POST", "/api/rooms/{room}/unread"),
+    "rooms.read": ("POST", "/api/reads"),
+    "reaction.add": ("PUT", "/api/rooms/{room}/messages/{message}/reactions/{emoji}"),
+    "reaction.remove": ("DELETE", "/api/rooms/{room}/messages/{message}/reactions/{emoji}"),
 }
 
 

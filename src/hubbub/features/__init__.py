@@ -19,6 +19,7 @@ from hubbub.features import (
     members,
     messages,
     presence,
+    reactions,
     reads,
     rooms,
     sessions,
@@ -31,20 +32,24 @@ BulkHandler = Callable[[Sequence[tuple[Any, Actor]], Transaction], list[Answer |
 
 BULK: Mapping[type[c.Command], BulkHandler] = {
     c.SendMessage: messages.send,
+    c.AddReaction: reactions.add,
+    c.RemoveReaction: reactions.remove,
+    c.ReadRoom: reads.read,
+    c.ReadRooms: reads.read_all,
 }
 
 HANDLERS: Mapping[type[c.Command], Handler] = {
+    c.EditMessage: edits.edit,
+    c.DeleteMessage: edits.delete,
     c.CreateRoom: rooms.create,
     c.UpdateRoom: rooms.update,
     c.ArchiveRoom: rooms.archive,
     c.RestoreRoom: rooms.restore,
     c.ChangeSettings: rooms.settings,
-    c.EditMessage: edits.edit,
-    c.DeleteMessage: edits.delete,
     c.JoinRoom: members.join,
     c.LeaveRoom: members.leave,
     c.RemoveMember: members.remove,
-    c.ReadRoom: reads.read,
+    c.UnreadRoom: reads.unread,
     c.CreateAccount: accounts.create,
     c.OpenGuest: accounts.open_guest,
     c.CloseGuest: accounts.close_guest,

@@ -18,6 +18,9 @@ from hubbub.gateways.http import (
     members,
     messages,
     metrics,
+    people,
+    reactions,
+    reads,
     rooms,
     sessions,
     site,
@@ -35,6 +38,7 @@ and its cookie. Every refusal is `{"error": {"code", "message", "retry_after"?}}
 """
 ROUTERS = (
     site.router, accounts.router, sessions.router, users.router, rooms.router, members.router, messages.router,
+    people.router, reactions.router, reads.router,
     topics.router, invites.router, health.router, metrics.router,
 )  # fmt: skip
 

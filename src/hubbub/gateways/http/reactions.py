@@ -1,0 +1,68 @@
+"""Reactions: add one, take it back, see who reacted."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from fastapi.responses import Response
+
+from hubbub.domain.commands import AddReaction, RemoveReaction
+from hubbub.domain.emojis import Emoji
+from hubbub.domain.model import MaybePosition, Wire
+from hubbub.domain.text import MAX_ID
+from hubbub.features import reactions
+from hubbub.gateways.http.auth import Active, Running, Somebody
+from hubbub.gateways.http.errors import refusals
+from hubbub.gateways.http.rooms import After, Limit, RoomId
+from hubbub.gateways.http.strict import StrictRoute, reply
+
+router = APIRouter(prefix="/api/rooms/{room}/messages/{message}/reactions", tags=["reactions"], route_class=StrictRoute)
+
+MessageId = Annotated[int, Path(ge=1, le=MAX_ID, description="The message's seq.", examples=[2])]
+WhichEmoji = Annotated[Emoji, Path(description="Any one emoji of Unicode, percent-encoded.", examples=["👍"])]
+
+
+class Reacted(Wire):
+    """Somebody's reaction."""
+
+    emoji: str
+    user: int
+    """The person's id."""
+    name: str
+    seq: int
+    """The position of the reaction in the room's log."""
+
+
+class ReactionsPage(Wire):
+    """A page of those who reacted to a message, in that order."""
+
+    reactions: list[Reacted]
+    more: bool
+    """Whether there are more: `after` is the seq of the last of these."""
+    heads: dict[str, int]
+    """The head of the room's topic the page was read at."""
+
+
+@router.get("", response_model=ReactionsPage, responses=refusals(400, 401, 404))
+async def list_reactions(
+    room: RoomId, message: MessageId, caller: Somebody, services: Running, after: After = 0, limit: Limit = 100
+) -> Response:
+    """Who reacted to a message, and with what."""
+    return reply(await services.read(reactions.listing, caller.id, (room, message), after, limit))
+
+
+@router.put("/{emoji}", response_model=MaybePosition, responses=refusals(400, 401, 403, 404, 409, 429))
+async def add_reaction(
+    room: RoomId, message: MessageId, emoji: WhichEmoji, caller: Active, services: Running
+) -> Response:
+    """Reacts to a message. The same emoji twice is once."""
+    command = AddReaction(room=room, message=message, emoji=emoji)
+    return reply((await services.journal.submit(command, caller.actor)).answer)
+
+
+@router.delete("/{emoji}", response_model=MaybePosition, responses=refusals(400, 401, 403, 404, 429))
+async def remove_reaction(
+    room: RoomId, message: MessageId, emoji: WhichEmoji, caller: Active, services: Running
+) -> Response:
+    """Takes one's reaction back. Twice is fine."""
+    command = RemoveReaction(room=room, message=message, emoji=emoji)
+    return reply((await services.journal.submit(command, caller.actor)).answer)

@@ -1,0 +1,44 @@
+"""Read positions: back to a message, and forward in many rooms at once."""
+
+from typing import Annotated
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+from pydantic import Field
+
+from hubbub.domain.commands import MessageSeq, ReadRooms, RoomRead, UnreadRoom
+from hubbub.domain.model import Frozen, MaybePosition
+from hubbub.domain.text import MAX_READ_ROOMS
+from hubbub.gateways.http.auth import Active, Running
+from hubbub.gateways.http.errors import refusals
+from hubbub.gateways.http.rooms import RoomId
+from hubbub.gateways.http.strict import StrictRoute, reply
+
+router = APIRouter(prefix="/api", tags=["rooms"], route_class=StrictRoute)
+
+
+class Unreading(Frozen):
+    """From where on one has not read."""
+
+    message: MessageSeq = Field(examples=[2])
+    """The seq of the first message that is to be unread."""
+
+
+class Readings(Frozen):
+    """How far one has read in several rooms."""
+
+    rooms: Annotated[list[RoomRead], Field(min_length=1, max_length=MAX_READ_ROOMS)]
+
+
+@router.post("/rooms/{room}/unread", response_model=MaybePosition, responses=refusals(400, 401, 403, 404, 413, 429))
+async def unread_room(room: RoomId, body: Unreading, caller: Active, services: Running) -> Response:
+    """Moves one's read position back to just before a message."""
+    command = UnreadRoom(room=room, message=body.message)
+    return reply((await services.journal.submit(command, caller.actor)).answer)
+
+
+@router.post("/reads", response_model=MaybePosition, responses=refusals(400, 401, 403, 413, 429))
+async def read_rooms(body: Readings, caller: Active, services: Running) -> Response:
+    """Moves several read positions forward; a room one is not in is passed over."""
+    command = ReadRooms(rooms=tuple(body.rooms))
+    return reply((await services.journal.submit(command, caller.actor)).answer)

@@ -1,0 +1,152 @@
+"""Mentions: whom a run of texts calls, found by one statement; rows to count by; and the count itself.
+
+A row for each person who is called by name or was there for `@here`; one row of user 0 where everybody in the room is
+called, and then no others, so that nobody is counted twice. One's own message never has a row for oneself.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import (
+    ColumnElement,
+    Dialect,
+    Executable,
+    FromClause,
+    ScalarSelect,
+    and_,
+    delete,
+    func,
+    insert,
+    literal_column,
+    select,
+    tuple_,
+)
+
+from hubbub.domain.model import Mentions
+from hubbub.domain.text import MENTIONS_COUNTED
+from hubbub.storage import rows
+from hubbub.storage.database import Statement
+from hubbub.storage.rows import BIG, TEXT, Rows
+from hubbub.storage.schema import members, mentions, messages, rooms, users
+from hubbub.storage.transaction import Transaction
+
+EVERYBODY = 0
+
+
+class Asked(NamedTuple):
+    """A name in a text of `author`'s; the empty one is nobody's, and asks for the room alone."""
+
+    text: int
+    room: int
+    author: int
+    skeleton: str
+
+
+class Found(NamedTuple):
+    """The member of that name, if there is one, and what decides whether the author may call everybody."""
+
+    text: int
+    skeleton: str
+    user: int | None
+    role: str | None
+    kind: str
+    members: int
+
+
+def find(tx: Transaction, asked: Sequence[Asked]) -> list[Found]:
+    """One statement for all."""
+    return [Found(*row) for row in FIND.rows(tx.connection, rows=rows.encode([tuple(one) for one in asked]))]
+
+
+def store(tx: Transaction, room: int, seq: int, author: int, called: Mentions) -> None:
+    """Keeps whom one message calls."""
+    store_all(tx, [(room, seq, author, called)])
+
+
+def store_all(tx: Transaction, new: Sequence[tuple[int, int, int, Mentions]]) -> None:
+    """The same for many messages: (room, seq, author, whom it calls). One statement."""
+    found = [(user, room, seq) for room, seq, author, called in new for user in _rows_of(called) if user != author]
+    if found:
+        tx.writes += 1
+        INSERT.run(tx.connection, rows=rows.encode(found)).close()
+
+
+def delete_of(tx: Transaction, room: int, seq: int, called: Mentions | None) -> None:
+    """Forgets that a message called those it did, once it is deleted or says something else."""
+    if called is not None:
+        tx.writes += 1
+        gone = [(user, room, seq) for user in _rows_of(called)]
+        DELETE.run(tx.connection, rows=rows.encode(gone)).close()
+
+
+def forget(tx: Transaction, room: int, user: int) -> None:
+    """Forgets what called somebody in a room he is no longer in."""
+    tx.execute(delete(mentions).where(mentions.c.user == user, mentions.c.room == room))
+
+
+def counted(person: FromClause) -> ColumnElement[int]:
+    """How many messages of a room call somebody since he read it, up to 100, by the columns room, user, read_seq and
+    joined_seq of `person`: those to him, and those to everybody that are not his own nor from before he was there."""
+    of, most = person.c, MENTIONS_COUNTED
+    one = literal_column("1", BIG).label("one")
+    own = (
+        select(one)
+        .where(mentions.c.user == of.user, mentions.c.room == of.room, mentions.c.seq > of.read_seq)
+        .limit(most)
+        .correlate(person)
+        .subquery("own")
+    )
+    common = (
+        select(one)
+        .join_from(mentions, messages, and_(messages.c.room == mentions.c.room, messages.c.seq == mentions.c.seq))
+        .where(
+            mentions.c.user == EVERYBODY,
+            mentions.c.room == of.room,
+            mentions.c.seq > of.read_seq,
+            mentions.c.seq > of.joined_seq,
+            messages.c.author != of.user,
+        )
+        .limit(most)
+        .correlate(person)
+        .subquery("common")
+    )
+    return _count(own) + _count(common)
+
+
+def _count(found: FromClause) -> ScalarSelect[int]:
+    return select(func.count()).select_from(found).scalar_subquery()
+
+
+def _rows_of(called: Mentions) -> list[int]:
+    return [EVERYBODY] if called.room else sorted(set(called.users))
+
+
+def _find(dialect: Dialect) -> Executable:
+    given = Rows(dialect, {"text": BIG, "room": BIG, "author": BIG, "skeleton": TEXT})
+    asked = select(*given.columns()).select_from(given.source).subquery("asked")
+    author = members.alias("author")
+    return (
+        select(asked.c.text, asked.c.skeleton, members.c.user, author.c.role, rooms.c.kind, rooms.c.members)
+        .select_from(asked)
+        .join(rooms, rooms.c.id == asked.c.room)
+        .outerjoin(author, and_(author.c.room == asked.c.room, author.c.user == asked.c.author))
+        .outerjoin(users, users.c.skeleton == asked.c.skeleton)
+        .outerjoin(members, and_(members.c.room == asked.c.room, members.c.user == users.c.id))
+    )
+
+
+def _insert(dialect: Dialect) -> Executable:
+    given = Rows(dialect, {"user": BIG, "room": BIG, "seq": BIG})
+    names = ["user", "room", "seq"]
+    return insert(mentions).from_select(names, select(*given.columns()).select_from(given.source))
+
+
+def _delete(dialect: Dialect) -> Executable:
+    given = Rows(dialect, {"user": BIG, "room": BIG, "seq": BIG})
+    key = tuple_(mentions.c.user, mentions.c.room, mentions.c.seq)
+    return delete(mentions).where(key.in_(select(*given.columns()).select_from(given.source)))
+
+
+FIND = Statement(_find)
+INSERT = Statement(_insert)
+DELETE = Statement(_delete)

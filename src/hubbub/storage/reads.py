@@ -1,0 +1,98 @@
+"""Read positions: whole runs of them in a constant number of statements."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Dialect, Executable, and_, func, select, update
+
+from hubbub.domain.text import MENTIONS_COUNTED
+from hubbub.storage import mentions, rows
+from hubbub.storage.database import Statement
+from hubbub.storage.rows import BIG, Rows
+from hubbub.storage.schema import members, messages, users
+from hubbub.storage.transaction import Transaction
+
+
+class Place(NamedTuple):
+    """Where somebody is to be in a room's log."""
+
+    room: int
+    user: int
+    seq: int
+    joined_seq: int
+
+
+class Own(NamedTuple):
+    """Where somebody is in a room's log; both are None for those who are not in it."""
+
+    disabled: bool = True
+    read_seq: int | None = None
+    joined_seq: int | None = None
+
+
+def own(tx: Transaction, asked: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Own]:
+    """By (room, user). One statement."""
+    found = OWN.rows(tx.connection, rows=rows.encode(sorted(set(asked))))
+    return {(room, user): Own(bool(disabled), read, joined) for room, user, disabled, read, joined in found}
+
+
+def standing(tx: Transaction, places: Sequence[Place]) -> list[tuple[int, int]]:
+    """For each place: the number of the last message up to it, 0 if there is none, and how many mentions come after
+    it, counted up to 100. One statement."""
+    found = [(0, 0)] * len(places)
+    numbered = [(index, *place) for index, place in enumerate(places)]
+    for index, n, count in STANDING.rows(tx.connection, rows=rows.encode(numbered)):
+        found[index] = (n, min(count, MENTIONS_COUNTED))
+    return found
+
+
+def move(tx: Transaction, moved: Sequence[tuple[int, int, int, int]]) -> None:
+    """Moves positions, given as (room, user, seq, number of the last message up to it). One statement."""
+    tx.writes += 1
+    MOVE.run(tx.connection, rows=rows.encode(moved)).close()
+
+
+def number_of(connection: Connection, room: int, seq: int) -> int | None:
+    """The number of the message at `seq`; None if that is no message."""
+    found: int | None = connection.scalar(select(messages.c.n).where(messages.c.room == room, messages.c.seq == seq))
+    return found
+
+
+def _own(dialect: Dialect) -> Executable:
+    given = Rows(dialect, {"room": BIG, "user": BIG})
+    asked = select(*given.columns()).select_from(given.source).subquery("asked")
+    return (
+        select(asked.c.room, asked.c.user, users.c.disabled, members.c.read_seq, members.c.joined_seq)
+        .select_from(asked)
+        .join(users, users.c.id == asked.c.user)
+        .outerjoin(members, and_(members.c.room == asked.c.room, members.c.user == asked.c.user))
+    )
+
+
+def _standing(dialect: Dialect) -> Executable:
+    given = Rows(dialect, {"index": BIG, "room": BIG, "user": BIG, "read_seq": BIG, "joined_seq": BIG})
+    place = select(*given.columns()).select_from(given.source).subquery("place")
+    last = (
+        select(messages.c.n)
+        .where(messages.c.room == place.c.room, messages.c.seq <= place.c.read_seq)
+        .order_by(messages.c.seq.desc())
+        .limit(1)
+        .correlate(place)
+        .scalar_subquery()
+    )
+    return select(place.c.index, func.coalesce(last, 0), mentions.counted(place))
+
+
+def _move(dialect: Dialect) -> Executable:
+    given = Rows(dialect, {"room": BIG, "user": BIG, "seq": BIG, "n": BIG})
+    fresh = select(*given.columns()).select_from(given.source).subquery("fresh")
+    return (
+        update(members)
+        .values(read_seq=fresh.c.seq, read_n=fresh.c.n)
+        .where(members.c.room == fresh.c.room, members.c.user == fresh.c.user)
+    )
+
+
+OWN = Statement(_own)
+STANDING = Statement(_standing)
+MOVE = Statement(_move)

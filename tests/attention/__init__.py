@@ -1,0 +1,1 @@
+"""Reactions, mentions and read positions: what calls for somebody's attention."""
