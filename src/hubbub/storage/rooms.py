@@ -22,7 +22,8 @@ from sqlalchemy import (
 
 from hubbub.domain.model import LOBBY, Person, Room, RoomRole, room_topic
 from hubbub.domain.names import skeleton
-from hubbub.domain.text import timestamp
+from hubbub.domain.text import MENTIONS_COUNTED, timestamp
+from hubbub.storage import mentions
 from hubbub.storage import rows as encoding
 from hubbub.storage.database import Statement
 from hubbub.storage.rows import BIG, Rows
@@ -146,7 +147,7 @@ def models(connection: Connection, found: Sequence[Sequence[Any]]) -> list[Room]
 
 def _model(row: Sequence[Any], names: Mapping[int, str]) -> Room:
     id_, kind, name, topic, description, history, archived, people, created_by, created_at, count, *own = row
-    role, favourite, muted, joined_seq, read_seq, read_n, head, floor, n = own
+    role, favourite, muted, joined_seq, read_seq, read_n, head, floor, n, called = own
     common = {
         "id": id_, "kind": kind, "name": name, "topic": topic or None, "description": description or None,
         "history": history, "archived": bool(archived), "lobby": id_ == LOBBY, "created_by": created_by,
@@ -157,8 +158,9 @@ def _model(row: Sequence[Any], names: Mapping[int, str]) -> Room:
         common["people"] = [Person(id=user, name=names[user]) for user in ids if user in names]
     if role is not None:
         common |= {
-            "head": head, "floor": max(floor, joined_seq - 1), "read": read_seq, "unread": n - read_n, "mentions": 0,
-            "role": RoomRole(role), "favourite": bool(favourite), "muted": bool(muted),
+            "head": head, "floor": max(floor, joined_seq - 1), "read": read_seq, "unread": n - read_n,
+            "mentions": min(called, MENTIONS_COUNTED), "role": RoomRole(role), "favourite": bool(favourite),
+            "muted": bool(muted),
         }  # fmt: skip
     return Room.model_validate(common)
 
@@ -168,13 +170,16 @@ def _names(connection: Connection, wanted: Iterable[int]) -> dict[int, str]:
     return {user: name for user, name in found}  # noqa: C416  tells the type checker that they are pairs
 
 
-_COLUMNS = (
+_OF_ROOMS = (
     rooms.c.id, rooms.c.kind, rooms.c.name, rooms.c.topic, rooms.c.description, rooms.c.history, rooms.c.archived,
     rooms.c.people, rooms.c.created_by, rooms.c.created_at, rooms.c.members,
-    members.c.role, members.c.favourite, members.c.muted, members.c.joined_seq, members.c.read_seq, members.c.read_n,
-    topics.c.head, topics.c.floor, topics.c.n,
 )  # fmt: skip
-PEOPLE_AT = [column.name for column in _COLUMNS].index("people")
+_COLUMNS = (
+    *_OF_ROOMS,
+    members.c.role, members.c.favourite, members.c.muted, members.c.joined_seq, members.c.read_seq, members.c.read_n,
+    topics.c.head, topics.c.floor, topics.c.n, mentions.counted(members),
+)  # fmt: skip
+PEOPLE_AT = [column.name for column in _OF_ROOMS].index("people")
 _TOPIC = topics.c.topic == literal("room:", Text).concat(cast(rooms.c.id, Text))
 
 
