@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from hubbub.clock import Clock
-from hubbub.domain import rules
 from hubbub.domain.commands import SetIdle, Signal, Typing, WatchPresence
 from hubbub.domain.errors import NotFound
 from hubbub.domain.model import Presence, room_topic
@@ -44,7 +43,7 @@ class Signals:
         presences.wake = self._wake
 
     async def handle(self, live: Live, signal: Signal) -> dict[str, Any]:
-        """Does what is asked and returns the answer. Raises NotFound, Forbidden and what the store raises."""
+        """Does what is asked and returns the answer. Raises NotFound and what the store raises."""
         match signal:
             case Typing(room=room):
                 self._type(live, room)
@@ -86,7 +85,6 @@ class Signals:
     # --- presence ------------------------------------------------------------------------------------------------
 
     async def _watch(self, live: Live, users: Sequence[int]) -> list[dict[str, Any]]:
-        rules.may_watch(live.actor)
         self._presences.look(live.connection, users)
         self._owed.pop(live.connection, None)
         await self._learn(users)
