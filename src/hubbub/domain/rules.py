@@ -4,6 +4,7 @@ from hubbub.domain.errors import Conflict, Forbidden, NotFound
 from hubbub.domain.model import Actor, Membership, Role, Room, RoomRole
 
 STAFF = (Role.OWNER, Role.ADMIN)
+ARCHIVED = "This room is archived."
 
 
 def is_staff(actor: Actor) -> bool:
@@ -18,7 +19,7 @@ def moderates(actor: Actor, own: Membership | Room | None) -> bool:
 def may_change(own: Membership | Room) -> None:
     """Nothing is said or changed in an archived room."""
     if own.archived:
-        raise Forbidden("This room is archived.")
+        raise Forbidden(ARCHIVED)
 
 
 def may_edit(actor: Actor, author: int, *, forwarded: bool) -> None:
@@ -87,15 +88,16 @@ def may_join(actor: Actor, room: Room, *, banned: bool) -> None:
     """Public rooms are open to everybody but guests, who stay in the lobby; others look like absent ones."""
     if room.kind != "public":
         raise NotFound()
-    may_enter(actor, room, banned=banned)
+    may_enter(actor, archived=room.archived, banned=banned)
 
 
-def may_enter(actor: Actor, room: Room, *, banned: bool) -> None:
+def may_enter(actor: Actor, *, archived: bool, banned: bool) -> None:
     """What keeps somebody out of a room whose door is open to him."""
     may_be_brought(actor.role)
     if banned:
         raise Forbidden("You are banned from this room.")
-    may_change(room)
+    if archived:
+        raise Forbidden(ARCHIVED)
 
 
 def may_leave(room: Room) -> None:

@@ -13,11 +13,11 @@ from hubbub.domain.commands import (
     SetDisabled,
 )
 from hubbub.domain.errors import Conflict, Forbidden, NeedsTopics, NotFound, Unauthenticated
-from hubbub.domain.events import MemberJoined, MemberLeft, RoomAdded, RoomGone, UserLockedOut
+from hubbub.domain.events import MemberLeft, RoomGone, UserLockedOut
 from hubbub.domain.identities import Identity, names_for
 from hubbub.domain.model import LOBBY, Actor, Role, RoomRole, User, room_topic
 from hubbub.domain.text import MAX_ID
-from hubbub.storage import accounts, identities, invites, members, rooms, sessions
+from hubbub.storage import accounts, bans, identities, invites, members, sessions
 from hubbub.storage.accounts import Account
 from hubbub.storage.transaction import Transaction
 
@@ -27,12 +27,18 @@ USED_LINK = "This link was used already, or it has expired. Ask for a new one."
 
 
 def create(command: CreateAccount, actor: Actor, tx: Transaction) -> Answer:
-    """A new person, at once in the lobby. The door is checked before the name: no invite, no looking up of names."""
-    role = _door(command, actor, tx.connection, tx.now)
+    """A new person, at once in the lobby, and in the room that an invite leads into.
+
+    The door is checked before the name: no invite, no looking up of names.
+    """
+    role, room = _door(command, actor, tx.connection, tx.now)
     _check_free(command.username, actor, tx.connection)
+    if room is not None:
+        tx.head(room_topic(room))
     _pass(command, actor, tx)
     user = accounts.create(tx, command.username, role, command.password_hash)
-    _enter_lobby(tx, user, command.username)
+    for entered in (LOBBY,) if room is None else (LOBBY, room):
+        members.enter(tx, entered, user, command.username, user)
     return {"user": profile(tx.connection, user).model_dump()}
 
 
@@ -40,7 +46,7 @@ def open_guest(command: OpenGuest, actor: Actor, tx: Transaction) -> Answer:
     """A guest has no password and no session: the account lives as long as its connection."""
     _check_free(command.username, actor, tx.connection)
     user = accounts.create(tx, command.username, Role.GUEST, None)
-    _enter_lobby(tx, user, command.username)
+    members.enter(tx, LOBBY, user, command.username, user)
     return {"user": profile(tx.connection, user).model_dump()}
 
 
@@ -61,7 +67,7 @@ def admit(command: AdmitIdentity, actor: Actor, tx: Transaction) -> Answer:
             raise Conflict("There is no name left for this person.")
     if account is None:
         user = accounts.create(tx, name, command.role, None)
-        _enter_lobby(tx, user, name)
+        members.enter(tx, LOBBY, user, name, user)
     else:
         user = account.id
         identities.follow(tx, user, name, command.role)
@@ -184,25 +190,36 @@ def open_guests(connection: Connection, before: int = MAX_ID) -> list[int]:
 # --- parts ---------------------------------------------------------------------------------------------------------
 
 
-def _door(command: CreateAccount, actor: Actor, connection: Connection, now: int) -> Role:
-    """The role somebody would come in with; raises Forbidden where there is no way in."""
+def _door(command: CreateAccount, actor: Actor, connection: Connection, now: int) -> tuple[Role, int | None]:
+    """The role somebody would come in with, and the room; raises Forbidden where there is no way in."""
     if actor.system:
-        return command.role or Role.MEMBER
+        return command.role or Role.MEMBER, None
     if command.role is not None:
         raise Forbidden()
     if command.setup_hash is not None:
         known, _ = invites.link_owner(connection, "setup", command.setup_hash, now)
         if not known or accounts.has_owner(connection):
             raise Forbidden(USED_LINK)
-        return Role.OWNER
+        return Role.OWNER, None
     if command.signup == "closed":
         raise Forbidden("Nobody can sign up here.")
     if command.invite_hash is not None:
-        if not invites.usable(connection, command.invite_hash, now):
-            raise Forbidden("This invite was used up or taken back, or it has expired. Ask for a new one.")
-    elif command.signup == "invite":
+        return Role.MEMBER, _room_behind(command.invite_hash, connection, now)
+    if command.signup == "invite":
         raise Forbidden("To sign up here you need an invite.")
-    return Role.MEMBER
+    return Role.MEMBER, None
+
+
+def _room_behind(invite_hash: str, connection: Connection, now: int) -> int | None:
+    """Where the invite leads besides the lobby; raises Forbidden if it opens no account."""
+    found = invites.door(connection, invite_hash, now)
+    if found is None:
+        raise Forbidden("This invite was used up or taken back, or it has expired. Ask for a new one.")
+    if not found.signup:
+        raise Forbidden("This invite is for people who have an account here.")
+    if found.archived:
+        raise Forbidden(rules.ARCHIVED)
+    return found.room
 
 
 def _pass(command: CreateAccount, actor: Actor, tx: Transaction) -> None:
@@ -231,13 +248,6 @@ def _is_free(name: str, account: Account | None, connection: Connection) -> bool
     return holder is None or (account is not None and holder.id == account.id)
 
 
-def _enter_lobby(tx: Transaction, user: int, name: str) -> None:
-    """The person's topic first: whoever follows it hears the lobby from the joining on."""
-    members.add(tx, LOBBY, user, RoomRole.MEMBER)
-    tx.append(RoomAdded(person=user, room=rooms.joining(tx, user, LOBBY)))
-    tx.append(MemberJoined(room=LOBBY, user=user, name=name, by=user))
-
-
 def _hold_rooms(tx: Transaction, account: Account) -> list[int]:
     """The person's rooms, all held: so that nothing that is being sent elsewhere can be stored after this."""
     joined = members.rooms_of(tx.connection, account.id)
@@ -247,10 +257,15 @@ def _hold_rooms(tx: Transaction, account: Account) -> list[int]:
 
 
 def _leave_rooms(tx: Transaction, account: Account, joined: list[int]) -> None:
+    """Out of all of them; a room whose owner that was gets another one."""
     for room in joined:
+        was = members.role_of(tx.connection, room, account.id)
         members.remove(tx, room, account.id)
         tx.append(MemberLeft(room=room, user=account.id, name=account.name, by=account.id))
-        tx.append(RoomGone(person=account.id, room=room))
+        tx.append(RoomGone(person=account.id, room=room, why="left"))
+        if was is RoomRole.OWNER:
+            members.succeed(tx, room)
+    bans.forget(tx, account.id)
 
 
 def _lock_out(tx: Transaction, account: Account, *, banned: bool) -> None:

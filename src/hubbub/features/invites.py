@@ -5,39 +5,73 @@ from hashlib import sha256
 from sqlalchemy import Connection
 
 from hubbub.domain import rules
-from hubbub.domain.commands import CreateInvite, CreateLink, RevokeInvite
+from hubbub.domain.commands import AcceptInvite, CreateInvite, CreateLink, RevokeInvite
 from hubbub.domain.errors import Conflict, Forbidden, NotFound
-from hubbub.domain.model import Actor
-from hubbub.storage import accounts, answers, invites
+from hubbub.domain.model import LOBBY, Actor, Invite, Room, room_topic
+from hubbub.storage import accounts, answers, bans, invites, members, rooms
 from hubbub.storage.transaction import Transaction
 
 Answer = dict[str, object]
 MAX_INVITES = 1_000
+"""Into the site, that can still be used."""
+MAX_ROOM_INVITES = 100
+"""Into one room."""
 ID_LENGTH = 22
+NO_DOOR = "This invite was used up or taken back, or it has expired. Ask for a new one."
 
 
 def create(command: CreateInvite, actor: Actor, tx: Transaction) -> Answer:
-    """The same key gives the same invite again, also after it was used or taken back."""
-    rules.may_invite(actor)
-    digest = sha256(f"{command.max_uses}:{command.expires_in}".encode()).hexdigest()
+    """The same key gives the same invite again, also after it was used or taken back.
+
+    What the site's staff makes opens an account as well; what others make lets in those who have one.
+    """
+    room = None if command.room == LOBBY else command.room
+    _may_make(tx.connection, actor, room)
+    digest = sha256(f"{command.max_uses}:{command.expires_in}{'' if room is None else f':{room}'}".encode()).hexdigest()
     before = answers.find(tx, actor.id, command.kind, command.key, digest)
     if before is not None:
         return before
-    if invites.count(tx.connection, tx.now, MAX_INVITES) >= MAX_INVITES:
-        raise Conflict(f"There are {MAX_INVITES} open invites. Take some back first.")
+    most = MAX_INVITES if room is None else MAX_ROOM_INVITES
+    if invites.count(tx.connection, room, tx.now, most) >= most:
+        raise Conflict(f"There are {most} open invites. Take some back first.")
     expires_at = None if command.expires_in is None else tx.now + command.expires_in
     # The id is made from the hash: it names the invite to its admins and opens nothing.
     name = sha256(command.token_hash.encode()).hexdigest()[:ID_LENGTH]
-    made = invites.create(tx, name, command.token_hash, command.max_uses, actor.id, expires_at)
-    answer: Answer = {"invite": made.model_dump(exclude={"token", "link"})}
+    signup = rules.is_staff(actor)
+    new = invites.New(name, command.token_hash, command.max_uses, actor.id, expires_at, room, signup)
+    answer: Answer = {"invite": _shown(invites.create(tx, new))}
     return answers.keep(tx, actor.id, command.kind, command.key, digest, answer)
 
 
 def revoke(command: RevokeInvite, actor: Actor, tx: Transaction) -> Answer:
-    rules.may_invite(actor)
+    """An invite into a room that one may not know of looks like none."""
+    found = invites.find(tx.connection, command.invite)
+    if found is None or found.room is None:
+        rules.may_invite(actor)
+    else:
+        tx.head(room_topic(found.room))
+        rules.may_look_after(actor, _seen(tx.connection, actor, found.room))
     if not invites.remove(tx, command.invite):
         raise NotFound()
     return {}
+
+
+def accept(command: AcceptInvite, actor: Actor, tx: Transaction) -> Answer:
+    """Nothing is used up by somebody who is in the room already, nor by somebody who cannot come in."""
+    found = invites.door(tx.connection, command.token_hash, tx.now)
+    if found is None:
+        raise Forbidden(NO_DOOR)
+    room = found.room or LOBBY
+    topic = room_topic(room)
+    tx.head(topic)
+    if members.role_of(tx.connection, room, actor.id) is not None:
+        standing = rooms.standing(tx, actor.id, room)
+        return {"room": standing.model_dump(exclude_none=True), "topic": topic, "seq": standing.head}
+    rules.may_enter(actor, archived=found.archived, banned=bans.holds(tx.connection, room, actor.id))
+    if not invites.redeem(tx, command.token_hash):
+        raise Forbidden(NO_DOOR)
+    joined, entry = members.enter(tx, room, actor.id, actor.name, actor.id)
+    return {"room": joined.model_dump(exclude_none=True), "topic": topic, "seq": entry.seq}
 
 
 def create_link(command: CreateLink, actor: Actor, tx: Transaction) -> Answer:
@@ -57,18 +91,48 @@ def create_link(command: CreateLink, actor: Actor, tx: Transaction) -> Answer:
 # --- queries -------------------------------------------------------------------------------------------------------
 
 
-def listing(connection: Connection, actor: Actor, now: int) -> dict[str, object]:
-    """The invites that still open a door, for those who may make some. Raises Forbidden."""
-    rules.may_invite(actor)
-    found = invites.listing(connection, now, MAX_INVITES)
-    return {"invites": [invite.model_dump(exclude={"token", "link"}) for invite in found]}
+def listing(connection: Connection, actor: Actor, room: int | None, now: int, after: str | None, limit: int) -> Answer:
+    """A page of the invites that can still be used: into the site, for its staff; into a room, for those who look
+    after it. Raises Forbidden, NotFound."""
+    if room is None:
+        rules.may_invite(actor)
+    else:
+        rules.may_look_after(actor, _seen(connection, actor, room))
+    found = invites.listing(connection, room, now, after, limit + 1)
+    return {"invites": [_shown(invite) for invite in found[:limit]], "more": len(found) > limit}
 
 
-def usable(connection: Connection, token_hash: str, now: int) -> bool:
-    """Whether somebody with this token could sign up now."""
-    return invites.usable(connection, token_hash, now)
+def opens(connection: Connection, token_hash: str, now: int) -> Answer:
+    """What somebody with this token could do now: come into which room, and make an account."""
+    found = invites.door(connection, token_hash, now)
+    if found is None:
+        return {"valid": False, "signup": False, "room": None, "name": None}
+    return {"valid": not found.archived, "signup": found.signup, "room": found.room, "name": found.name}
 
 
 def reset_owner(connection: Connection, token_hash: str, now: int) -> int | None:
     """Whose password a reset link sets; None if there is no such link, or not any more."""
     return invites.link_owner(connection, "reset", token_hash, now)[1]
+
+
+# --- parts ---------------------------------------------------------------------------------------------------------
+
+
+def _may_make(connection: Connection, actor: Actor, room: int | None) -> None:
+    if room is None:
+        rules.may_invite(actor)
+    else:
+        rules.may_invite_into(actor, _seen(connection, actor, room))
+
+
+def _seen(connection: Connection, actor: Actor, room: int) -> Room:
+    seen = rooms.seen_by(connection, actor.id, room)
+    if seen is None:
+        raise NotFound()
+    return seen
+
+
+def _shown(invite: Invite) -> Answer:
+    """Without what only its maker is told, once; a `null` stands for "never" and "any number"."""
+    left_out = {"token", "link"} if invite.room is not None else {"token", "link", "room"}
+    return invite.model_dump(exclude=left_out)

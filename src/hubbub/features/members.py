@@ -1,13 +1,30 @@
-"""Members: join a room, leave it, be removed from it."""
+"""Members: join a room, leave it, bring somebody, send somebody away or keep him out, say who is what."""
 
 from sqlalchemy import Connection
 
 from hubbub.domain import rules
-from hubbub.domain.commands import JoinRoom, LeaveRoom, RemoveMember
+from hubbub.domain.commands import (
+    BanMember,
+    InviteMember,
+    JoinRoom,
+    LeaveRoom,
+    RemoveMember,
+    SetRoomRole,
+    UnbanMember,
+)
 from hubbub.domain.errors import NotFound
-from hubbub.domain.events import MemberJoined, MemberLeft, MemberRemoved, RoomAdded, RoomGone
-from hubbub.domain.model import Actor, RoomRole, room_topic
-from hubbub.storage import accounts, log, members, rooms
+from hubbub.domain.events import (
+    Entry,
+    MemberBanned,
+    MemberLeft,
+    MemberRemoved,
+    MemberRole,
+    MemberUnbanned,
+    RoomGone,
+)
+from hubbub.domain.model import Actor, Room, RoomRole, room_topic
+from hubbub.storage import accounts, bans, invites, log, members, rooms
+from hubbub.storage.accounts import Account
 from hubbub.storage.transaction import Transaction
 
 Answer = dict[str, object]
@@ -15,54 +32,152 @@ Answer = dict[str, object]
 
 def join(command: JoinRoom, actor: Actor, tx: Transaction) -> Answer:
     """Joining twice is fine: the answer is then where the room stands."""
-    seen = rooms.seen_by(tx.connection, actor.id, command.room)
-    if seen is None:
-        raise NotFound()
+    seen = _seen(tx.connection, actor.id, command.room)
     topic = room_topic(command.room)
     if seen.joined:
-        own = members.find(tx.connection, command.room, actor.id)
-        assert own is not None, "a member has a membership"
-        head = tx.head(topic)  # the table has it from before this batch
-        standing = seen.model_copy(update={"head": head.seq, "unread": head.n - own.read_n})
-        return {"room": standing.model_dump(exclude_none=True), "topic": topic, "seq": head.seq}
-    rules.may_join(actor, seen)
-    members.add(tx, command.room, actor.id, RoomRole.MEMBER)
-    joined = rooms.joining(tx, actor.id, command.room)
-    tx.append(RoomAdded(person=actor.id, room=joined))
-    entry = tx.append(MemberJoined(room=command.room, user=actor.id, name=actor.name, by=actor.id))
+        standing = rooms.standing(tx, actor.id, command.room)
+        return {"room": standing.model_dump(exclude_none=True), "topic": topic, "seq": standing.head}
+    rules.may_join(actor, seen, banned=bans.holds(tx.connection, seen.id, actor.id))
+    joined, entry = members.enter(tx, seen.id, actor.id, actor.name, actor.id)
     return {"room": joined.model_dump(exclude_none=True), "topic": topic, "seq": entry.seq}
 
 
 def leave(command: LeaveRoom, actor: Actor, tx: Transaction) -> Answer:
-    if members.find(tx.connection, command.room, actor.id) is None:
+    seen = _seen(tx.connection, actor.id, command.room)
+    if not seen.joined:
         raise NotFound()
-    rules.may_leave(command.room)
-    members.remove(tx, command.room, actor.id)
-    entry = tx.append(MemberLeft(room=command.room, user=actor.id, name=actor.name, by=actor.id))
-    tx.append(RoomGone(person=actor.id, room=command.room))
-    return {"topic": entry.topic, "seq": entry.seq}
+    rules.may_leave(seen)
+    members.remove(tx, seen.id, actor.id)
+    invites.remove_into(tx, seen.id, actor.id)
+    entry = tx.append(MemberLeft(room=seen.id, user=actor.id, name=actor.name, by=actor.id))
+    tx.append(RoomGone(person=actor.id, room=seen.id, why="left"))
+    return _position(entry)
+
+
+def invite(command: InviteMember, actor: Actor, tx: Transaction) -> Answer:
+    """The person is a member at once. Somebody who is one already is left as he is."""
+    seen = _seen(tx.connection, actor.id, command.room)
+    rules.rank(actor, seen)
+    guest = _person(tx.connection, command.user)
+    rules.may_bring(actor, seen, guest.role, banned=bans.holds(tx.connection, seen.id, guest.id))
+    if members.role_of(tx.connection, seen.id, guest.id) is not None:
+        return {}
+    if guest.disabled:
+        raise NotFound()
+    _, entry = members.enter(tx, seen.id, guest.id, guest.name, actor.id)
+    return _position(entry)
 
 
 def remove(command: RemoveMember, actor: Actor, tx: Transaction) -> Answer:
     """The removed person gets the removal as the room's last word, and nothing after it."""
-    own = members.find(tx.connection, command.room, actor.id)
-    rules.may_remove(actor, own.role if own is not None else None, command.room, command.user)
-    if members.find(tx.connection, command.room, command.user) is None:
+    seen = _seen(tx.connection, actor.id, command.room)
+    theirs = members.role_of(tx.connection, seen.id, command.user)
+    rules.may_remove(actor, seen, command.user, theirs)
+    if theirs is None:
         raise NotFound()
     name = accounts.name_of(tx.connection, command.user)
-    members.remove(tx, command.room, command.user)
-    entry = tx.append(MemberRemoved(room=command.room, user=command.user, name=name, by=actor.id))
-    tx.append(RoomGone(person=command.user, room=command.room))
-    return {"topic": entry.topic, "seq": entry.seq}
+    members.remove(tx, seen.id, command.user)
+    invites.remove_into(tx, seen.id, command.user)
+    entry = tx.append(MemberRemoved(room=seen.id, user=command.user, name=name, by=actor.id))
+    tx.append(RoomGone(person=command.user, room=seen.id, why="removed"))
+    if theirs is RoomRole.OWNER:
+        members.succeed(tx, seen.id)
+    return _position(entry)
 
 
-def listing(connection: Connection, user: int, room: int, after: int, limit: int) -> Answer:
-    """A page of a room's members by user id, for its members. Raises NotFound."""
-    if members.find(connection, room, user) is None:
+def ban(command: BanMember, actor: Actor, tx: Transaction) -> Answer:
+    """A member's ban is the room's last word to him; the reason is for him and for those who look after the room."""
+    seen = _seen(tx.connection, actor.id, command.room)
+    theirs = members.role_of(tx.connection, seen.id, command.user)
+    rules.may_remove(actor, seen, command.user, theirs)
+    whom = _person(tx.connection, command.user)
+    if bans.holds(tx.connection, seen.id, whom.id):
+        return {}
+    if theirs is not None:
+        members.remove(tx, seen.id, whom.id)
+    invites.remove_into(tx, seen.id, whom.id)
+    bans.add(tx, seen.id, whom.id, actor.id, command.reason)
+    entry = tx.append(MemberBanned(room=seen.id, user=whom.id, name=whom.name, by=actor.id))
+    if theirs is not None:
+        tx.append(RoomGone(person=whom.id, room=seen.id, why="banned", reason=command.reason or None))
+    if theirs is RoomRole.OWNER:
+        members.succeed(tx, seen.id)
+    return _position(entry)
+
+
+def unban(command: UnbanMember, actor: Actor, tx: Transaction) -> Answer:
+    """Lets somebody come back; it does not bring him back."""
+    seen = _seen(tx.connection, actor.id, command.room)
+    rules.may_remove(actor, seen, command.user, None)
+    if not bans.holds(tx.connection, seen.id, command.user):
+        return {}
+    name = accounts.name_of(tx.connection, command.user)
+    bans.remove(tx, seen.id, command.user)
+    return _position(tx.append(MemberUnbanned(room=seen.id, user=command.user, name=name, by=actor.id)))
+
+
+def set_role(command: SetRoomRole, actor: Actor, tx: Transaction) -> Answer:
+    """There is one owner: whoever makes another one is a moderator from then on, and that is told first."""
+    seen = _seen(tx.connection, actor.id, command.room)
+    theirs = members.role_of(tx.connection, seen.id, command.user)
+    rules.may_set_role(actor, seen, theirs or RoomRole.MEMBER, command.role)
+    if theirs is None:
         raise NotFound()
+    if theirs is command.role:
+        return {}
+    former = members.owner_of(tx.connection, seen.id) if command.role is RoomRole.OWNER else None
+    if former is not None:
+        _say_role(tx, seen, former, RoomRole.MODERATOR, actor)
+    if command.role is RoomRole.MEMBER:
+        invites.remove_into(tx, seen.id, command.user)
+    whom = (command.user, accounts.name_of(tx.connection, command.user))
+    return _position(_say_role(tx, seen, whom, command.role, actor))
+
+
+# --- queries -------------------------------------------------------------------------------------------------------
+
+
+def listing(connection: Connection, actor: Actor, room: int, after: int, limit: int) -> Answer:
+    """A page of a room's members by user id, for its members and the site's staff. Raises NotFound."""
+    rules.rank(actor, _seen(connection, actor.id, room))
     found = members.listing(connection, room, after, limit + 1)
     return {
         "members": [member.model_dump() for member in found[:limit]],
         "more": len(found) > limit,
         "heads": log.heads(connection, [room_topic(room)]),
     }
+
+
+def banned(connection: Connection, actor: Actor, room: int, after: int, limit: int) -> Answer:
+    """A page of those who are banned from a room, for those who look after it. Raises NotFound, Forbidden."""
+    rules.may_look_after(actor, _seen(connection, actor.id, room))
+    found = bans.listing(connection, room, after, limit + 1)
+    return {"bans": [each.model_dump(exclude_none=True) for each in found[:limit]], "more": len(found) > limit}
+
+
+# --- parts ---------------------------------------------------------------------------------------------------------
+
+
+def _seen(connection: Connection, user: int, room: int) -> Room:
+    seen = rooms.seen_by(connection, user, room)
+    if seen is None:
+        raise NotFound()
+    return seen
+
+
+def _person(connection: Connection, user: int) -> Account:
+    """Somebody who is there, locked out or not."""
+    found = accounts.find(connection, user)
+    if found is None or not found.open_name:
+        raise NotFound()
+    return found
+
+
+def _say_role(tx: Transaction, room: Room, whom: tuple[int, str], role: RoomRole, actor: Actor) -> Entry:
+    user, name = whom
+    members.set_role(tx, room.id, user, role)
+    return tx.append(MemberRole(room=room.id, user=user, name=name, by=actor.id, role=role))
+
+
+def _position(entry: Entry) -> Answer:
+    return {"topic": entry.topic, "seq": entry.seq}

@@ -1,21 +1,40 @@
 """Invites and one-time links. Only hashes of their tokens are stored; using one up is one conditional statement."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, insert, or_, select, update
 
 from hubbub.domain.model import Invite
 from hubbub.domain.text import timestamp
-from hubbub.storage.schema import invites, links
+from hubbub.storage.schema import invites, links, rooms
 from hubbub.storage.transaction import Transaction
 
 
-def create(
-    tx: Transaction, invite: str, token_hash: str, max_uses: int | None, author: int, expires_at: int | None
-) -> Invite:
-    values = {"id": invite, "max_uses": max_uses, "created_by": author, "created_at": tx.now, "expires_at": expires_at}
-    tx.execute(insert(invites).values(**values, token_hash=token_hash, uses=0))
-    row = tx.connection.execute(select(invites).where(invites.c.id == invite)).one()
+class New(NamedTuple):
+    """An invite that is yet to be made; `room` for one that leads into a room, `signup` for one that opens accounts."""
+
+    id: str
+    token_hash: str
+    max_uses: int | None
+    created_by: int
+    expires_at: int | None
+    room: int | None
+    signup: bool
+
+
+class Door(NamedTuple):
+    """What an invite opens."""
+
+    room: int | None
+    """None for the site alone; `name` and `archived` are that room's."""
+    signup: bool
+    name: str | None
+    archived: bool
+
+
+def create(tx: Transaction, new: New) -> Invite:
+    tx.execute(insert(invites).values(**new._asdict(), created_at=tx.now, uses=0))
+    row = tx.connection.execute(select(invites).where(invites.c.id == new.id)).one()
     return _model(row)
 
 
@@ -27,20 +46,34 @@ def redeem(tx: Transaction, token_hash: str) -> bool:
     return done == 1
 
 
-def usable(connection: Connection, token_hash: str, now: int) -> bool:
-    query = select(invites.c.id).where(invites.c.token_hash == token_hash, _usable(now))
-    return connection.scalar(query) is not None
+def door(connection: Connection, token_hash: str, now: int) -> Door | None:
+    """What the invite with this token opens now; None if it is none, or none any more."""
+    query = select(invites.c.room, invites.c.signup, rooms.c.name, rooms.c.archived)
+    query = query.select_from(invites).outerjoin(rooms, rooms.c.id == invites.c.room)
+    row = connection.execute(query.where(invites.c.token_hash == token_hash, _usable(now))).first()
+    return None if row is None else Door(row.room, bool(row.signup), row.name, bool(row.archived))
 
 
-def listing(connection: Connection, now: int, limit: int) -> list[Invite]:
-    """The invites that still open a door, the newest first."""
-    query = select(invites).where(_usable(now)).order_by(invites.c.created_at.desc(), invites.c.id).limit(limit)
+def find(connection: Connection, invite: str) -> Invite | None:
+    """An invite by its id, whether it can still be used or not."""
+    row = connection.execute(select(invites).where(invites.c.id == invite)).first()
+    return None if row is None else _model(row)
+
+
+def listing(connection: Connection, room: int | None, now: int, after: str | None, limit: int) -> list[Invite]:
+    """A page of the invites into a room (None: into the site alone) that can still be used, the newest first."""
+    newest_first = (invites.c.created_at.desc(), invites.c.id)
+    query = select(invites).where(_into(room), _usable(now)).order_by(*newest_first).limit(limit)
+    if after is not None:
+        last = select(invites.c.created_at).where(invites.c.id == after).scalar_subquery()
+        same = and_(invites.c.created_at == last, invites.c.id > after)
+        query = query.where(or_(invites.c.created_at < last, same))
     return [_model(row) for row in connection.execute(query)]
 
 
-def count(connection: Connection, now: int, limit: int) -> int:
-    """How many can be used, at most `limit`."""
-    return len(connection.execute(select(invites.c.id).where(_usable(now)).limit(limit)).all())
+def count(connection: Connection, room: int | None, now: int, limit: int) -> int:
+    """How many lead there and can be used, at most `limit`."""
+    return len(connection.execute(select(invites.c.id).where(_into(room), _usable(now)).limit(limit)).all())
 
 
 def remove(tx: Transaction, invite: str) -> bool:
@@ -52,6 +85,11 @@ def remove(tx: Transaction, invite: str) -> bool:
 def remove_by(tx: Transaction, author: int) -> None:
     """The invites of somebody who goes do not stay."""
     tx.execute(delete(invites).where(invites.c.created_by == author))
+
+
+def remove_into(tx: Transaction, room: int, author: int) -> None:
+    """Links into a room do not outlast their author's right to make them."""
+    tx.execute(delete(invites).where(invites.c.room == room, invites.c.created_by == author))
 
 
 def create_link(tx: Transaction, purpose: str, token_hash: str, user: int | None, expires_at: int | None) -> None:
@@ -79,6 +117,10 @@ def use_link(tx: Transaction, purpose: str, token_hash: str) -> bool:
     return done == 1
 
 
+def _into(room: int | None) -> ColumnElement[bool]:
+    return invites.c.room.is_(None) if room is None else invites.c.room == room
+
+
 def _usable(now: int) -> ColumnElement[bool]:
     return and_(
         or_(invites.c.max_uses.is_(None), invites.c.uses < invites.c.max_uses),
@@ -99,4 +141,6 @@ def _model(row: Row[Any]) -> Invite:
         created_by=row.created_by,
         created_at=timestamp(row.created_at),
         expires_at=None if row.expires_at is None else timestamp(row.expires_at),
+        room=row.room,
+        signup=bool(row.signup),
     )

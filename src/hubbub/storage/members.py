@@ -4,9 +4,11 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Select, bindparam, delete, insert, select, update
 
-from hubbub.domain.model import Member, Membership, RoomRole, room_topic
+from hubbub.domain.events import Entry, MemberJoined, MemberRole, RoomAdded
+from hubbub.domain.model import LOBBY, Member, Membership, Room, RoomRole, room_topic
 from hubbub.domain.text import timestamp
 from hubbub.storage.database import Statement
+from hubbub.storage.rooms import joining
 from hubbub.storage.schema import members, rooms, users
 from hubbub.storage.transaction import Transaction
 
@@ -42,6 +44,60 @@ def remove(tx: Transaction, room: int, user: int) -> None:
     tx.head(room_topic(room))
     tx.execute(delete(members).where(members.c.room == room, members.c.user == user))
     tx.execute(update(rooms).where(rooms.c.id == room).values(members=rooms.c.members - 1))
+
+
+def enter(tx: Transaction, room: int, user: int, name: str, by: int) -> tuple[Room, Entry]:
+    """Makes somebody a plain member and tells him and the room; the room as he sees it, and what the room was told.
+
+    The person's own topic first: whoever follows it hears the room from the joining on. Holds both topics.
+    """
+    add(tx, room, user, RoomRole.MEMBER)
+    joined = joining(tx, user, room)
+    tx.append(RoomAdded(person=user, room=joined))
+    return joined, tx.append(MemberJoined(room=room, user=user, name=name, by=by))
+
+
+def role_of(connection: Connection, room: int, user: int) -> RoomRole | None:
+    """What somebody is in a room; None for those who are not in it."""
+    found = connection.scalar(select(members.c.role).where(members.c.room == room, members.c.user == user))
+    return None if found is None else RoomRole(found)
+
+
+def owner_of(connection: Connection, room: int) -> tuple[int, str] | None:
+    """The id and the name of the room's owner, if it has one."""
+    query = select(users.c.id, users.c.name).join_from(members, users, users.c.id == members.c.user)
+    row = connection.execute(query.where(members.c.room == room, members.c.role == RoomRole.OWNER.value)).first()
+    return None if row is None else (row.id, row.name)
+
+
+def successor(connection: Connection, room: int) -> tuple[int, str] | None:
+    """Who is to own the room after its owner: the longest-standing moderator, else member; who can log in comes first.
+
+    None for an empty room, and for one that has no owner: the lobby, a direct room.
+    """
+    query = (
+        select(users.c.id, users.c.name)
+        .join_from(members, users, users.c.id == members.c.user)
+        .join(rooms, rooms.c.id == members.c.room)
+        .where(members.c.room == room, rooms.c.kind != "direct", rooms.c.id != LOBBY)
+        .order_by(users.c.disabled, members.c.role != RoomRole.MODERATOR.value, members.c.joined_seq)
+        .limit(1)
+    )
+    row = connection.execute(query).first()
+    return None if row is None else (row.id, row.name)
+
+
+def succeed(tx: Transaction, room: int) -> None:
+    """Gives the room whose owner has just gone another one, and tells it. Holds the room's topic."""
+    heir = successor(tx.connection, room)
+    if heir is not None:
+        set_role(tx, room, heir[0], RoomRole.OWNER)
+        tx.append(MemberRole(room=room, user=heir[0], name=heir[1], by=heir[0], role=RoomRole.OWNER))
+
+
+def set_role(tx: Transaction, room: int, user: int, role: RoomRole) -> None:
+    """Append `member.role` next. Holds the room's topic."""
+    tx.execute(update(members).where(members.c.room == room, members.c.user == user).values(role=role.value))
 
 
 def rooms_of(connection: Connection, user: int) -> list[int]:

@@ -1,0 +1,43 @@
+"""Who may not come into which room."""
+
+from sqlalchemy import Connection, delete, insert, select
+
+from hubbub.domain.model import Ban
+from hubbub.domain.text import timestamp
+from hubbub.storage.schema import bans, users
+from hubbub.storage.transaction import Transaction
+
+
+def holds(connection: Connection, room: int, user: int) -> bool:
+    """Whether somebody is banned from a room."""
+    return connection.scalar(select(bans.c.user).where(bans.c.room == room, bans.c.user == user)) is not None
+
+
+def add(tx: Transaction, room: int, user: int, by: int, reason: str) -> None:
+    """Append `member.banned` next. Holds the room's topic."""
+    tx.execute(insert(bans).values(room=room, user=user, by=by, at=tx.now, reason=reason))
+
+
+def remove(tx: Transaction, room: int, user: int) -> None:
+    """Append `member.unbanned` next. Holds the room's topic."""
+    tx.execute(delete(bans).where(bans.c.room == room, bans.c.user == user))
+
+
+def forget(tx: Transaction, user: int) -> None:
+    """Somebody who is nobody any more is banned nowhere."""
+    tx.execute(delete(bans).where(bans.c.user == user))
+
+
+def listing(connection: Connection, room: int, after: int, limit: int) -> list[Ban]:
+    """A page of a room's bans by user id."""
+    query = (
+        select(bans.c.user, users.c.name, bans.c.by, bans.c.at, bans.c.reason)
+        .join_from(bans, users, users.c.id == bans.c.user)
+        .where(bans.c.room == room, bans.c.user > after)
+        .order_by(bans.c.user)
+        .limit(limit)
+    )
+    return [
+        Ban(user=row.user, name=row.name, by=row.by, at=timestamp(row.at), reason=row.reason or None)
+        for row in connection.execute(query)
+    ]
