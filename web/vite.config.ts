@@ -2,12 +2,16 @@ import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vitest/config";
 import { shape } from "./shape";
 
+/** In place of the larger half of markdown-it, which the Markdown of messages does not use. */
+const light = new URL("src/features/messages/markup/substitutes.ts", import.meta.url).pathname;
+
 // Assets are addressed relative to the page, so that the same build works under any root path.
 // Nothing may be inlined: the Content-Security-Policy allows neither inline code nor data: fonts.
 export default defineConfig({
   base: "./",
   define: { __SHAPE__: JSON.stringify(shape()) },
   plugins: [svelte()],
+  resolve: { alias: { entities: light, "linkify-it": light, mdurl: light, "punycode.js": light, "uc.micro": light } },
   build: {
     outDir: "../src/hubbub/web_dist",
     emptyOutDir: true,
@@ -27,5 +31,6 @@ export default defineConfig({
       "/ws": { target: "ws://127.0.0.1:8000", ws: true },
     },
   },
-  test: { include: ["tests/**/*.test.ts"] },
+  // markdown-it goes through the aliases in tests too.
+  test: { include: ["tests/**/*.test.ts"], server: { deps: { inline: ["markdown-it"] } } },
 });

@@ -89,14 +89,14 @@ class Person:
 
     def sees(self, text: str, times: int = 1) -> None:
         """Exactly so many messages with exactly this text, none of them pending or failed."""
-        found = self.log.locator("article:not(.pending):not(.failed) p.body").get_by_text(text, exact=True)
+        found = self.log.locator("article:not(.pending):not(.failed) .body").get_by_text(text, exact=True)
         expect(found).to_have_count(times, timeout=30_000)
 
     def pending(self) -> Locator:
         return self.log.locator("article.pending")
 
     def texts(self) -> list[str]:
-        return self.log.locator("article p.body").all_text_contents()
+        return self.log.locator("article .body").all_text_contents()
 
     def room(self, name: str) -> Locator:
         return self.page.get_by_role("navigation").get_by_role("button", name=name)

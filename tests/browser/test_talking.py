@@ -47,7 +47,7 @@ def test_text_stays_text_and_addresses_become_links(two: tuple[Person, Person]) 
     links = bob.log.locator("article", has_text="onerror").get_by_role("link")
     expect(links).to_have_count(1)
     expect(links).to_have_attribute("href", "https://example.org/a?b=")
-    expect(links).to_have_attribute("rel", "noopener noreferrer")
+    expect(links).to_have_attribute("rel", "noopener noreferrer nofollow")
 
 
 def test_unread_messages_are_counted_in_the_title_and_at_the_room(two: tuple[Person, Person]) -> None:
@@ -139,7 +139,7 @@ def test_every_line_has_the_direction_of_its_own_script(two: tuple[Person, Perso
     ann, bob = two
     ann.say("שלום, עולם!")
     bob.sees("שלום, עולם!")
-    found = bob.log.locator("p.body", has_text="שלום")
+    found = bob.log.locator(".body p", has_text="שלום")
     assert found.evaluate("line => getComputedStyle(line).direction") == "rtl"
 
 

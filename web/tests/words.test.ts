@@ -4,7 +4,6 @@ import { clean, obstacle } from "../src/features/messages/messages";
 import { noteText } from "../src/features/messages/notes";
 import { refusal } from "../src/net/http";
 import { httpUrl, socketUrl } from "../src/net/places";
-import { pieces } from "../src/state/links";
 import { rows } from "../src/state/rows";
 import { fromMembership, fromMessage, type Item, type NoteItem } from "../src/state/timeline";
 import { hueOf } from "../src/ui/hue";
@@ -78,26 +77,6 @@ describe("hues", () => {
     const hues = new Set(Array.from({ length: 64 }, (_, at) => hueOf(61_098_000_000_000 + at * step)));
     expect(hues.size).toBeGreaterThanOrEqual(6);
   });
-});
-
-describe("links", () => {
-  const hrefs = (text: string): (string | undefined)[] => pieces(text).flatMap((piece) => (piece.href ? [piece.text] : []));
-
-  it("never changes the text", () => {
-    const text = "see https://a.example/x?y=1, (http://b.example/z_(q)) and <https://c.example>!\nnext";
-    expect(pieces(text).map((piece) => piece.text).join("")).toBe(text);
-    expect(hrefs(text)).toEqual(["https://a.example/x?y=1", "http://b.example/z_(q)", "https://c.example"]);
-  });
-
-  it("takes no longer for what looks like a trap", () => {
-    const trap = "http://a.example/x" + ")".repeat(300_000);
-    expect(hrefs(trap)).toEqual(["http://a.example/x"]);
-  });
-
-  it.each(["javascript:alert(1)", "data:text/html,x", "ftp://x.example", "https://", "file:///etc/passwd", "xhttps"])(
-    "makes no link of %j",
-    (text) => expect(hrefs(text)).toEqual([]),
-  );
 });
 
 describe("places", () => {

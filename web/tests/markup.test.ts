@@ -1,0 +1,151 @@
+import { describe, expect, it } from "vitest";
+import { colours } from "../src/features/messages/markup/colours";
+import { parse } from "../src/features/messages/markup/parse";
+import { DEEPEST } from "../src/features/messages/markup/rules";
+import type { Block, Inline } from "../src/features/messages/markup/tree";
+import { addressAt, targetOf } from "../src/state/links";
+
+/** A tree in short: `p[b[bold] i[it]]`. */
+const short = (body: string): string => parse(body).map(block).join(" ");
+const block = (one: Block): string => {
+  if (one.kind === "paragraph") return `p[${line(one.children)}]`;
+  if (one.kind === "quote") return `quote[${one.children.map(block).join(" ")}]`;
+  if (one.kind === "code") return `code:${one.language}[${one.text}]`;
+  return `${one.start === null ? "ul" : `ol:${one.start}`}[${one.items.map((item) => item.map(block).join(" ")).join("; ")}]`;
+};
+const line = (nodes: readonly Inline[]): string => nodes.map(inline).join("");
+const inline = (one: Inline): string => {
+  if (one.kind === "text") return one.text;
+  if (one.kind === "code") return `code[${one.text}]`;
+  if (one.kind === "mention") return `at[${one.name}]`;
+  if (one.kind === "link") return `a[${line(one.children)} -> ${one.href}${one.host ? ` (${one.host})` : ""}]`;
+  return `${one.kind}[${line(one.children)}]`;
+};
+
+describe("Markdown", () => {
+  it.each([
+    ["*one* _two_ **three** ~~four~~ `five *six*`", "p[emphasis[one] emphasis[two] strong[three] strike[four] code[five *six*]]"],
+    ["**a *b* c** and snake_case_name, 2 * 3 * 4", "p[strong[a emphasis[b] c] and snake_case_name, 2 * 3 * 4]"],
+    ["||the *end*|| a || b |||", "p[spoiler[the emphasis[end]] a || b |||]"],
+    ["one\n   two  \nthree\\\nfour", "p[one\n   two  \nthree\nfour]"],
+    ["one\n\n\ntwo", "p[one] p[two]"],
+    ["```py x\nif a:\n    b\n```\nafter", "code:py[if a:\n    b] p[after]"],
+    ["```\n**no** @ann https://a.example", "code:[**no** @ann https://a.example]"],
+    ["> one\n> two\n\nthree", "quote[p[one\ntwo]] p[three]"],
+    [">_< >:( >>> x", "p[>_< >:( >>> x]"],
+    ["- a\n- b\n  - c\n\n7. d\n8. e", "ul[p[a]; p[b] ul[p[c]]] ol:7[p[d]; p[e]]"],
+    ["# no heading\n\nnone\n---\n\n    no code\n\n***", "p[# no heading] p[none\n---] p[no code] p[***]"],
+    ["![no](https://a.example/p.png)", "p[!a[no -> https://a.example/p.png (a.example)]]"],
+    ["<b>no</b> &amp; &lt; <!-- --> <a href=x>", "p[<b>no</b> &amp; &lt; <!-- --> <a href=x>]"],
+    ["[a]: https://a.example\n[a]", "p[[a]: a[https://a.example -> https://a.example/]\n[a]]"],
+    ["|a|b|\n|-|-|\n|1|2|", "p[|a|b|\n|-|-|\n|1|2|]"],
+    ["\\*as typed\\* \\a \\@ann", "p[*as typed* \\a @ann]"],
+    ["plain words, nothing else", "p[plain words, nothing else]"],
+  ])("reads %j", (body, tree) => expect(short(body)).toBe(tree));
+
+  it.each([">", "-", "1.", "- -", "> >", "```", "```\n```", "* * *", "", " "])("shows %j as it was typed", (body) => expect(short(body)).toBe(`p[${body}]`));
+
+  it("loses nothing, however deep", () => {
+    const body = `${"> ".repeat(60)}at the bottom`;
+    const tree = short(body);
+    expect(tree).toContain("at the bottom");
+    expect(tree.split("quote[").length - 1).toBe(DEEPEST);
+    expect(short(Array.from({ length: 60 }, (_, at) => `${"  ".repeat(at)}- ${at}`).join("\n"))).toContain("- 59");
+  });
+});
+
+describe("mentions", () => {
+  it.each([
+    ["@ann and @bob.", "p[at[ann] and at[bob].]"],
+    ["(@ann) *@bob* **@eve**: `@no`", "p[(at[ann]) emphasis[at[bob]] strong[at[eve]]: code[@no]]"],
+    ["me@example.org é@no _@no", "p[me@example.org é@no _@no]"],
+    ["https://a.example/@no [@no](https://a.example)", "p[a[https://a.example/@no -> https://a.example/@no] a[@no -> https://a.example/ (a.example)]]"],
+  ])("reads %j", (body, tree) => expect(short(body)).toBe(tree));
+});
+
+describe("links", () => {
+  it.each([
+    ["see https://a.example/x?y=1, (http://b.example/z_(q)) and <https://c.example>!", ["https://a.example/x?y=1", "http://b.example/z_(q)", "https://c.example/"]],
+    ["*https://a.example/_x_y* ||https://b.example|| [x](https://c.example/a_(b))", ["https://a.example/_x_y", "https://b.example/", "https://c.example/a_(b)"]],
+    ["[https://a.example](https://b.example) https://c.example/?a[]=1]", ["https://b.example/", "https://c.example/?a[]=1"]],
+    ["HTTPS://A.Example, xhttps://no.example <mailto:ann@a.example> <ann@a.example>", ["https://a.example/", "mailto:ann@a.example", "mailto:ann@a.example"]],
+  ])("finds those of %j", (body, hrefs) => {
+    const found = (nodes: readonly Inline[]): string[] => nodes.flatMap((node) => (node.kind === "link" ? [node.href] : "children" in node ? found(node.children) : []));
+    expect(parse(body).flatMap((one) => (one.kind === "paragraph" ? found(one.children) : []))).toEqual(hrefs);
+  });
+
+  it.each([
+    ["javascript:alert(1)"], ["data:text/html,x"], ["ftp://x.example"], ["https://"], ["file:///etc/passwd"], ["https:/a.example"], ["//a.example"],
+    ["https:\\\\a.example"], ["https://a.example\\@b.example"], ["https://bank.example@evil.example"], ["https://u:p@evil.example/"], ["https://a.ex\u202eample"],
+    ["https://a.example/\u200bx"], ["https://a.example/\tx"], [" https://a.example"], ["blob:https://a.example/x"], ["mailto:"], ["vbscript:x"], ["https://a b"],
+  ])("makes no link of %j", (address) => {
+    expect(targetOf(address)).toBeNull();
+    expect(short(`[x](<${address}>)`)).not.toContain("a[x");
+  });
+
+  it.each([
+    ["https://a.example/x", true, "a.example"],
+    ["https://A.example:8080/x", true, "a.example:8080"],
+    ["https://аррӏе.example/", false, "xn--80ak6aa92e.example"],
+    ["https://ｅvil.example/", false, "evil.example"],
+    ["http://0x7f.1/", false, "127.0.0.1"],
+    ["https://bank%2ecom.evil.example/", false, "bank.com.evil.example"],
+  ])("tells of %j whom one will meet", (address, toldAlready, host) => {
+    expect(targetOf(address)).toMatchObject({ plain: toldAlready, host });
+    expect(short(address).includes(` (${host})`)).toBe(!toldAlready);
+    expect(short(`[my bank](${address})`)).toContain(` (${host})`);
+  });
+
+  it("ends an address where something begins that nobody sees", () => {
+    expect(addressAt("https://a.example/\u202egpj.exe", 0)).toBe("https://a.example/");
+  });
+});
+
+describe("colours", () => {
+  it("come for known languages and leave the text as it is", async () => {
+    const code = 'def f(x):  # why\n    return "x" * 2\n';
+    const pieces = await colours("py", code);
+    expect(pieces?.map((piece) => piece.text).join("")).toBe(code);
+    expect(pieces?.map((piece) => piece.look)).toEqual(expect.arrayContaining(["keyword", "comment", "string", "number"]));
+  });
+
+  it.each(["", "klingon", "constructor", "__proto__"])("never come for %j", async (language) => expect(await colours(language, "x = 1")).toBeNull());
+});
+
+describe("hostile texts", () => {
+  const PARTS = [
+    "*a ", "a* ", "*a_ ", "a_ ", "**a *b ", "[", "[a](", "![", "](", "`", "``a`", "> ", "> \n", "- ", "-\n", " - ", "* * * ", "1. ", "||", "||a ", "a||b", "~~", "~~a ", "a~~ ", "\\", "<", "<http:",
+    "http://", "http://a", "https://a.b/(((", "https://a.b/))))", "http://@", "a:", "@", "@a ", "a@a", "&", "&amp;", "\n", "\n\n", " \n", "```\n", "```", "~~~\n```\n", "_", "__a_", "*_", "*a**b", "[]", "[[]]", "[a]: b\n",
+    "\t- a\n", "    ", "# ", "|a|b|\n|-|-|\n", "a\n---\n", "\u202e", "é", "😀", "[a](b", "[a](<b", "[a](b)", "https://", "://", "x://", ">>", "> - 1. ", "[https://a.b](", "|| ||", "*||_~~",
+  ];
+  const grown = (next: (step: number) => string): string => {
+    let text = "";
+    for (let step = 1; text.length < 65_536; step += 1) text += next(step);
+    return text.slice(0, 65_536);
+  };
+  const whole = PARTS.map((part): [string, string] => [part, grown(() => part)]);
+  const shaped: [string, string][] = [
+    ["lists ever deeper", grown((step) => `${"  ".repeat(step)}- a\n`)],
+    ["quotes ever deeper", grown((step) => `${">".repeat(step)} a\n`)],
+    ["backticks ever longer", grown((step) => `${"`".repeat(step)} `)],
+    ["opened and closed", "[".repeat(32_768) + "](a)".repeat(8_192)],
+    ["emphasised and not", "*a ".repeat(10_922) + "a* ".repeat(10_922)],
+    ["crossed", "*a _b ".repeat(5_461) + "a_ b* ".repeat(5_461)],
+  ];
+
+  /** On a quiet machine none takes 50 ms; what is quadratic takes seconds. */
+  const BOUND_MS = 150;
+  it("are read in milliseconds, 64 KiB long", () => {
+    for (const [, text] of whole.slice(0, 20)) parse(text.slice(0, 2_000)); // So that the compiler has seen it.
+    const slow = [...whole, ...shaped].flatMap(([name, text]) => {
+      const times: number[] = [];
+      do {
+        const before = performance.now();
+        parse(text);
+        times.push(performance.now() - before);
+      } while (Math.min(...times) > BOUND_MS && times.length < 5); // Noise only ever makes it slower.
+      return Math.min(...times) > BOUND_MS ? [`${name}: ${Math.min(...times).toFixed(0)} ms`] : [];
+    });
+    expect(slow).toEqual([]);
+  });
+});
