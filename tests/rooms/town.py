@@ -1,0 +1,88 @@
+"""A database with many rooms, written into it directly: who is in them, what was said there, what is unread."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, create_engine, insert, text, update
+from sqlalchemy.pool import NullPool
+
+from hubbub.storage.schema import members, mentions, rooms, topics, users
+
+NOW = 1_790_000_000_000
+ROOMS = range(1_000, 1_499)
+"""With the lobby five hundred: below all ids that a server makes."""
+CROWD = range(10_000, 11_000)
+"""Who else there is."""
+CROWDED = range(1_000, 1_005)
+"""Rooms everybody is in, with CALLS messages that call everybody."""
+CALLS = 150
+LOUD = range(1_005, 1_055)
+"""Rooms in which OWN messages call the one person."""
+OWN = 30
+LARGE = ROOMS[-1]
+"""The room with a long history."""
+
+
+@dataclass(frozen=True)
+class Town:
+    """How long the history of the one large room is."""
+
+    messages: int = 20_000
+
+    def fill(self, address: str, user: int) -> None:
+        engine = create_engine(address, poolclass=NullPool)
+        with engine.begin() as connection:
+            self._people(connection, user)
+            self._rooms(connection, user)
+            self._history(connection)
+            self._mentions(connection, user)
+        if engine.dialect.name == "postgresql":
+            with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                connection.execute(text("ANALYZE"))  # as autovacuum does a minute later
+
+    def said(self, room: int) -> int:
+        """How many messages a room has; they are its whole log."""
+        return self.messages if room == LARGE else CALLS if room in CROWDED else OWN if room in LOUD else 3
+
+    def _people(self, connection: Connection, user: int) -> None:
+        common = {"role": "member", "disabled": False, "created_at": NOW}
+        crowd = [{"id": id_, "name": f"crowd{id_}", "skeleton": f"crowd{id_}", **common} for id_ in CROWD]
+        connection.execute(insert(users), crowd)
+
+    def _rooms(self, connection: Connection, user: int) -> None:
+        common = {"created_at": NOW, "topic": "What this room is about, in a line", "description": "", "history": "all"}
+        made, places, logs = [], [], []
+        for room in ROOMS:
+            kind = "public" if room in CROWDED else ("public", "private", "direct")[room % 3]
+            there = [user, *(CROWD if room in CROWDED else CROWD[room - 999 : room - 998 + room % 9])]
+            made.append({
+                **common, "id": room, "kind": kind, "name": "" if kind == "direct" else f"Room {room}",
+                "skeleton": f"room {room}" if kind == "public" else None, "created_by": CROWD[0],
+                "members": len(there), "archived": room % 50 == 0,
+                "people": ",".join(map(str, there)) if kind == "direct" else None,
+            })  # fmt: skip
+            common_place = {"role": "member", "joined_seq": 1, "joined_at": NOW, "read_seq": 0, "read_n": 0}
+            places += [{"room": room, "user": who, **common_place} for who in there]
+            n = self.said(room)
+            logs.append({"topic": f"room:{room}", "head": n, "floor": 0, "n": n})
+        connection.execute(insert(rooms), made)
+        connection.execute(insert(members), places)
+        connection.execute(insert(topics), logs)
+        half = update(members).where(members.c.user == user, members.c.room % 2 == 0)
+        connection.execute(half.values(read_seq=1, read_n=1))
+
+    def _history(self, connection: Connection) -> None:
+        given = [{"room": room, "count": self.said(room), "author": CROWD[0], "at": NOW} for room in ROOMS]
+        connection.execute(
+            text(
+                "INSERT INTO messages (id, room, seq, n, at, author, key, hash, body)"
+                " WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < :count)"
+                " SELECT CAST(:room AS BIGINT) * 10000000 + x, :room, x, x, :at, :author, 'k' || x, 'h',"
+                " 'Something that was said' FROM c"
+            ),
+            given,
+        )
+
+    def _mentions(self, connection: Connection, user: int) -> None:
+        common = [{"user": 0, "room": room, "seq": seq} for room in CROWDED for seq in range(1, CALLS + 1)]
+        own = [{"user": user, "room": room, "seq": seq} for room in LOUD for seq in range(1, OWN + 1)]
+        connection.execute(insert(mentions), common + own)
