@@ -16,6 +16,9 @@ from hubbub.gateways.http.errors import STATUS
 # Where each wire command is found over REST.
 ROUTES = {
     "message.send": ("POST", "/api/rooms/{room}/messages"),
+    "message.forward": ("POST", "/api/rooms/{room}/forwards"),
+    "message.pin": ("PUT", "/api/rooms/{room}/pins/{message}"),
+    "message.unpin": ("DELETE", "/api/rooms/{room}/pins/{message}"),
     "message.edit": ("PATCH", "/api/rooms/{room}/messages/{message}"),
     "message.delete": ("DELETE", "/api/rooms/{room}/messages/{message}"),
     "room.create": ("POST", "/api/rooms"),
@@ -25,7 +28,11 @@ ROUTES = {
     "room.settings": ("PATCH", "/api/rooms/{room}/settings"),
     "room.join": ("POST", "/api/rooms/{room}/join"),
     "room.leave": ("POST", "/api/rooms/{room}/leave"),
+    "room.invite": ("POST", "/api/rooms/{room}/members"),
     "room.remove": ("DELETE", "/api/rooms/{room}/members/{user}"),
+    "room.role": ("PUT", "/api/rooms/{room}/members/{user}/role"),
+    "room.ban": ("POST", "/api/rooms/{room}/bans"),
+    "room.unban": ("DELETE", "/api/rooms/{room}/bans/{user}"),
     "presence.set": ("PUT", "/api/presence"),
     "room.read": ("POST", "/api/rooms/{room}/read"),
     "room.unread": ("POST", "/api/rooms/{room}/unread"),
