@@ -47,7 +47,8 @@ def test_a_run_may_be_a_name_with_or_without_the_signs_at_its_end(run: str, name
 HOSTILE = {
     "signs": "@", "words": "@a", "mentions": " @a", "backticks": "`", "open code": "` ", "links": "://a",
     "lines": "\n", "blank lines": "\n ", "fences": "```\n", "long runs": " @" + "é" * 120, "marks": "@e\u0301 ",
-    "backslashes": "\\", "dots": " @a" + "." * 100, "blanks": " ", "everybody": "@room ", "schemes": "a://", "letters": "a",
+    "backslashes": "\\", "dots": " @a" + "." * 100, "blanks": " ", "everybody": "@room ", "schemes": "a://",
+    "letters": "a",
 }  # fmt: skip
 
 
