@@ -10,6 +10,41 @@ from tests.support.server import Server
 
 MakeServer = Callable[..., Server]
 
+HERE = Path(__file__).parent
+ALONE = (
+    "accounts/test_passwords.py",
+    "backup/test_load.py",
+    "conformance/test_crowd.py",
+    "conformance/test_floods.py",
+    "conformance/test_fuzz.py",
+    "conformance/test_probe.py",
+    "contract/test_handshake.py",
+    "contract/test_liveness.py",
+    "contract/test_plain_text.py",
+    "contract/test_sessions.py",
+    "engine/test_journal.py",
+    "engine/test_outages.py",
+    "engine/test_readers.py",
+    "faults/test_outages.py",
+    "faults/test_revocation.py",
+    "faults/test_slow_reader.py",
+    "faults/test_storage.py",
+    "gateways/test_http.py",
+    "mounted/test_log_out.py",
+    "proxy/test_idle.py",
+    "security/test_patience.py",
+    "security/test_timing.py",
+)
+"""What measures time, or has little of it: nothing else runs on the machine meanwhile."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    alone = {HERE / name for name in ALONE}
+    for item in items:
+        if not alone.isdisjoint({item.path, *item.path.parents}):
+            item.add_marker(pytest.mark.alone)
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
