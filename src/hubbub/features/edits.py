@@ -7,7 +7,7 @@ from hubbub.domain.commands import DeleteMessage, EditMessage
 from hubbub.domain.errors import Conflict, NotFound
 from hubbub.domain.events import MessageDeleted, MessageEdited
 from hubbub.domain.model import Actor, Membership, Mentions, room_topic
-from hubbub.storage import edits, log, members, messages, pins, reactions
+from hubbub.storage import edits, log, members, mentions, messages, pins, reactions
 from hubbub.storage.messages import Stored
 from hubbub.storage.transaction import Transaction
 
@@ -43,9 +43,10 @@ def delete(command: DeleteMessage, actor: Actor, tx: Transaction) -> Answer:
     if message.body is None:
         return {}
     log.scrub(tx, room_topic(room), message.text_at(seq))
+    mentioned = None if message.mentions is None else Mentions.model_validate_json(message.mentions)
+    mentions.delete_of(tx, room, seq, mentioned)
     for noun in (edits, pins, reactions):
         noun.delete_of(tx, room, seq)
-    mentioned = None if message.mentions is None else Mentions.model_validate_json(message.mentions)
     entry = tx.append(MessageDeleted(room=room, message=seq, by=actor.id, mentioned=mentioned))
     gone = {"body": None, "forwarded": None, "mentions": None, "edited_at": None}
     messages.change(tx, room, seq, **gone, deleted_at=tx.now, text_seq=0)

@@ -1,48 +1,82 @@
-"""Messages: a run of sends decided at once, and pages of history."""
+"""Messages: a run of sends decided at once, forwards, and pages of history."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from hashlib import sha256
 from hmac import compare_digest
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from hubbub.domain.commands import MessagePage, SendMessage
-from hubbub.domain.errors import BadRequest, Conflict, HubbubError, NotFound
+from hubbub.domain.commands import ForwardMessage, MessagePage, SendMessage
+from hubbub.domain.errors import BadRequest, Conflict, Forbidden, HubbubError, NotFound
 from hubbub.domain.events import MessageSent
-from hubbub.domain.model import Actor, Message, room_topic
-from hubbub.storage import history, log, members, messages
+from hubbub.domain.model import Actor, Forwarded, Message, room_topic
+from hubbub.domain.text import timestamp
+from hubbub.storage import history, log, members, messages, rooms
 from hubbub.storage.history import View
-from hubbub.storage.messages import NewMessage
+from hubbub.storage.messages import Fact, NewMessage, Stored
 from hubbub.storage.transaction import Transaction
 
 Answer = dict[str, object]
 
 
+class NewWords(NamedTuple):
+    """What is said, wherever the words come from."""
+
+    room: int
+    key: str
+    body: str
+    reply_to: int | None = None
+    forwarded: Forwarded | None = None
+
+
 def send(run: Sequence[tuple[SendMessage, Actor]], tx: Transaction) -> list[Answer | HubbubError]:
     """Decides a whole run: duplicates are dropped, also within the run, before any seq is given.
 
-    Same key and same body: the original seq, whatever happened to the right to send since. Other body: Conflict.
+    Same key and same words: the original seq, whatever happened to the right to send since. Other words: Conflict.
     """
     facts = messages.facts(tx, [(command.room, actor.id, command.key) for command, actor in run])
+    answered = [(command.room, command.reply_to) for command, _ in run if command.reply_to is not None]
+    there = messages.existing(tx, answered) if answered else set()
     done: list[Answer | HubbubError] = []
     new: list[NewMessage] = []
     first: dict[tuple[int, int, str], tuple[str, int]] = {}
     for (command, actor), fact in zip(run, facts, strict=True):
-        digest = sha256(command.body.encode()).hexdigest()
+        digest = _digest(command)
         known = (fact.hash, fact.seq) if fact.hash is not None else first.get((command.room, actor.id, command.key))
-        if known is not None:
-            done.append(_again(command, known, digest))
-        elif not fact.allowed:
-            done.append(NotFound())
+        refusal = _again(known, digest) if known is not None else _refusal(command, fact, there)
+        if refusal is not None:
+            done.append(refusal)
+        elif known is not None:
+            done.append({"topic": room_topic(command.room), "seq": known[1]})
         else:
-            message = _place(command, actor, digest, tx)
+            message = _place(NewWords(command.room, command.key, command.body, command.reply_to), actor, digest, tx)
             new.append(message)
             first[command.room, actor.id, command.key] = (digest, message.seq)
             done.append({"topic": room_topic(command.room), "seq": message.seq})
     if new:
         messages.insert_all(tx, new)
     return done
+
+
+def forward(command: ForwardMessage, actor: Actor, tx: Transaction) -> Answer:
+    """The words as they are now, under the locks of both rooms. They call nobody, and stay when the source is gone."""
+    digest = sha256(f"\0forward {command.from_room} {command.message}".encode()).hexdigest()
+    (fact,) = messages.facts(tx, [(command.room, actor.id, command.key)])
+    known = (fact.hash, fact.seq) if fact.hash is not None else None
+    refusal = _again(known, digest) if known is not None else _refusal(command, fact, ())
+    if refusal is not None:
+        raise refusal
+    if known is not None:
+        return {"topic": room_topic(command.room), "seq": known[1]}
+    own = members.find(tx.connection, command.from_room, actor.id)
+    source = messages.find(tx.connection, own, command.from_room, command.message)
+    if source.body is None:
+        raise Conflict("This message is deleted.")
+    words = NewWords(command.room, command.key, source.body, forwarded=_origin(command, source, actor, tx))
+    message = _place(words, actor, digest, tx)
+    messages.insert_all(tx, [message])
+    return {"topic": room_topic(command.room), "seq": message.seq}
 
 
 def page(connection: Connection, user: int, query: MessagePage) -> Answer:
@@ -83,21 +117,58 @@ def _seen(connection: Connection, user: int, room: int) -> View:
     return history.view(own, room, user)
 
 
-def _again(command: SendMessage, known: tuple[str | None, int | None], digest: str) -> Answer | HubbubError:
-    first, seq = known
+def _digest(command: SendMessage) -> str:
+    """What a key stands for: the words, and what they answer. No text has U+0000 in it, so nothing else looks so."""
+    replied = "" if command.reply_to is None else f"\0reply {command.reply_to}"
+    return sha256(f"{command.body}{replied}".encode()).hexdigest()
+
+
+def _again(known: tuple[str | None, int | None], digest: str) -> HubbubError | None:
+    """The refusal of a key that was used for something else."""
+    first, _ = known
     if first is None or not compare_digest(first, digest):
         return Conflict("That key was used for another message.")
-    return {"topic": room_topic(command.room), "seq": seq}
+    return None
 
 
-def _place(command: SendMessage, actor: Actor, digest: str, tx: Transaction) -> NewMessage:
-    head = tx.head(room_topic(command.room))
+def _refusal(
+    command: SendMessage | ForwardMessage, fact: Fact, there: Container[tuple[int, int]]
+) -> HubbubError | None:
+    """Why a new message may not be said; `there` are the messages that are answered and exist."""
+    if not fact.allowed:
+        return NotFound()
+    if fact.archived:
+        return Forbidden("This room is archived.")
+    replied = command.reply_to if isinstance(command, SendMessage) else None
+    if replied is not None and (replied < fact.sees_from or (command.room, replied) not in there):
+        return NotFound("There is no such message to reply to.")
+    return None
+
+
+def _origin(command: ForwardMessage, source: Stored, actor: Actor, tx: Transaction) -> Forwarded:
+    """Who said it first; where, only if everybody may know of that room or is in it."""
+    if source.forwarded is not None:
+        first = Forwarded.model_validate_json(source.forwarded)
+    else:
+        place = {"room": command.from_room, "message": command.message}
+        first = Forwarded(by=source.author, name=source.name, at=timestamp(source.at), **place)
+    if first.room is None or first.room == command.room:
+        return first
+    room = rooms.seen_by(tx.connection, actor.id, first.room)
+    if room is not None and room.kind == "public":
+        return first
+    return first.model_copy(update={"room": None, "message": None})
+
+
+def _place(words: NewWords, actor: Actor, digest: str, tx: Transaction) -> NewMessage:
+    head = tx.head(room_topic(words.room))
     head.n += 1
-    event = MessageSent(room=command.room, by=actor.id, name=actor.name, n=head.n, key=command.key, body=command.body)
-    entry = tx.append(event)
+    entry = tx.append(MessageSent(by=actor.id, name=actor.name, n=head.n, **words._asdict()))
+    forwarded = None if words.forwarded is None else words.forwarded.model_dump_json(exclude_none=True)
     return NewMessage(
-        tx.ids.next(), command.room, entry.seq, head.n, tx.now, actor.id, command.key, digest, command.body
-    )
+        tx.ids.next(), words.room, entry.seq, head.n, tx.now, actor.id, words.key, digest, words.body,
+        words.reply_to, forwarded,
+    )  # fmt: skip
 
 
 def _window(connection: Connection, seen: View, query: MessagePage) -> tuple[list[Any], dict[str, bool]]:

@@ -1,6 +1,6 @@
 """Messages: a whole run of sends in a constant number of statements; one message, to be changed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Dialect, Executable, Select, and_, bindparam, insert, select, update
@@ -10,7 +10,7 @@ from hubbub.domain.model import Membership
 from hubbub.storage import rows
 from hubbub.storage.database import Statement
 from hubbub.storage.rows import BIG, TEXT, Rows
-from hubbub.storage.schema import members, messages, users
+from hubbub.storage.schema import members, messages, rooms, users
 from hubbub.storage.transaction import LARGE_ROW, Transaction
 
 
@@ -21,6 +21,9 @@ class Fact(NamedTuple):
     hash: str | None
     """The hash of the first command with this key, None if the key is new."""
     seq: int | None
+    archived: bool = False
+    sees_from: int = 0
+    """No message of the room with a smaller seq is the author's to read."""
 
 
 class Stored(NamedTuple):
@@ -67,10 +70,16 @@ def facts(tx: Transaction, asked: Sequence[tuple[int, int, str]]) -> list[Fact]:
     numbered = [(index, *each) for index, each in enumerate(asked)]
     cursor = FACTS.run(tx.connection, rows=rows.encode(numbered))
     found: list[Fact] = [Fact(False, None, None)] * len(numbered)
-    for index, member, disabled, hash_, seq in cursor.fetchall():
-        found[index] = Fact(member is not None and not disabled, hash_, seq)
+    for index, joined_seq, disabled, hash_, seq, archived, history in cursor.fetchall():
+        allowed = joined_seq is not None and not disabled
+        found[index] = Fact(allowed, hash_, seq, archived, joined_seq if history == "joined" else 0)
     cursor.close()
     return found
+
+
+def existing(tx: Transaction, places: Iterable[tuple[int, int]]) -> set[tuple[int, int]]:
+    """Those of the places (room, seq) at which something was said, deleted messages too. One statement."""
+    return set(EXISTING.rows(tx.connection, rows=rows.encode(sorted(set(places)))))
 
 
 def insert_all(tx: Transaction, new: Sequence[NewMessage]) -> None:
@@ -127,12 +136,23 @@ def _facts(dialect: Dialect) -> Executable:
     asked = select(*given.columns()).select_from(given.source).subquery("asked")
     stored = and_(messages.c.room == asked.c.room, messages.c.author == asked.c.author, messages.c.key == asked.c.key)
     return (
-        select(asked.c.index, members.c.user, users.c.disabled, messages.c.hash, messages.c.seq)
+        select(
+            asked.c.index, members.c.joined_seq, users.c.disabled, messages.c.hash, messages.c.seq,
+            rooms.c.archived, rooms.c.history,
+        )
         .select_from(asked)
         .outerjoin(members, and_(members.c.room == asked.c.room, members.c.user == asked.c.author))
+        .outerjoin(rooms, rooms.c.id == asked.c.room)
         .outerjoin(users, users.c.id == asked.c.author)
         .outerjoin(messages, stored)
-    )
+    )  # fmt: skip
+
+
+def _existing(dialect: Dialect) -> Executable:
+    given = Rows(dialect, {"room": BIG, "seq": BIG})
+    asked = select(*given.columns()).select_from(given.source).subquery("asked")
+    there = and_(messages.c.room == asked.c.room, messages.c.seq == asked.c.seq)
+    return select(messages.c.room, messages.c.seq).join_from(asked, messages, there)
 
 
 def _insert(dialect: Dialect, names: tuple[str, ...]) -> Executable:
@@ -151,6 +171,7 @@ def _reads(dialect: Dialect) -> Executable:
 
 
 FACTS = Statement(_facts)
+EXISTING = Statement(_existing)
 INSERT = Statement(lambda dialect: _insert(dialect, PLAIN))
 INSERT_RICH = Statement(lambda dialect: _insert(dialect, NewMessage._fields))
 FIND = Statement(lambda _: _find())

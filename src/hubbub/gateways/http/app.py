@@ -19,6 +19,7 @@ from hubbub.gateways.http import (
     messages,
     metrics,
     people,
+    pins,
     presence,
     reactions,
     reads,
@@ -39,6 +40,7 @@ and its cookie. Every refusal is `{"error": {"code", "message", "retry_after"?}}
 """
 ROUTERS = (
     site.router, accounts.router, sessions.router, users.router, rooms.router, members.router, messages.router,
+    messages.forwards, pins.router,
     people.router, presence.router, reactions.router, reads.router,
     topics.router, invites.router, health.router, metrics.router,
 )  # fmt: skip

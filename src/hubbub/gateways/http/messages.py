@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
-from hubbub.domain.commands import DeleteMessage, EditMessage, MessagePage, SendMessage
+from hubbub.domain.commands import DeleteMessage, EditMessage, ForwardMessage, Id, MessagePage, MessageSeq, SendMessage
 from hubbub.domain.model import Frozen, MaybePosition, Message, Position, Revision, Wire
 from hubbub.domain.text import DEFAULT_PAGE, MAX_ID, MAX_PAGE, Body, Key
 from hubbub.features import edits, messages
@@ -16,6 +16,7 @@ from hubbub.gateways.http.rooms import Limit, RoomId
 from hubbub.gateways.http.strict import StrictRoute, reply
 
 router = APIRouter(prefix="/api/rooms/{room}/messages", tags=["messages"], route_class=StrictRoute)
+forwards = APIRouter(prefix="/api/rooms/{room}/forwards", tags=["messages"], route_class=StrictRoute)
 
 MessageId = Annotated[int, Path(ge=1, le=MAX_ID, examples=[1], description="The message's seq.")]
 Place = Annotated[int, Field(ge=0, le=MAX_ID)] | None
@@ -36,6 +37,18 @@ class NewMessage(Frozen):
 
     key: Key = Field(examples=["01KAN3M6R4T2"])
     body: Body = Field(examples=["hello"])
+    reply_to: MessageSeq | None = None
+    """The seq of the message in the same room that this one answers."""
+
+
+class NewForward(Frozen):
+    """Which message is forwarded; `key` as for a new message, and unique together with theirs."""
+
+    key: Key = Field(examples=["01KAN3M6R4T3"])
+    from_room: Id = Field(examples=[1])
+    """Where it was said."""
+    message: MessageSeq = Field(examples=[1])
+    """Its seq there."""
 
 
 class NewWords(Frozen):
@@ -95,7 +108,14 @@ async def list_messages(
 @router.post("", status_code=201, response_model=Position, responses=refusals(400, 401, 403, 404, 409, 413, 429))
 async def send_message(room: RoomId, body: NewMessage, caller: Sender, services: Running) -> Response:
     """Sends a message; it is on disk when the answer comes."""
-    command = SendMessage(room=room, key=body.key, body=body.body)
+    command = SendMessage(room=room, **body.model_dump())
+    return reply((await services.journal.submit(command, caller.actor)).answer, 201)
+
+
+@forwards.post("", status_code=201, response_model=Position, responses=refusals(400, 401, 403, 404, 409, 413, 429))
+async def forward_message(room: RoomId, body: NewForward, caller: Sender, services: Running) -> Response:
+    """Says in this room what somebody said in another one that one is in."""
+    command = ForwardMessage(room=room, **body.model_dump())
     return reply((await services.journal.submit(command, caller.actor)).answer, 201)
 
 
