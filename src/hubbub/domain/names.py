@@ -97,6 +97,7 @@ def _check_one_script(name: str) -> None:
         raise ValueError("a name uses one script only")
 
 
+@lru_cache(maxsize=8192)
 def _look_alike(character: str) -> str:
     if character.isascii():
         return character
