@@ -25,8 +25,15 @@ BODIES: dict[str, dict[str, Any]] = {
     "create_room": {"name": "Anything"},
     "update_room": {"topic": "What it is about"},
     "change_settings": {"favourite": True},
+    "invite_member": {"user": 1},
+    "ban_member": {"user": 1},
+    "set_room_role": {"role": "moderator"},
+    "accept_invite": {"token": "none"},
 }
-NOBODYS: dict[str, dict[str, Any]] = {"create_room": {"name": "Anything", "members": [ABSENT]}}
+NOBODYS: dict[str, dict[str, Any]] = {
+    "create_room": {"name": "Anything", "members": [ABSENT]},
+    "create_invite": {"room": ABSENT},
+}
 """Bodies that name what is not there."""
 _numbers = itertools.count(1)
 
@@ -113,11 +120,12 @@ def strangers(witness: Witness, world: World) -> None:
     witness.ask("metrics", headers=away)
     witness.ask("metrics", world.alice, headers=away)
     witness.ask("list_invites", world.alice)
+    witness.ask("list_bans", world.bob, fill={"room": world.room})
     witness.ask("reset_password", json={"token": "none", "password": PASSWORD})
     witness.ask("create_account", json={"username": "late", "password": PASSWORD, "invite": "none"})
     for operation in set(documented(401)) - {"log_in", "create_token", "refresh_token", "metrics"}:
         assert witness.ask(operation, json=BODIES.get(operation)).status_code == 401, operation
-    for operation in set(documented(403)) & set(documented(401)) - {"list_invites", "metrics"}:
+    for operation in set(documented(403)) & set(documented(401)) - {"list_invites", "list_bans", "metrics"}:
         assert witness.ask(operation, headers=cookie, json=BODIES.get(operation)).status_code == 403, operation
 
 
@@ -139,7 +147,7 @@ def nonsense(witness: Witness, world: World) -> None:
 
 def what_is_not_there(witness: Witness, world: World) -> None:
     for operation in documented(404):
-        absent = {"fill": NOTHING_BY, "params": {"after": 0}, "json": NOBODYS.get(operation, BODIES.get(operation))}
+        absent = {"fill": NOTHING_BY, "params": {"after": 0, "room": ABSENT}, "json": NOBODYS.get(operation, BODIES.get(operation))}
         assert witness.ask(operation, world.bob if "room" in operation else world.owner, **absent).status_code == 404
 
 
@@ -183,7 +191,18 @@ def good(witness: Witness, world: World) -> None:
         witness.ask("read_room", bob, fill=fill, json={"seq": world.message["seq"]})
     for epoch in (None, "another"):
         witness.ask("list_events", alice, fill={"topic": f"user:{alice.id}"}, params={"after": 0, "epoch": epoch or ""})
-    witness.ask("remove_member", alice, fill={**fill, "user": bob.id})
+    his = {**fill, "user": bob.id}
+    witness.ask("set_room_role", alice, fill=his, json={"role": "moderator"})
+    witness.ask("remove_member", alice, fill=his)
+    witness.ask("ban_member", alice, fill=fill, json={"user": bob.id, "reason": "enough"})
+    witness.ask("list_bans", alice, fill=fill)
+    witness.ask("invite_member", alice, fill=fill, json={"user": bob.id})
+    witness.ask("unban_member", alice, fill=his)
+    witness.ask("invite_member", alice, fill=fill, json={"user": bob.id})
+    witness.ask("leave_room", bob, fill=fill)
+    into = witness.ask("create_invite", alice, json=fill).json()
+    witness.ask("check_invite", json={"token": into["token"]})
+    witness.ask("accept_invite", bob, json={"token": into["token"]})
     witness.ask("join_room", bob, fill=fill)
     witness.ask("leave_room", bob, fill=fill)
     token = witness.ask("create_invite", world.owner, json={}).json()

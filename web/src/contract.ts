@@ -64,6 +64,17 @@ export interface ArchiveRoom {
   room: number;
 }
 
+/** Somebody who may not come into a room. */
+export interface Ban {
+  /** The person's id. */
+  user: number;
+  name: string;
+  /** Who banned the person. */
+  by: number;
+  at: string;
+  reason?: string;
+}
+
 /** Removes somebody else, who may not come back. Twice is fine. */
 export interface BanMember {
   /** The client's own number for this, echoed as `re`. */
@@ -74,6 +85,13 @@ export interface BanMember {
   type: "room.ban";
   /** For the person and for those who moderate the room. */
   reason?: string;
+}
+
+/** A page of those who are banned from a room, by id. */
+export interface BansPage {
+  bans: Ban[];
+  /** Whether there are bans after the last of these. */
+  more: boolean;
 }
 
 /** Whether there are more messages on either side of a page. */
@@ -106,11 +124,16 @@ export interface Changes {
 
 export type ChatEvent = MessageSent | MessageEdited | MessageDeleted | MessagePinned | MessageUnpinned | ReactionAdded | ReactionRemoved | MemberJoined | MemberLeft | MemberRemoved | MemberBanned | MemberUnbanned | MemberRole | RoomCreated | RoomUpdated | RoomArchived | RoomRestored | RoomAdded | RoomGone | SettingsChanged | ReadMoved | StatusChanged | SessionOpened | SessionClosed;
 
-/** Whether an invite opens the door now. */
+/** What an invite opens now. */
 export interface Checked {
+  /** Whether it opens anything. */
   valid: boolean;
-  /** The room an invite leads into; null for the site alone. */
+  /** Whether one can make an account with it; else it is for those who have one. */
+  signup: boolean;
+  /** The id of the room it leads into; null for the site alone. */
   room: number | null;
+  /** That room's name. */
+  name: string | null;
 }
 
 /** What a client says: `hello` first, then commands, queries and pings. */
@@ -152,6 +175,15 @@ export interface EditMessage {
   message: number;
   type: "message.edit";
   body: string;
+}
+
+/** What a message said before, oldest first. */
+export interface EditsPage {
+  edits: Revision[];
+  /** Whether there are versions after the last of these. */
+  more: boolean;
+  /** The head of the room's topic the page was read at. */
+  heads: Record<string, number>;
 }
 
 /** What every refusal looks like. */
@@ -214,6 +246,11 @@ export interface Greeting {
   message: string;
 }
 
+/** Whom to bring in. */
+export interface Guest {
+  user: number;
+}
+
 /** A sign of life. */
 export interface Health {
   status: "ok";
@@ -261,9 +298,11 @@ export interface InviteMember {
   type: "room.invite";
 }
 
-/** The invites that can still be used. */
+/** A page of the invites that can still be used, the newest first. */
 export interface Invites {
   invites: Invite[];
+  /** Whether there are more after the last of these. */
+  more: boolean;
 }
 
 /** Becomes a member. Twice is fine. */
@@ -606,6 +645,8 @@ export interface MessageUnpinned {
 export interface Messages {
   /** By ascending seq. */
   messages: Message[];
+  /** Those that messages of the page reply to, as far as one may see them. */
+  quotes: Message[];
   more: Beyond;
   /** The head of the room's topic the page was read at. */
   heads: Record<string, number>;
@@ -629,12 +670,28 @@ export interface NewAccount {
   setup?: string | null;
 }
 
-/** With a `key`, a retry gets the same invite. */
+/** Whom to keep out, and why: for the person and for those who look after the room. */
+export interface NewBan {
+  user: number;
+  reason?: string;
+}
+
+/** Which message is forwarded; `key` as for a new message, and unique together with theirs. */
+export interface NewForward {
+  key: string;
+  /** Where it was said. */
+  from_room: number;
+  /** Its seq there. */
+  message: number;
+}
+
+/** With a `key`, a retry gets the same invite. With a `room`, it leads into that room as well. Only what the site's admins make opens accounts. */
 export interface NewInvite {
   /** null for any number */
   max_uses?: number | null;
   /** seconds; null for never */
   expires_in?: number | null;
+  room?: number | null;
   key?: string | null;
 }
 
@@ -642,12 +699,19 @@ export interface NewInvite {
 export interface NewMessage {
   key: string;
   body: string;
+  /** The seq of the message in the same room that this one answers. */
+  reply_to?: number | null;
 }
 
 /** The password one has, and the one to have: at least 8 characters, at most 1,024 bytes. */
 export interface NewPassword {
   current_password: string;
   new_password: string;
+}
+
+/** What somebody is to be in the room. `owner` makes the owner of before a moderator. */
+export interface NewRole {
+  role: RoomRole;
 }
 
 /** What a room is made of. */
@@ -670,6 +734,21 @@ export interface NewStart {
   password: string;
 }
 
+/** How one wants to appear; what is left out is as for somebody who chooses nothing. */
+export interface NewStatus {
+  status?: "online" | "away" | "dnd" | "invisible";
+  text?: string;
+  /** Any one emoji of Unicode. */
+  emoji?: string | null;
+  /** When one is plainly online again; RFC 3339, within a year. */
+  until?: string | null;
+}
+
+/** What a message says from now on. */
+export interface NewWords {
+  body: string;
+}
+
 /** There is no way from that position to the present: load the state and go on from its heads. */
 export interface NoWay {
   epoch: string;
@@ -690,6 +769,15 @@ export interface Ok {
   ok: RoomPosition | Position | MaybePosition | EventPage | NoWay | Appearances | Nothing;
 }
 
+/** One message. */
+export interface OneMessage {
+  message: Message;
+  /** The one it replies to, if one may see it. */
+  quotes: Message[];
+  /** The head of the room's topic it was read at. */
+  heads: Record<string, number>;
+}
+
 /** Who is there now. */
 export interface Online {
   /** Who has a live connection in the room, on whatever device. */
@@ -701,10 +789,31 @@ export interface Password {
   password: string;
 }
 
+/** A page of people. */
+export interface PeoplePage {
+  /** By id; without guests and closed accounts. */
+  people: Person[];
+  /** Whether there are people after the last of these. */
+  more: boolean;
+}
+
 /** Somebody. */
 export interface Person {
   id: number;
   name: string;
+}
+
+/** A message that is kept in view. */
+export interface Pin {
+  /** The position of the pinning in the room's log. */
+  seq: number;
+  message: Message;
+  /** Who pinned it. */
+  by: number;
+  /** That person's name. */
+  name: string;
+  /** When it was pinned. */
+  at: string;
 }
 
 /** Keeps a message in view for everybody. Twice is fine. */
@@ -722,6 +831,15 @@ export interface Ping {
   /** The client's own number for this, echoed as `re`. */
   id?: number;
   type: "ping";
+}
+
+/** A page of a room's pinned messages, newest first. */
+export interface PinsPage {
+  pins: Pin[];
+  /** Whether there are older ones. */
+  more: boolean;
+  /** The head of the room's topic the page was read at. */
+  heads: Record<string, number>;
 }
 
 /** The answer to `ping`. */
@@ -917,6 +1035,15 @@ export interface RestoreRoom {
   id: number;
   type: "room.restore";
   room: number;
+}
+
+/** What a message said before it was edited. */
+export interface Revision {
+  /** Counted from 1 for the first words. */
+  version: number;
+  /** When that was said. */
+  at: string;
+  body: string;
 }
 
 /** What somebody is on this site. */
