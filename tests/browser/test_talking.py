@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenWindow
 from tests.browser.person import Person
@@ -193,31 +193,6 @@ def test_a_refused_message_says_why_and_can_be_discarded(two: tuple[Person, Pers
     expect(failed).to_have_count(0)
 
 
-def test_older_messages_load_above_and_what_one_reads_stays_in_place(server: Server, open_window: OpenWindow) -> None:
-    writer = server.sign_up("writer")
-    room = writer.create_room(f"Archive of {writer.name}")
-    for number in range(130):
-        sent = writer.request(
-            "POST", f"/api/rooms/{room}/messages", json={"key": f"k{number}", "body": f"page {number}"}
-        )
-        assert sent.status_code == 201
-    reader = open_window().log_in(writer.name)
-    reader.open_room("Archive")
-    reader.sees("page 129")
-    expect(reader.log.get_by_text("page 129", exact=True)).to_be_in_viewport()
-    assert "page 40" not in reader.texts()
-    mark = reader.log.get_by_text("page 85", exact=True)
-    mark.scroll_into_view_if_needed()
-    before = top_of(reader.page, "page 85")
-    reader.sees("page 40")
-    assert abs(top_of(reader.page, "page 85") - before) < 2
-    reader.log.get_by_text("page 40", exact=True).scroll_into_view_if_needed()
-    reader.sees("page 0")
-    assert reader.texts() == [f"page {number}" for number in range(130)]
-    reader.page.get_by_role("button", name="To the newest").click()
-    expect(reader.log.get_by_text("page 129", exact=True)).to_be_in_viewport()
-
-
 FLOOD = """async (count) => {
     const socket = new WebSocket(new URL("/ws", location.href.replace("http", "ws")), "hubbub.v1");
     const heard = (wanted) => new Promise((found) => socket.addEventListener("message", ({ data }) => {
@@ -245,12 +220,6 @@ def test_a_flood_is_followed_to_its_end(two: tuple[Person, Person]) -> None:
         assert shown[-300:] == [f"flood {number}" for number in range(601, 901)]
     bob.say("quite something")
     ann.sees("quite something")
-
-
-def top_of(page: Page, text: str) -> float:
-    box = page.get_by_role("log").get_by_text(text, exact=True).bounding_box()
-    assert box is not None
-    return box["y"]
 
 
 def test_everything_fits_and_is_reachable_at_360_pixels(server: Server, open_window: OpenWindow) -> None:

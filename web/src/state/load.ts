@@ -1,8 +1,8 @@
 /** What answers of the server, rather than events, change. Pure. */
-import type { Limits, Member, Message, Room, User } from "./model";
+import type { Limits, Member, Room, User } from "./model";
 import { roomChanged } from "./rooms";
 import { without, type State } from "./state";
-import { fromMessage, merge, started, trimmed, type Item, type Timeline } from "./timeline";
+import { extended, narrowed, opened, started, type Page, type Side, type Timeline } from "./timeline";
 
 /** A new connection: rooms as they are now. `fresh` names the topics whose events were not replayed. */
 export function welcomed(
@@ -40,34 +40,27 @@ export function timelineStarted(state: State, room: number, load: number): State
   return withTimeline(state, room, started(load, known?.unread ? (known.read ?? null) : null));
 }
 
-export function timelineFailed(state: State, room: number, load: number): State {
-  return changed(state, room, load, (timeline) => ({ ...timeline, status: "failed" }));
+export function timelineFailed(state: State, room: number): State {
+  return changed(state, room, (timeline) => (timeline.status === "ready" ? timeline : { ...timeline, status: "failed" }));
 }
 
-/** A page of history. What arrived live since the question was asked is in the timeline already and stays. */
-export function pageLoaded(
-  state: State,
-  room: number,
-  load: number,
-  page: { messages: readonly Message[]; more: { before: boolean } },
-): State {
-  return changed(state, room, load, (timeline) => ({
-    ...timeline,
-    status: "ready",
-    items: merge(page.messages.map(fromMessage), timeline.items),
-    older: page.more.before,
-  }));
+/** The window shows this page now; `load` is how later pages know that they belong to it. */
+export function timelineOpened(state: State, room: number, load: number, page: Page): State {
+  return changed(state, room, (timeline) => opened(timeline, load, page));
 }
 
-/** Event lines between messages that are shown. */
-export function notesLoaded(state: State, room: number, load: number, notes: readonly Item[]): State {
-  return changed(state, room, load, (timeline) => ({ ...timeline, items: merge(timeline.items, notes) }));
+/** One more page at one end of the window; what arrives for another window, or elsewhere, is of no use. */
+export function timelineExtended(state: State, room: number, load: number, at: { side: Side; edge: number }, page: Page): State {
+  return changed(state, room, (timeline) => (timeline.load === load ? extended(timeline, at.side, at.edge, page) : timeline));
 }
 
-export function timelineTrimmed(state: State, room: number, count: number): State {
-  const timeline = state.timelines[room];
-  if (!timeline || trimmed(timeline, count) === timeline) return state;
-  return withTimeline(state, room, trimmed(timeline, count));
+export function timelineNarrowed(state: State, room: number, from: number, to: number): State {
+  return changed(state, room, (timeline) => narrowed(timeline, from, to));
+}
+
+/** Moves the line above what is new; null takes it away. */
+export function timelineMarked(state: State, room: number, readAt: number | null): State {
+  return changed(state, room, (timeline) => (timeline.readAt === readAt ? timeline : { ...timeline, readAt }));
 }
 
 /** One has read up to `seq`, here; the server hears of it a little later. */
@@ -77,9 +70,10 @@ export function readHere(state: State, room: number, seq: number): State {
   );
 }
 
-function changed(state: State, room: number, load: number, change: (timeline: Timeline) => Timeline): State {
+function changed(state: State, room: number, change: (timeline: Timeline) => Timeline): State {
   const timeline = state.timelines[room];
-  return timeline?.load === load ? withTimeline(state, room, change(timeline)) : state;
+  const after = timeline && change(timeline);
+  return after === undefined || after === timeline ? state : withTimeline(state, room, after);
 }
 
 function withTimeline(state: State, room: number, timeline: Timeline): State {

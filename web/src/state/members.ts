@@ -1,9 +1,7 @@
 /** What events about membership change. Pure. */
 import type { MemberJoined, MemberLeft, MemberRemoved } from "./events";
-import { appended } from "./messages";
 import { roomChanged, roomGone } from "./rooms";
 import type { State } from "./state";
-import { fromMembership } from "./timeline";
 
 export function memberJoined(state: State, event: MemberJoined): State {
   const members = state.members[event.room];
@@ -30,8 +28,7 @@ function selfGone(state: State, event: MemberLeft | MemberRemoved): State {
 }
 
 function counted(state: State, event: MemberJoined | MemberLeft | MemberRemoved, by: number): State {
-  const shown = appended(state, event.room, fromMembership(event));
-  return roomChanged(shown, event.room, (room) =>
+  return roomChanged(state, event.room, (room) =>
     event.seq <= (room.head ?? 0) ? room : { ...room, head: event.seq, members: room.members + by },
   );
 }

@@ -2,7 +2,7 @@
 import type { MessageSent, ReadMoved } from "./events";
 import { roomChanged } from "./rooms";
 import type { State } from "./state";
-import { fromMessage, merge, type Item } from "./timeline";
+import { arrived, fromMessage, type Item } from "./timeline";
 
 export function messageSent(state: State, event: MessageSent): State {
   const shown = appended(state, event.room, fromMessage(event));
@@ -22,9 +22,9 @@ export function readMoved(state: State, event: ReadMoved): State {
   );
 }
 
+/** A new line at the end of a room's timeline, if that is loaded. */
 export function appended(state: State, room: number, item: Item): State {
   const timeline = state.timelines[room];
   if (!timeline) return state;
-  const items = merge(timeline.items, [item]);
-  return { ...state, timelines: { ...state.timelines, [room]: { ...timeline, items } } };
+  return { ...state, timelines: { ...state.timelines, [room]: arrived(timeline, item) } };
 }

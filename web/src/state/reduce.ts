@@ -4,7 +4,8 @@
  */
 import type { ChatEvent, EventOf } from "./events";
 import { memberGone, memberJoined } from "./members";
-import { messageSent, readMoved } from "./messages";
+import { appended, messageSent, readMoved } from "./messages";
+import { noteOf } from "./notes";
 import { roomAdded, roomCreated, roomGone } from "./rooms";
 import { sessionClosed, sessionOpened } from "./sessions";
 import type { State } from "./state";
@@ -46,5 +47,11 @@ function unchanged(state: State): State {
 export function reduce(state: State, event: ChatEvent): State {
   if (!Object.hasOwn(REDUCERS, event.type)) return state;
   const reducer = REDUCERS[event.type] as (state: State, event: ChatEvent) => State;
-  return reducer(state, event);
+  return noted(reducer(state, event), event);
+}
+
+/** Much of what happens in a room is also a line between its messages. */
+function noted(state: State, event: ChatEvent): State {
+  const note = noteOf(event);
+  return note ? appended(state, Number(event.topic.slice("room:".length)), note) : state;
 }

@@ -2,14 +2,9 @@
 import type { RoomAdded, RoomCreated, RoomGone } from "./events";
 import type { Room } from "./model";
 import { without, type State } from "./state";
-import { fromCreation, merge } from "./timeline";
 
 export function roomCreated(state: State, event: RoomCreated): State {
-  if (event.topic === "site") return { ...state, directory: listed(state.directory, event.room) };
-  const timeline = state.timelines[event.room.id];
-  if (!timeline) return state;
-  const items = merge(timeline.items, [fromCreation(event)]);
-  return { ...state, timelines: { ...state.timelines, [event.room.id]: { ...timeline, items } } };
+  return event.topic === "site" ? { ...state, directory: listed(state.directory, event.room) } : state;
 }
 
 export function roomAdded(state: State, event: RoomAdded): State {

@@ -1,9 +1,11 @@
 /** A timeline as the lines of a screen: days, the mark of what is new, grouped messages, gathered notes. Pure. */
-import type { Item, MessageItem, NoteItem } from "./timeline";
+import type { NoteItem } from "./notes";
+import type { MessageItem, Timeline } from "./timeline";
 
 export type Row =
   | { kind: "day"; key: string; at: string }
-  | { kind: "new"; key: string }
+  /** Above the first message one has not read. */
+  | { kind: "new"; key: string; at: string }
   /** `first` opens a group: it carries the author's name and picture. */
   | { kind: "message"; key: string; item: MessageItem; first: boolean }
   /** Several people who did the same, one after the other. */
@@ -11,17 +13,18 @@ export type Row =
 
 const GROUP_MS = 5 * 60_000;
 
-export function rows(items: readonly Item[], readAt: number | null, me: number): Row[] {
+export function rows({ items, older, readAt }: Pick<Timeline, "items" | "older" | "readAt">, me: number): Row[] {
   const found: Row[] = [];
   let day = "";
-  let marked = readAt === null;
+  // Where the window begins later, the first unread one is somewhere above.
+  let marked = readAt === null || (older && (items[0]?.seq ?? 0) > readAt);
   for (const item of items) {
     const today = dayOf(item.at);
-    if (today !== day) found.push({ kind: "day", key: `day ${today}`, at: item.at });
+    if (today !== day) found.push({ kind: "day", key: `d${item.seq}`, at: item.at });
     day = today;
     if (!marked && item.kind === "message" && item.seq > (readAt ?? 0)) {
       marked = true;
-      if (item.by !== me) found.push({ kind: "new", key: "new" });
+      if (item.by !== me) found.push({ kind: "new", key: "new", at: item.at });
     }
     found.push(...(item.kind === "message" ? [message(item, found.at(-1))] : note(item, found)));
   }
@@ -46,7 +49,7 @@ function message(item: MessageItem, before: Row | undefined): Row {
 
 function note(item: NoteItem, found: Row[]): Row[] {
   const before = found.at(-1);
-  const same = before?.kind === "notes" && before.notes[0].kind === item.kind && item.kind === "joined";
+  const same = before?.kind === "notes" && item.told.gathers && before.notes[0].told.does === item.told.does;
   if (!same) return [{ kind: "notes", key: `n${item.seq}`, notes: [item] }];
   found[found.length - 1] = { ...before, notes: [...before.notes, item] };
   return [];

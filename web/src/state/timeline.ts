@@ -1,23 +1,13 @@
-/** What was said and what happened in one room, in the order of its log. Pure. */
-import type { MemberJoined, MemberLeft, MemberRemoved, MessageSent, RoomCreated } from "./events";
+/**
+ * What was said and what happened in one room: one window on its log, without gaps from its first item to its last.
+ * Above it may be more (`older`), below it too (`newer`): then what happens meanwhile waits in the `tail`. Pure.
+ */
+import type { MessageSent } from "./events";
 import type { Message } from "./model";
+import type { NoteItem } from "./notes";
 
-export interface MessageItem {
+export interface MessageItem extends Omit<Message, "room"> {
   readonly kind: "message";
-  readonly seq: number;
-  readonly at: string;
-  readonly by: number;
-  readonly name: string;
-  readonly body: string | null;
-}
-
-export interface NoteItem {
-  readonly kind: "joined" | "left" | "removed" | "created";
-  readonly seq: number;
-  readonly at: string;
-  readonly by: number;
-  readonly user: number;
-  readonly name: string;
 }
 
 export type Item = MessageItem | NoteItem;
@@ -26,32 +16,92 @@ export interface Timeline {
   readonly status: "loading" | "ready" | "failed";
   /** Which load this is: an answer to an earlier one is out of date. */
   readonly load: number;
-  /** Ascending by seq, without gaps in what was said up to the newest. */
+  /** Ascending by seq, with everything between the first and the last. */
   readonly items: readonly Item[];
   /** There is more before the first item. */
   readonly older: boolean;
+  /** There is more after the last item: the window does not reach the present. */
+  readonly newer: boolean;
+  readonly tail: Tail;
   /** How far one had read when the room was opened; null if there was nothing unread. */
   readonly readAt: number | null;
 }
 
+/** What has happened lately below a window that does not reach the present: everything after `from`. */
+export interface Tail {
+  readonly from: number;
+  readonly items: readonly Item[];
+}
+
+/** A piece of the log out of the server's answer, read when the log's newest seq was `head`. */
+export interface Page {
+  readonly items: readonly Item[];
+  readonly older: boolean;
+  readonly newer: boolean;
+  readonly head: number;
+}
+
+export type Side = "older" | "newer";
+
+/** A window that has grown so long lets go of the present, whoever looks at it: memory is bounded. */
+export const LIMIT = 1_000;
+const TAIL = 200;
+const NO_TAIL: Tail = { from: 0, items: [] };
+
 export function started(load: number, readAt: number | null): Timeline {
-  return { status: "loading", load, items: [], older: false, readAt };
+  return { status: "loading", load, items: [], older: false, newer: false, tail: NO_TAIL, readAt };
 }
 
 export function fromMessage(message: Message | MessageSent): MessageItem {
-  const { seq, at, by, name, body } = message;
-  return { kind: "message", seq, at, by, name, body };
+  const { room: _room, topic: _topic, type: _type, ...said } = message as Message & MessageSent;
+  return { ...said, kind: "message" };
 }
 
-const NOTES = { "member.joined": "joined", "member.left": "left", "member.removed": "removed" } as const;
-
-export function fromMembership(event: MemberJoined | MemberLeft | MemberRemoved): NoteItem {
-  const { seq, at, by, user, name } = event;
-  return { kind: NOTES[event.type], seq, at, by, user, name };
+/** Something has just happened. */
+export function arrived(timeline: Timeline, item: Item): Timeline {
+  if (timeline.newer) return { ...timeline, tail: longer(timeline.tail, item) };
+  const last = timeline.items.at(-1);
+  if (!last || timeline.items.length < LIMIT) return { ...timeline, items: merge(timeline.items, [item]) };
+  return { ...timeline, newer: true, tail: longer({ from: last.seq, items: [] }, item) };
 }
 
-export function fromCreation({ seq, at, by, name }: RoomCreated): NoteItem {
-  return { kind: "created", seq, at, by, user: by, name };
+/** The window is this page now, and what has happened since it was read. */
+export function opened(timeline: Timeline, load: number, page: Page): Timeline {
+  const since = lately(timeline, page.head);
+  const window = { ...timeline, status: "ready", load, items: page.items, older: page.older } as const;
+  return reaching(window, page, since);
+}
+
+/** One more page at one end; `edge` is the seq of the item it was asked next to. Elsewhere it would leave a gap. */
+export function extended(timeline: Timeline, side: Side, edge: number, page: Page): Timeline {
+  if (timeline.status !== "ready" || edgeOf(timeline, side) !== edge) return timeline;
+  if (side === "older") {
+    const items = page.items.filter((item) => item.seq < edge);
+    return { ...timeline, items: merge(items, timeline.items), older: page.older };
+  }
+  const items = merge(timeline.items, page.items.filter((item) => item.seq > edge));
+  return reaching({ ...timeline, items }, page, lately(timeline, page.head));
+}
+
+/** Keep the newest `count`. */
+export function trimmed(timeline: Timeline, count: number): Timeline {
+  const first = timeline.items.at(-count);
+  return first ? narrowed(timeline, first.seq, Number.MAX_SAFE_INTEGER) : timeline;
+}
+
+/** Keep what is between two seqs, so that a window open for weeks stays light. */
+export function narrowed(timeline: Timeline, from: number, to: number): Timeline {
+  const items = timeline.items.filter((item) => item.seq >= from && item.seq <= to);
+  const [first, last] = [timeline.items[0], timeline.items.at(-1)];
+  if (!first || !last || items.length === timeline.items.length || items.length === 0) return timeline;
+  const cut = last.seq > to;
+  const tail = cut && !timeline.newer ? { from: last.seq, items: [] } : timeline.tail;
+  return { ...timeline, items, older: timeline.older || first.seq < from, newer: timeline.newer || cut, tail };
+}
+
+/** The seq next to which the page on that side is asked for; undefined in an empty window. */
+export function edgeOf(timeline: Timeline, side: Side): number | undefined {
+  return timeline.items.at(side === "older" ? 0 : -1)?.seq;
 }
 
 /** The union by seq; where both have one, the new one counts. */
@@ -65,8 +115,21 @@ export function merge(items: readonly Item[], more: readonly Item[]): readonly I
   return [...bySeq.values()].sort((a, b) => a.seq - b.seq);
 }
 
-/** Keep the newest `count`, so that a window open for weeks stays light. */
-export function trimmed(timeline: Timeline, count: number): Timeline {
-  if (timeline.items.length <= count) return timeline;
-  return { ...timeline, items: timeline.items.slice(-count), older: true };
+/** Everything that has happened after `head`, as far as it makes lines; null if some of it is not here. */
+function lately(timeline: Timeline, head: number): readonly Item[] | null {
+  const { newer, tail, items } = timeline;
+  if (newer && tail.from > head) return null;
+  return (newer ? tail.items : items).filter((item) => item.seq > head);
+}
+
+function reaching(window: Timeline, page: Page, since: readonly Item[] | null): Timeline {
+  if (since === null) return { ...window, newer: true };
+  if (page.newer) return { ...window, newer: true, tail: { from: page.head, items: since } };
+  return { ...window, items: merge(window.items, since), newer: false, tail: NO_TAIL };
+}
+
+function longer({ from, items }: Tail, item: Item): Tail {
+  if (item.seq <= (items.at(-1)?.seq ?? from)) return { from, items };
+  const dropped = items.length < TAIL ? undefined : items[0];
+  return { from: dropped?.seq ?? from, items: [...items.slice(dropped ? 1 : 0), item] };
 }

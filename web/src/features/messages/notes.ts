@@ -1,21 +1,13 @@
 /** Event lines in words. Pure. */
-import type { NoteItem } from "../../state/timeline";
+import type { NoteItem } from "../../state/notes";
 
 const SHOWN = 3;
 
 export function noteText(notes: readonly [NoteItem, ...NoteItem[]], me: number): string {
-  const [first] = notes;
-  const names = [...new Map(notes.map((note) => [note.user, note.user === me ? "You" : note.name])).values()];
-  switch (first.kind) {
-    case "joined":
-      return `${listed(names)} joined`;
-    case "left":
-      return `${listed(names)} left`;
-    case "removed":
-      return `${listed(names)} ${first.user === me ? "were" : "was"} removed`;
-    case "created":
-      return `${listed(names)} created this room`;
-  }
+  const [{ told }] = notes;
+  const names = [...new Map(notes.map(({ told: { id, name } }) => [id, id === me ? "You" : name])).values()];
+  if (names.length > 1) return `${listed(names)} ${(told.mine ?? told.does)}`;
+  return `${listed(names)} ${(told.id === me && told.mine) || told.does}`;
 }
 
 function listed(names: string[]): string {

@@ -76,14 +76,26 @@ export class ReadMarker {
   #waiting: { room: number; seq: number } | null = null;
   #sentAt = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #held: number | null = null;
 
   constructor(readonly chat: Chat) {}
+
+  /** What one sees in this room counts as unread until one leaves it, since one has said so. */
+  hold(room: number): void {
+    if (this.#waiting?.room === room) this.#waiting = null;
+    this.#held = room;
+  }
+
+  left(room: number): void {
+    if (this.#held === room) this.#held = null;
+  }
 
   /** One sees the room's newest message. */
   seen(room: number): void {
     const known = this.chat.state.rooms[room];
-    const seq = this.chat.state.timelines[room]?.items.findLast((item) => item.kind === "message")?.seq;
-    if (!known?.unread || seq === undefined) return;
+    const timeline = this.chat.state.timelines[room];
+    const seq = timeline?.items.findLast((item) => item.kind === "message")?.seq;
+    if (!known?.unread || seq === undefined || timeline?.newer || this.#held === room) return;
     this.chat.update((state) => readHere(state, room, seq));
     if (this.#waiting && this.#waiting.room !== room) this.flush();
     this.#waiting = { room, seq };

@@ -1,0 +1,65 @@
+/** The keyboard in the list of messages: one of them has the focus, and the keys move it. */
+import type { View } from "./view.svelte";
+
+const STEPS: Readonly<Record<string, number>> = { ArrowUp: -1, k: -1, ArrowDown: 1, j: 1 };
+/** Of a screenful, so that one sees where one was. */
+const PAGE = 0.8;
+
+/** Move from the row that has the focus; true if the key was meant for this. */
+export function move(view: View, event: KeyboardEvent, toPresent: () => void): boolean {
+  const target = event.target as Element;
+  const row = target.closest<HTMLElement>(".line");
+  // What stands in a message and has the focus itself keeps its keys.
+  if (!row || !target.matches(".line > article") || event.ctrlKey || event.metaKey || event.altKey) return false;
+  const step = STEPS[event.key];
+  if (step !== undefined) return go(view, view.next(row, step));
+  switch (event.key) {
+    case "Home":
+      return go(view, view.next(row, Number.NEGATIVE_INFINITY));
+    case "End":
+      go(view, view.next(row, Number.POSITIVE_INFINITY));
+      toPresent();
+      return true;
+    case "PageUp":
+      return go(view, page(view, row, -PAGE));
+    case "PageDown":
+      return go(view, page(view, row, PAGE));
+    case "Escape":
+      document.getElementById("composer")?.focus();
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** One message is a stop of the Tab key: where one was last, or else the lowest one sees. */
+export function stop(view: View, list: HTMLElement): void {
+  if (list.contains(document.activeElement) && document.activeElement !== list) return;
+  const row = view.rowAt(view.height)?.previousElementSibling ?? null;
+  const article = (view.following ? null : row?.querySelector<HTMLElement>(":scope > article")) ?? list.querySelector<HTMLElement>(".line:last-of-type > article");
+  if (article) only(list, article);
+}
+
+export function focus(row: Element): void {
+  const article = row.querySelector<HTMLElement>(":scope > article");
+  const list = row.closest("[role=log]");
+  if (!article || !list) return;
+  only(list, article);
+  article.focus({ preventScroll: true });
+}
+
+function only(list: Element, article: HTMLElement): void {
+  for (const other of list.querySelectorAll<HTMLElement>(".line > article[tabindex='0']")) other.tabIndex = -1;
+  article.tabIndex = 0;
+}
+
+function page(view: View, row: HTMLElement, by: number): HTMLElement {
+  const found = view.rowAt(view.offset(row) + by * view.height) ?? row;
+  return found === row ? view.next(row, Math.sign(by)) : found;
+}
+
+function go(view: View, row: HTMLElement): boolean {
+  view.reveal(row);
+  focus(row);
+  return true;
+}

@@ -1,0 +1,65 @@
+/** Fetches pieces of a room's log: a page of messages, and the lines of what else happened between them. */
+import type { Messages } from "../../contract";
+import { get } from "../../net/http";
+import { roomTopic } from "../../state/model";
+import { noteOf, type NoteItem } from "../../state/notes";
+import { fromMessage, merge, type Page } from "../../state/timeline";
+import { isReset, type Page as Events } from "../../sync/frames";
+
+const PAGE = 50;
+const EVENTS = 200;
+/** Where that many requests do not bring all the lines, some are left out: the messages are what counts. */
+const MOST_REQUESTS = 5;
+
+export type Where = { readonly around: number } | { readonly before: number } | { readonly after: number } | null;
+
+interface Span {
+  readonly after: number;
+  readonly to: number;
+}
+
+/** The page next to a seq, or around it; the newest without one. */
+export async function fetchPage(room: number, where: Where, floor: number): Promise<Page> {
+  const [[side, seq] = []] = Object.entries(where ?? {}) as [string, number][];
+  const page = await get<Messages>(`api/rooms/${room}/messages?limit=${PAGE}${side ? `&${side}=${seq}` : ""}`);
+  const head = page.heads[roomTopic(room)] ?? Number.MAX_SAFE_INTEGER;
+  const span = silence(page, where, head);
+  const notes = span && span.to > floor ? await fetchNotes(room, { ...span, after: Math.max(span.after, floor) }) : [];
+  return { items: merge(page.messages.map(fromMessage), notes), older: page.more.before, newer: page.more.after, head };
+}
+
+/**
+ * The stretch of the log that may hold lines: messages are numbered without gaps in `n`, everything in `seq`, so that
+ * where both grow alike there is nothing else. Null if there is no such stretch.
+ */
+export function silence({ messages, more }: Messages, where: Where, head: number): Span | null {
+  const spans: Span[] = [];
+  const [first, last] = [messages[0], messages.at(-1)];
+  const start = where && "after" in where ? where.after : more.before && first ? first.seq - 1 : 0;
+  const end = where && "before" in where ? where.before - 1 : more.after && last ? last.seq : head;
+  let at = start;
+  for (const { seq } of messages) {
+    if (seq > at + 1) spans.push({ after: at, to: seq - 1 });
+    at = seq;
+  }
+  if (end > at) spans.push({ after: at, to: end });
+  const [one, other] = [spans[0], spans.at(-1)];
+  return one && other ? { after: one.after, to: other.to } : null;
+}
+
+async function fetchNotes(room: number, { after, to }: Span): Promise<NoteItem[]> {
+  const found: NoteItem[] = [];
+  try {
+    for (let requests = 0, at = after; at < to && requests < MOST_REQUESTS; requests += 1) {
+      const answer = await get<Events>(`api/topics/${roomTopic(room)}/events?after=${at}&limit=${EVENTS}`);
+      // The log goes back less far than the messages.
+      const next = isReset(answer) ? answer.floor : (answer.events.at(-1)?.seq ?? to);
+      if (!isReset(answer)) found.push(...answer.events.flatMap((event) => noteOf(event) ?? []));
+      if (next <= at) break;
+      at = next;
+    }
+  } catch {
+    // The messages are what counts.
+  }
+  return found.filter((note) => note.seq <= to);
+}

@@ -1,0 +1,264 @@
+/** Somebody reads a room: where the timeline opens, what is loaded when, what is let go, and what counts as read. */
+import type { Chat } from "../../chat.svelte";
+import { sentence } from "../../net/http";
+import { timelineExtended, timelineFailed, timelineMarked, timelineNarrowed, timelineOpened, timelineStarted } from "../../state/load";
+import type { Room } from "../../state/model";
+import { edgeOf, type MessageItem, type Side, type Timeline } from "../../state/timeline";
+import type { ReadMarker } from "../rooms/rooms";
+import { focus } from "./keys";
+import { fetchPage, type Where } from "./pages";
+import { seqOf, View } from "./view.svelte";
+
+const MOST = 320;
+const KEPT = 220;
+/** So much is loaded before one gets there, and kept after one has left it; in heights of the screen, and in pixels. */
+const AHEAD = { heights: 1.5, px: 800 };
+const RESERVE = { heights: 2.5, px: 2_000 };
+/** Where on the screen what one came for is put, from its upper edge. */
+const SHARE = 0.25;
+const MARKED_MS = 2_500;
+const NOT_THERE = "That message does not exist, or is not yours to see.";
+
+let loads = 0;
+
+/** Where one is to be once the lines are there. */
+type Aim = { to: "end" } | { to: "unread"; focus?: boolean } | { to: "message"; seq: number } | { to: "place"; seq: number; at: number };
+
+export class Reader {
+  /** What is going on at either end of the window. */
+  older: "idle" | "loading" | "failed" = $state("idle");
+  newer: "idle" | "loading" | "failed" = $state("idle");
+  /** The window is about to show something else. */
+  going: boolean = $state(false);
+  /** Why one is not where one wanted to be. */
+  trouble: string = $state("");
+  /** The message one has jumped to, for a moment. */
+  marked: number | null = $state(null);
+  /** The first unread message is above what one sees, and has not been seen. */
+  unreadAbove: boolean = $state(false);
+  readonly view: View = new View(() => this.timeline?.status === "ready" && !this.timeline.newer);
+  #aim: Aim | null = null;
+  #load = 0;
+  /** The `readAt` whose line one has seen. */
+  #seen: number | null = null;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(readonly chat: Chat, readonly room: number, readonly reads: ReadMarker) {}
+
+  get timeline(): Timeline | undefined {
+    return this.chat.state.timelines[this.room];
+  }
+
+  get #known(): Room | undefined {
+    return this.chat.state.rooms[this.room];
+  }
+
+  /** One has come into the room, by the permalink of a message or without. */
+  enter(message: number | undefined): void {
+    const { timeline, room } = this;
+    if (timeline?.status === "ready") {
+      const readAt = this.#known?.unread ? (this.#known.read ?? null) : null;
+      this.chat.update((state) => timelineMarked(state, room, readAt));
+      this.#aim = { to: readAt === null ? "end" : "unread" };
+      if (readAt === null ? timeline.newer : !this.#reaches(readAt)) void this.open();
+    }
+    if (message !== undefined) void this.jump(message);
+  }
+
+  leave(): void {
+    this.#load = 0;
+    clearTimeout(this.#timer);
+    this.reads.left(this.room);
+  }
+
+  /** Open where one stopped reading; at the newest if there is nothing unread; or where one was, in a list made anew. */
+  async open(): Promise<void> {
+    const place = this.view.following ? null : this.view.place();
+    const { unread, read } = this.#known ?? {};
+    if (place) return this.#go({ around: place.seq }, { to: "place", ...place });
+    if (unread && read !== undefined) return this.#go({ around: read + 1 }, { to: "unread" });
+    return this.#go(null, { to: "end" });
+  }
+
+  /** To a message, which is loaded if it is not here. Where it does not exist one stays and is told. */
+  async jump(seq: number): Promise<void> {
+    this.trouble = "";
+    this.#aim = { to: "message", seq };
+    if (this.view.row(seq)) return this.settled();
+    return this.#go({ around: seq }, this.#aim);
+  }
+
+  async toPresent(): Promise<void> {
+    this.trouble = "";
+    if (!this.timeline?.newer) {
+      this.#aim = null;
+      this.view.toEnd();
+      return this.#after();
+    }
+    return this.#go(null, { to: "end" });
+  }
+
+  async toUnread(): Promise<void> {
+    const readAt = this.timeline?.readAt;
+    if (readAt == null) return;
+    this.#seen = readAt;
+    this.#aim = { to: "unread", focus: true };
+    if (this.#reaches(readAt)) return this.settled();
+    return this.#go({ around: readAt + 1 }, this.#aim);
+  }
+
+  /** The connection is there again: what one has missed begins where one stopped reading. */
+  resumed(): void {
+    if (this.older === "failed") this.older = "idle";
+    if (this.newer === "failed") this.newer = "idle";
+    if (this.timeline?.status !== "ready" || !this.view.following || !this.#known?.unread) return;
+    const readAt = this.#known.read ?? null;
+    this.chat.update((state) => timelineMarked(state, this.room, readAt));
+    this.#aim = { to: "unread" };
+  }
+
+  /** Nobody looks any more: what comes from here on will be new. */
+  away(): void {
+    const { read, unread } = this.#known ?? {};
+    if (read !== undefined && unread === 0) this.chat.update((state) => timelineMarked(state, this.room, read));
+    this.reads.flush();
+  }
+
+  /** The list has changed. */
+  settled(): void {
+    if (this.timeline?.status !== "ready" || !this.view.shown) return;
+    // While nobody looks, the list is followed only so far that what is new stays in sight.
+    if (!this.#aim && this.view.following && !looking() && this.#firstUnread()) this.#aim = { to: "unread" };
+    if (!this.#aim || !this.#arrive(this.#aim)) this.view.settle();
+    this.#after();
+  }
+
+  scrolled(): void {
+    if (!this.view.scrolled()) return;
+    this.#aim = null;
+    this.#after();
+  }
+
+  async more(side: Side): Promise<void> {
+    const { timeline, room } = this;
+    const edge = timeline && edgeOf(timeline, side);
+    if (!timeline || edge === undefined || this[side] === "loading") return;
+    this[side] = "loading";
+    try {
+      const page = await fetchPage(room, side === "older" ? { before: edge } : { after: edge }, this.#known?.floor ?? 0);
+      this.chat.update((state) => timelineExtended(state, room, timeline.load, { side, edge }, page));
+      this[side] = "idle";
+    } catch {
+      this[side] = "failed";
+    }
+  }
+
+  mark(seq: number): void {
+    this.marked = seq;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => (this.marked = null), MARKED_MS);
+  }
+
+  async #go(where: Where, aim: Aim): Promise<void> {
+    const { chat, room } = this;
+    const load = (this.#load = ++loads);
+    const wanted = aim.to === "message" ? aim.seq : null;
+    if (!this.timeline || this.timeline.status === "failed") chat.update((state) => timelineStarted(state, room, load));
+    this.going = true;
+    try {
+      const page = await fetchPage(room, where, this.#known?.floor ?? 0);
+      if (this.#load !== load) return;
+      if (wanted !== null && !page.items.some((item) => item.kind === "message" && item.seq === wanted)) return this.#stay(NOT_THERE);
+      this.#aim = aim;
+      chat.update((state) => timelineOpened(state, room, load, page));
+    } catch (error) {
+      if (this.#load !== load) return;
+      chat.update((state) => timelineFailed(state, room));
+      if (this.timeline?.status === "ready") this.#stay(sentence(error));
+    } finally {
+      if (this.#load === load) this.going = false;
+    }
+  }
+
+  #stay(why: string): void {
+    this.trouble = why;
+    this.#aim = null;
+    if (this.timeline?.status !== "ready") void this.open();
+  }
+
+  /** True if one is there. */
+  #arrive(aim: Aim): boolean {
+    const { view } = this;
+    this.#aim = null;
+    if (aim.to === "end") {
+      view.toEnd();
+      return true;
+    }
+    const seq = aim.to === "unread" ? this.#firstUnread()?.seq : aim.seq;
+    const row = seq === undefined ? null : view.row(seq);
+    if (seq === undefined || !row) {
+      // What one has missed may still be on its way.
+      if (aim.to === "unread" && this.#known?.unread) this.#aim = aim;
+      return false;
+    }
+    if (aim.to === "place") view.hold(row, aim.at);
+    else view.show(row, SHARE);
+    if (aim.to === "message" || (aim.to === "unread" && aim.focus)) {
+      this.mark(seq);
+      focus(row);
+    }
+    return true;
+  }
+
+  #after(): void {
+    const { timeline, view } = this;
+    if (timeline?.status !== "ready" || !view.shown) return;
+    this.#trim(timeline);
+    for (const side of ["older", "newer"] as const) {
+      const ahead = Math.max(AHEAD.px, AHEAD.heights * view.height);
+      if (timeline[side] && this[side] === "idle" && view.beyond(side) < ahead) void this.more(side);
+    }
+    this.#look(timeline);
+    if (view.following && looking()) this.reads.seen(this.room);
+  }
+
+  /** Let go of what is far away, at the end that is farther. */
+  #trim({ items }: Timeline): void {
+    if (items.length <= MOST) return;
+    const { view } = this;
+    const reserve = Math.max(RESERVE.px, RESERVE.heights * view.height);
+    const older = view.beyond("older") > view.beyond("newer");
+    const row = view.rowAt(older ? -reserve : view.height + reserve);
+    const kept = items.at(older ? -KEPT : KEPT - 1);
+    if (!row || !kept) return;
+    const from = older ? Math.min(kept.seq, seqOf(row)) : 0;
+    const to = older ? Number.MAX_SAFE_INTEGER : Math.max(kept.seq, seqOf(row));
+    this.chat.update((state) => timelineNarrowed(state, this.room, from, to));
+  }
+
+  #look({ readAt }: Timeline): void {
+    if (readAt === null || this.#seen === readAt) {
+      this.unreadAbove = false;
+      return;
+    }
+    const first = this.#firstUnread();
+    const row = first && this.view.row(first.seq);
+    const at = row ? this.view.offset(row) : this.#reaches(readAt) ? Number.POSITIVE_INFINITY : -1;
+    if (at >= 0 && at < this.view.height && looking()) this.#seen = readAt;
+    this.unreadAbove = at < 0;
+  }
+
+  /** True if the first unread message is in the window, or after it. */
+  #reaches(readAt: number): boolean {
+    const { items, older } = this.timeline ?? {};
+    return older === false || (items?.[0]?.seq ?? Number.POSITIVE_INFINITY) <= readAt;
+  }
+
+  #firstUnread(): MessageItem | undefined {
+    const { readAt, items } = this.timeline ?? {};
+    if (readAt == null || !items || !this.#reaches(readAt)) return undefined;
+    return items.find((item) => item.kind === "message" && item.seq > readAt) as MessageItem | undefined;
+  }
+}
+
+const looking = (): boolean => document.visibilityState === "visible";

@@ -1,0 +1,74 @@
+/** What happened in a room besides messages, as lines between them. Total by event type: each has its words, or none. Pure. */
+import type { ChatEvent, EventOf, RoomUpdated } from "./events";
+
+export interface NoteItem {
+  readonly kind: "note";
+  readonly seq: number;
+  readonly at: string;
+  readonly told: Told;
+}
+
+/** One line: "bob joined". Plain data, since timelines are kept over reloads. */
+export interface Told {
+  /** Whom the line is about. */
+  readonly id: number;
+  readonly name: string;
+  readonly does: string;
+  /** Where "You" asks for other words than a name. */
+  readonly mine?: string;
+  /** One line for several people in a row who do the same. */
+  readonly gathers?: true;
+  /** The seq of the message it is about. */
+  readonly message?: number;
+}
+
+type Lines = { readonly [T in ChatEvent["type"]]: ((event: EventOf<T>) => Told) | null };
+
+const did = (event: { by: number; name: string }, does: string): Told => ({ id: event.by, name: event.name, does });
+const became = (event: { user: number; name: string }, what: string): Told => ({ id: event.user, name: event.name, does: `was ${what}`, mine: `were ${what}` });
+const moved = (event: { user: number; name: string }, does: string): Told => ({ id: event.user, name: event.name, does, gathers: true });
+
+const ROLES = { owner: "the owner", moderator: "a moderator", member: "a plain member" } as const;
+
+export const LINES: Lines = {
+  "message.sent": null,
+  "message.edited": null,
+  "message.deleted": null,
+  "message.pinned": (event) => ({ ...did(event, "pinned a message"), message: event.message }),
+  "message.unpinned": null,
+  "reaction.added": null,
+  "reaction.removed": null,
+  "member.joined": (event) => (event.by === event.user ? moved(event, "joined") : { ...became(event, "added"), gathers: true }),
+  "member.left": (event) => moved(event, "left"),
+  "member.removed": (event) => became(event, "removed"),
+  "member.banned": (event) => became(event, "banned"),
+  "member.unbanned": (event) => became(event, "unbanned"),
+  "member.role": ({ user, name, role }) => ({ id: user, name, does: `is ${ROLES[role]} now`, mine: `are ${ROLES[role]} now` }),
+  "room.created": (event) => did(event, "created this room"),
+  "room.updated": (event) => did(event, changes(event.changes)),
+  "room.archived": (event) => did(event, "archived this room"),
+  "room.restored": (event) => did(event, "restored this room"),
+  "room.added": null,
+  "room.gone": null,
+  "settings.changed": null,
+  "read.moved": null,
+  "status.changed": null,
+  "session.opened": null,
+  "session.closed": null,
+};
+
+/** The line an event makes in its room; null where it makes none, or is of a type this client does not know. */
+export function noteOf(event: ChatEvent): NoteItem | null {
+  if (!event.topic.startsWith("room:") || !Object.hasOwn(LINES, event.type)) return null;
+  const line = LINES[event.type] as ((event: ChatEvent) => Told) | null;
+  return line && { kind: "note", seq: event.seq, at: event.at, told: line(event) };
+}
+
+function changes({ name, topic, description, history }: RoomUpdated["changes"]): string {
+  const found: string[] = [];
+  if (name !== undefined) found.push(`renamed this room to “${name}”`);
+  if (topic !== undefined) found.push(topic ? `set the topic to “${topic}”` : "removed the topic");
+  if (description !== undefined) found.push(description ? "changed the description" : "removed the description");
+  if (history !== undefined) found.push(history === "all" ? "opened the history to newcomers" : "closed the history to newcomers");
+  return found.join(", ") || "changed this room";
+}
