@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { colours } from "../src/features/messages/markup/colours";
+import corpus from "../../contract/fixtures/mentions.json";
+import { candidates, isLoud, meaning } from "../src/features/messages/markup/mentions";
 import { parse } from "../src/features/messages/markup/parse";
 import { DEEPEST } from "../src/features/messages/markup/rules";
 import type { Block, Inline } from "../src/features/messages/markup/tree";
@@ -17,7 +19,7 @@ const line = (nodes: readonly Inline[]): string => nodes.map(inline).join("");
 const inline = (one: Inline): string => {
   if (one.kind === "text") return one.text;
   if (one.kind === "code") return `code[${one.text}]`;
-  if (one.kind === "mention") return `at[${one.name}]`;
+  if (one.kind === "mention") return `at[${one.run}]`;
   if (one.kind === "link") return `a[${line(one.children)} -> ${one.href}${one.host ? ` (${one.host})` : ""}]`;
   return `${one.kind}[${line(one.children)}]`;
 };
@@ -54,13 +56,39 @@ describe("Markdown", () => {
   });
 });
 
+interface Called { why: string; body: string; names: string[]; room: boolean; here: boolean; pieces?: [string, string][] }
+const CORPUS = corpus as Called[];
+const MOST = 50;
+
+/** The runs behind the `@` of a tree, wherever they stand. */
+const runs = (nodes: readonly Inline[]): string[] => nodes.flatMap((node) => (node.kind === "mention" ? [node.run] : "children" in node ? runs(node.children) : []));
+const called = (blocks: readonly Block[]): string[] =>
+  blocks.flatMap((one) => (one.kind === "paragraph" ? runs(one.children) : one.kind === "quote" ? called(one.children) : one.kind === "list" ? one.items.flatMap(called) : []));
+
 describe("mentions", () => {
-  it.each([
-    ["@ann and @bob.", "p[at[ann] and at[bob].]"],
-    ["(@ann) *@bob* **@eve**: `@no`", "p[(at[ann]) emphasis[at[bob]] strong[at[eve]]: code[@no]]"],
-    ["me@example.org é@no _@no", "p[me@example.org é@no _@no]"],
-    ["https://a.example/@no [@no](https://a.example)", "p[a[https://a.example/@no -> https://a.example/@no] a[@no -> https://a.example/ (a.example)]]"],
-  ])("reads %j", (body, tree) => expect(short(body)).toBe(tree));
+  it.each(CORPUS)("are those that the server finds: $why", ({ body, names, room, here, pieces }) => {
+    const found = called(parse(body));
+    expect([...new Set(found.filter((run) => !isLoud(run)))].slice(0, MOST)).toEqual(names);
+    expect([found.some((run) => run.toLowerCase() === "room"), found.some((run) => run.toLowerCase() === "here")]).toEqual([room, here]);
+    if (pieces) expect(found.map((run) => `@${run}`)).toEqual(pieces.filter(([kind]) => kind !== "text").map(([, text]) => text));
+  });
+
+  it("stand in links for nothing, and in all else for somebody", () => {
+    expect(short("[@no](https://a.example) ||@ann||")).toBe("p[a[@no -> https://a.example/ (a.example)] spoiler[at[ann]]]");
+  });
+
+  it("may end with the sentence or with a sign of the name", () => {
+    expect(candidates("ann")).toEqual(["ann"]);
+    expect(candidates("ann._")).toEqual(["ann._", "ann.", "ann"]);
+    expect(candidates("ann......")).toEqual(["ann......", "ann.....", "ann....", "ann...", "ann"]);
+  });
+
+  it("mean whom the server says they mean", () => {
+    const meant = meaning({ users: [7, 8], room: true }, { id: 7, name: "Ann" }, [{ id: 8, name: "bob" }, { id: 9, name: "eve" }]);
+    expect(["ann", "Bob", "eve", "nobody", "room", "here"].map(meant)).toEqual(["me", "other", null, null, "me", null]);
+    expect(meaning({ users: [8] }, { id: 7, name: "ann" })("bob")).toBe("other");
+    expect(meaning(undefined, { id: 7, name: "ann" })("ann")).toBeNull();
+  });
 });
 
 describe("links", () => {

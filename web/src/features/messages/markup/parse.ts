@@ -112,7 +112,7 @@ function readInline(token: Token, cursor: Cursor, depth: number): Inline {
     case "code_inline":
       return { kind: "code", text: token.content };
     case "mention":
-      return { kind: "mention", name: token.content };
+      return { kind: "mention", run: token.content };
     case "link_open":
       return readLink(String(token.attrGet("href") ?? token.content), readInlines(cursor, depth + 1));
     case "hardbreak":

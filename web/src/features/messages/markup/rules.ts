@@ -1,7 +1,7 @@
 /** What messages understand beyond Markdown, as rules of markdown-it: bare addresses, mentions, spoilers. */
 import type { Delimiter, MarkdownIt, StateBlock, StateInline } from "markdown-it";
 import { addressAt, targetOf } from "../../../state/links";
-import { nameAt } from "./mentions";
+import { runAt } from "./mentions";
 
 /** Quotes and lists within each other; what lies deeper is shown as it was typed. */
 export const DEEPEST = 16;
@@ -45,10 +45,10 @@ export function address(state: StateInline, silent: boolean): boolean {
 }
 
 export function mention(state: StateInline, silent: boolean): boolean {
-  const name = state.linkLevel > 0 ? null : nameAt(state.src, state.pos);
-  if (!name || state.pos + 1 + name.length > state.posMax) return false;
-  if (!silent) push(state, "mention", 0, name);
-  state.pos += 1 + name.length;
+  const run = state.linkLevel > 0 ? null : runAt(state.src, state.pos);
+  if (!run || state.pos + 1 + run.length > state.posMax) return false;
+  if (!silent) push(state, "mention", 0, run);
+  state.pos += 1 + run.length;
   return true;
 }
 

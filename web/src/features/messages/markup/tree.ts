@@ -4,7 +4,8 @@ export type Inline =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "strong" | "emphasis" | "strike" | "spoiler"; readonly children: readonly Inline[] }
   | { readonly kind: "code"; readonly text: string }
-  | { readonly kind: "mention"; readonly name: string }
+  /** The run behind the `@`, perhaps with the end of the sentence; see `mentions.ts`. */
+  | { readonly kind: "mention"; readonly run: string }
   | Link;
 
 export interface Link {
@@ -23,5 +24,5 @@ export type Block =
 
 /** The words alone, as they are read out or searched. */
 export function plain(nodes: readonly Inline[]): string {
-  return nodes.map((node) => ("text" in node ? node.text : node.kind === "mention" ? `@${node.name}` : plain(node.children))).join("");
+  return nodes.map((node) => ("text" in node ? node.text : node.kind === "mention" ? `@${node.run}` : plain(node.children))).join("");
 }
