@@ -171,10 +171,10 @@ export interface EditMessage {
   /** The client's own number for this, echoed as `re`. */
   id: number;
   room: number;
+  body: string;
   /** The message's seq. */
   message: number;
   type: "message.edit";
-  body: string;
 }
 
 /** What a message said before, oldest first. */
@@ -388,6 +388,8 @@ export interface MemberBanned {
   name: string;
   /** Who did it. */
   by: number;
+  /** Whether this ends a membership. */
+  was_member: boolean;
 }
 
 /** Somebody is a member from here on. */
@@ -548,6 +550,8 @@ export interface MessageDeleted {
   message: number;
   /** Who did it. */
   by: number;
+  /** Who had said it. */
+  author: number;
   /** Whom it called. */
   mentioned?: Mentions;
 }
@@ -1239,12 +1243,12 @@ export interface RoomsPage {
 export interface SendMessage {
   /** The client's own number for this, echoed as `re`. */
   id: number;
-  type: "message.send";
   room: number;
-  /** 1 to 64 printable ASCII characters, unique among one's messages in the room, for ever. */
-  key: string;
   /** At most 8,000 characters and 16 KiB of UTF-8, and not blank. */
   body: string;
+  type: "message.send";
+  /** 1 to 64 printable ASCII characters, unique among one's messages in the room, for ever. */
+  key: string;
   /** The seq of the message in the same room that this one answers. */
   reply_to?: number | null;
 }

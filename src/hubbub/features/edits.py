@@ -47,7 +47,7 @@ def delete(command: DeleteMessage, actor: Actor, tx: Transaction) -> Answer:
     mentions.delete_of(tx, room, seq, mentioned)
     for noun in (edits, pins, reactions):
         noun.delete_of(tx, room, seq)
-    entry = tx.append(MessageDeleted(room=room, message=seq, by=actor.id, mentioned=mentioned))
+    entry = tx.append(MessageDeleted(room=room, message=seq, by=actor.id, author=message.author, mentioned=mentioned))
     gone = {"body": None, "forwarded": None, "mentions": None, "edited_at": None}
     messages.change(tx, room, seq, **gone, deleted_at=tx.now, text_seq=0)
     return {"topic": entry.topic, "seq": entry.seq}

@@ -97,7 +97,8 @@ def ban(command: BanMember, actor: Actor, tx: Transaction) -> Answer:
         members.remove(tx, seen.id, whom.id)
     invites.remove_into(tx, seen.id, whom.id)
     bans.add(tx, seen.id, whom.id, actor.id, command.reason)
-    entry = tx.append(MemberBanned(room=seen.id, user=whom.id, name=whom.name, by=actor.id))
+    was_member = theirs is not None
+    entry = tx.append(MemberBanned(room=seen.id, user=whom.id, name=whom.name, by=actor.id, was_member=was_member))
     if theirs is not None:
         tx.append(RoomGone(person=whom.id, room=seen.id, why="banned", reason=command.reason or None))
     if theirs is RoomRole.OWNER:

@@ -37,6 +37,8 @@ class MemberBanned(MembershipEvent):
     """Somebody may not come into the room any more, and is no member from here on if he was one."""
 
     type = "member.banned"
+    was_member: bool
+    """Whether this ends a membership."""
 
 
 class MemberUnbanned(MembershipEvent):

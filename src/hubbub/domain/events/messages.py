@@ -51,6 +51,8 @@ class MessageDeleted(MessageEvent):
     """The message is taken back; what hung on it is gone with it."""
 
     type = "message.deleted"
+    author: int
+    """Who had said it."""
     mentioned: Mentions | Absent = None
     """Whom it called."""
 
