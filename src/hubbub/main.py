@@ -19,6 +19,7 @@ from hubbub.control import Control
 from hubbub.domain.commands import CreateLink
 from hubbub.domain.model import SYSTEM
 from hubbub.engine.connections import Registry
+from hubbub.engine.here import Gathering
 from hubbub.engine.hosts import Host, HostLogin
 from hubbub.engine.housekeeping import forget_guests, keep_house
 from hubbub.engine.journal import Journal
@@ -77,6 +78,7 @@ async def _build(settings: Settings, clock: Clock, login: HostLogin | None, stac
     stack.callback(signals.stop)
     bounds = {"max_commands": settings.queue_commands, "max_bytes": settings.queue_bytes}
     journal = Journal(database, clock, people.publish, **bounds, observe=meters.observer(metrics))
+    journal.prepare = Gathering(people)
     journal.start()
     stack.push_async_callback(journal.stop)
     return Services(

@@ -2,6 +2,7 @@
 
 from hubbub.domain.errors import Conflict, Forbidden, NotFound
 from hubbub.domain.model import Actor, Membership, Role, Room, RoomRole
+from hubbub.domain.text import LOUD_MEMBERS
 
 STAFF = (Role.OWNER, Role.ADMIN)
 ARCHIVED = "This room is archived."
@@ -48,6 +49,15 @@ def may_pin(actor: Actor, own: Membership) -> None:
     """Between few people everybody pins."""
     if own.kind != "direct" and not moderates(actor, own):
         raise Forbidden("Only those who look after the room pin messages.")
+
+
+def calls_everybody(actor: Actor, role: RoomRole | None, kind: str, members: int) -> bool:
+    """Whether `@room` and `@here` are more than text: from those who look after the room, and between few people.
+
+    `role` is the actor's in the room, which has so many `members`.
+    """
+    looks_after = is_staff(actor) or role in (RoomRole.OWNER, RoomRole.MODERATOR)
+    return looks_after or kind == "direct" or members <= LOUD_MEMBERS
 
 
 def may_create_room(actor: Actor) -> None:

@@ -68,10 +68,9 @@ class Journal:
         self._waiting: deque[Work] = deque()
         self._bytes = 0
         self._wake: queue.SimpleQueue[bool] = queue.SimpleQueue()
-        self._signalled = False
+        self._signalled = self._sweeping = self._stopping = False
         self._flying: list[Work] = []
-        self._sweeping = False
-        self._stopping = False
+        self.prepare: Callable[[Command], None] = lambda command: None
         self._line = Line(database)
         self._ids: Ids | None = None
         self._thread = threading.Thread(target=self._write, name="hubbub-writer", daemon=True)
@@ -105,6 +104,7 @@ class Journal:
             reply(Busy(retry_after=1.0))
             return
         self._bytes += size
+        self.prepare(command)
         self._waiting.append(Work(command, actor, reply, source, size, monotonic() + DEADLINE))
         if not self._signalled:
             self._signalled = True

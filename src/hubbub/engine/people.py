@@ -147,12 +147,16 @@ class People:
 
     def online(self, room: int) -> list[dict[str, object]]:
         """Who has a live connection in the room now and may be seen, each person once, by name."""
-        here = {
+        found = sorted(self.here(room).items(), key=lambda item: item[1].casefold())
+        return [{"id": user, "name": name} for user, name in found]
+
+    def here(self, room: int) -> dict[int, str]:
+        """The same as names by id."""
+        return {
             live.identity.user: live.identity.name
             for connection in self._registry.members(room_topic(room))
             if (live := self._lives.get(connection)) is not None and self.presences.is_visible(live.identity.user)
         }
-        return [{"id": user, "name": name} for user, name in sorted(here.items(), key=lambda item: item[1].casefold())]
 
     def identities(self) -> list[Identity]:
         """Of each session with a live connection, once."""

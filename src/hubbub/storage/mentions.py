@@ -22,7 +22,11 @@ from sqlalchemy import (
     tuple_,
 )
 
-from hubbub.domain.model import Mentions
+from hubbub.domain import rules
+from hubbub.domain.mentions import Called, candidates
+from hubbub.domain.mentions import find as mentions_in
+from hubbub.domain.model import Actor, Mentions, RoomRole
+from hubbub.domain.names import skeleton
 from hubbub.domain.text import MENTIONS_COUNTED
 from hubbub.storage import rows
 from hubbub.storage.database import Statement
@@ -31,31 +35,46 @@ from hubbub.storage.schema import members, mentions, messages, rooms, users
 from hubbub.storage.transaction import Transaction
 
 EVERYBODY = 0
+MAX_HERE = 500
+"""Where more people are connected, `@here` calls the whole room: an event does not list them all."""
 
 
-class Asked(NamedTuple):
-    """A name in a text of `author`'s; the empty one is nobody's, and asks for the room alone."""
+class Said(NamedTuple):
+    """Words in a room. `here` are the ids of those who are connected, `before` whom it called before it was edited."""
 
-    text: int
     room: int
-    author: int
-    skeleton: str
+    actor: Actor
+    body: str
+    here: Sequence[int] = ()
+    before: Mentions | None = None
 
 
-class Found(NamedTuple):
-    """The member of that name, if there is one, and what decides whether the author may call everybody."""
+class _Found(NamedTuple):
+    """Members by (text, skeleton of their name), and by text whether its author may call everybody."""
 
-    text: int
-    skeleton: str
-    user: int | None
-    role: str | None
-    kind: str
-    members: int
+    users: dict[tuple[int, str], int]
+    loud: dict[int, bool]
 
 
-def find(tx: Transaction, asked: Sequence[Asked]) -> list[Found]:
-    """One statement for all."""
-    return [Found(*row) for row in FIND.rows(tx.connection, rows=rows.encode([tuple(one) for one in asked]))]
+def resolve(tx: Transaction, said: Sequence[Said]) -> list[Mentions | None]:
+    """Whom each of some texts calls, None where nobody. One statement, and none where there is no `@` in any."""
+    called = {index: mentions_in(text.body) for index, text in enumerate(said) if "@" in text.body}
+    asked = [
+        (index, said[index].room, said[index].actor.id, name)
+        for index, words in called.items()
+        if words != Called()
+        for name in ["", *_skeletons(words)]
+    ]
+    if not asked:
+        return [None] * len(said)
+    found = _Found({}, {})
+    for index, name, user, role, kind, count in FIND.rows(tx.connection, rows=rows.encode(asked)):
+        if user is not None:
+            found.users[index, name] = user
+        found.loud[index] = rules.calls_everybody(
+            said[index].actor, None if role is None else RoomRole(role), kind, count
+        )
+    return [_mentions(index, text, called.get(index, Called()), found) for index, text in enumerate(said)]
 
 
 def store(tx: Transaction, room: int, seq: int, author: int, called: Mentions) -> None:
@@ -91,7 +110,12 @@ def counted(person: FromClause) -> ColumnElement[int]:
     one = literal_column("1", BIG).label("one")
     own = (
         select(one)
-        .where(mentions.c.user == of.user, mentions.c.room == of.room, mentions.c.seq > of.read_seq)
+        .where(
+            mentions.c.user == of.user,
+            mentions.c.room == of.room,
+            mentions.c.seq > of.read_seq,
+            mentions.c.seq > of.joined_seq,
+        )
         .limit(most)
         .correlate(person)
         .subquery("own")
@@ -117,11 +141,36 @@ def _count(found: FromClause) -> ScalarSelect[int]:
     return select(func.count()).select_from(found).scalar_subquery()
 
 
+def _skeletons(words: Called) -> list[str]:
+    return list(dict.fromkeys(skeleton(name) for run in words.names for name in candidates(run)))
+
+
+def _mentions(index: int, text: Said, words: Called, found: _Found) -> Mentions | None:
+    loud = found.loud.get(index, False)
+    users: dict[int, None] = {}
+    for run in words.names:
+        who = next(
+            (found.users[key] for name in candidates(run) if (key := (index, skeleton(name))) in found.users), None
+        )
+        if who is not None:
+            users[who] = None
+    here, room = loud and words.here, loud and words.room
+    if here:
+        before = text.before  # an edit calls nobody again, and nobody off who was called
+        ids = before.users if before is not None and before.here and not before.room else text.here
+        room = room or len(ids) > MAX_HERE
+        users |= dict.fromkeys(user for user in ids if user != text.actor.id and len(ids) <= MAX_HERE)
+    if not users and not room and not here:
+        return None
+    return Mentions(users=list(users), room=room, here=here)
+
+
 def _rows_of(called: Mentions) -> list[int]:
     return [EVERYBODY] if called.room else sorted(set(called.users))
 
 
 def _find(dialect: Dialect) -> Executable:
+    """A name is nobody's where it is empty: that row only asks what the author is in the room."""
     given = Rows(dialect, {"text": BIG, "room": BIG, "author": BIG, "skeleton": TEXT})
     asked = select(*given.columns()).select_from(given.source).subquery("asked")
     author = members.alias("author")

@@ -1,6 +1,7 @@
 """Messages: say something, say it otherwise, take it back, keep it in view; and pages of what was said."""
 
-from typing import Annotated, Literal
+from collections.abc import Iterable
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -9,7 +10,19 @@ from hubbub.domain.model import Actor, Frozen, MaybePosition, Position, room_top
 from hubbub.domain.text import DEFAULT_PAGE, MAX_PAGE, Body, Key
 
 
-class SendMessage(Command):
+class Words(Command):
+    """Something that is said in a room."""
+
+    here: ClassVar[tuple[int, ...]] = ()
+    """The ids of those who are connected, where the words may call them: the engine's to say, and no field, so that
+    nothing a client sends becomes one."""
+
+    def among(self, here: Iterable[int]) -> None:
+        """Notes who is there, before the command is queued."""
+        vars(self)["here"] = tuple(here)
+
+
+class SendMessage(Words):
     """Says something in a room. The same key and words get the first answer again, whatever has happened since."""
 
     answer = Position
@@ -59,7 +72,7 @@ class OneMessage(Command):
         return (room_topic(self.room),)
 
 
-class EditMessage(OneMessage):
+class EditMessage(OneMessage, Words):
     """Says otherwise what one has said. The same words again change nothing."""
 
     type: Literal["message.edit"] = "message.edit"

@@ -1,0 +1,18 @@
+"""Whom `@here` calls: noted in a command before it is queued, by the event loop, which alone knows who is connected."""
+
+from hubbub.domain.commands import Command, EditMessage, SendMessage
+from hubbub.engine.people import People
+
+SIGN = "@here"
+
+
+class Gathering:
+    """Belongs to the event loop's thread."""
+
+    def __init__(self, people: People) -> None:
+        self._people = people
+
+    def __call__(self, command: Command) -> None:
+        """Looks only where the words may ask for it; whether they do, the one who stores them finds out."""
+        if isinstance(command, SendMessage | EditMessage) and "@" in command.body and SIGN in command.body.lower():
+            command.among(self._people.here(command.room))
