@@ -3,7 +3,7 @@
 from collections.abc import Container, Sequence
 from hashlib import sha256
 from hmac import compare_digest
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -18,16 +18,6 @@ from hubbub.storage.messages import Fact, NewMessage, Stored
 from hubbub.storage.transaction import Transaction
 
 Answer = dict[str, object]
-
-
-class NewWords(NamedTuple):
-    """What is said, wherever the words come from."""
-
-    room: int
-    key: str
-    body: str
-    reply_to: int | None = None
-    forwarded: Forwarded | None = None
 
 
 def send(run: Sequence[tuple[SendMessage, Actor]], tx: Transaction) -> list[Answer | HubbubError]:
@@ -50,7 +40,7 @@ def send(run: Sequence[tuple[SendMessage, Actor]], tx: Transaction) -> list[Answ
         elif known is not None:
             done.append({"topic": room_topic(command.room), "seq": known[1]})
         else:
-            message = _place(NewWords(command.room, command.key, command.body, command.reply_to), actor, digest, tx)
+            message = _place(command, actor, digest, tx)
             new.append(message)
             first[command.room, actor.id, command.key] = (digest, message.seq)
             done.append({"topic": room_topic(command.room), "seq": message.seq})
@@ -73,8 +63,8 @@ def forward(command: ForwardMessage, actor: Actor, tx: Transaction) -> Answer:
     source = messages.find(tx.connection, own, command.from_room, command.message)
     if source.body is None:
         raise Conflict("This message is deleted.")
-    words = NewWords(command.room, command.key, source.body, forwarded=_origin(command, source, actor, tx))
-    message = _place(words, actor, digest, tx)
+    words = SendMessage(room=command.room, key=command.key, body=source.body)
+    message = _place(words, actor, digest, tx, forwarded=_origin(command, source, actor, tx))
     messages.insert_all(tx, [message])
     return {"topic": room_topic(command.room), "seq": message.seq}
 
@@ -160,14 +150,22 @@ def _origin(command: ForwardMessage, source: Stored, actor: Actor, tx: Transacti
     return first.model_copy(update={"room": None, "message": None})
 
 
-def _place(words: NewWords, actor: Actor, digest: str, tx: Transaction) -> NewMessage:
-    head = tx.head(room_topic(words.room))
+def _place(
+    words: SendMessage, actor: Actor, digest: str, tx: Transaction, *, forwarded: Forwarded | None = None
+) -> NewMessage:
+    room = words.room
+    head = tx.head(room_topic(room))
     head.n += 1
-    entry = tx.append(MessageSent(by=actor.id, name=actor.name, n=head.n, **words._asdict()))
-    forwarded = None if words.forwarded is None else words.forwarded.model_dump_json(exclude_none=True)
+    more: dict[str, Any] = {}  # most messages are nothing but words, and what is absent costs time to validate
+    if words.reply_to is not None:
+        more["reply_to"] = words.reply_to
+    if forwarded is not None:
+        more["forwarded"] = forwarded
+    event = MessageSent(room=room, by=actor.id, name=actor.name, n=head.n, key=words.key, body=words.body, **more)
+    entry = tx.append(event)
     return NewMessage(
-        tx.ids.next(), words.room, entry.seq, head.n, tx.now, actor.id, words.key, digest, words.body,
-        words.reply_to, forwarded,
+        tx.ids.next(), room, entry.seq, head.n, tx.now, actor.id, words.key, digest, words.body,
+        words.reply_to, None if forwarded is None else forwarded.model_dump_json(exclude_none=True),
     )  # fmt: skip
 
 
