@@ -23,6 +23,8 @@ FOLDER = Path(__file__).parents[2] / "web_dist"
 HTML = "text/html; charset=utf-8"
 TEMPLATES = "svelte-trusted-html"
 """The one policy that may make HTML of a string: Svelte's own, for the templates it was compiled with."""
+SHELL = "hubbub-shell"
+"""The one policy that may make an address of a script: it knows one, the service worker's (`web/src/shell`)."""
 FOR_EVER = "public, max-age=31536000, immutable"
 WORKER_POLICY = "default-src 'none'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 MISSING = (
@@ -118,7 +120,7 @@ def content_security_policy(services: Services, host: str | None) -> str:
             "form-action 'self'",
             "frame-ancestors 'none'",
             "require-trusted-types-for 'script'",
-            f"trusted-types {TEMPLATES}",
+            f"trusted-types {TEMPLATES} {SHELL}",
         )
     )
 
