@@ -1,5 +1,7 @@
 """A real PostgreSQL for tests: started once per run, a fresh database for each test, and ways to make its life hard."""
 
+import fcntl
+import os
 import signal
 import tempfile
 import warnings
@@ -101,8 +103,11 @@ class Postgres:
 
 @contextmanager
 def postgres() -> Iterator[Postgres]:
-    # Not in pytest's folders: PostgreSQL does not run as root and needs a way in, and its socket a short path.
-    server = Postgres(Path(tempfile.mkdtemp(prefix="pg-")))
+    # One after the other: the first one ever adds the user as whom it runs, which two cannot do at once.
+    with (Path(tempfile.gettempdir()) / f"pg-{os.getuid()}.lock").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        # Not in pytest's folders: PostgreSQL does not run as root and needs a way in, and its socket a short path.
+        server = Postgres(Path(tempfile.mkdtemp(prefix="pg-")))
     try:
         yield server
     finally:
