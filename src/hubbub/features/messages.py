@@ -10,10 +10,11 @@ from sqlalchemy import Connection
 from hubbub.domain.commands import ForwardMessage, MessagePage, SendMessage
 from hubbub.domain.errors import BadRequest, Conflict, Forbidden, HubbubError, NotFound
 from hubbub.domain.events import MessageSent
-from hubbub.domain.model import Actor, Forwarded, Message, room_topic
+from hubbub.domain.model import Actor, Forwarded, Mentions, Message, Wire, room_topic
 from hubbub.domain.text import timestamp
-from hubbub.storage import history, log, members, messages, rooms
+from hubbub.storage import history, log, members, mentions, messages, rooms
 from hubbub.storage.history import View
+from hubbub.storage.mentions import Said
 from hubbub.storage.messages import Fact, NewMessage, Stored
 from hubbub.storage.transaction import Transaction
 
@@ -28,10 +29,12 @@ def send(run: Sequence[tuple[SendMessage, Actor]], tx: Transaction) -> list[Answ
     facts = messages.facts(tx, [(command.room, actor.id, command.key) for command, actor in run])
     answered = [(command.room, command.reply_to) for command, _ in run if command.reply_to is not None]
     there = messages.existing(tx, answered) if answered else set()
+    called = mentions.resolve(tx, _texts(run))
     done: list[Answer | HubbubError] = []
     new: list[NewMessage] = []
+    calls: list[tuple[int, int, int, Mentions]] = []
     first: dict[tuple[int, int, str], tuple[str, int]] = {}
-    for (command, actor), fact in zip(run, facts, strict=True):
+    for index, ((command, actor), fact) in enumerate(zip(run, facts, strict=True)):
         digest = _digest(command)
         known = (fact.hash, fact.seq) if fact.hash is not None else first.get((command.room, actor.id, command.key))
         refusal = _again(known, digest) if known is not None else _refusal(command, fact, there)
@@ -40,12 +43,15 @@ def send(run: Sequence[tuple[SendMessage, Actor]], tx: Transaction) -> list[Answ
         elif known is not None:
             done.append({"topic": room_topic(command.room), "seq": known[1]})
         else:
-            message = _place(command, actor, digest, tx)
+            message = _place(command, actor, digest, tx, called=called.get(index))
             new.append(message)
+            if index in called:
+                calls.append((message.room, message.seq, message.author, called[index]))
             first[command.room, actor.id, command.key] = (digest, message.seq)
             done.append({"topic": room_topic(command.room), "seq": message.seq})
     if new:
         messages.insert_all(tx, new)
+        mentions.store_all(tx, calls)
     return done
 
 
@@ -107,6 +113,15 @@ def _seen(connection: Connection, user: int, room: int) -> View:
     return history.view(own, room, user)
 
 
+def _texts(run: Sequence[tuple[SendMessage, Actor]]) -> dict[int, Said]:
+    """Those that may call somebody, by their place in the run."""
+    return {
+        index: Said(command.room, actor, command.body, command.here)
+        for index, (command, actor) in enumerate(run)
+        if "@" in command.body
+    }
+
+
 def _digest(command: SendMessage) -> str:
     """What a key stands for: the words, and what they answer. No text has U+0000 in it, so nothing else looks so."""
     replied = "" if command.reply_to is None else f"\0reply {command.reply_to}"
@@ -151,7 +166,13 @@ def _origin(command: ForwardMessage, source: Stored, actor: Actor, tx: Transacti
 
 
 def _place(
-    words: SendMessage, actor: Actor, digest: str, tx: Transaction, *, forwarded: Forwarded | None = None
+    words: SendMessage,
+    actor: Actor,
+    digest: str,
+    tx: Transaction,
+    *,
+    forwarded: Forwarded | None = None,
+    called: Mentions | None = None,
 ) -> NewMessage:
     room = words.room
     head = tx.head(room_topic(room))
@@ -161,12 +182,18 @@ def _place(
         more["reply_to"] = words.reply_to
     if forwarded is not None:
         more["forwarded"] = forwarded
+    if called is not None:
+        more["mentions"] = called
     event = MessageSent(room=room, by=actor.id, name=actor.name, n=head.n, key=words.key, body=words.body, **more)
     entry = tx.append(event)
     return NewMessage(
         tx.ids.next(), room, entry.seq, head.n, tx.now, actor.id, words.key, digest, words.body,
-        words.reply_to, None if forwarded is None else forwarded.model_dump_json(exclude_none=True),
+        words.reply_to, _json(forwarded), _json(called),
     )  # fmt: skip
+
+
+def _json(model: Wire | None) -> str | None:
+    return None if model is None else model.model_dump_json(exclude_none=True)
 
 
 def _window(connection: Connection, seen: View, query: MessagePage) -> tuple[list[Any], dict[str, bool]]:

@@ -4,7 +4,7 @@ A row for each person who is called by name or was there for `@here`; one row of
 called, and then no others, so that nobody is counted twice. One's own message never has a row for oneself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import (
@@ -35,6 +35,7 @@ from hubbub.storage.schema import members, mentions, messages, rooms, users
 from hubbub.storage.transaction import Transaction
 
 EVERYBODY = 0
+NOBODY = Called()
 MAX_HERE = 500
 """Where more people are connected, `@here` calls the whole room: an event does not list them all."""
 
@@ -56,25 +57,24 @@ class _Found(NamedTuple):
     loud: dict[int, bool]
 
 
-def resolve(tx: Transaction, said: Sequence[Said]) -> list[Mentions | None]:
-    """Whom each of some texts calls, None where nobody. One statement, and none where there is no `@` in any."""
-    called = {index: mentions_in(text.body) for index, text in enumerate(said) if "@" in text.body}
+def resolve(tx: Transaction, said: Mapping[int, Said]) -> dict[int, Mentions]:
+    """Whom each of some texts calls; those that call nobody are left out. One statement, or none if no text asks."""
+    called = {index: words for index, text in said.items() if (words := mentions_in(text.body)) != NOBODY}
+    if not called:
+        return {}
     asked = [
         (index, said[index].room, said[index].actor.id, name)
         for index, words in called.items()
-        if words != Called()
         for name in ["", *_skeletons(words)]
     ]
-    if not asked:
-        return [None] * len(said)
     found = _Found({}, {})
     for index, name, user, role, kind, count in FIND.rows(tx.connection, rows=rows.encode(asked)):
         if user is not None:
             found.users[index, name] = user
-        found.loud[index] = rules.calls_everybody(
-            said[index].actor, None if role is None else RoomRole(role), kind, count
-        )
-    return [_mentions(index, text, called.get(index, Called()), found) for index, text in enumerate(said)]
+        role_there = None if role is None else RoomRole(role)
+        found.loud[index] = rules.calls_everybody(said[index].actor, role_there, kind, count)
+    resolved = {index: _mentions(index, said[index], words, found) for index, words in called.items()}
+    return {index: mentions for index, mentions in resolved.items() if mentions is not None}
 
 
 def store(tx: Transaction, room: int, seq: int, author: int, called: Mentions) -> None:
