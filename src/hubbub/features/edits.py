@@ -8,6 +8,7 @@ from hubbub.domain.errors import Conflict, NotFound
 from hubbub.domain.events import MessageDeleted, MessageEdited
 from hubbub.domain.model import Actor, Membership, Mentions, room_topic
 from hubbub.storage import edits, log, members, mentions, messages, pins, reactions
+from hubbub.storage.mentions import Place, Said
 from hubbub.storage.messages import Stored
 from hubbub.storage.transaction import Transaction
 
@@ -28,10 +29,14 @@ def edit(command: EditMessage, actor: Actor, tx: Transaction) -> Answer:
         return {}
     log.scrub(tx, room_topic(room), message.text_at(seq))
     edits.add(tx, room, seq, message.edited_at or message.at, message.body)
+    before = _mentioned(message)
+    after = mentions.resolve(tx, {seq: Said(room, actor, command.body, command.here, before)}).get(seq)
+    mentions.replace(tx, Place(room, seq, actor.id), before, after)
     told = command.body if own.history == "all" else None
-    entry = tx.append(MessageEdited(room=room, message=seq, by=actor.id, body=told))
-    text_seq = 0 if told is None else entry.seq
-    messages.change(tx, room, seq, body=command.body, edited_at=tx.now, text_seq=text_seq)
+    event = MessageEdited(room=room, message=seq, by=actor.id, body=told, mentions=after, mentioned=before)
+    entry = tx.append(event)
+    fresh = {"body": command.body, "mentions": None if after is None else after.model_dump_json(exclude_none=True)}
+    messages.change(tx, room, seq, **fresh, edited_at=tx.now, text_seq=0 if told is None else entry.seq)
     return {"topic": entry.topic, "seq": entry.seq}
 
 
@@ -43,7 +48,7 @@ def delete(command: DeleteMessage, actor: Actor, tx: Transaction) -> Answer:
     if message.body is None:
         return {}
     log.scrub(tx, room_topic(room), message.text_at(seq))
-    mentioned = None if message.mentions is None else Mentions.model_validate_json(message.mentions)
+    mentioned = _mentioned(message)
     mentions.delete_of(tx, room, seq, mentioned)
     for noun in (edits, pins, reactions):
         noun.delete_of(tx, room, seq)
@@ -69,6 +74,11 @@ def listing(connection: Connection, actor: Actor, place: tuple[int, int], after:
         "more": len(found) > limit,
         "heads": log.heads(connection, [room_topic(room)]),
     }
+
+
+def _mentioned(message: Stored) -> Mentions | None:
+    """Whom it calls as it is."""
+    return None if message.mentions is None else Mentions.model_validate_json(message.mentions)
 
 
 def _changing(room: int, seq: int, actor: Actor, tx: Transaction) -> tuple[Membership, Stored]:

@@ -14,7 +14,7 @@ from hubbub.domain.model import Actor, Forwarded, Mentions, Message, Wire, room_
 from hubbub.domain.text import timestamp
 from hubbub.storage import history, log, members, mentions, messages, rooms
 from hubbub.storage.history import View
-from hubbub.storage.mentions import Said
+from hubbub.storage.mentions import Place, Said
 from hubbub.storage.messages import Fact, NewMessage, Stored
 from hubbub.storage.transaction import Transaction
 
@@ -32,7 +32,7 @@ def send(run: Sequence[tuple[SendMessage, Actor]], tx: Transaction) -> list[Answ
     called = mentions.resolve(tx, _texts(run))
     done: list[Answer | HubbubError] = []
     new: list[NewMessage] = []
-    calls: list[tuple[int, int, int, Mentions]] = []
+    calls: list[tuple[Place, Mentions]] = []
     first: dict[tuple[int, int, str], tuple[str, int]] = {}
     for index, ((command, actor), fact) in enumerate(zip(run, facts, strict=True)):
         digest = _digest(command)
@@ -46,7 +46,7 @@ def send(run: Sequence[tuple[SendMessage, Actor]], tx: Transaction) -> list[Answ
             message = _place(command, actor, digest, tx, called=called.get(index))
             new.append(message)
             if index in called:
-                calls.append((message.room, message.seq, message.author, called[index]))
+                calls.append((Place(message.room, message.seq, message.author), called[index]))
             first[command.room, actor.id, command.key] = (digest, message.seq)
             done.append({"topic": room_topic(command.room), "seq": message.seq})
     if new:

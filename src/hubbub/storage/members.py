@@ -7,6 +7,7 @@ from sqlalchemy import BigInteger, Connection, Select, bindparam, delete, insert
 from hubbub.domain.events import Entry, MemberJoined, MemberRole, RoomAdded
 from hubbub.domain.model import LOBBY, Member, Membership, Room, RoomRole, room_topic
 from hubbub.domain.text import timestamp
+from hubbub.storage import mentions
 from hubbub.storage.database import Statement
 from hubbub.storage.rooms import joining
 from hubbub.storage.schema import members, rooms, users
@@ -42,6 +43,7 @@ def add(tx: Transaction, room: int, user: int, role: RoomRole) -> None:
 def remove(tx: Transaction, room: int, user: int) -> None:
     """Ends a membership: append `member.left` or `member.removed` next. Holds the room's topic."""
     tx.head(room_topic(room))
+    mentions.forget(tx, room, user)
     tx.execute(delete(members).where(members.c.room == room, members.c.user == user))
     tx.execute(update(rooms).where(rooms.c.id == room).values(members=rooms.c.members - 1))
 

@@ -50,6 +50,14 @@ class Said(NamedTuple):
     before: Mentions | None = None
 
 
+class Place(NamedTuple):
+    """Where a message stands, and whose it is."""
+
+    room: int
+    seq: int
+    author: int
+
+
 class _Found(NamedTuple):
     """Members by (text, skeleton of their name), and by text whether its author may call everybody."""
 
@@ -77,21 +85,27 @@ def resolve(tx: Transaction, said: Mapping[int, Said]) -> dict[int, Mentions]:
     return {index: mentions for index, mentions in resolved.items() if mentions is not None}
 
 
-def store(tx: Transaction, room: int, seq: int, author: int, called: Mentions) -> None:
-    """Keeps whom one message calls."""
-    store_all(tx, [(room, seq, author, called)])
-
-
-def store_all(tx: Transaction, new: Sequence[tuple[int, int, int, Mentions]]) -> None:
-    """The same for many messages: (room, seq, author, whom it calls). One statement."""
-    found = [(user, room, seq) for room, seq, author, called in new for user in _rows_of(called) if user != author]
+def store_all(tx: Transaction, new: Sequence[tuple[Place, Mentions]]) -> None:
+    """Keeps whom messages call. One statement, or none."""
+    found = [
+        (user, place.room, place.seq) for place, called in new for user in _rows_of(called) if user != place.author
+    ]
     if found:
         tx.writes += 1
         INSERT.run(tx.connection, rows=rows.encode(found)).close()
 
 
+def replace(tx: Transaction, place: Place, before: Mentions | None, after: Mentions | None) -> None:
+    """Keeps whom a message calls now that it says something else."""
+    if before == after:
+        return
+    delete_of(tx, place.room, place.seq, before)
+    if after is not None:
+        store_all(tx, [(place, after)])
+
+
 def delete_of(tx: Transaction, room: int, seq: int, called: Mentions | None) -> None:
-    """Forgets that a message called those it did, once it is deleted or says something else."""
+    """Forgets whom a message called."""
     if called is not None:
         tx.writes += 1
         gone = [(user, room, seq) for user in _rows_of(called)]

@@ -1,0 +1,148 @@
+"""Mentions: who is called by what is said, edited and taken back, and how it is counted; on both databases."""
+
+from typing import Any
+
+import orjson
+
+from hubbub.domain.commands import (
+    Command,
+    DeleteMessage,
+    EditMessage,
+    JoinRoom,
+    LeaveRoom,
+    ReadRoom,
+    SendMessage,
+    UnreadRoom,
+)
+from hubbub.domain.model import Actor, Role
+from hubbub.domain.text import LOUD_MEMBERS, MENTIONS_COUNTED
+from hubbub.storage import rooms
+from hubbub.storage.mentions import MAX_HERE
+from tests.attention.conftest import Table, seq
+
+
+def counted(table: Table, who: Actor) -> int | None:
+    """How many mentions wait for somebody in the room."""
+    seen = table.desk.database.read(rooms.seen_by, who.id, table.room)
+    return None if seen is None else seen.mentions
+
+
+def told(table: Table, kind: str) -> list[dict[str, Any]]:
+    """What the room was told, as it stands in the log."""
+    return [orjson.loads(entry.text) for entry in table.desk.published if entry.event.type == kind]
+
+
+def calls(users: list[int], *, room: bool = False, here: bool = False) -> dict[str, object]:
+    return {"users": users, "room": room, "here": here}
+
+
+async def test_those_who_are_named_are_told_and_counted(table: Table) -> None:
+    other = await table.desk.person("dora_")
+    await table.desk.journal.submit(JoinRoom(room=table.room), other)
+    await table.say(table.owner, "@BEN, @dora_. and @carla and @nobody and `@ben` and @anna")
+    (event,) = told(table, "message.sent")
+    assert event["mentions"] == calls([table.member.id, other.id, table.owner.id])
+    assert [counted(table, who) for who in (table.member, other, table.owner)] == [1, 1, 0]
+    assert counted(table, table.stranger) is None
+    await table.say(table.owner, "nobody is called by mail@ben")
+    assert "mentions" not in told(table, "message.sent")[-1]
+    await table.say(table.owner, "@ben once, @Ben twice")
+    assert counted(table, table.member) == 2
+    position = ReadRoom(room=table.room, seq=event["seq"])
+    await table.desk.journal.submit(position, table.member)
+    assert counted(table, table.member) == told(table, "read.moved")[-1]["mentions"] == 1
+    await table.say(table.member, "I have read it all")
+    assert counted(table, table.member) == 0
+    await table.desk.journal.submit(UnreadRoom(room=table.room, message=event["seq"]), table.member)
+    assert counted(table, table.member) == told(table, "read.moved")[-1]["mentions"] == 2
+
+
+async def test_everybody_is_called_but_oneself_and_who_came_later(table: Table) -> None:
+    place = await table.say(table.member, "@room and @ben and @anna")
+    assert told(table, "message.sent")[0]["mentions"] == calls([table.member.id, table.owner.id], room=True)
+    assert (counted(table, table.owner), counted(table, table.member)) == (1, 0)
+    await table.desk.journal.submit(JoinRoom(room=table.room), table.stranger)
+    for who in (table.stranger, table.member):
+        await table.desk.journal.submit(UnreadRoom(room=table.room, message=place), who)
+        assert counted(table, who) == 0
+
+
+async def test_an_edit_and_a_deletion_move_the_count(table: Table) -> None:
+    place = await table.say(table.owner, "hello")
+    submit = table.desk.journal.submit
+    expected = [("hello @ben", calls([table.member.id])), ("@room", calls([], room=True)), ("bye", None)]
+    before = None
+    for body, after in expected:
+        await submit(EditMessage(room=table.room, message=place, body=body), table.owner)
+        event = told(table, "message.edited")[-1]
+        assert (event.get("mentioned"), event.get("mentions")) == (before, after)
+        assert counted(table, table.member) == (after is not None)
+        before = after
+    await submit(EditMessage(room=table.room, message=place, body="@ben @room"), table.owner)
+    assert counted(table, table.member) == 1
+    await submit(DeleteMessage(room=table.room, message=place), table.owner)
+    assert told(table, "message.deleted")[-1]["mentioned"] == calls([table.member.id], room=True)
+    assert counted(table, table.member) == 0
+    assert table.desk.rows("SELECT count(*) FROM mentions") == [(0,)]
+
+
+async def test_here_calls_those_whom_the_engine_names_and_an_edit_keeps_them(table: Table) -> None:
+    command = SendMessage(room=table.room, key="here", body="lunch, @here?")
+    command.among([table.owner.id, table.member.id])
+    place = seq((await table.desk.journal.submit(command, table.owner)).answer)
+    assert told(table, "message.sent")[0]["mentions"] == calls([table.member.id], here=True)
+    assert counted(table, table.member) == 1
+    edit = EditMessage(room=table.room, message=place, body="dinner, @here?")
+    edit.among([])
+    await table.desk.journal.submit(edit, table.owner)
+    assert told(table, "message.edited")[0]["mentions"] == calls([table.member.id], here=True)
+    crowd = SendMessage(room=table.room, key="crowd", body="@here")
+    crowd.among(range(1, MAX_HERE + 2))
+    await table.desk.journal.submit(crowd, table.owner)
+    assert told(table, "message.sent")[1]["mentions"] == calls([], room=True, here=True)
+
+
+def test_no_client_says_who_is_here() -> None:
+    asked = {"room": 1, "key": "k", "body": "@here", "here": [1], "_here": [1]}
+    sent = SendMessage.model_validate(asked)
+    edited = EditMessage.model_validate({**asked, "message": 1})
+    assert sent.here == edited.here == ()
+    sent.among([7])
+    assert sent.here == (7,)
+    assert SendMessage.model_validate(asked).here == ()
+
+
+async def test_in_a_large_room_only_those_who_look_after_it_call_everybody(table: Table) -> None:
+    crowd = [await table.desk.person(f"guest{number}") for number in range(LOUD_MEMBERS - 2)]
+    for somebody in crowd:
+        await table.desk.journal.submit(JoinRoom(room=table.room), somebody)
+    await table.say(table.member, "@room")
+    assert told(table, "message.sent")[-1]["mentions"] == calls([], room=True)
+    one_more = await table.desk.person("more", Role.ADMIN)
+    await table.desk.journal.submit(JoinRoom(room=table.room), one_more)
+    await table.say(table.member, "@room @here @anna")
+    assert told(table, "message.sent")[-1]["mentions"] == calls([table.owner.id])
+    await table.say(table.member, "@room")
+    assert "mentions" not in told(table, "message.sent")[-1]
+    for who in (one_more, table.owner):
+        await table.say(who, "@room")
+        assert told(table, "message.sent")[-1]["mentions"] == calls([], room=True)
+
+
+async def test_who_leaves_is_called_no_more(table: Table) -> None:
+    await table.say(table.owner, "@ben")
+    for command in (LeaveRoom(room=table.room), JoinRoom(room=table.room)):
+        await table.desk.journal.submit(command, table.member)
+    assert counted(table, table.member) == 0
+    assert table.desk.rows("SELECT count(*) FROM mentions") == [(0,)]
+
+
+async def test_mentions_are_counted_up_to_a_hundred(table: Table) -> None:
+    for count in (MENTIONS_COUNTED - 1, 1, 1):
+        asked: list[tuple[Command, Actor]] = [
+            (SendMessage(room=table.room, key=f"{table.said}-{number}", body="@ben"), table.owner)
+            for number in range(count)
+        ]
+        table.said += 1
+        await table.together(asked)
+        assert counted(table, table.member) == min(MENTIONS_COUNTED, len(told(table, "message.sent")))
