@@ -102,7 +102,7 @@ class Connection:
     def is_open(self) -> bool:
         return self._reader is not None and not self._reader.done()
 
-    async def post(self, kind: str, **fields: Any) -> "asyncio.Future[Frame]":
+    async def post(self, kind: str, /, **fields: Any) -> "asyncio.Future[Frame]":
         """Write a command; the future is its whole reply frame, or `ClosedError`."""
         number = next(self._ids)
         future: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
@@ -116,7 +116,7 @@ class Connection:
             raise ClosedError(error.rcvd.code if error.rcvd else None, "while sending") from error
         return future
 
-    async def command(self, kind: str, within: float = REPLY_DEADLINE, **fields: Any) -> Frame:
+    async def command(self, kind: str, /, within: float = REPLY_DEADLINE, **fields: Any) -> Frame:
         """Send a command and wait: its `ok`; raises RefusedError, ClosedError or TimeoutError."""
         future = await self.post(kind, **fields)
         async with asyncio.timeout(within):  # not wait_for: until Python 3.12 it may swallow a cancellation
