@@ -1,6 +1,8 @@
 """Members: come, go, bring somebody, send somebody away, and who may do what in a room."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from hubbub.domain.commands.base import Command, Id
 from hubbub.domain.model import Actor, MaybePosition, Position, RoomPosition, RoomRole, room_topic, user_topic
@@ -75,4 +77,4 @@ class SetRoomRole(OneMember):
 
     answer = MaybePosition
     type: Literal["room.role"] = "room.role"
-    role: RoomRole
+    role: Annotated[RoomRole, Field(strict=False)]
