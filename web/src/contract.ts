@@ -171,10 +171,10 @@ export interface EditMessage {
   /** The client's own number for this, echoed as `re`. */
   id: number;
   room: number;
-  body: string;
   /** The message's seq. */
   message: number;
   type: "message.edit";
+  body: string;
 }
 
 /** What a message said before, oldest first. */
@@ -1243,12 +1243,12 @@ export interface RoomsPage {
 export interface SendMessage {
   /** The client's own number for this, echoed as `re`. */
   id: number;
-  room: number;
-  /** At most 8,000 characters and 16 KiB of UTF-8, and not blank. */
-  body: string;
   type: "message.send";
+  room: number;
   /** 1 to 64 printable ASCII characters, unique among one's messages in the room, for ever. */
   key: string;
+  /** At most 8,000 characters and 16 KiB of UTF-8, and not blank. */
+  body: string;
   /** The seq of the message in the same room that this one answers. */
   reply_to?: number | null;
 }
