@@ -23,11 +23,11 @@ export type SyncInput =
   | { type: "opened" }
   | { type: "lost" }
   | { type: "frame"; frame: Frame }
-  | { type: "send"; key: string; room: number; body: string }
+  | { type: "send"; key: string; room: number; body: string; reply_to?: number }
   | { type: "retry"; key: string }
   | { type: "discard"; key: string }
-  /** What another window, which is gone, had on its way. */
-  | { type: "inherited"; outbox: outbox.Outbox }
+  /** Written in another window of this browser, or before this one was there. */
+  | { type: "found"; outbox: outbox.Outbox }
   | { type: "read"; room: number; seq: number }
   | { type: "timer" };
 
@@ -81,7 +81,7 @@ class Run {
       case "discard":
         this.set({ outbox: outbox.discard(this.state.outbox, input.key) });
         return this.pump();
-      case "inherited":
+      case "found":
         this.set({ outbox: outbox.joined(this.state.outbox, input.outbox) });
         if (this.state.live) this.set({ outbox: outbox.inRooms(this.state.outbox, (room) => `room:${room}` in this.state.positions) });
         return this.pump();
@@ -277,7 +277,8 @@ class Run {
     for (const one of outbox.due(this.state.outbox, this.now)) {
       const id = this.id();
       this.set({ outbox: outbox.sending(this.state.outbox, one.key), sends: { ...this.state.sends, [id]: one.key } });
-      this.transmit({ id, type: "message.send", room: one.room, key: one.key, body: one.body });
+      const answers = one.reply_to ? { reply_to: one.reply_to } : {};
+      this.transmit({ id, type: "message.send", room: one.room, key: one.key, body: one.body, ...answers });
     }
     const at = outbox.nextDue(this.state.outbox);
     if (at !== null) this.effects.push({ type: "timer", at });

@@ -12,6 +12,8 @@ export interface Outgoing {
   readonly key: string;
   readonly room: number;
   readonly body: string;
+  /** The seq of the message it answers. */
+  readonly reply_to?: number;
   /** When it was written (ms since 1970). */
   readonly at: number;
   readonly status: OutgoingStatus;
@@ -30,8 +32,8 @@ export const RETRYABLE: ReadonlySet<string> = new Set(["rate_limited", "busy", "
 /** How long to wait where the server does not say it. */
 export const PATIENCE_S = 2;
 
-export function add(outbox: Outbox, one: Pick<Outgoing, "key" | "room" | "body" | "at">): Outbox {
-  return [...outbox, { ...one, status: "waiting" }];
+export function add(outbox: Outbox, one: Omit<Outgoing, "status">): Outbox {
+  return [...outbox, waiting(one)];
 }
 
 export function discard(outbox: Outbox, key: string): Outbox {
@@ -105,8 +107,9 @@ export function joined(outbox: Outbox, more: Outbox): Outbox {
   return [...outbox, ...more.filter((one) => !known.has(one.key))];
 }
 
-function waiting({ key, room, body, at }: Outgoing): Outgoing {
-  return { key, room, body, at, status: "waiting" };
+/** As it was written, without what has become of it so far. */
+export function waiting({ key, room, body, reply_to, at }: Omit<Outgoing, "status">): Outgoing {
+  return { key, room, body, ...(reply_to ? { reply_to } : {}), at, status: "waiting" };
 }
 
 function change(outbox: Outbox, key: string, to: (one: Outgoing) => Outgoing): Outbox {
