@@ -89,8 +89,10 @@ def insert_all(tx: Transaction, new: Sequence[NewMessage]) -> None:
     rich: list[tuple[object, ...]] = []
     for message in new:
         if len(message.body) <= LARGE_ROW:
-            is_plain = message[len(PLAIN) :] == NOTHING_MORE
-            (plain if is_plain else rich).append(message[: len(PLAIN)] if is_plain else message)
+            if message[len(PLAIN) :] == NOTHING_MORE:
+                plain.append(message[: len(PLAIN)])
+            else:
+                rich.append(tuple(message))
     for statement, some in ((INSERT, plain), (INSERT_RICH, rich)):
         if some:
             statement.run(tx.connection, rows=rows.encode(some)).close()
