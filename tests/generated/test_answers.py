@@ -16,12 +16,38 @@ UNPROVOKED = {500, 503}
 """Documented for all: a bug, a full queue, a database that is away. Other tests make those."""
 TOO_MUCH = "x" * 70_000
 ABSENT = 999_999_999
-FILLED = {"room": LOBBY, "user": 1, "session": "none", "invite": "none", "topic": f"room:{LOBBY}"}
-NOTHING_BY = {"room": ABSENT, "user": ABSENT, "session": "none", "invite": "none", "topic": f"room:{ABSENT}"}
-WRONG = {"room": "x", "user": "x", "session": "x" * 300, "invite": "x" * 300, "topic": "x"}
+FILLED = {
+    "room": LOBBY,
+    "user": 1,
+    "session": "none",
+    "invite": "none",
+    "topic": f"room:{LOBBY}",
+    "emoji": "%F0%9F%91%8D",
+    "message": 1,
+}
+NOTHING_BY = {
+    "room": ABSENT,
+    "user": ABSENT,
+    "session": "none",
+    "invite": "none",
+    "topic": f"room:{ABSENT}",
+    "emoji": "%F0%9F%91%8D",
+    "message": ABSENT,
+}
+WRONG = {
+    "room": "x",
+    "user": "x",
+    "session": "x" * 300,
+    "invite": "x" * 300,
+    "topic": "x",
+    "emoji": "x",
+    "message": "x",
+}
 BODIES: dict[str, dict[str, Any]] = {
     "read_room": {"seq": 1},
     "send_message": {"key": "k", "body": "hello"},
+    "unread_room": {"message": 1},
+    "read_rooms": {"rooms": [{"room": LOBBY, "seq": 1}]},
     "create_room": {"name": "Anything"},
     "update_room": {"topic": "What it is about"},
     "change_settings": {"favourite": True},
@@ -147,7 +173,11 @@ def nonsense(witness: Witness, world: World) -> None:
 
 def what_is_not_there(witness: Witness, world: World) -> None:
     for operation in documented(404):
-        absent = {"fill": NOTHING_BY, "params": {"after": 0, "room": ABSENT}, "json": NOBODYS.get(operation, BODIES.get(operation))}
+        absent = {
+            "fill": NOTHING_BY,
+            "params": {"after": 0, "room": ABSENT},
+            "json": NOBODYS.get(operation, BODIES.get(operation)),
+        }
         assert witness.ask(operation, world.bob if "room" in operation else world.owner, **absent).status_code == 404
 
 
@@ -157,6 +187,9 @@ def conflicts(witness: Witness, world: World) -> None:
     witness.ask("create_room", alice, json={"name": "A room"})
     witness.ask("update_room", alice, fill={"room": alice.create_room("Another name")}, json={"name": "A room"})
     witness.ask("send_message", alice, fill=fill, json={"key": "k", "body": "something else"})
+    deleted = alice.request("POST", f"/api/rooms/{world.room}/messages", json={"key": "gone", "body": "gone"}).json()
+    alice.request("DELETE", f"/api/rooms/{world.room}/messages/{deleted['seq']}")
+    witness.ask("add_reaction", alice, fill={**fill, "message": deleted["seq"]})
     for uses in (1, 2):
         witness.ask("create_invite", world.owner, json={"key": "k", "max_uses": uses})
 
@@ -189,6 +222,14 @@ def good(witness: Witness, world: World) -> None:
         witness.ask("send_message", alice, fill=fill, json={"key": key, "body": "hello"})
     for _ in range(2):
         witness.ask("read_room", bob, fill=fill, json={"seq": world.message["seq"]})
+    reacted = {**fill, "message": world.message["seq"]}
+    for operation in ("add_reaction", "list_reactions", "remove_reaction"):
+        for _ in range(2):
+            witness.ask(operation, bob, fill=reacted)
+    for body in ({"message": world.message["seq"]}, {"message": world.message["seq"] + 1}):
+        witness.ask("unread_room", bob, fill=fill, json=body)
+    for _ in range(2):
+        witness.ask("read_rooms", bob, json={"rooms": [{"room": world.room, "seq": world.message["seq"]}]})
     for epoch in (None, "another"):
         witness.ask("list_events", alice, fill={"topic": f"user:{alice.id}"}, params={"after": 0, "epoch": epoch or ""})
     his = {**fill, "user": bob.id}
