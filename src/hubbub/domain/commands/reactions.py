@@ -19,3 +19,4 @@ class RemoveReaction(OneMessage):
 
     type: Literal["reaction.remove"] = "reaction.remove"
     emoji: Emoji
+    """The one to take back."""

@@ -40,6 +40,7 @@ class RoomRead(Frozen):
 
     room: Id
     seq: Seq
+    """Up to which seq of the room's log; not above its head."""
 
 
 class ReadRooms(Command):
@@ -48,6 +49,7 @@ class ReadRooms(Command):
     answer = MaybePosition
     type: Literal["rooms.read"] = "rooms.read"
     rooms: Annotated[tuple[RoomRead, ...], Field(min_length=1, max_length=MAX_READ_ROOMS, strict=False)]
+    """At most 500."""
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
         return (user_topic(actor.id), *(room_topic(each.room) for each in self.rooms))

@@ -9,6 +9,7 @@ class ReactionEvent(MessageEvent):
     name: str
     """That person's name."""
     emoji: str
+    """Fully qualified, so that the same one is always the same text."""
 
 
 class ReactionAdded(ReactionEvent):

@@ -34,7 +34,9 @@ class Reaction(Wire):
     """One emoji at a message."""
 
     emoji: str
+    """Fully qualified, so that the same one is always the same text."""
     count: int
+    """How many people used it."""
     mine: bool
     """Whether one of them is one's own."""
     by: list[int]
