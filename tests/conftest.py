@@ -32,6 +32,8 @@ ALONE = (
     "gateways/test_http.py",
     "mounted/test_log_out.py",
     "proxy/test_idle.py",
+    "rooms/test_absence_timing.py",
+    "rooms/test_welcome.py",
     "security/test_patience.py",
     "security/test_timing.py",
 )
