@@ -68,7 +68,11 @@ export class Chat {
 
   start = (): void => {
     const me = this.state.me.id;
-    this.#outbox = new KeptOutbox(me, (outbox) => this.input({ type: "inherited", outbox }));
+    this.#outbox = new KeptOutbox(me, {
+      found: (outbox) => this.input({ type: "found", outbox }),
+      gone: (key) => this.input({ type: "discard", key }),
+      isConnected: () => this.sync.live,
+    });
     // The app around the chat may log somebody out when no window of ours is open: then nothing may be left of him here.
     if (this.site.accounts !== "host") this.#keeper = new Keeper(me, this.restored?.recent ?? [], this.#picture);
     this.#socket.start();

@@ -1,70 +1,79 @@
 /**
- * Messages on their way out, kept until the server has them. Every window sends what was written in it; what a window
- * that is gone has left behind goes to one that is there. A window shows that it is there by a lock it holds (Web Locks).
+ * Messages on their way out, kept until the server has them. All windows of a browser share them: whichever is connected
+ * sends them, and if two do, their keys make one message of it. Each has an entry of its own, so that no window ever
+ * writes over what another one has written.
  */
-import { randomKey } from "../net/keys";
-import type { Outbox } from "../sync/outbox";
-import { keys, ofBrowser, read, write } from "./storage";
+import { waiting, type Outbox, type Outgoing } from "../sync/outbox";
+import { keys, nameOf, ofBrowser, read, write } from "./storage";
+
+/** So long a window that is connected leaves it to the one in which a message was written to send it. */
+export const GRACE_MS = 5_000;
+
+export interface OutboxEvents {
+  /** Written by another window, or before this one was there. */
+  found(outbox: Outbox): void;
+  /** Another window has sent it or thrown it away. */
+  gone(key: string): void;
+  isConnected(): boolean;
+}
 
 export class KeptOutbox {
-  readonly #window = randomKey();
   readonly #ended = new AbortController();
-  readonly #awaited = new Set<string>();
+  readonly #known = new Set<string>();
 
   constructor(
     readonly user: number,
-    /** Somebody else's, who is gone: now ours. */
-    readonly inherit: (outbox: Outbox) => void,
-    /** Missing where the page did not come over a safe connection. */
-    readonly locks: LockManager | undefined = navigator.locks,
+    readonly events: OutboxEvents,
   ) {
-    const held = (): Promise<void> => new Promise((release) => this.#ended.signal.addEventListener("abort", () => release()));
-    void this.locks?.request(this.#lock(this.#key), { signal: this.#ended.signal }, held).catch(() => {});
+    addEventListener("storage", this.#changed, { signal: this.#ended.signal });
   }
 
   save(outbox: Outbox): void {
-    const unsent = outbox.filter((one) => one.status !== "sent");
-    write(ofBrowser(), this.#key, unsent.length ? JSON.stringify(unsent) : null);
-  }
-
-  /** Look for what others have left, now and whenever one of those that are there goes. */
-  look(): void {
-    for (const key of keys(ofBrowser(), `outbox.${this.user}.`)) {
-      if (key === this.#key || this.#awaited.has(key)) continue;
-      // Without locks it may be that both of us send it. It has one key, so it arrives once.
-      if (!this.locks) this.#take(key);
-      else {
-        this.#awaited.add(key);
-        const taken = (): void => void (this.#awaited.delete(key), this.#take(key));
-        void this.locks.request(this.#lock(key), { signal: this.#ended.signal }, taken).catch(() => {});
-      }
+    const unsent = new Map(outbox.filter((one) => one.status !== "sent").map((one) => [one.key, one]));
+    for (const [key, one] of unsent) {
+      if (!this.#known.has(key)) write(ofBrowser(), this.#place(key), JSON.stringify(waiting(one)));
+      this.#known.add(key);
+    }
+    for (const key of this.#known) {
+      if (unsent.has(key)) continue;
+      this.#known.delete(key);
+      write(ofBrowser(), this.#place(key), null);
     }
   }
 
-  /** From now on this window is gone. */
+  /** Take in what is kept and not known here. */
+  look = (): void => {
+    if (this.#ended.signal.aborted) return;
+    const here = this.#place("");
+    const others = keys(ofBrowser(), here).map((place) => place.slice(here.length)).filter((key) => !this.#known.has(key));
+    const found = others.flatMap((key) => parsed(key, read(ofBrowser(), here + key)));
+    for (const { key } of found) this.#known.add(key);
+    if (found.length) this.events.found(found.sort((a, b) => a.at - b.at));
+  };
+
   stop(): void {
     this.#ended.abort();
   }
 
-  get #key(): string {
-    return `outbox.${this.user}.${this.#window}`;
-  }
+  #changed = ({ key, newValue }: StorageEvent): void => {
+    const here = nameOf(this.#place(""));
+    if (!key?.startsWith(here)) return;
+    if (newValue === null) {
+      const gone = key.slice(here.length);
+      if (this.#known.delete(gone)) this.events.gone(gone);
+    } else if (this.events.isConnected()) setTimeout(this.look, GRACE_MS);
+    else this.look();
+  };
 
-  #lock(key: string): string {
-    return `hubbub ${key}`;
-  }
-
-  #take(key: string): void {
-    const found = parsed(read(ofBrowser(), key));
-    write(ofBrowser(), key, null);
-    if (found.length) this.inherit(found);
+  #place(key: string): string {
+    return `outbox.${this.user}.${key}`;
   }
 }
 
-function parsed(text: string | null): Outbox {
+function parsed(key: string, text: string | null): Outgoing[] {
   try {
-    const kept = JSON.parse(text ?? "[]") as Outbox;
-    return kept.map(({ key, room, body, at }) => ({ key, room, body, at, status: "waiting" }));
+    const found = JSON.parse(text ?? "null") as Outgoing | null;
+    return found?.key === key ? [waiting(found)] : [];
   } catch {
     return [];
   }

@@ -7,6 +7,9 @@ const ours = (): string => `hubbub:${root().pathname}:`;
 export const ofBrowser = (): Storage | null => storage(() => localStorage);
 export const ofWindow = (): Storage | null => storage(() => sessionStorage);
 
+/** What the browser calls it. */
+export const nameOf = (key: string): string => ours() + key;
+
 /** Keys are `WHAT.USER` or `WHAT.USER.REST`. */
 export function read(storage: Storage | null, key: string): string | null {
   try {

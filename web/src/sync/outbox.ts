@@ -32,8 +32,9 @@ export const RETRYABLE: ReadonlySet<string> = new Set(["rate_limited", "busy", "
 /** How long to wait where the server does not say it. */
 export const PATIENCE_S = 2;
 
+/** Times grow, so that whoever finds them again can tell their order. */
 export function add(outbox: Outbox, one: Omit<Outgoing, "status">): Outbox {
-  return [...outbox, waiting(one)];
+  return [...outbox, { ...waiting(one), at: Math.max(one.at, (outbox.at(-1)?.at ?? 0) + 1) }];
 }
 
 export function discard(outbox: Outbox, key: string): Outbox {

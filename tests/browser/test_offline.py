@@ -1,0 +1,194 @@
+"""The page is opened while the server is away: what was there last is there, and what is written then arrives once."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import OpenWindow
+from tests.browser.person import Person
+from tests.support.server import Account, Server
+from tests.support.waiting import eventually_blocking
+
+WITHIN = 20_000
+KEPT = """async () => {
+    const answer = (asked) => new Promise((done, failed) => {
+        asked.onsuccess = () => done(asked.result);
+        asked.onerror = () => failed(asked.error);
+    });
+    const found = [{ ...localStorage }, { ...sessionStorage }];
+    for (const { name } of await indexedDB.databases()) {
+        const database = await answer(indexedDB.open(name));
+        for (const store of database.objectStoreNames) {
+            found.push(await answer(database.transaction(store).objectStore(store).getAll()));
+        }
+        database.close();
+    }
+    return JSON.stringify(found);
+}"""
+AGE = """async () => {
+    const opened = indexedDB.open("hubbub /");
+    await new Promise((done) => (opened.onsuccess = done));
+    const store = opened.result.transaction("picture", "readwrite").objectStore("picture");
+    const asked = store.get("now");
+    await new Promise((done) => (asked.onsuccess = done));
+    const put = store.put({ ...asked.result, shape: "of another time" }, "now");
+    await new Promise((done) => (put.onsuccess = done));
+    opened.result.close();
+}"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Of this module alone, since it is killed; every test leaves it running."""
+    with Server(tmp_path_factory.mktemp("offline") / "data") as running:
+        yield running
+
+
+def kept(person: Person) -> str:
+    """All that this browser remembers here."""
+    return str(person.page.evaluate(KEPT))
+
+
+def has_kept(person: Person, *texts: str) -> None:
+    """Wait until the texts, and the page itself, would survive."""
+    eventually_blocking(lambda: all(text in kept(person) for text in texts), 20.0, f"{texts} are kept")
+    person.page.wait_for_function("navigator.serviceWorker.controller !== null")
+
+
+def another_window(person: Person) -> Person:
+    """A second window of the same browser."""
+    second = Person(person.server, person.page.context.new_page())
+    second.name = person.name
+    second.may_be_offline = True
+    return second
+
+
+def comes_back(person: Person) -> None:
+    """The system says that there is a network, so that nobody waits as long as a server that is away deserves."""
+    person.page.evaluate("dispatchEvent(new Event('online'))")
+
+
+def room_of(account: Account, name: str) -> int:
+    rooms = account.get("/api/rooms", limit=100)["rooms"]
+    return int(next(room["id"] for room in rooms if room["name"] == name))
+
+
+def is_offline(person: Person) -> None:
+    expect(person.page.get_by_role("status").filter(has_text="Shown as of")).to_be_visible(timeout=WITHIN)
+
+
+@pytest.fixture
+def ann(server: Server, open_window: OpenWindow) -> Person:
+    """Somebody in the lobby and in a garden of her own, both looked at and kept."""
+    window = open_window()
+    window.may_be_offline = True
+    window.log_in(server.sign_up("ann").name).say(f"{window.name} in the lobby")
+    window.sees(f"{window.name} in the lobby")
+    window.create_room(f"Garden of {window.name}").say("the roses are out")
+    window.sees("the roses are out")
+    has_kept(window, f"{window.name} in the lobby", "the roses are out")
+    return window
+
+
+def test_the_last_state_is_there_without_the_server_and_what_is_written_arrives_once_in_order(
+    server: Server, open_window: OpenWindow, ann: Person
+) -> None:
+    garden, bob = f"Garden of {ann.name}", server.sign_up("bob")
+    bob.join(room_of(bob, garden))
+    server.kill()
+    ann.page.close()
+    first, second = (another_window(ann).open() for _ in range(2))
+    is_offline(first)
+    first.sees(f"{ann.name} in the lobby")
+    first.open_room(garden).sees("the roses are out")
+    for text in ("one", "two"):
+        first.say(text)
+    first.open_room("Lobby").say(f"three of {ann.name}")
+    expect(first.pending()).to_contain_text("Waits for the connection")
+    first.page.reload()
+    is_offline(first)
+    second.say(f"four of {ann.name}")
+    for window in (first, second):
+        expect(window.pending()).to_have_count(2, timeout=WITHIN)
+    first.open_room(garden)
+    expect(first.pending()).to_have_count(2, timeout=WITHIN)
+    second.say("thrown away again")
+    second.pending().last.get_by_role("button", name="Discard").click()
+
+    server.start()
+    for window in (first, second):
+        comes_back(window)
+    first.sees("two")
+    other = open_window().log_in(bob.name).open_room(garden)
+    for person in (first, other):
+        person.sees("two")
+        assert person.texts() == ["the roses are out", "one", "two"]
+        person.open_room("Lobby").sees(f"four of {ann.name}")
+        assert person.texts()[-3:] == [f"{ann.name} in the lobby", f"three of {ann.name}", f"four of {ann.name}"]
+    for window in (first, second):
+        window.sees(f"four of {ann.name}")
+        assert "thrown away again" not in window.texts()
+        expect(window.pending()).to_have_count(0, timeout=WITHIN)
+        expect(window.page.get_by_text("Shown as of")).to_have_count(0, timeout=WITHIN)
+
+
+def test_what_happened_meanwhile_is_caught_up_with_and_whose_cookie_it_is_decides(server: Server, ann: Person) -> None:
+    garden, cellar, owner = f"Garden of {ann.name}", f"Cellar of {ann.name}", server.sign_up("owner")
+    theirs = owner.create_room(cellar)
+    me = ann.page.request.get(f"{server.url}/users/me").json()["id"]
+    ann.join_room(cellar).say("cold here")
+    has_kept(ann, "cold here")
+    ann.page.goto("about:blank")
+    assert owner.request("DELETE", f"/api/rooms/{theirs}/members/{me}").is_success
+    owner.join(room_of(owner, garden))
+    for text in ("missed one", "missed two"):
+        sent = {"body": text, "key": text}
+        assert owner.request("POST", f"/api/rooms/{room_of(owner, garden)}/messages", json=sent).is_success
+    ann.open().is_in()
+    expect(ann.room(cellar)).to_have_count(0, timeout=WITHIN)
+    ann.open_room(garden).sees("missed two")
+    assert ann.texts() == ["the roses are out", "missed one", "missed two"]
+    eventually_blocking(lambda: "cold here" not in kept(ann), 20.0, "nothing of the room is kept")
+
+    ann.page.goto("about:blank")
+    ann.log_in(server.sign_up("bob").name)
+    expect(ann.room(garden)).to_have_count(0, timeout=WITHIN)
+    ann.say(f"I am {ann.name}")
+    has_kept(ann, f"I am {ann.name}")
+    assert "roses" not in kept(ann)
+
+
+def test_what_other_code_has_kept_is_not_used_and_a_log_out_leaves_nothing(server: Server, ann: Person) -> None:
+    name = ann.name
+    ann.page.goto(f"{server.url}/health")
+    ann.page.evaluate(AGE)
+    server.kill()
+    ann.open()
+    expect(ann.page.get_by_text("cannot be reached")).to_be_visible(timeout=WITHIN)
+    assert ann.texts() == []
+    server.start()
+    ann.page.get_by_role("button", name="Try again").click()
+    ann.is_in().sees(f"{name} in the lobby")
+
+    second = another_window(ann).open().is_in()
+    second.composer.fill("a draft that nobody sees")
+    has_kept(ann, "a draft that nobody sees", f"{name} in the lobby")
+    ann.open_account().get_by_role("button", name="Log out").click()
+    ann.is_out()
+    second.is_out()
+    for text in ("lobby", "draft", name):
+        assert text not in kept(ann)
+    ann.sign_in(server.sign_up("bob").name)
+    ann.is_in()
+    has_kept(ann, ann.name)
+    assert "roses" not in kept(ann)
+
+
+def test_without_a_database_everything_else_works(server: Server, open_window: OpenWindow) -> None:
+    window = open_window()
+    window.page.add_init_script("IDBFactory.prototype.open = () => { throw new DOMException('no', 'SecurityError'); }")
+    window.log_in(server.sign_up("ann").name).say(f"{window.name} without")
+    window.sees(f"{window.name} without")
+    window.page.reload()
+    window.is_in().sees(f"{window.name} without")
