@@ -4,9 +4,9 @@
  */
 import type { ChatEvent, EventOf } from "./events";
 import { memberGone, memberJoined } from "./members";
-import { appended, messageSent, readMoved } from "./messages";
+import { appended, messageChanged, messageDeleted, messagePinned, messageSent, messageUnpinned, readMoved } from "./messages";
 import { noteOf } from "./notes";
-import { roomAdded, roomCreated, roomGone } from "./rooms";
+import { roomAdded, roomArchived, roomChanged, roomCreated, roomGone, roomRestored, roomUpdated, settingsChanged } from "./rooms";
 import { sessionClosed, sessionOpened } from "./sessions";
 import type { State } from "./state";
 
@@ -23,19 +23,19 @@ export const REDUCERS: Reducers = {
   "read.moved": readMoved,
   "session.opened": sessionOpened,
   "session.closed": sessionClosed,
-  "message.edited": unchanged,
-  "message.deleted": unchanged,
-  "message.pinned": unchanged,
-  "message.unpinned": unchanged,
-  "reaction.added": unchanged,
-  "reaction.removed": unchanged,
+  "message.edited": messageChanged,
+  "message.deleted": messageDeleted,
+  "message.pinned": messagePinned,
+  "message.unpinned": messageUnpinned,
+  "reaction.added": messageChanged,
+  "reaction.removed": messageChanged,
   "member.banned": unchanged,
   "member.unbanned": unchanged,
   "member.role": unchanged,
-  "room.updated": unchanged,
-  "room.archived": unchanged,
-  "room.restored": unchanged,
-  "settings.changed": unchanged,
+  "room.updated": roomUpdated,
+  "room.archived": roomArchived,
+  "room.restored": roomRestored,
+  "settings.changed": settingsChanged,
   "status.changed": unchanged,
 };
 
@@ -47,7 +47,15 @@ function unchanged(state: State): State {
 export function reduce(state: State, event: ChatEvent): State {
   if (!Object.hasOwn(REDUCERS, event.type)) return state;
   const reducer = REDUCERS[event.type] as (state: State, event: ChatEvent) => State;
-  return noted(reducer(state, event), event);
+  return heard(noted(reducer(state, event), event), event);
+}
+
+/** Whatever happens in a room, its log has grown. */
+function heard(state: State, event: ChatEvent): State {
+  if (!event.topic.startsWith("room:")) return state;
+  return roomChanged(state, Number(event.topic.slice("room:".length)), (room) =>
+    event.seq <= (room.head ?? 0) ? room : { ...room, head: event.seq },
+  );
 }
 
 /** Much of what happens in a room is also a line between its messages. */

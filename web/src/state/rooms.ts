@@ -1,5 +1,5 @@
 /** What events about rooms change. Pure. */
-import type { RoomAdded, RoomCreated, RoomGone } from "./events";
+import type { RoomAdded, RoomArchived, RoomCreated, RoomGone, RoomRestored, RoomUpdated, SettingsChanged } from "./events";
 import type { Room } from "./model";
 import { without, type State } from "./state";
 
@@ -19,8 +19,27 @@ export function roomGone(state: State, { room }: Pick<RoomGone, "room">): State 
     rooms: without(state.rooms, room),
     timelines: without(state.timelines, room),
     members: without(state.members, room),
+    pins: without(state.pins, room),
+    changes: without(state.changes, room),
     directory: marked(state.directory, room, false),
   };
+}
+
+export function roomUpdated(state: State, event: RoomUpdated): State {
+  return told(state, event, (room) => renewed(room, event.changes));
+}
+
+export function roomArchived(state: State, event: RoomArchived): State {
+  return told(state, event, (room) => ({ ...room, archived: true }));
+}
+
+export function roomRestored(state: State, event: RoomRestored): State {
+  return told(state, event, (room) => ({ ...room, archived: false }));
+}
+
+/** What the room is to oneself, on whatever device one said so. */
+export function settingsChanged(state: State, { room: id, favourite, muted }: SettingsChanged): State {
+  return roomChanged(state, id, (room) => ({ ...room, favourite, muted }));
 }
 
 export function roomChanged(state: State, id: number, change: (room: Room) => Room): State {
@@ -28,6 +47,22 @@ export function roomChanged(state: State, id: number, change: (room: Room) => Ro
   if (!room) return state;
   const changed = change(room);
   return changed === room ? state : { ...state, rooms: { ...state.rooms, [id]: changed } };
+}
+
+/** News of a room stand in its own log and, of a public one, in the site's: members heed the former, in its order. */
+function told(state: State, event: RoomUpdated | RoomArchived | RoomRestored, change: (room: Room) => Room): State {
+  const directory = state.directory?.map((room) => (room.id === event.room ? change(room) : room)) ?? null;
+  const listed = directory ? { ...state, directory } : state;
+  if (event.topic === "site") return listed;
+  return roomChanged(listed, event.room, (room) =>
+    event.seq <= (room.head ?? 0) ? room : { ...change(room), head: event.seq },
+  );
+}
+
+/** An empty text is none: the field is left out, as the server does. */
+function renewed(room: Room, changes: RoomUpdated["changes"]): Room {
+  const { topic, description, ...rest } = { ...room, ...changes };
+  return { ...rest, ...(topic ? { topic } : {}), ...(description ? { description } : {}) };
 }
 
 function listed(directory: State["directory"], room: Room): State["directory"] {

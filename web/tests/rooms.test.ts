@@ -1,0 +1,62 @@
+import { describe, expect, it } from "vitest";
+import type { ChatEvent } from "../src/state/events";
+import { welcomed } from "../src/state/load";
+import { reduce } from "../src/state/reduce";
+import { initial, type State } from "../src/state/state";
+import { alice, AT, room, welcome } from "./build";
+
+const state = (more = {}): State => ({
+  ...welcomed(initial(alice), welcome({}, { rooms: [room(1, more)] }), []),
+  directory: [room(1, more), room(2)],
+});
+const news = { room: 1, by: 8, name: "bob", at: AT } as const;
+const updated = (seq: number, changes: object, topic = "room:1"): ChatEvent => ({ ...news, type: "room.updated", topic, seq, changes });
+const archived = (seq: number, topic = "room:1"): ChatEvent => ({ ...news, type: "room.archived", topic, seq });
+const restored = (seq: number, topic = "room:1"): ChatEvent => ({ ...news, type: "room.restored", topic, seq });
+const apply = (from: State, ...events: ChatEvent[]): State => events.reduce(reduce, from);
+
+describe("news of a room", () => {
+  it("change what is given, there and in the directory, once", () => {
+    const events = [updated(11, { name: "Deeds", topic: "What next" }), archived(12), restored(13)];
+    let known = state();
+    for (const event of events) {
+      known = reduce(known, event);
+      expect(reduce(known, event)).toEqual(known);
+    }
+    const wanted = { name: "Deeds", topic: "What next", archived: false };
+    expect(known.rooms[1]).toMatchObject({ ...wanted, head: 13, unread: 0 });
+    expect(known.directory).toMatchObject([wanted, { id: 2, name: "room 2" }]);
+  });
+
+  it("leave out a topic that is empty from then on", () => {
+    const known = apply(state({ topic: "What next", description: "All" }), updated(11, { topic: "", description: "" }));
+    expect(known.rooms[1]).toEqual(room(1, { head: 11 }));
+    expect(known.directory?.[0]).toEqual(room(1));
+  });
+
+  it("do not undo what the welcome knows better", () => {
+    const known = apply(state({ archived: true, head: 12 }), archived(10), restored(11));
+    expect(known.rooms[1]).toMatchObject({ archived: true, head: 12 });
+  });
+
+  it("change the directory alone where the site tells of them", () => {
+    const known = apply(state(), updated(3, { name: "Deeds" }, "site"), archived(4, "site"));
+    expect(known.rooms[1]).toMatchObject({ name: "room 1", head: 10 });
+    expect(known.directory?.[0]).toMatchObject({ name: "Deeds", archived: true });
+    expect(apply({ ...state(), directory: null }, archived(4, "site")).directory).toBeNull();
+  });
+
+  it("say nothing of a room one does not know", () => {
+    const known = { ...state(), directory: null };
+    expect(apply(known, { ...archived(11), room: 5, topic: "room:5" } as ChatEvent)).toEqual(known);
+  });
+});
+
+describe("settings", () => {
+  it("are what was said last, on whatever device", () => {
+    const changed = (favourite: boolean, muted: boolean): ChatEvent => ({ topic: "user:7", seq: 4, type: "settings.changed", at: AT, room: 1, favourite, muted });
+    const known = apply(state(), changed(true, false), changed(false, true));
+    expect(known.rooms[1]).toMatchObject({ favourite: false, muted: true, head: 10 });
+    expect(apply(known, changed(false, true))).toEqual(known);
+  });
+});
