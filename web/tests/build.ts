@@ -16,7 +16,7 @@ export function room(id: number, more: Partial<Room> = {}): Room {
 
 export function welcome(heads: Record<string, number>, more: Partial<Welcome> = {}): Welcome {
   const rooms = Object.keys(heads).filter((topic) => topic.startsWith("room:")).map((topic) => room(Number(topic.slice(5)), { head: heads[topic]! }));
-  return { type: "welcome", epoch: "e1", user: alice, rooms, heads, limits: { body: 16384, characters: 8000, frame: 65536, page: 200, name: 64, key: 64 }, session: "s", ...more };
+  return { type: "welcome", epoch: "e1", user: alice, rooms, heads, limits: { body: 16384, characters: 8000, frame: 65536, page: 200, name: 64, key: 64 }, session: "s", status: { status: "online" }, ...more };
 }
 
 export function said(seq: number, more: Partial<MessageSent> = {}): MessageSent {

@@ -180,7 +180,7 @@ describe("event lines", () => {
 
 describe("the silence between messages", () => {
   const of = (numbers: number[], before: boolean, after: boolean): Messages => ({
-    messages: numbers.map((seq) => ({ ...said(seq), body: "" })), more: { before, after }, heads: {},
+    messages: numbers.map((seq) => ({ ...said(seq), body: "" })), quotes: [], more: { before, after }, heads: {},
   });
 
   it.each([

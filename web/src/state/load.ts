@@ -1,8 +1,9 @@
 /** What answers of the server, rather than events, change. Pure. */
-import type { Limits, Member, Room, User } from "./model";
+import { caughtUp } from "./changes";
+import type { Limits, Member, Message, Pin, Room, User } from "./model";
 import { roomChanged } from "./rooms";
 import { without, type State } from "./state";
-import { extended, narrowed, opened, started, type Page, type Side, type Timeline } from "./timeline";
+import { everywhere, extended, fromMessage, narrowed, opened, started, type Page, type Side, type Timeline } from "./timeline";
 
 /** A new connection: rooms as they are now. `fresh` names the topics whose events were not replayed. */
 export function welcomed(
@@ -17,12 +18,20 @@ export function welcomed(
   const timelines = Object.fromEntries(
     Object.entries(kept(state.timelines)).filter(([, timeline]) => timeline.status === "ready"),
   );
-  return { ...state, me: welcome.user, limits: welcome.limits, rooms, timelines, members: kept(state.members) };
+  const { members, pins, changes } = state;
+  return {
+    ...state, me: welcome.user, limits: welcome.limits, rooms, timelines,
+    members: kept(members), pins: kept(pins), changes: kept(changes),
+  };
 }
 
 /** The room's log cannot be replayed: what was shown of it has to be loaded again. */
 export function roomReset(state: State, room: number): State {
-  return { ...state, timelines: without(state.timelines, room), members: without(state.members, room) };
+  const { timelines, members, pins, changes } = state;
+  return {
+    ...state, timelines: without(timelines, room), members: without(members, room), pins: without(pins, room),
+    changes: without(changes, room),
+  };
 }
 
 /** True if this answer was read before an event that is applied already: then it has to be asked for again. */
@@ -46,12 +55,41 @@ export function timelineFailed(state: State, room: number): State {
 
 /** The window shows this page now; `load` is how later pages know that they belong to it. */
 export function timelineOpened(state: State, room: number, load: number, page: Page): State {
-  return changed(state, room, (timeline) => opened(timeline, load, page));
+  const now = present(state, room, page);
+  return now ? changed(state, room, (timeline) => opened(timeline, load, now)) : timelineFailed(state, room);
 }
 
 /** One more page at one end of the window; what arrives for another window, or elsewhere, is of no use. */
 export function timelineExtended(state: State, room: number, load: number, at: { side: Side; edge: number }, page: Page): State {
-  return changed(state, room, (timeline) => (timeline.load === load ? extended(timeline, at.side, at.edge, page) : timeline));
+  const now = present(state, room, page);
+  if (!now) return state;
+  return changed(state, room, (timeline) => (timeline.load === load ? extended(timeline, at.side, at.edge, now) : timeline));
+}
+
+/** One message as it was when the log's newest seq was `head`; for quotes, and for what is outdated. */
+export function messageLoaded(state: State, room: number, message: Message, head: number): State {
+  const [found] = caughtUp(state.changes[room], head, [fromMessage(message, head)], state.me.id) ?? [];
+  if (!found) return state;
+  return changed(state, room, (timeline) => {
+    const fresh = everywhere(timeline, (item) => (item.seq === found.seq && item.asOf <= found.asOf ? found : item));
+    return { ...fresh, quotes: { ...fresh.quotes, [found.seq]: found } };
+  });
+}
+
+/** The first page of what is pinned; what was pinned before it is not kept. */
+export function pinsLoaded(state: State, room: number, pins: readonly Pin[], head: number): State {
+  const known = caughtUp(state.changes[room], head, pins.map((pin) => fromMessage(pin.message, head)), state.me.id);
+  if (!known || !state.rooms[room] || (state.rooms[room].head ?? 0) > head) return state;
+  const items = pins.flatMap(({ seq, by, name, at }, index) => known[index] ? [{ seq, by, name, at, message: known[index] }] : []);
+  return { ...state, pins: { ...state.pins, [room]: items } };
+}
+
+/** A page as it is now; null if too much has happened since it was read. */
+function present(state: State, room: number, page: Page): Page | null {
+  const { [room]: changes } = state.changes;
+  const items = caughtUp(changes, page.head, page.items, state.me.id);
+  const quotes = caughtUp(changes, page.head, page.quotes ?? [], state.me.id);
+  return items && quotes && { ...page, items, quotes };
 }
 
 export function timelineNarrowed(state: State, room: number, from: number, to: number): State {

@@ -1,6 +1,7 @@
 /** Everything the screens show, as one immutable value. */
+import type { Changes } from "./changes";
 import type { Limits, Member, Room, Session, User } from "./model";
-import type { Timeline } from "./timeline";
+import type { MessageItem, Timeline } from "./timeline";
 
 export interface State {
   readonly me: User;
@@ -10,12 +11,25 @@ export interface State {
   /** Rooms that were looked at. */
   readonly timelines: Readonly<Record<number, Timeline>>;
   readonly members: Readonly<Record<number, readonly Member[]>>;
+  /** What is pinned in rooms whose pins were looked at, the newest first. */
+  readonly pins: Readonly<Record<number, readonly PinItem[]>>;
+  /** What has changed lately in rooms, for answers that arrive late. */
+  readonly changes: Readonly<Record<number, Changes>>;
   /** All rooms one may see, once looked at. */
   readonly directory: readonly Room[] | null;
   /** One's own sessions, once looked at. */
   readonly sessions: readonly Session[] | null;
   /** The name of the room somebody has just removed one from, until one has taken note. */
   readonly removedFrom: string | null;
+}
+
+export interface PinItem {
+  /** The seq of the pinning. */
+  readonly seq: number;
+  readonly message: MessageItem;
+  readonly by: number;
+  readonly name: string;
+  readonly at: string;
 }
 
 export function initial(me: User): State {
@@ -25,6 +39,8 @@ export function initial(me: User): State {
     rooms: {},
     timelines: {},
     members: {},
+    pins: {},
+    changes: {},
     directory: null,
     sessions: null,
     removedFrom: null,

@@ -8,6 +8,10 @@ import type { NoteItem } from "./notes";
 
 export interface MessageItem extends Omit<Message, "room"> {
   readonly kind: "message";
+  /** Up to which seq of the log this is true. */
+  readonly asOf: number;
+  /** Something is different that only the server knows: ask for the message. */
+  readonly outdated?: boolean;
 }
 
 export type Item = MessageItem | NoteItem;
@@ -23,6 +27,8 @@ export interface Timeline {
   /** There is more after the last item: the window does not reach the present. */
   readonly newer: boolean;
   readonly tail: Tail;
+  /** Messages that others answer, by seq, as far as they are known; one may also be among the items. */
+  readonly quotes: Quotes;
   /** How far one had read when the room was opened; null if there was nothing unread. */
   readonly readAt: number | null;
 }
@@ -36,10 +42,14 @@ export interface Tail {
 /** A piece of the log out of the server's answer, read when the log's newest seq was `head`. */
 export interface Page {
   readonly items: readonly Item[];
+  /** What messages among the items answer. */
+  readonly quotes?: readonly MessageItem[];
   readonly older: boolean;
   readonly newer: boolean;
   readonly head: number;
 }
+
+export type Quotes = Readonly<Record<number, MessageItem>>;
 
 export type Side = "older" | "newer";
 
@@ -49,27 +59,50 @@ const TAIL = 200;
 const NO_TAIL: Tail = { from: 0, items: [] };
 
 export function started(load: number, readAt: number | null): Timeline {
-  return { status: "loading", load, items: [], older: false, newer: false, tail: NO_TAIL, readAt };
+  return { status: "loading", load, items: [], older: false, newer: false, tail: NO_TAIL, quotes: {}, readAt };
 }
 
-export function fromMessage(message: Message | MessageSent): MessageItem {
+/** `asOf` is the head the message was read at; what has just been said is as its event has it. */
+export function fromMessage(message: Message | MessageSent, asOf = message.seq): MessageItem {
   const { room: _room, topic: _topic, type: _type, ...said } = message as Message & MessageSent;
-  return { ...said, kind: "message" };
+  return { deleted: false, pinned: false, reactions: [], ...said, kind: "message", asOf };
 }
 
 /** Something has just happened. */
 export function arrived(timeline: Timeline, item: Item): Timeline {
-  if (timeline.newer) return { ...timeline, tail: longer(timeline.tail, item) };
+  const answered = item.kind === "message" && item.reply_to !== undefined ? messageAt(timeline, item.reply_to) : null;
+  const quotes = answered ? { ...timeline.quotes, [answered.seq]: answered } : timeline.quotes;
+  if (timeline.newer) return { ...timeline, quotes, tail: longer(timeline.tail, item) };
   const last = timeline.items.at(-1);
-  if (!last || timeline.items.length < LIMIT) return { ...timeline, items: merge(timeline.items, [item]) };
-  return { ...timeline, newer: true, tail: longer({ from: last.seq, items: [] }, item) };
+  if (!last || timeline.items.length < LIMIT) return { ...timeline, quotes, items: merge(timeline.items, [item]) };
+  return { ...timeline, quotes, newer: true, tail: longer({ from: last.seq, items: [] }, item) };
+}
+
+/** A message by its seq, wherever it is known from; null if it is not. */
+export function messageAt(timeline: Timeline, seq: number): MessageItem | null {
+  const found = [...timeline.items, ...timeline.tail.items].find((item) => item.seq === seq);
+  return found?.kind === "message" ? found : (timeline.quotes[seq] ?? null);
+}
+
+/** Every message of it, wherever it stands, as `change` makes it; the same timeline if it makes none different. */
+export function everywhere(timeline: Timeline, change: (item: MessageItem) => MessageItem): Timeline {
+  let touched = false;
+  const look = <T extends Item>(item: T): T => {
+    const now = item.kind === "message" ? (change(item) as T) : item;
+    touched ||= now !== item;
+    return now;
+  };
+  const items = timeline.items.map(look);
+  const tail = { ...timeline.tail, items: timeline.tail.items.map(look) };
+  const quotes = Object.fromEntries(Object.entries(timeline.quotes).map(([seq, item]) => [seq, look(item)]));
+  return touched ? { ...timeline, items, tail, quotes } : timeline;
 }
 
 /** The window is this page now, and what has happened since it was read. */
 export function opened(timeline: Timeline, load: number, page: Page): Timeline {
   const since = lately(timeline, page.head);
   const window = { ...timeline, status: "ready", load, items: page.items, older: page.older } as const;
-  return reaching(window, page, since);
+  return quoting(reaching(window, page, since), page);
 }
 
 /** One more page at one end; `edge` is the seq of the item it was asked next to. Elsewhere it would leave a gap. */
@@ -77,10 +110,10 @@ export function extended(timeline: Timeline, side: Side, edge: number, page: Pag
   if (timeline.status !== "ready" || edgeOf(timeline, side) !== edge) return timeline;
   if (side === "older") {
     const items = page.items.filter((item) => item.seq < edge);
-    return { ...timeline, items: merge(items, timeline.items), older: page.older };
+    return quoting({ ...timeline, items: merge(items, timeline.items), older: page.older }, page);
   }
   const items = merge(timeline.items, page.items.filter((item) => item.seq > edge));
-  return reaching({ ...timeline, items }, page, lately(timeline, page.head));
+  return quoting(reaching({ ...timeline, items }, page, lately(timeline, page.head)), page);
 }
 
 /** Keep the newest `count`. */
@@ -120,6 +153,14 @@ function lately(timeline: Timeline, head: number): readonly Item[] | null {
   const { newer, tail, items } = timeline;
   if (newer && tail.from > head) return null;
   return (newer ? tail.items : items).filter((item) => item.seq > head);
+}
+
+/** With what the page quotes, and without what nothing here answers any more. */
+function quoting(timeline: Timeline, page: Page): Timeline {
+  const known = new Map(Object.values(timeline.quotes).map((quote) => [quote.seq, quote]));
+  for (const quote of page.quotes ?? []) if (quote.asOf >= (known.get(quote.seq)?.asOf ?? 0)) known.set(quote.seq, quote);
+  const answered = new Set([...timeline.items, ...timeline.tail.items].map((item) => (item.kind === "message" ? item.reply_to : undefined)));
+  return { ...timeline, quotes: Object.fromEntries([...known].filter(([seq]) => answered.has(seq))) };
 }
 
 function reaching(window: Timeline, page: Page, since: readonly Item[] | null): Timeline {

@@ -25,7 +25,8 @@ export async function fetchPage(room: number, where: Where, floor: number): Prom
   const head = page.heads[roomTopic(room)] ?? Number.MAX_SAFE_INTEGER;
   const span = silence(page, where, head);
   const notes = span && span.to > floor ? await fetchNotes(room, { ...span, after: Math.max(span.after, floor) }) : [];
-  return { items: merge(page.messages.map(fromMessage), notes), older: page.more.before, newer: page.more.after, head };
+  const [messages, quotes] = [page.messages, page.quotes].map((found) => found.map((message) => fromMessage(message, head)));
+  return { items: merge(messages ?? [], notes), quotes: quotes ?? [], older: page.more.before, newer: page.more.after, head };
 }
 
 /**

@@ -1,0 +1,89 @@
+/**
+ * What happens to a message after it was said, wherever it is shown: in a window, as a quote, as a pin. A message knows
+ * up to which seq of the log it is true (`asOf`), so that it takes each change once, however late an answer comes. Pure.
+ */
+import type { MessageDeleted, MessageEdited, MessagePinned, MessageUnpinned, ReactionAdded, ReactionRemoved } from "./events";
+import type { MessageItem } from "./timeline";
+
+export type Change = MessageDeleted | MessageEdited | MessagePinned | MessageUnpinned | ReactionAdded | ReactionRemoved;
+
+/** What has changed lately in a room, for answers that were read before and arrive after. Everything above `dropped`. */
+export interface Changes {
+  readonly dropped: number;
+  readonly events: readonly Change[];
+}
+
+const KEPT = 500;
+/** So many of those who reacted are named. */
+const NAMED = 20;
+
+export function noted(changes: Changes | undefined, event: Change): Changes {
+  const { dropped, events } = changes ?? { dropped: 0, events: [] };
+  if (event.seq <= (events.at(-1)?.seq ?? dropped)) return { dropped, events };
+  const gone = events.length < KEPT ? undefined : events[0];
+  return { dropped: gone?.seq ?? dropped, events: [...events.slice(gone ? 1 : 0), event] };
+}
+
+/** Messages as an answer has them that was read at `head`, as they are now; null if too much has happened since. */
+export function caughtUp<T>(changes: Changes | undefined, head: number, items: readonly T[], me: number): readonly T[] | null {
+  if (!changes) return items;
+  if (head < changes.dropped) return null;
+  const since = changes.events.filter((event) => event.seq > head);
+  return since.length === 0 ? items : items.map((item) => since.reduce((now, event) => applied(now, event, me), item));
+}
+
+/** What an event makes of a message; of everything else, nothing. */
+export function applied<T>(item: T, event: Change, me: number): T {
+  const { kind, seq, asOf } = item as Partial<MessageItem>;
+  if (kind !== "message" || seq !== event.message || event.seq <= (asOf ?? 0)) return item;
+  return { ...changed(item as MessageItem, event, me), asOf: event.seq } as T;
+}
+
+function changed(item: MessageItem, event: Change, me: number): MessageItem {
+  switch (event.type) {
+    case "message.edited":
+      return edited(item, event);
+    case "message.deleted":
+      return deleted(item);
+    case "message.pinned":
+      return { ...item, pinned: true };
+    case "message.unpinned":
+      return { ...item, pinned: false };
+    case "reaction.added":
+      return added(item, event, me);
+    case "reaction.removed":
+      return removed(item, event, me);
+  }
+}
+
+/** Without the text, it has to be asked for. Null says that something follows which makes up for it. */
+function edited({ mentions: _, ...item }: MessageItem, { at, body, mentions }: MessageEdited): MessageItem {
+  const now = { ...item, edited_at: at, ...(mentions && { mentions }) };
+  if (body === null) return now;
+  return body === undefined ? { ...now, outdated: true } : { ...now, body, outdated: false };
+}
+
+/** What is left is that there was a message. */
+function deleted({ edited_at: _, forwarded: __, mentions: ___, ...item }: MessageItem): MessageItem {
+  return { ...item, body: null, deleted: true, pinned: false, reactions: [], outdated: false };
+}
+
+function added(item: MessageItem, { emoji, by }: ReactionAdded, me: number): MessageItem {
+  const reactions = item.reactions ?? [];
+  const known = reactions.find((one) => one.emoji === emoji);
+  const first = { emoji, count: 1, mine: by === me, by: [by] };
+  if (!known) return { ...item, reactions: [...reactions, first] };
+  const named = known.by.length < NAMED ? [...known.by, by] : known.by;
+  const more = { emoji, count: known.count + 1, mine: known.mine || by === me, by: named };
+  return { ...item, reactions: reactions.map((one) => (one === known ? more : one)) };
+}
+
+function removed(item: MessageItem, { emoji, by }: ReactionRemoved, me: number): MessageItem {
+  const reactions = item.reactions ?? [];
+  const known = reactions.find((one) => one.emoji === emoji);
+  if (!known) return item;
+  const rest = { emoji, count: known.count - 1, mine: known.mine && by !== me, by: known.by.filter((one) => one !== by) };
+  // Who is the twentieth now is not known here.
+  const outdated = rest.by.length < Math.min(rest.count, NAMED) || item.outdated === true;
+  return { ...item, outdated, reactions: reactions.flatMap((one) => (one !== known ? one : rest.count > 0 ? rest : [])) };
+}

@@ -1,0 +1,84 @@
+/**
+ * What the server says of before a command and of after it, and what it tells live: this client comes from the one to
+ * the other by its reducer alone. `contract/fixtures/` is written by tests/fixtures.
+ */
+import { describe, expect, it } from "vitest";
+import type { ChatEvent, Member, Messages, Pin, Room, User } from "../src/contract";
+import { pinsLoaded, roomLoaded, timelineOpened, timelineStarted, welcomed } from "../src/state/load";
+import { reduce } from "../src/state/reduce";
+import { initial, type State } from "../src/state/state";
+import { fromMessage, type MessageItem } from "../src/state/timeline";
+
+interface Snapshot {
+  user: User;
+  rooms: Room[];
+  heads: Record<string, number>;
+  directory: Room[];
+  pages: Record<string, Messages>;
+  members: Record<string, Member[]>;
+  pins: Record<string, Pin[]>;
+}
+
+interface Fixture {
+  command: string;
+  cases: { case: string; viewer: number; before: Snapshot; events: ChatEvent[]; after: Snapshot }[];
+}
+
+const FIXTURES = Object.values(import.meta.glob<Fixture>("../../contract/fixtures/*.*.json", { eager: true, import: "default" }));
+const limits = { body: 16_384, characters: 8_000 };
+
+/** As a client has it that has just looked at everything. */
+function loaded({ user, rooms, directory, pages, members, pins }: Snapshot): State {
+  let state: State = { ...welcomed(initial(user), { user, rooms, limits }, []), directory };
+  for (const room of rooms) {
+    const head = room.head ?? 0;
+    const { messages, quotes, more } = pages[room.id]!;
+    const read = (found: Messages["messages"]) => found.map((message) => fromMessage(message, head));
+    state = timelineStarted(state, room.id, 1);
+    state = timelineOpened(state, room.id, 1, { items: read(messages), quotes: read(quotes), older: more.before, newer: more.after, head });
+    state = roomLoaded(state, room, members[room.id]!);
+    state = pinsLoaded(state, room.id, pins[room.id]!, head);
+  }
+  return state;
+}
+
+/** What is one's own in a room stands among `rooms`; how many are in one is not told to those who are not. */
+function asListed({ head: _, floor: __, read: _a, unread: _b, mentions: _c, role: _d, favourite: _e, muted: _f, members: _g, ...room }: Room) {
+  return room;
+}
+
+/** What a snapshot tells: the lines between messages and what only this client knows are left out. */
+function told(state: State, rooms: readonly string[]) {
+  const said = ({ asOf: _, outdated: __, ...message }: MessageItem) => message;
+  const of = <T, R>(record: Readonly<Record<string, T>>, look: (value: T) => R) =>
+    Object.fromEntries(rooms.map((room) => [room, record[room] === undefined ? undefined : look(record[room])]));
+  return {
+    rooms: state.rooms,
+    directory: state.directory?.map(asListed),
+    messages: of(state.timelines, ({ items }) => items.flatMap((item) => (item.kind === "message" ? said(item) : []))),
+    quotes: of(state.timelines, ({ quotes }) => Object.values(quotes).map(said)),
+    members: of(state.members, (members) => [...members].sort((a, b) => a.id - b.id)),
+    pins: of(state.pins, (pins) => pins.map((pin) => ({ ...pin, message: said(pin.message) }))),
+  };
+}
+
+describe.each(FIXTURES)("$command", ({ cases }) => {
+  it.each(cases)("$case", ({ before, events, after }) => {
+    const rooms = Object.keys(before.pages).filter((room) => room in after.pages);
+    const state = loaded(before);
+    const once = events.reduce(reduce, state);
+    const wanted = told(loaded(after), rooms);
+    expect(told(once, rooms)).toEqual(wanted);
+    expect(told(events.reduce(reduce, once), rooms)).toEqual(wanted);
+  });
+});
+
+it("fails where the reducer leaves something out", () => {
+  const all = FIXTURES.flatMap(({ cases }) => cases);
+  const silent = all.filter(({ before, events, after }) => {
+    const rooms = Object.keys(before.pages).filter((room) => room in after.pages);
+    const [first, second] = [told(loaded(before), rooms), told(loaded(after), rooms)];
+    return events.length > 0 && JSON.stringify(first) === JSON.stringify(second);
+  });
+  expect(silent.map((one) => one.case)).toEqual([]);
+});
