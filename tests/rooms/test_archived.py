@@ -1,0 +1,110 @@
+"""An archived room is there to be read: no command and no route changes it, whoever asks, but by restoring it."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from hubbub.domain.model import LOBBY
+from tests.rooms.questions import Place, Question, questions
+from tests.support.client import Connection
+from tests.support.server import Account, Server
+
+ARCHIVED = "This room is archived."
+REFUSED = (1, 403)
+"""Over WebSocket, over REST."""
+ALLOWED = {
+    "room.archive": "twice is once",
+    "room.restore": "what else",
+    "room.settings": "are one's own",
+    "room.read": "reading goes on",
+    "room.unread": "reading goes on",
+    "rooms.read": "reading goes on",
+    "room.join": "whoever is in it hears so again; nobody else comes in",
+    "room.leave": "nobody is kept; but its owner stays while there are others",
+    "message.forward.by.from_room": "reading goes on: the copy is another room's",
+    "typing": "is nothing that stays, and there is nothing it could come before",
+    "events.since": "reading goes on",
+    "archive_room": "as over WebSocket",
+    "restore_room": "as over WebSocket",
+    "change_settings": "as over WebSocket",
+    "read_room": "as over WebSocket",
+    "unread_room": "as over WebSocket",
+    "read_rooms": "as over WebSocket",
+    "join_room": "as over WebSocket",
+    "leave_room": "as over WebSocket",
+    "POST /api/rooms/{room}/forwards by from_room": "as over WebSocket",
+}
+QUESTIONS = questions()
+
+
+def is_allowed(question: Question) -> bool:
+    name = question.name
+    whole = any(name.startswith(f"{each}.by.") or name.endswith(f"({each})") for each in ALLOWED)
+    return whole or name.startswith(("GET ", *(each for each in ALLOWED if " by " in each or ".by." in each)))
+
+
+@dataclass
+class Archive:
+    """A room of alice's, and the site's owner, who is not in it."""
+
+    alice: Account
+    owner: Account
+    place: Place
+
+    def put_away(self) -> None:
+        assert self.alice.request("POST", f"/api/rooms/{self.place.room}/archive").status_code == 200
+
+    async def asked(self, who: Account) -> dict[Question, tuple[int, str]]:
+        """What is answered to each question while the room is archived."""
+        answers = {}
+        async with await Connection.open(who.server.websocket_url, who.token) as connection:
+            for question in QUESTIONS:
+                self.put_away()
+                answers[question] = await question.ask(self.place, who, connection)
+        return answers
+
+
+@pytest.fixture(scope="module")
+def owner(server: Server) -> Account:
+    return server.create_owner("owner")
+
+
+@pytest.fixture
+def archive(server: Server, owner: Account) -> Archive:
+    alice, bob = server.sign_up("alice"), server.sign_up("bob")
+    room = alice.create_room(alice.name)
+    bob.join(room)
+    seqs = []
+    for where, count in ((room, len(QUESTIONS)), (LOBBY, 1)):
+        for number in range(count):
+            said = {"key": str(number), "body": "hello"}
+            seqs.append(alice.request("POST", f"/api/rooms/{where}/messages", json=said).json()["seq"])
+    return Archive(alice, owner, Place(room, bob.id, seqs[0], seqs[-1]))
+
+
+async def test_its_owner_changes_nothing_in_an_archived_room(archive: Archive) -> None:
+    head = archive.alice.get(f"/api/rooms/{archive.place.room}")["room"]["head"]
+    answers = await archive.asked(archive.alice)
+    refused = {question for question, (status, said) in answers.items() if status in REFUSED and ARCHIVED in said}
+    assert {question.name for question in set(QUESTIONS) - refused if not is_allowed(question)} == set()
+    assert {question.name for question in refused if is_allowed(question)} == set(), "a line of ALLOWED that is not so"
+    kinds = {event["type"] for event in archive.alice.log(f"room:{archive.place.room}", after=head)}
+    assert kinds == {"room.archived", "room.restored"}
+
+
+async def test_the_owner_of_the_site_changes_nothing_in_an_archived_room(archive: Archive) -> None:
+    answers = await archive.asked(archive.owner)
+    refusals = {1, 403, 404}
+    changed = {question.name for question, (status, _) in answers.items() if status not in refusals}
+    assert {question.name for question in QUESTIONS if question.name in changed and not is_allowed(question)} == set()
+    update = next(answers[question] for question in QUESTIONS if question.name == "room.update.by.room")
+    assert ARCHIVED in update[1]
+
+
+async def test_in_an_open_room_nothing_is_refused_so(archive: Archive) -> None:
+    """The control."""
+    async with await Connection.open(archive.alice.server.websocket_url, archive.alice.token) as connection:
+        for question in QUESTIONS:
+            if "archive" not in question.name and "leave" not in question.name:
+                _, said = await question.ask(archive.place, archive.alice, connection)
+                assert ARCHIVED not in said, question.name
