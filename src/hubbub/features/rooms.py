@@ -165,7 +165,7 @@ def _found(tx: Transaction, actor: Actor, new: rooms.New, who: rooms.People, nam
     said = {"room": shown, "by": actor.id, "name": actor.name}
     entry = tx.append(RoomCreated(**said))
     for count, (user, role) in enumerate(who.items(), 1):
-        place = {"head": count, "floor": count, "read": count, "members": count, "role": role}
+        place = {"head": count, "floor": count, "read": count, "members": count - 1, "role": role}
         tx.append(RoomAdded(person=user, room=seen.model_copy(update=place)))
         tx.append(MemberJoined(room=room, user=user, name=names[user], by=actor.id))
     if public:

@@ -9,7 +9,7 @@ from hubbub.domain.model import LOBBY, Member, Membership, Room, RoomRole, room_
 from hubbub.domain.text import timestamp
 from hubbub.storage import mentions
 from hubbub.storage.database import Statement
-from hubbub.storage.rooms import joining
+from hubbub.storage.rooms import joining, standing
 from hubbub.storage.schema import members, rooms, users
 from hubbub.storage.transaction import Transaction
 
@@ -54,9 +54,9 @@ def enter(tx: Transaction, room: int, user: int, name: str, by: int) -> tuple[Ro
     The person's own topic first: whoever follows it hears the room from the joining on. Holds both topics.
     """
     add(tx, room, user, RoomRole.MEMBER)
-    joined = joining(tx, user, room)
-    tx.append(RoomAdded(person=user, room=joined))
-    return joined, tx.append(MemberJoined(room=room, user=user, name=name, by=by))
+    tx.append(RoomAdded(person=user, room=joining(tx, user, room)))
+    entry = tx.append(MemberJoined(room=room, user=user, name=name, by=by))
+    return standing(tx, user, room), entry
 
 
 def role_of(connection: Connection, room: int, user: int) -> RoomRole | None:

@@ -107,14 +107,14 @@ def seen_by(connection: Connection, user: int, room: int) -> Room | None:
 
 
 def joining(tx: Transaction, user: int, room: int) -> Room:
-    """The room as the person sees it who was just made a member, before the joining is appended.
+    """The room as the person finds it who was just made a member: at its head, which is just before the joining.
 
-    Heads are written at the end of the transaction, so the table still has the ones from before it.
+    Whoever follows the room from there on hears of his own joining, and counts himself then.
     """
     seen = seen_by(tx.connection, user, room)
     assert seen is not None, "a member sees his room"
     head = tx.head(room_topic(room)).seq
-    return seen.model_copy(update={"head": head, "floor": head, "read": head, "unread": 0})
+    return seen.model_copy(update={"head": head, "floor": head, "read": head, "unread": 0, "members": seen.members - 1})
 
 
 def standing(tx: Transaction, user: int, room: int) -> Room:

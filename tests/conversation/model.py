@@ -1,0 +1,364 @@
+"""The plain model: what the conversation is after each command, and what each command is answered. No SQL, no log.
+
+Every deed returns how it ends: "ok", or the code of a refusal. Written from docs/protocol.md, not from the rules.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.conversation.words import LOBBY, NAMES, STAFF, called
+
+RANK = {"member": 0, "moderator": 1, "owner": 2}
+Json = dict[str, Any]
+
+
+@dataclass
+class Member:
+    role: str
+    joined: int
+    read: int
+    order: int
+    favourite: bool = False
+    muted: bool = False
+
+
+@dataclass
+class Said:
+    """One message."""
+
+    n: int
+    by: str
+    key: str
+    body: str | None
+    reply_to: int | None = None
+    forwarded: str | None = None
+    edited: bool = False
+    pinned_by: str | None = None
+    calls: frozenset[str] = frozenset()
+    reactions: dict[str, list[str]] = field(default_factory=dict)
+
+    def called(self, who: str) -> bool:
+        return self.body is not None and who != self.by and bool(self.calls & {who, "room"})
+
+
+@dataclass
+class Room:
+    kind: str
+    name: str = ""
+    topic: str = ""
+    history: str = "all"
+    archived: bool = False
+    head: int = 0
+    members: dict[str, Member] = field(default_factory=dict)
+    banned: set[str] = field(default_factory=set)
+    said: dict[int, Said] = field(default_factory=dict)
+    keys: dict[tuple[str, str], tuple[object, int]] = field(default_factory=dict)
+    joinings: int = 0
+
+    def happened(self) -> int:
+        self.head += 1
+        return self.head
+
+    def add(self, who: str, role: str = "member") -> None:
+        before = self.head
+        self.joinings += 1
+        self.members[who] = Member(role, self.happened(), before, self.joinings)
+
+    def visible(self, who: str, seq: int) -> Said | None:
+        own = self.members[who]
+        return None if self.history == "joined" and seq < own.joined else self.said.get(seq)
+
+    def n_at(self, seq: int) -> int:
+        return max((one.n for at, one in self.said.items() if at <= seq), default=0)
+
+    def unread(self, who: str) -> int:
+        return len(self.said) - self.n_at(self.members[who].read)
+
+    def mentions(self, who: str) -> int:
+        own = self.members[who]
+        return sum(one.called(who) for seq, one in self.said.items() if seq > own.read and seq >= own.joined)
+
+
+class Model:
+    """Rooms by their number here, the lobby first."""
+
+    def __init__(self) -> None:
+        self.rooms: list[Room] = [Room("public", "Lobby")]
+        self.statuses: dict[str, Json] = {name: {"status": "online"} for name in NAMES}
+
+    # --- who may what --------------------------------------------------------------------------------------------
+
+    def _sees(self, who: str, room: Room) -> bool:
+        return who in room.members or room.kind == "public"
+
+    def _rank(self, who: str, room: Room) -> int | None:
+        """None for those to whom the room's people are none of their business."""
+        if not self._sees(who, room) or (who not in room.members and who != STAFF):
+            return None
+        return 3 if who == STAFF else RANK[room.members[who].role]
+
+    def _find(self, who: str, room: Room, seq: int) -> Said | str:
+        """A message that is to be changed, or the refusal."""
+        if who not in room.members or (found := room.visible(who, seq)) is None:
+            return "not_found"
+        return "forbidden" if room.archived else found
+
+    def _cares(self, who: str, room: Room) -> bool:
+        return (self._rank(who, room) or 0) >= 1
+
+    # --- rooms ---------------------------------------------------------------------------------------------------
+
+    def create(self, who: str, kind: str, name: str, others: list[str], history: str) -> str:
+        people = list(dict.fromkeys([who, *others]))
+        if kind == "direct" and self.direct(people) is not None:
+            return "ok"
+        if kind == "public" and any(room.kind == "public" and room.name == name for room in self.rooms):
+            return "conflict"
+        room = Room(kind, "" if kind == "direct" else name, history="all" if kind == "direct" else history)
+        room.happened()
+        for place, one in enumerate(people):
+            room.add(one, "owner" if place == 0 and kind != "direct" else "member")
+        self.rooms.append(room)
+        return "ok"
+
+    def direct(self, people: list[str]) -> Room | None:
+        """The room between people. Nobody ever leaves one."""
+        found = (room for room in self.rooms if room.kind == "direct" and set(room.members) == set(people))
+        return next(found, None)
+
+    def update(self, who: str, room: Room, topic: str | None, history: str | None) -> str:
+        if not self._sees(who, room):
+            return "not_found"
+        if room.kind != "direct" and not self._cares(who, room):
+            return "forbidden"
+        if room.kind != "direct" and history is not None and (self._rank(who, room) or 0) < 2:
+            return "forbidden"
+        if room.archived:
+            return "forbidden"
+        if room.kind == "direct" and history is not None:
+            return "bad_request"
+        before = (room.topic, room.history)
+        room.topic, room.history = topic or room.topic, history or room.history
+        if before != (room.topic, room.history):
+            room.happened()
+        return "ok"
+
+    def put_away(self, who: str, room: Room, archived: bool) -> str:
+        if not self._sees(who, room):
+            return "not_found"
+        if room is self.rooms[LOBBY] or room.kind == "direct" or (self._rank(who, room) or 0) < 2:
+            return "forbidden"
+        if room.archived != archived:
+            room.archived = archived
+            room.happened()
+        return "ok"
+
+    def settle(self, who: str, room: Room, favourite: bool, muted: bool) -> str:
+        if who not in room.members:
+            return "not_found"
+        room.members[who].favourite, room.members[who].muted = favourite, muted
+        return "ok"
+
+    # --- members -------------------------------------------------------------------------------------------------
+
+    def join(self, who: str, room: Room) -> str:
+        if who in room.members:
+            return "ok"
+        if room.kind != "public":
+            return "not_found"
+        if who in room.banned or room.archived:
+            return "forbidden"
+        room.add(who)
+        return "ok"
+
+    def leave(self, who: str, room: Room) -> str:
+        if who not in room.members:
+            return "not_found"
+        if room is self.rooms[LOBBY] or room.kind == "direct":
+            return "forbidden"
+        if room.members[who].role == "owner" and len(room.members) > 1:
+            return "forbidden"
+        self._go(who, room)
+        return "ok"
+
+    def bring(self, who: str, room: Room, whom: str) -> str:
+        if self._rank(who, room) is None:
+            return "not_found"
+        if room.kind == "direct" or room.archived:
+            return "forbidden"
+        if whom in room.banned:
+            return "conflict"
+        if whom not in room.members:
+            room.add(whom)
+        return "ok"
+
+    def remove(self, who: str, room: Room, whom: str) -> str:
+        refusal = self._may_send_away(who, room, whom)
+        if refusal is None and whom not in room.members:
+            return "not_found"
+        if refusal is None:
+            self._go(whom, room)
+        return refusal or "ok"
+
+    def ban(self, who: str, room: Room, whom: str) -> str:
+        refusal = self._may_send_away(who, room, whom)
+        if refusal is None and whom not in room.banned:
+            room.banned.add(whom)
+            if whom in room.members:
+                self._go(whom, room)
+            else:
+                room.happened()
+        return refusal or "ok"
+
+    def unban(self, who: str, room: Room, whom: str) -> str:
+        refusal = self._may_send_away(who, room, whom, as_member=True)
+        if refusal is None and whom in room.banned:
+            room.banned.discard(whom)
+            room.happened()
+        return refusal or "ok"
+
+    def role(self, who: str, room: Room, whom: str, role: str) -> str:
+        rank = self._rank(who, room)
+        if rank is None:
+            return "not_found"
+        theirs = room.members[whom].role if whom in room.members else None
+        if rank < 2 or room.kind == "direct" or room.archived or (theirs == "owner" and role != "owner"):
+            return "forbidden"
+        if room is self.rooms[LOBBY] and role == "owner":
+            return "forbidden"
+        if theirs is None:
+            return "not_found"
+        if theirs != role:
+            for other in room.members.values() if role == "owner" else ():
+                if other.role == "owner":
+                    other.role = "moderator"
+                    room.happened()
+            room.members[whom].role = role
+            room.happened()
+        return "ok"
+
+    def _may_send_away(self, who: str, room: Room, whom: str, as_member: bool = False) -> str | None:
+        rank = self._rank(who, room)
+        if rank is None:
+            return "not_found"
+        theirs = "member" if as_member or whom not in room.members else room.members[whom].role
+        lobby = room is self.rooms[LOBBY]
+        if who == whom or lobby or room.kind == "direct" or room.archived or rank <= RANK[theirs]:
+            return "forbidden"
+        return None
+
+    def _go(self, who: str, room: Room) -> None:
+        was = room.members.pop(who)
+        room.happened()
+        if was.role == "owner" and room.members:
+            heirs = sorted(room.members.values(), key=lambda one: (one.role != "moderator", one.order))
+            heirs[0].role = "owner"
+            room.happened()
+
+    # --- messages ------------------------------------------------------------------------------------------------
+
+    def send(self, who: str, room: Room, key: str, body: str, reply_to: int | None) -> str:
+        if (known := room.keys.get((who, key))) is not None:
+            return "ok" if known[0] == (body, reply_to) else "conflict"
+        if who not in room.members:
+            return "not_found"
+        if room.archived:
+            return "forbidden"
+        if reply_to is not None and room.visible(who, reply_to) is None:
+            return "not_found"
+        self._say(room, Said(0, who, key, body, reply_to, calls=called(body, room.members)), (body, reply_to))
+        return "ok"
+
+    def forward(self, who: str, room: Room, key: str, source: Room, seq: int) -> str:
+        words = ("forward", id(source), seq)
+        if (known := room.keys.get((who, key))) is not None:
+            return "ok" if known[0] == words else "conflict"
+        if who not in room.members:
+            return "not_found"
+        if room.archived:
+            return "forbidden"
+        found = source.visible(who, seq) if who in source.members else None
+        if found is None:
+            return "not_found"
+        if found.body is None:
+            return "conflict"
+        self._say(room, Said(0, who, key, found.body, forwarded=found.forwarded or found.by), words)
+        return "ok"
+
+    def _say(self, room: Room, one: Said, words: object) -> None:
+        one.n = len(room.said) + 1
+        seq = room.happened()
+        room.said[seq] = one
+        room.keys[one.by, one.key] = (words, seq)
+        room.members[one.by].read = seq
+
+    def edit(self, who: str, room: Room, seq: int, body: str) -> str:
+        found = self._find(who, room, seq)
+        if isinstance(found, str):
+            return found
+        if found.by != who or found.forwarded is not None:
+            # Of what is deleted nobody knows any more that it was forwarded.
+            return "forbidden"
+        if found.body is None:
+            return "conflict"
+        if found.body != body:
+            found.body, found.edited, found.calls = body, True, called(body, room.members)
+            room.happened()
+        return "ok"
+
+    def delete(self, who: str, room: Room, seq: int) -> str:
+        found = self._find(who, room, seq)
+        if isinstance(found, str):
+            return found
+        if found.by != who and (room.kind == "direct" or not self._cares(who, room)):
+            return "forbidden"
+        if found.body is not None:
+            found.body, found.edited, found.forwarded, found.pinned_by = None, False, None, None
+            found.reactions, found.calls = {}, frozenset()
+            room.happened()
+        return "ok"
+
+    def pin(self, who: str, room: Room, seq: int, pinned: bool) -> str:
+        found = self._find(who, room, seq)
+        if isinstance(found, str):
+            return found
+        if room.kind != "direct" and not self._cares(who, room):
+            return "forbidden"
+        if found.body is None and pinned:
+            return "conflict"
+        if (found.pinned_by is not None) != pinned:
+            found.pinned_by = who if pinned else None
+            room.happened()
+        return "ok"
+
+    def react(self, who: str, room: Room, seq: int, emoji: str, there: bool) -> str:
+        found = self._find(who, room, seq)
+        if isinstance(found, str):
+            return found
+        if found.body is None:
+            return "conflict" if there else "ok"
+        by = found.reactions.get(emoji, [])
+        if (who in by) != there:
+            after = [*by, who] if there else [one for one in by if one != who]
+            if after:
+                found.reactions[emoji] = after
+            else:
+                del found.reactions[emoji]
+            room.happened()
+        return "ok"
+
+    # --- reading -------------------------------------------------------------------------------------------------
+
+    def read(self, who: str, room: Room, seq: int) -> str:
+        if who not in room.members:
+            return "not_found"
+        if seq > room.head:
+            return "bad_request"
+        room.members[who].read = max(room.members[who].read, seq)
+        return "ok"
+
+    def unread(self, who: str, room: Room, seq: int) -> str:
+        if who not in room.members or room.visible(who, seq) is None:
+            return "not_found"
+        room.members[who].read = min(room.members[who].read, seq - 1)
+        return "ok"

@@ -1,0 +1,161 @@
+"""A real journal on a real database for a machine that knows no event loop; people on it, and what they see."""
+
+import asyncio
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from hubbub.clock import Clock
+from hubbub.domain.commands import Command, CreateAccount, EventsSince, MessagePage
+from hubbub.domain.errors import HubbubError, NotFound
+from hubbub.domain.events import Entry
+from hubbub.domain.model import SYSTEM, Actor, Role
+from hubbub.engine.journal import Journal
+from hubbub.features import members, messages, pins, sync
+from hubbub.storage import migrate
+from hubbub.storage.database import Database
+from tests.conversation.replica import Json, Replica
+from tests.conversation.words import NAMES, STAFF
+
+ALL = 200
+
+
+class Stage:
+    """Opens a copy of a prepared database; `close` it."""
+
+    def __init__(self, template: Path, folder: Path) -> None:
+        shutil.copy(template, folder / "hubbub.db")
+        self._runner = asyncio.Runner()
+        self._database = Database(f"sqlite:///{folder / 'hubbub.db'}")
+        self._entries: list[Entry] = []
+        self._journal = Journal(self._database, Clock(), self._entries.extend)
+        self._runner.run(self._start())
+        self.actors = {name: self._actor(name) for name in NAMES}
+
+    async def _start(self) -> None:
+        self._journal.start()
+
+    def _actor(self, name: str) -> Actor:
+        found = self._database.read(lambda connection: list(connection.exec_driver_sql(PEOPLE, (name,))))
+        return Actor(found[0][0], name, Role(found[0][1]), session=f"session of {name}")
+
+    def close(self) -> None:
+        self._runner.run(self._journal.stop())
+        self._runner.close()
+        self._database.close()
+
+    def do(self, who: str, command: Command) -> tuple[str, Json]:
+        """How it ended ("ok" or the code of the refusal), and the answer."""
+        try:
+            return "ok", self._runner.run(self._journal.submit(command, self.actors[who])).answer
+        except HubbubError as refusal:
+            return refusal.code, {}
+
+    def published(self) -> Iterator[Json]:
+        """What was published since it was last asked, in the order of the commits."""
+        entries, self._entries[:] = list(self._entries), []
+        for entry in entries:
+            yield orjson.loads(entry.text)
+
+    # --- what people see -----------------------------------------------------------------------------------------
+
+    def rooms(self, who: str) -> dict[int, Json]:
+        return self._snapshot(who, {})[0]
+
+    def status(self, who: str) -> Json:
+        return self._snapshot(who, {})[1]
+
+    def view(self, who: str, room: int) -> Json:
+        """All that there is to see of a room one is in, as `Replica.opened` takes it."""
+        user = self.actors[who].id
+
+        def look(connection: Any) -> Json:
+            found, after = {}, 0
+            while page := messages.page(connection, user, MessagePage(room=room, after=after, limit=ALL))["messages"]:
+                found |= {message["seq"]: message for message in page}  # type: ignore[attr-defined]
+                after = max(found)
+            people = members.listing(connection, self.actors[who], room, 0, ALL)["members"]
+            pinned = pins.listing(connection, user, room, None, ALL)["pins"]
+            joined = next(each for each in sync.rooms.joined(connection, user) if each.id == room)
+            return {
+                "room": joined.model_dump(exclude_none=True, mode="json"),
+                "messages": found,
+                "members": {each["id"]: {"name": each["name"], "role": each["role"]} for each in people},  # type: ignore[attr-defined]
+                "pins": {pin["message"]["seq"]: pin["by"] for pin in pinned},  # type: ignore[attr-defined]
+            }
+
+        return plain(self._database.read(look))
+
+    def message(self, who: str, room: int, seq: int) -> Json | None:
+        try:
+            found = self._database.read(messages.one, self.actors[who].id, room, seq)
+        except NotFound:
+            return None
+        return plain(found["message"])
+
+    def connect(self, who: str, replica: Replica) -> None:
+        """Says hello with what the replica has, and brings it up to the present."""
+        rooms, status, heads, missing = self._snapshot(who, replica.positions)
+        behind = {one.topic: replica.positions[one.topic] for one in missing if one.page is not None}
+        fresh = {one.topic for one in missing if one.page is None} | (set(heads) - set(replica.positions))
+        replica.welcomed(rooms, status, heads, fresh)
+        for topic, after in behind.items():
+            if topic.startswith("room:"):
+                for event in self._since(who, topic, after, heads[topic]):
+                    replica.catch_up(event)
+
+    def _snapshot(self, who: str, have: dict[str, int]) -> tuple[dict[int, Json], Json, dict[str, int], Any]:
+        user = self.actors[who].id
+        now = Clock().now()
+        found = self._database.read(sync.snapshot, user, site=True, epoch=None, have=have, now=now)
+        rooms = {room.id: plain(room.model_dump(exclude_none=True, mode="json")) for room in found.rooms}
+        return rooms, found.status.model_dump(exclude_none=True), dict(found.heads), found.missing
+
+    def _since(self, who: str, topic: str, after: int, head: int) -> Iterator[Json]:
+        while after < head:
+            query = EventsSince(topic=topic, after=after, limit=3)
+            page = plain(self._database.read(sync.events_since, self.actors[who].id, True, query))
+            for event in page["events"]:
+                yield event
+                after = event["seq"]
+
+
+PEOPLE = "SELECT id, role FROM users WHERE name = ?"
+
+
+def prepare(folder: Path) -> Path:
+    """A database with the people in it; made once, copied often."""
+    database = Database(f"sqlite:///{folder / 'template.db'}")
+    migrate.upgrade(database, epoch="first", now=Clock().now())
+
+    async def fill() -> None:
+        journal = Journal(database, Clock(), lambda _: None)
+        journal.start()
+        for name in NAMES:
+            role = Role.OWNER if name == STAFF else Role.MEMBER
+            await journal.submit(CreateAccount(username=name, password_hash="-", role=role), SYSTEM)
+        await journal.stop()
+
+    with asyncio.Runner() as runner:
+        runner.run(fill())
+    database.close()
+    return folder / "template.db"
+
+
+def plain(value: Any) -> Any:
+    """As it goes over the wire."""
+    return (
+        orjson.loads(orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS))
+        if not isinstance(value, dict)
+        else {
+            key: orjson.loads(orjson.dumps(inner, option=orjson.OPT_NON_STR_KEYS)) if not _numbered(inner) else inner
+            for key, inner in value.items()
+        }
+    )
+
+
+def _numbered(value: Any) -> bool:
+    return isinstance(value, dict) and any(isinstance(key, int) for key in value)

@@ -1,0 +1,20 @@
+"""Who there is, and what they say."""
+
+import re
+from collections.abc import Iterable
+
+STAFF = "boss"
+"""Owner of the site."""
+NAMES = (STAFF, "anna", "bert", "carl", "dora")
+LOBBY = 0
+EMOJI = ("👍", "❤️", "🎉")
+BODIES = (
+    "hello", "other words", "@anna, look", "@bert and @carl", "@room everybody", "`@anna`", "nobody@anna",
+    "@boss @dora @nobody", "x" * 3_000, "@room" + " y" * 1_500,
+)  # fmt: skip
+
+
+def called(body: str, members: Iterable[str]) -> frozenset[str]:
+    """Whom those of `BODIES` call who are members; "room" for everybody."""
+    outside = re.sub(r"`[^`]*`", "", body)
+    return frozenset(re.findall(r"(?<!\w)@(\w+)", outside)) & {*members, "room"}
