@@ -1,5 +1,6 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vitest/config";
+import { emoji } from "./emoji";
 import { shape } from "./shape";
 
 /** In place of the larger half of markdown-it, which the Markdown of messages does not use. */
@@ -10,7 +11,7 @@ const light = new URL("src/features/messages/markup/substitutes.ts", import.meta
 export default defineConfig({
   base: "./",
   define: { __SHAPE__: JSON.stringify(shape()) },
-  plugins: [svelte()],
+  plugins: [svelte(), emoji()],
   resolve: { alias: { entities: light, "linkify-it": light, mdurl: light, "punycode.js": light, "uc.micro": light } },
   build: {
     outDir: "../src/hubbub/web_dist",

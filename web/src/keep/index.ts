@@ -3,7 +3,8 @@ import * as database from "./database";
 import { restored, type Restored } from "./picture";
 import { forget } from "./storage";
 
-export { loadDraft, saveDraft } from "./drafts";
+export { followDraft, loadDraft, loadEdit, saveDraft, saveEdit, type Draft, type Quoted } from "./drafts";
+export { recentEmoji, usedEmoji } from "./emoji";
 export { KeptOutbox } from "./outbox";
 export { Keeper } from "./keeper";
 export { picture, type Restored } from "./picture";

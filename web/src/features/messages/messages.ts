@@ -2,14 +2,23 @@
 import type { Chat } from "../../chat.svelte";
 import { randomKey } from "../../net/keys";
 import type { Limits } from "../../state/model";
+import type { Item, MessageItem } from "../../state/timeline";
 
-export function send(chat: Chat, room: number, text: string): void {
-  chat.input({ type: "send", key: randomKey(), room, body: clean(text) });
+/** Put a message on its way; `answered` is the seq of the one it answers. */
+export function send(chat: Chat, room: number, text: string, answered?: number): void {
+  chat.input({ type: "send", key: randomKey(), room, body: clean(text), ...(answered ? { reply_to: answered } : {}) });
 }
 
 /** Without what has no place in any text: U+0000, and halves of characters, which have no UTF-8 form. */
 export function clean(text: string): string {
   return text.replaceAll("\u0000", "").replace(/\p{Surrogate}/gu, "\ufffd");
+}
+
+/** The newest message of one's own that can be changed, as far as the room's present is loaded. */
+export function lastOwn(chat: Chat, room: number): MessageItem | null {
+  const timeline = chat.state.timelines[room];
+  const own = (item: Item): item is MessageItem => item.kind === "message" && item.by === chat.state.me.id && item.body !== null;
+  return timeline && !timeline.newer ? (timeline.items.findLast(own) ?? null) : null;
 }
 
 export const retry = (chat: Chat, key: string): void => chat.input({ type: "retry", key });

@@ -1,0 +1,62 @@
+/** What could come next where one writes: names after an `@`, emoji after a `:`. Pure. */
+import type { Groups } from "../../ui/emoji";
+import { search } from "../../ui/emoji";
+
+/** The word at the caret that can be completed: from its sign to the caret. */
+export interface Begun {
+  readonly kind: "name" | "emoji";
+  readonly from: number;
+  readonly to: number;
+  readonly query: string;
+}
+
+export interface Suggestion {
+  /** What is written instead of what was begun. */
+  readonly text: string;
+  readonly label: string;
+  /** In front of the label: an emoji, or whose picture. */
+  readonly emoji?: string;
+  readonly id?: number;
+  readonly hint?: string;
+}
+
+export const MOST = 8;
+const NAME = /(?<![\p{L}\p{N}\p{M}_])@([\p{L}\p{N}\p{M}._-]{0,32})$/u;
+const EMOJI = /(?<![\p{L}\p{N}\p{M}_:])(:)([a-z0-9_+-]{2,32})$/iu;
+const NEAR = 80;
+const LOUD = [
+  { text: "room", hint: "Everybody in this room" },
+  { text: "here", hint: "Everybody who is here now" },
+];
+
+export function begunAt(text: string, caret: number): Begun | null {
+  const before = text.slice(Math.max(0, caret - NEAR), caret);
+  const name = NAME.exec(before);
+  if (name) return { kind: "name", from: caret - name[0].length, to: caret, query: name[1] ?? "" };
+  const emoji = EMOJI.exec(before);
+  return emoji ? { kind: "emoji", from: caret - emoji[0].length, to: caret, query: emoji[2] ?? "" } : null;
+}
+
+/** Members whose names begin so, by name, then the words that call everybody. */
+export function names(members: readonly { id: number; name: string }[], query: string, byName: Intl.Collator = new Intl.Collator()): Suggestion[] {
+  const wanted = folded(query);
+  const begins = (name: string): boolean => folded(name).startsWith(wanted);
+  const people = members.filter(({ name }) => begins(name)).sort((a, b) => byName.compare(a.name, b.name));
+  const loud = LOUD.filter(({ text }) => begins(text)).map(({ text, hint }) => ({ text: `@${text} `, label: `@${text}`, hint }));
+  const found = people.slice(0, MOST - loud.length).map(({ id, name }) => ({ text: `@${name} `, label: name, id }));
+  return [...found, ...loud];
+}
+
+export function emoji(groups: Groups, query: string, recent: readonly string[]): Suggestion[] {
+  return search(groups, query, recent, MOST).map((one) => ({ text: `${one.emoji} `, label: `:${one.names.find((name) => name.includes(query.toLowerCase())) ?? one.names[0]}:`, emoji: one.emoji }));
+}
+
+/** `:name:` is complete by its second colon. */
+export function whole(groups: Groups, text: string, caret: number): (Begun & { emoji: string }) | null {
+  const before = text.slice(Math.max(0, caret - NEAR), caret);
+  const name = before.endsWith(":") ? EMOJI.exec(before.slice(0, -1))?.[2]?.toLowerCase() : undefined;
+  const found = name && groups.flat().find(({ names }) => names.includes(name));
+  return found ? { kind: "emoji", from: caret - name.length - 2, to: caret, query: name, emoji: found.emoji } : null;
+}
+
+const folded = (name: string): string => name.normalize("NFKC").toLowerCase();

@@ -1,0 +1,84 @@
+/** The list of suggestions under what is being written: which, which one is chosen, and what the keys do to it. */
+import type { Chat } from "../../chat.svelte";
+import { recentEmoji, usedEmoji } from "../../keep";
+import type { Room } from "../../state/model";
+import { loadEmoji, type Groups } from "../../ui/emoji";
+import { loadRoom } from "../rooms/rooms";
+import { begunAt, emoji, names, whole, type Begun, type Suggestion } from "./completion";
+
+/** Puts a text in the place of a part of what is written. */
+export type Replace = (from: number, to: number, text: string) => void;
+
+export class Suggesting {
+  begun: Begun | null = $state.raw(null);
+  chosen = $state(0);
+  #groups: Groups | null = $state.raw(null);
+  /** Escape has closed the list for the word that begins here. */
+  #closed: number | null = null;
+
+  constructor(
+    readonly chat: Chat,
+    readonly room: () => Room,
+    readonly replace: Replace,
+  ) {}
+
+  readonly items: readonly Suggestion[] = $derived.by(() => {
+    if (!this.begun) return [];
+    if (this.begun.kind === "name") return names(this.#members(), this.begun.query);
+    return this.#groups ? emoji(this.#groups, this.begun.query, recentEmoji(this.chat.state.me.id)) : [];
+  });
+
+  /** The text or the caret has changed. */
+  look(text: string, caret: number, typed: boolean): void {
+    const complete = typed && this.#groups ? whole(this.#groups, text, caret) : null;
+    if (complete) return this.#put(complete, complete.emoji, complete.emoji);
+    const begun = begunAt(text, caret);
+    if (begun?.from !== this.#closed) this.#closed = null;
+    // The list opens with what one types, not by walking through old words.
+    const shown = begun && this.#closed === null && (typed || this.begun?.from === begun.from) ? begun : null;
+    if (shown?.query !== this.begun?.query) this.chosen = 0;
+    this.begun = shown;
+    if (shown) this.#load(shown.kind);
+  }
+
+  close(): void {
+    this.#closed = this.begun?.from ?? null;
+    this.begun = null;
+  }
+
+  choose(at: number): void {
+    const found = this.items[at];
+    if (found && this.begun) this.#put(this.begun, found.text, found.emoji);
+  }
+
+  /** True if the key was for the list. */
+  keyed(key: string): boolean {
+    const count = this.items.length;
+    if (!count) return false;
+    if (key === "ArrowDown") this.chosen = (this.chosen + 1) % count;
+    else if (key === "ArrowUp") this.chosen = (this.chosen + count - 1) % count;
+    else if (key === "Enter" || key === "Tab") this.choose(this.chosen);
+    else if (key === "Escape") this.close();
+    else return false;
+    return true;
+  }
+
+  #put({ from, to }: Begun, text: string, used?: string): void {
+    this.begun = null;
+    if (used) usedEmoji(this.chat.state.me.id, used);
+    this.replace(from, to, text);
+  }
+
+  #members(): readonly { id: number; name: string }[] {
+    const room = this.room();
+    const members = this.chat.state.members[room.id] ?? room.people ?? [];
+    return members.filter(({ id }) => id !== this.chat.state.me.id);
+  }
+
+  /** What is not here yet; the list follows when it comes. */
+  #load(kind: Begun["kind"]): void {
+    const room = this.room();
+    if (kind === "emoji") void loadEmoji().then((groups) => (this.#groups = groups), () => {});
+    else if (!this.chat.state.members[room.id] && this.chat.sync.live) void loadRoom(this.chat, room.id).catch(() => {});
+  }
+}
