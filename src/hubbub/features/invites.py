@@ -46,7 +46,9 @@ def create(command: CreateInvite, actor: Actor, tx: Transaction) -> Answer:
 def revoke(command: RevokeInvite, actor: Actor, tx: Transaction) -> Answer:
     """An invite into a room that one may not know of looks like none."""
     found = invites.find(tx.connection, command.invite)
-    if found is None or found.room is None:
+    if found is None:
+        raise NotFound()
+    if found.room is None:
         rules.may_invite(actor)
     else:
         tx.head(room_topic(found.room))

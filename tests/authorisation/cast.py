@@ -1,0 +1,168 @@
+"""Who stands in the columns of the matrix, and the rooms it is asked about: real people, rooms and messages."""
+
+import itertools
+import json
+import secrets
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from hubbub.clock import Clock
+from hubbub.domain.commands import OpenSession
+from hubbub.domain.model import ANYBODY, LOBBY, Role
+from hubbub.protocol.tokens import Tokens
+from tests.authorisation.asker import FORM, JSON, Asker
+from tests.engine.conftest import desk_at
+from tests.house.test_unions import ROUTES
+from tests.support.client import Connection, Frame, RefusedError
+from tests.support.server import Account, Server
+
+ROLES = {"admin": "admin", "owner": "owner"}
+"""On the site; everybody else is a plain member of it."""
+PEOPLE = (
+    "outsider", "ex-member", "banned", "guest", "member", "author", "moderator", "room-owner", "admin", "owner",
+    "bystander", "deputy", "candidate",
+)  # fmt: skip
+"""The columns, and three to whom things are done: a plain member, a second moderator, somebody who is in no room."""
+INSIDE = ("member", "author", "moderator", "bystander", "deputy")
+STATUS = {
+    "bad_request": 400, "unauthenticated": 401, "forbidden": 403, "not_found": 404, "conflict": 409,
+}  # fmt: skip
+HOUR = 3_600_000
+QUERY = ("GET", "DELETE")
+"""What takes its fields in the address and not in a body."""
+
+
+@dataclass
+class Room:
+    """One of the rooms, with a message of the author's, one that may be deleted, and a link into it."""
+
+    id: int
+    message: int = 0
+    spare: int = 0
+    link: dict[str, Any] = field(default_factory=dict)
+
+
+async def settle(server: Server) -> dict[str, Account]:
+    """Puts everybody, logged in, into the data of a server that does not run yet: no password is hashed for it."""
+    server.data.mkdir()
+    key = secrets.token_bytes(32)
+    (server.data / "secret.key").write_bytes(key)
+    people = {}
+    async with desk_at(server.database_url) as desk:
+        for name in PEOPLE:
+            actor = await desk.person(name, Role(ROLES.get(name, "member")))
+            session = OpenSession(
+                user=actor.id, session=f"session-of-{name}", browser=False, token_hash=None, client="", idle=HOUR,
+                longest=HOUR, seen_hash="-",
+            )  # fmt: skip
+            await desk.journal.submit(session, ANYBODY)
+            token = Tokens(key).access(actor.id, session.session, Clock().now(), HOUR // 1_000)
+            people[name] = Account(server, actor.id, name, token, "")
+    return people
+
+
+class Play:
+    """The people, each with a bearer token and a WebSocket, in their rooms on one running server."""
+
+    def __init__(self, server: Server, people: dict[str, Account]) -> None:
+        self.server = server
+        self.people = people
+        self.lines: dict[str, Connection] = {}
+        self.rooms: dict[str, Room] = {}
+        self.said = 0
+        self.askers = {name: Asker(server.port, account.token) for name, account in people.items()}
+        self.askers["anonymous"] = Asker(server.port, None)
+        self._numbers = itertools.count(1)
+
+    async def begin(self) -> None:
+        self._make_a_guest()
+        for name, account in self.people.items():
+            self.lines[name] = await Connection.open(self.server.websocket_url, account.token, on_event=lambda _: None)
+        for kind in ("public", "private"):
+            made = await self.do("room-owner", "room.create", kind=kind, name=f"A {kind} room")
+            self.rooms[kind] = Room(made["room"]["id"])
+            await self._furnish(kind)
+        others = [self.people[name].id for name in INSIDE]
+        made = await self.do("room-owner", "room.create", kind="direct", members=others)
+        self.rooms["direct"] = Room(made["room"]["id"])
+        self.said = (await self.do("author", "message.send", room=LOBBY, key="lobby", body="said in the lobby"))["seq"]
+        for room in self.rooms.values():
+            room.message, room.spare = await self.say(room.id), await self.say(room.id)
+
+    async def end(self) -> None:
+        for line in self.lines.values():
+            await line.close()
+        for asker in self.askers.values():
+            asker.close()
+
+    def id(self, name: str) -> int:
+        return self.people[name].id
+
+    def fresh(self) -> str:
+        """A text that was not used before."""
+        return f"number {next(self._numbers)}"
+
+    async def say(self, room: int) -> int:
+        """A new message of the author's."""
+        seq: int = (await self.do("author", "message.send", room=room, key=self.fresh(), body="said"))["seq"]
+        return seq
+
+    async def do(self, who: str, command: str, /, **fields: Any) -> Frame:
+        """What must succeed."""
+        return await self.lines[who].command(command, **fields)
+
+    async def link(self, room: int | None) -> dict[str, Any]:
+        """A link for any number of people, into the site or into a room."""
+        maker = self.askers["owner" if room is None else "room-owner"]
+        status, answer = await maker.ask("POST", "/api/invites", {"room": room, "max_uses": None, "key": self.fresh()})
+        assert status == 201, answer
+        made: dict[str, Any] = json.loads(answer)
+        return made
+
+    # -- the two doors
+
+    async def over_rest(self, route: tuple[str, str], name: str, fields: dict[str, Any], *, form: bool = False) -> str:
+        """Asks by a route; `ok` or the status of the refusal."""
+        method, path = route
+        given = {key: quote(str(value), safe="") for key, value in fields.items() if f"{{{key}}}" in path}
+        rest = {key: value for key, value in fields.items() if key not in given}
+        address, body = path.format(**given), rest.pop("json", None)
+        if body is None and method in QUERY:
+            address += f"?{urlencode(rest, doseq=True)}" if rest else ""
+        elif body is None:
+            body = rest
+        status, answer = await self.askers[name].ask(method, address, body, FORM if form else JSON)
+        assert status < 500, f"{name}: {method} {address} → {status} {answer!r}"
+        return "ok" if status < 400 else str(status)
+
+    async def over_wire(self, command: str, name: str, fields: dict[str, Any]) -> str:
+        """Asks by a command; `ok` or what REST would say for the refusal."""
+        try:
+            await self.do(name, command, **fields)
+        except RefusedError as refused:
+            return str(STATUS[refused.code])
+        return "ok"
+
+    # -- who is who
+
+    def _make_a_guest(self) -> None:
+        """Of somebody with a session, as an app around this one may: guests of plain text have none to ask with."""
+        with closing(sqlite3.connect(self.server.database, timeout=30)) as database, database:
+            database.execute("UPDATE users SET role = 'guest' WHERE id = ?", (self.id("guest"),))
+
+    async def _furnish(self, kind: str) -> None:
+        room = self.rooms[kind]
+        for name in (*INSIDE, "ex-member"):
+            await self.do("room-owner", "room.invite", room=room.id, user=self.id(name))
+        for name in ("moderator", "deputy"):
+            await self.do("room-owner", "room.role", room=room.id, user=self.id(name), role="moderator")
+        await self.do("ex-member", "room.leave", room=room.id)
+        await self.do("room-owner", "room.ban", room=room.id, user=self.id("banned"))
+        room.link = await self.link(room.id)
+
+
+def route_of(command: str) -> tuple[str, str]:
+    return {**ROUTES, "events.since": ("GET", "/api/topics/{topic}/events")}[command]
