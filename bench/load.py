@@ -29,8 +29,8 @@ def _compile(program: Path, sources: Sequence[Path], headers: Sequence[Path]) ->
 
 
 def text_of(size: int) -> str:
-    """A message of that many bytes that begins with the stamp the readers look for."""
-    return "@$SEQ@" + "x" * (size - 10)
+    """A message of that many bytes with the stamp the readers look for, which no server takes for somebody's name."""
+    return "x@$SEQ@" + "x" * (size - 11)
 
 
 class LoadError(Exception):

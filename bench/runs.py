@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from bench import crowds, report
+from bench.filling import MESSAGES, fill
 from bench.load import LoadError
 from bench.peers.floor import FLOOR
 from bench.peers.hubbub_server import HubbubServer
@@ -18,6 +19,7 @@ from bench.workloads import Bench, Measurement
 
 SIDE_BY_SIDE = {"T0", "T1", "T2", "T9"}
 CROWDS = {"T6", "T7"}
+STORED = {"T12"}
 EVERY_CPU = ",".join(map(str, sorted(os.sched_getaffinity(0))))
 OPEN_LOOPS = {"T3 small": (100, 5000), "T3 large": (1000, 500), "T3 heavy": (1000, 1000)}
 KILO = 1024
@@ -40,15 +42,19 @@ class Runs:
         self._peers = peers
         self._hubbub = hubbub
         self._server = hubbub.peer()
+        self._filled = hubbub.another("filled")
         self._wanted = wanted
         self._lone = 200 if quick else 500
+        self._stored = MESSAGES // 10 if quick else MESSAGES
         self._first = True
 
     def run(self) -> None:
         if self._wanted & SIDE_BY_SIDE:
             self._side_by_side()
-        if self._wanted - SIDE_BY_SIDE - CROWDS:
+        if self._wanted - SIDE_BY_SIDE - CROWDS - STORED:
             self._attempt(self._server, self._whole_server)
+        if "T12" in self._wanted:
+            self._attempt(self._server, self._filled_store)
         if self._wanted & CROWDS:
             self._attempt(self._server, self._crowds)
         self._first = False
@@ -136,6 +142,18 @@ class Runs:
             if "T4" in self._wanted:
                 published = self._keep("publish", self._bench.publish(self._server, server))
                 self._sample("T4", published.phase.messages_per_second)
+
+    def _filled_store(self) -> None:
+        """On a server of its own, whose store is filled before the first run."""
+        hubbub = self._filled
+        if self._first:
+            with self._bench.start(hubbub.peer(), EVERY_CPU) as server:
+                hubbub.log_in(server.port)
+            fill(hubbub.database, self._stored)
+        with self._bench.start(hubbub.peer(), EVERY_CPU) as server:
+            hubbub.log_in(server.port)
+            published = self._keep("publish and react", self._bench.publish(hubbub.busy_peer(), server))
+            self._sample("T12", published.phase.messages_per_second)
 
     def _open_loop(self, name: str, server: Server, readers: int, rate: int) -> None:
         measured = self._keep(f"{readers:,} x {rate:,}/s", self._bench.open_loop(self._server, server, readers, rate))

@@ -58,6 +58,16 @@ TARGETS = {
         Target("T7 steady", "connect, authenticate, welcome, 64 at a time, one CPU", 1_200, "/s", 3_000, at_least=True),
         Target("T7 storm", "connect, authenticate, welcome, 2,000 at once, one CPU", 1_200, "/s", 3_000, at_least=True),
     ],
+    "T12": [
+        Target(
+            "T12",
+            "T4 with read positions and reactions among the sends, 1 M stored messages",
+            3_000,
+            "msg/s",
+            6_000,
+            at_least=True,
+        )
+    ],
     "T9": [Target("T9", "1 % of the readers stalled, the others' 99th percentile against before", 1.5, "x", 1.1)],
     "T10": [
         Target("T10 start", "start to ready", 2.0, "s", 1.0),

@@ -12,6 +12,8 @@
  *
  * Every $SEQ in the message is replaced by eight digits; readers recognise a message by @$SEQ@ in what they get.
  * A message is complete when every reader has it and, where --ack is given, its sender has the acknowledgement.
+ * Of --besides, where it is given, one line goes before every fourth message, $HEAD replaced by the position of the newest
+ * message that has arrived; its answers begin like --ack but for the last character, and "ok" must be in them.
  */
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -33,7 +35,7 @@ struct slot {
 static struct {
     struct histogram delivery, ack;
     uint64_t first, next; /* the sequence numbers of this phase */
-    uint64_t completed, deliveries, acks, refused, duplicates, strays, others;
+    uint64_t completed, deliveries, acks, refused, duplicates, strays, others, besides;
     uint64_t last_progress;
 } phase;
 
@@ -42,6 +44,7 @@ static char *message;
 static size_t message_length, places[16];
 static int place_count;
 static size_t ack_length;
+static unsigned long long head; /* the position of the newest message that has arrived, as its text says */
 
 /* ---- what the wires call ---- */
 
@@ -71,11 +74,15 @@ static void progress(struct slot *slot) {
     }
 }
 
+static void refused(const char *text, size_t length) {
+    if (phase.refused++ < 3)
+        fprintf(stderr, "refused: %.*s\n", (int)(length < 300 ? length : 300), text);
+}
+
 static void acknowledged(const char *text, size_t length) {
     struct slot *slot = slot_of(eight_digits(text + ack_length));
     if (!memmem(text, length, "\"ok\"", 4)) {
-        if (phase.refused++ < 3)
-            fprintf(stderr, "refused: %.*s\n", (int)(length < 300 ? length : 300), text);
+        refused(text, length);
     } else if (slot) {
         phase.acks++;
         histogram_add(&phase.ack, read_ns - slot->sent);
@@ -102,12 +109,31 @@ static const char *stamp(const char *text, size_t length) {
     return NULL;
 }
 
+/* {"topic":"room:1","seq":12345,... */
+static void note_head(const char *text, size_t length) {
+    const char *at = memmem(text, length < 64 ? length : 64, "\"seq\":", 6);
+    unsigned long long seq = at ? strtoull(at + 6, NULL, 10) : 0;
+    head = seq > head ? seq : head;
+}
+
+static void answered_besides(const char *text, size_t length) {
+    phase.besides++;
+    if (!memmem(text, length, "\"ok\"", 4))
+        refused(text, length);
+}
+
 void on_message(struct connection *c, const char *text, size_t length) {
     if (c->sender && ack_length && length > ack_length + 8 && !memcmp(text, options.ack, ack_length)) {
         acknowledged(text, length);
         return;
     }
+    if (c->sender && options.besides && !memcmp(text, options.ack, ack_length - 1)) {
+        answered_besides(text, length);
+        return;
+    }
     const char *digits = c->reader ? stamp(text, length) : NULL;
+    if (digits && c->sender && options.besides)
+        note_head(text, length);
     if (!digits) {
         phase.others++;
         return;
@@ -126,6 +152,23 @@ void on_message(struct connection *c, const char *text, size_t length) {
 
 /* ---- sending ---- */
 
+#define HEAD "$HEAD"
+
+/* The next of the lines, with the position in its place; nothing as long as nobody has seen a message. */
+static void send_besides(struct connection *c) {
+    static const char *line;
+    char text[4096];
+    if (!head || c->state != OPEN)
+        return;
+    line = line && *line ? line : options.besides;
+    const char *end = strchrnul(line, '\n'), *place = memmem(line, (size_t)(end - line), HEAD, strlen(HEAD));
+    int before = (int)((place ? place : end) - line), after = place ? (int)(end - place - (int)strlen(HEAD)) : 0;
+    int length = place ? snprintf(text, sizeof text, "%.*s%llu%.*s", before, line, head, after, place + strlen(HEAD))
+                       : snprintf(text, sizeof text, "%.*s", before, line);
+    wire->message(c, text, (size_t)length);
+    line = *end ? end + 1 : end;
+}
+
 static void send_message(uint64_t when) {
     uint64_t seq = phase.next++;
     char digits[9];
@@ -134,6 +177,8 @@ static void send_message(uint64_t when) {
         memcpy(message + places[i], digits, 8);
     ring[seq % RING] = (struct slot){when, (uint32_t)options.readers + (ack_length > 0)};
     struct connection *c = crowd.senders[seq % (uint64_t)options.senders];
+    if (options.besides && seq % 4 == 0)
+        send_besides(c);
     if (c->state == OPEN)
         wire->message(c, message, message_length);
 }
@@ -227,9 +272,10 @@ static void report(uint64_t start, double cpu) {
            (double)bytes_read / (double)(phase.deliveries ? phase.deliveries : 1),
            (double)phase.deliveries / (double)(read_calls ? read_calls : 1));
     printf(",\"incomplete\":%llu,\"wrong_readers\":%d,\"duplicates\":%llu,\"strays\":%llu,\"others\":%llu,\"acks\":%llu,"
-           "\"refused\":%llu,\"failures\":%d,\"same_order\":%s,\"generator_busy\":%.2f}\n",
+           "\"besides\":%llu,\"refused\":%llu,\"failures\":%d,\"same_order\":%s,\"generator_busy\":%.2f}\n",
            (unsigned long long)in_flight(), wrong, (unsigned long long)phase.duplicates, (unsigned long long)phase.strays,
-           (unsigned long long)phase.others, (unsigned long long)phase.acks, (unsigned long long)phase.refused, crowd.failures,
+           (unsigned long long)phase.others, (unsigned long long)phase.acks,
+           (unsigned long long)phase.besides, (unsigned long long)phase.refused, crowd.failures,
            same_order ? "true" : "false", (cpu_seconds() - cpu) / seconds);
     fflush(stdout);
 }
@@ -318,6 +364,7 @@ int main(int argc, char **argv) {
     parse_options(argc, argv);
     load_message();
     options.hello = text_of(options.hello);
+    options.besides = text_of(options.besides);
     ack_length = options.ack ? strlen(options.ack) : 0;
     crowd_make();
     if (!options.later && !crowd_connect(CONNECTING_AT_ONCE))

@@ -40,6 +40,7 @@ struct wire {
 struct options {
     const char *host, *port, *path, *subprotocol, *ready, *ack, *subject, *answer;
     const char *hello, *message; /* texts, or file:PATH; hello has one frame a line */
+    const char *besides;         /* the same as hello: sent in turn, one before every fourth message */
     const char *tokens;          /* the same, one token a line; connection i takes line i modulo the count */
     int readers, senders;
     bool separate; /* senders are extra connections and do not count as readers */

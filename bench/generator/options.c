@@ -39,15 +39,15 @@ static void load_tokens(void) {
 }
 
 void parse_options(int argc, char **argv) {
-    enum { HOST = 1, PORT, PATH, SUBPROTOCOL, READY, ACK, SUBJECT, ANSWER, HELLO, MESSAGE, TOKENS, READERS, SENDERS, SEPARATE, LATER, SILENT, NATS, MQTT };
+    enum { HOST = 1, PORT, PATH, SUBPROTOCOL, READY, ACK, SUBJECT, ANSWER, HELLO, MESSAGE, BESIDES, TOKENS, READERS, SENDERS, SEPARATE, LATER, SILENT, NATS, MQTT };
     static const struct option names[] = {
         {"host", 1, 0, HOST}, {"port", 1, 0, PORT}, {"path", 1, 0, PATH}, {"subprotocol", 1, 0, SUBPROTOCOL},
         {"ready", 1, 0, READY}, {"ack", 1, 0, ACK}, {"subject", 1, 0, SUBJECT}, {"answer", 1, 0, ANSWER},
-        {"hello", 1, 0, HELLO}, {"message", 1, 0, MESSAGE}, {"tokens", 1, 0, TOKENS}, {"readers", 1, 0, READERS},
-        {"senders", 1, 0, SENDERS}, {"separate", 0, 0, SEPARATE}, {"later", 0, 0, LATER}, {"silent", 0, 0, SILENT},
+        {"hello", 1, 0, HELLO}, {"message", 1, 0, MESSAGE}, {"besides", 1, 0, BESIDES},
+        {"tokens", 1, 0, TOKENS}, {"readers", 1, 0, READERS}, {"senders", 1, 0, SENDERS}, {"separate", 0, 0, SEPARATE}, {"later", 0, 0, LATER}, {"silent", 0, 0, SILENT},
         {"nats", 0, 0, NATS}, {"mqtt", 0, 0, MQTT}, {0}};
     const char **texts[] = {0, &options.host, &options.port, &options.path, &options.subprotocol, &options.ready, &options.ack,
-                            &options.subject, &options.answer, &options.hello, &options.message, &options.tokens};
+                            &options.subject, &options.answer, &options.hello, &options.message, &options.besides, &options.tokens};
     for (int o; (o = getopt_long(argc, argv, "", names, NULL)) != -1;) {
         if (o >= HOST && o <= TOKENS)
             *texts[o] = optarg;

@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.parse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,18 @@ TOKENS_FRESH = 300.0  # seconds; access tokens live for 600
 ENVIRONMENT = {"HUBBUB_SIGNUP": "open", "HUBBUB_RATE_LIMITS": "off", "HUBBUB_CONNECTIONS_PER_USER": "2000"}
 
 
+BESIDES = (
+    '{"id":2,"type":"room.read","room":1,"seq":$HEAD}',
+    '{"id":2,"type":"reaction.add","room":1,"message":$HEAD,"emoji":"\N{THUMBS UP SIGN}"}',
+)
+
+
 class HubbubServer:
     """A data folder with accounts, all of them members of five rooms, and the tokens of their sessions."""
 
     def __init__(self, folder: Path, database: str | None = None) -> None:
         """`database` is a URL; without one it is SQLite in the data folder."""
+        folder.mkdir(exist_ok=True)
         self._data = folder / "data"
         self._tokens = folder / "tokens"
         self._environment = ENVIRONMENT | ({"HUBBUB_DATABASE_URL": database} if database else {})
@@ -44,6 +52,19 @@ class HubbubServer:
             ready_path="/health/ready",
             acknowledges=True,
         )
+
+    def another(self, name: str) -> HubbubServer:
+        """A server with another data folder; on PostgreSQL with the same database."""
+        return HubbubServer(self._data.parent / name, self._environment.get("HUBBUB_DATABASE_URL"))
+
+    @property
+    def database(self) -> str:
+        """The URL of what the server stores in."""
+        return self._environment.get("HUBBUB_DATABASE_URL", f"sqlite:///{self._data / 'hubbub.db'}")
+
+    def busy_peer(self) -> Peer:
+        """The same with every fifth command a read position or a reaction, at the newest message."""
+        return replace(self.peer(), load=lambda text: [*self._load(text), "--besides", "\n".join(BESIDES)])
 
     def log_in(self, port: int) -> None:
         """Make accounts and rooms the first time; get the accounts' tokens again when they grow old."""

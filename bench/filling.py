@@ -1,0 +1,67 @@
+"""A store that has been used for long: messages written straight into the tables, with their places in the log."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from hubbub.domain.text import timestamp
+from hubbub.storage.database import Database
+from hubbub.storage.ids import Ids
+from hubbub.storage.schema import log, members, messages, rooms, topics
+
+MESSAGES = 1_000_000
+CHUNK = 20_000
+BODY = "x" * 128
+Row = dict[str, Any]
+
+
+def fill(url: str, count: int) -> None:
+    """Spreads `count` messages over all rooms, each room's by its members in turn.
+
+    No server may run on the database meanwhile. What is there stays, and everybody has read everything.
+    """
+    database = Database(url)
+    try:
+        with database.writer.begin() as connection:
+            ids, now = Ids.load(connection), round(time.time() * 1000)
+            ids.tick(now)
+            found = list(connection.scalars(select(rooms.c.id).order_by(rooms.c.id)))
+            for room in found:
+                _fill_room(connection, ids, room, count // len(found), now)
+    finally:
+        database.close()
+
+
+def _fill_room(connection: Connection, ids: Ids, room: int, count: int, now: int) -> None:
+    topic = f"room:{room}"
+    head, n = connection.execute(select(topics.c.head, topics.c.n).where(topics.c.topic == topic)).one()
+    authors = list(connection.scalars(select(members.c.user).where(members.c.room == room)))
+    places = ((head + place, n + place, authors[place % len(authors)]) for place in range(1, count + 1))
+    while chunk := list(islice(places, CHUNK)):
+        said, logged = zip(*_rows(ids, room, chunk, now), strict=True)
+        connection.execute(insert(messages), list(said))
+        connection.execute(insert(log), list(logged))
+    connection.execute(update(topics).where(topics.c.topic == topic).values(head=head + count, n=n + count))
+    last = select(func.max(messages.c.n)).where(messages.c.room == room).scalar_subquery()
+    connection.execute(update(members).where(members.c.room == room).values(read_seq=head + count, read_n=last))
+
+
+def _rows(ids: Ids, room: int, chunk: list[tuple[int, int, int]], now: int) -> Iterator[tuple[Row, Row]]:
+    """Of both tables, for each (seq, number, author)."""
+    at = timestamp(now)
+    for seq, n, author in chunk:
+        key = secrets.token_hex(13)
+        event = {"topic": f"room:{room}", "seq": seq, "type": "message.sent", "at": at, "room": room, "by": author,
+                 "name": "somebody", "n": n, "key": key, "body": BODY}  # fmt: skip
+        said = {"id": ids.next(), "room": room, "seq": seq, "n": n, "at": now, "author": author, "key": key,
+                "hash": secrets.token_hex(32), "body": BODY}  # fmt: skip
+        logged = {"id": ids.next(), "topic": event["topic"], "seq": seq, "at": now, "type": event["type"],
+                  "text": json.dumps(event, separators=(",", ":"))}  # fmt: skip
+        yield said, logged
