@@ -30,6 +30,7 @@ MAX_RUN = 4 * MAX_USER_NAME
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})([^\n]*)$", re.MULTILINE)
 _BLANK = re.compile(r"\n[ \t]*(?=\n)")
 _TOKEN = re.compile(r"\\[\\`@]|`+|(?<=[A-Za-z0-9])://\S+|(?<!\w)@(?=[\w.-])")
+_SIGN = re.compile(r"(?<!\w)@[\w.-]")
 _TICKS = re.compile("`+")
 _PLAIN = re.compile(rf"[A-Za-z0-9._-]{{1,{MAX_RUN + 1}}}")
 
@@ -51,10 +52,13 @@ class Called(NamedTuple):
     here: bool = False
 
 
+NOBODY = Called()
+
+
 def find(body: str) -> Called:
     """What `body` calls, were everybody there whom it names."""
-    if "@" not in body:
-        return Called()
+    if _SIGN.search(body) is None:
+        return NOBODY
     names: dict[str, None] = {}
     loud = set()
     for piece in pieces(body):

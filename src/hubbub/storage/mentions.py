@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 from hubbub.domain import rules
-from hubbub.domain.mentions import Called, candidates
+from hubbub.domain.mentions import NOBODY, Called, candidates
 from hubbub.domain.mentions import find as mentions_in
 from hubbub.domain.model import Actor, Mentions, RoomRole
 from hubbub.domain.names import skeleton
@@ -35,7 +35,6 @@ from hubbub.storage.schema import members, mentions, messages, rooms, users
 from hubbub.storage.transaction import Transaction
 
 EVERYBODY = 0
-NOBODY = Called()
 MAX_HERE = 500
 """Where more people are connected, `@here` calls the whole room: an event does not list them all."""
 
