@@ -222,14 +222,7 @@ def good(witness: Witness, world: World) -> None:
         witness.ask("send_message", alice, fill=fill, json={"key": key, "body": "hello"})
     for _ in range(2):
         witness.ask("read_room", bob, fill=fill, json={"seq": world.message["seq"]})
-    reacted = {**fill, "message": world.message["seq"]}
-    for operation in ("add_reaction", "list_reactions", "remove_reaction"):
-        for _ in range(2):
-            witness.ask(operation, bob, fill=reacted)
-    for body in ({"message": world.message["seq"]}, {"message": world.message["seq"] + 1}):
-        witness.ask("unread_room", bob, fill=fill, json=body)
-    for _ in range(2):
-        witness.ask("read_rooms", bob, json={"rooms": [{"room": world.room, "seq": world.message["seq"]}]})
+    attention(witness, world)
     for epoch in (None, "another"):
         witness.ask("list_events", alice, fill={"topic": f"user:{alice.id}"}, params={"after": 0, "epoch": epoch or ""})
     his = {**fill, "user": bob.id}
@@ -250,6 +243,18 @@ def good(witness: Witness, world: World) -> None:
     witness.ask("check_invite", json={"token": token["token"]})
     witness.ask("list_invites", world.owner)
     witness.ask("revoke_invite", world.owner, fill={"invite": token["id"]})
+
+
+def attention(witness: Witness, world: World) -> None:
+    """Reactions and read positions, forth and back."""
+    bob, fill, seq = world.bob, {"room": world.room}, world.message["seq"]
+    for operation in ("add_reaction", "list_reactions", "remove_reaction"):
+        for _ in range(2):
+            witness.ask(operation, bob, fill={**fill, "message": seq})
+    for body in ({"message": seq}, {"message": seq + 1}):
+        witness.ask("unread_room", bob, fill=fill, json=body)
+    for _ in range(2):
+        witness.ask("read_rooms", bob, json={"rooms": [{"room": world.room, "seq": seq}]})
 
 
 def stranger(world: World) -> Account:
