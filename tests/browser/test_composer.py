@@ -1,0 +1,211 @@
+"""Writing in real Chromium: by mouse, by keyboard alone, with an input method, in two windows; no word is lost."""
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser import axe
+from tests.browser.conftest import OpenWindow
+from tests.browser.person import Person
+from tests.support.server import Account, Server
+
+COMPOSER = "form:has(#composer)"
+
+
+@pytest.fixture(scope="module")
+def ben(server: Server) -> Account:
+    return server.sign_up("benedikt")
+
+
+@pytest.fixture
+def ann(server: Server, ben: Account, open_window: OpenWindow) -> Person:
+    """In a room of her own, with Ben."""
+    account = server.sign_up("ann")
+    ben.join(account.create_room(f"Study of {account.name}"))
+    return open_window().log_in(account.name).open_room(f"Study of {account.name}")
+
+
+def suggestions(person: Person) -> Locator:
+    return person.page.get_by_role("listbox", name="Suggestions")
+
+
+def picker(person: Person) -> Locator:
+    return person.page.get_by_role("dialog", name="Emoji")
+
+
+def another_window(person: Person) -> Person:
+    """Another tab of the same browser, in the same room."""
+    second = Person(person.server, person.page.context.new_page())
+    return second.open(person.page.url).is_in()
+
+
+def test_names_and_emoji_are_completed_by_the_keyboard_alone(ann: Person, ben: Account) -> None:
+    keys = ann.page.keyboard
+    keys.type("hello @bene")
+    expect(suggestions(ann).get_by_role("option")).to_have_text([re.compile(ben.name)])
+    axe.check(ann.page, COMPOSER)
+    keys.press("Enter")
+    expect(ann.composer).to_have_value(f"hello @{ben.name} ")
+    keys.type("and @")
+    expect(suggestions(ann).get_by_role("option")).to_have_count(3)
+    chosen = suggestions(ann).get_by_role("option", selected=True)
+    expect(chosen).to_contain_text(ben.name)
+    keys.press("ArrowDown")
+    expect(chosen).to_contain_text("@room")
+    active = ann.composer.get_attribute("aria-activedescendant")
+    assert active == chosen.get_attribute("id")
+    keys.press("ArrowUp")
+    keys.press("ArrowUp")
+    keys.press("Tab")
+    expect(ann.composer).to_have_value(f"hello @{ben.name} and @here ")
+    keys.type(":tad")
+    expect(suggestions(ann).get_by_role("option", name=":tada:")).to_be_visible()
+    keys.press("Escape")
+    expect(suggestions(ann)).to_have_count(0)
+    keys.type("a")
+    expect(suggestions(ann)).to_have_count(0)
+    keys.type(": :rocke")
+    expect(suggestions(ann).get_by_role("option", name=":rocket:")).to_be_visible()
+    keys.press("Tab")
+    keys.press("Enter")
+    ann.sees(f"hello @{ben.name} and @here 🎉 🚀")
+    expect(ann.composer).to_have_value("")
+    expect(ann.composer).to_be_focused()
+
+
+def test_the_last_message_is_edited_and_a_refusal_loses_nothing(ann: Person) -> None:
+    ann.say("frist")
+    ann.sees("frist")
+    keys = ann.page.keyboard
+    keys.press("ArrowUp")
+    expect(ann.composer).to_have_value("frist")
+    expect(ann.page.get_by_role("button", name="Stop editing")).to_be_visible()
+    keys.press("Escape")
+    expect(ann.composer).to_have_value("")
+    keys.press("ArrowUp")
+    ann.composer.fill("first")
+    ann.may_be_offline = True
+    ann.page.route("**/messages/*", lambda route: route.abort())
+    keys.press("Enter")
+    expect(ann.page.get_by_text("The server cannot be reached")).to_be_visible()
+    expect(ann.composer).to_have_value("first")
+    # Not even the end of the page: the edit goes on where it was.
+    ann.page.reload()
+    ann.is_in()
+    expect(ann.composer).to_have_value("first")
+    axe.check(ann.page, COMPOSER)
+    ann.page.unroute("**/messages/*")
+    ann.page.get_by_role("button", name="Save").click()
+    expect(ann.composer).to_have_value("")
+    ann.sees("first")
+    # What the server did not take comes back to be written anew.
+    ann.say("\u0085")
+    ann.log.locator("article.failed").get_by_role("button", name="Edit").click()
+    expect(ann.composer).to_have_value("\u0085")
+    expect(ann.log.locator("article.failed")).to_have_count(0)
+
+
+def test_an_input_method_has_its_keys_for_itself(ann: Person) -> None:
+    page = ann.page
+    page.evaluate("addEventListener('keydown', (event) => (window.composing = event.isComposing), true)")
+    debugger = page.context.new_cdp_session(page)
+    ann.composer.focus()
+    debugger.send("Input.imeSetComposition", {"text": "にほん", "selectionStart": 3, "selectionEnd": 3})
+    expect(ann.composer).to_have_value("にほん")
+    for key, code in (("ArrowUp", 38), ("Enter", 13)):
+        pressed = {"key": key, "code": key, "windowsVirtualKeyCode": code}
+        debugger.send("Input.dispatchKeyEvent", {"type": "rawKeyDown", **pressed})
+        debugger.send("Input.dispatchKeyEvent", {"type": "keyUp", **pressed})
+    assert page.evaluate("window.composing") is True
+    expect(ann.composer).to_have_value("にほん")
+    expect(ann.log.locator("article")).to_have_count(0)
+    debugger.send("Input.insertText", {"text": "日本"})
+    expect(ann.composer).to_have_value("日本")
+    page.keyboard.press("Enter")
+    ann.sees("日本")
+
+
+def test_two_windows_share_a_draft_and_neither_takes_a_word_from_the_other(ann: Person) -> None:
+    second = another_window(ann)
+    ann.composer.press_sequentially("begun here")
+    expect(second.composer).to_have_value("begun here")
+    second.composer.press_sequentially(", ended there")
+    expect(ann.composer).to_have_value("begun here, ended there")
+    # A window that hears nothing, as one that sleeps does, and writes all the same.
+    silent = "addEventListener('storage', (event) => event.stopImmediatePropagation(), true)"
+    third = Person(ann.server, ann.page.context.new_page())
+    third.page.add_init_script(silent)
+    third.open(ann.page.url).is_in()
+    ann.composer.fill("something new")
+    expect(second.composer).to_have_value("something new")
+    third.composer.press_sequentially("!")
+    expect(third.composer).to_have_value("begun here, ended there!")
+    expect(third.page.get_by_text("Begun in another window: something new")).to_be_visible()
+    third.page.get_by_role("button", name="Use it").click()
+    expect(third.composer).to_have_value("something new")
+    expect(third.page.get_by_text("Begun in another window: begun here, ended there!")).to_be_visible()
+    third.composer.press("Enter")
+    third.sees("something new")
+    third.page.reload()
+    third.is_in()
+    expect(third.page.get_by_text("Begun in another window: begun here, ended there!")).to_be_visible()
+    assert second.complaints() == third.complaints() == []
+
+
+def test_emoji_are_picked_by_mouse_and_by_keyboard(ann: Person) -> None:
+    button = ann.page.get_by_role("button", name="Emoji")
+    ann.composer.fill("ab")
+    ann.composer.press("ArrowLeft")
+    button.click()
+    picker(ann).get_by_role("button", name="Animals and nature").click()
+    expect(picker(ann).get_by_role("option", name="monkey face")).to_be_visible()
+    axe.check(ann.page, COMPOSER)
+    picker(ann).get_by_role("option", name="monkey face").click()
+    expect(ann.composer).to_have_value("a🐵b")
+    expect(picker(ann)).to_have_count(0)
+    expect(ann.composer).to_be_focused()
+
+    keys = ann.page.keyboard
+    keys.press("Tab")
+    expect(button).to_be_focused()
+    keys.press("Enter")
+    search = picker(ann).get_by_role("combobox", name="Search emoji")
+    expect(search).to_be_focused()
+    expect(picker(ann).get_by_role("option").first).to_have_accessible_name("monkey face")
+    keys.type("party")
+    first = picker(ann).get_by_role("option", selected=True)
+    name = first.get_attribute("aria-label")
+    keys.press("ArrowDown")
+    expect(first).not_to_have_attribute("aria-label", name or "")
+    keys.press("ArrowUp")
+    expect(first).to_have_attribute("aria-label", name or "")
+    assert search.get_attribute("aria-activedescendant") == first.get_attribute("id")
+    keys.press("Escape")
+    expect(picker(ann)).to_have_count(0)
+    expect(ann.composer).to_be_focused()
+    button.click()
+    picker(ann).get_by_role("combobox").fill("no such thing")
+    expect(picker(ann).get_by_text("Nothing is called that")).to_be_visible()
+    ann.page.get_by_role("heading", level=2).click()
+    expect(picker(ann)).to_have_count(0)
+
+
+def test_the_field_grows_to_a_bound_and_tells_what_is_too_much(ann: Person) -> None:
+    assert height(ann.page) < 60
+    ann.composer.fill("\n".join("line" for _ in range(4)))
+    assert 100 < height(ann.page) < 160
+    ann.composer.fill("\n".join("line" for _ in range(200)))
+    assert height(ann.page) <= 760 * 0.38 + 1
+    ann.composer.fill("")
+    ann.page.keyboard.insert_text("x" * 20_000)
+    expect(ann.page.get_by_text("12,000 characters too long: a message has at most 8,000.")).to_be_visible()
+    ann.page.keyboard.press("Enter")
+    expect(ann.composer).to_have_value("x" * 20_000)
+    axe.check(ann.page, COMPOSER)
+
+
+def height(page: Page) -> float:
+    box = page.locator("#composer").bounding_box()
+    assert box is not None
+    return box["height"]

@@ -1,0 +1,223 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Chat } from "../src/chat.svelte";
+import { begunAt, emoji, names, whole } from "../src/features/composer/completion";
+import { composing, Composing } from "../src/features/composer/composing.svelte";
+import { lastOwn } from "../src/features/messages/messages";
+import { recentEmoji, usedEmoji, type Quoted } from "../src/keep";
+import type { Outgoing } from "../src/sync/outbox";
+import { known, loadEmoji, search } from "../src/ui/emoji";
+
+const groups = await loadEmoji();
+
+describe("what is begun at the caret", () => {
+  it.each([
+    ["@", 1, "name", ""],
+    ["hello @an", 9, "name", "an"],
+    ["hello @an and on", 9, "name", "an"],
+    ["(@Ан", 4, "name", "Ан"],
+    ["so :ta", 6, "emoji", "ta"],
+    [":+1", 3, "emoji", "+1"],
+  ])("%j at %i is a %s %j", (text, caret, kind, query) => {
+    expect(begunAt(text, caret)).toEqual({ kind, query, from: caret - query.length - 1, to: caret });
+  });
+
+  it.each([["me@an", 5], ["@an ", 4], ["12:30", 5], ["a:ta", 4], [":t", 2], ["::ta", 4], ["https://a", 9], ["", 0]])("is nothing in %j", (text, caret) => {
+    expect(begunAt(text, caret)).toBeNull();
+  });
+});
+
+describe("suggestions", () => {
+  const members = ["bob", "Anna", "anton", "Ärger"].map((name, at) => ({ id: at + 1, name }));
+  const texts = (query: string): string[] => names(members, query).map((one) => one.text);
+
+  it("are members by prefix, then the words that call everybody", () => {
+    expect(texts("an")).toEqual(["@Anna ", "@anton "]);
+    expect(texts("är")).toEqual(["@Ärger "]);
+    expect(texts("ro")).toEqual(["@room "]);
+    expect(texts("").slice(-2)).toEqual(["@room ", "@here "]);
+    expect(texts("zz")).toEqual([]);
+  });
+
+  it("are at most eight, with the loud words among them", () => {
+    const crowd = Array.from({ length: 500 }, (_, at) => ({ id: at, name: `r${at}` }));
+    expect(names(crowd, "")).toHaveLength(8);
+    expect(names(crowd, "r").at(-1)?.text).toBe("@room ");
+  });
+
+  it("are emoji by name, of equal ones those used lately first", () => {
+    expect(emoji(groups, "tada", [])[0]).toMatchObject({ text: "🎉 ", label: ":tada:", emoji: "🎉" });
+    expect(search(groups, "smile", [], 1)[0]?.emoji).toBe("😄");
+    const plain = search(groups, "cat", [], 80).map((one) => one.emoji);
+    const later = plain.slice(2).find((one) => one === "🐈") ?? plain.at(-1)!;
+    expect(search(groups, "cat", [later], 80).map((one) => one.emoji).indexOf(later)).toBeLessThanOrEqual(plain.indexOf(later));
+    expect(search(groups, "no such thing", [], 8)).toEqual([]);
+  });
+
+  it("take :name: as it is with its second colon", () => {
+    expect(whole(groups, "so :tada:", 9)).toMatchObject({ from: 3, to: 9, emoji: "🎉" });
+    expect(whole(groups, "so :tada: x", 11)).toBeNull();
+    expect(whole(groups, "10:30:", 6)).toBeNull();
+    expect(whole(groups, ":nothing_like_it:", 17)).toBeNull();
+  });
+
+  it("have every emoji once, in nine categories, with a name each", () => {
+    const all = groups.flat();
+    expect(groups).toHaveLength(9);
+    expect(new Set(all.map((one) => one.emoji)).size).toBe(all.length);
+    expect(all.every((one) => one.names[0] && one.label)).toBe(true);
+    expect(known(groups, ["🎉", "not one"]).map((one) => one.emoji)).toEqual(["🎉"]);
+  });
+});
+
+describe("what is being written", () => {
+  const ann: Quoted = { seq: 4, by: 8, name: "bob", body: "the old words" };
+  let stored: Map<string, string>;
+  let sent: unknown[];
+  let others: ((event: unknown) => void)[];
+  let answer: () => Promise<unknown>;
+
+  beforeEach(() => {
+    stored = new Map();
+    sent = [];
+    others = [];
+    answer = () => Promise.resolve({ ok: true, json: () => Promise.resolve({}) });
+    const storage = {
+      getItem: (key: string) => stored.get(key) ?? null,
+      setItem: (key: string, value: string) => void stored.set(key, value),
+      removeItem: (key: string) => void stored.delete(key),
+    };
+    vi.stubGlobal("localStorage", storage);
+    vi.stubGlobal("document", { baseURI: "http://h/" });
+    vi.stubGlobal("addEventListener", (_: string, heard: (event: unknown) => void) => others.push(heard));
+    vi.stubGlobal("fetch", (url: string, request: { method: string; body: string }) => {
+      sent.push([request.method, url, JSON.parse(request.body)]);
+      return answer();
+    });
+  });
+
+  afterEach(() => void vi.unstubAllGlobals());
+
+  const chatOf = (): Chat => ({ state: { me: { id: 7 } }, input: (input: unknown) => sent.push(input) }) as unknown as Chat;
+  const opened = (chat = chatOf()): Composing => new Composing(chat, 1);
+  /** What this window hears when another one has written. */
+  const hear = (): void => others.forEach((heard) => stored.forEach((newValue, key) => heard({ key, newValue })));
+
+  it("is the same for as long as the chat is, and another one in another room", () => {
+    const chat = chatOf();
+    expect(composing(chat, 1)).toBe(composing(chat, 1));
+    expect(composing(chat, 1)).not.toBe(composing(chat, 2));
+  });
+
+  it("is there again after a reload, with what it answers, and gone once it is sent", async () => {
+    const before = opened();
+    before.write("half a thought");
+    before.reply(ann);
+    const after = opened();
+    expect(after).toMatchObject({ text: "half a thought", intent: { kind: "reply", message: ann } });
+    await after.submit();
+    expect(sent).toMatchObject([{ type: "send", room: 1, body: "half a thought", reply_to: 4 }]);
+    expect(after).toMatchObject({ text: "", intent: null });
+    expect(stored.size).toBe(0);
+  });
+
+  it("gives the draft back when editing ends, also after a reload in the middle of it", () => {
+    const before = opened();
+    before.write("half a thought");
+    before.edit(ann);
+    before.write("the new words");
+    const after = opened();
+    expect(after).toMatchObject({ text: "the new words", intent: { kind: "edit", message: ann } });
+    after.cancel();
+    expect(after).toMatchObject({ text: "half a thought", intent: null });
+    expect(opened()).toMatchObject({ text: "half a thought", intent: null });
+  });
+
+  it("keeps the words of an edit that was not taken, and says why", async () => {
+    const one = opened();
+    one.write("half a thought");
+    one.edit(ann);
+    one.write("the new words");
+    answer = () => Promise.reject(new TypeError());
+    await one.submit();
+    expect(one).toMatchObject({ text: "the new words", busy: false, intent: { kind: "edit" } });
+    expect(one.trouble).toContain("cannot be reached");
+    answer = () => Promise.resolve({ ok: true, json: () => Promise.resolve({}) });
+    await one.submit();
+    expect(sent.at(-1)).toEqual(["PATCH", "http://h/api/rooms/1/messages/4", { body: "the new words" }]);
+    expect(one).toMatchObject({ text: "half a thought", intent: null, trouble: "" });
+  });
+
+  it("does not ask for an edit that changes nothing, and lets nobody edit twice at once", async () => {
+    const one = opened();
+    one.edit(ann);
+    await one.submit();
+    expect(sent).toEqual([]);
+    one.edit(ann);
+    one.write("new");
+    const first = one.submit();
+    await one.submit();
+    await first;
+    expect(sent).toHaveLength(1);
+  });
+
+  it("keeps what one goes on to write while an edit is on its way", async () => {
+    const one = opened();
+    one.edit(ann);
+    one.write("new");
+    const going = one.submit();
+    one.cancel();
+    one.write("something else");
+    await going;
+    expect(one.text).toBe("something else");
+  });
+
+  it("takes back a message that was not taken, before what was begun since", () => {
+    const one = opened();
+    one.write("begun since");
+    one.takeBack({ key: "k", room: 1, body: "refused", at: 0, status: "failed" } as Outgoing);
+    expect(one.text).toBe("refused\n\nbegun since");
+    expect(sent).toEqual([{ type: "discard", key: "k" }]);
+  });
+
+  it("goes along with another window, as long as nothing of its own is lost", () => {
+    const [here, there] = [opened(), opened()];
+    there.write("from there");
+    hear();
+    expect(here.text).toBe("from there");
+    here.edit(ann);
+    there.write("from there, longer");
+    hear();
+    expect(here.text).toBe("the old words");
+    here.cancel();
+    expect(here.text).toBe("from there, longer");
+  });
+
+  it("puts aside what another window wrote unheard, and nothing is lost in the change", () => {
+    const [here, there] = [opened(), opened()];
+    there.write("from there");
+    here.write("from here");
+    expect(here.others).toEqual(["from there"]);
+    expect(opened()).toMatchObject({ text: "from here", others: ["from there"] });
+    here.swap("from there");
+    expect(here).toMatchObject({ text: "from there", others: ["from here"] });
+    here.forget("from here");
+    expect(opened()).toMatchObject({ text: "from there", others: [] });
+  });
+
+  it("edits the last message of one's own that is still there", () => {
+    const said = (seq: number, by: number, body: string | null): object => ({ kind: "message", seq, by, body });
+    const items = [said(1, 7, "first"), said(2, 7, "second"), said(3, 7, null), said(4, 8, "not mine"), { kind: "joined", seq: 5, by: 7 }];
+    const chat = (newer: boolean): Chat => ({ state: { me: { id: 7 }, timelines: { 1: { items, newer } } } }) as unknown as Chat;
+    expect(lastOwn(chat(false), 1)?.seq).toBe(2);
+    expect(lastOwn(chat(true), 1)).toBeNull();
+    expect(lastOwn(chat(false), 2)).toBeNull();
+  });
+
+  it("remembers which emoji were used lately, the last one first, each once", () => {
+    for (const one of ["🎉", "👍", "🎉"]) usedEmoji(7, one);
+    expect(recentEmoji(7)).toEqual(["🎉", "👍"]);
+    for (let at = 0; at < 40; at += 1) usedEmoji(7, `e${at}`);
+    expect(recentEmoji(7)).toHaveLength(24);
+    expect(recentEmoji(8)).toEqual([]);
+  });
+});
