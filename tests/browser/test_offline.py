@@ -145,9 +145,9 @@ def test_what_happened_meanwhile_is_caught_up_with_and_whose_cookie_it_is_decide
     for text in ("missed one", "missed two"):
         sent = {"body": text, "key": text}
         assert owner.request("POST", f"/api/rooms/{room_of(owner, garden)}/messages", json=sent).is_success
-    ann.open().is_in()
+    ann.open(f"/#room/{room_of(owner, garden)}").is_in().sees("missed two")
+    expect(ann.page.get_by_role("separator").filter(has_text="New")).to_be_visible(timeout=WITHIN)
     expect(ann.room(cellar)).to_have_count(0, timeout=WITHIN)
-    ann.open_room(garden).sees("missed two")
     assert ann.texts() == ["the roses are out", "missed one", "missed two"]
     eventually_blocking(lambda: "cold here" not in kept(ann), 20.0, "nothing of the room is kept")
 

@@ -91,8 +91,8 @@ export function restored(kept: Picture | null | undefined): Restored | null {
     const timelines: Record<number, Timeline> = {};
     const members: Record<number, readonly Member[]> = {};
     for (const one of kept.rooms) {
-      // What comes in now is new to whoever looks at it.
-      timelines[one.room] = { ...(JSON.parse(one.timeline) as Timeline), load: 0, readAt: rooms[one.room]?.read ?? null };
+      // No load of this page: they are numbered from 1.
+      timelines[one.room] = { ...(JSON.parse(one.timeline) as Timeline), load: 0 };
       if (one.members !== null) members[one.room] = JSON.parse(one.members) as Member[];
     }
     const positions = Object.entries(kept.positions).map(([topic, last]) => [topic, { last, top: last, asking: null }]);

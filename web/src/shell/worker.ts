@@ -26,17 +26,20 @@ worker.addEventListener("fetch", (event) => {
 });
 
 async function install(): Promise<void> {
-  await remember(await fetch(PAGE, { headers: { Accept: "text/html" }, cache: "no-cache" }));
+  const before = await entries();
+  await remember(await fetch(PAGE, { headers: { Accept: "text/html" }, cache: "no-cache" }), before);
   await worker.skipWaiting();
 }
 
 async function page(event: FetchEvent): Promise<Response> {
+  const before = entries();
   const asked = fetch(event.request);
-  const kept = await known(PAGE);
-  if (!kept) return asked;
   // A proxy in front of a server that is away answers in its place.
   const fresh = asked.then((answer) => (answer.status < 500 ? answer : null), () => null);
-  event.waitUntil(fresh.then((answer) => answer && remember(answer.clone())).catch(() => {}));
+  const copy = fresh.then((answer) => answer?.clone());
+  event.waitUntil(copy.then(async (answer) => answer && remember(answer, await before)).catch(() => {}));
+  const kept = await known(PAGE);
+  if (!kept) return (await fresh) ?? asked;
   const late = new Promise<null>((done) => setTimeout(() => done(null), PATIENCE_MS));
   return (await Promise.race([fresh, late])) ?? kept;
 }
@@ -52,8 +55,8 @@ async function asset(event: FetchEvent): Promise<Response> {
   return answer;
 }
 
-/** First all that the new page needs, then the page, then away with what only the old one needed. */
-async function remember(answer: Response): Promise<void> {
+/** First all that the new page needs, then the page, then away with what only an older one needed. */
+async function remember(answer: Response, before: readonly string[]): Promise<void> {
   if (!answer.ok || answer.redirected || !answer.headers.get("content-type")?.startsWith("text/html")) return;
   const text = await answer.clone().text();
   if (text === (await (await known(PAGE))?.text())) return;
@@ -61,8 +64,11 @@ async function remember(answer: Response): Promise<void> {
   const needed = Array.from(text.matchAll(NAMED), ([, name]) => new URL(name ?? "", PAGE).href);
   await cache.addAll(needed);
   await cache.put(PAGE, answer);
-  const kept = new Set([PAGE, ...needed]);
-  for (const { url } of await cache.keys()) if (!kept.has(url)) await cache.delete(url, { ignoreVary: true });
+  for (const url of before) if (url !== PAGE && !needed.includes(url)) await cache.delete(url, { ignoreVary: true });
+}
+
+async function entries(): Promise<string[]> {
+  return (await (await caches.open(CACHE)).keys()).map(({ url }) => url);
 }
 
 // The page depends on `Accept` (programs get a greeting), and a navigation asks with more than one form of it.
