@@ -1,0 +1,116 @@
+"""A private room of alice's with bob in it, on each engine; carol is not in it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import orjson
+import pytest
+from sqlalchemy import Connection
+
+from hubbub.domain.commands import (
+    Command,
+    CreateRoom,
+    DeleteMessage,
+    EditMessage,
+    ForwardMessage,
+    InviteMember,
+    MessagePage,
+    PinMessage,
+    SendMessage,
+)
+from hubbub.domain.errors import HubbubError
+from hubbub.domain.model import Actor, room_topic
+from hubbub.features import edits, messages, pins
+from tests.rooms.conftest import Hall
+from tests.rooms.conftest import desk as desk
+from tests.rooms.conftest import hall as hall
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Frame = dict[str, Any]
+
+
+@dataclass
+class Talk:
+    """A hall, the room in it, and what people do there."""
+
+    hall: Hall
+    room: int
+    said: int = 0
+
+    async def do(self, who: Actor, command: Command) -> Frame:
+        return await self.hall.do(command, who)
+
+    async def refused(self, who: Actor, command: Command) -> tuple[str, str]:
+        """Code and sentence."""
+        with pytest.raises(HubbubError) as refusal:
+            await self.do(who, command)
+        return refusal.value.code, refusal.value.message
+
+    async def say(self, who: Actor, body: str = "hello", room: int | None = None, reply_to: int | None = None) -> int:
+        self.said += 1
+        key = f"key {self.said}"
+        done = await self.do(who, SendMessage(room=room or self.room, key=key, body=body, reply_to=reply_to))
+        return int(done["seq"])
+
+    async def edit(self, who: Actor, seq: int, body: str) -> Frame:
+        return await self.do(who, EditMessage(room=self.room, message=seq, body=body))
+
+    async def delete(self, who: Actor, seq: int) -> Frame:
+        return await self.do(who, DeleteMessage(room=self.room, message=seq))
+
+    async def pin(self, who: Actor, seq: int) -> Frame:
+        return await self.do(who, PinMessage(room=self.room, message=seq))
+
+    async def forward(self, who: Actor, to: int, source: int, seq: int) -> int:
+        self.said += 1
+        command = ForwardMessage(room=to, key=f"key {self.said}", from_room=source, message=seq)
+        return int((await self.do(who, command))["seq"])
+
+    async def another(self, who: Actor, *others: Actor, **fields: Any) -> int:
+        room = await self.hall.room(CreateRoom(**{"kind": "private", "name": "Another", **fields}), who)
+        for other in others:
+            await self.do(who, InviteMember(room=room, user=other.id))
+        return room
+
+    # --- what is to be seen ---------------------------------------------------------------------------------------
+
+    def read(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return self.hall.desk.database.read(query, *args, **kwargs)
+
+    def page(self, who: Actor, room: int | None = None, **where: int) -> Frame:
+        return plain(self.read(messages.page, who.id, MessagePage(room=room or self.room, **where)))
+
+    def one(self, who: Actor, seq: int, room: int | None = None) -> Frame:
+        found: Frame = plain(self.read(messages.one, who.id, room or self.room, seq))["message"]
+        return found
+
+    def edits(self, who: Actor, seq: int, after: int = 0, limit: int = 50) -> Frame:
+        return plain(self.read(edits.listing, who, (self.room, seq), after, limit))
+
+    def pins(self, who: Actor, before: int | None = None, limit: int = 100) -> Frame:
+        return plain(self.read(pins.listing, who.id, self.room, before, limit))
+
+    def log(self, room: int | None = None) -> list[Frame]:
+        """The room's log as it is stored."""
+        topic = room_topic(room or self.room)
+        rows = self.hall.desk.rows(f"SELECT text FROM log WHERE topic = '{topic}' ORDER BY seq")
+        return [orjson.loads(str(text)) for (text,) in rows]
+
+    def live(self, room: int | None = None) -> list[Frame]:
+        """What was told live."""
+        return [orjson.loads(entry.text) for entry in self.hall.told(room_topic(room or self.room))]
+
+
+def plain(value: object) -> Frame:
+    """As JSON has it."""
+    found: Frame = orjson.loads(orjson.dumps(value))
+    return found
+
+
+@pytest.fixture
+async def talk(hall: Hall) -> Talk:
+    found = Talk(hall, 0)
+    found.room = await found.another(hall.alice, hall.bob, name="The room")
+    return found

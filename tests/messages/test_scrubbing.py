@@ -1,0 +1,129 @@
+"""A text stands in one row of the log, and in no file once it is deleted; those who listen hear everything."""
+
+import subprocess
+
+import pytest
+from sqlalchemy import text
+
+from hubbub.domain.commands import DeleteMessage, EditMessage, EventsSince, SendMessage, TrimTopic
+from hubbub.domain.events import MessageEdited, MessageSent
+from hubbub.domain.model import SYSTEM, room_topic
+from hubbub.engine.work import Receipt
+from hubbub.features import sync
+from hubbub.storage import backup, log
+from tests.messages.conftest import Talk, plain
+
+OLD, NEW = "xylophone-seven", "zeppelin-eleven"
+
+
+def bodies(frames: list[dict[str, object]]) -> list[object]:
+    return [frame.get("body", "-") for frame in frames if str(frame["type"]).startswith("message.")]
+
+
+async def test_an_edit_leaves_the_text_in_one_row_and_a_deletion_in_none(talk: Talk) -> None:
+    alice = talk.hall.alice
+    seq = await talk.say(alice, OLD)
+    assert bodies(talk.log()) == [OLD]
+    await talk.edit(alice, seq, NEW)
+    assert bodies(talk.log()) == [None, NEW]
+    await talk.edit(alice, seq, OLD)
+    assert bodies(talk.log()) == [None, None, OLD]
+    await talk.delete(alice, seq)
+    assert bodies(talk.log()) == [None, None, None, "-"]
+    assert bodies(talk.live()) == [OLD, NEW, OLD, "-"], "who listens hears everything"
+    answer = plain(talk.read(sync.events_since, alice.id, True, EventsSince(topic=room_topic(talk.room), after=1)))
+    assert bodies(answer["events"]) == [None, None, None, "-"]
+
+
+async def test_what_is_said_edited_and_deleted_in_one_batch_is_stored_without_its_text(talk: Talk) -> None:
+    alice, bob = talk.hall.alice, talk.hall.bob
+    seq = await talk.say(alice, "first") + 2  # behind what the desk begins with
+    room = talk.room
+    done = await talk.hall.desk.together(
+        [
+            (SendMessage(room=room, key="one", body="begin"), bob),
+            (SendMessage(room=room, key="two", body=OLD), alice),
+            (EditMessage(room=room, message=seq, body=NEW), bob),
+            (EditMessage(room=room, message=seq, body=NEW), alice),
+            (DeleteMessage(room=room, message=seq), alice),
+        ]
+    )
+    assert [isinstance(one, Receipt) for one in done] == [True, True, False, True, True]
+    assert max(talk.hall.desk.batches) >= 4, "all but the first in one batch"
+    assert bodies(talk.live()) == ["first", "begin", OLD, NEW, "-"]
+    assert bodies(talk.log()) == ["first", "begin", None, None, "-"]
+    assert talk.one(bob, seq)["deleted"]
+
+
+async def test_an_edit_and_a_deletion_find_nothing_to_scrub_in_a_log_that_was_trimmed(talk: Talk) -> None:
+    alice = talk.hall.alice
+    seqs = [await talk.say(alice, OLD), await talk.say(alice, OLD)]
+    await talk.edit(alice, seqs[1], NEW)
+    await talk.do(SYSTEM, TrimTopic(topic=room_topic(talk.room), before=2**52))
+    assert talk.log() == []
+    await talk.edit(alice, seqs[0], NEW)
+    assert bodies(talk.log()) == [NEW]
+    for seq in seqs:
+        await talk.delete(alice, seq)
+    assert bodies(talk.log()) == [None, "-", "-"]
+
+
+async def test_another_node_reads_rows_without_their_text(talk: Talk) -> None:
+    alice = talk.hall.alice
+    topic = room_topic(talk.room)
+    seq = await talk.say(alice, OLD)
+    await talk.edit(alice, seq, NEW)
+    await talk.delete(alice, seq)
+    found = talk.read(log.entries, topic, seq - 1)
+    assert [type(entry.event).__name__ for entry in found] == ["MessageSent", "MessageEdited", "MessageDeleted"]
+    for entry in found[:2]:
+        assert isinstance(entry.event, MessageSent | MessageEdited)
+        assert entry.event.body is None
+
+
+async def test_a_row_is_known_as_ones_own_also_after_somebody_has_scrubbed_it(talk: Talk) -> None:
+    """A COMMIT of unknown outcome is looked up: meanwhile another node may have edited what it stored."""
+    alice = talk.hall.alice
+    seq = await talk.say(alice, OLD)
+    topic = room_topic(talk.room)
+    before = talk.read(log.row_at, topic, seq)
+    await talk.edit(alice, seq, NEW)
+    assert before is not None
+    assert talk.read(log.row_at, topic, seq) == before
+    assert talk.read(log.row_at, topic, seq + 1) not in (None, before)
+
+
+@pytest.mark.parametrize("body", [OLD, OLD * 400], ids=["short", "long"])
+async def test_a_deleted_text_is_in_no_file_and_no_table(talk: Talk, body: str) -> None:
+    alice = talk.hall.alice
+    seq = await talk.say(alice, body)
+    copy = await talk.say(alice, "to be edited")
+    await talk.edit(alice, copy, body)
+    await talk.edit(alice, seq, NEW)
+    assert in_tables(talk, OLD)
+    assert in_files(talk, NEW), "before the deletion both are there"
+    await talk.delete(alice, seq)
+    await talk.delete(alice, copy)
+    for words in (OLD, NEW):
+        assert not in_tables(talk, words)
+        assert talk.hall.desk.database.path is None or not in_files(talk, words)
+
+
+def in_tables(talk: Talk, words: str) -> bool:
+    with talk.hall.desk.elsewhere() as other:
+        names = backup.ordinary(other)
+        rows = [str(row) for name in names for row in other.execute(text(f"SELECT * FROM {name}"))]
+    return any(words in row for row in rows)
+
+
+def in_files(talk: Talk, words: str) -> bool:
+    """Whether SQLite's files have the words, after a checkpoint. True on PostgreSQL, whose files are not ours."""
+    path = talk.hall.desk.database.path
+    if path is None:
+        return True
+    with talk.hall.desk.elsewhere() as other:
+        other.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    files = [path, *path.parent.glob(f"{path.name}-*")]
+    # In a process of its own: closing a descriptor here would drop SQLite's locks.
+    content = subprocess.run(["cat", *map(str, files)], capture_output=True, check=True).stdout
+    return words.encode() in content
