@@ -11,7 +11,11 @@ export type Row =
   /** Several people who did the same, one after the other. */
   | { kind: "notes"; key: string; notes: readonly [NoteItem, ...NoteItem[]] };
 
+type MessageRow = Extract<Row, { kind: "message" }>;
+
 const GROUP_MS = 5 * 60_000;
+/** The same item has the same row, so that the screen sees what has not changed. */
+const made = new WeakMap<MessageItem, MessageRow>();
 
 export function rows({ items, older, readAt }: Pick<Timeline, "items" | "older" | "readAt">, me: number): Row[] {
   const found: Row[] = [];
@@ -44,7 +48,11 @@ export function dayOf(at: string): string {
 
 function message(item: MessageItem, before: Row | undefined): Row {
   const first = before?.kind !== "message" || !continues(before.item, item);
-  return { kind: "message", key: `m${item.seq}`, item, first };
+  const known = made.get(item);
+  if (known?.first === first) return known;
+  const row: MessageRow = { kind: "message", key: `m${item.seq}`, item, first };
+  made.set(item, row);
+  return row;
 }
 
 function note(item: NoteItem, found: Row[]): Row[] {

@@ -8,9 +8,9 @@ const PAGE = 0.8;
 /** Move from the row that has the focus; true if the key was meant for this. */
 export function move(view: View, event: KeyboardEvent, toPresent: () => void): boolean {
   const target = event.target as Element;
-  const row = target.closest<HTMLElement>(".line");
+  const row = target.closest<HTMLElement>(".timeline-row");
   // What stands in a message and has the focus itself keeps its keys.
-  if (!row || !target.matches(".line > article") || event.ctrlKey || event.metaKey || event.altKey) return false;
+  if (!row || !target.matches(".timeline-row > article") || event.ctrlKey || event.metaKey || event.altKey) return false;
   const step = STEPS[event.key];
   if (step !== undefined) return go(view, view.next(row, step));
   switch (event.key) {
@@ -35,8 +35,8 @@ export function move(view: View, event: KeyboardEvent, toPresent: () => void): b
 /** One message is a stop of the Tab key: where one was last, or else the lowest one sees. */
 export function stop(view: View, list: HTMLElement): void {
   if (list.contains(document.activeElement) && document.activeElement !== list) return;
-  const row = view.rowAt(view.height)?.previousElementSibling ?? null;
-  const article = (view.following ? null : row?.querySelector<HTMLElement>(":scope > article")) ?? list.querySelector<HTMLElement>(".line:last-of-type > article");
+  const below = view.rowAt(view.height);
+  const article = (below && (view.following ? below : view.next(below, -1)))?.querySelector<HTMLElement>(":scope > article");
   if (article) only(list, article);
 }
 
@@ -49,7 +49,7 @@ export function focus(row: Element): void {
 }
 
 function only(list: Element, article: HTMLElement): void {
-  for (const other of list.querySelectorAll<HTMLElement>(".line > article[tabindex='0']")) other.tabIndex = -1;
+  for (const other of list.querySelectorAll<HTMLElement>(".timeline-row > article[tabindex='0']")) other.tabIndex = -1;
   article.tabIndex = 0;
 }
 

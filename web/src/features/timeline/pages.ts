@@ -33,7 +33,7 @@ export async function fetchPage(room: number, where: Where, floor: number): Prom
  * The stretch of the log that may hold lines: messages are numbered without gaps in `n`, everything in `seq`, so that
  * where both grow alike there is nothing else. Null if there is no such stretch.
  */
-export function silence({ messages, more }: Messages, where: Where, head: number): Span | null {
+export function silence({ messages, more }: Pick<Messages, "messages" | "more">, where: Where, head: number): Span | null {
   const spans: Span[] = [];
   const [first, last] = [messages[0], messages.at(-1)];
   const start = where && "after" in where ? where.after : more.before && first ? first.seq - 1 : 0;

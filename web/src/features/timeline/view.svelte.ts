@@ -37,7 +37,7 @@ export class View {
 
   /** `changed` is called when heights have changed, before the screen is painted; it calls `settle`. */
   attach(list: HTMLElement, content: HTMLElement, changed: () => void): () => void {
-    [this.#list, this.#content, this.#rows] = [list, content, content.getElementsByClassName("line")];
+    [this.#list, this.#content, this.#rows] = [list, content, content.getElementsByClassName("timeline-row")];
     const watch = new ResizeObserver(() => {
       this.#height = list.clientHeight;
       changed();
