@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenWindow
+from tests.browser.kept import kept
 from tests.browser.person import Person
 from tests.support.mounted import MountedServer
 from tests.support.server import PASSWORD
@@ -37,6 +38,9 @@ def test_people_of_the_app_talk_under_its_path(server: MountedServer, open_windo
     bob.sees("hello from the app")
     bob.say("and back")
     alice.sees("and back")
+    # The app may log her out while no page of ours is open: nothing of her may be here then.
+    assert "token" not in kept(alice)
+    assert alice.page.evaluate("navigator.serviceWorker.getRegistrations().then((all) => all.length)") == 0
     alice.create_room("Garden")
     assert alice.page.url.startswith(f"{server.url}/#room/")
     alice.page.reload()

@@ -6,25 +6,18 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenWindow
+from tests.browser.kept import kept
 from tests.browser.person import Person
 from tests.support.server import Account, Server
 from tests.support.waiting import eventually_blocking
 
 WITHIN = 20_000
-KEPT = """async () => {
-    const answer = (asked) => new Promise((done, failed) => {
-        asked.onsuccess = () => done(asked.result);
-        asked.onerror = () => failed(asked.error);
-    });
-    const found = [{ ...localStorage }, { ...sessionStorage }];
-    for (const { name } of await indexedDB.databases()) {
-        const database = await answer(indexedDB.open(name));
-        for (const store of database.objectStoreNames) {
-            found.push(await answer(database.transaction(store).objectStore(store).getAll()));
-        }
-        database.close();
+HIDE = """() => {
+    for (const get of [() => "hidden", null]) {
+        if (get) Object.defineProperty(document, "visibilityState", { configurable: true, get });
+        else delete document.visibilityState;
+        document.dispatchEvent(new Event("visibilitychange"));
     }
-    return JSON.stringify(found);
 }"""
 AGE = """async () => {
     const opened = indexedDB.open("hubbub /");
@@ -45,13 +38,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
-def kept(person: Person) -> str:
-    """All that this browser remembers here."""
-    return str(person.page.evaluate(KEPT))
-
-
 def has_kept(person: Person, *texts: str) -> None:
-    """Wait until the texts, and the page itself, would survive."""
+    """Wait until the texts, and the page itself, would survive; a window that is hidden does not put it off."""
+    person.page.evaluate(HIDE)
     eventually_blocking(lambda: all(text in kept(person) for text in texts), 20.0, f"{texts} are kept")
     person.page.wait_for_function("navigator.serviceWorker.controller !== null")
 

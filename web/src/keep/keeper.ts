@@ -2,8 +2,9 @@
 import * as database from "./database";
 import type { Picture } from "./picture";
 
-/** At most this much is lost by a crash; and in a flood this is how seldom the picture is taken. */
-export const EVERY_MS = 1_000;
+const SOON_MS = 1_000;
+/** In a flood the picture is taken this seldom: all of it is written each time. */
+const EVERY_MS = 10_000;
 const LATEST_MS = 2_000;
 
 export class Keeper {
@@ -11,6 +12,7 @@ export class Keeper {
   #recent: readonly number[];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stopped = false;
+  #savedAt = Number.NEGATIVE_INFINITY;
 
   constructor(
     user: number,
@@ -29,7 +31,8 @@ export class Keeper {
 
   /** Something has changed. */
   changed(): void {
-    if (!this.#stopped) this.#timer ??= setTimeout(this.#soon, EVERY_MS);
+    if (this.#stopped || this.#timer !== undefined) return;
+    this.#timer = setTimeout(this.#soon, Math.max(SOON_MS, this.#savedAt + EVERY_MS - performance.now()));
   }
 
   stop(): void {
@@ -56,6 +59,7 @@ export class Keeper {
   async #save(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#savedAt = performance.now();
     try {
       const token = await this.#claim;
       const picture = this.#stopped ? null : this.take(this.#recent);
