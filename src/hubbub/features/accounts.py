@@ -213,7 +213,7 @@ def _door(command: CreateAccount, actor: Actor, connection: Connection, now: int
 def _room_behind(invite_hash: str, connection: Connection, now: int) -> int | None:
     """Where the invite leads besides the lobby; raises Forbidden if it opens no account."""
     found = invites.door(connection, invite_hash, now)
-    if found is None:
+    if found is None or not found.open:
         raise Forbidden("This invite was used up or taken back, or it has expired. Ask for a new one.")
     if not found.signup:
         raise Forbidden("This invite is for people who have an account here.")

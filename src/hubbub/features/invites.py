@@ -59,7 +59,10 @@ def revoke(command: RevokeInvite, actor: Actor, tx: Transaction) -> Answer:
 
 
 def accept(command: AcceptInvite, actor: Actor, tx: Transaction) -> Answer:
-    """Nothing is used up by somebody who is in the room already, nor by somebody who cannot come in."""
+    """Nothing is used up by somebody who is in the room already, nor by somebody who cannot come in.
+
+    Somebody who is in it may ask again although it is used up: perhaps by him, and the answer was lost.
+    """
     found = invites.door(tx.connection, command.token_hash, tx.now)
     if found is None:
         raise Forbidden(NO_DOOR)
@@ -69,6 +72,8 @@ def accept(command: AcceptInvite, actor: Actor, tx: Transaction) -> Answer:
     if members.role_of(tx.connection, room, actor.id) is not None:
         standing = rooms.standing(tx, actor.id, room)
         return {"room": standing.model_dump(exclude_none=True), "topic": topic, "seq": standing.head}
+    if not found.open:
+        raise Forbidden(NO_DOOR)
     rules.may_enter(actor, archived=found.archived, banned=bans.holds(tx.connection, room, actor.id))
     if not invites.redeem(tx, command.token_hash):
         raise Forbidden(NO_DOOR)
@@ -107,7 +112,7 @@ def listing(connection: Connection, actor: Actor, room: int | None, now: int, af
 def opens(connection: Connection, token_hash: str, now: int) -> Answer:
     """What somebody with this token could do now: come into which room, and make an account."""
     found = invites.door(connection, token_hash, now)
-    if found is None:
+    if found is None or not found.open:
         return {"valid": False, "signup": False, "room": None, "name": None}
     return {"valid": not found.archived, "signup": found.signup, "room": found.room, "name": found.name}
 

@@ -23,8 +23,9 @@ class New(NamedTuple):
 
 
 class Door(NamedTuple):
-    """What an invite opens."""
+    """What an invite opens, or has opened while it was `open`."""
 
+    open: bool
     room: int | None
     """None for the site alone; `name` and `archived` are that room's."""
     signup: bool
@@ -47,11 +48,11 @@ def redeem(tx: Transaction, token_hash: str) -> bool:
 
 
 def door(connection: Connection, token_hash: str, now: int) -> Door | None:
-    """What the invite with this token opens now; None if it is none, or none any more."""
-    query = select(invites.c.room, invites.c.signup, rooms.c.name, rooms.c.archived)
+    """What the invite with this token opens; None if there is none, or it was taken back."""
+    query = select(_usable(now), invites.c.room, invites.c.signup, rooms.c.name, rooms.c.archived)
     query = query.select_from(invites).outerjoin(rooms, rooms.c.id == invites.c.room)
-    row = connection.execute(query.where(invites.c.token_hash == token_hash, _usable(now))).first()
-    return None if row is None else Door(row.room, bool(row.signup), row.name, bool(row.archived))
+    row = connection.execute(query.where(invites.c.token_hash == token_hash)).first()
+    return None if row is None else Door(bool(row[0]), row.room, bool(row.signup), row.name, bool(row.archived))
 
 
 def find(connection: Connection, invite: str) -> Invite | None:
