@@ -881,7 +881,9 @@ export interface Reacted {
 
 /** One emoji at a message. */
 export interface Reaction {
+  /** Fully qualified, so that the same one is always the same text. */
   emoji: string;
+  /** How many people used it. */
   count: number;
   /** Whether one of them is one's own. */
   mine: boolean;
@@ -906,6 +908,7 @@ export interface ReactionAdded {
   by: number;
   /** That person's name. */
   name: string;
+  /** Fully qualified, so that the same one is always the same text. */
   emoji: string;
 }
 
@@ -926,6 +929,7 @@ export interface ReactionRemoved {
   by: number;
   /** That person's name. */
   name: string;
+  /** Fully qualified, so that the same one is always the same text. */
   emoji: string;
 }
 
@@ -972,6 +976,7 @@ export interface ReadRooms {
   /** The client's own number for this, echoed as `re`. */
   id: number;
   type: "rooms.read";
+  /** At most 500. */
   rooms: RoomRead[];
 }
 
@@ -1020,6 +1025,7 @@ export interface RemoveReaction {
   /** The message's seq. */
   message: number;
   type: "reaction.remove";
+  /** The one to take back. */
   emoji: string;
 }
 
@@ -1191,6 +1197,7 @@ export interface RoomPosition {
 /** How far one has read in one of several rooms. */
 export interface RoomRead {
   room: number;
+  /** Up to which seq of the room's log; not above its head. */
   seq: number;
 }
 
