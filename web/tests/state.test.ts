@@ -67,8 +67,8 @@ describe("reduce", () => {
 
   it("leaves the room with one's own leaving, and says so if somebody else decided it", () => {
     const mine = { ...joined(11, 7, "alice"), type: "member.left" } as const;
-    expect(apply(inRoom(), mine)).toMatchObject({ rooms: {}, removedFrom: null });
-    expect(apply(inRoom(), { ...mine, type: "member.removed", by: 8 })).toMatchObject({ rooms: {}, removedFrom: "room 1" });
+    expect(apply(inRoom(), mine)).toMatchObject({ rooms: {}, gone: null });
+    expect(apply(inRoom(), { ...mine, type: "member.removed", by: 8 })).toMatchObject({ rooms: {}, gone: { room: 1, name: "room 1", why: "removed" } });
   });
 
   it("lists a new public room once", () => {

@@ -18,19 +18,21 @@ export function welcomed(
   const timelines = Object.fromEntries(
     Object.entries(kept(state.timelines)).filter(([, timeline]) => timeline.status === "ready"),
   );
-  const { members, pins, changes } = state;
+  const { members, bans, pins, changes } = state;
+  const lost = Object.values(state.rooms).filter((room) => !(room.id in rooms));
   return {
     ...state, me: welcome.user, limits: welcome.limits, rooms, timelines,
-    members: kept(members), pins: kept(pins), changes: kept(changes),
+    former: { ...state.former, ...Object.fromEntries(lost.map((room) => [room.id, room.name])) },
+    members: kept(members), bans: kept(bans), pins: kept(pins), changes: kept(changes),
   };
 }
 
 /** The room's log cannot be replayed: what was shown of it has to be loaded again. */
 export function roomReset(state: State, room: number): State {
-  const { timelines, members, pins, changes } = state;
+  const { timelines, members, bans, pins, changes } = state;
   return {
-    ...state, timelines: without(timelines, room), members: without(members, room), pins: without(pins, room),
-    changes: without(changes, room),
+    ...state, timelines: without(timelines, room), members: without(members, room), bans: without(bans, room),
+    pins: without(pins, room), changes: without(changes, room),
   };
 }
 

@@ -1,33 +1,50 @@
 /** What events about membership change. Pure. */
-import type { MemberJoined, MemberLeft, MemberRemoved } from "./events";
+import type { MemberBanned, MemberJoined, MemberLeft, MemberRemoved, MemberRole, MemberUnbanned } from "./events";
+import type { Member } from "./model";
 import { roomChanged, roomGone } from "./rooms";
-import type { State } from "./state";
+import { without, type State } from "./state";
 
 export function memberJoined(state: State, event: MemberJoined): State {
-  const members = state.members[event.room];
-  const shown = counted(state, event, +1);
-  if (!members || members.some((member) => member.id === event.user)) return shown;
   const joined = { id: event.user, name: event.name, role: "member", joined_at: event.at } as const;
-  return { ...shown, members: { ...state.members, [event.room]: [...members, joined] } };
+  return listed(counted(state, event, +1), event.room, (members) =>
+    members.some((member) => member.id === event.user) ? members : [...members, joined],
+  );
 }
 
-export function memberGone(state: State, event: MemberLeft | MemberRemoved): State {
+export function memberGone(state: State, event: MemberLeft | MemberRemoved | MemberBanned): State {
   if (event.user === state.me.id) return selfGone(state, event);
-  const members = state.members[event.room];
-  const shown = counted(state, event, -1);
-  if (!members) return shown;
-  const rest = members.filter((member) => member.id !== event.user);
-  return { ...shown, members: { ...state.members, [event.room]: rest } };
+  return listed(counted(state, event, -1), event.room, (members) => members.filter((member) => member.id !== event.user));
 }
 
-/** `room.gone` in one's own topic says the same; whichever comes first counts. */
-function selfGone(state: State, event: MemberLeft | MemberRemoved): State {
-  const name = state.rooms[event.room]?.name;
-  const told = event.type === "member.removed" && name !== undefined ? { ...state, removedFrom: name } : state;
-  return roomGone(told, event);
+/** Why somebody was banned is not told here: the list of bans is loaded again where it is looked at. */
+export function memberBanned(state: State, event: MemberBanned): State {
+  const known = { ...state, bans: without(state.bans, event.room) };
+  return event.was_member ? memberGone(known, event) : known;
 }
 
-function counted(state: State, event: MemberJoined | MemberLeft | MemberRemoved, by: number): State {
+export function memberUnbanned(state: State, event: MemberUnbanned): State {
+  const bans = state.bans[event.room];
+  return bans ? { ...state, bans: { ...state.bans, [event.room]: bans.filter((ban) => ban.user !== event.user) } } : state;
+}
+
+export function memberRole(state: State, event: MemberRole): State {
+  const { room, user, role } = event;
+  const own = user === state.me.id ? roomChanged(state, room, (known) => (event.seq <= (known.head ?? 0) ? known : { ...known, role })) : state;
+  return listed(own, room, (members) => members.map((member) => (member.id === user ? { ...member, role } : member)));
+}
+
+/** `room.gone` in one's own topic says the same, with the reason; whichever comes first counts. */
+function selfGone(state: State, event: MemberLeft | MemberRemoved | MemberBanned): State {
+  const why = ({ "member.left": "left", "member.removed": "removed", "member.banned": "banned" } as const)[event.type];
+  return roomGone(state, { room: event.room, why });
+}
+
+function listed(state: State, room: number, change: (members: readonly Member[]) => readonly Member[]): State {
+  const members = state.members[room];
+  return members ? { ...state, members: { ...state.members, [room]: change(members) } } : state;
+}
+
+function counted(state: State, event: MemberJoined | MemberLeft | MemberRemoved | MemberBanned, by: number): State {
   return roomChanged(state, event.room, (room) =>
     event.seq <= (room.head ?? 0) ? room : { ...room, head: event.seq, members: room.members + by },
   );

@@ -3,7 +3,7 @@
  * does not compile. Every entry may meet the same event twice and must then change nothing.
  */
 import type { ChatEvent, EventOf } from "./events";
-import { memberGone, memberJoined } from "./members";
+import { memberBanned, memberGone, memberJoined, memberRole, memberUnbanned } from "./members";
 import { appended, messageChanged, messageDeleted, messagePinned, messageSent, messageUnpinned, readMoved } from "./messages";
 import { noteOf } from "./notes";
 import { roomAdded, roomArchived, roomChanged, roomCreated, roomGone, roomRestored, roomUpdated, settingsChanged } from "./rooms";
@@ -29,9 +29,9 @@ export const REDUCERS: Reducers = {
   "message.unpinned": messageUnpinned,
   "reaction.added": messageChanged,
   "reaction.removed": messageChanged,
-  "member.banned": unchanged,
-  "member.unbanned": unchanged,
-  "member.role": unchanged,
+  "member.banned": memberBanned,
+  "member.unbanned": memberUnbanned,
+  "member.role": memberRole,
   "room.updated": roomUpdated,
   "room.archived": roomArchived,
   "room.restored": roomRestored,

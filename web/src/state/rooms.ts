@@ -7,22 +7,43 @@ export function roomCreated(state: State, event: RoomCreated): State {
   return event.topic === "site" ? { ...state, directory: listed(state.directory, event.room) } : state;
 }
 
+/** As the room was just before one's own joining, which follows in its own log; what is known by then may be newer. */
 export function roomAdded(state: State, event: RoomAdded): State {
-  const room = { ...event.room, joined: true };
-  return { ...state, rooms: { ...state.rooms, [room.id]: room }, directory: marked(state.directory, room.id, true) };
-}
-
-export function roomGone(state: State, { room }: Pick<RoomGone, "room">): State {
-  if (!state.rooms[room]) return state;
+  const { id } = event.room;
+  const known = state.rooms[id];
+  const newer = known && (known.head ?? 0) >= (event.room.head ?? 0);
   return {
     ...state,
+    rooms: newer ? state.rooms : { ...state.rooms, [id]: { ...event.room, joined: true } },
+    former: without(state.former, id),
+    gone: state.gone?.room === id ? null : state.gone,
+    directory: marked(state.directory, id, true),
+  };
+}
+
+/** Told in the room's own log, in one's own, or in both, where the latter has the reason; twice is once. */
+export function roomGone(state: State, { room, why, reason }: Pick<RoomGone, "room" | "why" | "reason">): State {
+  const told = { ...state, former: without(state.former, room), gone: farewell(state, room, why, reason) };
+  if (!state.rooms[room]) return told;
+  return {
+    ...told,
     rooms: without(state.rooms, room),
     timelines: without(state.timelines, room),
     members: without(state.members, room),
+    bans: without(state.bans, room),
     pins: without(state.pins, room),
     changes: without(state.changes, room),
     directory: marked(state.directory, room, false),
   };
+}
+
+function farewell(state: State, room: number, why: RoomGone["why"], reason: string | undefined): State["gone"] {
+  const before = state.gone?.room === room ? state.gone : null;
+  const name = state.rooms[room]?.name ?? state.former[room] ?? before?.name;
+  if (why === undefined || why === "left") return before ? null : state.gone;
+  if (name === undefined) return state.gone;
+  const words = reason ?? before?.reason;
+  return { room, name, why, ...(words && { reason: words }) };
 }
 
 export function roomUpdated(state: State, event: RoomUpdated): State {

@@ -1,6 +1,6 @@
 /** Everything the screens show, as one immutable value. */
 import type { Changes } from "./changes";
-import type { Limits, Member, Room, Session, User } from "./model";
+import type { Ban, Limits, Member, Room, Session, User } from "./model";
 import type { MessageItem, Timeline } from "./timeline";
 
 export interface State {
@@ -11,6 +11,8 @@ export interface State {
   /** Rooms that were looked at. */
   readonly timelines: Readonly<Record<number, Timeline>>;
   readonly members: Readonly<Record<number, readonly Member[]>>;
+  /** Who may not come in, of rooms where one looked. */
+  readonly bans: Readonly<Record<number, readonly Ban[]>>;
   /** What is pinned in rooms whose pins were looked at, the newest first. */
   readonly pins: Readonly<Record<number, readonly PinItem[]>>;
   /** What has changed lately in rooms, for answers that arrive late. */
@@ -19,8 +21,17 @@ export interface State {
   readonly directory: readonly Room[] | null;
   /** One's own sessions, once looked at. */
   readonly sessions: readonly Session[] | null;
-  /** The name of the room somebody has just removed one from, until one has taken note. */
-  readonly removedFrom: string | null;
+  /** The room somebody has just sent one away from, until one has taken note. */
+  readonly gone: Gone | null;
+  /** The names of rooms that one is in no longer since the last connection; why, is told after the welcome. */
+  readonly former: Readonly<Record<number, string>>;
+}
+
+export interface Gone {
+  readonly room: number;
+  readonly name: string;
+  readonly why: "removed" | "banned";
+  readonly reason?: string;
 }
 
 export interface PinItem {
@@ -39,11 +50,13 @@ export function initial(me: User): State {
     rooms: {},
     timelines: {},
     members: {},
+    bans: {},
     pins: {},
     changes: {},
     directory: null,
     sessions: null,
-    removedFrom: null,
+    gone: null,
+    former: {},
   };
 }
 
