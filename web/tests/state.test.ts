@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { ChatEvent } from "../src/state/events";
-import { isOutdated, readHere, roomLoaded, timelineOpened, timelineStarted, welcomed } from "../src/state/load";
+import { readHere } from "../src/state/attention";
+import { isOutdated, roomLoaded, timelineOpened, timelineStarted, welcomed } from "../src/state/load";
 import { reduce } from "../src/state/reduce";
 import { initial, type State } from "../src/state/state";
 import { fromMessage } from "../src/state/timeline";
@@ -50,13 +51,6 @@ describe("reduce", () => {
   it("does not count comings and goings as unread, but as members", () => {
     const state = apply(inRoom(), joined(11, 9, "carol"), joined(12, 10, "dan"), { ...joined(13, 9, "carol"), type: "member.left" });
     expect(state.rooms[1]).toMatchObject({ head: 13, unread: 0, members: 3 });
-  });
-
-  it("follows what another device has read, and does not go back", () => {
-    const moved = (read: number, unread: number): ChatEvent => ({ topic: "user:7", seq: 4, type: "read.moved", at: AT, room: 1, read, unread });
-    const state = apply(inRoom(), said(11), said(12), { ...moved(12, 0) });
-    expect(state.rooms[1]).toMatchObject({ read: 12, unread: 0 });
-    expect(apply(state, moved(11, 1)).rooms[1]).toMatchObject({ read: 12, unread: 0 });
   });
 
   it("forgets a room that is gone, and marks it in the directory", () => {

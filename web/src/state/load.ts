@@ -1,14 +1,13 @@
 /** What answers of the server, rather than events, change. Pure. */
 import { caughtUp } from "./changes";
 import type { Limits, Member, Message, Pin, Room, User } from "./model";
-import { roomChanged } from "./rooms";
 import { without, type State } from "./state";
 import { everywhere, extended, fromMessage, narrowed, opened, started, type Page, type Side, type Timeline } from "./timeline";
 
 /** A new connection: rooms as they are now. `fresh` names the topics whose events were not replayed. */
 export function welcomed(
   state: State,
-  welcome: { user: User; rooms: readonly Room[]; limits: Limits },
+  welcome: { user: User; rooms: readonly Room[]; limits: Limits; heads?: Readonly<Record<string, number>> },
   fresh: readonly string[],
 ): State {
   const rooms = Object.fromEntries(welcome.rooms.map((room) => [room.id, { ...room, joined: true }]));
@@ -21,7 +20,8 @@ export function welcomed(
   const { members, bans, pins, changes } = state;
   const lost = Object.values(state.rooms).filter((room) => !(room.id in rooms));
   return {
-    ...state, me: welcome.user, limits: welcome.limits, rooms, timelines,
+    ...state, me: welcome.user, limits: welcome.limits, rooms, timelines, reading: {},
+    own: welcome.heads?.[`user:${welcome.user.id}`] ?? 0,
     former: { ...state.former, ...Object.fromEntries(lost.map((room) => [room.id, room.name])) },
     members: kept(members), bans: kept(bans), pins: kept(pins), changes: kept(changes),
   };
@@ -42,8 +42,11 @@ export function isOutdated(state: State, room: Room): boolean {
 }
 
 export function roomLoaded(state: State, room: Room, members: readonly Member[]): State {
-  if (!state.rooms[room.id] || isOutdated(state, room)) return state;
-  return { ...state, rooms: { ...state.rooms, [room.id]: room }, members: { ...state.members, [room.id]: members } };
+  const known = state.rooms[room.id];
+  if (!known || isOutdated(state, room)) return state;
+  // At the same seq the two differ only in what is one's own, and that may have changed since the answer was read.
+  const now = known.head === room.head ? known : room;
+  return { ...state, rooms: { ...state.rooms, [room.id]: now }, members: { ...state.members, [room.id]: members } };
 }
 
 export function timelineStarted(state: State, room: number, load: number): State {
@@ -101,13 +104,6 @@ export function timelineNarrowed(state: State, room: number, from: number, to: n
 /** Moves the line above what is new; null takes it away. */
 export function timelineMarked(state: State, room: number, readAt: number | null): State {
   return changed(state, room, (timeline) => (timeline.readAt === readAt ? timeline : { ...timeline, readAt }));
-}
-
-/** One has read up to `seq`, here; the server hears of it a little later. */
-export function readHere(state: State, room: number, seq: number): State {
-  return roomChanged(state, room, (known) =>
-    known.unread === 0 && (known.read ?? 0) >= seq ? known : { ...known, read: Math.max(known.read ?? 0, seq), unread: 0 },
-  );
 }
 
 function changed(state: State, room: number, change: (timeline: Timeline) => Timeline): State {

@@ -1,26 +1,16 @@
-/** What events about messages and reading change. Pure. */
+/** What events about messages change. Pure. */
+import { calledByDeleted, calledByEdited, calledBySent } from "./attention";
 import { applied, noted, type Change } from "./changes";
-import type { MessageDeleted, MessagePinned, MessageSent, MessageUnpinned, ReadMoved } from "./events";
-import { roomChanged } from "./rooms";
+import type { MessageDeleted, MessageEdited, MessagePinned, MessageSent, MessageUnpinned } from "./events";
 import { without, type State } from "./state";
 import { arrived, everywhere, fromMessage, messageAt, type Item } from "./timeline";
 
 export function messageSent(state: State, event: MessageSent): State {
-  const shown = appended(state, event.room, fromMessage(event));
-  return roomChanged(shown, event.room, (room) => {
-    if (event.seq <= (room.head ?? 0)) return room;
-    // Whoever writes has read: the server moves the writer's read position with the message.
-    const mine = event.by === state.me.id;
-    return mine
-      ? { ...room, head: event.seq, read: event.seq, unread: 0 }
-      : { ...room, head: event.seq, unread: (room.unread ?? 0) + 1 };
-  });
+  return appended(calledBySent(state, event), event.room, fromMessage(event));
 }
 
-export function readMoved(state: State, event: ReadMoved): State {
-  return roomChanged(state, event.room, (room) =>
-    event.read < (room.read ?? 0) ? room : { ...room, read: event.read, unread: event.unread },
-  );
+export function messageEdited(state: State, event: MessageEdited): State {
+  return messageChanged(calledByEdited(state, event), event);
 }
 
 /** Something has happened to an earlier message: it is different wherever it is shown. */
@@ -38,7 +28,7 @@ export function messageChanged(state: State, event: Change): State {
 }
 
 export function messageDeleted(state: State, event: MessageDeleted): State {
-  return unlisted(messageChanged(state, event), event);
+  return unlisted(messageChanged(calledByDeleted(state, event), event), event);
 }
 
 export function messageUnpinned(state: State, event: MessageUnpinned): State {

@@ -2,9 +2,10 @@
  * (state, event) → state. One entry for each type of event: the table is total, so that a new type without an entry
  * does not compile. Every entry may meet the same event twice and must then change nothing.
  */
+import { readMoved } from "./attention";
 import type { ChatEvent, EventOf } from "./events";
 import { memberBanned, memberGone, memberJoined, memberRole, memberUnbanned } from "./members";
-import { appended, messageChanged, messageDeleted, messagePinned, messageSent, messageUnpinned, readMoved } from "./messages";
+import { appended, messageChanged, messageDeleted, messageEdited, messagePinned, messageSent, messageUnpinned } from "./messages";
 import { noteOf } from "./notes";
 import { roomAdded, roomArchived, roomChanged, roomCreated, roomGone, roomRestored, roomUpdated, settingsChanged } from "./rooms";
 import { sessionClosed, sessionOpened } from "./sessions";
@@ -23,7 +24,7 @@ export const REDUCERS: Reducers = {
   "read.moved": readMoved,
   "session.opened": sessionOpened,
   "session.closed": sessionClosed,
-  "message.edited": messageChanged,
+  "message.edited": messageEdited,
   "message.deleted": messageDeleted,
   "message.pinned": messagePinned,
   "message.unpinned": messageUnpinned,

@@ -33,6 +33,7 @@ export function roomGone(state: State, { room, why, reason }: Pick<RoomGone, "ro
     bans: without(state.bans, room),
     pins: without(state.pins, room),
     changes: without(state.changes, room),
+    reading: without(state.reading, room),
     directory: marked(state.directory, room, false),
   };
 }

@@ -15,6 +15,10 @@ export interface State {
   readonly bans: Readonly<Record<number, readonly Ban[]>>;
   /** What is pinned in rooms whose pins were looked at, the newest first. */
   readonly pins: Readonly<Record<number, readonly PinItem[]>>;
+  /** The newest seq of one's own log that is in this. */
+  readonly own: number;
+  /** How far one has read here, as long as the server has not said so. */
+  readonly reading: Readonly<Record<number, number>>;
   /** What has changed lately in rooms, for answers that arrive late. */
   readonly changes: Readonly<Record<number, Changes>>;
   /** All rooms one may see, once looked at. */
@@ -52,6 +56,8 @@ export function initial(me: User): State {
     members: {},
     bans: {},
     pins: {},
+    own: 0,
+    reading: {},
     changes: {},
     directory: null,
     sessions: null,

@@ -2,7 +2,8 @@
 import type { Chat } from "../../chat.svelte";
 import type { MembersPage, RoomDetail, RoomPosition, RoomsPage } from "../../contract";
 import { get, post } from "../../net/http";
-import { isOutdated, readHere, roomLoaded } from "../../state/load";
+import { readHere } from "../../state/attention";
+import { isOutdated, roomLoaded } from "../../state/load";
 import type { Room } from "../../state/model";
 import type { State } from "../../state/state";
 
