@@ -202,7 +202,7 @@ def memberships(room_log: Iterable[Frame], user: int) -> list[tuple[int, float]]
             continue
         if event["type"] == "member.joined":
             intervals.append((event["seq"], float("inf")))
-        elif event["type"] in ("member.left", "member.removed") and intervals:
+        elif (event["type"] in ("member.left", "member.removed") or event.get("was_member")) and intervals:
             intervals[-1] = (intervals[-1][0], event["seq"])
     return intervals
 
