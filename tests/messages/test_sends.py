@@ -1,0 +1,146 @@
+"""Messages that answer others, and copies of what was said elsewhere; a key is good for one of them, for ever."""
+
+from hashlib import sha256
+
+from hubbub.domain.commands import ArchiveRoom, ForwardMessage, RemoveMember, SendMessage
+from hubbub.engine.work import Receipt
+from tests.messages.conftest import Talk
+
+
+async def test_an_answer_names_what_it_answers_also_when_that_is_deleted(talk: Talk) -> None:
+    alice, bob = talk.hall.alice, talk.hall.bob
+    first = await talk.say(alice, "who is there?")
+    await talk.say(bob, "between")
+    reply = await talk.say(bob, "me", reply_to=first)
+    assert talk.live()[-1]["reply_to"] == first
+    page = talk.page(alice, after=first)
+    assert [(one["seq"], one.get("reply_to")) for one in page["messages"]][1] == (reply, first)
+    assert [(one["seq"], one["body"]) for one in page["quotes"]] == [(first, "who is there?")]
+    await talk.delete(alice, first)
+    late = await talk.say(bob, "still me", reply_to=first)
+    assert talk.one(alice, late)["reply_to"] == first
+    assert [(one["seq"], one["body"], one["deleted"]) for one in talk.page(bob)["quotes"]] == [(first, None, True)]
+
+
+async def test_only_a_message_of_the_same_room_can_be_answered(talk: Talk) -> None:
+    alice = talk.hall.alice
+    seq = await talk.say(alice)
+    room = await talk.another(alice)
+    there = await talk.say(alice, "elsewhere", room=room)
+    head = talk.log()[-1]["seq"]
+    for absent in (seq - 1, there + 5, 2**53 - 1):  # an event that is no message, and nobody's places
+        refusal = await talk.refused(alice, SendMessage(room=talk.room, key="k", body="x", reply_to=absent))
+        assert refusal == ("not_found", "There is no such message to reply to.")
+    assert talk.log()[-1]["seq"] == head
+    done = await talk.do(alice, SendMessage(room=talk.room, key="k", body="x", reply_to=seq))
+    assert done["seq"] == head + 1, "what was refused has not used up the key"
+
+
+async def test_a_run_with_and_without_answers_is_decided_at_once(talk: Talk) -> None:
+    alice, bob, carol = talk.hall.alice, talk.hall.bob, talk.hall.carol
+    seq = await talk.say(alice)
+    room = talk.room
+    asked = [
+        (SendMessage(room=room, key="a", body="plain"), bob),
+        (SendMessage(room=room, key="b", body="reply", reply_to=seq), alice),
+        (SendMessage(room=room, key="b", body="reply", reply_to=seq), alice),
+        (SendMessage(room=room, key="b", body="reply"), alice),
+        (SendMessage(room=room, key="c", body="to nothing", reply_to=seq + 500), alice),
+        (SendMessage(room=room, key="d", body="not in", reply_to=seq), carol),
+        (SendMessage(room=room, key="e", body="x" * 3_000, reply_to=seq), bob),
+    ]
+    done = [one.answer["seq"] if isinstance(one, Receipt) else one.code for one in await talk.hall.desk.together(asked)]
+    assert done[0:2] == [seq + 1, seq + 2]
+    assert done[2:] == [seq + 2, "conflict", "not_found", "not_found", seq + 3]
+    shown = talk.page(alice)["messages"]
+    assert [one.get("reply_to") for one in shown] == [None, None, seq, seq]
+    assert len(shown[-1]["body"]) == 3_000
+
+
+async def test_a_key_stands_for_the_words_and_for_what_they_answer(talk: Talk) -> None:
+    alice = talk.hall.alice
+    first, second = await talk.say(alice, "one"), await talk.say(alice, "two")
+    said = SendMessage(room=talk.room, key="k", body="yes", reply_to=first)
+    done = await talk.do(alice, said)
+    assert await talk.do(alice, said) == done
+    for other in (
+        said.model_copy(update={"reply_to": second}),
+        said.model_copy(update={"reply_to": None}),
+        said.model_copy(update={"body": "no"}),
+        ForwardMessage(room=talk.room, key="k", from_room=talk.room, message=first),
+    ):
+        assert await talk.refused(alice, other) == ("conflict", "That key was used for another message.")
+    await talk.do(talk.hall.alice, ArchiveRoom(room=talk.room))
+    assert await talk.do(alice, said) == done, "whatever has become of the right to send"
+    assert (await talk.refused(alice, said.model_copy(update={"key": "new"})))[1] == "This room is archived."
+
+
+async def test_a_key_from_before_there_were_answers_is_still_known(talk: Talk) -> None:
+    """What stands in databases of the first version is the hash of the body alone."""
+    alice = talk.hall.alice
+    seq = await talk.say(alice, "grüezi")
+    stored = talk.hall.desk.rows("SELECT hash FROM messages")
+    assert stored == [(sha256("grüezi".encode()).hexdigest(),)]
+    assert (await talk.do(alice, SendMessage(room=talk.room, key="key 1", body="grüezi")))["seq"] == seq
+
+
+async def test_a_forward_is_a_message_of_ones_own_that_names_who_said_it_first(talk: Talk) -> None:
+    alice, bob, carol = talk.hall.alice, talk.hall.bob, talk.hall.carol
+    open_ = await talk.another(alice, bob, carol, kind="public", name="Open")
+    seq = await talk.say(bob, "helo @alice", room=open_)
+    copy = await talk.forward(alice, talk.room, open_, seq)
+    shown = talk.one(bob, copy)
+    at = talk.one(bob, seq, open_)["at"]
+    assert shown["forwarded"] == {"by": bob.id, "name": "bob", "at": at, "room": open_, "message": seq}
+    assert (shown["by"], shown["body"], "mentions" in shown) == (alice.id, "helo @alice", False)
+    assert talk.live()[-1]["forwarded"] == shown["forwarded"]
+    again = await talk.forward(bob, open_, talk.room, copy)
+    assert talk.one(carol, again, open_)["forwarded"] == shown["forwarded"]
+    talk.room, there = open_, talk.room
+    await talk.delete(bob, seq)
+    talk.room = there
+    assert talk.one(alice, copy)["body"] == "helo @alice", "a copy stays when the source is gone"
+
+
+async def test_a_forward_out_of_a_private_room_does_not_say_where_it_was(talk: Talk) -> None:
+    alice, bob = talk.hall.alice, talk.hall.bob
+    second = await talk.another(alice, bob)
+    seq = await talk.say(bob, "between us")
+    inside = await talk.forward(alice, talk.room, talk.room, seq)
+    assert talk.one(bob, inside)["forwarded"]["message"] == seq
+    for source in (seq, inside):  # also on the second way
+        copy = await talk.forward(alice, second, talk.room, source)
+        assert talk.one(bob, copy, second)["forwarded"].keys() == {"by", "name", "at"}
+        back = await talk.forward(alice, talk.room, second, copy)
+        assert talk.one(bob, back)["forwarded"].keys() == {"by", "name", "at"}
+
+
+async def test_whoever_forwards_is_in_both_rooms_and_may_write_in_one(talk: Talk) -> None:
+    alice, bob, carol = talk.hall.alice, talk.hall.bob, talk.hall.carol
+    mine = await talk.another(bob, carol)
+    seq = await talk.say(alice, "secret")
+    command = ForwardMessage(room=mine, key="f", from_room=talk.room, message=seq)
+    assert (await talk.refused(carol, command))[0] == "not_found"
+    assert (await talk.refused(alice, command))[0] == "not_found"
+    absent = command.model_copy(update={"message": seq - 1})
+    assert (await talk.refused(bob, absent))[0] == "not_found"
+    done = await talk.do(bob, command)
+    await talk.do(alice, RemoveMember(room=talk.room, user=bob.id))
+    assert await talk.do(bob, command) == done, "a retry after the right is gone"
+    assert (await talk.refused(bob, command.model_copy(update={"key": "g"})))[0] == "not_found"
+    assert (await talk.refused(bob, absent))[0] == "conflict"
+    await talk.delete(alice, seq)
+    own = ForwardMessage(room=talk.room, key="own", from_room=talk.room, message=seq)
+    assert await talk.refused(alice, own) == ("conflict", "This message is deleted.")
+    await talk.do(alice, ArchiveRoom(room=talk.room))
+    assert (await talk.refused(alice, own))[1] == "This room is archived."
+
+
+async def test_what_is_forwarded_is_what_it_says_at_that_moment(talk: Talk) -> None:
+    alice = talk.hall.alice
+    room = await talk.another(alice)
+    seq = await talk.say(alice, "first")
+    await talk.edit(alice, seq, "second")
+    copy = await talk.forward(alice, room, talk.room, seq)
+    await talk.edit(alice, seq, "third")
+    assert talk.one(alice, copy, room)["body"] == "second"
