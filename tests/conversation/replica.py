@@ -74,7 +74,7 @@ class Replica:
         own = ("room", "seq", "n", "at", "by", "name", "key", "body", "reply_to", "forwarded", "mentions")
         message = {name: event[name] for name in own if event.get(name) is not None}
         if event["room"] in self.timelines:
-            rest = {"body": event.get("body"), "deleted": False, "pinned": False, "reactions": []}
+            rest: Json = {"body": event.get("body"), "deleted": False, "pinned": False, "reactions": []}
             self.timelines[event["room"]][event["seq"]] = {**message, **rest}
         if event["by"] == self.me:
             room |= {"read": event["seq"], "unread": 0, "mentions": 0}
@@ -193,8 +193,8 @@ class Replica:
         pass
 
     def _room_updated(self, event: Json) -> None:
-        room = self.rooms.get(event["room"])
-        for name, value in event["changes"].items() if room is not None else ():
+        room = self.rooms.get(event["room"], {})  # of rooms one is not in nothing is kept
+        for name, value in event["changes"].items():
             if value == "" and name in ("topic", "description"):
                 room.pop(name, None)
             else:

@@ -15,7 +15,7 @@ from hubbub.domain.events import Entry
 from hubbub.domain.model import SYSTEM, Actor, Role
 from hubbub.engine.journal import Journal
 from hubbub.features import members, messages, pins, sync
-from hubbub.storage import migrate
+from hubbub.storage import migrate, rooms
 from hubbub.storage.database import Database
 from tests.conversation.replica import Json, Replica
 from tests.conversation.words import NAMES, STAFF
@@ -73,13 +73,14 @@ class Stage:
         user = self.actors[who].id
 
         def look(connection: Any) -> Json:
-            found, after = {}, 0
+            found: dict[int, Json] = {}
+            after = 0
             while page := messages.page(connection, user, MessagePage(room=room, after=after, limit=ALL))["messages"]:
                 found |= {message["seq"]: message for message in page}  # type: ignore[attr-defined]
                 after = max(found)
             people = members.listing(connection, self.actors[who], room, 0, ALL)["members"]
             pinned = pins.listing(connection, user, room, None, ALL)["pins"]
-            joined = next(each for each in sync.rooms.joined(connection, user) if each.id == room)
+            joined = next(each for each in rooms.joined(connection, user) if each.id == room)
             return {
                 "room": joined.model_dump(exclude_none=True, mode="json"),
                 "messages": found,
@@ -87,14 +88,16 @@ class Stage:
                 "pins": {pin["message"]["seq"]: pin["by"] for pin in pinned},  # type: ignore[attr-defined]
             }
 
-        return plain(self._database.read(look))
+        seen: Json = plain(self._database.read(look))
+        return seen
 
     def message(self, who: str, room: int, seq: int) -> Json | None:
         try:
             found = self._database.read(messages.one, self.actors[who].id, room, seq)
         except NotFound:
             return None
-        return plain(found["message"])
+        message: Json = plain(found["message"])
+        return message
 
     def connect(self, who: str, replica: Replica) -> None:
         """Says hello with what the replica has, and brings it up to the present."""

@@ -1,0 +1,70 @@
+"""What the plain model is made of: rooms with their members and what was said there."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Member:
+    role: str
+    joined: int
+    read: int
+    order: int
+    favourite: bool = False
+    muted: bool = False
+
+
+@dataclass
+class Said:
+    """One message."""
+
+    n: int
+    by: str
+    key: str
+    body: str | None
+    reply_to: int | None = None
+    forwarded: str | None = None
+    edited: bool = False
+    pinned_by: str | None = None
+    calls: frozenset[str] = frozenset()
+    reactions: dict[str, list[str]] = field(default_factory=dict)
+
+    def called(self, who: str) -> bool:
+        return self.body is not None and who != self.by and bool(self.calls & {who, "room"})
+
+
+@dataclass
+class Room:
+    kind: str
+    name: str = ""
+    topic: str = ""
+    history: str = "all"
+    archived: bool = False
+    head: int = 0
+    members: dict[str, Member] = field(default_factory=dict)
+    banned: set[str] = field(default_factory=set)
+    said: dict[int, Said] = field(default_factory=dict)
+    keys: dict[tuple[str, str], tuple[object, int]] = field(default_factory=dict)
+    joinings: int = 0
+
+    def happened(self) -> int:
+        self.head += 1
+        return self.head
+
+    def add(self, who: str, role: str = "member") -> None:
+        before = self.head
+        self.joinings += 1
+        self.members[who] = Member(role, self.happened(), before, self.joinings)
+
+    def visible(self, who: str, seq: int) -> Said | None:
+        own = self.members[who]
+        return None if self.history == "joined" and seq < own.joined else self.said.get(seq)
+
+    def n_at(self, seq: int) -> int:
+        return max((one.n for at, one in self.said.items() if at <= seq), default=0)
+
+    def unread(self, who: str) -> int:
+        return len(self.said) - self.n_at(self.members[who].read)
+
+    def mentions(self, who: str) -> int:
+        own = self.members[who]
+        return sum(one.called(who) for seq, one in self.said.items() if seq > own.read and seq >= own.joined)

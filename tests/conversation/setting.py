@@ -1,0 +1,203 @@
+"""Where the machine runs: the real thing, the plain model, and the clients who follow; and that they are one."""
+
+import tempfile
+from collections import Counter
+from pathlib import Path
+from random import Random
+from typing import Any, ClassVar, NamedTuple
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant
+
+from hubbub.domain import commands as c
+from tests.conversation.facts import Member, Room
+from tests.conversation.model import Model
+from tests.conversation.replica import Json, Replica
+from tests.conversation.stage import Stage
+from tests.conversation.words import BODIES, LOBBY, NAMES
+
+
+class Scene(NamedTuple):
+    """A room by its place, itself and its id; who does something, to whom, and to which entry of the room's log."""
+
+    place: int
+    room: Room
+    number: int
+    who: str
+    whom: str
+    seq: int
+
+
+class Setting(RuleBasedStateMachine):
+    """Five people in four rooms; how something is done, and what must hold after it."""
+
+    template: Path
+    client: type[Replica] = Replica
+    outcomes: ClassVar[Counter[tuple[str, str]]] = Counter()
+    """How often which command ended how."""
+    stage: Stage
+
+    @initialize(seed=st.integers(0, 2**32 - 1))
+    def begin(self, seed: int) -> None:
+        self.random = Random(seed)
+        self.folder = tempfile.TemporaryDirectory(prefix="hubbub-")
+        self.stage = Stage(self.template, Path(self.folder.name))
+        self.model = Model()
+        self.ids = [1]
+        self.numbers = {name: self.stage.actors[name].id for name in NAMES}
+        self.replicas = {name: self.client(self.numbers[name], self._fetcher(name)) for name in NAMES}
+        self.away: set[str] = set()
+        self.touched: tuple[str, int] | None = None
+        for name, replica in self.replicas.items():
+            self.stage.connect(name, replica)
+        self._know_the_lobby()
+        for kind, who, others in (
+            ("public", "anna", ["bert"]),
+            ("private", "bert", ["carl", "dora"]),
+            ("direct", "anna", ["carl"]),
+        ):
+            self._create(who, kind, kind, others, "all")
+        for place, room in enumerate(self.model.rooms):
+            for number, who in enumerate(room.members):
+                self._send(Scene(place, room, self.ids[place], who, who, 1), f"first{number}", BODIES[number], None)
+
+    def all_come_back(self) -> None:
+        for name in sorted(self.away):
+            self.stage.connect(name, self.replicas[name])
+        self.away.clear()
+
+    def _fetcher(self, name: str) -> Any:
+        return lambda room, seq: self.stage.message(name, room, seq)
+
+    def _know_the_lobby(self) -> None:
+        lobby = self.model.rooms[LOBBY]
+        seen = {name: self.stage.rooms(name)[1] for name in NAMES}
+        lobby.name, lobby.head = seen["anna"]["name"], seen["anna"]["head"]
+        for order, (name, room) in enumerate(seen.items()):
+            lobby.members[name] = Member(room["role"], room["floor"] + 1, room["read"], order)
+
+    def teardown(self) -> None:
+        if not hasattr(self, "stage"):
+            return
+        try:
+            self.all_come_back()
+            for name in NAMES:
+                for place in range(len(self.ids)):
+                    self._compare(name, place)
+        finally:
+            self.stage.close()
+            self.folder.cleanup()
+
+    # --- doing ---------------------------------------------------------------------------------------------------
+
+    def _place(self, place: int) -> tuple[Room, int]:
+        place %= len(self.ids)
+        return self.model.rooms[place], self.ids[place]
+
+    def _scene(self) -> Scene:
+        """Where, who and what: mostly a member and a message that is there, sometimes anybody and anything."""
+        place = self.random.randrange(len(self.ids))
+        room, number = self._place(place)
+        inside = sorted(room.members)
+        who = self.random.choice(inside) if inside and self.random.random() < 0.85 else self.random.choice(NAMES)
+        whom = self.random.choice(inside) if inside and self.random.random() < 0.6 else self.random.choice(NAMES)
+        said = sorted(room.said)
+        seq = (
+            self.random.choice(said) if said and self.random.random() < 0.85 else self.random.randint(1, room.head + 3)
+        )
+        return Scene(place, room, number, who, whom, seq)
+
+    def _do(self, who: str, place: int, expected: str, command: c.Command) -> Json:
+        outcome, answer = self.stage.do(who, command)
+        self.outcomes[command.kind, outcome] += 1
+        assert outcome == expected, f"{who} {command!r}: {outcome} instead of {expected}"
+        for event in self.stage.published():
+            self._tell(event)
+        self.touched = (who, place % len(self.ids))
+        return answer
+
+    def _tell(self, event: Json) -> None:
+        """To those who are connected and follow the topic."""
+        for name, replica in self.replicas.items():
+            topic = event["topic"]
+            if name not in self.away and (not topic.startswith("user:") or topic == f"user:{replica.me}"):
+                replica.hear(event)
+
+    def _create(self, who: str, kind: str, name: str, others: list[str], history: str) -> None:
+        known = len(self.model.rooms)
+        expected = self.model.create(who, kind, name, others, history)
+        fields: Json = {"kind": kind, "members": tuple(self.numbers[other] for other in others)}
+        if kind != "direct":
+            fields |= {"name": name, "history": history}
+        answer = self._do(who, 0, expected, c.CreateRoom(**fields))
+        if len(self.model.rooms) > known:
+            self.ids.append(answer["room"]["id"])
+        elif expected == "ok":
+            there = self.model.direct(list(dict.fromkeys([who, *others])))
+            assert self.ids[next(i for i, room in enumerate(self.model.rooms) if room is there)] == answer["room"]["id"]
+
+    def _send(self, one: Scene, key: str, body: str, reply_to: int | None) -> None:
+        command = c.SendMessage(room=one.number, key=key, body=body, reply_to=reply_to)
+        self._do(one.who, one.place, self.model.send(one.who, one.room, key, body, reply_to), command)
+
+    # --- what must hold ------------------------------------------------------------------------------------------
+
+    @invariant()
+    def holds(self) -> None:
+        if self.touched is not None:
+            who, place = self.touched
+            self.touched = None
+            self._compare(who, place)
+
+    def _compare(self, who: str, place: int) -> None:
+        """The person's picture, what the server shows, and what the model says are one."""
+        room, number = self._place(place)
+        rooms, replica = self.stage.rooms(who), self.replicas[who]
+        assert set(rooms) == {
+            id_ for id_, known in zip(self.ids, self.model.rooms, strict=True) if who in known.members
+        }
+        assert self.stage.status(who) == self.model.statuses[who]
+        if who not in self.away:
+            assert replica.rooms == rooms
+            assert replica.status == self.model.statuses[who]
+        if who not in room.members:
+            return
+        view = self.stage.view(who, number)
+        self._against_model(who, room, view)
+        if who not in self.away and number in replica.timelines:
+            assert replica.timelines[number] == view["messages"]
+            assert replica.members[number] == view["members"]
+            assert replica.pins[number] == view["pins"]
+
+    def _against_model(self, who: str, room: Room, view: Json) -> None:
+        own, seen = room.members[who], view["room"]
+        assert {name: seen.get(name) for name in ("kind", "name", "history", "archived", "head", "members")} == {
+            "kind": room.kind, "name": room.name, "history": room.history, "archived": room.archived,
+            "head": room.head, "members": len(room.members),
+        }  # fmt: skip
+        assert seen.get("topic", "") == room.topic
+        assert {name: seen[name] for name in ("role", "read", "unread", "mentions", "favourite", "muted", "floor")} == {
+            "role": own.role, "read": own.read, "unread": room.unread(who), "mentions": room.mentions(who),
+            "favourite": own.favourite, "muted": own.muted, "floor": own.joined - 1,
+        }  # fmt: skip
+        visible = {seq: one for seq, one in room.said.items() if room.visible(who, seq) is not None}
+        assert set(view["messages"]) == set(visible)
+        names = {self.numbers[name]: name for name in NAMES}
+        for seq, one in visible.items():
+            shown = view["messages"][seq]
+            assert (shown["n"], shown["body"], shown["deleted"], shown.get("reply_to"), shown["pinned"]) == (
+                one.n, one.body, one.body is None, one.reply_to, one.pinned_by is not None
+            )  # fmt: skip
+            assert names[shown["by"]] == one.by
+            assert ("edited_at" in shown) == one.edited
+            assert shown.get("forwarded", {}).get("name") == one.forwarded
+            assert {
+                found["emoji"]: [names[user] for user in found["by"]] for found in shown["reactions"]
+            } == one.reactions
+            assert all(found["mine"] == (who in one.reactions[found["emoji"]]) for found in shown["reactions"])
+        assert view["pins"] == {
+            seq: self.numbers[one.pinned_by] for seq, one in visible.items() if one.pinned_by is not None
+        }
+        assert {each["name"]: each["role"] for each in view["members"].values()} == {
+            name: member.role for name, member in room.members.items()
+        }
