@@ -69,15 +69,7 @@ def create_router(folder: Path = FOLDER) -> APIRouter:
     for path in ("/setup", "/invite", "/reset"):
         router.add_api_route(path, page, methods=["GET", "HEAD"], include_in_schema=False)
 
-    @router.head("/sw.js", include_in_schema=False)
-    @router.get("/sw.js", include_in_schema=False)
-    async def service_worker() -> Response:
-        """What keeps the page in the browser. Its policy is its own, not the page's (CSP Level 3, section 2.2.2)."""
-        found = assets.get("sw.js")
-        if found is None:
-            raise NotFound("There is nothing at this address.")
-        kept = {"Content-Security-Policy": WORKER_POLICY, "Cache-Control": "no-cache"}
-        return Response(found.body, headers=kept, media_type=found.media_type)
+    _add_worker(router, assets)
 
     @router.head("/assets/{name}", include_in_schema=False)
     @router.get("/assets/{name}", include_in_schema=False)
@@ -91,6 +83,20 @@ def create_router(folder: Path = FOLDER) -> APIRouter:
         return Response(found.body, headers=kept, media_type=found.media_type)
 
     return router
+
+
+def _add_worker(router: APIRouter, assets: dict[str, Asset]) -> None:
+    """The service worker, which keeps the page in the browser; it lies where the page lies, since that is its scope."""
+
+    @router.head("/sw.js", include_in_schema=False)
+    @router.get("/sw.js", include_in_schema=False)
+    async def worker() -> Response:
+        found = assets.get("sw.js")
+        if found is None:
+            raise NotFound("There is nothing at this address.")
+        # Its policy is its own, not the page's (CSP Level 3, section 2.2.2).
+        kept = {"Content-Security-Policy": WORKER_POLICY, "Cache-Control": "no-cache"}
+        return Response(found.body, headers=kept, media_type=found.media_type)
 
 
 def content_security_policy(services: Services, host: str | None) -> str:
