@@ -97,6 +97,8 @@ async def walk(witness: Witness, alice: Account, bob: Account) -> None:
     room: int = (await first.ask("room.create", name="A room", key="k"))["ok"]["room"]["id"]
     await coming_and_going(first, second, room, bob.id)
     await saying_and_reading(first, room)
+    await a_conversation(first, second, room, bob.id)
+    await looking_after(first, second, room, bob.id)
     await being_refused(first, room)
     await asyncio.to_thread(alice.server.log_in, alice.name)
     opened = await first.until(type="session.opened")
@@ -116,6 +118,40 @@ async def coming_and_going(first: Talker, second: Talker, room: int, bob: int) -
     await first.ask("room.remove", room=room, user=bob)
     await first.until(type="member.removed")
     await second.until(type="room.gone")
+
+
+async def a_conversation(first: Talker, second: Talker, room: int, bob: int) -> None:
+    """What is done to messages, and what hangs on them; who is there, and who writes."""
+    await first.ask("room.invite", room=room, user=bob)
+    sent = await first.ask("message.send", room=room, key="said", body="@here, what next?")
+    one = {"room": room, "message": sent["ok"]["seq"]}
+    await second.ask("message.send", room=room, key="answer", body="Lunch", reply_to=one["message"])
+    for kind, more in (
+        ("message.edit", {"body": "What next?"}), ("message.pin", {}), ("message.unpin", {}),
+        ("reaction.add", {"emoji": "\N{THUMBS UP SIGN}"}), ("reaction.remove", {"emoji": "\N{THUMBS UP SIGN}"}),
+        ("message.forward", {"from_room": room, "key": "copy"}), ("room.unread", {}), ("message.delete", {}),
+    ):  # fmt: skip
+        assert "ok" in await first.ask(kind, **one, **more), kind
+    assert "ok" in await first.ask("rooms.read", rooms=[{"room": room, "seq": one["message"]}])
+    await second.until(type="message.deleted")
+    await first.ask("presence.watch", users=[bob])
+    await second.ask("presence.set", status="dnd", text="Lunch")
+    await first.until(type="presence")
+    await second.ask("presence.idle", idle=True)
+    await second.ask("typing", room=room)
+    await first.until(type="typing")
+
+
+async def looking_after(first: Talker, second: Talker, room: int, bob: int) -> None:
+    """What is done to rooms and with their members."""
+    for kind, more in (
+        ("room.update", {"topic": "What next"}), ("room.settings", {"muted": True}), ("room.archive", {}),
+        ("room.restore", {}), ("room.role", {"user": bob, "role": "moderator"}), ("room.ban", {"user": bob}),
+        ("room.unban", {"user": bob}),
+    ):  # fmt: skip
+        assert "ok" in await first.ask(kind, room=room, **more), kind
+    await second.until(type="member.banned")
+    await first.until(type="member.unbanned")
 
 
 async def saying_and_reading(talker: Talker, room: int) -> None:
