@@ -10,7 +10,7 @@ from tests.browser.conftest import OpenWindow
 from tests.browser.person import Person
 from tests.support.server import Account, Server
 
-SHOWN = """A **bold** and *slanted* `code` ~~gone~~ line for @{name},
+SHOWN = """A **bold** and *slanted* `code` ~~gone~~ line for @{name}, not @nobody,
 and the next with https://example.org/a_b_c.
 
 > a quote
@@ -26,9 +26,11 @@ ALLOWED = {"DIV", "P", "STRONG", "EM", "S", "CODE", "PRE", "SPAN", "BLOCKQUOTE",
 NOT_FOUND = re.compile(r"status of 404 .*none\.png")
 
 
-def room_with(author: Account, name: str, *texts: str) -> str:
+def room_with(author: Account, name: str, *texts: str, member: Account | None = None) -> str:
     """A room of the author's in which so much has been said."""
     room = author.create_room(f"{name} of {author.name}")
+    if member is not None:
+        member.join(room)
     for number, text in enumerate(texts):
         said = {"key": f"{name}{number}", "body": text}
         answer = author.request("POST", f"/api/rooms/{room}/messages", json=said)
@@ -38,9 +40,9 @@ def room_with(author: Account, name: str, *texts: str) -> str:
 
 @pytest.fixture
 def reader(server: Server, open_window: OpenWindow) -> Person:
-    author = server.sign_up("ann")
-    room = room_with(author, "Prose", SHOWN.format(name=author.name))
-    return open_window().log_in(author.name).open_room(room)
+    member = server.sign_up("ben")
+    room = room_with(server.sign_up("ann"), "Prose", SHOWN.format(name=member.name), member=member)
+    return open_window().log_in(member.name).open_room(room)
 
 
 def body(reader: Person) -> Locator:
@@ -56,6 +58,7 @@ def test_markdown_is_shown_as_it_is_meant(reader: Person) -> None:
     expect(shown.locator("blockquote")).to_have_text("a quote")
     expect(shown.locator("ol > li")).to_have_text(["one", "two (example.org)"])
     expect(shown.locator(".mention")).to_have_text(f"@{reader.name}")
+    expect(shown.locator(".mention")).to_have_class(re.compile(r"\bme\b"))
     first = shown.locator("p").first
     assert first.evaluate("p => p.textContent.includes(',\\nand') && getComputedStyle(p).whiteSpace") == "pre-wrap"
     for link in shown.get_by_role("link").all():
