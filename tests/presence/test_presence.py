@@ -44,6 +44,10 @@ async def test_those_who_look_are_told_of_coming_choosing_and_going(server: Serv
             await other.command("presence.idle", idle=True)
             await hears(looking, anna.id, status="away")
         await hears(looking, anna.id, status="offline")
+        anna.request("PUT", "/api/presence", json={"text": "On the road"})
+        await hears(looking, anna.id, status="offline", text="On the road")
+        assert carl.get("/api/presence", user=[anna.id])["people"][0].get("text") == "On the road"
+        anna.request("PUT", "/api/presence", json={})
         await looking.command("presence.watch", users=[])
         async with await at(server, anna):
             seen = len(looking.of_type("presence"))

@@ -40,6 +40,13 @@ class Somebody:
         return all(idle is not False for idle in self.lines.values()) if self.is_connected() else self.idled
 
 
+def absent(user: int, chosen: Status) -> Presence:
+    """How somebody appears who is not here."""
+    if chosen.status == "invisible":
+        return Presence(user=user, status="offline")
+    return Presence(user=user, status="offline", text=chosen.text, emoji=chosen.emoji, until=chosen.until)
+
+
 class Presences:
     """`wake` is called when there may be something to tell: now, or at the time `next_due` says.
 
@@ -117,11 +124,12 @@ class Presences:
     def of(self, user: int) -> Presence:
         """How the person appears to others now."""
         somebody = self._people.get(user)
-        if somebody is None or (chosen := self._chosen(somebody)).status == "invisible":
+        if somebody is None:
             return Presence(user=user, status="offline")
-        if not somebody.is_here(self._monotonic()):
-            status = "offline"
-        elif chosen.status == "online" and somebody.idles():
+        chosen = self._chosen(somebody)
+        if chosen.status == "invisible" or not somebody.is_here(self._monotonic()):
+            return absent(user, chosen)
+        if chosen.status == "online" and somebody.idles():
             status = "away"
         else:
             status = chosen.status

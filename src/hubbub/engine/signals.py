@@ -15,7 +15,7 @@ from hubbub.domain.model import Presence, room_topic
 from hubbub.engine.connections import Registry
 from hubbub.engine.people import Live, Read
 from hubbub.engine.ports import Connection
-from hubbub.engine.presence import Presences
+from hubbub.engine.presence import Presences, absent
 from hubbub.features import presence
 from hubbub.protocol import wire
 
@@ -55,8 +55,10 @@ class Signals:
 
     async def of(self, users: Sequence[int]) -> list[dict[str, Any]]:
         """How these people appear now."""
-        await self._learn(users)
-        return [self._presences.of(user).model_dump(exclude_none=True) for user in users]
+        strangers = self._presences.unknown(users)
+        chosen = await self._read(presence.chosen, strangers, self._clock.now()) if strangers else {}
+        found = [absent(user, chosen[user][0]) if user in chosen else self._presences.of(user) for user in users]
+        return [each.model_dump(exclude_none=True) for each in found]
 
     def stop(self) -> None:
         """Tells nobody anything any more."""
