@@ -13,7 +13,7 @@ import pytest
 import hubbub
 from hubbub.client import Client, Ended, Entry, Positions
 from hubbub.domain.errors import BadRequest, Conflict, HubbubError, NotFound, RateLimited, TooLarge, Unauthenticated
-from hubbub.domain.events import MessageSent, RoomAdded, RoomGone
+from hubbub.domain.events import MessageDeleted, MessageEdited, MessageSent, ReactionAdded, RoomAdded, RoomGone
 from tests.client.quick import DEADLINE, Consumer, QuickClient
 from tests.conftest import MakeServer
 from tests.support.server import PASSWORD, Account, Server, free_port
@@ -47,6 +47,25 @@ async def test_what_was_sent_is_stored_where_it_was_said(client: Client, ann: Ac
     sent = await client.send(1, "hello")
     assert sent.topic == "room:1"
     assert [(m["seq"], m["body"]) for m in ann.history(1) if m["by"] == ann.id] == [(sent.seq, "hello")]
+
+
+async def test_what_becomes_of_a_message_is_heard_in_words_of_the_domain(client: Client) -> None:
+    first = await client.send(1, "helo")
+    reply = await client.send(1, "hello to you", reply_to=first.seq)
+    await client.edit(1, first.seq, "hello")
+    for _ in range(2):
+        await client.react(1, first.seq, "👋")
+    for _ in range(2):
+        await client.delete(1, reply.seq)
+    heard = [one.event for one in await take(client, 5)]
+    assert [type(event) for event in heard] == [MessageSent, MessageSent, MessageEdited, ReactionAdded, MessageDeleted]
+    _, answer, edited, reacted, deleted = heard
+    assert isinstance(answer, MessageSent)
+    assert isinstance(edited, MessageEdited)
+    assert isinstance(reacted, ReactionAdded)
+    assert isinstance(deleted, MessageDeleted)
+    assert answer.reply_to == edited.message == reacted.message == first.seq
+    assert (edited.body, reacted.emoji, deleted.message) == ("hello", "👋", reply.seq)
 
 
 async def test_the_same_key_is_one_message(client: Client) -> None:

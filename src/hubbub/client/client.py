@@ -103,15 +103,29 @@ class Client:
             raise RuntimeError(NOT_ENTERED)
         return found
 
-    async def send(self, room: int, body: str, *, key: str | None = None) -> Sent:
+    async def send(self, room: int, body: str, *, reply_to: int | None = None, key: str | None = None) -> Sent:
         """Says something, once, however often the connection is lost on the way; returns when it is on disk.
 
-        Whoever gives up waiting and tries again later gives the same `key` both times. Raises RateLimited (with
-        `retry_after` in seconds), Forbidden, NotFound, TooLarge, BadRequest, Conflict.
+        `reply_to` is the seq of the message it answers. Whoever gives up waiting and tries again later gives the same
+        `key` both times. Raises RateLimited (with `retry_after` in seconds), Forbidden, NotFound, TooLarge, BadRequest,
+        Conflict.
         """
         key = key if key is not None else uuid.uuid4().hex
-        done = await self.command("message.send", room=room, key=key, body=body)
+        answered = {} if reply_to is None else {"reply_to": reply_to}
+        done = await self.command("message.send", room=room, key=key, body=body, **answered)
         return Sent(done["topic"], done["seq"])
+
+    async def edit(self, room: int, message: int, body: str) -> None:
+        """Says otherwise what one has said; `message` is its seq. The same again changes nothing."""
+        await self.command("message.edit", room=room, message=message, body=body)
+
+    async def delete(self, room: int, message: int) -> None:
+        """Takes a message back. Twice is fine."""
+        await self.command("message.delete", room=room, message=message)
+
+    async def react(self, room: int, message: int, emoji: str) -> None:
+        """Reacts to a message with any one emoji. Twice is once."""
+        await self.command("reaction.add", room=room, message=message, emoji=emoji)
 
     async def command(self, type_: str, /, **fields: Any) -> Frame:
         """Any command of the protocol by its wire name; its `ok`. Raises HubbubError.
