@@ -17,7 +17,7 @@ export function roomAdded(state: State, event: RoomAdded): State {
     rooms: newer ? state.rooms : { ...state.rooms, [id]: { ...event.room, joined: true } },
     former: without(state.former, id),
     gone: state.gone?.room === id ? null : state.gone,
-    directory: marked(state.directory, id, true),
+    directory: marked(listed(state.directory, event.room), id, true),
   };
 }
 
@@ -34,7 +34,7 @@ export function roomGone(state: State, { room, why, reason }: Pick<RoomGone, "ro
     pins: without(state.pins, room),
     changes: without(state.changes, room),
     reading: without(state.reading, room),
-    directory: marked(state.directory, room, false),
+    directory: state.rooms[room].kind === "public" ? marked(state.directory, room, false) : hidden(state.directory, room),
   };
 }
 
@@ -90,6 +90,11 @@ function renewed(room: Room, changes: RoomUpdated["changes"]): Room {
 function listed(directory: State["directory"], room: Room): State["directory"] {
   if (!directory || directory.some((known) => known.id === room.id)) return directory;
   return [...directory, { ...room, joined: false }];
+}
+
+/** Of a private room only its people know. */
+function hidden(directory: State["directory"], id: number): State["directory"] {
+  return directory?.filter((room) => room.id !== id) ?? null;
 }
 
 function marked(directory: State["directory"], id: number, joined: boolean): State["directory"] {
