@@ -12,6 +12,7 @@ from hubbub.domain.errors import BadRequest, Conflict, Forbidden, NotFound
 from hubbub.domain.events import MemberJoined, RoomAdded
 from hubbub.domain.model import SYSTEM, RoomRole, room_topic, user_topic
 from hubbub.domain.text import MAX_DESCRIPTION, MAX_DIRECT, MAX_INVITED, MAX_TOPIC
+from hubbub.engine.work import Receipt
 from hubbub.features import people, rooms, sync
 from hubbub.storage import members
 from tests.engine.conftest import Desk, desk_at
@@ -76,6 +77,18 @@ async def test_a_direct_room_is_found_again_by_its_people_whoever_asks(hall: Hal
     assert {seen.role for seen in hall.sees(hall.alice).values()} == {RoomRole.MEMBER}, "nobody is above the others"
     assert room not in hall.sees(hall.owner)
     assert hall.published("site") == []
+
+
+async def test_a_direct_room_is_made_once_by_a_batch_in_which_many_ask_for_it(hall: Hall) -> None:
+    pairs = [(hall.alice, hall.bob), (hall.alice, hall.bob), (hall.bob, hall.alice), (hall.alice, hall.bob)]
+    asked = [(CreateRoom(kind="direct", members=(other.id,)), one) for one, other in pairs]
+    receipts = await hall.desk.together(asked)
+    answers = [receipt.answer["room"] for receipt in receipts if isinstance(receipt, Receipt)]
+    assert len(answers) == len(asked)
+    assert {(room["id"], room["head"], room["members"]) for room in answers if isinstance(room, dict)} == {
+        (next(iter(hall.sees(hall.alice))), 3, 2)
+    }
+    assert max(hall.desk.batches) > 1, "they were meant to meet"
 
 
 async def test_a_direct_room_is_found_again_after_one_of_its_people_has_gone(hall: Hall) -> None:

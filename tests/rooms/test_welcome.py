@@ -68,7 +68,7 @@ async def test_the_welcome_tells_what_is_unread_and_who_calls(somebody: Account)
     assert [room["id"] for room in welcome["rooms"]] == [1, *ROOMS], "the lobby first"
     for room in ROOMS:
         read = 1 - room % 2
-        assert (told[room]["read"], told[room]["unread"]) == (read, TOWN.said(room) - read)
+        assert (told[room]["read"], told[room]["unread"]) == (1 + read, TOWN.said(room) - read)
         direct = told[room]["kind"] == "direct"
         assert len(told[room].get("people", ())) == (told[room]["members"] if direct else 0)
     assert {told[room]["mentions"] for room in CROWDED} == {100}, f"of {CALLS}, counted up to a hundred"

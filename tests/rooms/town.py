@@ -40,7 +40,7 @@ class Town:
                 connection.execute(text("ANALYZE"))  # as autovacuum does a minute later
 
     def said(self, room: int) -> int:
-        """How many messages a room has; they are its whole log."""
+        """How many messages a room has; before them everybody came in."""
         return self.messages if room == LARGE else CALLS if room in CROWDED else OWN if room in LOUD else 3
 
     def _people(self, connection: Connection, user: int) -> None:
@@ -60,15 +60,15 @@ class Town:
                 "members": len(there), "archived": room % 50 == 0,
                 "people": ",".join(map(str, there)) if kind == "direct" else None,
             })  # fmt: skip
-            common_place = {"role": "member", "joined_seq": 1, "joined_at": NOW, "read_seq": 0, "read_n": 0}
+            common_place = {"role": "member", "joined_seq": 1, "joined_at": NOW, "read_seq": 1, "read_n": 0}
             places += [{"room": room, "user": who, **common_place} for who in there]
             n = self.said(room)
-            logs.append({"topic": f"room:{room}", "head": n, "floor": 0, "n": n})
+            logs.append({"topic": f"room:{room}", "head": n + 1, "floor": 0, "n": n})
         connection.execute(insert(rooms), made)
         connection.execute(insert(members), places)
         connection.execute(insert(topics), logs)
         half = update(members).where(members.c.user == user, members.c.room % 2 == 0)
-        connection.execute(half.values(read_seq=1, read_n=1))
+        connection.execute(half.values(read_seq=2, read_n=1))
 
     def _history(self, connection: Connection) -> None:
         given = [{"room": room, "count": self.said(room), "author": CROWD[0], "at": NOW} for room in ROOMS]
@@ -76,13 +76,13 @@ class Town:
             text(
                 "INSERT INTO messages (id, room, seq, n, at, author, key, hash, body)"
                 " WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < :count)"
-                " SELECT CAST(:room AS BIGINT) * 10000000 + x, :room, x, x, :at, :author, 'k' || x, 'h',"
+                " SELECT CAST(:room AS BIGINT) * 10000000 + x, :room, x + 1, x, :at, :author, 'k' || x, 'h',"
                 " 'Something that was said' FROM c"
             ),
             given,
         )
 
     def _mentions(self, connection: Connection, user: int) -> None:
-        common = [{"user": 0, "room": room, "seq": seq} for room in CROWDED for seq in range(1, CALLS + 1)]
-        own = [{"user": user, "room": room, "seq": seq} for room in LOUD for seq in range(1, OWN + 1)]
+        common = [{"user": 0, "room": room, "seq": seq} for room in CROWDED for seq in range(2, CALLS + 2)]
+        own = [{"user": user, "room": room, "seq": seq} for room in LOUD for seq in range(2, OWN + 2)]
         connection.execute(insert(mentions), common + own)
