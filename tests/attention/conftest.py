@@ -5,10 +5,13 @@ from dataclasses import dataclass
 
 import pytest
 
-from hubbub.domain.commands import Command, CreateRoom, JoinRoom, ReadRoom, SendMessage
+from hubbub.clock import Clock
+from hubbub.domain.commands import Command, CreateRoom, JoinRoom, SendMessage
 from hubbub.domain.errors import HubbubError
 from hubbub.domain.model import Actor
-from hubbub.engine.work import Receipt
+from hubbub.features import BULK
+from hubbub.storage.ids import Ids
+from hubbub.storage.transaction import Transaction
 from tests.engine.conftest import Desk, desk_at
 
 
@@ -29,17 +32,21 @@ class Table:
         command = SendMessage(room=room or self.room, key=f"{who.id}-{self.said}", body=body)
         return seq((await self.desk.journal.submit(command, who)).answer)
 
-    async def together(self, asked: Sequence[tuple[Command, Actor]]) -> list[Receipt | HubbubError]:
-        """Runs commands in one batch, behind one that the desk has begun with."""
-        first = ReadRoom(room=self.room, seq=0), self.owner
-        return (await self.desk.together([first, *asked]))[1:]
+    def run(self, asked: Sequence[tuple[Command, Actor]]) -> list[dict[str, object] | HubbubError]:
+        """Commands of one kind as one run, in a transaction of their own; what it told is published."""
+        with self.desk.elsewhere() as connection:
+            tx = Transaction(connection, Ids.load(connection), Clock().now())
+            tx.lock(topic for command, actor in asked for topic in command.topics(actor))
+            results = BULK[type(asked[0][0])](asked, tx)
+            tx.flush()
+        self.desk.published += tx.entries
+        return results
 
 
 def seq(answer: object) -> int:
     """Where an answer says that something stands."""
-    found = answer.answer if isinstance(answer, Receipt) else answer
-    assert isinstance(found, dict)
-    place = found["seq"]
+    assert isinstance(answer, dict)
+    place = answer["seq"]
     assert isinstance(place, int)
     return place
 

@@ -144,5 +144,5 @@ async def test_mentions_are_counted_up_to_a_hundred(table: Table) -> None:
             for number in range(count)
         ]
         table.said += 1
-        await table.together(asked)
+        table.run(asked)
         assert counted(table, table.member) == min(MENTIONS_COUNTED, len(told(table, "message.sent")))

@@ -1,14 +1,35 @@
 """Reactions: decided in runs, on both databases."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import emoji as emojis
 import pytest
+from sqlalchemy import Connection
 
-from hubbub.domain.commands import AddReaction, Command, RemoveReaction
-from hubbub.domain.errors import Conflict, NotFound
-from hubbub.domain.model import Actor
+from hubbub.domain.commands import (
+    AddReaction,
+    ArchiveRoom,
+    Command,
+    DeleteMessage,
+    JoinRoom,
+    ReadRoom,
+    ReadRooms,
+    RemoveReaction,
+    RoomRead,
+    SendMessage,
+    UpdateRoom,
+)
+from hubbub.domain.errors import Conflict, Forbidden, NotFound
+from hubbub.domain.model import Actor, room_topic, user_topic
 from hubbub.domain.text import MAX_REACTIONS
-from hubbub.engine.work import Receipt
+from hubbub.features import BULK
+from hubbub.features import reactions as deeds
 from hubbub.storage import reactions
+from hubbub.storage.database import Statement
+from hubbub.storage.ids import Ids
+from hubbub.storage.transaction import Transaction
 from tests.attention.conftest import Table, seq
 
 THUMB, HEART = "👍", "❤️"
@@ -28,8 +49,7 @@ async def test_a_run_of_reactions_is_decided_one_by_one_and_twice_is_once(table:
         (AddReaction(room=table.room, message=message + 100, emoji=THUMB), table.member),
         (AddReaction(room=table.room, message=message, emoji=HEART), table.member),
     ]
-    results = await table.together(asked)
-    answers = [found.answer if isinstance(found, Receipt) else found for found in results]
+    answers = table.run(asked)
     assert seq(answers[0]) == message + 1
     assert answers[1] == answers[3] == {}
     assert seq(answers[2]) == message + 2
@@ -49,8 +69,8 @@ async def test_a_message_takes_fifty_emoji_and_no_more(table: Table) -> None:
     asked: list[tuple[Command, Actor]] = [
         (AddReaction(room=table.room, message=message, emoji=one), table.owner) for one in MANY
     ]
-    results = await table.together(asked)
-    assert [type(one) for one in results[:MAX_REACTIONS]] == [Receipt] * MAX_REACTIONS
+    results = table.run(asked)
+    assert [type(one) for one in results[:MAX_REACTIONS]] == [dict] * MAX_REACTIONS
     assert [type(one) for one in results[MAX_REACTIONS:]] == [Conflict] * 5
     one_past, there = MANY[MAX_REACTIONS], MANY[MAX_REACTIONS - 1]
     with pytest.raises(Conflict):
@@ -63,3 +83,84 @@ async def test_a_message_takes_fifty_emoji_and_no_more(table: Table) -> None:
         assert (await table.desk.journal.submit(gone, who)).answer == {}
     again = AddReaction(room=table.room, message=message, emoji=one_past)
     assert (await table.desk.journal.submit(again, table.member)).answer
+
+
+async def test_what_is_deleted_archived_or_from_before_ones_time_takes_none(table: Table) -> None:
+    submit = table.desk.journal.submit
+    early, gone = await table.say(table.owner), await table.say(table.owner)
+    await submit(AddReaction(room=table.room, message=gone, emoji=HEART), table.member)
+    await submit(DeleteMessage(room=table.room, message=gone), table.owner)
+    assert table.desk.rows("SELECT count(*) FROM reactions") == [(0,)]
+    with pytest.raises(Conflict):
+        await submit(AddReaction(room=table.room, message=gone, emoji=HEART), table.member)
+    assert (await submit(RemoveReaction(room=table.room, message=gone, emoji=HEART), table.member)).answer == {}
+    await submit(UpdateRoom(room=table.room, history="joined"), table.owner)
+    await submit(JoinRoom(room=table.room), table.stranger)
+    asked: list[tuple[Command, Actor]] = [
+        (AddReaction(room=table.room, message=early, emoji=HEART), who) for who in (table.stranger, table.owner)
+    ]
+    results = table.run(asked)
+    assert [type(one) for one in results] == [NotFound, dict]
+    with pytest.raises(NotFound):
+        table.desk.database.read(deeds.listing, table.stranger.id, (table.room, early), 0, 10)
+    await submit(ArchiveRoom(room=table.room), table.owner)
+    for command in (AddReaction, RemoveReaction):
+        with pytest.raises(Forbidden):
+            await submit(command(room=table.room, message=early, emoji=HEART), table.owner)
+
+
+async def test_who_reacted_is_listed_page_by_page_in_the_order_they_did(table: Table) -> None:
+    message = await table.say(table.owner)
+    for who, emoji in ((table.member, HEART), (table.owner, THUMB), (table.owner, HEART)):
+        await table.desk.journal.submit(AddReaction(room=table.room, message=message, emoji=emoji), who)
+    found: list[dict[str, Any]] = []
+    for more in (True, True, False):
+        after = found[-1]["seq"] if found else 0
+        page: Any = table.desk.database.read(deeds.listing, table.member.id, (table.room, message), after, 1)
+        found += page["reactions"]
+        assert page["more"] == more
+    assert [(one["emoji"], one["name"]) for one in found] == [(HEART, "ben"), (THUMB, "anna"), (HEART, "anna")]
+
+
+async def test_a_run_costs_as_many_statements_for_many_as_for_two(table: Table) -> None:
+    messages = [await table.say(table.owner) for _ in range(20)]
+    costs = [statements(table, messages[:size]) for size in (2, 20)]
+    assert costs[0] == costs[1]
+    assert costs[0] == {"reaction.add": 3, "reaction.remove": 2, "room.read": 3, "rooms.read": 1, "message.send": 5}
+
+
+def statements(table: Table, messages: list[int]) -> dict[str, int]:
+    """How many each run takes, in a transaction that is rolled back; the last one moves nothing any more."""
+    room = table.room
+    runs: list[list[Command]] = [
+        [AddReaction(room=room, message=one, emoji=THUMB) for one in messages],
+        [RemoveReaction(room=room, message=one, emoji=THUMB) for one in messages],
+        [ReadRoom(room=room, seq=one) for one in messages],
+        [ReadRooms(rooms=(RoomRead(room=room, seq=one),)) for one in messages],
+        [SendMessage(room=room, key=f"new {one}", body="@anna, @room") for one in messages],
+    ]
+    counts = {}
+    with table.desk.elsewhere() as connection:
+        tx = Transaction(connection, Ids.load(connection), table.desk.published[-1].seq)
+        tx.lock([room_topic(room), user_topic(table.member.id)])
+        for run in runs:
+            seen: list[str] = []
+            with watched(seen):
+                BULK[type(run[0])]([(command, table.member) for command in run], tx)
+            counts[run[0].kind] = len(seen)
+        connection.rollback()
+    return counts
+
+
+@contextmanager
+def watched(seen: list[str]) -> Iterator[None]:
+    """Notes every hot statement that is run."""
+    run = Statement.run
+
+    def noted(self: Statement, connection: Connection, **parameters: Any) -> Any:
+        seen.append(self.compiled(connection.dialect)[0])
+        return run(self, connection, **parameters)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Statement, "run", noted)
+        yield

@@ -4,7 +4,6 @@ from hubbub.domain.commands import Command, ReadRoom, ReadRooms, RoomRead, Unrea
 from hubbub.domain.errors import BadRequest, NotFound
 from hubbub.domain.events import ReadMoved
 from hubbub.domain.model import Actor
-from hubbub.engine.work import Receipt
 from tests.attention.conftest import Table, new_room, seq
 
 
@@ -23,8 +22,7 @@ async def test_of_a_run_each_persons_last_position_is_kept_and_everybody_is_answ
         (ReadRoom(room=table.room, seq=first), table.stranger),
         (ReadRoom(room=table.room, seq=third + 1), table.owner),
     ]
-    results = await table.together(asked)
-    answers = [found.answer if isinstance(found, Receipt) else found for found in results]
+    answers = table.run(asked)
     assert answers[0] == answers[1] != {}
     assert answers[2] == {}
     assert isinstance(answers[3], NotFound)
