@@ -12,11 +12,12 @@ from urllib.parse import quote, urlencode
 from hubbub.clock import Clock
 from hubbub.domain.commands import OpenSession
 from hubbub.domain.model import ANYBODY, LOBBY, Role
+from hubbub.protocol import closes
 from hubbub.protocol.tokens import Tokens
 from tests.authorisation.asker import FORM, JSON, Asker
 from tests.engine.conftest import desk_at
 from tests.house.test_unions import ROUTES
-from tests.support.client import Connection, Frame, RefusedError
+from tests.support.client import Connection, Frame, RefusedError, raw_connect
 from tests.support.server import Account, Server
 
 ROLES = {"admin": "admin", "owner": "owner"}
@@ -81,16 +82,17 @@ class Play:
         self._make_a_guest()
         for name, account in self.people.items():
             self.lines[name] = await Connection.open(self.server.websocket_url, account.token, on_event=lambda _: None)
-        for kind in ("public", "private"):
-            made = await self.do("room-owner", "room.create", kind=kind, name=f"A {kind} room")
-            self.rooms[kind] = Room(made["room"]["id"])
-            await self._furnish(kind)
+        for name, kind in (("public", "public"), ("private", "private"), ("archived", "public")):
+            made = await self.do("room-owner", "room.create", kind=kind, name=f"The {name} room")
+            self.rooms[name] = Room(made["room"]["id"])
+            await self._furnish(self.rooms[name])
         others = [self.people[name].id for name in INSIDE]
         made = await self.do("room-owner", "room.create", kind="direct", members=others)
         self.rooms["direct"] = Room(made["room"]["id"])
         self.said = (await self.do("author", "message.send", room=LOBBY, key="lobby", body="said in the lobby"))["seq"]
         for room in self.rooms.values():
             room.message, room.spare = await self.say(room.id), await self.say(room.id)
+        await self.do("room-owner", "room.archive", room=self.rooms["archived"].id)
 
     async def end(self) -> None:
         for line in self.lines.values():
@@ -139,12 +141,21 @@ class Play:
         return "ok" if status < 400 else str(status)
 
     async def over_wire(self, command: str, name: str, fields: dict[str, Any]) -> str:
-        """Asks by a command; `ok` or what REST would say for the refusal."""
+        """Asks by a command; `ok` or what REST would say for the refusal. Nobody in particular has no `hello`."""
+        if name not in self.lines:
+            return await self._before_hello({"id": 1, "type": command, **fields})
         try:
             await self.do(name, command, **fields)
         except RefusedError as refused:
             return str(STATUS[refused.code])
         return "ok"
+
+    async def _before_hello(self, frame: Frame) -> str:
+        async with await raw_connect(self.server.websocket_url) as socket:
+            await socket.send(json.dumps(frame))
+            await socket.wait_closed()
+        assert socket.close_code == closes.NOT_AUTHENTICATED
+        return str(STATUS["unauthenticated"])
 
     # -- who is who
 
@@ -153,8 +164,7 @@ class Play:
         with closing(sqlite3.connect(self.server.database, timeout=30)) as database, database:
             database.execute("UPDATE users SET role = 'guest' WHERE id = ?", (self.id("guest"),))
 
-    async def _furnish(self, kind: str) -> None:
-        room = self.rooms[kind]
+    async def _furnish(self, room: Room) -> None:
         for name in (*INSIDE, "ex-member"):
             await self.do("room-owner", "room.invite", room=room.id, user=self.id(name))
         for name in ("moderator", "deputy"):
