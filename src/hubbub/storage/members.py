@@ -120,11 +120,6 @@ def listing(connection: Connection, room: int, after: int, limit: int) -> list[M
     ]
 
 
-def move_read(tx: Transaction, room: int, user: int, seq: int, n: int) -> None:
-    """Moves a read position forward; `n` is the number of the last message at or before `seq`."""
-    tx.execute(update(members).where(members.c.room == room, members.c.user == user).values(read_seq=seq, read_n=n))
-
-
 def _find() -> Select[Any]:
     return (
         select(

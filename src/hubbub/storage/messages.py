@@ -104,12 +104,6 @@ def insert_all(tx: Transaction, new: Sequence[NewMessage]) -> None:
     READS.run(tx.connection, rows=rows.encode([(*who, *where) for who, where in last.items()])).close()
 
 
-def number_at(connection: Connection, room: int, seq: int) -> int:
-    """The number of the last message at or before `seq`, 0 if there is none."""
-    query = select(messages.c.n).where(messages.c.room == room, messages.c.seq <= seq)
-    return connection.scalar(query.order_by(messages.c.seq.desc()).limit(1)) or 0
-
-
 def find(connection: Connection, own: Membership | None, room: int, seq: int) -> Stored:
     """A message that is a member's to see. Raises NotFound for strangers, and for what was said before his time."""
     if own is None or seq < own.sees_from:

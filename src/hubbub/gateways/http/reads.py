@@ -1,4 +1,4 @@
-"""Read positions: back to a message, and forward in many rooms at once."""
+"""Read positions: forward in a room, back to a message, and forward in many rooms at once."""
 
 from typing import Annotated
 
@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 from pydantic import Field
 
-from hubbub.domain.commands import MessageSeq, ReadRooms, RoomRead, UnreadRoom
+from hubbub.domain.commands import MessageSeq, ReadRoom, ReadRooms, RoomRead, Seq, UnreadRoom
 from hubbub.domain.model import Frozen, MaybePosition
 from hubbub.domain.text import MAX_READ_ROOMS
 from hubbub.gateways.http.auth import Active, Running
@@ -15,6 +15,13 @@ from hubbub.gateways.http.rooms import RoomId
 from hubbub.gateways.http.strict import StrictRoute, reply
 
 router = APIRouter(prefix="/api", tags=["rooms"], route_class=StrictRoute)
+
+
+class Reading(Frozen):
+    """How far one has read."""
+
+    seq: Seq = Field(examples=[1])
+    """Up to which seq of the room's log; not above its head."""
 
 
 class Unreading(Frozen):
@@ -28,6 +35,12 @@ class Readings(Frozen):
     """How far one has read in several rooms."""
 
     rooms: Annotated[list[RoomRead], Field(min_length=1, max_length=MAX_READ_ROOMS)]
+
+
+@router.post("/rooms/{room}/read", response_model=MaybePosition, responses=refusals(400, 401, 403, 404, 413, 429))
+async def read_room(room: RoomId, body: Reading, caller: Active, services: Running) -> Response:
+    """Moves one's read position forward."""
+    return reply((await services.journal.submit(ReadRoom(room=room, seq=body.seq), caller.actor)).answer)
 
 
 @router.post("/rooms/{room}/unread", response_model=MaybePosition, responses=refusals(400, 401, 403, 404, 413, 429))

@@ -1,19 +1,16 @@
-"""Rooms: the directory, one room, what it is to oneself, read positions."""
+"""Rooms: the directory, one room, what it is to oneself."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
-from pydantic import Field
 
 from hubbub.domain.commands import (
     ArchiveRoom,
     ChangeSettings,
     CreateRoom,
     NewRoom,
-    ReadRoom,
     RestoreRoom,
-    Seq,
     UpdateRoom,
 )
 from hubbub.domain.model import Frozen, History, MaybePosition, Member, Room, RoomPosition, Wire
@@ -48,13 +45,6 @@ class Settings(Frozen):
 
     favourite: bool | None = None
     muted: bool | None = None
-
-
-class Reading(Frozen):
-    """How far one has read."""
-
-    seq: Seq = Field(examples=[1])
-    """Up to which seq of the room's log; not above its head."""
 
 
 class RoomsPage(Wire):
@@ -128,9 +118,3 @@ async def change_settings(room: RoomId, body: Settings, caller: Active, services
     """Says what the room is to oneself, on all one's devices."""
     command = ChangeSettings(room=room, **body.model_dump())
     return reply((await services.journal.submit(command, caller.actor)).answer)
-
-
-@router.post("/{room}/read", response_model=MaybePosition, responses=refusals(400, 401, 403, 404, 413, 429))
-async def read_room(room: RoomId, body: Reading, caller: Active, services: Running) -> Response:
-    """Moves one's read position forward."""
-    return reply((await services.journal.submit(ReadRoom(room=room, seq=body.seq), caller.actor)).answer)
