@@ -78,7 +78,9 @@ it("fails where the reducer leaves something out", () => {
   const silent = all.filter(({ before, events, after }) => {
     const rooms = Object.keys(before.pages).filter((room) => room in after.pages);
     const [first, second] = [told(loaded(before), rooms), told(loaded(after), rooms)];
-    return events.length > 0 && JSON.stringify(first) === JSON.stringify(second);
+    // How one appears is not part of what a state tells.
+    const others = events.filter((event) => event.type !== "status.changed");
+    return others.length > 0 && JSON.stringify(first) === JSON.stringify(second);
   });
   expect(silent.map((one) => one.case)).toEqual([]);
 });
