@@ -13,12 +13,15 @@ const NEWEST = 16;
 type Names = Record<string, string | string[] | undefined>;
 type Row = [emoji: string, label: string, names: string, tags: string];
 
+/** As Unicode lists them, "fully qualified": emojibase asks for colour also where that is the default. */
+const qualified = (emoji: string): string => emoji.replace(/(\p{Emoji_Presentation})\uFE0F/gu, "$1");
+
 function rows(): Row[][] {
   const groups: Row[][] = [];
   for (const { emoji, label, group, tags = [], version, hexcode } of [...all].sort((a, b) => (a.order ?? 0) - (b.order ?? 0))) {
     if (group === undefined || group === COMPONENTS || version > NEWEST) continue;
     const names = new Set([(github as Names)[hexcode] ?? [], (emojibase as Names)[hexcode] ?? []].flat());
-    (groups[group > COMPONENTS ? group - 1 : group] ??= []).push([emoji, label, [...names].join(" "), tags.join(" ")]);
+    (groups[group > COMPONENTS ? group - 1 : group] ??= []).push([qualified(emoji), label, [...names].join(" "), tags.join(" ")]);
   }
   return groups;
 }

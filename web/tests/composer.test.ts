@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Chat } from "../src/chat.svelte";
-import { begunAt, emoji, names, whole } from "../src/features/composer/completion";
+import { begunAt, emoji, mayCallAll, names, whole } from "../src/features/composer/completion";
 import { composing, Composing } from "../src/features/composer/composing.svelte";
 import { lastOwn } from "../src/features/messages/messages";
 import { recentEmoji, usedEmoji, type Quoted } from "../src/keep";
+import type { Room } from "../src/state/model";
 import type { Outgoing } from "../src/sync/outbox";
 import { known, loadEmoji, search } from "../src/ui/emoji";
 
@@ -28,7 +29,7 @@ describe("what is begun at the caret", () => {
 
 describe("suggestions", () => {
   const members = ["bob", "Anna", "anton", "Ärger"].map((name, at) => ({ id: at + 1, name }));
-  const texts = (query: string): string[] => names(members, query).map((one) => one.text);
+  const texts = (query: string): string[] => names(members, query, true).map((one) => one.text);
 
   it("are members by prefix, then the words that call everybody", () => {
     expect(texts("an")).toEqual(["@Anna ", "@anton "]);
@@ -40,8 +41,16 @@ describe("suggestions", () => {
 
   it("are at most eight, with the loud words among them", () => {
     const crowd = Array.from({ length: 500 }, (_, at) => ({ id: at, name: `r${at}` }));
-    expect(names(crowd, "")).toHaveLength(8);
-    expect(names(crowd, "r").at(-1)?.text).toBe("@room ");
+    expect(names(crowd, "", true)).toHaveLength(8);
+    expect(names(crowd, "r", true).at(-1)?.text).toBe("@room ");
+  });
+
+  it("call everybody only where one may", () => {
+    const room = { kind: "public", members: 21, role: "member" } as Room;
+    const member = { role: "member" } as const;
+    expect(names(members, "", false).map((one) => one.text)).not.toContain("@room ");
+    expect(mayCallAll(member, room)).toBe(false);
+    expect([mayCallAll({ role: "admin" }, room), mayCallAll(member, { ...room, role: "moderator" }), mayCallAll(member, { ...room, members: 20 }), mayCallAll(member, { ...room, kind: "direct" })]).toEqual([true, true, true, true]);
   });
 
   it("are emoji by name, of equal ones those used lately first", () => {
@@ -65,6 +74,8 @@ describe("suggestions", () => {
     expect(groups).toHaveLength(9);
     expect(new Set(all.map((one) => one.emoji)).size).toBe(all.length);
     expect(all.every((one) => one.names[0] && one.label)).toBe(true);
+    expect(all.filter((one) => /\p{Emoji_Presentation}\uFE0F/u.test(one.emoji))).toEqual([]);
+    expect(all.map((one) => one.emoji)).toEqual(expect.arrayContaining(["👍", "❤️", "👨‍👩‍👧‍👦", "🇪🇺"]));
     expect(known(groups, ["🎉", "not one"]).map((one) => one.emoji)).toEqual(["🎉"]);
   });
 });

@@ -1,4 +1,5 @@
 /** What could come next where one writes: names after an `@`, emoji after a `:`. Pure. */
+import type { Room, User } from "../../state/model";
 import type { Groups } from "../../ui/emoji";
 import { search } from "../../ui/emoji";
 
@@ -24,6 +25,7 @@ export const MOST = 8;
 const NAME = /(?<![\p{L}\p{N}\p{M}_])@([\p{L}\p{N}\p{M}._-]{0,32})$/u;
 const EMOJI = /(?<![\p{L}\p{N}\p{M}_:])(:)([a-z0-9_+-]{2,32})$/iu;
 const NEAR = 80;
+const LOUD_MEMBERS = 20;
 const LOUD = [
   { text: "room", hint: "Everybody in this room" },
   { text: "here", hint: "Everybody who is here now" },
@@ -37,12 +39,13 @@ export function begunAt(text: string, caret: number): Begun | null {
   return emoji ? { kind: "emoji", from: caret - emoji[0].length, to: caret, query: emoji[2] ?? "" } : null;
 }
 
-/** Members whose names begin so, by name, then the words that call everybody. */
-export function names(members: readonly { id: number; name: string }[], query: string, byName: Intl.Collator = new Intl.Collator()): Suggestion[] {
+/** Members whose names begin so, by name, then, where one may, the words that call everybody. */
+export function names(members: readonly { id: number; name: string }[], query: string, mayCallAll: boolean): Suggestion[] {
+  const byName = new Intl.Collator();
   const wanted = folded(query);
   const begins = (name: string): boolean => folded(name).startsWith(wanted);
   const people = members.filter(({ name }) => begins(name)).sort((a, b) => byName.compare(a.name, b.name));
-  const loud = LOUD.filter(({ text }) => begins(text)).map(({ text, hint }) => ({ text: `@${text} `, label: `@${text}`, hint }));
+  const loud = LOUD.filter(({ text }) => mayCallAll && begins(text)).map(({ text, hint }) => ({ text: `@${text} `, label: `@${text}`, hint }));
   const found = people.slice(0, MOST - loud.length).map(({ id, name }) => ({ text: `@${name} `, label: name, id }));
   return [...found, ...loud];
 }
@@ -57,6 +60,12 @@ export function whole(groups: Groups, text: string, caret: number): (Begun & { e
   const name = before.endsWith(":") ? EMOJI.exec(before.slice(0, -1))?.[2]?.toLowerCase() : undefined;
   const found = name && groups.flat().find(({ names }) => names.includes(name));
   return found ? { kind: "emoji", from: caret - name.length - 2, to: caret, query: name, emoji: found.emoji } : null;
+}
+
+/** As `hubbub.domain.rules` says it; where it does not hold, these words are plain text. */
+export function mayCallAll(me: Pick<User, "role">, room: Room): boolean {
+  const looksAfter = me.role === "owner" || me.role === "admin" || room.role === "owner" || room.role === "moderator";
+  return looksAfter || room.kind === "direct" || room.members <= LOUD_MEMBERS;
 }
 
 const folded = (name: string): string => name.normalize("NFKC").toLowerCase();

@@ -4,7 +4,7 @@ import { recentEmoji, usedEmoji } from "../../keep";
 import type { Room } from "../../state/model";
 import { loadEmoji, type Groups } from "../../ui/emoji";
 import { loadRoom } from "../rooms/rooms";
-import { begunAt, emoji, names, whole, type Begun, type Suggestion } from "./completion";
+import { begunAt, emoji, mayCallAll, names, whole, type Begun, type Suggestion } from "./completion";
 
 /** Puts a text in the place of a part of what is written. */
 export type Replace = (from: number, to: number, text: string) => void;
@@ -24,7 +24,7 @@ export class Suggesting {
 
   readonly items: readonly Suggestion[] = $derived.by(() => {
     if (!this.begun) return [];
-    if (this.begun.kind === "name") return names(this.#members(), this.begun.query);
+    if (this.begun.kind === "name") return names(this.#members(), this.begun.query, mayCallAll(this.chat.state.me, this.room()));
     return this.#groups ? emoji(this.#groups, this.begun.query, recentEmoji(this.chat.state.me.id)) : [];
   });
 

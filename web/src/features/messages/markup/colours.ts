@@ -25,8 +25,8 @@ const LANGUAGES: Readonly<Record<string, string>> = {
   ts: "typescript", tsx: "typescript", typescript: "typescript",
   yaml: "yaml", yml: "yaml",
 };
-/** Longer code stays plain: the grammars are expressions, and not all of them are linear. */
-export const LONGEST = 12_000;
+/** Longer code stays plain: not all grammars are linear, and so much takes none of them 70 ms whatever it is. */
+export const LONGEST = 4_000;
 
 /** The code in pieces that look alike; null if it stays as it is. */
 export async function colours(language: string, text: string): Promise<readonly Piece[] | null> {

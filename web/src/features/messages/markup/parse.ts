@@ -22,6 +22,13 @@ export function parse(body: string): readonly Block[] {
   return blocks.some(says) ? blocks : asTyped(body);
 }
 
+/** The whole text, if it has no marks in it; otherwise null. */
+export function plainWords([block, ...more]: readonly Block[]): string | null {
+  if (block?.kind !== "paragraph" || more.length || block.children.length > 1) return null;
+  const only = block.children[0];
+  return only === undefined ? "" : only.kind === "text" ? only.text : null;
+}
+
 const asTyped = (body: string): readonly Block[] => [{ kind: "paragraph", children: [{ kind: "text", text: body }] }];
 
 function prepared(): MarkdownIt {
