@@ -1,0 +1,164 @@
+"""A room with much in it, and a measure of whether what one reads there stays where it is on the screen."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Locator, Route, expect
+
+from tests.browser.person import Person
+from tests.support.server import Account, Server
+
+MESSAGES = 370
+ROWS = 330
+"""More are never in the page: 300 and a page that has just come."""
+
+WRITE = """async ([token, room, from, to]) => {
+    const socket = new WebSocket(new URL("/ws", location.href.replace("http", "ws")), "hubbub.v1");
+    const heard = (wanted) => new Promise((found) => socket.addEventListener("message", ({ data }) => {
+        if (wanted(JSON.parse(data))) found();
+    }));
+    await new Promise((open) => socket.addEventListener("open", open));
+    const welcome = heard((frame) => frame.type === "welcome");
+    socket.send(JSON.stringify({ type: "hello", token }));
+    await welcome;
+    const last = heard((frame) => frame.re === to);
+    for (let id = from; id <= to; id += 1) {
+        socket.send(JSON.stringify({ id, type: "message.send", room, key: `line ${id}`, body: `line ${id}` }));
+    }
+    await last;
+    socket.close();
+}"""
+
+# Where a row is after each picture of the screen, for as long as it is watched.
+WATCH = """(seq) => {
+    const top = () => document.querySelector(`[data-seq="${seq}"]`)?.getBoundingClientRect().top ?? NaN;
+    window.watched = { first: top(), tops: [], go: true };
+    const look = () => {
+        window.watched.tops.push(top());
+        if (window.watched.go) requestAnimationFrame(() => setTimeout(look));
+    };
+    requestAnimationFrame(() => setTimeout(look));
+}"""
+WATCHED = """() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => {
+    const { first, tops } = window.watched;
+    window.watched.go = false;
+    done(Math.max(...tops.map((top) => Math.abs(top - first))));
+}))))"""
+VISIBLE = """() => {
+    const list = document.querySelector("[role=log]").getBoundingClientRect();
+    const rows = [...document.querySelectorAll(".timeline-row")];
+    return Number(rows.find((row) => row.getBoundingClientRect().top > list.top - 1).dataset.seq);
+}"""
+ENDS = """() => {
+    const rows = document.querySelectorAll(".timeline-row");
+    return `${rows[0].dataset.seq} to ${rows[rows.length - 1].dataset.seq}`;
+}"""
+AT_REST = """() => new Promise((done) => {
+    const list = document.querySelector("[role=log]");
+    const before = list.scrollTop;
+    setTimeout(() => done(list.scrollTop === before), 150);
+})"""
+
+
+class Archive:
+    """`window` belongs to somebody who has not logged in: what is written goes through its sockets."""
+
+    def __init__(self, server: Server, writer: Account, window: Person) -> None:
+        self.server = server
+        self.writer = writer
+        self.name = f"Archive of {writer.name}"
+        self.room = writer.create_room(self.name)
+        self.window = window
+        self.written = 0
+        self.write(MESSAGES)
+        page = writer.get(f"/api/rooms/{self.room}/messages", after=0, limit=1)
+        self.first: int = page["messages"][0]["seq"]
+
+    def another(self) -> "Archive":
+        return Archive(self.server, self.server.sign_up("writer"), self.window)
+
+    def write(self, count: int) -> None:
+        """`line 1` and so on."""
+        first, self.written = self.written + 1, self.written + count
+        self.window.page.evaluate(WRITE, [self.writer.token, self.room, first, self.written])
+
+    def unread(self, account: Account) -> int:
+        """How many the server knows to be unread."""
+        found: int = account.get(f"/api/rooms/{self.room}")["room"]["unread"]
+        return found
+
+
+class Reading:
+    """Somebody who reads in an archive."""
+
+    def __init__(self, person: Person, archive: Archive) -> None:
+        self.person = person
+        self.page = person.page
+        self.archive = archive
+
+    def line(self, number: int) -> Locator:
+        return self.person.log.get_by_text(f"line {number}", exact=True)
+
+    def rows(self) -> int:
+        return self.page.locator(".timeline-row").count()
+
+    def top(self) -> int:
+        """The seq of the first message that is seen whole."""
+        found: int = self.page.evaluate(VISIBLE)
+        return found
+
+    def jump(self, number: int) -> None:
+        """Follow the permalink of a line."""
+        seq = self.archive.first + number - 1
+        self.page.evaluate("(hash) => { location.hash = hash; }", f"room/{self.archive.room}/{seq}")
+
+    def moved(self) -> float:
+        """How far the watched row was from its place at most, in pixels."""
+        found: float = self.page.evaluate(WATCHED)
+        return found
+
+    def watch(self) -> None:
+        self.page.evaluate(WATCH, self.top())
+
+    @contextmanager
+    def stays(self) -> Iterator[None]:
+        """What one reads does not move by more than a pixel, whatever is done meanwhile."""
+        self.watch()
+        yield
+        assert self.moved() <= 1
+
+    def at_rest(self) -> None:
+        """The wheel's own movement is over."""
+        self.page.wait_for_function(AT_REST)
+
+
+class Held:
+    """Pages of history that wait until they are let through."""
+
+    def __init__(self, reading: Reading, which: str) -> None:
+        self.reading = reading
+        self.routes: list[Route] = []
+        reading.page.route(re.compile(rf"/messages\?.*{which}="), lambda route: self.routes.append(route))
+
+    def scroll(self, by: int) -> None:
+        """Turn the wheel until a page is asked for."""
+        page = self.reading.page
+        self.reading.person.log.hover()
+        for _ in range(300):
+            if self.routes:
+                return self.reading.at_rest()
+            page.mouse.wheel(0, by)
+            page.wait_for_timeout(30)
+        raise AssertionError("no page was asked for")
+
+    def let_through(self) -> None:
+        """The page arrives; the rows are other ones then."""
+        page = self.reading.page
+        before = page.evaluate(ENDS)
+        self.routes.pop(0).continue_()
+        page.wait_for_function(f"(before) => ({ENDS})() !== before", arg=before)
+
+
+def seen(line: Locator) -> None:
+    expect(line).to_be_in_viewport()
