@@ -1,21 +1,31 @@
-/** What one can do with invites: make one, look at those there are, take one back. */
-import type { Checked, Invites } from "../../contract";
+/** What one can do with invites, into the site or into a room: make one, look at those there are, take one back, go in. */
+import type { Chat } from "../../chat.svelte";
+import type { Checked, Invites, RoomPosition } from "../../contract";
 import { get, post, remove } from "../../net/http";
-import type { Invite, User } from "../../state/model";
+import type { Invite } from "../../state/model";
+import { isStaff } from "../rooms/rights";
+import { enter } from "../rooms/rooms";
 
-export const mayInvite = (me: User): boolean => me.role === "owner" || me.role === "admin";
+export const mayInvite = isStaff;
 
-export const createInvite = (maxUses: number | null, expiresIn: number | null): Promise<Invite> =>
-  post<Invite>("api/invites", { max_uses: maxUses, expires_in: expiresIn });
+export const createInvite = (maxUses: number | null, expiresIn: number | null, room: number | null): Promise<Invite> =>
+  post<Invite>("api/invites", { max_uses: maxUses, expires_in: expiresIn, ...(room !== null && { room }) });
 
-export async function loadInvites(): Promise<Invite[]> {
-  return (await get<Invites>("api/invites")).invites;
-}
+/** A page of those that can still be used, the newest first; `after` is the id the page before ended with. */
+export const loadInvites = (room: number | null, after?: string): Promise<Invites> => {
+  const query = new URLSearchParams({ limit: "50", ...(room !== null && { room: String(room) }), ...(after && { after }) });
+  return get<Invites>(`api/invites?${query}`);
+};
 
 export const revokeInvite = (id: string): Promise<void> => remove(`api/invites/${encodeURIComponent(id)}`);
 
-export async function isValid(token: string): Promise<boolean> {
-  return (await post<Checked>("api/invites/check", { token })).valid;
+export const checkInvite = (token: string): Promise<Checked> => post<Checked>("api/invites/check", { token });
+
+/** The room one is in by it. */
+export async function acceptInvite(chat: Chat, token: string): Promise<number> {
+  const { room } = await post<RoomPosition>("api/invites/accept", { token });
+  enter(chat, room);
+  return room.id;
 }
 
 /** True for a link that means another computer wherever it is opened (RFC 6761, section 6.3; RFC 1122, section 3.2.1.3). */

@@ -1,19 +1,36 @@
-/** What one can do with the people of a room: see who is there now, remove somebody. */
-import type { Online } from "../../contract";
-import { get, remove } from "../../net/http";
-import type { Member, Room, User } from "../../state/model";
+/** What one can do with the people of a room: see who is there now, bring, remove, ban, say who is what. */
+import type { Chat } from "../../chat.svelte";
+import type { BansPage, Online } from "../../contract";
+import { get, post, put, remove } from "../../net/http";
+import type { Ban, Member, RoomRole } from "../../state/model";
 
 export async function loadOnline(room: number): Promise<Set<number>> {
   const { users } = await get<Online>(`api/rooms/${room}/online`);
   return new Set(users.map((user) => user.id));
 }
 
-export async function removeMember(room: number, user: number): Promise<void> {
-  await remove(`api/rooms/${room}/members/${user}`);
+export const addMember = (room: number, user: number): Promise<unknown> => post(`api/rooms/${room}/members`, { user });
+export const removeMember = (room: number, user: number): Promise<unknown> => remove(`api/rooms/${room}/members/${user}`);
+export const banMember = (room: number, user: number, reason: string): Promise<unknown> => post(`api/rooms/${room}/bans`, { user, reason });
+export const unbanMember = (room: number, user: number): Promise<unknown> => remove(`api/rooms/${room}/bans/${user}`);
+export const setRole = (room: number, user: number, role: RoomRole): Promise<unknown> => put(`api/rooms/${room}/members/${user}/role`, { role });
+
+/** Everybody who is banned from the room, into `state.bans`. */
+export async function loadBans(chat: Chat, room: number): Promise<void> {
+  const bans: Ban[] = [];
+  for (let more = true; more; ) {
+    const page = await get<BansPage>(`api/rooms/${room}/bans?after=${bans.at(-1)?.user ?? 0}&limit=200`);
+    bans.push(...page.bans);
+    more = page.more && page.bans.length > 0;
+  }
+  chat.update((state) => ({ ...state, bans: { ...state.bans, [room]: bans } }));
 }
 
-/** Who may be offered the button; the server decides. Nobody is removed from the lobby or by himself. */
-export function mayRemove(me: User, room: Room, member: Member): boolean {
-  if (room.lobby || member.id === me.id) return false;
-  return me.role === "owner" || me.role === "admin" || room.role === "owner";
-}
+export const LONGEST_REASON = 200;
+export const ROLE_NAMES = { owner: "Owner", moderator: "Moderator", member: "" } as const;
+
+const RANK = { owner: 0, moderator: 1, member: 2 } as const;
+const BY_NAME = new Intl.Collator(undefined, { sensitivity: "base", numeric: true });
+
+/** Who looks after the room comes first. */
+export const byRole = (a: Member, b: Member): number => RANK[a.role] - RANK[b.role] || BY_NAME.compare(a.name, b.name) || a.id - b.id;

@@ -1,4 +1,4 @@
-/** What one can do with rooms: list, create, join, leave, look inside, mark as read. */
+/** What one can do with rooms: list, join, leave, look inside, mark as read. */
 import type { Chat } from "../../chat.svelte";
 import type { MembersPage, RoomDetail, RoomPosition, RoomsPage } from "../../contract";
 import { get, post } from "../../net/http";
@@ -6,15 +6,13 @@ import { readHere } from "../../state/attention";
 import { isOutdated, roomLoaded } from "../../state/load";
 import type { Room } from "../../state/model";
 import type { State } from "../../state/state";
+import { byTitle } from "./names";
 
 const READ_EVERY_MS = 2_000;
 
 /** The rooms one is in: the lobby first, then by name. */
 export function joinedRooms(state: State): Room[] {
-  const byName = new Intl.Collator(undefined, { sensitivity: "base", numeric: true });
-  return Object.values(state.rooms).sort(
-    (a, b) => Number(b.lobby) - Number(a.lobby) || byName.compare(a.name, b.name) || a.id - b.id,
-  );
+  return Object.values(state.rooms).sort(byTitle(state.me.id));
 }
 
 export function unreadTotal(state: State): number {
@@ -33,13 +31,6 @@ export async function loadDirectory(chat: Chat): Promise<void> {
   chat.update((state) => ({ ...state, directory: found }));
 }
 
-/** The new room's id. */
-export async function createRoom(chat: Chat, name: string, key: string): Promise<number> {
-  const { room } = await post<RoomPosition>("api/rooms", { kind: "public", name, key });
-  enter(chat, room);
-  return room.id;
-}
-
 export async function joinRoom(chat: Chat, id: number): Promise<void> {
   const { room } = await post<RoomPosition>(`api/rooms/${id}/join`);
   enter(chat, room);
@@ -50,7 +41,7 @@ export async function leaveRoom(id: number): Promise<void> {
 }
 
 /** Show it at once; `room.added` says the same a moment later. */
-function enter(chat: Chat, room: Room): void {
+export function enter(chat: Chat, room: Room): void {
   chat.update((state) =>
     state.rooms[room.id] ? state : { ...state, rooms: { ...state.rooms, [room.id]: { ...room, joined: true } } },
   );

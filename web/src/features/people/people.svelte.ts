@@ -1,0 +1,46 @@
+/** People: found by the beginning of their names. */
+import type { PeoplePage, Person } from "../../contract";
+import { get } from "../../net/http";
+
+export type { Person };
+
+/** A page of those whose names begin so, or look as if they did. */
+export async function findPeople(beginning: string, limit: number): Promise<Person[]> {
+  const { people } = await get<PeoplePage>(`api/people?q=${encodeURIComponent(beginning.slice(0, 32))}&limit=${limit}`);
+  return people;
+}
+
+const PATIENCE_MS = 120;
+
+/** Asks when one has stopped typing, and forgets what is answered too late. */
+export class PeopleSearch {
+  found: readonly Person[] = $state.raw([]);
+  /** What was looked for; null before the first answer. */
+  answered: string | null = $state.raw(null);
+  failed = $state(false);
+  #asked = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(readonly limit: number) {}
+
+  look(beginning: string): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#ask(beginning), beginning ? PATIENCE_MS : 0);
+  }
+
+  stop = (): void => {
+    clearTimeout(this.#timer);
+    this.#asked += 1;
+  };
+
+  async #ask(beginning: string): Promise<void> {
+    const number = (this.#asked += 1);
+    try {
+      const found = await findPeople(beginning, this.limit);
+      if (number !== this.#asked) return;
+      [this.found, this.answered, this.failed] = [found, beginning, false];
+    } catch {
+      if (number === this.#asked) this.failed = true;
+    }
+  }
+}

@@ -1,0 +1,36 @@
+/** Which names one may mean by a few letters of them, the likeliest first. Pure. */
+
+const WORD = 8;
+const RUN = 4;
+const BEGINNING = 12;
+const NONE = Number.NEGATIVE_INFINITY;
+
+/** How well `query` names `name`: its letters occur in that order, best at the beginnings of words and in a row. */
+export function score(query: string, name: string): number {
+  const wanted = folded(query);
+  const text = folded(name);
+  if (!wanted) return 0;
+  const whole = text.indexOf(wanted);
+  if (whole === 0) return BEGINNING + wanted.length * (RUN + 1) + WORD - text.length / 100;
+  let [at, found, before] = [0, 0, -2];
+  for (const letter of wanted) {
+    at = text.indexOf(letter, at);
+    if (at < 0) return NONE;
+    const begins = at === 0 || /[^\p{L}\p{N}]/u.test(text.charAt(at - 1));
+    found += 1 + (begins ? WORD : 0) + (at === before + 1 ? RUN : 0);
+    before = at++;
+  }
+  const inside = whole > 0 ? wanted.length * RUN : 0;
+  return found + inside - text.length / 100;
+}
+
+export function best<T>(query: string, items: readonly T[], nameOf: (item: T) => string, most: number): T[] {
+  const scored = items.map((item) => ({ item, points: score(query, nameOf(item)) }));
+  const found = scored.filter(({ points }) => points > NONE);
+  return found.sort((a, b) => b.points - a.points).slice(0, most).map(({ item }) => item);
+}
+
+/** Without accents, case and blanks. */
+function folded(text: string): string {
+  return text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase().trim();
+}

@@ -1,0 +1,51 @@
+/** What one can do to a room: make it, change it, put it away, leave it, say what it is to oneself. */
+import type { Chat } from "../../chat.svelte";
+import type { Changes, NewRoom, RoomDetail, RoomPosition } from "../../contract";
+import { get, patch, post, Refusal } from "../../net/http";
+import { randomKey } from "../../net/keys";
+import type { Room } from "../../state/model";
+import { othersIn } from "./names";
+import { enter } from "./rooms";
+
+export type Plan = Omit<NewRoom, "key">;
+
+/** Makes a room; the same plan again is the same room, should the first answer have been lost. */
+export class Maker {
+  #tried = { plan: "", key: "" };
+
+  constructor(readonly chat: Chat) {}
+
+  /** The new room's id, or that of the direct room there is. */
+  async make(plan: Plan): Promise<number> {
+    const words = JSON.stringify(plan);
+    if (this.#tried.plan !== words) this.#tried = { plan: words, key: randomKey() };
+    const { room } = await post<RoomPosition>("api/rooms", { ...plan, key: this.#tried.key });
+    enter(this.chat, room);
+    return room.id;
+  }
+}
+
+/** The direct room with these people, made if there is none yet; with nobody else, one's notes. */
+export async function openDirect(chat: Chat, users: readonly number[]): Promise<number> {
+  const wanted = [...users].sort((a, b) => a - b).join();
+  const known = Object.values(chat.state.rooms).find(
+    (room) => room.kind === "direct" && othersIn(room, chat.state.me.id).map(({ id }) => id).sort((a, b) => a - b).join() === wanted,
+  );
+  return known?.id ?? new Maker(chat).make({ kind: "direct", members: [...users] });
+}
+
+export const updateRoom = (room: number, changes: Changes): Promise<unknown> => patch(`api/rooms/${room}`, changes);
+export const archiveRoom = (room: number): Promise<unknown> => post(`api/rooms/${room}/archive`);
+export const restoreRoom = (room: number): Promise<unknown> => post(`api/rooms/${room}/restore`);
+export const setFavourite = (room: number, favourite: boolean): Promise<unknown> => patch(`api/rooms/${room}/settings`, { favourite });
+export const setMuted = (room: number, muted: boolean): Promise<unknown> => patch(`api/rooms/${room}/settings`, { muted });
+
+/** The room as a stranger sees it; null if there is none, or none that one may see. */
+export async function lookAt(room: number): Promise<Room | null> {
+  try {
+    return (await get<RoomDetail>(`api/rooms/${room}`)).room;
+  } catch (error) {
+    if (error instanceof Refusal && error.code === "not_found") return null;
+    throw error;
+  }
+}

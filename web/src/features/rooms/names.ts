@@ -1,0 +1,60 @@
+/** What rooms are called and in which order they stand. Pure. */
+import type { Room } from "../../state/model";
+import type { State } from "../../state/state";
+
+export const NOTES = "Notes to yourself";
+
+/** A direct room is called by those it is with; by oneself alone, for what it is good for. */
+export function titleOf(room: Room, me: number): string {
+  if (room.kind !== "direct") return room.name;
+  const others = othersIn(room, me);
+  return others.length > 0 ? others.map(({ name }) => name).join(", ") : NOTES;
+}
+
+export function othersIn(room: Room, me: number): { id: number; name: string }[] {
+  return (room.people ?? []).filter(({ id }) => id !== me);
+}
+
+const BY_NAME = new Intl.Collator(undefined, { sensitivity: "base", numeric: true });
+
+export function byTitle(me: number): (a: Room, b: Room) => number {
+  return (a, b) => Number(b.lobby) - Number(a.lobby) || BY_NAME.compare(titleOf(a, me), titleOf(b, me)) || a.id - b.id;
+}
+
+export interface Grouped {
+  readonly favourites: readonly Room[];
+  readonly rooms: readonly Room[];
+  readonly direct: readonly Room[];
+  readonly archived: readonly Room[];
+}
+
+/** The rooms one is in as they are listed: each in one place, the lobby first. */
+export function grouped(state: Pick<State, "rooms" | "me">): Grouped {
+  const found: Record<keyof Grouped, Room[]> = { favourites: [], rooms: [], direct: [], archived: [] };
+  for (const room of Object.values(state.rooms)) found[placeIn(room)].push(room);
+  for (const rooms of Object.values(found)) rooms.sort(byTitle(state.me.id));
+  return found;
+}
+
+function placeIn(room: Room): keyof Grouped {
+  if (room.archived) return "archived";
+  if (room.favourite) return "favourites";
+  return room.kind === "direct" ? "direct" : "rooms";
+}
+
+export const counted = (count: number, one: string, many: string): string => `${count.toLocaleString()} ${count === 1 ? one : many}`;
+
+export const LONGEST_NAME = 64;
+export const LONGEST_TOPIC = 250;
+export const LONGEST_DESCRIPTION = 1_000;
+
+/** What is wrong with a name for a room, as far as that can be seen here; "" if nothing. */
+export function nameTrouble(name: string, kind: Room["kind"], known: readonly Room[], besides?: number): string {
+  const wanted = name.normalize("NFKC").trim();
+  if (!wanted) return "";
+  const characters = [...wanted].length;
+  if (characters > LONGEST_NAME) return `${counted(characters - LONGEST_NAME, "character", "characters")} too long.`;
+  if (/[\p{Cc}\p{Zl}\p{Zp}]/u.test(wanted)) return "A room's name has printable characters only.";
+  const taken = (room: Room): boolean => room.kind === "public" && room.id !== besides && room.name.toLowerCase() === wanted.toLowerCase();
+  return kind === "public" && known.some(taken) ? "There is a room with that name." : "";
+}
