@@ -32,6 +32,8 @@ STATUS = {
     "bad_request": 400, "unauthenticated": 401, "forbidden": 403, "not_found": 404, "conflict": 409,
 }  # fmt: skip
 HOUR = 3_600_000
+PATIENCE = 3
+"""So often a server that has no time is asked again."""
 QUERY = ("GET", "DELETE")
 """What takes its fields in the address and not in a body."""
 
@@ -136,7 +138,10 @@ class Play:
             address += f"?{urlencode(rest, doseq=True)}" if rest else ""
         elif body is None:
             body = rest
-        status, answer = await self.askers[name].ask(method, address, body, FORM if form else JSON)
+        for _ in range(PATIENCE):  # on a machine that is busy with other things
+            status, answer = await self.askers[name].ask(method, address, body, FORM if form else JSON)
+            if status != 503:
+                break
         assert status < 500, f"{name}: {method} {address} → {status} {answer!r}"
         return "ok" if status < 400 else str(status)
 
@@ -144,11 +149,15 @@ class Play:
         """Asks by a command; `ok` or what REST would say for the refusal. Nobody in particular has no `hello`."""
         if name not in self.lines:
             return await self._before_hello({"id": 1, "type": command, **fields})
-        try:
-            await self.do(name, command, **fields)
-        except RefusedError as refused:
-            return str(STATUS[refused.code])
-        return "ok"
+        for _ in range(PATIENCE):
+            try:
+                await self.do(name, command, **fields)
+            except RefusedError as refused:
+                if refused.code not in ("busy", "unavailable"):
+                    return str(STATUS[refused.code])
+            else:
+                return "ok"
+        raise AssertionError(f"{name}: {command} is never answered")
 
     async def _before_hello(self, frame: Frame) -> str:
         async with await raw_connect(self.server.websocket_url) as socket:
