@@ -10,7 +10,7 @@ from tests.support.client import Connection
 from tests.support.server import Account, Server
 
 ABSENT = 61_000_000_000_001
-SAMPLES = 7
+SAMPLES = 5
 ATTEMPTS = 3
 """Each adds as many samples: noise goes down with their number, a difference does not."""
 WITHIN = 1.5
