@@ -193,6 +193,7 @@ def test_the_page_forbids_everything_that_is_not_its_own(open_window: OpenWindow
     policy = answer.headers["content-security-policy"]
     for rule in ("default-src 'none'", "script-src 'self'", "style-src 'self'", "require-trusted-types-for 'script'"):
         assert rule in policy
+    assert "; trusted-types svelte-trusted-html " in policy
     assert "unsafe" not in policy
 
 

@@ -4,6 +4,7 @@ import corpus from "../../contract/fixtures/mentions.json";
 import { candidates, isLoud, meaning } from "../src/features/messages/markup/mentions";
 import { parse } from "../src/features/messages/markup/parse";
 import { DEEPEST } from "../src/features/messages/markup/rules";
+import { summary } from "../src/features/messages/markup/summary";
 import type { Block, Inline } from "../src/features/messages/markup/tree";
 import { addressAt, targetOf } from "../src/state/links";
 
@@ -64,6 +65,17 @@ const MOST = 50;
 const runs = (nodes: readonly Inline[]): string[] => nodes.flatMap((node) => (node.kind === "mention" ? [node.run] : "children" in node ? runs(node.children) : []));
 const called = (blocks: readonly Block[]): string[] =>
   blocks.flatMap((one) => (one.kind === "paragraph" ? runs(one.children) : one.kind === "quote" ? called(one.children) : one.kind === "list" ? one.items.flatMap(called) : []));
+
+describe("a summary", () => {
+  it.each([
+    ["**one**\n\ntwo  three\n> four", "one two three four"],
+    ["- a\n- `b`\n\n```js\nc = 1\n```", "a, b c = 1"],
+    ["it was ||the *butler*||, [see](https://a.example) @ann.", "it was ▒▒▒, see @ann."],
+    ["x".repeat(300), `${"x".repeat(200)}…`],
+    ["😀".repeat(200), "😀".repeat(200)],
+    ["", ""],
+  ])("of %j is one line", (body, line) => expect(summary(body)).toBe(line));
+});
 
 describe("mentions", () => {
   it.each(CORPUS)("are those that the server finds: $why", ({ body, names, room, here, pieces }) => {
