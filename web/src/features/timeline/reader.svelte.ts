@@ -9,8 +9,8 @@ import { focus } from "./keys";
 import { fetchPage, type Where } from "./pages";
 import { seqOf, View } from "./view.svelte";
 
-const MOST = 300;
-const KEPT = 250;
+const MOST = 350;
+const KEPT = 300;
 /** So much is loaded before one gets there, and kept after one has left it; in heights of the screen, and in pixels. */
 const AHEAD = { heights: 1.5, px: 800 };
 const RESERVE = { heights: 2.5, px: 2_000 };
