@@ -8,7 +8,9 @@ from playwright.sync_api import ConsoleMessage, Locator, Page, expect
 from tests.support.server import PASSWORD, Server
 
 # How Chromium itself reports an HTTP status that the page expects and handles: whether one is logged in, and a refusal.
-EXPECTED = re.compile(r"Failed to load resource: the server responded with a status of (400|401|403|409) ")
+EXPECTED = re.compile(
+    r"Failed to load resource: the server responded with a status of ((400|401|403|409) |404 .*/api/rooms/\d+\))"
+)
 OFFLINE = re.compile(r"net::ERR_|WebSocket connection to .* failed")
 
 
