@@ -96,8 +96,8 @@ down_revision = "{head}"
 
 def upgrade() -> None:
     with op.batch_alter_table("rooms") as batch:
-        batch.add_column(sa.Column("people", sa.BigInteger()))
-    op.execute("UPDATE rooms SET people = (SELECT count(*) FROM members WHERE members.room = rooms.id)")
+        batch.add_column(sa.Column("heads", sa.BigInteger()))
+    op.execute("UPDATE rooms SET heads = (SELECT count(*) FROM members WHERE members.room = rooms.id)")
 '''
 
 
@@ -115,7 +115,7 @@ def test_the_steps_that_came_after_the_backup_see_its_rows(
     put_back(whole, address, tmp_path / "other")
     with closing(Database(address)) as database:
         assert database.read(migrate.current) == "9998"
-        counted = database.read(lambda c: c.execute(text("SELECT id, people FROM rooms ORDER BY id")).all())
+        counted = database.read(lambda c: c.execute(text("SELECT id, heads FROM rooms ORDER BY id")).all())
     assert [tuple(row) for row in counted][1:4] == [(1000, 1), (1001, 1), (1002, 1)]
 
 

@@ -47,12 +47,14 @@ export interface Answers {
 
 /** How several people appear. */
 export interface Appearances {
+  /** In the order they were asked for. */
   people: Presence[];
 }
 
 /** People one looks at appear otherwise from here on. */
 export interface Appeared {
   type: "presence";
+  /** Those who do; the others are as they were. */
   people: Presence[];
 }
 
@@ -147,7 +149,9 @@ export interface CreateRoom {
   /** 1 to 64 printable characters, unique among public rooms, also among names that look alike. A direct room has none, every other one must have one. */
   name?: string | null;
   topic?: string;
+  /** What it is for, in more words. */
   description?: string;
+  /** What newcomers may read: `all`, or what was said since they `joined`. */
   history?: "all" | "joined";
   /** The ids of others who are in it from the start; in a direct room, those it is with (at most nine). */
   members?: number[];
@@ -523,6 +527,7 @@ export interface Message {
   key: string;
   /** Null once it is deleted. */
   body: string | null;
+  /** Whether it was taken back: its place stays. */
   deleted?: boolean;
   /** When it was last edited. */
   edited_at?: string;
@@ -530,6 +535,7 @@ export interface Message {
   reply_to?: number;
   forwarded?: Forwarded;
   mentions?: Mentions;
+  /** Whether it is kept in view for everybody. */
   pinned?: boolean;
   /** In the order they were first used. */
   reactions?: Reaction[];
@@ -724,7 +730,9 @@ export interface NewRoom {
   /** 1 to 64 printable characters, unique among public rooms, also among names that look alike. A direct room has none, every other one must have one. */
   name?: string | null;
   topic?: string;
+  /** What it is for, in more words. */
   description?: string;
+  /** What newcomers may read: `all`, or what was said since they `joined`. */
   history?: "all" | "joined";
   /** The ids of others who are in it from the start; in a direct room, those it is with (at most nine). */
   members?: number[];
@@ -862,8 +870,11 @@ export interface Position {
 export interface Presence {
   /** The person's id. */
   user: number;
+  /** `away` is also who has been idle on every device, `offline` also who is invisible. */
   status: "online" | "away" | "dnd" | "offline";
+  /** What the person says about it. */
   text?: string;
+  /** An emoji that goes with it. */
   emoji?: string;
   /** When `text` and `emoji` end. */
   until?: string;
@@ -1067,7 +1078,9 @@ export interface Room {
   name: string;
   /** What it is about, in a line. */
   topic?: string;
+  /** What it is for, in more words. */
   description?: string;
+  /** What newcomers may read: `all`, or what was said since they `joined`. */
   history?: "all" | "joined";
   /** Whether nothing more is said in it. */
   archived?: boolean;
@@ -1137,6 +1150,7 @@ export interface RoomChanges {
   topic?: string;
   /** Empty if there is none any more. */
   description?: string;
+  /** What newcomers may read: `all`, or what was said since they `joined`. */
   history?: "all" | "joined";
 }
 
@@ -1181,6 +1195,7 @@ export interface RoomGone {
   at: string;
   /** The room's id. */
   room: number;
+  /** Left out where it ended with the account, or with the visit of a guest. */
   why?: "left" | "removed" | "banned";
   /** What was said to the person about it. */
   reason?: string;
@@ -1313,6 +1328,7 @@ export interface SetIdle {
   /** The client's own number for this, echoed as `re`. */
   id: number;
   type: "presence.idle";
+  /** True once nobody has touched it for a while, false with the first touch. */
   idle: boolean;
 }
 
@@ -1321,8 +1337,11 @@ export interface SetPresence {
   /** The client's own number for this, echoed as `re`. */
   id: number;
   type: "presence.set";
+  /** `dnd` is "do not disturb"; `invisible` looks like offline to everybody else. */
   status?: "online" | "away" | "dnd" | "invisible";
+  /** A line about it; empty for none. */
   text?: string;
+  /** Any one emoji of Unicode. */
   emoji?: string | null;
   /** When one is plainly online again; RFC 3339. */
   until?: string | null;
@@ -1356,7 +1375,9 @@ export interface SettingsChanged {
   at: string;
   /** The room's id. */
   room: number;
+  /** Whether it stands first in one's list. */
   favourite: boolean;
+  /** Whether it calls for one's attention only where one is mentioned. */
   muted: boolean;
 }
 
@@ -1383,8 +1404,11 @@ export interface SomebodyTypes {
 
 /** How one has chosen to appear. */
 export interface Status {
+  /** `invisible` looks like `offline` to everybody else. */
   status: "online" | "away" | "dnd" | "invisible";
+  /** What one says about it. */
   text?: string;
+  /** An emoji that goes with it. */
   emoji?: string;
   /** When one is plainly online again. */
   until?: string;
@@ -1475,7 +1499,9 @@ export interface UpdateRoom {
   room: number;
   name?: string | null;
   topic?: string | null;
+  /** What it is for; empty for nothing. */
   description?: string | null;
+  /** What newcomers may read: `all`, or what was said since they `joined`. */
   history?: "all" | "joined" | null;
 }
 
@@ -1493,6 +1519,7 @@ export interface WatchPresence {
   /** The client's own number for this, echoed as `re`. */
   id: number;
   type: "presence.watch";
+  /** The ids of the people, at most 200. */
   users: number[];
 }
 

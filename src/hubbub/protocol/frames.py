@@ -121,6 +121,7 @@ class Appeared(Wire):
 
     type: Literal["presence"]
     people: list[Presence]
+    """Those who do; the others are as they were."""
 
 
 class Nothing(Wire):

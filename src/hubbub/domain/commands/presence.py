@@ -16,8 +16,11 @@ class SetPresence(Command):
     answer = MaybePosition
     type: Literal["presence.set"] = "presence.set"
     status: Chosen = "online"
+    """`dnd` is "do not disturb"; `invisible` looks like offline to everybody else."""
     text: StatusText = ""
+    """A line about it; empty for none."""
     emoji: Emoji | None = None
+    """Any one emoji of Unicode."""
     until: Moment | None = None
     """When one is plainly online again; RFC 3339."""
 
@@ -43,6 +46,7 @@ class SetIdle(Signal):
 
     type: Literal["presence.idle"] = "presence.idle"
     idle: bool
+    """True once nobody has touched it for a while, false with the first touch."""
 
 
 class WatchPresence(Signal):
@@ -51,6 +55,7 @@ class WatchPresence(Signal):
     answer = Appearances
     type: Literal["presence.watch"] = "presence.watch"
     users: Annotated[tuple[Id, ...], Field(max_length=MAX_WATCHED, strict=False)]
+    """The ids of the people, at most 200."""
 
 
 AnySignal = Typing | SetIdle | WatchPresence

@@ -31,7 +31,9 @@ class NewRoom(Frozen):
     none, every other one must have one."""
     topic: RoomTopicLine = ""
     description: RoomDescription = ""
+    """What it is for, in more words."""
     history: History = "all"
+    """What newcomers may read: `all`, or what was said since they `joined`."""
     members: Annotated[tuple[Id, ...], Field(max_length=MAX_INVITED, strict=False)] = ()
     """The ids of others who are in it from the start; in a direct room, those it is with (at most nine)."""
     key: Key | None = None
@@ -68,7 +70,9 @@ class UpdateRoom(Command):
     name: RoomName | None = None
     topic: RoomTopicLine | None = None
     description: RoomDescription | None = None
+    """What it is for; empty for nothing."""
     history: History | None = None
+    """What newcomers may read: `all`, or what was said since they `joined`."""
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
         return (SITE, room_topic(self.room))

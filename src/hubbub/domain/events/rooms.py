@@ -34,6 +34,7 @@ class RoomChanges(Wire):
     description: str | Absent = None
     """Empty if there is none any more."""
     history: History | Absent = None
+    """What newcomers may read: `all`, or what was said since they `joined`."""
 
 
 class RoomUpdated(RoomNews):
@@ -70,6 +71,7 @@ class RoomGone(PersonalEvent):
     room: int
     """The room's id."""
     why: Literal["left", "removed", "banned"] | Absent = None
+    """Left out where it ended with the account, or with the visit of a guest."""
     reason: str | Absent = None
     """What was said to the person about it."""
 
@@ -81,4 +83,6 @@ class SettingsChanged(PersonalEvent):
     room: int
     """The room's id."""
     favourite: bool
+    """Whether it stands first in one's list."""
     muted: bool
+    """Whether it calls for one's attention only where one is mentioned."""

@@ -61,6 +61,7 @@ class Message(Wire):
     body: str | None
     """Null once it is deleted."""
     deleted: bool = False
+    """Whether it was taken back: its place stays."""
     edited_at: Timestamp | Absent = None
     """When it was last edited."""
     reply_to: int | Absent = None
@@ -68,6 +69,7 @@ class Message(Wire):
     forwarded: Forwarded | Absent = None
     mentions: Mentions | Absent = None
     pinned: bool = False
+    """Whether it is kept in view for everybody."""
     reactions: list[Reaction] = Field(default_factory=list)
     """In the order they were first used."""
 

@@ -48,8 +48,11 @@ class Status(Wire):
     """How one has chosen to appear."""
 
     status: Chosen
+    """`invisible` looks like `offline` to everybody else."""
     text: str | Absent = None
+    """What one says about it."""
     emoji: str | Absent = None
+    """An emoji that goes with it."""
     until: Timestamp | Absent = None
     """When one is plainly online again."""
 
@@ -60,8 +63,11 @@ class Presence(Wire):
     user: int
     """The person's id."""
     status: Literal["online", "away", "dnd", "offline"]
+    """`away` is also who has been idle on every device, `offline` also who is invisible."""
     text: str | Absent = None
+    """What the person says about it."""
     emoji: str | Absent = None
+    """An emoji that goes with it."""
     until: Timestamp | Absent = None
     """When `text` and `emoji` end."""
 
@@ -70,6 +76,7 @@ class Appearances(Wire):
     """How several people appear."""
 
     people: list[Presence]
+    """In the order they were asked for."""
 
 
 @dataclass(frozen=True, slots=True)

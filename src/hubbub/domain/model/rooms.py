@@ -35,7 +35,9 @@ class Room(Wire):
     topic: str | Absent = None
     """What it is about, in a line."""
     description: str | Absent = None
+    """What it is for, in more words."""
     history: History = "all"
+    """What newcomers may read: `all`, or what was said since they `joined`."""
     archived: bool = False
     """Whether nothing more is said in it."""
     people: list[Person] | Absent = None
