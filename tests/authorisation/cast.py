@@ -4,6 +4,7 @@ import itertools
 import json
 import secrets
 import sqlite3
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
@@ -48,14 +49,14 @@ class Room:
     link: dict[str, Any] = field(default_factory=dict)
 
 
-async def settle(server: Server) -> dict[str, Account]:
-    """Puts everybody, logged in, into the data of a server that does not run yet: no password is hashed for it."""
+async def settle(server: Server, names: Iterable[str] = PEOPLE) -> dict[str, Account]:
+    """Puts people, logged in, into the data of a server that does not run yet: no password is hashed for it."""
     server.data.mkdir()
     key = secrets.token_bytes(32)
     (server.data / "secret.key").write_bytes(key)
     people = {}
     async with desk_at(server.database_url) as desk:
-        for name in PEOPLE:
+        for name in names:
             actor = await desk.person(name, Role(ROLES.get(name, "member")))
             session = OpenSession(
                 user=actor.id, session=f"session-of-{name}", browser=False, token_hash=None, client="", idle=HOUR,
