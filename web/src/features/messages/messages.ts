@@ -17,7 +17,7 @@ export function clean(text: string): string {
 /** The newest message of one's own that can be changed, as far as the room's present is loaded. */
 export function lastOwn(chat: Chat, room: number): MessageItem | null {
   const timeline = chat.state.timelines[room];
-  const own = (item: Item): item is MessageItem => item.kind === "message" && item.by === chat.state.me.id && item.body !== null;
+  const own = (item: Item): item is MessageItem => item.kind === "message" && item.by === chat.state.me.id && item.body !== null && !item.forwarded;
   return timeline && !timeline.newer ? (timeline.items.findLast(own) ?? null) : null;
 }
 

@@ -1,0 +1,172 @@
+/** Somebody does things with the messages of a room: at which one he is, what is open, what he was told. */
+import type { Chat } from "../../chat.svelte";
+import { messageAt } from "../../state/timeline";
+import { Wishes } from "../reactions/wishes.svelte";
+import { focus, rowOf, seqOf } from "./rows";
+import type { Scene } from "./rights";
+import { byKey, type Action } from "./table";
+
+/** A place on the screen, in pixels. */
+export interface Spot {
+  readonly x: number;
+  readonly y: number;
+}
+
+export type Question = "delete" | "forward" | "edits" | "reactions";
+
+/** What is said at a message, for a while. */
+export interface Word {
+  readonly seq: number;
+  readonly words: string;
+  readonly bad: boolean;
+  /** A room that it leads to. */
+  readonly to?: number;
+}
+
+const TOLD_MS = 6_000;
+
+export class Acting {
+  hovered: number | null = $state(null);
+  focused: number | null = $state(null);
+  menu: { readonly seq: number; readonly spot: Spot } | null = $state.raw(null);
+  picker: { readonly seq: number; readonly spot: Spot } | null = $state.raw(null);
+  asked: { readonly what: Question; readonly seq: number } | null = $state.raw(null);
+  word: Word | null = $state.raw(null);
+  /** The reaction one points at. */
+  tip: { readonly seq: number; readonly emoji: string; readonly button: HTMLElement } | null = $state.raw(null);
+  readonly wishes: Wishes;
+  #list: HTMLElement | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Where the focus was before something opened. */
+  #before: Element | null = null;
+
+  constructor(
+    readonly chat: Chat,
+    readonly room: number,
+  ) {
+    this.wishes = new Wishes(chat, room, (seq, words) => this.refuse(seq, words));
+  }
+
+  /** The message as it is, and who looks at it; null if it is not here any more. */
+  scene(seq: number): Scene | null {
+    const { me, rooms, timelines } = this.chat.state;
+    const room = rooms[this.room];
+    const timeline = timelines[this.room];
+    const message = timeline && messageAt(timeline, seq);
+    return room && message ? { me, room, message } : null;
+  }
+
+  /** The list of messages, whose rows are asked for. */
+  attach(list: HTMLElement): () => void {
+    this.#list = list;
+    return () => {
+      clearTimeout(this.#timer);
+      this.#list = undefined;
+    };
+  }
+
+  /** True if the toolbar of this message is shown. */
+  at(seq: number): boolean {
+    return this.hovered === seq || this.focused === seq || this.menu?.seq === seq || this.picker?.seq === seq;
+  }
+
+  /** A key was pressed in the list; true if it was meant for a message. */
+  keyed(event: KeyboardEvent): boolean {
+    const row = rowOf(event.target);
+    if (!row || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return false;
+    const inside = event.target !== row.firstElementChild;
+    if (inside && event.key === "Escape") focus(row);
+    if (inside) return event.key === "Escape";
+    if (event.key === "Enter" || event.key === "ContextMenu" || (event.key === "F10" && event.shiftKey)) return this.#openAt(row);
+    const scene = this.scene(seqOf(row));
+    const action = scene && byKey(scene, event.key);
+    if (action) action.run(this, scene);
+    return Boolean(action);
+  }
+
+  open(seq: number, spot: Spot): void {
+    this.#remember();
+    this.picker = null;
+    this.menu = { seq, spot };
+  }
+
+  /** Back to where one was. */
+  close(): void {
+    const { menu } = this;
+    this.menu = null;
+    if (menu) this.#back(menu.seq);
+  }
+
+  choose(action: Action): void {
+    const scene = this.menu && this.scene(this.menu.seq);
+    this.close();
+    if (scene && action.offered(scene)) action.run(this, scene);
+  }
+
+  /** Choose an emoji for this message, near it. */
+  pick(seq: number): void {
+    const row = this.#row(seq);
+    if (!row) return;
+    const { right, top } = row.getBoundingClientRect();
+    this.#remember();
+    this.picker = { seq, spot: { x: right - 24, y: top + 24 } };
+  }
+
+  unpick(): void {
+    const { picker } = this;
+    this.picker = null;
+    if (picker) this.#back(picker.seq);
+  }
+
+  react(seq: number, emoji: string): void {
+    const scene = this.scene(seq);
+    this.hush();
+    if (scene) void this.wishes.toggle(scene.message, emoji);
+  }
+
+  ask(what: Question, seq: number): void {
+    this.hush();
+    this.asked = { what, seq };
+  }
+
+  /** It is done. */
+  tell(seq: number, words: string, to?: number): void {
+    this.hush();
+    this.word = { seq, words, bad: false, ...(to === undefined ? {} : { to }) };
+    this.#timer = setTimeout(() => (this.word = null), TOLD_MS);
+  }
+
+  /** It was not done, and why; stays until something else is done. */
+  refuse(seq: number, words: string): void {
+    this.hush();
+    this.word = { seq, words, bad: true };
+  }
+
+  hush(): void {
+    clearTimeout(this.#timer);
+    this.word = null;
+  }
+
+  #openAt(row: HTMLElement): true {
+    const { left, bottom } = (row.querySelector(".body") ?? row).getBoundingClientRect();
+    this.open(seqOf(row), { x: left, y: Math.min(bottom, innerHeight - 120) });
+    return true;
+  }
+
+  #remember(): void {
+    if (!this.menu && !this.picker) this.#before = document.activeElement;
+  }
+
+  #back(seq: number): void {
+    const before = this.#before;
+    this.#before = null;
+    if (before instanceof HTMLElement && before !== document.body && before.isConnected && before.closest("article")) return before.focus({ preventScroll: true });
+    if (before instanceof HTMLElement && before.id === "composer") return before.focus({ preventScroll: true });
+    const row = this.#row(seq);
+    if (row) focus(row);
+  }
+
+  #row(seq: number): HTMLElement | null {
+    return this.#list?.querySelector<HTMLElement>(`[data-seq="${seq}"]`) ?? null;
+  }
+}

@@ -1,0 +1,47 @@
+/**
+ * Everything one can do with a message, in the order of the menu: what it is called, which key does it while the message
+ * has the focus, who is offered it, and how it is done. A new action is a row here.
+ */
+import type { IconName } from "../../ui/Icon.svelte";
+import { composing } from "../composer/composing.svelte";
+import type { Acting } from "./acting.svelte";
+import { copyLink, copyText, pin, unpin } from "./deeds";
+import { isThere, mayDelete, mayEdit, mayLookBack, mayPin, mayReact, mayReply, type Scene } from "./rights";
+
+export interface Action {
+  readonly label: string;
+  readonly icon: IconName;
+  /** As `KeyboardEvent.key` has it; no two that are offered at the same time share one, and j and k move. */
+  readonly key: string;
+  readonly bad?: true;
+  /** It is in the toolbar too. */
+  readonly near?: true;
+  readonly offered: (scene: Scene) => boolean;
+  readonly run: (acting: Acting, scene: Scene) => void;
+}
+
+const reactions = ({ message }: Scene): boolean => (message.reactions?.length ?? 0) > 0;
+
+export const ACTIONS: readonly Action[] = [
+  { label: "Reply", icon: "reply", key: "r", near: true, offered: mayReply, run: (acting, { room, message }) => composing(acting.chat, room.id).reply(message) },
+  { label: "Edit", icon: "write", key: "e", near: true, offered: mayEdit, run: (acting, { room, message }) => composing(acting.chat, room.id).edit(message) },
+  { label: "React", icon: "smile", key: "+", offered: mayReact, run: (acting, { message }) => acting.pick(message.seq) },
+  { label: "Who reacted", icon: "people", key: "w", offered: reactions, run: (acting, { message }) => acting.ask("reactions", message.seq) },
+  { label: "Pin", icon: "pin", key: "p", offered: (scene) => mayPin(scene) && !scene.message.pinned, run: pin },
+  { label: "Unpin", icon: "pin", key: "p", offered: (scene) => mayPin(scene) && scene.message.pinned === true, run: unpin },
+  { label: "Forward", icon: "forward", key: "f", offered: isThere, run: (acting, { message }) => acting.ask("forward", message.seq) },
+  { label: "Copy text", icon: "copy", key: "c", offered: isThere, run: copyText },
+  { label: "Copy link", icon: "link", key: "l", offered: () => true, run: copyLink },
+  { label: "Edit history", icon: "clock", key: "h", offered: mayLookBack, run: (acting, { message }) => acting.ask("edits", message.seq) },
+  { label: "Delete", icon: "trash", key: "Delete", bad: true, offered: mayDelete, run: (acting, { message }) => acting.ask("delete", message.seq) },
+];
+
+/** On some keyboards that key is called otherwise. */
+const ALIASES: Readonly<Record<string, string>> = { Backspace: "Delete" };
+
+export const offered = (scene: Scene): Action[] => ACTIONS.filter((action) => action.offered(scene));
+
+export function byKey(scene: Scene, key: string): Action | undefined {
+  const wanted = ALIASES[key] ?? (key.length === 1 ? key.toLowerCase() : key);
+  return offered(scene).find((action) => action.key === wanted);
+}

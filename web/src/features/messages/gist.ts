@@ -1,0 +1,43 @@
+/** A message in one line, for where it is only pointed at: its first words, without what they look like. Pure. */
+import { parse } from "./markup/parse";
+import type { Block, Inline } from "./markup/tree";
+
+const LONGEST = 160;
+const BEGINNING = 600;
+
+export function gist(body: string): string {
+  const words = inBlocks(parse(body.slice(0, BEGINNING))).replace(/\s+/g, " ").trim();
+  const characters = [...words];
+  return characters.length > LONGEST ? `${characters.slice(0, LONGEST).join("")}…` : words;
+}
+
+function inBlocks([block, ...more]: readonly Block[]): string {
+  if (!block) return "";
+  return wordsOf(block) || inBlocks(more);
+}
+
+function wordsOf(block: Block): string {
+  switch (block.kind) {
+    case "paragraph":
+      return firstLine(inInlines(block.children));
+    case "quote":
+      return inBlocks(block.children);
+    case "list":
+      return inBlocks(block.items.flat());
+    case "code":
+      return firstLine(block.text.trim());
+  }
+}
+
+/** What is hidden stays hidden. */
+function inInlines(nodes: readonly Inline[]): string {
+  return nodes
+    .map((node) => {
+      if ("text" in node) return node.text;
+      if (node.kind === "mention") return `@${node.run}`;
+      return node.kind === "spoiler" ? "▒▒▒" : inInlines(node.children);
+    })
+    .join("");
+}
+
+const firstLine = (text: string): string => text.split("\n", 1)[0] ?? "";

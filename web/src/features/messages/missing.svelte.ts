@@ -1,0 +1,68 @@
+/**
+ * Asks for single messages: what somebody has just answered and is not loaded here, and what has changed in a way that
+ * only the server knows. One after the other, and never again for what is not there for this person.
+ */
+import type { Chat } from "../../chat.svelte";
+import type { OneMessage } from "../../contract";
+import { get, Refusal } from "../../net/http";
+import { messageLoaded } from "../../state/load";
+import { roomTopic } from "../../state/model";
+import type { MessageItem, Timeline } from "../../state/timeline";
+
+const PATIENCE_MS = 5_000;
+
+/** What is to be asked for: by a name for the question, the message's seq. */
+export function missing({ items, tail, quotes }: Timeline): ReadonlyMap<string, number> {
+  const found = new Map<string, number>();
+  const look = (item: MessageItem): void => {
+    if (item.outdated) found.set(`${item.seq} as of ${item.asOf}`, item.seq);
+  };
+  for (const item of [...items, ...tail.items]) {
+    if (item.kind !== "message") continue;
+    look(item);
+    if (item.reply_to !== undefined && item.body !== null && !quotes[item.reply_to]) found.set(`${item.reply_to}`, item.reply_to);
+  }
+  for (const quote of Object.values(quotes)) look(quote);
+  return found;
+}
+
+export class Missing {
+  /** Messages that are answered here and that this person does not see. */
+  unseen: ReadonlySet<number> = $state.raw(new Set());
+  readonly #asked = new Set<string>();
+  #busy = false;
+  #patientUntil = 0;
+
+  constructor(
+    readonly chat: Chat,
+    readonly room: number,
+  ) {}
+
+  /** The timeline has changed. */
+  look(timeline: Timeline): void {
+    if (this.#busy || Date.now() < this.#patientUntil) return;
+    const next = [...missing(timeline)].find(([question]) => !this.#asked.has(question));
+    if (next) void this.#ask(...next);
+  }
+
+  async #ask(question: string, seq: number): Promise<void> {
+    this.#busy = true;
+    this.#asked.add(question);
+    try {
+      const { message, heads } = await get<OneMessage>(`api/rooms/${this.room}/messages/${seq}`);
+      this.chat.update((state) => messageLoaded(state, this.room, message, heads[roomTopic(this.room)] ?? 0));
+    } catch (error) {
+      if (error instanceof Refusal && error.code === "not_found") this.unseen = new Set([...this.unseen, seq]);
+      else this.#later(question);
+    } finally {
+      this.#busy = false;
+    }
+    const timeline = this.chat.state.timelines[this.room];
+    if (timeline) this.look(timeline);
+  }
+
+  #later(question: string): void {
+    this.#asked.delete(question);
+    this.#patientUntil = Date.now() + PATIENCE_MS;
+  }
+}

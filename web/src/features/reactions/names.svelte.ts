@@ -1,0 +1,40 @@
+/** What those who reacted are called: by who is in the room and who has spoken here, else by asking the server. */
+import type { Chat } from "../../chat.svelte";
+import type { ReactionsPage } from "../../contract";
+import { get } from "../../net/http";
+
+/** A page of those who reacted to a message, the first ones first. */
+export function fetchReacted(room: number, message: number, after = 0): Promise<ReactionsPage> {
+  return get<ReactionsPage>(`api/rooms/${room}/messages/${message}/reactions?after=${after}`);
+}
+
+class Names {
+  #found: ReadonlyMap<number, string> = $state.raw(new Map());
+  readonly #asked = new Set<number>();
+
+  constructor(
+    readonly chat: Chat,
+    readonly room: number,
+  ) {}
+
+  get known(): ReadonlyMap<number, string> {
+    const { members, rooms, timelines } = this.chat.state;
+    const names = new Map(this.#found);
+    for (const item of timelines[this.room]?.items ?? []) if (item.kind === "message") names.set(item.by, item.name);
+    for (const { id, name } of members[this.room] ?? rooms[this.room]?.people ?? []) names.set(id, name);
+    return names;
+  }
+
+  /** Somebody wants to know who these are. */
+  look(message: number, users: readonly number[]): void {
+    const { known } = this;
+    if (this.#asked.has(message) || users.every((user) => known.has(user) || user === this.chat.state.me.id)) return;
+    this.#asked.add(message);
+    fetchReacted(this.room, message).then(
+      ({ reactions }) => (this.#found = new Map([...this.#found, ...reactions.map(({ user, name }) => [user, name] as const)])),
+      () => this.#asked.delete(message),
+    );
+  }
+}
+
+export const namesIn = (chat: Chat, room: number): Names => new Names(chat, room);

@@ -1,0 +1,45 @@
+/** Reactions as they are shown. Pure. */
+import type { Reaction } from "../../contract";
+
+/** What one has just chosen, as long as the log does not say so. */
+export interface Wish {
+  readonly seq: number;
+  readonly emoji: string;
+  readonly on: boolean;
+  /** From this seq of the log on it says so; null before the server has answered. */
+  readonly until: number | null;
+}
+
+/** The reactions of a message that is true up to `asOf`, with what one wishes. */
+export function wished(reactions: readonly Reaction[], asOf: number, wishes: readonly Wish[], me: number): readonly Reaction[] {
+  return wishes.filter(({ until }) => until === null || asOf < until).reduce((now, wish) => withWish(now, wish, me), reactions);
+}
+
+function withWish(reactions: readonly Reaction[], { emoji, on }: Wish, me: number): readonly Reaction[] {
+  const known = reactions.find((one) => one.emoji === emoji);
+  if ((known?.mine ?? false) === on) return reactions;
+  if (!known) return [...reactions, { emoji, count: 1, mine: true, by: [me] }];
+  const by = on ? [...known.by, me] : known.by.filter((user) => user !== me);
+  const changed = { emoji, count: known.count + (on ? 1 : -1), mine: on, by };
+  return reactions.flatMap((one) => (one !== known ? one : changed.count > 0 ? changed : []));
+}
+
+/** As it is read aloud: "👍 3, you and 2 others". */
+export function spoken({ emoji, count, mine }: Reaction): string {
+  if (!mine) return `${emoji} ${count.toLocaleString()}`;
+  const others = count - 1;
+  if (others === 0) return `${emoji} 1, you`;
+  return `${emoji} ${count.toLocaleString()}, you and ${others === 1 ? "1 other" : `${others.toLocaleString()} others`}`;
+}
+
+const SHOWN = 12;
+
+/** Who it was, as far as their names are known: oneself first. */
+export function whoReacted({ count, mine, by }: Reaction, names: ReadonlyMap<number, string>, me: number): string {
+  const known = by.filter((user) => user !== me).flatMap((user) => names.get(user) ?? []);
+  const named = [...(mine ? ["You"] : []), ...known].slice(0, SHOWN);
+  const others = count - named.length;
+  if (named.length === 0) return others === 1 ? "1 person" : `${others.toLocaleString()} people`;
+  if (others > 0) named.push(others === 1 ? "1 other" : `${others.toLocaleString()} others`);
+  return named.length === 1 ? (named[0] ?? "") : `${named.slice(0, -1).join(", ")} and ${named.at(-1)}`;
+}

@@ -1,0 +1,78 @@
+/**
+ * One's own reactions are shown at once; what the server makes of them comes in the log. Until then each is a wish laid
+ * over the message. The last wish counts, however fast one changes one's mind; a refusal takes it back.
+ */
+import type { Chat } from "../../chat.svelte";
+import type { MaybePosition, Reaction } from "../../contract";
+import { put, remove, sentence } from "../../net/http";
+import { messageAt, type MessageItem } from "../../state/timeline";
+import { wished, type Wish } from "./reactions";
+
+export class Wishes {
+  #all: readonly Wish[] = $state.raw([]);
+  /** What the server is being asked for. */
+  readonly #asking = new Set<string>();
+
+  constructor(
+    readonly chat: Chat,
+    readonly room: number,
+    readonly refused: (seq: number, words: string) => void,
+  ) {}
+
+  get any(): boolean {
+    return this.#all.length > 0;
+  }
+
+  /** The reactions of a message as one sees them. */
+  shown({ seq, asOf, reactions = [] }: MessageItem): readonly Reaction[] {
+    const wishes = this.#all.filter((wish) => wish.seq === seq);
+    return wishes.length === 0 ? reactions : wished(reactions, asOf, wishes, this.chat.state.me.id);
+  }
+
+  async toggle(message: MessageItem, emoji: string): Promise<void> {
+    const { seq } = message;
+    const mine = this.shown(message).some((one) => one.emoji === emoji && one.mine);
+    this.#set({ seq, emoji, on: !mine, until: null });
+    const key = `${seq} ${emoji}`;
+    if (this.#asking.has(key)) return;
+    this.#asking.add(key);
+    try {
+      while (!(await this.#asked(seq, emoji)));
+    } catch (error) {
+      this.#drop(seq, emoji);
+      this.refused(seq, sentence(error));
+    } finally {
+      this.#asking.delete(key);
+    }
+  }
+
+  /** True if what the server did is still what one wants. */
+  async #asked(seq: number, emoji: string): Promise<boolean> {
+    const { on } = this.#wish(seq, emoji) ?? {};
+    if (on === undefined) return true;
+    const path = `api/rooms/${this.room}/messages/${seq}/reactions/${encodeURIComponent(emoji)}`;
+    const answer = await (on ? put<MaybePosition>(path, {}) : remove<MaybePosition>(path));
+    if (this.#wish(seq, emoji)?.on !== on) return false;
+    if (answer.seq === undefined || this.#asOf(seq) >= answer.seq) this.#drop(seq, emoji);
+    else this.#set({ seq, emoji, on, until: answer.seq });
+    return true;
+  }
+
+  #wish(seq: number, emoji: string): Wish | undefined {
+    return this.#all.find((wish) => wish.seq === seq && wish.emoji === emoji);
+  }
+
+  #set(wish: Wish): void {
+    this.#drop(wish.seq, wish.emoji);
+    this.#all = [...this.#all, wish];
+  }
+
+  #drop(seq: number, emoji: string): void {
+    this.#all = this.#all.filter((wish) => !(wish.seq === seq && wish.emoji === emoji));
+  }
+
+  #asOf(seq: number): number {
+    const timeline = this.chat.state.timelines[this.room];
+    return (timeline && messageAt(timeline, seq)?.asOf) ?? 0;
+  }
+}
