@@ -10,6 +10,7 @@ import { root, socketUrl } from "./net/places";
 import { Socket } from "./net/socket";
 import { roomReset, welcomed } from "./state/load";
 import type { User } from "./state/model";
+import { quiet, signalled, spoken, type Signals } from "./state/presence";
 import { reduce } from "./state/reduce";
 import { initial, type State } from "./state/state";
 import type { Frame } from "./sync/frames";
@@ -29,6 +30,8 @@ const windows = (): BroadcastChannel => new BroadcastChannel(`hubbub ${root().pa
 export class Chat {
   state: State = $state.raw(undefined as unknown as State);
   sync: SyncState = $state.raw(empty);
+  /** What is true for a moment only. */
+  signals: Signals = $state.raw(quiet);
   link: LinkState = $state.raw(idle);
   /** The session is over: `code` is the close code that said so. */
   ended: { code: number } | null = $state.raw(null);
@@ -167,7 +170,11 @@ export class Chat {
         this.asOf = null;
         queueMicrotask(() => this.#outbox?.look());
         return this.update((state) => welcomed(state, effect.welcome, effect.fresh));
+      case "signal":
+        this.signals = signalled(this.signals, effect.signal, effect.all, Date.now());
+        return;
       case "event":
+        if (effect.event.type === "message.sent") this.signals = spoken(this.signals, effect.event.room, effect.event.by);
         return this.update((state) => reduce(state, effect.event));
       case "reset":
         return this.update((state) => roomReset(state, Number(effect.topic.slice("room:".length))));

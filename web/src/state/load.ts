@@ -1,4 +1,5 @@
 /** What answers of the server, rather than events, change. Pure. */
+import type { Status } from "../contract";
 import { caughtUp } from "./changes";
 import type { Limits, Member, Message, Pin, Room, User } from "./model";
 import { without, type State } from "./state";
@@ -7,7 +8,7 @@ import { everywhere, extended, fromMessage, narrowed, opened, started, type Page
 /** A new connection: rooms as they are now. `fresh` names the topics whose events were not replayed. */
 export function welcomed(
   state: State,
-  welcome: { user: User; rooms: readonly Room[]; limits: Limits; heads?: Readonly<Record<string, number>> },
+  welcome: { user: User; rooms: readonly Room[]; limits: Limits; heads?: Readonly<Record<string, number>>; status?: Status },
   fresh: readonly string[],
 ): State {
   const rooms = Object.fromEntries(welcome.rooms.map((room) => [room.id, { ...room, joined: true }]));
@@ -21,6 +22,7 @@ export function welcomed(
   const lost = Object.values(state.rooms).filter((room) => !(room.id in rooms));
   return {
     ...state, me: welcome.user, limits: welcome.limits, rooms, timelines, reading: {},
+    status: welcome.status ?? state.status,
     own: welcome.heads?.[`user:${welcome.user.id}`] ?? 0,
     former: { ...state.former, ...Object.fromEntries(lost.map((room) => [room.id, room.name])) },
     members: kept(members), bans: kept(bans), pins: kept(pins), changes: kept(changes),

@@ -7,6 +7,7 @@ import type { ChatEvent, EventOf } from "./events";
 import { memberBanned, memberGone, memberJoined, memberRole, memberUnbanned } from "./members";
 import { appended, messageChanged, messageDeleted, messageEdited, messagePinned, messageSent, messageUnpinned } from "./messages";
 import { noteOf } from "./notes";
+import { statusChanged } from "./presence";
 import { roomAdded, roomArchived, roomChanged, roomCreated, roomGone, roomRestored, roomUpdated, settingsChanged } from "./rooms";
 import { sessionClosed, sessionOpened } from "./sessions";
 import type { State } from "./state";
@@ -37,12 +38,8 @@ export const REDUCERS: Reducers = {
   "room.archived": roomArchived,
   "room.restored": roomRestored,
   "settings.changed": settingsChanged,
-  "status.changed": unchanged,
+  "status.changed": statusChanged,
 };
-
-function unchanged(state: State): State {
-  return state;
-}
 
 /** A type this client does not know yet (a newer server) changes nothing. */
 export function reduce(state: State, event: ChatEvent): State {

@@ -1,11 +1,14 @@
 /** Everything the screens show, as one immutable value. */
 import type { Changes } from "./changes";
+import type { Status } from "../contract";
 import type { Ban, Limits, Member, Room, Session, User } from "./model";
 import type { MessageItem, Timeline } from "./timeline";
 
 export interface State {
   readonly me: User;
   readonly limits: Limits;
+  /** How one has chosen to appear. */
+  readonly status: Status;
   /** The rooms one is in. */
   readonly rooms: Readonly<Record<number, Room>>;
   /** Rooms that were looked at. */
@@ -51,6 +54,7 @@ export function initial(me: User): State {
   return {
     me,
     limits: { body: 16_384, characters: 8_000 },
+    status: { status: "online" },
     rooms: {},
     timelines: {},
     members: {},

@@ -1,6 +1,7 @@
 /** What goes over the wire besides events: commands, answers and the frames around them (hubbub.v1). */
 import type {
-  ChatEvent, EventPage, EventsSince, Hello, NoWay, Ok, Position, ReadRoom, Refused, SendMessage, ServerFrame,
+  ChatEvent, EventPage, EventsSince, Hello, NoWay, Ok, Position, ReadRoom, Refused, SendMessage, ServerFrame, SetIdle, Typing,
+  WatchPresence,
 } from "../contract";
 
 export type { Refusal, Welcome } from "../contract";
@@ -13,7 +14,7 @@ export type Sent = Position;
 export type Page = EventPage | NoWay;
 
 /** What this client says of all that could be said. */
-export type Command = Hello | SendMessage | EventsSince | ReadRoom;
+export type Command = Hello | SendMessage | EventsSince | ReadRoom | Typing | SetIdle | WatchPresence;
 
 export const isAnswer = (frame: Frame): frame is Answer => "re" in frame;
 export const isEvent = (frame: Frame): frame is ChatEvent => "seq" in frame && "topic" in frame;

@@ -2,52 +2,17 @@
  * Keeps this client in step with the server: what to say on a new connection, which events to apply in which order,
  * what to fetch, what to send again. A pure machine (state, input) → [state, effects]; it knows no socket and no screen.
  */
+import type { Appearances } from "../contract";
 import type { ChatEvent } from "../state/events";
 import { isAnswer, isEvent, isReset, type Answer, type Command, type Frame, type Page, type Sent, type Welcome } from "./frames";
 import * as outbox from "./outbox";
 import { PATIENCE_S, RETRYABLE } from "./outbox";
 import * as positions from "./positions";
-
-export interface SyncState {
-  /** Between `welcome` and the end of the connection. */
-  readonly live: boolean;
-  readonly epoch: string | null;
-  readonly positions: positions.Positions;
-  readonly outbox: outbox.Outbox;
-  /** Sends of this connection that wait for their answer: id → key. */
-  readonly sends: Readonly<Record<number, string>>;
-  readonly nextId: number;
-}
-
-export type SyncInput =
-  | { type: "opened" }
-  | { type: "lost" }
-  | { type: "frame"; frame: Frame }
-  | { type: "send"; key: string; room: number; body: string; reply_to?: number }
-  | { type: "retry"; key: string }
-  | { type: "discard"; key: string }
-  /** Written in another window of this browser, or before this one was there. */
-  | { type: "found"; outbox: outbox.Outbox }
-  | { type: "read"; room: number; seq: number }
-  | { type: "timer" };
-
-export type SyncEffect =
-  | { type: "transmit"; command: Command }
-  /** A new picture of everything; `fresh` names the topics whose events up to here were not replayed. */
-  | { type: "welcome"; welcome: Welcome; fresh: string[] }
-  | { type: "event"; event: ChatEvent }
-  /** The log of this topic cannot be replayed from where we were: load its state. */
-  | { type: "reset"; topic: string }
-  /** Only a new connection without positions brings a right picture again. */
-  | { type: "start over" }
-  /** There is one timer; setting it replaces it. */
-  | { type: "timer"; at: number };
-
-export type SyncStep = [SyncState, SyncEffect[]];
+import * as signs from "./signs";
+import type { SyncEffect, SyncInput, SyncState, SyncStep } from "./state";
+export { empty, type SyncEffect, type SyncInput, type SyncState } from "./state";
 
 export const PAGE = 200;
-
-export const empty: SyncState = { live: false, epoch: null, positions: {}, outbox: [], sends: {}, nextId: 1 };
 
 export function stepSync(state: SyncState, input: SyncInput, now: number): SyncStep {
   const run = new Run(state, now);
@@ -76,10 +41,8 @@ class Run {
         this.set({ outbox: outbox.add(this.state.outbox, { ...input, at: this.now }) });
         return this.pump();
       case "retry":
-        this.set({ outbox: outbox.retry(this.state.outbox, input.key) });
-        return this.pump();
       case "discard":
-        this.set({ outbox: outbox.discard(this.state.outbox, input.key) });
+        this.set({ outbox: outbox[input.type](this.state.outbox, input.key) });
         return this.pump();
       case "found":
         this.set({ outbox: outbox.joined(this.state.outbox, input.outbox) });
@@ -88,8 +51,18 @@ class Run {
       case "read":
         if (this.state.live) this.transmit({ id: this.id(), type: "room.read", room: input.room, seq: input.seq });
         return;
+      case "typing":
+        return this.typing(input.room);
+      case "idle":
+        this.sign({ idle: input.idle });
+        if (this.state.live) this.transmit({ id: this.id(), type: "presence.idle", idle: input.idle });
+        return;
+      case "watch":
+        this.sign({ watched: input.users.slice(0, signs.MAX_WATCHED) });
+        return this.watch();
       case "timer":
         for (const topic of Object.keys(this.state.positions)) this.fill(topic);
+        if (this.state.signs.asked === "again") this.watch();
         return this.pump();
     }
   }
@@ -101,12 +74,9 @@ class Run {
   }
 
   private lost(): void {
-    this.set({
-      live: false,
-      sends: {},
-      outbox: outbox.interrupted(this.state.outbox),
-      positions: positions.interrupted(this.state.positions),
-    });
+    const { outbox: unsent, positions: known, signs: told } = this.state;
+    this.set({ live: false, sends: {}, outbox: outbox.interrupted(unsent) });
+    this.set({ positions: positions.interrupted(known), signs: signs.interrupted(told) });
   }
 
   private frame(frame: Frame): void {
@@ -120,6 +90,9 @@ class Run {
         return this.fill(frame.topic);
       case "reset":
         return this.reset(frame.topic, frame.head);
+      case "typing":
+      case "presence":
+        return void this.effects.push({ type: "signal", signal: frame, all: false });
       case "pong":
         return;
     }
@@ -147,7 +120,29 @@ class Run {
     this.effects.push({ type: "welcome", welcome, fresh });
     for (const topic of fresh) this.settle(topic);
     for (const topic of Object.keys(now)) if (!(topic in named)) this.fill(topic);
+    // The connection is new: the server takes us for somebody who is here and looks at nobody.
+    if (this.state.signs.idle) this.transmit({ id: this.id(), type: "presence.idle", idle: true });
+    if (this.state.signs.watched.length > 0) this.watch();
     this.pump();
+  }
+
+  private typing(room: number): void {
+    if (!this.state.live || !signs.mayTell(this.state.signs, room, this.now)) return;
+    this.sign({ typed: { ...this.state.signs.typed, [room]: this.now } });
+    this.transmit({ id: this.id(), type: "typing", room });
+  }
+
+  private watch(): void {
+    if (!this.state.live) return;
+    const id = this.id();
+    this.sign({ asked: id });
+    this.transmit({ id, type: "presence.watch", users: [...this.state.signs.watched] });
+  }
+
+  private watchAnswered(answer: Answer): void {
+    this.sign({ asked: answer.error ? "again" : null });
+    if (answer.error) this.effects.push({ type: "timer", at: this.now + (answer.error.retry_after ?? PATIENCE_S) * 1000 });
+    else this.effects.push({ type: "signal", signal: { type: "presence", people: (answer.ok as Appearances).people }, all: true });
   }
 
   private event(event: ChatEvent): void {
@@ -224,6 +219,7 @@ class Run {
 
   private answer(answer: Answer): void {
     if (answer.re === null) return this.blamed(answer);
+    if (answer.re === this.state.signs.asked) return this.watchAnswered(answer);
     const key = this.state.sends[answer.re];
     if (key !== undefined) return this.sendAnswered(answer.re, key, answer);
     const found = Object.entries(this.state.positions).find(([, at]) => at.asking === answer.re);
@@ -292,6 +288,10 @@ class Run {
 
   private set(change: Partial<SyncState>): void {
     this.state = { ...this.state, ...change };
+  }
+
+  private sign(change: Partial<signs.Signs>): void {
+    this.set({ signs: { ...this.state.signs, ...change } });
   }
 
   private transmit(command: Command): void {
