@@ -54,11 +54,8 @@ ENDS = """() => {
     const rows = document.querySelectorAll(".timeline-row");
     return `${rows[0].dataset.seq} to ${rows[rows.length - 1].dataset.seq}`;
 }"""
-AT_REST = """() => new Promise((done) => {
-    const list = document.querySelector("[role=log]");
-    const before = list.scrollTop;
-    setTimeout(() => done(list.scrollTop === before), 150);
-})"""
+# Not by the wheel, whose movement goes on for a while.
+SCROLL = "(by) => { document.querySelector('[role=log]').scrollTop += by; }"
 
 
 class Archive:
@@ -126,11 +123,11 @@ class Reading:
         """What one reads does not move by more than a pixel, whatever is done meanwhile."""
         self.watch()
         yield
-        assert self.moved() <= 1
+        moved = self.moved()
+        assert moved <= 1, f"moved by {moved} pixels"
 
-    def at_rest(self) -> None:
-        """The wheel's own movement is over."""
-        self.page.wait_for_function(AT_REST)
+    def scroll(self, by: int) -> None:
+        self.page.evaluate(SCROLL, by)
 
 
 class Held:
@@ -142,14 +139,12 @@ class Held:
         reading.page.route(re.compile(rf"/messages\?.*{which}="), lambda route: self.routes.append(route))
 
     def scroll(self, by: int) -> None:
-        """Turn the wheel until a page is asked for."""
-        page = self.reading.page
-        self.reading.person.log.hover()
+        """Scroll on until a page is asked for."""
         for _ in range(300):
             if self.routes:
-                return self.reading.at_rest()
-            page.mouse.wheel(0, by)
-            page.wait_for_timeout(30)
+                return
+            self.reading.scroll(by)
+            self.reading.page.wait_for_timeout(30)
         raise AssertionError("no page was asked for")
 
     def let_through(self) -> None:

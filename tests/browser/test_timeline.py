@@ -63,9 +63,7 @@ def test_what_one_reads_stays_in_place_when_heights_change(archive: Archive, ope
     reading = Reading(reader, archive)
     reading.jump(200)
     seen(reading.line(200))
-    reader.log.hover()
-    reading.page.mouse.wheel(0, 310)
-    reading.at_rest()
+    reading.scroll(310)
     here = reading.top()
     # A message above grows, then one that is seen in part, then the first one shrinks.
     for seq, height in ((here - 20, "200px"), (here - 1, "120px"), (here - 20, "0")):
@@ -76,7 +74,7 @@ def test_what_one_reads_stays_in_place_when_heights_change(archive: Archive, ope
         reading.page.set_viewport_size({"width": 900, "height": 700})
     # The watch itself sees a jump.
     reading.watch()
-    reading.page.evaluate("() => { document.querySelector('[role=log]').scrollTop += 5; }")
+    reading.scroll(5)
     assert reading.moved() > 1
 
 
