@@ -28,7 +28,7 @@ const TOLD_MS = 6_000;
 export class Acting {
   hovered: number | null = $state(null);
   focused: number | null = $state(null);
-  menu: { readonly seq: number; readonly spot: Spot } | null = $state.raw(null);
+  menu: { readonly seq: number; readonly spot: Spot; readonly byKey: boolean } | null = $state.raw(null);
   picker: { readonly seq: number; readonly spot: Spot } | null = $state.raw(null);
   asked: { readonly what: Question; readonly seq: number } | null = $state.raw(null);
   word: Word | null = $state.raw(null);
@@ -84,10 +84,10 @@ export class Acting {
     return Boolean(action);
   }
 
-  open(seq: number, spot: Spot): void {
+  open(seq: number, spot: Spot, byKey = false): void {
     this.#remember();
     this.picker = null;
-    this.menu = { seq, spot };
+    this.menu = { seq, spot, byKey };
   }
 
   /** Back to where one was. */
@@ -149,7 +149,7 @@ export class Acting {
 
   #openAt(row: HTMLElement): true {
     const { left, bottom } = (row.querySelector(".body") ?? row).getBoundingClientRect();
-    this.open(seqOf(row), { x: left, y: Math.min(bottom, innerHeight - 120) });
+    this.open(seqOf(row), { x: left, y: Math.min(bottom, innerHeight - 120) }, true);
     return true;
   }
 
