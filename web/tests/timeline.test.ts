@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
+import type { Chat } from "../src/chat.svelte";
 import type { Messages } from "../src/contract";
 import { noteText } from "../src/features/messages/notes";
 import { silence } from "../src/features/timeline/pages";
+import { ReadMarker } from "../src/features/rooms/rooms";
 import { permalink, placeOf } from "../src/features/timeline/places";
 import type { ChatEvent } from "../src/state/events";
 import { timelineExtended, timelineOpened, timelineStarted, welcomed } from "../src/state/load";
@@ -201,4 +203,44 @@ describe("permalinks", () => {
   });
 
   it.each(["", "#room/", "#room/x", "#room/1/", "#room/1/2/3", "#room/1/-2", "#token"])("do not take %j for one", (hash) => expect(placeOf(hash)).toBeNull());
+});
+
+describe("how far one has read", () => {
+  function reader(newer: boolean): { marker: ReadMarker; sent: unknown[] } {
+    const sent: unknown[] = [];
+    const state = welcomed(initial(alice), welcome({}, { rooms: [room(1, { unread: 3, read: 6 })] }), []);
+    const chat = {
+      state: timelineOpened(timelineStarted(state, 1, 1), 1, 1, page(5, 9, { newer, head: 9 })),
+      sync: { live: true },
+      update(change: (state: State) => State) { this.state = change(this.state); },
+      input: (input: unknown) => sent.push(input),
+    };
+    return { marker: new ReadMarker(chat as unknown as Chat), sent };
+  }
+  const look = ({ marker }: ReturnType<typeof reader>): void => (marker.seen(1), marker.flush());
+
+  it("is told where the end is seen, and not where there is more below it", () => {
+    const [present, past] = [reader(false), reader(true)];
+    look(present);
+    look(past);
+    expect(present.sent).toEqual([{ type: "read", room: 1, seq: 9 }]);
+    expect(past.sent).toEqual([]);
+  });
+
+  it("is not told while the person wants it unread, until the room is left", () => {
+    const held = reader(false);
+    held.marker.hold(1);
+    look(held);
+    held.marker.left(2);
+    look(held);
+    expect(held.sent).toEqual([]);
+    held.marker.left(1);
+    look(held);
+    expect(held.sent).toHaveLength(1);
+    const late = reader(false);
+    late.marker.seen(1);
+    late.marker.hold(1);
+    late.marker.flush();
+    expect(late.sent).toEqual([]);
+  });
 });
