@@ -25,8 +25,11 @@ export function pointing(acting: Acting, list: HTMLElement): () => void {
   on("focusin", (event) => {
     acting.focused = (event.target as Element).matches(":focus-visible") ? at(event) : null;
   });
-  on("focusout", ({ relatedTarget }) => {
-    if (!list.contains(relatedTarget as Node | null)) acting.focused = null;
+  // A moment later: what has the focus may go because Svelte takes it away just now, and then nothing may be changed.
+  on("focusout", () => {
+    queueMicrotask(() => {
+      if (!list.contains(document.activeElement)) acting.focused = null;
+    });
   });
   on("contextmenu", (event) => {
     const seq = at(event);
