@@ -1,22 +1,15 @@
-/** What one can do with rooms: list, join, leave, look inside, mark as read. */
+/** What one can do with rooms: list, join, leave, look inside. */
 import type { Chat } from "../../chat.svelte";
 import type { MembersPage, RoomDetail, RoomPosition, RoomsPage } from "../../contract";
 import { get, post } from "../../net/http";
-import { readHere } from "../../state/attention";
 import { isOutdated, roomLoaded } from "../../state/load";
 import type { Room } from "../../state/model";
 import type { State } from "../../state/state";
 import { byTitle } from "./names";
 
-const READ_EVERY_MS = 2_000;
-
 /** The rooms one is in: the lobby first, then by name. */
 export function joinedRooms(state: State): Room[] {
   return Object.values(state.rooms).sort(byTitle(state.me.id));
-}
-
-export function unreadTotal(state: State): number {
-  return Object.values(state.rooms).reduce((sum, room) => sum + (room.unread ?? 0), 0);
 }
 
 /** Load every room one may see into `state.directory`. */
@@ -61,45 +54,4 @@ export async function loadRoom(chat: Chat, id: number): Promise<void> {
     if (isOutdated(chat.state, answer.room)) continue;
     return chat.update((state) => roomLoaded(state, answer.room, members));
   }
-}
-
-/** Tells the server how far one has read: at most every two seconds, and when leaving. */
-export class ReadMarker {
-  #waiting: { room: number; seq: number } | null = null;
-  #sentAt = 0;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #held: number | null = null;
-
-  constructor(readonly chat: Chat) {}
-
-  /** What one sees in this room counts as unread until one leaves it, since one has said so. */
-  hold(room: number): void {
-    if (this.#waiting?.room === room) this.#waiting = null;
-    this.#held = room;
-  }
-
-  left(room: number): void {
-    if (this.#held === room) this.#held = null;
-  }
-
-  /** One sees the room's newest message. */
-  seen(room: number): void {
-    const known = this.chat.state.rooms[room];
-    const timeline = this.chat.state.timelines[room];
-    const seq = timeline?.items.findLast((item) => item.kind === "message")?.seq;
-    if (!known?.unread || seq === undefined || timeline?.newer || this.#held === room) return;
-    this.chat.update((state) => readHere(state, room, seq));
-    if (this.#waiting && this.#waiting.room !== room) this.flush();
-    this.#waiting = { room, seq };
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(this.flush, Math.max(0, this.#sentAt + READ_EVERY_MS - Date.now()));
-  }
-
-  flush = (): void => {
-    clearTimeout(this.#timer);
-    if (!this.#waiting || !this.chat.sync.live) return;
-    this.chat.input({ type: "read", ...this.#waiting });
-    this.#waiting = null;
-    this.#sentAt = Date.now();
-  };
 }
