@@ -3,7 +3,7 @@ import type { Chat } from "../src/chat.svelte";
 import type { Messages } from "../src/contract";
 import { noteText } from "../src/features/messages/notes";
 import { silence } from "../src/features/timeline/pages";
-import { ReadMarker } from "../src/features/rooms/rooms";
+import { ReadMarker } from "../src/features/unread/marker";
 import { permalink, placeOf } from "../src/features/timeline/places";
 import type { ChatEvent } from "../src/state/events";
 import { timelineExtended, timelineOpened, timelineStarted, welcomed } from "../src/state/load";

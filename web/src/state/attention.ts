@@ -32,6 +32,11 @@ export function readHere(state: State, room: number, seq: number): State {
   return { ...state, reading, rooms: { ...state.rooms, [room]: { ...known, read, unread: 0, mentions: 0 } } };
 }
 
+/** Nothing is on its way to the server any more: what it says of the room is so. */
+export function unreadHere(state: State, room: number): State {
+  return room in state.reading ? { ...state, reading: without(state.reading, room) } : state;
+}
+
 /** Whoever writes has read: the server moves the writer's read position with the message. */
 export function calledBySent(state: State, event: MessageSent): State {
   const mine = event.by === state.me.id;

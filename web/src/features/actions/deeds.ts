@@ -5,6 +5,7 @@ import { randomKey } from "../../net/keys";
 import type { Room } from "../../state/model";
 import { copy } from "../../ui/clipboard";
 import { permalink } from "../timeline/places";
+import { marker } from "../unread/marker";
 import type { Acting } from "./acting.svelte";
 import type { Scene } from "./rights";
 
@@ -38,6 +39,10 @@ export async function copyText(acting: Acting, { message }: Scene): Promise<void
 export async function copyLink(acting: Acting, { room, message }: Scene): Promise<void> {
   const address = new URL(permalink(room.id, message.seq), location.href).href;
   await copied(acting, message.seq, address, "The link is in your clipboard.");
+}
+
+export async function markUnread(acting: Acting, { room, message }: Scene): Promise<void> {
+  await attempt(acting, message.seq, marker(acting.chat).unread(room.id, message.seq));
 }
 
 async function copied(acting: Acting, seq: number, text: string, words: string): Promise<void> {

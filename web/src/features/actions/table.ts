@@ -5,7 +5,7 @@
 import type { IconName } from "../../ui/Icon.svelte";
 import { composing } from "../composer/composing.svelte";
 import type { Acting } from "./acting.svelte";
-import { copyLink, copyText, pin, unpin } from "./deeds";
+import { copyLink, copyText, markUnread, pin, unpin } from "./deeds";
 import { isThere, mayDelete, mayEdit, mayLookBack, mayPin, mayReact, mayReply, type Scene } from "./rights";
 
 export interface Action {
@@ -32,6 +32,7 @@ export const ACTIONS: readonly Action[] = [
   { label: "Forward", icon: "forward", key: "f", offered: isThere, run: (acting, { message }) => acting.ask("forward", message.seq) },
   { label: "Copy text", icon: "copy", key: "c", offered: isThere, run: copyText },
   { label: "Copy link", icon: "link", key: "l", offered: () => true, run: copyLink },
+  { label: "Mark as unread from here", icon: "unread", key: "u", offered: ({ room }) => room.joined, run: markUnread },
   { label: "Edit history", icon: "clock", key: "h", offered: mayLookBack, run: (acting, { message }) => acting.ask("edits", message.seq) },
   { label: "Delete", icon: "trash", key: "Delete", bad: true, offered: mayDelete, run: (acting, { message }) => acting.ask("delete", message.seq) },
 ];

@@ -4,7 +4,7 @@ import { sentence } from "../../net/http";
 import { timelineExtended, timelineFailed, timelineMarked, timelineNarrowed, timelineOpened, timelineStarted } from "../../state/load";
 import type { Room } from "../../state/model";
 import { edgeOf, type MessageItem, type Side, type Timeline } from "../../state/timeline";
-import type { ReadMarker } from "../rooms/rooms";
+import type { ReadMarker } from "../unread/marker";
 import { focus } from "./keys";
 import { fetchPage, type Where } from "./pages";
 import { seqOf, View } from "./view.svelte";

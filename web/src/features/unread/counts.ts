@@ -1,0 +1,42 @@
+/** What waits for one: how much of it is shown, where it is next. Pure. */
+import type { Room } from "../../state/model";
+import type { State } from "../../state/state";
+import { grouped } from "../rooms/names";
+
+const MOST = 99;
+
+/** A muted room is heard only when it calls one. */
+export const waiting = (room: Room): number => (room.muted ? (room.mentions ?? 0) : (room.unread ?? 0));
+
+/** Messages that call one: mentions, and everything said to one directly. */
+export const calling = (room: Room): number => (room.kind === "direct" ? waiting(room) : (room.mentions ?? 0));
+
+export const shown = (count: number): string => (count > MOST ? `${MOST}+` : String(count));
+
+export interface Waiting {
+  readonly unread: number;
+  readonly calls: number;
+}
+
+export function totals(state: Pick<State, "rooms">): Waiting {
+  const rooms = Object.values(state.rooms);
+  return {
+    unread: rooms.reduce((sum, room) => sum + waiting(room), 0),
+    calls: rooms.reduce((sum, room) => sum + calling(room), 0),
+  };
+}
+
+/** The next room in which something waits, in the order of the list, and round it; null if there is no other. */
+export function nextWaiting(state: Pick<State, "rooms" | "me">, current: number | null, by: 1 | -1): Room | null {
+  const { favourites, rooms, direct, archived } = grouped(state);
+  const all = [...favourites, ...rooms, ...direct, ...archived];
+  const at = all.findIndex(({ id }) => id === current);
+  const from = at < 0 ? (by > 0 ? all : all.toReversed()) : around(all, at, by);
+  return from.find((room) => waiting(room) > 0) ?? null;
+}
+
+/** All but the one at `at`, beginning next to it. */
+function around(all: readonly Room[], at: number, by: 1 | -1): Room[] {
+  const after = [...all.slice(at + 1), ...all.slice(0, at)];
+  return by > 0 ? after : after.reverse();
+}
