@@ -3,10 +3,9 @@ import { parse } from "./markup/parse";
 import type { Block, Inline } from "./markup/tree";
 
 const LONGEST = 160;
-const BEGINNING = 600;
 
 export function gist(body: string): string {
-  const words = inBlocks(parse(body.slice(0, BEGINNING))).replace(/\s+/g, " ").trim();
+  const words = inBlocks(parse(body)).replace(/\s+/g, " ").trim();
   const characters = [...words];
   return characters.length > LONGEST ? `${characters.slice(0, LONGEST).join("")}…` : words;
 }
