@@ -30,6 +30,7 @@ describe("Markdown", () => {
     ["*one* _two_ **three** ~~four~~ `five *six*`", "p[emphasis[one] emphasis[two] strong[three] strike[four] code[five *six*]]"],
     ["**a *b* c** and snake_case_name, 2 * 3 * 4", "p[strong[a emphasis[b] c] and snake_case_name, 2 * 3 * 4]"],
     ["||the *end*|| a || b |||", "p[spoiler[the emphasis[end]] a || b |||]"],
+    ["|| the end || a ||*b|| *c `||` d", "p[spoiler[ the end ] a spoiler[*b] *c code[||] d]"],
     ["one\n   two  \nthree\\\nfour", "p[one\n   two  \nthree\nfour]"],
     ["one\n\n\ntwo", "p[one] p[two]"],
     ["```py x\nif a:\n    b\n```\nafter", "code:py[if a:\n    b] p[after]"],

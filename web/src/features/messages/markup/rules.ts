@@ -52,15 +52,18 @@ export function mention(state: StateInline, silent: boolean): boolean {
   return true;
 }
 
-/** `||…||` in the manner of markdown-it's own `~~…~~`: first as delimiters, which are paired at the end. */
+/**
+ * `||…||` in the manner of markdown-it's own `~~…~~`: first as delimiters, which are paired at the end. Blanks inside make
+ * no difference: what is hidden by mistake can be shown, but not the other way round.
+ */
 export function spoiler(state: StateInline, silent: boolean): boolean {
   if (silent || state.src.charCodeAt(state.pos) !== BAR) return false;
-  const { length, can_open: open, can_close: close } = state.scanDelims(state.pos, true);
+  const { length } = state.scanDelims(state.pos, true);
   if (length !== 2) {
     state.pending += "|".repeat(length);
   } else {
     push(state, "text", 0, "||");
-    state.delimiters.push({ marker: BAR, length: 0, token: state.tokens.length - 1, end: -1, open, close });
+    state.delimiters.push({ marker: BAR, length: 0, token: state.tokens.length - 1, end: -1, open: true, close: true });
   }
   state.pos += length;
   return true;
