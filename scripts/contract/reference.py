@@ -10,6 +10,7 @@ from hubbub.domain import names, text
 from hubbub.domain.errors import ERRORS
 from hubbub.domain.events import CLIENT_EVENTS, ENVELOPE, Event, PersonalEvent, RoomEvent
 from hubbub.engine import limits
+from hubbub.engine.signals import TYPING_CROWD
 from hubbub.features.sync import MISSING
 from hubbub.gateways.http.errors import STATUS
 from hubbub.gateways.websocket.native import DROP_AFTER, MAX_FRAGMENTS, PING_EVERY
@@ -54,6 +55,8 @@ def page(words: Schema) -> str:
         "rates": _rates(),
         "settings": _settings(),
         "missing": str(MISSING),
+        "counted": str(text.MENTIONS_COUNTED),
+        "crowd": str(TYPING_CROWD),
         "ping": f"{PING_EVERY:g}",
         "silent": f"{DROP_AFTER:g}",
     }
@@ -128,6 +131,19 @@ def _limits() -> str:
         ("characters in a key", text.MAX_KEY),
         ("characters in a user's name", names.MAX_USER_NAME),
         ("characters in a room's name", names.MAX_ROOM_NAME),
+        ("characters in a room's topic", text.MAX_TOPIC),
+        ("characters in a room's description", text.MAX_DESCRIPTION),
+        ("characters in the reason of a ban", text.MAX_REASON),
+        ("characters in a status", text.MAX_STATUS),
+        ("people in a direct room", text.MAX_DIRECT),
+        ("people put into a room when it is made", text.MAX_INVITED),
+        ("pinned messages in a room", text.MAX_PINS),
+        ("different emoji at a message", text.MAX_REACTIONS),
+        ("names that count in a message", text.MAX_MENTIONS),
+        ("mentions that are counted in a room", text.MENTIONS_COUNTED),
+        ("members of a room in which everybody may call all of them", text.LOUD_MEMBERS),
+        ("people whose presence a connection looks at", text.MAX_WATCHED),
+        ("read positions moved at once", text.MAX_READ_ROOMS),
         ("events or messages in a page", text.MAX_PAGE),
         ("topics in `have`", text.MAX_HAVE),
         ("levels of JSON", text.MAX_DEPTH),
