@@ -63,7 +63,10 @@ def test_what_one_reads_stays_in_place_when_heights_change(archive: Archive, ope
     reading = Reading(reader, archive)
     reading.jump(200)
     seen(reading.line(200))
+    expect(reading.page.locator(".timeline-row")).to_have_count(150)
     reading.scroll(310)
+    reading.watch()
+    reading.moved()
     here = reading.top()
     # A message above grows, then one that is seen in part, then the first one shrinks.
     for seq, height in ((here - 20, "200px"), (here - 1, "120px"), (here - 20, "0")):
