@@ -105,6 +105,7 @@ export class Acting {
 
   /** Choose an emoji for this message, near it. */
   pick(seq: number): void {
+    if (this.picker?.seq === seq) return this.unpick();
     const row = this.#row(seq);
     if (!row) return;
     const { right, top } = row.getBoundingClientRect();

@@ -11,8 +11,8 @@ import type { MessageItem, Timeline } from "../../state/timeline";
 
 const PATIENCE_MS = 5_000;
 
-/** What is to be asked for: by a name for the question, the message's seq. */
-export function missing({ items, tail, quotes }: Timeline): ReadonlyMap<string, number> {
+/** What is to be asked for: by a name for the question, the message's seq. Up to `floor` nothing can be had. */
+export function missing({ items, tail, quotes }: Timeline, floor: number): ReadonlyMap<string, number> {
   const found = new Map<string, number>();
   const look = (item: MessageItem): void => {
     if (item.outdated) found.set(`${item.seq} as of ${item.asOf}`, item.seq);
@@ -20,15 +20,16 @@ export function missing({ items, tail, quotes }: Timeline): ReadonlyMap<string, 
   for (const item of [...items, ...tail.items]) {
     if (item.kind !== "message") continue;
     look(item);
-    if (item.reply_to !== undefined && item.body !== null && !quotes[item.reply_to]) found.set(`${item.reply_to}`, item.reply_to);
+    const answered = item.reply_to ?? 0;
+    if (answered > floor && !quotes[answered]) found.set(`${answered}`, answered);
   }
   for (const quote of Object.values(quotes)) look(quote);
   return found;
 }
 
 export class Missing {
-  /** Messages that are answered here and that this person does not see. */
-  unseen: ReadonlySet<number> = $state.raw(new Set());
+  /** Messages that are answered here and turned out not to be there for this person. */
+  #unseen: ReadonlySet<number> = $state.raw(new Set());
   readonly #asked = new Set<string>();
   #busy = false;
   #patientUntil = 0;
@@ -38,10 +39,15 @@ export class Missing {
     readonly room: number,
   ) {}
 
+  /** A message that this person does not get to see. */
+  hides(seq: number): boolean {
+    return seq <= this.#floor || this.#unseen.has(seq);
+  }
+
   /** The timeline has changed. */
   look(timeline: Timeline): void {
     if (this.#busy || Date.now() < this.#patientUntil) return;
-    const next = [...missing(timeline)].find(([question]) => !this.#asked.has(question));
+    const next = [...missing(timeline, this.#floor)].find(([question]) => !this.#asked.has(question));
     if (next) void this.#ask(...next);
   }
 
@@ -52,13 +58,19 @@ export class Missing {
       const { message, heads } = await get<OneMessage>(`api/rooms/${this.room}/messages/${seq}`);
       this.chat.update((state) => messageLoaded(state, this.room, message, heads[roomTopic(this.room)] ?? 0));
     } catch (error) {
-      if (error instanceof Refusal && error.code === "not_found") this.unseen = new Set([...this.unseen, seq]);
+      if (error instanceof Refusal && error.code === "not_found") this.#unseen = new Set([...this.#unseen, seq]);
       else this.#later(question);
     } finally {
       this.#busy = false;
     }
     const timeline = this.chat.state.timelines[this.room];
     if (timeline) this.look(timeline);
+  }
+
+  /** Where newcomers do not read back, the seq up to which nothing is for this person. */
+  get #floor(): number {
+    const { history, floor = 0 } = this.chat.state.rooms[this.room] ?? {};
+    return history === "joined" ? floor : 0;
   }
 
   #later(question: string): void {
