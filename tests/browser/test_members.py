@@ -1,0 +1,239 @@
+"""The people of rooms in real windows: brought, made something, sent away, let in by links; both sides see it."""
+
+from playwright.sync_api import Locator, expect
+
+from tests.browser import axe
+from tests.browser.conftest import OpenWindow
+from tests.browser.line import Line
+from tests.browser.person import Person
+from tests.browser.test_rooms import make, menu
+from tests.support.server import PASSWORD, Account, Server
+
+
+def people(person: Person) -> Locator:
+    return person.page.get_by_role("complementary", name="People")
+
+
+def row(person: Person, name: str) -> Locator:
+    return people(person).get_by_role("button", name=name)
+
+
+def offered(person: Person, name: str) -> list[str]:
+    """What the menu of somebody's row offers; it is closed again."""
+    row(person, name).click()
+    expect(person.page.get_by_role("menuitem").first).to_be_focused()
+    found = [text.strip() for text in person.page.get_by_role("menuitem").all_text_contents()]
+    person.page.keyboard.press("Escape")
+    expect(row(person, name)).to_be_focused()
+    return found
+
+
+def choose(person: Person, name: str, item: str) -> None:
+    row(person, name).click()
+    person.page.get_by_role("menuitem", name=item).click()
+
+
+def at(person: Person, account: Account, room: int) -> Person:
+    person.name = account.name
+    return person.log_in(account.name).open(f"/?{room}#room/{room}").is_in()
+
+
+def test_who_is_what_is_said_by_keyboard_and_seen_at_once(server: Server, open_window: OpenWindow) -> None:
+    first, second, third = (server.sign_up(name) for name in ("ann", "bob", "cleo"))
+    room = make(first, f"Council {first.name}", members=[second.id, third.id])
+    ann, bob = at(open_window(), first, room), at(open_window(), second, room)
+    assert offered(bob, third.name) == ["Write a message"]
+    assert offered(ann, second.name) == ["Write a message", "Make moderator", "Make owner …", "Remove …", "Ban …"]
+    axe.check(ann.page)
+
+    # One stop for the whole list, the arrows within; Enter opens what there is to do.
+    row(ann, first.name).focus()
+    ann.page.keyboard.press("End")
+    ann.page.keyboard.press("ArrowUp")
+    ann.page.keyboard.press("Home")
+    expect(row(ann, first.name)).to_be_focused()
+    row(ann, second.name).focus()
+    ann.page.keyboard.press("Enter")
+    expect(ann.page.get_by_role("menuitem").first).to_be_focused()
+    ann.page.keyboard.press("ArrowDown")
+    ann.page.keyboard.press("Enter")
+    expect(row(bob, second.name)).to_contain_text("Moderator")
+    expect(row(ann, second.name)).to_contain_text("Moderator")
+    expect(bob.log.get_by_text("You are a moderator now")).to_be_visible()
+    assert offered(bob, third.name) == ["Write a message", "Remove …", "Ban …"]
+    assert offered(bob, first.name) == ["Write a message"]
+
+    # The room changes hands after a question that says what it means.
+    choose(ann, second.name, "Make owner")
+    question = ann.page.get_by_role("alertdialog")
+    expect(question).to_contain_text("You are a moderator from then on")
+    question.get_by_role("button", name="Cancel").click()
+    expect(row(ann, second.name)).to_be_focused()
+    choose(ann, second.name, "Make owner")
+    question.get_by_role("button", name=f"Make {second.name} the owner").click()
+    expect(row(bob, second.name)).to_contain_text("Owner")
+    expect(row(ann, first.name)).to_contain_text("Moderator")
+    assert offered(ann, second.name) == ["Write a message"]
+    bob.page.reload()
+    expect(row(bob.is_in(), first.name)).to_contain_text("Moderator")
+
+
+def test_an_owner_hands_over_before_leaving(server: Server, open_window: OpenWindow) -> None:
+    first, second = server.sign_up("ann"), server.sign_up("bob")
+    room = make(first, f"House {first.name}", members=[second.id])
+    ann, bob = at(open_window(), first, room), at(open_window(), second, room)
+    menu(ann, "Leave this room")
+    question = ann.page.get_by_role("alertdialog")
+    expect(question).to_contain_text("it always has an owner")
+    axe.check(ann.page)
+    question.get_by_label("The new owner").select_option(label=second.name)
+    question.get_by_role("button", name="Hand over and leave").click()
+    expect(ann.room(f"House {first.name}")).to_have_count(0)
+    ann.is_in()
+    expect(row(bob, second.name)).to_contain_text("Owner")
+    expect(row(bob, first.name)).to_have_count(0)
+    # Alone, the owner just leaves.
+    menu(bob, "Leave this room")
+    expect(bob.page.get_by_role("alertdialog")).to_contain_text("stays behind empty")
+    bob.page.keyboard.press("Tab")
+    bob.page.keyboard.press("Enter")
+    expect(bob.room(f"House {first.name}")).to_have_count(0)
+
+
+def test_a_ban_is_told_with_its_reason_and_ends_with_its_lifting(server: Server, open_window: OpenWindow) -> None:
+    first, second = server.sign_up("ann"), server.sign_up("bob")
+    name = f"Salon {first.name}"
+    room = make(first, name, members=[second.id])
+    ann, bob = at(open_window(), first, room), at(open_window(), second, room)
+    other = Person(server, bob.page.context.new_page()).log_in(second.name)
+    choose(ann, second.name, "Ban")
+    ann.page.get_by_role("alertdialog").get_by_label("Reason").fill("Shouting, <b>twice</b>")
+    axe.check(ann.page)
+    ann.page.keyboard.press("Enter")
+    expect(row(ann, second.name)).to_have_count(0)
+    # Whoever looks at the room is told there, whoever is elsewhere above what he sees.
+    expect(bob.page.get_by_role("alert")).to_contain_text(f"You were banned from {name}.")
+    expect(bob.page.get_by_role("alert")).to_contain_text("Shouting, <b>twice</b>")
+    axe.check(bob.page)
+    expect(other.page.get_by_role("alert")).to_contain_text(f"You were banned from {name}: Shouting, <b>twice</b>")
+    expect(bob.page.get_by_role("button", name="Join")).to_have_count(0)
+    bob.page.get_by_role("button", name="Go to Lobby").click()
+    bob.is_in()
+    expect(bob.page.get_by_role("alert")).to_have_count(0)
+    bob.page.go_back()
+    bob.page.get_by_role("button", name=f"Join {name}").click()
+    expect(bob.page.get_by_role("alert")).to_have_text("You are banned from this room.")
+
+    menu(ann, "Add people")
+    ann.page.keyboard.type(second.name)
+    ann.page.keyboard.press("Enter")
+    expect(ann.page.get_by_role("list", name="Chosen")).to_contain_text(second.name)
+    ann.page.get_by_role("button", name="Add", exact=True).click()
+    expect(ann.page.get_by_role("alert")).to_contain_text(f"{second.name}: That person is banned")
+    ann.page.keyboard.press("Escape")
+    menu(ann, "Who is banned")
+    banned = ann.page.get_by_role("list", name="Banned")
+    expect(banned).to_contain_text("Shouting, <b>twice</b>")
+    axe.check(ann.page)
+    banned.get_by_role("button", name=f"Lift the ban of {second.name}").click()
+    expect(banned).to_contain_text("Nobody is.")
+    bob.page.get_by_role("button", name=f"Join {name}").click()
+    bob.is_in().say("back again")
+    expect(bob.page.get_by_role("heading", level=2, name=name)).to_be_visible()
+    ann.page.keyboard.press("Escape")
+    ann.sees("back again")
+
+
+def test_who_is_removed_while_away_is_told_on_coming_back(server: Server, open_window: OpenWindow) -> None:
+    first, second = server.sign_up("ann"), server.sign_up("bob")
+    name = f"Yard {first.name}"
+    room = make(first, name, members=[second.id])
+    ann, bob = at(open_window(), first, room), open_window()
+    bob.may_be_offline = True
+    with Line(server) as line:
+        bob.address = line.url
+        at(bob, second, room)
+        line.cut()
+        expect(bob.page.get_by_text("Reconnecting")).to_be_visible()
+        choose(ann, second.name, "Remove")
+        ann.page.get_by_role("alertdialog").get_by_role("button", name="Remove").click()
+        expect(row(ann, second.name)).to_have_count(0)
+        line.mend()
+        expect(bob.page.get_by_role("alert")).to_contain_text(f"You were removed from {name}.", timeout=30_000)
+        expect(bob.room(name)).to_have_count(0)
+        # The room is public: the way back is open.
+        bob.page.get_by_role("button", name="Join again").click()
+        expect(row(ann, second.name)).to_be_visible()
+        bob.is_in().say("here I am again")
+        ann.sees("here I am again")
+
+
+def test_a_link_leads_people_into_a_room(server: Server, open_window: OpenWindow) -> None:
+    owner, first, second = server.create_owner("olga"), server.sign_up("ann"), server.sign_up("bob")
+    name = f"Vault {first.name}"
+    room = make(first, name, kind="private", members=[owner.id])
+    ann, bob = at(open_window(), first, room), open_window().log_in(second.name)
+    menu(ann, "Links into this room")
+    ann.page.get_by_label("For").select_option(label="10 people")
+    ann.page.get_by_role("button", name="Make and copy a link").click()
+    field = ann.page.get_by_label("The link, shown only now")
+    expect(ann.page.get_by_text("Good for 10 people, until")).to_be_visible()
+    axe.check(ann.page)
+    link = field.input_value()
+    # Somebody who has an account is asked, in a window that he closes first, then by keyboard.
+    bob.open(link)
+    expect(bob.page.get_by_role("dialog", name=f"Join {name}?")).to_be_visible()
+    bob.page.keyboard.press("Escape")
+    assert bob.page.url == f"{server.url}/"
+    bob.open(link)
+    expect(bob.page.get_by_role("dialog", name=f"Join {name}?").get_by_role("button", name="Join")).to_be_focused()
+    axe.check(bob.page)
+    bob.page.keyboard.press("Enter")
+    expect(bob.page.get_by_role("heading", level=2, name=name)).to_be_visible()
+    expect(row(ann, second.name)).to_be_visible()
+    # Without an account it says that it is for those who have one; what the site's staff makes opens one.
+    stranger = open_window().open(link)
+    expect(stranger.page.get_by_text("This link is for people who have an account here.")).to_be_visible()
+    expect(stranger.page.get_by_role("button", name="Join")).to_have_count(0)
+    made = owner.request("POST", "/api/invites", json={"room": room}).json()
+    stranger.open("/").open(made["link"]).sign_up(f"new{first.name}", "Join")
+    expect(stranger.page.get_by_role("heading", level=2, name=name)).to_be_visible()
+    stranger.is_in().say("new here")
+    ann.page.keyboard.press("Escape")
+    ann.sees("new here")
+    # Taken back, it leads nowhere.
+    menu(ann, "Links into this room")
+    expect(ann.page.get_by_text("used 1 of 10")).to_be_visible()
+    ann.page.get_by_role("button", name="Withdraw").click()
+    expect(ann.page.get_by_role("heading", name="Open links")).to_have_count(0)
+    stranger.open("/").open(link)
+    expect(stranger.page.get_by_role("dialog", name="This link leads nowhere")).to_be_visible()
+
+
+def test_people_are_brought_in_and_a_crowd_is_shown_in_pages(server: Server, open_window: OpenWindow) -> None:
+    first, second = server.sign_up("ann"), server.sign_up("bob")
+    for number in range(20):
+        account = {"username": f"crowd{number}", "password": PASSWORD}
+        assert first.request("POST", "/api/accounts", json=account).status_code == 201
+    crowd = [person["id"] for person in first.get("/api/people", q="crowd")["people"]]
+    room = make(first, f"Arena {first.name}", kind="private", members=crowd)
+    ann, bob = at(open_window(), first, room), open_window().log_in(second.name)
+    people(ann).get_by_label("Find somebody").fill("crowd17")
+    expect(people(ann).get_by_role("listitem")).to_have_count(1)
+    people(ann).get_by_label("Find somebody").fill("")
+    people(ann).get_by_role("button", name="Add people").click()
+    ann.page.keyboard.type("nobody of that name")
+    expect(ann.page.get_by_text("Nobody else’s name begins with")).to_be_visible()
+    ann.page.keyboard.press("Escape")
+    ann.page.keyboard.type(second.name[:-1])
+    expect(ann.page.get_by_role("option").first).to_be_visible()
+    ann.page.keyboard.type(second.name[-1])
+    ann.page.keyboard.press("Enter")
+    expect(ann.page.get_by_role("list", name="Chosen")).to_contain_text(second.name)
+    axe.check(ann.page)
+    ann.page.keyboard.press("Enter")
+    expect(ann.page.get_by_role("dialog")).to_have_count(0)
+    expect(people(ann).get_by_role("button", name="Add people")).to_be_focused()
+    bob.open_room(f"Arena {first.name}")
+    expect(bob.page.get_by_role("button", name="People, 22")).to_be_visible()
+    expect(ann.page.get_by_role("button", name="People, 22")).to_be_visible()
