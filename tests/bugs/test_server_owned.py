@@ -1,0 +1,210 @@
+"""What the server alone says is said by nobody else: every field of everything, sent along with every request."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any, get_args
+from urllib.parse import quote, urlencode
+
+import pytest
+
+from hubbub.domain.commands import AnySignal, AnyWireCommand, EventsSince
+from hubbub.domain.model import Actor, Membership
+from tests.bugs.conftest import Settled
+from tests.bugs.deeds import READ, REST, WIRE, Fields, in_a_room
+from tests.bugs.twins import NAMES, Side, columns, documents
+from tests.generated.contract import ROOT, operations, read
+from tests.house.test_unions import ROUTES
+from tests.support.server import Account, Server
+
+COMMANDS: dict[str, Any] = {
+    get_args(kind.model_fields["type"].annotation)[0]: kind
+    for kind in (*get_args(AnyWireCommand), *get_args(AnySignal), EventsSince)
+}
+CHANGING = sorted(name for name in operations() if operations()[name][0] != "GET")
+READING = sorted(name for name in operations() if operations()[name][0] == "GET" and name != "metrics")
+BY_ROUTE = {route: kind for kind, route in ROUTES.items()}
+
+
+@pytest.fixture(scope="module")
+def house(settled: Settled) -> tuple[Server, dict[str, Account]]:
+    return settled("eve", *(f"{name}-{side}" for side in "abcd" for name in NAMES))
+
+
+async def pair(house: tuple[Server, dict[str, Account]], letters: str) -> AsyncIterator[tuple[Side, Side]]:
+    first, second = [await Side.enter(*house, letter) for letter in letters]
+    yield first, second
+    for side in (first, second):
+        await side.leave()
+
+
+@pytest.fixture
+async def sides(house: tuple[Server, dict[str, Account]]) -> AsyncIterator[tuple[Side, Side]]:
+    async for found in pair(house, "ab"):
+        yield found
+
+
+@pytest.fixture
+async def unlike(house: tuple[Server, dict[str, Account]]) -> AsyncIterator[tuple[Side, Side]]:
+    """For what ends differently on the two sides."""
+    async for found in pair(house, "cd"):
+        yield found
+
+
+# --- what is smuggled in ----------------------------------------------------------------------------------------------
+
+
+def names_in(value: Any) -> set[str]:
+    """The names of all fields and parameters in a document of the contract."""
+    if isinstance(value, list):
+        return set().union(*map(names_in, value))
+    if not isinstance(value, dict):
+        return set()
+    own = set(value["properties"]) if isinstance(value.get("properties"), dict) else set()
+    parameter = {value["name"]} if isinstance(value.get("name"), str) and "in" in value else set()
+    return own.union(parameter, *map(names_in, value.values()))
+
+
+def every_name() -> set[str]:
+    """What anything is called anywhere: in the contract, in the tables, in what the server keeps to itself."""
+    inner = {*Actor.__dataclass_fields__, *Membership.__dataclass_fields__, "here", "in_site", "system", "is_admin"}
+    return set().union(*map(names_in, documents(ROOT / "contract"))) | columns() | inner
+
+
+def smuggled(eve: Account, own: set[str]) -> Fields:
+    """All names but a request's own, each with something that would do harm if it were believed."""
+    somebody = {"by": eve.id, "name": eve.name, "at": "2020-01-01T00:00:00.000Z"}
+    texts = {"role": "owner", "kind": "public", "at": somebody["at"], "name": eve.name, "topic": f"user:{eve.id}",
+             "body": "not what was said", "password_hash": "-", "session": "session-of-eve"}  # fmt: skip
+    special: Fields = {
+        "mentions": {"users": [eve.id], "room": True, "here": True}, "forwarded": somebody, "here": [eve.id],
+        "reactions": [{"emoji": "👍", "count": 99, "mine": True, "by": [eve.id]}], "rooms": [{"room": 1, "seq": 1}],
+        "members": [eve.id], "users": [eve.id], "people": [{"id": eve.id, "name": eve.name}], "actor": somebody,
+        "seq": 1, "n": 99, "limit": 1, "archived": True, "deleted": True, "pinned": True, "system": True,
+        "disabled": True, "joined": True, "favourite": True, "muted": True, "lobby": True, "current": True,
+    }  # fmt: skip
+    given = {name: special.get(name, texts.get(name, eve.id)) for name in every_name()}
+    return {name: value for name, value in given.items() if name not in own}
+
+
+def nested(fields: Fields, more: Fields) -> Fields:
+    """The same with `more` also in the objects inside."""
+    inside = {
+        name: [{**more, **each} if isinstance(each, dict) else each for each in value]
+        for name, value in fields.items()
+        if isinstance(value, list)
+    }
+    return {**more, **fields, **inside}
+
+
+# --- how it is asked --------------------------------------------------------------------------------------------------
+
+
+def own_of(kind: str) -> set[str]:
+    return {*COMMANDS[kind].model_fields, "id", "type", "kind"}
+
+
+async def by_wire(side: Side, kind: str, fields: Fields, eve: Account | None) -> object:
+    own = {name: value for name, value in fields.items() if name in own_of(kind)}
+    return await side.over_wire(kind, nested(own, smuggled(eve, own_of(kind))) if eve else own)
+
+
+async def by_rest(side: Side, operation: str, fields: Fields, eve: Account | None) -> object:
+    """A request as documented, or with everything else in its body and in its address."""
+    method, path = operations()[operation]
+    documented = read("openapi.json")["paths"][path][method.lower()]
+    parameters = {each["name"] for each in documented.get("parameters", ())}
+    content = documented.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+    schema = read("openapi.json")["components"]["schemas"].get(content.get("$ref", "").rpartition("/")[2], content)
+    body_fields = set(schema.get("properties", ()))
+    body = {name: value for name, value in fields.items() if name in body_fields} if body_fields else None
+    query = {name: fields[name] for name in parameters & fields.keys() if f"{{{name}}}" not in path}
+    if eve is not None:
+        query = {**smuggled(eve, parameters), **query}
+        body = None if body is None else nested(body, smuggled(eve, body_fields))
+    where = path.format(**{name: quote(str(value), safe="") for name, value in fields.items()})
+    address = f"{where}?{urlencode(query, doseq=True)}" if query else where
+    return await side.over_rest(method, address, body, "carol" if operation == "log_out" else "alice")
+
+
+async def differ(sides: tuple[Side, Side], prepare: Any, ask: Any, eve: Account) -> str | None:
+    """What a request with more in it did that the same without did not; what was answered counts as well."""
+    clean, loaded = sides
+    done = []
+    for side, more in ((clean, None), (loaded, eve)):
+        fields = await prepare(side)
+        before = side.rows()
+        answer = await ask(side, fields, more)
+        done.append(json.dumps({"answer": answer, **side.changes(before, side.rows())}, sort_keys=True, indent=1))
+    return None if done[0] == done[1] else f"{done[0]}\nis not\n{done[1]}"
+
+
+# --- the tests --------------------------------------------------------------------------------------------------------
+
+
+def test_every_command_and_every_route_is_asked() -> None:
+    assert set(WIRE) == set(COMMANDS)
+    there = {name for name, route in operations().items() if name in REST or route in BY_ROUTE or route[0] == "GET"}
+    assert there == set(operations())
+    assert len(every_name()) > 130
+
+
+async def test_no_command_takes_what_only_the_server_says(
+    house: tuple[Server, dict[str, Account]], sides: tuple[Side, Side]
+) -> None:
+    """A7 (embeds of others spoofed by metadata), B13 (reads and reactions forged in others' names), B41 (a role given
+    to oneself): whatever stands in a frame beside the command's own fields changes neither a row nor the answer."""
+    eve = house[1]["eve"]
+    found = {}
+    for kind, prepare in WIRE.items():
+
+        async def ask(side: Side, fields: Fields, more: Account | None, kind: str = kind) -> object:
+            return await by_wire(side, kind, fields, more)
+
+        found[kind] = await differ(sides, prepare, ask, eve)
+    assert [f"{kind}: {told}" for kind, told in found.items() if told is not None] == []
+
+
+async def test_no_route_takes_what_only_the_server_says(
+    house: tuple[Server, dict[str, Account]], sides: tuple[Side, Side]
+) -> None:
+    """A7, B13 and B41 over REST, in bodies and in addresses, also where accounts are made and sessions end."""
+    eve = house[1]["eve"]
+    found = {}
+    for operation in CHANGING:
+        prepare = REST.get(operation) or WIRE[BY_ROUTE[operations()[operation]]]
+
+        async def ask(side: Side, fields: Fields, more: Account | None, name: str = operation) -> object:
+            return await by_rest(side, name, fields, more)
+
+        found[operation] = await differ(sides, prepare, ask, eve)
+    assert [f"{name}: {told}" for name, told in found.items() if told is not None] == []
+
+
+async def test_no_question_is_answered_otherwise_for_what_is_added_to_it(
+    house: tuple[Server, dict[str, Account]], unlike: tuple[Side, Side]
+) -> None:
+    """B14: a filter of the client's was laid over the server's own, and other rooms' messages came."""
+    eve, (side, _) = house[1]["eve"], unlike
+    found = []
+    for operation in READING:
+        fields = await READ.get(operation, in_a_room())(side)
+        plain = await by_rest(side, operation, fields, None)
+        if await by_rest(side, operation, fields, eve) != plain:
+            found.append(operation)
+    assert found == []
+
+
+async def test_control_what_is_believed_is_found(
+    house: tuple[Server, dict[str, Account]], unlike: tuple[Side, Side]
+) -> None:
+    """A field of the command's own, sent on one side only, shows: in the rows, or in the answer."""
+    for kind, more in (
+        ("message.send", {"reply_to": 4}), ("room.settings", {"muted": True}), ("message.edit", {"body": "else"}),
+        ("events.since", {"limit": 1}),
+    ):  # fmt: skip
+
+        async def ask(side: Side, fields: Fields, eve: Account | None, kind: str = kind, more: Fields = more) -> object:
+            given = {name: value for name, value in fields.items() if name not in more or name in ("body", "limit")}
+            return await by_wire(side, kind, {**given, **(more if eve is not None else {})}, None)
+
+        assert await differ(unlike, WIRE[kind], ask, house[1]["eve"]) is not None, kind
