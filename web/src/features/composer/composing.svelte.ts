@@ -56,6 +56,7 @@ export class Composing {
     if (text === this.text) return;
     this.text = text;
     this.#save();
+    if (text.trim() && this.intent?.kind !== "edit") this.chat.input({ type: "typing", room: this.room });
   }
 
   reply(message: Quoted): void {
