@@ -14,7 +14,11 @@ from tests.browser.person import Person
 from tests.support.server import PASSWORD, Server
 from tests.support.waiting import eventually_blocking
 
-STYLE = "([seq, height]) => { document.querySelector(`[data-seq='${seq}']`).style.paddingTop = height; }"
+# In the very frame that shows it, so that no look comes between.
+STYLE = """([seq, height]) => new Promise((done) => requestAnimationFrame(() => {
+    document.querySelector(`[data-seq='${seq}']`).style.paddingTop = height;
+    done();
+}))"""
 # Whether somebody looks at the window, as the browser tells its page.
 LOOK = """(state) => {
     Object.defineProperty(document, "visibilityState", { configurable: true, get: () => state });
