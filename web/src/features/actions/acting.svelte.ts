@@ -1,4 +1,5 @@
 /** Somebody does things with the messages of a room: at which one he is, what is open, what he was told. */
+import { tick } from "svelte";
 import type { Chat } from "../../chat.svelte";
 import { messageAt } from "../../state/timeline";
 import { Wishes } from "../reactions/wishes.svelte";
@@ -121,8 +122,14 @@ export class Acting {
 
   react(seq: number, emoji: string): void {
     const scene = this.scene(seq);
+    const row = this.#row(seq);
+    const inside = row?.contains(document.activeElement);
     this.hush();
     if (scene) void this.wishes.toggle(scene.message, emoji);
+    // The last of its kind goes, and with it perhaps what had the focus.
+    void tick().then(() => {
+      if (row && inside && document.activeElement === document.body) focus(row);
+    });
   }
 
   ask(what: Question, seq: number): void {

@@ -1,0 +1,320 @@
+"""What one does with messages, in real windows: two or three people, by mouse, by finger and by keyboard alone."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.browser import axe
+from tests.browser.conftest import OpenWindow
+from tests.browser.line import Line
+from tests.browser.person import Person
+from tests.support.server import PASSWORD, Account, Server
+from tests.support.waiting import eventually_blocking
+
+LONG_PRESS = """(article) => {
+    const { left, top } = article.getBoundingClientRect();
+    const at = { bubbles: true, pointerType: "touch", clientX: left + 90, clientY: top + 12 };
+    article.dispatchEvent(new PointerEvent("pointerdown", at));
+}"""
+
+
+class House:
+    """A room with Ann, who owns it, and Ben in it, and whatever they say over REST."""
+
+    def __init__(self, server: Server, ann: Account, ben: Account) -> None:
+        self.server = server
+        self.ann = ann
+        self.ben = ben
+        self._keys = 0
+
+    def room(self, name: str, **more: Any) -> int:
+        room: int = self.post(self.ann, "/api/rooms", kind="public", name=name, **more)["room"]["id"]
+        self.ben.join(room)
+        return room
+
+    def say(self, who: Account, room: int, body: str, **more: Any) -> int:
+        self._keys += 1
+        seq: int = self.post(who, f"/api/rooms/{room}/messages", key=f"key {self._keys}", body=body, **more)["seq"]
+        return seq
+
+    def post(self, who: Account, path: str, **body: Any) -> Any:
+        answer = who.request("POST", path, json=body)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+
+@pytest.fixture(scope="module")
+def house(server: Server) -> House:
+    return House(server, server.sign_up("ann"), server.sign_up("ben"))
+
+
+@pytest.fixture
+def line(server: Server) -> Iterator[Line]:
+    with Line(server) as line:
+        yield line
+
+
+def message(person: Person, text: str) -> Locator:
+    return person.log.locator("article", has=person.page.locator(".body", has_text=text)).last
+
+
+def focused(person: Person) -> Locator:
+    return person.page.locator(".timeline-row > article:focus")
+
+
+def go_to(person: Person, text: str) -> Locator:
+    """By the keyboard alone: from where one writes into the messages, and up to this one."""
+    keys = person.page.keyboard
+    expect(person.log.locator("article[tabindex='0']")).to_have_count(1)
+    for _ in range(4):
+        if focused(person).count():
+            break
+        keys.press("Shift+Tab")
+    keys.press("End")
+    for _ in range(12):
+        if text in (focused(person).locator(".text").text_content() or ""):
+            return focused(person)
+        keys.press("ArrowUp")
+    raise AssertionError(f"no message says {text!r}")
+
+
+def menu(person: Person) -> Locator:
+    return person.page.get_by_role("menu", name="Message menu")
+
+
+def offered(person: Person, text: str) -> list[str]:
+    """What the menu of a message has, opened by the right button and closed again."""
+    message(person, text).click(button="right")
+    expect(menu(person)).to_be_visible()
+    items = [item.split("\n")[0] for item in menu(person).locator(".item").all_inner_texts()]
+    person.page.keyboard.press("Escape")
+    expect(menu(person)).to_have_count(0)
+    return items
+
+
+def test_an_answer_carries_its_quote_and_leads_there(house: House, open_window: OpenWindow) -> None:
+    room = house.room("Kitchen")
+    house.say(house.ben, room, "where is the ||secret|| **good** knife\nI ask")
+    ann, ben = (open_window().log_in(who.name).open_room("Kitchen") for who in (house.ann, house.ben))
+    keys = ann.page.keyboard
+    go_to(ann, "good")
+    keys.press("r")
+    expect(ann.composer).to_be_focused()
+    keys.type("in the drawer")
+    keys.press("Enter")
+    for person in (ann, ben):
+        person.sees("in the drawer")
+        quote = message(person, "in the drawer").get_by_role("link", name="In reply to")
+        expect(quote).to_contain_text(house.ben.name)
+        expect(quote).to_contain_text("where is the ▒▒▒ good knife")
+        expect(quote).not_to_contain_text("I ask")
+
+    # Ben goes there with the mouse, Ann by the keyboard; then what was answered is deleted.
+    message(ben, "in the drawer").get_by_role("link", name="In reply to").click()
+    expect(focused(ben)).to_contain_text("I ask")
+    go_to(ann, "in the drawer")
+    keys.press("Tab")
+    expect(ann.page.get_by_role("link", name="In reply to")).to_be_focused()
+    keys.press("Enter")
+    expect(focused(ann)).to_contain_text("I ask")
+    axe.check(ann.page, "main")
+    keys.press("Delete")
+    question = ann.page.get_by_role("alertdialog")
+    expect(question).to_contain_text("cannot be undone")
+    expect(question).to_contain_text("▒▒▒")
+    expect(question.get_by_role("button", name="Cancel")).to_be_focused()
+    axe.check(ann.page, "dialog")
+    keys.press("Escape")
+    expect(focused(ann)).to_contain_text("I ask")
+    keys.press("Backspace")
+    keys.press("Tab")
+    keys.press("Enter")
+    for person in (ann, ben):
+        expect(person.log.get_by_text("Message deleted")).to_have_count(1)
+        expect(message(person, "in the drawer").get_by_role("link")).to_contain_text("Deleted message")
+    expect(focused(ann)).to_contain_text("Message deleted")
+    ben.page.reload()
+    expect(message(ben.is_in(), "in the drawer").get_by_role("link")).to_contain_text("Deleted message")
+
+
+def test_quotes_come_from_far_and_not_from_before_ones_time(house: House, open_window: OpenWindow) -> None:
+    room = house.post(house.ann, "/api/rooms", kind="public", name="Attic", history="joined")["room"]["id"]
+    early = house.say(house.ann, room, "before Ben")
+    house.ben.join(room)
+    first = house.say(house.ann, room, "long ago")
+    for number in range(60):
+        house.say(house.ann, room, f"line {number}")
+    ben = open_window().log_in(house.ben.name).open_room("Attic")
+    expect(ben.log.get_by_text("line 59", exact=True)).to_be_attached()
+    house.say(house.ann, room, "an answer from afar", reply_to=first)
+    answer = house.say(house.ann, room, "an answer to nobody here", reply_to=early)
+    expect(message(ben, "from afar").get_by_role("link")).to_contain_text("long ago")
+    expect(message(ben, "nobody here")).to_contain_text("a message from before your time")
+
+    # Where newcomers do not read back an edit tells no words: the client asks for them.
+    house.ann.request("PATCH", f"/api/rooms/{room}/messages/{answer}", json={"body": "an answer to somebody"})
+    expect(message(ben, "to somebody")).to_contain_text("(edited)")
+    expect(message(ben, "to somebody").get_by_role("button", name="(edited)")).to_have_count(0)
+
+
+def test_words_are_changed_and_what_they_were_is_for_those_who_may_know(house: House, open_window: OpenWindow) -> None:
+    room = house.room("Study")
+    house.say(house.ben, room, "I am rihgt")
+    house.say(house.ann, room, "you are")
+    ann, ben = (open_window().log_in(who.name).open_room("Study") for who in (house.ann, house.ben))
+    common = ["Reply", "React", "Forward", "Copy text", "Copy link", "Mark as unread from here"]
+    assert offered(ben, "you are") == common
+    assert set(offered(ben, "I am rihgt")) == {*common, "Edit", "Delete"}
+    assert set(offered(ann, "I am rihgt")) == {*common, "Pin", "Delete"}
+
+    # By keyboard; over a reload in between, which loses nothing.
+    keys = ben.page.keyboard
+    go_to(ben, "I am rihgt")
+    keys.press("e")
+    expect(ben.composer).to_have_value("I am rihgt")
+    ben.composer.fill("I am right")
+    ben.page.reload()
+    expect(ben.is_in().composer).to_have_value("I am right")
+    ben.composer.press("Enter")
+    for person in (ann, ben):
+        expect(message(person, "I am right")).to_contain_text("(edited)")
+    expect(ben.composer).to_have_value("")
+    message(ann, "I am right").get_by_role("button", name="(edited)").click()
+    history = ann.page.get_by_role("dialog", name="Edit history")
+    expect(history.locator("li .body")).to_have_text(["I am rihgt", "I am right"])
+    axe.check(ann.page, "dialog")
+    ann.page.keyboard.press("Escape")
+    go_to(ben, "I am right")
+    keys.press("Enter")
+    expect(menu(ben)).to_be_visible()
+    axe.check(ben.page, "[role=menu]")
+    keys.press("ArrowUp")
+    expect(menu(ben).get_by_role("menuitem").first).not_to_be_focused()
+    keys.press("h")
+    expect(ben.page.get_by_role("dialog", name="Edit history").locator("li .body")).to_have_count(2)
+    keys.press("Escape")
+    expect(focused(ben)).to_contain_text("I am right")
+
+
+def test_pins_are_marked_listed_jumped_to_and_let_go(house: House, open_window: OpenWindow) -> None:
+    room = house.room("Workshop")
+    house.say(house.ann, room, "the rules of this house")
+    for number in range(30):
+        house.say(house.ben, room, f"chatter {number}")
+    ann, ben = (open_window().log_in(who.name).open_room("Workshop") for who in (house.ann, house.ben))
+    ben.page.get_by_role("button", name="Room menu").click()
+    ben.page.get_by_role("menuitem", name="Pinned messages").click()
+    pinned = ben.page.get_by_role("dialog", name="Pinned messages")
+    expect(pinned).to_contain_text("Nothing is pinned here yet")
+    keys = ann.page.keyboard
+    go_to(ann, "chatter 29")
+    keys.press("p")
+    keys.press("Home")
+    keys.press("p")
+    expect(message(ann, "the rules").get_by_text("Pinned")).to_be_visible()
+    # Ben's list follows while it is open.
+    expect(pinned.locator(".words")).to_have_text(["the rules of this house", "chatter 29"])
+    expect(pinned.get_by_role("button", name="Unpin")).to_have_count(0)
+    axe.check(ben.page, "dialog")
+    pinned.get_by_role("link", name="Jump to it").first.click()
+    expect(focused(ben)).to_contain_text("the rules of this house")
+    expect(ben.page.get_by_role("dialog")).to_have_count(0)
+    expect(ben.log.get_by_text(f"{house.ann.name} pinned a message")).to_have_count(2)
+
+    ann.page.get_by_role("button", name="Room menu").click()
+    expect(ann.page.get_by_role("menuitem").first).to_be_focused()
+    keys.press("ArrowDown")
+    keys.press("Enter")
+    ann.page.get_by_role("dialog").get_by_role("button", name="Unpin").last.click()
+    expect(ann.page.get_by_role("dialog").locator(".words")).to_have_text(["the rules of this house"])
+    keys.press("Escape")
+    expect(message(ben, "chatter 29").get_by_text("Pinned")).to_have_count(0)
+    assert "Unpin" in offered(ann, "the rules")
+
+
+def test_words_are_carried_to_other_rooms_and_into_the_clipboard(house: House, open_window: OpenWindow) -> None:
+    room, other = house.room("Garden"), house.room("Cellar")
+    seq = house.say(house.ben, room, "tomatoes are **ripe**")
+    ann = open_window().log_in(house.ann.name).open_room("Garden")
+    ann.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    keys = ann.page.keyboard
+    go_to(ann, "tomatoes")
+    keys.press("f")
+    chooser = ann.page.get_by_role("dialog", name="Forward to another room")
+    expect(chooser).to_contain_text("The words are copied")
+    keys.type("cell")
+    expect(chooser.get_by_role("option")).to_have_text(["Cellar"])
+    axe.check(ann.page, "dialog")
+    keys.press("Enter")
+    expect(message(ann, "tomatoes")).to_contain_text("Forwarded to Cellar.")
+    keys.press("c")
+    expect(message(ann, "tomatoes")).to_contain_text("The text is in your clipboard.")
+    assert ann.page.evaluate("navigator.clipboard.readText()") == "tomatoes are **ripe**"
+    keys.press("l")
+    expect(message(ann, "tomatoes")).to_contain_text("The link is in your clipboard.")
+    assert ann.page.evaluate("navigator.clipboard.readText()") == f"{house.server.url}/#room/{room}/{seq}"
+
+    ann.open_room("Cellar")
+    mark = message(ann, "tomatoes").get_by_role("link", name=f"Forwarded from {house.ben.name}")
+    assert "Edit" not in offered(ann, "tomatoes")
+    mark.click()
+    expect(focused(ann)).to_contain_text("tomatoes")
+    expect(ann.page.get_by_role("heading", level=2, name="Garden")).to_be_visible()
+
+    # Of a room that is archived one may still carry things away, and no more.
+    house.post(house.ann, f"/api/rooms/{other}/archive")
+    ann.open(f"/#room/{other}")
+    expect(ann.page.get_by_text("This room is archived")).to_be_visible()
+    assert offered(ann, "tomatoes") == ["Forward", "Copy text", "Copy link", "Mark as unread from here"]
+
+
+def test_what_cannot_be_done_now_is_said_at_the_message(house: House, open_window: OpenWindow, line: Line) -> None:
+    room = house.room("Cabin")
+    house.say(house.ben, room, f"come down, @{house.ann.name}")
+    ann = open_window()
+    ann.may_be_offline = True
+    ann.address = line.url
+    ann.log_in(house.ann.name).open_room("Cabin")
+    mine = message(ann, "come down")
+    assert "called" in (mine.get_attribute("class") or "")
+    mine.hover()
+    mine.get_by_role("button", name="React with 👍").click()
+    eventually_blocking(lambda: "👍" in str(house.ben.history(room)), 10, "it has arrived")
+    line.cut()
+    expect(ann.page.get_by_text("Connecting").or_(ann.page.get_by_text("Offline")).first).to_be_visible(timeout=20_000)
+    go_to(ann, "come down")
+    ann.page.keyboard.press("p")
+    expect(mine.get_by_role("alert")).to_contain_text("cannot be reached")
+    expect(mine.get_by_text("Pinned")).to_have_count(0)
+    mine.get_by_role("button", name="👍 1, you").click()
+    expect(mine.get_by_role("alert")).to_contain_text("cannot be reached")
+    expect(mine.get_by_role("button", name="👍 1, you", exact=True)).to_be_visible()
+    mine.get_by_role("button", name="All right").click()
+    ann.page.keyboard.press("Delete")
+    line.mend()
+
+
+def test_the_menu_opens_by_finger_and_by_mouse(house: House, open_window: OpenWindow) -> None:
+    room = house.room("Porch")
+    house.say(house.ben, room, "see https://example.org/ there")
+    ann = open_window(width=360, height=640)
+    ann.page.request.post(f"{house.server.url}/api/login", data={"username": house.ann.name, "password": PASSWORD})
+    ann.open(f"/#room/{room}").is_in()
+    shown = message(ann, "example.org")
+    shown.evaluate(LONG_PRESS)
+    expect(menu(ann)).to_be_visible()
+    assert ann.page.evaluate("document.documentElement.scrollWidth") <= 360
+    axe.check(ann.page, "[role=menu]")
+    ann.page.mouse.click(180, 80)
+    expect(menu(ann)).to_have_count(0)
+    # Where the browser's own menu has more to offer, it stays.
+    shown.get_by_role("link").click(button="right")
+    expect(menu(ann)).to_have_count(0)
+    shown.hover()
+    shown.get_by_role("button", name="More actions").click()
+    menu(ann).get_by_role("menuitem", name="Reply").click()
+    expect(ann.composer).to_be_focused()
+    expect(ann.page.get_by_text(re.compile("Replying to"))).to_be_visible()

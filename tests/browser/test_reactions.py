@@ -1,0 +1,157 @@
+"""Reactions in real windows: three people, by mouse and by keyboard; what is shown at once is right in the end."""
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, Route, expect
+
+from tests.browser import axe
+from tests.browser.conftest import OpenWindow
+from tests.browser.person import Person
+from tests.support.server import Account, Server
+
+EMOJI = [chr(code) for code in range(0x1F400, 0x1F432)]
+
+
+@pytest.fixture(scope="module")
+def people(server: Server) -> list[Account]:
+    return [server.sign_up(name) for name in ("ann", "ben", "cleo")]
+
+
+def start(people: list[Account], name: str, body: str) -> tuple[int, int]:
+    """A room with all of them and one message of Ann's in it."""
+    room = people[0].create_room(name)
+    for other in people[1:]:
+        other.join(room)
+    answer = people[0].request("POST", f"/api/rooms/{room}/messages", json={"key": name, "body": body})
+    assert answer.status_code == 201, answer.text
+    return room, answer.json()["seq"]
+
+
+def react(who: Account, place: tuple[int, int], emoji: str) -> None:
+    room, seq = place
+    answer = who.request("PUT", f"/api/rooms/{room}/messages/{seq}/reactions/{emoji}")
+    assert answer.status_code == 200, answer.text
+
+
+def message(person: Person) -> Locator:
+    return person.log.locator("article").last
+
+
+def reactions(person: Person) -> list[str]:
+    shown = message(person).get_by_role("list", name="Reactions").locator("button:not(.more)")
+    return [one.get_attribute("aria-label") or "" for one in shown.all()]
+
+
+def expect_reactions(person: Person, *labels: str) -> None:
+    shown = message(person).get_by_role("list", name="Reactions").locator("button:not(.more)")
+    expect(shown).to_have_count(len(labels))
+    for at, label in enumerate(labels):
+        expect(shown.nth(at)).to_have_accessible_name(label)
+
+
+def test_three_people_react_and_see_who_did(people: list[Account], open_window: OpenWindow) -> None:
+    start(people, "Stage", "shall we dance")
+    ann, ben, cleo = (open_window().log_in(who.name).open_room("Stage") for who in people)
+
+    # By mouse, with what is at hand.
+    message(ben).hover()
+    message(ben).get_by_role("button", name="React with 👍").click()
+    expect_reactions(ben, "👍 1, you")
+    expect_reactions(cleo, "👍 1")
+    message(cleo).get_by_role("button", name="👍 1").click()
+    expect_reactions(cleo, "👍 2, you and 1 other")
+
+    # By the keyboard alone.
+    keys = ann.page.keyboard
+    expect(ann.log.locator("article[tabindex='0']")).to_have_count(1)
+    for _ in range(4):
+        if ann.page.locator("article:focus").count():
+            break
+        keys.press("Shift+Tab")
+    keys.press("+")
+    expect(ann.page.get_by_role("combobox", name="Search emoji")).to_be_focused()
+    keys.type("rocket")
+    expect(ann.page.get_by_role("option", selected=True)).to_have_accessible_name("rocket")
+    keys.press("Enter")
+    for person, label in ((ann, "🚀 1, you"), (ben, "🚀 1"), (cleo, "🚀 1")):
+        expect(message(person).get_by_role("button", name=label, exact=True)).to_be_visible()
+    expect(ann.page.locator("article:focus")).to_have_count(1)
+    keys.press("Tab")
+    thumb = message(ann).get_by_role("button", name="👍 2", exact=True)
+    expect(thumb).to_be_focused()
+    tip = ann.page.get_by_role("tooltip")
+    expect(tip).to_contain_text(f"{people[1].name} and {people[2].name}")
+    expect(thumb).to_have_accessible_description(f"{people[1].name} and {people[2].name}")
+    keys.press("Enter")
+    expect(tip).to_contain_text(f"You, {people[1].name} and {people[2].name}")
+    expect_reactions(ann, "👍 3, you and 2 others", "🚀 1, you")
+    axe.check(ann.page, "main")
+
+    # Taken back; the last one goes with its emoji; and it is the same after a reload.
+    keys.press("Tab")
+    keys.press("Enter")
+    for person in (ann, ben, cleo):
+        expect(message(person).get_by_role("button", name=re.compile("^🚀"))).to_have_count(0)
+    expect_reactions(ben, "👍 3, you and 2 others")
+    ben.page.reload()
+    expect_reactions(ben.is_in(), "👍 3, you and 2 others")
+    # What had the focus is gone: one is at the message, where what one used last is at hand first.
+    expect(ann.page.locator("article:focus")).to_have_count(1)
+    expect(message(ann).get_by_role("toolbar").get_by_role("button").first).to_have_accessible_name("React with 🚀")
+
+
+def test_everybody_who_reacted_is_listed_in_pages(people: list[Account], open_window: OpenWindow) -> None:
+    place = start(people, "Fair", "vote")
+    for who in people:
+        for emoji in EMOJI[:36]:
+            react(who, place, emoji)
+    ben = open_window().log_in(people[1].name).open_room("Fair")
+    message(ben).click(button="right")
+    ben.page.get_by_role("menuitem", name="Who reacted").click()
+    listed = ben.page.get_by_role("dialog", name="Who reacted")
+    expect(listed.get_by_role("listitem")).to_have_count(100)
+    listed.get_by_role("button", name="Show more").click()
+    expect(listed.get_by_role("listitem")).to_have_count(108)
+    expect(listed.get_by_role("button", name="Show more")).to_have_count(0)
+    axe.check(ben.page, "dialog")
+
+
+def test_what_the_server_does_not_take_is_taken_back_and_said(people: list[Account], open_window: OpenWindow) -> None:
+    place = start(people, "Zoo", "which animal")
+    for emoji in EMOJI:
+        react(people[0], place, emoji)
+    ben = open_window().log_in(people[1].name).open_room("Zoo")
+    expect(message(ben).get_by_role("button", name=f"{EMOJI[0]} 1", exact=True)).to_be_visible()
+    message(ben).hover()
+    message(ben).get_by_role("button", name="React with 👍").click()
+    expect(message(ben).get_by_role("alert")).to_contain_text("50")
+    assert len(reactions(ben)) == len(EMOJI)
+    # One more of what is there is fine, and what was said goes.
+    message(ben).get_by_role("button", name=f"{EMOJI[0]} 1", exact=True).click()
+    expect(message(ben).get_by_role("button", name=f"{EMOJI[0]} 2, you and 1 other", exact=True)).to_be_visible()
+    expect(message(ben).get_by_role("alert")).to_have_count(0)
+
+
+def test_it_is_shown_at_once_and_the_last_wish_counts(people: list[Account], open_window: OpenWindow) -> None:
+    place = start(people, "Dock", "yes or no")
+    ann, ben = (open_window().log_in(who.name).open_room("Dock") for who in people[:2])
+    asked: list[Route] = []
+
+    def hold_the_first(route: Route) -> None:
+        asked.append(route)
+        if len(asked) > 1:
+            route.continue_()
+
+    ben.page.route("**/reactions/*", hold_the_first)
+    message(ben).hover()
+    for label in ("👍 1, you", None, "👍 1, you", None):
+        message(ben).hover()
+        message(ben).get_by_role("button", name="React with 👍").click()
+        expect_reactions(ben, *([label] if label else []))
+    assert len(asked) == 1, "one question at a time"
+    asked[0].continue_()
+    expect_reactions(ann)
+    react(people[0], place, "🚀")
+    expect_reactions(ben, "🚀 1")
+    expect_reactions(ann, "🚀 1, you")
