@@ -1,0 +1,138 @@
+import { describe, expect, it } from "vitest";
+import type { Reaction } from "../src/contract";
+import { byKey, ACTIONS, offered } from "../src/features/actions/table";
+import type { Scene } from "../src/features/actions/rights";
+import { gist } from "../src/features/messages/gist";
+import { missing } from "../src/features/messages/missing.svelte";
+import { spoken, whoReacted, wished, type Wish } from "../src/features/reactions/reactions";
+import type { MessagePinned, MessageUnpinned } from "../src/state/events";
+import { messageLoaded, pinsLoaded, timelineOpened, timelineStarted, welcomed } from "../src/state/load";
+import type { Message, Pin, Room, User } from "../src/state/model";
+import { pinsExtended } from "../src/state/pins";
+import { reduce } from "../src/state/reduce";
+import { initial, type State } from "../src/state/state";
+import { fromMessage, type MessageItem } from "../src/state/timeline";
+import { alice, AT, room, said, welcome } from "./build";
+
+const item = (seq: number, more: Partial<MessageItem> = {}): MessageItem => ({ ...fromMessage(said(seq)), ...more });
+const scene = (message: Partial<MessageItem> = {}, where: Partial<Room> = {}, me: Partial<User> = {}): Scene => ({
+  me: { ...alice, ...me }, room: room(1, where), message: item(5, message),
+});
+const labels = (seen: Scene): string[] => offered(seen).map(({ label }) => label);
+const reaction = (emoji: string, count: number, mine: boolean, by: number[]): Reaction => ({ emoji, count, mine, by });
+
+describe("what is offered at a message", () => {
+  const everybody = ["Reply", "React", "Forward", "Copy text", "Copy link"];
+
+  it.each<[string, Scene, readonly string[]]>([
+    ["somebody else's", scene(), []],
+    ["one's own", scene({ by: alice.id }), ["Edit", "Delete"]],
+    ["one's own that was edited", scene({ by: alice.id, edited_at: AT }), ["Edit", "Edit history", "Delete"]],
+    ["one's own that is forwarded", scene({ by: alice.id, forwarded: { by: 8, name: "bob", at: AT } }), ["Delete"]],
+    ["somebody else's, where one moderates", scene({ edited_at: AT }, { role: "moderator" }), ["Pin", "Edit history", "Delete"]],
+    ["somebody else's, as an admin", scene({}, {}, { role: "admin" }), ["Pin", "Delete"]],
+    ["somebody else's between two people, where everybody pins and nobody is above the other", scene({ pinned: true }, { kind: "direct", role: "owner" }), ["Unpin"]],
+    ["one with reactions", scene({ reactions: [reaction("👍", 1, false, [8])] }), ["Who reacted"]],
+  ])("%s", (_, seen, more) => {
+    const found = labels(seen).filter((label) => label !== "Mark as unread from here");
+    expect(new Set(found)).toEqual(new Set([...everybody, ...more]));
+  });
+
+  it("is little where the room is archived, and less where the message is gone", () => {
+    const changing = ["Reply", "React", "Edit", "Delete", "Pin", "Unpin"];
+    expect(labels(scene({ by: alice.id }, { archived: true, role: "owner" }))).toEqual(expect.arrayContaining(["Forward", "Copy text", "Copy link"]));
+    for (const gone of [scene({ by: alice.id }, { archived: true, role: "owner" }), scene({ by: alice.id, body: null, deleted: true }, { role: "owner" })]) {
+      expect(labels(gone).filter((label) => changing.includes(label))).toEqual([]);
+    }
+    expect(labels(scene({ body: null, deleted: true }))).toContain("Copy link");
+  });
+
+  it("has a key of its own for each, and none that moves", () => {
+    for (const seen of [scene(), scene({ by: alice.id, pinned: true, edited_at: AT, reactions: [reaction("👍", 1, false, [8])] }, { role: "owner" })]) {
+      const keys = offered(seen).map(({ key }) => key);
+      expect(new Set(keys).size).toBe(keys.length);
+    }
+    expect(ACTIONS.filter(({ key }) => ["j", "k", "Enter", "Escape", "ArrowUp", "ArrowDown", "Home", "End"].includes(key))).toEqual([]);
+    expect(byKey(scene(), "R")?.label).toBe("Reply");
+    expect(byKey(scene({ by: alice.id }), "Backspace")?.label).toBe("Delete");
+    expect(byKey(scene(), "Delete")).toBeUndefined();
+  });
+});
+
+describe("a message in one line", () => {
+  it.each([
+    ["**one** _two_ `three`\nfour", "one two three"],
+    ["||who did it|| was he", "▒▒▒ was he"],
+    ["> quoted\n\nanswered", "quoted"],
+    ["```js\nlet a\nlet b\n```", "let a"],
+    ["- first\n- second", "first"],
+    ["hello @bob [there](https://example.org/)", "hello @bob there"],
+    ["x".repeat(500), `${"x".repeat(160)}…`],
+    ["", ""],
+  ])("%j", (body, words) => expect(gist(body)).toBe(words));
+});
+
+describe("reactions", () => {
+  const two = [reaction("👍", 2, false, [8, 9])];
+  const wish = (on: boolean, until: number | null = null, emoji = "👍"): Wish => ({ seq: 5, emoji, on, until });
+
+  it("are as one wishes until the log says so", () => {
+    expect(wished(two, 5, [wish(true)], 7)).toEqual([reaction("👍", 3, true, [8, 9, 7])]);
+    expect(wished(two, 5, [wish(true, 9)], 7)[0]?.count).toBe(3);
+    expect(wished(two, 9, [wish(true, 9)], 7)).toBe(two);
+    expect(wished(two, 5, [wish(true, null, "🎉")], 7)[1]).toEqual(reaction("🎉", 1, true, [7]));
+    expect(wished([reaction("👍", 1, true, [7])], 5, [wish(false)], 7)).toEqual([]);
+    expect(wished(two, 5, [wish(false)], 7)).toBe(two);
+  });
+
+  it("are read aloud, with who it was", () => {
+    const names = new Map([[8, "bob"], [9, "carol"]]);
+    expect(spoken(reaction("👍", 3, true, [7, 8, 9]))).toBe("👍 3, you and 2 others");
+    expect(spoken(reaction("👍", 2, true, [7, 8]))).toBe("👍 2, you and 1 other");
+    expect(spoken(reaction("👍", 1, true, [7]))).toBe("👍 1, you");
+    expect(spoken(reaction("👍", 2, false, [8, 9]))).toBe("👍 2");
+    expect(whoReacted(reaction("👍", 3, true, [8, 7, 9]), names, 7)).toBe("You, bob and carol");
+    expect(whoReacted(reaction("👍", 30, true, [8, 7, 9]), names, 7)).toBe("You, bob, carol and 27 others");
+    expect(whoReacted(reaction("👍", 1, false, [8]), names, 7)).toBe("bob");
+    expect(whoReacted(reaction("👍", 1, false, [5]), names, 7)).toBe("1 person");
+    expect(whoReacted(reaction("👍", 2, false, [5, 8]), names, 7)).toBe("bob and 1 other");
+  });
+});
+
+describe("what is not here", () => {
+  const message = (seq: number, more: Partial<Message> = {}): Message => ({ room: 1, seq, n: seq, at: AT, by: 8, name: "bob", key: `k${seq}`, body: `text ${seq}`, ...more });
+  const open = (): State => {
+    const started = timelineStarted(welcomed(initial(alice), welcome({ "room:1": 10 }), ["room:1"]), 1, 1);
+    return timelineOpened(started, 1, 1, { items: [fromMessage(message(10), 10)], older: true, newer: false, head: 10 });
+  };
+  const asked = (state: State, floor = 0): number[] => [...missing(state.timelines[1]!, floor).values()];
+
+  it("is asked for: what somebody answers, and a text that came without its words", () => {
+    let state = reduce(open(), said(11, { reply_to: 3 }));
+    expect(asked(state)).toEqual([3]);
+    expect(asked(state, 3)).toEqual([]);
+    state = messageLoaded(state, 1, message(3), 11);
+    expect(asked(state)).toEqual([]);
+    state = reduce(state, { topic: "room:1", seq: 12, type: "message.edited", at: AT, room: 1, message: 10, by: 8 });
+    expect(asked(state)).toEqual([10]);
+    expect(asked(messageLoaded(state, 1, message(10, { body: "new", edited_at: AT }), 12))).toEqual([]);
+  });
+
+  it("an answer that is itself deleted still shows what it answered", () => {
+    const state = reduce(reduce(open(), said(11, { reply_to: 3 })), { topic: "room:1", seq: 12, type: "message.deleted", at: AT, room: 1, message: 11, by: 8, author: 8 });
+    expect(asked(state)).toEqual([3]);
+  });
+
+  it("of pins comes page by page, and takes what happens meanwhile", () => {
+    const pin = (seq: number, of: number): Pin => ({ seq, message: message(of, { pinned: true }), by: 7, name: "alice", at: AT });
+    let state = pinsLoaded(open(), 1, [pin(10, 9), pin(8, 7)], 10);
+    const unpinned: MessageUnpinned = { topic: "room:1", seq: 11, type: "message.unpinned", at: AT, room: 1, message: 4, by: 7, name: "alice" };
+    state = reduce(state, unpinned);
+    state = pinsExtended(state, 1, [pin(8, 7), pin(6, 5), pin(5, 4)], 10);
+    const seqs = (now: State): number[] | undefined => now.pins[1]?.map(({ seq }) => seq);
+    expect(seqs(state)).toEqual([10, 8, 6]);
+    const pinned: MessagePinned = { topic: "room:1", seq: 12, type: "message.pinned", at: AT, room: 1, message: 10, by: 7, name: "alice" };
+    expect(seqs(reduce(state, pinned))).toEqual([12, 10, 8, 6]);
+    expect(pinsExtended(open(), 1, [pin(6, 5)], 10).pins[1]).toBeUndefined();
+  });
+});
