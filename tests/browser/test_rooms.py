@@ -1,41 +1,19 @@
 """Rooms in real windows: made, found, changed, put away; whoever looks sees it happen, and the keyboard is enough."""
 
 import re
-from typing import Any
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser import axe
 from tests.browser.conftest import OpenWindow
 from tests.browser.line import Line
 from tests.browser.person import Person
-from tests.support.server import Account, Server
+from tests.browser.rooming import listed, make, menu, pick
+from tests.support.server import Server
 
 
-def make(account: Account, name: str = "", **more: Any) -> int:
-    answer = account.request("POST", "/api/rooms", json={**({"name": name} if name else {}), **more})
-    assert answer.status_code == 201, answer.text
-    room: int = answer.json()["room"]["id"]
-    return room
-
-
-def listed(person: Person, group: str) -> Locator:
-    return person.page.get_by_role("navigation").get_by_role("list", name=group)
-
-
-def menu(person: Person, item: str) -> Page:
-    person.page.get_by_role("button", name="Room menu").click()
-    person.page.get_by_role("menuitem", name=item).click()
-    return person.page
-
-
-def test_a_room_is_made_with_people_in_it_and_changes_before_their_eyes(
-    server: Server, open_window: OpenWindow
-) -> None:
-    first, second = server.sign_up("ann"), server.sign_up("bob")
-    ann, bob = open_window().log_in(first.name), open_window().log_in(second.name)
-    name, page = f"Den of {ann.name}", ann.page
-    make(server.sign_up("cleo"), name.upper())
+def plan(page: Page, name: str, guest: str) -> None:
+    """Fill in the form of a new room, whose name is taken at first."""
     page.get_by_role("button", name="New room").click()
     page.get_by_label("Name").fill(name)
     expect(page.get_by_text("There is a room with that name.")).to_be_visible()
@@ -45,11 +23,30 @@ def test_a_room_is_made_with_people_in_it_and_changes_before_their_eyes(
     page.get_by_role("radio", name="Private").check()
     expect(page.get_by_label("Name")).not_to_have_attribute("aria-invalid", "true")
     page.get_by_label("Topic").fill("What is said in a den")
-    page.get_by_label("Bring people in").fill(bob.name)
-    page.get_by_label("Bring people in").press("Enter")
-    expect(page.get_by_role("list", name="Chosen")).to_contain_text(bob.name)
+    pick(page, "Bring people in", guest)
     page.get_by_role("button", name="Create the room").click()
     expect(page.get_by_role("heading", level=2, name=name)).to_be_visible()
+
+
+def change(page: Page, name: str) -> None:
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name").fill(name)
+    dialog.get_by_label("Topic").fill("")
+    dialog.get_by_label("Description").fill("Bring your own\ncushion.")
+    dialog.get_by_role("radio", name="From joining on").check()
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog.get_by_role("status")).to_have_text("Saved.")
+    axe.check(page)
+
+
+def test_a_room_is_made_with_people_in_it_and_changes_before_their_eyes(
+    server: Server, open_window: OpenWindow
+) -> None:
+    first, second = server.sign_up("ann"), server.sign_up("bob")
+    ann, bob = open_window().log_in(first.name), open_window().log_in(second.name)
+    name, page = f"Den of {ann.name}", ann.page
+    make(server.sign_up("cleo"), name.upper())
+    plan(page, name, bob.name)
     ann.is_in().say("welcome")
     expect(listed(bob, "Rooms")).to_contain_text(name)
     bob.open_room(name).sees("welcome")
@@ -60,15 +57,7 @@ def test_a_room_is_made_with_people_in_it_and_changes_before_their_eyes(
     expect(bob.page.get_by_role("dialog")).to_contain_text("Private")
     expect(bob.page.get_by_role("dialog").get_by_role("textbox")).to_have_count(0)
     expect(bob.page.get_by_role("dialog").get_by_role("button", name="Archive")).to_have_count(0)
-    menu(ann, "About this room")
-    dialog = page.get_by_role("dialog")
-    dialog.get_by_label("Name").fill(f"Lair of {ann.name}")
-    dialog.get_by_label("Topic").fill("")
-    dialog.get_by_label("Description").fill("Bring your own\ncushion.")
-    dialog.get_by_role("radio", name="From joining on").check()
-    dialog.get_by_role("button", name="Save").click()
-    expect(dialog.get_by_role("status")).to_have_text("Saved.")
-    axe.check(page)
+    change(menu(ann, "About this room"), f"Lair of {ann.name}")
     expect(bob.page.get_by_role("dialog")).to_contain_text("Bring your own\ncushion.")
     expect(bob.page.get_by_role("dialog")).to_contain_text("only what is said after they came")
     bob.page.keyboard.press("Escape")
@@ -95,22 +84,27 @@ def test_a_name_that_only_the_server_knows_to_be_taken_is_told_at_the_field(
     expect(window.page.get_by_label("Name")).not_to_have_attribute("aria-invalid", "true")
 
 
+def write_by_keyboard(person: Person, whom: str, words: str) -> None:
+    page = person.page
+    page.get_by_role("button", name="New message").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.type(whom)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("list", name="Chosen")).to_contain_text(whom)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=2, name=whom)).to_be_visible()
+    expect(person.composer).to_be_focused()
+    page.keyboard.type(words)
+    page.keyboard.press("Enter")
+
+
 def test_direct_rooms_are_opened_by_keyboard_and_found_again(server: Server, open_window: OpenWindow) -> None:
     first, second, third = (server.sign_up(name) for name in ("ann", "bob", "cleo"))
     ann, bob = open_window().log_in(first.name), open_window().log_in(second.name)
     other = Person(server, bob.page.context.new_page()).log_in(second.name)
     page = ann.page
-    page.get_by_role("button", name="New message").focus()
-    page.keyboard.press("Enter")
-    page.keyboard.type(bob.name)
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("list", name="Chosen")).to_contain_text(bob.name)
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", level=2, name=bob.name)).to_be_visible()
-    expect(ann.composer).to_be_focused()
+    write_by_keyboard(ann, bob.name, "a word with you")
     address = page.url
-    page.keyboard.type("a word with you")
-    page.keyboard.press("Enter")
     # Both windows of the other one have it, under the name of who wrote.
     for window in (bob, other):
         expect(listed(window, "Direct messages").get_by_role("button", name=ann.name)).to_contain_text("1 unread")
@@ -125,12 +119,7 @@ def test_direct_rooms_are_opened_by_keyboard_and_found_again(server: Server, ope
 
     # The same people again are the same room, more of them are another, nobody else are one's notes.
     page.get_by_role("button", name="New message").click()
-    page.get_by_label("To", exact=True).fill(bob.name)
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("list", name="Chosen")).to_contain_text(bob.name)
-    page.get_by_label("To", exact=True).fill(third.name)
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("list", name="Chosen")).to_contain_text(third.name)
+    pick(page, "To", bob.name, third.name)
     page.keyboard.press("Backspace")
     axe.check(page)
     page.get_by_role("button", name="Open the conversation").click()
