@@ -1,5 +1,6 @@
 """Who stands in the columns of the matrix, and the rooms it is asked about: real people, rooms and messages."""
 
+import asyncio
 import itertools
 import json
 import secrets
@@ -54,9 +55,10 @@ async def settle(server: Server, names: Iterable[str] = PEOPLE) -> dict[str, Acc
     server.data.mkdir()
     key = secrets.token_bytes(32)
     (server.data / "secret.key").write_bytes(key)
-    people = {}
+    people: dict[str, Account] = {}
     async with desk_at(server.database_url) as desk:
-        for name in names:
+
+        async def enter(name: str) -> None:
             actor = await desk.person(name, Role(ROLES.get(name, "member")))
             session = OpenSession(
                 user=actor.id, session=f"session-of-{name}", browser=False, token_hash=None, client="", idle=HOUR,
@@ -65,6 +67,11 @@ async def settle(server: Server, names: Iterable[str] = PEOPLE) -> dict[str, Acc
             await desk.journal.submit(session, ANYBODY)
             token = Tokens(key).access(actor.id, session.session, Clock().now(), HOUR // 1_000)
             people[name] = Account(server, actor.id, name, token, "")
+
+        waiting = list(names)
+        while waiting:  # in few commits, and none that takes long
+            now, waiting = waiting[:8], waiting[8:]
+            await asyncio.gather(*map(enter, now))
     return people
 
 

@@ -1,0 +1,57 @@
+"""Each limit of `domain/text.py` and its neighbours, at it and one past it, by both doors, with the code it gives."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from hubbub.domain import emojis, identities, mentions, names, passwords, text
+from hubbub.features import invites, presence
+from hubbub.features import rooms as rooms_of
+from hubbub.gateways.http import strict
+from hubbub.storage import mentions as stored
+from tests.limits import counts, texts
+from tests.limits.register import TESTS
+from tests.limits.town import Town
+
+ROOT = Path(__file__).resolve().parents[2]
+MODULES = (text, names, emojis, mentions, passwords, identities, stored, invites, presence, rooms_of, strict)
+LIMIT = re.compile(r"(MAX|MIN)_[A-Z_]+|LONGEST|LOUD_[A-Z]+|[A-Z]+_COUNTED|DEFAULT_[A-Z]+|[A-Z]+_SHOWN")
+ELSEWHERE = {
+    "MAX_HAVE": "tests/faults/test_doors.py::test_have_may_name_2000_topics_and_not_one_more",
+    "MAX_DEPTH": "tests/faults/test_limits.py::test_a_depth_of_32_is_read",
+    "MAX_USER_NAME": "tests/faults/test_doors.py::test_user_names",
+    "MAX_RUN": "tests/attention/test_parser.py::test_a_hostile_text_takes_no_time",
+    "MAX_HERE": "tests/attention/test_mentions.py::test_here_calls_those_whom_the_engine_names_and_an_edit_keeps_them",
+    "MIN_CHARACTERS": "tests/http/test_accounts.py::test_passwords_are_measured_at_their_limits",
+    "MAX_BYTES": "tests/http/test_accounts.py::test_passwords_are_measured_at_their_limits",
+    "MAX_BODY": "tests/http/test_bodies.py::test_a_body_is_measured_at_its_limit",
+    "MAX_FIELDS": "tests/http/test_bodies.py::test_a_broken_form_is_a_bad_request",
+}
+"""Where limits are tested that are not about a command."""
+FILES = (texts, counts)
+"""They have put theirs into TESTS."""
+
+
+@pytest.mark.parametrize("name", TESTS)
+async def test_at_the_limit_it_works_and_one_past_it_there_is_a_code(town: Town, name: str) -> None:
+    """B64 (CVE-2021-21393, -21394, Synapse; CVE-2022-4044, Mattermost): fields without a length."""
+    await TESTS[name](town)
+
+
+def limits() -> set[str]:
+    return {name for module in MODULES for name in vars(module) if LIMIT.fullmatch(name)}
+
+
+def test_every_limit_has_a_test() -> None:
+    assert limits() - TESTS.keys() - ELSEWHERE.keys() == set()
+    assert (TESTS.keys() | ELSEWHERE.keys()) - limits() == set()
+    for place in ELSEWHERE.values():
+        file, _, test = place.partition("::")
+        assert f"def {test}" in (ROOT / file).read_text(), place
+
+
+def test_control_a_limit_without_a_test_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text, "MAX_FORGOTTEN", 7, raising=False)
+    with pytest.raises(AssertionError, match="MAX_FORGOTTEN"):
+        test_every_limit_has_a_test()
