@@ -1,5 +1,6 @@
 """Limits and the one validator every string passes, whatever door it came through."""
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated
 from unicodedata import category
@@ -39,6 +40,9 @@ MAX_DEPTH = 32
 MAX_ID = 2**53 - 1
 TOO_LARGE = "too_large"
 """The kind of a validation error that is told under the code of the same name."""
+_TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
+"""Controls that make what follows them read the other way round, beyond the line they are in."""
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})")
 
 
 def check(text: str) -> str:
@@ -68,20 +72,22 @@ def check_body(text: str) -> str:
 
 
 def check_line(text: str) -> str:
-    """A line of text: without line breaks and other control characters, blanks only inside."""
+    """A line of text: without line breaks, other control characters and bidi overrides, blanks only inside."""
     if any(category(character) in ("Cc", "Zl", "Zp") for character in check(text)):
         raise ValueError("must be one line")
+    if _TURNS.search(text):
+        raise ValueError("must not turn the direction of what is around it")
     return text.strip()
 
 
 def check_moment(text: str) -> str:
-    """A moment as RFC 3339 gives it, with its offset (section 5.6)."""
+    """A moment as RFC 3339 gives it, with its offset (section 5.6, in capitals); ISO 8601 knows many more forms."""
     try:
-        moment = datetime.fromisoformat(text)
+        if _MOMENT.fullmatch(text) is None:
+            raise ValueError
+        datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError("must be a date and time as in 2026-11-22T13:05:03Z") from None
-    if moment.tzinfo is None:
-        raise ValueError("must say its offset from UTC, as in 2026-11-22T13:05:03Z")
+        raise ValueError("must be a date and time with its offset, as in 2026-11-22T13:05:03Z") from None
     return text
 
 
