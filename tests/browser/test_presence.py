@@ -1,0 +1,181 @@
+"""Who is here, who is writing, and what people say of themselves, in real windows."""
+
+import re
+from typing import Any
+
+from playwright.sync_api import Locator, expect
+
+from tests.browser import axe
+from tests.browser.conftest import OpenWindow
+from tests.browser.line import Line
+from tests.browser.person import Person
+from tests.support.server import Account, Server
+
+# A connection that ends is no departure for five seconds.
+GONE = 20_000
+
+
+def direct(one: Account, other: Account) -> None:
+    answer = one.request("POST", "/api/rooms", json={"kind": "direct", "members": [other.id]})
+    assert answer.status_code == 201, answer.text
+
+
+def status_of(account: Account) -> dict[str, Any]:
+    found: dict[str, Any] = account.get("/api/presence", user=account.id)["people"][0]
+    return found
+
+
+def own(person: Person) -> Locator:
+    """One's own name at the end of the list, which says how one appears."""
+    return person.page.get_by_role("navigation").locator("button[aria-haspopup=menu]", has_text=person.name)
+
+
+def row(person: Person, name: str) -> Locator:
+    return person.page.get_by_role("complementary", name="People").get_by_role("listitem").filter(has_text=name)
+
+
+def another_tab(person: Person) -> Person:
+    tab = Person(person.server, person.page.context.new_page())
+    tab.name = person.name
+    return tab.open().is_in()
+
+
+def choose(person: Person, letter: str, item: str) -> None:
+    """One's own menu by its keys, and back to where one was."""
+    keys, items = person.page.keyboard, person.page.locator("[role^=menuitem]:visible")
+    own(person).focus()
+    keys.press("Enter")
+    expect(items.first).to_be_focused()
+    axe.check(person.page, "nav")
+    keys.press(letter)
+    expect(items.filter(has_text=item)).to_be_focused()
+    keys.press("Enter")
+    expect(items).to_have_count(0)
+
+
+def test_who_is_writing_is_seen_until_it_is_said(server: Server, open_window: OpenWindow) -> None:
+    ann, bob, cleo = (open_window().log_in(server.sign_up(name).name) for name in ("ann", "bob", "cleo"))
+    room = f"Study of {ann.name}"
+    ann.create_room(room)
+    for person in (bob, cleo):
+        person.join_room(room)
+    line = bob.page.locator(".writing > p").first
+    place = bob.composer.bounding_box()
+    ann.composer.press_sequentially("he")
+    expect(line).to_have_text(f"{ann.name} is typing…")
+    expect(bob.page.get_by_role("status").filter(has_text="typing")).to_have_text(f"{ann.name} is typing…")
+    cleo.composer.press_sequentially("me")
+    expect(line).to_have_text(re.compile(f"({ann.name} and )?{cleo.name} (is|are) typing…"))
+    assert bob.composer.bounding_box() == place
+    expect(cleo.page.locator(".writing > p").first).not_to_contain_text(cleo.name)
+    ann.say("here I am")
+    bob.sees("here I am")
+    expect(line).not_to_contain_text(ann.name)
+    # Whoever only thinks is not writing any more.
+    expect(line).to_be_empty(timeout=GONE)
+
+    # Neither a draft that is emptied nor an old message that is edited is told.
+    told: list[str] = []
+    ann.page.on("websocket", lambda socket: socket.on("framesent", lambda frame: told.append(str(frame))))
+    ann.page.reload()
+    ann.is_in().composer.press("ArrowUp")
+    expect(ann.composer).to_have_value("here I am")
+    ann.composer.press_sequentially(", again")
+    ann.composer.press("Enter")
+    bob.sees("here I am, again")
+    expect(ann.composer).to_have_value("")
+    assert told
+    assert not [frame for frame in told if '"typing"' in frame]
+    ann.composer.press_sequentially("x")
+    expect(line).to_have_text(f"{ann.name} is typing…")
+    assert len([frame for frame in told if '"typing"' in frame]) == 1
+
+
+def test_one_says_how_one_appears_with_the_keyboard_alone(server: Server, open_window: OpenWindow) -> None:
+    ann_account, bob_account = server.sign_up("ann"), server.sign_up("bob")
+    direct(ann_account, bob_account)
+    ann, bob = (open_window().log_in(account.name) for account in (ann_account, bob_account))
+    second, page = another_tab(ann), ann.page
+    expect(bob.room(ann.name)).to_contain_text(", online")
+    expect(row(bob, ann.name)).to_contain_text(", online")
+
+    choose(ann, "d", "Do not disturb")
+    for who in (bob.room(ann.name), row(bob, ann.name), own(ann), own(second)):
+        expect(who).to_contain_text("do not disturb")
+    expect(own(ann)).to_be_focused()
+
+    # A few words, with an emoji, for a while.
+    choose(ann, "s", "Say something …")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_label("What you say")).to_be_focused()
+    page.keyboard.type("Lunch <b>")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Search emoji")).to_be_focused()
+    page.keyboard.type("spaghetti")
+    expect(page.get_by_role("listbox").get_by_role("option").first).to_contain_text("🍝")
+    page.keyboard.press("Enter")
+    expect(dialog.get_by_role("button", name="Emoji: 🍝")).to_be_focused()
+    dialog.get_by_label("For how long").select_option("1 hour")
+    expect(dialog).to_contain_text("and then online again")
+    axe.check(page)
+    dialog.get_by_role("button", name="Save").press("Enter")
+    expect(dialog).to_have_count(0)
+    for who in (row(bob, ann.name), own(ann), own(second)):
+        expect(who).to_contain_text("🍝 Lunch <b>")
+    expect(bob.room(ann.name)).to_contain_text("🍝")
+    expect(own(second)).to_contain_text("until")
+    assert status_of(ann_account)["status"] == "dnd"
+    page.reload()
+    expect(own(ann.is_in())).to_contain_text("🍝 Lunch <b>")
+    expect(own(ann)).to_contain_text("do not disturb")
+
+    # Nobody sees one who is invisible, but oneself.
+    choose(ann, "i", "Invisible")
+    expect(own(second)).to_contain_text("invisible")
+    expect(bob.room(ann.name)).to_contain_text(", offline")
+    expect(bob.room(ann.name)).not_to_contain_text("🍝")
+    own(ann).press("Enter")
+    page.get_by_role("menuitem", name="Clear what you say").press("Enter")
+    expect(own(second)).to_contain_text("Invisible to others")
+    expect(own(second)).not_to_contain_text("Lunch")
+    choose(ann, "o", "Online")
+    expect(bob.room(ann.name)).to_contain_text(", online")
+
+
+def test_who_is_at_no_window_is_away_until_the_next_key(server: Server, open_window: OpenWindow) -> None:
+    ann_account, bob_account = server.sign_up("ann"), server.sign_up("bob")
+    direct(ann_account, bob_account)
+    bob, window = open_window().log_in(bob_account.name), open_window()
+    window.page.clock.install()
+    ann = window.log_in(ann_account.name)
+    expect(bob.room(ann.name)).to_contain_text(", online")
+    ann.page.clock.fast_forward("05:01")
+    expect(bob.room(ann.name)).to_contain_text(", away")
+    ann.page.keyboard.press("Shift")
+    expect(bob.room(ann.name)).to_contain_text(", online")
+
+
+def test_who_loses_the_line_is_gone_for_others_and_looks_again_when_he_is_back(
+    server: Server, open_window: OpenWindow
+) -> None:
+    ann_account, bob_account = server.sign_up("ann"), server.sign_up("bob")
+    direct(ann_account, bob_account)
+    with Line(server) as line:
+        bob, ann = open_window().log_in(bob_account.name), open_window()
+        ann.address, ann.may_be_offline = line.url, True
+        ann.log_in(ann_account.name)
+        expect(ann.room(bob.name)).to_contain_text(", online")
+        expect(bob.room(ann.name)).to_contain_text(", online")
+        line.cut()
+        # Of others nothing is known now; and nothing is told, however much one writes.
+        expect(ann.room(bob.name)).not_to_contain_text("online")
+        ann.composer.press_sequentially("is anybody there")
+        expect(bob.room(ann.name)).to_contain_text(", offline", timeout=GONE)
+        assert bob_account.request("PUT", "/api/presence", json={"status": "away"}).status_code == 200
+        line.mend()
+        ann.page.get_by_role("button", name="Now").click()
+        expect(ann.room(bob.name)).to_contain_text(", away", timeout=GONE)
+        expect(bob.room(ann.name)).to_contain_text(", online")
+        assert bob_account.request("PUT", "/api/presence", json={"status": "dnd"}).status_code == 200
+        expect(ann.room(bob.name)).to_contain_text(", do not disturb")
