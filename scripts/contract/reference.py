@@ -35,7 +35,7 @@ NOTICED = {
 }
 """The settings a client can tell, and how."""
 RATES = {
-    "SENDS": "sending messages, per person",
+    "SENDS": "sending, forwarding and editing messages, per person",
     "COMMANDS": "everything else that changes something, per person",
     "LOGINS_PER_ACCOUNT": "attempts to log in, per account",
     "LOGINS_PER_ADDRESS": "attempts to log in, and to show an invite or a reset link, per address",

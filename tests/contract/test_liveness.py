@@ -50,9 +50,17 @@ async def test_sends_are_limited_by_time_with_a_hint_and_catching_up_is_not(plai
     assert 10 <= len(late) < 40
     for reply in late:
         assert shaped(reply, "rate_limited")["retry_after"] > 0
-    answer = newcomer.request("POST", "/api/rooms/1/messages", json={"key": fresh("haste"), "body": "x"})
+    # A slow machine gives the bucket time to fill up a little, so each is asked until there is none left.
+    for _ in range(60):
+        answer = newcomer.request("POST", "/api/rooms/1/messages", json={"key": fresh("haste"), "body": "x"})
+        if answer.status_code == 429:
+            break
     assert refused(answer, "rate_limited")["retry_after"] > 0
     assert int(answer.headers["retry-after"]) >= 1
+    for other in ("message.edit", "message.forward"):
+        spoken = {"id": 98, "type": other, "room": 1, "message": 1, "body": "x", "from_room": 1, "key": fresh("haste")}
+        codes = {(await say(ws, spoken))["error"]["code"] for _ in range(30)}
+        assert "rate_limited" in codes, "whatever says something has the same limit"
     assert "ok" in await say(ws, {"id": 99, "type": "room.join", "room": 1}), (
         "other commands have a bucket of their own"
     )

@@ -2,6 +2,7 @@
 
 from hubbub.domain.commands import Command, EditMessage, SendMessage
 from hubbub.engine.people import People
+from hubbub.storage.mentions import MAX_HERE
 
 SIGN = "@here"
 
@@ -15,4 +16,4 @@ class Gathering:
     def __call__(self, command: Command) -> None:
         """Looks only where the words may ask for it; whether they do, the one who stores them finds out."""
         if isinstance(command, SendMessage | EditMessage) and "@" in command.body and SIGN in command.body.lower():
-            command.among(self._people.here(command.room))
+            command.among(self._people.here(command.room, MAX_HERE + 1))  # of more than that nobody is named

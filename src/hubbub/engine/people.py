@@ -116,6 +116,8 @@ class People:
             snapshot = await self._read(_snapshot, identity, self._clock.now(), epoch, have or {})
             if snapshot is None or live.ended:
                 raise Unauthenticated()
+            own = snapshot.heads[user_topic(identity.user)]
+            self.presences.chose(identity.user, snapshot.status, own)  # before anybody can see the connection
             followed = self._fold(live, snapshot)
             if only_room is not None and room_topic(only_room) not in followed:
                 raise NotFound()
@@ -130,7 +132,6 @@ class People:
         except BaseException:
             self.detach(connection)
             raise
-        own = snapshot.heads[user_topic(identity.user)]
         self.presences.came(identity.user, connection, snapshot.status, own)
         return Attached(live, snapshot, gap)
 
@@ -150,13 +151,16 @@ class People:
         found = sorted(self.here(room).items(), key=lambda item: item[1].casefold())
         return [{"id": user, "name": name} for user, name in found]
 
-    def here(self, room: int) -> dict[int, str]:
-        """The same as names by id."""
-        return {
-            live.identity.user: live.identity.name
-            for connection in self._registry.members(room_topic(room))
-            if (live := self._lives.get(connection)) is not None and self.presences.is_visible(live.identity.user)
-        }
+    def here(self, room: int, most: int | None = None) -> dict[int, str]:
+        """The same as names by id; no more than `most` of them."""
+        found: dict[int, str] = {}
+        for connection in self._registry.members(room_topic(room)):
+            live = self._lives.get(connection)
+            if live is not None and self.presences.is_visible(live.identity.user):
+                found[live.identity.user] = live.identity.name
+                if len(found) == most:
+                    break
+        return found
 
     def identities(self) -> list[Identity]:
         """Of each session with a live connection, once."""

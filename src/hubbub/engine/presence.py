@@ -136,9 +136,9 @@ class Presences:
         return Presence(user=user, status=status, text=chosen.text, emoji=chosen.emoji, until=chosen.until)
 
     def is_visible(self, user: int) -> bool:
-        """Whether others may know that the person is here."""
+        """Whether others may know that the person is here; not before it is known what he has chosen."""
         somebody = self._people.get(user)
-        return somebody is None or self._chosen(somebody).status != "invisible"
+        return somebody is not None and somebody.version >= 0 and self._chosen(somebody).status != "invisible"
 
     def unknown(self, users: Iterable[int]) -> list[int]:
         """Those of whom it is not known what they have chosen."""

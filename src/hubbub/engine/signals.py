@@ -87,11 +87,15 @@ class Signals:
     # --- presence ------------------------------------------------------------------------------------------------
 
     async def _watch(self, live: Live, users: Sequence[int]) -> list[dict[str, Any]]:
+        if live.ended:
+            return []
         self._presences.look(live.connection, users)
         self._owed.pop(live.connection, None)
-        await self._learn(users)
-        if live.ended:
-            self._presences.look(live.connection, ())
+        try:
+            await self._learn(users)
+        finally:
+            if live.ended:
+                self._presences.look(live.connection, ())
         return [presence.model_dump(exclude_none=True) for presence in self._presences.told(dict.fromkeys(users))]
 
     async def _learn(self, users: Sequence[int]) -> None:

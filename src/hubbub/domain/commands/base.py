@@ -19,6 +19,8 @@ class Command(Frozen):
 
     kind: ClassVar[str]
     answer: ClassVar[type[Wire] | None] = None
+    speaks: ClassVar[bool] = False
+    """Whether it says something to a room, which has a rate limit of its own."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

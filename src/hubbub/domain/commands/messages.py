@@ -26,6 +26,7 @@ class SendMessage(Words):
     """Says something in a room. The same key and words get the first answer again, whatever has happened since."""
 
     answer = Position
+    speaks = True
     type: Literal["message.send"] = "message.send"
     room: Id
     key: Key
@@ -46,6 +47,7 @@ class ForwardMessage(Command):
     """Says in `room` what somebody said in another room that one is in; the copy is one's own message."""
 
     answer = Position
+    speaks = True
     type: Literal["message.forward"] = "message.forward"
     room: Id
     """Where to."""
@@ -75,6 +77,7 @@ class OneMessage(Command):
 class EditMessage(OneMessage, Words):
     """Says otherwise what one has said. The same words again change nothing."""
 
+    speaks = True
     type: Literal["message.edit"] = "message.edit"
     body: Body
 

@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Sequence
 import structlog
 
 from hubbub.domain import names, text
-from hubbub.domain.commands import Command, EventsSince, SendMessage, Signal
+from hubbub.domain.commands import Command, EventsSince, Signal
 from hubbub.domain.errors import Busy, HubbubError, Internal, RateLimited
 from hubbub.domain.model import Role
 from hubbub.engine.people import Attached, Live, TooManyConnections
@@ -85,7 +85,7 @@ class Pump:
         if live is None or live.ended:
             return
         services = self._services
-        wait = services.limits.command(live.identity.user, sending=type(command) is SendMessage)
+        wait = services.limits.command(live.identity.user, sending=command.speaks)
         if wait is not None:
             self._refuse(id_, RateLimited(retry_after=wait))
             return

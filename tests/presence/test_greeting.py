@@ -1,0 +1,97 @@
+"""What could be seen of somebody in the moments in which his connection comes and goes."""
+
+import asyncio
+from typing import Any
+
+from hubbub.bus.local import LocalBus
+from hubbub.clock import Clock
+from hubbub.domain.commands import OpenSession, SendMessage, SetPresence, WatchPresence
+from hubbub.domain.model import LOBBY, SYSTEM, Actor, Role
+from hubbub.engine.connections import Registry
+from hubbub.engine.people import People, _snapshot
+from hubbub.engine.ports import Blob, Connection
+from hubbub.engine.signals import Signals
+from hubbub.features import sync
+from hubbub.features.sessions import Identity
+from tests.engine.conftest import Desk
+
+
+class Line(Connection):
+    """A connection to nowhere."""
+
+    __hash__ = object.__hash__
+
+    @staticmethod
+    def pack(messages: Any) -> Blob:
+        return [message.text for message in messages]
+
+    def write(self, blob: Blob) -> None: ...
+
+    def buffered(self) -> int:
+        return 0
+
+    def cork(self) -> None: ...
+
+    def uncork(self, first: Blob) -> None: ...
+
+    def close(self, code: int, reason: str = "") -> None: ...
+
+    def abort(self, code: int, reason: str = "") -> None: ...
+
+
+async def identity_of(desk: Desk, person: Actor) -> Identity:
+    command = OpenSession(
+        user=person.id, session=f"s{person.id}", browser=False, token_hash=None, client="", idle=10**9, longest=10**9,
+        seen_hash="-",
+    )  # fmt: skip
+    await desk.journal.submit(command, SYSTEM)
+    return Identity(person.id, person.name, Role.MEMBER, f"s{person.id}")
+
+
+async def test_whoever_is_invisible_is_so_while_he_is_greeted(desk: Desk) -> None:
+    """Somebody speaks between the snapshot and the subscription, so that there is a gap to read meanwhile."""
+    anna, bert = await desk.person("anna"), await desk.person("bert")
+    await desk.journal.submit(SetPresence(status="invisible"), bert)
+    seen: list[list[dict[str, object]]] = []
+
+    async def read(query: Any, *args: Any, **kwargs: Any) -> Any:
+        found = await asyncio.to_thread(desk.database.read, query, *args, **kwargs)
+        if query is sync.gap:
+            seen.append(people.online(LOBBY))
+        else:
+            before = len(desk.published)
+            await desk.journal.submit(SendMessage(room=LOBBY, key=f"k{before}", body="hello"), anna)
+            people.receive(desk.published[before:])
+        return found
+
+    people = People(Registry(), LocalBus(), read, Clock(), connections_per_user=5)
+    await people.attach(Line(), await identity_of(desk, bert))
+    assert seen, "there was a gap"
+    await people.attach(Line(), await identity_of(desk, anna))
+    assert seen[0] == []
+    assert [each["id"] for each in people.online(LOBBY)] == [anna.id]
+
+
+async def test_a_connection_that_ended_meanwhile_looks_at_nobody(desk: Desk) -> None:
+    bert = await desk.person("bert")
+    held = asyncio.Event()
+
+    async def read(query: Any, *args: Any, **kwargs: Any) -> Any:
+        if query is not _snapshot:
+            await held.wait()
+        return await asyncio.to_thread(desk.database.read, query, *args, **kwargs)
+
+    registry = Registry()
+    people = People(registry, LocalBus(), read, Clock(), connections_per_user=5)
+    signals = Signals(registry, people.presences, read, Clock())
+    line = Line()
+    live = (await people.attach(line, await identity_of(desk, bert))).live
+    asking = asyncio.ensure_future(signals.handle(live, WatchPresence(users=(7, 8, 9))))
+    await asyncio.sleep(0)  # it has begun
+    people.detach(line)
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    assert await signals.handle(live, WatchPresence(users=(7, 8, 9))) == {"people": []}
+    assert people.presences.news() == {}
+    assert len(people.presences) == 1, "only the one who has just gone"
+    signals.stop()
