@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from hubbub.domain import rules
 from hubbub.domain.commands import ForwardMessage, MessagePage, SendMessage
 from hubbub.domain.errors import BadRequest, Conflict, Forbidden, HubbubError, NotFound
 from hubbub.domain.events import MessageSent
@@ -143,7 +144,7 @@ def _refusal(
     if not fact.allowed:
         return NotFound()
     if fact.archived:
-        return Forbidden("This room is archived.")
+        return Forbidden(rules.ARCHIVED)
     replied = command.reply_to if isinstance(command, SendMessage) else None
     if replied is not None and (replied < fact.sees_from or (command.room, replied) not in there):
         return NotFound("There is no such message to reply to.")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
+from hubbub.domain import rules
 from hubbub.domain.commands import AddReaction, RemoveReaction
 from hubbub.domain.errors import Conflict, Forbidden, HubbubError, NotFound
 from hubbub.domain.events import ReactionAdded, ReactionRemoved
@@ -85,4 +86,4 @@ def _refusal(fact: Fact) -> HubbubError | None:
         return Forbidden("This account is closed.")
     if fact.role is None or not fact.seen:
         return NotFound()
-    return Forbidden("This room is archived.") if fact.archived else None
+    return Forbidden(rules.ARCHIVED) if fact.archived else None

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Dialect, Executable, Select, and_, bindparam,
 
 from hubbub.domain.errors import NotFound
 from hubbub.domain.model import Membership
-from hubbub.storage import rows
+from hubbub.storage import reads, rows
 from hubbub.storage.database import Statement
 from hubbub.storage.rows import BIG, TEXT, Rows
 from hubbub.storage.schema import members, messages, rooms, users
@@ -101,7 +101,7 @@ def insert_all(tx: Transaction, new: Sequence[NewMessage]) -> None:
         rows.refuse_nul(message["body"] for message in large)
         tx.connection.execute(insert(messages), large)
     last = {(message.room, message.author): (message.seq, message.n) for message in new}
-    READS.run(tx.connection, rows=rows.encode([(*who, *where) for who, where in last.items()])).close()
+    reads.move(tx, [(*who, *where) for who, where in last.items()])
 
 
 def find(connection: Connection, own: Membership | None, room: int, seq: int) -> Stored:
@@ -156,19 +156,8 @@ def _insert(dialect: Dialect, names: tuple[str, ...]) -> Executable:
     return insert(messages).from_select(list(names), select(*given.columns()).select_from(given.source))
 
 
-def _reads(dialect: Dialect) -> Executable:
-    given = Rows(dialect, {"room": BIG, "user": BIG, "seq": BIG, "n": BIG})
-    fresh = select(*given.columns()).select_from(given.source).subquery("fresh")
-    return (
-        update(members)
-        .values(read_seq=fresh.c.seq, read_n=fresh.c.n)
-        .where(members.c.room == fresh.c.room, members.c.user == fresh.c.user)
-    )
-
-
 FACTS = Statement(_facts)
 EXISTING = Statement(_existing)
 INSERT = Statement(lambda dialect: _insert(dialect, PLAIN))
 INSERT_RICH = Statement(lambda dialect: _insert(dialect, NewMessage._fields))
 FIND = Statement(lambda _: _find())
-READS = Statement(_reads)

@@ -95,11 +95,6 @@ def direct(connection: Connection, people: str) -> int | None:
     return found
 
 
-def creator(connection: Connection, room: int) -> int | None:
-    found: int | None = connection.scalar(select(rooms.c.created_by).where(rooms.c.id == room))
-    return found
-
-
 def seen_by(connection: Connection, user: int, room: int) -> Room | None:
     """The room as the person sees it; None if there is none or it is not for the person to know."""
     found = connection.execute(_seen_by(user).where(rooms.c.id == room)).all()
