@@ -176,7 +176,8 @@ class Model:
             return "not_found"
         theirs = "member" if as_member or whom not in room.members else room.members[whom].role
         lobby = room is self.rooms[LOBBY]
-        if who == whom or lobby or room.kind == "direct" or room.archived or rank <= RANK[theirs]:
+        oneself = who == whom and not as_member
+        if oneself or lobby or room.kind == "direct" or room.archived or rank <= RANK[theirs]:
             return "forbidden"
         return None
 

@@ -115,6 +115,18 @@ async def test_a_ban_ends_the_membership_and_keeps_the_person_out_until_it_is_li
     assert told.why == "left"
 
 
+async def test_an_admin_who_was_banned_from_a_public_room_lifts_it_himself_and_nobody_else_does(hall: Hall) -> None:
+    room = await hall.room(CreateRoom(kind="public", name="A room"))
+    for person in (hall.owner, hall.bob):
+        await hall.do(JoinRoom(room=room), person)
+        await hall.do(BanMember(room=room, user=person.id))
+    with pytest.raises(NotFound):
+        await hall.do(UnbanMember(room=room, user=hall.bob.id), hall.bob)
+    await hall.do(UnbanMember(room=room, user=hall.owner.id), hall.owner)
+    await hall.do(JoinRoom(room=room), hall.owner)
+    assert roles(hall, room) == {"alice": "owner", "olga": "member"}
+
+
 async def test_who_is_not_there_can_be_banned_and_hears_nothing_of_it(hall: Hall) -> None:
     room = await private_room(hall, hall.bob)
     before = hall.told(user_topic(hall.carol.id))

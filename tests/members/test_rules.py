@@ -65,6 +65,12 @@ remove member       lobby     404    404       403     403        403    403    
 remove member       archived  404    404       403     403        403    403    403        403
 remove oneself      public    404    404       403     403        403    403    403        403
 
+unban               public    404    404       403     ok         ok     ok     ok         403
+unban               private   404    404       403     ok         ok     ok     ok         403
+unban               direct    404    404       403     403        403    403    403        403
+unban               lobby     404    404       403     403        403    403    403        403
+unban               archived  404    404       403     403        403    403    403        403
+
 make moderator      public    404    404       403     403        ok     ok     ok         403
 make moderator      private   404    404       403     403        ok     ok     ok         403
 make moderator      direct    404    404       403     403        403    403    403        403
@@ -97,6 +103,7 @@ def deeds() -> dict[str, Callable[[Actor, Room], None]]:
         "invite a guest": lambda actor, room: rules.may_bring(actor, room, Role.GUEST, banned=False),
         "invite the banned": lambda actor, room: rules.may_bring(actor, room, Role.MEMBER, banned=True),
         "remove oneself": lambda actor, room: rules.may_remove(actor, room, actor.id, room.role),
+        "unban": rules.may_unban,
         "make moderator": lambda actor, room: rules.may_set_role(actor, room, RoomRole.MEMBER, RoomRole.MODERATOR),
         "make owner": lambda actor, room: rules.may_set_role(actor, room, RoomRole.MODERATOR, RoomRole.OWNER),
         "demote moderator": lambda actor, room: rules.may_set_role(actor, room, RoomRole.MODERATOR, RoomRole.MEMBER),

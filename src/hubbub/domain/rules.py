@@ -149,14 +149,15 @@ def may_remove(actor: Actor, room: Room, user: int, theirs: RoomRole | None) -> 
 
     `theirs` is the other person's role in the room, None for somebody who is not in it.
     """
-    own = rank(actor, room)
+    rank(actor, room)
     if user == actor.id:
         raise Forbidden("To go yourself, leave the room.")
-    if room.lobby:
-        raise Forbidden("Everybody is in the lobby. Whom nobody wants here is locked out by an admin.")
-    _is_open_to_change(room)
-    if own <= RANK[theirs or RoomRole.MEMBER]:
-        raise Forbidden("Owners send anybody away, moderators only members.")
+    _sends_away(actor, room, theirs)
+
+
+def may_unban(actor: Actor, room: Room) -> None:
+    """Whoever bans somebody who is not there lets him back; the site's staff, which a ban does not silence, itself."""
+    _sends_away(actor, room, None)
 
 
 def may_look_after(actor: Actor, room: Room) -> None:
@@ -181,6 +182,15 @@ def may_invite_into(actor: Actor, room: Room) -> None:
     """Links into a room are made by those who look after it."""
     may_look_after(actor, room)
     may_change(room)
+
+
+def _sends_away(actor: Actor, room: Room, theirs: RoomRole | None) -> None:
+    own = rank(actor, room)
+    if room.lobby:
+        raise Forbidden("Everybody is in the lobby. Whom nobody wants here is locked out by an admin.")
+    _is_open_to_change(room)
+    if own <= RANK[theirs or RoomRole.MEMBER]:
+        raise Forbidden("Owners send anybody away, moderators only members.")
 
 
 def _is_open_to_change(room: Room) -> None:

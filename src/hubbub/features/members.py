@@ -109,7 +109,7 @@ def ban(command: BanMember, actor: Actor, tx: Transaction) -> Answer:
 def unban(command: UnbanMember, actor: Actor, tx: Transaction) -> Answer:
     """Lets somebody come back; it does not bring him back."""
     seen = _seen(tx.connection, actor.id, command.room)
-    rules.may_remove(actor, seen, command.user, None)
+    rules.may_unban(actor, seen)
     if not bans.holds(tx.connection, seen.id, command.user):
         return {}
     name = accounts.name_of(tx.connection, command.user)
