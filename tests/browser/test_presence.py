@@ -46,7 +46,6 @@ def choose(person: Person, letter: str, item: str) -> None:
     own(person).focus()
     keys.press("Enter")
     expect(items.first).to_be_focused()
-    axe.check(person.page, "nav")
     keys.press(letter)
     expect(items.filter(has_text=item)).to_be_focused()
     keys.press("Enter")
@@ -54,11 +53,11 @@ def choose(person: Person, letter: str, item: str) -> None:
 
 
 def test_who_is_writing_is_seen_until_it_is_said(server: Server, open_window: OpenWindow) -> None:
-    ann, bob, cleo = (open_window().log_in(server.sign_up(name).name) for name in ("ann", "bob", "cleo"))
-    room = f"Study of {ann.name}"
-    ann.create_room(room)
-    for person in (bob, cleo):
-        person.join_room(room)
+    accounts = [server.sign_up(name) for name in ("ann", "bob", "cleo")]
+    room = accounts[0].create_room(f"Study of {accounts[0].name}")
+    for account in accounts[1:]:
+        account.join(room)
+    ann, bob, cleo = (open_window().log_in(account.name).open_room("Study of") for account in accounts)
     line = bob.page.locator(".writing > p").first
     place = bob.composer.bounding_box()
     ann.composer.press_sequentially("he")
@@ -99,10 +98,15 @@ def test_one_says_how_one_appears_with_the_keyboard_alone(server: Server, open_w
     expect(bob.room(ann.name)).to_contain_text(", online")
     expect(row(bob, ann.name)).to_contain_text(", online")
 
+    own(ann).press("ArrowDown")
+    axe.check(page, "nav")
+    page.keyboard.press("Escape")
     choose(ann, "d", "Do not disturb")
     for who in (bob.room(ann.name), row(bob, ann.name), own(ann), own(second)):
         expect(who).to_contain_text("do not disturb")
     expect(own(ann)).to_be_focused()
+    bob.open_room(ann.name)
+    expect(bob.page.locator("main > header")).to_contain_text("do not disturb")
 
     # A few words, with an emoji, for a while.
     choose(ann, "s", "Say something …")
@@ -123,7 +127,7 @@ def test_one_says_how_one_appears_with_the_keyboard_alone(server: Server, open_w
     expect(dialog).to_have_count(0)
     for who in (row(bob, ann.name), own(ann), own(second)):
         expect(who).to_contain_text("🍝 Lunch <b>")
-    expect(bob.room(ann.name)).to_contain_text("🍝")
+    expect(bob.page.locator("main > header")).to_contain_text("🍝 Lunch <b>, until")
     expect(own(second)).to_contain_text("until")
     assert status_of(ann_account)["status"] == "dnd"
     page.reload()
