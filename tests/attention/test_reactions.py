@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import emoji as emojis
+import orjson
 import pytest
 from sqlalchemy import Connection
 
@@ -31,6 +32,7 @@ from hubbub.storage.database import Statement
 from hubbub.storage.ids import Ids
 from hubbub.storage.transaction import Transaction
 from tests.attention.conftest import Table, seq
+from tests.conversation.replica import Replica
 
 THUMB, HEART = "👍", "❤️"
 MANY = sorted(text for text, facts in emojis.EMOJI_DATA.items() if facts["status"] == emojis.STATUS["fully_qualified"])[
@@ -62,6 +64,51 @@ async def test_a_run_of_reactions_is_decided_one_by_one_and_twice_is_once(table:
         (THUMB, 2, True, [table.owner.id, table.member.id]),
         (HEART, 1, False, [table.member.id]),
     ]
+
+
+async def test_an_emoji_keeps_its_place_when_he_who_brought_it_takes_it_back(table: Table) -> None:
+    """What is told of it, one after the other, and a page that is read anew say the same."""
+    three = (table.owner, table.member, await table.desk.person("dora"))
+    await table.desk.journal.submit(JoinRoom(room=table.room), three[2])
+    message = await table.say(table.owner)
+    replica = Replica(table.owner.id, lambda room, seq: None)
+    replica.rooms[table.room] = {"head": message}
+    replica.timelines[table.room] = {message: {"reactions": []}}
+    seen = []
+    for kind, who, emoji in (
+        (AddReaction, 0, THUMB), (AddReaction, 1, HEART), (AddReaction, 2, THUMB), (RemoveReaction, 0, THUMB),
+        (AddReaction, 0, HEART), (RemoveReaction, 2, THUMB), (AddReaction, 1, THUMB),
+    ):  # fmt: skip
+        (answer,) = table.run([(kind(room=table.room, message=message, emoji=emoji), three[who])])
+        assert seq(answer) > message
+        replica.replay(orjson.loads(table.desk.published[-1].text))
+        page = table.desk.database.read(reactions.of, table.room, [message], table.owner.id)[message]
+        assert [one.model_dump() for one in page] == replica.timelines[table.room][message]["reactions"]
+        seen.append("".join(one.emoji for one in page))
+    assert seen[3] == THUMB + HEART, "there is somebody who has it still"
+    assert seen[5:] == [HEART, HEART + THUMB], "nobody had it: it came anew"
+
+
+async def test_who_is_the_twentieth_now_is_asked_for_and_the_count_is_right_anyway(table: Table) -> None:
+    message = await table.say(table.owner)
+    crowd = [await table.desk.person(f"crowd{number}") for number in range(reactions.SHOWN + 2)]
+    for who in crowd:
+        await table.desk.journal.submit(JoinRoom(room=table.room), who)
+    table.run([(AddReaction(room=table.room, message=message, emoji=THUMB), who) for who in crowd])
+
+    def look() -> list[dict[str, Any]]:
+        page = table.desk.database.read(reactions.of, table.room, [message], table.owner.id)[message]
+        return [one.model_dump() for one in page]
+
+    replica = Replica(table.owner.id, lambda room, seq: {"reactions": look()})
+    replica.rooms[table.room] = {"head": message}
+    replica.timelines[table.room] = {message: {"reactions": look()}}
+    for who, left in ((crowd[-1], 21), (crowd[0], 20), (crowd[1], 19)):
+        table.run([(RemoveReaction(room=table.room, message=message, emoji=THUMB), who)])
+        replica.replay(orjson.loads(table.desk.published[-1].text))
+        (found,) = replica.timelines[table.room][message]["reactions"]
+        assert (found["count"], len(found["by"])) == (left, min(left, reactions.SHOWN))
+        assert [found] == look()
 
 
 async def test_a_message_takes_fifty_emoji_and_no_more(table: Table) -> None:

@@ -136,13 +136,17 @@ class Replica:
     def _reaction_removed(self, event: Json) -> None:
         message = self.timelines.get(event["room"], {}).get(event["message"])
         found = next((one for one in (message or {}).get("reactions", ()) if one["emoji"] == event["emoji"]), None)
-        if message is None or found is None or event["by"] not in found["by"]:
+        if message is None or found is None or (event["by"] not in found["by"] and len(found["by"]) == found["count"]):
             return
         found["count"] -= 1
         found["by"] = [user for user in found["by"] if user != event["by"]]
         found["mine"] = found["mine"] and event["by"] != self.me
         if not found["count"]:
             message["reactions"].remove(found)
+        if len(found["by"]) < min(found["count"], SHOWN):  # who is the twentieth now is not told
+            fetched = self.fetch(event["room"], event["message"])
+            if fetched is not None:
+                self.timelines[event["room"]][event["message"]] = fetched
 
     def _called(self, event: Json, seq: int, before: Json | None, after: Json | None) -> None:
         room = self.rooms[event["room"]]

@@ -23,10 +23,10 @@ def add(run: Sequence[tuple[AddReaction, Actor]], tx: Transaction) -> list[Answe
     facts = reactions.facts(tx, asked)
     there = reactions.emoji_at(tx, ((one.room, one.message) for one in asked))
     done: list[Answer | HubbubError] = []
-    new: dict[Asked, int] = {}
+    new: dict[Asked, tuple[int, int]] = {}
     for (_, actor), one, fact in zip(run, asked, facts, strict=True):
         refusal = _refusal(fact)
-        kinds = there.setdefault((one.room, one.message), set())
+        kinds = there.setdefault((one.room, one.message), {})
         if refusal is not None:
             done.append(refusal)
         elif fact.there or one in new:
@@ -38,11 +38,10 @@ def add(run: Sequence[tuple[AddReaction, Actor]], tx: Transaction) -> list[Answe
         else:
             event = ReactionAdded(room=one.room, message=one.message, by=actor.id, name=actor.name, emoji=one.emoji)
             entry = tx.append(event)
-            new[one] = entry.seq
-            kinds.add(one.emoji)
+            new[one] = (entry.seq, kinds.setdefault(one.emoji, entry.seq))
             done.append({"topic": entry.topic, "seq": entry.seq})
     if new:
-        reactions.add_all(tx, [(*one, seq) for one, seq in new.items()])
+        reactions.add_all(tx, [(*one, *place) for one, place in new.items()])
     return done
 
 

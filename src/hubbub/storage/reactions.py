@@ -74,16 +74,17 @@ def facts(tx: Transaction, asked: Sequence[Asked]) -> list[Fact]:
     return found
 
 
-def emoji_at(tx: Transaction, places: Iterable[tuple[int, int]]) -> dict[tuple[int, int], set[str]]:
-    """By (room, message), the different emoji there; from one to the next, however many people used each."""
-    found: dict[tuple[int, int], set[str]] = {}
-    for room, message, emoji in EMOJI.rows(tx.connection, rows=rows.encode(sorted(set(places)))):
-        found.setdefault((room, message), set()).add(emoji)
+def emoji_at(tx: Transaction, places: Iterable[tuple[int, int]]) -> dict[tuple[int, int], dict[str, int]]:
+    """By (room, message), the different emoji there, and where each was first used; from one to the next, however many
+    people used each."""
+    found: dict[tuple[int, int], dict[str, int]] = {}
+    for room, message, emoji, first_seq in EMOJI.rows(tx.connection, rows=rows.encode(sorted(set(places)))):
+        found.setdefault((room, message), {})[emoji] = first_seq
     return found
 
 
-def add_all(tx: Transaction, new: Sequence[tuple[int, int, str, int, int]]) -> None:
-    """Stores (room, message, emoji, user, position in the room's log)."""
+def add_all(tx: Transaction, new: Sequence[tuple[int, int, str, int, int, int]]) -> None:
+    """Stores (room, message, emoji, user, position in the room's log, that of the emoji's first use)."""
     tx.writes += 1
     INSERT.run(tx.connection, rows=rows.encode(new)).close()
 
@@ -162,12 +163,16 @@ def _emoji(dialect: Dialect) -> Executable:
     there = and_(reactions.c.room == walk.c.room, reactions.c.seq == walk.c.message, reactions.c.emoji > walk.c.emoji)
     following = select(func.min(reactions.c.emoji)).where(there).correlate(walk).scalar_subquery()
     walk = walk.union_all(select(walk.c.room, walk.c.message, following).where(walk.c.emoji.is_not(None)))
-    return select(walk.c.room, walk.c.message, walk.c.emoji).where(walk.c.emoji.is_not(None))
+    any_row = and_(
+        reactions.c.room == walk.c.room, reactions.c.seq == walk.c.message, reactions.c.emoji == walk.c.emoji
+    )
+    since = select(reactions.c.first_seq).where(any_row).limit(1).correlate(walk).scalar_subquery()
+    return select(walk.c.room, walk.c.message, walk.c.emoji, since).where(walk.c.emoji.is_not(None))
 
 
 def _insert(dialect: Dialect) -> Executable:
-    given = Rows(dialect, {"room": BIG, "seq": BIG, "emoji": TEXT, "user": BIG, "added_seq": BIG})
-    names = ["room", "seq", "emoji", "user", "added_seq"]
+    given = Rows(dialect, {"room": BIG, "seq": BIG, "emoji": TEXT, "user": BIG, "added_seq": BIG, "first_seq": BIG})
+    names = ["room", "seq", "emoji", "user", "added_seq", "first_seq"]
     return insert(reactions).from_select(names, select(*given.columns()).select_from(given.source))
 
 
@@ -178,17 +183,16 @@ def _delete(dialect: Dialect) -> Executable:
 
 
 def _of(dialect: Dialect) -> Executable:
-    """The first of each emoji at each message; the emoji in the order in which they were first used."""
+    """The first of each emoji at each message; an emoji keeps its place while anybody has it."""
     wanted = Rows(dialect, {"seq": BIG})
     of_emoji = [reactions.c.seq, reactions.c.emoji]
     me = bindparam("user", type_=BigInteger)
     at: dict[str, Any] = {"partition_by": of_emoji}
     ranked = (
         select(
-            reactions.c.seq, reactions.c.emoji, reactions.c.user, reactions.c.added_seq,
+            reactions.c.seq, reactions.c.emoji, reactions.c.user, reactions.c.first_seq,
             func.count().over(**at).label("count"),
             func.max(case((reactions.c.user == me, 1), else_=0)).over(**at).label("mine"),
-            func.min(reactions.c.added_seq).over(**at).label("since"),
             func.row_number().over(**at, order_by=reactions.c.added_seq).label("place"),
         )
         .where(
@@ -200,7 +204,7 @@ def _of(dialect: Dialect) -> Executable:
     return (
         select(ranked.c.seq, ranked.c.emoji, ranked.c.user, ranked.c.count, ranked.c.mine)
         .where(ranked.c.place <= SHOWN)
-        .order_by(ranked.c.seq, ranked.c.since, ranked.c.place)
+        .order_by(ranked.c.seq, ranked.c.first_seq, ranked.c.place)
     )
 
 

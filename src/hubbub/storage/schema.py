@@ -172,9 +172,12 @@ reactions = Table(
     Column("emoji", Text, primary_key=True),
     Column("user", Big, primary_key=True),
     Column("added_seq", Big, nullable=False),
+    Column("first_seq", Big, nullable=False),
+    Index("reactions_user", "user", "room"),
     sqlite_with_rowid=False,
 )
-"""`seq` is the message's; `added_seq`, the position of the reaction in the room's log, orders them."""
+"""`seq` is the message's; `added_seq`, the position of the reaction in the room's log, orders the people of an emoji.
+`first_seq` orders the emoji: that of whoever brought it, also after he has taken it back, while anybody has it."""
 
 mentions = Table(
     "mentions",
@@ -194,6 +197,7 @@ bans = Table(
     Column("by", Big, nullable=False),
     Column("at", Big, nullable=False),
     Column("reason", Text, nullable=False),
+    Index("bans_user", "user"),
 )
 
 statuses = Table(
@@ -229,6 +233,8 @@ invites = Table(
     Column("expires_at", Big),
     Column("room", Big),
     Column("signup", Boolean, nullable=False, server_default=true()),
+    Index("invites_room", "room"),
+    Index("invites_created_by", "created_by"),
 )
 
 links = Table(

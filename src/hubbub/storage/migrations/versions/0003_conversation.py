@@ -29,6 +29,8 @@ def _columns() -> None:
         op.add_column("messages", sa.Column(name, BIG))
     op.add_column("invites", sa.Column("room", BIG))
     op.add_column("invites", sa.Column("signup", sa.Boolean(), nullable=False, server_default=sa.true()))
+    for name in ("room", "created_by"):
+        op.create_index(f"invites_{name}", "invites", [name])
 
 
 def _tables_of_messages() -> None:
@@ -55,8 +57,10 @@ def _tables_of_messages() -> None:
         sa.Column("emoji", sa.Text(), primary_key=True),
         sa.Column("user", BIG, primary_key=True),
         sa.Column("added_seq", BIG, nullable=False),
+        sa.Column("first_seq", BIG, nullable=False),
         sqlite_with_rowid=False,
     )
+    op.create_index("reactions_user", "reactions", ["user", "room"])
     op.create_table(
         "mentions",
         sa.Column("user", BIG, primary_key=True),
@@ -75,6 +79,7 @@ def _tables_of_people() -> None:
         sa.Column("at", BIG, nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
     )
+    op.create_index("bans_user", "bans", ["user"])
     op.create_table(
         "statuses",
         sa.Column("user", BIG, sa.ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
