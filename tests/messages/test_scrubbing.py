@@ -5,7 +5,15 @@ import subprocess
 import pytest
 from sqlalchemy import text
 
-from hubbub.domain.commands import DeleteMessage, EditMessage, EventsSince, SendMessage, TrimTopic
+from hubbub.domain.commands import (
+    DeleteMessage,
+    EditMessage,
+    EventsSince,
+    InviteMember,
+    SendMessage,
+    TrimTopic,
+    UpdateRoom,
+)
 from hubbub.domain.events import MessageEdited, MessageSent
 from hubbub.domain.model import SYSTEM, room_topic
 from hubbub.engine.work import Receipt
@@ -66,6 +74,36 @@ async def test_an_edit_and_a_deletion_find_nothing_to_scrub_in_a_log_that_was_tr
     for seq in seqs:
         await talk.delete(alice, seq)
     assert bodies(talk.log()) == [None, "-", "-"]
+
+
+async def test_what_was_edited_is_in_no_log_once_newcomers_do_not_read_back(talk: Talk) -> None:
+    """The event of the edit comes after their joining, the message before it."""
+    alice, bob, carol = talk.hall.alice, talk.hall.bob, talk.hall.carol
+    seqs = [await talk.say(alice, f"{OLD} {number}") for number in range(4)]
+    await talk.do(alice, InviteMember(room=talk.room, user=carol.id))
+    for seq in seqs[:2]:
+        await talk.edit(alice, seq, NEW)
+    await talk.edit(alice, seqs[0], "once more")
+    await talk.delete(alice, seqs[3])
+    room, topic = talk.room, room_topic(talk.room)
+    done = await talk.hall.desk.together(
+        [
+            (SendMessage(room=room, key="first", body="begin"), bob),
+            (EditMessage(room=room, message=seqs[2], body=NEW * 300), alice),
+            (UpdateRoom(room=room, history="joined"), alice),
+        ]
+    )
+    assert [isinstance(one, Receipt) for one in done] == [True, True, True]
+    answer = plain(talk.read(sync.events_since, carol.id, True, EventsSince(topic=topic, after=seqs[-1] + 1)))
+    told = {event["seq"]: event.get("body", "-") for event in answer["events"] if event["type"] == "message.edited"}
+    assert list(told.values()) == [None, "-", "-", "-"], "what was edited again is made up for, the others asked for"
+    assert not any(NEW in str(text) for (text,) in talk.hall.desk.rows("SELECT text FROM log"))
+    assert [talk.one(bob, seq)["body"] for seq in seqs] == ["once more", NEW, NEW * 300, None]
+    await talk.do(alice, UpdateRoom(room=room, history="all"))
+    await talk.edit(alice, seqs[1], "at last")
+    assert talk.log()[-1]["body"] == "at last"
+    await talk.delete(alice, seqs[1])
+    assert talk.log()[-2]["body"] is None
 
 
 async def test_another_node_reads_rows_without_their_text(talk: Talk) -> None:

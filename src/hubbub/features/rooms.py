@@ -27,7 +27,7 @@ from hubbub.domain.events import (
 )
 from hubbub.domain.model import Actor, Room, RoomRole, room_topic
 from hubbub.domain.text import MAX_DIRECT
-from hubbub.storage import accounts, answers, log, members, rooms
+from hubbub.storage import accounts, answers, log, members, messages, rooms
 from hubbub.storage.transaction import Transaction
 
 Answer = dict[str, object]
@@ -80,6 +80,8 @@ def update(command: UpdateRoom, actor: Actor, tx: Transaction) -> Answer:
         raise Conflict(NAMED_ALIKE)
     tx.head(room_topic(seen.id))
     rooms.change(tx, seen.id, changes, public=public)
+    if changes.get("history") == "joined":
+        messages.untell_edits(tx, seen.id)
     told = RoomUpdated(room=seen.id, by=actor.id, name=actor.name, changes=RoomChanges.model_validate(changes))
     return _tell(tx, told, public=public)
 

@@ -1,7 +1,7 @@
 """Reading the log: heads, floors, and what happened since a position; trimming a prefix."""
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from hubbub.storage import rows
 from hubbub.storage.database import Statement
 from hubbub.storage.rows import BIG, TEXT, Rows
 from hubbub.storage.schema import log, meta, topics
-from hubbub.storage.transaction import Transaction, without_body
+from hubbub.storage.transaction import Transaction, untold, without_body
 
 MAX_PAGE_CHARACTERS = 256 * 1024
 """A page ends before it grows larger, so that an answer always fits into a reader's outbox."""
@@ -90,10 +90,20 @@ def scrub(tx: Transaction, topic: str, seq: int) -> None:
     tx.head(topic)
     found = TEXT_AT.row(tx.connection, topic=topic, seq=seq)
     if found is None:
-        tx.scrub(topic, seq)
+        tx.scrub(topic, {seq}, without_body)
         return
     tx.writes += 1
     SCRUB.run(tx.connection, topic=topic, seq=seq, scrubbed=without_body(found[0])).close()
+
+
+def untell(tx: Transaction, topic: str, seqs: Sequence[int]) -> None:
+    """Takes the texts out of entries for good: `body` is left out of them. Two statements. Holds the topic."""
+    tx.head(topic)
+    tx.scrub(topic, set(seqs), untold)
+    found = TEXTS_AT.rows(tx.connection, topic=topic, rows=rows.encode([(seq,) for seq in seqs]))
+    if found:
+        tx.writes += 1
+        UNTELL.run(tx.connection, rows=rows.encode([(id_, untold(text)) for id_, text in found])).close()
 
 
 def entries(connection: Connection, topic: str, after: int, limit: int = 1_000) -> list[Entry]:
@@ -153,6 +163,19 @@ def _at(statement: Any) -> Executable:
     return found
 
 
+def _texts_at(dialect: Dialect) -> Executable:
+    wanted = Rows(dialect, {"seq": BIG})
+    return select(log.c.id, log.c.text).where(
+        log.c.topic == bindparam("topic", type_=TEXT), log.c.seq.in_(select(wanted["seq"]).select_from(wanted.source))
+    )
+
+
+def _untell(dialect: Dialect) -> Executable:
+    given = Rows(dialect, {"id": BIG, "text": TEXT})
+    fresh = select(*given.columns()).select_from(given.source).subquery("fresh")
+    return update(log).values(text=fresh.c.text).where(log.c.id == fresh.c.id)
+
+
 def _since() -> Executable:
     later = (log.c.topic == bindparam("topic", type_=TEXT), log.c.seq > bindparam("after", type_=BIG))
     return select(log.c.seq, log.c.text).where(*later).order_by(log.c.seq).limit(bindparam("limit", type_=BIG))
@@ -164,5 +187,7 @@ POSITION = Statement(
 )
 HEADS = Statement(_heads)
 SINCE = Statement(lambda _: _since())
+TEXTS_AT = Statement(_texts_at)
+UNTELL = Statement(_untell)
 TEXT_AT = Statement(lambda _: _at(select(log.c.text)))
 SCRUB = Statement(lambda _: _at(update(log).values(text=bindparam("scrubbed", type_=TEXT))))

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Dialect, Executable, Select, and_, bindparam, insert, select, update
+from sqlalchemy import Connection, Dialect, Executable, Select, and_, bindparam, insert, literal_column, select, update
 
 from hubbub.domain.errors import NotFound
-from hubbub.domain.model import Membership
-from hubbub.storage import reads, rows
+from hubbub.domain.model import Membership, room_topic
+from hubbub.storage import log, reads, rows
 from hubbub.storage.database import Statement
 from hubbub.storage.rows import BIG, TEXT, Rows
 from hubbub.storage.schema import members, messages, rooms, users
@@ -62,6 +62,9 @@ class NewMessage(NamedTuple):
 PLAIN = NewMessage._fields[:9]
 """The columns of a message that is nothing but words."""
 NOTHING_MORE = (None, None, None)
+EDITED = literal_column("text_seq") > literal_column("0")
+"""As the index `messages_edited` has it: a bound zero would not find it."""
+TOGETHER = 500
 TEXTS = ("key", "hash", "body", "forwarded", "mentions")
 
 
@@ -117,6 +120,20 @@ def find(connection: Connection, own: Membership | None, room: int, seq: int) ->
 def change(tx: Transaction, room: int, seq: int, **values: Any) -> None:
     """Changes columns of a message."""
     tx.execute(update(messages).where(messages.c.room == room, messages.c.seq == seq).values(**values))
+
+
+def untell_edits(tx: Transaction, room: int) -> None:
+    """Takes out of the log what messages say since they were edited: it may be of before somebody's time.
+
+    A constant number of statements for each 500 of them, once for all: no later edit is told with its text.
+    """
+    place = (messages.c.room == room, EDITED)
+    query = select(messages.c.text_seq).where(*place)
+    seqs = tx.connection.scalars(query).all()
+    for start in range(0, len(seqs), TOGETHER):
+        log.untell(tx, room_topic(room), seqs[start : start + TOGETHER])
+    if seqs:
+        tx.execute(update(messages).where(*place).values(text_seq=0))
 
 
 def _find() -> Select[Any]:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    text,
     true,
 )
 
@@ -138,9 +139,10 @@ messages = Table(
     Column("deleted_at", Big),
     UniqueConstraint("room", "seq", name="messages_room_seq"),
     UniqueConstraint("room", "author", "key", name="messages_room_author_key"),
+    Index("messages_edited", "room", "seq", sqlite_where=text("text_seq > 0"), postgresql_where=text("text_seq > 0")),
 )
 """`text_seq` is the seq of the one log row that holds the text: null is the message's own, 0 is none. `forwarded` and
-`mentions` are JSON as on the wire."""
+`mentions` are JSON as on the wire. `messages_edited` are those whose text stands in the entry of an edit."""
 
 edits = Table(
     "edits",

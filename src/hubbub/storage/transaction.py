@@ -5,7 +5,7 @@ and all topics of a batch are locked by one statement in one order, so that comm
 deadlocks.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,11 +89,11 @@ class Transaction:
         self.writes += 1
         return self.connection.execute(statement, parameters)
 
-    def scrub(self, topic: str, seq: int) -> None:
-        """Takes the text out of an entry that is appended but not written; those who listen now still hear it."""
+    def scrub(self, topic: str, seqs: Collection[int], without: Callable[[str], str]) -> None:
+        """Takes the text out of entries that are appended but not written; those who listen now still hear it."""
         for place, row in enumerate(self._rows):
-            if row[1:3] == (topic, seq):
-                self._rows[place] = (*row[:5], without_body(row[5]))
+            if row[1] == topic and row[2] in seqs:
+                self._rows[place] = (*row[:5], without(row[5]))
 
     def flush(self) -> None:
         """Writes the log rows and the heads; the last thing before COMMIT."""
@@ -114,8 +114,13 @@ def encode(event: Event, topic: str, seq: int, at: str) -> bytes:
 
 
 def without_body(text: str) -> str:
-    """The same wire object with null for a body."""
+    """The same wire object with null for a body: a later one makes up for it."""
     return orjson.dumps(orjson.loads(text) | {"body": None}).decode()
+
+
+def untold(text: str) -> str:
+    """The same wire object without a body, which has to be asked for."""
+    return orjson.dumps({key: value for key, value in orjson.loads(text).items() if key != "body"}).decode()
 
 
 LARGE_ROW = 2_048

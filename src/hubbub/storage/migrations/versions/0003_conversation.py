@@ -27,6 +27,8 @@ def _columns() -> None:
         op.add_column("messages", sa.Column(name, sa.Text()))
     for name in ("reply_to", "text_seq", "edited_at", "deleted_at"):
         op.add_column("messages", sa.Column(name, BIG))
+    edited = sa.text("text_seq > 0")
+    op.create_index("messages_edited", "messages", ["room", "seq"], sqlite_where=edited, postgresql_where=edited)
     op.add_column("invites", sa.Column("room", BIG))
     op.add_column("invites", sa.Column("signup", sa.Boolean(), nullable=False, server_default=sa.true()))
     for name in ("room", "created_by"):
