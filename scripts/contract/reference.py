@@ -17,6 +17,7 @@ from hubbub.gateways.websocket.native import DROP_AFTER, MAX_FRAGMENTS, PING_EVE
 from hubbub.protocol import closes
 from hubbub.protocol.session import MAX_KEPT
 from hubbub.settings import PREFIX, Settings
+from hubbub.storage.reactions import SHOWN
 
 TEMPLATE = Path(__file__).with_name("protocol.md")
 OBJECTS = ("User", "Room", "Member", "Message", "Session", "Welcome", "Limits", "EventPage", "NoWay")
@@ -56,6 +57,7 @@ def page(words: Schema) -> str:
         "settings": _settings(),
         "missing": str(MISSING),
         "counted": str(text.MENTIONS_COUNTED),
+        "named": str(SHOWN),
         "crowd": str(TYPING_CROWD),
         "ping": f"{PING_EVERY:g}",
         "silent": f"{DROP_AFTER:g}",
