@@ -2,16 +2,15 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import expect
 
 from tests.browser import axe
 from tests.browser.conftest import OpenWindow
+from tests.browser.house import House, focused, go_to, menu, message, offered
 from tests.browser.line import Line
-from tests.browser.person import Person
-from tests.support.server import PASSWORD, Account, Server
+from tests.support.server import PASSWORD, Server
 from tests.support.waiting import eventually_blocking
 
 LONG_PRESS = """(article) => {
@@ -19,31 +18,6 @@ LONG_PRESS = """(article) => {
     const at = { bubbles: true, pointerType: "touch", clientX: left + 90, clientY: top + 12 };
     article.dispatchEvent(new PointerEvent("pointerdown", at));
 }"""
-
-
-class House:
-    """A room with Ann, who owns it, and Ben in it, and whatever they say over REST."""
-
-    def __init__(self, server: Server, ann: Account, ben: Account) -> None:
-        self.server = server
-        self.ann = ann
-        self.ben = ben
-        self._keys = 0
-
-    def room(self, name: str, **more: Any) -> int:
-        room: int = self.post(self.ann, "/api/rooms", kind="public", name=name, **more)["room"]["id"]
-        self.ben.join(room)
-        return room
-
-    def say(self, who: Account, room: int, body: str, **more: Any) -> int:
-        self._keys += 1
-        seq: int = self.post(who, f"/api/rooms/{room}/messages", key=f"key {self._keys}", body=body, **more)["seq"]
-        return seq
-
-    def post(self, who: Account, path: str, **body: Any) -> Any:
-        answer = who.request("POST", path, json=body)
-        assert answer.is_success, answer.text
-        return answer.json()
 
 
 @pytest.fixture(scope="module")
@@ -55,44 +29,6 @@ def house(server: Server) -> House:
 def line(server: Server) -> Iterator[Line]:
     with Line(server) as line:
         yield line
-
-
-def message(person: Person, text: str) -> Locator:
-    return person.log.locator("article", has=person.page.locator(".body", has_text=text)).last
-
-
-def focused(person: Person) -> Locator:
-    return person.page.locator(".timeline-row > article:focus")
-
-
-def go_to(person: Person, text: str) -> Locator:
-    """By the keyboard alone: from where one writes into the messages, and up to this one."""
-    keys = person.page.keyboard
-    expect(person.log.locator("article[tabindex='0']")).to_have_count(1)
-    for _ in range(4):
-        if focused(person).count():
-            break
-        keys.press("Shift+Tab")
-    keys.press("End")
-    for _ in range(12):
-        if text in (focused(person).locator(".text").text_content() or ""):
-            return focused(person)
-        keys.press("ArrowUp")
-    raise AssertionError(f"no message says {text!r}")
-
-
-def menu(person: Person) -> Locator:
-    return person.page.get_by_role("menu", name="Message menu")
-
-
-def offered(person: Person, text: str) -> list[str]:
-    """What the menu of a message has, opened by the right button and closed again."""
-    message(person, text).click(button="right")
-    expect(menu(person)).to_be_visible()
-    items = [item.split("\n")[0] for item in menu(person).locator(".item").all_inner_texts()]
-    person.page.keyboard.press("Escape")
-    expect(menu(person)).to_have_count(0)
-    return items
 
 
 def test_an_answer_carries_its_quote_and_leads_there(house: House, open_window: OpenWindow) -> None:
@@ -112,7 +48,7 @@ def test_an_answer_carries_its_quote_and_leads_there(house: House, open_window: 
         expect(quote).to_contain_text("where is the ▒▒▒ good knife")
         expect(quote).not_to_contain_text("I ask")
 
-    # Ben goes there with the mouse, Ann by the keyboard; then what was answered is deleted.
+    # Ben goes there with the mouse, Ann by the keyboard.
     message(ben, "in the drawer").get_by_role("link", name="In reply to").click()
     expect(focused(ben)).to_contain_text("I ask")
     go_to(ann, "in the drawer")
@@ -121,6 +57,15 @@ def test_an_answer_carries_its_quote_and_leads_there(house: House, open_window: 
     keys.press("Enter")
     expect(focused(ann)).to_contain_text("I ask")
     axe.check(ann.page, "main")
+
+
+def test_what_is_deleted_leaves_its_place(house: House, open_window: OpenWindow) -> None:
+    room = house.room("Pantry")
+    first = house.say(house.ben, room, "a ||secret|| of mine")
+    house.say(house.ben, room, "in the drawer", reply_to=first)
+    ann, ben = (open_window().log_in(who.name).open_room("Pantry") for who in (house.ann, house.ben))
+    keys = ann.page.keyboard
+    go_to(ann, "of mine")
     keys.press("Delete")
     question = ann.page.get_by_role("alertdialog")
     expect(question).to_contain_text("cannot be undone")
@@ -128,7 +73,7 @@ def test_an_answer_carries_its_quote_and_leads_there(house: House, open_window: 
     expect(question.get_by_role("button", name="Cancel")).to_be_focused()
     axe.check(ann.page, "dialog")
     keys.press("Escape")
-    expect(focused(ann)).to_contain_text("I ask")
+    expect(focused(ann)).to_contain_text("of mine")
     keys.press("Backspace")
     keys.press("Tab")
     keys.press("Enter")
