@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 
 from hubbub.domain.commands import (
+    AddReaction,
     CloseGuest,
     CreateAccount,
     CreateInvite,
@@ -13,13 +14,17 @@ from hubbub.domain.commands import (
     DeleteAccount,
     OpenGuest,
     OpenSession,
+    PinMessage,
     RevokeInvite,
     SendMessage,
     SetDisabled,
+    SetPresence,
+    SetRoomRole,
 )
 from hubbub.domain.errors import Conflict, Forbidden, HubbubError, NotFound, Unauthenticated
-from hubbub.domain.model import ANYBODY, LOBBY, SYSTEM, Actor, Role
-from hubbub.features import accounts, sessions
+from hubbub.domain.events import RoomGone, StatusChanged
+from hubbub.domain.model import ANYBODY, LOBBY, SYSTEM, Actor, Role, RoomRole, Status
+from hubbub.features import accounts, pins, presence, reactions, sessions
 from hubbub.storage import log
 from tests.support.place import Place
 
@@ -92,6 +97,24 @@ async def test_a_guest_who_spoke_stays_under_the_name_that_others_may_take(here:
     assert (await guest(here, "zoe")).id != first.id
 
 
+async def test_a_guest_who_only_reacted_or_pinned_leaves_no_nameless_person_behind(here: Place) -> None:
+    boss = Actor(await here.create("alice", Role.OWNER), "alice", Role.OWNER)
+    submit = here.services.journal.submit
+    said = (await submit(SendMessage(room=LOBBY, key="k", body="hello"), boss)).answer["seq"]
+    assert isinstance(said, int)
+    zoe, eve = await guest(here, "zoe"), await guest(here, "eve")
+    await submit(SetRoomRole(room=LOBBY, user=eve.id, role=RoomRole.MODERATOR), boss)
+    await submit(AddReaction(room=LOBBY, message=said, emoji="👍"), zoe)
+    await submit(PinMessage(room=LOBBY, message=said), eve)
+    for person in (zoe, eve):
+        await submit(CloseGuest(user=person.id), person)
+    people = await here.services.read(reactions.listing, boss.id, (LOBBY, said), 0, 10)
+    kept = await here.services.read(pins.listing, boss.id, LOBBY, None, 10)
+    assert "'zoe'" in str(people)
+    assert "'eve'" in str(kept)
+    assert await here.services.read(accounts.open_guests) == []
+
+
 async def test_a_guest_is_recognised_while_the_account_is_open_and_closed_by_nobody_else(here: Place) -> None:
     zoe, eve = await guest(here, "zoe"), await guest(here, "eve")
     reference = sessions.guest(zoe.id, zoe.name).session
@@ -127,9 +150,22 @@ async def test_a_deletion_writes_to_every_room_the_person_was_in(here: Place) ->
     await here.services.journal.submit(DeleteAccount(user=alice.id), SYSTEM)
     for room in (LOBBY, *rooms):
         assert (await types(here, f"room:{room}"))[-1] == "member.left"
-    assert (await types(here, f"user:{alice.id}")).count("room.gone") == 4
+    told = [entry.event for entry in await here.services.read(log.entries, f"user:{alice.id}", 0)]
+    assert [event.why for event in told if isinstance(event, RoomGone)] == [None] * 4, "it ended with the account"
     with pytest.raises(NotFound):
         await here.services.journal.submit(DeleteAccount(user=alice.id), SYSTEM)
+
+
+async def test_what_a_deleted_person_said_of_himself_is_forgotten_also_by_those_who_look_on(here: Place) -> None:
+    alice = Actor(await here.create("alice"), "alice", Role.MEMBER)
+    journal = here.services.journal
+    await journal.submit(SetPresence(status="dnd", text="In hospital", emoji="🏥"), alice)
+    await journal.submit(DeleteAccount(user=alice.id), SYSTEM)
+    entries = await here.services.read(log.entries, f"user:{alice.id}", 0)
+    told = [entry.event.chosen for entry in entries if isinstance(entry.event, StatusChanged)]
+    assert [chosen.text for chosen in told] == ["In hospital", None]
+    ((chosen, _),) = (await here.services.read(presence.chosen, [alice.id], here.clock.now())).values()
+    assert chosen == Status(status="online")
 
 
 async def test_links_are_made_by_the_server_alone_and_never_a_second_owner(here: Place) -> None:

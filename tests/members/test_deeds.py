@@ -219,6 +219,24 @@ async def test_a_room_whose_owner_is_removed_or_deleted_gets_its_longest_standin
     assert "member.role" not in hall.published(room_topic(LOBBY))
 
 
+async def test_a_room_whose_owner_is_locked_out_is_not_stuck(hall: Hall) -> None:
+    room = await private_room(hall, hall.bob, hall.carol)
+    alone = await private_room(hall)
+    await hall.do(SetRoomRole(room=room, user=hall.carol.id, role=MODERATOR))
+    await hall.do(SetDisabled(user=hall.alice.id, disabled=True), hall.owner)
+    assert roles(hall, room, hall.carol) == {"alice": "moderator", "bob": "member", "carol": "owner"}
+    assert roles_told(hall, room)[-2:] == [
+        (hall.alice.id, "moderator", hall.alice.id), (hall.carol.id, "owner", hall.carol.id),
+    ]  # fmt: skip
+    assert hall.published(room_topic(alone))[-1] != "member.role", "there is nobody else in it"
+    for user in (hall.bob.id, hall.carol.id):
+        await hall.do(SetDisabled(user=user, disabled=True), hall.owner)
+    await hall.do(SetDisabled(user=hall.alice.id, disabled=False), hall.owner)
+    expected = {"alice": "moderator", "bob": "member", "carol": "owner"}
+    assert roles(hall, room) == expected, "it is still hers: nobody could take it"
+    assert "member.role" not in hall.published(room_topic(LOBBY))
+
+
 async def test_nobody_comes_goes_or_is_promoted_in_a_direct_room(hall: Hall) -> None:
     room = await hall.room(CreateRoom(kind="direct", members=(hall.bob.id,)))
     before = hall.published(room_topic(room))

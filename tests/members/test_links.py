@@ -1,9 +1,12 @@
 """Links into rooms: who makes them, what they open, and that each use is one use; on each engine."""
 
+from dataclasses import replace
+
 import pytest
 
 from hubbub.domain.commands import (
     AcceptInvite,
+    AdmitIdentity,
     ArchiveRoom,
     BanMember,
     Command,
@@ -14,11 +17,12 @@ from hubbub.domain.commands import (
     RemoveMember,
     RestoreRoom,
     RevokeInvite,
+    SetDisabled,
     SetRoomRole,
     UnbanMember,
 )
 from hubbub.domain.errors import Conflict, Forbidden, NotFound
-from hubbub.domain.model import ANYBODY, LOBBY, Actor, RoomRole, room_topic, user_topic
+from hubbub.domain.model import ANYBODY, LOBBY, SYSTEM, Actor, Role, RoomRole, room_topic, user_topic
 from hubbub.engine.work import Receipt
 from hubbub.features import invites
 from tests.rooms.conftest import Hall
@@ -155,6 +159,43 @@ async def test_a_link_goes_with_the_right_to_make_it(hall: Hall) -> None:
     for stranger in (hall.bob, hall.owner):
         with pytest.raises(NotFound):
             await link(hall, room, "a stranger's", stranger)
+
+
+async def test_the_links_of_an_admin_or_moderator_who_is_locked_out_let_nobody_in(hall: Hall) -> None:
+    room = await private_room(hall)
+    ida = await hall.desk.person("ida", Role.ADMIN)
+    for person in (hall.bob, ida):
+        await hall.do(InviteMember(room=room, user=person.id))
+    await hall.do(SetRoomRole(room=room, user=hall.bob.id, role=RoomRole.MODERATOR))
+    made = [("bob's", hall.bob, room), ("ida's", ida, room), ("the site's", ida, None)]
+    for name, who, where in made:
+        await link(hall, where, name, who)
+    for person in (hall.bob, ida):
+        for disabled in (True, False):
+            await hall.do(SetDisabled(user=person.id, disabled=disabled), hall.owner)
+    for name, _, where in made:
+        opened = hall.desk.database.read(invites.opens, name, 0)
+        assert not opened["valid"], (name, where)
+        await refused(hall, AcceptInvite(token_hash=name), hall.carol, "taken back")
+
+
+async def test_the_links_of_an_admin_whom_the_app_around_makes_a_member_open_no_accounts(hall: Hall) -> None:
+    def as_one(role: Role) -> AdmitIdentity:
+        return AdmitIdentity(issuer="app", subject="ida", name="ida", role=role)
+
+    user = (await hall.do(as_one(Role.ADMIN), SYSTEM))["user"]
+    assert isinstance(user, dict)
+    ida = Actor(user["id"], "ida", Role.ADMIN)
+    await link(hall, None, "the site's", ida)
+    await link(hall, await hall.room(CreateRoom(kind="public", name="A room")), "a room's", ida)
+    member = replace(ida, role=Role.MEMBER)
+    await hall.do(as_one(Role.ADMIN), SYSTEM)
+    assert hall.desk.rows("SELECT count(*) FROM invites") == [(2,)]
+    await hall.do(as_one(Role.MEMBER), SYSTEM)
+    own = await hall.room(CreateRoom(kind="private", name="Her room"), member)
+    await link(hall, own, "her own", member)
+    await hall.do(as_one(Role.MEMBER), SYSTEM)
+    assert hall.desk.rows("SELECT token_hash FROM invites") == [("her own",)]
 
 
 async def test_a_rooms_links_are_for_those_who_look_after_it_page_by_page_and_bounded(hall: Hall) -> None:

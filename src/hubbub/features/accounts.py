@@ -13,11 +13,11 @@ from hubbub.domain.commands import (
     SetDisabled,
 )
 from hubbub.domain.errors import Conflict, Forbidden, NeedsTopics, NotFound, Unauthenticated
-from hubbub.domain.events import MemberLeft, RoomGone, UserLockedOut
+from hubbub.domain.events import MemberLeft, RoomGone, StatusChanged, UserLockedOut
 from hubbub.domain.identities import Identity, names_for
 from hubbub.domain.model import LOBBY, Actor, Role, RoomRole, User, room_topic
 from hubbub.domain.text import MAX_ID
-from hubbub.storage import accounts, bans, identities, invites, members, sessions
+from hubbub.storage import accounts, bans, identities, invites, members, sessions, statuses
 from hubbub.storage.accounts import Account
 from hubbub.storage.transaction import Transaction
 
@@ -71,20 +71,22 @@ def admit(command: AdmitIdentity, actor: Actor, tx: Transaction) -> Answer:
     else:
         user = account.id
         identities.follow(tx, user, name, command.role)
+        if account.role in rules.STAFF and command.role not in rules.STAFF:
+            invites.remove_of_staff(tx, user)
     identities.keep(tx, command.issuer, command.subject, user, command.name)
     return {"user": profile(tx.connection, user).model_dump()}
 
 
 def close_guest(command: CloseGuest, actor: Actor, tx: Transaction) -> Answer:
-    """Frees the guest's name; who said nothing is forgotten. Twice is once."""
+    """Frees the guest's name; who left nothing behind is forgotten. Twice is once."""
     guest = accounts.find(tx.connection, command.user)
     if guest is None or guest.role is not Role.GUEST or not guest.open_name:
         return {}
     if actor.id != guest.id and not actor.system:
         raise Forbidden()
-    said = accounts.has_spoken(tx.connection, guest.id)
-    _leave_rooms(tx, guest, members.rooms_of(tx.connection, guest.id))
-    if said:
+    left_something = accounts.left_something(tx.connection, guest.id)
+    _leave(tx, guest, members.rooms_of(tx.connection, guest.id))
+    if left_something:
         accounts.retire(tx, guest.id, guest.name, Role.GUEST)
     else:
         accounts.remove(tx, guest.id)
@@ -111,7 +113,10 @@ def change_password(command: ChangePassword, actor: Actor, tx: Transaction) -> A
 
 
 def set_disabled(command: SetDisabled, actor: Actor, tx: Transaction) -> Answer:
-    """Locking out ends sessions and connections; letting in again brings none of them back."""
+    """Locking out ends sessions, connections and the person's links, and what was his to look after gets another owner.
+
+    Letting in again brings none of it back.
+    """
     account = accounts.find(tx.connection, command.user)
     if account is None or not account.open_name:
         raise NotFound()
@@ -120,10 +125,14 @@ def set_disabled(command: SetDisabled, actor: Actor, tx: Transaction) -> Answer:
         return {}
     if command.disabled:
         rules.may_go(account.role, accounts.active_owners(tx.connection), disabled=False)
-        _hold_rooms(tx, account)
-    accounts.set_disabled(tx, account.id, command.disabled)
-    if command.disabled:
+        joined = _hold_rooms(tx, account)
         _lock_out(tx, account, banned=True)
+        accounts.set_disabled(tx, account.id, True)
+        invites.remove_by(tx, account.id)
+        for room in joined:
+            members.replace(tx, room, account.id, account.name)
+    else:
+        accounts.set_disabled(tx, account.id, False)
     return {}
 
 
@@ -137,7 +146,7 @@ def delete(command: DeleteAccount, actor: Actor, tx: Transaction) -> Answer:
     rules.may_go(account.role, accounts.active_owners(tx.connection), disabled=account.disabled)
     joined = _hold_rooms(tx, account)
     _lock_out(tx, account, banned=False)
-    _leave_rooms(tx, account, joined)
+    _leave(tx, account, joined)
     invites.remove_by(tx, account.id)
     invites.remove_links(tx, "reset", account.id)
     accounts.retire(tx, account.id, f"{names.NEUTRAL}{account.id}", Role.MEMBER)
@@ -256,13 +265,18 @@ def _hold_rooms(tx: Transaction, account: Account) -> list[int]:
     return joined
 
 
-def _leave_rooms(tx: Transaction, account: Account, joined: list[int]) -> None:
-    """Out of all of them; a room whose owner that was gets another one."""
+def _leave(tx: Transaction, account: Account, joined: list[int]) -> None:
+    """Nobody any more: out of all of them, and without what he chose to say of himself, for those who look on too.
+
+    A room whose owner that was gets another one.
+    """
+    if statuses.forget(tx, account.id):
+        tx.append(StatusChanged(person=account.id, chosen=statuses.ONLINE))
     for room in joined:
         was = members.role_of(tx.connection, room, account.id)
         members.remove(tx, room, account.id)
         tx.append(MemberLeft(room=room, user=account.id, name=account.name, by=account.id))
-        tx.append(RoomGone(person=account.id, room=room, why="left"))
+        tx.append(RoomGone(person=account.id, room=room))
         if was is RoomRole.OWNER:
             members.succeed(tx, room)
     bans.forget(tx, account.id)

@@ -4,13 +4,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, exists, func, insert, or_, select, update
 
 from hubbub.domain.model import LOBBY, Role, User, user_topic
 from hubbub.domain.names import skeleton
 from hubbub.domain.text import timestamp
 from hubbub.storage.database import Statement
-from hubbub.storage.schema import messages, users
+from hubbub.storage.schema import messages, pins, reactions, users
 from hubbub.storage.transaction import Transaction
 
 
@@ -85,10 +85,12 @@ def guests(connection: Connection, before: int) -> list[int]:
     return list(connection.scalars(select(users.c.id).where(*open_).order_by(users.c.id)))
 
 
-def has_spoken(connection: Connection, user: int) -> bool:
-    """Whether the person said anything in the lobby, the only room a guest can be in."""
-    query = select(messages.c.id).where(messages.c.room == LOBBY, messages.c.author == user).limit(1)
-    return connection.scalar(query) is not None
+def left_something(connection: Connection, user: int) -> bool:
+    """Whether the person said, pinned or reacted to anything in the lobby, the only room a guest can be in."""
+    said = exists().where(messages.c.room == LOBBY, messages.c.author == user)
+    pinned = exists().where(pins.c.room == LOBBY, pins.c.by == user)
+    reacted = exists().where(reactions.c.user == user, reactions.c.room == LOBBY)
+    return bool(connection.scalar(select(or_(said, pinned, reacted))))
 
 
 def create(tx: Transaction, name: str, role: Role, password_hash: str | None) -> int:

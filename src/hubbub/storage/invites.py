@@ -88,6 +88,11 @@ def remove_by(tx: Transaction, author: int) -> None:
     tx.execute(delete(invites).where(invites.c.created_by == author))
 
 
+def remove_of_staff(tx: Transaction, author: int) -> None:
+    """What somebody made as one of the site's staff, who is so no more: all that opens accounts."""
+    tx.execute(delete(invites).where(invites.c.created_by == author, invites.c.signup.is_(True)))
+
+
 def remove_into(tx: Transaction, room: int, author: int) -> None:
     """Links into a room do not outlast their author's right to make them."""
     tx.execute(delete(invites).where(invites.c.room == room, invites.c.created_by == author))

@@ -8,6 +8,7 @@ from hubbub.domain.events import Entry, MemberJoined, MemberRole, RoomAdded
 from hubbub.domain.model import LOBBY, Member, Membership, Room, RoomRole, room_topic
 from hubbub.domain.text import timestamp
 from hubbub.storage import mentions
+from hubbub.storage.accounts import is_open
 from hubbub.storage.database import Statement
 from hubbub.storage.rooms import joining, standing
 from hubbub.storage.schema import members, rooms, users
@@ -93,8 +94,26 @@ def succeed(tx: Transaction, room: int) -> None:
     """Gives the room whose owner has just gone another one, and tells it. Holds the room's topic."""
     heir = successor(tx.connection, room)
     if heir is not None:
-        set_role(tx, room, heir[0], RoomRole.OWNER)
-        tx.append(MemberRole(room=room, user=heir[0], name=heir[1], by=heir[0], role=RoomRole.OWNER))
+        _become(tx, room, heir, RoomRole.OWNER)
+
+
+def replace(tx: Transaction, room: int, user: int, name: str) -> None:
+    """Gives the room another owner if it was that of somebody who is locked out now; he moderates it from then on.
+
+    He stays its owner while nobody is in it who can log in. Holds the room's topic.
+    """
+    if role_of(tx.connection, room, user) is not RoomRole.OWNER:
+        return
+    heir = successor(tx.connection, room)
+    if heir is not None and is_open(tx.connection, heir[0]):
+        _become(tx, room, (user, name), RoomRole.MODERATOR)
+        _become(tx, room, heir, RoomRole.OWNER)
+
+
+def _become(tx: Transaction, room: int, who: tuple[int, str], role: RoomRole) -> None:
+    """By himself: nobody else has decided it."""
+    set_role(tx, room, who[0], role)
+    tx.append(MemberRole(room=room, user=who[0], name=who[1], by=who[0], role=role))
 
 
 def set_role(tx: Transaction, room: int, user: int, role: RoomRole) -> None:

@@ -33,6 +33,13 @@ def put(tx: Transaction, user: int, chosen: Status, until: int | None) -> None:
         tx.execute(insert(statuses).values(user=user, **values))
 
 
+def forget(tx: Transaction, user: int) -> bool:
+    """Somebody who goes has chosen nothing any more; whether he had."""
+    done = tx.connection.execute(delete(statuses).where(statuses.c.user == user)).rowcount
+    tx.writes += done
+    return done > 0
+
+
 def _status(row: Sequence[Any], now: int) -> Status:
     status, text, emoji, until = row
     if status is None or (until is not None and until <= now):

@@ -31,7 +31,7 @@ class OpenGuest(Command):
 
 
 class CloseGuest(Command):
-    """The guest has left: out of the lobby, and removed altogether if nothing was said."""
+    """The guest has left: out of the lobby, and removed altogether if nothing of his is left there."""
 
     user: Id
 
