@@ -34,10 +34,12 @@ ALONE = (
     "proxy/test_idle.py",
     "rooms/test_absence_timing.py",
     "rooms/test_welcome.py",
+    "security/test_log_injection.py",
     "security/test_patience.py",
     "security/test_timing.py",
 )
-"""What measures time, or has little of it: nothing else runs on the machine meanwhile."""
+"""What measures time, or has little of it: nothing else runs on the machine meanwhile. And what writes lone surrogates to
+the log, which no report can bring from one process to another."""
 
 
 @pytest.hookimpl(tryfirst=True)
