@@ -102,6 +102,28 @@ async def test_here_calls_those_whom_the_engine_names_and_an_edit_keeps_them(tab
     assert told(table, "message.sent")[1]["mentions"] == calls([], room=True, here=True)
 
 
+async def test_who_was_named_beside_here_and_is_not_any_more_is_called_off(table: Table) -> None:
+    dora = await table.desk.person("dora")
+    await table.desk.journal.submit(JoinRoom(room=table.room), dora)
+    command = SendMessage(room=table.room, key="here", body="@ben @here")
+    command.among([dora.id])
+    place = seq((await table.desk.journal.submit(command, table.owner)).answer)
+    assert (counted(table, table.member), counted(table, dora)) == (1, 1)
+    edit = EditMessage(room=table.room, message=place, body="hello @here")
+    edit.among([table.member.id])
+    await table.desk.journal.submit(edit, table.owner)
+    assert told(table, "message.edited")[0]["mentions"] == calls([dora.id], here=True)
+    assert (counted(table, table.member), counted(table, dora)) == (0, 1)
+
+
+async def test_here_calls_nobody_who_left_before_it_was_said(table: Table) -> None:
+    command = SendMessage(room=table.room, key="here", body="@here")
+    command.among([table.member.id, table.stranger.id])
+    await table.desk.journal.submit(command, table.owner)
+    assert told(table, "message.sent")[0]["mentions"] == calls([table.member.id], here=True)
+    assert table.desk.rows('SELECT "user" FROM mentions') == [(table.member.id,)]
+
+
 def test_no_client_says_who_is_here() -> None:
     asked = {"room": 1, "key": "k", "body": "@here", "here": [1], "_here": [1]}
     sent = SendMessage.model_validate(asked)

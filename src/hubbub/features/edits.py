@@ -30,7 +30,8 @@ def edit(command: EditMessage, actor: Actor, tx: Transaction) -> Answer:
     log.scrub(tx, room_topic(room), message.text_at(seq))
     edits.add(tx, room, seq, message.edited_at or message.at, message.body)
     before = _mentioned(message)
-    after = mentions.resolve(tx, {seq: Said(room, actor, command.body, command.here, before)}).get(seq)
+    said = Said(room, actor, command.body, command.here, before, message.body)
+    after = mentions.resolve(tx, {seq: said}).get(seq)
     mentions.replace(tx, Place(room, seq, actor.id), before, after)
     told = command.body if own.history == "all" else None
     event = MessageEdited(room=room, message=seq, by=actor.id, body=told, mentions=after, mentioned=before)

@@ -40,13 +40,21 @@ MAX_HERE = 500
 
 
 class Said(NamedTuple):
-    """Words in a room. `here` are the ids of those who are connected, `before` whom it called before it was edited."""
+    """Words in a room. `here` are the ids of those who are connected; `before` is whom an edited message called so far,
+    `was` what it said.
+    """
 
     room: int
     actor: Actor
     body: str
     here: Sequence[int] = ()
     before: Mentions | None = None
+    was: str = ""
+
+    def there(self) -> Sequence[int]:
+        """Whom `@here` may call. An edit calls nobody again, and nobody off who was called so."""
+        kept = self.before is not None and self.before.here and not self.before.room
+        return self.before.users if kept and self.before is not None else self.here
 
 
 class Place(NamedTuple):
@@ -58,29 +66,51 @@ class Place(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """Members by (text, skeleton of their name), and by text whether its author may call everybody."""
+    """Members by (text, skeleton of their name); by text whether its author may call everybody; members who are there,
+    by (room, id)."""
 
     users: dict[tuple[int, str], int]
     loud: dict[int, bool]
+    there: set[tuple[int, int]]
+
+    def named(self, index: int, words: Called) -> list[int]:
+        """The ids of those whom the words of a text name, each once."""
+        users: dict[int, None] = {}
+        for run in words.names:
+            keys = ((index, skeleton(name)) for name in candidates(run))
+            who = next((self.users[key] for key in keys if key in self.users), None)
+            if who is not None:
+                users[who] = None
+        return list(users)
 
 
 def resolve(tx: Transaction, said: Mapping[int, Said]) -> dict[int, Mentions]:
-    """Whom each of some texts calls; those that call nobody are left out. One statement, or none if no text asks."""
+    """Whom each of some texts calls; those that call nobody are left out. One statement, one more where one of them
+    says `@here`, none if no text asks."""
     called = {index: words for index, text in said.items() if (words := mentions_in(text.body)) != NOBODY}
     if not called:
         return {}
+    former = {index: mentions_in(said[index].was) for index in called}
     asked = [
         (index, said[index].room, said[index].actor.id, name)
         for index, words in called.items()
-        for name in ["", *_skeletons(words)]
+        for name in ["", *_skeletons(words, former[index])]
     ]
-    found = _Found({}, {})
+    found = _Found({}, {}, set())
     for index, name, user, role, kind, count in FIND.rows(tx.connection, rows=rows.encode(asked)):
         if user is not None:
             found.users[index, name] = user
         role_there = None if role is None else RoomRole(role)
         found.loud[index] = rules.calls_everybody(said[index].actor, role_there, kind, count)
-    resolved = {index: _mentions(index, said[index], words, found) for index, words in called.items()}
+    there = {
+        (said[index].room, user)
+        for index, words in called.items()
+        if words.here and found.loud.get(index) and len(said[index].there()) <= MAX_HERE
+        for user in said[index].there()
+    }
+    if there:
+        found.there.update(THERE.rows(tx.connection, rows=rows.encode(sorted(there))))
+    resolved = {index: _mentions(index, said[index], (words, former[index]), found) for index, words in called.items()}
     return {index: mentions for index, mentions in resolved.items() if mentions is not None}
 
 
@@ -154,25 +184,22 @@ def _count(found: FromClause) -> ScalarSelect[int]:
     return select(func.count()).select_from(found).scalar_subquery()
 
 
-def _skeletons(words: Called) -> list[str]:
-    return list(dict.fromkeys(skeleton(name) for run in words.names for name in candidates(run)))
+def _skeletons(*said: Called) -> list[str]:
+    return list(dict.fromkeys(skeleton(name) for words in said for run in words.names for name in candidates(run)))
 
 
-def _mentions(index: int, text: Said, words: Called, found: _Found) -> Mentions | None:
+def _mentions(index: int, text: Said, said: tuple[Called, Called], found: _Found) -> Mentions | None:
+    """`said` are its words as they are, and as they were."""
+    words, former = said
     loud = found.loud.get(index, False)
-    users: dict[int, None] = {}
-    for run in words.names:
-        who = next(
-            (found.users[key] for name in candidates(run) if (key := (index, skeleton(name))) in found.users), None
-        )
-        if who is not None:
-            users[who] = None
+    users = dict.fromkeys(found.named(index, words))
     here, room = loud and words.here, loud and words.room
     if here:
-        before = text.before  # an edit calls nobody again, and nobody off who was called
-        ids = before.users if before is not None and before.here and not before.room else text.here
-        room = room or len(ids) > MAX_HERE
-        users |= dict.fromkeys(user for user in ids if user != text.actor.id and len(ids) <= MAX_HERE)
+        there = text.there()
+        if len(there) > MAX_HERE:
+            there, room = (), True
+        out = {text.actor.id, *found.named(index, former)}
+        users |= dict.fromkeys(user for user in there if user not in out and (text.room, user) in found.there)
     if not users and not room and not here:
         return None
     return Mentions(users=list(users), room=room, here=here)
@@ -197,6 +224,13 @@ def _find(dialect: Dialect) -> Executable:
     )
 
 
+def _there(dialect: Dialect) -> Executable:
+    given = Rows(dialect, {"room": BIG, "user": BIG})
+    asked = select(*given.columns()).select_from(given.source).subquery("asked")
+    joined = and_(members.c.room == asked.c.room, members.c.user == asked.c.user)
+    return select(members.c.room, members.c.user).join_from(asked, members, joined)
+
+
 def _insert(dialect: Dialect) -> Executable:
     given = Rows(dialect, {"user": BIG, "room": BIG, "seq": BIG})
     names = ["user", "room", "seq"]
@@ -210,5 +244,6 @@ def _delete(dialect: Dialect) -> Executable:
 
 
 FIND = Statement(_find)
+THERE = Statement(_there)
 INSERT = Statement(_insert)
 DELETE = Statement(_delete)
