@@ -10,6 +10,13 @@ Fields = dict[str, Any]
 Prepare = Callable[[Side], Awaitable[Fields]]
 
 
+def plain(**fields: Any) -> Prepare:
+    async def prepare(side: Side) -> Fields:
+        return dict(fields)
+
+    return prepare
+
+
 async def nothing(side: Side) -> Fields:
     return {}
 
@@ -112,7 +119,7 @@ WIRE: dict[str, Prepare] = {
     "rooms.read": several,
     "presence.set": status,
     "typing": in_a_room(),
-    "presence.idle": nothing,
+    "presence.idle": plain(idle=True),
     "presence.watch": watched,
     "events.since": own_log,
 }
@@ -142,13 +149,6 @@ async def new_link(side: Side) -> Fields:
 async def newcomer(side: Side) -> Fields:
     name = side.known(f"new-{next(side.numbers)}-{side.people['alice'].name}", "NEWCOMER")
     return {"username": name, "password": PASSWORD}
-
-
-def plain(**fields: Any) -> Prepare:
-    async def prepare(side: Side) -> Fields:
-        return dict(fields)
-
-    return prepare
 
 
 REST: dict[str, Prepare] = {

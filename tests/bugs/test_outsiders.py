@@ -70,7 +70,9 @@ def everything(account: Account, people: dict[str, Account]) -> dict[str, str]:
         if method == "GET" and operation != "metrics":
             people_asked = {"user": [person.id for person in people.values()]} if operation == "show_presence" else {}
             params = {"after": 0, **people_asked} if operation in ("list_events", "show_presence") else {}
-            found[operation] = account.request("GET", path.format(**given), params=params).text
+            answer = account.request("GET", path.format(**given), params=params)
+            assert answer.status_code < 500, f"{operation}: {answer.text}"
+            found[operation] = answer.text
     logs = {topic: account.log(topic) for topic in ("room:1", "site", f"user:{account.id}")}
     return found | {topic: json.dumps(events) for topic, events in logs.items()}
 

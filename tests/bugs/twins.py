@@ -108,7 +108,9 @@ class Side:
         except RefusedError as refused:
             return refused.code
 
-    async def over_rest(self, method: str, path: str, body: dict[str, Any] | None, who: str = "alice") -> object:
+    async def over_rest(
+        self, method: str, path: str, body: dict[str, Any] | None, who: str = "alice"
+    ) -> tuple[int, object]:
         asker = self.carols if who == "carol" else self.asker
         status, answer = await asker.ask(method, path, body)
         return status, self.plain(json.loads(answer) if answer.startswith(b"{") else answer.decode())

@@ -1,0 +1,152 @@
+"""Nothing is lost, done twice or undone: answers that never came, two devices at once, a server that dies."""
+
+import asyncio
+import json
+import socket
+from itertools import count
+from typing import Any
+
+import pytest
+
+from tests.authorisation.cast import settle
+from tests.bugs.conftest import Settled
+from tests.bugs.deeds import WIRE
+from tests.bugs.test_server_owned import own_of
+from tests.bugs.twins import NAMES, Side
+from tests.conftest import MakeServer
+from tests.support.client import ClosedError, Connection, RefusedError
+from tests.support.server import Server
+
+CHANGES: tuple[tuple[str, dict[str, str]], ...] = (
+    ("message.edit", {}), ("message.delete", {}), ("message.pin", {}), ("reaction.add", {"emoji": "👍"})
+)  # fmt: skip
+OUTSIDE = (
+    "/assets/../index.html/../../settings.py", "/assets/..%2f..%2fsettings.py", "/assets/%2e%2e/%2e%2e/settings.py",
+    "/assets/..%5c..%5csettings.py", "/assets/%252e%252e/settings.py", "/assets//etc/passwd",
+    "/assets/\\..\\settings.py",
+    "/assets/%00/settings.py", "/..%00/settings.py", "/assets/" + "a" * 300, "/assets/C:\\Windows\\win.ini",
+    "//etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/assets/....//....//settings.py", "/assets/%c0%ae%c0%ae/settings.py",
+)  # fmt: skip
+
+
+def raw(server: Server, path: str) -> bytes:
+    """The answer to a path that no client would send like that."""
+    with socket.create_connection(("127.0.0.1", server.port), 10) as connection:
+        connection.sendall(
+            f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nConnection: close\r\n\r\n".encode()
+        )
+        return b"".join(iter(lambda: connection.recv(65_536), b""))
+
+
+def test_no_path_leads_out_of_the_web_clients_files(settled: Settled) -> None:
+    """G70 (CVE-2023-29159, Starlette; CVE-2024-23334, aiohttp): static files from outside their folder."""
+    server, _ = settled("alice")
+    for path in OUTSIDE:
+        answer = raw(server, path)
+        status = int(answer.split()[1])
+        assert status in (200, 400, 404), path
+        assert b"WrongSetting" not in answer, path
+        assert b"root:" not in answer, path
+        assert status != 200 or b"<!doctype html>" in answer.lower() or b'"name"' in answer, path
+
+
+async def test_whatever_is_asked_again_happens_once(settled: Settled) -> None:
+    """G73 (Zulip 7.0: sent twice): an answer that was lost on its way makes a client ask again, for every command.
+    The second time changes no row, and a refusal is one that says it is done already."""
+    server, people = await asyncio.to_thread(settled, *(f"{name}-a" for name in NAMES))
+    side = await Side.enter(server, people, "a")
+    again = {}
+    for kind, prepare in WIRE.items():
+        fields = {name: value for name, value in (await prepare(side)).items() if name in own_of(kind)}
+        first = await side.do(kind, **fields)
+        before = side.rows()
+        try:
+            answer = await side.do(kind, **fields)
+        except RefusedError as refused:
+            again[kind] = refused.code
+        else:
+            assert not answer or answer == first or "room" in answer or "seq" in answer, kind
+        assert side.changes(before, side.rows()) == {"gone": [], "come": []}, kind
+    assert again == {"room.leave": "not_found", "room.remove": "not_found"}
+    await side.leave()
+
+
+async def test_of_two_who_edit_at_once_the_last_wins_and_nothing_is_lost(settled: Settled) -> None:
+    """G73: the same person edits on two devices at the same time; the message says what was acknowledged last, the
+    history has everything else, once each and in order; after a deletion nothing of it is anywhere."""
+    server, people = await asyncio.to_thread(settled, "alice")
+    account = people["alice"]
+    async with (
+        await Connection.open(server.websocket_url, account.token) as one,
+        await Connection.open(server.websocket_url, account.token) as two,
+    ):
+        seq = (await one.command("message.send", room=1, key="k", body="version 0"))["seq"]
+        numbers = count(1)
+        asked = [
+            await device.post("message.edit", room=1, message=seq, body=f"version {next(numbers)}")
+            for _ in range(12)
+            for device in (one, two)
+        ]
+        assert ["ok" in await each for each in asked] == [True] * 24
+        edits = account.get(f"/api/rooms/1/messages/{seq}/edits", limit=200)["edits"]
+        last = account.get(f"/api/rooms/1/messages/{seq}")["message"]["body"]
+        told = [frame["message"] for frame in one.of_type("message.edited")]
+        assert [edit["version"] for edit in edits] == list(range(1, 25))
+        assert {edit["body"] for edit in edits} | {last} == {f"version {number}" for number in range(25)}
+        assert told == [seq] * 24
+        racing = [
+            await one.post("message.edit", room=1, message=seq, body="too late?"),
+            await two.post("message.delete", room=1, message=seq),
+            await one.post("message.edit", room=1, message=seq, body="far too late"),
+        ]
+        assert "ok" in (await asyncio.gather(*racing))[1]
+        late = await (await one.post("message.edit", room=1, message=seq, body="again"))
+        assert late["error"]["code"] == "conflict"
+        left = json.dumps([account.get(f"/api/rooms/1/messages/{seq}"), account.log("room:1")])
+        assert "version" not in left.replace('"version"', "")
+        assert "late" not in left
+
+
+@pytest.mark.faults
+async def test_edits_and_deletions_outlive_a_server_that_is_killed(make_server: MakeServer) -> None:
+    """G73: what was acknowledged of edits, deletions, reactions and pins is there after `kill -9`, and what was not
+    is either there or not, never in between."""
+    server = make_server()
+    people = await settle(server, ["alice"])
+    await asyncio.to_thread(server.start)
+    line = await Connection.open(server.websocket_url, people["alice"].token)
+    room = (await line.command("room.create", kind="private", name="R"))["room"]["id"]
+    seqs = [(await line.command("message.send", room=room, key=f"{n}", body=f"first {n}"))["seq"] for n in range(60)]
+    done: dict[int, str] = {}
+
+    enough = asyncio.Event()
+
+    async def change(number: int, seq: int) -> None:
+        kind, more = CHANGES[number % 4]
+        given: dict[str, Any] = {"room": room, "message": seq, **more}
+        if kind == "message.edit":
+            given["body"] = f"second {number}"
+        await line.command(kind, **given)
+        done[seq] = kind
+        if len(done) >= 20:
+            enough.set()
+
+    async def cut() -> None:
+        await enough.wait()
+        await asyncio.to_thread(server.kill)
+
+    killed = asyncio.create_task(cut())
+    outcomes = await asyncio.gather(*(change(*each) for each in enumerate(seqs)), return_exceptions=True)
+    await killed
+    assert all(outcome is None or isinstance(outcome, ClosedError) for outcome in outcomes)
+    await asyncio.to_thread(server.start)
+    stored = {message["seq"]: message for message in people["alice"].history(room)}
+    assert len(done) >= 20
+    for number, seq in enumerate(seqs):
+        message, kind = stored[seq], done.get(seq)
+        assert message["body"] in (None, f"first {number}", f"second {number}")
+        assert kind != "message.edit" or message["body"] == f"second {number}"
+        assert kind != "message.delete" or (message["deleted"] and message["body"] is None)
+        assert kind != "message.pin" or message["pinned"]
+        assert kind != "reaction.add" or message["reactions"][0]["count"] == 1
+        assert message["deleted"] == (message["body"] is None)
