@@ -2,7 +2,8 @@
 
 from hashlib import sha256
 
-from hubbub.domain.commands import ArchiveRoom, ForwardMessage, RemoveMember, SendMessage
+from hubbub.domain.commands import ArchiveRoom, DeleteAccount, ForwardMessage, RemoveMember, SendMessage
+from hubbub.domain.model import SYSTEM
 from hubbub.engine.work import Receipt
 from tests.messages.conftest import Talk
 
@@ -100,6 +101,18 @@ async def test_a_forward_is_a_message_of_ones_own_that_names_who_said_it_first(t
     await talk.delete(bob, seq)
     talk.room = there
     assert talk.one(alice, copy)["body"] == "helo @alice", "a copy stays when the source is gone"
+
+
+async def test_the_name_of_somebody_who_is_gone_stands_at_no_forward_of_his_words(talk: Talk) -> None:
+    seq = await talk.say(talk.hall.bob, "hello")
+    alice = talk.hall.alice
+    copy = await talk.forward(alice, talk.room, talk.room, seq)
+    await talk.do(SYSTEM, DeleteAccount(user=talk.hall.bob.id))
+    neutral = talk.one(alice, seq)["name"]
+    assert neutral != "bob"
+    again = await talk.forward(alice, talk.room, talk.room, copy)
+    assert [talk.one(alice, one)["forwarded"]["name"] for one in (copy, again)] == [neutral] * 2
+    assert talk.live()[-1]["forwarded"]["name"] == neutral
 
 
 async def test_a_forward_out_of_a_private_room_does_not_say_where_it_was(talk: Talk) -> None:

@@ -236,7 +236,7 @@ export interface ForwardMessage {
 export interface Forwarded {
   /** The author's id. */
   by: number;
-  /** The author's name at that time. */
+  /** The author's name: in events as it was then, in pages as it is now. */
   name: string;
   at: string;
   /** Where it was said, if that room is public or the same. */
@@ -521,7 +521,7 @@ export interface Message {
   at: string;
   /** The author's id. */
   by: number;
-  /** The author's name at that time. */
+  /** The author's name as it is now; that of somebody who is gone is a neutral one. */
   name: string;
   /** What the author gave to make a retry harmless. */
   key: string;

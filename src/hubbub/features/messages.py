@@ -13,7 +13,7 @@ from hubbub.domain.errors import BadRequest, Conflict, Forbidden, HubbubError, N
 from hubbub.domain.events import MessageSent
 from hubbub.domain.model import Actor, Forwarded, Mentions, Message, Wire, room_topic
 from hubbub.domain.text import timestamp
-from hubbub.storage import history, log, members, mentions, messages, rooms
+from hubbub.storage import accounts, history, log, members, mentions, messages, rooms
 from hubbub.storage.history import View
 from hubbub.storage.mentions import Place, Said
 from hubbub.storage.messages import Fact, NewMessage, Stored
@@ -155,6 +155,7 @@ def _origin(command: ForwardMessage, source: Stored, actor: Actor, tx: Transacti
     """Who said it first; where, only if everybody may know of that room or is in it."""
     if source.forwarded is not None:
         first = Forwarded.model_validate_json(source.forwarded)
+        first = first.model_copy(update={"name": accounts.name_of(tx.connection, first.by)})
     else:
         place = {"room": command.from_room, "message": command.message}
         first = Forwarded(by=source.author, name=source.name, at=timestamp(source.at), **place)

@@ -55,6 +55,12 @@ def name_of(connection: Connection, user: int) -> str:
     return str(connection.scalar(select(users.c.name).where(users.c.id == user)))
 
 
+def names_of(connection: Connection, wanted: Collection[int]) -> dict[int, str]:
+    """The names of people who are known to exist."""
+    found = connection.execute(select(users.c.id, users.c.name).where(users.c.id.in_(wanted)))
+    return {row.id: row.name for row in found}
+
+
 def has_owner(connection: Connection) -> bool:
     """True once somebody has become the owner, even if locked out since."""
     return connection.scalar(select(users.c.id).where(users.c.role == Role.OWNER).limit(1)) is not None

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Select, and_, select
 
 from hubbub.domain.model import Forwarded, Membership, Mentions, Message, Reaction
 from hubbub.domain.text import timestamp
-from hubbub.storage import reactions
+from hubbub.storage import accounts, reactions
 from hubbub.storage.schema import messages, pins, users
 
 
@@ -52,9 +52,12 @@ def quotes(connection: Connection, seen: View, answers: Iterable[Message]) -> li
 
 
 def models(connection: Connection, seen: View, rows: Sequence[Any]) -> list[Message]:
-    """The messages of such rows, with their reactions."""
+    """The messages of such rows, with their reactions, under the names that people have now."""
     reacted = reactions.of(connection, seen.room, [row.seq for row in rows], seen.user)
-    return [_model(row, reacted.get(row.seq, [])) for row in rows]
+    first = {row.seq: Forwarded.model_validate_json(row.forwarded) for row in rows if row.forwarded is not None}
+    names = accounts.names_of(connection, {each.by for each in first.values()}) if first else {}
+    origins = {seq: each.model_copy(update={"name": names[each.by]}) for seq, each in first.items()}
+    return [_model(row, reacted.get(row.seq, []), origins.get(row.seq)) for row in rows]
 
 
 def _rows(seen: View) -> Select[Any]:
@@ -66,7 +69,7 @@ def _rows(seen: View) -> Select[Any]:
     )
 
 
-def _model(row: Any, reacted: list[Reaction]) -> Message:
+def _model(row: Any, reacted: list[Reaction], forwarded: Forwarded | None) -> Message:
     return Message(
         room=row.room,
         seq=row.seq,
@@ -79,7 +82,7 @@ def _model(row: Any, reacted: list[Reaction]) -> Message:
         deleted=row.deleted_at is not None,
         edited_at=None if row.edited_at is None else timestamp(row.edited_at),
         reply_to=row.reply_to,
-        forwarded=None if row.forwarded is None else Forwarded.model_validate_json(row.forwarded),
+        forwarded=forwarded,
         mentions=None if row.mentions is None else Mentions.model_validate_json(row.mentions),
         pinned=row.pinned_seq is not None,
         reactions=reacted,

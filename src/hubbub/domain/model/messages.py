@@ -22,7 +22,7 @@ class Forwarded(Wire):
     by: int
     """The author's id."""
     name: str
-    """The author's name at that time."""
+    """The author's name: in events as it was then, in pages as it is now."""
     at: Timestamp
     room: int | Absent = None
     """Where it was said, if that room is public or the same."""
@@ -55,7 +55,7 @@ class Message(Wire):
     by: int
     """The author's id."""
     name: str
-    """The author's name at that time."""
+    """The author's name as it is now; that of somebody who is gone is a neutral one."""
     key: str
     """What the author gave to make a retry harmless."""
     body: str | None
