@@ -38,6 +38,7 @@ NOTICED = {
 RATES = {
     "SENDS": "sending, forwarding and editing messages, per person",
     "COMMANDS": "everything else that changes something, per person",
+    "ROOMS": "making rooms, per person, besides",
     "LOGINS_PER_ACCOUNT": "attempts to log in, per account",
     "LOGINS_PER_ADDRESS": "attempts to log in, and to show an invite or a reset link, per address",
     "SIGNUPS_PER_ADDRESS": "new accounts without an invite, per address",
@@ -139,6 +140,7 @@ def _limits() -> str:
         ("characters in a status", text.MAX_STATUS),
         ("people in a direct room", text.MAX_DIRECT),
         ("people put into a room when it is made", text.MAX_INVITED),
+        ("rooms one person is in", text.MAX_ROOMS),
         ("pinned messages in a room", text.MAX_PINS),
         ("different emoji at a message", text.MAX_REACTIONS),
         ("names that count in a message", text.MAX_MENTIONS),

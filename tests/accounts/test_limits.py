@@ -75,6 +75,20 @@ def test_an_attempt_that_the_address_may_not_make_does_not_use_up_the_accounts()
     limits.login("alice", "198.51.100.8")
 
 
+def test_nobody_is_buried_in_rooms_that_one_person_makes() -> None:
+    """Thirty at once and then one in ten seconds, whatever else he may do."""
+    clock = MovingClock()
+    limits = Limits(clock, enabled=True)
+    told = [limits.command(7, sending=False, founding=True) for _ in range(40)]
+    assert told[:30] == [None] * 30
+    assert all(wait is not None and wait > 1 for wait in told[30:])
+    assert limits.command(7, sending=False) is None
+    assert limits.command(8, sending=False, founding=True) is None
+    clock.ahead = 10.1
+    assert limits.command(7, sending=False, founding=True) is None
+    assert limits.command(7, sending=False, founding=True) is not None
+
+
 def test_limits_that_are_off_stop_nobody() -> None:
     limits = Limits(MovingClock(), enabled=False)
     for _ in range(200):

@@ -4,12 +4,13 @@ from typing import Any
 
 import pytest
 
-from hubbub.client.entries import Entry, Reset
+from hubbub.client.entries import Entry, Positions, Reset
 from hubbub.client.outbox import Command
 from hubbub.client.refusals import Interrupted, asked_to_wait, backoff, farewell, refusal
 from hubbub.client.sync import Sync
 from hubbub.domain.errors import ERRORS, Forbidden, HubbubError, RateLimited, Unauthenticated
 from hubbub.domain.events import MessageSent, ReadMoved
+from hubbub.domain.text import MAX_HAVE
 from tests.client.fake_server import LOBBY, OWN, Frame
 from tests.client.listener import Listener, welcomed
 
@@ -288,3 +289,9 @@ def test_a_close_says_when_to_come_back(reason: str, wait: float | None) -> None
 def test_pauses_grow_to_half_a_minute_and_are_spread_from_nothing_on() -> None:
     assert [backoff(attempt, 1.0) for attempt in (0, 1, 2, 6, 7, 500)] == [0.5, 1.0, 2.0, 30.0, 30.0, 30.0]
     assert backoff(3, 0.0) == 0.0
+
+
+def test_hello_names_as_many_topics_as_a_server_takes() -> None:
+    """Who has been in more rooms is not locked out by it: the rest is asked for after `welcome`."""
+    positions = Positions("first", {f"room:{number}": 1 for number in range(1, MAX_HAVE + 2)})
+    assert len(Sync(positions).hello()["have"]) == MAX_HAVE

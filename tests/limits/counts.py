@@ -90,6 +90,39 @@ async def invites_up_to(town: Town, room: int | None, most: int) -> None:
     assert maker.request("POST", "/api/invites", json={"room": room}).status_code == 201
 
 
+@limit("MAX_ROOMS")
+async def of_rooms_somebody_is_in(town: Town) -> None:
+    """All but the last ones are put into the store."""
+    user, other = town.people[0].id, town.people[1]
+    public = (await other_room(town, kind="public", name="A door"))["id"]
+    count = "SELECT count(*) FROM members WHERE user = ?"
+    with closing(sqlite3.connect(town.server.database, timeout=30)) as database:
+        with database:
+            (there,) = database.execute(count, (user,)).fetchone()
+            rows = [(10**12 + number, user) for number in range(text.MAX_ROOMS - there - 2)]
+            database.executemany("INSERT INTO members VALUES (?, ?, 'member', 1, 0, 1, 0, 0, 0)", rows)
+        assert await town.told("room.create", kind="private", name="One of the last two", key=None) == "ok"
+        assert database.execute(count, (user,)).fetchone() == (text.MAX_ROOMS,)
+        assert await town.told("room.create", kind="private", name="One too many", key=None) == "conflict"
+        assert await town.told("room.join", room=public) == "conflict"
+        for path, body in (
+            (f"/api/rooms/{public}/members", {"user": user}),
+            ("/api/rooms", {"kind": "direct", "members": [user]}),
+        ):
+            answer = other.request("POST", path, json=body)
+            assert answer.status_code == 409, answer.text
+            assert str(text.MAX_ROOMS) not in answer.text.replace(",", ""), "how many they are is their own business"
+        with database:
+            database.execute("DELETE FROM members WHERE room >= ? AND user = ?", (10**12, user))
+    assert await town.told("room.join", room=public) == "ok"
+
+
+async def other_room(town: Town, **fields: object) -> dict[str, int]:
+    """A room of somebody else's."""
+    made: dict[str, int] = town.people[1].request("POST", "/api/rooms", json=fields).json()["room"]
+    return made
+
+
 @limit("MAX_PINS")
 async def of_pins(town: Town) -> None:
     room = await town.room()

@@ -87,6 +87,8 @@ async def test_what_comes_too_often_is_counted_by_its_bucket(tmp_path: Path) -> 
         for sending in (True, False):  # not over HTTP: on a slow machine these buckets fill faster than one can ask
             while here.services.limits.command(alice.id, sending=sending) is None:
                 pass
+        while here.services.limits.command(alice.id + 1, sending=False, founding=True) is None:
+            pass
         wrong = {"username": "alice", "password": "x" * 2_000}  # too long to be hashed: only the limits are at work
         addresses = (f"203.0.114.{number}" for number in range(TRIES))
         await _until_refused(lambda: here.anybody(address=next(addresses)).post("/token", data=wrong))
@@ -96,7 +98,7 @@ async def test_what_comes_too_often_is_counted_by_its_bucket(tmp_path: Path) -> 
         other = here.anybody(address="203.0.113.2")
         await _until_refused(lambda: other.post("/api/accounts", json={"username": next(names), "password": PASSWORD}))
         found = growth(before, samples(here.services.metrics))
-    for bucket in ("sends", "commands", "attempts_per_account", "attempts_per_address", "signups_per_address"):
+    for bucket in ("sends", "commands", "rooms", "attempts_per_account", "attempts_per_address", "signups_per_address"):
         assert found[f'hubbub_rate_limited_total{{bucket="{bucket}"}}'] == 1, bucket
 
 

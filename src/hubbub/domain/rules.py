@@ -1,8 +1,10 @@
 """Who may do what: pure functions of facts. Each returns nothing, or raises the refusal."""
 
+from collections.abc import Collection
+
 from hubbub.domain.errors import Conflict, Forbidden, NotFound
 from hubbub.domain.model import Actor, Membership, Role, Room, RoomRole
-from hubbub.domain.text import LOUD_MEMBERS
+from hubbub.domain.text import LOUD_MEMBERS, MAX_ROOMS
 
 STAFF = (Role.OWNER, Role.ADMIN)
 ARCHIVED = "This room is archived."
@@ -69,6 +71,14 @@ def may_be_brought(role: Role) -> None:
     """Whether somebody may be put into a room other than the lobby. `role` is that person's."""
     if role is Role.GUEST:
         raise Forbidden("Guests stay in the lobby.")
+
+
+def may_be_in_more(actor: Actor, full: Collection[int]) -> None:
+    """`full` are those of the people who would come in who are in as many rooms as anybody can be."""
+    if actor.id in full:
+        raise Conflict(f"You are in {MAX_ROOMS:,} rooms, and nobody can be in more.")
+    if full:
+        raise Conflict("Not everybody of them can be in one more room.")
 
 
 def may_update(actor: Actor, room: Room, *, history: bool) -> None:

@@ -22,6 +22,8 @@ MAX_DIRECT = 10
 """People in a direct room, oneself included."""
 MAX_INVITED = 50
 """People who are put into a room when it is made."""
+MAX_ROOMS = 1_000
+"""Rooms one person is in."""
 MAX_PINS = 100
 """Pinned messages in a room."""
 MAX_REACTIONS = 50

@@ -22,6 +22,7 @@ class Limit:
 
 SENDS = Limit(5, 20)
 COMMANDS = Limit(10, 100)
+ROOMS = Limit(1 / 10, 30)
 LOGINS_PER_ACCOUNT = Limit(5 / 60, 5)
 LOGINS_PER_ADDRESS = Limit(20 / 60, 20)
 SIGNUPS_PER_ADDRESS = Limit(5 / 3600, 5)
@@ -60,6 +61,7 @@ class Limits:
         self._clock = clock
         self._sends = Table(SENDS)
         self._commands = Table(COMMANDS)
+        self._rooms = Table(ROOMS)
         self._accounts = Table(LOGINS_PER_ACCOUNT)
         self._addresses = Table(LOGINS_PER_ADDRESS)
         self._signups = Table(SIGNUPS_PER_ADDRESS)
@@ -70,16 +72,24 @@ class Limits:
         return {
             "sends": self._sends.refused,
             "commands": self._commands.refused,
+            "rooms": self._rooms.refused,
             "attempts_per_account": self._accounts.refused,
             "attempts_per_address": self._addresses.refused,
             "signups_per_address": self._signups.refused,
         }
 
-    def command(self, user: int, *, sending: bool) -> float | None:
-        """None if the person may go on, else the seconds to wait. Sends have a bucket of their own."""
+    def command(self, user: int, *, sending: bool, founding: bool = False) -> float | None:
+        """None if the person may go on, else the seconds to wait.
+
+        Sends have a bucket of their own; a new room takes of two.
+        """
         if not self.enabled:
             return None
-        return (self._sends if sending else self._commands).take(user, self._clock.monotonic()) or None
+        now = self._clock.monotonic()
+        wait = (self._sends if sending else self._commands).take(user, now)
+        if founding and not wait:
+            wait = self._rooms.take(user, now)
+        return wait or None
 
     def login(self, username: str, address: str) -> None:
         """Before a password is checked. Raises RateLimited.

@@ -75,6 +75,7 @@ def accept(command: AcceptInvite, actor: Actor, tx: Transaction) -> Answer:
     if not found.open:
         raise Forbidden(NO_DOOR)
     rules.may_enter(actor, archived=found.archived, banned=bans.holds(tx.connection, room, actor.id))
+    rules.may_be_in_more(actor, rooms.full(tx.connection, [actor.id]))
     if not invites.redeem(tx, command.token_hash):
         raise Forbidden(NO_DOOR)
     joined, entry = members.enter(tx, room, actor.id, actor.name, actor.id)

@@ -38,6 +38,7 @@ def join(command: JoinRoom, actor: Actor, tx: Transaction) -> Answer:
         standing = rooms.standing(tx, actor.id, command.room)
         return {"room": standing.model_dump(exclude_none=True), "topic": topic, "seq": standing.head}
     rules.may_join(actor, seen, banned=bans.holds(tx.connection, seen.id, actor.id))
+    rules.may_be_in_more(actor, rooms.full(tx.connection, [actor.id]))
     joined, entry = members.enter(tx, seen.id, actor.id, actor.name, actor.id)
     return {"room": joined.model_dump(exclude_none=True), "topic": topic, "seq": entry.seq}
 
@@ -64,6 +65,7 @@ def invite(command: InviteMember, actor: Actor, tx: Transaction) -> Answer:
         return {}
     if guest.disabled:
         raise NotFound()
+    rules.may_be_in_more(actor, rooms.full(tx.connection, [guest.id]))
     _, entry = members.enter(tx, seen.id, guest.id, guest.name, actor.id)
     return _position(entry)
 

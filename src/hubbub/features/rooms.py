@@ -53,6 +53,7 @@ def create(command: CreateRoom, actor: Actor, tx: Transaction) -> Answer:
             answer = _answer(rooms.standing(tx, actor.id, there), tx.head(room_topic(there)).seq)
             return answers.keep(tx, actor.id, command.kind, command.key, digest, answer)
     names = _people(tx, others) | {actor.id: actor.name}
+    rules.may_be_in_more(actor, rooms.full(tx.connection, list(names)))
     name = command.name or ""
     if command.kind_of_room == "public" and rooms.name_taken(tx.connection, name):
         raise Conflict(NAMED_ALIKE)

@@ -1,6 +1,6 @@
 """Rooms, and a room as one person sees it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -13,6 +13,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     cast,
+    func,
     insert,
     literal,
     or_,
@@ -22,7 +23,7 @@ from sqlalchemy import (
 
 from hubbub.domain.model import LOBBY, Person, Room, RoomRole, room_topic
 from hubbub.domain.names import skeleton
-from hubbub.domain.text import MENTIONS_COUNTED, timestamp
+from hubbub.domain.text import MAX_ROOMS, MENTIONS_COUNTED, timestamp
 from hubbub.storage import mentions
 from hubbub.storage import rows as encoding
 from hubbub.storage.database import Statement
@@ -93,6 +94,12 @@ def direct(connection: Connection, people: str) -> int | None:
     """The direct room `between` people."""
     found: int | None = connection.scalar(select(rooms.c.id).where(rooms.c.people == people))
     return found
+
+
+def full(connection: Connection, people: Collection[int]) -> set[int]:
+    """Those of the people who are in as many rooms as anybody can be."""
+    query = select(members.c.user).where(members.c.user.in_(people)).group_by(members.c.user)
+    return set(connection.scalars(query.having(func.count() >= MAX_ROOMS)))
 
 
 def seen_by(connection: Connection, user: int, room: int) -> Room | None:

@@ -21,6 +21,8 @@ class Command(Frozen):
     answer: ClassVar[type[Wire] | None] = None
     speaks: ClassVar[bool] = False
     """Whether it says something to a room, which has a rate limit of its own."""
+    founds: ClassVar[bool] = False
+    """Whether it makes a room, which has one besides that for everything else."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -129,8 +129,14 @@ async def sender(request: Request, found: Annotated[Caller, Depends(caller)]) ->
     return found
 
 
-def _limit(services: Services, found: Caller, *, sending: bool) -> None:
-    wait = services.limits.command(found.id, sending=sending)
+async def founder(request: Request, found: Annotated[Caller, Depends(caller)]) -> Caller:
+    """The same for making rooms, which has one besides."""
+    _limit(services_of(request), found, sending=False, founding=True)
+    return found
+
+
+def _limit(services: Services, found: Caller, *, sending: bool, founding: bool = False) -> None:
+    wait = services.limits.command(found.id, sending=sending, founding=founding)
     if wait is not None:
         raise RateLimited(retry_after=wait)
 
@@ -138,4 +144,5 @@ def _limit(services: Services, found: Caller, *, sending: bool) -> None:
 Somebody = Annotated[Caller, Depends(caller)]
 Active = Annotated[Caller, Depends(active)]
 Sender = Annotated[Caller, Depends(sender)]
+Founder = Annotated[Caller, Depends(founder)]
 Running = Annotated[Services, Depends(services_of)]

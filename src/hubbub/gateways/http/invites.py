@@ -106,7 +106,7 @@ async def check_invite(body: Token, request: Request, services: Running) -> Resp
     return reply(await services.read(invites.opens, secret_hash(body.token), services.clock.now()))
 
 
-@router.post("/accept", response_model=RoomPosition, responses=refusals(400, 401, 403, 413, 429))
+@router.post("/accept", response_model=RoomPosition, responses=refusals(400, 401, 403, 409, 413, 429))
 async def accept_invite(body: Token, caller: Active, services: Running) -> Response:
     """Comes into the room an invite is for. Nothing is used up by whoever is in it already, or cannot come in."""
     command = AcceptInvite(token_hash=secret_hash(body.token))

@@ -87,7 +87,7 @@ async def list_online(room: RoomId, caller: Somebody, services: Running) -> Resp
     return reply({"users": services.people.online(room)})
 
 
-@router.post("/join", response_model=RoomPosition, responses=refusals(400, 401, 403, 404, 429))
+@router.post("/join", response_model=RoomPosition, responses=refusals(400, 401, 403, 404, 409, 429))
 async def join_room(room: RoomId, caller: Active, services: Running) -> Response:
     """Becomes a member. Twice is fine."""
     return await _do(JoinRoom(room=room), caller, services)

@@ -17,7 +17,7 @@ from hubbub.domain.model import Frozen, History, MaybePosition, Member, Room, Ro
 from hubbub.domain.names import RoomName
 from hubbub.domain.text import MAX_ID, MAX_PAGE, RoomDescription, RoomTopicLine
 from hubbub.features import rooms
-from hubbub.gateways.http.auth import Active, Running, Somebody
+from hubbub.gateways.http.auth import Active, Founder, Running, Somebody
 from hubbub.gateways.http.errors import refusals
 from hubbub.gateways.http.strict import StrictRoute, reply
 
@@ -82,7 +82,7 @@ async def list_rooms(
 
 
 @router.post("", status_code=201, response_model=RoomPosition, responses=refusals(400, 401, 403, 404, 409, 413, 429))
-async def create_room(body: NewRoom, caller: Active, services: Running) -> Response:
+async def create_room(body: NewRoom, caller: Founder, services: Running) -> Response:
     """Makes a room with oneself in it. The same key gives the same room again, and so do the same people, alone."""
     command = CreateRoom.model_validate(body.model_dump(by_alias=True))
     return reply((await services.journal.submit(command, caller.actor)).answer, 201)

@@ -85,7 +85,7 @@ class Pump:
         if live is None or live.ended:
             return
         services = self._services
-        wait = services.limits.command(live.identity.user, sending=command.speaks)
+        wait = services.limits.command(live.identity.user, sending=command.speaks, founding=command.founds)
         if wait is not None:
             self._refuse(id_, RateLimited(retry_after=wait))
             return
