@@ -111,6 +111,8 @@ class Model:
             return "forbidden"
         if room.members[who].role == "owner" and len(room.members) > 1:
             return "forbidden"
+        if room.kind == "private" and len(room.members) == 1:  # the last one turns off the light
+            self.put_away(who, room, True)
         self._go(who, room)
         return "ok"
 

@@ -274,6 +274,7 @@ def _leave(tx: Transaction, account: Account, joined: list[int]) -> None:
         tx.append(StatusChanged(person=account.id, chosen=statuses.ONLINE))
     for room in joined:
         was = members.role_of(tx.connection, room, account.id)
+        members.close_behind(tx, room, account.id, account.name)
         members.remove(tx, room, account.id)
         tx.append(MemberLeft(room=room, user=account.id, name=account.name, by=account.id))
         tx.append(RoomGone(person=account.id, room=room))

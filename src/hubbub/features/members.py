@@ -44,10 +44,12 @@ def join(command: JoinRoom, actor: Actor, tx: Transaction) -> Answer:
 
 
 def leave(command: LeaveRoom, actor: Actor, tx: Transaction) -> Answer:
+    """A private room that nobody is in any more is archived: nobody could ever come in again."""
     seen = _seen(tx.connection, actor.id, command.room)
     if not seen.joined:
         raise NotFound()
     rules.may_leave(seen)
+    members.close_behind(tx, seen.id, actor.id, actor.name)
     members.remove(tx, seen.id, actor.id)
     invites.remove_into(tx, seen.id, actor.id)
     entry = tx.append(MemberLeft(room=seen.id, user=actor.id, name=actor.name, by=actor.id))

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Select, bindparam, delete, insert, select, update
 
-from hubbub.domain.events import Entry, MemberJoined, MemberRole, RoomAdded
+from hubbub.domain.events import Entry, MemberJoined, MemberRole, RoomAdded, RoomArchived
 from hubbub.domain.model import LOBBY, Member, Membership, Room, RoomRole, room_topic
 from hubbub.domain.text import timestamp
 from hubbub.storage import mentions
@@ -88,6 +88,17 @@ def successor(connection: Connection, room: int) -> tuple[int, str] | None:
     )
     row = connection.execute(query).first()
     return None if row is None else (row.id, row.name)
+
+
+def close_behind(tx: Transaction, room: int, user: int, name: str) -> None:
+    """Archives a private room whose last member goes: remove him next. A public one others may come into again.
+
+    Holds the room's topic.
+    """
+    own = find(tx.connection, room, user)
+    if own is not None and own.kind == "private" and own.members == 1 and not own.archived:
+        tx.execute(update(rooms).where(rooms.c.id == room).values(archived=True))
+        tx.append(RoomArchived(room=room, by=user, name=name))
 
 
 def succeed(tx: Transaction, room: int) -> None:
