@@ -17,7 +17,8 @@ from hubbub.storage import log, migrate
 from hubbub.storage.accounts import OPEN
 from hubbub.storage.database import Database, Statement, driver_cursor
 from hubbub.storage.failures import Contended, Refused, translated
-from hubbub.storage.messages import FACTS, INSERT, READS
+from hubbub.storage.messages import FACTS, INSERT
+from hubbub.storage.reads import MOVE
 from hubbub.storage.schema import metadata
 from hubbub.storage.transaction import HEADS, INSERT_LOG, LOCK
 from tests.support.postgres import START, Postgres
@@ -52,7 +53,7 @@ def test_a_commit_waits_for_the_disk_and_nothing_waits_for_ever(store: Database)
         assert {name: connection.exec_driver_sql(f"SHOW {name}").scalar() for name in wanted} == wanted
 
 
-@pytest.mark.parametrize("hot", [FACTS, INSERT, READS, LOCK, INSERT_LOG, HEADS, OPEN])
+@pytest.mark.parametrize("hot", [FACTS, INSERT, MOVE, LOCK, INSERT_LOG, HEADS, OPEN])
 def test_the_writer_never_reads_a_whole_table(store: Database, hot: Statement) -> None:
     """As it would where the planner's idea of a table is old: these are empty, and all it could want is in one page."""
     with store.writer.connect() as connection:
