@@ -25,7 +25,7 @@ NOT_SETTINGS = frozenset({"HUBBUB_CONFIG", "HUBBUB_CI"})
 ROOT_PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
 # Below one of these a path that the proxy hands on could not be told from one that it has stripped.
 OWN_PATHS = frozenset({"api", "assets", "docs", "health", "invite", "metrics", "openapi.json", "reset", "setup",
-                       "token", "users", "ws"})  # fmt: skip
+                       "sw.js", "token", "users", "ws"})  # fmt: skip
 
 
 class WrongSetting(Exception):

@@ -90,6 +90,27 @@ def test_who_is_writing_is_seen_until_it_is_said(server: Server, open_window: Op
     assert len([frame for frame in told if '"typing"' in frame]) == 1
 
 
+def say_something(person: Person) -> None:
+    """A few words, with an emoji, for a while."""
+    page = person.page
+    choose(person, "s", "Say something …")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_label("What you say")).to_be_focused()
+    page.keyboard.type("Lunch <b>")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Search emoji")).to_be_focused()
+    page.keyboard.type("spaghetti")
+    expect(page.get_by_role("listbox").get_by_role("option").first).to_contain_text("🍝")
+    page.keyboard.press("Enter")
+    expect(dialog.get_by_role("button", name="Emoji: 🍝")).to_be_focused()
+    dialog.get_by_label("For how long").select_option("1 hour")
+    expect(dialog).to_contain_text("and then online again")
+    axe.check(page)
+    dialog.get_by_role("button", name="Save").press("Enter")
+    expect(dialog).to_have_count(0)
+
+
 def test_one_says_how_one_appears_with_the_keyboard_alone(server: Server, open_window: OpenWindow) -> None:
     ann_account, bob_account = server.sign_up("ann"), server.sign_up("bob")
     direct(ann_account, bob_account)
@@ -108,23 +129,7 @@ def test_one_says_how_one_appears_with_the_keyboard_alone(server: Server, open_w
     bob.open_room(ann.name)
     expect(bob.page.locator("main > header")).to_contain_text("do not disturb")
 
-    # A few words, with an emoji, for a while.
-    choose(ann, "s", "Say something …")
-    dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_label("What you say")).to_be_focused()
-    page.keyboard.type("Lunch <b>")
-    page.keyboard.press("Shift+Tab")
-    page.keyboard.press("Enter")
-    expect(page.get_by_label("Search emoji")).to_be_focused()
-    page.keyboard.type("spaghetti")
-    expect(page.get_by_role("listbox").get_by_role("option").first).to_contain_text("🍝")
-    page.keyboard.press("Enter")
-    expect(dialog.get_by_role("button", name="Emoji: 🍝")).to_be_focused()
-    dialog.get_by_label("For how long").select_option("1 hour")
-    expect(dialog).to_contain_text("and then online again")
-    axe.check(page)
-    dialog.get_by_role("button", name="Save").press("Enter")
-    expect(dialog).to_have_count(0)
+    say_something(ann)
     for who in (row(bob, ann.name), own(ann), own(second)):
         expect(who).to_contain_text("🍝 Lunch <b>")
     expect(bob.page.locator("main > header")).to_contain_text("🍝 Lunch <b>, until")

@@ -164,7 +164,7 @@ def test_history_pages_in_ascending_order(
     room, seqs = filled
     asked = {name: value if name == "limit" else seqs[value] for name, value in query.items()}
     page = alice.get(f"/api/rooms/{room}/messages", **asked)
-    assert set(page) == {"messages", "more", "heads"}
+    assert set(page) == {"messages", "quotes", "more", "heads"}
     assert [message["seq"] for message in page["messages"]] == [seqs[number] for number in wanted]
     assert (page["more"]["before"], page["more"]["after"]) == more
     assert page["heads"] == {f"room:{room}": seqs[-1]}
