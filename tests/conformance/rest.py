@@ -15,18 +15,29 @@ ALL_PHASES = "examples,coverage,fuzzing,stateful"
 LEFT_OUT = {
     "positive_data_acceptance": "rules that JSON Schema cannot tell: no U+0000, one script in a name, no password that "
     "everybody would guess, no read position above the head",
+    "use_after_free": "a deleted message leaves its place, and says so",
 }
 """The checks that are not made, and why; all others are."""
-GUESSES = """
-[[operations]]
-include-operation-id = "remove_member"
-parameters = { "path.room" = { dictionary = "left" }, "path.user" = { dictionary = "leavers" } }
-
-[[operations]]
-include-operation-id = "leave_room"
-parameters = { "path.room" = { dictionary = "rooms" } }
-"""
+A_MESSAGE = {"path.room": "rooms", "path.message": "messages"}
+A_REACTION = {**A_MESSAGE, "path.emoji": "emoji"}
+GUESSES: dict[str, dict[str, str]] = {
+    "remove_member": {"path.room": "left", "path.user": "leavers"},
+    "ban_member": {"path.room": "gate", "body.user": "leavers"},
+    "unban_member": {"path.room": "gate", "path.user": "leavers"},
+    "archive_room": {"path.room": "shelf"},
+    "restore_room": {"path.room": "shelf"},
+    "set_room_role": {"path.room": "ranks", "path.user": "users"},
+    "invite_member": {"path.room": "rooms", "body.user": "users"},
+    "leave_room": {"path.room": "rooms"},
+    "accept_invite": {"body.token": "links"},
+    "forward_message": {"path.room": "rooms", "body.from_room": "rooms", "body.message": "messages"},
+    "unread_room": {"path.room": "rooms", "body.message": "messages"},
+    **dict.fromkeys(("show_message", "edit_message", "delete_message", "list_edits", "list_reactions"), A_MESSAGE),
+    **dict.fromkeys(("pin_message", "unpin_message"), A_MESSAGE),
+    **dict.fromkeys(("add_reaction", "remove_reaction"), A_REACTION),
+}
 """Where the general guesses would hardly ever be right: nobody leaves the lobby, and who is removed must be there."""
+SAID = 12
 METHODS = ("GET", "PUT", "POST", "DELETE", "OPTIONS", "PATCH", "TRACE")
 Answers = dict[str, dict[int, int]]
 
@@ -74,14 +85,23 @@ class House:
         self.rooms = [self.owner.create_room(f"Room {number}") for number in range(4)]
         for room in self.rooms:
             self.member.join(room)
-        self.left = self.owner.create_room("To be left")
+            for number in range(SAID):
+                speaker = self.member if number % 2 else self.owner
+                said = {"key": f"said {number}", "body": f"said {number}"}
+                speaker.request("POST", f"/api/rooms/{room}/messages", json=said)
+        self.left, self.gate, self.shelf, self.ranks = (
+            self.owner.create_room(name) for name in ("To be left", "The gate", "On the shelf", "Of ranks")
+        )
+        self.member.join(self.ranks)
         self.leaver = server.sign_up("leaver")
         self.leaver.join(self.left)
         made = [self.owner.request("POST", "/api/invites", json={}) for _ in range(3)]
+        link = self.owner.request("POST", "/api/invites", json={"room": self.rooms[0], "max_uses": 10_000})
+        self.link: str = link.json()["token"]
         self.invites: list[str] = [answer.json()["id"] for answer in made]
         forgetful = server.sign_up("forgetful")
-        link = server.command_line("user", "reset-link", forgetful.name)
-        self.resets = [link.strip().rpartition("#")[2]]
+        reset = server.command_line("user", "reset-link", forgetful.name)
+        self.resets = [reset.strip().rpartition("#")[2]]
 
     def config(self, methods: Sequence[str]) -> str:
         """What is worth guessing, mostly, and the `methods` to try where they are not documented."""
@@ -94,16 +114,27 @@ class House:
             "invites": list[str | int](self.invites),
             "left": [self.left],
             "leavers": [self.leaver.id],
+            "gate": [self.gate],
+            "shelf": [self.shelf],
+            "ranks": [self.ranks],
+            "links": [self.link],
+            "messages": [*range(4, 4 + SAID)],  # after the room's beginning and two who have joined
+            "emoji": ["\N{THUMBS UP SIGN}"],
             "refreshes": [self.member.refresh],
         }
         bound = {"path.room": "rooms", "path.user": "users", "path.topic": "topics", "path.invite": "invites",
                  "body.password": "passwords",
                  "body.current_password": "passwords", "body.username": "names",
                  "body.refresh_token": "refreshes"}  # fmt: skip
-        lines = [f"[dictionaries.{name}]\nvalues = {json.dumps(values)}" for name, values in dictionaries.items()]
+        lines = [
+            f"[dictionaries.{name}]\nvalues = {json.dumps(values, ensure_ascii=False)}"
+            for name, values in dictionaries.items()
+        ]
         lines.append("[parameters]")
         lines += [f'"{place}" = {{ dictionary = "{name}", probability = 0.8 }}' for place, name in bound.items()]
-        lines.append(GUESSES)
+        for operation, places in GUESSES.items():
+            guesses = ", ".join(f'"{place}" = {{ dictionary = "{name}" }}' for place, name in places.items())
+            lines.append(f'[[operations]]\ninclude-operation-id = "{operation}"\nparameters = {{ {guesses} }}')
         # 413 is how we refuse what is over a limit of size.
         lines.append("[checks.negative_data_rejection]\nexpected-statuses = [400, 401, 403, 404, 409, 413, 5xx]")
         lines.append(f"[phases.coverage]\nunexpected-methods = {json.dumps(methods)}")
@@ -115,7 +146,7 @@ def run(
 ) -> Found:
     """One run as `role`; `folder` is for its files. `tampered`: with a document that says what is not so."""
     folder.mkdir()
-    (folder / "schemathesis.toml").write_text(house.config(methods))
+    (folder / "schemathesis.toml").write_text(house.config(methods), encoding="utf-8")
     report = folder / "answers.json"
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("HUBBUB_")},

@@ -55,7 +55,7 @@ def test_the_rest_surface_is_what_openapi_says(house: House, tmp_path: Path) -> 
     assert found["nobody"].succeeded() <= NOBODY_MAY
     succeeded = set[str]().union(*(one.succeeded() for one in found.values()))
     assert everything - succeeded == set(), "never did what was asked"
-    assert found["member"].share() > 0.3
+    assert found["member"].share() > 0.2, "much is only for those who look after a room"
     assert found["owner"].share() > 0.3
 
 
