@@ -38,8 +38,8 @@ ALONE = (
     "security/test_patience.py",
     "security/test_timing.py",
 )
-"""What measures time, or has little of it: nothing else runs on the machine meanwhile. And what writes lone surrogates to
-the log, which no report can bring from one process to another."""
+"""What measures time, or has little of it: nothing else runs on the machine meanwhile. And what writes lone surrogates
+to the log, which no report can bring from one process to another."""
 
 
 @pytest.hookimpl(tryfirst=True)

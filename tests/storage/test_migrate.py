@@ -76,7 +76,8 @@ def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
 def test_an_older_database_is_copied_before_it_is_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = database(tmp_path)
     migrate.upgrade(store, epoch="first", now=NOW)
-    monkeypatch.setattr(migrate, "HEAD", f"{int(migrate.HEAD) + 1:04}")  # a step that is yet to be written: nothing to run, but behind
+    # A step that is yet to be written: nothing to run, but behind.
+    monkeypatch.setattr(migrate, "HEAD", f"{int(migrate.HEAD) + 1:04}")
     _, _, backup = migrate.upgrade(store, epoch="first", now=NOW)
     assert backup is not None
     assert backup.stat().st_mode & 0o777 == 0o600
