@@ -33,7 +33,8 @@ def fill(database: Path, count: int) -> None:
         (head,) = connection.execute("SELECT head FROM topics WHERE topic = 'room:1'").fetchone()
         numbers = range(1, count + 1)
         connection.executemany(
-            "INSERT INTO messages VALUES (?, 1, ?, ?, ?, ?, ?, 'hash', ?)",
+            "INSERT INTO messages (id, room, seq, n, at, author, key, hash, body)"
+            " VALUES (?, 1, ?, ?, ?, ?, ?, 'hash', ?)",
             ((n, head + n, n, NOW, author, f"old {n}", f"{n} {body}") for n in numbers),
         )
         connection.executemany(

@@ -131,6 +131,9 @@ def test_catching_up_is_a_query_and_not_a_command() -> None:
         ('{"id":10,"type":"events.since","topic":"security","after":0}', 10),
         ('{"id":11,"type":"CreateAccount","username":"x","password_hash":"y"}', 11),
         ('{"id":12,"type":"events.since","topic":"room:1","after":0,"limit":201}', 12),
+        ('{"id":13,"type":["typing"]}', 13),
+        ('{"id":14,"type":{"typing":1}}', 14),
+        ('{"id":15,"type":"typing","room":"1"}', 15),
     ],
 )
 def test_a_bad_frame_is_answered_and_the_session_goes_on(frame: str, re: int | None) -> None:

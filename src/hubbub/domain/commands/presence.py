@@ -60,4 +60,5 @@ class WatchPresence(Signal):
 
 AnySignal = Typing | SetIdle | WatchPresence
 SIGNALS: TypeAdapter[AnySignal] = TypeAdapter(Annotated[AnySignal, Field(discriminator="type")])
-SIGNAL_TYPES = frozenset(("typing", "presence.idle", "presence.watch"))
+SIGNAL_TYPES = ("typing", "presence.idle", "presence.watch")
+"""No set: what is asked whether it is one of these may be anything, also what has no hash."""
