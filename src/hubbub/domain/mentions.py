@@ -30,7 +30,8 @@ MAX_RUN = 4 * MAX_USER_NAME
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})([^\n]*)$", re.MULTILINE)
 _BLANK = re.compile(r"\n[ \t]*(?=\n)")
 _TOKEN = re.compile(r"\\[\\`@]|`+|(?<=[A-Za-z0-9])://\S+|(?<!\w)@(?=[\w.-])")
-_SIGN = re.compile(r"(?<!\w)@[\w.-]")
+_SIGN = re.compile(r"@(?<!\w@)[\w.-]")
+"""The sign comes first, so that the search leaps from one to the next."""
 _TICKS = re.compile("`+")
 _PLAIN = re.compile(rf"[A-Za-z0-9._-]{{1,{MAX_RUN + 1}}}")
 

@@ -11,6 +11,7 @@ command and waits for nothing.
 * If the store does not answer, the whole batch is `unavailable`. A COMMIT whose outcome is unknown is looked up in the
   log before anything is said about it.
 * Whoever waits longer than DEADLINE seconds is told `unavailable`; a retry with the same key finds out what happened.
+  Seconds in which the event loop itself stands still say nothing about the store, and hardly count.
 """
 
 import asyncio
@@ -28,7 +29,7 @@ from hubbub.clock import Clock
 from hubbub.domain.commands import Command
 from hubbub.domain.errors import Busy, Forbidden, HubbubError, Internal, NeedsTopics, Unavailable
 from hubbub.domain.model import Actor, Role
-from hubbub.engine.work import Batch, Load, Publish, Receipt, Reply, Spoiled, Work, blame, resolver, runs
+from hubbub.engine.work import Batch, Load, Publish, Receipt, Reply, Spoiled, Waited, Work, blame, resolver, runs
 from hubbub.features import BULK, HANDLERS
 from hubbub.storage import accounts, log
 from hubbub.storage.database import Database, Line
@@ -60,15 +61,13 @@ class Journal:
         max_bytes: int = 16 * 2**20,
         observe: Callable[[Batch], None] | None = None,
     ) -> None:
-        self._clock = clock
-        self._publish = publish
-        self._max_commands = max_commands
-        self._max_bytes = max_bytes
-        self._observe = observe
+        self._clock, self._publish, self._observe = clock, publish, observe
+        self._max_commands, self._max_bytes = max_commands, max_bytes
         self._waiting: deque[Work] = deque()
         self._bytes = 0
         self._wake: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._signalled = self._sweeping = self._stopping = False
+        self._waited = Waited(2 * LOOK)
         self._flying: list[Work] = []
         self.prepare: Callable[[Command], None] = lambda command: None
         self._line = Line(database)
@@ -103,15 +102,16 @@ class Journal:
         if self._stopping or len(self._waiting) >= self._max_commands or self._bytes + size > self._max_bytes:
             reply(Busy(retry_after=1.0))
             return
+        if not self._sweeping:
+            self._sweeping = True
+            self._waited.look()
+            self._loop.call_later(LOOK, self._sweep)
         self._bytes += size
         self.prepare(command)
-        self._waiting.append(Work(command, actor, reply, source, size, monotonic() + DEADLINE))
+        self._waiting.append(Work(command, actor, reply, source, size, self._waited.seconds + DEADLINE))
         if not self._signalled:
             self._signalled = True
             self._wake.put(True)
-        if not self._sweeping:
-            self._sweeping = True
-            self._loop.call_later(LOOK, self._sweep)
 
     # --- on the event loop ---------------------------------------------------------------------------------------
 
@@ -130,9 +130,9 @@ class Journal:
 
     def _sweep(self) -> None:
         """Tells those who have waited too long that the store does not answer."""
-        now = monotonic()
+        waited = self._waited.look()
         for work in (*self._flying, *self._waiting):
-            if work.deadline <= now:
+            if work.deadline <= waited:
                 work.answer(Unavailable(retry_after=1.0))
         if self._waiting or self._flying:
             self._loop.call_later(LOOK, self._sweep)

@@ -3,6 +3,7 @@
 from asyncio import Future
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import NamedTuple
 
 import structlog
@@ -29,7 +30,7 @@ Publish = Callable[[Sequence[Entry]], None]
 
 @dataclass(slots=True, eq=False)
 class Work:
-    """A command on its way; `source` is whoever's order of commands must be kept."""
+    """A command on its way; `source` is whoever's order of commands must be kept, `deadline` is in waited seconds."""
 
     command: Command
     actor: Actor
@@ -61,6 +62,25 @@ class Load(NamedTuple):
     waiting: int
     writing: int
     bytes: int
+
+
+class Waited:
+    """Seconds that somebody could have been answered in: of those between two looks at most `longest` count.
+
+    Where there are more, the event loop stood still, be it the whole machine, and the store may have answered.
+    """
+
+    def __init__(self, longest: float) -> None:
+        self.seconds = 0.0
+        self._longest = longest
+        self._looked = monotonic()
+
+    def look(self) -> float:
+        """The seconds up to now."""
+        now = monotonic()
+        self.seconds += min(now - self._looked, self._longest)
+        self._looked = now
+        return self.seconds
 
 
 class Spoiled(Exception):

@@ -1,0 +1,40 @@
+"""An event loop that stands still, with the whole machine or because somebody blocks it: no fault of the store's."""
+
+import asyncio
+import threading
+import time
+
+import pytest
+
+from hubbub.domain.commands import SendMessage
+from hubbub.domain.errors import Unavailable
+from hubbub.domain.model import LOBBY
+from hubbub.engine.journal import DEADLINE, LOOK, Journal
+from hubbub.engine.work import Batch
+from tests.engine.conftest import Desk
+
+
+@pytest.mark.parametrize("still", [True, False])
+async def test_only_seconds_in_which_an_answer_could_be_given_are_the_store_s(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, still: bool
+) -> None:
+    alice = await desk.person("alice")
+    reached, released = threading.Event(), threading.Event()
+    transact = Journal._transact
+
+    def slow(self: Journal, batch: Batch) -> None:
+        reached.set()
+        released.wait(30)
+        transact(self, batch)
+
+    monkeypatch.setattr(Journal, "_transact", slow)
+    sent = asyncio.ensure_future(desk.journal.submit(SendMessage(room=LOBBY, key="a", body="hello"), alice))
+    await asyncio.to_thread(reached.wait, 10)
+    if still:
+        time.sleep(2 * DEADLINE)  # noqa: ASYNC251  that is the fault
+        asyncio.get_running_loop().call_later(2 * LOOK, released.set)
+        await sent
+    else:
+        with pytest.raises(Unavailable):
+            await sent
+        released.set()
