@@ -2,6 +2,8 @@
 import { mount } from "svelte";
 import App from "./App.svelte";
 import "./app.css";
+import { keepFocus } from "./ui/keeping";
 
 const target = document.getElementById("app");
 if (target) mount(App, { target });
+keepFocus();
