@@ -37,17 +37,12 @@ run: setup
 
 # Not empty, it would make each of the hundreds of processes that are started compile the code anew.
 test: export PYTHONDONTWRITEBYTECODE =
+test: export WORKERS ?= 2
 test: setup
 	@sh scripts/chromium
 	@sh scripts/proxies
-	$(TESTS) -m "not alone" --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS) $(MAY_BE_NONE)
-	$(TESTS) -m alone $(ARGS) $(MAY_BE_NONE)
+	$(BIN)/python -m scripts.tests $(ARGS)
 	$(BIN)/python scripts/node.py test
-
-TESTS := $(BIN)/python -m pytest -p tests.house.noskip
-WORKERS ?= 2
-# Tests that were chosen by hand may all be of one kind; pytest ends with 5 where it finds none.
-MAY_BE_NONE := $(if $(ARGS),|| test $$? = 5)
 
 check: setup
 	$(BIN)/ruff check
