@@ -15,30 +15,33 @@ REFUSED, WRONG_USE = 1, 2
 @contextmanager
 def sentences() -> Iterator[None]:
     """Ends the program with one sentence for every error that is not a bug of ours."""
-    from hubbub.control import FolderInUse, Refused
-    from hubbub.domain.errors import HubbubError
-
     try:
         yield
     except WrongSetting as error:
         fail(str(error), WRONG_USE)
-    except (FolderInUse, Refused) as error:
-        fail(str(error))
-    except HubbubError as error:
-        fail(error.message)
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
         fail(f"{error.strerror or error}{where}.")
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
-        from hubbub.gateways.websocket.listener import CannotListen
-        from hubbub.storage.archive import Unusable
-        from hubbub.storage.migrate import TooNew
+        fail(_sentence(error))
 
-        if not isinstance(error, CannotListen | TooNew | Unusable):
-            raise
-        fail(str(error))
+
+def _sentence(error: Exception) -> str:
+    """What an error says that somebody who runs the program can do something about; any other is raised."""
+    # Here, since whoever only asks for the version or has misspelt a word need not wait for all of it.
+    from hubbub.control import FolderInUse, Refused
+    from hubbub.domain.errors import HubbubError
+    from hubbub.gateways.websocket.listener import CannotListen
+    from hubbub.storage.archive import Unusable
+    from hubbub.storage.migrate import TooNew
+
+    if isinstance(error, HubbubError):
+        return error.message
+    if isinstance(error, FolderInUse | Refused | CannotListen | TooNew | Unusable):
+        return str(error)
+    raise error
 
 
 def fail(sentence: str, code: int = REFUSED) -> NoReturn:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hubbub.cli import options
+from hubbub.cli.loading import loading
 from hubbub.settings import Settings
 
 if TYPE_CHECKING:
@@ -34,8 +35,9 @@ def ask(request: "Request", data: Path | None, config: Path | None) -> "Answer":
 
 
 async def _alone(settings: Settings, request: "Request") -> "Answer":
-    from hubbub import control
-    from hubbub import main as composition
+    with loading():
+        from hubbub import control
+        from hubbub import main as composition
 
     with control.folder_lock(settings.data):
         async with composition.running(settings) as services:

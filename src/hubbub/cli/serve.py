@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from hubbub.cli import options
+from hubbub.cli.loading import loading
 from hubbub.cli.options import Config, Data
 
 
@@ -24,8 +25,9 @@ def serve(
     given = {"host": host, "port": port, "data": data}
     flags = {key: value for key, value in given.items() if value is not None}
     chosen = options.settings(options.pairs(settings or []) | flags, config)
-    from hubbub import main as composition
-    from hubbub.control import folder_lock
+    with loading():
+        from hubbub import main as composition
+        from hubbub.control import folder_lock
 
     with folder_lock(chosen.data), asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(composition.serve(chosen))
