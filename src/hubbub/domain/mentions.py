@@ -32,6 +32,7 @@ _BLANK = re.compile(r"\n[ \t]*(?=\n)")
 _TOKEN = re.compile(r"\\[\\`@]|`+|(?<=[A-Za-z0-9])://\S+|(?<!\w)@(?=[\w.-])")
 _SIGN = re.compile(r"@(?<!\w@)[\w.-]")
 """The sign comes first, so that the search leaps from one to the next."""
+_HERE = re.compile("@(?i:here)")
 _TICKS = re.compile("`+")
 _PLAIN = re.compile(rf"[A-Za-z0-9._-]{{1,{MAX_RUN + 1}}}")
 
@@ -56,9 +57,19 @@ class Called(NamedTuple):
 NOBODY = Called()
 
 
+def may_call(body: str) -> bool:
+    """Whether it is worth while to `find`; quick, since most texts call nobody."""
+    return _SIGN.search(body) is not None
+
+
+def may_call_here(body: str) -> bool:
+    """The same for those who are there."""
+    return _HERE.search(body) is not None
+
+
 def find(body: str) -> Called:
     """What `body` calls, were everybody there whom it names."""
-    if _SIGN.search(body) is None:
+    if not may_call(body):
         return NOBODY
     names: dict[str, None] = {}
     loud = set()

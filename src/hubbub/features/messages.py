@@ -11,6 +11,7 @@ from hubbub.domain import rules
 from hubbub.domain.commands import ForwardMessage, MessagePage, SendMessage
 from hubbub.domain.errors import BadRequest, Conflict, Forbidden, HubbubError, NotFound
 from hubbub.domain.events import MessageSent
+from hubbub.domain.mentions import may_call
 from hubbub.domain.model import Actor, Forwarded, Mentions, Message, Wire, room_topic
 from hubbub.domain.text import timestamp
 from hubbub.storage import accounts, history, log, members, mentions, messages, rooms
@@ -119,7 +120,7 @@ def _texts(run: Sequence[tuple[SendMessage, Actor]]) -> dict[int, Said]:
     return {
         index: Said(command.room, actor, command.body, command.here)
         for index, (command, actor) in enumerate(run)
-        if "@" in command.body
+        if may_call(command.body)
     }
 
 
