@@ -26,9 +26,10 @@ export function pointing(acting: Acting, list: HTMLElement): () => void {
     acting.focused = (event.target as Element).matches(":focus-visible") ? at(event) : null;
   });
   // A moment later: what has the focus may go because Svelte takes it away just now, and then nothing may be changed.
-  on("focusout", () => {
+  // On its way from one stop to the next the focus is nowhere: the next one must not go for that.
+  on("focusout", ({ relatedTarget }) => {
     queueMicrotask(() => {
-      if (!list.contains(document.activeElement)) acting.focused = null;
+      if (!list.contains(relatedTarget as Node | null) && !list.contains(document.activeElement)) acting.focused = null;
     });
   });
   on("contextmenu", (event) => {
