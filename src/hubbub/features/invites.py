@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from hubbub.domain import rules
 from hubbub.domain.commands import AcceptInvite, CreateInvite, CreateLink, RevokeInvite
 from hubbub.domain.errors import Conflict, Forbidden, NotFound
-from hubbub.domain.model import LOBBY, Actor, Invite, Room, room_topic
+from hubbub.domain.model import LOBBY, Actor, Invite, room_topic
 from hubbub.storage import accounts, answers, bans, invites, members, rooms
 from hubbub.storage.transaction import Transaction
 
@@ -52,7 +52,7 @@ def revoke(command: RevokeInvite, actor: Actor, tx: Transaction) -> Answer:
         rules.may_invite(actor)
     else:
         tx.head(room_topic(found.room))
-        rules.may_look_after(actor, _seen(tx.connection, actor, found.room))
+        rules.may_look_after(actor, rooms.visible_to(tx.connection, actor.id, found.room))
     if not invites.remove(tx, command.invite):
         raise NotFound()
     return {}
@@ -105,7 +105,7 @@ def listing(connection: Connection, actor: Actor, room: int | None, now: int, af
     if room is None:
         rules.may_invite(actor)
     else:
-        rules.may_look_after(actor, _seen(connection, actor, room))
+        rules.may_look_after(actor, rooms.visible_to(connection, actor.id, room))
     found = invites.listing(connection, room, now, after, limit + 1)
     return {"invites": [_shown(invite) for invite in found[:limit]], "more": len(found) > limit}
 
@@ -130,14 +130,7 @@ def _may_make(connection: Connection, actor: Actor, room: int | None) -> None:
     if room is None:
         rules.may_invite(actor)
     else:
-        rules.may_invite_into(actor, _seen(connection, actor, room))
-
-
-def _seen(connection: Connection, actor: Actor, room: int) -> Room:
-    seen = rooms.seen_by(connection, actor.id, room)
-    if seen is None:
-        raise NotFound()
-    return seen
+        rules.may_invite_into(actor, rooms.visible_to(connection, actor.id, room))
 
 
 def _shown(invite: Invite) -> Answer:

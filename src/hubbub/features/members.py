@@ -32,7 +32,7 @@ Answer = dict[str, object]
 
 def join(command: JoinRoom, actor: Actor, tx: Transaction) -> Answer:
     """Joining twice is fine: the answer is then where the room stands."""
-    seen = _seen(tx.connection, actor.id, command.room)
+    seen = rooms.visible_to(tx.connection, actor.id, command.room)
     topic = room_topic(command.room)
     if seen.joined:
         standing = rooms.standing(tx, actor.id, command.room)
@@ -45,7 +45,7 @@ def join(command: JoinRoom, actor: Actor, tx: Transaction) -> Answer:
 
 def leave(command: LeaveRoom, actor: Actor, tx: Transaction) -> Answer:
     """A private room that nobody is in any more is archived: nobody could ever come in again."""
-    seen = _seen(tx.connection, actor.id, command.room)
+    seen = rooms.visible_to(tx.connection, actor.id, command.room)
     if not seen.joined:
         raise NotFound()
     rules.may_leave(seen)
@@ -59,7 +59,7 @@ def leave(command: LeaveRoom, actor: Actor, tx: Transaction) -> Answer:
 
 def invite(command: InviteMember, actor: Actor, tx: Transaction) -> Answer:
     """The person is a member at once. Somebody who is one already is left as he is."""
-    seen = _seen(tx.connection, actor.id, command.room)
+    seen = rooms.visible_to(tx.connection, actor.id, command.room)
     rules.rank(actor, seen)
     guest = _person(tx.connection, command.user)
     rules.may_bring(actor, seen, guest.role, banned=bans.holds(tx.connection, seen.id, guest.id))
@@ -74,7 +74,7 @@ def invite(command: InviteMember, actor: Actor, tx: Transaction) -> Answer:
 
 def remove(command: RemoveMember, actor: Actor, tx: Transaction) -> Answer:
     """The removed person gets the removal as the room's last word, and nothing after it."""
-    seen = _seen(tx.connection, actor.id, command.room)
+    seen = rooms.visible_to(tx.connection, actor.id, command.room)
     theirs = members.role_of(tx.connection, seen.id, command.user)
     rules.may_remove(actor, seen, command.user, theirs)
     if theirs is None:
@@ -91,7 +91,7 @@ def remove(command: RemoveMember, actor: Actor, tx: Transaction) -> Answer:
 
 def ban(command: BanMember, actor: Actor, tx: Transaction) -> Answer:
     """A member's ban is the room's last word to him; the reason is for him and for those who look after the room."""
-    seen = _seen(tx.connection, actor.id, command.room)
+    seen = rooms.visible_to(tx.connection, actor.id, command.room)
     theirs = members.role_of(tx.connection, seen.id, command.user)
     rules.may_remove(actor, seen, command.user, theirs)
     whom = _person(tx.connection, command.user)
@@ -112,7 +112,7 @@ def ban(command: BanMember, actor: Actor, tx: Transaction) -> Answer:
 
 def unban(command: UnbanMember, actor: Actor, tx: Transaction) -> Answer:
     """Lets somebody come back; it does not bring him back."""
-    seen = _seen(tx.connection, actor.id, command.room)
+    seen = rooms.visible_to(tx.connection, actor.id, command.room)
     rules.may_unban(actor, seen)
     if not bans.holds(tx.connection, seen.id, command.user):
         return {}
@@ -123,7 +123,7 @@ def unban(command: UnbanMember, actor: Actor, tx: Transaction) -> Answer:
 
 def set_role(command: SetRoomRole, actor: Actor, tx: Transaction) -> Answer:
     """There is one owner: whoever makes another one is a moderator from then on, and that is told first."""
-    seen = _seen(tx.connection, actor.id, command.room)
+    seen = rooms.visible_to(tx.connection, actor.id, command.room)
     theirs = members.role_of(tx.connection, seen.id, command.user)
     rules.may_set_role(actor, seen, theirs or RoomRole.MEMBER, command.role)
     if theirs is None:
@@ -144,7 +144,7 @@ def set_role(command: SetRoomRole, actor: Actor, tx: Transaction) -> Answer:
 
 def listing(connection: Connection, actor: Actor, room: int, after: int, limit: int) -> Answer:
     """A page of a room's members by user id, for its members and the site's staff. Raises NotFound."""
-    rules.rank(actor, _seen(connection, actor.id, room))
+    rules.rank(actor, rooms.visible_to(connection, actor.id, room))
     found = members.listing(connection, room, after, limit + 1)
     return {
         "members": [member.model_dump() for member in found[:limit]],
@@ -155,19 +155,12 @@ def listing(connection: Connection, actor: Actor, room: int, after: int, limit: 
 
 def banned(connection: Connection, actor: Actor, room: int, after: int, limit: int) -> Answer:
     """A page of those who are banned from a room, for those who look after it. Raises NotFound, Forbidden."""
-    rules.may_look_after(actor, _seen(connection, actor.id, room))
+    rules.may_look_after(actor, rooms.visible_to(connection, actor.id, room))
     found = bans.listing(connection, room, after, limit + 1)
     return {"bans": [each.model_dump(exclude_none=True) for each in found[:limit]], "more": len(found) > limit}
 
 
 # --- parts ---------------------------------------------------------------------------------------------------------
-
-
-def _seen(connection: Connection, user: int, room: int) -> Room:
-    seen = rooms.seen_by(connection, user, room)
-    if seen is None:
-        raise NotFound()
-    return seen
 
 
 def _person(connection: Connection, user: int) -> Account:

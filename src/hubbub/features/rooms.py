@@ -65,7 +65,7 @@ def create(command: CreateRoom, actor: Actor, tx: Transaction) -> Answer:
 
 def update(command: UpdateRoom, actor: Actor, tx: Transaction) -> Answer:
     """Changes what is different; if nothing is, nothing happens."""
-    seen = _seen(tx, actor.id, command.room)
+    seen = rooms.visible_to(tx.connection, actor.id, command.room)
     rules.may_update(actor, seen, history=command.history is not None)
     rules.may_change(seen)
     if seen.kind == "direct" and (command.name is not None or command.history is not None):
@@ -99,7 +99,7 @@ def restore(command: RestoreRoom, actor: Actor, tx: Transaction) -> Answer:
 
 def settings(command: ChangeSettings, actor: Actor, tx: Transaction) -> Answer:
     """One's own, so in an archived room too. What is as it was already is answered with an empty object."""
-    seen = _seen(tx, actor.id, command.room)
+    seen = rooms.visible_to(tx.connection, actor.id, command.room)
     if not seen.joined:
         raise NotFound()
     favourite = bool(seen.favourite if command.favourite is None else command.favourite)
@@ -125,9 +125,7 @@ def directory(connection: Connection, user: int, after: int, limit: int, *, arch
 
 def detail(connection: Connection, user: int, room: int) -> Answer:
     """A room, the first of its members and the reader's position, with the heads they were read at. Raises NotFound."""
-    seen = rooms.seen_by(connection, user, room)
-    if seen is None:
-        raise NotFound()
+    seen = rooms.visible_to(connection, user, room)
     shown = members.listing(connection, room, 0, MEMBERS_SHOWN + 1) if seen.joined else []
     return {
         "room": seen.model_dump(exclude_none=True),
@@ -161,7 +159,7 @@ def _people(tx: Transaction, wanted: list[int]) -> dict[int, str]:
 def _found(tx: Transaction, actor: Actor, new: rooms.New, who: rooms.People, names: dict[int, str]) -> tuple[Room, int]:
     """Makes the room, and tells its members one by one; the room as its creator sees it, and its first seq."""
     room = rooms.create(tx, new, who)
-    seen = _seen(tx, actor.id, room)
+    seen = rooms.visible_to(tx.connection, actor.id, room)
     public = new.kind == "public"
     own = dict.fromkeys(("head", "floor", "read", "unread", "mentions", "role", "favourite", "muted"))
     shown = seen.model_copy(update={**own, "joined": False})
@@ -177,7 +175,7 @@ def _found(tx: Transaction, actor: Actor, new: rooms.New, who: rooms.People, nam
 
 
 def _put(tx: Transaction, actor: Actor, room: int, *, archived: bool) -> Answer:
-    seen = _seen(tx, actor.id, room)
+    seen = rooms.visible_to(tx.connection, actor.id, room)
     rules.may_archive(actor, seen)
     if seen.archived == archived:
         return {}
@@ -197,10 +195,3 @@ def _tell(tx: Transaction, news: RoomNews, *, public: bool) -> Answer:
 
 def _answer(room: Room, seq: int) -> Answer:
     return {"room": room.model_dump(exclude_none=True), "topic": room_topic(room.id), "seq": seq}
-
-
-def _seen(tx: Transaction, user: int, room: int) -> Room:
-    seen = rooms.seen_by(tx.connection, user, room)
-    if seen is None:
-        raise NotFound()
-    return seen

@@ -21,6 +21,7 @@ from sqlalchemy import (
     update,
 )
 
+from hubbub.domain.errors import NotFound
 from hubbub.domain.model import LOBBY, Person, Room, RoomRole, room_topic
 from hubbub.domain.names import skeleton
 from hubbub.domain.text import MAX_ROOMS, MENTIONS_COUNTED, timestamp
@@ -108,13 +109,20 @@ def seen_by(connection: Connection, user: int, room: int) -> Room | None:
     return next(iter(models(connection, found)), None)
 
 
+def visible_to(connection: Connection, user: int, room: int) -> Room:
+    """The same, and raises NotFound where there is nothing to see."""
+    seen = seen_by(connection, user, room)
+    if seen is None:
+        raise NotFound()
+    return seen
+
+
 def joining(tx: Transaction, user: int, room: int) -> Room:
     """The room as the person finds it who was just made a member: at its head, which is just before the joining.
 
     Whoever follows the room from there on hears of his own joining, and counts himself then.
     """
-    seen = seen_by(tx.connection, user, room)
-    assert seen is not None, "a member sees his room"
+    seen = visible_to(tx.connection, user, room)
     head = tx.head(room_topic(room)).seq
     return seen.model_copy(update={"head": head, "floor": head, "read": head, "unread": 0, "members": seen.members - 1})
 
