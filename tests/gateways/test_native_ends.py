@@ -30,7 +30,7 @@ async def test_a_silent_peer_is_pinged_and_then_dropped(serve: Serve, monkeypatc
             assert await answers.frame() == (PING, b"")
             answers.send(frame(PONG))
         assert await silent.rest() == b"\x89\x00"
-        assert len(running.gateway.open) == 1
+        assert len(running.gateway.company.open) == 1
 
 
 async def test_a_bug_in_the_conversation_closes_one_socket_only(serve: Serve) -> None:
@@ -203,7 +203,7 @@ async def test_an_address_may_have_so_many_unauthenticated_sockets_and_no_more(s
 async def test_rate_limits_off_lifts_that_cap(serve: Serve) -> None:
     running = await serve(unauthenticated_per_address=1, unauthenticated_max=1, rate_limits=False)
     async with connect(running.url), connect(running.url), connect(running.url):
-        assert running.gateway.door.waiting == 3
+        assert running.gateway.company.door.waiting == 3
 
 
 async def test_over_the_cap_of_all_new_ones_wait_until_there_is_room(serve: Serve) -> None:

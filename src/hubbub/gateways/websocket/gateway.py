@@ -1,4 +1,4 @@
-"""The way in: what all native connections of one server share, and the answer to a request to open one."""
+"""The way in: the answer to a request to open a WebSocket."""
 
 import asyncio
 import math
@@ -11,9 +11,8 @@ from websockets.server import ServerProtocol
 
 from hubbub.engine.services import Services
 from hubbub.gateways.websocket import handshake
-from hubbub.gateways.websocket.door import Door
+from hubbub.gateways.websocket.company import Company
 from hubbub.gateways.websocket.native import Conversation, NativeConnection
-from hubbub.gateways.websocket.wheel import Wheel
 from hubbub.protocol.headers import forwarded_https, network
 from hubbub.protocol.tokens import Credential
 
@@ -33,26 +32,15 @@ def opening(target: str, headers: handshake.Headers) -> tuple[ServerProtocol, Re
 
 
 class Gateway:
-    """What all native connections of one server share."""
+    """Lets connections in, as long as the server stays."""
 
     def __init__(self, services: Services, converse: Converse) -> None:
-        settings = services.settings
-        self.services = services
+        self.company: Company[NativeConnection] = Company(services)
         self.converse = converse
-        self.wheel = Wheel(services.clock.monotonic)
-        self.door = Door(
-            settings.unauthenticated_per_address, settings.unauthenticated_max, unlimited=not settings.rate_limits
-        )
-        self.paths = frozenset({PATH, settings.root_path.encode() + PATH})
+        self.paths = frozenset({PATH, services.settings.root_path.encode() + PATH})
         """Where it is reached: a proxy may strip the root path or hand it on."""
-        self.open: set[NativeConnection] = set()
-        self.empty = asyncio.Event()
-        """Set when the last connection has gone."""
         self.draining = False
         """Nobody comes in any more: everybody who is in has been told to come back later."""
-        gauge = services.metrics.connections
-        gauge.labels(state="unauthenticated").set_function(lambda: self.door.waiting)
-        gauge.labels(state="live").set_function(lambda: len(self.open) - self.door.waiting)
 
     def upgrade(
         self, transport: asyncio.Transport, target: str, headers: handshake.Headers, peer: str
@@ -61,7 +49,8 @@ class Gateway:
         the 101 sent; or with a refusal that has to be sent."""
         if self.draining:
             return DRAINING
-        settings = self.services.settings
+        services = self.company.services
+        settings = services.settings
         secure = transport.get_extra_info("sslcontext") is not None or forwarded_https(
             peer, headers, settings.trusted_proxies
         )
@@ -74,7 +63,7 @@ class Gateway:
         machine, response = opened
         address = handshake.client_address(peer, headers, settings.trusted_proxies)
         place = network(address)
-        if not self.door.enter(place):
+        if not self.company.door.enter(place):
             again = math.ceil(settings.hello_timeout)
             return handshake.Refused(429, "Too many connections wait to log in from your address.", again)
         if admitted.subprotocol is not None:
@@ -83,6 +72,6 @@ class Gateway:
         transport.write(b"".join(machine.data_to_send()))
         # Not the same one, since its parser would keep the request and all its headers in memory.
         machine = ServerProtocol(state=State.OPEN, max_size=settings.frame_bytes)
-        connection = NativeConnection(self, transport, machine, place, address)
-        connection.open(self.converse(self.services, connection, admitted.credentials, address))
+        connection = NativeConnection(self.company, transport, machine, place, address)
+        connection.open(self.converse(services, connection, admitted.credentials, address))
         return connection

@@ -41,7 +41,7 @@ class HttpProtocol(HttpToolsProtocol):
         gateway: Gateway,
     ) -> None:
         super().__init__(config=config, server_state=server_state, app_state=app_state, _loop=_loop)
-        settings = gateway.services.settings
+        settings = gateway.company.services.settings
         self._gateway = gateway
         self._head_timeout = settings.head_timeout
         self._body_timeout = settings.body_timeout
@@ -56,7 +56,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        open_now = len(self.connections) + len(self._gateway.open)
+        open_now = len(self.connections) + len(self._gateway.company.open)
         if open_now > self._limit:
             self._refused = FULL
             if open_now > self._limit * HARD_LIMIT:
@@ -186,7 +186,7 @@ class HttpProtocol(HttpToolsProtocol):
         return self._refused.sentence
 
     def _count_refusal(self, status: str) -> None:
-        self._gateway.services.metrics.connections_refused.labels(status=status).inc()
+        self._gateway.company.services.metrics.connections_refused.labels(status=status).inc()
 
     def _arm(self, seconds: float) -> None:
         self._disarm()

@@ -91,7 +91,7 @@ class Listener:
             server_header=False,
         )
         server = self._server = _Server(config, listening)
-        gateway.door.on_full = server.pause
+        gateway.company.door.on_full = server.pause
         self._serving = asyncio.create_task(server.serve())
         await asyncio.wait({self._serving, started := asyncio.create_task(server.ready.wait())},
                            return_when=asyncio.FIRST_COMPLETED)  # fmt: skip
@@ -111,17 +111,17 @@ class Listener:
         server.config.timeout_graceful_shutdown = max(1, math.ceil(drain_seconds))
         server.stop_listening()
         gateway.draining = True
-        for connection in list(gateway.open):
+        for connection in list(gateway.company.open):
             connection.shutdown()
         server.should_exit = True
         deadline = asyncio.get_running_loop().time() + drain_seconds
         with suppress(SystemExit):
             await serving
-        if gateway.open:
+        if gateway.company.open:
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(deadline):
-                    await gateway.empty.wait()
-        for connection in list(gateway.open):
+                    await gateway.company.empty.wait()
+        for connection in list(gateway.company.open):
             connection.cut()
         for leftover in list(server.server_state.connections):
             leftover.transport.abort()

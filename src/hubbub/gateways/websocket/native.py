@@ -7,7 +7,7 @@ is limited here: fragments, control frames, and the work done for one connection
 import asyncio
 import math
 from secrets import SystemRandom
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import structlog
 from websockets.frames import Frame, Opcode
@@ -15,12 +15,10 @@ from websockets.protocol import SEND_EOF, State
 from websockets.server import ServerProtocol
 
 from hubbub.gateways.websocket.asgi_protocol import AsgiWebSocketProtocol
+from hubbub.gateways.websocket.company import Company
 from hubbub.gateways.websocket.frames import PING
 from hubbub.gateways.websocket.outbox import FAREWELL, FramedConnection
 from hubbub.protocol import closes
-
-if TYPE_CHECKING:
-    from hubbub.gateways.websocket.gateway import Gateway
 
 WebSocketProtocol = AsgiWebSocketProtocol
 """What `uvicorn --ws hubbub.gateways.websocket.native:WebSocketProtocol` takes: ASGI sockets with a fast way out."""
@@ -48,21 +46,21 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
     """One WebSocket. Feeds whole text messages to its conversation; the registry writes prebuilt frames to it."""
 
     __slots__ = (
-        "_authenticated", "_code", "_controls", "_conversation", "_deadline", "_fragments", "_gateway", "_heard",
+        "_authenticated", "_code", "_company", "_controls", "_conversation", "_deadline", "_fragments", "_heard",
         "_machine", "_ping_at", "_place", "_rest", "address", "spoke",
     )  # fmt: skip
 
     def __init__(
         self,
-        gateway: "Gateway",
+        company: "Company[NativeConnection]",
         transport: asyncio.Transport,
         machine: ServerProtocol,
         place: str,
         address: str,
     ) -> None:
-        self._gateway = gateway
+        self._company = company
         self._authenticated = False
-        super().__init__(transport, gateway.services.settings.outbox_bytes)
+        super().__init__(transport, company.services.settings.outbox_bytes)
         self._machine = machine
         self._place = place
         self.address = address
@@ -71,13 +69,12 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
         self._fragments: list[bytes] | None = None
         self._rest = b""
         self.spoke = -1
-        now = gateway.services.clock.monotonic()
+        now = company.services.clock.monotonic()
         self._heard = now
         self._ping_at = now + PING_EVERY
-        self._deadline = now + gateway.services.settings.hello_timeout
-        gateway.open.add(self)
-        gateway.empty.clear()
-        gateway.wheel.put(self, min(self._deadline, self._ping_at) - now)
+        self._deadline = now + company.services.settings.hello_timeout
+        company.came(self)
+        company.wheel.put(self, min(self._deadline, self._ping_at) - now)
         self._conversation: Conversation
 
     def open(self, conversation: Conversation) -> None:
@@ -93,13 +90,13 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
     @authenticated.setter
     def authenticated(self, value: bool) -> None:
         if value and not self._authenticated:
-            self._gateway.door.leave(self._place)
+            self._company.door.leave(self._place)
         self._authenticated = value or self._authenticated
 
     # --- what comes in -------------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        self._heard = self._gateway.wheel.now
+        self._heard = self._company.wheel.now
         if self._rest:
             self._rest += data
         elif len(data) <= TURN:
@@ -179,16 +176,14 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
         return False  # closes the transport, once it is empty
 
     def connection_lost(self, _exc: Exception | None) -> None:
-        gateway = self._gateway
+        company = self._company
         self.forget()
         self._rest = b""
-        gateway.wheel.remove(self)
-        gateway.open.discard(self)
-        if not gateway.open:
-            gateway.empty.set()
+        company.wheel.remove(self)
+        company.went(self)
         if not self._authenticated:
-            gateway.door.leave(self._place)
-        gateway.services.metrics.disconnected(self._code)
+            company.door.leave(self._place)
+        company.services.metrics.disconnected(self._code)
         conversation = self._conversation
         del self._conversation  # it knows us as well: nobody should have to collect that cycle
         conversation.lost()
@@ -248,8 +243,8 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
         return b"".join(self._machine.data_to_send())
 
     def _end_within(self, seconds: float) -> None:
-        self._deadline = self._gateway.services.clock.monotonic() + seconds
-        self._gateway.wheel.put(self, seconds)
+        self._deadline = self._company.services.clock.monotonic() + seconds
+        self._company.wheel.put(self, seconds)
 
     def _slow(self) -> None:
         logger.warning("slow", address=self.address, buffered=self.buffered())
