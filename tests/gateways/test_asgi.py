@@ -64,7 +64,7 @@ async def test_at_most_so_many_of_one_address_wait_to_say_hello(tmp_path: Path) 
         assert (await fourth.event())["type"] == "websocket.accept", "who is known does not wait"
         for socket in (*waiting, third, elsewhere, fourth):
             await socket.leave()
-        assert here.gateway.door.waiting == 0
+        assert here.gateway.company.door.waiting == 0
 
 
 async def test_when_too_many_wait_new_ones_are_told_to_come_back(tmp_path: Path) -> None:
@@ -123,16 +123,16 @@ async def test_control_whoever_says_or_is_told_something_stays(tmp_path: Path, b
     async with house(tmp_path, hello_timeout=0.5) as here:
         socket = await here.enter()
         here.place.clock.ahead += QUIET - 10
-        before = here.gateway.wheel.now
-        await eventually(lambda: here.gateway.wheel.now > before + QUIET - 20, 10, "the wheel has noticed")
+        before = here.gateway.company.wheel.now
+        await eventually(lambda: here.gateway.company.wheel.now > before + QUIET - 20, 10, "the wheel has noticed")
         if by == "peer":
             socket.say({"type": "ping"})
         else:
             here.place.services.registry.broadcast(b'{"type":"pong"}')
         assert await socket.hear() == {"type": "pong"}
         here.place.clock.ahead += 20
-        before = here.gateway.wheel.now
-        await eventually(lambda: here.gateway.wheel.now > before + 10, 10, "the wheel has noticed")
+        before = here.gateway.company.wheel.now
+        await eventually(lambda: here.gateway.company.wheel.now > before + 10, 10, "the wheel has noticed")
         socket.say({"type": "ping"})
         assert await socket.hear() == {"type": "pong"}
         await socket.leave()
@@ -147,7 +147,7 @@ async def test_who_does_not_read_is_ended_and_the_others_do_not_notice(tmp_path:
             here.place.services.registry.broadcast(line)
             assert (await reader.hear())["type"] == "pong"
         await stuck.ended()
-        assert len(here.gateway.open) == 1
+        assert len(here.gateway.company.open) == 1
         assert here.sample("hubbub_disconnects_total", code="4008", reason="slow") == 1
         await reader.leave()
 
@@ -163,4 +163,4 @@ async def test_a_stop_tells_everybody_to_come_back_and_waits_for_nobody_who_does
         await reader.leave()
         await closing
         await stuck.ended()
-        assert not here.gateway.open
+        assert not here.gateway.company.open

@@ -18,13 +18,12 @@ from hubbub.engine.ports import Blob
 from hubbub.engine.services import Services
 from hubbub.features.sessions import Identity
 from hubbub.gateways.websocket import handshake
+from hubbub.gateways.websocket.company import Company
 from hubbub.gateways.websocket.denial import deny
-from hubbub.gateways.websocket.door import Door
 from hubbub.gateways.websocket.native import Conversation
 from hubbub.gateways.websocket.outbox import CUT_OFF, FAREWELL
 from hubbub.gateways.websocket.pump import Pump
 from hubbub.gateways.websocket.sockets import QueuedWebSocket
-from hubbub.gateways.websocket.wheel import Wheel
 from hubbub.protocol import closes
 from hubbub.protocol.headers import forwarded_https, network
 from hubbub.protocol.tokens import Credential
@@ -40,21 +39,22 @@ _random = SystemRandom()
 class AsgiConnection(QueuedWebSocket):
     """One WebSocket. The registry writes to it; its endpoint reads; the wheel ends it when its time has come."""
 
-    __slots__ = ("_active", "_authenticated", "_deadline", "_gateway", "_place", "address", "code", "spoke")
+    __slots__ = ("_active", "_authenticated", "_company", "_deadline", "_place", "address", "code", "spoke")
 
-    def __init__(self, gateway: "AsgiGateway", socket: WebSocket, place: str, address: str) -> None:
-        self._gateway = gateway
+    def __init__(self, company: "Company[AsgiConnection]", socket: WebSocket, place: str, address: str) -> None:
+        self._company = company
         self._authenticated = False
         self._place = place
         self.address = address
         self.code: int | None = None
         """What it ended with, once it did."""
         self.spoke = -1
-        now = gateway.services.clock.monotonic()
+        now = company.services.clock.monotonic()
         self._active = now
-        self._deadline = now + gateway.services.settings.hello_timeout
-        super().__init__(socket, gateway.services.settings.outbox_bytes, _nobody)
-        gateway.wheel.put(self, self._deadline - now)
+        self._deadline = now + company.services.settings.hello_timeout
+        super().__init__(socket, company.services.settings.outbox_bytes, _nobody)
+        company.came(self)
+        company.wheel.put(self, self._deadline - now)
 
     @property
     def authenticated(self) -> bool:
@@ -64,7 +64,7 @@ class AsgiConnection(QueuedWebSocket):
     @authenticated.setter
     def authenticated(self, value: bool) -> None:
         if value and not self._authenticated:
-            self._gateway.door.leave(self._place)
+            self._company.door.leave(self._place)
         self._authenticated = value or self._authenticated
 
     @property
@@ -74,19 +74,19 @@ class AsgiConnection(QueuedWebSocket):
 
     def heard(self) -> None:
         """A message came; the first one is hello, and in time."""
-        self._active = self._gateway.wheel.now
+        self._active = self._company.wheel.now
         if not self._authenticated and not self._closing:
             self._deadline = math.inf
 
     def write(self, blob: Blob) -> None:
-        self._active = self._gateway.wheel.now
+        self._active = self._company.wheel.now
         super().write(blob)
 
     def close(self, code: int, reason: str = "") -> None:
         if not self._closing:
             self.code = self.code or code
-            self._deadline = self._gateway.services.clock.monotonic() + FAREWELL
-            self._gateway.wheel.put(self, FAREWELL)
+            self._deadline = self._company.services.clock.monotonic() + FAREWELL
+            self._company.wheel.put(self, FAREWELL)
         super().close(code, reason)
 
     def abort(self, code: int, reason: str = "") -> None:
@@ -112,9 +112,10 @@ class AsgiConnection(QueuedWebSocket):
 
     def leave(self) -> None:
         """The endpoint is over."""
-        self._gateway.wheel.remove(self)
+        self._company.went(self)
+        self._company.wheel.remove(self)
         if not self._authenticated:
-            self._gateway.door.leave(self._place)
+            self._company.door.leave(self._place)
         self.abort(1006)
 
 
@@ -139,17 +140,8 @@ class AsgiGateway:
     """All connections of one server; `serve` is the endpoint of the route `/ws`."""
 
     def __init__(self, services: Services) -> None:
-        settings = services.settings
         self.services = services
-        self.wheel = Wheel(services.clock.monotonic)
-        self.door = Door(
-            settings.unauthenticated_per_address, settings.unauthenticated_max, unlimited=not settings.rate_limits
-        )
-        self.open: set[AsgiConnection] = set()
-        self._empty = asyncio.Event()
-        gauge = services.metrics.connections
-        gauge.labels(state="unauthenticated").set_function(lambda: self.door.waiting)
-        gauge.labels(state="asgi").set_function(lambda: len(self.open) - self.door.waiting)
+        self.company: Company[AsgiConnection] = Company(services, state="asgi")
 
     async def serve(self, socket: WebSocket) -> None:
         """One connection, from the handshake to its end."""
@@ -160,8 +152,7 @@ class AsgiGateway:
             self.services.metrics.connections_refused.labels(status=admitted.status).inc()
             await deny(socket, admitted)
             return
-        connection = AsgiConnection(self, socket, place, address)
-        self.open.add(connection)
+        connection = AsgiConnection(self.company, socket, place, address)
         conversation = self._converse(connection, admitted.credentials, socket)
         try:
             await socket.accept(admitted.subprotocol)
@@ -172,36 +163,33 @@ class AsgiGateway:
         except (WebSocketDisconnect, OSError):
             pass  # it went before the 101 was out
         finally:
-            self.open.discard(connection)
             connection.leave()
             conversation.lost()
             self.services.metrics.disconnected(connection.code)
-            if not self.open:
-                self._empty.set()
 
     async def close(self, seconds: float) -> None:
         """Tells everybody to come back later, gives them so long to take leave, then ends what is left."""
-        self._empty.clear()
-        for connection in list(self.open):
+        company = self.company
+        for connection in list(company.open):
             connection.shutdown()
-        if self.open:
+        if company.open:
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
-                    await self._empty.wait()
-        for connection in list(self.open):
+                    await company.empty.wait()
+        for connection in list(company.open):
             connection.abort(closes.GOING_AWAY)
 
     def _admit(self, socket: WebSocket, place: str) -> handshake.Admitted | handshake.Refused:
         """Whoever is admitted is counted at the door."""
         admitted = self._look_at(socket)
-        if isinstance(admitted, handshake.Admitted) and not self.door.enter(place):
+        if isinstance(admitted, handshake.Admitted) and not self.company.door.enter(place):
             again = math.ceil(self.services.settings.hello_timeout)
             return handshake.Refused(429, "Too many connections wait to log in from your address.", again)
         return admitted
 
     def _look_at(self, socket: WebSocket) -> handshake.Admitted | handshake.Refused:
         settings = self.services.settings
-        if self.door.is_full or len(self.open) >= settings.connections_limit:
+        if self.company.door.is_full or len(self.company.open) >= settings.connections_limit:
             return handshake.FULL
         headers = socket.scope["headers"]
         if self.services.host is not None:

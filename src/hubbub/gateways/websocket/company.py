@@ -1,4 +1,4 @@
-"""What all native connections of one server share: who is in, who waits at the door, and whose turn comes when."""
+"""What all connections of one gateway share: who is in, who waits at the door, and whose turn comes when."""
 
 import asyncio
 from typing import Generic, TypeVar
@@ -13,7 +13,8 @@ C = TypeVar("C")
 class Company(Generic[C]):
     """Belongs to the event loop's thread. Connections come and go by themselves."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, *, state: str) -> None:
+        """`state` is what the metrics call a connection that has logged in."""
         settings = services.settings
         self.services = services
         self.wheel = Wheel(services.clock.monotonic)
@@ -25,7 +26,7 @@ class Company(Generic[C]):
         """Set when the last connection has gone."""
         gauge = services.metrics.connections
         gauge.labels(state="unauthenticated").set_function(lambda: self.door.waiting)
-        gauge.labels(state="live").set_function(lambda: len(self.open) - self.door.waiting)
+        gauge.labels(state=state).set_function(lambda: len(self.open) - self.door.waiting)
 
     def came(self, connection: C) -> None:
         self.open.add(connection)

@@ -35,7 +35,7 @@ class Gateway:
     """Lets connections in, as long as the server stays."""
 
     def __init__(self, services: Services, converse: Converse) -> None:
-        self.company: Company[NativeConnection] = Company(services)
+        self.company: Company[NativeConnection] = Company(services, state="live")
         self.converse = converse
         self.paths = frozenset({PATH, services.settings.root_path.encode() + PATH})
         """Where it is reached: a proxy may strip the root path or hand it on."""
