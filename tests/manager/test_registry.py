@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from hubbub.engine import connections
 from hubbub.engine.connections import Registry
+from hubbub.engine.ports import Blob
+from hubbub.protocol import closes
 from tests.manager.listener import Listener
 
 PEOPLE, TOPICS = range(7), ["a", "b", "c"]
@@ -195,3 +197,46 @@ async def test_one_that_is_removed_hears_nothing_more_and_leaves_nothing_behind(
     assert only not in registry
     assert not registry.members("room")
     assert registry._topics == {}
+
+
+class Brittle(Listener):
+    """Breaks as soon as something is written to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.aborted: list[int] = []
+
+    def write(self, blob: Blob) -> None:
+        raise RuntimeError("broken")
+
+    def abort(self, code: int, reason: str = "") -> None:
+        self.aborted.append(code)
+
+
+@pytest.mark.parametrize("owed", ["a message", "a part of a round"])
+@pytest.mark.usefixtures("small_slices")
+async def test_one_that_breaks_while_it_joins_is_gone_and_not_back_in_the_topic(owed: str) -> None:
+    registry, brittle = Registry(), Brittle()
+    sound = crowd(registry, 10, "large")
+    registry.add(brittle)
+    registry.join(brittle, "large")
+    if owed == "a message":
+        registry.send(brittle, b"x")
+    else:
+        registry.broadcast(b"x", "large")
+        await asyncio.sleep(0)
+        assert registry._round is not None
+        assert brittle in registry._round.owed
+        registry.broadcast(b"y", "large")
+    registry.join(brittle, "small")
+    assert brittle.aborted == [closes.INTERNAL]
+    assert brittle not in registry
+    assert brittle.topics == set()
+    assert brittle not in registry.members("large")
+    assert "small" not in registry._topics
+    assert brittle not in registry._early
+    assert brittle not in registry._personal
+    registry.broadcast(b"z")
+    await drained(registry)
+    assert {listener.got[-1] for listener in sound} == {b"z"}
+    assert brittle.aborted == [closes.INTERNAL]

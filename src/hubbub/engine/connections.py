@@ -132,27 +132,31 @@ class Registry:
         self._personal[connection] = None
         self._schedule()
 
-    def settle(self, connection: Connection) -> None:
-        """Writes all that a connection is owed, now and in order."""
+    def settle(self, connection: Connection) -> bool:
+        """Writes all that a connection is owed, now and in order; False if that broke it, and it is forgotten."""
         if self._round is not None:
             blob = self._round.owed.pop(connection, None)
-            if blob is not None:
-                self._write(connection, blob)
+            if blob is not None and not self._write(connection, blob):
+                return False
         due = self._due(connection)
         if due:
             connection.personal = []
             self._personal.pop(connection, None)
-            self._write(connection, type(connection).pack(due))
+            if not self._write(connection, type(connection).pack(due)):
+                return False
         connection.seen = self._order
         if self._dirty:
             self._early.add(connection)
+        return True
 
     # --- the flush -----------------------------------------------------------------------------------------------
 
     def _join(self, connection: Connection, topic: Topic) -> None:
         if connection in topic.connections:
             return
-        self.settle(connection)
+        if not self.settle(connection):
+            self._drop_if_idle(topic)
+            return
         topic.connections[connection] = None
         connection.topics.add(topic)
 
@@ -274,12 +278,14 @@ class Registry:
         if self._dirty:
             self._schedule()
 
-    def _write(self, connection: Connection, blob: Blob) -> None:
+    def _write(self, connection: Connection, blob: Blob) -> bool:
         self.writes += 1
         try:
             connection.write(blob)
         except Exception:
             self._broken(connection)
+            return False
+        return True
 
     def _broken(self, connection: Connection) -> None:
         """Called where writing raised, which is a bug: that connection ends, the others get what they are owed."""
