@@ -74,7 +74,7 @@ async def _build(settings: Settings, clock: Clock, login: HostLogin | None, stac
     stack.push_async_callback(bus.close)
     stack.callback(passwords.close)
     people = People(registry, bus, read, clock, connections_per_user=settings.connections_per_user)
-    signals = Signals(registry, people.presences, read, clock)
+    signals = Signals(registry, people, read, clock)
     stack.callback(signals.stop)
     bounds = {"max_commands": settings.queue_commands, "max_bytes": settings.queue_bytes}
     journal = Journal(database, clock, people.publish, **bounds, observe=meters.observer(metrics))

@@ -52,12 +52,12 @@ async def test_whoever_is_invisible_is_so_while_he_is_greeted(desk: Desk) -> Non
     """Somebody speaks between the snapshot and the subscription, so that there is a gap to read meanwhile."""
     anna, bert = await desk.person("anna"), await desk.person("bert")
     await desk.journal.submit(SetPresence(status="invisible"), bert)
-    seen: list[list[dict[str, object]]] = []
+    seen: list[dict[int, str]] = []
 
     async def read(query: Any, *args: Any, **kwargs: Any) -> Any:
         found = await asyncio.to_thread(desk.database.read, query, *args, **kwargs)
         if query is sync.gap:
-            seen.append(people.online(LOBBY))
+            seen.append(people.here(LOBBY))
         else:
             before = len(desk.published)
             await desk.journal.submit(SendMessage(room=LOBBY, key=f"k{before}", body="hello"), anna)
@@ -68,8 +68,8 @@ async def test_whoever_is_invisible_is_so_while_he_is_greeted(desk: Desk) -> Non
     await people.attach(Line(), await identity_of(desk, bert))
     assert seen, "there was a gap"
     await people.attach(Line(), await identity_of(desk, anna))
-    assert seen[0] == []
-    assert [each["id"] for each in people.online(LOBBY)] == [anna.id]
+    assert seen[0] == {}
+    assert list(people.here(LOBBY)) == [anna.id]
 
 
 async def test_a_connection_that_ended_meanwhile_looks_at_nobody(desk: Desk) -> None:
@@ -83,7 +83,7 @@ async def test_a_connection_that_ended_meanwhile_looks_at_nobody(desk: Desk) -> 
 
     registry = Registry()
     people = People(registry, LocalBus(), read, Clock(), connections_per_user=5)
-    signals = Signals(registry, people.presences, read, Clock())
+    signals = Signals(registry, people, read, Clock())
     line = Line()
     live = (await people.attach(line, await identity_of(desk, bert))).live
     asking = asyncio.ensure_future(signals.handle(live, WatchPresence(users=(7, 8, 9))))

@@ -92,6 +92,26 @@ async def test_typing_reaches_the_others_of_the_room_at_its_pace(server: Server)
         assert one.of_type("typing") == []
 
 
+async def test_nobody_types_in_an_archived_room_until_it_is_restored(server: Server) -> None:
+    anna, bert = (server.sign_up(name) for name in ("anna", "bert"))
+    room = anna.create_room(f"Room of {anna.name}")
+    bert.join(room)
+    async with await at(server, anna) as one, await at(server, bert) as other:
+        await one.command("room.archive", room=room)
+        for typist in (one, other):
+            with pytest.raises(RefusedError, match="forbidden: This room is archived"):
+                await typist.command("typing", room=room)
+        async with await at(server, bert) as later:
+            with pytest.raises(RefusedError, match="forbidden"):
+                await later.command("typing", room=room)
+        await one.command("typing", room=1)  # a barrier: what was typed in the room would have come before
+        await eventually(lambda: other.of_type("typing"), SOON, "typing elsewhere is told")
+        assert {frame["room"] for frame in other.of_type("typing")} == {1}
+        await one.command("room.restore", room=room)
+        assert await one.command("typing", room=room) == {}
+        await eventually(lambda: other.of_type("typing")[-1]["room"] == room, SOON, "he hears of it again")
+
+
 async def test_presence_at_its_limits(server: Server) -> None:
     anna = server.sign_up("anna")
     now = datetime.now(UTC)

@@ -22,7 +22,6 @@ ALLOWED = {
     "room.join": "whoever is in it hears so again; nobody else comes in",
     "room.leave": "nobody is kept; but its owner stays while there are others",
     "message.forward.by.from_room": "reading goes on: the copy is another room's",
-    "typing": "is nothing that stays, and there is nothing it could come before",
     "events.since": "reading goes on",
     "archive_room": "as over WebSocket",
     "restore_room": "as over WebSocket",

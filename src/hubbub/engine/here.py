@@ -1,4 +1,6 @@
-"""Whom `@here` calls: noted in a command before it is queued, by the event loop, which alone knows who is connected."""
+"""Who is there now: pages of them, and whom `@here` calls. Only the event loop knows who is connected."""
+
+from heapq import nsmallest
 
 from hubbub.domain.commands import Command, EditMessage, SendMessage
 from hubbub.domain.mentions import may_call_here
@@ -8,8 +10,15 @@ from hubbub.storage.mentions import MAX_HERE
 WORDS = (SendMessage, EditMessage)
 
 
+def online(people: People, room: int, after: int, limit: int) -> dict[str, object]:
+    """A page of those who are in a room now and may be seen, each once, by id."""
+    there = people.here(room)
+    found = nsmallest(limit + 1, (user for user in there if user > after))
+    return {"users": [{"id": user, "name": there[user]} for user in found[:limit]], "more": len(found) > limit}
+
+
 class Gathering:
-    """Belongs to the event loop's thread."""
+    """Notes in a command whom it would call, before it is queued. Belongs to the event loop's thread."""
 
     def __init__(self, people: People) -> None:
         self._people = people

@@ -10,7 +10,7 @@ from hubbub.domain.errors import Forbidden, Unauthenticated, Unavailable
 from hubbub.domain.identities import Identity
 from hubbub.domain.model import SYSTEM, Role
 from hubbub.engine.journal import Journal
-from hubbub.engine.people import Read
+from hubbub.engine.ports import Read
 from hubbub.features import identities, sessions
 
 Authenticate = Callable[[Any], Awaitable[Identity | None]]

@@ -6,9 +6,9 @@ meanwhile is applied after it, before anything is sent. So neither a removal nor
 can be missed.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import structlog
 
@@ -19,15 +19,18 @@ from hubbub.domain.events import (
     Event,
     IdentityRevoked,
     RoomAdded,
+    RoomArchived,
     RoomGone,
+    RoomRestored,
     SecurityEvent,
     SessionRevoked,
     StatusChanged,
     UserLockedOut,
 )
 from hubbub.domain.model import Actor, Role, room_topic, user_topic
+from hubbub.engine.archived import Archived
 from hubbub.engine.connections import Registry
-from hubbub.engine.ports import Bus, Connection
+from hubbub.engine.ports import Bus, Connection, Read
 from hubbub.engine.presence import Presences
 from hubbub.features import sessions, sync
 from hubbub.features.sessions import Identity
@@ -35,13 +38,6 @@ from hubbub.features.sync import Snapshot
 from hubbub.protocol import closes
 
 logger = structlog.get_logger(__name__)
-T = TypeVar("T")
-
-
-class Read(Protocol):
-    """Runs a query on a reader's thread."""
-
-    def __call__(self, query: Callable[..., T], *args: Any, **kwargs: Any) -> Awaitable[T]: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -76,6 +72,7 @@ class People:
 
     def __init__(self, registry: Registry, bus: Bus, read: Read, clock: Clock, *, connections_per_user: int) -> None:
         self.presences = Presences(clock.now, clock.monotonic)
+        self.archived = Archived()
         self._registry = registry
         self._bus = bus
         self._read = read
@@ -89,6 +86,8 @@ class People:
         self._acts: Mapping[type[Event], Callable[[Any, Entry], None]] = {
             RoomAdded: self._room_added,
             RoomGone: self._room_gone,
+            RoomArchived: self._room_put,
+            RoomRestored: self._room_put,
             SessionRevoked: self._session_revoked,
             UserLockedOut: self._locked_out,
             IdentityRevoked: self._identity_revoked,
@@ -146,13 +145,8 @@ class People:
         _discard(self._by_user, live.identity.user, live)
         _discard(self._by_session, live.identity.session, live)
 
-    def online(self, room: int) -> list[dict[str, object]]:
-        """Who has a live connection in the room now and may be seen, each person once, by name."""
-        found = sorted(self.here(room).items(), key=lambda item: item[1].casefold())
-        return [{"id": user, "name": name} for user, name in found]
-
     def here(self, room: int, most: int | None = None) -> dict[int, str]:
-        """The same as names by id; no more than `most` of them."""
+        """Who has a live connection in the room now and may be seen: names by id, no more than `most` of them."""
         found: dict[int, str] = {}
         for connection in self._registry.members(room_topic(room)):
             live = self._lives.get(connection)
@@ -223,6 +217,11 @@ class People:
             else:
                 self._registry.leave(live.connection, room_topic(event.room))
 
+    def _room_put(self, event: RoomArchived | RoomRestored, entry: Entry) -> None:
+        self._registry.broadcast(entry.text, entry.topic)
+        if not event.in_site:
+            self.archived.learn(event.room, entry.seq, isinstance(event, RoomArchived))
+
     def _session_revoked(self, event: SessionRevoked, _entry: Entry) -> None:
         for live in list(self._by_session.get(event.session, ())):
             self._end(live, closes.SESSION_ENDED, "This session has ended. Log in again.")
@@ -272,6 +271,8 @@ class People:
             elif isinstance(entry.event, RoomGone):
                 heads.pop(room_topic(entry.event.room), None)
         live.greeting = None
+        for room in snapshot.rooms:
+            self.archived.learn(room.id, room.head or 0, room.archived)
         if live.only_room is not None:
             only = room_topic(live.only_room)
             heads = {topic: head for topic, head in heads.items() if topic == only}

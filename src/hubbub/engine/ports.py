@@ -1,11 +1,12 @@
-"""What the engine asks of its surroundings: connections to write to, a bus to other nodes."""
+"""What the engine asks of its surroundings: connections to write to, a bus to other nodes, answers of the store."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol, TypeVar
 
 from hubbub.domain.events import Entry
 
+T = TypeVar("T")
 Blob = Sequence[Any]
 """Encoded messages in a connection's own format, shared by all who have it: whole frames, never parts."""
 
@@ -84,3 +85,9 @@ class Bus(Protocol):
 
     async def close(self) -> None:
         """Stops; nothing is delivered after it."""
+
+
+class Read(Protocol):
+    """Runs a query on a reader's thread."""
+
+    def __call__(self, query: Callable[..., T], *args: Any, **kwargs: Any) -> Awaitable[T]: ...

@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from hubbub.clock import Clock
+from hubbub.domain import rules
 from hubbub.domain.commands import SetIdle, Signal, Typing, WatchPresence
-from hubbub.domain.errors import NotFound
+from hubbub.domain.errors import Forbidden, NotFound
 from hubbub.domain.model import Presence, room_topic
 from hubbub.engine.connections import Registry
-from hubbub.engine.people import Live, Read
-from hubbub.engine.ports import Connection
-from hubbub.engine.presence import Presences, absent
+from hubbub.engine.people import Live, People
+from hubbub.engine.ports import Connection, Read
+from hubbub.engine.presence import absent
 from hubbub.features import presence
 from hubbub.protocol import wire
 
@@ -32,18 +33,19 @@ BEHIND = 16 * 1024
 class Signals:
     """All methods belong to the event loop's thread."""
 
-    def __init__(self, registry: Registry, presences: Presences, read: Read, clock: Clock) -> None:
+    def __init__(self, registry: Registry, people: People, read: Read, clock: Clock) -> None:
         self._registry = registry
-        self._presences = presences
+        self._presences = people.presences
+        self._archived = people.archived
         self._read = read
         self._clock = clock
         self._timer: asyncio.TimerHandle | None = None
         self._soon = False
         self._owed: dict[Connection, dict[int, None]] = {}
-        presences.wake = self._wake
+        self._presences.wake = self._wake
 
     async def handle(self, live: Live, signal: Signal) -> dict[str, Any]:
-        """Does what is asked and returns the answer. Raises NotFound and what the store raises."""
+        """Does what is asked and returns the answer. Raises NotFound, Forbidden and what the store raises."""
         match signal:
             case Typing(room=room):
                 self._type(live, room)
@@ -72,6 +74,8 @@ class Signals:
         members = self._registry.members(room_topic(room))
         if live.connection not in members:
             raise NotFound()
+        if room in self._archived:
+            raise Forbidden(rules.ARCHIVED)
         now, user = self._clock.monotonic(), live.identity.user
         recent = {place: at for place, at in (live.typed or {}).items() if now - at < TYPING_PACE}
         if room in recent:

@@ -19,6 +19,7 @@ from hubbub.domain.commands import (
 )
 from hubbub.domain.model import Ban, Frozen, MaybePosition, Member, Person, Position, RoomPosition, RoomRole, Wire
 from hubbub.domain.text import Reason
+from hubbub.engine import here
 from hubbub.features import members
 from hubbub.gateways.http.auth import Active, Running, Somebody
 from hubbub.gateways.http.errors import refusals
@@ -66,10 +67,12 @@ class BansPage(Wire):
 
 
 class Online(Wire):
-    """Who is there now."""
+    """A page of those who are there now, by id."""
 
     users: list[Person]
     """Who has a live connection in the room, on whatever device."""
+    more: bool
+    """Whether there are people after the last of these."""
 
 
 @router.get("/members", response_model=MembersPage, responses=refusals(400, 401, 404))
@@ -81,10 +84,12 @@ async def list_members(
 
 
 @router.get("/online", response_model=Online, responses=refusals(400, 401, 404))
-async def list_online(room: RoomId, caller: Somebody, services: Running) -> Response:
-    """Who is in the room now."""
+async def list_online(
+    room: RoomId, caller: Somebody, services: Running, after: After = 0, limit: Limit = 100
+) -> Response:
+    """A page of those who are in the room now, by user id."""
     await services.read(members.listing, caller.actor, room, 0, 1)  # raises NotFound for those who are not in it
-    return reply({"users": services.people.online(room)})
+    return reply(here.online(services.people, room, after, limit))
 
 
 @router.post("/join", response_model=RoomPosition, responses=refusals(400, 401, 403, 404, 409, 429))
