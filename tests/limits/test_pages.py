@@ -1,7 +1,8 @@
 """Every list comes in pages that end: each thing once, whatever the size of the page, whatever goes meanwhile."""
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +11,12 @@ import pytest
 from hubbub.domain.text import MAX_PAGE
 from tests.generated.contract import operations, read
 from tests.limits.town import Town
+from tests.support.client import Connection
 
 Then = Callable[[int], Awaitable[None]]
 MANY = 12
 NO_PAGES = {
     "list_sessions": "at most 500, the oldest makes room",
-    "list_online": "who is connected now, which the server's limit of connections bounds",
     "show_presence": "as many as were asked for, at most 200",
     "show_room": "the first hundred members, with the word that there are more",
     "show_message": "what one message quotes",
@@ -31,11 +32,14 @@ class List:
     parameter: str
     of: Callable[[dict[str, Any]], Any]
     backwards: bool = False
+    field: str | None = None
+    """Where they stand, if not under the name of the list."""
 
 
 LISTS: dict[str, List] = {
     "list_rooms": List("after", lambda room: room["id"]),
     "list_members": List("after", lambda member: member["id"]),
+    "list_online": List("after", lambda person: person["id"], field="users"),
     "list_bans": List("after", lambda ban: ban["user"]),
     "list_edits": List("after", lambda edit: edit["version"]),
     "list_pins": List("before", lambda pin: pin["seq"]),
@@ -89,7 +93,7 @@ class Place:
         into = {"room": self.room} if name == "list_invites" else {}
         query = "&".join(f"{key}={value}" for key, value in {**into, **parameters}.items())
         answer = await self.town.get(f"{path.format(room=self.room, message=self.message)}?{query}")
-        (things,) = (value for key, value in answer.items() if key == name.partition("_")[2])
+        things = answer[LISTS[name].field or name.partition("_")[2]]
         more = answer["more"]
         return things, more["before"] if isinstance(more, dict) else more
 
@@ -109,7 +113,7 @@ class Place:
 
 
 @pytest.fixture
-async def place(town: Town) -> Place:
+async def place(town: Town) -> AsyncIterator[Place]:
     room = await town.room(MANY)
     seqs = await town.say(room, MANY)
     for number, seq in enumerate(seqs):
@@ -118,7 +122,10 @@ async def place(town: Town) -> Place:
         await town.do("reaction.add", room=room, message=seqs[0], emoji="🍏🍎🍐🍊🍋🍌🍉🍇🍓🍈🍒🍑"[number])
         await town.do("room.ban", room=room, user=town.people[-1 - number].id)
         await town.asked("POST", "/api/invites", {"room": room})
-    return Place(town, room, seqs[0])
+    async with AsyncExitStack() as stack:
+        for person in town.people[1 : MANY + 1]:
+            await stack.enter_async_context(await Connection.open(town.server.websocket_url, person.token))
+        yield Place(town, room, seqs[0])
 
 
 async def test_a_walk_over_every_list_meets_each_thing_once_whatever_the_page(place: Place) -> None:

@@ -790,10 +790,12 @@ export interface OneMessage {
   heads: Record<string, number>;
 }
 
-/** Who is there now. */
+/** A page of those who are there now, by id. */
 export interface Online {
   /** Who has a live connection in the room, on whatever device. */
   users: Person[];
+  /** Whether there are people after the last of these. */
+  more: boolean;
 }
 
 /** One's own, once more. */

@@ -4,9 +4,15 @@ import type { BansPage, Online } from "../../contract";
 import { get, post, put, remove } from "../../net/http";
 import type { Ban, Member, RoomRole } from "../../state/model";
 
+/** The ids of all who are in the room now. */
 export async function loadOnline(room: number): Promise<Set<number>> {
-  const { users } = await get<Online>(`api/rooms/${room}/online`);
-  return new Set(users.map((user) => user.id));
+  const found = new Set<number>();
+  for (let last: number | undefined = 0; last !== undefined; ) {
+    const { users, more }: Online = await get<Online>(`api/rooms/${room}/online?after=${last}&limit=200`);
+    for (const { id } of users) found.add(id);
+    last = more ? users.at(-1)?.id : undefined;
+  }
+  return found;
 }
 
 export const addMember = (room: number, user: number): Promise<unknown> => post(`api/rooms/${room}/members`, { user });
