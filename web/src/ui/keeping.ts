@@ -2,9 +2,9 @@
  * The focus is never lost: where what had it goes away, it goes to what stands around that or has taken its place, else to
  * where one writes or reads. This is a net for all of the page: whoever knows better has moved the focus by then.
  */
-const REGION = "dialog, nav, aside";
+const REGION = "dialog, nav, aside, [role=log]";
 const STOPS = "a[href], button:enabled, input:enabled, select:enabled, textarea:enabled, summary, [tabindex]";
-const HOMES = "#composer, [role=log] article[tabindex='0']";
+const HOMES = ["#composer", "[role=log] article[tabindex='0']"];
 
 /** Where the focus was. */
 interface Place {
@@ -71,4 +71,5 @@ function heir({ around, region, index }: Place): HTMLElement | undefined {
   return isThere(region) ? stops(region).at(Math.max(0, index)) ?? stops(region).at(-1) : undefined;
 }
 
-const home = (): HTMLElement | undefined => [...document.querySelectorAll(HOMES)].find(isThere) ?? stops(document.querySelector("main") ?? document.body)[0];
+const home = (): HTMLElement | undefined =>
+  HOMES.map((one) => document.querySelector(one)).find(isThere) ?? stops(document.querySelector("main") ?? document.body)[0];
