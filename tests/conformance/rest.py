@@ -100,7 +100,7 @@ class House:
         self.link: str = link.json()["token"]
         self.invites: list[str] = [answer.json()["id"] for answer in made]
         forgetful = server.sign_up("forgetful")
-        reset = server.command_line("user", "reset-link", forgetful.name)
+        reset = server.reset_link(forgetful.name)
         self.resets = [reset.strip().rpartition("#")[2]]
 
     def config(self, methods: Sequence[str]) -> str:

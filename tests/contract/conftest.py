@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import pytest
 
+from hubbub.control import CreateUser, ask_server
 from tests.support.server import PASSWORD, Account, Server
 
 AS_IT_COMES = {"HUBBUB_RATE_LIMITS": "", "HUBBUB_SIGNUP": "", "HUBBUB_CONNECTIONS_PER_USER": ""}
@@ -121,7 +122,7 @@ def newcomer(street: Street, plain: Server) -> Account:
     """Somebody on the server as it comes; whoever uses up the log-ins of this address asks for it first."""
 
     def make() -> Account:
-        plain.command_line("user", "create", "newcomer", "--password-stdin", stdin=PASSWORD + "\n")
+        ask_server(plain.data, CreateUser(name="newcomer", role="member", password=PASSWORD))
         return plain.log_in("newcomer")
 
     return street.person("newcomer", plain, make)

@@ -27,7 +27,7 @@ STATUS = {
     "internal": 500,
 }
 _numbers = itertools.count(1)
-_http = httpx.Client(trust_env=False, timeout=10.0)
+_http = httpx.Client(trust_env=False, timeout=30.0)
 
 
 def fresh(prefix: str = "word") -> str:
@@ -75,7 +75,7 @@ async def knock(server: Server, path: str = "/ws", **options: Any) -> ClientConn
     return await raw_connect(f"ws://127.0.0.1:{server.port}{path}", **options)
 
 
-async def hear(ws: ClientConnection, within: float = 5.0) -> Frame:
+async def hear(ws: ClientConnection, within: float = 20.0) -> Frame:
     """The next frame, which must be one JSON object in a text message."""
     text = await asyncio.wait_for(ws.recv(), within)
     assert isinstance(text, str), "a binary message"
@@ -104,7 +104,7 @@ async def reply_to(ws: ClientConnection, number: object) -> Frame:
             return frame
 
 
-async def rest_of(ws: ClientConnection, within: float = 5.0) -> tuple[list[str | bytes], int | None]:
+async def rest_of(ws: ClientConnection, within: float = 20.0) -> tuple[list[str | bytes], int | None]:
     """What still comes until the end, and the code of the close."""
     heard: list[str | bytes] = []
     try:
@@ -127,7 +127,7 @@ def raw_upgrade(server: Server, path: str = "/ws", **headers: str) -> tuple[int,
         **{name.replace("_", "-"): value for name, value in headers.items()},
     }
     request = f"GET {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in lines.items()) + "\r\n"
-    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as peer:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as peer:
         peer.sendall(request.encode())
         answer = b""
         while b"\r\n\r\n" not in answer:

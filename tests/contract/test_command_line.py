@@ -12,7 +12,7 @@ from tests.support.server import PASSWORD, Server
 def hubbub(data: Path, *arguments: str, stdin: str = PASSWORD + "\n") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "hubbub", *arguments, "--data", str(data)],
-        input=stdin, capture_output=True, text=True, timeout=30, check=False,
+        input=stdin, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
 
 
@@ -85,10 +85,3 @@ def test_without_a_server_the_folder_is_opened_and_a_server_finds_what_was_done(
             "a socket that was left behind is no server"
         )
         assert "boss" in hubbub(data, "user", "list").stdout
-
-
-def test_it_says_its_version_and_what_is_wrong() -> None:
-    said = subprocess.run(
-        [sys.executable, "-m", "hubbub", "--version"], capture_output=True, text=True, check=True, timeout=20
-    ).stdout
-    assert re.search(r"\d+\.\d+\.\d+", said)

@@ -19,6 +19,7 @@ from tests.contract.door import (
     shaped,
 )
 from tests.support.server import Account, Server
+from tests.support.timing import three_attempts, within
 
 FRAME = 65_536
 
@@ -26,11 +27,13 @@ FRAME = 65_536
 # -- who may knock
 
 
+@three_attempts
 async def test_a_socket_that_says_nothing_is_closed_at_the_deadline(strict: Server) -> None:
     begun = time.monotonic()
-    ws = await knock(strict)
-    assert (await rest_of(ws))[1] == 4501
-    assert 0.4 < time.monotonic() - begun < 2.5
+    with within(2.5):
+        ws = await knock(strict)
+        assert (await rest_of(ws))[1] == 4501
+    assert time.monotonic() - begun > 0.4
 
 
 async def test_over_the_connections_of_a_user_the_newest_is_turned_away_and_the_oldest_stay(strict: Server) -> None:

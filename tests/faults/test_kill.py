@@ -21,7 +21,7 @@ from tests.support.waiting import eventually
 pytestmark = pytest.mark.faults
 
 LONG = os.environ.get("HUBBUB_TEST_ROUNDS")
-ROUNDS = {"sqlite": int(LONG or 20), "postgresql": int(LONG or 5)}
+ROUNDS = {"sqlite": int(LONG or 12), "postgresql": int(LONG or 4)}  # 20 and more with those of the mounted server
 CONTROL_ROUNDS = 8  # a broken server is found out in the first or second round; never reaching that many is a failure
 BROKEN = ("-m", "tests.support.broken_server")
 
@@ -35,7 +35,7 @@ async def killed_under_load(server: Server, rounds: int, enough: bool = False) -
         for _ in range(rounds):
             acknowledged = len(room.history.acked)
             await eventually(lambda: len(room.history.acked) > acknowledged, 20, "somebody is acknowledged again")  # noqa: B023
-            await asyncio.sleep(random.uniform(0.2, 1.0))  # the time under load is what is being tested
+            await asyncio.sleep(random.uniform(0.1, 0.7))  # the time under load is what is being tested
             await asyncio.to_thread(server.kill)
             await asyncio.to_thread(server.start)
             if enough and (found := room.verdict()):

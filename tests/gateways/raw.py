@@ -5,6 +5,7 @@ import socket
 import struct
 from types import TracebackType
 
+PATIENCE = 20.0
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 TEXT, BINARY, CLOSE, PING, PONG, CONT = 1, 2, 8, 9, 10, 0
 
@@ -56,7 +57,7 @@ class Raw:
 
     async def head(self) -> str:
         """The answer's head, to its empty line."""
-        return (await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 5)).decode()
+        return (await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), PATIENCE)).decode()
 
     async def open(self, path: str = "/ws", headers: dict[str, str] | None = None) -> "Raw":
         self.send(upgrade(path, headers))
@@ -66,13 +67,13 @@ class Raw:
 
     async def frame(self) -> tuple[int, bytes]:
         """The next frame of the server: opcode and payload."""
-        first, length = await asyncio.wait_for(self.reader.readexactly(2), 5)
+        first, length = await asyncio.wait_for(self.reader.readexactly(2), PATIENCE)
         if length == 126:
             (length,) = struct.unpack("!H", await self.reader.readexactly(2))
         elif length == 127:
             (length,) = struct.unpack("!Q", await self.reader.readexactly(8))
         assert first & 0x80
-        return first & 0x0F, await asyncio.wait_for(self.reader.readexactly(length), 5)
+        return first & 0x0F, await asyncio.wait_for(self.reader.readexactly(length), PATIENCE)
 
     async def closed(self) -> tuple[int, str]:
         """The code and reason of the Close frame; everything before it is skipped."""
@@ -81,7 +82,7 @@ class Raw:
             if opcode == CLOSE:
                 return struct.unpack("!H", payload[:2])[0], payload[2:].decode()
 
-    async def rest(self, within: float = 5) -> bytes:
+    async def rest(self, within: float = PATIENCE) -> bytes:
         """All that comes until the server ends the connection, however it does."""
         parts = []
         try:

@@ -221,7 +221,7 @@ def stranger(world: World) -> Account:
 
 def goodbyes(witness: Witness, world: World) -> None:
     """What ends sessions, passwords and accounts."""
-    link = world.server.command_line("user", "reset-link", world.bob.name).strip().rpartition("#")[2]
+    link = world.server.reset_link(world.bob.name).rpartition("#")[2]
     assert witness.ask("reset_password", json={"token": link, "password": PASSWORD}).status_code == 204
     other = world.server.log_in(world.alice.name)
     mine = next(one for one in witness.ask("list_sessions", other).json()["sessions"] if one["current"])

@@ -21,7 +21,7 @@ from tests.support.server import Account, Server
 
 pytestmark = [pytest.mark.faults, BOTH_DATABASES]
 
-ROUNDS = int(os.environ.get("HUBBUB_TEST_REVOCATIONS", "300"))
+ROUNDS = int(os.environ.get("HUBBUB_TEST_REVOCATIONS", "150"))
 """1,000 in the long form; on PostgreSQL a fifth."""
 BROKEN = ("-m", "tests.support.broken_server")
 

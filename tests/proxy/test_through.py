@@ -77,7 +77,7 @@ def test_the_bare_path_leads_to_the_page(behind: Behind) -> None:
 @pytest.mark.parametrize("behind", ["caddy stripping the path"], indirect=True)
 def test_links_lead_to_where_browsers_reach_the_server(behind: Behind) -> None:
     visitor = behind.visitor().sign_up()
-    reset = behind.server.command_line("user", "reset-link", visitor.name)
+    reset = behind.server.reset_link(visitor.name)
     assert f"{behind.front.address}/reset#" in reset
     assert behind.server.setup_link().startswith(f"{behind.front.address}/setup#")
 

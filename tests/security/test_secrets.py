@@ -64,7 +64,7 @@ class Eve:
 def real_secrets(server: Server, eve: Eve, owner: Account) -> dict[str, str]:
     """Those that the server itself has given away."""
     invite = owner.request("POST", "/api/invites", json={}).json()["token"]
-    (reset,) = re.findall(r"#([\w-]+)", server.command_line("user", "reset-link", owner.name))
+    (reset,) = re.findall(r"#([\w-]+)", server.reset_link(owner.name))
     body = {"username": owner.name, "password": PASSWORD}
     cookie = eve.ask("POST", "/api/login", json=body, headers={"Origin": server.url}).cookies["hubbub_session"]
     found = {"access token": owner.token, "refresh token": owner.refresh, "invite": invite, "reset": reset}

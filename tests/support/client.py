@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.typing import Subprotocol
 
 Frame = dict[str, Any]
-REPLY_DEADLINE = 15.0
+REPLY_DEADLINE = 30.0
 # What opening a connection raises while a server is down, starting or dying.
 OPENING_ERRORS = (OSError, ConnectionClosed, InvalidHandshake, TimeoutError, EOFError)
 
@@ -178,7 +178,7 @@ async def raw_connect(url: str, **options: Any) -> ClientConnection:
         "ping_interval": None,
         "max_size": None,
         "max_queue": None,
-        "open_timeout": 10,
-        "close_timeout": 5,
+        "open_timeout": 20,
+        "close_timeout": 10,
     }
     return await connect(url, **{**settings, **options})

@@ -9,7 +9,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.support.server import Server
 
-DEADLINE = 10.0
+DEADLINE = 30.0
 _numbers = itertools.count(1)
 
 
