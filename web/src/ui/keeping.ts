@@ -2,7 +2,7 @@
  * The focus is never lost: where what had it goes away, it goes to what stands around that or has taken its place, else to
  * where one writes or reads. This is a net for all of the page: whoever knows better has moved the focus by then.
  */
-const REGION = "dialog, nav, aside, [role=log]";
+const REGION = "dialog, nav, aside";
 const STOPS = "a[href], button:enabled, input:enabled, select:enabled, textarea:enabled, summary, [tabindex]";
 const HOMES = ["#composer", "[role=log] article[tabindex='0']"];
 
