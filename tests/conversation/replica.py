@@ -197,6 +197,9 @@ class Replica:
         pass
 
     def _room_updated(self, event: Json) -> None:
+        if "history" in event["changes"] and event["topic"] != "site":
+            for loaded in (self.timelines, self.members, self.pins):
+                loaded.pop(event["room"], None)  # one sees more of it now, or less
         room = self.rooms.get(event["room"], {})  # of rooms one is not in nothing is kept
         for name, value in event["changes"].items():
             if value == "" and name in ("topic", "description"):

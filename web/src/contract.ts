@@ -1238,7 +1238,7 @@ export interface RoomRestored {
 /** What somebody is in one room. */
 export type RoomRole = "owner" | "moderator" | "member";
 
-/** The room is called otherwise or works otherwise. */
+/** The room is called otherwise or works otherwise; where `history` is among it, load again what it shows. */
 export interface RoomUpdated {
   /** Whose log: `room:ID`, `user:ID` or `site`. */
   topic: string;

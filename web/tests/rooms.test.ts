@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { ChatEvent } from "../src/state/events";
-import { welcomed } from "../src/state/load";
+import { timelineOpened, timelineStarted, welcomed } from "../src/state/load";
 import { reduce } from "../src/state/reduce";
 import { initial, type State } from "../src/state/state";
 import { alice, AT, room, welcome } from "./build";
@@ -32,6 +32,14 @@ describe("news of a room", () => {
     const known = apply(state({ topic: "What next", description: "All" }), updated(11, { topic: "", description: "" }));
     expect(known.rooms[1]).toEqual(room(1, { head: 11 }));
     expect(known.directory?.[0]).toEqual(room(1));
+  });
+
+  it("take away what was loaded where it is another history that members see, and only there", () => {
+    const opened = (): State => timelineOpened(timelineStarted(state(), 1, 1), 1, 1, { items: [], older: false, newer: false, head: 10 });
+    expect(apply(opened(), updated(11, { topic: "What next" })).timelines[1]).toBeDefined();
+    expect(apply(opened(), updated(3, { history: "joined" }, "site")).timelines[1]).toBeDefined();
+    expect(apply(opened(), updated(11, { history: "joined" })).timelines[1]).toBeUndefined();
+    expect(apply(opened(), updated(11, { history: "all" })).timelines[1]).toBeUndefined();
   });
 
   it("do not undo what the welcome knows better", () => {

@@ -1,5 +1,6 @@
 /** What events about rooms change. Pure. */
 import type { RoomAdded, RoomArchived, RoomCreated, RoomGone, RoomRestored, RoomUpdated, SettingsChanged } from "./events";
+import { roomReset } from "./load";
 import type { Room } from "./model";
 import { without, type State } from "./state";
 
@@ -47,8 +48,10 @@ function farewell(state: State, room: number, why: RoomGone["why"], reason: stri
   return { room, name, why, ...(words && { reason: words }) };
 }
 
+/** Where it is another history that members see, what was loaded of it has to be loaded again. */
 export function roomUpdated(state: State, event: RoomUpdated): State {
-  return told(state, event, (room) => renewed(room, event.changes));
+  const now = told(state, event, (room) => renewed(room, event.changes));
+  return event.changes.history !== undefined && event.topic !== "site" ? roomReset(now, event.room) : now;
 }
 
 export function roomArchived(state: State, event: RoomArchived): State {

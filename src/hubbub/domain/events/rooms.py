@@ -38,7 +38,7 @@ class RoomChanges(Wire):
 
 
 class RoomUpdated(RoomNews):
-    """The room is called otherwise or works otherwise."""
+    """The room is called otherwise or works otherwise; where `history` is among it, load again what it shows."""
 
     type = "room.updated"
     changes: RoomChanges
