@@ -5,15 +5,13 @@ import { messageAt } from "../../state/timeline";
 import { Wishes } from "../reactions/wishes.svelte";
 import { focus, rowOf, seqOf } from "./rows";
 import type { Scene } from "./rights";
-import { byKey, type Action } from "./table";
+import { byKey, type Action, type Asked, type Question } from "./table";
 
 /** A place on the screen, in pixels. */
 export interface Spot {
   readonly x: number;
   readonly y: number;
 }
-
-export type Question = "delete" | "forward" | "edits" | "reactions";
 
 /** What is said at a message, for a while. */
 export interface Word {
@@ -26,7 +24,7 @@ export interface Word {
 
 const TOLD_MS = 6_000;
 
-export class Acting {
+export class Acting implements Asked {
   hovered: number | null = $state(null);
   focused: number | null = $state(null);
   menu: { readonly seq: number; readonly spot: Spot; readonly byKey: boolean } | null = $state.raw(null);

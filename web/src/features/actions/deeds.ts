@@ -1,4 +1,5 @@
 /** What is done with messages, and how one is told that it was or was not. */
+import type { Chat } from "../../chat.svelte";
 import type { MaybePosition, Position } from "../../contract";
 import { post, put, remove, sentence } from "../../net/http";
 import { randomKey } from "../../net/keys";
@@ -6,17 +7,24 @@ import type { Room } from "../../state/model";
 import { copy } from "../../ui/clipboard";
 import { permalink } from "../timeline/places";
 import { marker } from "../unread/marker";
-import type { Acting } from "./acting.svelte";
 import type { Scene } from "./rights";
+
+/** Whoever does something with a message, and is told at it what became of it. */
+export interface Doer {
+  readonly chat: Chat;
+  tell(seq: number, words: string): void;
+  refuse(seq: number, words: string): void;
+  hush(): void;
+}
 
 const pinOf = (room: number, message: number): string => `api/rooms/${room}/pins/${message}`;
 
-export async function pin(acting: Acting, { room, message }: Scene): Promise<void> {
-  await attempt(acting, message.seq, put<MaybePosition>(pinOf(room.id, message.seq), {}));
+export async function pin(doer: Doer, { room, message }: Scene): Promise<void> {
+  await attempt(doer, message.seq, put<MaybePosition>(pinOf(room.id, message.seq), {}));
 }
 
-export async function unpin(acting: Acting, { room, message }: Scene): Promise<void> {
-  await attempt(acting, message.seq, letGo(room.id, message.seq));
+export async function unpin(doer: Doer, { room, message }: Scene): Promise<void> {
+  await attempt(doer, message.seq, letGo(room.id, message.seq));
 }
 
 export const letGo = (room: number, message: number): Promise<MaybePosition> => remove<MaybePosition>(pinOf(room, message));
@@ -32,29 +40,29 @@ export async function forward(to: Room, from: number, message: number, key: stri
 
 export const forwardKey = randomKey;
 
-export async function copyText(acting: Acting, { message }: Scene): Promise<void> {
-  await copied(acting, message.seq, message.body ?? "", "The text is in your clipboard.");
+export async function copyText(doer: Doer, { message }: Scene): Promise<void> {
+  await copied(doer, message.seq, message.body ?? "", "The text is in your clipboard.");
 }
 
-export async function copyLink(acting: Acting, { room, message }: Scene): Promise<void> {
+export async function copyLink(doer: Doer, { room, message }: Scene): Promise<void> {
   const address = new URL(permalink(room.id, message.seq), location.href).href;
-  await copied(acting, message.seq, address, "The link is in your clipboard.");
+  await copied(doer, message.seq, address, "The link is in your clipboard.");
 }
 
-export async function markUnread(acting: Acting, { room, message }: Scene): Promise<void> {
-  await attempt(acting, message.seq, marker(acting.chat).unread(room.id, message.seq));
+export async function markUnread(doer: Doer, { room, message }: Scene): Promise<void> {
+  await attempt(doer, message.seq, marker(doer.chat).unread(room.id, message.seq));
 }
 
-async function copied(acting: Acting, seq: number, text: string, words: string): Promise<void> {
-  if (await copy(text)) acting.tell(seq, words);
-  else acting.refuse(seq, "The browser does not let this page write to the clipboard.");
+async function copied(doer: Doer, seq: number, text: string, words: string): Promise<void> {
+  if (await copy(text)) doer.tell(seq, words);
+  else doer.refuse(seq, "The browser does not let this page write to the clipboard.");
 }
 
-async function attempt(acting: Acting, seq: number, answer: Promise<unknown>): Promise<void> {
-  acting.hush();
+async function attempt(doer: Doer, seq: number, answer: Promise<unknown>): Promise<void> {
+  doer.hush();
   try {
     await answer;
   } catch (error) {
-    acting.refuse(seq, sentence(error));
+    doer.refuse(seq, sentence(error));
   }
 }

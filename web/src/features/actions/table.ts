@@ -4,9 +4,16 @@
  */
 import type { IconName } from "../../ui/Icon.svelte";
 import { composing } from "../composer/composing.svelte";
-import type { Acting } from "./acting.svelte";
-import { copyLink, copyText, markUnread, pin, unpin } from "./deeds";
+import { copyLink, copyText, markUnread, pin, unpin, type Doer } from "./deeds";
 import { isThere, mayDelete, mayEdit, mayLookBack, mayPin, mayReact, mayReply, type Scene } from "./rights";
+
+export type Question = "delete" | "forward" | "edits" | "reactions";
+
+/** Whoever can be asked something more before it is done. */
+export interface Asked extends Doer {
+  pick(seq: number): void;
+  ask(what: Question, seq: number): void;
+}
 
 export interface Action {
   readonly label: string;
@@ -17,7 +24,7 @@ export interface Action {
   /** It is in the toolbar too. */
   readonly near?: true;
   readonly offered: (scene: Scene) => boolean;
-  readonly run: (acting: Acting, scene: Scene) => void;
+  readonly run: (acting: Asked, scene: Scene) => void;
 }
 
 const reactions = ({ message }: Scene): boolean => (message.reactions?.length ?? 0) > 0;

@@ -1,10 +1,5 @@
 /** The colours of code, of a small set of languages; the highlighter is loaded when the first code is shown. */
-
-export interface Piece {
-  readonly text: string;
-  readonly look?: Look;
-}
-export type Look = "comment" | "keyword" | "string" | "number" | "name" | "added" | "removed";
+import type { Piece } from "./highlight";
 
 /** What people write after the backticks, and the grammar for it. */
 const LANGUAGES: Readonly<Record<string, string>> = {

@@ -16,7 +16,12 @@ import typescript from "highlight.js/lib/languages/typescript";
 import xml from "highlight.js/lib/languages/xml";
 import yaml from "highlight.js/lib/languages/yaml";
 import { createLowlight } from "lowlight";
-import type { Look, Piece } from "./colours";
+
+export interface Piece {
+  readonly text: string;
+  readonly look?: Look;
+}
+type Look = "comment" | "keyword" | "string" | "number" | "name" | "added" | "removed";
 
 const lowlight = createLowlight({ bash, c, cpp, css, diff, go, ini, java, javascript, json, python, rust, sql, typescript, xml, yaml });
 
