@@ -5,6 +5,7 @@
 const REGION = "dialog, nav, aside";
 const STOPS = "a[href], button:enabled, input:enabled, select:enabled, textarea:enabled, summary, [tabindex]";
 const HOMES = ["#composer", "[role=log] article[tabindex='0']"];
+const MIDDLE = ".middle, main";
 
 /** Where the focus was. */
 interface Place {
@@ -71,5 +72,6 @@ function heir({ around, region, index }: Place): HTMLElement | undefined {
   return isThere(region) ? stops(region).at(Math.max(0, index)) ?? stops(region).at(-1) : undefined;
 }
 
+/** Undefined while the middle of the page has nothing yet that can have the focus: it is asked again when it changes. */
 const home = (): HTMLElement | undefined =>
-  HOMES.map((one) => document.querySelector(one)).find(isThere) ?? stops(document.querySelector("main") ?? document.body)[0];
+  HOMES.map((one) => document.querySelector(one)).find(isThere) ?? stops([...document.querySelectorAll(MIDDLE)].find(isThere) ?? document.body)[0];
