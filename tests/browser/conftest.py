@@ -1,11 +1,11 @@
 """Fixtures that open real Chromium windows on a real server."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser.person import Person
 from tests.support.server import Server
@@ -21,6 +21,9 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+# Two cores that are shared with others stand still for seconds now and then; Playwright's own patience is five.
+expect.set_options(timeout=20_000)
 
 OpenWindow = Callable[..., Person]
 
@@ -44,19 +47,27 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
+def a_window(browser: Browser, server: Server, width: int = 1180, height: int = 760) -> Person:
+    """A window of a browser of its own, on `server`; whoever opens it closes its context."""
+    context = browser.new_context(viewport={"width": width, "height": height}, locale="en-GB")
+    return Person(server, context.new_page())
+
+
+def assert_quiet(people: Iterable[Person]) -> None:
+    complaints = [line for person in people for line in person.complaints()]
+    assert not complaints, "the browser complained:\n" + "\n".join(complaints)
+
+
 @pytest.fixture
 def open_window(browser: Browser, server: Server) -> Iterator[OpenWindow]:
     """`open_window()`: a window of a browser of its own, on `server` or another one. Its console must stay quiet."""
     people: list[Person] = []
 
     def open_one(on: Server | None = None, width: int = 1180, height: int = 760) -> Person:
-        context = browser.new_context(viewport={"width": width, "height": height}, locale="en-GB")
-        person = Person(on or server, context.new_page())
-        people.append(person)
-        return person
+        people.append(a_window(browser, on or server, width, height))
+        return people[-1]
 
     yield open_one
     for person in people:
         person.page.context.close()
-    complaints = [line for person in people for line in person.complaints()]
-    assert not complaints, "the browser complained:\n" + "\n".join(complaints)
+    assert_quiet(people)

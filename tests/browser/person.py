@@ -22,7 +22,7 @@ class Person:
         self.name = ""
         self.may_be_offline = False
         self._heard: list[str] = []
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(30_000)
         page.on("console", self._console)
         page.on("pageerror", lambda error: self._heard.append(f"uncaught: {error}"))
         page.on("dialog", lambda dialog: dialog.accept())

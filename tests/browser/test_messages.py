@@ -157,6 +157,7 @@ def test_pins_are_marked_listed_jumped_to_and_let_go(house: House, open_window: 
     keys = ann.page.keyboard
     go_to(ann, "chatter 29")
     keys.press("p")
+    expect(message(ann, "chatter 29").get_by_text("Pinned")).to_be_visible()
     keys.press("Home")
     keys.press("p")
     expect(message(ann, "the rules").get_by_text("Pinned")).to_be_visible()

@@ -77,7 +77,8 @@ def test_who_is_writing_is_seen_until_it_is_said(server: Server, open_window: Op
     told: list[str] = []
     ann.page.on("websocket", lambda socket: socket.on("framesent", lambda frame: told.append(str(frame))))
     ann.page.reload()
-    ann.is_in().composer.press("ArrowUp")
+    ann.is_in().sees("here I am")
+    ann.composer.press("ArrowUp")
     expect(ann.composer).to_have_value("here I am")
     ann.composer.press_sequentially(", again")
     ann.composer.press("Enter")

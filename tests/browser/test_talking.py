@@ -1,21 +1,36 @@
 """Two and more real windows that talk."""
 
 import re
+from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import OpenWindow
+from tests.browser.conftest import OpenWindow, a_window, assert_quiet
 from tests.browser.person import Person
 from tests.support.server import Server
 
+Two = tuple[Person, Person]
+
+
+@pytest.fixture(scope="module")
+def both(server: Server, browser: Browser) -> Iterator[Two]:
+    """Two windows that stay: opening them takes longer than most of what is done in them."""
+    ann, bob = (a_window(browser, server).log_in(server.sign_up(name).name) for name in ("ann", "bob"))
+    yield ann, bob
+    for person in (ann, bob):
+        person.page.context.close()
+
 
 @pytest.fixture
-def two(server: Server, open_window: OpenWindow) -> tuple[Person, Person]:
-    return open_window().log_in(server.sign_up("ann").name), open_window().log_in(server.sign_up("bob").name)
+def two(both: Two) -> Iterator[Two]:
+    for person in both:
+        person.open_room("Lobby")
+    yield both
+    assert_quiet(both)
 
 
-def test_two_windows_talk_and_see_one_order(two: tuple[Person, Person]) -> None:
+def test_two_windows_talk_and_see_one_order(two: Two) -> None:
     ann, bob = two
     for number in range(8):
         ann.say(f"{ann.name} says {number}")
@@ -29,7 +44,7 @@ def test_two_windows_talk_and_see_one_order(two: tuple[Person, Person]) -> None:
     assert own == [f"{ann.name} says {number}" for number in range(8)]
 
 
-def test_enter_sends_and_shift_enter_starts_a_new_line(two: tuple[Person, Person]) -> None:
+def test_enter_sends_and_shift_enter_starts_a_new_line(two: Two) -> None:
     ann, bob = two
     ann.composer.fill("one")
     ann.composer.press("Shift+Enter")
@@ -39,7 +54,7 @@ def test_enter_sends_and_shift_enter_starts_a_new_line(two: tuple[Person, Person
     bob.sees("one\ntwo")
 
 
-def test_text_stays_text_and_addresses_become_links(two: tuple[Person, Person]) -> None:
+def test_text_stays_text_and_addresses_become_links(two: Two) -> None:
     ann, bob = two
     text = "<img src=x onerror=alert(1)> javascript:alert(1) https://example.org/a?b=<c>"
     ann.say(text)
@@ -50,8 +65,8 @@ def test_text_stays_text_and_addresses_become_links(two: tuple[Person, Person]) 
     expect(links).to_have_attribute("rel", "noopener noreferrer nofollow")
 
 
-def test_unread_messages_are_counted_in_the_title_and_at_the_room(two: tuple[Person, Person]) -> None:
-    ann, bob = two
+def test_unread_messages_are_counted_in_the_title_and_at_the_room(server: Server, open_window: OpenWindow) -> None:
+    ann, bob = (open_window().log_in(server.sign_up(name).name) for name in ("ann", "bob"))
     name = f"Garden of {ann.name}"
     ann.create_room(name)
     bob.join_room(name)
@@ -84,7 +99,7 @@ def test_what_was_read_in_one_window_is_read_in_the_other(server: Server, open_w
     expect(there.room(name)).not_to_contain_text("unread")
 
 
-def test_people_are_seen_and_removed(two: tuple[Person, Person]) -> None:
+def test_people_are_seen_and_removed(two: Two) -> None:
     ann, bob = two
     name = f"Club of {ann.name}"
     ann.create_room(name)
@@ -140,7 +155,7 @@ def test_who_marks_a_text_beyond_a_dialog_does_not_close_it(server: Server, open
     expect(window.page.get_by_role("dialog")).to_have_count(0)
 
 
-def test_every_line_has_the_direction_of_its_own_script(two: tuple[Person, Person]) -> None:
+def test_every_line_has_the_direction_of_its_own_script(two: Two) -> None:
     ann, bob = two
     ann.say("שלום, עולם!")
     bob.sees("שלום, עולם!")
@@ -148,7 +163,7 @@ def test_every_line_has_the_direction_of_its_own_script(two: tuple[Person, Perso
     assert found.evaluate("line => getComputedStyle(line).direction") == "rtl"
 
 
-def test_leaving_a_room_takes_it_from_the_list_and_one_may_come_back(two: tuple[Person, Person]) -> None:
+def test_leaving_a_room_takes_it_from_the_list_and_one_may_come_back(two: Two) -> None:
     ann, bob = two
     name = f"Cafe of {ann.name}"
     ann.create_room(name)
@@ -163,7 +178,7 @@ def test_leaving_a_room_takes_it_from_the_list_and_one_may_come_back(two: tuple[
     bob.sees("welcome back")
 
 
-def test_a_draft_stays_with_its_room(two: tuple[Person, Person]) -> None:
+def test_a_draft_stays_with_its_room(two: Two) -> None:
     ann, _ = two
     ann.create_room(f"Drafts of {ann.name}")
     ann.composer.fill("half a thought")
@@ -175,7 +190,7 @@ def test_a_draft_stays_with_its_room(two: tuple[Person, Person]) -> None:
     expect(ann.composer).to_have_value("half a thought")
 
 
-def test_a_message_over_the_limit_is_kept_and_explained(two: tuple[Person, Person]) -> None:
+def test_a_message_over_the_limit_is_kept_and_explained(two: Two) -> None:
     ann, _ = two
     ann.composer.fill("x" * 8001)
     expect(ann.page.get_by_text("1 characters too long")).to_be_visible()
@@ -186,7 +201,7 @@ def test_a_message_over_the_limit_is_kept_and_explained(two: tuple[Person, Perso
     ann.sees("y" * 8000)
 
 
-def test_a_refused_message_says_why_and_can_be_discarded(two: tuple[Person, Person]) -> None:
+def test_a_refused_message_says_why_and_can_be_discarded(two: Two) -> None:
     ann, bob = two
     # A "next line" control is no blank to the browser, but nothing to the server.
     ann.say("\u0085")
@@ -218,7 +233,7 @@ FLOOD = """async (count) => {
 }"""
 
 
-def test_a_flood_is_followed_to_its_end(two: tuple[Person, Person]) -> None:
+def test_a_flood_is_followed_to_its_end(two: Two) -> None:
     ann, bob = two
     ann.page.evaluate(FLOOD, 900)
     for person in two:
