@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import OpenWindow
 from tests.browser.kept import kept
 from tests.browser.person import Person
+from tests.browser.rooming import menu
 from tests.support.mounted import MountedServer
 from tests.support.server import PASSWORD
 
@@ -46,6 +47,25 @@ def test_people_of_the_app_talk_under_its_path(server: MountedServer, open_windo
     alice.page.reload()
     alice.is_in()
     expect(alice.page.get_by_role("heading", level=2, name="Garden")).to_be_visible()
+
+
+def test_a_link_leads_people_of_the_app_into_a_room(server: MountedServer, open_window: OpenWindow) -> None:
+    fay, stranger = log_in(open_window(), server, "Fay"), open_window()
+    fay.create_room("Shed")
+    menu(fay, "Links into this room")
+    expect(fay.page.get_by_text("logged in at the app this chat belongs to")).to_be_visible()
+    fay.page.get_by_role("button", name="Make and copy a link").click()
+    link = fay.page.get_by_label("The link, shown only now").input_value()
+    assert link.startswith(f"{server.url}/invite#")
+    # Whoever is nobody to the app comes back with the link when he is somebody.
+    stranger.open(link)
+    expect(stranger.page.get_by_text("Log in at the app this chat belongs to")).to_be_visible()
+    guest = log_in(stranger, server, "Gil").open(link)
+    guest.page.get_by_role("dialog", name="Join Shed?").get_by_role("button", name="Join").click()
+    expect(guest.page.get_by_role("heading", level=2, name="Shed", exact=True)).to_be_visible()
+    guest.say("by the link")
+    fay.page.keyboard.press("Escape")
+    fay.sees("by the link")
 
 
 def test_the_chat_offers_nothing_to_log_in_or_out_with(server: MountedServer, open_window: OpenWindow) -> None:

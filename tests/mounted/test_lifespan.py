@@ -18,8 +18,7 @@ from tests.support.asgi_socket import Socket
 OF_OWN_ACCOUNTS = (
     ("POST", "/token"), ("POST", "/token/refresh"), ("POST", "/api/login"), ("POST", "/api/logout"),
     ("GET", "/api/sessions"), ("DELETE", "/api/sessions/x"), ("POST", "/api/password"), ("POST", "/api/reset"),
-    ("POST", "/api/accounts"), ("DELETE", "/api/accounts/me"), ("GET", "/api/invites"), ("POST", "/api/invites"),
-    ("POST", "/api/invites/check"),
+    ("POST", "/api/accounts"), ("DELETE", "/api/accounts/me"),
 )  # fmt: skip
 
 

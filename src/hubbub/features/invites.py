@@ -17,6 +17,7 @@ MAX_INVITES = 1_000
 MAX_ROOM_INVITES = 100
 """Into one room."""
 ID_LENGTH = 22
+HOSTED = "Who comes in here is for the app around this chat to say; links lead into rooms."
 NO_DOOR = "This invite was used up or taken back, or it has expired. Ask for a new one."
 
 
@@ -26,6 +27,8 @@ def create(command: CreateInvite, actor: Actor, tx: Transaction) -> Answer:
     What the site's staff makes opens an account as well; what others make lets in those who have one.
     """
     room = None if command.room == LOBBY else command.room
+    if room is None and not command.accounts:
+        raise Forbidden(HOSTED)
     _may_make(tx.connection, actor, room)
     digest = sha256(f"{command.max_uses}:{command.expires_in}{'' if room is None else f':{room}'}".encode()).hexdigest()
     before = answers.find(tx, actor.id, command.kind, command.key, digest)
@@ -37,7 +40,7 @@ def create(command: CreateInvite, actor: Actor, tx: Transaction) -> Answer:
     expires_at = None if command.expires_in is None else tx.now + command.expires_in
     # The id is made from the hash: it names the invite to its admins and opens nothing.
     name = sha256(command.token_hash.encode()).hexdigest()[:ID_LENGTH]
-    signup = rules.is_staff(actor)
+    signup = command.accounts and rules.is_staff(actor)
     new = invites.New(name, command.token_hash, command.max_uses, actor.id, expires_at, room, signup)
     answer: Answer = {"invite": _shown(invites.create(tx, new))}
     return answers.keep(tx, actor.id, command.kind, command.key, digest, answer)

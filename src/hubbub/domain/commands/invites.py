@@ -22,7 +22,10 @@ class CreateLink(Command):
 
 
 class CreateInvite(Command):
-    """A way in for others. Only the token's hash is stored; `expires_in` is in milliseconds."""
+    """A way in for others. Only the token's hash is stored; `expires_in` is in milliseconds.
+
+    `accounts` is False where the app around this one knows who people are: it opens none then, and leads into a room.
+    """
 
     token_hash: str
     max_uses: Annotated[int, Field(ge=1, le=100_000)] | None = 1
@@ -30,6 +33,7 @@ class CreateInvite(Command):
     room: Id | None = None
     """A room it leads into; without one, into the lobby alone."""
     key: Key | None = None
+    accounts: bool = True
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
         own = (SITE, user_topic(actor.id))

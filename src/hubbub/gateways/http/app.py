@@ -46,7 +46,7 @@ ROUTERS = (
 )  # fmt: skip
 
 
-OF_OWN_ACCOUNTS = (accounts.router, sessions.router, invites.router)
+OF_OWN_ACCOUNTS = (accounts.router, sessions.router)
 """What there is nothing of where the app around this one knows who people are."""
 
 

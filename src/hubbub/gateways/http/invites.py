@@ -72,7 +72,12 @@ async def create_invite(body: NewInvite, caller: Active, request: Request, servi
         token = new_secret(secrets.token_bytes(32))
     expires_in = body.expires_in * 1_000 if body.expires_in is not None else None
     command = CreateInvite(
-        token_hash=secret_hash(token), max_uses=body.max_uses, expires_in=expires_in, room=body.room, key=body.key
+        token_hash=secret_hash(token),
+        max_uses=body.max_uses,
+        expires_in=expires_in,
+        room=body.room,
+        key=body.key,
+        accounts=services.host is None,
     )
     made = (await services.journal.submit(command, caller.actor)).answer["invite"]
     assert isinstance(made, dict), "the handler answers with an invite"
@@ -115,8 +120,13 @@ async def accept_invite(body: Token, caller: Active, services: Running) -> Respo
 
 def _address(request: Request) -> str:
     """Where people reach this server: as configured, else as the asker reached it, if that is no borrowed name."""
-    settings = auth.services_of(request).settings
+    settings, root = auth.services_of(request).settings, request.scope.get("root_path", "")
     host = headers.value(auth.raw_headers(request), b"host")
-    if settings.public_url is not None or host is None or not headers.is_own_name(host):
+    if settings.public_url is not None or host is None:
         return settings.address
-    return f"{'https' if auth.is_https(request) else 'http'}://{host}{request.scope.get('root_path', '')}"
+    listed = next((origin for origin in settings.origins if origin.partition("://")[2] == host), None)
+    if listed is not None:
+        return f"{listed}{root}"
+    if not headers.is_own_name(host):
+        return settings.address
+    return f"{'https' if auth.is_https(request) else 'http'}://{host}{root}"
