@@ -5,6 +5,7 @@
 import { tick } from "svelte";
 import type { Site } from "./contract";
 import { forgetPerson, forgetPicture, KeptOutbox, Keeper, picture, type Restored } from "./keep";
+import { Inbox } from "./net/inbox";
 import { idle, type LinkState } from "./net/link";
 import { root, socketUrl } from "./net/places";
 import { Socket } from "./net/socket";
@@ -18,6 +19,8 @@ import { empty, stepSync, type SyncEffect, type SyncInput, type SyncState } from
 
 export const PROTOCOL = "hubbub.v1";
 const PICTURE_MS = 16;
+/** So long a flood is taken in at a time; then what has changed is drawn, and the person has a turn. */
+const TURN_MS = 12;
 /** Instead of a close code: this browser's cookie is another person's by now, so this window is nobody's. */
 export const SUPERSEDED = 0;
 export const NOT_AUTHENTICATED = 4501;
@@ -41,7 +44,7 @@ export class Chat {
   confirmed = false;
 
   readonly #socket: Socket;
-  readonly #inbox: string[] = [];
+  readonly #inbox = new Inbox((text) => this.input({ type: "frame", frame: JSON.parse(text) as Frame }));
   #heardAt = 0;
   #takenInAt = Number.NEGATIVE_INFINITY;
   #soon: ReturnType<typeof setTimeout> | undefined;
@@ -190,7 +193,8 @@ export class Chat {
   /** A lone frame is taken in at once; in a flood, what came during one picture of the screen is taken in together. */
   #heard(text: string): void {
     this.#heardAt = Date.now();
-    this.#inbox.push(text);
+    // Too far behind: what is not taken in until the line is gone is asked for on the next one, page by page.
+    if (!this.#inbox.add(text)) return this.#socket.restart();
     const wait = this.#takenInAt + PICTURE_MS - performance.now();
     if (wait <= 0) this.#takeIn();
     else this.#soon ??= setTimeout(this.#takeIn, wait);
@@ -199,14 +203,17 @@ export class Chat {
   #takeIn = (): void => {
     clearTimeout(this.#soon);
     this.#soon = undefined;
-    for (const text of this.#inbox.splice(0)) this.input({ type: "frame", frame: JSON.parse(text) as Frame });
+    const more = this.#inbox.run(TURN_MS);
+    if (more) this.#soon = setTimeout(this.#takeIn);
     // Counted from the end of the drawing, so that there is always time left for the person.
     this.#takenInAt = performance.now();
     void tick().then(() => (this.#takenInAt = performance.now()));
   };
 
   #lost(): void {
-    this.#takeIn();
+    clearTimeout(this.#soon);
+    this.#soon = undefined;
+    this.#inbox.run(Number.POSITIVE_INFINITY);
     if (this.sync.live) this.asOf = this.#heardAt;
     this.input({ type: "lost" });
   }
