@@ -7,6 +7,7 @@ from playwright.sync_api import Locator, expect
 
 from tests.browser import axe, xss
 from tests.browser.conftest import OpenWindow
+from tests.browser.keyboard import Keyboard
 from tests.browser.person import Person
 from tests.support.server import Account, Server
 
@@ -73,10 +74,10 @@ def test_markdown_is_shown_as_it_is_meant(reader: Person) -> None:
 def test_a_spoiler_opens_by_mouse_and_by_keyboard_and_not_before(reader: Person) -> None:
     spoiler = body(reader).get_by_role("button", name="Show the spoiler")
     assert spoiler.evaluate("one => getComputedStyle(one).color") == "rgba(0, 0, 0, 0)"
-    body(reader).get_by_role("link").last.focus()
-    for _ in ("the code, which can be scrolled", "the spoiler"):
-        reader.page.keyboard.press("Tab")
-    expect(spoiler).to_be_focused()
+    keys = Keyboard(reader)
+    keys.reach("article", "", key="Shift+Tab")
+    keys.reach("region", "Code")
+    keys.reach("button", "Show the spoiler", most=1)
     reader.page.keyboard.press("Enter")
     expect(body(reader).locator(".spoiler")).to_have_text("the butler did it")
     expect(body(reader).locator(".spoiler em")).to_have_text("butler")

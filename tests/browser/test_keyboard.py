@@ -1,0 +1,197 @@
+"""A whole day in a chat without a mouse: rooms and their people, each story by keyboard alone."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import OpenWindow
+from tests.browser.keyboard import Keyboard
+from tests.browser.person import Person
+from tests.support.server import PASSWORD, Server
+
+
+def test_what_the_keys_do_not_reach_or_nobody_sees_is_told(server: Server, open_window: OpenWindow) -> None:
+    ann = open_window().log_in(server.sign_up("ann").name)
+    keys, button = Keyboard(ann), ann.page.get_by_role("button", name="New room")
+    keys.reach("button", "New room")
+    keys.press("Shift+Tab")
+    button.evaluate("(button) => void (button.tabIndex = -1)")
+    with pytest.raises(
+        AssertionError, match=r"“New room” cannot be reached with Tab, which passes\n(.*\n)+button “New message”"
+    ):
+        keys.reach("button", "New room")
+    button.evaluate("(button) => void (button.tabIndex = 0)")
+    button.evaluate("(button) => button.style.setProperty('outline', 'none', 'important')")
+    with pytest.raises(AssertionError, match="New room”, and one does not see it: it has no ring"):
+        keys.reach("button", "New room")
+    ann.page.evaluate("document.activeElement.remove()")
+    with pytest.raises(AssertionError):
+        keys.at("button", "New room")
+
+
+def log_in(person: Person, name: str) -> Keyboard:
+    person.name = name
+    person.open()
+    keys = Keyboard(person)
+    keys.reach("textbox", "Name")
+    keys.write(name)
+    keys.press("Tab")
+    keys.write(PASSWORD)
+    keys.press("Enter")
+    person.is_in()
+    keys.at("textbox", "Message to")
+    return keys
+
+
+def make_a_room(keys: Keyboard, name: str, guest: str) -> None:
+    keys.use("button", "New room")
+    keys.at("textbox", "Name")
+    keys.write(name)
+    keys.reach("radio", "Public")
+    keys.press("ArrowDown")
+    keys.at("radio", "Private")
+    keys.press("ArrowUp")
+    keys.reach("combobox", "Bring people in")
+    keys.write(guest)
+    keys.press("Enter")
+    expect(keys.page.get_by_role("list", name="Chosen")).to_contain_text(guest)
+    keys.press("Enter")
+    expect(keys.page.get_by_role("heading", level=2, name=name)).to_be_visible()
+    keys.at("textbox", f"Message to {name}")
+
+
+def browse_and_join(keys: Keyboard, name: str) -> None:
+    keys.use("button", "Browse rooms")
+    keys.at("searchbox", "Find a room")
+    keys.write(name)
+    keys.use("button", f"Join {name}")
+    keys.at("textbox", f"Message to {name}")
+
+
+def settle(keys: Keyboard, name: str) -> None:
+    """What the room is about, who reads what, and what it is to oneself."""
+    dialog = keys.page.get_by_role("dialog")
+    keys.use("button", name, key="Shift+Tab")
+    keys.at("textbox", "Name")
+    keys.reach("textbox", "Topic")
+    keys.write("Keys and locks")
+    keys.reach("radio", "Everything")
+    keys.press("ArrowDown")
+    keys.use("button", "Save")
+    expect(dialog.get_by_role("status")).to_have_text("Saved.")
+    keys.at("button", "Save")
+    keys.reach("switch", "Favourite")
+    keys.press("Space")
+    expect(keys.page.get_by_role("list", name="Favourites")).to_contain_text(name)
+    keys.press("Escape")
+    keys.at("button", name, "main")
+    keys.use("button", "Room menu")
+    keys.choose("Mute")
+    expect(keys.person.room(name)).to_contain_text("muted")
+    keys.at("button", "Room menu")
+
+
+def put_away_and_take_back(keys: Keyboard, name: str) -> None:
+    keys.use("button", "Room menu")
+    keys.choose("Archive this room")
+    keys.at("button", "Cancel")
+    keys.press("Escape")
+    keys.at("button", "Room menu")
+    keys.press("Enter")
+    keys.choose("Archive this room")
+    keys.use("button", "Archive")
+    expect(keys.page.get_by_text("This room is archived.")).to_be_visible()
+    keys.at("button", "Room menu")
+    keys.use("button", "Restore")
+    keys.at("textbox", f"Message to {name}")
+
+
+def let_in_by_link(keys: Keyboard, name: str) -> str:
+    keys.reach("button", "Room menu", key="Shift+Tab")
+    keys.press("ArrowDown")
+    keys.choose("Links into this room")
+    keys.at("combobox", "For")
+    keys.press("ArrowDown")
+    keys.use("button", "Make and copy a link")
+    link = keys.page.get_by_label("The link, shown only now")
+    expect(link).to_be_visible()
+    keys.somewhere("dialog")
+    address = link.input_value()
+    keys.use("button", "Withdraw")
+    expect(keys.page.get_by_role("button", name="Withdraw")).to_have_count(0)
+    keys.somewhere("dialog")
+    keys.press("Escape")
+    keys.at("button", "Room menu")
+    return address
+
+
+def person_menu(keys: Keyboard, name: str, item: str) -> None:
+    keys.reach("button", "Hide people")
+    keys.press("Tab", "Home")
+    keys.reach("button", name, key="ArrowDown", most=4)
+    keys.press("Enter")
+    keys.choose(item)
+
+
+def test_rooms_and_their_people(server: Server, open_window: OpenWindow) -> None:
+    first, second, third = (server.sign_up(name) for name in ("ann", "ben", "cleo"))
+    ann, ben = open_window(), open_window()
+    name = f"Hall of {first.name}"
+    hers, his = log_in(ann, first.name), log_in(ben, second.name)
+    make_a_room(hers, name, third.name)
+    browse_and_join(his, name)
+    settle(hers, name)
+    put_away_and_take_back(hers, name)
+    his.at("textbox", f"Message to {name}")
+    let_in_by_link(hers, name)
+    banned_and_back(hers, his, name)
+    handed_over_and_left(hers, his, name)
+
+
+def banned_and_back(hers: Keyboard, his: Keyboard, name: str) -> None:
+    guest = his.person.name
+    person_menu(hers, guest, "Ban …")
+    hers.at("button", "Cancel")
+    hers.reach("textbox", "Reason", key="Shift+Tab")
+    hers.write("Noise")
+    hers.press("Enter")
+    expect(hers.page.get_by_role("dialog").or_(hers.page.get_by_role("alertdialog"))).to_have_count(0)
+    hers.somewhere("aside")
+    expect(his.page.get_by_role("alert")).to_contain_text("Noise")
+    his.somewhere("main")
+    his.use("button", "Go to Lobby")
+    his.at("textbox", "Message to Lobby")
+    hers.use("button", "Room menu", key="Shift+Tab")
+    hers.choose("Who is banned")
+    hers.use("button", f"Lift the ban of {guest}")
+    expect(hers.page.get_by_role("list", name="Banned")).to_contain_text("Nobody is.")
+    hers.somewhere("dialog")
+    hers.press("Escape")
+    hers.at("button", "Room menu")
+    his.press("Control+k")
+    his.at("combobox", "A room or a person")
+    his.write(name)
+    expect(his.page.get_by_role("option").first).to_contain_text("Not joined")
+    his.press("Enter")
+    expect(his.page.get_by_role("button", name=f"Join {name}")).to_be_visible()
+    his.somewhere("main")
+    his.use("button", f"Join {name}")
+    his.at("textbox", f"Message to {name}")
+
+
+def handed_over_and_left(hers: Keyboard, his: Keyboard, name: str) -> None:
+    guest = his.person.name
+    person_menu(hers, guest, "Make moderator")
+    row = hers.page.get_by_role("complementary", name="People").get_by_role("button", name=guest)
+    expect(row).to_contain_text("Moderator")
+    hers.at("button", guest)
+    hers.press("Enter")
+    hers.choose("Make owner …")
+    hers.use("button", f"Make {guest} the owner")
+    expect(row).to_contain_text("Owner")
+    hers.at("button", guest)
+    hers.use("button", "Room menu", key="Shift+Tab")
+    hers.choose("Leave this room")
+    hers.at("button", "Cancel")
+    hers.use("button", "Leave")
+    expect(hers.person.room(name)).to_have_count(0)
+    hers.at("textbox", "Message to Lobby")

@@ -1,0 +1,306 @@
+"""A whole day in a chat without a mouse: what is said and what waits for one, each story by keyboard alone."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import OpenWindow
+from tests.browser.house import House, message
+from tests.browser.keyboard import Keyboard
+from tests.browser.line import Line
+from tests.support.server import Server
+
+
+@pytest.fixture(scope="module")
+def house(server: Server) -> House:
+    return House(server, server.sign_up("ann"), server.sign_up("ben"))
+
+
+def to_message(keys: Keyboard, text: str) -> None:
+    """From where one writes into the list, which is one stop, and up to this message."""
+    expect(keys.person.log.locator("article[tabindex='0']")).to_have_count(1)
+    keys.reach("article", "", key="Shift+Tab", most=6)
+    keys.press("End")
+    keys.up_to(text)
+
+
+def test_messages(house: House, open_window: OpenWindow) -> None:
+    room = house.room("Kitchen")
+    house.room("Cellar")
+    house.say(house.ben, room, "where is the knife, here: [good](https://example.org/), is it ||hidden||")
+    house.say(house.ben, room, "I ask for `a friend`\n\n```\nof mine\n```")
+    ann, ben = (open_window().log_in(who.name).open_room("Kitchen") for who in (house.ann, house.ben))
+    ann.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    keys, his = Keyboard(ann), Keyboard(ben)
+    write_and_edit(keys, house)
+    reply_and_follow(keys)
+    pin_forward_and_copy(keys, house, room)
+    react(keys, his)
+    delete(keys)
+
+
+def write_and_edit(keys: Keyboard, house: House) -> None:
+    keys.at("textbox", "Message to Kitchen")
+    keys.write("in the **darwer**, @be")
+    expect(keys.page.get_by_role("option", selected=True)).to_contain_text(house.ben.name)
+    keys.press("Enter", "Shift+Enter")
+    keys.write("or not :tad")
+    expect(keys.page.get_by_role("option", selected=True)).to_contain_text("🎉")
+    keys.press("Tab", "Enter")
+    line = message(keys.person, "in the darwer")
+    expect(line).to_contain_text("or not 🎉")
+    expect(keys.person.pending()).to_have_count(0)
+    keys.press("ArrowUp")
+    expect(keys.person.composer).to_have_value(re.compile("darwer"))
+    keys.press("Control+a")
+    keys.write("in the drawer")
+    keys.press("Enter")
+    edited = message(keys.person, "in the drawer")
+    expect(edited).to_contain_text("(edited)")
+    keys.at("textbox", "Message to Kitchen")
+    to_message(keys, "in the drawer")
+    keys.reach("button", "(edited)", most=2)
+    keys.press("Enter")
+    history = keys.page.get_by_role("dialog", name="Edit history")
+    expect(history.locator("li .body")).to_have_count(2)
+    keys.somewhere("dialog")
+    keys.press("Escape")
+    keys.at("button", "(edited)")
+    keys.press("Escape")
+    keys.on("in the drawer")
+
+
+def reply_and_follow(keys: Keyboard) -> None:
+    """Up to the first message and through what stands in it, answer it, and from the answer back to it."""
+    keys.press("Home")
+    keys.on("where is the knife")
+    keys.reach("link", "good", most=1)
+    keys.reach("button", "Show the spoiler", most=1)
+    keys.press("Enter")
+    expect(message(keys.person, "where is the knife").locator(".spoiler:not(.closed)")).to_be_focused()
+    keys.press("Escape", "r")
+    keys.at("textbox", "Message to Kitchen")
+    expect(keys.page.get_by_text("Replying to")).to_be_visible()
+    keys.press("Escape")
+    expect(keys.page.get_by_text("Replying to")).to_have_count(0)
+    to_message(keys, "where is the knife")
+    keys.press("Enter")
+    keys.choose("Reply")
+    keys.at("textbox", "Message to Kitchen")
+    keys.write("on the table")
+    keys.press("Enter")
+    keys.person.sees("on the table")
+    to_message(keys, "on the table")
+    keys.reach("link", "In reply to", most=1)
+    keys.press("Enter")
+    keys.on("where is the knife")
+
+
+def pin_forward_and_copy(keys: Keyboard, house: House, room: int) -> None:
+    keys.press("p")
+    expect(message(keys.person, "the knife").get_by_text("Pinned")).to_be_visible()
+    keys.press("f")
+    keys.at("combobox", "Find a room")
+    keys.write("cell")
+    expect(keys.page.get_by_role("option", selected=True)).to_have_text("Cellar")
+    keys.press("Enter")
+    expect(message(keys.person, "the knife")).to_contain_text("Forwarded to Cellar.")
+    keys.on("where is the knife")
+    keys.press("l")
+    expect(message(keys.person, "the knife")).to_contain_text("The link is in your clipboard.")
+    link = keys.page.evaluate("navigator.clipboard.readText()")
+    assert link.startswith(f"{house.server.url}/#room/{room}/")
+    keys.use("button", "Room menu", key="Shift+Tab")
+    keys.choose("Pinned messages")
+    keys.use("link", "Jump to it")
+    keys.on("where is the knife")
+    keys.use("button", "Room menu", key="Shift+Tab")
+    keys.choose("Pinned messages")
+    keys.use("button", "Unpin")
+    expect(keys.page.get_by_role("dialog")).to_contain_text("Nothing is pinned here yet")
+    keys.somewhere("dialog")
+    keys.press("Escape")
+    keys.at("button", "Room menu")
+    keys.use("article", "")
+
+
+def react(keys: Keyboard, his: Keyboard) -> None:
+    """From the menu that Enter has opened at a message."""
+    keys.choose("React")
+    keys.at("combobox", "Search emoji")
+    keys.write("rocket")
+    expect(keys.page.get_by_role("option", selected=True)).to_have_accessible_name("rocket")
+    keys.press("Enter")
+    line = message(keys.person, "the knife")
+    expect(line.get_by_role("button", name="🚀 1, you", exact=True)).to_be_visible()
+    keys.on("where is the knife")
+    to_message(his, "the knife")
+    his.reach("button", "🚀 1", most=4)
+    his.press("Enter")
+    expect(line.get_by_role("button", name="🚀 2, you and 1 other")).to_be_visible()
+    his.press("Escape", "w")
+    reacted = his.page.get_by_role("dialog", name="Who reacted")
+    expect(reacted.get_by_role("listitem")).to_have_count(2)
+    his.press("Escape")
+    his.on("where is the knife")
+    his.reach("button", "React with", most=6)
+    his.reach("button", "More actions", key="ArrowRight", most=8)
+    his.press("Enter")
+    his.choose("Copy text")
+    expect(message(his.person, "the knife")).to_contain_text("clipboard")
+    his.at("button", "More actions")
+    his.press("Escape")
+    his.on("where is the knife")
+    his.press("+")
+    his.at("combobox", "Search emoji")
+    his.press("Escape")
+    his.on("where is the knife")
+    keys.use("button", "🚀 2")
+    expect(line.get_by_role("button", name="🚀 1", exact=True)).to_be_visible()
+    keys.press("Escape")
+
+
+def delete(keys: Keyboard) -> None:
+    keys.press("End")
+    keys.up_to("on the table")
+    keys.press("Delete")
+    keys.at("button", "Cancel")
+    keys.press("Escape")
+    keys.on("on the table")
+    keys.press("Delete")
+    keys.use("button", "Delete")
+    expect(keys.person.log.get_by_text("Message deleted")).to_have_count(1)
+    keys.on("Message deleted")
+    keys.press("Escape")
+    keys.at("textbox", "Message to Kitchen")
+
+
+def test_what_waits_what_one_says_of_oneself_and_the_way_out(server: Server, open_window: OpenWindow) -> None:
+    house = House(server, server.sign_up("ann"), server.sign_up("ben"))
+    attic, barn = house.room("Attic"), house.room("Barn")
+    lines = [house.say(house.ben, attic, f"line {number}") for number in range(40)]
+    house.post(house.ben, f"/api/rooms/{barn}/forwards", key="carried", from_room=attic, message=lines[-1])
+    with Line(house.server) as line:
+        ann = open_window()
+        ann.address, ann.may_be_offline = line.url, True
+        ann.log_in(house.ann.name)
+        keys = Keyboard(ann)
+        jump_about(keys)
+        mark(keys)
+        appear(keys)
+        write_offline(keys, line)
+        leave(keys)
+
+
+def jump_about(keys: Keyboard) -> None:
+    """To the next room that waits, from there to where something was carried from, and to all that is not read."""
+    keys.at("textbox", "Message to")
+    keys.press("Alt+Shift+ArrowUp")
+    keys.at("textbox", "Message to Barn")
+    to_message(keys, "line 39")
+    keys.reach("link", "Forwarded from", most=1)
+    keys.press("Enter")
+    expect(keys.page.get_by_role("heading", level=2, name="Attic")).to_be_visible()
+    keys.on("line 39")
+    keys.reach("button", "Jump to first unread", most=4)
+    keys.press("Enter")
+    keys.on("line 0")
+    keys.press("PageDown")
+    keys.reach("button", "Jump to present", most=4)
+    keys.press("Enter")
+    expect(keys.person.room("Attic")).not_to_contain_text("unread")
+    keys.at("textbox", "Message to Attic")
+
+
+def mark(keys: Keyboard) -> None:
+    to_message(keys, "line 37")
+    keys.press("u")
+    expect(keys.person.room("Attic")).to_contain_text("3 unread")
+    keys.on("line 37")
+    keys.press("Escape")
+    keys.at("textbox", "Message to Attic")
+    keys.press("Escape")
+    expect(keys.person.room("Attic")).not_to_contain_text("unread")
+    to_message(keys, "line 38")
+    keys.press("Enter")
+    keys.choose("Mark as unread from here")
+    expect(keys.person.room("Attic")).to_contain_text("2 unread")
+    keys.use("button", "Mark everything as read", key="Shift+Tab")
+    expect(keys.person.room("Attic")).not_to_contain_text("unread")
+    keys.at("button", "Undo")
+    keys.press("Enter")
+    expect(keys.person.room("Attic")).to_contain_text("2 unread")
+    keys.at("textbox", "Message to Attic")
+    keys.press("Shift+Escape")
+    expect(keys.person.room("Attic")).not_to_contain_text("unread")
+
+
+def appear(keys: Keyboard) -> None:
+    """How one appears, what one says and for how long."""
+    own = keys.page.get_by_role("navigation").locator("button[aria-haspopup=menu]")
+    keys.reach("button", "Your account")
+    keys.press("Shift+Tab")
+    keys.at("button", keys.person.name, "nav")
+    keys.press("Enter")
+    keys.choose("Invisible")
+    expect(own).to_contain_text("Invisible to others")
+    keys.at("button", keys.person.name)
+    keys.press("ArrowDown")
+    keys.choose("Do not disturb")
+    expect(own).to_contain_text("Do not disturb", ignore_case=True)
+    keys.press("Enter")
+    keys.choose("Say something")
+    keys.at("textbox", "What you say")
+    keys.write("Lunch")
+    keys.use("button", "Choose an emoji", key="Shift+Tab")
+    keys.at("combobox", "Search emoji")
+    keys.write("spaghetti")
+    expect(keys.page.locator("[role=option][aria-selected=true]")).to_have_accessible_name("spaghetti")
+    keys.press("Enter")
+    keys.at("button", "Emoji: 🍝")
+    keys.reach("combobox", "For how long")
+    keys.press("ArrowDown", "ArrowDown")
+    expect(keys.page.get_by_role("dialog")).to_contain_text("and then online again")
+    keys.use("button", "Save")
+    expect(own).to_contain_text("🍝 Lunch")
+    keys.at("button", keys.person.name)
+    keys.press("Enter")
+    keys.choose("Clear what you say")
+    expect(own).not_to_contain_text("Lunch")
+
+
+def write_offline(keys: Keyboard, line: Line) -> None:
+    keys.press("Control+k")
+    keys.at("combobox", "A room or a person")
+    keys.write("Barn")
+    keys.press("Enter")
+    keys.at("textbox", "Message to Barn")
+    line.cut()
+    expect(keys.page.get_by_text("Reconnecting")).to_be_visible(timeout=20_000)
+    keys.write("is anybody there")
+    keys.press("Enter")
+    keys.reach("button", "Discard", key="Shift+Tab", most=8)
+    keys.press("Enter")
+    expect(keys.person.pending()).to_have_count(0)
+    keys.at("textbox", "Message to Barn")
+    keys.write("here I am")
+    keys.press("Enter")
+    line.mend()
+    keys.person.sees("here I am")
+    keys.at("textbox", "Message to Barn")
+
+
+def leave(keys: Keyboard) -> None:
+    """What one's account shows, from where else one is logged in, and the way out."""
+    keys.use("button", "Your account")
+    keys.at("button", "Close")
+    ends = keys.page.get_by_role("button", name="End", exact=True)
+    expect(ends.first).to_be_visible()
+    others = ends.count()
+    keys.use("button", "End")
+    expect(ends).to_have_count(others - 1)
+    keys.somewhere("dialog")
+    keys.use("button", "Log out", key="Shift+Tab")
+    keys.person.is_out()
+    keys.somewhere("main")
