@@ -88,6 +88,7 @@ def write_by_keyboard(person: Person, whom: str, words: str) -> None:
     page = person.page
     page.get_by_role("button", name="New message").focus()
     page.keyboard.press("Enter")
+    expect(page.get_by_role("combobox", name="To")).to_be_focused()
     page.keyboard.type(whom)
     page.keyboard.press("Enter")
     expect(page.get_by_role("list", name="Chosen")).to_contain_text(whom)

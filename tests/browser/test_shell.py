@@ -37,7 +37,10 @@ class Builds:
             return 502, "text/html", b"<title>bad gateway</title>"
         if path == "/chat/":
             script = f'<script type="module" src="./assets/index-{self.build}.js"></script>'
-            return 200, "text/html", f"<!doctype html><title>empty</title>{script}".encode()
+            named = f'<meta name="hubbub-later" content="./assets/x-{self.build}.js ./assets/y-{self.build}.js">'
+            return 200, "text/html", f"<!doctype html><title>empty</title>{script}{named}".encode()
+        if path in (f"/chat/assets/x-{self.build}.js", f"/chat/assets/y-{self.build}.js"):
+            return 200, "text/javascript", b"document.title = 'later';"
         if path == f"/chat/assets/index-{self.build}.js":
             more = f'import("./more-{self.build}.js")'
             return 200, "text/javascript", f'document.title = "{self.build}"; {more};'.encode()
@@ -89,12 +92,14 @@ def test_the_kept_page_opens_without_the_server_and_a_newer_one_replaces_it(brow
     eventually_blocking(lambda: page.evaluate("navigator.serviceWorker.controller !== null"), 20.0, "it is in charge")
     shows(page, builds, "one and more")
     assert page.evaluate("fetch('api/secret').then((answer) => answer.status)") == 200
-    one = ["", "assets/index-one.js", "assets/more-one.js"]
+    one = ["", "assets/index-one.js", "assets/more-one.js", "assets/x-one.js", "assets/y-one.js"]
     eventually_blocking(lambda: page.evaluate(KEPT) == one, 20.0, "the page, its assets and nothing else are kept")
 
     builds.away = True
     shows(page, builds, "one and more")
     assert page.evaluate("fetch('api/secret').then(() => 'kept', () => 'failed')") == "failed"
+    # Nobody had asked for it while the server was there: the page names it.
+    assert page.evaluate("import('./assets/x-one.js').then(() => document.title)") == "later"
     builds.away, builds.proxy_answers = False, True
     shows(page, builds, "one and more")
     builds.proxy_answers = False
@@ -104,7 +109,7 @@ def test_the_kept_page_opens_without_the_server_and_a_newer_one_replaces_it(brow
     builds.build = "two"
     builds.quick.set()
     shows(page, builds, "two and more")
-    two = ["", "assets/index-two.js", "assets/more-two.js"]
+    two = ["", "assets/index-two.js", "assets/more-two.js", "assets/x-two.js", "assets/y-two.js"]
     eventually_blocking(lambda: page.evaluate(KEPT) == two, 20.0, "nothing of the old build is kept")
     builds.away = True
     shows(page, builds, "two and more")

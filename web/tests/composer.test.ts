@@ -8,7 +8,10 @@ import type { Room } from "../src/state/model";
 import type { Outgoing } from "../src/sync/outbox";
 import { known, loadEmoji, search } from "../src/ui/emoji";
 
+// A browser that keeps all of the page.
+vi.stubGlobal("navigator", { serviceWorker: { controller: {} } });
 const groups = await loadEmoji();
+vi.unstubAllGlobals();
 
 describe("what is begun at the caret", () => {
   it.each([

@@ -39,6 +39,12 @@ async function request<T>(method: Method, path: string, body?: object): Promise<
   return said as T;
 }
 
+/** True if an asset can be had: the server answers, or a service worker keeps them all (`shell/worker.ts`). */
+export async function isThere(): Promise<boolean> {
+  if (navigator.serviceWorker?.controller) return true;
+  return fetch(httpUrl(""), { method: "HEAD", cache: "no-store" }).then(({ ok }) => ok, () => false);
+}
+
 /** The server's own words where it has some; otherwise a sentence that says what one can do. */
 export function refusal(said: unknown, status: number): Refusal {
   const error = (said as { error?: { code?: unknown; message?: unknown; retry_after?: unknown } } | null)?.error;

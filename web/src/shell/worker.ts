@@ -13,7 +13,8 @@ const ASSETS = new URL("assets/", PAGE).href;
 const CACHE = `hubbub ${new URL(PAGE).pathname}`;
 /** How long the server may take before the page that is kept is shown. */
 const PATIENCE_MS = 1_500;
-const NAMED = /(?:src|href)="\.\/(assets\/[^"]+)"/g;
+/** The page names all assets: those it needs at once, and those that are loaded when they are wanted. */
+const NAMED = /\.\/(assets\/[^"\s]+)/g;
 
 worker.addEventListener("install", (event) => event.waitUntil(install()));
 worker.addEventListener("activate", (event) => event.waitUntil(worker.clients.claim()));

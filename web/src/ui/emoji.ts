@@ -1,4 +1,5 @@
 /** Emoji by category and by name. The data is a chunk of its own, loaded when the first one is looked for. */
+import { carefully } from "./later.svelte";
 
 export interface Emoji {
   readonly emoji: string;
@@ -18,7 +19,7 @@ let loaded: Promise<Groups> | undefined;
 
 /** All of them; a load that failed is tried again the next time. */
 export function loadEmoji(): Promise<Groups> {
-  loaded ??= import("virtual:emoji").then(({ default: groups }) =>
+  loaded ??= carefully(() => import("virtual:emoji")).then(({ default: groups }) =>
     groups.map((group) => group.map(([emoji, label, names, tags]) => ({ emoji, label, names: names.split(" "), tags: tags.split(" ") }))),
   );
   loaded.catch(() => (loaded = undefined));

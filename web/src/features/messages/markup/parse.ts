@@ -40,7 +40,7 @@ function prepared(): MarkdownIt {
   md.inline.ruler.push("spoiler", spoiler);
   md.inline.ruler2.after("balance_pairs", "spoiler", spoilersPaired);
   quotesNeedBlanks(md);
-  md.block.ruler.before("table", "too deep", tooDeep);
+  md.block.ruler.before("fence", "too deep", tooDeep);
   md.normalizeLink = (url) => url;
   md.validateLink = (url) => targetOf(url) !== null;
   return md;

@@ -1,0 +1,71 @@
+"""What is loaded when it is first wanted: without a network one is told so, and goes on from there."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Route, expect
+
+from tests.browser import axe
+from tests.browser.conftest import OpenWindow
+from tests.browser.line import Line
+from tests.browser.person import Person
+from tests.support.server import Server
+
+DIALOGS = re.compile(r"/assets/ChatDialogs-")
+NO_WORKER = "delete Navigator.prototype.serviceWorker"
+
+
+@pytest.fixture
+def line(server: Server) -> Iterator[Line]:
+    with Line(server) as line:
+        yield line
+
+
+def without_worker(person: Person, name: str) -> Person:
+    """Somebody for whom nothing is kept: the service worker would have it all."""
+    person.page.add_init_script(NO_WORKER)
+    return person.log_in(name)
+
+
+def test_what_could_not_be_loaded_is_there_at_the_next_try(server: Server, open_window: OpenWindow, line: Line) -> None:
+    ann = open_window(width=1000)
+    ann.may_be_offline = True
+    ann.address = line.url
+    without_worker(ann, server.sign_up("ann").name)
+    page, opener = ann.page, ann.page.get_by_role("button", name="Browse rooms")
+    line.cut()
+    page.get_by_role("button", name="People, ").click()
+    expect(page.get_by_role("alert")).to_contain_text("could not be loaded")
+    opener.click()
+    failed = page.get_by_role("dialog", name="This could not be loaded")
+    expect(failed.get_by_role("alert")).to_contain_text("Check the connection")
+    axe.check(page)
+    failed.get_by_role("button", name="Try again").click()
+    expect(failed).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(failed).to_have_count(0)
+    expect(opener).to_be_focused()
+
+    line.mend()
+    opener.click()
+    expect(page.get_by_role("dialog", name="Rooms")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("complementary", name="People")).to_be_visible()
+
+
+def test_what_one_types_while_a_window_is_loaded_reaches_nothing_else(server: Server, open_window: OpenWindow) -> None:
+    ann = without_worker(open_window(), server.sign_up("ann").name)
+    held: list[Route] = []
+    ann.page.route(DIALOGS, lambda route: held.append(route))
+    ann.composer.fill("half a sen")
+    ann.page.get_by_role("button", name="Browse rooms").click()
+    expect(ann.page.get_by_role("dialog", name="One moment")).to_be_visible()
+    ann.page.keyboard.type("tence")
+    ann.page.keyboard.press("Enter")
+    expect(ann.composer).to_have_value("half a sen")
+    expect(ann.page.get_by_role("dialog", name="One moment")).to_be_visible()
+    held[0].continue_()
+    expect(ann.page.get_by_role("dialog", name="Rooms").get_by_label("Find a room")).to_be_focused()
+    assert "half a sentence" not in ann.texts()

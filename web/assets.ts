@@ -1,0 +1,16 @@
+/** Names in the page all that may be loaded later, so that the service worker (`src/shell/worker.ts`) keeps it too. */
+import type { Plugin } from "vite";
+
+export function assets(): Plugin {
+  return {
+    name: "assets",
+    transformIndexHtml: {
+      order: "post",
+      handler(html, { bundle }) {
+        const later = Object.keys(bundle ?? {}).filter((name) => name.startsWith("assets/") && !name.endsWith(".map") && !html.includes(name));
+        const content = later.sort().map((name) => `./${name}`).join(" ");
+        return later.length ? [{ tag: "meta", attrs: { name: "hubbub-later", content }, injectTo: "head" }] : [];
+      },
+    },
+  };
+}
