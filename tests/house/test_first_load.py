@@ -1,4 +1,4 @@
-"""What a browser loads before anything is seen stays small; all the rest is named in the page, which is kept offline."""
+"""What a browser loads before anything is seen stays small; all the rest is named in the page, and so kept offline."""
 
 import gzip
 import re
