@@ -1,4 +1,7 @@
-"""What somebody in five hundred rooms is told at the start, and how long it takes: the same whatever was said there."""
+"""What somebody in five hundred rooms is told at the start, and how long it takes: the same whatever was said there.
+
+In almost all of them everybody was called more often than is counted.
+"""
 
 import json
 import os
@@ -8,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.rooms.town import CALLS, CROWDED, LARGE, LOUD, OWN, ROOMS, Town
+from tests.rooms.town import LARGE, LOUD, OWN, ROOMS, Town
 from tests.support.client import Frame, raw_connect
 from tests.support.server import Account, Server
 
@@ -71,6 +74,6 @@ async def test_the_welcome_tells_what_is_unread_and_who_calls(somebody: Account)
         assert (told[room]["read"], told[room]["unread"]) == (1 + read, TOWN.said(room) - read)
         direct = told[room]["kind"] == "direct"
         assert len(told[room].get("people", ())) == (told[room]["members"] if direct else 0)
-    assert {told[room]["mentions"] for room in CROWDED} == {100}, f"of {CALLS}, counted up to a hundred"
+    assert {told[room]["mentions"] for room in set(ROOMS).difference(LOUD)} == {100}, "of more, counted up to a hundred"
     assert {told[room]["mentions"] for room in LOUD} == {OWN, OWN - 1}
     assert told[LARGE]["unread"] > 10_000

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, create_engine, insert, text, update
+from sqlalchemy import Connection, case, create_engine, insert, select, text, update
 from sqlalchemy.pool import NullPool
 
-from hubbub.storage.schema import members, mentions, rooms, topics, users
+from hubbub.storage.schema import members, mentions, messages, rooms, topics, users
 
 NOW = 1_790_000_000_000
 ROOMS = range(1_000, 1_499)
@@ -13,8 +13,9 @@ ROOMS = range(1_000, 1_499)
 CROWD = range(10_000, 11_000)
 """Who else there is."""
 CROWDED = range(1_000, 1_005)
-"""Rooms everybody is in, with CALLS messages that call everybody."""
+"""Rooms everybody is in."""
 CALLS = 150
+"""Messages that call everybody, in each room but LOUD ones and the LARGE one, where all of them do."""
 LOUD = range(1_005, 1_055)
 """Rooms in which OWN messages call the one person."""
 OWN = 30
@@ -41,7 +42,7 @@ class Town:
 
     def said(self, room: int) -> int:
         """How many messages a room has; before them everybody came in."""
-        return self.messages if room == LARGE else CALLS if room in CROWDED else OWN if room in LOUD else 3
+        return self.messages if room == LARGE else OWN if room in LOUD else CALLS
 
     def _people(self, connection: Connection, user: int) -> None:
         common = {"role": "member", "disabled": False, "created_at": NOW}
@@ -83,6 +84,6 @@ class Town:
         )
 
     def _mentions(self, connection: Connection, user: int) -> None:
-        common = [{"user": 0, "room": room, "seq": seq} for room in CROWDED for seq in range(2, CALLS + 2)]
-        own = [{"user": user, "room": room, "seq": seq} for room in LOUD for seq in range(2, OWN + 2)]
-        connection.execute(insert(mentions), common + own)
+        whom = case((messages.c.room.in_(LOUD), user), else_=0)
+        found = select(whom, messages.c.room, messages.c.seq, messages.c.author)
+        connection.execute(insert(mentions).from_select(["user", "room", "seq", "author"], found))

@@ -31,7 +31,7 @@ from hubbub.domain.text import MENTIONS_COUNTED
 from hubbub.storage import rows
 from hubbub.storage.database import Statement
 from hubbub.storage.rows import BIG, TEXT, Rows
-from hubbub.storage.schema import members, mentions, messages, rooms, users
+from hubbub.storage.schema import members, mentions, rooms, users
 from hubbub.storage.transaction import Transaction
 
 EVERYBODY = 0
@@ -116,9 +116,7 @@ def resolve(tx: Transaction, said: Mapping[int, Said]) -> dict[int, Mentions]:
 
 def store_all(tx: Transaction, new: Sequence[tuple[Place, Mentions]]) -> None:
     """Keeps whom messages call. One statement, or none."""
-    found = [
-        (user, place.room, place.seq) for place, called in new for user in _rows_of(called) if user != place.author
-    ]
+    found = [(user, *place) for place, called in new for user in _rows_of(called) if user != place.author]
     if found:
         tx.writes += 1
         INSERT.run(tx.connection, rows=rows.encode(found)).close()
@@ -165,13 +163,12 @@ def counted(person: FromClause) -> ColumnElement[int]:
     )
     common = (
         select(one)
-        .join_from(mentions, messages, and_(messages.c.room == mentions.c.room, messages.c.seq == mentions.c.seq))
         .where(
             mentions.c.user == EVERYBODY,
             mentions.c.room == of.room,
             mentions.c.seq > of.read_seq,
             mentions.c.seq > of.joined_seq,
-            messages.c.author != of.user,
+            mentions.c.author != of.user,
         )
         .limit(most)
         .correlate(person)
@@ -232,8 +229,8 @@ def _there(dialect: Dialect) -> Executable:
 
 
 def _insert(dialect: Dialect) -> Executable:
-    given = Rows(dialect, {"user": BIG, "room": BIG, "seq": BIG})
-    names = ["user", "room", "seq"]
+    given = Rows(dialect, {"user": BIG, "room": BIG, "seq": BIG, "author": BIG})
+    names = ["user", "room", "seq", "author"]
     return insert(mentions).from_select(names, select(*given.columns()).select_from(given.source))
 
 

@@ -187,9 +187,10 @@ mentions = Table(
     Column("user", Big, primary_key=True),
     Column("room", Big, primary_key=True),
     Column("seq", Big, primary_key=True),
+    Column("author", Big, nullable=False),
     sqlite_with_rowid=False,
 )
-"""Whom which message calls; user 0 is everybody in the room."""
+"""Whom which message calls; user 0 is everybody in the room, but its author: so that to count asks no messages."""
 
 bans = Table(
     "bans",

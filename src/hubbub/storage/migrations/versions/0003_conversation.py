@@ -68,6 +68,7 @@ def _tables_of_messages() -> None:
         sa.Column("user", BIG, primary_key=True),
         sa.Column("room", BIG, primary_key=True),
         sa.Column("seq", BIG, primary_key=True),
+        sa.Column("author", BIG, nullable=False),
         sqlite_with_rowid=False,
     )
 
