@@ -1,7 +1,8 @@
 """How large a number may be, and how many there may be of something."""
 
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
 import emoji
 
@@ -92,29 +93,62 @@ async def invites_up_to(town: Town, room: int | None, most: int) -> None:
 
 @limit("MAX_ROOMS")
 async def of_rooms_somebody_is_in(town: Town) -> None:
-    """All but the last ones are put into the store."""
+    """All but the last ones are put into the store. Direct rooms are not among them."""
     user, other = town.people[0].id, town.people[1]
     public = (await other_room(town, kind="public", name="A door"))["id"]
-    count = "SELECT count(*) FROM members WHERE user = ?"
+    direct = {"kind": "direct", "members": [user]}
+    count = """SELECT count(*) FROM members JOIN rooms ON rooms.id = members.room
+        WHERE members.user = ? AND rooms.kind <> 'direct'"""
     with closing(sqlite3.connect(town.server.database, timeout=30)) as database:
-        with database:
-            (there,) = database.execute(count, (user,)).fetchone()
-            rows = [(10**12 + number, user) for number in range(text.MAX_ROOMS - there - 2)]
-            database.executemany("INSERT INTO members VALUES (?, ?, 'member', 1, 0, 1, 0, 0, 0)", rows)
+        (there,) = database.execute(count, (user,)).fetchone()
+    with of_the_store(town, "private", text.MAX_ROOMS - there - 2, user) as database:
         assert await town.told("room.create", kind="private", name="One of the last two", key=None) == "ok"
         assert database.execute(count, (user,)).fetchone() == (text.MAX_ROOMS,)
         assert await town.told("room.create", kind="private", name="One too many", key=None) == "conflict"
         assert await town.told("room.join", room=public) == "conflict"
-        for path, body in (
-            (f"/api/rooms/{public}/members", {"user": user}),
-            ("/api/rooms", {"kind": "direct", "members": [user]}),
-        ):
-            answer = other.request("POST", path, json=body)
-            assert answer.status_code == 409, answer.text
-            assert str(text.MAX_ROOMS) not in answer.text.replace(",", ""), "how many they are is their own business"
-        with database:
-            database.execute("DELETE FROM members WHERE room >= ? AND user = ?", (10**12, user))
+        answer = other.request("POST", f"/api/rooms/{public}/members", json={"user": user})
+        assert answer.status_code == 409, answer.text
+        assert str(text.MAX_ROOMS) not in answer.text.replace(",", ""), "how many they are is their own business"
+        assert other.request("POST", "/api/rooms", json=direct).status_code == 201
     assert await town.told("room.join", room=public) == "ok"
+
+
+@limit("MAX_DIRECT_MADE")
+async def of_direct_rooms_somebody_has_made(town: Town) -> None:
+    user, (one, two, three) = town.people[0].id, town.ids(3)
+    with closing(sqlite3.connect(town.server.database, timeout=30)) as database:
+        made = "SELECT count(*) FROM rooms WHERE kind = 'direct' AND created_by = ?"
+        (there,) = database.execute(made, (user,)).fetchone()
+    with of_the_store(town, "direct", text.MAX_DIRECT_MADE - there - 1, user):
+        assert await town.told("room.create", kind="direct", members=[one, two]) == "ok"
+        assert await town.told("room.create", kind="direct", members=[one, three]) == "conflict"
+        assert await town.told("room.create", kind="direct", members=[two, one]) == "ok", "it is there"
+
+
+@limit("MAX_DIRECT_WITH")
+async def of_direct_rooms_with_the_same_person(town: Town) -> None:
+    user, (*_, one, two, three) = town.people[0].id, town.ids(20)
+    with of_the_store(town, "direct", text.MAX_DIRECT_WITH - 1, user, one):
+        assert await town.told("room.create", kind="direct", members=[one, two]) == "ok"
+        assert await town.told("room.create", kind="direct", members=[one, three]) == "conflict"
+        assert await town.told("room.create", kind="direct", members=[two, three]) == "ok"
+
+
+@contextmanager
+def of_the_store(town: Town, kind: str, count: int, *people: int) -> Iterator[sqlite3.Connection]:
+    """So many rooms for the time, made by the first of the people who are in them."""
+    far = 10**12
+    rooms = [(far + number, kind, people[0]) for number in range(count)]
+    places = [(far + number, user) for number in range(count) for user in people]
+    made = "INSERT INTO rooms (id, kind, name, created_by, created_at, members) VALUES (?, ?, '', ?, 0, 1)"
+    with closing(sqlite3.connect(town.server.database, timeout=30)) as database:
+        with database:
+            database.executemany(made, rooms)
+            database.executemany("INSERT INTO members VALUES (?, ?, 'member', 1, 0, 1, 0, 0, 0)", places)
+        yield database
+        with database:
+            database.executemany("DELETE FROM members WHERE room = ?", [row[:1] for row in rooms])
+            database.executemany("DELETE FROM rooms WHERE id = ?", [row[:1] for row in rooms])
 
 
 async def other_room(town: Town, **fields: object) -> dict[str, int]:

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from hubbub.domain.errors import Conflict, Forbidden, NotFound
 from hubbub.domain.model import Actor, Membership, Role, Room, RoomRole
-from hubbub.domain.text import LOUD_MEMBERS, MAX_ROOMS
+from hubbub.domain.text import LOUD_MEMBERS, MAX_DIRECT_MADE, MAX_DIRECT_WITH, MAX_ROOMS
 
 STAFF = (Role.OWNER, Role.ADMIN)
 ARCHIVED = "This room is archived."
@@ -79,6 +79,17 @@ def may_be_in_more(actor: Actor, full: Collection[int]) -> None:
         raise Conflict(f"You are in {MAX_ROOMS:,} rooms, and nobody can be in more.")
     if full:
         raise Conflict("Not everybody of them can be in one more room.")
+
+
+def may_make_direct(made: int, together: int) -> None:
+    """Direct rooms are bounded by who makes them: nobody leaves one, so those of others must not be in the way.
+
+    `made` is how many the actor has made, `together` how many of them with the same other person.
+    """
+    if made >= MAX_DIRECT_MADE:
+        raise Conflict(f"You have made {MAX_DIRECT_MADE:,} direct rooms, and nobody makes more.")
+    if together >= MAX_DIRECT_WITH:
+        raise Conflict(f"You have made {MAX_DIRECT_WITH:,} direct rooms with one of them, and nobody makes more.")
 
 
 def may_update(actor: Actor, room: Room, *, history: bool) -> None:

@@ -23,7 +23,11 @@ MAX_DIRECT = 10
 MAX_INVITED = 50
 """People who are put into a room when it is made."""
 MAX_ROOMS = 1_000
-"""Rooms one person is in."""
+"""Rooms one person is in, direct ones aside: those others make, and nobody leaves them."""
+MAX_DIRECT_MADE = 1_000
+"""Direct rooms one person has made."""
+MAX_DIRECT_WITH = 100
+"""Those of them that have the same other person in them."""
 MAX_PINS = 100
 """Pinned messages in a room."""
 MAX_REACTIONS = 50

@@ -53,7 +53,10 @@ def create(command: CreateRoom, actor: Actor, tx: Transaction) -> Answer:
             answer = _answer(rooms.standing(tx, actor.id, there), tx.head(room_topic(there)).seq)
             return answers.keep(tx, actor.id, command.kind, command.key, digest, answer)
     names = _people(tx, others) | {actor.id: actor.name}
-    rules.may_be_in_more(actor, rooms.full(tx.connection, list(names)))
+    if people is None:
+        rules.may_be_in_more(actor, rooms.full(tx.connection, list(names)))
+    else:
+        rules.may_make_direct(*rooms.direct_made(tx.connection, actor.id, others))
     name = command.name or ""
     if command.kind_of_room == "public" and rooms.name_taken(tx.connection, name):
         raise Conflict(NAMED_ALIKE)

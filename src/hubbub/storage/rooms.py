@@ -98,9 +98,28 @@ def direct(connection: Connection, people: str) -> int | None:
 
 
 def full(connection: Connection, people: Collection[int]) -> set[int]:
-    """Those of the people who are in as many rooms as anybody can be."""
-    query = select(members.c.user).where(members.c.user.in_(people)).group_by(members.c.user)
+    """Those of the people who are in as many rooms as anybody can be: direct ones, which others make, aside."""
+    query = select(members.c.user).join(rooms, rooms.c.id == members.c.room).group_by(members.c.user)
+    query = query.where(members.c.user.in_(people), rooms.c.kind != "direct")
     return set(connection.scalars(query.having(func.count() >= MAX_ROOMS)))
+
+
+def direct_made(connection: Connection, user: int, others: Collection[int]) -> tuple[int, int]:
+    """How many direct rooms somebody has made, and how many of them with the same one of `others`, at most.
+
+    Whoever has made a direct room is in it for ever.
+    """
+    theirs = members.alias("theirs")
+    query = (
+        select(theirs.c.user, func.count())
+        .join_from(members, rooms, rooms.c.id == members.c.room)
+        .join(theirs, theirs.c.room == members.c.room)
+        .where(members.c.user == user, rooms.c.kind == "direct", rooms.c.created_by == user)
+        .where(theirs.c.user.in_([user, *others]))
+        .group_by(theirs.c.user)
+    )
+    counts = {row[0]: row[1] for row in connection.execute(query)}
+    return counts.pop(user, 0), max(counts.values(), default=0)
 
 
 def seen_by(connection: Connection, user: int, room: int) -> Room | None:
