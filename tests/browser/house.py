@@ -27,6 +27,10 @@ class House:
         seq: int = self.post(who, f"/api/rooms/{room}/messages", key=f"key {self._keys}", body=body, **more)["seq"]
         return seq
 
+    def delete(self, who: Account, room: int, seq: int) -> None:
+        answer = who.request("DELETE", f"/api/rooms/{room}/messages/{seq}")
+        assert answer.is_success, answer.text
+
     def post(self, who: Account, path: str, **body: Any) -> Any:
         answer = who.request("POST", path, json=body)
         assert answer.is_success, answer.text

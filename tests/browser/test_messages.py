@@ -181,6 +181,39 @@ def test_pins_are_marked_listed_jumped_to_and_let_go(house: House, open_window: 
     assert "Unpin" in offered(ann, "the rules")
 
 
+def test_an_answer_to_what_is_deleted_meanwhile_does_not_go_out_unawares(house: House, open_window: OpenWindow) -> None:
+    room = house.room("Veranda")
+    asked = [house.say(house.ben, room, f"question {at}") for at in (1, 2)]
+    ann = open_window().log_in(house.ann.name).open_room("Veranda")
+    keys, send = ann.page.keyboard, ann.page.get_by_role("button", name="Send")
+    go_to(ann, "question 1")
+    keys.press("r")
+    keys.type("my answer")
+    expect(send).to_be_enabled()
+    house.delete(house.ben, room, asked[0])
+    expect(ann.page.get_by_text("The message you are replying to was deleted.")).to_be_visible()
+    expect(send).to_be_disabled()
+    axe.check(ann.page, "main")
+    keys.press("Enter")
+    expect(ann.composer).to_have_value("my answer")
+    ann.page.get_by_role("button", name="Write without it").click()
+    expect(ann.composer).to_be_focused()
+    keys.press("Enter")
+    ann.sees("my answer")
+    expect(message(ann, "my answer").get_by_text("In reply to")).to_have_count(0)
+
+    # Far above what is loaded after a reload.
+    go_to(ann, "question 2")
+    keys.press("r")
+    keys.type("too late")
+    for at in range(120):
+        house.say(house.ben, room, f"chatter {at}")
+    house.delete(house.ben, room, asked[1])
+    ann.page.reload()
+    expect(ann.page.get_by_text("The message you are replying to was deleted.")).to_be_visible()
+    expect(ann.composer).to_have_value("too late")
+
+
 def test_words_are_carried_to_other_rooms_and_into_the_clipboard(house: House, open_window: OpenWindow) -> None:
     room, other = house.room("Garden"), house.room("Cellar")
     seq = house.say(house.ben, room, "tomatoes are **ripe**")
@@ -189,8 +222,10 @@ def test_words_are_carried_to_other_rooms_and_into_the_clipboard(house: House, o
     keys = ann.page.keyboard
     go_to(ann, "tomatoes")
     keys.press("f")
-    chooser = ann.page.get_by_role("dialog", name="Forward to another room")
+    chooser = ann.page.get_by_role("dialog", name="Forward")
     expect(chooser).to_contain_text("The words are copied")
+    # Into the room where one is as well; it comes last.
+    expect(chooser.get_by_role("option").last).to_have_text("Gardenthis room")
     keys.type("cell")
     expect(chooser.get_by_role("option")).to_have_text(["Cellar"])
     axe.check(ann.page, "dialog")

@@ -5,6 +5,7 @@
 import type { Chat } from "../../chat.svelte";
 import { followDraft, loadDraft, loadEdit, saveDraft, saveEdit, type Draft, type Quoted } from "../../keep";
 import { patch, sentence } from "../../net/http";
+import { messageAt } from "../../state/timeline";
 import type { Outgoing } from "../../sync/outbox";
 import { clean, discard, send } from "../messages/messages";
 
@@ -35,6 +36,13 @@ export class Composing {
   busy = $state(false);
   /** Rises whenever the one who writes is called back to the field. */
   calls = $state(0);
+
+  /** What is being answered or changed, as far as it is known here, is there no more. */
+  readonly gone = $derived.by(() => {
+    const { [this.room]: timeline } = this.chat.state.timelines;
+    const now = this.intent && timeline && messageAt(timeline, this.intent.message.seq);
+    return now ? now.body === null : false;
+  });
 
   /** While something is edited: what was being written before. */
   #aside: Draft = { text: "" };
@@ -96,7 +104,9 @@ export class Composing {
     this.#save();
   }
 
+  /** Nothing goes out as an answer to what is gone: whoever wants to say it all the same says so. */
   async submit(): Promise<void> {
+    if (this.gone && this.intent?.kind === "reply") return;
     if (this.intent?.kind === "edit") return this.#submitEdit(this.intent.message, this.text);
     const answered = this.intent?.message.seq;
     send(this.chat, this.room, this.text, answered);

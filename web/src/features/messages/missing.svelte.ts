@@ -7,12 +7,16 @@ import type { OneMessage } from "../../contract";
 import { get, Refusal } from "../../net/http";
 import { messageLoaded } from "../../state/load";
 import { roomTopic } from "../../state/model";
-import type { MessageItem, Timeline } from "../../state/timeline";
+import { messageAt, type MessageItem, type Timeline } from "../../state/timeline";
 
 const PATIENCE_MS = 5_000;
 
-/** What is to be asked for: by a name for the question, the message's seq. Up to `floor` nothing can be had. */
-export function missing({ items, tail, quotes }: Timeline, floor: number): ReadonlyMap<string, number> {
+/**
+ * What is to be asked for: by a name for the question, the message's seq. Up to `floor` nothing can be had. `besides` is
+ * one that is wanted for itself.
+ */
+export function missing(timeline: Timeline, floor: number, besides?: number): ReadonlyMap<string, number> {
+  const { items, tail, quotes } = timeline;
   const found = new Map<string, number>();
   const look = (item: MessageItem): void => {
     if (item.outdated) found.set(`${item.seq} as of ${item.asOf}`, item.seq);
@@ -24,6 +28,7 @@ export function missing({ items, tail, quotes }: Timeline, floor: number): Reado
     if (answered > floor && !quotes[answered]) found.set(`${answered}`, answered);
   }
   for (const quote of Object.values(quotes)) look(quote);
+  if (besides !== undefined && besides > floor && !messageAt(timeline, besides)) found.set(`${besides}`, besides);
   return found;
 }
 
@@ -44,10 +49,10 @@ export class Missing {
     return seq <= this.#floor || this.#unseen.has(seq);
   }
 
-  /** The timeline has changed. */
-  look(timeline: Timeline): void {
+  /** The timeline has changed, or what is wanted besides. */
+  look(timeline: Timeline, besides?: number): void {
     if (this.#busy || Date.now() < this.#patientUntil) return;
-    const next = [...missing(timeline, this.#floor)].find(([question]) => !this.#asked.has(question));
+    const next = [...missing(timeline, this.#floor, besides)].find(([question]) => !this.#asked.has(question));
     if (next) void this.#ask(...next);
   }
 
