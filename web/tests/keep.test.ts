@@ -9,7 +9,7 @@ import { reduce } from "../src/state/reduce";
 import { initial, type State } from "../src/state/state";
 import { fromMessage, started } from "../src/state/timeline";
 import { empty, stepSync, type SyncState } from "../src/sync/machine";
-import { add, type Outbox } from "../src/sync/outbox";
+import { add, due, refused, retry, type Outbox } from "../src/sync/outbox";
 import { alice, room, said, welcome } from "./build";
 
 const SITE = { name: "here", accounts: "own", needs_owner: false, signup: "open", version: "1" } as const;
@@ -198,6 +198,22 @@ describe("the kept outbox", () => {
     stored("b", null);
     expect(second.keys).toEqual(["b"]);
     vi.useRealTimers();
+  });
+
+  it("keeps that a message was refused, so that it is sent again only by its author", () => {
+    const error = { code: "conflict", message: "This room is archived." } as const;
+    const [first, second] = [new Window(), new Window()];
+    first.write("a");
+    first.keep(refused(first.outbox, "a", error, NOON));
+    second.kept.look();
+    expect(second.outbox).toMatchObject([{ key: "a", status: "failed", error }]);
+    expect(due(second.outbox, NOON)).toEqual([]);
+    second.keep(retry(second.outbox, "a"));
+    const third = new Window();
+    third.kept.look();
+    expect(third.outbox).toMatchObject([{ key: "a", status: "waiting" }]);
+    expect(third.outbox[0]).not.toHaveProperty("error");
+    for (const window of [first, second, third]) window.kept.stop();
   });
 
   it("takes nothing that is broken", () => {

@@ -19,7 +19,8 @@ export interface OutboxEvents {
 
 export class KeptOutbox {
   readonly #ended = new AbortController();
-  readonly #known = new Set<string>();
+  /** What is kept of each, by its key. */
+  readonly #known = new Map<string, string>();
 
   constructor(
     readonly user: number,
@@ -31,10 +32,11 @@ export class KeptOutbox {
   save(outbox: Outbox): void {
     const unsent = new Map(outbox.filter((one) => one.status !== "sent").map((one) => [one.key, one]));
     for (const [key, one] of unsent) {
-      if (!this.#known.has(key)) write(ofBrowser(), this.#place(key), JSON.stringify(waiting(one)));
-      this.#known.add(key);
+      const now = JSON.stringify(settled(one));
+      if (this.#known.get(key) !== now) write(ofBrowser(), this.#place(key), now);
+      this.#known.set(key, now);
     }
-    for (const key of this.#known) {
+    for (const key of this.#known.keys()) {
       if (unsent.has(key)) continue;
       this.#known.delete(key);
       write(ofBrowser(), this.#place(key), null);
@@ -47,7 +49,7 @@ export class KeptOutbox {
     const here = this.#place("");
     const others = keys(ofBrowser(), here).map((place) => place.slice(here.length)).filter((key) => !this.#known.has(key));
     const found = others.flatMap((key) => parsed(key, read(ofBrowser(), here + key)));
-    for (const { key } of found) this.#known.add(key);
+    for (const one of found) this.#known.set(one.key, JSON.stringify(one));
     if (found.length) this.events.found(found.sort((a, b) => a.at - b.at));
   };
 
@@ -70,10 +72,15 @@ export class KeptOutbox {
   }
 }
 
+/** Without what is true of this connection only: what was refused waits for its author, also after a reload. */
+function settled(one: Outgoing): Outgoing {
+  return one.status === "failed" && one.error ? { ...waiting(one), status: "failed", error: one.error } : waiting(one);
+}
+
 function parsed(key: string, text: string | null): Outgoing[] {
   try {
     const found = JSON.parse(text ?? "null") as Outgoing | null;
-    return found?.key === key ? [waiting(found)] : [];
+    return found?.key === key ? [settled(found)] : [];
   } catch {
     return [];
   }
