@@ -3,9 +3,10 @@
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
+from itertools import accumulate
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -13,7 +14,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import text
 
 from hubbub.domain.errors import Unavailable
-from hubbub.storage import log, migrate
+from hubbub.storage import log, migrate, postgresql
 from hubbub.storage.accounts import OPEN
 from hubbub.storage.database import Database, Statement, driver_cursor
 from hubbub.storage.failures import Contended, Refused, translated
@@ -99,6 +100,34 @@ def test_refusals_are_told_from_trouble(store: Database, statement: str, meaning
 def test_a_server_that_is_not_there_is_unavailable_at_once() -> None:
     with closing(Database(NOBODY)) as database, pytest.raises(Unavailable):
         database.read(log.epoch)
+
+
+def asking(looks: int) -> Generator[str, int, str]:
+    for _ in range(looks):
+        yield "wait"
+    return "answered"
+
+
+def played(looks: int, *gaps: float) -> str:
+    """What becomes of an answer that comes at that look, if these are the seconds between them."""
+    times = iter(accumulate((0.0, *gaps, *[0.1] * looks)))
+    waits = postgresql.within(asking(looks), 1.75, lambda: next(times))
+    with suppress(TimeoutError):
+        next(waits)
+        while True:
+            try:
+                waits.send(0)
+            except StopIteration as end:
+                return str(end.value)
+    return "given up"
+
+
+def test_an_answer_that_comes_late_is_given_up_and_one_after_the_machine_stood_still_is_not() -> None:
+    assert played(17) == "answered"
+    assert played(25) == "given up"
+    assert played(3, 2.5) == "answered"
+    assert played(3, 0.1, 3600.0) == "answered"
+    assert played(25, 2.5) == "given up"
 
 
 def test_without_the_driver_the_operator_is_told_what_to_install() -> None:

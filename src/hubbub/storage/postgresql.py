@@ -2,9 +2,12 @@
 
 Two clocks run. The server's own limits (`statement_timeout` and its like) end what is slow and leave the connection
 as good as new. A server that hangs enforces nothing, so the driver has a later one, after which the connection is
-given up: the socket is closed and the next caller opens another.
+given up: the socket is closed and the next caller opens another. Where the whole machine stood still it is not: of
+the time between two looks only so much counts.
 """
 
+from collections.abc import Callable, Generator
+from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import URL, Dialect, Engine, NullPool, create_engine, event
@@ -15,10 +18,13 @@ if TYPE_CHECKING:
     from psycopg import Connection
     from psycopg.abc import PQGen
 
+Y = TypeVar("Y")
+S = TypeVar("S")
 T = TypeVar("T")
 
 CONNECT_TIMEOUT = 2  # seconds; libpq takes whole ones, and none below
 ANSWER_TIMEOUT = 1.75
+LOOK = 0.1
 POOL_TIMEOUT = 1.0
 # A peer that vanished without a word is noticed by either end, also where nobody asks it anything: what it held is let
 # go of, the lock that orders migrations among it.
@@ -95,11 +101,28 @@ def _impatient() -> "type[Connection[Any]]":
     class Impatient(Connection[Any]):
         """A connection that is closed when the server has not answered within ANSWER_TIMEOUT."""
 
-        def wait(self, gen: "PQGen[T]", interval: float = 0.1, timeout: float | None = None) -> T:
+        def wait(self, gen: "PQGen[T]", interval: float = LOOK, timeout: float | None = None) -> T:
             try:
-                return super().wait(gen, interval, ANSWER_TIMEOUT if timeout is None else timeout)
-            except _WaitTimeout:
+                if timeout is not None:
+                    return super().wait(gen, interval, timeout)
+                return super().wait(within(gen, ANSWER_TIMEOUT), interval)
+            except (TimeoutError, _WaitTimeout):
                 self.close()
                 raise OperationalError("the server does not answer") from None
 
     return Impatient
+
+
+def within(gen: Generator[Y, S, T], seconds: float, clock: Callable[[], float] = monotonic) -> Generator[Y, S, T]:
+    """The same waits and the same result. Raises TimeoutError after so many seconds in which both were running."""
+    waited, looked = 0.0, clock()
+    try:
+        wanted = next(gen)
+        while waited < seconds:
+            wanted = gen.send((yield wanted))  # before the time is looked at: what is there already counts
+            now = clock()
+            waited, looked = waited + min(now - looked, 2 * LOOK), now
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    raise TimeoutError
