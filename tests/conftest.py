@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from hubbub.storage import postgresql
 from tests.support.postgres import Postgres, postgres
 from tests.support.server import Server
 
@@ -79,12 +80,15 @@ def postgres_server() -> Iterator[Postgres]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A database of its own for the test, once on each engine; migrated on PostgreSQL, where that takes longer."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'hubbub.db'}"
         return
     server: Postgres = request.getfixturevalue("postgres_server")
+    # PostgreSQL's own limits go on while the machine stands still, and what they are is proven in `storage/`.
+    monkeypatch.setitem(postgresql.LIMITS, "statement_timeout", "20s")
+    monkeypatch.setitem(postgresql.LIMITS, "idle_in_transaction_session_timeout", "20s")
     address = server.fresh()
     yield address
     server.drop(address)

@@ -67,7 +67,7 @@ async def test_a_loop_that_stood_still_is_counted() -> None:
     metrics = Metrics()
     clock = Leaping()
     watch = asyncio.create_task(watch_loop(metrics, clock, interval=0))
-    await eventually(lambda: value(metrics, "hubbub_loop_stalls_total") >= 2, 5, "two stalls are counted")
+    await eventually(lambda: value(metrics, "hubbub_loop_stalls_total") >= 2, 20, "two stalls are counted")
     watch.cancel()
     assert STALL < 0.5
     assert value(metrics, "hubbub_loop_lag_seconds_count") >= 2

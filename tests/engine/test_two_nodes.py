@@ -96,7 +96,7 @@ async def test_no_message_of_a_removed_member_comes_after_the_removal(desks: tup
                 number += 1
 
         talks = [asyncio.create_task(talk(where, sent))]
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while len(sent) < 5:  # noqa: ASYNC110  a list tells nobody
                 await asyncio.sleep(0.001)
         removed = sequence(await first.journal.submit(RemoveMember(room=where, user=bob.id), alice))

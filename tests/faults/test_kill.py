@@ -84,7 +84,7 @@ async def test_the_kernel_sees_fdatasync_before_the_acknowledgement(
     writer = server.sign_up()
     async with await Connection.open(server.websocket_url, writer.token) as connection:
         await connection.command("message.send", room=1, key="warm", body="a first one, so that files are open")
-        await eventually(lambda: connection.of_type("message.sent"), 5, "all is quiet again")
+        await eventually(lambda: connection.of_type("message.sent"), 20, "all is quiet again")
         trace = await traced(server, tmp_path / "trace", connection)
     assert is_synced_before_told(trace, "the traced message") == promised, trace
 

@@ -44,7 +44,7 @@ async def reply(socket: ClientConnection, frame: "str | bytes | list[str]") -> F
     """Write one message as it is; the next frame that is a reply."""
     await socket.send(frame)
     while True:
-        answer: Frame = json.loads(await asyncio.wait_for(socket.recv(), 5))
+        answer: Frame = json.loads(await asyncio.wait_for(socket.recv(), 20))
         if "re" in answer:
             return answer
 
@@ -189,7 +189,7 @@ async def test_a_depth_of_32_is_read(socket: ClientConnection) -> None:
 
 async def close_code(socket: ClientConnection) -> int | None:
     with pytest.raises(ConnectionClosed) as closed:
-        await asyncio.wait_for(drain(socket), 10)
+        await asyncio.wait_for(drain(socket), 30)
     return closed.value.rcvd.code if closed.value.rcvd else None
 
 

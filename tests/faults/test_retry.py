@@ -186,7 +186,7 @@ async def test_fifty_retries_side_by_side_are_one_message_also_after_a_restart(m
 
     await asyncio.to_thread(server.kill)
     for connection in connections:
-        await connection.wait_closed(5)
+        await connection.wait_closed(20)
     await asyncio.to_thread(server.start)
     connections = await open_many(server, account, 10)
     assert set(await side_by_side(connections, 1, "one of fifty", 50)) == set(seqs)

@@ -188,10 +188,10 @@ async def test_the_server_keeps_its_locks_so_that_others_may_open_the_file(
     account = server.sign_up()
     async with await Connection.open(server.websocket_url, account.token) as connection:
         await connection.command("message.send", room=1, key="first", body="a message")
-        await eventually(lambda: connection.of_type("message.sent"), 5, "the batch is done")
+        await eventually(lambda: connection.of_type("message.sent"), 20, "the batch is done")
         # What follows a batch comes a moment later, so the control waits for it and the other looks at several.
         if not held:
-            await eventually(lambda: not holds_a_lock(server), 5, "the locks are gone")
+            await eventually(lambda: not holds_a_lock(server), 20, "the locks are gone")
             return
         for number in range(20):
             await connection.command("message.send", room=1, key=f"k{number}", body="another")

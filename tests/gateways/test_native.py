@@ -144,7 +144,7 @@ async def test_a_close_is_answered_with_the_same_code(serve: Serve) -> None:
         raw.send(frame(CLOSE, struct.pack("!H", 1000)))
         assert await raw.closed() == (1000, "")
         assert await raw.rest() == b""
-    await eventually(lambda: running.talks[0].gone, 2, "the conversation heard that its client left")
+    await eventually(lambda: running.talks[0].gone, 20, "the conversation heard that its client left")
     assert not running.gateway.company.open
 
 
@@ -155,7 +155,7 @@ async def test_a_message_and_a_close_in_one_segment_end_in_peace(serve: Serve, t
         await raw.open()
         raw.send(frame(TEXT, text) + frame(CLOSE, struct.pack("!H", 1001)))
         assert await raw.closed() == (1001, "")
-    await eventually(lambda: running.talks[0].gone, 2, "the connection is gone")
+    await eventually(lambda: running.talks[0].gone, 20, "the connection is gone")
     assert running.talks[0].heard == [text.decode()]
 
 
@@ -165,7 +165,7 @@ async def test_half_a_goodbye_is_one(serve: Serve) -> None:
         await raw.open()
         raw.writer.write_eof()
         assert await raw.rest() == b""
-    await eventually(lambda: running.talks[0].gone, 2, "the connection is gone")
+    await eventually(lambda: running.talks[0].gone, 20, "the connection is gone")
 
 
 async def test_without_hello_in_time_the_socket_closes(serve: Serve) -> None:
