@@ -70,6 +70,13 @@ def test_who_is_writing_is_seen_until_it_is_said(server: Server, open_window: Op
     ann.say("here I am")
     bob.sees("here I am")
     expect(line).not_to_contain_text(ann.name)
+    # How who said it appears stands at the message, in words too, and changes there.
+    author = bob.log.locator("article", has_text="here I am").locator("header")
+    expect(author).to_contain_text(f"{ann.name}, online")
+    choose(ann, "d", "Do not disturb")
+    expect(author).to_contain_text(f"{ann.name}, do not disturb")
+    choose(ann, "o", "Online")
+    expect(author).to_contain_text(f"{ann.name}, online")
     # Whoever only thinks is not writing any more.
     expect(line).to_be_empty(timeout=GONE)
 
