@@ -18,14 +18,11 @@ def test_what_the_keys_do_not_reach_or_nobody_sees_is_told(server: Server, open_
     with pytest.raises(
         AssertionError, match=r"“New room” cannot be reached with Tab, which passes\n(.*\n)+button “New message”"
     ):
-        keys.reach("button", "New room")
+        keys.reach("button", "New room", most=15)
     button.evaluate("(button) => void (button.tabIndex = 0)")
     button.evaluate("(button) => button.style.setProperty('outline', 'none', 'important')")
     with pytest.raises(AssertionError, match="New room”, and one does not see it: it has no ring"):
         keys.reach("button", "New room")
-    ann.page.evaluate("document.activeElement.remove()")
-    with pytest.raises(AssertionError):
-        keys.at("button", "New room")
 
 
 def log_in(person: Person, name: str) -> Keyboard:

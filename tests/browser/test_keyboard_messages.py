@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser import axe
 from tests.browser.conftest import OpenWindow
 from tests.browser.house import House, message
 from tests.browser.keyboard import Keyboard
@@ -162,6 +163,11 @@ def react(keys: Keyboard, his: Keyboard) -> None:
 
 
 def delete(keys: Keyboard) -> None:
+    keys.press("?")
+    keys.at("button", "Close")
+    axe.check(keys.page, "dialog")
+    keys.press("Escape")
+    keys.on("where is the knife")
     keys.press("End")
     keys.up_to("on the table")
     keys.press("Delete")
@@ -172,6 +178,10 @@ def delete(keys: Keyboard) -> None:
     keys.use("button", "Delete")
     expect(keys.person.log.get_by_text("Message deleted")).to_have_count(1)
     keys.on("Message deleted")
+    keys.press("Escape")
+    keys.at("textbox", "Message to Kitchen")
+    keys.press("Control+/")
+    keys.at("button", "Close")
     keys.press("Escape")
     keys.at("textbox", "Message to Kitchen")
 
