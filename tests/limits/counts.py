@@ -83,7 +83,8 @@ async def invites_up_to(town: Town, room: int | None, most: int) -> None:
     """All but one are put into the store."""
     with closing(sqlite3.connect(town.server.database, timeout=30)) as database, database:
         rows = [(f"i{room}-{number}", f"t{room}-{number}", town.owner.id, room) for number in range(most - 1)]
-        database.executemany(f"INSERT INTO invites ({INVITE}) VALUES (?, ?, 0, 1, ?, 0, ?)", rows)
+        columns = "id, token_hash, uses, max_uses, created_by, created_at, room"
+        database.executemany(f"INSERT INTO invites ({columns}) VALUES (?, ?, 0, 1, ?, 0, ?)", rows)
     maker = town.owner if room is None else town.people[0]
     made = [maker.request("POST", "/api/invites", json={"room": room}) for _ in range(2)]
     assert [answer.status_code for answer in made] == [201, 409]

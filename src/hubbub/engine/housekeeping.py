@@ -1,11 +1,12 @@
-"""What the server does unasked: forgets the old part of the logs, ends sessions that ran out, frees guests' names."""
+"""What the server does unasked: forgets the old part of the logs and old invites, ends sessions that ran out, frees
+guests' names."""
 
 import asyncio
 from contextlib import suppress
 
 import structlog
 
-from hubbub.domain.commands import CloseGuest, RevokeSessions, TrimTopic
+from hubbub.domain.commands import CloseGuest, ForgetInvites, RevokeSessions, TrimTopic
 from hubbub.domain.errors import HubbubError, NotFound
 from hubbub.domain.model import SYSTEM, Actor, Role
 from hubbub.engine.services import Services
@@ -16,6 +17,8 @@ logger = structlog.get_logger(__name__)
 
 INTERVAL = 3_600.0
 DAY = 86_400_000
+INVITES_KEPT = 30 * DAY
+"""Milliseconds after its end: until then whoever used an invite up is told where it led, should he ask again."""
 TOGETHER = 200
 SETTLED = 10_000
 """Milliseconds after which a guest whose account is there has a connection, or never will."""
@@ -24,7 +27,7 @@ SETTLED = 10_000
 async def keep_house(services: Services) -> None:
     """Every hour: forgets the old part of the logs, and ends sessions that ran out, but not those in use."""
     while True:
-        for step in (touch_sessions, forget_guests, end_expired_sessions, trim):
+        for step in (touch_sessions, forget_guests, end_expired_sessions, trim, forget_invites):
             try:
                 await step(services)
             except HubbubError as error:
@@ -53,6 +56,13 @@ async def trim(services: Services) -> int:
             receipt = await services.journal.submit(TrimTopic(topic=topic, before=before), SYSTEM)
             gone += int(str(receipt.answer["gone"]))
     return gone
+
+
+async def forget_invites(services: Services) -> None:
+    """Those that ended some time ago, a step at a time."""
+    command = ForgetInvites(before=services.clock.now() - INVITES_KEPT)
+    while (await services.journal.submit(command, SYSTEM)).answer["gone"] == command.limit:
+        pass
 
 
 async def end_expired_sessions(services: Services) -> None:

@@ -76,4 +76,5 @@ HANDLERS: Mapping[type[c.Command], Handler] = {
     c.CreateLink: invites.create_link,
     c.SetPresence: presence.set_,
     c.TrimTopic: maintenance.trim,
+    c.ForgetInvites: maintenance.forget_invites,
 }

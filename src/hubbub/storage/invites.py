@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, or_, select, update
 
 from hubbub.domain.model import Invite
 from hubbub.domain.text import timestamp
@@ -42,7 +42,7 @@ def create(tx: Transaction, new: New) -> Invite:
 def redeem(tx: Transaction, token_hash: str) -> bool:
     """Takes one use; False if there is none left. Right without any lock: the row decides, not what was read before."""
     statement = update(invites).where(invites.c.token_hash == token_hash, _usable(tx.now))
-    done = tx.connection.execute(statement.values(uses=invites.c.uses + 1)).rowcount
+    done = tx.connection.execute(statement.values(uses=invites.c.uses + 1, used_at=tx.now)).rowcount
     tx.writes += done
     return done == 1
 
@@ -96,6 +96,14 @@ def remove_of_staff(tx: Transaction, author: int) -> None:
 def remove_into(tx: Transaction, room: int, author: int) -> None:
     """Links into a room do not outlast their author's right to make them."""
     tx.execute(delete(invites).where(invites.c.room == room, invites.c.created_by == author))
+
+
+def remove_ended(tx: Transaction, before: int, limit: int) -> int:
+    """Forgets at most `limit` of those that were used up or expired before then; returns how many."""
+    last_use = func.coalesce(invites.c.used_at, invites.c.created_at)
+    used_up = and_(invites.c.uses >= invites.c.max_uses, last_use < before)
+    ended = select(invites.c.id).where(or_(used_up, invites.c.expires_at < before)).limit(limit)
+    return tx.execute(delete(invites).where(invites.c.id.in_(ended))).rowcount
 
 
 def create_link(tx: Transaction, purpose: str, token_hash: str, user: int | None, expires_at: int | None) -> None:

@@ -236,6 +236,7 @@ invites = Table(
     Column("expires_at", Big),
     Column("room", Big),
     Column("signup", Boolean, nullable=False, server_default=true()),
+    Column("used_at", Big),
     Index("invites_room", "room"),
     Index("invites_created_by", "created_by"),
 )

@@ -20,7 +20,7 @@ from hubbub.domain.commands.accounts import (
 )
 from hubbub.domain.commands.base import Command, Id, MessageSeq, Seq, Topic
 from hubbub.domain.commands.invites import AcceptInvite, CreateInvite, CreateLink, RevokeInvite
-from hubbub.domain.commands.maintenance import TrimTopic
+from hubbub.domain.commands.maintenance import ForgetInvites, TrimTopic
 from hubbub.domain.commands.members import (
     BanMember,
     InviteMember,
@@ -87,6 +87,7 @@ __all__ = [
     "DeleteMessage",
     "EditMessage",
     "EventsSince",
+    "ForgetInvites",
     "ForwardMessage",
     "Id",
     "InviteMember",

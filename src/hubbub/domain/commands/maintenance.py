@@ -1,7 +1,7 @@
 """What the server asks of itself."""
 
 from hubbub.domain.commands.base import Command
-from hubbub.domain.model import Actor
+from hubbub.domain.model import SITE, Actor
 
 
 class TrimTopic(Command):
@@ -13,3 +13,13 @@ class TrimTopic(Command):
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
         return (self.topic,)
+
+
+class ForgetInvites(Command):
+    """Forgets at most `limit` invites that were used up or expired before then (milliseconds)."""
+
+    before: int
+    limit: int = 1_000
+
+    def topics(self, actor: Actor) -> tuple[str, ...]:
+        return (SITE,)

@@ -31,6 +31,7 @@ def _columns() -> None:
     op.create_index("messages_edited", "messages", ["room", "seq"], sqlite_where=edited, postgresql_where=edited)
     op.add_column("invites", sa.Column("room", BIG))
     op.add_column("invites", sa.Column("signup", sa.Boolean(), nullable=False, server_default=sa.true()))
+    op.add_column("invites", sa.Column("used_at", BIG))
     for name in ("room", "created_by"):
         op.create_index(f"invites_{name}", "invites", [name])
 

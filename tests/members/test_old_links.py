@@ -1,0 +1,70 @@
+"""Invites that ended long ago are forgotten, and no others."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from hubbub.clock import Clock
+from hubbub.domain.commands import CreateInvite, CreateRoom, ForgetInvites
+from hubbub.domain.errors import Forbidden
+from hubbub.domain.model import SYSTEM
+from hubbub.engine import housekeeping
+from hubbub.storage.schema import invites
+from tests.rooms.conftest import Hall
+from tests.support.place import Place, place
+
+DAY = 86_400_000
+Facts = dict[str, dict[str, int | None]]
+OLD: Facts = {
+    "used up": {"max_uses": 1, "uses": 1, "used_at": 40},
+    "used up before that was noted": {"max_uses": 2, "uses": 2, "created_at": 40},
+    "expired": {"max_uses": None, "expires_at": 31},
+    "expired, half used": {"max_uses": 5, "uses": 2, "used_at": 40, "expires_at": 35},
+}
+"""By days ago."""
+STAYING: Facts = {
+    "used up lately": {"max_uses": 1, "uses": 1, "created_at": 90, "used_at": 29},
+    "expired lately": {"max_uses": None, "created_at": 90, "expires_at": 29},
+    "half used": {"max_uses": 2, "uses": 1, "created_at": 90, "used_at": 90},
+    "for ever": {"max_uses": None, "uses": 70, "created_at": 90, "used_at": 90},
+}
+
+
+async def test_what_was_used_up_or_has_expired_long_ago_is_forgotten_step_by_step(hall: Hall) -> None:
+    now = Clock().now()
+    room = await hall.room(CreateRoom(kind="private", name="A room"))
+    for name, facts in {**OLD, **STAYING}.items():
+        await hall.do(CreateInvite(token_hash=name, room=room))
+        days = {column: now - ago * DAY for column, ago in facts.items() if ago and column.endswith("_at")}
+        counts = {column: count for column, count in facts.items() if not column.endswith("_at")}
+        with hall.desk.elsewhere() as other:
+            other.execute(invites.update().where(invites.c.token_hash == name).values(**days, **counts))
+    command = ForgetInvites(before=now - 30 * DAY, limit=3)
+    with pytest.raises(Forbidden):
+        await hall.do(command, hall.owner)
+    assert [(await hall.do(command, SYSTEM))["gone"] for _ in range(3)] == [3, 1, 0]
+    assert {row[0] for row in hall.desk.rows("SELECT token_hash FROM invites")} == STAYING.keys()
+    await hall.do(ForgetInvites(before=2**52), SYSTEM)
+    left = {row[0] for row in hall.desk.rows("SELECT token_hash FROM invites")}
+    assert left == {"half used", "for ever"}, "what can still be used stays, whatever is asked"
+
+
+def count(here: Place) -> int:
+    query = text("SELECT count(*) FROM invites")
+    return int(here.services.database.read(lambda connection: connection.execute(query).scalar_one()))
+
+
+async def test_the_server_forgets_them_a_month_after_their_end(tmp_path: Path) -> None:
+    async with place(tmp_path / "data") as here:
+        anna, bert = await here.program("anna"), await here.program("bert")
+        room = (await anna.post("/api/rooms", json={"kind": "private", "name": "A room"})).json()["room"]["id"]
+        made = (await anna.post("/api/invites", json={"room": room})).json()
+        await anna.post("/api/invites", json={"room": room, "expires_in": None})
+        assert (await bert.post("/api/invites/accept", json={"token": made["token"]})).status_code == 200
+        here.clock.ahead += 29 * DAY / 1_000
+        await housekeeping.forget_invites(here.services)
+        assert count(here) == 2
+        here.clock.ahead += 2 * DAY / 1_000
+        await housekeeping.forget_invites(here.services)
+        assert count(here) == 1
