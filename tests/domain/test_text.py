@@ -13,6 +13,25 @@ def test_a_topic_does_not_turn_round_what_is_around_it(turn: str) -> None:
         text.check_line(f"gnp.{turn}exe")
 
 
+@pytest.mark.parametrize("turn", TURNS, ids=ascii)
+def test_a_description_does_not_turn_anything_round_in_any_of_its_lines(turn: str) -> None:
+    with pytest.raises(ValueError, match="direction"):
+        text.check_lines(f"what it is for:\ngnp.{turn}exe\n")
+
+
+@pytest.mark.parametrize("control", ["\x01", "\x07", "\x1b", "\x7f", "\x85", "\x9b"], ids=ascii)
+def test_a_description_has_no_control_characters_but_line_breaks(control: str) -> None:
+    with pytest.raises(ValueError, match="control"):
+        text.check_lines(f"what it {control}is for")
+
+
+@pytest.mark.parametrize(
+    "lines", ["", "one", "a\nb", "a\r\nb\n\n\tc", "a\u2028b", "שלום\nעולם, عالم", "a\u200eb\u200fc", "👩\u200d💻"]
+)
+def test_descriptions_in_every_script_are_as_they_were_written(lines: str) -> None:
+    assert text.check_lines(f" {lines}\n") == lines
+
+
 @pytest.mark.parametrize("line", ["", "plain", "שלום, عالم", "a\u200eb\u200fc", "👩\u200d💻"])
 def test_lines_of_every_script_are_lines(line: str) -> None:
     assert text.check_line(f" {line} ") == line

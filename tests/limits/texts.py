@@ -56,6 +56,9 @@ async def of_a_description(town: Town) -> None:
         words = WIDE * (text.MAX_DESCRIPTION + more)
         assert await town.told("room.update", room=room, description=words) == told
         assert await town.told("room.create", kind="private", name="D", description=words, key=None) == told
+    for words, told in (("two\nlines", "ok"), ("turned \u202e", "bad_request"), ("a bell \a", "bad_request")):
+        assert await town.told("room.update", room=room, description=words) == told
+        assert await town.told("room.create", kind="private", name="D", description=words, key=None) == told
 
 
 @limit("MAX_ROOM_NAME")

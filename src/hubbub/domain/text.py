@@ -81,9 +81,20 @@ def check_line(text: str) -> str:
     """A line of text: without line breaks, other control characters and bidi overrides, blanks only inside."""
     if any(category(character) in ("Cc", "Zl", "Zp") for character in check(text)):
         raise ValueError("must be one line")
+    return _straight(text).strip()
+
+
+def check_lines(text: str) -> str:
+    """The same in several lines: what turns the direction ends with its line (UAX #9, P1), but forges what it says."""
+    if any(category(character) == "Cc" and character not in "\n\r\t" for character in check(text)):
+        raise ValueError("must not contain control characters")
+    return _straight(text).strip()
+
+
+def _straight(text: str) -> str:
     if _TURNS.search(text):
         raise ValueError("must not turn the direction of what is around it")
-    return text.strip()
+    return text
 
 
 def check_moment(text: str) -> str:
@@ -122,7 +133,7 @@ Key = Annotated[str, AfterValidator(check_key), WithJsonSchema({"type": "string"
 
 
 RoomTopicLine = Annotated[str, StringConstraints(max_length=MAX_TOPIC), AfterValidator(check_line)]
-RoomDescription = Annotated[str, StringConstraints(max_length=MAX_DESCRIPTION), AfterValidator(check)]
+RoomDescription = Annotated[str, StringConstraints(max_length=MAX_DESCRIPTION), AfterValidator(check_lines)]
 Reason = Annotated[str, StringConstraints(max_length=MAX_REASON), AfterValidator(check_line)]
 StatusText = Annotated[str, StringConstraints(max_length=MAX_STATUS), AfterValidator(check_line)]
 Moment = Annotated[
