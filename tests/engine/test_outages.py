@@ -5,8 +5,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from time import monotonic
 
-import pytest
-
 from hubbub.domain.commands import SendMessage
 from hubbub.domain.errors import HubbubError, Unavailable
 from hubbub.domain.model import LOBBY, Actor
@@ -14,6 +12,7 @@ from hubbub.engine.services import Readers
 from hubbub.storage import log
 from tests.engine.conftest import Desk, desk_at
 from tests.support.postgres import Postgres
+from tests.support.timing import TooSlowError, three_attempts, within
 from tests.support.wire import Wire, wire
 
 TOLD = 3.5  # the journal's deadline of 2 s, its quarter of a second between two looks, and a busy machine
@@ -73,21 +72,27 @@ async def talking(desk: Desk) -> AsyncIterator[list[Talk]]:
 async def all_heard(talks: list[Talk]) -> None:
     """Waits until everybody has been acknowledged something from now on."""
     now = monotonic()
-    await until(lambda: all(talk.last > now for talk in talks), RECOVERED)
+    with within(RECOVERED):
+        await until(lambda: all(talk.last > now for talk in talks))
 
 
-async def until(condition: Callable[[], bool], within: float = 10.0) -> None:
-    async with asyncio.timeout(within):
+def told_in_time(slowest: float) -> None:
+    if slowest >= TOLD:
+        raise TooSlowError(f"told after {slowest:.1f} s")
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110  what is watched tells nobody
             await asyncio.sleep(0.01)
 
 
-@pytest.fixture
-async def desk(postgres_server: Postgres) -> AsyncIterator[Desk]:
-    address = postgres_server.fresh()
+@asynccontextmanager
+async def near_desk(server: Postgres) -> AsyncIterator[Desk]:
+    address = server.fresh()
     async with desk_at(address) as found:
         yield found
-    postgres_server.drop(address)
+    server.drop(address)
 
 
 async def outcome(asked: Awaitable[object]) -> tuple[str, float]:
@@ -99,10 +104,9 @@ async def outcome(asked: Awaitable[object]) -> tuple[str, float]:
     return "ok", monotonic() - started
 
 
-async def test_a_server_that_stops_hard_and_comes_back_loses_and_doubles_nothing(
-    desk: Desk, postgres_server: Postgres
-) -> None:
-    async with talking(desk) as talks:
+@three_attempts
+async def test_a_server_that_stops_hard_and_comes_back_loses_and_doubles_nothing(postgres_server: Postgres) -> None:
+    async with near_desk(postgres_server) as desk, talking(desk) as talks:
         for _ in range(2):
             for talk in talks:
                 talk.refusals = 0
@@ -110,47 +114,53 @@ async def test_a_server_that_stops_hard_and_comes_back_loses_and_doubles_nothing
             await until(lambda: all(talk.refusals for talk in talks))
             await asyncio.to_thread(postgres_server.start)
             await all_heard(talks)
-    assert max(talk.slowest for talk in talks) < TOLD
+    told_in_time(max(talk.slowest for talk in talks))
 
 
+@three_attempts
 async def test_a_server_that_hangs_is_unavailable_in_time_and_loses_and_doubles_nothing(
-    desk: Desk, postgres_server: Postgres
+    postgres_server: Postgres,
 ) -> None:
-    async with talking(desk) as talks:
+    async with near_desk(postgres_server) as desk, talking(desk) as talks:
         with postgres_server.hung():
-            await asyncio.sleep(4)
-            assert all(talk.refusals for talk in talks)
+            await until(lambda: all(talk.refusals for talk in talks))
             told = {key for talk in talks for key in talk.acknowledged}
             await asyncio.sleep(0.5)
             assert {key for talk in talks for key in talk.acknowledged} == told, "acknowledged by a frozen store"
-    assert max(talk.slowest for talk in talks) < TOLD
+    told_in_time(max(talk.slowest for talk in talks))
 
 
+@three_attempts
 async def test_readers_of_a_server_that_hangs_are_told_in_time_and_read_again_when_it_goes_on(
-    desk: Desk, postgres_server: Postgres
+    postgres_server: Postgres,
 ) -> None:
-    read = Readers(desk.database)
-    assert (await outcome(read(log.epoch)))[0] == "ok"
-    with postgres_server.hung():
+    async with near_desk(postgres_server) as desk:
+        read = Readers(desk.database)
+        assert (await outcome(read(log.epoch)))[0] == "ok"
+        with postgres_server.hung():
+            asked = await asyncio.gather(*(outcome(read(log.epoch)) for _ in range(50)))
+            assert {code for code, _ in asked} == {"unavailable"}
+            told_in_time(max(seconds for _, seconds in asked))
+        await read_again(read)
         asked = await asyncio.gather(*(outcome(read(log.epoch)) for _ in range(50)))
-        assert {code for code, _ in asked} == {"unavailable"}
-        assert max(seconds for _, seconds in asked) < TOLD
-    back = monotonic()
-    while (await outcome(read(log.epoch)))[0] != "ok":
-        assert monotonic() - back < RECOVERED
-    asked = await asyncio.gather(*(outcome(read(log.epoch)) for _ in range(50)))
-    assert {code for code, _ in asked} == {"ok"}
+        assert {code for code, _ in asked} == {"ok"}
 
 
-async def test_readers_find_new_connections_after_the_server_was_started_again(
-    desk: Desk, postgres_server: Postgres
-) -> None:
-    read = Readers(desk.database)
-    assert {code for code, _ in await asyncio.gather(*(outcome(read(log.epoch)) for _ in range(20)))} == {"ok"}
-    await asyncio.to_thread(postgres_server.crash)
-    assert (await outcome(read(log.epoch)))[0] == "unavailable"
-    await asyncio.to_thread(postgres_server.start)
-    assert {code for code, _ in await asyncio.gather(*(outcome(read(log.epoch)) for _ in range(20)))} == {"ok"}
+async def read_again(read: Readers) -> None:
+    with within(RECOVERED):
+        async with asyncio.timeout(30):
+            while (await outcome(read(log.epoch)))[0] != "ok":
+                pass
+
+
+async def test_readers_find_new_connections_after_the_server_was_started_again(postgres_server: Postgres) -> None:
+    async with near_desk(postgres_server) as desk:
+        read = Readers(desk.database)
+        assert {code for code, _ in await asyncio.gather(*(outcome(read(log.epoch)) for _ in range(20)))} == {"ok"}
+        await asyncio.to_thread(postgres_server.crash)
+        assert (await outcome(read(log.epoch)))[0] == "unavailable"
+        await asyncio.to_thread(postgres_server.start)
+        assert {code for code, _ in await asyncio.gather(*(outcome(read(log.epoch)) for _ in range(20)))} == {"ok"}
 
 
 @asynccontextmanager
@@ -163,34 +173,36 @@ async def far_desk(server: Postgres) -> AsyncIterator[tuple[Desk, Wire]]:
     server.drop(address)
 
 
+@three_attempts
 async def test_a_commit_whose_answer_never_came_is_looked_up_on_another_connection(postgres_server: Postgres) -> None:
     async with far_desk(postgres_server) as (desk, between), talking(desk) as talks:
         for _ in range(2):
             between.lose_answers()
             await all_heard(talks)
-        assert max(talk.slowest for talk in talks) < TOLD
+        told_in_time(max(talk.slowest for talk in talks))
 
 
+@three_attempts
 async def test_a_connection_that_falls_silent_is_given_up_on_both_sides(postgres_server: Postgres) -> None:
     async with far_desk(postgres_server) as (desk, between), talking(desk) as talks:
         for _ in range(2):
             between.fall_silent()
             await all_heard(talks)  # PostgreSQL's side held the lobby's lock until it gave up, too
-        assert max(talk.slowest for talk in talks) < TOLD
+        told_in_time(max(talk.slowest for talk in talks))
 
 
+@three_attempts
 async def test_readers_give_up_connections_that_fell_silent(postgres_server: Postgres) -> None:
     async with far_desk(postgres_server) as (desk, between):
         read = Readers(desk.database)
         assert {code for code, _ in await asyncio.gather(*(outcome(read(log.epoch)) for _ in range(20)))} == {"ok"}
         between.fall_silent()
         asked = await asyncio.gather(*(outcome(read(log.epoch)) for _ in range(20)))
-        assert max(seconds for _, seconds in asked) < TOLD
-        back = monotonic()
-        while (await outcome(read(log.epoch)))[0] != "ok":
-            assert monotonic() - back < RECOVERED
+        told_in_time(max(seconds for _, seconds in asked))
+        await read_again(read)
 
 
+@three_attempts
 async def test_a_slow_store_keeps_nobody_waiting_for_longer_than_told_and_is_fine_afterwards(
     postgres_server: Postgres,
 ) -> None:
@@ -199,4 +211,4 @@ async def test_a_slow_store_keeps_nobody_waiting_for_longer_than_told_and_is_fin
         await until(lambda: all(talk.refusals for talk in talks))
         between.delay = 0.0
         await all_heard(talks)
-        assert max(talk.slowest for talk in talks) < TOLD
+        told_in_time(max(talk.slowest for talk in talks))

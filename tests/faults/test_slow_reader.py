@@ -16,6 +16,7 @@ from tests.support.checker import History, Stored, violations
 from tests.support.client import Connection, Frame
 from tests.support.follower import Follower
 from tests.support.server import Server
+from tests.support.timing import TooSlowError, three_attempts
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.faults
@@ -43,6 +44,7 @@ class Audience:
     history: History
     author: int
     slow: Follower
+    pace: float = INTERVAL
     delays: list[float] = field(default_factory=list)
     sent: int = 0
 
@@ -60,7 +62,7 @@ class Audience:
             send = self.history.sending(self.room, self.author, f"k{self.sent}", f"{time.monotonic()} {BODY}")
             ok = await self.sender.command("message.send", room=self.room, key=send.key, body=send.body)
             send.acknowledge(ok["seq"])
-            await asyncio.sleep(max(0.0, start + (number + 1) * INTERVAL - time.monotonic()))  # the pace of the load
+            await asyncio.sleep(max(0.0, start + (number + 1) * self.pace - time.monotonic()))  # the pace of the load
 
     async def p99(self, count: int, until: Any = lambda: False) -> float:
         """The 99th percentile of the readers' delays over a phase, in seconds."""
@@ -140,6 +142,7 @@ class Watch:
         return self.peak
 
 
+@three_attempts
 async def test_a_reader_that_stops_reading_is_closed_resumes_and_harms_nobody(make_server: MakeServer) -> None:
     server = make_server()
     await asyncio.to_thread(server.start)
@@ -164,7 +167,8 @@ async def test_a_reader_that_stops_reading_is_closed_resumes_and_harms_nobody(ma
         await eventually(lambda: slow_metric(server) == 1, 15, "the metric says slow", every=0.2)
         after = await room.p99(PHASE)
         await nothing_is_missing(room)
-        assert during <= 1.5 * max(before, after) + NOISE, f"p99 {before:.4f} before, {during:.4f} during, {after:.4f}"
+        if during > 1.5 * max(before, after) + NOISE:
+            raise TooSlowError(f"p99 {before:.4f} before, {during:.4f} during, {after:.4f} after")
 
 
 async def nothing_is_missing(room: Audience) -> None:
@@ -182,6 +186,7 @@ async def test_control_an_unbounded_outbox_is_found_out(make_server: MakeServer)
     server = make_server({"HUBBUB_OUTBOX_BYTES": str(2**30)})
     await asyncio.to_thread(server.start)
     async with audience(server, readers=10) as room:
+        room.pace = 0.0
         watch = Watch(server)
         stop_reading(room.slow)
         await room.speak(LIMIT, until=lambda: was_noticed(server) or watch.peak > OUTBOX + SLACK)
