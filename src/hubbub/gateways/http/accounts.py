@@ -64,7 +64,10 @@ async def create_account(body: NewAccount, request: Request, services: Running) 
 
 @router.delete("/accounts/me", status_code=204, response_class=Response, responses=refusals(400, 401, 403, 413, 429))
 async def delete_account(body: Password, caller: Active, request: Request, services: Running) -> Response:
-    """Deletes one's own account: the name is free again, what was said stays under a neutral one."""
+    """Deletes one's own account: the name is free again, what was said stays under a neutral one.
+
+    Events have the name of their time until they are trimmed.
+    """
     stored = await logins.confirm(services, caller, body.password, auth.address_of(request))
     await services.journal.submit(DeleteAccount(user=caller.id, seen_hash=stored), caller.actor)
     answer = Response(status_code=204)
