@@ -31,13 +31,29 @@ ALONE = (
 """What measures time, or has little of it: nothing else runs on the machine meanwhile. Where a bound is generous, and
 noise can only break it, three attempts (`tests/support/timing.py`) do instead."""
 
+LONG = (
+    "cli/test_commands.py",
+    "client/test_reconnects.py",
+    "conformance/test_autobahn.py",
+    "conformance/test_schemathesis.py",
+    "conversation/test_machine.py",
+    "faults/test_hello_race.py",
+    "faults/test_kill.py",
+    "faults/test_retry.py",
+    "faults/test_revocation.py",
+    "mounted/test_kill.py",
+    "proxy/test_through.py",
+)
+"""Before all others, in whatever order these are: no worker is to be left alone with one of them in the end."""
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    alone = {HERE / name for name in ALONE}
+    alone, long = ({HERE / name for name in names} for names in (ALONE, LONG))
     for item in items:
-        if not alone.isdisjoint({item.path, *item.path.parents}):
+        if item.path in alone:
             item.add_marker(pytest.mark.alone)
+    items.sort(key=lambda item: item.path not in long)
 
 
 @pytest.hookimpl(wrapper=True)
