@@ -55,6 +55,13 @@ class Room:
         self.joinings += 1
         self.members[who] = Member(role, self.happened(), before, self.joinings)
 
+    def enter(self, who: str) -> None:
+        """Where nobody looks after the room, it is his from then on."""
+        self.add(who)
+        if all(member.role != "owner" for member in self.members.values()):
+            self.members[who].role = "owner"
+            self.happened()
+
     def visible(self, who: str, seq: int) -> Said | None:
         own = self.members[who]
         return None if self.history == "joined" and seq < own.joined else self.said.get(seq)

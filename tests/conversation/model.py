@@ -101,7 +101,7 @@ class Model:
             return "not_found"
         if who in room.banned or room.archived:
             return "forbidden"
-        room.add(who)
+        room.enter(who)
         return "ok"
 
     def leave(self, who: str, room: Room) -> str:
@@ -124,7 +124,7 @@ class Model:
         if whom in room.banned:
             return "conflict"
         if whom not in room.members:
-            room.add(whom)
+            room.enter(whom)
         return "ok"
 
     def remove(self, who: str, room: Room, whom: str) -> str:

@@ -97,8 +97,8 @@ def deeds() -> dict[str, Callable[[Actor, Room], None]]:
     found: dict[str, Callable[[Actor, Room], None]] = {
         "join": lambda actor, room: rules.may_join(actor, room, banned=False),
         "join, banned": lambda actor, room: rules.may_join(actor, room, banned=True),
-        "leave": lambda actor, room: rules.may_leave(room),
-        "leave, alone": lambda actor, room: rules.may_leave(room.model_copy(update={"members": 1})),
+        "leave": lambda actor, room: rules.may_leave(room, heirs=True),
+        "leave, alone": lambda actor, room: rules.may_leave(room, heirs=False),
         "invite": lambda actor, room: rules.may_bring(actor, room, Role.MEMBER, banned=False),
         "invite a guest": lambda actor, room: rules.may_bring(actor, room, Role.GUEST, banned=False),
         "invite the banned": lambda actor, room: rules.may_bring(actor, room, Role.MEMBER, banned=True),

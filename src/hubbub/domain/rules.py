@@ -131,13 +131,16 @@ def may_enter(actor: Actor, *, archived: bool, banned: bool) -> None:
         raise Forbidden(ARCHIVED)
 
 
-def may_leave(room: Room) -> None:
-    """Nobody leaves the lobby or a direct room, and no owner leaves others behind without one."""
+def may_leave(room: Room, *, heirs: bool) -> None:
+    """Nobody leaves the lobby or a direct room, and no owner leaves others behind without one.
+
+    `heirs` says whether there are others who can log in.
+    """
     if room.lobby:
         raise Forbidden("Everybody is in the lobby: it cannot be left.")
     if room.kind == "direct":
         raise Forbidden("Nobody leaves a direct room. You can mute it.")
-    if room.role is RoomRole.OWNER and room.members > 1:
+    if room.role is RoomRole.OWNER and heirs:
         raise Forbidden("Make somebody else the owner first.")
 
 

@@ -115,7 +115,7 @@ def change_password(command: ChangePassword, actor: Actor, tx: Transaction) -> A
 def set_disabled(command: SetDisabled, actor: Actor, tx: Transaction) -> Answer:
     """Locking out ends sessions, connections and the person's links, and what was his to look after gets another owner.
 
-    Letting in again brings none of it back.
+    Letting in again brings none of it back, but for a room that nobody could look after meanwhile.
     """
     account = accounts.find(tx.connection, command.user)
     if account is None or not account.open_name:
@@ -125,14 +125,13 @@ def set_disabled(command: SetDisabled, actor: Actor, tx: Transaction) -> Answer:
         return {}
     if command.disabled:
         rules.may_go(account.role, accounts.active_owners(tx.connection), disabled=False)
-        joined = _hold_rooms(tx, account)
+    _hold_rooms(tx, account)
+    if command.disabled:
         _lock_out(tx, account, banned=True)
-        accounts.set_disabled(tx, account.id, True)
         invites.remove_by(tx, account.id)
-        for room in joined:
-            members.replace(tx, room, account.id, account.name)
-    else:
-        accounts.set_disabled(tx, account.id, False)
+    accounts.set_disabled(tx, account.id, command.disabled)
+    for room in members.without_owner(tx.connection, account.id):
+        members.appoint(tx, room)
     return {}
 
 

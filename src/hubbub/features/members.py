@@ -12,7 +12,7 @@ from hubbub.domain.commands import (
     SetRoomRole,
     UnbanMember,
 )
-from hubbub.domain.errors import NotFound
+from hubbub.domain.errors import Conflict, NotFound
 from hubbub.domain.events import (
     Entry,
     MemberBanned,
@@ -48,12 +48,15 @@ def leave(command: LeaveRoom, actor: Actor, tx: Transaction) -> Answer:
     seen = rooms.visible_to(tx.connection, actor.id, command.room)
     if not seen.joined:
         raise NotFound()
-    rules.may_leave(seen)
+    owned = seen.role is RoomRole.OWNER
+    rules.may_leave(seen, heirs=owned and members.has_others(tx.connection, seen.id, actor.id))
     members.close_behind(tx, seen.id, actor.id, actor.name)
     members.remove(tx, seen.id, actor.id)
     invites.remove_into(tx, seen.id, actor.id)
     entry = tx.append(MemberLeft(room=seen.id, user=actor.id, name=actor.name, by=actor.id))
     tx.append(RoomGone(person=actor.id, room=seen.id, why="left"))
+    if owned:
+        members.succeed(tx, seen.id)
     return _position(entry)
 
 
@@ -130,6 +133,8 @@ def set_role(command: SetRoomRole, actor: Actor, tx: Transaction) -> Answer:
         raise NotFound()
     if theirs is command.role:
         return {}
+    if command.role is RoomRole.OWNER and not accounts.is_open(tx.connection, command.user):
+        raise Conflict("Whoever is locked out cannot be the owner.")
     former = members.owner_of(tx.connection, seen.id) if command.role is RoomRole.OWNER else None
     if former is not None:
         _say_role(tx, seen, former, RoomRole.MODERATOR, actor)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Select, bindparam, delete, insert, select, update
+from sqlalchemy import BigInteger, Connection, Select, bindparam, delete, exists, insert, select, update
 
 from hubbub.domain.events import Entry, MemberJoined, MemberRole, RoomAdded, RoomArchived
 from hubbub.domain.model import LOBBY, Member, Membership, Room, RoomRole, room_topic
@@ -50,13 +50,15 @@ def remove(tx: Transaction, room: int, user: int) -> None:
 
 
 def enter(tx: Transaction, room: int, user: int, name: str, by: int) -> tuple[Room, Entry]:
-    """Makes somebody a plain member and tells him and the room; the room as he sees it, and what the room was told.
+    """Makes somebody a member and tells him and the room; the room as he sees it, and what the room was told.
 
-    The person's own topic first: whoever follows it hears the room from the joining on. Holds both topics.
+    The person's own topic first: whoever follows it hears the room from the joining on. Where nobody looks after the
+    room that is his from then on. Holds both topics.
     """
     add(tx, room, user, RoomRole.MEMBER)
     tx.append(RoomAdded(person=user, room=joining(tx, user, room)))
     entry = tx.append(MemberJoined(room=room, user=user, name=name, by=by))
+    appoint(tx, room)
     return standing(tx, user, room), entry
 
 
@@ -69,8 +71,16 @@ def role_of(connection: Connection, room: int, user: int) -> RoomRole | None:
 def owner_of(connection: Connection, room: int) -> tuple[int, str] | None:
     """The id and the name of the room's owner, if it has one."""
     query = select(users.c.id, users.c.name).join_from(members, users, users.c.id == members.c.user)
-    row = connection.execute(query.where(members.c.room == room, members.c.role == RoomRole.OWNER.value)).first()
+    query = query.where(members.c.room == room, members.c.role == RoomRole.OWNER.value).limit(1)
+    row = connection.execute(query).first()
     return None if row is None else (row.id, row.name)
+
+
+def has_others(connection: Connection, room: int, user: int) -> bool:
+    """Whether anybody else is in the room who can log in."""
+    query = select(users.c.id).join_from(members, users, users.c.id == members.c.user).limit(1)
+    query = query.where(members.c.room == room, members.c.user != user, users.c.disabled.is_(False))
+    return connection.scalar(query) is not None
 
 
 def successor(connection: Connection, room: int) -> tuple[int, str] | None:
@@ -108,16 +118,20 @@ def succeed(tx: Transaction, room: int) -> None:
         _become(tx, room, heir, RoomRole.OWNER)
 
 
-def replace(tx: Transaction, room: int, user: int, name: str) -> None:
-    """Gives the room another owner if it was that of somebody who is locked out now; he moderates it from then on.
+def appoint(tx: Transaction, room: int) -> None:
+    """Gives a room an owner that has none, or one who is locked out: he moderates it from then on.
 
-    He stays its owner while nobody is in it who can log in. Holds the room's topic.
+    Nothing changes while nobody is in it who can log in. Holds the room's topic.
     """
-    if role_of(tx.connection, room, user) is not RoomRole.OWNER:
+    if room == LOBBY:
+        return
+    owner = owner_of(tx.connection, room)
+    if owner is not None and is_open(tx.connection, owner[0]):
         return
     heir = successor(tx.connection, room)
     if heir is not None and is_open(tx.connection, heir[0]):
-        _become(tx, room, (user, name), RoomRole.MODERATOR)
+        if owner is not None:
+            _become(tx, room, owner, RoomRole.MODERATOR)
         _become(tx, room, heir, RoomRole.OWNER)
 
 
@@ -134,6 +148,18 @@ def set_role(tx: Transaction, room: int, user: int, role: RoomRole) -> None:
 
 def rooms_of(connection: Connection, user: int) -> list[int]:
     return list(connection.scalars(select(members.c.room).where(members.c.user == user).order_by(members.c.room)))
+
+
+def without_owner(connection: Connection, user: int) -> list[int]:
+    """The person's rooms that nobody looks after: those that should have an owner, and have none who can log in."""
+    theirs = members.alias("theirs")
+    owner = exists().where(
+        theirs.c.room == rooms.c.id, theirs.c.role == RoomRole.OWNER.value,
+        users.c.id == theirs.c.user, users.c.disabled.is_(False),
+    )  # fmt: skip
+    query = select(rooms.c.id).join_from(members, rooms, rooms.c.id == members.c.room)
+    query = query.where(members.c.user == user, rooms.c.kind != "direct", rooms.c.id != LOBBY, ~owner)
+    return list(connection.scalars(query.order_by(rooms.c.id)))
 
 
 def listing(connection: Connection, room: int, after: int, limit: int) -> list[Member]:
