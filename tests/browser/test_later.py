@@ -12,7 +12,7 @@ from tests.browser.line import Line
 from tests.browser.person import Person
 from tests.support.server import Server
 
-DIALOGS = re.compile(r"/assets/ChatDialogs-")
+DIALOGS = re.compile(r"/assets/RoomDialogs-")
 NO_WORKER = "delete Navigator.prototype.serviceWorker"
 
 
@@ -33,7 +33,7 @@ def test_what_could_not_be_loaded_is_there_at_the_next_try(server: Server, open_
     ann.may_be_offline = True
     ann.address = line.url
     without_worker(ann, server.sign_up("ann").name)
-    page, opener = ann.page, ann.page.get_by_role("button", name="Browse rooms")
+    page, opener = ann.page, ann.page.get_by_title("About this room")
     line.cut()
     page.get_by_role("button", name="People, ").click()
     expect(page.get_by_role("alert")).to_contain_text("could not be loaded")
@@ -49,7 +49,7 @@ def test_what_could_not_be_loaded_is_there_at_the_next_try(server: Server, open_
 
     line.mend()
     opener.click()
-    expect(page.get_by_role("dialog", name="Rooms")).to_be_visible()
+    expect(page.get_by_role("dialog", name="Lobby")).to_be_visible()
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Try again").click()
     expect(page.get_by_role("complementary", name="People")).to_be_visible()
@@ -60,12 +60,13 @@ def test_what_one_types_while_a_window_is_loaded_reaches_nothing_else(server: Se
     held: list[Route] = []
     ann.page.route(DIALOGS, lambda route: held.append(route))
     ann.composer.fill("half a sen")
-    ann.page.get_by_role("button", name="Browse rooms").click()
+    ann.page.get_by_title("About this room").click()
     expect(ann.page.get_by_role("dialog", name="One moment")).to_be_visible()
     ann.page.keyboard.type("tence")
     ann.page.keyboard.press("Enter")
     expect(ann.composer).to_have_value("half a sen")
     expect(ann.page.get_by_role("dialog", name="One moment")).to_be_visible()
     held[0].continue_()
-    expect(ann.page.get_by_role("dialog", name="Rooms").get_by_label("Find a room")).to_be_focused()
+    expect(ann.page.get_by_role("dialog", name="Lobby")).to_be_visible()
+    expect(ann.page.get_by_role("dialog", name="One moment")).to_have_count(0)
     assert "half a sentence" not in ann.texts()

@@ -32,7 +32,8 @@ def has_kept(person: Person, *texts: str) -> None:
     """Wait until the texts, and the page itself, would survive; a window that is hidden does not put it off."""
     person.page.evaluate(HIDE)
     eventually_blocking(lambda: all(text in kept(person) for text in texts), 20.0, f"{texts} are kept")
-    person.page.wait_for_function("navigator.serviceWorker.controller !== null")
+    in_charge = "navigator.serviceWorker.controller !== null"
+    eventually_blocking(lambda: person.page.evaluate(in_charge), 20.0, "the service worker is in charge")
 
 
 def another_window(person: Person) -> Person:

@@ -37,7 +37,9 @@ class Builds:
             return 502, "text/html", b"<title>bad gateway</title>"
         if path == "/chat/":
             script = f'<script type="module" src="./assets/index-{self.build}.js"></script>'
-            named = f'<meta name="hubbub-later" content="./assets/x-{self.build}.js ./assets/y-{self.build}.js">'
+            # One of them twice: no reason to keep none.
+            later = " ".join(f"./assets/{name}-{self.build}.js" for name in ("index", "x", "y"))
+            named = f'<meta name="hubbub-later" content="{later}">'
             return 200, "text/html", f"<!doctype html><title>empty</title>{script}{named}".encode()
         if path in (f"/chat/assets/x-{self.build}.js", f"/chat/assets/y-{self.build}.js"):
             return 200, "text/javascript", b"document.title = 'later';"

@@ -62,7 +62,7 @@ async function remember(answer: Response, before: readonly string[]): Promise<vo
   const text = await answer.clone().text();
   if (text === (await (await known(PAGE))?.text())) return;
   const cache = await caches.open(CACHE);
-  const needed = Array.from(text.matchAll(NAMED), ([, name]) => new URL(name ?? "", PAGE).href);
+  const needed = [...new Set(Array.from(text.matchAll(NAMED), ([, name]) => new URL(name ?? "", PAGE).href))];
   await cache.addAll(needed);
   await cache.put(PAGE, answer);
   for (const url of before) if (url !== PAGE && !needed.includes(url)) await cache.delete(url, { ignoreVary: true });
