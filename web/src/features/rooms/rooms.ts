@@ -12,16 +12,24 @@ export function joinedRooms(state: State): Room[] {
   return Object.values(state.rooms).sort(byTitle(state.me.id));
 }
 
-/** Load every room one may see into `state.directory`. */
+/** Load every room one may see into `state.directory`: the first time page by page, so that one need not wait for all. */
 export async function loadDirectory(chat: Chat): Promise<void> {
   const found: Room[] = [];
+  const fresh = chat.state.directory === null;
   for (let more = true; more; ) {
     const last = found.at(-1);
     const page = await get<RoomsPage>(`api/rooms?limit=100${last ? `&after=${last.id}` : ""}`);
     found.push(...page.rooms);
     more = page.more && page.rooms.length > 0;
+    if (more && fresh) chat.update((state) => ({ ...state, directory: joined(state.directory ?? [], page.rooms) }));
   }
   chat.update((state) => ({ ...state, directory: found }));
+}
+
+/** What events have told meanwhile is newer than the page. */
+function joined(known: readonly Room[], page: readonly Room[]): Room[] {
+  const there = new Set(known.map(({ id }) => id));
+  return [...known, ...page.filter(({ id }) => !there.has(id))];
 }
 
 export async function joinRoom(chat: Chat, id: number): Promise<void> {
