@@ -4,7 +4,7 @@
  */
 import { tick } from "svelte";
 import type { Site } from "./contract";
-import { forgetPerson, forgetPicture, KeptOutbox, Keeper, picture, type Restored } from "./keep";
+import { Drafts, forgetPerson, forgetPicture, KeptOutbox, Keeper, picture, type Restored } from "./keep";
 import { Inbox } from "./net/inbox";
 import { idle, type LinkState } from "./net/link";
 import { root, socketUrl } from "./net/places";
@@ -15,6 +15,7 @@ import { quiet, signalled, spoken, type Signals } from "./state/presence";
 import { reduce } from "./state/reduce";
 import { initial, type State } from "./state/state";
 import type { Frame } from "./sync/frames";
+import type { Outbox } from "./sync/outbox";
 import { empty, stepSync, type SyncEffect, type SyncInput, type SyncState } from "./sync/machine";
 
 export const PROTOCOL = "hubbub.v1";
@@ -30,6 +31,13 @@ const SESSION_ENDED = 4503;
 type Told = { user: number; over?: true };
 const windows = (): BroadcastChannel => new BroadcastChannel(`hubbub ${root().pathname}`);
 
+/** So many messages came back. */
+export interface Unsent {
+  readonly room: number;
+  readonly name: string | null;
+  readonly count: number;
+}
+
 export class Chat {
   state: State = $state.raw(undefined as unknown as State);
   sync: SyncState = $state.raw(empty);
@@ -40,6 +48,10 @@ export class Chat {
   ended: { code: number } | null = $state.raw(null);
   /** When what is shown was true, if it is not now (ms since 1970). */
   asOf: number | null = $state.raw(null);
+  /** What was to be sent to rooms that one is in no longer, until one has taken note; the words are their drafts now. */
+  unsent: readonly Unsent[] = $state.raw([]);
+  /** What is begun in the rooms. */
+  readonly drafts: Drafts;
   /** A server has said that one is who one says; until then one only was. */
   confirmed = false;
 
@@ -62,6 +74,7 @@ export class Chat {
     readonly restored: Restored | null = null,
   ) {
     this.state = restored?.state ?? initial(me);
+    this.drafts = new Drafts(me.id);
     this.sync = restored?.sync ?? empty;
     this.asOf = restored?.at ?? null;
     this.#socket = new Socket(socketUrl(), PROTOCOL, JSON.stringify({ type: "ping" }), {
@@ -81,6 +94,7 @@ export class Chat {
     });
     // The app around the chat may log somebody out when no window of ours is open: then nothing may be left of him here.
     if (this.site.accounts !== "host") this.#keeper = new Keeper(me, this.restored?.recent ?? [], this.#picture);
+    this.drafts.start();
     this.#socket.start();
     this.#windows = windows();
     this.#windows.onmessage = ({ data }: MessageEvent<Told>) => this.#told(data);
@@ -96,6 +110,7 @@ export class Chat {
     this.#windows?.close();
     this.#keeper?.stop();
     this.#outbox?.stop();
+    this.drafts.stop();
     clearTimeout(this.#timer);
     this.#socket.stop();
   };
@@ -181,12 +196,23 @@ export class Chat {
         return this.update((state) => reduce(state, effect.event));
       case "reset":
         return this.update((state) => roomReset(state, Number(effect.topic.slice("room:".length))));
+      case "unsent":
+        return this.#takeBack(effect.outbox);
       case "start over":
         return this.#socket.restart();
       case "timer":
         clearTimeout(this.#timer);
         this.#timer = setTimeout(() => this.input({ type: "timer" }), Math.max(0, effect.at - Date.now()));
         return;
+    }
+  }
+
+  #takeBack(outbox: Outbox): void {
+    for (const room of new Set(outbox.map((one) => one.room))) {
+      const messages = outbox.filter((one) => one.room === room);
+      this.drafts.takeBack(room, messages.map((one) => one.body).join("\n\n"));
+      const name = this.state.rooms[room]?.name ?? this.state.former[room] ?? null;
+      this.unsent = [...this.unsent.filter((one) => one.room !== room), { room, name, count: messages.length }];
     }
   }
 

@@ -3,7 +3,7 @@ import type { Chat } from "../src/chat.svelte";
 import { begunAt, emoji, mayCallAll, names, whole } from "../src/features/composer/completion";
 import { composing, Composing } from "../src/features/composer/composing.svelte";
 import { lastOwn } from "../src/features/messages/messages";
-import { recentEmoji, usedEmoji, type Quoted } from "../src/keep";
+import { Drafts, recentEmoji, usedEmoji } from "../src/keep";
 import type { Room } from "../src/state/model";
 import type { Outgoing } from "../src/sync/outbox";
 import { known, loadEmoji, search } from "../src/ui/emoji";
@@ -84,7 +84,8 @@ describe("suggestions", () => {
 });
 
 describe("what is being written", () => {
-  const ann: Quoted = { seq: 4, by: 8, name: "bob", body: "the old words" };
+  const bob = { seq: 4, by: 8, name: "bob" };
+  const ann = { ...bob, body: "the old words" };
   let stored: Map<string, string>;
   let sent: unknown[];
   let others: ((event: unknown) => void)[];
@@ -113,7 +114,11 @@ describe("what is being written", () => {
 
   /** That somebody writes is told as well, and is no matter here. */
   const taken = (input: { type: string }): void => void (input.type === "typing" || sent.push(input));
-  const chatOf = (): Chat => ({ state: { me: { id: 7 } }, input: taken }) as unknown as Chat;
+  const chatOf = (timelines = {}): Chat => {
+    const drafts = new Drafts(7);
+    drafts.start();
+    return { state: { me: { id: 7 }, timelines }, drafts, input: taken } as unknown as Chat;
+  };
   const opened = (chat = chatOf()): Composing => new Composing(chat, 1);
   /** What this window hears when another one has written. */
   const hear = (): void => others.forEach((heard) => stored.forEach((newValue, key) => heard({ key, newValue })));
@@ -129,7 +134,7 @@ describe("what is being written", () => {
     before.write("half a thought");
     before.reply(ann);
     const after = opened();
-    expect(after).toMatchObject({ text: "half a thought", intent: { kind: "reply", message: ann } });
+    expect(after).toMatchObject({ text: "half a thought", intent: { kind: "reply", message: bob } });
     await after.submit();
     expect(sent).toMatchObject([{ type: "send", room: 1, body: "half a thought", reply_to: 4 }]);
     expect(after).toMatchObject({ text: "", intent: null });
@@ -142,7 +147,7 @@ describe("what is being written", () => {
     before.edit(ann);
     before.write("the new words");
     const after = opened();
-    expect(after).toMatchObject({ text: "the new words", intent: { kind: "edit", message: ann } });
+    expect(after).toMatchObject({ text: "the new words", intent: { kind: "edit", message: bob } });
     after.cancel();
     expect(after).toMatchObject({ text: "half a thought", intent: null });
     expect(opened()).toMatchObject({ text: "half a thought", intent: null });
@@ -193,6 +198,102 @@ describe("what is being written", () => {
     one.takeBack({ key: "k", room: 1, body: "refused", at: 0, status: "failed" } as Outgoing);
     expect(one.text).toBe("refused\n\nbegun since");
     expect(sent).toEqual([{ type: "discard", key: "k" }]);
+  });
+
+  it("keeps the new words of an edit when one goes on to something else, and gives them back", () => {
+    const other = { seq: 5, by: 7, name: "alice", body: "another one" };
+    const one = opened();
+    one.write("half a thought");
+    one.edit(ann);
+    one.write("the new words");
+    one.edit(ann);
+    expect(one.text).toBe("the new words");
+    one.edit(other);
+    expect(one).toMatchObject({ text: "another one", edits: [{ message: bob, text: "the new words" }] });
+    one.reply(ann);
+    expect(one).toMatchObject({ text: "half a thought", intent: { kind: "reply" }, edits: [{ text: "the new words" }] });
+    const after = opened();
+    after.edit(ann);
+    expect(after).toMatchObject({ text: "the new words", edits: [] });
+    after.cancel();
+    expect(after.edits).toHaveLength(1);
+    after.goOn(after.edits[0]!);
+    expect(after).toMatchObject({ text: "the new words", intent: { kind: "edit", message: bob }, edits: [] });
+    after.cancel();
+    after.giveUp(after.edits[0]!);
+    expect(opened()).toMatchObject({ text: "half a thought", edits: [] });
+  });
+
+  it("keeps no words of a message that may be deleted, neither those one answers nor those one has not changed", () => {
+    const one = opened();
+    one.reply(ann);
+    one.edit({ ...ann, seq: 9, body: "its very old words" });
+    one.write("its very old words!");
+    one.write("its very old words");
+    expect([...stored.values()].join()).not.toMatch(/old words/);
+    one.write("quite new");
+    expect([...stored.values()].join()).toContain("quite new");
+  });
+
+  it("lets one write anew what was to change a message that is deleted meanwhile", async () => {
+    const deleted = { kind: "message", seq: 4, by: 7, body: null };
+    const one = opened(chatOf({ 1: { items: [deleted], tail: { items: [] }, quotes: {} } }));
+    one.write("half a thought");
+    one.edit(ann);
+    expect(one).toMatchObject({ gone: true, changed: false });
+    one.write("the new words");
+    await one.submit();
+    expect(sent).toEqual([]);
+    one.writeAnew();
+    expect(one).toMatchObject({ text: "the new words\n\nhalf a thought", intent: null, gone: false, edits: [] });
+  });
+
+  it("asks whether a message is to be deleted of which nothing is left", async () => {
+    const one = opened();
+    const asked: number[] = [];
+    const end = one.asking((seq) => asked.push(seq));
+    one.edit(ann);
+    one.write(" ");
+    await one.submit();
+    expect([asked, sent]).toEqual([[4], []]);
+    end();
+    one.cancel();
+    expect(one.edits).toEqual([]);
+  });
+
+  it("has what could not be sent before what was begun since, once, whoever is there to hear it", () => {
+    const chat = chatOf();
+    for (const room of [1, 2]) {
+      chat.drafts.save(room, { text: "begun since" });
+      if (room === 1) composing(chat, room).edit(ann);
+      for (let window = 0; window < 2; window += 1) chat.drafts.takeBack(room, "one\n\ntwo");
+      const now = composing(chat, room);
+      now.cancel();
+      expect(now).toMatchObject({ text: "one\n\ntwo\n\nbegun since", others: [] });
+    }
+    const here = composing(chat, 1);
+    here.edit(ann);
+    here.write("the new words");
+    expect(here.unsent).toEqual(["one\n\ntwo\n\nbegun since", "the new words"]);
+    here.clear();
+    expect([here.unsent, opened().text]).toEqual([[], ""]);
+  });
+
+  it("writes and hears nothing any more when the chat has ended, and one listener is enough for all rooms", () => {
+    const ends = vi.fn();
+    const signals: AbortSignal[] = [];
+    vi.stubGlobal("addEventListener", (_: string, heard: () => void, { signal }: { signal: AbortSignal }) => {
+      others.push(heard);
+      signals.push(signal);
+      signal.addEventListener("abort", ends);
+    });
+    const chat = chatOf();
+    const rooms = [1, 2, 3].map((room) => composing(chat, room));
+    expect(signals).toHaveLength(1);
+    chat.drafts.stop();
+    expect(ends).toHaveBeenCalledOnce();
+    rooms[0]?.write("too late");
+    expect(stored.size).toBe(0);
   });
 
   it("goes along with another window, as long as nothing of its own is lost", () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Command, Frame } from "../src/sync/frames";
 import { empty, stepSync, type SyncEffect, type SyncInput, type SyncState } from "../src/sync/machine";
+import type { Outgoing } from "../src/sync/outbox";
 import { LONGEST_REPLAY, MAX_HAVE } from "../src/sync/positions";
 import { AT, room, said, welcome } from "./build";
 
@@ -158,6 +159,30 @@ describe("positions", () => {
     client.frames({ topic: "user:7", seq: 4, type: "room.gone", at: AT, room: 1 }, said(11));
     expect(client.applied()).toEqual([4]);
     expect(client.state.outbox).toEqual([]);
+  });
+
+  it.each(["on the line", "while it was cut", "before another window wrote"])("gives back what was to be sent into a room that is gone: %s", (when) => {
+    const client = live({ "room:1": 10, "room:2": 4, "user:7": 3 });
+    if (when === "on the line") {
+      const [first] = client.send("sent").commands();
+      client.frames({ re: idOf(first), ok: { topic: "room:1", seq: 12 } });
+      client.send("a").send("elsewhere", 2).send("b").take();
+      client.frames({ topic: "user:7", seq: 4, type: "room.gone", at: AT, room: 1, why: "removed" });
+    } else if (when === "while it was cut") {
+      client.input({ type: "lost" }).send("a").send("elsewhere", 2).send("b").input({ type: "opened" });
+      client.frames(welcome({ "room:2": 4, "user:7": 4 }));
+    } else {
+      client.send("elsewhere", 2).reconnect({ "room:2": 4, "user:7": 4 });
+      const written = (key: string, at: number): Outgoing => ({ key, room: 1, body: `body of ${key}`, at, status: "waiting" });
+      client.input({ type: "found", outbox: [written("a", 1), written("b", 2)] });
+    }
+    const effects = client.take();
+    const at = effects.findIndex((effect) => effect.type === "unsent");
+    expect(effects[at]).toMatchObject({ outbox: [{ key: "a", body: "body of a" }, { key: "b" }] });
+    expect(effects.filter((effect) => effect.type === "unsent")).toHaveLength(1);
+    // While the room still has its name.
+    expect(effects.findIndex((effect) => effect.type === (when === "while it was cut" ? "welcome" : "event"))).toSatisfy((later: number) => later === -1 || later > at);
+    expect(outbox(client).map(([key]) => key)).toEqual(["elsewhere"]);
   });
 
   it("forgets a topic that is not its own any more", () => {

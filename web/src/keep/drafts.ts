@@ -1,4 +1,4 @@
-/** What was begun in a room and not sent, by person and room; all windows of a browser share it. */
+/** What one person has begun in the rooms and not sent; all windows of a browser share it. */
 import { nameOf, ofBrowser, read, write } from "./storage";
 
 export interface Draft {
@@ -7,6 +7,8 @@ export interface Draft {
   readonly reply?: Quoted;
   /** What other windows had begun and this one would have overwritten. */
   readonly others?: readonly string[];
+  /** New words for old messages, put aside for something else. */
+  readonly edits?: readonly Edit[];
 }
 
 /** An old message that is being changed, and its new words so far. */
@@ -15,41 +17,88 @@ export interface Edit {
   readonly text: string;
 }
 
-/** As much of a message as one has to see to know which one is meant. */
+/** Which message is meant. Not its words: they may be deleted, and nobody would delete them here. */
 export interface Quoted {
   readonly seq: number;
   readonly by: number;
   readonly name: string;
-  readonly body: string | null;
 }
 
-const keyOf = (user: number, room: number): string => `draft.${user}.${room}`;
-const editKeyOf = (user: number, room: number): string => `edit.${user}.${room}`;
-
-export function loadDraft(user: number, room: number): Draft {
-  return parsed(read(ofBrowser(), keyOf(user, room)));
+/** Whoever writes in a room, as long as this window is open. */
+export interface Writer {
+  /** Another window has written the draft. */
+  heard(draft: Draft): void;
+  /** This was on its way and comes back. */
+  takeIn(text: string): void;
 }
 
-export function loadEdit(user: number, room: number): Edit | null {
-  return written<Edit>(read(ofBrowser(), editKeyOf(user, room)));
-}
+export class Drafts {
+  readonly #writers = new Map<number, Writer>();
+  #running: AbortController | null = null;
 
-export function saveEdit(user: number, room: number, edit: Edit | null): void {
-  write(ofBrowser(), editKeyOf(user, room), edit && JSON.stringify(edit));
-}
+  constructor(readonly user: number) {}
 
-export function saveDraft(user: number, room: number, draft: Draft): void {
-  const empty = !draft.text && !draft.reply && !draft.others?.length;
-  write(ofBrowser(), keyOf(user, room), empty ? null : JSON.stringify(draft));
-}
+  start(): void {
+    this.#running = new AbortController();
+    addEventListener("storage", this.#changed, { signal: this.#running.signal });
+  }
 
-/** Call `changed` with the draft whenever another window has written it; returns what ends that. */
-export function followDraft(user: number, room: number, changed: (draft: Draft) => void): () => void {
-  const heard = ({ key, newValue }: StorageEvent): void => {
-    if (key === nameOf(keyOf(user, room))) changed(parsed(newValue));
+  /** From here on nothing is written: what is wiped meanwhile does not come back. */
+  stop(): void {
+    this.#running?.abort();
+    this.#running = null;
+  }
+
+  /** There is one writer in each room. */
+  follow(room: number, writer: Writer): void {
+    this.#writers.set(room, writer);
+  }
+
+  load(room: number): Draft {
+    return parsed(read(ofBrowser(), this.#place(room)));
+  }
+
+  save(room: number, draft: Draft): void {
+    const empty = !draft.text && !draft.reply && !draft.others?.length && !draft.edits?.length;
+    this.#write(this.#place(room), empty ? null : draft);
+  }
+
+  loadEdit(room: number): Edit | null {
+    return written<Edit>(read(ofBrowser(), this.#editPlace(room)));
+  }
+
+  saveEdit(room: number, edit: Edit | null): void {
+    this.#write(this.#editPlace(room), edit);
+  }
+
+  /** What cannot be sent there any more stands before what was begun since. */
+  takeBack(room: number, text: string): void {
+    const writer = this.#writers.get(room);
+    if (writer) return writer.takeIn(text);
+    const draft = this.load(room);
+    this.save(room, { ...draft, text: joined(text, draft.text) });
+  }
+
+  readonly #changed = ({ key, newValue }: StorageEvent): void => {
+    for (const [room, writer] of this.#writers) if (key === nameOf(this.#place(room))) writer.heard(parsed(newValue));
   };
-  addEventListener("storage", heard);
-  return () => removeEventListener("storage", heard);
+
+  #write(place: string, value: Draft | Edit | null): void {
+    if (this.#running) write(ofBrowser(), place, value && JSON.stringify(value));
+  }
+
+  #place(room: number): string {
+    return `draft.${this.user}.${room}`;
+  }
+
+  #editPlace(room: number): string {
+    return `edit.${this.user}.${room}`;
+  }
+}
+
+/** One text before the other, unless it stands there already: each window takes back what all of them had on its way. */
+export function joined(text: string, rest: string): string {
+  return `\n\n${rest}\n\n`.includes(`\n\n${text}\n\n`) ? rest : [text, rest].filter(Boolean).join("\n\n");
 }
 
 const parsed = (text: string | null): Draft => written<Draft>(text) ?? { text: "" };

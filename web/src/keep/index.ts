@@ -3,7 +3,7 @@ import * as database from "./database";
 import { restored, type Restored } from "./picture";
 import { forget } from "./storage";
 
-export { followDraft, loadDraft, loadEdit, saveDraft, saveEdit, type Draft, type Quoted } from "./drafts";
+export { Drafts, joined, type Draft, type Edit, type Quoted } from "./drafts";
 export { recentEmoji, usedEmoji } from "./emoji";
 export { KeptOutbox } from "./outbox";
 export { Keeper } from "./keeper";

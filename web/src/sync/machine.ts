@@ -46,7 +46,7 @@ class Run {
         return this.pump();
       case "found":
         this.set({ outbox: outbox.joined(this.state.outbox, input.outbox) });
-        if (this.state.live) this.set({ outbox: outbox.inRooms(this.state.outbox, (room) => `room:${room}` in this.state.positions) });
+        if (this.state.live) this.letGo((room) => `room:${room}` in this.state.positions);
         return this.pump();
       case "read":
         if (this.state.live) this.transmit({ id: this.id(), type: "room.read", room: input.room, seq: input.seq });
@@ -68,9 +68,8 @@ class Run {
   }
 
   private hello(): void {
-    const have = positions.have(this.state.positions);
-    const { epoch } = this.state;
-    this.transmit(epoch === null ? { type: "hello" } : { type: "hello", epoch, have });
+    const { epoch, positions: known } = this.state;
+    this.transmit(epoch === null ? { type: "hello" } : { type: "hello", epoch, have: positions.have(known) });
   }
 
   private lost(): void {
@@ -114,9 +113,8 @@ class Run {
         if (!(topic in named)) now = positions.heardOf(now, topic, head);
       }
     }
-    const rooms = new Set(welcome.rooms.map((room) => room.id));
-    const still = outbox.inRooms(this.state.outbox, (room) => rooms.has(room));
-    this.set({ live: true, epoch: welcome.epoch, positions: now, outbox: still });
+    this.letGo((room) => welcome.rooms.some(({ id }) => id === room));
+    this.set({ live: true, epoch: welcome.epoch, positions: now });
     this.effects.push({ type: "welcome", welcome, fresh });
     for (const topic of fresh) this.settle(topic);
     for (const topic of Object.keys(now)) if (!(topic in named)) this.fill(topic);
@@ -163,14 +161,19 @@ class Run {
 
   private apply(event: ChatEvent): void {
     this.set({ positions: positions.advance(this.state.positions, event.topic, event.seq) });
+    if (event.type === "room.gone") this.letGo((room) => room !== event.room);
     this.effects.push({ type: "event", event });
     if (event.type === "room.added") this.enter(event.room.id, event.room.head ?? 0);
-    if (event.type === "room.gone") {
-      this.set({ positions: positions.forget(this.state.positions, `room:${event.room}`) });
-      this.set({ outbox: outbox.left(this.state.outbox, event.room) });
-    }
+    if (event.type === "room.gone") this.set({ positions: positions.forget(this.state.positions, `room:${event.room}`) });
     this.settle(event.topic, event.type === "message.sent" ? event.key : undefined);
     this.pump();
+  }
+
+  /** One cannot write in the other rooms any more; told while they still have their names. */
+  private letGo(isThere: (room: number) => boolean): void {
+    const { still, unsent } = outbox.sorted(this.state.outbox, isThere);
+    this.set({ outbox: still });
+    if (unsent.length) this.effects.push({ type: "unsent", outbox: unsent });
   }
 
   private enter(room: number, head: number): void {
@@ -199,10 +202,7 @@ class Run {
   }
 
   private reset(topic: string, head: number | undefined): void {
-    if (head === undefined) {
-      this.set({ positions: positions.forget(this.state.positions, topic) });
-      return;
-    }
+    if (head === undefined) return this.set({ positions: positions.forget(this.state.positions, topic) });
     // Started anew by this very `welcome` already (another epoch): there is nothing older to drop.
     if (this.state.positions[topic]?.last === head) return;
     if (topic.startsWith("user:")) {

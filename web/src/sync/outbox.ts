@@ -93,13 +93,11 @@ export function arrived(outbox: Outbox, room: number, last: number, key?: string
   return outbox.some(here) ? outbox.filter((one) => !here(one)) : outbox;
 }
 
-/** One cannot write there any more. */
-export function left(outbox: Outbox, room: number): Outbox {
-  return inRooms(outbox, (one) => one !== room);
-}
-
-export function inRooms(outbox: Outbox, isThere: (room: number) => boolean): Outbox {
-  return outbox.filter((one) => isThere(one.room));
+/** Those that can still be written, and those whose room one is in no longer: what has not arrived of them. */
+export function sorted(outbox: Outbox, isThere: (room: number) => boolean): { still: Outbox; unsent: Outbox } {
+  const still = outbox.filter((one) => isThere(one.room));
+  const unsent = outbox.filter((one) => !isThere(one.room) && one.status !== "sent");
+  return { still, unsent };
 }
 
 /** Behind what is there, each of them once. */

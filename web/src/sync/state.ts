@@ -44,6 +44,8 @@ export type SyncEffect =
   | { type: "event"; event: ChatEvent }
   /** True for a moment only. `all`: of whom it does not speak, nothing is known any more. */
   | { type: "signal"; signal: SomebodyTypes | Appeared; all: boolean }
+  /** These cannot be sent any more, since one is no longer in their rooms. */
+  | { type: "unsent"; outbox: Outbox }
   /** The log of this topic cannot be replayed from where we were: load its state. */
   | { type: "reset"; topic: string }
   /** Only a new connection without positions brings a right picture again. */
