@@ -75,17 +75,19 @@ class Stage:
         def look(connection: Any) -> Json:
             found: dict[int, Json] = {}
             after = 0
-            while page := messages.page(connection, user, MessagePage(room=room, after=after, limit=ALL))["messages"]:
-                found |= {message["seq"]: message for message in page}  # type: ignore[attr-defined]
+            while page := listed(
+                messages.page(connection, user, MessagePage(room=room, after=after, limit=ALL)), "messages"
+            ):
+                found |= {message["seq"]: message for message in page}
                 after = max(found)
-            people = members.listing(connection, self.actors[who], room, 0, ALL)["members"]
-            pinned = pins.listing(connection, user, room, None, ALL)["pins"]
+            people = listed(members.listing(connection, self.actors[who], room, 0, ALL), "members")
+            pinned = listed(pins.listing(connection, user, room, None, ALL), "pins")
             joined = next(each for each in rooms.joined(connection, user) if each.id == room)
             return {
                 "room": joined.model_dump(exclude_none=True, mode="json"),
                 "messages": found,
-                "members": {each["id"]: {"name": each["name"], "role": each["role"]} for each in people},  # type: ignore[attr-defined]
-                "pins": {pin["message"]["seq"]: pin["by"] for pin in pinned},  # type: ignore[attr-defined]
+                "members": {each["id"]: {"name": each["name"], "role": each["role"]} for each in people},
+                "pins": {pin["message"]["seq"]: pin["by"] for pin in pinned},
             }
 
         seen: Json = plain(self._database.read(look))
@@ -146,6 +148,13 @@ def prepare(folder: Path) -> Path:
         runner.run(fill())
     database.close()
     return folder / "template.db"
+
+
+def listed(answer: dict[str, object], name: str) -> list[Json]:
+    """The things of a page."""
+    things = answer[name]
+    assert isinstance(things, list)
+    return things
 
 
 def plain(value: Any) -> Any:
