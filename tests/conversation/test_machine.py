@@ -218,9 +218,9 @@ def test_a_snapshot_and_the_events_since_make_the_next_snapshot(template: Path) 
 
 
 class Forgetful(Replica):
-    """A client that does not know of deletions."""
+    """A client that does not know how far one has read elsewhere: what happens in every run, and is seen at once."""
 
-    def _message_deleted(self, event: Json) -> None:
+    def _read_moved(self, event: Json) -> None:
         pass
 
 
