@@ -1,4 +1,5 @@
 /** What one can do with rooms: list, join, leave, look inside. */
+import { untrack } from "svelte";
 import type { Chat } from "../../chat.svelte";
 import type { MembersPage, RoomDetail, RoomPosition, RoomsPage } from "../../contract";
 import { get, post } from "../../net/http";
@@ -15,7 +16,8 @@ export function joinedRooms(state: State): Room[] {
 /** Load every room one may see into `state.directory`: the first time page by page, so that one need not wait for all. */
 export async function loadDirectory(chat: Chat): Promise<void> {
   const found: Room[] = [];
-  const fresh = chat.state.directory === null;
+  // Whoever loads it in an effect does not want it loaded anew with each change.
+  const fresh = untrack(() => chat.state.directory === null);
   for (let more = true; more; ) {
     const last = found.at(-1);
     const page = await get<RoomsPage>(`api/rooms?limit=100${last ? `&after=${last.id}` : ""}`);
