@@ -1,6 +1,7 @@
 """How each row of the matrix is asked: real ids, and how a success is undone before the next one asks."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,8 +50,20 @@ async def restore(play: Play, room: Room, name: str) -> None:
     await play.do("room-owner", "room.restore", room=room.id)
 
 
+@asynccontextmanager
+async def opened(play: Play, room: Room) -> AsyncIterator[None]:
+    """An archived room is open for the time."""
+    archived = room is play.rooms["archived"]
+    if archived:
+        await play.do("room-owner", "room.restore", room=room.id)
+    yield
+    if archived:
+        await play.do("room-owner", "room.archive", room=room.id)
+
+
 async def say_another(play: Play, room: Room, name: str) -> None:
-    room.spare = await play.say(room.id)
+    async with opened(play, room):
+        room.spare = await play.say(room.id)
 
 
 async def come_back(play: Play, room: Room, name: str) -> None:
@@ -88,7 +101,8 @@ async def send_candidate_away(play: Play, room: Room, name: str) -> None:
 
 
 async def demote_bystander(play: Play, room: Room, name: str) -> None:
-    await play.do("room-owner", "room.role", room=room.id, user=play.id("bystander"), role="member")
+    async with opened(play, room):
+        await play.do("room-owner", "room.role", room=room.id, user=play.id("bystander"), role="member")
 
 
 async def hand_back(play: Play, room: Room, name: str) -> None:

@@ -113,7 +113,7 @@ WIRE: dict[str, Prepare] = {
     "room.remove": in_a_room(),
     "room.ban": carol,
     "room.unban": banned,
-    "room.role": in_a_room(role="moderator"),
+    "room.role": in_a_room(role="owner"),
     "room.read": in_a_room(),
     "room.unread": in_a_room(),
     "rooms.read": several,

@@ -30,11 +30,11 @@ class Model:
             return None
         return 3 if who == STAFF else RANK[room.members[who].role]
 
-    def _find(self, who: str, room: Room, seq: int) -> Said | str:
-        """A message that is to be changed, or the refusal."""
+    def _find(self, who: str, room: Room, seq: int, archived: bool = False) -> Said | str:
+        """A message that is to be changed, also where it is `archived`, or the refusal."""
         if who not in room.members or (found := room.visible(who, seq)) is None:
             return "not_found"
-        return "forbidden" if room.archived else found
+        return "forbidden" if room.archived and not archived else found
 
     def _cares(self, who: str, room: Room) -> bool:
         return (self._rank(who, room) or 0) >= 1
@@ -157,19 +157,19 @@ class Model:
         if rank is None:
             return "not_found"
         theirs = room.members[whom].role if whom in room.members else None
-        if rank < 2 or room.kind == "direct" or room.archived or (theirs == "owner" and role != "owner"):
-            return "forbidden"
-        if room is self.rooms[LOBBY] and role == "owner":
+        if theirs == role:
+            return "ok"
+        closed = room is self.rooms[LOBBY] if role == "owner" else room.archived
+        if rank < 2 or room.kind == "direct" or theirs == "owner" or closed:
             return "forbidden"
         if theirs is None:
             return "not_found"
-        if theirs != role:
-            for other in room.members.values() if role == "owner" else ():
-                if other.role == "owner":
-                    other.role = "moderator"
-                    room.happened()
-            room.members[whom].role = role
-            room.happened()
+        for other in room.members.values() if role == "owner" else ():
+            if other.role == "owner":
+                other.role = "moderator"
+                room.happened()
+        room.members[whom].role = role
+        room.happened()
         return "ok"
 
     def _may_send_away(self, who: str, room: Room, whom: str, as_member: bool = False) -> str | None:
@@ -243,7 +243,7 @@ class Model:
         return "ok"
 
     def delete(self, who: str, room: Room, seq: int) -> str:
-        found = self._find(who, room, seq)
+        found = self._find(who, room, seq, archived=True)
         if isinstance(found, str):
             return found
         if found.by != who and (room.kind == "direct" or not self._cares(who, room)):

@@ -253,18 +253,22 @@ async def test_nobody_comes_goes_or_is_promoted_in_a_direct_room(hall: Hall) -> 
     assert hall.published(room_topic(room)) == [*before, "member.left"], "no owner where there was none"
 
 
-async def test_in_an_archived_room_people_may_only_leave(hall: Hall) -> None:
+async def test_in_an_archived_room_people_may_only_leave_and_hand_it_over(hall: Hall) -> None:
     room = await private_room(hall, hall.bob, hall.carol)
     await hall.do(ArchiveRoom(room=room))
     for command in (
         InviteMember(room=room, user=hall.owner.id), RemoveMember(room=room, user=hall.bob.id),
         BanMember(room=room, user=hall.bob.id), UnbanMember(room=room, user=hall.owner.id),
-        SetRoomRole(room=room, user=hall.bob.id, role=OWNER),
+        SetRoomRole(room=room, user=hall.bob.id, role=MODERATOR),
     ):  # fmt: skip
         with pytest.raises(Forbidden, match="archived"):
             await hall.do(command)
     await hall.do(LeaveRoom(room=room), hall.bob)
-    assert set(roles(hall, room)) == {"alice", "carol"}
+    hand_over = SetRoomRole(room=room, user=hall.carol.id, role=OWNER)
+    await hall.do(hand_over)
+    assert await hall.do(hand_over) == {}, "the answer may have been lost"
+    await hall.do(LeaveRoom(room=room))
+    assert roles(hall, room, hall.carol) == {"carol": "owner"}
 
 
 async def test_a_refused_deed_leaves_no_trace_whoever_shares_its_batch(hall: Hall) -> None:

@@ -77,6 +77,7 @@ make moderator      direct    404    404       403     403        403    403    
 make moderator      lobby     404    404       403     403        ok     ok     ok         403
 make moderator      archived  404    404       403     403        403    403    403        403
 make owner          public    404    404       403     403        ok     ok     ok         403
+make owner          archived  404    404       403     403        ok     ok     ok         403
 make owner          lobby     404    404       403     403        403    403    403        403
 demote moderator    public    404    404       403     403        ok     ok     ok         403
 demote owner        public    404    404       403     403        403    403    403        403

@@ -1,4 +1,5 @@
-"""An archived room is there to be read: no command and no route changes it, whoever asks, but by restoring it."""
+"""An archived room is there to be read: no command and no route changes it, whoever asks, but by restoring it, handing
+it over or taking something back."""
 
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ ALLOWED = {
     "rooms.read": "reading goes on",
     "room.join": "whoever is in it hears so again; nobody else comes in",
     "room.leave": "nobody is kept; but its owner stays while there are others",
+    "message.delete": "what should not be read does not stay for that",
     "message.forward.by.from_room": "reading goes on: the copy is another room's",
     "events.since": "reading goes on",
     "archive_room": "as over WebSocket",
@@ -30,6 +32,7 @@ ALLOWED = {
     "unread_room": "as over WebSocket",
     "read_rooms": "as over WebSocket",
     "join_room": "as over WebSocket",
+    "delete_message": "as over WebSocket",
     "leave_room": "as over WebSocket",
     "POST /api/rooms/{room}/forwards by from_room": "as over WebSocket",
 }
@@ -88,7 +91,7 @@ async def test_its_owner_changes_nothing_in_an_archived_room(archive: Archive) -
     assert {question.name for question in set(QUESTIONS) - refused if not is_allowed(question)} == set()
     assert {question.name for question in refused if is_allowed(question)} == set(), "a line of ALLOWED that is not so"
     kinds = {event["type"] for event in archive.alice.log(f"room:{archive.place.room}", after=head)}
-    assert kinds == {"room.archived", "room.restored"}
+    assert kinds == {"room.archived", "room.restored", "message.deleted"}
 
 
 async def test_the_owner_of_the_site_changes_nothing_in_an_archived_room(archive: Archive) -> None:

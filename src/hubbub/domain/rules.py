@@ -20,7 +20,7 @@ def moderates(actor: Actor, own: Membership | Room | None) -> bool:
 
 
 def may_change(own: Membership | Room) -> None:
-    """Nothing is said or changed in an archived room."""
+    """Nothing is said or changed in an archived room, but for what is taken back, and whose room it is."""
     if own.archived:
         raise Forbidden(ARCHIVED)
 
@@ -192,10 +192,15 @@ def may_look_after(actor: Actor, room: Room) -> None:
 
 
 def may_set_role(actor: Actor, room: Room, theirs: RoomRole, role: RoomRole) -> None:
-    """A room's owner and the site's staff say who moderates, and who is the owner instead. There is one at a time."""
+    """A room's owner and the site's staff say who moderates, and who is the owner instead. There is one at a time.
+
+    An archived room may be handed over, so that its owner can leave it.
+    """
     if rank(actor, room) < RANK[RoomRole.OWNER]:
         raise Forbidden("Only the room's owner and admins say who is what.")
-    _is_open_to_change(room)
+    _has_people_who_come_and_go(room)
+    if role is not RoomRole.OWNER:
+        may_change(room)
     if theirs is RoomRole.OWNER and role is not RoomRole.OWNER:
         raise Forbidden("Make somebody else the owner instead.")
     if room.lobby and role is RoomRole.OWNER:

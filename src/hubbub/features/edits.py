@@ -21,7 +21,8 @@ def edit(command: EditMessage, actor: Actor, tx: Transaction) -> Answer:
     Where newcomers do not read back the event goes without the text: it may be of before their time.
     """
     room, seq = command.room, command.message
-    own, message = _changing(command.room, command.message, actor, tx)
+    own, message = _said(room, seq, actor, tx)
+    rules.may_change(own)
     rules.may_edit(actor, message.author, forwarded=message.forwarded is not None)
     if message.body is None:
         raise Conflict("This message is deleted.")
@@ -42,9 +43,12 @@ def edit(command: EditMessage, actor: Actor, tx: Transaction) -> Answer:
 
 
 def delete(command: DeleteMessage, actor: Actor, tx: Transaction) -> Answer:
-    """What is left is that there was a message: its place, its author, its key, what it answered."""
+    """What is left is that there was a message: its place, its author, its key, what it answered.
+
+    In an archived room too: what should not be read must not stay for that.
+    """
     room, seq = command.room, command.message
-    own, message = _changing(room, seq, actor, tx)
+    own, message = _said(room, seq, actor, tx)
     rules.may_delete(actor, own, message.author)
     if message.body is None:
         return {}
@@ -82,11 +86,9 @@ def _mentioned(message: Stored) -> Mentions | None:
     return None if message.mentions is None else Mentions.model_validate_json(message.mentions)
 
 
-def _changing(room: int, seq: int, actor: Actor, tx: Transaction) -> tuple[Membership, Stored]:
-    """A message that is to be changed. Raises NotFound, and Forbidden in an archived room."""
+def _said(room: int, seq: int, actor: Actor, tx: Transaction) -> tuple[Membership, Stored]:
+    """A message that is to be changed. Raises NotFound."""
     own = members.find(tx.connection, room, actor.id)
     if own is None:
         raise NotFound()
-    message = messages.find(tx.connection, own, room, seq)
-    rules.may_change(own)
-    return own, message
+    return own, messages.find(tx.connection, own, room, seq)

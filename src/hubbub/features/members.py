@@ -125,14 +125,18 @@ def unban(command: UnbanMember, actor: Actor, tx: Transaction) -> Answer:
 
 
 def set_role(command: SetRoomRole, actor: Actor, tx: Transaction) -> Answer:
-    """There is one owner: whoever makes another one is a moderator from then on, and that is told first."""
+    """There is one owner: whoever makes another one is a moderator from then on, and that is told first.
+
+    What is so already is fine before anything else: after a hand-over whoever repeats it may not do it any more.
+    """
     seen = rooms.visible_to(tx.connection, actor.id, command.room)
+    rules.rank(actor, seen)
     theirs = members.role_of(tx.connection, seen.id, command.user)
+    if theirs is command.role:
+        return {}
     rules.may_set_role(actor, seen, theirs or RoomRole.MEMBER, command.role)
     if theirs is None:
         raise NotFound()
-    if theirs is command.role:
-        return {}
     if command.role is RoomRole.OWNER and not accounts.is_open(tx.connection, command.user):
         raise Conflict("Whoever is locked out cannot be the owner.")
     former = members.owner_of(tx.connection, seen.id) if command.role is RoomRole.OWNER else None

@@ -10,7 +10,7 @@ from hubbub.domain.text import Reason
 
 
 class JoinRoom(Command):
-    """Becomes a member. Twice is fine."""
+    """Becomes a member, and the owner of a room that nobody looks after any more. Twice is fine."""
 
     answer = RoomPosition
     type: Literal["room.join"] = "room.join"
@@ -73,7 +73,8 @@ class UnbanMember(OneMember):
 
 
 class SetRoomRole(OneMember):
-    """Says what a member is in the room. There is one owner: who makes another one is a moderator from then on."""
+    """Says what a member is in the room. There is one owner: who makes another one is a moderator from then on. What
+    is so already is fine, and an archived room may be handed over."""
 
     answer = MaybePosition
     type: Literal["room.role"] = "room.role"

@@ -80,7 +80,7 @@ class UpdateRoom(Command):
 
 
 class ArchiveRoom(Command):
-    """Nothing more is said in the room; what was said stays to be read. Twice is fine."""
+    """Nothing more is said in the room; what was said stays to be read, or is deleted. Twice is fine."""
 
     answer = MaybePosition
     type: Literal["room.archive"] = "room.archive"
