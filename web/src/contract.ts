@@ -58,7 +58,7 @@ export interface Appeared {
   people: Presence[];
 }
 
-/** Nothing more is said in the room; what was said stays to be read. Twice is fine. */
+/** Nothing more is said in the room; what was said stays to be read, or is deleted. Twice is fine. */
 export interface ArchiveRoom {
   /** The client's own number for this, echoed as `re`. */
   id: number;
@@ -309,7 +309,7 @@ export interface Invites {
   more: boolean;
 }
 
-/** Becomes a member. Twice is fine. */
+/** Becomes a member, and the owner of a room that nobody looks after any more. Twice is fine. */
 export interface JoinRoom {
   /** The client's own number for this, echoed as `re`. */
   id: number;
@@ -1349,7 +1349,7 @@ export interface SetPresence {
   until?: string | null;
 }
 
-/** Says what a member is in the room. There is one owner: who makes another one is a moderator from then on. */
+/** Says what a member is in the room. There is one owner: who makes another one is a moderator from then on. What is so already is fine, and an archived room may be handed over. */
 export interface SetRoomRole {
   /** The client's own number for this, echoed as `re`. */
   id: number;
