@@ -3,7 +3,9 @@
 from typing import Any
 
 import orjson
+import pytest
 
+from hubbub.domain import rules
 from hubbub.domain.commands import (
     Command,
     DeleteMessage,
@@ -16,7 +18,7 @@ from hubbub.domain.commands import (
 )
 from hubbub.domain.model import Actor, Role
 from hubbub.domain.text import LOUD_MEMBERS, MENTIONS_COUNTED
-from hubbub.storage import rooms
+from hubbub.storage import mentions, rooms
 from hubbub.storage.mentions import MAX_HERE
 from tests.attention.conftest import Table, seq
 
@@ -100,6 +102,48 @@ async def test_here_calls_those_whom_the_engine_names_and_an_edit_keeps_them(tab
     crowd.among(range(1, MAX_HERE + 2))
     await table.desk.journal.submit(crowd, table.owner)
     assert told(table, "message.sent")[1]["mentions"] == calls([], room=True, here=True)
+
+
+async def test_an_edit_lists_those_who_were_there_though_with_the_named_they_are_many(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mentions, "MAX_HERE", 1)
+    dora = await table.desk.person("dora")
+    await table.desk.journal.submit(JoinRoom(room=table.room), dora)
+    command = SendMessage(room=table.room, key="here", body="@here and @dora: lanch")
+    command.among([table.member.id])
+    place = seq((await table.desk.journal.submit(command, table.owner)).answer)
+    await table.desk.journal.submit(
+        EditMessage(room=table.room, message=place, body="@here and @dora: lunch"), table.owner
+    )
+    (event,) = told(table, "message.edited")
+    assert event["mentions"] == event["mentioned"] == calls([dora.id, table.member.id], here=True)
+
+
+async def test_an_edit_keeps_who_was_called_though_its_author_may_call_nobody_by_now(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = await table.say(table.member, "@room pleese, and @here")
+    here = SendMessage(room=table.room, key="here", body="@here")
+    here.among([table.owner.id])
+    there = seq((await table.desk.journal.submit(here, table.member)).answer)
+    crowd = SendMessage(room=table.room, key="crowd", body="@here")
+    crowd.among(range(1, MAX_HERE + 2))
+    many = seq((await table.desk.journal.submit(crowd, table.member)).answer)
+    monkeypatch.setattr(rules, "LOUD_MEMBERS", 1)
+    now = await table.say(table.member, "@room and @here")
+    edits = [
+        (both, "@room please, and @here", calls([], room=True, here=True)),
+        (both, "@here", calls([], here=True)),
+        (there, "@here! @room!", calls([table.owner.id], here=True)),
+        (many, "@here!", calls([], room=True, here=True)),
+        (many, "nobody", None),
+        (now, "@room, @here", None),
+    ]
+    for place, body, after in edits:
+        await table.desk.journal.submit(EditMessage(room=table.room, message=place, body=body), table.member)
+        assert told(table, "message.edited")[-1].get("mentions") == after, body
+    assert counted(table, table.owner) == 1
 
 
 async def test_who_was_named_beside_here_and_is_not_any_more_is_called_off(table: Table) -> None:

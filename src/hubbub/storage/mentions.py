@@ -35,6 +35,7 @@ from hubbub.storage.schema import members, mentions, rooms, users
 from hubbub.storage.transaction import Transaction
 
 EVERYBODY = 0
+NOBODY_CALLED = Mentions()
 MAX_HERE = 500
 """Where more people are connected, `@here` calls the whole room: an event does not list them all."""
 
@@ -51,10 +52,28 @@ class Said(NamedTuple):
     before: Mentions | None = None
     was: str = ""
 
-    def there(self) -> Sequence[int]:
-        """Whom `@here` may call. An edit calls nobody again, and nobody off who was called so."""
-        kept = self.before is not None and self.before.here and not self.before.room
-        return self.before.users if kept and self.before is not None else self.here
+    def loud(self, words: Called, former: Called, *, may: bool) -> "_Loud":
+        """Whom its words, and what they were, call beside the names. `may` its author call everybody now?
+
+        What an edited message called so stays called, whatever he may, and calls nobody else.
+        """
+        before = self.before or NOBODY_CALLED
+        room = words.room and (may or (before.room and former.room))
+        if not words.here or not (may or before.here):
+            return _Loud(False, room, ())
+        if before.here and before.room and not former.room:  # More were there than are listed.
+            return _Loud(True, True, ())
+        if before.here and (words.room or not before.room):
+            return _Loud(True, room, before.users)
+        return _Loud(True, True, ()) if len(self.here) > MAX_HERE else _Loud(True, room, self.here)
+
+
+class _Loud(NamedTuple):
+    """Whether a text says `@here` and `@room` so that it counts, and who is called by the first."""
+
+    here: bool
+    room: bool
+    there: Sequence[int]
 
 
 class Place(NamedTuple):
@@ -102,15 +121,17 @@ def resolve(tx: Transaction, said: Mapping[int, Said]) -> dict[int, Mentions]:
             found.users[index, name] = user
         role_there = None if role is None else RoomRole(role)
         found.loud[index] = rules.calls_everybody(said[index].actor, role_there, kind, count)
-    there = {
-        (said[index].room, user)
+    loud = {
+        index: said[index].loud(words, former[index], may=found.loud.get(index, False))
         for index, words in called.items()
-        if words.here and found.loud.get(index) and len(said[index].there()) <= MAX_HERE
-        for user in said[index].there()
     }
+    there = {(said[index].room, user) for index in called for user in loud[index].there}
     if there:
         found.there.update(THERE.rows(tx.connection, rows=rows.encode(sorted(there))))
-    resolved = {index: _mentions(index, said[index], (words, former[index]), found) for index, words in called.items()}
+    resolved = {
+        index: _mentions(said[index], found.named(index, words), found.named(index, former[index]), loud[index], found)
+        for index, words in called.items()
+    }
     return {index: mentions for index, mentions in resolved.items() if mentions is not None}
 
 
@@ -185,21 +206,14 @@ def _skeletons(*said: Called) -> list[str]:
     return list(dict.fromkeys(skeleton(name) for words in said for run in words.names for name in candidates(run)))
 
 
-def _mentions(index: int, text: Said, said: tuple[Called, Called], found: _Found) -> Mentions | None:
-    """`said` are its words as they are, and as they were."""
-    words, former = said
-    loud = found.loud.get(index, False)
-    users = dict.fromkeys(found.named(index, words))
-    here, room = loud and words.here, loud and words.room
-    if here:
-        there = text.there()
-        if len(there) > MAX_HERE:
-            there, room = (), True
-        out = {text.actor.id, *found.named(index, former)}
-        users |= dict.fromkeys(user for user in there if user not in out and (text.room, user) in found.there)
-    if not users and not room and not here:
+def _mentions(text: Said, named: list[int], former: list[int], loud: _Loud, found: _Found) -> Mentions | None:
+    """`named` are those whom its words name, `former` those whom they named before."""
+    out = {text.actor.id, *former}
+    there = (user for user in loud.there if user not in out and (text.room, user) in found.there)
+    users = list(dict.fromkeys([*named, *there]))
+    if not users and not loud.room and not loud.here:
         return None
-    return Mentions(users=list(users), room=room, here=here)
+    return Mentions(users=users, room=loud.room, here=loud.here)
 
 
 def _rows_of(called: Mentions) -> list[int]:
