@@ -143,7 +143,7 @@ def _limits() -> str:
         ("rooms one person is in, direct ones aside", text.MAX_ROOMS),
         ("direct rooms one person has made", text.MAX_DIRECT_MADE),
         ("of them with the same other person", text.MAX_DIRECT_WITH),
-        ("pinned messages in a room", text.MAX_PINS),
+        ("pinned messages in a room, of those one sees", text.MAX_PINS),
         ("different emoji at a message", text.MAX_REACTIONS),
         ("names that count in a message", text.MAX_MENTIONS),
         ("mentions that are counted in a room", text.MENTIONS_COUNTED),

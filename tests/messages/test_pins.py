@@ -3,7 +3,15 @@
 import pytest
 from sqlalchemy import Connection, insert
 
-from hubbub.domain.commands import ArchiveRoom, PinMessage, SetRoomRole, UnpinMessage
+from hubbub.domain.commands import (
+    ArchiveRoom,
+    InviteMember,
+    LeaveRoom,
+    PinMessage,
+    SetRoomRole,
+    UnpinMessage,
+    UpdateRoom,
+)
 from hubbub.domain.errors import NotFound
 from hubbub.domain.model import RoomRole
 from hubbub.domain.text import MAX_PINS
@@ -41,7 +49,7 @@ async def test_a_room_takes_so_many_pins_and_no_more(talk: Talk) -> None:
 
     def fill(connection: Connection) -> None:
         rows = [
-            {"room": talk.room, "seq": -number, "pinned_seq": -number, "by": alice.id, "at": 0}
+            {"room": talk.room, "seq": 10**6 + number, "pinned_seq": -number, "by": alice.id, "at": 0}
             for number in range(1, MAX_PINS)
         ]
         connection.execute(insert(pins), rows)
@@ -54,6 +62,22 @@ async def test_a_room_takes_so_many_pins_and_no_more(talk: Talk) -> None:
     assert await talk.pin(alice, seqs[0]) == {}
     await talk.do(alice, UnpinMessage(room=talk.room, message=seqs[0]))
     await talk.do(alice, one_more)
+
+
+async def test_pins_from_before_ones_time_are_not_in_the_way_of_ones_own(talk: Talk) -> None:
+    """Where newcomers do not read back nobody can let go what he cannot see."""
+    alice, bob, room = talk.hall.alice, talk.hall.bob, talk.room
+    await talk.do(alice, UpdateRoom(room=room, history="joined"))
+    for number in range(MAX_PINS):
+        await talk.pin(alice, await talk.say(alice, f"message {number}"))
+    await talk.do(bob, LeaveRoom(room=room))
+    await talk.do(alice, InviteMember(room=room, user=bob.id))
+    await talk.do(alice, SetRoomRole(room=room, user=bob.id, role=RoomRole.OWNER))
+    seq = await talk.say(bob)
+    one_more = PinMessage(room=room, message=seq)
+    assert (await talk.refused(alice, one_more))[0] == "conflict", "she sees them all"
+    await talk.pin(bob, seq)
+    assert [one["message"]["seq"] for one in talk.pins(bob)["pins"]] == [seq]
 
 
 async def test_those_who_look_after_a_room_pin_in_it(talk: Talk) -> None:

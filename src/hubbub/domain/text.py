@@ -29,7 +29,7 @@ MAX_DIRECT_MADE = 1_000
 MAX_DIRECT_WITH = 100
 """Those of them that have the same other person in them."""
 MAX_PINS = 100
-"""Pinned messages in a room."""
+"""Pinned messages in a room, of those that whoever pins another one sees."""
 MAX_REACTIONS = 50
 """Different emoji at one message."""
 MAX_MENTIONS = 50

@@ -6,7 +6,7 @@ from hubbub.domain import rules
 from hubbub.domain.commands import PinMessage, UnpinMessage
 from hubbub.domain.errors import Conflict, NotFound
 from hubbub.domain.events import MessagePinned, MessageUnpinned
-from hubbub.domain.model import Actor, room_topic
+from hubbub.domain.model import Actor, Membership, room_topic
 from hubbub.domain.text import MAX_PINS
 from hubbub.storage import history, log, members, messages, pins
 from hubbub.storage.messages import Stored
@@ -16,14 +16,14 @@ Answer = dict[str, object]
 
 
 def pin(command: PinMessage, actor: Actor, tx: Transaction) -> Answer:
-    """Twice is fine. Raises Conflict for a deleted message, and where enough is pinned."""
+    """Twice is fine. Raises Conflict for a deleted message, and where enough is pinned of what the actor sees."""
     room, seq = command.room, command.message
-    message = _changing(command, actor, tx)
+    own, message = _changing(command, actor, tx)
     if message.body is None:
         raise Conflict("This message is deleted.")
     if pins.is_pinned(tx.connection, room, seq):
         return {}
-    if pins.count(tx.connection, room) >= MAX_PINS:
+    if pins.count(tx.connection, history.view(own, room, actor.id)) >= MAX_PINS:
         raise Conflict(f"A room has at most {MAX_PINS} pinned messages.")
     entry = tx.append(MessagePinned(room=room, message=seq, by=actor.id, name=actor.name))
     pins.add(tx, room, seq, entry.seq, actor.id)
@@ -53,12 +53,12 @@ def listing(connection: Connection, user: int, room: int, before: int | None, li
     }
 
 
-def _changing(command: PinMessage | UnpinMessage, actor: Actor, tx: Transaction) -> Stored:
-    """The message, if the actor pins in its room. Raises NotFound, Forbidden."""
+def _changing(command: PinMessage | UnpinMessage, actor: Actor, tx: Transaction) -> tuple[Membership, Stored]:
+    """The actor and the message, if he pins in its room. Raises NotFound, Forbidden."""
     own = members.find(tx.connection, command.room, actor.id)
     if own is None:
         raise NotFound()
     message = messages.find(tx.connection, own, command.room, command.message)
     rules.may_change(own)
     rules.may_pin(actor, own)
-    return message
+    return own, message

@@ -15,8 +15,10 @@ def is_pinned(connection: Connection, room: int, seq: int) -> bool:
     return found is not None
 
 
-def count(connection: Connection, room: int) -> int:
-    return connection.scalar(select(func.count()).select_from(pins).where(pins.c.room == room)) or 0
+def count(connection: Connection, seen: View) -> int:
+    """How many messages are pinned, of those somebody sees: the others he could never let go."""
+    query = select(func.count()).select_from(pins).where(pins.c.room == seen.room, pins.c.seq >= seen.since)
+    return connection.scalar(query) or 0
 
 
 def add(tx: Transaction, room: int, seq: int, pinned_seq: int, by: int) -> None:
