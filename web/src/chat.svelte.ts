@@ -26,6 +26,7 @@ const TURN_MS = 12;
 export const SUPERSEDED = 0;
 export const NOT_AUTHENTICATED = 4501;
 const SESSION_ENDED = 4503;
+const ACCOUNT_CLOSED = 4510;
 
 /** What the windows of a browser tell each other, since they share one cookie: who is in, and whose session is over. */
 type Told = { user: number; over?: true };
@@ -117,7 +118,7 @@ export class Chat {
 
   #told({ user, over }: Told): void {
     if (!over) return void this.#check(user);
-    if (user === this.state.me.id) this.#end(SESSION_ENDED);
+    if (user === this.state.me.id) this.#end(SESSION_ENDED, true);
   }
 
   /** What is on the screen and on its way out belongs to one person: never send it as another one. */
@@ -158,6 +159,11 @@ export class Chat {
       this.#renewing = false;
       if (this.link.phase === "stopped") this.#socket.start();
     }
+  }
+
+  /** What came back from this room has been seen. */
+  noted(room: number): void {
+    this.unsent = this.unsent.filter((one) => one.room !== room);
   }
 
   /** Replace what the screens show by a pure function of it. */
@@ -250,11 +256,14 @@ export class Chat {
     this.#end(link.code);
   }
 
-  #end(code: number): void {
+  /** `out`: by a log-out in this browser, after which nothing is left here. */
+  #end(code: number, out = false): void {
     this.stop();
     const { id } = this.state.me;
-    // Whose session has merely run out comes again for what he has written.
-    void (code === NOT_AUTHENTICATED ? forgetPicture(id) : forgetPerson(id));
+    // Whose session has run out, or was ended from elsewhere, comes again for what he has written. The app around the
+    // chat ends a session when somebody logs out of it.
+    const forGood = out || code === ACCOUNT_CLOSED || (code === SESSION_ENDED && this.site.accounts === "host");
+    void (forGood ? forgetPerson(id) : forgetPicture(id));
     this.ended = { code };
   }
 

@@ -1,7 +1,7 @@
 /** What this browser keeps for one person between two loads of the page. */
 import * as database from "./database";
 import { restored, type Restored } from "./picture";
-import { forget } from "./storage";
+import { forget, keys, ofBrowser } from "./storage";
 
 export { Drafts, joined, type Draft, type Edit, type Quoted } from "./drafts";
 export { recentEmoji, usedEmoji } from "./emoji";
@@ -24,7 +24,7 @@ export async function forgetEverything(): Promise<void> {
   await database.wipe().catch(() => {});
 }
 
-/** Everything of one person, whose session was ended. */
+/** Everything of one person, who has left for good. */
 export async function forgetPerson(user: number): Promise<void> {
   forget((whose) => whose === user);
   await forgetPicture(user);
@@ -33,6 +33,11 @@ export async function forgetPerson(user: number): Promise<void> {
 /** What was shown; what was written here waits for its author. */
 export async function forgetPicture(user?: number): Promise<void> {
   await database.wipe(user).catch(() => {});
+}
+
+/** True if something that this person wrote is here and not sent. */
+export function hasUnsent(user: number): boolean {
+  return ["draft", "edit", "outbox"].some((what) => keys(ofBrowser(), `${what}.${user}.`).length > 0);
 }
 
 /** Somebody has come in: what others have left here is gone. */

@@ -1,7 +1,7 @@
 /** What one can do with an account: make it, enter and leave it, change its password, delete it. */
 import { SUPERSEDED } from "../../chat.svelte";
 import type { Site } from "../../contract";
-import { forgetEverything } from "../../keep";
+import { forgetEverything, hasUnsent } from "../../keep";
 import { get, post, Refusal, remove } from "../../net/http";
 import type { User } from "../../state/model";
 
@@ -60,8 +60,13 @@ export async function deleteAccount(password: string): Promise<void> {
 
 export const SHORTEST_PASSWORD = 8;
 
-/** Why one is at the login screen although one was in; null where it needs no words. */
-export function farewell(code: number): string | null {
+/** Why one is at the login screen although one was in, and what waits here; null where it needs no words. */
+export function farewell(code: number, user?: number): string | null {
+  const waits = user !== undefined && code !== SUPERSEDED && hasUnsent(user);
+  return waits ? `${why(code)} What you had not sent waits in this browser, unless you have logged out of it.` : why(code);
+}
+
+function why(code: number): string | null {
   switch (code) {
     case SUPERSEDED:
       return "Somebody else has logged in in this browser. Reload the page to go on as they do, or log in again.";
