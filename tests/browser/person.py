@@ -9,7 +9,8 @@ from tests.support.server import PASSWORD, Server
 
 # How Chromium itself reports an HTTP status that the page expects and handles: whether one is logged in, and a refusal.
 EXPECTED = re.compile(
-    r"Failed to load resource: the server responded with a status of ((400|401|403|409) |404 .*/api/rooms/\d+(/\w+)?(\?[^)]*)?\))"
+    r"Failed to load resource: the server responded with a status of "
+    r"((400|401|403|409) |404 .*/api/rooms/\d+(/\w+)?(\?[^)]*)?\))"
 )
 OFFLINE = re.compile(r"net::ERR_|WebSocket connection to .* failed")
 
