@@ -137,6 +137,26 @@ async def test_a_guest_does_not_speak_for_whoever_is_logged_in_in_the_browser(
     assert code == 4502
 
 
+async def test_of_whoever_is_invisible_the_others_hear_nothing_but_his_words(server: Server) -> None:
+    hidden, listener = server.sign_up("hidden"), server.sign_up("listener")
+    hidden.request("PUT", "/api/presence", json={"status": "invisible"})
+    room = hidden.create_room(f"Room of {hidden.name}")
+    listener.join(room)
+    listening = await enter(server, listener.name, room=room, headers=listener.headers)
+    await line(listening)
+    socket = await enter(server, hidden.name, room=room, headers=hidden.headers)
+    assert await line(socket) == f"Client #{hidden.name} joined the chat.", "he alone hears that he is in"
+    await socket.send("boo")
+    assert await line(listening) == f"Client #{hidden.name} says: boo"
+    await socket.close()
+    hidden.request("PUT", "/api/presence", json={})
+    again = await enter(server, hidden.name, room=room, headers=hidden.headers)
+    assert await line(listening) == f"Client #{hidden.name} joined the chat.", "and nothing of his leaving before"
+    await again.close()
+    assert await line(listening) == f"Client #{hidden.name} left the chat."
+    await listening.close()
+
+
 # --- coming and going ------------------------------------------------------------------------------------------------
 
 

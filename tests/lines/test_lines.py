@@ -101,3 +101,14 @@ def test_the_first_connection_of_a_person_joins_and_the_last_one_leaves() -> Non
     assert not presence.leave(1, "alice")
     assert presence.leave(1, "alice")
     assert presence.enter(1, "alice")
+
+
+def test_of_whom_one_may_not_see_neither_coming_nor_going_is_told() -> None:
+    presence = Presence()
+    assert not presence.enter(1, "alice", visible=False)
+    assert not presence.leave(1, "alice")
+    assert not presence.enter(1, "alice", visible=False)
+    assert presence.enter(1, "alice"), "by now she may be seen"
+    assert not presence.enter(1, "alice", visible=False)
+    assert [presence.leave(1, "alice") for _ in range(3)] == [False, False, True]
+    assert presence.enter(1, "alice"), "what was told is told once for each stay"

@@ -78,22 +78,31 @@ def render(text: bytes) -> str | None:
 
 
 class Presence:
-    """Who is in which room by plain text: the first connection of a person joins, the last one leaves."""
+    """Who is in which room by plain text: the first connection of a person joins, the last one leaves.
+
+    Of whom one may not see nothing is told, and nobody leaves of whom it was not told that he joined.
+    """
 
     def __init__(self) -> None:
         self._connections: dict[tuple[int, Hashable], int] = {}
+        self._told: set[tuple[int, Hashable]] = set()
 
-    def enter(self, room: int, person: Hashable) -> bool:
-        """True if this is the person's first connection to the room."""
+    def enter(self, room: int, person: Hashable, *, visible: bool = True) -> bool:
+        """True if it is to be told that the person is there."""
         place = (room, person)
         self._connections[place] = self._connections.get(place, 0) + 1
-        return self._connections[place] == 1
+        if not visible or place in self._told:
+            return False
+        self._told.add(place)
+        return True
 
     def leave(self, room: int, person: Hashable) -> bool:
-        """True if this was the person's last connection to the room."""
+        """True if it is to be told that the person has gone: this was the last connection to the room."""
         place = (room, person)
         self._connections[place] -= 1
         if self._connections[place]:
             return False
         del self._connections[place]
-        return True
+        told = place in self._told
+        self._told.discard(place)
+        return told

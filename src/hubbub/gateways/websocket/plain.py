@@ -143,8 +143,11 @@ class PlainText:
         live, registry, topic = attached.live, self._services.registry, f"lines:{room}"
         connection.uncork(pack([Message(text.encode()) for text in attached.gap]))
         registry.join(connection, topic)
-        if self._presence.enter(room, live.identity.user):
+        visible = self._services.people.presences.is_visible(live.identity.user)
+        if self._presence.enter(room, live.identity.user, visible=visible):
             registry.broadcast(lines.notice(lines.joined(live.identity.name)), topic)
+        elif not visible:  # to oneself alone
+            registry.send(connection, lines.notice(lines.joined(live.identity.name)))
         try:
             code = await self._listen(socket, connection, live, room)
         finally:
