@@ -123,7 +123,10 @@ def pin_forward_and_copy(keys: Keyboard, house: House, room: int) -> None:
     keys.somewhere("dialog")
     keys.press("Escape")
     keys.at("button", "Room menu")
-    keys.use("article", "")
+    keys.reach("article", "")
+    keys.press("End")
+    keys.up_to("where is the knife")
+    keys.press("Enter")
 
 
 def react(keys: Keyboard, his: Keyboard) -> None:
