@@ -52,6 +52,16 @@ def choose(person: Person, letter: str, item: str) -> None:
     expect(items).to_have_count(0)
 
 
+def changes_at_the_message(who: Person, reader: Person, text: str) -> None:
+    """How who said it appears stands at the message, in words too, and changes there."""
+    author = reader.log.locator("article", has_text=text).locator("header")
+    expect(author).to_contain_text(f"{who.name}, online")
+    choose(who, "d", "Do not disturb")
+    expect(author).to_contain_text(f"{who.name}, do not disturb")
+    choose(who, "o", "Online")
+    expect(author).to_contain_text(f"{who.name}, online")
+
+
 def test_who_is_writing_is_seen_until_it_is_said(server: Server, open_window: OpenWindow) -> None:
     accounts = [server.sign_up(name) for name in ("ann", "bob", "cleo")]
     room = accounts[0].create_room(f"Study of {accounts[0].name}")
@@ -70,13 +80,7 @@ def test_who_is_writing_is_seen_until_it_is_said(server: Server, open_window: Op
     ann.say("here I am")
     bob.sees("here I am")
     expect(line).not_to_contain_text(ann.name)
-    # How who said it appears stands at the message, in words too, and changes there.
-    author = bob.log.locator("article", has_text="here I am").locator("header")
-    expect(author).to_contain_text(f"{ann.name}, online")
-    choose(ann, "d", "Do not disturb")
-    expect(author).to_contain_text(f"{ann.name}, do not disturb")
-    choose(ann, "o", "Online")
-    expect(author).to_contain_text(f"{ann.name}, online")
+    changes_at_the_message(ann, bob, "here I am")
     # Whoever only thinks is not writing any more.
     expect(line).to_be_empty(timeout=GONE)
 
@@ -87,8 +91,7 @@ def test_who_is_writing_is_seen_until_it_is_said(server: Server, open_window: Op
     ann.is_in().sees("here I am")
     ann.composer.press("ArrowUp")
     expect(ann.composer).to_have_value("here I am")
-    ann.composer.press_sequentially(", again")
-    ann.composer.press("Enter")
+    ann.say("here I am, again")
     bob.sees("here I am, again")
     expect(ann.composer).to_have_value("")
     assert told
