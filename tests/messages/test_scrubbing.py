@@ -43,6 +43,15 @@ async def test_an_edit_leaves_the_text_in_one_row_and_a_deletion_in_none(talk: T
     assert bodies(answer["events"]) == [None, None, None, "-"]
 
 
+async def test_whose_words_a_deleted_message_handed_on_stands_in_no_row_of_the_log(talk: Talk) -> None:
+    alice, bob = talk.hall.alice, talk.hall.bob
+    copy = await talk.forward(alice, talk.room, talk.room, await talk.say(bob, OLD))
+    assert [frame["forwarded"]["by"] for frame in talk.log() if "forwarded" in frame] == [bob.id]
+    await talk.delete(alice, copy)
+    assert [frame for frame in talk.log() if "forwarded" in frame] == []
+    assert bodies(talk.log()) == [OLD, None, "-"]
+
+
 async def test_what_is_said_edited_and_deleted_in_one_batch_is_stored_without_its_text(talk: Talk) -> None:
     alice, bob = talk.hall.alice, talk.hall.bob
     seq = await talk.say(alice, "first") + 2  # behind what the desk begins with

@@ -114,8 +114,13 @@ def encode(event: Event, topic: str, seq: int, at: str) -> bytes:
 
 
 def without_body(text: str) -> str:
-    """The same wire object with null for a body: a later one makes up for it."""
-    return orjson.dumps(orjson.loads(text) | {"body": None}).decode()
+    """The same wire object with null for a body: a later one makes up for it.
+
+    Whose words it had been goes with them: what was forwarded is never edited, only deleted. Whom it called stays, or
+    those who count along from an older position would take off what they never added.
+    """
+    kept = {key: value for key, value in orjson.loads(text).items() if key != "forwarded"}
+    return orjson.dumps(kept | {"body": None}).decode()
 
 
 def untold(text: str) -> str:
