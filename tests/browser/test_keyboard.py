@@ -1,4 +1,4 @@
-"""A whole day in a chat without a mouse: rooms and their people, each story by keyboard alone."""
+"""A whole day in a chat without a mouse: rooms, their people and oneself, each story by keyboard alone."""
 
 import pytest
 from playwright.sync_api import expect
@@ -129,7 +129,7 @@ def person_menu(keys: Keyboard, name: str, item: str) -> None:
     keys.choose(item)
 
 
-def test_rooms_and_their_people(server: Server, open_window: OpenWindow) -> None:
+def test_rooms_their_people_and_oneself(server: Server, open_window: OpenWindow) -> None:
     first, second, third = (server.sign_up(name) for name in ("ann", "ben", "cleo"))
     ann, ben = open_window(), open_window()
     name = f"Hall of {first.name}"
@@ -142,6 +142,8 @@ def test_rooms_and_their_people(server: Server, open_window: OpenWindow) -> None
     let_in_by_link(hers, name)
     banned_and_back(hers, his, name)
     handed_over_and_left(hers, his, name)
+    appear(hers)
+    leave(hers)
 
 
 def banned_and_back(hers: Keyboard, his: Keyboard, name: str) -> None:
@@ -192,3 +194,52 @@ def handed_over_and_left(hers: Keyboard, his: Keyboard, name: str) -> None:
     hers.use("button", "Leave")
     expect(hers.person.room(name)).to_have_count(0)
     hers.at("textbox", "Message to Lobby")
+
+
+def appear(keys: Keyboard) -> None:
+    """How one appears, what one says and for how long."""
+    own = keys.page.get_by_role("navigation").locator("button[aria-haspopup=menu]")
+    keys.reach("button", "Your account")
+    keys.press("Shift+Tab")
+    keys.at("button", keys.person.name, "nav")
+    keys.press("Enter")
+    keys.choose("Invisible")
+    expect(own).to_contain_text("Invisible to others")
+    keys.at("button", keys.person.name)
+    keys.press("ArrowDown")
+    keys.choose("Do not disturb")
+    expect(own).to_contain_text("Do not disturb", ignore_case=True)
+    keys.press("Enter")
+    keys.choose("Say something")
+    keys.at("textbox", "What you say")
+    keys.write("Lunch")
+    keys.use("button", "Choose an emoji", key="Shift+Tab")
+    keys.at("combobox", "Search emoji")
+    keys.write("spaghetti")
+    expect(keys.page.locator("[role=option][aria-selected=true]")).to_have_accessible_name("spaghetti")
+    keys.press("Enter")
+    keys.at("button", "Emoji: 🍝")
+    keys.reach("combobox", "For how long")
+    keys.press("ArrowDown", "ArrowDown")
+    expect(keys.page.get_by_role("dialog")).to_contain_text("and then online again")
+    keys.use("button", "Save")
+    expect(own).to_contain_text("🍝 Lunch")
+    keys.at("button", keys.person.name)
+    keys.press("Enter")
+    keys.choose("Clear what you say")
+    expect(own).not_to_contain_text("Lunch")
+
+
+def leave(keys: Keyboard) -> None:
+    """What one's account shows, from where else one is logged in, and the way out."""
+    keys.use("button", "Your account")
+    keys.at("button", "Close")
+    ends = keys.page.get_by_role("button", name="End", exact=True)
+    expect(ends.first).to_be_visible()
+    others = ends.count()
+    keys.use("button", "End")
+    expect(ends).to_have_count(others - 1)
+    keys.somewhere("dialog")
+    keys.use("button", "Log out", key="Shift+Tab")
+    keys.person.is_out()
+    keys.somewhere("main")

@@ -189,7 +189,7 @@ def delete(keys: Keyboard) -> None:
     keys.at("textbox", "Message to Kitchen")
 
 
-def test_what_waits_what_one_says_of_oneself_and_the_way_out(server: Server, open_window: OpenWindow) -> None:
+def test_what_waits_and_what_waits_for_the_line(server: Server, open_window: OpenWindow) -> None:
     house = House(server, server.sign_up("ann"), server.sign_up("ben"))
     attic, barn = house.room("Attic"), house.room("Barn")
     lines = [house.say(house.ben, attic, f"line {number}") for number in range(40)]
@@ -201,9 +201,7 @@ def test_what_waits_what_one_says_of_oneself_and_the_way_out(server: Server, ope
         keys = Keyboard(ann)
         jump_about(keys)
         mark(keys)
-        appear(keys)
         write_offline(keys, line)
-        leave(keys)
 
 
 def jump_about(keys: Keyboard) -> None:
@@ -249,40 +247,6 @@ def mark(keys: Keyboard) -> None:
     expect(keys.person.room("Attic")).not_to_contain_text("unread")
 
 
-def appear(keys: Keyboard) -> None:
-    """How one appears, what one says and for how long."""
-    own = keys.page.get_by_role("navigation").locator("button[aria-haspopup=menu]")
-    keys.reach("button", "Your account")
-    keys.press("Shift+Tab")
-    keys.at("button", keys.person.name, "nav")
-    keys.press("Enter")
-    keys.choose("Invisible")
-    expect(own).to_contain_text("Invisible to others")
-    keys.at("button", keys.person.name)
-    keys.press("ArrowDown")
-    keys.choose("Do not disturb")
-    expect(own).to_contain_text("Do not disturb", ignore_case=True)
-    keys.press("Enter")
-    keys.choose("Say something")
-    keys.at("textbox", "What you say")
-    keys.write("Lunch")
-    keys.use("button", "Choose an emoji", key="Shift+Tab")
-    keys.at("combobox", "Search emoji")
-    keys.write("spaghetti")
-    expect(keys.page.locator("[role=option][aria-selected=true]")).to_have_accessible_name("spaghetti")
-    keys.press("Enter")
-    keys.at("button", "Emoji: 🍝")
-    keys.reach("combobox", "For how long")
-    keys.press("ArrowDown", "ArrowDown")
-    expect(keys.page.get_by_role("dialog")).to_contain_text("and then online again")
-    keys.use("button", "Save")
-    expect(own).to_contain_text("🍝 Lunch")
-    keys.at("button", keys.person.name)
-    keys.press("Enter")
-    keys.choose("Clear what you say")
-    expect(own).not_to_contain_text("Lunch")
-
-
 def write_offline(keys: Keyboard, line: Line) -> None:
     keys.press("Control+k")
     keys.at("combobox", "A room or a person")
@@ -302,18 +266,3 @@ def write_offline(keys: Keyboard, line: Line) -> None:
     line.mend()
     keys.person.sees("here I am")
     keys.at("textbox", "Message to Barn")
-
-
-def leave(keys: Keyboard) -> None:
-    """What one's account shows, from where else one is logged in, and the way out."""
-    keys.use("button", "Your account")
-    keys.at("button", "Close")
-    ends = keys.page.get_by_role("button", name="End", exact=True)
-    expect(ends.first).to_be_visible()
-    others = ends.count()
-    keys.use("button", "End")
-    expect(ends).to_have_count(others - 1)
-    keys.somewhere("dialog")
-    keys.use("button", "Log out", key="Shift+Tab")
-    keys.person.is_out()
-    keys.somewhere("main")
