@@ -7,6 +7,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser import axe
 from tests.browser.conftest import OpenWindow
+from tests.browser.house import message
 from tests.browser.person import Person
 from tests.support.server import Account, Server
 
@@ -104,6 +105,44 @@ def test_the_last_message_is_edited_and_a_refusal_loses_nothing(ann: Person) -> 
     ann.log.locator("article.failed").get_by_role("button", name="Edit").click()
     expect(ann.composer).to_have_value("\u0085")
     expect(ann.log.locator("article.failed")).to_have_count(0)
+
+
+def test_new_words_for_old_messages_outlive_other_wishes_and_the_message(
+    ann: Person, ben: Account, server: Server
+) -> None:
+    for text in ("first", "second"):
+        ann.say(text)
+        ann.sees(text)
+    keys = ann.page.keyboard
+    keys.press("ArrowUp")
+    ann.composer.fill("second, but better")
+    message(ann, "first").hover()
+    ann.page.get_by_role("button", name="Reply").click()
+    expect(ann.composer).to_have_value("")
+    kept = ann.page.get_by_text("Edit not saved: second, but better")
+    expect(kept).to_be_visible()
+    axe.check(ann.page, COMPOSER)
+    ann.page.get_by_role("button", name="Go on").click()
+    expect(ann.composer).to_have_value("second, but better")
+    expect(kept).to_have_count(0)
+    # Deleted under one's hands: the new words can be a message of their own.
+    account = server.log_in(ann.name)
+    room = int(ann.page.url.rsplit("/", 1)[1])
+    theirs = {said["body"]: said["seq"] for said in account.history(room)}
+    assert account.request("DELETE", f"/api/rooms/{room}/messages/{theirs['second']}").is_success
+    expect(ann.page.get_by_text("The message you are editing was deleted.")).to_be_visible()
+    ann.page.get_by_role("button", name="Write it as a new message").click()
+    keys.press("Enter")
+    ann.sees("second, but better")
+    # No word left: that is a question.
+    keys.press("ArrowUp")
+    ann.composer.fill("")
+    keys.press("Enter")
+    dialog = ann.page.get_by_role("alertdialog")
+    dialog.get_by_role("button", name="Delete").click()
+    expect(ann.page.get_by_text("Message deleted")).to_have_count(2)
+    expect(ann.page.get_by_role("button", name="Stop editing")).to_have_count(0)
+    expect(ann.composer).to_have_value("")
 
 
 def test_an_input_method_has_its_keys_for_itself(ann: Person) -> None:

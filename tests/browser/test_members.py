@@ -1,5 +1,7 @@
 """The people of rooms in real windows: brought, made something, sent away, let in by links; both sides see it."""
 
+import re
+
 from playwright.sync_api import Locator, expect
 
 from tests.browser import axe
@@ -158,16 +160,27 @@ def test_who_is_removed_while_away_is_told_on_coming_back(server: Server, open_w
         at(bob, second, room)
         line.cut()
         expect(bob.page.get_by_text("Reconnecting")).to_be_visible()
+        for text in ("on my way", "and on"):
+            bob.say(text)
+        bob.composer.fill("half a thought")
         choose(ann, second.name, "Remove")
         ann.page.get_by_role("alertdialog").get_by_role("button", name="Remove").click()
         expect(row(ann, second.name)).to_have_count(0)
         line.mend()
         expect(bob.page.get_by_role("alert")).to_contain_text(f"You were removed from {name}.", timeout=30_000)
         expect(bob.room(name)).to_have_count(0)
+        # Nothing he wrote is lost: not at the door, nor after a reload, nor inside.
+        words = "on my way\n\nand on\n\nhalf a thought"
+        unsent = bob.page.get_by_role("region", name="Not sent")
+        expect(unsent.locator("blockquote")).to_have_text(words, use_inner_text=True)
+        axe.check(bob.page, "main")
+        bob.page.reload()
+        expect(unsent.locator("blockquote")).to_have_text(words, use_inner_text=True)
         # The room is public: the way back is open.
-        bob.page.get_by_role("button", name="Join again").click()
+        bob.page.get_by_role("button", name=re.compile("^Join")).click()
         expect(row(ann, second.name)).to_be_visible()
-        bob.is_in().say("here I am again")
+        expect(bob.is_in().composer).to_have_value(words)
+        bob.say("here I am again")
         ann.sees("here I am again")
 
 

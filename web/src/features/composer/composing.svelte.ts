@@ -5,7 +5,7 @@
 import type { Chat } from "../../chat.svelte";
 import { joined, type Draft, type Edit, type Quoted } from "../../keep";
 import { patch, sentence } from "../../net/http";
-import { messageAt } from "../../state/timeline";
+import { messageAt, type MessageItem } from "../../state/timeline";
 import type { Outgoing } from "../../sync/outbox";
 import { clean, discard, send } from "../messages/messages";
 
@@ -41,18 +41,6 @@ export class Composing {
   /** While something is edited: what it said before; null if that is not known. */
   #before: string | null = $state.raw(null);
 
-  /** What is being answered or changed, as it is now, as far as it is known here. */
-  readonly meant = $derived.by(() => {
-    const { [this.room]: timeline } = this.chat.state.timelines;
-    return (this.intent && timeline && messageAt(timeline, this.intent.message.seq)) ?? null;
-  });
-
-  /** It is there no more. */
-  readonly gone = $derived(this.meant?.body === null);
-
-  /** While something is edited: the words are new ones, and not its old ones, which whoever deletes it deletes. */
-  readonly changed = $derived(this.text.trim() !== "" && this.text !== (this.#before ?? this.meant?.body));
-
   /** Asks whether a message of which no word is left is to be deleted. */
   #asks: ((seq: number) => void) | null = null;
   /** While something is edited: what was being written before. */
@@ -68,6 +56,23 @@ export class Composing {
     const edit = this.#drafts.loadEdit(room);
     if (edit) this.#edit(edit.message, edit.text, null);
     this.#drafts.follow(room, this);
+  }
+
+  // No $derived: it would belong to the component that opened the room first, and end with it.
+  /** What is being answered or changed, as it is now, as far as it is known here. */
+  get meant(): MessageItem | null {
+    const { [this.room]: timeline } = this.chat.state.timelines;
+    return (this.intent && timeline && messageAt(timeline, this.intent.message.seq)) ?? null;
+  }
+
+  /** It is there no more. */
+  get gone(): boolean {
+    return this.meant?.body === null;
+  }
+
+  /** While something is edited: the words are new ones, and not its old ones, which whoever deletes it deletes. */
+  get changed(): boolean {
+    return this.text.trim() !== "" && this.text !== (this.#before ?? this.meant?.body);
   }
 
   /** The field says this now. */
