@@ -107,13 +107,17 @@ async def test_between_few_people_everybody_answers_for_his_own_words(talk: Talk
     assert talk.pins(bob)["pins"] == []
 
 
-async def test_in_an_archived_room_nothing_is_changed(talk: Talk) -> None:
-    alice = talk.hall.alice
-    seq = await talk.say(alice)
+async def test_in_an_archived_room_nothing_is_said_otherwise_but_still_taken_back(talk: Talk) -> None:
+    alice, bob = talk.hall.alice, talk.hall.bob
+    seq, other = await talk.say(bob, "my address"), await talk.say(alice)
     await talk.do(alice, ArchiveRoom(room=talk.room))
-    for command in (EditMessage(room=talk.room, message=seq, body="x"), DeleteMessage(room=talk.room, message=seq)):
-        assert await talk.refused(alice, command) == ("forbidden", "This room is archived.")
-    assert talk.one(alice, seq)["body"] == "hello"
+    edit = EditMessage(room=talk.room, message=seq, body="x")
+    assert await talk.refused(bob, edit) == ("forbidden", "This room is archived.")
+    assert talk.one(bob, seq)["body"] == "my address"
+    assert (await talk.refused(bob, DeleteMessage(room=talk.room, message=other)))[0] == "forbidden", "not his"
+    assert await talk.do(bob, DeleteMessage(room=talk.room, message=seq))
+    assert talk.one(alice, seq)["deleted"]
+    assert "my address" not in str(talk.log())
 
 
 async def test_newcomers_who_do_not_read_back_learn_nothing_of_what_was_said_before(talk: Talk) -> None:
