@@ -155,8 +155,7 @@ def test_pins_are_marked_listed_jumped_to_and_let_go(house: House, open_window: 
     pinned = ben.page.get_by_role("dialog", name="Pinned messages")
     expect(pinned).to_contain_text("Nothing is pinned here yet")
     keys = ann.page.keyboard
-    go_to(ann, "chatter 29")
-    keys.press("p")
+    go_to(ann, "chatter 29").press("p")
     expect(message(ann, "chatter 29").get_by_text("Pinned")).to_be_visible()
     keys.press("Home")
     keys.press("p")

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 
 from hubbub.control import CreateUser, MakeResetLink, ask_server
+from tests.support.patience import patient_post
 from tests.support.ports import free_port as free_port
 from tests.support.waiting import eventually_blocking
 
@@ -203,13 +204,13 @@ class Server:
     def sign_up(self, prefix: str = "user") -> "Account":
         """A fresh member under a name of its own, signed up over REST and logged in by token."""
         name = f"{prefix}{next(_numbers)}"
-        answer = _http.post(f"{self.url}/api/accounts", json={"username": name, "password": PASSWORD})
+        answer = patient_post(_http, f"{self.url}/api/accounts", json={"username": name, "password": PASSWORD})
         assert answer.status_code == 201, answer.text
         return self.log_in(name)
 
     def log_in(self, name: str, password: str = PASSWORD) -> "Account":
         """A new session of an existing account, as a pair of tokens."""
-        answer = _http.post(f"{self.url}/token", data={"username": name, "password": password})
+        answer = patient_post(_http, f"{self.url}/token", data={"username": name, "password": password})
         assert answer.status_code == 200, answer.text
         tokens = answer.json()
         bearer = {"Authorization": f"Bearer {tokens['access_token']}"}
