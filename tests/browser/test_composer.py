@@ -143,6 +143,13 @@ def test_new_words_for_old_messages_outlive_other_wishes_and_the_message(
     expect(ann.page.get_by_text("Message deleted")).to_have_count(2)
     expect(ann.page.get_by_role("button", name="Stop editing")).to_have_count(0)
     expect(ann.composer).to_have_value("")
+    # Where there is no field any more, what was refused can be taken along.
+    ann.say("\u0085")
+    refused = ann.log.locator("article.failed")
+    expect(refused.get_by_role("button", name="Edit")).to_be_visible()
+    assert account.request("POST", f"/api/rooms/{room}/archive").is_success
+    expect(refused.get_by_role("button", name="Copy")).to_be_visible()
+    expect(refused.get_by_role("button", name="Edit")).to_have_count(0)
 
 
 def test_an_input_method_has_its_keys_for_itself(ann: Person) -> None:
