@@ -35,8 +35,7 @@ def cookie_of(server: Server, name: str) -> dict[str, str]:
 async def test_guests_are_not_let_in_unless_the_owner_says_so(server: Server) -> None:
     said, code = await end(await enter(server, fresh()))
     assert code == 4501
-    assert len(said) == 1
-    assert said[0].startswith("Error: ")
+    assert [sentence.startswith("Error: ") for sentence in said] == [True]
 
 
 async def test_a_guest_cannot_have_the_name_of_an_account(open_house: Server) -> None:
@@ -51,8 +50,7 @@ async def test_two_guests_never_share_a_name_and_it_is_free_again_after_the_firs
     name = fresh()
     first = await enter(open_house, name)
     await line(first)
-    _, code = await end(await enter(open_house, name))
-    assert code == 4502
+    assert (await end(await enter(open_house, name)))[1] == 4502
     await first.close()
 
     async def try_again() -> str:
