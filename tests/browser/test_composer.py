@@ -143,7 +143,10 @@ def test_new_words_for_old_messages_outlive_other_wishes_and_the_message(
     expect(ann.page.get_by_text("Message deleted")).to_have_count(2)
     expect(ann.page.get_by_role("button", name="Stop editing")).to_have_count(0)
     expect(ann.composer).to_have_value("")
-    # Where there is no field any more, what was refused can be taken along.
+
+
+def test_what_was_refused_can_be_taken_along_where_there_is_no_field_any_more(ann: Person, server: Server) -> None:
+    account, room = server.log_in(ann.name), int(ann.page.url.rsplit("/", 1)[1])
     ann.say("\u0085")
     refused = ann.log.locator("article.failed")
     expect(refused.get_by_role("button", name="Edit")).to_be_visible()
