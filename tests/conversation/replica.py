@@ -150,17 +150,11 @@ class Replica:
 
     def _called(self, event: Json, seq: int, before: Json | None, after: Json | None) -> None:
         room = self.rooms[event["room"]]
-        if seq <= room["read"] or seq <= room["floor"] or self._author(event, seq) == self.me:
+        author = event["author"] if event["type"] == "message.deleted" else event["by"]
+        if seq <= room["read"] or seq <= room["floor"] or author == self.me:
             return
         change = self._calls(after) - self._calls(before)
         room["mentions"] = min(room["mentions"] + change, COUNTED)
-
-    def _author(self, event: Json, seq: int) -> int | None:
-        if event["type"] in ("message.sent", "message.edited"):
-            author: int = event["by"]
-            return author
-        message = self.timelines.get(event["room"], {}).get(seq)
-        return message["by"] if message is not None else None
 
     def _calls(self, mentions: Json | None) -> int:
         return int(mentions is not None and (mentions.get("room", False) or self.me in mentions.get("users", ())))
