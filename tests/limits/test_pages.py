@@ -44,7 +44,7 @@ LISTS: dict[str, List] = {
     "list_edits": List("after", lambda edit: edit["version"]),
     "list_pins": List("before", lambda pin: pin["seq"]),
     "list_reactions": List("after", lambda reaction: reaction["seq"]),
-    "list_invites": List("after", lambda invite: invite["id"]),
+    "list_invites": List("after", lambda invite: f"{invite['created_at']},{invite['id']}"),
     "find_people": List("after", lambda person: person["id"]),
     "list_messages": List("before", lambda message: message["seq"], backwards=True),
 }
@@ -167,3 +167,20 @@ async def test_a_room_full_of_deleted_messages_is_paged_to_its_beginning(town: T
         assert await place.walk("list_messages", limit) == [str(seq) for seq in [*gone[::-1], first]]
     oldest = await town.get(f"/api/rooms/{room}/messages?after=0&limit=1")
     assert (oldest["messages"][0]["seq"], oldest["more"]) == (first, {"before": False, "after": True})
+
+
+async def test_the_links_after_one_that_was_taken_back_are_not_hidden_by_it(town: Town) -> None:
+    room = await town.room()
+    for _ in range(5):
+        await town.asked("POST", "/api/invites", {"room": room})
+    place = Place(town, room, 0)
+    listed = [json.loads(name) for name in await place.walk("list_invites", MAX_PAGE)]
+
+    async def revoke(met: int) -> None:
+        if met == 2:
+            await town.asked("DELETE", f"/api/invites/{listed[1].partition(',')[2]}")
+
+    assert [json.loads(name) for name in await place.walk("list_invites", 2, revoke)] == listed
+    for nonsense in ("nonsense", listed[0].partition(",")[2], f"{listed[0].partition(',')[0]},", ",x"):
+        with pytest.raises(AssertionError, match="bad_request"):
+            await place.page("list_invites", {"after": nonsense})

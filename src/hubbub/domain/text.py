@@ -1,7 +1,7 @@
 """Limits and the one validator every string passes, whatever door it came through."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from unicodedata import category
 
@@ -46,6 +46,7 @@ MAX_DEPTH = 32
 MAX_ID = 2**53 - 1
 TOO_LARGE = "too_large"
 """The kind of a validation error that is told under the code of the same name."""
+_EPOCH = datetime.fromtimestamp(0, UTC)
 _TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 """Controls that make what follows them read the other way round, beyond the line they are in."""
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})")
@@ -108,6 +109,15 @@ def check_moment(text: str) -> str:
     return text
 
 
+def check_place(text: str) -> str:
+    """Where a page of what is listed by its time ended: a moment and an id, with a comma between them."""
+    moment, _, name = check(text).partition(",")
+    check_moment(moment)
+    if not name:
+        raise ValueError("must be a moment and an id, with a comma between them")
+    return text
+
+
 def check_key(key: str) -> str:
     """An idempotency key: 1 to 64 printable ASCII characters; uniqueness is its only other rule."""
     if not 1 <= len(key) <= MAX_KEY or not key.isascii() or not key.isprintable():
@@ -143,10 +153,17 @@ Moment = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 
+Place = Annotated[
+    str,
+    StringConstraints(max_length=256),
+    AfterValidator(check_place),
+    WithJsonSchema({"type": "string", "maxLength": 256, "pattern": r"^[0-9:.TZ+-]+,.+$"}),
+]
+
 
 def milliseconds(moment: str) -> int:
     """A `Moment` as milliseconds since 1970."""
-    return int(datetime.fromisoformat(moment).timestamp() * 1000)
+    return (datetime.fromisoformat(moment) - _EPOCH) // timedelta(milliseconds=1)
 
 
 def timestamp(milliseconds: int) -> str:

@@ -8,6 +8,7 @@ from hubbub.domain import rules
 from hubbub.domain.commands import AcceptInvite, CreateInvite, CreateLink, RevokeInvite
 from hubbub.domain.errors import Conflict, Forbidden, NotFound
 from hubbub.domain.model import LOBBY, Actor, Invite, room_topic
+from hubbub.domain.text import milliseconds
 from hubbub.storage import accounts, answers, bans, invites, members, rooms
 from hubbub.storage.transaction import Transaction
 
@@ -104,12 +105,16 @@ def create_link(command: CreateLink, actor: Actor, tx: Transaction) -> Answer:
 
 def listing(connection: Connection, actor: Actor, room: int | None, now: int, after: str | None, limit: int) -> Answer:
     """A page of the invites that can still be used: into the site, for its staff; into a room, for those who look
-    after it. Raises Forbidden, NotFound."""
+    after it. `after` is a `Place`. Raises Forbidden, NotFound."""
     if room is None:
         rules.may_invite(actor)
     else:
         rules.may_look_after(actor, rooms.visible_to(connection, actor.id, room))
-    found = invites.listing(connection, room, now, after, limit + 1)
+    position = None
+    if after is not None:
+        moment, _, invite = after.partition(",")
+        position = invites.Position(milliseconds(moment), invite)
+    found = invites.listing(connection, room, now, position, limit + 1)
     return {"invites": [_shown(invite) for invite in found[:limit]], "more": len(found) > limit}
 
 

@@ -22,6 +22,13 @@ class New(NamedTuple):
     signup: bool
 
 
+class Position(NamedTuple):
+    """Where a page ended, in what does not go with the invite that stood there."""
+
+    created_at: int
+    id: str
+
+
 class Door(NamedTuple):
     """What an invite opens, or has opened while it was `open`."""
 
@@ -61,14 +68,13 @@ def find(connection: Connection, invite: str) -> Invite | None:
     return None if row is None else _model(row)
 
 
-def listing(connection: Connection, room: int | None, now: int, after: str | None, limit: int) -> list[Invite]:
+def listing(connection: Connection, room: int | None, now: int, after: Position | None, limit: int) -> list[Invite]:
     """A page of the invites into a room (None: into the site alone) that can still be used, the newest first."""
     newest_first = (invites.c.created_at.desc(), invites.c.id)
     query = select(invites).where(_into(room), _usable(now)).order_by(*newest_first).limit(limit)
     if after is not None:
-        last = select(invites.c.created_at).where(invites.c.id == after).scalar_subquery()
-        same = and_(invites.c.created_at == last, invites.c.id > after)
-        query = query.where(or_(invites.c.created_at < last, same))
+        same = and_(invites.c.created_at == after.created_at, invites.c.id > after.id)
+        query = query.where(or_(invites.c.created_at < after.created_at, same))
     return [_model(row) for row in connection.execute(query)]
 
 

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from hubbub.domain.commands import AcceptInvite, CreateInvite, Id, RevokeInvite
 from hubbub.domain.model import Frozen, Invite, RoomPosition, Wire
-from hubbub.domain.text import MAX_PAGE, Key, ShortText
+from hubbub.domain.text import MAX_PAGE, Key, Place, ShortText
 from hubbub.features import invites
 from hubbub.gateways.http import auth
 from hubbub.gateways.http.auth import Active, Running, Somebody
@@ -21,6 +21,7 @@ from hubbub.protocol.tokens import new_secret, secret_hash
 
 router = APIRouter(prefix="/api/invites", tags=["invites"], route_class=StrictRoute)
 WEEK = 7 * 24 * 3_600
+AFTER = "The `created_at` and the `id` the page before ended with, a comma between them."
 TEN_YEARS = 10 * 365 * 24 * 3_600
 
 
@@ -89,7 +90,7 @@ async def list_invites(
     caller: Somebody,
     services: Running,
     room: Annotated[Id | None, Query(description="Those into this room; without it, those into the site.")] = None,
-    after: Annotated[ShortText | None, Query(description="The id the page before ended with.")] = None,
+    after: Annotated[Place | None, Query(description=AFTER, examples=[f"2026-11-22T13:05:03.123Z,{'0' * 22}"])] = None,
     limit: Limit = MAX_PAGE,
 ) -> Response:
     """The invites that can still be used, the newest first, without their tokens."""

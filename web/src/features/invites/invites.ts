@@ -11,9 +11,10 @@ export const mayInvite = isStaff;
 export const createInvite = (maxUses: number | null, expiresIn: number | null, room: number | null): Promise<Invite> =>
   post<Invite>("api/invites", { max_uses: maxUses, expires_in: expiresIn, ...(room !== null && { room }) });
 
-/** A page of those that can still be used, the newest first; `after` is the id the page before ended with. */
-export const loadInvites = (room: number | null, after?: string): Promise<Invites> => {
-  const query = new URLSearchParams({ limit: "50", ...(room !== null && { room: String(room) }), ...(after && { after }) });
+/** A page of those that can still be used, the newest first; `after` is the one the page before ended with. */
+export const loadInvites = (room: number | null, after?: Invite): Promise<Invites> => {
+  const place = after && { after: `${after.created_at},${after.id}` };
+  const query = new URLSearchParams({ limit: "50", ...(room !== null && { room: String(room) }), ...place });
   return get<Invites>(`api/invites?${query}`);
 };
 
