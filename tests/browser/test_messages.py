@@ -244,11 +244,11 @@ def test_words_are_carried_to_other_rooms_and_into_the_clipboard(house: House, o
     expect(focused(ann)).to_contain_text("tomatoes")
     expect(ann.page.get_by_role("heading", level=2, name="Garden")).to_be_visible()
 
-    # Of a room that is archived one may still carry things away, and no more.
+    # Of a room that is archived one may still carry things away and take one's own words back, and no more.
     house.post(house.ann, f"/api/rooms/{other}/archive")
     ann.open(f"/#room/{other}")
     expect(ann.page.get_by_text("This room is archived")).to_be_visible()
-    assert offered(ann, "tomatoes") == ["Forward", "Copy text", "Copy link", "Mark as unread from here"]
+    assert offered(ann, "tomatoes") == ["Forward", "Copy text", "Copy link", "Mark as unread from here", "Delete"]
 
 
 def test_what_cannot_be_done_now_is_said_at_the_message(house: House, open_window: OpenWindow, line: Line) -> None:

@@ -41,9 +41,9 @@ describe("what is offered at a message", () => {
   it("is little where the room is archived, and less where the message is gone", () => {
     const changing = ["Reply", "React", "Edit", "Delete", "Pin", "Unpin"];
     expect(labels(scene({ by: alice.id }, { archived: true, role: "owner" }))).toEqual(expect.arrayContaining(["Forward", "Copy text", "Copy link"]));
-    for (const gone of [scene({ by: alice.id }, { archived: true, role: "owner" }), scene({ by: alice.id, body: null, deleted: true }, { role: "owner" })]) {
-      expect(labels(gone).filter((label) => changing.includes(label))).toEqual([]);
-    }
+    const left = (seen: Scene): string[] => labels(seen).filter((label) => changing.includes(label));
+    expect(left(scene({ by: alice.id }, { archived: true }))).toEqual(["Delete"]);
+    expect(left(scene({ by: alice.id, body: null, deleted: true }, { role: "owner" }))).toEqual([]);
     expect(labels(scene({ body: null, deleted: true }))).toContain("Copy link");
   });
 

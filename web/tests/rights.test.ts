@@ -49,6 +49,7 @@ describe("what is offered", () => {
     expect(rolesFor(alice, place("owner"), member("owner"))).toEqual([]);
     expect(rolesFor(alice, place("moderator"), member("member"))).toEqual([]);
     expect(rolesFor(as("owner"), place("member", { lobby: true }), member("member"))).toEqual(["moderator"]);
+    expect(rolesFor(alice, place("owner", { archived: true }), member("member"))).toEqual(["owner"]);
   });
 
   it("is to leave, for an owner with others only after handing over", () => {

@@ -28,7 +28,8 @@ export const isThere = ({ message }: Scene): boolean => message.body !== null;
 export const mayReply = (scene: Scene): boolean => isOpen(scene) && isThere(scene);
 export const mayReact = mayReply;
 export const mayEdit = (scene: Scene): boolean => mayReply(scene) && scene.message.by === scene.me.id && !scene.message.forwarded;
-export const mayDelete = (scene: Scene): boolean => mayReply(scene) && answersFor(scene);
+/** Also where nothing more is said. */
+export const mayDelete = (scene: Scene): boolean => scene.room.joined && isThere(scene) && answersFor(scene);
 export const mayPin = (scene: Scene): boolean => mayReply(scene) && (scene.room.kind === "direct" || looksAfter(scene));
 /** What it said before. */
 export const mayLookBack = (scene: Scene): boolean => isThere(scene) && scene.message.edited_at !== undefined && answersFor(scene);

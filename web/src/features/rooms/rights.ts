@@ -45,9 +45,10 @@ export const mayBan = (me: User, room: Room): boolean => mayLookAfter(me, room) 
 export const mayRemove = (me: User, room: Room, member: Member): boolean =>
   member.id !== me.id && !room.lobby && openToChange(room) && rank(me, room) > RANK[member.role];
 
-/** What this member can be made; in the lobby there is no owner but the site's. */
+/** What this member can be made; in the lobby there is no owner but the site's, and an archived room has an owner too. */
 export function rolesFor(me: User, room: Room, member: Member): RoomRole[] {
-  if (!openToChange(room) || rank(me, room) < RANK.owner || member.role === "owner") return [];
+  if (room.kind === "direct" || rank(me, room) < RANK.owner || member.role === "owner") return [];
+  if (room.archived) return room.lobby ? [] : ["owner"];
   const others = (["moderator", "member"] as const).filter((role) => role !== member.role);
   return room.lobby ? others : [...others, "owner"];
 }
