@@ -7,7 +7,15 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from hubbub.domain.commands import CreateRoom, DeleteAccount, EventsSince, SetDisabled
+from hubbub.domain.commands import (
+    CreateRoom,
+    DeleteAccount,
+    EventsSince,
+    LeaveRoom,
+    SendMessage,
+    SetDisabled,
+    SetRoomRole,
+)
 from hubbub.domain.errors import BadRequest, Conflict, Forbidden, NotFound
 from hubbub.domain.events import MemberJoined, RoomAdded
 from hubbub.domain.model import SYSTEM, RoomRole, room_topic, user_topic
@@ -111,6 +119,24 @@ async def test_the_same_key_gives_the_same_room_whatever_its_kind(hall: Hall) ->
             with pytest.raises(Conflict):
                 await hall.do(CreateRoom.model_validate({**given, **other, "key": f"k{number}"}))
     assert len(hall.sees(hall.alice)) == 3
+
+
+async def test_the_same_key_gives_the_room_as_it_is_by_then(hall: Hall) -> None:
+    made = CreateRoom(kind="private", name="Plans", members=(hall.bob.id,), key="k")
+    first = await hall.do(made)
+    room = await hall.room(made)
+    await hall.do(SendMessage(room=room, key="1", body="hello"), hall.bob)
+    again = await hall.do(made)
+    assert again["room"] == hall.sees(hall.alice)[room].model_dump(exclude_none=True)
+    assert (again["seq"], again["topic"]) == (first["seq"], first["topic"])
+    await hall.do(SetRoomRole(room=room, user=hall.bob.id, role=RoomRole.OWNER))
+    await hall.do(LeaveRoom(room=room))
+    late = await hall.do(made)
+    assert isinstance(first["room"], dict)
+    assert late["room"] == {name: value for name, value in first["room"].items() if name not in rooms.OWN} | {
+        "joined": False
+    }
+    assert late["seq"] == first["seq"]
 
 
 async def test_a_key_from_before_there_were_kinds_still_gives_its_room(hall: Hall) -> None:

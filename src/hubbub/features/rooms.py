@@ -32,16 +32,18 @@ from hubbub.storage.transaction import Transaction
 
 Answer = dict[str, object]
 MEMBERS_SHOWN = 100
+OWN = ("head", "floor", "read", "unread", "mentions", "role", "favourite", "muted")
+"""What a room's members alone are told."""
 NAMED_ALIKE = "There is a room with that name, or one that looks like it."
 
 
 def create(command: CreateRoom, actor: Actor, tx: Transaction) -> Answer:
-    """A new room with its members in it, or the direct room there is. The same key gives the same room."""
+    """A new room with its members in it, or the direct room there is. The same key gives the same room as it is."""
     rules.may_create_room(actor)
     digest = _digest(command)
     before = answers.find(tx, actor.id, command.kind, command.key, digest)
     if before is not None:
-        return before
+        return _again(tx, actor, before)
     others = [user for user in dict.fromkeys(command.members) if user != actor.id]
     people = None
     if command.kind_of_room == "direct":
@@ -142,6 +144,19 @@ def detail(connection: Connection, user: int, room: int) -> Answer:
 # --- parts ---------------------------------------------------------------------------------------------------------
 
 
+def _again(tx: Transaction, actor: Actor, before: Answer) -> Answer:
+    """What was answered once, with the room as it is: whoever is no longer in it gets nothing of what is a member's."""
+    made = before["room"]
+    assert isinstance(made, dict), "a room was answered"
+    room = int(made["id"])
+    tx.head(room_topic(room))
+    if members.role_of(tx.connection, room, actor.id) is not None:
+        return before | {"room": rooms.standing(tx, actor.id, room).model_dump(exclude_none=True)}
+    seen = rooms.seen_by(tx.connection, actor.id, room)
+    shown = made if seen is None else seen.model_dump(exclude_none=True)
+    return before | {"room": {name: value for name, value in shown.items() if name not in OWN} | {"joined": False}}
+
+
 def _digest(command: CreateRoom) -> str:
     """What the key stands for. Of a plain public room, the name alone: as before there were others."""
     given = command.model_dump_json(exclude={"type", "name", "key"}, exclude_defaults=True)
@@ -164,8 +179,7 @@ def _found(tx: Transaction, actor: Actor, new: rooms.New, who: rooms.People, nam
     room = rooms.create(tx, new, who)
     seen = rooms.visible_to(tx.connection, actor.id, room)
     public = new.kind == "public"
-    own = dict.fromkeys(("head", "floor", "read", "unread", "mentions", "role", "favourite", "muted"))
-    shown = seen.model_copy(update={**own, "joined": False})
+    shown = seen.model_copy(update={**dict.fromkeys(OWN), "joined": False})
     said = {"room": shown, "by": actor.id, "name": actor.name}
     entry = tx.append(RoomCreated(**said))
     for count, (user, role) in enumerate(who.items(), 1):

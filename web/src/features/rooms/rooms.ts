@@ -43,10 +43,10 @@ export async function leaveRoom(id: number): Promise<void> {
   await post(`api/rooms/${id}/leave`);
 }
 
-/** Show it at once; `room.added` says the same a moment later. */
+/** Show it at once; `room.added` says the same a moment later. A retry may be told of a room one has left by then. */
 export function enter(chat: Chat, room: Room): void {
   chat.update((state) =>
-    state.rooms[room.id] ? state : { ...state, rooms: { ...state.rooms, [room.id]: { ...room, joined: true } } },
+    state.rooms[room.id] || !room.joined ? state : { ...state, rooms: { ...state.rooms, [room.id]: room } },
   );
 }
 
