@@ -183,6 +183,13 @@ export class Chat {
     for (const effect of effects) this.#run(effect);
   }
 
+  /** What one has read while nobody could be told. */
+  #catchUpReading(): void {
+    queueMicrotask(() => {
+      for (const [room, seq] of Object.entries(this.state.reading)) this.input({ type: "read", room: Number(room), seq });
+    });
+  }
+
   #run(effect: SyncEffect): void {
     switch (effect.type) {
       case "transmit":
@@ -193,7 +200,8 @@ export class Chat {
         this.confirmed = true;
         this.asOf = null;
         queueMicrotask(() => this.#outbox?.look());
-        return this.update((state) => welcomed(state, effect.welcome, effect.fresh));
+        this.update((state) => welcomed(state, effect.welcome, effect.fresh));
+        return this.#catchUpReading();
       case "signal":
         this.signals = signalled(this.signals, effect.signal, effect.all, Date.now());
         return;

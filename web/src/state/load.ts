@@ -5,7 +5,8 @@ import type { Limits, Member, Message, Pin, Room, User } from "./model";
 import { without, type State } from "./state";
 import { everywhere, extended, fromMessage, narrowed, opened, started, type Page, type Side, type Timeline } from "./timeline";
 
-/** A new connection: rooms as they are now. `fresh` names the topics whose events were not replayed. */
+/** A new connection: rooms as they are now. `fresh` names the topics whose events were not replayed. What one has read
+ * here and the server has not heard of is kept, to be told. */
 export function welcomed(
   state: State,
   welcome: { user: User; rooms: readonly Room[]; limits: Limits; heads?: Readonly<Record<string, number>>; status?: Status },
@@ -19,9 +20,12 @@ export function welcomed(
     Object.entries(kept(state.timelines)).filter(([, timeline]) => timeline.status === "ready"),
   );
   const { members, bans, pins, changes } = state;
+  const reading = Object.fromEntries(
+    Object.entries(state.reading).filter(([room, read]) => rooms[Number(room)] && read > (rooms[Number(room)]?.read ?? 0)),
+  );
   const lost = Object.values(state.rooms).filter((room) => !(room.id in rooms));
   return {
-    ...state, me: welcome.user, limits: welcome.limits, rooms, timelines, reading: {},
+    ...state, me: welcome.user, limits: welcome.limits, rooms, timelines, reading,
     status: welcome.status ?? state.status,
     own: welcome.heads?.[`user:${welcome.user.id}`] ?? 0,
     former: { ...state.former, ...Object.fromEntries(lost.map((room) => [room.id, room.name])) },

@@ -38,6 +38,8 @@ export class Reader {
   unreadAbove: boolean = $state(false);
   readonly view: View = new View(() => this.timeline?.status === "ready" && !this.timeline.newer);
   #aim: Aim | null = null;
+  /** The message one wants to get to, or the newest, for as long as it is not loaded. */
+  #sought: number | "end" | null = null;
   #load = 0;
   /** The `readAt` whose line one has seen. */
   #seen: number | null = null;
@@ -60,7 +62,7 @@ export class Reader {
       const readAt = this.#known?.unread ? (this.#known.read ?? null) : null;
       this.chat.update((state) => timelineMarked(state, room, readAt));
       this.#aim = { to: readAt === null ? "end" : "unread" };
-      if (readAt === null ? timeline.newer : !this.#reaches(readAt)) void this.open();
+      if (message === undefined && (readAt === null ? timeline.newer : !this.#reaches(readAt))) void this.open();
     }
     if (message !== undefined) void this.jump(message);
   }
@@ -71,8 +73,12 @@ export class Reader {
     this.reads.left(this.room);
   }
 
-  /** Open where one stopped reading; at the newest if there is nothing unread; or where one was, in a list made anew. */
+  /**
+   * Open at what one could not get to before; where one stopped reading; at the newest if there is nothing unread; or
+   * where one was, in a list made anew.
+   */
   async open(): Promise<void> {
+    if (this.#sought !== null) return this.#sought === "end" ? this.toPresent() : this.jump(this.#sought);
     const place = this.view.following ? null : this.view.place();
     const { unread, read } = this.#known ?? {};
     if (place) return this.#go({ around: place.seq }, { to: "place", ...place });
@@ -84,18 +90,32 @@ export class Reader {
   async jump(seq: number): Promise<void> {
     this.trouble = "";
     this.#aim = { to: "message", seq };
-    if (this.view.row(seq)) return this.settled();
+    if (this.view.row(seq)) {
+      this.#stop();
+      return this.settled();
+    }
+    this.#sought = seq;
     return this.#go({ around: seq }, this.#aim);
   }
 
   async toPresent(): Promise<void> {
     this.trouble = "";
-    if (!this.timeline?.newer) {
+    if (this.timeline?.status === "ready" && !this.timeline.newer) {
+      this.#stop();
       this.#aim = null;
       this.view.toEnd();
       return this.#after();
     }
+    this.#sought = "end";
     return this.#go(null, { to: "end" });
+  }
+
+  /** One has written something: it is at the end, and what is before it is loaded as soon as it can be. */
+  wrote(): void {
+    if (this.chat.sync.live || !this.timeline?.newer) return void this.toPresent();
+    this.#sought = "end";
+    this.#aim = null;
+    this.view.toEnd();
   }
 
   async toUnread(): Promise<void> {
@@ -111,6 +131,7 @@ export class Reader {
   resumed(): void {
     if (this.older === "failed") this.older = "idle";
     if (this.newer === "failed") this.newer = "idle";
+    if (this.#sought !== null && this.timeline?.status === "ready") return void this.open();
     if (this.timeline?.status !== "ready" || !this.view.following || !this.#known?.unread) return;
     const readAt = this.#known.read ?? null;
     this.chat.update((state) => timelineMarked(state, this.room, readAt));
@@ -136,6 +157,7 @@ export class Reader {
   scrolled(): void {
     if (!this.view.scrolled()) return;
     this.#aim = null;
+    if (!this.going) this.#sought = null;
     this.#after();
   }
 
@@ -169,6 +191,7 @@ export class Reader {
       const page = await fetchPage(room, where, this.#known?.floor ?? 0);
       if (this.#load !== load) return;
       if (wanted !== null && !page.items.some((item) => item.kind === "message" && item.seq === wanted)) return this.#stay(NOT_THERE);
+      this.#sought = null;
       this.#aim = aim;
       chat.update((state) => timelineOpened(state, room, load, page));
     } catch (error) {
@@ -180,7 +203,15 @@ export class Reader {
     }
   }
 
+  /** One is where one wanted to be: whatever is still being loaded is of no use. */
+  #stop(): void {
+    this.#load = 0;
+    this.#sought = null;
+    this.going = false;
+  }
+
   #stay(why: string): void {
+    if (why === NOT_THERE) this.#sought = null;
     this.trouble = why;
     this.#aim = null;
     if (this.timeline?.status !== "ready") void this.open();
