@@ -27,6 +27,18 @@ async def test_a_broken_body_is_refused_and_nothing_is_stored(here: Place, body:
     assert (await alice.get(f"/api/rooms/{LOBBY}/messages")).json()["messages"] == []
 
 
+@pytest.mark.parametrize("path", [f"/api/rooms/{LOBBY}/messages", "/api/rooms", "/api/presence?user=1"])
+async def test_a_query_has_no_parameter_that_is_not_known(here: Place, path: str) -> None:
+    """A mistyped `before` would give the newest page without a word."""
+    alice = await here.program("alice")
+    assert (await alice.get(path)).status_code == 200
+    sign = "&" if "?" in path else "?"
+    for query in ("limt=3", "befor=5", "Limit=3", "LIMIT", "a%00=1", "window=1"):
+        answer = await alice.get(f"{path}{sign}{query}")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_request"), query
+    assert (await here.anybody().get(f"{path}{sign}limt=3")).status_code == 401
+
+
 @pytest.mark.parametrize(
     "kind",
     [

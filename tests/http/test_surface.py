@@ -222,9 +222,8 @@ async def test_other_peoples_rooms_do_not_come_in_by_extra_parameters(here: Plac
     await alice.post(f"/api/rooms/{LOBBY}/messages", json={"key": "k", "body": "for the lobby"})
     other = (await alice.post("/api/rooms", json={"kind": "public", "name": "General"})).json()["room"]["id"]
     await alice.post(f"/api/rooms/{other}/messages", json={"key": "k", "body": "not for bob"})
-    plain = await bob.get(f"/api/rooms/{LOBBY}/messages")
     for name in ("room", "room_id", "rid", "user", "topic"):
-        assert (await bob.get(f"/api/rooms/{LOBBY}/messages?{name}={other}")).content == plain.content
+        assert (await bob.get(f"/api/rooms/{LOBBY}/messages?{name}={other}")).status_code == 400
 
 
 async def test_a_room_is_made_joined_read_left_and_listed(here: Place) -> None:

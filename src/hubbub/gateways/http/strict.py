@@ -8,6 +8,7 @@ from fastapi import Request
 from fastapi.dependencies.models import Dependant
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 
 from hubbub.domain.errors import BadRequest, TooLarge
 from hubbub.domain.text import check
@@ -19,19 +20,23 @@ MAX_FIELDS = 20
 FRESH = 0.5
 """So many seconds after he was identified, a caller is asked for again: the body may have taken a minute."""
 JSON = "application/json"
+UNKNOWN = "The query has a parameter that is not known here."
 FORM = "application/x-www-form-urlencoded"
 
 
 class StrictRoute(APIRoute):
-    """A route that knows its caller before it reads anything, and checks a JSON body before FastAPI sees it."""
+    """A route that knows its caller before it reads anything, and checks a query and a JSON body itself."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         original = super().get_route_handler()
         needs_caller = _depends_on_caller(self.dependant)
+        known = _queried(self.dependant)
 
         async def handler(request: Request) -> Response:
             if needs_caller:
                 request.state.caller = await auth.identify(request)
+            if known and not known.issuperset(request.query_params):
+                raise BadRequest(UNKNOWN)
             if self.body_field is not None:
                 monotonic = auth.services_of(request).clock.monotonic
                 began = monotonic()
@@ -46,6 +51,18 @@ class StrictRoute(APIRoute):
 
 def _depends_on_caller(dependant: Dependant) -> bool:
     return dependant.call is auth.caller or any(map(_depends_on_caller, dependant.dependencies))
+
+
+def _queried(dependant: Dependant) -> set[str]:
+    """What its query can have, also as the fields of a model."""
+    found = {name for within in dependant.dependencies for name in _queried(within)}
+    for field in dependant.query_params:
+        kind = field.field_info.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            found.update(kind.model_fields)
+        else:
+            found.add(field.alias)
+    return found
 
 
 async def read_json(request: Request) -> dict[str, Any]:
