@@ -14,13 +14,14 @@ from sqlalchemy import Connection, RootTransaction
 
 from hubbub.cli import main
 from hubbub.domain.commands import SendMessage
+from hubbub.domain.model import Membership
 from hubbub.engine.connections import Registry
 from hubbub.engine.journal import Journal
 from hubbub.engine.people import Live, People
 from hubbub.engine.work import Batch
 from hubbub.features import sync
 from hubbub.features.sync import Snapshot
-from hubbub.storage import database, messages, postgresql, restore
+from hubbub.storage import database, members, messages, postgresql, restore
 from hubbub.storage.archive import Reader
 from hubbub.storage.messages import Fact
 from hubbub.storage.transaction import Head, Transaction
@@ -167,6 +168,18 @@ def remember_members() -> None:
     messages.facts = remembering
 
 
+def remember_readers() -> None:
+    """Whoever was a member once is taken for one when something is read."""
+    find = members.find
+    known: dict[tuple[int, int], Membership] = {}
+
+    def remembering(connection: Connection, room: int, user: int) -> Membership | None:
+        found = find(connection, room, user)
+        return known.get((room, user)) if found is None else known.setdefault((room, user), found)
+
+    members.find = remembering
+
+
 FAULTS = {
     "ack-before-commit": lambda: tell_before_commit("ack"),
     "publish-before-commit": lambda: tell_before_commit("publish"),
@@ -177,6 +190,7 @@ FAULTS = {
     "wait-for-ever": wait_for_ever,
     "remember-heads": remember_heads,
     "remember-members": remember_members,
+    "remember-readers": remember_readers,
     "hello-without-fold": forget_meanwhile,
     "keep-epoch": keep_epoch,
 }
