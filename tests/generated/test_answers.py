@@ -12,10 +12,10 @@ import pytest
 from hubbub.domain.text import MAX_ROOMS
 from tests.generated.contract import operations, responses
 from tests.generated.witness import (
-    ABSENT,
     BODIES,
     NOBODYS,
     NOTHING_BY,
+    QUERIES,
     TOO_MUCH,
     WRONG,
     Witness,
@@ -85,7 +85,7 @@ def what_is_not_there(witness: Witness, world: World) -> None:
     for operation in documented(404):
         absent = {
             "fill": NOTHING_BY,
-            "params": {"after": 0, "room": ABSENT},
+            "params": QUERIES.get(operation),
             "json": NOBODYS.get(operation, BODIES.get(operation)),
         }
         assert witness.ask(operation, world.bob if "room" in operation else world.owner, **absent).status_code == 404

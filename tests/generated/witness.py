@@ -59,6 +59,11 @@ NOBODYS: dict[str, dict[str, Any]] = {
     "create_invite": {"room": ABSENT},
 }
 """Bodies that name what is not there."""
+QUERIES: dict[str, dict[str, Any]] = {
+    "list_invites": {"room": ABSENT},
+    "list_events": {"after": 0},
+}
+"""Queries that name what is not there, and what a query cannot do without."""
 numbers = itertools.count(1)
 
 

@@ -87,7 +87,8 @@ def _of_routes() -> Iterator[tuple[str, Fill]]:
         body, required = schema.get("properties", {}), schema.get("required", [])
         by_topic = ("topic",) if "{topic}" in path else ()
         for which in (*by_topic, *(field for field in (*ROOMS, *LISTS) if field in given or field in body)):
-            yield f"{method} {path} by {which} ({name})", _request(method, path, which, list(given), body, required)
+            told = [one for one, parameter in given.items() if one == which or parameter.get("required")]
+            yield f"{method} {path} by {which} ({name})", _request(method, path, which, told, body, required)
 
 
 def _request(method: str, path: str, which: str, given: list[str], body: dict[str, Any], required: list[str]) -> Fill:
@@ -98,7 +99,6 @@ def _request(method: str, path: str, which: str, given: list[str], body: dict[st
         told = {
             field: _topic(place) if "{topic}" in path and field == "topic" else _value(field, which, place, message)
             for field in given
-            if field in (which, "after") or f"{{{field}}}" in path
         }
         asked = {field: value for field, value in told.items() if f"{{{field}}}" not in path}
         where = path.format(**{field: quote(str(value)) for field, value in told.items() if field not in asked})
