@@ -1,6 +1,6 @@
 """A right ends while it is used: what begins after the end was acknowledged gets nothing.
 
-HUBBUB_TEST_RACES=1000 makes the long form: so many removals and deletions on each database, ten minutes.
+HUBBUB_TEST_RACES=1000 makes the long form: so many removals and deletions on each database, three minutes.
 """
 
 import asyncio
