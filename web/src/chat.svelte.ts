@@ -207,7 +207,9 @@ export class Chat {
         return;
       case "event":
         if (effect.event.type === "message.sent") this.signals = spoken(this.signals, effect.event.room, effect.event.by);
-        return this.update((state) => reduce(state, effect.event));
+        this.update((state) => reduce(state, effect.event));
+        if (effect.event.type === "room.gone") this.#keeper?.lost();
+        return;
       case "reset":
         return this.update((state) => roomReset(state, Number(effect.topic.slice("room:".length))));
       case "unsent":

@@ -35,6 +35,11 @@ export class Keeper {
     this.#timer = setTimeout(this.#soon, Math.max(SOON_MS, this.#savedAt + EVERY_MS - performance.now()));
   }
 
+  /** Something is to be shown no longer. */
+  lost(): void {
+    if (!this.#stopped) void this.#save();
+  }
+
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#timer);

@@ -123,6 +123,7 @@ export class Reader {
     if (readAt == null) return;
     this.#seen = readAt;
     this.#aim = { to: "unread", focus: true };
+    this.#stop();
     if (this.#reaches(readAt)) return this.settled();
     return this.#go({ around: readAt + 1 }, this.#aim);
   }
