@@ -14,7 +14,7 @@ from tests.support.server import Server
 
 pytestmark = pytest.mark.faults
 
-FRAMES = int(os.environ.get("HUBBUB_TEST_FRAMES", "40000"))
+FRAMES = int(os.environ.get("HUBBUB_TEST_FRAMES", "100000"))
 WARM_UP = 3_000
 FLOOD = 20_000
 MODERATE = 2_000

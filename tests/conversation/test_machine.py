@@ -20,7 +20,7 @@ from tests.conversation.stage import prepare
 from tests.conversation.words import BODIES, EMOJI, NAMES
 
 LONG = os.environ.get("HUBBUB_TEST_MACHINE", "")
-EXAMPLES, STEPS = (int(number) for number in (LONG or "30x40").split("x"))
+EXAMPLES, STEPS = (int(number) for number in (LONG or "50x40").split("x"))
 PHASES = [Phase.explicit, Phase.reuse, Phase.generate]
 """Nothing is made shorter: a run is as long as its steps, and tells each of them."""
 MOST_ROOMS = 6

@@ -15,7 +15,7 @@ from tests.support.server import Account, Server
 pytestmark = [pytest.mark.faults, BOTH_DATABASES]
 
 LONG = os.environ.get("HUBBUB_TEST_ROUNDS")
-ROUNDS = {"sqlite": 1_000 if LONG else 400, "postgresql": 1_000 if LONG else 200}
+ROUNDS = {"sqlite": 1_000, "postgresql": 1_000 if LONG else 300}
 PAIRS = 20  # rooms side by side: they load the server so that the two commands meet in ever new places
 SPREAD = 0.01  # seconds around the meeting: the removal comes before, in or after the handshake
 STEP = 0.1

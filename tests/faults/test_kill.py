@@ -21,7 +21,7 @@ from tests.support.waiting import eventually
 pytestmark = pytest.mark.faults
 
 LONG = os.environ.get("HUBBUB_TEST_ROUNDS")
-ROUNDS = {"sqlite": int(LONG or 12), "postgresql": int(LONG or 4)}  # 20 and more with those of the mounted server
+ROUNDS = {"sqlite": int(LONG or 20), "postgresql": int(LONG or 5)}
 CONTROL_ROUNDS = 8  # a broken server is found out in the first or second round; never reaching that many is a failure
 BROKEN = ("-m", "tests.support.broken_server")
 

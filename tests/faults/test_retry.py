@@ -20,7 +20,7 @@ from tests.support.writer import Writer
 pytestmark = [pytest.mark.faults, BOTH_DATABASES]
 
 LONG = os.environ.get("HUBBUB_TEST_SENDS")
-SENDS = {"sqlite": int(LONG or 4_000), "postgresql": int(LONG or 1_000)}
+SENDS = {"sqlite": int(LONG or 10_000), "postgresql": int(LONG or 2_000)}
 CONNECTIONS = 8
 IN_FLIGHT = 60  # per connection; a lost acknowledgement costs a time-out, so many must wait side by side
 REPLY_WITHIN = 1.0
