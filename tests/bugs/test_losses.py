@@ -16,6 +16,7 @@ from tests.bugs.twins import NAMES, Side
 from tests.conftest import MakeServer
 from tests.support.client import ClosedError, Connection, RefusedError
 from tests.support.server import Account, Server
+from tests.support.waiting import eventually
 
 CHANGES: tuple[tuple[str, dict[str, str]], ...] = (
     ("message.edit", {}), ("message.delete", {}), ("message.pin", {}), ("reaction.add", {"emoji": "👍"})
@@ -97,6 +98,7 @@ async def test_of_two_who_edit_at_once_the_last_wins_and_nothing_is_lost(
         assert ["ok" in await each for each in asked] == [True] * 24
         edits = account.get(f"/api/rooms/1/messages/{seq}/edits", limit=200)["edits"]
         last = account.get(f"/api/rooms/1/messages/{seq}")["message"]["body"]
+        await eventually(lambda: len(one.of_type("message.edited")) >= 24, 30, "all edits are told")
         told = [frame["message"] for frame in one.of_type("message.edited")]
         assert [edit["version"] for edit in edits] == list(range(1, 25))
         assert {edit["body"] for edit in edits} | {last} == {f"version {number}" for number in range(25)}
