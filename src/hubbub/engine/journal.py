@@ -29,21 +29,21 @@ from hubbub.clock import Clock
 from hubbub.domain.commands import Command
 from hubbub.domain.errors import Busy, Forbidden, HubbubError, Internal, NeedsTopics, Unavailable
 from hubbub.domain.model import Actor, Role
-from hubbub.engine.work import Batch, Load, Publish, Receipt, Reply, Spoiled, Waited, Work, blame, resolver, runs
+from hubbub.engine.work import Batch, Load, Publish, Receipt, Reply, Spoiled, Work, blame, resolver, runs
 from hubbub.features import BULK, HANDLERS
 from hubbub.storage import accounts, log
 from hubbub.storage.database import Database, Line
 from hubbub.storage.failures import Contended, Refused, translated
 from hubbub.storage.ids import Ids
 from hubbub.storage.transaction import Transaction
+from hubbub.storage.waited import Waited
 
 MAX_BATCH = 1_000
 MAX_BATCH_BYTES = 256 * 1024
 DEADLINE = 1.75
 LOOK = 0.1
 RECONNECT = 0.25
-REPEATS = 4
-REPEAT = 0.01
+REPEATS, REPEAT = 4, 0.01
 
 logger = structlog.get_logger(__name__)
 

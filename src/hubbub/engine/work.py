@@ -3,7 +3,6 @@
 from asyncio import Future
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from time import monotonic
 from typing import NamedTuple
 
 import structlog
@@ -62,25 +61,6 @@ class Load(NamedTuple):
     waiting: int
     writing: int
     bytes: int
-
-
-class Waited:
-    """Seconds that somebody could have been answered in: of those between two looks at most `longest` count.
-
-    Where there are more, the event loop stood still, be it the whole machine, and the store may have answered.
-    """
-
-    def __init__(self, longest: float) -> None:
-        self.seconds = 0.0
-        self._longest = longest
-        self._looked = monotonic()
-
-    def look(self) -> float:
-        """The seconds up to now."""
-        now = monotonic()
-        self.seconds += min(now - self._looked, self._longest)
-        self._looked = now
-        return self.seconds
 
 
 class Spoiled(Exception):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlalchemy import URL, Dialect, Engine, NullPool, create_engine, event
 
 from hubbub.domain.errors import Unavailable
+from hubbub.storage.waited import Waited
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -115,13 +116,12 @@ def _impatient() -> "type[Connection[Any]]":
 
 def within(gen: Generator[Y, S, T], seconds: float, clock: Callable[[], float] = monotonic) -> Generator[Y, S, T]:
     """The same waits and the same result. Raises TimeoutError after so many seconds in which both were running."""
-    waited, looked = 0.0, clock()
+    waited = Waited(2 * LOOK, clock)
     try:
         wanted = next(gen)
-        while waited < seconds:
+        while waited.seconds < seconds:
             wanted = gen.send((yield wanted))  # before the time is looked at: what is there already counts
-            now = clock()
-            waited, looked = waited + min(now - looked, 2 * LOOK), now
+            waited.look()
     except StopIteration as end:
         result: T = end.value
         return result
