@@ -51,6 +51,7 @@ check: setup
 	$(BIN)/lint-imports
 	$(BIN)/python -m scripts.contract --check
 	$(BIN)/python scripts/node.py check
+	$(BIN)/python -m scripts.sizes
 
 contract: $(VENV)/installed
 	$(BIN)/python -m scripts.contract
