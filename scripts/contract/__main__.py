@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from scripts.contract import asyncapi, reference, typescript, words
+from scripts.contract import asyncapi, reference, settings, typescript, words
 from tests import fixtures
 
 from hubbub.gateways.http.app import create_app, plain
@@ -37,6 +37,7 @@ def files() -> dict[str, str]:
         "contract/asyncapi.json": _json(asyncapi.document(vocabulary)),
         "web/src/contract.ts": typescript.module(_joined(vocabulary["$defs"], _local(rest["components"]["schemas"]))),
         "docs/protocol.md": reference.page(vocabulary),
+        "docs/settings.md": settings.page(),
         **fixtures.files(),
     }
 

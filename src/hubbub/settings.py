@@ -80,60 +80,96 @@ SECRET = frozenset({"database_url", "bus_url", "metrics_token"})
 
 
 class Settings(BaseSettings):
-    """All settings; each description says what is allowed. Immutable."""
+    """All settings, immutable.
+
+    The description of a field says what is allowed, its docstring what it does and when to change it.
+    """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid")
 
     host: str = Field("127.0.0.1", min_length=1, description="an address or a host name to listen on")
+    """The address to listen on. Set `0.0.0.0` or `::` to accept connections from other machines without a proxy."""
     port: int = Field(8000, ge=0, le=65_535, description="a number from 0 to 65535; 0 takes a free one")
+    """The port to listen on."""
     data: Path = Field(Path("hubbub-data"), description="a folder; it is made if it does not exist")
+    """The folder with the database, the keys and the socket of the command line. `hubbub backup` copies it."""
     name: str = Field("Hubbub", min_length=1, max_length=64, description="what this site is called, 1 to 64 characters")
+    """The name of the site, shown in the browser and at start."""
     database_url: Annotated[str, AfterValidator(_check_database)] | None = Field(
         None,
         description="sqlite:///PATH or postgresql+psycopg://USER:PASSWORD@HOST/NAME; "
         "without one, hubbub.db in the data folder",
     )
+    """The database. Set it to use PostgreSQL, or to keep the SQLite file outside of the data folder."""
     bus_url: Annotated[str, AfterValidator(_check_bus)] | None = Field(
         None, description="none yet, since this version runs as one process"
     )
+    """The bus between several nodes. This version runs as one process and refuses every value."""
     public_url: Address | None = Field(
         None,
         description="how browsers reach this server, e.g. https://chat.example.org or https://example.org/chat "
         "(a path of its own, not one like /api)",
     )
+    """The address browsers use. Set it as soon as the server is reached by a name or through a proxy: links,
+    cookies and the check of origins depend on it."""
     origins: Origins = Field((), description="more origins whose pages may connect, separated by commas")
+    """Further origins whose pages may open the WebSocket. Set it when your own web page talks to this server."""
     trusted_proxies: Networks = Field(
         (), description="addresses or networks whose forwarding headers are believed, separated by commas"
     )
+    """Proxies whose `X-Forwarded-*` headers count. Set it to the address of the proxy in front of the server."""
 
     signup: Literal["invite", "open", "closed"] = Field("invite", description="invite, open or closed")
+    """Who may create an account: people with an invite, everyone, or no one."""
     guests: bool = Field(False, description="on or off")
+    """Whether plain-text clients may enter the lobby without an account, under a free name."""
     rate_limits: bool = Field(True, description="on or off")
+    """Whether limits per user and per address apply. Turn them off only for load tests."""
     hello_timeout: float = Field(5.0, gt=0, le=3_600, description="seconds, more than 0, at most 3600")
+    """How long a WebSocket may stay open before the client logs in."""
     head_timeout: float = Field(10.0, gt=0, le=3_600, description="seconds, more than 0, at most 3600")
+    """How long the head of an HTTP request may take to arrive."""
     body_timeout: float = Field(60.0, gt=0, le=3_600, description="seconds, more than 0, at most 3600")
+    """How long the body of an HTTP request may take to arrive, and a response to be read."""
     drain_seconds: float = Field(5.0, ge=0, le=600, description="seconds, from 0 to 600")
+    """How long requests and connections have to finish when the server stops."""
     connections_per_user: int = Field(20, ge=1, le=1_000_000, description="a number from 1 to 1000000")
+    """How many WebSockets one user may have open."""
     connections_max: int | None = Field(
         None, ge=1, le=10_000_000, description="a number from 1 to 10000000; without one, 80 % of `ulimit -n`"
     )
+    """How many connections the server accepts in all. Raise `ulimit -n` first."""
     unauthenticated_per_address: int = Field(50, ge=1, le=1_000_000, description="a number from 1 to 1000000")
+    """How many WebSockets of one network may wait to log in. Raise it when many users share an address."""
     unauthenticated_max: int = Field(200, ge=1, le=1_000_000, description="a number from 1 to 1000000")
+    """How many WebSockets may wait to log in, in all."""
 
     retention_days: int = Field(30, ge=1, le=36_500, description="days from 1 to 36500")
+    """How long events stay in the log, so that a client that was away can catch up. Messages are kept for ever."""
     session_idle_days: int = Field(14, ge=1, le=3_650, description="days from 1 to 3650")
+    """How long a session lives without being used."""
     session_max_days: int = Field(90, ge=1, le=3_650, description="days from 1 to 3650")
+    """How long a session lives in any case."""
     access_token_seconds: int = Field(600, ge=1, le=86_400, description="seconds from 1 to 86400")
+    """How long an access token of `POST /token` is valid."""
 
     outbox_bytes: int = Field(2**20, ge=2**16, le=2**30, description="bytes from 65536 to 1073741824")
+    """How much may wait for one slow connection before the server closes it."""
     frame_bytes: int = Field(2**16, ge=2**15, le=2**24, description="bytes from 32768 to 16777216")
+    """The largest WebSocket message a client may send."""
     head_bytes: int = Field(2**14, ge=2**11, le=2**20, description="bytes from 2048 to 1048576")
+    """The largest head of an HTTP request."""
     queue_commands: int = Field(10_000, ge=1, le=10_000_000, description="a number from 1 to 10000000")
+    """How many commands may wait for the journal before the server answers `busy`."""
     queue_bytes: int = Field(16 * 2**20, ge=2**16, le=2**33, description="bytes from 65536 to 8589934592")
+    """How many bytes of commands may wait for the journal before the server answers `busy`."""
 
     metrics_token: SecretStr | None = Field(None, min_length=16, description="at least 16 characters")
+    """A bearer token that opens `/metrics` to other machines. Without one, only this machine may read it."""
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="debug, info, warning or error")
+    """The least severe level that is logged."""
     log_format: Literal["auto", "json", "text"] = Field("auto", description="auto, json or text")
+    """One JSON object a line, or text for people; `auto` is text on a terminal."""
 
     @classmethod
     def settings_customise_sources(
