@@ -57,7 +57,7 @@ class Hello(Frozen):
     """An access token; a cookie or a bearer token of the handshake may take its place."""
     epoch: ShortText | None = None
     """The epoch of the seqs in `have`."""
-    have: Annotated[dict[Topic, Seq], at_most(MAX_HAVE), Field(max_length=MAX_HAVE)] = Field(default_factory=dict)
+    have: Annotated[dict[Topic, Seq], Field(max_length=MAX_HAVE), at_most(MAX_HAVE)] = Field(default_factory=dict)
     """By topic, the seq up to which one has everything; a topic that is not named starts at its head."""
 
 
