@@ -23,8 +23,9 @@ from pydantic import Field, TypeAdapter, ValidationError
 from sqlalchemy import Connection
 
 from hubbub.domain import commands as c
-from hubbub.domain.errors import BadRequest, Conflict, HubbubError, Internal, NotFound
+from hubbub.domain.errors import BadRequest, Conflict, HubbubError, Internal, NotFound, TooLarge
 from hubbub.domain.model import SYSTEM, Frozen, Role
+from hubbub.domain.names import MAX_USER_NAME
 from hubbub.domain.passwords import check_password
 from hubbub.domain.text import one_line
 from hubbub.engine.services import Services
@@ -136,7 +137,8 @@ def _find(connection: Connection, name: str, *, active: bool = False) -> int:
     """The id of whoever has this name. Raises NotFound; Conflict for a locked out one where an active one is wanted."""
     account = accounts.by_name(connection, name)
     if account is None:
-        raise NotFound(f"There is nobody called {one_line(name)}.")
+        shown = one_line(name) if len(name) <= MAX_USER_NAME else f"that: a name has 1 to {MAX_USER_NAME} characters"
+        raise NotFound(f"There is nobody called {shown}.")
     if active and account.disabled:
         raise Conflict(f"{account.name} is locked out: enable the account first.")
     return account.id
@@ -210,10 +212,14 @@ class Control:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             async with asyncio.timeout(TIMEOUT):
-                line = await reader.readuntil(b"\n")
-                writer.write(await _answer(self._services, line))
+                try:
+                    line = await reader.readuntil(b"\n")
+                except asyncio.LimitOverrunError:
+                    writer.write(_refusal(TooLarge(f"A request has at most {MAX_LINE} bytes.")))
+                else:
+                    writer.write(await _answer(self._services, line))
                 await writer.drain()
-        except (TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
+        except (TimeoutError, asyncio.IncompleteReadError, ConnectionError):
             pass  # whoever asked went away, or never asked
         finally:
             writer.close()
@@ -228,10 +234,14 @@ async def _answer(services: Services, line: bytes) -> bytes:
         logger.info("control_request", do=request.do)
         return orjson.dumps({"ok": await perform(services, request)}) + b"\n"
     except HubbubError as error:
-        return orjson.dumps({"error": error.body()}) + b"\n"
+        return _refusal(error)
     except Exception:
         logger.exception("control_request_failed")
-        return orjson.dumps({"error": Internal().body()}) + b"\n"
+        return _refusal(Internal())
+
+
+def _refusal(error: HubbubError) -> bytes:
+    return orjson.dumps({"error": error.body()}) + b"\n"
 
 
 # --- the command line's side -----------------------------------------------------------------------------------------

@@ -14,7 +14,13 @@ class Socket:
     """A WebSocket as an ASGI server hands it to an application, without a server."""
 
     def __init__(
-        self, app: ASGIApp, path: str = "/ws", headers: dict[str, str] | None = None, *, client: str = "127.0.0.1"
+        self,
+        app: ASGIApp,
+        path: str = "/ws",
+        headers: dict[str, str] | None = None,
+        *,
+        client: str = "127.0.0.1",
+        query: bytes = b"",
     ) -> None:
         self._incoming: asyncio.Queue[Message] = asyncio.Queue()
         self.headers: dict[str, str] = {}
@@ -22,7 +28,7 @@ class Socket:
         self._outgoing: asyncio.Queue[Message] = asyncio.Queue()
         given = {"Host": HOST, **(headers or {})}
         scope = {
-            "type": "websocket", "path": path, "root_path": "", "scheme": "ws", "query_string": b"",
+            "type": "websocket", "path": path, "root_path": "", "scheme": "ws", "query_string": query,
             "headers": [(name.lower().encode(), value.encode()) for name, value in given.items()],
             "client": (client, 40_000), "subprotocols": ["hubbub.v1"],
             "extensions": {"websocket.http.response": {}},
@@ -43,7 +49,10 @@ class Socket:
             return await self._outgoing.get()
 
     def say(self, frame: dict[str, Any]) -> None:
-        self._incoming.put_nowait({"type": "websocket.receive", "text": json.dumps(frame)})
+        self.say_text(json.dumps(frame))
+
+    def say_text(self, text: str) -> None:
+        self._incoming.put_nowait({"type": "websocket.receive", "text": text})
 
     def say_bytes(self, data: bytes) -> None:
         self._incoming.put_nowait({"type": "websocket.receive", "bytes": data})

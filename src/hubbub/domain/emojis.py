@@ -1,10 +1,11 @@
 """Emoji: what counts as one, and how it is written down so that the same one is always the same text."""
 
-import unicodedata
 from typing import Annotated
 
 import emoji
 from pydantic import AfterValidator, StringConstraints
+
+from hubbub.domain.text import TooLong, normalise
 
 MAX_EMOJI = 64
 """Characters; the longest sequence of Unicode has ten or so."""
@@ -13,7 +14,10 @@ _SELECTOR = "\ufe0f"
 
 def check_emoji(text: str) -> str:
     """One emoji in its fully qualified form (UTS #51, ED-18a); raises ValueError for anything else."""
-    text = unicodedata.normalize("NFC", text)
+    try:
+        text = normalise(text, MAX_EMOJI, "NFC")
+    except TooLong:
+        raise ValueError("must be one emoji") from None
     if emoji.is_emoji(text) and emoji.EMOJI_DATA[text]["status"] == emoji.STATUS["fully_qualified"]:
         return text
     bare = text.replace(_SELECTOR, "")

@@ -6,10 +6,12 @@ from hashlib import sha256
 
 from hubbub.domain import names
 from hubbub.domain.model import Role
-from hubbub.domain.text import check
+from hubbub.domain.text import COMPOSED, TooLong, check, normalise
 
 MAX_PART = 255
 NAMELESS = "person"
+MAX_WANTED = COMPOSED * MAX_PART
+"""Characters of a name that are looked at; they are those that are stored."""
 ROLES = (Role.OWNER, Role.ADMIN, Role.MEMBER)
 
 
@@ -33,7 +35,7 @@ class Identity:
         if not isinstance(self.name, str):
             raise ValueError("an Identity's name is a string")
         # What no store could take is left out; it is compared with what was stored, so here and not later.
-        name = self.name[: 4 * MAX_PART].encode(errors="ignore").decode().replace("\0", "")
+        name = self.name[:MAX_WANTED].encode(errors="ignore").decode().replace("\0", "")
         object.__setattr__(self, "name", name)
         if self.role not in ROLES:
             raise ValueError("an Identity's role is owner, admin or member")
@@ -58,7 +60,10 @@ def names_for(identity: Identity) -> Iterator[str]:
 
 def _cleaned(name: str) -> str:
     """What is left of `name` when everything is gone that no name here has."""
-    name = names.normalise(name)
+    try:
+        name = normalise(name, MAX_PART)
+    except TooLong:
+        return NAMELESS
     name, _, _ = name.partition("@")  # an e-mail address is no name, and nobody else's business
     parts = ("".join(filter(names.is_name_character, part)) for part in name.split())
     name = ".".join(filter(None, parts))[: names.MAX_USER_NAME].strip("._-")

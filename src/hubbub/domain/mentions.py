@@ -17,15 +17,15 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from hubbub.domain.names import MAX_USER_NAME, is_name_character, normalise
-from hubbub.domain.text import MAX_MENTIONS
+from hubbub.domain.names import MAX_USER_NAME, is_name_character
+from hubbub.domain.text import COMPOSED, MAX_MENTIONS, TooLong, normalise
 
 Kind = Literal["name", "room", "here"]
 LOUD: dict[str, Kind] = {"room": "room", "here": "here"}
 PUNCTUATION = "._-"
 TRIMMED = 3
 """Signs at the end of a run that may belong to a name or to the sentence, beyond which they are the sentence's."""
-MAX_RUN = 4 * MAX_USER_NAME
+MAX_RUN = COMPOSED * MAX_USER_NAME
 """Characters, before they are normalised; a longer run is no name."""
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})([^\n]*)$", re.MULTILINE)
 _BLANK = re.compile(r"\n[ \t]*(?=\n)")
@@ -92,8 +92,17 @@ def candidates(run: str) -> list[str]:
     """The names a run can stand for, the longest first, normalised."""
     bare = run.rstrip(PUNCTUATION)
     ends = [*range(len(run), max(len(run) - TRIMMED - 1, len(bare)), -1), len(bare)]
-    forms = dict.fromkeys(normalise(run[:end]) for end in ends)
-    return [form for form in forms if 1 <= len(form) <= MAX_USER_NAME]
+    forms = dict.fromkeys(_normalised(run[:end]) for end in ends)
+    return [form for form in forms if form is not None]
+
+
+def _normalised(run: str) -> str | None:
+    """The name a run is, if it is one."""
+    try:
+        name = normalise(run, MAX_USER_NAME)
+    except TooLong:
+        return None
+    return name if 1 <= len(name) <= MAX_USER_NAME else None
 
 
 def _paragraphs(body: str) -> Iterator[tuple[int, int]]:
@@ -170,5 +179,5 @@ def _piece(body: str, at: int, end: int) -> Piece | None:
     kind = LOUD.get(bare.lower())
     if kind is not None:
         return Piece(at, first + len(bare), kind, bare)
-    shortest = len(bare) if bare.isascii() else len(normalise(bare))
-    return Piece(at, last, "name", run) if shortest <= MAX_USER_NAME else None
+    fits = len(bare) <= MAX_USER_NAME if bare.isascii() else _normalised(bare) is not None
+    return Piece(at, last, "name", run) if fits else None

@@ -12,6 +12,8 @@ from typing import Annotated
 from confusable_homoglyphs import categories, confusables
 from pydantic import AfterValidator
 
+from hubbub.domain.text import TooLong, normalise
+
 MAX_USER_NAME = 32
 MAX_ROOM_NAME = 64
 RESERVED = frozenset(
@@ -33,21 +35,9 @@ JOINER = "\u200d"
 _NEUTRAL = frozenset({"COMMON", "INHERITED"})
 
 
-def normalise(name: str) -> str:
-    """NFKC until it no longer changes, so that ``normalise(normalise(x)) == normalise(x)``."""
-    for _ in range(4):
-        done = unicodedata.normalize("NFKC", name)
-        if done == name:
-            break
-        name = done
-    return name
-
-
 def check_user_name(name: str) -> str:
     """A user's name, normalised: 1 to 32 letters, digits and ``._-``, no blanks; raises ValueError otherwise."""
-    name = normalise(name)
-    if not 1 <= len(name) <= MAX_USER_NAME:
-        raise ValueError(f"a name has 1 to {MAX_USER_NAME} characters")
+    name = _normalised(name, MAX_USER_NAME, f"a name has 1 to {MAX_USER_NAME} characters")
     if not all(map(is_name_character, name)):
         raise ValueError("a name has letters, digits, dots, dashes and underscores only")
     if not any(c.isalnum() for c in name):
@@ -58,11 +48,20 @@ def check_user_name(name: str) -> str:
 
 def check_room_name(name: str) -> str:
     """A room's name, normalised: 1 to 64 printable characters, blanks only inside; raises ValueError otherwise."""
-    name = " ".join(normalise(name).split(" ")).strip()
-    if not 1 <= len(name) <= MAX_ROOM_NAME:
-        raise ValueError(f"a room's name has 1 to {MAX_ROOM_NAME} characters")
+    name = _normalised(name, MAX_ROOM_NAME, f"a room's name has 1 to {MAX_ROOM_NAME} characters", trim=True)
     if not name.replace(JOINER, "").isprintable() or all(c in _SHAPELESS or c in (" ", JOINER) for c in name):
         raise ValueError("a room's name has printable characters only")
+    return name
+
+
+def _normalised(name: str, most: int, sentence: str, *, trim: bool = False) -> str:
+    try:
+        name = normalise(name, most)
+    except TooLong:
+        raise TooLong(sentence) from None
+    name = name.strip() if trim else name
+    if not 1 <= len(name) <= most:
+        raise ValueError(sentence)
     return name
 
 
@@ -78,8 +77,19 @@ def is_reserved(name: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def skeleton(name: str) -> str:
-    """What two names that look alike have in common; unique among users, and among public rooms."""
-    return "".join(_look_alike(c) for c in normalise(name).casefold())
+    """What two names that look alike have in common; unique among users, and among public rooms.
+
+    Raises TooLong for what is no name of either.
+    """
+    return "".join(_look_alike(c) for c in normalise(name, MAX_ROOM_NAME).casefold())
+
+
+def look_alike(one: str, other: str) -> bool:
+    """Whether two names are the same to those who read them; never where one is too long to be a name."""
+    try:
+        return skeleton(one) == skeleton(other)
+    except TooLong:
+        return False
 
 
 def _is_punctuation_or_letter(character: str) -> bool:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from hubbub.clock import Clock
 from hubbub.domain.errors import RateLimited
-from hubbub.domain.names import normalise, skeleton
+from hubbub.domain.names import skeleton
+from hubbub.domain.text import TooLong
 from hubbub.protocol.headers import network
 from hubbub.protocol.ratelimit import Bucket
 
@@ -26,6 +27,14 @@ ROOMS = Limit(1 / 10, 30)
 LOGINS_PER_ACCOUNT = Limit(5 / 60, 5)
 LOGINS_PER_ADDRESS = Limit(20 / 60, 20)
 SIGNUPS_PER_ADDRESS = Limit(5 / 3600, 5)
+
+
+def _account(username: str) -> str:
+    """The account that is meant: one for all spellings of a name, and for all that is too long to be one."""
+    try:
+        return skeleton(username)
+    except TooLong:
+        return ""
 
 
 class Table:
@@ -98,7 +107,7 @@ class Limits:
         """
         sentence = "Too many attempts to log in. Wait a moment."
         self._check(self._addresses, network(address), sentence)
-        self._check(self._accounts, skeleton(normalise(username[:64])), sentence)
+        self._check(self._accounts, _account(username), sentence)
 
     def attempt(self, address: str) -> None:
         """Showing any other secret: an invite, a reset link. Raises RateLimited."""

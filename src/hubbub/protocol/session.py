@@ -36,7 +36,7 @@ from hubbub.domain.commands import (
 )
 from hubbub.domain.errors import BadRequest, HubbubError, RateLimited
 from hubbub.domain.model import Frozen
-from hubbub.domain.text import MAX_HAVE, ShortText
+from hubbub.domain.text import MAX_HAVE, ShortText, at_most
 from hubbub.protocol import closes, validation, wire
 from hubbub.protocol.ratelimit import Bucket
 
@@ -57,7 +57,7 @@ class Hello(Frozen):
     """An access token; a cookie or a bearer token of the handshake may take its place."""
     epoch: ShortText | None = None
     """The epoch of the seqs in `have`."""
-    have: Annotated[dict[Topic, Seq], Field(max_length=MAX_HAVE)] = Field(default_factory=dict)
+    have: Annotated[dict[Topic, Seq], Field(max_length=MAX_HAVE), at_most(MAX_HAVE)] = Field(default_factory=dict)
     """By topic, the seq up to which one has everything; a topic that is not named starts at its head."""
 
 

@@ -59,7 +59,7 @@ class Tokens:
 
     def verify(self, token: str, now_ms: int) -> Claims:
         """The claims of a token of ours that has not expired. Raises Unauthenticated, and nothing else."""
-        if not token.isascii() or len(token) > MAX_TOKEN:
+        if len(token) > MAX_TOKEN or not token.isascii():
             raise Unauthenticated()
         try:
             decoded = jwt.decode_complete(
@@ -81,9 +81,9 @@ class Tokens:
 
     def parse_refresh(self, token: str) -> tuple[str, int]:
         """(session, generation) of a refresh token of ours. Raises Unauthenticated."""
-        body, _, shown = token.rpartition(".")
-        if not token.isascii() or len(token) > MAX_TOKEN:
+        if len(token) > MAX_TOKEN or not token.isascii():
             raise Unauthenticated()
+        body, _, shown = token.rpartition(".")
         if not hmac.compare_digest(shown, _encode(_sign(self._refresh, body))):
             raise Unauthenticated()
         session, _, generation = body.rpartition(".")

@@ -19,6 +19,10 @@ _PLAIN = {
 }
 
 
+MAX_FIELD = 64
+"""Characters: what is longer is no field of ours."""
+
+
 def refuse(error: ValidationError) -> HubbubError:
     """The first complaint, as a TooLarge where it is one of size, else as a BadRequest."""
     first = error.errors(include_url=False, include_context=True, include_input=False)[0]
@@ -31,7 +35,9 @@ def refusal(kind: str, location: tuple[int | str, ...], message: str) -> HubbubE
 
 def sentence(kind: str, location: tuple[int | str, ...], message: str) -> str:
     """`message` is used only where it is one of ours or speaks of limits: it never holds the input."""
-    names = [part for part in location if isinstance(part, str) and "." not in part]
+    if location[-1:] == ("[key]",):
+        location = location[:-2]  # a key of an object is input, too
+    names = [part for part in location if isinstance(part, str) and len(part) <= MAX_FIELD and part.isidentifier()]
     field = names[-1] if names else ("type" if kind.startswith("union_tag") else "the request")
     if kind in _PLAIN:
         return f"{field}: {_PLAIN[kind]}."

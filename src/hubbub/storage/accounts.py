@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Select, bindparam, delete, exists, func, inse
 
 from hubbub.domain.model import LOBBY, Role, User, user_topic
 from hubbub.domain.names import skeleton
-from hubbub.domain.text import timestamp
+from hubbub.domain.text import TooLong, timestamp
 from hubbub.storage.database import Statement
 from hubbub.storage.schema import messages, pins, reactions, users
 from hubbub.storage.transaction import Transaction
@@ -79,7 +79,10 @@ def listing(connection: Connection, after: int, limit: int) -> list[Account]:
 
 def search(connection: Connection, beginning: str, after: int, limit: int) -> list[Account]:
     """Those who can come in by themselves and whose names begin so, or with what looks like it; by id."""
-    alike = users.c.skeleton.startswith(skeleton(beginning), autoescape=True)
+    try:
+        alike = users.c.skeleton.startswith(skeleton(beginning), autoescape=True)
+    except TooLong:
+        return []
     query = _accounts().where(alike, users.c.role != Role.GUEST, users.c.disabled.is_(False), users.c.id > after)
     found = connection.execute(query.order_by(users.c.id).limit(limit))
     return [account for row in found if (account := _account(row)) is not None]

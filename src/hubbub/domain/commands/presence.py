@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import FailFast, Field, TypeAdapter
 
 from hubbub.domain.commands.base import Command, Id
 from hubbub.domain.emojis import Emoji
@@ -54,7 +54,7 @@ class WatchPresence(Signal):
 
     answer = Appearances
     type: Literal["presence.watch"] = "presence.watch"
-    users: Annotated[tuple[Id, ...], Field(max_length=MAX_WATCHED, strict=False)]
+    users: Annotated[tuple[Id, ...], FailFast(), Field(max_length=MAX_WATCHED, strict=False)]
     """The ids of the people, at most 200."""
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import FailFast, Field
 
 from hubbub.domain.commands.base import Command, Id, MessageSeq, Seq
 from hubbub.domain.model import Actor, Frozen, MaybePosition, room_topic, user_topic
@@ -48,7 +48,7 @@ class ReadRooms(Command):
 
     answer = MaybePosition
     type: Literal["rooms.read"] = "rooms.read"
-    rooms: Annotated[tuple[RoomRead, ...], Field(min_length=1, max_length=MAX_READ_ROOMS, strict=False)]
+    rooms: Annotated[tuple[RoomRead, ...], FailFast(), Field(min_length=1, max_length=MAX_READ_ROOMS, strict=False)]
     """At most 500."""
 
     def topics(self, actor: Actor) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import FailFast, Field, model_validator
 
 from hubbub.domain.commands.base import Command, Id
 from hubbub.domain.model import (
@@ -34,7 +34,7 @@ class NewRoom(Frozen):
     """What it is for, in more words."""
     history: History = "all"
     """What newcomers may read: `all`, or what was said since they `joined`."""
-    members: Annotated[tuple[Id, ...], Field(max_length=MAX_INVITED, strict=False)] = ()
+    members: Annotated[tuple[Id, ...], FailFast(), Field(max_length=MAX_INVITED, strict=False)] = ()
     """The ids of others who are in it from the start; in a direct room, those it is with (at most nine)."""
     key: Key | None = None
     """With one, a retry gets the same room."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import Response
 
-from hubbub.gateways.http.strict import JSON
+from hubbub.gateways.http.strict import JSON, StrictRoute
 from hubbub.gateways.http.web import html, media_type_of
 from hubbub.protocol import wire
 
@@ -16,7 +16,7 @@ FOLDER = Path(__file__).parent / "docs_page"
 
 def create_router(app: FastAPI) -> APIRouter:
     """For the document of `app`, which is made when it is first asked for."""
-    router = APIRouter()
+    router = APIRouter(route_class=StrictRoute)
     document: list[bytes] = []
     page = (FOLDER / "docs.html").read_bytes()
     files = {name: (FOLDER / name).read_bytes() for name in ("docs.js", "docs.css")}

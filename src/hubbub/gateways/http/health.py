@@ -9,10 +9,10 @@ from sqlalchemy import Connection
 from hubbub.domain.model import Wire
 from hubbub.gateways.http.auth import Running
 from hubbub.gateways.http.errors import refusals
-from hubbub.gateways.http.strict import reply
+from hubbub.gateways.http.strict import StrictRoute, reply
 from hubbub.storage import log
 
-router = APIRouter(prefix="/health", tags=["operation"])
+router = APIRouter(prefix="/health", tags=["operation"], route_class=StrictRoute)
 
 
 class Health(Wire):

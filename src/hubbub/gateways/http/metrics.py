@@ -10,10 +10,11 @@ from hubbub.domain.errors import Forbidden
 from hubbub.gateways.http import auth
 from hubbub.gateways.http.auth import Running
 from hubbub.gateways.http.errors import refusals
+from hubbub.gateways.http.strict import StrictRoute
 from hubbub.metrics import CONTENT_TYPE
 from hubbub.protocol import headers
 
-router = APIRouter(tags=["operation"])
+router = APIRouter(tags=["operation"], route_class=StrictRoute)
 TEXT = {"description": "Prometheus' text format.", "content": {"text/plain": {"schema": {"type": "string"}}}}
 
 

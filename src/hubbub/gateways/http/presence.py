@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
-from pydantic import Field
+from pydantic import FailFast, Field
 
 from hubbub.domain.commands import Id, SetPresence
 from hubbub.domain.emojis import Emoji
@@ -16,7 +16,7 @@ from hubbub.gateways.http.strict import StrictRoute, reply
 
 router = APIRouter(prefix="/api/presence", tags=["presence"], route_class=StrictRoute)
 
-Users = Annotated[list[Id], Query(max_length=MAX_WATCHED, examples=[[1]])]
+Users = Annotated[list[Id], FailFast(), Query(max_length=MAX_WATCHED, examples=[[1]])]
 
 
 class NewStatus(Frozen):

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter
 from fastapi.responses import Response
-from pydantic import Field
+from pydantic import FailFast, Field
 
 from hubbub.domain.commands import MessageSeq, ReadRoom, ReadRooms, RoomRead, Seq, UnreadRoom
 from hubbub.domain.model import Frozen, MaybePosition
@@ -34,7 +34,7 @@ class Unreading(Frozen):
 class Readings(Frozen):
     """How far one has read in several rooms."""
 
-    rooms: Annotated[list[RoomRead], Field(min_length=1, max_length=MAX_READ_ROOMS)]
+    rooms: Annotated[list[RoomRead], FailFast(), Field(min_length=1, max_length=MAX_READ_ROOMS)]
 
 
 @router.post("/rooms/{room}/read", response_model=MaybePosition, responses=refusals(400, 401, 403, 404, 413, 429))

@@ -14,7 +14,7 @@ from hubbub.domain.model import Wire
 from hubbub.engine.services import Services
 from hubbub.gateways.http import auth
 from hubbub.gateways.http.errors import refusals
-from hubbub.gateways.http.strict import JSON
+from hubbub.gateways.http.strict import JSON, StrictRoute
 from hubbub.protocol import headers, wire
 
 logger = structlog.get_logger(__name__)
@@ -49,7 +49,7 @@ class Asset:
 
 def create_router(folder: Path = FOLDER) -> APIRouter:
     """The pages and assets in `folder`; one sentence instead of the page where there is none."""
-    router = APIRouter(tags=["web"])
+    router = APIRouter(tags=["web"], route_class=StrictRoute)
     assets = _load(folder)
     index = assets.pop("index.html", None)
     if index is None:

@@ -17,6 +17,7 @@ from hubbub.domain import names
 from hubbub.domain.commands import CloseGuest, OpenGuest
 from hubbub.domain.errors import Conflict, HubbubError, NotFound, RateLimited, Unauthenticated
 from hubbub.domain.model import ANYBODY, SYSTEM, Role
+from hubbub.domain.text import MAX_QUERY
 from hubbub.engine.hosts import Host
 from hubbub.engine.people import Attached, Live, TooManyConnections
 from hubbub.engine.ports import Blob, Message
@@ -127,7 +128,7 @@ class PlainText:
         guest: Identity | None = None
         try:
             try:
-                room = lines.room_of(socket.query_params.get("room"))
+                room = lines.room_of(_room(socket))
                 identity = await self._identify(socket, credentials)
                 guest = identity if identity.role is Role.GUEST else None
                 connection.cork()
@@ -196,13 +197,13 @@ class PlainText:
         name = lines.name_of(socket.path_params["name"])
         if services.host is not None:
             identity = await self._identify_hosted(socket, services.host)
-            if identity is not None and names.skeleton(name) != names.skeleton(identity.name):
+            if identity is not None and not names.look_alike(name, identity.name):
                 raise NameTaken("That is not your name.")
             if identity is not None:
                 return identity
         elif credentials:
             identity = await services.identify(credentials)
-            if names.skeleton(name) == names.skeleton(identity.name):
+            if names.look_alike(name, identity.name):
                 return identity
             if any(credential.kind == "bearer" for credential in credentials) or not services.settings.guests:
                 raise NameTaken("That is not your name.")
@@ -241,6 +242,14 @@ class PlainText:
             await self._services.journal.submit(CloseGuest(user=guest.user), SYSTEM)
         except HubbubError as error:  # the next start closes whoever is left over
             logger.warning("guest_not_closed", code=error.code)
+
+
+def _room(socket: WebSocket) -> str | None:
+    """What `?room=` says. Raises NotFound where the query is longer than one that names a room."""
+    if len(socket.scope["query_string"]) > MAX_QUERY:
+        raise NotFound("There is no such room.")
+    found: str | None = socket.query_params.get("room")
+    return found
 
 
 def _peer(socket: WebSocket, services: Services) -> str:
