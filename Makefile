@@ -10,14 +10,12 @@
 PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,$(shell $(p) -c 'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
 VENV := .venv
 BIN := $(VENV)/bin
-WEB := src/hubbub/web_dist/index.html
-WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' -not -path '*/tests/*' 2>/dev/null)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: setup web run test check contract bench lock clean
 
-setup: $(VENV)/installed $(WEB)
+setup: $(VENV)/installed web
 
 $(VENV)/installed: requirements/dev.txt pyproject.toml hatch_build.py
 	@test -n "$(PYTHON)" || { echo "Hubbub needs Python 3.11 or newer, and none is on the PATH."; exit 1; }
@@ -26,11 +24,8 @@ $(VENV)/installed: requirements/dev.txt pyproject.toml hatch_build.py
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-web: $(WEB)
-
-$(WEB): $(WEB_SOURCES) scripts/node.py | $(VENV)/installed
-	$(BIN)/python scripts/node.py build
-	@touch $@
+web: $(VENV)/installed
+	@$(BIN)/python scripts/node.py fresh
 
 run: setup
 	$(BIN)/hubbub serve $(ARGS)

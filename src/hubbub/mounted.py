@@ -19,6 +19,7 @@ from hubbub.engine.hosts import HostLogin
 from hubbub.engine.services import Services
 from hubbub.gateways.http import errors
 from hubbub.gateways.websocket.asgi import AsgiGateway
+from hubbub.gateways.websocket.scope import can_answer
 from hubbub.settings import Settings, WrongSetting
 
 Authenticate = Callable[[HTTPConnection], Awaitable[Identity | None]]
@@ -159,7 +160,7 @@ async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
         await answer(scope, receive, send)
         return
     socket = WebSocket(scope, receive, send)
-    if "websocket.http.response" in scope.get("extensions", {}):
+    if can_answer(socket):
         await socket.send_denial_response(answer)
     else:
         await socket.close(1011, NOT_STARTED[:120])

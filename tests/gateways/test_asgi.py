@@ -164,3 +164,39 @@ async def test_a_stop_tells_everybody_to_come_back_and_waits_for_nobody_who_does
         await closing
         await stuck.ended()
         assert not here.gateway.company.open
+
+
+async def test_the_subprotocol_is_chosen_from_the_scope_when_the_server_keeps_its_header_back(tmp_path: Path) -> None:
+    async with house(tmp_path) as here:
+        for offered, chosen in ((["other", "hubbub.v1"], "hubbub.v1"), (["other"], None), (None, None)):
+            socket = Socket(here.app, subprotocols=offered)
+            accepted = await socket.event()
+            assert (accepted["type"], accepted["subprotocol"]) == ("websocket.accept", chosen)
+            await socket.leave()
+
+
+@pytest.mark.parametrize("host", ["chat.example.org", "[", ""])
+@pytest.mark.parametrize(("scheme", "status"), [("wss", 403), ("https", 403), ("ws", None), (None, None)])
+async def test_tls_is_read_from_the_scope_whatever_the_host_header_is(
+    tmp_path: Path, host: str, scheme: str | None, status: int | None
+) -> None:
+    """Over TLS the cookie is ours, so the page must be; without TLS a cookie of that name is another site's."""
+    headers = {"Host": host, "Cookie": "__Host-hubbub_session=secret", "Origin": "https://evil.example"}
+    async with house(tmp_path) as here:
+        socket = Socket(here.app, headers=headers, scheme=scheme)
+        if status is not None:
+            assert await socket.status() == status
+        else:
+            assert (await socket.event())["type"] == "websocket.accept"
+            await socket.leave()
+
+
+async def test_what_the_specification_calls_optional_may_be_absent(tmp_path: Path) -> None:
+    absent: dict[str, Any] = dict.fromkeys(("scheme", "subprotocols", "extensions", "root_path"))
+    async with house(tmp_path, connections_max=1) as here:
+        socket = Socket(here.app, client=None, **absent)
+        assert (await socket.greet(here.token))["type"] == "welcome"
+        refused = Socket(here.app, client=None, **absent)
+        assert (await refused.event())["type"] == "websocket.close", "ASGI's 403, where the server takes no answer"
+        await refused.ended()
+        await socket.leave()

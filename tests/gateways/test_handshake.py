@@ -5,7 +5,7 @@ from ipaddress import ip_network
 import pytest
 
 from hubbub.gateways.websocket.door import Door
-from hubbub.gateways.websocket.handshake import Admitted, Refused, admit, client_address
+from hubbub.gateways.websocket.handshake import Admitted, Refused, admit, client_address, offered
 from hubbub.protocol.headers import network
 from hubbub.protocol.tokens import Credential
 from hubbub.settings import Settings
@@ -93,9 +93,18 @@ def test_a_header_that_is_there_twice_is_refused(name: str) -> None:
     assert answer.status == 400
 
 
-def test_the_subprotocol_is_found_in_a_list() -> None:
-    assert ask({"sec-websocket-protocol": "chat, hubbub.v1"}) == Admitted((), "hubbub.v1")
-    assert ask({"sec-websocket-protocol": "chat"}) == Admitted((), None)
+def test_the_subprotocol_is_chosen_when_the_client_offers_it() -> None:
+    assert admit([], Settings(), secure=False, subprotocols=["chat", "hubbub.v1"]) == Admitted((), "hubbub.v1")
+    assert admit([], Settings(), secure=False, subprotocols=["chat"]) == Admitted((), None)
+
+
+def test_the_native_gateway_finds_offered_subprotocols_in_one_header_or_several() -> None:
+    assert offered([(b"sec-websocket-protocol", b"chat, hubbub.v1")]) == ["chat", "hubbub.v1"]
+    assert offered([(b"sec-websocket-protocol", b"chat"), (b"sec-websocket-protocol", b"hubbub.v1")]) == [
+        "chat",
+        "hubbub.v1",
+    ]
+    assert offered([(b"origin", b"hubbub.v1")]) == []
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The example as a process on two ASGI servers, and a Hubbub in this process whose app a test plays."""
+"""The example as a process on ASGI servers, and a Hubbub in this process whose app a test plays."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -9,7 +9,9 @@ from tests.mounted.around import AppAround
 from tests.support.mounted import SERVERS, MountedServer
 
 MakeMounted = Callable[..., MountedServer]
-ON_BOTH_SERVERS = pytest.mark.parametrize("asgi_server", list(SERVERS))
+ON_ALL_SERVERS = pytest.mark.parametrize("asgi_server", list(SERVERS))
+ON_TWO_SERVERS = pytest.mark.parametrize("asgi_server", ["uvicorn", "hypercorn"])
+"""For what takes long and depends little on the server."""
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str
 
 @pytest.fixture
 def example(examples: Callable[[str], MountedServer], asgi_server: str) -> MountedServer:
-    """The running example; the test is marked with ON_BOTH_SERVERS."""
+    """The running example; the test is marked with ON_ALL_SERVERS."""
     return examples(asgi_server)
 
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.faults.load import crowd
-from tests.mounted.conftest import ON_BOTH_SERVERS, MakeMounted
+from tests.mounted.conftest import ON_TWO_SERVERS, MakeMounted
 from tests.support.mounted import MountedServer
 from tests.support.waiting import eventually
 
@@ -34,7 +34,7 @@ async def killed_under_load(server: MountedServer, rounds: int, enough: bool = F
         return room.verdict() + room.convergence()
 
 
-@ON_BOTH_SERVERS
+@ON_TWO_SERVERS
 async def test_no_acknowledged_message_is_lost_doubled_or_reordered(
     make_mounted: MakeMounted, asgi_server: str
 ) -> None:

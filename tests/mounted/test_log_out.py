@@ -1,4 +1,4 @@
-"""The app's log-out reaches every connection of the person within a second, on two ASGI servers."""
+"""The app's log-out reaches every connection of the person within a second, on every ASGI server."""
 
 import asyncio
 import time
@@ -6,7 +6,7 @@ import time
 import pytest
 from websockets.asyncio.client import ClientConnection
 
-from tests.mounted.conftest import ON_BOTH_SERVERS, MakeMounted
+from tests.mounted.conftest import ON_ALL_SERVERS, MakeMounted
 from tests.support.client import ClosedError, Connection
 from tests.support.lines import end, enter, line
 from tests.support.mounted import MountedServer
@@ -39,7 +39,7 @@ async def seconds_until_the_end(server: MountedServer) -> float:
     return time.monotonic() - began
 
 
-@ON_BOTH_SERVERS
+@ON_ALL_SERVERS
 async def test_a_log_out_ends_the_persons_sockets_within_a_second(example: MountedServer) -> None:
     stays = await Connection.open(example.websocket_url, example.sign_up().token)
     took: list[float] = []
@@ -50,7 +50,7 @@ async def test_a_log_out_ends_the_persons_sockets_within_a_second(example: Mount
     await stays.close()
 
 
-@ON_BOTH_SERVERS
+@ON_ALL_SERVERS
 async def test_who_has_logged_out_gets_in_by_no_door_until_he_logs_in_again(example: MountedServer) -> None:
     account = example.sign_up()
     await asyncio.to_thread(example.log_out, account)
@@ -74,7 +74,7 @@ async def test_control_where_no_connection_hears_of_it_the_sockets_stay(make_mou
         assert connection.is_open
 
 
-@ON_BOTH_SERVERS
+@ON_ALL_SERVERS
 async def test_who_is_locked_out_here_stays_out_whatever_the_app_says(example: MountedServer) -> None:
     account = example.sign_up()
     connection = await Connection.open(example.websocket_url, account.token)

@@ -19,34 +19,47 @@ class Socket:
         path: str = "/ws",
         headers: dict[str, str] | None = None,
         *,
-        client: str = "127.0.0.1",
+        client: str | None = "127.0.0.1",
         query: bytes = b"",
+        **scope: Any,
     ) -> None:
+        """`scope` replaces what the server says of the request; None leaves it out."""
         self._incoming: asyncio.Queue[Message] = asyncio.Queue()
         self.headers: dict[str, str] = {}
         """Of a refusal."""
         self._outgoing: asyncio.Queue[Message] = asyncio.Queue()
         given = {"Host": HOST, **(headers or {})}
-        scope = {
+        told = {
             "type": "websocket", "path": path, "root_path": "", "scheme": "ws", "query_string": query,
             "headers": [(name.lower().encode(), value.encode()) for name, value in given.items()],
-            "client": (client, 40_000), "subprotocols": ["hubbub.v1"],
-            "extensions": {"websocket.http.response": {}},
+            "client": (client, 40_000) if client is not None else None, "subprotocols": ["hubbub.v1"],
+            "extensions": {"websocket.http.response": {}}, **scope,
         }  # fmt: skip
+        self.gone = False
+        """The peer is not there any more: whatever is sent to it raises, as ASGI has it."""
         self.reading = asyncio.Event()
         """Cleared: the peer does not read, and whatever is sent to it waits."""
         self.reading.set()
         self._incoming.put_nowait({"type": "websocket.connect"})
-        self._serving = asyncio.ensure_future(app(scope, self._incoming.get, self._send))
+        self._serving = asyncio.ensure_future(
+            app({name: value for name, value in told.items() if value is not None}, self._incoming.get, self._send)
+        )
 
     async def _send(self, message: Message) -> None:
         await self.reading.wait()
+        if self.gone:
+            raise OSError
         self._outgoing.put_nowait(message)
 
     async def event(self) -> Message:
         """What the application sends next."""
         async with asyncio.timeout(WITHIN):
             return await self._outgoing.get()
+
+    @property
+    def has_heard_nothing(self) -> bool:
+        """Whether the application has sent nothing that was not read."""
+        return self._outgoing.empty()
 
     def say(self, frame: dict[str, Any]) -> None:
         self.say_text(json.dumps(frame))

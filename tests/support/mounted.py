@@ -1,19 +1,29 @@
 """`examples/mounted.py` as a real process on an ASGI server: Hubbub under /chat, with the users of the app."""
 
+import contextlib
 import itertools
+import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlencode
 
 import httpx
+import psutil
 
-from tests.support.server import PASSWORD, Account, Server
+from tests.support.server import PASSWORD, STOP_DEADLINE, Account, Server
+from tests.support.waiting import eventually_blocking
 
+UVICORN = ("-m", "uvicorn", "--host", "127.0.0.1", "--port", "{port}", "--ws")
 SERVERS: Mapping[str, Sequence[str]] = {
-    "uvicorn": ("-m", "uvicorn", "--ws", "websockets-sansio", "--host", "127.0.0.1", "--port", "{port}"),
-    # No workers: the process itself serves, so that killing it kills everything.
+    "uvicorn": (*UVICORN, "websockets-sansio"),
+    "uvicorn-websockets": (*UVICORN, "websockets"),
+    "uvicorn-wsproto": (*UVICORN, "wsproto"),
+    "uvicorn-hubbub": (*UVICORN, "hubbub.gateways.websocket.native:WebSocketProtocol"),
+    # No workers: the process itself serves.
     "hypercorn": ("-m", "hypercorn", "--workers", "0", "--bind", "127.0.0.1:{port}"),
+    "granian": ("-m", "granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", "{port}"),
 }
+"""Every server and every WebSocket implementation that docs/mounting.md and docs/library.md name."""
 _numbers = itertools.count(1)
 _http = httpx.Client(trust_env=False, timeout=30.0, limits=httpx.Limits(max_keepalive_connections=0))
 
@@ -27,6 +37,17 @@ class MountedServer(Server):
         self.launcher = [part.format(port=self.port) for part in SERVERS[server]]
         self.where = [app]
         self.settings.update({"APP_DATA": str(data), "APP_ORIGIN": self.origin})
+
+    def _end(self, how: signal.Signals) -> None:
+        """The server's own workers end with it: Granian serves in one even if it is the only one."""
+        running = self.process is not None and self.process.poll() is None
+        workers = psutil.Process(self.pid).children(recursive=True) if running else []
+        super()._end(how)
+        if how is signal.SIGKILL:
+            for worker in workers:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    worker.kill()
+        eventually_blocking(lambda: not any(map(_runs, workers)), STOP_DEADLINE, "the workers have ended")
 
     @property
     def origin(self) -> str:
@@ -58,3 +79,11 @@ class MountedServer(Server):
         """At the app."""
         answer = _http.post(f"{self.origin}/logout", headers=account.headers)
         assert answer.status_code == 303, answer.text
+
+
+def _runs(worker: psutil.Process) -> bool:
+    """Whether it still holds its files: a dead process nobody has waited for does not."""
+    try:
+        return worker.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -17,7 +17,7 @@ from hubbub.engine.hosts import Host
 from hubbub.engine.ports import Blob
 from hubbub.engine.services import Services
 from hubbub.features.sessions import Identity
-from hubbub.gateways.websocket import handshake
+from hubbub.gateways.websocket import handshake, scope
 from hubbub.gateways.websocket.company import Company
 from hubbub.gateways.websocket.denial import deny
 from hubbub.gateways.websocket.native import Conversation
@@ -25,7 +25,7 @@ from hubbub.gateways.websocket.outbox import CUT_OFF, FAREWELL
 from hubbub.gateways.websocket.pump import Pump
 from hubbub.gateways.websocket.sockets import QueuedWebSocket
 from hubbub.protocol import closes
-from hubbub.protocol.headers import forwarded_https, network
+from hubbub.protocol.headers import network
 from hubbub.protocol.tokens import Credential
 
 QUIET = 90.0
@@ -145,7 +145,7 @@ class AsgiGateway:
 
     async def serve(self, socket: WebSocket) -> None:
         """One connection, from the handshake to its end."""
-        address = address_of(socket, self.services)
+        address = scope.address(socket, self.services.settings.trusted_proxies)
         place = network(address)
         admitted = self._admit(socket, place)
         if isinstance(admitted, handshake.Refused):
@@ -191,11 +191,12 @@ class AsgiGateway:
         settings = self.services.settings
         if self.company.door.is_full or len(self.company.open) >= settings.connections_limit:
             return handshake.FULL
-        headers = socket.scope["headers"]
+        headers, offered = socket.scope["headers"], scope.subprotocols(socket)
         if self.services.host is not None:
-            return handshake.admit_hosted(headers, settings, ambient=self.services.host.ambient)
-        secure = socket.url.scheme == "wss" or forwarded_https(_host(socket), headers, settings.trusted_proxies)
-        return handshake.admit(headers, settings, secure=secure)
+            ambient = self.services.host.ambient
+            return handshake.admit_hosted(headers, settings, ambient=ambient, subprotocols=offered)
+        secure = scope.is_secure(socket, settings.trusted_proxies)
+        return handshake.admit(headers, settings, secure=secure, subprotocols=offered)
 
     def _converse(
         self, connection: AsgiConnection, credentials: Sequence[Credential], socket: WebSocket
@@ -231,15 +232,6 @@ class AsgiGateway:
         except Exception:
             logger.exception("conversation_failed", address=connection.address)
             connection.close(closes.INTERNAL)
-
-
-def address_of(socket: WebSocket, services: Services) -> str:
-    """Whose socket it is, for limits; behind trusted proxies the right-most hop that is none of them."""
-    return handshake.client_address(_host(socket), socket.scope["headers"], services.settings.trusted_proxies)
-
-
-def _host(socket: WebSocket) -> str:
-    return socket.client.host if socket.client is not None else ""
 
 
 async def _say_why(socket: WebSocket, connection: AsgiConnection) -> None:

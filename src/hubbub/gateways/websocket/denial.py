@@ -4,13 +4,14 @@ from starlette.responses import Response
 from starlette.websockets import WebSocket
 
 from hubbub.gateways.websocket.handshake import Refused
+from hubbub.gateways.websocket.scope import can_answer
 
 NOWHERE = Refused(404, "There is no WebSocket here.")
 
 
 async def deny(socket: WebSocket, refused: Refused) -> None:
     """Answers the handshake with the refusal, where the server can; elsewhere ASGI has nothing but 403."""
-    if "websocket.http.response" in socket.scope.get("extensions", {}):
+    if can_answer(socket):
         again = {"Retry-After": str(refused.retry_after)} if refused.retry_after is not None else None
         answer = Response(refused.body(), refused.status, again, media_type="application/json")
         await socket.send_denial_response(answer)

@@ -54,7 +54,7 @@ class Gateway:
         secure = transport.get_extra_info("sslcontext") is not None or forwarded_https(
             peer, headers, settings.trusted_proxies
         )
-        admitted = handshake.admit(headers, settings, secure=secure)
+        admitted = handshake.admit(headers, settings, secure=secure, subprotocols=handshake.offered(headers))
         if isinstance(admitted, handshake.Refused):
             return admitted
         opened = opening(target, headers)

@@ -1,11 +1,14 @@
 """The opening handshake, pure: request headers and settings in, admitted or refused out. Knows no socket.
 
+The subprotocols that the client offers are an argument of their own: an ASGI server gives them parsed, and need not
+leave the header they came in (uvicorn with wsproto removes it).
+
 A cookie is sent by browsers whichever page asks, so it counts only together with a listed Origin (cross-site
 WebSocket hijacking, RFC 6455 section 10.2). A bearer token is never sent unasked: with it, or with none but the
 token in `hello`, the Origin does not matter.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hmac import compare_digest
 from http import HTTPStatus
@@ -18,7 +21,8 @@ from hubbub.protocol import headers
 from hubbub.protocol.headers import Headers, client_address
 from hubbub.protocol.tokens import Credential
 
-__all__ = ["Admitted", "Headers", "Refused", "admit", "admit_hosted", "client_address", "origin_problem", "with_token"]
+__all__ = ["Admitted", "Headers", "Refused", "admit", "admit_hosted", "client_address", "offered", "origin_problem",
+           "with_token"]  # fmt: skip
 
 SUBPROTOCOL = "hubbub.v1"
 MAX_TOKEN = 4096
@@ -73,7 +77,9 @@ class Refused:
 FULL = Refused(503, "The server has as many connections as it can take.", 5)
 
 
-def admit(given: Headers, settings: OriginSettings, *, secure: bool) -> Admitted | Refused:
+def admit(
+    given: Headers, settings: OriginSettings, *, secure: bool, subprotocols: Iterable[str] = ()
+) -> Admitted | Refused:
     """Decides on a request to open a WebSocket; `secure` says whether the browser's connection is TLS."""
     repeated = _repeated(given)
     if repeated is not None:
@@ -89,10 +95,12 @@ def admit(given: Headers, settings: OriginSettings, *, secure: bool) -> Admitted
         return bearer
     by_bearer = (Credential("bearer", bearer),) if bearer is not None else ()
     by_cookie = (Credential("cookie", cookie),) if cookie is not None else ()
-    return Admitted(by_bearer + by_cookie, SUBPROTOCOL if _offers(given) else None)
+    return Admitted(by_bearer + by_cookie, _chosen(subprotocols))
 
 
-def admit_hosted(given: Headers, settings: OriginSettings, *, ambient: bool) -> Admitted | Refused:
+def admit_hosted(
+    given: Headers, settings: OriginSettings, *, ambient: bool, subprotocols: Iterable[str] = ()
+) -> Admitted | Refused:
     """The same where the app around this one knows who people are, by whatever it takes for a credential.
 
     `ambient` says that browsers send that unasked: then it counts from listed pages only. A browser that opens a
@@ -106,7 +114,7 @@ def admit_hosted(given: Headers, settings: OriginSettings, *, ambient: bool) -> 
         problem = origin_problem(headers.value(given, b"origin"), headers.value(given, b"host"), settings)
         if problem is not None:
             return Refused(403, problem)
-    return Admitted((), SUBPROTOCOL if _offers(given) else None)
+    return Admitted((), _chosen(subprotocols))
 
 
 def with_token(given: Headers, token: str) -> Headers:
@@ -142,6 +150,11 @@ def _bearer(given: Headers) -> str | Refused | None:
     return token
 
 
-def _offers(given: Headers) -> bool:
-    offered = headers.values(given, b"sec-websocket-protocol")
-    return SUBPROTOCOL in [name.strip() for line in offered for name in line.split(",")]
+def offered(given: Headers) -> list[str]:
+    """The subprotocols in the headers, for a gateway that parses the request itself (RFC 6455, section 11.3.4)."""
+    lines = headers.values(given, b"sec-websocket-protocol")
+    return [name.strip() for line in lines for name in line.split(",")]
+
+
+def _chosen(subprotocols: Iterable[str]) -> str | None:
+    return SUBPROTOCOL if SUBPROTOCOL in subprotocols else None

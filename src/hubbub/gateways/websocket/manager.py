@@ -80,7 +80,7 @@ class ConnectionManager:
             return
         registry = self._current()
         lost = partial(self.disconnect, websocket)
-        offer = websocket.scope.get("extensions", {}).get(EXTENSION)
+        offer = (websocket.scope.get("extensions") or {}).get(EXTENSION)
         socket: Socket
         if offer is None:
             socket = Queued(websocket, self._outbox_bytes, lost)

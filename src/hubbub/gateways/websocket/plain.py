@@ -11,7 +11,7 @@ from uuid import uuid4
 import structlog
 from pydantic import ValidationError
 from starlette.types import Message as Event
-from starlette.websockets import WebSocket
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from hubbub.domain import names
 from hubbub.domain.commands import CloseGuest, OpenGuest
@@ -24,11 +24,10 @@ from hubbub.engine.ports import Blob, Message
 from hubbub.engine.services import Services
 from hubbub.features import sessions
 from hubbub.features.sessions import Identity
-from hubbub.gateways.websocket import handshake
+from hubbub.gateways.websocket import handshake, scope
 from hubbub.gateways.websocket.denial import deny
 from hubbub.gateways.websocket.sockets import QueuedWebSocket
 from hubbub.protocol import closes, headers, lines, validation
-from hubbub.protocol.headers import forwarded_https
 from hubbub.protocol.tokens import Credential
 
 FAREWELL = 2.0
@@ -85,14 +84,17 @@ class PlainText:
         if isinstance(admitted, handshake.Refused):
             await deny(socket, admitted)
             return
-        await socket.accept()
+        await socket.receive()  # `websocket.connect`; what is received after it goes through the connection
         self._open += 1
         connection = PlainConnection(
             socket, self._services.settings.outbox_bytes, lambda: self._services.people.detach(connection)
         )
+        connection.cork()
         code: int | None = None
         try:
             code = await self._converse(socket, connection, admitted.credentials)
+        except WebSocketDisconnect as gone:
+            code = gone.code
         finally:
             self._open -= 1
             self._services.people.detach(connection)
@@ -108,7 +110,7 @@ class PlainText:
             return handshake.admit_hosted(given, settings, ambient=not self._comes_as_guest(socket))
         if settings.guests and origin in NO_PAGE:
             given = [pair for pair in given if pair[0] != b"cookie"]
-        secure = socket.url.scheme == "wss" or forwarded_https(_host(socket), given, settings.trusted_proxies)
+        secure = scope.is_secure(socket, settings.trusted_proxies)
         admitted = handshake.admit(given, settings, secure=secure)
         if isinstance(admitted, handshake.Admitted) and not admitted.credentials and origin not in NO_PAGE:
             problem = handshake.origin_problem(origin, socket.headers.get("host"), settings)
@@ -124,25 +126,34 @@ class PlainText:
     # --- one conversation ----------------------------------------------------------------------------------------
 
     async def _converse(self, socket: WebSocket, connection: PlainConnection, credentials: Sequence[Credential]) -> int:
-        """Comes in, talks, goes; returns the code the connection ended with."""
+        """From the greeting to the end; returns the code the connection ended with.
+
+        Raises WebSocketDisconnect if the client is gone before the handshake is answered.
+        """
         guest: Identity | None = None
         try:
             try:
                 room = lines.room_of(_room(socket))
                 identity = await self._identify(socket, credentials)
                 guest = identity if identity.role is Role.GUEST else None
-                connection.cork()
                 attached = await self._services.people.attach(connection, identity, only_room=room)
             except HubbubError as error:
-                return await _turn_away(connection, error)
-            return await self._talk(socket, connection, attached, room)
+                await _answer(socket)
+                code = await _turn_away(connection, error)
+            else:
+                code = await self._talk(socket, connection, attached, room)
+            await _say_why(socket, connection)
+            return code
         finally:
             if guest is not None:
                 await self._close_guest(guest)
 
     async def _talk(self, socket: WebSocket, connection: PlainConnection, attached: Attached, room: int) -> int:
+        """Answers the handshake once the connection is subscribed: the client hears every line that follows it.
+
+        Until then lines wait in the corked connection.
+        """
         live, registry, topic = attached.live, self._services.registry, f"lines:{room}"
-        connection.uncork(pack([Message(text.encode()) for text in attached.gap]))
         registry.join(connection, topic)
         visible = self._services.people.presences.is_visible(live.identity.user)
         if self._presence.enter(room, live.identity.user, visible=visible):
@@ -150,16 +161,13 @@ class PlainText:
         elif not visible:  # to oneself alone
             registry.send(connection, lines.notice(lines.joined(live.identity.name)))
         try:
-            code = await self._listen(socket, connection, live, room)
+            await _answer(socket)
+            connection.uncork(pack([Message(text.encode()) for text in attached.gap]))
+            return await self._listen(socket, connection, live, room)
         finally:
             self._services.people.detach(connection)
             if self._presence.leave(room, live.identity.user):
                 registry.broadcast(lines.notice(lines.left(live.identity.name)), topic)
-        if connection.ended is not None:  # ended from this side: nobody has told the peer yet
-            with suppress(Exception):
-                async with asyncio.timeout(FAREWELL):
-                    await socket.close(connection.ended.code, connection.ended.reason)
-        return code
 
     async def _listen(self, socket: WebSocket, connection: PlainConnection, live: Live, room: int) -> int:
         """Line after line, each stored before the next is read: whoever writes faster waits."""
@@ -209,7 +217,7 @@ class PlainText:
                 raise NameTaken("That is not your name.")
         if not services.settings.guests:
             raise Unauthenticated("Guests are not let in here: log in first.")
-        return await self._open_guest(name, _peer(socket, services))
+        return await self._open_guest(name, scope.address(socket, services.settings.trusted_proxies))
 
     async def _identify_hosted(self, socket: WebSocket, host: Host) -> Identity | None:
         """Whoever the app around this one says; nobody may be a guest where guests are let in."""
@@ -252,12 +260,20 @@ def _room(socket: WebSocket) -> str | None:
     return found
 
 
-def _peer(socket: WebSocket, services: Services) -> str:
-    return handshake.client_address(_host(socket), socket.scope["headers"], services.settings.trusted_proxies)
+async def _answer(socket: WebSocket) -> None:
+    """Completes the handshake. Raises WebSocketDisconnect if the client has gone meanwhile."""
+    try:
+        await socket.accept()
+    except OSError as error:
+        raise WebSocketDisconnect(1006) from error
 
 
-def _host(socket: WebSocket) -> str:
-    return socket.client.host if socket.client is not None else ""
+async def _say_why(socket: WebSocket, connection: PlainConnection) -> None:
+    """Sends the Close of a connection that the server has ended, as far as the peer still takes it."""
+    if connection.ended is not None:
+        with suppress(Exception):
+            async with asyncio.timeout(FAREWELL):
+                await socket.close(connection.ended.code, connection.ended.reason)
 
 
 async def _turn_away(connection: PlainConnection, error: HubbubError) -> int:

@@ -1,0 +1,61 @@
+"""A completed handshake means that the client is subscribed: it hears every line that follows."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.client import Connection
+from tests.support.lines import enter, fresh, until
+from tests.support.mounted import MountedServer
+from tests.support.server import Server
+
+ROUNDS = 200
+LANES = 4
+GUESTS = {"HUBBUB_GUESTS": "on"}
+
+
+@pytest.fixture(scope="module", params=["hubbub serve", "granian"])
+def open_house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """`hubbub serve`, and the mounted example on an ASGI server that answers from another thread; guests are let in."""
+    folder = tmp_path_factory.mktemp("open") / "data"
+    native = request.param == "hubbub serve"
+    running = Server(folder, GUESTS) if native else MountedServer(folder, request.param)
+    running.settings.update(GUESTS)
+    with running:
+        yield running
+    assert "Traceback" not in running.log_text(), running.log_text()[-6000:]
+
+
+async def test_a_connected_client_hears_every_client_that_connects_after_it_200_times(open_house: Server) -> None:
+    """The tutorial's first minute: connect one client, connect another, and read what the first one hears."""
+    rounds = await asyncio.gather(*(one_lane(open_house) for _ in range(LANES)))
+    missed = [heard for lane in rounds for heard in lane]
+    assert not missed, f"in {len(missed)} of {ROUNDS} rounds the first client missed a line: {missed[0]}"
+
+
+async def one_lane(server: Server) -> list[list[str]]:
+    """Rounds one after the other; what the first client heard in those in which it missed a line."""
+    missed: list[list[str]] = []
+    for _ in range(ROUNDS // LANES):
+        one, two = fresh("one"), fresh("two")
+        first = await enter(server, one)
+        second = await enter(server, two)
+        await second.send("hello")
+        expected = [f"Client #{one} joined the chat.", f"Client #{two} joined the chat.", f"Client #{two} says: hello"]
+        heard = await until(first, expected[-1])
+        if [line for line in heard if line in expected] != expected:
+            missed.append(heard)
+        await asyncio.gather(first.close(), second.close())
+    return missed
+
+
+async def test_a_greeted_client_hears_the_next_message_200_times(open_house: Server) -> None:
+    """The same for the JSON protocol, where `welcome` says from which position on everything is heard."""
+    writer, reader = open_house.sign_up("writer"), open_house.sign_up("reader")
+    async with await Connection.open(open_house.websocket_url, writer.token) as writing:
+        for number in range(ROUNDS):
+            async with await Connection.open(open_house.websocket_url, reader.token) as reading:
+                sent = await writing.command("message.send", room=1, key=f"key {number}", body=f"number {number}")
+                await reading.ping()
+                assert [frame["seq"] for frame in reading.of_type("message.sent")] == [sent["seq"]]
