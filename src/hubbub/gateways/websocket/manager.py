@@ -78,9 +78,10 @@ class ConnectionManager:
     def active_connections(self) -> Sequence[WebSocket]:
         """The WebSockets that are connected, in the order they came; a live view that cannot be changed.
 
-        Each iteration goes over those that were connected when it began.
+        Each iteration goes over those that were connected when it began, and raises WebSocketDisconnect where
+        `broadcast` would.
         """
-        return _View(self._sockets)
+        return _View(self._sockets, self._owners)
 
     async def connect(
         self,
@@ -183,7 +184,7 @@ class ConnectionManager:
                 if not self._loop.is_closed():
                     raise RuntimeError(ELSEWHERE)
                 self._registry = Registry()
-                self._owners = Owners()
+                self._owners.clear()
                 self._sockets.clear()
             self._loop = loop
         return self._registry
@@ -192,15 +193,17 @@ class ConnectionManager:
 class _View(Sequence[WebSocket]):
     """Reads a dict's keys as a sequence."""
 
-    __slots__ = ("_sockets",)
+    __slots__ = ("_owners", "_sockets")
 
-    def __init__(self, sockets: dict[WebSocket, Socket]) -> None:
+    def __init__(self, sockets: dict[WebSocket, Socket], owners: Owners) -> None:
         self._sockets = sockets
+        self._owners = owners
 
     def __len__(self) -> int:
         return len(self._sockets)
 
     def __iter__(self) -> Iterator[WebSocket]:
+        self._owners.check()
         return iter(list(self._sockets))
 
     def __contains__(self, websocket: object) -> bool:
@@ -235,6 +238,7 @@ class _Ordered:
         closes = message["type"] == "websocket.close"
         if end is None or self._websocket.application_state is not WebSocketState.CONNECTED:
             await self._original(message)
+            self.socket.sent()
             if closes:
                 self.socket.closed(WebSocketDisconnect(message.get("code", 1000), message.get("reason")))
         elif closes:

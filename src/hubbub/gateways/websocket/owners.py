@@ -40,6 +40,10 @@ class Owners:
         self._all: WeakKeyDictionary[asyncio.Task[object], Owner] = WeakKeyDictionary()
         self._left: WeakKeyDictionary[asyncio.Task[object], Owner] = WeakKeyDictionary()
 
+    def clear(self) -> None:
+        self._all.clear()
+        self._left.clear()
+
     def opened(self, socket: Owned) -> None:
         """The current task has connected the socket."""
         task = asyncio.current_task()

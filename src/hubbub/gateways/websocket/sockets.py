@@ -57,6 +57,9 @@ class FramedWebSocket(FramedConnection):
         """When the endpoint last received; see Offer."""
         return self._offer.received_at
 
+    def sent(self) -> None:
+        """Nothing to look for: the transport tells when the connection ends."""
+
     async def settled(self) -> None:
         """Nothing to wait for: uvicorn's own `send` waits until the transport is empty."""
 

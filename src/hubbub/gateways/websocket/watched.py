@@ -39,6 +39,10 @@ class WatchedWebSocket(QueuedWebSocket):
 
     def write(self, blob: Blob) -> None:
         super().write(blob)
+        self.sent()
+
+    def sent(self) -> None:
+        """Something was sent, by the manager or by the application itself."""
         if self._reading is None and self._ahead_task is None:
             self._unread += 1
             if self._unread >= READ_AHEAD_AFTER and self.ended is None and self._ahead_size < self._limit:
