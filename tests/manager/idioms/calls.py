@@ -170,7 +170,7 @@ async def call_later(call: Call) -> None:
 @idiom("`inspect.iscoroutinefunction`, `asyncio.iscoroutinefunction`, `inspect.isawaitable`, Starlette's own test", "1")
 async def inspected(call: Call) -> list[object]:
     sending = call.manager.broadcast("1")
-    found = [
+    found: list[object] = [
         inspect.iscoroutinefunction(call.manager.broadcast),
         inspect.iscoroutinefunction(type(call.manager).broadcast),
         inspect.iscoroutinefunction(call.manager.send_personal_message),

@@ -15,7 +15,7 @@ from tests.support.waiting import eventually_blocking
 
 ROOT = Path(__file__).parents[3]
 APP = "tests.manager.idioms.app:app"
-PATIENCE = 60.0
+PATIENCE = 100.0
 UVICORN = ("-m", "uvicorn", "--host", "127.0.0.1", "--port", "{port}", "--ws")
 SERVERS = {
     "uvicorn, websockets": (*UVICORN, "websockets"),

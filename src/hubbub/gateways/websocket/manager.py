@@ -1,7 +1,7 @@
 """The public ConnectionManager: the registry behind the interface that every FastAPI developer knows."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import overload
 
@@ -11,7 +11,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from hubbub.engine.connections import Registry
 from hubbub.engine.ports import Blob
 from hubbub.gateways.websocket.outbox import Outbox
-from hubbub.gateways.websocket.owners import Owner, Owners, raise_end
+from hubbub.gateways.websocket.owners import Owner, Owners
 from hubbub.gateways.websocket.sockets import EXTENSION, FramedWebSocket
 from hubbub.gateways.websocket.watched import WatchedWebSocket
 
@@ -81,7 +81,7 @@ class ConnectionManager:
         Each iteration goes over those that were connected when it began, and raises WebSocketDisconnect where
         `broadcast` would.
         """
-        return _View(self._sockets, self._owners)
+        return _View(self._sockets, self._owners, self._connected)
 
     async def connect(
         self,
@@ -101,7 +101,7 @@ class ConnectionManager:
             socket = Framed(offer, self._outbox_bytes, lost)
         else:
             socket = Queued(websocket, self._outbox_bytes, lost)
-        websocket.send = _Ordered(websocket, socket, registry)  # type: ignore[method-assign]
+        websocket.send = _Ordered(websocket, socket, registry, self._owners)  # type: ignore[method-assign]
         self._sockets[websocket] = socket
         self._owners.opened(socket)
         registry.add(socket)
@@ -153,7 +153,7 @@ class ConnectionManager:
                 return
         else:
             registry.send(socket, message.encode())
-        raise_end(socket)
+        self._owners.raise_end(socket)
         if registry.unflushed > IN_ONE_GO:
             await asyncio.sleep(0)
 
@@ -193,11 +193,14 @@ class ConnectionManager:
 class _View(Sequence[WebSocket]):
     """Reads a dict's keys as a sequence."""
 
-    __slots__ = ("_owners", "_sockets")
+    __slots__ = ("_find", "_owners", "_sockets")
 
-    def __init__(self, sockets: dict[WebSocket, Socket], owners: Owners) -> None:
+    def __init__(
+        self, sockets: dict[WebSocket, Socket], owners: Owners, find: Callable[[object], Socket | None]
+    ) -> None:
         self._sockets = sockets
         self._owners = owners
+        self._find = find
 
     def __len__(self) -> int:
         return len(self._sockets)
@@ -207,7 +210,12 @@ class _View(Sequence[WebSocket]):
         return iter(list(self._sockets))
 
     def __contains__(self, websocket: object) -> bool:
-        return websocket in self._sockets
+        if websocket in self._sockets:
+            return True
+        socket = self._find(websocket)
+        if socket is not None:
+            self._owners.told(socket)
+        return False
 
     @overload
     def __getitem__(self, index: int) -> WebSocket: ...
@@ -223,10 +231,11 @@ class _View(Sequence[WebSocket]):
 class _Ordered:
     """A WebSocket's `send`: what the application sends itself goes after what it sent through the manager before."""
 
-    __slots__ = ("_original", "_websocket", "registry", "socket")
+    __slots__ = ("_original", "_owners", "_websocket", "registry", "socket")
 
-    def __init__(self, websocket: WebSocket, socket: Socket, registry: Registry) -> None:
+    def __init__(self, websocket: WebSocket, socket: Socket, registry: Registry, owners: Owners) -> None:
         self._original = websocket.send
+        self._owners = owners
         self.registry = registry
         self._websocket = websocket
         self.socket = socket
@@ -244,4 +253,5 @@ class _Ordered:
         elif closes:
             self._websocket.application_state = WebSocketState.DISCONNECTED
         else:
+            self._owners.told(self.socket)
             raise WebSocketDisconnect(end.code, end.reason)

@@ -1,4 +1,8 @@
-"""Which task has connected which WebSockets: a task whose clients have all left hears it when it broadcasts."""
+"""Which task has connected which WebSockets: a task whose clients have all left is told when it broadcasts.
+
+It is told once, by whatever comes first: an exception, `disconnect`, or `in` that says the WebSocket is not connected.
+So what an endpoint does after its client has left, such as a last broadcast, does not raise.
+"""
 
 import asyncio
 import time
@@ -80,20 +84,33 @@ class Owners:
         if task is not None and not owner.ended:
             self._left.pop(task, None)
 
+    def told(self, socket: Owned) -> None:
+        """The current task has learned of the end; released if it is the one that connected the socket."""
+        owner = socket.owner
+        if owner is not None and owner.task() is asyncio.current_task():
+            self.released(socket)
+
+    def raise_end(self, socket: Owned) -> None:
+        """Raises the end of a socket that has ended, unless its endpoint reads."""
+        end = socket.ended
+        if end is not None and not _reads(socket):
+            self.told(socket)
+            raise WebSocketDisconnect(end.code, end.reason)
+
     def check(self) -> None:
         """Raises WebSocketDisconnect in a task all of whose clients have left, unless it reads."""
         if not self._left:
             return
         task = asyncio.current_task()
         owner = self._left.get(task) if task is not None else None
-        if owner is None or owner.open:
+        if owner is None or owner.open or any(map(_reads, owner.ended)):
             return
-        for socket in owner.ended:
-            raise_end(socket)
-
-
-def raise_end(socket: Owned) -> None:
-    """Raises the end of a socket that has ended, unless its endpoint reads."""
-    end = socket.ended
-    if end is not None and time.monotonic() - socket.received_at > READER:
+        end = WebSocketDisconnect()
+        for socket in list(owner.ended):
+            end = socket.ended or end
+            self.released(socket)
         raise WebSocketDisconnect(end.code, end.reason)
+
+
+def _reads(socket: Owned) -> bool:
+    return time.monotonic() - socket.received_at <= READER
