@@ -40,7 +40,7 @@ def table() -> str:
         _heading("Endpoints: they end with `WebSocketDisconnect` when the client closes or its connection breaks"),
     ]
     for name, (title, _) in ENDPOINTS.items():
-        lines.append(_row(title, lambda server, name=name: SAME if tutorial_ends(server, name) else BETTER))  # type: ignore[misc]
+        lines.append(_row(title, lambda server, name=name: SAME if tutorial_ends(server, name) else BETTER))
     lines.append(_row(STOPS, lambda _: SAME))
     notes = (
         "✓ the same outcome with the tutorial's class and with Hubbub's, run by the tests.\n"

@@ -228,6 +228,7 @@ class QueuedWebSocket(Connection):
             self._task = asyncio.get_running_loop().create_task(self._write())
 
     async def _write(self) -> None:
+        state = self._socket.application_state
         try:
             while (outbox := self._outbox) is not None and outbox.chunks and not outbox.corked:
                 item = outbox.chunks[0]
@@ -237,7 +238,9 @@ class QueuedWebSocket(Connection):
             if outbox is not None and not outbox.corked:
                 self._outbox = None
         except Exception:
-            # Whatever it was, this socket is dead; its endpoint hears it from its own `receive`.
+            # Whatever it was, this socket is dead; its endpoint hears it from its own `receive`. Starlette has set the
+            # state to what lets `receive_text` fail with another error.
+            self._socket.application_state = state
             self.closed(WebSocketDisconnect(ABNORMAL))
         finally:
             self._task = None
