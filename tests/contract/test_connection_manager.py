@@ -101,7 +101,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
             return False
 
     try:
-        eventually_blocking(ready, 15, "the app answers")
+        eventually_blocking(ready, 60, "the app answers")
         yield App(port, log)
         text = log.read_text()
         assert "Traceback" not in text, text[-4000:]
