@@ -25,7 +25,10 @@ class Prose(NamedTuple):
 
 PRONOUNS = r"whoever|whomever|whom|somebody|nobody|anybody|oneself|one's|he|him|his|himself"
 # "one" is a person where it is the subject of a clause: "if one is logged in", "what one writes". A verb follows it.
-OPENS_CLAUSE = r"(?:^|[.;:,(–—]\s*|\b(?:if|when|where|what|that|which|as|than|before|after|while|until|since|how|whether|because|and|or|but|who|so)\s+)"
+OPENS_CLAUSE = (
+    r"(?:^|[.;:,(–—]\s*|\b(?:if|when|where|what|that|which|as|than|before|after|while|until|since|how|whether|because|"
+    r"and|or|but|who|so)\s+)"
+)
 NOT_A_VERB = (
     r"(?:this|thus|its|his|hers|ours|yours|as|is|was|has|does|seconds|minutes|hours|days|bytes|others|less|"
     r"plus|times|process|address|pass|access|class|across|always|towards|besides|of|s)"

@@ -16,7 +16,7 @@ async def chat(websocket: WebSocket, name: str) -> None:
         while True:
             count, size = map(int, (await websocket.receive_text()).split())
             for number in range(count):
-                manager.broadcast(f"{number} {'x' * size}")
+                await manager.broadcast(f"{number} {'x' * size}")
     except WebSocketDisconnect:
         manager.disconnect(websocket)
         await manager.broadcast(f"{name} left")

@@ -22,6 +22,10 @@ class Peer:
     def says(self, text: str) -> None:
         self.events.put_nowait({"type": "websocket.receive", "text": text})
 
+    def leaves(self, code: int) -> None:
+        """On a server that goes on taking what is sent, without an error."""
+        self.events.put_nowait({"type": "websocket.disconnect", "code": code})
+
     async def _send(self, message: Any) -> None:
         await self.reads.wait()
         if self.dead:

@@ -66,7 +66,7 @@ async def hears(client: ClientConnection, *texts: str) -> None:
 
 def test_every_block_is_run_by_a_test_here() -> None:
     assert set(documents.blocks(PAGE)) == {
-        "chat.py", "rooms.py", "personal.py", "slow.py", "order.py", "threads.py", "test_chat.py",
+        "chat.py", "ticker.py", "rooms.py", "personal.py", "slow.py", "order.py", "threads.py", "test_chat.py",
     }  # fmt: skip
 
 
@@ -81,6 +81,20 @@ async def test_first_steps(serve: Serve, websockets: str) -> None:
         await hears(bob, "bob joined", "You wrote: hello", "bob: hello")
         await bob.close()
         await hears(ann, "bob: hello", "bob left")
+
+
+@pytest.mark.parametrize("websockets", ["auto", OURS], ids=["uvicorn's", "ours"])
+async def test_an_endpoint_that_only_sends_ends_when_its_client_leaves(serve: Serve, websockets: str) -> None:
+    port = serve("ticker", websockets)
+    async with People(port) as people, httpx.AsyncClient(trust_env=False) as http:
+        client = await people.enter("/time")
+        assert str(await client.recv()).count(":") == 2
+        await client.close()
+
+        async def nobody_is_there() -> bool:
+            return bool((await http.get(f"http://127.0.0.1:{port}/clients")).json() == 0)
+
+        await eventually_async(nobody_is_there, 20, "the endpoint has ended")
 
 
 async def test_rooms(serve: Serve) -> None:

@@ -41,26 +41,35 @@ async def hears(peer: Peer, *texts: str) -> None:
     await eventually(lambda: peer.got == list(texts), 20, f"exactly {texts} arrived, not {peer.got}")
 
 
-async def test_what_was_called_has_happened_whether_or_not_it_is_awaited(
+async def test_messages_arrive_in_the_order_in_which_the_calls_begin(
     manager: ConnectionManager, connected: Connect
 ) -> None:
     peer = await connected()
-    first = manager.broadcast("1")
-    manager.send_personal_message("2", peer.socket)
+    await manager.broadcast("1")
+    await manager.send_personal_message("2", peer.socket)
+    tasks = [asyncio.create_task(manager.broadcast(text)) for text in ("4", "5")]
     await manager.broadcast("3")
-    await first
-    await first
-    await hears(peer, "1", "2", "3")
+    await asyncio.gather(*tasks, manager.send_personal_message("6", peer.socket), manager.broadcast("7"))
+    await hears(peer, *"1234567")
+
+
+async def test_a_call_that_is_not_awaited_does_nothing(manager: ConnectionManager, connected: Connect) -> None:
+    peer = await connected()
+    call = manager.broadcast("1")
+    await asyncio.sleep(0)
+    call.close()
+    await manager.broadcast("2")
+    await hears(peer, "2")
 
 
 async def test_topics_reach_those_who_joined(manager: ConnectionManager, connected: Connect) -> None:
     both, one, none = await connected("a", "b"), await connected("a"), await connected()
-    manager.broadcast("to a", "a")
-    manager.broadcast("to b", "b")
-    manager.broadcast("to nobody", "c")
+    await manager.broadcast("to a", "a")
+    await manager.broadcast("to b", "b")
+    await manager.broadcast("to nobody", "c")
     manager.leave(both.socket, "a")
-    manager.broadcast("to a again", "a")
-    manager.broadcast("to all")
+    await manager.broadcast("to a again", "a")
+    await manager.broadcast("to all")
     await hears(both, "to a", "to b", "to all")
     await hears(one, "to a", "to a again", "to all")
     await hears(none, "to all")
@@ -93,7 +102,6 @@ async def test_disconnect_is_harmless_when_repeated_and_for_strangers(
     manager.disconnect(stranger.socket)
     manager.leave(stranger.socket, "a")
     manager.join(stranger.socket, "a")
-    await manager.send_personal_message("x", stranger.socket)
     await manager.broadcast("x")
     await manager.broadcast("x", "a")
     assert peer.got == stranger.got == []
@@ -103,9 +111,9 @@ async def test_what_was_sent_before_disconnect_still_arrives_and_nothing_after(
     manager: ConnectionManager, connected: Connect
 ) -> None:
     peer = await connected()
-    manager.broadcast("goodbye")
+    await manager.broadcast("goodbye")
     manager.disconnect(peer.socket)
-    manager.broadcast("too late")
+    await manager.broadcast("too late")
     await peer.socket.close(4242)
     await hears(peer, "goodbye", "close 4242")
 
@@ -114,9 +122,9 @@ async def test_what_the_application_sends_itself_keeps_its_place(
     manager: ConnectionManager, connected: Connect
 ) -> None:
     peer = await connected()
-    manager.broadcast("1")
+    await manager.broadcast("1")
     await peer.socket.send_text("2")
-    manager.send_personal_message("3", peer.socket)
+    await manager.send_personal_message("3", peer.socket)
     await peer.socket.send_text("4")
     assert peer.got == ["1", "2", "3", "4"]
 
@@ -177,20 +185,20 @@ async def test_what_is_sent_in_one_go_does_not_count_and_what_comes_while_it_wai
 ) -> None:
     slow = await connected()
     slow.reads.clear()
-    manager.broadcast("x" * 50 * LIMIT)
+    await manager.broadcast("x" * 50 * LIMIT)
     await asyncio.sleep(0.2)  # longer than anybody is given to get below the bound
-    manager.broadcast("x" * (LIMIT - 1))
+    await manager.broadcast("x" * (LIMIT - 1))
     await asyncio.sleep(0.2)
     assert list(manager.active_connections) == [slow.socket]
-    manager.broadcast("xx")
+    await manager.broadcast("xx")
     await eventually(lambda: not manager.active_connections, 20, "the slow socket was dropped")
 
 
 async def overflow(manager: ConnectionManager) -> None:
     """More than the bound, for somebody who has not read what came before."""
-    manager.broadcast("first")
+    await manager.broadcast("first")
     await asyncio.sleep(0)
-    manager.broadcast("x" * 5 * LIMIT)
+    await manager.broadcast("x" * 5 * LIMIT)
     await asyncio.sleep(0)
 
 
@@ -225,11 +233,13 @@ async def test_a_cancellation_from_elsewhere_wins_over_ours(manager: ConnectionM
         await reading
 
 
-async def test_a_dead_socket_is_dropped_and_never_raised(manager: ConnectionManager, connected: Connect) -> None:
+async def test_a_dead_socket_is_dropped_and_the_others_hear_everything(
+    manager: ConnectionManager, connected: Connect
+) -> None:
     dead, well = await connected(), await connected()
     dead.dead = True
     await manager.broadcast("1")
-    await manager.send_personal_message("2", dead.socket)
+    await manager.send_personal_message("2", dead.socket)  # that it is dead is not known yet
     await manager.broadcast("3")
     await hears(well, "1", "3")
     await eventually(lambda: list(manager.active_connections) == [well.socket], 20, "the dead socket was dropped")
@@ -237,10 +247,10 @@ async def test_a_dead_socket_is_dropped_and_never_raised(manager: ConnectionMana
 
 async def test_one_who_leaves_during_a_broadcast_is_no_trouble(manager: ConnectionManager, connected: Connect) -> None:
     peers = [await connected() for _ in range(10)]
-    manager.broadcast("1")
+    await manager.broadcast("1")
     for peer in peers[::2]:
         manager.disconnect(peer.socket)
-    manager.broadcast("2")
+    await manager.broadcast("2")
     for peer in peers[1::2]:
         await hears(peer, "1", "2")
     for peer in peers[::2]:
@@ -249,7 +259,7 @@ async def test_one_who_leaves_during_a_broadcast_is_no_trouble(manager: Connecti
 
 async def test_an_idle_socket_has_no_task(manager: ConnectionManager, connected: Connect) -> None:
     peer = await connected()
-    manager.broadcast("1")
+    await manager.broadcast("1")
     await hears(peer, "1")
     await asyncio.sleep(0)
     (connection,) = [one for one in gc.get_objects() if type(one) is Queued and one._socket is peer.socket]
@@ -262,17 +272,21 @@ async def test_a_call_from_a_thread_is_refused_and_breaks_nothing(
 ) -> None:
     peer = await connected("a")
     for call in (
-        lambda: manager.broadcast("1"),
-        lambda: manager.send_personal_message("1", peer.socket),
+        lambda: asyncio.run(manager.broadcast("1")),
+        lambda: asyncio.run(manager.send_personal_message("1", peer.socket)),
         lambda: manager.join(peer.socket, "b"),
         lambda: manager.leave(peer.socket, "a"),
         lambda: manager.disconnect(peer.socket),
         lambda: asyncio.run(manager.connect(Peer().socket)),
     ):
-        with pytest.raises(RuntimeError, match="call_soon_threadsafe"):
+        with pytest.raises(RuntimeError, match="run_coroutine_threadsafe"):
             await asyncio.to_thread(call)
     loop = asyncio.get_running_loop()
-    await asyncio.to_thread(loop.call_soon_threadsafe, manager.broadcast, "2", "a")
+
+    def from_thread() -> None:
+        asyncio.run_coroutine_threadsafe(manager.broadcast("2", "a"), loop).result(20)
+
+    await asyncio.to_thread(from_thread)
     await hears(peer, "2")
 
 

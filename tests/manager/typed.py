@@ -3,7 +3,7 @@
 What must be an error is marked as one: a mark that is not needed is an error as well.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from typing import Any, assert_type
 
 from fastapi import WebSocket
@@ -19,16 +19,17 @@ async def manager_types(manager: ConnectionManager, websocket: WebSocket) -> Non
     assert_type(await manager.connect(websocket), None)
     assert_type(manager.active_connections, Sequence[WebSocket])
     assert_type(manager.active_connections[0], WebSocket)
-    assert_type(manager.broadcast("to all"), Awaitable[None])
+    sending: Coroutine[Any, Any, None] = manager.broadcast("to all")
+    await sending
     assert_type(await manager.broadcast("to some", "topic"), None)
-    assert_type(manager.send_personal_message("to one", websocket), Awaitable[None])
+    assert_type(await manager.send_personal_message("to one", websocket), None)
     manager.join(websocket, "topic")
     manager.leave(websocket, "topic")
     manager.disconnect(websocket)
     ConnectionManager(outbox_bytes=2**16)
 
     ConnectionManager(2**16)  # type: ignore[call-arg]
-    manager.broadcast(b"bytes")  # type: ignore[arg-type]
+    await manager.broadcast(b"bytes")  # type: ignore[arg-type]
     manager.active_connections.append(websocket)  # type: ignore[attr-defined]
     await manager.disconnect(websocket)  # type: ignore[func-returns-value, misc]
     manager.active_connections = []  # type: ignore[misc]

@@ -62,6 +62,7 @@ class Registry:
         self._round: Round | None = None
         self._scheduled = False
         self._order = 0
+        self._flushed = 0
         self.deliveries = 0
         self.writes = 0
 
@@ -112,6 +113,11 @@ class Registry:
 
     def __contains__(self, connection: Connection) -> bool:
         return connection in self._everybody.connections
+
+    @property
+    def unflushed(self) -> int:
+        """How many messages were sent or broadcast since the event loop last flushed."""
+        return self._order - self._flushed
 
     # --- what goes where -----------------------------------------------------------------------------------------
 
@@ -186,6 +192,7 @@ class Registry:
 
     def _flush(self) -> None:
         self._scheduled = False
+        self._flushed = self._order
         for connection in list(self._personal):
             self.settle(connection)
         if not self._dirty:

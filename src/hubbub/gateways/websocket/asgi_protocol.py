@@ -7,7 +7,8 @@ dict for each delivery. Everything else goes the ordinary ASGI way.
 import asyncio
 from typing import Any
 
-from uvicorn._types import ASGISendEvent
+from starlette.websockets import WebSocketDisconnect
+from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.config import Config
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
@@ -17,7 +18,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from hubbub.gateways.websocket.outbox import CUT_OFF
-from hubbub.gateways.websocket.sockets import EXTENSION, FramedWebSocket
+from hubbub.gateways.websocket.sockets import ABNORMAL, EXTENSION, NEVER, NOW, RESTART, FramedWebSocket
 from hubbub.protocol import closes
 
 MAX_MESSAGE = 65_536
@@ -39,6 +40,7 @@ class AsgiWebSocketProtocol(WebSocketsSansIOProtocol):
         self.conn = ServerProtocol(max_size=min(config.ws_max_size, MAX_MESSAGE), logger=self.logger)
         self._failed = False
         self._writer: FramedWebSocket | None = None
+        self.received_at = NEVER
 
     # --- limits --------------------------------------------------------------------------------------------------
 
@@ -59,8 +61,8 @@ class AsgiWebSocketProtocol(WebSocketsSansIOProtocol):
         if self._failed or self.conn.close_sent is None:
             return
         self._failed = True
-        self._stop_writing()
         code, reason = self.conn.close_sent.code, self.conn.close_sent.reason
+        self._stop_writing(code, reason)
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
         self.close_sent = True
         self.transport.write(b"".join(self.conn.data_to_send()))
@@ -108,10 +110,17 @@ class AsgiWebSocketProtocol(WebSocketsSansIOProtocol):
     async def send(self, message: ASGISendEvent) -> None:
         if message["type"] == "websocket.close" and self._writer is not None:
             await self.writable.wait()
-            self._stop_writing()
+            self._stop_writing(message.get("code", closes.NORMAL), message.get("reason") or "")
         await super().send(message)
         if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
             self.handshake_complete = True  # uvicorn takes a refusal that was sent for one that was forgotten
+
+    async def receive(self) -> ASGIReceiveEvent:
+        self.received_at = NOW
+        try:
+            return await super().receive()
+        finally:
+            self.received_at = self.loop.time()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -126,22 +135,26 @@ class AsgiWebSocketProtocol(WebSocketsSansIOProtocol):
         super().resume_writing()
 
     def keepalive_timeout(self) -> None:
-        self._stop_writing()
+        self._stop_writing(closes.INTERNAL, "keepalive ping timeout")
         super().keepalive_timeout()
 
     def handle_close(self, event: Frame) -> None:
-        self._stop_writing()
+        received = self.conn.close_rcvd
+        if received is not None:
+            self._stop_writing(received.code, received.reason)
+        else:
+            self._stop_writing(ABNORMAL)
         super().handle_close(event)
 
     def shutdown(self) -> None:
-        self._stop_writing()
+        self._stop_writing(RESTART)
         super().shutdown()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_writing()
+        self._stop_writing(ABNORMAL)
         super().connection_lost(exc)
 
-    def _stop_writing(self) -> None:
+    def _stop_writing(self, code: int, reason: str = "") -> None:
         writer, self._writer = self._writer, None
         if writer is not None:
-            writer.lost()
+            writer.lost(WebSocketDisconnect(code, reason))

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import math
+import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -15,12 +17,19 @@ from hubbub.protocol import closes
 EXTENSION = "hubbub.transport"
 logger = logging.getLogger("hubbub.websocket")
 Lost = Callable[[], None]
+ABNORMAL = 1006
+RESTART = 1012
+"""RFC 6455's codes for an end without a Close frame, and for a server that restarts."""
+NEVER = -math.inf
+NOW = math.inf
 
 
 class Offer(Protocol):
     """What stands in the scope's extensions under EXTENSION."""
 
     transport: asyncio.Transport
+    received_at: float
+    """When the endpoint last received: a monotonic time, NOW while it waits for a message, NEVER before the first."""
 
     @property
     def open(self) -> bool: ...
@@ -40,16 +49,28 @@ class FramedWebSocket(FramedConnection):
         """What the endpoint is told when it sends; None while the connection is open."""
         self._offer = offer
         self._lost: Lost | None = lost
+        offer.received_at = NEVER  # what `accept` received is not the endpoint's
         offer.attach(self)
+
+    @property
+    def received_at(self) -> float:
+        """When the endpoint last received; see Offer."""
+        return self._offer.received_at
+
+    def sent(self) -> None:
+        """Nothing to look for: the transport tells when the connection ends."""
 
     async def settled(self) -> None:
         """Nothing to wait for: uvicorn's own `send` waits until the transport is empty."""
 
-    def lost(self) -> None:
+    def lost(self, end: WebSocketDisconnect) -> None:
         """Nothing can be written any more."""
         self.forget()
+        self.ended = self.ended or end
         _tell(self._lost)
         self._lost = None
+
+    closed = lost
 
     def _close_frame(self, code: int, reason: str) -> bytes:
         return self._offer.close_frame(code, reason)
@@ -110,7 +131,7 @@ class QueuedWebSocket(Connection):
 
     __slots__ = (
         "_closing", "_interrupted", "_limit", "_lost", "_outbox", "_reading", "_receive", "_send", "_socket", "_task",
-        "ended",
+        "ended", "received_at",
     )  # fmt: skip
 
     pack = staticmethod(pack)
@@ -125,6 +146,8 @@ class QueuedWebSocket(Connection):
         self._reading: asyncio.Task[object] | None = None
         self._interrupted = False
         self.ended: WebSocketDisconnect | None = None
+        self.received_at = NEVER
+        """When the endpoint last received; see Offer."""
         self._socket = socket
         self._receive = socket.receive
         self._send = socket.send
@@ -169,7 +192,7 @@ class QueuedWebSocket(Connection):
         self._closing = True
 
     def abort(self, code: int, reason: str = "") -> None:
-        self._die(WebSocketDisconnect(code, reason))
+        self.closed(WebSocketDisconnect(code, reason))
         if self._task is not None:
             self._task.cancel()
         if self._reading is not None and not self._interrupted:
@@ -205,6 +228,7 @@ class QueuedWebSocket(Connection):
             self._task = asyncio.get_running_loop().create_task(self._write())
 
     async def _write(self) -> None:
+        state = self._socket.application_state
         try:
             while (outbox := self._outbox) is not None and outbox.chunks and not outbox.corked:
                 item = outbox.chunks[0]
@@ -214,12 +238,15 @@ class QueuedWebSocket(Connection):
             if outbox is not None and not outbox.corked:
                 self._outbox = None
         except Exception:
-            # Whatever it was, this socket is dead; its endpoint hears it from its own `receive`.
-            self._die(WebSocketDisconnect(1006))
+            # Whatever it was, this socket is dead; its endpoint hears it from its own `receive`. Starlette has set the
+            # state to what lets `receive_text` fail with another error.
+            self._socket.application_state = state
+            self.closed(WebSocketDisconnect(ABNORMAL))
         finally:
             self._task = None
 
-    def _die(self, end: WebSocketDisconnect) -> None:
+    def closed(self, end: WebSocketDisconnect) -> None:
+        """Nothing can be written any more: the client has left, or the application has closed the connection."""
         self._closing = True
         self.ended = self.ended or end
         self._outbox = None
@@ -234,15 +261,20 @@ class QueuedWebSocket(Connection):
             return self._disconnect(self.ended)
         task = asyncio.current_task()
         self._reading = task
+        self.received_at = NOW
         try:
-            return await self._receive()
+            return await self._next()
         except asyncio.CancelledError:
             # Ours only if `abort` asked for it, and nobody else did, too.
             if not self._interrupted or task is None or task.uncancel() > 0:
                 raise
         finally:
             self._reading = None
-        return self._disconnect(self.ended or WebSocketDisconnect(1006))
+            self.received_at = time.monotonic()
+        return self._disconnect(self.ended or WebSocketDisconnect(ABNORMAL))
+
+    async def _next(self) -> Event:
+        return await self._receive()
 
     def _disconnect(self, end: WebSocketDisconnect) -> Event:
         self._socket.client_state = WebSocketState.DISCONNECTED

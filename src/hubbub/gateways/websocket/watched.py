@@ -1,0 +1,82 @@
+"""A queued WebSocket that notices the end of its client while its endpoint does not receive.
+
+Some ASGI servers (hypercorn, granian) drop what is sent after the end without an error, so an endpoint that only sends
+never learns of it. The disconnect event is there all the same, for whoever calls `receive`.
+"""
+
+import asyncio
+from collections import deque
+
+from starlette.types import Message as Event
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from hubbub.engine.ports import Blob
+from hubbub.gateways.websocket.sockets import ABNORMAL, Lost, QueuedWebSocket
+
+READ_AHEAD_AFTER = 3
+"""Writes without a `receive` of the endpoint. An endpoint that reads in a loop has one pending at nearly all times."""
+OVERHEAD = 256
+"""Bytes that an event counts beside its text."""
+
+
+class WatchedWebSocket(QueuedWebSocket):
+    """Receives ahead of an endpoint that only sends; what it has received is the endpoint's next `receive`, in order.
+
+    At most `limit` bytes are received ahead. What is pending is never cancelled, so no message is lost with it; it
+    ends with the connection, which every server closes when the endpoint returns.
+    """
+
+    __slots__ = ("_ahead", "_ahead_size", "_ahead_task", "_unread", "_wanted")
+
+    def __init__(self, socket: WebSocket, limit: int, lost: Lost) -> None:
+        super().__init__(socket, limit, lost)
+        self._ahead: deque[Event] = deque()
+        self._ahead_size = 0
+        self._ahead_task: asyncio.Task[None] | None = None
+        self._unread = 0
+        self._wanted = False
+        """Whether the endpoint waits for the next message, and receives for itself after it."""
+
+    def write(self, blob: Blob) -> None:
+        super().write(blob)
+        self.sent()
+
+    def sent(self) -> None:
+        """Something was sent, by the manager or by the application itself."""
+        if self._reading is None and self._ahead_task is None:
+            self._unread += 1
+            if self._unread >= READ_AHEAD_AFTER and self.ended is None and self._ahead_size < self._limit:
+                self._wanted = False
+                self._ahead_task = asyncio.get_running_loop().create_task(self._read_ahead())
+
+    async def _read_ahead(self) -> None:
+        try:
+            while not self._wanted and self._ahead_size < self._limit:
+                event = await self._receive()
+                self._ahead.append(event)
+                self._ahead_size += _size(event)
+                if event["type"] == "websocket.disconnect":
+                    self._socket.client_state = WebSocketState.CONNECTED  # until the endpoint has received it
+                    self.closed(WebSocketDisconnect(int(event.get("code") or ABNORMAL), event.get("reason")))
+                    return
+        except Exception:
+            self.closed(WebSocketDisconnect(ABNORMAL))  # the endpoint hears what it was from its own `receive`
+        finally:
+            self._ahead_task = None
+
+    async def _next(self) -> Event:
+        self._unread = 0
+        if not self._ahead and self._ahead_task is not None:
+            self._wanted = True
+            await asyncio.wait({self._ahead_task})
+        if not self._ahead:
+            return await super()._next()
+        event = self._ahead.popleft()
+        self._ahead_size -= _size(event)
+        if event["type"] == "websocket.disconnect":
+            self._socket.client_state = WebSocketState.DISCONNECTED
+        return event
+
+
+def _size(event: Event) -> int:
+    return OVERHEAD + len(event.get("text") or event.get("bytes") or "")
