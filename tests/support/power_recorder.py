@@ -5,8 +5,8 @@ a clone holds what the device was given so far, and nothing of what only waits i
 step that changes files (an audit event), either side of an fsync, and each COMMIT of SQLite. Two kinds of cut:
 
 - `plain`: nothing reaches the disk that was not synced.
-- `commit`: the file system's own journal was written just before, as it is every few seconds: names are on the disk,
-  and the content of files that were not synced is not.
+- `commit`: the file system's own journal was written just before, as it is every few seconds: on XFS names are on the
+  disk and the content of files that were not synced is not; btrfs writes both.
 
 Run as `python -m tests.support.power_recorder PLAN`, a JSON file; writes one JSON line for each image.
 """
@@ -55,10 +55,10 @@ class Recorder:
         sys.addaudithook(self._audit)
         event.listen(Engine, "commit", lambda _connection: self.moment("commit"))
 
-        def fsync(descriptor: Any) -> None:
+        def fsync(fd: Any) -> None:
             self.moment("before fsync")
             if self.plan["fsync"]:
-                _fsync(descriptor)
+                _fsync(fd)
             self.moment("after fsync")
 
         os.fsync = fsync
