@@ -36,6 +36,7 @@ test: export WORKERS ?= 2
 test: setup
 	@sh scripts/chromium
 	@sh scripts/proxies
+	@sh scripts/filesystems
 	$(BIN)/python -m scripts.tests $(ARGS)
 	$(BIN)/python scripts/node.py test
 

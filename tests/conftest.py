@@ -1,15 +1,21 @@
 """Fixtures for every test: real server processes on data folders of their own."""
 
+import logging
+import os
+import sys
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
+from hubbub import cli
 from hubbub.storage import postgresql
 from tests.support.postgres import Postgres, postgres
 from tests.support.server import Server
 
 MakeServer = Callable[..., Server]
+Run = Callable[..., str]
 
 HERE = Path(__file__).parent
 ALONE = (
@@ -39,6 +45,7 @@ LONG = (
     "conversation/test_machine.py",
     "faults/test_hello_race.py",
     "faults/test_kill.py",
+    "faults/test_power_cuts.py",
     "faults/test_retry.py",
     "faults/test_revocation.py",
     "mounted/test_kill.py",
@@ -108,3 +115,32 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: py
     address = server.fresh()
     yield address
     server.drop(address)
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
+    """`run(*arguments)`: a `hubbub` command in this process, which is ten times faster; what it says.
+
+    `fails=True` for the one sentence of a command that must fail.
+    """
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    monkeypatch.setattr(os, "nice", lambda increment: 0)  # not the tests
+    monkeypatch.setenv("HUBBUB_LOG_LEVEL", "error")  # what it says, without what it logs
+
+    def command(*arguments: object, fails: bool = False) -> str:
+        monkeypatch.setattr(sys, "argv", ["hubbub", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = capsys.readouterr()
+        if not fails:
+            assert (ended.value.code or 0, err) == (0, ""), err
+            return out
+        assert (ended.value.code, out) == (1, "")
+        (sentence,) = err.splitlines()
+        return sentence.removeprefix("hubbub: ")
+
+    yield command
+    root.handlers, root.level = handlers, level
+    logging.captureWarnings(False)
+    structlog.reset_defaults()

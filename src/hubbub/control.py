@@ -6,7 +6,6 @@ Knows nothing about flags or terminals.
 """
 
 import asyncio
-import fcntl
 import os
 import secrets
 import socket
@@ -34,7 +33,6 @@ from hubbub.protocol.tokens import new_secret, secret_hash
 from hubbub.protocol.validation import refuse
 
 SOCKET = "control.sock"
-LOCK = "lock"
 MAX_LINE = 64 * 1024
 TIMEOUT = 30.0
 PAGE = 200
@@ -43,10 +41,6 @@ RESET_LINK_LIFE = 24 * 3_600
 MAX_PATH = 100
 
 logger = structlog.get_logger(__name__)
-
-
-class FolderInUse(Exception):
-    """Another process works on the data folder; the message is a sentence for the operator."""
 
 
 class CreateUser(Frozen):
@@ -115,6 +109,11 @@ async def perform(services: Services, request: Request) -> Answer:
             return await _make_invite(services, request)
 
 
+def read(connection: Connection, request: ListUsers) -> Answer:
+    """Answers a request that changes nothing, in any process that can read the database."""
+    return _list_users(connection, request.after)
+
+
 async def _create_user(services: Services, request: CreateUser) -> Answer:
     password_hash = await _hash(services, request.password, request.name)
     try:
@@ -174,21 +173,6 @@ async def _make_invite(services: Services, request: MakeInvite) -> Answer:
 
 
 # --- the server's side -----------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def folder_lock(data: Path) -> Iterator[None]:
-    """Keeps every other process off the data folder, which is made if it is not there. Raises FolderInUse."""
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(data / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise FolderInUse(f"Another Hubbub works on the data folder {data} already.") from None
-        yield
-    finally:
-        os.close(descriptor)
 
 
 class Control:

@@ -7,7 +7,6 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 
 import structlog
 from fastapi import FastAPI
@@ -37,8 +36,10 @@ from hubbub.gateways.websocket.plain import PlainText
 from hubbub.metrics import Metrics, watch_loop
 from hubbub.protocol.tokens import Tokens, secret_hash
 from hubbub.settings import Settings
-from hubbub.storage import log, migrate
+from hubbub.storage import log, migrate, signing_key
 from hubbub.storage.database import Database
+from hubbub.storage.locks import DatabaseInUse, folder_lock, sqlite_lock
+from hubbub.storage.postgresql_lock import PostgresLock, Purpose
 
 logger = structlog.get_logger(__name__)
 
@@ -47,29 +48,35 @@ SWITCH_INTERVAL = 0.0005
 
 @asynccontextmanager
 async def running(
-    settings: Settings, clock: Clock | None = None, login: HostLogin | None = None
+    settings: Settings, clock: Clock | None = None, login: HostLogin | None = None, *, serving: bool = True
 ) -> AsyncIterator[Services]:
-    """A server without its doors: the database migrated, the journal writing. Stops in the opposite order.
+    """A server without its gateways: folder and database locked, the database migrated, the journal writing.
 
-    With `login` the app around this one knows who people are.
+    With `login` the host application knows the users. A command is not `serving`: it waits less long for the
+    database, and does not decide which signing key belongs to it.
 
-    Raises migrate.TooNew, Unavailable (the database does not answer).
+    Raises InUse (another process has the folder or the database), KeyUnusable, migrate.TooNew, Unavailable (the
+    database does not answer).
     """
     sys.setswitchinterval(SWITCH_INTERVAL)  # the writer's thread must win the interpreter back from a busy loop
-    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
-        services = await _build(settings, clock or Clock(), login, stack)
+        stack.enter_context(folder_lock(settings.data))
+        services = await _build(settings, clock or Clock(), login, stack, serving=serving)
         meters.attach(services)
         for work in (watch_loop(services.metrics, services.clock), keep_house(services)):
             stack.push_async_callback(_cancel, asyncio.create_task(work))
         yield services
 
 
-async def _build(settings: Settings, clock: Clock, login: HostLogin | None, stack: AsyncExitStack) -> Services:
+async def _build(
+    settings: Settings, clock: Clock, login: HostLogin | None, stack: AsyncExitStack, *, serving: bool
+) -> Services:
     """Everything a gateway may use, each part given what it needs; `stack` takes them down."""
     database = Database(settings.database)
-    stack.callback(database.close)
+    lost = await _lock(database, stack, "serve" if serving else "command")
+    stack.callback(database.close)  # before its lock is given back
     _migrate(database, clock)
+    key = signing_key.obtain(settings.data, database, serving=serving, signs=login is None)
     metrics, registry, read, bus, passwords = Metrics(), Registry(), Readers(database), LocalBus(), Passwords()
     stack.push_async_callback(bus.close)
     stack.callback(passwords.close)
@@ -90,17 +97,21 @@ async def _build(settings: Settings, clock: Clock, login: HostLogin | None, stac
         registry=registry,
         people=people,
         signals=signals,
-        tokens=Tokens(_key(settings.data)),
+        tokens=Tokens(key),
         passwords=passwords,
         limits=Limits(clock, enabled=settings.rate_limits),
         metrics=metrics,
         epoch=await read(log.epoch),
+        lost_database=lost,
         host=Host(login, read, journal) if login is not None else None,
     )
 
 
 async def serve(settings: Settings) -> None:
-    """`hubbub serve`: runs until SIGTERM or SIGINT, then drains. The port opens when everything is ready."""
+    """`hubbub serve`: runs until SIGTERM or SIGINT, then drains. The port opens when everything is ready.
+
+    Raises DatabaseInUse, after draining, when another server has taken the database; what `running` raises.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -108,13 +119,17 @@ async def serve(settings: Settings) -> None:
     async with operated(settings) as services, _listening(services) as listener:
         logger.info("listening", host=settings.host, port=listener.port)
         await greet_operator(services, settings.model_copy(update={"port": listener.port}).address)
-        await stop.wait()
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait((stopping, services.lost_database), return_when=asyncio.FIRST_COMPLETED)
         logger.info("draining")
+        if services.lost_database.done():
+            stopping.cancel()
+            raise DatabaseInUse(services.lost_database.result())
 
 
 @asynccontextmanager
 async def operated(settings: Settings, login: HostLogin | None = None) -> AsyncIterator[Services]:
-    """The same, tidied up after a crash, with the operator's socket. Whoever enters it holds the folder's lock."""
+    """The same, tidied up after a crash, with the operator's socket."""
     async with running(settings, login=login) as services:
         await forget_guests(services, settled=0)
         async with Control(services):
@@ -169,16 +184,22 @@ def _migrate(database: Database, clock: Clock) -> None:
         logger.info("migrated", before=before, after=after, backup=str(backup) if backup else None)
 
 
-def _key(data: Path) -> bytes:
-    """The signing key: made at the first start, so that tokens survive a restart."""
-    path = data / "secret.key"
-    if not path.exists():
-        fresh = data / "secret.key.new"
-        fresh.unlink(missing_ok=True)
-        fresh.touch(mode=0o600)
-        fresh.write_bytes(secrets.token_bytes(32))
-        fresh.rename(path)
-    return path.read_bytes()
+async def _lock(database: Database, stack: AsyncExitStack, purpose: Purpose) -> asyncio.Future[str]:
+    """Locks the database until `stack` ends. The future is done when another server has taken it in spite of that."""
+    loop = asyncio.get_running_loop()
+    lost: asyncio.Future[str] = loop.create_future()
+    if database.path is not None:
+        stack.enter_context(sqlite_lock(database.path))
+        return lost
+
+    def tell(sentence: str) -> None:
+        if not lost.done():
+            lost.set_result(sentence)
+
+    lock = PostgresLock(database.url, purpose, lambda sentence: loop.call_soon_threadsafe(tell, sentence))
+    stack.callback(lock.close)
+    await asyncio.to_thread(lock.acquire)
+    return lost
 
 
 # --- what goes on in the background ----------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Hubbub as an ASGI application: on any ASGI server by itself, or mounted in somebody else's app, with its users."""
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -12,7 +13,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from hubbub import log, main
-from hubbub.control import folder_lock
 from hubbub.domain.errors import Internal
 from hubbub.domain.identities import Identity, check_part
 from hubbub.engine.hosts import HostLogin
@@ -68,6 +68,7 @@ class Hubbub:
             raise WrongSetting(ORIGINS_MISSING)
         self._login = HostLogin(_asking(authenticate), ambient) if authenticate is not None else None
         self._running: tuple[Services, ASGIApp] | None = None
+        self._refusal = NOT_STARTED
 
     @property
     def app(self) -> ASGIApp:
@@ -88,7 +89,7 @@ class Hubbub:
         if scope["type"] == "lifespan":
             await self._serve_lifespan(receive, send)
         elif self._running is None:
-            await _refuse(scope, receive, send)
+            await _refuse(self._refusal, scope, receive, send)
         else:
             await self._running[1]({**scope, AROUND: scope.get("app")}, receive, send)
 
@@ -96,22 +97,32 @@ class Hubbub:
     async def lifespan(self, app: object = None) -> AsyncIterator[None]:
         """Started on entering, drained and stopped on leaving; may be entered again. `app` is not looked at.
 
-        Raises FolderInUse where another process, or another Hubbub in this one, works on the data folder, and what
-        the database raises where it does not answer.
+        Raises InUse where another process, or another Hubbub in this one, uses the data folder or the database, and
+        what else `main.running` raises. Should another server take the database later on (a failover of PostgreSQL
+        can make that possible), every request is refused from then on; the host application goes on.
         """
         if not structlog.is_configured():
             log.hand_on()
-        with folder_lock(self.settings.data):
-            async with main.operated(self.settings, self._login) as services:
-                gateway = AsgiGateway(services)
-                if self._login is None:
-                    await main.greet_operator(services, self.settings.address)
-                self._running = services, main.compose(services, gateway)
-                try:
-                    yield
-                finally:
-                    self._running = None
-                    await gateway.close(self.settings.drain_seconds)
+        self._refusal = NOT_STARTED
+        async with main.operated(self.settings, self._login) as services:
+            gateway = AsgiGateway(services)
+            if self._login is None:
+                await main.greet_operator(services, self.settings.address)
+            self._running = services, main.compose(services, gateway)
+            guard = asyncio.create_task(self._guard(services, gateway))
+            try:
+                yield
+            finally:
+                self._running = None
+                guard.cancel()
+                await gateway.close(self.settings.drain_seconds)
+
+    async def _guard(self, services: Services, gateway: AsgiGateway) -> None:
+        """Ends the service, though not the host application, when another server has taken the database."""
+        self._refusal = await services.lost_database
+        self._running = None
+        logger.error("database_taken", advice=self._refusal)
+        await gateway.close(self.settings.drain_seconds)
 
     async def _serve_lifespan(self, receive: Receive, send: Send) -> None:
         """The server's own lifespan messages, where nothing stands between it and us."""
@@ -152,10 +163,10 @@ def _asking(authenticate: Authenticate) -> Callable[[Scope], Awaitable[Identity 
     return ask
 
 
-async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
-    """Somebody forgot the lifespan: he shall read what to write."""
-    logger.error("not_started", advice=NOT_STARTED)
-    answer = errors.answer(Internal(NOT_STARTED))
+async def _refuse(sentence: str, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers where Hubbub does not run: the lifespan was forgotten, or another server has the database."""
+    logger.error("not_running", advice=sentence)
+    answer = errors.answer(Internal(sentence))
     if scope["type"] == "http":
         await answer(scope, receive, send)
         return
@@ -163,4 +174,4 @@ async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
     if can_answer(socket):
         await socket.send_denial_response(answer)
     else:
-        await socket.close(1011, NOT_STARTED[:120])
+        await socket.close(1011, sentence[:120])

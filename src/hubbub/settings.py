@@ -60,6 +60,8 @@ def _check_origin(url: str) -> str:
 def _check_database(url: str) -> str:
     scheme, _, where = url.partition("://")
     if scheme == "sqlite" and where.startswith("/") and where != "/":
+        if where.startswith(("/file:", "/:memory:")) or "?" in where:
+            raise ValueError("a path alone: a URI of SQLite's own could turn locks off")
         return url
     if scheme == POSTGRESQL and where:
         _ = urlsplit(url).port  # raises ValueError; a password with a slash in it ends up here as well

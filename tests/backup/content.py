@@ -60,7 +60,7 @@ def rows(database: Database) -> Rows:
             table.name: [
                 tuple(row)
                 for row in connection.execute(select(table).order_by(*table.primary_key.columns))
-                if table.name != "meta" or row.key not in ("epoch", "nodes")
+                if table.name != "meta" or row.key not in ("epoch", "nodes", "signing_key")
             ]
             for table in metadata.sorted_tables
         }

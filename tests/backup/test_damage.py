@@ -238,7 +238,8 @@ def test_if_the_last_step_fails_the_old_database_and_the_old_key_are_there(
 
     def fail(fresh: Path, path: Path) -> Path:
         if path.name == "hubbub.db":
-            assert (data / "secret.key").read_bytes() == KEY
+            assert (data / "secret.key").read_bytes() == b"k" * 32
+            assert (data / "secret.key.next").read_bytes() == KEY
             raise OSError(5, "Input/output error")
         return replace(fresh, path)
 
@@ -246,6 +247,6 @@ def test_if_the_last_step_fails_the_old_database_and_the_old_key_are_there(
     with pytest.raises(OSError, match="Input/output"):
         put_back(file, address, data)
     assert (data / "secret.key").read_bytes() == b"k" * 32
-    assert not list(data.glob("*.new"))
+    assert not [*data.glob("*.new"), *data.glob("*.next")]
     with closing(Database(address)) as database:
         assert rows(database) == before

@@ -70,7 +70,7 @@ def test_an_invite_lets_as_many_sign_up_as_it_says(make_server: MakeServer) -> N
 
 def test_a_second_server_on_one_folder_is_refused_in_a_sentence(server: Server) -> None:
     done = run("serve", "--port", "0", "--data", str(server.data))
-    assert told(done, 1) == f"Another Hubbub works on the data folder {server.data} already."
+    assert told(done, 1).startswith(f"Another Hubbub process already uses the data folder {server.data}. Stop it,")
     assert server.is_ready()
     assert (server.data / "control.sock").exists()
 
@@ -142,6 +142,7 @@ def test_the_version_is_the_package_s() -> None:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder without a server, with one person in it."""
     data = tmp_path_factory.mktemp("folder") / "data"
+    assert run("migrate", "--data", str(data)).returncode == 0
     done = run("user", "create", "only", "--role", "owner", "--password-stdin", "--data", str(data), stdin=PASSWORD)
     assert done.returncode == 0, done.stderr
     return data
@@ -187,6 +188,29 @@ def test_wrong_use_is_told_in_one_sentence(
     assert word in sentence
     assert sentence.startswith("hubbub: ")
     assert "\n" not in sentence
+
+
+@pytest.mark.parametrize(
+    "arguments", [("user", "list"), ("user", "create", "x", "--password-stdin"), ("invite", "create")]
+)
+def test_a_command_on_a_mistyped_folder_is_refused_and_creates_nothing(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    data = tmp_path / "mistyped"
+    sentence = told(run(*arguments, "--data", str(data), stdin=PASSWORD), 1)
+    assert sentence.startswith(f"There is no Hubbub site here: {data / 'hubbub.db'} does not exist.")
+    assert not data.exists()
+
+
+def test_an_empty_signing_key_stops_the_start_in_one_sentence(folder: Path) -> None:
+    path = folder / "secret.key"
+    key = path.read_bytes()
+    path.write_bytes(b"")
+    try:
+        sentence = told(run("serve", "--port", "0", "--data", str(folder)), 1)
+    finally:
+        path.write_bytes(key)
+    assert sentence.startswith(f"The signing key {path} is damaged: it is empty.")
 
 
 def test_a_folder_that_cannot_be_made_is_told_in_one_sentence(tmp_path: Path) -> None:

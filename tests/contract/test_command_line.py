@@ -66,6 +66,7 @@ def test_an_invite_of_the_command_line_lets_one_in(plain: Server) -> None:
 
 def test_without_a_server_the_folder_is_opened_and_a_server_finds_what_was_done(tmp_path: Path) -> None:
     data = tmp_path / "data"
+    assert hubbub(data, "migrate").returncode == 0
     made = hubbub(data, "user", "create", "boss", "--role", "owner", "--password-stdin")
     assert made.returncode == 0, made.stderr
     listed = hubbub(data, "user", "list").stdout

@@ -1,6 +1,7 @@
 """Two servers on one PostgreSQL: one room has one order, whoever writes where; nobody speaks after his removal.
 
-No bus is between them: what one stored, the connections of the other find in the log when they see a gap.
+No bus is between them: what one stored, the connections of the other find in the log when they see a gap. The lock that
+keeps a second server off the database is switched off here; what it does is in `test_locks.py`.
 """
 
 import asyncio
@@ -36,8 +37,8 @@ ROUNDS = 10
 @pytest.fixture(scope="module")
 def two(postgres_server: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
     """Started at the same moment on an empty database."""
-    settings = {"HUBBUB_DATABASE_URL": postgres_server.empty()}
-    first, second = (Server(tmp_path_factory.mktemp("server") / "data", settings) for _ in range(2))
+    settings = {"HUBBUB_DATABASE_URL": postgres_server.empty(), "BROKEN": "share-database"}
+    first, second = (Server(tmp_path_factory.mktemp("server") / "data", settings, BROKEN) for _ in range(2))
     try:
         yield started(first, second)
     finally:
@@ -49,7 +50,7 @@ def two(postgres_server: Postgres, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture
 def two_broken(make_server: MakeServer, postgres_server: Postgres, request: pytest.FixtureRequest) -> Two:
     """Two with the same promise broken."""
-    settings = {"HUBBUB_DATABASE_URL": postgres_server.fresh(), "BROKEN": request.param}
+    settings = {"HUBBUB_DATABASE_URL": postgres_server.fresh(), "BROKEN": f"share-database {request.param}"}
     return started(make_server(settings, BROKEN), make_server(settings, BROKEN))
 
 

@@ -11,7 +11,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message
 
 from hubbub import Hubbub, Identity
-from hubbub.control import FolderInUse
+from hubbub.storage.locks import FolderInUse
 from tests.mounted.around import ORIGIN, AppAround
 from tests.support.asgi_socket import Socket
 

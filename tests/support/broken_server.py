@@ -1,4 +1,4 @@
-"""`hubbub` with one promise broken (or one part slowed), named by BROKEN: what negative controls run against.
+"""`hubbub` with promises broken (or parts slowed), named by BROKEN: what negative controls run against.
 
 Nothing of this can be switched on in the product. A control that starts a broken server and finds no violation shows
 that its test cannot see. Run as `python -m tests.support.broken_server serve …`.
@@ -24,6 +24,7 @@ from hubbub.features.sync import Snapshot
 from hubbub.storage import database, members, messages, postgresql, restore
 from hubbub.storage.archive import Reader
 from hubbub.storage.messages import Fact
+from hubbub.storage.postgresql_lock import PostgresLock
 from hubbub.storage.transaction import Head, Transaction
 
 WINDOW = 0.03
@@ -180,6 +181,11 @@ def remember_readers() -> None:
     members.find = remembering
 
 
+def share_database() -> None:
+    """Two servers may use one PostgreSQL, as they will with a bus: what lies below must hold for both of them."""
+    PostgresLock.acquire = lambda self: None  # type: ignore[method-assign]
+
+
 FAULTS = {
     "ack-before-commit": lambda: tell_before_commit("ack"),
     "publish-before-commit": lambda: tell_before_commit("publish"),
@@ -193,8 +199,10 @@ FAULTS = {
     "remember-readers": remember_readers,
     "hello-without-fold": forget_meanwhile,
     "keep-epoch": keep_epoch,
+    "share-database": share_database,
 }
 
 if __name__ == "__main__":
-    FAULTS[os.environ["BROKEN"]]()
+    for fault in os.environ["BROKEN"].split():
+        FAULTS[fault]()
     main()

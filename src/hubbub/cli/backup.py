@@ -43,12 +43,12 @@ def backup(
 
     from hubbub import __version__
     from hubbub.clock import Clock
-    from hubbub.storage import aside
     from hubbub.storage import backup as storage
+    from hubbub.storage.atomic_files import stream_to
     from hubbub.storage.database import Database
 
     os.nice(NICENESS)  # those who talk go before
-    target = nullcontext(Pipe()) if to_stdout else aside.written(file)
+    target = nullcontext(Pipe()) if to_stdout else stream_to(file)
     now = Clock().now()
     with closing(Database(settings.database)) as database, _bar("Backup", quiet) as progress, target as sink:
         made = storage.write(database, settings.data, sink, version=__version__, now=now, progress=progress)
@@ -72,15 +72,16 @@ def restore(
     import secrets
 
     from hubbub.clock import Clock
-    from hubbub.control import folder_lock
     from hubbub.storage import archive
     from hubbub.storage import restore as storage
     from hubbub.storage.database import Database
+    from hubbub.storage.locks import folder_lock
 
     with (
         archive.opened(file) as reader,
         folder_lock(settings.data),
         closing(Database(settings.database)) as database,
+        storage.locked(database),
         _bar("Restore", quiet) as progress,
     ):
         if storage.is_used(database) and not replace:

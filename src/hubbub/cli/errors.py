@@ -31,15 +31,18 @@ def sentences() -> Iterator[None]:
 def _sentence(error: Exception) -> str:
     """What an error says that somebody who runs the program can do something about; any other is raised."""
     # Here, since whoever only asks for the version or has misspelt a word need not wait for all of it.
-    from hubbub.control import FolderInUse, Refused
+    from hubbub.control import Refused
     from hubbub.domain.errors import HubbubError
     from hubbub.gateways.websocket.listener import CannotListen
     from hubbub.storage.archive import Unusable
+    from hubbub.storage.failures import disk_is_full
+    from hubbub.storage.locks import InUse
     from hubbub.storage.migrate import TooNew
+    from hubbub.storage.signing_key import KeyUnusable
 
     if isinstance(error, HubbubError):
-        return error.message
-    if isinstance(error, FolderInUse | Refused | CannotListen | TooNew | Unusable):
+        return "The disk of the database is full: free some space." if disk_is_full(error) else error.message
+    if isinstance(error, InUse | KeyUnusable | Refused | CannotListen | TooNew | Unusable):
         return str(error)
     raise error
 

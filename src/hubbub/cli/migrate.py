@@ -12,12 +12,10 @@ def migrate(data: Data = None, config: Config = None) -> None:
     """Bring the database up to this version, after a backup of the SQLite file. `serve` does it by itself."""
     chosen = options.settings({"data": data}, config)
     from hubbub import main as composition
-    from hubbub.control import folder_lock
 
     async def start_and_stop() -> None:
-        async with composition.running(chosen):
+        async with composition.running(chosen, serving=False):
             pass
 
-    with folder_lock(chosen.data):
-        asyncio.run(start_and_stop())
+    asyncio.run(start_and_stop())
     typer.echo("The database is up to date.")

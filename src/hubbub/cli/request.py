@@ -2,22 +2,28 @@
 
 import asyncio
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hubbub.cli import options
+from hubbub.cli.errors import fail
 from hubbub.cli.loading import loading
 from hubbub.settings import Settings
 
 if TYPE_CHECKING:
-    from hubbub.control import Answer, Request
+    from hubbub.control import Answer, ListUsers, Request
 
 START_PATIENCE = 10.0
 
 
 def ask(request: "Request", data: Path | None, config: Path | None) -> "Answer":
-    """Through the server that runs on the folder; without one, on the database itself."""
-    from hubbub.control import FolderInUse, ask_server
+    """Through the server that runs on the folder; without one, on the database itself.
+
+    A command that only reads neither locks nor migrates the database. Ends the program where there is no site.
+    """
+    from hubbub.control import ListUsers, ask_server
+    from hubbub.storage.locks import FolderInUse
 
     settings = options.settings({"data": data, "log_level": "warning"}, config)
     deadline = time.monotonic() + START_PATIENCE
@@ -26,6 +32,9 @@ def ask(request: "Request", data: Path | None, config: Path | None) -> "Answer":
         if answer is not None:
             return answer
         try:
+            revision = _revision(settings)
+            if isinstance(request, ListUsers):
+                return _read(settings, request, revision)
             return asyncio.run(_alone(settings, request))
         except FolderInUse:
             # A server that is starting holds the lock already and does not listen yet.
@@ -34,11 +43,45 @@ def ask(request: "Request", data: Path | None, config: Path | None) -> "Answer":
             time.sleep(0.1)
 
 
+def _revision(settings: Settings) -> str:
+    """The revision of the database. A mistyped folder ends the program here, before anything is created in it.
+
+    Raises FolderInUse where a server may be about to create the database.
+    """
+    from hubbub.storage import migrate
+    from hubbub.storage.database import Database
+    from hubbub.storage.locks import folder_lock
+
+    with closing(Database(settings.database)) as database:
+        there = database.path is None or database.path.exists()
+        revision = database.read(migrate.current) if there else None
+    if revision is None:
+        if settings.data.exists():
+            with folder_lock(settings.data):
+                pass
+        where = f": {database.path} does not exist" if not there else ""
+        fail(
+            f"There is no Hubbub site here{where}. Check --data and the settings; "
+            "`hubbub migrate` or the first `hubbub serve` creates a new site."
+        )
+    return revision
+
+
+def _read(settings: Settings, request: "ListUsers", revision: str) -> "Answer":
+    from hubbub.control import read
+    from hubbub.storage import migrate
+    from hubbub.storage.database import Database
+
+    if revision != migrate.HEAD:
+        fail("The database belongs to another version of Hubbub: use that version, or run `hubbub migrate` first.")
+    with closing(Database(settings.database)) as database:
+        return database.read(read, request)
+
+
 async def _alone(settings: Settings, request: "Request") -> "Answer":
     with loading():
         from hubbub import control
         from hubbub import main as composition
 
-    with control.folder_lock(settings.data):
-        async with composition.running(settings) as services:
-            return await control.perform(services, request)
+    async with composition.running(settings, serving=False) as services:
+        return await control.perform(services, request)

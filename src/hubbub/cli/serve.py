@@ -27,9 +27,8 @@ def serve(
     chosen = options.settings(options.pairs(settings or []) | flags, config)
     with loading():
         from hubbub import main as composition
-        from hubbub.control import folder_lock
 
-    with folder_lock(chosen.data), asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(composition.serve(chosen))
 
 

@@ -108,6 +108,8 @@ class Services:
     limits: Limits
     metrics: Metrics
     epoch: str
+    lost_database: asyncio.Future[str]
+    """Done when another server has taken the database; the sentence says which one. This server must end."""
     host: Host | None = None
     """The app around this one, where it is that who knows people."""
 

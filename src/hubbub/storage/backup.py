@@ -10,9 +10,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, MetaData, Table, func, inspect, select, text
 
-from hubbub.storage import log, migrate, postgresql
+from hubbub.storage import log, migrate, postgresql, signing_key
 from hubbub.storage.archive import Cell, Manifest, Sink, Unusable, Writer
-from hubbub.storage.aside import KEY
 from hubbub.storage.database import Database
 from hubbub.storage.failures import translated
 from hubbub.storage.schema import metadata
@@ -28,7 +27,7 @@ BEAT = 10_000
 def write(database: Database, data: Path, sink: Sink, *, version: str, now: int, progress: Progress) -> Manifest:
     """Writes a backup of the database and of the folder `data`. `now` is in milliseconds.
 
-    Raises Unusable if there is nothing to back up, Unavailable, OSError.
+    Raises Unusable if there is nothing to back up, KeyUnusable, Unavailable, OSError.
     """
     if database.path is not None and not database.path.exists():
         raise Unusable(f"There is no database at {database.path}: nothing to back up.")
@@ -36,9 +35,9 @@ def write(database: Database, data: Path, sink: Sink, *, version: str, now: int,
         revision = migrate.current(connection)
         if revision is None:
             raise Unusable("The database is empty: nothing to back up.")
-        key = data / KEY
-        if key.exists():
-            out.add(KEY, [key.read_bytes()])
+        key = signing_key.of_database(data, signing_key.known(connection))
+        if key is not None:
+            out.add(signing_key.KEY, [key])
         found = tables(connection, revision)
         done, total = 0, sum(connection.scalar(select(func.count()).select_from(table)) or 0 for table in found)
         for table in found:

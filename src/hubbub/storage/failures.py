@@ -61,5 +61,16 @@ def _meaning(error: BaseException) -> Exception:
     return Unavailable(retry_after=1.0) if _is_a(error, "InterfaceError") else Refused(error)
 
 
+def disk_is_full(error: BaseException) -> bool:
+    """Whether a full disk is what made SQLite fail, anywhere among the causes of `error`."""
+    cause: BaseException | None = error
+    while cause is not None:
+        found = getattr(cause, "orig", cause)  # as the driver raised it, or in SQLAlchemy's wrapping
+        if isinstance(found, sqlite3.Error) and found.sqlite_errorcode == sqlite3.SQLITE_FULL:
+            return True
+        cause = cause.__cause__
+    return False
+
+
 def _is_a(error: BaseException, name: str) -> bool:
     return any(base.__name__ == name for base in type(error).__mro__)

@@ -1,6 +1,10 @@
 """Brings a database to this version's schema: after a backup of the file, resumable, never backwards."""
 
+import errno
+import glob
+import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from sqlalchemy import Column, Connection, MetaData, String, Table, insert, inspect, select
@@ -8,7 +12,9 @@ from sqlalchemy import Column, Connection, MetaData, String, Table, insert, insp
 from hubbub.domain.model import LOBBY, SECURITY, SITE, room_topic
 from hubbub.domain.names import skeleton
 from hubbub.domain.text import timestamp
+from hubbub.storage.atomic_files import create_file, make_folder, new_file, replace
 from hubbub.storage.database import Database
+from hubbub.storage.failures import disk_is_full
 from hubbub.storage.schema import meta, metadata, rooms, topics
 
 HEAD = "0003"
@@ -36,8 +42,8 @@ def upgrade(database: Database, *, epoch: str, now: int) -> tuple[str | None, st
     `epoch` names the history of a database that is new; `now` is in milliseconds. Raises TooNew, Unavailable.
     """
     if database.path is not None:
-        database.path.parent.mkdir(parents=True, exist_ok=True)
-        database.path.touch(mode=0o600)  # SQLite gives its log and index the mode of the file
+        make_folder(database.path.parent)
+        create_file(database.path)  # SQLite gives its log and index the mode of the file
     with database.migrating() as connection:
         before = current(connection)
         connection.rollback()
@@ -88,19 +94,23 @@ def run_steps(connection: Connection, to: str = "head") -> None:
 
 
 def _back_up(database: Database, revision: str, now: int) -> Path | None:
-    """A consistent copy of the SQLite file beside it, before it is touched."""
+    """A consistent copy of the SQLite file beside it, before it is touched: whole under its name, or not there."""
     if database.path is None or not database.path.exists():
         return None
     folder = database.path.parent / "backups"
-    folder.mkdir(mode=0o700, exist_ok=True)
+    make_folder(folder)
+    for left in folder.glob(f"{glob.escape(database.path.stem)}-*.db.new"):  # of a migration that was killed
+        left.unlink()
     target = folder / f"{database.path.stem}-{revision}-{timestamp(now)[:19].replace(':', '')}.db"
-    target.touch(mode=0o600)
-    source, copy = sqlite3.connect(database.path), sqlite3.connect(target)
-    try:
-        source.backup(copy)
-    finally:
-        copy.close()
-        source.close()
+    with new_file(target) as fresh:
+        try:
+            with closing(sqlite3.connect(database.path)) as source, closing(sqlite3.connect(fresh)) as copy:
+                source.backup(copy)
+        except sqlite3.Error as error:
+            if disk_is_full(error):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target)) from error
+            raise
+        replace(fresh, target)
     return target
 
 

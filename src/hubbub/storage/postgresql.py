@@ -58,13 +58,17 @@ def engine(url: URL, size: int, *, writing: bool) -> Engine:
         pool_pre_ping=not writing,
         isolation_level="READ COMMITTED" if writing else "REPEATABLE READ",
     )
+    _make_impatient(made)
+    return made
+
+
+def _make_impatient(made: Engine) -> None:
     impatient = _impatient()
 
     def connect(_dialect: Dialect, _record: Any, arguments: list[Any], options: dict[str, Any]) -> "Connection[Any]":
         return impatient.connect(*arguments, **options)
 
     event.listen(made, "do_connect", connect)
-    return made
 
 
 def patient_engine(url: URL) -> Engine:
@@ -72,12 +76,19 @@ def patient_engine(url: URL) -> Engine:
     return _engine(url, {}, poolclass=NullPool)
 
 
-def _engine(url: URL, limits: dict[str, str], **options: Any) -> Engine:
+def lock_engine(url: URL, name: str) -> Engine:
+    """An engine for one session that holds a lock, outside transactions; `name` is what others see of it."""
+    made = _engine(url, LIMITS, name=name, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    _make_impatient(made)
+    return made
+
+
+def _engine(url: URL, limits: dict[str, str], *, name: str = "hubbub", **options: Any) -> Engine:
     wanted = {"synchronous_commit": "on", **PRESENCE, **limits}
     session = " ".join(f"-c {name}={value}" for name, value in wanted.items())
     arguments = {
         "connect_timeout": CONNECT_TIMEOUT,
-        "application_name": "hubbub",
+        "application_name": name,
         "options": session,
         **OWN_PRESENCE,
     }

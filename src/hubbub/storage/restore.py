@@ -1,7 +1,11 @@
 """Restores a backup: all of it or nothing, into SQLite or PostgreSQL, brought up to this version's schema.
 
 The restored database is a new history: its epoch is new, so that a client which saw more than the backup holds is told
-to load everything anew. What was there before is put aside, never deleted. Nobody else may use the database meanwhile.
+to load everything anew. What was there before is put aside, never deleted. The caller holds the locks on the data
+folder and the database; a SQLite database that any other program has open is refused as well.
+
+One step decides: the rename that puts the SQLite file in place, or PostgreSQL's COMMIT. Everything that step needs is
+synced before it, and what follows it is finished by the next start if the machine stops (`storage.signing_key`).
 """
 
 import errno
@@ -9,7 +13,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,11 +22,14 @@ from sqlalchemy import Connection, Table, create_engine, delete, event, insert, 
 
 from hubbub.domain.errors import Unavailable
 from hubbub.domain.text import timestamp
-from hubbub.storage import aside, backup, migrate
+from hubbub.storage import backup, migrate, signing_key
 from hubbub.storage.archive import Reader, Unusable
+from hubbub.storage.atomic_files import make_folder, new_file, second_name, sync, sync_folder
 from hubbub.storage.backup import Progress
 from hubbub.storage.database import Database, driver_cursor
-from hubbub.storage.failures import Refused, translated
+from hubbub.storage.failures import Refused, disk_is_full, translated
+from hubbub.storage.locks import sqlite_lock
+from hubbub.storage.postgresql_lock import PostgresLock
 from hubbub.storage.schema import meta
 
 AT_ONCE = 2_000
@@ -35,6 +42,25 @@ OTHERS = text(
     "SELECT count(*) FROM pg_stat_activity"
     " WHERE datname = current_database() AND application_name = 'hubbub' AND pid <> pg_backend_pid()"
 )
+
+
+@contextmanager
+def locked(database: Database) -> Iterator[None]:
+    """Keeps every server and command off the database. Raises DatabaseInUse, Unavailable."""
+    if database.path is not None:
+        with sqlite_lock(database.path, create=False):
+            try:
+                yield
+            finally:  # SQLite closes the file before its lock is given back
+                database.reader.dispose()
+                database.writer.dispose()
+        return
+    lock = PostgresLock(database.url, "restore")
+    lock.acquire()
+    try:
+        yield
+    finally:
+        lock.close()
 
 
 def is_used(database: Database) -> bool:
@@ -79,22 +105,91 @@ def restore(reader: Reader, database: Database, data: Path, *, epoch: str, now: 
     reader.check()
     stamp = timestamp(now)[:19].replace(":", "")
     folder = data / "backups" / f"before-restore-{stamp}"
-    key = reader.read(aside.KEY)
+    key = reader.read(signing_key.KEY)
+    make_folder(data)
     if database.path is None:
         schema = f"before_restore_{stamp}".replace("-", "").lower()
         with _alone_on(database) as connection:
             moved = _move(connection, schema)
-            _fill(connection, reader, epoch, progress)
-            with aside.key_in_place(data, key, folder):
+            _fill(connection, reader, key, epoch, progress)
+            with _key_kept(data, key, folder, always=False), signing_key.waiting(data, key):
                 connection.commit()
+        signing_key.finish_restore(data, None if key is None else signing_key.fingerprint(key))
         return f"the schema {schema} of the database" if moved else None
-    with aside.new_file(database.path) as fresh:
+    with new_file(database.path) as fresh:
         with _loading(fresh) as connection:
-            _fill(connection, reader, epoch, progress)
-        with aside.key_in_place(data, key, folder):
-            aside.swap(database.path, fresh, folder)
-    aside.keep_key(data, folder)
+            _fill(connection, reader, key, epoch, progress)
+        sync(fresh)  # what takes long and may fail, before anything is moved
+        kept = _key_kept(data, key, folder, always=database.path.exists())
+        with kept, signing_key.waiting(data, key):
+            swap(database.path, fresh, folder)
+    signing_key.finish_restore(data, None if key is None else signing_key.fingerprint(key))
     return str(folder) if folder.exists() else None
+
+
+@contextmanager
+def _key_kept(data: Path, key: bytes | None, folder: Path, *, always: bool) -> Iterator[None]:
+    """Keeps the key that is replaced in `folder`; with `always` any key, so that the folder can be served as it is."""
+    path, kept = data / signing_key.KEY, folder / signing_key.KEY
+    wanted = path.exists() and (always or (key is not None and path.read_bytes() != key))
+    if wanted:
+        second_name(path, kept)
+    try:
+        yield
+    except BaseException:
+        if wanted:
+            kept.unlink()
+            with suppress(OSError):  # there is more in it
+                folder.rmdir()
+        raise
+
+
+def swap(database: Path, fresh: Path, aside: Path) -> None:
+    """The SQLite file `fresh`, which is synced, becomes the database; the one that was there goes to `aside`.
+
+    Raises Unusable if another program has the database open, OSError; then what was there is there.
+    """
+    with _sole_user(database):
+        if database.exists():
+            second_name(database, aside / database.name)
+        moved: list[Path] = []
+        try:
+            for suffix in ("-wal", "-shm", "-journal"):
+                # Left in place, SQLite would take it for the new file's; also where the old file itself is gone.
+                beside = database.with_name(database.name + suffix)
+                if beside.exists():
+                    make_folder(aside)
+                    beside.rename(aside / beside.name)
+                    moved.append(beside)
+            if moved:
+                sync_folder(database.parent)
+            fresh.replace(database)
+        except BaseException:
+            for beside in moved:
+                (aside / beside.name).rename(beside)
+            if (aside / database.name).exists():
+                (aside / database.name).unlink()
+            raise
+        sync_folder(database.parent)
+
+
+@contextmanager
+def _sole_user(database: Path) -> Iterator[None]:
+    """SQLite's exclusive lock, with the write-ahead log emptied into the file. A damaged file is kept as it is.
+
+    Leaving WAL mode is what SQLite refuses as long as any other connection is open, also one that does nothing.
+    """
+    if not database.exists():
+        yield
+        return
+    with closing(sqlite3.connect(database, isolation_level=None, timeout=PATIENCE)) as connection:
+        try:
+            connection.execute("PRAGMA journal_mode=DELETE").fetchone()
+            connection.execute("BEGIN EXCLUSIVE")
+        except sqlite3.Error as error:
+            if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise Unusable(f"Another program has the database {database} open: end it first.") from None
+        yield
 
 
 @contextmanager
@@ -118,16 +213,11 @@ def _loading(fresh: Path) -> Iterator[Connection]:
             if connection.execute(text("PRAGMA foreign_key_check")).first():
                 raise Unusable("The backup does not fit together: rows refer to others that are not there.")
     except Unavailable as error:
-        if _disk_is_full(error.__cause__):
+        if disk_is_full(error):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(fresh)) from error
         raise
     finally:
         engine.dispose()
-
-
-def _disk_is_full(error: BaseException | None) -> bool:
-    found = getattr(error, "orig", error)  # as the driver raised it, or in SQLAlchemy's wrapping
-    return isinstance(found, sqlite3.Error) and found.sqlite_errorcode == sqlite3.SQLITE_FULL
 
 
 @contextmanager
@@ -137,7 +227,7 @@ def _alone_on(database: Database) -> Iterator[Connection]:
         deadline = time.monotonic() + PATIENCE
         while connection.scalar(OTHERS):
             if time.monotonic() > deadline:
-                raise Unusable("Another Hubbub works on the database: stop it first.")
+                raise Unusable("Another Hubbub process is connected to this database: stop it first.")
             connection.rollback()  # within a transaction the answer stays the same
             time.sleep(0.1)
         for setting in ("statement_timeout = 0", "idle_in_transaction_session_timeout = 0", "lock_timeout = '10s'"):
@@ -157,7 +247,7 @@ def _move(connection: Connection, schema: str) -> bool:
     return bool(there)
 
 
-def _fill(connection: Connection, reader: Reader, epoch: str, progress: Progress) -> None:
+def _fill(connection: Connection, reader: Reader, key: bytes | None, epoch: str, progress: Progress) -> None:
     """Makes the schema as it was, loads the rows, and takes the steps that came since; then a new history begins."""
     manifest = reader.manifest
     migrate.run_steps(connection, manifest.revision)
@@ -173,6 +263,7 @@ def _fill(connection: Connection, reader: Reader, epoch: str, progress: Progress
     migrate.run_steps(connection)
     connection.execute(delete(meta).where(meta.c.key.in_(("epoch", *OF_PROCESSES))))
     connection.execute(insert(meta).values(key="epoch", value=epoch))
+    signing_key.record(connection, key)
     if connection.dialect.name == "postgresql":
         quote = connection.dialect.identifier_preparer.quote
         names = ", ".join(map(quote, sorted(backup.ordinary(connection))))

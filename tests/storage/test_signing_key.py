@@ -1,0 +1,69 @@
+"""The key on disk and its fingerprint in the database: damage and misfits are noticed, an interrupted restore ends."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from hubbub.storage import migrate, signing_key
+from hubbub.storage.database import Database
+from hubbub.storage.signing_key import KEY, NEXT, SIZE, KeyUnusable, obtain
+
+OTHER = b"o" * SIZE
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    with closing(Database(f"sqlite:///{tmp_path / 'hubbub.db'}")) as made:
+        migrate.upgrade(made, epoch="first", now=1_790_000_000_000)
+        yield made
+
+
+@pytest.mark.parametrize(("content", "word"), [(b"", "is empty"), (b"k" * 31, "31 bytes"), (bytes(SIZE), "only zeros")])
+def test_a_damaged_key_is_refused_with_the_way_out_and_not_overwritten(
+    tmp_path: Path, database: Database, content: bytes, word: str
+) -> None:
+    obtain(tmp_path, database, serving=True)
+    (tmp_path / KEY).write_bytes(content)
+    with pytest.raises(KeyUnusable, match=f"secret.key is damaged: it .*{word}.*delete it.*logged out"):
+        obtain(tmp_path, database, serving=True)
+    assert (tmp_path / KEY).read_bytes() == content
+    (tmp_path / KEY).unlink()
+    assert obtain(tmp_path, database, serving=True) == (tmp_path / KEY).read_bytes()
+
+
+def test_the_key_of_another_database_is_refused_unless_the_host_application_knows_the_users(
+    tmp_path: Path, database: Database
+) -> None:
+    obtain(tmp_path, database, serving=True)
+    (tmp_path / KEY).write_bytes(OTHER)
+    with pytest.raises(KeyUnusable, match="not the one that this database was last used with"):
+        obtain(tmp_path, database, serving=True)
+    assert obtain(tmp_path, database, serving=True, signs=False) == OTHER
+    assert obtain(tmp_path, database, serving=True) == OTHER
+
+
+def test_a_command_creates_the_first_key_and_never_decides_on_another(tmp_path: Path, database: Database) -> None:
+    key = obtain(tmp_path, database, serving=False)
+    assert (tmp_path / KEY).read_bytes() == key
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    obtain(elsewhere, database, serving=False)
+    assert not (elsewhere / KEY).exists()
+    assert obtain(tmp_path, database, serving=True) == key
+
+
+@pytest.mark.parametrize("restored", [True, False])
+def test_a_restore_that_was_cut_off_is_finished_if_its_database_is_in_place(
+    tmp_path: Path, database: Database, restored: bool
+) -> None:
+    key = obtain(tmp_path, database, serving=True)
+    (tmp_path / NEXT).write_bytes(OTHER)
+    if restored:
+        with database.migrating() as connection, connection.begin():
+            signing_key.record(connection, OTHER)
+    wanted = OTHER if restored else key
+    assert signing_key.of_database(tmp_path, database.read(signing_key.known)) == wanted
+    assert obtain(tmp_path, database, serving=True) == wanted == (tmp_path / KEY).read_bytes()
+    assert not (tmp_path / NEXT).exists()
