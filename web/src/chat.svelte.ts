@@ -4,7 +4,7 @@
  */
 import { tick } from "svelte";
 import type { Site } from "./contract";
-import { Drafts, forgetPerson, forgetPicture, KeptOutbox, Keeper, picture, type Restored } from "./keep";
+import { Drafts, forgetPerson, forgetPicture, KeptOutbox, Keeper, picture, wouldLose, type Restored } from "./keep";
 import { Inbox } from "./net/inbox";
 import { idle, type LinkState } from "./net/link";
 import { root, socketUrl } from "./net/places";
@@ -103,11 +103,13 @@ export class Chat {
     this.#outbox.look();
     addEventListener("online", this.#socket.wake);
     document.addEventListener("visibilitychange", this.#seen);
+    addEventListener("beforeunload", this.#closing);
   };
 
   stop = (): void => {
     removeEventListener("online", this.#socket.wake);
     document.removeEventListener("visibilitychange", this.#seen);
+    removeEventListener("beforeunload", this.#closing);
     this.#windows?.close();
     this.#keeper?.stop();
     this.#outbox?.stop();
@@ -270,15 +272,20 @@ export class Chat {
   #end(code: number, out = false): void {
     this.stop();
     const { id } = this.state.me;
-    // Whose session has run out, or was ended from elsewhere, comes again for what he has written. The app around the
-    // chat ends a session when somebody logs out of it.
-    const forGood = out || code === ACCOUNT_CLOSED || (code === SESSION_ENDED && this.site.accounts === "host");
-    void (forGood ? forgetPerson(id) : forgetPicture(id));
+    // A user whose session has run out or was ended from elsewhere finds what they wrote when they log in again; a closed
+    // account may be opened again. The host application ends a session when the user logs out of it, and cannot ask.
+    const byHost = this.site.accounts === "host" && (code === SESSION_ENDED || code === ACCOUNT_CLOSED);
+    void (out || byHost ? forgetPerson(id, byHost) : forgetPicture(id));
     this.ended = { code };
   }
 
   #picture = (recent: readonly number[]): ReturnType<typeof picture> =>
     this.confirmed ? picture(this.state, this.sync, this.site, recent, this.asOf ?? Date.now()) : null;
+
+  /** What the browser could not store is lost with the page: it asks the user first, in its own words. */
+  #closing = (event: BeforeUnloadEvent): void => {
+    if (wouldLose(this.state.me.id)) event.preventDefault();
+  };
 
   #seen = (): void => {
     if (document.visibilityState === "visible") this.#socket.wake();

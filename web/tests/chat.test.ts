@@ -67,7 +67,8 @@ describe("a chat that ends", () => {
     ["the session has run out", 4501, "own", true],
     ["the session was ended from elsewhere", 4503, "own", true],
     ["somebody has logged out of the app around it", 4503, "host", false],
-    ["the account was closed", 4510, "own", false],
+    ["the account was closed", 4510, "own", true],
+    ["the account was closed by the app around it", 4510, "host", false],
     ["somebody has logged out in another window", 0, "own", false],
   ] as const)("leaves what was written to its author, or to nobody: %s", async (_, code, accounts, stays) => {
     const chat = await begun(accounts);

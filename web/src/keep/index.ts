@@ -1,9 +1,9 @@
 /** What this browser keeps for one person between two loads of the page. */
 import * as database from "./database";
 import { restored, type Restored } from "./picture";
-import { forget, keys, ofBrowser } from "./storage";
+import { forget, isInMemoryAlone, keys, ofBrowser } from "./storage";
 
-export { Drafts, joined, type Draft, type Edit, type Quoted } from "./drafts";
+export { Drafts, joined, type Draft, type Edit, type Quoted } from "./drafts.svelte";
 export { recentEmoji, usedEmoji } from "./emoji";
 export { KeptOutbox } from "./outbox";
 export { Keeper } from "./keeper";
@@ -18,15 +18,14 @@ export async function lastTime(): Promise<Restored | null> {
   return restored(await Promise.race([database.load().catch(() => null), late]));
 }
 
-/** Whoever logs out leaves nothing behind for the next person at this browser. */
-export async function forgetEverything(): Promise<void> {
-  forget(() => true);
-  await database.wipe().catch(() => {});
-}
+const TEXTS = ["draft", "edit", "outbox"];
 
-/** Everything of one person, who has left for good. */
-export async function forgetPerson(user: number): Promise<void> {
-  forget((whose) => whose === user);
+/**
+ * Everything of a user who has logged out. `here`: in this window, which asked about all that is not sent; what is in the
+ * memory of another window alone was not asked about and stays there.
+ */
+export async function forgetPerson(user: number, here = true): Promise<void> {
+  forget((whose) => whose === user, here);
   await forgetPicture(user);
 }
 
@@ -37,10 +36,17 @@ export async function forgetPicture(user?: number): Promise<void> {
 
 /** True if something that this person wrote is here and not sent. */
 export function hasUnsent(user: number): boolean {
-  return ["draft", "edit", "outbox"].some((what) => keys(ofBrowser(), `${what}.${user}.`).length > 0);
+  return TEXTS.some((what) => keys(ofBrowser(), `${what}.${user}.`).length > 0);
 }
 
-/** Somebody has come in: what others have left here is gone. */
-export function forgetOthers(user: number): void {
-  forget((whose) => whose !== user);
+/** True if something that this user wrote is lost when the page is closed. */
+export const wouldLose = (user: number): boolean => isInMemoryAlone(TEXTS.map((what) => `${what}.${user}.`));
+
+/** True if another user has left something here that is not sent. */
+export const othersHaveUnsent = (user: number): boolean =>
+  keys(ofBrowser()).some((key) => TEXTS.includes(key.split(".")[0] ?? "") && Number(key.split(".")[1]) !== user);
+
+/** A user has logged in: what others have left here is gone, except `texts` that were never sent. */
+export function forgetOthers(user: number, texts: "keep" | "delete"): void {
+  forget((whose, what) => whose !== user && (texts === "delete" || !TEXTS.includes(what)));
 }

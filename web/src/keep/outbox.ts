@@ -33,8 +33,9 @@ export class KeptOutbox {
     const unsent = new Map(outbox.filter((one) => one.status !== "sent").map((one) => [one.key, one]));
     for (const [key, one] of unsent) {
       const now = JSON.stringify(settled(one));
-      if (this.#known.get(key) !== now) write(ofBrowser(), this.#place(key), now);
-      this.#known.set(key, now);
+      if (this.#known.get(key) === now) continue;
+      // What the browser does not take is offered again with the next change.
+      this.#known.set(key, write(ofBrowser(), this.#place(key), now) ? now : "");
     }
     for (const key of this.#known.keys()) {
       if (unsent.has(key)) continue;

@@ -24,7 +24,8 @@ export function roomAdded(state: State, event: RoomAdded): State {
 
 /** Told in the room's own log, in one's own, or in both, where the latter has the reason; twice is once. */
 export function roomGone(state: State, { room, why, reason }: Pick<RoomGone, "room" | "why" | "reason">): State {
-  const told = { ...state, former: without(state.former, room), gone: farewell(state, room, why, reason) };
+  const name = state.rooms[room]?.name ?? state.former[room];
+  const told = { ...state, former: name === undefined ? state.former : { ...state.former, [room]: name }, gone: farewell(state, room, why, reason) };
   if (!state.rooms[room]) return told;
   return {
     ...told,

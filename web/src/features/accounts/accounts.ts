@@ -1,7 +1,7 @@
 /** What one can do with an account: make it, enter and leave it, change its password, delete it. */
 import { SUPERSEDED } from "../../chat.svelte";
 import type { Site } from "../../contract";
-import { forgetEverything, hasUnsent } from "../../keep";
+import { forgetPerson, hasUnsent } from "../../keep";
 import { get, post, Refusal, remove } from "../../net/http";
 import type { User } from "../../state/model";
 
@@ -43,9 +43,9 @@ export async function signUp(username: string, password: string, ticket: Ticket)
   return logIn(username, password);
 }
 
-export async function logOut(): Promise<void> {
+export async function logOut(user: number): Promise<void> {
   await post("api/logout");
-  await forgetEverything();
+  await forgetPerson(user);
 }
 
 export const changePassword = (current: string, changed: string): Promise<void> =>
@@ -53,9 +53,9 @@ export const changePassword = (current: string, changed: string): Promise<void> 
 
 export const resetPassword = (token: string, password: string): Promise<void> => post("api/reset", { token, password });
 
-export async function deleteAccount(password: string): Promise<void> {
+export async function deleteAccount(user: number, password: string): Promise<void> {
   await remove("api/accounts/me", { password });
-  await forgetEverything();
+  await forgetPerson(user);
 }
 
 export const SHORTEST_PASSWORD = 8;

@@ -247,10 +247,9 @@ export class Composing {
   #save(): void {
     const draft = this.#draft();
     // Another window may have written without our hearing of it: that is put beside ours, not under it.
-    const there = this.#drafts.load(this.room).text;
+    const there = this.#drafts.shared(this.room).text;
     if (there !== this.#seen && there !== draft.text && there.trim()) this.#keep(there);
-    this.#seen = draft.text;
-    this.#drafts.save(this.room, this.#draft());
+    this.#seen = this.#drafts.save(this.room, this.#draft()) ? draft.text : there;
     if (this.intent?.kind !== "edit") return;
     this.#drafts.saveEdit(this.room, this.changed ? { message: this.intent.message, text: this.text } : null);
   }

@@ -1,7 +1,8 @@
 /** Whether anybody is at this window: nobody is, once there was no sign of anybody for five minutes. */
 
 export const IDLE_MS = 5 * 60_000;
-const SIGNS = ["pointerdown", "pointermove", "keydown", "wheel", "touchstart"] as const;
+/** What only a user causes, apart from a pointer that moves. `input` and `click` alone come from dictation and assistive technology. */
+export const SIGNS = ["pointerdown", "keydown", "wheel", "touchstart", "touchmove", "input", "click"] as const;
 
 /** Calls `tell` when that changes, until the answer is called. What happens often is only noted. */
 export function attendance(tell: (idle: boolean) => void): () => void {
@@ -23,7 +24,7 @@ export function attendance(tell: (idle: boolean) => void): () => void {
     timer = setTimeout(look, IDLE_MS);
   }
 
-  for (const sign of SIGNS) addEventListener(sign, noticed, { capture: true, passive: true, signal: ends.signal });
+  for (const sign of [...SIGNS, "pointermove"]) addEventListener(sign, noticed, { capture: true, passive: true, signal: ends.signal });
   // A window that is hidden has no other signs; one that comes to the front was brought there by somebody.
   document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && noticed(), { signal: ends.signal });
   return () => {

@@ -28,16 +28,22 @@ export interface Grouped {
   readonly archived: readonly Room[];
 }
 
-/** The rooms one is in as they are listed: each in one place, the lobby first. */
-export function grouped(state: Pick<State, "rooms" | "me">): Grouped {
+const NONE: ReadonlySet<number> = new Set();
+
+/**
+ * The user's rooms as they are listed: each in one place, the lobby first. Before it those that are `raised`, which are
+ * never among the archived ones, since those are folded away.
+ */
+export function grouped(state: Pick<State, "rooms" | "me">, raised = NONE): Grouped {
   const found: Record<keyof Grouped, Room[]> = { favourites: [], rooms: [], direct: [], archived: [] };
-  for (const room of Object.values(state.rooms)) found[placeIn(room)].push(room);
-  for (const rooms of Object.values(found)) rooms.sort(byTitle(state.me.id));
+  const byName = byTitle(state.me.id);
+  for (const room of Object.values(state.rooms)) found[placeIn(room, raised)].push(room);
+  for (const rooms of Object.values(found)) rooms.sort((a, b) => Number(raised.has(b.id)) - Number(raised.has(a.id)) || byName(a, b));
   return found;
 }
 
-function placeIn(room: Room): keyof Grouped {
-  if (room.archived) return "archived";
+function placeIn(room: Room, raised: ReadonlySet<number>): keyof Grouped {
+  if (room.archived && !raised.has(room.id)) return "archived";
   if (room.favourite) return "favourites";
   return room.kind === "direct" ? "direct" : "rooms";
 }

@@ -4,6 +4,7 @@ import { sentence } from "../../net/http";
 import { timelineExtended, timelineFailed, timelineMarked, timelineNarrowed, timelineOpened, timelineStarted } from "../../state/load";
 import type { Room } from "../../state/model";
 import { edgeOf, type MessageItem, type Side, type Timeline } from "../../state/timeline";
+import { looking } from "../unread/looking.svelte";
 import type { ReadMarker } from "../unread/marker";
 import { focus } from "./keys";
 import { fetchPage, type Where } from "./pages";
@@ -17,6 +18,8 @@ const RESERVE = { heights: 2.5, px: 2_000 };
 /** Where on the screen what one came for is put, from its upper edge. */
 const SHARE = 0.25;
 const MARKED_MS = 2_500;
+/** How often a timeline that something covers is looked at again. */
+const COVERED_MS = 500;
 const NOT_THERE = "That message does not exist, or is not yours to see.";
 
 let loads = 0;
@@ -43,7 +46,10 @@ export class Reader {
   #load = 0;
   /** The `readAt` whose line one has seen. */
   #seen: number | null = null;
+  /** Something came that nobody has seen yet: the line stands above it. */
+  #missed = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #again: ReturnType<typeof setTimeout> | undefined;
 
   constructor(readonly chat: Chat, readonly room: number, readonly reads: ReadMarker) {}
 
@@ -70,6 +76,7 @@ export class Reader {
   leave(): void {
     this.#load = 0;
     clearTimeout(this.#timer);
+    clearTimeout(this.#again);
     this.reads.left(this.room);
   }
 
@@ -141,22 +148,26 @@ export class Reader {
 
   /** Nobody looks any more: what comes from here on will be new. */
   away(): void {
-    const { read, unread } = this.#known ?? {};
-    if (read !== undefined && unread === 0) this.chat.update((state) => timelineMarked(state, this.room, read));
     this.reads.flush();
+    this.settled();
   }
 
-  /** The list has changed. */
+  /** The list has changed, or whether somebody looks at it. */
   settled(): void {
     if (this.timeline?.status !== "ready" || !this.view.shown) return;
-    // While nobody looks, the list is followed only so far that what is new stays in sight.
-    if (!this.#aim && this.view.following && !looking() && this.#firstUnread()) this.#aim = { to: "unread" };
+    if (this.#known?.unread && !this.#attended()) {
+      this.#miss();
+      // While nobody looks, the list is followed only so far that what is new stays in sight.
+      if (!this.#aim && this.view.following && this.#firstUnread()) this.#aim = { to: "unread" };
+    }
     if (!this.#aim || !this.#arrive(this.#aim)) this.view.settle();
     this.#after();
   }
 
   scrolled(): void {
     if (!this.view.scrolled()) return;
+    // Assistive technology scrolls without any other event.
+    looking.sign();
     this.#aim = null;
     if (!this.going) this.#sought = null;
     this.#after();
@@ -251,7 +262,24 @@ export class Reader {
       if (timeline[side] && this[side] === "idle" && view.beyond(side) < ahead) void this.more(side);
     }
     this.#look(timeline);
-    if (view.following && looking()) this.reads.seen(this.room);
+    clearTimeout(this.#again);
+    if (!view.following) return;
+    if (!this.#known?.unread || this.#attended()) {
+      this.#missed = false;
+      this.reads.seen(this.room);
+    } else if (looking.is()) this.#again = setTimeout(() => this.settled(), COVERED_MS);
+  }
+
+  /** Somebody looks at this window, and nothing lies over the newest messages. */
+  #attended(): boolean {
+    return looking.is() && !this.view.covered();
+  }
+
+  #miss(): void {
+    if (this.#missed) return;
+    this.#missed = true;
+    const readAt = this.#known?.read ?? null;
+    this.chat.update((state) => timelineMarked(state, this.room, readAt));
   }
 
   /** Let go of what is far away, at the end that is farther. */
@@ -276,7 +304,7 @@ export class Reader {
     const first = this.#firstUnread();
     const row = first && this.view.row(first.seq);
     const at = row ? this.view.offset(row) : this.#reaches(readAt) ? Number.POSITIVE_INFINITY : -1;
-    if (at >= 0 && at < this.view.height && looking()) this.#seen = readAt;
+    if (at >= 0 && at < this.view.height && this.#attended()) this.#seen = readAt;
     this.unreadAbove = at < 0;
   }
 
@@ -292,5 +320,3 @@ export class Reader {
     return items.find((item) => item.kind === "message" && item.seq > readAt) as MessageItem | undefined;
   }
 }
-
-const looking = (): boolean => document.visibilityState === "visible";

@@ -19,6 +19,9 @@ const NEAR_PX = 48;
 const HELD = 6;
 /** What hangs over the upper end. */
 const MARGIN_PX = 44;
+/** Where it is probed for something that covers it: shares of its width, and pixels above its lower edge. */
+const SHARES = [0.25, 0.5, 0.75];
+const COVER_PX = 12;
 
 export class View {
   /** One sees the end, and goes on seeing it when it moves. */
@@ -144,6 +147,17 @@ export class View {
     const list = this.#list;
     if (!list) return 0;
     return side === "older" ? list.scrollTop : list.scrollHeight - list.scrollTop - this.#height;
+  }
+
+  /** True if something else lies over its lower end, all across it: a dialog, the list of people, a menu on a phone. */
+  covered(): boolean {
+    const list = this.#list;
+    if (!list) return false;
+    const { left, bottom, width } = list.getBoundingClientRect();
+    return SHARES.every((share) => {
+      const there = document.elementFromPoint(left + width * share, bottom - COVER_PX);
+      return there !== null && !list.contains(there);
+    });
   }
 
   get height(): number {

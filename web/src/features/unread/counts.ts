@@ -27,8 +27,8 @@ export function totals(state: Pick<State, "rooms">): Waiting {
 }
 
 /** The next room in which something waits, in the order of the list, and round it; null if there is no other. */
-export function nextWaiting(state: Pick<State, "rooms" | "me">, current: number | null, by: 1 | -1): Room | null {
-  const { favourites, rooms, direct, archived } = grouped(state);
+export function nextWaiting(state: Pick<State, "rooms" | "me">, current: number | null, by: 1 | -1, raised?: ReadonlySet<number>): Room | null {
+  const { favourites, rooms, direct, archived } = grouped(state, raised);
   const all = [...favourites, ...rooms, ...direct, ...archived];
   const at = all.findIndex(({ id }) => id === current);
   const from = at < 0 ? (by > 0 ? all : all.toReversed()) : around(all, at, by);

@@ -1,5 +1,5 @@
 /** What one person has begun in the rooms and not sent; all windows of a browser share it. */
-import { nameOf, ofBrowser, read, write } from "./storage";
+import { keys, nameOf, ofBrowser, read, stored, write } from "./storage";
 
 export interface Draft {
   readonly text: string;
@@ -33,6 +33,8 @@ export interface Writer {
 }
 
 export class Drafts {
+  /** How many texts are begun in which rooms; rooms without any are left out. */
+  held: ReadonlyMap<number, number> = $state.raw(new Map());
   readonly #writers = new Map<number, Writer>();
   #running: AbortController | null = null;
 
@@ -41,6 +43,8 @@ export class Drafts {
   start(): void {
     this.#running = new AbortController();
     addEventListener("storage", this.#changed, { signal: this.#running.signal });
+    const places = ["draft", "edit"].flatMap((what) => keys(ofBrowser(), `${what}.${this.user}.`));
+    for (const place of places) this.#count(Number(place.split(".")[2]));
   }
 
   /** From here on nothing is written: what is wiped meanwhile does not come back. */
@@ -58,9 +62,22 @@ export class Drafts {
     return parsed(read(ofBrowser(), this.#place(room)));
   }
 
-  save(room: number, draft: Draft): void {
+  /** As all windows of this browser know it. */
+  shared(room: number): Draft {
+    return parsed(stored(ofBrowser(), this.#place(room)));
+  }
+
+  /** False if the browser does not store it: then it is known in this window alone. */
+  save(room: number, draft: Draft): boolean {
     const empty = !draft.text && !draft.reply && !draft.others?.length && !draft.edits?.length;
-    this.#write(this.#place(room), empty ? null : draft);
+    return this.#write(room, this.#place(room), empty ? null : draft);
+  }
+
+  /** Everything begun in this room, the last first. */
+  texts(room: number): string[] {
+    const { text, others = [], edits = [] } = this.load(room);
+    const edit = this.loadEdit(room)?.text ?? "";
+    return [edit, text, ...others, ...edits.map((one) => one.text)].filter((one) => one.trim());
   }
 
   loadEdit(room: number): Edit | null {
@@ -68,7 +85,7 @@ export class Drafts {
   }
 
   saveEdit(room: number, edit: Edit | null): void {
-    this.#write(this.#editPlace(room), edit);
+    this.#write(room, this.#editPlace(room), edit);
   }
 
   /** What cannot be sent there any more stands before what was begun since. */
@@ -81,10 +98,25 @@ export class Drafts {
 
   readonly #changed = ({ key, newValue }: StorageEvent): void => {
     for (const [room, writer] of this.#writers) if (key === nameOf(this.#place(room))) writer.heard(parsed(newValue));
+    for (const what of ["draft", "edit"]) {
+      const before = nameOf(`${what}.${this.user}.`);
+      if (key?.startsWith(before)) this.#count(Number(key.slice(before.length)));
+    }
   };
 
-  #write(place: string, value: Draft | Edit | null): void {
-    if (this.#running) write(ofBrowser(), place, value && JSON.stringify(value));
+  #write(room: number, place: string, value: Draft | Edit | null): boolean {
+    const done = !this.#running || write(ofBrowser(), place, value && JSON.stringify(value));
+    if (this.#running) this.#count(room);
+    return done;
+  }
+
+  #count(room: number): void {
+    const count = this.texts(room).length;
+    if (count === (this.held.get(room) ?? 0)) return;
+    const held = new Map(this.held);
+    if (count) held.set(room, count);
+    else held.delete(room);
+    this.held = held;
   }
 
   #place(room: number): string {
