@@ -103,6 +103,14 @@ class Metrics:
             "connections_refused", "Connections that got a refusal instead of an upgrade or a request.", "status"
         )
 
+        self.connections_evicted = self._new_counter(
+            "connections_evicted",
+            "Connections ended in favour of another network's when all places were taken.",
+            "kind",
+        )
+        for kind in ("http", "websocket"):
+            self.connections_evicted.labels(kind=kind)
+
     def _make_http_metrics(self) -> None:
         self.http_requests = self._new_counter("http_requests", "HTTP requests answered.", "status")
         self.http_request_seconds = Histogram(

@@ -64,21 +64,39 @@ async def test_at_most_so_many_of_one_address_wait_to_say_hello(tmp_path: Path) 
         assert (await fourth.event())["type"] == "websocket.accept", "who is known does not wait"
         for socket in (*waiting, third, elsewhere, fourth):
             await socket.leave()
-        assert here.gateway.company.door.waiting == 0
+        assert here.gateway.company.admission.count == 0
 
 
-async def test_when_too_many_wait_new_ones_are_told_to_come_back(tmp_path: Path) -> None:
+async def test_newcomer_of_the_busiest_network_is_refused_when_all_unauthenticated_places_are_taken(
+    tmp_path: Path,
+) -> None:
     async with house(tmp_path, rate_limits=True, unauthenticated_max=1) as here:
         first = here.knock()
         assert (await first.event())["type"] == "websocket.accept"
-        second = here.knock("127.0.0.2")
-        assert await second.status() == 503
+        second = here.knock()
+        assert await second.status() == 429
         assert int(second.headers["retry-after"]) >= 1
         await first.leave()
         third = here.knock()
         assert (await third.event())["type"] == "websocket.accept"
         for socket in (second, third):
             await socket.leave()
+
+
+async def test_newcomer_of_another_network_takes_the_place_of_the_oldest_silent_socket(tmp_path: Path) -> None:
+    async with house(tmp_path, rate_limits=True, unauthenticated_max=2) as here:
+        oldest, silent = here.knock("127.0.0.2"), here.knock("127.0.0.2")
+        for socket in (oldest, silent):
+            assert (await socket.event())["type"] == "websocket.accept"
+        newcomer = here.knock("127.0.0.3")
+        assert (await newcomer.greet(here.token))["type"] == "welcome"
+        event = await oldest.event()
+        assert (event["type"], event["code"]) == ("websocket.close", 4000)
+        assert "retry_after" in event["reason"]
+        assert here.gateway.company.admission.evicted == 1
+        for socket in (oldest, silent, newcomer):
+            await socket.leave()
+        assert here.gateway.company.admission.count == 0
 
 
 async def test_over_the_cap_of_all_connections_new_ones_are_refused(tmp_path: Path) -> None:

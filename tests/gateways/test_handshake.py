@@ -4,7 +4,6 @@ from ipaddress import ip_network
 
 import pytest
 
-from hubbub.gateways.websocket.door import Door
 from hubbub.gateways.websocket.handshake import Admitted, Refused, admit, client_address, offered
 from hubbub.protocol.headers import network
 from hubbub.protocol.tokens import Credential
@@ -141,15 +140,3 @@ def test_without_trusted_proxies_nobody_may_say_who_he_is() -> None:
 )
 def test_addresses_are_counted_by_customer(one: str, other: str, same: bool) -> None:
     assert (network(one) == network(other)) is same
-
-
-def test_the_door_says_when_it_is_full_and_when_there_is_room() -> None:
-    told: list[bool] = []
-    door = Door(per_address=2, total=3)
-    door.on_full = told.append
-    assert [door.enter("a"), door.enter("a"), door.enter("a"), door.enter("b")] == [True, True, False, True]
-    assert told == [True]
-    door.leave("a")
-    door.leave("b")
-    assert told == [True, False]
-    assert door.waiting == 1

@@ -1,21 +1,16 @@
 """The listening socket in need: no files left, and a server that is about to go."""
 
 import asyncio
-import resource
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-from structlog.testing import capture_logs
-from websockets.asyncio.client import connect
 
 from tests.conftest import MakeServer
 from tests.gateways.conftest import Serve
 from tests.gateways.raw import Raw, upgrade
 from tests.support.server import Server
-from tests.support.waiting import eventually, eventually_blocking
+from tests.support.waiting import eventually_blocking
 
 FILES = 120
 LAUNCHER = (
@@ -23,32 +18,6 @@ LAUNCHER = (
     f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({FILES}, {FILES}));"
     "from hubbub.cli import main; main()",
 )
-
-
-@contextmanager
-def no_more_files() -> Iterator[None]:
-    """This process can open nothing that it has not open already."""
-    before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, before)
-
-
-async def test_accepting_goes_on_after_the_process_had_no_files_left(serve: Serve) -> None:
-    running = await serve(unauthenticated_max=1, hello_timeout=3600)
-    async with connect(running.url) as only, Raw(running.port) as waits:
-        waits.send(upgrade())
-        with capture_logs() as logs:
-            with no_more_files():
-                await only.send("in")
-                await only.recv()
-                await eventually(
-                    lambda: any(one["event"] == "cannot_accept" for one in logs), 10, "it tries, and fails"
-                )
-            assert len(running.talks) == 1
-        assert (await waits.head()).startswith("HTTP/1.1 101")
 
 
 async def test_nobody_comes_in_over_an_old_connection_while_the_server_goes(serve: Serve) -> None:

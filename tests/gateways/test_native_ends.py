@@ -7,7 +7,7 @@ import weakref
 
 import pytest
 from websockets.asyncio.client import connect
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from hubbub.engine.ports import Message
 from hubbub.gateways.websocket import native, outbox
@@ -15,7 +15,7 @@ from hubbub.gateways.websocket.http import HttpProtocol
 from hubbub.gateways.websocket.native import NativeConnection
 from hubbub.protocol import closes
 from tests.gateways.conftest import Serve
-from tests.gateways.raw import CLOSE, PING, PONG, TEXT, Raw, frame, upgrade
+from tests.gateways.raw import BINARY, CLOSE, PING, PONG, TEXT, Raw, frame
 from tests.support.waiting import eventually
 
 
@@ -203,17 +203,63 @@ async def test_an_address_may_have_so_many_unauthenticated_sockets_and_no_more(s
 async def test_rate_limits_off_lifts_that_cap(serve: Serve) -> None:
     running = await serve(unauthenticated_per_address=1, unauthenticated_max=1, rate_limits=False)
     async with connect(running.url), connect(running.url), connect(running.url):
-        assert running.gateway.company.door.waiting == 3
+        assert running.gateway.company.admission.count == 3
 
 
-async def test_over_the_cap_of_all_new_ones_wait_until_there_is_room(serve: Serve) -> None:
+async def test_newcomer_of_the_busiest_network_is_refused_and_other_connections_are_accepted(serve: Serve) -> None:
     running = await serve(unauthenticated_max=2, hello_timeout=3600)
-    async with connect(running.url) as one, connect(running.url), Raw(running.port) as waits:
-        waits.send(upgrade())  # the kernel accepts it, we do not
-        await one.send("ok")
+    async with connect(running.url) as one, connect(running.url) as silent, Raw(running.port) as page:
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(running.url)
+        assert refused.value.response.status_code == 429
+        page.send(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await page.head()).startswith("HTTP/1.1 200"), "HTTP does not wait for places of WebSockets"
+        await one.send("hello, not processed yet")
         await one.recv()
-        assert len(running.talks) == 2
-        await one.send("in")
-        await one.recv()
-        assert (await waits.head()).startswith("HTTP/1.1 101")
-        assert len(running.talks) == 3
+        async with connect(running.url):  # one has said something: it cannot be evicted, and takes no idle place
+            assert running.gateway.company.admission.count == 3
+        await silent.send("in")
+        await silent.recv()
+    assert running.gateway.company.admission.evicted == 0
+
+
+async def test_newcomer_of_another_network_takes_the_place_of_the_oldest_silent_socket(serve: Serve) -> None:
+    running = await serve(unauthenticated_max=2, hello_timeout=3600)
+    async with (
+        connect(running.url) as oldest,
+        connect(running.url) as younger,
+        connect(running.url, local_addr=("127.0.0.2", 0)) as newcomer,
+    ):
+        with pytest.raises(ConnectionClosed):
+            await oldest.recv()
+        assert oldest.close_code == closes.GOING_AWAY
+        assert "retry_after" in (oldest.close_reason or "")
+        for socket in (younger, newcomer):
+            await socket.send("in")
+            assert await socket.recv() == "in"
+    assert running.gateway.company.admission.evicted == 1
+
+
+async def test_refused_socket_that_does_not_answer_the_close_gives_way_first(serve: Serve) -> None:
+    """Else a client could hold places for as long as the closing handshake may take."""
+    running = await serve(unauthenticated_max=2, hello_timeout=3600)
+    async with Raw(running.port) as refused, connect(running.url) as speaking:
+        await refused.open()
+        refused.send(frame(BINARY, b"x"))
+        assert (await refused.closed())[0] == closes.UNSUPPORTED
+        await speaking.send("hello, not processed yet")
+        await speaking.recv()
+        async with connect(running.url), connect(running.url, local_addr=("127.0.0.2", 0)):
+            assert await refused.rest() == b""
+            await speaking.send("still there")
+            assert await speaking.recv() == "still there"
+
+
+async def test_silent_socket_gets_less_time_while_most_places_are_taken(serve: Serve) -> None:
+    running = await serve(unauthenticated_max=5, hello_timeout=3600)
+    async with connect(running.url), connect(running.url), connect(running.url) as early, connect(running.url) as late:
+        with pytest.raises(ConnectionClosed):
+            await late.recv()
+        assert late.close_code == closes.NOT_AUTHENTICATED
+        await early.send("in time")
+        assert await early.recv() == "in time"

@@ -18,6 +18,7 @@ def main() -> None:
     parser.add_argument("--host", required=True)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--http", default="auto", help="what `uvicorn --http` takes")
     asked = parser.parse_args()
     settings, _ = load({"host": asked.host, "port": asked.port, "data": asked.data})
     log.configure(settings.log_level, settings.log_format)
@@ -25,6 +26,7 @@ def main() -> None:
         Hubbub(settings).app,
         host=settings.host,
         port=settings.port,
+        http=asked.http,
         ws="websockets-sansio",
         ws_per_message_deflate=False,
         proxy_headers=False,

@@ -110,7 +110,7 @@ def client_address(peer: str, headers: Headers, trusted: Networks) -> str:
     """Whose request it is: the peer, or the right-most hop of X-Forwarded-For that no trusted proxy is."""
     hops = [hop.strip() for line in values(headers, b"x-forwarded-for") for hop in line.split(",")] if trusted else []
     address = peer
-    while hops and _is_trusted(address, trusted):
+    while hops and is_trusted(address, trusted):
         try:
             address = str(ip_address(_strip_port(hops.pop())))
         except ValueError:
@@ -120,13 +120,13 @@ def client_address(peer: str, headers: Headers, trusted: Networks) -> str:
 
 def forwarded_https(peer: str, headers: Headers, trusted: Networks) -> bool:
     """Whether a trusted proxy says that its client came by https: the last one speaks, who is nearest to us."""
-    told = values(headers, b"x-forwarded-proto") if trusted and _is_trusted(peer, trusted) else []
+    told = values(headers, b"x-forwarded-proto") if trusted and is_trusted(peer, trusted) else []
     return bool(told) and told[-1].rpartition(",")[2].strip().lower() == "https"
 
 
 def is_unheard_proxy(peer: str, headers: Headers, trusted: Networks) -> bool:
     """Whether somebody near us forwards for others and is not believed: most likely a proxy the settings forgot."""
-    if not values(headers, b"x-forwarded-for") or _is_trusted(peer, trusted):
+    if not values(headers, b"x-forwarded-for") or is_trusted(peer, trusted):
         return False
     try:
         return ip_address(peer).is_private  # loopback too; from afar anybody may claim anything
@@ -155,7 +155,8 @@ def is_local(peer: str, headers: Headers) -> bool:
     return (mapped or address).is_loopback and not any(name in FORWARDING for name, _ in headers)
 
 
-def _is_trusted(address: str, trusted: Networks) -> bool:
+def is_trusted(address: str, trusted: Networks) -> bool:
+    """Whether the address is a trusted proxy's."""
     try:
         parsed = ip_address(address)
     except ValueError:

@@ -50,6 +50,8 @@ class Edge:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
+        # A copy: uvicorn adds the trailers of a body to its list of headers while the request is being read.
+        scope = {**scope, "headers": list(scope["headers"])}
         if self._root_path and not scope.get("root_path"):
             # Routes are found below it and without it: a proxy may strip it or hand it on.
             scope = {**scope, "root_path": self._root_path}

@@ -18,6 +18,7 @@ from hubbub.engine.ports import Blob
 from hubbub.engine.services import Services
 from hubbub.features.sessions import Identity
 from hubbub.gateways.websocket import handshake, scope
+from hubbub.gateways.websocket.admission import Slot
 from hubbub.gateways.websocket.company import Company
 from hubbub.gateways.websocket.denial import deny
 from hubbub.gateways.websocket.native import Conversation
@@ -39,32 +40,32 @@ _random = SystemRandom()
 class AsgiConnection(QueuedWebSocket):
     """One WebSocket. The registry writes to it; its endpoint reads; the wheel ends it when its time has come."""
 
-    __slots__ = ("_active", "_authenticated", "_company", "_deadline", "_place", "address", "code", "spoke")
+    __slots__ = ("_active", "_authenticated", "_company", "_deadline", "_slot", "address", "code", "spoke")
 
-    def __init__(self, company: "Company[AsgiConnection]", socket: WebSocket, place: str, address: str) -> None:
+    def __init__(self, company: "Company[AsgiConnection]", socket: WebSocket, slot: Slot, address: str) -> None:
         self._company = company
         self._authenticated = False
-        self._place = place
+        self._slot: Slot | None = slot
         self.address = address
         self.code: int | None = None
         """What it ended with, once it did."""
         self.spoke = -1
         now = company.services.clock.monotonic()
         self._active = now
-        self._deadline = now + company.services.settings.hello_timeout
+        self._deadline = now + company.hello_timeout
         super().__init__(socket, company.services.settings.outbox_bytes, _nobody)
         company.came(self)
         company.wheel.put(self, self._deadline - now)
 
     @property
     def authenticated(self) -> bool:
-        """Set by the conversation once it knows who this is; the connection no longer counts at the door."""
+        """Set by the conversation once it knows the user; then the connection holds no slot any more."""
         return self._authenticated
 
     @authenticated.setter
     def authenticated(self, value: bool) -> None:
         if value and not self._authenticated:
-            self._company.door.leave(self._place)
+            self._release_slot()
         self._authenticated = value or self._authenticated
 
     @property
@@ -77,6 +78,8 @@ class AsgiConnection(QueuedWebSocket):
         self._active = self._company.wheel.now
         if not self._authenticated and not self._closing:
             self._deadline = math.inf
+            if self._slot is not None:
+                self._company.admission.set_busy(self._slot)
 
     def write(self, blob: Blob) -> None:
         self._active = self._company.wheel.now
@@ -87,6 +90,8 @@ class AsgiConnection(QueuedWebSocket):
             self.code = self.code or code
             self._deadline = self._company.services.clock.monotonic() + FAREWELL
             self._company.wheel.put(self, FAREWELL)
+            if self._slot is not None:
+                self._company.admission.set_idle(self._slot)
         super().close(code, reason)
 
     def abort(self, code: int, reason: str = "") -> None:
@@ -96,6 +101,17 @@ class AsgiConnection(QueuedWebSocket):
     def shutdown(self) -> None:
         """The server stops: come back, each after another delay."""
         self.close(closes.GOING_AWAY, closes.come_back(_random.uniform(1.0, 5.0)))
+
+    def evict(self) -> None:
+        """Gives way to a newcomer: the client is told to come back, unless it has been refused already."""
+        self._slot = None
+        self._company.services.metrics.connections_evicted.labels(kind="websocket").inc()
+        self.abort(closes.GOING_AWAY, closes.come_back(_random.uniform(1.0, 5.0)))
+
+    def _release_slot(self) -> None:
+        slot, self._slot = self._slot, None
+        if slot is not None:
+            self._company.admission.release(slot)
 
     def visit(self, now: float) -> float | None:
         """The wheel's turn: deadlines, and silence on both sides, where nobody seems to be there any more."""
@@ -114,8 +130,7 @@ class AsgiConnection(QueuedWebSocket):
         """The endpoint is over."""
         self._company.went(self)
         self._company.wheel.remove(self)
-        if not self._authenticated:
-            self._company.door.leave(self._place)
+        self._release_slot()
         self.abort(1006)
 
 
@@ -146,13 +161,17 @@ class AsgiGateway:
     async def serve(self, socket: WebSocket) -> None:
         """One connection, from the handshake to its end."""
         address = scope.address(socket, self.services.settings.trusted_proxies)
-        place = network(address)
-        admitted = self._admit(socket, place)
+        admitted = self._admit(socket)
         if isinstance(admitted, handshake.Refused):
-            self.services.metrics.connections_refused.labels(status=admitted.status).inc()
-            await deny(socket, admitted)
+            await self._deny(socket, admitted)
             return
-        connection = AsgiConnection(self.company, socket, place, address)
+        slot = self.company.admission.try_acquire(network(address), lambda: connection.evict())
+        if slot is None:
+            again = math.ceil(self.services.settings.hello_timeout)
+            crowded = handshake.Refused(429, "Too many connections wait to log in from your address.", again)
+            await self._deny(socket, crowded)
+            return
+        connection = AsgiConnection(self.company, socket, slot, address)
         conversation = self._converse(connection, admitted.credentials, socket)
         try:
             await socket.accept(admitted.subprotocol)
@@ -167,6 +186,10 @@ class AsgiGateway:
             conversation.lost()
             self.services.metrics.disconnected(connection.code)
 
+    async def _deny(self, socket: WebSocket, refused: handshake.Refused) -> None:
+        self.services.metrics.connections_refused.labels(status=refused.status).inc()
+        await deny(socket, refused)
+
     async def close(self, seconds: float) -> None:
         """Tells everybody to come back later, gives them so long to take leave, then ends what is left."""
         company = self.company
@@ -179,17 +202,9 @@ class AsgiGateway:
         for connection in list(company.open):
             connection.abort(closes.GOING_AWAY)
 
-    def _admit(self, socket: WebSocket, place: str) -> handshake.Admitted | handshake.Refused:
-        """Whoever is admitted is counted at the door."""
-        admitted = self._look_at(socket)
-        if isinstance(admitted, handshake.Admitted) and not self.company.door.enter(place):
-            again = math.ceil(self.services.settings.hello_timeout)
-            return handshake.Refused(429, "Too many connections wait to log in from your address.", again)
-        return admitted
-
-    def _look_at(self, socket: WebSocket) -> handshake.Admitted | handshake.Refused:
+    def _admit(self, socket: WebSocket) -> handshake.Admitted | handshake.Refused:
         settings = self.services.settings
-        if self.company.door.is_full or len(self.company.open) >= settings.connections_limit:
+        if len(self.company.open) >= settings.connections_limit:
             return handshake.FULL
         headers, offered = socket.scope["headers"], scope.subprotocols(socket)
         if self.services.host is not None:

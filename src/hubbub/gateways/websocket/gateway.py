@@ -11,6 +11,7 @@ from websockets.server import ServerProtocol
 
 from hubbub.engine.services import Services
 from hubbub.gateways.websocket import handshake
+from hubbub.gateways.websocket.admission import AdmissionControl
 from hubbub.gateways.websocket.company import Company
 from hubbub.gateways.websocket.native import Conversation, NativeConnection
 from hubbub.protocol.headers import forwarded_https, network
@@ -36,11 +37,22 @@ class Gateway:
 
     def __init__(self, services: Services, converse: Converse) -> None:
         self.company: Company[NativeConnection] = Company(services, state="live")
+        self.waiting = AdmissionControl()
+        """HTTP connections for whose clients the server waits."""
         self.converse = converse
         self.paths = frozenset({PATH, services.settings.root_path.encode() + PATH})
         """Where it is reached: a proxy may strip the root path or hand it on."""
         self.draining = False
         """Nobody comes in any more: everybody who is in has been told to come back later."""
+
+    def make_room(self, newcomer: str | None) -> bool:
+        """Ends an idle connection of another network than the newcomer's (None: a trusted proxy), if there is one."""
+        admission = self.company.admission
+        if self.waiting.make_room(newcomer, admission.idle_of(newcomer)):
+            return True
+        # Without limits per time, as in load tests, sockets may wait for as long as they like.
+        limited = self.company.services.settings.rate_limits
+        return limited and admission.make_room(newcomer, self.waiting.idle_of(newcomer))
 
     def upgrade(
         self, transport: asyncio.Transport, target: str, headers: handshake.Headers, peer: str
@@ -62,8 +74,8 @@ class Gateway:
             return NO_HANDSHAKE
         machine, response = opened
         address = handshake.client_address(peer, headers, settings.trusted_proxies)
-        place = network(address)
-        if not self.company.door.enter(place):
+        slot = self.company.admission.try_acquire(network(address), lambda: connection.evict())
+        if slot is None:
             again = math.ceil(settings.hello_timeout)
             return handshake.Refused(429, "Too many connections wait to log in from your address.", again)
         if admitted.subprotocol is not None:
@@ -72,6 +84,6 @@ class Gateway:
         transport.write(b"".join(machine.data_to_send()))
         # Not the same one, since its parser would keep the request and all its headers in memory.
         machine = ServerProtocol(state=State.OPEN, max_size=settings.frame_bytes)
-        connection = NativeConnection(self.company, transport, machine, place, address)
+        connection = NativeConnection(self.company, transport, machine, slot, address)
         connection.open(self.converse(services, connection, admitted.credentials, address))
         return connection

@@ -1,34 +1,30 @@
-"""uvicorn's HTTP protocol with the limits it lacks, and the way into the native WebSocket gateway.
+"""The HTTP protocol of `hubbub serve`: bounded, a place in the cap, and the way into the native WebSocket gateway.
 
-Measured without it: 64 MB of headers are accepted, and a connection that never sends a request stays for ever.
-What is private in uvicorn is used here and nowhere else; a contract test runs a real upgrade.
+What is private in uvicorn's HTTP side is used here and in bounded_http.py; a contract test runs a real upgrade.
 """
 
 import asyncio
-import sys
 from typing import Any
 
-import httptools
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from hubbub.gateways.websocket.admission import Slot
+from hubbub.gateways.websocket.bounded_http import BoundedHttpProtocol
 from hubbub.gateways.websocket.gateway import NO_HANDSHAKE, RETRY_AFTER, Gateway, opening
-from hubbub.gateways.websocket.handshake import Refused
-from hubbub.gateways.websocket.outbox import CUT_OFF
+from hubbub.gateways.websocket.handshake import Refused, client_address
+from hubbub.protocol.headers import is_trusted, network
 
-TOO_LARGE = Refused(431, "The request's head is too large.")
 FULL = Refused(503, "The server has as many connections as it can take.", RETRY_AFTER)
-LATE = Refused(408, "The request took too long to arrive.")
-EARLY = Refused(400, "Bytes came before the answer to the handshake.")
 HARD_LIMIT = 1.1
 """So far above the limit of connections, new ones are cut off without an answer."""
 
 
-class HttpProtocol(HttpToolsProtocol):
-    """One HTTP connection: a head of at most 16 KiB within 10 s, a body within 60 s, a place in the global cap.
+class HttpProtocol(BoundedHttpProtocol):
+    """One HTTP connection with a place in the global cap.
 
-    An answer has to be taken, too: what waits for the reader is taken within 60 s, or the connection is cut.
+    While the server waits for the client (for a request, a body, or the taking of an answer) the connection can be
+    ended in favour of another network's. A trusted proxy's connections count for the client of their present request.
     """
 
     def __init__(
@@ -43,176 +39,113 @@ class HttpProtocol(HttpToolsProtocol):
         super().__init__(config=config, server_state=server_state, app_state=app_state, _loop=_loop)
         settings = gateway.company.services.settings
         self._gateway = gateway
-        self._head_timeout = settings.head_timeout
-        self._body_timeout = settings.body_timeout
-        self._head_bytes = settings.head_bytes
+        self.head_timeout = settings.head_timeout
+        self.body_timeout = settings.body_timeout
+        self.head_bytes = settings.head_bytes
         self._limit = settings.connections_limit
-        self._head = 0
-        self._in_head = self._in_body = self._hung_up = False
-        self._received = 0
-        self._refused: Refused | None = None
-        self._deadline: asyncio.TimerHandle | None = None
-        self._reader: asyncio.TimerHandle | None = None
+        self._network: str | None = None
+        """The peer's network; None for a trusted proxy."""
+        self._slot: Slot | None = None
+        self._has_left = False
+        """The transport is closed, or another protocol's."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        peer = self.client[0] if self.client else ""
+        if not is_trusted(peer, self._gateway.company.services.settings.trusted_proxies):
+            self._network = network(peer)
         open_now = len(self.connections) + len(self._gateway.company.open)
-        if open_now > self._limit:
+        if open_now > self._limit and not self._gateway.make_room(self._network):
             self._refused = FULL
             if open_now > self._limit * HARD_LIMIT:
                 self._count_refusal("none")
+                self._is_deaf = True
                 transport.abort()
                 return
-        self._arm(self._head_timeout)
+        self._update_slot()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._disarm()
-        self._wait_no_longer()
+        self._has_left = True
+        self._release_slot()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._hung_up:
-            return
-        body_goes_on = self._in_body
-        self._received = len(data)
         super().data_received(data)
-        if not self._in_head:
-            self._head = 0
-        elif not body_goes_on:
-            self._head += len(data)
-            if self._head > self._head_bytes:
-                self.send_400_response(self._refuse(TOO_LARGE))
-
-    # --- the parser's callbacks ----------------------------------------------------------------------------------
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._in_head = True
-        if not self.transport.get_write_buffer_size():
-            self._wait_no_longer()
-        if self._deadline is None:
-            self._arm(self._head_timeout)
-
-    def on_headers_complete(self) -> None:
-        self._in_head = False
-        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-        if size > self._head_bytes:
-            self._refuse(TOO_LARGE)
-        if self._refused is not None:
-            raise _Refusal
-        super().on_headers_complete()
-        self._in_body = True
-        self._arm(self._body_timeout)
-
-    def on_message_complete(self) -> None:
-        self._in_body = False
-        self._disarm()
-        super().on_message_complete()
-
-    def send_400_response(self, msg: str) -> None:
-        if self._refused is None:
-            super().send_400_response(msg)
-        elif not self._hung_up and not self.transport.is_closing():
-            self._count_refusal(str(self._refused.status))
-            self.transport.write(self._refused.response())
-            self._hang_up()
-
-    # --- the answer ----------------------------------------------------------------------------------------------
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._wait_for_reader()
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        self._wait_no_longer()
+        self._update_slot()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if self.transport.get_write_buffer_size():
-            self._wait_for_reader()
+        self._update_slot()
 
     def _wait_for_reader(self) -> None:
-        if self._reader is None:
-            self._reader = self.loop.call_later(self._body_timeout, self._cut_off_reader)
+        super()._wait_for_reader()
+        self._update_slot()
 
     def _wait_no_longer(self) -> None:
-        if self._reader is not None:
-            self._reader.cancel()
-            self._reader = None
+        super()._wait_no_longer()
+        self._update_slot()
 
-    def _cut_off_reader(self) -> None:
-        self._reader = None
-        if self.transport.get_write_buffer_size():
+    # --- the place in the cap ------------------------------------------------------------------------------------
+
+    def _update_slot(self) -> None:
+        """Holds a slot exactly while the server waits for the client."""
+        if self._has_left:
+            return
+        working = self._is_working
+        if working and not self._in_body and self._reader is None:
+            self._release_slot()
+        elif self._slot is None:
+            found = self._network
+            if found is None:
+                if not working:
+                    return  # an idle connection of a proxy is nobody's
+                trusted = self._gateway.company.services.settings.trusted_proxies
+                peer = self.client[0] if self.client else ""
+                found = network(client_address(peer, self.headers, trusted))
+            self._slot = self._gateway.waiting.try_acquire(found, self._evict)
+        elif self._network is None and not working:
+            self._release_slot()
+
+    def _release_slot(self) -> None:
+        slot, self._slot = self._slot, None
+        if slot is not None:
+            self._gateway.waiting.release(slot)
+
+    def _evict(self) -> None:
+        self._slot = None
+        self._gateway.company.services.metrics.connections_evicted.labels(kind="http").inc()
+        if self._in_body and not self.pipeline and not self.cycle.response_started:
+            self._count_refusal(str(FULL.status))
+            self.transport.write(FULL.response())
+            self.transport.close()  # at once: its place is taken
+        else:
             self.transport.abort()
 
     # --- the upgrade ---------------------------------------------------------------------------------------------
 
     def handle_websocket_upgrade(self) -> None:
-        self._disarm()
-        self._wait_no_longer()
-        if self.url.partition(b"?")[0] in self._gateway.paths:
-            self._upgrade()
-        elif opening(self.url.decode("latin-1"), self.headers) is None:
-            self.send_400_response(self._refuse(NO_HANDSHAKE))
-        else:
-            super().handle_websocket_upgrade()
-        # uvicorn breaks this cycle in connection_lost, which a connection that was upgraded never hears.
-        self.parser = None  # type: ignore[assignment]
+        super().handle_websocket_upgrade()
+        if not self._is_deaf:
+            self._has_left = True
+            self._release_slot()
 
     def _upgrade(self) -> None:
-        reached = sys.exc_info()[1]  # uvicorn calls this while it handles the parser's exception
-        if isinstance(reached, httptools.HttpParserUpgrade) and reached.args[0] < self._received:
-            self.send_400_response(self._refuse(EARLY))
-            return
-        if self.cycle is not None and not self.cycle.response_complete:
-            self.send_400_response(self._refuse(EARLY))
+        if self.url.partition(b"?")[0] not in self._gateway.paths:
+            if opening(self.url.decode("latin-1"), self.headers) is None:
+                self._refuse(NO_HANDSHAKE)
+            else:
+                super()._upgrade()
             return
         if self.scope["method"] != "GET" or self.scope["http_version"] != "1.1":
-            self.send_400_response(self._refuse(NO_HANDSHAKE))
+            self._refuse(NO_HANDSHAKE)
             return
         peer = self.client[0] if self.client else ""
         protocol = self._gateway.upgrade(self.transport, self.url.decode("latin-1"), self.headers, peer)
         if isinstance(protocol, Refused):
-            self.send_400_response(self._refuse(protocol))
+            self._refuse(protocol)
         else:
             self.connections.discard(self)
             self.transport.set_protocol(protocol)
 
-    # --- limits --------------------------------------------------------------------------------------------------
-
-    def _refuse(self, refused: Refused) -> str:
-        self._refused = self._refused or refused
-        return self._refused.sentence
-
     def _count_refusal(self, status: str) -> None:
         self._gateway.company.services.metrics.connections_refused.labels(status=status).inc()
-
-    def _arm(self, seconds: float) -> None:
-        self._disarm()
-        self._deadline = self.loop.call_later(seconds, self._expire)
-
-    def _disarm(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
-    def _expire(self) -> None:
-        self._deadline = None
-        if self._in_head and not self._hung_up:
-            self.send_400_response(self._refuse(LATE))
-        else:
-            self.transport.abort()
-
-    def _hang_up(self) -> None:
-        """Closing with unread input would be a reset, and could take the answer with it: read on, for a moment."""
-        self._hung_up = True
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
-            self._arm(CUT_OFF)
-        else:
-            self.transport.close()
-
-
-class _Refusal(Exception):
-    pass

@@ -1,4 +1,4 @@
-"""The door to the street: the listening socket, and uvicorn's server behind it. Knows no chat."""
+"""The listening socket, and uvicorn's server behind it. Knows no chat."""
 
 import asyncio
 import errno
@@ -10,7 +10,6 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
-import structlog
 import uvicorn
 
 from hubbub.engine.services import Services
@@ -22,9 +21,6 @@ from hubbub.gateways.websocket.pump import Pump
 BACKLOG = 4096
 NOTSENT_LOWAT = 16_384
 """Unsent bytes the kernel takes from us: without it a stalled reader swallows megabytes (measured: 3.9 MB)."""
-AGAIN = 0.5
-"""Seconds until accepting is tried again where the machine did not let us, for want of files or memory."""
-logger = structlog.get_logger(__name__)
 
 
 class CannotListen(Exception):
@@ -91,7 +87,6 @@ class Listener:
             server_header=False,
         )
         server = self._server = _Server(config, listening)
-        gateway.company.door.on_full = server.pause
         self._serving = asyncio.create_task(server.serve())
         await asyncio.wait({self._serving, started := asyncio.create_task(server.ready.wait())},
                            return_when=asyncio.FIRST_COMPLETED)  # fmt: skip
@@ -129,15 +124,17 @@ class Listener:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server on a socket that can be paused: closed for uvicorn, it goes on queueing in the kernel."""
+    """uvicorn's server on our socket.
+
+    Nothing the clients do stops it from accepting. Where the process has no file left, the event loop (libuv) ends
+    what it cannot take.
+    """
 
     def __init__(self, config: uvicorn.Config, listening: socket.socket) -> None:
         super().__init__(config)
         self.ready = asyncio.Event()
         self.servers = []
         self._listening = listening
-        self._paused = False
-        self._switching: asyncio.Task[None] | None = None
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -150,49 +147,18 @@ class _Server(uvicorn.Server):
         if self.lifespan.should_exit:
             self.should_exit = True
             return
-        await self._accept()
+        loop = asyncio.get_running_loop()
+        self.servers = [await loop.create_server(self._protocol, sock=self._listening, backlog=BACKLOG)]
         self.started = True
         self.ready.set()
-
-    def pause(self, paused: bool) -> None:
-        """Stops or starts accepting; connections that come meanwhile wait in the kernel's queue."""
-        self._paused = paused
-        if self.started and not self.should_exit and (self._switching is None or self._switching.done()):
-            self._switching = asyncio.get_running_loop().create_task(self._switch())
 
     def stop_listening(self) -> None:
         """New connections are refused from here on."""
         self.should_exit = True
-        if self._switching is not None:
-            self._switching.cancel()
-        self._stop_accepting()
-        self._listening.close()
-
-    async def _switch(self) -> None:
-        while self._paused == bool(self.servers) and not self.should_exit:
-            if self._paused:
-                self._stop_accepting()
-                continue
-            try:
-                await self._accept()
-            except OSError as error:
-                logger.warning("cannot_accept", reason=error.strerror)
-                await asyncio.sleep(AGAIN)
-
-    def _stop_accepting(self) -> None:
         for server in self.servers:
             server.close()
         self.servers = []
-
-    async def _accept(self) -> None:
-        # A duplicate, since closing the server closes the socket it was given.
-        listening = self._listening.dup()
-        try:
-            server = await asyncio.get_running_loop().create_server(self._protocol, sock=listening, backlog=BACKLOG)
-        except BaseException:
-            listening.close()
-            raise
-        self.servers = [server]
+        self._listening.close()
 
     def _protocol(self) -> asyncio.Protocol:
         return self.config.http_protocol_class(  # type: ignore[call-arg]

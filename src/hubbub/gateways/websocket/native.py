@@ -14,6 +14,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import SEND_EOF, State
 from websockets.server import ServerProtocol
 
+from hubbub.gateways.websocket.admission import Slot
 from hubbub.gateways.websocket.asgi_protocol import AsgiWebSocketProtocol
 from hubbub.gateways.websocket.company import Company
 from hubbub.gateways.websocket.frames import PING
@@ -47,7 +48,7 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
 
     __slots__ = (
         "_authenticated", "_code", "_company", "_controls", "_conversation", "_deadline", "_fragments", "_heard",
-        "_machine", "_ping_at", "_place", "_rest", "address", "spoke",
+        "_machine", "_ping_at", "_rest", "_slot", "address", "spoke",
     )  # fmt: skip
 
     def __init__(
@@ -55,14 +56,14 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
         company: "Company[NativeConnection]",
         transport: asyncio.Transport,
         machine: ServerProtocol,
-        place: str,
+        slot: Slot,
         address: str,
     ) -> None:
         self._company = company
         self._authenticated = False
         super().__init__(transport, company.services.settings.outbox_bytes)
         self._machine = machine
-        self._place = place
+        self._slot: Slot | None = slot
         self.address = address
         self._code: int | None = None
         self._controls = 0
@@ -72,7 +73,7 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
         now = company.services.clock.monotonic()
         self._heard = now
         self._ping_at = now + PING_EVERY
-        self._deadline = now + company.services.settings.hello_timeout
+        self._deadline = now + company.hello_timeout
         company.came(self)
         company.wheel.put(self, min(self._deadline, self._ping_at) - now)
         self._conversation: Conversation
@@ -84,13 +85,13 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
 
     @property
     def authenticated(self) -> bool:
-        """Set by the conversation once it knows who this is; the connection no longer counts at the door."""
+        """Set by the conversation once it knows the user; then the connection holds no slot any more."""
         return self._authenticated
 
     @authenticated.setter
     def authenticated(self, value: bool) -> None:
         if value and not self._authenticated:
-            self._company.door.leave(self._place)
+            self._release_slot()
         self._authenticated = value or self._authenticated
 
     # --- what comes in -------------------------------------------------------------------------------------------
@@ -159,6 +160,8 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
             return
         if not self._authenticated:
             self._deadline = math.inf  # the deadline is for the arrival of hello; what it is worth, others decide
+            if self._slot is not None:
+                self._company.admission.set_busy(self._slot)
         try:
             text = payload.decode()
         except UnicodeDecodeError:
@@ -181,8 +184,7 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
         self._rest = b""
         company.wheel.remove(self)
         company.went(self)
-        if not self._authenticated:
-            company.door.leave(self._place)
+        self._release_slot()
         company.services.metrics.disconnected(self._code)
         conversation = self._conversation
         del self._conversation  # it knows us as well: nobody should have to collect that cycle
@@ -202,6 +204,22 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
         """Ends it without a word."""
         self.forget()
         self._transport.abort()
+
+    def evict(self) -> None:
+        """Gives way to a newcomer: the client is told to come back, unless it has been refused or does not read."""
+        self._slot = None
+        self._company.services.metrics.connections_evicted.labels(kind="websocket").inc()
+        if self._ending or self._paused:
+            self.cut()
+            return
+        self._transport.write(self._close_frame(closes.GOING_AWAY, closes.come_back(_random.uniform(1.0, 5.0))))
+        self.forget()
+        self._transport.close()  # at once: its place is taken
+
+    def _release_slot(self) -> None:
+        slot, self._slot = self._slot, None
+        if slot is not None:
+            self._company.admission.release(slot)
 
     def _fail(self, code: int, reason: str) -> None:
         """Fails the WebSocket connection (RFC 6455, section 7.1.7): what comes after is thrown away."""
@@ -243,6 +261,8 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
         return b"".join(self._machine.data_to_send())
 
     def _end_within(self, seconds: float) -> None:
+        if self._slot is not None:
+            self._company.admission.set_idle(self._slot)
         self._deadline = self._company.services.clock.monotonic() + seconds
         self._company.wheel.put(self, seconds)
 
