@@ -35,6 +35,7 @@ test: export PYTHONDONTWRITEBYTECODE =
 test: export WORKERS ?= 2
 test: setup
 	@sh scripts/chromium
+	@sh scripts/fonts
 	@sh scripts/proxies
 	@sh scripts/filesystems
 	$(BIN)/python -m scripts.tests $(ARGS)
@@ -62,5 +63,5 @@ lock: $(VENV)/installed
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
 clean:
-	rm -rf $(VENV) build dist web/node_modules src/hubbub/web_dist bench/out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .fonts .fonts.log build dist web/node_modules src/hubbub/web_dist bench/out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find src tests bench examples scripts -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -2,6 +2,7 @@ import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vitest/config";
 import { assets } from "./assets";
 import { emoji } from "./emoji";
+import { fonts } from "./fonts";
 import { markdown } from "./markdown";
 import { shape } from "./shape";
 
@@ -16,7 +17,7 @@ const FIRST = { name: "first", tags: ["$initial" as const], test: (id: string) =
 export default defineConfig({
   base: "./",
   define: { __SHAPE__: JSON.stringify(shape()) },
-  plugins: [svelte(), emoji(), markdown(), assets()],
+  plugins: [svelte(), emoji(), fonts(), markdown(), assets()],
   resolve: { alias: { entities: light, "linkify-it": light, mdurl: light, "punycode.js": light, "uc.micro": light } },
   build: {
     outDir: "../src/hubbub/web_dist",

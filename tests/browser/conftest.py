@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from tests.browser import fonts
 from tests.browser.person import Person
 from tests.support.server import Server
 
@@ -22,8 +23,18 @@ FLAGS = [
     "--disable-sync",
 ]
 
+LAYOUT = ("test_keyboard.py", "test_markup.py", "test_timeline.py")
+"""What depends on where things are: run with few fonts on the machine and with many (`fonts.py`). All else has the
+machine's own, or those that HUBBUB_TEST_FONTS names."""
+
 # Two cores that are shared with others stand still for seconds now and then; Playwright's own patience is five.
 expect.set_options(timeout=20_000)
+
+
+def chromium() -> str | None:
+    """The first of the browsers on the PATH."""
+    return next(filter(None, map(shutil.which, NAMES)), None)
+
 
 OpenWindow = Callable[..., Person]
 
@@ -35,14 +46,33 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "system_fonts" in metafunc.fixturenames and Path(str(metafunc.module.__file__)).name in LAYOUT:
+        chosen = [fonts.CHOICE] if fonts.CHOICE else ["few", "many"]
+        metafunc.parametrize("system_fonts", chosen, indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module")
+def system_fonts(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str | float | bool] | None:
+    """The environment with the fonts that the browser finds; none are the machine's own."""
+    name = getattr(request, "param", fonts.CHOICE)
+    if not name:
+        return None
+    if why := fonts.missing(name):
+        pytest.skip(why)
+    return fonts.environment(name, tmp_path_factory.mktemp("fonts"))
+
+
 # For one module only: while it exists, Playwright's own event loop stands in the way of asynchronous tests.
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = next(filter(None, map(shutil.which, NAMES)), None)
-    if chromium is None:
+def browser(system_fonts: dict[str, str | float | bool] | None) -> Iterator[Browser]:
+    found = chromium()
+    if found is None:
         pytest.skip("no Chromium on the PATH: install one to run the browser tests")
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        launched = playwright.chromium.launch(executable_path=found, args=FLAGS, env=system_fonts)
         yield launched
         launched.close()
 

@@ -14,6 +14,24 @@ EXPECTED = re.compile(
 )
 OFFLINE = re.compile(r"net::ERR_|WebSocket connection to .* failed")
 
+# The middle of the first line of an element's text, once it is in sight and stands still.
+FIRST_LINE = """async (element) => {
+    element.scrollIntoView({ block: "nearest" });
+    const line = () => {
+        const range = document.createRange();
+        range.selectNodeContents(element);
+        const drawn = [...range.getClientRects()].filter(({ width, height }) => width > 2 && height > 2);
+        const { left, right, top, bottom } = drawn[0] ?? element.getBoundingClientRect();
+        return [(left + right) / 2, (top + bottom) / 2];
+    };
+    for (let before = line(); ; ) {
+        await new Promise(requestAnimationFrame);
+        const now = line();
+        if (now.join() === before.join()) return now;
+        before = now;
+    }
+}"""
+
 
 class Person:
     def __init__(self, server: Server, page: Page) -> None:
@@ -75,6 +93,11 @@ class Person:
     def is_out(self) -> Self:
         expect(self.page.get_by_role("button", name="Log in")).to_be_visible()
         return self
+
+    def click_text(self, found: Locator) -> None:
+        """Point at the first line of a text, where it is drawn, and click, whatever else its element contains."""
+        x, y = self.page.evaluate(FIRST_LINE, found.element_handle())
+        self.page.mouse.click(x, y)
 
     # -- the room
 

@@ -31,6 +31,14 @@ MISSING = (
     "The web client is not built. Build it with `make setup` (or `npm run build` in web/), then start again. "
     "Everything else works: see /docs."
 )
+MEDIA_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".html": HTML,
+    ".js": "text/javascript; charset=utf-8",
+    ".mjs": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".woff2": "font/woff2",
+}
 WELCOME = "Welcome to Hubbub! People come in with a browser, programs with a token; /docs says how."
 
 
@@ -171,9 +179,10 @@ def _load(folder: Path) -> dict[str, Asset]:
 
 
 def media_type_of(name: str) -> str:
-    """By the name's ending; scripts have one name whatever the system's own table says."""
-    if name.endswith((".js", ".mjs")):
-        return "text/javascript; charset=utf-8"
+    """By the name's ending; what browsers insist on does not depend on the system's own table, which may be empty."""
+    known = MEDIA_TYPES.get(Path(name).suffix)
+    if known is not None:
+        return known
     guessed, _ = mimetypes.guess_type(name)
     if guessed is None:
         return "application/octet-stream"

@@ -1,0 +1,131 @@
+"""Makes the picture of the README: `python -m scripts.picture [FOLDER]`, by default docs/images.
+
+A server with five people in a room, and what one of them sees. With a folder, wide and on a phone, light and dark.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import quote
+
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from tests.browser.conftest import FLAGS, chromium
+from tests.support.server import PASSWORD, Account, Server
+
+from hubbub.control import CreateUser, ask_server
+
+README = Path("docs/images/hubbub.png")
+NAMES = ("anna", "bert", "cleo", "dora", "emil")
+SOLVED = """It is the lock: two workers wait for the same row.
+```python
+async with rooms.lock(room, timeout=2):
+    await journal.append(event)  # in one transaction
+```
+With the timeout the test is green again, 40 times in a row."""
+Colours = Literal["light", "dark"]
+COLOURS: tuple[Colours, ...] = ("light", "dark")
+SIZES = {"wide": (1280, 800), "phone": (390, 844)}
+
+
+class Scene:
+    """The accounts, and what they have said."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.accounts = {name: create(server, name) for name in NAMES}
+        self.anna = self.accounts["anna"]
+        self._keys = 0
+        self.release = self.room("release", topic="1.4 goes out on Friday")
+        self._talk()
+
+    def room(self, name: str, kind: str = "public", **more: str) -> int:
+        room: int = self.post(self.anna, "/api/rooms", kind=kind, name=name, **more)["room"]["id"]
+        if kind == "public":
+            for account in list(self.accounts.values())[1:]:
+                account.join(room)
+        return room
+
+    def post(self, by: Account, path: str, method: str = "POST", **body: Any) -> Any:
+        answer = by.request(method, path, json=body)
+        assert answer.is_success, f"{path}: {answer.text}"
+        return answer.json()
+
+    def say(self, name: str, room: int, body: str, **more: Any) -> int:
+        self._keys += 1
+        path = f"/api/rooms/{room}/messages"
+        seq: int = self.post(self.accounts[name], path, key=f"key {self._keys}", body=body, **more)["seq"]
+        return seq
+
+    def _talk(self) -> None:
+        design, kitchen = self.room("design"), self.room("kitchen")
+        self.room("board", "private")
+        room = self.release
+        self.say("dora", room, "Everything for 1.4 is merged except the archive test. It fails about one time in ten.")
+        why = self.say("bert", room, "Does anybody know why?")
+        solved = self.say("cleo", room, SOLVED, reply_to=why)
+        for name, emoji in (("bert", "🎉"), ("dora", "🎉"), ("anna", "🎉"), ("emil", "👀")):
+            path = f"/api/rooms/{room}/messages/{solved}/reactions/{quote(emoji)}"
+            self.post(self.accounts[name], path, "PUT")
+        self.post(self.anna, f"/api/rooms/{room}/pins/{solved}", "PUT")
+        self.say("bert", room, "That was quick, thank you!")
+        self.say("emil", room, "@anna shall I tag it now, or do we wait for the **release notes**?")
+        self.say("anna", room, "Tag it, the notes are ready.")
+        self.post(self.anna, f"/api/rooms/{room}/settings", "PATCH", favourite=True)
+        for name in ("bert", "cleo"):
+            direct = self.post(self.anna, "/api/rooms", kind="direct", members=[self.accounts[name].id])["room"]["id"]
+            if name == "bert":
+                self.say(name, direct, "Coffee?")
+        for text in ("New icons are in the folder.", "Have a look when you can."):
+            self.say("dora", design, text)
+        self.say("emil", kitchen, "@anna your cake is here")
+        self.post(self.accounts["dora"], "/api/presence", "PUT", status="dnd", text="Writing the notes", emoji="📝")
+        self.post(self.accounts["cleo"], "/api/presence", "PUT", status="away")
+
+
+def create(server: Server, name: str) -> Account:
+    ask_server(server.data, CreateUser(name=name, role="owner" if name == "anna" else "member", password=PASSWORD))
+    return server.log_in(name)
+
+
+def window(browser: Browser, scene: Scene, name: str, width: int, height: int, colours: Colours) -> Page:
+    """What a person sees, with the picture's room open."""
+    context = browser.new_context(viewport={"width": width, "height": height}, locale="en-GB", color_scheme=colours)
+    page = context.new_page()
+    data = {"username": name, "password": PASSWORD}
+    assert page.request.post(f"{scene.server.url}/api/login", data=data).ok
+    page.goto(f"{scene.server.url}/#room/{scene.release}")
+    expect(page.get_by_role("log")).to_have_attribute("aria-busy", "false", timeout=20_000)
+    expect(page.get_by_role("log")).to_contain_text("Tag it, the notes are ready.")
+    expect(page.locator("pre .keyword").first).to_be_visible(timeout=20_000)
+    page.evaluate("document.fonts.ready.then(() => undefined)")
+    return page
+
+
+def take(page: Page, bert: Page, path: Path) -> None:
+    """With somebody typing, who is not for long."""
+    bert.get_by_label("Message to", exact=False).press_sequentially("Great")
+    typing = page.locator(".writing > p").first
+    expect(typing).to_contain_text("bert is typing", timeout=20_000)
+    page.screenshot(path=path)
+    bert.get_by_label("Message to", exact=False).fill("")
+    expect(typing).to_be_empty(timeout=20_000)
+
+
+def main(folder: Path | None) -> None:
+    found = chromium()
+    assert found, "There is no Chromium on the PATH."
+    with tempfile.TemporaryDirectory() as data, Server(Path(data) / "data") as server, sync_playwright() as playwright:
+        scene = Scene(server)
+        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        bert, _, _ = (window(browser, scene, name, 1180, 760, "light") for name in ("bert", "cleo", "dora"))
+        if folder is None:
+            take(window(browser, scene, "anna", 1180, 760, "light"), bert, README)
+            return
+        for size, (width, height) in SIZES.items():
+            for colours in COLOURS:
+                take(window(browser, scene, "anna", width, height, colours), bert, folder / f"{size}-{colours}.png")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
