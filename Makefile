@@ -1,5 +1,6 @@
 # make run      serve on http://localhost:8000 out of ./hubbub-data
 # make test     all tests; sets itself up
+# make prove    all tests, the long ones in full: hours
 # make check    everything that can be found without running the program
 # make setup    a development install in .venv and the web client built
 # make contract writes contract/, web/src/contract.ts and docs/protocol.md anew out of the code
@@ -15,7 +16,7 @@ WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' -not -path
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup web run test check contract bench lock clean
+.PHONY: setup web run test prove check contract bench lock clean
 
 setup: $(VENV)/installed $(WEB)
 
@@ -36,9 +37,10 @@ run: setup
 	$(BIN)/hubbub serve $(ARGS)
 
 # Not empty, it would make each of the hundreds of processes that are started compile the code anew.
-test: export PYTHONDONTWRITEBYTECODE =
-test: export WORKERS ?= 2
-test: setup
+test prove: export PYTHONDONTWRITEBYTECODE =
+test prove: export WORKERS ?= 2
+prove: export HUBBUB_PROVE = 1
+test prove: setup
 	@sh scripts/chromium
 	@sh scripts/proxies
 	$(BIN)/python -m scripts.tests $(ARGS)
