@@ -46,14 +46,15 @@ test prove: setup
 	$(BIN)/python -m scripts.tests $(ARGS)
 	$(BIN)/python scripts/node.py test
 
+# The fast ones first.
 check: setup
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy
+	$(BIN)/python -m scripts.sizes
 	$(BIN)/lint-imports
 	$(BIN)/python -m scripts.contract --check
+	$(BIN)/mypy
 	$(BIN)/python scripts/node.py check
-	$(BIN)/python -m scripts.sizes
 
 contract: $(VENV)/installed
 	$(BIN)/python -m scripts.contract

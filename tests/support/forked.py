@@ -21,8 +21,10 @@ from pathlib import Path
 from typing import IO, Any
 
 LIMITS = [value for name, value in vars(resource).items() if name.startswith("RLIMIT_")]
-OWN_VARIABLES = ("APP_", "BROKEN", "HUBBUB_", "PYTEST_", "PYTHONUNBUFFERED")
-"""Nothing that is warmed reads these when it is imported. The fork server's own streams are never buffered."""
+OWN_VARIABLES = ("APP_", "BROKEN", "HUBBUB_", "PYTEST_", "PYTHONUNBUFFERED", "WEBSOCKETS_MAX_")
+"""Nothing that is warmed reads these when it is imported, or the product sets them itself (WEBSOCKETS_MAX_).
+
+The fork server's own streams are never buffered."""
 
 
 class Forked:
