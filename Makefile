@@ -1,5 +1,6 @@
 # make run      serve on http://localhost:8000 out of ./hubbub-data
 # make test     all tests; sets itself up
+# make prove    all tests, the long ones in full: hours
 # make check    everything that can be found without running the program
 # make setup    a development install in .venv and the web client built
 # make contract writes contract/, web/src/contract.ts and docs/protocol.md anew out of the code
@@ -13,7 +14,7 @@ BIN := $(VENV)/bin
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup web run test check contract bench lock clean
+.PHONY: setup web run test prove check contract bench lock clean
 
 setup: $(VENV)/installed web
 
@@ -31,9 +32,10 @@ run: setup
 	$(BIN)/hubbub serve $(ARGS)
 
 # Not empty, it would make each of the hundreds of processes that are started compile the code anew.
-test: export PYTHONDONTWRITEBYTECODE =
-test: export WORKERS ?= 2
-test: setup
+test prove: export PYTHONDONTWRITEBYTECODE =
+test prove: export WORKERS ?= 2
+prove: export HUBBUB_PROVE = 1
+test prove: setup
 	@sh scripts/chromium
 	@sh scripts/fonts
 	@sh scripts/proxies
@@ -41,14 +43,15 @@ test: setup
 	$(BIN)/python -m scripts.tests $(ARGS)
 	$(BIN)/python scripts/node.py test
 
+# The fast ones first.
 check: setup
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy
+	$(BIN)/python -m scripts.sizes
 	$(BIN)/lint-imports
 	$(BIN)/python -m scripts.contract --check
+	$(BIN)/mypy
 	$(BIN)/python scripts/node.py check
-	$(BIN)/python -m scripts.sizes
 
 contract: $(VENV)/installed
 	$(BIN)/python -m scripts.contract

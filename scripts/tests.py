@@ -1,8 +1,8 @@
 """Runs the tests of the server: `python -m scripts.tests [arguments of pytest]`, on WORKERS (of the environment) first.
 
-First side by side what may be, then alone what measures time. Where a few have failed, they are run once more, by
-themselves: on a busy machine that may stand still for seconds, one of thousands loses its time now and then. Whoever
-passes only then is named at the end, so that somebody looks at it. With arguments there is no second time.
+Most tests run side by side; those that compare delays run alone afterwards. Up to FEW failed tests run once more by
+themselves, since a busy machine may stand still for seconds. A test that passes only then is named at the end, and
+fails `make prove` (HUBBUB_PROVE=1), which runs the long forms. With arguments there is no second time.
 """
 
 import json
@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 FEW = 5
-"""Where more have failed, it is not the machine."""
+"""If more have failed, it is not the machine."""
 FAILED, NONE = 1, 5
 """What pytest ends with: some failed; there were none."""
+TESTS = Path("tests")
 CACHE = Path(".pytest_cache/v/cache/lastfailed")
 PYTEST = (sys.executable, "-m", "pytest", "-p", "tests.house.noskip")
 
@@ -24,7 +25,7 @@ def main(chosen: Sequence[str]) -> int:
     workers = os.environ.get("WORKERS", "2")
     phases = (
         ("-m", "not alone", "--numprocesses", workers, "--dist", "loadfile", "--no-loadscope-reorder"),
-        ("-m", "alone"),
+        ("-m", "alone", *(() if chosen else _alone())),
     )
     if not chosen:
         CACHE.unlink(missing_ok=True)
@@ -40,7 +41,16 @@ def main(chosen: Sequence[str]) -> int:
     for name in failed:
         if name not in left:
             print(f"PASSED ONLY AT THE SECOND TIME, BY ITSELF: {name}", flush=True)
-    return end
+    return FAILED if os.environ.get("HUBBUB_PROVE") else end
+
+
+def _alone() -> list[str]:
+    """The files of the second phase, so that it does not collect all others."""
+    if not TESTS.exists():
+        return []
+    from tests.conftest import ALONE
+
+    return [str(TESTS / name) for name in ALONE]
 
 
 def _pytest(*arguments: str) -> int:

@@ -9,37 +9,36 @@ from pathlib import Path
 import pytest
 import structlog
 
-from hubbub import cli
+from hubbub import cli, metrics
 from hubbub.storage import postgresql
+from tests.support import depth
 from tests.support.postgres import Postgres, postgres
 from tests.support.server import Server
 
 MakeServer = Callable[..., Server]
 Run = Callable[..., str]
 
+metrics.LONG_STALL = float("inf")
+"""A busy machine stops the loop of this process, too, and no test is to find that in what it logs or prints."""
+
 HERE = Path(__file__).parent
 ALONE = (
-    "accounts/test_passwords.py",
-    "backup/test_load.py",
     "conformance/test_crowd.py",
     "conformance/test_floods.py",
     "conformance/test_framing.py",
     "conformance/test_fuzz.py",
     "conformance/test_probe.py",
     "conformance/test_silent.py",
-    "engine/test_outages.py",
-    "engine/test_readers.py",
-    "faults/test_outages.py",
     "faults/test_slow_reader.py",
-    "faults/test_storage.py",
     "rooms/test_absence_timing.py",
-    "rooms/test_welcome.py",
     "security/test_timing.py",
 )
-"""What measures time, or has little of it: nothing else runs on the machine meanwhile. Where a bound is generous, and
-noise can only break it, three attempts (`tests/support/timing.py`) do instead."""
+"""Files that compare delays: nothing else runs on the machine meanwhile. Where a bound is generous, and noise can only
+break it, three attempts (`tests/support/timing.py`) do instead, and processor time is better than either."""
 
 LONG = (
+    "faults/test_outages.py",
+    "engine/test_outages.py",
     "cli/test_commands.py",
     "client/test_reconnects.py",
     "conformance/test_autobahn.py",
@@ -62,15 +61,34 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path in alone:
             item.add_marker(pytest.mark.alone)
+        if depth.PROVING:
+            item.add_marker(pytest.mark.timeout(depth.LIMIT), append=False)
     items.sort(key=lambda item: item.path not in long)
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """What a test has written may hold lone surrogates, which no report brings from one process to another."""
+def pytest_runtest_makereport(
+    call: pytest.CallInfo[None],
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Adds how deep the test went. Its output may hold lone surrogates, which no report can carry to the controller."""
     report = yield
+    if call.when == "call":
+        report.user_properties += [("depth", made) for made in depth.made()]
     report.sections = [(title, text.encode(errors="backslashreplace").decode()) for title, text in report.sections]
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What `make prove` has run in its long form."""
+    if not depth.PROVING:
+        return
+    terminalreporter.section("proved")
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.getreports(outcome):
+            made = [str(value) for name, value in report.user_properties if name == "depth"]
+            if report.when == "call" and made:
+                name = report.nodeid.removeprefix("tests/")
+                terminalreporter.line(f"{outcome}  {report.duration:8.1f} s  {', '.join(made):<40}  {name}")
 
 
 @pytest.fixture(scope="module")

@@ -41,5 +41,6 @@ export default defineConfig({
     },
   },
   // markdown-it goes through the aliases in tests too.
-  test: { include: ["tests/**/*.test.ts"], server: { deps: { inline: ["markdown-it"] } } },
+  // A busy machine stands still for seconds: the limit is for tests that never end.
+  test: { include: ["tests/**/*.test.ts"], testTimeout: 60_000, server: { deps: { inline: ["markdown-it"] } } },
 });

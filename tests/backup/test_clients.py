@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import subprocess
 import sys
 from collections import Counter
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import MakeServer
+from tests.support import forked
 from tests.support.client import Connection, Frame
 from tests.support.postgres import Postgres
 from tests.support.server import PASSWORD, Account, Server
@@ -104,9 +104,7 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Before:
 def restored(server: Server, file: Path, *arguments: str, module: str = "hubbub", **variables: str) -> None:
     """`hubbub restore`, and the server on it."""
     command = [sys.executable, "-m", module, "restore", str(file), "--data", str(server.data), *arguments]
-    done = subprocess.run(
-        command, env={**server.environment, **variables}, capture_output=True, text=True, timeout=60, check=False
-    )
+    done = forked.run(command, env={**server.environment, **variables})
     assert done.returncode == 0, done.stderr
     server.start()
 

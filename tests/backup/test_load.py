@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import os
 import sqlite3
 import sys
 import time
@@ -14,12 +13,12 @@ import pytest
 from tests.backup.content import NOW, put_back
 from tests.conftest import MakeServer
 from tests.faults.load import Crowd, crowd
+from tests.support import depth
 from tests.support.checker import History, Stored, duplicated, gaps, lost
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.faults
 
-MESSAGES = int(os.environ.get("HUBBUB_TEST_BACKUP_MESSAGES", "30000"))
 ATTEMPTS = 3
 ROOM_TO_BREATHE = 0.25
 TIMES_SLOWER = 4
@@ -84,7 +83,8 @@ async def test_a_backup_under_load_has_everything_acknowledged_before_it_and_slo
 ) -> None:
     server = make_server()
     await asyncio.to_thread(server.command_line, "user", "create", "old", "--password-stdin", stdin="long enough\n")
-    fill(server.database, MESSAGES)
+    old = depth.rounds("messages", short=10_000, long=1_000_000)
+    fill(server.database, old)
     await asyncio.to_thread(server.start)
     async with crowd(server, followers=2) as room:
         room.start_writing()
@@ -108,7 +108,7 @@ async def test_a_backup_under_load_has_everything_acknowledged_before_it_and_slo
     stored = Stored.read(f"sqlite:///{copy}")
     earlier = History([send for send in room.history.sends if send.acked_at and send.acked_at <= start])
     assert len(earlier.sends) > 200
-    assert len(stored.messages) >= MESSAGES + len(earlier.sends)
+    assert len(stored.messages) >= old + len(earlier.sends)
     assert not lost(earlier, stored) + gaps(earlier, stored) + duplicated(room.history, stored) + unlike(copy)
     # The control: what was said after the backup is missed by the same check.
     assert any("I1 lost" in sentence for sentence in lost(room.history, stored))

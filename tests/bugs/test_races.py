@@ -1,20 +1,16 @@
-"""A right ends while it is used: what begins after the end was acknowledged gets nothing.
-
-HUBBUB_TEST_RACES=1000 makes the long form: so many removals and deletions on each database, three minutes.
-"""
+"""A right ends while it is used: what begins after the end was acknowledged gets nothing."""
 
 import asyncio
-import os
 from collections.abc import Callable
 
 import pytest
 
 from tests.authorisation.asker import Asker
 from tests.bugs.conftest import Settled
+from tests.support import depth
 from tests.support.client import Connection
 from tests.support.server import Account, Server
 
-ROUNDS = int(os.environ.get("HUBBUB_TEST_RACES", "16"))
 READERS = 3
 SECRET = b"medlar"
 BROKEN = ("-m", "tests.support.broken_server")
@@ -73,7 +69,6 @@ def settings_for(engine: str, request: pytest.FixtureRequest) -> dict[str, str]:
     return {} if engine == "sqlite" else {"HUBBUB_DATABASE_URL": request.getfixturevalue("postgres_server").fresh()}
 
 
-@pytest.mark.timeout(120 + 2 * ROUNDS)
 @pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
 async def test_no_read_that_begins_after_a_removal_tells_anything(
     settled: Settled, engine: str, request: pytest.FixtureRequest
@@ -81,7 +76,7 @@ async def test_no_read_that_begins_after_a_removal_tells_anything(
     """C27 (CVE-2026-20796, Mattermost; CVE-2022-24751, Zulip): checked, then ended, then used."""
     settings = settings_for(engine, request)
     server, people = await asyncio.to_thread(settled, "alice", "bob", settings=settings)
-    before, after = await told(server, people, ROUNDS)
+    before, after = await told(server, people, depth.rounds("removals and deletions", short=16, long=1_000))
     assert before > 0, "they did read"
     assert after == 0
 

@@ -15,6 +15,7 @@ import pytest
 from hubbub import cli
 from hubbub.control import MAX_PATH, ListUsers, ask_server
 from tests.conftest import MakeServer
+from tests.support import forked
 from tests.support.server import PASSWORD, Server
 from tests.support.waiting import eventually_blocking
 
@@ -22,15 +23,7 @@ from tests.support.waiting import eventually_blocking
 def run(*arguments: str, stdin: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
     """A `hubbub` command, whatever becomes of it."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("HUBBUB_")}
-    return subprocess.run(
-        [sys.executable, "-m", "hubbub", *arguments],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={**inherited, **variables},
-        check=False,
-    )
+    return forked.run([sys.executable, "-m", "hubbub", *arguments], env={**inherited, **variables}, input=stdin)
 
 
 def told(done: subprocess.CompletedProcess[str], code: int) -> str:
@@ -225,6 +218,7 @@ def test_a_wrong_setting_stops_the_start(tmp_path: Path) -> None:
 
 def test_ctrl_c_ends_the_server_without_a_traceback(make_server: MakeServer) -> None:
     server = make_server()
+    server.by_fork = False
     server.start()
     process, server.process = server.process, None
     assert process is not None

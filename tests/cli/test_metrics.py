@@ -2,6 +2,9 @@
 
 import asyncio
 
+import pytest
+from structlog.testing import capture_logs
+
 from hubbub.clock import Clock
 from hubbub.metrics import CLOSE_REASONS, STALL, Metrics, watch_loop
 from hubbub.protocol import closes
@@ -63,13 +66,19 @@ class Leaping(Clock):
         return self.looks * 0.5
 
 
-async def test_a_loop_that_stood_still_is_counted() -> None:
+@pytest.mark.parametrize(("bound", "logged"), [(0.25, {"loop_stalled"}), (1.0, set())])
+async def test_a_loop_that_stood_still_is_counted_and_a_long_stall_is_logged(
+    bound: float, logged: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hubbub.metrics.LONG_STALL", bound)
     metrics = Metrics()
     clock = Leaping()
-    watch = asyncio.create_task(watch_loop(metrics, clock, interval=0))
-    await eventually(lambda: value(metrics, "hubbub_loop_stalls_total") >= 2, 20, "two stalls are counted")
-    watch.cancel()
+    with capture_logs() as lines:
+        watch = asyncio.create_task(watch_loop(metrics, clock, interval=0))
+        await eventually(lambda: value(metrics, "hubbub_loop_stalls_total") >= 2, 20, "two stalls are counted")
+        watch.cancel()
     assert STALL < 0.5
+    assert {line["event"] for line in lines} == logged
     assert value(metrics, "hubbub_loop_lag_seconds_count") >= 2
 
 

@@ -1,13 +1,12 @@
 """Long walks against a model of the server: whatever happens on the way, everything is heard once and in order."""
 
-import os
 import random
 
 from hubbub.client.entries import Entry, Reset
 from tests.client.fake_server import LOBBY, OWN, FakeServer
 from tests.client.listener import Listener, welcomed
+from tests.support import depth
 
-WALKS = int(os.environ.get("HUBBUB_TEST_WALKS", "400"))
 TOPICS = (OWN, "site", LOBBY, LOBBY, "room:2", "room:3")
 # What happens how often: mostly traffic, now and then something that hurts.
 WEIGHTS = {
@@ -73,7 +72,7 @@ def walk(seed: int, steps: int = 150) -> tuple[FakeServer, Listener]:
 
 
 def test_whatever_happens_everything_is_heard_once_and_in_order() -> None:
-    for seed in range(WALKS):
+    for seed in range(depth.rounds("walks", short=120, long=10_000)):
         server, client = walk(seed)
         client.settle()
         found = [hole for topic in server.logs for hole in holes(server, client.heard, topic)]
@@ -85,7 +84,7 @@ def test_whatever_happens_everything_is_heard_once_and_in_order() -> None:
 
 
 def test_another_client_goes_on_where_one_was_killed() -> None:
-    for seed in range(WALKS):
+    for seed in range(depth.rounds("walks", short=120, long=10_000)):
         server, client = walk(seed)
         after = Listener(server, client.capacity, client.sync.inbox.positions())
         # What was given last may not have been done with: it comes again.

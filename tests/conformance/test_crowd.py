@@ -1,7 +1,6 @@
 """More sockets than the server takes: what is over its cap is turned away, the others wait, and nobody else notices."""
 
 import asyncio
-import os
 import resource
 import sys
 from asyncio.subprocess import PIPE
@@ -13,16 +12,12 @@ import pytest
 
 from tests.conformance.probe import Probe, is_left_alone
 from tests.conftest import MakeServer
+from tests.support import depth
 from tests.support.server import Server
 from tests.support.waiting import eventually, eventually_async
 
 pytestmark = pytest.mark.faults
 
-SOCKETS = int(os.environ.get("HUBBUB_TEST_SOCKETS", "3000"))
-"""20,000 is the long form: as many as two processes may have here."""
-CAP = SOCKETS * 8 // 10
-HARD = CAP * 11 // 10
-"""So many stay; those above CAP are told so as soon as they ask for something."""
 PROCESSES = 2
 FEW = 20
 BYTES = 12_000
@@ -36,14 +31,14 @@ def files(server: Server) -> int:
 
 
 @asynccontextmanager
-async def crowd(server: Server) -> AsyncIterator[list[asyncio.subprocess.Process]]:
-    """SOCKETS sockets out of PROCESSES processes, until the end of the block."""
-    words = ["-m", "tests.conformance.crowd", str(server.port), str(SOCKETS // PROCESSES)]
+async def crowd(server: Server, sockets: int) -> AsyncIterator[list[asyncio.subprocess.Process]]:
+    """So many sockets out of PROCESSES processes, until the end of the block."""
+    words = ["-m", "tests.conformance.crowd", str(server.port), str(sockets // PROCESSES)]
     crowds = [
         await asyncio.create_subprocess_exec(sys.executable, *words, stdin=PIPE, stdout=PIPE) for _ in range(PROCESSES)
     ]
     try:
-        assert sum([await count(one) for one in crowds]) == SOCKETS
+        assert sum([await count(one) for one in crowds]) == sockets
         yield crowds
     finally:
         for one in crowds:
@@ -68,16 +63,19 @@ async def still_there(crowds: list[asyncio.subprocess.Process]) -> int:
 def all_files() -> Iterator[None]:
     """As many open files as this user may have, for the processes that are started from here."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    assert hard == resource.RLIM_INFINITY or hard > HARD + 200, "`ulimit -Hn` is too low for this test"
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     yield
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.mark.usefixtures("all_files")
-@pytest.mark.timeout(240 + SOCKETS // 20)
 async def test_a_flood_of_sockets_disturbs_nobody_and_leaves_nothing_behind(make_server: MakeServer) -> None:
-    server = make_server({"HUBBUB_CONNECTIONS_MAX": str(CAP), "HUBBUB_HEAD_TIMEOUT": "600"})
+    sockets = depth.rounds("sockets", short=1_500, long=20_000)
+    cap = sockets * 8 // 10
+    hard = cap * 11 // 10  # so many stay; those above the cap are told so as soon as they ask for something
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    assert allowed == resource.RLIM_INFINITY or allowed > hard + 200, "`ulimit -Hn` is too low for this test"
+    server = make_server({"HUBBUB_CONNECTIONS_MAX": str(cap), "HUBBUB_HEAD_TIMEOUT": "600"})
     await asyncio.to_thread(server.start)
     probe = await Probe.open(server)
     await probe.windows()  # warm up
@@ -85,13 +83,13 @@ async def test_a_flood_of_sockets_disturbs_nobody_and_leaves_nothing_behind(make
     sizes: list[float] = []
 
     async def disturb() -> None:
-        async with crowd(server) as crowds:
+        async with crowd(server, sockets) as crowds:
 
             async def turned_away() -> bool:
-                return before + CAP <= files(server) and await still_there(crowds) <= HARD
+                return before + cap <= files(server) and await still_there(crowds) <= hard
 
             await eventually_async(turned_away, 60, "what is over the cap is turned away")
-            sizes.append((server.resident_bytes() - memory) / HARD)
+            sizes.append((server.resident_bytes() - memory) / hard)
         await eventually(lambda: files(server) <= before + FEW, 60, "all are forgotten")
 
     await disturb()
@@ -99,8 +97,8 @@ async def test_a_flood_of_sockets_disturbs_nobody_and_leaves_nothing_behind(make
     undisturbed, delays = await is_left_alone(probe, disturb)
     await probe.close()
     grown = server.resident_bytes() - first
-    print(f"{SOCKETS} sockets, {sizes[0]:.0f} bytes each, then grown by {grown}, {delays}")  # noqa: T201
+    print(f"{sockets} sockets, {sizes[0]:.0f} bytes each, then grown by {grown}, {delays}")  # noqa: T201
     assert sizes[0] <= BYTES, f"{sizes[0]:.0f} bytes for a socket that says nothing"
-    assert grown <= max(GROWTH, sizes[0] * HARD / 4), f"grown by {grown} bytes from one flood to the next"
+    assert grown <= max(GROWTH, sizes[0] * hard / 4), f"grown by {grown} bytes from one flood to the next"
     assert undisturbed, delays
     assert "Traceback" not in server.log_text()

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import random
 import sys
 
@@ -10,11 +9,11 @@ import pytest
 
 from tests.conformance.probe import Probe, is_left_alone
 from tests.conftest import MakeServer
+from tests.support import depth
 from tests.support.server import Server
 
 pytestmark = pytest.mark.faults
 
-FRAMES = int(os.environ.get("HUBBUB_TEST_FRAMES", "100000"))
 WARM_UP = 3_000
 FLOOD = 20_000
 MODERATE = 2_000
@@ -40,23 +39,22 @@ async def fuzz(server: Server, frames: int, rate: int, seed: int) -> dict[str, i
     return dict(json.loads(said))
 
 
-@pytest.mark.timeout(240 + FRAMES // 500)
 async def test_fuzzed_frames_do_no_harm(make_server: MakeServer) -> None:
     server = make_server({"HUBBUB_ACCESS_TOKEN_SECONDS": "86400"})
     await asyncio.to_thread(server.start)
     process = server.process
     assert process is not None
     probe = await Probe.open(server)
-    seed = random.randrange(2**32)
+    frames, seed = depth.rounds("frames", short=20_000, long=1_000_000), random.randrange(2**32)
     await fuzz(server, WARM_UP, FLOOD, seed + 1)
     memory, stored = server.resident_bytes(), server.database.stat().st_size
-    fuzzing = asyncio.ensure_future(fuzz(server, FRAMES, FLOOD, seed))
+    fuzzing = asyncio.ensure_future(fuzz(server, frames, FLOOD, seed))
     flooded, seen = await probe.windows(fuzzing), await fuzzing
     grown, stored = server.resident_bytes() - memory, server.database.stat().st_size - stored
     undisturbed, delays = await is_left_alone(probe, lambda: fuzz(server, MEASURED, MODERATE, seed + 2))
     await probe.close()
     print(seen, f"grown by {grown}, stored {stored}, in the flood p99 {flooded}, measured {delays}, seed {seed}")  # noqa: T201
-    assert seen["frames"] >= FRAMES
+    assert seen["frames"] >= frames
     assert seen.keys() >= ANSWERS | CLOSES, seen
     assert seen.keys() - {"frames", "sockets"} <= ANSWERS | CLOSES | MAY_BE, seen
     assert server.process is process

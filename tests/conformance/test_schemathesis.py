@@ -1,10 +1,8 @@
 """schemathesis over the whole REST surface, as nobody, as a member and as the owner: what OpenAPI says holds.
 
-HUBBUB_TEST_REST_EXAMPLES=200 makes the long form: other examples each time, all phases for everybody; 22,118 requests
-when it was last made, and nothing found.
+The long form has other examples each time and all phases for everybody: 22,118 requests when it was last made.
 """
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,12 +11,12 @@ import httpx
 import pytest
 
 from tests.conformance.rest import ALL_PHASES, METHODS, Found, House, Role, run
+from tests.support import depth
 from tests.support.server import Server
 
 pytestmark = pytest.mark.faults
 
-EXAMPLES = int(os.environ.get("HUBBUB_TEST_REST_EXAMPLES", "0"))
-SHORT = ("--max-examples", "3", "--generation-deterministic")
+SHORT = ("--generation-deterministic", "--max-examples", "3")
 NOBODY_MAY = {
     "welcome", "look_at_site", "health", "ready", "metrics", "create_account", "log_in", "create_token",
     "refresh_token", "check_invite", "reset_password",
@@ -31,15 +29,16 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         yield House(server)
 
 
-@pytest.mark.timeout(600 + EXAMPLES * 60)
+@pytest.mark.timeout(600)
 def test_the_rest_surface_is_what_openapi_says(house: House, tmp_path: Path) -> None:
+    examples = depth.rounds("examples for each operation", short=3, long=200)
     roles = {"nobody": Role(""), "member": Role(house.member.name), "owner": Role(house.owner.name, "browser")}
 
     def ask(name: str) -> Found:
         # The short form has the coverage phase once: it is the longest, and asks for the same whoever asks.
-        phases = ALL_PHASES if EXAMPLES or name == "member" else ALL_PHASES.replace("coverage,", "")
-        size = ("--max-examples", str(EXAMPLES)) if EXAMPLES else SHORT
-        methods = METHODS if EXAMPLES else ("PUT",)
+        phases = ALL_PHASES if depth.PROVING or name == "member" else ALL_PHASES.replace("coverage,", "")
+        size = ("--max-examples", str(examples)) if depth.PROVING else SHORT
+        methods = METHODS if depth.PROVING else ("PUT",)
         return run(house, roles[name], tmp_path / name, "--phases", phases, *size, methods=methods)
 
     with ThreadPoolExecutor(len(roles)) as pool:

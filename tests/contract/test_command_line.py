@@ -1,19 +1,19 @@
 """Section 4.1, Command line: through the running server's socket, and on the folder alone."""
 
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 from tests.contract.door import ask, fresh, greet, refused, rest_of
+from tests.support import forked
 from tests.support.server import PASSWORD, Server
 
 
 def hubbub(data: Path, *arguments: str, stdin: str = PASSWORD + "\n") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "hubbub", *arguments, "--data", str(data)],
-        input=stdin, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+    command = [sys.executable, "-m", "hubbub", *arguments, "--data", str(data)]
+    return forked.run(command, env=os.environ, input=stdin)
 
 
 async def test_through_a_running_server_its_commands_take_effect_at_once(house: Server) -> None:

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tests.contract.door import ask, raw_upgrade, refused
+from tests.support import forked
 from tests.support.server import PASSWORD, Account, Server
 
 HTML = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
@@ -20,10 +21,8 @@ HTML = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 def start(data: Path, *flags: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """A start that must fail."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("HUBBUB_")}
-    return subprocess.run(
-        [sys.executable, "-m", "hubbub", "serve", "--port", "0", "--data", str(data), *flags],
-        env={**clean, **settings}, capture_output=True, text=True, timeout=60, check=False, cwd=data.parent,
-    )  # fmt: skip
+    command = [sys.executable, "-m", "hubbub", "serve", "--port", "0", "--data", str(data), *flags]
+    return forked.run(command, env={**clean, **settings}, cwd=data.parent)
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,9 @@
 """Any commands in any order: every answer as the plain model says, every picture what a fresh snapshot shows.
 
 A snapshot and the events that follow it make the next snapshot: for everybody, in every room, whether one was connected
-all the time or comes back after an absence. `HUBBUB_TEST_MACHINE=100x2000` runs the long form (examples x steps).
+all the time or comes back after an absence.
 """
 
-import os
 from pathlib import Path
 from typing import Any, get_args
 
@@ -18,9 +17,8 @@ from tests.conversation.replica import Json, Replica
 from tests.conversation.setting import Setting
 from tests.conversation.stage import prepare
 from tests.conversation.words import BODIES, EMOJI, NAMES
+from tests.support import depth
 
-LONG = os.environ.get("HUBBUB_TEST_MACHINE", "")
-EXAMPLES, STEPS = (int(number) for number in (LONG or "50x40").split("x"))
 PHASES = [Phase.explicit, Phase.reuse, Phase.generate]
 """Nothing is made shorter: a run is as long as its steps, and tells each of them."""
 MOST_ROOMS = 6
@@ -199,13 +197,13 @@ def run(template: Path, client: type[Replica] = Replica) -> None:
     run_state_machine_as_test(
         Conversation,
         settings=settings(
-            max_examples=EXAMPLES,
-            stateful_step_count=STEPS,
+            max_examples=depth.rounds("conversations", short=25, long=100),
+            stateful_step_count=depth.rounds("steps in each", short=40, long=2_000),
             deadline=None,
             suppress_health_check=list(HealthCheck),
             report_multiple_bugs=False,
             phases=PHASES,
-            derandomize=not LONG,
+            derandomize=not depth.PROVING,
         ),
     )
 

@@ -14,14 +14,13 @@ import pytest
 from tests.conftest import MakeServer
 from tests.faults.conftest import BOTH_DATABASES
 from tests.faults.load import crowd
+from tests.support import depth
 from tests.support.client import Connection
 from tests.support.server import Server
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.faults
 
-LONG = os.environ.get("HUBBUB_TEST_ROUNDS")
-ROUNDS = {"sqlite": int(LONG or 20), "postgresql": int(LONG or 5)}
 CONTROL_ROUNDS = 8  # a broken server is found out in the first or second round; never reaching that many is a failure
 BROKEN = ("-m", "tests.support.broken_server")
 
@@ -49,11 +48,8 @@ async def killed_under_load(server: Server, rounds: int, enough: bool = False) -
 
 
 @BOTH_DATABASES
-@pytest.mark.timeout(60 + 8 * ROUNDS["sqlite"])
-async def test_no_acknowledged_message_is_lost_doubled_or_reordered_by_kill_9(
-    make_server: MakeServer, engine: str
-) -> None:
-    rounds = ROUNDS[engine]
+async def test_no_acknowledged_message_is_lost_doubled_or_reordered_by_kill_9(make_server: MakeServer) -> None:
+    rounds = depth.rounds("kills", short=5, long=200)
     acknowledged, found = await killed_under_load(make_server(), rounds)
     assert not found, "\n".join(found)
     assert acknowledged > 20 * rounds, "there was load"

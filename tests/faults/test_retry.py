@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import random
 from collections.abc import AsyncIterator, Callable
 
@@ -10,6 +9,7 @@ import pytest
 
 from tests.conftest import MakeServer
 from tests.faults.conftest import BOTH_DATABASES
+from tests.support import depth
 from tests.support.checker import History, Stored, duplicated, lost, violations
 from tests.support.client import Connection, RefusedError
 from tests.support.proxy import Proxy
@@ -19,8 +19,6 @@ from tests.support.writer import Writer
 
 pytestmark = [pytest.mark.faults, BOTH_DATABASES]
 
-LONG = os.environ.get("HUBBUB_TEST_SENDS")
-SENDS = {"sqlite": int(LONG or 10_000), "postgresql": int(LONG or 2_000)}
 CONNECTIONS = 8
 IN_FLIGHT = 60  # per connection; a lost acknowledgement costs a time-out, so many must wait side by side
 REPLY_WITHIN = 1.0
@@ -88,10 +86,8 @@ async def send_through_loss(
     return history, mine, sum(writer.retries for writer, _ in places)
 
 
-async def test_thousands_of_sends_with_lost_acknowledgements_are_as_many_messages(
-    server: Server, proxy: Proxy, engine: str
-) -> None:
-    sends = SENDS[engine]
+async def test_thousands_of_sends_with_lost_acknowledgements_are_as_many_messages(server: Server, proxy: Proxy) -> None:
+    sends = depth.rounds("sends", short=1_500, long=10_000)
     history, stored, retries = await send_through_loss(server, proxy, sends)
     assert not violations(history, stored)
     assert len(stored.messages) == sends

@@ -9,6 +9,7 @@ import pytest
 
 from tests.conftest import MakeServer
 from tests.faults.conftest import BOTH_DATABASES
+from tests.support import depth
 from tests.support.checker import leaks, memberships, unheard
 from tests.support.client import ClosedError, Connection, RefusedError, outcome
 from tests.support.server import PASSWORD, Account, Server
@@ -230,7 +231,7 @@ async def joining_and_leaving(server: Server, rounds: int) -> list[str]:
 
 
 async def test_a_send_a_removal_and_a_send_at_once_reach_exactly_the_right_people(server: Server) -> None:
-    assert not await joining_and_leaving(server, 60)
+    assert not await joining_and_leaving(server, depth.rounds("removals", short=30, long=1_000))
 
 
 async def test_control_a_server_that_keeps_the_removed_subscribed_is_found_out(make_server: MakeServer) -> None:

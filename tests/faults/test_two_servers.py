@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from tests.conftest import MakeServer
+from tests.support import depth
 from tests.support.checker import History, Stored, violations
 from tests.support.client import Connection, RefusedError, outcome
 from tests.support.follower import Follower
@@ -31,7 +32,6 @@ BROKEN = ("-m", "tests.support.broken_server")
 WRITERS = 3  # on each server
 LANES = 5  # messages that each of them has in flight
 EACH = 30
-ROUNDS = 10
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +164,7 @@ async def talk(talker: Connection, room: int, name: str, told: list[int], over: 
 
 
 async def test_nobody_speaks_on_one_server_after_his_removal_on_the_other(two: Two) -> None:
-    found = await removing(two, ROUNDS)
+    found = await removing(two, depth.rounds("removals", short=10, long=300))
     assert not found, "\n".join(found)
     assert deadlocks(two[0]) == 0
 

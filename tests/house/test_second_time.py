@@ -25,17 +25,18 @@ LOUD = "PASSED ONLY AT THE SECOND TIME, BY ITSELF: test_planted.py::test_busy"
 
 
 @pytest.mark.parametrize(
-    ("planted", "arguments", "passed", "repeated"),
+    ("planted", "arguments", "prove", "passed", "repeated"),
     [
-        (PASSES + BUSY, [], True, True),
-        (BUSY, ["-k", "busy or alone"], False, False),
-        (BUSY + FAILS.format(n=0), [], False, True),
-        (BUSY + "".join(FAILS.format(n=n) for n in range(FEW)), [], False, False),
+        (PASSES + BUSY, [], "", True, True),
+        (PASSES + BUSY, [], "1", False, True),
+        (BUSY, ["-k", "busy or alone"], "", False, False),
+        (BUSY + FAILS.format(n=0), [], "", False, True),
+        (BUSY + "".join(FAILS.format(n=n) for n in range(FEW)), [], "", False, False),
     ],
-    ids=["one passes later", "chosen by hand", "one fails twice", "too many"],
+    ids=["one passes later", "one passes later in make prove", "chosen by hand", "one fails twice", "too many"],
 )
 def test_a_second_time_is_for_few_and_told(
-    planted: str, arguments: list[str], passed: bool, repeated: bool, tmp_path: Path
+    planted: str, arguments: list[str], prove: str, passed: bool, repeated: bool, tmp_path: Path
 ) -> None:
     (tmp_path / "test_planted.py").write_text(planted)
     (tmp_path / "test_alone.py").write_text(ALONE)
@@ -43,7 +44,7 @@ def test_a_second_time_is_for_few_and_told(
     ended = subprocess.run(
         [sys.executable, "-m", "scripts.tests", *arguments],
         cwd=tmp_path,
-        env={**os.environ, **quick, "WORKERS": "1"},
+        env={**os.environ, **quick, "WORKERS": "1", "HUBBUB_PROVE": prove},
         capture_output=True,
         text=True,
         check=False,

@@ -1,7 +1,6 @@
 """Whoever is banned hears and reads nothing from that moment on: live, with an old position, and over REST."""
 
 import asyncio
-import os
 import random
 from typing import Any
 
@@ -15,14 +14,13 @@ from tests.faults.conftest import make_server as make_server
 from tests.faults.conftest import new_database as new_database
 from tests.faults.conftest import server as server
 from tests.faults.test_revocation import loses_the_room
+from tests.support import depth
 from tests.support.checker import leaks, memberships, unheard
 from tests.support.client import Connection, Frame, RefusedError, outcome
 from tests.support.server import Account, Server
 
 pytestmark = [pytest.mark.faults, BOTH_DATABASES]
 
-ROUNDS = int(os.environ.get("HUBBUB_TEST_REVOCATIONS", "150"))
-"""1,000 in the long form; on PostgreSQL a fifth."""
 BROKEN = ("-m", "tests.support.broken_server")
 
 
@@ -97,8 +95,8 @@ async def turning(server: Server, rounds: int) -> list[str]:
     return found + unheard(log, door.witness.id, listened) + [f"I8: {each} after the ban" for each in door.late]
 
 
-async def test_a_send_a_ban_a_send_and_a_read_at_once_tell_everybody_what_is_his(server: Server, engine: str) -> None:
-    assert await turning(server, ROUNDS if engine == "sqlite" else ROUNDS // 5) == []
+async def test_a_send_a_ban_a_send_and_a_read_at_once_tell_everybody_what_is_his(server: Server) -> None:
+    assert await turning(server, depth.rounds("bans", short=30, long=1_000)) == []
 
 
 async def test_control_a_server_that_keeps_the_banned_subscribed_is_found_out(make_server: MakeServer) -> None:

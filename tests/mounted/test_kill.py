@@ -6,12 +6,12 @@ import pytest
 
 from tests.faults.load import crowd
 from tests.mounted.conftest import ON_TWO_SERVERS, MakeMounted
+from tests.support import depth
 from tests.support.mounted import MountedServer
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.faults
 
-ROUNDS = 2
 CONTROL_ROUNDS = 8  # what is broken is found out in the first or second round; never reaching that many is a failure
 MORE = 40
 
@@ -38,7 +38,7 @@ async def killed_under_load(server: MountedServer, rounds: int, enough: bool = F
 async def test_no_acknowledged_message_is_lost_doubled_or_reordered(
     make_mounted: MakeMounted, asgi_server: str
 ) -> None:
-    found = await killed_under_load(make_mounted(asgi_server), ROUNDS)
+    found = await killed_under_load(make_mounted(asgi_server), depth.rounds("kills", short=2, long=100))
     assert not found, "\n".join(found)
 
 

@@ -4,7 +4,6 @@ In almost all of them everybody was called more often than is counted.
 """
 
 import json
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,13 +11,17 @@ from pathlib import Path
 import pytest
 
 from tests.rooms.town import LARGE, LOUD, OWN, ROOMS, Town
+from tests.support import depth
 from tests.support.client import Frame, raw_connect
 from tests.support.server import Account, Server
 
 BOUND = 0.1
 """Seconds from `hello` to `welcome`."""
 ATTEMPTS = 3
-TOWN = Town(messages=int(os.environ.get("HUBBUB_TEST_HISTORY", "20000")))
+
+
+def town() -> Town:
+    return Town(messages=depth.rounds("messages", short=20_000, long=1_000_000))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"], scope="module")
@@ -30,7 +33,7 @@ def somebody(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     folder: Path = tmp_path_factory.mktemp(request.param)
     with Server(folder / "data", settings) as server:
         account = server.sign_up("somebody")
-        TOWN.fill(server.database_url, account.id)
+        town().fill(server.database_url, account.id)
         yield account
 
 
@@ -71,7 +74,7 @@ async def test_the_welcome_tells_what_is_unread_and_who_calls(somebody: Account)
     assert [room["id"] for room in welcome["rooms"]] == [1, *ROOMS], "the lobby first"
     for room in ROOMS:
         read = 1 - room % 2
-        assert (told[room]["read"], told[room]["unread"]) == (1 + read, TOWN.said(room) - read)
+        assert (told[room]["read"], told[room]["unread"]) == (1 + read, town().said(room) - read)
         direct = told[room]["kind"] == "direct"
         assert len(told[room].get("people", ())) == (told[room]["members"] if direct else 0)
     assert {told[room]["mentions"] for room in set(ROOMS).difference(LOUD)} == {100}, "of more, counted up to a hundred"

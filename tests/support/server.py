@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 
 from hubbub.control import CreateUser, MakeResetLink, ask_server
+from tests.support import forked
 from tests.support.patience import patient_post
 from tests.support.ports import free_port as free_port
 from tests.support.waiting import eventually_blocking
@@ -43,7 +44,9 @@ class Server:
         self.where = ["serve", "--host", "127.0.0.1", "--port", str(self.port), "--data", str(data)]
         self.settings = {**TEST_SETTINGS, **(settings or {})}
         self.log_path = data.parent / f"{data.name}.log"
-        self.process: subprocess.Popen[bytes] | None = None
+        self.by_fork = True
+        """Otherwise by exec, as everybody starts it; where a fork is not the same, it is by exec anyway."""
+        self.process: forked.Process | None = None
 
     # -- the process
 
@@ -67,13 +70,8 @@ class Server:
         """Start without waiting."""
         assert self.process is None, "the server runs already"
         with self.log_path.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, *self.launcher, *self.where],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=self.environment,
-                start_new_session=True,
+            self.process = forked.start(
+                [sys.executable, *self.launcher, *self.where], env=self.environment, stdout=log, fork=self.by_fork
             )
 
     def wait_ready(self, within: float = START_DEADLINE) -> None:
@@ -178,15 +176,8 @@ class Server:
 
     def command_line(self, *arguments: str, stdin: str = "") -> str:
         """Run a `hubbub` command on this data folder; its standard output."""
-        done = subprocess.run(
-            [sys.executable, "-m", "hubbub", *arguments, "--data", str(self.data)],
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            env=self.environment,
-            check=False,
-        )
+        command = [sys.executable, "-m", "hubbub", *arguments, "--data", str(self.data)]
+        done = forked.run(command, env=self.environment, input=stdin)
         assert done.returncode == 0, f"hubbub {' '.join(arguments)} → {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 

@@ -1,0 +1,107 @@
+"""A process that has imported what a server imports, and forks when it is asked: starts without their imports.
+
+`python -m tests.support.fork_server FD` answers on that socket; `forked.py` is its client. A child runs a module as
+`python -m MODULE` would, on arguments, environment, folder, standard streams and resource limits of its own. It is a
+process like any other: it has a session, it can be killed, and it ends as the interpreter ends. This process has one
+thread and no event loop, and it must not get any: a fork would copy them broken.
+"""
+
+import gc
+import importlib
+import json
+import os
+import resource
+import runpy
+import signal
+import socket
+import sys
+from typing import Any
+
+WARM = (
+    "alembic.command",
+    "alembic.runtime.migration",
+    "hubbub.cli",
+    "hubbub.control",
+    "hubbub.main",
+    "hubbub.mounted",
+    "psycopg",
+    "sqlalchemy.dialects.postgresql.psycopg",
+    "sqlalchemy.dialects.sqlite.pysqlite",
+    "uvicorn.main",
+    "uvloop",
+)
+"""Nothing of these starts a thread, opens a file that stays open, or reads the environment."""
+
+LARGEST = 1_000_000
+"""Bytes of a request."""
+
+
+def serve(channel: socket.socket) -> str:
+    """Answer requests until the other end closes, then exit; in a child, returns the module that it is to run."""
+    gc.disable()
+    for name in WARM:
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
+    gc.enable()
+    threads = len(os.listdir("/proc/self/task"))  # noqa: PTH208
+    assert threads == 1, f"a fork server must have one thread, and has {threads}"
+    children: set[int] = set()
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(channel, LARGEST, 3)
+        if not message:
+            break
+        request = json.loads(message)
+        if "module" in request:
+            pid = os.fork()
+            if pid == 0:
+                channel.detach()
+                return become(request, descriptors)
+            children.add(pid)
+            for descriptor in descriptors:
+                os.close(descriptor)
+            answer: dict[str, int | None] = {"pid": pid}
+        else:
+            answer = {"code": ended(request["ended"], children)}
+        channel.send(json.dumps(answer).encode())
+    for pid in children:
+        os.kill(pid, signal.SIGKILL)
+    for pid in children:
+        os.waitpid(pid, 0)
+    sys.exit()
+
+
+def ended(pid: int, children: set[int]) -> int | None:
+    """The exit code of a child, negative for a signal; None while it runs. Its process id is free only after this."""
+    found, status = os.waitpid(pid, os.WNOHANG)
+    if not found:
+        return None
+    children.remove(pid)
+    return os.waitstatus_to_exitcode(status)
+
+
+def become(request: dict[str, Any], descriptors: list[int]) -> str:
+    """Give the child what a new process would have; the module that it is to run."""
+    if request["session"]:
+        os.setsid()
+    for number, descriptor in enumerate(descriptors):
+        os.dup2(descriptor, number)
+    os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.chdir(request["folder"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    for kind, limits in request["limits"]:
+        if resource.getrlimit(kind) != tuple(limits):
+            resource.setrlimit(kind, limits)
+    importlib.invalidate_caches()
+    sys.path[0] = request["folder"]
+    sys.argv = ["-m", *request["arguments"]]
+    module: str = request["module"]
+    return module
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the tests, and they end the servers
+    # What `python -m` calls itself. A child leaves this file here, and ends as the interpreter ends.
+    runpy._run_module_as_main(serve(socket.socket(fileno=int(sys.argv[1]))))  # type: ignore[attr-defined]
