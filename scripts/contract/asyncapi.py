@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from scripts.contract.words import ASKED, NUMBERED, TITLE, Schema, answers, ref
 
 from hubbub.domain.events import CLIENT_EVENTS
-from hubbub.protocol import frames
+from hubbub.protocol import schemas
 
 CHANNEL = "hubbub"
 HERE = f"#/channels/{CHANNEL}"
@@ -17,7 +17,8 @@ five seconds; what it then asks under an `id` is answered under `re`. Events com
 their topic's log. docs/protocol.md says the rules.\
 """
 FROM_SERVER: tuple[type[BaseModel], ...] = (
-    frames.Welcome, frames.More, frames.Reset, frames.Pong, frames.SomebodyTypes, frames.Appeared, frames.Refused,
+    schemas.Welcome, schemas.More, schemas.Reset, schemas.Pong, schemas.UserTyping, schemas.PresenceChanged,
+    schemas.CommandRefused,
 )  # fmt: skip
 
 
@@ -43,7 +44,7 @@ def document(words: Schema) -> Schema:
 
 
 def _messages() -> Schema:
-    said: list[type[BaseModel]] = [frames.Hello, frames.Ping, *ASKED, *CLIENT_EVENTS, *FROM_SERVER]
+    said: list[type[BaseModel]] = [schemas.Hello, schemas.Ping, *ASKED, *CLIENT_EVENTS, *FROM_SERVER]
     found = {model.__name__: _message(model.__name__, model.__doc__ or "") for model in said}
     for model in NUMBERED:
         found[model.__name__]["correlationId"] = {"location": "$message.payload#/id"}
@@ -54,7 +55,7 @@ def _messages() -> Schema:
         payload = {"type": "object", "required": ["re", "ok"], "properties": {"re": {"type": "integer"}, "ok": ok}}
         found[name] = {**_message(name, f"The answer to `{kind}`."), "payload": _moved(payload)}
         found[name]["correlationId"] = {"location": "$message.payload#/re"}
-    found[frames.Refused.__name__]["correlationId"] = {"location": "$message.payload#/re"}
+    found[schemas.CommandRefused.__name__]["correlationId"] = {"location": "$message.payload#/re"}
     return dict(sorted(found.items()))
 
 
@@ -65,12 +66,18 @@ def _message(name: str, doc: str) -> Schema:
 
 def _operations() -> Schema:
     found = {
-        "hello": _receive(frames.Hello, frames.Welcome.__name__),
-        "ping": _receive(frames.Ping, frames.Pong.__name__, _answer(frames.Ping)),
+        "hello": _receive(schemas.Hello, schemas.Welcome.__name__),
+        "ping": _receive(schemas.Ping, schemas.Pong.__name__, _answer(schemas.Ping)),
     }
     for model in ASKED:
         found[_kind(model)] = _receive(model, _answer(model))
-    told: list[type[BaseModel]] = [*CLIENT_EVENTS, frames.More, frames.Reset, frames.SomebodyTypes, frames.Appeared]
+    told: list[type[BaseModel]] = [
+        *CLIENT_EVENTS,
+        schemas.More,
+        schemas.Reset,
+        schemas.UserTyping,
+        schemas.PresenceChanged,
+    ]
     found["follow"] = {
         "action": "send",
         "channel": {"$ref": HERE},
@@ -86,7 +93,10 @@ def _receive(model: type[BaseModel], *answers: str) -> Schema:
         "channel": {"$ref": HERE},
         "summary": (model.__doc__ or "").strip().partition("\n")[0],
         "messages": [_at(model.__name__)],
-        "reply": {"channel": {"$ref": HERE}, "messages": [_at(name) for name in (*answers, frames.Refused.__name__)]},
+        "reply": {
+            "channel": {"$ref": HERE},
+            "messages": [_at(name) for name in (*answers, schemas.CommandRefused.__name__)],
+        },
     }
 
 

@@ -10,17 +10,17 @@ from hubbub.domain import names, text
 from hubbub.domain.errors import ERRORS
 from hubbub.domain.events import CLIENT_EVENTS, ENVELOPE, Event, PersonalEvent, RoomEvent
 from hubbub.engine import limits
-from hubbub.engine.signals import TYPING_CROWD
+from hubbub.engine.ephemeral import TYPING_CROWD
 from hubbub.features.sync import MISSING
 from hubbub.gateways.http.errors import STATUS
 from hubbub.gateways.websocket.native import DROP_AFTER, MAX_FRAGMENTS, PING_EVERY
-from hubbub.protocol import closes
+from hubbub.protocol import close_codes
 from hubbub.protocol.session import MAX_KEPT
 from hubbub.settings import PREFIX, Settings
 from hubbub.storage.reactions import SHOWN
 
 TEMPLATE = Path(__file__).with_name("protocol.md")
-OBJECTS = ("User", "Room", "Member", "Message", "Session", "Welcome", "Limits", "EventPage", "NoWay")
+OBJECTS = ("User", "Room", "Member", "Message", "Session", "Welcome", "ServerLimits", "EventPage", "NoWay")
 NOTICED = {
     "frame_bytes": "bytes in a WebSocket message",
     "outbox_bytes": "bytes that may wait for a client before it is closed with 4008",
@@ -52,7 +52,9 @@ def page(words: Schema) -> str:
         "commands": _commands(words),
         "objects": _objects(words),
         "errors": _errors(),
-        "closes": _table(("Code", "Means"), ((str(code), closes.MEANING[code]) for code in sorted(closes.MEANING))),
+        "closes": _table(
+            ("Code", "Means"), ((str(code), close_codes.MEANING[code]) for code in sorted(close_codes.MEANING))
+        ),
         "limits": _limits(),
         "rates": _rates(),
         "settings": _settings(),

@@ -10,7 +10,7 @@ from hubbub.domain.commands import AnySignal, Command, EventsSince, Signal, Wire
 from hubbub.domain.errors import Refusal
 from hubbub.domain.events import ChatEvent, EventPage, NoWay
 from hubbub.domain.model import Member, Message
-from hubbub.protocol import frames
+from hubbub.protocol import schemas
 
 Schema = dict[str, Any]
 TITLE = "hubbub.v1"
@@ -18,11 +18,11 @@ COMMANDS: tuple[type[Command], ...] = get_args(get_args(WireCommand)[0])
 SIGNALS: tuple[type[Signal], ...] = get_args(AnySignal)
 ASKED: tuple[type[BaseModel], ...] = (*COMMANDS, EventsSince, *SIGNALS)
 """What a client sends under an `id` and gets an answer to."""
-NUMBERED: tuple[type[BaseModel], ...] = (*ASKED, frames.Ping)
+NUMBERED: tuple[type[BaseModel], ...] = (*ASKED, schemas.Ping)
 """The same and `ping`, whose `id` may be missing."""
 SAID: tuple[type[BaseModel], ...] = (
-    frames.Welcome, frames.More, frames.Reset, frames.Pong, frames.SomebodyTypes, frames.Appeared, frames.Ok,
-    frames.Refused,
+    schemas.Welcome, schemas.More, schemas.Reset, schemas.Pong, schemas.UserTyping, schemas.PresenceChanged, schemas.Ok,
+    schemas.CommandRefused,
 )  # fmt: skip
 ID = {
     "type": "integer",
@@ -48,14 +48,14 @@ def document() -> Schema:
     defs = _generate()
     for asked in ASKED:
         _add_id(defs[asked.__name__], required=True)
-    _add_id(defs[frames.Ping.__name__], required=False)
+    _add_id(defs[schemas.Ping.__name__], required=False)
     defs["Answers"] = {
         "description": "What `ok` holds, by the type of what is answered.",
         **_object({name: _any_of(models) for name, models in answers().items()}),
     }
     defs["ClientFrame"] = {
         "description": "What a client says: `hello` first, then commands, queries and pings.",
-        **_any_of((frames.Hello, *ASKED, frames.Ping)),
+        **_any_of((schemas.Hello, *ASKED, schemas.Ping)),
     }
     server = _any_of(SAID)["anyOf"]
     defs["ServerFrame"] = {
@@ -78,8 +78,8 @@ def answers() -> dict[str, tuple[type[BaseModel], ...]]:
         assert command.answer is not None, f"{command.__name__} has no answer"
         found[command.kind] = (command.answer,)
     for signal in SIGNALS:
-        found[str(signal.model_fields["type"].default)] = (signal.answer or frames.Nothing,)
-    return {**found, "events.since": (EventPage, NoWay), "ping": (frames.Nothing,)}
+        found[str(signal.model_fields["type"].default)] = (signal.answer or schemas.EmptyAnswer,)
+    return {**found, "events.since": (EventPage, NoWay), "ping": (schemas.EmptyAnswer,)}
 
 
 def ref(name: str) -> Schema:
@@ -94,7 +94,7 @@ def without_discriminators(value: Any) -> Any:
 
 
 def _generate() -> dict[str, Schema]:
-    incoming: list[Any] = [frames.Hello, frames.Ping, *ASKED]
+    incoming: list[Any] = [schemas.Hello, schemas.Ping, *ASKED]
     outgoing: list[Any] = [ChatEvent, *SAID, Refusal, Member, Message, EventPage, NoWay]
     inputs: list[tuple[str, JsonSchemaMode, CoreSchema]] = [
         *((str(number), "validation", TypeAdapter(found).core_schema) for number, found in enumerate(incoming)),

@@ -156,7 +156,7 @@ async def _make_reset_link(services: Services, request: MakeResetLink) -> Answer
     user = await services.read(_find, request.name, active=True)
     token = new_secret(secrets.token_bytes(32))
     expires = services.clock.now() + RESET_LINK_LIFE * 1_000
-    command = c.CreateLink(purpose="reset", token_hash=secret_hash(token), user=user, expires=expires)
+    command = c.CreateOneTimeToken(purpose="reset", token_hash=secret_hash(token), user=user, expires=expires)
     await services.journal.submit(command, SYSTEM)
     return {"link": f"{services.settings.address}/reset#{token}", "hours": RESET_LINK_LIFE // 3_600}
 

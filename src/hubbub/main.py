@@ -15,24 +15,24 @@ from hubbub import meters
 from hubbub.bus.local import LocalBus
 from hubbub.clock import Clock
 from hubbub.control import Control
-from hubbub.domain.commands import CreateLink
+from hubbub.domain.commands import CreateOneTimeToken
 from hubbub.domain.model import SYSTEM
-from hubbub.engine.connections import Registry
-from hubbub.engine.here import Gathering
-from hubbub.engine.hosts import Host, HostLogin
+from hubbub.engine.ephemeral import Ephemeral
+from hubbub.engine.external_auth import AuthSettings, ExternalAuth
+from hubbub.engine.fanout import Fanout
 from hubbub.engine.housekeeping import forget_guests, keep_house
 from hubbub.engine.journal import Journal
 from hubbub.engine.limits import Limits
+from hubbub.engine.live_connections import ConnectionHub
+from hubbub.engine.online_members import HereResolver
 from hubbub.engine.passwords import Passwords
-from hubbub.engine.people import People
 from hubbub.engine.services import Readers, Services
-from hubbub.engine.signals import Signals
 from hubbub.features import accounts
 from hubbub.gateways.http.app import create_app
 from hubbub.gateways.websocket.asgi import AsgiGateway
-from hubbub.gateways.websocket.denial import nowhere
 from hubbub.gateways.websocket.listener import Listener
 from hubbub.gateways.websocket.plain import PlainText
+from hubbub.gateways.websocket.reject import not_found
 from hubbub.metrics import Metrics, watch_loop
 from hubbub.protocol.tokens import Tokens, secret_hash
 from hubbub.settings import Settings
@@ -48,7 +48,7 @@ SWITCH_INTERVAL = 0.0005
 
 @asynccontextmanager
 async def running(
-    settings: Settings, clock: Clock | None = None, login: HostLogin | None = None, *, serving: bool = True
+    settings: Settings, clock: Clock | None = None, login: AuthSettings | None = None, *, serving: bool = True
 ) -> AsyncIterator[Services]:
     """A server without its gateways: folder and database locked, the database migrated, the journal writing.
 
@@ -69,7 +69,7 @@ async def running(
 
 
 async def _build(
-    settings: Settings, clock: Clock, login: HostLogin | None, stack: AsyncExitStack, *, serving: bool
+    settings: Settings, clock: Clock, login: AuthSettings | None, stack: AsyncExitStack, *, serving: bool
 ) -> Services:
     """Everything a gateway may use, each part given what it needs; `stack` takes them down."""
     database = Database(settings.database)
@@ -77,15 +77,15 @@ async def _build(
     stack.callback(database.close)  # before its lock is given back
     _migrate(database, clock)
     key = signing_key.obtain(settings.data, database, serving=serving, signs=login is None)
-    metrics, registry, read, bus, passwords = Metrics(), Registry(), Readers(database), LocalBus(), Passwords()
+    metrics, registry, read, bus, passwords = Metrics(), Fanout(), Readers(database), LocalBus(), Passwords()
     stack.push_async_callback(bus.close)
     stack.callback(passwords.close)
-    people = People(registry, bus, read, clock, connections_per_user=settings.connections_per_user)
-    signals = Signals(registry, people, read, clock)
+    people = ConnectionHub(registry, bus, read, clock, connections_per_user=settings.connections_per_user)
+    signals = Ephemeral(registry, people, read, clock)
     stack.callback(signals.stop)
     bounds = {"max_commands": settings.queue_commands, "max_bytes": settings.queue_bytes}
     journal = Journal(database, clock, people.publish, **bounds, observe=meters.observer(metrics))
-    journal.prepare = Gathering(people)
+    journal.prepare = HereResolver(people)
     journal.start()
     stack.push_async_callback(journal.stop)
     return Services(
@@ -94,16 +94,16 @@ async def _build(
         database=database,
         read=read,
         journal=journal,
-        registry=registry,
-        people=people,
-        signals=signals,
+        fanout=registry,
+        hub=people,
+        ephemeral=signals,
         tokens=Tokens(key),
         passwords=passwords,
         limits=Limits(clock, enabled=settings.rate_limits),
         metrics=metrics,
         epoch=await read(log.epoch),
         lost_database=lost,
-        host=Host(login, read, journal) if login is not None else None,
+        external_auth=ExternalAuth(login, read, journal) if login is not None else None,
     )
 
 
@@ -128,7 +128,7 @@ async def serve(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def operated(settings: Settings, login: HostLogin | None = None) -> AsyncIterator[Services]:
+async def operated(settings: Settings, login: AuthSettings | None = None) -> AsyncIterator[Services]:
     """The same, tidied up after a crash, with the operator's socket."""
     async with running(settings, login=login) as services:
         await forget_guests(services, settled=0)
@@ -142,7 +142,7 @@ def compose(services: Services, sockets: AsgiGateway | None = None) -> FastAPI:
     if sockets is not None:
         app.router.add_websocket_route("/ws", sockets.serve)
     app.router.add_websocket_route("/ws/{name}", PlainText(services).serve)
-    app.router.add_websocket_route("/{path:path}", nowhere)
+    app.router.add_websocket_route("/{path:path}", not_found)
     return app
 
 
@@ -162,7 +162,7 @@ async def create_setup_link(services: Services) -> str | None:
     if not await services.read(accounts.needs_owner):
         return None
     token = secrets.token_urlsafe(32)
-    await services.journal.submit(CreateLink(purpose="setup", token_hash=secret_hash(token)), SYSTEM)
+    await services.journal.submit(CreateOneTimeToken(purpose="setup", token_hash=secret_hash(token)), SYSTEM)
     return token
 
 

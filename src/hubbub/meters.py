@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from hubbub.domain.errors import Unavailable
 from hubbub.domain.events import Entry, MessageSent
+from hubbub.engine.batch import Batch
 from hubbub.engine.services import Services
-from hubbub.engine.work import Batch
 from hubbub.metrics import Metrics
 
 
@@ -19,12 +19,12 @@ def observer(metrics: Metrics) -> Callable[[Batch], None]:
     def observe(batch: Batch) -> None:
         nonlocal failing
         if batch.seconds:
-            metrics.batch_commands.observe(len(batch.works))
+            metrics.batch_commands.observe(len(batch.commands))
             metrics.commit_seconds.observe(batch.seconds)
             if failing:
                 failing = False
                 metrics.database_recoveries.inc()
-        elif any(isinstance(work.result, Unavailable) for work in batch.works):
+        elif any(isinstance(work.result, Unavailable) for work in batch.commands):
             failing = True
             metrics.failed_batches += 1
 
@@ -33,7 +33,7 @@ def observer(metrics: Metrics) -> Callable[[Batch], None]:
 
 def attach(services: Services) -> None:
     """From now on the metrics tell of these services."""
-    services.people.watch(_counter(services.metrics))
+    services.hub.watch(_counter(services.metrics))
     _watch_delivery(services)
     _watch_database(services)
 
@@ -48,7 +48,7 @@ def _counter(metrics: Metrics) -> Callable[[Sequence[Entry]], None]:
 
 
 def _watch_delivery(services: Services) -> None:
-    metrics, registry, limits = services.metrics, services.registry, services.limits
+    metrics, registry, limits = services.metrics, services.fanout, services.limits
 
     def sizes() -> Iterator[int]:
         return (connection.buffered() for connection in registry.connections)

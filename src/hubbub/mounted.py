@@ -15,7 +15,7 @@ from starlette.websockets import WebSocket
 from hubbub import log, main
 from hubbub.domain.errors import Internal
 from hubbub.domain.identities import Identity, check_part
-from hubbub.engine.hosts import HostLogin
+from hubbub.engine.external_auth import AuthSettings
 from hubbub.engine.services import Services
 from hubbub.gateways.http import errors
 from hubbub.gateways.websocket.asgi import AsgiGateway
@@ -66,7 +66,7 @@ class Hubbub:
         self.settings = _settings(settings, overrides)
         if authenticate is not None and ambient and not self.settings.origins:
             raise WrongSetting(ORIGINS_MISSING)
-        self._login = HostLogin(_asking(authenticate), ambient) if authenticate is not None else None
+        self._login = AuthSettings(_asking(authenticate), ambient) if authenticate is not None else None
         self._running: tuple[Services, ASGIApp] | None = None
         self._refusal = NOT_STARTED
 
@@ -81,7 +81,7 @@ class Hubbub:
         To be called after the app itself has ended the log-in, so that `authenticate` no longer recognises it. Returns
         when it is on disk, and raises Unavailable where it cannot be; RuntimeError before the start.
         """
-        if self._running is None or (host := self._running[0].host) is None:
+        if self._running is None or (host := self._running[0].external_auth) is None:
             raise RuntimeError(NOT_STARTED if self._login is not None else "There is no authenticate= to log out from.")
         await host.revoke(check_part("issuer", issuer), check_part("subject", subject))
 

@@ -10,7 +10,7 @@ from hubbub.domain.commands import (
     CloseGuest,
     CreateAccount,
     CreateInvite,
-    CreateLink,
+    CreateOneTimeToken,
     DeleteAccount,
     OpenGuest,
     OpenSession,
@@ -22,7 +22,7 @@ from hubbub.domain.commands import (
     SetRoomRole,
 )
 from hubbub.domain.errors import Conflict, Forbidden, HubbubError, NotFound, Unauthenticated
-from hubbub.domain.events import RoomGone, StatusChanged
+from hubbub.domain.events import RoomRemoved, StatusChanged
 from hubbub.domain.model import ANYBODY, LOBBY, SYSTEM, Actor, Role, RoomRole, Status
 from hubbub.features import accounts, pins, presence, reactions, sessions
 from hubbub.storage import log
@@ -151,7 +151,7 @@ async def test_a_deletion_writes_to_every_room_the_person_was_in(here: Place) ->
     for room in (LOBBY, *rooms):
         assert (await types(here, f"room:{room}"))[-1] == "member.left"
     told = [entry.event for entry in await here.services.read(log.entries, f"user:{alice.id}", 0)]
-    assert [event.why for event in told if isinstance(event, RoomGone)] == [None] * 4, "it ended with the account"
+    assert [event.why for event in told if isinstance(event, RoomRemoved)] == [None] * 4, "it ended with the account"
     with pytest.raises(NotFound):
         await here.services.journal.submit(DeleteAccount(user=alice.id), SYSTEM)
 
@@ -172,11 +172,11 @@ async def test_links_are_made_by_the_server_alone_and_never_a_second_owner(here:
     alice = Actor(await here.create("alice", Role.OWNER), "alice", Role.OWNER)
     journal = here.services.journal
     with pytest.raises(Forbidden):
-        await journal.submit(CreateLink(purpose="reset", token_hash="x", user=alice.id), alice)
+        await journal.submit(CreateOneTimeToken(purpose="reset", token_hash="x", user=alice.id), alice)
     with pytest.raises(Conflict):
-        await journal.submit(CreateLink(purpose="setup", token_hash="x"), SYSTEM)
+        await journal.submit(CreateOneTimeToken(purpose="setup", token_hash="x"), SYSTEM)
     with pytest.raises(NotFound):
-        await journal.submit(CreateLink(purpose="reset", token_hash="x", user=5), SYSTEM)
+        await journal.submit(CreateOneTimeToken(purpose="reset", token_hash="x", user=5), SYSTEM)
 
 
 async def test_a_log_in_is_in_vain_when_the_password_changed_meanwhile(here: Place) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hubbub.domain.errors import RateLimited
-from hubbub.engine.limits import MAX_BUCKETS, Limit, Limits, Table
+from hubbub.engine.limits import MAX_BUCKETS, BucketTable, Limit, Limits
 from hubbub.protocol.headers import network
 from hubbub.protocol.ratelimit import Bucket
 from tests.support.place import MovingClock
@@ -36,7 +36,7 @@ def test_a_bucket_is_not_filled_by_a_clock_that_goes_back() -> None:
 
 
 def test_a_table_forgets_the_longest_unused_and_stays_bounded() -> None:
-    table = Table(Limit(1, 1), most=3)
+    table = BucketTable(Limit(1, 1), most=3)
     for key in ("a", "b", "c"):
         assert table.take(key, 0) == 0
     assert table.take("a", 0) > 0
@@ -47,7 +47,7 @@ def test_a_table_forgets_the_longest_unused_and_stays_bounded() -> None:
 
 
 def test_a_million_addresses_do_not_fill_the_memory() -> None:
-    table = Table(Limit(1, 1))
+    table = BucketTable(Limit(1, 1))
     for key in range(MAX_BUCKETS + 1_000):
         table.take(key, 0)
     assert len(table) == MAX_BUCKETS

@@ -25,7 +25,7 @@ from tests.attention.conftest import Table, seq
 
 def counted(table: Table, who: Actor) -> int | None:
     """How many mentions wait for somebody in the room."""
-    seen = table.desk.database.read(rooms.seen_by, who.id, table.room)
+    seen = table.desk.database.read(rooms.find_visible, who.id, table.room)
     return None if seen is None else seen.mentions
 
 
@@ -90,16 +90,16 @@ async def test_an_edit_and_a_deletion_move_the_count(table: Table) -> None:
 
 async def test_here_calls_those_whom_the_engine_names_and_an_edit_keeps_them(table: Table) -> None:
     command = SendMessage(room=table.room, key="here", body="lunch, @here?")
-    command.among([table.owner.id, table.member.id])
+    command.note_online([table.owner.id, table.member.id])
     place = seq((await table.desk.journal.submit(command, table.owner)).answer)
     assert told(table, "message.sent")[0]["mentions"] == calls([table.member.id], here=True)
     assert counted(table, table.member) == 1
     edit = EditMessage(room=table.room, message=place, body="dinner, @here?")
-    edit.among([])
+    edit.note_online([])
     await table.desk.journal.submit(edit, table.owner)
     assert told(table, "message.edited")[0]["mentions"] == calls([table.member.id], here=True)
     crowd = SendMessage(room=table.room, key="crowd", body="@here")
-    crowd.among(range(1, MAX_HERE + 2))
+    crowd.note_online(range(1, MAX_HERE + 2))
     await table.desk.journal.submit(crowd, table.owner)
     assert told(table, "message.sent")[1]["mentions"] == calls([], room=True, here=True)
 
@@ -111,7 +111,7 @@ async def test_an_edit_lists_those_who_were_there_though_with_the_named_they_are
     dora = await table.desk.person("dora")
     await table.desk.journal.submit(JoinRoom(room=table.room), dora)
     command = SendMessage(room=table.room, key="here", body="@here and @dora: lanch")
-    command.among([table.member.id])
+    command.note_online([table.member.id])
     place = seq((await table.desk.journal.submit(command, table.owner)).answer)
     await table.desk.journal.submit(
         EditMessage(room=table.room, message=place, body="@here and @dora: lunch"), table.owner
@@ -125,10 +125,10 @@ async def test_an_edit_keeps_who_was_called_though_its_author_may_call_nobody_by
 ) -> None:
     both = await table.say(table.member, "@room pleese, and @here")
     here = SendMessage(room=table.room, key="here", body="@here")
-    here.among([table.owner.id])
+    here.note_online([table.owner.id])
     there = seq((await table.desk.journal.submit(here, table.member)).answer)
     crowd = SendMessage(room=table.room, key="crowd", body="@here")
-    crowd.among(range(1, MAX_HERE + 2))
+    crowd.note_online(range(1, MAX_HERE + 2))
     many = seq((await table.desk.journal.submit(crowd, table.member)).answer)
     monkeypatch.setattr(rules, "LOUD_MEMBERS", 1)
     now = await table.say(table.member, "@room and @here")
@@ -150,11 +150,11 @@ async def test_who_was_named_beside_here_and_is_not_any_more_is_called_off(table
     dora = await table.desk.person("dora")
     await table.desk.journal.submit(JoinRoom(room=table.room), dora)
     command = SendMessage(room=table.room, key="here", body="@ben @here")
-    command.among([dora.id])
+    command.note_online([dora.id])
     place = seq((await table.desk.journal.submit(command, table.owner)).answer)
     assert (counted(table, table.member), counted(table, dora)) == (1, 1)
     edit = EditMessage(room=table.room, message=place, body="hello @here")
-    edit.among([table.member.id])
+    edit.note_online([table.member.id])
     await table.desk.journal.submit(edit, table.owner)
     assert told(table, "message.edited")[0]["mentions"] == calls([dora.id], here=True)
     assert (counted(table, table.member), counted(table, dora)) == (0, 1)
@@ -162,7 +162,7 @@ async def test_who_was_named_beside_here_and_is_not_any_more_is_called_off(table
 
 async def test_here_calls_nobody_who_left_before_it_was_said(table: Table) -> None:
     command = SendMessage(room=table.room, key="here", body="@here")
-    command.among([table.member.id, table.stranger.id])
+    command.note_online([table.member.id, table.stranger.id])
     await table.desk.journal.submit(command, table.owner)
     assert told(table, "message.sent")[0]["mentions"] == calls([table.member.id], here=True)
     assert table.desk.rows('SELECT "user" FROM mentions') == [(table.member.id,)]
@@ -172,10 +172,10 @@ def test_no_client_says_who_is_here() -> None:
     asked = {"room": 1, "key": "k", "body": "@here", "here": [1], "_here": [1]}
     sent = SendMessage.model_validate(asked)
     edited = EditMessage.model_validate({**asked, "message": 1})
-    assert {sent.here, edited.here} == {()}
-    sent.among([7])
-    assert sent.here == (7,)
-    assert SendMessage.model_validate(asked).here == ()
+    assert {sent.online, edited.online} == {()}
+    sent.note_online([7])
+    assert sent.online == (7,)
+    assert SendMessage.model_validate(asked).online == ()
 
 
 async def test_in_a_large_room_only_those_who_look_after_it_call_everybody(table: Table) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hubbub.domain import mentions
-from hubbub.domain.mentions import Called
+from hubbub.domain.mentions import MentionedNames
 
 CORPUS: list[dict[str, Any]] = json.loads(
     (Path(__file__).parents[2] / "contract" / "fixtures" / "mentions.json").read_text()
@@ -18,7 +18,7 @@ SIZE = 64 * 1024
 
 @pytest.mark.parametrize("case", CORPUS, ids=lambda case: case["why"])
 def test_a_text_calls_whom_the_corpus_says(case: dict[str, Any]) -> None:
-    assert mentions.find(case["body"]) == Called(tuple(case["names"]), case["room"], case["here"])
+    assert mentions.find(case["body"]) == MentionedNames(tuple(case["names"]), case["room"], case["here"])
     if "pieces" in case:
         assert cut(case["body"]) == case["pieces"]
 

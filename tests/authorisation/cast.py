@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 from hubbub.clock import Clock
 from hubbub.domain.commands import OpenSession
 from hubbub.domain.model import ANYBODY, LOBBY, Role
-from hubbub.protocol import closes
+from hubbub.protocol import close_codes
 from hubbub.protocol.tokens import Tokens
 from tests.authorisation.asker import FORM, JSON, Asker
 from tests.engine.conftest import desk_at
@@ -171,7 +171,7 @@ class Play:
         async with await raw_connect(self.server.websocket_url) as socket:
             await socket.send(json.dumps(frame))
             await socket.wait_closed()
-        assert socket.close_code == closes.NOT_AUTHENTICATED
+        assert socket.close_code == close_codes.NOT_AUTHENTICATED
         return str(STATUS["unauthenticated"])
 
     # -- who is who

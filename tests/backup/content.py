@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
-from hubbub.storage import archive, backup, migrate, restore
-from hubbub.storage.archive import Manifest
+from hubbub.storage import backup, backup_format, migrate, restore
+from hubbub.storage.backup_format import Manifest
 from hubbub.storage.database import Database
 from hubbub.storage.schema import metadata
 
@@ -81,5 +81,5 @@ def back_up(database: Database, data: Path, file: Path) -> Manifest:
 def put_back(file: Path, url: str, data: Path, epoch: str = "second", now: int = NOW) -> str | None:
     """Restores `file`; where that is which was there before."""
     data.mkdir(exist_ok=True)
-    with archive.opened(file) as reader, closing(Database(url)) as database:
+    with backup_format.opened(file) as reader, closing(Database(url)) as database:
         return restore.restore(reader, database, data, epoch=epoch, now=now, progress=lambda done, total: None)

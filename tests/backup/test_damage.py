@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from hubbub.storage import migrate, restore
-from hubbub.storage.archive import Unusable
 from hubbub.storage.backup import ordinary
+from hubbub.storage.backup_format import BackupError
 from hubbub.storage.database import Database
 from tests.backup.conftest import Empty
 from tests.backup.content import KEY, NOW, made, put_back, rows
@@ -105,7 +105,7 @@ def test_a_spoilt_backup_is_refused_in_a_sentence_and_changes_nothing(tmp_path: 
     there = sorted(data.rglob("*"))
     spoil, word = SPOILT[how]
     spoil(file)
-    with pytest.raises(Unusable) as refused:
+    with pytest.raises(BackupError) as refused:
         put_back(file, f"sqlite:///{data / 'hubbub.db'}", data)
     assert word in str(refused.value)
     assert str(refused.value).startswith(str(file))
@@ -125,7 +125,7 @@ def test_on_postgresql_too(tmp_path: Path, file: Path, empty: Empty, how: str) -
         spoil(file)
         database.writer.dispose()
         database.reader.dispose()
-        with pytest.raises(Unusable, match=word):
+        with pytest.raises(BackupError, match=word):
             put_back(file, address, tmp_path / "data")
         assert rows(database) == before
         assert database.read(migrate.current) == migrate.HEAD
@@ -211,7 +211,7 @@ def test_a_database_of_something_else_is_left_alone(empty: Empty, engine: str) -
             database.path.parent.mkdir()
         with database.writer.begin() as connection:
             connection.exec_driver_sql("CREATE TABLE pets (id integer)")
-        with pytest.raises(Unusable, match="not Hubbub's"):
+        with pytest.raises(BackupError, match="not Hubbub's"):
             restore.is_used(database)
 
 
@@ -221,7 +221,7 @@ def test_on_postgresql_no_table_of_somebody_else_is_put_aside(tmp_path: Path, fi
         with database.writer.begin() as connection:
             connection.exec_driver_sql("CREATE TABLE pets (id integer)")
         database.writer.dispose()
-        with pytest.raises(Unusable, match="not Hubbub's"):
+        with pytest.raises(BackupError, match="not Hubbub's"):
             put_back(file, address, tmp_path / "data")
         assert database.read(ordinary) == {"pets"}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import BigInteger, Boolean, Computed, Identity, Integer, LargeBinary, Text, insert, select, text
 
-from hubbub.storage import archive, backup, log, migrate
+from hubbub.storage import backup, backup_format, log, migrate
 from hubbub.storage.database import Database
 from hubbub.storage.ids import Ids
 from hubbub.storage.schema import meta, metadata
@@ -54,7 +54,7 @@ def test_every_column_is_of_a_kind_that_a_backup_knows_and_none_fills_itself() -
 
 def test_bytes_survive_the_way_through_a_line_of_text() -> None:
     row = [b"", bytes(range(256)), "text", None, True, 2**63 - 1]
-    assert archive.decode(archive.encode(row)) == row
+    assert backup_format.decode(backup_format.encode(row)) == row
 
 
 # -- an older version's backup

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hubbub.storage.archive import Unusable
+from hubbub.storage.backup_format import BackupError
 from hubbub.storage.restore import swap
 
 
@@ -60,7 +60,7 @@ def test_a_database_that_somebody_reads_stays_where_it_is(tmp_path: Path) -> Non
         reader.execute("SELECT * FROM said").fetchone()
         with closing(sqlite3.connect(database)) as writer:
             say(writer, "more")
-        with pytest.raises(Unusable, match="Another program has the database"):
+        with pytest.raises(BackupError, match="Another program has the database"):
             swap(database, fresh, tmp_path / "backups" / "before")
     assert said(database) == ["old", "old, in the log", "more"]
     assert said(fresh) == ["new"]

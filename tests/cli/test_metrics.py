@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 
 from hubbub.clock import Clock
 from hubbub.metrics import CLOSE_REASONS, STALL, Metrics, watch_loop
-from hubbub.protocol import closes
+from hubbub.protocol import close_codes
 from tests.support.waiting import eventually
 
 
@@ -83,5 +83,5 @@ async def test_a_loop_that_stood_still_is_counted_and_a_long_stall_is_logged(
 
 
 def test_every_close_code_of_ours_has_a_name() -> None:
-    ours = {value for value in vars(closes).values() if isinstance(value, int)}
+    ours = {value for value in vars(close_codes).values() if isinstance(value, int)}
     assert ours <= CLOSE_REASONS.keys()

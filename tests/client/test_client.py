@@ -13,7 +13,7 @@ import pytest
 import hubbub
 from hubbub.client import Client, Ended, Entry, Positions
 from hubbub.domain.errors import BadRequest, Conflict, HubbubError, NotFound, RateLimited, TooLarge, Unauthenticated
-from hubbub.domain.events import MessageDeleted, MessageEdited, MessageSent, ReactionAdded, RoomAdded, RoomGone
+from hubbub.domain.events import MessageDeleted, MessageEdited, MessageSent, ReactionAdded, RoomAdded, RoomRemoved
 from tests.client.quick import DEADLINE, Consumer, QuickClient
 from tests.conftest import MakeServer
 from tests.support.server import PASSWORD, Account, Server, free_port
@@ -155,7 +155,7 @@ async def test_events_are_typed_and_rooms_follow_them(server: Server, client: Cl
     assert added.room.name == f"rooms of {bob.name}"
     assert isinstance(said := by_type["message.sent"], MessageSent)
     assert (said.room, said.by, said.body) == (room, client.me.id, "here I am")
-    assert isinstance(by_type["room.gone"], RoomGone)
+    assert isinstance(by_type["room.gone"], RoomRemoved)
     in_room = [one.seq for one in found if one.topic == f"room:{room}"]
     assert in_room == list(range(in_room[0], in_room[0] + len(in_room)))
 

@@ -17,7 +17,7 @@ import uvicorn
 from fastapi import FastAPI, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
-from hubbub.gateways.websocket import asgi_protocol
+from hubbub.gateways.websocket import uvicorn_websocket
 from hubbub.gateways.websocket.listener import listening_socket
 from hubbub.gateways.websocket.native import WebSocketProtocol
 from tests.gateways.conftest import serving
@@ -120,7 +120,7 @@ async def uvicorn_serving() -> AsyncIterator[int]:
 async def test_uvicorn_with_our_protocol(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with uvicorn_serving() as port:
         results = await run(port, tmp_path / "small", "--exclude", "9.*")
-    monkeypatch.setattr(asgi_protocol, "MAX_MESSAGE", LARGE)
+    monkeypatch.setattr(uvicorn_websocket, "MAX_MESSAGE", LARGE)
     async with uvicorn_serving() as port:
         results |= await run(port, tmp_path / "large", "--include", "9.*")
     judge(results, ASGI, FOUND_LATE | UNANSWERED)

@@ -3,7 +3,7 @@
 import orjson
 import pytest
 
-from hubbub.domain.events import EVENTS, Event, MemberJoined, MessageSent, ReadMoved, RoomGone
+from hubbub.domain.events import EVENTS, Event, MemberJoined, MessageSent, ReadMoved, RoomRemoved
 from hubbub.protocol import wire
 from hubbub.storage.transaction import encode
 
@@ -25,7 +25,7 @@ def test_types_are_unique() -> None:
         MessageSent(room=1, by=2, name="bob", n=3, key="k", body='"\u2028</script>'),
         MemberJoined(room=1, user=2, name="bob", by=2),
         ReadMoved(person=2, room=1, read=4, unread=0),
-        RoomGone(person=2, room=1),
+        RoomRemoved(person=2, room=1),
     ],
     ids=lambda event: event.type,
 )

@@ -13,8 +13,8 @@ from hubbub.domain.commands import Command, CreateAccount
 from hubbub.domain.errors import HubbubError
 from hubbub.domain.events import Entry
 from hubbub.domain.model import SYSTEM, Actor, Role
+from hubbub.engine.batch import Receipt
 from hubbub.engine.journal import Journal
-from hubbub.engine.work import Receipt
 from hubbub.storage import migrate
 from hubbub.storage.database import Database
 
@@ -81,7 +81,7 @@ async def desk_at(address: str) -> AsyncIterator[Desk]:
     published: list[Entry] = []
     batches: list[int] = []
     journal = Journal(
-        database, Clock(), published.extend, max_commands=200, observe=lambda batch: batches.append(len(batch.works))
+        database, Clock(), published.extend, max_commands=200, observe=lambda batch: batches.append(len(batch.commands))
     )
     journal.start()
     try:

@@ -7,7 +7,7 @@ from hubbub.domain.events import IdentityRevoked
 from hubbub.domain.identities import Identity
 from hubbub.domain.model import SYSTEM, Role
 from hubbub.features import identities, sessions
-from hubbub.features.identities import Known
+from hubbub.features.identities import KnownIdentity
 from tests.engine.conftest import Desk, desk_at
 from tests.support.postgres import Postgres
 
@@ -23,7 +23,7 @@ async def revoke(desk: Desk, who: Identity) -> None:
     await desk.journal.submit(RevokeIdentity(issuer=who.issuer, subject=who.subject), SYSTEM)
 
 
-def known(desk: Desk, who: Identity) -> Known:
+def known(desk: Desk, who: Identity) -> KnownIdentity:
     found = desk.database.read(identities.recognise, who)
     assert found is not None
     return found

@@ -17,8 +17,8 @@ from hubbub.domain.commands import (
 )
 from hubbub.domain.errors import Busy, Conflict, HubbubError, NotFound, Unavailable
 from hubbub.domain.model import LOBBY, SYSTEM, Actor, Role
+from hubbub.engine.batch import Receipt
 from hubbub.engine.journal import Journal
-from hubbub.engine.work import Receipt
 from tests.engine.conftest import Desk
 from tests.support.timing import three_attempts, within
 from tests.support.waiting import eventually

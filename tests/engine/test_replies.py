@@ -4,7 +4,7 @@ import asyncio
 
 from structlog.testing import capture_logs
 
-from hubbub.engine.work import Receipt
+from hubbub.engine.batch import Receipt
 from tests.engine.conftest import Desk
 from tests.engine.test_journal import hello
 

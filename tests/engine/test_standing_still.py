@@ -9,8 +9,8 @@ import pytest
 from hubbub.domain.commands import SendMessage
 from hubbub.domain.errors import Unavailable
 from hubbub.domain.model import LOBBY
+from hubbub.engine.batch import Batch
 from hubbub.engine.journal import DEADLINE, LOOK, Journal
-from hubbub.engine.work import Batch
 from tests.engine.conftest import Desk
 
 

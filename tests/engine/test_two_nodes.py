@@ -19,7 +19,7 @@ from hubbub.domain.commands import (
 )
 from hubbub.domain.errors import Conflict, NotFound, Unavailable
 from hubbub.domain.model import SYSTEM, Actor, Role
-from hubbub.engine.work import Receipt
+from hubbub.engine.batch import Receipt
 from hubbub.storage.ids import NODE_BITS, Ids
 from tests.engine.conftest import Desk, desk_at
 from tests.support.postgres import Postgres

@@ -22,7 +22,7 @@ from hubbub.control import CreateUser, perform
 from hubbub.features import accounts
 from hubbub.main import operated
 from hubbub.settings import Settings
-from hubbub.storage import archive, backup
+from hubbub.storage import backup, backup_format
 from hubbub.storage.database import Database
 from tests.support.disk import loop_device, mounted, needs_loop_devices, small_disk
 
@@ -123,7 +123,7 @@ def after_cut(disk: Path, claims: dict[str, Any], other: bytes) -> Iterator[str]
     if claims["backup"] and not file.exists():
         yield "the backup is missing"
     if file.exists():
-        with archive.opened(file) as reader:
+        with backup_format.opened(file) as reader:
             reader.check()
 
 

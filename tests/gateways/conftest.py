@@ -14,7 +14,7 @@ from fastapi import FastAPI, Request, WebSocket
 from hubbub.clock import Clock
 from hubbub.engine.ports import Message
 from hubbub.engine.services import Services
-from hubbub.gateways.websocket.gateway import Gateway
+from hubbub.gateways.websocket.gateway import NativeGateway
 from hubbub.gateways.websocket.listener import Listener
 from hubbub.gateways.websocket.native import NativeConnection
 from hubbub.metrics import Metrics
@@ -51,7 +51,7 @@ class Running:
     """What a test may look at."""
 
     listener: Listener
-    gateway: Gateway
+    gateway: NativeGateway
     talks: list[Echo]
     metrics: Metrics
 

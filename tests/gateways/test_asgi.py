@@ -125,7 +125,7 @@ async def test_what_is_counted_is_right_after_every_kind_of_end(tmp_path: Path) 
         assert here.sample("hubbub_connections", state="unauthenticated") == 0
         for code, reason in (("4501", "not_authenticated"), ("1003", "protocol"), ("1000", "normal")):
             assert here.sample("hubbub_disconnects_total", code=code, reason=reason) == 1
-        assert here.place.services.people.count == 0
+        assert here.place.services.hub.count == 0
 
 
 async def test_where_nothing_comes_and_nothing_goes_nobody_is_there(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ async def test_control_whoever_says_or_is_told_something_stays(tmp_path: Path, b
         if by == "peer":
             socket.say({"type": "ping"})
         else:
-            here.place.services.registry.broadcast(b'{"type":"pong"}')
+            here.place.services.fanout.broadcast(b'{"type":"pong"}')
         assert await socket.hear() == {"type": "pong"}
         here.place.clock.ahead += 20
         before = here.gateway.company.wheel.now
@@ -162,7 +162,7 @@ async def test_who_does_not_read_is_ended_and_the_others_do_not_notice(tmp_path:
         stuck.reading.clear()
         line = b'{"type":"pong","filler":"%s"}' % (b"x" * 4_000)
         for _ in range(100):
-            here.place.services.registry.broadcast(line)
+            here.place.services.fanout.broadcast(line)
             assert (await reader.hear())["type"] == "pong"
         await stuck.ended()
         assert len(here.gateway.company.open) == 1

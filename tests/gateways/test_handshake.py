@@ -4,7 +4,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from hubbub.gateways.websocket.handshake import Admitted, Refused, admit, client_address, offered
+from hubbub.gateways.websocket.handshake import Admitted, Rejection, admit, client_address, offered
 from hubbub.protocol.headers import network
 from hubbub.protocol.tokens import Credential
 from hubbub.settings import Settings
@@ -14,7 +14,7 @@ COOKIE = {"cookie": "a=b; hubbub_session=secret; c=d"}
 HOST_COOKIE = {"cookie": "__Host-hubbub_session=secret"}
 
 
-def ask(headers: dict[str, str], *, secure: bool = False, **settings: object) -> Admitted | Refused:
+def ask(headers: dict[str, str], *, secure: bool = False, **settings: object) -> Admitted | Rejection:
     raw = [(name.encode(), value.encode()) for name, value in headers.items()]
     return admit(raw, Settings(**settings), secure=secure)  # type: ignore[arg-type]
 
@@ -54,20 +54,20 @@ def test_a_listed_origin_opens_with_a_cookie(origin: str) -> None:
 )  # fmt: skip
 def test_another_origin_with_a_cookie_is_forbidden(origin: str) -> None:
     answer = ask({**HOST_COOKIE, "origin": origin, "host": "chat.example.org"}, public_url=OWN)
-    assert isinstance(answer, Refused)
+    assert isinstance(answer, Rejection)
     assert answer.status == 403
 
 
 def test_a_cookie_without_an_origin_is_forbidden() -> None:
     answer = ask({**COOKIE, "host": "127.0.0.1:8000"})
-    assert isinstance(answer, Refused)
+    assert isinstance(answer, Rejection)
     assert answer.status == 403
 
 
 @pytest.mark.parametrize("name", ["chat.lan:8000", "localhost.evil.example", "127.0.0.1.evil.example"])
 def test_a_name_that_could_be_rebound_is_told_what_to_set(name: str) -> None:
     answer = ask({**COOKIE, "host": name, "origin": f"http://{name}"})
-    assert isinstance(answer, Refused)
+    assert isinstance(answer, Rejection)
     assert answer.status == 403
     assert "HUBBUB_PUBLIC_URL" in answer.sentence
 
@@ -75,7 +75,7 @@ def test_a_name_that_could_be_rebound_is_told_what_to_set(name: str) -> None:
 @pytest.mark.parametrize("value", ["Basic dTpw", "Bearer", "Bearer ", "token", "Bearer " + "x" * 5_000])
 def test_an_authorization_that_is_no_bearer_token_is_refused(value: str) -> None:
     answer = ask({"authorization": value})
-    assert isinstance(answer, Refused)
+    assert isinstance(answer, Rejection)
     assert answer.status == 401
 
 
@@ -88,7 +88,7 @@ def test_two_credentials_are_both_kept_since_only_the_store_knows_whether_they_a
 def test_a_header_that_is_there_twice_is_refused(name: str) -> None:
     twice = [(name.encode(), b"Bearer x")] * 2
     answer = admit(twice, Settings(), secure=False)
-    assert isinstance(answer, Refused)
+    assert isinstance(answer, Rejection)
     assert answer.status == 400
 
 

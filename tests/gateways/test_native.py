@@ -8,7 +8,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from hubbub.gateways.websocket.native import MAX_FRAGMENTS
-from hubbub.protocol import closes
+from hubbub.protocol import close_codes
 from tests.gateways.conftest import Running, Serve
 from tests.gateways.raw import BINARY, CLOSE, CONT, PING, PONG, TEXT, Raw, frame, upgrade
 from tests.support.waiting import eventually
@@ -90,15 +90,15 @@ async def test_many_small_messages_in_one_segment_all_arrive_in_order(serve: Ser
 @pytest.mark.parametrize(
     ("frames", "code"),
     [
-        ((frame(BINARY, b"x"),), closes.UNSUPPORTED),
+        ((frame(BINARY, b"x"),), close_codes.UNSUPPORTED),
         ((frame(TEXT, b"\xff"),), 1007),
         ((frame(TEXT, b"\xc3", fin=False), frame(CONT, b"\x28")), 1007),
         ((frame(TEXT, b"x", masked=False),), 1002),
         ((frame(CONT, b"x"),), 1002),
         ((frame(PING, b"x" * 126),), 1002),
         ((bytes([0xC1, 0x80, 0, 0, 0, 0]),), 1002),  # RSV1: compressed, which was not agreed on
-        ((frame(TEXT, b"x" * 65_537),), closes.TOO_BIG),
-        ((frame(TEXT, b"x" * 60_000, fin=False), frame(CONT, b"x" * 5_537)), closes.TOO_BIG),
+        ((frame(TEXT, b"x" * 65_537),), close_codes.TOO_BIG),
+        ((frame(TEXT, b"x" * 60_000, fin=False), frame(CONT, b"x" * 5_537)), close_codes.TOO_BIG),
         ((frame(PING),) * 101, 1008),
     ],
 )
@@ -107,7 +107,7 @@ async def test_what_breaks_the_rules_closes_with_its_code(serve: Serve, frames: 
 
 
 async def test_the_code_arrives_even_while_the_client_goes_on_sending(serve: Serve) -> None:
-    assert await close_code(await serve(), frame(TEXT, b"x" * 1_000_000)) == closes.TOO_BIG
+    assert await close_code(await serve(), frame(TEXT, b"x" * 1_000_000)) == close_codes.TOO_BIG
 
 
 async def test_64_fragments_are_a_message_and_65_are_too_many(serve: Serve) -> None:
@@ -117,7 +117,7 @@ async def test_64_fragments_are_a_message_and_65_are_too_many(serve: Serve) -> N
         await raw.open()
         raw.send(first + middle * (MAX_FRAGMENTS - 2) + frame(CONT, b"x"))
         assert await raw.frame() == (TEXT, b"x" * MAX_FRAGMENTS)
-    assert await close_code(running, first + middle * (MAX_FRAGMENTS - 1) + frame(CONT, b"x")) == closes.TOO_BIG
+    assert await close_code(running, first + middle * (MAX_FRAGMENTS - 1) + frame(CONT, b"x")) == close_codes.TOO_BIG
 
 
 async def test_frames_before_the_101_are_an_error(serve: Serve) -> None:
@@ -173,7 +173,7 @@ async def test_without_hello_in_time_the_socket_closes(serve: Serve) -> None:
     async with Raw(running.port) as raw:
         await raw.open()
         raw.send(frame(TEXT, b"never finished", fin=False))
-        assert (await raw.closed())[0] == closes.NOT_AUTHENTICATED
+        assert (await raw.closed())[0] == close_codes.NOT_AUTHENTICATED
 
 
 async def test_the_deadline_is_for_the_arrival_of_hello_not_for_what_becomes_of_it(serve: Serve) -> None:

@@ -11,9 +11,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from hubbub.engine.ports import Message
 from hubbub.gateways.websocket import native, outbox
-from hubbub.gateways.websocket.http import HttpProtocol
 from hubbub.gateways.websocket.native import NativeConnection
-from hubbub.protocol import closes
+from hubbub.gateways.websocket.uvicorn_http import HttpProtocol
+from hubbub.protocol import close_codes
 from tests.gateways.conftest import Serve
 from tests.gateways.raw import BINARY, CLOSE, PING, PONG, TEXT, Raw, frame
 from tests.support.waiting import eventually
@@ -38,7 +38,7 @@ async def test_a_bug_in_the_conversation_closes_one_socket_only(serve: Serve) ->
     async with connect(running.url) as well, Raw(running.port) as raw:
         await raw.open()
         raw.send(frame(TEXT, b"raise"))
-        assert (await raw.closed())[0] == closes.INTERNAL
+        assert (await raw.closed())[0] == close_codes.INTERNAL
         await well.send("fine")
         assert await well.recv() == "fine"
 
@@ -49,7 +49,7 @@ async def test_the_server_says_goodbye_with_a_delay_to_come_back_after(serve: Se
         await raw.open()
         running.talks[0].connection.shutdown()
         code, reason = await raw.closed()
-    assert code == closes.GOING_AWAY
+    assert code == close_codes.GOING_AWAY
     assert 1 <= json.loads(reason)["retry_after"] <= 5
 
 
@@ -57,9 +57,9 @@ async def test_a_revoked_connection_gets_its_code_as_the_very_next_thing(serve: 
     running = await serve()
     async with Raw(running.port) as raw:
         await raw.open()
-        running.talks[0].connection.abort(closes.SESSION_ENDED, "logged out")
+        running.talks[0].connection.abort(close_codes.SESSION_ENDED, "logged out")
         running.talks[0].connection.write(running.talks[0].connection.pack([Message(b"secret")]))
-        assert await raw.frame() == (CLOSE, struct.pack("!H", closes.SESSION_ENDED) + b"logged out")
+        assert await raw.frame() == (CLOSE, struct.pack("!H", close_codes.SESSION_ENDED) + b"logged out")
         assert await raw.rest() == b""
 
 
@@ -101,7 +101,7 @@ async def test_one_that_does_not_read_is_closed_as_slow_and_sees_the_code_if_it_
         connection = running.talks[0].connection
         stall(connection, 3_000_000)
         await eventually(lambda: connection.buffered() <= 65_536 + 100, 20, "what waited is dropped")
-        assert (await raw.closed())[0] == closes.SLOW
+        assert (await raw.closed())[0] == close_codes.SLOW
 
 
 async def test_far_over_the_limit_there_is_no_grace(serve: Serve) -> None:
@@ -111,7 +111,7 @@ async def test_far_over_the_limit_there_is_no_grace(serve: Serve) -> None:
         connection = running.talks[0].connection
         stall(connection, 12_000_000)
         assert connection.buffered() <= 65_536 + 100
-        assert (await raw.closed())[0] == closes.SLOW
+        assert (await raw.closed())[0] == close_codes.SLOW
 
 
 async def test_a_burst_over_the_limit_reaches_a_reader_who_reads(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,7 +232,7 @@ async def test_newcomer_of_another_network_takes_the_place_of_the_oldest_silent_
     ):
         with pytest.raises(ConnectionClosed):
             await oldest.recv()
-        assert oldest.close_code == closes.GOING_AWAY
+        assert oldest.close_code == close_codes.GOING_AWAY
         assert "retry_after" in (oldest.close_reason or "")
         for socket in (younger, newcomer):
             await socket.send("in")
@@ -246,7 +246,7 @@ async def test_refused_socket_that_does_not_answer_the_close_gives_way_first(ser
     async with Raw(running.port) as refused, connect(running.url) as speaking:
         await refused.open()
         refused.send(frame(BINARY, b"x"))
-        assert (await refused.closed())[0] == closes.UNSUPPORTED
+        assert (await refused.closed())[0] == close_codes.UNSUPPORTED
         await speaking.send("hello, not processed yet")
         await speaking.recv()
         async with connect(running.url), connect(running.url, local_addr=("127.0.0.2", 0)):
@@ -260,6 +260,6 @@ async def test_silent_socket_gets_less_time_while_most_places_are_taken(serve: S
     async with connect(running.url), connect(running.url), connect(running.url) as early, connect(running.url) as late:
         with pytest.raises(ConnectionClosed):
             await late.recv()
-        assert late.close_code == closes.NOT_AUTHENTICATED
+        assert late.close_code == close_codes.NOT_AUTHENTICATED
         await early.send("in time")
         assert await early.recv() == "in time"

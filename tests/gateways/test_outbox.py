@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from hubbub.engine.ports import Message
 from hubbub.gateways.websocket import listener as listening
-from hubbub.gateways.websocket import wheel as turning
+from hubbub.gateways.websocket import timer_wheel as turning
 from hubbub.gateways.websocket.frames import CHUNK, pack
 from hubbub.gateways.websocket.outbox import Outbox
-from hubbub.gateways.websocket.wheel import Wheel
-from hubbub.protocol import closes
+from hubbub.gateways.websocket.timer_wheel import TimerWheel
+from hubbub.protocol import close_codes
 from tests.gateways.conftest import Serve, serving
 from tests.gateways.raw import TEXT, Raw
 from tests.support.waiting import eventually
@@ -81,7 +81,7 @@ async def test_what_is_corked_is_bounded_too(serve: Serve) -> None:
         connection.cork()
         for _ in range(8):
             connection.write(connection.pack([Message(b"x" * 10_000)]))
-        assert await raw.closed() == (closes.SLOW, "too slow")
+        assert await raw.closed() == (close_codes.SLOW, "too slow")
 
 
 class Member:
@@ -100,7 +100,7 @@ class Member:
 async def test_the_wheel_visits_in_time_and_rests_when_nobody_is_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turning, "STEP", 0.01)
     loop = asyncio.get_running_loop()
-    wheel = Wheel(loop.time)
+    wheel = TimerWheel(loop.time)
     often, once, never = Member(0.02), Member(None), Member(None)
     begin = loop.time()
     wheel.put(often, 0.02)
@@ -125,7 +125,7 @@ async def test_closing_tells_sockets_to_come_back_and_lets_a_request_finish(monk
         page.send(b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab")
         await eventually(lambda: running.gateway.company.open, 20, "open")
         closing = asyncio.create_task(running.listener.close(2))
-        assert (await raw.closed())[0] == closes.GOING_AWAY
+        assert (await raw.closed())[0] == close_codes.GOING_AWAY
         raw.writer.close()
         page.send(b"cde")
         assert (await page.head()).startswith("HTTP/1.1 200")

@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 import pytest
 
-from hubbub.engine import connections
-from hubbub.engine.connections import Registry
+from hubbub.engine import fanout
+from hubbub.engine.fanout import Fanout
 from hubbub.engine.ports import Blob
-from hubbub.gateways.websocket import wheel
-from hubbub.gateways.websocket.wheel import Wheel
+from hubbub.gateways.websocket import timer_wheel
+from hubbub.gateways.websocket.timer_wheel import TimerWheel
 from tests.manager.listener import Listener
 from tests.support.waiting import eventually
 
@@ -31,12 +31,12 @@ class Member:
 
 @pytest.fixture(autouse=True)
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wheel, "STEP", 0.01)
-    monkeypatch.setattr(wheel, "AGAIN", 0.02)
+    monkeypatch.setattr(timer_wheel, "STEP", 0.01)
+    monkeypatch.setattr(timer_wheel, "AGAIN", 0.02)
 
 
 async def test_one_whose_visit_fails_does_not_stop_the_wheel_for_the_others() -> None:
-    turning = Wheel(asyncio.get_running_loop().time)
+    turning = TimerWheel(asyncio.get_running_loop().time)
     members = [Member(fails=number % 2 == 0) for number in range(20)]
     for member in members:
         turning.put(member, 0.01)
@@ -57,22 +57,22 @@ class Broken(Listener):
         self.ended = code
 
 
-def settle(registry: Registry, broken: Broken) -> None:
+def settle(registry: Fanout, broken: Broken) -> None:
     registry.send(broken, b"x")
     registry.broadcast(b"x", "room")
 
 
-def broadcast(registry: Registry, broken: Broken) -> None:
+def broadcast(registry: Fanout, broken: Broken) -> None:
     registry.broadcast(b"x", "room")
 
 
 @pytest.mark.parametrize("tell", [settle, broadcast])
 @pytest.mark.parametrize("slice_", [2, 1_000], ids=["in a round", "at once"])
 async def test_one_that_cannot_be_written_to_is_ended_and_the_others_hear_all(
-    monkeypatch: pytest.MonkeyPatch, slice_: int, tell: Callable[[Registry, Broken], None]
+    monkeypatch: pytest.MonkeyPatch, slice_: int, tell: Callable[[Fanout, Broken], None]
 ) -> None:
-    monkeypatch.setattr(connections, "SLICE", slice_)
-    registry, broken = Registry(), Broken()
+    monkeypatch.setattr(fanout, "SLICE", slice_)
+    registry, broken = Fanout(), Broken()
     others = [Listener() for _ in range(9)]
     for listener in (*others[:4], broken, *others[4:]):
         registry.add(listener)

@@ -14,7 +14,7 @@ from scripts.contract import typescript
 from scripts.contract.__main__ import differences
 
 from hubbub.domain.errors import ERRORS
-from hubbub.protocol import closes
+from hubbub.protocol import close_codes
 from tests.generated.contract import ROOT, read
 
 OFFICIAL = ROOT / "web/node_modules/@asyncapi/specs/schemas/3.0.0.json"
@@ -106,8 +106,8 @@ def test_every_code_an_error_may_have_is_in_the_contract() -> None:
 
 
 def test_every_close_code_says_what_it_means() -> None:
-    codes = {value for name, value in vars(closes).items() if name.isupper() and isinstance(value, int)}
-    assert closes.MEANING.keys() == codes
+    codes = {value for name, value in vars(close_codes).items() if name.isupper() and isinstance(value, int)}
+    assert close_codes.MEANING.keys() == codes
 
 
 def test_typescript_is_not_guessed() -> None:

@@ -7,6 +7,7 @@ Prose is what a reader reads as sentences: docstrings, comments, string constant
 import ast
 import io
 import re
+import sys
 import tokenize
 from collections.abc import Iterator
 from pathlib import Path
@@ -101,3 +102,21 @@ def area(name: str) -> list[Prose]:
         for path in sorted(ROOT.glob("*.md")):
             found += of_markdown(path)
     return found
+
+
+LIMITS = {"src": 1.0, "web": 1.0, "docs": 1.0, "tests": 2.0}
+"""Indefinite pronouns per 1,000 words, at most."""
+
+
+def rate(found: list[Prose]) -> float:
+    """Return the indefinite pronouns per 1,000 words of `found`."""
+    return 1_000 * sum(count(each.text) for each in found) / max(1, sum(words(each.text) for each in found))
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:] or LIMITS:
+        prose = area(name)
+        for each in prose:
+            if count(each.text):
+                print(f"{each.path}:{each.line}: {' '.join(each.text.split())[:160]}")
+        print(f"{name}: {rate(prose):.2f} per 1,000 words, at most {LIMITS[name]}")

@@ -2,7 +2,7 @@
 
 from argon2 import PasswordHasher
 
-from hubbub.domain.commands import ChangePassword, CreateLink
+from hubbub.domain.commands import ChangePassword, CreateOneTimeToken
 from hubbub.domain.model import SYSTEM
 from hubbub.features import accounts
 from hubbub.protocol.tokens import secret_hash
@@ -58,7 +58,7 @@ async def test_a_reset_link_ends_with_its_time(here: Place) -> None:
 
 async def _reset_link(here: Place, user: int, token: str) -> None:
     expires = here.clock.now() + 3_600_000
-    command = CreateLink(purpose="reset", token_hash=secret_hash(token), user=user, expires=expires)
+    command = CreateOneTimeToken(purpose="reset", token_hash=secret_hash(token), user=user, expires=expires)
     await here.services.journal.submit(command, SYSTEM)
 
 

@@ -8,14 +8,14 @@ import pytest
 from hubbub.domain import emojis, identities, mentions, names, passwords, text
 from hubbub.features import invites, presence
 from hubbub.features import rooms as rooms_of
-from hubbub.gateways.http import strict
+from hubbub.gateways.http import strict_json
 from hubbub.storage import mentions as stored
 from tests.limits import counts, texts
 from tests.limits.register import TESTS
 from tests.limits.town import Town
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULES = (text, names, emojis, mentions, passwords, identities, stored, invites, presence, rooms_of, strict)
+MODULES = (text, names, emojis, mentions, passwords, identities, stored, invites, presence, rooms_of, strict_json)
 LIMIT = re.compile(r"(MAX|MIN)_[A-Z_]+|LONGEST|LOUD_[A-Z]+|[A-Z]+_COUNTED|DEFAULT_[A-Z]+|[A-Z]+_SHOWN")
 ELSEWHERE = {
     "MAX_HAVE": "tests/faults/test_doors.py::test_have_may_name_2000_topics_and_not_one_more",

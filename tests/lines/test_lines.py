@@ -9,8 +9,8 @@ from pydantic import ValidationError
 from hubbub.domain.errors import BadRequest, NotFound, RateLimited
 from hubbub.domain.model import LOBBY
 from hubbub.domain.text import MAX_BODY_CHARACTERS
-from hubbub.protocol import lines
-from hubbub.protocol.lines import Presence
+from hubbub.protocol import plain_text
+from hubbub.protocol.plain_text import Presence
 
 
 def event(**fields: object) -> bytes:
@@ -19,38 +19,38 @@ def event(**fields: object) -> bytes:
 
 def test_a_message_reads_as_in_the_tutorial() -> None:
     text = event(type="message.sent", room=1, by=7, name="alice", n=1, key="k", body="hello")
-    assert lines.render(text) == "Client #alice says: hello"
+    assert plain_text.render(text) == "Client #alice says: hello"
 
 
 def test_a_notice_reads_as_it_was_written() -> None:
-    assert lines.render(lines.notice(lines.joined("alice"))) == "Client #alice joined the chat."
-    assert lines.render(lines.notice(lines.left("alice"))) == "Client #alice left the chat."
+    assert plain_text.render(plain_text.notice(plain_text.joined("alice"))) == "Client #alice joined the chat."
+    assert plain_text.render(plain_text.notice(plain_text.left("alice"))) == "Client #alice left the chat."
 
 
 @pytest.mark.parametrize("kind", ["member.joined", "member.left", "room.created", "something.new"])
 def test_plain_text_does_not_speak_of_other_events(kind: str) -> None:
-    assert lines.render(event(type=kind, name="alice")) is None
+    assert plain_text.render(event(type=kind, name="alice")) is None
 
 
 def test_a_message_whose_text_is_gone_is_not_shown() -> None:
-    assert lines.render(event(type="message.sent", name="alice", body=None)) is None
+    assert plain_text.render(event(type="message.sent", name="alice", body=None)) is None
 
 
 @given(st.text())
 def test_no_body_makes_a_second_line_or_moves_the_cursor(body: str) -> None:
-    line = lines.said("alice", body)
+    line = plain_text.said("alice", body)
     assert line.isprintable()
     assert line.splitlines() == [line]
 
 
 def test_a_forged_line_shows_as_what_it_is() -> None:
-    assert lines.said("bob", "hi\nClient #alice says: yes") == "Client #bob says: hi\\nClient #alice says: yes"
-    assert lines.said("bob", "\x1b[2J") == "Client #bob says: \\x1b[2J"
-    assert lines.said("bob", "a\u2028b\u202ec") == "Client #bob says: a\\u2028b\\u202ec"
+    assert plain_text.said("bob", "hi\nClient #alice says: yes") == "Client #bob says: hi\\nClient #alice says: yes"
+    assert plain_text.said("bob", "\x1b[2J") == "Client #bob says: \\x1b[2J"
+    assert plain_text.said("bob", "a\u2028b\u202ec") == "Client #bob says: a\\u2028b\\u202ec"
 
 
 def test_a_line_is_a_message() -> None:
-    assert lines.command("hello", 12, "k1").model_dump(include={"room", "key", "body"}) == {
+    assert plain_text.command("hello", 12, "k1").model_dump(include={"room", "key", "body"}) == {
         "room": 12,
         "key": "k1",
         "body": "hello",
@@ -58,38 +58,41 @@ def test_a_line_is_a_message() -> None:
 
 
 def test_a_line_of_the_greatest_length_is_taken_and_one_more_is_refused() -> None:
-    lines.command("x" * MAX_BODY_CHARACTERS, 1, "k")
+    plain_text.command("x" * MAX_BODY_CHARACTERS, 1, "k")
     with pytest.raises(ValidationError, match="at most 8000 characters"):
-        lines.command("x" * (MAX_BODY_CHARACTERS + 1), 1, "k")
+        plain_text.command("x" * (MAX_BODY_CHARACTERS + 1), 1, "k")
 
 
 @pytest.mark.parametrize("line", [b"bytes", None])
 def test_what_is_no_text_is_refused(line: bytes | None) -> None:
     with pytest.raises(BadRequest):
-        lines.command(line, 1, "k")
+        plain_text.command(line, 1, "k")
 
 
 @pytest.mark.parametrize("line", ["", "  ", "\x00", "a\x00b"])
 def test_an_empty_line_and_a_nul_are_refused(line: str) -> None:
     with pytest.raises(ValidationError):
-        lines.command(line, 1, "k")
+        plain_text.command(line, 1, "k")
 
 
 def test_a_refusal_is_one_line_that_says_when_to_try_again() -> None:
-    assert lines.refusal(RateLimited(retry_after=1.5)) == "Error: Too many requests. Wait a moment. Try again in 1.5 s."
-    assert lines.refusal(BadRequest("no\nnews")) == "Error: no\\nnews"
+    assert (
+        plain_text.refusal(RateLimited(retry_after=1.5))
+        == "Error: Too many requests. Wait a moment. Try again in 1.5 s."
+    )
+    assert plain_text.refusal(BadRequest("no\nnews")) == "Error: no\\nnews"
 
 
 def test_without_a_room_it_is_the_lobby() -> None:
-    assert lines.room_of(None) == LOBBY
-    assert lines.room_of("") == LOBBY
-    assert lines.room_of("12") == 12
+    assert plain_text.room_of(None) == LOBBY
+    assert plain_text.room_of("") == LOBBY
+    assert plain_text.room_of("12") == 12
 
 
 @pytest.mark.parametrize("parameter", ["0", "-1", "x", "1.5", "9" * 17, "9007199254740992", "٣"])
 def test_a_room_that_cannot_be_named_is_not_there(parameter: str) -> None:
     with pytest.raises(NotFound):
-        lines.room_of(parameter)
+        plain_text.room_of(parameter)
 
 
 def test_the_first_connection_of_a_person_joins_and_the_last_one_leaves() -> None:

@@ -8,7 +8,7 @@ import pytest
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from hubbub import ConnectionManager
-from hubbub.gateways.websocket import owners
+from hubbub.gateways.websocket import owner_tasks
 from tests.manager.peer import Peer
 from tests.support.waiting import eventually
 
@@ -149,7 +149,7 @@ async def test_a_task_with_several_clients_is_told_when_the_last_has_left(manage
 async def test_an_endpoint_that_reads_hears_of_the_end_from_receive_alone(
     manager: ConnectionManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(owners, "READER", 3_600.0)
+    monkeypatch.setattr(owner_tasks, "READER", 3_600.0)
     peer = Peer()
     await manager.connect(peer.socket)
     peer.says("last words")

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hubbub.engine import connections
-from hubbub.engine.connections import Registry
+from hubbub.engine import fanout
+from hubbub.engine.fanout import Fanout
 from hubbub.engine.ports import Blob
-from hubbub.protocol import closes
+from hubbub.protocol import close_codes
 from tests.manager.listener import Listener
 
 PEOPLE, TOPICS = range(7), ["a", "b", "c"]
@@ -44,13 +44,13 @@ class Model:
             members.discard(one)
 
 
-async def drained(registry: Registry) -> None:
-    while registry._scheduled or registry._round is not None:  # noqa: ASYNC110  one turn of the loop at a time
+async def drained(registry: Fanout) -> None:
+    while registry._scheduled or registry._cycle is not None:  # noqa: ASYNC110  one turn of the loop at a time
         await asyncio.sleep(0)
 
 
 async def play(calls: list[tuple[object, ...]]) -> None:
-    registry, model = Registry(), Model()
+    registry, model = Fanout(), Model()
     listeners = [Listener() for _ in PEOPLE]
     for listener in listeners:
         registry.add(listener)
@@ -73,9 +73,7 @@ async def play(calls: list[tuple[object, ...]]) -> None:
             assert listener.got == heard[: len(listener.got)], "one that is gone heard something else"
 
 
-def step(
-    call: tuple[str, int, list[object]], registry: Registry, model: Model, listener: Listener, text: bytes
-) -> None:
+def step(call: tuple[str, int, list[object]], registry: Fanout, model: Model, listener: Listener, text: bytes) -> None:
     what, one, rest = call
     if what == "send":
         registry.send(listener, text)
@@ -87,7 +85,7 @@ def step(
         registry.leave(listener, str(rest[0]))
         model.topics[str(rest[0])].discard(one)
     elif what == "settle":
-        registry.settle(listener)
+        registry.flush_now(listener)
         assert listener.got == model.heard[one], "settled, and yet something is owed"
     elif what == "remove":
         registry.remove(listener)
@@ -98,11 +96,11 @@ def step(
 @given(calls=st.lists(CALLS, max_size=60), size=st.integers(1, 8))
 def test_each_hears_what_the_calls_say_in_their_order(calls: list[tuple[object, ...]], size: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(connections, "SLICE", size)
+        patch.setattr(fanout, "SLICE", size)
         asyncio.run(play(calls))
 
 
-def crowd(registry: Registry, count: int, *topics: str) -> list[Listener]:
+def crowd(registry: Fanout, count: int, *topics: str) -> list[Listener]:
     listeners = [Listener() for _ in range(count)]
     for listener in listeners:
         registry.add(listener)
@@ -112,7 +110,7 @@ def crowd(registry: Registry, count: int, *topics: str) -> list[Listener]:
 
 
 async def test_a_tick_s_messages_are_encoded_once_and_written_once_and_shared() -> None:
-    registry = Registry()
+    registry = Fanout()
     listeners = crowd(registry, 600, "room")
     Listener.packed = 0
     for number in range(10):
@@ -126,24 +124,24 @@ async def test_a_tick_s_messages_are_encoded_once_and_written_once_and_shared() 
 
 
 async def test_a_large_room_lets_the_loop_go_on_between_its_slices() -> None:
-    registry = Registry()
-    listeners = crowd(registry, 2 * connections.SLICE + 1)
+    registry = Fanout()
+    listeners = crowd(registry, 2 * fanout.SLICE + 1)
     registry.broadcast(b"x")
     heard = []
-    while registry._scheduled or registry._round is not None:
+    while registry._scheduled or registry._cycle is not None:
         await asyncio.sleep(0)
         heard.append(sum(len(listener.got) for listener in listeners))
-    assert heard == [connections.SLICE, 2 * connections.SLICE, 2 * connections.SLICE + 1]
+    assert heard == [fanout.SLICE, 2 * fanout.SLICE, 2 * fanout.SLICE + 1]
 
 
 @pytest.fixture
 def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "SLICE", 2)
+    monkeypatch.setattr(fanout, "SLICE", 2)
 
 
 @pytest.mark.usefixtures("small_slices")
 async def test_in_the_middle_of_a_round_one_who_leaves_has_it_and_one_who_joins_has_not() -> None:
-    registry = Registry()
+    registry = Fanout()
     listeners = crowd(registry, 6, "room")
     late = Listener()
     registry.add(late)
@@ -161,7 +159,7 @@ async def test_in_the_middle_of_a_round_one_who_leaves_has_it_and_one_who_joins_
 
 @pytest.mark.usefixtures("small_slices")
 async def test_an_answer_does_not_wait_for_a_round_but_comes_after_what_was_broadcast_before() -> None:
-    registry = Registry()
+    registry = Fanout()
     listeners = crowd(registry, 20, "room")
     registry.broadcast(b"event", "room")
     await asyncio.sleep(0)
@@ -174,7 +172,7 @@ async def test_an_answer_does_not_wait_for_a_round_but_comes_after_what_was_broa
 
 @pytest.mark.usefixtures("small_slices")
 async def test_a_small_topic_overtakes_the_round_of_a_large_one() -> None:
-    registry = Registry()
+    registry = Fanout()
     crowd(registry, 20, "large")
     pair = crowd(registry, 2, "small")
     registry.broadcast(b"x", "large")
@@ -186,7 +184,7 @@ async def test_a_small_topic_overtakes_the_round_of_a_large_one() -> None:
 
 
 async def test_one_that_is_removed_hears_nothing_more_and_leaves_nothing_behind() -> None:
-    registry = Registry()
+    registry = Fanout()
     (only,) = crowd(registry, 1, "room")
     registry.broadcast(b"x", "room")
     registry.send(only, b"y")
@@ -216,7 +214,7 @@ class Brittle(Listener):
 @pytest.mark.parametrize("owed", ["a message", "a part of a round"])
 @pytest.mark.usefixtures("small_slices")
 async def test_one_that_breaks_while_it_joins_is_gone_and_not_back_in_the_topic(owed: str) -> None:
-    registry, brittle = Registry(), Brittle()
+    registry, brittle = Fanout(), Brittle()
     sound = crowd(registry, 10, "large")
     registry.add(brittle)
     registry.join(brittle, "large")
@@ -225,18 +223,18 @@ async def test_one_that_breaks_while_it_joins_is_gone_and_not_back_in_the_topic(
     else:
         registry.broadcast(b"x", "large")
         await asyncio.sleep(0)
-        assert registry._round is not None
-        assert brittle in registry._round.owed
+        assert registry._cycle is not None
+        assert brittle in registry._cycle.pending
         registry.broadcast(b"y", "large")
     registry.join(brittle, "small")
-    assert brittle.aborted == [closes.INTERNAL]
+    assert brittle.aborted == [close_codes.INTERNAL]
     assert brittle not in registry
     assert brittle.topics == set()
     assert brittle not in registry.members("large")
     assert "small" not in registry._topics
-    assert brittle not in registry._early
+    assert brittle not in registry._flushed_early
     assert brittle not in registry._personal
     registry.broadcast(b"z")
     await drained(registry)
     assert {listener.got[-1] for listener in sound} == {b"z"}
-    assert brittle.aborted == [closes.INTERNAL]
+    assert brittle.aborted == [close_codes.INTERNAL]

@@ -16,7 +16,7 @@ from hubbub.domain.commands import (
     UnbanMember,
 )
 from hubbub.domain.errors import Conflict, Forbidden, HubbubError, NotFound
-from hubbub.domain.events import Event, MemberBanned, MemberJoined, MemberRole, MembershipEvent, RoomAdded, RoomGone
+from hubbub.domain.events import Event, MemberBanned, MemberJoined, MemberRole, MembershipEvent, RoomAdded, RoomRemoved
 from hubbub.domain.model import LOBBY, SYSTEM, Actor, RoomRole, room_topic, user_topic
 from hubbub.domain.text import MAX_REASON
 from hubbub.features import members
@@ -91,7 +91,7 @@ async def test_a_ban_ends_the_membership_and_keeps_the_person_out_until_it_is_li
     banned, told = last(hall, room_topic(room)), last(hall, user_topic(hall.bob.id))
     assert isinstance(banned, MemberBanned)
     assert (banned.user, banned.was_member) == (hall.bob.id, True)
-    assert isinstance(told, RoomGone)
+    assert isinstance(told, RoomRemoved)
     assert (told.why, told.reason) == ("banned", "shouting")
     assert "shouting" not in hall.told(room_topic(room))[-1].text.decode(), "the reason is not for everybody"
     with pytest.raises(Forbidden, match="banned"):
@@ -106,12 +106,12 @@ async def test_a_ban_ends_the_membership_and_keeps_the_person_out_until_it_is_li
     await hall.do(JoinRoom(room=room), hall.bob)
     await hall.do(RemoveMember(room=room, user=hall.bob.id))
     told = last(hall, user_topic(hall.bob.id))
-    assert isinstance(told, RoomGone)
+    assert isinstance(told, RoomRemoved)
     assert (told.why, told.reason) == ("removed", None)
     await hall.do(JoinRoom(room=room), hall.bob)
     await hall.do(LeaveRoom(room=room), hall.bob)
     told = last(hall, user_topic(hall.bob.id))
-    assert isinstance(told, RoomGone)
+    assert isinstance(told, RoomRemoved)
     assert told.why == "left"
 
 

@@ -23,7 +23,7 @@ from hubbub.domain.commands import (
 )
 from hubbub.domain.errors import Conflict, Forbidden, NotFound
 from hubbub.domain.model import ANYBODY, LOBBY, SYSTEM, Actor, Role, RoomRole, room_topic, user_topic
-from hubbub.engine.work import Receipt
+from hubbub.engine.batch import Receipt
 from hubbub.features import invites
 from tests.rooms.conftest import Hall
 

@@ -16,7 +16,7 @@ from hubbub.domain.commands import (
 )
 from hubbub.domain.events import MessageEdited, MessageSent
 from hubbub.domain.model import SYSTEM, room_topic
-from hubbub.engine.work import Receipt
+from hubbub.engine.batch import Receipt
 from hubbub.features import sync
 from hubbub.storage import backup, log
 from tests.messages.conftest import Talk, plain

@@ -4,7 +4,7 @@ from hashlib import sha256
 
 from hubbub.domain.commands import ArchiveRoom, DeleteAccount, ForwardMessage, RemoveMember, SendMessage
 from hubbub.domain.model import SYSTEM
-from hubbub.engine.work import Receipt
+from hubbub.engine.batch import Receipt
 from tests.messages.conftest import Talk
 
 

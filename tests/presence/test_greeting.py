@@ -7,12 +7,12 @@ from hubbub.bus.local import LocalBus
 from hubbub.clock import Clock
 from hubbub.domain.commands import OpenSession, SendMessage, SetPresence, WatchPresence
 from hubbub.domain.model import LOBBY, SYSTEM, Actor, Role
-from hubbub.engine.connections import Registry
-from hubbub.engine.people import People, _snapshot
+from hubbub.engine.ephemeral import Ephemeral
+from hubbub.engine.fanout import Fanout
+from hubbub.engine.live_connections import ConnectionHub, _snapshot
 from hubbub.engine.ports import Blob, Connection
-from hubbub.engine.signals import Signals
 from hubbub.features import sync
-from hubbub.features.sessions import Identity
+from hubbub.features.sessions import AuthenticatedUser
 from tests.engine.conftest import Desk
 
 
@@ -39,13 +39,13 @@ class Line(Connection):
     def abort(self, code: int, reason: str = "") -> None: ...
 
 
-async def identity_of(desk: Desk, person: Actor) -> Identity:
+async def identity_of(desk: Desk, person: Actor) -> AuthenticatedUser:
     command = OpenSession(
         user=person.id, session=f"s{person.id}", browser=False, token_hash=None, client="", idle=10**9, longest=10**9,
         seen_hash="-",
     )  # fmt: skip
     await desk.journal.submit(command, SYSTEM)
-    return Identity(person.id, person.name, Role.MEMBER, f"s{person.id}")
+    return AuthenticatedUser(person.id, person.name, Role.MEMBER, f"s{person.id}")
 
 
 async def test_whoever_is_invisible_is_so_while_he_is_greeted(desk: Desk) -> None:
@@ -57,19 +57,19 @@ async def test_whoever_is_invisible_is_so_while_he_is_greeted(desk: Desk) -> Non
     async def read(query: Any, *args: Any, **kwargs: Any) -> Any:
         found = await asyncio.to_thread(desk.database.read, query, *args, **kwargs)
         if query is sync.gap:
-            seen.append(people.here(LOBBY))
+            seen.append(people.online_in(LOBBY))
         else:
             before = len(desk.published)
             await desk.journal.submit(SendMessage(room=LOBBY, key=f"k{before}", body="hello"), anna)
             people.receive(desk.published[before:])
         return found
 
-    people = People(Registry(), LocalBus(), read, Clock(), connections_per_user=5)
+    people = ConnectionHub(Fanout(), LocalBus(), read, Clock(), connections_per_user=5)
     await people.attach(Line(), await identity_of(desk, bert))
     assert seen, "there was a gap"
     await people.attach(Line(), await identity_of(desk, anna))
     assert seen[0] == {}
-    assert list(people.here(LOBBY)) == [anna.id]
+    assert list(people.online_in(LOBBY)) == [anna.id]
 
 
 async def test_a_connection_that_ended_meanwhile_looks_at_nobody(desk: Desk) -> None:
@@ -81,9 +81,9 @@ async def test_a_connection_that_ended_meanwhile_looks_at_nobody(desk: Desk) -> 
             await held.wait()
         return await asyncio.to_thread(desk.database.read, query, *args, **kwargs)
 
-    registry = Registry()
-    people = People(registry, LocalBus(), read, Clock(), connections_per_user=5)
-    signals = Signals(registry, people, read, Clock())
+    registry = Fanout()
+    people = ConnectionHub(registry, LocalBus(), read, Clock(), connections_per_user=5)
+    signals = Ephemeral(registry, people, read, Clock())
     line = Line()
     live = (await people.attach(line, await identity_of(desk, bert))).live
     asking = asyncio.ensure_future(signals.handle(live, WatchPresence(users=(7, 8, 9))))

@@ -6,10 +6,10 @@ import pytest
 
 from hubbub.domain.model import Status
 from hubbub.domain.text import timestamp
+from hubbub.engine.ephemeral import TOGETHER
 from hubbub.engine.presence import GRACE, Presences
-from hubbub.engine.signals import TOGETHER
 from hubbub.gateways.websocket.native import DROP_AFTER
-from hubbub.gateways.websocket.wheel import STEP
+from hubbub.gateways.websocket.timer_wheel import STEP
 
 ANNA, BERT = 1, 2
 ONLINE = Status(status="online")

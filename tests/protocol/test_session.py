@@ -9,18 +9,18 @@ from hypothesis import strategies as st
 from hubbub.domain.commands import EventsSince, SendMessage
 from hubbub.domain.errors import Unauthenticated, Unavailable
 from hubbub.domain.text import MAX_HAVE
-from hubbub.protocol import closes
+from hubbub.protocol import close_codes
 from hubbub.protocol.session import (
     MAX_KEPT,
     MAX_KEPT_BYTES,
     PATIENCE_BURST,
     PATIENCE_RATE,
-    Ask,
+    Authenticate,
+    Close,
     Effect,
-    End,
-    Greet,
-    Run,
-    Say,
+    Execute,
+    Query,
+    Send,
     Session,
     State,
 )
@@ -38,7 +38,7 @@ def live(*, limited: bool = True) -> Session:
 
 
 def said(effect: object) -> dict[str, object]:
-    assert isinstance(effect, Say)
+    assert isinstance(effect, Send)
     found: dict[str, object] = json.loads(effect.text)
     return found
 
@@ -46,7 +46,7 @@ def said(effect: object) -> dict[str, object]:
 def test_hello_is_the_first_frame_and_carries_what_one_has() -> None:
     session = Session()
     [greet] = session.receive('{"type":"hello","token":"t","epoch":"e","have":{"room:1":3,"site":0},"more":1}', NOW)
-    assert isinstance(greet, Greet)
+    assert isinstance(greet, Authenticate)
     assert greet.hello.have == {"room:1": 3, "site": 0}
     assert session.state is State.GREETING
 
@@ -60,8 +60,8 @@ def test_anything_else_before_hello_ends_the_session(frame: str) -> None:
     session = Session()
     error, end = session.receive(frame, NOW)
     assert said(error)["re"] is None
-    assert isinstance(end, End)
-    assert end.code == closes.NOT_AUTHENTICATED
+    assert isinstance(end, Close)
+    assert end.code == close_codes.NOT_AUTHENTICATED
     assert session.receive(SEND, NOW) == []
 
 
@@ -70,7 +70,7 @@ def test_what_one_has_is_bounded_and_more_of_it_is_told_by_name() -> None:
         session = Session()
         have = {f"room:{number}": 1 for number in range(1, count + 1)}
         first, *_ = session.receive(json.dumps({"type": "hello", "have": have}), NOW)
-        assert isinstance(first, Greet) is accepted
+        assert isinstance(first, Authenticate) is accepted
     assert "have: " in str(said(first)["error"])
 
 
@@ -79,7 +79,7 @@ def test_what_comes_during_the_greeting_is_taken_up_after_it() -> None:
     session.receive('{"type":"hello"}', NOW)
     assert session.receive(SEND, NOW) == []
     [run] = session.welcomed(NOW)
-    assert run == Run(1, SendMessage(room=1, key="k", body="hello"))
+    assert run == Execute(1, SendMessage(room=1, key="k", body="hello"))
 
 
 def test_what_is_kept_during_the_greeting_is_bounded() -> None:
@@ -87,20 +87,20 @@ def test_what_is_kept_during_the_greeting_is_bounded() -> None:
     session.receive('{"type":"hello"}', NOW)
     for _ in range(MAX_KEPT):
         assert session.receive(SEND, NOW) == []
-    assert isinstance(session.receive(SEND, NOW)[-1], End)
+    assert isinstance(session.receive(SEND, NOW)[-1], Close)
     session = Session()
     session.receive('{"type":"hello"}', NOW)
     assert session.receive("x" * (MAX_KEPT_BYTES - 1), NOW) == []
     assert session.receive("x", NOW) == []
-    assert isinstance(session.receive("x", NOW)[-1], End)
+    assert isinstance(session.receive("x", NOW)[-1], Close)
 
 
 def test_a_refused_greeting_says_whether_to_come_back() -> None:
-    for error, code in ((Unauthenticated(), closes.NOT_AUTHENTICATED), (Unavailable(), closes.GOING_AWAY)):
+    for error, code in ((Unauthenticated(), close_codes.NOT_AUTHENTICATED), (Unavailable(), close_codes.GOING_AWAY)):
         session = Session()
         session.receive('{"type":"hello"}', NOW)
         last = session.refused(error)[-1]
-        assert isinstance(last, End)
+        assert isinstance(last, Close)
         assert last.code == code
 
 
@@ -111,7 +111,7 @@ def test_a_ping_is_answered_and_needs_no_id() -> None:
 
 def test_catching_up_is_a_query_and_not_a_command() -> None:
     [ask] = live().receive('{"id":2,"type":"events.since","topic":"room:1","after":5}', NOW)
-    assert ask == Ask(2, EventsSince(topic="room:1", after=5))
+    assert ask == Query(2, EventsSince(topic="room:1", after=5))
 
 
 @pytest.mark.parametrize(
@@ -142,14 +142,14 @@ def test_a_bad_frame_is_answered_and_the_session_goes_on(frame: str, re: int | N
     body = said(answer)
     assert body["re"] == re
     assert body["error"]["code"] == "bad_request"  # type: ignore[index]
-    assert isinstance(session.receive(SEND, NOW)[0], Run)
+    assert isinstance(session.receive(SEND, NOW)[0], Execute)
 
 
 @given(st.text() | st.binary())
 def test_no_frame_makes_the_session_raise(frame: str | bytes) -> None:
     for session in (Session(), live()):
         for effect in session.receive(frame, NOW):
-            assert isinstance(effect, Say | End | Greet | Run | Ask)
+            assert isinstance(effect, Send | Close | Authenticate | Execute | Query)
 
 
 # -- patience
@@ -162,10 +162,10 @@ def test_who_pings_or_is_refused_without_end_is_ended(frame: str) -> None:
     session = live()
     for _ in range(int(PATIENCE_BURST)):
         [answer] = session.receive(frame, NOW)
-        assert isinstance(answer, Say)
+        assert isinstance(answer, Send)
     error, end = session.receive(frame, NOW)
     assert said(error)["error"]["code"] == "rate_limited"  # type: ignore[index]
-    assert end == End(closes.POLICY, "Too many frames that were refused, or pings.")
+    assert end == Close(close_codes.POLICY, "Too many frames that were refused, or pings.")
     assert session.state is State.CLOSED
     assert session.receive(SEND, NOW) == []
 
@@ -174,18 +174,18 @@ def test_patience_grows_back_and_good_commands_cost_none() -> None:
     session = live()
     for second in range(60):
         for _ in range(int(PATIENCE_RATE)):
-            assert isinstance(session.receive(NONSENSE, NOW + second)[0], Say)
+            assert isinstance(session.receive(NONSENSE, NOW + second)[0], Send)
         for _ in range(500):
-            assert isinstance(session.receive(SEND, NOW + second)[0], Run)
+            assert isinstance(session.receive(SEND, NOW + second)[0], Execute)
     assert session.state is State.LIVE
 
 
 def test_what_others_refuse_counts_as_well() -> None:
     session = live()
-    answer: list[Effect] = [Say(b"too often")]
+    answer: list[Effect] = [Send(b"too often")]
     for _ in range(int(PATIENCE_BURST)):
-        assert session.overstep(NOW, answer) is answer
-    assert isinstance(session.overstep(NOW, answer)[-1], End)
+        assert session.charge(NOW, answer) is answer
+    assert isinstance(session.charge(NOW, answer)[-1], Close)
 
 
 def test_what_was_kept_during_the_greeting_counts_as_well() -> None:
@@ -196,10 +196,10 @@ def test_what_was_kept_during_the_greeting_counts_as_well() -> None:
     assert len(session.welcomed(NOW)) == MAX_KEPT
     for _ in range(int(PATIENCE_BURST) - MAX_KEPT):
         session.receive(NONSENSE, NOW)
-    assert isinstance(session.receive(NONSENSE, NOW)[-1], End)
+    assert isinstance(session.receive(NONSENSE, NOW)[-1], Close)
 
 
 def test_without_limits_patience_has_no_end() -> None:
     session = live(limited=False)
     for _ in range(1_000):
-        assert isinstance(session.receive(NONSENSE, NOW)[0], Say)
+        assert isinstance(session.receive(NONSENSE, NOW)[0], Send)

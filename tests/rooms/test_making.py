@@ -20,7 +20,7 @@ from hubbub.domain.errors import BadRequest, Conflict, Forbidden, NotFound
 from hubbub.domain.events import MemberJoined, RoomAdded
 from hubbub.domain.model import SYSTEM, RoomRole, room_topic, user_topic
 from hubbub.domain.text import MAX_DESCRIPTION, MAX_DIRECT, MAX_INVITED, MAX_TOPIC
-from hubbub.engine.work import Receipt
+from hubbub.engine.batch import Receipt
 from hubbub.features import people, rooms, sync
 from hubbub.storage import members
 from tests.engine.conftest import Desk, desk_at

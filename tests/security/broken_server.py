@@ -10,7 +10,7 @@ from hubbub.cli import main
 from hubbub.domain.commands import SendMessage
 from hubbub.engine.passwords import Passwords
 from hubbub.features import BULK, messages
-from hubbub.gateways.http import strict
+from hubbub.gateways.http import strict_json
 
 NO_DUMMY_HASH = "no-dummy-hash"
 """The value of BROKEN with which strangers are refused faster than others."""
@@ -34,7 +34,7 @@ async def read_body(request: Request) -> bytes:
     return body
 
 
-_read_body = strict.read_body
+_read_body = strict_json.read_body
 
 
 async def verify(self: Passwords, stored: str | None, password: str) -> bool:
@@ -47,5 +47,5 @@ if __name__ == "__main__":
     if os.environ.get("BROKEN") == NO_DUMMY_HASH:
         Passwords.verify = verify  # type: ignore[method-assign]
     BULK[SendMessage] = send  # type: ignore[index]
-    strict.read_body = read_body
+    strict_json.read_body = read_body
     main()

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hubbub import log
 from hubbub.engine import passwords
-from hubbub.gateways.http.strict import StrictRoute
+from hubbub.gateways.http.strict_json import StrictRoute
 from hubbub.gateways.websocket.asgi import AsgiGateway
 from hubbub.main import compose
 from tests.authorisation.asker import FORM, JSON

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from hubbub.domain.errors import Unavailable
 from hubbub.storage import migrate
 from hubbub.storage.database import CHECKPOINT_PAGES, CUT_BYTES, Database
-from hubbub.storage.failures import Refused, translated
+from hubbub.storage.db_errors import StatementRejected, translate_errors
 
 
 @pytest.fixture
@@ -67,10 +67,15 @@ def test_a_log_that_a_reader_has_let_grow_is_cut_when_he_is_done(store: Database
 
 
 def test_a_broken_constraint_is_told_from_a_store_that_does_not_answer(store: Database, tmp_path: Path) -> None:
-    with pytest.raises(Refused) as refused, translated(), store.writer.connect() as connection, connection.begin():
+    with (
+        pytest.raises(StatementRejected) as refused,
+        translate_errors(),
+        store.writer.connect() as connection,
+        connection.begin(),
+    ):
         connection.execute(text("INSERT INTO meta VALUES ('epoch', 'again')"))
     assert refused.value.by_constraint
     with closing(sqlite3.connect(tmp_path / "hubbub.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(Unavailable), translated(), store.writer.connect() as connection, connection.begin():
+        with pytest.raises(Unavailable), translate_errors(), store.writer.connect() as connection, connection.begin():
             connection.execute(text("INSERT INTO meta VALUES ('b', 'c')"))

@@ -17,7 +17,7 @@ from hubbub.domain.errors import Unavailable
 from hubbub.storage import log, migrate, postgresql
 from hubbub.storage.accounts import OPEN
 from hubbub.storage.database import Database, Statement, driver_cursor
-from hubbub.storage.failures import Contended, Refused, translated
+from hubbub.storage.db_errors import Contended, StatementRejected, translate_errors
 from hubbub.storage.messages import FACTS, INSERT
 from hubbub.storage.reads import MOVE
 from hubbub.storage.schema import metadata
@@ -72,7 +72,7 @@ def test_readers_cannot_write(store: Database) -> None:
 
 def test_a_slow_statement_ends_and_the_connection_goes_on(store: Database) -> None:
     with store.writer.connect() as connection:
-        with pytest.raises(Unavailable), translated():
+        with pytest.raises(Unavailable), translate_errors():
             connection.execute(text("SELECT pg_sleep(5)"))
         connection.rollback()
         assert connection.scalar(text("SELECT 1")) == 1
@@ -81,8 +81,8 @@ def test_a_slow_statement_ends_and_the_connection_goes_on(store: Database) -> No
 @pytest.mark.parametrize(
     ("statement", "meaning"),
     [
-        ("INSERT INTO meta VALUES ('epoch', 'again')", Refused),
-        ("SELECT nonsense", Refused),
+        ("INSERT INTO meta VALUES ('epoch', 'again')", StatementRejected),
+        ("SELECT nonsense", StatementRejected),
         ("DO $$ BEGIN RAISE SQLSTATE '40001'; END $$", Contended),
         ("DO $$ BEGIN RAISE SQLSTATE '40P01'; END $$", Contended),
         ("DO $$ BEGIN RAISE SQLSTATE '53100'; END $$", Unavailable),  # disk full
@@ -90,10 +90,10 @@ def test_a_slow_statement_ends_and_the_connection_goes_on(store: Database) -> No
     ],
 )
 def test_refusals_are_told_from_trouble(store: Database, statement: str, meaning: type[Exception]) -> None:
-    with pytest.raises(meaning) as caught, translated(), store.writer.connect() as connection, connection.begin():
+    with pytest.raises(meaning) as caught, translate_errors(), store.writer.connect() as connection, connection.begin():
         connection.exec_driver_sql(statement)
     assert type(caught.value) is meaning
-    if isinstance(caught.value, Refused):
+    if isinstance(caught.value, StatementRejected):
         assert caught.value.by_constraint == statement.startswith("INSERT")
 
 

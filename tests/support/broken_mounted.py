@@ -8,7 +8,7 @@ import os
 from examples.mounted import app
 
 from hubbub.domain.events import Entry, IdentityRevoked
-from hubbub.engine.people import People
+from hubbub.engine.live_connections import ConnectionHub
 from tests.support.broken_server import FAULTS
 
 __all__ = ["app"]
@@ -17,10 +17,10 @@ __all__ = ["app"]
 def deaf_to_revocations() -> None:
     """A log-out at the app is stored, and no connection hears of it."""
 
-    def deaf(self: People, event: IdentityRevoked, entry: Entry) -> None:
+    def deaf(self: ConnectionHub, event: IdentityRevoked, entry: Entry) -> None:
         pass
 
-    People._identity_revoked = deaf  # type: ignore[method-assign]
+    ConnectionHub._identity_revoked = deaf  # type: ignore[method-assign]
 
 
 {**FAULTS, "deaf-to-revocations": deaf_to_revocations}[os.environ["BROKEN"]]()

@@ -15,15 +15,15 @@ from sqlalchemy import Connection, RootTransaction
 from hubbub.cli import main
 from hubbub.domain.commands import SendMessage
 from hubbub.domain.model import Membership
-from hubbub.engine.connections import Registry
+from hubbub.engine.batch import Batch
+from hubbub.engine.fanout import Fanout
 from hubbub.engine.journal import Journal
-from hubbub.engine.people import Live, People
-from hubbub.engine.work import Batch
+from hubbub.engine.live_connections import ConnectionHub, LiveConnection
 from hubbub.features import sync
 from hubbub.features.sync import Snapshot
 from hubbub.storage import database, members, messages, postgresql, restore
-from hubbub.storage.archive import Reader
-from hubbub.storage.messages import Fact
+from hubbub.storage.backup_format import Reader
+from hubbub.storage.messages import SendFacts
 from hubbub.storage.postgresql_lock import PostgresLock
 from hubbub.storage.transaction import Head, Transaction
 
@@ -51,7 +51,7 @@ def tell_before_commit(tell: str) -> None:
         if tell == "publish":
             self._publish(entries)
         else:
-            for work in batch.works:
+            for work in batch.commands:
                 if work.result is not None:
                     work.answer(work.result)
 
@@ -62,7 +62,7 @@ def tell_before_commit(tell: str) -> None:
 
     def is_broken(batch: Batch) -> bool:
         """Only messages: accounts and rooms must come about, or there is nothing to test."""
-        return all(isinstance(work.command, SendMessage) for work in batch.works)
+        return all(isinstance(work.command, SendMessage) for work in batch.commands)
 
     Journal._run = remembering_run  # type: ignore[method-assign]
     Journal._commit = early_commit  # type: ignore[method-assign]
@@ -82,19 +82,19 @@ def never_sync() -> None:
 
 def keep_subscribed() -> None:
     """Whoever is in a topic stays in it until the connection ends."""
-    Registry.leave = lambda self, connection, name: None  # type: ignore[method-assign]
+    Fanout.leave = lambda self, connection, name: None  # type: ignore[method-assign]
 
 
 def forget_meanwhile() -> None:
     """A greeting subscribes by its snapshot alone, whatever was published since it was taken, and takes its time."""
     slow_greeting()
-    fold = People._fold
+    fold = ConnectionHub._subscribe
 
-    def fold_nothing(self: People, live: Live, snapshot: Snapshot) -> dict[str, int]:
+    def fold_nothing(self: ConnectionHub, live: LiveConnection, snapshot: Snapshot) -> dict[str, int]:
         live.greeting = []
         return fold(self, live, snapshot)
 
-    People._fold = fold_nothing  # type: ignore[method-assign]
+    ConnectionHub._subscribe = fold_nothing  # type: ignore[method-assign]
 
 
 def drop_locks() -> None:
@@ -158,7 +158,7 @@ def remember_members() -> None:
     facts = messages.facts
     allowed: set[tuple[int, int]] = set()
 
-    def remembering(tx: Transaction, asked: Sequence[tuple[int, int, str]]) -> list[Fact]:
+    def remembering(tx: Transaction, asked: Sequence[tuple[int, int, str]]) -> list[SendFacts]:
         found = facts(tx, asked)
         allowed.update((room, author) for (room, author, _), fact in zip(asked, found, strict=True) if fact.allowed)
         return [

@@ -38,23 +38,16 @@ export interface Answers {
   "room.unread": MaybePosition;
   "rooms.read": MaybePosition;
   "presence.set": MaybePosition;
-  typing: Nothing;
-  "presence.idle": Nothing;
+  typing: EmptyAnswer;
+  "presence.idle": EmptyAnswer;
   "presence.watch": Appearances;
   "events.since": EventPage | NoWay;
-  ping: Nothing;
+  ping: EmptyAnswer;
 }
 
 /** How several people appear. */
 export interface Appearances {
   /** In the order they were asked for. */
-  people: Presence[];
-}
-
-/** People one looks at appear otherwise from here on. */
-export interface Appeared {
-  type: "presence";
-  /** Those who do; the others are as they were. */
   people: Presence[];
 }
 
@@ -124,7 +117,7 @@ export interface Changes {
   history?: "all" | "joined" | null;
 }
 
-export type ChatEvent = MessageSent | MessageEdited | MessageDeleted | MessagePinned | MessageUnpinned | ReactionAdded | ReactionRemoved | MemberJoined | MemberLeft | MemberRemoved | MemberBanned | MemberUnbanned | MemberRole | RoomCreated | RoomUpdated | RoomArchived | RoomRestored | RoomAdded | RoomGone | SettingsChanged | ReadMoved | StatusChanged | SessionOpened | SessionClosed;
+export type ChatEvent = MessageSent | MessageEdited | MessageDeleted | MessagePinned | MessageUnpinned | ReactionAdded | ReactionRemoved | MemberJoined | MemberLeft | MemberRemoved | MemberBanned | MemberUnbanned | MemberRole | RoomCreated | RoomUpdated | RoomArchived | RoomRestored | RoomAdded | RoomRemoved | SettingsChanged | ReadMoved | StatusChanged | SessionOpened | SessionClosed;
 
 /** What an invite opens now. */
 export interface Checked {
@@ -140,6 +133,13 @@ export interface Checked {
 
 /** What a client says: `hello` first, then commands, queries and pings. */
 export type ClientFrame = Hello | SendMessage | ForwardMessage | EditMessage | DeleteMessage | PinMessage | UnpinMessage | AddReaction | RemoveReaction | CreateRoom | UpdateRoom | ArchiveRoom | RestoreRoom | ChangeSettings | JoinRoom | LeaveRoom | InviteMember | RemoveMember | BanMember | UnbanMember | SetRoomRole | ReadRoom | UnreadRoom | ReadRooms | SetPresence | EventsSince | Typing | SetIdle | WatchPresence | Ping;
+
+/** The answer to what is refused; the connection goes on. */
+export interface CommandRefused {
+  /** The `id` of what is answered; null for a frame that was no command. */
+  re: number | null;
+  error: Refusal;
+}
 
 /** Makes a room with oneself in it. Between the same people there is one direct room: it is the answer again. */
 export interface CreateRoom {
@@ -189,6 +189,9 @@ export interface EditsPage {
   /** The head of the room's topic the page was read at. */
   heads: Record<string, number>;
 }
+
+/** An empty object. */
+export type EmptyAnswer = Record<string, never>;
 
 /** What every refusal looks like. */
 export interface ErrorBody {
@@ -323,22 +326,6 @@ export interface LeaveRoom {
   id: number;
   type: "room.leave";
   room: number;
-}
-
-/** What this server takes at most. */
-export interface Limits {
-  /** Bytes of UTF-8 in a message's body. */
-  body: number;
-  /** Characters in a message's body. */
-  characters: number;
-  /** Bytes in a WebSocket message. */
-  frame: number;
-  /** Events or messages in a page. */
-  page: number;
-  /** Characters in a room's name. */
-  name: number;
-  /** Characters in a key. */
-  key: number;
 }
 
 /** A name and its password. */
@@ -771,14 +758,11 @@ export interface NoWay {
   floor: number;
 }
 
-/** An empty object. */
-export type Nothing = Record<string, never>;
-
 /** The answer to a command or a query. */
 export interface Ok {
   /** The `id` of what is answered. */
   re: number;
-  ok: RoomPosition | Position | MaybePosition | EventPage | NoWay | Appearances | Nothing;
+  ok: RoomPosition | Position | MaybePosition | EventPage | NoWay | Appearances | EmptyAnswer;
 }
 
 /** One message. */
@@ -880,6 +864,13 @@ export interface Presence {
   emoji?: string;
   /** When `text` and `emoji` end. */
   until?: string;
+}
+
+/** People one looks at appear otherwise from here on. */
+export interface PresenceChanged {
+  type: "presence";
+  /** Those who do; the others are as they were. */
+  people: Presence[];
 }
 
 /** Somebody's reaction. */
@@ -1011,13 +1002,6 @@ export interface Refusal {
   message: string;
   /** Seconds after which trying again makes sense. */
   retry_after?: number;
-}
-
-/** The answer to what is refused; the connection goes on. */
-export interface Refused {
-  /** The `id` of what is answered; null for a frame that was no command. */
-  re: number | null;
-  error: Refusal;
 }
 
 /** Removes somebody else; into a public room one may come back. Not from the lobby. */
@@ -1186,23 +1170,6 @@ export interface RoomDetail {
   heads: Record<string, number>;
 }
 
-/** The person is out of the room from here on: whoever follows the person's topic unsubscribes. */
-export interface RoomGone {
-  /** Whose log: `room:ID`, `user:ID` or `site`. */
-  topic: string;
-  /** The position in the topic, counted from 1 without a gap. */
-  seq: number;
-  type: "room.gone";
-  /** When; it orders nothing. */
-  at: string;
-  /** The room's id. */
-  room: number;
-  /** Left out where it ended with the account, or with the visit of a guest. */
-  why?: "left" | "removed" | "banned";
-  /** What was said to the person about it. */
-  reason?: string;
-}
-
 /** The room as one sees it now, and where in its topic the change stands. */
 export interface RoomPosition {
   topic: string;
@@ -1216,6 +1183,23 @@ export interface RoomRead {
   room: number;
   /** Up to which seq of the room's log; not above its head. */
   seq: number;
+}
+
+/** The person is out of the room from here on: whoever follows the person's topic unsubscribes. */
+export interface RoomRemoved {
+  /** Whose log: `room:ID`, `user:ID` or `site`. */
+  topic: string;
+  /** The position in the topic, counted from 1 without a gap. */
+  seq: number;
+  type: "room.gone";
+  /** When; it orders nothing. */
+  at: string;
+  /** The room's id. */
+  room: number;
+  /** Left out where it ended with the account, or with the visit of a guest. */
+  why?: "left" | "removed" | "banned";
+  /** What was said to the person about it. */
+  reason?: string;
 }
 
 /** The room is open again. */
@@ -1278,7 +1262,23 @@ export interface SendMessage {
 }
 
 /** What the server says: `welcome` first, then events and answers. */
-export type ServerFrame = Welcome | More | Reset | ChatEvent | Pong | SomebodyTypes | Appeared | Ok | Refused;
+export type ServerFrame = Welcome | More | Reset | ChatEvent | Pong | UserTyping | PresenceChanged | Ok | CommandRefused;
+
+/** What this server takes at most. */
+export interface ServerLimits {
+  /** Bytes of UTF-8 in a message's body. */
+  body: number;
+  /** Characters in a message's body. */
+  characters: number;
+  /** Bytes in a WebSocket message. */
+  frame: number;
+  /** Events or messages in a page. */
+  page: number;
+  /** Characters in a room's name. */
+  name: number;
+  /** Characters in a key. */
+  key: number;
+}
 
 /** One place where somebody is logged in. */
 export interface Session {
@@ -1395,15 +1395,6 @@ export interface Site {
   version: string;
 }
 
-/** Somebody is writing in a room; true for five seconds, unless he says something before. */
-export interface SomebodyTypes {
-  type: "typing";
-  room: number;
-  /** The person's id. */
-  user: number;
-  name: string;
-}
-
 /** How one has chosen to appear. */
 export interface Status {
   /** `invisible` looks like `offline` to everybody else. */
@@ -1516,6 +1507,15 @@ export interface User {
   created_at: string;
 }
 
+/** Somebody is writing in a room; true for five seconds, unless he says something before. */
+export interface UserTyping {
+  type: "typing";
+  room: number;
+  /** The person's id. */
+  user: number;
+  name: string;
+}
+
 /** Whose presence this connection shows from here on, instead of those it showed before. */
 export interface WatchPresence {
   /** The client's own number for this, echoed as `re`. */
@@ -1535,7 +1535,7 @@ export interface Welcome {
   rooms: Room[];
   /** The newest seq of every topic one follows, at the moment all of this was read. */
   heads: Record<string, number>;
-  limits: Limits;
+  limits: ServerLimits;
   /** The id of the session this connection lives by. */
   session: string;
   status: Status;

@@ -15,8 +15,8 @@ from hubbub.cli.errors import WRONG_USE, fail
 from hubbub.cli.options import Config, Data
 
 if TYPE_CHECKING:
-    from hubbub.storage.archive import Manifest
     from hubbub.storage.backup import Progress
+    from hubbub.storage.backup_format import Manifest
 
 NICENESS = 10
 SOON = 1.0
@@ -72,13 +72,13 @@ def restore(
     import secrets
 
     from hubbub.clock import Clock
-    from hubbub.storage import archive
+    from hubbub.storage import backup_format
     from hubbub.storage import restore as storage
     from hubbub.storage.database import Database
     from hubbub.storage.locks import folder_lock
 
     with (
-        archive.opened(file) as reader,
+        backup_format.opened(file) as reader,
         folder_lock(settings.data),
         closing(Database(settings.database)) as database,
         storage.locked(database),

@@ -34,15 +34,15 @@ def _sentence(error: Exception) -> str:
     from hubbub.control import Refused
     from hubbub.domain.errors import HubbubError
     from hubbub.gateways.websocket.listener import CannotListen
-    from hubbub.storage.archive import Unusable
-    from hubbub.storage.failures import disk_is_full
+    from hubbub.storage.backup_format import BackupError
+    from hubbub.storage.db_errors import disk_is_full
     from hubbub.storage.locks import InUse
     from hubbub.storage.migrate import TooNew
     from hubbub.storage.signing_key import KeyUnusable
 
     if isinstance(error, HubbubError):
         return "The disk of the database is full: free some space." if disk_is_full(error) else error.message
-    if isinstance(error, InUse | KeyUnusable | Refused | CannotListen | TooNew | Unusable):
+    if isinstance(error, InUse | KeyUnusable | Refused | CannotListen | TooNew | BackupError):
         return str(error)
     raise error
 

@@ -22,7 +22,7 @@ from hubbub.client.refusals import FIRST_PAUSE, LONGEST_PAUSE, Ended, asked_to_w
 from hubbub.client.sync import Sync
 from hubbub.domain.errors import BadRequest, HubbubError, TooLarge, Unauthenticated
 from hubbub.domain.model import Room, User
-from hubbub.protocol import closes
+from hubbub.protocol import close_codes
 
 logger = logging.getLogger("hubbub.client")
 LARGEST_FRAME = 2**26
@@ -254,7 +254,7 @@ class Client:
         return None
 
     def _parted(self, code: int | None, reason: str, was_live: bool) -> float | None:
-        if code == closes.NOT_AUTHENTICATED and not was_live:
+        if code == close_codes.NOT_AUTHENTICATED and not was_live:
             return self._not_authenticated(reason)
         stay_away = farewell(code, reason)
         if stay_away is not None:

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from hubbub.domain.errors import ERRORS, Forbidden, HubbubError, Unauthenticated
-from hubbub.protocol import closes
+from hubbub.protocol import close_codes
 
 _BY_CODE = {error.code: error for error in ERRORS}
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
@@ -39,7 +39,7 @@ def farewell(code: int | None, reason: str) -> HubbubError | None:
     """Why to stay away after a Close with this code; None where one may come back."""
     if code is None or not 4500 <= code < 4600:
         return None
-    if code in (closes.NOT_AUTHENTICATED, closes.SESSION_ENDED):
+    if code in (close_codes.NOT_AUTHENTICATED, close_codes.SESSION_ENDED):
         return Unauthenticated(reason or None)
     return Forbidden(reason or None)
 

@@ -46,7 +46,7 @@ class Piece(NamedTuple):
     run: str
 
 
-class Called(NamedTuple):
+class MentionedNames(NamedTuple):
     """What a text calls: runs that may be names, in the order of the text, each once and at most 50; and the words."""
 
     names: tuple[str, ...] = ()
@@ -54,23 +54,23 @@ class Called(NamedTuple):
     here: bool = False
 
 
-NOBODY = Called()
+NO_NAMES = MentionedNames()
 
 
-def may_call(body: str) -> bool:
+def may_mention(body: str) -> bool:
     """Whether it is worth while to `find`; quick, since most texts call nobody."""
     return _SIGN.search(body) is not None
 
 
-def may_call_here(body: str) -> bool:
+def may_mention_here(body: str) -> bool:
     """The same for those who are there."""
     return _HERE.search(body) is not None
 
 
-def find(body: str) -> Called:
+def find(body: str) -> MentionedNames:
     """What `body` calls, were everybody there whom it names."""
-    if not may_call(body):
-        return NOBODY
+    if not may_mention(body):
+        return NO_NAMES
     names: dict[str, None] = {}
     loud = set()
     for piece in pieces(body):
@@ -78,7 +78,7 @@ def find(body: str) -> Called:
             loud.add(piece.kind)
         elif len(names) < MAX_MENTIONS:
             names[piece.run] = None
-    return Called(tuple(names), "room" in loud, "here" in loud)
+    return MentionedNames(tuple(names), "room" in loud, "here" in loud)
 
 
 def pieces(body: str) -> Iterator[Piece]:

@@ -32,18 +32,18 @@ def may_edit(actor: Actor, author: int, *, forwarded: bool) -> None:
         raise Forbidden("A forwarded message stays as it was said.")
 
 
-def answers_for(actor: Actor, own: Membership, author: int) -> bool:
+def controls_message(actor: Actor, own: Membership, author: int) -> bool:
     """Whether somebody takes a message back and sees what it said before: its author, and who looks after the room."""
     return author == actor.id or (own.kind != "direct" and moderates(actor, own))
 
 
 def may_delete(actor: Actor, own: Membership, author: int) -> None:
-    if not answers_for(actor, own, author):
+    if not controls_message(actor, own, author):
         raise Forbidden("Only the author and those who look after the room delete a message.")
 
 
-def may_look_back(actor: Actor, own: Membership, author: int) -> None:
-    if not answers_for(actor, own, author):
+def may_read_edits(actor: Actor, own: Membership, author: int) -> None:
+    if not controls_message(actor, own, author):
         raise Forbidden("Only the author and those who look after the room see what a message said before.")
 
 
@@ -53,7 +53,7 @@ def may_pin(actor: Actor, own: Membership) -> None:
         raise Forbidden("Only those who look after the room pin messages.")
 
 
-def calls_everybody(actor: Actor, role: RoomRole | None, kind: str, members: int) -> bool:
+def may_mention_room(actor: Actor, role: RoomRole | None, kind: str, members: int) -> bool:
     """Whether `@room` and `@here` are more than text: from those who look after the room, and between few people.
 
     `role` is the actor's in the room, which has so many `members`.
@@ -67,13 +67,13 @@ def may_create_room(actor: Actor) -> None:
         raise Forbidden("Guests cannot create rooms.")
 
 
-def may_be_brought(role: Role) -> None:
+def may_be_added(role: Role) -> None:
     """Whether somebody may be put into a room other than the lobby. `role` is that person's."""
     if role is Role.GUEST:
         raise Forbidden("Guests stay in the lobby.")
 
 
-def may_be_in_more(actor: Actor, full: Collection[int]) -> None:
+def may_join_more(actor: Actor, full: Collection[int]) -> None:
     """`full` are those of the people who would come in who are in as many rooms as anybody can be."""
     if actor.id in full:
         raise Conflict(f"You are in {MAX_ROOMS:,} rooms, and nobody can be in more.")
@@ -81,7 +81,7 @@ def may_be_in_more(actor: Actor, full: Collection[int]) -> None:
         raise Conflict("Not everybody of them can be in one more room.")
 
 
-def may_make_direct(made: int, together: int) -> None:
+def may_create_direct(made: int, together: int) -> None:
     """Direct rooms are bounded by who makes them: nobody leaves one, so those of others must not be in the way.
 
     `made` is how many the actor has made, `together` how many of them with the same other person.
@@ -124,7 +124,7 @@ def may_join(actor: Actor, room: Room, *, banned: bool) -> None:
 
 def may_enter(actor: Actor, *, archived: bool, banned: bool) -> None:
     """What keeps somebody out of a room whose door is open to him."""
-    may_be_brought(actor.role)
+    may_be_added(actor.role)
     if banned:
         raise Forbidden("You are banned from this room.")
     if archived:
@@ -157,13 +157,13 @@ def rank(actor: Actor, room: Room) -> int:
     return RANK[room.role]
 
 
-def may_bring(actor: Actor, room: Room, role: Role, *, banned: bool) -> None:
+def may_add(actor: Actor, room: Room, role: Role, *, banned: bool) -> None:
     """Members bring others in, guests excepted. `role` and `banned` are the other person's."""
     rank(actor, room)
-    _is_open_to_change(room)
+    _may_change_members(room)
     if actor.role is Role.GUEST:
         raise Forbidden("Guests invite nobody.")
-    may_be_brought(role)
+    may_be_added(role)
     if banned:
         raise Conflict("That person is banned from this room. Unban first.")
 
@@ -176,19 +176,19 @@ def may_remove(actor: Actor, room: Room, user: int, theirs: RoomRole | None) -> 
     rank(actor, room)
     if user == actor.id:
         raise Forbidden("To go yourself, leave the room.")
-    _sends_away(actor, room, theirs)
+    _outranks(actor, room, theirs)
 
 
 def may_unban(actor: Actor, room: Room) -> None:
     """Whoever bans somebody who is not there lets him back; the site's staff, which a ban does not silence, itself."""
-    _sends_away(actor, room, None)
+    _outranks(actor, room, None)
 
 
-def may_look_after(actor: Actor, room: Room) -> None:
+def may_moderate(actor: Actor, room: Room) -> None:
     """Those who may ban somebody see who is banned, and what links lead into the room; they take links back."""
     if rank(actor, room) == RANK[RoomRole.MEMBER]:
         raise Forbidden("Only the room's owner, its moderators and admins see that.")
-    _has_people_who_come_and_go(room)
+    _is_not_direct(room)
 
 
 def may_set_role(actor: Actor, room: Room, theirs: RoomRole, role: RoomRole) -> None:
@@ -198,7 +198,7 @@ def may_set_role(actor: Actor, room: Room, theirs: RoomRole, role: RoomRole) -> 
     """
     if rank(actor, room) < RANK[RoomRole.OWNER]:
         raise Forbidden("Only the room's owner and admins say who is what.")
-    _has_people_who_come_and_go(room)
+    _is_not_direct(room)
     if role is not RoomRole.OWNER:
         may_change(room)
     if theirs is RoomRole.OWNER and role is not RoomRole.OWNER:
@@ -209,25 +209,25 @@ def may_set_role(actor: Actor, room: Room, theirs: RoomRole, role: RoomRole) -> 
 
 def may_invite_into(actor: Actor, room: Room) -> None:
     """Links into a room are made by those who look after it."""
-    may_look_after(actor, room)
+    may_moderate(actor, room)
     may_change(room)
 
 
-def _sends_away(actor: Actor, room: Room, theirs: RoomRole | None) -> None:
+def _outranks(actor: Actor, room: Room, theirs: RoomRole | None) -> None:
     own = rank(actor, room)
     if room.lobby:
         raise Forbidden("Everybody is in the lobby. Whom nobody wants here is locked out by an admin.")
-    _is_open_to_change(room)
+    _may_change_members(room)
     if own <= RANK[theirs or RoomRole.MEMBER]:
         raise Forbidden("Owners send anybody away, moderators only members.")
 
 
-def _is_open_to_change(room: Room) -> None:
-    _has_people_who_come_and_go(room)
+def _may_change_members(room: Room) -> None:
+    _is_not_direct(room)
     may_change(room)
 
 
-def _has_people_who_come_and_go(room: Room) -> None:
+def _is_not_direct(room: Room) -> None:
     if room.kind == "direct":
         raise Forbidden("A direct room is between the same people for ever.")
 
@@ -237,7 +237,7 @@ def may_invite(actor: Actor) -> None:
         raise Forbidden("Only admins and the owner invite people.")
 
 
-def may_lock_out(actor: Actor, user: int, role: Role) -> None:
+def may_disable(actor: Actor, user: int, role: Role) -> None:
     """Staff locks others out, never oneself; only an owner touches staff. `role` is the other person's."""
     if not is_staff(actor):
         raise Forbidden()
@@ -252,7 +252,7 @@ def may_find_people(actor: Actor) -> None:
         raise Forbidden("Guests do not look for people.")
 
 
-def may_go(role: Role, active_owners: int, *, disabled: bool) -> None:
+def may_close_account(role: Role, active_owners: int, *, disabled: bool) -> None:
     """Somebody always remains who can run the place. `role` and `disabled` are those of the person who would go."""
     if role is Role.OWNER and not disabled and active_owners <= 1:
         raise Forbidden("The last owner stays: make another one first, with `hubbub user create NAME --role owner`.")

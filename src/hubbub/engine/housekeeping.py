@@ -39,7 +39,7 @@ async def keep_house(services: Services) -> None:
 
 async def touch_sessions(services: Services) -> None:
     """One after the other: they are many, and what people say would wait behind them."""
-    for identity in services.people.identities():
+    for identity in services.hub.identities():
         try:
             await services.journal.submit(services.touching(identity), identity.actor())
         except HubbubError as error:
@@ -76,7 +76,7 @@ async def end_expired_sessions(services: Services) -> None:
 async def forget_guests(services: Services, settled: int = SETTLED) -> None:
     """Guests without a connection: a crash, or a store that did not answer in time, has left them over."""
     found = await services.read(accounts.open_guests, services.clock.now() + 1 - settled)
-    gone = [user for user in found if not services.people.is_here(user)]
+    gone = [user for user in found if not services.hub.is_connected(user)]
     for start in range(0, len(gone), TOGETHER):  # in one batch, since the port opens only after it
         closing = [services.journal.submit(CloseGuest(user=user), SYSTEM) for user in gone[start : start + TOGETHER]]
         await asyncio.gather(*closing)

@@ -29,14 +29,25 @@ from hubbub.clock import Clock
 from hubbub.domain.commands import Command
 from hubbub.domain.errors import Busy, Forbidden, HubbubError, Internal, NeedsTopics, Unavailable
 from hubbub.domain.model import Actor, Role
-from hubbub.engine.work import Batch, Load, Publish, Receipt, Reply, Spoiled, Work, blame, resolver, runs
+from hubbub.engine.batch import (
+    Batch,
+    DirtyRefusal,
+    PendingCommand,
+    Publish,
+    QueueLoad,
+    Receipt,
+    Reply,
+    attribute_failure,
+    group_by_kind,
+    resolver,
+)
 from hubbub.features import BULK, HANDLERS
 from hubbub.storage import accounts, log
-from hubbub.storage.database import Database, Line
-from hubbub.storage.failures import Contended, Refused, translated
+from hubbub.storage.active_time import ActiveClock
+from hubbub.storage.database import Database, WriterConnection
+from hubbub.storage.db_errors import Contended, StatementRejected, translate_errors
 from hubbub.storage.ids import Ids
 from hubbub.storage.transaction import Transaction
-from hubbub.storage.waited import Waited
 
 MAX_BATCH = 1_000
 MAX_BATCH_BYTES = 256 * 1024
@@ -63,14 +74,14 @@ class Journal:
     ) -> None:
         self._clock, self._publish, self._observe = clock, publish, observe
         self._max_commands, self._max_bytes = max_commands, max_bytes
-        self._waiting: deque[Work] = deque()
+        self._waiting: deque[PendingCommand] = deque()
         self._bytes = 0
         self._wake: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._signalled = self._sweeping = self._stopping = False
-        self._waited = Waited(2 * LOOK)
-        self._flying: list[Work] = []
+        self._waited = ActiveClock(2 * LOOK)
+        self._flying: list[PendingCommand] = []
         self.prepare: Callable[[Command], None] = lambda command: None
-        self._line = Line(database)
+        self._line = WriterConnection(database)
         self._ids: Ids | None = None
         self._thread = threading.Thread(target=self._write, name="hubbub-writer", daemon=True)
 
@@ -86,9 +97,9 @@ class Journal:
         await asyncio.to_thread(self._thread.join, 10.0)
 
     @property
-    def load(self) -> Load:
+    def load(self) -> QueueLoad:
         """What there is to do."""
-        return Load(len(self._waiting), len(self._flying), self._bytes)
+        return QueueLoad(len(self._waiting), len(self._flying), self._bytes)
 
     async def submit(self, command: Command, actor: Actor, source: object = None) -> Receipt:
         """Queues a command; its receipt comes after the COMMIT. Raises what its handler raised, Busy, Unavailable."""
@@ -104,11 +115,11 @@ class Journal:
             return
         if not self._sweeping:
             self._sweeping = True
-            self._waited.look()
+            self._waited.elapsed()
             self._loop.call_later(LOOK, self._sweep)
         self._bytes += size
         self.prepare(command)
-        self._waiting.append(Work(command, actor, reply, source, size, self._waited.seconds + DEADLINE))
+        self._waiting.append(PendingCommand(command, actor, reply, source, size, self._waited.seconds + DEADLINE))
         if not self._signalled:
             self._signalled = True
             self._wake.put(True)
@@ -117,12 +128,12 @@ class Journal:
 
     def _finish(self, batch: Batch) -> None:
         """After the COMMIT: publishes the events in log order, then answers the authors."""
-        self._bytes -= sum(work.size for work in batch.works)
+        self._bytes -= sum(work.size for work in batch.commands)
         try:
             if batch.entries:
                 self._publish(batch.entries)
         finally:  # it is on disk, whatever became of the publication
-            for work in batch.works:
+            for work in batch.commands:
                 if work.result is not None:
                     work.answer(work.result)
         if self._observe is not None:
@@ -130,7 +141,7 @@ class Journal:
 
     def _sweep(self) -> None:
         """Tells those who have waited too long that the store does not answer."""
-        waited = self._waited.look()
+        waited = self._waited.elapsed()
         for work in (*self._flying, *self._waiting):
             if work.deadline <= waited:
                 work.answer(Unavailable(retry_after=1.0))
@@ -153,10 +164,10 @@ class Journal:
             self._flying = []
         self._line.hang_up()
 
-    def _take(self) -> list[Work]:
+    def _take(self) -> list[PendingCommand]:
         """Everything that waits, up to the bounds of a batch; blocks while there is nothing. Empty means stop."""
         while True:
-            works: list[Work] = []
+            works: list[PendingCommand] = []
             self._flying = works
             size = 0
             while self._waiting and len(works) < MAX_BATCH and size < MAX_BATCH_BYTES:
@@ -171,7 +182,7 @@ class Journal:
             self._wake.get()
             self._signalled = False
 
-    def _attempt(self, works: list[Work], again: int = REPEATS) -> None:
+    def _attempt(self, works: list[PendingCommand], again: int = REPEATS) -> None:
         """Runs works in one transaction; repeats it where another node won, halves it where one of them spoils it."""
         batch = Batch(works)
         try:
@@ -192,22 +203,22 @@ class Journal:
                 middle = len(works) // 2
                 self._attempt(works[:middle])
                 self._attempt(works[middle:])
-            elif isinstance(error, Refused) and error.by_constraint and again:
+            elif isinstance(error, StatementRejected) and error.by_constraint and again:
                 # Another node may have committed between our check and our write: now the check sees it. Or it makes
                 # the same ids, which this ends too.
                 self._ids = None
                 self._attempt(works, 0)
             else:
-                self._fail(works, blame(works[0], error))
+                self._fail(works, attribute_failure(works[0], error))
             return
         self._hand_back(batch)
-        for work in batch.again:
+        for work in batch.retries:
             self._attempt([work])
 
     def _transact(self, batch: Batch) -> None:
         """One transaction from locks to COMMIT. Raises Unavailable, or whatever spoiled it."""
         started = monotonic()
-        with translated():
+        with translate_errors():
             connection = self._line.get()
             if self._ids is None:
                 self._ids = Ids.load(connection)
@@ -230,8 +241,8 @@ class Journal:
 
     def _run(self, batch: Batch, tx: Transaction) -> None:
         """Locks first; then the works, run by run."""
-        tx.lock(topic for work in batch.works for topic in work.topics())
-        for run in runs(batch.works):
+        tx.lock(topic for work in batch.commands for topic in work.topics())
+        for run in group_by_kind(batch.commands):
             kind = type(run[0].command)
             if kind in BULK:
                 results = BULK[kind]([(work.command, work.actor) for work in run], tx)
@@ -240,10 +251,10 @@ class Journal:
             else:
                 for work in run:
                     self._run_one(work, batch, tx)
-        if batch.again:
-            batch.works = [work for work in batch.works if work not in batch.again]
+        if batch.retries:
+            batch.commands = [work for work in batch.commands if work not in batch.retries]
 
-    def _run_one(self, work: Work, batch: Batch, tx: Transaction) -> None:
+    def _run_one(self, work: PendingCommand, batch: Batch, tx: Transaction) -> None:
         writes = tx.writes
         try:
             actor = work.actor
@@ -252,13 +263,13 @@ class Journal:
             work.result = Receipt(HANDLERS[type(work.command)](work.command, work.actor, tx))
         except HubbubError as error:
             if tx.writes != writes:
-                raise Spoiled from error
+                raise DirtyRefusal from error
             work.result = error
         except NeedsTopics as needs:
             if tx.writes != writes or needs.topics <= set(work.topics()):
                 raise
             work.extra = work.extra | needs.topics
-            batch.again.append(work)
+            batch.retries.append(work)
 
     def _commit(self, transaction: RootTransaction) -> bool:
         """COMMIT; False if its outcome is unknown."""
@@ -280,7 +291,7 @@ class Journal:
         last = tx.entries[-1]
         while True:
             try:
-                with translated():
+                with translate_errors():
                     connection = self._line.get()
                     with connection.begin():
                         Transaction(connection, tx.ids, tx.now).lock([last.topic])
@@ -291,7 +302,7 @@ class Journal:
                     return False
                 threading.Event().wait(RECONNECT)
 
-    def _fail(self, works: list[Work], error: HubbubError) -> None:
+    def _fail(self, works: list[PendingCommand], error: HubbubError) -> None:
         for work in works:
             work.result = error
         self._hand_back(Batch(works))

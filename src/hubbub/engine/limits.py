@@ -37,7 +37,7 @@ def _account(username: str) -> str:
         return ""
 
 
-class Table:
+class BucketTable:
     """One limit for many keys. What was not used for the longest is forgotten first."""
 
     def __init__(self, limit: Limit, most: int = MAX_BUCKETS) -> None:
@@ -68,12 +68,12 @@ class Limits:
     def __init__(self, clock: Clock, *, enabled: bool) -> None:
         self.enabled = enabled
         self._clock = clock
-        self._sends = Table(SENDS)
-        self._commands = Table(COMMANDS)
-        self._rooms = Table(ROOMS)
-        self._accounts = Table(LOGINS_PER_ACCOUNT)
-        self._addresses = Table(LOGINS_PER_ADDRESS)
-        self._signups = Table(SIGNUPS_PER_ADDRESS)
+        self._sends = BucketTable(SENDS)
+        self._commands = BucketTable(COMMANDS)
+        self._rooms = BucketTable(ROOMS)
+        self._accounts = BucketTable(LOGINS_PER_ACCOUNT)
+        self._addresses = BucketTable(LOGINS_PER_ADDRESS)
+        self._signups = BucketTable(SIGNUPS_PER_ADDRESS)
 
     @property
     def refused(self) -> dict[str, int]:
@@ -117,7 +117,7 @@ class Limits:
         """Raises RateLimited."""
         self._check(self._signups, network(address), "Too many new accounts from here. Try again later.")
 
-    def _check(self, table: Table, key: object, sentence: str | None = None) -> None:
+    def _check(self, table: BucketTable, key: object, sentence: str | None = None) -> None:
         if not self.enabled:
             return
         wait = table.take(key, self._clock.monotonic())

@@ -17,7 +17,7 @@ ONLINE = Status(status="online")
 
 
 @dataclass(slots=True)
-class Somebody:
+class UserPresence:
     """One person, as long as he is here or looked at. A line is None while it is greeted, then whether it idles."""
 
     lines: dict[Connection, bool | None] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class Presences:
     def __init__(self, now: Callable[[], int], monotonic: Callable[[], float]) -> None:
         self._now = now
         self._monotonic = monotonic
-        self._people: dict[int, Somebody] = {}
+        self._people: dict[int, UserPresence] = {}
         self._watchers: dict[int, dict[Connection, None]] = {}
         self._watched: dict[Connection, tuple[int, ...]] = {}
         self._dirty: dict[int, None] = {}
@@ -180,10 +180,10 @@ class Presences:
 
     # --- inside --------------------------------------------------------------------------------------------------
 
-    def _somebody(self, user: int) -> Somebody:
+    def _somebody(self, user: int) -> UserPresence:
         somebody = self._people.get(user)
         if somebody is None:
-            somebody = self._people[user] = Somebody()
+            somebody = self._people[user] = UserPresence()
         return somebody
 
     def _changed(self, dirty: Iterable[int]) -> Iterator[int]:
@@ -193,7 +193,7 @@ class Presences:
                 somebody.told = presence
                 yield user
 
-    def _chosen(self, somebody: Somebody) -> Status:
+    def _chosen(self, somebody: UserPresence) -> Status:
         until = somebody.chosen.until
         return ONLINE if until is not None and milliseconds(until) <= self._now() else somebody.chosen
 
@@ -210,7 +210,7 @@ class Presences:
                 self._dirty[user] = None
                 self._remind(user, somebody)
 
-    def _remind(self, user: int, somebody: Somebody) -> None:
+    def _remind(self, user: int, somebody: UserPresence) -> None:
         """Comes back to the person when the next thing about him expires; one reminder a person counts."""
         monotonic, moments = self._monotonic(), []
         if somebody.gone_at is not None and somebody.gone_at + GRACE > monotonic:

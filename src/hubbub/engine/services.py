@@ -11,15 +11,15 @@ from sqlalchemy import Connection
 from hubbub.clock import Clock
 from hubbub.domain.commands import TouchSession
 from hubbub.domain.errors import HubbubError, Unauthenticated, Unavailable
-from hubbub.engine.connections import Registry
-from hubbub.engine.hosts import Host
+from hubbub.engine.ephemeral import Ephemeral
+from hubbub.engine.external_auth import ExternalAuth
+from hubbub.engine.fanout import Fanout
 from hubbub.engine.journal import Journal
 from hubbub.engine.limits import Limits
+from hubbub.engine.live_connections import ConnectionHub
 from hubbub.engine.passwords import Passwords
-from hubbub.engine.people import People
-from hubbub.engine.signals import Signals
 from hubbub.features import sessions
-from hubbub.features.sessions import Identity
+from hubbub.features.sessions import AuthenticatedUser
 from hubbub.metrics import Metrics
 from hubbub.protocol.tokens import Credential, Tokens
 from hubbub.settings import Settings
@@ -100,9 +100,9 @@ class Services:
     database: Database
     read: Readers
     journal: Journal
-    registry: Registry
-    people: People
-    signals: Signals
+    fanout: Fanout
+    hub: ConnectionHub
+    ephemeral: Ephemeral
     tokens: Tokens
     passwords: Passwords
     limits: Limits
@@ -110,7 +110,7 @@ class Services:
     epoch: str
     lost_database: asyncio.Future[str]
     """Done when another server has taken the database; the sentence says which one. This server must end."""
-    host: Host | None = None
+    external_auth: ExternalAuth | None = None
     """The app around this one, where it is that who knows people."""
 
     @property
@@ -118,24 +118,24 @@ class Services:
         """(idle, longest) of a session, in milliseconds."""
         return self.settings.session_idle_days * DAY, self.settings.session_max_days * DAY
 
-    def touch(self, identity: Identity) -> None:
+    def touch(self, identity: AuthenticatedUser) -> None:
         """Notes that the session is in use; nobody waits for it, and a note that gets lost comes again."""
         command = self.touching(identity)
         self.journal.enqueue(command, identity.actor(), lambda _result: None, command)
 
-    def touching(self, identity: Identity) -> TouchSession:
+    def touching(self, identity: AuthenticatedUser) -> TouchSession:
         idle, longest = self.lifetimes
-        return TouchSession(session=identity.session, user=identity.user, idle=idle, longest=longest)
+        return TouchSession(session=identity.session, user=identity.id, idle=idle, longest=longest)
 
-    async def identify(self, credentials: Sequence[Credential]) -> Identity:
+    async def identify(self, credentials: Sequence[Credential]) -> AuthenticatedUser:
         """Whose these are. Raises Unauthenticated if there are none, one is worthless, or they are two people's."""
-        identity: Identity | None = None
+        identity: AuthenticatedUser | None = None
         now = self.clock.now()
         for credential in credentials:
             found = await self.read(sessions.resolve, self.tokens.reference(credential, now), now)
             if found is None or found.browser != (credential.kind == "cookie"):
                 raise Unauthenticated()
-            if identity is not None and identity.user != found.user:
+            if identity is not None and identity.id != found.id:
                 raise Unauthenticated()
             identity = found
         if identity is None:

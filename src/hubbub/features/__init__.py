@@ -73,7 +73,7 @@ HANDLERS: Mapping[type[c.Command], Handler] = {
     c.CreateInvite: invites.create,
     c.RevokeInvite: invites.revoke,
     c.AcceptInvite: invites.accept,
-    c.CreateLink: invites.create_link,
+    c.CreateOneTimeToken: invites.create_link,
     c.SetPresence: presence.set_,
     c.TrimTopic: maintenance.trim,
     c.ForgetInvites: maintenance.forget_invites,

@@ -13,7 +13,7 @@ from hubbub.domain.commands import (
     SetDisabled,
 )
 from hubbub.domain.errors import Conflict, Forbidden, NeedsTopics, NotFound, Unauthenticated
-from hubbub.domain.events import MemberLeft, RoomGone, StatusChanged, UserLockedOut
+from hubbub.domain.events import AccountDisabled, MemberLeft, RoomRemoved, StatusChanged
 from hubbub.domain.identities import Identity, names_for
 from hubbub.domain.model import LOBBY, Actor, Role, RoomRole, User, room_topic
 from hubbub.domain.text import MAX_ID
@@ -31,7 +31,7 @@ def create(command: CreateAccount, actor: Actor, tx: Transaction) -> Answer:
 
     The door is checked before the name: no invite, no looking up of names.
     """
-    role, room = _door(command, actor, tx.connection, tx.now)
+    role, room = _signup_grant(command, actor, tx.connection, tx.now)
     _check_free(command.username, actor, tx.connection)
     if room is not None:
         tx.head(room_topic(room))
@@ -100,12 +100,12 @@ def change_password(command: ChangePassword, actor: Actor, tx: Transaction) -> A
         raise Unauthenticated(USED_LINK if command.reset_hash else REFUSED)
     ended = [s.id for s in sessions.of_user(tx.connection, account.id) if s.id != command.keep]
     if command.reset_hash is not None:
-        if invites.link_owner(tx.connection, "reset", command.reset_hash, tx.now) != (True, account.id):
+        if invites.one_time_token_user(tx.connection, "reset", command.reset_hash, tx.now) != (True, account.id):
             raise Forbidden(USED_LINK)
     elif not actor.system and (actor.id != account.id or command.seen_hash != account.password_hash):
         raise Unauthenticated(REFUSED)
     accounts.set_password(tx, account.id, command.password_hash)
-    invites.remove_links(tx, "reset", account.id)
+    invites.remove_one_time_tokens(tx, "reset", account.id)
     sessions.end(tx, account.id, ended)
     if command.keep is not None and command.token_hash is not None:
         sessions.renew_cookie(tx, command.keep, command.token_hash)
@@ -120,11 +120,11 @@ def set_disabled(command: SetDisabled, actor: Actor, tx: Transaction) -> Answer:
     account = accounts.find(tx.connection, command.user)
     if account is None or not account.open_name:
         raise NotFound()
-    rules.may_lock_out(actor, account.id, account.role)
+    rules.may_disable(actor, account.id, account.role)
     if account.disabled == command.disabled:
         return {}
     if command.disabled:
-        rules.may_go(account.role, accounts.active_owners(tx.connection), disabled=False)
+        rules.may_close_account(account.role, accounts.active_owners(tx.connection), disabled=False)
     _hold_rooms(tx, account)
     if command.disabled:
         _lock_out(tx, account, banned=True)
@@ -142,12 +142,12 @@ def delete(command: DeleteAccount, actor: Actor, tx: Transaction) -> Answer:
         raise NotFound()
     if not actor.system and (actor.id != account.id or command.seen_hash != account.password_hash):
         raise Unauthenticated(REFUSED)
-    rules.may_go(account.role, accounts.active_owners(tx.connection), disabled=account.disabled)
+    rules.may_close_account(account.role, accounts.active_owners(tx.connection), disabled=account.disabled)
     joined = _hold_rooms(tx, account)
     _lock_out(tx, account, banned=False)
     _leave(tx, account, joined)
     invites.remove_by(tx, account.id)
-    invites.remove_links(tx, "reset", account.id)
+    invites.remove_one_time_tokens(tx, "reset", account.id)
     accounts.retire(tx, account.id, f"{names.NEUTRAL}{account.id}", Role.MEMBER)
     return {}
 
@@ -157,7 +157,7 @@ def delete(command: DeleteAccount, actor: Actor, tx: Transaction) -> Answer:
 
 def may_create(connection: Connection, command: CreateAccount, actor: Actor, now: int) -> None:
     """Raises what `create` would raise now: asked first, so that no password is hashed for nothing."""
-    _door(command, actor, connection, now)
+    _signup_grant(command, actor, connection, now)
     _check_free(command.username, actor, connection)
 
 
@@ -198,14 +198,14 @@ def open_guests(connection: Connection, before: int = MAX_ID) -> list[int]:
 # --- parts ---------------------------------------------------------------------------------------------------------
 
 
-def _door(command: CreateAccount, actor: Actor, connection: Connection, now: int) -> tuple[Role, int | None]:
+def _signup_grant(command: CreateAccount, actor: Actor, connection: Connection, now: int) -> tuple[Role, int | None]:
     """The role somebody would come in with, and the room; raises Forbidden where there is no way in."""
     if actor.system:
         return command.role or Role.MEMBER, None
     if command.role is not None:
         raise Forbidden()
     if command.setup_hash is not None:
-        known, _ = invites.link_owner(connection, "setup", command.setup_hash, now)
+        known, _ = invites.one_time_token_user(connection, "setup", command.setup_hash, now)
         if not known or accounts.has_owner(connection):
             raise Forbidden(USED_LINK)
         return Role.OWNER, None
@@ -220,7 +220,7 @@ def _door(command: CreateAccount, actor: Actor, connection: Connection, now: int
 
 def _room_behind(invite_hash: str, connection: Connection, now: int) -> int | None:
     """Where the invite leads besides the lobby; raises Forbidden if it opens no account."""
-    found = invites.door(connection, invite_hash, now)
+    found = invites.grant(connection, invite_hash, now)
     if found is None or not found.open:
         raise Forbidden("This invite was used up or taken back, or it has expired. Ask for a new one.")
     if not found.signup:
@@ -235,7 +235,7 @@ def _pass(command: CreateAccount, actor: Actor, tx: Transaction) -> None:
     if actor.system:
         return
     if command.setup_hash is not None:
-        if not invites.use_link(tx, "setup", command.setup_hash):
+        if not invites.use_one_time_token(tx, "setup", command.setup_hash):
             raise Forbidden(USED_LINK)
     elif command.invite_hash is not None and not invites.redeem(tx, command.invite_hash):
         raise Forbidden("This invite was used up just now. Ask for a new one.")
@@ -276,7 +276,7 @@ def _leave(tx: Transaction, account: Account, joined: list[int]) -> None:
         members.close_behind(tx, room, account.id, account.name)
         members.remove(tx, room, account.id)
         tx.append(MemberLeft(room=room, user=account.id, name=account.name, by=account.id))
-        tx.append(RoomGone(person=account.id, room=room))
+        tx.append(RoomRemoved(person=account.id, room=room))
         if was is RoomRole.OWNER:
             members.succeed(tx, room)
     bans.forget(tx, account.id)
@@ -284,5 +284,5 @@ def _leave(tx: Transaction, account: Account, joined: list[int]) -> None:
 
 def _lock_out(tx: Transaction, account: Account, *, banned: bool) -> None:
     """The lock-out goes first, so that a connection closes for that reason and not for its session's end."""
-    tx.append(UserLockedOut(user=account.id, banned=banned))
+    tx.append(AccountDisabled(user=account.id, banned=banned))
     sessions.end(tx, account.id, [s.id for s in sessions.of_user(tx.connection, account.id)])

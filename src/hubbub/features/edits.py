@@ -8,8 +8,8 @@ from hubbub.domain.errors import Conflict, NotFound
 from hubbub.domain.events import MessageDeleted, MessageEdited
 from hubbub.domain.model import Actor, Membership, Mentions, room_topic
 from hubbub.storage import edits, log, members, mentions, messages, pins, reactions
-from hubbub.storage.mentions import Place, Said
-from hubbub.storage.messages import Stored
+from hubbub.storage.mentions import MessagePlace, MessageText
+from hubbub.storage.messages import StoredMessage
 from hubbub.storage.transaction import Transaction
 
 Answer = dict[str, object]
@@ -28,12 +28,12 @@ def edit(command: EditMessage, actor: Actor, tx: Transaction) -> Answer:
         raise Conflict("This message is deleted.")
     if message.body == command.body:
         return {}
-    log.scrub(tx, room_topic(room), message.text_at(seq))
+    log.redact(tx, room_topic(room), message.text_at(seq))
     edits.add(tx, room, seq, message.edited_at or message.at, message.body)
     before = _mentioned(message)
-    said = Said(room, actor, command.body, command.here, before, message.body)
+    said = MessageText(room, actor, command.body, command.online, before, message.body)
     after = mentions.resolve(tx, {seq: said}).get(seq)
-    mentions.replace(tx, Place(room, seq, actor.id), before, after)
+    mentions.replace(tx, MessagePlace(room, seq, actor.id), before, after)
     told = command.body if own.history == "all" else None
     event = MessageEdited(room=room, message=seq, by=actor.id, body=told, mentions=after, mentioned=before)
     entry = tx.append(event)
@@ -52,7 +52,7 @@ def delete(command: DeleteMessage, actor: Actor, tx: Transaction) -> Answer:
     rules.may_delete(actor, own, message.author)
     if message.body is None:
         return {}
-    log.scrub(tx, room_topic(room), message.text_at(seq))
+    log.redact(tx, room_topic(room), message.text_at(seq))
     mentioned = _mentioned(message)
     mentions.delete_of(tx, room, seq, mentioned)
     for noun in (edits, pins, reactions):
@@ -72,7 +72,7 @@ def listing(connection: Connection, actor: Actor, place: tuple[int, int], after:
     own = members.find(connection, room, actor.id)
     message = messages.find(connection, own, room, seq)
     assert own is not None, "whoever finds a message is a member"
-    rules.may_look_back(actor, own, message.author)
+    rules.may_read_edits(actor, own, message.author)
     found = edits.listing(connection, room, seq, after, limit + 1)
     return {
         "edits": [revision.model_dump() for revision in found[:limit]],
@@ -81,12 +81,12 @@ def listing(connection: Connection, actor: Actor, place: tuple[int, int], after:
     }
 
 
-def _mentioned(message: Stored) -> Mentions | None:
+def _mentioned(message: StoredMessage) -> Mentions | None:
     """Whom it calls as it is."""
     return None if message.mentions is None else Mentions.model_validate_json(message.mentions)
 
 
-def _said(room: int, seq: int, actor: Actor, tx: Transaction) -> tuple[Membership, Stored]:
+def _said(room: int, seq: int, actor: Actor, tx: Transaction) -> tuple[Membership, StoredMessage]:
     """A message that is to be changed. Raises NotFound."""
     own = members.find(tx.connection, room, actor.id)
     if own is None:

@@ -15,7 +15,7 @@ Answer = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownIdentity:
     """The account of an identity, at the moment of asking."""
 
     user: int
@@ -39,7 +39,7 @@ def position(connection: Connection) -> int:
     return 0 if found is None else found[0]
 
 
-def recognise(connection: Connection, who: Identity) -> Known | None:
+def recognise(connection: Connection, who: Identity) -> KnownIdentity | None:
     """The person's account, None where there is none or where its name or role are not what `who` says now."""
     known = identities.find(connection, who.issuer, who.subject)
     account = accounts.find(connection, known.user) if known is not None and known.user is not None else None
@@ -47,4 +47,4 @@ def recognise(connection: Connection, who: Identity) -> Known | None:
         return None
     if account.open_name and (known.name != who.name or account.role != who.role):
         return None
-    return Known(account.id, account.name, account.role, account.disabled, known.revoked)
+    return KnownIdentity(account.id, account.name, account.role, account.disabled, known.revoked)

@@ -20,7 +20,7 @@ from hubbub.domain.events import (
     MemberRemoved,
     MemberRole,
     MemberUnbanned,
-    RoomGone,
+    RoomRemoved,
 )
 from hubbub.domain.model import Actor, Room, RoomRole, room_topic
 from hubbub.storage import accounts, bans, invites, log, members, rooms
@@ -32,20 +32,20 @@ Answer = dict[str, object]
 
 def join(command: JoinRoom, actor: Actor, tx: Transaction) -> Answer:
     """Joining twice is fine: the answer is then where the room stands."""
-    seen = rooms.visible_to(tx.connection, actor.id, command.room)
+    seen = rooms.get_visible(tx.connection, actor.id, command.room)
     topic = room_topic(command.room)
     if seen.joined:
-        standing = rooms.standing(tx, actor.id, command.room)
+        standing = rooms.current(tx, actor.id, command.room)
         return {"room": standing.model_dump(exclude_none=True), "topic": topic, "seq": standing.head}
     rules.may_join(actor, seen, banned=bans.holds(tx.connection, seen.id, actor.id))
-    rules.may_be_in_more(actor, rooms.full(tx.connection, [actor.id]))
+    rules.may_join_more(actor, rooms.users_at_room_limit(tx.connection, [actor.id]))
     joined, entry = members.enter(tx, seen.id, actor.id, actor.name, actor.id)
     return {"room": joined.model_dump(exclude_none=True), "topic": topic, "seq": entry.seq}
 
 
 def leave(command: LeaveRoom, actor: Actor, tx: Transaction) -> Answer:
     """A private room that nobody is in any more is archived: nobody could ever come in again."""
-    seen = rooms.visible_to(tx.connection, actor.id, command.room)
+    seen = rooms.get_visible(tx.connection, actor.id, command.room)
     if not seen.joined:
         raise NotFound()
     owned = seen.role is RoomRole.OWNER
@@ -54,7 +54,7 @@ def leave(command: LeaveRoom, actor: Actor, tx: Transaction) -> Answer:
     members.remove(tx, seen.id, actor.id)
     invites.remove_into(tx, seen.id, actor.id)
     entry = tx.append(MemberLeft(room=seen.id, user=actor.id, name=actor.name, by=actor.id))
-    tx.append(RoomGone(person=actor.id, room=seen.id, why="left"))
+    tx.append(RoomRemoved(person=actor.id, room=seen.id, why="left"))
     if owned:
         members.succeed(tx, seen.id)
     return _position(entry)
@@ -62,22 +62,22 @@ def leave(command: LeaveRoom, actor: Actor, tx: Transaction) -> Answer:
 
 def invite(command: InviteMember, actor: Actor, tx: Transaction) -> Answer:
     """The person is a member at once. Somebody who is one already is left as he is."""
-    seen = rooms.visible_to(tx.connection, actor.id, command.room)
+    seen = rooms.get_visible(tx.connection, actor.id, command.room)
     rules.rank(actor, seen)
     guest = _person(tx.connection, command.user)
-    rules.may_bring(actor, seen, guest.role, banned=bans.holds(tx.connection, seen.id, guest.id))
+    rules.may_add(actor, seen, guest.role, banned=bans.holds(tx.connection, seen.id, guest.id))
     if members.role_of(tx.connection, seen.id, guest.id) is not None:
         return {}
     if guest.disabled:
         raise NotFound()
-    rules.may_be_in_more(actor, rooms.full(tx.connection, [guest.id]))
+    rules.may_join_more(actor, rooms.users_at_room_limit(tx.connection, [guest.id]))
     _, entry = members.enter(tx, seen.id, guest.id, guest.name, actor.id)
     return _position(entry)
 
 
 def remove(command: RemoveMember, actor: Actor, tx: Transaction) -> Answer:
     """The removed person gets the removal as the room's last word, and nothing after it."""
-    seen = rooms.visible_to(tx.connection, actor.id, command.room)
+    seen = rooms.get_visible(tx.connection, actor.id, command.room)
     theirs = members.role_of(tx.connection, seen.id, command.user)
     rules.may_remove(actor, seen, command.user, theirs)
     if theirs is None:
@@ -86,7 +86,7 @@ def remove(command: RemoveMember, actor: Actor, tx: Transaction) -> Answer:
     members.remove(tx, seen.id, command.user)
     invites.remove_into(tx, seen.id, command.user)
     entry = tx.append(MemberRemoved(room=seen.id, user=command.user, name=name, by=actor.id))
-    tx.append(RoomGone(person=command.user, room=seen.id, why="removed"))
+    tx.append(RoomRemoved(person=command.user, room=seen.id, why="removed"))
     if theirs is RoomRole.OWNER:
         members.succeed(tx, seen.id)
     return _position(entry)
@@ -94,7 +94,7 @@ def remove(command: RemoveMember, actor: Actor, tx: Transaction) -> Answer:
 
 def ban(command: BanMember, actor: Actor, tx: Transaction) -> Answer:
     """A member's ban is the room's last word to him; the reason is for him and for those who look after the room."""
-    seen = rooms.visible_to(tx.connection, actor.id, command.room)
+    seen = rooms.get_visible(tx.connection, actor.id, command.room)
     theirs = members.role_of(tx.connection, seen.id, command.user)
     rules.may_remove(actor, seen, command.user, theirs)
     whom = _person(tx.connection, command.user)
@@ -107,7 +107,7 @@ def ban(command: BanMember, actor: Actor, tx: Transaction) -> Answer:
     was_member = theirs is not None
     entry = tx.append(MemberBanned(room=seen.id, user=whom.id, name=whom.name, by=actor.id, was_member=was_member))
     if theirs is not None:
-        tx.append(RoomGone(person=whom.id, room=seen.id, why="banned", reason=command.reason or None))
+        tx.append(RoomRemoved(person=whom.id, room=seen.id, why="banned", reason=command.reason or None))
     if theirs is RoomRole.OWNER:
         members.succeed(tx, seen.id)
     return _position(entry)
@@ -115,7 +115,7 @@ def ban(command: BanMember, actor: Actor, tx: Transaction) -> Answer:
 
 def unban(command: UnbanMember, actor: Actor, tx: Transaction) -> Answer:
     """Lets somebody come back; it does not bring him back."""
-    seen = rooms.visible_to(tx.connection, actor.id, command.room)
+    seen = rooms.get_visible(tx.connection, actor.id, command.room)
     rules.may_unban(actor, seen)
     if not bans.holds(tx.connection, seen.id, command.user):
         return {}
@@ -129,7 +129,7 @@ def set_role(command: SetRoomRole, actor: Actor, tx: Transaction) -> Answer:
 
     What is so already is fine before anything else: after a hand-over whoever repeats it may not do it any more.
     """
-    seen = rooms.visible_to(tx.connection, actor.id, command.room)
+    seen = rooms.get_visible(tx.connection, actor.id, command.room)
     rules.rank(actor, seen)
     theirs = members.role_of(tx.connection, seen.id, command.user)
     if theirs is command.role:
@@ -153,7 +153,7 @@ def set_role(command: SetRoomRole, actor: Actor, tx: Transaction) -> Answer:
 
 def listing(connection: Connection, actor: Actor, room: int, after: int, limit: int) -> Answer:
     """A page of a room's members by user id, for its members and the site's staff. Raises NotFound."""
-    rules.rank(actor, rooms.visible_to(connection, actor.id, room))
+    rules.rank(actor, rooms.get_visible(connection, actor.id, room))
     found = members.listing(connection, room, after, limit + 1)
     return {
         "members": [member.model_dump() for member in found[:limit]],
@@ -164,7 +164,7 @@ def listing(connection: Connection, actor: Actor, room: int, after: int, limit: 
 
 def banned(connection: Connection, actor: Actor, room: int, after: int, limit: int) -> Answer:
     """A page of those who are banned from a room, for those who look after it. Raises NotFound, Forbidden."""
-    rules.may_look_after(actor, rooms.visible_to(connection, actor.id, room))
+    rules.may_moderate(actor, rooms.get_visible(connection, actor.id, room))
     found = bans.listing(connection, room, after, limit + 1)
     return {"bans": [each.model_dump(exclude_none=True) for each in found[:limit]], "more": len(found) > limit}
 

@@ -11,13 +11,13 @@ from hubbub.domain import rules
 from hubbub.domain.commands import ForwardMessage, MessagePage, SendMessage
 from hubbub.domain.errors import BadRequest, Conflict, Forbidden, HubbubError, NotFound
 from hubbub.domain.events import MessageSent
-from hubbub.domain.mentions import may_call
+from hubbub.domain.mentions import may_mention
 from hubbub.domain.model import Actor, Forwarded, Mentions, Message, Wire, room_topic
 from hubbub.domain.text import timestamp
 from hubbub.storage import accounts, history, log, members, mentions, messages, rooms
-from hubbub.storage.history import View
-from hubbub.storage.mentions import Place, Said
-from hubbub.storage.messages import Fact, NewMessage, Stored
+from hubbub.storage.history import RoomView
+from hubbub.storage.mentions import MessagePlace, MessageText
+from hubbub.storage.messages import NewMessage, SendFacts, StoredMessage
 from hubbub.storage.transaction import Transaction
 
 Answer = dict[str, object]
@@ -34,7 +34,7 @@ def send(run: Sequence[tuple[SendMessage, Actor]], tx: Transaction) -> list[Answ
     called = mentions.resolve(tx, _texts(run))
     done: list[Answer | HubbubError] = []
     new: list[NewMessage] = []
-    calls: list[tuple[Place, Mentions]] = []
+    calls: list[tuple[MessagePlace, Mentions]] = []
     first: dict[tuple[int, int, str], tuple[str, int]] = {}
     for index, ((command, actor), fact) in enumerate(zip(run, facts, strict=True)):
         digest = _digest(command)
@@ -48,7 +48,7 @@ def send(run: Sequence[tuple[SendMessage, Actor]], tx: Transaction) -> list[Answ
             message = _place(command, actor, digest, tx, called=called.get(index))
             new.append(message)
             if index in called:
-                calls.append((Place(message.room, message.seq, message.author), called[index]))
+                calls.append((MessagePlace(message.room, message.seq, message.author), called[index]))
             first[command.room, actor.id, command.key] = (digest, message.seq)
             done.append({"topic": room_topic(command.room), "seq": message.seq})
     if new:
@@ -108,19 +108,19 @@ def one(connection: Connection, user: int, room: int, seq: int) -> Answer:
     }
 
 
-def _seen(connection: Connection, user: int, room: int) -> View:
+def _seen(connection: Connection, user: int, room: int) -> RoomView:
     own = members.find(connection, room, user)
     if own is None:
         raise NotFound()
     return history.view(own, room, user)
 
 
-def _texts(run: Sequence[tuple[SendMessage, Actor]]) -> dict[int, Said]:
+def _texts(run: Sequence[tuple[SendMessage, Actor]]) -> dict[int, MessageText]:
     """Those that may call somebody, by their place in the run."""
     return {
-        index: Said(command.room, actor, command.body, command.here)
+        index: MessageText(command.room, actor, command.body, command.online)
         for index, (command, actor) in enumerate(run)
-        if may_call(command.body)
+        if may_mention(command.body)
     }
 
 
@@ -139,7 +139,7 @@ def _again(known: tuple[str | None, int | None], digest: str) -> HubbubError | N
 
 
 def _refusal(
-    command: SendMessage | ForwardMessage, fact: Fact, there: Container[tuple[int, int]]
+    command: SendMessage | ForwardMessage, fact: SendFacts, there: Container[tuple[int, int]]
 ) -> HubbubError | None:
     """Why a new message may not be said; `there` are the messages that are answered and exist."""
     if not fact.allowed:
@@ -152,7 +152,7 @@ def _refusal(
     return None
 
 
-def _origin(command: ForwardMessage, source: Stored, actor: Actor, tx: Transaction) -> Forwarded:
+def _origin(command: ForwardMessage, source: StoredMessage, actor: Actor, tx: Transaction) -> Forwarded:
     """Who said it first; where, only if everybody may know of that room or is in it."""
     if source.forwarded is not None:
         first = Forwarded.model_validate_json(source.forwarded)
@@ -162,7 +162,7 @@ def _origin(command: ForwardMessage, source: Stored, actor: Actor, tx: Transacti
         first = Forwarded(by=source.author, name=source.name, at=timestamp(source.at), **place)
     if first.room is None or first.room == command.room:
         return first
-    room = rooms.seen_by(tx.connection, actor.id, first.room)
+    room = rooms.find_visible(tx.connection, actor.id, first.room)
     if room is not None and room.kind == "public":
         return first
     return first.model_copy(update={"room": None, "message": None})
@@ -199,7 +199,7 @@ def _json(model: Wire | None) -> str | None:
     return None if model is None else model.model_dump_json(exclude_none=True)
 
 
-def _window(connection: Connection, seen: View, query: MessagePage) -> tuple[list[Any], dict[str, bool]]:
+def _window(connection: Connection, seen: RoomView, query: MessagePage) -> tuple[list[Any], dict[str, bool]]:
     """One message more than asked for on each side tells whether there is more there."""
     limit = query.limit
     if query.after is not None:

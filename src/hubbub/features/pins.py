@@ -9,7 +9,7 @@ from hubbub.domain.events import MessagePinned, MessageUnpinned
 from hubbub.domain.model import Actor, Membership, room_topic
 from hubbub.domain.text import MAX_PINS
 from hubbub.storage import history, log, members, messages, pins
-from hubbub.storage.messages import Stored
+from hubbub.storage.messages import StoredMessage
 from hubbub.storage.transaction import Transaction
 
 Answer = dict[str, object]
@@ -53,7 +53,7 @@ def listing(connection: Connection, user: int, room: int, before: int | None, li
     }
 
 
-def _changing(command: PinMessage | UnpinMessage, actor: Actor, tx: Transaction) -> tuple[Membership, Stored]:
+def _changing(command: PinMessage | UnpinMessage, actor: Actor, tx: Transaction) -> tuple[Membership, StoredMessage]:
     """The actor and the message, if he pins in its room. Raises NotFound, Forbidden."""
     own = members.find(tx.connection, command.room, actor.id)
     if own is None:

@@ -11,7 +11,7 @@ from hubbub.domain.events import ReactionAdded, ReactionRemoved
 from hubbub.domain.model import Actor, room_topic
 from hubbub.domain.text import MAX_REACTIONS
 from hubbub.storage import log, members, reactions, reads
-from hubbub.storage.reactions import Asked, Fact
+from hubbub.storage.reactions import ReactionFacts, ReactionRequest
 from hubbub.storage.transaction import Transaction
 
 Answer = dict[str, object]
@@ -19,11 +19,11 @@ Answer = dict[str, object]
 
 def add(run: Sequence[tuple[AddReaction, Actor]], tx: Transaction) -> list[Answer | HubbubError]:
     """Decides a whole run. What is there already, also since earlier in the run, is answered with an empty object."""
-    asked = [Asked(command.room, command.message, command.emoji, actor.id) for command, actor in run]
+    asked = [ReactionRequest(command.room, command.message, command.emoji, actor.id) for command, actor in run]
     facts = reactions.facts(tx, asked)
     there = reactions.emoji_at(tx, ((one.room, one.message) for one in asked))
     done: list[Answer | HubbubError] = []
-    new: dict[Asked, tuple[int, int]] = {}
+    new: dict[ReactionRequest, tuple[int, int]] = {}
     for (_, actor), one, fact in zip(run, asked, facts, strict=True):
         refusal = _refusal(fact)
         kinds = there.setdefault((one.room, one.message), {})
@@ -47,9 +47,9 @@ def add(run: Sequence[tuple[AddReaction, Actor]], tx: Transaction) -> list[Answe
 
 def remove(run: Sequence[tuple[RemoveReaction, Actor]], tx: Transaction) -> list[Answer | HubbubError]:
     """Decides a whole run. What is not there is answered with an empty object."""
-    asked = [Asked(command.room, command.message, command.emoji, actor.id) for command, actor in run]
+    asked = [ReactionRequest(command.room, command.message, command.emoji, actor.id) for command, actor in run]
     done: list[Answer | HubbubError] = []
-    gone: set[Asked] = set()
+    gone: set[ReactionRequest] = set()
     for (_, actor), one, fact in zip(run, asked, reactions.facts(tx, asked), strict=True):
         refusal = _refusal(fact)
         if refusal is not None:
@@ -80,7 +80,7 @@ def listing(connection: Connection, user: int, where: tuple[int, int], after: in
     }
 
 
-def _refusal(fact: Fact) -> HubbubError | None:
+def _refusal(fact: ReactionFacts) -> HubbubError | None:
     if fact.disabled:
         return Forbidden("This account is closed.")
     if fact.role is None or not fact.seen:

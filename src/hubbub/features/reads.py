@@ -8,24 +8,24 @@ from hubbub.domain.errors import BadRequest, Forbidden, HubbubError, NotFound
 from hubbub.domain.events import ReadMoved
 from hubbub.domain.model import Actor, room_topic
 from hubbub.storage import members, reads
-from hubbub.storage.reads import Own, Place
+from hubbub.storage.reads import ReadState, ReadTarget
 from hubbub.storage.transaction import Transaction
 
 Answer = dict[str, object]
-Who = tuple[int, int]
+MemberKey = tuple[int, int]
 """(room, user)"""
 
 
 @dataclass(slots=True)
-class Moves:
+class ReadMoves:
     """Where the people of a run were, and where the last command of each puts them."""
 
-    own: dict[Who, Own]
-    last: dict[Who, int] = field(default_factory=dict)
+    own: dict[MemberKey, ReadState]
+    last: dict[MemberKey, int] = field(default_factory=dict)
 
-    def forward(self, who: Who, seq: int, tx: Transaction) -> bool:
+    def forward(self, who: MemberKey, seq: int, tx: Transaction) -> bool:
         """Notes a move; False if it would be none. Raises NotFound, BadRequest, Forbidden."""
-        own = self.own.get(who, Own())
+        own = self.own.get(who, ReadState())
         if own.disabled:
             raise Forbidden("This account is closed.")
         if own.read_seq is None:
@@ -40,7 +40,7 @@ class Moves:
 
 def read(run: Sequence[tuple[ReadRoom, Actor]], tx: Transaction) -> list[Answer | HubbubError]:
     """Moves forward only; what moves nothing is answered with an empty object. Each moves once, to his last place."""
-    moves = Moves(reads.own(tx, [(command.room, actor.id) for command, actor in run]))
+    moves = ReadMoves(reads.own(tx, [(command.room, actor.id) for command, actor in run]))
     outcomes: list[bool | HubbubError] = []
     for command, actor in run:
         try:
@@ -56,8 +56,8 @@ def read(run: Sequence[tuple[ReadRoom, Actor]], tx: Transaction) -> list[Answer 
 
 def read_all(run: Sequence[tuple[ReadRooms, Actor]], tx: Transaction) -> list[Answer | HubbubError]:
     """Several rooms each; a room one is not in is passed over. The answer is where the last of the moves stands."""
-    moves = Moves(reads.own(tx, [(each.room, actor.id) for command, actor in run for each in command.rooms]))
-    outcomes: list[list[Who] | HubbubError] = []
+    moves = ReadMoves(reads.own(tx, [(each.room, actor.id) for command, actor in run for each in command.rooms]))
+    outcomes: list[list[MemberKey] | HubbubError] = []
     for command, actor in run:
         before = dict(moves.last)
         try:
@@ -83,11 +83,11 @@ def unread(command: UnreadRoom, actor: Actor, tx: Transaction) -> Answer:
     who = (command.room, actor.id)
     if own.read_seq < command.message:
         return {}
-    moves = Moves({who: Own(False, own.read_seq, own.joined_seq)}, {who: command.message - 1})
+    moves = ReadMoves({who: ReadState(False, own.read_seq, own.joined_seq)}, {who: command.message - 1})
     return _move(tx, moves)[who]
 
 
-def _forward_all(command: ReadRooms, actor: Actor, moves: Moves, tx: Transaction) -> list[Who]:
+def _forward_all(command: ReadRooms, actor: Actor, moves: ReadMoves, tx: Transaction) -> list[MemberKey]:
     """The moves among them."""
     found = []
     for each in command.rooms:
@@ -100,14 +100,14 @@ def _forward_all(command: ReadRooms, actor: Actor, moves: Moves, tx: Transaction
     return found
 
 
-def _move(tx: Transaction, moves: Moves) -> dict[Who, Answer]:
+def _move(tx: Transaction, moves: ReadMoves) -> dict[MemberKey, Answer]:
     """Writes where people are now, and tells them so; the answers by whose they are, in the order of their events."""
     if not moves.last:
         return {}
-    places = [Place(*who, seq, moves.own[who].joined_seq or 0) for who, seq in moves.last.items()]
+    places = [ReadTarget(*who, seq, moves.own[who].joined_seq or 0) for who, seq in moves.last.items()]
     standing = reads.standing(tx, places)
     reads.move(tx, [(place.room, place.user, place.seq, n) for place, (n, _) in zip(places, standing, strict=True)])
-    answers: dict[Who, Answer] = {}
+    answers: dict[MemberKey, Answer] = {}
     for place, (n, mentions) in zip(places, standing, strict=True):
         unread = tx.head(room_topic(place.room)).n - n
         event = ReadMoved(person=place.user, room=place.room, read=place.seq, unread=unread, mentions=mentions)

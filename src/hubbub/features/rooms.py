@@ -20,14 +20,14 @@ from hubbub.domain.events import (
     RoomArchived,
     RoomChanges,
     RoomCreated,
-    RoomNews,
     RoomRestored,
     RoomUpdated,
     SettingsChanged,
+    SiteRoomEvent,
 )
 from hubbub.domain.model import Actor, Room, RoomRole, room_topic
 from hubbub.domain.text import MAX_DIRECT
-from hubbub.storage import accounts, answers, log, members, messages, rooms
+from hubbub.storage import accounts, idempotency_keys, log, members, messages, rooms
 from hubbub.storage.transaction import Transaction
 
 Answer = dict[str, object]
@@ -41,7 +41,7 @@ def create(command: CreateRoom, actor: Actor, tx: Transaction) -> Answer:
     """A new room with its members in it, or the direct room there is. The same key gives the same room as it is."""
     rules.may_create_room(actor)
     digest = _digest(command)
-    before = answers.find(tx, actor.id, command.kind, command.key, digest)
+    before = idempotency_keys.find(tx, actor.id, command.kind, command.key, digest)
     if before is not None:
         return _again(tx, actor, before)
     others = [user for user in dict.fromkeys(command.members) if user != actor.id]
@@ -49,28 +49,30 @@ def create(command: CreateRoom, actor: Actor, tx: Transaction) -> Answer:
     if command.kind_of_room == "direct":
         if len(others) + 1 > MAX_DIRECT:
             raise BadRequest(f"members: {TOO_MANY}.")
-        people = rooms.between([actor.id, *others])
+        people = rooms.direct_key([actor.id, *others])
         there = rooms.direct(tx.connection, people)
         if there is not None:
-            answer = _answer(rooms.standing(tx, actor.id, there), tx.head(room_topic(there)).seq)
-            return answers.keep(tx, actor.id, command.kind, command.key, digest, answer)
+            answer = _answer(rooms.current(tx, actor.id, there), tx.head(room_topic(there)).seq)
+            return idempotency_keys.keep(tx, actor.id, command.kind, command.key, digest, answer)
     names = _people(tx, others) | {actor.id: actor.name}
     if people is None:
-        rules.may_be_in_more(actor, rooms.full(tx.connection, list(names)))
+        rules.may_join_more(actor, rooms.users_at_room_limit(tx.connection, list(names)))
     else:
-        rules.may_make_direct(*rooms.direct_made(tx.connection, actor.id, others))
+        rules.may_create_direct(*rooms.direct_made(tx.connection, actor.id, others))
     name = command.name or ""
     if command.kind_of_room == "public" and rooms.name_taken(tx.connection, name):
         raise Conflict(NAMED_ALIKE)
-    new = rooms.New(command.kind_of_room, name, actor.id, command.topic, command.description, command.history, people)
+    new = rooms.NewRoomRow(
+        command.kind_of_room, name, actor.id, command.topic, command.description, command.history, people
+    )
     first = RoomRole.MEMBER if people else RoomRole.OWNER
     created, seq = _found(tx, actor, new, {actor.id: first} | dict.fromkeys(others, RoomRole.MEMBER), names)
-    return answers.keep(tx, actor.id, command.kind, command.key, digest, _answer(created, seq))
+    return idempotency_keys.keep(tx, actor.id, command.kind, command.key, digest, _answer(created, seq))
 
 
 def update(command: UpdateRoom, actor: Actor, tx: Transaction) -> Answer:
     """Changes what is different; if nothing is, nothing happens."""
-    seen = rooms.visible_to(tx.connection, actor.id, command.room)
+    seen = rooms.get_visible(tx.connection, actor.id, command.room)
     rules.may_update(actor, seen, history=command.history is not None)
     rules.may_change(seen)
     if seen.kind == "direct" and (command.name is not None or command.history is not None):
@@ -87,7 +89,7 @@ def update(command: UpdateRoom, actor: Actor, tx: Transaction) -> Answer:
     tx.head(room_topic(seen.id))
     rooms.change(tx, seen.id, changes, public=public)
     if changes.get("history") == "joined":
-        messages.untell_edits(tx, seen.id)
+        messages.redact_edits(tx, seen.id)
     told = RoomUpdated(room=seen.id, by=actor.id, name=actor.name, changes=RoomChanges.model_validate(changes))
     return _tell(tx, told, public=public)
 
@@ -104,14 +106,14 @@ def restore(command: RestoreRoom, actor: Actor, tx: Transaction) -> Answer:
 
 def settings(command: ChangeSettings, actor: Actor, tx: Transaction) -> Answer:
     """One's own, so in an archived room too. What is as it was already is answered with an empty object."""
-    seen = rooms.visible_to(tx.connection, actor.id, command.room)
+    seen = rooms.get_visible(tx.connection, actor.id, command.room)
     if not seen.joined:
         raise NotFound()
     favourite = bool(seen.favourite if command.favourite is None else command.favourite)
     muted = bool(seen.muted if command.muted is None else command.muted)
     if (favourite, muted) == (seen.favourite, seen.muted):
         return {}
-    rooms.settle(tx, seen.id, actor.id, favourite=favourite, muted=muted)
+    rooms.set_preferences(tx, seen.id, actor.id, favourite=favourite, muted=muted)
     entry = tx.append(SettingsChanged(person=actor.id, room=seen.id, favourite=favourite, muted=muted))
     return {"topic": entry.topic, "seq": entry.seq}
 
@@ -130,7 +132,7 @@ def directory(connection: Connection, user: int, after: int, limit: int, *, arch
 
 def detail(connection: Connection, user: int, room: int) -> Answer:
     """A room, the first of its members and the reader's position, with the heads they were read at. Raises NotFound."""
-    seen = rooms.visible_to(connection, user, room)
+    seen = rooms.get_visible(connection, user, room)
     shown = members.listing(connection, room, 0, MEMBERS_SHOWN + 1) if seen.joined else []
     return {
         "room": seen.model_dump(exclude_none=True),
@@ -151,8 +153,8 @@ def _again(tx: Transaction, actor: Actor, before: Answer) -> Answer:
     room = int(made["id"])
     tx.head(room_topic(room))
     if members.role_of(tx.connection, room, actor.id) is not None:
-        return before | {"room": rooms.standing(tx, actor.id, room).model_dump(exclude_none=True)}
-    seen = rooms.seen_by(tx.connection, actor.id, room)
+        return before | {"room": rooms.current(tx, actor.id, room).model_dump(exclude_none=True)}
+    seen = rooms.find_visible(tx.connection, actor.id, room)
     shown = made if seen is None else seen.model_dump(exclude_none=True)
     return before | {"room": {name: value for name, value in shown.items() if name not in OWN} | {"joined": False}}
 
@@ -170,14 +172,16 @@ def _people(tx: Transaction, wanted: list[int]) -> dict[int, str]:
         account = found.get(user)
         if account is None or account.disabled:
             raise NotFound()
-        rules.may_be_brought(account.role)
+        rules.may_be_added(account.role)
     return {account.id: account.name for account in found.values()}
 
 
-def _found(tx: Transaction, actor: Actor, new: rooms.New, who: rooms.People, names: dict[int, str]) -> tuple[Room, int]:
+def _found(
+    tx: Transaction, actor: Actor, new: rooms.NewRoomRow, who: rooms.Roles, names: dict[int, str]
+) -> tuple[Room, int]:
     """Makes the room, and tells its members one by one; the room as its creator sees it, and its first seq."""
     room = rooms.create(tx, new, who)
-    seen = rooms.visible_to(tx.connection, actor.id, room)
+    seen = rooms.get_visible(tx.connection, actor.id, room)
     public = new.kind == "public"
     shown = seen.model_copy(update={**dict.fromkeys(OWN), "joined": False})
     said = {"room": shown, "by": actor.id, "name": actor.name}
@@ -188,11 +192,11 @@ def _found(tx: Transaction, actor: Actor, new: rooms.New, who: rooms.People, nam
         tx.append(MemberJoined(room=room, user=user, name=names[user], by=actor.id))
     if public:
         tx.append(RoomCreated(**said, in_site=True))
-    return rooms.standing(tx, actor.id, room), entry.seq
+    return rooms.current(tx, actor.id, room), entry.seq
 
 
 def _put(tx: Transaction, actor: Actor, room: int, *, archived: bool) -> Answer:
-    seen = rooms.visible_to(tx.connection, actor.id, room)
+    seen = rooms.get_visible(tx.connection, actor.id, room)
     rules.may_archive(actor, seen)
     if seen.archived == archived:
         return {}
@@ -202,7 +206,7 @@ def _put(tx: Transaction, actor: Actor, room: int, *, archived: bool) -> Answer:
     return _tell(tx, kind(room=room, by=actor.id, name=actor.name), public=seen.kind == "public")
 
 
-def _tell(tx: Transaction, news: RoomNews, *, public: bool) -> Answer:
+def _tell(tx: Transaction, news: SiteRoomEvent, *, public: bool) -> Answer:
     """To the members, and of a public room to everybody."""
     entry = tx.append(news)
     if public:

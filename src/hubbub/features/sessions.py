@@ -9,7 +9,7 @@ from hubbub.domain.errors import NeedsTopics, NotFound, Unauthenticated
 from hubbub.domain.events import SessionOpened
 from hubbub.domain.model import SECURITY, Actor, Role
 from hubbub.storage import accounts, identities, sessions
-from hubbub.storage.sessions import Stored
+from hubbub.storage.sessions import StoredSession
 from hubbub.storage.transaction import Transaction
 
 Answer = dict[str, object]
@@ -22,10 +22,10 @@ REFUSED = "The name or the password is wrong."
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class AuthenticatedUser:
     """Whoever a credential stands for, at the moment of asking. Times in milliseconds."""
 
-    user: int
+    id: int
     name: str
     role: Role
     session: str
@@ -34,7 +34,7 @@ class Identity:
     expires_at: int = 0
 
     def actor(self) -> Actor:
-        return Actor(id=self.user, name=self.name, role=self.role, session=self.session)
+        return Actor(id=self.id, name=self.name, role=self.role, session=self.session)
 
     def is_stale(self, now: int) -> bool:
         """Whether it is time for a TouchSession."""
@@ -95,7 +95,7 @@ def revoke(command: RevokeSessions, actor: Actor, tx: Transaction) -> Answer:
 # --- queries -------------------------------------------------------------------------------------------------------
 
 
-def resolve(connection: Connection, reference: str, now: int) -> Identity | None:
+def resolve(connection: Connection, reference: str, now: int) -> AuthenticatedUser | None:
     """Whose `reference` is: a session's id (out of a verified token) or the SHA-256 of a cookie. One indexed read.
 
     None for a session that ended or expired, and for everybody who is locked out.
@@ -107,22 +107,22 @@ def resolve(connection: Connection, reference: str, now: int) -> Identity | None
     stored = sessions.find_by_reference(connection, reference)
     if stored is None or not _is_open(stored, now):
         return None
-    return Identity(
+    return AuthenticatedUser(
         stored.user, stored.name, stored.role, stored.id, stored.browser, stored.last_seen_at, stored.expires_at
     )
 
 
-def guest(user: int, name: str) -> Identity:
+def guest(user: int, name: str) -> AuthenticatedUser:
     """Somebody who came in without a password: the connection is the session, under a name no session can have."""
-    return Identity(user, name, Role.GUEST, f"{GUEST}{user}")
+    return AuthenticatedUser(user, name, Role.GUEST, f"{GUEST}{user}")
 
 
-def hosted(user: int, name: str, role: Role, seen: int) -> Identity:
+def hosted(user: int, name: str, role: Role, seen: int) -> AuthenticatedUser:
     """Somebody whom the app around this one recognised: `seen` is where the security topic stood before it did."""
-    return Identity(user, name, role, f"{HOST}{user}:{seen}")
+    return AuthenticatedUser(user, name, role, f"{HOST}{user}:{seen}")
 
 
-def was_before(session: str, seq: int) -> bool:
+def began_before(session: str, seq: int) -> bool:
     """Whether a session of `hosted` began before that position of the security topic; False for other sessions."""
     return session.startswith(HOST) and int(session.rpartition(":")[2]) < seq
 
@@ -144,14 +144,14 @@ def expired(connection: Connection, now: int, limit: int = 100) -> list[tuple[in
     return [(stored.user, stored.id) for stored in sessions.expired(connection, now, limit)]
 
 
-def _guest(connection: Connection, user: int) -> Identity | None:
+def _guest(connection: Connection, user: int) -> AuthenticatedUser | None:
     found = accounts.find(connection, user)
     if found is None or found.role is not Role.GUEST or found.disabled:
         return None
     return guest(found.id, found.name)
 
 
-def _hosted(connection: Connection, reference: str) -> Identity | None:
+def _hosted(connection: Connection, reference: str) -> AuthenticatedUser | None:
     user, _, seen = reference.removeprefix(HOST).partition(":")
     found = accounts.find(connection, int(user))
     if found is None or found.disabled or identities.last_revoked(connection, found.id) > int(seen):
@@ -159,9 +159,9 @@ def _hosted(connection: Connection, reference: str) -> Identity | None:
     return hosted(found.id, found.name, found.role, int(seen))
 
 
-def _is_open(stored: Stored, now: int) -> bool:
+def _is_open(stored: StoredSession, now: int) -> bool:
     return not stored.disabled and stored.expires_at > now
 
 
-def _expiry(stored: Stored, now: int, idle: int, longest: int) -> int:
+def _expiry(stored: StoredSession, now: int, idle: int, longest: int) -> int:
     return min(now + idle, stored.created_at + longest)

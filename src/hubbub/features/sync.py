@@ -10,7 +10,7 @@ from hubbub.domain.commands import EventsSince
 from hubbub.domain.errors import NotFound
 from hubbub.domain.model import SITE, Room, Status, User, room_topic, user_topic
 from hubbub.storage import accounts, log, members, rooms, statuses
-from hubbub.storage.log import Page
+from hubbub.storage.log import LogPage
 
 MISSING = 200
 """At most so many missing events a topic are sent after `welcome`; `more` says where there are more."""
@@ -19,13 +19,13 @@ MISSING_CHARACTERS = 4 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class Missing:
+class MissingEvents:
     """What one topic owes to somebody who has `after`; without a page there is no way but a reset."""
 
     topic: str
     head: int | None
     floor: int | None
-    page: Page | None
+    page: LogPage | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Snapshot:
     user: User
     rooms: list[Room]
     heads: dict[str, int]
-    missing: list[Missing]
+    missing: list[MissingEvents]
     status: Status
     """How the person has chosen to appear."""
 
@@ -55,7 +55,7 @@ def snapshot(
     missing, size = [], 0
     for topic, after in have.items():
         if topic not in heads:
-            missing.append(Missing(topic, None, None, None))
+            missing.append(MissingEvents(topic, None, None, None))
             continue
         if right_epoch and after == heads[topic]:
             continue
@@ -65,7 +65,7 @@ def snapshot(
         size += sum(map(len, page.texts)) if page is not None else 0
         if page is None or not page.complete or page.texts:
             _, floor = log.position(connection, topic) or (0, 0)
-            missing.append(Missing(topic, heads[topic], max(floor, floors.get(topic, 0)), page))
+            missing.append(MissingEvents(topic, heads[topic], max(floor, floors.get(topic, 0)), page))
     chosen, _ = statuses.of(connection, [user], now)[user]
     return Snapshot(account.profile(), joined, heads, missing, chosen)
 

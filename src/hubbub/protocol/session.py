@@ -37,7 +37,7 @@ from hubbub.domain.commands import (
 from hubbub.domain.errors import BadRequest, HubbubError, RateLimited
 from hubbub.domain.model import Frozen
 from hubbub.domain.text import MAX_HAVE, ShortText, at_most
-from hubbub.protocol import closes, validation, wire
+from hubbub.protocol import close_codes, validation, wire
 from hubbub.protocol.ratelimit import Bucket
 
 MAX_KEPT = 64
@@ -62,14 +62,14 @@ class Hello(Frozen):
 
 
 @dataclass(frozen=True, slots=True)
-class Greet:
+class Authenticate:
     """Find out who it is and send `welcome`."""
 
     hello: Hello
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class Execute:
     """Hand a command to the journal and answer it under `id`."""
 
     id: int
@@ -77,7 +77,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class Query:
     """Answer a query under `id`."""
 
     id: int
@@ -85,7 +85,7 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class Sign:
+class HandleSignal:
     """Do what a signal says, and answer it under `id`."""
 
     id: int
@@ -93,21 +93,21 @@ class Sign:
 
 
 @dataclass(frozen=True, slots=True)
-class Say:
+class Send:
     """Send this text."""
 
     text: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class Close:
     """Close the connection."""
 
     code: int
     reason: str
 
 
-Effect = Greet | Run | Ask | Sign | Say | End
+Effect = Authenticate | Execute | Query | HandleSignal | Send | Close
 
 
 class State(Enum):
@@ -147,7 +147,7 @@ class Session:
         kept, self._kept = self._kept, None
         return [effect for text in kept or () for effect in self.receive(text, now)]
 
-    def overstep(self, now: float, answer: list[Effect]) -> list[Effect]:
+    def charge(self, now: float, answer: list[Effect]) -> list[Effect]:
         """The client asked for nothing, or for too much: `answer`, or the end when it does so too often."""
         if not self._limited:
             return answer
@@ -155,35 +155,38 @@ class Session:
             self._patience = Bucket(PATIENCE_RATE, PATIENCE_BURST, now)
         if not self._patience.take(now):
             return answer
-        return self.end(closes.POLICY, RateLimited("Too many frames that were refused, or pings."))
+        return self.end(close_codes.POLICY, RateLimited("Too many frames that were refused, or pings."))
 
     def refused(self, error: HubbubError) -> list[Effect]:
         """The greeting failed. What can be tried again closes with a code that says so."""
         if not error.retryable:
-            return self.end(closes.NOT_AUTHENTICATED, error)
+            return self.end(close_codes.NOT_AUTHENTICATED, error)
         self.state = State.CLOSED
-        return [Say(wire.error(None, error)), End(closes.GOING_AWAY, closes.come_back(error.retry_after or 1.0))]
+        return [
+            Send(wire.error(None, error)),
+            Close(close_codes.GOING_AWAY, close_codes.come_back(error.retry_after or 1.0)),
+        ]
 
     def end(self, code: int, error: HubbubError) -> list[Effect]:
         """Ends the session from this side, with a last word."""
         self.state = State.CLOSED
-        return [Say(wire.error(None, error)), End(code, error.message)]
+        return [Send(wire.error(None, error)), Close(code, error.message)]
 
     def _hello(self, text: str | bytes) -> list[Effect]:
         try:
             hello = Hello.model_validate(wire.parse(text))
         except ValidationError as error:
-            return self.end(closes.NOT_AUTHENTICATED, validation.refuse(error))
+            return self.end(close_codes.NOT_AUTHENTICATED, validation.refuse(error))
         except HubbubError as error:
-            return self.end(closes.NOT_AUTHENTICATED, error)
+            return self.end(close_codes.NOT_AUTHENTICATED, error)
         self.state = State.GREETING
-        return [Greet(hello)]
+        return [Authenticate(hello)]
 
     def _keep(self, text: str | bytes) -> list[Effect]:
         if self._kept is None:
             self._kept = []
         if len(self._kept) >= MAX_KEPT or sum(map(len, self._kept)) + len(text) > MAX_KEPT_BYTES:
-            return self.end(closes.NOT_AUTHENTICATED, BadRequest("Wait for welcome before sending more."))
+            return self.end(close_codes.NOT_AUTHENTICATED, BadRequest("Wait for welcome before sending more."))
         self._kept.append(text)
         return []
 
@@ -191,28 +194,28 @@ class Session:
         try:
             frame = wire.parse(text)
         except HubbubError as error:
-            return self.overstep(now, [Say(wire.error(wire.spot_id(text), error))])
+            return self.charge(now, [Send(wire.error(wire.spot_id(text), error))])
         id_: int | None = None
         try:
             if frame.get("type") == "ping":
-                return self.overstep(now, self._ping(frame))
+                return self.charge(now, self._ping(frame))
             id_ = _id(frame)
             if frame.get("type") == "events.since":
-                return [Ask(id_, EventsSince.model_validate(frame))]
+                return [Query(id_, EventsSince.model_validate(frame))]
             if frame.get("type") == "hello":
                 raise BadRequest("hello comes once, as the first frame.")
             if frame.get("type") in SIGNAL_TYPES:
-                return [Sign(id_, SIGNALS.validate_python(frame))]
-            return [Run(id_, WIRE_COMMANDS.validate_python(frame))]
+                return [HandleSignal(id_, SIGNALS.validate_python(frame))]
+            return [Execute(id_, WIRE_COMMANDS.validate_python(frame))]
         except ValidationError as error:
-            return self.overstep(now, [Say(wire.error(id_, validation.refuse(error)))])
+            return self.charge(now, [Send(wire.error(id_, validation.refuse(error)))])
         except HubbubError as error:
-            return self.overstep(now, [Say(wire.error(id_, error))])
+            return self.charge(now, [Send(wire.error(id_, error))])
 
     def _ping(self, frame: dict[str, Any]) -> list[Effect]:
         if "id" not in frame:
-            return [Say(PONG)]
-        return [Say(PONG), Say(wire.ok(_id(frame), {}))]
+            return [Send(PONG)]
+        return [Send(PONG), Send(wire.ok(_id(frame), {}))]
 
 
 def _id(frame: dict[str, Any]) -> int:

@@ -11,9 +11,9 @@ from pathlib import Path
 from sqlalchemy import Connection, MetaData, Table, func, inspect, select, text
 
 from hubbub.storage import log, migrate, postgresql, signing_key
-from hubbub.storage.archive import Cell, Manifest, Sink, Unusable, Writer
+from hubbub.storage.backup_format import BackupError, Cell, Manifest, Sink, Writer
 from hubbub.storage.database import Database
-from hubbub.storage.failures import translated
+from hubbub.storage.db_errors import translate_errors
 from hubbub.storage.schema import metadata
 
 Progress = Callable[[int, int], None]
@@ -30,11 +30,11 @@ def write(database: Database, data: Path, sink: Sink, *, version: str, now: int,
     Raises Unusable if there is nothing to back up, KeyUnusable, Unavailable, OSError.
     """
     if database.path is not None and not database.path.exists():
-        raise Unusable(f"There is no database at {database.path}: nothing to back up.")
+        raise BackupError(f"There is no database at {database.path}: nothing to back up.")
     with snapshot(database) as connection, Writer(sink, now) as out:
         revision = migrate.current(connection)
         if revision is None:
-            raise Unusable("The database is empty: nothing to back up.")
+            raise BackupError("The database is empty: nothing to back up.")
         key = signing_key.of_database(data, signing_key.known(connection))
         if key is not None:
             out.add(signing_key.KEY, [key])
@@ -51,11 +51,11 @@ def write(database: Database, data: Path, sink: Sink, *, version: str, now: int,
 def snapshot(database: Database) -> Iterator[Connection]:
     """One read transaction that takes its time. Raises Unavailable."""
     if database.is_sqlite:
-        with translated(), database.reader.connect() as connection, connection.begin():
+        with translate_errors(), database.reader.connect() as connection, connection.begin():
             yield connection
         return
     engine = postgresql.patient_engine(database.url).execution_options(isolation_level=SNAPSHOT)
-    with translated(), engine.connect() as connection, connection.begin():
+    with translate_errors(), engine.connect() as connection, connection.begin():
         connection.execute(text("SET TRANSACTION READ ONLY"))
         for limit in ("statement_timeout", "idle_in_transaction_session_timeout"):  # somebody may have set them
             connection.execute(text(f"SET LOCAL {limit} = 0"))

@@ -19,7 +19,7 @@ from sqlalchemy.engine import make_url
 
 from hubbub.domain.errors import Busy, Unavailable
 from hubbub.storage import postgresql
-from hubbub.storage.failures import translated
+from hubbub.storage.db_errors import translate_errors
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -77,11 +77,11 @@ class Database:
     def migrating(self) -> Iterator[Connection]:
         """A connection for migrations: one process at a time, with all the time they need."""
         if self.is_sqlite:
-            with translated(), self.writer.connect() as connection:
+            with translate_errors(), self.writer.connect() as connection:
                 yield connection
             return
         engine = postgresql.patient_engine(self.url)
-        with translated(), engine.connect() as connection:
+        with translate_errors(), engine.connect() as connection:
             # Held by the session, beyond the transactions of the steps; let go by the server when the session ends.
             connection.execute(select(func.pg_advisory_lock(MIGRATION_LOCK)))
             connection.commit()
@@ -89,7 +89,7 @@ class Database:
 
     def read(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs ``query(connection, …)`` in one read transaction, on the calling thread. Raises Unavailable."""
-        with translated(), self.reader.connect() as connection, connection.begin():
+        with translate_errors(), self.reader.connect() as connection, connection.begin():
             return query(connection, *args, **kwargs)
 
     def submit(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
@@ -144,7 +144,7 @@ class Database:
         self.writer.dispose()
 
 
-class Line:
+class WriterConnection:
     """The writer's one connection: opened when needed, hung up after a failure. Belongs to the writer's thread."""
 
     def __init__(self, database: Database) -> None:

@@ -11,7 +11,7 @@ from hubbub.storage import accounts, reactions
 from hubbub.storage.schema import messages, pins, users
 
 
-class View(NamedTuple):
+class RoomView(NamedTuple):
     """Somebody's sight of a room; what was said before `since` is not his to see."""
 
     room: int
@@ -19,11 +19,11 @@ class View(NamedTuple):
     since: int
 
 
-def view(own: Membership, room: int, user: int) -> View:
-    return View(room, user, own.sees_from)
+def view(own: Membership, room: int, user: int) -> RoomView:
+    return RoomView(room, user, own.sees_from)
 
 
-def before(connection: Connection, seen: View, seq: int | None, limit: int) -> list[Any]:
+def before(connection: Connection, seen: RoomView, seq: int | None, limit: int) -> list[Any]:
     """The rows of the messages just before `seq` (None: the newest), ascending."""
     query = _rows(seen).order_by(messages.c.seq.desc()).limit(limit)
     if seq is not None:
@@ -31,13 +31,13 @@ def before(connection: Connection, seen: View, seq: int | None, limit: int) -> l
     return list(connection.execute(query))[::-1]
 
 
-def after(connection: Connection, seen: View, seq: int, limit: int) -> list[Any]:
+def after(connection: Connection, seen: RoomView, seq: int, limit: int) -> list[Any]:
     """The rows of the messages just after `seq`, ascending."""
     query = _rows(seen).where(messages.c.seq > seq).order_by(messages.c.seq).limit(limit)
     return list(connection.execute(query))
 
 
-def some(connection: Connection, seen: View, seqs: Iterable[int]) -> list[Message]:
+def some(connection: Connection, seen: RoomView, seqs: Iterable[int]) -> list[Message]:
     """Those of the named messages that may be seen, ascending."""
     wanted = sorted(set(seqs))
     if not wanted:
@@ -46,12 +46,12 @@ def some(connection: Connection, seen: View, seqs: Iterable[int]) -> list[Messag
     return models(connection, seen, connection.execute(query).all())
 
 
-def quotes(connection: Connection, seen: View, answers: Iterable[Message]) -> list[Message]:
+def quotes(connection: Connection, seen: RoomView, answers: Iterable[Message]) -> list[Message]:
     """The messages that `answers` reply to, as far as they may be seen, ascending."""
     return some(connection, seen, (answer.reply_to for answer in answers if answer.reply_to is not None))
 
 
-def models(connection: Connection, seen: View, rows: Sequence[Any]) -> list[Message]:
+def models(connection: Connection, seen: RoomView, rows: Sequence[Any]) -> list[Message]:
     """The messages of such rows, with their reactions, under the names that people have now."""
     reacted = reactions.of(connection, seen.room, [row.seq for row in rows], seen.user)
     first = {row.seq: Forwarded.model_validate_json(row.forwarded) for row in rows if row.forwarded is not None}
@@ -60,7 +60,7 @@ def models(connection: Connection, seen: View, rows: Sequence[Any]) -> list[Mess
     return [_model(row, reacted.get(row.seq, []), origins.get(row.seq)) for row in rows]
 
 
-def _rows(seen: View) -> Select[Any]:
+def _rows(seen: RoomView) -> Select[Any]:
     return (
         select(messages, users.c.name, pins.c.pinned_seq)
         .join_from(messages, users, users.c.id == messages.c.author)

@@ -12,7 +12,7 @@ from hubbub.storage.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class StoredIdentity:
     """An identity. `name` is the last one it came with; without a `user`, it was revoked before it ever came.
 
     `revoked` is the position of the last revocation in the security topic, 0 for none.
@@ -23,12 +23,12 @@ class Known:
     revoked: int
 
 
-def find(connection: Connection, issuer: str, subject: str) -> Known | None:
+def find(connection: Connection, issuer: str, subject: str) -> StoredIdentity | None:
     query = select(identities.c.user, identities.c.name, identities.c.revoked).where(
         identities.c.issuer == issuer, identities.c.subject == subject
     )
     row = connection.execute(query).first()
-    return None if row is None else Known(row.user, row.name, row.revoked)
+    return None if row is None else StoredIdentity(row.user, row.name, row.revoked)
 
 
 def last_revoked(connection: Connection, user: int) -> int:

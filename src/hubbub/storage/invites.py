@@ -10,7 +10,7 @@ from hubbub.storage.schema import invites, links, rooms
 from hubbub.storage.transaction import Transaction
 
 
-class New(NamedTuple):
+class NewInvite(NamedTuple):
     """An invite that is yet to be made; `room` for one that leads into a room, `signup` for one that opens accounts."""
 
     id: str
@@ -22,14 +22,14 @@ class New(NamedTuple):
     signup: bool
 
 
-class Position(NamedTuple):
+class InvitePosition(NamedTuple):
     """Where a page ended, in what does not go with the invite that stood there."""
 
     created_at: int
     id: str
 
 
-class Door(NamedTuple):
+class InviteGrant(NamedTuple):
     """What an invite opens, or has opened while it was `open`."""
 
     open: bool
@@ -40,7 +40,7 @@ class Door(NamedTuple):
     archived: bool
 
 
-def create(tx: Transaction, new: New) -> Invite:
+def create(tx: Transaction, new: NewInvite) -> Invite:
     tx.execute(insert(invites).values(**new._asdict(), created_at=tx.now, uses=0))
     row = tx.connection.execute(select(invites).where(invites.c.id == new.id)).one()
     return _model(row)
@@ -54,12 +54,12 @@ def redeem(tx: Transaction, token_hash: str) -> bool:
     return done == 1
 
 
-def door(connection: Connection, token_hash: str, now: int) -> Door | None:
+def grant(connection: Connection, token_hash: str, now: int) -> InviteGrant | None:
     """What the invite with this token opens; None if there is none, or it was taken back."""
     query = select(_usable(now), invites.c.room, invites.c.signup, rooms.c.name, rooms.c.archived)
     query = query.select_from(invites).outerjoin(rooms, rooms.c.id == invites.c.room)
     row = connection.execute(query.where(invites.c.token_hash == token_hash)).first()
-    return None if row is None else Door(bool(row[0]), row.room, bool(row.signup), row.name, bool(row.archived))
+    return None if row is None else InviteGrant(bool(row[0]), row.room, bool(row.signup), row.name, bool(row.archived))
 
 
 def find(connection: Connection, invite: str) -> Invite | None:
@@ -68,7 +68,9 @@ def find(connection: Connection, invite: str) -> Invite | None:
     return None if row is None else _model(row)
 
 
-def listing(connection: Connection, room: int | None, now: int, after: Position | None, limit: int) -> list[Invite]:
+def listing(
+    connection: Connection, room: int | None, now: int, after: InvitePosition | None, limit: int
+) -> list[Invite]:
     """A page of the invites into a room (None: into the site alone) that can still be used, the newest first."""
     newest_first = (invites.c.created_at.desc(), invites.c.id)
     query = select(invites).where(_into(room), _usable(now)).order_by(*newest_first).limit(limit)
@@ -112,27 +114,29 @@ def remove_ended(tx: Transaction, before: int, limit: int) -> int:
     return tx.execute(delete(invites).where(invites.c.id.in_(ended))).rowcount
 
 
-def create_link(tx: Transaction, purpose: str, token_hash: str, user: int | None, expires_at: int | None) -> None:
+def create_one_time_token(
+    tx: Transaction, purpose: str, token_hash: str, user: int | None, expires_at: int | None
+) -> None:
     """A new link takes the place of earlier ones for the same purpose and person."""
-    remove_links(tx, purpose, user)
+    remove_one_time_tokens(tx, purpose, user)
     values = {"token_hash": token_hash, "purpose": purpose, "user": user, "created_at": tx.now}
     tx.execute(insert(links).values(**values, expires_at=expires_at))
 
 
-def remove_links(tx: Transaction, purpose: str, user: int | None) -> None:
+def remove_one_time_tokens(tx: Transaction, purpose: str, user: int | None) -> None:
     whose = links.c.user.is_(None) if user is None else links.c.user == user
     tx.execute(delete(links).where(links.c.purpose == purpose, whose))
 
 
-def link_owner(connection: Connection, purpose: str, token_hash: str, now: int) -> tuple[bool, int | None]:
+def one_time_token_user(connection: Connection, purpose: str, token_hash: str, now: int) -> tuple[bool, int | None]:
     """(whether there is such a link, whose it is)."""
-    row = connection.execute(select(links.c.user).where(_is_link(purpose, token_hash, now))).first()
+    row = connection.execute(select(links.c.user).where(_is_one_time_token(purpose, token_hash, now))).first()
     return (False, None) if row is None else (True, row.user)
 
 
-def use_link(tx: Transaction, purpose: str, token_hash: str) -> bool:
+def use_one_time_token(tx: Transaction, purpose: str, token_hash: str) -> bool:
     """Uses a link up; False if it was used before, or never made."""
-    done = tx.connection.execute(delete(links).where(_is_link(purpose, token_hash, tx.now))).rowcount
+    done = tx.connection.execute(delete(links).where(_is_one_time_token(purpose, token_hash, tx.now))).rowcount
     tx.writes += done
     return done == 1
 
@@ -148,7 +152,7 @@ def _usable(now: int) -> ColumnElement[bool]:
     )
 
 
-def _is_link(purpose: str, token_hash: str, now: int) -> ColumnElement[bool]:
+def _is_one_time_token(purpose: str, token_hash: str, now: int) -> ColumnElement[bool]:
     fresh = or_(links.c.expires_at.is_(None), links.c.expires_at > now)
     return and_(links.c.token_hash == token_hash, links.c.purpose == purpose, fresh)
 

@@ -8,20 +8,20 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, Dialect, Executable, and_, bindparam, delete, select, update
 
-from hubbub.domain.events import BY_TYPE, Entry, Event, RoomCreated, RoomNews
+from hubbub.domain.events import BY_TYPE, Entry, Event, RoomCreated, SiteRoomEvent
 from hubbub.domain.model import SITE
 from hubbub.storage import rows
 from hubbub.storage.database import Statement
 from hubbub.storage.rows import BIG, TEXT, Rows
 from hubbub.storage.schema import log, meta, topics
-from hubbub.storage.transaction import Transaction, untold, without_body
+from hubbub.storage.transaction import Transaction, drop_body, null_body
 
 MAX_PAGE_CHARACTERS = 256 * 1024
 """A page ends before it grows larger, so that an answer always fits into a reader's outbox."""
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class LogPage:
     """Entries after a position, in order and without a hole, and the topic's head in the same snapshot."""
 
     head: int
@@ -52,7 +52,7 @@ def heads(connection: Connection, wanted: Iterable[str]) -> dict[str, int]:
     return {row[0]: row[1] for row in found}
 
 
-def since(connection: Connection, topic: str, after: int, limit: int, *, floor: int = 0) -> Page | None:
+def since(connection: Connection, topic: str, after: int, limit: int, *, floor: int = 0) -> LogPage | None:
     """What follows `after`, at most `limit` entries; None if there is no way from `after` to the head without a hole.
 
     `floor` is the asker's own (his joining); the higher of the two counts.
@@ -73,7 +73,7 @@ def since(connection: Connection, topic: str, after: int, limit: int, *, floor: 
         texts.append(text)
         after = seq
     cursor.close()
-    return Page(head, max(own, floor), texts, after)
+    return LogPage(head, max(own, floor), texts, after)
 
 
 def row_at(connection: Connection, topic: str, seq: int) -> int | None:
@@ -82,7 +82,7 @@ def row_at(connection: Connection, topic: str, seq: int) -> int | None:
     return found
 
 
-def scrub(tx: Transaction, topic: str, seq: int) -> None:
+def redact(tx: Transaction, topic: str, seq: int) -> None:
     """Takes the text out of an entry, whose `body` is null from then on; append what supersedes it next.
 
     The entry may be trimmed already, or be one of this very transaction. Holds the topic.
@@ -90,20 +90,20 @@ def scrub(tx: Transaction, topic: str, seq: int) -> None:
     tx.head(topic)
     found = TEXT_AT.row(tx.connection, topic=topic, seq=seq)
     if found is None:
-        tx.scrub(topic, {seq}, without_body)
+        tx.redact(topic, {seq}, null_body)
         return
     tx.writes += 1
-    SCRUB.run(tx.connection, topic=topic, seq=seq, scrubbed=without_body(found[0])).close()
+    SCRUB.run(tx.connection, topic=topic, seq=seq, scrubbed=null_body(found[0])).close()
 
 
-def untell(tx: Transaction, topic: str, seqs: Sequence[int]) -> None:
+def redact_all(tx: Transaction, topic: str, seqs: Sequence[int]) -> None:
     """Takes the texts out of entries for good: `body` is left out of them. Two statements. Holds the topic."""
     tx.head(topic)
-    tx.scrub(topic, set(seqs), untold)
+    tx.redact(topic, set(seqs), drop_body)
     found = TEXTS_AT.rows(tx.connection, topic=topic, rows=rows.encode([(seq,) for seq in seqs]))
     if found:
         tx.writes += 1
-        UNTELL.run(tx.connection, rows=rows.encode([(id_, untold(text)) for id_, text in found])).close()
+        UNTELL.run(tx.connection, rows=rows.encode([(id_, drop_body(text)) for id_, text in found])).close()
 
 
 def entries(connection: Connection, topic: str, after: int, limit: int = 1_000) -> list[Entry]:
@@ -145,7 +145,7 @@ def _parse(topic: str, type_: str, text: str) -> Event:
     if topic.startswith("user:"):
         body["person"] = int(topic.removeprefix("user:"))
     event = BY_TYPE[type_]
-    if issubclass(event, (RoomCreated, RoomNews)):
+    if issubclass(event, (RoomCreated, SiteRoomEvent)):
         body["in_site"] = topic == SITE
     return event.model_validate(body)
 

@@ -10,7 +10,7 @@ from hubbub.domain.text import timestamp
 from hubbub.storage import mentions
 from hubbub.storage.accounts import is_open
 from hubbub.storage.database import Statement
-from hubbub.storage.rooms import joining, standing
+from hubbub.storage.rooms import as_joining, current
 from hubbub.storage.schema import members, rooms, users
 from hubbub.storage.transaction import Transaction
 
@@ -56,10 +56,10 @@ def enter(tx: Transaction, room: int, user: int, name: str, by: int) -> tuple[Ro
     room that is his from then on. Holds both topics.
     """
     add(tx, room, user, RoomRole.MEMBER)
-    tx.append(RoomAdded(person=user, room=joining(tx, user, room)))
+    tx.append(RoomAdded(person=user, room=as_joining(tx, user, room)))
     entry = tx.append(MemberJoined(room=room, user=user, name=name, by=by))
     appoint(tx, room)
-    return standing(tx, user, room), entry
+    return current(tx, user, room), entry
 
 
 def role_of(connection: Connection, room: int, user: int) -> RoomRole | None:

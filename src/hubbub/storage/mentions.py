@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 from hubbub.domain import rules
-from hubbub.domain.mentions import NOBODY, Called, candidates
+from hubbub.domain.mentions import NO_NAMES, MentionedNames, candidates
 from hubbub.domain.mentions import find as mentions_in
 from hubbub.domain.model import Actor, Mentions, RoomRole
 from hubbub.domain.names import skeleton
@@ -34,13 +34,13 @@ from hubbub.storage.rows import BIG, TEXT, Rows
 from hubbub.storage.schema import members, mentions, rooms, users
 from hubbub.storage.transaction import Transaction
 
-EVERYBODY = 0
-NOBODY_CALLED = Mentions()
+WHOLE_ROOM = 0
+NO_MENTIONS = Mentions()
 MAX_HERE = 500
 """Where more people are connected, `@here` calls the whole room: an event does not list them all."""
 
 
-class Said(NamedTuple):
+class MessageText(NamedTuple):
     """Words in a room. `here` are the ids of those who are connected; `before` is whom an edited message called so far,
     `was` what it said.
     """
@@ -50,25 +50,25 @@ class Said(NamedTuple):
     body: str
     here: Sequence[int] = ()
     before: Mentions | None = None
-    was: str = ""
+    previous_body: str = ""
 
-    def loud(self, words: Called, former: Called, *, may: bool) -> "_Loud":
+    def group_mentions(self, words: MentionedNames, former: MentionedNames, *, may: bool) -> "GroupMentions":
         """Whom its words, and what they were, call beside the names. `may` its author call everybody now?
 
         What an edited message called so stays called, whatever he may, and calls nobody else.
         """
-        before = self.before or NOBODY_CALLED
+        before = self.before or NO_MENTIONS
         room = words.room and (may or (before.room and former.room))
         if not words.here or not (may or before.here):
-            return _Loud(False, room, ())
+            return GroupMentions(False, room, ())
         if before.here and before.room and not former.room:  # More were there than are listed.
-            return _Loud(True, True, ())
+            return GroupMentions(True, True, ())
         if before.here and (words.room or not before.room):
-            return _Loud(True, room, before.users)
-        return _Loud(True, True, ()) if len(self.here) > MAX_HERE else _Loud(True, room, self.here)
+            return GroupMentions(True, room, before.users)
+        return GroupMentions(True, True, ()) if len(self.here) > MAX_HERE else GroupMentions(True, room, self.here)
 
 
-class _Loud(NamedTuple):
+class GroupMentions(NamedTuple):
     """Whether a text says `@here` and `@room` so that it counts, and who is called by the first."""
 
     here: bool
@@ -76,7 +76,7 @@ class _Loud(NamedTuple):
     there: Sequence[int]
 
 
-class Place(NamedTuple):
+class MessagePlace(NamedTuple):
     """Where a message stands, and whose it is."""
 
     room: int
@@ -84,7 +84,7 @@ class Place(NamedTuple):
     author: int
 
 
-class _Found(NamedTuple):
+class _Candidates(NamedTuple):
     """Members by (text, skeleton of their name); by text whether its author may call everybody; members who are there,
     by (room, id)."""
 
@@ -92,7 +92,7 @@ class _Found(NamedTuple):
     loud: dict[int, bool]
     there: set[tuple[int, int]]
 
-    def named(self, index: int, words: Called) -> list[int]:
+    def named(self, index: int, words: MentionedNames) -> list[int]:
         """The ids of those whom the words of a text name, each once."""
         users: dict[int, None] = {}
         for run in words.names:
@@ -103,26 +103,26 @@ class _Found(NamedTuple):
         return list(users)
 
 
-def resolve(tx: Transaction, said: Mapping[int, Said]) -> dict[int, Mentions]:
+def resolve(tx: Transaction, said: Mapping[int, MessageText]) -> dict[int, Mentions]:
     """Whom each of some texts calls; those that call nobody are left out. One statement, one more where one of them
     says `@here`, none if no text asks."""
-    called = {index: words for index, text in said.items() if (words := mentions_in(text.body)) != NOBODY}
+    called = {index: words for index, text in said.items() if (words := mentions_in(text.body)) != NO_NAMES}
     if not called:
         return {}
-    former = {index: mentions_in(said[index].was) for index in called}
+    former = {index: mentions_in(said[index].previous_body) for index in called}
     asked = [
         (index, said[index].room, said[index].actor.id, name)
         for index, words in called.items()
         for name in ["", *_skeletons(words, former[index])]
     ]
-    found = _Found({}, {}, set())
+    found = _Candidates({}, {}, set())
     for index, name, user, role, kind, count in FIND.rows(tx.connection, rows=rows.encode(asked)):
         if user is not None:
             found.users[index, name] = user
         role_there = None if role is None else RoomRole(role)
-        found.loud[index] = rules.calls_everybody(said[index].actor, role_there, kind, count)
+        found.loud[index] = rules.may_mention_room(said[index].actor, role_there, kind, count)
     loud = {
-        index: said[index].loud(words, former[index], may=found.loud.get(index, False))
+        index: said[index].group_mentions(words, former[index], may=found.loud.get(index, False))
         for index, words in called.items()
     }
     there = {(said[index].room, user) for index in called for user in loud[index].there}
@@ -135,7 +135,7 @@ def resolve(tx: Transaction, said: Mapping[int, Said]) -> dict[int, Mentions]:
     return {index: mentions for index, mentions in resolved.items() if mentions is not None}
 
 
-def store_all(tx: Transaction, new: Sequence[tuple[Place, Mentions]]) -> None:
+def store_all(tx: Transaction, new: Sequence[tuple[MessagePlace, Mentions]]) -> None:
     """Keeps whom messages call. One statement, or none."""
     found = [(user, *place) for place, called in new for user in _rows_of(called) if user != place.author]
     if found:
@@ -143,7 +143,7 @@ def store_all(tx: Transaction, new: Sequence[tuple[Place, Mentions]]) -> None:
         INSERT.run(tx.connection, rows=rows.encode(found)).close()
 
 
-def replace(tx: Transaction, place: Place, before: Mentions | None, after: Mentions | None) -> None:
+def replace(tx: Transaction, place: MessagePlace, before: Mentions | None, after: Mentions | None) -> None:
     """Keeps whom a message calls now that it says something else."""
     if before == after:
         return
@@ -185,7 +185,7 @@ def counted(person: FromClause) -> ColumnElement[int]:
     common = (
         select(one)
         .where(
-            mentions.c.user == EVERYBODY,
+            mentions.c.user == WHOLE_ROOM,
             mentions.c.room == of.room,
             mentions.c.seq > of.read_seq,
             mentions.c.seq > of.joined_seq,
@@ -202,11 +202,13 @@ def _count(found: FromClause) -> ScalarSelect[int]:
     return select(func.count()).select_from(found).scalar_subquery()
 
 
-def _skeletons(*said: Called) -> list[str]:
+def _skeletons(*said: MentionedNames) -> list[str]:
     return list(dict.fromkeys(skeleton(name) for words in said for run in words.names for name in candidates(run)))
 
 
-def _mentions(text: Said, named: list[int], former: list[int], loud: _Loud, found: _Found) -> Mentions | None:
+def _mentions(
+    text: MessageText, named: list[int], former: list[int], loud: GroupMentions, found: _Candidates
+) -> Mentions | None:
     """`named` are those whom its words name, `former` those whom they named before."""
     out = {text.actor.id, *former}
     there = (user for user in loud.there if user not in out and (text.room, user) in found.there)
@@ -217,7 +219,7 @@ def _mentions(text: Said, named: list[int], former: list[int], loud: _Loud, foun
 
 
 def _rows_of(called: Mentions) -> list[int]:
-    return [EVERYBODY] if called.room else sorted(set(called.users))
+    return [WHOLE_ROOM] if called.room else sorted(set(called.users))
 
 
 def _find(dialect: Dialect) -> Executable:

@@ -14,7 +14,7 @@ from hubbub.storage.schema import members, messages, rooms, users
 from hubbub.storage.transaction import LARGE_ROW, Transaction
 
 
-class Fact(NamedTuple):
+class SendFacts(NamedTuple):
     """What stands about one send before it is decided."""
 
     allowed: bool
@@ -26,7 +26,7 @@ class Fact(NamedTuple):
     """No message of the room with a smaller seq is the author's to read."""
 
 
-class Stored(NamedTuple):
+class StoredMessage(NamedTuple):
     """A message as it is stored."""
 
     at: int
@@ -68,14 +68,14 @@ TOGETHER = 500
 TEXTS = ("key", "hash", "body", "forwarded", "mentions")
 
 
-def facts(tx: Transaction, asked: Sequence[tuple[int, int, str]]) -> list[Fact]:
+def facts(tx: Transaction, asked: Sequence[tuple[int, int, str]]) -> list[SendFacts]:
     """For each (room, author, key): may the author write there, and was the key used before. One statement."""
     numbered = [(index, *each) for index, each in enumerate(asked)]
     cursor = FACTS.run(tx.connection, rows=rows.encode(numbered))
-    found: list[Fact] = [Fact(False, None, None)] * len(numbered)
+    found: list[SendFacts] = [SendFacts(False, None, None)] * len(numbered)
     for index, joined_seq, disabled, hash_, seq, archived, history in cursor.fetchall():
         allowed = joined_seq is not None and not disabled
-        found[index] = Fact(allowed, hash_, seq, archived, joined_seq if history == "joined" else 0)
+        found[index] = SendFacts(allowed, hash_, seq, archived, joined_seq if history == "joined" else 0)
     cursor.close()
     return found
 
@@ -107,14 +107,14 @@ def insert_all(tx: Transaction, new: Sequence[NewMessage]) -> None:
     reads.move(tx, [(*who, *where) for who, where in last.items()])
 
 
-def find(connection: Connection, own: Membership | None, room: int, seq: int) -> Stored:
+def find(connection: Connection, own: Membership | None, room: int, seq: int) -> StoredMessage:
     """A message that is a member's to see. Raises NotFound for strangers, and for what was said before his time."""
     if own is None or seq < own.sees_from:
         raise NotFound()
     row = FIND.row(connection, room=room, seq=seq)
     if row is None:
         raise NotFound()
-    return Stored(*row)
+    return StoredMessage(*row)
 
 
 def change(tx: Transaction, room: int, seq: int, **values: Any) -> None:
@@ -122,7 +122,7 @@ def change(tx: Transaction, room: int, seq: int, **values: Any) -> None:
     tx.execute(update(messages).where(messages.c.room == room, messages.c.seq == seq).values(**values))
 
 
-def untell_edits(tx: Transaction, room: int) -> None:
+def redact_edits(tx: Transaction, room: int) -> None:
     """Takes out of the log what messages say since they were edited: it may be of before somebody's time.
 
     A constant number of statements for each 500 of them, once for all: no later edit is told with its text.
@@ -131,14 +131,14 @@ def untell_edits(tx: Transaction, room: int) -> None:
     query = select(messages.c.text_seq).where(*place)
     seqs = tx.connection.scalars(query).all()
     for start in range(0, len(seqs), TOGETHER):
-        log.untell(tx, room_topic(room), seqs[start : start + TOGETHER])
+        log.redact_all(tx, room_topic(room), seqs[start : start + TOGETHER])
     if seqs:
         tx.execute(update(messages).where(*place).values(text_seq=0))
 
 
 def _find() -> Select[Any]:
     return (
-        select(*(users.c.name if name == "name" else messages.c[name] for name in Stored._fields))
+        select(*(users.c.name if name == "name" else messages.c[name] for name in StoredMessage._fields))
         .join_from(messages, users, users.c.id == messages.c.author)
         .where(messages.c.room == bindparam("room", type_=BIG), messages.c.seq == bindparam("seq", type_=BIG))
     )

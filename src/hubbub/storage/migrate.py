@@ -14,7 +14,7 @@ from hubbub.domain.names import skeleton
 from hubbub.domain.text import timestamp
 from hubbub.storage.atomic_files import create_file, make_folder, new_file, replace
 from hubbub.storage.database import Database
-from hubbub.storage.failures import disk_is_full
+from hubbub.storage.db_errors import disk_is_full
 from hubbub.storage.schema import meta, metadata, rooms, topics
 
 HEAD = "0003"

@@ -5,7 +5,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 from hubbub.domain.model import Pin
 from hubbub.domain.text import timestamp
 from hubbub.storage import history
-from hubbub.storage.history import View
+from hubbub.storage.history import RoomView
 from hubbub.storage.schema import pins, users
 from hubbub.storage.transaction import Transaction
 
@@ -15,7 +15,7 @@ def is_pinned(connection: Connection, room: int, seq: int) -> bool:
     return found is not None
 
 
-def count(connection: Connection, seen: View) -> int:
+def count(connection: Connection, seen: RoomView) -> int:
     """How many messages are pinned, of those somebody sees: the others he could never let go."""
     query = select(func.count()).select_from(pins).where(pins.c.room == seen.room, pins.c.seq >= seen.since)
     return connection.scalar(query) or 0
@@ -31,7 +31,7 @@ def delete_of(tx: Transaction, room: int, seq: int) -> bool:
     return tx.execute(delete(pins).where(pins.c.room == room, pins.c.seq == seq)).rowcount > 0
 
 
-def listing(connection: Connection, seen: View, before: int | None, limit: int) -> list[Pin]:
+def listing(connection: Connection, seen: RoomView, before: int | None, limit: int) -> list[Pin]:
     """The newest pins that were made before a position of the room's log (None: all), newest first."""
     query = (
         select(pins.c.seq, pins.c.pinned_seq, pins.c.by, pins.c.at, users.c.name)

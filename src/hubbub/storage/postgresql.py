@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlalchemy import URL, Dialect, Engine, NullPool, create_engine, event
 
 from hubbub.domain.errors import Unavailable
-from hubbub.storage.waited import Waited
+from hubbub.storage.active_time import ActiveClock
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -127,12 +127,12 @@ def _impatient() -> "type[Connection[Any]]":
 
 def within(gen: Generator[Y, S, T], seconds: float, clock: Callable[[], float] = monotonic) -> Generator[Y, S, T]:
     """The same waits and the same result. Raises TimeoutError after so many seconds in which both were running."""
-    waited = Waited(2 * LOOK, clock)
+    waited = ActiveClock(2 * LOOK, clock)
     try:
         wanted = next(gen)
         while waited.seconds < seconds:
             wanted = gen.send((yield wanted))  # before the time is looked at: what is there already counts
-            waited.look()
+            waited.elapsed()
     except StopIteration as end:
         result: T = end.value
         return result

@@ -25,7 +25,7 @@ from sqlalchemy import URL, Connection, text
 from hubbub.domain.errors import Unavailable
 from hubbub.domain.text import timestamp
 from hubbub.storage import postgresql
-from hubbub.storage.failures import translated
+from hubbub.storage.db_errors import translate_errors
 from hubbub.storage.locks import DatabaseInUse
 
 CLASS = 0x48756262
@@ -95,7 +95,7 @@ class PostgresLock:
 
     def _try(self) -> Holder | None:
         """None if the lock is ours now, else who has it. Raises Unavailable."""
-        with translated():
+        with translate_errors():
             if self._connection is None:
                 self._connection = self._engine.connect()
             connection = self._connection
@@ -117,7 +117,7 @@ class PostgresLock:
     def _lives(self) -> bool:
         """Whether the session is there, and with it the lock."""
         try:
-            with translated():
+            with translate_errors():
                 assert self._connection is not None
                 self._connection.execute(text("SELECT 1"))
         except Unavailable:

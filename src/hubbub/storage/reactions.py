@@ -30,7 +30,7 @@ SHOWN = 20
 """So many of those who reacted are named in a page of messages."""
 
 
-class Asked(NamedTuple):
+class ReactionRequest(NamedTuple):
     """An emoji of somebody at a message."""
 
     room: int
@@ -39,7 +39,7 @@ class Asked(NamedTuple):
     user: int
 
 
-class Fact(NamedTuple):
+class ReactionFacts(NamedTuple):
     """What stands about one reaction before it is decided."""
 
     disabled: bool = True
@@ -53,7 +53,7 @@ class Fact(NamedTuple):
     """Whether the reaction is stored already."""
 
 
-class Reacted(NamedTuple):
+class ReactionRow(NamedTuple):
     """Somebody's reaction, as lists of them give it."""
 
     emoji: str
@@ -62,12 +62,12 @@ class Reacted(NamedTuple):
     seq: int
 
 
-def facts(tx: Transaction, asked: Sequence[Asked]) -> list[Fact]:
+def facts(tx: Transaction, asked: Sequence[ReactionRequest]) -> list[ReactionFacts]:
     """One statement for all."""
-    found = [Fact()] * len(asked)
+    found = [ReactionFacts()] * len(asked)
     numbered = [(index, *each) for index, each in enumerate(asked)]
     for index, disabled, role, archived, seen, deleted, there in FACTS.rows(tx.connection, rows=rows.encode(numbered)):
-        found[index] = Fact(
+        found[index] = ReactionFacts(
             bool(disabled), None if role is None else RoomRole(role), bool(archived),
             seen is not None, deleted is not None, there is not None,
         )  # fmt: skip
@@ -89,7 +89,7 @@ def add_all(tx: Transaction, new: Sequence[tuple[int, int, str, int, int, int]])
     INSERT.run(tx.connection, rows=rows.encode(new)).close()
 
 
-def remove_all(tx: Transaction, gone: Sequence[Asked]) -> None:
+def remove_all(tx: Transaction, gone: Sequence[ReactionRequest]) -> None:
     tx.writes += 1
     DELETE.run(tx.connection, rows=rows.encode([tuple(one) for one in gone])).close()
 
@@ -115,7 +115,7 @@ def of(connection: Connection, room: int, seqs: Iterable[int], user: int) -> dic
     return {seq: list(kinds.values()) for seq, kinds in found.items()}
 
 
-def listing(connection: Connection, room: int, seq: int, after: int, limit: int) -> list[Reacted]:
+def listing(connection: Connection, room: int, seq: int, after: int, limit: int) -> list[ReactionRow]:
     """Who reacted to a message, in that order, after position `after` of the room's log."""
     query = (
         select(reactions.c.emoji, reactions.c.user, users.c.name, reactions.c.added_seq)
@@ -124,7 +124,7 @@ def listing(connection: Connection, room: int, seq: int, after: int, limit: int)
         .order_by(reactions.c.added_seq)
         .limit(limit)
     )
-    return [Reacted(*row) for row in connection.execute(query)]
+    return [ReactionRow(*row) for row in connection.execute(query)]
 
 
 def _facts(dialect: Dialect) -> Executable:

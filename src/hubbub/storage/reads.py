@@ -13,7 +13,7 @@ from hubbub.storage.schema import members, messages, users
 from hubbub.storage.transaction import Transaction
 
 
-class Place(NamedTuple):
+class ReadTarget(NamedTuple):
     """Where somebody is to be in a room's log."""
 
     room: int
@@ -22,7 +22,7 @@ class Place(NamedTuple):
     joined_seq: int
 
 
-class Own(NamedTuple):
+class ReadState(NamedTuple):
     """Where somebody is in a room's log; both are None for those who are not in it."""
 
     disabled: bool = True
@@ -30,13 +30,13 @@ class Own(NamedTuple):
     joined_seq: int | None = None
 
 
-def own(tx: Transaction, asked: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Own]:
+def own(tx: Transaction, asked: Sequence[tuple[int, int]]) -> dict[tuple[int, int], ReadState]:
     """By (room, user). One statement."""
     found = OWN.rows(tx.connection, rows=rows.encode(sorted(set(asked))))
-    return {(room, user): Own(bool(disabled), read, joined) for room, user, disabled, read, joined in found}
+    return {(room, user): ReadState(bool(disabled), read, joined) for room, user, disabled, read, joined in found}
 
 
-def standing(tx: Transaction, places: Sequence[Place]) -> list[tuple[int, int]]:
+def standing(tx: Transaction, places: Sequence[ReadTarget]) -> list[tuple[int, int]]:
     """For each place: the number of the last message up to it, 0 if there is none, and how many mentions come after
     it, counted up to 100. One statement."""
     found = [(0, 0)] * len(places)

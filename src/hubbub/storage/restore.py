@@ -23,11 +23,11 @@ from sqlalchemy import Connection, Table, create_engine, delete, event, insert, 
 from hubbub.domain.errors import Unavailable
 from hubbub.domain.text import timestamp
 from hubbub.storage import backup, migrate, signing_key
-from hubbub.storage.archive import Reader, Unusable
 from hubbub.storage.atomic_files import make_folder, new_file, second_name, sync, sync_folder
 from hubbub.storage.backup import Progress
+from hubbub.storage.backup_format import BackupError, Reader
 from hubbub.storage.database import Database, driver_cursor
-from hubbub.storage.failures import Refused, disk_is_full, translated
+from hubbub.storage.db_errors import StatementRejected, disk_is_full, translate_errors
 from hubbub.storage.locks import sqlite_lock
 from hubbub.storage.postgresql_lock import PostgresLock
 from hubbub.storage.schema import meta
@@ -88,7 +88,7 @@ def _revision(connection: Connection) -> str | None:
     """The revision of what is there, None for nothing. Raises Unusable for tables of somebody else."""
     revision = migrate.current(connection)
     if revision is None and backup.ordinary(connection):
-        raise Unusable("There are tables in the database that are not Hubbub's: give it one of its own.")
+        raise BackupError("There are tables in the database that are not Hubbub's: give it one of its own.")
     return revision
 
 
@@ -101,7 +101,7 @@ def restore(reader: Reader, database: Database, data: Path, *, epoch: str, now: 
     revision = reader.manifest.revision
     if not migrate.knows(revision):
         made_by = reader.manifest.hubbub
-        raise Unusable(f"{reader.path} was made by a newer version of Hubbub ({made_by}): install that version.")
+        raise BackupError(f"{reader.path} was made by a newer version of Hubbub ({made_by}): install that version.")
     reader.check()
     stamp = timestamp(now)[:19].replace(":", "")
     folder = data / "backups" / f"before-restore-{stamp}"
@@ -188,7 +188,7 @@ def _sole_user(database: Path) -> Iterator[None]:
             connection.execute("BEGIN EXCLUSIVE")
         except sqlite3.Error as error:
             if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-                raise Unusable(f"Another program has the database {database} open: end it first.") from None
+                raise BackupError(f"Another program has the database {database} open: end it first.") from None
         yield
 
 
@@ -208,10 +208,10 @@ def _loading(fresh: Path) -> Iterator[Connection]:
         driver_cursor(connection).execute("BEGIN")
 
     try:
-        with translated(), engine.begin() as connection:
+        with translate_errors(), engine.begin() as connection:
             yield connection
             if connection.execute(text("PRAGMA foreign_key_check")).first():
-                raise Unusable("The backup does not fit together: rows refer to others that are not there.")
+                raise BackupError("The backup does not fit together: rows refer to others that are not there.")
     except Unavailable as error:
         if disk_is_full(error):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(fresh)) from error
@@ -227,7 +227,7 @@ def _alone_on(database: Database) -> Iterator[Connection]:
         deadline = time.monotonic() + PATIENCE
         while connection.scalar(OTHERS):
             if time.monotonic() > deadline:
-                raise Unusable("Another Hubbub process is connected to this database: stop it first.")
+                raise BackupError("Another Hubbub process is connected to this database: stop it first.")
             connection.rollback()  # within a transaction the answer stays the same
             time.sleep(0.1)
         for setting in ("statement_timeout = 0", "idle_in_transaction_session_timeout = 0", "lock_timeout = '10s'"):
@@ -254,7 +254,7 @@ def _fill(connection: Connection, reader: Reader, key: bytes | None, epoch: str,
     found = backup.reflected(connection)
     for name, content in manifest.tables.items():
         if name not in found.tables or not set(content.columns) <= set(found.tables[name].columns.keys()):
-            raise Unusable(f"{reader.path} has a table {name} that this version does not know.")
+            raise BackupError(f"{reader.path} has a table {name} that this version does not know.")
     done = 0
     for table in found.sorted_tables:
         if table.name in manifest.tables:
@@ -276,7 +276,7 @@ def _load(connection: Connection, reader: Reader, table: Table, progress: Progre
     preparer = connection.dialect.identifier_preparer
     into = f"{preparer.format_table(table)} ({', '.join(map(preparer.quote, columns))})"
     try:
-        with translated(), closing(driver_cursor(connection)) as cursor:
+        with translate_errors(), closing(driver_cursor(connection)) as cursor:
             while some := list(islice(rows, AT_ONCE)):
                 if connection.dialect.name == "sqlite":
                     cursor.executemany(f"INSERT INTO {into} VALUES ({', '.join('?' * len(columns))})", some)  # noqa: S608
@@ -286,6 +286,6 @@ def _load(connection: Connection, reader: Reader, table: Table, progress: Progre
                             copy.write_row(row)
                 done += len(some)
                 progress(done, reader.manifest.rows)
-    except Refused as error:
-        raise Unusable(f"{reader.path} does not fit: the database refuses rows of {table.name}.") from error
+    except StatementRejected as error:
+        raise BackupError(f"{reader.path} does not fit: the database refuses rows of {table.name}.") from error
     return done

@@ -32,11 +32,11 @@ from hubbub.storage.rows import BIG, Rows
 from hubbub.storage.schema import members, rooms, topics, users
 from hubbub.storage.transaction import Transaction
 
-People = Mapping[int, RoomRole]
+Roles = Mapping[int, RoomRole]
 """Who is in a room, in the order of their joining, and as what."""
 
 
-class New(NamedTuple):
+class NewRoomRow(NamedTuple):
     """A room that is yet to be made; `people` only of a direct one."""
 
     kind: str
@@ -48,7 +48,7 @@ class New(NamedTuple):
     people: str | None = None
 
 
-def create(tx: Transaction, new: New, who: People) -> int:
+def create(tx: Transaction, new: NewRoomRow, who: Roles) -> int:
     """A new room with its members, and its topic; the id is below 2^53.
 
     The members join one after the other from the topic's second entry on: append `member.joined` for each.
@@ -74,7 +74,7 @@ def change(tx: Transaction, room: int, values: Mapping[str, object], *, public: 
     tx.execute(update(rooms).where(rooms.c.id == room).values(**values, **unique))
 
 
-def settle(tx: Transaction, room: int, user: int, *, favourite: bool, muted: bool) -> None:
+def set_preferences(tx: Transaction, room: int, user: int, *, favourite: bool, muted: bool) -> None:
     """Sets what the room is to a member."""
     own = (members.c.room == room, members.c.user == user)
     tx.execute(update(members).where(*own).values(favourite=favourite, muted=muted))
@@ -86,7 +86,7 @@ def name_taken(connection: Connection, name: str, *, besides: int = 0) -> bool:
     return connection.scalar(query) is not None
 
 
-def between(people: Iterable[int]) -> str:
+def direct_key(people: Iterable[int]) -> str:
     """How the people of a direct room are written down, so that they find it again."""
     return ",".join(map(str, sorted(people)))
 
@@ -97,7 +97,7 @@ def direct(connection: Connection, people: str) -> int | None:
     return found
 
 
-def full(connection: Connection, people: Collection[int]) -> set[int]:
+def users_at_room_limit(connection: Connection, people: Collection[int]) -> set[int]:
     """Those of the people who are in as many rooms as anybody can be: direct ones, which others make, aside."""
     query = select(members.c.user).join(rooms, rooms.c.id == members.c.room).group_by(members.c.user)
     query = query.where(members.c.user.in_(people), rooms.c.kind != "direct")
@@ -122,31 +122,31 @@ def direct_made(connection: Connection, user: int, others: Collection[int]) -> t
     return counts.pop(user, 0), max(counts.values(), default=0)
 
 
-def seen_by(connection: Connection, user: int, room: int) -> Room | None:
+def find_visible(connection: Connection, user: int, room: int) -> Room | None:
     """The room as the person sees it; None if there is none or it is not for the person to know."""
     found = connection.execute(_seen_by(user).where(rooms.c.id == room)).all()
     return next(iter(models(connection, found)), None)
 
 
-def visible_to(connection: Connection, user: int, room: int) -> Room:
+def get_visible(connection: Connection, user: int, room: int) -> Room:
     """The same, and raises NotFound where there is nothing to see."""
-    seen = seen_by(connection, user, room)
+    seen = find_visible(connection, user, room)
     if seen is None:
         raise NotFound()
     return seen
 
 
-def joining(tx: Transaction, user: int, room: int) -> Room:
+def as_joining(tx: Transaction, user: int, room: int) -> Room:
     """The room as the person finds it who was just made a member: at its head, which is just before the joining.
 
     Whoever follows the room from there on hears of his own joining, and counts himself then.
     """
-    seen = visible_to(tx.connection, user, room)
+    seen = get_visible(tx.connection, user, room)
     head = tx.head(room_topic(room)).seq
     return seen.model_copy(update={"head": head, "floor": head, "read": head, "unread": 0, "members": seen.members - 1})
 
 
-def standing(tx: Transaction, user: int, room: int) -> Room:
+def current(tx: Transaction, user: int, room: int) -> Room:
     """The room as a member sees it now: `seen_by`, with what this transaction has not written yet. Holds the topic."""
     head = tx.head(room_topic(room))
     row = tx.connection.execute(_seen_by(user).where(rooms.c.id == room)).one()

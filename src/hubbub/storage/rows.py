@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-from hubbub.storage.failures import Refused
+from hubbub.storage.db_errors import StatementRejected
 
 Columns = Mapping[str, TypeEngine[Any]]
 BIG = BigInteger()
@@ -63,7 +63,7 @@ def encode(rows: Sequence[Sequence[Any]]) -> str:
 def refuse_nul(texts: Iterable[str]) -> None:
     """What is stopped at the doors must not slip into the store by another way."""
     if any("\x00" in text for text in texts):
-        raise Refused(ValueError("U+0000 in a text"))
+        raise StatementRejected(ValueError("U+0000 in a text"))
 
 
 def _jsonb() -> TypeEngine[Any]:

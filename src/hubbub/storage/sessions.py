@@ -15,7 +15,7 @@ from hubbub.storage.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredSession:
     """A session with its person. Times in milliseconds."""
 
     id: str
@@ -44,24 +44,24 @@ class Stored:
         )
 
 
-def find(connection: Connection, session: str) -> Stored | None:
-    return _stored(FIND.row(connection, session=session))
+def find(connection: Connection, session: str) -> StoredSession | None:
+    return _stored_session(FIND.row(connection, session=session))
 
 
-def find_by_reference(connection: Connection, reference: str) -> Stored | None:
+def find_by_reference(connection: Connection, reference: str) -> StoredSession | None:
     """By session id or hash of a cookie: both indexed, never mistaken for each other (22 and 64 characters)."""
-    return _stored(FIND_BY_REFERENCE.row(connection, reference=reference))
+    return _stored_session(FIND_BY_REFERENCE.row(connection, reference=reference))
 
 
-def of_user(connection: Connection, user: int) -> list[Stored]:
+def of_user(connection: Connection, user: int) -> list[StoredSession]:
     """The most recently seen first."""
     query = _sessions().where(sessions.c.user == user).order_by(sessions.c.last_seen_at.desc(), sessions.c.id)
-    return [stored for row in connection.execute(query) if (stored := _stored(row)) is not None]
+    return [stored for row in connection.execute(query) if (stored := _stored_session(row)) is not None]
 
 
-def expired(connection: Connection, now: int, limit: int) -> list[Stored]:
+def expired(connection: Connection, now: int, limit: int) -> list[StoredSession]:
     query = _sessions().where(sessions.c.expires_at <= now).limit(limit)
-    return [stored for row in connection.execute(query) if (stored := _stored(row)) is not None]
+    return [stored for row in connection.execute(query) if (stored := _stored_session(row)) is not None]
 
 
 def create(tx: Transaction, session: str, user: int, token_hash: str | None, client: str, expires_at: int) -> Session:
@@ -111,11 +111,11 @@ def _sessions() -> Select[Any]:
     ).join_from(sessions, users, users.c.id == sessions.c.user)  # fmt: skip
 
 
-def _stored(row: Sequence[Any] | None) -> Stored | None:
+def _stored_session(row: Sequence[Any] | None) -> StoredSession | None:
     if row is None:
         return None
     id_, user, name, role, disabled, browser, *rest = row
-    return Stored(id_, user, name, Role(role), bool(disabled), bool(browser), *rest)
+    return StoredSession(id_, user, name, Role(role), bool(disabled), bool(browser), *rest)
 
 
 def _by_reference() -> Select[Any]:

@@ -89,7 +89,7 @@ class Transaction:
         self.writes += 1
         return self.connection.execute(statement, parameters)
 
-    def scrub(self, topic: str, seqs: Collection[int], without: Callable[[str], str]) -> None:
+    def redact(self, topic: str, seqs: Collection[int], without: Callable[[str], str]) -> None:
         """Takes the text out of entries that are appended but not written; those who listen now still hear it."""
         for place, row in enumerate(self._rows):
             if row[1] == topic and row[2] in seqs:
@@ -113,7 +113,7 @@ def encode(event: Event, topic: str, seq: int, at: str) -> bytes:
     return envelope + b"," + own[1:] if len(own) > 2 else envelope + b"}"
 
 
-def without_body(text: str) -> str:
+def null_body(text: str) -> str:
     """The same wire object with null for a body: a later one makes up for it.
 
     Whose words it had been goes with them: what was forwarded is never edited, only deleted. Whom it called stays, or
@@ -123,7 +123,7 @@ def without_body(text: str) -> str:
     return orjson.dumps(kept | {"body": None}).decode()
 
 
-def untold(text: str) -> str:
+def drop_body(text: str) -> str:
     """The same wire object without a body, which has to be asked for."""
     return orjson.dumps({key: value for key, value in orjson.loads(text).items() if key != "body"}).decode()
 

@@ -4,6 +4,6 @@ import type * as contract from "../contract";
 export type { Ban, Invite, Member, Message, Pin, Role, Room, RoomRole, Session, User } from "../contract";
 
 /** Those of the server's limits that this client heeds. */
-export type Limits = Pick<contract.Limits, "body" | "characters">;
+export type Limits = Pick<contract.ServerLimits, "body" | "characters">;
 
 export const roomTopic = (room: number): string => `room:${room}`;

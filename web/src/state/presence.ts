@@ -1,5 +1,5 @@
 /** What is true for a moment: who is here and how, and who is writing; and what one has chosen to appear as. Pure. */
-import type { Appeared, Presence, SomebodyTypes, Status } from "../contract";
+import type { PresenceChanged, Presence, UserTyping, Status } from "../contract";
 import type { StatusChanged } from "./events";
 import { without, type State } from "./state";
 
@@ -24,13 +24,13 @@ export const quiet: Signals = { people: {}, typing: {} };
 export const ONLINE: Status = { status: "online" };
 
 /** `all`: of those whom it does not name nothing is known any more. */
-export function signalled(signals: Signals, signal: SomebodyTypes | Appeared, all: boolean, now: number): Signals {
+export function signalled(signals: Signals, signal: UserTyping | PresenceChanged, all: boolean, now: number): Signals {
   if (signal.type === "typing") return typed(signals, signal, now);
   const people = Object.fromEntries(signal.people.map((presence) => [presence.user, presence]));
   return { ...signals, people: all ? people : { ...signals.people, ...people } };
 }
 
-function typed(signals: Signals, { room, user, name }: SomebodyTypes, now: number): Signals {
+function typed(signals: Signals, { room, user, name }: UserTyping, now: number): Signals {
   const until = now + TYPING_MS;
   const before = typists(signals, room, now);
   const known = before.some((one) => one.user === user);

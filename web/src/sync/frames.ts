@@ -1,13 +1,13 @@
 /** What goes over the wire besides events: commands, answers and the frames around them (hubbub.v1). */
 import type {
-  ChatEvent, EventPage, EventsSince, Hello, NoWay, Ok, Position, ReadRoom, Refused, SendMessage, ServerFrame, SetIdle, Typing,
+  ChatEvent, EventPage, EventsSince, Hello, NoWay, Ok, Position, ReadRoom, CommandRefused, SendMessage, ServerFrame, SetIdle, Typing,
   WatchPresence,
 } from "../contract";
 
 export type { Refusal, Welcome } from "../contract";
 
-export type Answer = (Ok & { error?: undefined }) | (Refused & { ok?: undefined });
-export type Frame = Answer | Exclude<ServerFrame, Ok | Refused>;
+export type Answer = (Ok & { error?: undefined }) | (CommandRefused & { ok?: undefined });
+export type Frame = Answer | Exclude<ServerFrame, Ok | CommandRefused>;
 
 /** What a `message.send` is answered with, and what an `events.since` is. */
 export type Sent = Position;

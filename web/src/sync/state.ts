@@ -1,5 +1,5 @@
 /** What the machine knows, hears and does: the words between it and the world. */
-import type { Appeared, SomebodyTypes } from "../contract";
+import type { PresenceChanged, UserTyping } from "../contract";
 import type { ChatEvent } from "../state/events";
 import type { Command, Frame, Welcome } from "./frames";
 import type { Outbox } from "./outbox";
@@ -43,7 +43,7 @@ export type SyncEffect =
   | { type: "welcome"; welcome: Welcome; fresh: string[] }
   | { type: "event"; event: ChatEvent }
   /** True for a moment only. `all`: of whom it does not speak, nothing is known any more. */
-  | { type: "signal"; signal: SomebodyTypes | Appeared; all: boolean }
+  | { type: "signal"; signal: UserTyping | PresenceChanged; all: boolean }
   /** These cannot be sent any more, since one is no longer in their rooms. */
   | { type: "unsent"; outbox: Outbox }
   /** The log of this topic cannot be replayed from where we were: load its state. */

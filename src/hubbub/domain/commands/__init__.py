@@ -19,7 +19,7 @@ from hubbub.domain.commands.accounts import (
     SetDisabled,
 )
 from hubbub.domain.commands.base import Command, Id, MessageSeq, Seq, Topic
-from hubbub.domain.commands.invites import AcceptInvite, CreateInvite, CreateLink, RevokeInvite
+from hubbub.domain.commands.invites import AcceptInvite, CreateInvite, CreateOneTimeToken, RevokeInvite
 from hubbub.domain.commands.maintenance import ForgetInvites, TrimTopic
 from hubbub.domain.commands.members import (
     BanMember,
@@ -81,7 +81,7 @@ __all__ = [
     "Command",
     "CreateAccount",
     "CreateInvite",
-    "CreateLink",
+    "CreateOneTimeToken",
     "CreateRoom",
     "DeleteAccount",
     "DeleteMessage",

@@ -19,9 +19,9 @@ class Command(Frozen):
 
     kind: ClassVar[str]
     answer: ClassVar[type[Wire] | None] = None
-    speaks: ClassVar[bool] = False
+    posts: ClassVar[bool] = False
     """Whether it says something to a room, which has a rate limit of its own."""
-    founds: ClassVar[bool] = False
+    creates_room: ClassVar[bool] = False
     """Whether it makes a room, which has one besides that for everything else."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

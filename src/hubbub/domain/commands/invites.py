@@ -9,7 +9,7 @@ from hubbub.domain.model import SITE, Actor, room_topic, user_topic
 from hubbub.domain.text import Key
 
 
-class CreateLink(Command):
+class CreateOneTimeToken(Command):
     """A one-time link: `setup` makes the first owner, `reset` sets a password. Only its hash is stored."""
 
     purpose: Literal["setup", "reset"]

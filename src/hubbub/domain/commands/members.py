@@ -31,7 +31,7 @@ class LeaveRoom(Command):
         return (room_topic(self.room), user_topic(actor.id))
 
 
-class OneMember(Command):
+class MemberCommand(Command):
     """Something done to somebody in a room."""
 
     room: Id
@@ -42,21 +42,21 @@ class OneMember(Command):
         return (room_topic(self.room), user_topic(self.user), user_topic(actor.id))
 
 
-class InviteMember(OneMember):
+class InviteMember(MemberCommand):
     """Makes somebody a member at once. Somebody who is one already is fine."""
 
     answer = MaybePosition
     type: Literal["room.invite"] = "room.invite"
 
 
-class RemoveMember(OneMember):
+class RemoveMember(MemberCommand):
     """Removes somebody else; into a public room one may come back. Not from the lobby."""
 
     answer = Position
     type: Literal["room.remove"] = "room.remove"
 
 
-class BanMember(OneMember):
+class BanMember(MemberCommand):
     """Removes somebody else, who may not come back. Twice is fine."""
 
     answer = MaybePosition
@@ -65,14 +65,14 @@ class BanMember(OneMember):
     """For the person and for those who moderate the room."""
 
 
-class UnbanMember(OneMember):
+class UnbanMember(MemberCommand):
     """A banned person may come back. Twice is fine."""
 
     answer = MaybePosition
     type: Literal["room.unban"] = "room.unban"
 
 
-class SetRoomRole(OneMember):
+class SetRoomRole(MemberCommand):
     """Says what a member is in the room. There is one owner: who makes another one is a moderator from then on. What
     is so already is fine, and an archived room may be handed over."""
 

@@ -10,23 +10,23 @@ from hubbub.domain.model import Actor, Frozen, MaybePosition, Position, room_top
 from hubbub.domain.text import DEFAULT_PAGE, MAX_PAGE, Body, Key
 
 
-class Words(Command):
+class TextCommand(Command):
     """Something that is said in a room."""
 
-    here: ClassVar[tuple[int, ...]] = ()
+    online: ClassVar[tuple[int, ...]] = ()
     """The ids of those who are connected, where the words may call them: the engine's to say, and no field, so that
     nothing a client sends becomes one."""
 
-    def among(self, here: Iterable[int]) -> None:
+    def note_online(self, here: Iterable[int]) -> None:
         """Notes who is there, before the command is queued."""
         vars(self)["here"] = tuple(here)
 
 
-class SendMessage(Words):
+class SendMessage(TextCommand):
     """Says something in a room. The same key and words get the first answer again, whatever has happened since."""
 
     answer = Position
-    speaks = True
+    posts = True
     type: Literal["message.send"] = "message.send"
     room: Id
     key: Key
@@ -47,7 +47,7 @@ class ForwardMessage(Command):
     """Says in `room` what somebody said in another room that one is in; the copy is one's own message."""
 
     answer = Position
-    speaks = True
+    posts = True
     type: Literal["message.forward"] = "message.forward"
     room: Id
     """Where to."""
@@ -62,7 +62,7 @@ class ForwardMessage(Command):
         return (room_topic(self.room), room_topic(self.from_room))
 
 
-class OneMessage(Command):
+class MessageCommand(Command):
     """Something done to one message."""
 
     answer = MaybePosition
@@ -74,10 +74,10 @@ class OneMessage(Command):
         return (room_topic(self.room),)
 
 
-class EditMessage(OneMessage, Words):
+class EditMessage(MessageCommand, TextCommand):
     """Says otherwise what one has said. The same words again change nothing."""
 
-    speaks = True
+    posts = True
     type: Literal["message.edit"] = "message.edit"
     body: Body
 
@@ -85,19 +85,19 @@ class EditMessage(OneMessage, Words):
         return 256 + len(self.body)
 
 
-class DeleteMessage(OneMessage):
+class DeleteMessage(MessageCommand):
     """Takes a message back: one's own, or, for those who moderate the room, anybody's. Twice is fine."""
 
     type: Literal["message.delete"] = "message.delete"
 
 
-class PinMessage(OneMessage):
+class PinMessage(MessageCommand):
     """Keeps a message in view for everybody. Twice is fine."""
 
     type: Literal["message.pin"] = "message.pin"
 
 
-class UnpinMessage(OneMessage):
+class UnpinMessage(MessageCommand):
     """The message is no longer kept in view. Twice is fine."""
 
     type: Literal["message.unpin"] = "message.unpin"

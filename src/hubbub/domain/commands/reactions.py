@@ -2,11 +2,11 @@
 
 from typing import Literal
 
-from hubbub.domain.commands.messages import OneMessage
+from hubbub.domain.commands.messages import MessageCommand
 from hubbub.domain.emojis import Emoji
 
 
-class AddReaction(OneMessage):
+class AddReaction(MessageCommand):
     """Reacts to a message. The same emoji twice is once."""
 
     type: Literal["reaction.add"] = "reaction.add"
@@ -14,7 +14,7 @@ class AddReaction(OneMessage):
     """Any one emoji of Unicode."""
 
 
-class RemoveReaction(OneMessage):
+class RemoveReaction(MessageCommand):
     """Takes one's reaction back. Twice is fine."""
 
     type: Literal["reaction.remove"] = "reaction.remove"

@@ -55,7 +55,7 @@ class CreateRoom(NewRoom, Command):
     """Makes a room with oneself in it. Between the same people there is one direct room: it is the answer again."""
 
     answer = RoomPosition
-    founds = True
+    creates_room = True
     type: Literal["room.create"] = "room.create"
 
     def topics(self, actor: Actor) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 On the wire an event is one flat object: ``{"topic", "seq", "type", "at", …its own fields}``.
 """
 
-from hubbub.domain.events.base import ENVELOPE, Entry, Event, PersonalEvent, RoomEvent, RoomNews, SecurityEvent
+from hubbub.domain.events.base import ENVELOPE, Entry, Event, PersonalEvent, RoomEvent, SecurityEvent, SiteRoomEvent
 from hubbub.domain.events.members import (
     MemberBanned,
     MemberJoined,
@@ -30,18 +30,19 @@ from hubbub.domain.events.rooms import (
     RoomArchived,
     RoomChanges,
     RoomCreated,
-    RoomGone,
+    RoomRemoved,
     RoomRestored,
     RoomUpdated,
     SettingsChanged,
 )
-from hubbub.domain.events.security import IdentityRevoked, SessionRevoked, UserLockedOut
+from hubbub.domain.events.security import AccountDisabled, IdentityRevoked, SessionRevoked
 
 __all__ = [
     "BY_TYPE",
     "CLIENT_EVENTS",
     "ENVELOPE",
     "EVENTS",
+    "AccountDisabled",
     "ChatEvent",
     "ClientEvent",
     "Entry",
@@ -72,8 +73,7 @@ __all__ = [
     "RoomChanges",
     "RoomCreated",
     "RoomEvent",
-    "RoomGone",
-    "RoomNews",
+    "RoomRemoved",
     "RoomRestored",
     "RoomUpdated",
     "SecurityEvent",
@@ -81,9 +81,9 @@ __all__ = [
     "SessionOpened",
     "SessionRevoked",
     "SettingsChanged",
+    "SiteRoomEvent",
     "StatusChanged",
-    "UserLockedOut",
 ]
 
-EVENTS: tuple[type[Event], ...] = (*CLIENT_EVENTS, SessionRevoked, UserLockedOut, IdentityRevoked)
+EVENTS: tuple[type[Event], ...] = (*CLIENT_EVENTS, SessionRevoked, AccountDisabled, IdentityRevoked)
 BY_TYPE: dict[str, type[Event]] = {event.type: event for event in EVENTS}

@@ -47,7 +47,7 @@ class RoomEvent(Event):
         return room_topic(self.room)
 
 
-class RoomNews(RoomEvent):
+class SiteRoomEvent(RoomEvent):
     """The same also stands in the site's log where the room is public, so that everybody's directory is right."""
 
     by: int

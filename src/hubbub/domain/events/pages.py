@@ -24,7 +24,7 @@ from hubbub.domain.events.rooms import (
     RoomAdded,
     RoomArchived,
     RoomCreated,
-    RoomGone,
+    RoomRemoved,
     RoomRestored,
     RoomUpdated,
     SettingsChanged,
@@ -60,7 +60,7 @@ ClientEvent = (
     | RoomArchived
     | RoomRestored
     | RoomAdded
-    | RoomGone
+    | RoomRemoved
     | SettingsChanged
     | ReadMoved
     | StatusChanged

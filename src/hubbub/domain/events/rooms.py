@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from hubbub.domain.events.base import Event, PersonalEvent, RoomNews
+from hubbub.domain.events.base import Event, PersonalEvent, SiteRoomEvent
 from hubbub.domain.model import SITE, Absent, History, Room, Wire, room_topic
 
 
@@ -37,20 +37,20 @@ class RoomChanges(Wire):
     """What newcomers may read: `all`, or what was said since they `joined`."""
 
 
-class RoomUpdated(RoomNews):
+class RoomUpdated(SiteRoomEvent):
     """The room is called otherwise or works otherwise; where `history` is among it, load again what it shows."""
 
     type = "room.updated"
     changes: RoomChanges
 
 
-class RoomArchived(RoomNews):
+class RoomArchived(SiteRoomEvent):
     """Nothing more is said in the room from here on."""
 
     type = "room.archived"
 
 
-class RoomRestored(RoomNews):
+class RoomRestored(SiteRoomEvent):
     """The room is open again."""
 
     type = "room.restored"
@@ -64,7 +64,7 @@ class RoomAdded(PersonalEvent):
     """As the person sees it, with all fields."""
 
 
-class RoomGone(PersonalEvent):
+class RoomRemoved(PersonalEvent):
     """The person is out of the room from here on: whoever follows the person's topic unsubscribes."""
 
     type = "room.gone"

@@ -9,7 +9,7 @@ class SessionRevoked(SecurityEvent):
     user: int
 
 
-class UserLockedOut(SecurityEvent):
+class AccountDisabled(SecurityEvent):
     """All of the person's connections end. `banned` tells the client to stay away."""
 
     type = "user.locked_out"

@@ -12,7 +12,7 @@ from hubbub.features import accounts
 from hubbub.gateways.http import auth, logins
 from hubbub.gateways.http.auth import Active, Running
 from hubbub.gateways.http.errors import refusals
-from hubbub.gateways.http.strict import StrictRoute, reply
+from hubbub.gateways.http.strict_json import StrictRoute, reply
 from hubbub.protocol.tokens import secret_hash
 
 router = APIRouter(prefix="/api", tags=["accounts"], route_class=StrictRoute)

@@ -30,7 +30,7 @@ from hubbub.gateways.http import (
     users,
     web,
 )
-from hubbub.gateways.http.edge import Edge
+from hubbub.gateways.http.middleware import EdgeMiddleware
 
 DESCRIPTION = """\
 Real-time chat. The same commands go over WebSocket at `/ws` (subprotocol `hubbub.v1`).
@@ -104,11 +104,11 @@ def create_app(services: Services) -> FastAPI:
     app.state.services = services
     errors.install(app)
     for router in ROUTERS:
-        if services.host is None or router not in OF_OWN_ACCOUNTS:
+        if services.external_auth is None or router not in OF_OWN_ACCOUNTS:
             app.include_router(router)
     app.include_router(web.create_router())
     app.include_router(docs.create_router(app))
-    app.add_middleware(Edge, services=services)
+    app.add_middleware(EdgeMiddleware, services=services)
     return app
 
 

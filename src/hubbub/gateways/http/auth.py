@@ -8,10 +8,10 @@ from fastapi.security import APIKeyCookie, OAuth2PasswordBearer
 
 from hubbub.domain.errors import Forbidden, RateLimited, Unauthenticated
 from hubbub.domain.model import Actor
-from hubbub.engine.hosts import Host
+from hubbub.engine.external_auth import ExternalAuth
 from hubbub.engine.services import Services
 from hubbub.features import sessions
-from hubbub.features.sessions import Identity
+from hubbub.features.sessions import AuthenticatedUser
 from hubbub.protocol import headers
 from hubbub.protocol.headers import Headers
 
@@ -31,13 +31,13 @@ cookie_scheme = APIKeyCookie(
 class Caller:
     """Somebody who is logged in, and how he showed it."""
 
-    identity: Identity
+    identity: AuthenticatedUser
     actor: Actor
     by_cookie: bool
 
     @property
     def id(self) -> int:
-        return self.identity.user
+        return self.identity.id
 
 
 def services_of(request: Request) -> Services:
@@ -71,8 +71,8 @@ def address_of(request: Request) -> str:
 async def identify(request: Request) -> Caller:
     """Whoever the request's credential stands for. Raises Unauthenticated, and Forbidden where a page is not ours."""
     services = services_of(request)
-    if services.host is not None:
-        return await _ask_host(request, services.host)
+    if services.external_auth is not None:
+        return await _ask_host(request, services.external_auth)
     credential = headers.credential(raw_headers(request), https=is_https(request))
     if credential is None:
         raise Unauthenticated()
@@ -89,7 +89,7 @@ async def identify(request: Request) -> Caller:
     return Caller(identity, identity.actor(), by_cookie)
 
 
-async def _ask_host(request: Request, host: Host) -> Caller:
+async def _ask_host(request: Request, host: ExternalAuth) -> Caller:
     """Whoever the app around this one says. What browsers send unasked counts for unsafe requests of our pages only."""
     if host.ambient and request.method not in SAFE and not headers.is_bearer_alone(raw_headers(request)):
         _check_origin(request)

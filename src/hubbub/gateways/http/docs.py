@@ -7,7 +7,7 @@ from pathlib import Path
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import Response
 
-from hubbub.gateways.http.strict import JSON, StrictRoute
+from hubbub.gateways.http.strict_json import JSON, StrictRoute
 from hubbub.gateways.http.web import html, media_type_of
 from hubbub.protocol import wire
 

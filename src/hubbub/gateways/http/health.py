@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from hubbub.domain.model import Wire
 from hubbub.gateways.http.auth import Running
 from hubbub.gateways.http.errors import refusals
-from hubbub.gateways.http.strict import StrictRoute, reply
+from hubbub.gateways.http.strict_json import StrictRoute, reply
 from hubbub.storage import log
 
 router = APIRouter(prefix="/health", tags=["operation"], route_class=StrictRoute)

@@ -15,7 +15,7 @@ from hubbub.gateways.http import auth
 from hubbub.gateways.http.auth import Active, Running, Somebody
 from hubbub.gateways.http.errors import refusals
 from hubbub.gateways.http.rooms import Limit
-from hubbub.gateways.http.strict import StrictRoute, reply
+from hubbub.gateways.http.strict_json import StrictRoute, reply
 from hubbub.protocol import headers
 from hubbub.protocol.tokens import new_secret, secret_hash
 
@@ -78,7 +78,7 @@ async def create_invite(body: NewInvite, caller: Active, request: Request, servi
         expires_in=expires_in,
         room=body.room,
         key=body.key,
-        accounts=services.host is None,
+        accounts=services.external_auth is None,
     )
     made = (await services.journal.submit(command, caller.actor)).answer["invite"]
     assert isinstance(made, dict), "the handler answers with an invite"

@@ -19,12 +19,12 @@ from hubbub.domain.commands import (
 )
 from hubbub.domain.model import Ban, Frozen, MaybePosition, Member, Person, Position, RoomPosition, RoomRole, Wire
 from hubbub.domain.text import Reason
-from hubbub.engine import here
+from hubbub.engine import online_members
 from hubbub.features import members
 from hubbub.gateways.http.auth import Active, Running, Somebody
 from hubbub.gateways.http.errors import refusals
 from hubbub.gateways.http.rooms import After, Limit, RoomId, UserId
-from hubbub.gateways.http.strict import StrictRoute, reply
+from hubbub.gateways.http.strict_json import StrictRoute, reply
 
 router = APIRouter(prefix="/api/rooms/{room}", tags=["members"], route_class=StrictRoute)
 
@@ -89,7 +89,7 @@ async def list_online(
 ) -> Response:
     """A page of those who are in the room now, by user id."""
     await services.read(members.listing, caller.actor, room, 0, 1)  # raises NotFound for those who are not in it
-    return reply(here.online(services.people, room, after, limit))
+    return reply(online_members.online(services.hub, room, after, limit))
 
 
 @router.post("/join", response_model=RoomPosition, responses=refusals(400, 401, 403, 404, 409, 429))

@@ -13,7 +13,7 @@ from hubbub.features import edits, messages
 from hubbub.gateways.http.auth import Active, Running, Sender, Somebody
 from hubbub.gateways.http.errors import refusals
 from hubbub.gateways.http.rooms import Limit, RoomId
-from hubbub.gateways.http.strict import StrictRoute, reply
+from hubbub.gateways.http.strict_json import StrictRoute, reply
 
 router = APIRouter(prefix="/api/rooms/{room}/messages", tags=["messages"], route_class=StrictRoute)
 forwards = APIRouter(prefix="/api/rooms/{room}/forwards", tags=["messages"], route_class=StrictRoute)

@@ -10,7 +10,7 @@ from hubbub.domain.errors import Forbidden
 from hubbub.gateways.http import auth
 from hubbub.gateways.http.auth import Running
 from hubbub.gateways.http.errors import refusals
-from hubbub.gateways.http.strict import StrictRoute
+from hubbub.gateways.http.strict_json import StrictRoute
 from hubbub.metrics import CONTENT_TYPE
 from hubbub.protocol import headers
 

@@ -13,7 +13,7 @@ from hubbub.features import people
 from hubbub.gateways.http.auth import Running, Somebody
 from hubbub.gateways.http.errors import refusals
 from hubbub.gateways.http.rooms import After, Limit
-from hubbub.gateways.http.strict import StrictRoute, reply
+from hubbub.gateways.http.strict_json import StrictRoute, reply
 
 router = APIRouter(prefix="/api/people", tags=["users"], route_class=StrictRoute)
 

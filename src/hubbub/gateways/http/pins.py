@@ -13,7 +13,7 @@ from hubbub.gateways.http.auth import Active, Running, Somebody
 from hubbub.gateways.http.errors import refusals
 from hubbub.gateways.http.messages import MessageId
 from hubbub.gateways.http.rooms import Limit, RoomId
-from hubbub.gateways.http.strict import StrictRoute, reply
+from hubbub.gateways.http.strict_json import StrictRoute, reply
 
 router = APIRouter(prefix="/api/rooms/{room}/pins", tags=["messages"], route_class=StrictRoute)
 

@@ -12,7 +12,7 @@ from hubbub.domain.model import Appearances, Chosen, Frozen, MaybePosition
 from hubbub.domain.text import MAX_WATCHED, Moment, StatusText
 from hubbub.gateways.http.auth import Active, Running, Somebody
 from hubbub.gateways.http.errors import refusals
-from hubbub.gateways.http.strict import StrictRoute, reply
+from hubbub.gateways.http.strict_json import StrictRoute, reply
 
 router = APIRouter(prefix="/api/presence", tags=["presence"], route_class=StrictRoute)
 
@@ -33,7 +33,7 @@ class NewStatus(Frozen):
 @router.get("", response_model=Appearances, responses=refusals(400, 401))
 async def show_presence(user: Users, caller: Somebody, services: Running) -> Response:
     """How people appear now; `user` may be given up to 200 times."""
-    return reply({"people": await services.signals.of(user)})
+    return reply({"people": await services.ephemeral.of(user)})
 
 
 @router.put("", response_model=MaybePosition, responses=refusals(400, 401, 403, 413, 429))

@@ -13,7 +13,7 @@ from hubbub.features import reactions
 from hubbub.gateways.http.auth import Active, Running, Somebody
 from hubbub.gateways.http.errors import refusals
 from hubbub.gateways.http.rooms import After, Limit, RoomId
-from hubbub.gateways.http.strict import StrictRoute, reply
+from hubbub.gateways.http.strict_json import StrictRoute, reply
 
 router = APIRouter(prefix="/api/rooms/{room}/messages/{message}/reactions", tags=["reactions"], route_class=StrictRoute)
 

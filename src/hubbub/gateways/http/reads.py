@@ -12,7 +12,7 @@ from hubbub.domain.text import MAX_READ_ROOMS
 from hubbub.gateways.http.auth import Active, Running
 from hubbub.gateways.http.errors import refusals
 from hubbub.gateways.http.rooms import RoomId
-from hubbub.gateways.http.strict import StrictRoute, reply
+from hubbub.gateways.http.strict_json import StrictRoute, reply
 
 router = APIRouter(prefix="/api", tags=["rooms"], route_class=StrictRoute)
 

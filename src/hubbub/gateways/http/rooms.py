@@ -19,7 +19,7 @@ from hubbub.domain.text import MAX_ID, MAX_PAGE, RoomDescription, RoomTopicLine
 from hubbub.features import rooms
 from hubbub.gateways.http.auth import Active, Founder, Running, Somebody
 from hubbub.gateways.http.errors import refusals
-from hubbub.gateways.http.strict import StrictRoute, reply
+from hubbub.gateways.http.strict_json import StrictRoute, reply
 
 router = APIRouter(prefix="/api/rooms", tags=["rooms"], route_class=StrictRoute)
 

@@ -17,7 +17,7 @@ from hubbub.features.accounts import USED_LINK
 from hubbub.gateways.http import auth, logins
 from hubbub.gateways.http.auth import Active, Running, Somebody
 from hubbub.gateways.http.errors import TokenRefused, refusals
-from hubbub.gateways.http.strict import FORM, JSON, StrictRoute, media_type, read_form, read_json, reply
+from hubbub.gateways.http.strict_json import FORM, JSON, StrictRoute, media_type, read_form, read_json, reply
 from hubbub.protocol.tokens import new_secret, secret_hash
 
 router = APIRouter(tags=["sessions"], route_class=StrictRoute)

@@ -9,7 +9,7 @@ from hubbub.domain.model import Wire
 from hubbub.features import accounts
 from hubbub.gateways.http.auth import Running
 from hubbub.gateways.http.errors import refusals
-from hubbub.gateways.http.strict import StrictRoute, reply
+from hubbub.gateways.http.strict_json import StrictRoute, reply
 
 router = APIRouter(prefix="/api", tags=["accounts"], route_class=StrictRoute)
 
@@ -30,7 +30,7 @@ class Site(Wire):
 @router.get("/setup", response_model=Site, responses=refusals())
 async def look_at_site(request: Request, services: Running) -> Response:
     """Whether there is an owner yet, and how one gets in."""
-    settings, hosted = services.settings, services.host is not None
+    settings, hosted = services.settings, services.external_auth is not None
     return reply(
         {
             "needs_owner": not hosted and await services.read(accounts.needs_owner),

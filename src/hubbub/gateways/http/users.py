@@ -10,7 +10,7 @@ from hubbub.domain.text import MAX_ID
 from hubbub.features import accounts
 from hubbub.gateways.http.auth import Running, Somebody
 from hubbub.gateways.http.errors import refusals
-from hubbub.gateways.http.strict import StrictRoute, reply
+from hubbub.gateways.http.strict_json import StrictRoute, reply
 
 router = APIRouter(tags=["users"], route_class=StrictRoute)
 

@@ -14,7 +14,7 @@ from hubbub.domain.model import Wire
 from hubbub.engine.services import Services
 from hubbub.gateways.http import auth
 from hubbub.gateways.http.errors import refusals
-from hubbub.gateways.http.strict import JSON, StrictRoute
+from hubbub.gateways.http.strict_json import JSON, StrictRoute
 from hubbub.protocol import headers, wire
 
 logger = structlog.get_logger(__name__)

@@ -13,19 +13,19 @@ from secrets import SystemRandom
 import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from hubbub.engine.hosts import Host
+from hubbub.engine.external_auth import ExternalAuth
 from hubbub.engine.ports import Blob
 from hubbub.engine.services import Services
-from hubbub.features.sessions import Identity
+from hubbub.features.sessions import AuthenticatedUser
 from hubbub.gateways.websocket import handshake, scope
 from hubbub.gateways.websocket.admission import Slot
-from hubbub.gateways.websocket.company import Company
-from hubbub.gateways.websocket.denial import deny
+from hubbub.gateways.websocket.connection_set import ConnectionSet
 from hubbub.gateways.websocket.native import Conversation
 from hubbub.gateways.websocket.outbox import CUT_OFF, FAREWELL
 from hubbub.gateways.websocket.pump import Pump
-from hubbub.gateways.websocket.sockets import QueuedWebSocket
-from hubbub.protocol import closes
+from hubbub.gateways.websocket.reject import reject
+from hubbub.gateways.websocket.starlette_sockets import QueuedWebSocket
+from hubbub.protocol import close_codes
 from hubbub.protocol.headers import network
 from hubbub.protocol.tokens import Credential
 
@@ -42,7 +42,7 @@ class AsgiConnection(QueuedWebSocket):
 
     __slots__ = ("_active", "_authenticated", "_company", "_deadline", "_slot", "address", "code", "spoke")
 
-    def __init__(self, company: "Company[AsgiConnection]", socket: WebSocket, slot: Slot, address: str) -> None:
+    def __init__(self, company: "ConnectionSet[AsgiConnection]", socket: WebSocket, slot: Slot, address: str) -> None:
         self._company = company
         self._authenticated = False
         self._slot: Slot | None = slot
@@ -100,13 +100,13 @@ class AsgiConnection(QueuedWebSocket):
 
     def shutdown(self) -> None:
         """The server stops: come back, each after another delay."""
-        self.close(closes.GOING_AWAY, closes.come_back(_random.uniform(1.0, 5.0)))
+        self.close(close_codes.GOING_AWAY, close_codes.come_back(_random.uniform(1.0, 5.0)))
 
     def evict(self) -> None:
         """Gives way to a newcomer: the client is told to come back, unless it has been refused already."""
         self._slot = None
         self._company.services.metrics.connections_evicted.labels(kind="websocket").inc()
-        self.abort(closes.GOING_AWAY, closes.come_back(_random.uniform(1.0, 5.0)))
+        self.abort(close_codes.GOING_AWAY, close_codes.come_back(_random.uniform(1.0, 5.0)))
 
     def _release_slot(self) -> None:
         slot, self._slot = self._slot, None
@@ -119,10 +119,10 @@ class AsgiConnection(QueuedWebSocket):
             if self._closing:
                 self.abort(self.code or 1006)
                 return None
-            self.close(closes.NOT_AUTHENTICATED, "no hello in time")
+            self.close(close_codes.NOT_AUTHENTICATED, "no hello in time")
             return None
         if now - self._active >= QUIET and not self._closing:
-            self.close(closes.GOING_AWAY, closes.come_back(1.0))
+            self.close(close_codes.GOING_AWAY, close_codes.come_back(1.0))
             return None
         return min(self._deadline, self._active + QUIET) - now
 
@@ -139,12 +139,12 @@ class HostedPump(Pump):
 
     __slots__ = ("_host", "_scope")
 
-    def __init__(self, services: Services, connection: AsgiConnection, host: Host, socket: WebSocket) -> None:
+    def __init__(self, services: Services, connection: AsgiConnection, host: ExternalAuth, socket: WebSocket) -> None:
         super().__init__(services, connection, (), connection.address)
         self._host = host
         self._scope = socket.scope
 
-    async def _identify(self, token: str | None) -> Identity:
+    async def _identify(self, token: str | None) -> AuthenticatedUser:
         if token is None:
             return await self._host.identify(self._scope)
         given = handshake.with_token(self._scope["headers"], token)
@@ -156,19 +156,19 @@ class AsgiGateway:
 
     def __init__(self, services: Services) -> None:
         self.services = services
-        self.company: Company[AsgiConnection] = Company(services, state="asgi")
+        self.company: ConnectionSet[AsgiConnection] = ConnectionSet(services, state="asgi")
 
     async def serve(self, socket: WebSocket) -> None:
         """One connection, from the handshake to its end."""
         address = scope.address(socket, self.services.settings.trusted_proxies)
         admitted = self._admit(socket)
-        if isinstance(admitted, handshake.Refused):
+        if isinstance(admitted, handshake.Rejection):
             await self._deny(socket, admitted)
             return
         slot = self.company.admission.try_acquire(network(address), lambda: connection.evict())
         if slot is None:
             again = math.ceil(self.services.settings.hello_timeout)
-            crowded = handshake.Refused(429, "Too many connections wait to log in from your address.", again)
+            crowded = handshake.Rejection(429, "Too many connections wait to log in from your address.", again)
             await self._deny(socket, crowded)
             return
         connection = AsgiConnection(self.company, socket, slot, address)
@@ -186,9 +186,9 @@ class AsgiGateway:
             conversation.lost()
             self.services.metrics.disconnected(connection.code)
 
-    async def _deny(self, socket: WebSocket, refused: handshake.Refused) -> None:
+    async def _deny(self, socket: WebSocket, refused: handshake.Rejection) -> None:
         self.services.metrics.connections_refused.labels(status=refused.status).inc()
-        await deny(socket, refused)
+        await reject(socket, refused)
 
     async def close(self, seconds: float) -> None:
         """Tells everybody to come back later, gives them so long to take leave, then ends what is left."""
@@ -200,15 +200,15 @@ class AsgiGateway:
                 async with asyncio.timeout(seconds):
                     await company.empty.wait()
         for connection in list(company.open):
-            connection.abort(closes.GOING_AWAY)
+            connection.abort(close_codes.GOING_AWAY)
 
-    def _admit(self, socket: WebSocket) -> handshake.Admitted | handshake.Refused:
+    def _admit(self, socket: WebSocket) -> handshake.Admitted | handshake.Rejection:
         settings = self.services.settings
         if len(self.company.open) >= settings.connections_limit:
             return handshake.FULL
         headers, offered = socket.scope["headers"], scope.subprotocols(socket)
-        if self.services.host is not None:
-            ambient = self.services.host.ambient
+        if self.services.external_auth is not None:
+            ambient = self.services.external_auth.ambient
             return handshake.admit_hosted(headers, settings, ambient=ambient, subprotocols=offered)
         secure = scope.is_secure(socket, settings.trusted_proxies)
         return handshake.admit(headers, settings, secure=secure, subprotocols=offered)
@@ -216,8 +216,8 @@ class AsgiGateway:
     def _converse(
         self, connection: AsgiConnection, credentials: Sequence[Credential], socket: WebSocket
     ) -> Conversation:
-        if self.services.host is not None:
-            return HostedPump(self.services, connection, self.services.host, socket)
+        if self.services.external_auth is not None:
+            return HostedPump(self.services, connection, self.services.external_auth, socket)
         return Pump(self.services, connection, credentials, connection.address)
 
     async def _listen(self, socket: WebSocket, connection: AsgiConnection, conversation: Conversation) -> int:
@@ -232,9 +232,9 @@ class AsgiGateway:
             if connection.ending:
                 continue
             if text is None:
-                connection.close(closes.UNSUPPORTED, "text only")
+                connection.close(close_codes.UNSUPPORTED, "text only")
             elif len(text) > most or (len(text) * 4 > most and len(text.encode(errors="surrogatepass")) > most):
-                connection.close(closes.TOO_BIG, "too big")
+                connection.close(close_codes.TOO_BIG, "too big")
             else:
                 self._receive(conversation, connection, text)
             turn += 1
@@ -246,7 +246,7 @@ class AsgiGateway:
             conversation.received(text)
         except Exception:
             logger.exception("conversation_failed", address=connection.address)
-            connection.close(closes.INTERNAL)
+            connection.close(close_codes.INTERNAL)
 
 
 async def _say_why(socket: WebSocket, connection: AsgiConnection) -> None:

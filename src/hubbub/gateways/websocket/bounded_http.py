@@ -15,7 +15,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from hubbub.gateways.websocket.handshake import Refused
+from hubbub.gateways.websocket.handshake import Rejection
 from hubbub.gateways.websocket.outbox import CUT_OFF
 
 HEAD_BYTES = 16_384
@@ -31,14 +31,14 @@ BODY_RATE = 1_024
 LAST_BYTES = 2**20
 """Bytes read and thrown away after a refusal, so that the client can read it before the connection is reset."""
 
-TOO_LARGE = Refused(431, "The request's head is too large.")
-TOO_MANY = Refused(431, f"The request has more than {MAX_HEADERS} headers.")
-BLANK = Refused(400, "There are too many empty lines before the request.")
-PADDED = Refused(413, "The body has too many bytes of chunk sizes, extensions and trailers.")
-LATE = Refused(408, "The request took too long to arrive.")
-INVALID = Refused(400, "This is not a valid HTTP request.")
-EARLY = Refused(400, "Bytes came before the answer to the handshake.")
-LADEN = Refused(400, "A request to upgrade must not have a body.")
+TOO_LARGE = Rejection(431, "The request's head is too large.")
+TOO_MANY = Rejection(431, f"The request has more than {MAX_HEADERS} headers.")
+BLANK = Rejection(400, "There are too many empty lines before the request.")
+PADDED = Rejection(413, "The body has too many bytes of chunk sizes, extensions and trailers.")
+LATE = Rejection(408, "The request took too long to arrive.")
+INVALID = Rejection(400, "This is not a valid HTTP request.")
+EARLY = Rejection(400, "Bytes came before the answer to the handshake.")
+LADEN = Rejection(400, "A request to upgrade must not have a body.")
 
 
 class HoldingFlow(FlowControl):
@@ -78,7 +78,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._last_bytes = 0
         self._is_early = False
         self._body_began = 0.0
-        self._refused: Refused | None = None
+        self._refused: Rejection | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._reader: asyncio.TimerHandle | None = None
 
@@ -248,7 +248,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     # --- refusals ------------------------------------------------------------------------------------------------
 
-    def _refuse(self, refused: Refused) -> None:
+    def _refuse(self, refused: Rejection) -> None:
         """Answers with the refusal, where the client can tell which request it is for; nothing after it is read."""
         if self._is_deaf or self.transport.is_closing():
             return
@@ -268,7 +268,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self.cycle.disconnected = True
             self.cycle.message_event.set()
 
-    def _answer_refusal(self, refused: Refused) -> None:
+    def _answer_refusal(self, refused: Rejection) -> None:
         self._count_refusal(str(refused.status))
         self.transport.write(refused.response())
         self._hang_up()

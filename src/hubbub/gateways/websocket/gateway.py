@@ -12,15 +12,15 @@ from websockets.server import ServerProtocol
 from hubbub.engine.services import Services
 from hubbub.gateways.websocket import handshake
 from hubbub.gateways.websocket.admission import AdmissionControl
-from hubbub.gateways.websocket.company import Company
+from hubbub.gateways.websocket.connection_set import ConnectionSet
 from hubbub.gateways.websocket.native import Conversation, NativeConnection
 from hubbub.protocol.headers import forwarded_https, network
 from hubbub.protocol.tokens import Credential
 
 PATH = b"/ws"
 RETRY_AFTER = 5
-DRAINING = handshake.Refused(503, "The server goes away.", RETRY_AFTER)
-NO_HANDSHAKE = handshake.Refused(400, "That is no WebSocket handshake (RFC 6455).")
+DRAINING = handshake.Rejection(503, "The server goes away.", RETRY_AFTER)
+NO_HANDSHAKE = handshake.Rejection(400, "That is no WebSocket handshake (RFC 6455).")
 
 Converse = Callable[[Services, NativeConnection, Sequence[Credential], str], Conversation]
 
@@ -32,11 +32,11 @@ def opening(target: str, headers: handshake.Headers) -> tuple[ServerProtocol, Re
     return (machine, response) if response.status_code == 101 else None
 
 
-class Gateway:
+class NativeGateway:
     """Lets connections in, as long as the server stays."""
 
     def __init__(self, services: Services, converse: Converse) -> None:
-        self.company: Company[NativeConnection] = Company(services, state="live")
+        self.company: ConnectionSet[NativeConnection] = ConnectionSet(services, state="live")
         self.waiting = AdmissionControl()
         """HTTP connections for whose clients the server waits."""
         self.converse = converse
@@ -56,7 +56,7 @@ class Gateway:
 
     def upgrade(
         self, transport: asyncio.Transport, target: str, headers: handshake.Headers, peer: str
-    ) -> NativeConnection | handshake.Refused:
+    ) -> NativeConnection | handshake.Rejection:
         """Answers a request to open a WebSocket: with the connection that has to become the transport's protocol, and
         the 101 sent; or with a refusal that has to be sent."""
         if self.draining:
@@ -67,7 +67,7 @@ class Gateway:
             peer, headers, settings.trusted_proxies
         )
         admitted = handshake.admit(headers, settings, secure=secure, subprotocols=handshake.offered(headers))
-        if isinstance(admitted, handshake.Refused):
+        if isinstance(admitted, handshake.Rejection):
             return admitted
         opened = opening(target, headers)
         if opened is None:
@@ -77,7 +77,7 @@ class Gateway:
         slot = self.company.admission.try_acquire(network(address), lambda: connection.evict())
         if slot is None:
             again = math.ceil(settings.hello_timeout)
-            return handshake.Refused(429, "Too many connections wait to log in from your address.", again)
+            return handshake.Rejection(429, "Too many connections wait to log in from your address.", again)
         if admitted.subprotocol is not None:
             response.headers["Sec-WebSocket-Protocol"] = admitted.subprotocol
         machine.send_response(response)

@@ -21,7 +21,7 @@ from hubbub.protocol import headers
 from hubbub.protocol.headers import Headers, client_address
 from hubbub.protocol.tokens import Credential
 
-__all__ = ["Admitted", "Headers", "Refused", "admit", "admit_hosted", "client_address", "offered", "origin_problem",
+__all__ = ["Admitted", "Headers", "Rejection", "admit", "admit_hosted", "client_address", "offered", "origin_problem",
            "with_token"]  # fmt: skip
 
 SUBPROTOCOL = "hubbub.v1"
@@ -49,7 +49,7 @@ class Admitted:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class Rejection:
     """Gets an HTTP answer with this status and sentence, and no WebSocket."""
 
     status: int
@@ -74,12 +74,12 @@ class Refused:
         return "\r\n".join(head).encode("ascii") + body
 
 
-FULL = Refused(503, "The server has as many connections as it can take.", 5)
+FULL = Rejection(503, "The server has as many connections as it can take.", 5)
 
 
 def admit(
     given: Headers, settings: OriginSettings, *, secure: bool, subprotocols: Iterable[str] = ()
-) -> Admitted | Refused:
+) -> Admitted | Rejection:
     """Decides on a request to open a WebSocket; `secure` says whether the browser's connection is TLS."""
     repeated = _repeated(given)
     if repeated is not None:
@@ -89,9 +89,9 @@ def admit(
     if cookie is not None:
         problem = origin_problem(headers.value(given, b"origin"), headers.value(given, b"host"), settings)
         if problem is not None:
-            return Refused(403, problem)
+            return Rejection(403, problem)
     bearer = _bearer(given)
-    if isinstance(bearer, Refused):
+    if isinstance(bearer, Rejection):
         return bearer
     by_bearer = (Credential("bearer", bearer),) if bearer is not None else ()
     by_cookie = (Credential("cookie", cookie),) if cookie is not None else ()
@@ -100,7 +100,7 @@ def admit(
 
 def admit_hosted(
     given: Headers, settings: OriginSettings, *, ambient: bool, subprotocols: Iterable[str] = ()
-) -> Admitted | Refused:
+) -> Admitted | Rejection:
     """The same where the app around this one knows who people are, by whatever it takes for a credential.
 
     `ambient` says that browsers send that unasked: then it counts from listed pages only. A browser that opens a
@@ -113,7 +113,7 @@ def admit_hosted(
     if ambient and from_browser and not headers.is_bearer_alone(given):
         problem = origin_problem(headers.value(given, b"origin"), headers.value(given, b"host"), settings)
         if problem is not None:
-            return Refused(403, problem)
+            return Rejection(403, problem)
     return Admitted((), _chosen(subprotocols))
 
 
@@ -128,10 +128,10 @@ def with_token(given: Headers, token: str) -> Headers:
     return [*(pair for pair in given if pair[0] != b"authorization"), (b"authorization", f"Bearer {token}".encode())]
 
 
-def _repeated(given: Headers) -> Refused | None:
+def _repeated(given: Headers) -> Rejection | None:
     for name in (b"origin", b"host", b"authorization"):
         if len(headers.values(given, name)) > 1:
-            return Refused(400, f"The request has more than one {name.decode().title()} header.")
+            return Rejection(400, f"The request has more than one {name.decode().title()} header.")
     return None
 
 
@@ -140,13 +140,13 @@ def origin_problem(origin: str | None, host: str | None, settings: OriginSetting
     return headers.origin_problem(origin, host, settings.public_origin, settings.origins)
 
 
-def _bearer(given: Headers) -> str | Refused | None:
+def _bearer(given: Headers) -> str | Rejection | None:
     value = headers.value(given, b"authorization")
     if value is None:
         return None
     token = headers.bearer(given)
     if not token or len(token) > MAX_TOKEN:
-        return Refused(401, "The Authorization header must be: Bearer TOKEN.")
+        return Rejection(401, "The Authorization header must be: Bearer TOKEN.")
     return token
 
 

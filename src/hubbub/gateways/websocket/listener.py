@@ -13,10 +13,10 @@ from typing import Any
 import uvicorn
 
 from hubbub.engine.services import Services
-from hubbub.gateways.websocket.gateway import Converse, Gateway
-from hubbub.gateways.websocket.http import HttpProtocol
+from hubbub.gateways.websocket.gateway import Converse, NativeGateway
 from hubbub.gateways.websocket.native import DROP_AFTER, PING_EVERY, WebSocketProtocol
 from hubbub.gateways.websocket.pump import Pump
+from hubbub.gateways.websocket.uvicorn_http import HttpProtocol
 
 BACKLOG = 4096
 NOTSENT_LOWAT = 16_384
@@ -66,13 +66,15 @@ class Listener:
         """The port that is listened on, once `open` returned."""
         self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None
-        self._gateway: Gateway | None = None
+        self._gateway: NativeGateway | None = None
 
-    async def open(self, app: Any, services: Services, host: str, port: int, *, converse: Converse = Pump) -> Gateway:
+    async def open(
+        self, app: Any, services: Services, host: str, port: int, *, converse: Converse = Pump
+    ) -> NativeGateway:
         """Starts; returns when the port accepts. Raises CannotListen; RuntimeError if the app's lifespan fails."""
         listening = listening_socket(host, port)
         self.port = listening.getsockname()[1]
-        gateway = self._gateway = Gateway(services, converse)
+        gateway = self._gateway = NativeGateway(services, converse)
         config = uvicorn.Config(
             app,
             http=partial(HttpProtocol, gateway=gateway),  # type: ignore[arg-type]

@@ -8,12 +8,12 @@ from typing import overload
 from starlette.types import Message as Event
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from hubbub.engine.connections import Registry
+from hubbub.engine.fanout import Fanout
 from hubbub.engine.ports import Blob
 from hubbub.gateways.websocket.outbox import Outbox
-from hubbub.gateways.websocket.owners import Owner, Owners
-from hubbub.gateways.websocket.sockets import EXTENSION, FramedWebSocket
-from hubbub.gateways.websocket.watched import WatchedWebSocket
+from hubbub.gateways.websocket.owner_tasks import Owner, Owners
+from hubbub.gateways.websocket.read_ahead import WatchedWebSocket
+from hubbub.gateways.websocket.starlette_sockets import EXTENSION, FramedWebSocket
 
 OUTBOX_BYTES = 2**20
 IN_ONE_GO = 10_000
@@ -69,7 +69,7 @@ class ConnectionManager:
 
     def __init__(self, *, outbox_bytes: int = OUTBOX_BYTES) -> None:
         self._outbox_bytes = outbox_bytes
-        self._registry = Registry()
+        self._registry = Fanout()
         self._owners = Owners()
         self._sockets: dict[WebSocket, Socket] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -115,7 +115,7 @@ class ConnectionManager:
         self._owners.released(socket)
         if self._sockets.get(websocket) is socket:
             del self._sockets[websocket]
-            registry.settle(socket)
+            registry.flush_now(socket)
             registry.remove(socket)
 
     def _lost(self, websocket: WebSocket) -> None:
@@ -173,7 +173,7 @@ class ConnectionManager:
         send = getattr(websocket, "send", None)
         return send.socket if isinstance(send, _Ordered) and send.registry is self._registry else None
 
-    def _current(self) -> Registry:
+    def _current(self) -> Fanout:
         """The registry. One that was left behind by an event loop that is closed (tests do that) is given up."""
         try:
             loop = asyncio.get_running_loop()
@@ -183,7 +183,7 @@ class ConnectionManager:
             if self._loop is not None:
                 if not self._loop.is_closed():
                     raise RuntimeError(ELSEWHERE)
-                self._registry = Registry()
+                self._registry = Fanout()
                 self._owners.clear()
                 self._sockets.clear()
             self._loop = loop
@@ -233,7 +233,7 @@ class _Ordered:
 
     __slots__ = ("_original", "_owners", "_websocket", "registry", "socket")
 
-    def __init__(self, websocket: WebSocket, socket: Socket, registry: Registry, owners: Owners) -> None:
+    def __init__(self, websocket: WebSocket, socket: Socket, registry: Fanout, owners: Owners) -> None:
         self._original = websocket.send
         self._owners = owners
         self.registry = registry
@@ -241,7 +241,7 @@ class _Ordered:
         self.socket = socket
 
     async def __call__(self, message: Event) -> None:
-        self.registry.settle(self.socket)
+        self.registry.flush_now(self.socket)
         await self.socket.settled()
         end = self.socket.ended
         closes = message["type"] == "websocket.close"

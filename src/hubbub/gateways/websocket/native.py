@@ -15,11 +15,11 @@ from websockets.protocol import SEND_EOF, State
 from websockets.server import ServerProtocol
 
 from hubbub.gateways.websocket.admission import Slot
-from hubbub.gateways.websocket.asgi_protocol import AsgiWebSocketProtocol
-from hubbub.gateways.websocket.company import Company
+from hubbub.gateways.websocket.connection_set import ConnectionSet
 from hubbub.gateways.websocket.frames import PING
 from hubbub.gateways.websocket.outbox import FAREWELL, FramedConnection
-from hubbub.protocol import closes
+from hubbub.gateways.websocket.uvicorn_websocket import AsgiWebSocketProtocol
+from hubbub.protocol import close_codes
 
 WebSocketProtocol = AsgiWebSocketProtocol
 """What `uvicorn --ws hubbub.gateways.websocket.native:WebSocketProtocol` takes: ASGI sockets with a fast way out."""
@@ -53,7 +53,7 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
 
     def __init__(
         self,
-        company: "Company[NativeConnection]",
+        company: "ConnectionSet[NativeConnection]",
         transport: asyncio.Transport,
         machine: ServerProtocol,
         slot: Slot,
@@ -136,7 +136,7 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
         elif frame.opcode is Opcode.CONT:
             self._continue(frame)
         elif frame.opcode is Opcode.BINARY:
-            self._fail(closes.UNSUPPORTED, "text only")
+            self._fail(close_codes.UNSUPPORTED, "text only")
         elif frame.opcode is Opcode.CLOSE:
             if self._code is None and self._machine.close_rcvd is not None:
                 self._code = int(self._machine.close_rcvd.code)
@@ -150,7 +150,7 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
             return  # the rest of a message that failed already
         self._fragments.append(bytes(frame.data))
         if len(self._fragments) > MAX_FRAGMENTS:
-            self._fail(closes.TOO_BIG, "too many fragments")
+            self._fail(close_codes.TOO_BIG, "too many fragments")
         elif frame.fin:
             fragments, self._fragments = self._fragments, None
             self._message(b"".join(fragments))
@@ -171,7 +171,7 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
             self._conversation.received(text)
         except Exception:
             logger.exception("conversation_failed", address=self.address)
-            self.close(closes.INTERNAL)
+            self.close(close_codes.INTERNAL)
 
     def eof_received(self) -> bool:
         self.forget()
@@ -194,7 +194,7 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
 
     def shutdown(self) -> None:
         """The server stops: come back, each after another delay."""
-        self.close(closes.GOING_AWAY, closes.come_back(_random.uniform(1.0, 5.0)))
+        self.close(close_codes.GOING_AWAY, close_codes.come_back(_random.uniform(1.0, 5.0)))
 
     def abort(self, code: int, reason: str = "") -> None:
         self._code = self._code or code
@@ -212,7 +212,9 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
         if self._ending or self._paused:
             self.cut()
             return
-        self._transport.write(self._close_frame(closes.GOING_AWAY, closes.come_back(_random.uniform(1.0, 5.0))))
+        self._transport.write(
+            self._close_frame(close_codes.GOING_AWAY, close_codes.come_back(_random.uniform(1.0, 5.0)))
+        )
         self.forget()
         self._transport.close()  # at once: its place is taken
 
@@ -275,7 +277,7 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
             if self._ending:
                 self.cut()
                 return None
-            self.close(closes.NOT_AUTHENTICATED, "no hello in time")
+            self.close(close_codes.NOT_AUTHENTICATED, "no hello in time")
             return None
         if now - self._heard >= DROP_AFTER:
             self.cut()

@@ -12,7 +12,7 @@ from typing import Any
 
 from hubbub.engine.ports import Blob, Connection
 from hubbub.gateways.websocket.frames import CHUNK, pack
-from hubbub.protocol import closes
+from hubbub.protocol import close_codes
 
 FAREWELL = 10.0
 """Seconds that a peer has to take, and to answer, the Close frame."""
@@ -205,7 +205,7 @@ class FramedConnection(Connection):
         self._ending = True
         self._slow()
         self._outbox = Outbox(self._limit)
-        self._outbox.add((self._close_frame(closes.SLOW, "too slow"),))
+        self._outbox.add((self._close_frame(close_codes.SLOW, "too slow"),))
         self._end_within(FAREWELL)
         self._drain()
 

@@ -18,16 +18,16 @@ from hubbub.domain.commands import CloseGuest, OpenGuest
 from hubbub.domain.errors import Conflict, HubbubError, NotFound, RateLimited, Unauthenticated
 from hubbub.domain.model import ANYBODY, SYSTEM, Role
 from hubbub.domain.text import MAX_QUERY
-from hubbub.engine.hosts import Host
-from hubbub.engine.people import Attached, Live, TooManyConnections
+from hubbub.engine.external_auth import ExternalAuth
+from hubbub.engine.live_connections import Attached, LiveConnection, TooManyConnections
 from hubbub.engine.ports import Blob, Message
 from hubbub.engine.services import Services
 from hubbub.features import sessions
-from hubbub.features.sessions import Identity
+from hubbub.features.sessions import AuthenticatedUser
 from hubbub.gateways.websocket import handshake, scope
-from hubbub.gateways.websocket.denial import deny
-from hubbub.gateways.websocket.sockets import QueuedWebSocket
-from hubbub.protocol import closes, headers, lines, validation
+from hubbub.gateways.websocket.reject import reject
+from hubbub.gateways.websocket.starlette_sockets import QueuedWebSocket
+from hubbub.protocol import close_codes, headers, plain_text, validation
 from hubbub.protocol.tokens import Credential
 
 FAREWELL = 2.0
@@ -36,13 +36,13 @@ NO_PAGE = (None, "null")
 logger = structlog.get_logger(__name__)
 
 
-class Line:
+class EncodedLine:
     """One line as ASGI sends it; its length is what it counts in an outbox. Empty for what is not spoken of."""
 
     __slots__ = ("_size", "text")
 
     def __init__(self, message: Message) -> None:
-        self.text = lines.render(message.text)
+        self.text = plain_text.render(message.text)
         self._size = len(self.text.encode()) if self.text is not None else 0
 
     def __len__(self) -> int:
@@ -54,7 +54,7 @@ class Line:
 
 def pack(messages: Sequence[Message]) -> Blob:
     """Events and notices as lines, rendered once for everybody."""
-    return [line for message in messages if (line := message.encoded(Line)).text is not None]
+    return [line for message in messages if (line := message.encoded(EncodedLine)).text is not None]
 
 
 class PlainConnection(QueuedWebSocket):
@@ -73,7 +73,7 @@ class PlainText:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._presence = lines.Presence()
+        self._presence = plain_text.Presence()
         self._open = 0
         services.metrics.connections.labels(state="plain").set_function(lambda: self._open)
 
@@ -81,13 +81,13 @@ class PlainText:
         """One connection, from the handshake to its end."""
         full = self._open >= self._services.settings.connections_limit
         admitted = handshake.FULL if full else self._admit(socket)
-        if isinstance(admitted, handshake.Refused):
-            await deny(socket, admitted)
+        if isinstance(admitted, handshake.Rejection):
+            await reject(socket, admitted)
             return
         await socket.receive()  # `websocket.connect`; what is received after it goes through the connection
         self._open += 1
         connection = PlainConnection(
-            socket, self._services.settings.outbox_bytes, lambda: self._services.people.detach(connection)
+            socket, self._services.settings.outbox_bytes, lambda: self._services.hub.detach(connection)
         )
         connection.cork()
         code: int | None = None
@@ -97,12 +97,12 @@ class PlainText:
             code = gone.code
         finally:
             self._open -= 1
-            self._services.people.detach(connection)
+            self._services.hub.detach(connection)
             self._services.metrics.disconnected(code)
 
-    def _admit(self, socket: WebSocket) -> handshake.Admitted | handshake.Refused:
+    def _admit(self, socket: WebSocket) -> handshake.Admitted | handshake.Rejection:
         """Cookies count with a listed Origin only; without a credential a page must be of a listed Origin, too."""
-        settings, host = self._services.settings, self._services.host
+        settings, host = self._services.settings, self._services.external_auth
         origin = socket.headers.get("origin")
         given = socket.scope["headers"]
         if host is not None:
@@ -115,7 +115,7 @@ class PlainText:
         if isinstance(admitted, handshake.Admitted) and not admitted.credentials and origin not in NO_PAGE:
             problem = handshake.origin_problem(origin, socket.headers.get("host"), settings)
             if problem is not None:
-                return handshake.Refused(403, problem)
+                return handshake.Rejection(403, problem)
         return admitted
 
     def _comes_as_guest(self, socket: WebSocket) -> bool:
@@ -130,13 +130,13 @@ class PlainText:
 
         Raises WebSocketDisconnect if the client is gone before the handshake is answered.
         """
-        guest: Identity | None = None
+        guest: AuthenticatedUser | None = None
         try:
             try:
-                room = lines.room_of(_room(socket))
+                room = plain_text.room_of(_room(socket))
                 identity = await self._identify(socket, credentials)
                 guest = identity if identity.role is Role.GUEST else None
-                attached = await self._services.people.attach(connection, identity, only_room=room)
+                attached = await self._services.hub.attach(connection, identity, only_room=room)
             except HubbubError as error:
                 await _answer(socket)
                 code = await _turn_away(connection, error)
@@ -153,58 +153,60 @@ class PlainText:
 
         Until then lines wait in the corked connection.
         """
-        live, registry, topic = attached.live, self._services.registry, f"lines:{room}"
+        live, registry, topic = attached.live, self._services.fanout, f"lines:{room}"
         registry.join(connection, topic)
-        visible = self._services.people.presences.is_visible(live.identity.user)
-        if self._presence.enter(room, live.identity.user, visible=visible):
-            registry.broadcast(lines.notice(lines.joined(live.identity.name)), topic)
+        visible = self._services.hub.presences.is_visible(live.user.id)
+        if self._presence.enter(room, live.user.id, visible=visible):
+            registry.broadcast(plain_text.notice(plain_text.joined(live.user.name)), topic)
         elif not visible:  # to oneself alone
-            registry.send(connection, lines.notice(lines.joined(live.identity.name)))
+            registry.send(connection, plain_text.notice(plain_text.joined(live.user.name)))
         try:
             await _answer(socket)
             connection.uncork(pack([Message(text.encode()) for text in attached.gap]))
             return await self._listen(socket, connection, live, room)
         finally:
-            self._services.people.detach(connection)
-            if self._presence.leave(room, live.identity.user):
-                registry.broadcast(lines.notice(lines.left(live.identity.name)), topic)
+            self._services.hub.detach(connection)
+            if self._presence.leave(room, live.user.id):
+                registry.broadcast(plain_text.notice(plain_text.left(live.user.name)), topic)
 
-    async def _listen(self, socket: WebSocket, connection: PlainConnection, live: Live, room: int) -> int:
+    async def _listen(self, socket: WebSocket, connection: PlainConnection, live: LiveConnection, room: int) -> int:
         """Line after line, each stored before the next is read: whoever writes faster waits."""
         while True:
             event = await socket.receive()
             if event["type"] == "websocket.disconnect":
                 return int(event.get("code") or 1005)
             if live.ended:
-                return closes.SESSION_ENDED
+                return close_codes.SESSION_ENDED
             line = event.get("text")
             if isinstance(line, str) and len(line) > self._services.settings.frame_bytes:
-                connection.close(closes.TOO_BIG, "too big")
+                connection.close(close_codes.TOO_BIG, "too big")
                 await connection.settled()
-                return closes.TOO_BIG
+                return close_codes.TOO_BIG
             try:
                 await self._say(live, line if line is not None else event.get("bytes"), room, connection)
             except HubbubError as error:
-                self._services.registry.send(connection, lines.notice(lines.refusal(error)))
+                self._services.fanout.send(connection, plain_text.notice(plain_text.refusal(error)))
 
-    async def _say(self, live: Live, line: str | bytes | None, room: int, connection: PlainConnection) -> None:
-        wait = self._services.limits.command(live.identity.user, sending=True)
+    async def _say(
+        self, live: LiveConnection, line: str | bytes | None, room: int, connection: PlainConnection
+    ) -> None:
+        wait = self._services.limits.command(live.user.id, sending=True)
         if wait is not None:
             raise RateLimited(retry_after=wait)
         try:
-            command = lines.command(line, room, uuid4().hex)
+            command = plain_text.command(line, room, uuid4().hex)
         except ValidationError as error:
             raise validation.refuse(error) from None
         await self._services.journal.submit(command, live.actor, connection)
 
     # --- who it is -----------------------------------------------------------------------------------------------
 
-    async def _identify(self, socket: WebSocket, credentials: Sequence[Credential]) -> Identity:
+    async def _identify(self, socket: WebSocket, credentials: Sequence[Credential]) -> AuthenticatedUser:
         """The person under this name. Raises NameTaken, Unauthenticated and what the store raises."""
         services = self._services
-        name = lines.name_of(socket.path_params["name"])
-        if services.host is not None:
-            identity = await self._identify_hosted(socket, services.host)
+        name = plain_text.name_of(socket.path_params["name"])
+        if services.external_auth is not None:
+            identity = await self._identify_hosted(socket, services.external_auth)
             if identity is not None and not names.look_alike(name, identity.name):
                 raise NameTaken("That is not your name.")
             if identity is not None:
@@ -219,7 +221,7 @@ class PlainText:
             raise Unauthenticated("Guests are not let in here: log in first.")
         return await self._open_guest(name, scope.address(socket, services.settings.trusted_proxies))
 
-    async def _identify_hosted(self, socket: WebSocket, host: Host) -> Identity | None:
+    async def _identify_hosted(self, socket: WebSocket, host: ExternalAuth) -> AuthenticatedUser | None:
         """Whoever the app around this one says; nobody may be a guest where guests are let in."""
         if self._comes_as_guest(socket):
             return None
@@ -230,7 +232,7 @@ class PlainText:
                 raise
             return None
 
-    async def _open_guest(self, name: str, address: str) -> Identity:
+    async def _open_guest(self, name: str, address: str) -> AuthenticatedUser:
         services = self._services
         services.limits.attempt(address)
         try:
@@ -245,9 +247,9 @@ class PlainText:
         assert isinstance(made, dict)
         return sessions.guest(made["id"], made["name"])
 
-    async def _close_guest(self, guest: Identity) -> None:
+    async def _close_guest(self, guest: AuthenticatedUser) -> None:
         try:
-            await self._services.journal.submit(CloseGuest(user=guest.user), SYSTEM)
+            await self._services.journal.submit(CloseGuest(user=guest.id), SYSTEM)
         except HubbubError as error:  # the next start closes whoever is left over
             logger.warning("guest_not_closed", code=error.code)
 
@@ -279,16 +281,16 @@ async def _say_why(socket: WebSocket, connection: PlainConnection) -> None:
 async def _turn_away(connection: PlainConnection, error: HubbubError) -> int:
     """One line that says why, then the end."""
     if isinstance(error, NameTaken):
-        code, reason = closes.NAME_TAKEN, "name taken"
+        code, reason = close_codes.NAME_TAKEN, "name taken"
     elif isinstance(error, TooManyConnections):
-        code, reason = closes.TOO_MANY, "too many connections"
+        code, reason = close_codes.TOO_MANY, "too many connections"
     elif error.retryable:
-        code, reason = closes.GOING_AWAY, closes.come_back(error.retry_after or 1.0)
+        code, reason = close_codes.GOING_AWAY, close_codes.come_back(error.retry_after or 1.0)
     elif isinstance(error, NotFound):
-        code, reason = closes.NOT_AUTHENTICATED, "no such room"
+        code, reason = close_codes.NOT_AUTHENTICATED, "no such room"
     else:
-        code, reason = closes.NOT_AUTHENTICATED, "not authenticated"
-    connection.uncork(pack([Message(lines.notice(lines.refusal(error)))]))
+        code, reason = close_codes.NOT_AUTHENTICATED, "not authenticated"
+    connection.uncork(pack([Message(plain_text.notice(plain_text.refusal(error)))]))
     connection.close(code, reason)
     with suppress(TimeoutError):
         async with asyncio.timeout(FAREWELL):

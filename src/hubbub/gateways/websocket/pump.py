@@ -10,15 +10,15 @@ from hubbub.domain import names, text
 from hubbub.domain.commands import Command, EventsSince, Signal
 from hubbub.domain.errors import Busy, HubbubError, Internal, RateLimited
 from hubbub.domain.model import Role
-from hubbub.engine.people import Attached, Live, TooManyConnections
+from hubbub.engine.batch import Receipt
+from hubbub.engine.live_connections import Attached, LiveConnection, TooManyConnections
 from hubbub.engine.ports import Connection, Message
 from hubbub.engine.services import Services
-from hubbub.engine.work import Receipt
 from hubbub.features import sync
-from hubbub.features.sessions import Identity
-from hubbub.features.sync import Missing
-from hubbub.protocol import closes, wire
-from hubbub.protocol.session import Ask, Effect, End, Greet, Hello, Run, Say, Session, Sign
+from hubbub.features.sessions import AuthenticatedUser
+from hubbub.features.sync import MissingEvents
+from hubbub.protocol import close_codes, wire
+from hubbub.protocol.session import Authenticate, Close, Effect, Execute, HandleSignal, Hello, Query, Send, Session
 from hubbub.protocol.tokens import Credential
 
 MAX_ASKED = 2_000
@@ -41,7 +41,7 @@ class Pump:
         self._credentials = credentials
         self._peer = peer
         self._session = Session(limited=services.limits.enabled)
-        self._live: Live | None = None
+        self._live: LiveConnection | None = None
         self._asked: deque[tuple[int, EventsSince]] | None = None
         self._tasks: set[asyncio.Task[None]] | None = None
 
@@ -55,27 +55,27 @@ class Pump:
 
     def lost(self) -> None:
         """The connection is gone; harmless when repeated."""
-        self._services.people.detach(self._connection)
+        self._services.hub.detach(self._connection)
         for task in self._tasks or ():
             task.cancel()
 
     def _do(self, effects: Sequence[Effect]) -> None:
         for effect in effects:
             match effect:
-                case Run(id_, command):
+                case Execute(id_, command):
                     self._run(id_, command)
-                case Say(said):
+                case Send(said):
                     self._say(said)
-                case Ask(id_, query):
+                case Query(id_, query):
                     self._ask(id_, query)
-                case Sign(id_, signal):
+                case HandleSignal(id_, signal):
                     self._sign(id_, signal)
-                case Greet(hello):
+                case Authenticate(hello):
                     self._spawn(self._greet(hello))
-                case End(code, reason):
-                    if self._connection in self._services.registry:
-                        self._services.registry.settle(self._connection)  # the last word is said first
-                    self._services.people.detach(self._connection)
+                case Close(code, reason):
+                    if self._connection in self._services.fanout:
+                        self._services.fanout.flush_now(self._connection)  # the last word is said first
+                    self._services.hub.detach(self._connection)
                     self._connection.close(code, reason)
 
     # --- commands and queries ------------------------------------------------------------------------------------
@@ -85,7 +85,7 @@ class Pump:
         if live is None or live.ended:
             return
         services = self._services
-        wait = services.limits.command(live.identity.user, sending=command.speaks, founding=command.founds)
+        wait = services.limits.command(live.user.id, sending=command.posts, founding=command.creates_room)
         if wait is not None:
             self._refuse(id_, RateLimited(retry_after=wait))
             return
@@ -93,7 +93,7 @@ class Pump:
         def reply(result: Receipt | HubbubError) -> None:
             if not live.ended:
                 said = wire.error(id_, result) if isinstance(result, HubbubError) else wire.ok(id_, result.answer)
-                services.registry.send(self._connection, said)
+                services.fanout.send(self._connection, said)
 
         services.journal.enqueue(command, live.actor, reply, self)
 
@@ -101,15 +101,15 @@ class Pump:
         live = self._live
         if live is None or live.ended:
             return
-        wait = self._services.limits.command(live.identity.user, sending=False)
+        wait = self._services.limits.command(live.user.id, sending=False)
         if wait is not None:
             self._refuse(id_, RateLimited(retry_after=wait))
             return
         self._spawn(self._handle(live, id_, signal))
 
-    async def _handle(self, live: Live, id_: int, signal: Signal) -> None:
+    async def _handle(self, live: LiveConnection, id_: int, signal: Signal) -> None:
         try:
-            answer = await self._services.signals.handle(live, signal)
+            answer = await self._services.ephemeral.handle(live, signal)
         except HubbubError as error:
             self._refuse(id_, error)
         except Exception as error:
@@ -138,8 +138,8 @@ class Pump:
                     continue
                 id_, query = asked.popleft()
                 try:
-                    site = live.identity.role is not Role.GUEST
-                    answer = await self._services.read(sync.events_since, live.identity.user, site, query)
+                    site = live.user.role is not Role.GUEST
+                    answer = await self._services.read(sync.events_since, live.user.id, site, query)
                     self._say(wire.ok(id_, answer))
                 except HubbubError as error:
                     self._say(wire.error(id_, error))
@@ -150,13 +150,13 @@ class Pump:
             self._asked = None
 
     def _refuse(self, id_: int, error: HubbubError) -> None:
-        self._do(self._session.overstep(self._services.clock.monotonic(), [Say(wire.error(id_, error))]))
+        self._do(self._session.charge(self._services.clock.monotonic(), [Send(wire.error(id_, error))]))
 
     def _say(self, said: bytes) -> None:
         """In its place among what the connection is owed; directly where nobody follows anything yet or any more."""
         connection = self._connection
-        if self._live is not None and connection in self._services.registry:
-            self._services.registry.send(connection, said)
+        if self._live is not None and connection in self._services.fanout:
+            self._services.fanout.send(connection, said)
         else:
             connection.uncork(type(connection).pack([Message(said)]))
 
@@ -165,26 +165,24 @@ class Pump:
     async def _greet(self, hello: Hello) -> None:
         try:
             identity = await self._identify(hello.token)
-            attached = await self._services.people.attach(
-                self._connection, identity, epoch=hello.epoch, have=hello.have
-            )
+            attached = await self._services.hub.attach(self._connection, identity, epoch=hello.epoch, have=hello.have)
         except TooManyConnections as error:
-            self._do(self._session.end(closes.TOO_MANY, error))
+            self._do(self._session.end(close_codes.TOO_MANY, error))
         except HubbubError as error:
             self._do(self._session.refused(error))
         except Exception as error:
             logger.exception("greeting_failed", exc_info=error)
-            self._do(self._session.end(closes.INTERNAL, Internal()))
+            self._do(self._session.end(close_codes.INTERNAL, Internal()))
         else:
             first = [self._welcome(attached), *_missing(attached.snapshot.missing), *wire.events(attached.gap)]
             self._live = attached.live
-            if attached.live.identity.is_stale(self._services.clock.now()):
-                self._services.touch(attached.live.identity)
+            if attached.live.user.is_stale(self._services.clock.now()):
+                self._services.touch(attached.live.user)
             self._connection.authenticated = True
             self._connection.uncork(type(self._connection).pack([Message(said) for said in first]))
             self._do(self._session.welcomed(self._services.clock.monotonic()))
 
-    async def _identify(self, token: str | None) -> Identity:
+    async def _identify(self, token: str | None) -> AuthenticatedUser:
         """Whose the credentials of the handshake and of `hello` are. Raises Unauthenticated."""
         shown = (Credential("bearer", token),) if token is not None else ()
         return await self._services.identify((*self._credentials, *shown))
@@ -207,7 +205,7 @@ class Pump:
                     "name": names.MAX_ROOM_NAME,
                     "key": text.MAX_KEY,
                 },
-                "session": attached.live.identity.session,
+                "session": attached.live.user.session,
                 "status": snapshot.status.model_dump(exclude_none=True),
             }
         )
@@ -224,11 +222,11 @@ class Pump:
             self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("conversation_failed", exc_info=error)
-            self._services.people.detach(self._connection)
-            self._connection.abort(closes.INTERNAL)
+            self._services.hub.detach(self._connection)
+            self._connection.abort(close_codes.INTERNAL)
 
 
-def _missing(topics: Sequence[Missing]) -> list[bytes]:
+def _missing(topics: Sequence[MissingEvents]) -> list[bytes]:
     """What `have` lacks, topic by topic, and what to do where that is not all."""
     said: list[bytes] = []
     for missing in topics:

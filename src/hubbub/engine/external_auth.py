@@ -19,7 +19,7 @@ TIMEOUT = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class HostLogin:
+class AuthSettings:
     """How the app is asked. What `authenticate` is given is the gateway's business: an ASGI scope.
 
     `ambient`: browsers send the credential unasked (a cookie), so that it counts only from listed pages.
@@ -29,20 +29,20 @@ class HostLogin:
     ambient: bool
 
 
-class Host:
+class ExternalAuth:
     """The app at work.
 
     A revocation that comes while somebody is being recognised must not be missed. So the position of the security
     topic is noted first, and stays in the session's name: whoever was revoked after it is nobody.
     """
 
-    def __init__(self, login: HostLogin, read: Read, journal: Journal) -> None:
+    def __init__(self, login: AuthSettings, read: Read, journal: Journal) -> None:
         self.ambient = login.ambient
         self._authenticate = login.authenticate
         self._read = read
         self._journal = journal
 
-    async def identify(self, connection: Any) -> sessions.Identity:
+    async def identify(self, connection: Any) -> sessions.AuthenticatedUser:
         """Whoever this is. Raises Unauthenticated, Forbidden (locked out here), and whatever `authenticate` raises."""
         seen = await self._read(identities.position)
         who = await self._ask(connection)

@@ -14,7 +14,7 @@ AGAIN = 5.0
 logger = structlog.get_logger(__name__)
 
 
-class Visited(Protocol):
+class TimerMember(Protocol):
     """Something that wants to be looked at from time to time. `spoke` belongs to the wheel; -1 is off it."""
 
     spoke: int
@@ -26,19 +26,19 @@ class Visited(Protocol):
         """
 
 
-class Wheel:
+class TimerWheel:
     """Turns only while somebody is on it."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._spokes: list[set[Visited]] = [set() for _ in range(SPOKES)]
+        self._spokes: list[set[TimerMember]] = [set() for _ in range(SPOKES)]
         self._count = 0
         self._turned = 0
         self._timer: asyncio.TimerHandle | None = None
         self.now = clock()
         """The time of the last turn: cheap to read, and exact enough for signs of life."""
 
-    def put(self, member: Visited, seconds: float) -> None:
+    def put(self, member: TimerMember, seconds: float) -> None:
         """Visits `member` in `seconds`, rounded up to whole steps; longer than a whole turn is cut to one."""
         self.remove(member)
         steps = min(max(math.ceil(seconds / STEP), 1), SPOKES - 1)
@@ -49,7 +49,7 @@ class Wheel:
             self.now = self._clock()
             self._arm()
 
-    def remove(self, member: Visited) -> None:
+    def remove(self, member: TimerMember) -> None:
         """Takes `member` off; harmless when repeated."""
         if member.spoke >= 0:
             self._spokes[member.spoke].discard(member)

@@ -13,8 +13,8 @@ from hubbub.domain import rules
 from hubbub.domain.commands import SetIdle, Signal, Typing, WatchPresence
 from hubbub.domain.errors import Forbidden, NotFound
 from hubbub.domain.model import Presence, room_topic
-from hubbub.engine.connections import Registry
-from hubbub.engine.people import Live, People
+from hubbub.engine.fanout import Fanout
+from hubbub.engine.live_connections import ConnectionHub, LiveConnection
 from hubbub.engine.ports import Connection, Read
 from hubbub.engine.presence import absent
 from hubbub.features import presence
@@ -30,10 +30,10 @@ BEHIND = 16 * 1024
 """Bytes that wait for a reader before he hears no more signals; presence is told once he has caught up."""
 
 
-class Signals:
+class Ephemeral:
     """All methods belong to the event loop's thread."""
 
-    def __init__(self, registry: Registry, people: People, read: Read, clock: Clock) -> None:
+    def __init__(self, registry: Fanout, people: ConnectionHub, read: Read, clock: Clock) -> None:
         self._registry = registry
         self._presences = people.presences
         self._archived = people.archived
@@ -44,13 +44,13 @@ class Signals:
         self._owed: dict[Connection, dict[int, None]] = {}
         self._presences.wake = self._wake
 
-    async def handle(self, live: Live, signal: Signal) -> dict[str, Any]:
+    async def handle(self, live: LiveConnection, signal: Signal) -> dict[str, Any]:
         """Does what is asked and returns the answer. Raises NotFound, Forbidden and what the store raises."""
         match signal:
             case Typing(room=room):
                 self._type(live, room)
             case SetIdle(idle=idle):
-                self._presences.idle(live.identity.user, live.connection, idle)
+                self._presences.idle(live.user.id, live.connection, idle)
             case WatchPresence(users=users):
                 return {"people": await self._watch(live, users)}
         return {}
@@ -70,27 +70,27 @@ class Signals:
 
     # --- typing --------------------------------------------------------------------------------------------------
 
-    def _type(self, live: Live, room: int) -> None:
+    def _type(self, live: LiveConnection, room: int) -> None:
         members = self._registry.members(room_topic(room))
         if live.connection not in members:
             raise NotFound()
         if room in self._archived:
             raise Forbidden(rules.ARCHIVED)
-        now, user = self._clock.monotonic(), live.identity.user
-        recent = {place: at for place, at in (live.typed or {}).items() if now - at < TYPING_PACE}
+        now, user = self._clock.monotonic(), live.user.id
+        recent = {place: at for place, at in (live.typing_sent or {}).items() if now - at < TYPING_PACE}
         if room in recent:
             return
-        live.typed = recent | {room: now}
+        live.typing_sent = recent | {room: now}
         if len(members) > TYPING_CROWD or not self._presences.is_visible(user):
             return
-        said = wire.dumps({"type": "typing", "room": room, "user": user, "name": live.identity.name})
+        said = wire.dumps({"type": "typing", "room": room, "user": user, "name": live.user.name})
         for connection in list(members):
             if connection is not live.connection and connection.buffered() < BEHIND:
                 self._registry.send(connection, said)
 
     # --- presence ------------------------------------------------------------------------------------------------
 
-    async def _watch(self, live: Live, users: Sequence[int]) -> list[dict[str, Any]]:
+    async def _watch(self, live: LiveConnection, users: Sequence[int]) -> list[dict[str, Any]]:
         if live.ended:
             return []
         self._presences.look(live.connection, users)

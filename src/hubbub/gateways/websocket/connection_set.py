@@ -5,21 +5,21 @@ from typing import Generic, TypeVar
 
 from hubbub.engine.services import Services
 from hubbub.gateways.websocket.admission import AdmissionControl
-from hubbub.gateways.websocket.wheel import Wheel
+from hubbub.gateways.websocket.timer_wheel import TimerWheel
 
 C = TypeVar("C")
 HURRIED_HELLO = 2.0
 """Seconds for `hello` while three quarters of the unauthenticated places are taken."""
 
 
-class Company(Generic[C]):
+class ConnectionSet(Generic[C]):
     """Belongs to the event loop's thread. Connections come and go by themselves."""
 
     def __init__(self, services: Services, *, state: str) -> None:
         """`state` is what the metrics call a connection that has logged in."""
         settings = services.settings
         self.services = services
-        self.wheel = Wheel(services.clock.monotonic)
+        self.wheel = TimerWheel(services.clock.monotonic)
         self.admission = AdmissionControl(
             idle_max=settings.unauthenticated_max if settings.rate_limits else None,
             per_network=settings.unauthenticated_per_address if settings.rate_limits else None,

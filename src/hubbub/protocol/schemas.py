@@ -24,17 +24,17 @@ from hubbub.domain.model import (
 from hubbub.protocol.session import Hello
 
 __all__ = [
-    "Appeared",
+    "CommandRefused",
+    "EmptyAnswer",
     "Hello",
-    "Limits",
     "More",
-    "Nothing",
     "Ok",
     "Ping",
     "Pong",
-    "Refused",
+    "PresenceChanged",
     "Reset",
-    "SomebodyTypes",
+    "ServerLimits",
+    "UserTyping",
     "Welcome",
 ]
 
@@ -51,7 +51,7 @@ class Pong(Wire):
     type: Literal["pong"]
 
 
-class Limits(Wire):
+class ServerLimits(Wire):
     """What this server takes at most."""
 
     body: int
@@ -79,7 +79,7 @@ class Welcome(Wire):
     """The rooms one is in, the lobby first."""
     heads: dict[str, int]
     """The newest seq of every topic one follows, at the moment all of this was read."""
-    limits: Limits
+    limits: ServerLimits
     session: str
     """The id of the session this connection lives by."""
     status: Status
@@ -106,7 +106,7 @@ class Reset(Wire):
     """The last seq that cannot be had any more; where `head` is."""
 
 
-class SomebodyTypes(Wire):
+class UserTyping(Wire):
     """Somebody is writing in a room; true for five seconds, unless he says something before."""
 
     type: Literal["typing"]
@@ -116,7 +116,7 @@ class SomebodyTypes(Wire):
     name: str
 
 
-class Appeared(Wire):
+class PresenceChanged(Wire):
     """People one looks at appear otherwise from here on."""
 
     type: Literal["presence"]
@@ -124,7 +124,7 @@ class Appeared(Wire):
     """Those who do; the others are as they were."""
 
 
-class Nothing(Wire):
+class EmptyAnswer(Wire):
     """An empty object."""
 
 
@@ -133,10 +133,10 @@ class Ok(Wire):
 
     re: int
     """The `id` of what is answered."""
-    ok: RoomPosition | Position | MaybePosition | EventPage | NoWay | Appearances | Nothing
+    ok: RoomPosition | Position | MaybePosition | EventPage | NoWay | Appearances | EmptyAnswer
 
 
-class Refused(Wire):
+class CommandRefused(Wire):
     """The answer to what is refused; the connection goes on."""
 
     re: int | None

@@ -30,7 +30,7 @@ ALWAYS = {
 ONE_YEAR = 31_536_000
 
 
-class Edge:
+class EdgeMiddleware:
     """ASGI middleware. Headers that a route has set itself stay."""
 
     def __init__(self, app: ASGIApp, services: Services) -> None:

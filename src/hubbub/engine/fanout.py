@@ -21,7 +21,7 @@ from operator import attrgetter
 import structlog
 
 from hubbub.engine.ports import Blob, Connection, Message
-from hubbub.protocol import closes
+from hubbub.protocol import close_codes
 
 SLICE = 250
 Pack = object
@@ -40,17 +40,17 @@ class Topic:
 
 
 @dataclass(slots=True)
-class Round:
+class FlushCycle:
     """A flush in progress: what each connection still has to get."""
 
-    owed: dict[Connection, Blob]
+    pending: dict[Connection, Blob]
     walk: Iterator[Connection] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.walk = iter(list(self.owed))
+        self.walk = iter(list(self.pending))
 
 
-class Registry:
+class Fanout:
     """Connections and topics. Every method is synchronous and must be called on the event loop's thread."""
 
     def __init__(self) -> None:
@@ -58,8 +58,8 @@ class Registry:
         self._everybody = Topic("")
         self._dirty: dict[Topic, None] = {}
         self._personal: dict[Connection, None] = {}
-        self._early: set[Connection] = set()
-        self._round: Round | None = None
+        self._flushed_early: set[Connection] = set()
+        self._cycle: FlushCycle | None = None
         self._scheduled = False
         self._order = 0
         self._flushed = 0
@@ -80,9 +80,9 @@ class Registry:
         connection.topics.clear()
         connection.personal.clear()
         self._personal.pop(connection, None)
-        self._early.discard(connection)
-        if self._round is not None:
-            self._round.owed.pop(connection, None)
+        self._flushed_early.discard(connection)
+        if self._cycle is not None:
+            self._cycle.pending.pop(connection, None)
 
     def join(self, connection: Connection, name: str) -> None:
         """The connection gets what is broadcast to the topic after this call."""
@@ -96,7 +96,7 @@ class Registry:
         topic = self._topics.get(name)
         if topic is None or connection not in topic.connections:
             return
-        self.settle(connection)
+        self.flush_now(connection)
         topic.connections.pop(connection, None)  # a broken one has gone by itself
         connection.topics.discard(topic)
         self._drop_if_idle(topic)
@@ -138,10 +138,10 @@ class Registry:
         self._personal[connection] = None
         self._schedule()
 
-    def settle(self, connection: Connection) -> bool:
+    def flush_now(self, connection: Connection) -> bool:
         """Writes all that a connection is owed, now and in order; False if that broke it, and it is forgotten."""
-        if self._round is not None:
-            blob = self._round.owed.pop(connection, None)
+        if self._cycle is not None:
+            blob = self._cycle.pending.pop(connection, None)
             if blob is not None and not self._write(connection, blob):
                 return False
         due = self._due(connection)
@@ -152,7 +152,7 @@ class Registry:
                 return False
         connection.seen = self._order
         if self._dirty:
-            self._early.add(connection)
+            self._flushed_early.add(connection)
         return True
 
     # --- the flush -----------------------------------------------------------------------------------------------
@@ -160,7 +160,7 @@ class Registry:
     def _join(self, connection: Connection, topic: Topic) -> None:
         if connection in topic.connections:
             return
-        if not self.settle(connection):
+        if not self.flush_now(connection):
             self._drop_if_idle(topic)
             return
         topic.connections[connection] = None
@@ -194,22 +194,22 @@ class Registry:
         self._scheduled = False
         self._flushed = self._order
         for connection in list(self._personal):
-            self.settle(connection)
+            self.flush_now(connection)
         if not self._dirty:
             return
-        if self._round is None:
+        if self._cycle is None:
             self._start(self._collect())
             return
         # A round is under way: small topics overtake it, large ones gather for the next.
         for topic in [topic for topic in self._dirty if len(topic.connections) <= SLICE]:
             for connection in list(topic.connections):
-                self.settle(connection)
+                self.flush_now(connection)
             topic.pending = []
             self._dirty.pop(topic, None)
 
     def _collect(self) -> dict[Connection, Blob]:
         """Takes what is pending: for each connection the blob it is to get, shared wherever it can be."""
-        dirty, early = list(self._dirty), self._early
+        dirty, early = list(self._dirty), self._flushed_early
         owed: dict[Connection, Blob] = {}
         if len(dirty) == 1:
             topic = dirty[0]
@@ -232,7 +232,7 @@ class Registry:
         for topic in dirty:
             topic.pending = []
         self._dirty = {}
-        self._early = set()
+        self._flushed_early = set()
         return owed
 
     def _merge(self, dirty: list[Topic]) -> dict[Connection, Blob]:
@@ -240,7 +240,7 @@ class Registry:
         combinations: dict[Connection, tuple[int, ...]] = {}
         for index, topic in enumerate(dirty):
             for connection in topic.connections:
-                if connection not in self._early:
+                if connection not in self._flushed_early:
                     combinations[connection] = (*combinations.get(connection, ()), index)
         shared: dict[tuple[Pack, tuple[int, ...]], Blob] = {}
         owed: dict[Connection, Blob] = {}
@@ -259,14 +259,14 @@ class Registry:
             for connection, blob in owed.items():
                 self._write(connection, blob)
             return
-        self._round = Round(owed)
+        self._cycle = FlushCycle(owed)
         self._slice()
 
     def _slice(self) -> None:
-        current = self._round
+        current = self._cycle
         if current is None:
             return
-        written, take = 0, current.owed.pop
+        written, take = 0, current.pending.pop
         for connection in current.walk:
             blob = take(connection, None)
             if blob is None:
@@ -281,7 +281,7 @@ class Registry:
                 asyncio.get_running_loop().call_soon(self._slice)
                 return
         self.writes += written
-        self._round = None
+        self._cycle = None
         if self._dirty:
             self._schedule()
 
@@ -299,7 +299,7 @@ class Registry:
         logger.exception("write_failed")
         self.remove(connection)
         with suppress(Exception):
-            connection.abort(closes.INTERNAL)
+            connection.abort(close_codes.INTERNAL)
 
 
 _by_order = attrgetter("order")

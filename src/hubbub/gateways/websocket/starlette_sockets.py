@@ -12,7 +12,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from hubbub.engine.ports import Blob, Connection, Message
 from hubbub.gateways.websocket.outbox import FramedConnection, Outbox
-from hubbub.protocol import closes
+from hubbub.protocol import close_codes
 
 EXTENSION = "hubbub.transport"
 logger = logging.getLogger("hubbub.websocket")
@@ -80,7 +80,7 @@ class FramedWebSocket(FramedConnection):
 
     def _slow(self) -> None:
         logger.warning("A slow WebSocket was closed: %d bytes waited for it.", self.buffered())
-        self.ended = WebSocketDisconnect(closes.SLOW, "too slow")
+        self.ended = WebSocketDisconnect(close_codes.SLOW, "too slow")
         _tell(self._lost)
         self._lost = None
 
@@ -209,7 +209,7 @@ class QueuedWebSocket(Connection):
 
     def _give_up(self) -> None:
         logger.warning("A slow WebSocket was ended: %d bytes waited for it.", self.buffered())
-        self.abort(closes.SLOW, "too slow")
+        self.abort(close_codes.SLOW, "too slow")
 
     # --- the writer ----------------------------------------------------------------------------------------------
 

@@ -32,7 +32,7 @@ ZIP_MAGIC = b"PK\x03\x04"
 Cell = None | bool | int | float | str | bytes
 
 
-class Unusable(Exception):
+class BackupError(Exception):
     """A backup that cannot be made or used; the message is a sentence for the operator."""
 
 
@@ -174,10 +174,10 @@ class Reader:
                     if size > part.bytes:
                         break
             if (size, digest.hexdigest()) != (part.bytes, part.sha256):
-                raise Unusable(f"{self.path} is damaged: {name} is not what was written.")
+                raise BackupError(f"{self.path} is damaged: {name} is not what was written.")
         missing = {table_part(table) for table in self.manifest.tables} - self.manifest.parts.keys()
         if missing:
-            raise Unusable(f"{self.path} is damaged: its manifest does not fit together.")
+            raise BackupError(f"{self.path} is damaged: its manifest does not fit together.")
 
     def rows(self, table: str) -> Iterator[list[Cell]]:
         """The rows of a table, one after the other. Raises Unusable."""
@@ -207,7 +207,7 @@ class Reader:
         try:
             yield
         except (BadZipFile, zlib.error, EOFError, KeyError, ValueError, NotImplementedError) as error:
-            raise Unusable(f"{self.path} is damaged: {name} is not what was written.") from error
+            raise BackupError(f"{self.path} is damaged: {name} is not what was written.") from error
 
 
 @contextmanager
@@ -219,7 +219,7 @@ def opened(path: Path) -> Iterator[Reader]:
         except (BadZipFile, ValueError) as error:
             stream.seek(0)
             begins = stream.read(len(ZIP_MAGIC)) == ZIP_MAGIC
-            raise Unusable(
+            raise BackupError(
                 f"{path} is damaged: its end is missing." if begins else f"{path} is not a backup of Hubbub."
             ) from error
         with zip_:
@@ -228,12 +228,12 @@ def opened(path: Path) -> Iterator[Reader]:
 
 def _manifest(path: Path, zip_: ZipFile) -> Manifest:
     if MANIFEST not in zip_.namelist():
-        raise Unusable(f"{path} is not a backup of Hubbub.")
+        raise BackupError(f"{path} is not a backup of Hubbub.")
     try:
         with zip_.open(MANIFEST) as member:
             found = orjson.loads(member.read(MAX_MANIFEST))
         if type(found) is dict and type(found.get("format")) is int and found["format"] > FORMAT:
-            raise Unusable(f"{path} was made by a newer version of Hubbub: install that version.")
+            raise BackupError(f"{path} was made by a newer version of Hubbub: install that version.")
         return Manifest.model_validate(found)
     except (BadZipFile, zlib.error, EOFError, ValidationError, ValueError, NotImplementedError) as error:
-        raise Unusable(f"{path} is damaged: its manifest cannot be read.") from error
+        raise BackupError(f"{path} is damaged: its manifest cannot be read.") from error

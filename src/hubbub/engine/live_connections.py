@@ -15,42 +15,42 @@ import structlog
 from hubbub.clock import Clock
 from hubbub.domain.errors import NotFound, RateLimited, Unauthenticated
 from hubbub.domain.events import (
+    AccountDisabled,
     Entry,
     Event,
     IdentityRevoked,
     RoomAdded,
     RoomArchived,
-    RoomGone,
+    RoomRemoved,
     RoomRestored,
     SecurityEvent,
     SessionRevoked,
     StatusChanged,
-    UserLockedOut,
 )
 from hubbub.domain.model import Actor, Role, room_topic, user_topic
-from hubbub.engine.archived import Archived
-from hubbub.engine.connections import Registry
+from hubbub.engine.archived_rooms import ArchivedRooms
+from hubbub.engine.fanout import Fanout
 from hubbub.engine.ports import Bus, Connection, Read
 from hubbub.engine.presence import Presences
 from hubbub.features import sessions, sync
-from hubbub.features.sessions import Identity
+from hubbub.features.sessions import AuthenticatedUser
 from hubbub.features.sync import Snapshot
-from hubbub.protocol import closes
+from hubbub.protocol import close_codes
 
 logger = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True, eq=False)
-class Live:
+class LiveConnection:
     """One person on one connection. `greeting` collects the person's entries until the snapshot is there."""
 
     connection: Connection
-    identity: Identity
+    user: AuthenticatedUser
     actor: Actor
     only_room: int | None = None
     greeting: list[Entry] | None = field(default_factory=list)
     ended: bool = False
-    typed: dict[int, float] | None = None
+    typing_sent: dict[int, float] | None = None
     """By room, when the person was last told to be typing there."""
 
 
@@ -58,7 +58,7 @@ class Live:
 class Attached:
     """A connection that follows its topics from here on, and what it must be told first."""
 
-    live: Live
+    live: LiveConnection
     snapshot: Snapshot
     gap: list[str]
 
@@ -67,29 +67,29 @@ class TooManyConnections(RateLimited):
     sentence = "You have too many connections open. Close one, then try again."
 
 
-class People:
+class ConnectionHub:
     """All methods belong to the event loop's thread."""
 
-    def __init__(self, registry: Registry, bus: Bus, read: Read, clock: Clock, *, connections_per_user: int) -> None:
+    def __init__(self, registry: Fanout, bus: Bus, read: Read, clock: Clock, *, connections_per_user: int) -> None:
         self.presences = Presences(clock.now, clock.monotonic)
-        self.archived = Archived()
+        self.archived = ArchivedRooms()
         self._registry = registry
         self._bus = bus
         self._read = read
         self._clock = clock
         self._limit = connections_per_user
-        self._lives: dict[Connection, Live] = {}
-        self._by_user: dict[int, dict[Live, None]] = {}
-        self._by_session: dict[str, dict[Live, None]] = {}
+        self._live: dict[Connection, LiveConnection] = {}
+        self._by_user: dict[int, dict[LiveConnection, None]] = {}
+        self._by_session: dict[str, dict[LiveConnection, None]] = {}
         self._published: dict[str, int] = {}
         self._watchers: list[Callable[[Sequence[Entry]], None]] = []
-        self._acts: Mapping[type[Event], Callable[[Any, Entry], None]] = {
+        self._handlers: Mapping[type[Event], Callable[[Any, Entry], None]] = {
             RoomAdded: self._room_added,
-            RoomGone: self._room_gone,
+            RoomRemoved: self._room_gone,
             RoomArchived: self._room_put,
             RoomRestored: self._room_put,
             SessionRevoked: self._session_revoked,
-            UserLockedOut: self._locked_out,
+            AccountDisabled: self._locked_out,
             IdentityRevoked: self._identity_revoked,
             StatusChanged: self._status_changed,
         }
@@ -99,7 +99,7 @@ class People:
     async def attach(
         self,
         connection: Connection,
-        identity: Identity,
+        identity: AuthenticatedUser,
         *,
         epoch: str | None = None,
         have: Mapping[str, int] | None = None,
@@ -115,9 +115,9 @@ class People:
             snapshot = await self._read(_snapshot, identity, self._clock.now(), epoch, have or {})
             if snapshot is None or live.ended:
                 raise Unauthenticated()
-            own = snapshot.heads[user_topic(identity.user)]
-            self.presences.chose(identity.user, snapshot.status, own)  # before anybody can see the connection
-            followed = self._fold(live, snapshot)
+            own = snapshot.heads[user_topic(identity.id)]
+            self.presences.chose(identity.id, snapshot.status, own)  # before anybody can see the connection
+            followed = self._subscribe(live, snapshot)
             if only_room is not None and room_topic(only_room) not in followed:
                 raise NotFound()
             gap: list[str] = []
@@ -131,43 +131,43 @@ class People:
         except BaseException:
             self.detach(connection)
             raise
-        self.presences.came(identity.user, connection, snapshot.status, own)
+        self.presences.came(identity.id, connection, snapshot.status, own)
         return Attached(live, snapshot, gap)
 
     def detach(self, connection: Connection) -> None:
         """The connection is gone, or is to be forgotten; harmless when repeated."""
         self._registry.remove(connection)
-        live = self._lives.pop(connection, None)
+        live = self._live.pop(connection, None)
         if live is None:
             return
         live.ended = True
-        self.presences.went(live.identity.user, connection)
-        _discard(self._by_user, live.identity.user, live)
-        _discard(self._by_session, live.identity.session, live)
+        self.presences.went(live.user.id, connection)
+        _discard(self._by_user, live.user.id, live)
+        _discard(self._by_session, live.user.session, live)
 
-    def here(self, room: int, most: int | None = None) -> dict[int, str]:
+    def online_in(self, room: int, most: int | None = None) -> dict[int, str]:
         """Who has a live connection in the room now and may be seen: names by id, no more than `most` of them."""
         found: dict[int, str] = {}
         for connection in self._registry.members(room_topic(room)):
-            live = self._lives.get(connection)
-            if live is not None and self.presences.is_visible(live.identity.user):
-                found[live.identity.user] = live.identity.name
+            live = self._live.get(connection)
+            if live is not None and self.presences.is_visible(live.user.id):
+                found[live.user.id] = live.user.name
                 if len(found) == most:
                     break
         return found
 
-    def identities(self) -> list[Identity]:
+    def identities(self) -> list[AuthenticatedUser]:
         """Of each session with a live connection, once."""
-        return [next(iter(lives)).identity for lives in self._by_session.values()]
+        return [next(iter(lives)).user for lives in self._by_session.values()]
 
-    def is_here(self, user: int) -> bool:
+    def is_connected(self, user: int) -> bool:
         """Whether the person has a live connection, one that is being greeted included."""
         return user in self._by_user
 
     @property
     def count(self) -> int:
         """Live connections, those being greeted included."""
-        return len(self._lives)
+        return len(self._live)
 
     # --- publication ---------------------------------------------------------------------------------------------
 
@@ -182,7 +182,7 @@ class People:
 
     def receive(self, entries: Sequence[Entry]) -> None:
         """Walks entries in log order: membership changes take effect between the events around them."""
-        published, acts, broadcast = self._published, self._acts, self._registry.broadcast
+        published, acts, broadcast = self._published, self._handlers, self._registry.broadcast
         for entry in entries:
             published[entry.topic] = entry.seq
             act = acts.get(type(entry.event))
@@ -207,13 +207,13 @@ class People:
             elif live.only_room is None or live.only_room == event.room.id:
                 self._registry.join(live.connection, room_topic(event.room.id))
 
-    def _room_gone(self, event: RoomGone, entry: Entry) -> None:
+    def _room_gone(self, event: RoomRemoved, entry: Entry) -> None:
         self._registry.broadcast(entry.text, entry.topic)
         for live in list(self._by_user.get(event.person, ())):
             if live.greeting is not None:
                 live.greeting.append(entry)
             elif live.only_room == event.room:
-                self._end(live, closes.SESSION_ENDED, "You are no longer in this room.")
+                self._end(live, close_codes.SESSION_ENDED, "You are no longer in this room.")
             else:
                 self._registry.leave(live.connection, room_topic(event.room))
 
@@ -224,51 +224,51 @@ class People:
 
     def _session_revoked(self, event: SessionRevoked, _entry: Entry) -> None:
         for live in list(self._by_session.get(event.session, ())):
-            self._end(live, closes.SESSION_ENDED, "This session has ended. Log in again.")
+            self._end(live, close_codes.SESSION_ENDED, "This session has ended. Log in again.")
 
-    def _locked_out(self, event: UserLockedOut, _entry: Entry) -> None:
-        code = closes.BANNED if event.banned else closes.SESSION_ENDED
+    def _locked_out(self, event: AccountDisabled, _entry: Entry) -> None:
+        code = close_codes.BANNED if event.banned else close_codes.SESSION_ENDED
         for live in list(self._by_user.get(event.user, ())):
             self._end(live, code, "This account is closed.")
 
     def _identity_revoked(self, event: IdentityRevoked, entry: Entry) -> None:
         for live in list(self._by_user.get(event.user or 0, ())):
-            if sessions.was_before(live.identity.session, entry.seq):
-                self._end(live, closes.SESSION_ENDED, "You have logged out. Log in again.")
+            if sessions.began_before(live.user.session, entry.seq):
+                self._end(live, close_codes.SESSION_ENDED, "You have logged out. Log in again.")
 
     def _status_changed(self, event: StatusChanged, entry: Entry) -> None:
         self._registry.broadcast(entry.text, entry.topic)
         self.presences.chose(event.person, event.chosen, entry.seq)
 
-    def _end(self, live: Live, code: int, reason: str) -> None:
-        logger.info("connection_ended", code=code, user=live.identity.user)
+    def _end(self, live: LiveConnection, code: int, reason: str) -> None:
+        logger.info("connection_ended", code=code, user=live.user.id)
         self.detach(live.connection)
         live.connection.abort(code, reason)
 
     # --- greeting ------------------------------------------------------------------------------------------------
 
-    def _register(self, connection: Connection, identity: Identity, only_room: int | None) -> Live:
-        mine = self._by_user.setdefault(identity.user, {})
+    def _register(self, connection: Connection, identity: AuthenticatedUser, only_room: int | None) -> LiveConnection:
+        mine = self._by_user.setdefault(identity.id, {})
         if len(mine) >= self._limit:
             raise TooManyConnections(retry_after=30.0)
-        live = Live(connection, identity, identity.actor(), only_room)
+        live = LiveConnection(connection, identity, identity.actor(), only_room)
         mine[live] = None
         self._by_session.setdefault(identity.session, {})[live] = None
-        self._lives[connection] = live
-        self.presences.expect(identity.user, connection)
+        self._live[connection] = live
+        self.presences.expect(identity.id, connection)
         self._registry.add(connection)
         return live
 
-    def _fold(self, live: Live, snapshot: Snapshot) -> dict[str, int]:
+    def _subscribe(self, live: LiveConnection, snapshot: Snapshot) -> dict[str, int]:
         """Joins the topics of the snapshot as the entries published meanwhile have changed them; with their heads."""
-        person = user_topic(live.identity.user)
+        person = user_topic(live.user.id)
         heads = dict(snapshot.heads)
         for entry in live.greeting or ():
             if entry.seq <= snapshot.heads.get(person, 0):
                 continue
             if isinstance(entry.event, RoomAdded):
                 heads[room_topic(entry.event.room.id)] = entry.event.room.head or 0
-            elif isinstance(entry.event, RoomGone):
+            elif isinstance(entry.event, RoomRemoved):
                 heads.pop(room_topic(entry.event.room), None)
         live.greeting = None
         for room in snapshot.rooms:
@@ -282,16 +282,16 @@ class People:
 
 
 def _snapshot(
-    connection: Any, identity: Identity, now: int, epoch: str | None, have: Mapping[str, int]
+    connection: Any, identity: AuthenticatedUser, now: int, epoch: str | None, have: Mapping[str, int]
 ) -> Snapshot | None:
     """The session's validity and the person's state in one transaction; None if the session is not valid."""
     if sessions.resolve(connection, identity.session, now) is None:
         return None
     site = identity.role is not Role.GUEST
-    return sync.snapshot(connection, identity.user, site=site, epoch=epoch, have=have, now=now)
+    return sync.snapshot(connection, identity.id, site=site, epoch=epoch, have=have, now=now)
 
 
-def _discard(index: dict[Any, dict[Live, None]], key: Any, live: Live) -> None:
+def _discard(index: dict[Any, dict[LiveConnection, None]], key: Any, live: LiveConnection) -> None:
     found = index.get(key)
     if found is not None:
         found.pop(live, None)

@@ -18,8 +18,8 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from hubbub.gateways.websocket.outbox import CUT_OFF
-from hubbub.gateways.websocket.sockets import ABNORMAL, EXTENSION, NEVER, NOW, RESTART, FramedWebSocket
-from hubbub.protocol import closes
+from hubbub.gateways.websocket.starlette_sockets import ABNORMAL, EXTENSION, NEVER, NOW, RESTART, FramedWebSocket
+from hubbub.protocol import close_codes
 
 MAX_MESSAGE = 65_536
 MAX_FRAGMENTS = 64
@@ -51,7 +51,7 @@ class AsgiWebSocketProtocol(WebSocketsSansIOProtocol):
 
     def handle_cont(self, event: Frame) -> None:
         if len(self.frames) >= MAX_FRAGMENTS and not self._failed:
-            self.conn.fail(closes.TOO_BIG, "too many fragments")
+            self.conn.fail(close_codes.TOO_BIG, "too many fragments")
             self.handle_parser_exception()
         if not self._failed:
             super().handle_cont(event)
@@ -110,7 +110,7 @@ class AsgiWebSocketProtocol(WebSocketsSansIOProtocol):
     async def send(self, message: ASGISendEvent) -> None:
         if message["type"] == "websocket.close" and self._writer is not None:
             await self.writable.wait()
-            self._stop_writing(message.get("code", closes.NORMAL), message.get("reason") or "")
+            self._stop_writing(message.get("code", close_codes.NORMAL), message.get("reason") or "")
         await super().send(message)
         if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
             self.handshake_complete = True  # uvicorn takes a refusal that was sent for one that was forgotten
@@ -135,7 +135,7 @@ class AsgiWebSocketProtocol(WebSocketsSansIOProtocol):
         super().resume_writing()
 
     def keepalive_timeout(self) -> None:
-        self._stop_writing(closes.INTERNAL, "keepalive ping timeout")
+        self._stop_writing(close_codes.INTERNAL, "keepalive ping timeout")
         super().keepalive_timeout()
 
     def handle_close(self, event: Frame) -> None:

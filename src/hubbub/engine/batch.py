@@ -11,7 +11,7 @@ from hubbub.domain.commands import Command
 from hubbub.domain.errors import Conflict, HubbubError, Internal
 from hubbub.domain.events import Entry
 from hubbub.domain.model import Actor
-from hubbub.storage.failures import Refused
+from hubbub.storage.db_errors import StatementRejected
 
 logger = structlog.get_logger(__name__)
 
@@ -28,7 +28,7 @@ Publish = Callable[[Sequence[Entry]], None]
 
 
 @dataclass(slots=True, eq=False)
-class Work:
+class PendingCommand:
     """A command on its way; `source` is whoever's order of commands must be kept, `deadline` is in waited seconds."""
 
     command: Command
@@ -55,7 +55,7 @@ class Work:
             logger.exception("reply_failed", command=type(self.command).__name__, exc_info=error)
 
 
-class Load(NamedTuple):
+class QueueLoad(NamedTuple):
     """How much the journal has to do: commands that wait, commands being written, and the bytes of both."""
 
     waiting: int
@@ -63,7 +63,7 @@ class Load(NamedTuple):
     bytes: int
 
 
-class Spoiled(Exception):
+class DirtyRefusal(Exception):
     """A handler refused after it had written: the transaction cannot be kept for its neighbours."""
 
 
@@ -71,9 +71,9 @@ class Spoiled(Exception):
 class Batch:
     """What one transaction did: its works with their results, and its entries in log order."""
 
-    works: list[Work]
+    commands: list[PendingCommand]
     entries: list[Entry] = field(default_factory=list)
-    again: list[Work] = field(default_factory=list)
+    retries: list[PendingCommand] = field(default_factory=list)
     seconds: float = 0.0
 
 
@@ -91,13 +91,13 @@ def resolver(future: Future[Receipt]) -> Reply:
     return reply
 
 
-def runs(works: list[Work]) -> list[list[Work]]:
+def group_by_kind(works: list[PendingCommand]) -> list[list[PendingCommand]]:
     """Splits a batch into runs of one kind, keeping the order of each source's commands.
 
     A source's command goes to the stage after its previous one, or to the same where that is of the same kind.
     """
     stages: dict[object, tuple[int, type[Command]]] = {}
-    found: dict[tuple[int, type[Command]], list[Work]] = {}
+    found: dict[tuple[int, type[Command]], list[PendingCommand]] = {}
     for work in works:
         kind = type(work.command)
         stage, last = stages.get(work.source, (0, kind))
@@ -111,11 +111,11 @@ def _stage(place: tuple[int, type[Command]]) -> int:
     return place[0]
 
 
-def blame(work: Work, error: Exception) -> HubbubError:
+def attribute_failure(work: PendingCommand, error: Exception) -> HubbubError:
     """What the author of the one command that spoiled its transaction is told."""
-    if isinstance(error, Spoiled) and isinstance(error.__cause__, HubbubError):
+    if isinstance(error, DirtyRefusal) and isinstance(error.__cause__, HubbubError):
         return error.__cause__
-    if isinstance(error, Refused) and error.by_constraint:
+    if isinstance(error, StatementRejected) and error.by_constraint:
         # What another node committed between our check and our write: the constraint has the last word.
         logger.warning("store_refused", kind=work.command.kind)
         return Conflict()

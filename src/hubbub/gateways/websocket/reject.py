@@ -3,13 +3,13 @@
 from starlette.responses import Response
 from starlette.websockets import WebSocket
 
-from hubbub.gateways.websocket.handshake import Refused
+from hubbub.gateways.websocket.handshake import Rejection
 from hubbub.gateways.websocket.scope import can_answer
 
-NOWHERE = Refused(404, "There is no WebSocket here.")
+NOWHERE = Rejection(404, "There is no WebSocket here.")
 
 
-async def deny(socket: WebSocket, refused: Refused) -> None:
+async def reject(socket: WebSocket, refused: Rejection) -> None:
     """Answers the handshake with the refusal, where the server can; elsewhere ASGI has nothing but 403."""
     if can_answer(socket):
         again = {"Retry-After": str(refused.retry_after)} if refused.retry_after is not None else None
@@ -19,6 +19,6 @@ async def deny(socket: WebSocket, refused: Refused) -> None:
         await socket.close()
 
 
-async def nowhere(socket: WebSocket) -> None:
+async def not_found(socket: WebSocket) -> None:
     """The endpoint of every path that has no WebSocket."""
-    await deny(socket, NOWHERE)
+    await reject(socket, NOWHERE)

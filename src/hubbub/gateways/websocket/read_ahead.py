@@ -11,7 +11,7 @@ from starlette.types import Message as Event
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from hubbub.engine.ports import Blob
-from hubbub.gateways.websocket.sockets import ABNORMAL, Lost, QueuedWebSocket
+from hubbub.gateways.websocket.starlette_sockets import ABNORMAL, Lost, QueuedWebSocket
 
 READ_AHEAD_AFTER = 3
 """Writes without a `receive` of the endpoint. An endpoint that reads in a loop has one pending at nearly all times."""

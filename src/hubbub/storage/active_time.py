@@ -4,7 +4,7 @@ from collections.abc import Callable
 from time import monotonic
 
 
-class Waited:
+class ActiveClock:
     """Seconds that somebody could have been answered in: of those between two looks at most `longest` count.
 
     Where there are more, this process stood still, be it with the whole machine, and the store may have answered.
@@ -16,7 +16,7 @@ class Waited:
         self._clock = clock
         self._looked = clock()
 
-    def look(self) -> float:
+    def elapsed(self) -> float:
         """The seconds up to now."""
         now = self._clock()
         self.seconds += min(now - self._looked, self._longest)

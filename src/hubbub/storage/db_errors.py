@@ -16,7 +16,7 @@ CONTENDED = frozenset({"40001", "40P01"})  # serialization_failure, deadlock_det
 ELSEWHERE = frozenset({"25006"})  # read_only_sql_transaction: a standby, until somebody makes it the primary
 
 
-class Refused(Exception):
+class StatementRejected(Exception):
     """The store refused a statement; the transaction is lost and somebody in it is to blame.
 
     `by_constraint` where a constraint was broken; otherwise the statement itself is wrong, which is a bug.
@@ -32,7 +32,7 @@ class Contended(Unavailable):
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """Turns the database's exceptions into Unavailable, Contended or Refused; ours pass."""
     try:
         yield
@@ -56,9 +56,9 @@ def _meaning(error: BaseException) -> Exception:
         return Unavailable(retry_after=1.0)
     if isinstance(error, sqlite3.Error):
         # The plain class means a damaged or unreadable file (SQLITE_CORRUPT, SQLITE_NOTADB, SQLITE_IOERR).
-        return Unavailable(retry_after=5.0) if type(error) is sqlite3.DatabaseError else Refused(error)
+        return Unavailable(retry_after=5.0) if type(error) is sqlite3.DatabaseError else StatementRejected(error)
     # psycopg says InterfaceError of a connection that is closed already.
-    return Unavailable(retry_after=1.0) if _is_a(error, "InterfaceError") else Refused(error)
+    return Unavailable(retry_after=1.0) if _is_a(error, "InterfaceError") else StatementRejected(error)
 
 
 def disk_is_full(error: BaseException) -> bool:

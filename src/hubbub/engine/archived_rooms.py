@@ -1,7 +1,7 @@
 """Which rooms are archived, as far as this node has heard: for what is true for a moment and asks no store."""
 
 
-class Archived:
+class ArchivedRooms:
     """A later position in a room's log knows better. Of rooms that never were archived nothing is kept."""
 
     def __init__(self) -> None:

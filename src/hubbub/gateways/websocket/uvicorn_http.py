@@ -11,11 +11,11 @@ from uvicorn.server import ServerState
 
 from hubbub.gateways.websocket.admission import Slot
 from hubbub.gateways.websocket.bounded_http import BoundedHttpProtocol
-from hubbub.gateways.websocket.gateway import NO_HANDSHAKE, RETRY_AFTER, Gateway, opening
-from hubbub.gateways.websocket.handshake import Refused, client_address
+from hubbub.gateways.websocket.gateway import NO_HANDSHAKE, RETRY_AFTER, NativeGateway, opening
+from hubbub.gateways.websocket.handshake import Rejection, client_address
 from hubbub.protocol.headers import is_trusted, network
 
-FULL = Refused(503, "The server has as many connections as it can take.", RETRY_AFTER)
+FULL = Rejection(503, "The server has as many connections as it can take.", RETRY_AFTER)
 HARD_LIMIT = 1.1
 """So far above the limit of connections, new ones are cut off without an answer."""
 
@@ -34,7 +34,7 @@ class HttpProtocol(BoundedHttpProtocol):
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
         *,
-        gateway: Gateway,
+        gateway: NativeGateway,
     ) -> None:
         super().__init__(config=config, server_state=server_state, app_state=app_state, _loop=_loop)
         settings = gateway.company.services.settings
@@ -141,7 +141,7 @@ class HttpProtocol(BoundedHttpProtocol):
             return
         peer = self.client[0] if self.client else ""
         protocol = self._gateway.upgrade(self.transport, self.url.decode("latin-1"), self.headers, peer)
-        if isinstance(protocol, Refused):
+        if isinstance(protocol, Rejection):
             self._refuse(protocol)
         else:
             self.connections.discard(self)
