@@ -31,10 +31,11 @@ ALONE = (
     "conformance/test_silent.py",
     "faults/test_slow_reader.py",
     "rooms/test_absence_timing.py",
+    "rooms/test_welcome.py",
     "security/test_timing.py",
 )
-"""Files that compare delays: nothing else runs on the machine meanwhile. Where a bound is generous, and noise can only
-break it, three attempts (`tests/support/timing.py`) do instead, and processor time is better than either."""
+"""Files that bound or compare delays: nothing else runs on the machine meanwhile. Where a bound is generous, and noise
+can only break it, three attempts (`tests/support/timing.py`) do instead; processor time is better than either."""
 
 LONG = (
     "faults/test_outages.py",
