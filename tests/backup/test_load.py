@@ -82,6 +82,7 @@ async def test_a_backup_under_load_has_everything_acknowledged_before_it_and_slo
     make_server: MakeServer, tmp_path: Path
 ) -> None:
     server = make_server()
+    await asyncio.to_thread(server.command_line, "migrate")
     await asyncio.to_thread(server.command_line, "user", "create", "old", "--password-stdin", stdin="long enough\n")
     old = depth.rounds("messages", short=10_000, long=1_000_000)
     fill(server.database, old)

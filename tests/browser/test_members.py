@@ -21,8 +21,8 @@ def row(person: Person, name: str) -> Locator:
 
 
 def offered(person: Person, name: str) -> list[str]:
-    """What the menu of somebody's row offers; it is closed again."""
-    row(person, name).click()
+    """Return what the menu of a user's row offers. The menu is opened and closed by keyboard."""
+    row(person, name).press("Enter")
     expect(person.page.get_by_role("menuitem").first).to_be_focused()
     found = [text.strip() for text in person.page.get_by_role("menuitem").all_text_contents()]
     person.page.keyboard.press("Escape")

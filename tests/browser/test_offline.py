@@ -146,6 +146,7 @@ def test_a_log_out_leaves_nothing_and_the_next_one_sees_nothing(server: Server, 
     second.composer.fill("a draft that nobody sees")
     has_kept(ann, "a draft that nobody sees", f"{name} in the lobby")
     ann.open_account().get_by_role("button", name="Log out").click()
+    ann.page.get_by_role("button", name="Log out and delete").click()
     ann.is_out()
     second.is_out()
     for text in ("lobby", "draft", name):
