@@ -1,4 +1,4 @@
-"""Two people who say things in a room, and how one gets to their messages and menus."""
+"""Two users who talk in rooms over REST, and how to reach their messages and menus."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from tests.support.server import Account, Server
 
 
 class House:
-    """A room with Ann, who owns it, and Ben in it, and whatever they say over REST."""
+    """A server with Ann, who owns the rooms, and Ben, who joins them."""
 
     def __init__(self, server: Server, ann: Account, ben: Account) -> None:
         self.server = server
@@ -46,7 +46,7 @@ def focused(person: Person) -> Locator:
 
 
 def go_to(person: Person, text: str) -> Locator:
-    """By the keyboard alone: from where one writes into the messages, and up to this one."""
+    """Move the focus by keyboard from the composer into the timeline and up to this message."""
     keys = person.page.keyboard
     expect(person.log.locator("article[tabindex='0']")).to_have_count(1)
     for _ in range(4):
@@ -58,7 +58,7 @@ def go_to(person: Person, text: str) -> Locator:
         if text in "".join(focused(person).locator(".body").all_text_contents()):
             return focused(person)
         keys.press("ArrowUp")
-    raise AssertionError(f"no message says {text!r}")
+    raise AssertionError(f"no message has the text {text!r}")
 
 
 def menu(person: Person) -> Locator:
@@ -66,7 +66,7 @@ def menu(person: Person) -> Locator:
 
 
 def offered(person: Person, text: str) -> list[str]:
-    """What the menu of a message has, opened by the right button and closed again."""
+    """Open a message's menu by right click, close it, and return its items."""
     message(person, text).click(button="right")
     expect(menu(person)).to_be_visible()
     items = [item.split("\n")[0] for item in menu(person).locator(".item").all_inner_texts()]

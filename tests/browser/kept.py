@@ -1,4 +1,4 @@
-"""What a browser remembers of a chat: its databases and its storage, all of it as one text."""
+"""All that a browser stores of a chat: databases and storage as one text."""
 
 from tests.browser.person import Person
 

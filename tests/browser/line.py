@@ -1,4 +1,4 @@
-"""A line between a browser and a server that can be cut and mended, on a thread of its own."""
+"""A proxy between browser and server that can be cut and restored, on a thread of its own."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ CHUNK = 65_536
 
 
 class Line:
-    """`url` leads to the server as long as the line is whole."""
+    """`url` reaches the server unless the proxy is cut."""
 
     def __init__(self, server: Server) -> None:
         self._target = server.port
@@ -29,7 +29,7 @@ class Line:
         return f"http://127.0.0.1:{self._listener.sockets[0].getsockname()[1]}"
 
     def cut(self) -> None:
-        """End every connection, and let no new one through."""
+        """Close every connection and accept no new one."""
         self._whole = False
         self._loop.call_soon_threadsafe(self._abort)
 

@@ -1,4 +1,7 @@
-"""Texts that would run a script, planted in every field that takes them: rooms, messages, reasons, statuses, keys."""
+"""A world with script texts in every field.
+
+Rooms, messages, reasons, statuses, keys.
+"""
 
 import itertools
 import unicodedata
@@ -10,14 +13,14 @@ from tests.browser import xss
 from tests.support.server import PASSWORD, Account, Server
 
 LINES = [text for text in xss.CORPUS if not {unicodedata.category(c) for c in text} & {"Cc", "Zl", "Zp", "Cf"}]
-"""Those that are one line."""
+"""The texts that are a single line."""
 NAMES = [text for text in LINES if len(text) <= 64]
 KEYS = [text for text in NAMES if text.isascii()]
 CROWD = tuple(f"crowd{number:02}" for number in range(24))
 
 
 def packs(size: int) -> list[str]:
-    """All of the one-line texts, as many in each as fit."""
+    """Return all one-line texts, joined into strings of at most `size` characters."""
     found = [""]
     for text in (text for text in LINES if len(text) <= size):
         fits = len(found[-1]) + len(text) < size
@@ -26,7 +29,10 @@ def packs(size: int) -> list[str]:
 
 
 class Garden:
-    """Ann, who looks at everything; Ben, who has written it; and a crowd to be banned and to say how they are."""
+    """Ann, who opens every screen; Ben, who wrote the texts.
+
+    And a crowd to ban and to set statuses.
+    """
 
     def __init__(self, server: Server, crowd: dict[str, Account]) -> None:
         self.server = server
@@ -55,7 +61,7 @@ class Garden:
         return seq
 
     def talk(self) -> None:
-        """Each text is said, said otherwise, answered with, pinned and forwarded; called by as if it were a name."""
+        """Send, edit, reply to, pin and forward each text; mention it as if it were a name."""
         for text in xss.CORPUS:
             seq = self.say(self.ann, self.attic, text)
             self.ask(
@@ -67,7 +73,10 @@ class Garden:
         self.ask(self.ben, "POST", f"/api/rooms/{self.attic}/forwards", key=next(self._keys), **forward)
 
     def people(self) -> None:
-        """Statuses and reasons; what their names, their emoji and their clients' names cannot be."""
+        """Set statuses and ban reasons.
+
+        Try the texts as user names and emoji, which are refused.
+        """
         texts = packs(MAX_STATUS)
         for account, text in zip([self.ann, self.ben, *self.crowd], texts, strict=False):
             self.ask(account, "PUT", "/api/presence", status="away", text=text, emoji="🌱")
@@ -80,7 +89,7 @@ class Garden:
             ):
                 refused = self.ben.request("POST" if path == "/api/accounts" else "PUT", path, json=body)
                 assert refused.status_code == 400, refused.text
-                assert text not in refused.text, "a refusal echoes nothing"
+                assert text not in refused.text, "a refusal does not echo its input"
 
     def _texts(self) -> Iterator[tuple[str, str, str]]:
         topics, descriptions = itertools.cycle(packs(MAX_TOPIC)), itertools.cycle(packs(990))

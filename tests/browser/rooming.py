@@ -1,4 +1,4 @@
-"""What the stories of rooms and their people have in common."""
+"""Shared steps of tests about rooms and their members."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from tests.support.server import Account
 
 
 def make(account: Account, name: str = "", **more: Any) -> int:
-    """A room made over REST; its id."""
+    """Create a room over REST; return its id."""
     answer = account.request("POST", "/api/rooms", json={**({"name": name} if name else {}), **more})
     assert answer.status_code == 201, answer.text
     room: int = answer.json()["room"]["id"]

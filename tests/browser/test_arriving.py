@@ -1,4 +1,4 @@
-"""Links, names and passwords: how people get in and out, in a real browser."""
+"""Setup links, invites, sign-up, passwords, log-in and log-out in a real browser."""
 
 import re
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from tests.support.server import PASSWORD, Server
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A place as it is after the first start: nobody owns it, and sign-up needs an invite."""
+    """A server as after its first start: it has no owner, and sign-up needs an invite."""
     with Server(tmp_path_factory.mktemp("arriving") / "data", {"HUBBUB_SIGNUP": "invite"}) as running:
         yield running
 
@@ -34,7 +34,7 @@ def invite_link(window: Person) -> str:
     return link
 
 
-def test_the_owner_link_makes_the_owner_and_an_invite_link_brings_in_a_second_person(
+def test_the_setup_link_creates_the_owner_and_an_invite_lets_a_second_user_sign_up(
     make_server: MakeServer, open_window: OpenWindow
 ) -> None:
     fresh = make_server(settings={"HUBBUB_SIGNUP": "invite"}).start()
@@ -45,17 +45,17 @@ def test_the_owner_link_makes_the_owner_and_an_invite_link_brings_in_a_second_pe
     expect(first.log.get_by_text("ben joined")).to_be_visible()
 
 
-def test_an_invite_link_for_one_person_lets_in_one_person(open_window: OpenWindow, owner: str) -> None:
+def test_an_invite_for_one_person_works_once(open_window: OpenWindow, owner: str) -> None:
     link = invite_link(open_window().log_in(owner))
     open_window().open(link).sign_up("first", "Join").is_in()
     late = open_window().open(link)
     expect(late.page.get_by_role("alert")).to_contain_text("This invite was used up")
     late.page.get_by_role("button", name="Log in").click()
     late.is_out()
-    assert late.page.url == f"{late.address}/", "a link of no use is no longer in the address"
+    assert late.page.url == f"{late.address}/", "an invalid link is removed from the address"
 
 
-def test_a_lost_answer_to_signing_up_is_no_lost_account(open_window: OpenWindow, owner: str) -> None:
+def test_sign_up_can_be_retried_when_its_answer_was_lost(open_window: OpenWindow, owner: str) -> None:
     late = open_window().open(invite_link(open_window().log_in(owner)))
     late.may_be_offline = True
     answers = "**/api/accounts"
@@ -72,7 +72,7 @@ def test_a_lost_answer_to_signing_up_is_no_lost_account(open_window: OpenWindow,
     late.is_in()
 
 
-def test_a_window_stops_when_somebody_else_logs_in_in_the_same_browser(
+def test_a_window_stops_when_another_user_logs_in_in_the_same_browser(
     server: Server, open_window: OpenWindow, owner: str
 ) -> None:
     server.command_line("user", "create", "twin", "--password-stdin", stdin=f"{PASSWORD}\n")
@@ -83,7 +83,7 @@ def test_a_window_stops_when_somebody_else_logs_in_in_the_same_browser(
     assert not other.complaints()
 
 
-def test_what_waits_is_never_sent_as_somebody_else(server: Server, open_window: OpenWindow, owner: str) -> None:
+def test_unsent_messages_are_never_sent_as_another_user(server: Server, open_window: OpenWindow, owner: str) -> None:
     server.command_line("user", "create", "heir", "--password-stdin", stdin=f"{PASSWORD}\n")
     window = open_window()
     window.may_be_offline = True
@@ -93,14 +93,15 @@ def test_what_waits_is_never_sent_as_somebody_else(server: Server, open_window: 
         line.cut()
         expect(window.page.get_by_text("Reconnecting")).to_be_visible()
         window.say("in the name of the owner")
-        # By another way than a window, of which this one would hear; the cookie is the host's, whatever the port.
+        # Not by another window, which this one would notice. The cookie belongs to the host,
+        # whatever the port.
         window.page.request.post(f"{server.url}/api/login", data={"username": "heir", "password": PASSWORD})
         line.mend()
         expect(window.page.get_by_text("Somebody else has logged in in this browser")).to_be_visible()
     assert "in the name of the owner" not in open_window().log_in(owner).texts()
 
 
-def test_a_wrong_password_is_answered_with_a_sentence(open_window: OpenWindow, owner: str) -> None:
+def test_a_wrong_password_shows_an_error(open_window: OpenWindow, owner: str) -> None:
     window = open_window().open()
     window.sign_in(owner, "not the password")
     expect(window.page.get_by_role("alert")).to_be_visible()
@@ -109,13 +110,13 @@ def test_a_wrong_password_is_answered_with_a_sentence(open_window: OpenWindow, o
     window.is_in()
 
 
-def test_a_name_that_is_taken_is_answered_with_a_sentence(open_window: OpenWindow, owner: str) -> None:
+def test_a_taken_name_shows_an_error(open_window: OpenWindow, owner: str) -> None:
     link = invite_link(open_window().log_in(owner))
     window = open_window().open(link).sign_up(owner, "Join")
     expect(window.page.get_by_role("alert")).to_contain_text("has that name")
 
 
-def test_a_session_ended_from_another_window_is_back_at_the_login(open_window: OpenWindow, owner: str) -> None:
+def test_a_session_ended_from_another_window_returns_to_the_log_in(open_window: OpenWindow, owner: str) -> None:
     ended = open_window().log_in(owner)
     keeps = open_window().log_in(owner)
     dialog = keeps.open_account()
@@ -131,14 +132,14 @@ def test_a_session_ended_from_another_window_is_back_at_the_login(open_window: O
     keeps.sees("still here")
 
 
-def test_logging_out_ends_at_the_login_and_leaves_no_way_back(open_window: OpenWindow, owner: str) -> None:
+def test_after_logging_out_reopening_the_page_shows_the_log_in(open_window: OpenWindow, owner: str) -> None:
     window = open_window().log_in(owner)
     window.open_account().get_by_role("button", name="Log out").click()
     window.is_out()
     window.open().is_out()
 
 
-def test_a_changed_password_ends_the_other_sessions_and_keeps_this_one(open_window: OpenWindow, owner: str) -> None:
+def test_changing_the_password_ends_other_sessions_and_keeps_this_one(open_window: OpenWindow, owner: str) -> None:
     link = invite_link(open_window().log_in(owner))
     here = open_window().open(link).sign_up("carla", "Join").is_in()
     there = open_window().log_in("carla")
@@ -174,7 +175,7 @@ def server_link(server: Server, *command: str) -> str:
     return found.group()
 
 
-def test_a_deleted_account_is_gone(open_window: OpenWindow, owner: str) -> None:
+def test_a_deleted_account_cannot_log_in(open_window: OpenWindow, owner: str) -> None:
     link = invite_link(open_window().log_in(owner))
     window = open_window().open(link).sign_up("emil", "Join").is_in()
     dialog = window.open_account()
@@ -186,7 +187,7 @@ def test_a_deleted_account_is_gone(open_window: OpenWindow, owner: str) -> None:
     expect(window.page.get_by_role("alert")).to_be_visible()
 
 
-def test_the_page_forbids_everything_that_is_not_its_own(open_window: OpenWindow) -> None:
+def test_the_content_security_policy_allows_only_the_pages_own_resources(open_window: OpenWindow) -> None:
     window = open_window()
     answer = window.page.goto(window.server.url)
     assert answer is not None
@@ -197,7 +198,7 @@ def test_the_page_forbids_everything_that_is_not_its_own(open_window: OpenWindow
     assert "unsafe" not in policy
 
 
-def test_a_breach_of_the_policy_would_fail_these_tests(open_window: OpenWindow) -> None:
+def test_control_a_policy_violation_fails_the_test(open_window: OpenWindow) -> None:
     window = open_window().open()
     inline = "const style = document.createElement('style'); style.textContent = 'p {}'; document.body.append(style)"
     window.page.evaluate(f"() => {{ {inline} }}")

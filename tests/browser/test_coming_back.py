@@ -1,4 +1,7 @@
-"""The server dies, the line breaks: the windows come back by themselves, and nothing is lost or doubled."""
+"""The server is killed or the network fails.
+
+Windows reconnect, and no message is lost or doubled.
+"""
 
 from datetime import UTC, datetime, timedelta
 
@@ -16,9 +19,7 @@ def own_server(make_server: MakeServer) -> Server:
     return make_server().start()
 
 
-def test_after_kill_9_the_history_is_there_and_both_windows_catch_up(
-    own_server: Server, open_window: OpenWindow
-) -> None:
+def test_after_a_kill_both_windows_reconnect_with_the_full_history(own_server: Server, open_window: OpenWindow) -> None:
     names = [own_server.sign_up("ann").name, own_server.sign_up("bob").name]
     ann, bob = [open_window(own_server).log_in(name) for name in names]
     for person in (ann, bob):
@@ -46,7 +47,7 @@ def test_after_kill_9_the_history_is_there_and_both_windows_catch_up(
     late.sees("written in the dark")
 
 
-def test_a_window_that_was_cut_off_catches_up_and_sends_once(server: Server, open_window: OpenWindow) -> None:
+def test_a_disconnected_window_catches_up_and_sends_its_message_once(server: Server, open_window: OpenWindow) -> None:
     ann = open_window().log_in(server.sign_up("ann").name)
     bob = open_window()
     bob.may_be_offline = True
@@ -68,14 +69,14 @@ def test_a_window_that_was_cut_off_catches_up_and_sends_once(server: Server, ope
         assert ann.texts()[-4:] == bob.texts()[-4:]
 
 
-def test_the_button_connects_now(server: Server, open_window: OpenWindow) -> None:
+def test_the_now_button_reconnects_immediately(server: Server, open_window: OpenWindow) -> None:
     window = open_window()
     window.may_be_offline = True
     with Line(server) as line:
         window.address = line.url
         window.page.clock.install()
         window.log_in(server.sign_up("ann").name)
-        # Time stands still: by itself the window would wait for ever.
+        # The clock stands still: by itself the window would wait for ever.
         window.page.clock.pause_at(datetime.now(UTC) + timedelta(seconds=5))
         line.cut()
         now = window.page.get_by_role("button", name="Now", exact=True)
@@ -88,7 +89,7 @@ def test_the_button_connects_now(server: Server, open_window: OpenWindow) -> Non
         window.sees("back at once")
 
 
-def test_a_message_that_waits_survives_a_reload_of_the_page(own_server: Server, open_window: OpenWindow) -> None:
+def test_an_unsent_message_survives_a_reload(own_server: Server, open_window: OpenWindow) -> None:
     window = open_window(own_server).log_in(own_server.sign_up("ann").name)
     window.may_be_offline = True
     own_server.kill()
@@ -100,7 +101,7 @@ def test_a_message_that_waits_survives_a_reload_of_the_page(own_server: Server, 
     window.is_in().sees("hold on to this")
 
 
-def test_a_waiting_message_can_be_discarded(own_server: Server, open_window: OpenWindow) -> None:
+def test_an_unsent_message_can_be_discarded(own_server: Server, open_window: OpenWindow) -> None:
     window = open_window(own_server).log_in(own_server.sign_up("ann").name)
     window.may_be_offline = True
     own_server.kill()

@@ -1,4 +1,4 @@
-"""No text is lost without a question: drafts, messages on their way, messages that were refused."""
+"""No text is lost without a question: drafts, pending messages, refused messages."""
 
 import re
 
@@ -38,7 +38,7 @@ def draft(person: Person, room: str, text: str) -> None:
 
 
 def without_sends(browser: WebSocketRoute) -> None:
-    """The server never gets a message."""
+    """Drop messages before they reach the server."""
     server = browser.connect_to_server()
 
     def pass_on(frame: str | bytes) -> None:
@@ -55,12 +55,12 @@ def log_out(person: Person) -> Locator:
 
 def id_of(account: Account, room: str) -> int:
     rooms = account.get("/api/rooms", limit=100)["rooms"]
-    found: int = next(one["id"] for one in rooms if one["name"].startswith(room))
+    found: int = next(room_["id"] for room_ in rooms if room_["name"].startswith(room))
     return found
 
 
 def refuse(person: Person, account: Account, room: str, text: str) -> None:
-    """A message of the account's that the server refused, as the browser keeps it until its author decides."""
+    """Store a refused message of the account's, as the browser does until the author decides."""
     failed = {
         "key": f"key of {text}",
         "room": id_of(account, room),
@@ -139,12 +139,12 @@ def test_deleting_the_account_names_what_goes_with_it(ann: Person) -> None:
     expect(dialog).to_contain_text("You have 1 draft. Deleting the account deletes it.")
 
 
-def test_rooms_with_drafts_and_failed_messages_are_marked_and_stand_first(ann: Person, account: Account) -> None:
+def test_rooms_with_drafts_and_failed_messages_are_marked_and_come_first(ann: Person, account: Account) -> None:
     barn = ann.room("Barn")
     expect(ann.room("Attic")).to_be_visible()
     assert [name.split()[0] for name in order(ann, "Rooms")] == ["Lobby", "Attic", "Barn"]
     draft(ann, "Barn", "begun")
-    # The row does not move while she writes in its room, and has no mark: she sees what she writes.
+    # The row does not move and has no mark while she writes in its room: she sees the text.
     expect(barn).not_to_contain_text("draft")
     assert [name.split()[0] for name in order(ann, "Rooms")] == ["Lobby", "Attic", "Barn"]
     ann.open_room("Lobby")
@@ -226,7 +226,7 @@ def test_a_draft_in_a_room_that_the_user_was_removed_from_is_offered(
     expect(ann.page.get_by_role("region", name="Not sent")).to_contain_text("thrown out with me")
 
 
-def test_text_that_the_browser_does_not_store_is_kept_in_the_page_and_asked_about(ann: Person) -> None:
+def test_text_that_the_browser_cannot_store_is_kept_in_the_page_which_asks_before_closing(ann: Person) -> None:
     ann.page.evaluate(REFUSE_STORAGE)
     draft(ann, "Attic", "only in memory")
     ann.open_room("Lobby")
@@ -235,7 +235,7 @@ def test_text_that_the_browser_does_not_store_is_kept_in_the_page_and_asked_abou
     expect(ann.composer).to_have_value("only in memory")
     asked: list[str] = []
     ann.page.on("dialog", lambda dialog: asked.append(dialog.type))
-    # Browsers ask only where the user has done something.
+    # Browsers ask only after the user has interacted with the page.
     ann.composer.press("End")
     ann.page.reload()
     assert asked == ["beforeunload"]
@@ -252,7 +252,7 @@ def test_text_that_the_browser_stores_closes_without_a_question(ann: Person) -> 
     expect(ann.composer).to_have_value("stored")
 
 
-def test_text_that_the_browser_does_not_store_survives_a_log_out_in_another_tab(ann: Person) -> None:
+def test_text_that_the_browser_cannot_store_survives_a_log_out_in_another_tab(ann: Person) -> None:
     ann.page.evaluate(REFUSE_STORAGE)
     draft(ann, "Attic", "only in memory")
     tab = Person(ann.server, ann.page.context.new_page())
@@ -265,7 +265,7 @@ def test_text_that_the_browser_does_not_store_survives_a_log_out_in_another_tab(
     expect(ann.composer).to_have_value("only in memory")
 
 
-def test_text_of_another_account_stays_until_somebody_deletes_it(ann: Person, server: Server) -> None:
+def test_text_of_another_account_stays_until_a_user_deletes_it(ann: Person, server: Server) -> None:
     draft(ann, "Attic", "of the first account")
     name = ann.name
     ann.page.context.clear_cookies()
@@ -278,7 +278,8 @@ def test_text_of_another_account_stays_until_somebody_deletes_it(ann: Person, se
     assert "of the first account" not in ann.page.locator("body").inner_text()
     notice.get_by_role("button", name="Keep it").click()
     expect(notice).to_have_count(0)
-    # The second account has nothing of its own: it logs out without a question, and leaves the text alone.
+    # The second account has no text: it logs out without a question and leaves the other's text
+    # alone.
     ann.open_account().get_by_role("button", name="Log out").click()
     ann.is_out()
     ann.sign_in(name)
@@ -294,7 +295,7 @@ def test_text_of_another_account_stays_until_somebody_deletes_it(ann: Person, se
     assert "of the first account" not in kept(ann)
 
 
-def test_a_session_ended_from_elsewhere_keeps_the_text(ann: Person, open_window: OpenWindow) -> None:
+def test_a_session_ended_from_elsewhere_keeps_unsent_text(ann: Person, open_window: OpenWindow) -> None:
     draft(ann, "Attic", "still here afterwards")
     elsewhere = open_window().log_in(ann.name)
     dialog = elsewhere.open_account()

@@ -1,4 +1,7 @@
-"""A whole day in a chat without a mouse: rooms, their people and oneself, each story by keyboard alone."""
+"""A whole session without a mouse.
+
+Rooms, members and the account, by keyboard alone.
+"""
 
 import pytest
 from playwright.sync_api import expect
@@ -9,7 +12,7 @@ from tests.browser.person import Person
 from tests.support.server import PASSWORD, Server
 
 
-def test_what_the_keys_do_not_reach_or_nobody_sees_is_told(server: Server, open_window: OpenWindow) -> None:
+def test_control_unreachable_and_invisible_focus_stops_are_reported(server: Server, open_window: OpenWindow) -> None:
     ann = open_window().log_in(server.sign_up("ann").name)
     keys, button = Keyboard(ann), ann.page.get_by_role("button", name="New room")
     keys.reach("button", "New room")
@@ -21,7 +24,7 @@ def test_what_the_keys_do_not_reach_or_nobody_sees_is_told(server: Server, open_
         keys.reach("button", "New room", most=15)
     button.evaluate("(button) => void (button.tabIndex = 0)")
     button.evaluate("(button) => button.style.setProperty('outline', 'none', 'important')")
-    with pytest.raises(AssertionError, match="New room”, and one does not see it: it has no ring"):
+    with pytest.raises(AssertionError, match="New room” and not visible: it has no focus ring"):
         keys.reach("button", "New room")
 
 
@@ -65,7 +68,7 @@ def browse_and_join(keys: Keyboard, name: str) -> None:
 
 
 def settle(keys: Keyboard, name: str) -> None:
-    """What the room is about, who reads what, and what it is to oneself."""
+    """Set the topic, the history, the favourite and the mute of a room."""
     dialog = keys.page.get_by_role("dialog")
     keys.use("button", name, key="Shift+Tab")
     keys.at("textbox", "Name")
@@ -129,7 +132,7 @@ def person_menu(keys: Keyboard, name: str, item: str) -> None:
     keys.choose(item)
 
 
-def test_rooms_their_people_and_oneself(server: Server, open_window: OpenWindow) -> None:
+def test_rooms_members_and_the_account_work_by_keyboard(server: Server, open_window: OpenWindow) -> None:
     first, second, third = (server.sign_up(name) for name in ("ann", "ben", "cleo"))
     ann, ben = open_window(), open_window()
     name = f"Hall of {first.name}"
@@ -197,7 +200,7 @@ def handed_over_and_left(hers: Keyboard, his: Keyboard, name: str) -> None:
 
 
 def appear(keys: Keyboard) -> None:
-    """How one appears, what one says and for how long."""
+    """Set presence and a status text with its duration."""
     own = keys.page.get_by_role("navigation").locator("button[aria-haspopup=menu]")
     keys.reach("button", "Your account")
     keys.press("Shift+Tab")
@@ -231,7 +234,7 @@ def appear(keys: Keyboard) -> None:
 
 
 def leave(keys: Keyboard) -> None:
-    """What one's account shows, from where else one is logged in, and the way out."""
+    """Read the account page, end another session and log out."""
     keys.use("button", "Your account")
     keys.at("button", "Close")
     ends = keys.page.get_by_role("button", name="End", exact=True)

@@ -1,4 +1,4 @@
-"""A whole day in a chat without a mouse: what is said and what waits for one, each story by keyboard alone."""
+"""A whole session without a mouse: messages and unread rooms, by keyboard alone."""
 
 import re
 
@@ -19,14 +19,14 @@ def house(server: Server) -> House:
 
 
 def to_message(keys: Keyboard, text: str) -> None:
-    """From where one writes into the list, which is one stop, and up to this message."""
+    """Move from the composer into the timeline, which is one stop, and up to this message."""
     expect(keys.person.log.locator("article[tabindex='0']")).to_have_count(1)
     keys.reach("article", "", key="Shift+Tab", most=6)
     keys.press("End")
     keys.up_to(text)
 
 
-def test_messages(house: House, open_window: OpenWindow) -> None:
+def test_messages_work_by_keyboard(house: House, open_window: OpenWindow) -> None:
     room = house.room("Kitchen")
     house.room("Cellar")
     house.say(house.ben, room, "where is the knife, here: [good](https://example.org/), is it ||hidden||")
@@ -73,7 +73,7 @@ def write_and_edit(keys: Keyboard, house: House) -> None:
 
 
 def reply_and_follow(keys: Keyboard) -> None:
-    """Up to the first message and through what stands in it, answer it, and from the answer back to it."""
+    """Move through the contents of the first message, reply to it, and follow the reply's quote back."""
     keys.press("Home")
     keys.on("where is the knife")
     keys.reach("link", "good", most=1)
@@ -130,7 +130,7 @@ def pin_forward_and_copy(keys: Keyboard, house: House, room: int) -> None:
 
 
 def react(keys: Keyboard, his: Keyboard) -> None:
-    """From the menu that Enter has opened at a message."""
+    """React from the menu that Enter opened at a message."""
     keys.choose("React")
     keys.at("combobox", "Search emoji")
     keys.write("rocket")
@@ -189,7 +189,7 @@ def delete(keys: Keyboard) -> None:
     keys.at("textbox", "Message to Kitchen")
 
 
-def test_what_waits_and_what_waits_for_the_line(server: Server, open_window: OpenWindow) -> None:
+def test_unread_rooms_and_unsent_messages_work_by_keyboard(server: Server, open_window: OpenWindow) -> None:
     house = House(server, server.sign_up("ann"), server.sign_up("ben"))
     attic, barn = house.room("Attic"), house.room("Barn")
     lines = [house.say(house.ben, attic, f"line {number}") for number in range(40)]
@@ -205,7 +205,7 @@ def test_what_waits_and_what_waits_for_the_line(server: Server, open_window: Ope
 
 
 def jump_about(keys: Keyboard) -> None:
-    """To the next room that waits, from there to where something was carried from, and to all that is not read."""
+    """Go to the next unread room, to a forward's source, and to the first unread message."""
     keys.at("textbox", "Message to")
     keys.press("Alt+Shift+ArrowUp")
     keys.at("textbox", "Message to Barn")
@@ -255,7 +255,7 @@ def write_offline(keys: Keyboard, line: Line) -> None:
     keys.at("textbox", "Message to Barn")
     line.cut()
     expect(keys.page.get_by_text("Reconnecting")).to_be_visible(timeout=20_000)
-    keys.write("is anybody there")
+    keys.write("anyone there")
     keys.press("Enter")
     keys.reach("button", "Discard", key="Shift+Tab", most=8)
     keys.press("Enter")

@@ -1,4 +1,7 @@
-"""What is loaded when it is first wanted: without a network one is told so, and goes on from there."""
+"""Parts that load on demand.
+
+Without a network they show an error and can be retried.
+"""
 
 import re
 from collections.abc import Iterator
@@ -23,12 +26,15 @@ def line(server: Server) -> Iterator[Line]:
 
 
 def without_worker(person: Person, name: str) -> Person:
-    """Somebody for whom nothing is kept: the service worker would have it all."""
+    """Log in a user whose browser caches nothing.
+
+    The service worker would have all parts.
+    """
     person.page.add_init_script(NO_WORKER)
     return person.log_in(name)
 
 
-def test_what_could_not_be_loaded_is_there_at_the_next_try(server: Server, open_window: OpenWindow, line: Line) -> None:
+def test_a_part_that_failed_to_load_is_shown_after_a_retry(server: Server, open_window: OpenWindow, line: Line) -> None:
     ann = open_window(width=1000)
     ann.may_be_offline = True
     ann.address = line.url
@@ -55,7 +61,7 @@ def test_what_could_not_be_loaded_is_there_at_the_next_try(server: Server, open_
     expect(page.get_by_role("complementary", name="People")).to_be_visible()
 
 
-def test_what_one_types_while_a_window_is_loaded_reaches_nothing_else(server: Server, open_window: OpenWindow) -> None:
+def test_text_typed_while_a_dialog_loads_goes_nowhere_else(server: Server, open_window: OpenWindow) -> None:
     ann = without_worker(open_window(), server.sign_up("ann").name)
     held: list[Route] = []
     ann.page.route(DIALOGS, lambda route: held.append(route))

@@ -1,4 +1,7 @@
-"""What one does with messages, in real windows: two or three people, by mouse, by finger and by keyboard alone."""
+"""Actions on messages in real windows.
+
+Two or three users, by mouse, touch and keyboard.
+"""
 
 import re
 from collections.abc import Iterator
@@ -31,7 +34,7 @@ def line(server: Server) -> Iterator[Line]:
         yield line
 
 
-def test_an_answer_carries_its_quote_and_leads_there(house: House, open_window: OpenWindow) -> None:
+def test_a_reply_shows_its_quote_and_links_to_it(house: House, open_window: OpenWindow) -> None:
     room = house.room("Kitchen")
     house.say(house.ben, room, "where is the ||secret|| **good** knife\nI ask")
     ann, ben = (open_window().log_in(who.name).open_room("Kitchen") for who in (house.ann, house.ben))
@@ -48,7 +51,7 @@ def test_an_answer_carries_its_quote_and_leads_there(house: House, open_window: 
         expect(quote).to_contain_text("where is the ▒▒▒ good knife")
         expect(quote).not_to_contain_text("I ask")
 
-    # Ben goes there with the mouse, Ann by the keyboard.
+    # Ben follows the quote by mouse, Ann by keyboard.
     message(ben, "in the drawer").get_by_role("link", name="In reply to").click()
     expect(focused(ben)).to_contain_text("I ask")
     go_to(ann, "in the drawer")
@@ -59,7 +62,7 @@ def test_an_answer_carries_its_quote_and_leads_there(house: House, open_window: 
     axe.check(ann.page, "main")
 
 
-def test_what_is_deleted_leaves_its_place(house: House, open_window: OpenWindow) -> None:
+def test_a_deleted_message_leaves_a_placeholder(house: House, open_window: OpenWindow) -> None:
     room = house.room("Pantry")
     first = house.say(house.ben, room, "a ||secret|| of mine")
     house.say(house.ben, room, "in the drawer", reply_to=first)
@@ -85,7 +88,7 @@ def test_what_is_deleted_leaves_its_place(house: House, open_window: OpenWindow)
     expect(message(ben.is_in(), "in the drawer").get_by_role("link")).to_contain_text("Deleted message")
 
 
-def test_quotes_come_from_far_and_not_from_before_ones_time(house: House, open_window: OpenWindow) -> None:
+def test_quotes_load_old_messages_but_none_from_before_the_reader_joined(house: House, open_window: OpenWindow) -> None:
     room = house.post(house.ann, "/api/rooms", kind="public", name="Attic", history="joined")["room"]["id"]
     early = house.say(house.ann, room, "before Ben")
     house.ben.join(room)
@@ -99,13 +102,13 @@ def test_quotes_come_from_far_and_not_from_before_ones_time(house: House, open_w
     expect(message(ben, "from afar").get_by_role("link")).to_contain_text("long ago")
     expect(message(ben, "nobody here")).to_contain_text("a message from before your time")
 
-    # Where newcomers do not read back an edit tells no words: the client asks for them.
+    # In rooms with `history: joined` an edit event has no text: the client loads it.
     house.ann.request("PATCH", f"/api/rooms/{room}/messages/{answer}", json={"body": "an answer to somebody"})
     expect(message(ben, "to somebody")).to_contain_text("(edited)")
     expect(message(ben, "to somebody").get_by_role("button", name="(edited)")).to_have_count(0)
 
 
-def test_words_are_changed_and_what_they_were_is_for_those_who_may_know(house: House, open_window: OpenWindow) -> None:
+def test_edits_show_to_everyone_and_their_history_to_permitted_users(house: House, open_window: OpenWindow) -> None:
     room = house.room("Study")
     house.say(house.ben, room, "I am rihgt")
     house.say(house.ann, room, "you are")
@@ -115,7 +118,7 @@ def test_words_are_changed_and_what_they_were_is_for_those_who_may_know(house: H
     assert set(offered(ben, "I am rihgt")) == {*common, "Edit", "Delete"}
     assert set(offered(ann, "I am rihgt")) == {*common, "Pin", "Delete"}
 
-    # By keyboard; over a reload in between, which loses nothing.
+    # By keyboard, with a reload in between that loses nothing.
     keys = ben.page.keyboard
     go_to(ben, "I am rihgt")
     keys.press("e")
@@ -144,7 +147,7 @@ def test_words_are_changed_and_what_they_were_is_for_those_who_may_know(house: H
     expect(focused(ben)).to_contain_text("I am right")
 
 
-def test_pins_are_marked_listed_jumped_to_and_let_go(house: House, open_window: OpenWindow) -> None:
+def test_pins_are_marked_listed_jumped_to_and_removed(house: House, open_window: OpenWindow) -> None:
     room = house.room("Workshop")
     house.say(house.ann, room, "the rules of this house")
     for number in range(30):
@@ -160,7 +163,7 @@ def test_pins_are_marked_listed_jumped_to_and_let_go(house: House, open_window: 
     keys.press("Home")
     keys.press("p")
     expect(message(ann, "the rules").get_by_text("Pinned")).to_be_visible()
-    # Ben's list follows while it is open.
+    # Ben's list updates while it is open.
     expect(pinned.locator(".words")).to_have_text(["the rules of this house", "chatter 29"])
     expect(pinned.get_by_role("button", name="Unpin")).to_have_count(0)
     axe.check(ben.page, "dialog")
@@ -180,7 +183,7 @@ def test_pins_are_marked_listed_jumped_to_and_let_go(house: House, open_window: 
     assert "Unpin" in offered(ann, "the rules")
 
 
-def test_an_answer_to_what_is_deleted_meanwhile_does_not_go_out_unawares(house: House, open_window: OpenWindow) -> None:
+def test_a_reply_to_a_message_deleted_meanwhile_asks_before_sending(house: House, open_window: OpenWindow) -> None:
     room = house.room("Veranda")
     asked = [house.say(house.ben, room, f"question {at}") for at in (1, 2)]
     ann = open_window().log_in(house.ann.name).open_room("Veranda")
@@ -201,7 +204,7 @@ def test_an_answer_to_what_is_deleted_meanwhile_does_not_go_out_unawares(house: 
     ann.sees("my answer")
     expect(message(ann, "my answer").get_by_text("In reply to")).to_have_count(0)
 
-    # Far above what is loaded after a reload.
+    # The message is far above what is loaded after a reload.
     go_to(ann, "question 2")
     keys.press("r")
     keys.type("too late")
@@ -213,7 +216,7 @@ def test_an_answer_to_what_is_deleted_meanwhile_does_not_go_out_unawares(house: 
     expect(ann.composer).to_have_value("too late")
 
 
-def test_words_are_carried_to_other_rooms_and_into_the_clipboard(house: House, open_window: OpenWindow) -> None:
+def test_messages_are_forwarded_to_other_rooms_and_copied(house: House, open_window: OpenWindow) -> None:
     room, other = house.room("Garden"), house.room("Cellar")
     seq = house.say(house.ben, room, "tomatoes are **ripe**")
     ann = open_window().log_in(house.ann.name).open_room("Garden")
@@ -223,7 +226,7 @@ def test_words_are_carried_to_other_rooms_and_into_the_clipboard(house: House, o
     keys.press("f")
     chooser = ann.page.get_by_role("dialog", name="Forward")
     expect(chooser).to_contain_text("The words are copied")
-    # Into the room where one is as well; it comes last.
+    # The current room is also a target; it comes last.
     expect(chooser.get_by_role("option").last).to_have_text("Gardenthis room")
     keys.type("cell")
     expect(chooser.get_by_role("option")).to_have_text(["Cellar"])
@@ -244,14 +247,15 @@ def test_words_are_carried_to_other_rooms_and_into_the_clipboard(house: House, o
     expect(focused(ann)).to_contain_text("tomatoes")
     expect(ann.page.get_by_role("heading", level=2, name="Garden")).to_be_visible()
 
-    # Of a room that is archived one may still carry things away and take one's own words back, and no more.
+    # In an archived room members may forward and copy, and delete their own messages, but nothing
+    # else.
     house.post(house.ann, f"/api/rooms/{other}/archive")
     ann.open(f"/#room/{other}")
     expect(ann.page.get_by_text("This room is archived")).to_be_visible()
     assert offered(ann, "tomatoes") == ["Forward", "Copy text", "Copy link", "Mark as unread from here", "Delete"]
 
 
-def test_what_cannot_be_done_now_is_said_at_the_message(house: House, open_window: OpenWindow, line: Line) -> None:
+def test_an_action_that_fails_shows_its_error_at_the_message(house: House, open_window: OpenWindow, line: Line) -> None:
     room = house.room("Cabin")
     house.say(house.ben, room, f"come down, @{house.ann.name}")
     ann = open_window()
@@ -262,7 +266,7 @@ def test_what_cannot_be_done_now_is_said_at_the_message(house: House, open_windo
     assert "called" in (mine.get_attribute("class") or "")
     mine.hover()
     mine.get_by_role("button", name="React with 👍").click()
-    eventually_blocking(lambda: "👍" in str(house.ben.history(room)), 10, "it has arrived")
+    eventually_blocking(lambda: "👍" in str(house.ben.history(room)), 10, "the reaction arrives")
     line.cut()
     expect(ann.page.get_by_text("Connecting").or_(ann.page.get_by_text("Offline")).first).to_be_visible(timeout=20_000)
     go_to(ann, "come down")
@@ -277,7 +281,7 @@ def test_what_cannot_be_done_now_is_said_at_the_message(house: House, open_windo
     line.mend()
 
 
-def test_the_menu_opens_by_finger_and_by_mouse(house: House, open_window: OpenWindow) -> None:
+def test_the_message_menu_opens_by_touch_and_by_mouse(house: House, open_window: OpenWindow) -> None:
     room = house.room("Porch")
     house.say(house.ben, room, "see https://example.org/ there")
     ann = open_window(width=360, height=640)
@@ -290,7 +294,7 @@ def test_the_menu_opens_by_finger_and_by_mouse(house: House, open_window: OpenWi
     axe.check(ann.page, "[role=menu]")
     ann.page.mouse.click(180, 80)
     expect(menu(ann)).to_have_count(0)
-    # Where the browser's own menu has more to offer, it stays.
+    # The browser's own menu stays where it offers more.
     shown.get_by_role("link").click(button="right")
     expect(menu(ann)).to_have_count(0)
     shown.hover()

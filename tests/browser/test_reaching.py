@@ -1,4 +1,4 @@
-"""Getting where one wants to be in a room, whatever it showed before and whether or not the line is whole."""
+"""Jumps to messages, whatever the room showed before and with or without a network."""
 
 from collections.abc import Iterator
 
@@ -21,24 +21,24 @@ def archive(server: Server, browser: Browser) -> Iterator[Archive]:
 
 
 def stays(reading: Reading, number: int) -> None:
-    """One is at that line once nothing is on its way any more."""
+    """Expect this line to stay visible after loading has finished."""
     seen(reading.line(number))
     expect(reading.person.log).to_have_attribute("aria-busy", "false")
     seen(reading.line(number))
 
 
-def test_a_permalink_leads_there_whatever_the_room_showed_when_one_left_it(
+def test_a_permalink_shows_its_message_whatever_the_room_showed_before(
     archive: Archive, open_window: OpenWindow
 ) -> None:
     reader = open_window().log_in(archive.writer.name).open_room(archive.name)
     reading = Reading(reader, archive)
-    for number in (40, 42):  # the second one is in what is kept of the room
+    for number in (40, 42):  # the second one is in the cached part of the room
         reading.jump(number)
         stays(reading, number)
         reader.open_room("Lobby")
 
 
-def test_what_could_not_be_reached_is_gone_to_once_it_can(archive: Archive, open_window: OpenWindow) -> None:
+def test_a_jump_that_failed_offline_completes_after_reconnecting(archive: Archive, open_window: OpenWindow) -> None:
     archive = archive.another()
     reader = open_window()
     reader.may_be_offline = True
@@ -49,7 +49,8 @@ def test_what_could_not_be_reached_is_gone_to_once_it_can(archive: Archive, open
         reading.jump(40)
         stays(reading, 40)
 
-        # One's own words are seen at once, far from where they will be, and nothing asks one to write them again.
+        # An own message shows at once, far from its final position, and nothing asks to write it
+        # again.
         line.cut()
         expect(page.get_by_text("Reconnecting")).to_be_visible()
         reader.say("said in the tunnel")
@@ -59,7 +60,7 @@ def test_what_could_not_be_reached_is_gone_to_once_it_can(archive: Archive, open
         reader.sees("said in the tunnel")
         seen(reading.line(archive.written))
 
-        # A message that one wanted to see, and one that is in a room one has not opened.
+        # A message the user wanted to see, and one in a room they have not opened.
         for other, number in ((None, 60), ("Lobby", 250)):
             line.cut()
             expect(page.get_by_text("Reconnecting")).to_be_visible()
@@ -71,7 +72,7 @@ def test_what_could_not_be_reached_is_gone_to_once_it_can(archive: Archive, open
             stays(reading, number)
 
 
-def test_what_one_has_read_in_the_tunnel_is_read(server: Server, open_window: OpenWindow) -> None:
+def test_messages_read_while_offline_are_read_after_reconnecting(server: Server, open_window: OpenWindow) -> None:
     ann, ben = server.sign_up("ann"), server.sign_up("ben")
     names = {ben.create_room(name): name for name in (f"Attic of {ben.name}", f"Cellar of {ben.name}")}
     reader = open_window()
@@ -94,7 +95,9 @@ def test_what_one_has_read_in_the_tunnel_is_read(server: Server, open_window: Op
             expect(reader.room(name)).not_to_contain_text("unread")
         reader.room("Lobby").click()
         line.mend()
-        eventually_blocking(lambda: [unread(ann, room) for room in names] == [0, 0], 20, "the server knows")
+        eventually_blocking(
+            lambda: [unread(ann, room) for room in names] == [0, 0], 20, "the server counts them as read"
+        )
         for name in names.values():
             expect(reader.room(name)).not_to_contain_text("unread")
 

@@ -15,7 +15,7 @@ from tests.support.waiting import eventually_blocking
 SOME_MINUTES = "03:00"
 UNREAD_SIGN = re.compile("icon-unread")
 READ_AFTER_MS = 3_000
-"""The window tells the server within two seconds what was read; whoever waits that long has waited for it."""
+"""The window reports what was read within two seconds; waiting this long is enough."""
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,10 @@ class Setting:
         return self
 
     def come_by_phone(self) -> "Setting":
-        """A narrow window shows the list of rooms first, so the address names the room."""
+        """Log in with a narrow window, which shows the list of rooms first.
+
+        The address names the room.
+        """
         login = {"username": self.ann.name, "password": PASSWORD}
         assert self.page.request.post(f"{self.window.address}/api/login", data=login).ok
         self.window.open(f"/#room/{self.room}").is_in()
@@ -55,7 +58,7 @@ class Setting:
             assert answer.status_code < 300, answer.text
 
     def unread(self) -> int:
-        """How many messages the server counts."""
+        """Return how many unread messages the server counts."""
         found: int = self.ann.get(f"/api/rooms/{self.room}")["room"]["unread"]
         return found
 
@@ -63,7 +66,7 @@ class Setting:
         return self.window.log.get_by_role("separator").filter(has_text="New since")
 
     def stay_unread(self, count: int) -> None:
-        """The messages are here, and neither this window nor the server takes them for read, also after a while."""
+        """Expect the messages to stay unread in this window and on the server, also after a while."""
         for times in range(2):
             expect(self.window.room(self.name)).to_contain_text(f"{count} unread")
             expect(self.page).to_have_title(re.compile(rf"^\({count}\) "))
@@ -78,13 +81,13 @@ class Setting:
         eventually_blocking(lambda: self.unread() == 0, 20, "the messages are read")
 
     def line_stands_above(self, body: str) -> None:
-        """The line is on the screen, and what follows it is this message."""
+        """Expect the unread line on the screen, directly above this message."""
         expect(self.line()).to_be_in_viewport()
         after = self.line().locator("xpath=following-sibling::div[contains(@class, 'timeline-row')][1]")
         expect(after.locator(".body")).to_have_text(body)
 
     def move(self) -> None:
-        """Two movements: the first one only tells the page where the pointer is."""
+        """Move the pointer twice: the first movement only tells the page where it is."""
         self.page.mouse.move(200, 300)
         self.page.mouse.move(210, 310)
 
@@ -96,7 +99,7 @@ def setting(server: Server, bob: Account, open_window: OpenWindow) -> Setting:
 
 @pytest.fixture
 def two(server: Server, bob: Account, browser: Browser) -> Iterator[tuple[Setting, Person]]:
-    """A setting, and another tab of its browser."""
+    """A world, and another tab of its browser."""
     context = browser.new_context(viewport={"width": 1180, "height": 760}, locale="en-GB")
     setting = Setting(server, bob, Person(server, context.new_page()))
     other = Person(server, context.new_page())
@@ -106,7 +109,10 @@ def two(server: Server, bob: Account, browser: Browser) -> Iterator[tuple[Settin
 
 
 def in_front(front: Person, behind: Person) -> None:
-    """Of two tabs, the one in front has the focus. Playwright pretends that all have it, anew per document."""
+    """Bring one of two tabs to the front, with the focus.
+
+    Playwright emulates focus in all tabs, anew for each document.
+    """
     for person in (front, behind):
         session = person.page.context.new_cdp_session(person.page)
         session.send("Emulation.setFocusEmulationEnabled", {"enabled": False})
@@ -161,7 +167,7 @@ SIGNS = {
 
 
 @pytest.mark.parametrize("sign", SIGNS)
-def test_messages_stay_unread_while_nobody_has_touched_the_window_until_the_first_sign(
+def test_messages_stay_unread_in_an_untouched_window_until_the_first_sign_of_its_user(
     setting: Setting, sign: str
 ) -> None:
     setting.page.clock.install()
@@ -180,7 +186,7 @@ def test_messages_stay_unread_while_nobody_has_touched_the_window_until_the_firs
     setting.line_stands_above("while away")
 
 
-def test_a_user_who_touches_the_window_now_and_then_reads_for_as_long_as_they_like(setting: Setting) -> None:
+def test_a_user_who_touches_the_window_now_and_then_keeps_reading(setting: Setting) -> None:
     setting.page.clock.install()
     setting.come()
     for number in range(3):
@@ -194,7 +200,7 @@ def test_a_user_who_touches_the_window_now_and_then_reads_for_as_long_as_they_li
     expect(setting.line()).to_have_count(0)
 
 
-def test_more_than_a_screenful_that_came_while_nobody_looked_is_read_at_its_end(setting: Setting) -> None:
+def test_more_than_a_screenful_of_messages_is_read_only_at_its_end(setting: Setting) -> None:
     setting.page.clock.install()
     setting.come()
     setting.page.clock.fast_forward(SOME_MINUTES)
@@ -208,7 +214,7 @@ def test_more_than_a_screenful_that_came_while_nobody_looked_is_read_at_its_end(
 
 
 @pytest.mark.parametrize("how", ["open", "reload"])
-def test_a_page_that_was_only_loaded_reads_nothing(setting: Setting, how: str) -> None:
+def test_a_page_that_was_only_loaded_marks_nothing_as_read(setting: Setting, how: str) -> None:
     setting.come()
     address = setting.page.url
     setting.are_read()

@@ -1,4 +1,7 @@
-"""The server's database is put back to an earlier time: an open window is right again by itself."""
+"""The server restores an earlier backup.
+
+Open windows show the restored state by themselves.
+"""
 
 from pathlib import Path
 
@@ -8,7 +11,7 @@ from tests.browser.conftest import OpenWindow
 from tests.conftest import MakeServer
 
 
-def test_after_a_restore_the_windows_show_what_the_server_has(
+def test_after_a_restore_open_windows_show_the_servers_state(
     make_server: MakeServer, open_window: OpenWindow, tmp_path: Path
 ) -> None:
     server = make_server().start()

@@ -1,4 +1,7 @@
-"""The service worker: the page opens while the server is away, and is never an old one where the server answers."""
+"""The service worker.
+
+The page opens without the server, and is never outdated while the server answers.
+"""
 
 import threading
 from collections.abc import Iterator
@@ -18,7 +21,10 @@ KEPT = """async () => {
 
 
 class Builds:
-    """A web server with one build of a client under a path of its own; it can be away, or take its time."""
+    """A web server with one build of a client under a path.
+
+    It can be unreachable or slow.
+    """
 
     def __init__(self) -> None:
         self.build = "one"
@@ -37,7 +43,7 @@ class Builds:
             return 502, "text/html", b"<title>bad gateway</title>"
         if path == "/chat/":
             script = f'<script type="module" src="./assets/index-{self.build}.js"></script>'
-            # One of them twice: no reason to keep none.
+            # One of them twice, which must not prevent caching.
             later = " ".join(f"./assets/{name}-{self.build}.js" for name in ("index", "x", "y"))
             named = f'<meta name="hubbub-later" content="{later}">'
             return 200, "text/html", f"<!doctype html><title>empty</title>{script}{named}".encode()
@@ -87,11 +93,17 @@ def shows(page: Page, builds: Builds, title: str) -> None:
     eventually_blocking(lambda: page.title() == title, 20.0, f"the title becomes {title!r}")
 
 
-def test_the_kept_page_opens_without_the_server_and_a_newer_one_replaces_it(browser: Browser, builds: Builds) -> None:
+def test_the_cached_page_opens_without_the_server_and_a_newer_build_replaces_it(
+    browser: Browser, builds: Builds
+) -> None:
     page = browser.new_context().new_page()
     shows(page, builds, "one and more")
     page.evaluate("navigator.serviceWorker.register('sw.js')")
-    eventually_blocking(lambda: page.evaluate("navigator.serviceWorker.controller !== null"), 20.0, "it is in charge")
+    eventually_blocking(
+        lambda: page.evaluate("navigator.serviceWorker.controller !== null"),
+        20.0,
+        "the service worker controls the page",
+    )
     shows(page, builds, "one and more")
     assert page.evaluate("fetch('api/secret').then((answer) => answer.status)") == 200
     one = ["", "assets/index-one.js", "assets/more-one.js", "assets/x-one.js", "assets/y-one.js"]
@@ -100,7 +112,7 @@ def test_the_kept_page_opens_without_the_server_and_a_newer_one_replaces_it(brow
     builds.away = True
     shows(page, builds, "one and more")
     assert page.evaluate("fetch('api/secret').then(() => 'kept', () => 'failed')") == "failed"
-    # Nobody had asked for it while the server was there: the page names it.
+    # Not requested while the server was reachable, but named by the page.
     assert page.evaluate("import('./assets/x-one.js').then(() => document.title)") == "later"
     builds.away, builds.proxy_answers = False, True
     shows(page, builds, "one and more")

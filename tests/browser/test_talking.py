@@ -1,4 +1,4 @@
-"""Two and more real windows that talk."""
+"""Two and more real windows that exchange messages."""
 
 import re
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ Two = tuple[Person, Person]
 
 @pytest.fixture(scope="module")
 def both(server: Server, browser: Browser) -> Iterator[Two]:
-    """Two windows that stay: opening them takes longer than most of what is done in them."""
+    """Two windows for the whole module: opening them takes longer than most tests."""
     ann, bob = (a_window(browser, server).log_in(server.sign_up(name).name) for name in ("ann", "bob"))
     yield ann, bob
     for person in (ann, bob):
@@ -30,7 +30,7 @@ def two(both: Two) -> Iterator[Two]:
     assert_quiet(both)
 
 
-def test_two_windows_talk_and_see_one_order(two: Two) -> None:
+def test_two_windows_exchange_messages_and_see_one_order(two: Two) -> None:
     ann, bob = two
     for number in range(8):
         ann.say(f"{ann.name} says {number}")
@@ -54,7 +54,7 @@ def test_enter_sends_and_shift_enter_starts_a_new_line(two: Two) -> None:
     bob.sees("one\ntwo")
 
 
-def test_text_stays_text_and_addresses_become_links(two: Two) -> None:
+def test_html_stays_text_and_addresses_become_links(two: Two) -> None:
     ann, bob = two
     text = "<img src=x onerror=alert(1)> javascript:alert(1) https://example.org/a?b=<c>"
     ann.say(text)
@@ -85,7 +85,7 @@ def test_unread_messages_are_counted_in_the_title_and_at_the_room(server: Server
     expect(bob.room(name)).not_to_contain_text("unread")
 
 
-def test_what_was_read_in_one_window_is_read_in_the_other(server: Server, open_window: OpenWindow) -> None:
+def test_messages_read_in_one_window_are_read_in_the_other(server: Server, open_window: OpenWindow) -> None:
     ann, bob = open_window().log_in(server.sign_up("ann").name), server.sign_up("bob").name
     here, there = open_window().log_in(bob), open_window().log_in(bob)
     name = f"Shared by {ann.name}"
@@ -99,7 +99,7 @@ def test_what_was_read_in_one_window_is_read_in_the_other(server: Server, open_w
     expect(there.room(name)).not_to_contain_text("unread")
 
 
-def test_people_are_seen_and_removed(two: Two) -> None:
+def test_members_are_listed_and_can_be_removed(two: Two) -> None:
     ann, bob = two
     name = f"Club of {ann.name}"
     ann.create_room(name)
@@ -119,7 +119,7 @@ def test_people_are_seen_and_removed(two: Two) -> None:
     expect(people.get_by_role("list", name="Here now")).not_to_contain_text(bob.name)
 
 
-def test_who_is_removed_is_told_on_a_narrow_screen_too(server: Server, open_window: OpenWindow) -> None:
+def test_a_removed_member_is_told_on_a_narrow_screen_too(server: Server, open_window: OpenWindow) -> None:
     owner, guest = server.sign_up("ann"), open_window().log_in(server.sign_up("bob").name)
     room = owner.create_room(f"Den of {owner.name}")
     guest.join_room(f"Den of {owner.name}")
@@ -132,14 +132,14 @@ def test_who_is_removed_is_told_on_a_narrow_screen_too(server: Server, open_wind
     guest.is_in()
 
 
-def test_the_longest_name_of_a_room_is_cut_off_in_the_list(server: Server, open_window: OpenWindow) -> None:
+def test_a_long_room_name_is_cut_off_in_the_list(server: Server, open_window: OpenWindow) -> None:
     window = open_window().log_in(server.sign_up("ann").name)
     window.create_room(f"{window.name} {'W' * 64}"[:64])
     rooms = window.page.get_by_role("navigation").get_by_role("list", name="Rooms")
     assert rooms.evaluate("list => list.scrollWidth - list.clientWidth") == 0
 
 
-def test_who_marks_a_text_beyond_a_dialog_does_not_close_it(server: Server, open_window: OpenWindow) -> None:
+def test_dragging_a_selection_out_of_a_dialog_does_not_close_it(server: Server, open_window: OpenWindow) -> None:
     window = open_window().log_in(server.sign_up("ann").name)
     window.page.get_by_role("button", name="New room").click()
     window.page.get_by_label("Name").fill("half a name")
@@ -163,7 +163,7 @@ def test_every_line_has_the_direction_of_its_own_script(two: Two) -> None:
     assert found.evaluate("line => getComputedStyle(line).direction") == "rtl"
 
 
-def test_leaving_a_room_takes_it_from_the_list_and_one_may_come_back(two: Two) -> None:
+def test_leaving_a_room_removes_it_from_the_list_and_the_user_may_join_again(two: Two) -> None:
     ann, bob = two
     name = f"Cafe of {ann.name}"
     ann.create_room(name)
@@ -201,9 +201,9 @@ def test_a_message_over_the_limit_is_kept_and_explained(two: Two) -> None:
     ann.sees("y" * 8000)
 
 
-def test_a_refused_message_says_why_and_can_be_discarded(two: Two) -> None:
+def test_a_refused_message_shows_the_reason_and_can_be_discarded(two: Two) -> None:
     ann, bob = two
-    # A "next line" control is no blank to the browser, but nothing to the server.
+    # A "next line" control is text to the browser, but an empty message to the server.
     ann.say("\u0085")
     failed = ann.log.locator("article.failed")
     expect(failed).to_contain_text("Not sent")
@@ -233,7 +233,7 @@ FLOOD = """async (count) => {
 }"""
 
 
-def test_a_flood_is_followed_to_its_end(two: Two) -> None:
+def test_the_timeline_follows_a_flood_of_messages_to_its_end(two: Two) -> None:
     ann, bob = two
     ann.page.evaluate(FLOOD, 900)
     for person in two:
@@ -260,7 +260,7 @@ def test_everything_fits_and_is_reachable_at_360_pixels(server: Server, open_win
     expect(window.composer).to_be_visible()
 
 
-def test_the_keyboard_alone_is_enough(server: Server, open_window: OpenWindow) -> None:
+def test_log_in_and_sending_work_by_keyboard(server: Server, open_window: OpenWindow) -> None:
     window = open_window().open()
     name = server.sign_up("keys").name
     page = window.page

@@ -1,4 +1,7 @@
-"""Typing goes to the composer, wherever a click has left the focus; other keys keep their meaning."""
+"""Typing goes to the composer, wherever a click left the focus.
+
+Other keys keep their meaning.
+"""
 
 from collections.abc import Callable
 
@@ -18,7 +21,7 @@ def house(server: Server) -> House:
 
 @pytest.fixture
 def ann(house: House, open_window: OpenWindow) -> Person:
-    """Ann in her room, in which Ben and she have said something."""
+    """Ann in her room, with a message of Ben's and one of hers."""
     name = f"Den of {house.ann.name}"
     room = house.room(name)
     house.say(house.ben, room, "first of all")
@@ -194,7 +197,7 @@ def test_keys_of_input_methods_keep_the_focus_and_dead_keys_move_it_first(
     assert (ann.page.evaluate(DISPATCH, init) == "composer") is goes
 
 
-def test_nothing_is_typed_where_a_room_is_archived(ann: Person, house: House) -> None:
+def test_typing_in_an_archived_room_goes_nowhere(ann: Person, house: House) -> None:
     room = next(r["id"] for r in house.ann.get("/api/rooms", limit=100)["rooms"] if r["name"] == f"Den of {ann.name}")
     assert house.ann.request("POST", f"/api/rooms/{room}/archive").is_success
     expect(ann.page.get_by_text("This room is archived")).to_be_visible()

@@ -1,4 +1,4 @@
-"""Every screen of the web client, whole, in light and dark, wide and narrow: nothing that axe finds wrong with it."""
+"""Every screen of the web client, in light and dark, wide and narrow, without axe violations."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def greet(name: str) -> str:
 
 
 class Place:
-    """A site with a bit of everything on it, made over REST."""
+    """A site with an example of everything, made over REST."""
 
     def __init__(self, server: Server) -> None:
         self.anna = server.create_owner("anna")
@@ -53,7 +53,7 @@ class Place:
         return room
 
     def talk(self) -> None:
-        """A question, a change, an answer with its quote and with markup, reactions, a pin, a deletion, a mention."""
+        """Create an edited question, a reply with markup, reactions, a pin, a deletion and a mention."""
         messages = f"/api/rooms/{self.garden}/messages"
 
         def say(who: Account, body: str, **more: int) -> str:
@@ -70,20 +70,25 @@ class Place:
 
 
 class Tour:
-    """Goes from screen to screen and notes what axe finds on each."""
+    """Goes from screen to screen and collects axe's violations."""
 
     def __init__(self, person: Person) -> None:
         self.person = person
         self.page = person.page
         self.found: list[str] = []
-        # What is on its way from one colour to another has none that could be judged.
+        # Colours in transition cannot be judged.
         self.page.emulate_media(reduced_motion="reduce")
 
     def look(self, screen: str, within: str | None = None) -> None:
-        """With all rules in light; in dark, where nothing but the colours differs, with those of the contrast."""
-        self.found += [f"{screen}: {one}" for one in axe.violations(self.page, within)]
+        """Check with all rules in light.
+
+        In dark, where only colours differ, with the contrast rule.
+        """
+        self.found += [f"{screen}: {violation}" for violation in axe.violations(self.page, within)]
         self.page.emulate_media(color_scheme="dark")
-        self.found += [f"{screen}, dark: {one}" for one in axe.violations(self.page, within, ["color-contrast"])]
+        self.found += [
+            f"{screen}, dark: {violation}" for violation in axe.violations(self.page, within, ["color-contrast"])
+        ]
         self.page.emulate_media(color_scheme="light")
 
     def button(self, name: str) -> Locator:
@@ -93,7 +98,7 @@ class Tour:
         self.button(name).click()
 
     def dialog(self, screen: str) -> None:
-        """The dialog that is open now, once it has loaded; then it is closed."""
+        """Check the open dialog once it has loaded, then close it."""
         dialog = self.page.locator("dialog[open]")
         expect(dialog).to_have_count(1)
         expect(dialog.get_by_text("Loading …")).to_have_count(0)
@@ -121,7 +126,7 @@ def tour(open_window: OpenWindow) -> Tour:
     return Tour(open_window())
 
 
-def test_the_ways_in(place: Place, tour: Tour) -> None:
+def test_log_in_sign_up_and_invites_have_no_axe_violations(place: Place, tour: Tour) -> None:
     tour.person.open()
     expect(tour.page.get_by_role("button", name="Log in")).to_be_visible()
     tour.look("log in")
@@ -134,7 +139,7 @@ def test_the_ways_in(place: Place, tour: Tour) -> None:
     assert not tour.found, "\n".join(tour.found)
 
 
-def test_the_rooms_and_what_opens_in_them(place: Place, tour: Tour) -> None:
+def test_rooms_and_their_dialogs_have_no_axe_violations(place: Place, tour: Tour) -> None:
     tour.person.log_in("anna")
     tour.look("lobby")
     tour.person.open_room("Garden")
@@ -172,7 +177,7 @@ def test_the_rooms_and_what_opens_in_them(place: Place, tour: Tour) -> None:
     assert not tour.found, "\n".join(tour.found)
 
 
-def test_what_opens_beside_the_rooms(place: Place, tour: Tour) -> None:
+def test_screens_outside_of_rooms_have_no_axe_violations(place: Place, tour: Tour) -> None:
     tour.person.log_in("anna")
     for button in (
         "Browse rooms",
@@ -186,7 +191,7 @@ def test_what_opens_beside_the_rooms(place: Place, tour: Tour) -> None:
         tour.dialog(button)
     tour.choose(tour.button("anna"), "Say something")
     tour.press("anna")
-    tour.look("how one appears")
+    tour.look("own status")
     tour.page.keyboard.press("Escape")
     tour.page.get_by_text("Archived · 1").click()
     tour.person.open_room("Old plans")
@@ -197,7 +202,7 @@ def test_what_opens_beside_the_rooms(place: Place, tour: Tour) -> None:
     assert not tour.found, "\n".join(tour.found)
 
 
-def test_the_narrow_screen(place: Place, tour: Tour) -> None:
+def test_narrow_screens_have_no_axe_violations(place: Place, tour: Tour) -> None:
     tour.page.set_viewport_size({"width": 380, "height": 720})
     tour.page.request.post(f"{place.anna.server.url}/api/login", data={"username": "anna", "password": PASSWORD})
     tour.person.open()

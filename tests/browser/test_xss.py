@@ -1,4 +1,4 @@
-"""What people write is text on every screen: nothing in it runs, and the policy has nothing to stop."""
+"""User text is text on every screen: it runs no script and violates no policy."""
 
 import asyncio
 import re
@@ -9,7 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.authorisation.cast import settle
+from tests.authorisation.world import create_users
 from tests.browser import xss
 from tests.browser.conftest import OpenWindow
 from tests.browser.person import Person
@@ -30,15 +30,15 @@ meta link animate form".split(" "));
             name.startsWith("on") || (addresses.includes(name) && runs.test(value)));
     return [...document.querySelectorAll("body, body *")].filter(wrong).map((one) => one.outerHTML.slice(0, 200));
 }"""
-"""Elements and attributes that only a text could have brought."""
+"""Elements and attributes that only user text could have created."""
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One with a crowd in it from the start."""
+    """A server with a crowd of users from the start."""
     found = Server(tmp_path_factory.mktemp("xss") / "data")
     with ThreadPoolExecutor(1) as aside:  # Playwright has a loop of its own in this thread
-        people = aside.submit(lambda: asyncio.run(settle(found, CROWD))).result()
+        people = aside.submit(lambda: asyncio.run(create_users(found, CROWD))).result()
     with found:
         GARDENS[found] = Garden(found, people)
         yield found
@@ -48,7 +48,7 @@ GARDENS: dict[Server, Garden] = {}
 
 
 class Visit:
-    """A window that is looked at after every step."""
+    """A window that is checked after every step."""
 
     def __init__(self, window: Person) -> None:
         self.window = window
@@ -56,7 +56,10 @@ class Visit:
         self.seen: list[str] = []
 
     def look(self, where: str, shown: Locator | None = None, least: int = 1) -> None:
-        """Fails if anything ran or grew; `shown` is where so many of the texts must be to be read."""
+        """Fail if a script ran or an element was injected.
+
+        `shown` must contain at least `least` texts.
+        """
         if shown is not None:
             expect(shown.get_by_text("hit(").nth(least - 1)).to_be_attached()
         assert self.page.evaluate(GROWN) == [], where
@@ -64,7 +67,7 @@ class Visit:
         self.seen.append(where)
 
     def dialog(self, where: str, least: int = 1) -> None:
-        """Looks at what has opened, and closes it."""
+        """Check the open dialog, and close it."""
         dialog = self.page.get_by_role("dialog").last
         expect(dialog).to_be_visible()
         self.look(where, dialog, least)
@@ -86,9 +89,12 @@ def visit(server: Server, open_window: OpenWindow) -> Iterator[Visit]:
     window._heard[:] = [line for line in window._heard if not NOT_FOUND.search(line)]
 
 
-def test_what_is_written_anywhere_runs_nowhere(server: Server, visit: Visit) -> None:
-    """A1 (CVE-2026-24050, Zulip: script in the names of groups and channels ran in what admins did), A5 (Rocket.Chat
-    #14406: an error echoed what was sent). Every field that takes a text has the corpus in it."""
+def test_user_text_in_any_field_runs_no_script_on_any_screen(server: Server, visit: Visit) -> None:
+    """A1 (CVE-2026-24050, Zulip), A5 (Rocket.Chat #14406): user text runs nowhere.
+
+    A1: a script in the names of groups and channels ran in what admins did. A5: an error echoed
+    what was sent. Every field that takes a text has the corpus in it.
+    """
     garden, page = GARDENS[server], visit.page
     visit.look("the list of rooms", page.get_by_role("navigation"), len(NAMES) // 2)
     page.get_by_role("navigation").get_by_role("button", name="Attic").click()
@@ -122,7 +128,7 @@ def the_rooms_screens(visit: Visit) -> None:
 def the_messages_screens(visit: Visit) -> None:
     page, log = visit.page, visit.window.log
     log.get_by_role("button", name="(edited)").first.click()
-    visit.dialog("what a message said before")
+    visit.dialog("edit history")
     log.locator("article").nth(1).hover()
     log.locator("article").nth(1).get_by_role("button", name="More actions").click()
     page.get_by_role("menuitem", name="Forward").click()
@@ -130,14 +136,14 @@ def the_messages_screens(visit: Visit) -> None:
     log.locator("article").nth(1).hover()
     log.locator("article").nth(1).get_by_role("button", name="More actions").click()
     page.get_by_role("menuitem", name="Reply").click()
-    visit.look("what one answers", page.locator("form, footer").last)
+    visit.look("reply preview", page.locator("form, footer").last)
     page.keyboard.press("Escape")
     visit.window.composer.fill("".join(LINES[1:4]))
-    visit.look("what one writes")
+    visit.look("composer")
     visit.window.composer.fill(f"@{LINES[1]}")
-    visit.look("whom one might mean")
+    visit.look("mention suggestions")
     visit.window.composer.press("Enter")
-    visit.look("what was just said", log)
+    visit.look("own new message", log)
 
 
 def the_chats_screens(visit: Visit) -> None:
@@ -148,43 +154,43 @@ def the_chats_screens(visit: Visit) -> None:
     page.get_by_role("navigation").locator("button[aria-haspopup=menu]").last.click()
     page.get_by_role("menuitem", name="Change what you say").click()
     expect(page.get_by_role("dialog").get_by_label("What you say")).to_have_value(re.compile(r"hit\("))
-    visit.look("what one says of oneself", page.get_by_role("navigation"))
+    visit.look("own status", page.get_by_role("navigation"))
     page.keyboard.press("Escape")
     visit.window.open_account()
     expect(page.get_by_role("dialog")).to_contain_text("Firefox on Linux")
-    visit.look("where one is logged in")
+    visit.look("sessions")
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
     page.get_by_role("button", name="New message", exact=True).click()
     page.keyboard.type(LINES[1])
-    visit.look("people who are looked for")
-    for _ in range(2):  # what is suggested, and then the dialog
+    visit.look("people search")
+    for _ in range(2):  # the suggestions, and then the dialog
         page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
     page.get_by_role("button", name="New room", exact=True).click()
     page.get_by_label("Name").fill(NAMES[1])
     page.get_by_role("button", name="Create the room").click()
     expect(page.get_by_role("dialog")).to_contain_text("There is a room with that name")
-    visit.look("a refusal")
+    visit.look("error")
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
 
 
 def what_is_told(garden: Garden, visit: Visit) -> None:
-    """Live: what is said, and that one has to go, with the reason."""
+    """Check messages that arrive live, and a ban with its reason."""
     page, room = visit.page, garden.rooms[0]
     page.get_by_role("navigation").get_by_role("button", name=NAMES[1]).first.click()
     visit.window.is_in()
     visit.look("topic of the room", page.locator("main > header"))
     menu(visit.window, "About this room")
-    visit.dialog("what a room is about")
+    visit.dialog("room details")
     for text in LINES[:5]:
         garden.say(garden.ben, room, text)
     expect(visit.window.log.locator("article")).to_have_count(6)
-    visit.look("what comes while one looks", visit.window.log)
+    visit.look("live messages", visit.window.log)
     garden.ask(garden.ben, "POST", f"/api/rooms/{room}/bans", user=garden.ann.id, reason=packs(200)[0])
     expect(page.get_by_role("alert")).to_contain_text("You were banned from")
-    visit.look("why one was banned", page.get_by_role("alert"))
+    visit.look("ban reason", page.get_by_role("alert"))
 
 
 PUT = """([tag, name, value]) => {
@@ -194,12 +200,12 @@ PUT = """([tag, name, value]) => {
 }"""
 
 
-def test_control_a_text_that_became_an_element_is_found(visit: Visit) -> None:
-    """What is looked for after every step is found once it is there."""
-    visit.look("nothing of the kind")
+def test_control_text_that_became_an_element_is_detected(visit: Visit) -> None:
+    """Control: injected elements are found by the check after each step."""
+    visit.look("no injected element")
     for number, put in enumerate((["a", "href", " javascript:1"], ["math", "id", "m"], ["img", "src", "x"])):
         visit.page.evaluate(PUT, put)
         assert len(visit.page.evaluate(GROWN)) == number + 1, put
     with pytest.raises(AssertionError):
-        visit.look("what was put there")
+        visit.look("injected elements")
     visit.window.forgive()

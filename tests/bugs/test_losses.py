@@ -1,4 +1,7 @@
-"""Nothing is lost, done twice or undone: answers that never came, two devices at once, a server that dies."""
+"""No change is lost, repeated or undone.
+
+Lost answers, two devices at once, a killed server.
+"""
 
 import asyncio
 import json
@@ -8,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from tests.authorisation.cast import settle
-from tests.bugs.conftest import Settled
-from tests.bugs.deeds import WIRE
+from tests.authorisation.world import create_users
+from tests.bugs.conftest import StartServer
+from tests.bugs.requests import WIRE
+from tests.bugs.sides import NAMES, Side
 from tests.bugs.test_server_owned import own_of
-from tests.bugs.twins import NAMES, Side
 from tests.conftest import MakeServer
 from tests.support.client import ClosedError, Connection, RefusedError
 from tests.support.server import Account, Server
@@ -31,12 +34,12 @@ OUTSIDE = (
 
 
 @pytest.fixture(scope="module")
-def house(settled: Settled) -> tuple[Server, dict[str, Account]]:
-    return settled("alice", *(f"{name}-a" for name in NAMES))
+def server_and_users(start_server: StartServer) -> tuple[Server, dict[str, Account]]:
+    return start_server("alice", *(f"{name}-a" for name in NAMES))
 
 
 def raw(server: Server, path: str) -> bytes:
-    """The answer to a path that no client would send like that."""
+    """Return the raw answer to a path that no normal client would send."""
     with socket.create_connection(("127.0.0.1", server.port), 10) as connection:
         connection.sendall(
             f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nConnection: close\r\n\r\n".encode()
@@ -44,9 +47,12 @@ def raw(server: Server, path: str) -> bytes:
         return b"".join(iter(lambda: connection.recv(65_536), b""))
 
 
-def test_no_path_leads_out_of_the_web_clients_files(house: tuple[Server, dict[str, Account]]) -> None:
-    """G70 (CVE-2023-29159, Starlette; CVE-2024-23334, aiohttp): static files from outside their folder."""
-    server, _ = house
+def test_paths_cannot_leave_the_folder_of_the_web_client(server_and_users: tuple[Server, dict[str, Account]]) -> None:
+    """G70 (CVE-2023-29159, Starlette.
+
+    CVE-2024-23334, aiohttp): static files from outside their folder.
+    """
+    server, _ = server_and_users
     for path in OUTSIDE:
         answer = raw(server, path)
         status = int(answer.split()[1])
@@ -56,10 +62,12 @@ def test_no_path_leads_out_of_the_web_clients_files(house: tuple[Server, dict[st
         assert status != 200 or b"<!doctype html>" in answer.lower() or b'"name"' in answer, path
 
 
-async def test_whatever_is_asked_again_happens_once(house: tuple[Server, dict[str, Account]]) -> None:
-    """G73 (Zulip 7.0: sent twice): an answer that was lost on its way makes a client ask again, for every command.
-    The second time changes no row, and a refusal is one that says it is done already."""
-    server, people = house
+async def test_repeated_commands_take_effect_once(server_and_users: tuple[Server, dict[str, Account]]) -> None:
+    """G73 (Zulip 7.0: sent twice): a client whose answer was lost repeats the command.
+
+    The second time changes no row, and a refusal is one that says it is already done.
+    """
+    server, people = server_and_users
     side = await Side.enter(server, people, "a")
     again = {}
     for kind, prepare in WIRE.items():
@@ -77,12 +85,15 @@ async def test_whatever_is_asked_again_happens_once(house: tuple[Server, dict[st
     await side.leave()
 
 
-async def test_of_two_who_edit_at_once_the_last_wins_and_nothing_is_lost(
-    house: tuple[Server, dict[str, Account]],
+async def test_concurrent_edits_keep_the_last_version_and_all_others_in_the_history(
+    server_and_users: tuple[Server, dict[str, Account]],
 ) -> None:
-    """G73: the same person edits on two devices at the same time; the message says what was acknowledged last, the
-    history has everything else, once each and in order; after a deletion nothing of it is anywhere."""
-    server, people = house
+    """G73: one user edits a message on two devices at the same time.
+
+    The message has the text that was acknowledged last; the history has every other version, once
+    each and in order. After a deletion no version is left anywhere.
+    """
+    server, people = server_and_users
     account = people["alice"]
     async with (
         await Connection.open(server.websocket_url, account.token) as one,
@@ -98,7 +109,7 @@ async def test_of_two_who_edit_at_once_the_last_wins_and_nothing_is_lost(
         assert ["ok" in await each for each in asked] == [True] * 24
         edits = account.get(f"/api/rooms/1/messages/{seq}/edits", limit=200)["edits"]
         last = account.get(f"/api/rooms/1/messages/{seq}")["message"]["body"]
-        await eventually(lambda: len(one.of_type("message.edited")) >= 24, 30, "all edits are told")
+        await eventually(lambda: len(one.of_type("message.edited")) >= 24, 30, "all edits are delivered")
         told = [frame["message"] for frame in one.of_type("message.edited")]
         assert [edit["version"] for edit in edits] == list(range(1, 25))
         assert {edit["body"] for edit in edits} | {last} == {f"version {number}" for number in range(25)}
@@ -117,15 +128,19 @@ async def test_of_two_who_edit_at_once_the_last_wins_and_nothing_is_lost(
 
 
 @pytest.mark.faults
-async def test_edits_and_deletions_outlive_a_server_that_is_killed(make_server: MakeServer) -> None:
-    """G73: what was acknowledged of edits, deletions, reactions and pins is there after `kill -9`, and what was not
-    is either there or not, never in between."""
+async def test_edits_and_deletions_survive_a_killed_server(make_server: MakeServer) -> None:
+    """G73: acknowledged edits, deletions, reactions and pins survive `kill -9`.
+
+    An unacknowledged one is stored completely or not at all.
+    """
     server = make_server()
-    people = await settle(server, ["alice"])
+    people = await create_users(server, ["alice"])
     await asyncio.to_thread(server.start)
-    line = await Connection.open(server.websocket_url, people["alice"].token)
-    room = (await line.command("room.create", kind="private", name="R"))["room"]["id"]
-    seqs = [(await line.command("message.send", room=room, key=f"{n}", body=f"first {n}"))["seq"] for n in range(60)]
+    connection = await Connection.open(server.websocket_url, people["alice"].token)
+    room = (await connection.command("room.create", kind="private", name="R"))["room"]["id"]
+    seqs = [
+        (await connection.command("message.send", room=room, key=f"{n}", body=f"first {n}"))["seq"] for n in range(60)
+    ]
     done: dict[int, str] = {}
 
     enough = asyncio.Event()
@@ -135,7 +150,7 @@ async def test_edits_and_deletions_outlive_a_server_that_is_killed(make_server: 
         given: dict[str, Any] = {"room": room, "message": seq, **more}
         if kind == "message.edit":
             given["body"] = f"second {number}"
-        await line.command(kind, **given)
+        await connection.command(kind, **given)
         done[seq] = kind
         if len(done) >= 20:
             enough.set()
@@ -155,7 +170,7 @@ async def test_edits_and_deletions_outlive_a_server_that_is_killed(make_server: 
 
 
 def holds(message: dict[str, Any], number: int, kind: str | None) -> bool:
-    """Whether a message is whole, and as an acknowledged deed of that kind has left it."""
+    """Return True if a message is consistent and shows the acknowledged command."""
     second = message["body"] == f"second {number}"
     is_whole = message["deleted"] == (message["body"] is None) and (
         second or message["body"] in (None, f"first {number}")

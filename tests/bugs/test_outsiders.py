@@ -1,4 +1,4 @@
-"""What goes on in a room that one may not know of shows nowhere: not in any list, count, call, link or presence."""
+"""Hidden rooms show in no list, count, mention, invite or presence."""
 
 import itertools
 import json
@@ -6,27 +6,30 @@ from typing import Any
 
 import pytest
 
-from tests.bugs.conftest import Settled
+from tests.bugs.conftest import StartServer
 from tests.generated.contract import operations
 from tests.rooms.test_absence import ABSENT
 from tests.support.client import Connection
 from tests.support.server import Account, Server
 
 SECRET = "quince"
-"""Stands in everything that is called or said in the rooms."""
+"""A word that stands in every name and message of the rooms."""
 HIDDEN = ("private", "direct")
 numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
-def house(settled: Settled) -> tuple[Server, dict[str, Account]]:
-    return settled("alice", "bob", "carol", "owner")
+def server_and_users(start_server: StartServer) -> tuple[Server, dict[str, Account]]:
+    return start_server("alice", "bob", "carol", "owner")
 
 
 async def live_in(
     alice: Connection, bob: Connection, people: dict[str, Account], kind: str
 ) -> tuple[int, dict[str, Any]]:
-    """All that people do in a room, with words about somebody who is not in it; its id, and a link into it."""
+    """Do everything that users can do in a room, mentioning a user outside of it.
+
+    Return its id and an invite.
+    """
     about: dict[str, Any] = (
         {} if kind == "direct" else {"name": f"The {SECRET} room", "topic": SECRET, "description": SECRET}
     )
@@ -58,12 +61,12 @@ def fresh() -> str:
 
 
 async def plain(alice: Connection, room: int) -> int:
-    """Something without a secret, to be forwarded."""
+    """Send a message without the secret, to be forwarded."""
     return int((await alice.command("message.send", room=room, key=fresh(), body="a plain word"))["seq"])
 
 
 def everything(account: Account, people: dict[str, Account]) -> dict[str, str]:
-    """What every route that reads answers, and the logs that one may follow."""
+    """Return the answers of all reading routes, and the logs that the user may follow."""
     given = {"room": 1, "message": 1, "user": people["alice"].id, "topic": "site", "after": 0, "q": ""}
     found = {}
     for operation, (method, path) in operations().items():
@@ -79,19 +82,24 @@ def everything(account: Account, people: dict[str, Account]) -> dict[str, str]:
 
 @pytest.mark.parametrize("kind", HIDDEN)
 @pytest.mark.parametrize("who", ["carol", "owner"])
-async def test_nothing_of_a_room_shows_to_who_may_not_know_of_it(
-    house: tuple[Server, dict[str, Account]], kind: str, who: str
+async def test_hidden_rooms_appear_nowhere_for_users_who_may_not_know_of_them(
+    server_and_users: tuple[Server, dict[str, Account]], kind: str, who: str
 ) -> None:
-    """C25 (CVE-2021-39163, -39164, Synapse): name, topic and members of private rooms came to outsiders who knew the
-    id. Here by every view that does not even name the room, while it is made, talked in, looked after and forwarded
-    out of: lists, logs, live events, `welcome`, presence, people, calls by name, links that were taken back."""
-    server, people = house
-    lines = {name: await Connection.open(server.websocket_url, people[name].token) for name in ("alice", "bob", who)}
+    """C25 (CVE-2021-39163, -39164, Synapse): private rooms were visible to outsiders.
+
+    Those who knew the id got name, topic and members. Here: every view that does not even name the room, while it is created, used, moderated and
+    forwarded from: lists, logs, live events, `welcome`, presence, users, mentions by name, revoked
+    invites.
+    """
+    server, people = server_and_users
+    connections = {
+        name: await Connection.open(server.websocket_url, people[name].token) for name in ("alice", "bob", who)
+    }
     try:
-        await lines[who].command("presence.watch", users=[person.id for person in people.values()])
-        room, link = await live_in(lines["alice"], lines["bob"], people, kind)
-        await lines[who].ping()
-        told = everything(people[who], people) | {"live": json.dumps(lines[who].frames)}
+        await connections[who].command("presence.watch", users=[person.id for person in people.values()])
+        room, link = await live_in(connections["alice"], connections["bob"], people, kind)
+        await connections[who].ping()
+        told = everything(people[who], people) | {"live": json.dumps(connections[who].frames)}
         async with await Connection.open(server.websocket_url, people[who].token, have={f"room:{room}": 1}) as again:
             await again.ping()
             told["welcome"] = json.dumps(again.welcome)
@@ -106,20 +114,22 @@ async def test_nothing_of_a_room_shows_to_who_may_not_know_of_it(
         inside = everything(people["bob"], people)
         assert str(room) in inside["list_rooms"], "the control"
     finally:
-        for line in lines.values():
-            await line.close()
+        for connection in connections.values():
+            await connection.close()
 
 
-async def test_a_direct_room_is_not_found_by_asking_for_its_people(house: tuple[Server, dict[str, Account]]) -> None:
-    """C25: whoever asks for a room with somebody else's people gets one of his own, with himself in it."""
-    server, people = house
+async def test_a_direct_room_of_others_is_not_found_by_naming_its_members(
+    server_and_users: tuple[Server, dict[str, Account]],
+) -> None:
+    """C25: a direct room that is created with other users' ids includes its creator."""
+    server, people = server_and_users
     alice, bob, carol = people["alice"], people["bob"], people["carol"]
     async with (
         await Connection.open(server.websocket_url, alice.token) as hers,
-        await Connection.open(server.websocket_url, carol.token) as line,
+        await Connection.open(server.websocket_url, carol.token) as connection,
     ):
         theirs = (await hers.command("room.create", kind="direct", members=[bob.id]))["room"]["id"]
-        asked = (await line.command("room.create", kind="direct", members=[alice.id, bob.id]))["room"]
+        asked = (await connection.command("room.create", kind="direct", members=[alice.id, bob.id]))["room"]
         assert asked["id"] != theirs
         assert [person["id"] for person in asked["people"]] == sorted([alice.id, bob.id, carol.id])
         for room in (theirs, ABSENT):

@@ -1,4 +1,7 @@
-"""Three servers for the whole walk, each behind both gateways: an open house, a strict house, one as it comes."""
+"""Three servers for all tests, each behind both gateways.
+
+An open one, a strict one, one with defaults.
+"""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,20 +25,20 @@ HOUSES = {"house": {"HUBBUB_GUESTS": "on"}, "strict": STRICT, "plain": AS_IT_COM
 LAUNCHERS = {"native": ("-m", "hubbub"), "asgi": ("-m", "tests.support.asgi_server")}
 NATIVE_ONLY = {
     "test_64_fragments_are_read_and_65_are_too_many": "an ASGI server hands on whole messages only",
-    "test_a_wrong_handshake_has_the_shape_of_an_error": "an ASGI server answers by itself what is no handshake",
+    "test_a_malformed_handshake_gets_an_error_of_the_usual_form": "an ASGI server answers by itself what is no handshake",
 }
-"""What no ASGI application hears of, each with the reason."""
+"""What an ASGI application cannot see, each with the reason."""
 UVICORN_IS_WRONG = "ASGI callable returned without completing handshake."
-"""It takes a refusal that was sent for one that was forgotten."""
+"""uvicorn mistakes a rejected handshake for a missing answer."""
 
 RENEW_AFTER = 240.0
-"""Seconds; an access token is good for 600."""
+"""Seconds; an access token is valid for 600."""
 
 T = TypeVar("T")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Every test that asks for one of the three servers runs behind each gateway."""
+    """Run every test that uses one of the three servers behind each gateway."""
     if "gateway" in metafunc.fixturenames:
         native_only = metafunc.function.__name__ in NATIVE_ONLY
         metafunc.parametrize("gateway", ["native"] if native_only else list(LAUNCHERS))
@@ -48,7 +51,7 @@ def no_trace_of_a_crash(server: Server) -> None:
 
 
 class Street:
-    """The servers that were asked for, and who lives there. Each is made once, whatever the order of the tests."""
+    """The requested servers and their users, each made once, whatever the order of the tests."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -62,7 +65,10 @@ class Street:
         return self._servers[house, gateway]
 
     def person(self, name: str, server: Server, make: Callable[[], Account]) -> Account:
-        """The account of that name, its access token good for the test that asks: a whole run takes longer than one."""
+        """Return the account of that name with a valid access token.
+
+        A whole run takes longer than a token.
+        """
         account, since = self._people.get((name, server)) or (make(), monotonic())
         if monotonic() - since > RENEW_AFTER:
             account.renew()
@@ -86,19 +92,19 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Street]:
 
 @pytest.fixture
 def house(street: Street, gateway: str) -> Server:
-    """Sign-up open, rate limits off, guests on."""
+    """A server with open sign-up, no rate limits, and guests."""
     return street.server("house", gateway)
 
 
 @pytest.fixture
 def strict(street: Street, gateway: str) -> Server:
-    """Short deadlines, few connections, access tokens of three seconds, a public address, a trusted proxy."""
+    """A server with short deadlines, few connections, access tokens of three seconds, a public address, a proxy."""
     return street.server("strict", gateway)
 
 
 @pytest.fixture
 def plain(street: Street, gateway: str) -> Server:
-    """Not one setting: what somebody has who only started it."""
+    """A server with default settings."""
     return street.server("plain", gateway)
 
 
@@ -119,7 +125,10 @@ def bob(street: Street, house: Server) -> Account:
 
 @pytest.fixture
 def newcomer(street: Street, plain: Server) -> Account:
-    """Somebody on the server as it comes; whoever uses up the log-ins of this address asks for it first."""
+    """A user on the server with defaults.
+
+    A test that uses up this address's log-ins requests this fixture first.
+    """
 
     def make() -> Account:
         ask_server(plain.data, CreateUser(name="newcomer", role="member", password=PASSWORD))

@@ -1,4 +1,7 @@
-"""What a stranger with the contract in hand has: an HTTP client, a WebSocket, and what every answer must look like."""
+"""A client that knows only the contract.
+
+HTTP, WebSocket, and checks of every answer's form.
+"""
 
 import asyncio
 import itertools
@@ -31,12 +34,12 @@ _http = httpx.Client(trust_env=False, timeout=30.0)
 
 
 def fresh(prefix: str = "word") -> str:
-    """A name nobody has used in this run."""
+    """Return a name that is unused in this run."""
     return f"{prefix}{next(_numbers)}"
 
 
 def ask(server: Server, method: str, path: str, **arguments: Any) -> httpx.Response:
-    """One request of a stranger: no cookie is ever kept."""
+    """Send a request without cookies."""
     _http.cookies.clear()
     answer = _http.request(method, f"{server.url}{path}", **arguments)
     _http.cookies.clear()
@@ -44,14 +47,20 @@ def ask(server: Server, method: str, path: str, **arguments: Any) -> httpx.Respo
 
 
 def refused(answer: httpx.Response, code: str, status: int | None = None) -> Frame:
-    """The answer is an error of the contract's shape with that code and its status; the error."""
+    """Assert an error of the contract's form with that code and its status.
+
+    Return the error.
+    """
     assert answer.status_code == (status or STATUS[code]), f"{answer.status_code} {answer.text}"
     body = answer.json()
     return shaped(body, code)
 
 
 def shaped(body: Frame, code: str) -> Frame:
-    """`{"error":{"code","message","retry_after"?}}` with that code; the error."""
+    """Assert `{"error":{"code","message","retry_after"?}}` with that code.
+
+    Return the error.
+    """
     error: Frame = body["error"]
     assert error["code"] == code, body
     assert set(error) <= {"code", "message", "retry_after"}, body
@@ -64,19 +73,19 @@ def shaped(body: Frame, code: str) -> Frame:
 
 
 def cookie_of(server: Server, account: Account) -> str:
-    """A browser session: the cookie as the browser sends it back."""
+    """Start a browser session; return the cookie as the browser sends it."""
     answer = ask(server, "POST", "/api/login", json={"username": account.name, "password": PASSWORD})
     assert answer.status_code == 200, answer.text
     return answer.headers["set-cookie"].split(";")[0]
 
 
 async def knock(server: Server, path: str = "/ws", **options: Any) -> ClientConnection:
-    """A WebSocket of hubbub.v1 on which nothing was said."""
+    """Open a WebSocket of hubbub.v1 without `hello`."""
     return await raw_connect(f"ws://127.0.0.1:{server.port}{path}", **options)
 
 
 async def hear(ws: ClientConnection, within: float = 20.0) -> Frame:
-    """The next frame, which must be one JSON object in a text message."""
+    """Return the next frame, which must be one JSON object in a text message."""
     text = await asyncio.wait_for(ws.recv(), within)
     assert isinstance(text, str), "a binary message"
     frame = json.loads(text)
@@ -85,14 +94,14 @@ async def hear(ws: ClientConnection, within: float = 20.0) -> Frame:
 
 
 async def greet(server: Server, hello: Frame, **options: Any) -> tuple[ClientConnection, Frame]:
-    """Connect and say hello; the socket and the first frame that comes."""
+    """Connect and send `hello`; return the socket and the first frame."""
     ws = await knock(server, **options)
     await ws.send(json.dumps({"type": "hello", **hello}))
     return ws, await hear(ws)
 
 
 async def say(ws: ClientConnection, frame: Frame) -> Frame:
-    """Send a command; its reply, other frames are thrown away."""
+    """Send a command; return its reply and ignore other frames."""
     await ws.send(json.dumps(frame))
     return await reply_to(ws, frame.get("id"))
 
@@ -105,7 +114,7 @@ async def reply_to(ws: ClientConnection, number: object) -> Frame:
 
 
 async def rest_of(ws: ClientConnection, within: float = 20.0) -> tuple[list[str | bytes], int | None]:
-    """What still comes until the end, and the code of the close."""
+    """Return the remaining messages and the close code."""
     heard: list[str | bytes] = []
     try:
         async with asyncio.timeout(within):
@@ -116,7 +125,10 @@ async def rest_of(ws: ClientConnection, within: float = 20.0) -> tuple[list[str 
 
 
 def raw_upgrade(server: Server, path: str = "/ws", **headers: str) -> tuple[int, str, str]:
-    """A WebSocket handshake by hand, so that Host can be anything: status, head, body."""
+    """Send a WebSocket handshake by hand, so that Host can be anything.
+
+    Return status, head, body.
+    """
     lines = {
         "Host": f"127.0.0.1:{server.port}",
         "Connection": "Upgrade",

@@ -1,4 +1,7 @@
-"""Section 4.1, Accounts, and section 6: signing up, tokens, cookies, sessions, invites, the owner's link."""
+"""Section 4.1, Accounts, and section 6.
+
+Sign-up, tokens, cookies, sessions, invites, the setup link.
+"""
 
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +16,7 @@ from tests.support.server import PASSWORD, Account, Server
 PROFILE = {"id", "name", "role", "created_at"}
 
 
-def test_signing_up_gives_201_and_the_profile_and_no_cookie(house: Server) -> None:
+def test_sign_up_answers_201_with_the_profile_and_without_a_cookie(house: Server) -> None:
     name = fresh("signer")
     answer = ask(house, "POST", "/api/accounts", json={"username": name, "password": PASSWORD})
     assert answer.status_code == 201
@@ -27,7 +30,7 @@ def test_signing_up_gives_201_and_the_profile_and_no_cookie(house: Server) -> No
 
 
 @pytest.mark.parametrize("extra", [{"role": "owner"}, {"id": 1}, {"is_admin": True}, {"disabled": True}])
-def test_nobody_signs_up_as_more_than_a_member(house: Server, extra: dict[str, Any]) -> None:
+def test_sign_up_never_creates_more_than_a_member(house: Server, extra: dict[str, Any]) -> None:
     answer = ask(house, "POST", "/api/accounts", json={"username": fresh("more"), "password": PASSWORD, **extra})
     assert answer.status_code == 400 or answer.json()["role"] == "member"
 
@@ -35,31 +38,31 @@ def test_nobody_signs_up_as_more_than_a_member(house: Server, extra: dict[str, A
 @pytest.mark.parametrize(
     "name", ["", "a b", "a#b", "#a", "a\n", "a\u200b", "аdmin", "x" * 65, "\u202eabc", "a/b", ".", "..", 7, None, ["a"]]
 )  # fmt: skip
-def test_names_have_no_blanks_no_hash_and_no_disguise(house: Server, name: object) -> None:
+def test_names_with_blanks_hashes_or_lookalikes_are_refused(house: Server, name: object) -> None:
     refused(ask(house, "POST", "/api/accounts", json={"username": name, "password": PASSWORD}), "bad_request")
 
 
 @pytest.mark.parametrize("password", ["", "short77", 12345678, None, "p\x00" * 8, "x" * 1025])
-def test_passwords_have_limits(house: Server, password: object) -> None:
+def test_passwords_that_are_too_short_or_too_long_are_refused(house: Server, password: object) -> None:
     refused(ask(house, "POST", "/api/accounts", json={"username": fresh("pw"), "password": password}), "bad_request")
 
 
-def test_a_wrong_invite_is_refused_even_where_the_door_is_open(house: Server) -> None:
+def test_a_wrong_invite_is_refused_or_ignored_with_open_sign_up(house: Server) -> None:
     body = {"username": fresh("inv"), "password": PASSWORD, "invite": "nonsense"}
     answer = ask(house, "POST", "/api/accounts", json=body)
     assert answer.status_code in (201, 403), answer.text
 
 
-def test_a_wrong_setup_token_makes_no_owner(house: Server) -> None:
+def test_a_wrong_setup_token_creates_no_owner(house: Server) -> None:
     body = {"username": fresh("setup"), "password": PASSWORD, "setup": "nonsense"}
     refused(ask(house, "POST", "/api/accounts", json=body), "forbidden")
 
 
-def test_signing_up_without_an_invite_is_forbidden_as_it_comes(plain: Server) -> None:
+def test_sign_up_without_an_invite_is_forbidden_by_default(plain: Server) -> None:
     refused(ask(plain, "POST", "/api/accounts", json={"username": "early", "password": PASSWORD}), "forbidden")
 
 
-def test_token_is_a_form_and_gives_the_four_fields(house: Server, alice: Account) -> None:
+def test_the_token_route_takes_a_form_and_answers_four_fields(house: Server, alice: Account) -> None:
     form = {"username": alice.name, "password": PASSWORD}
     for fields in (
         form,
@@ -77,14 +80,14 @@ def test_token_is_a_form_and_gives_the_four_fields(house: Server, alice: Account
     refused(ask(house, "POST", "/token", data={"username": alice.name}), "bad_request")
 
 
-def test_me_is_the_profile_with_username_and_message(alice: Account) -> None:
+def test_users_me_is_the_profile_with_username_and_message(alice: Account) -> None:
     me = alice.get("/users/me")
     assert set(me) >= PROFILE | {"username", "message"}
     assert (me["id"], me["username"], me["name"]) == (alice.id, alice.name, alice.name)
     assert me["message"] == f"Hello, {alice.name}!"
 
 
-def test_refreshing_rotates_and_an_old_refresh_token_ends_the_family(house: Server) -> None:
+def test_refreshing_rotates_and_reusing_an_old_refresh_token_ends_the_session(house: Server) -> None:
     one = house.sign_up("rotor")
     for how in ("json", "data"):
         arguments: dict[str, Any] = {how: {"refresh_token": one.refresh}}
@@ -103,13 +106,13 @@ def test_refreshing_rotates_and_an_old_refresh_token_ends_the_family(house: Serv
 @pytest.mark.parametrize(
     "token", ["", "x", "a.b.c", "a.0.c", None, 7, "x" * 5000, "é.0.é", "a.999999999999999999999.b", "..", "a.-1.b"]
 )
-def test_a_refresh_token_that_is_none_is_refused(house: Server, token: object) -> None:
+def test_an_invalid_refresh_token_is_refused(house: Server, token: object) -> None:
     answer = ask(house, "POST", "/token/refresh", json={"refresh_token": token})
     assert answer.status_code in (400, 401), answer.text
     shaped(answer.json(), "bad_request" if answer.status_code == 400 else "unauthenticated")
 
 
-def test_an_access_token_is_no_refresh_token_and_the_other_way_round(house: Server, alice: Account) -> None:
+def test_access_and_refresh_tokens_are_not_interchangeable(house: Server, alice: Account) -> None:
     refused(ask(house, "POST", "/token/refresh", json={"refresh_token": alice.token}), "unauthenticated")
     refused(ask(house, "GET", "/users/me", headers={"Authorization": f"Bearer {alice.refresh}"}), "unauthenticated")
 
@@ -126,7 +129,7 @@ def test_a_forged_token_is_refused(house: Server, alice: Account) -> None:
         refused(ask(house, "GET", "/users/me", headers={"Authorization": f"Bearer {token}"}), "unauthenticated")
 
 
-def test_deleting_ones_account_needs_the_password_and_ends_everything(house: Server) -> None:
+def test_deleting_an_account_needs_its_password_and_ends_its_sessions(house: Server) -> None:
     one = house.sign_up("leaver")
     assert one.request("DELETE", "/api/accounts/me", json={"password": "wrong wrong"}).status_code in (401, 403)
     refused(one.request("DELETE", "/api/accounts/me", json={}), "bad_request")
@@ -135,10 +138,10 @@ def test_deleting_ones_account_needs_the_password_and_ends_everything(house: Ser
     assert one.try_log_in().status_code == 401
 
 
-# -- the owner's link and invites
+# -- setup link and invites
 
 
-def test_the_first_start_prints_a_link_that_makes_the_owner_once(plain: Server) -> None:
+def test_the_setup_link_of_the_first_start_creates_one_owner(plain: Server) -> None:
     before = ask(plain, "GET", "/api/setup").json()
     if before["needs_owner"]:
         token = plain.setup_link().partition("#")[2]
@@ -161,7 +164,7 @@ def test_the_first_start_prints_a_link_that_makes_the_owner_once(plain: Server) 
     assert ask(plain, "GET", "/api/setup").json()["signup"] == "invite"
 
 
-def test_an_invite_for_one_lets_exactly_one_of_many_in(house: Server, owner: Account) -> None:
+def test_an_invite_is_created_once_per_key_and_checked(house: Server, owner: Account) -> None:
     answer = owner.request("POST", "/api/invites", json={"key": "one"})
     assert answer.status_code == 201, answer.text
     invite = answer.json()
@@ -174,12 +177,12 @@ def test_an_invite_for_one_lets_exactly_one_of_many_in(house: Server, owner: Acc
     refused(conflict, "conflict")
 
 
-def test_members_make_no_invites_and_see_none(alice: Account) -> None:
+def test_members_cannot_create_or_list_site_invites(alice: Account) -> None:
     refused(alice.request("POST", "/api/invites", json={}), "forbidden")
     refused(alice.request("GET", "/api/invites"), "forbidden")
 
 
 @pytest.mark.parametrize("body", [{"max_uses": 0}, {"max_uses": -1}, {"max_uses": 1.5}, {"max_uses": "1"},
 {"expires_in": 0}, {"expires_in": -5}, {"max_uses": 2**63}, {"expires_in": 10**18}])  # fmt: skip
-def test_an_invite_of_nonsense_is_refused(owner: Account, body: dict[str, Any]) -> None:
+def test_an_invite_with_invalid_limits_is_refused(owner: Account, body: dict[str, Any]) -> None:
     refused(owner.request("POST", "/api/invites", json=body), "bad_request")

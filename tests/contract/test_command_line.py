@@ -1,4 +1,7 @@
-"""Section 4.1, Command line: through the running server's socket, and on the folder alone."""
+"""Section 4.1, Command line.
+
+Through the running server's socket, and on the folder alone.
+"""
 
 import os
 import re
@@ -16,7 +19,7 @@ def hubbub(data: Path, *arguments: str, stdin: str = PASSWORD + "\n") -> subproc
     return forked.run(command, env=os.environ, input=stdin)
 
 
-async def test_through_a_running_server_its_commands_take_effect_at_once(house: Server) -> None:
+async def test_commands_take_effect_at_once_through_a_running_server(house: Server) -> None:
     name = fresh("cli")
     made = hubbub(house.data, "user", "create", name, "--password-stdin")
     assert made.returncode == 0, made.stderr
@@ -55,7 +58,7 @@ def test_a_reset_link_sets_a_password_once(house: Server) -> None:
     refused(one.request("GET", "/users/me"), "unauthenticated")
 
 
-def test_an_invite_of_the_command_line_lets_one_in(plain: Server) -> None:
+def test_an_invite_of_the_command_line_works_once(plain: Server) -> None:
     printed = hubbub(plain.data, "invite", "create").stdout
     found = re.search(rf"{re.escape(f':{plain.port}')}/invite#(\S+)", printed)
     assert found, printed
@@ -64,7 +67,7 @@ def test_an_invite_of_the_command_line_lets_one_in(plain: Server) -> None:
     refused(ask(plain, "POST", "/api/accounts", json={**body, "username": fresh("guested")}), "forbidden")
 
 
-def test_without_a_server_the_folder_is_opened_and_a_server_finds_what_was_done(tmp_path: Path) -> None:
+def test_commands_work_on_the_folder_without_a_server_and_a_later_server_sees_the_result(tmp_path: Path) -> None:
     data = tmp_path / "data"
     assert hubbub(data, "migrate").returncode == 0
     made = hubbub(data, "user", "create", "boss", "--role", "owner", "--password-stdin")
@@ -82,7 +85,5 @@ def test_without_a_server_the_folder_is_opened_and_a_server_finds_what_was_done(
         assert ask(server, "GET", "/api/setup").json()["needs_owner"] is False
         assert "/setup#" not in server.log_text()
         server.kill()
-        assert hubbub(data, "user", "disable", "boss").returncode in (0, 1), (
-            "a socket that was left behind is no server"
-        )
+        assert hubbub(data, "user", "disable", "boss").returncode in (0, 1), "a leftover socket is no server"
         assert "boss" in hubbub(data, "user", "list").stdout

@@ -1,4 +1,7 @@
-"""Sections 4 and 4.1, Settings: who may knock at /ws, and the limits of frames."""
+"""Sections 4 and 4.1, Settings.
+
+Which handshakes /ws accepts, and the limits of frames.
+"""
 
 import json
 import time
@@ -24,11 +27,11 @@ from tests.support.timing import three_attempts, within
 FRAME = 65_536
 
 
-# -- who may knock
+# -- handshakes
 
 
 @three_attempts
-async def test_a_socket_that_says_nothing_is_closed_at_the_deadline(strict: Server) -> None:
+async def test_a_silent_connection_is_closed_at_the_hello_deadline(strict: Server) -> None:
     begun = time.monotonic()
     with within(2.5):
         ws = await knock(strict)
@@ -36,7 +39,7 @@ async def test_a_socket_that_says_nothing_is_closed_at_the_deadline(strict: Serv
     assert time.monotonic() - begun > 0.4
 
 
-async def test_over_the_connections_of_a_user_the_newest_is_turned_away_and_the_oldest_stay(strict: Server) -> None:
+async def test_over_the_connection_limit_the_newest_connection_is_rejected(strict: Server) -> None:
     one = strict.sign_up("many")
     one.token = strict.log_in(one.name).token
     open_ones = [(await greet(strict, {"token": one.token}))[0] for _ in range(3)]
@@ -44,7 +47,7 @@ async def test_over_the_connections_of_a_user_the_newest_is_turned_away_and_the_
     shaped(error, "rate_limited")
     code = (await rest_of(ws))[1]
     assert code is not None
-    assert 4000 <= code < 4500, "come back, not stay away"
+    assert 4000 <= code < 4500, "a code that allows reconnecting"
     for old in open_ones:
         assert await say(old, {"id": 1, "type": "ping"}) == {"re": 1, "ok": {}}
     await open_ones[0].close()
@@ -55,7 +58,7 @@ async def test_over_the_connections_of_a_user_the_newest_is_turned_away_and_the_
         await old.close()
 
 
-async def test_with_a_cookie_the_origin_must_be_ones_own(house: Server, alice: Account) -> None:
+async def test_a_cookie_needs_the_servers_own_origin(house: Server, alice: Account) -> None:
     cookie = cookie_of(house, alice)
     own = f"127.0.0.1:{house.port}"
     assert raw_upgrade(house, Cookie=cookie, Origin=f"http://{own}")[0] == 101
@@ -75,7 +78,7 @@ async def test_with_a_cookie_the_origin_must_be_ones_own(house: Server, alice: A
     shaped(json.loads(body), "forbidden")
 
 
-def test_without_a_public_address_a_name_that_is_no_address_gets_a_sentence(house: Server, alice: Account) -> None:
+def test_without_a_public_url_a_host_name_is_refused_with_an_explanation(house: Server, alice: Account) -> None:
     cookie = cookie_of(house, alice)
     for name in (
         "chat.example.org",
@@ -91,7 +94,7 @@ def test_without_a_public_address_a_name_that_is_no_address_gets_a_sentence(hous
         assert "HUBBUB_PUBLIC_URL" in shaped(json.loads(body), "forbidden")["message"]
 
 
-def test_with_a_public_address_only_that_origin_counts(strict: Server) -> None:
+def test_with_a_public_url_only_that_origin_is_accepted(strict: Server) -> None:
     one = strict.sign_up("public")
     cookie = cookie_of(strict, one)
     assert raw_upgrade(strict, Cookie=cookie, Origin="https://chat.example.org")[0] == 101
@@ -104,7 +107,7 @@ def test_with_a_public_address_only_that_origin_counts(strict: Server) -> None:
         assert raw_upgrade(strict, Cookie=cookie, Origin=origin)[0] == 403, origin
 
 
-async def test_without_a_cookie_the_origin_does_not_matter(house: Server, alice: Account) -> None:
+async def test_without_a_cookie_any_origin_is_accepted(house: Server, alice: Account) -> None:
     for origin in ("https://evil.example", "null"):
         ws, welcome = await greet(house, {"token": alice.token}, additional_headers={"Origin": origin})
         assert welcome["type"] == "welcome"
@@ -114,13 +117,13 @@ async def test_without_a_cookie_the_origin_does_not_matter(house: Server, alice:
         await ws.close()
 
 
-async def test_a_bad_token_in_the_header_is_told_at_hello(house: Server) -> None:
+async def test_a_bad_token_in_the_header_is_refused_at_hello(house: Server) -> None:
     ws, error = await greet(house, {}, additional_headers={"Authorization": "Bearer x"})
     shaped(error, "unauthenticated")
     assert (await rest_of(ws))[1] == 4501
 
 
-async def test_a_token_in_the_url_is_not_taken(house: Server, alice: Account) -> None:
+async def test_a_token_in_the_url_is_ignored(house: Server, alice: Account) -> None:
     ws = await knock(house, f"/ws?token={alice.token}")
     await ws.send('{"type":"hello"}')
     shaped(await hear(ws), "unauthenticated")
@@ -131,7 +134,7 @@ async def test_a_token_in_the_url_is_not_taken(house: Server, alice: Account) ->
 # -- frames
 
 
-async def test_a_frame_of_64_kib_is_read_and_one_byte_more_is_1009(house: Server, alice: Account) -> None:
+async def test_a_frame_of_64_kib_is_read_and_a_larger_one_closes_with_1009(house: Server, alice: Account) -> None:
     ping = '{"id":1,"type":"ping"}'
     ws, _ = await greet(house, {"token": alice.token})
     await ws.send(ping + " " * (FRAME - len(ping)))
@@ -162,7 +165,7 @@ async def test_a_binary_frame_is_refused(house: Server, alice: Account) -> None:
     assert code == 1003 or shaped(json.loads(heard[0]), "bad_request")
 
 
-async def test_text_that_is_no_utf8_is_1007(house: Server, alice: Account) -> None:
+async def test_invalid_utf8_closes_with_1007(house: Server, alice: Account) -> None:
     ws, _ = await greet(house, {"token": alice.token})
     ws.protocol.send_text(b"\xff\xfe")
     ws.send_data()
@@ -184,14 +187,14 @@ def test_compression_is_declined(house: Server) -> None:
         ({"Sec_WebSocket_Protocol": "other"}, 101),
     ],
 )
-def test_a_handshake_that_is_wrong(house: Server, headers: dict[str, str], status: int) -> None:
+def test_a_wrong_handshake_is_refused(house: Server, headers: dict[str, str], status: int) -> None:
     got, head, _ = raw_upgrade(house, **headers)
     assert got == status, head
     if status == 101:
         assert "sec-websocket-protocol" not in head
 
 
-def test_a_get_without_an_upgrade_is_told_what_this_is(house: Server) -> None:
+def test_a_get_without_an_upgrade_answers_an_error(house: Server) -> None:
     answer = ask(house, "GET", "/ws")
     assert answer.status_code in (400, 404, 426)
     assert "error" in answer.json()

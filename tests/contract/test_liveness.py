@@ -1,4 +1,4 @@
-"""Section 4.1, Liveness, and what a server as it comes does about haste: closes, drains, rate limits."""
+"""Section 4.1, Liveness, and rate limits by default: closes, drains, limits."""
 
 import json
 
@@ -10,7 +10,7 @@ from tests.support.lines import enter, line
 from tests.support.server import Account, Server
 
 
-async def test_going_away_is_4000_with_a_delay_that_is_not_the_same_for_all(make_server: MakeServer) -> None:
+async def test_draining_closes_with_4000_and_different_retry_delays(make_server: MakeServer) -> None:
     server = make_server()
     server.start()
     one = server.sign_up("drained")
@@ -33,7 +33,7 @@ async def test_going_away_is_4000_with_a_delay_that_is_not_the_same_for_all(make
     assert not (server.data / "control.sock").exists()
 
 
-async def test_sends_are_limited_by_time_with_a_hint_and_catching_up_is_not(plain: Server, newcomer: Account) -> None:
+async def test_sends_are_rate_limited_with_a_hint_and_catching_up_is_not(plain: Server, newcomer: Account) -> None:
     ws, _ = await greet(plain, {"token": newcomer.token})
     for number in range(150):
         await ws.send(json.dumps({"id": number, "type": "events.since", "topic": "room:1", "after": 0, "limit": 1}))
@@ -50,7 +50,8 @@ async def test_sends_are_limited_by_time_with_a_hint_and_catching_up_is_not(plai
     assert 10 <= len(late) < 40
     for reply in late:
         assert shaped(reply, "rate_limited")["retry_after"] > 0
-    # A slow machine gives the bucket time to fill up a little, so each is asked until there is none left.
+    # A slow machine gives the bucket time to refill a little, so the request is repeated until it
+    # is empty.
     for _ in range(60):
         answer = newcomer.request("POST", "/api/rooms/1/messages", json={"key": fresh("haste"), "body": "x"})
         if answer.status_code == 429:
@@ -60,10 +61,8 @@ async def test_sends_are_limited_by_time_with_a_hint_and_catching_up_is_not(plai
     for other in ("message.edit", "message.forward"):
         spoken = {"id": 98, "type": other, "room": 1, "message": 1, "body": "x", "from_room": 1, "key": fresh("haste")}
         codes = {(await say(ws, spoken))["error"]["code"] for _ in range(30)}
-        assert "rate_limited" in codes, "whatever says something has the same limit"
-    assert "ok" in await say(ws, {"id": 99, "type": "room.join", "room": 1}), (
-        "other commands have a bucket of their own"
-    )
+        assert "rate_limited" in codes, "all commands that send text share a limit"
+    assert "ok" in await say(ws, {"id": 99, "type": "room.join", "room": 1}), "other commands have a separate limit"
     await ws.close()
 
 

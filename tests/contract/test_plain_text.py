@@ -14,7 +14,7 @@ from tests.support.timing import three_attempts, within
 
 
 async def refusal(server: Server, name: str, **options: object) -> tuple[list[str | bytes], int | None]:
-    """What is said and the close code, or the HTTP status, when one may not enter."""
+    """Return the messages and the close code, or the HTTP status, of a refused connection."""
     try:
         ws = await enter(server, name, **options)  # type: ignore[arg-type]
     except InvalidStatus as refused:
@@ -28,7 +28,7 @@ async def quiet(ws: ClientConnection, within: float = 0.3) -> None:
 
 
 @three_attempts
-async def test_joined_says_left_go_to_everybody_the_sender_too(house: Server) -> None:
+async def test_joined_says_and_left_lines_reach_all_connections_including_the_sender(house: Server) -> None:
     one, two = house.sign_up("first"), house.sign_up("second")
     room = one.create_room(fresh("Lines"))
     two.join(room)
@@ -46,7 +46,7 @@ async def test_joined_says_left_go_to_everybody_the_sender_too(house: Server) ->
     await hers.close()
 
 
-async def test_first_connection_in_last_one_out(house: Server) -> None:
+async def test_only_the_first_and_last_connection_of_a_user_join_and_leave(house: Server) -> None:
     one, two = house.sign_up("device"), house.sign_up("watcher")
     watcher = await enter(house, two.name, headers=two.headers)
     await until(watcher, f"Client #{two.name} joined the chat.")
@@ -62,7 +62,7 @@ async def test_first_connection_in_last_one_out(house: Server) -> None:
     await watcher.close()
 
 
-async def test_plain_text_and_the_protocol_share_the_room_and_the_lines_are_ephemeral(house: Server) -> None:
+async def test_plain_text_and_the_protocol_share_a_room_and_joining_is_ephemeral(house: Server) -> None:
     one, two = house.sign_up("plain"), house.sign_up("native")
     native, welcome = await greet(house, {"token": two.token})
     plain = await enter(house, one.name, headers=one.headers)
@@ -70,7 +70,7 @@ async def test_plain_text_and_the_protocol_share_the_room_and_the_lines_are_ephe
     await plain.send("from plain")
     said = json.loads(await native.recv())
     assert (said["type"], said["body"], said["by"]) == ("message.sent", "from plain", one.id)
-    assert said["seq"] == welcome["heads"]["room:1"] + 1, "coming in is nothing durable"
+    assert said["seq"] == welcome["heads"]["room:1"] + 1, "connecting is not stored"
     await line(plain)
     await say(native, {"id": 1, "type": "message.send", "room": 1, "key": fresh(), "body": "from native"})
     assert await line(plain) == f"Client #{two.name} says: from native"
@@ -78,7 +78,9 @@ async def test_plain_text_and_the_protocol_share_the_room_and_the_lines_are_ephe
     await native.close()
 
 
-async def test_with_a_token_or_a_cookie_the_name_is_ones_own(house: Server, alice: Account, bob: Account) -> None:
+async def test_with_credentials_only_the_users_own_name_is_accepted(
+    house: Server, alice: Account, bob: Account
+) -> None:
     cookie = {"Cookie": cookie_of(house, alice)}
     for headers, origin in ((alice.headers, None), (cookie, house.url)):
         said, code = await refusal(house, bob.name, headers=headers, origin=origin)
@@ -96,7 +98,7 @@ async def test_guests_are_off_by_default(plain: Server) -> None:
     assert code in (401, 403, 4501), (said, code)
 
 
-async def test_a_guest_has_the_name_he_says_and_leaves_no_trace_if_silent(house: Server, alice: Account) -> None:
+async def test_a_guest_uses_a_free_name_which_is_free_again_afterwards(house: Server, alice: Account) -> None:
     name = fresh("guest")
     watcher = await enter(house, alice.name, headers=alice.headers)
     await until(watcher, f"Client #{alice.name} joined the chat.")
@@ -115,7 +117,7 @@ async def test_a_guest_has_the_name_he_says_and_leaves_no_trace_if_silent(house:
     await watcher.close()
 
 
-async def test_a_name_of_an_account_is_taken(house: Server, alice: Account) -> None:
+async def test_a_guest_cannot_use_the_name_of_an_account(house: Server, alice: Account) -> None:
     for name in (alice.name, alice.name.upper()):
         said, code = await refusal(house, name)
         assert (len(said), code) == (1, 4502)
@@ -123,7 +125,7 @@ async def test_a_name_of_an_account_is_taken(house: Server, alice: Account) -> N
         assert "\n" not in said[0]
 
 
-async def test_a_guest_comes_without_an_origin_from_disk_or_from_a_listed_page(house: Server) -> None:
+async def test_a_guest_connects_without_an_origin_or_from_an_allowed_one(house: Server) -> None:
     for origin in (None, "null", house.url):
         ws = await enter(house, fresh("from"), origin=origin)
         assert "joined" in await line(ws)
@@ -133,7 +135,7 @@ async def test_a_guest_comes_without_an_origin_from_disk_or_from_a_listed_page(h
         assert code in (403, 4501), (said, code)
 
 
-async def test_a_guest_sees_the_lobby_only(house: Server, alice: Account) -> None:
+async def test_a_guest_can_only_enter_the_lobby(house: Server, alice: Account) -> None:
     room = alice.create_room(fresh("Members"))
     said, code = await refusal(house, fresh("nosy"), room=room)
     assert code not in (None, 1000), (said, code)
@@ -142,7 +144,7 @@ async def test_a_guest_sees_the_lobby_only(house: Server, alice: Account) -> Non
 @pytest.mark.parametrize(
     "name", ["a%20b", "a%23b", "%23", "x" * 65, "%00", "a%0Ab", "%E2%80%AEx", "%FF", "Client%20%231%20says:"]
 )
-async def test_a_guest_cannot_have_a_name_that_is_none(house: Server, name: str) -> None:
+async def test_a_guest_cannot_use_an_invalid_name(house: Server, name: str) -> None:
     status, _, _ = await asyncio.to_thread(raw_upgrade, house, f"/ws/{name}")
     if status == 101:
         ws = await knock(house, f"/ws/{name}", subprotocols=None)
@@ -155,7 +157,7 @@ async def test_a_guest_cannot_have_a_name_that_is_none(house: Server, name: str)
 
 
 @pytest.mark.parametrize("room", ["abc", "0", "-1", "987654321", "1.5", "9007199254740992"])
-async def test_a_room_that_is_none_is_refused_in_one_line(house: Server, alice: Account, room: str) -> None:
+async def test_an_invalid_room_is_refused_in_one_line(house: Server, alice: Account, room: str) -> None:
     ws = await knock(house, f"/ws/{alice.name}?room={room}", subprotocols=None, additional_headers=alice.headers)
     said, code = await rest_of(ws)
     assert len(said) == 1
@@ -163,7 +165,7 @@ async def test_a_room_that_is_none_is_refused_in_one_line(house: Server, alice: 
     assert code >= 4500
 
 
-async def test_nobody_forges_a_line(house: Server, alice: Account) -> None:
+async def test_control_characters_cannot_forge_a_line(house: Server, alice: Account) -> None:
     ws = await enter(house, alice.name, headers=alice.headers)
     await until(ws, f"Client #{alice.name} joined the chat.")
     for body, shown in (("a\nb", "a\\nb"), ("a\r\nb", "a\\r\\nb"), ("a\x1b[2Jb", "a\\x1b[2Jb"),
@@ -179,7 +181,9 @@ async def test_nobody_forges_a_line(house: Server, alice: Account) -> None:
     await ws.close()
 
 
-async def test_what_cannot_be_sent_is_answered_in_one_line_and_the_socket_stays(house: Server, alice: Account) -> None:
+async def test_text_that_cannot_be_sent_is_answered_in_one_line_and_the_socket_stays_open(
+    house: Server, alice: Account
+) -> None:
     ws = await enter(house, alice.name, headers=alice.headers)
     await until(ws, f"Client #{alice.name} joined the chat.")
     for bad in ("", "   ", "x" * 8001, "a\x00b"):
@@ -193,14 +197,14 @@ async def test_what_cannot_be_sent_is_answered_in_one_line_and_the_socket_stays(
     await ws.close()
 
 
-async def test_a_token_that_is_none_opens_no_door(house: Server, alice: Account) -> None:
+async def test_an_invalid_token_is_refused(house: Server, alice: Account) -> None:
     said, code = await refusal(house, alice.name, headers={"Authorization": "Bearer a.b.c"})
     assert code in (401, 403, 4501), (said, code)
     said, code = await refusal(house, fresh("x"), headers={"Authorization": "Bearer a.b.c"})
     assert code in (401, 403, 4501), (said, code)
 
 
-async def test_plain_text_counts_among_the_connections_of_a_user(strict: Server) -> None:
+async def test_plain_text_counts_towards_the_connection_limit_of_a_user(strict: Server) -> None:
     one = strict.sign_up("lines")
     one.token = strict.log_in(one.name).token
     sockets = [await enter(strict, one.name, headers=one.headers) for _ in range(3)]
@@ -211,5 +215,5 @@ async def test_plain_text_counts_among_the_connections_of_a_user(strict: Server)
         await ws.close()
 
 
-def test_a_guest_is_no_account(house: Server) -> None:
+def test_a_guest_has_no_account_to_log_in_to(house: Server) -> None:
     assert ask(house, "POST", "/token", data={"username": fresh("nobody"), "password": PASSWORD}).status_code == 401

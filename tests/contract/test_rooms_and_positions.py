@@ -1,4 +1,7 @@
-"""Section 4.1, Rooms and Positions: the directory, joining, removal, reading, history, heads."""
+"""Section 4.1, Rooms and Positions.
+
+The directory, joining, removal, reading, history, heads.
+"""
 
 import json
 from typing import Any
@@ -11,7 +14,7 @@ from tests.support.server import Account, Server
 LOBBY = 1
 
 
-def test_the_directory_has_every_public_room_the_lobby_first(alice: Account, bob: Account) -> None:
+def test_the_directory_lists_every_public_room_with_the_lobby_first(alice: Account, bob: Account) -> None:
     theirs = bob.create_room(fresh("Directory"))
     page = alice.get("/api/rooms")
     assert set(page) == {"rooms", "more"}
@@ -34,7 +37,7 @@ def test_the_directory_has_every_public_room_the_lobby_first(alice: Account, bob
     assert "read" not in found or found["read"] is None
 
 
-async def test_a_room_is_made_joined_left_and_joined_again(house: Server, alice: Account, bob: Account) -> None:
+async def test_a_room_can_be_created_joined_left_and_joined_again(house: Server, alice: Account, bob: Account) -> None:
     his, _ = await greet(house, {"token": bob.token})
     name = fresh("Life")
     made = alice.request("POST", "/api/rooms", json={"kind": "public", "name": name, "key": name})
@@ -64,7 +67,7 @@ async def test_a_room_is_made_joined_left_and_joined_again(house: Server, alice:
     await his.close()
 
 
-async def test_the_person_hears_of_rooms_on_every_device_and_the_members_of_the_person(
+async def test_a_user_hears_of_own_rooms_on_every_device_and_members_hear_of_the_user(
     house: Server, alice: Account, bob: Account
 ) -> None:
     room = alice.create_room(fresh("Devices"))
@@ -99,7 +102,7 @@ async def test_the_person_hears_of_rooms_on_every_device_and_the_members_of_the_
     await his.close()
 
 
-def test_a_member_removes_nobody_and_the_owner_of_the_house_may(alice: Account, bob: Account, owner: Account) -> None:
+def test_members_cannot_remove_members_and_the_site_owner_can(alice: Account, bob: Account, owner: Account) -> None:
     room = alice.create_room(fresh("Removal"))
     bob.join(room)
     refused(bob.request("DELETE", f"/api/rooms/{room}/members/{alice.id}"), "forbidden")
@@ -122,7 +125,7 @@ def test_a_room_answers_with_members_read_position_and_heads(alice: Account, bob
     assert page["members"][0]["id"] != rest["members"][0]["id"]
 
 
-async def test_who_is_in_a_room_now(house: Server) -> None:
+async def test_online_members_are_listed_once_each(house: Server) -> None:
     alice, bob = house.sign_up("offline"), house.sign_up("online")
     room = alice.create_room(fresh("Online"))
     bob.join(room)
@@ -172,7 +175,7 @@ def test_history_pages_in_ascending_order(
         assert (message["room"], message["by"], message["name"]) == (room, alice.id, alice.name)
 
 
-async def test_reading_moves_the_position_forward_only_and_unread_follows(
+async def test_reading_moves_the_position_only_forward_and_updates_unread(
     house: Server, alice: Account, bob: Account
 ) -> None:
     room = alice.create_room(fresh("Reading"))
@@ -207,7 +210,7 @@ async def test_reading_moves_the_position_forward_only_and_unread_follows(
     await ws.close()
 
 
-def test_a_position_wants_its_topic_in_the_address_whole(house: Server, alice: Account) -> None:
+def test_a_topic_in_an_address_may_be_percent_encoded(house: Server, alice: Account) -> None:
     for topic in ("room:1", "room%3A1", "site", f"user:{alice.id}"):
         answer = alice.request("GET", f"/api/topics/{topic}/events?after=0&limit=1")
         assert answer.status_code == 200, answer.text
@@ -215,7 +218,7 @@ def test_a_position_wants_its_topic_in_the_address_whole(house: Server, alice: A
     refused(ask(house, "GET", "/api/topics/room:1/events?after=0"), "unauthenticated")
 
 
-def test_state_in_a_room_one_is_not_in(alice: Account, bob: Account) -> None:
+def test_a_user_who_is_no_member_reads_no_messages(alice: Account, bob: Account) -> None:
     """Section 1, P6: no reading without membership."""
     room = alice.create_room(fresh("Closed"))
     alice.request("POST", f"/api/rooms/{room}/messages", json={"key": "1", "body": "among us"})

@@ -1,4 +1,7 @@
-"""Section 4.1, Accounts, and section 6: sessions, their end, cookies and the proof of origin."""
+"""Section 4.1, Accounts, and section 6.
+
+Sessions, their end, cookies and the origin check.
+"""
 
 import asyncio
 import json
@@ -11,7 +14,7 @@ from tests.support.timing import three_attempts, within
 from tests.support.waiting import eventually_blocking
 
 
-def test_login_sets_a_cookie_that_scripts_cannot_read_and_logout_ends_it(house: Server) -> None:
+def test_log_in_sets_a_cookie_that_scripts_cannot_read_and_log_out_ends_it(house: Server) -> None:
     one = house.sign_up("cookie")
     answer = ask(house, "POST", "/api/login", json={"username": one.name, "password": PASSWORD})
     assert answer.status_code == 200
@@ -29,17 +32,17 @@ def test_login_sets_a_cookie_that_scripts_cannot_read_and_logout_ends_it(house: 
     assert out.status_code == 204
     assert 'hubbub_session=""' in out.headers["set-cookie"] or "Max-Age=0" in out.headers["set-cookie"]
     refused(ask(house, "GET", "/users/me", headers=cookie), "unauthenticated")
-    assert one.get("/users/me")["name"] == one.name  # the other session lives
+    assert one.get("/users/me")["name"] == one.name  # the other session continues
 
 
-def test_a_wrong_login_is_unauthenticated_and_sets_nothing(house: Server, alice: Account) -> None:
+def test_a_wrong_log_in_is_unauthenticated_and_sets_no_cookie(house: Server, alice: Account) -> None:
     answer = ask(house, "POST", "/api/login", json={"username": alice.name, "password": "wrong wrong"})
     refused(answer, "unauthenticated")
     assert "set-cookie" not in answer.headers
     assert "detail" not in answer.json()
 
 
-def test_a_same_origin_proof_is_asked_only_of_unsafe_requests_with_a_cookie(house: Server) -> None:
+def test_only_unsafe_requests_with_a_cookie_need_the_same_origin(house: Server) -> None:
     one = house.sign_up("origin")
     cookie = {"Cookie": cookie_of(house, one)}
     room = {"kind": "public", "name": fresh("Origin")}
@@ -99,7 +102,7 @@ async def test_deleting_a_session_closes_its_sockets_with_4503_within_a_second(h
         assert (await rest_of(lines))[1] == 4503
 
 
-async def test_a_new_password_ends_the_other_sessions_and_keeps_ones_own(house: Server) -> None:
+async def test_a_new_password_ends_the_other_sessions_and_keeps_this_one(house: Server) -> None:
     one = house.sign_up("changer")
     other = house.log_in(one.name)
     ws, _ = await greet(house, {"token": other.token})
@@ -158,7 +161,7 @@ async def test_a_socket_lives_as_long_as_its_session_not_its_access_token(strict
     def is_over() -> bool:
         return one.request("GET", "/users/me").status_code == 401
 
-    await asyncio.to_thread(eventually_blocking, is_over, 5.0, "the access token is over")
+    await asyncio.to_thread(eventually_blocking, is_over, 5.0, "the access token expires")
     refused(one.request("GET", "/users/me"), "unauthenticated")
     late, error = await greet(strict, {"token": one.token})
     shaped(error, "unauthenticated")

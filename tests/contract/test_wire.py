@@ -1,4 +1,4 @@
-"""Section 4: hello, welcome, events, commands and their refusals, closes, limits of frames."""
+"""Section 4: hello, welcome, events, commands and their errors, closes, limits of frames."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ LOBBY = 1
 
 
 async def all_of(ws: ClientConnection) -> list[Frame]:
-    """Everything the server has sent so far: a ping is the barrier."""
+    """Return everything the server has sent so far, using a ping as a barrier."""
     await ws.send('{"id":424242,"type":"ping"}')
     found = []
     while (frame := await hear(ws)) != {"re": 424242, "ok": {}}:
@@ -33,7 +33,7 @@ async def all_of(ws: ClientConnection) -> list[Frame]:
     return found
 
 
-async def test_welcome_is_the_first_frame_and_names_everything(house: Server, alice: Account) -> None:
+async def test_welcome_is_the_first_frame_and_has_every_field(house: Server, alice: Account) -> None:
     ws, welcome = await greet(house, {"token": alice.token})
     assert ws.subprotocol == "hubbub.v1"
     assert set(welcome) >= {"type", "epoch", "user", "rooms", "heads", "limits"}
@@ -45,11 +45,11 @@ async def test_welcome_is_the_first_frame_and_names_everything(house: Server, al
         assert set(room) >= {"id", "name", "kind", "head", "floor", "read", "unread"}
         assert welcome["heads"][f"room:{room['id']}"] == room["head"]
     assert {"site", f"user:{alice.id}"} <= set(welcome["heads"])
-    assert await all_of(ws) == []  # nothing that was not named in `have` is replayed
+    assert await all_of(ws) == []  # topics that `have` does not name are not replayed
     await ws.close()
 
 
-async def test_have_brings_what_is_missing_topic_by_topic(house: Server, alice: Account) -> None:
+async def test_have_replays_missed_events_topic_by_topic(house: Server, alice: Account) -> None:
     room = alice.create_room(fresh("Have"))
     for number in range(3):
         alice.request("POST", f"/api/rooms/{room}/messages", json={"key": f"{number}", "body": f"{number}"})
@@ -79,8 +79,13 @@ async def test_have_brings_what_is_missing_topic_by_topic(house: Server, alice: 
         await ws.close()
 
 
-async def test_have_with_topics_that_are_none_of_ones_own(house: Server, alice: Account, bob: Account) -> None:
-    """A room one is not in, one that does not exist, somebody else's stream, nonsense: no event, no crash."""
+async def test_have_with_foreign_or_invalid_topics_returns_no_events(
+    house: Server, alice: Account, bob: Account
+) -> None:
+    """A room without membership, a missing room, another user's topic, invalid names.
+
+    No event, no crash.
+    """
     foreign = bob.create_room(fresh("Foreign"))
     bob.request("POST", f"/api/rooms/{foreign}/messages", json={"key": "1", "body": "secret"})
     for topic in (
@@ -114,7 +119,7 @@ async def test_have_with_topics_that_are_none_of_ones_own(house: Server, alice: 
      '{"type":"hello","token":7}', '{"type":"hello","token":"a.b.c"}',
      '{"type":"hello","token":"x","have":[]}', '{"type":"hello","have":{"room:1":-1}}', '{"type":"Hello"}', "", "{}"],
 )  # fmt: skip
-async def test_a_first_frame_that_is_no_good_hello_closes_with_4501(house: Server, first: str) -> None:
+async def test_a_first_frame_without_a_valid_hello_closes_with_4501(house: Server, first: str) -> None:
     ws = await knock(house)
     await ws.send(first)
     error = await hear(ws)
@@ -124,7 +129,7 @@ async def test_a_first_frame_that_is_no_good_hello_closes_with_4501(house: Serve
     assert (await rest_of(ws)) == ([], 4501)
 
 
-async def test_a_message_reaches_every_member_once_with_its_author_acknowledged(
+async def test_a_message_reaches_every_member_once_and_its_author_is_acknowledged(
     house: Server, alice: Account, bob: Account
 ) -> None:
     room = alice.create_room(fresh("Talk"))
@@ -149,7 +154,10 @@ async def test_a_message_reaches_every_member_once_with_its_author_acknowledged(
 
 
 async def test_one_event_is_one_text_message(house: Server, alice: Account) -> None:
-    """Twenty commands in one segment: twenty events, each a message of its own with its body in it once."""
+    """Twenty commands in one segment.
+
+    Twenty events, each a message of its own with its body in it once.
+    """
     room = alice.create_room(fresh("Burst"))
     ws, _ = await greet(house, {"token": alice.token})
     for number in range(20):
@@ -172,14 +180,14 @@ async def test_one_event_is_one_text_message(house: Server, alice: Account) -> N
 
 
 @pytest.mark.parametrize("number", [0, -1, 2**53 - 1, -(2**53) + 1])
-async def test_a_commands_id_is_any_integer_of_the_clients(house: Server, alice: Account, number: int) -> None:
+async def test_a_command_id_may_be_any_safe_integer(house: Server, alice: Account, number: int) -> None:
     ws, _ = await greet(house, {"token": alice.token})
     await ws.send(json.dumps({"id": number, "type": "room.join", "room": LOBBY}))
     assert (await hear(ws)).get("re") == number
     await ws.close()
 
 
-async def test_the_same_id_twice_is_two_answers(house: Server, alice: Account) -> None:
+async def test_the_same_command_id_twice_gets_two_answers(house: Server, alice: Account) -> None:
     ws, _ = await greet(house, {"token": alice.token})
     for _ in range(2):
         await ws.send('{"id":5,"type":"room.join","room":1}')
@@ -222,7 +230,7 @@ async def test_the_same_id_twice_is_two_answers(house: Server, alice: Account) -
         ({"type": "welcome"}, "bad_request"),
     ],
 )  # fmt: skip
-async def test_what_is_refused_is_refused_with_its_code_and_the_socket_stays(
+async def test_an_invalid_command_is_refused_with_its_code_and_the_socket_stays_open(
     house: Server, alice: Account, command: Frame, code: str
 ) -> None:
     ws, _ = await greet(house, {"token": alice.token})
@@ -236,10 +244,13 @@ async def test_what_is_refused_is_refused_with_its_code_and_the_socket_stays(
 
 
 @pytest.mark.parametrize("body", ['"a\\u0000b"', '"\\ud83d"', "NaN", '{"a":1,"a":2}', "[" * 33 + "]" * 33])
-async def test_a_command_with_what_json_may_not_hold_is_refused_under_its_id(
+async def test_a_command_with_invalid_json_content_is_refused_under_its_id(
     house: Server, alice: Account, body: str
 ) -> None:
-    """Half an emoji is easily pasted: whoever waits for the answer to that message must get it."""
+    """Half an emoji is easily pasted.
+
+    A client that waits for the answer to that message must get it.
+    """
     ws, _ = await greet(house, {"token": alice.token})
     await ws.send(f'{{"id":9,"type":"message.send","room":1,"key":"q","body":{body}}}')
     answer = await hear(ws)

@@ -1,4 +1,4 @@
-"""Section 4.1, Words and Errors: ids, keys, the shape of a refusal on every door."""
+"""Section 4.1, Words and Errors: ids, keys, the form of an error on every gateway."""
 
 import json
 from typing import Any
@@ -13,7 +13,7 @@ PRINTABLE = "".join(map(chr, range(32, 127)))
 
 
 def numbers(value: Any) -> list[object]:
-    """Every value of a field that is an id, anywhere in a JSON value."""
+    """Return every value of an id field anywhere in a JSON value."""
     found: list[object] = []
     if isinstance(value, dict):
         for name, inner in value.items():
@@ -55,7 +55,7 @@ async def test_a_key_is_any_1_to_64_printable_ascii_characters(house: Server, bo
 
 
 @pytest.mark.parametrize("key", ["", "k" * 65, "é", "tab\t", "\x7f", "\n", 7, None, ["k"]])
-async def test_no_other_key_is_taken(house: Server, bob: Account, key: object) -> None:
+async def test_an_invalid_key_is_refused(house: Server, bob: Account, key: object) -> None:
     refused(bob.request("POST", f"/api/rooms/{LOBBY}/messages", json={"key": key, "body": "x"}), "bad_request")
     room = {"kind": "public", "name": fresh("Nokey")}
     if key is not None:
@@ -66,7 +66,7 @@ async def test_no_other_key_is_taken(house: Server, bob: Account, key: object) -
     await ws.close()
 
 
-async def test_each_code_has_its_status_and_both_doors_say_the_same(
+async def test_each_error_code_has_its_status_and_both_gateways_agree(
     house: Server, alice: Account, bob: Account
 ) -> None:
     mine = alice.create_room(fresh("Mine"))
@@ -100,13 +100,13 @@ async def test_each_code_has_its_status_and_both_doors_say_the_same(
     "/api/rooms/987654321/messages",
      "/api/rooms/987654321/members", "/api/rooms/987654321/online"],
 )  # fmt: skip
-def test_bodies_echo_no_id(alice: Account, path: str) -> None:
+def test_errors_echo_no_id(alice: Account, path: str) -> None:
     answer = alice.request("GET", path, params={"after": 0} if "topics" in path else {})
     refused(answer, "not_found")
     assert "987654321" not in answer.text
 
 
-def test_what_is_not_there_and_what_one_may_not_see_are_one_answer(alice: Account, bob: Account) -> None:
+def test_a_missing_and_a_forbidden_topic_get_the_same_answer(alice: Account, bob: Account) -> None:
     foreign = alice.request("GET", f"/api/topics/user:{bob.id}/events", params={"after": 0})
     nobody = alice.request("GET", "/api/topics/user:4444/events", params={"after": 0})
     for answer in (foreign, nobody):
@@ -128,12 +128,12 @@ BROKEN = [
 
 
 @pytest.mark.parametrize("body", BROKEN)
-async def test_what_is_no_good_json_is_a_bad_request_on_every_door(house: Server, alice: Account, body: bytes) -> None:
+async def test_invalid_json_is_a_bad_request_on_every_gateway(house: Server, alice: Account, body: bytes) -> None:
     headers = {**alice.headers, "Content-Type": "application/json"}
     refused(ask(house, "POST", "/api/rooms", content=body, headers=headers), "bad_request")
     ws, _ = await greet(house, {"token": alice.token})
     frame = body.replace(b"{", b'{"id":5,"type":"room.create",', 1) if body.startswith(b'{"') else body
-    if b"\xff" in body:  # the WebSocket layer has its own answer to that: 1007
+    if b"\xff" in body:  # the WebSocket layer answers that with 1007
         await ws.close()
         return
     await ws.send(frame.decode())
@@ -163,7 +163,7 @@ async def test_what_is_no_good_json_is_a_bad_request_on_every_door(house: Server
         ("/api/topics/security/events?after=0", 400),
     ],
 )  # fmt: skip
-def test_numbers_in_addresses_are_checked(alice: Account, path: str, wanted: int) -> None:
+def test_numbers_in_addresses_are_validated(alice: Account, path: str, wanted: int) -> None:
     answer = alice.request("GET", path)
     assert answer.status_code == wanted, answer.text
     if wanted != 200:
@@ -171,7 +171,7 @@ def test_numbers_in_addresses_are_checked(alice: Account, path: str, wanted: int
 
 
 @pytest.mark.parametrize("room", ["abc", "0", "-1", "9007199254740992", "1.5", "１", "1%00"])
-def test_a_room_that_is_no_id_is_refused_without_a_crash(alice: Account, room: str) -> None:
+def test_an_invalid_room_id_is_refused_without_a_crash(alice: Account, room: str) -> None:
     answer = alice.request("GET", f"/api/rooms/{room}")
     assert answer.status_code in (400, 404)
     shaped(answer.json(), "bad_request" if answer.status_code == 400 else "not_found")
@@ -182,13 +182,13 @@ def test_a_room_that_is_no_id_is_refused_without_a_crash(alice: Account, room: s
     [("GET", "/nothing/here", 404, "not_found"), ("GET", "/api/rooms/1/", 404, "not_found"),
     ("GET", "/assets/x", 404, "not_found")],
 )  # fmt: skip
-def test_an_address_that_is_not_there_answers_in_the_same_shape(
+def test_an_unknown_address_answers_an_error_of_the_usual_form(
     house: Server, method: str, path: str, status: int, code: str
 ) -> None:
     refused(ask(house, method, path), code, status)
 
 
-def test_json_routes_take_only_json(alice: Account) -> None:
+def test_json_routes_accept_only_json(alice: Account) -> None:
     text = json.dumps({"kind": "public", "name": fresh("Text")})
     for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""):
         headers = {**alice.headers, "Content-Type": kind} if kind else alice.headers
@@ -199,7 +199,7 @@ def test_json_routes_take_only_json(alice: Account) -> None:
         assert ask(alice.server, "POST", "/api/rooms", content=text, headers=headers).status_code == 201
 
 
-def test_openapi_says_the_same(house: Server) -> None:
+def test_openapi_documents_only_statuses_of_known_codes(house: Server) -> None:
     paths = ask(house, "GET", "/openapi.json").json()["paths"]
     known = {str(status) for status in STATUS.values()} | {"200", "201", "204"}
     for path, methods in paths.items():
@@ -208,7 +208,7 @@ def test_openapi_says_the_same(house: Server) -> None:
             assert said <= known, f"{method} {path} announces {sorted(said - known)}, which no code has"
 
 
-def test_the_401_of_token_also_carries_detail_and_the_challenge(house: Server, alice: Account) -> None:
+def test_a_401_of_the_token_route_has_a_detail_and_a_challenge(house: Server, alice: Account) -> None:
     for form in ({"username": alice.name, "password": "wrong wrong"}, {"username": "nobody", "password": PASSWORD}):
         answer = ask(house, "POST", "/token", data=form)
         refused(answer, "unauthenticated")
@@ -226,8 +226,13 @@ def test_a_malformed_credential_is_unauthenticated(house: Server, value: str) ->
     assert answer.headers["www-authenticate"].startswith("Bearer")
 
 
-async def test_the_largest_request_is_taken_and_one_more_byte_is_too_large(house: Server, alice: Account) -> None:
-    """16 KiB and 8,000 characters are a message's limits; the answer past them names the size."""
+async def test_a_message_up_to_the_limit_is_accepted_and_a_longer_one_is_too_large(
+    house: Server, alice: Account
+) -> None:
+    """The limits of a message are 16 KiB and 8,000 characters.
+
+    The answer past them names the field.
+    """
     room = alice.create_room(fresh("Sizes"))
     for body, fits in (
         ("x" * 8000, True),
@@ -242,7 +247,7 @@ async def test_the_largest_request_is_taken_and_one_more_byte_is_too_large(house
         else:
             code = answer.json()["error"]["code"]
             assert code in ("too_large", "bad_request")
-            assert "body" in refused(answer, code)["message"]  # a limit has a name
+            assert "body" in refused(answer, code)["message"]  # the answer names what is too long
     huge = ask(
         house,
         "POST",

@@ -1,4 +1,4 @@
-"""What the plain model is made of: rooms with their members and what was said there."""
+"""The parts of the model: rooms with their members and messages."""
 
 from dataclasses import dataclass, field
 
@@ -15,7 +15,7 @@ class Member:
 
 @dataclass
 class Said:
-    """One message."""
+    """A message."""
 
     n: int
     by: str
@@ -56,7 +56,7 @@ class Room:
         self.members[who] = Member(role, self.happened(), before, self.joinings)
 
     def enter(self, who: str) -> None:
-        """Where nobody looks after the room, it is his from then on."""
+        """Add a member; in a room without an owner the new member becomes its owner."""
         self.add(who)
         if all(member.role != "owner" for member in self.members.values()):
             self.members[who].role = "owner"

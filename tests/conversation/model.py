@@ -1,6 +1,7 @@
-"""The plain model: what the conversation is after each command, and what each command is answered. No SQL, no log.
+"""The model: the conversation after each command, and the answer to each command, without SQL or log.
 
-Every deed returns how it ends: "ok", or the code of a refusal. Written from docs/protocol.md, not from the rules.
+Every method returns its outcome: "ok" or an error code. Written from docs/protocol.md, not from the
+server's rules.
 """
 
 from typing import Any
@@ -13,25 +14,26 @@ Json = dict[str, Any]
 
 
 class Model:
-    """Rooms by their number here, the lobby first."""
+    """Rooms by their index here, the lobby first."""
 
     def __init__(self) -> None:
         self.rooms: list[Room] = [Room("public", "Lobby")]
         self.statuses: dict[str, Json] = {name: {"status": "online"} for name in NAMES}
 
-    # --- who may what --------------------------------------------------------------------------------------------
+    # --- permissions
+    # ----------------------------------------------------------------------------------------------
 
     def _sees(self, who: str, room: Room) -> bool:
         return who in room.members or room.kind == "public"
 
     def _rank(self, who: str, room: Room) -> int | None:
-        """None for those to whom the room's people are none of their business."""
+        """Return the user's rank; None for a user who may not know the room's members."""
         if not self._sees(who, room) or (who not in room.members and who != STAFF):
             return None
         return 3 if who == STAFF else RANK[room.members[who].role]
 
     def _find(self, who: str, room: Room, seq: int, archived: bool = False) -> Said | str:
-        """A message that is to be changed, also where it is `archived`, or the refusal."""
+        """Return a message to change (also in an `archived` room if allowed), or the error code."""
         if who not in room.members or (found := room.visible(who, seq)) is None:
             return "not_found"
         return "forbidden" if room.archived and not archived else found
@@ -49,13 +51,13 @@ class Model:
             return "conflict"
         room = Room(kind, "" if kind == "direct" else name, history="all" if kind == "direct" else history)
         room.happened()
-        for place, one in enumerate(people):
-            room.add(one, "owner" if place == 0 and kind != "direct" else "member")
+        for place, member in enumerate(people):
+            room.add(member, "owner" if place == 0 and kind != "direct" else "member")
         self.rooms.append(room)
         return "ok"
 
     def direct(self, people: list[str]) -> Room | None:
-        """The room between people. Nobody ever leaves one."""
+        """Return the direct room of these users. Members never leave one."""
         found = (room for room in self.rooms if room.kind == "direct" and set(room.members) == set(people))
         return next(found, None)
 
@@ -111,7 +113,7 @@ class Model:
             return "forbidden"
         if room.members[who].role == "owner" and len(room.members) > 1:
             return "forbidden"
-        if room.kind == "private" and len(room.members) == 1:  # the last one turns off the light
+        if room.kind == "private" and len(room.members) == 1:  # the last member archives the room
             self.put_away(who, room, True)
         self._go(who, room)
         return "ok"
@@ -233,7 +235,7 @@ class Model:
         if isinstance(found, str):
             return found
         if found.by != who or found.forwarded is not None:
-            # Of what is deleted nobody knows any more that it was forwarded.
+            # A deleted message no longer tells that it was forwarded.
             return "forbidden"
         if found.body is None:
             return "conflict"

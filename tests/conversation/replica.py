@@ -1,6 +1,7 @@
-"""A client as docs/protocol.md wants one: a snapshot, and what the events since make of it. For this suite alone.
+"""A client as docs/protocol.md describes.
 
-It knows nothing of the server's rules. What it holds after the events must be what a fresh snapshot says.
+A snapshot, updated by the events since. For this suite alone. It knows nothing of the server's
+rules. Its state after the events must equal a fresh snapshot.
 """
 
 from collections.abc import Callable
@@ -12,7 +13,7 @@ SHOWN = 20
 
 
 class Replica:
-    """One person's picture. `timelines`, `members` and `pins` are those of rooms that were opened."""
+    """The state of one user's client. `timelines`, `members` and `pins` exist for opened rooms."""
 
     def __init__(self, me: int, fetch: Callable[[int, int], Json | None]) -> None:
         self.me = me
@@ -24,10 +25,14 @@ class Replica:
         self.pins: dict[int, dict[int, int]] = {}
         self.positions: dict[str, int] = {}
 
-    # --- what is loaded ------------------------------------------------------------------------------------------
+    # --- loading
+    # ---------------------------------------------------------------------------------------------------
 
     def welcomed(self, rooms: dict[int, Json], status: Json, heads: dict[str, int], fresh: set[str]) -> None:
-        """A new connection: rooms as they are; what was loaded of rooms in `fresh` is not followed up."""
+        """Process `welcome`: rooms as they are.
+
+        Loaded parts of rooms in `fresh` are dropped.
+        """
         self.rooms, self.status, self.positions = rooms, status, dict(heads)
         for loaded in (self.timelines, self.members, self.pins):
             for room in list(loaded):
@@ -35,16 +40,17 @@ class Replica:
                     del loaded[room]
 
     def opened(self, room: int, detail: Json) -> None:
-        """A room was looked at: what it is, all of its messages, members and pins, read at its head."""
+        """Open a room: its details, all messages, members and pins, as of its head."""
         if room in self.rooms and detail["room"]["head"] >= self.rooms[room]["head"]:
             self.rooms[room] = detail["room"]
             self.timelines[room], self.members[room] = detail["messages"], detail["members"]
             self.pins[room] = detail["pins"]
 
-    # --- what happens --------------------------------------------------------------------------------------------
+    # --- events
+    # ----------------------------------------------------------------------------------------------------
 
     def hear(self, event: Json) -> None:
-        """An event of a topic that is followed: once and in order, whatever comes twice."""
+        """Process an event of a followed topic, once and in order; ignore duplicates."""
         topic, seq = event["topic"], event["seq"]
         if topic.startswith("room:") and int(topic[5:]) not in self.rooms:
             return
@@ -55,14 +61,20 @@ class Replica:
         self.positions[topic] = seq
 
     def replay(self, event: Json) -> None:
-        """What the event makes of the picture; of a room, if it is newer than what is known of the room."""
+        """Apply an event to the state.
+
+        In a room only if it is newer than the room's known head.
+        """
         getattr(self, "_" + event["type"].replace(".", "_"))(event)
         room = self.rooms.get(event.get("room", 0)) if event["topic"].startswith("room:") else None
         if room is not None:
             room["head"] = max(room["head"], event["seq"])
 
     def catch_up(self, event: Json) -> None:
-        """An event that `welcome` knows of already: only what was loaded of the room before is behind."""
+        """Process an event that `welcome` already covers.
+
+        Only loaded parts of the room are behind.
+        """
         kept, self.rooms = self.rooms, {room: dict(known) for room, known in self.rooms.items()}
         try:
             self.replay(event)
@@ -94,7 +106,7 @@ class Replica:
         if event.get("body") is not None:
             message["body"] = event["body"]
         elif "body" not in event and (found := self.fetch(event["room"], event["message"])) is not None:
-            self.timelines[event["room"]][event["message"]] = found  # told without its text
+            self.timelines[event["room"]][event["message"]] = found  # the event came without its text
 
     def _message_deleted(self, event: Json) -> None:
         self._called(event, event["message"], event.get("mentioned"), None)
@@ -143,7 +155,7 @@ class Replica:
         found["mine"] = found["mine"] and event["by"] != self.me
         if not found["count"]:
             message["reactions"].remove(found)
-        if len(found["by"]) < min(found["count"], SHOWN):  # who is the twentieth now is not told
+        if len(found["by"]) < min(found["count"], SHOWN):  # the event does not name the twentieth user
             fetched = self.fetch(event["room"], event["message"])
             if fetched is not None:
                 self.timelines[event["room"]][event["message"]] = fetched
@@ -193,8 +205,8 @@ class Replica:
     def _room_updated(self, event: Json) -> None:
         if "history" in event["changes"] and event["topic"] != "site":
             for loaded in (self.timelines, self.members, self.pins):
-                loaded.pop(event["room"], None)  # one sees more of it now, or less
-        room = self.rooms.get(event["room"], {})  # of rooms one is not in nothing is kept
+                loaded.pop(event["room"], None)  # the user can now see more of it, or less
+        room = self.rooms.get(event["room"], {})  # rooms the user is not in have no state
         for name, value in event["changes"].items():
             if value == "" and name in ("topic", "description"):
                 room.pop(name, None)

@@ -1,4 +1,7 @@
-"""Where the machine runs: the real thing, the plain model, and the clients who follow; and that they are one."""
+"""The base of the state machine.
+
+The real store, the model and the clients, and their comparison.
+"""
 
 import tempfile
 from collections import Counter
@@ -18,7 +21,7 @@ from tests.conversation.words import BODIES, LOBBY, NAMES
 
 
 class Scene(NamedTuple):
-    """A room by its place, itself and its id; who does something, to whom, and to which entry of the room's log."""
+    """A random step: a room (index, model and id), an actor, a target user, and a seq in the room's log."""
 
     place: int
     room: Room
@@ -29,12 +32,12 @@ class Scene(NamedTuple):
 
 
 class Setting(RuleBasedStateMachine):
-    """Five people in four rooms; how something is done, and what must hold after it."""
+    """Five users in four rooms: how a command is executed, and what must hold after it."""
 
     template: Path
     client: type[Replica] = Replica
     outcomes: ClassVar[Counter[tuple[str, str]]] = Counter()
-    """How often which command ended how."""
+    """How often each command had each outcome."""
     stage: Stage
 
     @initialize(seed=st.integers(0, 2**32 - 1))
@@ -88,14 +91,18 @@ class Setting(RuleBasedStateMachine):
             self.stage.close()
             self.folder.cleanup()
 
-    # --- doing ---------------------------------------------------------------------------------------------------
+    # --- executing
+    # -------------------------------------------------------------------------------------------------
 
     def _place(self, place: int) -> tuple[Room, int]:
         place %= len(self.ids)
         return self.model.rooms[place], self.ids[place]
 
     def _scene(self) -> Scene:
-        """Where, who and what: mostly a member and a message that is there, sometimes anybody and anything."""
+        """Choose room, users and seq.
+
+        Mostly a member and an existing message, sometimes any.
+        """
         place = self.random.randrange(len(self.ids))
         room, number = self._place(place)
         inside = sorted(room.members)
@@ -117,7 +124,7 @@ class Setting(RuleBasedStateMachine):
         return answer
 
     def _tell(self, event: Json) -> None:
-        """To those who are connected and follow the topic."""
+        """Deliver an event to the connected clients that follow its topic."""
         for name, replica in self.replicas.items():
             topic = event["topic"]
             if name not in self.away and (not topic.startswith("user:") or topic == f"user:{replica.me}"):
@@ -140,7 +147,8 @@ class Setting(RuleBasedStateMachine):
         command = c.SendMessage(room=one.number, key=key, body=body, reply_to=reply_to)
         self._do(one.who, one.place, self.model.send(one.who, one.room, key, body, reply_to), command)
 
-    # --- what must hold ------------------------------------------------------------------------------------------
+    # --- what must hold
+    # --------------------------------------------------------------------------------------------
 
     @invariant()
     def holds(self) -> None:
@@ -150,7 +158,7 @@ class Setting(RuleBasedStateMachine):
             self._compare(who, place)
 
     def _compare(self, who: str, place: int) -> None:
-        """The person's picture, what the server shows, and what the model says are one."""
+        """Assert that client state, server and model agree."""
         room, number = self._place(place)
         rooms, replica = self.stage.rooms(who), self.replicas[who]
         assert set(rooms) == {

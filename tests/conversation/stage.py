@@ -1,4 +1,7 @@
-"""A real journal on a real database for a machine that knows no event loop; people on it, and what they see."""
+"""A real journal on a real database for a test without an event loop.
+
+Its users and their views.
+"""
 
 import asyncio
 import shutil
@@ -24,7 +27,7 @@ ALL = 200
 
 
 class Stage:
-    """Opens a copy of a prepared database; `close` it."""
+    """Open a copy of a prepared database; call `close` in the end."""
 
     def __init__(self, template: Path, folder: Path) -> None:
         shutil.copy(template, folder / "hubbub.db")
@@ -48,19 +51,20 @@ class Stage:
         self._database.close()
 
     def do(self, who: str, command: Command) -> tuple[str, Json]:
-        """How it ended ("ok" or the code of the refusal), and the answer."""
+        """Execute a command; return "ok" or the error code, and the answer."""
         try:
             return "ok", self._runner.run(self._journal.submit(command, self.actors[who])).answer
         except HubbubError as refusal:
             return refusal.code, {}
 
     def published(self) -> Iterator[Json]:
-        """What was published since it was last asked, in the order of the commits."""
+        """Yield events published since the last call, in commit order."""
         entries, self._entries[:] = list(self._entries), []
         for entry in entries:
             yield orjson.loads(entry.text)
 
-    # --- what people see -----------------------------------------------------------------------------------------
+    # --- views
+    # -----------------------------------------------------------------------------------------------------
 
     def rooms(self, who: str) -> dict[int, Json]:
         return self._snapshot(who, {})[0]
@@ -69,7 +73,7 @@ class Stage:
         return self._snapshot(who, {})[1]
 
     def view(self, who: str, room: int) -> Json:
-        """All that there is to see of a room one is in, as `Replica.opened` takes it."""
+        """Return everything a member sees of a room, as `opened` of the client state takes it."""
         user = self.actors[who].id
 
         def look(connection: Any) -> Json:
@@ -102,7 +106,7 @@ class Stage:
         return message
 
     def connect(self, who: str, replica: Replica) -> None:
-        """Says hello with what the replica has, and brings it up to the present."""
+        """Connect with the client's positions, and bring it up to date."""
         rooms, status, heads, missing = self._snapshot(who, replica.positions)
         behind = {one.topic: replica.positions[one.topic] for one in missing if one.page is not None}
         fresh = {one.topic for one in missing if one.page is None} | (set(heads) - set(replica.positions))
@@ -132,7 +136,7 @@ PEOPLE = "SELECT id, role FROM users WHERE name = ?"
 
 
 def prepare(folder: Path) -> Path:
-    """A database with the people in it; made once, copied often."""
+    """Create a database with the users; it is made once and copied often."""
     database = Database(f"sqlite:///{folder / 'template.db'}")
     migrate.upgrade(database, epoch="first", now=Clock().now())
 
@@ -151,14 +155,14 @@ def prepare(folder: Path) -> Path:
 
 
 def listed(answer: dict[str, object], name: str) -> list[Json]:
-    """The things of a page."""
+    """Return the items of a page."""
     things = answer[name]
     assert isinstance(things, list)
     return things
 
 
 def plain(value: Any) -> Any:
-    """As it goes over the wire."""
+    """Return the value as it goes over the wire."""
     return (
         orjson.loads(orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS))
         if not isinstance(value, dict)

@@ -1,7 +1,8 @@
-"""Any commands in any order: every answer as the plain model says, every picture what a fresh snapshot shows.
+"""Random commands in random order.
 
-A snapshot and the events that follow it make the next snapshot: for everybody, in every room, whether one was connected
-all the time or comes back after an absence.
+Every answer equals the model's, every client state a fresh snapshot. A snapshot and the events that
+follow it make the next snapshot: for every user, in every room, whether the client was connected
+all the time or returns after an absence.
 """
 
 from pathlib import Path
@@ -20,7 +21,10 @@ from tests.conversation.words import BODIES, EMOJI, NAMES
 from tests.support import depth
 
 PHASES = [Phase.explicit, Phase.reuse, Phase.generate]
-"""Nothing is made shorter: a run is as long as its steps, and tells each of them."""
+"""Failing runs are not shrunk.
+
+A run is as long as its steps, and lists each of them.
+"""
 MOST_ROOMS = 6
 HISTORIES: tuple[History, ...] = ("all", "joined")
 STATUSES: tuple[Chosen, ...] = ("online", "dnd", "invisible")
@@ -34,7 +38,7 @@ DEEDS: tuple[tuple[str, Any], ...] = (
 
 
 class Conversation(Setting):
-    """Everything that can be done, by anybody, to anything."""
+    """Every command, by any user, on any object."""
 
     # --- rooms ---------------------------------------------------------------------------------------------------
 
@@ -119,7 +123,7 @@ class Conversation(Setting):
     @rule()
     def delete(self) -> None:
         one = self._scene()
-        if self.random.random() < 0.5:  # there should be something left to talk about
+        if self.random.random() < 0.5:  # so that some messages remain
             self._do(
                 one.who,
                 one.place,
@@ -139,7 +143,8 @@ class Conversation(Setting):
         command = (c.AddReaction if there else c.RemoveReaction)(room=one.number, message=one.seq, emoji=emoji)
         self._do(one.who, one.place, self.model.react(one.who, one.room, one.seq, emoji, there), command)
 
-    # --- reading, and being away ---------------------------------------------------------------------------------
+    # --- reading, and being away
+    # -----------------------------------------------------------------------------------
 
     @rule()
     def read(self) -> None:
@@ -216,12 +221,12 @@ def test_a_snapshot_and_the_events_since_make_the_next_snapshot(template: Path) 
 
 
 class Forgetful(Replica):
-    """A client that does not know how far one has read elsewhere: what happens in every run, and is seen at once."""
+    """A client that ignores read positions from other devices, which occur in every run."""
 
     def _read_moved(self, event: Json) -> None:
         pass
 
 
-def test_a_client_that_misses_a_kind_of_event_is_found_out(template: Path) -> None:
+def test_control_a_client_that_misses_an_event_type_is_detected(template: Path) -> None:
     with pytest.raises(AssertionError):
         run(template, Forgetful)

@@ -1,4 +1,4 @@
-"""Who there is, and what they say."""
+"""The users and their messages."""
 
 import re
 from collections.abc import Iterable
@@ -9,12 +9,12 @@ NAMES = (STAFF, "anna", "bert", "carl", "dora")
 LOBBY = 0
 EMOJI = ("👍", "❤️", "🎉")
 BODIES = (
-    "hello", "other words", "@anna, look", "@bert and @carl", "@room everybody", "`@anna`", "nobody@anna",
+    "hello", "other words", "@anna, look", "@bert and @carl", "@room all of you", "`@anna`", "nobody@anna",
     "@boss @dora @nobody", "x" * 3_000, "@room" + " y" * 1_500,
 )  # fmt: skip
 
 
 def called(body: str, members: Iterable[str]) -> frozenset[str]:
-    """Whom those of `BODIES` call who are members; "room" for everybody."""
+    """Return the members mentioned in one of `BODIES`; "room" for @room."""
     outside = re.sub(r"`[^`]*`", "", body)
     return frozenset(re.findall(r"(?<!\w)@(\w+)", outside)) & {*members, "room"}

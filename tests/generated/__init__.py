@@ -1,1 +1,1 @@
-"""What is generated: up to date, valid by the standards' own schemas, and true of a running server."""
+"""Generated files: up to date, valid by their standards' schemas, and true of a running server."""

@@ -1,4 +1,4 @@
-"""Every route of the REST surface gives every answer OpenAPI documents for it, and each is as documented."""
+"""Every REST route gives every answer that OpenAPI documents, and each answer is as documented."""
 
 import re
 import sqlite3
@@ -28,7 +28,10 @@ from tests.support.server import PASSWORD, Account, Server
 
 DEEDS = {operation for operation, (method, _) in operations().items() if method != "GET"}
 UNPROVOKED = {500, 503}
-"""Documented for all: a bug, a full queue, a database that is away. Other tests make those."""
+"""Documented for all routes.
+
+A bug, a full queue, an unreachable database. Other tests cause those.
+"""
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +45,7 @@ def witness(server: Server) -> Iterator[Witness]:
 
 
 def strangers(witness: Witness, world: World) -> None:
-    """Nobody at all; a cookie that some other page has sent; somebody who may not."""
+    """Send requests without credentials, with a cookie from another origin, and without permission."""
     cookie = world.cookie(witness)
     wrong = {"username": "nobody", "password": PASSWORD}
     away = {"X-Forwarded-For": "203.0.113.9"}
@@ -59,14 +62,14 @@ def strangers(witness: Witness, world: World) -> None:
         assert witness.ask(operation, json=BODIES.get(operation)).status_code == 401, operation
     guest = world.server.sign_up("guest")
     with closing(sqlite3.connect(world.server.database, timeout=30)) as database, database:
-        database.execute("UPDATE users SET role = 'guest' WHERE id = ?", (guest.id,))  # as an app around this one may
+        database.execute("UPDATE users SET role = 'guest' WHERE id = ?", (guest.id,))  # as a host application may do
     witness.ask("find_people", guest)
     for operation in set(documented(403)) & set(documented(401)) & DEEDS:
         assert witness.ask(operation, headers=cookie, json=BODIES.get(operation)).status_code == 403, operation
 
 
 def nonsense(witness: Witness, world: World) -> None:
-    """Paths, queries and bodies that are not as documented, and bodies that are too large."""
+    """Send paths, queries and bodies that are not as documented, and bodies that are too large."""
     for operation in documented(400):
         method, path = operations()[operation]
         wrong: dict[str, Any] = {"fill": WRONG}
@@ -102,7 +105,7 @@ def conflicts(witness: Witness, world: World) -> None:
 
 
 def good(witness: Witness, world: World) -> None:
-    """Everybody does what one does, some of it twice where the second time is answered in another way."""
+    """Send valid requests, some of them twice where the second answer differs."""
     alice, bob, fill = world.alice, world.bob, {"room": world.room}
     for operation in ("welcome", "look_at_site", "health", "ready", "metrics"):
         assert witness.ask(operation).status_code == 200
@@ -136,7 +139,7 @@ def good(witness: Witness, world: World) -> None:
 
 
 def of_rooms(witness: Witness, world: World) -> None:
-    """Rooms are made, changed, put away and brought back."""
+    """Create, change, archive and restore rooms."""
     alice, bob, fill = world.alice, world.bob, {"room": world.room}
     witness.ask("show_room", stranger(world), fill=fill)
     witness.ask("create_room", alice, json={"name": "Another room"})
@@ -148,7 +151,7 @@ def of_rooms(witness: Witness, world: World) -> None:
 
 
 def said(witness: Witness, world: World) -> None:
-    """A message is answered, forwarded, pinned, edited and deleted."""
+    """Reply to, forward, pin, edit and delete a message."""
     alice, bob, fill = world.alice, world.bob, {"room": world.room}
     reply = {"key": "reply", "body": "hello to you", "reply_to": world.message["seq"]}
     seq = witness.ask("send_message", alice, fill=fill, json=reply).json()["seq"]
@@ -168,7 +171,7 @@ def said(witness: Witness, world: World) -> None:
 
 
 def members(witness: Witness, world: World) -> None:
-    """Somebody is made something, sent away, brought back, and goes."""
+    """Promote, remove, ban and add a member, who then leaves."""
     alice, bob, fill = world.alice, world.bob, {"room": world.room}
     his = {**fill, "user": bob.id}
     witness.ask("set_room_role", alice, fill=his, json={"role": "moderator"})
@@ -191,7 +194,7 @@ def members(witness: Witness, world: World) -> None:
 
 @contextmanager
 def in_all_rooms_one_can_be_in(world: World, who: Account) -> Iterator[None]:
-    """Put into the store, where it is quick."""
+    """Insert the maximum of rooms for a user, directly into the database, which is fast."""
     far = 10**12
     rows = [(far + number, who.id) for number in range(MAX_ROOMS)]
     rooms = "INSERT INTO rooms (id, kind, name, created_by, created_at, members) VALUES (?, 'private', '', ?, 0, 1)"
@@ -206,7 +209,7 @@ def in_all_rooms_one_can_be_in(world: World, who: Account) -> Iterator[None]:
 
 
 def attention(witness: Witness, world: World) -> None:
-    """Reactions and read positions, forth and back."""
+    """Add and remove reactions, move read positions forward and back."""
     bob, fill, seq = world.bob, {"room": world.room}, world.message["seq"]
     for operation in ("add_reaction", "list_reactions", "remove_reaction"):
         for _ in range(2):
@@ -218,16 +221,16 @@ def attention(witness: Witness, world: World) -> None:
 
 
 def stranger(world: World) -> Account:
-    """Somebody who is in no room but the lobby."""
+    """Return a user who is in no room but the lobby."""
     return world.server.sign_up("dora")
 
 
 def goodbyes(witness: Witness, world: World) -> None:
-    """What ends sessions, passwords and accounts."""
+    """End sessions, change passwords, delete accounts."""
     link = world.server.reset_link(world.bob.name).rpartition("#")[2]
     assert witness.ask("reset_password", json={"token": link, "password": PASSWORD}).status_code == 204
     other = world.server.log_in(world.alice.name)
-    mine = next(one for one in witness.ask("list_sessions", other).json()["sessions"] if one["current"])
+    mine = next(session for session in witness.ask("list_sessions", other).json()["sessions"] if session["current"])
     assert witness.ask("end_session", world.alice, fill={"session": mine["id"]}).status_code == 204
     changed = {"current_password": PASSWORD, "new_password": PASSWORD}
     assert witness.ask("change_password", world.alice, json=changed).status_code == 204
@@ -241,7 +244,7 @@ def test_every_route_gives_every_answer_it_documents(witness: Witness) -> None:
     assert {name: statuses for name, statuses in never.items() if statuses} == {}
 
 
-def test_an_answer_that_was_tampered_with_does_not_pass(witness: Witness) -> None:
+def test_control_a_changed_answer_is_rejected(witness: Witness) -> None:
     real = witness.ask("look_at_site")
     body = real.json()
     for status, given in [

@@ -1,4 +1,4 @@
-"""Every kind of frame, event, command and answer is exchanged with a running server and held against the contract."""
+"""Every kind of frame, event, command and answer is exchanged with a server and checked against the contract."""
 
 import asyncio
 import copy
@@ -15,12 +15,12 @@ from tests.support.server import Account, Server
 
 Frame = dict[str, Any]
 MANY = 210
-"""Messages: more than are sent after `welcome`."""
+"""Messages to send: more than fit after `welcome`."""
 DEADLINE = 30.0
 
 
 class Witness:
-    """Everything that was said, by whomever, each frame checked on its way."""
+    """Records and checks all frames of all connections."""
 
     def __init__(self) -> None:
         self.frames: list[Frame] = []
@@ -45,7 +45,7 @@ class Witness:
 
 
 class Talker:
-    """One connection of somebody, whose frames all go past the witness."""
+    """A user's connection, whose frames all pass the recorder."""
 
     def __init__(self, witness: Witness, socket: ClientConnection) -> None:
         self.witness = witness
@@ -68,14 +68,14 @@ class Talker:
         return frame
 
     async def ask(self, kind: str, **fields: Any) -> Frame:
-        """The whole answer."""
+        """Send a command; return the whole answer."""
         number = next(self._ids)
         self.asked[number] = kind
         await self.socket.send(self.witness.says({"id": number, "type": kind, **fields}))
         return await self.until(re=number)
 
     async def until(self, **wanted: Any) -> Frame:
-        """The first frame with these fields, also if it was heard already."""
+        """Return the first frame with these fields, including earlier ones."""
         for frame in self.heard:
             if wanted.items() <= frame.items():
                 return frame
@@ -92,7 +92,7 @@ def witness(server: Server) -> Witness:
 
 
 async def walk(witness: Witness, alice: Account, bob: Account) -> None:
-    """Two people do everything there is to do."""
+    """Let two users exchange every kind of frame."""
     first, second = await Talker.open(witness, alice), await Talker.open(witness, bob)
     room: int = (await first.ask("room.create", name="A room", key="k"))["ok"]["room"]["id"]
     await coming_and_going(first, second, room, bob.id)
@@ -121,18 +121,18 @@ async def coming_and_going(first: Talker, second: Talker, room: int, bob: int) -
 
 
 async def a_conversation(first: Talker, second: Talker, room: int, bob: int) -> None:
-    """What is done to messages, and what hangs on them; who is there, and who writes."""
+    """Exchange frames about messages, reactions, read positions, presence and typing."""
     await first.ask("room.invite", room=room, user=bob)
     sent = await first.ask("message.send", room=room, key="said", body="@here, what next?")
-    one = {"room": room, "message": sent["ok"]["seq"]}
-    await second.ask("message.send", room=room, key="answer", body="Lunch", reply_to=one["message"])
+    target = {"room": room, "message": sent["ok"]["seq"]}
+    await second.ask("message.send", room=room, key="answer", body="Lunch", reply_to=target["message"])
     for kind, more in (
         ("message.edit", {"body": "What next?"}), ("message.pin", {}), ("message.unpin", {}),
         ("reaction.add", {"emoji": "\N{THUMBS UP SIGN}"}), ("reaction.remove", {"emoji": "\N{THUMBS UP SIGN}"}),
         ("message.forward", {"from_room": room, "key": "copy"}), ("room.unread", {}), ("message.delete", {}),
     ):  # fmt: skip
-        assert "ok" in await first.ask(kind, **one, **more), kind
-    assert "ok" in await first.ask("rooms.read", rooms=[{"room": room, "seq": one["message"]}])
+        assert "ok" in await first.ask(kind, **target, **more), kind
+    assert "ok" in await first.ask("rooms.read", rooms=[{"room": room, "seq": target["message"]}])
     await second.until(type="message.deleted")
     await first.ask("presence.watch", users=[bob])
     await second.ask("presence.set", status="dnd", text="Lunch")
@@ -143,7 +143,7 @@ async def a_conversation(first: Talker, second: Talker, room: int, bob: int) -> 
 
 
 async def looking_after(first: Talker, second: Talker, room: int, bob: int) -> None:
-    """What is done to rooms and with their members."""
+    """Exchange frames about rooms and their members."""
     for kind, more in (
         ("room.update", {"topic": "What next"}), ("room.settings", {"muted": True}), ("room.archive", {}),
         ("room.restore", {}), ("room.role", {"user": bob, "role": "moderator"}), ("room.ban", {"user": bob}),
@@ -155,7 +155,10 @@ async def looking_after(first: Talker, second: Talker, room: int, bob: int) -> N
 
 
 async def saying_and_reading(talker: Talker, room: int) -> None:
-    """A read position moves forward only, and with what one says oneself; so somebody else has spoken before."""
+    """Mark a message of another user as read.
+
+    Positions only move forward, and own messages count as read.
+    """
     heard = await talker.until(type="message.sent")
     assert (await talker.ask("room.read", room=room, seq=heard["seq"]))["ok"]["seq"] > 0
     assert (await talker.ask("room.read", room=room, seq=1))["ok"] == {}
@@ -176,7 +179,7 @@ async def being_refused(talker: Talker, room: int) -> None:
 
 
 async def resuming(witness: Witness, alice: Account, bob: Account, room: int) -> None:
-    """More than fits after `welcome`; a room one has left; a position below one's own joining."""
+    """Resume with more events than fit after `welcome`, in a room the user left, and from before joining."""
     have = {f"room:{room}": 1}
     back, lost = await Talker.open(witness, alice, have=have), await Talker.open(witness, bob, have=have)
     await back.until(type="more")
@@ -189,27 +192,27 @@ async def resuming(witness: Witness, alice: Account, bob: Account, room: int) ->
 
 
 def types(name: str) -> set[str]:
-    """The wire names of what the contract calls `name`."""
+    """Return the wire names of what the contract calls `name`."""
     schema = read("schema.json")["$defs"]
-    names = [one["$ref"].rpartition("/")[2] for one in schema[name].get("oneOf") or schema[name]["anyOf"]]
+    names = [ref["$ref"].rpartition("/")[2] for ref in schema[name].get("oneOf") or schema[name]["anyOf"]]
     found = set()
-    for one in names:
-        if "properties" in schema[one]:
-            found.add(schema[one]["properties"].get("type", {}).get("const", "ok" if one == "Ok" else "error"))
+    for each in names:
+        if "properties" in schema[each]:
+            found.add(schema[each]["properties"].get("type", {}).get("const", "ok" if each == "Ok" else "error"))
         else:
-            found |= types(one)
+            found |= types(each)
     return found
 
 
-def test_every_kind_of_frame_was_exchanged_and_is_as_the_contract_says(witness: Witness) -> None:
+def test_every_kind_of_frame_is_exchanged_and_fits_the_contract(witness: Witness) -> None:
     assert witness.kinds == types("ClientFrame") | types("ServerFrame")
 
 
-def test_every_answer_was_given_and_is_as_the_contract_says(witness: Witness) -> None:
+def test_every_answer_is_given_and_fits_the_contract(witness: Witness) -> None:
     assert witness.answers == {*read("schema.json")["$defs"]["Answers"]["properties"], "events.since reset"}
 
 
-def test_a_frame_that_was_tampered_with_does_not_pass(witness: Witness) -> None:
+def test_control_a_changed_frame_is_rejected(witness: Witness) -> None:
     for real in witness.frames:
         wrong = []
         if "seq" in real:
@@ -223,4 +226,4 @@ def test_a_frame_that_was_tampered_with_does_not_pass(witness: Witness) -> None:
         if "error" in real:
             wrong += [{**real, "error": {**real["error"], "code": "odd"}}]
         for frame in (*wrong, {**real, "unwritten": 1}):
-            assert not fits("ServerFrame", frame), f"passes: {frame}"
+            assert not fits("ServerFrame", frame), f"accepted: {frame}"

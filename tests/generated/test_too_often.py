@@ -1,4 +1,4 @@
-"""429, where OpenAPI documents it and nowhere else: everybody has used up all that there is to use up."""
+"""429 where OpenAPI documents it and nowhere else: every limit is used up."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -35,7 +35,7 @@ RIGHT: dict[str, dict[str, Any]] = {
 
 
 class StoppedClock(Clock):
-    """For limits: nothing that was used up comes back."""
+    """A clock for rate limits: no bucket refills."""
 
     def monotonic(self) -> float:
         return 1_000.0
@@ -43,7 +43,7 @@ class StoppedClock(Clock):
 
 @pytest.fixture
 async def exhausted(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
-    """A member's client, to whom no limit leaves anything."""
+    """A member's client without any remaining rate limit."""
     async with place(tmp_path / "data") as here:
         alice = await here.program("alice")
         limits = Limits(StoppedClock(), enabled=True)
@@ -61,8 +61,8 @@ async def exhausted(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
             yield client
 
 
-async def test_what_comes_too_often_is_refused_where_that_is_documented(exhausted: httpx.AsyncClient) -> None:
-    for operation, (method, path) in sorted(operations().items(), key=lambda one: one[0] == "log_out"):
+async def test_rate_limited_routes_answer_429_where_it_is_documented(exhausted: httpx.AsyncClient) -> None:
+    for operation, (method, path) in sorted(operations().items(), key=lambda item: item[0] == "log_out"):
         answer = await exhausted.request(method, path.format(**FILLED), **RIGHT.get(operation, {}))
         check(operation, answer)
         assert (answer.status_code == 429) is ("429" in responses()[operation]), f"{operation} → {answer.status_code}"

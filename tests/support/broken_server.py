@@ -1,7 +1,7 @@
-"""`hubbub` with promises broken (or parts slowed), named by BROKEN: what negative controls run against.
+"""`hubbub` with guarantees broken (or parts slowed), named by BROKEN, for negative controls.
 
-Nothing of this can be switched on in the product. A control that starts a broken server and finds no violation shows
-that its test cannot see. Run as `python -m tests.support.broken_server serve …`.
+The product has no switch for any of this. If a control starts a broken server and finds no
+violation, its test is blind. Run as `python -m tests.support.broken_server serve …`.
 """
 
 import os
@@ -28,7 +28,10 @@ from hubbub.storage.postgresql_lock import PostgresLock
 from hubbub.storage.transaction import Head, Transaction
 
 WINDOW = 0.03
-"""Seconds between the early word and the COMMIT: makes the hole wide enough to be hit by the first kills."""
+"""Seconds between the early answer and the COMMIT.
+
+Wide enough for the first kills to hit.
+"""
 
 
 def tell_before_commit(tell: str) -> None:
@@ -61,7 +64,10 @@ def tell_before_commit(tell: str) -> None:
         finish(self, batch)
 
     def is_broken(batch: Batch) -> bool:
-        """Only messages: accounts and rooms must come about, or there is nothing to test."""
+        """Return True if the batch only sends messages.
+
+        Without accounts and rooms there is nothing to test.
+        """
         return all(isinstance(work.command, SendMessage) for work in batch.commands)
 
     Journal._run = remembering_run  # type: ignore[method-assign]
@@ -70,7 +76,7 @@ def tell_before_commit(tell: str) -> None:
 
 
 def never_sync() -> None:
-    """SQLite hands its writes to the kernel and does not ask whether they reached the disk."""
+    """Let SQLite hand its writes to the kernel without waiting for the disk."""
     pragmas = database._pragmas
 
     def without_sync(driver: Any, _record: Any) -> None:
@@ -81,12 +87,12 @@ def never_sync() -> None:
 
 
 def keep_subscribed() -> None:
-    """Whoever is in a topic stays in it until the connection ends."""
+    """Keep users subscribed to a topic until the connection ends."""
     Fanout.leave = lambda self, connection, name: None  # type: ignore[method-assign]
 
 
 def forget_meanwhile() -> None:
-    """A greeting subscribes by its snapshot alone, whatever was published since it was taken, and takes its time."""
+    """Subscribe by the snapshot alone, without events published since; take extra time."""
     slow_greeting()
     fold = ConnectionHub._subscribe
 
@@ -98,7 +104,10 @@ def forget_meanwhile() -> None:
 
 
 def drop_locks() -> None:
-    """Look into SQLite's wal-index between two batches, and close it: with that the process loses its locks on it."""
+    """Open and close SQLite's wal-index between two batches.
+
+    The process loses its locks on it.
+    """
     checkpoint = database.Database.checkpoint
 
     def looking(self: database.Database, connection: Connection) -> None:
@@ -109,7 +118,7 @@ def drop_locks() -> None:
 
 
 def slow_greeting() -> None:
-    """Breaks nothing: a greeting takes longer around what it reads, so that more happens meanwhile."""
+    """Slow down the reads of a greeting so that more happens meanwhile; breaks nothing."""
     snapshot, gap = sync.snapshot, sync.gap
 
     def slow_snapshot(*args: Any, **kwargs: Any) -> Any:
@@ -125,7 +134,7 @@ def slow_greeting() -> None:
 
 
 def keep_epoch() -> None:
-    """A restored database goes on under the name of the history it was taken from."""
+    """Restore a database without a new epoch."""
     put_back = restore.restore
 
     def keeping(reader: Reader, *args: Any, **options: Any) -> str | None:
@@ -135,13 +144,13 @@ def keep_epoch() -> None:
 
 
 def wait_for_ever() -> None:
-    """Nobody is told that the store does not answer, and no connection to it is given up."""
+    """Report no unresponsive database, and close no connection to it."""
     postgresql.ANSWER_TIMEOUT = float("inf")
     Journal._sweep = lambda self: None  # type: ignore[method-assign]
 
 
 def remember_heads() -> None:
-    """Where a room's log ends is read once; from then on this server counts by itself."""
+    """Read the head of a log once; from then on this server counts by itself."""
     lock = Transaction.lock
     known: dict[str, Head] = {}
 
@@ -154,7 +163,7 @@ def remember_heads() -> None:
 
 
 def remember_members() -> None:
-    """Who was allowed to write once is not asked about again."""
+    """Cache the permission to write."""
     facts = messages.facts
     allowed: set[tuple[int, int]] = set()
 
@@ -170,7 +179,7 @@ def remember_members() -> None:
 
 
 def remember_readers() -> None:
-    """Whoever was a member once is taken for one when something is read."""
+    """Cache memberships for reads."""
     find = members.find
     known: dict[tuple[int, int], Membership] = {}
 
@@ -182,7 +191,10 @@ def remember_readers() -> None:
 
 
 def share_database() -> None:
-    """Two servers may use one PostgreSQL, as they will with a bus: what lies below must hold for both of them."""
+    """Allow two servers on one PostgreSQL, as a bus will.
+
+    Lower layers must hold for both.
+    """
     PostgresLock.acquire = lambda self: None  # type: ignore[method-assign]
 
 

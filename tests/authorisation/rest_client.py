@@ -1,4 +1,7 @@
-"""A connection over which one person asks by REST, kept open: thousands of requests take seconds, not minutes."""
+"""A REST client on one open connection.
+
+Thousands of requests take seconds, not minutes.
+"""
 
 import asyncio
 import json
@@ -9,8 +12,8 @@ JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 
 
-class Asker:
-    """One person, or nobody; one request at a time."""
+class RestClient:
+    """Sends one request at a time, with or without a bearer token."""
 
     def __init__(self, port: int, token: str | None) -> None:
         self._port = port
@@ -18,7 +21,7 @@ class Asker:
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def ask(self, method: str, path: str, fields: dict[str, Any] | None, kind: str = JSON) -> tuple[int, bytes]:
-        """Status and body of the answer; `fields` become the request's body."""
+        """Return status and body of the answer; `fields` become the request's body."""
         if self._streams is None:
             self._streams = await asyncio.open_connection("127.0.0.1", self._port)
         reader, writer = self._streams

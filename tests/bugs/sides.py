@@ -1,6 +1,6 @@
-"""Two of everything: the same people, rooms and messages twice, and what a request changed in the store of each.
+"""Two sets of the same users and rooms, and what a request changed in each.
 
-What is done on one side in plain words and on the other with something smuggled in must leave the same rows.
+A request on one side and the same request with extra fields on the other must leave the same rows.
 """
 
 import itertools
@@ -18,7 +18,7 @@ from sqlalchemy import Table
 
 from hubbub.domain.model import LOBBY
 from hubbub.storage.schema import metadata
-from tests.authorisation.asker import Asker
+from tests.authorisation.rest_client import RestClient
 from tests.support.client import Connection, Frame, RefusedError
 from tests.support.server import Account, Server
 
@@ -28,57 +28,69 @@ ONLY_WHETHER = frozenset(
     {"at", "created_at", "joined_at", "rotated_at", "last_seen_at", "expires_at", "edited_at", "deleted_at", "hash",
      "token_hash", "password_hash"}
 )  # fmt: skip
-"""Columns whose values differ for good reasons: what counts is whether there is one."""
+"""Columns whose values differ for good reasons.
+
+Only whether there is a value counts.
+"""
 SHARED = ("site", "security", "room:1")
-"""Topics that both sides write to: where something stands there says nothing."""
+"""Topics that both sides write to: positions in them say nothing."""
 PLACES = frozenset({"seq", "head", "n", "floor", "members", "read", "unread", "joined_seq", "read_seq", "read_n"})
 NEW = re.compile(r"\d{12,}")
 """Ids that the server has just made."""
 Rows = Counter[tuple[object, ...]]
-"""Rows as they are: the name of the table, then the values."""
+"""Rows as stored: the name of the table, then the values."""
 Told = dict[str, list[str]]
 
 
 @dataclass
 class Side:
-    """alice, who asks; bob, who is in her rooms; carol, who is in none. `names` are the words for what is theirs."""
+    """alice, who asks; bob, who is in her rooms.
+
+    Carol, who is in none. `names` are the words for what is theirs.
+    """
 
     server: Server
     people: dict[str, Account]
-    lines: dict[str, Connection]
-    asker: Asker
-    carols: Asker
+    connections: dict[str, Connection]
+    rest: RestClient
+    carols_rest: RestClient
     names: dict[str, str] = field(default_factory=dict)
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     @classmethod
     async def enter(cls, server: Server, people: Mapping[str, Account], side: str) -> "Side":
         own = {name: people[f"{name}-{side}"] for name in NAMES}
-        lines = {
+        connections = {
             name: await Connection.open(server.websocket_url, account.token, on_event=lambda _: None)
             for name, account in own.items()
             if name != "carol"
         }
-        found = cls(server, own, lines, Asker(server.port, own["alice"].token), Asker(server.port, own["carol"].token))
+        found = cls(
+            server,
+            own,
+            connections,
+            RestClient(server.port, own["alice"].token),
+            RestClient(server.port, own["carol"].token),
+        )
         for name, account in [*own.items(), *((name, people[name]) for name in people.keys() & {"eve"})]:
             found.names |= {str(account.id): f"id of {name}", account.name: name}
         return found
 
     async def leave(self) -> None:
-        for line in self.lines.values():
-            await line.close()
-        self.asker.close()
-        self.carols.close()
+        for connection in self.connections.values():
+            await connection.close()
+        self.rest.close()
+        self.carols_rest.close()
 
     def id(self, name: str) -> int:
         return self.people[name].id
 
     async def do(self, kind: str, /, who: str = "alice", **fields: Any) -> Frame:
-        """What must succeed."""
-        return await self.lines[who].command(kind, **fields)
+        """Execute a command that must succeed."""
+        return await self.connections[who].command(kind, **fields)
 
     async def room(self, who: str = "alice", kind: str = "private", **fields: Any) -> int:
-        """A room of alice's or bob's with bob or alice in it."""
+        """Create a room of alice's or bob's with the other in it."""
         other = self.id("bob" if who == "alice" else "alice")
         name = self.word(f"Room {next(self.numbers)}")
         made = await self.do("room.create", who, kind=kind, name=name, members=[other], **fields)
@@ -90,33 +102,33 @@ class Side:
         return seq
 
     def word(self, word: str) -> str:
-        """The word with the side's name in it, for what must differ."""
+        """Return the word with the side's name in it, for values that must differ."""
         mine = f"{word} of {self.people['alice'].name}"
         self.names[mine] = word
         return mine
 
     def known(self, value: Any, name: str) -> Any:
-        """Remembers what a value that is made by the server stands for."""
+        """Register the neutral name of a value that the server made."""
         self.names[str(value)] = name
         return value
 
-    # -- asking and comparing
+    # -- sending and comparing
 
     async def over_wire(self, kind: str, fields: Mapping[str, Any]) -> object:
         try:
-            return self.plain(await self.lines["alice"].command(kind, **fields))
+            return self.plain(await self.connections["alice"].command(kind, **fields))
         except RefusedError as refused:
             return refused.code
 
     async def over_rest(
         self, method: str, path: str, body: dict[str, Any] | None, who: str = "alice"
     ) -> tuple[int, object]:
-        asker = self.carols if who == "carol" else self.asker
-        status, answer = await asker.ask(method, path, body)
+        rest = self.carols_rest if who == "carol" else self.rest
+        status, answer = await rest.ask(method, path, body)
         return status, self.plain(json.loads(answer) if answer.startswith(b"{") else answer.decode())
 
     def rows(self) -> Rows:
-        """All rows of all tables."""
+        """Return all rows of all tables."""
         with closing(sqlite3.connect(f"file:{self.server.database}?mode=ro", uri=True, timeout=30)) as database:
             return Counter(
                 (table.name, *row)
@@ -125,14 +137,14 @@ class Side:
             )
 
     def changes(self, before: Rows, after: Rows) -> Told:
-        """What has gone and what has come, in this side's words."""
+        """Return removed and added rows, with neutral names."""
         return {
             "gone": sorted(map(self._row, (before - after).elements())),
             "come": sorted(map(self._row, (after - before).elements())),
         }
 
     def plain(self, value: Any) -> Any:
-        """Without what is different for good reasons."""
+        """Return the value without parts that differ for good reasons."""
         if isinstance(value, dict):
             shared = value.get("topic") in SHARED or LOBBY in (value.get("room"), value.get("id"))
             return {
@@ -172,11 +184,11 @@ def _names(table: Table) -> str:
     return ", ".join(f'"{column.name}"' for column in table.columns)
 
 
-def columns() -> set[str]:
-    """The name of every column of every table."""
+def column_names() -> set[str]:
+    """Return the name of every column of every table."""
     return {column.name for table in metadata.sorted_tables for column in table.columns}
 
 
 def documents(folder: Path) -> list[Any]:
-    """What the contract consists of."""
+    """Return the documents of the contract."""
     return [json.loads((folder / name).read_text()) for name in ("schema.json", "openapi.json")]

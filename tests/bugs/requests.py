@@ -1,9 +1,9 @@
-"""Something to ask for every command and every route that changes something: what it needs, and what stands in it."""
+"""A valid request for every command and every route that changes something."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from tests.bugs.twins import Side
+from tests.bugs.sides import Side
 from tests.support.server import PASSWORD
 
 Fields = dict[str, Any]
@@ -22,7 +22,7 @@ async def nothing(side: Side) -> Fields:
 
 
 def in_a_room(**fields: Any) -> Prepare:
-    """In a room of alice's, with a message of hers and, as the newest event, one of bob's."""
+    """Prepare a room of alice's with a message of hers and then one of bob's."""
 
     async def prepare(side: Side) -> Fields:
         room = await side.room()
@@ -35,7 +35,7 @@ def in_a_room(**fields: Any) -> Prepare:
 
 
 def after(kind: str, prepare: Prepare, *needed: str, **fields: Any) -> Prepare:
-    """Once something else was done to the same."""
+    """Prepare by executing the command `kind` on the same object first."""
 
     async def prepared(side: Side) -> Fields:
         given = await prepare(side)
@@ -126,7 +126,7 @@ WIRE: dict[str, Prepare] = {
 
 
 async def one_link(side: Side) -> dict[str, Any]:
-    """A link of bob's into a room of his that alice has left."""
+    """Create bob's invite into bob’s room, which alice has left."""
     room = (await open_to_join(side))["room"]
     made: dict[str, Any] = side.people["bob"].request("POST", "/api/invites", json={"room": room}).json()
     side.known(made["id"], "INVITE")
@@ -166,16 +166,19 @@ REST: dict[str, Prepare] = {
     "end_session": plain(session="none"),
     "log_out": nothing,
 }
-"""Routes that change something and are no command's; the last one ends carol's session."""
+"""Routes that change something without being a command.
+
+The last one ends carol's session.
+"""
 
 READ: dict[str, Prepare] = {
     "list_bans": banned,
     "list_invites": new_link,
-    "list_edits": after("message.edit", in_a_room(), "room", "message", body="otherwise"),
+    "list_edits": after("message.edit", in_a_room(), "room", "message", body="edited"),
     "list_pins": after("message.pin", in_a_room(), "room", "message"),
     "list_reactions": after("reaction.add", in_a_room(), "room", "message", emoji="👍"),
     "show_user": carol,
     "list_events": own_log,
     "show_presence": watched,
 }
-"""What routes that only read need, if it is more than a room with messages."""
+"""What read-only routes need beyond a room with messages."""
