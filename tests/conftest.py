@@ -19,7 +19,10 @@ MakeServer = Callable[..., Server]
 Run = Callable[..., str]
 
 metrics.LONG_STALL = float("inf")
-"""A busy machine stalls the loop of this process too; tests must not find that in its log or output."""
+"""A busy machine stalls the loop of this process too.
+
+Tests must not find that in its log or output.
+"""
 
 HERE = Path(__file__).parent
 ALONE = (
@@ -35,8 +38,8 @@ ALONE = (
 )
 """Test files that compare delays: nothing else runs on the machine meanwhile.
 
-If a limit is generous, three attempts (`tests/support/timing.py`) are enough, since noise can only exceed it.
-Measuring processor time is better than either.
+If a limit is generous, three attempts (`tests/support/timing.py`) are enough, since noise can only
+exceed it. Measuring processor time is better than either.
 """
 
 LONG = (
@@ -127,7 +130,10 @@ def postgres_server() -> Iterator[Postgres]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A new database on each engine; on PostgreSQL it is migrated, because that takes longer there."""
+    """A new database on each engine.
+
+    On PostgreSQL it is migrated, because that takes longer there.
+    """
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'hubbub.db'}"
         return
@@ -144,8 +150,8 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: py
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
     """Return `run(*arguments)`, which runs a `hubbub` command in this process and returns its output.
 
-    That is ten times faster than a process. With `fails=True` the command must fail with one sentence, which is
-    returned.
+    That is ten times faster than a process. With `fails=True` the command must fail with one
+    sentence, which is returned.
     """
     root = logging.getLogger()
     handlers, level = root.handlers, root.level

@@ -24,7 +24,8 @@ If a row lets them in, it is undone.
 class Request:
     """A row's request.
 
-    `fields` are the command's; REST puts them where the route takes them. `undo` runs after a success.
+    `fields` are the command's; REST puts them where the route takes them. `undo` runs after a
+    success.
     """
 
     fields: Callable[[World, Room, str], Fields]

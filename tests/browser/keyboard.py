@@ -84,7 +84,10 @@ class Keyboard:
         self.on(text)
 
     def reach(self, role: Any, name: str, *, key: str = "Tab", most: int = MOST) -> None:
-        """Press `key` until the element with this role and name has the focus. Every stop must be visible."""
+        """Press `key` until the element with this role and name has the focus.
+
+        Every stop must be visible.
+        """
         wanted = self.page.locator(":focus").and_(self.page.get_by_role(role, name=name))
         passed: list[str] = []
         while not wanted.count():

@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser import axe
 from tests.browser.conftest import OpenWindow
-from tests.browser.house import message
+from tests.browser.messages import message
 from tests.browser.person import Person
 from tests.support.server import Account, Server
 

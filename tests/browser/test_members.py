@@ -9,9 +9,9 @@ from playwright.sync_api import Locator, expect
 
 from tests.browser import axe
 from tests.browser.conftest import OpenWindow
-from tests.browser.line import Line
+from tests.browser.cuttable_proxy import CuttableProxy
 from tests.browser.person import Person
-from tests.browser.rooming import make, menu, pick
+from tests.browser.rooms import make, menu, pick
 from tests.support.server import PASSWORD, Account, Server
 
 
@@ -158,10 +158,10 @@ def test_a_member_removed_while_offline_is_told_after_reconnecting(server: Serve
     room = make(first, name, members=[second.id])
     ann, bob = at(open_window(), first, room), open_window()
     bob.may_be_offline = True
-    with Line(server) as line:
-        bob.address = line.url
+    with CuttableProxy(server) as proxy:
+        bob.address = proxy.url
         at(bob, second, room)
-        line.cut()
+        proxy.cut()
         expect(bob.page.get_by_text("Reconnecting")).to_be_visible()
         for text in ("on my way", "and on"):
             bob.say(text)
@@ -169,7 +169,7 @@ def test_a_member_removed_while_offline_is_told_after_reconnecting(server: Serve
         choose(ann, second.name, "Remove")
         ann.page.get_by_role("alertdialog").get_by_role("button", name="Remove").click()
         expect(row(ann, second.name)).to_have_count(0)
-        line.mend()
+        proxy.mend()
         expect(bob.page.get_by_role("alert")).to_contain_text(f"You were removed from {name}.", timeout=30_000)
         expect(bob.room(name)).to_have_count(0)
         # Bob's text is not lost: neither on the page of the room, nor after a reload, nor after

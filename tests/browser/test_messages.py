@@ -11,8 +11,8 @@ from playwright.sync_api import expect
 
 from tests.browser import axe
 from tests.browser.conftest import OpenWindow
-from tests.browser.house import House, focused, go_to, menu, message, offered
-from tests.browser.line import Line
+from tests.browser.cuttable_proxy import CuttableProxy
+from tests.browser.messages import World, focused, go_to, menu, message, offered
 from tests.support.server import PASSWORD, Server
 from tests.support.waiting import eventually_blocking
 
@@ -24,20 +24,20 @@ LONG_PRESS = """(article) => {
 
 
 @pytest.fixture(scope="module")
-def house(server: Server) -> House:
-    return House(server, server.sign_up("ann"), server.sign_up("ben"))
+def world(server: Server) -> World:
+    return World(server, server.sign_up("ann"), server.sign_up("ben"))
 
 
 @pytest.fixture
-def line(server: Server) -> Iterator[Line]:
-    with Line(server) as line:
-        yield line
+def proxy(server: Server) -> Iterator[CuttableProxy]:
+    with CuttableProxy(server) as proxy:
+        yield proxy
 
 
-def test_a_reply_shows_its_quote_and_links_to_it(house: House, open_window: OpenWindow) -> None:
-    room = house.room("Kitchen")
-    house.say(house.ben, room, "where is the ||secret|| **good** knife\nI ask")
-    ann, ben = (open_window().log_in(who.name).open_room("Kitchen") for who in (house.ann, house.ben))
+def test_a_reply_shows_its_quote_and_links_to_it(world: World, open_window: OpenWindow) -> None:
+    room = world.room("Kitchen")
+    world.say(world.ben, room, "where is the ||secret|| **good** knife\nI ask")
+    ann, ben = (open_window().log_in(who.name).open_room("Kitchen") for who in (world.ann, world.ben))
     keys = ann.page.keyboard
     go_to(ann, "good")
     keys.press("r")
@@ -47,7 +47,7 @@ def test_a_reply_shows_its_quote_and_links_to_it(house: House, open_window: Open
     for person in (ann, ben):
         person.sees("in the drawer")
         quote = message(person, "in the drawer").get_by_role("link", name="In reply to")
-        expect(quote).to_contain_text(house.ben.name)
+        expect(quote).to_contain_text(world.ben.name)
         expect(quote).to_contain_text("where is the ▒▒▒ good knife")
         expect(quote).not_to_contain_text("I ask")
 
@@ -62,11 +62,11 @@ def test_a_reply_shows_its_quote_and_links_to_it(house: House, open_window: Open
     axe.check(ann.page, "main")
 
 
-def test_a_deleted_message_leaves_a_placeholder(house: House, open_window: OpenWindow) -> None:
-    room = house.room("Pantry")
-    first = house.say(house.ben, room, "a ||secret|| of mine")
-    house.say(house.ben, room, "in the drawer", reply_to=first)
-    ann, ben = (open_window().log_in(who.name).open_room("Pantry") for who in (house.ann, house.ben))
+def test_a_deleted_message_leaves_a_placeholder(world: World, open_window: OpenWindow) -> None:
+    room = world.room("Pantry")
+    first = world.say(world.ben, room, "a ||secret|| of mine")
+    world.say(world.ben, room, "in the drawer", reply_to=first)
+    ann, ben = (open_window().log_in(who.name).open_room("Pantry") for who in (world.ann, world.ben))
     keys = ann.page.keyboard
     go_to(ann, "of mine")
     keys.press("Delete")
@@ -88,31 +88,31 @@ def test_a_deleted_message_leaves_a_placeholder(house: House, open_window: OpenW
     expect(message(ben.is_in(), "in the drawer").get_by_role("link")).to_contain_text("Deleted message")
 
 
-def test_quotes_load_old_messages_but_none_from_before_the_reader_joined(house: House, open_window: OpenWindow) -> None:
-    room = house.post(house.ann, "/api/rooms", kind="public", name="Attic", history="joined")["room"]["id"]
-    early = house.say(house.ann, room, "before Ben")
-    house.ben.join(room)
-    first = house.say(house.ann, room, "long ago")
+def test_quotes_load_old_messages_but_none_from_before_the_reader_joined(world: World, open_window: OpenWindow) -> None:
+    room = world.post(world.ann, "/api/rooms", kind="public", name="Attic", history="joined")["room"]["id"]
+    early = world.say(world.ann, room, "before Ben")
+    world.ben.join(room)
+    first = world.say(world.ann, room, "long ago")
     for number in range(60):
-        house.say(house.ann, room, f"line {number}")
-    ben = open_window().log_in(house.ben.name).open_room("Attic")
+        world.say(world.ann, room, f"line {number}")
+    ben = open_window().log_in(world.ben.name).open_room("Attic")
     expect(ben.log.get_by_text("line 59", exact=True)).to_be_attached()
-    house.say(house.ann, room, "an answer from afar", reply_to=first)
-    answer = house.say(house.ann, room, "an answer to nobody here", reply_to=early)
+    world.say(world.ann, room, "an answer from afar", reply_to=first)
+    answer = world.say(world.ann, room, "an answer to nobody here", reply_to=early)
     expect(message(ben, "from afar").get_by_role("link")).to_contain_text("long ago")
     expect(message(ben, "nobody here")).to_contain_text("a message from before your time")
 
     # In rooms with `history: joined` an edit event has no text: the client loads it.
-    house.ann.request("PATCH", f"/api/rooms/{room}/messages/{answer}", json={"body": "an answer to somebody"})
+    world.ann.request("PATCH", f"/api/rooms/{room}/messages/{answer}", json={"body": "an answer to somebody"})
     expect(message(ben, "to somebody")).to_contain_text("(edited)")
     expect(message(ben, "to somebody").get_by_role("button", name="(edited)")).to_have_count(0)
 
 
-def test_edits_show_to_everyone_and_their_history_to_permitted_users(house: House, open_window: OpenWindow) -> None:
-    room = house.room("Study")
-    house.say(house.ben, room, "I am rihgt")
-    house.say(house.ann, room, "you are")
-    ann, ben = (open_window().log_in(who.name).open_room("Study") for who in (house.ann, house.ben))
+def test_edits_show_to_everyone_and_their_history_to_permitted_users(world: World, open_window: OpenWindow) -> None:
+    room = world.room("Study")
+    world.say(world.ben, room, "I am rihgt")
+    world.say(world.ann, room, "you are")
+    ann, ben = (open_window().log_in(who.name).open_room("Study") for who in (world.ann, world.ben))
     common = ["Reply", "React", "Forward", "Copy text", "Copy link", "Mark as unread from here"]
     assert offered(ben, "you are") == common
     assert set(offered(ben, "I am rihgt")) == {*common, "Edit", "Delete"}
@@ -147,12 +147,12 @@ def test_edits_show_to_everyone_and_their_history_to_permitted_users(house: Hous
     expect(focused(ben)).to_contain_text("I am right")
 
 
-def test_pins_are_marked_listed_jumped_to_and_removed(house: House, open_window: OpenWindow) -> None:
-    room = house.room("Workshop")
-    house.say(house.ann, room, "the rules of this house")
+def test_pins_are_marked_listed_jumped_to_and_removed(world: World, open_window: OpenWindow) -> None:
+    room = world.room("Workshop")
+    world.say(world.ann, room, "the rules of this house")
     for number in range(30):
-        house.say(house.ben, room, f"chatter {number}")
-    ann, ben = (open_window().log_in(who.name).open_room("Workshop") for who in (house.ann, house.ben))
+        world.say(world.ben, room, f"chatter {number}")
+    ann, ben = (open_window().log_in(who.name).open_room("Workshop") for who in (world.ann, world.ben))
     ben.page.get_by_role("button", name="Room menu").click()
     ben.page.get_by_role("menuitem", name="Pinned messages").click()
     pinned = ben.page.get_by_role("dialog", name="Pinned messages")
@@ -170,7 +170,7 @@ def test_pins_are_marked_listed_jumped_to_and_removed(house: House, open_window:
     pinned.get_by_role("link", name="Jump to it").first.click()
     expect(focused(ben)).to_contain_text("the rules of this house")
     expect(ben.page.get_by_role("dialog")).to_have_count(0)
-    expect(ben.log.get_by_text(f"{house.ann.name} pinned a message")).to_have_count(2)
+    expect(ben.log.get_by_text(f"{world.ann.name} pinned a message")).to_have_count(2)
 
     ann.page.get_by_role("button", name="Room menu").click()
     expect(ann.page.get_by_role("menuitem").first).to_be_focused()
@@ -183,16 +183,16 @@ def test_pins_are_marked_listed_jumped_to_and_removed(house: House, open_window:
     assert "Unpin" in offered(ann, "the rules")
 
 
-def test_a_reply_to_a_message_deleted_meanwhile_asks_before_sending(house: House, open_window: OpenWindow) -> None:
-    room = house.room("Veranda")
-    asked = [house.say(house.ben, room, f"question {at}") for at in (1, 2)]
-    ann = open_window().log_in(house.ann.name).open_room("Veranda")
+def test_a_reply_to_a_message_deleted_meanwhile_asks_before_sending(world: World, open_window: OpenWindow) -> None:
+    room = world.room("Veranda")
+    asked = [world.say(world.ben, room, f"question {at}") for at in (1, 2)]
+    ann = open_window().log_in(world.ann.name).open_room("Veranda")
     keys, send = ann.page.keyboard, ann.page.get_by_role("button", name="Send")
     go_to(ann, "question 1")
     keys.press("r")
     keys.type("my answer")
     expect(send).to_be_enabled()
-    house.delete(house.ben, room, asked[0])
+    world.delete(world.ben, room, asked[0])
     expect(ann.page.get_by_text("The message you are replying to was deleted.")).to_be_visible()
     expect(send).to_be_disabled()
     axe.check(ann.page, "main")
@@ -209,17 +209,17 @@ def test_a_reply_to_a_message_deleted_meanwhile_asks_before_sending(house: House
     keys.press("r")
     keys.type("too late")
     for at in range(120):
-        house.say(house.ben, room, f"chatter {at}")
-    house.delete(house.ben, room, asked[1])
+        world.say(world.ben, room, f"chatter {at}")
+    world.delete(world.ben, room, asked[1])
     ann.page.reload()
     expect(ann.page.get_by_text("The message you are replying to was deleted.")).to_be_visible()
     expect(ann.composer).to_have_value("too late")
 
 
-def test_messages_are_forwarded_to_other_rooms_and_copied(house: House, open_window: OpenWindow) -> None:
-    room, other = house.room("Garden"), house.room("Cellar")
-    seq = house.say(house.ben, room, "tomatoes are **ripe**")
-    ann = open_window().log_in(house.ann.name).open_room("Garden")
+def test_messages_are_forwarded_to_other_rooms_and_copied(world: World, open_window: OpenWindow) -> None:
+    room, other = world.room("Garden"), world.room("Cellar")
+    seq = world.say(world.ben, room, "tomatoes are **ripe**")
+    ann = open_window().log_in(world.ann.name).open_room("Garden")
     ann.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     keys = ann.page.keyboard
     go_to(ann, "tomatoes")
@@ -238,10 +238,10 @@ def test_messages_are_forwarded_to_other_rooms_and_copied(house: House, open_win
     assert ann.page.evaluate("navigator.clipboard.readText()") == "tomatoes are **ripe**"
     keys.press("l")
     expect(message(ann, "tomatoes")).to_contain_text("The link is in your clipboard.")
-    assert ann.page.evaluate("navigator.clipboard.readText()") == f"{house.server.url}/#room/{room}/{seq}"
+    assert ann.page.evaluate("navigator.clipboard.readText()") == f"{world.server.url}/#room/{room}/{seq}"
 
     ann.open_room("Cellar")
-    mark = message(ann, "tomatoes").get_by_role("link", name=f"Forwarded from {house.ben.name}")
+    mark = message(ann, "tomatoes").get_by_role("link", name=f"Forwarded from {world.ben.name}")
     assert "Edit" not in offered(ann, "tomatoes")
     mark.click()
     expect(focused(ann)).to_contain_text("tomatoes")
@@ -249,25 +249,27 @@ def test_messages_are_forwarded_to_other_rooms_and_copied(house: House, open_win
 
     # In an archived room members may forward and copy, and delete their own messages, but nothing
     # else.
-    house.post(house.ann, f"/api/rooms/{other}/archive")
+    world.post(world.ann, f"/api/rooms/{other}/archive")
     ann.open(f"/#room/{other}")
     expect(ann.page.get_by_text("This room is archived")).to_be_visible()
     assert offered(ann, "tomatoes") == ["Forward", "Copy text", "Copy link", "Mark as unread from here", "Delete"]
 
 
-def test_an_action_that_fails_shows_its_error_at_the_message(house: House, open_window: OpenWindow, line: Line) -> None:
-    room = house.room("Cabin")
-    house.say(house.ben, room, f"come down, @{house.ann.name}")
+def test_an_action_that_fails_shows_its_error_at_the_message(
+    world: World, open_window: OpenWindow, proxy: CuttableProxy
+) -> None:
+    room = world.room("Cabin")
+    world.say(world.ben, room, f"come down, @{world.ann.name}")
     ann = open_window()
     ann.may_be_offline = True
-    ann.address = line.url
-    ann.log_in(house.ann.name).open_room("Cabin")
+    ann.address = proxy.url
+    ann.log_in(world.ann.name).open_room("Cabin")
     mine = message(ann, "come down")
     assert "called" in (mine.get_attribute("class") or "")
     mine.hover()
     mine.get_by_role("button", name="React with 👍").click()
-    eventually_blocking(lambda: "👍" in str(house.ben.history(room)), 10, "the reaction arrives")
-    line.cut()
+    eventually_blocking(lambda: "👍" in str(world.ben.history(room)), 10, "the reaction arrives")
+    proxy.cut()
     expect(ann.page.get_by_text("Connecting").or_(ann.page.get_by_text("Offline")).first).to_be_visible(timeout=20_000)
     go_to(ann, "come down")
     ann.page.keyboard.press("p")
@@ -278,14 +280,14 @@ def test_an_action_that_fails_shows_its_error_at_the_message(house: House, open_
     expect(mine.get_by_role("button", name="👍 1, you", exact=True)).to_be_visible()
     mine.get_by_role("button", name="All right").click()
     ann.page.keyboard.press("Delete")
-    line.mend()
+    proxy.mend()
 
 
-def test_the_message_menu_opens_by_touch_and_by_mouse(house: House, open_window: OpenWindow) -> None:
-    room = house.room("Porch")
-    house.say(house.ben, room, "see https://example.org/ there")
+def test_the_message_menu_opens_by_touch_and_by_mouse(world: World, open_window: OpenWindow) -> None:
+    room = world.room("Porch")
+    world.say(world.ben, room, "see https://example.org/ there")
     ann = open_window(width=360, height=640)
-    ann.page.request.post(f"{house.server.url}/api/login", data={"username": house.ann.name, "password": PASSWORD})
+    ann.page.request.post(f"{world.server.url}/api/login", data={"username": world.ann.name, "password": PASSWORD})
     ann.open(f"/#room/{room}").is_in()
     shown = message(ann, "example.org")
     shown.evaluate(LONG_PRESS)

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.browser_storage import stored_text
 from tests.browser.conftest import OpenWindow
-from tests.browser.kept import kept
 from tests.browser.person import Person
-from tests.browser.rooming import menu
+from tests.browser.rooms import menu
 from tests.support.mounted import MountedServer
 from tests.support.server import PASSWORD
 
@@ -41,7 +41,7 @@ def test_users_of_the_host_application_talk_under_its_path(server: MountedServer
     alice.sees("and back")
     # The host may log her out while none of our pages is open: the browser may store nothing of
     # hers.
-    assert "token" not in kept(alice)
+    assert "token" not in stored_text(alice)
     assert alice.page.evaluate("navigator.serviceWorker.getRegistrations().then((all) => all.length)") == 0
     alice.create_room("Garden")
     assert alice.page.url.startswith(f"{server.url}/#room/")

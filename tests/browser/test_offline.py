@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.browser_storage import stored_text
 from tests.browser.conftest import OpenWindow
-from tests.browser.kept import kept
 from tests.browser.person import Person
 from tests.support.server import Account, Server
 from tests.support.waiting import eventually_blocking
@@ -37,7 +37,7 @@ def has_kept(person: Person, *texts: str) -> None:
     Hiding the window flushes them.
     """
     person.page.evaluate(HIDE)
-    eventually_blocking(lambda: all(text in kept(person) for text in texts), 20.0, f"{texts} are kept")
+    eventually_blocking(lambda: all(text in stored_text(person) for text in texts), 20.0, f"{texts} are kept")
     in_charge = "navigator.serviceWorker.controller !== null"
     eventually_blocking(lambda: person.page.evaluate(in_charge), 20.0, "the service worker is in charge")
 
@@ -138,14 +138,14 @@ def test_missed_events_are_caught_up_and_another_users_cookie_shows_none_of_the_
     expect(ann.room(cellar)).to_have_count(0, timeout=WITHIN)
     assert ann.texts() == ["the roses are out", "missed one", "missed two"]
     ann.page.evaluate(HIDE)
-    eventually_blocking(lambda: "cold here" not in kept(ann), 20.0, "nothing of the room is kept")
+    eventually_blocking(lambda: "cold here" not in stored_text(ann), 20.0, "nothing of the room is kept")
 
     ann.page.goto("about:blank")
     ann.log_in(server.sign_up("bob").name)
     expect(ann.room(garden)).to_have_count(0, timeout=WITHIN)
     ann.say(f"I am {ann.name}")
     has_kept(ann, f"I am {ann.name}")
-    assert "roses" not in kept(ann)
+    assert "roses" not in stored_text(ann)
 
 
 def test_logging_out_deletes_stored_data_and_the_next_user_sees_none(server: Server, ann: Person) -> None:
@@ -157,11 +157,11 @@ def test_logging_out_deletes_stored_data_and_the_next_user_sees_none(server: Ser
     ann.is_out()
     second.is_out()
     for text in ("lobby", "draft", name):
-        assert text not in kept(ann)
+        assert text not in stored_text(ann)
     ann.sign_in(server.sign_up("bob").name)
     ann.is_in()
     has_kept(ann, ann.name)
-    assert "roses" not in kept(ann)
+    assert "roses" not in stored_text(ann)
 
 
 def test_without_indexeddb_everything_else_works(server: Server, open_window: OpenWindow) -> None:

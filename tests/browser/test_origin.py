@@ -105,14 +105,14 @@ def victim(server: Server, open_window: OpenWindow) -> Person:
     return open_window().log_in(server.sign_up("victim").name)
 
 
-@pytest.mark.parametrize("place", [another_port, another_name, sandboxed, data])
+@pytest.mark.parametrize("open_page", [another_port, another_name, sandboxed, data])
 def test_a_page_of_another_origin_gets_nothing_and_changes_nothing(
-    victim: Person, elsewhere: Elsewhere, place: Callable[[Page, Elsewhere], Frame]
+    victim: Person, elsewhere: Elsewhere, open_page: Callable[[Page, Elsewhere], Frame]
 ) -> None:
     room = victim.server.log_in(victim.name).create_room(f"room of {victim.name}")
     victim.page.goto("about:blank")  # so that no other page changes anything
     before = state(victim, room)
-    tried = attack(place(victim.page.context.new_page(), elsewhere), victim, room)
+    tried = attack(open_page(victim.page.context.new_page(), elsewhere), victim, room)
     assert "welcome" not in tried["socket"]
     assert tried["socket"] == "closed with 1006" or "unauthenticated" in tried["socket"]
     assert tried["plain text"].startswith("closed with ") or "log in first" in tried["plain text"].lower()

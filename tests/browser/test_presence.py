@@ -7,7 +7,7 @@ from playwright.sync_api import Locator, expect
 
 from tests.browser import axe
 from tests.browser.conftest import OpenWindow
-from tests.browser.line import Line
+from tests.browser.cuttable_proxy import CuttableProxy
 from tests.browser.person import Person
 from tests.support.server import Account, Server
 
@@ -69,13 +69,13 @@ def test_typing_shows_until_the_message_is_sent(server: Server, open_window: Ope
         account.join(room)
     ann, bob, cleo = (open_window().log_in(account.name).open_room("Study of") for account in accounts)
     line = bob.page.locator(".writing > p").first
-    place = bob.composer.bounding_box()
+    box = bob.composer.bounding_box()
     ann.composer.press_sequentially("he")
     expect(line).to_have_text(f"{ann.name} is typing…")
     expect(bob.page.get_by_role("status").filter(has_text="typing")).to_have_text(f"{ann.name} is typing…")
     cleo.composer.press_sequentially("me")
     expect(line).to_have_text(re.compile(f"({ann.name} and )?{cleo.name} (is|are) typing…"))
-    assert bob.composer.bounding_box() == place
+    assert bob.composer.bounding_box() == box
     expect(cleo.page.locator(".writing > p").first).not_to_contain_text(cleo.name)
     ann.say("here I am")
     bob.sees("here I am")
@@ -181,19 +181,19 @@ def test_a_disconnected_user_shows_as_offline_and_sees_current_presence_after_re
 ) -> None:
     ann_account, bob_account = server.sign_up("ann"), server.sign_up("bob")
     direct(ann_account, bob_account)
-    with Line(server) as line:
+    with CuttableProxy(server) as proxy:
         bob, ann = open_window().log_in(bob_account.name), open_window()
-        ann.address, ann.may_be_offline = line.url, True
+        ann.address, ann.may_be_offline = proxy.url, True
         ann.log_in(ann_account.name)
         expect(ann.room(bob.name)).to_contain_text(", online")
         expect(bob.room(ann.name)).to_contain_text(", online")
-        line.cut()
+        proxy.cut()
         # While offline the window shows no presence of others, and typing is not sent.
         expect(ann.room(bob.name)).not_to_contain_text("online")
         ann.composer.press_sequentially("anyone there")
         expect(bob.room(ann.name)).to_contain_text(", offline", timeout=GONE)
         assert bob_account.request("PUT", "/api/presence", json={"status": "away"}).status_code == 200
-        line.mend()
+        proxy.mend()
         ann.page.get_by_role("button", name="Now").click()
         expect(ann.room(bob.name)).to_contain_text(", away", timeout=GONE)
         expect(bob.room(ann.name)).to_contain_text(", online")

@@ -31,8 +31,8 @@ def start(people: list[Account], name: str, body: str) -> tuple[int, int]:
     return room, answer.json()["seq"]
 
 
-def react(who: Account, place: tuple[int, int], emoji: str) -> None:
-    room, seq = place
+def react(who: Account, target: tuple[int, int], emoji: str) -> None:
+    room, seq = target
     answer = who.request("PUT", f"/api/rooms/{room}/messages/{seq}/reactions/{emoji}")
     assert answer.status_code == 200, answer.text
 
@@ -110,10 +110,10 @@ def test_three_users_react_and_see_who_reacted(people: list[Account], open_windo
 
 
 def test_all_users_who_reacted_are_listed_in_pages(people: list[Account], open_window: OpenWindow) -> None:
-    place = start(people, "Fair", "vote")
+    target = start(people, "Fair", "vote")
     for who in people:
         for emoji in EMOJI[:36]:
-            react(who, place, emoji)
+            react(who, target, emoji)
     ben = open_window().log_in(people[1].name).open_room("Fair")
     message(ben).click(button="right")
     ben.page.get_by_role("menuitem", name="Who reacted").click()
@@ -126,9 +126,9 @@ def test_all_users_who_reacted_are_listed_in_pages(people: list[Account], open_w
 
 
 def test_a_refused_reaction_is_removed_and_shows_the_error(people: list[Account], open_window: OpenWindow) -> None:
-    place = start(people, "Zoo", "which animal")
+    target = start(people, "Zoo", "which animal")
     for emoji in EMOJI:
-        react(people[0], place, emoji)
+        react(people[0], target, emoji)
     ben = open_window().log_in(people[1].name).open_room("Zoo")
     expect(message(ben).get_by_role("button", name=f"{EMOJI[0]} 1", exact=True)).to_be_visible()
     message(ben).hover()
@@ -142,7 +142,7 @@ def test_a_refused_reaction_is_removed_and_shows_the_error(people: list[Account]
 
 
 def test_a_reaction_shows_at_once_and_the_last_choice_counts(people: list[Account], open_window: OpenWindow) -> None:
-    place = start(people, "Dock", "yes or no")
+    target = start(people, "Dock", "yes or no")
     ann, ben = (open_window().log_in(who.name).open_room("Dock") for who in people[:2])
     asked: list[Route] = []
 
@@ -160,6 +160,6 @@ def test_a_reaction_shows_at_once_and_the_last_choice_counts(people: list[Accoun
     assert len(asked) == 1, "one request at a time"
     asked[0].continue_()
     expect_reactions(ann)
-    react(people[0], place, "🚀")
+    react(people[0], target, "🚀")
     expect_reactions(ben, "🚀 1")
     expect_reactions(ann, "🚀 1, you")

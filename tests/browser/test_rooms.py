@@ -9,9 +9,9 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import axe
 from tests.browser.conftest import OpenWindow
-from tests.browser.line import Line
+from tests.browser.cuttable_proxy import CuttableProxy
 from tests.browser.person import Person
-from tests.browser.rooming import listed, make, menu, pick
+from tests.browser.rooms import listed, make, menu, pick
 from tests.support.server import Server
 
 
@@ -170,10 +170,10 @@ def test_an_archived_room_is_read_only_until_it_is_restored(server: Server, open
     ann, bob = open_window(), open_window()
     ann.log_in(first.name).open_room(name)
     bob.may_be_offline = True
-    with Line(server) as line:
-        bob.address = line.url
+    with CuttableProxy(server) as proxy:
+        bob.address = proxy.url
         bob.log_in(second.name).open_room(name)
-        line.cut()
+        proxy.cut()
         expect(bob.page.get_by_text("Reconnecting")).to_be_visible()
         menu(ann, "Archive this room")
         question = ann.page.get_by_role("alertdialog", name=f"Archive {name}?")
@@ -186,7 +186,7 @@ def test_an_archived_room_is_read_only_until_it_is_restored(server: Server, open
         ann.page.keyboard.press("Enter")
         expect(ann.page.get_by_text("This room is archived.")).to_be_visible()
         expect(ann.composer).to_have_count(0)
-        line.mend()
+        proxy.mend()
         expect(bob.page.get_by_text("This room is archived.")).to_be_visible(timeout=30_000)
         expect(bob.composer).to_have_count(0)
         expect(bob.page.get_by_role("button", name="Restore")).to_have_count(0)
@@ -281,9 +281,7 @@ def test_every_dialog_fits_a_phone(server: Server, open_window: OpenWindow) -> N
 
     def fits() -> None:
         wide = "[document.documentElement, ...document.querySelectorAll('dialog[open]')]"
-        widths = page.evaluate(
-            f"{wide}.map([one.scrollWidth, one.clientWidth] => (box) => [box.scrollWidth, box.clientWidth] => [one.scrollWidth, one.clientWidth])"
-        )
+        widths = page.evaluate(f"{wide}.map((box) => [box.scrollWidth, box.clientWidth])")
         assert all(inner <= outer for inner, outer in widths), widths
 
     fits()

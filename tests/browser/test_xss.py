@@ -13,8 +13,8 @@ from tests.authorisation.world import create_users
 from tests.browser import xss
 from tests.browser.conftest import OpenWindow
 from tests.browser.person import Person
-from tests.browser.planted import CROWD, LINES, NAMES, Garden, packs
-from tests.browser.rooming import menu
+from tests.browser.rooms import menu
+from tests.browser.xss_world import CROWD, LINES, NAMES, World, packs
 from tests.support.server import PASSWORD, Server
 
 NOT_FOUND = re.compile(r"status of 404 .*none\.png")
@@ -40,11 +40,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with ThreadPoolExecutor(1) as aside:  # Playwright has a loop of its own in this thread
         people = aside.submit(lambda: asyncio.run(create_users(found, CROWD))).result()
     with found:
-        GARDENS[found] = Garden(found, people)
+        WORLDS[found] = World(found, people)
         yield found
 
 
-GARDENS: dict[Server, Garden] = {}
+WORLDS: dict[Server, World] = {}
 
 
 class Visit:
@@ -80,10 +80,10 @@ def visit(server: Server, open_window: OpenWindow) -> Iterator[Visit]:
     window = open_window(height=1_000)
     xss.arm(window.page)
     for agent in LINES[:6]:
-        login = {"username": GARDENS[server].ann.name, "password": PASSWORD}
+        login = {"username": WORLDS[server].ann.name, "password": PASSWORD}
         named = {"User-Agent": f"Firefox/1 {agent} Linux".encode().decode("latin-1", "ignore")}
         assert httpx.post(f"{server.url}/api/login", json=login, headers=named, trust_env=False).status_code == 200
-    window.log_in(GARDENS[server].ann.name)
+    window.log_in(WORLDS[server].ann.name)
     found = Visit(window)
     yield found
     window._heard[:] = [line for line in window._heard if not NOT_FOUND.search(line)]
@@ -95,7 +95,7 @@ def test_user_text_in_any_field_runs_no_script_on_any_screen(server: Server, vis
     A1: a script in the names of groups and channels ran in what admins did. A5: an error echoed
     what was sent. Every field that takes a text has the corpus in it.
     """
-    garden, page = GARDENS[server], visit.page
+    world, page = WORLDS[server], visit.page
     visit.look("the list of rooms", page.get_by_role("navigation"), len(NAMES) // 2)
     page.get_by_role("navigation").get_by_role("button", name="Attic").click()
     visit.window.is_in()
@@ -108,7 +108,7 @@ def test_user_text_in_any_field_runs_no_script_on_any_screen(server: Server, vis
     the_rooms_screens(visit)
     the_messages_screens(visit)
     the_chats_screens(visit)
-    what_is_told(garden, visit)
+    what_is_told(world, visit)
     assert len(visit.seen) >= 18, visit.seen
 
 
@@ -176,19 +176,19 @@ def the_chats_screens(visit: Visit) -> None:
     expect(page.get_by_role("dialog")).to_have_count(0)
 
 
-def what_is_told(garden: Garden, visit: Visit) -> None:
+def what_is_told(world: World, visit: Visit) -> None:
     """Check messages that arrive live, and a ban with its reason."""
-    page, room = visit.page, garden.rooms[0]
+    page, room = visit.page, world.rooms[0]
     page.get_by_role("navigation").get_by_role("button", name=NAMES[1]).first.click()
     visit.window.is_in()
     visit.look("topic of the room", page.locator("main > header"))
     menu(visit.window, "About this room")
     visit.dialog("room details")
     for text in LINES[:5]:
-        garden.say(garden.ben, room, text)
+        world.say(world.ben, room, text)
     expect(visit.window.log.locator("article")).to_have_count(6)
     visit.look("live messages", visit.window.log)
-    garden.ask(garden.ben, "POST", f"/api/rooms/{room}/bans", user=garden.ann.id, reason=packs(200)[0])
+    world.ask(world.ben, "POST", f"/api/rooms/{room}/bans", user=world.ann.id, reason=packs(200)[0])
     expect(page.get_by_role("alert")).to_contain_text("You were banned from")
     visit.look("ban reason", page.get_by_role("alert"))
 

@@ -16,7 +16,7 @@ from tests.bugs.conftest import StartServer
 from tests.bugs.requests import READ, REST, WIRE, Fields, in_a_room
 from tests.bugs.sides import NAMES, Side, column_names, documents
 from tests.generated.contract import ROOT, operations, read
-from tests.server_and_users.test_unions import ROUTES
+from tests.house.test_unions import ROUTES
 from tests.support.server import Account, Server
 
 COMMANDS: dict[str, Any] = {
@@ -172,8 +172,9 @@ async def test_commands_ignore_fields_that_only_the_server_sets(
 ) -> None:
     """A7, B13, B41: commands ignore fields besides their own.
 
-    A7: embeds of others spoofed by metadata. B13: reads and reactions forged in others' names.
-    B41: a self-assigned role. Fields in a frame besides the command's own change neither a row nor the answer.
+    A7: embeds of others spoofed by metadata. B13: reads and reactions forged in others' names. B41:
+    a self-assigned role. Fields in a frame besides the command's own change neither a row nor the
+    answer.
     """
     eve = server_and_users[1]["eve"]
     found = {}

@@ -21,11 +21,11 @@ STRICT = {
     "HUBBUB_PUBLIC_URL": "https://chat.example.org",
     "HUBBUB_TRUSTED_PROXIES": "127.0.0.1",
 }
-HOUSES = {"house": {"HUBBUB_GUESTS": "on"}, "strict": STRICT, "plain": AS_IT_COMES}
+SETTINGS = {"open_server": {"HUBBUB_GUESTS": "on"}, "strict": STRICT, "plain": AS_IT_COMES}
 LAUNCHERS = {"native": ("-m", "hubbub"), "asgi": ("-m", "tests.support.asgi_server")}
 NATIVE_ONLY = {
-    "test_64_fragments_are_read_and_65_are_too_many": "an ASGI server hands on whole messages only",
-    "test_a_malformed_handshake_gets_an_error_of_the_usual_form": "an ASGI server answers by itself what is no handshake",
+    "test_64_fragments_are_read_and_65_are_too_many": "an ASGI server passes on whole messages only",
+    "test_a_malformed_handshake_gets_an_error_of_the_usual_form": "ASGI servers answer malformed handshakes themselves",
 }
 """What an ASGI application cannot see, each with the reason."""
 UVICORN_IS_WRONG = "ASGI callable returned without completing handshake."
@@ -50,7 +50,7 @@ def no_trace_of_a_crash(server: Server) -> None:
     assert '"level": "error"' not in log, [line for line in log.splitlines() if '"level": "error"' in line][:3]
 
 
-class Street:
+class Servers:
     """The requested servers and their users, each made once, whatever the order of the tests."""
 
     def __init__(self, folder: Path) -> None:
@@ -58,11 +58,11 @@ class Street:
         self._servers: dict[tuple[str, str], Server] = {}
         self._people: dict[tuple[str, Server], tuple[Account, float]] = {}
 
-    def server(self, house: str, gateway: str) -> Server:
-        if (house, gateway) not in self._servers:
-            data = self._folder / f"{house}-{gateway}"
-            self._servers[house, gateway] = Server(data, HOUSES[house], LAUNCHERS[gateway]).start()
-        return self._servers[house, gateway]
+    def server(self, open_server: str, gateway: str) -> Server:
+        if (open_server, gateway) not in self._servers:
+            data = self._folder / f"{open_server}-{gateway}"
+            self._servers[open_server, gateway] = Server(data, SETTINGS[open_server], LAUNCHERS[gateway]).start()
+        return self._servers[open_server, gateway]
 
     def person(self, name: str, server: Server, make: Callable[[], Account]) -> Account:
         """Return the account of that name with a valid access token.
@@ -84,47 +84,47 @@ class Street:
 
 
 @pytest.fixture(scope="session")
-def street(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Street]:
-    built = Street(tmp_path_factory.mktemp("contract"))
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    built = Servers(tmp_path_factory.mktemp("contract"))
     yield built
     built.close()
 
 
 @pytest.fixture
-def house(street: Street, gateway: str) -> Server:
+def open_server(servers: Servers, gateway: str) -> Server:
     """A server with open sign-up, no rate limits, and guests."""
-    return street.server("house", gateway)
+    return servers.server("open_server", gateway)
 
 
 @pytest.fixture
-def strict(street: Street, gateway: str) -> Server:
+def strict(servers: Servers, gateway: str) -> Server:
     """A server with short deadlines, few connections, access tokens of three seconds, a public address, a proxy."""
-    return street.server("strict", gateway)
+    return servers.server("strict", gateway)
 
 
 @pytest.fixture
-def plain(street: Street, gateway: str) -> Server:
+def plain(servers: Servers, gateway: str) -> Server:
     """A server with default settings."""
-    return street.server("plain", gateway)
+    return servers.server("plain", gateway)
 
 
 @pytest.fixture
-def owner(street: Street, house: Server) -> Account:
-    return street.person("landlady", house, lambda: house.create_owner("landlady"))
+def owner(servers: Servers, open_server: Server) -> Account:
+    return servers.person("landlady", open_server, lambda: open_server.create_owner("landlady"))
 
 
 @pytest.fixture
-def alice(street: Street, house: Server) -> Account:
-    return street.person("alice", house, lambda: house.sign_up("alice"))
+def alice(servers: Servers, open_server: Server) -> Account:
+    return servers.person("alice", open_server, lambda: open_server.sign_up("alice"))
 
 
 @pytest.fixture
-def bob(street: Street, house: Server) -> Account:
-    return street.person("bob", house, lambda: house.sign_up("bob"))
+def bob(servers: Servers, open_server: Server) -> Account:
+    return servers.person("bob", open_server, lambda: open_server.sign_up("bob"))
 
 
 @pytest.fixture
-def newcomer(street: Street, plain: Server) -> Account:
+def newcomer(servers: Servers, plain: Server) -> Account:
     """A user on the server with defaults.
 
     A test that uses up this address's log-ins requests this fixture first.
@@ -134,4 +134,4 @@ def newcomer(street: Street, plain: Server) -> Account:
         ask_server(plain.data, CreateUser(name="newcomer", role="member", password=PASSWORD))
         return plain.log_in("newcomer")
 
-    return street.person("newcomer", plain, make)
+    return servers.person("newcomer", plain, make)

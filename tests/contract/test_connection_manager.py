@@ -16,7 +16,7 @@ import httpx
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.contract.door import rest_of
+from tests.contract.client import receive_rest
 from tests.support.server import free_port
 from tests.support.waiting import eventually_blocking
 
@@ -141,7 +141,7 @@ async def test_disconnect_may_be_repeated_and_nothing_arrives_after_it(app: App)
     one, two = await app.enter("leaver"), await app.enter("stayer")
     assert await one.recv() == "Client #stayer joined the chat."
     await one.send("twice")
-    assert await rest_of(one) == ([], 1000)
+    assert await receive_rest(one) == ([], 1000)
     assert await two.recv() == "gone"
     await two.close()
 
@@ -152,10 +152,10 @@ async def test_a_dead_socket_is_dropped_without_an_exception(app: App) -> None:
         dead = await app.enter(f"dead{number}")
         dead.transport.abort()
     await stay.send("still?")
-    heard = [await stay.recv()]
-    while heard[-1] != "Client #alive says: still?":
-        heard.append(await stay.recv())
-    assert heard.count("You wrote: still?") == 1
+    received = [await stay.recv()]
+    while received[-1] != "Client #alive says: still?":
+        received.append(await stay.recv())
+    assert received.count("You wrote: still?") == 1
     await asyncio.to_thread(eventually_blocking, lambda: app.count() == 1, 5.0, "the dead connections are removed")
     await stay.close()
 
@@ -181,7 +181,7 @@ async def test_a_slow_client_delays_no_others_and_is_closed_with_4008_or_a_reset
     assert await asyncio.wait_for(reading, 20) == 400
     await asyncio.to_thread(eventually_blocking, lambda: app.count() == 1, 15.0, "the slow connection is removed")
     slow.transport.resume_reading()
-    _, code = await rest_of(slow, 15)
+    _, code = await receive_rest(slow, 15)
     assert code in (4008, 1006), code
     await quick.close()
 

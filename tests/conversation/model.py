@@ -6,8 +6,8 @@ server's rules.
 
 from typing import Any
 
-from tests.conversation.facts import Room, Said
-from tests.conversation.words import LOBBY, NAMES, STAFF, called
+from tests.conversation.entities import Message, Room
+from tests.conversation.sample_data import LOBBY, NAMES, STAFF, mentions_in
 
 RANK = {"member": 0, "moderator": 1, "owner": 2}
 Json = dict[str, Any]
@@ -32,13 +32,13 @@ class Model:
             return None
         return 3 if who == STAFF else RANK[room.members[who].role]
 
-    def _find(self, who: str, room: Room, seq: int, archived: bool = False) -> Said | str:
+    def _find(self, who: str, room: Room, seq: int, archived: bool = False) -> Message | str:
         """Return a message to change (also in an `archived` room if allowed), or the error code."""
         if who not in room.members or (found := room.visible(who, seq)) is None:
             return "not_found"
         return "forbidden" if room.archived and not archived else found
 
-    def _cares(self, who: str, room: Room) -> bool:
+    def _moderates(self, who: str, room: Room) -> bool:
         return (self._rank(who, room) or 0) >= 1
 
     # --- rooms ---------------------------------------------------------------------------------------------------
@@ -50,7 +50,7 @@ class Model:
         if kind == "public" and any(room.kind == "public" and room.name == name for room in self.rooms):
             return "conflict"
         room = Room(kind, "" if kind == "direct" else name, history="all" if kind == "direct" else history)
-        room.happened()
+        room.append_event()
         for place, member in enumerate(people):
             room.add(member, "owner" if place == 0 and kind != "direct" else "member")
         self.rooms.append(room)
@@ -64,7 +64,7 @@ class Model:
     def update(self, who: str, room: Room, topic: str | None, history: str | None) -> str:
         if not self._sees(who, room):
             return "not_found"
-        if room.kind != "direct" and not self._cares(who, room):
+        if room.kind != "direct" and not self._moderates(who, room):
             return "forbidden"
         if room.kind != "direct" and history is not None and (self._rank(who, room) or 0) < 2:
             return "forbidden"
@@ -75,20 +75,20 @@ class Model:
         before = (room.topic, room.history)
         room.topic, room.history = topic or room.topic, history or room.history
         if before != (room.topic, room.history):
-            room.happened()
+            room.append_event()
         return "ok"
 
-    def put_away(self, who: str, room: Room, archived: bool) -> str:
+    def archive(self, who: str, room: Room, archived: bool) -> str:
         if not self._sees(who, room):
             return "not_found"
         if room is self.rooms[LOBBY] or room.kind == "direct" or (self._rank(who, room) or 0) < 2:
             return "forbidden"
         if room.archived != archived:
             room.archived = archived
-            room.happened()
+            room.append_event()
         return "ok"
 
-    def settle(self, who: str, room: Room, favourite: bool, muted: bool) -> str:
+    def change_settings(self, who: str, room: Room, favourite: bool, muted: bool) -> str:
         if who not in room.members:
             return "not_found"
         room.members[who].favourite, room.members[who].muted = favourite, muted
@@ -103,7 +103,7 @@ class Model:
             return "not_found"
         if who in room.banned or room.archived:
             return "forbidden"
-        room.enter(who)
+        room.join(who)
         return "ok"
 
     def leave(self, who: str, room: Room) -> str:
@@ -114,11 +114,11 @@ class Model:
         if room.members[who].role == "owner" and len(room.members) > 1:
             return "forbidden"
         if room.kind == "private" and len(room.members) == 1:  # the last member archives the room
-            self.put_away(who, room, True)
-        self._go(who, room)
+            self.archive(who, room, True)
+        self._remove(who, room)
         return "ok"
 
-    def bring(self, who: str, room: Room, whom: str) -> str:
+    def add_member(self, who: str, room: Room, whom: str) -> str:
         if self._rank(who, room) is None:
             return "not_found"
         if room.kind == "direct" or room.archived:
@@ -126,32 +126,32 @@ class Model:
         if whom in room.banned:
             return "conflict"
         if whom not in room.members:
-            room.enter(whom)
+            room.join(whom)
         return "ok"
 
     def remove(self, who: str, room: Room, whom: str) -> str:
-        refusal = self._may_send_away(who, room, whom)
+        refusal = self._may_remove(who, room, whom)
         if refusal is None and whom not in room.members:
             return "not_found"
         if refusal is None:
-            self._go(whom, room)
+            self._remove(whom, room)
         return refusal or "ok"
 
     def ban(self, who: str, room: Room, whom: str) -> str:
-        refusal = self._may_send_away(who, room, whom)
+        refusal = self._may_remove(who, room, whom)
         if refusal is None and whom not in room.banned:
             room.banned.add(whom)
             if whom in room.members:
-                self._go(whom, room)
+                self._remove(whom, room)
             else:
-                room.happened()
+                room.append_event()
         return refusal or "ok"
 
     def unban(self, who: str, room: Room, whom: str) -> str:
-        refusal = self._may_send_away(who, room, whom, as_member=True)
+        refusal = self._may_remove(who, room, whom, as_member=True)
         if refusal is None and whom in room.banned:
             room.banned.discard(whom)
-            room.happened()
+            room.append_event()
         return refusal or "ok"
 
     def role(self, who: str, room: Room, whom: str, role: str) -> str:
@@ -169,29 +169,29 @@ class Model:
         for other in room.members.values() if role == "owner" else ():
             if other.role == "owner":
                 other.role = "moderator"
-                room.happened()
+                room.append_event()
         room.members[whom].role = role
-        room.happened()
+        room.append_event()
         return "ok"
 
-    def _may_send_away(self, who: str, room: Room, whom: str, as_member: bool = False) -> str | None:
+    def _may_remove(self, who: str, room: Room, whom: str, as_member: bool = False) -> str | None:
         rank = self._rank(who, room)
         if rank is None:
             return "not_found"
         theirs = "member" if as_member or whom not in room.members else room.members[whom].role
         lobby = room is self.rooms[LOBBY]
-        oneself = who == whom and not as_member
-        if oneself or lobby or room.kind == "direct" or room.archived or rank <= RANK[theirs]:
+        is_self = who == whom and not as_member
+        if is_self or lobby or room.kind == "direct" or room.archived or rank <= RANK[theirs]:
             return "forbidden"
         return None
 
-    def _go(self, who: str, room: Room) -> None:
+    def _remove(self, who: str, room: Room) -> None:
         was = room.members.pop(who)
-        room.happened()
+        room.append_event()
         if was.role == "owner" and room.members:
             heirs = sorted(room.members.values(), key=lambda one: (one.role != "moderator", one.order))
             heirs[0].role = "owner"
-            room.happened()
+            room.append_event()
 
     # --- messages ------------------------------------------------------------------------------------------------
 
@@ -204,7 +204,9 @@ class Model:
             return "forbidden"
         if reply_to is not None and room.visible(who, reply_to) is None:
             return "not_found"
-        self._say(room, Said(0, who, key, body, reply_to, calls=called(body, room.members)), (body, reply_to))
+        self._say(
+            room, Message(0, who, key, body, reply_to, mentioned=mentions_in(body, room.members)), (body, reply_to)
+        )
         return "ok"
 
     def forward(self, who: str, room: Room, key: str, source: Room, seq: int) -> str:
@@ -220,15 +222,15 @@ class Model:
             return "not_found"
         if found.body is None:
             return "conflict"
-        self._say(room, Said(0, who, key, found.body, forwarded=found.forwarded or found.by), words)
+        self._say(room, Message(0, who, key, found.body, forwarded=found.forwarded or found.by), words)
         return "ok"
 
-    def _say(self, room: Room, one: Said, words: object) -> None:
-        one.n = len(room.said) + 1
-        seq = room.happened()
-        room.said[seq] = one
-        room.keys[one.by, one.key] = (words, seq)
-        room.members[one.by].read = seq
+    def _say(self, room: Room, message: Message, words: object) -> None:
+        message.n = len(room.messages) + 1
+        seq = room.append_event()
+        room.messages[seq] = message
+        room.keys[message.by, message.key] = (words, seq)
+        room.members[message.by].read = seq
 
     def edit(self, who: str, room: Room, seq: int, body: str) -> str:
         found = self._find(who, room, seq)
@@ -240,33 +242,33 @@ class Model:
         if found.body is None:
             return "conflict"
         if found.body != body:
-            found.body, found.edited, found.calls = body, True, called(body, room.members)
-            room.happened()
+            found.body, found.edited, found.mentioned = body, True, mentions_in(body, room.members)
+            room.append_event()
         return "ok"
 
     def delete(self, who: str, room: Room, seq: int) -> str:
         found = self._find(who, room, seq, archived=True)
         if isinstance(found, str):
             return found
-        if found.by != who and (room.kind == "direct" or not self._cares(who, room)):
+        if found.by != who and (room.kind == "direct" or not self._moderates(who, room)):
             return "forbidden"
         if found.body is not None:
             found.body, found.edited, found.forwarded, found.pinned_by = None, False, None, None
-            found.reactions, found.calls = {}, frozenset()
-            room.happened()
+            found.reactions, found.mentioned = {}, frozenset()
+            room.append_event()
         return "ok"
 
     def pin(self, who: str, room: Room, seq: int, pinned: bool) -> str:
         found = self._find(who, room, seq)
         if isinstance(found, str):
             return found
-        if room.kind != "direct" and not self._cares(who, room):
+        if room.kind != "direct" and not self._moderates(who, room):
             return "forbidden"
         if found.body is None and pinned:
             return "conflict"
         if (found.pinned_by is not None) != pinned:
             found.pinned_by = who if pinned else None
-            room.happened()
+            room.append_event()
         return "ok"
 
     def react(self, who: str, room: Room, seq: int, emoji: str, there: bool) -> str:
@@ -282,7 +284,7 @@ class Model:
                 found.reactions[emoji] = after
             else:
                 del found.reactions[emoji]
-            room.happened()
+            room.append_event()
         return "ok"
 
     # --- reading -------------------------------------------------------------------------------------------------

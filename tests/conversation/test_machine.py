@@ -14,10 +14,10 @@ from hypothesis.stateful import rule, run_state_machine_as_test
 
 from hubbub.domain import commands as c
 from hubbub.domain.model import Chosen, History, RoomRole
-from tests.conversation.replica import Json, Replica
-from tests.conversation.setting import Setting
-from tests.conversation.stage import prepare
-from tests.conversation.words import BODIES, EMOJI, NAMES
+from tests.conversation.base import ConversationBase
+from tests.conversation.client_state import ClientState, Json
+from tests.conversation.sample_data import BODIES, EMOJI, NAMES
+from tests.conversation.store import prepare
 from tests.support import depth
 
 PHASES = [Phase.explicit, Phase.reuse, Phase.generate]
@@ -28,16 +28,16 @@ A run is as long as its steps, and lists each of them.
 MOST_ROOMS = 6
 HISTORIES: tuple[History, ...] = ("all", "joined")
 STATUSES: tuple[Chosen, ...] = ("online", "dnd", "invisible")
-DEEDS: tuple[tuple[str, Any], ...] = (
-    ("bring", c.InviteMember),
-    ("bring", c.InviteMember),
+MEMBER_COMMANDS: tuple[tuple[str, Any], ...] = (
+    ("add_member", c.InviteMember),
+    ("add_member", c.InviteMember),
     ("remove", c.RemoveMember),
     ("ban", c.BanMember),
     ("unban", c.UnbanMember),
 )
 
 
-class Conversation(Setting):
+class Conversation(ConversationBase):
     """Every command, by any user, on any object."""
 
     # --- rooms ---------------------------------------------------------------------------------------------------
@@ -52,105 +52,105 @@ class Conversation(Setting):
 
     @rule()
     def update(self) -> None:
-        one, topic, history = (
-            self._scene(),
+        step, topic, history = (
+            self._step(),
             self.random.choice((None, "One", "Two")),
             self.random.choice((None, *HISTORIES)),
         )
-        command = c.UpdateRoom(room=one.number, topic=topic, history=history)
-        self._do(one.who, one.place, self.model.update(one.who, one.room, topic, history), command)
+        command = c.UpdateRoom(room=step.number, topic=topic, history=history)
+        self._do(step.who, step.place, self.model.update(step.who, step.room, topic, history), command)
 
     @rule()
     def put_away(self) -> None:
-        one = self._scene()
-        archived = not one.room.archived and self.random.random() < 0.4
-        command = c.ArchiveRoom(room=one.number) if archived else c.RestoreRoom(room=one.number)
-        self._do(one.who, one.place, self.model.put_away(one.who, one.room, archived), command)
+        step = self._step()
+        archived = not step.room.archived and self.random.random() < 0.4
+        command = c.ArchiveRoom(room=step.number) if archived else c.RestoreRoom(room=step.number)
+        self._do(step.who, step.place, self.model.archive(step.who, step.room, archived), command)
 
     @rule()
     def settle(self) -> None:
-        one, favourite, muted = self._scene(), self.random.random() < 0.5, self.random.random() < 0.5
-        command = c.ChangeSettings(room=one.number, favourite=favourite, muted=muted)
-        self._do(one.who, one.place, self.model.settle(one.who, one.room, favourite, muted), command)
+        step, favourite, muted = self._step(), self.random.random() < 0.5, self.random.random() < 0.5
+        command = c.ChangeSettings(room=step.number, favourite=favourite, muted=muted)
+        self._do(step.who, step.place, self.model.change_settings(step.who, step.room, favourite, muted), command)
 
     # --- members -------------------------------------------------------------------------------------------------
 
     @rule()
     def join(self) -> None:
-        one = self._scene()
-        self._do(one.whom, one.place, self.model.join(one.whom, one.room), c.JoinRoom(room=one.number))
+        step = self._step()
+        self._do(step.whom, step.place, self.model.join(step.whom, step.room), c.JoinRoom(room=step.number))
 
     @rule()
     def leave(self) -> None:
-        one = self._scene()
-        self._do(one.who, one.place, self.model.leave(one.who, one.room), c.LeaveRoom(room=one.number))
+        step = self._step()
+        self._do(step.who, step.place, self.model.leave(step.who, step.room), c.LeaveRoom(room=step.number))
 
     @rule()
     def bring_or_send_away(self) -> None:
-        one = self._scene()
-        deed, kind = self.random.choice(DEEDS)
-        command = kind(room=one.number, user=self.numbers[one.whom])
-        self._do(one.who, one.place, getattr(self.model, deed)(one.who, one.room, one.whom), command)
+        step = self._step()
+        method, kind = self.random.choice(MEMBER_COMMANDS)
+        command = kind(room=step.number, user=self.numbers[step.whom])
+        self._do(step.who, step.place, getattr(self.model, method)(step.who, step.room, step.whom), command)
 
     @rule()
     def role(self) -> None:
-        one, role = self._scene(), self.random.choice(tuple(RoomRole))
-        command = c.SetRoomRole(room=one.number, user=self.numbers[one.whom], role=role)
-        self._do(one.who, one.place, self.model.role(one.who, one.room, one.whom, role.value), command)
+        step, role = self._step(), self.random.choice(tuple(RoomRole))
+        command = c.SetRoomRole(room=step.number, user=self.numbers[step.whom], role=role)
+        self._do(step.who, step.place, self.model.role(step.who, step.room, step.whom, role.value), command)
 
     # --- messages ------------------------------------------------------------------------------------------------
 
     @rule()
     def send(self) -> None:
-        one = self._scene()
-        reply_to = one.seq if self.random.random() < 0.4 else None
-        self._send(one, f"k{self.random.randint(0, 99)}", self.random.choice(BODIES), reply_to)
+        step = self._step()
+        reply_to = step.seq if self.random.random() < 0.4 else None
+        self._send(step, f"k{self.random.randint(0, 99)}", self.random.choice(BODIES), reply_to)
 
     @rule()
     def forward(self) -> None:
-        one, source, key = self._scene(), self._scene(), f"k{self.random.randint(0, 99)}"
-        command = c.ForwardMessage(room=one.number, key=key, from_room=source.number, message=source.seq)
-        self._do(one.who, one.place, self.model.forward(one.who, one.room, key, source.room, source.seq), command)
+        step, source, key = self._step(), self._step(), f"k{self.random.randint(0, 99)}"
+        command = c.ForwardMessage(room=step.number, key=key, from_room=source.number, message=source.seq)
+        self._do(step.who, step.place, self.model.forward(step.who, step.room, key, source.room, source.seq), command)
 
     @rule()
     def edit(self) -> None:
-        one, body = self._scene(), self.random.choice(BODIES)
-        author = one.room.said[one.seq].by if one.seq in one.room.said else one.who
-        who = author if self.random.random() < 0.8 else one.who
-        command = c.EditMessage(room=one.number, message=one.seq, body=body)
-        self._do(who, one.place, self.model.edit(who, one.room, one.seq, body), command)
+        step, body = self._step(), self.random.choice(BODIES)
+        author = step.room.messages[step.seq].by if step.seq in step.room.messages else step.who
+        who = author if self.random.random() < 0.8 else step.who
+        command = c.EditMessage(room=step.number, message=step.seq, body=body)
+        self._do(who, step.place, self.model.edit(who, step.room, step.seq, body), command)
 
     @rule()
     def delete(self) -> None:
-        one = self._scene()
+        step = self._step()
         if self.random.random() < 0.5:  # so that some messages remain
             self._do(
-                one.who,
-                one.place,
-                self.model.delete(one.who, one.room, one.seq),
-                c.DeleteMessage(room=one.number, message=one.seq),
+                step.who,
+                step.place,
+                self.model.delete(step.who, step.room, step.seq),
+                c.DeleteMessage(room=step.number, message=step.seq),
             )
 
     @rule()
     def pin(self) -> None:
-        one, pinned = self._scene(), self.random.random() < 0.6
-        command = (c.PinMessage if pinned else c.UnpinMessage)(room=one.number, message=one.seq)
-        self._do(one.who, one.place, self.model.pin(one.who, one.room, one.seq, pinned), command)
+        step, pinned = self._step(), self.random.random() < 0.6
+        command = (c.PinMessage if pinned else c.UnpinMessage)(room=step.number, message=step.seq)
+        self._do(step.who, step.place, self.model.pin(step.who, step.room, step.seq, pinned), command)
 
     @rule()
     def react(self) -> None:
-        one, emoji, there = self._scene(), self.random.choice(EMOJI), self.random.random() < 0.7
-        command = (c.AddReaction if there else c.RemoveReaction)(room=one.number, message=one.seq, emoji=emoji)
-        self._do(one.who, one.place, self.model.react(one.who, one.room, one.seq, emoji, there), command)
+        step, emoji, there = self._step(), self.random.choice(EMOJI), self.random.random() < 0.7
+        command = (c.AddReaction if there else c.RemoveReaction)(room=step.number, message=step.seq, emoji=emoji)
+        self._do(step.who, step.place, self.model.react(step.who, step.room, step.seq, emoji, there), command)
 
     # --- reading, and being away
     # -----------------------------------------------------------------------------------
 
     @rule()
     def read(self) -> None:
-        one, seq = self._scene(), self.random.randint(0, 60)
-        seq = min(seq, one.room.head + 1)
-        self._do(one.who, one.place, self.model.read(one.who, one.room, seq), c.ReadRoom(room=one.number, seq=seq))
+        step, seq = self._step(), self.random.randint(0, 60)
+        seq = min(seq, step.room.head + 1)
+        self._do(step.who, step.place, self.model.read(step.who, step.room, seq), c.ReadRoom(room=step.number, seq=seq))
 
     @rule()
     def read_all(self) -> None:
@@ -164,9 +164,9 @@ class Conversation(Setting):
 
     @rule()
     def mark_unread(self) -> None:
-        one = self._scene()
-        command = c.UnreadRoom(room=one.number, message=one.seq)
-        self._do(one.who, one.place, self.model.unread(one.who, one.room, one.seq), command)
+        step = self._step()
+        command = c.UnreadRoom(room=step.number, message=step.seq)
+        self._do(step.who, step.place, self.model.unread(step.who, step.room, step.seq), command)
 
     @rule()
     def appear(self) -> None:
@@ -181,22 +181,22 @@ class Conversation(Setting):
 
     @rule()
     def come_back(self) -> None:
-        self.all_come_back()
+        self.reconnect_all()
 
     @rule()
     def look(self) -> None:
         for name in NAMES:
-            one = self._scene()
-            if name in one.room.members and name not in self.away:
-                self.replicas[name].opened(one.number, self.stage.view(name, one.number))
+            step = self._step()
+            if name in step.room.members and name not in self.away:
+                self.states[name].open_room(step.number, self.store.view(name, step.number))
 
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return prepare(tmp_path_factory.mktemp("stage"))
+    return prepare(tmp_path_factory.mktemp("store"))
 
 
-def run(template: Path, client: type[Replica] = Replica) -> None:
+def run(template: Path, client: type[ClientState] = ClientState) -> None:
     Conversation.template, Conversation.client = template, client
     Conversation.outcomes.clear()
     run_state_machine_as_test(
@@ -220,7 +220,7 @@ def test_a_snapshot_and_the_events_since_make_the_next_snapshot(template: Path) 
     assert len(done) > 0.8 * len(durable), durable - done
 
 
-class Forgetful(Replica):
+class Forgetful(ClientState):
     """A client that ignores read positions from other devices, which occur in every run."""
 
     def _read_moved(self, event: Json) -> None:

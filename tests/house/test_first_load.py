@@ -1,4 +1,7 @@
-"""The first load of the web client stays small; the page names all other assets, to cache them."""
+"""The first load of the web client stays small.
+
+The page names all other assets, to cache them.
+"""
 
 import gzip
 import re

@@ -215,7 +215,10 @@ def memberships(room_log: Iterable[Frame], user: int) -> list[tuple[int, float]]
 
 
 def leaks(room_log: Sequence[Frame], user: int, heard: Iterable[Frame]) -> list[str]:
-    """I8: `user` received nothing from outside their memberships. `room_log` is the whole log."""
+    """I8: `user` received nothing from outside their memberships.
+
+    `room_log` is the whole log.
+    """
     intervals = memberships(room_log, user)
     return [
         f"I8: user {user} received {event['topic']} {event['seq']} {event['type']} outside {intervals}"

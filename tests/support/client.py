@@ -126,7 +126,10 @@ class Connection:
         return future
 
     async def command(self, kind: str, /, within: float = REPLY_DEADLINE, **fields: Any) -> Frame:
-        """Send a command and return its `ok`. Raises RefusedError, ClosedError or TimeoutError."""
+        """Send a command and return its `ok`.
+
+        Raises RefusedError, ClosedError or TimeoutError.
+        """
         future = await self.post(kind, **fields)
         async with asyncio.timeout(within):  # not wait_for: until Python 3.12 it may swallow a cancellation
             return outcome(await future)

@@ -11,7 +11,10 @@ BLOCK = re.compile(r"^```python\n# (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def blocks(page: str) -> dict[str, str]:
-    """Return file names and contents. Fails for a block without a name and for duplicate names."""
+    """Return file names and contents.
+
+    Fails for a block without a name and for duplicate names.
+    """
     text = (DOCS / page).read_text()
     found = BLOCK.findall(text)
     assert len(found) == text.count("```python"), "every Python block begins with `# name.py`"

@@ -49,7 +49,10 @@ class Server:
         self.settings = {**TEST_SETTINGS, **(settings or {})}
         self.log_path = data.parent / f"{data.name}.log"
         self.by_fork = True
-        """If false, start by exec, as operators do. Where a fork would differ, exec is used anyway."""
+        """If false, start by exec, as operators do.
+
+        Where a fork would differ, exec is used anyway.
+        """
         self.process: forked.Process | None = None
 
     # -- the process

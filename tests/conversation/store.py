@@ -20,13 +20,13 @@ from hubbub.engine.journal import Journal
 from hubbub.features import members, messages, pins, sync
 from hubbub.storage import migrate, rooms
 from hubbub.storage.database import Database
-from tests.conversation.replica import Json, Replica
-from tests.conversation.words import NAMES, STAFF
+from tests.conversation.client_state import ClientState, Json
+from tests.conversation.sample_data import NAMES, STAFF
 
 ALL = 200
 
 
-class Stage:
+class Store:
     """Open a copy of a prepared database; call `close` in the end."""
 
     def __init__(self, template: Path, folder: Path) -> None:
@@ -73,7 +73,7 @@ class Stage:
         return self._snapshot(who, {})[1]
 
     def view(self, who: str, room: int) -> Json:
-        """Return everything a member sees of a room, as `opened` of the client state takes it."""
+        """Return everything a member sees of a room, as `open_room` of the client state takes it."""
         user = self.actors[who].id
 
         def look(connection: Any) -> Json:
@@ -105,16 +105,16 @@ class Stage:
         message: Json = plain(found["message"])
         return message
 
-    def connect(self, who: str, replica: Replica) -> None:
+    def connect(self, who: str, state: ClientState) -> None:
         """Connect with the client's positions, and bring it up to date."""
-        rooms, status, heads, missing = self._snapshot(who, replica.positions)
-        behind = {one.topic: replica.positions[one.topic] for one in missing if one.page is not None}
-        fresh = {one.topic for one in missing if one.page is None} | (set(heads) - set(replica.positions))
-        replica.welcomed(rooms, status, heads, fresh)
+        rooms, status, heads, missing = self._snapshot(who, state.positions)
+        behind = {one.topic: state.positions[one.topic] for one in missing if one.page is not None}
+        fresh = {one.topic for one in missing if one.page is None} | (set(heads) - set(state.positions))
+        state.process_welcome(rooms, status, heads, fresh)
         for topic, after in behind.items():
             if topic.startswith("room:"):
                 for event in self._since(who, topic, after, heads[topic]):
-                    replica.catch_up(event)
+                    state.catch_up(event)
 
     def _snapshot(self, who: str, have: dict[str, int]) -> tuple[dict[int, Json], Json, dict[str, int], Any]:
         user = self.actors[who].id

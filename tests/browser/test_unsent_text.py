@@ -6,10 +6,10 @@ import pytest
 from playwright.sync_api import Locator, WebSocketRoute, expect
 
 from tests.browser import axe
+from tests.browser.browser_storage import stored_text
 from tests.browser.conftest import OpenWindow
-from tests.browser.kept import kept
 from tests.browser.person import Person
-from tests.browser.rooming import listed, make, menu
+from tests.browser.rooms import listed, make, menu
 from tests.support.server import PASSWORD, Account, Server
 
 REFUSE_STORAGE = """() => {
@@ -96,13 +96,13 @@ def test_logging_out_with_drafts_and_unsent_messages_asks_with_their_count(ann: 
     axe.check(ann.page)
     asked.get_by_role("button", name="Stay logged in").click()
     expect(asked).to_have_count(0)
-    assert "a second one" in kept(ann)
+    assert "a second one" in stored_text(ann)
 
     ann.page.keyboard.press("Escape")
     log_out(ann).get_by_role("button", name="Log out and delete").click()
     ann.is_out()
     for text in ("thought", "second", "on its way"):
-        assert text not in kept(ann)
+        assert text not in stored_text(ann)
 
 
 def test_logging_out_with_nothing_unsent_does_not_ask(ann: Person) -> None:
@@ -292,7 +292,7 @@ def test_text_of_another_account_stays_until_a_user_deletes_it(ann: Person, serv
     ann.is_in()
     notice.get_by_role("button", name="Delete it").click()
     expect(notice).to_have_count(0)
-    assert "of the first account" not in kept(ann)
+    assert "of the first account" not in stored_text(ann)
 
 
 def test_a_session_ended_from_elsewhere_keeps_unsent_text(ann: Person, open_window: OpenWindow) -> None:

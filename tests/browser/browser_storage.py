@@ -19,5 +19,5 @@ KEPT = """async () => {
 }"""
 
 
-def kept(person: Person) -> str:
+def stored_text(person: Person) -> str:
     return str(person.page.evaluate(KEPT))

@@ -11,7 +11,7 @@ from playwright.sync_api import Route, expect
 
 from tests.browser import axe
 from tests.browser.conftest import OpenWindow
-from tests.browser.line import Line
+from tests.browser.cuttable_proxy import CuttableProxy
 from tests.browser.person import Person
 from tests.support.server import Server
 
@@ -20,9 +20,9 @@ NO_WORKER = "delete Navigator.prototype.serviceWorker"
 
 
 @pytest.fixture
-def line(server: Server) -> Iterator[Line]:
-    with Line(server) as line:
-        yield line
+def proxy(server: Server) -> Iterator[CuttableProxy]:
+    with CuttableProxy(server) as proxy:
+        yield proxy
 
 
 def without_worker(person: Person, name: str) -> Person:
@@ -34,13 +34,15 @@ def without_worker(person: Person, name: str) -> Person:
     return person.log_in(name)
 
 
-def test_a_part_that_failed_to_load_is_shown_after_a_retry(server: Server, open_window: OpenWindow, line: Line) -> None:
+def test_a_part_that_failed_to_load_is_shown_after_a_retry(
+    server: Server, open_window: OpenWindow, proxy: CuttableProxy
+) -> None:
     ann = open_window(width=1000)
     ann.may_be_offline = True
-    ann.address = line.url
+    ann.address = proxy.url
     without_worker(ann, server.sign_up("ann").name)
     page, opener = ann.page, ann.page.get_by_title("About this room")
-    line.cut()
+    proxy.cut()
     page.get_by_role("button", name="People, ").click()
     expect(page.get_by_role("alert")).to_contain_text("could not be loaded")
     opener.click()
@@ -53,7 +55,7 @@ def test_a_part_that_failed_to_load_is_shown_after_a_retry(server: Server, open_
     expect(failed).to_have_count(0)
     expect(opener).to_be_focused()
 
-    line.mend()
+    proxy.mend()
     opener.click()
     expect(page.get_by_role("dialog", name="Lobby")).to_be_visible()
     page.keyboard.press("Escape")

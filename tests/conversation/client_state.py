@@ -12,8 +12,11 @@ COUNTED = 100
 SHOWN = 20
 
 
-class Replica:
-    """The state of one user's client. `timelines`, `members` and `pins` exist for opened rooms."""
+class ClientState:
+    """The state of one user's client.
+
+    `timelines`, `members` and `pins` exist for opened rooms.
+    """
 
     def __init__(self, me: int, fetch: Callable[[int, int], Json | None]) -> None:
         self.me = me
@@ -28,7 +31,7 @@ class Replica:
     # --- loading
     # ---------------------------------------------------------------------------------------------------
 
-    def welcomed(self, rooms: dict[int, Json], status: Json, heads: dict[str, int], fresh: set[str]) -> None:
+    def process_welcome(self, rooms: dict[int, Json], status: Json, heads: dict[str, int], fresh: set[str]) -> None:
         """Process `welcome`: rooms as they are.
 
         Loaded parts of rooms in `fresh` are dropped.
@@ -39,7 +42,7 @@ class Replica:
                 if room not in rooms or f"room:{room}" in fresh:
                     del loaded[room]
 
-    def opened(self, room: int, detail: Json) -> None:
+    def open_room(self, room: int, detail: Json) -> None:
         """Open a room: its details, all messages, members and pins, as of its head."""
         if room in self.rooms and detail["room"]["head"] >= self.rooms[room]["head"]:
             self.rooms[room] = detail["room"]
@@ -49,7 +52,7 @@ class Replica:
     # --- events
     # ----------------------------------------------------------------------------------------------------
 
-    def hear(self, event: Json) -> None:
+    def process(self, event: Json) -> None:
         """Process an event of a followed topic, once and in order; ignore duplicates."""
         topic, seq = event["topic"], event["seq"]
         if topic.startswith("room:") and int(topic[5:]) not in self.rooms:
@@ -92,10 +95,10 @@ class Replica:
             room |= {"read": event["seq"], "unread": 0, "mentions": 0}
         else:
             room["unread"] += 1
-            self._called(event, event["seq"], None, event.get("mentions"))
+            self._mentioned(event, event["seq"], None, event.get("mentions"))
 
     def _message_edited(self, event: Json) -> None:
-        self._called(event, event["message"], event.get("mentioned"), event.get("mentions"))
+        self._mentioned(event, event["message"], event.get("mentioned"), event.get("mentions"))
         message = self.timelines.get(event["room"], {}).get(event["message"])
         if message is None:
             return
@@ -109,7 +112,7 @@ class Replica:
             self.timelines[event["room"]][event["message"]] = found  # the event came without its text
 
     def _message_deleted(self, event: Json) -> None:
-        self._called(event, event["message"], event.get("mentioned"), None)
+        self._mentioned(event, event["message"], event.get("mentioned"), None)
         self.pins.get(event["room"], {}).pop(event["message"], None)
         message = self.timelines.get(event["room"], {}).get(event["message"])
         if message is not None:
@@ -160,15 +163,15 @@ class Replica:
             if fetched is not None:
                 self.timelines[event["room"]][event["message"]] = fetched
 
-    def _called(self, event: Json, seq: int, before: Json | None, after: Json | None) -> None:
+    def _mentioned(self, event: Json, seq: int, before: Json | None, after: Json | None) -> None:
         room = self.rooms[event["room"]]
         author = event["author"] if event["type"] == "message.deleted" else event["by"]
         if seq <= room["read"] or seq <= room["floor"] or author == self.me:
             return
-        change = self._calls(after) - self._calls(before)
+        change = self._mention_count(after) - self._mention_count(before)
         room["mentions"] = min(room["mentions"] + change, COUNTED)
 
-    def _calls(self, mentions: Json | None) -> int:
+    def _mention_count(self, mentions: Json | None) -> int:
         return int(mentions is not None and (mentions.get("room", False) or self.me in mentions.get("users", ())))
 
     def _member_joined(self, event: Json) -> None:

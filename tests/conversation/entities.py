@@ -14,7 +14,7 @@ class Member:
 
 
 @dataclass
-class Said:
+class Message:
     """A message."""
 
     n: int
@@ -25,11 +25,11 @@ class Said:
     forwarded: str | None = None
     edited: bool = False
     pinned_by: str | None = None
-    calls: frozenset[str] = frozenset()
+    mentioned: frozenset[str] = frozenset()
     reactions: dict[str, list[str]] = field(default_factory=dict)
 
-    def called(self, who: str) -> bool:
-        return self.body is not None and who != self.by and bool(self.calls & {who, "room"})
+    def mentions_user(self, who: str) -> bool:
+        return self.body is not None and who != self.by and bool(self.mentioned & {who, "room"})
 
 
 @dataclass
@@ -42,36 +42,36 @@ class Room:
     head: int = 0
     members: dict[str, Member] = field(default_factory=dict)
     banned: set[str] = field(default_factory=set)
-    said: dict[int, Said] = field(default_factory=dict)
+    messages: dict[int, Message] = field(default_factory=dict)
     keys: dict[tuple[str, str], tuple[object, int]] = field(default_factory=dict)
-    joinings: int = 0
+    join_count: int = 0
 
-    def happened(self) -> int:
+    def append_event(self) -> int:
         self.head += 1
         return self.head
 
     def add(self, who: str, role: str = "member") -> None:
         before = self.head
-        self.joinings += 1
-        self.members[who] = Member(role, self.happened(), before, self.joinings)
+        self.join_count += 1
+        self.members[who] = Member(role, self.append_event(), before, self.join_count)
 
-    def enter(self, who: str) -> None:
+    def join(self, who: str) -> None:
         """Add a member; in a room without an owner the new member becomes its owner."""
         self.add(who)
         if all(member.role != "owner" for member in self.members.values()):
             self.members[who].role = "owner"
-            self.happened()
+            self.append_event()
 
-    def visible(self, who: str, seq: int) -> Said | None:
+    def visible(self, who: str, seq: int) -> Message | None:
         own = self.members[who]
-        return None if self.history == "joined" and seq < own.joined else self.said.get(seq)
+        return None if self.history == "joined" and seq < own.joined else self.messages.get(seq)
 
     def n_at(self, seq: int) -> int:
-        return max((one.n for at, one in self.said.items() if at <= seq), default=0)
+        return max((one.n for at, one in self.messages.items() if at <= seq), default=0)
 
     def unread(self, who: str) -> int:
-        return len(self.said) - self.n_at(self.members[who].read)
+        return len(self.messages) - self.n_at(self.members[who].read)
 
     def mentions(self, who: str) -> int:
         own = self.members[who]
-        return sum(one.called(who) for seq, one in self.said.items() if seq > own.read and seq >= own.joined)
+        return sum(one.mentions_user(who) for seq, one in self.messages.items() if seq > own.read and seq >= own.joined)

@@ -28,7 +28,7 @@ def packs(size: int) -> list[str]:
     return found
 
 
-class Garden:
+class World:
     """Ann, who opens every screen; Ben, who wrote the texts.
 
     And a crowd to ban and to set statuses.

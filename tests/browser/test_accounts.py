@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Route, expect
 
 from tests.browser.conftest import OpenWindow
-from tests.browser.line import Line
+from tests.browser.cuttable_proxy import CuttableProxy
 from tests.browser.person import Person
 from tests.conftest import MakeServer
 from tests.support.server import PASSWORD, Server
@@ -87,16 +87,16 @@ def test_unsent_messages_are_never_sent_as_another_user(server: Server, open_win
     server.command_line("user", "create", "heir", "--password-stdin", stdin=f"{PASSWORD}\n")
     window = open_window()
     window.may_be_offline = True
-    with Line(server) as line:
-        window.address = line.url
+    with CuttableProxy(server) as proxy:
+        window.address = proxy.url
         window.log_in(owner)
-        line.cut()
+        proxy.cut()
         expect(window.page.get_by_text("Reconnecting")).to_be_visible()
         window.say("in the name of the owner")
         # Not by another window, which this one would notice. The cookie belongs to the host,
         # whatever the port.
         window.page.request.post(f"{server.url}/api/login", data={"username": "heir", "password": PASSWORD})
-        line.mend()
+        proxy.mend()
         expect(window.page.get_by_text("Somebody else has logged in in this browser")).to_be_visible()
     assert "in the name of the owner" not in open_window().log_in(owner).texts()
 

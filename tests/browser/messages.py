@@ -8,7 +8,7 @@ from tests.browser.person import Person
 from tests.support.server import Account, Server
 
 
-class House:
+class World:
     """A server with Ann, who owns the rooms, and Ben, who joins them."""
 
     def __init__(self, server: Server, ann: Account, ben: Account) -> None:

@@ -32,6 +32,6 @@ def test_control_missing_tests_and_classes_are_detected() -> None:
     text = PAGE.read_text().replace("test_hidden_rooms_appear_nowhere", "test_hidden_rooms_appear_somewhere")
     text = "\n".join(line for line in text.splitlines() if not line.startswith("| C23 "))
     assert missing(text) == [
-        "tests/bugs/test_outsiders.py::test_hidden_rooms_appear_somewhere_for_users_who_may_not_know_of_them",
+        "tests/bugs/test_hidden_rooms.py::test_hidden_rooms_appear_somewhere_for_users_who_may_not_know_of_them",
         "C23",
     ]

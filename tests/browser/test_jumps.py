@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser.archive import Archive, Reading, seen
 from tests.browser.conftest import OpenWindow
-from tests.browser.line import Line
+from tests.browser.cuttable_proxy import CuttableProxy
 from tests.browser.person import Person
 from tests.support.server import Account, Server
 from tests.support.waiting import eventually_blocking
@@ -43,32 +43,32 @@ def test_a_jump_that_failed_offline_completes_after_reconnecting(archive: Archiv
     reader = open_window()
     reader.may_be_offline = True
     reading, page = Reading(reader, archive), reader.page
-    with Line(archive.server) as line:
-        reader.address = line.url
+    with CuttableProxy(archive.server) as proxy:
+        reader.address = proxy.url
         reader.log_in(archive.writer.name).open_room(archive.name)
         reading.jump(40)
         stays(reading, 40)
 
         # An own message shows at once, far from its final position, and nothing asks to write it
         # again.
-        line.cut()
+        proxy.cut()
         expect(page.get_by_text("Reconnecting")).to_be_visible()
         reader.say("said in the tunnel")
         seen(reader.pending().get_by_text("said in the tunnel"))
         expect(page.get_by_role("alert").filter(has_text="reached")).to_have_count(0)
-        line.mend()
+        proxy.mend()
         reader.sees("said in the tunnel")
         seen(reading.line(archive.written))
 
         # A message the user wanted to see, and one in a room they have not opened.
         for other, number in ((None, 60), ("Lobby", 250)):
-            line.cut()
+            proxy.cut()
             expect(page.get_by_text("Reconnecting")).to_be_visible()
             if other is not None:
                 reader.room(other).click()
             reading.jump(number)
             expect(page.get_by_role("alert")).to_contain_text("reached")
-            line.mend()
+            proxy.mend()
             stays(reading, number)
 
 
@@ -77,8 +77,8 @@ def test_messages_read_while_offline_are_read_after_reconnecting(server: Server,
     names = {ben.create_room(name): name for name in (f"Attic of {ben.name}", f"Cellar of {ben.name}")}
     reader = open_window()
     reader.may_be_offline = True
-    with Line(server) as line:
-        reader.address = line.url
+    with CuttableProxy(server) as proxy:
+        reader.address = proxy.url
         for room in names:
             ann.join(room)
         reader.log_in(ann.name)
@@ -87,14 +87,14 @@ def test_messages_read_while_offline_are_read_after_reconnecting(server: Server,
         for room, name in names.items():
             ben.request("POST", f"/api/rooms/{room}/messages", json={"key": "a", "body": "new"}).raise_for_status()
             expect(reader.room(name)).to_contain_text("unread")
-        line.cut()
+        proxy.cut()
         expect(reader.page.get_by_text("Reconnecting")).to_be_visible()
         for name in names.values():
             reader.room(name).click()
             seen(reader.log.get_by_text("new", exact=True))
             expect(reader.room(name)).not_to_contain_text("unread")
         reader.room("Lobby").click()
-        line.mend()
+        proxy.mend()
         eventually_blocking(
             lambda: [unread(ann, room) for room in names] == [0, 0], 20, "the server counts them as read"
         )

@@ -22,7 +22,7 @@ def greet(name: str) -> str:
 - `two`"""
 
 
-class Place:
+class World:
     """A site with an example of everything, made over REST."""
 
     def __init__(self, server: Server) -> None:
@@ -117,8 +117,8 @@ class Tour:
 
 
 @pytest.fixture(scope="module")
-def place(server: Server) -> Place:
-    return Place(server)
+def world(server: Server) -> World:
+    return World(server)
 
 
 @pytest.fixture
@@ -126,26 +126,26 @@ def tour(open_window: OpenWindow) -> Tour:
     return Tour(open_window())
 
 
-def test_log_in_sign_up_and_invites_have_no_axe_violations(place: Place, tour: Tour) -> None:
+def test_log_in_sign_up_and_invites_have_no_axe_violations(world: World, tour: Tour) -> None:
     tour.person.open()
     expect(tour.page.get_by_role("button", name="Log in")).to_be_visible()
     tour.look("log in")
     tour.press("Sign up")
     tour.look("sign up")
     tour.page.goto("about:blank")
-    tour.person.open(f"/invite#{place.invite}")
+    tour.person.open(f"/invite#{world.invite}")
     expect(tour.page.get_by_text("You have been invited to Garden")).to_be_visible()
     tour.look("invite")
     assert not tour.found, "\n".join(tour.found)
 
 
-def test_rooms_and_their_dialogs_have_no_axe_violations(place: Place, tour: Tour) -> None:
+def test_rooms_and_their_dialogs_have_no_axe_violations(world: World, tour: Tour) -> None:
     tour.person.log_in("anna")
     tour.look("lobby")
     tour.person.open_room("Garden")
     expect(tour.person.log.get_by_role("link", name="In reply to")).to_be_visible()
     people = tour.page.get_by_role("list", name="Not here")
-    expect(people).to_contain_text(place.bert.name)
+    expect(people).to_contain_text(world.bert.name)
     tour.look("room")
     for item in (
         "About this room",
@@ -158,7 +158,7 @@ def test_rooms_and_their_dialogs_have_no_axe_violations(place: Place, tour: Tour
     ):
         tour.choose(tour.button("Room menu"), item)
     for item in ("Make owner", "Remove", "Ban"):
-        tour.choose(people.get_by_role("button", name=place.bert.name), item)
+        tour.choose(people.get_by_role("button", name=world.bert.name), item)
     tour.press("Room menu")
     tour.look("room menu")
     tour.page.keyboard.press("Escape")
@@ -177,7 +177,7 @@ def test_rooms_and_their_dialogs_have_no_axe_violations(place: Place, tour: Tour
     assert not tour.found, "\n".join(tour.found)
 
 
-def test_screens_outside_of_rooms_have_no_axe_violations(place: Place, tour: Tour) -> None:
+def test_screens_outside_of_rooms_have_no_axe_violations(world: World, tour: Tour) -> None:
     tour.person.log_in("anna")
     for button in (
         "Browse rooms",
@@ -202,16 +202,16 @@ def test_screens_outside_of_rooms_have_no_axe_violations(place: Place, tour: Tou
     assert not tour.found, "\n".join(tour.found)
 
 
-def test_narrow_screens_have_no_axe_violations(place: Place, tour: Tour) -> None:
+def test_narrow_screens_have_no_axe_violations(world: World, tour: Tour) -> None:
     tour.page.set_viewport_size({"width": 380, "height": 720})
-    tour.page.request.post(f"{place.anna.server.url}/api/login", data={"username": "anna", "password": PASSWORD})
+    tour.page.request.post(f"{world.anna.server.url}/api/login", data={"username": "anna", "password": PASSWORD})
     tour.person.open()
     expect(tour.person.room("Garden")).to_be_visible()
     tour.look("narrow list")
     tour.person.open_room("Garden")
     tour.look("narrow room")
     tour.press("People, 3")
-    expect(tour.page.get_by_role("list", name="Not here")).to_contain_text(place.bert.name)
+    expect(tour.page.get_by_role("list", name="Not here")).to_contain_text(world.bert.name)
     tour.look("narrow people")
     tour.press("Hide people")
     tour.message_menu("Like this")

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenWindow
-from tests.browser.line import Line
+from tests.browser.cuttable_proxy import CuttableProxy
 from tests.conftest import MakeServer
 from tests.support.server import Server
 
@@ -51,17 +51,17 @@ def test_a_disconnected_window_catches_up_and_sends_its_message_once(server: Ser
     ann = open_window().log_in(server.sign_up("ann").name)
     bob = open_window()
     bob.may_be_offline = True
-    with Line(server) as line:
-        bob.address = line.url
+    with CuttableProxy(server) as proxy:
+        bob.address = proxy.url
         bob.log_in(server.sign_up("bob").name)
-        line.cut()
+        proxy.cut()
         expect(bob.page.get_by_text("Reconnecting")).to_be_visible()
         for number in range(3):
             ann.say(f"missed {number} by {bob.name}")
             ann.sees(f"missed {number} by {bob.name}")
         bob.say(f"{bob.name} from the tunnel")
         expect(bob.pending()).to_have_count(1)
-        line.mend()
+        proxy.mend()
         for person in (ann, bob):
             person.sees(f"{bob.name} from the tunnel")
             for number in range(3):
@@ -72,16 +72,16 @@ def test_a_disconnected_window_catches_up_and_sends_its_message_once(server: Ser
 def test_the_now_button_reconnects_immediately(server: Server, open_window: OpenWindow) -> None:
     window = open_window()
     window.may_be_offline = True
-    with Line(server) as line:
-        window.address = line.url
+    with CuttableProxy(server) as proxy:
+        window.address = proxy.url
         window.page.clock.install()
         window.log_in(server.sign_up("ann").name)
         # The clock stands still: by itself the window would wait for ever.
         window.page.clock.pause_at(datetime.now(UTC) + timedelta(seconds=5))
-        line.cut()
+        proxy.cut()
         now = window.page.get_by_role("button", name="Now", exact=True)
         expect(now).to_be_visible()
-        line.mend()
+        proxy.mend()
         now.click()
         expect(now).to_have_count(0)
         window.page.clock.resume()

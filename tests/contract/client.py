@@ -38,7 +38,7 @@ def fresh(prefix: str = "word") -> str:
     return f"{prefix}{next(_numbers)}"
 
 
-def ask(server: Server, method: str, path: str, **arguments: Any) -> httpx.Response:
+def request(server: Server, method: str, path: str, **arguments: Any) -> httpx.Response:
     """Send a request without cookies."""
     _http.cookies.clear()
     answer = _http.request(method, f"{server.url}{path}", **arguments)
@@ -46,17 +46,17 @@ def ask(server: Server, method: str, path: str, **arguments: Any) -> httpx.Respo
     return answer
 
 
-def refused(answer: httpx.Response, code: str, status: int | None = None) -> Frame:
+def expect_error(answer: httpx.Response, code: str, status: int | None = None) -> Frame:
     """Assert an error of the contract's form with that code and its status.
 
     Return the error.
     """
     assert answer.status_code == (status or STATUS[code]), f"{answer.status_code} {answer.text}"
     body = answer.json()
-    return shaped(body, code)
+    return expect_error_body(body, code)
 
 
-def shaped(body: Frame, code: str) -> Frame:
+def expect_error_body(body: Frame, code: str) -> Frame:
     """Assert `{"error":{"code","message","retry_after"?}}` with that code.
 
     Return the error.
@@ -74,17 +74,17 @@ def shaped(body: Frame, code: str) -> Frame:
 
 def cookie_of(server: Server, account: Account) -> str:
     """Start a browser session; return the cookie as the browser sends it."""
-    answer = ask(server, "POST", "/api/login", json={"username": account.name, "password": PASSWORD})
+    answer = request(server, "POST", "/api/login", json={"username": account.name, "password": PASSWORD})
     assert answer.status_code == 200, answer.text
     return answer.headers["set-cookie"].split(";")[0]
 
 
-async def knock(server: Server, path: str = "/ws", **options: Any) -> ClientConnection:
+async def open_socket(server: Server, path: str = "/ws", **options: Any) -> ClientConnection:
     """Open a WebSocket of hubbub.v1 without `hello`."""
     return await raw_connect(f"ws://127.0.0.1:{server.port}{path}", **options)
 
 
-async def hear(ws: ClientConnection, within: float = 20.0) -> Frame:
+async def receive(ws: ClientConnection, within: float = 20.0) -> Frame:
     """Return the next frame, which must be one JSON object in a text message."""
     text = await asyncio.wait_for(ws.recv(), within)
     assert isinstance(text, str), "a binary message"
@@ -95,12 +95,12 @@ async def hear(ws: ClientConnection, within: float = 20.0) -> Frame:
 
 async def greet(server: Server, hello: Frame, **options: Any) -> tuple[ClientConnection, Frame]:
     """Connect and send `hello`; return the socket and the first frame."""
-    ws = await knock(server, **options)
+    ws = await open_socket(server, **options)
     await ws.send(json.dumps({"type": "hello", **hello}))
-    return ws, await hear(ws)
+    return ws, await receive(ws)
 
 
-async def say(ws: ClientConnection, frame: Frame) -> Frame:
+async def send(ws: ClientConnection, frame: Frame) -> Frame:
     """Send a command; return its reply and ignore other frames."""
     await ws.send(json.dumps(frame))
     return await reply_to(ws, frame.get("id"))
@@ -108,20 +108,20 @@ async def say(ws: ClientConnection, frame: Frame) -> Frame:
 
 async def reply_to(ws: ClientConnection, number: object) -> Frame:
     while True:
-        frame = await hear(ws)
+        frame = await receive(ws)
         if "re" in frame and frame["re"] == number:
             return frame
 
 
-async def rest_of(ws: ClientConnection, within: float = 20.0) -> tuple[list[str | bytes], int | None]:
+async def receive_rest(ws: ClientConnection, within: float = 20.0) -> tuple[list[str | bytes], int | None]:
     """Return the remaining messages and the close code."""
-    heard: list[str | bytes] = []
+    received: list[str | bytes] = []
     try:
         async with asyncio.timeout(within):
             while True:
-                heard.append(await ws.recv())
+                received.append(await ws.recv())
     except ConnectionClosed:
-        return heard, ws.close_code
+        return received, ws.close_code
 
 
 def raw_upgrade(server: Server, path: str = "/ws", **headers: str) -> tuple[int, str, str]:
@@ -138,9 +138,9 @@ def raw_upgrade(server: Server, path: str = "/ws", **headers: str) -> tuple[int,
         "Sec-WebSocket-Protocol": "hubbub.v1",
         **{name.replace("_", "-"): value for name, value in headers.items()},
     }
-    request = f"GET {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in lines.items()) + "\r\n"
+    handshake = f"GET {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in lines.items()) + "\r\n"
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as peer:
-        peer.sendall(request.encode())
+        peer.sendall(handshake.encode())
         answer = b""
         while b"\r\n\r\n" not in answer:
             got = peer.recv(4096)

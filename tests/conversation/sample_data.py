@@ -14,7 +14,7 @@ BODIES = (
 )  # fmt: skip
 
 
-def called(body: str, members: Iterable[str]) -> frozenset[str]:
+def mentions_in(body: str, members: Iterable[str]) -> frozenset[str]:
     """Return the members mentioned in one of `BODIES`; "room" for @room."""
     outside = re.sub(r"`[^`]*`", "", body)
     return frozenset(re.findall(r"(?<!\w)@(\w+)", outside)) & {*members, "room"}

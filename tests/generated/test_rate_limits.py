@@ -14,7 +14,7 @@ from hubbub.domain.errors import RateLimited
 from hubbub.engine.limits import Limits
 from hubbub.gateways.http.app import create_app
 from tests.generated.contract import operations, responses
-from tests.generated.witness import BODIES, FILLED, check
+from tests.generated.recorder import BODIES, FILLED, check
 from tests.support.place import HOST, PASSWORD, place
 
 ADDRESS = "198.51.100.7"

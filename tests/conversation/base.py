@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant
 
 from hubbub.domain import commands as c
-from tests.conversation.facts import Member, Room
+from tests.conversation.client_state import ClientState, Json
+from tests.conversation.entities import Member, Room
 from tests.conversation.model import Model
-from tests.conversation.replica import Json, Replica
-from tests.conversation.stage import Stage
-from tests.conversation.words import BODIES, LOBBY, NAMES
+from tests.conversation.sample_data import BODIES, LOBBY, NAMES
+from tests.conversation.store import Store
 
 
-class Scene(NamedTuple):
+class Step(NamedTuple):
     """A random step: a room (index, model and id), an actor, a target user, and a seq in the room's log."""
 
     place: int
@@ -31,29 +31,29 @@ class Scene(NamedTuple):
     seq: int
 
 
-class Setting(RuleBasedStateMachine):
+class ConversationBase(RuleBasedStateMachine):
     """Five users in four rooms: how a command is executed, and what must hold after it."""
 
     template: Path
-    client: type[Replica] = Replica
+    client: type[ClientState] = ClientState
     outcomes: ClassVar[Counter[tuple[str, str]]] = Counter()
     """How often each command had each outcome."""
-    stage: Stage
+    store: Store
 
     @initialize(seed=st.integers(0, 2**32 - 1))
     def begin(self, seed: int) -> None:
         self.random = Random(seed)
         self.folder = tempfile.TemporaryDirectory(prefix="hubbub-")
-        self.stage = Stage(self.template, Path(self.folder.name))
+        self.store = Store(self.template, Path(self.folder.name))
         self.model = Model()
         self.ids = [1]
-        self.numbers = {name: self.stage.actors[name].id for name in NAMES}
-        self.replicas = {name: self.client(self.numbers[name], self._fetcher(name)) for name in NAMES}
+        self.numbers = {name: self.store.actors[name].id for name in NAMES}
+        self.states = {name: self.client(self.numbers[name], self._fetcher(name)) for name in NAMES}
         self.away: set[str] = set()
         self.touched: tuple[str, int] | None = None
-        for name, replica in self.replicas.items():
-            self.stage.connect(name, replica)
-        self._know_the_lobby()
+        for name, state in self.states.items():
+            self.store.connect(name, state)
+        self._load_lobby()
         for kind, who, others in (
             ("public", "anna", ["bert"]),
             ("private", "bert", ["carl", "dora"]),
@@ -62,33 +62,33 @@ class Setting(RuleBasedStateMachine):
             self._create(who, kind, kind, others, "all")
         for place, room in enumerate(self.model.rooms):
             for number, who in enumerate(room.members):
-                self._send(Scene(place, room, self.ids[place], who, who, 1), f"first{number}", BODIES[number], None)
+                self._send(Step(place, room, self.ids[place], who, who, 1), f"first{number}", BODIES[number], None)
 
-    def all_come_back(self) -> None:
+    def reconnect_all(self) -> None:
         for name in sorted(self.away):
-            self.stage.connect(name, self.replicas[name])
+            self.store.connect(name, self.states[name])
         self.away.clear()
 
     def _fetcher(self, name: str) -> Any:
-        return lambda room, seq: self.stage.message(name, room, seq)
+        return lambda room, seq: self.store.message(name, room, seq)
 
-    def _know_the_lobby(self) -> None:
+    def _load_lobby(self) -> None:
         lobby = self.model.rooms[LOBBY]
-        seen = {name: self.stage.rooms(name)[1] for name in NAMES}
+        seen = {name: self.store.rooms(name)[1] for name in NAMES}
         lobby.name, lobby.head = seen["anna"]["name"], seen["anna"]["head"]
         for order, (name, room) in enumerate(seen.items()):
             lobby.members[name] = Member(room["role"], room["floor"] + 1, room["read"], order)
 
     def teardown(self) -> None:
-        if not hasattr(self, "stage"):
+        if not hasattr(self, "store"):
             return
         try:
-            self.all_come_back()
+            self.reconnect_all()
             for name in NAMES:
                 for place in range(len(self.ids)):
                     self._compare(name, place)
         finally:
-            self.stage.close()
+            self.store.close()
             self.folder.cleanup()
 
     # --- executing
@@ -98,7 +98,7 @@ class Setting(RuleBasedStateMachine):
         place %= len(self.ids)
         return self.model.rooms[place], self.ids[place]
 
-    def _scene(self) -> Scene:
+    def _step(self) -> Step:
         """Choose room, users and seq.
 
         Mostly a member and an existing message, sometimes any.
@@ -108,27 +108,27 @@ class Setting(RuleBasedStateMachine):
         inside = sorted(room.members)
         who = self.random.choice(inside) if inside and self.random.random() < 0.85 else self.random.choice(NAMES)
         whom = self.random.choice(inside) if inside and self.random.random() < 0.6 else self.random.choice(NAMES)
-        said = sorted(room.said)
+        said = sorted(room.messages)
         seq = (
             self.random.choice(said) if said and self.random.random() < 0.85 else self.random.randint(1, room.head + 3)
         )
-        return Scene(place, room, number, who, whom, seq)
+        return Step(place, room, number, who, whom, seq)
 
     def _do(self, who: str, place: int, expected: str, command: c.Command) -> Json:
-        outcome, answer = self.stage.do(who, command)
+        outcome, answer = self.store.do(who, command)
         self.outcomes[command.kind, outcome] += 1
         assert outcome == expected, f"{who} {command!r}: {outcome} instead of {expected}"
-        for event in self.stage.published():
-            self._tell(event)
+        for event in self.store.published():
+            self._deliver(event)
         self.touched = (who, place % len(self.ids))
         return answer
 
-    def _tell(self, event: Json) -> None:
+    def _deliver(self, event: Json) -> None:
         """Deliver an event to the connected clients that follow its topic."""
-        for name, replica in self.replicas.items():
+        for name, state in self.states.items():
             topic = event["topic"]
-            if name not in self.away and (not topic.startswith("user:") or topic == f"user:{replica.me}"):
-                replica.hear(event)
+            if name not in self.away and (not topic.startswith("user:") or topic == f"user:{state.me}"):
+                state.process(event)
 
     def _create(self, who: str, kind: str, name: str, others: list[str], history: str) -> None:
         known = len(self.model.rooms)
@@ -143,9 +143,9 @@ class Setting(RuleBasedStateMachine):
             there = self.model.direct(list(dict.fromkeys([who, *others])))
             assert self.ids[next(i for i, room in enumerate(self.model.rooms) if room is there)] == answer["room"]["id"]
 
-    def _send(self, one: Scene, key: str, body: str, reply_to: int | None) -> None:
-        command = c.SendMessage(room=one.number, key=key, body=body, reply_to=reply_to)
-        self._do(one.who, one.place, self.model.send(one.who, one.room, key, body, reply_to), command)
+    def _send(self, step: Step, key: str, body: str, reply_to: int | None) -> None:
+        command = c.SendMessage(room=step.number, key=key, body=body, reply_to=reply_to)
+        self._do(step.who, step.place, self.model.send(step.who, step.room, key, body, reply_to), command)
 
     # --- what must hold
     # --------------------------------------------------------------------------------------------
@@ -160,22 +160,22 @@ class Setting(RuleBasedStateMachine):
     def _compare(self, who: str, place: int) -> None:
         """Assert that client state, server and model agree."""
         room, number = self._place(place)
-        rooms, replica = self.stage.rooms(who), self.replicas[who]
+        rooms, state = self.store.rooms(who), self.states[who]
         assert set(rooms) == {
             id_ for id_, known in zip(self.ids, self.model.rooms, strict=True) if who in known.members
         }
-        assert self.stage.status(who) == self.model.statuses[who]
+        assert self.store.status(who) == self.model.statuses[who]
         if who not in self.away:
-            assert replica.rooms == rooms
-            assert replica.status == self.model.statuses[who]
+            assert state.rooms == rooms
+            assert state.status == self.model.statuses[who]
         if who not in room.members:
             return
-        view = self.stage.view(who, number)
+        view = self.store.view(who, number)
         self._against_model(who, room, view)
-        if who not in self.away and number in replica.timelines:
-            assert replica.timelines[number] == view["messages"]
-            assert replica.members[number] == view["members"]
-            assert replica.pins[number] == view["pins"]
+        if who not in self.away and number in state.timelines:
+            assert state.timelines[number] == view["messages"]
+            assert state.members[number] == view["members"]
+            assert state.pins[number] == view["pins"]
 
     def _against_model(self, who: str, room: Room, view: Json) -> None:
         own, seen = room.members[who], view["room"]
@@ -188,7 +188,7 @@ class Setting(RuleBasedStateMachine):
             "role": own.role, "read": own.read, "unread": room.unread(who), "mentions": room.mentions(who),
             "favourite": own.favourite, "muted": own.muted, "floor": own.joined - 1,
         }  # fmt: skip
-        visible = {seq: one for seq, one in room.said.items() if room.visible(who, seq) is not None}
+        visible = {seq: one for seq, one in room.messages.items() if room.visible(who, seq) is not None}
         assert set(view["messages"]) == set(visible)
         names = {self.numbers[name]: name for name in NAMES}
         for seq, one in visible.items():

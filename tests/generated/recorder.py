@@ -20,7 +20,7 @@ FILLED = {
     "emoji": "%F0%9F%91%8D",
     "message": 1,
 }
-NOTHING_BY = {
+MISSING_IDS = {
     "room": ABSENT,
     "user": ABSENT,
     "session": "none",
@@ -54,7 +54,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "edit_message": {"body": "hello again"},
     "forward_message": {"key": "f", "from_room": LOBBY, "message": 1},
 }
-NOBODYS: dict[str, dict[str, Any]] = {
+MISSING_BODIES: dict[str, dict[str, Any]] = {
     "create_room": {"name": "Anything", "members": [ABSENT]},
     "create_invite": {"room": ABSENT},
 }
@@ -67,7 +67,7 @@ QUERIES: dict[str, dict[str, Any]] = {
 numbers = itertools.count(1)
 
 
-class Witness:
+class Recorder:
     """Calls routes, checks each answer against contract/openapi.json, and records which were given."""
 
     def __init__(self, url: str) -> None:
@@ -119,9 +119,9 @@ class World:
             "POST", f"/api/rooms/{self.room}/messages", json=BODIES["send_message"]
         ).json()
 
-    def cookie(self, witness: Witness) -> dict[str, str]:
+    def cookie(self, recorder: Recorder) -> dict[str, str]:
         body = {"username": self.alice.name, "password": PASSWORD}
-        return {"Cookie": witness.ask("log_in", json=body).headers["set-cookie"].split(";")[0]}
+        return {"Cookie": recorder.ask("log_in", json=body).headers["set-cookie"].split(";")[0]}
 
 
 def documented(status: int) -> list[str]:

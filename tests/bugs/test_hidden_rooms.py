@@ -87,9 +87,9 @@ async def test_hidden_rooms_appear_nowhere_for_users_who_may_not_know_of_them(
 ) -> None:
     """C25 (CVE-2021-39163, -39164, Synapse): private rooms were visible to outsiders.
 
-    Those who knew the id got name, topic and members. Here: every view that does not even name the room, while it is created, used, moderated and
-    forwarded from: lists, logs, live events, `welcome`, presence, users, mentions by name, revoked
-    invites.
+    Those who knew the id got name, topic and members. Here: every view that does not even name the
+    room, while it is created, used, moderated and forwarded from: lists, logs, live events,
+    `welcome`, presence, users, mentions by name, revoked invites.
     """
     server, people = server_and_users
     connections = {

@@ -11,7 +11,7 @@ from tests.support.server import Server
 CHUNK = 65_536
 
 
-class Line:
+class CuttableProxy:
     """`url` reaches the server unless the proxy is cut."""
 
     def __init__(self, server: Server) -> None:
