@@ -58,7 +58,7 @@ LONG = (
     "mounted/test_kill.py",
     "proxy/test_through.py",
 )
-"""Test files that run before all others, in any order, so that no worker runs one of them alone at the end."""
+"""Test files that run first, so that none of them runs alone at the end."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -76,7 +76,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_makereport(
     call: pytest.CallInfo[None],
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Add the number of rounds to the report, and escape lone surrogates, which xdist cannot transfer."""
+    """Add the number of rounds to the report; escape lone surrogates for xdist."""
     report = yield
     if call.when == "call":
         report.user_properties += [("depth", made) for made in depth.made()]
@@ -99,14 +99,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A running server for the tests of one module, with open sign-up and without rate limits."""
+    """A running server for the tests of one module: open sign-up, no rate limits."""
     with Server(tmp_path_factory.mktemp("server") / "data") as running:
         yield running
 
 
 @pytest.fixture
 def make_server(tmp_path: Path) -> Iterator[MakeServer]:
-    """Return `make_server(settings={...}, launcher=[...], data=...)`, which builds a server without starting it."""
+    """Return `make_server(settings=…, launcher=…, data=…)`, which does not start it."""
     made: list[Server] = []
 
     def make(
@@ -148,7 +148,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: py
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
-    """Return `run(*arguments)`, which runs a `hubbub` command in this process and returns its output.
+    """Return `run(*arguments)`, which runs a `hubbub` command in this process.
 
     That is ten times faster than a process. With `fails=True` the command must fail with one
     sentence, which is returned.

@@ -13,7 +13,7 @@ from tests.authorisation.world import Room, World
 from tests.support.server import PASSWORD
 
 Fields = dict[str, Any]
-STRANGERS = ("outsider", "ex-member", "banned", "guest", "admin", "owner")
+NON_MEMBERS = ("outsider", "ex-member", "banned", "guest", "admin", "owner")
 """Users who are in neither the public nor the private room.
 
 If a row lets them in, it is undone.
@@ -87,7 +87,7 @@ async def come_back(world: World, room: Room, name: str) -> None:
 
 async def go_again(world: World, room: Room, name: str) -> None:
     """Make a user who should not be a member leave; nothing changed for the others."""
-    if name in STRANGERS:
+    if name in NON_MEMBERS:
         await world.do(name, "room.leave", room=room.id)
 
 

@@ -85,7 +85,7 @@ async def create_users(server: Server, names: Iterable[str] = PEOPLE) -> dict[st
 
 
 class World:
-    """Users with a bearer token and a WebSocket each, in their rooms on a running server."""
+    """Users with a bearer token and a WebSocket each, in their rooms on a server."""
 
     def __init__(self, server: Server, people: dict[str, Account]) -> None:
         self.server = server

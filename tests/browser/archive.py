@@ -1,4 +1,4 @@
-"""A room with many messages, and a check that the visible messages do not move on the screen."""
+"""A room with many messages, and a check that visible messages do not move."""
 
 import re
 from collections.abc import Iterator
@@ -116,7 +116,7 @@ class Reading:
         self.page.evaluate("(hash) => { location.hash = hash; }", f"room/{self.archive.room}/{seq}")
 
     def moved(self) -> float:
-        """Return the largest distance of the watched row from its original position, in pixels."""
+        """Return the largest distance of the watched row from its start, in pixels."""
         found: float = self.page.evaluate(WATCHED)
         return found
 

@@ -15,7 +15,7 @@ RUN = """async ([within, rules]) => {
 
 
 def violations(page: Page, within: str | None = None, rules: list[str] | None = None) -> list[str]:
-    """Return axe's violations in the page, or in what `within` selects, by all or some of its rules."""
+    """Return axe's violations in the page or in what `within` selects."""
     # Evaluated by the debugger, to which the page's Content-Security-Policy does not apply.
     if page.evaluate("typeof axe") == "undefined":
         page.evaluate(SCRIPT.read_text() + "; undefined")

@@ -24,7 +24,7 @@ FLAGS = [
 ]
 
 LAYOUT = ("test_keyboard.py", "test_markup.py", "test_timeline.py")
-"""Tests of the layout, which run with few fonts on the machine and with many (`fonts.py`).
+"""Tests of the layout, which run with few fonts and with many (`fonts.py`).
 
 All others use the machine's own fonts, or those that HUBBUB_TEST_FONTS names.
 """

@@ -1,4 +1,4 @@
-"""A proxy between browser and server that can be cut and restored, on a thread of its own."""
+"""A proxy between browser and server that can be cut and restored."""
 
 import asyncio
 import contextlib

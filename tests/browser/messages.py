@@ -46,7 +46,7 @@ def focused(person: Person) -> Locator:
 
 
 def go_to(person: Person, text: str) -> Locator:
-    """Move the focus by keyboard from the composer into the timeline and up to this message."""
+    """Move the focus by keyboard from the composer up to this message."""
     keys = person.page.keyboard
     expect(person.log.locator("article[tabindex='0']")).to_have_count(1)
     for _ in range(4):

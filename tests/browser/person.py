@@ -98,7 +98,7 @@ class Person:
         return self
 
     def click_text(self, found: Locator) -> None:
-        """Click the first line of a text where it is drawn, whatever else its element contains."""
+        """Click the first line of a text, whatever else its element contains."""
         x, y = self.page.evaluate(FIRST_LINE, found.element_handle())
         self.page.mouse.click(x, y)
 
@@ -117,7 +117,7 @@ class Person:
         self.composer.press("Enter")
 
     def sees(self, text: str, times: int = 1) -> None:
-        """Expect exactly `times` messages with exactly this text, none of them pending or failed."""
+        """Expect exactly `times` sent messages with exactly this text."""
         found = self.log.locator("article:not(.pending):not(.failed) .body").get_by_text(text, exact=True)
         expect(found).to_have_count(times, timeout=30_000)
 

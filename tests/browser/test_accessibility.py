@@ -1,4 +1,4 @@
-"""Every screen of the web client, in light and dark, wide and narrow, without axe violations."""
+"""Every screen, light and dark, wide and narrow, has no axe violations."""
 
 from typing import Any
 
@@ -53,7 +53,7 @@ class World:
         return room
 
     def talk(self) -> None:
-        """Create an edited question, a reply with markup, reactions, a pin, a deletion and a mention."""
+        """Create messages with every feature: edit, quote, markup, reactions, pin, mention."""
         messages = f"/api/rooms/{self.garden}/messages"
 
         def say(who: Account, body: str, **more: int) -> str:
@@ -69,7 +69,7 @@ class World:
         say(self.cora, "@anna and @room, look!")
 
 
-class Tour:
+class AxeChecker:
     """Goes from screen to screen and collects axe's violations."""
 
     def __init__(self, person: Person) -> None:
@@ -79,7 +79,7 @@ class Tour:
         # Colours in transition cannot be judged.
         self.page.emulate_media(reduced_motion="reduce")
 
-    def look(self, screen: str, within: str | None = None) -> None:
+    def check(self, screen: str, within: str | None = None) -> None:
         """Check with all rules in light.
 
         In dark, where only colours differ, with the contrast rule.
@@ -102,7 +102,7 @@ class Tour:
         dialog = self.page.locator("dialog[open]")
         expect(dialog).to_have_count(1)
         expect(dialog.get_by_text("Loading …")).to_have_count(0)
-        self.look(screen, "dialog[open]")
+        self.check(screen, "dialog[open]")
         self.page.keyboard.press("Escape")
         expect(dialog).to_have_count(0)
 
@@ -122,31 +122,31 @@ def world(server: Server) -> World:
 
 
 @pytest.fixture
-def tour(open_window: OpenWindow) -> Tour:
-    return Tour(open_window())
+def checker(open_window: OpenWindow) -> AxeChecker:
+    return AxeChecker(open_window())
 
 
-def test_log_in_sign_up_and_invites_have_no_axe_violations(world: World, tour: Tour) -> None:
-    tour.person.open()
-    expect(tour.page.get_by_role("button", name="Log in")).to_be_visible()
-    tour.look("log in")
-    tour.press("Sign up")
-    tour.look("sign up")
-    tour.page.goto("about:blank")
-    tour.person.open(f"/invite#{world.invite}")
-    expect(tour.page.get_by_text("You have been invited to Garden")).to_be_visible()
-    tour.look("invite")
-    assert not tour.found, "\n".join(tour.found)
+def test_log_in_sign_up_and_invites_have_no_axe_violations(world: World, checker: AxeChecker) -> None:
+    checker.person.open()
+    expect(checker.page.get_by_role("button", name="Log in")).to_be_visible()
+    checker.check("log in")
+    checker.press("Sign up")
+    checker.check("sign up")
+    checker.page.goto("about:blank")
+    checker.person.open(f"/invite#{world.invite}")
+    expect(checker.page.get_by_text("You have been invited to Garden")).to_be_visible()
+    checker.check("invite")
+    assert not checker.found, "\n".join(checker.found)
 
 
-def test_rooms_and_their_dialogs_have_no_axe_violations(world: World, tour: Tour) -> None:
-    tour.person.log_in("anna")
-    tour.look("lobby")
-    tour.person.open_room("Garden")
-    expect(tour.person.log.get_by_role("link", name="In reply to")).to_be_visible()
-    people = tour.page.get_by_role("list", name="Not here")
+def test_rooms_and_their_dialogs_have_no_axe_violations(world: World, checker: AxeChecker) -> None:
+    checker.person.log_in("anna")
+    checker.check("lobby")
+    checker.person.open_room("Garden")
+    expect(checker.person.log.get_by_role("link", name="In reply to")).to_be_visible()
+    people = checker.page.get_by_role("list", name="Not here")
     expect(people).to_contain_text(world.bert.name)
-    tour.look("room")
+    checker.check("room")
     for item in (
         "About this room",
         "Pinned messages",
@@ -156,29 +156,29 @@ def test_rooms_and_their_dialogs_have_no_axe_violations(world: World, tour: Tour
         "Archive",
         "Leave",
     ):
-        tour.choose(tour.button("Room menu"), item)
+        checker.choose(checker.button("Room menu"), item)
     for item in ("Make owner", "Remove", "Ban"):
-        tour.choose(people.get_by_role("button", name=world.bert.name), item)
-    tour.press("Room menu")
-    tour.look("room menu")
-    tour.page.keyboard.press("Escape")
-    tour.message_menu("Like this")
-    tour.look("message menu")
+        checker.choose(people.get_by_role("button", name=world.bert.name), item)
+    checker.press("Room menu")
+    checker.check("room menu")
+    checker.page.keyboard.press("Escape")
+    checker.message_menu("Like this")
+    checker.check("message menu")
     for item in ("Forward", "Delete"):
-        tour.page.get_by_role("menuitem", name=item).click()
-        tour.dialog(item)
-        tour.message_menu("Like this")
-    tour.page.get_by_role("menuitem", name="React", exact=True).click()
-    expect(tour.page.get_by_role("dialog")).to_be_visible()
-    tour.look("emoji picker")
-    tour.page.keyboard.press("Escape")
-    tour.press("(edited)")
-    tour.dialog("edits")
-    assert not tour.found, "\n".join(tour.found)
+        checker.page.get_by_role("menuitem", name=item).click()
+        checker.dialog(item)
+        checker.message_menu("Like this")
+    checker.page.get_by_role("menuitem", name="React", exact=True).click()
+    expect(checker.page.get_by_role("dialog")).to_be_visible()
+    checker.check("emoji picker")
+    checker.page.keyboard.press("Escape")
+    checker.press("(edited)")
+    checker.dialog("edits")
+    assert not checker.found, "\n".join(checker.found)
 
 
-def test_screens_outside_of_rooms_have_no_axe_violations(world: World, tour: Tour) -> None:
-    tour.person.log_in("anna")
+def test_screens_outside_of_rooms_have_no_axe_violations(world: World, checker: AxeChecker) -> None:
+    checker.person.log_in("anna")
     for button in (
         "Browse rooms",
         "New room",
@@ -187,33 +187,33 @@ def test_screens_outside_of_rooms_have_no_axe_violations(world: World, tour: Tou
         "Invite people",
         "Your account",
     ):
-        tour.press(button)
-        tour.dialog(button)
-    tour.choose(tour.button("anna"), "Say something")
-    tour.press("anna")
-    tour.look("own status")
-    tour.page.keyboard.press("Escape")
-    tour.page.get_by_text("Archived · 1").click()
-    tour.person.open_room("Old plans")
-    tour.look("an archived room")
-    tour.person.open("/#room/999")
-    expect(tour.page.get_by_text("There is no such room")).to_be_visible()
-    tour.look("no such room")
-    assert not tour.found, "\n".join(tour.found)
+        checker.press(button)
+        checker.dialog(button)
+    checker.choose(checker.button("anna"), "Say something")
+    checker.press("anna")
+    checker.check("own status")
+    checker.page.keyboard.press("Escape")
+    checker.page.get_by_text("Archived · 1").click()
+    checker.person.open_room("Old plans")
+    checker.check("an archived room")
+    checker.person.open("/#room/999")
+    expect(checker.page.get_by_text("There is no such room")).to_be_visible()
+    checker.check("no such room")
+    assert not checker.found, "\n".join(checker.found)
 
 
-def test_narrow_screens_have_no_axe_violations(world: World, tour: Tour) -> None:
-    tour.page.set_viewport_size({"width": 380, "height": 720})
-    tour.page.request.post(f"{world.anna.server.url}/api/login", data={"username": "anna", "password": PASSWORD})
-    tour.person.open()
-    expect(tour.person.room("Garden")).to_be_visible()
-    tour.look("narrow list")
-    tour.person.open_room("Garden")
-    tour.look("narrow room")
-    tour.press("People, 3")
-    expect(tour.page.get_by_role("list", name="Not here")).to_contain_text(world.bert.name)
-    tour.look("narrow people")
-    tour.press("Hide people")
-    tour.message_menu("Like this")
-    tour.look("narrow message menu")
-    assert not tour.found, "\n".join(tour.found)
+def test_narrow_screens_have_no_axe_violations(world: World, checker: AxeChecker) -> None:
+    checker.page.set_viewport_size({"width": 380, "height": 720})
+    checker.page.request.post(f"{world.anna.server.url}/api/login", data={"username": "anna", "password": PASSWORD})
+    checker.person.open()
+    expect(checker.person.room("Garden")).to_be_visible()
+    checker.check("narrow list")
+    checker.person.open_room("Garden")
+    checker.check("narrow room")
+    checker.press("People, 3")
+    expect(checker.page.get_by_role("list", name="Not here")).to_contain_text(world.bert.name)
+    checker.check("narrow people")
+    checker.press("Hide people")
+    checker.message_menu("Like this")
+    checker.check("narrow message menu")
+    assert not checker.found, "\n".join(checker.found)

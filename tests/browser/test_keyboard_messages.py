@@ -19,7 +19,7 @@ def world(server: Server) -> World:
 
 
 def to_message(keys: Keyboard, text: str) -> None:
-    """Move from the composer into the timeline, which is one stop, and up to this message."""
+    """Move from the composer into the timeline, a single stop, and up to a message."""
     expect(keys.person.log.locator("article[tabindex='0']")).to_have_count(1)
     keys.reach("article", "", key="Shift+Tab", most=6)
     keys.press("End")
@@ -73,7 +73,7 @@ def write_and_edit(keys: Keyboard, world: World) -> None:
 
 
 def reply_and_follow(keys: Keyboard) -> None:
-    """Move through the contents of the first message, reply to it, and follow the reply's quote back."""
+    """Visit the contents of the first message, reply, and follow the reply's quote."""
     keys.press("Home")
     keys.on("where is the knife")
     keys.reach("link", "good", most=1)
@@ -205,7 +205,7 @@ def test_unread_rooms_and_unsent_messages_work_by_keyboard(server: Server, open_
 
 
 def jump_about(keys: Keyboard) -> None:
-    """Go to the next unread room, to a forward's source, and to the first unread message."""
+    """Go to the next unread room, a forward's source, and the first unread message."""
     keys.at("textbox", "Message to")
     keys.press("Alt+Shift+ArrowUp")
     keys.at("textbox", "Message to Barn")

@@ -98,14 +98,14 @@ def test_quotes_load_old_messages_but_none_from_before_the_reader_joined(world: 
     ben = open_window().log_in(world.ben.name).open_room("Attic")
     expect(ben.log.get_by_text("line 59", exact=True)).to_be_attached()
     world.say(world.ann, room, "an answer from afar", reply_to=first)
-    answer = world.say(world.ann, room, "an answer to nobody here", reply_to=early)
+    answer = world.say(world.ann, room, "an answer to an early message", reply_to=early)
     expect(message(ben, "from afar").get_by_role("link")).to_contain_text("long ago")
-    expect(message(ben, "nobody here")).to_contain_text("a message from before your time")
+    expect(message(ben, "early message")).to_contain_text("a message from before your time")
 
     # In rooms with `history: joined` an edit event has no text: the client loads it.
-    world.ann.request("PATCH", f"/api/rooms/{room}/messages/{answer}", json={"body": "an answer to somebody"})
-    expect(message(ben, "to somebody")).to_contain_text("(edited)")
-    expect(message(ben, "to somebody").get_by_role("button", name="(edited)")).to_have_count(0)
+    world.ann.request("PATCH", f"/api/rooms/{room}/messages/{answer}", json={"body": "an answer, edited"})
+    expect(message(ben, "answer, edited")).to_contain_text("(edited)")
+    expect(message(ben, "answer, edited").get_by_role("button", name="(edited)")).to_have_count(0)
 
 
 def test_edits_show_to_everyone_and_their_history_to_permitted_users(world: World, open_window: OpenWindow) -> None:

@@ -51,7 +51,7 @@ def another_window(person: Person) -> Person:
 
 
 def comes_back(person: Person) -> None:
-    """Dispatch the browser's `online` event, so that the window reconnects without a long pause."""
+    """Dispatch the browser's `online` event, so that the window reconnects at once."""
     person.page.evaluate("dispatchEvent(new Event('online'))")
 
 

@@ -1,4 +1,4 @@
-"""A page of another origin in a logged-in user's browser attacks the chat and gets nothing."""
+"""A page of another origin in a logged-in user's browser cannot use the chat."""
 
 import json
 import threading
@@ -55,7 +55,7 @@ def elsewhere() -> Iterator[Elsewhere]:
 
 
 def another_port(page: Page, there: Elsewhere) -> Frame:
-    """Open a page of another origin that is the same site for cookies, since they know no ports."""
+    """Open a page on another port: another origin, but the same site for cookies."""
     page.goto(f"http://127.0.0.1:{there.port}/")
     assert "hubbub_session=" in there.cookies[-1], "the victim's cookie is sent along"
     return page.main_frame

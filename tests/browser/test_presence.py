@@ -53,7 +53,7 @@ def choose(person: Person, letter: str, item: str) -> None:
 
 
 def changes_at_the_message(who: Person, reader: Person, text: str) -> None:
-    """Check that the author's presence shows at their message, in words too, and updates."""
+    """Check that the author's presence shows at their message and updates."""
     author = reader.log.locator("article", has_text=text).locator("header")
     expect(author).to_contain_text(f"{who.name}, online")
     choose(who, "d", "Do not disturb")

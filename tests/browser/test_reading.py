@@ -69,7 +69,7 @@ class World:
         return self.window.log.get_by_role("separator").filter(has_text="New since")
 
     def stay_unread(self, count: int) -> None:
-        """Expect the messages to stay unread in this window and on the server, also after a while."""
+        """Expect the messages to stay unread, in this window and on the server."""
         for times in range(2):
             expect(self.window.room(self.name)).to_contain_text(f"{count} unread")
             expect(self.page).to_have_title(re.compile(rf"^\({count}\) "))

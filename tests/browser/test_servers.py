@@ -1,4 +1,4 @@
-"""The web client in a real browser on every server and WebSocket implementation that the documentation names."""
+"""The web client in a real browser on every server that the documentation names."""
 
 from collections.abc import Iterator
 

@@ -60,7 +60,7 @@ def id_of(account: Account, room: str) -> int:
 
 
 def refuse(person: Person, account: Account, room: str, text: str) -> None:
-    """Store a refused message of the account's, as the browser does until the author decides."""
+    """Store a refused message, as the browser does until its author decides."""
     failed = {
         "key": f"key of {text}",
         "room": id_of(account, room),

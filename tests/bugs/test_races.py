@@ -40,7 +40,7 @@ async def told(server: Server, people: dict[str, Account], rounds: int) -> tuple
     """Return how often bob's readers got the secret before the end and after it.
 
     They read without a pause. Bob is removed from the room in every second round; in the others the
-    message he reads is deleted.
+    message is deleted.
     """
     readers = [RestClient(server.port, people["bob"].token) for _ in range(READERS)]
     before = after = 0

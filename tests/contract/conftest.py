@@ -51,7 +51,7 @@ def no_trace_of_a_crash(server: Server) -> None:
 
 
 class Servers:
-    """The requested servers and their users, each made once, whatever the order of the tests."""
+    """The requested servers and their users, each made once."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -98,7 +98,10 @@ def open_server(servers: Servers, gateway: str) -> Server:
 
 @pytest.fixture
 def strict(servers: Servers, gateway: str) -> Server:
-    """A server with short deadlines, few connections, access tokens of three seconds, a public address, a proxy."""
+    """A server with short deadlines, few connections, a public address and a proxy.
+
+    Access tokens are valid for three seconds.
+    """
     return servers.server("strict", gateway)
 
 

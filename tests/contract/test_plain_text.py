@@ -14,7 +14,7 @@ from tests.support.timing import three_attempts, within
 
 
 async def refusal(server: Server, name: str, **options: object) -> tuple[list[str | bytes], int | None]:
-    """Return the messages and the close code, or the HTTP status, of a refused connection."""
+    """Return messages and close code, or the HTTP status, of a refused connection."""
     try:
         ws = await enter(server, name, **options)  # type: ignore[arg-type]
     except InvalidStatus as rejected:

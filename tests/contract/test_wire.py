@@ -1,4 +1,4 @@
-"""Section 4: hello, welcome, events, commands and their errors, closes, limits of frames."""
+"""Section 4: hello, welcome, events, commands, errors, closes, frame limits."""
 
 import asyncio
 import json

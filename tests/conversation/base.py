@@ -21,7 +21,7 @@ from tests.conversation.store import Store
 
 
 class Step(NamedTuple):
-    """A random step: a room (index, model and id), an actor, a target user, and a seq in the room's log."""
+    """A random step: a room (index, model, id), an actor, a target user, and a seq."""
 
     place: int
     room: Room

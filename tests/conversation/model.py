@@ -1,4 +1,4 @@
-"""The model: the conversation after each command, and the answer to each command, without SQL or log.
+"""The model: the conversation and the answer after each command, without SQL.
 
 Every method returns its outcome: "ok" or an error code. Written from docs/protocol.md, not from the
 server's rules.
@@ -33,7 +33,7 @@ class Model:
         return 3 if who == STAFF else RANK[room.members[who].role]
 
     def _find(self, who: str, room: Room, seq: int, archived: bool = False) -> Message | str:
-        """Return a message to change (also in an `archived` room if allowed), or the error code."""
+        """Return a message to change, or the error code."""
         if who not in room.members or (found := room.visible(who, seq)) is None:
             return "not_found"
         return "forbidden" if room.archived and not archived else found

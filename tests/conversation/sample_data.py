@@ -9,8 +9,8 @@ NAMES = (STAFF, "anna", "bert", "carl", "dora")
 LOBBY = 0
 EMOJI = ("👍", "❤️", "🎉")
 BODIES = (
-    "hello", "other words", "@anna, look", "@bert and @carl", "@room all of you", "`@anna`", "nobody@anna",
-    "@boss @dora @nobody", "x" * 3_000, "@room" + " y" * 1_500,
+    "hello", "other words", "@anna, look", "@bert and @carl", "@room all of you", "`@anna`", "mail@anna",
+    "@boss @dora @unknown", "x" * 3_000, "@room" + " y" * 1_500,
 )  # fmt: skip
 
 

@@ -73,7 +73,7 @@ class Store:
         return self._snapshot(who, {})[1]
 
     def view(self, who: str, room: int) -> Json:
-        """Return everything a member sees of a room, as `open_room` of the client state takes it."""
+        """Return everything a member sees of a room, as `ClientState.open_room` takes it."""
         user = self.actors[who].id
 
         def look(connection: Any) -> Json:

@@ -1,1 +1,1 @@
-"""Generated files: up to date, valid by their standards' schemas, and true of a running server."""
+"""Generated files are up to date, valid by their standards, and true of a server."""

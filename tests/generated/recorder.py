@@ -1,4 +1,4 @@
-"""Calls routes, checks each answer against contract/openapi.json, and records which were given."""
+"""Calls routes, checks each answer against OpenAPI, and records which were given."""
 
 import itertools
 from typing import Any
@@ -68,7 +68,7 @@ numbers = itertools.count(1)
 
 
 class Recorder:
-    """Calls routes, checks each answer against contract/openapi.json, and records which were given."""
+    """Calls routes, checks each answer against OpenAPI, and records which were given."""
 
     def __init__(self, url: str) -> None:
         self.seen: dict[str, set[int]] = {}
@@ -90,7 +90,7 @@ class Recorder:
 
 
 def check(operation: str, answer: httpx.Response) -> None:
-    """Fail unless status, content type, headers and body are documented for the operation."""
+    """Fail unless status, content type, headers and body are documented."""
     where = f"{operation} → {answer.status_code} {answer.text[:300]}"
     documented = responses()[operation].get(str(answer.status_code))
     assert documented is not None, f"not documented: {where}"

@@ -1,4 +1,4 @@
-"""Every REST route gives every answer that OpenAPI documents, and each answer is as documented."""
+"""Every REST route gives every documented answer, in the documented form."""
 
 import re
 import sqlite3
@@ -45,7 +45,7 @@ def recorder(server: Server) -> Iterator[Recorder]:
 
 
 def without_permission(recorder: Recorder, world: World) -> None:
-    """Send requests without credentials, with a cookie from another origin, and without permission."""
+    """Send requests without credentials, without permission, and cross-origin."""
     cookie = world.cookie(recorder)
     wrong = {"username": "nobody", "password": PASSWORD}
     away = {"X-Forwarded-For": "203.0.113.9"}
@@ -69,7 +69,7 @@ def without_permission(recorder: Recorder, world: World) -> None:
 
 
 def invalid_requests(recorder: Recorder, world: World) -> None:
-    """Send paths, queries and bodies that are not as documented, and bodies that are too large."""
+    """Send invalid paths, queries and bodies, and bodies that are too large."""
     for operation in documented(400):
         method, path = operations()[operation]
         wrong: dict[str, Any] = {"fill": WRONG}

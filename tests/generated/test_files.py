@@ -1,4 +1,4 @@
-"""Generated files: equal to the code, reproducible, and valid by their standards' schemas."""
+"""Generated files match the code, are reproducible, and valid by their standards."""
 
 import copy
 import json

@@ -1,4 +1,4 @@
-"""Every kind of frame, event, command and answer is exchanged with a server and checked against the contract."""
+"""Every frame, event, command and answer is exchanged and fits the contract."""
 
 import asyncio
 import copy
@@ -179,7 +179,10 @@ async def errors(connection: RecordedConnection, room: int) -> None:
 
 
 async def resume(recorder: Recorder, alice: Account, bob: Account, room: int) -> None:
-    """Resume with more events than fit after `welcome`, in a room the user left, and from before joining."""
+    """Resume with more events than fit after `welcome`, and without a right to them.
+
+    bob resumes in a room that bob left, and from a position before joining.
+    """
     have = {f"room:{room}": 1}
     back, lost = (
         await RecordedConnection.open(recorder, alice, have=have),

@@ -1,4 +1,7 @@
-"""A pytest plugin: where HUBBUB_CI is set, a skipped test fails the run (`-p tests.house.noskip`)."""
+"""A pytest plugin: where HUBBUB_CI is set, a skipped test fails the run.
+
+Load it with `-p tests.house.noskip`.
+"""
 
 import os
 from collections.abc import Iterator

@@ -36,7 +36,7 @@ def _is_secret(node: ast.expr) -> bool:
 
 
 def _is_column(node: ast.expr) -> bool:
-    """Return True for a column in a query, such as `links.c.token_hash`, which the database compares."""
+    """Return True for a column in a query, which the database compares."""
     return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute) and node.value.attr == "c"
 
 

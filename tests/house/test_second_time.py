@@ -36,7 +36,7 @@ LOUD = "PASSED ONLY AT THE SECOND TIME, BY ITSELF: test_planted.py::test_busy"
         (BUSY + FAILS.format(n=0), [], "", False, True),
         (BUSY + "".join(FAILS.format(n=n) for n in range(FEW)), [], "", False, False),
     ],
-    ids=["one passes later", "one passes later in make prove", "chosen by hand", "one fails twice", "too many"],
+    ids=["passes later", "passes later in make prove", "chosen by hand", "fails twice", "too many"],
 )
 def test_few_failed_tests_run_again_and_are_reported(
     planted: str, arguments: list[str], prove: str, passed: bool, repeated: bool, tmp_path: Path

@@ -1,4 +1,4 @@
-"""Release artefacts: a wheel with the web client of its sources, and portable requirement files."""
+"""A wheel contains the web client of its sources; requirement files are portable."""
 
 import os
 import re
@@ -49,7 +49,7 @@ def says(client: dict[str, bytes], words: str) -> bool:
 
 
 def change(project: Path) -> None:
-    """Change a source of the client, with the modification time of an old file, as a checkout may have."""
+    """Change a source of the client but keep an old modification time, as a checkout may."""
     source = project / "web/src/features/connection/Banner.svelte"
     text = source.read_text()
     assert WORDS[0] in text

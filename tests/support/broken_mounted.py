@@ -1,6 +1,6 @@
-"""`examples/mounted.py` with one guarantee broken, named by BROKEN as in broken_server, for negative controls.
+"""`examples/mounted.py` with one guarantee broken, for negative controls.
 
-ASGI servers run it as `tests.support.broken_mounted:app`.
+The environment variable BROKEN names the fault, as in broken_server. ASGI servers run it as `tests.support.broken_mounted:app`.
 """
 
 import os

@@ -1,6 +1,6 @@
-"""`hubbub` with guarantees broken (or parts slowed), named by BROKEN, for negative controls.
+"""`hubbub` with guarantees broken or parts slowed, for negative controls.
 
-The product has no switch for any of this. If a control starts a broken server and finds no
+The environment variable BROKEN names the faults. The product has no switch for any of this. If a control starts a broken server and finds no
 violation, its test is blind. Run as `python -m tests.support.broken_server serve …`.
 """
 
@@ -35,7 +35,7 @@ Wide enough for the first kills to hit.
 
 
 def tell_before_commit(tell: str) -> None:
-    """Answer the authors (`ack`) or publish the events (`publish`) while the transaction is still open."""
+    """Answer (`ack`) or publish (`publish`) while the transaction is still open."""
     run, commit, finish = Journal._run, Journal._commit, Journal._finish
     open_transactions: dict[Journal, tuple[Batch, Transaction]] = {}
 

@@ -131,7 +131,7 @@ def lost(history: History, stored: Stored) -> list[str]:
 
 
 def duplicated(history: History, stored: Stored) -> list[str]:
-    """I2: a (room, author, key) is stored once, a body once, and every stored message was sent."""
+    """I2: keys and bodies are stored once, and every stored message was sent."""
     counts = Counter((row.room, row.author, row.key) for row in stored.messages)
     found = [f"I2 twice: {identity} is stored {count} times" for identity, count in counts.items() if count > 1]
     sent = {send.identity for send in history.sends}
@@ -144,7 +144,7 @@ def duplicated(history: History, stored: Stored) -> list[str]:
 
 
 def disordered(history: History, stored: Stored) -> list[str]:
-    """I3: each observer saw a contiguous slice of the stored order, with the stored content."""
+    """I3: each observer saw a contiguous slice of the stored order and content."""
     content = {(f"room:{row.room}", row.seq): (row.author, row.key, row.body, row.n) for row in stored.messages}
     found = []
     for observer, topics in history.observations.items():
@@ -183,7 +183,7 @@ def unreal(history: History, stored: Stored) -> list[str]:
 
 
 def gaps(history: History, stored: Stored) -> list[str]:
-    """I6: seqs run 1..n in every topic whose log begins at 1, and message numbers 1..n in every room."""
+    """I6: seqs run 1..n in topics whose log begins at 1, message numbers in rooms."""
     found = [
         f"I6: {topic} holds {len(seqs)} events between {seqs[0]} and {seqs[-1]}"
         for topic, seqs in stored.log.items()
@@ -244,7 +244,7 @@ def unheard(room_log: Sequence[Frame], user: int, heard: Iterable[Frame]) -> lis
 
 
 def same_history(observed: Sequence[Frame], messages: Sequence[Frame]) -> list[str]:
-    """I9: the messages an observer collected equal the room's history from its first event."""
+    """I9: the messages an observer collected equal the room's history since then."""
     seen = [(e["seq"], e["by"], e["key"], e["body"]) for e in observed if e["type"] == "message.sent"]
     start = observed[0]["seq"] if observed else 0
     fresh = [(m["seq"], m["by"], m["key"], m["body"]) for m in messages if m["seq"] >= start]

@@ -112,7 +112,7 @@ class Connection:
         return self._reader is not None and not self._reader.done()
 
     async def post(self, kind: str, /, **fields: Any) -> "asyncio.Future[Frame]":
-        """Send a command; the future resolves to its whole reply frame or raises `ClosedError`."""
+        """Send a command; the future holds the whole reply frame or `ClosedError`."""
         number = next(self._ids)
         future: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
         if not self.is_open:
@@ -182,7 +182,7 @@ def outcome(reply: Frame) -> Frame:
 
 
 async def raw_connect(url: str, **options: Any) -> ClientConnection:
-    """Open a WebSocket of hubbub.v1 without `hello`, pings, compression or client-side limits."""
+    """Open a WebSocket of hubbub.v1 without `hello`, pings, compression or limits."""
     settings: dict[str, Any] = {
         "subprotocols": [Subprotocol("hubbub.v1")],
         "compression": None,

@@ -1,4 +1,4 @@
-"""An observer that applies the client's rule of positions over any number of connections."""
+"""An observer that applies the client's rule of positions over connections."""
 
 import asyncio
 from collections.abc import Callable
@@ -33,7 +33,7 @@ class TopicLog:
 
 
 class Follower:
-    """An observer that keeps its positions over any number of connections, as a real client does."""
+    """An observer that keeps its positions over connections, as a real client does."""
 
     def __init__(self, url: str, token: str, options: Callable[[], dict[str, Any]] = dict) -> None:
         self.url = url

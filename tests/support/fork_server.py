@@ -31,7 +31,7 @@ WARM = (
     "uvicorn.main",
     "uvloop",
 )
-"""These modules start no thread, keep no file open and do not read the environment on import."""
+"""These modules start no thread, keep no file open and read no environment."""
 
 LARGEST = 1_000_000
 """Maximum bytes of a request."""

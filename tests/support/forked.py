@@ -23,9 +23,9 @@ from typing import IO, Any
 
 LIMITS = [value for name, value in vars(resource).items() if name.startswith("RLIMIT_")]
 OWN_VARIABLES = ("APP_", "BROKEN", "HUBBUB_", "PYTEST_", "PYTHONUNBUFFERED", "WEBSOCKETS_MAX_")
-"""Variables that preloaded modules do not read on import, or that the product sets itself (WEBSOCKETS_MAX_).
+"""Variables that preloaded modules do not read, or that the product sets itself.
 
-The fork server's own streams are never buffered.
+The product sets WEBSOCKETS_MAX_ itself. The fork server's own streams are never buffered.
 """
 
 

@@ -26,13 +26,16 @@ SERVERS: Mapping[str, Sequence[str]] = {
     "hypercorn": ("-m", "hypercorn", "--workers", "0", "--bind", "127.0.0.1:{port}"),
     "granian": ("-m", "granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", "{port}"),
 }
-"""Every server and every WebSocket implementation that docs/mounting.md and docs/library.md name."""
+"""Every server and WebSocket implementation that the documentation names.
+
+The pages are docs/mounting.md and docs/library.md.
+"""
 _numbers = itertools.count(1)
 _http = httpx.Client(trust_env=False, timeout=30.0, limits=httpx.Limits(max_keepalive_connections=0))
 
 
 class MountedServer(Server):
-    """A `Server` whose users log in at the host application and use its token in the chat."""
+    """A `Server` whose users log in at the host application, with its tokens."""
 
     def __init__(self, data: Path, server: str = "uvicorn", app: str = "examples.mounted:app") -> None:
         super().__init__(data / "chat")

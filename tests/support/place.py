@@ -94,7 +94,7 @@ def _contract(app: FastAPI) -> Contract:
 
 
 class Person:
-    """A user with an HTTP client of their own, which keeps cookies and sends a bearer token if there is one."""
+    """A user with an HTTP client of their own, which keeps cookies and its token."""
 
     def __init__(self, client: httpx.AsyncClient, name: str = "", id_: int = 0) -> None:
         self.client = client

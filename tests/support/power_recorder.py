@@ -1,4 +1,4 @@
-"""Run `hubbub` commands and keep, at every moment, what a power cut would leave on the disk.
+"""Run `hubbub` commands, and keep what a power cut would leave at every moment.
 
 The disk is a file system on a loop device, and its backing file lies on XFS, which clones a file
 atomically (FICLONE): a clone holds what the device has received so far, and nothing that only waits

@@ -1,4 +1,4 @@
-"""The product's own client as observer and writer in fault tests, beside the hand-written ones.
+"""The product's own client as observer and writer in fault tests.
 
 The hand-written ones stay: they share no code with the product, see every frame, and can break
 their promises.

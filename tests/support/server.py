@@ -147,7 +147,7 @@ class Server:
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
     def setup_link(self) -> str:
-        """Return the owner's setup link from the first start, printed just after the port opens."""
+        """Return the owner's setup link from the first start."""
         found = eventually_blocking(
             lambda: re.findall(r"https?://\S+/setup#\S+", self.log_text()), 20.0, "the owner's link"
         )

@@ -24,7 +24,7 @@ async def eventually(condition: Callable[[], T], within: float, what: str, every
 
 
 async def eventually_async(condition: Callable[[], Awaitable[T]], within: float, what: str, every: float = 0.05) -> T:
-    """Like `eventually` for a condition that must be awaited, such as a request to the server."""
+    """Like `eventually` for a condition that must be awaited, such as a request."""
     deadline = time.monotonic() + within
     while True:
         value = await condition()
