@@ -1,6 +1,6 @@
-"""How to send each row of the matrix.
+"""The request for each row of the matrix, with real ids.
 
-Real ids, and how to undo a success before the next user.
+A success is undone before the next user's request.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -72,12 +72,12 @@ async def unarchived(world: World, room: Room) -> AsyncIterator[None]:
         await world.do("room-owner", "room.archive", room=room.id)
 
 
-async def say_another(world: World, room: Room, name: str) -> None:
+async def send_spare(world: World, room: Room, name: str) -> None:
     async with unarchived(world, room):
         room.spare = await world.say(room.id)
 
 
-async def come_back(world: World, room: Room, name: str) -> None:
+async def add_back(world: World, room: Room, name: str) -> None:
     """Bring a user who left, or was removed, back in their previous role."""
     await world.do("room-owner", "room.unban", room=room.id, user=world.id(name))
     await world.do("room-owner", "room.invite", room=room.id, user=world.id(name))
@@ -85,21 +85,21 @@ async def come_back(world: World, room: Room, name: str) -> None:
         await world.do("room-owner", "room.role", room=room.id, user=world.id(name), role="moderator")
 
 
-async def go_again(world: World, room: Room, name: str) -> None:
+async def leave_again(world: World, room: Room, name: str) -> None:
     """Make a user who should not be a member leave; nothing changed for the others."""
     if name in NON_MEMBERS:
         await world.do(name, "room.leave", room=room.id)
 
 
-async def bring_bystander(world: World, room: Room, name: str) -> None:
-    await come_back(world, room, "bystander")
+async def add_bystander_back(world: World, room: Room, name: str) -> None:
+    await add_back(world, room, "bystander")
 
 
-async def bring_deputy(world: World, room: Room, name: str) -> None:
-    await come_back(world, room, "deputy")
+async def add_deputy_back(world: World, room: Room, name: str) -> None:
+    await add_back(world, room, "deputy")
 
 
-async def bring_owner(world: World, room: Room, name: str) -> None:
+async def restore_owner(world: World, room: Room, name: str) -> None:
     """Bring the owner back.
 
     The longest-standing moderator became the owner, and is a moderator again after handing the room
@@ -111,7 +111,7 @@ async def bring_owner(world: World, room: Room, name: str) -> None:
     room.link = await world.link(room.id)  # the owner's links were revoked with the removal
 
 
-async def send_candidate_away(world: World, room: Room, name: str) -> None:
+async def remove_candidate(world: World, room: Room, name: str) -> None:
     await world.do("room-owner", "room.remove", room=room.id, user=world.id("candidate"))
 
 
@@ -120,12 +120,12 @@ async def demote_bystander(world: World, room: Room, name: str) -> None:
         await world.do("room-owner", "room.role", room=room.id, user=world.id("bystander"), role="member")
 
 
-async def hand_back(world: World, room: Room, name: str) -> None:
+async def return_ownership(world: World, room: Room, name: str) -> None:
     await world.do("bystander", "room.role", room=room.id, user=world.id("room-owner"), role="owner")
     await demote_bystander(world, room, name)
 
 
-async def make_another_link(world: World, room: Room, name: str) -> None:
+async def create_new_invite(world: World, room: Room, name: str) -> None:
     room.link = await world.link(room.id or None)
 
 
@@ -155,7 +155,7 @@ ROOM: dict[str, Request] = {
     "message.edit": Request(
         lambda world, room, name: {"room": room.id, "message": room.message, "body": world.fresh()}
     ),
-    "message.delete": Request(lambda world, room, name: {"room": room.id, "message": room.spare}, say_another),
+    "message.delete": Request(lambda world, room, name: {"room": room.id, "message": room.spare}, send_spare),
     "message.pin": about_message(),
     "message.unpin": about_message(),
     "reaction.add": about_message(emoji="👍"),
@@ -168,23 +168,23 @@ ROOM: dict[str, Request] = {
     "room.update (history)": about(history="all"),
     "room.archive": Request(lambda world, room, name: {"room": room.id}, restore),
     "room.restore": about(),
-    "room.invite": about_person("candidate", send_candidate_away),
+    "room.invite": about_person("candidate", remove_candidate),
     "room.invite (a banned user)": about_person("banned"),
-    "room.remove": about_person("bystander", bring_bystander),
-    "room.remove (a moderator)": about_person("deputy", bring_deputy),
-    "room.remove (its owner)": about_person("room-owner", bring_owner),
-    "room.ban": about_person("bystander", bring_bystander),
-    "room.ban (a moderator)": about_person("deputy", bring_deputy),
+    "room.remove": about_person("bystander", add_bystander_back),
+    "room.remove (a moderator)": about_person("deputy", add_deputy_back),
+    "room.remove (its owner)": about_person("room-owner", restore_owner),
+    "room.ban": about_person("bystander", add_bystander_back),
+    "room.ban (a moderator)": about_person("deputy", add_deputy_back),
     "room.unban": about_person("bystander"),
     "list_bans": about(),
     "room.role": about_person("bystander", demote_bystander, role="moderator"),
-    "room.role (hand over)": about_person("bystander", hand_back, role="owner"),
+    "room.role (hand over)": about_person("bystander", return_ownership, role="owner"),
     "create_invite": Request(lambda world, room, name: {"room": room.id, "max_uses": None}),
     "list_invites": about(),
-    "revoke_invite": Request(lambda world, room, name: {"invite": room.link["id"]}, make_another_link),
-    "accept_invite": Request(lambda world, room, name: {"token": room.link["token"]}, go_again),
-    "room.leave": Request(lambda world, room, name: {"room": room.id}, come_back),
-    "room.join": Request(lambda world, room, name: {"room": room.id}, go_again),
+    "revoke_invite": Request(lambda world, room, name: {"invite": room.link["id"]}, create_new_invite),
+    "accept_invite": Request(lambda world, room, name: {"token": room.link["token"]}, leave_again),
+    "room.leave": Request(lambda world, room, name: {"room": room.id}, add_back),
+    "room.join": Request(lambda world, room, name: {"room": room.id}, leave_again),
 }
 SITE: dict[str, Request] = {
     "health": plain(),
@@ -223,7 +223,7 @@ SITE: dict[str, Request] = {
     "events.since (a room that does not exist)": plain(topic="room:999999999", after=0),
     "create_invite": plain(),
     "list_invites": plain(),
-    "revoke_invite": Request(lambda world, room, name: {"invite": room.link["id"]}, make_another_link),
+    "revoke_invite": Request(lambda world, room, name: {"invite": room.link["id"]}, create_new_invite),
     "check_invite": Request(lambda world, room, name: {"token": room.link["token"]}),
     "accept_invite": Request(lambda world, room, name: {"token": room.link["token"]}),
     "log_out": plain(),

@@ -1,6 +1,6 @@
 """Read and write `matrix.txt`.
 
-One section for each kind of room and one for the site.
+The file has a section for each kind of room and one for the site.
 """
 
 import re

@@ -31,7 +31,7 @@ Seen = dict[str, Matrix]
 """Gateway → section → row → column → answer."""
 
 
-def of_the_wire() -> dict[str, set[str]]:
+def wire_fields() -> dict[str, set[str]]:
     """Return what clients can send over WebSocket, with the names of its fields."""
     found = {command.kind: set(command.model_fields) for command in get_args(AnyWireCommand)}
     for signal in get_args(AnySignal):
@@ -39,7 +39,7 @@ def of_the_wire() -> dict[str, set[str]]:
     return found | {SINCE: {"room"}}
 
 
-def of_rest(routers: Iterable[APIRouter]) -> dict[str, tuple[str, str]]:
+def rest_routes(routers: Iterable[APIRouter]) -> dict[str, tuple[str, str]]:
     """Return method and path of every route that no command's row covers, by name."""
     commands = {*ROUTES.values(), route_of(SINCE)}
     return {
@@ -58,9 +58,9 @@ def without_a_row(matrix: Matrix, routers: Iterable[APIRouter] = ROUTERS) -> set
     Those that name a room need a row in the public and the private section, all others in the
     site's.
     """
-    in_a_room = {name for name, fields in of_the_wire().items() if "room" in fields}
-    in_a_room |= {name for name, (_, path) in of_rest(routers).items() if "{room}" in path}
-    others = {*of_the_wire(), *of_rest(routers)} - in_a_room
+    in_a_room = {name for name, fields in wire_fields().items() if "room" in fields}
+    in_a_room |= {name for name, (_, path) in rest_routes(routers).items() if "{room}" in path}
+    others = {*wire_fields(), *rest_routes(routers)} - in_a_room
     return table.missing(in_a_room, matrix["public"], matrix["private"]) | table.missing(others, matrix["site"])
 
 
@@ -91,8 +91,8 @@ async def ask_all(world: World, room: Room, gateway: str, row: str, ask: Request
     Empty if the gateway has no such row. Rows with an undo run one user at a time.
     """
     thing = table.base(row)
-    route = of_rest(ROUTERS).get(thing) or (route_of(thing) if thing in {*ROUTES, SINCE} else None)
-    if (gateway == "WebSocket" and thing not in of_the_wire()) or (gateway == "REST" and route is None):
+    route = rest_routes(ROUTERS).get(thing) or (route_of(thing) if thing in {*ROUTES, SINCE} else None)
+    if (gateway == "WebSocket" and thing not in wire_fields()) or (gateway == "REST" and route is None):
         return {}
 
     async def answer(name: str) -> str:

@@ -1,6 +1,6 @@
-"""The matrix' columns and its rooms.
+"""The users and rooms of the matrix.
 
-Real users, rooms and messages on a running server.
+They are real users, rooms and messages on a running server.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ PEOPLE = (
 )  # fmt: skip
 """The columns, and three users that commands act on.
 
-A member, a second moderator, and a user in no room.
+Those three are a member, a second moderator, and a user in no room.
 """
 INSIDE = ("member", "author", "moderator", "bystander", "deputy")
 STATUS = {
@@ -98,7 +98,7 @@ class World:
         self._numbers = itertools.count(1)
 
     async def begin(self) -> None:
-        self._make_a_guest()
+        self._make_guest()
         for name, account in self.people.items():
             self.connections[name] = await Connection.open(
                 self.server.websocket_url, account.token, on_event=lambda _: None
@@ -191,7 +191,7 @@ class World:
 
     # -- setup
 
-    def _make_a_guest(self) -> None:
+    def _make_guest(self) -> None:
         """Turn a user with a session into a guest.
 
         Guests of the plain-text gateway have no session to log in with.

@@ -30,7 +30,7 @@ FAMILIES = {
 }
 """The generic families of each kind of machine.
 
-No font, DejaVu alone, many with emoji and CJK.
+The kinds are no font, DejaVu alone, and many fonts with emoji and CJK.
 """
 ALIAS = "<alias binding='same'><family>{name}</family><prefer><family>{font}</family></prefer></alias>"
 

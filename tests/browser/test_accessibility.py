@@ -80,9 +80,9 @@ class AxeChecker:
         self.page.emulate_media(reduced_motion="reduce")
 
     def check(self, screen: str, within: str | None = None) -> None:
-        """Check with all rules in light.
+        """Check all rules in light, and the contrast rule in dark.
 
-        In dark, where only colours differ, with the contrast rule.
+        Only colours differ in dark.
         """
         self.found += [f"{screen}: {violation}" for violation in axe.violations(self.page, within)]
         self.page.emulate_media(color_scheme="dark")

@@ -1,6 +1,6 @@
 """Unread messages and mentions in real windows.
 
-Counted, equal in all windows, marked as read and unread.
+They are counted, equal in all windows, and can be marked as read and unread.
 """
 
 import re

@@ -119,7 +119,7 @@ def test_members_are_listed_and_can_be_removed(two: Two) -> None:
     expect(people.get_by_role("list", name="Here now")).not_to_contain_text(bob.name)
 
 
-def test_a_removed_member_is_told_on_a_narrow_screen_too(server: Server, open_window: OpenWindow) -> None:
+def test_a_removed_member_is_notified_on_a_narrow_screen_too(server: Server, open_window: OpenWindow) -> None:
     owner, guest = server.sign_up("ann"), open_window().log_in(server.sign_up("bob").name)
     room = owner.create_room(f"Den of {owner.name}")
     guest.join_room(f"Den of {owner.name}")

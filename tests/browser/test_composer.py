@@ -1,6 +1,6 @@
 """The composer in real Chromium.
 
-By mouse, by keyboard, with an input method, in two windows; no text is lost.
+Users write by mouse, by keyboard, with an input method, and in two windows. No text is lost.
 """
 
 import re

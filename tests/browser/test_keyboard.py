@@ -1,6 +1,6 @@
 """A whole session without a mouse.
 
-Rooms, members and the account, by keyboard alone.
+Rooms, members and the account work by keyboard alone.
 """
 
 import pytest
@@ -42,7 +42,7 @@ def log_in(person: Person, name: str) -> Keyboard:
     return keys
 
 
-def make_a_room(keys: Keyboard, name: str, guest: str) -> None:
+def create_room(keys: Keyboard, name: str, guest: str) -> None:
     keys.use("button", "New room")
     keys.at("textbox", "Name")
     keys.write(name)
@@ -67,7 +67,7 @@ def browse_and_join(keys: Keyboard, name: str) -> None:
     keys.at("textbox", f"Message to {name}")
 
 
-def settle(keys: Keyboard, name: str) -> None:
+def change_settings(keys: Keyboard, name: str) -> None:
     """Set the topic, the history, the favourite and the mute of a room."""
     dialog = keys.page.get_by_role("dialog")
     keys.use("button", name, key="Shift+Tab")
@@ -90,7 +90,7 @@ def settle(keys: Keyboard, name: str) -> None:
     keys.at("button", "Room menu")
 
 
-def put_away_and_take_back(keys: Keyboard, name: str) -> None:
+def archive_and_restore(keys: Keyboard, name: str) -> None:
     keys.use("button", "Room menu")
     keys.choose("Archive this room")
     keys.at("button", "Cancel")
@@ -105,7 +105,7 @@ def put_away_and_take_back(keys: Keyboard, name: str) -> None:
     keys.at("textbox", f"Message to {name}")
 
 
-def let_in_by_link(keys: Keyboard, name: str) -> str:
+def create_invite_link(keys: Keyboard, name: str) -> str:
     keys.reach("button", "Room menu", key="Shift+Tab")
     keys.press("ArrowDown")
     keys.choose("Links into this room")
@@ -137,19 +137,19 @@ def test_rooms_members_and_the_account_work_by_keyboard(server: Server, open_win
     ann, ben = open_window(), open_window()
     name = f"Hall of {first.name}"
     hers, his = log_in(ann, first.name), log_in(ben, second.name)
-    make_a_room(hers, name, third.name)
+    create_room(hers, name, third.name)
     browse_and_join(his, name)
-    settle(hers, name)
-    put_away_and_take_back(hers, name)
+    change_settings(hers, name)
+    archive_and_restore(hers, name)
     his.at("textbox", f"Message to {name}")
-    let_in_by_link(hers, name)
-    banned_and_back(hers, his, name)
-    handed_over_and_left(hers, his, name)
-    appear(hers)
-    leave(hers)
+    create_invite_link(hers, name)
+    ban_and_unban(hers, his, name)
+    hand_over_and_leave(hers, his, name)
+    set_presence(hers)
+    read_account_and_log_out(hers)
 
 
-def banned_and_back(hers: Keyboard, his: Keyboard, name: str) -> None:
+def ban_and_unban(hers: Keyboard, his: Keyboard, name: str) -> None:
     guest = his.person.name
     person_menu(hers, guest, "Ban …")
     hers.at("button", "Cancel")
@@ -180,7 +180,7 @@ def banned_and_back(hers: Keyboard, his: Keyboard, name: str) -> None:
     his.at("textbox", f"Message to {name}")
 
 
-def handed_over_and_left(hers: Keyboard, his: Keyboard, name: str) -> None:
+def hand_over_and_leave(hers: Keyboard, his: Keyboard, name: str) -> None:
     guest = his.person.name
     person_menu(hers, guest, "Make moderator")
     row = hers.page.get_by_role("complementary", name="People").get_by_role("button", name=guest)
@@ -199,7 +199,7 @@ def handed_over_and_left(hers: Keyboard, his: Keyboard, name: str) -> None:
     hers.at("textbox", "Message to Lobby")
 
 
-def appear(keys: Keyboard) -> None:
+def set_presence(keys: Keyboard) -> None:
     """Set presence and a status text with its duration."""
     own = keys.page.get_by_role("navigation").locator("button[aria-haspopup=menu]")
     keys.reach("button", "Your account")
@@ -233,7 +233,7 @@ def appear(keys: Keyboard) -> None:
     expect(own).not_to_contain_text("Lunch")
 
 
-def leave(keys: Keyboard) -> None:
+def read_account_and_log_out(keys: Keyboard) -> None:
     """Read the account page, end another session and log out."""
     keys.use("button", "Your account")
     keys.at("button", "Close")

@@ -199,12 +199,12 @@ def test_unread_rooms_and_unsent_messages_work_by_keyboard(server: Server, open_
         ann.address, ann.may_be_offline = proxy.url, True
         ann.log_in(world.ann.name)
         keys = Keyboard(ann)
-        jump_about(keys)
-        mark(keys)
+        jump_to_messages(keys)
+        mark_unread(keys)
         write_offline(keys, proxy)
 
 
-def jump_about(keys: Keyboard) -> None:
+def jump_to_messages(keys: Keyboard) -> None:
     """Go to the next unread room, a forward's source, and the first unread message."""
     keys.at("textbox", "Message to")
     keys.press("Alt+Shift+ArrowUp")
@@ -224,7 +224,7 @@ def jump_about(keys: Keyboard) -> None:
     keys.at("textbox", "Message to Attic")
 
 
-def mark(keys: Keyboard) -> None:
+def mark_unread(keys: Keyboard) -> None:
     to_message(keys, "line 37")
     keys.press("u")
     expect(keys.person.room("Attic")).to_contain_text("3 unread")

@@ -1,6 +1,6 @@
 """Messages with Markdown in real Chromium.
 
-Rendering, accessibility, and no script runs.
+The tests cover rendering and accessibility, and that no script runs.
 """
 
 import re

@@ -152,7 +152,7 @@ def test_a_ban_shows_its_reason_and_ends_when_it_is_lifted(server: Server, open_
     ann.sees("back again")
 
 
-def test_a_member_removed_while_offline_is_told_after_reconnecting(server: Server, open_window: OpenWindow) -> None:
+def test_a_member_removed_while_offline_is_notified_after_reconnecting(server: Server, open_window: OpenWindow) -> None:
     first, second = server.sign_up("ann"), server.sign_up("bob")
     name = f"Yard {first.name}"
     room = make(first, name, members=[second.id])

@@ -1,6 +1,6 @@
 """Actions on messages in real windows.
 
-Two or three users, by mouse, touch and keyboard.
+Two or three users act by mouse, touch and keyboard.
 """
 
 import re

@@ -31,7 +31,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
-def has_kept(person: Person, *texts: str) -> None:
+def wait_until_stored(person: Person, *texts: str) -> None:
     """Wait until the texts and the page itself are stored.
 
     Hiding the window flushes them.
@@ -50,7 +50,7 @@ def another_window(person: Person) -> Person:
     return second
 
 
-def comes_back(person: Person) -> None:
+def go_online(person: Person) -> None:
     """Dispatch the browser's `online` event, so that the window reconnects at once."""
     person.page.evaluate("dispatchEvent(new Event('online'))")
 
@@ -73,7 +73,7 @@ def ann(server: Server, open_window: OpenWindow) -> Person:
     window.sees(f"{window.name} in the lobby")
     window.create_room(f"Garden of {window.name}").say("the roses are out")
     window.sees("the roses are out")
-    has_kept(window, f"{window.name} in the lobby", "the roses are out")
+    wait_until_stored(window, f"{window.name} in the lobby", "the roses are out")
     return window
 
 
@@ -104,7 +104,7 @@ def test_the_last_state_shows_without_the_server_and_messages_written_then_arriv
 
     server.start()
     for window in (first, second):
-        comes_back(window)
+        go_online(window)
     first.sees("two")
     other = open_window().log_in(bob.name).open_room(garden)
     for person in (first, other):
@@ -126,7 +126,7 @@ def test_missed_events_are_caught_up_and_another_users_cookie_shows_none_of_the_
     theirs = owner.create_room(cellar)
     me = ann.page.request.get(f"{server.url}/users/me").json()["id"]
     ann.join_room(cellar).say("cold here")
-    has_kept(ann, "cold here")
+    wait_until_stored(ann, "cold here")
     ann.page.goto("about:blank")
     assert owner.request("DELETE", f"/api/rooms/{theirs}/members/{me}").is_success
     owner.join(room_of(owner, garden))
@@ -144,7 +144,7 @@ def test_missed_events_are_caught_up_and_another_users_cookie_shows_none_of_the_
     ann.log_in(server.sign_up("bob").name)
     expect(ann.room(garden)).to_have_count(0, timeout=WITHIN)
     ann.say(f"I am {ann.name}")
-    has_kept(ann, f"I am {ann.name}")
+    wait_until_stored(ann, f"I am {ann.name}")
     assert "roses" not in stored_text(ann)
 
 
@@ -152,7 +152,7 @@ def test_logging_out_deletes_stored_data_and_the_next_user_sees_none(server: Ser
     name = ann.name
     second = another_window(ann).open().is_in()
     second.composer.fill("a draft for no other eyes")
-    has_kept(ann, "a draft for no other eyes", f"{name} in the lobby")
+    wait_until_stored(ann, "a draft for no other eyes", f"{name} in the lobby")
     ann.open_account().get_by_role("button", name="Log out").click()
     ann.is_out()
     second.is_out()
@@ -160,7 +160,7 @@ def test_logging_out_deletes_stored_data_and_the_next_user_sees_none(server: Ser
         assert text not in stored_text(ann)
     ann.sign_in(server.sign_up("bob").name)
     ann.is_in()
-    has_kept(ann, ann.name)
+    wait_until_stored(ann, ann.name)
     assert "roses" not in stored_text(ann)
 
 

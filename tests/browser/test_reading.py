@@ -15,7 +15,7 @@ from tests.browser.person import Person
 from tests.support.server import PASSWORD, Account, Server
 from tests.support.waiting import eventually_blocking
 
-SOME_MINUTES = "03:00"
+INACTIVE = "03:00"
 UNREAD_SIGN = re.compile("icon-unread")
 READ_AFTER_MS = 3_000
 """The window reports what was read within two seconds; waiting this long is enough."""
@@ -38,11 +38,11 @@ class World:
         self.window = window
         self.page = window.page
 
-    def come(self) -> "World":
+    def log_in(self) -> "World":
         self.window.log_in(self.ann.name).open_room(self.name)
         return self
 
-    def come_by_phone(self) -> "World":
+    def log_in_by_phone(self) -> "World":
         """Log in with a narrow window, which shows the list of rooms first.
 
         The address names the room.
@@ -53,7 +53,7 @@ class World:
         self.move()
         return self
 
-    def writes(self, *bodies: str) -> None:
+    def bob_writes(self, *bodies: str) -> None:
         for body in bodies:
             answer = self.bob.request(
                 "POST", f"/api/rooms/{self.room}/messages", json={"body": body, "key": uuid.uuid4().hex}
@@ -101,7 +101,7 @@ def world(server: Server, bob: Account, open_window: OpenWindow) -> World:
 
 
 @pytest.fixture
-def two(server: Server, bob: Account, browser: Browser) -> Iterator[tuple[World, Person]]:
+def world_and_tab(server: Server, bob: Account, browser: Browser) -> Iterator[tuple[World, Person]]:
     """A world, and another tab of its browser."""
     context = browser.new_context(viewport={"width": 1180, "height": 760}, locale="en-GB")
     world = World(server, bob, Person(server, context.new_page()))
@@ -111,7 +111,7 @@ def two(server: Server, bob: Account, browser: Browser) -> Iterator[tuple[World,
     assert_quiet([world.window, other])
 
 
-def in_front(front: Person, behind: Person) -> None:
+def bring_to_front(front: Person, behind: Person) -> None:
     """Bring one of two tabs to the front, with the focus.
 
     Playwright emulates focus in all tabs, anew for each document.
@@ -129,29 +129,33 @@ def has_focus(person: Person) -> bool:
     return found
 
 
-def test_messages_in_a_window_without_focus_stay_unread_until_it_gets_the_focus(two: tuple[World, Person]) -> None:
-    world, other = two
-    world.come()
-    in_front(world.window, other)
-    world.writes("seen")
+def test_messages_in_a_window_without_focus_stay_unread_until_it_gets_the_focus(
+    world_and_tab: tuple[World, Person],
+) -> None:
+    world, other = world_and_tab
+    world.log_in()
+    bring_to_front(world.window, other)
+    world.bob_writes("seen")
     world.window.sees("seen")
     world.are_read()
 
-    in_front(other, world.window)
-    world.writes("one", "two")
+    bring_to_front(other, world.window)
+    world.bob_writes("one", "two")
     world.stay_unread(2)
-    in_front(world.window, other)
+    bring_to_front(world.window, other)
     world.are_read()
     world.line_stands_above("one")
 
 
-def test_messages_are_read_in_the_one_window_that_has_the_focus_and_then_in_all(two: tuple[World, Person]) -> None:
-    world, other = two
-    world.come()
+def test_messages_are_read_in_the_one_window_that_has_the_focus_and_then_in_all(
+    world_and_tab: tuple[World, Person],
+) -> None:
+    world, other = world_and_tab
+    world.log_in()
     other.open("/").is_in()
     other.open_room("Lobby")
-    in_front(other, world.window)
-    world.writes("for all windows")
+    bring_to_front(other, world.window)
+    world.bob_writes("for all windows")
     for window in (world.window, other):
         expect(window.room(world.name)).to_contain_text("1 unread")
     other.open_room(world.name)
@@ -160,7 +164,7 @@ def test_messages_are_read_in_the_one_window_that_has_the_focus_and_then_in_all(
     assert not has_focus(world.window)
 
 
-SIGNS = {
+ACTIONS = {
     "pointer": lambda world: world.move(),
     "key": lambda world: world.page.keyboard.press("ArrowDown"),
     "wheel": lambda world: world.page.mouse.wheel(0, 5),
@@ -169,32 +173,32 @@ SIGNS = {
 }
 
 
-@pytest.mark.parametrize("sign", SIGNS)
+@pytest.mark.parametrize("sign", ACTIONS)
 def test_messages_stay_unread_in_an_untouched_window_until_the_first_sign_of_its_user(world: World, sign: str) -> None:
     world.page.clock.install()
-    world.come()
-    world.writes(*(f"before {number}" for number in range(40)))
+    world.log_in()
+    world.bob_writes(*(f"before {number}" for number in range(40)))
     world.window.sees("before 39")
     world.are_read()
 
-    world.page.clock.fast_forward(SOME_MINUTES)
-    world.writes("while away", "and another")
+    world.page.clock.fast_forward(INACTIVE)
+    world.bob_writes("while away", "and another")
     world.window.sees("and another")
     world.stay_unread(2)
     world.line_stands_above("while away")
-    SIGNS[sign](world)
+    ACTIONS[sign](world)
     world.are_read()
     world.line_stands_above("while away")
 
 
 def test_a_user_who_touches_the_window_now_and_then_keeps_reading(world: World) -> None:
     world.page.clock.install()
-    world.come()
+    world.log_in()
     for number in range(3):
         world.page.clock.fast_forward("00:50")
         world.move()
         world.page.clock.fast_forward("00:09")
-        world.writes(f"round {number}")
+        world.bob_writes(f"round {number}")
         world.window.sees(f"round {number}")
         world.page.clock.run_for(READ_AFTER_MS)
         world.are_read()
@@ -203,9 +207,9 @@ def test_a_user_who_touches_the_window_now_and_then_keeps_reading(world: World) 
 
 def test_more_than_a_screenful_of_messages_is_read_only_at_its_end(world: World) -> None:
     world.page.clock.install()
-    world.come()
-    world.page.clock.fast_forward(SOME_MINUTES)
-    world.writes(*(f"line {number}" for number in range(60)))
+    world.log_in()
+    world.page.clock.fast_forward(INACTIVE)
+    world.bob_writes(*(f"line {number}" for number in range(60)))
     expect(world.window.room(world.name)).to_contain_text("60 unread")
     world.line_stands_above("line 0")
     world.move()
@@ -216,14 +220,14 @@ def test_more_than_a_screenful_of_messages_is_read_only_at_its_end(world: World)
 
 @pytest.mark.parametrize("how", ["open", "reload"])
 def test_a_page_that_was_only_loaded_marks_nothing_as_read(world: World, how: str) -> None:
-    world.come()
+    world.log_in()
     address = world.page.url
     world.are_read()
     world.page.goto("about:blank")
     if how == "reload":
         world.page.goto(address)
         world.window.is_in()
-    world.writes("one", "two")
+    world.bob_writes("one", "two")
     if how == "reload":
         world.page.reload()
     else:
@@ -231,7 +235,7 @@ def test_a_page_that_was_only_loaded_marks_nothing_as_read(world: World, how: st
     world.window.is_in().sees("two")
     world.stay_unread(2)
     world.line_stands_above("one")
-    world.writes("three")
+    world.bob_writes("three")
     world.window.sees("three")
     world.stay_unread(3)
     world.page.keyboard.press("ArrowDown")
@@ -240,9 +244,9 @@ def test_a_page_that_was_only_loaded_marks_nothing_as_read(world: World, how: st
 
 
 def test_messages_behind_a_dialog_stay_unread_until_it_closes(world: World) -> None:
-    world.come()
+    world.log_in()
     world.window.open_account()
-    world.writes("behind", "the dialog")
+    world.bob_writes("behind", "the dialog")
     world.window.sees("the dialog")
     world.stay_unread(2)
     world.page.keyboard.press("Escape")
@@ -251,14 +255,14 @@ def test_messages_behind_a_dialog_stay_unread_until_it_closes(world: World) -> N
 
 
 def test_messages_stay_unread_while_the_timeline_is_scrolled_up(world: World) -> None:
-    world.come()
-    world.writes(*(f"old {number}" for number in range(60)))
+    world.log_in()
+    world.bob_writes(*(f"old {number}" for number in range(60)))
     world.window.sees("old 59")
     world.are_read()
     world.window.log.hover()
     world.page.mouse.wheel(0, -900)
     expect(world.page.get_by_role("button", name="Jump to present")).to_be_visible()
-    world.writes("new")
+    world.bob_writes("new")
     expect(world.page.get_by_role("button", name="1 new message")).to_be_visible()
     world.stay_unread(1)
     world.page.get_by_role("button", name="1 new message").click()
@@ -269,9 +273,9 @@ def test_messages_on_a_phone_stay_unread_while_the_room_list_is_shown(
     server: Server, bob: Account, open_window: OpenWindow
 ) -> None:
     world = World(server, bob, open_window(width=390, height=844))
-    world.come_by_phone()
+    world.log_in_by_phone()
     world.page.get_by_role("button", name="All rooms").click()
-    world.writes("unseen")
+    world.bob_writes("unseen")
     world.stay_unread(1)
     world.window.open_room(world.name)
     expect(world.window.room(world.name)).to_have_count(0)
@@ -282,10 +286,10 @@ def test_messages_stay_unread_while_the_list_of_people_covers_them(
     server: Server, bob: Account, open_window: OpenWindow
 ) -> None:
     world = World(server, bob, open_window(width=300, height=700))
-    world.come_by_phone()
+    world.log_in_by_phone()
     world.page.get_by_role("button", name="People, 2").click()
     expect(world.page.get_by_role("complementary")).to_be_visible()
-    world.writes("unseen")
+    world.bob_writes("unseen")
     world.window.page.wait_for_timeout(READ_AFTER_MS)
     assert world.unread() == 1
     world.page.keyboard.press("Escape")
@@ -293,13 +297,13 @@ def test_messages_stay_unread_while_the_list_of_people_covers_them(
 
 
 def test_messages_stay_unread_while_the_tab_is_hidden(world: World) -> None:
-    world.come()
+    world.log_in()
     hide = """(state) => {
         Object.defineProperty(document, "visibilityState", { configurable: true, get: () => state });
         document.dispatchEvent(new Event("visibilitychange"));
     }"""
     world.page.evaluate(hide, "hidden")
-    world.writes("in the dark")
+    world.bob_writes("in the dark")
     world.stay_unread(1)
     world.page.evaluate(hide, "visible")
     world.are_read()

@@ -1,6 +1,6 @@
 """The timeline in real windows.
 
-Where it opens, that it never jumps, how to move in it.
+The tests cover where it opens, that it never jumps, and how to move in it.
 """
 
 import re

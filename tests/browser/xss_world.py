@@ -1,6 +1,6 @@
 """A world with script texts in every field.
 
-Rooms, messages, reasons, statuses, keys.
+The fields are those of rooms, messages, ban reasons, statuses and keys.
 """
 
 import itertools
@@ -29,9 +29,9 @@ def packs(size: int) -> list[str]:
 
 
 class World:
-    """Ann, who opens every screen; Ben, who wrote the texts.
+    """Ann, who opens every screen; Ben, who wrote the texts; and a crowd.
 
-    And a crowd to ban and to set statuses.
+    Members of the crowd are banned and set statuses.
     """
 
     def __init__(self, server: Server, crowd: dict[str, Account]) -> None:

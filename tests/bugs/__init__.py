@@ -1,4 +1,4 @@
 """Vulnerability classes of other products, tested here.
 
-Docs/security-tests.md lists which test covers which.
+The page docs/security-tests.md lists which test covers which.
 """

@@ -44,9 +44,9 @@ Told = dict[str, list[str]]
 
 @dataclass
 class Side:
-    """alice, who asks; bob, who is in her rooms.
+    """alice, who sends the requests; bob, in her rooms; carol, in no room.
 
-    Carol, who is in none. `names` are the words for what is theirs.
+    `names` maps this side's values to neutral names.
     """
 
     server: Server

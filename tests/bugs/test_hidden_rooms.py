@@ -23,7 +23,7 @@ def server_and_users(start_server: StartServer) -> tuple[Server, dict[str, Accou
     return start_server("alice", "bob", "carol", "owner")
 
 
-async def live_in(
+async def use_room(
     alice: Connection, bob: Connection, people: dict[str, Account], kind: str
 ) -> tuple[int, dict[str, Any]]:
     """Do everything that users can do in a room, mentioning a user outside of it.
@@ -65,7 +65,7 @@ async def plain(alice: Connection, room: int) -> int:
     return int((await alice.command("message.send", room=room, key=fresh(), body="a plain word"))["seq"])
 
 
-def everything(account: Account, people: dict[str, Account]) -> dict[str, str]:
+def all_answers(account: Account, people: dict[str, Account]) -> dict[str, str]:
     """Return the answers of all reading routes, and the logs that the user may follow."""
     given = {"room": 1, "message": 1, "user": people["alice"].id, "topic": "site", "after": 0, "q": ""}
     found = {}
@@ -97,9 +97,9 @@ async def test_hidden_rooms_appear_nowhere_for_users_who_may_not_know_of_them(
     }
     try:
         await connections[who].command("presence.watch", users=[person.id for person in people.values()])
-        room, link = await live_in(connections["alice"], connections["bob"], people, kind)
+        room, link = await use_room(connections["alice"], connections["bob"], people, kind)
         await connections[who].ping()
-        told = everything(people[who], people) | {"live": json.dumps(connections[who].frames)}
+        told = all_answers(people[who], people) | {"live": json.dumps(connections[who].frames)}
         async with await Connection.open(server.websocket_url, people[who].token, have={f"room:{room}": 1}) as again:
             await again.ping()
             told["welcome"] = json.dumps(again.welcome)
@@ -111,7 +111,7 @@ async def test_hidden_rooms_appear_nowhere_for_users_who_may_not_know_of_them(
         forwarded = json.loads(told["list_messages"])["messages"][-1]
         assert forwarded["body"] == "a plain word"
         assert forwarded["forwarded"].keys() == {"by", "name", "at"}
-        inside = everything(people["bob"], people)
+        inside = all_answers(people["bob"], people)
         assert str(room) in inside["list_rooms"], "the control"
     finally:
         for connection in connections.values():

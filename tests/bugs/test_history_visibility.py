@@ -1,6 +1,6 @@
-"""A new member of a room with `history.
+"""New members learn nothing about earlier messages if the room hides them.
 
-Joined` learns nothing about earlier messages, over any API.
+This holds over every API, for rooms with `history: joined`.
 """
 
 import json
@@ -52,9 +52,9 @@ class World:
         await self.do("bob", "reaction.add", message=first, emoji="🧡")
         await self.do("alice", "room.invite", user=self.people["carol"].id)
         await self.connections["carol"].ping()
-        self.joined = self.standing("carol")["head"]
+        self.joined = self.room_state("carol")["head"]
 
-    def standing(self, who: str) -> Frame:
+    def room_state(self, who: str) -> Frame:
         room: Frame = self.people[who].get(f"/api/rooms/{self.room}")["room"]
         return room
 
@@ -126,13 +126,13 @@ async def test_messages_from_before_a_member_joined_do_not_count_as_unread(world
     Old mentions and old messages are not counted, and neither are later changes to them.
     """
     await world.set_up("joined")
-    fresh = world.standing("carol")
+    fresh = world.room_state("carol")
     assert (fresh["unread"], fresh["mentions"]) == (0, 0)
     await world.change_old_messages()
-    later = world.standing("carol")
+    later = world.room_state("carol")
     assert (later["unread"], later["mentions"]) == (1, 0), "only the reply that was sent after"
     await world.say("alice", "call", "@carol, there")
-    assert (world.standing("carol")["unread"], world.standing("carol")["mentions"]) == (2, 1)
+    assert (world.room_state("carol")["unread"], world.room_state("carol")["mentions"]) == (2, 1)
     moved = [frame for frame in world.connections["carol"].frames if frame["type"] == "read.moved"]
     assert moved == []
 

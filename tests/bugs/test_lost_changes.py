@@ -1,6 +1,6 @@
 """No change is lost, repeated or undone.
 
-Lost answers, two devices at once, a killed server.
+The causes are lost answers, two devices at once, and a killed server.
 """
 
 import asyncio
@@ -48,9 +48,9 @@ def raw(server: Server, path: str) -> bytes:
 
 
 def test_paths_cannot_leave_the_folder_of_the_web_client(server_and_users: tuple[Server, dict[str, Account]]) -> None:
-    """G70 (CVE-2023-29159, Starlette.
+    """G70: no static files from outside their folder.
 
-    CVE-2024-23334, aiohttp): static files from outside their folder.
+    CVE-2023-29159, Starlette; CVE-2024-23334, aiohttp.
     """
     server, _ = server_and_users
     for path in OUTSIDE:

@@ -20,7 +20,7 @@ BROKEN = ("-m", "tests.support.broken_server")
 Answers = list[tuple[bool, bytes]]
 
 
-async def read_until_told(rest: RestClient, path: str, over: Callable[[], bool], reading: asyncio.Semaphore) -> Answers:
+async def read_until(rest: RestClient, path: str, over: Callable[[], bool], reading: asyncio.Semaphore) -> Answers:
     """Read again and again.
 
     Return for each read whether it began after the end, and its answer. The last reads begin after
@@ -36,7 +36,7 @@ async def read_until_told(rest: RestClient, path: str, over: Callable[[], bool],
     return found
 
 
-async def told(server: Server, people: dict[str, Account], rounds: int) -> tuple[int, int]:
+async def count_secrets(server: Server, people: dict[str, Account], rounds: int) -> tuple[int, int]:
     """Return how often bob's readers got the secret before the end and after it.
 
     They read without a pause. Bob is removed from the room in every second round; in the others the
@@ -52,7 +52,7 @@ async def told(server: Server, people: dict[str, Account], rounds: int) -> tuple
             is_deletion = bool(number % 2)
             over, first = asyncio.Event(), asyncio.Semaphore(0)
             path = f"/api/rooms/{room}/messages" + (f"/{sent['seq']}" if is_deletion else "")
-            reading = asyncio.gather(*(read_until_told(rest, path, over.is_set, first) for rest in readers))
+            reading = asyncio.gather(*(read_until(rest, path, over.is_set, first) for rest in readers))
             for _ in readers:
                 await first.acquire()
             if is_deletion:
@@ -78,13 +78,13 @@ def settings_for(engine: str, request: pytest.FixtureRequest) -> dict[str, str]:
 async def test_reads_that_begin_after_a_removal_return_nothing(
     start_server: StartServer, engine: str, request: pytest.FixtureRequest
 ) -> None:
-    """C27 (CVE-2026-20796, Mattermost.
+    """C27: a right was checked, then ended, then used.
 
-    CVE-2022-24751, Zulip): checked, then ended, then used.
+    CVE-2026-20796, Mattermost; CVE-2022-24751, Zulip.
     """
     settings = settings_for(engine, request)
     server, people = await asyncio.to_thread(start_server, "alice", "bob", settings=settings)
-    before, after = await told(server, people, depth.rounds("removals and deletions", short=16, long=1_000))
+    before, after = await count_secrets(server, people, depth.rounds("removals and deletions", short=16, long=1_000))
     assert before > 0, "the readers got the message before"
     assert after == 0
 
@@ -95,4 +95,4 @@ async def test_control_a_cached_right_is_detected(
 ) -> None:
     settings = {**settings_for(engine, request), "BROKEN": "remember-readers"}
     server, people = await asyncio.to_thread(start_server, "alice", "bob", settings=settings, launcher=BROKEN)
-    assert (await told(server, people, 1))[1] > 0
+    assert (await count_secrets(server, people, 1))[1] > 0

@@ -57,7 +57,7 @@ async def sides(server_and_users: tuple[Server, dict[str, Account]]) -> AsyncIte
 
 
 @pytest.fixture
-async def unlike(server_and_users: tuple[Server, dict[str, Account]]) -> AsyncIterator[tuple[Side, Side]]:
+async def unequal_sides(server_and_users: tuple[Server, dict[str, Account]]) -> AsyncIterator[tuple[Side, Side]]:
     """For requests that end differently on the two sides."""
     async for found in pair(server_and_users, "cd"):
         yield found
@@ -84,7 +84,7 @@ def every_name() -> set[str]:
     return set().union(*map(names_in, documents(ROOT / "contract"))) | column_names() | inner
 
 
-def smuggled(eve: Account, own: set[str]) -> Fields:
+def extra_fields(eve: Account, own: set[str]) -> Fields:
     """Return all names but a request's own, with values that do harm if accepted."""
     author = {"by": eve.id, "name": eve.name, "at": "2020-01-01T00:00:00.000Z"}
     texts = {"role": "owner", "kind": "public", "at": author["at"], "name": eve.name, "topic": f"user:{eve.id}",
@@ -120,7 +120,7 @@ def own_of(kind: str) -> set[str]:
 
 async def by_wire(side: Side, kind: str, fields: Fields, eve: Account | None) -> object:
     own = {name: value for name, value in fields.items() if name in own_of(kind)}
-    return await side.over_wire(kind, nested(own, smuggled(eve, own_of(kind))) if eve else own)
+    return await side.over_wire(kind, nested(own, extra_fields(eve, own_of(kind))) if eve else own)
 
 
 async def by_rest(side: Side, operation: str, fields: Fields, eve: Account | None) -> tuple[int, object]:
@@ -134,14 +134,14 @@ async def by_rest(side: Side, operation: str, fields: Fields, eve: Account | Non
     body = {name: value for name, value in fields.items() if name in body_fields} if body_fields else None
     query = {name: fields[name] for name in parameters & fields.keys() if f"{{{name}}}" not in path}
     if eve is not None:
-        query = {**smuggled(eve, parameters), **query}
-        body = None if body is None else nested(body, smuggled(eve, body_fields))
+        query = {**extra_fields(eve, parameters), **query}
+        body = None if body is None else nested(body, extra_fields(eve, body_fields))
     where = path.format(**{name: quote(str(value), safe="") for name, value in fields.items()})
     address = f"{where}?{urlencode(query, doseq=True)}" if query else where
     return await side.over_rest(method, address, body, "carol" if operation == "log_out" else "alice")
 
 
-async def differ(sides: tuple[Side, Side], prepare: Any, ask: Any, eve: Account) -> str | None:
+async def difference(sides: tuple[Side, Side], prepare: Any, ask: Any, eve: Account) -> str | None:
     """Return how a request with extra fields differed from the same request without.
 
     None if it did not. Answers are compared as well as rows.
@@ -185,7 +185,7 @@ async def test_commands_ignore_fields_that_only_the_server_sets(
             assert isinstance(answer, dict), f"{kind}: {answer}"
             return answer
 
-        found[kind] = await differ(sides, prepare, ask, eve)
+        found[kind] = await difference(sides, prepare, ask, eve)
     assert [f"{kind}: {told}" for kind, told in found.items() if told is not None] == []
 
 
@@ -203,15 +203,15 @@ async def test_routes_ignore_fields_that_only_the_server_sets(
             assert status < 300 or name in REFUSED, f"{name}: {status} {answer}"
             return status, answer
 
-        found[operation] = await differ(sides, prepare, ask, eve)
+        found[operation] = await difference(sides, prepare, ask, eve)
     assert [f"{name}: {told}" for name, told in found.items() if told is not None] == []
 
 
 async def test_queries_ignore_added_parameters(
-    server_and_users: tuple[Server, dict[str, Account]], unlike: tuple[Side, Side]
+    server_and_users: tuple[Server, dict[str, Account]], unequal_sides: tuple[Side, Side]
 ) -> None:
     """B14: a client's filter overrode the server's and returned other rooms' messages."""
-    eve, (side, _) = server_and_users[1]["eve"], unlike
+    eve, (side, _) = server_and_users[1]["eve"], unequal_sides
     found = []
     for operation in READING:
         fields = await READ.get(operation, in_a_room())(side)
@@ -223,7 +223,7 @@ async def test_queries_ignore_added_parameters(
 
 
 async def test_control_an_accepted_extra_field_is_detected(
-    server_and_users: tuple[Server, dict[str, Account]], unlike: tuple[Side, Side]
+    server_and_users: tuple[Server, dict[str, Account]], unequal_sides: tuple[Side, Side]
 ) -> None:
     """A field of the command's own that only one side sends shows in rows or answer."""
     for kind, more in (
@@ -235,4 +235,4 @@ async def test_control_an_accepted_extra_field_is_detected(
             given = {name: value for name, value in fields.items() if name not in more or name in ("body", "limit")}
             return await by_wire(side, kind, {**given, **(more if eve is not None else {})}, None)
 
-        assert await differ(unlike, WIRE[kind], ask, server_and_users[1]["eve"]) is not None, kind
+        assert await difference(unequal_sides, WIRE[kind], ask, server_and_users[1]["eve"]) is not None, kind

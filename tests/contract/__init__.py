@@ -1,4 +1,4 @@
 """The contract, tested sentence by sentence from outside.
 
-A real process, HTTP and WebSockets.
+The tests use a real process, HTTP and WebSockets.
 """

@@ -1,6 +1,6 @@
 """A client that knows only the contract.
 
-HTTP, WebSocket, and checks of every answer's form.
+It speaks HTTP and WebSocket, and checks the form of every answer.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """Three servers for all tests, each behind both gateways.
 
-An open one, a strict one, one with defaults.
+One is open, one is strict, and one has the defaults.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ import pytest
 from hubbub.control import CreateUser, ask_server
 from tests.support.server import PASSWORD, Account, Server
 
-AS_IT_COMES = {"HUBBUB_RATE_LIMITS": "", "HUBBUB_SIGNUP": "", "HUBBUB_CONNECTIONS_PER_USER": ""}
+DEFAULTS = {"HUBBUB_RATE_LIMITS": "", "HUBBUB_SIGNUP": "", "HUBBUB_CONNECTIONS_PER_USER": ""}
 STRICT = {
     "HUBBUB_ACCESS_TOKEN_SECONDS": "3",
     "HUBBUB_CONNECTIONS_PER_USER": "3",
@@ -21,7 +21,7 @@ STRICT = {
     "HUBBUB_PUBLIC_URL": "https://chat.example.org",
     "HUBBUB_TRUSTED_PROXIES": "127.0.0.1",
 }
-SETTINGS = {"open_server": {"HUBBUB_GUESTS": "on"}, "strict": STRICT, "plain": AS_IT_COMES}
+SETTINGS = {"open": {"HUBBUB_GUESTS": "on"}, "strict": STRICT, "plain": DEFAULTS}
 LAUNCHERS = {"native": ("-m", "hubbub"), "asgi": ("-m", "tests.support.asgi_server")}
 NATIVE_ONLY = {
     "test_64_fragments_are_read_and_65_are_too_many": "an ASGI server passes on whole messages only",
@@ -44,7 +44,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("gateway", ["native"] if native_only else list(LAUNCHERS))
 
 
-def no_trace_of_a_crash(server: Server) -> None:
+def assert_no_crash(server: Server) -> None:
     log = "\n".join(line for line in server.log_text().splitlines() if UVICORN_IS_WRONG not in line)
     assert "Traceback" not in log, log[log.index("Traceback") - 2000 :][:6000]
     assert '"level": "error"' not in log, [line for line in log.splitlines() if '"level": "error"' in line][:3]
@@ -58,11 +58,11 @@ class Servers:
         self._servers: dict[tuple[str, str], Server] = {}
         self._people: dict[tuple[str, Server], tuple[Account, float]] = {}
 
-    def server(self, open_server: str, gateway: str) -> Server:
-        if (open_server, gateway) not in self._servers:
-            data = self._folder / f"{open_server}-{gateway}"
-            self._servers[open_server, gateway] = Server(data, SETTINGS[open_server], LAUNCHERS[gateway]).start()
-        return self._servers[open_server, gateway]
+    def server(self, kind: str, gateway: str) -> Server:
+        if (kind, gateway) not in self._servers:
+            data = self._folder / f"{kind}-{gateway}"
+            self._servers[kind, gateway] = Server(data, SETTINGS[kind], LAUNCHERS[gateway]).start()
+        return self._servers[kind, gateway]
 
     def person(self, name: str, server: Server, make: Callable[[], Account]) -> Account:
         """Return the account of that name with a valid access token.
@@ -80,7 +80,7 @@ class Servers:
         for server in self._servers.values():
             server.kill()
         for server in self._servers.values():
-            no_trace_of_a_crash(server)
+            assert_no_crash(server)
 
 
 @pytest.fixture(scope="session")
@@ -93,7 +93,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
 @pytest.fixture
 def open_server(servers: Servers, gateway: str) -> Server:
     """A server with open sign-up, no rate limits, and guests."""
-    return servers.server("open_server", gateway)
+    return servers.server("open", gateway)
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def plain(servers: Servers, gateway: str) -> Server:
 
 @pytest.fixture
 def owner(servers: Servers, open_server: Server) -> Account:
-    return servers.person("landlady", open_server, lambda: open_server.create_owner("landlady"))
+    return servers.person("site-owner", open_server, lambda: open_server.create_owner("site-owner"))
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """The base of the state machine.
 
-The real store, the model and the clients, and their comparison.
+It runs the real store, the model and the clients, and compares them.
 """
 
 import tempfile

@@ -1,6 +1,6 @@
 """A real journal on a real database for a test without an event loop.
 
-Its users and their views.
+It also returns what each user sees.
 """
 
 import asyncio

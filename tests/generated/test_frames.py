@@ -87,11 +87,11 @@ class RecordedConnection:
 @pytest.fixture(scope="module")
 def recorder(server: Server) -> Recorder:
     seen = Recorder()
-    asyncio.run(walk(seen, server.sign_up("alice"), server.sign_up("bob")))
+    asyncio.run(exchange_all(seen, server.sign_up("alice"), server.sign_up("bob")))
     return seen
 
 
-async def walk(recorder: Recorder, alice: Account, bob: Account) -> None:
+async def exchange_all(recorder: Recorder, alice: Account, bob: Account) -> None:
     """Let two users exchange every kind of frame."""
     first, second = await RecordedConnection.open(recorder, alice), await RecordedConnection.open(recorder, bob)
     room: int = (await first.ask("room.create", name="A room", key="k"))["ok"]["room"]["id"]

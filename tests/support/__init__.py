@@ -1,4 +1,4 @@
 """Shared by all tests.
 
-A real server process, WebSocket clients, a proxy with faults, and the checker.
+The package has a real server process, WebSocket clients, a proxy with faults, and the checker.
 """

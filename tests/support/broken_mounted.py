@@ -1,6 +1,7 @@
 """`examples/mounted.py` with one guarantee broken, for negative controls.
 
-The environment variable BROKEN names the fault, as in broken_server. ASGI servers run it as `tests.support.broken_mounted:app`.
+The environment variable BROKEN names the fault, as in broken_server. ASGI servers run it as
+`tests.support.broken_mounted:app`.
 """
 
 import os

@@ -1,7 +1,8 @@
 """`hubbub` with guarantees broken or parts slowed, for negative controls.
 
-The environment variable BROKEN names the faults. The product has no switch for any of this. If a control starts a broken server and finds no
-violation, its test is blind. Run as `python -m tests.support.broken_server serve …`.
+The environment variable BROKEN names the faults. The product has no switch for any of this. If a
+control starts a broken server and finds no violation, its test is blind. Run as `python -m
+tests.support.broken_server serve …`.
 """
 
 import os
@@ -34,7 +35,7 @@ Wide enough for the first kills to hit.
 """
 
 
-def tell_before_commit(tell: str) -> None:
+def answer_before_commit(tell: str) -> None:
     """Answer (`ack`) or publish (`publish`) while the transaction is still open."""
     run, commit, finish = Journal._run, Journal._commit, Journal._finish
     open_transactions: dict[Journal, tuple[Batch, Transaction]] = {}
@@ -46,11 +47,11 @@ def tell_before_commit(tell: str) -> None:
     def early_commit(self: Journal, transaction: RootTransaction) -> bool:
         batch, tx = open_transactions[self]
         if is_broken(batch):
-            self._loop.call_soon_threadsafe(early_word, self, batch, list(tx.entries))
+            self._loop.call_soon_threadsafe(answer_early, self, batch, list(tx.entries))
             time.sleep(WINDOW)
         return commit(self, transaction)
 
-    def early_word(self: Journal, batch: Batch, entries: list[Any]) -> None:
+    def answer_early(self: Journal, batch: Batch, entries: list[Any]) -> None:
         if tell == "publish":
             self._publish(entries)
         else:
@@ -91,7 +92,7 @@ def keep_subscribed() -> None:
     Fanout.leave = lambda self, connection, name: None  # type: ignore[method-assign]
 
 
-def forget_meanwhile() -> None:
+def skip_events_since_snapshot() -> None:
     """Subscribe by the snapshot alone, without events published since; take extra time."""
     slow_greeting()
     fold = ConnectionHub._subscribe
@@ -154,12 +155,12 @@ def remember_heads() -> None:
     lock = Transaction.lock
     known: dict[str, Head] = {}
 
-    def remembering(self: Transaction, wanted: Iterable[str]) -> None:
+    def caching(self: Transaction, wanted: Iterable[str]) -> None:
         lock(self, wanted)
         for topic, head in self._heads.items():
             self._heads[topic] = known.setdefault(topic, head)
 
-    Transaction.lock = remembering  # type: ignore[method-assign]
+    Transaction.lock = caching  # type: ignore[method-assign]
 
 
 def remember_members() -> None:
@@ -167,7 +168,7 @@ def remember_members() -> None:
     facts = messages.facts
     allowed: set[tuple[int, int]] = set()
 
-    def remembering(tx: Transaction, asked: Sequence[tuple[int, int, str]]) -> list[SendFacts]:
+    def caching(tx: Transaction, asked: Sequence[tuple[int, int, str]]) -> list[SendFacts]:
         found = facts(tx, asked)
         allowed.update((room, author) for (room, author, _), fact in zip(asked, found, strict=True) if fact.allowed)
         return [
@@ -175,7 +176,7 @@ def remember_members() -> None:
             for (room, author, _), fact in zip(asked, found, strict=True)
         ]
 
-    messages.facts = remembering
+    messages.facts = caching
 
 
 def remember_readers() -> None:
@@ -183,11 +184,11 @@ def remember_readers() -> None:
     find = members.find
     known: dict[tuple[int, int], Membership] = {}
 
-    def remembering(connection: Connection, room: int, user: int) -> Membership | None:
+    def caching(connection: Connection, room: int, user: int) -> Membership | None:
         found = find(connection, room, user)
         return known.get((room, user)) if found is None else known.setdefault((room, user), found)
 
-    members.find = remembering
+    members.find = caching
 
 
 def share_database() -> None:
@@ -199,8 +200,8 @@ def share_database() -> None:
 
 
 FAULTS = {
-    "ack-before-commit": lambda: tell_before_commit("ack"),
-    "publish-before-commit": lambda: tell_before_commit("publish"),
+    "ack-before-commit": lambda: answer_before_commit("ack"),
+    "publish-before-commit": lambda: answer_before_commit("publish"),
     "synchronous-off": never_sync,
     "keep-subscribed": keep_subscribed,
     "drop-locks": drop_locks,
@@ -209,7 +210,7 @@ FAULTS = {
     "remember-heads": remember_heads,
     "remember-members": remember_members,
     "remember-readers": remember_readers,
-    "hello-without-fold": forget_meanwhile,
+    "hello-without-fold": skip_events_since_snapshot,
     "keep-epoch": keep_epoch,
     "share-database": share_database,
 }

@@ -1,6 +1,6 @@
 """The invariants of fault tests.
 
-What writers and observers saw, compared with what is stored. I1 no loss, I2 no duplicate, I3 one
+They compare what writers and observers saw with what is stored. I1 no loss, I2 no duplicate, I3 one
 order, I5 real time, I6 gapless, I7 honest gaps, I8 no leak. I4 (visible at once) and I9
 (convergence) need a running server; `same_history` checks them. Every function returns a sentence
 for each violation.
@@ -113,7 +113,7 @@ def _connect(address: str) -> "sqlite3.Connection | psycopg.Connection[Any]":
 
 def violations(history: History, stored: Stored) -> list[str]:
     """Return all violations; empty if all invariants hold."""
-    checks = (lost, duplicated, disordered, unreal, gaps)
+    checks = (lost, duplicated, disordered, misordered, gaps)
     return [sentence for check in checks for sentence in check(history, stored)[:SHOWN]] + history.resets[:SHOWN]
 
 
@@ -164,7 +164,7 @@ def disordered(history: History, stored: Stored) -> list[str]:
     return found
 
 
-def unreal(history: History, stored: Stored) -> list[str]:
+def misordered(history: History, stored: Stored) -> list[str]:
     """I5: a message acknowledged before another was sent comes before it."""
     found = []
     by_room: dict[int, list[Send]] = defaultdict(list)

@@ -1,10 +1,10 @@
 """A process with the server's modules imported that forks on request.
 
-Starts without imports. `python -m tests.support.fork_server FD` answers on that socket; `forked.py`
-is its client. A child runs a module as `python -m MODULE` would, with its own arguments,
-environment, folder, standard streams and resource limits. It is an ordinary process: it has a
-session, it can be killed, and it ends as the interpreter ends. This process has one thread and no
-event loop, and must not get any: a fork would copy them broken.
+Starts from it need no imports. `python -m tests.support.fork_server FD` answers on that socket;
+`forked.py` is its client. A child runs a module as `python -m MODULE` would, with its own
+arguments, environment, folder, standard streams and resource limits. It is an ordinary process: it
+has a session, it can be killed, and it ends as the interpreter ends. This process has one thread
+and no event loop, and must not get any: a fork would copy them broken.
 """
 
 import gc

@@ -1,6 +1,6 @@
 """`examples/mounted.py` as a real process on an ASGI server.
 
-Hubbub under /chat with the host's users.
+Hubbub runs under /chat with the host's users.
 """
 
 import contextlib

@@ -1,6 +1,6 @@
 """A network between a server and its PostgreSQL, with faults.
 
-Silence, lost answers, delay.
+The faults are silence, lost answers and delay.
 """
 
 import asyncio
@@ -16,9 +16,9 @@ CHUNK = 65_536
 
 
 class Wire:
-    """Forward a port to PostgreSQL's socket. Faults affect existing connections.
+    """Forward a port to PostgreSQL's socket.
 
-    New ones work.
+    Faults affect existing connections; new ones work.
     """
 
     def __init__(self, socket: Path) -> None:
