@@ -15,14 +15,14 @@ ROWS = 380
 
 WRITE = """async ([token, room, from, to]) => {
     const socket = new WebSocket(new URL("/ws", location.href.replace("http", "ws")), "hubbub.v1");
-    const heard = (wanted) => new Promise((found) => socket.addEventListener("message", ({ data }) => {
+    const nextFrame = (wanted) => new Promise((found) => socket.addEventListener("message", ({ data }) => {
         if (wanted(JSON.parse(data))) found();
     }));
     await new Promise((open) => socket.addEventListener("open", open));
-    const welcome = heard((frame) => frame.type === "welcome");
+    const welcome = nextFrame((frame) => frame.type === "welcome");
     socket.send(JSON.stringify({ type: "hello", token }));
     await welcome;
-    const last = heard((frame) => frame.re === to);
+    const last = nextFrame((frame) => frame.re === to);
     for (let id = from; id <= to; id += 1) {
         socket.send(JSON.stringify({ id, type: "message.send", room, key: `line ${id}`, body: `line ${id}` }));
     }

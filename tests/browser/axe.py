@@ -9,8 +9,8 @@ SCRIPT = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
 RUN = """async ([within, rules]) => {
     const only = rules ? { runOnly: { type: "rule", values: rules } } : {};
     const found = await axe.run(within ?? document, { resultTypes: ["violations"], ...only });
-    const told = (node) => `    ${node.html.slice(0, 200)}\\n    ${node.failureSummary}`;
-    return found.violations.map(({ id, help, nodes }) => [`${id}: ${help}`, ...nodes.map(told)].join("\\n"));
+    const describe = (node) => `    ${node.html.slice(0, 200)}\\n    ${node.failureSummary}`;
+    return found.violations.map(({ id, help, nodes }) => [`${id}: ${help}`, ...nodes.map(describe)].join("\\n"));
 }"""
 
 

@@ -11,14 +11,14 @@ MOST = 40
 # with at most one side cut off by the window or a scroll container.
 LOOK = """() => {
     const one = document.activeElement;
-    if (!one || one === document.body) return { told: null };
+    if (!one || one === document.body) return { description: null };
     const name = one.ariaLabel ?? one.labels?.[0]?.textContent ?? one.placeholder ?? one.textContent ?? "";
-    const told = `${one.role ?? one.tagName.toLowerCase()} “${name.trim().replace(/\\s+/g, " ").slice(0, 60)}”`;
+    const description = `${one.role ?? one.tagName.toLowerCase()} “${name.trim().replace(/\\s+/g, " ").slice(0, 60)}”`;
     const chain = [];
     for (let at = one; at && chain.length < 4; at = at.parentElement) chain.push(at);
     const ring = (of) => getComputedStyle(of);
     const bearer = chain.find((at) => ring(at).outlineStyle !== "none" && parseFloat(ring(at).outlineWidth) >= 1);
-    if (!bearer) return { told, hidden: "it has no focus ring" };
+    if (!bearer) return { description, hidden: "it has no focus ring" };
     const out = parseFloat(ring(bearer).outlineOffset) + parseFloat(ring(bearer).outlineWidth) / 2;
     const { left, right, top, bottom } = bearer.getBoundingClientRect();
     const [x, y] = [(left + right) / 2, (top + bottom) / 2];
@@ -30,7 +30,7 @@ LOOK = """() => {
         const box = at.getBoundingClientRect();
         seen = seen.filter(([x, y]) => x >= box.left && x <= box.right && y >= box.top && y <= box.bottom);
     }
-    return { told, hidden: seen.length < 3 ? `${seen.length} of 4 sides of its ring are in sight` : null };
+    return { description, hidden: seen.length < 3 ? `${seen.length} of 4 sides of its ring are in sight` : null };
 }"""
 
 
@@ -99,9 +99,9 @@ class Keyboard:
 
     def _seen(self) -> str | None:
         found = self.page.evaluate(LOOK)
-        assert not found.get("hidden"), f"the focus is at {found['told']} and not visible: {found['hidden']}"
-        told: str | None = found["told"]
-        return told
+        assert not found.get("hidden"), f"the focus is at {found['description']} and not visible: {found['hidden']}"
+        description: str | None = found["description"]
+        return description
 
     # -- actions
 

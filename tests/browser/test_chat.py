@@ -217,14 +217,14 @@ def test_a_refused_message_shows_the_reason_and_can_be_discarded(two: Two) -> No
 
 FLOOD = """async (count) => {
     const socket = new WebSocket(new URL("/ws", location.href.replace("http", "ws")), "hubbub.v1");
-    const heard = (wanted) => new Promise((found) => socket.addEventListener("message", ({ data }) => {
+    const nextFrame = (wanted) => new Promise((found) => socket.addEventListener("message", ({ data }) => {
         if (wanted(JSON.parse(data))) found();
     }));
     await new Promise((open) => socket.addEventListener("open", open));
-    const welcome = heard((frame) => frame.type === "welcome");
+    const welcome = nextFrame((frame) => frame.type === "welcome");
     socket.send(JSON.stringify({ type: "hello" }));
     await welcome;
-    const last = heard((frame) => frame.re === count);
+    const last = nextFrame((frame) => frame.re === count);
     for (let id = 1; id <= count; id += 1) {
         socket.send(JSON.stringify({ id, type: "message.send", room: 1, key: `flood ${id}`, body: `flood ${id}` }));
     }

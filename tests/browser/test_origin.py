@@ -83,9 +83,9 @@ def state(victim: Person, room: int) -> dict[str, Any]:
     paths = ("/users/me", "/api/rooms", f"/api/rooms/{room}/messages", f"/api/rooms/{room}/members", "/api/sessions")
     found = {path: get(victim.address + path) for path in paths}
     assert [answer.status for answer in found.values()] == [200] * len(paths)
-    told = json.dumps({path: answer.json() for path, answer in found.items()})
-    assert "STOLEN" not in told
-    seen = json.loads(told)
+    text = json.dumps({path: answer.json() for path, answer in found.items()})
+    assert "STOLEN" not in text
+    seen = json.loads(text)
     for session in seen["/api/sessions"]["sessions"]:
         del session["last_seen_at"], session["expires_at"]
     return dict(seen)

@@ -85,8 +85,8 @@ def test_typing_shows_until_the_message_is_sent(server: Server, open_window: Ope
     expect(line).to_be_empty(timeout=GONE)
 
     # Neither clearing a draft nor editing an old message sends typing.
-    told: list[str] = []
-    ann.page.on("websocket", lambda socket: socket.on("framesent", lambda frame: told.append(str(frame))))
+    sent: list[str] = []
+    ann.page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(str(frame))))
     ann.page.reload()
     ann.is_in().sees("here I am")
     ann.composer.press("ArrowUp")
@@ -94,11 +94,11 @@ def test_typing_shows_until_the_message_is_sent(server: Server, open_window: Ope
     ann.say("here I am, again")
     bob.sees("here I am, again")
     expect(ann.composer).to_have_value("")
-    assert told
-    assert not [frame for frame in told if '"typing"' in frame]
+    assert sent
+    assert not [frame for frame in sent if '"typing"' in frame]
     ann.composer.press_sequentially("x")
     expect(line).to_have_text(f"{ann.name} is typing…")
-    assert len([frame for frame in told if '"typing"' in frame]) == 1
+    assert len([frame for frame in sent if '"typing"' in frame]) == 1
 
 
 def say_something(person: Person) -> None:

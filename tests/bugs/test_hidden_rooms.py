@@ -99,16 +99,16 @@ async def test_hidden_rooms_appear_nowhere_for_users_who_may_not_know_of_them(
         await connections[who].command("presence.watch", users=[person.id for person in people.values()])
         room, link = await use_room(connections["alice"], connections["bob"], people, kind)
         await connections[who].ping()
-        told = all_answers(people[who], people) | {"live": json.dumps(connections[who].frames)}
+        answers = all_answers(people[who], people) | {"live": json.dumps(connections[who].frames)}
         async with await Connection.open(server.websocket_url, people[who].token, have={f"room:{room}": 1}) as again:
             await again.ping()
-            told["welcome"] = json.dumps(again.welcome)
+            answers["welcome"] = json.dumps(again.welcome)
         if link:
             opened = people[who].request("POST", "/api/invites/check", json={"token": link["token"]}).json()
             assert opened == {"valid": False, "signup": False, "room": None, "name": None}
-        found = [way for way, text in told.items() if SECRET in text or str(room) in text]
+        found = [way for way, text in answers.items() if SECRET in text or str(room) in text]
         assert found == []
-        forwarded = json.loads(told["list_messages"])["messages"][-1]
+        forwarded = json.loads(answers["list_messages"])["messages"][-1]
         assert forwarded["body"] == "a plain word"
         assert forwarded["forwarded"].keys() == {"by", "name", "at"}
         inside = all_answers(people["bob"], people)

@@ -92,14 +92,14 @@ async def received_by(world: World, who: str) -> dict[str, str]:
     account, room = world.people[who], world.room
     paths = ["", "/messages", "/messages?after=0", f"/messages?around={world.old[0]}", f"/messages?before={FAR}",
              "/pins", "/members", "/online"]  # fmt: skip
-    told = {path: account.request("GET", f"/api/rooms/{room}{path}").text for path in paths}
-    told["live"] = json.dumps(world.connections[who].frames)
-    told["catching up over HTTP"] = json.dumps(account.log(f"room:{room}"))
-    told["the user's own log"] = json.dumps(account.log(f"user:{account.id}"))
+    received = {path: account.request("GET", f"/api/rooms/{room}{path}").text for path in paths}
+    received["live"] = json.dumps(world.connections[who].frames)
+    received["catching up over HTTP"] = json.dumps(account.log(f"room:{room}"))
+    received["the user's own log"] = json.dumps(account.log(f"user:{account.id}"))
     async with await Connection.open(world.server.websocket_url, account.token, have={f"room:{room}": 1}) as again:
         await again.ping()
-        told["welcome"] = json.dumps([again.welcome, again.frames])
-    return told
+        received["welcome"] = json.dumps([again.welcome, again.frames])
+    return received
 
 
 async def test_messages_from_before_a_member_joined_never_reach_them_whatever_changes_later(world: World) -> None:
@@ -110,13 +110,13 @@ async def test_messages_from_before_a_member_joined_never_reach_them_whatever_ch
     """
     await world.set_up("joined")
     await world.change_old_messages()
-    told = await received_by(world, "carol")
-    assert [way for way, text in told.items() if SECRET in text] == []
-    page = json.loads(told["/messages?after=0"])
+    received = await received_by(world, "carol")
+    assert [way for way, text in received.items() if SECRET in text] == []
+    page = json.loads(received["/messages?after=0"])
     assert [message["body"] for message in page["messages"]] == ["quite so"]
     assert page["quotes"] == []
     assert page["more"] == {"before": False, "after": False}
-    assert json.loads(told["/pins"])["pins"] == []
+    assert json.loads(received["/pins"])["pins"] == []
     assert {way: SECRET in text for way, text in (await received_by(world, "bob")).items()}["/messages"], "the control"
 
 

@@ -110,10 +110,10 @@ async def test_concurrent_edits_keep_the_last_version_and_all_others_in_the_hist
         edits = account.get(f"/api/rooms/1/messages/{seq}/edits", limit=200)["edits"]
         last = account.get(f"/api/rooms/1/messages/{seq}")["message"]["body"]
         await eventually(lambda: len(one.of_type("message.edited")) >= 24, 30, "all edits are delivered")
-        told = [frame["message"] for frame in one.of_type("message.edited")]
+        edited = [frame["message"] for frame in one.of_type("message.edited")]
         assert [edit["version"] for edit in edits] == list(range(1, 25))
         assert {edit["body"] for edit in edits} | {last} == {f"version {number}" for number in range(25)}
-        assert told == [seq] * 24
+        assert edited == [seq] * 24
         racing = [
             await one.post("message.edit", room=1, message=seq, body="too late?"),
             await two.post("message.delete", room=1, message=seq),

@@ -186,7 +186,7 @@ async def test_commands_ignore_fields_that_only_the_server_sets(
             return answer
 
         found[kind] = await difference(sides, prepare, ask, eve)
-    assert [f"{kind}: {told}" for kind, told in found.items() if told is not None] == []
+    assert [f"{kind}: {change}" for kind, change in found.items() if change is not None] == []
 
 
 async def test_routes_ignore_fields_that_only_the_server_sets(
@@ -204,7 +204,7 @@ async def test_routes_ignore_fields_that_only_the_server_sets(
             return status, answer
 
         found[operation] = await difference(sides, prepare, ask, eve)
-    assert [f"{name}: {told}" for name, told in found.items() if told is not None] == []
+    assert [f"{name}: {change}" for name, change in found.items() if change is not None] == []
 
 
 async def test_queries_ignore_added_parameters(

@@ -30,7 +30,7 @@ class Socket:
         """Headers of a rejected handshake."""
         self._outgoing: asyncio.Queue[Message] = asyncio.Queue()
         given = {"Host": HOST, **(headers or {})}
-        told = {
+        full_scope = {
             "type": "websocket", "path": path, "root_path": "", "scheme": "ws", "query_string": query,
             "headers": [(name.lower().encode(), value.encode()) for name, value in given.items()],
             "client": (client, 40_000) if client is not None else None, "subprotocols": ["hubbub.v1"],
@@ -43,7 +43,9 @@ class Socket:
         self.reading.set()
         self._incoming.put_nowait({"type": "websocket.connect"})
         self._serving = asyncio.ensure_future(
-            app({name: value for name, value in told.items() if value is not None}, self._incoming.get, self._send)
+            app(
+                {name: value for name, value in full_scope.items() if value is not None}, self._incoming.get, self._send
+            )
         )
 
     async def _send(self, message: Message) -> None:

@@ -214,7 +214,7 @@ def memberships(room_log: Iterable[Frame], user: int) -> list[tuple[int, float]]
     return intervals
 
 
-def leaks(room_log: Sequence[Frame], user: int, heard: Iterable[Frame]) -> list[str]:
+def leaks(room_log: Sequence[Frame], user: int, received: Iterable[Frame]) -> list[str]:
     """I8: `user` received nothing from outside their memberships.
 
     `room_log` is the whole log.
@@ -222,18 +222,18 @@ def leaks(room_log: Sequence[Frame], user: int, heard: Iterable[Frame]) -> list[
     intervals = memberships(room_log, user)
     return [
         f"I8: user {user} received {event['topic']} {event['seq']} {event['type']} outside {intervals}"
-        for event in heard
+        for event in received
         if not any(start <= event["seq"] <= end for start, end in intervals)
     ]
 
 
-def unheard(room_log: Sequence[Frame], user: int, heard: Iterable[Frame]) -> list[str]:
+def unheard(room_log: Sequence[Frame], user: int, received: Iterable[Frame]) -> list[str]:
     """Return violations of the converse of I8.
 
     Every message during a membership reached `user`.
     """
     intervals = memberships(room_log, user)
-    seqs = {event["seq"] for event in heard}
+    seqs = {event["seq"] for event in received}
     return [
         f"user {user} did not receive {event['seq']} inside {intervals}"
         for event in room_log
