@@ -53,8 +53,7 @@ def plain(**fields: Any) -> Request:
     return Request(lambda world, room, name: dict(fields))
 
 
-# --- undo after a success
-# ---------------------------------------------------------------------------------------------
+# --- undo after a success --------------------------------------------------------------------------------------------
 
 
 async def restore(world: World, room: Room, name: str) -> None:
@@ -129,8 +128,7 @@ async def create_new_invite(world: World, room: Room, name: str) -> None:
     room.link = await world.link(room.id or None)
 
 
-# --- the rows
-# ---------------------------------------------------------------------------------------------------------
+# --- the rows --------------------------------------------------------------------------------------------------------
 
 ROOM: dict[str, Request] = {
     "show_room": about(),

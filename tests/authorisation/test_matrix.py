@@ -64,8 +64,7 @@ def without_a_row(matrix: Matrix, routers: Iterable[APIRouter] = ROUTERS) -> set
     return table.missing(in_a_room, matrix["public"], matrix["private"]) | table.missing(others, matrix["site"])
 
 
-# --- asking all rows
-# --------------------------------------------------------------------------------------------------
+# --- asking all rows -------------------------------------------------------------------------------------------------
 
 
 async def walk(world: World, matrix: Matrix) -> Seen:

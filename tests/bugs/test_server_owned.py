@@ -63,8 +63,7 @@ async def unequal_sides(server_and_users: tuple[Server, dict[str, Account]]) -> 
         yield found
 
 
-# --- the extra fields
-# -------------------------------------------------------------------------------------------------
+# --- the extra fields ------------------------------------------------------------------------------------------------
 
 
 def names_in(value: Any) -> set[str]:
@@ -110,8 +109,7 @@ def nested(fields: Fields, more: Fields) -> Fields:
     return {**more, **fields, **inside}
 
 
-# --- sending
-# ----------------------------------------------------------------------------------------------------------
+# --- sending ---------------------------------------------------------------------------------------------------------
 
 
 def own_of(kind: str) -> set[str]:
@@ -156,8 +154,7 @@ async def difference(sides: tuple[Side, Side], prepare: Any, ask: Any, eve: Acco
     return None if done[0] == done[1] else f"{done[0]}\nis not\n{done[1]}"
 
 
-# --- the tests
-# --------------------------------------------------------------------------------------------------------
+# --- the tests -------------------------------------------------------------------------------------------------------
 
 
 def test_every_command_and_every_route_has_a_request() -> None:

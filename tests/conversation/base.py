@@ -23,11 +23,11 @@ from tests.conversation.store import Store
 class Step(NamedTuple):
     """A random step: a room (index, model, id), an actor, a target user, and a seq."""
 
-    place: int
+    index: int
     room: Room
     number: int
-    who: str
-    whom: str
+    actor: str
+    target: str
     seq: int
 
 
@@ -54,15 +54,15 @@ class ConversationBase(RuleBasedStateMachine):
         for name, state in self.states.items():
             self.store.connect(name, state)
         self._load_lobby()
-        for kind, who, others in (
+        for kind, actor, others in (
             ("public", "anna", ["bert"]),
             ("private", "bert", ["carl", "dora"]),
             ("direct", "anna", ["carl"]),
         ):
-            self._create(who, kind, kind, others, "all")
-        for place, room in enumerate(self.model.rooms):
-            for number, who in enumerate(room.members):
-                self._send(Step(place, room, self.ids[place], who, who, 1), f"first{number}", BODIES[number], None)
+            self._create(actor, kind, kind, others, "all")
+        for index, room in enumerate(self.model.rooms):
+            for number, actor in enumerate(room.members):
+                self._send(Step(index, room, self.ids[index], actor, actor, 1), f"first{number}", BODIES[number], None)
 
     def reconnect_all(self) -> None:
         for name in sorted(self.away):
@@ -85,42 +85,41 @@ class ConversationBase(RuleBasedStateMachine):
         try:
             self.reconnect_all()
             for name in NAMES:
-                for place in range(len(self.ids)):
-                    self._compare(name, place)
+                for index in range(len(self.ids)):
+                    self._compare(name, index)
         finally:
             self.store.close()
             self.folder.cleanup()
 
-    # --- executing
-    # -------------------------------------------------------------------------------------------------
+    # --- executing ---------------------------------------------------------------------------------------------------
 
-    def _place(self, place: int) -> tuple[Room, int]:
-        place %= len(self.ids)
-        return self.model.rooms[place], self.ids[place]
+    def _room_at(self, index: int) -> tuple[Room, int]:
+        index %= len(self.ids)
+        return self.model.rooms[index], self.ids[index]
 
     def _step(self) -> Step:
         """Choose room, users and seq.
 
         Mostly a member and an existing message, sometimes any.
         """
-        place = self.random.randrange(len(self.ids))
-        room, number = self._place(place)
+        index = self.random.randrange(len(self.ids))
+        room, number = self._room_at(index)
         inside = sorted(room.members)
-        who = self.random.choice(inside) if inside and self.random.random() < 0.85 else self.random.choice(NAMES)
-        whom = self.random.choice(inside) if inside and self.random.random() < 0.6 else self.random.choice(NAMES)
+        actor = self.random.choice(inside) if inside and self.random.random() < 0.85 else self.random.choice(NAMES)
+        target = self.random.choice(inside) if inside and self.random.random() < 0.6 else self.random.choice(NAMES)
         said = sorted(room.messages)
         seq = (
             self.random.choice(said) if said and self.random.random() < 0.85 else self.random.randint(1, room.head + 3)
         )
-        return Step(place, room, number, who, whom, seq)
+        return Step(index, room, number, actor, target, seq)
 
-    def _do(self, who: str, place: int, expected: str, command: c.Command) -> Json:
-        outcome, answer = self.store.do(who, command)
+    def _do(self, actor: str, index: int, expected: str, command: c.Command) -> Json:
+        outcome, answer = self.store.do(actor, command)
         self.outcomes[command.kind, outcome] += 1
-        assert outcome == expected, f"{who} {command!r}: {outcome} instead of {expected}"
+        assert outcome == expected, f"{actor} {command!r}: {outcome} instead of {expected}"
         for event in self.store.published():
             self._deliver(event)
-        self.touched = (who, place % len(self.ids))
+        self.touched = (actor, index % len(self.ids))
         return answer
 
     def _deliver(self, event: Json) -> None:
@@ -130,65 +129,64 @@ class ConversationBase(RuleBasedStateMachine):
             if name not in self.away and (not topic.startswith("user:") or topic == f"user:{state.me}"):
                 state.process(event)
 
-    def _create(self, who: str, kind: str, name: str, others: list[str], history: str) -> None:
+    def _create(self, actor: str, kind: str, name: str, others: list[str], history: str) -> None:
         known = len(self.model.rooms)
-        expected = self.model.create(who, kind, name, others, history)
+        expected = self.model.create(actor, kind, name, others, history)
         fields: Json = {"kind": kind, "members": tuple(self.numbers[other] for other in others)}
         if kind != "direct":
             fields |= {"name": name, "history": history}
-        answer = self._do(who, 0, expected, c.CreateRoom(**fields))
+        answer = self._do(actor, 0, expected, c.CreateRoom(**fields))
         if len(self.model.rooms) > known:
             self.ids.append(answer["room"]["id"])
         elif expected == "ok":
-            there = self.model.direct(list(dict.fromkeys([who, *others])))
+            there = self.model.direct(list(dict.fromkeys([actor, *others])))
             assert self.ids[next(i for i, room in enumerate(self.model.rooms) if room is there)] == answer["room"]["id"]
 
     def _send(self, step: Step, key: str, body: str, reply_to: int | None) -> None:
         command = c.SendMessage(room=step.number, key=key, body=body, reply_to=reply_to)
-        self._do(step.who, step.place, self.model.send(step.who, step.room, key, body, reply_to), command)
+        self._do(step.actor, step.index, self.model.send(step.actor, step.room, key, body, reply_to), command)
 
-    # --- what must hold
-    # --------------------------------------------------------------------------------------------
+    # --- what must hold ----------------------------------------------------------------------------------------------
 
     @invariant()
     def holds(self) -> None:
         if self.touched is not None:
-            who, place = self.touched
+            actor, index = self.touched
             self.touched = None
-            self._compare(who, place)
+            self._compare(actor, index)
 
-    def _compare(self, who: str, place: int) -> None:
+    def _compare(self, actor: str, index: int) -> None:
         """Assert that client state, server and model agree."""
-        room, number = self._place(place)
-        rooms, state = self.store.rooms(who), self.states[who]
+        room, number = self._room_at(index)
+        rooms, state = self.store.rooms(actor), self.states[actor]
         assert set(rooms) == {
-            id_ for id_, known in zip(self.ids, self.model.rooms, strict=True) if who in known.members
+            id_ for id_, known in zip(self.ids, self.model.rooms, strict=True) if actor in known.members
         }
-        assert self.store.status(who) == self.model.statuses[who]
-        if who not in self.away:
+        assert self.store.status(actor) == self.model.statuses[actor]
+        if actor not in self.away:
             assert state.rooms == rooms
-            assert state.status == self.model.statuses[who]
-        if who not in room.members:
+            assert state.status == self.model.statuses[actor]
+        if actor not in room.members:
             return
-        view = self.store.view(who, number)
-        self._against_model(who, room, view)
-        if who not in self.away and number in state.timelines:
+        view = self.store.view(actor, number)
+        self._against_model(actor, room, view)
+        if actor not in self.away and number in state.timelines:
             assert state.timelines[number] == view["messages"]
             assert state.members[number] == view["members"]
             assert state.pins[number] == view["pins"]
 
-    def _against_model(self, who: str, room: Room, view: Json) -> None:
-        own, seen = room.members[who], view["room"]
+    def _against_model(self, actor: str, room: Room, view: Json) -> None:
+        own, seen = room.members[actor], view["room"]
         assert {name: seen.get(name) for name in ("kind", "name", "history", "archived", "head", "members")} == {
             "kind": room.kind, "name": room.name, "history": room.history, "archived": room.archived,
             "head": room.head, "members": len(room.members),
         }  # fmt: skip
         assert seen.get("topic", "") == room.topic
         assert {name: seen[name] for name in ("role", "read", "unread", "mentions", "favourite", "muted", "floor")} == {
-            "role": own.role, "read": own.read, "unread": room.unread(who), "mentions": room.mentions(who),
+            "role": own.role, "read": own.read, "unread": room.unread(actor), "mentions": room.mentions(actor),
             "favourite": own.favourite, "muted": own.muted, "floor": own.joined - 1,
         }  # fmt: skip
-        visible = {seq: one for seq, one in room.messages.items() if room.visible(who, seq) is not None}
+        visible = {seq: one for seq, one in room.messages.items() if room.visible(actor, seq) is not None}
         assert set(view["messages"]) == set(visible)
         names = {self.numbers[name]: name for name in NAMES}
         for seq, one in visible.items():
@@ -202,7 +200,7 @@ class ConversationBase(RuleBasedStateMachine):
             assert {
                 found["emoji"]: [names[user] for user in found["by"]] for found in shown["reactions"]
             } == one.reactions
-            assert all(found["mine"] == (who in one.reactions[found["emoji"]]) for found in shown["reactions"])
+            assert all(found["mine"] == (actor in one.reactions[found["emoji"]]) for found in shown["reactions"])
         assert view["pins"] == {
             seq: self.numbers[one.pinned_by] for seq, one in visible.items() if one.pinned_by is not None
         }

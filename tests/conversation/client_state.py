@@ -28,8 +28,7 @@ class ClientState:
         self.pins: dict[int, dict[int, int]] = {}
         self.positions: dict[str, int] = {}
 
-    # --- loading
-    # ---------------------------------------------------------------------------------------------------
+    # --- loading -----------------------------------------------------------------------------------------------------
 
     def process_welcome(self, rooms: dict[int, Json], status: Json, heads: dict[str, int], fresh: set[str]) -> None:
         """Process `welcome`: rooms as they are.
@@ -49,8 +48,7 @@ class ClientState:
             self.timelines[room], self.members[room] = detail["messages"], detail["members"]
             self.pins[room] = detail["pins"]
 
-    # --- events
-    # ----------------------------------------------------------------------------------------------------
+    # --- events ------------------------------------------------------------------------------------------------------
 
     def process(self, event: Json) -> None:
         """Process an event of a followed topic, once and in order; ignore duplicates."""

@@ -28,8 +28,8 @@ class Message:
     mentioned: frozenset[str] = frozenset()
     reactions: dict[str, list[str]] = field(default_factory=dict)
 
-    def mentions_user(self, who: str) -> bool:
-        return self.body is not None and who != self.by and bool(self.mentioned & {who, "room"})
+    def mentions_user(self, actor: str) -> bool:
+        return self.body is not None and actor != self.by and bool(self.mentioned & {actor, "room"})
 
 
 @dataclass
@@ -50,28 +50,30 @@ class Room:
         self.head += 1
         return self.head
 
-    def add(self, who: str, role: str = "member") -> None:
+    def add(self, actor: str, role: str = "member") -> None:
         before = self.head
         self.join_count += 1
-        self.members[who] = Member(role, self.append_event(), before, self.join_count)
+        self.members[actor] = Member(role, self.append_event(), before, self.join_count)
 
-    def join(self, who: str) -> None:
+    def join(self, actor: str) -> None:
         """Add a member; in a room without an owner the new member becomes its owner."""
-        self.add(who)
+        self.add(actor)
         if all(member.role != "owner" for member in self.members.values()):
-            self.members[who].role = "owner"
+            self.members[actor].role = "owner"
             self.append_event()
 
-    def visible(self, who: str, seq: int) -> Message | None:
-        own = self.members[who]
+    def visible(self, actor: str, seq: int) -> Message | None:
+        own = self.members[actor]
         return None if self.history == "joined" and seq < own.joined else self.messages.get(seq)
 
     def n_at(self, seq: int) -> int:
         return max((one.n for at, one in self.messages.items() if at <= seq), default=0)
 
-    def unread(self, who: str) -> int:
-        return len(self.messages) - self.n_at(self.members[who].read)
+    def unread(self, actor: str) -> int:
+        return len(self.messages) - self.n_at(self.members[actor].read)
 
-    def mentions(self, who: str) -> int:
-        own = self.members[who]
-        return sum(one.mentions_user(who) for seq, one in self.messages.items() if seq > own.read and seq >= own.joined)
+    def mentions(self, actor: str) -> int:
+        own = self.members[actor]
+        return sum(
+            one.mentions_user(actor) for seq, one in self.messages.items() if seq > own.read and seq >= own.joined
+        )

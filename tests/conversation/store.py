@@ -50,10 +50,10 @@ class Store:
         self._runner.close()
         self._database.close()
 
-    def do(self, who: str, command: Command) -> tuple[str, Json]:
+    def do(self, actor: str, command: Command) -> tuple[str, Json]:
         """Execute a command; return "ok" or the error code, and the answer."""
         try:
-            return "ok", self._runner.run(self._journal.submit(command, self.actors[who])).answer
+            return "ok", self._runner.run(self._journal.submit(command, self.actors[actor])).answer
         except HubbubError as refusal:
             return refusal.code, {}
 
@@ -63,18 +63,17 @@ class Store:
         for entry in entries:
             yield orjson.loads(entry.text)
 
-    # --- views
-    # -----------------------------------------------------------------------------------------------------
+    # --- views -------------------------------------------------------------------------------------------------------
 
-    def rooms(self, who: str) -> dict[int, Json]:
-        return self._snapshot(who, {})[0]
+    def rooms(self, actor: str) -> dict[int, Json]:
+        return self._snapshot(actor, {})[0]
 
-    def status(self, who: str) -> Json:
-        return self._snapshot(who, {})[1]
+    def status(self, actor: str) -> Json:
+        return self._snapshot(actor, {})[1]
 
-    def view(self, who: str, room: int) -> Json:
+    def view(self, actor: str, room: int) -> Json:
         """Return everything a member sees of a room, as `ClientState.open_room` takes it."""
-        user = self.actors[who].id
+        user = self.actors[actor].id
 
         def look(connection: Any) -> Json:
             found: dict[int, Json] = {}
@@ -84,7 +83,7 @@ class Store:
             ):
                 found |= {message["seq"]: message for message in page}
                 after = max(found)
-            people = listed(members.listing(connection, self.actors[who], room, 0, ALL), "members")
+            people = listed(members.listing(connection, self.actors[actor], room, 0, ALL), "members")
             pinned = listed(pins.listing(connection, user, room, None, ALL), "pins")
             joined = next(each for each in rooms.joined(connection, user) if each.id == room)
             return {
@@ -97,36 +96,36 @@ class Store:
         seen: Json = plain(self._database.read(look))
         return seen
 
-    def message(self, who: str, room: int, seq: int) -> Json | None:
+    def message(self, actor: str, room: int, seq: int) -> Json | None:
         try:
-            found = self._database.read(messages.one, self.actors[who].id, room, seq)
+            found = self._database.read(messages.one, self.actors[actor].id, room, seq)
         except NotFound:
             return None
         message: Json = plain(found["message"])
         return message
 
-    def connect(self, who: str, state: ClientState) -> None:
+    def connect(self, actor: str, state: ClientState) -> None:
         """Connect with the client's positions, and bring it up to date."""
-        rooms, status, heads, missing = self._snapshot(who, state.positions)
+        rooms, status, heads, missing = self._snapshot(actor, state.positions)
         behind = {one.topic: state.positions[one.topic] for one in missing if one.page is not None}
         fresh = {one.topic for one in missing if one.page is None} | (set(heads) - set(state.positions))
         state.process_welcome(rooms, status, heads, fresh)
         for topic, after in behind.items():
             if topic.startswith("room:"):
-                for event in self._since(who, topic, after, heads[topic]):
+                for event in self._since(actor, topic, after, heads[topic]):
                     state.catch_up(event)
 
-    def _snapshot(self, who: str, have: dict[str, int]) -> tuple[dict[int, Json], Json, dict[str, int], Any]:
-        user = self.actors[who].id
+    def _snapshot(self, actor: str, have: dict[str, int]) -> tuple[dict[int, Json], Json, dict[str, int], Any]:
+        user = self.actors[actor].id
         now = Clock().now()
         found = self._database.read(sync.snapshot, user, site=True, epoch=None, have=have, now=now)
         rooms = {room.id: plain(room.model_dump(exclude_none=True, mode="json")) for room in found.rooms}
         return rooms, found.status.model_dump(exclude_none=True), dict(found.heads), found.missing
 
-    def _since(self, who: str, topic: str, after: int, head: int) -> Iterator[Json]:
+    def _since(self, actor: str, topic: str, after: int, head: int) -> Iterator[Json]:
         while after < head:
             query = EventsSince(topic=topic, after=after, limit=3)
-            page = plain(self._database.read(sync.events_since, self.actors[who].id, True, query))
+            page = plain(self._database.read(sync.events_since, self.actors[actor].id, True, query))
             for event in page["events"]:
                 yield event
                 after = event["seq"]

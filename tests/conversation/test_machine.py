@@ -40,15 +40,15 @@ MEMBER_COMMANDS: tuple[tuple[str, Any], ...] = (
 class Conversation(ConversationBase):
     """Every command, by any user, on any object."""
 
-    # --- rooms ---------------------------------------------------------------------------------------------------
+    # --- rooms -------------------------------------------------------------------------------------------------------
 
     @rule()
     def create(self) -> None:
         if len(self.ids) > MOST_ROOMS:
             return
-        who, kind = self.random.choice(NAMES), self.random.choice(("public", "private", "direct"))
+        actor, kind = self.random.choice(NAMES), self.random.choice(("public", "private", "direct"))
         others = self.random.sample(NAMES, self.random.randint(0, 3))
-        self._create(who, kind, self.random.choice(("Alpha", "Beta", "Gamma")), others, self.random.choice(HISTORIES))
+        self._create(actor, kind, self.random.choice(("Alpha", "Beta", "Gamma")), others, self.random.choice(HISTORIES))
 
     @rule()
     def update(self) -> None:
@@ -58,47 +58,47 @@ class Conversation(ConversationBase):
             self.random.choice((None, *HISTORIES)),
         )
         command = c.UpdateRoom(room=step.number, topic=topic, history=history)
-        self._do(step.who, step.place, self.model.update(step.who, step.room, topic, history), command)
+        self._do(step.actor, step.index, self.model.update(step.actor, step.room, topic, history), command)
 
     @rule()
     def put_away(self) -> None:
         step = self._step()
         archived = not step.room.archived and self.random.random() < 0.4
         command = c.ArchiveRoom(room=step.number) if archived else c.RestoreRoom(room=step.number)
-        self._do(step.who, step.place, self.model.archive(step.who, step.room, archived), command)
+        self._do(step.actor, step.index, self.model.archive(step.actor, step.room, archived), command)
 
     @rule()
     def settle(self) -> None:
         step, favourite, muted = self._step(), self.random.random() < 0.5, self.random.random() < 0.5
         command = c.ChangeSettings(room=step.number, favourite=favourite, muted=muted)
-        self._do(step.who, step.place, self.model.change_settings(step.who, step.room, favourite, muted), command)
+        self._do(step.actor, step.index, self.model.change_settings(step.actor, step.room, favourite, muted), command)
 
-    # --- members -------------------------------------------------------------------------------------------------
+    # --- members -----------------------------------------------------------------------------------------------------
 
     @rule()
     def join(self) -> None:
         step = self._step()
-        self._do(step.whom, step.place, self.model.join(step.whom, step.room), c.JoinRoom(room=step.number))
+        self._do(step.target, step.index, self.model.join(step.target, step.room), c.JoinRoom(room=step.number))
 
     @rule()
     def leave(self) -> None:
         step = self._step()
-        self._do(step.who, step.place, self.model.leave(step.who, step.room), c.LeaveRoom(room=step.number))
+        self._do(step.actor, step.index, self.model.leave(step.actor, step.room), c.LeaveRoom(room=step.number))
 
     @rule()
     def bring_or_send_away(self) -> None:
         step = self._step()
         method, kind = self.random.choice(MEMBER_COMMANDS)
-        command = kind(room=step.number, user=self.numbers[step.whom])
-        self._do(step.who, step.place, getattr(self.model, method)(step.who, step.room, step.whom), command)
+        command = kind(room=step.number, user=self.numbers[step.target])
+        self._do(step.actor, step.index, getattr(self.model, method)(step.actor, step.room, step.target), command)
 
     @rule()
     def role(self) -> None:
         step, role = self._step(), self.random.choice(tuple(RoomRole))
-        command = c.SetRoomRole(room=step.number, user=self.numbers[step.whom], role=role)
-        self._do(step.who, step.place, self.model.role(step.who, step.room, step.whom, role.value), command)
+        command = c.SetRoomRole(room=step.number, user=self.numbers[step.target], role=role)
+        self._do(step.actor, step.index, self.model.role(step.actor, step.room, step.target, role.value), command)
 
-    # --- messages ------------------------------------------------------------------------------------------------
+    # --- messages ----------------------------------------------------------------------------------------------------
 
     @rule()
     def send(self) -> None:
@@ -110,24 +110,26 @@ class Conversation(ConversationBase):
     def forward(self) -> None:
         step, source, key = self._step(), self._step(), f"k{self.random.randint(0, 99)}"
         command = c.ForwardMessage(room=step.number, key=key, from_room=source.number, message=source.seq)
-        self._do(step.who, step.place, self.model.forward(step.who, step.room, key, source.room, source.seq), command)
+        self._do(
+            step.actor, step.index, self.model.forward(step.actor, step.room, key, source.room, source.seq), command
+        )
 
     @rule()
     def edit(self) -> None:
         step, body = self._step(), self.random.choice(BODIES)
-        author = step.room.messages[step.seq].by if step.seq in step.room.messages else step.who
-        who = author if self.random.random() < 0.8 else step.who
+        author = step.room.messages[step.seq].by if step.seq in step.room.messages else step.actor
+        actor = author if self.random.random() < 0.8 else step.actor
         command = c.EditMessage(room=step.number, message=step.seq, body=body)
-        self._do(who, step.place, self.model.edit(who, step.room, step.seq, body), command)
+        self._do(actor, step.index, self.model.edit(actor, step.room, step.seq, body), command)
 
     @rule()
     def delete(self) -> None:
         step = self._step()
         if self.random.random() < 0.5:  # so that some messages remain
             self._do(
-                step.who,
-                step.place,
-                self.model.delete(step.who, step.room, step.seq),
+                step.actor,
+                step.index,
+                self.model.delete(step.actor, step.room, step.seq),
                 c.DeleteMessage(room=step.number, message=step.seq),
             )
 
@@ -135,45 +137,46 @@ class Conversation(ConversationBase):
     def pin(self) -> None:
         step, pinned = self._step(), self.random.random() < 0.6
         command = (c.PinMessage if pinned else c.UnpinMessage)(room=step.number, message=step.seq)
-        self._do(step.who, step.place, self.model.pin(step.who, step.room, step.seq, pinned), command)
+        self._do(step.actor, step.index, self.model.pin(step.actor, step.room, step.seq, pinned), command)
 
     @rule()
     def react(self) -> None:
         step, emoji, there = self._step(), self.random.choice(EMOJI), self.random.random() < 0.7
         command = (c.AddReaction if there else c.RemoveReaction)(room=step.number, message=step.seq, emoji=emoji)
-        self._do(step.who, step.place, self.model.react(step.who, step.room, step.seq, emoji, there), command)
+        self._do(step.actor, step.index, self.model.react(step.actor, step.room, step.seq, emoji, there), command)
 
-    # --- reading, and being away
-    # -----------------------------------------------------------------------------------
+    # --- reading, and being away -------------------------------------------------------------------------------------
 
     @rule()
     def read(self) -> None:
         step, seq = self._step(), self.random.randint(0, 60)
         seq = min(seq, step.room.head + 1)
-        self._do(step.who, step.place, self.model.read(step.who, step.room, seq), c.ReadRoom(room=step.number, seq=seq))
+        self._do(
+            step.actor, step.index, self.model.read(step.actor, step.room, seq), c.ReadRoom(room=step.number, seq=seq)
+        )
 
     @rule()
     def read_all(self) -> None:
-        who, places = self.random.choice(NAMES), self.random.sample(range(len(self.ids)), min(2, len(self.ids)))
-        rooms = [self.model.rooms[place] for place in places]
-        heads = [c.RoomRead(room=self.ids[place], seq=self.model.rooms[place].head) for place in places]
+        actor, indexes = self.random.choice(NAMES), self.random.sample(range(len(self.ids)), min(2, len(self.ids)))
+        rooms = [self.model.rooms[index] for index in indexes]
+        heads = [c.RoomRead(room=self.ids[index], seq=self.model.rooms[index].head) for index in indexes]
         command = c.ReadRooms(rooms=tuple(heads))
         for room in rooms:
-            self.model.read(who, room, room.head)
-        self._do(who, places[0], "ok", command)
+            self.model.read(actor, room, room.head)
+        self._do(actor, indexes[0], "ok", command)
 
     @rule()
     def mark_unread(self) -> None:
         step = self._step()
         command = c.UnreadRoom(room=step.number, message=step.seq)
-        self._do(step.who, step.place, self.model.unread(step.who, step.room, step.seq), command)
+        self._do(step.actor, step.index, self.model.unread(step.actor, step.room, step.seq), command)
 
     @rule()
     def appear(self) -> None:
-        who, status = self.random.choice(NAMES), self.random.choice(STATUSES)
+        actor, status = self.random.choice(NAMES), self.random.choice(STATUSES)
         text = self.random.choice(("", "Lunch"))
-        self.model.statuses[who] = {"status": status} | ({"text": text} if text else {})
-        self._do(who, 0, "ok", c.SetPresence(status=status, text=text))
+        self.model.statuses[actor] = {"status": status} | ({"text": text} if text else {})
+        self._do(actor, 0, "ok", c.SetPresence(status=status, text=text))
 
     @rule()
     def go_away(self) -> None:
