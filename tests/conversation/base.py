@@ -23,7 +23,7 @@ from tests.conversation.store import Store
 class Step(NamedTuple):
     """A random step: a room (index, model, id), an actor, a target user, and a seq."""
 
-    index: int
+    room_index: int
     room: Room
     number: int
     actor: str
@@ -144,7 +144,7 @@ class ConversationBase(RuleBasedStateMachine):
 
     def _send(self, step: Step, key: str, body: str, reply_to: int | None) -> None:
         command = c.SendMessage(room=step.number, key=key, body=body, reply_to=reply_to)
-        self._do(step.actor, step.index, self.model.send(step.actor, step.room, key, body, reply_to), command)
+        self._do(step.actor, step.room_index, self.model.send(step.actor, step.room, key, body, reply_to), command)
 
     # --- what must hold ----------------------------------------------------------------------------------------------
 

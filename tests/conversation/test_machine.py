@@ -58,45 +58,47 @@ class Conversation(ConversationBase):
             self.random.choice((None, *HISTORIES)),
         )
         command = c.UpdateRoom(room=step.number, topic=topic, history=history)
-        self._do(step.actor, step.index, self.model.update(step.actor, step.room, topic, history), command)
+        self._do(step.actor, step.room_index, self.model.update(step.actor, step.room, topic, history), command)
 
     @rule()
     def put_away(self) -> None:
         step = self._step()
         archived = not step.room.archived and self.random.random() < 0.4
         command = c.ArchiveRoom(room=step.number) if archived else c.RestoreRoom(room=step.number)
-        self._do(step.actor, step.index, self.model.archive(step.actor, step.room, archived), command)
+        self._do(step.actor, step.room_index, self.model.archive(step.actor, step.room, archived), command)
 
     @rule()
     def settle(self) -> None:
         step, favourite, muted = self._step(), self.random.random() < 0.5, self.random.random() < 0.5
         command = c.ChangeSettings(room=step.number, favourite=favourite, muted=muted)
-        self._do(step.actor, step.index, self.model.change_settings(step.actor, step.room, favourite, muted), command)
+        self._do(
+            step.actor, step.room_index, self.model.change_settings(step.actor, step.room, favourite, muted), command
+        )
 
     # --- members -----------------------------------------------------------------------------------------------------
 
     @rule()
     def join(self) -> None:
         step = self._step()
-        self._do(step.target, step.index, self.model.join(step.target, step.room), c.JoinRoom(room=step.number))
+        self._do(step.target, step.room_index, self.model.join(step.target, step.room), c.JoinRoom(room=step.number))
 
     @rule()
     def leave(self) -> None:
         step = self._step()
-        self._do(step.actor, step.index, self.model.leave(step.actor, step.room), c.LeaveRoom(room=step.number))
+        self._do(step.actor, step.room_index, self.model.leave(step.actor, step.room), c.LeaveRoom(room=step.number))
 
     @rule()
     def bring_or_send_away(self) -> None:
         step = self._step()
         method, kind = self.random.choice(MEMBER_COMMANDS)
         command = kind(room=step.number, user=self.numbers[step.target])
-        self._do(step.actor, step.index, getattr(self.model, method)(step.actor, step.room, step.target), command)
+        self._do(step.actor, step.room_index, getattr(self.model, method)(step.actor, step.room, step.target), command)
 
     @rule()
     def role(self) -> None:
         step, role = self._step(), self.random.choice(tuple(RoomRole))
         command = c.SetRoomRole(room=step.number, user=self.numbers[step.target], role=role)
-        self._do(step.actor, step.index, self.model.role(step.actor, step.room, step.target, role.value), command)
+        self._do(step.actor, step.room_index, self.model.role(step.actor, step.room, step.target, role.value), command)
 
     # --- messages ----------------------------------------------------------------------------------------------------
 
@@ -111,7 +113,10 @@ class Conversation(ConversationBase):
         step, source, key = self._step(), self._step(), f"k{self.random.randint(0, 99)}"
         command = c.ForwardMessage(room=step.number, key=key, from_room=source.number, message=source.seq)
         self._do(
-            step.actor, step.index, self.model.forward(step.actor, step.room, key, source.room, source.seq), command
+            step.actor,
+            step.room_index,
+            self.model.forward(step.actor, step.room, key, source.room, source.seq),
+            command,
         )
 
     @rule()
@@ -120,7 +125,7 @@ class Conversation(ConversationBase):
         author = step.room.messages[step.seq].by if step.seq in step.room.messages else step.actor
         actor = author if self.random.random() < 0.8 else step.actor
         command = c.EditMessage(room=step.number, message=step.seq, body=body)
-        self._do(actor, step.index, self.model.edit(actor, step.room, step.seq, body), command)
+        self._do(actor, step.room_index, self.model.edit(actor, step.room, step.seq, body), command)
 
     @rule()
     def delete(self) -> None:
@@ -128,7 +133,7 @@ class Conversation(ConversationBase):
         if self.random.random() < 0.5:  # so that some messages remain
             self._do(
                 step.actor,
-                step.index,
+                step.room_index,
                 self.model.delete(step.actor, step.room, step.seq),
                 c.DeleteMessage(room=step.number, message=step.seq),
             )
@@ -137,13 +142,13 @@ class Conversation(ConversationBase):
     def pin(self) -> None:
         step, pinned = self._step(), self.random.random() < 0.6
         command = (c.PinMessage if pinned else c.UnpinMessage)(room=step.number, message=step.seq)
-        self._do(step.actor, step.index, self.model.pin(step.actor, step.room, step.seq, pinned), command)
+        self._do(step.actor, step.room_index, self.model.pin(step.actor, step.room, step.seq, pinned), command)
 
     @rule()
     def react(self) -> None:
         step, emoji, there = self._step(), self.random.choice(EMOJI), self.random.random() < 0.7
         command = (c.AddReaction if there else c.RemoveReaction)(room=step.number, message=step.seq, emoji=emoji)
-        self._do(step.actor, step.index, self.model.react(step.actor, step.room, step.seq, emoji, there), command)
+        self._do(step.actor, step.room_index, self.model.react(step.actor, step.room, step.seq, emoji, there), command)
 
     # --- reading, and being away -------------------------------------------------------------------------------------
 
@@ -152,7 +157,10 @@ class Conversation(ConversationBase):
         step, seq = self._step(), self.random.randint(0, 60)
         seq = min(seq, step.room.head + 1)
         self._do(
-            step.actor, step.index, self.model.read(step.actor, step.room, seq), c.ReadRoom(room=step.number, seq=seq)
+            step.actor,
+            step.room_index,
+            self.model.read(step.actor, step.room, seq),
+            c.ReadRoom(room=step.number, seq=seq),
         )
 
     @rule()
@@ -169,7 +177,7 @@ class Conversation(ConversationBase):
     def mark_unread(self) -> None:
         step = self._step()
         command = c.UnreadRoom(room=step.number, message=step.seq)
-        self._do(step.actor, step.index, self.model.unread(step.actor, step.room, step.seq), command)
+        self._do(step.actor, step.room_index, self.model.unread(step.actor, step.room, step.seq), command)
 
     @rule()
     def appear(self) -> None:
