@@ -1,4 +1,4 @@
-"""Fixtures for every test: real server processes on data folders of their own."""
+"""Fixtures for all tests: real server processes on data folders of their own."""
 
 import logging
 import os
@@ -19,7 +19,10 @@ MakeServer = Callable[..., Server]
 Run = Callable[..., str]
 
 metrics.LONG_STALL = float("inf")
-"""A busy machine stops the loop of this process, too, and no test is to find that in what it logs or prints."""
+"""A busy machine stalls the loop of this process too.
+
+Tests must not find that in its log or output.
+"""
 
 HERE = Path(__file__).parent
 ALONE = (
@@ -34,8 +37,11 @@ ALONE = (
     "rooms/test_welcome.py",
     "security/test_timing.py",
 )
-"""Files that bound or compare delays: nothing else runs on the machine meanwhile. Where a bound is generous, and noise
-can only break it, three attempts (`tests/support/timing.py`) do instead; processor time is better than either."""
+"""Test files that compare delays: nothing else runs on the machine meanwhile.
+
+If a limit is generous, three attempts (`tests/support/timing.py`) are enough, since noise can only
+exceed it. Measuring processor time is better than either.
+"""
 
 LONG = (
     "faults/test_outages.py",
@@ -53,7 +59,7 @@ LONG = (
     "mounted/test_kill.py",
     "proxy/test_through.py",
 )
-"""Before all others, in whatever order these are: no worker is to be left alone with one of them in the end."""
+"""Test files that run first, so that none of them runs alone at the end."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -71,7 +77,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_makereport(
     call: pytest.CallInfo[None],
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Adds how deep the test went. Its output may hold lone surrogates, which no report can carry to the controller."""
+    """Add the number of rounds to the report; escape lone surrogates for xdist."""
     report = yield
     if call.when == "call":
         report.user_properties += [("depth", made) for made in depth.made()]
@@ -80,7 +86,7 @@ def pytest_runtest_makereport(
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What `make prove` has run in its long form."""
+    """List what `make prove` ran in its long form."""
     if not depth.PROVING:
         return
     terminalreporter.section("proved")
@@ -94,14 +100,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A running server for the tests of one module: sign-up open, rate limits off."""
+    """A running server for the tests of one module: open sign-up, no rate limits."""
     with Server(tmp_path_factory.mktemp("server") / "data") as running:
         yield running
 
 
 @pytest.fixture
 def make_server(tmp_path: Path) -> Iterator[MakeServer]:
-    """Build a server that is not started yet: `make_server(settings={...}, launcher=[...], data=...)`."""
+    """Return `make_server(settings=…, launcher=…, data=…)`, which does not start it."""
     made: list[Server] = []
 
     def make(
@@ -118,19 +124,22 @@ def make_server(tmp_path: Path) -> Iterator[MakeServer]:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Postgres]:
-    """One PostgreSQL for the whole run."""
+    """A PostgreSQL for the whole run."""
     with postgres() as server:
         yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A database of its own for the test, once on each engine; migrated on PostgreSQL, where that takes longer."""
+    """A new database on each engine.
+
+    On PostgreSQL it is migrated, because that takes longer there.
+    """
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'hubbub.db'}"
         return
     server: Postgres = request.getfixturevalue("postgres_server")
-    # PostgreSQL's own limits go on while the machine stands still, and what they are is proven in `storage/`.
+    # PostgreSQL's own timeouts continue while the machine stalls; tests in `storage/` cover their values.
     monkeypatch.setitem(postgresql.LIMITS, "statement_timeout", "20s")
     monkeypatch.setitem(postgresql.LIMITS, "idle_in_transaction_session_timeout", "20s")
     address = server.fresh()
@@ -140,14 +149,15 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: py
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
-    """`run(*arguments)`: a `hubbub` command in this process, which is ten times faster; what it says.
+    """Return `run(*arguments)`, which runs a `hubbub` command in this process.
 
-    `fails=True` for the one sentence of a command that must fail.
+    That is ten times faster than a process. With `fails=True` the command must fail with one
+    sentence, which is returned.
     """
     root = logging.getLogger()
     handlers, level = root.handlers, root.level
-    monkeypatch.setattr(os, "nice", lambda increment: 0)  # not the tests
-    monkeypatch.setenv("HUBBUB_LOG_LEVEL", "error")  # what it says, without what it logs
+    monkeypatch.setattr(os, "nice", lambda increment: 0)  # do not renice the test process
+    monkeypatch.setenv("HUBBUB_LOG_LEVEL", "error")  # output without log lines
 
     def command(*arguments: object, fails: bool = False) -> str:
         monkeypatch.setattr(sys, "argv", ["hubbub", *map(str, arguments)])

@@ -32,7 +32,7 @@ from hubbub.storage.database import Statement
 from hubbub.storage.ids import Ids
 from hubbub.storage.transaction import Transaction
 from tests.attention.conftest import Table, seq
-from tests.conversation.replica import Replica
+from tests.conversation.client_state import ClientState
 
 THUMB, HEART = "👍", "❤️"
 MANY = sorted(text for text, facts in emojis.EMOJI_DATA.items() if facts["status"] == emojis.STATUS["fully_qualified"])[
@@ -71,7 +71,7 @@ async def test_an_emoji_keeps_its_place_when_he_who_brought_it_takes_it_back(tab
     three = (table.owner, table.member, await table.desk.person("dora"))
     await table.desk.journal.submit(JoinRoom(room=table.room), three[2])
     message = await table.say(table.owner)
-    replica = Replica(table.owner.id, lambda room, seq: None)
+    replica = ClientState(table.owner.id, lambda room, seq: None)
     replica.rooms[table.room] = {"head": message}
     replica.timelines[table.room] = {message: {"reactions": []}}
     seen = []
@@ -100,7 +100,7 @@ async def test_who_is_the_twentieth_now_is_asked_for_and_the_count_is_right_anyw
         page = table.desk.database.read(reactions.of, table.room, [message], table.owner.id)[message]
         return [one.model_dump() for one in page]
 
-    replica = Replica(table.owner.id, lambda room, seq: {"reactions": look()})
+    replica = ClientState(table.owner.id, lambda room, seq: {"reactions": look()})
     replica.rooms[table.room] = {"head": message}
     replica.timelines[table.room] = {message: {"reactions": look()}}
     for who, left in ((crowd[-1], 21), (crowd[0], 20), (crowd[1], 19)):

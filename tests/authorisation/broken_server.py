@@ -1,6 +1,6 @@
-"""`hubbub` in which everybody counts as the site's staff in a room's people's matters: what the matrix must find out.
+"""`hubbub` in which every user has staff rank in member management.
 
-Run as `python -m tests.authorisation.broken_server serve …`.
+The matrix must detect it. Run as `python -m tests.authorisation.broken_server serve …`.
 """
 
 from hubbub.cli import main

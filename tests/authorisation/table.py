@@ -1,4 +1,7 @@
-"""The matrix as a person reads it: `matrix.txt`, one section for each kind of room and one for the site."""
+"""Read and write `matrix.txt`.
+
+The file has a section for each kind of room and one for the site.
+"""
 
 import re
 from collections.abc import Iterable
@@ -10,7 +13,10 @@ Section = dict[str, Row]
 
 
 def read(text: str) -> dict[str, Section]:
-    """Section → row → column → what is expected. Raises ValueError for a row with a cell too many or too few."""
+    """Return section → row → column → expected answer.
+
+    Raises ValueError for a row with a cell too many or too few.
+    """
     sections: dict[str, Section] = {}
     section: Section = {}
     columns: list[str] = []
@@ -33,18 +39,18 @@ def read(text: str) -> dict[str, Section]:
 
 
 def base(row: str) -> str:
-    """What a row is about, without what it says more exactly."""
+    """Return a row's command or route without the qualifier in parentheses."""
     return row.partition(" (")[0]
 
 
 def missing(things: Iterable[str], *sections: Section) -> set[str]:
-    """What has no row in one of these sections."""
+    """Return the things that have no row in one of these sections."""
     there = [{base(row) for row in section} for section in sections]
     return {thing for thing in things if not all(thing in rows for rows in there)}
 
 
 def write(matrix: dict[str, Section], seen: dict[str, dict[str, Section]]) -> None:
-    """Puts what was answered into the file, in its order and under its words."""
+    """Write the answers into the file, in its order and below its introduction."""
     words = FILE.read_text().partition("==")[0]
     sections = []
     for name, rows in matrix.items():

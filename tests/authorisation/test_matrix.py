@@ -1,6 +1,7 @@
-"""Who may do what: every route and every command × everybody, over REST and over WebSocket, held against `matrix.txt`.
+"""Permissions of every user for every route and command, compared to `matrix.txt`.
 
-After a change that is meant, `HUBBUB_WRITE_MATRIX=1 pytest tests/authorisation` writes the file anew; read the diff.
+After an intended change, `HUBBUB_WRITE_MATRIX=1 pytest tests/authorisation` rewrites the file; read
+the diff.
 """
 
 import asyncio
@@ -17,8 +18,8 @@ from starlette.routing import Route
 from hubbub.domain.commands import AnySignal, AnyWireCommand
 from hubbub.gateways.http.app import ROUTERS
 from tests.authorisation import table
-from tests.authorisation.asks import ROOM, SITE, Ask
-from tests.authorisation.cast import Play, Room, route_of, settle
+from tests.authorisation.requests import ROOM, SITE, Request
+from tests.authorisation.world import Room, World, create_users, route_of
 from tests.house.test_unions import ROUTES
 from tests.support.server import Server
 
@@ -27,19 +28,19 @@ IN_ROOMS = ("public", "private", "archived", "direct")
 SINCE = "events.since"
 Matrix = dict[str, table.Section]
 Seen = dict[str, Matrix]
-"""Door → section → row → column → answer."""
+"""Gateway → section → row → column → answer."""
 
 
-def of_the_wire() -> dict[str, set[str]]:
-    """What can be asked over WebSocket, with the names of its fields."""
+def wire_fields() -> dict[str, set[str]]:
+    """Return what clients can send over WebSocket, with the names of its fields."""
     found = {command.kind: set(command.model_fields) for command in get_args(AnyWireCommand)}
     for signal in get_args(AnySignal):
         found[get_args(signal.model_fields["type"].annotation)[0]] = set(signal.model_fields)
     return found | {SINCE: {"room"}}
 
 
-def of_rest(routers: Iterable[APIRouter]) -> dict[str, tuple[str, str]]:
-    """Method and path of every route by its name, but for those that have a command's row."""
+def rest_routes(routers: Iterable[APIRouter]) -> dict[str, tuple[str, str]]:
+    """Return method and path of every route that no command's row covers, by name."""
     commands = {*ROUTES.values(), route_of(SINCE)}
     return {
         route.name: (method, route.path)
@@ -52,45 +53,52 @@ def of_rest(routers: Iterable[APIRouter]) -> dict[str, tuple[str, str]]:
 
 
 def without_a_row(matrix: Matrix, routers: Iterable[APIRouter] = ROUTERS) -> set[str]:
-    """What nobody has said who may do it: what names a room, in a public and in a private one, all else on the site."""
-    in_a_room = {name for name, fields in of_the_wire().items() if "room" in fields}
-    in_a_room |= {name for name, (_, path) in of_rest(routers).items() if "{room}" in path}
-    others = {*of_the_wire(), *of_rest(routers)} - in_a_room
+    """Return commands and routes without a row.
+
+    Those that name a room need a row in the public and the private section, all others in the
+    site's.
+    """
+    in_a_room = {name for name, fields in wire_fields().items() if "room" in fields}
+    in_a_room |= {name for name, (_, path) in rest_routes(routers).items() if "{room}" in path}
+    others = {*wire_fields(), *rest_routes(routers)} - in_a_room
     return table.missing(in_a_room, matrix["public"], matrix["private"]) | table.missing(others, matrix["site"])
 
 
-# --- the walk ---------------------------------------------------------------------------------------------------------
+# --- asking all rows -------------------------------------------------------------------------------------------------
 
 
-async def walk(play: Play, matrix: Matrix) -> Seen:
+async def walk(world: World, matrix: Matrix) -> Seen:
     seen: Seen = {"REST": {}, "WebSocket": {}}
     try:
-        await play.begin()
+        await world.begin()
         for section in (*IN_ROOMS, "site"):
-            room = play.rooms.get(section) or Room(0, link=await play.link(None))
-            asks = SITE if section == "site" else ROOM
+            room = world.rooms.get(section) or Room(0, link=await world.link(None))
+            requests = SITE if section == "site" else ROOM
             for row in matrix[section]:
-                for door in seen:
-                    answers = await ask_all(play, room, door, row, asks[row], list(matrix[section][row]))
+                for gateway in seen:
+                    answers = await ask_all(world, room, gateway, row, requests[row], list(matrix[section][row]))
                     if answers:
-                        seen[door].setdefault(section, {})[row] = answers
+                        seen[gateway].setdefault(section, {})[row] = answers
     finally:
-        await play.end()
+        await world.end()
     return seen
 
 
-async def ask_all(play: Play, room: Room, door: str, row: str, ask: Ask, columns: list[str]) -> dict[str, str]:
-    """What everybody is told by one door; nothing where it has no such row. What is undone is asked one by one."""
+async def ask_all(world: World, room: Room, gateway: str, row: str, ask: Request, columns: list[str]) -> dict[str, str]:
+    """Return every column's answer over one gateway.
+
+    Empty if the gateway has no such row. Rows with an undo run one user at a time.
+    """
     thing = table.base(row)
-    route = of_rest(ROUTERS).get(thing) or (route_of(thing) if thing in {*ROUTES, SINCE} else None)
-    if (door == "WebSocket" and thing not in of_the_wire()) or (door == "REST" and route is None):
+    route = rest_routes(ROUTERS).get(thing) or (route_of(thing) if thing in {*ROUTES, SINCE} else None)
+    if (gateway == "WebSocket" and thing not in wire_fields()) or (gateway == "REST" and route is None):
         return {}
 
     async def answer(name: str) -> str:
-        fields = ask.fields(play, room, name)
-        if route is None or door == "WebSocket":
-            return await play.over_wire(thing, name, fields)
-        return await play.over_rest(route, name, fields, form=ask.form)
+        fields = ask.fields(world, room, name)
+        if route is None or gateway == "WebSocket":
+            return await world.over_wire(thing, name, fields)
+        return await world.over_rest(route, name, fields, form=ask.form)
 
     if ask.undo is None:
         return dict(zip(columns, await asyncio.gather(*map(answer, columns)), strict=True))
@@ -98,7 +106,7 @@ async def ask_all(play: Play, room: Room, door: str, row: str, ask: Ask, columns
     for name in columns:
         answers[name] = await answer(name)
         if answers[name] == "ok":
-            await ask.undo(play, room, name)
+            await ask.undo(world, room, name)
     return answers
 
 
@@ -108,11 +116,11 @@ def matrix() -> Matrix:
 
 
 def seen_at(data: Path, matrix: Matrix, launcher: tuple[str, ...] = ("-m", "hubbub")) -> Seen:
-    """What everybody is told by a server of its own."""
+    """Return the answers of a server of its own."""
     server = Server(data, launcher=launcher)
-    people = asyncio.run(settle(server))
+    people = asyncio.run(create_users(server))
     with server:
-        return asyncio.run(walk(Play(server, people), matrix))
+        return asyncio.run(walk(World(server, people), matrix))
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +132,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory, matrix: Matrix) -> Seen:
 
 
 def differences(expected: table.Section, found: table.Section) -> list[str]:
-    """A sentence for each cell that is not as the matrix says."""
+    """Return a sentence for each cell that differs from the matrix."""
     return [
         f"{row} as {column}: {expected[row][column]} is right, {answer} was the answer"
         for row, cells in found.items()
@@ -133,15 +141,15 @@ def differences(expected: table.Section, found: table.Section) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("door", ["REST", "WebSocket"])
+@pytest.mark.parametrize("gateway", ["REST", "WebSocket"])
 @pytest.mark.parametrize("section", [*IN_ROOMS, "site"])
-def test_everybody_may_do_what_the_matrix_says_and_nothing_else(
-    seen: Seen, matrix: Matrix, section: str, door: str
+def test_every_user_may_do_what_the_matrix_allows_and_nothing_else(
+    seen: Seen, matrix: Matrix, section: str, gateway: str
 ) -> None:
-    assert differences(matrix[section], seen[door][section]) == []
+    assert differences(matrix[section], seen[gateway][section]) == []
 
 
-def test_every_cell_was_asked_by_some_door(seen: Seen, matrix: Matrix) -> None:
+def test_every_cell_of_the_matrix_is_asked_over_at_least_one_gateway(seen: Seen, matrix: Matrix) -> None:
     for section, rows in matrix.items():
         asked = {row: {**seen["WebSocket"][section].get(row, {}), **seen["REST"][section].get(row, {})} for row in rows}
         assert {row: set(cells) for row, cells in rows.items()} == {row: set(cells) for row, cells in asked.items()}
@@ -151,7 +159,7 @@ def test_every_route_and_every_command_has_a_row(matrix: Matrix) -> None:
     assert without_a_row(matrix) == set()
 
 
-def test_control_a_route_or_a_command_without_a_row_is_found(matrix: Matrix) -> None:
+def test_control_a_route_or_command_without_a_row_is_detected(matrix: Matrix) -> None:
     more = APIRouter()
     more.add_api_route("/api/rooms/{room}/secrets", lambda: None, name="list_secrets")
     more.add_api_route("/api/backdoor", lambda: None, name="backdoor")
@@ -164,18 +172,18 @@ def test_control_a_route_or_a_command_without_a_row_is_found(matrix: Matrix) -> 
         assert without_a_row(less) == {row}
 
 
-def test_control_a_cell_that_is_wrong_is_found(seen: Seen, matrix: Matrix) -> None:
+def test_control_a_wrong_cell_is_detected(seen: Seen, matrix: Matrix) -> None:
     wrong = {row: dict(cells) for row, cells in matrix["private"].items()}
     wrong["message.edit"]["room-owner"] = "ok"
     found = differences(wrong, seen["REST"]["private"])
     assert found == ["message.edit as room-owner: ok is right, 403 was the answer"]
 
 
-def test_control_a_server_that_breaks_a_rule_is_found_out(tmp_path: Path, matrix: Matrix) -> None:
+def test_control_a_server_that_breaks_a_rule_is_detected(tmp_path: Path, matrix: Matrix) -> None:
     few = {
         section: {row: matrix[section][row] for row in ("room.ban", "list_bans")} for section in ("public", "private")
     }
     broken = seen_at(tmp_path / "data", few | {key: {} for key in ("archived", "direct", "site")}, BROKEN)
-    for door, section in itertools.product(("REST", "WebSocket"), few):
-        found = differences(few[section], broken[door][section])
-        assert "room.ban as member: 403 is right, ok was the answer" in found, door
+    for gateway, section in itertools.product(("REST", "WebSocket"), few):
+        found = differences(few[section], broken[gateway][section])
+        assert "room.ban as member: 403 is right, ok was the answer" in found, gateway

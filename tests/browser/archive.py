@@ -1,4 +1,4 @@
-"""A room with much in it, and a measure of whether what one reads there stays where it is on the screen."""
+"""A room with many messages, and a check that visible messages do not move."""
 
 import re
 from collections.abc import Iterator
@@ -11,18 +11,18 @@ from tests.support.server import Account, Server
 
 MESSAGES = 370
 ROWS = 380
-"""More are never in the page: 350 and a page that has just come."""
+"""The page never holds more rows: 350 and a page that has just arrived."""
 
 WRITE = """async ([token, room, from, to]) => {
     const socket = new WebSocket(new URL("/ws", location.href.replace("http", "ws")), "hubbub.v1");
-    const heard = (wanted) => new Promise((found) => socket.addEventListener("message", ({ data }) => {
+    const nextFrame = (wanted) => new Promise((found) => socket.addEventListener("message", ({ data }) => {
         if (wanted(JSON.parse(data))) found();
     }));
     await new Promise((open) => socket.addEventListener("open", open));
-    const welcome = heard((frame) => frame.type === "welcome");
+    const welcome = nextFrame((frame) => frame.type === "welcome");
     socket.send(JSON.stringify({ type: "hello", token }));
     await welcome;
-    const last = heard((frame) => frame.re === to);
+    const last = nextFrame((frame) => frame.re === to);
     for (let id = from; id <= to; id += 1) {
         socket.send(JSON.stringify({ id, type: "message.send", room, key: `line ${id}`, body: `line ${id}` }));
     }
@@ -30,8 +30,8 @@ WRITE = """async ([token, room, from, to]) => {
     socket.close();
 }"""
 
-# Where a row is after each picture of the screen, for as long as it is watched. One look may come between a change and
-# the picture in which it is accounted for, and see what nobody sees: two in a row may not.
+# Record a row's position after each frame while it is watched. One sample may fall between a change
+# and the frame that compensates it; such a sample is never painted. Two in a row may not be off.
 WATCH = """(seq) => {
     const top = () => document.querySelector(`[data-seq="${seq}"]`)?.getBoundingClientRect().top ?? NaN;
     window.watched = { first: top(), tops: [], go: true };
@@ -56,12 +56,15 @@ ENDS = """() => {
     const rows = document.querySelectorAll(".timeline-row");
     return `${rows[0].dataset.seq} to ${rows[rows.length - 1].dataset.seq}`;
 }"""
-# Not by the wheel, whose movement goes on for a while.
+# Not by the wheel, whose movement continues for a while.
 SCROLL = "(by) => { document.querySelector('[role=log]').scrollTop += by; }"
 
 
 class Archive:
-    """`window` belongs to somebody who has not logged in: what is written goes through its sockets."""
+    """A room with many messages.
+
+    `window` belongs to an anonymous user, whose page sends them by WebSocket.
+    """
 
     def __init__(self, server: Server, writer: Account, window: Person) -> None:
         self.server = server
@@ -78,18 +81,18 @@ class Archive:
         return Archive(self.server, self.server.sign_up("writer"), self.window)
 
     def write(self, count: int) -> None:
-        """`line 1` and so on."""
+        """Send `line 1` and so on."""
         first, self.written = self.written + 1, self.written + count
         self.window.page.evaluate(WRITE, [self.writer.token, self.room, first, self.written])
 
     def unread(self, account: Account) -> int:
-        """How many the server knows to be unread."""
+        """Return how many messages the server counts as unread."""
         found: int = account.get(f"/api/rooms/{self.room}")["room"]["unread"]
         return found
 
 
 class Reading:
-    """Somebody who reads in an archive."""
+    """A user who reads in an archive."""
 
     def __init__(self, person: Person, archive: Archive) -> None:
         self.person = person
@@ -103,7 +106,7 @@ class Reading:
         return self.page.locator(".timeline-row").count()
 
     def top(self) -> int:
-        """The seq of the first message that is seen whole."""
+        """Return the seq of the first message that is fully visible."""
         found: int = self.page.evaluate(VISIBLE)
         return found
 
@@ -113,7 +116,7 @@ class Reading:
         self.page.evaluate("(hash) => { location.hash = hash; }", f"room/{self.archive.room}/{seq}")
 
     def moved(self) -> float:
-        """How far the watched row was from its place at most, in pixels."""
+        """Return the largest distance of the watched row from its start, in pixels."""
         found: float = self.page.evaluate(WATCHED)
         return found
 
@@ -122,7 +125,7 @@ class Reading:
 
     @contextmanager
     def stays(self) -> Iterator[None]:
-        """What one reads does not move by more than a pixel, whatever is done meanwhile."""
+        """Assert that the visible messages move by at most one pixel during the block."""
         self.watch()
         yield
         moved = self.moved()
@@ -133,7 +136,7 @@ class Reading:
 
 
 class Held:
-    """Pages of history that wait until they are let through."""
+    """Holds back pages of history until they are released."""
 
     def __init__(self, reading: Reading, which: str) -> None:
         self.reading = reading
@@ -141,16 +144,16 @@ class Held:
         reading.page.route(re.compile(rf"/messages\?.*{which}="), lambda route: self.routes.append(route))
 
     def scroll(self, by: int) -> None:
-        """Scroll on until a page is asked for."""
+        """Scroll until a page is requested."""
         for _ in range(300):
             if self.routes:
                 return
             self.reading.scroll(by)
             self.reading.page.wait_for_timeout(30)
-        raise AssertionError("no page was asked for")
+        raise AssertionError("no page was requested")
 
     def let_through(self) -> None:
-        """The page arrives; the rows are other ones then."""
+        """Let the page arrive, and wait until the rows have changed."""
         page = self.reading.page
         before = page.evaluate(ENDS)
         self.routes.pop(0).continue_()

@@ -1,4 +1,4 @@
-// What a page can try against another origin while its visitor is logged in there; what came of it, by what was tried.
+// Everything a page can try against another origin where its visitor is logged in. Returns the outcome of each attempt.
 async ({ http, room, name, kinds, password, forms }) => {
     const tried = {};
     const listen = (path, protocols) =>

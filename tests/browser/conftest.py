@@ -24,15 +24,17 @@ FLAGS = [
 ]
 
 LAYOUT = ("test_keyboard.py", "test_markup.py", "test_timeline.py")
-"""What depends on where things are: run with few fonts on the machine and with many (`fonts.py`). All else has the
-machine's own, or those that HUBBUB_TEST_FONTS names."""
+"""Tests of the layout, which run with few fonts and with many (`fonts.py`).
 
-# Two cores that are shared with others stand still for seconds now and then; Playwright's own patience is five.
+All others use the machine's own fonts, or those that HUBBUB_TEST_FONTS names.
+"""
+
+# Shared cores stall for seconds now and then; Playwright's default is five.
 expect.set_options(timeout=20_000)
 
 
 def chromium() -> str | None:
-    """The first of the browsers on the PATH."""
+    """Return the first supported browser on the PATH."""
     return next(filter(None, map(shutil.which, NAMES)), None)
 
 
@@ -56,7 +58,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def system_fonts(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, str | float | bool] | None:
-    """The environment with the fonts that the browser finds; none are the machine's own."""
+    """The environment with the chosen fonts and none of the machine's own."""
     name = getattr(request, "param", fonts.CHOICE)
     if not name:
         return None
@@ -65,7 +67,8 @@ def system_fonts(
     return fonts.environment(name, tmp_path_factory.mktemp("fonts"))
 
 
-# For one module only: while it exists, Playwright's own event loop stands in the way of asynchronous tests.
+# One module only: while the browser exists, Playwright's own event loop prevents asynchronous
+# tests.
 @pytest.fixture(scope="module")
 def browser(system_fonts: dict[str, str | float | bool] | None) -> Iterator[Browser]:
     found = chromium()
@@ -78,7 +81,7 @@ def browser(system_fonts: dict[str, str | float | bool] | None) -> Iterator[Brow
 
 
 def a_window(browser: Browser, server: Server, width: int = 1180, height: int = 760) -> Person:
-    """A window of a browser of its own, on `server`; whoever opens it closes its context."""
+    """Open a browser window on `server`; the caller closes its context."""
     context = browser.new_context(viewport={"width": width, "height": height}, locale="en-GB")
     return Person(server, context.new_page())
 
@@ -90,7 +93,10 @@ def assert_quiet(people: Iterable[Person]) -> None:
 
 @pytest.fixture
 def open_window(browser: Browser, server: Server) -> Iterator[OpenWindow]:
-    """`open_window()`: a window of a browser of its own, on `server` or another one. Its console must stay quiet."""
+    """Return `open_window()`, which opens a browser window on `server` or another one.
+
+    Its console must have no errors.
+    """
     people: list[Person] = []
 
     def open_one(on: Server | None = None, width: int = 1180, height: int = 760) -> Person:

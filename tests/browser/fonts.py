@@ -1,7 +1,7 @@
-"""The fonts that a browser finds on the machine, on which the layout must not depend.
+"""System fonts for browser tests; the layout must not depend on them.
 
-The client brings its own for Latin text. All else comes from the system: code, other scripts, emoji; and Latin too
-until the client's own is there.
+The client brings its own font for Latin text. Everything else comes from the system: code, other
+scripts, emoji; and Latin too until the client's own font has loaded.
 """
 
 import os
@@ -28,21 +28,27 @@ FAMILIES = {
         "emoji": "Noto Color Emoji",
     },
 }
-"""What each kind of machine has for the generic families: no font at all, DejaVu alone, many with emoji and CJK."""
+"""The generic families of each kind of machine.
+
+The kinds are no font, DejaVu alone, and many fonts with emoji and CJK.
+"""
 ALIAS = "<alias binding='same'><family>{name}</family><prefer><family>{font}</family></prefer></alias>"
 
 
 def missing(name: str) -> str | None:
-    """Why a browser cannot be given these fonts."""
+    """Return why a browser cannot use these fonts; None if it can."""
     if name not in FAMILIES:
-        return f"there are no fonts called {name!r}: HUBBUB_TEST_FONTS may be one of {', '.join(FAMILIES)}"
+        return f"unknown fonts {name!r}: HUBBUB_TEST_FONTS must be one of {', '.join(FAMILIES)}"
     if name != "none" and not (FETCHED / "done").exists():
         return "no fonts in .fonts: run scripts/fonts, which needs apt-get"
     return None
 
 
 def environment(name: str, folder: Path) -> dict[str, str | float | bool]:
-    """The environment of a browser that finds these fonts and no others (fontconfig(5)); `folder` is for its files."""
+    """Return the environment of a browser that finds only these fonts (fontconfig(5)).
+
+    `folder` holds the configuration and the cache.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     fonts = [] if name == "none" else [FETCHED / name]
     configuration = CONFIGURATION.format(

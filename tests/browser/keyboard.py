@@ -1,4 +1,4 @@
-"""Somebody at a window who has nothing but a keyboard: no mouse, no focus but what keys give, and each stop is seen."""
+"""A user with only a keyboard: every stop of the focus must be visible."""
 
 from typing import Any
 
@@ -7,18 +7,18 @@ from playwright.sync_api import Locator, expect
 from tests.browser.person import Person
 
 MOST = 40
-# What has the focus, in words, and whether one sees that: a ring around it or around the field it stands in, of which
-# no more than one side is cut off by the window or by what scrolls.
+# Describe the focused element, and whether its focus is visible: a ring around it or its field,
+# with at most one side cut off by the window or a scroll container.
 LOOK = """() => {
     const one = document.activeElement;
-    if (!one || one === document.body) return { told: null };
+    if (!one || one === document.body) return { description: null };
     const name = one.ariaLabel ?? one.labels?.[0]?.textContent ?? one.placeholder ?? one.textContent ?? "";
-    const told = `${one.role ?? one.tagName.toLowerCase()} “${name.trim().replace(/\\s+/g, " ").slice(0, 60)}”`;
+    const description = `${one.role ?? one.tagName.toLowerCase()} “${name.trim().replace(/\\s+/g, " ").slice(0, 60)}”`;
     const chain = [];
     for (let at = one; at && chain.length < 4; at = at.parentElement) chain.push(at);
     const ring = (of) => getComputedStyle(of);
     const bearer = chain.find((at) => ring(at).outlineStyle !== "none" && parseFloat(ring(at).outlineWidth) >= 1);
-    if (!bearer) return { told, hidden: "it has no ring" };
+    if (!bearer) return { description, hidden: "it has no focus ring" };
     const out = parseFloat(ring(bearer).outlineOffset) + parseFloat(ring(bearer).outlineWidth) / 2;
     const { left, right, top, bottom } = bearer.getBoundingClientRect();
     const [x, y] = [(left + right) / 2, (top + bottom) / 2];
@@ -30,7 +30,7 @@ LOOK = """() => {
         const box = at.getBoundingClientRect();
         seen = seen.filter(([x, y]) => x >= box.left && x <= box.right && y >= box.top && y <= box.bottom);
     }
-    return { told, hidden: seen.length < 3 ? `${seen.length} of 4 sides of its ring are in sight` : null };
+    return { description, hidden: seen.length < 3 ? `${seen.length} of 4 sides of its ring are in sight` : null };
 }"""
 
 
@@ -46,21 +46,27 @@ class Keyboard:
     def write(self, text: str) -> None:
         self.page.keyboard.type(text)
 
-    # -- where one is
+    # -- the focus
 
     def at(self, role: Any, name: str, within: str = "body") -> None:
-        """The focus is, or comes to be, at what has this role and this name; and one sees it."""
+        """Wait until the element with this role and name has the focus.
+
+        Its ring must be visible.
+        """
         wanted = self.page.locator(within).get_by_role(role, name=name)
         expect(self.page.locator(":focus").and_(wanted)).to_have_count(1)
         self._seen()
 
     def somewhere(self, within: str = "body") -> None:
-        """The focus is, or comes to be, at something in `within`: it was not lost with what had it."""
+        """Wait until an element in `within` has the focus.
+
+        It was not lost with a removed element.
+        """
         expect(self.page.locator(within).locator(":focus")).to_have_count(1)
         self._seen()
 
     def on(self, text: str) -> None:
-        """The focus is, or comes to be, at the message with this text."""
+        """Wait until the message with this text has the focus."""
         expect(self._on(text)).to_have_count(1)
         self._seen()
 
@@ -69,7 +75,7 @@ class Keyboard:
         return self.page.locator(".timeline-row > article:focus").filter(has=words)
 
     def up_to(self, text: str) -> None:
-        """From message to message, up to the one with this text."""
+        """Move up from message to message to the one with this text."""
         wanted = self._on(text)
         for _ in range(MOST):
             if wanted.count():
@@ -78,7 +84,10 @@ class Keyboard:
         self.on(text)
 
     def reach(self, role: Any, name: str, *, key: str = "Tab", most: int = MOST) -> None:
-        """Press `key` until what has this role and this name has the focus. One sees each stop on the way."""
+        """Press `key` until the element with this role and name has the focus.
+
+        Every stop must be visible.
+        """
         wanted = self.page.locator(":focus").and_(self.page.get_by_role(role, name=name))
         passed: list[str] = []
         while not wanted.count():
@@ -90,19 +99,19 @@ class Keyboard:
 
     def _seen(self) -> str | None:
         found = self.page.evaluate(LOOK)
-        assert not found.get("hidden"), f"the focus is at {found['told']}, and one does not see it: {found['hidden']}"
-        told: str | None = found["told"]
-        return told
+        assert not found.get("hidden"), f"the focus is at {found['description']} and not visible: {found['hidden']}"
+        description: str | None = found["description"]
+        return description
 
-    # -- what one does
+    # -- actions
 
     def use(self, role: Any, name: str, *, key: str = "Tab") -> None:
-        """Go there, and press Enter."""
+        """Move to a control and press Enter."""
         self.reach(role, name, key=key)
         self.press("Enter")
 
     def choose(self, item: str) -> None:
-        """Of the menu that has just been opened, with the arrows and Enter."""
+        """Choose an item of the open menu with the arrow keys and Enter."""
         items = self.page.locator("[role^=menuitem]:visible")
         expect(items.and_(self.page.locator(":focus"))).to_have_count(1)
         wanted = self.page.locator(":focus").filter(has_text=item)

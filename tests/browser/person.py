@@ -1,4 +1,4 @@
-"""Somebody at a browser window: does what people do, sees what people see."""
+"""A user at a browser window, with the actions and expectations of tests."""
 
 import re
 from typing import Self
@@ -7,14 +7,14 @@ from playwright.sync_api import ConsoleMessage, Locator, Page, expect
 
 from tests.support.server import PASSWORD, Server
 
-# How Chromium itself reports an HTTP status that the page expects and handles: whether one is logged in, and a refusal.
+# Chromium's reports of HTTP statuses that the page expects and handles: log-in checks and refusals.
 EXPECTED = re.compile(
     r"Failed to load resource: the server responded with a status of "
     r"((400|401|403|409) |404 .*/api/rooms/\d+(/\w+)?(\?[^)]*)?\))"
 )
 OFFLINE = re.compile(r"net::ERR_|WebSocket connection to .* failed")
 
-# The middle of the first line of an element's text, once it is in sight and stands still.
+# The middle of the first line of an element's text, once it is visible and does not move.
 FIRST_LINE = """async (element) => {
     element.scrollIntoView({ block: "nearest" });
     const line = () => {
@@ -51,21 +51,24 @@ class Person:
             self._heard.append(f"{message.type}: {message.text} ({message.location.get('url', '')})")
 
     def complaints(self) -> list[str]:
-        """What the console said that no test may cause: errors, warnings, violations of the Content-Security-Policy."""
+        """Return console messages no test may cause.
+
+        Errors, warnings, violations of the policy.
+        """
         allowed = [EXPECTED, OFFLINE] if self.may_be_offline else [EXPECTED]
         return [line for line in self._heard if not any(pattern.search(line) for pattern in allowed)]
 
     def forgive(self) -> None:
         self._heard.clear()
 
-    # -- coming and going
+    # -- log-in and log-out
 
     def open(self, path: str = "/") -> Self:
         self.page.goto(path if path.startswith("http") else self.address + path)
         return self
 
     def sign_up(self, name: str, button: str) -> Self:
-        """Fill in the form that a link, or open sign-up, shows."""
+        """Fill in the form of an invite, or of open sign-up."""
         self.name = name
         self.page.get_by_label("Name").fill(name)
         self.page.get_by_label("Password").fill(PASSWORD)
@@ -73,7 +76,7 @@ class Person:
         return self
 
     def log_in(self, name: str) -> Self:
-        """Come with the cookie of a session; the form has tests of its own."""
+        """Log in with a session cookie; the form has tests of its own."""
         self.name = name
         answer = self.page.request.post(f"{self.address}/api/login", data={"username": name, "password": PASSWORD})
         assert answer.ok, answer.text()
@@ -86,7 +89,7 @@ class Person:
         self.page.get_by_role("button", name="Log in").click()
 
     def is_in(self) -> Self:
-        """The chat is there and has been read."""
+        """Wait until the chat is shown and loaded."""
         expect(self.log).to_have_attribute("aria-busy", "false")
         return self
 
@@ -95,7 +98,7 @@ class Person:
         return self
 
     def click_text(self, found: Locator) -> None:
-        """Point at the first line of a text, where it is drawn, and click, whatever else its element contains."""
+        """Click the first line of a text, whatever else its element contains."""
         x, y = self.page.evaluate(FIRST_LINE, found.element_handle())
         self.page.mouse.click(x, y)
 
@@ -114,7 +117,7 @@ class Person:
         self.composer.press("Enter")
 
     def sees(self, text: str, times: int = 1) -> None:
-        """Exactly so many messages with exactly this text, none of them pending or failed."""
+        """Expect exactly `times` sent messages with exactly this text."""
         found = self.log.locator("article:not(.pending):not(.failed) .body").get_by_text(text, exact=True)
         expect(found).to_have_count(times, timeout=30_000)
 

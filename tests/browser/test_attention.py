@@ -1,4 +1,7 @@
-"""What waits for somebody, in real windows: counted, the same in all of them, read at once and made unread again."""
+"""Unread messages and mentions in real windows.
+
+They are counted, equal in all windows, and can be marked as read and unread.
+"""
 
 import re
 import uuid
@@ -28,7 +31,7 @@ def say(account: Account, room: int, *bodies: str) -> None:
 
 
 def rooms_of(owner: Account, guest: Account, *names: str) -> list[int]:
-    """Public rooms of the owner, in which both are."""
+    """Create public rooms of the owner that both users are in."""
     made = [owner.create_room(f"{name} of {owner.name}") for name in names]
     for room in made:
         guest.join(room)
@@ -45,7 +48,7 @@ def another_tab(person: Person) -> Person:
     return tab.open().is_in()
 
 
-def test_what_waits_is_counted_everywhere_and_a_muted_room_only_calls(
+def test_unread_counts_appear_in_all_windows_and_a_muted_room_only_shows_mentions(
     server: Server, open_window: OpenWindow, bob: Account
 ) -> None:
     account = server.sign_up("ann")
@@ -70,7 +73,7 @@ def test_what_waits_is_counted_everywhere_and_a_muted_room_only_calls(
         expect(sign(tab)).to_have_attribute("href", CALLED)
     axe.check(here.page)
 
-    # By keyboard: to the next room that waits, round the list, and from everywhere back to nothing.
+    # By keyboard: to the next unread room, around the list.
     here.page.keyboard.press("Alt+Shift+ArrowUp")
     expect(here.page.get_by_role("heading", level=2, name="Barn")).to_be_visible()
     here.sees("c")
@@ -80,14 +83,16 @@ def test_what_waits_is_counted_everywhere_and_a_muted_room_only_calls(
     for tab in tabs:
         expect(tab.page).to_have_title(re.compile(r"^(?!\()"))
         expect(sign(tab)).to_have_attribute("href", NOTHING_NEW)
-    # Nothing waits any more: the keys lead nowhere.
+    # Nothing is unread: the keys do nothing.
     here.page.keyboard.press("Alt+Shift+ArrowDown")
     expect(here.page.get_by_role("heading", level=2, name="Attic")).to_be_visible()
     there.page.reload()
     expect(there.is_in().room("Barn")).not_to_contain_text("unread")
 
 
-def test_from_a_message_on_it_is_unread_until_one_leaves(server: Server, open_window: OpenWindow, bob: Account) -> None:
+def test_a_message_marked_as_unread_stays_unread_until_the_user_leaves_the_room(
+    server: Server, open_window: OpenWindow, bob: Account
+) -> None:
     account = server.sign_up("ann")
     (cave,) = rooms_of(account, bob, "Cave")
     say(bob, cave, "first", "second", "third")
@@ -95,14 +100,14 @@ def test_from_a_message_on_it_is_unread_until_one_leaves(server: Server, open_wi
     there = another_tab(here)
     expect(there.room("Cave")).not_to_contain_text("unread")
 
-    # With the keyboard: up from the newest to the second, whose key it is.
+    # By keyboard: up from the newest to the second message, then the key for "unread".
     here.log.get_by_text("third", exact=True).locator("xpath=ancestor::article").focus()
     here.page.keyboard.press("ArrowUp")
     here.page.keyboard.press("u")
     for tab in (here, there):
         expect(tab.room("Cave")).to_contain_text("2 unread")
     expect(here.log.get_by_role("separator").filter(has_text="New since")).to_be_visible()
-    # It stays so, though one looks at what comes: a word said afterwards is not read either.
+    # It stays unread while the user looks at new messages: those are not read either.
     say(bob, cave, "fourth")
     here.sees("fourth")
     here.page.mouse.wheel(0, 400)
@@ -115,7 +120,7 @@ def test_from_a_message_on_it_is_unread_until_one_leaves(server: Server, open_wi
     here.open_room("Cave")
     expect(there.room("Cave")).not_to_contain_text("unread")
 
-    # The same by mouse, and Escape takes it back.
+    # The same by mouse; Escape undoes it.
     message = here.log.locator("article", has_text="third")
     message.click(button="right")
     here.page.get_by_role("menuitem", name="Mark as unread from here").click()
@@ -125,9 +130,7 @@ def test_from_a_message_on_it_is_unread_until_one_leaves(server: Server, open_wi
         expect(tab.room("Cave")).not_to_contain_text("unread")
 
 
-def test_everything_is_read_at_once_and_can_be_taken_back(
-    server: Server, open_window: OpenWindow, bob: Account
-) -> None:
+def test_marking_everything_as_read_can_be_undone(server: Server, open_window: OpenWindow, bob: Account) -> None:
     account = server.sign_up("ann")
     dale, edge = rooms_of(account, bob, "Dale", "Edge")
     say(bob, dale, "one", f"two @{account.name}")
@@ -156,7 +159,7 @@ def test_everything_is_read_at_once_and_can_be_taken_back(
     waits(True)
     expect(undo).to_have_count(0)
 
-    # By its button: the focus is on the way back then, and in the end where one writes.
+    # By its button: the focus moves to Undo, and in the end to the composer.
     here.page.get_by_role("button", name="Mark everything as read").focus()
     here.page.keyboard.press("Enter")
     expect(undo).to_be_focused()

@@ -1,4 +1,7 @@
-"""Writing in real Chromium: by mouse, by keyboard alone, with an input method, in two windows; no word is lost."""
+"""The composer in real Chromium.
+
+Users write by mouse, by keyboard, with an input method, and in two windows. No text is lost.
+"""
 
 import re
 
@@ -7,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser import axe
 from tests.browser.conftest import OpenWindow
-from tests.browser.house import message
+from tests.browser.messages import message
 from tests.browser.person import Person
 from tests.support.server import Account, Server
 
@@ -21,7 +24,7 @@ def ben(server: Server) -> Account:
 
 @pytest.fixture
 def ann(server: Server, ben: Account, open_window: OpenWindow) -> Person:
-    """In a room of her own, with Ben."""
+    """Ann in a room of her own, with Ben."""
     account = server.sign_up("ann")
     ben.join(account.create_room(f"Study of {account.name}"))
     return open_window().log_in(account.name).open_room(f"Study of {account.name}")
@@ -36,12 +39,12 @@ def picker(person: Person) -> Locator:
 
 
 def another_window(person: Person) -> Person:
-    """Another tab of the same browser, in the same room."""
+    """Open another tab of the same browser in the same room."""
     second = Person(person.server, person.page.context.new_page())
     return second.open(person.page.url).is_in()
 
 
-def test_names_and_emoji_are_completed_by_the_keyboard_alone(ann: Person, ben: Account) -> None:
+def test_names_and_emoji_are_completed_by_keyboard(ann: Person, ben: Account) -> None:
     keys = ann.page.keyboard
     keys.type("hello @bene")
     expect(suggestions(ann).get_by_role("option")).to_have_text([re.compile(ben.name)])
@@ -75,7 +78,7 @@ def test_names_and_emoji_are_completed_by_the_keyboard_alone(ann: Person, ben: A
     expect(ann.composer).to_be_focused()
 
 
-def test_the_last_message_is_edited_and_a_refusal_loses_nothing(ann: Person) -> None:
+def test_the_last_message_can_be_edited_and_a_failed_edit_keeps_its_text(ann: Person) -> None:
     ann.say("frist")
     ann.sees("frist")
     keys = ann.page.keyboard
@@ -91,7 +94,7 @@ def test_the_last_message_is_edited_and_a_refusal_loses_nothing(ann: Person) -> 
     keys.press("Enter")
     expect(ann.page.get_by_text("The server cannot be reached")).to_be_visible()
     expect(ann.composer).to_have_value("first")
-    # Not even the end of the page: the edit goes on where it was.
+    # The edit even survives a reload of the page.
     ann.page.reload()
     ann.is_in()
     expect(ann.composer).to_have_value("first")
@@ -100,14 +103,14 @@ def test_the_last_message_is_edited_and_a_refusal_loses_nothing(ann: Person) -> 
     ann.page.get_by_role("button", name="Save").click()
     expect(ann.composer).to_have_value("")
     ann.sees("first")
-    # What the server did not take comes back to be written anew.
+    # A refused message returns to the composer.
     ann.say("\u0085")
     ann.log.locator("article.failed").get_by_role("button", name="Edit").click()
     expect(ann.composer).to_have_value("\u0085")
     expect(ann.log.locator("article.failed")).to_have_count(0)
 
 
-def test_new_words_for_old_messages_outlive_other_wishes_and_the_message(
+def test_an_unsaved_edit_survives_a_reply_and_the_deletion_of_its_message(
     ann: Person, ben: Account, server: Server
 ) -> None:
     for text in ("first", "second"):
@@ -125,7 +128,7 @@ def test_new_words_for_old_messages_outlive_other_wishes_and_the_message(
     ann.page.get_by_role("button", name="Go on").click()
     expect(ann.composer).to_have_value("second, but better")
     expect(kept).to_have_count(0)
-    # Deleted under one's hands: the new words can be a message of their own.
+    # The message is deleted during the edit: the text can become a new message.
     account = server.log_in(ann.name)
     room = int(ann.page.url.rsplit("/", 1)[1])
     theirs = {said["body"]: said["seq"] for said in account.history(room)}
@@ -134,7 +137,7 @@ def test_new_words_for_old_messages_outlive_other_wishes_and_the_message(
     ann.page.get_by_role("button", name="Write it as a new message").click()
     keys.press("Enter")
     ann.sees("second, but better")
-    # No word left: that is a question.
+    # An empty edit asks whether to delete the message.
     keys.press("ArrowUp")
     ann.composer.fill("")
     keys.press("Enter")
@@ -145,7 +148,7 @@ def test_new_words_for_old_messages_outlive_other_wishes_and_the_message(
     expect(ann.composer).to_have_value("")
 
 
-def test_what_was_refused_can_be_taken_along_where_there_is_no_field_any_more(ann: Person, server: Server) -> None:
+def test_a_refused_message_in_an_archived_room_can_be_copied(ann: Person, server: Server) -> None:
     account, room = server.log_in(ann.name), int(ann.page.url.rsplit("/", 1)[1])
     ann.say("\u0085")
     refused = ann.log.locator("article.failed")
@@ -155,7 +158,7 @@ def test_what_was_refused_can_be_taken_along_where_there_is_no_field_any_more(an
     expect(refused.get_by_role("button", name="Edit")).to_have_count(0)
 
 
-def test_an_input_method_has_its_keys_for_itself(ann: Person) -> None:
+def test_an_input_method_keeps_its_keys(ann: Person) -> None:
     page = ann.page
     page.evaluate("addEventListener('keydown', (event) => (window.composing = event.isComposing), true)")
     debugger = page.context.new_cdp_session(page)
@@ -175,13 +178,13 @@ def test_an_input_method_has_its_keys_for_itself(ann: Person) -> None:
     ann.sees("日本")
 
 
-def test_two_windows_share_a_draft_and_neither_takes_a_word_from_the_other(ann: Person) -> None:
+def test_two_windows_share_a_draft_and_neither_overwrites_the_other(ann: Person) -> None:
     second = another_window(ann)
     ann.composer.press_sequentially("begun here")
     expect(second.composer).to_have_value("begun here")
     second.composer.press_sequentially(", ended there")
     expect(ann.composer).to_have_value("begun here, ended there")
-    # A window that hears nothing, as one that sleeps does, and writes all the same.
+    # A window that receives no storage events, as a sleeping one, and edits anyway.
     silent = "addEventListener('storage', (event) => event.stopImmediatePropagation(), true)"
     third = Person(ann.server, ann.page.context.new_page())
     third.page.add_init_script(silent)
@@ -225,7 +228,7 @@ def test_emoji_are_picked_by_mouse(ann: Person) -> None:
     expect(picker(ann)).to_have_count(0)
 
 
-def test_emoji_are_found_by_the_keyboard_alone(ann: Person) -> None:
+def test_emoji_are_found_by_keyboard(ann: Person) -> None:
     button = ann.page.get_by_role("button", name="Emoji")
     keys = ann.page.keyboard
     keys.press("Tab")
@@ -257,7 +260,7 @@ def test_emoji_are_found_by_the_keyboard_alone(ann: Person) -> None:
     expect(ann.composer).to_have_value("🚀")
 
 
-def test_the_field_grows_to_a_bound_and_tells_what_is_too_much(ann: Person) -> None:
+def test_the_composer_grows_to_a_limit_and_shows_how_much_text_is_too_long(ann: Person) -> None:
     assert height(ann.page) < 60
     ann.composer.fill("\n".join("line" for _ in range(4)))
     assert 100 < height(ann.page) < 160

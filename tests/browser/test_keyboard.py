@@ -1,4 +1,7 @@
-"""A whole day in a chat without a mouse: rooms, their people and oneself, each story by keyboard alone."""
+"""A whole session without a mouse.
+
+Rooms, members and the account work by keyboard alone.
+"""
 
 import pytest
 from playwright.sync_api import expect
@@ -9,7 +12,7 @@ from tests.browser.person import Person
 from tests.support.server import PASSWORD, Server
 
 
-def test_what_the_keys_do_not_reach_or_nobody_sees_is_told(server: Server, open_window: OpenWindow) -> None:
+def test_control_unreachable_and_invisible_focus_stops_are_reported(server: Server, open_window: OpenWindow) -> None:
     ann = open_window().log_in(server.sign_up("ann").name)
     keys, button = Keyboard(ann), ann.page.get_by_role("button", name="New room")
     keys.reach("button", "New room")
@@ -21,7 +24,7 @@ def test_what_the_keys_do_not_reach_or_nobody_sees_is_told(server: Server, open_
         keys.reach("button", "New room", most=15)
     button.evaluate("(button) => void (button.tabIndex = 0)")
     button.evaluate("(button) => button.style.setProperty('outline', 'none', 'important')")
-    with pytest.raises(AssertionError, match="New room”, and one does not see it: it has no ring"):
+    with pytest.raises(AssertionError, match="New room” and not visible: it has no focus ring"):
         keys.reach("button", "New room")
 
 
@@ -39,7 +42,7 @@ def log_in(person: Person, name: str) -> Keyboard:
     return keys
 
 
-def make_a_room(keys: Keyboard, name: str, guest: str) -> None:
+def create_room(keys: Keyboard, name: str, guest: str) -> None:
     keys.use("button", "New room")
     keys.at("textbox", "Name")
     keys.write(name)
@@ -64,8 +67,8 @@ def browse_and_join(keys: Keyboard, name: str) -> None:
     keys.at("textbox", f"Message to {name}")
 
 
-def settle(keys: Keyboard, name: str) -> None:
-    """What the room is about, who reads what, and what it is to oneself."""
+def change_settings(keys: Keyboard, name: str) -> None:
+    """Set the topic, the history, the favourite and the mute of a room."""
     dialog = keys.page.get_by_role("dialog")
     keys.use("button", name, key="Shift+Tab")
     keys.at("textbox", "Name")
@@ -87,7 +90,7 @@ def settle(keys: Keyboard, name: str) -> None:
     keys.at("button", "Room menu")
 
 
-def put_away_and_take_back(keys: Keyboard, name: str) -> None:
+def archive_and_restore(keys: Keyboard, name: str) -> None:
     keys.use("button", "Room menu")
     keys.choose("Archive this room")
     keys.at("button", "Cancel")
@@ -102,7 +105,7 @@ def put_away_and_take_back(keys: Keyboard, name: str) -> None:
     keys.at("textbox", f"Message to {name}")
 
 
-def let_in_by_link(keys: Keyboard, name: str) -> str:
+def create_invite_link(keys: Keyboard, name: str) -> str:
     keys.reach("button", "Room menu", key="Shift+Tab")
     keys.press("ArrowDown")
     keys.choose("Links into this room")
@@ -129,24 +132,24 @@ def person_menu(keys: Keyboard, name: str, item: str) -> None:
     keys.choose(item)
 
 
-def test_rooms_their_people_and_oneself(server: Server, open_window: OpenWindow) -> None:
+def test_rooms_members_and_the_account_work_by_keyboard(server: Server, open_window: OpenWindow) -> None:
     first, second, third = (server.sign_up(name) for name in ("ann", "ben", "cleo"))
     ann, ben = open_window(), open_window()
     name = f"Hall of {first.name}"
     hers, his = log_in(ann, first.name), log_in(ben, second.name)
-    make_a_room(hers, name, third.name)
+    create_room(hers, name, third.name)
     browse_and_join(his, name)
-    settle(hers, name)
-    put_away_and_take_back(hers, name)
+    change_settings(hers, name)
+    archive_and_restore(hers, name)
     his.at("textbox", f"Message to {name}")
-    let_in_by_link(hers, name)
-    banned_and_back(hers, his, name)
-    handed_over_and_left(hers, his, name)
-    appear(hers)
-    leave(hers)
+    create_invite_link(hers, name)
+    ban_and_unban(hers, his, name)
+    hand_over_and_leave(hers, his, name)
+    set_presence(hers)
+    read_account_and_log_out(hers)
 
 
-def banned_and_back(hers: Keyboard, his: Keyboard, name: str) -> None:
+def ban_and_unban(hers: Keyboard, his: Keyboard, name: str) -> None:
     guest = his.person.name
     person_menu(hers, guest, "Ban …")
     hers.at("button", "Cancel")
@@ -177,7 +180,7 @@ def banned_and_back(hers: Keyboard, his: Keyboard, name: str) -> None:
     his.at("textbox", f"Message to {name}")
 
 
-def handed_over_and_left(hers: Keyboard, his: Keyboard, name: str) -> None:
+def hand_over_and_leave(hers: Keyboard, his: Keyboard, name: str) -> None:
     guest = his.person.name
     person_menu(hers, guest, "Make moderator")
     row = hers.page.get_by_role("complementary", name="People").get_by_role("button", name=guest)
@@ -196,8 +199,8 @@ def handed_over_and_left(hers: Keyboard, his: Keyboard, name: str) -> None:
     hers.at("textbox", "Message to Lobby")
 
 
-def appear(keys: Keyboard) -> None:
-    """How one appears, what one says and for how long."""
+def set_presence(keys: Keyboard) -> None:
+    """Set presence and a status text with its duration."""
     own = keys.page.get_by_role("navigation").locator("button[aria-haspopup=menu]")
     keys.reach("button", "Your account")
     keys.press("Shift+Tab")
@@ -230,8 +233,8 @@ def appear(keys: Keyboard) -> None:
     expect(own).not_to_contain_text("Lunch")
 
 
-def leave(keys: Keyboard) -> None:
-    """What one's account shows, from where else one is logged in, and the way out."""
+def read_account_and_log_out(keys: Keyboard) -> None:
+    """Read the account page, end another session and log out."""
     keys.use("button", "Your account")
     keys.at("button", "Close")
     ends = keys.page.get_by_role("button", name="End", exact=True)

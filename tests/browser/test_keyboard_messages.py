@@ -1,4 +1,4 @@
-"""A whole day in a chat without a mouse: what is said and what waits for one, each story by keyboard alone."""
+"""A whole session without a mouse: messages and unread rooms, by keyboard alone."""
 
 import re
 
@@ -7,44 +7,44 @@ from playwright.sync_api import expect
 
 from tests.browser import axe
 from tests.browser.conftest import OpenWindow
-from tests.browser.house import House, message
+from tests.browser.cuttable_proxy import CuttableProxy
 from tests.browser.keyboard import Keyboard
-from tests.browser.line import Line
+from tests.browser.messages import World, message
 from tests.support.server import Server
 
 
 @pytest.fixture(scope="module")
-def house(server: Server) -> House:
-    return House(server, server.sign_up("ann"), server.sign_up("ben"))
+def world(server: Server) -> World:
+    return World(server, server.sign_up("ann"), server.sign_up("ben"))
 
 
 def to_message(keys: Keyboard, text: str) -> None:
-    """From where one writes into the list, which is one stop, and up to this message."""
+    """Move from the composer into the timeline, a single stop, and up to a message."""
     expect(keys.person.log.locator("article[tabindex='0']")).to_have_count(1)
     keys.reach("article", "", key="Shift+Tab", most=6)
     keys.press("End")
     keys.up_to(text)
 
 
-def test_messages(house: House, open_window: OpenWindow) -> None:
-    room = house.room("Kitchen")
-    house.room("Cellar")
-    house.say(house.ben, room, "where is the knife, here: [good](https://example.org/), is it ||hidden||")
-    house.say(house.ben, room, "I ask for `a friend`\n\n```\nof mine\n```")
-    ann, ben = (open_window().log_in(who.name).open_room("Kitchen") for who in (house.ann, house.ben))
+def test_messages_work_by_keyboard(world: World, open_window: OpenWindow) -> None:
+    room = world.room("Kitchen")
+    world.room("Cellar")
+    world.say(world.ben, room, "where is the knife, here: [good](https://example.org/), is it ||hidden||")
+    world.say(world.ben, room, "I ask for `a friend`\n\n```\nof mine\n```")
+    ann, ben = (open_window().log_in(who.name).open_room("Kitchen") for who in (world.ann, world.ben))
     ann.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     keys, his = Keyboard(ann), Keyboard(ben)
-    write_and_edit(keys, house)
+    write_and_edit(keys, world)
     reply_and_follow(keys)
-    pin_forward_and_copy(keys, house, room)
+    pin_forward_and_copy(keys, world, room)
     react(keys, his)
     delete(keys)
 
 
-def write_and_edit(keys: Keyboard, house: House) -> None:
+def write_and_edit(keys: Keyboard, world: World) -> None:
     keys.at("textbox", "Message to Kitchen")
     keys.write("in the **darwer**, @be")
-    expect(keys.page.get_by_role("option", selected=True)).to_contain_text(house.ben.name)
+    expect(keys.page.get_by_role("option", selected=True)).to_contain_text(world.ben.name)
     keys.press("Enter", "Shift+Enter")
     keys.write("or not :tad")
     expect(keys.page.get_by_role("option", selected=True)).to_contain_text("🎉")
@@ -73,7 +73,7 @@ def write_and_edit(keys: Keyboard, house: House) -> None:
 
 
 def reply_and_follow(keys: Keyboard) -> None:
-    """Up to the first message and through what stands in it, answer it, and from the answer back to it."""
+    """Visit the contents of the first message, reply, and follow the reply's quote."""
     keys.press("Home")
     keys.on("where is the knife")
     keys.reach("link", "good", most=1)
@@ -98,7 +98,7 @@ def reply_and_follow(keys: Keyboard) -> None:
     keys.on("where is the knife")
 
 
-def pin_forward_and_copy(keys: Keyboard, house: House, room: int) -> None:
+def pin_forward_and_copy(keys: Keyboard, world: World, room: int) -> None:
     keys.press("p")
     expect(message(keys.person, "the knife").get_by_text("Pinned")).to_be_visible()
     keys.press("f")
@@ -111,7 +111,7 @@ def pin_forward_and_copy(keys: Keyboard, house: House, room: int) -> None:
     keys.press("l")
     expect(message(keys.person, "the knife")).to_contain_text("The link is in your clipboard.")
     link = keys.page.evaluate("navigator.clipboard.readText()")
-    assert link.startswith(f"{house.server.url}/#room/{room}/")
+    assert link.startswith(f"{world.server.url}/#room/{room}/")
     keys.use("button", "Room menu", key="Shift+Tab")
     keys.choose("Pinned messages")
     keys.use("link", "Jump to it")
@@ -130,7 +130,7 @@ def pin_forward_and_copy(keys: Keyboard, house: House, room: int) -> None:
 
 
 def react(keys: Keyboard, his: Keyboard) -> None:
-    """From the menu that Enter has opened at a message."""
+    """React from the menu that Enter opened at a message."""
     keys.choose("React")
     keys.at("combobox", "Search emoji")
     keys.write("rocket")
@@ -189,23 +189,23 @@ def delete(keys: Keyboard) -> None:
     keys.at("textbox", "Message to Kitchen")
 
 
-def test_what_waits_and_what_waits_for_the_line(server: Server, open_window: OpenWindow) -> None:
-    house = House(server, server.sign_up("ann"), server.sign_up("ben"))
-    attic, barn = house.room("Attic"), house.room("Barn")
-    lines = [house.say(house.ben, attic, f"line {number}") for number in range(40)]
-    house.post(house.ben, f"/api/rooms/{barn}/forwards", key="carried", from_room=attic, message=lines[-1])
-    with Line(house.server) as line:
+def test_unread_rooms_and_unsent_messages_work_by_keyboard(server: Server, open_window: OpenWindow) -> None:
+    world = World(server, server.sign_up("ann"), server.sign_up("ben"))
+    attic, barn = world.room("Attic"), world.room("Barn")
+    lines = [world.say(world.ben, attic, f"line {number}") for number in range(40)]
+    world.post(world.ben, f"/api/rooms/{barn}/forwards", key="carried", from_room=attic, message=lines[-1])
+    with CuttableProxy(world.server) as proxy:
         ann = open_window()
-        ann.address, ann.may_be_offline = line.url, True
-        ann.log_in(house.ann.name)
+        ann.address, ann.may_be_offline = proxy.url, True
+        ann.log_in(world.ann.name)
         keys = Keyboard(ann)
-        jump_about(keys)
-        mark(keys)
-        write_offline(keys, line)
+        jump_to_messages(keys)
+        mark_unread(keys)
+        write_offline(keys, proxy)
 
 
-def jump_about(keys: Keyboard) -> None:
-    """To the next room that waits, from there to where something was carried from, and to all that is not read."""
+def jump_to_messages(keys: Keyboard) -> None:
+    """Go to the next unread room, a forward's source, and the first unread message."""
     keys.at("textbox", "Message to")
     keys.press("Alt+Shift+ArrowUp")
     keys.at("textbox", "Message to Barn")
@@ -224,7 +224,7 @@ def jump_about(keys: Keyboard) -> None:
     keys.at("textbox", "Message to Attic")
 
 
-def mark(keys: Keyboard) -> None:
+def mark_unread(keys: Keyboard) -> None:
     to_message(keys, "line 37")
     keys.press("u")
     expect(keys.person.room("Attic")).to_contain_text("3 unread")
@@ -247,15 +247,15 @@ def mark(keys: Keyboard) -> None:
     expect(keys.person.room("Attic")).not_to_contain_text("unread")
 
 
-def write_offline(keys: Keyboard, line: Line) -> None:
+def write_offline(keys: Keyboard, proxy: CuttableProxy) -> None:
     keys.press("Control+k")
     keys.at("combobox", "A room or a person")
     keys.write("Barn")
     keys.press("Enter")
     keys.at("textbox", "Message to Barn")
-    line.cut()
+    proxy.cut()
     expect(keys.page.get_by_text("Reconnecting")).to_be_visible(timeout=20_000)
-    keys.write("is anybody there")
+    keys.write("anyone there")
     keys.press("Enter")
     keys.reach("button", "Discard", key="Shift+Tab", most=8)
     keys.press("Enter")
@@ -263,6 +263,6 @@ def write_offline(keys: Keyboard, line: Line) -> None:
     keys.at("textbox", "Message to Barn")
     keys.write("here I am")
     keys.press("Enter")
-    line.mend()
+    proxy.mend()
     keys.person.sees("here I am")
     keys.at("textbox", "Message to Barn")

@@ -1,4 +1,7 @@
-"""Messages with Markdown in real Chromium: what is shown, that nothing in it runs, that everybody can use it."""
+"""Messages with Markdown in real Chromium.
+
+The tests cover rendering and accessibility, and that no script runs.
+"""
 
 import re
 
@@ -28,7 +31,7 @@ NOT_FOUND = re.compile(r"status of 404 .*none\.png")
 
 
 def room_with(author: Account, name: str, *texts: str, member: Account | None = None) -> str:
-    """A room of the author's in which so much has been said."""
+    """Create a room of the author's with these messages."""
     room = author.create_room(f"{name} of {author.name}")
     if member is not None:
         member.join(room)
@@ -50,7 +53,7 @@ def body(reader: Person) -> Locator:
     return reader.log.locator("article .body")
 
 
-def test_markdown_is_shown_as_it_is_meant(reader: Person) -> None:
+def test_markdown_is_rendered(reader: Person) -> None:
     shown = body(reader)
     expect(shown.locator("strong")).to_have_text("bold")
     expect(shown.locator("em").first).to_have_text("slanted")
@@ -65,7 +68,7 @@ def test_markdown_is_shown_as_it_is_meant(reader: Person) -> None:
     for link in shown.get_by_role("link").all():
         expect(link).to_have_attribute("rel", "noopener noreferrer nofollow")
         expect(link).to_have_attribute("target", "_blank")
-    # The colours come with a chunk of their own, and change nothing but the colours.
+    # The highlighting loads separately and changes only colours.
     expect(shown.locator("pre .keyword").first).to_have_text("def")
     expect(shown.locator("pre")).to_have_text('def f():\n    return "x"  # why')
     axe.check(reader.page, "[role=log]")
@@ -91,7 +94,7 @@ def test_a_spoiler_opens_by_mouse_and_by_keyboard_and_not_before(reader: Person)
     expect(spoiler).to_have_count(0)
 
 
-def test_no_text_runs_and_the_policy_has_nothing_to_stop(server: Server, open_window: OpenWindow) -> None:
+def test_message_text_runs_no_script_and_violates_no_policy(server: Server, open_window: OpenWindow) -> None:
     author = server.sign_up("mallory")
     room = room_with(author, "Attic", *xss.CORPUS)
     window = open_window()
@@ -110,7 +113,7 @@ def test_no_text_runs_and_the_policy_has_nothing_to_stop(server: Server, open_wi
     assert set(tags) <= ALLOWED
     schemes = body(window).get_by_role("link").evaluate_all("all => all.map(a => a.protocol)")
     assert set(schemes) == {"https:"}
-    # What is written here is seen as well when it is one's own and still on its way.
+    # The same for an own message that is still pending.
     window.composer.fill(xss.CORPUS[1])
     window.composer.press("Enter")
     expect(body(window)).to_have_count(len(xss.CORPUS) + 1)
@@ -129,7 +132,7 @@ HTML = """text => {
 POLICY = HTML.replace('document.body.insertAdjacentHTML("beforeend", text)', "trustedTypes.createPolicy(text, {})")
 
 
-def test_the_page_would_notice_if_a_text_became_html(server: Server, open_window: OpenWindow) -> None:
+def test_control_text_that_became_html_is_detected(server: Server, open_window: OpenWindow) -> None:
     window = open_window()
     xss.arm(window.page)
     window.log_in(server.sign_up("ann").name)

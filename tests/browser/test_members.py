@@ -1,4 +1,7 @@
-"""The people of rooms in real windows: brought, made something, sent away, let in by links; both sides see it."""
+"""Members of rooms in real windows: added, promoted, removed, invited by links.
+
+Both sides see it.
+"""
 
 import re
 
@@ -6,9 +9,9 @@ from playwright.sync_api import Locator, expect
 
 from tests.browser import axe
 from tests.browser.conftest import OpenWindow
-from tests.browser.line import Line
+from tests.browser.cuttable_proxy import CuttableProxy
 from tests.browser.person import Person
-from tests.browser.rooming import make, menu, pick
+from tests.browser.rooms import make, menu, pick
 from tests.support.server import PASSWORD, Account, Server
 
 
@@ -40,7 +43,7 @@ def at(person: Person, account: Account, room: int) -> Person:
     return person.log_in(account.name).open(f"/?{room}#room/{room}").is_in()
 
 
-def test_who_is_what_is_said_by_keyboard_and_seen_at_once(server: Server, open_window: OpenWindow) -> None:
+def test_role_changes_by_keyboard_show_at_once_for_both_sides(server: Server, open_window: OpenWindow) -> None:
     first, second, third = (server.sign_up(name) for name in ("ann", "bob", "cleo"))
     room = make(first, f"Council {first.name}", members=[second.id, third.id])
     ann, bob = at(open_window(), first, room), at(open_window(), second, room)
@@ -48,7 +51,7 @@ def test_who_is_what_is_said_by_keyboard_and_seen_at_once(server: Server, open_w
     assert offered(ann, second.name) == ["Write a message", "Make moderator", "Make owner …", "Remove …", "Ban …"]
     axe.check(ann.page)
 
-    # One stop for the whole list, the arrows within; Enter opens what there is to do.
+    # The list is one tab stop with arrow keys inside; Enter opens the menu.
     row(ann, first.name).focus()
     ann.page.keyboard.press("End")
     ann.page.keyboard.press("ArrowUp")
@@ -65,7 +68,7 @@ def test_who_is_what_is_said_by_keyboard_and_seen_at_once(server: Server, open_w
     assert offered(bob, third.name) == ["Write a message", "Remove …", "Ban …"]
     assert offered(bob, first.name) == ["Write a message"]
 
-    # The room changes hands after a question that says what it means.
+    # Handing over the room asks first and explains the consequence.
     choose(ann, second.name, "Make owner")
     question = ann.page.get_by_role("alertdialog")
     expect(question).to_contain_text("You are a moderator from then on")
@@ -80,7 +83,7 @@ def test_who_is_what_is_said_by_keyboard_and_seen_at_once(server: Server, open_w
     expect(row(bob.is_in(), first.name)).to_contain_text("Moderator")
 
 
-def test_an_owner_hands_over_before_leaving(server: Server, open_window: OpenWindow) -> None:
+def test_an_owner_hands_the_room_over_before_leaving(server: Server, open_window: OpenWindow) -> None:
     first, second = server.sign_up("ann"), server.sign_up("bob")
     room = make(first, f"House {first.name}", members=[second.id])
     ann, bob = at(open_window(), first, room), at(open_window(), second, room)
@@ -94,7 +97,7 @@ def test_an_owner_hands_over_before_leaving(server: Server, open_window: OpenWin
     ann.is_in()
     expect(row(bob, second.name)).to_contain_text("Owner")
     expect(row(bob, first.name)).to_have_count(0)
-    # Alone, the owner just leaves.
+    # An owner without other members just leaves.
     menu(bob, "Leave this room")
     expect(bob.page.get_by_role("alertdialog")).to_contain_text("stays behind empty")
     bob.page.keyboard.press("Tab")
@@ -103,7 +106,7 @@ def test_an_owner_hands_over_before_leaving(server: Server, open_window: OpenWin
 
 
 def lift(owner: Person, name: str, reason: str) -> None:
-    """Bring somebody back who is banned: first the ban has to go."""
+    """Try to add a banned user, then lift the ban."""
     page = menu(owner, "Add people")
     pick(page, "Who", name)
     page.get_by_role("button", name="Add", exact=True).click()
@@ -117,7 +120,7 @@ def lift(owner: Person, name: str, reason: str) -> None:
     expect(banned).to_contain_text("Nobody is.")
 
 
-def test_a_ban_is_told_with_its_reason_and_ends_with_its_lifting(server: Server, open_window: OpenWindow) -> None:
+def test_a_ban_shows_its_reason_and_ends_when_it_is_lifted(server: Server, open_window: OpenWindow) -> None:
     first, second = server.sign_up("ann"), server.sign_up("bob")
     name = f"Salon {first.name}"
     room = make(first, name, members=[second.id])
@@ -128,7 +131,7 @@ def test_a_ban_is_told_with_its_reason_and_ends_with_its_lifting(server: Server,
     axe.check(ann.page)
     ann.page.keyboard.press("Enter")
     expect(row(ann, second.name)).to_have_count(0)
-    # Whoever looks at the room is told there, whoever is elsewhere above what he sees.
+    # A window on the room shows the ban there; other windows show it above their room.
     expect(bob.page.get_by_role("alert")).to_contain_text(f"You were banned from {name}.")
     expect(bob.page.get_by_role("alert")).to_contain_text("Shouting, <b>twice</b>")
     axe.check(bob.page)
@@ -149,16 +152,16 @@ def test_a_ban_is_told_with_its_reason_and_ends_with_its_lifting(server: Server,
     ann.sees("back again")
 
 
-def test_who_is_removed_while_away_is_told_on_coming_back(server: Server, open_window: OpenWindow) -> None:
+def test_a_member_removed_while_offline_is_notified_after_reconnecting(server: Server, open_window: OpenWindow) -> None:
     first, second = server.sign_up("ann"), server.sign_up("bob")
     name = f"Yard {first.name}"
     room = make(first, name, members=[second.id])
     ann, bob = at(open_window(), first, room), open_window()
     bob.may_be_offline = True
-    with Line(server) as line:
-        bob.address = line.url
+    with CuttableProxy(server) as proxy:
+        bob.address = proxy.url
         at(bob, second, room)
-        line.cut()
+        proxy.cut()
         expect(bob.page.get_by_text("Reconnecting")).to_be_visible()
         for text in ("on my way", "and on"):
             bob.say(text)
@@ -166,17 +169,18 @@ def test_who_is_removed_while_away_is_told_on_coming_back(server: Server, open_w
         choose(ann, second.name, "Remove")
         ann.page.get_by_role("alertdialog").get_by_role("button", name="Remove").click()
         expect(row(ann, second.name)).to_have_count(0)
-        line.mend()
+        proxy.mend()
         expect(bob.page.get_by_role("alert")).to_contain_text(f"You were removed from {name}.", timeout=30_000)
         expect(bob.room(name)).to_have_count(0)
-        # Nothing he wrote is lost: not at the door, nor after a reload, nor inside.
+        # Bob's text is not lost: neither on the page of the room, nor after a reload, nor after
+        # joining again.
         words = "on my way\n\nand on\n\nhalf a thought"
         unsent = bob.page.get_by_role("region", name="Not sent")
         expect(unsent.locator("blockquote")).to_have_text(words, use_inner_text=True)
         axe.check(bob.page, "main")
         bob.page.reload()
         expect(unsent.locator("blockquote")).to_have_text(words, use_inner_text=True)
-        # The room is public: the way back is open.
+        # The room is public, so a removed member may join again.
         bob.page.get_by_role("button", name=re.compile("^Join")).click()
         expect(row(ann, second.name)).to_be_visible()
         expect(bob.is_in().composer).to_have_value(words)
@@ -184,7 +188,7 @@ def test_who_is_removed_while_away_is_told_on_coming_back(server: Server, open_w
         ann.sees("here I am again")
 
 
-def test_a_link_leads_people_into_a_room(server: Server, open_window: OpenWindow) -> None:
+def test_an_invite_link_lets_users_join_a_room(server: Server, open_window: OpenWindow) -> None:
     owner, first, second = server.create_owner("olga"), server.sign_up("ann"), server.sign_up("bob")
     name = f"Vault {first.name}"
     room = make(first, name, kind="private", members=[owner.id])
@@ -196,7 +200,7 @@ def test_a_link_leads_people_into_a_room(server: Server, open_window: OpenWindow
     expect(ann.page.get_by_text("Good for 10 people, until")).to_be_visible()
     axe.check(ann.page)
     link = field.input_value()
-    # Somebody who has an account is asked, in a window that he closes first, then by keyboard.
+    # The link asks a user with an account: Bob closes the dialog first, then joins by keyboard.
     bob.open(link)
     expect(bob.page.get_by_role("dialog", name=f"Join {name}?")).to_be_visible()
     bob.page.keyboard.press("Escape")
@@ -207,7 +211,8 @@ def test_a_link_leads_people_into_a_room(server: Server, open_window: OpenWindow
     bob.page.keyboard.press("Enter")
     expect(bob.page.get_by_role("heading", level=2, name=name)).to_be_visible()
     expect(row(ann, second.name)).to_be_visible()
-    # Without an account it says that it is for those who have one; what the site's staff makes opens one.
+    # Without an account the link says that it needs one; an invite of the site's staff allows
+    # sign-up.
     stranger = open_window().open(link)
     expect(stranger.page.get_by_text("This link is for people who have an account here.")).to_be_visible()
     expect(stranger.page.get_by_role("button", name="Join")).to_have_count(0)
@@ -217,7 +222,7 @@ def test_a_link_leads_people_into_a_room(server: Server, open_window: OpenWindow
     stranger.is_in().say("new here")
     ann.page.keyboard.press("Escape")
     ann.sees("new here")
-    # Taken back, it leads nowhere.
+    # A revoked link is invalid.
     menu(ann, "Links into this room")
     expect(ann.page.get_by_text("used 1 of 10")).to_be_visible()
     ann.page.get_by_role("button", name="Withdraw").click()
@@ -226,7 +231,7 @@ def test_a_link_leads_people_into_a_room(server: Server, open_window: OpenWindow
     expect(stranger.page.get_by_role("dialog", name="This link leads nowhere")).to_be_visible()
 
 
-def test_people_are_brought_in_and_a_crowd_is_shown_in_pages(server: Server, open_window: OpenWindow) -> None:
+def test_people_can_be_added_and_long_member_lists_are_paged(server: Server, open_window: OpenWindow) -> None:
     first, second = server.sign_up("ann"), server.sign_up("bob")
     for number in range(20):
         account = {"username": f"crowd{number}", "password": PASSWORD}
@@ -238,7 +243,7 @@ def test_people_are_brought_in_and_a_crowd_is_shown_in_pages(server: Server, ope
     expect(people(ann).get_by_role("listitem")).to_have_count(1)
     people(ann).get_by_label("Find somebody").fill("")
     people(ann).get_by_role("button", name="Add people").click()
-    ann.page.keyboard.type("nobody of that name")
+    ann.page.keyboard.type("no such name")
     expect(ann.page.get_by_text("Nobody else’s name begins with")).to_be_visible()
     ann.page.keyboard.press("Escape")
     pick(ann.page, "Who", second.name)

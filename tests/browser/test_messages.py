@@ -1,4 +1,7 @@
-"""What one does with messages, in real windows: two or three people, by mouse, by finger and by keyboard alone."""
+"""Actions on messages in real windows.
+
+Two or three users act by mouse, touch and keyboard.
+"""
 
 import re
 from collections.abc import Iterator
@@ -8,8 +11,8 @@ from playwright.sync_api import expect
 
 from tests.browser import axe
 from tests.browser.conftest import OpenWindow
-from tests.browser.house import House, focused, go_to, menu, message, offered
-from tests.browser.line import Line
+from tests.browser.cuttable_proxy import CuttableProxy
+from tests.browser.messages import World, focused, go_to, menu, message, offered
 from tests.support.server import PASSWORD, Server
 from tests.support.waiting import eventually_blocking
 
@@ -21,20 +24,20 @@ LONG_PRESS = """(article) => {
 
 
 @pytest.fixture(scope="module")
-def house(server: Server) -> House:
-    return House(server, server.sign_up("ann"), server.sign_up("ben"))
+def world(server: Server) -> World:
+    return World(server, server.sign_up("ann"), server.sign_up("ben"))
 
 
 @pytest.fixture
-def line(server: Server) -> Iterator[Line]:
-    with Line(server) as line:
-        yield line
+def proxy(server: Server) -> Iterator[CuttableProxy]:
+    with CuttableProxy(server) as proxy:
+        yield proxy
 
 
-def test_an_answer_carries_its_quote_and_leads_there(house: House, open_window: OpenWindow) -> None:
-    room = house.room("Kitchen")
-    house.say(house.ben, room, "where is the ||secret|| **good** knife\nI ask")
-    ann, ben = (open_window().log_in(who.name).open_room("Kitchen") for who in (house.ann, house.ben))
+def test_a_reply_shows_its_quote_and_links_to_it(world: World, open_window: OpenWindow) -> None:
+    room = world.room("Kitchen")
+    world.say(world.ben, room, "where is the ||secret|| **good** knife\nI ask")
+    ann, ben = (open_window().log_in(who.name).open_room("Kitchen") for who in (world.ann, world.ben))
     keys = ann.page.keyboard
     go_to(ann, "good")
     keys.press("r")
@@ -44,11 +47,11 @@ def test_an_answer_carries_its_quote_and_leads_there(house: House, open_window: 
     for person in (ann, ben):
         person.sees("in the drawer")
         quote = message(person, "in the drawer").get_by_role("link", name="In reply to")
-        expect(quote).to_contain_text(house.ben.name)
+        expect(quote).to_contain_text(world.ben.name)
         expect(quote).to_contain_text("where is the ▒▒▒ good knife")
         expect(quote).not_to_contain_text("I ask")
 
-    # Ben goes there with the mouse, Ann by the keyboard.
+    # Ben follows the quote by mouse, Ann by keyboard.
     message(ben, "in the drawer").get_by_role("link", name="In reply to").click()
     expect(focused(ben)).to_contain_text("I ask")
     go_to(ann, "in the drawer")
@@ -59,11 +62,11 @@ def test_an_answer_carries_its_quote_and_leads_there(house: House, open_window: 
     axe.check(ann.page, "main")
 
 
-def test_what_is_deleted_leaves_its_place(house: House, open_window: OpenWindow) -> None:
-    room = house.room("Pantry")
-    first = house.say(house.ben, room, "a ||secret|| of mine")
-    house.say(house.ben, room, "in the drawer", reply_to=first)
-    ann, ben = (open_window().log_in(who.name).open_room("Pantry") for who in (house.ann, house.ben))
+def test_a_deleted_message_leaves_a_placeholder(world: World, open_window: OpenWindow) -> None:
+    room = world.room("Pantry")
+    first = world.say(world.ben, room, "a ||secret|| of mine")
+    world.say(world.ben, room, "in the drawer", reply_to=first)
+    ann, ben = (open_window().log_in(who.name).open_room("Pantry") for who in (world.ann, world.ben))
     keys = ann.page.keyboard
     go_to(ann, "of mine")
     keys.press("Delete")
@@ -85,37 +88,37 @@ def test_what_is_deleted_leaves_its_place(house: House, open_window: OpenWindow)
     expect(message(ben.is_in(), "in the drawer").get_by_role("link")).to_contain_text("Deleted message")
 
 
-def test_quotes_come_from_far_and_not_from_before_ones_time(house: House, open_window: OpenWindow) -> None:
-    room = house.post(house.ann, "/api/rooms", kind="public", name="Attic", history="joined")["room"]["id"]
-    early = house.say(house.ann, room, "before Ben")
-    house.ben.join(room)
-    first = house.say(house.ann, room, "long ago")
+def test_quotes_load_old_messages_but_none_from_before_the_reader_joined(world: World, open_window: OpenWindow) -> None:
+    room = world.post(world.ann, "/api/rooms", kind="public", name="Attic", history="joined")["room"]["id"]
+    early = world.say(world.ann, room, "before Ben")
+    world.ben.join(room)
+    first = world.say(world.ann, room, "long ago")
     for number in range(60):
-        house.say(house.ann, room, f"line {number}")
-    ben = open_window().log_in(house.ben.name).open_room("Attic")
+        world.say(world.ann, room, f"line {number}")
+    ben = open_window().log_in(world.ben.name).open_room("Attic")
     expect(ben.log.get_by_text("line 59", exact=True)).to_be_attached()
-    house.say(house.ann, room, "an answer from afar", reply_to=first)
-    answer = house.say(house.ann, room, "an answer to nobody here", reply_to=early)
+    world.say(world.ann, room, "an answer from afar", reply_to=first)
+    answer = world.say(world.ann, room, "an answer to an early message", reply_to=early)
     expect(message(ben, "from afar").get_by_role("link")).to_contain_text("long ago")
-    expect(message(ben, "nobody here")).to_contain_text("a message from before your time")
+    expect(message(ben, "early message")).to_contain_text("a message from before your time")
 
-    # Where newcomers do not read back an edit tells no words: the client asks for them.
-    house.ann.request("PATCH", f"/api/rooms/{room}/messages/{answer}", json={"body": "an answer to somebody"})
-    expect(message(ben, "to somebody")).to_contain_text("(edited)")
-    expect(message(ben, "to somebody").get_by_role("button", name="(edited)")).to_have_count(0)
+    # In rooms with `history: joined` an edit event has no text: the client loads it.
+    world.ann.request("PATCH", f"/api/rooms/{room}/messages/{answer}", json={"body": "an answer, edited"})
+    expect(message(ben, "answer, edited")).to_contain_text("(edited)")
+    expect(message(ben, "answer, edited").get_by_role("button", name="(edited)")).to_have_count(0)
 
 
-def test_words_are_changed_and_what_they_were_is_for_those_who_may_know(house: House, open_window: OpenWindow) -> None:
-    room = house.room("Study")
-    house.say(house.ben, room, "I am rihgt")
-    house.say(house.ann, room, "you are")
-    ann, ben = (open_window().log_in(who.name).open_room("Study") for who in (house.ann, house.ben))
+def test_edits_show_to_everyone_and_their_history_to_permitted_users(world: World, open_window: OpenWindow) -> None:
+    room = world.room("Study")
+    world.say(world.ben, room, "I am rihgt")
+    world.say(world.ann, room, "you are")
+    ann, ben = (open_window().log_in(who.name).open_room("Study") for who in (world.ann, world.ben))
     common = ["Reply", "React", "Forward", "Copy text", "Copy link", "Mark as unread from here"]
     assert offered(ben, "you are") == common
     assert set(offered(ben, "I am rihgt")) == {*common, "Edit", "Delete"}
     assert set(offered(ann, "I am rihgt")) == {*common, "Pin", "Delete"}
 
-    # By keyboard; over a reload in between, which loses nothing.
+    # By keyboard, with a reload in between that loses nothing.
     keys = ben.page.keyboard
     go_to(ben, "I am rihgt")
     keys.press("e")
@@ -144,12 +147,12 @@ def test_words_are_changed_and_what_they_were_is_for_those_who_may_know(house: H
     expect(focused(ben)).to_contain_text("I am right")
 
 
-def test_pins_are_marked_listed_jumped_to_and_let_go(house: House, open_window: OpenWindow) -> None:
-    room = house.room("Workshop")
-    house.say(house.ann, room, "the rules of this house")
+def test_pins_are_marked_listed_jumped_to_and_removed(world: World, open_window: OpenWindow) -> None:
+    room = world.room("Workshop")
+    world.say(world.ann, room, "the rules of this house")
     for number in range(30):
-        house.say(house.ben, room, f"chatter {number}")
-    ann, ben = (open_window().log_in(who.name).open_room("Workshop") for who in (house.ann, house.ben))
+        world.say(world.ben, room, f"chatter {number}")
+    ann, ben = (open_window().log_in(who.name).open_room("Workshop") for who in (world.ann, world.ben))
     ben.page.get_by_role("button", name="Room menu").click()
     ben.page.get_by_role("menuitem", name="Pinned messages").click()
     pinned = ben.page.get_by_role("dialog", name="Pinned messages")
@@ -160,14 +163,14 @@ def test_pins_are_marked_listed_jumped_to_and_let_go(house: House, open_window: 
     keys.press("Home")
     keys.press("p")
     expect(message(ann, "the rules").get_by_text("Pinned")).to_be_visible()
-    # Ben's list follows while it is open.
+    # Ben's list updates while it is open.
     expect(pinned.locator(".words")).to_have_text(["the rules of this house", "chatter 29"])
     expect(pinned.get_by_role("button", name="Unpin")).to_have_count(0)
     axe.check(ben.page, "dialog")
     pinned.get_by_role("link", name="Jump to it").first.click()
     expect(focused(ben)).to_contain_text("the rules of this house")
     expect(ben.page.get_by_role("dialog")).to_have_count(0)
-    expect(ben.log.get_by_text(f"{house.ann.name} pinned a message")).to_have_count(2)
+    expect(ben.log.get_by_text(f"{world.ann.name} pinned a message")).to_have_count(2)
 
     ann.page.get_by_role("button", name="Room menu").click()
     expect(ann.page.get_by_role("menuitem").first).to_be_focused()
@@ -180,16 +183,16 @@ def test_pins_are_marked_listed_jumped_to_and_let_go(house: House, open_window: 
     assert "Unpin" in offered(ann, "the rules")
 
 
-def test_an_answer_to_what_is_deleted_meanwhile_does_not_go_out_unawares(house: House, open_window: OpenWindow) -> None:
-    room = house.room("Veranda")
-    asked = [house.say(house.ben, room, f"question {at}") for at in (1, 2)]
-    ann = open_window().log_in(house.ann.name).open_room("Veranda")
+def test_a_reply_to_a_message_deleted_meanwhile_asks_before_sending(world: World, open_window: OpenWindow) -> None:
+    room = world.room("Veranda")
+    asked = [world.say(world.ben, room, f"question {at}") for at in (1, 2)]
+    ann = open_window().log_in(world.ann.name).open_room("Veranda")
     keys, send = ann.page.keyboard, ann.page.get_by_role("button", name="Send")
     go_to(ann, "question 1")
     keys.press("r")
     keys.type("my answer")
     expect(send).to_be_enabled()
-    house.delete(house.ben, room, asked[0])
+    world.delete(world.ben, room, asked[0])
     expect(ann.page.get_by_text("The message you are replying to was deleted.")).to_be_visible()
     expect(send).to_be_disabled()
     axe.check(ann.page, "main")
@@ -201,29 +204,29 @@ def test_an_answer_to_what_is_deleted_meanwhile_does_not_go_out_unawares(house: 
     ann.sees("my answer")
     expect(message(ann, "my answer").get_by_text("In reply to")).to_have_count(0)
 
-    # Far above what is loaded after a reload.
+    # The message is far above what is loaded after a reload.
     go_to(ann, "question 2")
     keys.press("r")
     keys.type("too late")
     for at in range(120):
-        house.say(house.ben, room, f"chatter {at}")
-    house.delete(house.ben, room, asked[1])
+        world.say(world.ben, room, f"chatter {at}")
+    world.delete(world.ben, room, asked[1])
     ann.page.reload()
     expect(ann.page.get_by_text("The message you are replying to was deleted.")).to_be_visible()
     expect(ann.composer).to_have_value("too late")
 
 
-def test_words_are_carried_to_other_rooms_and_into_the_clipboard(house: House, open_window: OpenWindow) -> None:
-    room, other = house.room("Garden"), house.room("Cellar")
-    seq = house.say(house.ben, room, "tomatoes are **ripe**")
-    ann = open_window().log_in(house.ann.name).open_room("Garden")
+def test_messages_are_forwarded_to_other_rooms_and_copied(world: World, open_window: OpenWindow) -> None:
+    room, other = world.room("Garden"), world.room("Cellar")
+    seq = world.say(world.ben, room, "tomatoes are **ripe**")
+    ann = open_window().log_in(world.ann.name).open_room("Garden")
     ann.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     keys = ann.page.keyboard
     go_to(ann, "tomatoes")
     keys.press("f")
     chooser = ann.page.get_by_role("dialog", name="Forward")
     expect(chooser).to_contain_text("The words are copied")
-    # Into the room where one is as well; it comes last.
+    # The current room is also a target; it comes last.
     expect(chooser.get_by_role("option").last).to_have_text("Gardenthis room")
     keys.type("cell")
     expect(chooser.get_by_role("option")).to_have_text(["Cellar"])
@@ -235,35 +238,38 @@ def test_words_are_carried_to_other_rooms_and_into_the_clipboard(house: House, o
     assert ann.page.evaluate("navigator.clipboard.readText()") == "tomatoes are **ripe**"
     keys.press("l")
     expect(message(ann, "tomatoes")).to_contain_text("The link is in your clipboard.")
-    assert ann.page.evaluate("navigator.clipboard.readText()") == f"{house.server.url}/#room/{room}/{seq}"
+    assert ann.page.evaluate("navigator.clipboard.readText()") == f"{world.server.url}/#room/{room}/{seq}"
 
     ann.open_room("Cellar")
-    mark = message(ann, "tomatoes").get_by_role("link", name=f"Forwarded from {house.ben.name}")
+    mark = message(ann, "tomatoes").get_by_role("link", name=f"Forwarded from {world.ben.name}")
     assert "Edit" not in offered(ann, "tomatoes")
     mark.click()
     expect(focused(ann)).to_contain_text("tomatoes")
     expect(ann.page.get_by_role("heading", level=2, name="Garden")).to_be_visible()
 
-    # Of a room that is archived one may still carry things away and take one's own words back, and no more.
-    house.post(house.ann, f"/api/rooms/{other}/archive")
+    # In an archived room members may forward and copy, and delete their own messages, but nothing
+    # else.
+    world.post(world.ann, f"/api/rooms/{other}/archive")
     ann.open(f"/#room/{other}")
     expect(ann.page.get_by_text("This room is archived")).to_be_visible()
     assert offered(ann, "tomatoes") == ["Forward", "Copy text", "Copy link", "Mark as unread from here", "Delete"]
 
 
-def test_what_cannot_be_done_now_is_said_at_the_message(house: House, open_window: OpenWindow, line: Line) -> None:
-    room = house.room("Cabin")
-    house.say(house.ben, room, f"come down, @{house.ann.name}")
+def test_an_action_that_fails_shows_its_error_at_the_message(
+    world: World, open_window: OpenWindow, proxy: CuttableProxy
+) -> None:
+    room = world.room("Cabin")
+    world.say(world.ben, room, f"come down, @{world.ann.name}")
     ann = open_window()
     ann.may_be_offline = True
-    ann.address = line.url
-    ann.log_in(house.ann.name).open_room("Cabin")
+    ann.address = proxy.url
+    ann.log_in(world.ann.name).open_room("Cabin")
     mine = message(ann, "come down")
     assert "called" in (mine.get_attribute("class") or "")
     mine.hover()
     mine.get_by_role("button", name="React with 👍").click()
-    eventually_blocking(lambda: "👍" in str(house.ben.history(room)), 10, "it has arrived")
-    line.cut()
+    eventually_blocking(lambda: "👍" in str(world.ben.history(room)), 10, "the reaction arrives")
+    proxy.cut()
     expect(ann.page.get_by_text("Connecting").or_(ann.page.get_by_text("Offline")).first).to_be_visible(timeout=20_000)
     go_to(ann, "come down")
     ann.page.keyboard.press("p")
@@ -274,14 +280,14 @@ def test_what_cannot_be_done_now_is_said_at_the_message(house: House, open_windo
     expect(mine.get_by_role("button", name="👍 1, you", exact=True)).to_be_visible()
     mine.get_by_role("button", name="All right").click()
     ann.page.keyboard.press("Delete")
-    line.mend()
+    proxy.mend()
 
 
-def test_the_menu_opens_by_finger_and_by_mouse(house: House, open_window: OpenWindow) -> None:
-    room = house.room("Porch")
-    house.say(house.ben, room, "see https://example.org/ there")
+def test_the_message_menu_opens_by_touch_and_by_mouse(world: World, open_window: OpenWindow) -> None:
+    room = world.room("Porch")
+    world.say(world.ben, room, "see https://example.org/ there")
     ann = open_window(width=360, height=640)
-    ann.page.request.post(f"{house.server.url}/api/login", data={"username": house.ann.name, "password": PASSWORD})
+    ann.page.request.post(f"{world.server.url}/api/login", data={"username": world.ann.name, "password": PASSWORD})
     ann.open(f"/#room/{room}").is_in()
     shown = message(ann, "example.org")
     shown.evaluate(LONG_PRESS)
@@ -290,7 +296,7 @@ def test_the_menu_opens_by_finger_and_by_mouse(house: House, open_window: OpenWi
     axe.check(ann.page, "[role=menu]")
     ann.page.mouse.click(180, 80)
     expect(menu(ann)).to_have_count(0)
-    # Where the browser's own menu has more to offer, it stays.
+    # The browser's own menu stays where it offers more.
     shown.get_by_role("link").click(button="right")
     expect(menu(ann)).to_have_count(0)
     shown.hover()

@@ -1,14 +1,14 @@
-"""The web client under /chat in an app that has its own log-in: nothing to log in with here, and out with the app."""
+"""The web client under /chat in a host application with its own log-in."""
 
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.browser_storage import stored_text
 from tests.browser.conftest import OpenWindow
-from tests.browser.kept import kept
 from tests.browser.person import Person
-from tests.browser.rooming import menu
+from tests.browser.rooms import menu
 from tests.support.mounted import MountedServer
 from tests.support.server import PASSWORD
 
@@ -22,7 +22,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MountedServer]:
 
 
 def log_in(person: Person, server: MountedServer, name: str) -> Person:
-    """With the form of the app's own page, which leads to the chat."""
+    """Log in with the form on the host's own page, which leads to the chat."""
     person.open(f"{server.origin}/")
     person.name = name
     person.page.get_by_label("Name").fill(name)
@@ -32,15 +32,16 @@ def log_in(person: Person, server: MountedServer, name: str) -> Person:
     return person.is_in()
 
 
-def test_people_of_the_app_talk_under_its_path(server: MountedServer, open_window: OpenWindow) -> None:
+def test_users_of_the_host_application_talk_under_its_path(server: MountedServer, open_window: OpenWindow) -> None:
     alice = log_in(open_window(), server, "Alice Ash")
     bob = log_in(open_window(), server, "Bob")
     alice.say("hello from the app")
     bob.sees("hello from the app")
     bob.say("and back")
     alice.sees("and back")
-    # The app may log her out while no page of ours is open: nothing of her may be here then.
-    assert "token" not in kept(alice)
+    # The host may log her out while none of our pages is open: the browser may store nothing of
+    # hers.
+    assert "token" not in stored_text(alice)
     assert alice.page.evaluate("navigator.serviceWorker.getRegistrations().then((all) => all.length)") == 0
     alice.create_room("Garden")
     assert alice.page.url.startswith(f"{server.url}/#room/")
@@ -49,7 +50,7 @@ def test_people_of_the_app_talk_under_its_path(server: MountedServer, open_windo
     expect(alice.page.get_by_role("heading", level=2, name="Garden")).to_be_visible()
 
 
-def test_a_link_leads_people_of_the_app_into_a_room(server: MountedServer, open_window: OpenWindow) -> None:
+def test_an_invite_link_lets_host_users_join_a_room(server: MountedServer, open_window: OpenWindow) -> None:
     fay, stranger = log_in(open_window(), server, "Fay"), open_window()
     fay.create_room("Shed")
     menu(fay, "Links into this room")
@@ -57,7 +58,7 @@ def test_a_link_leads_people_of_the_app_into_a_room(server: MountedServer, open_
     fay.page.get_by_role("button", name="Make and copy a link").click()
     link = fay.page.get_by_label("The link, shown only now").input_value()
     assert link.startswith(f"{server.url}/invite#")
-    # Whoever is nobody to the app comes back with the link when he is somebody.
+    # A visitor logs in at the host first and then opens the link again.
     stranger.open(link)
     expect(stranger.page.get_by_text("Log in at the app this chat belongs to")).to_be_visible()
     guest = log_in(stranger, server, "Gil").open(link)
@@ -68,7 +69,7 @@ def test_a_link_leads_people_of_the_app_into_a_room(server: MountedServer, open_
     fay.sees("by the link")
 
 
-def test_the_chat_offers_nothing_to_log_in_or_out_with(server: MountedServer, open_window: OpenWindow) -> None:
+def test_a_mounted_chat_offers_no_log_in_and_no_log_out(server: MountedServer, open_window: OpenWindow) -> None:
     stranger = open_window().open()
     expect(stranger.page.get_by_text("Log in at the app this chat belongs to")).to_be_visible()
     assert stranger.page.get_by_label("Password").count() == 0
@@ -80,7 +81,9 @@ def test_the_chat_offers_nothing_to_log_in_or_out_with(server: MountedServer, op
     assert stranger.page.get_by_role("button", name="Invite people").count() == 0
 
 
-def test_who_logs_out_of_the_app_is_out_of_the_chat(server: MountedServer, open_window: OpenWindow) -> None:
+def test_logging_out_of_the_host_application_logs_out_of_the_chat(
+    server: MountedServer, open_window: OpenWindow
+) -> None:
     dora = log_in(open_window(), server, "Dora")
     stays = log_in(open_window(), server, "Emil")
     dora.page.request.post(f"{server.origin}/logout", max_redirects=0)

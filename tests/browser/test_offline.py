@@ -1,12 +1,15 @@
-"""The page is opened while the server is away: what was there last is there, and what is written then arrives once."""
+"""The page is opened without the server.
+
+It shows the last state and sends new messages once.
+"""
 
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.browser_storage import stored_text
 from tests.browser.conftest import OpenWindow
-from tests.browser.kept import kept
 from tests.browser.person import Person
 from tests.support.server import Account, Server
 from tests.support.waiting import eventually_blocking
@@ -23,29 +26,32 @@ HIDE = """() => {
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Of this module alone, since it is killed; every test leaves it running."""
+    """A server for this module alone, since tests kill it; every test leaves it running."""
     with Server(tmp_path_factory.mktemp("offline") / "data") as running:
         yield running
 
 
-def has_kept(person: Person, *texts: str) -> None:
-    """Wait until the texts, and the page itself, would survive; a window that is hidden does not put it off."""
+def wait_until_stored(person: Person, *texts: str) -> None:
+    """Wait until the texts and the page itself are stored.
+
+    Hiding the window flushes them.
+    """
     person.page.evaluate(HIDE)
-    eventually_blocking(lambda: all(text in kept(person) for text in texts), 20.0, f"{texts} are kept")
+    eventually_blocking(lambda: all(text in stored_text(person) for text in texts), 20.0, f"{texts} are kept")
     in_charge = "navigator.serviceWorker.controller !== null"
     eventually_blocking(lambda: person.page.evaluate(in_charge), 20.0, "the service worker is in charge")
 
 
 def another_window(person: Person) -> Person:
-    """A second window of the same browser."""
+    """Open a second window of the same browser."""
     second = Person(person.server, person.page.context.new_page())
     second.name = person.name
     second.may_be_offline = True
     return second
 
 
-def comes_back(person: Person) -> None:
-    """The system says that there is a network, so that nobody waits as long as a server that is away deserves."""
+def go_online(person: Person) -> None:
+    """Dispatch the browser's `online` event, so that the window reconnects at once."""
     person.page.evaluate("dispatchEvent(new Event('online'))")
 
 
@@ -60,18 +66,18 @@ def is_offline(person: Person) -> None:
 
 @pytest.fixture
 def ann(server: Server, open_window: OpenWindow) -> Person:
-    """Somebody in the lobby and in a garden of her own, both looked at and kept."""
+    """A user with stored messages in the lobby and in a room of their own."""
     window = open_window()
     window.may_be_offline = True
     window.log_in(server.sign_up("ann").name).say(f"{window.name} in the lobby")
     window.sees(f"{window.name} in the lobby")
     window.create_room(f"Garden of {window.name}").say("the roses are out")
     window.sees("the roses are out")
-    has_kept(window, f"{window.name} in the lobby", "the roses are out")
+    wait_until_stored(window, f"{window.name} in the lobby", "the roses are out")
     return window
 
 
-def test_the_last_state_is_there_without_the_server_and_what_is_written_arrives_once_in_order(
+def test_the_last_state_shows_without_the_server_and_messages_written_then_arrive_once_in_order(
     server: Server, open_window: OpenWindow, ann: Person
 ) -> None:
     garden, bob = f"Garden of {ann.name}", server.sign_up("bob")
@@ -98,7 +104,7 @@ def test_the_last_state_is_there_without_the_server_and_what_is_written_arrives_
 
     server.start()
     for window in (first, second):
-        comes_back(window)
+        go_online(window)
     first.sees("two")
     other = open_window().log_in(bob.name).open_room(garden)
     for person in (first, other):
@@ -113,12 +119,14 @@ def test_the_last_state_is_there_without_the_server_and_what_is_written_arrives_
         expect(window.page.get_by_text("Shown as of")).to_have_count(0, timeout=WITHIN)
 
 
-def test_what_happened_meanwhile_is_caught_up_with_and_whose_cookie_it_is_decides(server: Server, ann: Person) -> None:
+def test_missed_events_are_caught_up_and_another_users_cookie_shows_none_of_the_stored_state(
+    server: Server, ann: Person
+) -> None:
     garden, cellar, owner = f"Garden of {ann.name}", f"Cellar of {ann.name}", server.sign_up("owner")
     theirs = owner.create_room(cellar)
     me = ann.page.request.get(f"{server.url}/users/me").json()["id"]
     ann.join_room(cellar).say("cold here")
-    has_kept(ann, "cold here")
+    wait_until_stored(ann, "cold here")
     ann.page.goto("about:blank")
     assert owner.request("DELETE", f"/api/rooms/{theirs}/members/{me}").is_success
     owner.join(room_of(owner, garden))
@@ -130,34 +138,34 @@ def test_what_happened_meanwhile_is_caught_up_with_and_whose_cookie_it_is_decide
     expect(ann.room(cellar)).to_have_count(0, timeout=WITHIN)
     assert ann.texts() == ["the roses are out", "missed one", "missed two"]
     ann.page.evaluate(HIDE)
-    eventually_blocking(lambda: "cold here" not in kept(ann), 20.0, "nothing of the room is kept")
+    eventually_blocking(lambda: "cold here" not in stored_text(ann), 20.0, "nothing of the room is kept")
 
     ann.page.goto("about:blank")
     ann.log_in(server.sign_up("bob").name)
     expect(ann.room(garden)).to_have_count(0, timeout=WITHIN)
     ann.say(f"I am {ann.name}")
-    has_kept(ann, f"I am {ann.name}")
-    assert "roses" not in kept(ann)
+    wait_until_stored(ann, f"I am {ann.name}")
+    assert "roses" not in stored_text(ann)
 
 
-def test_a_log_out_leaves_nothing_and_the_next_one_sees_nothing(server: Server, ann: Person) -> None:
+def test_logging_out_deletes_stored_data_and_the_next_user_sees_none(server: Server, ann: Person) -> None:
     name = ann.name
     second = another_window(ann).open().is_in()
-    second.composer.fill("a draft that nobody sees")
-    has_kept(ann, "a draft that nobody sees", f"{name} in the lobby")
+    second.composer.fill("a draft for no other eyes")
+    wait_until_stored(ann, "a draft for no other eyes", f"{name} in the lobby")
     ann.open_account().get_by_role("button", name="Log out").click()
     ann.page.get_by_role("button", name="Log out and delete").click()
     ann.is_out()
     second.is_out()
     for text in ("lobby", "draft", name):
-        assert text not in kept(ann)
+        assert text not in stored_text(ann)
     ann.sign_in(server.sign_up("bob").name)
     ann.is_in()
-    has_kept(ann, ann.name)
-    assert "roses" not in kept(ann)
+    wait_until_stored(ann, ann.name)
+    assert "roses" not in stored_text(ann)
 
 
-def test_without_a_database_everything_else_works(server: Server, open_window: OpenWindow) -> None:
+def test_without_indexeddb_everything_else_works(server: Server, open_window: OpenWindow) -> None:
     window = open_window()
     window.page.add_init_script("IDBFactory.prototype.open = () => { throw new DOMException('no', 'SecurityError'); }")
     window.log_in(server.sign_up("ann").name).say(f"{window.name} without")

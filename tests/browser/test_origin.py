@@ -1,4 +1,4 @@
-"""Somebody else's page in the browser of somebody who is logged in: it tries what a page can, and gets nothing."""
+"""A page of another origin in a logged-in user's browser cannot use the chat."""
 
 import json
 import threading
@@ -15,12 +15,15 @@ from tests.browser.person import Person
 from tests.support.server import PASSWORD, Server
 
 SIMPLE = ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""]
-"""What a page may send anywhere without asking first (Fetch, section 2.2.2); none at all is one of them."""
+"""Content types a page may send without a preflight (Fetch, section 2.2.2).
+
+None at all is one of them.
+"""
 ATTACK = Path(__file__).with_name("attack.js").read_text()
 
 
 class Elsewhere:
-    """A web server that is not ours. It remembers which cookies came to it."""
+    """A foreign web server, which records the cookies it receives."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -52,7 +55,7 @@ def elsewhere() -> Iterator[Elsewhere]:
 
 
 def another_port(page: Page, there: Elsewhere) -> Frame:
-    """The same site for cookies, since they know no ports; another origin."""
+    """Open a page on another port: another origin, but the same site for cookies."""
     page.goto(f"http://127.0.0.1:{there.port}/")
     assert "hubbub_session=" in there.cookies[-1], "the victim's cookie is sent along"
     return page.main_frame
@@ -64,7 +67,7 @@ def another_name(page: Page, there: Elsewhere) -> Frame:
 
 
 def sandboxed(page: Page, there: Elsewhere) -> Frame:
-    """Its origin is `null`."""
+    """Open a page whose origin is `null`."""
     page.goto(f"http://127.0.0.1:{there.port}/sandbox")
     return page.frames[1]
 
@@ -75,21 +78,24 @@ def data(page: Page, there: Elsewhere) -> Frame:
 
 
 def state(victim: Person, room: int) -> dict[str, Any]:
-    """All that an attack could have changed, as the victim sees it."""
+    """Return all that an attack could change, as the victim sees it."""
     get = victim.page.request.get
     paths = ("/users/me", "/api/rooms", f"/api/rooms/{room}/messages", f"/api/rooms/{room}/members", "/api/sessions")
     found = {path: get(victim.address + path) for path in paths}
     assert [answer.status for answer in found.values()] == [200] * len(paths)
-    told = json.dumps({path: answer.json() for path, answer in found.items()})
-    assert "STOLEN" not in told
-    seen = json.loads(told)
+    text = json.dumps({path: answer.json() for path, answer in found.items()})
+    assert "STOLEN" not in text
+    seen = json.loads(text)
     for session in seen["/api/sessions"]["sessions"]:
         del session["last_seen_at"], session["expires_at"]
     return dict(seen)
 
 
 def attack(frame: Frame, victim: Person, room: int, *, forms: bool = True) -> dict[str, str]:
-    """What came of each thing that was tried; our own pages may not have the frames that forms need."""
+    """Return the outcome of each attempt.
+
+    Our own pages may not have the frames that forms need.
+    """
     given = {"http": victim.address, "room": room, "name": victim.name, "kinds": SIMPLE, "password": PASSWORD}
     return dict(frame.evaluate(ATTACK, {**given, "forms": forms}))
 
@@ -99,14 +105,14 @@ def victim(server: Server, open_window: OpenWindow) -> Person:
     return open_window().log_in(server.sign_up("victim").name)
 
 
-@pytest.mark.parametrize("place", [another_port, another_name, sandboxed, data])
+@pytest.mark.parametrize("open_page", [another_port, another_name, sandboxed, data])
 def test_a_page_of_another_origin_gets_nothing_and_changes_nothing(
-    victim: Person, elsewhere: Elsewhere, place: Callable[[Page, Elsewhere], Frame]
+    victim: Person, elsewhere: Elsewhere, open_page: Callable[[Page, Elsewhere], Frame]
 ) -> None:
     room = victim.server.log_in(victim.name).create_room(f"room of {victim.name}")
-    victim.page.goto("about:blank")  # nobody else moves anything
+    victim.page.goto("about:blank")  # so that no other page changes anything
     before = state(victim, room)
-    tried = attack(place(victim.page.context.new_page(), elsewhere), victim, room)
+    tried = attack(open_page(victim.page.context.new_page(), elsewhere), victim, room)
     assert "welcome" not in tried["socket"]
     assert tried["socket"] == "closed with 1006" or "unauthenticated" in tried["socket"]
     assert tried["plain text"].startswith("closed with ") or "log in first" in tried["plain text"].lower()
@@ -118,8 +124,8 @@ def test_a_page_of_another_origin_gets_nothing_and_changes_nothing(
     assert state(victim, room) == before
 
 
-def test_the_same_from_a_page_of_ours_works(victim: Person) -> None:
-    """The control: what the attack tries is what works."""
+def test_control_the_same_requests_from_a_page_of_the_chat_succeed(victim: Person) -> None:
+    """Control: every attempt of the attack is a valid request."""
     room = victim.server.log_in(victim.name).create_room(f"room of {victim.name}")
     tried = attack(victim.page.main_frame, victim, room, forms=False)
     assert '"type":"welcome"' in tried["socket"]

@@ -1,4 +1,4 @@
-"""Who is here, who is writing, and what people say of themselves, in real windows."""
+"""Presence, typing and statuses in real windows."""
 
 import re
 from typing import Any
@@ -7,11 +7,11 @@ from playwright.sync_api import Locator, expect
 
 from tests.browser import axe
 from tests.browser.conftest import OpenWindow
-from tests.browser.line import Line
+from tests.browser.cuttable_proxy import CuttableProxy
 from tests.browser.person import Person
 from tests.support.server import Account, Server
 
-# A connection that ends is no departure for five seconds.
+# A user counts as offline only five seconds after the last connection ended.
 GONE = 20_000
 
 
@@ -26,7 +26,7 @@ def status_of(account: Account) -> dict[str, Any]:
 
 
 def own(person: Person) -> Locator:
-    """One's own name at the end of the list, which says how one appears."""
+    """The user's own entry at the end of the list, which shows their presence."""
     return person.page.get_by_role("navigation").locator("button[aria-haspopup=menu]", has_text=person.name)
 
 
@@ -41,7 +41,7 @@ def another_tab(person: Person) -> Person:
 
 
 def choose(person: Person, letter: str, item: str) -> None:
-    """One's own menu by its keys, and back to where one was."""
+    """Choose an item of the user's own menu by its keys."""
     keys, items = person.page.keyboard, person.page.locator("[role^=menuitem]:visible")
     own(person).focus()
     keys.press("Enter")
@@ -53,7 +53,7 @@ def choose(person: Person, letter: str, item: str) -> None:
 
 
 def changes_at_the_message(who: Person, reader: Person, text: str) -> None:
-    """How who said it appears stands at the message, in words too, and changes there."""
+    """Check that the author's presence shows at their message and updates."""
     author = reader.log.locator("article", has_text=text).locator("header")
     expect(author).to_contain_text(f"{who.name}, online")
     choose(who, "d", "Do not disturb")
@@ -62,31 +62,31 @@ def changes_at_the_message(who: Person, reader: Person, text: str) -> None:
     expect(author).to_contain_text(f"{who.name}, online")
 
 
-def test_who_is_writing_is_seen_until_it_is_said(server: Server, open_window: OpenWindow) -> None:
+def test_typing_shows_until_the_message_is_sent(server: Server, open_window: OpenWindow) -> None:
     accounts = [server.sign_up(name) for name in ("ann", "bob", "cleo")]
     room = accounts[0].create_room(f"Study of {accounts[0].name}")
     for account in accounts[1:]:
         account.join(room)
     ann, bob, cleo = (open_window().log_in(account.name).open_room("Study of") for account in accounts)
     line = bob.page.locator(".writing > p").first
-    place = bob.composer.bounding_box()
+    box = bob.composer.bounding_box()
     ann.composer.press_sequentially("he")
     expect(line).to_have_text(f"{ann.name} is typing…")
     expect(bob.page.get_by_role("status").filter(has_text="typing")).to_have_text(f"{ann.name} is typing…")
     cleo.composer.press_sequentially("me")
     expect(line).to_have_text(re.compile(f"({ann.name} and )?{cleo.name} (is|are) typing…"))
-    assert bob.composer.bounding_box() == place
+    assert bob.composer.bounding_box() == box
     expect(cleo.page.locator(".writing > p").first).not_to_contain_text(cleo.name)
     ann.say("here I am")
     bob.sees("here I am")
     expect(line).not_to_contain_text(ann.name)
     changes_at_the_message(ann, bob, "here I am")
-    # Whoever only thinks is not writing any more.
+    # A user who stops typing no longer shows as typing.
     expect(line).to_be_empty(timeout=GONE)
 
-    # Neither a draft that is emptied nor an old message that is edited is told.
-    told: list[str] = []
-    ann.page.on("websocket", lambda socket: socket.on("framesent", lambda frame: told.append(str(frame))))
+    # Neither clearing a draft nor editing an old message sends typing.
+    sent: list[str] = []
+    ann.page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(str(frame))))
     ann.page.reload()
     ann.is_in().sees("here I am")
     ann.composer.press("ArrowUp")
@@ -94,15 +94,15 @@ def test_who_is_writing_is_seen_until_it_is_said(server: Server, open_window: Op
     ann.say("here I am, again")
     bob.sees("here I am, again")
     expect(ann.composer).to_have_value("")
-    assert told
-    assert not [frame for frame in told if '"typing"' in frame]
+    assert sent
+    assert not [frame for frame in sent if '"typing"' in frame]
     ann.composer.press_sequentially("x")
     expect(line).to_have_text(f"{ann.name} is typing…")
-    assert len([frame for frame in told if '"typing"' in frame]) == 1
+    assert len([frame for frame in sent if '"typing"' in frame]) == 1
 
 
 def say_something(person: Person) -> None:
-    """A few words, with an emoji, for a while."""
+    """Set a status text with an emoji for one hour."""
     page = person.page
     choose(person, "s", "Say something …")
     dialog = page.get_by_role("dialog")
@@ -122,7 +122,7 @@ def say_something(person: Person) -> None:
     expect(dialog).to_have_count(0)
 
 
-def test_one_says_how_one_appears_with_the_keyboard_alone(server: Server, open_window: OpenWindow) -> None:
+def test_presence_and_status_can_be_set_by_keyboard(server: Server, open_window: OpenWindow) -> None:
     ann_account, bob_account = server.sign_up("ann"), server.sign_up("bob")
     direct(ann_account, bob_account)
     ann, bob = (open_window().log_in(account.name) for account in (ann_account, bob_account))
@@ -150,7 +150,7 @@ def test_one_says_how_one_appears_with_the_keyboard_alone(server: Server, open_w
     expect(own(ann.is_in())).to_contain_text("🍝 Lunch <b>")
     expect(own(ann)).to_contain_text("do not disturb")
 
-    # Nobody sees one who is invisible, but oneself.
+    # An invisible user appears offline to all others.
     choose(ann, "i", "Invisible")
     expect(own(second)).to_contain_text("invisible")
     expect(bob.room(ann.name)).to_contain_text(", offline")
@@ -163,7 +163,7 @@ def test_one_says_how_one_appears_with_the_keyboard_alone(server: Server, open_w
     expect(bob.room(ann.name)).to_contain_text(", online")
 
 
-def test_who_is_at_no_window_is_away_until_the_next_key(server: Server, open_window: OpenWindow) -> None:
+def test_an_inactive_user_is_away_until_the_next_key(server: Server, open_window: OpenWindow) -> None:
     ann_account, bob_account = server.sign_up("ann"), server.sign_up("bob")
     direct(ann_account, bob_account)
     bob, window = open_window().log_in(bob_account.name), open_window()
@@ -176,24 +176,24 @@ def test_who_is_at_no_window_is_away_until_the_next_key(server: Server, open_win
     expect(bob.room(ann.name)).to_contain_text(", online")
 
 
-def test_who_loses_the_line_is_gone_for_others_and_looks_again_when_he_is_back(
+def test_a_disconnected_user_shows_as_offline_and_sees_current_presence_after_reconnecting(
     server: Server, open_window: OpenWindow
 ) -> None:
     ann_account, bob_account = server.sign_up("ann"), server.sign_up("bob")
     direct(ann_account, bob_account)
-    with Line(server) as line:
+    with CuttableProxy(server) as proxy:
         bob, ann = open_window().log_in(bob_account.name), open_window()
-        ann.address, ann.may_be_offline = line.url, True
+        ann.address, ann.may_be_offline = proxy.url, True
         ann.log_in(ann_account.name)
         expect(ann.room(bob.name)).to_contain_text(", online")
         expect(bob.room(ann.name)).to_contain_text(", online")
-        line.cut()
-        # Of others nothing is known now; and nothing is told, however much one writes.
+        proxy.cut()
+        # While offline the window shows no presence of others, and typing is not sent.
         expect(ann.room(bob.name)).not_to_contain_text("online")
-        ann.composer.press_sequentially("is anybody there")
+        ann.composer.press_sequentially("anyone there")
         expect(bob.room(ann.name)).to_contain_text(", offline", timeout=GONE)
         assert bob_account.request("PUT", "/api/presence", json={"status": "away"}).status_code == 200
-        line.mend()
+        proxy.mend()
         ann.page.get_by_role("button", name="Now").click()
         expect(ann.room(bob.name)).to_contain_text(", away", timeout=GONE)
         expect(bob.room(ann.name)).to_contain_text(", online")

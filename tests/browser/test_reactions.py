@@ -1,4 +1,7 @@
-"""Reactions in real windows: three people, by mouse and by keyboard; what is shown at once is right in the end."""
+"""Reactions in real windows: three users, by mouse and keyboard.
+
+Optimistic updates end correct.
+"""
 
 import re
 
@@ -19,7 +22,7 @@ def people(server: Server) -> list[Account]:
 
 
 def start(people: list[Account], name: str, body: str) -> tuple[int, int]:
-    """A room with all of them and one message of Ann's in it."""
+    """Create a room with all users and one message of Ann's."""
     room = people[0].create_room(name)
     for other in people[1:]:
         other.join(room)
@@ -28,8 +31,8 @@ def start(people: list[Account], name: str, body: str) -> tuple[int, int]:
     return room, answer.json()["seq"]
 
 
-def react(who: Account, place: tuple[int, int], emoji: str) -> None:
-    room, seq = place
+def react(who: Account, target: tuple[int, int], emoji: str) -> None:
+    room, seq = target
     answer = who.request("PUT", f"/api/rooms/{room}/messages/{seq}/reactions/{emoji}")
     assert answer.status_code == 200, answer.text
 
@@ -40,7 +43,7 @@ def message(person: Person) -> Locator:
 
 def reactions(person: Person) -> list[str]:
     shown = message(person).get_by_role("list", name="Reactions").locator("button:not(.more)")
-    return [one.get_attribute("aria-label") or "" for one in shown.all()]
+    return [button.get_attribute("aria-label") or "" for button in shown.all()]
 
 
 def expect_reactions(person: Person, *labels: str) -> None:
@@ -51,7 +54,7 @@ def expect_reactions(person: Person, *labels: str) -> None:
 
 
 def react_by_keyboard(person: Person, name: str) -> None:
-    """With an emoji that is looked for by its name, from where one writes."""
+    """React with an emoji searched by name, starting from the composer."""
     keys = person.page.keyboard
     expect(person.log.locator("article[tabindex='0']")).to_have_count(1)
     for _ in range(4):
@@ -65,11 +68,11 @@ def react_by_keyboard(person: Person, name: str) -> None:
     keys.press("Enter")
 
 
-def test_three_people_react_and_see_who_did(people: list[Account], open_window: OpenWindow) -> None:
+def test_three_users_react_and_see_who_reacted(people: list[Account], open_window: OpenWindow) -> None:
     start(people, "Stage", "shall we dance")
     ann, ben, cleo = (open_window().log_in(who.name).open_room("Stage") for who in people)
 
-    # By mouse, with what is at hand.
+    # By mouse, with a suggested emoji.
     message(ben).hover()
     message(ben).get_by_role("button", name="React with 👍").click()
     expect_reactions(ben, "👍 1, you")
@@ -93,7 +96,7 @@ def test_three_people_react_and_see_who_did(people: list[Account], open_window: 
     expect_reactions(ann, "👍 3, you and 2 others", "🚀 1, you")
     axe.check(ann.page, "main")
 
-    # Taken back; the last one goes with its emoji; and it is the same after a reload.
+    # Removing the last reaction removes the emoji; the same after a reload.
     keys.press("Tab")
     keys.press("Enter")
     for person in (ann, ben, cleo):
@@ -101,16 +104,16 @@ def test_three_people_react_and_see_who_did(people: list[Account], open_window: 
     expect_reactions(ben, "👍 3, you and 2 others")
     ben.page.reload()
     expect_reactions(ben.is_in(), "👍 3, you and 2 others")
-    # What had the focus is gone: one is at the message, where what one used last is at hand first.
+    # The focused button is gone: the focus is at the message, and the emoji used last comes first.
     expect(ann.page.locator("article:focus")).to_have_count(1)
     expect(message(ann).get_by_role("toolbar").get_by_role("button").first).to_have_accessible_name("React with 🚀")
 
 
-def test_everybody_who_reacted_is_listed_in_pages(people: list[Account], open_window: OpenWindow) -> None:
-    place = start(people, "Fair", "vote")
+def test_all_users_who_reacted_are_listed_in_pages(people: list[Account], open_window: OpenWindow) -> None:
+    target = start(people, "Fair", "vote")
     for who in people:
         for emoji in EMOJI[:36]:
-            react(who, place, emoji)
+            react(who, target, emoji)
     ben = open_window().log_in(people[1].name).open_room("Fair")
     message(ben).click(button="right")
     ben.page.get_by_role("menuitem", name="Who reacted").click()
@@ -122,24 +125,24 @@ def test_everybody_who_reacted_is_listed_in_pages(people: list[Account], open_wi
     axe.check(ben.page, "dialog")
 
 
-def test_what_the_server_does_not_take_is_taken_back_and_said(people: list[Account], open_window: OpenWindow) -> None:
-    place = start(people, "Zoo", "which animal")
+def test_a_refused_reaction_is_removed_and_shows_the_error(people: list[Account], open_window: OpenWindow) -> None:
+    target = start(people, "Zoo", "which animal")
     for emoji in EMOJI:
-        react(people[0], place, emoji)
+        react(people[0], target, emoji)
     ben = open_window().log_in(people[1].name).open_room("Zoo")
     expect(message(ben).get_by_role("button", name=f"{EMOJI[0]} 1", exact=True)).to_be_visible()
     message(ben).hover()
     message(ben).get_by_role("button", name="React with 👍").click()
     expect(message(ben).get_by_role("alert")).to_contain_text("50")
     assert len(reactions(ben)) == len(EMOJI)
-    # One more of what is there is fine, and what was said goes.
+    # Another reaction with an existing emoji is allowed, and the error disappears.
     message(ben).get_by_role("button", name=f"{EMOJI[0]} 1", exact=True).click()
     expect(message(ben).get_by_role("button", name=f"{EMOJI[0]} 2, you and 1 other", exact=True)).to_be_visible()
     expect(message(ben).get_by_role("alert")).to_have_count(0)
 
 
-def test_it_is_shown_at_once_and_the_last_wish_counts(people: list[Account], open_window: OpenWindow) -> None:
-    place = start(people, "Dock", "yes or no")
+def test_a_reaction_shows_at_once_and_the_last_choice_counts(people: list[Account], open_window: OpenWindow) -> None:
+    target = start(people, "Dock", "yes or no")
     ann, ben = (open_window().log_in(who.name).open_room("Dock") for who in people[:2])
     asked: list[Route] = []
 
@@ -154,9 +157,9 @@ def test_it_is_shown_at_once_and_the_last_wish_counts(people: list[Account], ope
         message(ben).hover()
         message(ben).get_by_role("button", name="React with 👍").click()
         expect_reactions(ben, *([label] if label else []))
-    assert len(asked) == 1, "one question at a time"
+    assert len(asked) == 1, "one request at a time"
     asked[0].continue_()
     expect_reactions(ann)
-    react(people[0], place, "🚀")
+    react(people[0], target, "🚀")
     expect_reactions(ben, "🚀 1")
     expect_reactions(ann, "🚀 1, you")

@@ -1,4 +1,7 @@
-"""Rooms in real windows: made, found, changed, put away; whoever looks sees it happen, and the keyboard is enough."""
+"""Rooms in real windows: created, found, changed, archived.
+
+Members see it live, and by keyboard.
+"""
 
 import re
 
@@ -6,9 +9,9 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import axe
 from tests.browser.conftest import OpenWindow
-from tests.browser.line import Line
+from tests.browser.cuttable_proxy import CuttableProxy
 from tests.browser.person import Person
-from tests.browser.rooming import listed, make, menu, pick
+from tests.browser.rooms import listed, make, menu, pick
 from tests.support.server import Server
 
 
@@ -19,7 +22,7 @@ def plan(page: Page, name: str, guest: str) -> None:
     expect(page.get_by_text("There is a room with that name.")).to_be_visible()
     expect(page.get_by_label("Name")).to_have_attribute("aria-invalid", "true")
     axe.check(page)
-    # Private ones may share their names with others.
+    # Private rooms may share names with others.
     page.get_by_role("radio", name="Private").check()
     expect(page.get_by_label("Name")).not_to_have_attribute("aria-invalid", "true")
     page.get_by_label("Topic").fill("What is said in a den")
@@ -39,9 +42,7 @@ def change(page: Page, name: str) -> None:
     axe.check(page)
 
 
-def test_a_room_is_made_with_people_in_it_and_changes_before_their_eyes(
-    server: Server, open_window: OpenWindow
-) -> None:
+def test_a_room_is_created_with_members_and_changes_show_live(server: Server, open_window: OpenWindow) -> None:
     first, second = server.sign_up("ann"), server.sign_up("bob")
     ann, bob = open_window().log_in(first.name), open_window().log_in(second.name)
     name, page = f"Den of {ann.name}", ann.page
@@ -52,7 +53,7 @@ def test_a_room_is_made_with_people_in_it_and_changes_before_their_eyes(
     bob.open_room(name).sees("welcome")
     expect(bob.page.get_by_text("What is said in a den").first).to_be_visible()
 
-    # Whoever does not look after it sees what it is, and cannot change it.
+    # A member who is not the owner sees the settings and cannot change them.
     menu(bob, "About this room")
     expect(bob.page.get_by_role("dialog")).to_contain_text("Private")
     expect(bob.page.get_by_role("dialog").get_by_role("textbox")).to_have_count(0)
@@ -67,7 +68,7 @@ def test_a_room_is_made_with_people_in_it_and_changes_before_their_eyes(
     expect(bob.log.get_by_text(f"renamed this room to “Lair of {ann.name}”")).to_be_visible()
 
 
-def test_a_name_that_only_the_server_knows_to_be_taken_is_told_at_the_field(
+def test_a_name_that_looks_like_a_taken_one_shows_an_error_at_the_field(
     server: Server, open_window: OpenWindow
 ) -> None:
     ann = server.sign_up("ann")
@@ -106,10 +107,10 @@ def test_direct_rooms_are_opened_by_keyboard_and_found_again(server: Server, ope
     page = ann.page
     write_by_keyboard(ann, bob.name, "a word with you")
     address = page.url
-    # Both windows of the other one have it, under the name of who wrote.
+    # Both windows of the recipient list the room under the sender's name.
     for window in (bob, other):
         expect(listed(window, "Direct messages").get_by_role("button", name=ann.name)).to_contain_text("1 unread")
-    # From the other side, by way of the people of a room, it is the same one.
+    # The recipient opens the same room from the list of people.
     bob.page.get_by_role("complementary", name="People").get_by_role("button", name=ann.name).click()
     bob.page.get_by_role("menuitem", name="Write a message").click()
     bob.is_in().sees("a word with you")
@@ -118,7 +119,8 @@ def test_direct_rooms_are_opened_by_keyboard_and_found_again(server: Server, ope
     ann.sees("listening")
     expect(other.room(ann.name)).not_to_contain_text("unread")
 
-    # The same people again are the same room, more of them are another, nobody else are one's notes.
+    # The same users again get the same room, more users another, and no other users are the notes
+    # to the user.
     page.get_by_role("button", name="New message").click()
     pick(page, "To", bob.name, third.name)
     page.keyboard.press("Backspace")
@@ -135,7 +137,7 @@ def test_direct_rooms_are_opened_by_keyboard_and_found_again(server: Server, ope
     expect(page.get_by_role("menuitem", name="Leave")).to_have_count(0)
 
 
-def test_what_a_room_is_to_oneself_shows_in_every_window(server: Server, open_window: OpenWindow) -> None:
+def test_favourites_and_mutes_show_in_every_window(server: Server, open_window: OpenWindow) -> None:
     account = server.sign_up("ann")
     name = f"Attic of {account.name}"
     make(account, name)
@@ -161,19 +163,17 @@ def test_what_a_room_is_to_oneself_shows_in_every_window(server: Server, open_wi
     expect(page.get_by_role("button", name="Room menu")).to_be_focused()
 
 
-def test_an_archived_room_is_read_and_nothing_more_until_it_is_restored(
-    server: Server, open_window: OpenWindow
-) -> None:
+def test_an_archived_room_is_read_only_until_it_is_restored(server: Server, open_window: OpenWindow) -> None:
     first, second = server.sign_up("ann"), server.sign_up("bob")
     name = f"Hall of {first.name}"
     room = make(first, name, members=[second.id])
     ann, bob = open_window(), open_window()
     ann.log_in(first.name).open_room(name)
     bob.may_be_offline = True
-    with Line(server) as line:
-        bob.address = line.url
+    with CuttableProxy(server) as proxy:
+        bob.address = proxy.url
         bob.log_in(second.name).open_room(name)
-        line.cut()
+        proxy.cut()
         expect(bob.page.get_by_text("Reconnecting")).to_be_visible()
         menu(ann, "Archive this room")
         question = ann.page.get_by_role("alertdialog", name=f"Archive {name}?")
@@ -186,7 +186,7 @@ def test_an_archived_room_is_read_and_nothing_more_until_it_is_restored(
         ann.page.keyboard.press("Enter")
         expect(ann.page.get_by_text("This room is archived.")).to_be_visible()
         expect(ann.composer).to_have_count(0)
-        line.mend()
+        proxy.mend()
         expect(bob.page.get_by_text("This room is archived.")).to_be_visible(timeout=30_000)
         expect(bob.composer).to_have_count(0)
         expect(bob.page.get_by_role("button", name="Restore")).to_have_count(0)
@@ -198,7 +198,7 @@ def test_an_archived_room_is_read_and_nothing_more_until_it_is_restored(
     assert first.get(f"/api/rooms/{room}")["room"].get("archived", False) is False
 
 
-def test_rooms_are_browsed_joined_and_met_at_their_address(server: Server, open_window: OpenWindow) -> None:
+def test_rooms_are_browsed_joined_and_opened_by_address(server: Server, open_window: OpenWindow) -> None:
     ann, bob = server.sign_up("ann"), server.sign_up("bob")
     tag = ann.name
     garden, secret = make(ann, f"Garden {tag}", topic=f"Beans and {tag}"), make(ann, f"Safe {tag}", kind="private")
@@ -221,13 +221,13 @@ def test_rooms_are_browsed_joined_and_met_at_their_address(server: Server, open_
     axe.check(page)
     page.keyboard.press("Escape")
 
-    # At its address a public room offers to join, and tells what becomes of it meanwhile.
+    # The address of a public room offers to join it and shows its changes.
     window.open(f"/#room/{garden}")
     expect(page.get_by_role("heading", level=2, name=f"Garden {tag}")).to_be_visible()
     axe.check(page)
     page.get_by_role("button", name=f"Join Garden {tag}").click()
     window.is_in().say("here I am")
-    # A private one is as absent as none.
+    # A private room looks like one that does not exist.
     for address in (secret, 4711):
         window.open(f"/?{address}#room/{address}")
         expect(page.get_by_text("There is no such room, or it is not yours to see.")).to_be_visible()
@@ -239,7 +239,7 @@ def test_rooms_are_browsed_joined_and_met_at_their_address(server: Server, open_
     expect(page).to_have_title(re.compile("^Lobby"))
 
 
-def test_the_switcher_leads_to_rooms_and_people(server: Server, open_window: OpenWindow) -> None:
+def test_the_switcher_opens_rooms_and_direct_messages(server: Server, open_window: OpenWindow) -> None:
     ann, bob = server.sign_up("ann"), server.sign_up("bob")
     make(ann, f"Reading circle {ann.name}")
     make(bob, f"Rowing club {ann.name}")
@@ -281,7 +281,7 @@ def test_every_dialog_fits_a_phone(server: Server, open_window: OpenWindow) -> N
 
     def fits() -> None:
         wide = "[document.documentElement, ...document.querySelectorAll('dialog[open]')]"
-        widths = page.evaluate(f"{wide}.map((one) => [one.scrollWidth, one.clientWidth])")
+        widths = page.evaluate(f"{wide}.map((box) => [box.scrollWidth, box.clientWidth])")
         assert all(inner <= outer for inner, outer in widths), widths
 
     fits()

@@ -1,4 +1,4 @@
-"""The web client in a real browser on every server and WebSocket implementation that the documentation names."""
+"""The web client in a real browser on every server that the documentation names."""
 
 from collections.abc import Iterator
 
@@ -25,7 +25,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 def log_in(person: Person, name: str) -> Person:
-    """With the form that people see: the web client's own, or that of the app around it."""
+    """Log in with the form users see: the web client's own, or the host application's."""
     server = person.server
     if isinstance(server, MountedServer):
         person.open(f"{server.origin}/")
@@ -37,7 +37,7 @@ def log_in(person: Person, name: str) -> Person:
 
 
 def is_connected(person: Person) -> Person:
-    """The chat is there, and no banner tells of a connection that is missing or being made."""
+    """Expect the chat without a banner about a missing or pending connection."""
     person.is_in()
     expect(person.page.get_by_text("No connection")).to_have_count(0)
     expect(person.page.get_by_text("Connecting …")).to_have_count(0)

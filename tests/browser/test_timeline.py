@@ -1,4 +1,7 @@
-"""The timeline in real windows: where it opens, that it never jumps, how one gets about in it."""
+"""The timeline in real windows.
+
+The tests cover where it opens, that it never jumps, and how to move in it.
+"""
 
 import re
 from collections.abc import Iterator
@@ -14,12 +17,12 @@ from tests.browser.person import Person
 from tests.support.server import PASSWORD, Server
 from tests.support.waiting import eventually_blocking
 
-# In the very frame that shows it, so that no look comes between.
+# In the very frame that shows it, so that no sample falls in between.
 STYLE = """([seq, height]) => new Promise((done) => requestAnimationFrame(() => {
     document.querySelector(`[data-seq='${seq}']`).style.paddingTop = height;
     done();
 }))"""
-# Whether somebody looks at the window, as the browser tells its page.
+# Set the page's visibility, as the browser reports it.
 LOOK = """(state) => {
     Object.defineProperty(document, "visibilityState", { configurable: true, get: () => state });
     document.dispatchEvent(new Event("visibilitychange"));
@@ -28,13 +31,16 @@ LOOK = """(state) => {
 
 @pytest.fixture(scope="module")
 def archive(server: Server, browser: Browser) -> Iterator[Archive]:
-    """The tests add to it; whoever counts what is in it takes one of its own: `archive.another()`."""
+    """An archive that tests add to.
+
+    A test that counts its messages takes its own: `archive.another()`.
+    """
     context = browser.new_context()
     yield Archive(server, server.sign_up("writer"), Person(server, context.new_page()).open())
     context.close()
 
 
-def test_what_one_reads_stays_in_place_when_pages_come_and_go(archive: Archive, open_window: OpenWindow) -> None:
+def test_visible_messages_stay_in_place_when_pages_load_and_unload(archive: Archive, open_window: OpenWindow) -> None:
     archive = archive.another()
     reader = open_window().log_in(archive.writer.name)
     reading = Reading(reader, archive)
@@ -49,20 +55,20 @@ def test_what_one_reads_stays_in_place_when_pages_come_and_go(archive: Archive, 
         counts.append(reading.rows())
     assert len(counts) == 7
     assert max(counts) <= ROWS
-    assert any(after < before for before, after in pairwise(counts)), "what is far away is let go"
-    # Back down again: what was let go comes back, and the top is let go.
+    assert any(after < before for before, after in pairwise(counts)), "distant rows are unloaded"
+    # Back down again: unloaded rows return, and the top is unloaded.
     for _ in range(2):
         newer.scroll(400)
         with reading.stays():
             newer.let_through()
         assert reading.rows() <= ROWS
-    # One's own words bring one to the present, which is reached by now.
+    # Sending a message jumps to the present, which is loaded by now.
     reader.say("and here I am")
     reader.sees("and here I am")
     seen(reader.log.get_by_text("and here I am", exact=True))
 
 
-def test_what_one_reads_stays_in_place_when_heights_change(archive: Archive, open_window: OpenWindow) -> None:
+def test_visible_messages_stay_in_place_when_heights_change(archive: Archive, open_window: OpenWindow) -> None:
     reader = open_window().log_in(archive.writer.name).open_room(archive.name)
     reading = Reading(reader, archive)
     reading.jump(200)
@@ -72,20 +78,22 @@ def test_what_one_reads_stays_in_place_when_heights_change(archive: Archive, ope
     reading.watch()
     reading.moved()
     here = reading.top()
-    # A message above grows, then one that is seen in part, then the first one shrinks.
+    # A message above grows, then a partly visible one, then the first one shrinks.
     for seq, height in ((here - 20, "200px"), (here - 1, "120px"), (here - 20, "0")):
         with reading.stays():
             reading.page.evaluate(STYLE, [seq, height])
     with reading.stays():
         reader.composer.fill("\n" * 8)
         reading.page.set_viewport_size({"width": 900, "height": 700})
-    # The watch itself sees a jump.
+    # Control: the watch detects a jump.
     reading.watch()
     reading.scroll(5)
     assert reading.moved() > 1
 
 
-def test_it_opens_where_one_stopped_reading_and_is_read_at_its_end(archive: Archive, open_window: OpenWindow) -> None:
+def test_a_room_opens_at_the_first_unread_message_and_is_read_at_its_end(
+    archive: Archive, open_window: OpenWindow
+) -> None:
     guest = archive.server.sign_up("guest")
     guest.join(archive.room)
     first = archive.written + 1
@@ -96,13 +104,13 @@ def test_it_opens_where_one_stopped_reading_and_is_read_at_its_end(archive: Arch
     seen(reader.log.get_by_text("New since"))
     expect(page.get_by_role("button", name="120 new messages")).to_be_visible()
 
-    # What is said meanwhile is counted, and not shown before one gets there.
+    # New messages are counted, and not shown before the reader gets there.
     archive.write(1)
     expect(page.get_by_role("button", name="121 new messages")).to_be_visible()
     seen(reading.line(first))
     assert archive.unread(guest) == 121
 
-    # The end by keyboard: from the composer back into the list, then End.
+    # To the end by keyboard: from the composer back into the list, then End.
     expect(reader.composer).to_be_focused()
     for _ in range(2):
         page.keyboard.press("Shift+Tab")
@@ -111,11 +119,13 @@ def test_it_opens_where_one_stopped_reading_and_is_read_at_its_end(archive: Arch
     seen(reading.line(archive.written))
     expect(reader.room(archive.name)).not_to_contain_text("unread")
     expect(page.get_by_role("button", name=re.compile("new messages|Jump to present"))).to_have_count(0)
-    eventually_blocking(lambda: archive.unread(guest) == 0, 10, "it is read")
+    eventually_blocking(lambda: archive.unread(guest) == 0, 10, "the room is read")
     assert reading.rows() <= ROWS
 
 
-def test_what_comes_is_followed_and_only_read_while_somebody_looks(archive: Archive, open_window: OpenWindow) -> None:
+def test_new_messages_are_followed_and_only_read_while_the_window_is_visible(
+    archive: Archive, open_window: OpenWindow
+) -> None:
     guest = archive.server.sign_up("guest")
     guest.join(archive.room)
     reader = open_window().log_in(guest.name).open_room(archive.name)
@@ -123,7 +133,7 @@ def test_what_comes_is_followed_and_only_read_while_somebody_looks(archive: Arch
     seen(reading.line(archive.written))
     archive.write(1)
     seen(reading.line(archive.written))
-    # Read aloud, which what is loaded is not.
+    # New messages are announced to screen readers, loaded ones are not.
     expect(page.get_by_role("status").filter(has_text=f"line {archive.written}")).to_have_count(1)
     expect(reader.log).to_have_attribute("aria-live", "off")
     axe.check(page, "main")
@@ -135,10 +145,10 @@ def test_what_comes_is_followed_and_only_read_while_somebody_looks(archive: Arch
     page.evaluate(LOOK, "visible")
     expect(reader.room(archive.name)).not_to_contain_text("unread")
     seen(reader.log.get_by_text("New since"))
-    eventually_blocking(lambda: archive.unread(guest) == 0, 10, "it is read")
+    eventually_blocking(lambda: archive.unread(guest) == 0, 10, "the room is read")
 
 
-def test_any_message_can_be_jumped_to(archive: Archive, open_window: OpenWindow) -> None:
+def test_the_timeline_jumps_to_any_message(archive: Archive, open_window: OpenWindow) -> None:
     reader = open_window().log_in(archive.writer.name)
     reading, page = Reading(reader, archive), reader.page
     # A permalink opened in a fresh page, then one that is followed in the page.
@@ -148,7 +158,7 @@ def test_any_message_can_be_jumped_to(archive: Archive, open_window: OpenWindow)
         seen(reading.line(number))
         expect(page.locator(".timeline-row.marked > article:focus")).to_contain_text(f"line {number}")
         reading.jump(200)
-    # There is no such message: a sentence, and one stays.
+    # A missing message shows an error, and the timeline stays.
     reading.jump(100_000)
     expect(page.get_by_role("alert")).to_contain_text("does not exist, or is not yours to see")
     seen(reading.line(200))
@@ -159,7 +169,7 @@ def test_any_message_can_be_jumped_to(archive: Archive, open_window: OpenWindow)
     expect(page.locator(".marked")).to_have_count(0)
 
 
-def test_the_keys_move_from_message_to_message(archive: Archive, open_window: OpenWindow) -> None:
+def test_keys_move_from_message_to_message(archive: Archive, open_window: OpenWindow) -> None:
     reader = open_window().log_in(archive.writer.name).open_room(archive.name)
     reading, page = Reading(reader, archive), reader.page
     reading.jump(200)
@@ -175,7 +185,7 @@ def test_the_keys_move_from_message_to_message(archive: Archive, open_window: Op
     expect(reader.composer).to_be_focused()
 
 
-def test_what_fails_to_load_is_said_and_tried_again(archive: Archive, open_window: OpenWindow) -> None:
+def test_a_failed_load_shows_an_error_and_can_be_retried(archive: Archive, open_window: OpenWindow) -> None:
     reader = open_window(width=360, height=640)
     reader.may_be_offline = True
     page = reader.page
@@ -187,7 +197,7 @@ def test_what_fails_to_load_is_said_and_tried_again(archive: Archive, open_windo
     page.unroute(history)
     page.get_by_role("button", name="Try again").click()
     reader.is_in()
-    # At the upper end, too.
+    # The same at the upper end.
     page.route(history, lambda route: route.abort())
     reader.log.hover()
     for _ in range(300):
@@ -202,7 +212,7 @@ def test_what_fails_to_load_is_said_and_tried_again(archive: Archive, open_windo
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
-def test_a_room_without_words_says_so_and_its_events_are_lines(server: Server, open_window: OpenWindow) -> None:
+def test_an_empty_room_says_so_and_its_events_are_lines(server: Server, open_window: OpenWindow) -> None:
     owner = server.sign_up("owner")
     name = f"Hall of {owner.name}"
     room = owner.create_room(name)

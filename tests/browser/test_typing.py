@@ -1,4 +1,7 @@
-"""Typing goes to the composer, wherever a click has left the focus; other keys keep their meaning."""
+"""Typing goes to the composer, wherever a click left the focus.
+
+Other keys keep their meaning.
+"""
 
 from collections.abc import Callable
 
@@ -6,24 +9,24 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenWindow
-from tests.browser.house import House, focused, go_to, menu, message
+from tests.browser.messages import World, focused, go_to, menu, message
 from tests.browser.person import Person
 from tests.support.server import Server
 
 
 @pytest.fixture
-def house(server: Server) -> House:
-    return House(server, server.sign_up("ann"), server.sign_up("ben"))
+def world(server: Server) -> World:
+    return World(server, server.sign_up("ann"), server.sign_up("ben"))
 
 
 @pytest.fixture
-def ann(house: House, open_window: OpenWindow) -> Person:
-    """Ann in her room, in which Ben and she have said something."""
-    name = f"Den of {house.ann.name}"
-    room = house.room(name)
-    house.say(house.ben, room, "first of all")
-    house.say(house.ann, room, "my own words")
-    return open_window().log_in(house.ann.name).open_room(name)
+def ann(world: World, open_window: OpenWindow) -> Person:
+    """Ann in her room, with a message of Ben's and one of hers."""
+    name = f"Den of {world.ann.name}"
+    room = world.room(name)
+    world.say(world.ben, room, "first of all")
+    world.say(world.ann, room, "my own words")
+    return open_window().log_in(world.ann.name).open_room(name)
 
 
 def into_the_timeline(ann: Person) -> None:
@@ -194,9 +197,9 @@ def test_keys_of_input_methods_keep_the_focus_and_dead_keys_move_it_first(
     assert (ann.page.evaluate(DISPATCH, init) == "composer") is goes
 
 
-def test_nothing_is_typed_where_a_room_is_archived(ann: Person, house: House) -> None:
-    room = next(r["id"] for r in house.ann.get("/api/rooms", limit=100)["rooms"] if r["name"] == f"Den of {ann.name}")
-    assert house.ann.request("POST", f"/api/rooms/{room}/archive").is_success
+def test_typing_in_an_archived_room_goes_nowhere(ann: Person, world: World) -> None:
+    room = next(r["id"] for r in world.ann.get("/api/rooms", limit=100)["rooms"] if r["name"] == f"Den of {ann.name}")
+    assert world.ann.request("POST", f"/api/rooms/{room}/archive").is_success
     expect(ann.page.get_by_text("This room is archived")).to_be_visible()
     into_the_timeline(ann)
     ann.page.keyboard.type("abc")

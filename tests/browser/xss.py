@@ -1,6 +1,6 @@
-"""Texts that would run a script if anything took them for HTML, for a place to navigate to, or for a template.
+"""Texts that would run a script if treated as HTML, as an address, or as a template.
 
-Each calls ``hit`` with its number, in one way or another; `armed` makes a page remember that.
+Each calls ``hit`` with its number in its own way; `arm` makes a page record that.
 """
 
 from playwright.sync_api import Page
@@ -85,11 +85,14 @@ _SETTLED = """async () => {
 
 
 def arm(page: Page) -> None:
-    """From the next load on, the page remembers which of the texts ran, and what the policy had to stop."""
+    """Record from the next load on which texts ran and what the policy blocked."""
     page.add_init_script(f"({_ARM})()")
 
 
 def hits(page: Page) -> list[object]:
-    """What ran or had to be stopped; nothing may. Pictures that fail have failed by then: ours, asked for last, has."""
+    """Return what ran or was blocked; nothing may.
+
+    Failing images have failed by then, because our own, requested last, has.
+    """
     found: list[object] = page.evaluate(_SETTLED)
     return found

@@ -1,1 +1,4 @@
-"""Mistakes that hurt people elsewhere, tried here: each test names the class that docs/security-tests.md lists."""
+"""Vulnerability classes of other products, tested here.
+
+The page docs/security-tests.md lists which test covers which.
+"""

@@ -1,4 +1,4 @@
-"""One server for each module, with people who are logged in on it from the start."""
+"""One server for each module, with users who are logged in from the start."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
@@ -7,17 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.authorisation.cast import settle
+from tests.authorisation.world import create_users
 from tests.support.server import Account, Server
 
-Settled = Callable[..., tuple[Server, dict[str, Account]]]
+StartServer = Callable[..., tuple[Server, dict[str, Account]]]
 
 
 @pytest.fixture(scope="module")
-def settled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settled]:
-    """`settled("alice", …)`: a running server of its own and these people; "owner" and "admin" are the site's.
+def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServer]:
+    """Return `start_server("alice", …)`, which starts a server with these users.
 
-    `launcher` and `settings` are those of `Server`.
+    "owner" and "admin" get these roles on the site. `launcher` and `settings` are those of
+    `Server`.
     """
     with ExitStack() as running:
 
@@ -26,7 +27,7 @@ def settled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settled]:
         ) -> tuple[Server, dict[str, Account]]:
             folder: Path = tmp_path_factory.mktemp("bugs") / "data"
             server = Server(folder, settings, launcher)
-            people = asyncio.run(settle(server, names))
+            people = asyncio.run(create_users(server, names))
             return running.enter_context(server), people
 
         yield start

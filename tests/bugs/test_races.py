@@ -1,12 +1,15 @@
-"""A right ends while it is used: what begins after the end was acknowledged gets nothing."""
+"""A right ends while it is in use.
+
+A read that begins after the end was acknowledged gets nothing.
+"""
 
 import asyncio
 from collections.abc import Callable
 
 import pytest
 
-from tests.authorisation.asker import Asker
-from tests.bugs.conftest import Settled
+from tests.authorisation.rest_client import RestClient
+from tests.bugs.conftest import StartServer
 from tests.support import depth
 from tests.support.client import Connection
 from tests.support.server import Account, Server
@@ -17,27 +20,29 @@ BROKEN = ("-m", "tests.support.broken_server")
 Answers = list[tuple[bool, bytes]]
 
 
-async def read_until_told(asker: Asker, path: str, over: Callable[[], bool], reading: asyncio.Semaphore) -> Answers:
-    """Asks again and again: whether it was over when a question began, and its answer; the last ones begin after.
+async def read_until(rest: RestClient, path: str, over: Callable[[], bool], reading: asyncio.Semaphore) -> Answers:
+    """Read again and again.
 
-    Releases `reading` once it has its first answer.
+    Return for each read whether it began after the end, and its answer. The last reads begin after
+    the end. Releases `reading` after the first answer.
     """
     found, late = [], 0
     while late < 2:
         began_after = over()
         late += began_after
-        found.append((began_after, (await asker.ask("GET", path, None))[1]))
+        found.append((began_after, (await rest.ask("GET", path, None))[1]))
         if len(found) == 1:
             reading.release()
     return found
 
 
-async def told(server: Server, people: dict[str, Account], rounds: int) -> tuple[int, int]:
-    """How often bob's readers, who ask without a pause, were told the secret before the end, and after it.
+async def count_secrets(server: Server, people: dict[str, Account], rounds: int) -> tuple[int, int]:
+    """Return how often bob's readers got the secret before the end and after it.
 
-    He is removed from the room in each second round; in the others what he reads is deleted.
+    They read without a pause. Bob is removed from the room in every second round; in the others the
+    message is deleted.
     """
-    askers = [Asker(server.port, people["bob"].token) for _ in range(READERS)]
+    readers = [RestClient(server.port, people["bob"].token) for _ in range(READERS)]
     before = after = 0
     async with await Connection.open(server.websocket_url, people["alice"].token) as alice:
         made = await alice.command("room.create", kind="private", name="R", members=[people["bob"].id])
@@ -47,8 +52,8 @@ async def told(server: Server, people: dict[str, Account], rounds: int) -> tuple
             is_deletion = bool(number % 2)
             over, first = asyncio.Event(), asyncio.Semaphore(0)
             path = f"/api/rooms/{room}/messages" + (f"/{sent['seq']}" if is_deletion else "")
-            reading = asyncio.gather(*(read_until_told(asker, path, over.is_set, first) for asker in askers))
-            for _ in askers:
+            reading = asyncio.gather(*(read_until(rest, path, over.is_set, first) for rest in readers))
+            for _ in readers:
                 await first.acquire()
             if is_deletion:
                 await alice.command("message.delete", room=room, message=sent["seq"])
@@ -60,8 +65,8 @@ async def told(server: Server, people: dict[str, Account], rounds: int) -> tuple
             before += sum(SECRET in answer for late, answer in answers if not late)
             if not is_deletion:
                 await alice.command("room.invite", room=room, user=bob)
-    for asker in askers:
-        asker.close()
+    for rest in readers:
+        rest.close()
     return before, after
 
 
@@ -70,21 +75,24 @@ def settings_for(engine: str, request: pytest.FixtureRequest) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
-async def test_no_read_that_begins_after_a_removal_tells_anything(
-    settled: Settled, engine: str, request: pytest.FixtureRequest
+async def test_reads_that_begin_after_a_removal_return_nothing(
+    start_server: StartServer, engine: str, request: pytest.FixtureRequest
 ) -> None:
-    """C27 (CVE-2026-20796, Mattermost; CVE-2022-24751, Zulip): checked, then ended, then used."""
+    """C27: a right was checked, then ended, then used.
+
+    CVE-2026-20796, Mattermost; CVE-2022-24751, Zulip.
+    """
     settings = settings_for(engine, request)
-    server, people = await asyncio.to_thread(settled, "alice", "bob", settings=settings)
-    before, after = await told(server, people, depth.rounds("removals and deletions", short=16, long=1_000))
-    assert before > 0, "they did read"
+    server, people = await asyncio.to_thread(start_server, "alice", "bob", settings=settings)
+    before, after = await count_secrets(server, people, depth.rounds("removals and deletions", short=16, long=1_000))
+    assert before > 0, "the readers got the message before"
     assert after == 0
 
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
-async def test_control_a_right_that_is_remembered_is_found(
-    settled: Settled, engine: str, request: pytest.FixtureRequest
+async def test_control_a_cached_right_is_detected(
+    start_server: StartServer, engine: str, request: pytest.FixtureRequest
 ) -> None:
     settings = {**settings_for(engine, request), "BROKEN": "remember-readers"}
-    server, people = await asyncio.to_thread(settled, "alice", "bob", settings=settings, launcher=BROKEN)
-    assert (await told(server, people, 1))[1] > 0
+    server, people = await asyncio.to_thread(start_server, "alice", "bob", settings=settings, launcher=BROKEN)
+    assert (await count_secrets(server, people, 1))[1] > 0

@@ -1,4 +1,7 @@
-"""What the server alone says is said by nobody else: every field of everything, sent along with every request."""
+"""Clients cannot set fields that only the server sets.
+
+Every request carries every field there is.
+"""
 
 import json
 from collections.abc import AsyncIterator
@@ -9,9 +12,9 @@ import pytest
 
 from hubbub.domain.commands import AnySignal, AnyWireCommand, EventsSince
 from hubbub.domain.model import Actor, Membership
-from tests.bugs.conftest import Settled
-from tests.bugs.deeds import READ, REST, WIRE, Fields, in_a_room
-from tests.bugs.twins import NAMES, Side, columns, documents
+from tests.bugs.conftest import StartServer
+from tests.bugs.requests import READ, REST, WIRE, Fields, in_a_room
+from tests.bugs.sides import NAMES, Side, column_names, documents
 from tests.generated.contract import ROOT, operations, read
 from tests.house.test_unions import ROUTES
 from tests.support.server import Account, Server
@@ -31,40 +34,40 @@ REFUSED = (
     "change_password",
     "end_session",
 )
-"""What is asked with a wrong password, or about what is not there."""
+"""Routes that are called with a wrong password or a missing object."""
 BY_ROUTE = {route: kind for kind, route in ROUTES.items()}
 
 
 @pytest.fixture(scope="module")
-def house(settled: Settled) -> tuple[Server, dict[str, Account]]:
-    return settled("eve", *(f"{name}-{side}" for side in "abcd" for name in NAMES))
+def server_and_users(start_server: StartServer) -> tuple[Server, dict[str, Account]]:
+    return start_server("eve", *(f"{name}-{side}" for side in "abcd" for name in NAMES))
 
 
-async def pair(house: tuple[Server, dict[str, Account]], letters: str) -> AsyncIterator[tuple[Side, Side]]:
-    first, second = [await Side.enter(*house, letter) for letter in letters]
+async def pair(server_and_users: tuple[Server, dict[str, Account]], letters: str) -> AsyncIterator[tuple[Side, Side]]:
+    first, second = [await Side.enter(*server_and_users, letter) for letter in letters]
     yield first, second
     for side in (first, second):
         await side.leave()
 
 
 @pytest.fixture
-async def sides(house: tuple[Server, dict[str, Account]]) -> AsyncIterator[tuple[Side, Side]]:
-    async for found in pair(house, "ab"):
+async def sides(server_and_users: tuple[Server, dict[str, Account]]) -> AsyncIterator[tuple[Side, Side]]:
+    async for found in pair(server_and_users, "ab"):
         yield found
 
 
 @pytest.fixture
-async def unlike(house: tuple[Server, dict[str, Account]]) -> AsyncIterator[tuple[Side, Side]]:
-    """For what ends differently on the two sides."""
-    async for found in pair(house, "cd"):
+async def unequal_sides(server_and_users: tuple[Server, dict[str, Account]]) -> AsyncIterator[tuple[Side, Side]]:
+    """For requests that end differently on the two sides."""
+    async for found in pair(server_and_users, "cd"):
         yield found
 
 
-# --- what is smuggled in ----------------------------------------------------------------------------------------------
+# --- the extra fields ------------------------------------------------------------------------------------------------
 
 
 def names_in(value: Any) -> set[str]:
-    """The names of all fields and parameters in a document of the contract."""
+    """Return the names of all fields and parameters in a contract document."""
     if isinstance(value, list):
         return set().union(*map(names_in, value))
     if not isinstance(value, dict):
@@ -75,20 +78,20 @@ def names_in(value: Any) -> set[str]:
 
 
 def every_name() -> set[str]:
-    """What anything is called anywhere: in the contract, in the tables, in what the server keeps to itself."""
+    """Return every field name of the contract, the tables and the server's internals."""
     inner = {*Actor.__dataclass_fields__, *Membership.__dataclass_fields__, "here", "in_site", "system", "is_admin"}
-    return set().union(*map(names_in, documents(ROOT / "contract"))) | columns() | inner
+    return set().union(*map(names_in, documents(ROOT / "contract"))) | column_names() | inner
 
 
-def smuggled(eve: Account, own: set[str]) -> Fields:
-    """All names but a request's own, each with something that would do harm if it were believed."""
-    somebody = {"by": eve.id, "name": eve.name, "at": "2020-01-01T00:00:00.000Z"}
-    texts = {"role": "owner", "kind": "public", "at": somebody["at"], "name": eve.name, "topic": f"user:{eve.id}",
+def extra_fields(eve: Account, own: set[str]) -> Fields:
+    """Return all names but a request's own, with values that do harm if accepted."""
+    author = {"by": eve.id, "name": eve.name, "at": "2020-01-01T00:00:00.000Z"}
+    texts = {"role": "owner", "kind": "public", "at": author["at"], "name": eve.name, "topic": f"user:{eve.id}",
              "body": "not what was said", "password_hash": "-", "session": "session-of-eve"}  # fmt: skip
     special: Fields = {
-        "mentions": {"users": [eve.id], "room": True, "here": True}, "forwarded": somebody, "here": [eve.id],
+        "mentions": {"users": [eve.id], "room": True, "here": True}, "forwarded": author, "here": [eve.id],
         "reactions": [{"emoji": "👍", "count": 99, "mine": True, "by": [eve.id]}], "rooms": [{"room": 1, "seq": 1}],
-        "members": [eve.id], "users": [eve.id], "people": [{"id": eve.id, "name": eve.name}], "actor": somebody,
+        "members": [eve.id], "users": [eve.id], "people": [{"id": eve.id, "name": eve.name}], "actor": author,
         "seq": 1, "n": 99, "limit": 1, "archived": True, "deleted": True, "pinned": True, "system": True,
         "disabled": True, "joined": True, "favourite": True, "muted": True, "lobby": True, "current": True,
     }  # fmt: skip
@@ -97,7 +100,7 @@ def smuggled(eve: Account, own: set[str]) -> Fields:
 
 
 def nested(fields: Fields, more: Fields) -> Fields:
-    """The same with `more` also in the objects inside."""
+    """Return the fields with `more` added, also in nested objects."""
     inside = {
         name: [{**more, **each} if isinstance(each, dict) else each for each in value]
         for name, value in fields.items()
@@ -106,7 +109,7 @@ def nested(fields: Fields, more: Fields) -> Fields:
     return {**more, **fields, **inside}
 
 
-# --- how it is asked --------------------------------------------------------------------------------------------------
+# --- sending ---------------------------------------------------------------------------------------------------------
 
 
 def own_of(kind: str) -> set[str]:
@@ -115,11 +118,11 @@ def own_of(kind: str) -> set[str]:
 
 async def by_wire(side: Side, kind: str, fields: Fields, eve: Account | None) -> object:
     own = {name: value for name, value in fields.items() if name in own_of(kind)}
-    return await side.over_wire(kind, nested(own, smuggled(eve, own_of(kind))) if eve else own)
+    return await side.over_wire(kind, nested(own, extra_fields(eve, own_of(kind))) if eve else own)
 
 
 async def by_rest(side: Side, operation: str, fields: Fields, eve: Account | None) -> tuple[int, object]:
-    """A request as documented, or with everything else in its body and in its address."""
+    """Send a request as documented, or with every extra field in body and address."""
     method, path = operations()[operation]
     documented = read("openapi.json")["paths"][path][method.lower()]
     parameters = {each["name"] for each in documented.get("parameters", ())}
@@ -129,15 +132,18 @@ async def by_rest(side: Side, operation: str, fields: Fields, eve: Account | Non
     body = {name: value for name, value in fields.items() if name in body_fields} if body_fields else None
     query = {name: fields[name] for name in parameters & fields.keys() if f"{{{name}}}" not in path}
     if eve is not None:
-        query = {**smuggled(eve, parameters), **query}
-        body = None if body is None else nested(body, smuggled(eve, body_fields))
+        query = {**extra_fields(eve, parameters), **query}
+        body = None if body is None else nested(body, extra_fields(eve, body_fields))
     where = path.format(**{name: quote(str(value), safe="") for name, value in fields.items()})
     address = f"{where}?{urlencode(query, doseq=True)}" if query else where
     return await side.over_rest(method, address, body, "carol" if operation == "log_out" else "alice")
 
 
-async def differ(sides: tuple[Side, Side], prepare: Any, ask: Any, eve: Account) -> str | None:
-    """What a request with more in it did that the same without did not; what was answered counts as well."""
+async def difference(sides: tuple[Side, Side], prepare: Any, ask: Any, eve: Account) -> str | None:
+    """Return how a request with extra fields differed from the same request without.
+
+    None if it did not. Answers are compared as well as rows.
+    """
     clean, loaded = sides
     done = []
     for side, more in ((clean, None), (loaded, eve)):
@@ -148,22 +154,26 @@ async def differ(sides: tuple[Side, Side], prepare: Any, ask: Any, eve: Account)
     return None if done[0] == done[1] else f"{done[0]}\nis not\n{done[1]}"
 
 
-# --- the tests --------------------------------------------------------------------------------------------------------
+# --- the tests -------------------------------------------------------------------------------------------------------
 
 
-def test_every_command_and_every_route_is_asked() -> None:
+def test_every_command_and_every_route_has_a_request() -> None:
     assert set(WIRE) == set(COMMANDS)
     there = {name for name, route in operations().items() if name in REST or route in BY_ROUTE or route[0] == "GET"}
     assert there == set(operations())
     assert len(every_name()) > 130
 
 
-async def test_no_command_takes_what_only_the_server_says(
-    house: tuple[Server, dict[str, Account]], sides: tuple[Side, Side]
+async def test_commands_ignore_fields_that_only_the_server_sets(
+    server_and_users: tuple[Server, dict[str, Account]], sides: tuple[Side, Side]
 ) -> None:
-    """A7 (embeds of others spoofed by metadata), B13 (reads and reactions forged in others' names), B41 (a role given
-    to oneself): whatever stands in a frame beside the command's own fields changes neither a row nor the answer."""
-    eve = house[1]["eve"]
+    """A7, B13, B41: commands ignore fields besides their own.
+
+    A7: embeds of others spoofed by metadata. B13: reads and reactions forged in others' names. B41:
+    a self-assigned role. Fields in a frame besides the command's own change neither a row nor the
+    answer.
+    """
+    eve = server_and_users[1]["eve"]
     found = {}
     for kind, prepare in WIRE.items():
 
@@ -172,15 +182,15 @@ async def test_no_command_takes_what_only_the_server_says(
             assert isinstance(answer, dict), f"{kind}: {answer}"
             return answer
 
-        found[kind] = await differ(sides, prepare, ask, eve)
-    assert [f"{kind}: {told}" for kind, told in found.items() if told is not None] == []
+        found[kind] = await difference(sides, prepare, ask, eve)
+    assert [f"{kind}: {change}" for kind, change in found.items() if change is not None] == []
 
 
-async def test_no_route_takes_what_only_the_server_says(
-    house: tuple[Server, dict[str, Account]], sides: tuple[Side, Side]
+async def test_routes_ignore_fields_that_only_the_server_sets(
+    server_and_users: tuple[Server, dict[str, Account]], sides: tuple[Side, Side]
 ) -> None:
-    """A7, B13 and B41 over REST, in bodies and in addresses, also where accounts are made and sessions end."""
-    eve = house[1]["eve"]
+    """A7, B13 and B41 over REST, in bodies and addresses, with sign-up and log-out."""
+    eve = server_and_users[1]["eve"]
     found = {}
     for operation in CHANGING:
         prepare = REST.get(operation) or WIRE[BY_ROUTE[operations()[operation]]]
@@ -190,29 +200,29 @@ async def test_no_route_takes_what_only_the_server_says(
             assert status < 300 or name in REFUSED, f"{name}: {status} {answer}"
             return status, answer
 
-        found[operation] = await differ(sides, prepare, ask, eve)
-    assert [f"{name}: {told}" for name, told in found.items() if told is not None] == []
+        found[operation] = await difference(sides, prepare, ask, eve)
+    assert [f"{name}: {change}" for name, change in found.items() if change is not None] == []
 
 
-async def test_no_question_is_answered_otherwise_for_what_is_added_to_it(
-    house: tuple[Server, dict[str, Account]], unlike: tuple[Side, Side]
+async def test_queries_ignore_added_parameters(
+    server_and_users: tuple[Server, dict[str, Account]], unequal_sides: tuple[Side, Side]
 ) -> None:
-    """B14: a filter of the client's was laid over the server's own, and other rooms' messages came."""
-    eve, (side, _) = house[1]["eve"], unlike
+    """B14: a client's filter overrode the server's and returned other rooms' messages."""
+    eve, (side, _) = server_and_users[1]["eve"], unequal_sides
     found = []
     for operation in READING:
         fields = await READ.get(operation, in_a_room())(side)
         plain = await by_rest(side, operation, fields, None)
         loaded = await by_rest(side, operation, fields, eve)
-        if loaded != plain and loaded[0] != 400:  # what is not known is refused
+        if loaded != plain and loaded[0] != 400:  # unknown parameters are refused
             found.append(operation)
     assert found == []
 
 
-async def test_control_what_is_believed_is_found(
-    house: tuple[Server, dict[str, Account]], unlike: tuple[Side, Side]
+async def test_control_an_accepted_extra_field_is_detected(
+    server_and_users: tuple[Server, dict[str, Account]], unequal_sides: tuple[Side, Side]
 ) -> None:
-    """A field of the command's own, sent on one side only, shows: in the rows, or in the answer."""
+    """A field of the command's own that only one side sends shows in rows or answer."""
     for kind, more in (
         ("message.send", {"reply_to": 4}), ("room.settings", {"muted": True}), ("message.edit", {"body": "else"}),
         ("events.since", {"limit": 1}),
@@ -222,4 +232,4 @@ async def test_control_what_is_believed_is_found(
             given = {name: value for name, value in fields.items() if name not in more or name in ("body", "limit")}
             return await by_wire(side, kind, {**given, **(more if eve is not None else {})}, None)
 
-        assert await differ(unlike, WIRE[kind], ask, house[1]["eve"]) is not None, kind
+        assert await difference(unequal_sides, WIRE[kind], ask, server_and_users[1]["eve"]) is not None, kind

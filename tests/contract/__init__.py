@@ -1,1 +1,4 @@
-"""The contract, walked sentence by sentence from outside: a real process, HTTP and WebSockets, nothing of our code."""
+"""The contract, tested sentence by sentence from outside.
+
+The tests use a real process, HTTP and WebSockets.
+"""

@@ -1,4 +1,7 @@
-"""Three servers for the whole walk, each behind both gateways: an open house, a strict house, one as it comes."""
+"""Three servers for all tests, each behind both gateways.
+
+One is open, one is strict, and one has the defaults.
+"""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +13,7 @@ import pytest
 from hubbub.control import CreateUser, ask_server
 from tests.support.server import PASSWORD, Account, Server
 
-AS_IT_COMES = {"HUBBUB_RATE_LIMITS": "", "HUBBUB_SIGNUP": "", "HUBBUB_CONNECTIONS_PER_USER": ""}
+DEFAULTS = {"HUBBUB_RATE_LIMITS": "", "HUBBUB_SIGNUP": "", "HUBBUB_CONNECTIONS_PER_USER": ""}
 STRICT = {
     "HUBBUB_ACCESS_TOKEN_SECONDS": "3",
     "HUBBUB_CONNECTIONS_PER_USER": "3",
@@ -18,51 +21,54 @@ STRICT = {
     "HUBBUB_PUBLIC_URL": "https://chat.example.org",
     "HUBBUB_TRUSTED_PROXIES": "127.0.0.1",
 }
-HOUSES = {"house": {"HUBBUB_GUESTS": "on"}, "strict": STRICT, "plain": AS_IT_COMES}
+SETTINGS = {"open": {"HUBBUB_GUESTS": "on"}, "strict": STRICT, "plain": DEFAULTS}
 LAUNCHERS = {"native": ("-m", "hubbub"), "asgi": ("-m", "tests.support.asgi_server")}
 NATIVE_ONLY = {
-    "test_64_fragments_are_read_and_65_are_too_many": "an ASGI server hands on whole messages only",
-    "test_a_wrong_handshake_has_the_shape_of_an_error": "an ASGI server answers by itself what is no handshake",
+    "test_64_fragments_are_read_and_65_are_too_many": "an ASGI server passes on whole messages only",
+    "test_a_malformed_handshake_gets_an_error_of_the_usual_form": "ASGI servers answer malformed handshakes themselves",
 }
-"""What no ASGI application hears of, each with the reason."""
+"""What an ASGI application cannot see, each with the reason."""
 UVICORN_IS_WRONG = "ASGI callable returned without completing handshake."
-"""It takes a refusal that was sent for one that was forgotten."""
+"""uvicorn mistakes a rejected handshake for a missing answer."""
 
 RENEW_AFTER = 240.0
-"""Seconds; an access token is good for 600."""
+"""Seconds; an access token is valid for 600."""
 
 T = TypeVar("T")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Every test that asks for one of the three servers runs behind each gateway."""
+    """Run every test that uses one of the three servers behind each gateway."""
     if "gateway" in metafunc.fixturenames:
         native_only = metafunc.function.__name__ in NATIVE_ONLY
         metafunc.parametrize("gateway", ["native"] if native_only else list(LAUNCHERS))
 
 
-def no_trace_of_a_crash(server: Server) -> None:
+def assert_no_crash(server: Server) -> None:
     log = "\n".join(line for line in server.log_text().splitlines() if UVICORN_IS_WRONG not in line)
     assert "Traceback" not in log, log[log.index("Traceback") - 2000 :][:6000]
     assert '"level": "error"' not in log, [line for line in log.splitlines() if '"level": "error"' in line][:3]
 
 
-class Street:
-    """The servers that were asked for, and who lives there. Each is made once, whatever the order of the tests."""
+class Servers:
+    """The requested servers and their users, each made once."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._servers: dict[tuple[str, str], Server] = {}
         self._people: dict[tuple[str, Server], tuple[Account, float]] = {}
 
-    def server(self, house: str, gateway: str) -> Server:
-        if (house, gateway) not in self._servers:
-            data = self._folder / f"{house}-{gateway}"
-            self._servers[house, gateway] = Server(data, HOUSES[house], LAUNCHERS[gateway]).start()
-        return self._servers[house, gateway]
+    def server(self, kind: str, gateway: str) -> Server:
+        if (kind, gateway) not in self._servers:
+            data = self._folder / f"{kind}-{gateway}"
+            self._servers[kind, gateway] = Server(data, SETTINGS[kind], LAUNCHERS[gateway]).start()
+        return self._servers[kind, gateway]
 
     def person(self, name: str, server: Server, make: Callable[[], Account]) -> Account:
-        """The account of that name, its access token good for the test that asks: a whole run takes longer than one."""
+        """Return the account of that name with a valid access token.
+
+        A whole run takes longer than a token.
+        """
         account, since = self._people.get((name, server)) or (make(), monotonic())
         if monotonic() - since > RENEW_AFTER:
             account.renew()
@@ -74,55 +80,61 @@ class Street:
         for server in self._servers.values():
             server.kill()
         for server in self._servers.values():
-            no_trace_of_a_crash(server)
+            assert_no_crash(server)
 
 
 @pytest.fixture(scope="session")
-def street(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Street]:
-    built = Street(tmp_path_factory.mktemp("contract"))
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    built = Servers(tmp_path_factory.mktemp("contract"))
     yield built
     built.close()
 
 
 @pytest.fixture
-def house(street: Street, gateway: str) -> Server:
-    """Sign-up open, rate limits off, guests on."""
-    return street.server("house", gateway)
+def open_server(servers: Servers, gateway: str) -> Server:
+    """A server with open sign-up, no rate limits, and guests."""
+    return servers.server("open", gateway)
 
 
 @pytest.fixture
-def strict(street: Street, gateway: str) -> Server:
-    """Short deadlines, few connections, access tokens of three seconds, a public address, a trusted proxy."""
-    return street.server("strict", gateway)
+def strict(servers: Servers, gateway: str) -> Server:
+    """A server with short deadlines, few connections, a public address and a proxy.
+
+    Access tokens are valid for three seconds.
+    """
+    return servers.server("strict", gateway)
 
 
 @pytest.fixture
-def plain(street: Street, gateway: str) -> Server:
-    """Not one setting: what somebody has who only started it."""
-    return street.server("plain", gateway)
+def plain(servers: Servers, gateway: str) -> Server:
+    """A server with default settings."""
+    return servers.server("plain", gateway)
 
 
 @pytest.fixture
-def owner(street: Street, house: Server) -> Account:
-    return street.person("landlady", house, lambda: house.create_owner("landlady"))
+def owner(servers: Servers, open_server: Server) -> Account:
+    return servers.person("site-owner", open_server, lambda: open_server.create_owner("site-owner"))
 
 
 @pytest.fixture
-def alice(street: Street, house: Server) -> Account:
-    return street.person("alice", house, lambda: house.sign_up("alice"))
+def alice(servers: Servers, open_server: Server) -> Account:
+    return servers.person("alice", open_server, lambda: open_server.sign_up("alice"))
 
 
 @pytest.fixture
-def bob(street: Street, house: Server) -> Account:
-    return street.person("bob", house, lambda: house.sign_up("bob"))
+def bob(servers: Servers, open_server: Server) -> Account:
+    return servers.person("bob", open_server, lambda: open_server.sign_up("bob"))
 
 
 @pytest.fixture
-def newcomer(street: Street, plain: Server) -> Account:
-    """Somebody on the server as it comes; whoever uses up the log-ins of this address asks for it first."""
+def newcomer(servers: Servers, plain: Server) -> Account:
+    """A user on the server with defaults.
+
+    A test that uses up this address's log-ins requests this fixture first.
+    """
 
     def make() -> Account:
         ask_server(plain.data, CreateUser(name="newcomer", role="member", password=PASSWORD))
         return plain.log_in("newcomer")
 
-    return street.person("newcomer", plain, make)
+    return servers.person("newcomer", plain, make)

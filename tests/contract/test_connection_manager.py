@@ -1,4 +1,7 @@
-"""Section 4.1, ConnectionManager: the public class in somebody's own FastAPI app, under plain uvicorn."""
+"""Section 4.1, ConnectionManager.
+
+The public class in another FastAPI app, under plain uvicorn.
+"""
 
 import asyncio
 import inspect
@@ -13,7 +16,7 @@ import httpx
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.contract.door import rest_of
+from tests.contract.client import receive_rest
 from tests.support.server import free_port
 from tests.support.waiting import eventually_blocking
 
@@ -110,7 +113,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
         process.wait(10)
 
 
-async def test_as_in_the_tutorial(app: App) -> None:
+async def test_the_manager_works_as_in_the_tutorial(app: App) -> None:
     one = await app.enter("1")
     two = await app.enter("2")
     assert await one.recv() == "Client #2 joined the chat."
@@ -123,7 +126,7 @@ async def test_as_in_the_tutorial(app: App) -> None:
     await one.close()
 
 
-async def test_on_one_connection_messages_arrive_in_the_order_of_the_calls_each_one_text_message(app: App) -> None:
+async def test_messages_arrive_in_the_order_of_the_calls_on_each_connection(app: App) -> None:
     one, two = await app.enter("order"), await app.enter("other")
     assert await one.recv() == "Client #other joined the chat."
     await one.send("many")
@@ -134,30 +137,30 @@ async def test_on_one_connection_messages_arrive_in_the_order_of_the_calls_each_
     await two.close()
 
 
-async def test_disconnect_may_be_repeated_and_nothing_comes_after_it(app: App) -> None:
+async def test_disconnect_may_be_repeated_and_nothing_arrives_after_it(app: App) -> None:
     one, two = await app.enter("leaver"), await app.enter("stayer")
     assert await one.recv() == "Client #stayer joined the chat."
     await one.send("twice")
-    assert await rest_of(one) == ([], 1000)
+    assert await receive_rest(one) == ([], 1000)
     assert await two.recv() == "gone"
     await two.close()
 
 
-async def test_a_dead_socket_is_dropped_and_never_raised(app: App) -> None:
+async def test_a_dead_socket_is_dropped_without_an_exception(app: App) -> None:
     stay = await app.enter("alive")
     for number in range(5):
         dead = await app.enter(f"dead{number}")
         dead.transport.abort()
     await stay.send("still?")
-    heard = [await stay.recv()]
-    while heard[-1] != "Client #alive says: still?":
-        heard.append(await stay.recv())
-    assert heard.count("You wrote: still?") == 1
-    await asyncio.to_thread(eventually_blocking, lambda: app.count() == 1, 5.0, "the dead ones are gone")
+    received = [await stay.recv()]
+    while received[-1] != "Client #alive says: still?":
+        received.append(await stay.recv())
+    assert received.count("You wrote: still?") == 1
+    await asyncio.to_thread(eventually_blocking, lambda: app.count() == 1, 5.0, "the dead connections are removed")
     await stay.close()
 
 
-async def test_a_slow_client_harms_nobody_and_is_ended_with_4008_or_a_reset(app: App) -> None:
+async def test_a_slow_client_delays_no_others_and_is_closed_with_4008_or_a_reset(app: App) -> None:
     quick, slow = await app.enter("quick"), await app.enter("slow")
     slow.transport.pause_reading()
     assert await quick.recv() == "Client #slow joined the chat."
@@ -176,14 +179,14 @@ async def test_a_slow_client_harms_nobody_and_is_ended_with_4008_or_a_reset(app:
         answer = await client.post(f"http://127.0.0.1:{app.port}/flood", params={"times": 400, "size": 20_000})
         assert answer.status_code == 200
     assert await asyncio.wait_for(reading, 20) == 400
-    await asyncio.to_thread(eventually_blocking, lambda: app.count() == 1, 15.0, "the slow one is out")
+    await asyncio.to_thread(eventually_blocking, lambda: app.count() == 1, 15.0, "the slow connection is removed")
     slow.transport.resume_reading()
-    _, code = await rest_of(slow, 15)
+    _, code = await receive_rest(slow, 15)
     assert code in (4008, 1006), code
     await quick.close()
 
 
-def test_it_is_made_without_arguments_at_import_and_its_shape_is_the_tutorials() -> None:
+def test_the_manager_needs_no_arguments_and_has_the_interface_of_the_tutorial() -> None:
     code = """
         from hubbub import ConnectionManager
         manager = ConnectionManager()

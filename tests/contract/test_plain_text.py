@@ -7,19 +7,19 @@ import pytest
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import InvalidStatus
 
-from tests.contract.door import ask, cookie_of, fresh, greet, knock, raw_upgrade, rest_of, say
+from tests.contract.client import cookie_of, fresh, greet, open_socket, raw_upgrade, receive_rest, request, send
 from tests.support.lines import enter, line, until
 from tests.support.server import PASSWORD, Account, Server
 from tests.support.timing import three_attempts, within
 
 
 async def refusal(server: Server, name: str, **options: object) -> tuple[list[str | bytes], int | None]:
-    """What is said and the close code, or the HTTP status, when one may not enter."""
+    """Return messages and close code, or the HTTP status, of a refused connection."""
     try:
         ws = await enter(server, name, **options)  # type: ignore[arg-type]
-    except InvalidStatus as refused:
-        return [], refused.response.status_code
-    return await rest_of(ws)
+    except InvalidStatus as rejected:
+        return [], rejected.response.status_code
+    return await receive_rest(ws)
 
 
 async def quiet(ws: ClientConnection, within: float = 0.3) -> None:
@@ -28,13 +28,13 @@ async def quiet(ws: ClientConnection, within: float = 0.3) -> None:
 
 
 @three_attempts
-async def test_joined_says_left_go_to_everybody_the_sender_too(house: Server) -> None:
-    one, two = house.sign_up("first"), house.sign_up("second")
+async def test_joined_says_and_left_lines_reach_all_connections_including_the_sender(open_server: Server) -> None:
+    one, two = open_server.sign_up("first"), open_server.sign_up("second")
     room = one.create_room(fresh("Lines"))
     two.join(room)
-    hers = await enter(house, one.name, room=room, headers=one.headers)
+    hers = await enter(open_server, one.name, room=room, headers=one.headers)
     assert await line(hers) == f"Client #{one.name} joined the chat."
-    his = await enter(house, two.name, room=room, headers=two.headers)
+    his = await enter(open_server, two.name, room=room, headers=two.headers)
     for ws in (hers, his):
         assert await line(ws) == f"Client #{two.name} joined the chat."
     await his.send("hello ☃")
@@ -46,13 +46,13 @@ async def test_joined_says_left_go_to_everybody_the_sender_too(house: Server) ->
     await hers.close()
 
 
-async def test_first_connection_in_last_one_out(house: Server) -> None:
-    one, two = house.sign_up("device"), house.sign_up("watcher")
-    watcher = await enter(house, two.name, headers=two.headers)
+async def test_only_the_first_and_last_connection_of_a_user_join_and_leave(open_server: Server) -> None:
+    one, two = open_server.sign_up("device"), open_server.sign_up("watcher")
+    watcher = await enter(open_server, two.name, headers=two.headers)
     await until(watcher, f"Client #{two.name} joined the chat.")
-    phone = await enter(house, one.name, headers=one.headers)
+    phone = await enter(open_server, one.name, headers=one.headers)
     await until(watcher, f"Client #{one.name} joined the chat.")
-    laptop = await enter(house, one.name, headers=one.headers)
+    laptop = await enter(open_server, one.name, headers=one.headers)
     await laptop.send("both")
     assert await line(watcher) == f"Client #{one.name} says: both"
     await laptop.close()
@@ -62,31 +62,33 @@ async def test_first_connection_in_last_one_out(house: Server) -> None:
     await watcher.close()
 
 
-async def test_plain_text_and_the_protocol_share_the_room_and_the_lines_are_ephemeral(house: Server) -> None:
-    one, two = house.sign_up("plain"), house.sign_up("native")
-    native, welcome = await greet(house, {"token": two.token})
-    plain = await enter(house, one.name, headers=one.headers)
+async def test_plain_text_and_the_protocol_share_a_room_and_joining_is_ephemeral(open_server: Server) -> None:
+    one, two = open_server.sign_up("plain"), open_server.sign_up("native")
+    native, welcome = await greet(open_server, {"token": two.token})
+    plain = await enter(open_server, one.name, headers=one.headers)
     await until(plain, f"Client #{one.name} joined the chat.")
     await plain.send("from plain")
     said = json.loads(await native.recv())
     assert (said["type"], said["body"], said["by"]) == ("message.sent", "from plain", one.id)
-    assert said["seq"] == welcome["heads"]["room:1"] + 1, "coming in is nothing durable"
+    assert said["seq"] == welcome["heads"]["room:1"] + 1, "connecting is not stored"
     await line(plain)
-    await say(native, {"id": 1, "type": "message.send", "room": 1, "key": fresh(), "body": "from native"})
+    await send(native, {"id": 1, "type": "message.send", "room": 1, "key": fresh(), "body": "from native"})
     assert await line(plain) == f"Client #{two.name} says: from native"
     await plain.close()
     await native.close()
 
 
-async def test_with_a_token_or_a_cookie_the_name_is_ones_own(house: Server, alice: Account, bob: Account) -> None:
-    cookie = {"Cookie": cookie_of(house, alice)}
-    for headers, origin in ((alice.headers, None), (cookie, house.url)):
-        said, code = await refusal(house, bob.name, headers=headers, origin=origin)
+async def test_with_credentials_only_the_users_own_name_is_accepted(
+    open_server: Server, alice: Account, bob: Account
+) -> None:
+    cookie = {"Cookie": cookie_of(open_server, alice)}
+    for headers, origin in ((alice.headers, None), (cookie, open_server.url)):
+        said, code = await refusal(open_server, bob.name, headers=headers, origin=origin)
         assert code in (403, 4501, 4502), (said, code)
-    mine = await enter(house, alice.name, headers=alice.headers)
+    mine = await enter(open_server, alice.name, headers=alice.headers)
     assert await line(mine) == f"Client #{alice.name} joined the chat."
     await mine.close()
-    mine = await enter(house, alice.name, headers=cookie, origin=house.url)
+    mine = await enter(open_server, alice.name, headers=cookie, origin=open_server.url)
     assert await line(mine) == f"Client #{alice.name} joined the chat."
     await mine.close()
 
@@ -96,57 +98,57 @@ async def test_guests_are_off_by_default(plain: Server) -> None:
     assert code in (401, 403, 4501), (said, code)
 
 
-async def test_a_guest_has_the_name_he_says_and_leaves_no_trace_if_silent(house: Server, alice: Account) -> None:
+async def test_a_guest_uses_a_free_name_which_is_free_again_afterwards(open_server: Server, alice: Account) -> None:
     name = fresh("guest")
-    watcher = await enter(house, alice.name, headers=alice.headers)
+    watcher = await enter(open_server, alice.name, headers=alice.headers)
     await until(watcher, f"Client #{alice.name} joined the chat.")
-    ws = await enter(house, name)
+    ws = await enter(open_server, name)
     assert await line(ws) == f"Client #{name} joined the chat."
     assert await line(watcher) == f"Client #{name} joined the chat."
-    said, code = await refusal(house, name)
+    said, code = await refusal(open_server, name)
     assert (len(said), code) == (1, 4502)
-    said, code = await refusal(house, name.upper())
+    said, code = await refusal(open_server, name.upper())
     assert (len(said), code) == (1, 4502)
     await ws.close()
     assert await line(watcher) == f"Client #{name} left the chat."
-    again = await enter(house, name)
+    again = await enter(open_server, name)
     assert await line(again) == f"Client #{name} joined the chat."
     await again.close()
     await watcher.close()
 
 
-async def test_a_name_of_an_account_is_taken(house: Server, alice: Account) -> None:
+async def test_a_guest_cannot_use_the_name_of_an_account(open_server: Server, alice: Account) -> None:
     for name in (alice.name, alice.name.upper()):
-        said, code = await refusal(house, name)
+        said, code = await refusal(open_server, name)
         assert (len(said), code) == (1, 4502)
         assert isinstance(said[0], str)
         assert "\n" not in said[0]
 
 
-async def test_a_guest_comes_without_an_origin_from_disk_or_from_a_listed_page(house: Server) -> None:
-    for origin in (None, "null", house.url):
-        ws = await enter(house, fresh("from"), origin=origin)
+async def test_a_guest_connects_without_an_origin_or_from_an_allowed_one(open_server: Server) -> None:
+    for origin in (None, "null", open_server.url):
+        ws = await enter(open_server, fresh("from"), origin=origin)
         assert "joined" in await line(ws)
         await ws.close()
-    for origin in ("https://evil.example", f"http://127.0.0.1:{house.port + 1}"):
-        said, code = await refusal(house, fresh("from"), origin=origin)
+    for origin in ("https://evil.example", f"http://127.0.0.1:{open_server.port + 1}"):
+        said, code = await refusal(open_server, fresh("from"), origin=origin)
         assert code in (403, 4501), (said, code)
 
 
-async def test_a_guest_sees_the_lobby_only(house: Server, alice: Account) -> None:
+async def test_a_guest_can_only_enter_the_lobby(open_server: Server, alice: Account) -> None:
     room = alice.create_room(fresh("Members"))
-    said, code = await refusal(house, fresh("nosy"), room=room)
+    said, code = await refusal(open_server, fresh("nosy"), room=room)
     assert code not in (None, 1000), (said, code)
 
 
 @pytest.mark.parametrize(
     "name", ["a%20b", "a%23b", "%23", "x" * 65, "%00", "a%0Ab", "%E2%80%AEx", "%FF", "Client%20%231%20says:"]
 )
-async def test_a_guest_cannot_have_a_name_that_is_none(house: Server, name: str) -> None:
-    status, _, _ = await asyncio.to_thread(raw_upgrade, house, f"/ws/{name}")
+async def test_a_guest_cannot_use_an_invalid_name(open_server: Server, name: str) -> None:
+    status, _, _ = await asyncio.to_thread(raw_upgrade, open_server, f"/ws/{name}")
     if status == 101:
-        ws = await knock(house, f"/ws/{name}", subprotocols=None)
-        said, code = await rest_of(ws)
+        ws = await open_socket(open_server, f"/ws/{name}", subprotocols=None)
+        said, code = await receive_rest(ws)
         assert code is not None
         assert code >= 4500, (said, code)
         assert len(said) == 1
@@ -155,37 +157,41 @@ async def test_a_guest_cannot_have_a_name_that_is_none(house: Server, name: str)
 
 
 @pytest.mark.parametrize("room", ["abc", "0", "-1", "987654321", "1.5", "9007199254740992"])
-async def test_a_room_that_is_none_is_refused_in_one_line(house: Server, alice: Account, room: str) -> None:
-    ws = await knock(house, f"/ws/{alice.name}?room={room}", subprotocols=None, additional_headers=alice.headers)
-    said, code = await rest_of(ws)
+async def test_an_invalid_room_is_refused_in_one_line(open_server: Server, alice: Account, room: str) -> None:
+    ws = await open_socket(
+        open_server, f"/ws/{alice.name}?room={room}", subprotocols=None, additional_headers=alice.headers
+    )
+    said, code = await receive_rest(ws)
     assert len(said) == 1
     assert code is not None
     assert code >= 4500
 
 
-async def test_nobody_forges_a_line(house: Server, alice: Account) -> None:
-    ws = await enter(house, alice.name, headers=alice.headers)
+async def test_control_characters_cannot_forge_a_line(open_server: Server, alice: Account) -> None:
+    ws = await enter(open_server, alice.name, headers=alice.headers)
     await until(ws, f"Client #{alice.name} joined the chat.")
     for body, shown in (("a\nb", "a\\nb"), ("a\r\nb", "a\\r\\nb"), ("a\x1b[2Jb", "a\\x1b[2Jb"),
     ("a\u2028b", "a\\u2028b"), ("a\x85b", "a\\x85b"),
                         ("a\u202eb", "a\\u202eb"), ("tab\there", "tab\\there"), ("emoji 👩‍👩‍👧 fine", None),
                         ("nbsp\u00a0fine", None)):  # fmt: skip
         await ws.send(body)
-        heard = await line(ws)
+        received = await line(ws)
         if shown is not None:
-            assert heard == f"Client #{alice.name} says: {shown}"
-        assert "\n" not in heard
-        assert "\r" not in heard
+            assert received == f"Client #{alice.name} says: {shown}"
+        assert "\n" not in received
+        assert "\r" not in received
     await ws.close()
 
 
-async def test_what_cannot_be_sent_is_answered_in_one_line_and_the_socket_stays(house: Server, alice: Account) -> None:
-    ws = await enter(house, alice.name, headers=alice.headers)
+async def test_text_that_cannot_be_sent_is_answered_in_one_line_and_the_socket_stays_open(
+    open_server: Server, alice: Account
+) -> None:
+    ws = await enter(open_server, alice.name, headers=alice.headers)
     await until(ws, f"Client #{alice.name} joined the chat.")
     for bad in ("", "   ", "x" * 8001, "a\x00b"):
         await ws.send(bad)
-        heard = await line(ws)
-        assert not heard.startswith("Client #"), heard
+        received = await line(ws)
+        assert not received.startswith("Client #"), received
     await ws.send("still here")
     assert await line(ws) == f"Client #{alice.name} says: still here"
     await ws.send(b"bytes")
@@ -193,14 +199,14 @@ async def test_what_cannot_be_sent_is_answered_in_one_line_and_the_socket_stays(
     await ws.close()
 
 
-async def test_a_token_that_is_none_opens_no_door(house: Server, alice: Account) -> None:
-    said, code = await refusal(house, alice.name, headers={"Authorization": "Bearer a.b.c"})
+async def test_an_invalid_token_is_refused(open_server: Server, alice: Account) -> None:
+    said, code = await refusal(open_server, alice.name, headers={"Authorization": "Bearer a.b.c"})
     assert code in (401, 403, 4501), (said, code)
-    said, code = await refusal(house, fresh("x"), headers={"Authorization": "Bearer a.b.c"})
+    said, code = await refusal(open_server, fresh("x"), headers={"Authorization": "Bearer a.b.c"})
     assert code in (401, 403, 4501), (said, code)
 
 
-async def test_plain_text_counts_among_the_connections_of_a_user(strict: Server) -> None:
+async def test_plain_text_counts_towards_the_connection_limit_of_a_user(strict: Server) -> None:
     one = strict.sign_up("lines")
     one.token = strict.log_in(one.name).token
     sockets = [await enter(strict, one.name, headers=one.headers) for _ in range(3)]
@@ -211,5 +217,8 @@ async def test_plain_text_counts_among_the_connections_of_a_user(strict: Server)
         await ws.close()
 
 
-def test_a_guest_is_no_account(house: Server) -> None:
-    assert ask(house, "POST", "/token", data={"username": fresh("nobody"), "password": PASSWORD}).status_code == 401
+def test_a_guest_has_no_account_to_log_in_to(open_server: Server) -> None:
+    assert (
+        request(open_server, "POST", "/token", data={"username": fresh("nobody"), "password": PASSWORD}).status_code
+        == 401
+    )

@@ -1,4 +1,7 @@
-"""`hubbub serve` on PostgreSQL, as a process: what was acknowledged is there after `kill -9`, once."""
+"""`hubbub serve` on PostgreSQL, as a process.
+
+Acknowledged messages survive `kill -9`, once each.
+"""
 
 import asyncio
 
@@ -11,7 +14,9 @@ from tests.support.postgres import Postgres
 pytestmark = pytest.mark.faults
 
 
-async def test_people_talk_and_a_kill_loses_nothing(make_server: MakeServer, postgres_server: Postgres) -> None:
+async def test_acknowledged_messages_survive_a_kill_on_postgresql(
+    make_server: MakeServer, postgres_server: Postgres
+) -> None:
     address = postgres_server.empty()
     server = make_server({"HUBBUB_DATABASE_URL": address})
     await asyncio.to_thread(server.start)
@@ -27,7 +32,7 @@ async def test_people_talk_and_a_kill_loses_nothing(make_server: MakeServer, pos
     await connection.close()
     await asyncio.to_thread(server.start)
 
-    assert not server.database.exists(), "it was to use PostgreSQL"
+    assert not server.database.exists(), "PostgreSQL is used"
     assert [(message["key"], message["seq"]) for message in bob.history(room)] == list(seqs.items())
     connection = await Connection.open(server.websocket_url, alice.token, {f"room:{room}": seqs["k40"]})
     retried = await connection.command("message.send", room=room, key="k49", body="message 49")

@@ -1,17 +1,20 @@
-"""Section 4.1, Rooms and Positions: the directory, joining, removal, reading, history, heads."""
+"""Section 4.1, Rooms and Positions.
+
+The directory, joining, removal, reading, history, heads.
+"""
 
 import json
 from typing import Any
 
 import pytest
 
-from tests.contract.door import ask, fresh, greet, hear, refused, say
+from tests.contract.client import expect_error, fresh, greet, receive, request, send
 from tests.support.server import Account, Server
 
 LOBBY = 1
 
 
-def test_the_directory_has_every_public_room_the_lobby_first(alice: Account, bob: Account) -> None:
+def test_the_directory_lists_every_public_room_with_the_lobby_first(alice: Account, bob: Account) -> None:
     theirs = bob.create_room(fresh("Directory"))
     page = alice.get("/api/rooms")
     assert set(page) == {"rooms", "more"}
@@ -34,8 +37,10 @@ def test_the_directory_has_every_public_room_the_lobby_first(alice: Account, bob
     assert "read" not in found or found["read"] is None
 
 
-async def test_a_room_is_made_joined_left_and_joined_again(house: Server, alice: Account, bob: Account) -> None:
-    his, _ = await greet(house, {"token": bob.token})
+async def test_a_room_can_be_created_joined_left_and_joined_again(
+    open_server: Server, alice: Account, bob: Account
+) -> None:
+    his, _ = await greet(open_server, {"token": bob.token})
     name = fresh("Life")
     made = alice.request("POST", "/api/rooms", json={"kind": "public", "name": name, "key": name})
     assert made.status_code == 201
@@ -44,53 +49,53 @@ async def test_a_room_is_made_joined_left_and_joined_again(house: Server, alice:
     again = alice.request("POST", "/api/rooms", json={"kind": "public", "name": name, "key": name})
     assert again.status_code in (200, 201)
     assert (again.json()["room"]["id"], again.json()["seq"]) == (room, made.json()["seq"])
-    refused(alice.request("POST", "/api/rooms", json={"kind": "public", "name": "x", "key": name}), "conflict")
-    news = await hear(his)
+    expect_error(alice.request("POST", "/api/rooms", json={"kind": "public", "name": "x", "key": name}), "conflict")
+    news = await receive(his)
     assert (news["topic"], news["type"], news["room"]["id"]) == ("site", "room.created", room)
-    joined = await say(his, {"id": 1, "type": "room.join", "room": room})
-    twice = await say(his, {"id": 2, "type": "room.join", "room": room})
+    joined = await send(his, {"id": 1, "type": "room.join", "room": room})
+    twice = await send(his, {"id": 2, "type": "room.join", "room": room})
     assert joined["ok"]["room"]["id"] == twice["ok"]["room"]["id"] == room
     assert twice["ok"]["seq"] == joined["ok"]["seq"]
     assert bob.request("POST", f"/api/rooms/{room}/join").status_code == 200
-    left = await say(his, {"id": 3, "type": "room.leave", "room": room})
+    left = await send(his, {"id": 3, "type": "room.leave", "room": room})
     assert left["ok"]["seq"] == joined["ok"]["seq"] + 1
     assert bob.request("POST", f"/api/rooms/{room}/messages", json={"key": fresh(), "body": "x"}).status_code in (
         403,
         404,
     )
-    assert (await say(his, {"id": 4, "type": "room.join", "room": room}))["ok"]["seq"] == left["ok"]["seq"] + 1
+    assert (await send(his, {"id": 4, "type": "room.join", "room": room}))["ok"]["seq"] == left["ok"]["seq"] + 1
     kinds = [event["type"] for event in alice.log(f"room:{room}", after=2)]
     assert kinds == ["member.joined", "member.left", "member.joined"]
     await his.close()
 
 
-async def test_the_person_hears_of_rooms_on_every_device_and_the_members_of_the_person(
-    house: Server, alice: Account, bob: Account
+async def test_a_user_hears_of_own_rooms_on_every_device_and_members_hear_of_the_user(
+    open_server: Server, alice: Account, bob: Account
 ) -> None:
     room = alice.create_room(fresh("Devices"))
-    hers, _ = await greet(house, {"token": alice.token})
-    his, _ = await greet(house, {"token": bob.token})
+    hers, _ = await greet(open_server, {"token": alice.token})
+    his, _ = await greet(open_server, {"token": bob.token})
     bob.join(room)
-    added = await hear(his)
+    added = await receive(his)
     assert (added["topic"], added["type"], added["room"]["id"]) == (f"user:{bob.id}", "room.added", room)
     assert set(added["room"]) >= {"head", "floor", "read", "unread", "role"}
-    joined = await hear(his)
+    joined = await receive(his)
     assert (joined["type"], joined["user"], joined["by"]) == ("member.joined", bob.id, bob.id)
-    assert await hear(hers) == joined
+    assert await receive(hers) == joined
     removed = alice.request("DELETE", f"/api/rooms/{room}/members/{bob.id}")
     assert removed.status_code == 200
-    event = await hear(hers)
+    event = await receive(hers)
     assert (event["type"], event["user"], event["by"], event["seq"]) == (
         "member.removed",
         bob.id,
         alice.id,
         removed.json()["seq"],
     )
-    frames = [await hear(his)]
+    frames = [await receive(his)]
     assert frames[-1]["type"] in ("room.gone", "member.removed")
     alice.request("POST", f"/api/rooms/{room}/messages", json={"key": "1", "body": "among us"})
     await his.send('{"id":1,"type":"ping"}')
-    while (frame := await hear(his)) != {"re": 1, "ok": {}}:
+    while (frame := await receive(his)) != {"re": 1, "ok": {}}:
         frames.append(frame)
     assert "among us" not in json.dumps(frames)
     assert "room.gone" in [frame.get("type") for frame in frames]
@@ -99,12 +104,12 @@ async def test_the_person_hears_of_rooms_on_every_device_and_the_members_of_the_
     await his.close()
 
 
-def test_a_member_removes_nobody_and_the_owner_of_the_house_may(alice: Account, bob: Account, owner: Account) -> None:
+def test_members_cannot_remove_members_and_the_site_owner_can(alice: Account, bob: Account, owner: Account) -> None:
     room = alice.create_room(fresh("Removal"))
     bob.join(room)
-    refused(bob.request("DELETE", f"/api/rooms/{room}/members/{alice.id}"), "forbidden")
+    expect_error(bob.request("DELETE", f"/api/rooms/{room}/members/{alice.id}"), "forbidden")
     assert owner.request("DELETE", f"/api/rooms/{room}/members/{bob.id}").status_code == 200
-    refused(alice.request("DELETE", f"/api/rooms/{room}/members/{bob.id}"), "not_found")
+    expect_error(alice.request("DELETE", f"/api/rooms/{room}/members/{bob.id}"), "not_found")
 
 
 def test_a_room_answers_with_members_read_position_and_heads(alice: Account, bob: Account) -> None:
@@ -122,13 +127,13 @@ def test_a_room_answers_with_members_read_position_and_heads(alice: Account, bob
     assert page["members"][0]["id"] != rest["members"][0]["id"]
 
 
-async def test_who_is_in_a_room_now(house: Server) -> None:
-    alice, bob = house.sign_up("offline"), house.sign_up("online")
+async def test_online_members_are_listed_once_each(open_server: Server) -> None:
+    alice, bob = open_server.sign_up("offline"), open_server.sign_up("online")
     room = alice.create_room(fresh("Online"))
     bob.join(room)
     assert alice.get(f"/api/rooms/{room}/online")["users"] == []
-    one, _ = await greet(house, {"token": bob.token})
-    two, _ = await greet(house, {"token": bob.token})
+    one, _ = await greet(open_server, {"token": bob.token})
+    two, _ = await greet(open_server, {"token": bob.token})
     assert alice.get(f"/api/rooms/{room}/online")["users"] == [{"id": bob.id, "name": bob.name}]
     await one.close()
     await two.close()
@@ -172,12 +177,12 @@ def test_history_pages_in_ascending_order(
         assert (message["room"], message["by"], message["name"]) == (room, alice.id, alice.name)
 
 
-async def test_reading_moves_the_position_forward_only_and_unread_follows(
-    house: Server, alice: Account, bob: Account
+async def test_reading_moves_the_position_only_forward_and_updates_unread(
+    open_server: Server, alice: Account, bob: Account
 ) -> None:
     room = alice.create_room(fresh("Reading"))
     bob.join(room)
-    ws, welcome = await greet(house, {"token": bob.token})
+    ws, welcome = await greet(open_server, {"token": bob.token})
 
     def mine() -> dict[str, Any]:
         found: dict[str, Any] = bob.get(f"/api/rooms/{room}")["room"]
@@ -188,14 +193,14 @@ async def test_reading_moves_the_position_forward_only_and_unread_follows(
         for _ in range(2)
     ]
     assert mine()["unread"] == 2
-    assert (await say(ws, {"id": 1, "type": "room.read", "room": room, "seq": newest[0]}))["ok"][
+    assert (await send(ws, {"id": 1, "type": "room.read", "room": room, "seq": newest[0]}))["ok"][
         "topic"
     ] == f"user:{bob.id}"
     assert (mine()["read"], mine()["unread"]) == (newest[0], 1)
-    back = await say(ws, {"id": 2, "type": "room.read", "room": room, "seq": 1})
+    back = await send(ws, {"id": 2, "type": "room.read", "room": room, "seq": 1})
     assert "ok" in back
     assert (mine()["read"], mine()["unread"]) == (newest[0], 1)
-    future = await say(ws, {"id": 3, "type": "room.read", "room": room, "seq": 10**9})
+    future = await send(ws, {"id": 3, "type": "room.read", "room": room, "seq": 10**9})
     assert future.get("error", {}).get("code") == "bad_request" or mine()["read"] <= mine()["head"]
     assert (
         bob.request("POST", f"/api/rooms/{room}/messages", json={"key": fresh("own"), "body": "mine"}).status_code
@@ -207,15 +212,15 @@ async def test_reading_moves_the_position_forward_only_and_unread_follows(
     await ws.close()
 
 
-def test_a_position_wants_its_topic_in_the_address_whole(house: Server, alice: Account) -> None:
+def test_a_topic_in_an_address_may_be_percent_encoded(open_server: Server, alice: Account) -> None:
     for topic in ("room:1", "room%3A1", "site", f"user:{alice.id}"):
         answer = alice.request("GET", f"/api/topics/{topic}/events?after=0&limit=1")
         assert answer.status_code == 200, answer.text
         assert set(answer.json()) in ({"epoch", "events", "head"}, {"epoch", "reset", "head", "floor"})
-    refused(ask(house, "GET", "/api/topics/room:1/events?after=0"), "unauthenticated")
+    expect_error(request(open_server, "GET", "/api/topics/room:1/events?after=0"), "unauthenticated")
 
 
-def test_state_in_a_room_one_is_not_in(alice: Account, bob: Account) -> None:
+def test_a_user_who_is_no_member_reads_no_messages(alice: Account, bob: Account) -> None:
     """Section 1, P6: no reading without membership."""
     room = alice.create_room(fresh("Closed"))
     alice.request("POST", f"/api/rooms/{room}/messages", json={"key": "1", "body": "among us"})

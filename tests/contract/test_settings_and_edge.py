@@ -1,4 +1,7 @@
-"""Section 4.1, Settings, and the edge: what stops the start, metrics, docs, the front page, forwarded addresses."""
+"""Section 4.1, Settings, and the edge.
+
+Failed starts, metrics, docs, the front page, forwarded addresses.
+"""
 
 import json
 import os
@@ -11,7 +14,7 @@ from urllib.parse import urljoin
 import httpx
 import pytest
 
-from tests.contract.door import ask, raw_upgrade, refused
+from tests.contract.client import expect_error, raw_upgrade, request
 from tests.support import forked
 from tests.support.server import PASSWORD, Account, Server
 
@@ -19,7 +22,7 @@ HTML = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
 
 def start(data: Path, *flags: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """A start that must fail."""
+    """Run a start that must fail."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("HUBBUB_")}
     command = [sys.executable, "-m", "hubbub", "serve", "--port", "0", "--data", str(data), *flags]
     return forked.run(command, env={**clean, **settings}, cwd=data.parent)
@@ -43,7 +46,7 @@ def test_a_wrong_setting_stops_the_start_with_a_sentence_that_names_it(tmp_path:
     assert not (tmp_path / "data").exists()
 
 
-def test_flags_and_the_settings_file_are_checked_the_same_way(tmp_path: Path) -> None:
+def test_flags_and_the_settings_file_are_validated_like_the_environment(tmp_path: Path) -> None:
     (tmp_path / "hubbub.toml").write_text('signup = "maybe"\n')
     done = start(tmp_path / "data")
     assert done.returncode != 0
@@ -59,10 +62,10 @@ def test_flags_and_the_settings_file_are_checked_the_same_way(tmp_path: Path) ->
     assert "signup" in done.stderr
 
 
-def test_the_folder_and_what_is_in_it_belong_to_one_user(house: Server) -> None:
-    assert (house.data / "control.sock").stat().st_mode & 0o777 == 0o600
-    assert house.data.stat().st_mode & 0o077 == 0 or all(
-        path.stat().st_mode & 0o077 == 0 for path in house.data.iterdir()
+def test_the_data_folder_is_private_to_its_user(open_server: Server) -> None:
+    assert (open_server.data / "control.sock").stat().st_mode & 0o777 == 0o600
+    assert open_server.data.stat().st_mode & 0o077 == 0 or all(
+        path.stat().st_mode & 0o077 == 0 for path in open_server.data.iterdir()
     )
 
 
@@ -70,8 +73,8 @@ def test_the_folder_and_what_is_in_it_belong_to_one_user(house: Server) -> None:
 
 
 @pytest.mark.parametrize("accept", [HTML, "text/html", "TEXT/HTML", "application/json, text/html"])
-def test_the_front_page_is_html_where_accept_names_it(house: Server, accept: str) -> None:
-    answer = ask(house, "GET", "/", headers={"Accept": accept})
+def test_the_front_page_is_html_if_accept_names_it(open_server: Server, accept: str) -> None:
+    answer = request(open_server, "GET", "/", headers={"Accept": accept})
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/html")
     assert answer.headers["vary"] == "Accept"
@@ -82,18 +85,18 @@ def test_the_front_page_is_html_where_accept_names_it(house: Server, accept: str
     "accept",
     [None, "*/*", "application/json", "text/*", "text/plain", "", "application/xhtml+xml", "nonsense", "text/htmlx"],
 )
-def test_otherwise_the_front_page_is_json(house: Server, accept: str | None) -> None:
+def test_the_front_page_is_json_by_default(open_server: Server, accept: str | None) -> None:
     with httpx.Client(trust_env=False) as client:
         del client.headers["accept"]
-        answer = client.get(house.url, headers={} if accept is None else {"Accept": accept})
+        answer = client.get(open_server.url, headers={} if accept is None else {"Accept": accept})
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["vary"] == "Accept"
     assert isinstance(answer.json()["message"], str)
 
 
-def test_the_docs_are_for_everybody_and_from_packaged_files(house: Server) -> None:
-    page = ask(house, "GET", "/docs", headers={"Accept": HTML})
+def test_the_api_docs_are_public_and_load_only_packaged_files(open_server: Server) -> None:
+    page = request(open_server, "GET", "/docs", headers={"Accept": HTML})
     assert page.status_code == 200
     assert page.headers["content-type"].startswith("text/html")
     linked = re.findall(r'(?:src|href)="([^"]+)"', page.text)
@@ -102,61 +105,62 @@ def test_the_docs_are_for_everybody_and_from_packaged_files(house: Server) -> No
         if link.startswith("data:"):
             continue
         assert not link.startswith(("http:", "https:", "//")), link
-        assert ask(house, "GET", urljoin("/docs", link)).status_code == 200, link
-    assert ask(house, "GET", "/openapi.json").json()["openapi"].startswith("3.")
+        assert request(open_server, "GET", urljoin("/docs", link)).status_code == 200, link
+    assert request(open_server, "GET", "/openapi.json").json()["openapi"].startswith("3.")
 
 
-def test_health(house: Server) -> None:
+def test_health_routes_answer_ok(open_server: Server) -> None:
     for path in ("/health", "/health/ready"):
-        answer = ask(house, "GET", path)
+        answer = request(open_server, "GET", path)
         assert answer.status_code == 200
         assert answer.json()["status"] == "ok"
-    assert ask(house, "GET", "/health").json() == {"status": "ok"}
+    assert request(open_server, "GET", "/health").json() == {"status": "ok"}
 
 
 # -- metrics and proxies
 
 
-def test_metrics_are_for_loopback_without_forwarding_headers(house: Server, alice: Account) -> None:
-    assert ask(house, "GET", "/metrics").status_code == 200
+def test_metrics_are_only_for_loopback_without_forwarding_headers(open_server: Server, alice: Account) -> None:
+    assert request(open_server, "GET", "/metrics").status_code == 200
     for name, value in (("X-Forwarded-For", "1.2.3.4"), ("X-Forwarded-For", "127.0.0.1"), ("Forwarded", "for=1.2.3.4"),
                         ("X-Forwarded-For", ""), ("X-Real-IP", "1.2.3.4"), ("X-Forwarded-Host", "x"),
                         ("X-Forwarded-Proto", "https"), ("Via", "1.1 x")):  # fmt: skip
-        answer = ask(house, "GET", "/metrics", headers={name: value})
+        answer = request(open_server, "GET", "/metrics", headers={name: value})
         assert answer.status_code in (401, 403), (name, value)
-        refused(answer, "unauthenticated" if answer.status_code == 401 else "forbidden")
-    answer = ask(house, "GET", "/metrics", headers={**alice.headers, "X-Forwarded-For": "1.2.3.4"})
-    assert answer.status_code in (401, 403), "a member's token is no metrics token"
+        expect_error(answer, "unauthenticated" if answer.status_code == 401 else "forbidden")
+    answer = request(open_server, "GET", "/metrics", headers={**alice.headers, "X-Forwarded-For": "1.2.3.4"})
+    assert answer.status_code in (401, 403), "a member's token does not open the metrics"
 
 
-def test_nobody_but_a_trusted_proxy_says_from_where_somebody_comes(
-    plain: Server, strict: Server, newcomer: Account
-) -> None:
-    """Twenty wrong log-ins a minute from one address: a stranger's header does not make him another one."""
+def test_only_a_trusted_proxy_can_set_the_client_address(plain: Server, strict: Server, newcomer: Account) -> None:
+    """The limit is twenty wrong log-ins a minute per address.
+
+    A client's own header does not change its address.
+    """
     answers = [
-        ask(plain, "POST", "/token", data={"username": f"nobody{number}", "password": PASSWORD},
+        request(plain, "POST", "/token", data={"username": f"nobody{number}", "password": PASSWORD},
         headers={"X-Forwarded-For": f"10.0.0.{number}"})
         for number in range(25)
     ]  # fmt: skip
     assert [answer.status_code for answer in answers].count(429) >= 3
     late = next(answer for answer in answers if answer.status_code == 429)
-    error = refused(late, "rate_limited")
+    error = expect_error(late, "rate_limited")
     assert error["retry_after"] > 0
     assert int(late.headers["retry-after"]) >= error["retry_after"] - 1
-    assert ask(strict, "GET", "/health", headers={"X-Forwarded-For": "nonsense, 1.2.3.4"}).status_code == 200
+    assert request(strict, "GET", "/health", headers={"X-Forwarded-For": "nonsense, 1.2.3.4"}).status_code == 200
 
 
-def test_rate_limits_tell_when_to_come_back(plain: Server, newcomer: Account) -> None:
+def test_rate_limited_answers_say_when_to_retry(plain: Server, newcomer: Account) -> None:
     wrong = {"username": newcomer.name, "password": "wrong wrong"}
-    answers = [ask(plain, "POST", "/token", data=wrong) for _ in range(8)]
+    answers = [request(plain, "POST", "/token", data=wrong) for _ in range(8)]
     assert 429 in [answer.status_code for answer in answers]
-    refused(answers[-1], "rate_limited")
+    expect_error(answers[-1], "rate_limited")
 
 
 # -- headers
 
 
-def test_every_answer_with_a_person_in_it_is_not_stored_and_not_sniffed(alice: Account) -> None:
+def test_answers_with_user_data_are_not_stored_and_not_sniffed(alice: Account) -> None:
     for path in ("/users/me", "/api/rooms", "/api/sessions", "/api/rooms/1", "/nothing"):
         answer = alice.request("GET", path)
         assert answer.headers["cache-control"] == "no-store"
@@ -164,28 +168,28 @@ def test_every_answer_with_a_person_in_it_is_not_stored_and_not_sniffed(alice: A
 
 
 @pytest.mark.parametrize("path", ["/ws/zed/more", "/wss", "/nothing"])
-def test_a_websocket_where_there_is_none_gets_the_usual_answer(house: Server, path: str) -> None:
-    status, _, body = raw_upgrade(house, path)
+def test_a_websocket_on_an_unknown_path_gets_a_normal_404(open_server: Server, path: str) -> None:
+    status, _, body = raw_upgrade(open_server, path)
     assert status == 404
     assert json.loads(body)["error"]["code"] == "not_found"
 
 
 @pytest.mark.parametrize("path", ["/ws", "/ws/zed"])
-def test_a_long_head_under_the_limit_is_answered(house: Server, path: str) -> None:
-    status, _, _ = raw_upgrade(house, path, X_Long="x" * 9_000)
+def test_a_long_head_under_the_limit_is_accepted(open_server: Server, path: str) -> None:
+    status, _, _ = raw_upgrade(open_server, path, X_Long="x" * 9_000)
     assert status == 101
 
 
 @pytest.mark.parametrize("path", ["/ws", "/ws/zed"])
 @pytest.mark.parametrize("value", ["Basic YTpi", "Bearer"])
-def test_a_refused_handshake_has_a_code_and_its_status(house: Server, path: str, value: str) -> None:
-    status, _, body = raw_upgrade(house, path, Authorization=value)
+def test_a_rejected_handshake_has_an_error_code_and_its_status(open_server: Server, path: str, value: str) -> None:
+    status, _, body = raw_upgrade(open_server, path, Authorization=value)
     assert (status, json.loads(body)["error"]["code"]) == (401, "unauthenticated")
-    status, _, body = raw_upgrade(house, path, Authorization="Bearer a", authorization="Bearer b")
+    status, _, body = raw_upgrade(open_server, path, Authorization="Bearer a", authorization="Bearer b")
     assert (status, json.loads(body)["error"]["code"]) in ((400, "bad_request"), (401, "unauthenticated"))
 
 
 @pytest.mark.parametrize("path", ["/ws", "/ws/zed"])
-def test_a_wrong_handshake_has_the_shape_of_an_error(house: Server, path: str) -> None:
-    status, _, body = raw_upgrade(house, path, Sec_WebSocket_Key="short")
+def test_a_malformed_handshake_gets_an_error_of_the_usual_form(open_server: Server, path: str) -> None:
+    status, _, body = raw_upgrade(open_server, path, Sec_WebSocket_Key="short")
     assert (status, json.loads(body)["error"]["code"]) == (400, "bad_request")

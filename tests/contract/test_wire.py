@@ -1,4 +1,4 @@
-"""Section 4: hello, welcome, events, commands and their refusals, closes, limits of frames."""
+"""Section 4: hello, welcome, events, commands, errors, closes, frame limits."""
 
 import asyncio
 import json
@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import ClientConnection
 
-from tests.contract.door import (
+from tests.contract.client import (
     Frame,
+    expect_error_body,
     fresh,
     greet,
-    hear,
-    knock,
+    open_socket,
+    receive,
+    receive_rest,
     reply_to,
-    rest_of,
-    say,
-    shaped,
+    send,
 )
 from tests.support.server import Account, Server
 
@@ -24,17 +24,17 @@ LOBBY = 1
 
 
 async def all_of(ws: ClientConnection) -> list[Frame]:
-    """Everything the server has sent so far: a ping is the barrier."""
+    """Return everything the server has sent so far, using a ping as a barrier."""
     await ws.send('{"id":424242,"type":"ping"}')
     found = []
-    while (frame := await hear(ws)) != {"re": 424242, "ok": {}}:
+    while (frame := await receive(ws)) != {"re": 424242, "ok": {}}:
         if frame != {"type": "pong"}:
             found.append(frame)
     return found
 
 
-async def test_welcome_is_the_first_frame_and_names_everything(house: Server, alice: Account) -> None:
-    ws, welcome = await greet(house, {"token": alice.token})
+async def test_welcome_is_the_first_frame_and_has_every_field(open_server: Server, alice: Account) -> None:
+    ws, welcome = await greet(open_server, {"token": alice.token})
     assert ws.subprotocol == "hubbub.v1"
     assert set(welcome) >= {"type", "epoch", "user", "rooms", "heads", "limits"}
     assert welcome["type"] == "welcome"
@@ -45,16 +45,16 @@ async def test_welcome_is_the_first_frame_and_names_everything(house: Server, al
         assert set(room) >= {"id", "name", "kind", "head", "floor", "read", "unread"}
         assert welcome["heads"][f"room:{room['id']}"] == room["head"]
     assert {"site", f"user:{alice.id}"} <= set(welcome["heads"])
-    assert await all_of(ws) == []  # nothing that was not named in `have` is replayed
+    assert await all_of(ws) == []  # topics that `have` does not name are not replayed
     await ws.close()
 
 
-async def test_have_brings_what_is_missing_topic_by_topic(house: Server, alice: Account) -> None:
+async def test_have_replays_missed_events_topic_by_topic(open_server: Server, alice: Account) -> None:
     room = alice.create_room(fresh("Have"))
     for number in range(3):
         alice.request("POST", f"/api/rooms/{room}/messages", json={"key": f"{number}", "body": f"{number}"})
     topic = f"room:{room}"
-    ws, welcome = await greet(house, {"token": alice.token})
+    ws, welcome = await greet(open_server, {"token": alice.token})
     await ws.close()
     epoch, head = welcome["epoch"], welcome["heads"][topic]
     cases: list[tuple[dict[str, Any], list[Any]]] = [
@@ -69,7 +69,7 @@ async def test_have_brings_what_is_missing_topic_by_topic(house: Server, alice: 
         ({"have": {topic: 0}, "epoch": epoch}, ["reset"]),
     ]
     for hello, wanted in cases:
-        ws, welcome = await greet(house, {"token": alice.token, **hello})
+        ws, welcome = await greet(open_server, {"token": alice.token, **hello})
         frames = await all_of(ws)
         assert [frame["type"] if "head" in frame else frame["seq"] for frame in frames] == wanted, (hello, frames)
         for frame in frames:
@@ -79,8 +79,13 @@ async def test_have_brings_what_is_missing_topic_by_topic(house: Server, alice: 
         await ws.close()
 
 
-async def test_have_with_topics_that_are_none_of_ones_own(house: Server, alice: Account, bob: Account) -> None:
-    """A room one is not in, one that does not exist, somebody else's stream, nonsense: no event, no crash."""
+async def test_have_with_foreign_or_invalid_topics_returns_no_events(
+    open_server: Server, alice: Account, bob: Account
+) -> None:
+    """A room without membership, a missing room, another user's topic, invalid names.
+
+    No event, no crash.
+    """
     foreign = bob.create_room(fresh("Foreign"))
     bob.request("POST", f"/api/rooms/{foreign}/messages", json={"key": "1", "body": "secret"})
     for topic in (
@@ -95,7 +100,7 @@ async def test_have_with_topics_that_are_none_of_ones_own(house: Server, alice: 
         "site:1",
         "room:1 ",
     ):
-        ws, first = await greet(house, {"token": alice.token, "have": {topic: 0}})
+        ws, first = await greet(open_server, {"token": alice.token, "have": {topic: 0}})
         assert first.get("type") == "welcome" or first["error"]["code"] == "bad_request", (topic, first)
         if first.get("type") == "welcome":
             frames = await all_of(ws)
@@ -103,7 +108,7 @@ async def test_have_with_topics_that_are_none_of_ones_own(house: Server, alice: 
             assert all(frame["type"] in ("reset", "more") for frame in frames), (topic, frames)
             await ws.close()
         else:
-            assert (await rest_of(ws))[1] == 4501
+            assert (await receive_rest(ws))[1] == 4501
 
 
 @pytest.mark.parametrize(
@@ -114,44 +119,49 @@ async def test_have_with_topics_that_are_none_of_ones_own(house: Server, alice: 
      '{"type":"hello","token":7}', '{"type":"hello","token":"a.b.c"}',
      '{"type":"hello","token":"x","have":[]}', '{"type":"hello","have":{"room:1":-1}}', '{"type":"Hello"}', "", "{}"],
 )  # fmt: skip
-async def test_a_first_frame_that_is_no_good_hello_closes_with_4501(house: Server, first: str) -> None:
-    ws = await knock(house)
+async def test_a_first_frame_without_a_valid_hello_closes_with_4501(open_server: Server, first: str) -> None:
+    ws = await open_socket(open_server)
     await ws.send(first)
-    error = await hear(ws)
+    error = await receive(ws)
     assert error["re"] is None
     assert error["error"]["code"] in ("unauthenticated", "bad_request")
-    shaped(error, error["error"]["code"])
-    assert (await rest_of(ws)) == ([], 4501)
+    expect_error_body(error, error["error"]["code"])
+    assert (await receive_rest(ws)) == ([], 4501)
 
 
-async def test_a_message_reaches_every_member_once_with_its_author_acknowledged(
-    house: Server, alice: Account, bob: Account
+async def test_a_message_reaches_every_member_once_and_its_author_is_acknowledged(
+    open_server: Server, alice: Account, bob: Account
 ) -> None:
     room = alice.create_room(fresh("Talk"))
     bob.join(room)
-    hers, _ = await greet(house, {"token": alice.token})
-    his, _ = await greet(house, {"token": bob.token})
+    hers, _ = await greet(open_server, {"token": alice.token})
+    his, _ = await greet(open_server, {"token": bob.token})
     await hers.send(json.dumps({"id": 7, "type": "message.send", "room": room, "key": "01J", "body": "hello ☃"}))
-    frames = [await hear(hers), await hear(hers)]
+    frames = [await receive(hers), await receive(hers)]
     event = next(frame for frame in frames if "re" not in frame)
     assert {"re": 7, "ok": {"topic": f"room:{room}", "seq": event["seq"]}} in frames
     assert event["type"] == "message.sent"
     assert (event["topic"], event["by"], event["key"], event["body"]) == (f"room:{room}", alice.id, "01J", "hello ☃")
-    assert await hear(his) == event
-    again = await say(hers, {"id": 8, "type": "message.send", "room": room, "key": "01J", "body": "hello ☃"})
+    assert await receive(his) == event
+    again = await send(hers, {"id": 8, "type": "message.send", "room": room, "key": "01J", "body": "hello ☃"})
     assert again == {"re": 8, "ok": {"topic": f"room:{room}", "seq": event["seq"]}}
     assert await all_of(his) == []
-    other = await say(his, {"id": 8, "type": "message.send", "room": room, "key": "01J", "body": "another's key"})
+    other = await send(his, {"id": 8, "type": "message.send", "room": room, "key": "01J", "body": "another's key"})
     assert other["ok"]["seq"] == event["seq"] + 1
-    shaped(await say(hers, {"id": 9, "type": "message.send", "room": room, "key": "01J", "body": "other"}), "conflict")
+    expect_error_body(
+        await send(hers, {"id": 9, "type": "message.send", "room": room, "key": "01J", "body": "other"}), "conflict"
+    )
     await hers.close()
     await his.close()
 
 
-async def test_one_event_is_one_text_message(house: Server, alice: Account) -> None:
-    """Twenty commands in one segment: twenty events, each a message of its own with its body in it once."""
+async def test_one_event_is_one_text_message(open_server: Server, alice: Account) -> None:
+    """Twenty commands in one segment.
+
+    Twenty events, each a message of its own with its body in it once.
+    """
     room = alice.create_room(fresh("Burst"))
-    ws, _ = await greet(house, {"token": alice.token})
+    ws, _ = await greet(open_server, {"token": alice.token})
     for number in range(20):
         await ws.send(
             json.dumps(
@@ -172,15 +182,15 @@ async def test_one_event_is_one_text_message(house: Server, alice: Account) -> N
 
 
 @pytest.mark.parametrize("number", [0, -1, 2**53 - 1, -(2**53) + 1])
-async def test_a_commands_id_is_any_integer_of_the_clients(house: Server, alice: Account, number: int) -> None:
-    ws, _ = await greet(house, {"token": alice.token})
+async def test_a_command_id_may_be_any_safe_integer(open_server: Server, alice: Account, number: int) -> None:
+    ws, _ = await greet(open_server, {"token": alice.token})
     await ws.send(json.dumps({"id": number, "type": "room.join", "room": LOBBY}))
-    assert (await hear(ws)).get("re") == number
+    assert (await receive(ws)).get("re") == number
     await ws.close()
 
 
-async def test_the_same_id_twice_is_two_answers(house: Server, alice: Account) -> None:
-    ws, _ = await greet(house, {"token": alice.token})
+async def test_the_same_command_id_twice_gets_two_answers(open_server: Server, alice: Account) -> None:
+    ws, _ = await greet(open_server, {"token": alice.token})
     for _ in range(2):
         await ws.send('{"id":5,"type":"room.join","room":1}')
     assert [(await reply_to(ws, 5))["ok"]["topic"] for _ in range(2)] == ["room:1", "room:1"]
@@ -222,12 +232,12 @@ async def test_the_same_id_twice_is_two_answers(house: Server, alice: Account) -
         ({"type": "welcome"}, "bad_request"),
     ],
 )  # fmt: skip
-async def test_what_is_refused_is_refused_with_its_code_and_the_socket_stays(
-    house: Server, alice: Account, command: Frame, code: str
+async def test_an_invalid_command_is_refused_with_its_code_and_the_socket_stays_open(
+    open_server: Server, alice: Account, command: Frame, code: str
 ) -> None:
-    ws, _ = await greet(house, {"token": alice.token})
-    answer = await say(ws, {"id": 31, **command})
-    error = shaped(answer, code)
+    ws, _ = await greet(open_server, {"token": alice.token})
+    answer = await send(ws, {"id": 31, **command})
+    error = expect_error_body(answer, code)
     assert set(answer) == {"re", "error"}
     assert "987654321" not in error["message"]
     assert "4444" not in error["message"]
@@ -236,38 +246,41 @@ async def test_what_is_refused_is_refused_with_its_code_and_the_socket_stays(
 
 
 @pytest.mark.parametrize("body", ['"a\\u0000b"', '"\\ud83d"', "NaN", '{"a":1,"a":2}', "[" * 33 + "]" * 33])
-async def test_a_command_with_what_json_may_not_hold_is_refused_under_its_id(
-    house: Server, alice: Account, body: str
+async def test_a_command_with_invalid_json_content_is_refused_under_its_id(
+    open_server: Server, alice: Account, body: str
 ) -> None:
-    """Half an emoji is easily pasted: whoever waits for the answer to that message must get it."""
-    ws, _ = await greet(house, {"token": alice.token})
+    """Half an emoji is easily pasted.
+
+    A client that waits for the answer to that message must get it.
+    """
+    ws, _ = await greet(open_server, {"token": alice.token})
     await ws.send(f'{{"id":9,"type":"message.send","room":1,"key":"q","body":{body}}}')
-    answer = await hear(ws)
-    shaped(answer, "bad_request")
+    answer = await receive(ws)
+    expect_error_body(answer, "bad_request")
     assert answer["re"] == 9
     await ws.close()
 
 
-async def test_a_ping_needs_no_id(house: Server, alice: Account) -> None:
-    ws, _ = await greet(house, {"token": alice.token})
+async def test_a_ping_needs_no_id(open_server: Server, alice: Account) -> None:
+    ws, _ = await greet(open_server, {"token": alice.token})
     await ws.send('{"type":"ping"}')
-    assert await hear(ws) == {"type": "pong"}
+    assert await receive(ws) == {"type": "pong"}
     pong = await ws.ping()
     await asyncio.wait_for(pong, 20)
     await ws.close()
     assert ws.close_code == 1000
 
 
-async def test_events_since_pages_and_resets(house: Server, alice: Account) -> None:
+async def test_events_since_pages_and_resets(open_server: Server, alice: Account) -> None:
     room = alice.create_room(fresh("Since"))
     for number in range(5):
         alice.request("POST", f"/api/rooms/{room}/messages", json={"key": f"{number}", "body": f"{number}"})
     topic = f"room:{room}"
-    ws, welcome = await greet(house, {"token": alice.token})
+    ws, welcome = await greet(open_server, {"token": alice.token})
     head, floor = welcome["heads"][topic], next(r["floor"] for r in welcome["rooms"] if r["id"] == room)
 
     async def since(**fields: Any) -> Frame:
-        answer: Frame = (await say(ws, {"id": 1, "type": "events.since", "topic": topic, **fields}))["ok"]
+        answer: Frame = (await send(ws, {"id": 1, "type": "events.since", "topic": topic, **fields}))["ok"]
         rest = {name: value for name, value in fields.items() if value is not None}
         assert alice.get(f"/api/topics/{topic}/events", **rest) == answer
         return answer

@@ -1,7 +1,8 @@
-"""Any commands in any order: every answer as the plain model says, every picture what a fresh snapshot shows.
+"""Random commands in random order.
 
-A snapshot and the events that follow it make the next snapshot: for everybody, in every room, whether one was connected
-all the time or comes back after an absence.
+Every answer equals the model's, every client state a fresh snapshot. A snapshot and the events that
+follow it make the next snapshot: for every user, in every room, whether the client was connected
+all the time or returns after an absence.
 """
 
 from pathlib import Path
@@ -13,162 +14,177 @@ from hypothesis.stateful import rule, run_state_machine_as_test
 
 from hubbub.domain import commands as c
 from hubbub.domain.model import Chosen, History, RoomRole
-from tests.conversation.replica import Json, Replica
-from tests.conversation.setting import Setting
-from tests.conversation.stage import prepare
-from tests.conversation.words import BODIES, EMOJI, NAMES
+from tests.conversation.base import ConversationBase
+from tests.conversation.client_state import ClientState, Json
+from tests.conversation.sample_data import BODIES, EMOJI, NAMES
+from tests.conversation.store import prepare
 from tests.support import depth
 
 PHASES = [Phase.explicit, Phase.reuse, Phase.generate]
-"""Nothing is made shorter: a run is as long as its steps, and tells each of them."""
+"""Failing runs are not shrunk.
+
+A run is as long as its steps, and lists each of them.
+"""
 MOST_ROOMS = 6
 HISTORIES: tuple[History, ...] = ("all", "joined")
 STATUSES: tuple[Chosen, ...] = ("online", "dnd", "invisible")
-DEEDS: tuple[tuple[str, Any], ...] = (
-    ("bring", c.InviteMember),
-    ("bring", c.InviteMember),
+MEMBER_COMMANDS: tuple[tuple[str, Any], ...] = (
+    ("add_member", c.InviteMember),
+    ("add_member", c.InviteMember),
     ("remove", c.RemoveMember),
     ("ban", c.BanMember),
     ("unban", c.UnbanMember),
 )
 
 
-class Conversation(Setting):
-    """Everything that can be done, by anybody, to anything."""
+class Conversation(ConversationBase):
+    """Every command, by any user, on any object."""
 
-    # --- rooms ---------------------------------------------------------------------------------------------------
+    # --- rooms -------------------------------------------------------------------------------------------------------
 
     @rule()
     def create(self) -> None:
         if len(self.ids) > MOST_ROOMS:
             return
-        who, kind = self.random.choice(NAMES), self.random.choice(("public", "private", "direct"))
+        actor, kind = self.random.choice(NAMES), self.random.choice(("public", "private", "direct"))
         others = self.random.sample(NAMES, self.random.randint(0, 3))
-        self._create(who, kind, self.random.choice(("Alpha", "Beta", "Gamma")), others, self.random.choice(HISTORIES))
+        self._create(actor, kind, self.random.choice(("Alpha", "Beta", "Gamma")), others, self.random.choice(HISTORIES))
 
     @rule()
     def update(self) -> None:
-        one, topic, history = (
-            self._scene(),
+        step, topic, history = (
+            self._step(),
             self.random.choice((None, "One", "Two")),
             self.random.choice((None, *HISTORIES)),
         )
-        command = c.UpdateRoom(room=one.number, topic=topic, history=history)
-        self._do(one.who, one.place, self.model.update(one.who, one.room, topic, history), command)
+        command = c.UpdateRoom(room=step.number, topic=topic, history=history)
+        self._do(step.actor, step.room_index, self.model.update(step.actor, step.room, topic, history), command)
 
     @rule()
     def put_away(self) -> None:
-        one = self._scene()
-        archived = not one.room.archived and self.random.random() < 0.4
-        command = c.ArchiveRoom(room=one.number) if archived else c.RestoreRoom(room=one.number)
-        self._do(one.who, one.place, self.model.put_away(one.who, one.room, archived), command)
+        step = self._step()
+        archived = not step.room.archived and self.random.random() < 0.4
+        command = c.ArchiveRoom(room=step.number) if archived else c.RestoreRoom(room=step.number)
+        self._do(step.actor, step.room_index, self.model.archive(step.actor, step.room, archived), command)
 
     @rule()
     def settle(self) -> None:
-        one, favourite, muted = self._scene(), self.random.random() < 0.5, self.random.random() < 0.5
-        command = c.ChangeSettings(room=one.number, favourite=favourite, muted=muted)
-        self._do(one.who, one.place, self.model.settle(one.who, one.room, favourite, muted), command)
+        step, favourite, muted = self._step(), self.random.random() < 0.5, self.random.random() < 0.5
+        command = c.ChangeSettings(room=step.number, favourite=favourite, muted=muted)
+        self._do(
+            step.actor, step.room_index, self.model.change_settings(step.actor, step.room, favourite, muted), command
+        )
 
-    # --- members -------------------------------------------------------------------------------------------------
+    # --- members -----------------------------------------------------------------------------------------------------
 
     @rule()
     def join(self) -> None:
-        one = self._scene()
-        self._do(one.whom, one.place, self.model.join(one.whom, one.room), c.JoinRoom(room=one.number))
+        step = self._step()
+        self._do(step.target, step.room_index, self.model.join(step.target, step.room), c.JoinRoom(room=step.number))
 
     @rule()
     def leave(self) -> None:
-        one = self._scene()
-        self._do(one.who, one.place, self.model.leave(one.who, one.room), c.LeaveRoom(room=one.number))
+        step = self._step()
+        self._do(step.actor, step.room_index, self.model.leave(step.actor, step.room), c.LeaveRoom(room=step.number))
 
     @rule()
     def bring_or_send_away(self) -> None:
-        one = self._scene()
-        deed, kind = self.random.choice(DEEDS)
-        command = kind(room=one.number, user=self.numbers[one.whom])
-        self._do(one.who, one.place, getattr(self.model, deed)(one.who, one.room, one.whom), command)
+        step = self._step()
+        method, kind = self.random.choice(MEMBER_COMMANDS)
+        command = kind(room=step.number, user=self.numbers[step.target])
+        self._do(step.actor, step.room_index, getattr(self.model, method)(step.actor, step.room, step.target), command)
 
     @rule()
     def role(self) -> None:
-        one, role = self._scene(), self.random.choice(tuple(RoomRole))
-        command = c.SetRoomRole(room=one.number, user=self.numbers[one.whom], role=role)
-        self._do(one.who, one.place, self.model.role(one.who, one.room, one.whom, role.value), command)
+        step, role = self._step(), self.random.choice(tuple(RoomRole))
+        command = c.SetRoomRole(room=step.number, user=self.numbers[step.target], role=role)
+        self._do(step.actor, step.room_index, self.model.role(step.actor, step.room, step.target, role.value), command)
 
-    # --- messages ------------------------------------------------------------------------------------------------
+    # --- messages ----------------------------------------------------------------------------------------------------
 
     @rule()
     def send(self) -> None:
-        one = self._scene()
-        reply_to = one.seq if self.random.random() < 0.4 else None
-        self._send(one, f"k{self.random.randint(0, 99)}", self.random.choice(BODIES), reply_to)
+        step = self._step()
+        reply_to = step.seq if self.random.random() < 0.4 else None
+        self._send(step, f"k{self.random.randint(0, 99)}", self.random.choice(BODIES), reply_to)
 
     @rule()
     def forward(self) -> None:
-        one, source, key = self._scene(), self._scene(), f"k{self.random.randint(0, 99)}"
-        command = c.ForwardMessage(room=one.number, key=key, from_room=source.number, message=source.seq)
-        self._do(one.who, one.place, self.model.forward(one.who, one.room, key, source.room, source.seq), command)
+        step, source, key = self._step(), self._step(), f"k{self.random.randint(0, 99)}"
+        command = c.ForwardMessage(room=step.number, key=key, from_room=source.number, message=source.seq)
+        self._do(
+            step.actor,
+            step.room_index,
+            self.model.forward(step.actor, step.room, key, source.room, source.seq),
+            command,
+        )
 
     @rule()
     def edit(self) -> None:
-        one, body = self._scene(), self.random.choice(BODIES)
-        author = one.room.said[one.seq].by if one.seq in one.room.said else one.who
-        who = author if self.random.random() < 0.8 else one.who
-        command = c.EditMessage(room=one.number, message=one.seq, body=body)
-        self._do(who, one.place, self.model.edit(who, one.room, one.seq, body), command)
+        step, body = self._step(), self.random.choice(BODIES)
+        author = step.room.messages[step.seq].by if step.seq in step.room.messages else step.actor
+        actor = author if self.random.random() < 0.8 else step.actor
+        command = c.EditMessage(room=step.number, message=step.seq, body=body)
+        self._do(actor, step.room_index, self.model.edit(actor, step.room, step.seq, body), command)
 
     @rule()
     def delete(self) -> None:
-        one = self._scene()
-        if self.random.random() < 0.5:  # there should be something left to talk about
+        step = self._step()
+        if self.random.random() < 0.5:  # so that some messages remain
             self._do(
-                one.who,
-                one.place,
-                self.model.delete(one.who, one.room, one.seq),
-                c.DeleteMessage(room=one.number, message=one.seq),
+                step.actor,
+                step.room_index,
+                self.model.delete(step.actor, step.room, step.seq),
+                c.DeleteMessage(room=step.number, message=step.seq),
             )
 
     @rule()
     def pin(self) -> None:
-        one, pinned = self._scene(), self.random.random() < 0.6
-        command = (c.PinMessage if pinned else c.UnpinMessage)(room=one.number, message=one.seq)
-        self._do(one.who, one.place, self.model.pin(one.who, one.room, one.seq, pinned), command)
+        step, pinned = self._step(), self.random.random() < 0.6
+        command = (c.PinMessage if pinned else c.UnpinMessage)(room=step.number, message=step.seq)
+        self._do(step.actor, step.room_index, self.model.pin(step.actor, step.room, step.seq, pinned), command)
 
     @rule()
     def react(self) -> None:
-        one, emoji, there = self._scene(), self.random.choice(EMOJI), self.random.random() < 0.7
-        command = (c.AddReaction if there else c.RemoveReaction)(room=one.number, message=one.seq, emoji=emoji)
-        self._do(one.who, one.place, self.model.react(one.who, one.room, one.seq, emoji, there), command)
+        step, emoji, there = self._step(), self.random.choice(EMOJI), self.random.random() < 0.7
+        command = (c.AddReaction if there else c.RemoveReaction)(room=step.number, message=step.seq, emoji=emoji)
+        self._do(step.actor, step.room_index, self.model.react(step.actor, step.room, step.seq, emoji, there), command)
 
-    # --- reading, and being away ---------------------------------------------------------------------------------
+    # --- reading, and being away -------------------------------------------------------------------------------------
 
     @rule()
     def read(self) -> None:
-        one, seq = self._scene(), self.random.randint(0, 60)
-        seq = min(seq, one.room.head + 1)
-        self._do(one.who, one.place, self.model.read(one.who, one.room, seq), c.ReadRoom(room=one.number, seq=seq))
+        step, seq = self._step(), self.random.randint(0, 60)
+        seq = min(seq, step.room.head + 1)
+        self._do(
+            step.actor,
+            step.room_index,
+            self.model.read(step.actor, step.room, seq),
+            c.ReadRoom(room=step.number, seq=seq),
+        )
 
     @rule()
     def read_all(self) -> None:
-        who, places = self.random.choice(NAMES), self.random.sample(range(len(self.ids)), min(2, len(self.ids)))
-        rooms = [self.model.rooms[place] for place in places]
-        heads = [c.RoomRead(room=self.ids[place], seq=self.model.rooms[place].head) for place in places]
+        actor, indexes = self.random.choice(NAMES), self.random.sample(range(len(self.ids)), min(2, len(self.ids)))
+        rooms = [self.model.rooms[index] for index in indexes]
+        heads = [c.RoomRead(room=self.ids[index], seq=self.model.rooms[index].head) for index in indexes]
         command = c.ReadRooms(rooms=tuple(heads))
         for room in rooms:
-            self.model.read(who, room, room.head)
-        self._do(who, places[0], "ok", command)
+            self.model.read(actor, room, room.head)
+        self._do(actor, indexes[0], "ok", command)
 
     @rule()
     def mark_unread(self) -> None:
-        one = self._scene()
-        command = c.UnreadRoom(room=one.number, message=one.seq)
-        self._do(one.who, one.place, self.model.unread(one.who, one.room, one.seq), command)
+        step = self._step()
+        command = c.UnreadRoom(room=step.number, message=step.seq)
+        self._do(step.actor, step.room_index, self.model.unread(step.actor, step.room, step.seq), command)
 
     @rule()
     def appear(self) -> None:
-        who, status = self.random.choice(NAMES), self.random.choice(STATUSES)
+        actor, status = self.random.choice(NAMES), self.random.choice(STATUSES)
         text = self.random.choice(("", "Lunch"))
-        self.model.statuses[who] = {"status": status} | ({"text": text} if text else {})
-        self._do(who, 0, "ok", c.SetPresence(status=status, text=text))
+        self.model.statuses[actor] = {"status": status} | ({"text": text} if text else {})
+        self._do(actor, 0, "ok", c.SetPresence(status=status, text=text))
 
     @rule()
     def go_away(self) -> None:
@@ -176,22 +192,22 @@ class Conversation(Setting):
 
     @rule()
     def come_back(self) -> None:
-        self.all_come_back()
+        self.reconnect_all()
 
     @rule()
     def look(self) -> None:
         for name in NAMES:
-            one = self._scene()
-            if name in one.room.members and name not in self.away:
-                self.replicas[name].opened(one.number, self.stage.view(name, one.number))
+            step = self._step()
+            if name in step.room.members and name not in self.away:
+                self.states[name].open_room(step.number, self.store.view(name, step.number))
 
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return prepare(tmp_path_factory.mktemp("stage"))
+    return prepare(tmp_path_factory.mktemp("store"))
 
 
-def run(template: Path, client: type[Replica] = Replica) -> None:
+def run(template: Path, client: type[ClientState] = ClientState) -> None:
     Conversation.template, Conversation.client = template, client
     Conversation.outcomes.clear()
     run_state_machine_as_test(
@@ -215,13 +231,13 @@ def test_a_snapshot_and_the_events_since_make_the_next_snapshot(template: Path) 
     assert len(done) > 0.8 * len(durable), durable - done
 
 
-class Forgetful(Replica):
-    """A client that does not know how far one has read elsewhere: what happens in every run, and is seen at once."""
+class Forgetful(ClientState):
+    """A client that ignores read positions from other devices, which occur in every run."""
 
     def _read_moved(self, event: Json) -> None:
         pass
 
 
-def test_a_client_that_misses_a_kind_of_event_is_found_out(template: Path) -> None:
+def test_control_a_client_that_misses_an_event_type_is_detected(template: Path) -> None:
     with pytest.raises(AssertionError):
         run(template, Forgetful)

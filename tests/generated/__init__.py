@@ -1,1 +1,1 @@
-"""What is generated: up to date, valid by the standards' own schemas, and true of a running server."""
+"""Generated files are up to date, valid by their standards, and true of a server."""

@@ -1,4 +1,4 @@
-"""The generated files as validators: strict ones, to which a field that is not written down is wrong."""
+"""The generated files as strict validators, which reject undocumented fields."""
 
 import json
 from functools import cache
@@ -13,13 +13,16 @@ Schema = dict[str, Any]
 
 @cache
 def read(name: str) -> Schema:
-    """One of the files in `contract/`."""
+    """Return one of the files in `contract/`."""
     found: Schema = json.loads((ROOT / "contract" / name).read_text(encoding="utf-8"))
     return found
 
 
 def closed(schema: Any) -> Any:
-    """The same, refusing what it does not name: strangers ignore unknown fields, we want to know of them."""
+    """Return the schema without additional properties.
+
+    Clients ignore unknown fields, tests must see them.
+    """
     if isinstance(schema, dict):
         inner = {key: closed(value) for key, value in schema.items()}
         return {**inner, "additionalProperties": False} if isinstance(schema.get("properties"), dict) else inner
@@ -42,7 +45,7 @@ def fits(name: str, value: object) -> bool:
 
 
 def check(name: str, value: object) -> None:
-    """Fails unless `value` is what contract/schema.json calls `name`, and nothing more."""
+    """Fail unless `value` is exactly what contract/schema.json calls `name`."""
     if not fits(name, value):
         wrong = [f"{error.instance_path}: {error.message[:300]}" for error in _validator(name).iter_errors(value)]
         raise AssertionError(f"not a {name}: {json.dumps(value)[:600]}\n" + "\n".join(wrong))
@@ -55,13 +58,13 @@ def _answer(kind: str) -> jsonschema_rs.Draft202012Validator:
 
 
 def check_answer(kind: str, value: object) -> None:
-    """Fails unless `value` is what a command of that kind is answered with."""
-    assert _answer(kind).is_valid(value), f"no answer to {kind}: {json.dumps(value)[:600]}"
+    """Fail unless `value` is a documented answer to a command of that kind."""
+    assert _answer(kind).is_valid(value), f"not an answer to {kind}: {json.dumps(value)[:600]}"
 
 
 @cache
 def body_of(operation: str, status: int) -> jsonschema_rs.Draft202012Validator | None:
-    """What the JSON of that answer must be; None where no JSON is documented."""
+    """Return the validator of that answer's JSON; None if no JSON is documented."""
     content = responses()[operation][str(status)].get("content", {}).get("application/json")
     if content is None:
         return None
@@ -71,7 +74,7 @@ def body_of(operation: str, status: int) -> jsonschema_rs.Draft202012Validator |
 
 @cache
 def operations() -> dict[str, tuple[str, str]]:
-    """Method and path by operation."""
+    """Return method and path by operation."""
     return {
         operation["operationId"]: (method.upper(), path)
         for path, methods in read("openapi.json")["paths"].items()
@@ -81,7 +84,7 @@ def operations() -> dict[str, tuple[str, str]]:
 
 @cache
 def responses() -> dict[str, dict[str, Any]]:
-    """The documented answers by operation and status."""
+    """Return the documented answers by operation and status."""
     return {
         operation["operationId"]: operation["responses"]
         for methods in read("openapi.json")["paths"].values()

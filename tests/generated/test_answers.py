@@ -1,4 +1,4 @@
-"""Every route of the REST surface gives every answer OpenAPI documents for it, and each is as documented."""
+"""Every REST route gives every documented answer, in the documented form."""
 
 import re
 import sqlite3
@@ -11,14 +11,14 @@ import pytest
 
 from hubbub.domain.text import MAX_ROOMS
 from tests.generated.contract import operations, responses
-from tests.generated.witness import (
+from tests.generated.recorder import (
     BODIES,
-    NOBODYS,
-    NOTHING_BY,
+    MISSING_BODIES,
+    MISSING_IDS,
     QUERIES,
     TOO_MUCH,
     WRONG,
-    Witness,
+    Recorder,
     World,
     check,
     documented,
@@ -26,47 +26,50 @@ from tests.generated.witness import (
 )
 from tests.support.server import PASSWORD, Account, Server
 
-DEEDS = {operation for operation, (method, _) in operations().items() if method != "GET"}
+CHANGING = {operation for operation, (method, _) in operations().items() if method != "GET"}
 UNPROVOKED = {500, 503}
-"""Documented for all: a bug, a full queue, a database that is away. Other tests make those."""
+"""Documented for all routes.
+
+A bug, a full queue, an unreachable database. Other tests cause those.
+"""
 
 
 @pytest.fixture(scope="module")
-def witness(server: Server) -> Iterator[Witness]:
-    seen = Witness(server.url)
+def recorder(server: Server) -> Iterator[Recorder]:
+    seen = Recorder(server.url)
     world = World(server)
-    for part in (strangers, nonsense, what_is_not_there, conflicts, good, goodbyes):
+    for part in (without_permission, invalid_requests, missing_objects, conflicts, valid_requests, log_outs):
         part(seen, world)
     yield seen
     seen.close()
 
 
-def strangers(witness: Witness, world: World) -> None:
-    """Nobody at all; a cookie that some other page has sent; somebody who may not."""
-    cookie = world.cookie(witness)
+def without_permission(recorder: Recorder, world: World) -> None:
+    """Send requests without credentials, without permission, and cross-origin."""
+    cookie = world.cookie(recorder)
     wrong = {"username": "nobody", "password": PASSWORD}
     away = {"X-Forwarded-For": "203.0.113.9"}
-    witness.ask("log_in", json=wrong)
-    witness.ask("create_token", data=wrong)
-    witness.ask("refresh_token", json={"refresh_token": "none"})
-    witness.ask("metrics", headers=away)
-    witness.ask("metrics", world.alice, headers=away)
-    witness.ask("list_invites", world.alice)
-    witness.ask("list_bans", world.bob, fill={"room": world.room})
-    witness.ask("reset_password", json={"token": "none", "password": PASSWORD})
-    witness.ask("create_account", json={"username": "late", "password": PASSWORD, "invite": "none"})
+    recorder.ask("log_in", json=wrong)
+    recorder.ask("create_token", data=wrong)
+    recorder.ask("refresh_token", json={"refresh_token": "none"})
+    recorder.ask("metrics", headers=away)
+    recorder.ask("metrics", world.alice, headers=away)
+    recorder.ask("list_invites", world.alice)
+    recorder.ask("list_bans", world.bob, fill={"room": world.room})
+    recorder.ask("reset_password", json={"token": "none", "password": PASSWORD})
+    recorder.ask("create_account", json={"username": "late", "password": PASSWORD, "invite": "none"})
     for operation in set(documented(401)) - {"log_in", "create_token", "refresh_token", "metrics"}:
-        assert witness.ask(operation, json=BODIES.get(operation)).status_code == 401, operation
+        assert recorder.ask(operation, json=BODIES.get(operation)).status_code == 401, operation
     guest = world.server.sign_up("guest")
     with closing(sqlite3.connect(world.server.database, timeout=30)) as database, database:
-        database.execute("UPDATE users SET role = 'guest' WHERE id = ?", (guest.id,))  # as an app around this one may
-    witness.ask("find_people", guest)
-    for operation in set(documented(403)) & set(documented(401)) & DEEDS:
-        assert witness.ask(operation, headers=cookie, json=BODIES.get(operation)).status_code == 403, operation
+        database.execute("UPDATE users SET role = 'guest' WHERE id = ?", (guest.id,))  # as a host application may do
+    recorder.ask("find_people", guest)
+    for operation in set(documented(403)) & set(documented(401)) & CHANGING:
+        assert recorder.ask(operation, headers=cookie, json=BODIES.get(operation)).status_code == 403, operation
 
 
-def nonsense(witness: Witness, world: World) -> None:
-    """Paths, queries and bodies that are not as documented, and bodies that are too large."""
+def invalid_requests(recorder: Recorder, world: World) -> None:
+    """Send invalid paths, queries and bodies, and bodies that are too large."""
     for operation in documented(400):
         method, path = operations()[operation]
         wrong: dict[str, Any] = {"fill": WRONG}
@@ -74,124 +77,126 @@ def nonsense(witness: Witness, world: World) -> None:
             wrong = {"params": {"limit": 0}}
         elif "{" not in path:
             wrong = {"json": {"username": 1, "password": 1, "name": 1, "max_uses": "x", "status": 1}}
-        assert witness.ask(operation, world.owner, **wrong).status_code == 400, operation
+        assert recorder.ask(operation, world.owner, **wrong).status_code == 400, operation
     for operation in documented(413):
         form = operation in ("create_token", "refresh_token")
         large: dict[str, Any] = {"data": {"username": TOO_MUCH}} if form else {"json": {"name": TOO_MUCH}}
-        assert witness.ask(operation, world.owner, **large).status_code == 413, operation
+        assert recorder.ask(operation, world.owner, **large).status_code == 413, operation
 
 
-def what_is_not_there(witness: Witness, world: World) -> None:
+def missing_objects(recorder: Recorder, world: World) -> None:
     for operation in documented(404):
         absent = {
-            "fill": NOTHING_BY,
+            "fill": MISSING_IDS,
             "params": QUERIES.get(operation),
-            "json": NOBODYS.get(operation, BODIES.get(operation)),
+            "json": MISSING_BODIES.get(operation, BODIES.get(operation)),
         }
-        assert witness.ask(operation, world.bob if "room" in operation else world.owner, **absent).status_code == 404
+        assert recorder.ask(operation, world.bob if "room" in operation else world.owner, **absent).status_code == 404
 
 
-def conflicts(witness: Witness, world: World) -> None:
+def conflicts(recorder: Recorder, world: World) -> None:
     alice, fill = world.alice, {"room": world.room}
-    witness.ask("create_account", json={"username": alice.name, "password": PASSWORD})
-    witness.ask("create_room", alice, json={"name": "A room"})
-    witness.ask("update_room", alice, fill={"room": alice.create_room("Another name")}, json={"name": "A room"})
-    witness.ask("send_message", alice, fill=fill, json={"key": "k", "body": "something else"})
+    recorder.ask("create_account", json={"username": alice.name, "password": PASSWORD})
+    recorder.ask("create_room", alice, json={"name": "A room"})
+    recorder.ask("update_room", alice, fill={"room": alice.create_room("Another name")}, json={"name": "A room"})
+    recorder.ask("send_message", alice, fill=fill, json={"key": "k", "body": "something else"})
     for uses in (1, 2):
-        witness.ask("create_invite", world.owner, json={"key": "k", "max_uses": uses})
+        recorder.ask("create_invite", world.owner, json={"key": "k", "max_uses": uses})
 
 
-def good(witness: Witness, world: World) -> None:
-    """Everybody does what one does, some of it twice where the second time is answered in another way."""
+def valid_requests(recorder: Recorder, world: World) -> None:
+    """Send valid requests, some of them twice where the second answer differs."""
     alice, bob, fill = world.alice, world.bob, {"room": world.room}
     for operation in ("welcome", "look_at_site", "health", "ready", "metrics"):
-        assert witness.ask(operation).status_code == 200
-    assert "<" in witness.ask("welcome", headers={"Accept": "text/html"}).text
+        assert recorder.ask(operation).status_code == 200
+    assert "<" in recorder.ask("welcome", headers={"Accept": "text/html"}).text
     name = f"carol{next(numbers)}"
-    witness.ask("create_account", json={"username": name, "password": PASSWORD})
-    tokens = witness.ask("create_token", data={"username": name, "password": PASSWORD}).json()
-    witness.ask("refresh_token", data={"refresh_token": tokens["refresh_token"]})
-    witness.ask("set_presence", alice, json={"status": "dnd", "text": "Lunch", "emoji": "🍜"})
-    witness.ask("set_presence", alice, json={})
-    witness.ask("show_presence", bob, params={"user": [1, 2]})
+    recorder.ask("create_account", json={"username": name, "password": PASSWORD})
+    tokens = recorder.ask("create_token", data={"username": name, "password": PASSWORD}).json()
+    recorder.ask("refresh_token", data={"refresh_token": tokens["refresh_token"]})
+    recorder.ask("set_presence", alice, json={"status": "dnd", "text": "Lunch", "emoji": "🍜"})
+    recorder.ask("set_presence", alice, json={})
+    recorder.ask("show_presence", bob, params={"user": [1, 2]})
     for operation in ("show_me", "list_rooms", "list_sessions"):
-        witness.ask(operation, alice)
+        recorder.ask(operation, alice)
     for operation in ("show_room", "list_members", "list_messages", "list_online"):
-        witness.ask(operation, alice, fill=fill)
-    witness.ask("show_user", alice, fill={"user": bob.id})
-    of_rooms(witness, world)
+        recorder.ask(operation, alice, fill=fill)
+    recorder.ask("show_user", alice, fill={"user": bob.id})
+    rooms(recorder, world)
     for key in ("a", "b"):
-        witness.ask("send_message", alice, fill=fill, json={"key": key, "body": "hello"})
+        recorder.ask("send_message", alice, fill=fill, json={"key": key, "body": "hello"})
     for _ in range(2):
-        witness.ask("read_room", bob, fill=fill, json={"seq": world.message["seq"]})
-    attention(witness, world)
-    said(witness, world)
+        recorder.ask("read_room", bob, fill=fill, json={"seq": world.message["seq"]})
+    attention(recorder, world)
+    messages(recorder, world)
     for epoch in (None, "another"):
-        witness.ask("list_events", alice, fill={"topic": f"user:{alice.id}"}, params={"after": 0, "epoch": epoch or ""})
-    members(witness, world)
-    token = witness.ask("create_invite", world.owner, json={}).json()
-    witness.ask("check_invite", json={"token": token["token"]})
-    witness.ask("list_invites", world.owner)
-    witness.ask("revoke_invite", world.owner, fill={"invite": token["id"]})
+        recorder.ask(
+            "list_events", alice, fill={"topic": f"user:{alice.id}"}, params={"after": 0, "epoch": epoch or ""}
+        )
+    members(recorder, world)
+    token = recorder.ask("create_invite", world.owner, json={}).json()
+    recorder.ask("check_invite", json={"token": token["token"]})
+    recorder.ask("list_invites", world.owner)
+    recorder.ask("revoke_invite", world.owner, fill={"invite": token["id"]})
 
 
-def of_rooms(witness: Witness, world: World) -> None:
-    """Rooms are made, changed, put away and brought back."""
+def rooms(recorder: Recorder, world: World) -> None:
+    """Create, change, archive and restore rooms."""
     alice, bob, fill = world.alice, world.bob, {"room": world.room}
-    witness.ask("show_room", stranger(world), fill=fill)
-    witness.ask("create_room", alice, json={"name": "Another room"})
-    witness.ask("create_room", alice, json={"kind": "direct", "members": [bob.id]})
+    recorder.ask("show_room", outsider(world), fill=fill)
+    recorder.ask("create_room", alice, json={"name": "Another room"})
+    recorder.ask("create_room", alice, json={"kind": "direct", "members": [bob.id]})
     for operation in ("update_room", "change_settings", "archive_room", "restore_room"):
         for _ in range(2):
-            witness.ask(operation, alice, fill=fill, json=BODIES.get(operation))
-    witness.ask("find_people", alice)
+            recorder.ask(operation, alice, fill=fill, json=BODIES.get(operation))
+    recorder.ask("find_people", alice)
 
 
-def said(witness: Witness, world: World) -> None:
-    """A message is answered, forwarded, pinned, edited and deleted."""
+def messages(recorder: Recorder, world: World) -> None:
+    """Reply to, forward, pin, edit and delete a message."""
     alice, bob, fill = world.alice, world.bob, {"room": world.room}
     reply = {"key": "reply", "body": "hello to you", "reply_to": world.message["seq"]}
-    seq = witness.ask("send_message", alice, fill=fill, json=reply).json()["seq"]
+    seq = recorder.ask("send_message", alice, fill=fill, json=reply).json()["seq"]
     it = {**fill, "message": seq}
     forward = {"key": "forward", "from_room": world.room, "message": seq}
-    witness.ask("forward_message", alice, fill=fill, json=forward)
-    witness.ask("forward_message", alice, fill=fill, json={**forward, "message": seq + 1})
+    recorder.ask("forward_message", alice, fill=fill, json=forward)
+    recorder.ask("forward_message", alice, fill=fill, json={**forward, "message": seq + 1})
     for operation in ("pin_message", "list_pins", "edit_message", "list_edits", "show_message", "list_messages"):
         for _ in range(2):
-            witness.ask(operation, alice, fill=it, json=BODIES.get(operation))
-    witness.ask("list_edits", bob, fill=it)
+            recorder.ask(operation, alice, fill=it, json=BODIES.get(operation))
+    recorder.ask("list_edits", bob, fill=it)
     for operation in ("unpin_message", "delete_message"):
         for _ in range(2):
-            witness.ask(operation, alice, fill=it)
+            recorder.ask(operation, alice, fill=it)
     for operation in ("edit_message", "pin_message", "add_reaction", "show_message"):
-        witness.ask(operation, alice, fill=it, json=BODIES.get(operation))
+        recorder.ask(operation, alice, fill=it, json=BODIES.get(operation))
 
 
-def members(witness: Witness, world: World) -> None:
-    """Somebody is made something, sent away, brought back, and goes."""
+def members(recorder: Recorder, world: World) -> None:
+    """Promote, remove, ban and add a member, who then leaves."""
     alice, bob, fill = world.alice, world.bob, {"room": world.room}
-    his = {**fill, "user": bob.id}
-    witness.ask("set_room_role", alice, fill=his, json={"role": "moderator"})
-    witness.ask("remove_member", alice, fill=his)
-    witness.ask("ban_member", alice, fill=fill, json={"user": bob.id, "reason": "enough"})
-    witness.ask("list_bans", alice, fill=fill)
-    witness.ask("invite_member", alice, fill=fill, json={"user": bob.id})
-    witness.ask("unban_member", alice, fill=his)
-    witness.ask("invite_member", alice, fill=fill, json={"user": bob.id})
-    witness.ask("leave_room", bob, fill=fill)
-    into = witness.ask("create_invite", alice, json=fill).json()
-    witness.ask("check_invite", json={"token": into["token"]})
-    with in_all_rooms_one_can_be_in(world, bob):
-        witness.ask("accept_invite", bob, json={"token": into["token"]})
-        witness.ask("join_room", bob, fill=fill)
-    witness.ask("accept_invite", bob, json={"token": into["token"]})
-    witness.ask("join_room", bob, fill=fill)
-    witness.ask("leave_room", bob, fill=fill)
+    bobs = {**fill, "user": bob.id}
+    recorder.ask("set_room_role", alice, fill=bobs, json={"role": "moderator"})
+    recorder.ask("remove_member", alice, fill=bobs)
+    recorder.ask("ban_member", alice, fill=fill, json={"user": bob.id, "reason": "enough"})
+    recorder.ask("list_bans", alice, fill=fill)
+    recorder.ask("invite_member", alice, fill=fill, json={"user": bob.id})
+    recorder.ask("unban_member", alice, fill=bobs)
+    recorder.ask("invite_member", alice, fill=fill, json={"user": bob.id})
+    recorder.ask("leave_room", bob, fill=fill)
+    into = recorder.ask("create_invite", alice, json=fill).json()
+    recorder.ask("check_invite", json={"token": into["token"]})
+    with in_maximum_rooms(world, bob):
+        recorder.ask("accept_invite", bob, json={"token": into["token"]})
+        recorder.ask("join_room", bob, fill=fill)
+    recorder.ask("accept_invite", bob, json={"token": into["token"]})
+    recorder.ask("join_room", bob, fill=fill)
+    recorder.ask("leave_room", bob, fill=fill)
 
 
 @contextmanager
-def in_all_rooms_one_can_be_in(world: World, who: Account) -> Iterator[None]:
-    """Put into the store, where it is quick."""
+def in_maximum_rooms(world: World, who: Account) -> Iterator[None]:
+    """Insert the maximum of rooms for a user, directly into the database, which is fast."""
     far = 10**12
     rows = [(far + number, who.id) for number in range(MAX_ROOMS)]
     rooms = "INSERT INTO rooms (id, kind, name, created_by, created_at, members) VALUES (?, 'private', '', ?, 0, 1)"
@@ -205,44 +210,46 @@ def in_all_rooms_one_can_be_in(world: World, who: Account) -> Iterator[None]:
             database.executemany("DELETE FROM rooms WHERE id = ?", [row[:1] for row in rows])
 
 
-def attention(witness: Witness, world: World) -> None:
-    """Reactions and read positions, forth and back."""
+def attention(recorder: Recorder, world: World) -> None:
+    """Add and remove reactions, move read positions forward and back."""
     bob, fill, seq = world.bob, {"room": world.room}, world.message["seq"]
     for operation in ("add_reaction", "list_reactions", "remove_reaction"):
         for _ in range(2):
-            witness.ask(operation, bob, fill={**fill, "message": seq})
+            recorder.ask(operation, bob, fill={**fill, "message": seq})
     for body in ({"message": seq}, {"message": seq + 1}):
-        witness.ask("unread_room", bob, fill=fill, json=body)
+        recorder.ask("unread_room", bob, fill=fill, json=body)
     for _ in range(2):
-        witness.ask("read_rooms", bob, json={"rooms": [{"room": world.room, "seq": seq}]})
+        recorder.ask("read_rooms", bob, json={"rooms": [{"room": world.room, "seq": seq}]})
 
 
-def stranger(world: World) -> Account:
-    """Somebody who is in no room but the lobby."""
+def outsider(world: World) -> Account:
+    """Return a user who is in no room but the lobby."""
     return world.server.sign_up("dora")
 
 
-def goodbyes(witness: Witness, world: World) -> None:
-    """What ends sessions, passwords and accounts."""
+def log_outs(recorder: Recorder, world: World) -> None:
+    """End sessions, change passwords, delete accounts."""
     link = world.server.reset_link(world.bob.name).rpartition("#")[2]
-    assert witness.ask("reset_password", json={"token": link, "password": PASSWORD}).status_code == 204
+    assert recorder.ask("reset_password", json={"token": link, "password": PASSWORD}).status_code == 204
     other = world.server.log_in(world.alice.name)
-    mine = next(one for one in witness.ask("list_sessions", other).json()["sessions"] if one["current"])
-    assert witness.ask("end_session", world.alice, fill={"session": mine["id"]}).status_code == 204
+    mine = next(session for session in recorder.ask("list_sessions", other).json()["sessions"] if session["current"])
+    assert recorder.ask("end_session", world.alice, fill={"session": mine["id"]}).status_code == 204
     changed = {"current_password": PASSWORD, "new_password": PASSWORD}
-    assert witness.ask("change_password", world.alice, json=changed).status_code == 204
-    assert witness.ask("log_out", world.server.log_in(world.alice.name)).status_code == 204
-    assert witness.ask("delete_account", world.alice, json={"password": PASSWORD}).status_code == 204
+    assert recorder.ask("change_password", world.alice, json=changed).status_code == 204
+    assert recorder.ask("log_out", world.server.log_in(world.alice.name)).status_code == 204
+    assert recorder.ask("delete_account", world.alice, json={"password": PASSWORD}).status_code == 204
 
 
-def test_every_route_gives_every_answer_it_documents(witness: Witness) -> None:
+def test_every_route_gives_every_answer_it_documents(recorder: Recorder) -> None:
     promised = {name: {int(status) for status in answers} for name, answers in responses().items()}
-    never = {name: statuses - UNPROVOKED - {429} - witness.seen.get(name, set()) for name, statuses in promised.items()}
+    never = {
+        name: statuses - UNPROVOKED - {429} - recorder.seen.get(name, set()) for name, statuses in promised.items()
+    }
     assert {name: statuses for name, statuses in never.items() if statuses} == {}
 
 
-def test_an_answer_that_was_tampered_with_does_not_pass(witness: Witness) -> None:
-    real = witness.ask("look_at_site")
+def test_control_a_changed_answer_is_rejected(recorder: Recorder) -> None:
+    real = recorder.ask("look_at_site")
     body = real.json()
     for status, given in [
         (200, {**body, "needs_owner": "no"}), (200, {key: value for key, value in body.items() if key != "name"}),

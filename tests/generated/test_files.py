@@ -1,4 +1,4 @@
-"""The generated files: what the code says now, the same each time, and valid by the standards' own schemas."""
+"""Generated files match the code, are reproducible, and valid by their standards."""
 
 import copy
 import json
@@ -29,10 +29,10 @@ PLAIN = {
     "at", "body", "code", "created_at", "created_by", "epoch", "error", "events", "id", "joined_at", "kind",
     "last_seen_at", "limits", "members", "name", "ok", "reset", "role", "room", "session", "topic", "type", "user",
 }  # fmt: skip
-"""Fields whose name says it all where they stand."""
+"""Fields whose name is description enough."""
 
 
-def test_the_contract_is_what_the_code_says_whatever_is_set_around_it() -> None:
+def test_the_contract_matches_the_code_in_any_environment() -> None:
     check = [sys.executable, "-m", "scripts.contract", "--check"]
     environment = {**os.environ, "PYTHONHASHSEED": "7", "HUBBUB_NAME": "Another name"}
     done = subprocess.run(check, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
@@ -47,7 +47,7 @@ def test_a_file_that_differs_is_named_with_the_difference(name: str) -> None:
     assert "+one line more" in differences({name: f"{there}one line more\n"})
 
 
-def test_the_vocabulary_is_json_schema() -> None:
+def test_the_vocabulary_is_valid_json_schema() -> None:
     jsonschema_rs.meta.validate(read("schema.json"))
     wrong = copy.deepcopy(read("schema.json"))
     wrong["$defs"]["Room"]["properties"]["id"]["type"] = "whole"
@@ -63,7 +63,7 @@ def test_asyncapi_is_valid_by_its_own_schema() -> None:
 
 
 @pytest.mark.parametrize("name", ["schema.json", "openapi.json", "asyncapi.json"])
-def test_every_reference_leads_somewhere(name: str) -> None:
+def test_every_reference_resolves(name: str) -> None:
     document = read(name)
     found = set(references(document))
     assert found
@@ -90,7 +90,7 @@ def resolve(document: Any, reference: str) -> Any:
     return document
 
 
-def test_every_field_a_stranger_cannot_guess_is_described() -> None:
+def test_every_field_without_an_obvious_meaning_has_a_description() -> None:
     silent = {
         f"{name}.{field}"
         for name, schema in read("schema.json")["$defs"].items()
@@ -100,17 +100,17 @@ def test_every_field_a_stranger_cannot_guess_is_described() -> None:
     assert silent == set()
 
 
-def test_every_code_an_error_may_have_is_in_the_contract() -> None:
+def test_every_error_code_is_in_the_contract() -> None:
     codes = read("schema.json")["$defs"]["Refusal"]["properties"]["code"]["enum"]
     assert sorted(codes) == sorted(error.code for error in ERRORS)
 
 
-def test_every_close_code_says_what_it_means() -> None:
+def test_every_close_code_has_a_meaning() -> None:
     codes = {value for name, value in vars(close_codes).items() if name.isupper() and isinstance(value, int)}
     assert close_codes.MEANING.keys() == codes
 
 
-def test_typescript_is_not_guessed() -> None:
+def test_typescript_generation_rejects_unknown_schemas() -> None:
     assert "export type Odd" in typescript.module({"Odd": {"enum": ["a", "b"]}})
     with pytest.raises(typescript.Unknown):
         typescript.module({"Odd": {"not": {"type": "string"}}})

@@ -1,4 +1,4 @@
-"""Every kind of frame, event, command and answer is exchanged with a running server and held against the contract."""
+"""Every frame, event, command and answer is exchanged and fits the contract."""
 
 import asyncio
 import copy
@@ -15,24 +15,24 @@ from tests.support.server import Account, Server
 
 Frame = dict[str, Any]
 MANY = 210
-"""Messages: more than are sent after `welcome`."""
+"""Messages to send: more than fit after `welcome`."""
 DEADLINE = 30.0
 
 
-class Witness:
-    """Everything that was said, by whomever, each frame checked on its way."""
+class Recorder:
+    """Records and checks all frames of all connections."""
 
     def __init__(self) -> None:
         self.frames: list[Frame] = []
         self.kinds: set[str] = set()
         self.answers: set[str] = set()
 
-    def says(self, frame: Frame) -> str:
+    def sent(self, frame: Frame) -> str:
         check("ClientFrame", frame)
         self.kinds.add(frame["type"])
         return json.dumps(frame)
 
-    def hears(self, text: str | bytes, asked: dict[int, str]) -> Frame:
+    def received(self, text: str | bytes, asked: dict[int, str]) -> Frame:
         frame: Frame = json.loads(text)
         check("ServerFrame", frame)
         self.frames.append(frame)
@@ -44,72 +44,72 @@ class Witness:
         return frame
 
 
-class Talker:
-    """One connection of somebody, whose frames all go past the witness."""
+class RecordedConnection:
+    """A user's connection, whose frames all pass the recorder."""
 
-    def __init__(self, witness: Witness, socket: ClientConnection) -> None:
-        self.witness = witness
+    def __init__(self, recorder: Recorder, socket: ClientConnection) -> None:
+        self.recorder = recorder
         self.socket = socket
         self.asked: dict[int, str] = {}
-        self.heard: list[Frame] = []
+        self.received: list[Frame] = []
         self._ids = itertools.count(1)
 
     @classmethod
-    async def open(cls, witness: Witness, account: Account, **hello: Any) -> "Talker":
-        talker = cls(witness, await raw_connect(account.server.websocket_url))
-        await talker.socket.send(witness.says({"type": "hello", "token": account.token, **hello}))
-        assert (await talker.hear())["type"] == "welcome"
-        return talker
+    async def open(cls, recorder: Recorder, account: Account, **hello: Any) -> "RecordedConnection":
+        connection = cls(recorder, await raw_connect(account.server.websocket_url))
+        await connection.socket.send(recorder.sent({"type": "hello", "token": account.token, **hello}))
+        assert (await connection.receive())["type"] == "welcome"
+        return connection
 
-    async def hear(self) -> Frame:
+    async def receive(self) -> Frame:
         async with asyncio.timeout(DEADLINE):
-            frame = self.witness.hears(await self.socket.recv(), self.asked)
-        self.heard.append(frame)
+            frame = self.recorder.received(await self.socket.recv(), self.asked)
+        self.received.append(frame)
         return frame
 
     async def ask(self, kind: str, **fields: Any) -> Frame:
-        """The whole answer."""
+        """Send a command; return the whole answer."""
         number = next(self._ids)
         self.asked[number] = kind
-        await self.socket.send(self.witness.says({"id": number, "type": kind, **fields}))
+        await self.socket.send(self.recorder.sent({"id": number, "type": kind, **fields}))
         return await self.until(re=number)
 
     async def until(self, **wanted: Any) -> Frame:
-        """The first frame with these fields, also if it was heard already."""
-        for frame in self.heard:
+        """Return the first frame with these fields, including earlier ones."""
+        for frame in self.received:
             if wanted.items() <= frame.items():
                 return frame
-        while not wanted.items() <= (frame := await self.hear()).items():
+        while not wanted.items() <= (frame := await self.receive()).items():
             pass
         return frame
 
 
 @pytest.fixture(scope="module")
-def witness(server: Server) -> Witness:
-    seen = Witness()
-    asyncio.run(walk(seen, server.sign_up("alice"), server.sign_up("bob")))
+def recorder(server: Server) -> Recorder:
+    seen = Recorder()
+    asyncio.run(exchange_all(seen, server.sign_up("alice"), server.sign_up("bob")))
     return seen
 
 
-async def walk(witness: Witness, alice: Account, bob: Account) -> None:
-    """Two people do everything there is to do."""
-    first, second = await Talker.open(witness, alice), await Talker.open(witness, bob)
+async def exchange_all(recorder: Recorder, alice: Account, bob: Account) -> None:
+    """Let two users exchange every kind of frame."""
+    first, second = await RecordedConnection.open(recorder, alice), await RecordedConnection.open(recorder, bob)
     room: int = (await first.ask("room.create", name="A room", key="k"))["ok"]["room"]["id"]
-    await coming_and_going(first, second, room, bob.id)
-    await saying_and_reading(first, room)
-    await a_conversation(first, second, room, bob.id)
-    await looking_after(first, second, room, bob.id)
-    await being_refused(first, room)
+    await join_and_leave(first, second, room, bob.id)
+    await send_and_read(first, room)
+    await messages_and_presence(first, second, room, bob.id)
+    await rooms_and_members(first, second, room, bob.id)
+    await errors(first, room)
     await asyncio.to_thread(alice.server.log_in, alice.name)
     opened = await first.until(type="session.opened")
     await asyncio.to_thread(alice.request, "DELETE", f"/api/sessions/{opened['session']['id']}")
     await first.until(type="session.closed")
-    await resuming(witness, alice, bob, room)
-    for talker in (first, second):
-        await talker.socket.close()
+    await resume(recorder, alice, bob, room)
+    for connection in (first, second):
+        await connection.socket.close()
 
 
-async def coming_and_going(first: Talker, second: Talker, room: int, bob: int) -> None:
+async def join_and_leave(first: RecordedConnection, second: RecordedConnection, room: int, bob: int) -> None:
     await second.ask("room.join", room=room)
     await second.ask("message.send", room=room, key="k", body="hello")
     await second.ask("room.leave", room=room)
@@ -120,19 +120,19 @@ async def coming_and_going(first: Talker, second: Talker, room: int, bob: int) -
     await second.until(type="room.gone")
 
 
-async def a_conversation(first: Talker, second: Talker, room: int, bob: int) -> None:
-    """What is done to messages, and what hangs on them; who is there, and who writes."""
+async def messages_and_presence(first: RecordedConnection, second: RecordedConnection, room: int, bob: int) -> None:
+    """Exchange frames about messages, reactions, read positions, presence and typing."""
     await first.ask("room.invite", room=room, user=bob)
     sent = await first.ask("message.send", room=room, key="said", body="@here, what next?")
-    one = {"room": room, "message": sent["ok"]["seq"]}
-    await second.ask("message.send", room=room, key="answer", body="Lunch", reply_to=one["message"])
+    target = {"room": room, "message": sent["ok"]["seq"]}
+    await second.ask("message.send", room=room, key="answer", body="Lunch", reply_to=target["message"])
     for kind, more in (
         ("message.edit", {"body": "What next?"}), ("message.pin", {}), ("message.unpin", {}),
         ("reaction.add", {"emoji": "\N{THUMBS UP SIGN}"}), ("reaction.remove", {"emoji": "\N{THUMBS UP SIGN}"}),
         ("message.forward", {"from_room": room, "key": "copy"}), ("room.unread", {}), ("message.delete", {}),
     ):  # fmt: skip
-        assert "ok" in await first.ask(kind, **one, **more), kind
-    assert "ok" in await first.ask("rooms.read", rooms=[{"room": room, "seq": one["message"]}])
+        assert "ok" in await first.ask(kind, **target, **more), kind
+    assert "ok" in await first.ask("rooms.read", rooms=[{"room": room, "seq": target["message"]}])
     await second.until(type="message.deleted")
     await first.ask("presence.watch", users=[bob])
     await second.ask("presence.set", status="dnd", text="Lunch")
@@ -142,8 +142,8 @@ async def a_conversation(first: Talker, second: Talker, room: int, bob: int) -> 
     await first.until(type="typing")
 
 
-async def looking_after(first: Talker, second: Talker, room: int, bob: int) -> None:
-    """What is done to rooms and with their members."""
+async def rooms_and_members(first: RecordedConnection, second: RecordedConnection, room: int, bob: int) -> None:
+    """Exchange frames about rooms and their members."""
     for kind, more in (
         ("room.update", {"topic": "What next"}), ("room.settings", {"muted": True}), ("room.archive", {}),
         ("room.restore", {}), ("room.role", {"user": bob, "role": "moderator"}), ("room.ban", {"user": bob}),
@@ -154,63 +154,72 @@ async def looking_after(first: Talker, second: Talker, room: int, bob: int) -> N
     await first.until(type="member.unbanned")
 
 
-async def saying_and_reading(talker: Talker, room: int) -> None:
-    """A read position moves forward only, and with what one says oneself; so somebody else has spoken before."""
-    heard = await talker.until(type="message.sent")
-    assert (await talker.ask("room.read", room=room, seq=heard["seq"]))["ok"]["seq"] > 0
-    assert (await talker.ask("room.read", room=room, seq=1))["ok"] == {}
-    await talker.until(type="read.moved")
+async def send_and_read(connection: RecordedConnection, room: int) -> None:
+    """Mark a message of another user as read.
+
+    Positions only move forward, and own messages count as read.
+    """
+    received = await connection.until(type="message.sent")
+    assert (await connection.ask("room.read", room=room, seq=received["seq"]))["ok"]["seq"] > 0
+    assert (await connection.ask("room.read", room=room, seq=1))["ok"] == {}
+    await connection.until(type="read.moved")
     for number in range(MANY):
-        await talker.ask("message.send", room=room, key=f"k{number}", body=f"number {number}")
-    assert (await talker.ask("events.since", topic=f"room:{room}", after=heard["seq"]))["ok"]["events"]
-    assert (await talker.ask("events.since", topic="site", after=0, epoch="another"))["ok"]["reset"] is True
-    await talker.ask("ping")
-    await talker.socket.send(talker.witness.says({"type": "ping"}))
-    await talker.until(type="pong")
+        await connection.ask("message.send", room=room, key=f"k{number}", body=f"number {number}")
+    assert (await connection.ask("events.since", topic=f"room:{room}", after=received["seq"]))["ok"]["events"]
+    assert (await connection.ask("events.since", topic="site", after=0, epoch="another"))["ok"]["reset"] is True
+    await connection.ask("ping")
+    await connection.socket.send(connection.recorder.sent({"type": "ping"}))
+    await connection.until(type="pong")
 
 
-async def being_refused(talker: Talker, room: int) -> None:
-    assert (await talker.ask("message.send", room=room, key="k1", body="else"))["error"]["code"] == "conflict"
-    await talker.socket.send("no JSON")
-    assert (await talker.until(re=None))["error"]["code"] == "bad_request"
+async def errors(connection: RecordedConnection, room: int) -> None:
+    assert (await connection.ask("message.send", room=room, key="k1", body="else"))["error"]["code"] == "conflict"
+    await connection.socket.send("no JSON")
+    assert (await connection.until(re=None))["error"]["code"] == "bad_request"
 
 
-async def resuming(witness: Witness, alice: Account, bob: Account, room: int) -> None:
-    """More than fits after `welcome`; a room one has left; a position below one's own joining."""
+async def resume(recorder: Recorder, alice: Account, bob: Account, room: int) -> None:
+    """Resume with more events than fit after `welcome`, and without a right to them.
+
+    bob resumes in a room that bob left, and from a position before joining.
+    """
     have = {f"room:{room}": 1}
-    back, lost = await Talker.open(witness, alice, have=have), await Talker.open(witness, bob, have=have)
+    back, lost = (
+        await RecordedConnection.open(recorder, alice, have=have),
+        await RecordedConnection.open(recorder, bob, have=have),
+    )
     await back.until(type="more")
     assert "head" not in await lost.until(type="reset")
     await lost.ask("room.join", room=room)
-    early = await Talker.open(witness, bob, have=have)
+    early = await RecordedConnection.open(recorder, bob, have=have)
     assert "floor" in await early.until(type="reset")
-    for talker in (back, lost, early):
-        await talker.socket.close()
+    for connection in (back, lost, early):
+        await connection.socket.close()
 
 
 def types(name: str) -> set[str]:
-    """The wire names of what the contract calls `name`."""
+    """Return the wire names of what the contract calls `name`."""
     schema = read("schema.json")["$defs"]
-    names = [one["$ref"].rpartition("/")[2] for one in schema[name].get("oneOf") or schema[name]["anyOf"]]
+    names = [ref["$ref"].rpartition("/")[2] for ref in schema[name].get("oneOf") or schema[name]["anyOf"]]
     found = set()
-    for one in names:
-        if "properties" in schema[one]:
-            found.add(schema[one]["properties"].get("type", {}).get("const", "ok" if one == "Ok" else "error"))
+    for each in names:
+        if "properties" in schema[each]:
+            found.add(schema[each]["properties"].get("type", {}).get("const", "ok" if each == "Ok" else "error"))
         else:
-            found |= types(one)
+            found |= types(each)
     return found
 
 
-def test_every_kind_of_frame_was_exchanged_and_is_as_the_contract_says(witness: Witness) -> None:
-    assert witness.kinds == types("ClientFrame") | types("ServerFrame")
+def test_every_kind_of_frame_is_exchanged_and_fits_the_contract(recorder: Recorder) -> None:
+    assert recorder.kinds == types("ClientFrame") | types("ServerFrame")
 
 
-def test_every_answer_was_given_and_is_as_the_contract_says(witness: Witness) -> None:
-    assert witness.answers == {*read("schema.json")["$defs"]["Answers"]["properties"], "events.since reset"}
+def test_every_answer_is_given_and_fits_the_contract(recorder: Recorder) -> None:
+    assert recorder.answers == {*read("schema.json")["$defs"]["Answers"]["properties"], "events.since reset"}
 
 
-def test_a_frame_that_was_tampered_with_does_not_pass(witness: Witness) -> None:
-    for real in witness.frames:
+def test_control_a_changed_frame_is_rejected(recorder: Recorder) -> None:
+    for real in recorder.frames:
         wrong = []
         if "seq" in real:
             wrong += [{**real, "seq": str(real["seq"])}, {**real, "type": "message.shouted"}]
@@ -223,4 +232,4 @@ def test_a_frame_that_was_tampered_with_does_not_pass(witness: Witness) -> None:
         if "error" in real:
             wrong += [{**real, "error": {**real["error"], "code": "odd"}}]
         for frame in (*wrong, {**real, "unwritten": 1}):
-            assert not fits("ServerFrame", frame), f"passes: {frame}"
+            assert not fits("ServerFrame", frame), f"accepted: {frame}"

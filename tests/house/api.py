@@ -1,6 +1,6 @@
-"""The public API as text, so that a change of it is seen. After a change that is meant:
+"""The public API as text, so that every change of it shows.
 
-python -m tests.house.api
+After an intended change, run `python -m tests.house.api`.
 """
 
 import inspect
@@ -17,7 +17,7 @@ MODULES = ("hubbub", "hubbub.client")
 
 
 def lines() -> list[str]:
-    """One for each thing one may name, call or read."""
+    """Return one line for each name, function or attribute of the public API."""
     found: list[str] = []
     seen: list[object] = []
     for module_name in MODULES:
@@ -54,7 +54,7 @@ def _fields(name: str, model: type[BaseModel]) -> Iterator[str]:
 
 
 def _spelt(annotation: Any) -> str:
-    """The type without what only validates it: that has no stable spelling."""
+    """Return the type without its validators, which have no stable spelling."""
     if get_origin(annotation) is Annotated:
         return _spelt(get_args(annotation)[0])
     if get_origin(annotation) in (Union, UnionType):

@@ -1,4 +1,7 @@
-"""A pytest plugin: where HUBBUB_CI is set, a skipped test is a failed run (`-p tests.house.noskip`)."""
+"""A pytest plugin: where HUBBUB_CI is set, a skipped test fails the run.
+
+Load it with `-p tests.house.noskip`.
+"""
 
 import os
 from collections.abc import Iterator

@@ -1,7 +1,8 @@
 """Find prose in the project's files and count indefinite pronouns in it.
 
-Prose is what a reader reads as sentences: docstrings, comments, string constants that hold a sentence
-(error messages, command line texts), text of the web client, and Markdown outside of code blocks.
+Prose is what a reader reads as sentences: docstrings, comments, string constants that hold a
+sentence (error messages, command line texts), text of the web client, and Markdown outside of code
+blocks.
 """
 
 import ast

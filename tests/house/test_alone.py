@@ -1,4 +1,7 @@
-"""The two halves of a run: what measures time has the machine for itself, all else runs side by side."""
+"""A test run has two parts.
+
+Timing tests have the machine to themselves, all others run in parallel.
+"""
 
 import subprocess
 import sys
@@ -11,7 +14,7 @@ from tests.conftest import ALONE, HERE
 RUN = "pytest -p xdist.plugin -p tests.house.noskip -c /dev/null --rootdir . --numprocesses 2 --dist loadfile ."
 
 
-def test_what_is_to_run_alone_is_there() -> None:
+def test_tests_listed_to_run_alone_exist() -> None:
     assert [name for name in ALONE if not (HERE / name).exists()] == []
 
 

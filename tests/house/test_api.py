@@ -2,22 +2,25 @@
 
 from tests.house import api
 
-HOW = "If it is meant: python -m tests.house.api, and a line in CHANGELOG.md"
+HOW = "If the change is intended: python -m tests.house.api, and a line in CHANGELOG.md"
 
 
 def gone_and_new(stored: list[str], found: list[str]) -> tuple[list[str], list[str]]:
-    """Settings may be added: nobody has to be told of one he does not use."""
+    """Return removed and added lines. New settings do not count.
+
+    They change nothing for existing users.
+    """
     gone = [line for line in stored if line not in found]
     new = [line for line in found if line not in stored and not line.startswith("hubbub.Settings.")]
     return gone, new
 
 
-def test_the_public_api_is_the_one_that_is_written_down() -> None:
+def test_the_public_api_matches_the_stored_one() -> None:
     gone, new = gone_and_new(api.STORED.read_text().splitlines(), api.lines())
     assert (gone, new) == ([], []), HOW
 
 
-def test_a_changed_signature_a_new_name_and_a_lost_setting_are_seen() -> None:
+def test_a_changed_signature_a_new_name_and_a_lost_setting_are_detected() -> None:
     stored = api.STORED.read_text().splitlines()
     changed = [line.replace("message: str", "message: bytes") for line in stored]
     gone, new = gone_and_new(stored, changed)

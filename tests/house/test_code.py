@@ -1,4 +1,4 @@
-"""House rules about what code may not contain, found in the syntax tree."""
+"""Rules about what code may not contain, checked in the syntax tree."""
 
 import ast
 import re
@@ -11,15 +11,15 @@ SOURCES = sorted((ROOT / "src").rglob("*.py"))
 SECRETS = re.compile(r"(^|_)(token|secret|hash|signature|digest|password)s?$", re.IGNORECASE)
 FORBIDDEN_NAMES = {"utils.py", "helpers.py", "misc.py", "common.py"}
 
-# Comparisons that look like secrets and are none, by file and the code itself.
+# Comparisons that look like secrets and are not, by file and code.
 NOT_SECRET = {
-    ("features/accounts.py", "command.seen_hash != account.password_hash"): "both come from our own store",
-    ("features/sessions.py", "command.seen_hash != account.password_hash"): "both come from our own store",
+    ("features/accounts.py", "command.seen_hash != account.password_hash"): "both values come from the database",
+    ("features/sessions.py", "command.seen_hash != account.password_hash"): "both values come from the database",
 }
 
 
 def comparisons_of_secrets(tree: ast.AST) -> list[str]:
-    """The source of every `==` or `!=` with a name that speaks of a secret on either side."""
+    """Return the source of every `==` or `!=` with the name of a secret on either side."""
     return [
         ast.unparse(node)
         for node in ast.walk(tree)
@@ -36,7 +36,7 @@ def _is_secret(node: ast.expr) -> bool:
 
 
 def _is_column(node: ast.expr) -> bool:
-    """`links.c.token_hash` in a query: compared by the database, through an index."""
+    """Return True for a column in a query, which the database compares."""
     return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute) and node.value.attr == "c"
 
 
@@ -56,12 +56,12 @@ def test_a_source_file_neither_prints_nor_compares_secrets_with_equals(path: Pat
     assert [code for code in comparisons_of_secrets(tree) if (file, code) not in NOT_SECRET] == []
 
 
-def test_comparisons_of_secrets_are_found() -> None:
+def test_control_comparisons_of_secrets_are_detected() -> None:
     tree = ast.parse("a.token == b\nif x != stored_hash: pass\nc.token_hash is None\nlinks.c.token_hash == d\nn == 1")
     assert comparisons_of_secrets(tree) == ["a.token == b", "x != stored_hash"]
 
 
-def test_no_excuse_outlives_its_reason() -> None:
+def test_every_exception_from_the_rule_is_still_needed() -> None:
     found = {
         (path.relative_to(ROOT / "src/hubbub").as_posix(), code)
         for path in SOURCES
@@ -70,10 +70,10 @@ def test_no_excuse_outlives_its_reason() -> None:
     assert set(NOT_SECRET) <= found
 
 
-def test_every_module_says_in_its_first_line_what_it_is() -> None:
+def test_every_module_has_a_docstring() -> None:
     silent = [path for path in SOURCES if path.read_text() and ast.get_docstring(ast.parse(path.read_text())) is None]
     assert silent == []
 
 
-def test_no_module_is_called_after_nothing() -> None:
+def test_no_module_has_a_meaningless_name() -> None:
     assert [path for path in SOURCES if path.name in FORBIDDEN_NAMES] == []

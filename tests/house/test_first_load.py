@@ -1,4 +1,7 @@
-"""What a browser loads before anything is seen stays small; all the rest is named in the page, and so kept offline."""
+"""The first load of the web client stays small.
+
+The page names all other assets, to cache them.
+"""
 
 import gzip
 import re
@@ -6,23 +9,23 @@ import re
 from hubbub.gateways.http.web import FOLDER
 
 ENTRANCE, CHAT = 58_000, 110_000
-"""Bytes, compressed as the server does: until one can log in, and until the chat is there."""
+"""Bytes, compressed as the server does: up to the log-in, and up to the chat."""
 IMPORTED = re.compile(r'(?:from|import)\s*"\./([^"]+\.js)"')
 
 
 def linked() -> set[str]:
-    """What the page itself asks for: scripts and styles."""
+    """Return the scripts and styles that the page itself loads."""
     page = (FOLDER / "index.html").read_text()
     return set(re.findall(r'(?:src|href)="\./assets/([^"]+\.(?:js|css))"', page))
 
 
 def needed(name: str) -> set[str]:
-    """A script and all that it cannot run without."""
+    """Return a script and all scripts it imports, directly or indirectly."""
     found, open_ends = set[str](), {name}
     while open_ends:
-        one = open_ends.pop()
-        found.add(one)
-        open_ends |= set(IMPORTED.findall((FOLDER / "assets" / one).read_text())) - found
+        asset = open_ends.pop()
+        found.add(asset)
+        open_ends |= set(IMPORTED.findall((FOLDER / "assets" / asset).read_text())) - found
     return found
 
 
@@ -35,17 +38,17 @@ def chunk(name: str) -> str:
     return found
 
 
-def test_what_is_loaded_first_is_small() -> None:
+def test_the_first_load_is_small() -> None:
     entrance = linked() | needed(chunk("Entrance"))
     chat = linked() | needed(chunk("ChatScreen"))
     assert weight(entrance) < ENTRANCE
     assert weight(chat) < CHAT
-    # Half as much besides would be found out.
+    # Control: half as much on top exceeds the limit.
     assert weight(chat | {chunk("_virtual_emoji"), chunk("highlight")}) > CHAT
     for later in ("ChatDialogs", "RoomDialogs", "Questions", "EmojiPicker", "_virtual_emoji", "highlight"):
         assert chunk(later) not in chat
 
 
-def test_the_page_names_every_asset_so_that_all_of_them_are_kept() -> None:
+def test_the_page_names_every_asset_so_that_all_are_cached() -> None:
     named = set(re.findall(r"\./assets/([^\"\s]+)", (FOLDER / "index.html").read_text()))
     assert named == {path.name for path in (FOLDER / "assets").iterdir()}

@@ -1,4 +1,4 @@
-"""A process that was forked from a warmed one is like one that was started anew."""
+"""A process forked from a preloaded one is like a newly started process."""
 
 import json
 import os
@@ -26,7 +26,7 @@ print(json.dumps({
 
 
 def show(folder: Path, *flags: str, fork: bool = True) -> dict[str, Any]:
-    """What a process says of itself; by exec if it may not be forked."""
+    """Return what a process reports about itself; by exec if it may not be forked."""
     (folder / "show.py").write_text(SHOW)
     env = {**os.environ, "HUBBUB_WORD": "word"} | ({} if fork else {"LC_ALL": "C.UTF-8", "TZ": "Asia/Tokyo"})
     done = forked.run([sys.executable, *flags, "-m", "show", "one", "two"], env=env, cwd=folder, input="text")
@@ -44,17 +44,17 @@ def test_a_forked_process_differs_from_a_new_one_only_in_what_is_imported(tmp_pa
     assert by_fork["files"] == [0, 1, 2, 3]  # the last one is the listing itself
 
 
-def test_two_forked_processes_do_not_share_their_chance(tmp_path: Path) -> None:
+def test_two_forked_processes_do_not_share_their_random_state(tmp_path: Path) -> None:
     first, second = show(tmp_path)["chance"], show(tmp_path)["chance"]
     assert first[0] != second[0]
     assert first[1] != second[1]
 
 
-def test_flags_of_the_interpreter_need_a_new_process(tmp_path: Path) -> None:
+def test_interpreter_flags_need_a_new_process(tmp_path: Path) -> None:
     assert not show(tmp_path, "-X", "utf8")["warm"]
 
 
-def test_a_limit_of_this_process_is_one_of_its_children(tmp_path: Path) -> None:
+def test_a_resource_limit_of_this_process_applies_to_forked_ones(tmp_path: Path) -> None:
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (200, before[1]))
     try:

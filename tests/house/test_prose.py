@@ -1,4 +1,7 @@
-"""Prose names its actors: the client, the server, the user. Indefinite pronouns are rare."""
+"""Prose names its actors.
+
+Actors are the client, the server or the user. Indefinite pronouns are rare.
+"""
 
 import pytest
 

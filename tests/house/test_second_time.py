@@ -1,4 +1,7 @@
-"""The second time for tests that failed: whoever fails twice has failed, and nothing passes in silence."""
+"""Failed tests run a second time.
+
+A test that fails twice fails, and no pass is silent.
+"""
 
 import os
 import subprocess
@@ -33,9 +36,9 @@ LOUD = "PASSED ONLY AT THE SECOND TIME, BY ITSELF: test_planted.py::test_busy"
         (BUSY + FAILS.format(n=0), [], "", False, True),
         (BUSY + "".join(FAILS.format(n=n) for n in range(FEW)), [], "", False, False),
     ],
-    ids=["one passes later", "one passes later in make prove", "chosen by hand", "one fails twice", "too many"],
+    ids=["passes later", "passes later in make prove", "chosen by hand", "fails twice", "too many"],
 )
-def test_a_second_time_is_for_few_and_told(
+def test_few_failed_tests_run_again_and_are_reported(
     planted: str, arguments: list[str], prove: str, passed: bool, repeated: bool, tmp_path: Path
 ) -> None:
     (tmp_path / "test_planted.py").write_text(planted)

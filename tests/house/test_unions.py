@@ -1,4 +1,7 @@
-"""Every step of adding a feature that could be forgotten: commands, handlers, routes, events, errors."""
+"""Steps of adding a feature that are easy to forget.
+
+They concern commands, handlers, routes, events and errors.
+"""
 
 from collections.abc import Iterator
 from typing import TypeVar, get_args
@@ -13,7 +16,7 @@ from hubbub.domain.events import EVENTS, Event
 from hubbub.features import BULK, HANDLERS
 from hubbub.gateways.http.errors import STATUS
 
-# Where each wire command is found over REST.
+# The REST route of each wire command.
 ROUTES = {
     "message.send": ("POST", "/api/rooms/{room}/messages"),
     "message.forward": ("POST", "/api/rooms/{room}/forwards"),
@@ -46,7 +49,7 @@ T = TypeVar("T")
 
 
 def leaves(root: type[T]) -> Iterator[type[T]]:
-    """The classes of a tree that nobody inherits from."""
+    """Return the classes of a tree without subclasses."""
     children = root.__subclasses__()
     if not children:
         yield root
@@ -90,12 +93,12 @@ def routes() -> Iterator[tuple[str, str]]:
                     yield method, route.path
 
 
-def test_no_room_is_left_for_a_second_name_of_the_same_kind() -> None:
+def test_no_two_commands_have_the_same_kind() -> None:
     kinds = [found.kind for found in (*HANDLERS, *BULK)]
     assert len(set(kinds)) == len(kinds)
 
 
 @pytest.mark.parametrize("error", ERRORS)
-def test_an_error_says_something_to_a_stranger(error: type[HubbubError]) -> None:
+def test_errors_have_a_sentence_for_users(error: type[HubbubError]) -> None:
     assert error().body()["message"] == error.sentence
     assert error.sentence.endswith(".")

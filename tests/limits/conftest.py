@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from tests.authorisation.cast import settle
+from tests.authorisation.world import create_users
 from tests.limits.town import PEOPLE, Town
 from tests.support.client import Connection
 from tests.support.server import Account, Server
@@ -14,7 +14,7 @@ from tests.support.server import Account, Server
 @pytest.fixture(scope="package")
 def settled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, dict[str, Account]]]:
     server = Server(tmp_path_factory.mktemp("limits") / "data")
-    people = asyncio.run(settle(server, (*PEOPLE, "owner")))
+    people = asyncio.run(create_users(server, (*PEOPLE, "owner")))
     with server:
         yield server, people
 

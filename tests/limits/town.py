@@ -5,8 +5,8 @@ import json
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from tests.authorisation.asker import Asker
-from tests.authorisation.cast import route_of
+from tests.authorisation.rest_client import RestClient
+from tests.authorisation.world import route_of
 from tests.support.client import Connection, Frame, RefusedError
 from tests.support.server import Account, Server
 
@@ -24,7 +24,7 @@ class Town:
         self.people = [people[name] for name in PEOPLE]
         self.owner = people["owner"]
         self.line = line
-        self.asker = Asker(server.port, self.people[0].token)
+        self.asker = RestClient(server.port, self.people[0].token)
 
     def ids(self, count: int) -> list[int]:
         """So many others."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.contract.door import raw_upgrade
+from tests.contract.client import raw_upgrade
 from tests.metrics.reading import Samples, growth
 from tests.support.client import Connection, raw_connect
 from tests.support.lines import enter

@@ -22,7 +22,7 @@ from hubbub.engine import passwords
 from hubbub.gateways.http.strict_json import StrictRoute
 from hubbub.gateways.websocket.asgi import AsgiGateway
 from hubbub.main import compose
-from tests.authorisation.asker import FORM, JSON
+from tests.authorisation.rest_client import FORM, JSON
 from tests.generated.contract import read
 from tests.security.crafted import FRAME, few, longest, places, put, resolve, sample, shorter, wrong
 from tests.support.asgi_socket import Socket

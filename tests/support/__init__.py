@@ -1,1 +1,4 @@
-"""What tests share: a real server process, a client that keeps positions, a hostile proxy, and the checker."""
+"""Shared by all tests.
+
+The package has a real server process, WebSocket clients, a proxy with faults, and the checker.
+"""

@@ -1,6 +1,7 @@
-"""`Hubbub().app` on plain uvicorn, with the same arguments as `hubbub serve`: what the ASGI gateway is tested by.
+"""`Hubbub().app` on plain uvicorn, with the arguments of `hubbub serve`.
 
-uvicorn's own WebSocket protocol and none of ours. Run as `python -m tests.support.asgi_server serve --host …`.
+A server for tests of the ASGI gateway. It uses uvicorn's own WebSocket protocol and none of
+Hubbub's. Run as `python -m tests.support.asgi_server serve --host …`.
 """
 
 import argparse

@@ -1,4 +1,7 @@
-"""A WebSocket as an ASGI server hands it to an application, without a server: what the peer does, a test decides."""
+"""A WebSocket as an ASGI server passes it to an application, without a server.
+
+The test decides what the peer does.
+"""
 
 import asyncio
 import json
@@ -11,8 +14,6 @@ WITHIN = 20.0
 
 
 class Socket:
-    """A WebSocket as an ASGI server hands it to an application, without a server."""
-
     def __init__(
         self,
         app: ASGIApp,
@@ -23,26 +24,28 @@ class Socket:
         query: bytes = b"",
         **scope: Any,
     ) -> None:
-        """`scope` replaces what the server says of the request; None leaves it out."""
+        """Connect; `scope` replaces values of the ASGI scope, and None removes them."""
         self._incoming: asyncio.Queue[Message] = asyncio.Queue()
         self.headers: dict[str, str] = {}
-        """Of a refusal."""
+        """Headers of a rejected handshake."""
         self._outgoing: asyncio.Queue[Message] = asyncio.Queue()
         given = {"Host": HOST, **(headers or {})}
-        told = {
+        full_scope = {
             "type": "websocket", "path": path, "root_path": "", "scheme": "ws", "query_string": query,
             "headers": [(name.lower().encode(), value.encode()) for name, value in given.items()],
             "client": (client, 40_000) if client is not None else None, "subprotocols": ["hubbub.v1"],
             "extensions": {"websocket.http.response": {}}, **scope,
         }  # fmt: skip
         self.gone = False
-        """The peer is not there any more: whatever is sent to it raises, as ASGI has it."""
+        """If true, the peer has disconnected: sending to it raises, as ASGI specifies."""
         self.reading = asyncio.Event()
-        """Cleared: the peer does not read, and whatever is sent to it waits."""
+        """If cleared, the peer does not read, and sending to it waits."""
         self.reading.set()
         self._incoming.put_nowait({"type": "websocket.connect"})
         self._serving = asyncio.ensure_future(
-            app({name: value for name, value in told.items() if value is not None}, self._incoming.get, self._send)
+            app(
+                {name: value for name, value in full_scope.items() if value is not None}, self._incoming.get, self._send
+            )
         )
 
     async def _send(self, message: Message) -> None:
@@ -52,13 +55,13 @@ class Socket:
         self._outgoing.put_nowait(message)
 
     async def event(self) -> Message:
-        """What the application sends next."""
+        """Return the next message from the application."""
         async with asyncio.timeout(WITHIN):
             return await self._outgoing.get()
 
     @property
     def has_heard_nothing(self) -> bool:
-        """Whether the application has sent nothing that was not read."""
+        """True if no message from the application is unread."""
         return self._outgoing.empty()
 
     def say(self, frame: dict[str, Any]) -> None:
@@ -71,7 +74,7 @@ class Socket:
         self._incoming.put_nowait({"type": "websocket.receive", "bytes": data})
 
     async def hear(self) -> dict[str, Any]:
-        """The next frame; the close as `{"closed": CODE}`."""
+        """Return the next frame; a close is returned as `{"closed": CODE}`."""
         event = await self.event()
         if event["type"] == "websocket.close":
             return {"closed": event["code"]}
@@ -80,20 +83,20 @@ class Socket:
         return frame
 
     async def greet(self, token: str | None = None) -> dict[str, Any]:
-        """Accepted, hello said; the first frame."""
+        """Wait for the accept and send `hello`; return the first frame."""
         assert (await self.event())["type"] == "websocket.accept"
         self.say({"type": "hello", **({"token": token} if token else {})})
         return await self.hear()
 
     async def status(self) -> int:
-        """What the handshake was refused with."""
+        """Return the status of the rejected handshake."""
         event = await self.event()
         assert event["type"] == "websocket.http.response.start", event
         self.headers = {name.decode(): value.decode() for name, value in event["headers"]}
         return int(event["status"])
 
     async def ended(self) -> None:
-        """The application is through with it."""
+        """Wait until the application has ended."""
         async with asyncio.timeout(WITHIN):
             await asyncio.wait({self._serving})
 

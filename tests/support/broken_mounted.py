@@ -1,6 +1,7 @@
-"""`examples/mounted.py` with one promise broken, named by BROKEN, as in broken_server: for negative controls.
+"""`examples/mounted.py` with one guarantee broken, for negative controls.
 
-An ASGI server is given `tests.support.broken_mounted:app`.
+The environment variable BROKEN names the fault, as in broken_server. ASGI servers run it as
+`tests.support.broken_mounted:app`.
 """
 
 import os
@@ -15,7 +16,7 @@ __all__ = ["app"]
 
 
 def deaf_to_revocations() -> None:
-    """A log-out at the app is stored, and no connection hears of it."""
+    """Store a log-out at the host application, but notify no connection."""
 
     def deaf(self: ConnectionHub, event: IdentityRevoked, entry: Entry) -> None:
         pass

@@ -1,7 +1,8 @@
-"""`hubbub` with promises broken (or parts slowed), named by BROKEN: what negative controls run against.
+"""`hubbub` with guarantees broken or parts slowed, for negative controls.
 
-Nothing of this can be switched on in the product. A control that starts a broken server and finds no violation shows
-that its test cannot see. Run as `python -m tests.support.broken_server serve …`.
+The environment variable BROKEN names the faults. The product has no switch for any of this. If a
+control starts a broken server and finds no violation, its test is blind. Run as `python -m
+tests.support.broken_server serve …`.
 """
 
 import os
@@ -28,11 +29,14 @@ from hubbub.storage.postgresql_lock import PostgresLock
 from hubbub.storage.transaction import Head, Transaction
 
 WINDOW = 0.03
-"""Seconds between the early word and the COMMIT: makes the hole wide enough to be hit by the first kills."""
+"""Seconds between the early answer and the COMMIT.
+
+Wide enough for the first kills to hit.
+"""
 
 
-def tell_before_commit(tell: str) -> None:
-    """Answer the authors (`ack`) or publish the events (`publish`) while the transaction is still open."""
+def answer_before_commit(tell: str) -> None:
+    """Answer (`ack`) or publish (`publish`) while the transaction is still open."""
     run, commit, finish = Journal._run, Journal._commit, Journal._finish
     open_transactions: dict[Journal, tuple[Batch, Transaction]] = {}
 
@@ -43,11 +47,11 @@ def tell_before_commit(tell: str) -> None:
     def early_commit(self: Journal, transaction: RootTransaction) -> bool:
         batch, tx = open_transactions[self]
         if is_broken(batch):
-            self._loop.call_soon_threadsafe(early_word, self, batch, list(tx.entries))
+            self._loop.call_soon_threadsafe(answer_early, self, batch, list(tx.entries))
             time.sleep(WINDOW)
         return commit(self, transaction)
 
-    def early_word(self: Journal, batch: Batch, entries: list[Any]) -> None:
+    def answer_early(self: Journal, batch: Batch, entries: list[Any]) -> None:
         if tell == "publish":
             self._publish(entries)
         else:
@@ -61,7 +65,10 @@ def tell_before_commit(tell: str) -> None:
         finish(self, batch)
 
     def is_broken(batch: Batch) -> bool:
-        """Only messages: accounts and rooms must come about, or there is nothing to test."""
+        """Return True if the batch only sends messages.
+
+        Without accounts and rooms there is nothing to test.
+        """
         return all(isinstance(work.command, SendMessage) for work in batch.commands)
 
     Journal._run = remembering_run  # type: ignore[method-assign]
@@ -70,7 +77,7 @@ def tell_before_commit(tell: str) -> None:
 
 
 def never_sync() -> None:
-    """SQLite hands its writes to the kernel and does not ask whether they reached the disk."""
+    """Let SQLite hand its writes to the kernel without waiting for the disk."""
     pragmas = database._pragmas
 
     def without_sync(driver: Any, _record: Any) -> None:
@@ -81,12 +88,12 @@ def never_sync() -> None:
 
 
 def keep_subscribed() -> None:
-    """Whoever is in a topic stays in it until the connection ends."""
+    """Keep users subscribed to a topic until the connection ends."""
     Fanout.leave = lambda self, connection, name: None  # type: ignore[method-assign]
 
 
-def forget_meanwhile() -> None:
-    """A greeting subscribes by its snapshot alone, whatever was published since it was taken, and takes its time."""
+def skip_events_since_snapshot() -> None:
+    """Subscribe by the snapshot alone, without events published since; take extra time."""
     slow_greeting()
     fold = ConnectionHub._subscribe
 
@@ -98,7 +105,10 @@ def forget_meanwhile() -> None:
 
 
 def drop_locks() -> None:
-    """Look into SQLite's wal-index between two batches, and close it: with that the process loses its locks on it."""
+    """Open and close SQLite's wal-index between two batches.
+
+    The process loses its locks on it.
+    """
     checkpoint = database.Database.checkpoint
 
     def looking(self: database.Database, connection: Connection) -> None:
@@ -109,7 +119,7 @@ def drop_locks() -> None:
 
 
 def slow_greeting() -> None:
-    """Breaks nothing: a greeting takes longer around what it reads, so that more happens meanwhile."""
+    """Slow down the reads of a greeting so that more happens meanwhile; breaks nothing."""
     snapshot, gap = sync.snapshot, sync.gap
 
     def slow_snapshot(*args: Any, **kwargs: Any) -> Any:
@@ -125,7 +135,7 @@ def slow_greeting() -> None:
 
 
 def keep_epoch() -> None:
-    """A restored database goes on under the name of the history it was taken from."""
+    """Restore a database without a new epoch."""
     put_back = restore.restore
 
     def keeping(reader: Reader, *args: Any, **options: Any) -> str | None:
@@ -135,30 +145,30 @@ def keep_epoch() -> None:
 
 
 def wait_for_ever() -> None:
-    """Nobody is told that the store does not answer, and no connection to it is given up."""
+    """Report no unresponsive database, and close no connection to it."""
     postgresql.ANSWER_TIMEOUT = float("inf")
     Journal._sweep = lambda self: None  # type: ignore[method-assign]
 
 
 def remember_heads() -> None:
-    """Where a room's log ends is read once; from then on this server counts by itself."""
+    """Read the head of a log once; from then on this server counts by itself."""
     lock = Transaction.lock
     known: dict[str, Head] = {}
 
-    def remembering(self: Transaction, wanted: Iterable[str]) -> None:
+    def caching(self: Transaction, wanted: Iterable[str]) -> None:
         lock(self, wanted)
         for topic, head in self._heads.items():
             self._heads[topic] = known.setdefault(topic, head)
 
-    Transaction.lock = remembering  # type: ignore[method-assign]
+    Transaction.lock = caching  # type: ignore[method-assign]
 
 
 def remember_members() -> None:
-    """Who was allowed to write once is not asked about again."""
+    """Cache the permission to write."""
     facts = messages.facts
     allowed: set[tuple[int, int]] = set()
 
-    def remembering(tx: Transaction, asked: Sequence[tuple[int, int, str]]) -> list[SendFacts]:
+    def caching(tx: Transaction, asked: Sequence[tuple[int, int, str]]) -> list[SendFacts]:
         found = facts(tx, asked)
         allowed.update((room, author) for (room, author, _), fact in zip(asked, found, strict=True) if fact.allowed)
         return [
@@ -166,29 +176,32 @@ def remember_members() -> None:
             for (room, author, _), fact in zip(asked, found, strict=True)
         ]
 
-    messages.facts = remembering
+    messages.facts = caching
 
 
 def remember_readers() -> None:
-    """Whoever was a member once is taken for one when something is read."""
+    """Cache memberships for reads."""
     find = members.find
     known: dict[tuple[int, int], Membership] = {}
 
-    def remembering(connection: Connection, room: int, user: int) -> Membership | None:
+    def caching(connection: Connection, room: int, user: int) -> Membership | None:
         found = find(connection, room, user)
         return known.get((room, user)) if found is None else known.setdefault((room, user), found)
 
-    members.find = remembering
+    members.find = caching
 
 
 def share_database() -> None:
-    """Two servers may use one PostgreSQL, as they will with a bus: what lies below must hold for both of them."""
+    """Allow two servers on one PostgreSQL, as a bus will.
+
+    Lower layers must hold for both.
+    """
     PostgresLock.acquire = lambda self: None  # type: ignore[method-assign]
 
 
 FAULTS = {
-    "ack-before-commit": lambda: tell_before_commit("ack"),
-    "publish-before-commit": lambda: tell_before_commit("publish"),
+    "ack-before-commit": lambda: answer_before_commit("ack"),
+    "publish-before-commit": lambda: answer_before_commit("publish"),
     "synchronous-off": never_sync,
     "keep-subscribed": keep_subscribed,
     "drop-locks": drop_locks,
@@ -197,7 +210,7 @@ FAULTS = {
     "remember-heads": remember_heads,
     "remember-members": remember_members,
     "remember-readers": remember_readers,
-    "hello-without-fold": forget_meanwhile,
+    "hello-without-fold": skip_events_since_snapshot,
     "keep-epoch": keep_epoch,
     "share-database": share_database,
 }

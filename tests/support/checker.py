@@ -1,8 +1,9 @@
-"""The invariants every fault test is judged by: what writers and observers saw, held against what is stored.
+"""The invariants of fault tests.
 
-I1 no loss, I2 no duplicate, I3 one order, I5 real time, I6 gapless, I7 honest gaps, I8 no leak; I4 (visible at once)
-and I9 (convergence) need a living server and are asked by `same_history`. Every function returns sentences, one for
-each violation.
+They compare what writers and observers saw with what is stored. I1 no loss, I2 no duplicate, I3 one
+order, I5 real time, I6 gapless, I7 honest gaps, I8 no leak. I4 (visible at once) and I9
+(convergence) need a running server; `same_history` checks them. Every function returns a sentence
+for each violation.
 """
 
 import contextlib
@@ -18,12 +19,12 @@ import psycopg
 from sqlalchemy.engine import make_url
 
 Frame = dict[str, Any]
-SHOWN = 5  # violations of one kind worth reading
+SHOWN = 5  # violations of one kind to report
 
 
 @dataclass
 class Send:
-    """One message a writer wanted to be stored: acknowledged with a seq, or unknown."""
+    """A message that a writer sent: acknowledged with a seq, or of unknown outcome."""
 
     room: int
     author: int
@@ -34,7 +35,7 @@ class Send:
     seqs: list[int] = field(default_factory=list)
 
     def acknowledge(self, seq: int) -> None:
-        """Note an acknowledgement; the first one counts for real time, all must agree."""
+        """Record an acknowledgement. The first one counts for real time; all must agree."""
         self.acked_at = self.acked_at or time.monotonic()
         self.seqs.append(seq)
 
@@ -45,22 +46,22 @@ class Send:
 
 @dataclass
 class History:
-    """What the clients of one run saw."""
+    """What the clients of one test run saw."""
 
     sends: list[Send] = field(default_factory=list)
     observations: dict[str, Mapping[str, Sequence[Frame]]] = field(default_factory=dict)
     resets: list[str] = field(default_factory=list)
 
     def sending(self, room: int, author: int, key: str, body: str) -> Send:
-        """Note that a message is about to be sent for the first time."""
+        """Record that a message is about to be sent for the first time."""
         send = Send(room, author, key, body, time.monotonic())
         self.sends.append(send)
         return send
 
     def observe(self, name: str, events: Mapping[str, Sequence[Frame]], resets: Sequence[Frame] = ()) -> None:
-        """Note everything one observer applied, per topic and over all its connections."""
+        """Record all events an observer applied, per topic and over all its connections."""
         self.observations[name] = events
-        self.resets += [f"{name} was told to reset: {reset}" for reset in resets]
+        self.resets += [f"{name} received a reset: {reset}" for reset in resets]
 
     @property
     def acked(self) -> list[Send]:
@@ -69,7 +70,7 @@ class History:
 
 @dataclass(frozen=True)
 class Row:
-    """One stored message."""
+    """A stored message."""
 
     room: int
     seq: int
@@ -81,14 +82,17 @@ class Row:
 
 @dataclass(frozen=True)
 class Stored:
-    """What the database holds: the messages by (room, seq) order and the seqs of every topic's log."""
+    """The database's content.
+
+    Messages in (room, seq) order and the seqs of every topic's log.
+    """
 
     messages: list[Row]
     log: dict[str, list[int]]
 
     @classmethod
     def read(cls, address: str) -> "Stored":
-        """Read the database itself, beside the server or after its death."""
+        """Read the database directly, beside the server or after its end."""
         with contextlib.closing(_connect(address)) as connection:
             rows = connection.execute("SELECT room, seq, n, author, key, body FROM messages ORDER BY room, seq")
             messages = [Row(*row) for row in rows]
@@ -103,13 +107,13 @@ def _connect(address: str) -> "sqlite3.Connection | psycopg.Connection[Any]":
     if url.get_backend_name() == "sqlite":
         return sqlite3.connect(f"file:{url.database}?mode=ro", uri=True, timeout=15)
     connection = psycopg.connect(url.set(drivername="postgresql").render_as_string(hide_password=False))
-    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ  # messages and log as of one moment
+    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ  # a consistent view of messages and log
     return connection
 
 
 def violations(history: History, stored: Stored) -> list[str]:
-    """Everything that must not be; empty when all invariants hold."""
-    checks = (lost, duplicated, disordered, unreal, gaps)
+    """Return all violations; empty if all invariants hold."""
+    checks = (lost, duplicated, disordered, misordered, gaps)
     return [sentence for check in checks for sentence in check(history, stored)[:SHOWN]] + history.resets[:SHOWN]
 
 
@@ -127,20 +131,20 @@ def lost(history: History, stored: Stored) -> list[str]:
 
 
 def duplicated(history: History, stored: Stored) -> list[str]:
-    """I2: a (room, author, key) is stored once, a body once, and nothing is stored that nobody sent."""
+    """I2: keys and bodies are stored once, and every stored message was sent."""
     counts = Counter((row.room, row.author, row.key) for row in stored.messages)
     found = [f"I2 twice: {identity} is stored {count} times" for identity, count in counts.items() if count > 1]
     sent = {send.identity for send in history.sends}
     authors = {send.author for send in history.sends}
     unsent = [identity for identity in counts if identity[1] in authors and identity not in sent]
     found += [f"I2 invented: {identity} is stored and was never sent" for identity in unsent]
-    # Test bodies are unique, so that a retry under another key shows as what a reader sees: the same line twice.
+    # Test bodies are unique, so a retry under another key shows as the same text twice.
     bodies = Counter((row.room, row.body) for row in stored.messages if row.author in authors)
     return found + [f"I2 twice: body {body!r} is stored {count} times" for body, count in bodies.items() if count > 1]
 
 
 def disordered(history: History, stored: Stored) -> list[str]:
-    """I3: each observer saw a contiguous slice of the stored order, with the stored content."""
+    """I3: each observer saw a contiguous slice of the stored order and content."""
     content = {(f"room:{row.room}", row.seq): (row.author, row.key, row.body, row.n) for row in stored.messages}
     found = []
     for observer, topics in history.observations.items():
@@ -160,7 +164,7 @@ def disordered(history: History, stored: Stored) -> list[str]:
     return found
 
 
-def unreal(history: History, stored: Stored) -> list[str]:
+def misordered(history: History, stored: Stored) -> list[str]:
     """I5: a message acknowledged before another was sent comes before it."""
     found = []
     by_room: dict[int, list[Send]] = defaultdict(list)
@@ -179,7 +183,7 @@ def unreal(history: History, stored: Stored) -> list[str]:
 
 
 def gaps(history: History, stored: Stored) -> list[str]:
-    """I6: seqs run 1..n in every topic whose log begins at 1, and message numbers 1..n in every room."""
+    """I6: seqs run 1..n in topics whose log begins at 1, message numbers in rooms."""
     found = [
         f"I6: {topic} holds {len(seqs)} events between {seqs[0]} and {seqs[-1]}"
         for topic, seqs in stored.log.items()
@@ -195,7 +199,10 @@ def gaps(history: History, stored: Stored) -> list[str]:
 
 
 def memberships(room_log: Iterable[Frame], user: int) -> list[tuple[int, float]]:
-    """The intervals [joined, left] in which `user` was a member, both ends his to hear."""
+    """Return the intervals [joined, left] of `user`'s membership.
+
+    Both events reach the user.
+    """
     intervals: list[tuple[int, float]] = []
     for event in room_log:
         if event.get("user") != user:
@@ -207,22 +214,28 @@ def memberships(room_log: Iterable[Frame], user: int) -> list[tuple[int, float]]
     return intervals
 
 
-def leaks(room_log: Sequence[Frame], user: int, heard: Iterable[Frame]) -> list[str]:
-    """I8: `user` heard nothing of the room from outside his memberships. `room_log` is the whole log."""
+def leaks(room_log: Sequence[Frame], user: int, received: Iterable[Frame]) -> list[str]:
+    """I8: `user` received nothing from outside their memberships.
+
+    `room_log` is the whole log.
+    """
     intervals = memberships(room_log, user)
     return [
-        f"I8: user {user} heard {event['topic']} {event['seq']} {event['type']} outside {intervals}"
-        for event in heard
+        f"I8: user {user} received {event['topic']} {event['seq']} {event['type']} outside {intervals}"
+        for event in received
         if not any(start <= event["seq"] <= end for start, end in intervals)
     ]
 
 
-def unheard(room_log: Sequence[Frame], user: int, heard: Iterable[Frame]) -> list[str]:
-    """The other half of exactly: every message inside his memberships reached `user`."""
+def unheard(room_log: Sequence[Frame], user: int, received: Iterable[Frame]) -> list[str]:
+    """Return violations of the converse of I8.
+
+    Every message during a membership reached `user`.
+    """
     intervals = memberships(room_log, user)
-    seqs = {event["seq"] for event in heard}
+    seqs = {event["seq"] for event in received}
     return [
-        f"user {user} did not hear {event['seq']} inside {intervals}"
+        f"user {user} did not receive {event['seq']} inside {intervals}"
         for event in room_log
         if event["type"] == "message.sent"
         and event["seq"] not in seqs
@@ -231,8 +244,8 @@ def unheard(room_log: Sequence[Frame], user: int, heard: Iterable[Frame]) -> lis
 
 
 def same_history(observed: Sequence[Frame], messages: Sequence[Frame]) -> list[str]:
-    """I9: the messages an observer put together equal the room's history from where he began."""
+    """I9: the messages an observer collected equal the room's history since then."""
     seen = [(e["seq"], e["by"], e["key"], e["body"]) for e in observed if e["type"] == "message.sent"]
     start = observed[0]["seq"] if observed else 0
     fresh = [(m["seq"], m["by"], m["key"], m["body"]) for m in messages if m["seq"] >= start]
-    return [] if seen == fresh else [f"I9: {len(seen)} messages put together, {len(fresh)} in the history, unlike"]
+    return [] if seen == fresh else [f"I9: {len(seen)} messages collected, {len(fresh)} in the history, different"]

@@ -1,4 +1,7 @@
-"""A WebSocket client of hubbub.v1 for tests: hello, commands with replies, events; one connection, no positions."""
+"""A WebSocket client of hubbub.v1 for tests: hello, commands with replies, events.
+
+It uses one connection and keeps no positions.
+"""
 
 import asyncio
 import contextlib
@@ -14,7 +17,7 @@ from websockets.typing import Subprotocol
 
 Frame = dict[str, Any]
 REPLY_DEADLINE = 30.0
-# What opening a connection raises while a server is down, starting or dying.
+# Raised by opening a connection while a server is down, starting or ending.
 OPENING_ERRORS = (OSError, ConnectionClosed, InvalidHandshake, TimeoutError, EOFError)
 
 
@@ -28,7 +31,7 @@ class RefusedError(Exception):
 
 
 class ClosedError(Exception):
-    """The connection ended before the reply came: the outcome of the command is unknown."""
+    """The connection ended before the reply: the outcome of the command is unknown."""
 
     def __init__(self, code: int | None, reason: str) -> None:
         super().__init__(f"closed with {code} {reason}")
@@ -36,7 +39,10 @@ class ClosedError(Exception):
 
 
 class Connection:
-    """One WebSocket after `hello`: replies by command id, other frames in `frames` and to `on_event`."""
+    """A WebSocket after `hello`.
+
+    Replies by command id, other frames in `frames` and to `on_event`.
+    """
 
     def __init__(self, socket: ClientConnection, on_event: Callable[[Frame], None] | None = None) -> None:
         self.socket = socket
@@ -59,7 +65,10 @@ class Connection:
         on_event: Callable[[Frame], None] | None = None,
         **options: Any,
     ) -> "Connection":
-        """Connect, say hello and take the welcome; raises one of `OPENING_ERRORS`, or `ClosedError` when refused."""
+        """Connect, send `hello` and read `welcome`.
+
+        Raises one of `OPENING_ERRORS`, or `ClosedError` when rejected.
+        """
         hello: Frame = {"type": "hello"}
         for name, value in (("token", token), ("have", have), ("epoch", epoch)):
             if value is not None:
@@ -95,7 +104,7 @@ class Connection:
         for future in self._replies.values():
             if not future.done():
                 future.set_exception(ClosedError(self.close_code, self.close_reason))
-                future.exception()  # nobody may be waiting any more
+                future.exception()  # marks it as retrieved: the caller may have stopped waiting
         self._replies.clear()
 
     @property
@@ -103,7 +112,7 @@ class Connection:
         return self._reader is not None and not self._reader.done()
 
     async def post(self, kind: str, /, **fields: Any) -> "asyncio.Future[Frame]":
-        """Write a command; the future is its whole reply frame, or `ClosedError`."""
+        """Send a command; the future holds the whole reply frame or `ClosedError`."""
         number = next(self._ids)
         future: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
         if not self.is_open:
@@ -117,17 +126,20 @@ class Connection:
         return future
 
     async def command(self, kind: str, /, within: float = REPLY_DEADLINE, **fields: Any) -> Frame:
-        """Send a command and wait: its `ok`; raises RefusedError, ClosedError or TimeoutError."""
+        """Send a command and return its `ok`.
+
+        Raises RefusedError, ClosedError or TimeoutError.
+        """
         future = await self.post(kind, **fields)
         async with asyncio.timeout(within):  # not wait_for: until Python 3.12 it may swallow a cancellation
             return outcome(await future)
 
     async def ping(self) -> None:
-        """A barrier: what the server wrote to this connection before the answer is here afterwards."""
+        """Wait until everything the server wrote to this connection before has arrived."""
         await self.command("ping")
 
     async def finished(self) -> int | None:
-        """Wait for the end of the connection; the close code, 1006 for a reset."""
+        """Wait for the end of the connection; return the close code, 1006 for a reset."""
         assert self._reader is not None
         await asyncio.shield(self._reader)
         return self.close_code
@@ -138,7 +150,7 @@ class Connection:
             return await self.finished()
 
     def of_type(self, kind: str) -> list[Frame]:
-        """The events of that type received so far."""
+        """Return the events of that type received so far."""
         return [frame for frame in self.frames if frame.get("type") == kind]
 
     async def close(self) -> None:
@@ -147,7 +159,7 @@ class Connection:
             await self._reader
 
     async def abort(self) -> None:
-        """Vanish without a goodbye."""
+        """Disconnect without a closing handshake."""
         self.socket.transport.abort()
         if self._reader is not None:
             await self._reader
@@ -162,7 +174,7 @@ class Connection:
 
 
 def outcome(reply: Frame) -> Frame:
-    """The `ok` of a reply; raises RefusedError."""
+    """Return the `ok` of a reply. Raises RefusedError."""
     if "error" in reply:
         raise RefusedError(reply["error"])
     ok: Frame = reply["ok"]
@@ -170,7 +182,7 @@ def outcome(reply: Frame) -> Frame:
 
 
 async def raw_connect(url: str, **options: Any) -> ClientConnection:
-    """A WebSocket of hubbub.v1 on which nothing was said yet. No pings, compression or limits of the client's own."""
+    """Open a WebSocket of hubbub.v1 without `hello`, pings, compression or limits."""
     settings: dict[str, Any] = {
         "subprotocols": [Subprotocol("hubbub.v1")],
         "compression": None,

@@ -1,4 +1,4 @@
-"""Disks of their own: a small one to be filled up, and file systems in a file that lose their power."""
+"""File systems for tests: a small disk to fill up, and images that lose power."""
 
 import contextlib
 import gc
@@ -17,7 +17,7 @@ PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
 @contextlib.contextmanager
 def small_disk(path: Path, size: str) -> Iterator[Path]:
-    """A tmpfs of that size, gone afterwards."""
+    """Mount a tmpfs of that size for the duration of the block."""
     if os.geteuid() != 0:
         pytest.skip("needs root: a small tmpfs cannot be mounted, so a full disk was NOT tested")
     path.mkdir()
@@ -29,7 +29,7 @@ def small_disk(path: Path, size: str) -> Iterator[Path]:
 
 
 def fill(disk: Path, leave: int) -> Path:
-    """Fill the disk but for `leave` bytes; the file to delete."""
+    """Fill the disk except for `leave` bytes; return the file to delete."""
     filler = disk / "filler"
     state = os.statvfs(disk)
     filler.write_bytes(bytes(max(0, state.f_bavail * state.f_frsize - leave)))
@@ -45,25 +45,28 @@ def needs_loop_devices() -> None:
 
 @contextlib.contextmanager
 def mounted(system: str, image: Path, folder: Path, size: str | None = None) -> Iterator[Path]:
-    """The file system in the file `image`, mounted on `folder`; made first, where a `size` is given."""
+    """Mount the file system in the file `image` on `folder`.
+
+    Create it first if `size` is given.
+    """
     if size is not None:
         _run("truncate", "--size", size, str(image))
         _run(f"mkfs.{system}", "-q", str(image))
     folder.mkdir(exist_ok=True)
-    if system == "btrfs":  # the kernel remembers an image by its id, and does not take an older one of the same
+    if system == "btrfs":  # the kernel remembers images by id, and rejects an older one with the same id
         _run("btrfs", "device", "scan", "--forget", check=False)
     options = "loop,nouuid" if system == "xfs" else "loop"
     _run("mount", "-t", system, "-o", options, str(image), str(folder))
     try:
         yield folder
     finally:
-        gc.collect()  # what a start that failed has left open
+        gc.collect()  # closes what a failed start left open
         umount = ("umount", str(folder))
         eventually_blocking(lambda: subprocess.run(umount, check=False).returncode == 0, 30, f"{folder} is not in use")
 
 
 def loop_device(image: Path) -> str:
-    """The name of the loop device on `image`, such as loop0."""
+    """Return the name of the loop device on `image`, such as loop0."""
     found = _run("losetup", "--noheadings", "--output", "NAME", "--associated", str(image))
     return Path(found.strip()).name
 

@@ -1,4 +1,7 @@
-"""The Python blocks of a page: each names its file in its first line, and is written there to be run."""
+"""Write the Python blocks of a documentation page to files.
+
+Each block names its file in its first line.
+"""
 
 import re
 from pathlib import Path
@@ -8,7 +11,10 @@ BLOCK = re.compile(r"^```python\n# (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def blocks(page: str) -> dict[str, str]:
-    """File names and their contents; fails for a block without a name, or with one that was used before."""
+    """Return file names and contents.
+
+    Fails for a block without a name and for duplicate names.
+    """
     text = (DOCS / page).read_text()
     found = BLOCK.findall(text)
     assert len(found) == text.count("```python"), "every Python block begins with `# name.py`"

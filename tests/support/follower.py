@@ -1,4 +1,4 @@
-"""An observer that applies the client's rule of positions over any number of connections."""
+"""An observer that applies the client's rule of positions over connections."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,14 +10,17 @@ from tests.support.client import OPENING_ERRORS, ClosedError, Connection, Frame
 
 @dataclass
 class TopicLog:
-    """What one client knows of one topic: the rule `last+1` applies, `<= last` is ignored, else there is a gap."""
+    """A client's state of one topic.
+
+    Apply `last+1`, ignore `<= last`, anything else is a gap.
+    """
 
     last: int
     events: list[Frame] = field(default_factory=list)
     waiting: dict[int, Frame] = field(default_factory=dict)
 
     def offer(self, event: Frame) -> bool:
-        """Take an event; False while something before it is missing."""
+        """Apply an event; return False while an earlier one is missing."""
         seq: int = event["seq"]
         if seq > self.last:
             self.waiting[seq] = event
@@ -30,7 +33,7 @@ class TopicLog:
 
 
 class Follower:
-    """An observer that keeps its positions over any number of connections, as a real client does."""
+    """An observer that keeps its positions over connections, as a real client does."""
 
     def __init__(self, url: str, token: str, options: Callable[[], dict[str, Any]] = dict) -> None:
         self.url = url
@@ -47,14 +50,14 @@ class Follower:
         self._ready = asyncio.Event()
 
     async def start(self, within: float = 20.0) -> "Follower":
-        """Connect, and from now on reconnect whenever the connection ends."""
+        """Connect, and reconnect whenever the connection ends."""
         self._task = asyncio.create_task(self._run())
         async with asyncio.timeout(within):
             await self._ready.wait()
         return self
 
     async def stop(self) -> None:
-        """Stop for good."""
+        """Stop reconnecting."""
         tasks = [task for task in (self._task, *self._filling.values()) if task is not None]
         for task in tasks:
             task.cancel()
@@ -74,13 +77,13 @@ class Follower:
                     **self.options(),
                 )
             except (*OPENING_ERRORS, ClosedError):
-                await asyncio.sleep(0.02)  # the pause of a client between attempts
+                await asyncio.sleep(0.02)  # a client's pause between attempts
                 continue
             self._enter(connection)
             self.closes.append(await connection.finished())
 
     def _enter(self, connection: Connection) -> None:
-        """Take the welcome. It runs before the reader's first step, so before any event."""
+        """Process `welcome`. Runs before the reader's first step, so before any event."""
         self.connection = connection
         self.welcomes += 1
         self.epoch = connection.welcome["epoch"]
@@ -92,13 +95,14 @@ class Follower:
         return {topic: log.last for topic, log in self.topics.items()}
 
     def events(self, topic: str) -> list[Frame]:
-        """What was applied, in order."""
+        """Return the applied events in order."""
         return self.topics[topic].events if topic in self.topics else []
 
     def _receive(self, frame: Frame) -> None:
         if "seq" in frame and "topic" in frame:
             topic = frame["topic"]
-            # A topic that appears without a position starts with its first event (a room just joined).
+            # A topic that appears without a position starts with its first event (a room just
+            # joined).
             log = self.topics.setdefault(topic, TopicLog(frame["seq"] - 1))
             if not log.offer(frame):
                 self._fill(topic)
@@ -111,7 +115,7 @@ class Follower:
         self.resets.append({**frame, "topic": topic})
         if "head" in frame:
             self.topics[topic] = TopicLog(frame["head"], events=self.events(topic))
-        else:  # not ours to follow any more
+        else:  # this user may no longer follow the topic
             self.topics.pop(topic, None)
 
     def _fill(self, topic: str) -> None:
@@ -119,7 +123,10 @@ class Follower:
             self._filling[topic] = asyncio.create_task(self._refill(topic, self.connection))
 
     async def _refill(self, topic: str, connection: Connection) -> None:
-        """Ask for what is missing until nothing is. A connection that ends is no loss: `hello` asks again."""
+        """Load missing events until none is missing.
+
+        A closed connection is no problem: the next `hello` catches up.
+        """
         try:
             while True:
                 log = self.topics[topic]
@@ -129,7 +136,8 @@ class Follower:
                     return
                 for event in page["events"]:
                     log.offer(event)
-                # An empty page under a gap is the server's hole: the checker shall find it, not this loop.
+                # An empty page under a gap is a fault of the server, which the checker detects, not
+                # this loop.
                 if not page["events"] or (log.last >= page["head"] and not log.waiting):
                     return
         except (ClosedError, TimeoutError):

@@ -1,9 +1,10 @@
-"""A process that has imported what a server imports, and forks when it is asked: starts without their imports.
+"""A process with the server's modules imported that forks on request.
 
-`python -m tests.support.fork_server FD` answers on that socket; `forked.py` is its client. A child runs a module as
-`python -m MODULE` would, on arguments, environment, folder, standard streams and resource limits of its own. It is a
-process like any other: it has a session, it can be killed, and it ends as the interpreter ends. This process has one
-thread and no event loop, and it must not get any: a fork would copy them broken.
+Starts from it need no imports. `python -m tests.support.fork_server FD` answers on that socket;
+`forked.py` is its client. A child runs a module as `python -m MODULE` would, with its own
+arguments, environment, folder, standard streams and resource limits. It is an ordinary process: it
+has a session, it can be killed, and it ends as the interpreter ends. This process has one thread
+and no event loop, and must not get any: a fork would copy them broken.
 """
 
 import gc
@@ -30,14 +31,17 @@ WARM = (
     "uvicorn.main",
     "uvloop",
 )
-"""Nothing of these starts a thread, opens a file that stays open, or reads the environment."""
+"""These modules start no thread, keep no file open and read no environment."""
 
 LARGEST = 1_000_000
-"""Bytes of a request."""
+"""Maximum bytes of a request."""
 
 
 def serve(channel: socket.socket) -> str:
-    """Answer requests until the other end closes, then exit; in a child, returns the module that it is to run."""
+    """Answer requests until the other end closes, then exit.
+
+    In a child, return the module to run.
+    """
     gc.disable()
     for name in WARM:
         importlib.import_module(name)
@@ -72,7 +76,10 @@ def serve(channel: socket.socket) -> str:
 
 
 def ended(pid: int, children: set[int]) -> int | None:
-    """The exit code of a child, negative for a signal; None while it runs. Its process id is free only after this."""
+    """Return the exit code of a child, negative for a signal; None while it runs.
+
+    The process id is free only after this.
+    """
     found, status = os.waitpid(pid, os.WNOHANG)
     if not found:
         return None
@@ -81,7 +88,7 @@ def ended(pid: int, children: set[int]) -> int | None:
 
 
 def become(request: dict[str, Any], descriptors: list[int]) -> str:
-    """Give the child what a new process would have; the module that it is to run."""
+    """Give the child what a new process would have; return the module to run."""
     if request["session"]:
         os.setsid()
     for number, descriptor in enumerate(descriptors):
@@ -102,6 +109,7 @@ def become(request: dict[str, Any], descriptors: list[int]) -> str:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the tests, and they end the servers
-    # What `python -m` calls itself. A child leaves this file here, and ends as the interpreter ends.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the tests, and the tests end the servers
+    # `python -m` uses this function. A child leaves this file here, and ends as the interpreter
+    # ends.
     runpy._run_module_as_main(serve(socket.socket(fileno=int(sys.argv[1]))))  # type: ignore[attr-defined]

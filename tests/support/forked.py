@@ -1,7 +1,8 @@
-"""Start Python modules out of a warmed process: the client of `fork_server.py`, with the manner of `subprocess`.
+"""Start Python modules from a preloaded process.
 
-A start by fork takes a quarter of the processor time of one by exec. What a fork cannot do is started by exec: code
-(`-c`), flags of the interpreter, and an environment that is read when modules are imported.
+The client of `fork_server.py`, similar to `subprocess`. A start by fork takes a quarter of the
+processor time of a start by exec. Exec is used where a fork would differ: code (`-c`), interpreter
+flags, and environment variables that are read on import.
 """
 
 import atexit
@@ -22,13 +23,14 @@ from typing import IO, Any
 
 LIMITS = [value for name, value in vars(resource).items() if name.startswith("RLIMIT_")]
 OWN_VARIABLES = ("APP_", "BROKEN", "HUBBUB_", "PYTEST_", "PYTHONUNBUFFERED", "WEBSOCKETS_MAX_")
-"""Nothing that is warmed reads these when it is imported, or the product sets them itself (WEBSOCKETS_MAX_).
+"""Variables that preloaded modules do not read, or that the product sets itself.
 
-The fork server's own streams are never buffered."""
+The product sets WEBSOCKETS_MAX_ itself. The fork server's own streams are never buffered.
+"""
 
 
 class Forked:
-    """A child of the fork server: what tests use of `subprocess.Popen`."""
+    """A child of the fork server, with the parts of `subprocess.Popen` that tests use."""
 
     def __init__(self, server: "ForkServer", pid: int, args: Sequence[str]) -> None:
         self.args = list(args)
@@ -38,7 +40,7 @@ class Forked:
         self._handle = os.pidfd_open(pid)
 
     def poll(self) -> int | None:
-        """The exit code; None while the process runs."""
+        """Return the exit code; None while the process runs."""
         if self.returncode is None:
             with self._server.lock:
                 if self.returncode is None:
@@ -46,7 +48,7 @@ class Forked:
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
-        """Raises subprocess.TimeoutExpired."""
+        """Wait for the exit code. Raises subprocess.TimeoutExpired."""
         watch = select.poll()
         watch.register(self._handle, select.POLLIN)
         watch.poll(None if timeout is None else timeout * 1_000)
@@ -74,7 +76,7 @@ Process = subprocess.Popen[bytes] | Forked
 
 
 class ForkServer:
-    """One warmed process, started when it is first needed; it takes its children with it."""
+    """A preloaded process, started on first use; its children end with it."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
@@ -105,7 +107,7 @@ class ForkServer:
             return Forked(self, self.ask(request, streams)["pid"], args)
 
     def ask(self, request: dict[str, Any], streams: Sequence[int] = ()) -> dict[str, Any]:
-        """One answer to one request; the caller holds the lock."""
+        """Send a request and return the answer; the caller holds the lock."""
         socket.send_fds(self._channel, [json.dumps(request).encode()], list(streams))
         answer = self._channel.recv(65_536)
         assert answer, f"the fork server has ended with {self._process.wait()}"
@@ -117,7 +119,7 @@ class ForkServer:
         self._process.wait()
 
     def can(self, args: Sequence[str], environment: Mapping[str, str]) -> bool:
-        """Whether a fork is the same as a process that is started anew."""
+        """Return True if a fork is equivalent to a newly started process."""
         names = environment.keys() ^ self.environment.keys() | {
             name for name, value in environment.items() if self.environment.get(name) != value
         }
@@ -138,7 +140,10 @@ def start(
     session: bool = True,
     fork: bool = True,
 ) -> Process:
-    """Start a program, by fork where that is the same. `stderr` goes to `stdout` unless given; `stdin` is empty."""
+    """Start a program, by fork where that is equivalent.
+
+    `stderr` goes to `stdout` unless given; `stdin` is empty by default.
+    """
     folder = str(cwd or Path.cwd())
     with open(os.devnull, "rb") as nothing:  # noqa: PTH123
         streams = (stdin or nothing, stdout, stderr or stdout)
@@ -160,7 +165,10 @@ def run(
     cwd: str | Path | None = None,
     timeout: float = 60,
 ) -> subprocess.CompletedProcess[str]:
-    """`subprocess.run` with captured text, by fork where that is the same. Raises subprocess.TimeoutExpired."""
+    """Run a program and capture its text, by fork where that is equivalent.
+
+    Raises subprocess.TimeoutExpired.
+    """
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         given.write(input.encode())
         given.seek(0)

@@ -14,7 +14,7 @@ _numbers = itertools.count(1)
 
 
 def fresh(prefix: str = "guest") -> str:
-    """A name nobody has yet in this run."""
+    """Return a name that is unused in this run."""
     return f"{prefix}{next(_numbers)}"
 
 
@@ -26,21 +26,24 @@ async def enter(
     headers: dict[str, str] | None = None,
     origin: str | None = None,
 ) -> ClientConnection:
-    """Opens a plain-text connection; raises what `websockets` raises when it is refused."""
+    """Open a plain-text connection.
+
+    Raises what `websockets` raises for a rejected handshake.
+    """
     address = f"{server.websocket_url}/{quote(name, safe='')}"
     given = {**(headers or {}), **({"Origin": origin} if origin is not None else {})}
     return await connect(address + (f"?room={room}" if room is not None else ""), additional_headers=given, proxy=None)
 
 
 async def line(socket: ClientConnection, within: float = DEADLINE) -> str:
-    """The next line."""
+    """Return the next line."""
     text = await asyncio.wait_for(socket.recv(), within)
     assert isinstance(text, str)
     return text
 
 
 async def until(socket: ClientConnection, wanted: str, within: float = DEADLINE) -> list[str]:
-    """Reads until a line is `wanted`; all lines that came, this one last."""
+    """Read until a line equals `wanted`; return all lines, this one last."""
     seen: list[str] = []
     async with asyncio.timeout(within):
         while not seen or seen[-1] != wanted:
@@ -49,7 +52,7 @@ async def until(socket: ClientConnection, wanted: str, within: float = DEADLINE)
 
 
 async def end(socket: ClientConnection, within: float = DEADLINE) -> tuple[list[str], int | None]:
-    """What was said last, and the code of the close."""
+    """Read until the close; return the remaining lines and the close code."""
     seen: list[str] = []
     try:
         async with asyncio.timeout(within):

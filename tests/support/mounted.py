@@ -1,4 +1,7 @@
-"""`examples/mounted.py` as a real process on an ASGI server: Hubbub under /chat, with the users of the app."""
+"""`examples/mounted.py` as a real process on an ASGI server.
+
+Hubbub runs under /chat with the host's users.
+"""
 
 import contextlib
 import itertools
@@ -23,13 +26,16 @@ SERVERS: Mapping[str, Sequence[str]] = {
     "hypercorn": ("-m", "hypercorn", "--workers", "0", "--bind", "127.0.0.1:{port}"),
     "granian": ("-m", "granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", "{port}"),
 }
-"""Every server and every WebSocket implementation that docs/mounting.md and docs/library.md name."""
+"""Every server and WebSocket implementation that the documentation names.
+
+The pages are docs/mounting.md and docs/library.md.
+"""
 _numbers = itertools.count(1)
 _http = httpx.Client(trust_env=False, timeout=30.0, limits=httpx.Limits(max_keepalive_connections=0))
 
 
 class MountedServer(Server):
-    """The same as a `Server`; people sign up at the app, and their token there is what they show in the chat."""
+    """A `Server` whose users log in at the host application, with its tokens."""
 
     def __init__(self, data: Path, server: str = "uvicorn", app: str = "examples.mounted:app") -> None:
         super().__init__(data / "chat")
@@ -39,7 +45,10 @@ class MountedServer(Server):
         self.settings.update({"APP_DATA": str(data), "APP_ORIGIN": self.origin})
 
     def _end(self, how: signal.Signals) -> None:
-        """The server's own workers end with it: Granian serves in one even if it is the only one."""
+        """End the server and its workers.
+
+        Granian serves from a worker even if there is only one.
+        """
         running = self.process is not None and self.process.poll() is None
         workers = psutil.Process(self.pid).children(recursive=True) if running else []
         super()._end(how)
@@ -65,7 +74,10 @@ class MountedServer(Server):
         return self.log_in(f"{prefix}{next(_numbers)}")
 
     def log_in(self, name: str, password: str = PASSWORD) -> Account:
-        """At the app; whoever is new there becomes somebody. The same name twice is one person with two log-ins."""
+        """Log in at the host application, which creates unknown users.
+
+        The same name twice is one user with two sessions.
+        """
         form = urlencode({"name": name, "password": password})
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
         answer = _http.post(f"{self.origin}/login", content=form, headers=kind)
@@ -76,13 +88,13 @@ class MountedServer(Server):
         return Account(self, profile.json()["id"], profile.json()["name"], token, "")
 
     def log_out(self, account: Account) -> None:
-        """At the app."""
+        """Log out at the host application."""
         answer = _http.post(f"{self.origin}/logout", headers=account.headers)
         assert answer.status_code == 303, answer.text
 
 
 def _runs(worker: psutil.Process) -> bool:
-    """Whether it still holds its files: a dead process nobody has waited for does not."""
+    """Return True if a process still holds its files, which a zombie does not."""
     try:
         return worker.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

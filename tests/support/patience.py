@@ -1,4 +1,4 @@
-"""Asking again where a server had no time: what people do who are let in a little later."""
+"""Retry requests that a busy server refused."""
 
 from typing import Any
 
@@ -8,7 +8,10 @@ ATTEMPTS = 3
 
 
 def patient_post(client: httpx.Client, url: str, **body: Any) -> httpx.Response:
-    """PostgreSQL ends what was under way while the machine stood still; that is told with 503, and nothing was done."""
+    """Post again after 503.
+
+    PostgreSQL cancelled the statement while the machine stood still, and nothing was done.
+    """
     for _ in range(ATTEMPTS):
         answer = client.post(url, **body)
         if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:

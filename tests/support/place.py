@@ -1,6 +1,7 @@
-"""A whole Hubbub in this process, without doors: services, the HTTP application, and people who ask it.
+"""A whole Hubbub in this process, without sockets.
 
-Every answer is held against OpenAPI: its status, its content type and its body must be what the document says.
+Services, the HTTP application, and its users. Every answer is checked against OpenAPI: status,
+content type and body must be documented.
 """
 
 import re
@@ -29,7 +30,7 @@ SAME_ORIGIN = {"Origin": ORIGIN}
 
 
 class MovingClock(Clock):
-    """The system's clock, and a way to be later than it is."""
+    """The system clock, plus an offset that tests can change."""
 
     def __init__(self) -> None:
         self.ahead = 0.0
@@ -42,7 +43,7 @@ class MovingClock(Clock):
 
 
 class Contract:
-    """What OpenAPI promises, by method and path."""
+    """The documented answers in OpenAPI, by method and path."""
 
     def __init__(self, app: FastAPI) -> None:
         self._paths = [
@@ -63,7 +64,7 @@ class Contract:
         return None
 
     async def check(self, answer: httpx.Response) -> None:
-        """Fails if the answer is not documented."""
+        """Fail if the answer is not documented."""
         request = answer.request
         operation = self.operation(request.method, request.url.path)
         if operation is None:
@@ -83,14 +84,17 @@ _contracts: list[Contract] = []
 
 
 def _contract(app: FastAPI) -> Contract:
-    """One for all: the document takes longer to make than a test, and no setting changes its routes."""
+    """Return one contract for all.
+
+    Building it takes longer than a test, and no setting changes its routes.
+    """
     if not _contracts:
         _contracts.append(Contract(app))
     return _contracts[0]
 
 
 class Person:
-    """Somebody with a client of his own: cookies stay, a bearer token goes along once there is one."""
+    """A user with an HTTP client of their own, which keeps cookies and its token."""
 
     def __init__(self, client: httpx.AsyncClient, name: str = "", id_: int = 0) -> None:
         self.client = client
@@ -109,7 +113,7 @@ class Person:
 
 
 class Place:
-    """The services, the application, the clock; and ways to come in."""
+    """The services, the application and the clock; creates users and their sessions."""
 
     def __init__(self, services: Services, clock: MovingClock) -> None:
         self.services = services
@@ -119,7 +123,7 @@ class Place:
         self._clients: list[httpx.AsyncClient] = []
 
     def anybody(self, address: str = "198.51.100.7", host: str = HOST) -> Person:
-        """Nobody in particular, with an empty cookie jar."""
+        """Return an anonymous client with an empty cookie jar."""
         client = httpx.AsyncClient(
             transport=httpx.ASGITransport(self.app, raise_app_exceptions=False, client=(address, 40_000)),
             base_url=f"http://{host}",
@@ -130,7 +134,7 @@ class Place:
         return Person(client)
 
     async def create(self, name: str, role: Role = Role.MEMBER, password: str = PASSWORD) -> int:
-        """An account, as the command line makes one."""
+        """Create an account as the command line does; return its id."""
         password_hash = await self.services.passwords.hash(password)
         command = CreateAccount(username=name, password_hash=password_hash, role=role)
         user = (await self.services.journal.submit(command, SYSTEM)).answer["user"]
@@ -138,14 +142,14 @@ class Place:
         return int(user["id"])
 
     async def program(self, name: str, role: Role = Role.MEMBER) -> Person:
-        """A new account, logged in by token."""
+        """Create an account, logged in by token."""
         id_ = await self.create(name, role)
         person = await self.token(name)
         person.id = id_
         return person
 
     async def token(self, name: str, password: str = PASSWORD) -> Person:
-        """One more token session of an account."""
+        """Start another token session of an account."""
         person = self.anybody()
         answer = await person.post("/token", data={"username": name, "password": password})
         assert answer.status_code == 200, answer.text
@@ -154,7 +158,7 @@ class Place:
         return person
 
     async def browser(self, name: str, password: str = PASSWORD) -> Person:
-        """A browser session of an account, on a page of ours."""
+        """Start a browser session of an account, with requests from the same origin."""
         person = self.anybody()
         person.client.headers.update(SAME_ORIGIN)
         answer = await person.post("/api/login", json={"username": name, "password": password})
@@ -174,7 +178,7 @@ class Place:
 
 @asynccontextmanager
 async def place(data: Path, **settings: Any) -> AsyncIterator[Place]:
-    """Sign-up open and rate limits off, unless said otherwise."""
+    """Start the services; sign-up is open and rate limits are off by default."""
     clock = MovingClock()
     wanted = Settings(**{"data": data, "signup": "open", "rate_limits": False, **settings})
     async with running(wanted, clock) as services:

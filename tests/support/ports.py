@@ -1,4 +1,4 @@
-"""Ports for the servers of tests, which may run side by side."""
+"""Ports for servers of tests, which may run in parallel."""
 
 import contextlib
 import os
@@ -8,11 +8,11 @@ import socket
 PORTS = range(15_000, 32_000)
 """Below the range from which the kernel takes the ports of outgoing connections."""
 
-_chance = random.SystemRandom()  # the ordinary one begins anew with each test
+_chance = random.SystemRandom()  # the module's default generator is reseeded for each test
 
 
 def free_port() -> int:
-    """A port nobody listens on, and which no other worker of this run is given."""
+    """Return a port that is free and that no other worker of this run gets."""
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     while True:

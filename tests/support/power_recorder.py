@@ -1,14 +1,14 @@
-"""A process that runs `hubbub` commands and keeps, at every moment, what a power cut would leave on the disk.
+"""Run `hubbub` commands, and keep what a power cut would leave at every moment.
 
-The disk is a file system on a loop device, and its backing file lies on XFS, which clones a file atomically (FICLONE):
-a clone holds what the device was given so far, and nothing of what only waits in the kernel's memory. A moment is a
-step that changes files (an audit event), either side of an fsync, and each COMMIT of SQLite. Two kinds of cut:
+The disk is a file system on a loop device, and its backing file lies on XFS, which clones a file
+atomically (FICLONE): a clone holds what the device has received so far, and nothing that only waits
+in the kernel's memory. A moment is a step that changes files (an audit event), either side of an
+fsync, and each COMMIT of SQLite. There are two kinds of cut. `plain`: only synced data reaches the
+disk. `commit`: the file system's own journal was written just before, as it is every few seconds;
+on XFS names are on the disk and the content of unsynced files is not, btrfs writes both.
 
-- `plain`: nothing reaches the disk that was not synced.
-- `commit`: the file system's own journal was written just before, as it is every few seconds: on XFS names are on the
-  disk and the content of files that were not synced is not; btrfs writes both.
-
-Run as `python -m tests.support.power_recorder PLAN`, a JSON file; writes one JSON line for each image.
+Run as `python -m tests.support.power_recorder PLAN`, a JSON file; writes one JSON line for each
+image.
 """
 
 import contextlib
@@ -37,7 +37,11 @@ _fsync = os.fsync
 
 
 class Recorder:
-    """`plan` names the disk, its backing file and device, the folder for images, the kind of cut, and the commands."""
+    """Records images of the disk.
+
+    `plan` names the disk, its backing file and device, the folder for images, the kind of cut, and
+    the commands.
+    """
 
     def __init__(self, plan: dict[str, Any]) -> None:
         self.plan = plan
@@ -51,7 +55,7 @@ class Recorder:
         self._seen = ""
 
     def watch(self) -> None:
-        """From now on every step is a moment."""
+        """Record a moment at every step from here on."""
         sys.addaudithook(self._audit)
         event.listen(Engine, "commit", lambda _connection: self.moment("commit"))
 
@@ -73,9 +77,9 @@ class Recorder:
             self.moment(f"{name} {Path(path).name}")
 
     def moment(self, step: str) -> None:
-        """Keeps the disk as it is now, before `step`."""
+        """Keep the disk as it is now, before `step`."""
         if not self.command or not self._inside.acquire(blocking=False):
-            return  # a step of the recorder itself, or another thread's while an image is made
+            return  # a step of the recorder itself, or of another thread while an image is made
         try:
             self.moments += 1
             kept = self.moments % self.plan["every"] == 0 or "rename" in step
@@ -83,7 +87,7 @@ class Recorder:
                 self._commit()
             written = Path(self.plan["writes"]).read_text().split()[4:7:2]
             line = {"moment": self.moments, "command": self.command, "step": step, "claims": dict(self.claims)}
-            if str(written) == self._seen:  # the same image: only what is claimed by now may be more
+            if str(written) == self._seen:  # the same image: only the claims may have grown
                 self._lines[-1]["claims"] = line["claims"]
             elif kept:
                 self._seen = str(written)
@@ -103,7 +107,7 @@ class Recorder:
             os.close(target)
 
     def _commit(self) -> None:
-        """Makes the file system write its journal, and no content of files."""
+        """Make the file system write its journal, and no content of files."""
         if self.plan["system"] == "btrfs":
             descriptor = os.open(self.mount, os.O_RDONLY)
             number = bytearray(struct.pack("Q", 0))
@@ -116,7 +120,7 @@ class Recorder:
         os.close(descriptor)
 
     def run(self) -> None:
-        """All commands of the plan, one after the other."""
+        """Run all commands of the plan in order."""
         greet = main.greet_operator
 
         async def greet_and_end(services: Services, address: str) -> None:

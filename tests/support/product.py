@@ -1,6 +1,7 @@
-"""The product's own client in the parts that fault tests have: an observer and a writer, beside the hand-written ones.
+"""The product's own client as observer and writer in fault tests.
 
-The hand-written ones stay: they share no code with the product, see every frame, and can break their promises.
+The hand-written ones stay: they share no code with the product, see every frame, and can break
+their promises.
 """
 
 import asyncio
@@ -13,11 +14,11 @@ from tests.support.writer import Writer
 
 
 class QuickClient(Client):
-    """Servers under test come back sooner than others."""
+    """A client with short pauses: servers under test come back sooner than others."""
 
     first_pause, longest_pause = 0.02, 0.2
     lives = 0
-    """How many connections have ended that were greeted."""
+    """How many connections have ended after their greeting."""
 
     async def _connect(self) -> tuple[float | None, bool]:
         pause, was_live = await super()._connect()
@@ -26,7 +27,7 @@ class QuickClient(Client):
 
 
 class OwnFollower:
-    """What the checker asks of a Follower."""
+    """An observer with the interface that the checker uses of `Follower`."""
 
     def __init__(self, account: Account) -> None:
         self._client = QuickClient(account.server.url, username=account.name, password=PASSWORD)
@@ -53,20 +54,23 @@ class OwnFollower:
         return self._events.get(topic, [])
 
     def positions(self) -> dict[str, int]:
-        """Up to where the consumer was given everything."""
+        """Return the positions up to which the consumer has received everything."""
         known = dict(self._client.positions.have)
         return known | {topic: events[-1]["seq"] for topic, events in self._events.items()}
 
     async def _run(self) -> None:
-        async for one in self._client.events():
-            if isinstance(one, Entry):
-                self._events.setdefault(one.topic, []).append(dict(one.fields))
+        async for item in self._client.events():
+            if isinstance(item, Entry):
+                self._events.setdefault(item.topic, []).append(dict(item.fields))
             else:
-                self.resets.append({"topic": one.topic, "head": one.head, "floor": one.floor})
+                self.resets.append({"topic": item.topic, "head": item.head, "floor": item.floor})
 
 
 class OwnWriter(Writer):
-    """Leaves all repeating to the client. It takes no events: they must not be in the way of acknowledgements."""
+    """A writer that leaves all retries to the client.
+
+    It takes no events: they must not delay acknowledgements.
+    """
 
     def __init__(self, account: Account, history: History, **options: Any) -> None:
         super().__init__(account, history, **options)

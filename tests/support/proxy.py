@@ -1,6 +1,7 @@
-"""A TCP proxy with faults: latency, dropped server frames, reset, half-close, and a side that stops reading.
+"""A TCP proxy with faults.
 
-It understands just enough WebSocket to cut the server's stream into frames (RFC 6455, section 5.2): server frames are
+Latency, dropped server frames, resets, half-close, a side that stops reading. It understands just
+enough WebSocket to cut the server's stream into frames (RFC 6455, section 5.2): server frames are
 unmasked, and nothing here compresses.
 """
 
@@ -16,7 +17,7 @@ TEXT = 0x1
 
 
 class Link:
-    """One proxied connection: two pumps and the faults switched on for it."""
+    """A proxied connection: two pumps and its faults."""
 
     def __init__(self, proxy: "Proxy", client: "Side", server: "Side") -> None:
         self.proxy = proxy
@@ -72,7 +73,7 @@ class Side:
         self.writer = writer
 
     def half_close(self) -> None:
-        """Say that nothing more comes, and go on reading."""
+        """Send the end of the stream, and keep reading."""
         with contextlib.suppress(OSError):
             self.writer.write_eof()
 
@@ -86,14 +87,17 @@ class Side:
 
 
 class ServerFrames:
-    """Cuts a server's byte stream: the HTTP head first, then frames with the payload of the text ones."""
+    """Split a server's byte stream.
+
+    The HTTP head first, then frames with the payload of text frames.
+    """
 
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._upgraded: bool | None = None
 
     def feed(self, data: bytes) -> list[tuple[bytes, bytes | None]]:
-        """Complete pieces as (bytes, payload of a text frame or None)."""
+        """Return complete pieces as (bytes, payload of a text frame or None)."""
         self._buffer += data
         if self._upgraded is False:
             return [(self._take(len(self._buffer)), None)]
@@ -112,7 +116,7 @@ class ServerFrames:
         return pieces
 
     def _frame_size(self) -> tuple[int, int] | None:
-        """(bytes of the head, bytes in all) of the frame at the front, if it is complete."""
+        """Return (bytes of the head, bytes in all) of the first frame if it is complete."""
         if len(self._buffer) < 2:
             return None
         length = self._buffer[1] & 0x7F
@@ -130,7 +134,7 @@ class ServerFrames:
 
 
 class Proxy:
-    """Listens on a port of its own and forwards to `port` on the loopback."""
+    """Listen on a port of its own and forward to `port` on the loopback."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -157,7 +161,7 @@ class Proxy:
     ) -> None:
         assert self._listener is not None
         self._listener.close()
-        for _ in range(3):  # who was accepted a moment ago gets a task in one of the next turns
+        for _ in range(3):  # connections accepted a moment ago get a task in one of the next turns of the loop
             await asyncio.sleep(0)
             for task in list(self._tasks):
                 task.cancel()
@@ -184,7 +188,7 @@ class Proxy:
             self.links.discard(link)
 
     def stop_reading(self) -> None:
-        """Read from neither side any more: the peers' buffers fill up."""
+        """Stop reading from both sides: the peers' buffers fill up."""
         self.reading.clear()
 
     def resume_reading(self) -> None:

@@ -1,4 +1,7 @@
-"""A real `hubbub serve` process under test: started, asked, killed and started again on the same data folder."""
+"""A real `hubbub serve` process for tests.
+
+Start, kill and restart it on the same data folder.
+"""
 
 import contextlib
 import itertools
@@ -28,12 +31,13 @@ PASSWORD = "correct horse battery staple"
 TEST_SETTINGS = {"HUBBUB_RATE_LIMITS": "off", "HUBBUB_SIGNUP": "open", "HUBBUB_CONNECTIONS_PER_USER": "1000"}
 
 _numbers = itertools.count(1)
-# One client for all: building one costs more than the request. No kept connections, since servers here die suddenly.
+# Shared, because building a client costs more than a request. No kept connections, since servers
+# die suddenly here.
 _http = httpx.Client(verify=False, trust_env=False, timeout=30.0, limits=httpx.Limits(max_keepalive_connections=0))
 
 
 class Server:
-    """One server on one data folder; `kill` and `start` may be called again and again."""
+    """A server on one data folder; `kill` and `start` may be called repeatedly."""
 
     def __init__(
         self, data: Path, settings: dict[str, str] | None = None, launcher: Sequence[str] = ("-m", "hubbub")
@@ -45,7 +49,10 @@ class Server:
         self.settings = {**TEST_SETTINGS, **(settings or {})}
         self.log_path = data.parent / f"{data.name}.log"
         self.by_fork = True
-        """Otherwise by exec, as everybody starts it; where a fork is not the same, it is by exec anyway."""
+        """If false, start by exec, as operators do.
+
+        Where a fork would differ, exec is used anyway.
+        """
         self.process: forked.Process | None = None
 
     # -- the process
@@ -61,7 +68,7 @@ class Server:
         return self.process.pid
 
     def start(self) -> "Server":
-        """Start and wait until `/health/ready` says so."""
+        """Start and wait until `/health/ready` succeeds."""
         self.launch()
         self.wait_ready()
         return self
@@ -87,11 +94,11 @@ class Server:
             return False
 
     def kill(self) -> None:
-        """`kill -9`: nothing can be tidied up."""
+        """End by SIGKILL, without any clean-up."""
         self._end(signal.SIGKILL)
 
     def stop(self) -> None:
-        """SIGTERM: a drain; fails if the server does not end by itself."""
+        """End by SIGTERM with a drain; fail if the server does not end by itself."""
         self._end(signal.SIGTERM)
 
     def _end(self, how: signal.Signals) -> None:
@@ -116,7 +123,7 @@ class Server:
     ) -> None:
         self.kill()
 
-    # -- where it is and what it says
+    # -- addresses and output
 
     @property
     def url(self) -> str:
@@ -133,21 +140,21 @@ class Server:
 
     @property
     def database_url(self) -> str:
-        """The address of the database, wherever it is."""
+        """The address of the database, SQLite or PostgreSQL."""
         return self.settings.get("HUBBUB_DATABASE_URL") or f"sqlite:///{self.database}"
 
     def log_text(self) -> str:
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
     def setup_link(self) -> str:
-        """The owner's link of the first start: printed just after the port opens."""
+        """Return the owner's setup link from the first start."""
         found = eventually_blocking(
             lambda: re.findall(r"https?://\S+/setup#\S+", self.log_text()), 20.0, "the owner's link"
         )
         return str(found[-1])
 
     def log_lines(self, event: str) -> list[dict[str, Any]]:
-        """The structured log lines with that `event`."""
+        """Return the structured log lines with that `event`."""
         found = []
         for line in self.log_text().splitlines():
             with contextlib.suppress(ValueError):
@@ -157,7 +164,7 @@ class Server:
         return found
 
     def metrics(self) -> dict[str, float]:
-        """`/metrics` as sample → value, labels as they are printed."""
+        """Return `/metrics` as sample → value, labels as printed."""
         answer = _http.get(f"{self.url}/metrics")
         assert answer.status_code == 200, answer.text
         samples = {}
@@ -168,39 +175,39 @@ class Server:
         return samples
 
     def resident_bytes(self) -> int:
-        """The resident memory of the process."""
+        """Return the resident memory of the process."""
         pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
 
     # -- accounts
 
     def command_line(self, *arguments: str, stdin: str = "") -> str:
-        """Run a `hubbub` command on this data folder; its standard output."""
+        """Run a `hubbub` command on this data folder; return its standard output."""
         command = [sys.executable, "-m", "hubbub", *arguments, "--data", str(self.data)]
         done = forked.run(command, env=self.environment, input=stdin)
         assert done.returncode == 0, f"hubbub {' '.join(arguments)} → {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
     def create_owner(self, name: str = "owner") -> "Account":
-        """An owner, made through the operator's socket."""
+        """Create an owner through the operator's socket."""
         ask_server(self.data, CreateUser(name=name, role="owner", password=PASSWORD))
         return self.log_in(name)
 
     def reset_link(self, name: str) -> str:
-        """A link with which somebody sets a new password, made through the operator's socket."""
+        """Create a link to reset a user's password through the operator's socket."""
         answer = ask_server(self.data, MakeResetLink(name=name))
         assert answer is not None
         return str(answer["link"])
 
     def sign_up(self, prefix: str = "user") -> "Account":
-        """A fresh member under a name of its own, signed up over REST and logged in by token."""
+        """Sign up a member with a unique name over REST, logged in by token."""
         name = f"{prefix}{next(_numbers)}"
         answer = patient_post(_http, f"{self.url}/api/accounts", json={"username": name, "password": PASSWORD})
         assert answer.status_code == 201, answer.text
         return self.log_in(name)
 
     def log_in(self, name: str, password: str = PASSWORD) -> "Account":
-        """A new session of an existing account, as a pair of tokens."""
+        """Start a session of an existing account; returns it with its tokens."""
         answer = patient_post(_http, f"{self.url}/token", data={"username": name, "password": password})
         assert answer.status_code == 200, answer.text
         tokens = answer.json()
@@ -211,7 +218,7 @@ class Server:
 
 
 class Account:
-    """One session of one account: who, and the credentials; with the REST calls tests need."""
+    """A session of an account: user, credentials, and the REST calls that tests need."""
 
     def __init__(self, server: Server, user_id: int, name: str, token: str, refresh: str) -> None:
         self.server = server
@@ -225,11 +232,11 @@ class Account:
         return {"Authorization": f"Bearer {self.token}"}
 
     def request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
-        """One REST request as this account."""
+        """Send a REST request as this account."""
         return _http.request(method, f"{self.server.url}{path}", headers=self.headers, **arguments)
 
     def get(self, path: str, **parameters: Any) -> Any:
-        """A GET that must succeed; the JSON answer."""
+        """Send a GET that must succeed; return the JSON answer."""
         answer = self.request("GET", path, params=parameters)
         assert answer.status_code == 200, f"GET {path} → {answer.status_code} {answer.text}"
         return answer.json()
@@ -240,7 +247,7 @@ class Account:
         return _http.post(f"{self.server.url}/token/refresh", json=presented)
 
     def renew(self) -> None:
-        """A new pair of tokens for the same session."""
+        """Replace the tokens of the session."""
         answer = self.try_refresh()
         assert answer.status_code == 200, answer.text
         tokens = answer.json()
@@ -251,7 +258,7 @@ class Account:
         return _http.post(f"{self.server.url}/token", data={"username": self.name, "password": password})
 
     def create_room(self, name: str) -> int:
-        """A public room; its id."""
+        """Create a public room; return its id."""
         answer = self.request("POST", "/api/rooms", json={"kind": "public", "name": name})
         assert answer.status_code == 201, answer.text
         room: int = answer.json()["room"]["id"]
@@ -262,17 +269,17 @@ class Account:
         assert answer.status_code == 200, answer.text
 
     def history(self, room: int) -> list[dict[str, Any]]:
-        """Every message of the room, paged forward."""
+        """Return every message of the room, oldest first."""
         return list(self._pages(f"/api/rooms/{room}/messages", "messages", after=0))
 
     def log(self, topic: str, after: int = 0) -> list[dict[str, Any]]:
-        """Every event of the topic that this account may see after a position."""
+        """Return every event of the topic after a position that this account may see."""
         events: list[dict[str, Any]] = []
         position = after
         while True:
             page = self.get(f"/api/topics/{topic}/events", after=position, limit=200)
             if page.get("reset"):
-                assert page["floor"] > position, f"a reset that leads nowhere: {page}"
+                assert page["floor"] > position, f"a reset without progress: {page}"
                 position = page["floor"]
                 continue
             events += page["events"]

@@ -1,4 +1,7 @@
-"""Bounds on how long something takes: noise only ever makes it slower, so one good attempt of three proves it."""
+"""Time limits that tolerate noise.
+
+Noise only makes code slower, so one fast attempt of three is proof.
+"""
 
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -11,12 +14,15 @@ ATTEMPTS = 3
 
 
 class TooSlowError(AssertionError):
-    """Something took longer than it may: because of itself, or because the machine stood still."""
+    """The code took too long, by itself or because the machine stalled."""
 
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """What is inside takes at most so long. It waits for its condition itself, and that with much more patience."""
+    """Fail if the block takes longer.
+
+    The block waits for its condition with a much larger timeout.
+    """
     begin = time.monotonic()
     yield
     took = time.monotonic() - begin
@@ -25,7 +31,7 @@ def within(seconds: float) -> Iterator[None]:
 
 
 def three_attempts(test: Callable[P, Awaitable[None]]) -> Callable[P, Awaitable[None]]:
-    """The test is made again, at most twice, when something in it was too slow; anything else fails at once."""
+    """Repeat a test that was too slow, at most twice; any other failure is final."""
 
     @wraps(test)
     async def patient(*args: P.args, **kwargs: P.kwargs) -> None:

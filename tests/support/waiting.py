@@ -1,4 +1,4 @@
-"""Wait for a condition with a deadline: what tests use where a sleep would guess."""
+"""Wait for a condition with a deadline, where a sleep would be a guess."""
 
 import asyncio
 import time
@@ -9,7 +9,10 @@ T = TypeVar("T")
 
 
 async def eventually(condition: Callable[[], T], within: float, what: str, every: float = 0.01) -> T:
-    """The first true value of `condition`; fails with `what` after `within` seconds."""
+    """Return the first true value of `condition`.
+
+    Fail with `what` after `within` seconds.
+    """
     deadline = time.monotonic() + within
     while True:
         value = condition()
@@ -21,7 +24,7 @@ async def eventually(condition: Callable[[], T], within: float, what: str, every
 
 
 async def eventually_async(condition: Callable[[], Awaitable[T]], within: float, what: str, every: float = 0.05) -> T:
-    """Like `eventually` for a condition that must be awaited, such as a question to the server."""
+    """Like `eventually` for a condition that must be awaited, such as a request."""
     deadline = time.monotonic() + within
     while True:
         value = await condition()

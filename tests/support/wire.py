@@ -1,4 +1,7 @@
-"""A network between a server and its PostgreSQL, with faults: silence, lost answers, delay."""
+"""A network between a server and its PostgreSQL, with faults.
+
+The faults are silence, lost answers and delay.
+"""
 
 import asyncio
 import contextlib
@@ -13,7 +16,10 @@ CHUNK = 65_536
 
 
 class Wire:
-    """Forwards a port of its own to PostgreSQL's socket. Faults hit the connections there are; new ones are sound."""
+    """Forward a port to PostgreSQL's socket.
+
+    Faults affect existing connections; new ones work.
+    """
 
     def __init__(self, socket: Path) -> None:
         self._socket = socket
@@ -23,17 +29,17 @@ class Wire:
         self.port = 0
 
     def url(self, address: str) -> str:
-        """The same database, reached through here."""
+        """Return the address of the same database through this network."""
         url = make_url(address).set(host="127.0.0.1", port=self.port, query={})
         return url.render_as_string(hide_password=False)
 
     def lose_answers(self) -> None:
-        """What is asked arrives, what is answered does not; nothing is closed."""
+        """Deliver requests and drop answers, without closing any connection."""
         for link in list(self._links):
             link.answers = False
 
     def fall_silent(self) -> None:
-        """Nothing arrives any more, in either direction; nothing is closed."""
+        """Deliver nothing in either direction, without closing any connection."""
         for link in list(self._links):
             link.questions = link.answers = False
 
@@ -47,11 +53,11 @@ class Wire:
         self._links.add(link)
         task = asyncio.current_task()
         assert task is not None
-        self._tasks.add(task)  # the loop forgets one that waits for a side which has ended
+        self._tasks.add(task)  # the loop drops a task that waits for a closed side
         try:
             await asyncio.gather(link.pump(reader, far_writer, "questions"), link.pump(far_reader, writer, "answers"))
         except asyncio.CancelledError:
-            pass  # the end of the wire; whoever cancels waits for nothing else
+            pass  # the wire ends, and the cancelling code waits for nothing else
         finally:
             self._tasks.discard(task)
             self._links.discard(link)
@@ -60,7 +66,7 @@ class Wire:
 
 
 class Link:
-    """One connection through the wire."""
+    """A connection through the wire."""
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
@@ -75,13 +81,13 @@ class Link:
                 if getattr(self, direction):
                     writer.write(data)
                     await writer.drain()
-        if getattr(self, direction):  # through a silent network nobody hears that the other one has gone
+        if getattr(self, direction):  # a silent network does not deliver the end of a connection either
             writer.close()
 
 
 @contextmanager
 def wire(socket: Path) -> Iterator[Wire]:
-    """A wire at work on a thread of its own, since some who use it block theirs."""
+    """Run a wire on a thread of its own, since some callers block theirs."""
     made = Wire(socket)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="wire")
@@ -103,4 +109,4 @@ async def _end(listener: asyncio.Server) -> None:
     for task in others:
         task.cancel()
     await asyncio.gather(*others, return_exceptions=True)
-    await asyncio.sleep(0.01)  # what was aborted is closed by callbacks of the loop
+    await asyncio.sleep(0.01)  # callbacks of the loop close aborted transports

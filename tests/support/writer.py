@@ -1,4 +1,4 @@
-"""A writer: sends under keys, and retries over new connections until acknowledged, or leaves the outcome unknown."""
+"""A writer that retries under the same key over new connections until acknowledged."""
 
 import asyncio
 import itertools
@@ -8,7 +8,7 @@ from tests.support.checker import History, Send
 from tests.support.client import OPENING_ERRORS, ClosedError, Connection, RefusedError
 from tests.support.server import Account
 
-PAUSE = 0.02  # between two attempts to connect, or when the server says "not now"
+PAUSE = 0.02  # between attempts to connect, or when the server asks to retry later
 NOT_NOW = frozenset({"busy", "unavailable", "rate_limited"})
 
 
@@ -29,7 +29,7 @@ class Writer:
         self._numbers = itertools.count(1)
 
     async def connection(self) -> Connection:
-        """The living connection; tries until there is one."""
+        """Return the open connection; retry until there is one."""
         async with self._opening:
             while self._connection is None or not self._connection.is_open:
                 try:
@@ -39,19 +39,22 @@ class Writer:
             return self._connection
 
     def compose(self, room: int) -> Send:
-        """A new message with a key and a body that occur once."""
+        """Create a message with a key and a body that occur once."""
         number = next(self._numbers)
         key = f"{self.prefix}-{number}"
         return self.history.sending(room, self.account.id, key, f"message {number} of {self.account.name} {key}")
 
     async def attempt(self, send: Send, key: str) -> None:
-        """One try; raises ClosedError, TimeoutError or RefusedError."""
+        """Try once. Raises ClosedError, TimeoutError or RefusedError."""
         connection = await self.connection()
         ok = await connection.command("message.send", self.reply_within, room=send.room, key=key, body=send.body)
         send.acknowledge(ok["seq"])
 
     async def send(self, room: int, once: bool = False) -> Send:
-        """Send a new message and retry until acknowledged; with `once`, a lost connection leaves it unknown."""
+        """Send a new message and retry until acknowledged.
+
+        With `once`, a lost connection leaves the outcome unknown.
+        """
         send = self.compose(room)
         key = send.key
         while True:

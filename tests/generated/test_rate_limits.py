@@ -1,0 +1,68 @@
+"""429 where OpenAPI documents it and nowhere else: every limit is used up."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from hubbub.clock import Clock
+from hubbub.domain.errors import RateLimited
+from hubbub.engine.limits import Limits
+from hubbub.gateways.http.app import create_app
+from tests.generated.contract import operations, responses
+from tests.generated.recorder import BODIES, FILLED, check
+from tests.support.place import HOST, PASSWORD, place
+
+ADDRESS = "198.51.100.7"
+LOG_IN = {"username": "alice", "password": PASSWORD}
+RIGHT: dict[str, dict[str, Any]] = {
+    **{name: {"json": body} for name, body in BODIES.items()},
+    "create_account": {"json": {"username": "bob", "password": PASSWORD}},
+    "log_in": {"json": LOG_IN},
+    "create_token": {"data": LOG_IN},
+    "delete_account": {"json": {"password": PASSWORD}},
+    "change_password": {"json": {"current_password": PASSWORD, "new_password": PASSWORD}},
+    "reset_password": {"json": {"token": "none", "password": PASSWORD}},
+    "check_invite": {"json": {"token": "none"}},
+    "create_invite": {"json": {}},
+    "refresh_token": {"json": {"refresh_token": "none"}},
+    "list_events": {"params": {"after": 0}},
+}
+
+
+class StoppedClock(Clock):
+    """A clock for rate limits: no bucket refills."""
+
+    def monotonic(self) -> float:
+        return 1_000.0
+
+
+@pytest.fixture
+async def exhausted(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """A member's client without any remaining rate limit."""
+    async with place(tmp_path / "data") as here:
+        alice = await here.program("alice")
+        limits = Limits(StoppedClock(), enabled=True)
+        for sending in (True, False):
+            while limits.command(alice.id, sending=sending) is None:
+                pass
+        for used_up in (limits.signup, limits.attempt):
+            with contextlib.suppress(RateLimited):
+                while True:
+                    used_up(ADDRESS)
+        app = create_app(replace(here.services, limits=limits))
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=(ADDRESS, 40_000))
+        headers = {"Authorization": alice.client.headers["Authorization"]}
+        async with httpx.AsyncClient(transport=transport, base_url=f"http://{HOST}", headers=headers) as client:
+            yield client
+
+
+async def test_rate_limited_routes_answer_429_where_it_is_documented(exhausted: httpx.AsyncClient) -> None:
+    for operation, (method, path) in sorted(operations().items(), key=lambda item: item[0] == "log_out"):
+        answer = await exhausted.request(method, path.format(**FILLED), **RIGHT.get(operation, {}))
+        check(operation, answer)
+        assert (answer.status_code == 429) is ("429" in responses()[operation]), f"{operation} → {answer.status_code}"
