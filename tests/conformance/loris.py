@@ -116,7 +116,7 @@ class Sip:
         return b""
 
     async def on_and_on(self) -> None:
-        while await self.take():  # The pause is the attack.
+        while await self.take():  # noqa: ASYNC110  the pause is the attack
             await asyncio.sleep(PAUSE)
 
 

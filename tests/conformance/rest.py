@@ -152,7 +152,10 @@ class World:
 def run(
     world: World, role: Role, folder: Path, *options: str, methods: Sequence[str] = METHODS, tampered: bool = False
 ) -> Found:
-    """One run as `role`; `folder` is for its files. `tampered`: with a document that says what is not so."""
+    """Run schemathesis once as `role`, with its files in `folder`.
+
+    With `tampered`, the OpenAPI document contains wrong statements.
+    """
     folder.mkdir()
     (folder / "schemathesis.toml").write_text(world.config(methods), encoding="utf-8")
     report = folder / "answers.json"

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.conformance.rest import ALL_PHASES, METHODS, Found, World, Role, run
+from tests.conformance.rest import ALL_PHASES, METHODS, Found, Role, World, run
 from tests.support import depth
 from tests.support.server import Server
 

@@ -85,7 +85,7 @@ def told_in_time(slowest: float) -> None:
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(30):
-        while not condition():  # The watched state has no event to wait for.
+        while not condition():  # noqa: ASYNC110  the watched state has no event
             await asyncio.sleep(0.01)
 
 

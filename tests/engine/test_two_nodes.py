@@ -72,7 +72,7 @@ async def test_two_nodes_write_the_same_rooms_without_gaps_and_without_deadlocks
     assert len(set(told)) == len(told) == 2 * 20 * 60, "two messages share a position, or one was refused"
     for where in rooms:
         ours = sorted(seq for each, seq in told if each == where)
-        assert ours == list(range(ours[0], ours[0] + len(ours))), "a gap"
+        assert ours == list(range(ours[0], ours[0] + len(ours))), "the seqs have a gap"
         assert desks[1].rows(f"SELECT count(*), max(seq) FROM log WHERE topic = 'room:{where}'") == [
             (ours[-1], ours[-1])
         ]
@@ -100,7 +100,7 @@ async def test_no_message_of_a_removed_member_follows_the_removal(desks: tuple[D
 
         talks = [asyncio.create_task(talk(where, sent))]
         async with asyncio.timeout(20):
-            while len(sent) < 5:  # A list has no event to wait for.
+            while len(sent) < 5:  # noqa: ASYNC110  a list has no event
                 await asyncio.sleep(0.001)
         removed = sequence(await first.journal.submit(RemoveMember(room=where, user=bob.id), alice))
         with pytest.raises(NotFound):

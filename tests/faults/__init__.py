@@ -1,1 +1,1 @@
-"""Fault and contract tests: a real server process is killed, frozen, filled or flooded, and the checker looks on."""
+"""Fault tests: a real server is killed, frozen, filled or flooded while a checker watches."""

@@ -1,1 +1,1 @@
-"""Every limit of what people write and ask for: at the limit it works, one past it there is a code and nothing else."""
+"""Every limit of inputs: the limit itself works, and one more is refused with a code."""

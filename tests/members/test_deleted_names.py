@@ -1,4 +1,4 @@
-"""What a deleted account leaves of its name: pages have a neutral one at once, events until they are trimmed."""
+"""The name of a deleted account: replaced in pages at once, and in events once they are trimmed."""
 
 from hubbub.domain.commands import (
     AddReaction,
@@ -18,11 +18,11 @@ from tests.rooms.conftest import Hall
 
 
 def named(hall: Hall, name: str) -> set[object]:
-    """The topics whose logs have the name."""
+    """Return the topics whose logs contain the name."""
     return {topic for (topic,) in hall.desk.rows(f"SELECT DISTINCT topic FROM log WHERE text LIKE '%{name}%'")}
 
 
-async def test_no_log_has_the_name_of_a_deleted_account_once_what_happened_then_is_trimmed(hall: Hall) -> None:
+async def test_no_log_contains_the_name_of_a_deleted_account_after_trimming(hall: Hall) -> None:
     gone = await hall.desk.person("philomena")
     room = await hall.room(CreateRoom(kind="private", name="A room", members=(gone.id, hall.bob.id)))
     left = await hall.room(CreateRoom(name="Another", members=(gone.id,)))
@@ -39,7 +39,7 @@ async def test_no_log_has_the_name_of_a_deleted_account_once_what_happened_then_
     assert [message["name"] for message in page] == [f"{NEUTRAL}{gone.id}"]
     people = [room.people for room in hall.sees(hall.alice).values() if isinstance(room, Room) and room.people]
     assert {person.name for each in people for person in each} == {"alice", f"{NEUTRAL}{gone.id}"}
-    assert {f"room:{room}", f"room:{left}"} <= named(hall, "philomena"), "the control: events have it"
+    assert {f"room:{room}", f"room:{left}"} <= named(hall, "philomena"), "control: events contain the name"
     for (topic,) in hall.desk.rows("SELECT topic FROM topics"):
         await hall.do(TrimTopic(topic=str(topic), before=2**52), SYSTEM)
     assert named(hall, "philomena") == set()

@@ -1,4 +1,4 @@
-"""Who goes last: what becomes of the room, on each engine."""
+"""What happens to a room when its last member leaves, on each engine."""
 
 import pytest
 
@@ -15,13 +15,13 @@ from hubbub.domain.commands import (
 )
 from hubbub.domain.errors import Conflict, Forbidden
 from hubbub.domain.model import LOBBY, SYSTEM, RoomRole, room_topic
-from tests.members.test_deeds import roles
+from tests.members.test_handlers import roles
 from tests.rooms.conftest import Hall
 
 
 @pytest.mark.parametrize("goes", ["leaves", "is deleted"])
 @pytest.mark.parametrize("kind", ["private", "public"])
-async def test_a_private_room_that_the_last_one_leaves_is_archived_and_a_public_one_stays_open(
+async def test_a_private_room_is_archived_when_its_last_member_leaves_and_a_public_one_stays_open(
     hall: Hall, kind: str, goes: str
 ) -> None:
     room = await hall.room(CreateRoom.model_validate({"kind": kind, "name": "A room"}))
@@ -38,7 +38,7 @@ async def test_a_private_room_that_the_last_one_leaves_is_archived_and_a_public_
     assert hall.desk.rows(f"SELECT archived, members FROM rooms WHERE id = {room}") == [(kind == "private", 0)]
 
 
-async def test_an_archived_room_that_the_last_one_leaves_says_so_once(hall: Hall) -> None:
+async def test_an_archived_room_is_not_archived_again_when_its_last_member_leaves(hall: Hall) -> None:
     room = await hall.room(CreateRoom(kind="private", name="A room"))
     await hall.do(ArchiveRoom(room=room))
     await hall.do(LeaveRoom(room=room))
@@ -46,7 +46,7 @@ async def test_an_archived_room_that_the_last_one_leaves_says_so_once(hall: Hall
 
 
 @pytest.mark.parametrize("goes", ["leaves", "is deleted"])
-async def test_a_room_that_was_nobodys_is_looked_after_by_who_comes_first(hall: Hall, goes: str) -> None:
+async def test_the_first_member_to_join_an_empty_room_becomes_its_owner(hall: Hall, goes: str) -> None:
     room = await hall.room(CreateRoom(name="A room"))
     if goes == "leaves":
         await hall.do(LeaveRoom(room=room))
@@ -61,7 +61,7 @@ async def test_a_room_that_was_nobodys_is_looked_after_by_who_comes_first(hall: 
     await hall.do(ArchiveRoom(room=room), hall.bob)
 
 
-async def test_a_room_whose_owner_is_locked_out_is_looked_after_by_who_comes_in(hall: Hall) -> None:
+async def test_a_user_who_joins_a_room_with_a_disabled_owner_becomes_its_owner(hall: Hall) -> None:
     room = await hall.room(CreateRoom(name="A room"))
     await hall.do(SetDisabled(user=hall.alice.id, disabled=True), SYSTEM)
     await hall.do(JoinRoom(room=room), hall.bob)
@@ -71,10 +71,10 @@ async def test_a_room_whose_owner_is_locked_out_is_looked_after_by_who_comes_in(
         await hall.do(SetRoomRole(room=room, user=hall.alice.id, role=RoomRole.OWNER), hall.bob)
     await hall.do(LeaveRoom(room=room), hall.bob)
     await hall.do(SetDisabled(user=hall.alice.id, disabled=False), SYSTEM)
-    assert roles(hall, room) == {"alice": "owner"}, "there was nobody else to leave it to"
+    assert roles(hall, room) == {"alice": "owner"}, "there was no other member to take it over"
 
 
-async def test_an_owner_among_people_who_are_locked_out_may_leave_a_private_room(hall: Hall) -> None:
+async def test_an_owner_whose_other_members_are_disabled_may_leave_a_private_room(hall: Hall) -> None:
     room = await hall.room(CreateRoom(kind="private", name="A room", members=(hall.bob.id, hall.carol.id)))
     with pytest.raises(Forbidden, match="owner first"):
         await hall.do(LeaveRoom(room=room))

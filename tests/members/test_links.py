@@ -1,4 +1,5 @@
-"""Links into rooms: who makes them, what they open, and that each use is one use; on each engine."""
+"""Invites into rooms: who may create them, what they admit to, and that each use counts once; on
+each engine."""
 
 from dataclasses import replace
 
@@ -35,7 +36,7 @@ async def private_room(hall: Hall) -> int:
 
 
 async def link(hall: Hall, room: int | None, name: str = "token", who: Actor | None = None, **how: int | None) -> str:
-    """The id of a link for one use; `name` stands for its token's hash."""
+    """Create an invite for one use and return its id; `name` stands for its token's hash."""
     made = await hall.do(CreateInvite.model_validate({"room": room, "token_hash": name, **how}), who)
     invite = made["invite"]
     assert isinstance(invite, dict)
@@ -47,7 +48,7 @@ def uses(hall: Hall, name: str = "token") -> object:
 
 
 def listed(hall: Hall, who: Actor, room: int | None, after: str | None = None, limit: int = 200) -> dict[str, object]:
-    """A page of those that never expire."""
+    """Return a page of the invites that never expire."""
     return hall.desk.database.read(invites.listing, who, room, 2**50, after, limit)
 
 
@@ -59,7 +60,7 @@ async def refused(hall: Hall, command: Command, who: Actor, why: str) -> None:
 ACCEPT = AcceptInvite(token_hash="token")
 
 
-async def test_a_link_leads_into_its_room_once_and_twice_is_fine(hall: Hall) -> None:
+async def test_an_invite_into_a_room_admits_once_and_accepting_it_is_idempotent(hall: Hall) -> None:
     room = await private_room(hall)
     await link(hall, room)
     answer = await hall.do(ACCEPT, hall.bob)
@@ -69,13 +70,13 @@ async def test_a_link_leads_into_its_room_once_and_twice_is_fine(hall: Hall) -> 
     for inside in (hall.alice, hall.bob):
         again = await hall.do(ACCEPT, inside)
         assert isinstance(again["room"], dict)
-        assert again["room"]["id"] == room, "used up, perhaps by him: his answer may have been lost"
+        assert again["room"]["id"] == room, "a member may retry a used-up invite after a lost answer"
     assert uses(hall) == 1
     await refused(hall, ACCEPT, hall.carol, "used up")
     await refused(hall, AcceptInvite(token_hash="another"), hall.carol, "used up")
 
 
-async def test_nobody_uses_a_link_up_without_coming_in(hall: Hall) -> None:
+async def test_a_refused_acceptance_does_not_use_up_the_invite(hall: Hall) -> None:
     room = await private_room(hall)
     await link(hall, room)
     await hall.do(ACCEPT)
@@ -91,7 +92,7 @@ async def test_nobody_uses_a_link_up_without_coming_in(hall: Hall) -> None:
     assert uses(hall) == 1
 
 
-async def test_a_link_that_was_taken_back_or_has_expired_opens_nothing(hall: Hall) -> None:
+async def test_a_revoked_or_expired_invite_admits_no_users(hall: Hall) -> None:
     room = await private_room(hall)
     await hall.do(RevokeInvite(invite=await link(hall, room)))
     await link(hall, room, "late", expires_in=-1)
@@ -103,7 +104,7 @@ async def test_a_link_that_was_taken_back_or_has_expired_opens_nothing(hall: Hal
         await hall.do(RevokeInvite(invite="nothing"))
 
 
-async def test_only_the_staffs_links_open_accounts_and_those_land_in_the_room_too(hall: Hall) -> None:
+async def test_only_invites_of_staff_admit_new_accounts_which_also_join_the_room(hall: Hall) -> None:
     room = await private_room(hall)
     await link(hall, room)
     new = CreateAccount(username="dora", password_hash="-", invite_hash="token")
@@ -128,7 +129,7 @@ async def test_only_the_staffs_links_open_accounts_and_those_land_in_the_room_to
     await refused(hall, again, ANYBODY, "used up")
 
 
-async def test_of_fifty_who_follow_a_link_for_one_at_once_one_comes_in(hall: Hall) -> None:
+async def test_an_invite_for_one_use_admits_one_of_fifty_concurrent_users(hall: Hall) -> None:
     room = await private_room(hall)
     crowd = [await hall.desk.person(f"person{number}") for number in range(MANY)]
     await link(hall, room)
@@ -139,7 +140,7 @@ async def test_of_fifty_who_follow_a_link_for_one_at_once_one_comes_in(hall: Hal
     assert uses(hall) == 1
 
 
-async def test_a_link_goes_with_the_right_to_make_it(hall: Hall) -> None:
+async def test_an_invite_ends_when_its_creator_loses_the_right_to_create_it(hall: Hall) -> None:
     room = await private_room(hall)
     for person in (hall.bob, hall.carol):
         await hall.do(InviteMember(room=room, user=person.id))
@@ -161,7 +162,7 @@ async def test_a_link_goes_with_the_right_to_make_it(hall: Hall) -> None:
             await link(hall, room, "a stranger's", stranger)
 
 
-async def test_the_links_of_an_admin_or_moderator_who_is_locked_out_let_nobody_in(hall: Hall) -> None:
+async def test_invites_of_a_disabled_admin_or_moderator_admit_no_users(hall: Hall) -> None:
     room = await private_room(hall)
     ida = await hall.desk.person("ida", Role.ADMIN)
     for person in (hall.bob, ida):
@@ -179,7 +180,7 @@ async def test_the_links_of_an_admin_or_moderator_who_is_locked_out_let_nobody_i
         await refused(hall, AcceptInvite(token_hash=name), hall.carol, "taken back")
 
 
-async def test_the_links_of_an_admin_whom_the_app_around_makes_a_member_open_no_accounts(hall: Hall) -> None:
+async def test_invites_of_an_admin_demoted_by_the_host_application_are_deleted(hall: Hall) -> None:
     def as_one(role: Role) -> AdmitIdentity:
         return AdmitIdentity(issuer="app", subject="ida", name="ida", role=role)
 
@@ -198,7 +199,7 @@ async def test_the_links_of_an_admin_whom_the_app_around_makes_a_member_open_no_
     assert hall.desk.rows("SELECT token_hash FROM invites") == [("her own",)]
 
 
-async def test_a_rooms_links_are_for_those_who_look_after_it_page_by_page_and_bounded(hall: Hall) -> None:
+async def test_a_rooms_invites_are_listed_in_pages_for_moderators_and_bounded(hall: Hall) -> None:
     room = await private_room(hall)
     site = await link(hall, None, "site", hall.owner)
     made = [await link(hall, room, f"token{number}", expires_in=None) for number in range(invites.MAX_ROOM_INVITES)]
@@ -217,14 +218,14 @@ async def test_a_rooms_links_are_for_those_who_look_after_it_page_by_page_and_bo
     assert sorted(found) == sorted(made)
     ours = listed(hall, hall.owner, None)["invites"]
     assert isinstance(ours, list)
-    assert [invite["id"] for invite in ours] == [site], "the site's list has none into rooms"
+    assert [invite["id"] for invite in ours] == [site], "the site's list contains no invites into rooms"
     with pytest.raises(NotFound):
         listed(hall, hall.owner, room)
     with pytest.raises(NotFound):
         await hall.do(RevokeInvite(invite=made[0]), hall.owner)
 
 
-async def test_the_same_key_gives_the_same_link_and_another_room_is_another_request(hall: Hall) -> None:
+async def test_the_same_key_returns_the_same_invite_and_another_room_is_a_conflict(hall: Hall) -> None:
     room, other = await private_room(hall), await private_room(hall)
     asked = CreateInvite(token_hash="token", room=room, key="k")
     first = await hall.do(asked)

@@ -1,4 +1,4 @@
-"""Whoever is banned hears and reads nothing from that moment on: live, with an old position, and over REST."""
+"""A banned user receives and reads nothing from then on: live, by position, and over REST."""
 
 import asyncio
 import random
@@ -29,7 +29,7 @@ def ban(owner: Account, user: int, room: int, reason: str = "") -> httpx.Respons
 
 
 class Door:
-    """A room through which one person comes and goes while its owner speaks and somebody else listens."""
+    """A room that one user joins and is banned from while its owner sends and a witness listens."""
 
     def __init__(self, server: Server) -> None:
         self.owner, self.member, self.witness = (server.sign_up() for _ in range(3))
@@ -40,14 +40,14 @@ class Door:
         self.late: list[str] = []
 
     async def turn(self, number: int, owner: Connection, member: Connection) -> None:
-        """He joins; a send, his ban, a send and a read of his go off together; then he reads on what he may not."""
+        """Let the member join; then submit a send, the ban, a send and a read at once."""
         joined = await member.command("room.join", room=self.room)
         since = {"topic": self.topic, "after": joined["seq"]}
         whom = {"room": self.room, "user": self.member.id}
         replies = [
-            await owner.post("message.send", room=self.room, key=f"a{number}", body="to him too"),
+            await owner.post("message.send", room=self.room, key=f"a{number}", body="for the member too"),
             await owner.post("room.ban", **whom),
-            await owner.post("message.send", room=self.room, key=f"b{number}", body="not to him"),
+            await owner.post("message.send", room=self.room, key=f"b{number}", body="not for the member"),
             await member.post("events.since", **since),
         ]
         for reply in replies[:2]:
@@ -59,7 +59,7 @@ class Door:
         await owner.command("room.unban", **whom)
 
     async def reads_nothing(self, member: Connection, since: dict[str, Any]) -> None:
-        """A read that begins after the ban was acknowledged does not succeed."""
+        """Assert that a read that starts after the ban was acknowledged fails."""
         try:
             await member.command("events.since", **since)
         except RefusedError as refused:
@@ -70,7 +70,7 @@ class Door:
 
 
 async def turning(server: Server, rounds: int) -> list[str]:
-    """What was heard or read that should not have been, and what should have been heard and was not."""
+    """Return what was received or read wrongly, and what should have been received and was not."""
     door = await asyncio.to_thread(Door, server)
     async with (
         await Connection.open(server.websocket_url, door.owner.token) as owner,
@@ -95,22 +95,22 @@ async def turning(server: Server, rounds: int) -> list[str]:
     return found + unheard(log, door.witness.id, listened) + [f"I8: {each} after the ban" for each in door.late]
 
 
-async def test_a_send_a_ban_a_send_and_a_read_at_once_tell_everybody_what_is_his(server: Server) -> None:
+async def test_a_send_a_ban_a_send_and_a_read_at_once_reach_exactly_the_members_of_that_moment(server: Server) -> None:
     assert await turning(server, depth.rounds("bans", short=30, long=1_000)) == []
 
 
-async def test_control_a_server_that_keeps_the_banned_subscribed_is_found_out(make_server: MakeServer) -> None:
+async def test_control_a_server_that_keeps_banned_users_subscribed_leaks_events(make_server: MakeServer) -> None:
     server = make_server({"BROKEN": "keep-subscribed"}, BROKEN)
     await asyncio.to_thread(server.start)
     found = await turning(server, 5)
     assert any(sentence.startswith("I8") for sentence in found), found
 
 
-async def test_who_is_banned_hears_no_more_also_with_the_position_he_had(server: Server) -> None:
+async def test_a_banned_user_receives_nothing_more_also_with_an_old_position(server: Server) -> None:
     await loses_the_room(server, lambda owner, member, room: ban(owner, member.id, room, "enough"))
 
 
-async def test_the_reason_reaches_him_on_all_devices_also_one_that_was_away(server: Server) -> None:
+async def test_the_reason_of_a_ban_reaches_all_devices_of_the_user_also_after_reconnecting(server: Server) -> None:
     owner, member = server.sign_up(), server.sign_up()
     room = owner.create_room(f"reasons {random.getrandbits(40):x}")
     member.join(room)
@@ -131,9 +131,9 @@ async def test_the_reason_reaches_him_on_all_devices_also_one_that_was_away(serv
     assert (live["why"], live["reason"]) == ("banned", "shouting")
 
 
-def test_who_is_out_reaches_not_even_what_he_said_himself_by_any_address(server: Server) -> None:
+def test_a_banned_user_cannot_reach_even_their_own_messages_over_any_route(server: Server) -> None:
     owner, member = server.sign_up(), server.sign_up()
-    room = owner.create_room(f"his own words {random.getrandbits(40):x}")
+    room = owner.create_room(f"own messages {random.getrandbits(40):x}")
     member.join(room)
     own = f"/api/rooms/{room}/messages"
     seq = member.request("POST", own, json={"key": "k", "body": "said while in"}).json()["seq"]
@@ -154,6 +154,6 @@ def test_who_is_out_reaches_not_even_what_he_said_himself_by_any_address(server:
         assert answer.status_code == 404, f"{method} {path} → {answer.status_code} {answer.text}"
         assert "said" not in answer.text
     again = member.request("POST", own, json={"key": "k", "body": "said while in"})
-    assert again.json()["seq"] == seq, "but a retry of what was stored is answered as it was"
+    assert again.json()["seq"] == seq, "a retry of a stored message returns the first answer"
     log = owner.log(f"room:{room}")
     assert [event["type"] for event in log][-1] == "member.banned"

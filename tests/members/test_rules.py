@@ -1,4 +1,4 @@
-"""Who may do what with the people of a room: the whole table, cell by cell, of the pure rules."""
+"""The complete table of the pure rules for membership: who may do what, cell by cell."""
 
 import re
 from collections.abc import Callable
@@ -19,7 +19,7 @@ ACTORS = {
     "admin-in-it": (Role.ADMIN, RoomRole.MEMBER),
     "guest-in-it": (Role.GUEST, RoomRole.MEMBER),
 }
-"""What somebody is on the site, and what in the room."""
+"""Each actor's role on the site and in the room."""
 THEIRS = {"outsider": None, "member": RoomRole.MEMBER, "moderator": RoomRole.MODERATOR, "owner": RoomRole.OWNER}
 ROOMS: dict[str, dict[str, object]] = {
     "public": {"kind": "public"},
@@ -90,7 +90,7 @@ make a link         private   404    404       403     ok         ok     ok     
 make a link         direct    404    404       403     403        403    403    403        403
 make a link         archived  404    404       403     403        403    403    403        403
 """
-"""Each deed in each kind of room, for everybody who may see that room."""
+"""Each action in each kind of room, for every actor who may see that room."""
 OTHER = 2
 
 
@@ -118,7 +118,7 @@ def deeds() -> dict[str, Callable[[Actor, Room], None]]:
 
 
 def cells() -> list[tuple[str, str, str, str]]:
-    """(deed, room, actor, what is right)."""
+    """Return (action, room, actor, expected answer)."""
     header, *rows = (re.split(r"\s{2,}", line) for line in TABLE.splitlines() if line.strip())
     return [(row[0], row[1], actor, cell) for row in rows for actor, cell in zip(header[2:], row[2:], strict=True)]
 
@@ -132,14 +132,14 @@ def answer(deed: str, room: str, actor: str) -> str:
         }
     )  # fmt: skip
     try:
-        deeds()[deed](Actor(1, "somebody", site), seen)
+        deeds()[deed](Actor(1, "actor", site), seen)
     except (Forbidden, NotFound, Conflict) as refusal:
         return ANSWERS[type(refusal)]
     return "ok"
 
 
 @pytest.mark.parametrize("actor", ACTORS)
-def test_the_rules_say_what_the_table_says(actor: str) -> None:
+def test_the_rules_match_the_table(actor: str) -> None:
     wrong = [
         f"{deed} ({room}): {right} is right, {answer(deed, room, actor)} was the answer"
         for deed, room, who, right in cells()
@@ -148,5 +148,5 @@ def test_the_rules_say_what_the_table_says(actor: str) -> None:
     assert wrong == []
 
 
-def test_every_deed_is_in_the_table() -> None:
+def test_every_action_is_in_the_table() -> None:
     assert {deed for deed, *_ in cells()} == set(deeds())

@@ -1,4 +1,4 @@
-"""A private room of alice's with bob in it, on each engine; carol is not in it."""
+"""Fixtures: a private room of alice with bob in it, on each engine; carol is not a member."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ Frame = dict[str, Any]
 
 @dataclass
 class Talk:
-    """A hall, the room in it, and what people do there."""
+    """The users, a room, and helpers for what they do there."""
 
     hall: Hall
     room: int
@@ -43,7 +43,7 @@ class Talk:
         return await self.hall.do(command, who)
 
     async def refused(self, who: Actor, command: Command) -> tuple[str, str]:
-        """Code and sentence."""
+        """Return the code and message of the error."""
         with pytest.raises(HubbubError) as refusal:
             await self.do(who, command)
         return refusal.value.code, refusal.value.message
@@ -74,7 +74,8 @@ class Talk:
             await self.do(who, InviteMember(room=room, user=other.id))
         return room
 
-    # --- what is to be seen ---------------------------------------------------------------------------------------
+    # --- reading
+    # -----------------------------------------------------------------------------------------------------
 
     def read(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return self.hall.desk.database.read(query, *args, **kwargs)
@@ -93,18 +94,18 @@ class Talk:
         return plain(self.read(pins.listing, who.id, self.room, before, limit))
 
     def log(self, room: int | None = None) -> list[Frame]:
-        """The room's log as it is stored."""
+        """Return the room's log as it is stored."""
         topic = room_topic(room or self.room)
         rows = self.hall.desk.rows(f"SELECT text FROM log WHERE topic = '{topic}' ORDER BY seq")
         return [orjson.loads(str(text)) for (text,) in rows]
 
     def live(self, room: int | None = None) -> list[Frame]:
-        """What was told live."""
+        """Return the room's entries as they were sent live."""
         return [orjson.loads(entry.text) for entry in self.hall.told(room_topic(room or self.room))]
 
 
 def plain(value: object) -> Frame:
-    """As JSON has it."""
+    """Return the value as JSON represents it."""
     found: Frame = orjson.loads(orjson.dumps(value))
     return found
 

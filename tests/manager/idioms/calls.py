@@ -28,7 +28,7 @@ CLASSES: dict[str, type[ConnectionManager] | type[TutorialManager]] = {
 
 @dataclass
 class Call:
-    """What an idiom is given: a manager with two clients, and what is run after the answer to the request."""
+    """The input of an idiom: a manager with two clients, and tasks to run after the response."""
 
     manager: Manager
     first: WebSocket
@@ -45,7 +45,8 @@ class Row:
     title: str
     run: Idiom
     hears: str
-    """What the first client is sent, one character a message; the second gets the same without capitals."""
+    """What the first client receives, one character a message; the second gets the same without
+    capitals."""
 
 
 CALLS: dict[str, Row] = {}

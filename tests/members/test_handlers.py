@@ -1,4 +1,5 @@
-"""People of a room: brought, removed, kept out, let back; roles, and one owner at any time; on each engine."""
+"""Members of a room: adding, removing, banning, roles, and one owner at any time; on each engine.
+Members of a room: adding, removing, banning, roles, and one owner at any time; on each engine."""
 
 import pytest
 
@@ -26,7 +27,7 @@ OWNER, MODERATOR, MEMBER = RoomRole.OWNER, RoomRole.MODERATOR, RoomRole.MEMBER
 
 
 def roles(hall: Hall, room: int, asker: Actor | None = None) -> dict[str, str]:
-    """Who is what in the room."""
+    """Return each member's role in the room."""
     page = hall.desk.database.read(members.listing, asker or hall.alice, room, 0, 200)
     assert isinstance(page["members"], list)
     return {member["name"]: member["role"] for member in page["members"]}
@@ -42,14 +43,14 @@ def roles_told(hall: Hall, room: int) -> list[tuple[int, str, int]]:
 
 
 async def private_room(hall: Hall, *people: Actor) -> int:
-    """Alice's, with these in it."""
+    """Create a private room of alice with these members."""
     room = await hall.room(CreateRoom(kind="private", name="A room"))
     for person in people:
         await hall.do(InviteMember(room=room, user=person.id))
     return room
 
 
-async def test_a_member_brings_others_who_are_in_it_at_once(hall: Hall) -> None:
+async def test_a_member_adds_users_who_are_members_at_once(hall: Hall) -> None:
     room = await private_room(hall, hall.bob)
     answer = await hall.do(InviteMember(room=room, user=hall.carol.id), hall.bob)
     joined = last(hall, room_topic(room))
@@ -59,9 +60,9 @@ async def test_a_member_brings_others_who_are_in_it_at_once(hall: Hall) -> None:
     added = last(hall, user_topic(hall.carol.id))
     assert isinstance(added, RoomAdded)
     assert (added.room.id, added.room.joined, added.room.members) == (room, True, 2), (
-        "he counts himself when he hears of his joining"
+        "the count in room.added excludes the new member"
     )
-    assert await hall.do(InviteMember(room=room, user=hall.carol.id)) == {}, "twice is fine"
+    assert await hall.do(InviteMember(room=room, user=hall.carol.id)) == {}, "adding a member is idempotent"
     for nobody in (999_999_999, (await gone(hall)).id):
         with pytest.raises(NotFound):
             await hall.do(InviteMember(room=room, user=nobody))
@@ -70,13 +71,13 @@ async def test_a_member_brings_others_who_are_in_it_at_once(hall: Hall) -> None:
 
 
 async def gone(hall: Hall) -> Actor:
-    """Somebody whose account was deleted."""
+    """Return a user whose account was deleted."""
     leaver = await hall.desk.person("leaver")
     await hall.do(DeleteAccount(user=leaver.id), SYSTEM)
     return leaver
 
 
-async def test_nobody_can_lock_an_account_out_and_have_it_brought_in(hall: Hall) -> None:
+async def test_a_disabled_user_cannot_be_added(hall: Hall) -> None:
     room = await private_room(hall)
     await hall.do(SetDisabled(user=hall.bob.id, disabled=True), SYSTEM)
     with pytest.raises(NotFound):
@@ -84,7 +85,7 @@ async def test_nobody_can_lock_an_account_out_and_have_it_brought_in(hall: Hall)
     assert list(roles(hall, room)) == ["alice"]
 
 
-async def test_a_ban_ends_the_membership_and_keeps_the_person_out_until_it_is_lifted(hall: Hall) -> None:
+async def test_a_ban_ends_the_membership_and_keeps_the_user_out_until_it_is_lifted(hall: Hall) -> None:
     room = await hall.room(CreateRoom(kind="public", name="A room"))
     await hall.do(JoinRoom(room=room), hall.bob)
     await hall.do(BanMember(room=room, user=hall.bob.id, reason="shouting"))
@@ -93,16 +94,16 @@ async def test_a_ban_ends_the_membership_and_keeps_the_person_out_until_it_is_li
     assert (banned.user, banned.was_member) == (hall.bob.id, True)
     assert isinstance(told, RoomRemoved)
     assert (told.why, told.reason) == ("banned", "shouting")
-    assert "shouting" not in hall.told(room_topic(room))[-1].text.decode(), "the reason is not for everybody"
+    assert "shouting" not in hall.told(room_topic(room))[-1].text.decode(), "other members must not see the reason"
     with pytest.raises(Forbidden, match="banned"):
         await hall.do(JoinRoom(room=room), hall.bob)
     with pytest.raises(Conflict, match="Unban"):
         await hall.do(InviteMember(room=room, user=hall.bob.id))
-    assert await hall.do(BanMember(room=room, user=hall.bob.id, reason="again")) == {}, "twice is fine"
+    assert await hall.do(BanMember(room=room, user=hall.bob.id, reason="again")) == {}, "banning is idempotent"
     assert hall.desk.rows("SELECT members FROM rooms WHERE name = 'A room'") == [(1,)]
     await hall.do(UnbanMember(room=room, user=hall.bob.id))
     assert await hall.do(UnbanMember(room=room, user=hall.bob.id)) == {}
-    assert "bob" not in roles(hall, room), "it does not bring him back"
+    assert "bob" not in roles(hall, room), "lifting a ban does not restore the membership"
     await hall.do(JoinRoom(room=room), hall.bob)
     await hall.do(RemoveMember(room=room, user=hall.bob.id))
     told = last(hall, user_topic(hall.bob.id))
@@ -115,7 +116,7 @@ async def test_a_ban_ends_the_membership_and_keeps_the_person_out_until_it_is_li
     assert told.why == "left"
 
 
-async def test_an_admin_who_was_banned_from_a_public_room_lifts_it_himself_and_nobody_else_does(hall: Hall) -> None:
+async def test_an_admin_banned_from_a_public_room_can_lift_the_ban_and_other_users_cannot(hall: Hall) -> None:
     room = await hall.room(CreateRoom(kind="public", name="A room"))
     for person in (hall.owner, hall.bob):
         await hall.do(JoinRoom(room=room), person)
@@ -127,7 +128,7 @@ async def test_an_admin_who_was_banned_from_a_public_room_lifts_it_himself_and_n
     assert roles(hall, room) == {"alice": "owner", "olga": "member"}
 
 
-async def test_who_is_not_there_can_be_banned_and_hears_nothing_of_it(hall: Hall) -> None:
+async def test_a_user_outside_the_room_can_be_banned_without_being_notified(hall: Hall) -> None:
     room = await private_room(hall, hall.bob)
     before = hall.told(user_topic(hall.carol.id))
     await hall.do(BanMember(room=room, user=hall.carol.id))
@@ -141,7 +142,7 @@ async def test_who_is_not_there_can_be_banned_and_hears_nothing_of_it(hall: Hall
         await hall.do(BanMember(room=room, user=999_999_999))
 
 
-async def test_bans_are_listed_page_by_page_for_those_who_look_after_the_room(hall: Hall) -> None:
+async def test_bans_are_listed_in_pages_for_moderators(hall: Hall) -> None:
     room = await private_room(hall, hall.bob)
     crowd = sorted([(await hall.desk.person(f"person{number}")).id for number in range(5)])
     for number, user in enumerate(crowd):
@@ -163,10 +164,10 @@ async def test_bans_are_listed_page_by_page_for_those_who_look_after_the_room(ha
     await hall.do(DeleteAccount(user=crowd[0]), SYSTEM)
     page = hall.desk.database.read(members.banned, hall.alice, room, 0, 10)
     assert isinstance(page["bans"], list)
-    assert [ban["user"] for ban in page["bans"]] == crowd[1:], "who is nobody any more is banned nowhere"
+    assert [ban["user"] for ban in page["bans"]] == crowd[1:], "deleted accounts are not listed"
 
 
-async def test_there_is_one_owner_who_hands_the_room_over_before_he_leaves(hall: Hall) -> None:
+async def test_a_room_has_one_owner_who_must_transfer_it_before_leaving(hall: Hall) -> None:
     room = await private_room(hall, hall.bob, hall.carol)
     assert roles(hall, room) == {"alice": "owner", "bob": "member", "carol": "member"}
     with pytest.raises(Forbidden, match="owner first"):
@@ -187,13 +188,13 @@ async def test_there_is_one_owner_who_hands_the_room_over_before_he_leaves(hall:
             await hall.do(SetRoomRole(room=room, user=absent, role=MODERATOR), hall.carol)
 
 
-async def test_an_owner_alone_may_leave(hall: Hall) -> None:
+async def test_an_owner_without_other_members_may_leave(hall: Hall) -> None:
     room = await private_room(hall)
     await hall.do(LeaveRoom(room=room))
-    assert hall.desk.rows("SELECT count(*) FROM members") == [(5,)], "the lobby's alone"
+    assert hall.desk.rows("SELECT count(*) FROM members") == [(5,)], "only the lobby has members"
 
 
-async def test_a_room_whose_owner_is_removed_or_deleted_gets_its_longest_standing_moderator_else_member(
+async def test_a_room_without_owner_passes_to_its_longest_standing_moderator_or_member(
     hall: Hall,
 ) -> None:
     room = await hall.room(CreateRoom(kind="public", name="A room"))
@@ -204,22 +205,24 @@ async def test_a_room_whose_owner_is_removed_or_deleted_gets_its_longest_standin
         await hall.do(SetRoomRole(room=room, user=person.id, role=MODERATOR))
     await hall.do(RemoveMember(room=room, user=hall.alice.id), hall.owner)
     assert hall.published(room_topic(room))[-2:] == ["member.removed", "member.role"]
-    assert roles_told(hall, room)[-1] == (hall.carol.id, "owner", hall.carol.id), "moderators by joining, not by role"
+    assert roles_told(hall, room)[-1] == (hall.carol.id, "owner", hall.carol.id), (
+        "moderators inherit in the order in which they joined"
+    )
     entries = [entry.event for entry in hall.desk.published][-3:]
     assert [event.type for event in entries] == ["member.removed", "room.gone", "member.role"]
     await hall.do(BanMember(room=room, user=hall.carol.id), hall.owner)
     assert roles_told(hall, room)[-1] == (dora.id, "owner", dora.id)
     await hall.do(SetDisabled(user=hall.bob.id, disabled=True), SYSTEM)
     await hall.do(DeleteAccount(user=dora.id), SYSTEM)
-    assert roles_told(hall, room)[-1] == (emil.id, "owner", emil.id), "somebody who can log in comes first"
+    assert roles_told(hall, room)[-1] == (emil.id, "owner", emil.id), "members who can log in come first"
     await hall.do(DeleteAccount(user=emil.id), SYSTEM)
     assert roles_told(hall, room)[-1] == (hall.bob.id, "owner", hall.bob.id)
     await hall.do(DeleteAccount(user=hall.bob.id), SYSTEM)
-    assert hall.published(room_topic(room))[-1] == "member.left", "nobody is left"
+    assert hall.published(room_topic(room))[-1] == "member.left", "the room has no members left"
     assert "member.role" not in hall.published(room_topic(LOBBY))
 
 
-async def test_a_room_whose_owner_is_locked_out_is_not_stuck(hall: Hall) -> None:
+async def test_a_room_whose_owner_is_disabled_passes_to_another_member(hall: Hall) -> None:
     room = await private_room(hall, hall.bob, hall.carol)
     alone = await private_room(hall)
     await hall.do(SetRoomRole(room=room, user=hall.carol.id, role=MODERATOR))
@@ -228,16 +231,16 @@ async def test_a_room_whose_owner_is_locked_out_is_not_stuck(hall: Hall) -> None
     assert roles_told(hall, room)[-2:] == [
         (hall.alice.id, "moderator", hall.alice.id), (hall.carol.id, "owner", hall.carol.id),
     ]  # fmt: skip
-    assert hall.published(room_topic(alone))[-1] != "member.role", "there is nobody else in it"
+    assert hall.published(room_topic(alone))[-1] != "member.role", "the owner is the only member"
     for user in (hall.bob.id, hall.carol.id):
         await hall.do(SetDisabled(user=user, disabled=True), hall.owner)
-    assert roles(hall, room, hall.carol)["carol"] == "owner", "nobody could take it"
+    assert roles(hall, room, hall.carol)["carol"] == "owner", "no other member can log in"
     await hall.do(SetDisabled(user=hall.bob.id, disabled=False), hall.owner)
     assert roles(hall, room, hall.bob) == {"alice": "moderator", "bob": "owner", "carol": "moderator"}
     assert "member.role" not in hall.published(room_topic(LOBBY))
 
 
-async def test_nobody_comes_goes_or_is_promoted_in_a_direct_room(hall: Hall) -> None:
+async def test_membership_and_roles_of_a_direct_room_cannot_change(hall: Hall) -> None:
     room = await hall.room(CreateRoom(kind="direct", members=(hall.bob.id,)))
     before = hall.published(room_topic(room))
     for command in (
@@ -250,10 +253,10 @@ async def test_nobody_comes_goes_or_is_promoted_in_a_direct_room(hall: Hall) -> 
         with pytest.raises(NotFound):
             await hall.do(command, hall.carol)
     await hall.do(DeleteAccount(user=hall.bob.id), SYSTEM)
-    assert hall.published(room_topic(room)) == [*before, "member.left"], "no owner where there was none"
+    assert hall.published(room_topic(room)) == [*before, "member.left"], "a direct room has no owner"
 
 
-async def test_in_an_archived_room_people_may_only_leave_and_hand_it_over(hall: Hall) -> None:
+async def test_in_an_archived_room_members_may_only_leave_and_transfer_ownership(hall: Hall) -> None:
     room = await private_room(hall, hall.bob, hall.carol)
     await hall.do(ArchiveRoom(room=room))
     for command in (
@@ -266,12 +269,12 @@ async def test_in_an_archived_room_people_may_only_leave_and_hand_it_over(hall: 
     await hall.do(LeaveRoom(room=room), hall.bob)
     hand_over = SetRoomRole(room=room, user=hall.carol.id, role=OWNER)
     await hall.do(hand_over)
-    assert await hall.do(hand_over) == {}, "the answer may have been lost"
+    assert await hall.do(hand_over) == {}, "a retry after a lost answer is accepted"
     await hall.do(LeaveRoom(room=room))
     assert roles(hall, room, hall.carol) == {"carol": "owner"}
 
 
-async def test_a_refused_deed_leaves_no_trace_whoever_shares_its_batch(hall: Hall) -> None:
+async def test_a_refused_command_leaves_no_trace_and_affects_no_other_in_its_batch(hall: Hall) -> None:
     room = await private_room(hall, hall.bob)
     before = hall.told(room_topic(room))
     results = await hall.desk.together(
