@@ -50,7 +50,8 @@ async def connect(port: int, network: str, first: bytes) -> socket.socket:
 
 @asynccontextmanager
 async def besieged(server: Server, first: bytes, networks: list[str]) -> AsyncIterator[None]:
-    """SOCKETS silent sockets; those that the server ends are opened again, until the end of the block."""
+    """Keep SOCKETS silent sockets open until the end of the block, and reopen those the server
+    ends."""
     held: list[socket.socket] = []
 
     async def hold(network: str) -> None:

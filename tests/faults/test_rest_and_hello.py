@@ -37,9 +37,7 @@ def account(server: Server) -> Account:
         ("a\nb", False), ("\ufffd", False),
     ],
 )  # fmt: skip
-def test_user_names_are_accepted_or_refused_by_their_characters_and_length(
-    server: Server, name: str, fits: bool
-) -> None:
+def test_user_names_are_checked_for_characters_and_length(server: Server, name: str, fits: bool) -> None:
     answer = Account(server, 0, "", "none", "").request(
         "POST", "/api/accounts", json={"username": name, "password": "long enough to pass"}
     )
@@ -61,9 +59,7 @@ def test_reserved_user_names_and_lookalikes_are_refused(account: Account, name: 
         ("a\nb", False), ("a\u202eb", False),
     ],
 )  # fmt: skip
-def test_room_names_are_accepted_or_refused_by_their_characters_and_length(
-    account: Account, name: str, fits: bool
-) -> None:
+def test_room_names_are_checked_for_characters_and_length(account: Account, name: str, fits: bool) -> None:
     answer = account.request("POST", "/api/rooms", json={"kind": "public", "name": name})
     assert answer.status_code == (201 if fits else 400), answer.text
 
@@ -72,9 +68,7 @@ def test_room_names_are_accepted_or_refused_by_their_characters_and_length(
     ("password", "fits"),
     [("p" * 7, False), ("p3 w-x.y", True), (LONG, True), (LONG + "g", False), ("p\x00" * 8, False)],
 )  # fmt: skip
-def test_passwords_are_accepted_or_refused_by_their_length_and_characters(
-    account: Account, password: str, fits: bool
-) -> None:
+def test_passwords_are_checked_for_length_and_characters(account: Account, password: str, fits: bool) -> None:
     name = f"p{abs(hash(password)) % 10**9}"
     answer = account.request("POST", "/api/accounts", json={"username": name, "password": password})
     assert answer.status_code == (201 if fits else 400), answer.text

@@ -18,11 +18,11 @@ ROOT = Path(__file__).resolve().parents[2]
 MODULES = (text, names, emojis, mentions, passwords, identities, stored, invites, presence, rooms_of, strict_json)
 LIMIT = re.compile(r"(MAX|MIN)_[A-Z_]+|LONGEST|LOUD_[A-Z]+|[A-Z]+_COUNTED|DEFAULT_[A-Z]+|[A-Z]+_SHOWN")
 ELSEWHERE = {
-    "MAX_HAVE": "tests/faults/test_doors.py::test_have_may_name_2000_topics_and_not_one_more",
+    "MAX_HAVE": "tests/faults/test_rest_and_hello.py::test_have_may_name_2000_topics_and_not_one_more",
     "MAX_DEPTH": "tests/faults/test_limits.py::test_a_depth_of_32_is_read",
-    "MAX_USER_NAME": "tests/faults/test_doors.py::test_user_names",
-    "MAX_RUN": "tests/attention/test_parser.py::test_a_hostile_text_takes_no_time",
-    "MAX_HERE": "tests/attention/test_mentions.py::test_here_calls_those_whom_the_engine_names_and_an_edit_keeps_them",
+    "MAX_USER_NAME": "tests/faults/test_rest_and_hello.py::test_user_names_are_checked_for_characters_and_length",
+    "MAX_RUN": "tests/attention/test_parser.py::test_parsing_hostile_text_takes_linear_time",
+    "MAX_HERE": "tests/attention/test_mentions.py::test_here_mentions_the_online_members_and_an_edit_keeps_them",
     "MIN_CHARACTERS": "tests/http/test_accounts.py::test_passwords_are_accepted_within_their_limits_and_refused_beyond",
     "MAX_BYTES": "tests/http/test_accounts.py::test_passwords_are_accepted_within_their_limits_and_refused_beyond",
     "MAX_BODY": "tests/http/test_bodies.py::test_a_request_body_is_accepted_at_its_limit_and_refused_beyond",

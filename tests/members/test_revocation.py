@@ -28,18 +28,18 @@ def ban(owner: Account, user: int, room: int, reason: str = "") -> httpx.Respons
     return owner.request("POST", f"/api/rooms/{room}/bans", json={"user": user, "reason": reason})
 
 
-class Door:
+class MembershipRace:
     """A room that one user joins and is banned from while its owner sends and a witness listens."""
 
     def __init__(self, server: Server) -> None:
         self.owner, self.member, self.witness = (server.sign_up() for _ in range(3))
-        self.room = self.owner.create_room(f"revolving door {random.getrandbits(40):x}")
+        self.room = self.owner.create_room(f"joins and bans {random.getrandbits(40):x}")
         self.topic = f"room:{self.room}"
         self.witness.join(self.room)
         self.read: list[Frame] = []
         self.late: list[str] = []
 
-    async def turn(self, number: int, owner: Connection, member: Connection) -> None:
+    async def round(self, number: int, owner: Connection, member: Connection) -> None:
         """Let the member join; then submit a send, the ban, a send and a read at once."""
         joined = await member.command("room.join", room=self.room)
         since = {"topic": self.topic, "after": joined["seq"]}
@@ -69,40 +69,40 @@ class Door:
             self.late.append("events.since")
 
 
-async def turning(server: Server, rounds: int) -> list[str]:
+async def run_races(server: Server, rounds: int) -> list[str]:
     """Return what was received or read wrongly, and what should have been received and was not."""
-    door = await asyncio.to_thread(Door, server)
+    race = await asyncio.to_thread(MembershipRace, server)
     async with (
-        await Connection.open(server.websocket_url, door.owner.token) as owner,
-        await Connection.open(server.websocket_url, door.member.token) as member,
-        await Connection.open(server.websocket_url, door.witness.token) as witness,
+        await Connection.open(server.websocket_url, race.owner.token) as owner,
+        await Connection.open(server.websocket_url, race.member.token) as member,
+        await Connection.open(server.websocket_url, race.witness.token) as witness,
     ):
         for number in range(rounds):
-            await door.turn(number, owner, member)
+            await race.round(number, owner, member)
             if number % 20 == 0:
-                answer = await asyncio.to_thread(door.member.request, "GET", f"/api/rooms/{door.room}/messages")
-                door.late += [] if answer.status_code == 404 else ["messages"]
+                answer = await asyncio.to_thread(race.member.request, "GET", f"/api/rooms/{race.room}/messages")
+                race.late += [] if answer.status_code == 404 else ["messages"]
         await member.ping()
         await witness.ping()
         heard, listened = (
-            [frame for frame in socket.frames if frame.get("topic") == door.topic] for socket in (member, witness)
+            [frame for frame in socket.frames if frame.get("topic") == race.topic] for socket in (member, witness)
         )
         gone = member.of_type("room.gone")
-    log = await asyncio.to_thread(door.owner.log, door.topic)
-    assert [(frame["room"], frame["why"]) for frame in gone] == [(door.room, "banned")] * rounds
-    assert len(memberships(log, door.member.id)) == rounds
-    found = leaks(log, door.member.id, heard + door.read) + unheard(log, door.member.id, heard)
-    return found + unheard(log, door.witness.id, listened) + [f"I8: {each} after the ban" for each in door.late]
+    log = await asyncio.to_thread(race.owner.log, race.topic)
+    assert [(frame["room"], frame["why"]) for frame in gone] == [(race.room, "banned")] * rounds
+    assert len(memberships(log, race.member.id)) == rounds
+    found = leaks(log, race.member.id, heard + race.read) + unheard(log, race.member.id, heard)
+    return found + unheard(log, race.witness.id, listened) + [f"I8: {each} after the ban" for each in race.late]
 
 
 async def test_a_send_a_ban_a_send_and_a_read_at_once_reach_exactly_the_members_of_that_moment(server: Server) -> None:
-    assert await turning(server, depth.rounds("bans", short=30, long=1_000)) == []
+    assert await run_races(server, depth.rounds("bans", short=30, long=1_000)) == []
 
 
 async def test_control_a_server_that_keeps_banned_users_subscribed_leaks_events(make_server: MakeServer) -> None:
     server = make_server({"BROKEN": "keep-subscribed"}, BROKEN)
     await asyncio.to_thread(server.start)
-    found = await turning(server, 5)
+    found = await run_races(server, 5)
     assert any(sentence.startswith("I8") for sentence in found), found
 
 
@@ -140,7 +140,7 @@ def test_a_banned_user_cannot_reach_even_their_own_messages_over_any_route(serve
     assert member.request("PATCH", f"{own}/{seq}", json={"body": "said otherwise"}).status_code == 200
     assert owner.request("PUT", f"/api/rooms/{room}/pins/{seq}").status_code == 200
     assert owner.request("POST", own, json={"key": "r", "body": "a reply", "reply_to": seq}).status_code == 201
-    doors: list[tuple[str, str, dict[str, Any] | None]] = [
+    requests: list[tuple[str, str, dict[str, Any] | None]] = [
         ("GET", own, None), ("GET", f"{own}/{seq}", None), ("GET", f"{own}/{seq}/edits", None),
         ("GET", f"{own}/{seq}/reactions", None), ("GET", f"/api/rooms/{room}/pins", None),
         ("GET", f"/api/topics/room:{room}/events?after=0", None), ("PATCH", f"{own}/{seq}", {"body": "changed"}),
@@ -149,7 +149,7 @@ def test_a_banned_user_cannot_reach_even_their_own_messages_over_any_route(serve
         ("POST", own, {"key": "again", "body": "again", "reply_to": seq}), ("DELETE", f"{own}/{seq}", None),
     ]  # fmt: skip
     assert ban(owner, member.id, room).status_code == 200
-    for method, path, body in doors:
+    for method, path, body in requests:
         answer = member.request(method, path, **({"json": body} if body else {}))
         assert answer.status_code == 404, f"{method} {path} → {answer.status_code} {answer.text}"
         assert "said" not in answer.text

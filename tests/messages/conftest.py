@@ -22,9 +22,9 @@ from hubbub.domain.commands import (
 from hubbub.domain.errors import HubbubError
 from hubbub.domain.model import Actor, room_topic
 from hubbub.features import edits, messages, pins
-from tests.rooms.conftest import Hall
+from tests.rooms.conftest import World
 from tests.rooms.conftest import desk as desk
-from tests.rooms.conftest import hall as hall
+from tests.rooms.conftest import world as world
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -35,12 +35,12 @@ Frame = dict[str, Any]
 class Talk:
     """The users, a room, and helpers for what they do there."""
 
-    hall: Hall
+    world: World
     room: int
     said: int = 0
 
     async def do(self, who: Actor, command: Command) -> Frame:
-        return await self.hall.do(command, who)
+        return await self.world.do(command, who)
 
     async def refused(self, who: Actor, command: Command) -> tuple[str, str]:
         """Return the code and message of the error."""
@@ -69,7 +69,7 @@ class Talk:
         return int((await self.do(who, command))["seq"])
 
     async def another(self, who: Actor, *others: Actor, **fields: Any) -> int:
-        room = await self.hall.room(CreateRoom(**{"kind": "private", "name": "Another", **fields}), who)
+        room = await self.world.room(CreateRoom(**{"kind": "private", "name": "Another", **fields}), who)
         for other in others:
             await self.do(who, InviteMember(room=room, user=other.id))
         return room
@@ -78,7 +78,7 @@ class Talk:
     # -----------------------------------------------------------------------------------------------------
 
     def read(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return self.hall.desk.database.read(query, *args, **kwargs)
+        return self.world.desk.database.read(query, *args, **kwargs)
 
     def page(self, who: Actor, room: int | None = None, **where: int) -> Frame:
         return plain(self.read(messages.page, who.id, MessagePage(room=room or self.room, **where)))
@@ -96,12 +96,12 @@ class Talk:
     def log(self, room: int | None = None) -> list[Frame]:
         """Return the room's log as it is stored."""
         topic = room_topic(room or self.room)
-        rows = self.hall.desk.rows(f"SELECT text FROM log WHERE topic = '{topic}' ORDER BY seq")
+        rows = self.world.desk.rows(f"SELECT text FROM log WHERE topic = '{topic}' ORDER BY seq")
         return [orjson.loads(str(text)) for (text,) in rows]
 
     def live(self, room: int | None = None) -> list[Frame]:
         """Return the room's entries as they were sent live."""
-        return [orjson.loads(entry.text) for entry in self.hall.told(room_topic(room or self.room))]
+        return [orjson.loads(entry.text) for entry in self.world.told(room_topic(room or self.room))]
 
 
 def plain(value: object) -> Frame:
@@ -111,7 +111,7 @@ def plain(value: object) -> Frame:
 
 
 @pytest.fixture
-async def talk(hall: Hall) -> Talk:
-    found = Talk(hall, 0)
-    found.room = await found.another(hall.alice, hall.bob, name="The room")
+async def talk(world: World) -> Talk:
+    found = Talk(world, 0)
+    found.room = await found.another(world.alice, world.bob, name="The room")
     return found

@@ -20,7 +20,7 @@ from tests.messages.conftest import Talk
 
 
 async def test_an_author_edits_a_message_and_earlier_versions_are_kept(talk: Talk) -> None:
-    alice, bob = talk.hall.alice, talk.hall.bob
+    alice, bob = talk.world.alice, talk.world.bob
     seq = await talk.say(alice, "first")
     assert await talk.edit(alice, seq, "first") == {}
     for body in ("second", "third", "fourth"):
@@ -38,7 +38,7 @@ async def test_an_author_edits_a_message_and_earlier_versions_are_kept(talk: Tal
 
 
 async def test_only_the_author_can_edit_an_existing_message(talk: Talk) -> None:
-    alice, bob, carol, owner = talk.hall.alice, talk.hall.bob, talk.hall.carol, talk.hall.owner
+    alice, bob, carol, owner = talk.world.alice, talk.world.bob, talk.world.carol, talk.world.owner
     seq = await talk.say(bob, "mine")
     command = EditMessage(room=talk.room, message=seq, body="yours")
     assert await talk.refused(alice, command) == ("forbidden", "Only the author edits a message.")
@@ -53,7 +53,7 @@ async def test_only_the_author_can_edit_an_existing_message(talk: Talk) -> None:
 
 
 async def test_a_deleted_message_keeps_its_seq_and_loses_everything_attached_to_it(talk: Talk) -> None:
-    alice, bob = talk.hall.alice, talk.hall.bob
+    alice, bob = talk.world.alice, talk.world.bob
     first = await talk.say(alice, "which?")
     seq = await talk.say(alice, "helo @bob", reply_to=first)
     await talk.edit(alice, seq, "hello @bob")
@@ -75,7 +75,7 @@ async def test_a_deleted_message_keeps_its_seq_and_loses_everything_attached_to_
 
 
 async def test_moderators_delete_any_message_and_see_its_earlier_versions(talk: Talk) -> None:
-    alice, bob, carol, owner = talk.hall.alice, talk.hall.bob, talk.hall.carol, talk.hall.owner
+    alice, bob, carol, owner = talk.world.alice, talk.world.bob, talk.world.carol, talk.world.owner
     room = await talk.another(alice, bob, carol, owner, name="Four")
     talk.room = room
     for who, allowed in ((bob, False), (alice, True), (owner, True)):
@@ -91,11 +91,11 @@ async def test_moderators_delete_any_message_and_see_its_earlier_versions(talk: 
             await talk.do(alice, SetRoomRole(room=room, user=who.id, role=RoomRole.MODERATOR))
             await talk.delete(who, seq)
     with pytest.raises(NotFound):
-        talk.edits(talk.hall.guest, 1)
+        talk.edits(talk.world.guest, 1)
 
 
 async def test_in_a_direct_room_only_authors_delete_their_messages(talk: Talk) -> None:
-    alice, bob = talk.hall.alice, talk.hall.bob
+    alice, bob = talk.world.alice, talk.world.bob
     room = await talk.another(alice, kind="direct", name=None, members=(bob.id,))
     talk.room = room
     seq = await talk.say(bob, "between us")
@@ -108,7 +108,7 @@ async def test_in_a_direct_room_only_authors_delete_their_messages(talk: Talk) -
 
 
 async def test_in_an_archived_room_messages_cannot_be_edited_but_authors_can_delete_theirs(talk: Talk) -> None:
-    alice, bob = talk.hall.alice, talk.hall.bob
+    alice, bob = talk.world.alice, talk.world.bob
     seq, other = await talk.say(bob, "my address"), await talk.say(alice)
     await talk.do(alice, ArchiveRoom(room=talk.room))
     edit = EditMessage(room=talk.room, message=seq, body="x")
@@ -123,7 +123,7 @@ async def test_in_an_archived_room_messages_cannot_be_edited_but_authors_can_del
 
 
 async def test_newcomers_without_history_learn_nothing_of_earlier_messages(talk: Talk) -> None:
-    alice, bob, carol = talk.hall.alice, talk.hall.bob, talk.hall.carol
+    alice, bob, carol = talk.world.alice, talk.world.bob, talk.world.carol
     await talk.do(alice, UpdateRoom(room=talk.room, history="joined"))
     old = await talk.say(alice, "old secret")
     await talk.pin(alice, old)
@@ -158,4 +158,4 @@ async def test_newcomers_without_history_learn_nothing_of_earlier_messages(talk:
 def _filled(talk: Talk) -> list[str]:
     """Return which of the tables that refer to messages have rows."""
     tables = ("edits", "pins", "reactions", "mentions")
-    return [table for table in tables if talk.hall.desk.rows(f"SELECT 1 FROM {table}")]
+    return [table for table in tables if talk.world.desk.rows(f"SELECT 1 FROM {table}")]

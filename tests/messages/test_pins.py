@@ -20,7 +20,7 @@ from tests.messages.conftest import Talk
 
 
 async def test_the_newest_pin_is_listed_first_and_pinning_is_idempotent(talk: Talk) -> None:
-    alice, bob = talk.hall.alice, talk.hall.bob
+    alice, bob = talk.world.alice, talk.world.bob
     seqs = [await talk.say(bob, f"message {number}") for number in range(5)]
     order = [seqs[place] for place in (2, 0, 4, 1, 3)]
     for seq in order:
@@ -44,7 +44,7 @@ async def test_the_newest_pin_is_listed_first_and_pinning_is_idempotent(talk: Ta
 
 
 async def test_a_room_takes_a_limited_number_of_pins(talk: Talk) -> None:
-    alice = talk.hall.alice
+    alice = talk.world.alice
     seqs = [await talk.say(alice) for _ in range(3)]
 
     def fill(connection: Connection) -> None:
@@ -54,7 +54,7 @@ async def test_a_room_takes_a_limited_number_of_pins(talk: Talk) -> None:
         ]
         connection.execute(insert(pins), rows)
 
-    with talk.hall.desk.elsewhere() as other:
+    with talk.world.desk.elsewhere() as other:
         fill(other)
     await talk.pin(alice, seqs[0])
     one_more = PinMessage(room=talk.room, message=seqs[1])
@@ -66,7 +66,7 @@ async def test_a_room_takes_a_limited_number_of_pins(talk: Talk) -> None:
 
 async def test_pins_that_a_newcomer_cannot_see_do_not_count_against_their_limit(talk: Talk) -> None:
     """In a room without history for newcomers, members cannot unpin what they cannot see."""
-    alice, bob, room = talk.hall.alice, talk.hall.bob, talk.room
+    alice, bob, room = talk.world.alice, talk.world.bob, talk.room
     await talk.do(alice, UpdateRoom(room=room, history="joined"))
     for number in range(MAX_PINS):
         await talk.pin(alice, await talk.say(alice, f"message {number}"))
@@ -81,7 +81,7 @@ async def test_pins_that_a_newcomer_cannot_see_do_not_count_against_their_limit(
 
 
 async def test_only_moderators_pin_messages(talk: Talk) -> None:
-    alice, bob, carol, owner = talk.hall.alice, talk.hall.bob, talk.hall.carol, talk.hall.owner
+    alice, bob, carol, owner = talk.world.alice, talk.world.bob, talk.world.carol, talk.world.owner
     seq = await talk.say(alice)
     room = await talk.another(alice, owner)
     there = await talk.say(alice, room=room)

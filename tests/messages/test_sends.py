@@ -9,7 +9,7 @@ from tests.messages.conftest import Talk
 
 
 async def test_a_reply_names_its_message_even_if_that_is_deleted(talk: Talk) -> None:
-    alice, bob = talk.hall.alice, talk.hall.bob
+    alice, bob = talk.world.alice, talk.world.bob
     first = await talk.say(alice, "who is there?")
     await talk.say(bob, "between")
     reply = await talk.say(bob, "me", reply_to=first)
@@ -24,7 +24,7 @@ async def test_a_reply_names_its_message_even_if_that_is_deleted(talk: Talk) -> 
 
 
 async def test_only_messages_of_the_same_room_can_be_replied_to(talk: Talk) -> None:
-    alice = talk.hall.alice
+    alice = talk.world.alice
     seq = await talk.say(alice)
     room = await talk.another(alice)
     there = await talk.say(alice, "elsewhere", room=room)
@@ -39,7 +39,7 @@ async def test_only_messages_of_the_same_room_can_be_replied_to(talk: Talk) -> N
 
 
 async def test_a_group_with_and_without_replies_is_decided_at_once(talk: Talk) -> None:
-    alice, bob, carol = talk.hall.alice, talk.hall.bob, talk.hall.carol
+    alice, bob, carol = talk.world.alice, talk.world.bob, talk.world.carol
     seq = await talk.say(alice)
     room = talk.room
     asked = [
@@ -51,7 +51,9 @@ async def test_a_group_with_and_without_replies_is_decided_at_once(talk: Talk) -
         (SendMessage(room=room, key="d", body="not in", reply_to=seq), carol),
         (SendMessage(room=room, key="e", body="x" * 3_000, reply_to=seq), bob),
     ]
-    done = [one.answer["seq"] if isinstance(one, Receipt) else one.code for one in await talk.hall.desk.together(asked)]
+    done = [
+        one.answer["seq"] if isinstance(one, Receipt) else one.code for one in await talk.world.desk.together(asked)
+    ]
     assert done[0:2] == [seq + 1, seq + 2]
     assert done[2:] == [seq + 2, "conflict", "not_found", "not_found", seq + 3]
     shown = talk.page(alice)["messages"]
@@ -60,7 +62,7 @@ async def test_a_group_with_and_without_replies_is_decided_at_once(talk: Talk) -
 
 
 async def test_a_key_stands_for_the_body_and_the_message_replied_to(talk: Talk) -> None:
-    alice = talk.hall.alice
+    alice = talk.world.alice
     first, second = await talk.say(alice, "one"), await talk.say(alice, "two")
     said = SendMessage(room=talk.room, key="k", body="yes", reply_to=first)
     done = await talk.do(alice, said)
@@ -72,22 +74,22 @@ async def test_a_key_stands_for_the_body_and_the_message_replied_to(talk: Talk) 
         ForwardMessage(room=talk.room, key="k", from_room=talk.room, message=first),
     ):
         assert await talk.refused(alice, other) == ("conflict", "That key was used for another message.")
-    await talk.do(talk.hall.alice, ArchiveRoom(room=talk.room))
+    await talk.do(talk.world.alice, ArchiveRoom(room=talk.room))
     assert await talk.do(alice, said) == done, "a retry works without the right to send"
     assert (await talk.refused(alice, said.model_copy(update={"key": "new"})))[1] == "This room is archived."
 
 
 async def test_a_key_stored_by_the_first_version_is_still_recognised(talk: Talk) -> None:
     """Databases of the first version contain the hash of the body alone."""
-    alice = talk.hall.alice
+    alice = talk.world.alice
     seq = await talk.say(alice, "grüezi")
-    stored = talk.hall.desk.rows("SELECT hash FROM messages")
+    stored = talk.world.desk.rows("SELECT hash FROM messages")
     assert stored == [(sha256("grüezi".encode()).hexdigest(),)]
     assert (await talk.do(alice, SendMessage(room=talk.room, key="key 1", body="grüezi")))["seq"] == seq
 
 
 async def test_a_forward_is_the_forwarders_message_and_names_the_first_author(talk: Talk) -> None:
-    alice, bob, carol = talk.hall.alice, talk.hall.bob, talk.hall.carol
+    alice, bob, carol = talk.world.alice, talk.world.bob, talk.world.carol
     open_ = await talk.another(alice, bob, carol, kind="public", name="Open")
     seq = await talk.say(bob, "helo @alice", room=open_)
     copy = await talk.forward(alice, talk.room, open_, seq)
@@ -105,10 +107,10 @@ async def test_a_forward_is_the_forwarders_message_and_names_the_first_author(ta
 
 
 async def test_forwards_do_not_name_a_deleted_author(talk: Talk) -> None:
-    seq = await talk.say(talk.hall.bob, "hello")
-    alice = talk.hall.alice
+    seq = await talk.say(talk.world.bob, "hello")
+    alice = talk.world.alice
     copy = await talk.forward(alice, talk.room, talk.room, seq)
-    await talk.do(SYSTEM, DeleteAccount(user=talk.hall.bob.id))
+    await talk.do(SYSTEM, DeleteAccount(user=talk.world.bob.id))
     neutral = talk.one(alice, seq)["name"]
     assert neutral != "bob"
     again = await talk.forward(alice, talk.room, talk.room, copy)
@@ -117,7 +119,7 @@ async def test_forwards_do_not_name_a_deleted_author(talk: Talk) -> None:
 
 
 async def test_a_forward_out_of_a_private_room_does_not_name_the_room(talk: Talk) -> None:
-    alice, bob = talk.hall.alice, talk.hall.bob
+    alice, bob = talk.world.alice, talk.world.bob
     second = await talk.another(alice, bob)
     seq = await talk.say(bob, "between us")
     inside = await talk.forward(alice, talk.room, talk.room, seq)
@@ -130,7 +132,7 @@ async def test_a_forward_out_of_a_private_room_does_not_name_the_room(talk: Talk
 
 
 async def test_forwarding_requires_membership_in_both_rooms(talk: Talk) -> None:
-    alice, bob, carol = talk.hall.alice, talk.hall.bob, talk.hall.carol
+    alice, bob, carol = talk.world.alice, talk.world.bob, talk.world.carol
     mine = await talk.another(bob, carol)
     seq = await talk.say(alice, "secret")
     command = ForwardMessage(room=mine, key="f", from_room=talk.room, message=seq)
@@ -151,7 +153,7 @@ async def test_forwarding_requires_membership_in_both_rooms(talk: Talk) -> None:
 
 
 async def test_a_forward_copies_the_body_at_that_time(talk: Talk) -> None:
-    alice = talk.hall.alice
+    alice = talk.world.alice
     room = await talk.another(alice)
     seq = await talk.say(alice, "first")
     await talk.edit(alice, seq, "second")

@@ -1,4 +1,4 @@
-"""`hubbub` with a bug: who is not in a room that there is waits a little for his refusal."""
+"""Run `hubbub` with a bug: refusals for existing rooms are slower than for missing ones."""
 
 import threading
 from typing import Any

@@ -30,7 +30,7 @@ def bodies(frames: list[dict[str, object]]) -> list[object]:
 
 
 async def test_an_edit_leaves_the_text_in_one_log_row_and_a_deletion_in_none(talk: Talk) -> None:
-    alice = talk.hall.alice
+    alice = talk.world.alice
     seq = await talk.say(alice, OLD)
     assert bodies(talk.log()) == [OLD]
     await talk.edit(alice, seq, NEW)
@@ -45,7 +45,7 @@ async def test_an_edit_leaves_the_text_in_one_log_row_and_a_deletion_in_none(tal
 
 
 async def test_deleting_a_forward_removes_the_original_author_from_the_log(talk: Talk) -> None:
-    alice, bob = talk.hall.alice, talk.hall.bob
+    alice, bob = talk.world.alice, talk.world.bob
     copy = await talk.forward(alice, talk.room, talk.room, await talk.say(bob, OLD))
     assert [frame["forwarded"]["by"] for frame in talk.log() if "forwarded" in frame] == [bob.id]
     await talk.delete(alice, copy)
@@ -54,10 +54,10 @@ async def test_deleting_a_forward_removes_the_original_author_from_the_log(talk:
 
 
 async def test_a_message_sent_edited_and_deleted_in_one_batch_is_stored_without_its_text(talk: Talk) -> None:
-    alice, bob = talk.hall.alice, talk.hall.bob
+    alice, bob = talk.world.alice, talk.world.bob
     seq = await talk.say(alice, "first") + 2  # The desk starts with two entries.
     room = talk.room
-    done = await talk.hall.desk.together(
+    done = await talk.world.desk.together(
         [
             (SendMessage(room=room, key="one", body="begin"), bob),
             (SendMessage(room=room, key="two", body=OLD), alice),
@@ -67,14 +67,14 @@ async def test_a_message_sent_edited_and_deleted_in_one_batch_is_stored_without_
         ]
     )
     assert [isinstance(one, Receipt) for one in done] == [True, True, False, True, True]
-    assert max(talk.hall.desk.batches) >= 4, "all but the first share a batch"
+    assert max(talk.world.desk.batches) >= 4, "all but the first share a batch"
     assert bodies(talk.live()) == ["first", "begin", OLD, NEW, "-"]
     assert bodies(talk.log()) == ["first", "begin", None, None, "-"]
     assert talk.one(bob, seq)["deleted"]
 
 
 async def test_edits_and_deletions_work_on_a_trimmed_log(talk: Talk) -> None:
-    alice = talk.hall.alice
+    alice = talk.world.alice
     seqs = [await talk.say(alice, OLD), await talk.say(alice, OLD)]
     await talk.edit(alice, seqs[1], NEW)
     await talk.do(SYSTEM, TrimTopic(topic=room_topic(talk.room), before=2**52))
@@ -88,7 +88,7 @@ async def test_edits_and_deletions_work_on_a_trimmed_log(talk: Talk) -> None:
 
 async def test_edits_of_old_messages_are_redacted_when_newcomers_lose_the_history(talk: Talk) -> None:
     """The edit's event comes after the newcomer joined, and the message before it."""
-    alice, bob, carol = talk.hall.alice, talk.hall.bob, talk.hall.carol
+    alice, bob, carol = talk.world.alice, talk.world.bob, talk.world.carol
     seqs = [await talk.say(alice, f"{OLD} {number}") for number in range(4)]
     await talk.do(alice, InviteMember(room=talk.room, user=carol.id))
     for seq in seqs[:2]:
@@ -96,7 +96,7 @@ async def test_edits_of_old_messages_are_redacted_when_newcomers_lose_the_histor
     await talk.edit(alice, seqs[0], "once more")
     await talk.delete(alice, seqs[3])
     room, topic = talk.room, room_topic(talk.room)
-    done = await talk.hall.desk.together(
+    done = await talk.world.desk.together(
         [
             (SendMessage(room=room, key="first", body="begin"), bob),
             (EditMessage(room=room, message=seqs[2], body=NEW * 300), alice),
@@ -107,7 +107,7 @@ async def test_edits_of_old_messages_are_redacted_when_newcomers_lose_the_histor
     answer = plain(talk.read(sync.events_since, carol.id, True, EventsSince(topic=topic, after=seqs[-1] + 1)))
     told = {event["seq"]: event.get("body", "-") for event in answer["events"] if event["type"] == "message.edited"}
     assert list(told.values()) == [None, "-", "-", "-"], "the client gets the latest edit with its text removed"
-    assert not any(NEW in str(text) for (text,) in talk.hall.desk.rows("SELECT text FROM log"))
+    assert not any(NEW in str(text) for (text,) in talk.world.desk.rows("SELECT text FROM log"))
     assert [talk.one(bob, seq)["body"] for seq in seqs] == ["once more", NEW, NEW * 300, None]
     await talk.do(alice, UpdateRoom(room=room, history="all"))
     await talk.edit(alice, seqs[1], "at last")
@@ -117,7 +117,7 @@ async def test_edits_of_old_messages_are_redacted_when_newcomers_lose_the_histor
 
 
 async def test_another_node_reads_redacted_rows(talk: Talk) -> None:
-    alice = talk.hall.alice
+    alice = talk.world.alice
     topic = room_topic(talk.room)
     seq = await talk.say(alice, OLD)
     await talk.edit(alice, seq, NEW)
@@ -132,7 +132,7 @@ async def test_another_node_reads_redacted_rows(talk: Talk) -> None:
 async def test_a_stored_row_is_recognised_after_another_node_redacted_it(talk: Talk) -> None:
     """When the outcome of a COMMIT is unknown, the journal looks it up; another node may have
     edited the message meanwhile."""
-    alice = talk.hall.alice
+    alice = talk.world.alice
     seq = await talk.say(alice, OLD)
     topic = room_topic(talk.room)
     before = talk.read(log.row_at, topic, seq)
@@ -144,7 +144,7 @@ async def test_a_stored_row_is_recognised_after_another_node_redacted_it(talk: T
 
 @pytest.mark.parametrize("body", [OLD, OLD * 400], ids=["short", "long"])
 async def test_a_deleted_text_is_in_no_file_and_no_table(talk: Talk, body: str) -> None:
-    alice = talk.hall.alice
+    alice = talk.world.alice
     seq = await talk.say(alice, body)
     copy = await talk.say(alice, "to be edited")
     await talk.edit(alice, copy, body)
@@ -155,11 +155,11 @@ async def test_a_deleted_text_is_in_no_file_and_no_table(talk: Talk, body: str) 
     await talk.delete(alice, copy)
     for words in (OLD, NEW):
         assert not in_tables(talk, words)
-        assert talk.hall.desk.database.path is None or not in_files(talk, words)
+        assert talk.world.desk.database.path is None or not in_files(talk, words)
 
 
 def in_tables(talk: Talk, words: str) -> bool:
-    with talk.hall.desk.elsewhere() as other:
+    with talk.world.desk.elsewhere() as other:
         names = backup.ordinary(other)
         rows = [str(row) for name in names for row in other.execute(text(f"SELECT * FROM {name}"))]
     return any(words in row for row in rows)
@@ -170,10 +170,10 @@ def in_files(talk: Talk, words: str) -> bool:
 
     On PostgreSQL, whose files are out of reach, return True.
     """
-    path = talk.hall.desk.database.path
+    path = talk.world.desk.database.path
     if path is None:
         return True
-    with talk.hall.desk.elsewhere() as other:
+    with talk.world.desk.elsewhere() as other:
         other.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     files = [path, *path.parent.glob(f"{path.name}-*")]
     # Another process reads the files: closing a descriptor in this one would drop SQLite's locks.

@@ -11,7 +11,7 @@ from hubbub.domain.errors import Forbidden
 from hubbub.domain.model import SYSTEM
 from hubbub.engine import housekeeping
 from hubbub.storage.schema import invites
-from tests.rooms.conftest import Hall
+from tests.rooms.conftest import World
 from tests.support.place import Place, place
 
 DAY = 86_400_000
@@ -31,22 +31,22 @@ STAYING: Facts = {
 }
 
 
-async def test_invites_used_up_or_expired_long_ago_are_deleted_in_steps(hall: Hall) -> None:
+async def test_invites_used_up_or_expired_long_ago_are_deleted_in_steps(world: World) -> None:
     now = Clock().now()
-    room = await hall.room(CreateRoom(kind="private", name="A room"))
+    room = await world.room(CreateRoom(kind="private", name="A room"))
     for name, facts in {**OLD, **STAYING}.items():
-        await hall.do(CreateInvite(token_hash=name, room=room))
+        await world.do(CreateInvite(token_hash=name, room=room))
         days = {column: now - ago * DAY for column, ago in facts.items() if ago and column.endswith("_at")}
         counts = {column: count for column, count in facts.items() if not column.endswith("_at")}
-        with hall.desk.elsewhere() as other:
+        with world.desk.elsewhere() as other:
             other.execute(invites.update().where(invites.c.token_hash == name).values(**days, **counts))
     command = ForgetInvites(before=now - 30 * DAY, limit=3)
     with pytest.raises(Forbidden):
-        await hall.do(command, hall.owner)
-    assert [(await hall.do(command, SYSTEM))["gone"] for _ in range(3)] == [3, 1, 0]
-    assert {row[0] for row in hall.desk.rows("SELECT token_hash FROM invites")} == STAYING.keys()
-    await hall.do(ForgetInvites(before=2**52), SYSTEM)
-    left = {row[0] for row in hall.desk.rows("SELECT token_hash FROM invites")}
+        await world.do(command, world.owner)
+    assert [(await world.do(command, SYSTEM))["gone"] for _ in range(3)] == [3, 1, 0]
+    assert {row[0] for row in world.desk.rows("SELECT token_hash FROM invites")} == STAYING.keys()
+    await world.do(ForgetInvites(before=2**52), SYSTEM)
+    left = {row[0] for row in world.desk.rows("SELECT token_hash FROM invites")}
     assert left == {"half used", "for ever"}, "usable invites stay, whatever the limit in the command"
 
 
