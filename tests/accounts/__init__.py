@@ -1,1 +1,1 @@
-"""Accounts, sessions, invites, tokens and limits: handlers and the units below them."""
+"""Accounts, sessions, invites, tokens and limits."""

@@ -1,4 +1,4 @@
-"""What account handlers write to the logs, and races in which one command must win."""
+"""Log entries of account handlers, and races that one command must win."""
 
 import asyncio
 from collections import Counter

@@ -76,7 +76,7 @@ def test_attempts_refused_by_the_address_limit_do_not_use_up_the_accounts_limit(
 
 
 def test_one_user_can_create_thirty_rooms_at_once_and_then_one_every_ten_seconds() -> None:
-    """The limit on room creation leaves the user's other commands and other users alone."""
+    """The limit on room creation affects no other command and no other user."""
     clock = MovingClock()
     limits = Limits(clock, enabled=True)
     told = [limits.command(7, sending=False, founding=True) for _ in range(40)]

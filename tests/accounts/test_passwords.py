@@ -1,4 +1,4 @@
-"""Password hashing is slow, bounded, and takes equal time for known and unknown users."""
+"""Password hashing is slow, bounded, and equally slow for unknown users."""
 
 import asyncio
 from collections import Counter

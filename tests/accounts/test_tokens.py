@@ -21,7 +21,7 @@ GOOD: dict[str, Any] = {
 
 
 def signed(claims: dict[str, Any], key: bytes = b"", algorithm: str = "HS256", **header: Any) -> str:
-    """Return a token valid except for what is given, signed with the server's derived key."""
+    """Return a token signed by the server, valid except for what is given."""
     return jwt.encode(claims, key or TOKENS._access, algorithm=algorithm, headers={"typ": TYPE, **header})
 
 

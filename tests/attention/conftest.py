@@ -33,8 +33,7 @@ class Table:
         return seq((await self.desk.journal.submit(command, who)).answer)
 
     def run(self, asked: Sequence[tuple[Command, Actor]]) -> list[dict[str, object] | HubbubError]:
-        """Run commands of one kind as one group in a transaction of its own, and publish its
-        entries."""
+        """Run commands of one kind as a group in a transaction and publish its entries."""
         with self.desk.elsewhere() as connection:
             tx = Transaction(connection, Ids.load(connection), Clock().now())
             tx.lock(topic for command, actor in asked for topic in command.topics(actor))

@@ -1,4 +1,4 @@
-"""Mentions of sent, edited and deleted messages, and their counts, on both databases."""
+"""Mentions of sent, edited and deleted messages, and their counts."""
 
 from typing import Any
 

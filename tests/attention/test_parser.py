@@ -1,4 +1,4 @@
-"""Which names a text mentions: the corpus shared with the web client, candidates, and time."""
+"""Which names a text mentions, by a corpus shared with the web client."""
 
 import json
 from pathlib import Path

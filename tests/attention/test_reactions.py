@@ -177,9 +177,9 @@ async def test_a_group_of_twenty_commands_costs_as_many_statements_as_one_of_two
 
 
 def statements(table: Table, messages: list[int]) -> dict[str, int]:
-    """Return how many statements each group takes, in a transaction that is rolled back.
+    """Return how many statements each group takes.
 
-    The last group moves no read position any more.
+    They run in a transaction that is rolled back. The last group moves no read position any more.
     """
     room = table.room
     runs: list[list[Command]] = [

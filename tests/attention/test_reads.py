@@ -1,4 +1,7 @@
-"""Read positions: forward in groups, back by hand, many rooms at once; on both databases."""
+"""Read positions: forward in groups, back by hand, many rooms at once.
+
+They run on both databases.
+"""
 
 from hubbub.domain.commands import Command, ReadRoom, ReadRooms, RoomRead, UnreadRoom
 from hubbub.domain.errors import BadRequest, NotFound

@@ -1,4 +1,4 @@
-"""Reactions, `@here` and read positions through the running server, over REST and WebSocket."""
+"""Reactions, `@here` and read positions over REST and WebSocket."""
 
 from typing import Any
 from urllib.parse import quote

@@ -16,7 +16,10 @@ Empty = Callable[[str], str]
 
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Raise the restore's timeout: a busy PostgreSQL is slow to drop closed connections."""
+    """Raise the restore's timeout.
+
+    A busy PostgreSQL is slow to drop closed connections.
+    """
     monkeypatch.setattr(restore, "PATIENCE", 60.0)
 
 

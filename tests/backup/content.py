@@ -1,4 +1,4 @@
-"""Databases with rows in every table, backed up and restored within the test's process."""
+"""Databases with rows in every table, and their backup and restore in process."""
 
 from contextlib import closing
 from pathlib import Path
@@ -23,8 +23,10 @@ Rows = dict[str, list[tuple[Any, ...]]]
 
 
 def fill(connection: Connection, count: int = len(ODD)) -> None:
-    """Insert `count` rows into every table, with extreme values; foreign keys refer to users and
-    rooms."""
+    """Insert `count` rows into every table, with extreme values.
+
+    Foreign keys refer to users and rooms.
+    """
     for table in metadata.sorted_tables:
         if table.name == "meta":
             continue

@@ -1,4 +1,4 @@
-"""Clients that saw more than the backup holds reset each topic once and then agree again."""
+"""Clients with more than the backup holds reset each topic once, then agree."""
 
 import asyncio
 import os
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.faults
 
 @dataclass
 class Client:
-    """What a client keeps of one room across connections, with its rules for events and resets."""
+    """What a client keeps of one room, with its rules for events and resets."""
 
     room: int
     epoch: str = ""
@@ -35,7 +35,7 @@ class Client:
         return f"room:{self.room}"
 
     async def connect(self, account: Account) -> Connection:
-        """Connect from the stored positions, take the greeting's entries, and load reset topics."""
+        """Connect from the stored positions, take what the greeting brings, load resets."""
         connection = await Connection.open(
             account.server.websocket_url, account.token, self.have or None, self.epoch or None, on_event=self.hear
         )
@@ -110,7 +110,7 @@ def restored(server: Server, file: Path, *arguments: str, module: str = "hubbub"
 
 
 def came_back(client: Client) -> Client:
-    """Return a copy of the client, so that every test starts where the original chat ended."""
+    """Return a copy of the client, so that every test starts at the same point."""
     return Client(client.room, client.epoch, dict(client.have), list(client.messages))
 
 
@@ -173,7 +173,7 @@ async def test_control_without_a_new_epoch_a_client_stays_wrong_and_does_not_not
 async def test_restore_after_a_kill_works_in_the_same_folder_and_keeps_the_old_data(
     make_server: MakeServer, before: Before
 ) -> None:
-    """The write-ahead log that a killed server leaves must not be applied to the new file."""
+    """The write-ahead log of a killed server must not be applied to the new file."""
     server = make_server(data=before.data)
     await asyncio.to_thread(restored, server, before.file, "--replace")
     assert not await verdict(server, before)

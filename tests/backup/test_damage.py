@@ -1,4 +1,7 @@
-"""Damaged backups are refused with a clear error and change nothing; replaced data is kept."""
+"""Damaged backups are refused with a clear error and change nothing.
+
+Replaced data is kept.
+"""
 
 import json
 import os
@@ -37,8 +40,10 @@ def flip(file: Path) -> None:
 
 
 def rewrite(member: str, change: Callable[[bytes], bytes], honest: bool = False) -> Spoil:
-    """Return a function that replaces a member under a valid CRC; `honest` updates the manifest,
-    too."""
+    """Return a function that replaces a member under a valid CRC.
+
+    `honest` updates the manifest, too.
+    """
 
     def spoil(file: Path) -> None:
         with zipfile.ZipFile(file) as found:

@@ -1,4 +1,4 @@
-"""Backup and restore are lossless on both engines, between engines, and from older versions."""
+"""Backup and restore are lossless on and between both engines."""
 
 import stat
 from contextlib import closing
@@ -44,7 +44,10 @@ def test_every_row_of_every_table_is_restored(empty: Empty, tmp_path: Path, sour
 
 
 def test_every_column_type_is_known_to_backups_and_no_column_fills_itself() -> None:
-    """An unknown type needs a way into the backup and back. A serial column would start anew."""
+    """An unknown type needs a way into the backup and back.
+
+    A serial column would start anew.
+    """
     for table in metadata.tables.values():
         assert table.autoincrement_column is None, table.name
         for column in table.columns:

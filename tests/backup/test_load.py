@@ -1,4 +1,4 @@
-"""A backup under load holds everything acknowledged before it began and slows no sends."""
+"""A backup under load is complete and slows no sends."""
 
 import asyncio
 import itertools
@@ -45,7 +45,7 @@ def fill(database: Path, count: int) -> None:
 
 
 def p99(history: History, start: float, end: float) -> float:
-    """Return the 99th percentile of acknowledgement times of sends between `start` and `end`."""
+    """Return the 99th percentile of acknowledgement times of a period, in seconds."""
     took = sorted(
         send.acked_at - send.sent_at for send in history.sends if send.acked_at and start <= send.sent_at <= end
     )
@@ -54,7 +54,7 @@ def p99(history: History, start: float, end: float) -> float:
 
 
 def unlike(copy: Path) -> list[str]:
-    """Return inconsistencies of a restored copy: heads against the log, messages against both."""
+    """Return inconsistencies of heads, log and messages in a restored copy."""
     with closing(sqlite3.connect(copy)) as connection:
         heads = dict(connection.execute("SELECT topic, head FROM topics WHERE head > 0").fetchall())
         tops = dict(connection.execute("SELECT topic, max(seq) FROM log GROUP BY topic").fetchall())

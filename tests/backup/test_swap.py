@@ -29,8 +29,10 @@ def said(path: Path) -> list[str]:
 
 
 def killed(folder: Path) -> Path:
-    """Return a database as a killed process leaves it: its last writes are only in the write-ahead
-    log."""
+    """Return a database as a killed process leaves it.
+
+    Its last writes are only in the write-ahead log.
+    """
     alive, dead = folder / "alive.db", folder / "hubbub.db"
     made(alive, "old")
     with closing(sqlite3.connect(alive)) as connection:

@@ -1,1 +1,4 @@
-"""What the benchmarks write into the documentation. The benchmarks themselves are not tests."""
+"""What the benchmarks write into the documentation.
+
+The benchmarks themselves are not tests.
+"""

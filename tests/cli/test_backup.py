@@ -1,4 +1,4 @@
-"""`hubbub backup` and `hubbub restore` with a running server, without one, and on a full disk."""
+"""`hubbub backup` and `restore` with and without a server, and on a full disk."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""Commands on a real data folder: with a running server, without one, and with bad arguments."""
+"""Commands on a real data folder, with and without a running server."""
 
 import io
 import os

@@ -1,5 +1,4 @@
-"""The log holds one JSON object per line, without secrets or control characters, for all loggers.
-The log holds one JSON object per line, without secrets or control characters, for all loggers."""
+"""The log: one JSON object per line, without secrets or control characters."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""A model of the server's side of hubbub.v1: logs in lists, one user, a wire the test controls."""
+"""A model of the server's side of hubbub.v1, with a wire the test controls."""
 
 from collections import deque
 from dataclasses import dataclass, field

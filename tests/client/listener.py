@@ -1,4 +1,4 @@
-"""The sans-I/O client on the wire of the fake server, and what its consumer received."""
+"""The sans-I/O client on the fake server's wire, and what its consumer got."""
 
 from typing import Any
 
@@ -44,8 +44,7 @@ class Listener:
         self.talk()
 
     def settle(self) -> None:
-        """Run without further faults until nothing changes: a new connection and an eager consumer.
-        Run without further faults until nothing changes: a new connection and an eager consumer."""
+        """Reconnect and consume without further faults until nothing changes."""
         self.connect()
         for _ in range(2_000):
             before = len(self.heard)

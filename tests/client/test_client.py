@@ -1,4 +1,4 @@
-"""The client on a healthy server: sending, errors, events, rooms, resuming, closing."""
+"""The client on a healthy server: sending, errors, events, resuming, closing."""
 
 import asyncio
 import json

@@ -1,5 +1,4 @@
-"""The client on failing servers and networks loses nothing, repeats nothing, and keeps the order.
-The client on failing servers and networks loses nothing, repeats nothing, and keeps the order."""
+"""On failing servers and networks the client loses and repeats nothing."""
 
 import asyncio
 import contextlib
@@ -34,7 +33,7 @@ class HeldClient(QuickClient):
 
 
 class ForgetfulClient(HeldClient):
-    """A client that breaks one promise: on a new connection it does not send its positions."""
+    """A client that breaks a promise: it does not send its positions again."""
 
     async def _connect(self) -> tuple[float | None, bool]:
         await self.gate.wait()

@@ -1,4 +1,4 @@
-"""The sans-I/O client rule by rule: gaps, full inboxes, typed events, repeated commands, closes."""
+"""The rules of the sans-I/O client: gaps, inboxes, events, retries, closes."""
 
 from typing import Any
 
@@ -294,6 +294,9 @@ def test_reconnect_delays_grow_to_thirty_seconds_with_full_jitter() -> None:
 
 
 def test_hello_names_at_most_as_many_topics_as_the_server_accepts() -> None:
-    """A user in more rooms can still connect: the client requests the rest after `welcome`."""
+    """A user in more rooms can still connect.
+
+    The client requests the rest after `welcome`.
+    """
     positions = Positions("first", {f"room:{number}": 1 for number in range(1, MAX_HAVE + 2)})
     assert len(Sync(positions).hello()["have"]) == MAX_HAVE

@@ -1,4 +1,4 @@
-"""Random walks against a model of the server: everything arrives once and in order."""
+"""Random walks against a model server: everything arrives once and in order."""
 
 import random
 
@@ -16,7 +16,7 @@ WEIGHTS = {
 
 
 def holes(server: FakeServer, heard: list[Entry | Reset], topic: str) -> list[str]:
-    """Return gaps and disorder in a topic's events since the first one or since the join."""
+    """Return gaps and disorder in a topic since its first event or the join."""
     found = []
     epoch: int | None = None
     last: int | None = 0 if topic in (OWN, "site", LOBBY) else None
@@ -60,7 +60,10 @@ def step(server: FakeServer, client: Listener, chance: random.Random) -> None:
 
 
 def walk(seed: int, steps: int = 150) -> tuple[FakeServer, Listener]:
-    """Return a server and client after random steps; the same seed gives the same steps."""
+    """Return a server and client after random steps.
+
+    The same seed gives the same steps.
+    """
     chance, server = random.Random(seed), FakeServer()
     client = Listener(server, capacity=chance.randint(1, 6))
     client.connect()

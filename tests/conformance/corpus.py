@@ -1,4 +1,4 @@
-"""The fuzzer's corpus: valid frames, slightly wrong ones, and frames that break the protocol."""
+"""The fuzzer's corpus of valid, slightly wrong and deadly frames."""
 
 import json
 import random
@@ -53,7 +53,7 @@ def with_wrong_fields(dice: random.Random, fields: Fields) -> str:
 
 
 def with_wrong_characters(dice: random.Random, text: str) -> str:
-    """Cut the text, duplicate parts of it, or insert characters that mean something to a parser."""
+    """Cut the text, duplicate parts, or insert characters with a meaning to parsers."""
     for _ in range(dice.randrange(1, 4)):
         at, end = sorted((dice.randrange(len(text) + 1), dice.randrange(len(text) + 1)))
         how = dice.randrange(4)

@@ -1,7 +1,8 @@
-"""Fuzz a server: `python -m tests.conformance.fuzzer PORT NAME TOKEN ROOM FRAMES RATE SEED`.
+"""Fuzz a server with WebSocket frames.
 
-This is a process of its own. Several sockets send frames from the corpus, wait for an answer now
-and then, and end the connection in a wrong way. It counts the answers and prints them as JSON.
+Usage: `python -m tests.conformance.fuzzer PORT NAME TOKEN ROOM FRAMES RATE SEED`. This is a process
+of its own. Several sockets send frames from the corpus, wait for an answer now and then, and end
+the connection in a wrong way. It counts the answers and prints them as JSON.
 """
 
 import asyncio
@@ -21,12 +22,12 @@ from tests.gateways.raw import CLOSE, TEXT, Raw, frame
 SOCKETS = 4
 BATCH = 10
 BATCHES = 20
-"""A connection sends at most this many batches of BATCH frames before it ends badly."""
+"""Maximum number of batches of BATCH frames before a connection ends badly."""
 
 
 @dataclass
 class Target:
-    """The server, the account, the room, and how many frames remain at how many per second."""
+    """The server, the account, the room, and how many frames to send at which rate."""
 
     port: int
     name: str
@@ -58,8 +59,10 @@ class FuzzConnection:
         self._barrier = 10**12
 
     async def until(self, wanted: bytes | None) -> bool:
-        """Read and count up to a message that contains `wanted`; return False if the connection
-        ended."""
+        """Read and count up to a message that contains `wanted`.
+
+        Return False if the connection ended.
+        """
         seen = self.target.seen
         try:
             while True:

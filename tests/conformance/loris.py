@@ -1,4 +1,4 @@
-"""Slow clients (slow loris): each sends or reads byte by byte until the server closes it."""
+"""Slow clients (slow loris) that send or read byte by byte."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ HALF = b"GET / HTTP/1.1\r\nHost: x\r\n"
 LARGE = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"
 
 Loris = Callable[[int], Coroutine[Any, Any, bytes]]
-"""Takes the server's port and returns the server's last bytes after the connection has ended."""
+"""Takes the server's port and returns the server's last bytes after the end."""
 
 
 async def _drip(raw: Raw, drop: bytes) -> bytes:

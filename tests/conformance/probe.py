@@ -1,4 +1,4 @@
-"""A well-behaved client that measures how long its answers take while others misbehave."""
+"""A well-behaved client that measures its delays while others misbehave."""
 
 import asyncio
 import statistics
@@ -12,29 +12,42 @@ from tests.support.client import Connection
 from tests.support.server import Account, Server
 
 WINDOW = 100
-"""Samples, about a second of them. The 99th percentile of so few is nearly their maximum."""
+"""Samples, about a second of them.
+
+The 99th percentile of so few is nearly their maximum.
+"""
 WINDOWS = 2
 INTERVAL = 0.005
 NOISE = 0.05
-"""Seconds. Two cores are shared by the server, the probe, its disturbers and the rest of the
-machine."""
+"""Seconds.
+
+Two cores are shared by the server, the probe, its disturbers and the rest of the machine.
+"""
 THREADS = 3
-"""How many thread switches a message needs (loop, writer, loop); the reference's echo needs one."""
+"""How many thread switches a message needs (loop, writer, loop).
+
+The reference's echo needs one.
+"""
 ATTEMPTS = 3
-"""Load from elsewhere only makes answers slower, so one good measurement proves the server good."""
+"""One good measurement proves the server good.
+
+Load from elsewhere only makes answers slower.
+"""
 
 
 @dataclass
 class Windows:
-    """The 99th percentile of each window in seconds, for the server and for a plain echo server."""
+    """The 99th percentile of each window in seconds, of the server and an echo server."""
 
     server: list[float] = field(default_factory=list)
     reference: list[float] = field(default_factory=list)
 
     @property
     def typical(self) -> float:
-        """The median: every window has what happens once a second, and few have a hiccup of the
-        machine."""
+        """The median: every window has what happens once a second.
+
+        Few windows have a hiccup of the machine.
+        """
         return statistics.median(self.server)
 
     @property
@@ -56,8 +69,10 @@ class Delays:
 
     @property
     def are_undisturbed(self) -> bool:
-        """True if answers are at most twice as slow as without the disturbance, apart from the
-        machine's own delays."""
+        """True if answers are at most twice as slow as without the disturbance.
+
+        The machine's own delays are subtracted.
+        """
         calm = max(self.before.typical, self.after.typical)
         return self.during.typical <= 2 * calm + NOISE + THREADS * self.during.machine
 
@@ -91,8 +106,10 @@ class Probe:
         return time.monotonic() - begin
 
     async def windows(self, until: "asyncio.Future[Any] | None" = None) -> Windows:
-        """Measure WINDOWS windows, or as many as fit until `until` is done; at least one whole
-        window."""
+        """Measure WINDOWS windows, or as many as fit until `until` is done.
+
+        Measure at least one whole window.
+        """
         found = Windows()
         while len(found.server) < WINDOWS if until is None else not (found.server and until.done()):
             delays: list[tuple[float, float]] = []
@@ -106,7 +123,10 @@ class Probe:
         return found
 
     async def measure(self, disturb: Callable[[], Awaitable[object]]) -> Delays:
-        """Return the delays around and during a disturbance. Raises what the disturbance raises."""
+        """Return the delays around and during a disturbance.
+
+        Raises what the disturbance raises.
+        """
         before = await self.windows()
         disturbing = asyncio.ensure_future(disturb())
         try:
@@ -123,8 +143,7 @@ class Probe:
 
 
 async def is_left_alone(probe: Probe, disturb: Callable[[], Awaitable[object]]) -> tuple[bool, str]:
-    """Return whether at least one of ATTEMPTS disturbances does not slow the probe, and all
-    figures."""
+    """Return whether one of ATTEMPTS disturbances leaves the probe fast, and figures."""
     seen: list[str] = []
     for _ in range(ATTEMPTS):
         delays = await probe.measure(disturb)

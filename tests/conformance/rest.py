@@ -1,4 +1,4 @@
-"""schemathesis against a running server: its start, its dictionaries, and what it found."""
+"""schemathesis against a running server: start, dictionaries and findings."""
 
 import json
 import os
@@ -47,8 +47,10 @@ Answers = dict[str, dict[int, int]]
 
 @dataclass(frozen=True)
 class Found:
-    """`said` is schemathesis' own report; `right` and `wrong` count statuses by operation for valid
-    and invalid requests."""
+    """`said` is schemathesis' own report.
+
+    `right` and `wrong` count statuses by operation for valid and invalid requests.
+    """
 
     code: int
     said: str
@@ -111,8 +113,7 @@ class World:
         self.resets = [reset.strip().rpartition("#")[2]]
 
     def config(self, methods: Sequence[str]) -> str:
-        """Return the configuration with values worth trying, and the undocumented `methods` to try.
-        Return the configuration with values worth trying, and the undocumented `methods` to try."""
+        """Return the configuration: values worth trying and undocumented `methods`."""
         dictionaries: dict[str, list[str | int]] = {
             "rooms": list[str | int](self.rooms),
             "users": [self.member.id],

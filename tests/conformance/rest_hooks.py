@@ -1,7 +1,8 @@
-"""Credentials for schemathesis, which loads this in its own process, and a count of answers.
+"""Credentials for schemathesis, and a count of answers.
 
-Requests that end a session or an account use accounts made for them, which are replaced afterwards,
-so that the run itself stays logged in. This module knows only the server's address.
+schemathesis loads this in its own process. Requests that end a session or an account use accounts
+made for them, which are replaced afterwards, so that the run itself stays logged in. This module
+knows only the server's address.
 """
 
 import atexit
@@ -72,7 +73,7 @@ class Credentials:
     """One credential for most of the run, and others for operations that use them up."""
 
     kept: ClassVar[dict[str, str]] = {}
-    """Credentials by operation; the one with an empty name serves all other operations."""
+    """Credentials by operation; the empty name serves all other operations."""
     brief = ""
 
     def get(self, case: Any, context: Any) -> str:
@@ -121,7 +122,7 @@ def before_load_schema(context: Any, raw_schema: dict[str, Any]) -> None:
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
-    """Insert what cannot be guessed into valid requests: a reset token, the caller's session id."""
+    """Insert what cannot be guessed: a reset token, the caller's session id."""
     if is_right(case) and operation_of(case) == "reset_password" and RESETS:
         case.body = {"token": RESETS.pop(), "password": PASSWORD}
     if is_right(case) and operation_of(case) == "end_session" and operation_of(case) in Credentials.kept:

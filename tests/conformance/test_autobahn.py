@@ -1,4 +1,4 @@
-"""The Autobahn cases (RFC 6455) against both WebSocket implementations, without compression.
+"""The Autobahn cases (RFC 6455) without compression, on both WebSocket stacks.
 
 Cases 1 to 7 and 10 run against the server's normal limits, case 9 (large messages) against a server
 with higher ones. A case that differs is listed here with the close code it must have. Any other
@@ -41,16 +41,21 @@ TEXT_ONLY = numbers("1.2", 8) | numbers("9.2", 6) | numbers("9.4", 9) | numbers(
 MORE_THAN_64_FRAGMENTS = numbers("9.3", 5)
 MORE_THAN_64_BINARY_FRAGMENTS = numbers("9.4", 5)
 CUT_SHORT = {"7.1.5"}
-"""A Close within a fragmented message: a protocol error to `websockets`, a normal end to Autobahn.
-A Close within a fragmented message: a protocol error to `websockets`, a normal end to Autobahn."""
+"""A Close within a fragmented message.
+
+It is a protocol error to `websockets`, and a normal end to Autobahn.
+"""
 
 NATIVE = dict.fromkeys(CUT_SHORT, 1002) | dict.fromkeys(TEXT_ONLY, 1003) | dict.fromkeys(MORE_THAN_64_FRAGMENTS, 1009)
 ASGI = dict.fromkeys(CUT_SHORT, 1002) | dict.fromkeys(MORE_THAN_64_FRAGMENTS | MORE_THAN_64_BINARY_FRAGMENTS, 1009)
 
 FOUND_LATE = numbers("6.4", 4)
-"""Text that is not UTF-8 is detected at the end of the message, not at the first wrong fragment."""
+"""Text that is not UTF-8 is detected at the end of the message.
+
+It is not detected at the first wrong fragment.
+"""
 UNANSWERED = {"3.2", "3.3", "3.4", "4.1.3", "4.1.4", "4.1.5", "4.2.3", "4.2.4", "4.2.5", "5.15"}
-"""The ASGI endpoint usually receives the message before a wrong frame too late to answer it."""
+"""The ASGI endpoint usually gets the message before a wrong frame too late."""
 
 
 async def run(port: int, folder: Path, *which: str) -> dict[str, Case]:
@@ -112,9 +117,9 @@ async def echo(websocket: WebSocket) -> None:
 
 @asynccontextmanager
 async def uvicorn_serving() -> AsyncIterator[int]:
-    """Serve `uvicorn --ws hubbub.gateways.websocket.native:WebSocketProtocol` in this process.
+    """Serve an app on uvicorn with Hubbub's WebSocket protocol; yield the port.
 
-    Yields the port.
+    This is `uvicorn --ws hubbub.gateways.websocket.native:WebSocketProtocol` in this process.
     """
     listening = listening_socket("127.0.0.1", 0)
     config = uvicorn.Config(app, ws=WebSocketProtocol, ws_max_size=LARGE, lifespan="off", log_config=None)

@@ -1,4 +1,4 @@
-"""More sockets than the server accepts: it rejects those above its cap and serves other clients."""
+"""More sockets than the server accepts do not disturb other clients."""
 
 import asyncio
 import resource
@@ -64,7 +64,7 @@ async def still_there(crowds: list[asyncio.subprocess.Process]) -> int:
 
 @pytest.fixture
 def all_files() -> Iterator[None]:
-    """Raise the limit of open files to the hard limit, for the processes started from here."""
+    """Raise the limit of open files to the maximum for processes started here."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     yield

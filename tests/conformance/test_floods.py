@@ -1,5 +1,4 @@
-"""Connections that cost memory or never make progress are ended in time and slow no other client.
-Connections that cost memory or never make progress are ended in time and slow no other client."""
+"""Connections that cost memory or never make progress are ended in time."""
 
 import asyncio
 import contextlib
@@ -30,7 +29,7 @@ LATE = 8.0
 """How much later than the deadline the last connection may end, on a busy machine."""
 SLOW = 12
 FEW = 8
-"""Files that a server opens and closes by itself, mostly connections to its database."""
+"""Files that a server opens and closes itself, mostly database connections."""
 OUTBOX = 2**16
 BODY = "x" * 4_000
 
@@ -113,8 +112,10 @@ async def test_a_million_fragments_of_one_byte_cost_no_memory(served: tuple[Serv
 
 
 async def crowd(server: Server) -> None:
-    """Run MANY slow clients of each kind; the server must end each by the deadline, and not before.
-    Run MANY slow clients of each kind; the server must end each by the deadline, and not before."""
+    """Run MANY slow clients of each kind.
+
+    The server must end each by the deadline, and not before.
+    """
     begin = time.monotonic()
 
     async def one(loris: Loris, last_words: bytes) -> None:
@@ -160,7 +161,7 @@ async def test_clients_that_read_byte_by_byte_are_disconnected_in_time(served: t
 
 
 def readers_of(server: Server, token: str) -> list[Coroutine[Any, Any, None]]:
-    """Return SLOW readers of an HTTP answer and SLOW readers of a room, each byte by byte."""
+    """Return SLOW readers of an answer and SLOW readers of a room."""
     return [answer(server.port) for _ in range(SLOW)] + [events(server.port, token) for _ in range(SLOW)]
 
 

@@ -1,5 +1,4 @@
-"""Requests that consist of framing without payload cost the server no memory and clients no time.
-Requests that consist of framing without payload cost the server no memory and clients no time."""
+"""Framing without payload costs the server no memory and clients no time."""
 
 import asyncio
 import time
@@ -23,7 +22,7 @@ OFFERED = 200_000_000
 GROWTH = 20_000_000
 STALL = 0.1
 CPU = 2.0
-"""Seconds of the server's processor time, which stalls of the machine do not lengthen."""
+"""Seconds of the server's processor time, unaffected by stalls of the machine."""
 FORM = (
     b"POST /token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
     b"Transfer-Encoding: chunked\r\n\r\n"
@@ -52,8 +51,10 @@ def calm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @dataclass
 class Cost:
-    """What the server showed during an attack: memory growth, worst delay of /health, processor
-    time."""
+    """What the server showed during an attack.
+
+    That is its memory growth, the worst delay of /health, and its processor time.
+    """
 
     grown: int = 0
     stall: float = 0.0
@@ -62,8 +63,10 @@ class Cost:
 
 @asynccontextmanager
 async def watched(server: Server) -> AsyncIterator[Cost]:
-    """Request /health continuously; its delay is the time beyond a simultaneous echo of another
-    process."""
+    """Request /health continuously.
+
+    Its delay is the time beyond a simultaneous echo of another process.
+    """
     process = psutil.Process(server.pid)
     reference = await Reference.start()
     cost = Cost()
@@ -97,7 +100,10 @@ async def watched(server: Server) -> AsyncIterator[Cost]:
 
 
 async def offer(server: Server, first: bytes, block: bytes, most: int = OFFERED) -> int:
-    """Send until the server ends the connection; return how many bytes were sent by then."""
+    """Send until the server ends the connection.
+
+    Return how many bytes were sent by then.
+    """
     async with Raw(server.port) as raw:
         reading = asyncio.create_task(raw.rest(60))
         sent = 0

@@ -1,5 +1,4 @@
-"""The server answers or closes on wrong frames of every kind among valid ones, and stays healthy.
-The server answers or closes on wrong frames of every kind among valid ones, and stays healthy."""
+"""The server answers or closes on wrong frames of every kind, and stays healthy."""
 
 import asyncio
 import json
@@ -18,12 +17,16 @@ pytestmark = pytest.mark.faults
 WARM_UP = 3_000
 FLOOD = 20_000
 MODERATE = 2_000
-"""Frames a second. A flood takes all processor time and delays others; they do not notice a fifth
-of a core."""
+"""Frames a second. A flood takes all processor time and delays others.
+
+They do not notice a fifth of a core.
+"""
 MEASURED = 8_000
 GROWTH = 20 * 2**20
-"""This excludes what was stored, which SQLite's page cache also holds, up to the cache's own limit.
-This excludes what was stored, which SQLite's page cache also holds, up to the cache's own limit."""
+"""Memory growth beyond what was stored.
+
+SQLite's page cache also holds that, up to the cache's own limit.
+"""
 ANSWERS = {"ok", "bad_request", "not_found", "forbidden", "too_large"}
 CLOSES = {"close 1002", "close 1003", "close 1007", "close 1008", "close 1009", "close 4501"}
 MAY_BE = {"close 1000", "close 0", "conflict", "unauthenticated", "busy"}

@@ -1,4 +1,4 @@
-"""Control for the floods and the fuzzing: the probe detects a server that is disturbed."""
+"""Control for floods and fuzzing: the probe detects a disturbed server."""
 
 import asyncio
 import os

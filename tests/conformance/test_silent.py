@@ -1,5 +1,4 @@
-"""Silent sockets from a few networks do not keep others from connecting, requesting or logging in.
-Silent sockets from a few networks do not keep others from connecting, requesting or logging in."""
+"""Silent sockets from a few networks do not keep other clients out."""
 
 import asyncio
 import contextlib
@@ -50,8 +49,7 @@ async def connect(port: int, network: str, first: bytes) -> socket.socket:
 
 @asynccontextmanager
 async def besieged(server: Server, first: bytes, networks: list[str]) -> AsyncIterator[None]:
-    """Keep SOCKETS silent sockets open until the end of the block, and reopen those the server
-    ends."""
+    """Keep SOCKETS silent sockets open, and reopen those the server ends."""
     held: list[socket.socket] = []
 
     async def hold(network: str) -> None:
@@ -79,7 +77,7 @@ async def besieged(server: Server, first: bytes, networks: list[str]) -> AsyncIt
 
 
 async def worst_health(server: Server, seconds: float) -> float:
-    """Return the longest wait of a new connection for /health beyond a simultaneous echo."""
+    """Return the longest wait for /health beyond a simultaneous echo, in seconds."""
     reference = await Reference.start()
     worst, end = 0.0, time.monotonic() + seconds
     try:
@@ -128,8 +126,10 @@ def roomy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with fewer connections than there are silent sockets; no deadline ends them in a
-    test."""
+    """A server with fewer connections than there are silent sockets.
+
+    No deadline ends them in a test.
+    """
     patience = {f"HUBBUB_{what}_TIMEOUT": "60" for what in ("HEAD", "BODY", "HELLO")}
     settings = {"HUBBUB_RATE_LIMITS": "on", "HUBBUB_CONNECTIONS_MAX": str(FEW), **patience}
     with Server(tmp_path_factory.mktemp("small") / "data", settings) as server:
@@ -153,6 +153,8 @@ async def test_silent_sockets_that_fill_the_server_are_evicted_for_others(small:
 
 @three_attempts
 async def test_silent_sockets_of_hundreds_of_networks_leave_room_for_others(roomy: Server) -> None:
-    """All networks have equally many sockets, so the server evicts the one that has waited longest.
-    All networks have equally many sockets, so the server evicts the one that has waited longest."""
+    """The server evicts the socket that has waited longest.
+
+    All networks have equally many sockets.
+    """
     await withstand(roomy, KINDS["no hello"], [f"127.0.2.{number % 250 + 1}" for number in range(SOCKETS)])

@@ -37,8 +37,10 @@ class Desk:
         return Actor(int(user["id"]), name, role, session=f"session of {name}")
 
     async def together(self, asked: Sequence[tuple[Command, Actor]]) -> list[Receipt | HubbubError]:
-        """Submit commands so that all but the first share a batch: the database is locked while
-        they queue up."""
+        """Submit commands so that all but the first share a batch.
+
+        The database is locked while they queue up.
+        """
         pending: list[asyncio.Future[Receipt]] = []
         with self.held():
             for command, actor in asked:

@@ -1,4 +1,4 @@
-"""Identities on both engines and on two nodes: one account each, and revocations that hold."""
+"""Identities on both engines and on two nodes: accounts and revocations."""
 
 import asyncio
 
@@ -34,8 +34,7 @@ def position(desk: Desk) -> int:
 
 
 def is_valid(desk: Desk, who: Identity, seen: int) -> bool:
-    """Return whether an identity recognised at position `seen` of the security topic is still
-    valid."""
+    """Return whether an identity recognised at security position `seen` is valid."""
     person = known(desk, who)
     session = sessions.hosted(person.user, person.name, person.role, seen).session
     return desk.database.read(sessions.resolve, session, 0) is not None

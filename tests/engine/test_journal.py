@@ -1,5 +1,7 @@
-"""The write path: acknowledged commands are stored once and in order; a failure affects no other.
-The write path: acknowledged commands are stored once and in order; a failure affects no other."""
+"""The write path: acknowledged commands are stored once and in order.
+
+A failure affects no other.
+"""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""PostgreSQL stops, hangs or becomes unreachable: answers stay true and timely, and it recovers."""
+"""Answers stay true and timely while PostgreSQL stops, hangs or is unreachable."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -20,7 +20,7 @@ RECOVERED = 5.0
 
 
 class Talk:
-    """A user who sends one message after another, each under one key until it is acknowledged."""
+    """A user who sends messages in turn, each with one key until acknowledged."""
 
     def __init__(self, desk: Desk, actor: Actor, name: str) -> None:
         self._desk, self._actor, self._name = desk, actor, name

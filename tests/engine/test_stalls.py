@@ -1,4 +1,4 @@
-"""An event loop that stalls, for the machine's or a task's sake, is not a fault of the database."""
+"""A stalled event loop does not count as an unavailable database."""
 
 import asyncio
 import threading

@@ -1,4 +1,4 @@
-"""Two nodes' journals on one PostgreSQL: each room has one order, and removals are final."""
+"""Two nodes on one PostgreSQL: one order per room, and final removals."""
 
 import asyncio
 import contextlib
@@ -40,7 +40,7 @@ async def room(desk: Desk, owner: Actor, name: str) -> int:
 
 
 async def waiting(desk: Desk, count: int, unless: "asyncio.Task[Receipt] | None" = None) -> None:
-    """Wait until `count` connections of the database wait for a lock, or `unless` is done.
+    """Wait until `count` connections wait for a lock, or `unless` is done.
 
     The database offers no event for this, so poll.
     """

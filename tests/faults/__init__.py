@@ -1,1 +1,1 @@
-"""Fault tests: a real server is killed, frozen, filled or flooded while a checker watches."""
+"""Fault tests: a server is killed, frozen, filled or flooded under a checker."""

@@ -1,4 +1,4 @@
-"""Servers for fault tests, on SQLite unless a module or test is marked with `BOTH_DATABASES`."""
+"""Servers for fault tests, on SQLite unless marked with `BOTH_DATABASES`."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -48,8 +48,10 @@ def server(new_database: Addresses, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture
 def make_server(make_server: MakeServer, new_database: Addresses) -> MakeServer:
-    """`make_server` on this test's engine: each server has its own database unless settings name
-    one."""
+    """`make_server` on this test's engine.
+
+    Each server has its own database unless the settings name one.
+    """
 
     def make(
         settings: dict[str, str] | None = None, launcher: tuple[str, ...] = ("-m", "hubbub"), data: Path | None = None

@@ -1,4 +1,4 @@
-"""Rooms for fault tests: one with writers, followers and a checker, and a quiet one."""
+"""Rooms for fault tests: one under load with a checker, and a quiet one."""
 
 import asyncio
 import contextlib
@@ -75,7 +75,7 @@ class Crowd:
 
 @contextlib.asynccontextmanager
 async def crowd(server: Server, writers: int = 4, followers: int = 8, own: bool = False) -> AsyncIterator[Crowd]:
-    """A new room on a running server, with followers in it and writers that have not started.
+    """A new room with followers, and with writers that have not started.
 
     With `own`, every second follower is the product's own client.
     """
@@ -144,8 +144,7 @@ class FilledRoom:
         return 2 + self.sent
 
     async def hello(self, have: dict[str, int] | None, epoch: str | None = None) -> Connection:
-        """Return a connection of the creator with that position, after everything the hello
-        brought."""
+        """Return a connection of the creator with that position, after the greeting."""
         connection = await Connection.open(self.server.websocket_url, self.creator.token, have, epoch)
         await connection.ping()
         return connection

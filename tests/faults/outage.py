@@ -1,4 +1,4 @@
-"""An outage of the database under load with open sockets, and what clients must not see of it."""
+"""An outage of the database under load, and what clients must not see of it."""
 
 import asyncio
 import random
@@ -27,9 +27,10 @@ Fault = Callable[[], AbstractAsyncContextManager[None]]
 
 @dataclass
 class Outage:
-    """Load and a probing client before, during and after an outage; `found` lists the violations.
+    """Load and a probing client before, during and after an outage.
 
-    Violations do not depend on timing. Timing is in `slowest` and `recovery`.
+    `found` lists the violations. Violations do not depend on timing. Timing is in `slowest` and
+    `recovery`.
     """
 
     room: Crowd
@@ -94,7 +95,7 @@ def is_well(server: Server) -> bool:
 
 @asynccontextmanager
 async def outage(server: Server) -> AsyncIterator[Outage]:
-    """Run load during the block and after it, and compare all clients' views with the database."""
+    """Run load during and after the block; compare all views with the database."""
     await asyncio.to_thread(eventually_blocking, lambda: is_well(server), LONG_ENOUGH, "the server is well")
     async with crowd(server, writers=4, followers=4) as room:
         room.start_writing()
@@ -110,8 +111,10 @@ async def outage(server: Server) -> AsyncIterator[Outage]:
 
 
 async def weathered(server: Server, fault: Fault, meanwhile: Callable[[Outage], Awaitable[None]]) -> Outage:
-    """Return what happened in an outage in which nothing can be stored; `meanwhile` runs during it.
-    Return what happened in an outage in which nothing can be stored; `meanwhile` runs during it."""
+    """Return what happened in an outage in which nothing can be stored.
+
+    `meanwhile` runs during it.
+    """
     async with outage(server) as seen:
         async with fault():
             await seen.probe_in_vain()

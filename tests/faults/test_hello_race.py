@@ -32,8 +32,10 @@ class Pair:
         self.speaker = speaker
         self.keeper = keeper
         self.lead = 0.0
-        """Seconds by which the removal starts before the hello, so that both finish at about the
-        same time."""
+        """Seconds by which the removal starts before the hello.
+
+        Both are to finish at about the same time.
+        """
 
     async def race(self, number: int) -> list[str]:
         """Join the room; then race hello and removal amid messages.

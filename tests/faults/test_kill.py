@@ -1,5 +1,7 @@
-"""kill -9 under load loses, repeats and reorders no acknowledged message; fsync precedes the ack.
-kill -9 under load loses, repeats and reorders no acknowledged message; fsync precedes the ack."""
+"""kill -9 under load loses, repeats and reorders no acknowledged message.
+
+The acknowledgement follows the fsync.
+"""
 
 import asyncio
 import os
@@ -29,9 +31,9 @@ BROKEN = ("-m", "tests.support.broken_server")
 
 
 async def killed_under_load(server: Server, rounds: int, enough: bool = False) -> tuple[int, list[str]]:
-    """Kill and restart the server under load; return (messages acknowledged, violations).
+    """Kill and restart the server under load.
 
-    With `enough`, stop at the first violation.
+    Return (messages acknowledged, violations). With `enough`, stop at the first violation.
     """
     await asyncio.to_thread(server.start)
     async with crowd(server, own=True) as room:
@@ -116,8 +118,10 @@ def tracers(pid: int) -> int:
 
 
 def is_synced_before_told(trace: str, body: str) -> bool:
-    """Return True if a finished fdatasync of the write-ahead log precedes the first write about
-    `body` to a socket."""
+    """Return True if fdatasync finishes before the first write about `body`.
+
+    The fdatasync is that of the write-ahead log, and the write is one to a socket.
+    """
     synced = False
     for line in trace.splitlines():
         if re.search(r"\b(fdatasync|fsync)\(\d+<[^>]*-wal>\)\s+= 0|<\.\.\. (fdatasync|fsync) resumed>.*= 0", line):

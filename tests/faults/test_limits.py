@@ -1,4 +1,4 @@
-"""Every limit of the wire, at it and beyond it: a clear error, an open socket, nothing stored."""
+"""Limits of the wire: the limit works, and more is refused with a clear error."""
 
 import asyncio
 import json

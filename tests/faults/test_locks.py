@@ -1,4 +1,4 @@
-"""One database has one server under any name: SQLite by path and inode, PostgreSQL by its lock."""
+"""One database has one server, under any name and on both engines."""
 
 import os
 import sqlite3
@@ -74,8 +74,10 @@ def test_a_sqlite_database_is_locked_under_every_name(tmp_path: Path, name: Call
 
 
 def test_a_refused_lock_keeps_sqlites_own_locks(tmp_path: Path) -> None:
-    """Closing a descriptor of the file would drop them; another process could then write during the
-    transaction."""
+    """Closing a descriptor of the file would drop them.
+
+    Another process could then write during the transaction.
+    """
     real = tmp_path / "data" / "hubbub.db"
     with sqlite_lock(real), closing(sqlite3.connect(real, isolation_level=None)) as connection:
         connection.execute("CREATE TABLE said (what TEXT)")
@@ -156,7 +158,10 @@ def test_restore_is_refused_while_another_program_has_the_database_open(
 
 
 def end_sessions(url: str, name: str) -> int:
-    """Terminate the connections of that name in PostgreSQL, as a failover does; return how many."""
+    """Terminate the connections of that name in PostgreSQL, as a failover does.
+
+    Return how many.
+    """
     address = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(address, autocommit=True) as connection:
         query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE %s"

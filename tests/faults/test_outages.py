@@ -1,5 +1,4 @@
-"""PostgreSQL crashed, hung, slow or unreachable: answers stay true and timely, and nothing is lost.
-PostgreSQL crashed, hung, slow or unreachable: answers stay true and timely, and nothing is lost."""
+"""PostgreSQL crashed, hung, slow or unreachable under open sockets."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -79,8 +78,7 @@ async def slow(between: Wire) -> AsyncIterator[None]:
 
 
 async def look_around(seen: Outage) -> None:
-    """Check that reads fail in time, ping works without the database, and the next send fails
-    alike."""
+    """Check that reads fail in time, ping works, and the next send fails alike."""
     await seen.prober.ping()
     answer = await asyncio.to_thread(seen.room.owner.request, "GET", f"/api/rooms/{seen.room.room}/messages")
     if answer.status_code != 503 or answer.json()["error"]["code"] != "unavailable":

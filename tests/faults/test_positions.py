@@ -1,4 +1,4 @@
-"""A client that sends its positions gets what it is missing or a reset, never a silent gap."""
+"""A client that sends its positions gets what is missing, or a reset."""
 
 import asyncio
 import contextlib
@@ -203,8 +203,10 @@ async def test_history_is_paged_before_after_and_around_a_message(server: Server
 
 
 async def coming_and_going(server: Server, break_rule: Callable[[Follower, str], None] | None = None) -> list[str]:
-    """Disconnect a follower again and again while messages flow; return what the checker finds in
-    its view."""
+    """Disconnect a follower again and again while messages flow.
+
+    Return what the checker finds in its view.
+    """
     filled = await FilledRoom(server, 20).filled()
     follower = await Follower(server.websocket_url, filled.creator.token).start()
     try:

@@ -1,7 +1,8 @@
-"""Power cuts during first start, `user create`, `backup` and `restore`, on XFS and btrfs.
+"""Power cuts during first start, `user create`, `backup` and `restore`.
 
-These two forget what was not synced; ext4 mostly writes it anyway, and hides the fault.
-POWER_CUTS=all tests every moment; without it, each third one and all that rename a file.
+They run on XFS and btrfs. These two forget what was not synced; ext4 mostly writes it anyway, and
+hides the fault. POWER_CUTS=all tests every moment; without it, each third one and all that rename a
+file.
 """
 
 import asyncio
@@ -35,8 +36,7 @@ EVERY = 1 if os.environ.get("POWER_CUTS") == "all" else 3
 
 @dataclass
 class Record:
-    """What one run recorded: the images with the state claimed by then, and the number of moments.
-    What one run recorded: the images with the state claimed by then, and the number of moments."""
+    """What one run recorded: images with the state claimed by then, and moments."""
 
     images: list[dict[str, Any]]
     moments: int

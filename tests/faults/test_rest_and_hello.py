@@ -1,5 +1,7 @@
-"""Names, passwords and pages over REST; what a connection may do before hello, and how many may
-open."""
+"""Names, passwords and pages over REST.
+
+What a connection may do before hello, and how many may open.
+"""
 
 import asyncio
 import contextlib
@@ -110,7 +112,7 @@ async def test_have_may_name_2000_topics_and_not_one_more(server: Server, accoun
 
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with short deadlines, three connections per user, and limits per address."""
+    """A server with short deadlines, three connections per user, and rate limits."""
     settings = {"HUBBUB_HELLO_TIMEOUT": "1", "HUBBUB_CONNECTIONS_PER_USER": "3", "HUBBUB_RATE_LIMITS": "on"}
     with Server(tmp_path_factory.mktemp("strict") / "data", settings) as running:
         yield running

@@ -1,4 +1,4 @@
-"""However often acknowledgements are lost, a retried message is stored once and keeps its seq."""
+"""Retried messages are stored once and keep their seq."""
 
 import asyncio
 import json
@@ -34,8 +34,7 @@ def is_acknowledgement(payload: bytes) -> bool:
 
 
 def losing(share: float) -> Callable[[bytes], bool]:
-    """Return a predicate for the proxy that matches `share` of the acknowledgements, reproducibly.
-    Return a predicate for the proxy that matches `share` of the acknowledgements, reproducibly."""
+    """Return a predicate that matches `share` of the acknowledgements, reproducibly."""
     chance = random.Random(7)
     return lambda payload: is_acknowledgement(payload) and chance.random() < share
 
@@ -47,7 +46,7 @@ async def proxy(server: Server) -> AsyncIterator[Proxy]:
 
 
 async def send_all(places: list[tuple[Writer, int]], count: int, in_flight: int) -> None:
-    """Send `count` messages over the writers and their rooms, `in_flight` at a time for each."""
+    """Send `count` messages, with `in_flight` at a time for each writer."""
     left = iter(range(count))
 
     async def lane(writer: Writer, room: int) -> None:
@@ -164,7 +163,7 @@ async def test_an_idempotency_key_belongs_to_its_author_and_its_room(server: Ser
 
 
 async def side_by_side(accounts_connections: list[Connection], room: int, key: str, count: int) -> list[int]:
-    """Send one key `count` times at once over the connections and return the acknowledged seqs."""
+    """Send one key `count` times at once; return the acknowledged seqs."""
     futures = [
         await accounts_connections[number % len(accounts_connections)].post(
             "message.send", room=room, key=key, body="once only"

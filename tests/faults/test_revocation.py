@@ -1,4 +1,4 @@
-"""Users who lose a right stop receiving within a second and cannot return over any interface."""
+"""Users who lose a right stop receiving within a second and stay out."""
 
 import asyncio
 import random
@@ -26,16 +26,17 @@ BROKEN = ("-m", "tests.support.broken_server")
 
 
 async def ends_in_time(connection: Connection, codes: tuple[int, ...]) -> None:
-    """Assert that the server closes the socket within a second, with one of the codes or an abort.
-    Assert that the server closes the socket within a second, with one of the codes or an abort."""
+    """Assert that the server closes the socket within a second.
+
+    The close has one of the codes or is an abort.
+    """
     with within(WITHIN):
         code = await connection.wait_closed(PATIENCE)
     assert code in (*codes, 1006), code
 
 
 def is_refused_everywhere(account: Account, password_works: bool = True) -> None:
-    """Assert that the access token, the refresh token and, if revoked too, the password are
-    refused."""
+    """Assert that the tokens, and the password unless it works, are refused."""
     for method, path in (
         ("GET", "/users/me"),
         ("GET", "/api/rooms"),
@@ -153,7 +154,7 @@ async def test_reusing_a_refresh_token_after_its_successor_ends_the_session(serv
 
 
 async def loses_the_room(server: Server, depart: Callable[[Account, Account, int], httpx.Response]) -> None:
-    """Assert that after `depart` the member's socket stays open but gets nothing of the room."""
+    """Assert that after `depart` the member's open socket gets nothing of the room."""
     creator, member = server.sign_up(), server.sign_up()
     room = creator.create_room(f"departures {random.getrandbits(40):x}")
     member.join(room)
@@ -205,7 +206,10 @@ async def test_a_removed_member_receives_no_more_of_the_room(server: Server) -> 
 
 
 async def joining_and_leaving(server: Server, rounds: int) -> list[str]:
-    """Submit a send, a removal and a send at once, repeatedly; return what was leaked or missed."""
+    """Submit a send, a removal and a send at once, repeatedly.
+
+    Return what was leaked or missed.
+    """
     creator, member, witness = server.sign_up(), server.sign_up(), server.sign_up()
     room = creator.create_room(f"joins and removals {random.getrandbits(40):x}")
     witness.join(room)

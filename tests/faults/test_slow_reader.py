@@ -1,5 +1,4 @@
-"""One of 200 readers stops reading: the server closes it, it resumes without loss, others stay
-fast."""
+"""One of 200 readers stops reading and is closed; the others stay fast."""
 
 import asyncio
 import contextlib
@@ -39,7 +38,7 @@ NOISE = 0.03
 
 @dataclass
 class Audience:
-    """A room, its sender, readers that record each delay, and one reader that can be stopped."""
+    """A room with a sender, readers that record delays, and one that can stop."""
 
     server: Server
     room: int

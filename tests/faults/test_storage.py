@@ -1,5 +1,7 @@
-"""Storage faults (locked, full, bad input) cause no false answers and no losses; the server
-recovers."""
+"""Storage faults (locked, full, bad input) cause no false answers and no losses.
+
+The server recovers.
+"""
 
 import asyncio
 import contextlib
@@ -85,7 +87,10 @@ def integrity(database: Path) -> list[str]:
 
 
 async def until_refused(connection: Connection, history: History, author: int, messages: int) -> RefusedError | None:
-    """Send two-kilobyte messages until the server refuses one; return None if it took them all."""
+    """Send two-kilobyte messages until the server refuses one.
+
+    Return None if it took them all.
+    """
     for number in range(messages):
         send = history.sending(1, author, f"filling {number}", f"{number} " + "z" * 2_000)
         try:
@@ -171,8 +176,10 @@ async def test_control_acknowledging_before_the_commit_loses_messages_on_a_full_
 
 
 def holds_a_lock(server: Server) -> bool:
-    """Return whether the process holds SQLite's lock on the wal-index, which marks the file as in
-    use."""
+    """Return whether the process holds SQLite's lock on the wal-index.
+
+    That lock marks the file as in use.
+    """
     index = os.stat(f"{server.database}-shm").st_ino  # noqa: PTH116
     locks = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
     return any(lock[1] == "POSIX" and lock[4] == str(server.pid) and lock[5].endswith(f":{index}") for lock in locks)
@@ -182,10 +189,10 @@ def holds_a_lock(server: Server) -> bool:
 async def test_the_server_keeps_its_sqlite_locks_so_that_other_processes_may_open_the_file(
     make_server: MakeServer, fault: str | None, held: bool
 ) -> None:
-    """Closing any descriptor of a file drops its locks (https://www.sqlite.org/howtocorrupt.html, 2.2).
+    """Closing any descriptor of a file drops its locks.
 
-    The next process to open the file then considers it abandoned and truncates what the server has
-    mapped: SIGBUS.
+    See https://www.sqlite.org/howtocorrupt.html, 2.2. The next process to open the file then
+    considers it abandoned and truncates what the server has mapped: SIGBUS.
     """
     server = make_server({"BROKEN": fault}, BROKEN) if fault else make_server()
     await asyncio.to_thread(server.start)

@@ -1,4 +1,4 @@
-"""Tests of the fault tests' tools: they find each broken invariant and split frames correctly."""
+"""Tests of the fault tests' tools: the checker, the proxy's frame splitter."""
 
 import dataclasses
 from collections.abc import Callable

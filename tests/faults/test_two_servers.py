@@ -102,7 +102,7 @@ async def lane(writer: Writer, rooms: list[int]) -> None:
 
 
 def deadlocks(server: Server) -> int:
-    """Return how many transactions PostgreSQL has aborted in this database to resolve deadlocks."""
+    """Return how many transactions PostgreSQL aborted to resolve deadlocks."""
     address = make_url(server.database_url).set(drivername="postgresql").render_as_string(hide_password=False)
     with closing(psycopg.connect(address)) as connection:
         row: Any = connection.execute(
@@ -123,8 +123,10 @@ async def test_control_two_servers_that_cache_heads_violate_the_order(two_broken
 
 
 async def removing(two: Two, rounds: int) -> list[str]:
-    """Remove a member on one server while they send on the other; return what was accepted after
-    it."""
+    """Remove a member on one server while they send on the other.
+
+    Return what was accepted after the removal.
+    """
     first, second = two
     creator, member = first.sign_up("creator"), first.sign_up("member")
     talker = await Connection.open(second.websocket_url, there(member, second).token, on_event=lambda _: None)
@@ -151,8 +153,10 @@ async def removing(two: Two, rounds: int) -> list[str]:
 
 
 async def talk(talker: Connection, room: int, name: str, told: list[int], over: asyncio.Event) -> str:
-    """Send until a refusal and return its code, or "nothing" if an expected refusal did not come.
-    Send until a refusal and return its code, or "nothing" if an expected refusal did not come."""
+    """Send until a refusal and return its code.
+
+    Return "nothing" if an expected refusal did not come.
+    """
     left = 3
     for number in itertools.count():
         left -= over.is_set()

@@ -1,4 +1,4 @@
-"""Fixtures: a real listener in this process, with an echo conversation and a small app."""
+"""Fixtures: a real listener in this process with an echo conversation."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -108,7 +108,10 @@ async def serving(**settings: Any) -> AsyncIterator[Running]:
 
 @pytest.fixture
 async def serve() -> AsyncIterator[Serve]:
-    """Return a factory: `running = await serve(hello_timeout=1)`. It stops with the test."""
+    """Return a factory: `running = await serve(hello_timeout=1)`.
+
+    The server stops with the test.
+    """
     async with AsyncExitStack() as stack:
 
         async def start(**settings: Any) -> Running:

@@ -1,4 +1,4 @@
-"""A TCP client that sends arbitrary bytes, for what a proper WebSocket client refuses to send."""
+"""A TCP client that sends arbitrary bytes, unlike a proper WebSocket client."""
 
 import asyncio
 import socket

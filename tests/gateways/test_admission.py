@@ -1,4 +1,4 @@
-"""The admission control's rules: which connections get a slot, and which are evicted."""
+"""Admission control: which connections get a slot, and which are evicted."""
 
 from collections.abc import Callable
 

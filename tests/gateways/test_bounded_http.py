@@ -36,7 +36,7 @@ async def answer(raw: Raw) -> tuple[int, dict[str, object]]:
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer with the names of the request's headers as they are after its body has been read."""
+    """Answer with the names of the request's headers after its body was read."""
     if scope["type"] == "http":
         request = Request(scope, receive)
         size = len(await request.body())
@@ -60,8 +60,10 @@ async def plain_uvicorn(http: type[asyncio.Protocol] | str) -> AsyncIterator[int
 
 
 async def headers_after(port: int, pieces: list[bytes]) -> list[list[str]]:
-    """Return header names of a chunked request sent in these pieces, and of the next request after
-    it."""
+    """Return the header names of a request in pieces, and of the next request.
+
+    The first request is chunked and sent in these pieces on the same connection.
+    """
     async with Raw(port) as raw:
         for piece in pieces:
             raw.send(piece)
@@ -187,7 +189,10 @@ async def test_earlier_requests_are_answered_before_a_bad_one_ends_the_connectio
 
 
 async def test_the_body_of_a_request_to_an_unknown_protocol_is_not_read_as_a_request(serve: Serve) -> None:
-    """After such a head the parser hands bytes to the other protocol, even if they are a body."""
+    """After such a head the parser hands bytes to the other protocol.
+
+    It does so even if they are a body.
+    """
     running = await serve()
     wish = b"Connection: Upgrade\r\nUpgrade: h2c\r\n"
     async with Raw(running.port) as raw:

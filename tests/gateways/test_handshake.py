@@ -1,4 +1,4 @@
-"""Which requests may open a WebSocket, with which credentials, origins and addresses."""
+"""Which requests may open a WebSocket, by credentials, origin and address."""
 
 from ipaddress import ip_network
 

@@ -16,8 +16,10 @@ GET = b"GET /health HTTP/1.1\r\nHost: x\r\n"
 
 
 def padded(size: int) -> bytes:
-    """Return a request whose head, except for the request line's fixed words, is about `size`
-    bytes."""
+    """Return a request with a head of about `size` bytes.
+
+    The request line's fixed words do not count.
+    """
     return GET + b"X-Padding: " + b"x" * (size - len(GET) - 15) + b"\r\n\r\n"
 
 

@@ -1,4 +1,4 @@
-"""The native gateway: the life and end of connections, slow readers, and admission limits."""
+"""The native gateway: ends of connections, slow readers, admission limits."""
 
 import gc
 import json
@@ -243,7 +243,7 @@ async def test_a_newcomer_of_another_network_evicts_the_oldest_silent_socket(ser
 
 
 async def test_a_closed_socket_that_does_not_answer_the_close_is_evicted_first(serve: Serve) -> None:
-    """Otherwise a client could hold slots for as long as the closing handshake may take."""
+    """Otherwise a client could hold slots during its closing handshakes."""
     running = await serve(unauthenticated_max=2, hello_timeout=3600)
     async with Raw(running.port) as refused, connect(running.url) as speaking:
         await refused.open()

@@ -146,8 +146,10 @@ async def test_passwords_are_accepted_within_their_limits_and_refused_beyond(
 
 
 async def test_extra_fields_at_sign_up_give_no_privileges(here: Place) -> None:
-    """CVE-2022-31168: every column of the table is sent as an extra field, and the account is a
-    plain member."""
+    """CVE-2022-31168: all columns of the table as extra fields.
+
+    The account is a plain member.
+    """
     extra = {"role": "owner", "id": 1, "disabled": False, "password_hash": "x", "skeleton": "x", "created_at": 1}
     answer = await sign_up(here.anybody(), "mallory", **extra, signup="open", setup_hash="x", invite_hash="x")
     assert (answer.status_code, answer.json()["role"]) == (201, "member")

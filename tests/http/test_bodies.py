@@ -1,4 +1,4 @@
-"""Request bodies: strict JSON of at most 64 KiB with known fields, and a clear error for others."""
+"""Request bodies: strict JSON of at most 64 KiB, and errors for all others."""
 
 from typing import Any
 

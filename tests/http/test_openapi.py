@@ -1,4 +1,4 @@
-"""The OpenAPI document, which is built at the first request, even if many come at once."""
+"""The OpenAPI document, built at the first of many concurrent requests."""
 
 import asyncio
 import threading
@@ -18,12 +18,12 @@ from tests.support.place import place
 
 ASKERS = 6
 SLOWNESS = 0.2
-"""Seconds that a thread takes to inspect a model: wide enough to hit the race each time."""
+"""Seconds to inspect a model, so that the race occurs each time."""
 
 
 @pytest.fixture
 def slowly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Slow down FastAPI's inspection of the history's parameters, except on the event loop."""
+    """Slow down FastAPI's inspection of a model, except on the event loop."""
     look = v2.get_model_fields
 
     def look_slowly(model: type[BaseModel]) -> list[v2.ModelField]:

@@ -1,5 +1,7 @@
-"""Unsafe requests with a cookie must come from the site's own pages; a bearer token is accepted
-from anywhere."""
+"""Unsafe requests with a cookie must come from the site's own pages.
+
+A bearer token is accepted from anywhere.
+"""
 
 from pathlib import Path
 

@@ -1,5 +1,7 @@
-"""The app under a root path: behind a proxy that strips it or passes it on, and mounted in an app.
-The app under a root path: behind a proxy that strips it or passes it on, and mounted in an app."""
+"""The app under a root path.
+
+It is behind a proxy that strips the path or passes it on, or mounted in another app.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -22,7 +24,7 @@ HTML = {"Accept": "text/html"}
 
 @asynccontextmanager
 async def reached(here: Place, way: str) -> AsyncIterator[httpx.AsyncClient]:
-    """Yield a client whose paths start below the root path, reached in one of the three ways."""
+    """Yield a client whose paths start below the root path, in one of three ways."""
     app = Starlette(routes=[Mount("/our/chat", app=here.app)]) if way == "mounted" else here.app
     transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=("198.51.100.7", 40_000))
     base = "https://example.org" + ("" if way == "stripped" else "/our/chat")

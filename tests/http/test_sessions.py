@@ -187,8 +187,10 @@ async def test_a_malformed_credential_is_refused(here: Place, headers: dict[str,
 
 
 async def test_a_stored_session_id_or_hash_is_not_a_credential(here: Place) -> None:
-    """The database looks up both a session's id and the hash of its cookie; neither is a
-    credential."""
+    """Neither a session's id nor the hash of its cookie is a credential.
+
+    The database looks up both.
+    """
     await here.create("alice")
     alice = await here.browser("alice")
     session = (await alice.get("/api/sessions")).json()["sessions"][0]["id"]

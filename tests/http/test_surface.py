@@ -1,4 +1,4 @@
-"""All of REST: which routes answer without a credential, the shape of errors, and headers."""
+"""All of REST: routes without a credential, the shape of errors, headers."""
 
 import re
 from pathlib import Path

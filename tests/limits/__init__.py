@@ -1,1 +1,1 @@
-"""Every limit of inputs: the limit itself works, and one more is refused with a code."""
+"""Limits of inputs: each limit works, and one more is refused with a code."""

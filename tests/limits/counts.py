@@ -59,7 +59,7 @@ async def of_people_who_are_in_a_room_from_the_start(world: World) -> None:
 
 @limit("MEMBERS_SHOWN")
 async def of_members_with_a_room(world: World) -> None:
-    """If a room has more members than are shown with it, its list of members has more pages."""
+    """The list of members has more pages if not all are shown with the room."""
     room, most = await world.room(text.MAX_INVITED), rooms_of.MEMBERS_SHOWN
     for more, shown in ((most - 1, False), (most, True)):
         for user in world.ids(more)[text.MAX_INVITED :]:
@@ -80,7 +80,10 @@ async def of_invites_into_the_site(world: World) -> None:
 
 
 async def invites_up_to(world: World, room: int | None, most: int) -> None:
-    """Create invites up to the limit; all but one are inserted into the database directly."""
+    """Create invites up to the limit.
+
+    All but one are inserted into the database directly.
+    """
     with closing(sqlite3.connect(world.server.database, timeout=30)) as database, database:
         rows = [(f"i{room}-{number}", f"t{room}-{number}", world.owner.id, room) for number in range(most - 1)]
         columns = "id, token_hash, uses, max_uses, created_by, created_at, room"
@@ -144,8 +147,10 @@ async def of_direct_rooms_with_the_same_person(world: World) -> None:
 
 @contextmanager
 def of_the_store(world: World, kind: str, count: int, *people: int) -> Iterator[sqlite3.Connection]:
-    """Insert `count` rooms with these members until the end of the block; the first user is their
-    creator."""
+    """Insert `count` rooms with these members until the end of the block.
+
+    The first user is their creator.
+    """
     far = 10**12
     rooms = [(far + number, kind, people[0]) for number in range(count)]
     places = [(far + number, user) for number in range(count) for user in people]

@@ -1,4 +1,4 @@
-"""Each limit of `domain/text.py` and others, at it and beyond it, over WebSocket and REST."""
+"""Each limit, at it and beyond it, over WebSocket and REST."""
 
 import re
 from pathlib import Path
@@ -35,8 +35,10 @@ FILES = (texts, counts)
 
 @pytest.mark.parametrize("name", TESTS)
 async def test_a_value_at_the_limit_works_and_one_beyond_it_is_refused_with_a_code(world: World, name: str) -> None:
-    """CVE-2021-21393, -21394 (Synapse) and CVE-2022-4044 (Mattermost): fields without a maximum
-    length."""
+    """CVE-2021-21393, -21394 (Synapse), CVE-2022-4044 (Mattermost).
+
+    Fields had no maximum length.
+    """
     await TESTS[name](world)
 
 

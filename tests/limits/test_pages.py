@@ -1,5 +1,7 @@
-"""Every list has pages that end and show each item once, for any page size and concurrent changes.
-Every list has pages that end and show each item once, for any page size and concurrent changes."""
+"""Every list has pages that end and show each item once.
+
+This holds for any page size and for concurrent changes.
+"""
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -28,7 +30,7 @@ NO_PAGES = {
 
 @dataclass(frozen=True)
 class List:
-    """How a list is paged: the parameter, and the property of the last item that it takes."""
+    """How a list is paged: a parameter, and the item's property that it takes."""
 
     parameter: str
     of: Callable[[dict[str, Any]], Any]

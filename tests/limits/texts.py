@@ -1,4 +1,4 @@
-"""Limits of texts: in characters, whatever they are, and for messages in bytes as well."""
+"""Limits of texts in characters, and for messages in bytes as well."""
 
 from datetime import UTC, datetime, timedelta
 

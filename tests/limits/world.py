@@ -1,4 +1,7 @@
-"""A server with users, asked over WebSocket and REST at once: both must answer the same."""
+"""A server with users that asks over WebSocket and REST at once.
+
+Both must answer the same.
+"""
 
 import itertools
 import json

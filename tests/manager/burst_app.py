@@ -1,4 +1,4 @@
-"""An app that sends bursts: on `COUNT SIZE` it broadcasts that many messages without a pause."""
+"""An app that broadcasts COUNT messages without a pause on `COUNT SIZE`."""
 
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 

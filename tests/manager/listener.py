@@ -6,7 +6,10 @@ from hubbub.engine.ports import Blob, Connection, Message
 
 
 class Listener(Connection):
-    """A connection whose format is the text itself; `packed` counts how often it was encoded."""
+    """A connection whose format is the text itself.
+
+    `packed` counts how often it was encoded.
+    """
 
     packed = 0
 

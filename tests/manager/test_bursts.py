@@ -1,4 +1,7 @@
-"""A burst of any size reaches every client that reads; a client that does not read is closed."""
+"""A burst of any size reaches every client that reads.
+
+A client that does not read is closed.
+"""
 
 from collections.abc import Iterator
 

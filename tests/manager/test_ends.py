@@ -1,4 +1,7 @@
-"""How endpoints learn that their client left, also on servers that drop later sends silently."""
+"""How endpoints learn that their client left.
+
+This includes servers that drop later sends silently.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine

@@ -1,5 +1,7 @@
-"""The fan-out against a plain model: after any sequence of calls each listener has received the
-right messages in order."""
+"""The fan-out against a plain model.
+
+After any sequence of calls each listener has received the right messages in order.
+"""
 
 import asyncio
 from dataclasses import dataclass, field

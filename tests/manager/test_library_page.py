@@ -1,4 +1,4 @@
-"""Every Python block in docs/library.md runs, under a real uvicorn or as the test it is."""
+"""Every Python block in docs/library.md runs, on uvicorn or as a test."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Pitfalls of a manager with a plain list: each affects it, and not ConnectionManager."""
+"""Pitfalls of a manager with a plain list, which ConnectionManager avoids."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -65,7 +65,10 @@ async def hears(peer: Peer, *texts: str) -> bool:
 
 
 async def tried(call: Awaitable[None]) -> bool:
-    """Return whether the call returns within TURNS turns of the loop, without an exception."""
+    """Return whether the call returns in time and without an exception.
+
+    The time is TURNS turns of the loop.
+    """
     task = asyncio.ensure_future(call)
     for _ in range(TURNS):
         if task.done():
@@ -150,8 +153,10 @@ async def each_client_receives_messages_in_the_order_of_the_calls(manager: Manag
 
 
 async def a_client_that_connects_during_a_broadcast_receives_only_later_messages(manager: Manager) -> bool:
-    """A newcomer does not receive a message sent before they connected, because its context is
-    missing."""
+    """A newcomer does not receive a message sent before they connected.
+
+    Its context would be missing.
+    """
     (slow,) = await peers(manager, 1)
     slow.reads.clear()
     sending = await begun(manager.broadcast("before"))
@@ -163,8 +168,10 @@ async def a_client_that_connects_during_a_broadcast_receives_only_later_messages
 
 
 async def a_client_that_is_still_being_accepted_receives_nothing(manager: Manager) -> bool:
-    """Nothing is sent before the handshake is done, and a broadcast to others does not wait for it.
-    Nothing is sent before the handshake is done, and a broadcast to others does not wait for it."""
+    """Nothing is sent before the handshake is done.
+
+    A broadcast to others does not wait for it.
+    """
     (well,) = await peers(manager, 1)
     coming = Peer()
     coming.reads.clear()
@@ -205,8 +212,10 @@ async def test_neither_manager_sends_to_a_client_that_is_still_being_accepted(ma
 
 
 async def test_memory_is_bounded_with_the_manager_and_unbounded_with_a_task_for_each_message() -> None:
-    """Tasks are the usual remedy for the first pitfall: no call waits, and all messages wait in
-    memory."""
+    """Tasks are the usual remedy for the first pitfall.
+
+    No call waits any more, and all messages wait in memory.
+    """
     manager, plain = ConnectionManager(outbox_bytes=LIMIT), PlainList()
     for one in (manager, plain):
         (slow,) = await asyncio.create_task(peers(one, 1))

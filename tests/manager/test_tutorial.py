@@ -1,4 +1,4 @@
-"""The tutorial's chat under plain uvicorn, with its own WebSockets and with Hubbub's."""
+"""The tutorial's chat under uvicorn, with its own WebSockets and Hubbub's."""
 
 import asyncio
 import re
@@ -19,7 +19,7 @@ OURS = "hubbub.gateways.websocket.native:WebSocketProtocol"
 
 
 def start(app: str, websockets: str, folder: Path = ROOT) -> tuple["subprocess.Popen[str]", int]:
-    """Run uvicorn on a free port as users start it; return the process and the port it prints."""
+    """Run uvicorn on a free port as users do; return the process and the port."""
     command = [sys.executable, "-m", "uvicorn", app, "--host", "127.0.0.1", "--port", "0", "--ws", websockets]
     process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     assert process.stderr is not None
@@ -77,7 +77,7 @@ async def test_a_broken_connection_counts_as_leaving(tutorial: tuple[str, int]) 
 
 
 async def test_a_client_that_does_not_read_is_closed_and_others_receive_everything(tutorial: tuple[str, int]) -> None:
-    """Send 8 MB: more than the kernel, the transport and the outbox hold for one client."""
+    """Send 8 MB: more than kernel, transport and outbox hold for one client."""
     size, count = 60_000, 140
     async with AsyncExitStack() as stack:
         one = await enter(stack, tutorial[1], 1)

@@ -1,4 +1,4 @@
-"""The name of a deleted account: replaced in pages at once, and in events once they are trimmed."""
+"""The name of a deleted account in pages, and in events until trimming."""
 
 from hubbub.domain.commands import (
     AddReaction,

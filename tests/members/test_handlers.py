@@ -1,5 +1,4 @@
-"""Members of a room: adding, removing, banning, roles, and one owner at any time; on each engine.
-Members of a room: adding, removing, banning, roles, and one owner at any time; on each engine."""
+"""Members of a room: adding, removing, banning, roles, and the one owner."""
 
 import pytest
 

@@ -1,5 +1,4 @@
-"""Invites into rooms: who may create them, what they admit to, and that each use counts once; on
-each engine."""
+"""Invites into rooms: creation, admission, and counting of uses."""
 
 from dataclasses import replace
 
@@ -36,7 +35,10 @@ async def private_room(world: World) -> int:
 
 
 async def link(world: World, room: int | None, name: str = "token", who: Actor | None = None, **how: int | None) -> str:
-    """Create an invite for one use and return its id; `name` stands for its token's hash."""
+    """Create an invite for one use and return its id.
+
+    `name` stands for its token's hash.
+    """
     made = await world.do(CreateInvite.model_validate({"room": room, "token_hash": name, **how}), who)
     invite = made["invite"]
     assert isinstance(invite, dict)

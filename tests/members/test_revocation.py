@@ -1,4 +1,4 @@
-"""A banned user receives and reads nothing from then on: live, by position, and over REST."""
+"""A banned user receives and reads nothing: live, by position, over REST."""
 
 import asyncio
 import random
@@ -29,7 +29,7 @@ def ban(owner: Account, user: int, room: int, reason: str = "") -> httpx.Respons
 
 
 class MembershipRace:
-    """A room that one user joins and is banned from while its owner sends and a witness listens."""
+    """A room that a user joins and is banned from, with an owner and a witness."""
 
     def __init__(self, server: Server) -> None:
         self.owner, self.member, self.witness = (server.sign_up() for _ in range(3))
@@ -70,7 +70,7 @@ class MembershipRace:
 
 
 async def run_races(server: Server, rounds: int) -> list[str]:
-    """Return what was received or read wrongly, and what should have been received and was not."""
+    """Return what was received or read wrongly, and what was missed."""
     race = await asyncio.to_thread(MembershipRace, server)
     async with (
         await Connection.open(server.websocket_url, race.owner.token) as owner,

@@ -1,4 +1,4 @@
-"""The complete table of the pure rules for membership: who may do what, cell by cell."""
+"""The complete table of the rules for membership, cell by cell."""
 
 import re
 from collections.abc import Callable

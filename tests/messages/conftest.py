@@ -1,4 +1,4 @@
-"""Fixtures: a private room of alice with bob in it, on each engine; carol is not a member."""
+"""Fixtures: a private room of alice and bob, of which carol is not a member."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Editing and deleting messages: who may, what remains, and who sees earlier versions."""
+"""Editing and deleting messages: who may, and what remains."""
 
 import pytest
 

@@ -65,7 +65,7 @@ async def test_a_room_takes_a_limited_number_of_pins(talk: Talk) -> None:
 
 
 async def test_pins_that_a_newcomer_cannot_see_do_not_count_against_their_limit(talk: Talk) -> None:
-    """In a room without history for newcomers, members cannot unpin what they cannot see."""
+    """Members who joined without history cannot unpin what they cannot see."""
     alice, bob, room = talk.world.alice, talk.world.bob, talk.room
     await talk.do(alice, UpdateRoom(room=room, history="joined"))
     for number in range(MAX_PINS):

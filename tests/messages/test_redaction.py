@@ -1,5 +1,7 @@
-"""A text is in one row of the log, and in no file after deletion; live clients receive every
-version."""
+"""A text is in one row of the log, and in no file after its deletion.
+
+Live clients receive every version.
+"""
 
 import subprocess
 
@@ -130,8 +132,10 @@ async def test_another_node_reads_redacted_rows(talk: Talk) -> None:
 
 
 async def test_a_stored_row_is_recognised_after_another_node_redacted_it(talk: Talk) -> None:
-    """When the outcome of a COMMIT is unknown, the journal looks it up; another node may have
-    edited the message meanwhile."""
+    """The journal looks up a COMMIT whose outcome is unknown.
+
+    Another node may have edited the message meanwhile.
+    """
     alice = talk.world.alice
     seq = await talk.say(alice, OLD)
     topic = room_topic(talk.room)

@@ -1,4 +1,4 @@
-"""Replies, forwards, and idempotency keys, which are valid for one message for ever."""
+"""Replies, forwards, and idempotency keys, which stay valid for ever."""
 
 from hashlib import sha256
 

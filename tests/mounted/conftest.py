@@ -1,5 +1,4 @@
-"""Fixtures: the example as a process on ASGI servers, and a Hubbub in this process with a test's
-host application."""
+"""Fixtures: the example on ASGI servers, and a host application in process."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -59,7 +58,7 @@ def example(examples: Callable[[str], MountedServer], asgi_server: str) -> Mount
 
 @pytest.fixture
 async def host(tmp_path: Path) -> AsyncIterator[HostApp]:
-    """A host application with Hubbub started at its root, whose log-in the test controls."""
+    """A host application whose log-in the test controls, with Hubbub at its root."""
     app = HostApp(tmp_path / "chat")
     async with app.hubbub.lifespan():
         yield app

@@ -1,4 +1,4 @@
-"""A host application whose users are a dictionary, and whose authentication a test can delay."""
+"""A host application with a dictionary of users and delayable authentication."""
 
 import asyncio
 from pathlib import Path
@@ -14,8 +14,10 @@ ORIGIN = f"http://{HOST}"
 
 
 class HostApp:
-    """A host application. `people` maps tokens to identities; a cleared `gate` delays every answer
-    of authenticate."""
+    """A host application.
+
+    `people` maps tokens to identities. A cleared `gate` delays every answer of authenticate.
+    """
 
     def __init__(self, data: Path, **settings: Any) -> None:
         self.people: dict[str, Identity] = {}

@@ -1,4 +1,4 @@
-"""Identities: issuer and subject count, never the name; and revocation during authentication."""
+"""Identities of a host application: names, roles and revocation."""
 
 import asyncio
 
@@ -103,8 +103,10 @@ def test_an_invalid_identity_is_refused_in_its_constructor(parts: tuple[str, ...
 
 @pytest.mark.parametrize("known", [False, True])
 async def test_a_log_out_during_authentication_keeps_the_user_out(host: HostApp, known: bool) -> None:
-    """The host application looks the user up, then revokes the log-in; only then its answer
-    arrives."""
+    """The host application looks the user up, then revokes the log-in.
+
+    Only then its answer arrives.
+    """
     host.people = {"a": Identity("app", "1", "Anna")}
     if known:
         await id_of(host, "a")

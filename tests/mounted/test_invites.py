@@ -1,4 +1,4 @@
-"""Invites into rooms with a host application: they admit only users that it has logged in."""
+"""Invites with a host application admit only users that it has logged in."""
 
 from pathlib import Path
 from typing import Any

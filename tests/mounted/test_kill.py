@@ -1,4 +1,7 @@
-"""kill -9 under load with users of a host application: nothing is lost, repeated or reordered."""
+"""kill -9 under load with users of a host application.
+
+No message is lost, repeated or reordered.
+"""
 
 import asyncio
 

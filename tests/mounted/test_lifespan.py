@@ -1,4 +1,4 @@
-"""Starting a mounted Hubbub, the error if the lifespan is missing, and which routes exist."""
+"""Starting a mounted Hubbub, and which routes exist."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,5 +1,4 @@
-"""The host application's log-out closes all connections of the user within a second, on every ASGI
-server."""
+"""The host application's log-out closes the user's connections in a second."""
 
 import asyncio
 import time
@@ -30,7 +29,10 @@ async def sockets_of(account: Account) -> tuple[list[Connection], ClientConnecti
 
 
 async def seconds_until_the_end(server: MountedServer) -> float:
-    """Return the seconds from a log-out until all sockets of the user are closed with 4503."""
+    """Return the seconds from a log-out until the user's sockets are closed.
+
+    All of them must close with 4503.
+    """
     account = server.sign_up("leaver")
     connections, plain = await sockets_of(account)
     await asyncio.to_thread(server.log_out, account)

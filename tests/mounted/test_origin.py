@@ -1,5 +1,4 @@
-"""Origins that may use ambient credentials: the list is required, and holds for HTTP and
-WebSockets."""
+"""Origins that may use ambient credentials, over HTTP and WebSockets."""
 
 import itertools
 from pathlib import Path

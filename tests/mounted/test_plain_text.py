@@ -1,4 +1,4 @@
-"""Plain text in a host application: what happens between the handshake request and its answer."""
+"""Plain text in a host application, between handshake request and answer."""
 
 from hubbub import Identity
 from tests.mounted.host_app import HostApp

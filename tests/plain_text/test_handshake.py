@@ -1,4 +1,4 @@
-"""After the handshake the client is subscribed and receives every line that follows."""
+"""A client receives every line that follows its handshake."""
 
 import asyncio
 from collections.abc import Iterator
@@ -17,8 +17,10 @@ GUESTS = {"HUBBUB_GUESTS": "on"}
 
 @pytest.fixture(scope="module", params=["hubbub serve", "granian"])
 def guest_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """`hubbub serve`, and the mounted example on a multi-threaded ASGI server; both admit guests.
-    `hubbub serve`, and the mounted example on a multi-threaded ASGI server; both admit guests."""
+    """`hubbub serve`, and the mounted example on a multi-threaded ASGI server.
+
+    Both admit guests.
+    """
     folder = tmp_path_factory.mktemp("open") / "data"
     native = request.param == "hubbub serve"
     running = Server(folder, GUESTS) if native else MountedServer(folder, request.param)
@@ -29,16 +31,20 @@ def guest_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 
 
 async def test_a_connected_client_receives_the_lines_of_later_clients_200_times(guest_server: Server) -> None:
-    """The tutorial's first minute: connect one client, connect another, and read what the first one
-    receives."""
+    """The tutorial's first minute.
+
+    Connect one client, connect another, and read what the first one receives.
+    """
     rounds = await asyncio.gather(*(one_lane(guest_server) for _ in range(LANES)))
     missed = [heard for lane in rounds for heard in lane]
     assert not missed, f"in {len(missed)} of {ROUNDS} rounds the first client missed a line: {missed[0]}"
 
 
 async def one_lane(server: Server) -> list[list[str]]:
-    """Run rounds in sequence; return what the first client received in rounds where it missed a
-    line."""
+    """Run rounds in sequence.
+
+    Return what the first client received in rounds where it missed a line.
+    """
     missed: list[list[str]] = []
     for _ in range(ROUNDS // LANES):
         one, two = fresh("one"), fresh("two")
@@ -54,8 +60,10 @@ async def one_lane(server: Server) -> list[list[str]]:
 
 
 async def test_a_client_with_a_welcome_receives_the_next_message_200_times(guest_server: Server) -> None:
-    """The same for the JSON protocol, where `welcome` states the position from which the client
-    receives everything."""
+    """The same for the JSON protocol.
+
+    `welcome` states the position from which the client receives everything.
+    """
     writer, reader = guest_server.sign_up("writer"), guest_server.sign_up("reader")
     async with await Connection.open(guest_server.websocket_url, writer.token) as writing:
         for number in range(ROUNDS):

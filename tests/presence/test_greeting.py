@@ -49,8 +49,7 @@ async def identity_of(desk: Desk, person: Actor) -> AuthenticatedUser:
 
 
 async def test_an_invisible_user_stays_invisible_during_the_greeting(desk: Desk) -> None:
-    """A message is sent between the snapshot and the subscription, so that there is a gap to read
-    meanwhile."""
+    """A message between snapshot and subscription makes a gap to read meanwhile."""
     anna, bert = await desk.person("anna"), await desk.person("bert")
     await desk.journal.submit(SetPresence(status="invisible"), bert)
     seen: list[dict[int, str]] = []

@@ -1,5 +1,4 @@
-"""Presence and typing on a running server: consistent across devices, sent to watchers only, never
-stored."""
+"""Presence and typing: consistent, sent to watchers only, never stored."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,8 +17,7 @@ async def at(server: Server, account: Account) -> Connection:
 
 
 async def hears(connection: Connection, user: int, **facts: object) -> None:
-    """Wait until the newest presence that the connection received of the user contains these facts.
-    Wait until the newest presence that the connection received of the user contains these facts."""
+    """Wait until the newest presence received of the user contains these facts."""
 
     def told() -> bool:
         found = [each for frame in connection.of_type("presence") for each in frame["people"] if each["user"] == user]

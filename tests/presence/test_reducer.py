@@ -1,4 +1,7 @@
-"""The presence reducer: which connection receives what, and when; time is a number."""
+"""The presence reducer: who receives which change, and when.
+
+Time is a number.
+"""
 
 from typing import Any
 

@@ -40,8 +40,10 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
 
 @pytest.fixture(scope="module")
 def put(tmp_path_factory: pytest.TempPathFactory, certificate: Certificate) -> Iterator[Put]:
-    """Return a factory: `put(kind, root_path, change=…, settings=…, launcher=…)` runs a server
-    behind a proxy."""
+    """Return a factory that runs a server behind a proxy.
+
+    Its arguments are `put(kind, root_path, change=…, settings=…, launcher=…)`.
+    """
     with ExitStack() as stack:
 
         def put_behind(

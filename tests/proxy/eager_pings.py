@@ -1,4 +1,7 @@
-"""Run `hubbub` with pings every PING_EVERY seconds, as `-m tests.proxy.eager_pings`."""
+"""Run `hubbub` with pings every PING_EVERY seconds.
+
+Usage: `-m tests.proxy.eager_pings`.
+"""
 
 import os
 

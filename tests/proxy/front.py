@@ -1,5 +1,4 @@
-"""A real nginx or Caddy in front of a test server, configured by the example in docs/operations.md.
-A real nginx or Caddy in front of a test server, configured by the example in docs/operations.md."""
+"""A real nginx or Caddy, configured by the example in docs/operations.md."""
 
 import os
 import re
@@ -36,7 +35,7 @@ def example(heading: str) -> str:
 
 
 def program(name: str) -> str:
-    """Return the program's path. Skip the test if it is missing, which in CI is a failure."""
+    """Return the program's path, or skip the test, which CI counts as a failure."""
     here = Path(sys.prefix) / "debian" / "usr"
     places = [os.environ.get("PATH", ""), "/usr/sbin", str(here / "sbin"), str(here / "bin")]
     found = shutil.which(name, path=os.pathsep.join(places))
@@ -60,7 +59,7 @@ class Certificate:
 
 
 class Front:
-    """A proxy process in front of the server on `upstream`; `root_path` is "" or "/chat"."""
+    """A proxy in front of a server; `root_path` is "" or "/chat"."""
 
     def __init__(self, kind: Kind, root_path: str, certificate: Certificate, folder: Path) -> None:
         self.kind = kind
@@ -89,8 +88,7 @@ class Front:
         return self
 
     def strip_root_path(self) -> Self:
-        """Serve the sub-path in the other way: the proxy strips it, and the server does not see it.
-        Serve the sub-path in the other way: the proxy strips it, and the server does not see it."""
+        """Let the proxy strip the sub-path, so that the server does not see it."""
         if self.kind == "nginx":
             return self.change(f"proxy_pass http://{SERVER};", f"proxy_pass http://{SERVER}/;")
         return self.change("handle /chat/*", "handle_path /chat/*")

@@ -1,4 +1,4 @@
-"""The server's pings keep silent sockets open through a proxy that ends silent connections."""
+"""The server's pings keep silent sockets open through a proxy."""
 
 import asyncio
 import time
@@ -29,7 +29,7 @@ IMPATIENT = {
 
 @pytest.fixture
 def visitors(tmp_path: Path, certificate: Certificate) -> Iterator[dict[tuple[str, Kind], Visitor]]:
-    """A visitor behind each proxy of a server that pings often, and of one that does not ping."""
+    """Visitors behind each proxy, of a server with pings and of one without."""
     found = {}
     with ExitStack() as stack:
         for name, every in (("pinging", "0.25"), ("silent", "1000")):
@@ -60,8 +60,7 @@ async def test_pings_keep_a_silent_socket_open_beyond_the_proxys_timeout(
 
 
 async def _outlives(visitor: Visitor) -> bool:
-    """Return whether both kinds of socket still work after two timeouts of silence from the client.
-    Return whether both kinds of socket still work after two timeouts of silence from the client."""
+    """Return whether both kinds of socket work after two timeouts of silence."""
     async with await visitor.connect() as socket, await visitor.enter(visitor.bearer) as plain:
         await asyncio.sleep(2 * TIMEOUT)
         try:

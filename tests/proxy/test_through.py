@@ -1,4 +1,4 @@
-"""All of Hubbub through real proxies: at the root, and under a sub-path, stripped or passed on."""
+"""Hubbub through real proxies, at the root and under a sub-path."""
 
 import asyncio
 import json

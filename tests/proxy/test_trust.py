@@ -1,5 +1,7 @@
-"""What goes wrong without the settings for proxies, and which errors name them: controls of
-test_through.py."""
+"""What goes wrong without the settings for proxies.
+
+These are the controls of test_through.py.
+"""
 
 import httpx
 import pytest
@@ -12,8 +14,7 @@ TRIES = 60
 
 
 class Unaware:
-    """A server without settings for its proxy, and a visitor who logged in before the limits
-    applied."""
+    """A server without settings for its proxy, and a visitor logged in early."""
 
     def __init__(self, behind: Behind) -> None:
         self.behind = behind

@@ -17,7 +17,7 @@ _numbers = itertools.count(1)
 
 
 class Visitor:
-    """A client with a unique address in 127/8; only the proxy's own, 127.0.0.1, is trusted."""
+    """A client with its own address in 127/8; only 127.0.0.1 is trusted."""
 
     def __init__(self, front: Front) -> None:
         self.front = front

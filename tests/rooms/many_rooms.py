@@ -15,7 +15,10 @@ CROWD = range(10_000, 11_000)
 CROWDED = range(1_000, 1_005)
 """Rooms that all users are members of."""
 CALLS = 150
-"""Messages in each room other than LOUD ones and the LARGE one. All of them mention @room."""
+"""Messages in each room other than LOUD ones and the LARGE one.
+
+All of them mention @room.
+"""
 LOUD = range(1_005, 1_055)
 """Rooms in which OWN messages mention the one user."""
 OWN = 30

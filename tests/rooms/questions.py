@@ -1,7 +1,7 @@
-"""Every request that names a room: over REST from the contract, over WebSocket from the commands.
+"""Every request that names a room, over REST and WebSocket.
 
-They are generated, so that a new route or command is included at once. Only the value of a field
-with a new name has to be added here.
+They are generated from the contract and the commands, so that a new route or command is included at
+once. Only the value of a field with a new name has to be added here.
 """
 
 from collections.abc import Callable, Iterator
@@ -31,9 +31,10 @@ VALUES: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Place:
-    """A room to ask about, a current or former member, and the seqs of its first message and of one in the lobby.
+    """A room to ask about, a current or former member, and two seqs.
 
-    There is a message for each question.
+    The seqs are those of its first message and of one in the lobby. There is a message for each
+    question.
     """
 
     room: int
@@ -44,8 +45,10 @@ class Place:
 
 @dataclass(frozen=True)
 class Question:
-    """A request. `fill` returns a command's frame, or the arguments of an HTTP request, for a
-    place."""
+    """A request about a place.
+
+    `fill` returns a command's frame, or the arguments of an HTTP request.
+    """
 
     name: str
     fill: Callable[[Place], dict[str, Any]]

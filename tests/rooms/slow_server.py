@@ -1,4 +1,4 @@
-"""Run `hubbub` with a bug: refusals for existing rooms are slower than for missing ones."""
+"""Run `hubbub` with a bug: it refuses existing rooms slower than missing ones."""
 
 import threading
 from typing import Any

@@ -1,5 +1,4 @@
-"""To users outside, private and direct rooms look like missing rooms, on every route and command.
-To users outside, private and direct rooms look like missing rooms, on every route and command."""
+"""To users outside, private and direct rooms look like missing rooms."""
 
 import json
 from collections.abc import AsyncIterator
@@ -17,7 +16,10 @@ from tests.support.server import Account, Server
 ABSENT = 61_000_000_000_001
 QUESTIONS = questions()
 PASSED_OVER = {"rooms.read.by.rooms", "POST /api/reads by rooms (read_rooms)"}
-"""Requests about many rooms skip those the user is not in, so they answer all users alike."""
+"""Requests about many rooms, which answer all users alike.
+
+They skip rooms that the user is not in.
+"""
 
 
 @dataclass
@@ -30,7 +32,7 @@ class World:
     strangers: dict[str, Account]
 
     def create_target(self, **made: object) -> Place:
-        """Create a room with many messages of alice, from which the former members are gone."""
+        """Create a room with messages of alice that former members have left."""
         members = [self.bob.id]
         if made["kind"] == "private":
             members += [self.strangers["removed"].id, self.strangers["banned"].id]

@@ -12,7 +12,10 @@ from tests.support.server import Account, Server
 ABSENT = 61_000_000_000_001
 SAMPLES = 5
 ATTEMPTS = 3
-"""Each adds as many samples: more samples reduce noise, and do not reduce a real difference."""
+"""Each attempt adds as many samples.
+
+More samples reduce noise, and do not reduce a real difference.
+"""
 WITHIN = 1.5
 NOISE = 0.006
 """Seconds by which an operation of a millisecond varies on a busy machine."""

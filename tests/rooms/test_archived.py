@@ -1,4 +1,4 @@
-"""An archived room is read-only for everyone, except for restoring, deletions and ownership."""
+"""An archived room is read-only, except for deletions and ownership."""
 
 from dataclasses import dataclass
 

@@ -1,5 +1,7 @@
-"""Limits on direct rooms count their creators, so that others cannot use up a user's limit; on each
-engine."""
+"""Limits on direct rooms count creators.
+
+Other users cannot use up a user's limit.
+"""
 
 import pytest
 from sqlalchemy import text

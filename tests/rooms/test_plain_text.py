@@ -1,4 +1,4 @@
-"""Plain text works in rooms of every kind by id, and in archived ones for reading only."""
+"""Plain text in rooms of every kind; archived rooms are read-only."""
 
 from tests.support.lines import enter, line, until
 from tests.support.server import Server

@@ -1,4 +1,4 @@
-"""Content and duration of the welcome for a user in five hundred rooms, whatever their history.
+"""Content and duration of the welcome for a user in five hundred rooms.
 
 In almost all of them the user has more mentions than are counted.
 """

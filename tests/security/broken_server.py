@@ -16,10 +16,12 @@ from hubbub.features import BULK, messages
 from hubbub.gateways.http import strict_json
 
 NO_DUMMY_HASH = "no-dummy-hash"
-"""The value of BROKEN with which the server refuses unknown users faster than known ones."""
+"""The value of BROKEN that makes the server refuse unknown users faster."""
 RAISE, VALIDATE, REQUEST = "BUG raise", "BUG validate", "BUG request"
-"""Triggers: a handler that quotes its input, one that validates it against the wrong model, a route
-that fails on it."""
+"""Texts that trigger bugs.
+
+A handler quotes its input, another validates it against the wrong model, a route fails on it.
+"""
 
 
 def send(works: Sequence[Any], tx: Any) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Texts crafted to cost processor time, and the fields of a contract that accept a text."""
+"""Texts crafted to cost processor time, and the fields that accept a text."""
 
 import json
 from collections.abc import Iterator
@@ -52,8 +52,10 @@ def few() -> Texts:
 
 @cache
 def shorter() -> Texts:
-    """Return values within the limits of bodies, names and lines, so that they pass all processing.
-    Return values within the limits of bodies, names and lines, so that they pass all processing."""
+    """Return values within the limits of bodies, names and lines.
+
+    They pass all processing.
+    """
     found = []
     for kind, unit in UNITS.items():
         for characters in (8_000, 128):
@@ -100,8 +102,10 @@ def sample(document: Schema, schema: Schema) -> Any:
 
 
 def places(document: Schema, schema: Schema, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Yield the path of every field of any type: a client may send a text, or too much of
-    something, in each."""
+    """Yield the path of every field of any type.
+
+    A client may send a text, or too much of something, in each.
+    """
     schema = resolve(document, schema)
     for name, inner in schema.get("properties", {}).items():
         yield (*path, name)
@@ -118,7 +122,7 @@ def is_text(document: Schema, schema: Schema, path: tuple[str, ...]) -> bool:
 
 
 def wrong(document: Schema, schema: Schema, path: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
-    """Yield the values to try in one field, worse than anything an honest client sends."""
+    """Yield values to try in one field, worse than any honest client's."""
     if is_text(document, schema, path):
         yield from longest()
         yield from shorter()

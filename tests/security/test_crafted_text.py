@@ -1,7 +1,8 @@
-"""No text in any field, parameter or header costs the server more than 50 ms of CPU.
+"""No text in any request costs the server more than 50 ms of CPU.
 
-The fields come from the contract, so that a new command or route is covered automatically. A
-request goes to the application in this process, and the CPU of all its threads is counted.
+This covers every field, parameter and header. The fields come from the contract, so that a new
+command or route is covered automatically. A request goes to the application in this process, and
+the CPU of all its threads is counted.
 """
 
 import json
@@ -89,7 +90,7 @@ async def cost(what: Cheap) -> tuple[float, Answer]:
 
 
 async def dear(what: Cheap, bound: float = BOUND) -> tuple[float, Answer]:
-    """Return the best of three attempts; further ones run only if the first exceeds the bound."""
+    """Return the best of three attempts, or the first if it is within the bound."""
     best, answer = await cost(what)
     for _ in range(ATTEMPTS - 1):
         if best <= bound:
@@ -139,8 +140,10 @@ class TargetApp:
 
 @pytest.fixture
 async def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[TargetApp]:
-    """The application, with fast password hashing: real hashing is meant to cost 30 ms for any
-    input."""
+    """The application, with fast password hashing.
+
+    Real hashing is meant to cost 30 ms for any input.
+    """
     quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     monkeypatch.setattr(passwords, "PasswordHasher", lambda **_: quick)
     async with place(tmp_path / "data", guests=True, trusted_proxies="127.0.0.0/8") as here:
@@ -238,7 +241,10 @@ def frames() -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
 
 
 async def test_no_text_in_a_frame_costs_more_than_50_ms(target: TargetApp) -> None:
-    """Each frame is answered under its id, or without one if the server cannot read it."""
+    """The server answers each frame under its id.
+
+    It answers without one if it cannot read the frame.
+    """
     found, numbers, document = Findings(), count(2), read("schema.json")
     socket = Socket(target.app)
     assert (await socket.greet(target.token))["type"] == "welcome"

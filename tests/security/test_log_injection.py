@@ -1,5 +1,4 @@
-"""Whatever names and texts clients send, an event is one line of the log with the server's content.
-Whatever names and texts clients send, an event is one line of the log with the server's content."""
+"""An event is one line of the log, whatever names and texts clients send."""
 
 import asyncio
 import io
@@ -109,7 +108,10 @@ def broken(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 def over_http(server: Server, account: Account, said: str) -> None:
-    """Send the text in every part of a request that takes text, as far as httpx permits."""
+    """Send the text in every part of a request that takes text.
+
+    httpx itself refuses some of them.
+    """
     said = said.encode(errors="replace").decode()
     with httpx.Client(base_url=server.url, headers=account.headers) as client:
         client.post("/token", data={"username": said, "password": said})

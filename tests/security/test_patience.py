@@ -1,4 +1,4 @@
-"""With default settings, a client that floods the server loses its connection, and others go on."""
+"""A client that floods the server loses its connection, and others go on."""
 
 import asyncio
 import json
@@ -11,7 +11,10 @@ from tests.support.client import Connection
 from tests.support.server import PASSWORD, Account, Server
 
 FLOOD = int(PATIENCE_BURST) * 4
-"""Sent at once: even in ten seconds the allowance refills by no more than its initial size."""
+"""Frames sent at once.
+
+Even in ten seconds the allowance refills by no more than its initial size.
+"""
 SEND = {"id": 1, "type": "message.send", "room": 1, "key": "k", "body": "too fast"}
 
 

@@ -1,4 +1,4 @@
-"""Planted secrets do not appear in logs, errors, metrics or the process list, whatever fails."""
+"""Planted secrets stay out of logs, errors, metrics and the process list."""
 
 import asyncio
 import io
@@ -77,7 +77,7 @@ def real_secrets(server: Server, eve: Eve, owner: Account) -> dict[str, str]:
 
 
 def fail_over_http(eve: Eve, account: Account, secrets: dict[str, str]) -> None:
-    """Call every route with valid secrets in wrong fields and invalid ones in right fields."""
+    """Call every route with valid secrets in wrong fields, and vice versa."""
     headers, every = account.headers, list(secrets.values())
     eve.ask("POST", "/api/accounts", json={"username": "hers", "password": WORDS["password"]})
     for secret in every:

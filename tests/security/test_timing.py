@@ -1,4 +1,4 @@
-"""Equal refusals take equal time, so that timing reveals no names, invites, links or rooms."""
+"""Equal refusals take equal time, so that timing reveals nothing."""
 
 import http.client
 import json
@@ -16,7 +16,10 @@ from tests.support.server import PASSWORD, Server
 
 SAMPLES = 15
 ROUNDS = 8
-"""Each adds as many samples: more samples reduce noise, and do not reduce a real difference."""
+"""Each round adds as many samples.
+
+More samples reduce noise, and do not reduce a real difference.
+"""
 WITHIN = 1.1
 NOISE = 0.0003
 """Seconds by which an operation of a millisecond varies from one hour to the next."""
@@ -52,7 +55,10 @@ class Asker:
 
 
 def are_alike(server: Server, questions: Mapping[str, Question], rounds: int = ROUNDS) -> tuple[bool, str]:
-    """Return whether the answers take equal time, and the medians. Fail if the answers differ."""
+    """Return whether the answers take equal time, and the medians.
+
+    Fail if the answers differ.
+    """
     asker, took = Asker(server), {name: list[float]() for name in questions}
     answers, figures = set(), ""
     try:
@@ -80,7 +86,7 @@ def _is_close(groups: Iterable[Sequence[float]]) -> bool:
 
 
 def logins(server: Server) -> dict[str, Question]:
-    """Return log-ins with a wrong password, with a disabled account, and with an unknown name."""
+    """Return log-ins that fail: a wrong password, a disabled and an unknown user."""
     known, locked = server.sign_up("known").name, server.sign_up("locked").name
     server.command_line("user", "disable", locked)
     shown = {

@@ -1,4 +1,4 @@
-"""A database of revision 0002 with users, rooms and messages is upgraded without losses."""
+"""A database of revision 0002 is upgraded without losing data."""
 
 from collections.abc import Iterator
 from contextlib import closing

@@ -1,4 +1,4 @@
-"""Migrations are complete, safe to repeat, make a backup, and refuse newer databases."""
+"""Migrations: complete, repeatable, with a backup, never on newer databases."""
 
 import sqlite3
 from contextlib import closing

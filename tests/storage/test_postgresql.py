@@ -1,4 +1,4 @@
-"""PostgreSQL: settings of connections, translation of errors, and creating the database."""
+"""PostgreSQL: connection settings, translation of errors, and creation."""
 
 import subprocess
 import sys
@@ -56,8 +56,10 @@ def test_commits_are_durable_and_every_wait_has_a_timeout(store: Database) -> No
 
 @pytest.mark.parametrize("hot", [FACTS, INSERT, MOVE, LOCK, INSERT_LOG, HEADS, OPEN])
 def test_statements_of_the_writer_never_scan_a_table(store: Database, hot: Statement) -> None:
-    """This also holds with outdated statistics: these tables are empty, and all rows would fit on
-    one page."""
+    """This also holds with outdated statistics.
+
+    These tables are empty, and all rows would fit on one page.
+    """
     with store.writer.connect() as connection:
         text, order, constants = hot.compiled(connection.dialect)
         assert order is None
@@ -112,8 +114,10 @@ def asking(looks: int) -> Generator[str, int, str]:
 
 
 def played(looks: int, *gaps: float) -> str:
-    """Return the outcome if the answer comes at that look and these are the seconds between looks.
-    Return the outcome if the answer comes at that look and these are the seconds between looks."""
+    """Return the outcome if the answer comes at that look.
+
+    The gaps are the seconds between looks.
+    """
     times = iter(accumulate((0.0, *gaps, *[0.1] * looks)))
     waits = postgresql.within(asking(looks), 1.75, lambda: next(times))
     with suppress(TimeoutError):

@@ -1,5 +1,4 @@
-"""The signing key on disk and its fingerprint in the database: damage, mismatch, interrupted
-restores."""
+"""The signing key on disk and its fingerprint in the database."""
 
 from collections.abc import Iterator
 from contextlib import closing

@@ -1,4 +1,4 @@
-"""Fixture: a server with open sign-up and guests, as the tutorial's readers expect it."""
+"""Fixture: a server with open sign-up and guests, as in the tutorial."""
 
 from collections.abc import Iterator
 

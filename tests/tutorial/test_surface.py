@@ -1,4 +1,4 @@
-"""Everything the tutorial's readers know works here under the same names, row by row."""
+"""What the tutorial's readers know works here under the same names."""
 
 import json
 from typing import Any

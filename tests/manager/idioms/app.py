@@ -1,5 +1,7 @@
-"""The app under test: both classes as `/tutorial/…` and `/hubbub/…`, with a manager for each run.
-The app under test: both classes as `/tutorial/…` and `/hubbub/…`, with a manager for each run."""
+"""The app under test with both classes: `/tutorial/…` and `/hubbub/…`.
+
+Each run has its own manager.
+"""
 
 import asyncio
 import os
@@ -18,8 +20,7 @@ app = FastAPI()
 managers: dict[tuple[str, str], Manager] = {}
 ended: dict[str, str] = {}
 ENDS = os.environ.get("IDIOMS_ENDS")
-"""A file that gets a line for each endpoint that ends, for tests that ask after the server stopped.
-A file that gets a line for each endpoint that ends, for tests that ask after the server stopped."""
+"""A file with a line for each endpoint that ended, to read after the stop."""
 
 
 def get_manager(kind: str, run: str) -> Manager:

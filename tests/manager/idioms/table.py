@@ -1,4 +1,4 @@
-"""The table in docs/library.md: what the suite runs, and where the tutorial's class differs.
+"""The table in docs/library.md: what runs, and where the tutorial's class differs.
 
 `python -m tests.manager.idioms.table` rewrites it.
 """
@@ -26,7 +26,7 @@ SAME, BETTER = "✓", "✓ ¹"
 
 
 def tutorial_ends(server: str, name: str) -> bool:
-    """Return whether the endpoint ends with the tutorial's class when its client leaves."""
+    """Return whether the endpoint ends with the tutorial's class on a disconnect."""
     return server not in SILENT or name in READING
 
 

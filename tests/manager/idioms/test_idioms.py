@@ -1,5 +1,4 @@
-"""Each way to call a manager works the same with the tutorial's class and Hubbub's, on every
-server."""
+"""Calls work the same with the tutorial's class and Hubbub's, on every server."""
 
 import asyncio
 from collections.abc import Iterator
@@ -58,7 +57,10 @@ async def heard(client: ClientConnection, count: int) -> str:
 
 
 async def called(clients: Clients, kind: str) -> dict[str, object]:
-    """Run every idiom with two clients; assert what each receives and return the calls' results."""
+    """Run every idiom with two clients and return the calls' results.
+
+    It asserts what each client receives.
+    """
     base = f"/{kind}/calls"
     first, second = await clients.listeners(base, 2)
     outcomes: dict[str, object] = {}
@@ -119,7 +121,7 @@ async def test_a_loop_over_the_connections_may_await_while_a_client_connects(ser
 
 
 async def begin(clients: Clients, kind: str, run: str) -> dict[str, ClientConnection]:
-    """Connect a client to each endpoint that only sends and wait for its first message."""
+    """Connect a client to each send-only endpoint and wait for its first message."""
     begun = {}
     for name in ENDPOINTS:
         client = begun[name] = await clients.enter(f"/{kind}/{run}-{name}/only/{name}")
