@@ -47,8 +47,7 @@ class FakeServer:
         self.asked: deque[Frame] = deque()
         self.connected = False
 
-    # --- what happens on the server
-    # --------------------------------------------------------------------
+    # --- what happens on the server ---------------------------------------------------------------------------
 
     def say(self, topic: str, kind: str = "message.sent", **fields: Any) -> None:
         log = self.logs[topic]

@@ -28,8 +28,7 @@ from tests.support.waiting import eventually_async, eventually_blocking
 pytestmark = pytest.mark.faults
 
 
-# -- SQLite in this process: a second attempt has its own open file description, as another process
-# has
+# -- SQLite in this process: each attempt has its own open file description, like a process
 
 
 def by_symlink(real: Path) -> Path:

@@ -74,8 +74,7 @@ class Talk:
             await self.do(who, InviteMember(room=room, user=other.id))
         return room
 
-    # --- reading
-    # -----------------------------------------------------------------------------------------------------
+    # --- reading ----------------------------------------------------------------------------------------------
 
     def read(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return self.world.desk.database.read(query, *args, **kwargs)

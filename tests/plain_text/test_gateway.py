@@ -157,8 +157,7 @@ async def test_an_invisible_users_messages_appear_without_join_and_leave_notices
     await listening.close()
 
 
-# --- joining and leaving
-# ---------------------------------------------------------------------------------------------
+# --- joining and leaving --------------------------------------------------------------------------------------
 
 
 async def test_a_user_joins_with_the_first_connection_and_leaves_with_the_last(server: Server) -> None:
@@ -245,8 +244,7 @@ async def test_a_removed_member_is_disconnected_and_receives_nothing_more(server
     assert said == []
 
 
-# --- messages
-# --------------------------------------------------------------------------------------------------------
+# --- messages -------------------------------------------------------------------------------------------------
 
 
 async def test_a_message_cannot_forge_a_line(server: Server) -> None:
