@@ -180,8 +180,8 @@ def test_clients_cannot_set_who_is_online_in_a_message() -> None:
 
 async def test_in_a_large_room_only_moderators_may_mention_everyone(table: Table) -> None:
     crowd = [await table.desk.person(f"guest{number}") for number in range(LOUD_MEMBERS - 2)]
-    for somebody in crowd:
-        await table.desk.journal.submit(JoinRoom(room=table.room), somebody)
+    for user in crowd:
+        await table.desk.journal.submit(JoinRoom(room=table.room), user)
     await table.say(table.member, "@room")
     assert told(table, "message.sent")[-1]["mentions"] == calls([], room=True)
     one_more = await table.desk.person("more", Role.ADMIN)

@@ -28,7 +28,7 @@ async def of_a_page(world: World) -> None:
 
 
 @limit("DEFAULT_PAGE")
-async def of_a_page_of_no_given_size(world: World) -> None:
+async def of_the_default_page(world: World) -> None:
     room = await world.room()
     await world.say(room, text.DEFAULT_PAGE)
     page = await world.get(f"/api/rooms/{room}/messages")
@@ -42,16 +42,16 @@ async def of_a_page_of_no_given_size(world: World) -> None:
 
 
 @limit("MAX_DIRECT")
-async def of_people_in_a_direct_room(world: World) -> None:
+async def of_members_of_a_direct_room(world: World) -> None:
     others = world.ids(text.MAX_DIRECT)
-    oneself = world.people[0].id
+    myself = world.people[0].id
     assert await world.told("room.create", kind="direct", members=others[:-1]) == "ok"
-    assert await world.told("room.create", kind="direct", members=[oneself, *others[:-1]]) == "ok"
+    assert await world.told("room.create", kind="direct", members=[myself, *others[:-1]]) == "ok"
     assert await world.told("room.create", kind="direct", members=others) == "bad_request"
 
 
 @limit("MAX_INVITED")
-async def of_people_who_are_in_a_room_from_the_start(world: World) -> None:
+async def of_initial_members_of_a_room(world: World) -> None:
     others = world.ids(text.MAX_INVITED + 1)
     assert await world.told("room.create", kind="private", name="Full", members=others[:-1], key=None) == "ok"
     assert await world.told("room.create", kind="private", name="Full", members=others, key=None) == "bad_request"
@@ -96,7 +96,7 @@ async def invites_up_to(world: World, room: int | None, most: int) -> None:
 
 
 @limit("MAX_ROOMS")
-async def of_rooms_somebody_is_in(world: World) -> None:
+async def of_rooms_a_user_is_in(world: World) -> None:
     """Create rooms up to the limit; all but the last ones are inserted directly.
 
     Direct rooms do not count.
@@ -108,7 +108,7 @@ async def of_rooms_somebody_is_in(world: World) -> None:
         WHERE members.user = ? AND rooms.kind <> 'direct'"""
     with closing(sqlite3.connect(world.server.database, timeout=30)) as database:
         (there,) = database.execute(count, (user,)).fetchone()
-    with of_the_store(world, "private", text.MAX_ROOMS - there - 2, user) as database:
+    with rooms_inserted(world, "private", text.MAX_ROOMS - there - 2, user) as database:
         assert await world.told("room.create", kind="private", name="One of the last two", key=None) == "ok"
         assert database.execute(count, (user,)).fetchone() == (text.MAX_ROOMS,)
         assert await world.told("room.create", kind="private", name="One too many", key=None) == "conflict"
@@ -123,12 +123,12 @@ async def of_rooms_somebody_is_in(world: World) -> None:
 
 
 @limit("MAX_DIRECT_MADE")
-async def of_direct_rooms_somebody_has_made(world: World) -> None:
+async def of_direct_rooms_a_user_has_created(world: World) -> None:
     user, (one, two, three) = world.people[0].id, world.ids(3)
     with closing(sqlite3.connect(world.server.database, timeout=30)) as database:
         made = "SELECT count(*) FROM rooms WHERE kind = 'direct' AND created_by = ?"
         (there,) = database.execute(made, (user,)).fetchone()
-    with of_the_store(world, "direct", text.MAX_DIRECT_MADE - there - 1, user):
+    with rooms_inserted(world, "direct", text.MAX_DIRECT_MADE - there - 1, user):
         assert await world.told("room.create", kind="direct", members=[one, two]) == "ok"
         assert await world.told("room.create", kind="direct", members=[one, three]) == "conflict"
         assert await world.told("room.create", kind="direct", members=[two, one]) == "ok", (
@@ -139,14 +139,14 @@ async def of_direct_rooms_somebody_has_made(world: World) -> None:
 @limit("MAX_DIRECT_WITH")
 async def of_direct_rooms_with_the_same_person(world: World) -> None:
     user, (*_, one, two, three) = world.people[0].id, world.ids(20)
-    with of_the_store(world, "direct", text.MAX_DIRECT_WITH - 1, user, one):
+    with rooms_inserted(world, "direct", text.MAX_DIRECT_WITH - 1, user, one):
         assert await world.told("room.create", kind="direct", members=[one, two]) == "ok"
         assert await world.told("room.create", kind="direct", members=[one, three]) == "conflict"
         assert await world.told("room.create", kind="direct", members=[two, three]) == "ok"
 
 
 @contextmanager
-def of_the_store(world: World, kind: str, count: int, *people: int) -> Iterator[sqlite3.Connection]:
+def rooms_inserted(world: World, kind: str, count: int, *people: int) -> Iterator[sqlite3.Connection]:
     """Insert `count` rooms with these members until the end of the block.
 
     The first user is their creator.
@@ -197,7 +197,7 @@ async def of_different_emoji_at_a_message(world: World) -> None:
 
 
 @limit("MAX_MENTIONS")
-async def of_names_that_count(world: World) -> None:
+async def of_mentioned_names(world: World) -> None:
     room = await world.room(text.MAX_INVITED)
     others = [person.name for person in world.people[1 : text.MAX_MENTIONS + 1]]
     for called, counted in ((others, len(others)), (["nobody-there", *others], len(others) - 1)):
@@ -207,7 +207,7 @@ async def of_names_that_count(world: World) -> None:
 
 
 @limit("MENTIONS_COUNTED")
-async def of_mentions_that_are_counted(world: World) -> None:
+async def of_counted_mentions(world: World) -> None:
     room, other = await world.room(), world.people[1]
     for more, counted in ((text.MENTIONS_COUNTED - 1, -1), (1, 0), (1, 0)):
         await world.say(room, more, f"@{other.name}")
@@ -215,7 +215,7 @@ async def of_mentions_that_are_counted(world: World) -> None:
 
 
 @limit("LOUD_MEMBERS")
-async def of_members_whom_anybody_calls(world: World) -> None:
+async def of_members_that_any_member_may_mention(world: World) -> None:
     other = world.people[1]
     room = await world.room(text.LOUD_MEMBERS - 1)
     for loud in (True, False):
@@ -227,7 +227,7 @@ async def of_members_whom_anybody_calls(world: World) -> None:
 
 
 @limit("MAX_WATCHED")
-async def of_people_one_looks_at(world: World) -> None:
+async def of_watched_users(world: World) -> None:
     many = [10**12 + number for number in range(text.MAX_WATCHED + 1)]
     assert await world.told("presence.watch", users=many[:-1]) == "ok"
     assert await world.told("presence.watch", users=many) == "bad_request"

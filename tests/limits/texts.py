@@ -73,9 +73,9 @@ async def of_a_rooms_name(world: World) -> None:
 @limit("MAX_REASON")
 async def of_a_reason(world: World) -> None:
     room = await world.room()
-    (whom,) = world.ids(1)
-    assert await world.told("room.ban", room=room, user=whom, reason=WIDE * (text.MAX_REASON + 1)) == "bad_request"
-    assert await world.told("room.ban", room=room, user=whom, reason=WIDE * text.MAX_REASON) == "ok"
+    (banned,) = world.ids(1)
+    assert await world.told("room.ban", room=room, user=banned, reason=WIDE * (text.MAX_REASON + 1)) == "bad_request"
+    assert await world.told("room.ban", room=room, user=banned, reason=WIDE * text.MAX_REASON) == "ok"
 
 
 @limit("MAX_STATUS")
@@ -93,7 +93,7 @@ async def of_how_long_a_status_holds(world: World) -> None:
 
 
 @limit("MAX_PART")
-async def of_what_an_app_calls_somebody(world: World) -> None:
+async def of_parts_of_an_identity(world: World) -> None:
     """The host application sets this; no client can."""
     longest = "i" * identities.MAX_PART
     assert identities.Identity(issuer=longest, subject=longest, name="alice").subject == longest

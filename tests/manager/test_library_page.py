@@ -91,10 +91,10 @@ async def test_the_ticker_example_ends_when_its_client_leaves(serve: Serve, webs
         assert str(await client.recv()).count(":") == 2
         await client.close()
 
-        async def nobody_is_there() -> bool:
+        async def no_client_is_left() -> bool:
             return bool((await http.get(f"http://127.0.0.1:{port}/clients")).json() == 0)
 
-        await eventually_async(nobody_is_there, 20, "the endpoint has ended")
+        await eventually_async(no_client_is_left, 20, "the endpoint has ended")
 
 
 async def test_the_rooms_example_sends_to_members_of_a_room(serve: Serve) -> None:
@@ -146,10 +146,10 @@ async def test_the_threads_example_broadcasts_from_a_thread(serve: Serve) -> Non
         url = f"http://127.0.0.1:{port}"
         client = await people.enter("/ws")
 
-        async def one_is_there() -> bool:
+        async def one_client_is_connected() -> bool:
             return bool((await http.get(f"{url}/count")).json() == 1)
 
-        await eventually_async(one_is_there, 10, "the listener is counted")
+        await eventually_async(one_client_is_connected, 10, "the listener is counted")
         assert (await http.post(f"{url}/news", params={"text": "from a thread"})).status_code == 200
         await hears(client, "from a thread")
 

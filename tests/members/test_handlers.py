@@ -62,9 +62,9 @@ async def test_a_member_adds_users_who_are_members_at_once(world: World) -> None
         "the count in room.added excludes the new member"
     )
     assert await world.do(InviteMember(room=room, user=world.carol.id)) == {}, "adding a member is idempotent"
-    for nobody in (999_999_999, (await gone(world)).id):
+    for missing in (999_999_999, (await gone(world)).id):
         with pytest.raises(NotFound):
-            await world.do(InviteMember(room=room, user=nobody))
+            await world.do(InviteMember(room=room, user=missing))
     with pytest.raises(Forbidden):
         await world.do(InviteMember(room=room, user=world.guest.id))
 

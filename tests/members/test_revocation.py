@@ -43,10 +43,10 @@ class MembershipRace:
         """Let the member join; then submit a send, the ban, a send and a read at once."""
         joined = await member.command("room.join", room=self.room)
         since = {"topic": self.topic, "after": joined["seq"]}
-        whom = {"room": self.room, "user": self.member.id}
+        banned = {"room": self.room, "user": self.member.id}
         replies = [
             await owner.post("message.send", room=self.room, key=f"a{number}", body="for the member too"),
-            await owner.post("room.ban", **whom),
+            await owner.post("room.ban", **banned),
             await owner.post("message.send", room=self.room, key=f"b{number}", body="not for the member"),
             await member.post("events.since", **since),
         ]
@@ -56,7 +56,7 @@ class MembershipRace:
         outcome(await replies[2])
         page = await replies[3]
         self.read += page["ok"].get("events", []) if "ok" in page else []
-        await owner.command("room.unban", **whom)
+        await owner.command("room.unban", **banned)
 
     async def reads_nothing(self, member: Connection, since: dict[str, Any]) -> None:
         """Assert that a read that starts after the ban was acknowledged fails."""

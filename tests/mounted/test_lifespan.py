@@ -109,26 +109,26 @@ async def test_routes_of_own_accounts_exist_without_authenticate(tmp_path: Path)
 
 
 async def test_authenticate_sees_the_host_application_and_may_raise_http_exceptions(tmp_path: Path) -> None:
-    def somebody(request: HTTPConnection) -> str:
+    def user_name(request: HTTPConnection) -> str:
         if request.headers.get("authorization") != "Bearer a":
             raise HTTPException(401)
-        return str(request.app.state.somebody)
+        return str(request.app.state.user_name)
 
     async def authenticate(connection: HTTPConnection) -> Identity:
-        return Identity("app", "1", somebody(connection))
+        return Identity("app", "1", user_name(connection))
 
     hubbub = Hubbub(authenticate=authenticate, origins=[ORIGIN], data=tmp_path / "chat")
     app = FastAPI(lifespan=hubbub.lifespan)
-    app.state.somebody = "Anna"
+    app.state.user_name = "Anna"
     app.mount("/chat", hubbub.app)
 
     @app.get("/me")
-    def me(name: str = Depends(somebody)) -> str:
+    def me(name: str = Depends(user_name)) -> str:
         return name
 
     @app.get("/path")
     def path(request: Request) -> str:
-        return str(request.app.state.somebody)
+        return str(request.app.state.user_name)
 
     async with app.router.lifespan_context(app):
         assert (await ask(app, "GET", "/chat/users/me", "a")).json()["name"] == "Anna"

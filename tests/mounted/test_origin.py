@@ -17,15 +17,15 @@ LISTED = "https://app.example.org"
 STRANGE = ("https://evil.example", "null", f"{LISTED}.evil.example", "http://127.0.0.1:8001")
 
 
-async def nobody(_connection: object) -> None:
+async def no_user(_connection: object) -> None:
     return None
 
 
 def test_authenticate_without_a_list_of_origins_is_refused_in_the_constructor(tmp_path: Path) -> None:
     with pytest.raises(WrongSetting, match=r'needs origins=\[…\].*"https://app.example.org".*ambient=False'):
-        Hubbub(authenticate=nobody, data=tmp_path)
-    assert Hubbub(authenticate=nobody, data=tmp_path, ambient=False).settings.origins == ()
-    assert Hubbub(authenticate=nobody, data=tmp_path, origins=LISTED).settings.origins == (LISTED,)
+        Hubbub(authenticate=no_user, data=tmp_path)
+    assert Hubbub(authenticate=no_user, data=tmp_path, ambient=False).settings.origins == ()
+    assert Hubbub(authenticate=no_user, data=tmp_path, origins=LISTED).settings.origins == (LISTED,)
     assert Hubbub(data=tmp_path).settings.origins == (), "with its own accounts, Hubbub needs no list"
 
 
@@ -76,7 +76,7 @@ async def test_a_bearer_token_is_accepted_from_any_origin(host: HostApp) -> None
 async def test_a_bearer_token_beside_a_cookie_does_not_lift_the_origin_check(host: HostApp) -> None:
     host.people = dict(ANNA)
     for origin in STRANGE:
-        both = {**COOKIE, "Origin": origin, "Authorization": "Bearer nobody"}
+        both = {**COOKIE, "Origin": origin, "Authorization": "Bearer no_user"}
         assert await room(host, both) == 403
         socket = Socket(host.hubbub.app, headers=both)
         assert await socket.status() == 403

@@ -87,6 +87,6 @@ class ManyRooms:
         )
 
     def _mentions(self, connection: Connection, user: int) -> None:
-        whom = case((messages.c.room.in_(LOUD), user), else_=0)
-        found = select(whom, messages.c.room, messages.c.seq, messages.c.author)
+        mentioned = case((messages.c.room.in_(LOUD), user), else_=0)
+        found = select(mentioned, messages.c.room, messages.c.seq, messages.c.author)
         connection.execute(insert(mentions).from_select(["user", "room", "seq", "author"], found))

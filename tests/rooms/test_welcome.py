@@ -25,14 +25,14 @@ def many_rooms() -> ManyRooms:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"], scope="module")
-def somebody(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+def account(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     """A user in all rooms of the database, on each engine."""
     settings = {}
     if request.param == "postgresql":
         settings["HUBBUB_DATABASE_URL"] = request.getfixturevalue("postgres_server").fresh()
     folder: Path = tmp_path_factory.mktemp(request.param)
     with Server(folder / "data", settings) as server:
-        account = server.sign_up("somebody")
+        account = server.sign_up("member")
         many_rooms().fill(server.database_url, account.id)
         yield account
 
@@ -51,24 +51,24 @@ async def greeted(account: Account) -> tuple[float, str]:
 
 
 async def test_the_welcome_of_a_user_in_five_hundred_rooms_takes_a_tenth_of_a_second_at_most(
-    somebody: Account,
+    account: Account,
 ) -> None:
-    await greeted(somebody)  # The first welcome finds empty caches.
+    await greeted(account)  # The first welcome finds empty caches.
     took = []
     for _ in range(ATTEMPTS):
-        took += [(await greeted(somebody))[0] for _ in range(5)]
+        took += [(await greeted(account))[0] for _ in range(5)]
         if min(took) <= BOUND:
             return
     pytest.fail(f"none of {took} is within {BOUND} s")
 
 
-async def test_the_welcome_of_a_user_in_five_hundred_rooms_is_small(somebody: Account) -> None:
-    _, welcome = await greeted(somebody)
+async def test_the_welcome_of_a_user_in_five_hundred_rooms_is_small(account: Account) -> None:
+    _, welcome = await greeted(account)
     assert len(welcome) < 400_000
 
 
-async def test_the_welcome_contains_unread_and_mention_counts(somebody: Account) -> None:
-    _, text = await greeted(somebody)
+async def test_the_welcome_contains_unread_and_mention_counts(account: Account) -> None:
+    _, text = await greeted(account)
     welcome: Frame = json.loads(text)
     told = {room["id"]: room for room in welcome["rooms"]}
     assert [room["id"] for room in welcome["rooms"]] == [1, *ROOMS], "the lobby comes first"
