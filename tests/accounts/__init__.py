@@ -1,1 +1,1 @@
-"""Accounts, sessions, invites, tokens, limits: the deeds and the small machines under them."""
+"""Accounts, sessions, invites, tokens and limits."""

@@ -1,4 +1,4 @@
-"""A place for each test, on each engine."""
+"""Fixture: the application's services on a new database, once per engine."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

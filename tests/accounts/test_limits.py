@@ -1,4 +1,4 @@
-"""Token buckets and the table of limits."""
+"""Token buckets and the table of rate limits."""
 
 import pytest
 from hypothesis import given
@@ -11,7 +11,7 @@ from hubbub.protocol.ratelimit import Bucket
 from tests.support.place import MovingClock
 
 
-def test_a_bucket_gives_its_burst_and_then_its_rate() -> None:
+def test_a_bucket_allows_its_burst_and_then_its_rate() -> None:
     bucket = Bucket(rate=5, burst=20, now=0)
     assert [bucket.take(0) for _ in range(20)] == [0.0] * 20
     assert bucket.take(0) == pytest.approx(0.2)
@@ -22,20 +22,20 @@ def test_a_bucket_gives_its_burst_and_then_its_rate() -> None:
 
 
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=200))
-def test_a_bucket_never_gives_more_than_burst_and_rate_allow(moments: list[float]) -> None:
+def test_a_bucket_never_allows_more_than_burst_and_rate(moments: list[float]) -> None:
     bucket = Bucket(rate=2, burst=5, now=0)
     taken = sum(bucket.take(moment) == 0 for moment in sorted(moments))
     assert taken <= 5 + 2 * max(moments) + 1e-6
 
 
-def test_a_bucket_is_not_filled_by_a_clock_that_goes_back() -> None:
+def test_a_clock_that_goes_back_does_not_refill_a_bucket() -> None:
     bucket = Bucket(rate=1, burst=1, now=10)
     assert bucket.take(10) == 0
     assert bucket.take(0) > 0
     assert bucket.take(10.5) > 0
 
 
-def test_a_table_forgets_the_longest_unused_and_stays_bounded() -> None:
+def test_a_full_bucket_table_evicts_the_least_recently_used_key() -> None:
     table = BucketTable(Limit(1, 1), most=3)
     for key in ("a", "b", "c"):
         assert table.take(key, 0) == 0
@@ -46,7 +46,7 @@ def test_a_table_forgets_the_longest_unused_and_stays_bounded() -> None:
     assert table.take("b", 0) == 0
 
 
-def test_a_million_addresses_do_not_fill_the_memory() -> None:
+def test_the_bucket_table_stays_bounded_with_a_million_addresses() -> None:
     table = BucketTable(Limit(1, 1))
     for key in range(MAX_BUCKETS + 1_000):
         table.take(key, 0)
@@ -60,11 +60,11 @@ def test_a_million_addresses_do_not_fill_the_memory() -> None:
         ("2001:db8:0:1::5", "2001:db8:0:1::"), ("2001:db8:0:1:ffff::9", "2001:db8:0:1::"), ("unix", "unix"),
     ],
 )  # fmt: skip
-def test_an_ipv6_network_counts_as_one_place(address: str, same: str) -> None:
+def test_addresses_of_one_ipv6_network_share_a_bucket(address: str, same: str) -> None:
     assert network(address) == same
 
 
-def test_an_attempt_that_the_address_may_not_make_does_not_use_up_the_accounts() -> None:
+def test_attempts_refused_by_the_address_limit_do_not_use_up_the_accounts_limit() -> None:
     clock = MovingClock()
     limits = Limits(clock, enabled=True)
     for n in range(20):
@@ -75,8 +75,8 @@ def test_an_attempt_that_the_address_may_not_make_does_not_use_up_the_accounts()
     limits.login("alice", "198.51.100.8")
 
 
-def test_nobody_is_buried_in_rooms_that_one_person_makes() -> None:
-    """Thirty at once and then one in ten seconds, whatever else he may do."""
+def test_one_user_can_create_thirty_rooms_at_once_and_then_one_every_ten_seconds() -> None:
+    """The limit on room creation affects no other command and no other user."""
     clock = MovingClock()
     limits = Limits(clock, enabled=True)
     told = [limits.command(7, sending=False, founding=True) for _ in range(40)]
@@ -89,7 +89,7 @@ def test_nobody_is_buried_in_rooms_that_one_person_makes() -> None:
     assert limits.command(7, sending=False, founding=True) is not None
 
 
-def test_limits_that_are_off_stop_nobody() -> None:
+def test_disabled_limits_refuse_nothing() -> None:
     limits = Limits(MovingClock(), enabled=False)
     for _ in range(200):
         limits.login("alice", "198.51.100.7")

@@ -1,4 +1,4 @@
-"""Password hashing: slow, bounded, and the same for everybody."""
+"""Password hashing is slow, bounded, and equally slow for unknown users."""
 
 import asyncio
 from collections import Counter
@@ -12,14 +12,14 @@ from hubbub.domain.passwords import COMMON, MIN_CHARACTERS, check_password
 from hubbub.engine.passwords import Passwords
 
 
-async def test_a_hash_is_argon2id_with_the_parameters_we_promise() -> None:
+async def test_a_hash_is_argon2id_with_the_documented_parameters() -> None:
     passwords = Passwords()
     stored = await passwords.hash("correct horse")
     assert stored.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
     assert await passwords.verify(stored, "correct horse")
     assert not await passwords.verify(stored, "correct horse ")
     assert not await passwords.verify("no hash at all", "correct horse")
-    assert not await passwords.verify(None, "nobody has this password")
+    assert not await passwords.verify(None, "no user has this password")
     assert not passwords.needs_rehash(stored)
     weak = argon2.PasswordHasher(time_cost=1, memory_cost=8_192, parallelism=1).hash("correct horse")
     assert passwords.needs_rehash(weak)
@@ -27,7 +27,7 @@ async def test_a_hash_is_argon2id_with_the_parameters_we_promise() -> None:
     passwords.close()
 
 
-async def test_over_fifty_in_the_queue_the_others_are_told_to_come_back() -> None:
+async def test_a_full_hashing_queue_answers_busy() -> None:
     passwords = Passwords(workers=1, queue=5)
     results = await asyncio.gather(*(passwords.verify(None, "x") for _ in range(20)), return_exceptions=True)
     assert Counter(type(result) for result in results) == {bool: 6, Busy: 14}
@@ -35,7 +35,7 @@ async def test_over_fifty_in_the_queue_the_others_are_told_to_come_back() -> Non
     passwords.close()
 
 
-async def test_who_gives_up_waiting_keeps_the_place_until_the_thread_is_done() -> None:
+async def test_a_cancelled_verification_keeps_its_queue_slot_until_the_thread_is_done() -> None:
     passwords = Passwords(workers=1, queue=0)
     task = asyncio.ensure_future(passwords.verify(None, "x"))
     await asyncio.sleep(0)
@@ -47,7 +47,7 @@ async def test_who_gives_up_waiting_keeps_the_place_until_the_thread_is_done() -
     passwords.close()
 
 
-async def test_nobody_takes_as_long_as_somebody() -> None:
+async def test_verifying_an_unknown_user_costs_as_much_as_a_known_one() -> None:
     passwords = Passwords()
     stored = await passwords.hash("correct horse")
     times: dict[str | None, list[float]] = {stored: [], None: []}
@@ -56,12 +56,12 @@ async def test_nobody_takes_as_long_as_somebody() -> None:
             before = process_time()
             await passwords.verify(known, "wrong")
             times[known].append(process_time() - before)
-    # Processor time, and the least of eight: a missing hash would be a thousand times faster.
+    # Compare processor time, and the least of eight: a missing hash would be 1,000 times faster.
     assert 0.5 < min(times[None]) / min(times[stored]) < 2
     passwords.close()
 
 
-def test_the_list_of_common_passwords_holds_what_would_pass_otherwise() -> None:
+def test_the_list_of_common_passwords_holds_passwords_that_pass_the_other_rules() -> None:
     assert len(COMMON) >= 200
     assert all(len(password) >= MIN_CHARACTERS and password == password.casefold() for password in COMMON)
     for password in ("password1", "QWERTYUIOP", "12345678"):

@@ -1,4 +1,4 @@
-"""Tokens: made here, checked strictly, forged in vain."""
+"""Tokens: creation, strict verification, and forgeries that must be refused."""
 
 import base64
 import json
@@ -21,7 +21,7 @@ GOOD: dict[str, Any] = {
 
 
 def signed(claims: dict[str, Any], key: bytes = b"", algorithm: str = "HS256", **header: Any) -> str:
-    """A token that is right but for what is given: signed with the derived key, as only the server can."""
+    """Return a token signed by the server, valid except for what is given."""
     return jwt.encode(claims, key or TOKENS._access, algorithm=algorithm, headers={"typ": TYPE, **header})
 
 
@@ -30,7 +30,7 @@ def raw(header: dict[str, Any], claims: dict[str, Any], signature: str = "") -> 
     return ".".join([*parts, signature])
 
 
-def test_a_token_says_whose_it_is_until_its_time_is_over() -> None:
+def test_a_token_names_its_user_and_session_until_it_expires() -> None:
     token = TOKENS.access(7, "session", NOW, 600)
     assert TOKENS.verify(token, NOW) == Claims(7, "session")
     assert TOKENS.verify(token, NOW + 599_999) == Claims(7, "session")
@@ -57,13 +57,13 @@ def test_a_token_says_whose_it_is_until_its_time_is_over() -> None:
     ],
     ids=lambda token: repr(token[:20]),
 )  # fmt: skip
-def test_a_forged_token_is_nobodys(token: str) -> None:
+def test_a_forged_token_is_refused(token: str) -> None:
     with pytest.raises(Unauthenticated):
         TOKENS.verify(token, NOW)
 
 
 @given(st.text(max_size=100))
-def test_no_text_makes_anything_but_a_refusal(text: str) -> None:
+def test_arbitrary_text_is_refused_as_a_token(text: str) -> None:
     with pytest.raises(Unauthenticated):
         TOKENS.verify(text, NOW)
     with pytest.raises(Unauthenticated):
@@ -71,7 +71,7 @@ def test_no_text_makes_anything_but_a_refusal(text: str) -> None:
 
 
 @given(st.text("abcXYZ019_-", min_size=1, max_size=30), st.integers(0, 2**40))
-def test_a_refresh_token_is_read_as_it_was_made(session: str, generation: int) -> None:
+def test_a_refresh_token_parses_to_what_it_was_made_of(session: str, generation: int) -> None:
     token = TOKENS.refresh(session, generation)
     assert TOKENS.parse_refresh(token) == (session, generation)
     for forged in (token[:-1], token.replace(f".{generation}.", f".{generation + 1}."), TOKENS.access(7, session, NOW)):
@@ -79,7 +79,7 @@ def test_a_refresh_token_is_read_as_it_was_made(session: str, generation: int) -
             TOKENS.parse_refresh(forged)
 
 
-def test_derived_secrets_come_back_and_never_meet() -> None:
+def test_derived_secrets_are_repeatable_and_never_collide() -> None:
     made = [
         TOKENS.derived("invite", 7, "a"), TOKENS.derived("invite", 7, "b"), TOKENS.derived("invite", 71, "a"),
         TOKENS.derived("other", 7, "a"), TOKENS.derived("invite", 7, "a", ""), TOKENS.derived("invite", "7\x001:a"),
@@ -89,14 +89,14 @@ def test_derived_secrets_come_back_and_never_meet() -> None:
     assert Tokens(b"another key of thirty-two bytes!").derived("invite", 7, "a") != made[0]
 
 
-def test_a_credential_is_looked_up_by_what_it_stands_for() -> None:
+def test_a_credential_resolves_to_its_session_reference() -> None:
     assert TOKENS.reference(Credential("cookie", "value"), NOW) == secret_hash("value")
     assert TOKENS.reference(Credential("bearer", TOKENS.access(7, "session", NOW)), NOW) == "session"
     with pytest.raises(Unauthenticated):
         TOKENS.reference(Credential("bearer", "value"), NOW)
 
 
-def test_a_short_key_is_no_key_and_a_secret_keeps_all_its_bits() -> None:
+def test_short_keys_are_refused_and_secrets_keep_all_their_bits() -> None:
     with pytest.raises(ValueError):
         Tokens(bytes(31))
     assert new_secret(bytes(32)) != new_secret(bytes([*bytes(31), 1]))

@@ -1,1 +1,1 @@
-"""Reactions, mentions and read positions: what calls for somebody's attention."""
+"""Reactions, mentions and read positions."""

@@ -1,4 +1,4 @@
-"""A desk on each database, with a room in which three people have something to talk about."""
+"""Fixtures: a command desk on each database, with a room and three users."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from tests.engine.conftest import Desk, desk_at
 
 @dataclass
 class Table:
-    """A desk, and a room with its owner, a member, and somebody who is not in it."""
+    """A desk, and a room with its owner, a member, and a user who is not a member."""
 
     desk: Desk
     room: int
@@ -27,13 +27,13 @@ class Table:
     said: int = 0
 
     async def say(self, who: Actor, body: str = "hello", room: int | None = None) -> int:
-        """The seq of a new message."""
+        """Send a message and return its seq."""
         self.said += 1
         command = SendMessage(room=room or self.room, key=f"{who.id}-{self.said}", body=body)
         return seq((await self.desk.journal.submit(command, who)).answer)
 
     def run(self, asked: Sequence[tuple[Command, Actor]]) -> list[dict[str, object] | HubbubError]:
-        """Commands of one kind as one run, in a transaction of their own; what it told is published."""
+        """Run commands of one kind as a group in a transaction and publish its entries."""
         with self.desk.elsewhere() as connection:
             tx = Transaction(connection, Ids.load(connection), Clock().now())
             tx.lock(topic for command, actor in asked for topic in command.topics(actor))
@@ -44,7 +44,7 @@ class Table:
 
 
 def seq(answer: object) -> int:
-    """Where an answer says that something stands."""
+    """Return the seq in a command's answer."""
     assert isinstance(answer, dict)
     place = answer["seq"]
     assert isinstance(place, int)

@@ -1,4 +1,4 @@
-"""Mentions: who is called by what is said, edited and taken back, and how it is counted; on both databases."""
+"""Mentions of sent, edited and deleted messages, and their counts."""
 
 from typing import Any
 
@@ -24,13 +24,13 @@ from tests.attention.conftest import Table, seq
 
 
 def counted(table: Table, who: Actor) -> int | None:
-    """How many mentions wait for somebody in the room."""
+    """Return how many unread mentions `who` has in the room."""
     seen = table.desk.database.read(rooms.find_visible, who.id, table.room)
     return None if seen is None else seen.mentions
 
 
 def told(table: Table, kind: str) -> list[dict[str, Any]]:
-    """What the room was told, as it stands in the log."""
+    """Return the logged events of a type that the room received."""
     return [orjson.loads(entry.text) for entry in table.desk.published if entry.event.type == kind]
 
 
@@ -38,7 +38,7 @@ def calls(users: list[int], *, room: bool = False, here: bool = False) -> dict[s
     return {"users": users, "room": room, "here": here}
 
 
-async def test_those_who_are_named_are_told_and_counted(table: Table) -> None:
+async def test_named_members_are_mentioned_and_counted(table: Table) -> None:
     other = await table.desk.person("dora_")
     await table.desk.journal.submit(JoinRoom(room=table.room), other)
     await table.say(table.owner, "@BEN, @dora_. and @carla and @nobody and `@ben` and @anna")
@@ -46,7 +46,7 @@ async def test_those_who_are_named_are_told_and_counted(table: Table) -> None:
     assert event["mentions"] == calls([table.member.id, other.id, table.owner.id])
     assert [counted(table, who) for who in (table.member, other, table.owner)] == [1, 1, 0]
     assert counted(table, table.stranger) is None
-    await table.say(table.owner, "nobody is called by mail@ben")
+    await table.say(table.owner, "an address such as mail@ben mentions no user")
     assert "mentions" not in told(table, "message.sent")[-1]
     await table.say(table.owner, "@ben once, @Ben twice")
     assert counted(table, table.member) == 2
@@ -59,7 +59,7 @@ async def test_those_who_are_named_are_told_and_counted(table: Table) -> None:
     assert counted(table, table.member) == told(table, "read.moved")[-1]["mentions"] == 2
 
 
-async def test_everybody_is_called_but_oneself_and_who_came_later(table: Table) -> None:
+async def test_a_room_mention_counts_for_members_except_the_author_and_later_members(table: Table) -> None:
     place = await table.say(table.member, "@room and @ben and @anna")
     assert told(table, "message.sent")[0]["mentions"] == calls([table.member.id, table.owner.id], room=True)
     assert (counted(table, table.owner), counted(table, table.member)) == (1, 0)
@@ -69,7 +69,7 @@ async def test_everybody_is_called_but_oneself_and_who_came_later(table: Table) 
         assert counted(table, who) == 0
 
 
-async def test_an_edit_and_a_deletion_move_the_count(table: Table) -> None:
+async def test_edits_and_deletions_change_the_mention_count(table: Table) -> None:
     place = await table.say(table.owner, "hello")
     submit = table.desk.journal.submit
     expected = [("hello @ben", calls([table.member.id])), ("@room", calls([], room=True)), ("bye", None)]
@@ -88,7 +88,7 @@ async def test_an_edit_and_a_deletion_move_the_count(table: Table) -> None:
     assert table.desk.rows("SELECT count(*) FROM mentions") == [(0,)]
 
 
-async def test_here_calls_those_whom_the_engine_names_and_an_edit_keeps_them(table: Table) -> None:
+async def test_here_mentions_the_online_members_and_an_edit_keeps_them(table: Table) -> None:
     command = SendMessage(room=table.room, key="here", body="lunch, @here?")
     command.note_online([table.owner.id, table.member.id])
     place = seq((await table.desk.journal.submit(command, table.owner)).answer)
@@ -104,7 +104,7 @@ async def test_here_calls_those_whom_the_engine_names_and_an_edit_keeps_them(tab
     assert told(table, "message.sent")[1]["mentions"] == calls([], room=True, here=True)
 
 
-async def test_an_edit_lists_those_who_were_there_though_with_the_named_they_are_many(
+async def test_an_edit_lists_members_mentioned_by_here_even_if_named_ones_exceed_the_limit(
     table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mentions, "MAX_HERE", 1)
@@ -120,7 +120,7 @@ async def test_an_edit_lists_those_who_were_there_though_with_the_named_they_are
     assert event["mentions"] == event["mentioned"] == calls([dora.id, table.member.id], here=True)
 
 
-async def test_an_edit_keeps_who_was_called_though_its_author_may_call_nobody_by_now(
+async def test_an_edit_keeps_loud_mentions_that_its_author_may_no_longer_make(
     table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     both = await table.say(table.member, "@room pleese, and @here")
@@ -146,7 +146,7 @@ async def test_an_edit_keeps_who_was_called_though_its_author_may_call_nobody_by
     assert counted(table, table.owner) == 1
 
 
-async def test_who_was_named_beside_here_and_is_not_any_more_is_called_off(table: Table) -> None:
+async def test_an_edit_that_removes_a_name_beside_here_removes_that_mention(table: Table) -> None:
     dora = await table.desk.person("dora")
     await table.desk.journal.submit(JoinRoom(room=table.room), dora)
     command = SendMessage(room=table.room, key="here", body="@ben @here")
@@ -160,7 +160,7 @@ async def test_who_was_named_beside_here_and_is_not_any_more_is_called_off(table
     assert (counted(table, table.member), counted(table, dora)) == (0, 1)
 
 
-async def test_here_calls_nobody_who_left_before_it_was_said(table: Table) -> None:
+async def test_here_does_not_mention_users_who_are_not_members(table: Table) -> None:
     command = SendMessage(room=table.room, key="here", body="@here")
     command.note_online([table.member.id, table.stranger.id])
     await table.desk.journal.submit(command, table.owner)
@@ -168,7 +168,7 @@ async def test_here_calls_nobody_who_left_before_it_was_said(table: Table) -> No
     assert table.desk.rows('SELECT "user" FROM mentions') == [(table.member.id,)]
 
 
-def test_no_client_says_who_is_here() -> None:
+def test_clients_cannot_set_who_is_online_in_a_message() -> None:
     asked = {"room": 1, "key": "k", "body": "@here", "here": [1], "_here": [1]}
     sent = SendMessage.model_validate(asked)
     edited = EditMessage.model_validate({**asked, "message": 1})
@@ -178,10 +178,10 @@ def test_no_client_says_who_is_here() -> None:
     assert SendMessage.model_validate(asked).online == ()
 
 
-async def test_in_a_large_room_only_those_who_look_after_it_call_everybody(table: Table) -> None:
+async def test_in_a_large_room_only_moderators_may_mention_everyone(table: Table) -> None:
     crowd = [await table.desk.person(f"guest{number}") for number in range(LOUD_MEMBERS - 2)]
-    for somebody in crowd:
-        await table.desk.journal.submit(JoinRoom(room=table.room), somebody)
+    for user in crowd:
+        await table.desk.journal.submit(JoinRoom(room=table.room), user)
     await table.say(table.member, "@room")
     assert told(table, "message.sent")[-1]["mentions"] == calls([], room=True)
     one_more = await table.desk.person("more", Role.ADMIN)
@@ -195,7 +195,7 @@ async def test_in_a_large_room_only_those_who_look_after_it_call_everybody(table
         assert told(table, "message.sent")[-1]["mentions"] == calls([], room=True)
 
 
-async def test_who_leaves_is_called_no_more(table: Table) -> None:
+async def test_leaving_a_room_removes_the_members_mentions(table: Table) -> None:
     await table.say(table.owner, "@ben")
     for command in (LeaveRoom(room=table.room), JoinRoom(room=table.room)):
         await table.desk.journal.submit(command, table.member)

@@ -1,4 +1,4 @@
-"""Which names a text calls: the corpus that the web client reads too, names to try, and time."""
+"""Which names a text mentions, by a corpus shared with the web client."""
 
 import json
 from pathlib import Path
@@ -17,14 +17,14 @@ SIZE = 64 * 1024
 
 
 @pytest.mark.parametrize("case", CORPUS, ids=lambda case: case["why"])
-def test_a_text_calls_whom_the_corpus_says(case: dict[str, Any]) -> None:
+def test_a_text_mentions_the_names_that_the_corpus_lists(case: dict[str, Any]) -> None:
     assert mentions.find(case["body"]) == MentionedNames(tuple(case["names"]), case["room"], case["here"])
     if "pieces" in case:
         assert cut(case["body"]) == case["pieces"]
 
 
 def cut(body: str) -> list[list[str]]:
-    """The text as the web client shows it."""
+    """Return the text in pieces as the web client shows it."""
     found, at = [], 0
     for piece in mentions.pieces(body):
         found += [["text", body[at : piece.start]], [piece.kind, body[piece.start : piece.end]]]
@@ -40,7 +40,7 @@ def cut(body: str) -> list[list[str]]:
         ("a" * 32 + "..", ["a" * 32]), ("ａｎｎａ", ["anna"]), ("e\u0301", ["é"]),
     ],
 )  # fmt: skip
-def test_a_run_may_be_a_name_with_or_without_the_signs_at_its_end(run: str, names: list[str]) -> None:
+def test_a_run_is_a_candidate_name_with_and_without_trailing_punctuation(run: str, names: list[str]) -> None:
     assert mentions.candidates(run) == names
 
 
@@ -53,9 +53,9 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("piece", HOSTILE.values(), ids=HOSTILE)
-def test_a_hostile_text_takes_no_time(piece: str) -> None:
+def test_parsing_hostile_text_takes_linear_time(piece: str) -> None:
     text = (piece * SIZE)[: SIZE - 2] + "@a"
-    assert min(seconds(text) for _ in range(3)) < 0.05 * 4  # four times what is asked: other work slows this down
+    assert min(seconds(text) for _ in range(3)) < 0.05 * 4  # Four times the promised bound: other work slows this down.
 
 
 def seconds(text: str) -> float:

@@ -1,4 +1,4 @@
-"""Reactions: decided in runs, on both databases."""
+"""Reactions, decided in groups, on both databases."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,7 +40,7 @@ MANY = sorted(text for text, facts in emojis.EMOJI_DATA.items() if facts["status
 ]
 
 
-async def test_a_run_of_reactions_is_decided_one_by_one_and_twice_is_once(table: Table) -> None:
+async def test_reactions_in_a_group_are_decided_individually_and_duplicates_change_nothing(table: Table) -> None:
     message = await table.say(table.owner)
     asked: list[tuple[Command, Actor]] = [
         (AddReaction(room=table.room, message=message, emoji=THUMB), table.owner),
@@ -66,8 +66,8 @@ async def test_a_run_of_reactions_is_decided_one_by_one_and_twice_is_once(table:
     ]
 
 
-async def test_an_emoji_keeps_its_place_when_he_who_brought_it_takes_it_back(table: Table) -> None:
-    """What is told of it, one after the other, and a page that is read anew say the same."""
+async def test_an_emoji_keeps_its_position_after_its_first_user_removes_the_reaction(table: Table) -> None:
+    """The replayed events and a page that is read anew give the same order."""
     three = (table.owner, table.member, await table.desk.person("dora"))
     await table.desk.journal.submit(JoinRoom(room=table.room), three[2])
     message = await table.say(table.owner)
@@ -85,11 +85,11 @@ async def test_an_emoji_keeps_its_place_when_he_who_brought_it_takes_it_back(tab
         page = table.desk.database.read(reactions.of, table.room, [message], table.owner.id)[message]
         assert [one.model_dump() for one in page] == replica.timelines[table.room][message]["reactions"]
         seen.append("".join(one.emoji for one in page))
-    assert seen[3] == THUMB + HEART, "there is somebody who has it still"
-    assert seen[5:] == [HEART, HEART + THUMB], "nobody had it: it came anew"
+    assert seen[3] == THUMB + HEART, "another user still has this reaction"
+    assert seen[5:] == [HEART, HEART + THUMB], "a reaction that all users removed is added at the end"
 
 
-async def test_who_is_the_twentieth_now_is_asked_for_and_the_count_is_right_anyway(table: Table) -> None:
+async def test_beyond_twenty_users_a_removal_refetches_the_users_and_keeps_the_count(table: Table) -> None:
     message = await table.say(table.owner)
     crowd = [await table.desk.person(f"crowd{number}") for number in range(reactions.SHOWN + 2)]
     for who in crowd:
@@ -111,7 +111,7 @@ async def test_who_is_the_twentieth_now_is_asked_for_and_the_count_is_right_anyw
         assert [found] == look()
 
 
-async def test_a_message_takes_fifty_emoji_and_no_more(table: Table) -> None:
+async def test_a_message_takes_fifty_different_emoji_and_no_more(table: Table) -> None:
     message = await table.say(table.owner)
     asked: list[tuple[Command, Actor]] = [
         (AddReaction(room=table.room, message=message, emoji=one), table.owner) for one in MANY
@@ -132,7 +132,7 @@ async def test_a_message_takes_fifty_emoji_and_no_more(table: Table) -> None:
     assert (await table.desk.journal.submit(again, table.member)).answer
 
 
-async def test_what_is_deleted_archived_or_from_before_ones_time_takes_none(table: Table) -> None:
+async def test_deleted_archived_and_invisible_messages_take_no_reactions(table: Table) -> None:
     submit = table.desk.journal.submit
     early, gone = await table.say(table.owner), await table.say(table.owner)
     await submit(AddReaction(room=table.room, message=gone, emoji=HEART), table.member)
@@ -156,7 +156,7 @@ async def test_what_is_deleted_archived_or_from_before_ones_time_takes_none(tabl
             await submit(command(room=table.room, message=early, emoji=HEART), table.owner)
 
 
-async def test_who_reacted_is_listed_page_by_page_in_the_order_they_did(table: Table) -> None:
+async def test_reactions_are_listed_in_pages_in_the_order_they_were_added(table: Table) -> None:
     message = await table.say(table.owner)
     for who, emoji in ((table.member, HEART), (table.owner, THUMB), (table.owner, HEART)):
         await table.desk.journal.submit(AddReaction(room=table.room, message=message, emoji=emoji), who)
@@ -169,7 +169,7 @@ async def test_who_reacted_is_listed_page_by_page_in_the_order_they_did(table: T
     assert [(one["emoji"], one["name"]) for one in found] == [(HEART, "ben"), (THUMB, "anna"), (HEART, "anna")]
 
 
-async def test_a_run_costs_as_many_statements_for_many_as_for_two(table: Table) -> None:
+async def test_a_group_of_twenty_commands_costs_as_many_statements_as_one_of_two(table: Table) -> None:
     messages = [await table.say(table.owner) for _ in range(20)]
     costs = [statements(table, messages[:size]) for size in (2, 20)]
     assert costs[0] == costs[1]
@@ -177,7 +177,10 @@ async def test_a_run_costs_as_many_statements_for_many_as_for_two(table: Table) 
 
 
 def statements(table: Table, messages: list[int]) -> dict[str, int]:
-    """How many each run takes, in a transaction that is rolled back; the last one moves nothing any more."""
+    """Return how many statements each group takes.
+
+    They run in a transaction that is rolled back. The last group moves no read position any more.
+    """
     room = table.room
     runs: list[list[Command]] = [
         [AddReaction(room=room, message=one, emoji=THUMB) for one in messages],
@@ -201,7 +204,7 @@ def statements(table: Table, messages: list[int]) -> dict[str, int]:
 
 @contextmanager
 def watched(seen: list[str]) -> Iterator[None]:
-    """Notes every hot statement that is run."""
+    """Append every hot statement that is run to `seen`."""
     run = Statement.run
 
     def noted(self: Statement, connection: Connection, **parameters: Any) -> Any:

@@ -1,4 +1,7 @@
-"""Read positions: forward in runs, back by hand, many rooms at once; on both databases."""
+"""Read positions: forward in groups, back by hand, many rooms at once.
+
+They run on both databases.
+"""
 
 from hubbub.domain.commands import Command, ReadRoom, ReadRooms, RoomRead, UnreadRoom
 from hubbub.domain.errors import BadRequest, NotFound
@@ -8,12 +11,12 @@ from tests.attention.conftest import Table, new_room, seq
 
 
 def moved(table: Table) -> list[tuple[int, int, int, int]]:
-    """(person, read, unread, mentions) of every move so far."""
+    """Return (user, read, unread, mentions) of every read position that moved so far."""
     found = [entry.event for entry in table.desk.published if isinstance(entry.event, ReadMoved)]
     return [(event.person, event.read, event.unread, event.mentions) for event in found]
 
 
-async def test_of_a_run_each_persons_last_position_is_kept_and_everybody_is_answered(table: Table) -> None:
+async def test_a_group_keeps_each_users_last_read_position_and_answers_every_command(table: Table) -> None:
     first, second, third = [await table.say(table.owner) for _ in range(3)]
     asked: list[tuple[Command, Actor]] = [
         (ReadRoom(room=table.room, seq=first), table.member),
@@ -30,7 +33,7 @@ async def test_of_a_run_each_persons_last_position_is_kept_and_everybody_is_answ
     assert moved(table) == [(table.member.id, third, 0, 0)]
 
 
-async def test_unread_moves_back_to_before_the_message_and_never_forward(table: Table) -> None:
+async def test_unread_moves_the_position_back_before_the_message_and_never_forward(table: Table) -> None:
     first, second, _ = [await table.say(table.owner) for _ in range(3)]
     submit = table.desk.journal.submit
     assert (await submit(UnreadRoom(room=table.room, message=first), table.member)).answer == {}
@@ -46,7 +49,7 @@ async def test_unread_moves_back_to_before_the_message_and_never_forward(table: 
         raise AssertionError(command)
 
 
-async def test_many_rooms_are_read_at_once_and_those_one_is_not_in_are_passed_over(table: Table) -> None:
+async def test_many_rooms_are_marked_as_read_at_once_and_rooms_of_others_are_skipped(table: Table) -> None:
     other = await new_room(table.desk, table.owner, "Another", table.member)
     closed = await new_room(table.desk, table.owner, "Closed")
     here, there, beyond = [await table.say(table.owner, room=room) for room in (table.room, other, closed)]

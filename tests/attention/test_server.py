@@ -1,4 +1,4 @@
-"""Reactions, `@here` and read positions through the running server, over REST and WebSocket."""
+"""Reactions, `@here` and read positions over REST and WebSocket."""
 
 from typing import Any
 from urllib.parse import quote
@@ -10,12 +10,12 @@ HEART = "❤️"
 
 
 def waiting(who: Account, room: int) -> tuple[int, int]:
-    """(unread, mentions) as the directory says."""
+    """Return (unread, mentions) from the room directory."""
     found = next(one for one in who.get("/api/rooms")["rooms"] if one["id"] == room)
     return found["unread"], found["mentions"]
 
 
-async def test_reactions_and_calls_reach_everybody_by_every_door(server: Server) -> None:
+async def test_reactions_mentions_and_reads_agree_over_rest_and_websocket(server: Server) -> None:
     anna, ben, carla, dora = [server.sign_up(name) for name in ("anna", "ben", "carla", "dora")]
     room = anna.create_room("The Table")
     for who in (ben, carla, dora):

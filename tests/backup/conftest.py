@@ -1,4 +1,4 @@
-"""Fixtures for backups: addresses of empty databases on both engines, and a backup that tests may spoil."""
+"""Fixtures: addresses of empty databases on both engines, and a backup to damage."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -16,13 +16,16 @@ Empty = Callable[[str], str]
 
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a busy machine PostgreSQL needs its time until a connection that was closed is gone."""
+    """Raise the restore's timeout.
+
+    A busy PostgreSQL is slow to drop closed connections.
+    """
     monkeypatch.setattr(restore, "PATIENCE", 60.0)
 
 
 @pytest.fixture
 def empty(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Empty]:
-    """`empty("sqlite")`, `empty("postgresql")`: the address of a database without tables."""
+    """Return a factory: `empty("sqlite")` is the address of a database without tables."""
     gone: list[Callable[[], None]] = []
     numbers = count(1)
 
@@ -41,7 +44,7 @@ def empty(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Empty]:
 
 @pytest.fixture(scope="session")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A backup as it should be; copy it before you spoil it."""
+    """Return an intact backup. Tests must damage copies of it only."""
     folder = tmp_path_factory.mktemp("whole")
     with closing(made(f"sqlite:///{folder / 'data' / 'hubbub.db'}")) as database:
         back_up(database, folder / "data", folder / "whole.zip")

@@ -1,4 +1,4 @@
-"""Databases with something of everything in them, backed up and restored within the test's process."""
+"""Databases with rows in every table, and their backup and restore in process."""
 
 from contextlib import closing
 from pathlib import Path
@@ -23,7 +23,10 @@ Rows = dict[str, list[tuple[Any, ...]]]
 
 
 def fill(connection: Connection, count: int = len(ODD)) -> None:
-    """`count` rows in every table, with what each column may hold; those of users and rooms are referred to."""
+    """Insert `count` rows into every table, with extreme values.
+
+    Foreign keys refer to users and rooms.
+    """
     for table in metadata.sorted_tables:
         if table.name == "meta":
             continue
@@ -44,7 +47,7 @@ def fill(connection: Connection, count: int = len(ODD)) -> None:
 
 
 def made(url: str, count: int = len(ODD)) -> Database:
-    """A database at this version's schema with `count` rows in every table."""
+    """Return a database at this version's schema with `count` rows in every table."""
     database = Database(url)
     migrate.upgrade(database, epoch="first", now=NOW)
     with database.writer.begin() as connection:
@@ -53,7 +56,7 @@ def made(url: str, count: int = len(ODD)) -> Database:
 
 
 def rows(database: Database) -> Rows:
-    """Everything that is in the tables, but for what every restore changes."""
+    """Return all rows of all tables, except for what every restore changes."""
 
     def read(connection: Connection) -> Rows:
         return {
@@ -66,12 +69,12 @@ def rows(database: Database) -> Rows:
         }
 
     found = database.read(read)
-    # Each engine has an order of its own for texts.
+    # Each engine sorts texts in its own order.
     return {name: sorted(some, key=repr) for name, some in found.items()}
 
 
 def back_up(database: Database, data: Path, file: Path) -> Manifest:
-    """A backup at `file` of the database and the folder, with a key in it."""
+    """Write a backup of the database and the folder, with a key in it, to `file`."""
     data.mkdir(exist_ok=True)
     (data / "secret.key").write_bytes(KEY)
     with file.open("wb") as stream:
@@ -79,7 +82,7 @@ def back_up(database: Database, data: Path, file: Path) -> Manifest:
 
 
 def put_back(file: Path, url: str, data: Path, epoch: str = "second", now: int = NOW) -> str | None:
-    """Restores `file`; where that is which was there before."""
+    """Restore `file` and return where the replaced data is kept, or None."""
     data.mkdir(exist_ok=True)
     with backup_format.opened(file) as reader, closing(Database(url)) as database:
         return restore.restore(reader, database, data, epoch=epoch, now=now, progress=lambda done, total: None)

@@ -1,4 +1,4 @@
-"""Clients that saw more than the backup holds: one reset for each topic, then their view is the server's again."""
+"""Clients with more than the backup holds reset each topic once, then agree."""
 
 import asyncio
 import os
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.faults
 
 @dataclass
 class Client:
-    """What a client keeps of one room beyond its connections, and its rule for events and resets."""
+    """What a client keeps of one room, with its rules for events and resets."""
 
     room: int
     epoch: str = ""
@@ -35,7 +35,7 @@ class Client:
         return f"room:{self.room}"
 
     async def connect(self, account: Account) -> Connection:
-        """Says what it has, and takes everything that the greeting brings; loads what it is told to reset."""
+        """Connect from the stored positions, take what the greeting brings, load resets."""
         connection = await Connection.open(
             account.server.websocket_url, account.token, self.have or None, self.epoch or None, on_event=self.hear
         )
@@ -92,7 +92,7 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Before:
             await asyncio.to_thread(server.command_line, "backup", str(folder / "chat.zip"))
             await say(connections[0], room, *(f"lost {number}" for number in range(5)))
             for client, connection in zip(clients, connections, strict=True):
-                await eventually(lambda: len(client.messages) == 10, 10, "everybody has heard everything")  # noqa: B023
+                await eventually(lambda: len(client.messages) == 10, 10, "both clients have all messages")  # noqa: B023
                 await connection.close()
 
         asyncio.run(talk())
@@ -102,7 +102,7 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Before:
 
 
 def restored(server: Server, file: Path, *arguments: str, module: str = "hubbub", **variables: str) -> None:
-    """`hubbub restore`, and the server on it."""
+    """Run `hubbub restore` and start the server on the restored data."""
     command = [sys.executable, "-m", module, "restore", str(file), "--data", str(server.data), *arguments]
     done = forked.run(command, env={**server.environment, **variables})
     assert done.returncode == 0, done.stderr
@@ -110,12 +110,15 @@ def restored(server: Server, file: Path, *arguments: str, module: str = "hubbub"
 
 
 def came_back(client: Client) -> Client:
-    """The same client once more, so that every test begins where the backup's chat ended."""
+    """Return a copy of the client, so that every test starts at the same point."""
     return Client(client.room, client.epoch, dict(client.have), list(client.messages))
 
 
 async def verdict(server: Server, before: Before, within: float = 15.0) -> list[str]:
-    """One client comes at once, the other when others have written past its position; what is wrong then."""
+    """Return what is wrong after both clients reconnected.
+
+    The early client connects at once; the late one when new messages have passed its position.
+    """
     account = Account(server, 0, before.name, before.token, before.refresh)
     early, late = map(came_back, before.clients)
     wrong: list[str] = []
@@ -138,7 +141,7 @@ async def verdict(server: Server, before: Before, within: float = 15.0) -> list[
 
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
-async def test_old_clients_are_told_to_reset_once_and_are_right_again(
+async def test_clients_from_before_a_restore_reset_each_topic_once_and_agree_again(
     make_server: MakeServer, before: Before, request: pytest.FixtureRequest, engine: str
 ) -> None:
     settings = {}
@@ -148,7 +151,8 @@ async def test_old_clients_are_told_to_reset_once_and_are_right_again(
     server = make_server(settings)
     await asyncio.to_thread(restored, server, before.file)
     assert not await verdict(server, before)
-    # Sessions are as old as the backup, and so are their generations; what was given since is good all the same.
+    # Sessions are as old as the backup, and so are their generations. Tokens issued since then must
+    # still be accepted.
     account = Account(server, 0, before.name, before.token, before.refresh)
     answer = account.try_refresh()
     assert answer.status_code == 200, answer.text
@@ -156,7 +160,7 @@ async def test_old_clients_are_told_to_reset_once_and_are_right_again(
     assert account.try_log_in(PASSWORD).status_code == 200
 
 
-async def test_control_without_a_new_epoch_a_client_is_wrong_and_does_not_know(
+async def test_control_without_a_new_epoch_a_client_stays_wrong_and_does_not_notice(
     make_server: MakeServer, before: Before
 ) -> None:
     server = make_server()
@@ -166,10 +170,10 @@ async def test_control_without_a_new_epoch_a_client_is_wrong_and_does_not_know(
     assert any(sentence.startswith("late: sees") and "'lost 4'" in sentence for sentence in wrong), wrong
 
 
-async def test_after_a_kill_the_chat_goes_back_in_the_same_folder_and_what_was_there_is_kept(
+async def test_restore_after_a_kill_works_in_the_same_folder_and_keeps_the_old_data(
     make_server: MakeServer, before: Before
 ) -> None:
-    """The write-ahead log that a killed server leaves behind must not be taken for the new file's."""
+    """The write-ahead log of a killed server must not be applied to the new file."""
     server = make_server(data=before.data)
     await asyncio.to_thread(restored, server, before.file, "--replace")
     assert not await verdict(server, before)

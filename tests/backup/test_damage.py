@@ -1,4 +1,7 @@
-"""Files that are no backup, or no longer: a sentence says so, and nothing changes. What is replaced is kept."""
+"""Damaged backups are refused with a clear error and change nothing.
+
+Replaced data is kept.
+"""
 
 import json
 import os
@@ -28,7 +31,7 @@ def cut(share: float) -> Spoil:
 
 
 def flip(file: Path) -> None:
-    """One bit in the middle of the largest member."""
+    """Flip one bit in the middle of the largest member."""
     with zipfile.ZipFile(file) as found:
         largest = max(found.infolist(), key=lambda info: info.compress_size)
     content = bytearray(file.read_bytes())
@@ -37,7 +40,10 @@ def flip(file: Path) -> None:
 
 
 def rewrite(member: str, change: Callable[[bytes], bytes], honest: bool = False) -> Spoil:
-    """Another content under a right CRC; with `honest` the manifest says so, too."""
+    """Return a function that replaces a member under a valid CRC.
+
+    `honest` updates the manifest, too.
+    """
 
     def spoil(file: Path) -> None:
         with zipfile.ZipFile(file) as found:
@@ -85,7 +91,7 @@ SPOILT: dict[str, tuple[Spoil, str]] = {
     "a manifest of nothing": (manifest(parts={}), "does not fit together"),
     "a newer format": (manifest(format=2, tables=None), "newer version"),
     "a newer schema": (manifest(revision="9999", hubbub="7.0"), "newer version of Hubbub (7.0)"),
-    "a table of nobody's": (manifest(tables={"pets": {"columns": ["id"], "rows": 0}}), "damaged"),
+    "an unknown table": (manifest(tables={"pets": {"columns": ["id"], "rows": 0}}), "damaged"),
 }
 
 
@@ -97,7 +103,7 @@ def file(whole: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("how", SPOILT)
-def test_a_spoilt_backup_is_refused_in_a_sentence_and_changes_nothing(tmp_path: Path, file: Path, how: str) -> None:
+def test_a_damaged_backup_is_refused_with_a_sentence_and_changes_nothing(tmp_path: Path, file: Path, how: str) -> None:
     data = tmp_path / "data"
     with closing(made(f"sqlite:///{data / 'hubbub.db'}", 2)) as database:
         before = rows(database)
@@ -117,7 +123,7 @@ def test_a_spoilt_backup_is_refused_in_a_sentence_and_changes_nothing(tmp_path: 
 
 
 @pytest.mark.parametrize("how", ["a flipped bit", "a row twice"])
-def test_on_postgresql_too(tmp_path: Path, file: Path, empty: Empty, how: str) -> None:
+def test_a_damaged_backup_changes_nothing_on_postgresql(tmp_path: Path, file: Path, empty: Empty, how: str) -> None:
     address = empty("postgresql")
     with closing(made(address, 2)) as database:
         before = rows(database)
@@ -135,10 +141,10 @@ def test_on_postgresql_too(tmp_path: Path, file: Path, empty: Empty, how: str) -
 # -- replacing
 
 
-def test_what_is_replaced_in_a_folder_is_kept_with_its_key_and_its_last_commits(tmp_path: Path, file: Path) -> None:
+def test_a_replaced_folder_is_kept_with_its_key_and_its_last_commits(tmp_path: Path, file: Path) -> None:
     data = tmp_path / "data"
     address = f"sqlite:///{data / 'hubbub.db'}"
-    writer = made(address, 2)  # open until the end, as after a kill: the last commits are in the write-ahead log
+    writer = made(address, 2)  # It stays open, as after a kill: the last commits are in the write-ahead log.
     before = rows(writer)
     (data / "secret.key").write_bytes(b"k" * 32)
     writer.reader.dispose()
@@ -160,9 +166,7 @@ def test_what_is_replaced_in_a_folder_is_kept_with_its_key_and_its_last_commits(
         assert len(rows(database)["users"]) == 12
 
 
-def test_what_is_replaced_on_postgresql_is_kept_in_a_schema_of_its_own(
-    tmp_path: Path, file: Path, empty: Empty
-) -> None:
+def test_data_replaced_on_postgresql_is_kept_in_a_schema_of_its_own(tmp_path: Path, file: Path, empty: Empty) -> None:
     address = empty("postgresql")
     with closing(made(address, 2)) as database:
         users = rows(database)["users"]
@@ -177,7 +181,7 @@ def test_what_is_replaced_on_postgresql_is_kept_in_a_schema_of_its_own(
     assert sorted(found, key=repr) == users
 
 
-def test_a_damaged_database_can_be_replaced_and_is_kept_as_it_is(tmp_path: Path, file: Path) -> None:
+def test_a_damaged_database_can_be_replaced_and_is_kept_unchanged(tmp_path: Path, file: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
     (data / "hubbub.db").write_bytes(b"no database at all " * 1_000)
@@ -193,7 +197,7 @@ def test_a_damaged_database_can_be_replaced_and_is_kept_as_it_is(tmp_path: Path,
 
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
-def test_a_database_is_used_once_somebody_is_in_it(empty: Empty, engine: str) -> None:
+def test_a_database_counts_as_used_once_it_has_users(empty: Empty, engine: str) -> None:
     address = empty(engine)
     with closing(Database(address)) as database:
         assert not restore.is_used(database)
@@ -204,7 +208,7 @@ def test_a_database_is_used_once_somebody_is_in_it(empty: Empty, engine: str) ->
 
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
-def test_a_database_of_something_else_is_left_alone(empty: Empty, engine: str) -> None:
+def test_a_database_of_another_application_is_not_touched(empty: Empty, engine: str) -> None:
     address = empty(engine)
     with closing(Database(address)) as database:
         if database.path is not None:
@@ -215,7 +219,9 @@ def test_a_database_of_something_else_is_left_alone(empty: Empty, engine: str) -
             restore.is_used(database)
 
 
-def test_on_postgresql_no_table_of_somebody_else_is_put_aside(tmp_path: Path, file: Path, empty: Empty) -> None:
+def test_on_postgresql_restore_refuses_to_move_tables_of_another_application(
+    tmp_path: Path, file: Path, empty: Empty
+) -> None:
     address = empty("postgresql")
     with closing(Database(address)) as database:
         with database.writer.begin() as connection:
@@ -226,7 +232,7 @@ def test_on_postgresql_no_table_of_somebody_else_is_put_aside(tmp_path: Path, fi
         assert database.read(ordinary) == {"pets"}
 
 
-def test_if_the_last_step_fails_the_old_database_and_the_old_key_are_there(
+def test_if_the_last_step_of_a_restore_fails_the_old_database_and_key_remain(
     tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = tmp_path / "data"

@@ -1,4 +1,4 @@
-"""What comes out of a backup is what went in: on both engines, from each to each, from older versions to newer."""
+"""Backup and restore are lossless on and between both engines."""
 
 import stat
 from contextlib import closing
@@ -20,10 +20,10 @@ KINDS = (Text, BigInteger, Integer, Boolean, LargeBinary)
 
 
 @pytest.mark.parametrize(("source", "target"), list(product(ENGINES, ENGINES)))
-def test_every_row_of_every_table_comes_back(empty: Empty, tmp_path: Path, source: str, target: str) -> None:
+def test_every_row_of_every_table_is_restored(empty: Empty, tmp_path: Path, source: str, target: str) -> None:
     with closing(made(empty(source))) as database:
         with database.writer.begin() as connection:
-            Ids.load(connection)  # takes a node's number, where there are nodes
+            Ids.load(connection)  # This takes a node number, where there are nodes.
         manifest = back_up(database, tmp_path / "data", tmp_path / "chat.zip")
         before = rows(database)
     assert manifest.database == source
@@ -45,8 +45,11 @@ def test_every_row_of_every_table_comes_back(empty: Empty, tmp_path: Path, sourc
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
 
 
-def test_every_column_is_of_a_kind_that_a_backup_knows_and_none_fills_itself() -> None:
-    """A column of another kind needs a way into the backup and back; one that counts by itself would begin anew."""
+def test_every_column_type_is_known_to_backups_and_no_column_fills_itself() -> None:
+    """An unknown type needs a way into the backup and back.
+
+    A serial column would start anew.
+    """
     for table in metadata.tables.values():
         assert table.autoincrement_column is None, table.name
         for column in table.columns:
@@ -54,16 +57,16 @@ def test_every_column_is_of_a_kind_that_a_backup_knows_and_none_fills_itself() -
             assert not isinstance(column.server_default, Computed | Identity), column
 
 
-def test_bytes_survive_the_way_through_a_line_of_text() -> None:
+def test_bytes_survive_encoding_as_a_line_of_text() -> None:
     row = [b"", bytes(range(256)), "text", None, True, 2**63 - 1]
     assert backup_format.decode(backup_format.encode(row)) == row
 
 
-# -- an older version's backup
+# -- backups of older versions
 
 
 @pytest.mark.parametrize(("source", "target"), [("sqlite", "postgresql"), ("postgresql", "sqlite")])
-def test_a_backup_of_the_first_schema_is_restored_into_this_version_s(
+def test_a_backup_of_the_first_schema_is_restored_into_the_current_one(
     empty: Empty, tmp_path: Path, source: str, target: str
 ) -> None:
     with closing(Database(empty(source))) as database:
@@ -104,7 +107,7 @@ def upgrade() -> None:
 
 
 @pytest.mark.parametrize("target", ENGINES)
-def test_the_steps_that_came_after_the_backup_see_its_rows(
+def test_migrations_newer_than_the_backup_see_its_rows(
     empty: Empty, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: Path, target: str
 ) -> None:
     scripts = tmp_path / "migrations"
@@ -121,14 +124,17 @@ def test_the_steps_that_came_after_the_backup_see_its_rows(
     assert [tuple(row) for row in counted][1:4] == [(1000, 1), (1001, 1), (1002, 1)]
 
 
-# -- one moment
+# -- consistency
 
 
 @pytest.mark.parametrize("torn", [False, True])
-def test_what_is_committed_meanwhile_is_in_it_as_a_whole_or_not_at_all(
+def test_a_transaction_committed_during_a_backup_is_in_it_completely_or_not_at_all(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, torn: bool
 ) -> None:
-    """While the first table is read, somebody writes into all of them; the control reads without a snapshot."""
+    """While the backup reads the first table, a writer inserts into all tables.
+
+    The control reads without a snapshot.
+    """
     if torn:
         monkeypatch.setattr("hubbub.storage.database._begin_snapshot", lambda connection: None)
         monkeypatch.setattr("hubbub.storage.backup.SNAPSHOT", "READ COMMITTED")
@@ -150,8 +156,8 @@ def test_what_is_committed_meanwhile_is_in_it_as_a_whole_or_not_at_all(
 
         with (tmp_path / "chat.zip").open("wb") as stream:
             manifest = backup.write(database, tmp_path, stream, version="0.1.0", now=NOW, progress=write)
-        assert said, "somebody wrote meanwhile"
+        assert said, "the writer wrote during the backup"
         assert len(rows(database)["users"]) == before["users"] + 1
     counts = {name: table.rows for name, table in manifest.tables.items()}
-    entries = counts.pop("meta") - before.pop("meta")  # and epoch, and a node's number
+    entries = counts.pop("meta") - before.pop("meta")  # The backup adds the epoch and a node number.
     assert (counts != before or entries > 1) == torn

@@ -1,4 +1,4 @@
-"""A backup while people talk: everything acknowledged before it began is in it, and nobody notices."""
+"""A backup under load is complete and slows no sends."""
 
 import asyncio
 import itertools
@@ -25,7 +25,7 @@ TIMES_SLOWER = 4
 
 
 def fill(database: Path, count: int) -> None:
-    """Old messages in the lobby, so that there is something to read."""
+    """Insert old messages into the lobby, so that there is something to back up."""
     with closing(sqlite3.connect(database)) as connection:
         author = connection.execute("SELECT min(id) FROM users").fetchone()[0]
         body = "x" * 200
@@ -45,7 +45,7 @@ def fill(database: Path, count: int) -> None:
 
 
 def p99(history: History, start: float, end: float) -> float:
-    """How long 99 of 100 sends of that time took at most."""
+    """Return the 99th percentile of acknowledgement times of a period, in seconds."""
     took = sorted(
         send.acked_at - send.sent_at for send in history.sends if send.acked_at and start <= send.sent_at <= end
     )
@@ -54,7 +54,7 @@ def p99(history: History, start: float, end: float) -> float:
 
 
 def unlike(copy: Path) -> list[str]:
-    """What does not fit together in a restored copy: heads against the log, and messages against both."""
+    """Return inconsistencies of heads, log and messages in a restored copy."""
     with closing(sqlite3.connect(copy)) as connection:
         heads = dict(connection.execute("SELECT topic, head FROM topics WHERE head > 0").fetchall())
         tops = dict(connection.execute("SELECT topic, max(seq) FROM log GROUP BY topic").fetchall())
@@ -70,7 +70,7 @@ def unlike(copy: Path) -> list[str]:
 
 
 async def backed_up(room: Crowd, file: Path) -> tuple[float, float]:
-    """`hubbub backup` in a process of its own; from when to when."""
+    """Run `hubbub backup` in its own process; return when it started and ended."""
     command = ["-m", "hubbub", "backup", str(file), "--quiet", "--data", str(room.server.data)]
     start = time.monotonic()
     process = await asyncio.create_subprocess_exec(sys.executable, *command, env=room.server.environment)
@@ -78,7 +78,7 @@ async def backed_up(room: Crowd, file: Path) -> tuple[float, float]:
     return start, time.monotonic()
 
 
-async def test_a_backup_under_load_has_everything_acknowledged_before_it_and_slows_nobody_down(
+async def test_a_backup_under_load_holds_everything_acknowledged_before_it_and_keeps_sends_fast(
     make_server: MakeServer, tmp_path: Path
 ) -> None:
     server = make_server()
@@ -99,7 +99,7 @@ async def test_a_backup_under_load_has_everything_acknowledged_before_it_and_slo
                 break
             assert attempt < ATTEMPTS, f"p99 {before * 1000:.0f} ms before, {during * 1000:.0f} ms during a backup"
         acknowledged = len(room.history.acked)
-        await eventually(lambda: len(room.history.acked) > acknowledged, 30, "and go on flowing")
+        await eventually(lambda: len(room.history.acked) > acknowledged, 30, "messages flow after the backup")
         await room.stop_writing()
         await room.caught_up()
         assert not room.verdict() + room.convergence()
@@ -111,5 +111,5 @@ async def test_a_backup_under_load_has_everything_acknowledged_before_it_and_slo
     assert len(earlier.sends) > 200
     assert len(stored.messages) >= old + len(earlier.sends)
     assert not lost(earlier, stored) + gaps(earlier, stored) + duplicated(room.history, stored) + unlike(copy)
-    # The control: what was said after the backup is missed by the same check.
+    # Control: the same check misses messages sent after the backup.
     assert any("I1 lost" in sentence for sentence in lost(room.history, stored))

@@ -1,4 +1,4 @@
-"""A database that takes another's place: what lies beside it must neither be believed nor lost."""
+"""Replacing a database file: files beside it must be neither applied nor lost."""
 
 import sqlite3
 from contextlib import closing
@@ -29,7 +29,10 @@ def said(path: Path) -> list[str]:
 
 
 def killed(folder: Path) -> Path:
-    """A database as a process leaves it that is killed: what it wrote last is in the log beside it only."""
+    """Return a database as a killed process leaves it.
+
+    Its last writes are only in the write-ahead log.
+    """
     alive, dead = folder / "alive.db", folder / "hubbub.db"
     made(alive, "old")
     with closing(sqlite3.connect(alive)) as connection:
@@ -41,7 +44,7 @@ def killed(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("file_is_lost", [False, True])
-def test_the_log_of_a_database_that_was_killed_is_not_taken_for_the_new_ones(
+def test_the_write_ahead_log_of_a_killed_database_is_not_applied_to_the_new_one(
     tmp_path: Path, file_is_lost: bool
 ) -> None:
     database = killed(tmp_path)
@@ -53,7 +56,7 @@ def test_the_log_of_a_database_that_was_killed_is_not_taken_for_the_new_ones(
         assert said(tmp_path / "backups" / "before" / database.name) == ["old", "old, in the log"]
 
 
-def test_a_database_that_somebody_reads_stays_where_it_is(tmp_path: Path) -> None:
+def test_a_database_with_an_open_reader_is_not_replaced(tmp_path: Path) -> None:
     database, fresh = killed(tmp_path), made(tmp_path / "fresh.db", "new")
     with closing(sqlite3.connect(database)) as reader:
         reader.execute("BEGIN")

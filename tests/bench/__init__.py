@@ -1,1 +1,4 @@
-"""What the measurements write into the documentation; the measurements themselves are no tests."""
+"""What the benchmarks write into the documentation.
+
+The benchmarks themselves are not tests.
+"""

@@ -1,4 +1,4 @@
-"""The figures of a series in the documentation: where they go, and what the pictures are."""
+"""Figures of a benchmark series in the documentation, and its charts."""
 
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ SERVERS = ["nats-server", "Mosquitto", "hubbub ConnectionManager", "hubbub serve
 
 
 def series(*, factor: float = 1.0, without: str = "") -> dict[str, Any]:
-    """Two runs in which every target is met `factor` times as well as asked."""
+    """Return two runs in which every target is met `factor` times as well as required."""
     samples = {}
     for target in (target for targets in TARGETS.values() for target in targets if target.name != without):
         limit = target.limit or target.later
@@ -42,14 +42,14 @@ def measurement(server: str, rate: float) -> Measurement:
 
 @pytest.fixture
 def pages(tmp_path: Path) -> Path:
-    """The marked pages as they stand in the repository."""
+    """Copy the pages with markers from the repository."""
     (tmp_path / "docs").mkdir()
     for name in ("README.md", "docs/performance.md"):
         (tmp_path / name).write_text((ROOT / name).read_text())
     return tmp_path
 
 
-def test_a_series_replaces_what_stands_between_the_marks_and_nothing_else(pages: Path) -> None:
+def test_a_series_replaces_only_the_text_between_the_markers(pages: Path) -> None:
     document.write(series(), pages)
     for name in ("README.md", "docs/performance.md"):
         before, after = (ROOT / name).read_text(), (pages / name).read_text()
@@ -61,7 +61,7 @@ def test_a_series_replaces_what_stands_between_the_marks_and_nothing_else(pages:
     assert (pages / "README.md").read_text() == written
 
 
-def test_a_series_on_postgresql_has_its_own_place(pages: Path) -> None:
+def test_a_series_on_postgresql_has_its_own_section(pages: Path) -> None:
     found = series(without="T7 storm")
     found["series"]["database"] = "postgresql"
     document.write(found, pages)
@@ -72,7 +72,7 @@ def test_a_series_on_postgresql_has_its_own_place(pages: Path) -> None:
     assert after.partition(mark)[2].partition(document.END)[2] == before.partition(mark)[2].partition(document.END)[2]
 
 
-def test_a_series_that_left_something_out_is_not_documented(pages: Path) -> None:
+def test_an_incomplete_series_is_not_documented(pages: Path) -> None:
     before = (pages / "README.md").read_text()
     with pytest.raises(ValueError, match="not measured: T7 storm"):
         document.write(series(without="T7 storm"), pages)
@@ -81,7 +81,7 @@ def test_a_series_that_left_something_out_is_not_documented(pages: Path) -> None
 
 @pytest.mark.parametrize("name", ["fan-out.svg", "latency.svg", "targets.svg"])
 @pytest.mark.parametrize("factor", [0.01, 0.9, 1.0, 30.0])
-def test_a_picture_is_the_same_for_the_same_figures_and_says_what_it_shows(name: str, factor: float) -> None:
+def test_a_chart_is_deterministic_and_describes_itself(name: str, factor: float) -> None:
     drawn = plot.charts(series(factor=factor))[name]
     assert drawn == plot.charts(series(factor=factor))[name]
     picture = ElementTree.fromstring(drawn)
@@ -95,13 +95,13 @@ def test_a_picture_is_the_same_for_the_same_figures_and_says_what_it_shows(name:
     assert max(places) <= width
 
 
-def test_a_missed_target_is_called_missed(pages: Path) -> None:
+def test_a_missed_target_is_reported_as_missed(pages: Path) -> None:
     document.write(series(factor=0.5), pages)
     assert (pages / "docs/performance.md").read_text().count("**missed**") == sum(
         target.limit is not None for targets in TARGETS.values() for target in targets
     )
 
 
-def test_every_picture_of_the_page_is_one_that_is_drawn() -> None:
+def test_every_drawn_chart_is_on_the_page() -> None:
     page = document.figures(series())
     assert all(f"]({name})" in page for name in plot.charts(series()))

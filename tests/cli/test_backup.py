@@ -1,4 +1,4 @@
-"""`hubbub backup` and `hubbub restore` as an operator uses them: with a server, without one, on a full disk."""
+"""`hubbub backup` and `restore` with and without a server, and on a full disk."""
 
 import io
 import json
@@ -21,7 +21,7 @@ from tests.support.server import PASSWORD, Server
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder without a server, with one person in it."""
+    """A data folder without a running server, with one user."""
     server = Server(tmp_path_factory.mktemp("folder") / "data")
     server.command_line("migrate")
     server.command_line("user", "create", "only", "--role", "owner", "--password-stdin", stdin=PASSWORD)
@@ -30,14 +30,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def chat(folder: Path) -> Path:
-    """A backup of that folder, made by a process of its own."""
+    """A backup of that folder, made by its own process."""
     file = folder.parent / "chat.zip"
     said = Server(folder).command_line("backup", str(file))
     assert re.fullmatch(r"The backup holds 1 person, 1 room and 0 messages \([0-9.]+ kB\)\.\n", said)
     return file
 
 
-def test_a_backup_is_one_file_for_its_owner_alone(folder: Path, chat: Path) -> None:
+def test_a_backup_is_one_file_that_only_its_owner_can_read(folder: Path, chat: Path) -> None:
     assert stat.S_IMODE(chat.stat().st_mode) == 0o600
     assert [path.name for path in chat.parent.iterdir() if path.name.startswith("chat")] == ["chat.zip"]
     with zipfile.ZipFile(chat) as found:
@@ -48,7 +48,7 @@ def test_a_backup_is_one_file_for_its_owner_alone(folder: Path, chat: Path) -> N
     assert (manifest["format"], manifest["database"]) == (1, "sqlite")
 
 
-def test_a_file_that_is_there_is_overwritten_only_by_force(run: Run, folder: Path, chat: Path) -> None:
+def test_an_existing_file_is_overwritten_only_with_force(run: Run, folder: Path, chat: Path) -> None:
     before = chat.read_bytes()
     sentence = run("backup", chat, "--data", folder, fails=True)
     assert sentence == f"{chat} is there already: choose another name, or give --force."
@@ -57,15 +57,16 @@ def test_a_file_that_is_there_is_overwritten_only_by_force(run: Run, folder: Pat
     assert chat.read_bytes() != before
 
 
-def test_standard_output_gets_the_backup_and_nothing_else(run: Run, folder: Path, tmp_path: Path) -> None:
-    with (tmp_path / "piped.zip").open("ab") as stream:  # appending: a zip that seeks would be spoilt
+def test_standard_output_receives_only_the_backup(run: Run, folder: Path, tmp_path: Path) -> None:
+    # The file is opened for appending: a zip writer that seeks would damage it.
+    with (tmp_path / "piped.zip").open("ab") as stream:
         command = [sys.executable, "-m", "hubbub", "backup", "-", "--data", str(folder)]
         done = subprocess.run(command, stdout=stream, stderr=subprocess.PIPE, text=True, check=True, timeout=60)
     assert done.stderr == "The backup holds 1 person, 1 room and 0 messages.\n"
     assert run("restore", tmp_path / "piped.zip", "--quiet", "--data", tmp_path / "data") == ""
 
 
-def test_restored_into_an_empty_folder_everything_is_there(run: Run, chat: Path, make_server: MakeServer) -> None:
+def test_a_restore_into_an_empty_folder_brings_back_everything(run: Run, chat: Path, make_server: MakeServer) -> None:
     server = make_server()
     said = run("restore", chat, "--data", server.data)
     assert re.fullmatch(r"Restored 1 person, 1 room and 0 messages, as of \d{4}-\d\d-\d\d \d\d:\d\d UTC\.\n", said)
@@ -74,7 +75,7 @@ def test_restored_into_an_empty_folder_everything_is_there(run: Run, chat: Path,
         assert "/setup#" not in server.log_text()
 
 
-def test_a_chat_is_replaced_only_when_told_so_and_kept(
+def test_an_existing_site_is_replaced_only_with_replace_and_is_kept(
     run: Run, monkeypatch: pytest.MonkeyPatch, chat: Path, tmp_path: Path
 ) -> None:
     data = tmp_path / "data"
@@ -92,7 +93,7 @@ def test_a_chat_is_replaced_only_when_told_so_and_kept(
     assert "other" in run("user", "list", "--data", kept)
 
 
-def test_while_a_server_runs_one_can_back_up_and_not_restore(run: Run, server: Server, tmp_path: Path) -> None:
+def test_with_a_running_server_backup_works_and_restore_is_refused(run: Run, server: Server, tmp_path: Path) -> None:
     account = server.sign_up("busy")
     file = tmp_path / "running.zip"
     assert "messages" in server.command_line("backup", str(file))
@@ -102,7 +103,7 @@ def test_while_a_server_runs_one_can_back_up_and_not_restore(run: Run, server: S
     assert httpx.get(f"{server.url}/health/ready").status_code == 200
 
 
-def test_from_the_folder_to_postgresql_and_not_under_a_server_that_works_on_it(
+def test_restore_works_from_sqlite_to_postgresql_and_is_refused_while_a_server_uses_it(
     run: Run, monkeypatch: pytest.MonkeyPatch, chat: Path, make_server: MakeServer, postgres_server: Postgres
 ) -> None:
     address = postgres_server.empty()
@@ -130,7 +131,7 @@ def test_from_the_folder_to_postgresql_and_not_under_a_server_that_works_on_it(
         ("restore {tmp}/text --data {tmp}/data", "{tmp}/text is not a backup of Hubbub."),
     ],
 )
-def test_what_cannot_be_done_is_told_in_one_sentence_and_leaves_nothing(
+def test_a_failed_backup_or_restore_prints_one_sentence_and_leaves_no_files(
     run: Run, tmp_path: Path, folder: Path, arguments: str, sentence: str
 ) -> None:
     (tmp_path / "text").write_text("hello")
@@ -139,7 +140,7 @@ def test_what_cannot_be_done_is_told_in_one_sentence_and_leaves_nothing(
     assert [path.name for path in tmp_path.iterdir()] == ["text"]
 
 
-def test_a_full_disk_gets_a_sentence_and_no_half_file(run: Run, folder: Path, chat: Path, tmp_path: Path) -> None:
+def test_a_full_disk_gives_a_sentence_and_no_partial_file(run: Run, folder: Path, chat: Path, tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", "2m") as disk:
         filler = fill(disk, 4_096)
         sentence = run("backup", disk / "a.zip", "--data", folder, fails=True)

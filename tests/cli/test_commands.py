@@ -1,4 +1,4 @@
-"""The command line on a real data folder: with a server on it, without one, and with wrong words."""
+"""Commands on a real data folder, with and without a running server."""
 
 import io
 import os
@@ -21,16 +21,17 @@ from tests.support.waiting import eventually_blocking
 
 
 def run(*arguments: str, stdin: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
-    """A `hubbub` command, whatever becomes of it."""
+    """Run a `hubbub` command and return its result, also if it fails."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("HUBBUB_")}
     return forked.run([sys.executable, "-m", "hubbub", *arguments], env={**inherited, **variables}, input=stdin)
 
 
 def told(done: subprocess.CompletedProcess[str], code: int) -> str:
-    """The one sentence of a command that failed with `code`."""
+    """Return the one sentence printed by a command that failed with `code`."""
     assert done.returncode == code, f"{done.returncode}\n{done.stdout}\n{done.stderr}"
     assert "Traceback" not in done.stderr
-    (sentence,) = [line for line in done.stderr.splitlines() if not line.startswith("{")]  # the rest is the log
+    # The other lines are the log.
+    (sentence,) = [line for line in done.stderr.splitlines() if not line.startswith("{")]
     assert sentence.startswith("hubbub: ")
     return sentence.removeprefix("hubbub: ")
 
@@ -42,13 +43,13 @@ def log_in(server: Server, name: str, password: str = PASSWORD) -> int:
 # --- with a server ---------------------------------------------------------------------------------------------------
 
 
-def test_the_operator_may_make_owners_and_admins(server: Server) -> None:
+def test_the_operator_can_create_owners_and_admins(server: Server) -> None:
     for role in ("owner", "admin"):
         server.command_line("user", "create", f"the-{role}", "--role", role, "--password-stdin", stdin=PASSWORD)
         assert server.log_in(f"the-{role}").get("/users/me")["role"] == role
 
 
-def test_an_invite_lets_as_many_sign_up_as_it_says(make_server: MakeServer) -> None:
+def test_an_invite_admits_as_many_users_as_it_has_uses(make_server: MakeServer) -> None:
     with make_server({"HUBBUB_SIGNUP": "invite"}) as server:
         link = server.command_line("invite", "create", "--uses", "2", "--expires", "1h").strip()
         token = link.partition("/invite#")[2]
@@ -61,19 +62,19 @@ def test_an_invite_lets_as_many_sign_up_as_it_says(make_server: MakeServer) -> N
         assert answers == [201, 201, 403]
 
 
-def test_a_second_server_on_one_folder_is_refused_in_a_sentence(server: Server) -> None:
+def test_a_second_server_on_one_data_folder_is_refused_with_a_sentence(server: Server) -> None:
     done = run("serve", "--port", "0", "--data", str(server.data))
     assert told(done, 1).startswith(f"Another Hubbub process already uses the data folder {server.data}. Stop it,")
     assert server.is_ready()
     assert (server.data / "control.sock").exists()
 
 
-def test_a_taken_port_is_told_in_a_sentence(server: Server, tmp_path: Path) -> None:
+def test_a_taken_port_is_reported_in_a_sentence(server: Server, tmp_path: Path) -> None:
     done = run("serve", "--host", "127.0.0.1", "--port", str(server.port), "--data", str(tmp_path / "other"))
     assert str(server.port) in told(done, 1)
 
 
-def test_the_socket_is_for_the_operator_alone_and_goes_with_the_server(make_server: MakeServer) -> None:
+def test_only_the_operator_can_open_the_control_socket_and_it_is_removed_on_stop(make_server: MakeServer) -> None:
     server = make_server()
     path = server.data / "control.sock"
     with server:
@@ -110,7 +111,7 @@ def test_nonsense_on_the_control_socket_does_not_hurt_the_server(server: Server,
             connection.sendall(line)
             answer = connection.recv(65_536)
         except (BrokenPipeError, ConnectionResetError):
-            answer = b""  # a line without end is not answered
+            answer = b""  # The server does not answer a line without an end.
     assert answer == b"" or b'"bad_request"' in answer or b'"too_large"' in answer
     assert ask_server(server.data, ListUsers()) is not None
 
@@ -118,14 +119,14 @@ def test_nonsense_on_the_control_socket_does_not_hurt_the_server(server: Server,
 # --- without a server ------------------------------------------------------------------------------------------------
 
 
-def test_migrate_makes_the_database_and_may_be_repeated(tmp_path: Path) -> None:
+def test_migrate_creates_the_database_and_is_idempotent(tmp_path: Path) -> None:
     for _ in range(2):
         done = run("migrate", "--data", str(tmp_path / "data"))
         assert (done.returncode, done.stdout) == (0, "The database is up to date.\n"), done.stderr
     assert (tmp_path / "data" / "hubbub.db").exists()
 
 
-def test_the_version_is_the_package_s() -> None:
+def test_version_prints_the_version_of_the_package() -> None:
     from importlib.metadata import version
 
     assert run("--version").stdout == f"hubbub {version('hubbub')}\n"
@@ -133,7 +134,7 @@ def test_the_version_is_the_package_s() -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder without a server, with one person in it."""
+    """A data folder without a running server, with one user."""
     data = tmp_path_factory.mktemp("folder") / "data"
     assert run("migrate", "--data", str(data)).returncode == 0
     done = run("user", "create", "only", "--role", "owner", "--password-stdin", "--data", str(data), stdin=PASSWORD)
@@ -151,9 +152,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (("user", "disable", "only"), "", "last owner"),
     ],
 )
-def test_what_is_refused_is_told_in_one_sentence(
-    folder: Path, arguments: tuple[str, ...], stdin: str, word: str
-) -> None:
+def test_a_refused_command_prints_one_sentence(folder: Path, arguments: tuple[str, ...], stdin: str, word: str) -> None:
     assert word in told(run(*arguments, "--data", str(folder), stdin=stdin), 1)
 
 
@@ -169,7 +168,7 @@ def test_what_is_refused_is_told_in_one_sentence(
         (("serve", "--config", "absent.toml"), "absent.toml"),
     ],
 )
-def test_wrong_use_is_told_in_one_sentence(
+def test_wrong_arguments_print_one_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], word: str
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["hubbub", *arguments])
@@ -195,7 +194,7 @@ def test_a_command_on_a_mistyped_folder_is_refused_and_creates_nothing(
     assert not data.exists()
 
 
-def test_an_empty_signing_key_stops_the_start_in_one_sentence(folder: Path) -> None:
+def test_an_empty_signing_key_stops_the_start_with_one_sentence(folder: Path) -> None:
     path = folder / "secret.key"
     key = path.read_bytes()
     path.write_bytes(b"")
@@ -206,7 +205,7 @@ def test_an_empty_signing_key_stops_the_start_in_one_sentence(folder: Path) -> N
     assert sentence.startswith(f"The signing key {path} is damaged: it is empty.")
 
 
-def test_a_folder_that_cannot_be_made_is_told_in_one_sentence(tmp_path: Path) -> None:
+def test_a_data_folder_that_cannot_be_created_is_reported_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert "file" in told(run("migrate", "--data", str(tmp_path / "file" / "data")), 1)
 

@@ -1,4 +1,4 @@
-"""The log: one JSON object a line, no secrets, no control characters, everybody's lines alike."""
+"""The log: one JSON object per line, without secrets or control characters."""
 
 import io
 import json
@@ -15,7 +15,7 @@ from hubbub import log
 
 @pytest.fixture
 def out() -> Iterator[io.StringIO]:
-    """Where the log goes during a test; the loggers are as they were after it."""
+    """Redirect the log during a test and restore the loggers after it."""
     stream = io.StringIO()
     root = logging.getLogger()
     handlers, level = root.handlers, root.level
@@ -51,27 +51,27 @@ TEXTS = [
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_secret_is_blanked_by_its_name_wherever_it_stands(out: io.StringIO, name: str) -> None:
+def test_a_secret_is_redacted_by_its_name_at_any_depth(out: io.StringIO, name: str) -> None:
     structlog.get_logger().info("x", **{name: "swordfish"}, inner={name: ["swordfish"]}, pairs=[(name, b"swordfish")])
     assert "swordfish" not in out.getvalue()
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_a_secret_in_a_text_is_blanked_too(out: io.StringIO, text: str) -> None:
+def test_a_secret_in_a_text_is_redacted(out: io.StringIO, text: str) -> None:
     structlog.get_logger().info(text, other=text)
     logging.getLogger("uvicorn.error").warning(text)
     assert "swordfish" not in out.getvalue()
     assert len(lines(out)) == 2
 
 
-def test_control_characters_are_visible_escapes_and_never_more_lines(out: io.StringIO) -> None:
+def test_control_characters_are_escaped_and_never_add_lines(out: io.StringIO) -> None:
     structlog.get_logger().info("a\nb", name="c\x1b[31m\x9bd\u202e")
     (line,) = lines(out)
     assert line["event"] == "a\\nb"
     assert line["name"] == "c\\x1b[31m\\x9bd\\u202e"
 
 
-def test_a_traceback_stays_in_its_line(out: io.StringIO) -> None:
+def test_a_traceback_stays_on_one_line(out: io.StringIO) -> None:
     try:
         raise ValueError("token=swordfish")
     except ValueError:
@@ -81,30 +81,30 @@ def test_a_traceback_stays_in_its_line(out: io.StringIO) -> None:
     assert "swordfish" not in out.getvalue()
 
 
-def test_other_loggers_and_warnings_take_the_same_way(out: io.StringIO) -> None:
-    logging.getLogger("somebody").warning("hello %s", "you")
+def test_other_loggers_and_warnings_use_the_same_format(out: io.StringIO) -> None:
+    logging.getLogger("library").warning("hello %s", "you")
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         log.configure("info", "json", out)
         warnings.warn("old", DeprecationWarning, stacklevel=1)
     first, second = lines(out)
-    assert (first["event"], first["logger"]) == ("hello you", "somebody")
+    assert (first["event"], first["logger"]) == ("hello you", "library")
     assert second["logger"] == "py.warnings"
 
 
-def test_a_bad_frame_of_a_client_makes_no_traceback(out: io.StringIO) -> None:
+def test_invalid_utf8_from_a_client_logs_no_traceback(out: io.StringIO) -> None:
     logging.getLogger("uvicorn.error").error("Invalid UTF-8 sequence received from client.", exc_info=True)
     logging.getLogger("uvicorn.error").error("something else")
     assert [line["event"] for line in lines(out)] == ["something else"]
 
 
-def test_there_is_no_access_log_and_nothing_below_the_level(out: io.StringIO) -> None:
+def test_access_logs_and_events_below_the_level_are_not_written(out: io.StringIO) -> None:
     logging.getLogger("uvicorn.access").info("GET /")
     structlog.get_logger().debug("small talk")
     assert out.getvalue() == ""
 
 
-def test_on_a_terminal_it_is_text_without_secrets(out: io.StringIO) -> None:
+def test_text_format_for_terminals_redacts_secrets(out: io.StringIO) -> None:
     log.configure("info", "text", out)
     structlog.get_logger().info("started", token="swordfish", port=80)
     assert "started" in out.getvalue()

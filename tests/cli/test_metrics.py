@@ -1,4 +1,4 @@
-"""What is counted, and that a client cannot make the counters grow without end."""
+"""Metrics count what happens, and clients cannot create unlimited counters."""
 
 import asyncio
 
@@ -18,7 +18,7 @@ def value(metrics: Metrics, sample: str) -> float:
     raise AssertionError(f"no sample {sample}")
 
 
-def test_a_slow_reader_is_counted_by_code_and_by_name() -> None:
+def test_a_disconnected_slow_reader_is_counted_by_code_and_reason() -> None:
     metrics = Metrics()
     slow = 'hubbub_disconnects_total{code="4008",reason="slow"}'
     assert value(metrics, slow) == 0
@@ -26,7 +26,7 @@ def test_a_slow_reader_is_counted_by_code_and_by_name() -> None:
     assert value(metrics, slow) == 1
 
 
-def test_codes_that_clients_make_up_share_one_counter() -> None:
+def test_close_codes_invented_by_clients_share_one_counter() -> None:
     metrics = Metrics()
     before = len(metrics.render().splitlines())
     for code in range(3_000, 3_500):
@@ -37,7 +37,7 @@ def test_codes_that_clients_make_up_share_one_counter() -> None:
     assert len(metrics.render().splitlines()) <= before + 4
 
 
-def test_a_watched_value_is_read_when_it_is_asked_for() -> None:
+def test_a_gauge_is_read_when_the_metrics_are_rendered() -> None:
     metrics = Metrics()
     now = [1.0]
     metrics.gauge("depth", "How deep.", lambda: now[0])
@@ -56,7 +56,7 @@ def test_two_servers_in_one_process_do_not_share_counters() -> None:
 
 
 class Leaping(Clock):
-    """A clock on which every look is half a second later."""
+    """A clock that advances half a second at every reading."""
 
     def __init__(self) -> None:
         self.looks = 0
@@ -67,7 +67,7 @@ class Leaping(Clock):
 
 
 @pytest.mark.parametrize(("bound", "logged"), [(0.25, {"loop_stalled"}), (1.0, set())])
-async def test_a_loop_that_stood_still_is_counted_and_a_long_stall_is_logged(
+async def test_a_stalled_event_loop_is_counted_and_a_long_stall_is_logged(
     bound: float, logged: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hubbub.metrics.LONG_STALL", bound)
@@ -82,6 +82,6 @@ async def test_a_loop_that_stood_still_is_counted_and_a_long_stall_is_logged(
     assert value(metrics, "hubbub_loop_lag_seconds_count") >= 2
 
 
-def test_every_close_code_of_ours_has_a_name() -> None:
+def test_every_close_code_of_the_server_has_a_reason() -> None:
     ours = {value for value in vars(close_codes).values() if isinstance(value, int)}
     assert ours <= CLOSE_REASONS.keys()

@@ -1,4 +1,4 @@
-"""Settings: which source wins, and what whoever gets one wrong is told."""
+"""Settings: the order of sources, and the messages for wrong values."""
 
 import os
 from ipaddress import ip_network
@@ -23,7 +23,7 @@ def write(text: str) -> Path:
     return path
 
 
-def test_a_flag_goes_before_the_environment_and_that_before_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_flags_override_the_environment_and_the_environment_overrides_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
     write("port = 1\nsignup = 'open'\nhost = '::1'")
     monkeypatch.setenv("HUBBUB_PORT", "2")
     monkeypatch.setenv("HUBBUB_SIGNUP", "closed")
@@ -34,18 +34,18 @@ def test_a_flag_goes_before_the_environment_and_that_before_the_file(monkeypatch
 
 @pytest.mark.parametrize(("value", "meant"), [("off", False), ("on", True), ("0", False), ("1", True), ("false", False),
                                               ("true", True)])  # fmt: skip
-def test_a_switch_may_be_said_in_several_ways(monkeypatch: pytest.MonkeyPatch, value: str, meant: bool) -> None:
+def test_a_switch_accepts_several_spellings(monkeypatch: pytest.MonkeyPatch, value: str, meant: bool) -> None:
     monkeypatch.setenv("HUBBUB_RATE_LIMITS", value)
     assert load({})[0].rate_limits is meant
 
 
-def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
     write("port = 1")
     monkeypatch.setenv("HUBBUB_PORT", "")
     assert load({})[0].port == 1
 
 
-def test_networks_and_origins_are_lists_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_networks_and_origins_are_comma_separated_lists(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUBBUB_TRUSTED_PROXIES", "10.0.0.0/8, ::1")
     monkeypatch.setenv("HUBBUB_ORIGINS", "https://A.example,http://b.example:80/")
     settings, _ = load({})
@@ -53,7 +53,7 @@ def test_networks_and_origins_are_lists_with_commas(monkeypatch: pytest.MonkeyPa
     assert settings.origins == ("https://a.example", "http://b.example")
 
 
-def test_a_file_may_hold_lists_too() -> None:
+def test_a_settings_file_may_hold_lists() -> None:
     write("trusted_proxies = ['10.0.0.1']")
     assert load({})[0].trusted_proxies == (ip_network("10.0.0.1"),)
 
@@ -66,7 +66,7 @@ def told(flags: dict[str, object], config: Path | None = None) -> str:
     return sentence
 
 
-def test_a_wrong_value_is_told_with_its_key_its_source_and_what_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_value_is_reported_with_its_key_source_and_allowed_values(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUBBUB_SIGNUP", "opne")
     assert told({}) == "The variable HUBBUB_SIGNUP has a wrong value 'opne'; allowed: invite, open or closed."
     assert told({"signup": "no"}).startswith("--signup has a wrong value 'no'; allowed: ")
@@ -75,8 +75,8 @@ def test_a_wrong_value_is_told_with_its_key_its_source_and_what_is_allowed(monke
     assert told({}).startswith(f"The key signup in {path} has a wrong value 'maybe'; allowed: ")
 
 
-def test_a_wrong_value_that_may_hold_a_secret_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HUBBUB_DATABASE_URL", "mysql://somebody:swordfish@db")
+def test_a_wrong_value_of_a_setting_that_may_hold_a_secret_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUBBUB_DATABASE_URL", "mysql://user:swordfish@db")
     assert "swordfish" not in told({})
     monkeypatch.setenv("HUBBUB_DATABASE_URL", "")
     monkeypatch.setenv("HUBBUB_METRICS_TOKEN", "swordfish")
@@ -84,40 +84,40 @@ def test_a_wrong_value_that_may_hold_a_secret_is_not_repeated(monkeypatch: pytes
 
 
 @pytest.mark.parametrize("good", ["sqlite:////x.db", "sqlite:///x.db", "postgresql+psycopg://me:pw@db/hubbub"])
-def test_a_database_is_a_sqlite_file_or_postgresql(good: str) -> None:
+def test_sqlite_and_postgresql_urls_are_accepted_as_database(good: str) -> None:
     assert load({"database_url": good})[0].database == good
 
 
 @pytest.mark.parametrize("wrong", ["sqlite:///", "sqlite://", "postgresql://db/hubbub", "postgresql+psycopg://", "x"])
-def test_another_database_is_told_what_is_allowed(wrong: str) -> None:
+def test_other_database_urls_are_refused_with_the_allowed_forms(wrong: str) -> None:
     assert told({"database_url": wrong}).startswith(
         "--database-url has a wrong value; allowed: sqlite:///PATH or postgresql+psycopg://"
     )
 
 
-def test_a_bus_that_would_not_be_used_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bus_url_is_refused_because_this_version_has_no_bus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUBBUB_BUS_URL", "nats://127.0.0.1:4222")
     assert told({}) == (
         "The variable HUBBUB_BUS_URL has a wrong value; allowed: none yet, since this version runs as one process."
     )
 
 
-def test_a_token_does_not_show_where_settings_are_printed() -> None:
+def test_the_repr_of_settings_hides_tokens() -> None:
     assert "swordfish" not in repr(load({"metrics_token": "swordfish-swordfish"})[0])
 
 
-def test_an_unknown_key_in_the_file_is_an_error_with_the_nearest_name() -> None:
+def test_an_unknown_key_in_the_file_is_an_error_that_suggests_the_nearest_name() -> None:
     path = write("singup = 'open'")
     assert told({}) == f"{path} has a key 'singup' that is no setting. Did you mean signup?"
 
 
-def test_an_unknown_variable_is_a_warning_with_the_nearest_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_variable_is_a_warning_that_suggests_the_nearest_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUBBUB_GUEST", "on")
     monkeypatch.setenv("HUBBUB_CI", "1")
     assert load({})[1] == ["The variable HUBBUB_GUEST is no setting. Did you mean HUBBUB_GUESTS?"]
 
 
-def test_a_file_that_is_named_must_be_there_and_be_toml(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_named_settings_file_must_exist_and_be_toml(monkeypatch: pytest.MonkeyPatch) -> None:
     assert told({}, Path("absent.toml")) == "There is no settings file absent.toml."
     monkeypatch.setenv("HUBBUB_CONFIG", "other.toml")
     assert "other.toml" in told({})
@@ -144,21 +144,21 @@ def test_a_file_that_is_named_must_be_there_and_be_toml(monkeypatch: pytest.Monk
         ("trusted_proxies", "10.0.0.255", "10.0.0.256"),
     ],
 )
-def test_a_limit_holds_at_its_edge(name: str, good: object, bad: object) -> None:
+def test_a_setting_accepts_its_limit_and_refuses_values_beyond_it(name: str, good: object, bad: object) -> None:
     load({name: good})
     assert told({name: bad}).startswith(f"--{name.replace('_', '-')} ")
 
 
-def test_every_setting_says_what_is_allowed() -> None:
+def test_every_setting_documents_what_is_allowed() -> None:
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
 
 
-def test_the_database_is_in_the_data_folder_unless_it_is_elsewhere() -> None:
+def test_the_database_is_in_the_data_folder_by_default() -> None:
     assert load({"data": "d"})[0].database == f"sqlite:///{Path.cwd()}/d/hubbub.db"
     assert load({"database_url": "sqlite:////x.db"})[0].database == "sqlite:////x.db"
 
 
-def test_the_address_for_links_is_the_public_one_if_there_is_one() -> None:
+def test_links_use_the_public_url_if_it_is_set() -> None:
     assert load({"host": "::1", "port": 1})[0].address == "http://localhost:1"
     assert load({"host": "fe80::2", "port": 1})[0].address == "http://[fe80::2]:1"
     assert load({"public_url": "https://chat.example.org"})[0].address == "https://chat.example.org"
@@ -172,14 +172,14 @@ def test_the_address_for_links_is_the_public_one_if_there_is_one() -> None:
         ("http://[::1]:8000/our/chat", "http://[::1]:8000", "/our/chat"),
     ],
 )
-def test_the_public_address_is_an_origin_and_a_root_path(url: str, origin: str, root_path: str) -> None:
+def test_the_public_url_splits_into_an_origin_and_a_root_path(url: str, origin: str, root_path: str) -> None:
     settings, _ = load({"public_url": url})
     assert (settings.public_origin, settings.root_path) == (origin, root_path)
     assert settings.address == origin + root_path
     assert load({})[0].public_origin is None
 
 
-def test_the_global_cap_is_four_fifths_of_the_open_files() -> None:
+def test_the_default_connection_limit_is_four_fifths_of_the_open_file_limit() -> None:
     import resource
 
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -1,4 +1,4 @@
-"""The server's half of hubbub.v1 as a model: logs in lists, one person, a wire in the test's hands."""
+"""A model of the server's side of hubbub.v1, with a wire the test controls."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ def room_of(number: int) -> Frame:
 
 @dataclass
 class Log:
-    """A topic's events, the first `floor` of them forgotten."""
+    """A topic's events, of which the first `floor` are trimmed."""
 
     events: list[Frame] = field(default_factory=list)
     floor: int = 0
@@ -34,7 +34,10 @@ class Log:
 
 
 class FakeServer:
-    """What is published while a client is connected goes onto `wire`; `answer` works off what was asked."""
+    """A model server.
+
+    Entries published while a client is connected go onto `wire`; `answer` handles the next query.
+    """
 
     def __init__(self) -> None:
         self.epoch = 1
@@ -44,7 +47,7 @@ class FakeServer:
         self.asked: deque[Frame] = deque()
         self.connected = False
 
-    # --- what happens --------------------------------------------------------------------------------------------
+    # --- what happens on the server ---------------------------------------------------------------------------
 
     def say(self, topic: str, kind: str = "message.sent", **fields: Any) -> None:
         log = self.logs[topic]
@@ -68,7 +71,7 @@ class FakeServer:
         self.logs[topic].floor = self.logs[topic].head
 
     def restore(self) -> None:
-        """A backup was put back: another history, shorter or longer by chance."""
+        """Restore a backup: start another history, shorter or longer by chance."""
         self.epoch += 1
         for log in self.logs.values():
             log.events = [{**frame, "epoch": self.epoch} for frame in log.events]
@@ -107,7 +110,7 @@ class FakeServer:
                 self.wire.append({"type": "more", "topic": topic, "head": heads[topic]})
 
     def answer(self) -> None:
-        """The next question, if there is one."""
+        """Answer the next query, if there is one."""
         if not self.asked:
             return
         question = self.asked.popleft()

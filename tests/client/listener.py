@@ -1,4 +1,4 @@
-"""A client's sans-I/O part on the wire of the fake server, and what its consumer was given."""
+"""The sans-I/O client on the fake server's wire, and what its consumer got."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from tests.client.fake_server import FakeServer
 
 
 class Listener:
-    """A client on the fake server's wire, and what its consumer was given."""
+    """A client on the fake server's wire, and what its consumer received."""
 
     def __init__(self, server: FakeServer, capacity: int = 4, since: Positions | None = None) -> None:
         self.server = server
@@ -22,7 +22,7 @@ class Listener:
         self.server.hello(self.sync.hello())
 
     def deliver(self) -> None:
-        """The next frame on the wire, and what it makes the client say."""
+        """Deliver the next frame on the wire and send what the client answers."""
         if self.server.wire:
             self.sync.receive(self.server.wire.popleft(), self.now)
         self.talk()
@@ -33,7 +33,7 @@ class Listener:
             self.connect()
 
     def lose(self) -> None:
-        """An event vanishes on its way."""
+        """Drop the next event on the wire."""
         if self.server.wire and "seq" in self.server.wire[0]:
             self.server.wire.popleft()
 
@@ -44,7 +44,7 @@ class Listener:
         self.talk()
 
     def settle(self) -> None:
-        """No more faults: a sound connection, and a consumer that takes everything."""
+        """Reconnect and consume without further faults until nothing changes."""
         self.connect()
         for _ in range(2_000):
             before = len(self.heard)
@@ -53,11 +53,11 @@ class Listener:
             self.consume()
             if not self.server.wire and not self.server.asked and len(self.heard) == before:
                 return
-        raise AssertionError("it goes on for ever")
+        raise AssertionError("the client and the server never come to rest")
 
 
 def welcomed(**options: Any) -> tuple[FakeServer, Listener]:
-    """A server and a client that was just greeted by it."""
+    """Return a server and a client that has received its welcome."""
     server = FakeServer()
     client = Listener(server, **options)
     client.connect()

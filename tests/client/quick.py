@@ -1,4 +1,4 @@
-"""Consumers for tests of the client."""
+"""Consumers of the client for tests."""
 
 import asyncio
 from collections import defaultdict
@@ -14,7 +14,7 @@ DEADLINE = 20.0
 
 
 class Consumer:
-    """Takes what a client hears, in a task of its own, by topic."""
+    """Collect what a client receives, by topic, in a task of its own."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
@@ -33,9 +33,9 @@ class Consumer:
         return [event["body"] for event in self.events[f"room:{room}"] if event["type"] == "message.sent"]
 
     async def hears(self, room: int, *bodies: str) -> None:
-        """Waits until exactly these messages were heard."""
+        """Wait until the client has received exactly these messages."""
         wanted = list(bodies)
-        await eventually(lambda: self.bodies(room) == wanted, DEADLINE, f"{len(wanted)} messages are heard")
+        await eventually(lambda: self.bodies(room) == wanted, DEADLINE, f"{len(wanted)} messages arrive")
 
     async def __aenter__(self) -> Self:
         return self

@@ -1,4 +1,4 @@
-"""The client on a real server that is well: sending, refusals, events, rooms, resuming, coming and going."""
+"""The client on a healthy server: sending, errors, events, resuming, closing."""
 
 import asyncio
 import json
@@ -32,7 +32,7 @@ async def client(server: Server, ann: Account) -> AsyncIterator[Client]:
 
 
 async def take(client: Client, count: int) -> list[Entry]:
-    """The next entries; the iteration ends with the last of them."""
+    """Return the next entries. The iteration stops after the last of them."""
     found: list[Entry] = []
     async with asyncio.timeout(DEADLINE):
         async for one in client.events():
@@ -43,13 +43,13 @@ async def take(client: Client, count: int) -> list[Entry]:
     raise AssertionError("the events ended")
 
 
-async def test_what_was_sent_is_stored_where_it_was_said(client: Client, ann: Account) -> None:
+async def test_a_sent_message_is_stored_at_the_returned_position(client: Client, ann: Account) -> None:
     sent = await client.send(1, "hello")
     assert sent.topic == "room:1"
     assert [(m["seq"], m["body"]) for m in ann.history(1) if m["by"] == ann.id] == [(sent.seq, "hello")]
 
 
-async def test_what_becomes_of_a_message_is_heard_in_words_of_the_domain(client: Client) -> None:
+async def test_edits_reactions_and_deletions_arrive_as_typed_events(client: Client) -> None:
     first = await client.send(1, "helo")
     reply = await client.send(1, "hello to you", reply_to=first.seq)
     await client.edit(1, first.seq, "hello")
@@ -68,7 +68,7 @@ async def test_what_becomes_of_a_message_is_heard_in_words_of_the_domain(client:
     assert (edited.body, reacted.emoji, deleted.message) == ("hello", "👋", reply.seq)
 
 
-async def test_the_same_key_is_one_message(client: Client) -> None:
+async def test_sending_twice_with_one_key_creates_one_message(client: Client) -> None:
     first = await client.send(1, "once", key="mine")
     assert await client.send(1, "once", key="mine") == first
     with pytest.raises(Conflict):
@@ -82,7 +82,7 @@ async def test_the_same_key_is_one_message(client: Client) -> None:
         (1, "\ud800", BadRequest), (1, "x" * 70_000, TooLarge), (0, "hello", BadRequest),
     ],
 )  # fmt: skip
-async def test_a_refusal_is_an_exception_and_the_connection_goes_on(
+async def test_an_error_answer_raises_an_exception_and_keeps_the_connection(
     client: Client, room: int, body: str, refusal: type[HubbubError]
 ) -> None:
     with pytest.raises(refusal):
@@ -90,7 +90,7 @@ async def test_a_refusal_is_an_exception_and_the_connection_goes_on(
     await client.send(1, "still here")
 
 
-async def test_who_is_too_quick_is_told_how_long_to_wait(make_server: MakeServer) -> None:
+async def test_a_rate_limited_client_learns_how_long_to_wait(make_server: MakeServer) -> None:
     server = make_server({"HUBBUB_RATE_LIMITS": "on"})
     await asyncio.to_thread(server.start)
     account = server.sign_up()
@@ -101,7 +101,7 @@ async def test_who_is_too_quick_is_told_how_long_to_wait(make_server: MakeServer
         assert 0 < limited.value.retry_after < 60
 
 
-async def test_a_wrong_password_a_wrong_token_and_no_server_are_told_at_once(server: Server, ann: Account) -> None:
+async def test_wrong_credentials_and_unreachable_servers_raise_at_once(server: Server, ann: Account) -> None:
     with pytest.raises(Unauthenticated):
         await QuickClient(server.url, username=ann.name, password="not this one").__aenter__()
     with pytest.raises(Unauthenticated):
@@ -120,12 +120,12 @@ async def test_a_wrong_password_a_wrong_token_and_no_server_are_told_at_once(ser
      ("http://localhost", {}), ("http://localhost", {"username": "ann"}),
      ("http://localhost", {"token": "x", "username": "ann", "password": "y"})],
 )  # fmt: skip
-def test_what_cannot_work_is_refused_when_it_is_written(url: str, arguments: dict[str, Any]) -> None:
+def test_arguments_that_cannot_work_are_refused_in_the_constructor(url: str, arguments: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="required"):
         Client(url, **arguments)
 
 
-async def test_a_client_is_entered_once_and_knows_itself_then(server: Server, ann: Account) -> None:
+async def test_a_client_can_be_entered_once_and_then_knows_its_user(server: Server, ann: Account) -> None:
     client = Client(server.url, token=ann.token)
     with pytest.raises(RuntimeError):
         _ = client.positions
@@ -137,7 +137,7 @@ async def test_a_client_is_entered_once_and_knows_itself_then(server: Server, an
             await client.__aenter__()
 
 
-async def test_events_are_typed_and_rooms_follow_them(server: Server, client: Client) -> None:
+async def test_events_are_typed_and_the_room_list_follows_them(server: Server, client: Client) -> None:
     bob = server.sign_up("bob")
     room = bob.create_room(f"rooms of {bob.name}")
     assert (await client.command("room.join", room=room))["room"]["id"] == room
@@ -160,7 +160,7 @@ async def test_events_are_typed_and_rooms_follow_them(server: Server, client: Cl
     assert in_room == list(range(in_room[0], in_room[0] + len(in_room)))
 
 
-async def test_a_slow_consumer_loses_nothing_and_may_send_meanwhile(server: Server, ann: Account) -> None:
+async def test_a_slow_consumer_loses_nothing_and_can_still_send(server: Server, ann: Account) -> None:
     bob = server.sign_up("bob")
     room = bob.create_room(f"slowly {bob.name}")
     ann.join(room)
@@ -180,7 +180,7 @@ async def test_a_slow_consumer_loses_nothing_and_may_send_meanwhile(server: Serv
             assert consumer.resets == []
 
 
-async def test_another_client_goes_on_where_one_was_killed(server: Server, ann: Account) -> None:
+async def test_a_new_client_resumes_from_the_positions_of_an_earlier_one(server: Server, ann: Account) -> None:
     room = ann.create_room(f"resumed {ann.name}")
     async with QuickClient(server.url, token=ann.token) as first:
         for number in range(3):
@@ -189,11 +189,11 @@ async def test_another_client_goes_on_where_one_was_killed(server: Server, ann: 
         kept = json.loads(json.dumps(asdict(first.positions)))
         await first.send(room, "message 3")
     async with QuickClient(server.url, token=ann.token, since=Positions(**kept)) as second:
-        heard[-1:] = await take(second, 3)  # what was in hand comes again
+        heard[-1:] = await take(second, 3)  # The entry in hand comes again.
     assert [one.fields["body"] for one in heard] == [f"message {number}" for number in range(4)]
 
 
-async def test_closing_ends_the_events_and_the_session_that_was_opened(server: Server, ann: Account) -> None:
+async def test_closing_ends_the_iteration_and_the_session_the_client_opened(server: Server, ann: Account) -> None:
     before = len(ann.get("/api/sessions")["sessions"])
     async with QuickClient(server.url, username=ann.name, password=PASSWORD) as client:
         assert len(ann.get("/api/sessions")["sessions"]) == before + 1
@@ -206,7 +206,7 @@ async def test_closing_ends_the_events_and_the_session_that_was_opened(server: S
     assert len(ann.get("/api/sessions")["sessions"]) == before
 
 
-async def test_who_is_told_to_stay_away_stays_away(server: Server, ann: Account) -> None:
+async def test_a_client_whose_session_is_revoked_does_not_reconnect(server: Server, ann: Account) -> None:
     async with QuickClient(server.url, username=ann.name, password=PASSWORD) as client:
         sessions = ann.get("/api/sessions")["sessions"]
         (own,) = [one["id"] for one in sessions if not one["current"]]
@@ -217,7 +217,7 @@ async def test_who_is_told_to_stay_away_stays_away(server: Server, ann: Account)
             await client.send(1, "anybody?")
 
 
-async def test_a_send_that_nobody_waits_for_any_more_leaves_nothing_behind(client: Client) -> None:
+async def test_a_cancelled_send_leaves_nothing_in_the_outbox(client: Client) -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0):
             await client.send(1, "never mind")
@@ -225,7 +225,7 @@ async def test_a_send_that_nobody_waits_for_any_more_leaves_nothing_behind(clien
     assert client._sync.outbox.next_due() is client._sync.outbox.oldest() is None
 
 
-def test_the_client_comes_without_the_server() -> None:
+def test_importing_the_client_does_not_import_the_server() -> None:
     code = "import hubbub.client, sys; print(*{name.partition('.')[0] for name in sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     loaded = set(done.stdout.split())

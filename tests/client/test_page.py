@@ -1,4 +1,4 @@
-"""docs/client.md and examples/bot.py: every program on the page, and the bot, run beside a real server."""
+"""Every program in docs/client.md, and examples/bot.py, run against a real server."""
 
 import asyncio
 import os
@@ -25,7 +25,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 class Program:
-    """A program that runs in a folder, and the lines it says."""
+    """A program that runs in a folder, and the lines it prints."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
@@ -36,7 +36,7 @@ class Program:
             return (await self.process.stdout.readline()).decode().rstrip("\n")
 
     async def rest(self) -> list[str]:
-        """What it says until it ends by itself."""
+        """Return what the program prints until it ends by itself."""
         assert self.process.stdout is not None
         async with asyncio.timeout(DEADLINE):
             text = (await self.process.stdout.read()).decode()
@@ -46,7 +46,7 @@ class Program:
 
 @asynccontextmanager
 async def running(path: Path, folder: Path, **environment: str) -> AsyncIterator[Program]:
-    """The program; killed at the end if it has not ended."""
+    """Run the program; kill it at the end if it still runs."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, str(path), cwd=folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         env={**os.environ, **environment},
@@ -63,20 +63,20 @@ def credentials(account: Account, prefix: str = "") -> dict[str, str]:
     return {f"{prefix}URL": account.server.url, f"{prefix}NAME": account.name, f"{prefix}PASSWORD": PASSWORD}
 
 
-def test_every_program_is_run_by_a_test_here() -> None:
+def test_every_program_on_the_page_has_a_test_here() -> None:
     assert set(documents.blocks(PAGE)) == {"hello.py", "listen.py", "resume.py", "refusals.py"}
 
 
-async def test_hello(server: Server, folder: Path) -> None:
+async def test_the_hello_program_sends_a_message_and_ends_its_session(server: Server, folder: Path) -> None:
     ann = server.sign_up("ann")
     async with running(folder / "hello.py", folder, **credentials(ann)) as program:
         (line,) = await program.rest()
     (seq,) = [message["seq"] for message in ann.history(1) if message["by"] == ann.id]
     assert line == f"{ann.name} said it at room:1 {seq}"
-    assert len(ann.get("/api/sessions")["sessions"]) == 1, "its session has ended with it"
+    assert len(ann.get("/api/sessions")["sessions"]) == 1, "the session ends with the program"
 
 
-async def test_listening(server: Server, folder: Path) -> None:
+async def test_the_listening_program_prints_messages_until_stopped(server: Server, folder: Path) -> None:
     ann, bob = server.sign_up("ann"), server.sign_up("bob")
     async with (
         running(folder / "listen.py", folder, **credentials(ann)) as program,
@@ -90,7 +90,7 @@ async def test_listening(server: Server, folder: Path) -> None:
     assert lines[-2:] == [f"{lobby}: {bob.name}: hello", f"{bob.name} wants an end"]
 
 
-async def test_refusals(server: Server, folder: Path) -> None:
+async def test_the_refusals_program_prints_both_errors(server: Server, folder: Path) -> None:
     ann = server.sign_up("ann")
     async with running(folder / "refusals.py", folder, **credentials(ann)) as program:
         lines = await program.rest()
@@ -99,7 +99,7 @@ async def test_refusals(server: Server, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("bot", [None, BOT], ids=["resume.py", "bot.py"])
-async def test_a_bot_answers_once_what_was_said_while_it_was_dead(
+async def test_a_bot_answers_once_to_messages_sent_while_it_was_down(
     server: Server, folder: Path, bot: Path | None
 ) -> None:
     ann, robot = server.sign_up("ann"), server.sign_up("robot")
@@ -120,14 +120,16 @@ async def test_a_bot_answers_once_what_was_said_while_it_was_dead(
             await consumer.hears(room, *["!ping", reply] * 3)
 
 
-async def test_the_bot_joins_rooms_that_are_made(server: Server, folder: Path) -> None:
+async def test_the_bot_joins_new_rooms(server: Server, folder: Path) -> None:
     ann, robot = server.sign_up("ann"), server.sign_up("robot")
     async with running(BOT, folder, **credentials(robot, "BOT_")) as program:
         await program.line()
         room = ann.create_room(f"new for {robot.name}")
         async with QuickClient(server.url, token=ann.token) as client, Consumer(client) as consumer:
             await eventually(
-                lambda: robot.request("GET", f"/api/rooms/{room}").json()["room"]["joined"], DEADLINE, "it joined"
+                lambda: robot.request("GET", f"/api/rooms/{room}").json()["room"]["joined"],
+                DEADLINE,
+                "the bot joined the room",
             )
             await client.send(room, "!ping")
             await consumer.hears(room, "!ping", f"pong, {ann.name}")

@@ -1,4 +1,4 @@
-"""The client on servers and networks that fail under it: nothing lost, nothing twice, one order."""
+"""On failing servers and networks the client loses and repeats nothing."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,7 @@ ROUNDS, CONTROL_ROUNDS = 3, 1
 
 
 class HeldClient(QuickClient):
-    """A client that is kept away while its gate is closed."""
+    """A client that cannot reconnect while its gate is closed."""
 
     gate: asyncio.Event
 
@@ -33,7 +33,7 @@ class HeldClient(QuickClient):
 
 
 class ForgetfulClient(HeldClient):
-    """A client with one promise broken: on a new connection it does not say what it has."""
+    """A client that breaks a promise: it does not send its positions again."""
 
     async def _connect(self) -> tuple[float | None, bool]:
         await self.gate.wait()
@@ -42,7 +42,7 @@ class ForgetfulClient(HeldClient):
 
 
 async def talk(client: Client, account: Account, room: int, history: History, stop: asyncio.Event) -> None:
-    """Sends one message after the other, each until it is acknowledged."""
+    """Send one message after the other, each until it is acknowledged."""
     number = 0
     while not stop.is_set():
         number += 1
@@ -52,13 +52,13 @@ async def talk(client: Client, account: Account, room: int, history: History, st
 
 async def more_acknowledged(history: History, count: int = 10) -> None:
     goal = len(history.acked) + count
-    await eventually(lambda: len(history.acked) >= goal, DEADLINE, "they talk")
+    await eventually(lambda: len(history.acked) >= goal, DEADLINE, "more messages are acknowledged")
 
 
 async def killed_under_load(server: Server, listening: type[HeldClient], rounds: int) -> list[str]:
-    """Kills and restarts the server while two talk, and one listens who comes back after the others each time.
+    """Kill and restart the server while two clients send and a third listens.
 
-    What the checker says about everybody's view.
+    The listener reconnects after the senders each time. Return the violations in what it received.
     """
     await asyncio.to_thread(server.start)
     ann, bob = server.sign_up("ann"), server.sign_up("bob")
@@ -90,17 +90,19 @@ async def killed_under_load(server: Server, listening: type[HeldClient], rounds:
         history.sending(room, ann.id, "last", "the last word").acknowledge(last)
         topic = f"room:{room}"
         await eventually(
-            lambda: consumer.events[topic] and consumer.events[topic][-1]["seq"] == last, DEADLINE, "all is heard"
+            lambda: consumer.events[topic] and consumer.events[topic][-1]["seq"] == last,
+            DEADLINE,
+            "the listener has the last message",
         )
         history.observe("the listener", {topic: consumer.events[topic]}, [vars(one) for one in consumer.resets])
         return violations(history, Stored.read(server.database_url))
 
 
-async def test_nothing_is_lost_doubled_or_out_of_order_when_the_server_is_killed(make_server: MakeServer) -> None:
+async def test_no_message_is_lost_repeated_or_reordered_when_the_server_is_killed(make_server: MakeServer) -> None:
     assert await killed_under_load(make_server(), HeldClient, ROUNDS) == []
 
 
-async def test_control_a_client_that_forgets_its_positions_is_found_out(make_server: MakeServer) -> None:
+async def test_control_a_client_that_forgets_its_positions_has_gaps(make_server: MakeServer) -> None:
     found = await killed_under_load(make_server(), ForgetfulClient, CONTROL_ROUNDS)
     assert any("I3 gap" in one for one in found)
 
@@ -112,11 +114,13 @@ async def proxy(server: Server) -> AsyncIterator[Proxy]:
 
 
 def through(proxy: Proxy) -> str:
-    """The server's address through the proxy, for HTTP too."""
+    """Return the server's HTTP address through the proxy."""
     return proxy.websocket_url.replace("ws:", "http:").removesuffix("/ws")
 
 
-async def test_cut_off_again_and_again_everything_is_sent_and_heard_once(server: Server, proxy: Proxy) -> None:
+async def test_a_client_disconnected_again_and_again_sends_and_receives_everything_once(
+    server: Server, proxy: Proxy
+) -> None:
     ann = server.sign_up("ann")
     room = ann.create_room(f"cut off {ann.name}")
     bodies = [f"message {number}" for number in range(200)]
@@ -130,7 +134,7 @@ async def test_cut_off_again_and_again_everything_is_sent_and_heard_once(server:
         await consumer.hears(room, *bodies)
 
 
-async def test_events_that_vanish_on_their_way_are_asked_for(server: Server, proxy: Proxy) -> None:
+async def test_the_client_fetches_events_that_were_lost_on_the_way(server: Server, proxy: Proxy) -> None:
     ann = server.sign_up("ann")
     room = ann.create_room(f"lossy {ann.name}")
     async with QuickClient(through(proxy), token=ann.token) as client, Consumer(client) as consumer:
@@ -142,7 +146,7 @@ async def test_events_that_vanish_on_their_way_are_asked_for(server: Server, pro
         assert proxy.dropped == 3
 
 
-async def test_a_connection_that_has_fallen_silent_is_given_up(
+async def test_the_client_abandons_a_silent_connection(
     server: Server, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(link, "SILENCE", 0.2)
@@ -160,7 +164,7 @@ async def test_a_connection_that_has_fallen_silent_is_given_up(
         assert len(ann.history(room)) == 1
 
 
-async def test_an_answer_that_never_comes_is_not_waited_for_for_ever(
+async def test_the_client_stops_waiting_for_an_answer_that_never_comes(
     server: Server, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(link, "ANSWER_WITHIN", 0.5)
@@ -175,12 +179,12 @@ async def test_an_answer_that_never_comes_is_not_waited_for_for_ever(
 
 
 def age(server: Server, days: int) -> None:
-    """Makes everything in the log of a stopped server older than it is."""
+    """Make all log entries of a stopped server `days` older."""
     with contextlib.closing(sqlite3.connect(server.database)) as connection, connection:
         connection.execute("UPDATE log SET at = at - ?", (days * 86_400_000,))
 
 
-async def test_what_the_server_has_forgotten_is_told_as_a_reset(make_server: MakeServer) -> None:
+async def test_positions_in_a_trimmed_log_cause_a_reset(make_server: MakeServer) -> None:
     server = make_server({"HUBBUB_RETENTION_DAYS": "30"})
     await asyncio.to_thread(server.start)
     ann = server.sign_up("ann")
@@ -200,14 +204,14 @@ async def test_what_the_server_has_forgotten_is_told_as_a_reset(make_server: Mak
             DEADLINE, "the old part of the log is gone", every=0.1,
         )  # fmt: skip
         async with QuickClient(server.url, token=ann.token, since=behind) as late, Consumer(late) as consumer:
-            await eventually(lambda: consumer.resets, DEADLINE, "the reset is told")
+            await eventually(lambda: consumer.resets, DEADLINE, "the client received the reset")
             (reset,) = [one for one in consumer.resets if one.topic == topic]
             assert (reset.head, reset.floor) == (head, head)
             await client.send(room, "afterwards")
             await consumer.hears(room, "afterwards")
 
 
-async def test_a_token_that_has_expired_is_renewed_in_the_same_session(make_server: MakeServer) -> None:
+async def test_an_expired_token_is_refreshed_in_the_same_session(make_server: MakeServer) -> None:
     server = make_server({"HUBBUB_ACCESS_TOKEN_SECONDS": "3"})
     await asyncio.to_thread(server.start)
     ann = server.sign_up("ann")
@@ -217,11 +221,11 @@ async def test_a_token_that_has_expired_is_renewed_in_the_same_session(make_serv
     ):
         login = login_of(client)
         login._password, first = "not needed any more", login._refresh
-        login._until = 0.0  # it is about to expire
+        login._until = 0.0  # The token is about to expire.
         proxy.reset_all()
         await asyncio.wait_for(client.send(1, "with a new token"), DEADLINE)
         assert login._refresh != first
-        login._until = float("inf")  # one whose clock is wrong hears it from the server
+        login._until = float("inf")  # A client whose clock is wrong learns from the server that the token has expired.
         await expired(server, login._access)
         proxy.reset_all()
         await asyncio.wait_for(client.send(1, "with another one"), DEADLINE)
@@ -229,14 +233,14 @@ async def test_a_token_that_has_expired_is_renewed_in_the_same_session(make_serv
         login._until = 0.0
         own = [session["id"] for session in server.log_in(ann.name).get("/api/sessions")["sessions"]]
     left = [session["id"] for session in server.log_in(ann.name).get("/api/sessions")["sessions"]]
-    assert len(set(own) - set(left)) == 1, "one that stayed longer than its token ends its session all the same"
+    assert len(set(own) - set(left)) == 1, "a client also ends its session if its token has expired"
 
 
-async def test_a_given_token_that_has_expired_is_the_end(make_server: MakeServer) -> None:
+async def test_an_expired_token_without_a_password_ends_the_client(make_server: MakeServer) -> None:
     server = make_server({"HUBBUB_ACCESS_TOKEN_SECONDS": "3"})
     await asyncio.to_thread(server.start)
     async with Proxy(server.port) as proxy, contextlib.AsyncExitStack() as stack:
-        for _ in range(10):  # on a busy machine it may expire on its way
+        for _ in range(10):  # On a busy machine the token may expire on its way.
             token = server.sign_up("ann").token
             with contextlib.suppress(Unauthenticated):
                 client = await stack.enter_async_context(QuickClient(through(proxy), token=token))
@@ -253,7 +257,7 @@ def login_of(client: Client) -> Login:
 
 
 async def expired(server: Server, token: str | None) -> None:
-    """Waits until the server does not take the token any more."""
+    """Wait until the server refuses the token."""
 
     def is_refused() -> bool:
         headers = {"Authorization": f"Bearer {token}"}
@@ -262,7 +266,7 @@ async def expired(server: Server, token: str | None) -> None:
     await eventually(is_refused, DEADLINE, "the token has expired", every=0.1)
 
 
-async def test_a_session_that_has_run_out_is_opened_again_with_the_password(server: Server, proxy: Proxy) -> None:
+async def test_an_expired_session_is_replaced_by_logging_in_with_the_password(server: Server, proxy: Proxy) -> None:
     ann = server.sign_up("ann")
     async with QuickClient(through(proxy), username=ann.name, password=PASSWORD) as client:
         credentials = login_of(client)

@@ -1,4 +1,4 @@
-"""The sans-I/O part, rule by rule: gaps, full inboxes, typed events, commands that are said again, closes."""
+"""The rules of the sans-I/O client: gaps, inboxes, events, retries, closes."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from tests.client.fake_server import LOBBY, OWN, Frame
 from tests.client.listener import Listener, welcomed
 
 
-def test_a_full_inbox_asks_for_the_rest_when_there_is_room() -> None:
+def test_a_full_inbox_fetches_the_remaining_events_when_it_has_room() -> None:
     server, client = welcomed(capacity=2)
     for _ in range(5):
         server.say(LOBBY)
@@ -31,7 +31,7 @@ def test_a_full_inbox_asks_for_the_rest_when_there_is_room() -> None:
     assert [one.seq for one in client.heard if isinstance(one, Entry)] == [1, 2, 3, 4, 5]
 
 
-def test_what_comes_live_while_a_page_is_under_way_is_kept_for_after_it() -> None:
+def test_live_events_are_kept_until_the_requested_page_arrives() -> None:
     server, client = welcomed(capacity=100)
     server.say(LOBBY)
     server.wire.clear()
@@ -40,13 +40,13 @@ def test_what_comes_live_while_a_page_is_under_way_is_kept_for_after_it() -> Non
     assert len(server.asked) == 1
     server.answer()
     server.say(LOBBY)
-    client.sync.receive(server.wire.pop(), 0.0)  # it overtakes the page
+    client.sync.receive(server.wire.pop(), 0.0)  # The live event overtakes the page.
     client.deliver()
     assert len(client.sync.inbox._queue) == 3
     assert not server.asked
 
 
-def test_a_question_that_cannot_be_answered_now_is_asked_again_when_it_was_said() -> None:
+def test_an_unavailable_page_is_requested_again_after_retry_after() -> None:
     server, client = welcomed()
     server.say(LOBBY)
     client.lose()
@@ -61,7 +61,7 @@ def test_a_question_that_cannot_be_answered_now_is_asked_again_when_it_was_said(
     assert again["after"] == 0
 
 
-def test_an_own_log_that_was_trimmed_under_a_question_makes_a_new_welcome_necessary() -> None:
+def test_a_trimmed_user_topic_makes_a_new_welcome_necessary() -> None:
     server, client = welcomed()
     for _ in range(5):
         server.say(OWN, "read.moved", room=1, read=1, unread=0)
@@ -75,7 +75,7 @@ def test_an_own_log_that_was_trimmed_under_a_question_makes_a_new_welcome_necess
     assert client.sync.inbox.stale
 
 
-def test_a_page_that_leads_nowhere_is_a_reset_and_not_asked_for_for_ever() -> None:
+def test_a_page_without_progress_causes_one_reset() -> None:
     server, client = welcomed()
     server.say(LOBBY)
     client.lose()
@@ -89,7 +89,7 @@ def test_a_page_that_leads_nowhere_is_a_reset_and_not_asked_for_for_ever() -> No
 
 
 def heard(client: Listener, topic: str) -> list[int | str]:
-    """Everything that is there of a topic: seqs, and resets."""
+    """Return everything received in a topic: seqs and resets."""
     while client.server.wire or client.server.asked:
         client.deliver()
         client.server.answer()
@@ -98,7 +98,7 @@ def heard(client: Listener, topic: str) -> list[int | str]:
     return [one.seq if isinstance(one, Entry) else "reset" for one in client.heard if one.topic == topic]
 
 
-def test_a_room_is_followed_from_the_moment_one_comes_in_to_the_moment_one_goes() -> None:
+def test_a_room_is_followed_from_joining_until_leaving() -> None:
     server, client = welcomed(capacity=100)
     server.say("room:2")
     server.join(2)
@@ -115,7 +115,7 @@ def test_a_room_is_followed_from_the_moment_one_comes_in_to_the_moment_one_goes(
     assert heard(client, "room:2") == [2, 4]
 
 
-def test_memberships_take_effect_when_they_are_heard_however_full_the_inbox() -> None:
+def test_memberships_take_effect_on_arrival_even_if_the_inbox_is_full() -> None:
     server, client = welcomed(capacity=1)
     server.say(LOBBY)
     server.join(2)
@@ -126,7 +126,7 @@ def test_memberships_take_effect_when_they_are_heard_however_full_the_inbox() ->
     assert set(client.sync.inbox.rooms) == {1, 2}
 
 
-def test_a_membership_that_was_lost_on_its_way_is_made_up_for() -> None:
+def test_a_lost_membership_event_is_fetched() -> None:
     server, client = welcomed(capacity=100)
     server.join(2)
     client.lose()
@@ -138,7 +138,7 @@ def test_a_membership_that_was_lost_on_its_way_is_made_up_for() -> None:
     assert heard(client, "room:2") == [1]
 
 
-def test_a_room_one_came_into_while_away_is_heard_from_its_beginning() -> None:
+def test_a_room_joined_while_offline_is_followed_from_the_join() -> None:
     server, client = welcomed(capacity=100)
     server.connected = False
     server.say("room:2")
@@ -149,7 +149,7 @@ def test_a_room_one_came_into_while_away_is_heard_from_its_beginning() -> None:
     assert heard(client, "room:2") == [2, 3]
 
 
-def test_where_ones_own_log_does_not_tell_when_one_came_in_there_is_a_reset() -> None:
+def test_a_room_whose_join_is_trimmed_from_the_user_topic_is_reset() -> None:
     server, client = welcomed(capacity=100)
     server.connected = False
     server.join(2)
@@ -162,7 +162,7 @@ def test_where_ones_own_log_does_not_tell_when_one_came_in_there_is_a_reset() ->
     assert heard(client, OWN) == ["reset"]
 
 
-def test_events_are_typed_where_they_are_known() -> None:
+def test_known_events_are_typed_and_unknown_ones_are_not() -> None:
     server, client = welcomed(capacity=10)
     server.say(LOBBY, by=1, name="ann", n=1, key="k", body="hello", room=1, news="of a later version")
     server.say(LOBBY, "message.sung", room=1, tune="high")
@@ -181,7 +181,7 @@ def test_events_are_typed_where_they_are_known() -> None:
     assert moved.event.topic == OWN
 
 
-def test_frames_of_kinds_that_are_not_known_are_passed_over() -> None:
+def test_frames_of_unknown_types_are_ignored() -> None:
     _, client = welcomed()
     passing: tuple[Frame, ...] = (
         {"type": "typing", "room": 1, "user": 3},
@@ -195,7 +195,7 @@ def test_frames_of_kinds_that_are_not_known_are_passed_over() -> None:
 
 
 class Answers(list[Any]):
-    """What a command was told."""
+    """The answers to a command."""
 
     def command(self, kind: str, **fields: Any) -> Command:
         return Command(kind, fields, self.append)
@@ -205,7 +205,7 @@ def frames(sync: Sync, now: float = 0.0) -> list[Frame]:
     return list(sync.outgoing(now))
 
 
-def test_what_has_a_key_is_said_again_on_the_next_connection_in_its_old_place() -> None:
+def test_commands_with_a_key_are_repeated_in_order_on_the_next_connection() -> None:
     _, client = welcomed()
     sync, answers = client.sync, Answers()
     for key in "ab":
@@ -225,7 +225,7 @@ def test_what_has_a_key_is_said_again_on_the_next_connection_in_its_old_place() 
     assert answers[1:] == [{"topic": LOBBY, "seq": 3}]
 
 
-def test_a_server_in_need_is_asked_again_and_a_refusal_is_told() -> None:
+def test_a_busy_server_is_retried_and_a_rate_limit_is_raised() -> None:
     _, client = welcomed()
     sync, answers = client.sync, Answers()
     sync.ask(answers.command("message.send", room=1, key="a", body="a"))
@@ -241,7 +241,7 @@ def test_a_server_in_need_is_asked_again_and_a_refusal_is_told() -> None:
     assert sync.waiting_since() is None
 
 
-def test_what_nobody_waits_for_any_more_is_not_said_again() -> None:
+def test_forgotten_commands_are_not_repeated() -> None:
     _, client = welcomed()
     answers = Answers()
     said, unsaid = (answers.command("message.send", room=1, key=key, body="x") for key in "ab")
@@ -257,12 +257,12 @@ def test_what_nobody_waits_for_any_more_is_not_said_again() -> None:
 
 
 @pytest.mark.parametrize("kind", ERRORS, ids=lambda kind: kind.code)
-def test_every_error_of_the_protocol_is_an_exception(kind: type[HubbubError]) -> None:
-    found = refusal({"code": kind.code, "message": "So it is.", "retry_after": 1.5})
-    assert (type(found), found.message, found.retry_after) == (kind, "So it is.", 1.5)
+def test_every_error_of_the_protocol_raises_its_exception(kind: type[HubbubError]) -> None:
+    found = refusal({"code": kind.code, "message": "A message.", "retry_after": 1.5})
+    assert (type(found), found.message, found.retry_after) == (kind, "A message.", 1.5)
 
 
-def test_an_error_of_a_later_version_is_told_by_its_name() -> None:
+def test_an_error_of_a_later_version_is_reported_by_its_code() -> None:
     found = refusal({"code": "too_early", "message": "Not yet."})
     assert type(found) is HubbubError
     assert "too_early" in found.message
@@ -273,7 +273,9 @@ def test_an_error_of_a_later_version_is_told_by_its_name() -> None:
     [(None, None), (1006, None), (1000, None), (4000, None), (4008, None), (4009, None), (4501, Unauthenticated),
      (4503, Unauthenticated), (4510, Forbidden), (4599, Forbidden)],
 )  # fmt: skip
-def test_a_close_says_whether_one_may_come_back(code: int | None, kind: type[HubbubError] | None) -> None:
+def test_a_close_code_decides_whether_the_client_may_reconnect(
+    code: int | None, kind: type[HubbubError] | None
+) -> None:
     assert type(farewell(code, "why")) is (kind or type(None))
 
 
@@ -282,16 +284,19 @@ def test_a_close_says_whether_one_may_come_back(code: int | None, kind: type[Hub
     [('{"retry_after":2.5}', 2.5), ("", None), ("too slow", None), ("[]", None), ('{"retry_after":"1"}', None),
      ('{"retry_after":1e9}', 30.0), ('{"retry_after":-1}', 0.0)],
 )  # fmt: skip
-def test_a_close_says_when_to_come_back(reason: str, wait: float | None) -> None:
+def test_a_close_reason_may_say_when_to_reconnect(reason: str, wait: float | None) -> None:
     assert asked_to_wait(reason) == wait
 
 
-def test_pauses_grow_to_half_a_minute_and_are_spread_from_nothing_on() -> None:
+def test_reconnect_delays_grow_to_thirty_seconds_with_full_jitter() -> None:
     assert [backoff(attempt, 1.0) for attempt in (0, 1, 2, 6, 7, 500)] == [0.5, 1.0, 2.0, 30.0, 30.0, 30.0]
     assert backoff(3, 0.0) == 0.0
 
 
-def test_hello_names_as_many_topics_as_a_server_takes() -> None:
-    """Who has been in more rooms is not locked out by it: the rest is asked for after `welcome`."""
+def test_hello_names_at_most_as_many_topics_as_the_server_accepts() -> None:
+    """A user in more rooms can still connect.
+
+    The client requests the rest after `welcome`.
+    """
     positions = Positions("first", {f"room:{number}": 1 for number in range(1, MAX_HAVE + 2)})
     assert len(Sync(positions).hello()["have"]) == MAX_HAVE

@@ -1,4 +1,4 @@
-"""Long walks against a model of the server: whatever happens on the way, everything is heard once and in order."""
+"""Random walks against a model server: everything arrives once and in order."""
 
 import random
 
@@ -8,7 +8,7 @@ from tests.client.listener import Listener, welcomed
 from tests.support import depth
 
 TOPICS = (OWN, "site", LOBBY, LOBBY, "room:2", "room:3")
-# What happens how often: mostly traffic, now and then something that hurts.
+# How often each step happens: mostly traffic, with an occasional fault.
 WEIGHTS = {
     "say": 30, "deliver": 40, "answer": 14, "consume": 20, "lose": 3, "connect": 2, "join": 4, "leave": 2, "trim": 1,
     "restore": 1,
@@ -16,7 +16,7 @@ WEIGHTS = {
 
 
 def holes(server: FakeServer, heard: list[Entry | Reset], topic: str) -> list[str]:
-    """Everything that is wrong with what was heard of a topic, from its first event on or from where one came in."""
+    """Return gaps and disorder in a topic since its first event or the join."""
     found = []
     epoch: int | None = None
     last: int | None = 0 if topic in (OWN, "site", LOBBY) else None
@@ -25,7 +25,8 @@ def holes(server: FakeServer, heard: list[Entry | Reset], topic: str) -> list[st
         for one in heard
         if isinstance(one, Entry) and one.type == "room.added" and topic == f"room:{one.fields['room']['id']}"
     }
-    # Whose own log was reset was not told of each coming and going: the rooms may go on somewhere else.
+    # A client whose own log was reset may have missed joins and leaves, so rooms may continue
+    # elsewhere.
     if topic in ("room:2", "room:3") and any(isinstance(one, Reset) and one.topic == OWN for one in heard):
         return []
     for one in heard:
@@ -46,7 +47,7 @@ def holes(server: FakeServer, heard: list[Entry | Reset], topic: str) -> list[st
 
 
 def step(server: FakeServer, client: Listener, chance: random.Random) -> None:
-    """One thing happens."""
+    """Do one random step."""
     (what,) = chance.choices(list(WEIGHTS), list(WEIGHTS.values()))
     if what in ("say", "trim"):
         getattr(server, what)(chance.choice(TOPICS))
@@ -59,7 +60,10 @@ def step(server: FakeServer, client: Listener, chance: random.Random) -> None:
 
 
 def walk(seed: int, steps: int = 150) -> tuple[FakeServer, Listener]:
-    """A client to which all kinds of things have happened, the same for the same seed."""
+    """Return a server and client after random steps.
+
+    The same seed gives the same steps.
+    """
     chance, server = random.Random(seed), FakeServer()
     client = Listener(server, capacity=chance.randint(1, 6))
     client.connect()
@@ -71,7 +75,7 @@ def walk(seed: int, steps: int = 150) -> tuple[FakeServer, Listener]:
     return server, client
 
 
-def test_whatever_happens_everything_is_heard_once_and_in_order() -> None:
+def test_after_random_faults_everything_was_received_once_and_in_order() -> None:
     for seed in range(depth.rounds("walks", short=120, long=10_000)):
         server, client = walk(seed)
         client.settle()
@@ -83,18 +87,18 @@ def test_whatever_happens_everything_is_heard_once_and_in_order() -> None:
         assert positions.have == {topic: server.logs[topic].head for topic in server.followed()}, f"walk {seed}"
 
 
-def test_another_client_goes_on_where_one_was_killed() -> None:
+def test_a_new_client_resumes_from_the_positions_of_an_earlier_one() -> None:
     for seed in range(depth.rounds("walks", short=120, long=10_000)):
         server, client = walk(seed)
         after = Listener(server, client.capacity, client.sync.inbox.positions())
-        # What was given last may not have been done with: it comes again.
+        # The consumer may not have finished with the last entry, so it comes again.
         after.heard = client.heard[:-1] if client.sync.inbox._in_hand is not None else client.heard
         after.settle()
         found = [hole for topic in server.logs for hole in holes(server, after.heard, topic)]
         assert not found, f"walk {seed}: {found}"
 
 
-def test_control_a_client_that_forgets_its_positions_is_found_out() -> None:
+def test_control_a_client_that_forgets_its_positions_has_gaps() -> None:
     server, client = welcomed()
     for number in range(6):
         server.say(LOBBY)

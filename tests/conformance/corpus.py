@@ -1,4 +1,4 @@
-"""What the fuzzer says: frames that are right, that are wrong a little, and that are wrong altogether."""
+"""The fuzzer's corpus of valid, slightly wrong and deadly frames."""
 
 import json
 import random
@@ -20,7 +20,7 @@ TEXTS = ("", "ping", "null", "[]", "{}", '"', "[" * 500, '{"id":1,"id":2}', "\uf
 
 
 def command(dice: random.Random, room: int) -> Fields:
-    """A command as a client sends it."""
+    """Return a valid command."""
     id_ = dice.randrange(1, 1_000_000)
     where = dice.choice((room, room, room, 1, dice.randrange(1, 1_000)))
     choice = dice.random()
@@ -42,7 +42,7 @@ def command(dice: random.Random, room: int) -> Fields:
 
 
 def with_wrong_fields(dice: random.Random, fields: Fields) -> str:
-    """One or two of its values are of another kind, missing, or too many."""
+    """Give one or two fields another type, remove them, or add one."""
     for _ in range(dice.randrange(1, 3)):
         name = dice.choice((*fields, "more"))
         if dice.random() < 0.2:
@@ -53,7 +53,7 @@ def with_wrong_fields(dice: random.Random, fields: Fields) -> str:
 
 
 def with_wrong_characters(dice: random.Random, text: str) -> str:
-    """Cut, doubled, or with something put in that means something to a parser."""
+    """Cut the text, duplicate parts, or insert characters with a meaning to parsers."""
     for _ in range(dice.randrange(1, 4)):
         at, end = sorted((dice.randrange(len(text) + 1), dice.randrange(len(text) + 1)))
         how = dice.randrange(4)
@@ -69,7 +69,7 @@ def with_wrong_characters(dice: random.Random, text: str) -> str:
 
 
 def message(dice: random.Random, room: int) -> str:
-    """Some text message, right or wrong."""
+    """Return a text message, valid or not."""
     choice = dice.random()
     fields = command(dice, room)
     if choice < 0.15:
@@ -84,7 +84,7 @@ def message(dice: random.Random, room: int) -> str:
 
 
 def harmless(dice: random.Random, room: int) -> list[bytes]:
-    """Frames after which the connection stays open, whatever they say."""
+    """Return frames after which the connection stays open, whatever they contain."""
     choice = dice.random()
     if choice < 0.01:
         return [frame(dice.choice((PING, PONG)), dice.randbytes(dice.randrange(126)))]
@@ -121,7 +121,7 @@ DEADLY: tuple[Callable[[random.Random], list[bytes]], ...] = (
     lambda dice: [frame(TEXT, b"x" * 66_000)],
     lambda dice: [frame(TEXT, message(dice, 1).encode())[: dice.randrange(1, 10)]],
 )
-"""Frames that end a connection, or are the beginning of one that never ends."""
+"""Frames that end a connection, or begin one that never ends."""
 
 
 def deadly(dice: random.Random) -> list[bytes]:

@@ -1,6 +1,7 @@
-"""Many sockets that say nothing, a process of its own: `python -m tests.conformance.crowd PORT COUNT`.
+"""Open many silent sockets: `python -m tests.conformance.crowd PORT COUNT`.
 
-Prints how many it has opened, and then, for each line on stdin, how many of them are still there; ends with stdin.
+This is a process of its own. It prints how many sockets it opened and then, for each line on stdin,
+how many of them the server has not closed. It ends with stdin.
 """
 
 import contextlib
@@ -10,11 +11,11 @@ import struct
 import sys
 
 RESET = struct.pack("ii", 1, 0)
-"""SO_LINGER: an end that leaves no port waiting."""
+"""SO_LINGER: close with a reset, so that no port stays in TIME_WAIT."""
 
 
 def arrive(port: int, count: int) -> list[socket.socket]:
-    """As many as can be had; each waits for its place."""
+    """Open `count` sockets, or as many as connect within the timeout."""
     found = []
     for _ in range(count):
         one = socket.socket()
@@ -30,7 +31,7 @@ def arrive(port: int, count: int) -> list[socket.socket]:
 
 
 def still_there(sockets: list[socket.socket]) -> int:
-    """How many the server has not ended."""
+    """Return how many sockets the server has not closed."""
     poll = select.poll()
     for one in sockets:
         one.setblocking(False)

@@ -1,7 +1,8 @@
-"""The fuzzer, a process of its own: `python -m tests.conformance.fuzzer PORT NAME TOKEN ROOM FRAMES RATE SEED`.
+"""Fuzz a server with WebSocket frames.
 
-Several sockets at a time say what the corpus has, wait for an answer now and then, and end in some wrong way. What
-was answered is counted and printed as JSON.
+Usage: `python -m tests.conformance.fuzzer PORT NAME TOKEN ROOM FRAMES RATE SEED`. This is a process
+of its own. Several sockets send frames from the corpus, wait for an answer now and then, and end
+the connection in a wrong way. It counts the answers and prints them as JSON.
 """
 
 import asyncio
@@ -21,12 +22,12 @@ from tests.gateways.raw import CLOSE, TEXT, Raw, frame
 SOCKETS = 4
 BATCH = 10
 BATCHES = 20
-"""A connection has at most so many, of BATCH frames each, before it ends badly."""
+"""Maximum number of batches of BATCH frames before a connection ends badly."""
 
 
 @dataclass
 class Target:
-    """The server, the account and the room, and how much is left to say at how many frames a second."""
+    """The server, the account, the room, and how many frames to send at which rate."""
 
     port: int
     name: str
@@ -39,7 +40,7 @@ class Target:
     began: float = field(default_factory=time.monotonic)
 
     async def pace(self) -> None:
-        """Waits until it is time for more."""
+        """Wait until the rate allows more frames."""
         await asyncio.sleep(max(0.0, self.began + self.seen["frames"] / self.rate - time.monotonic()))
 
     def count(self, frames: Iterable[bytes]) -> bytes:
@@ -49,7 +50,7 @@ class Target:
         return b"".join(sent)
 
 
-class Line:
+class FuzzConnection:
     """One WebSocket of the fuzzer."""
 
     def __init__(self, target: Target, raw: Raw) -> None:
@@ -58,7 +59,10 @@ class Line:
         self._barrier = 10**12
 
     async def until(self, wanted: bytes | None) -> bool:
-        """Reads and counts up to a message with these bytes in it; False when the connection has ended."""
+        """Read and count up to a message that contains `wanted`.
+
+        Return False if the connection ended.
+        """
         seen = self.target.seen
         try:
             while True:
@@ -75,7 +79,7 @@ class Line:
             return False
 
     async def hello(self) -> bool:
-        """The greeting: mostly a right one."""
+        """Send a hello, usually a valid one."""
         dice = self.target.dice
         fields = {"type": "hello", "token": self.target.token}
         choice = dice.random()
@@ -94,7 +98,10 @@ class Line:
         return False
 
     async def batch(self) -> bool:
-        """Some frames, and a ping as the barrier: its answer comes after the answers to what is answered at once."""
+        """Send frames and then a ping as a barrier.
+
+        The answer to the ping comes after the answers to commands that the server answers at once.
+        """
         await self.target.pace()
         frames: list[bytes] = []
         while len(frames) < BATCH:
@@ -105,7 +112,7 @@ class Line:
         return await self.until(b'{"re":%d,' % self._barrier)
 
     async def end(self) -> None:
-        """The last words, half a goodbye, and all that is still answered."""
+        """Send deadly frames, half-close the connection, and read all remaining answers."""
         if self.target.dice.random() < 0.9:
             self.raw.send(self.target.count(corpus.deadly(self.target.dice)))
         with contextlib.suppress(OSError):
@@ -114,25 +121,25 @@ class Line:
 
 
 async def talk(target: Target) -> None:
-    """One connection of hubbub.v1, from the handshake to its end."""
+    """Run one hubbub.v1 connection, from the handshake to its end."""
     async with Raw(target.port) as raw:
         await raw.open()
-        line = Line(target, raw)
-        if await line.hello():
+        connection = FuzzConnection(target, raw)
+        if await connection.hello():
             for _ in range(target.dice.randrange(1, BATCHES + 1)):
-                if not await line.batch():
+                if not await connection.batch():
                     break
-        await line.end()
+        await connection.end()
 
 
 async def talk_plainly(target: Target) -> None:
-    """One connection of lines, which go another way through the server."""
+    """Run one plain-text connection, which takes another path through the server."""
     await target.pace()
     async with Raw(target.port) as raw:
         await raw.open(f"/ws/{target.name}?room={target.room}", {"Authorization": f"Bearer {target.token}"})
-        line = Line(target, raw)
+        connection = FuzzConnection(target, raw)
         raw.send(target.count(part for _ in range(5) for part in corpus.harmless(target.dice, target.room)))
-        await line.end()
+        await connection.end()
 
 
 async def work(target: Target) -> None:
@@ -142,7 +149,7 @@ async def work(target: Target) -> None:
 
 
 async def main(port: str, name: str, token: str, room: str, *numbers: str) -> Counter[str]:
-    os.nice(3)  # this is the weather, and not what is measured
+    os.nice(3)  # The fuzzer is background load and not what is measured.
     frames, rate, seed = map(int, numbers)
     target = Target(int(port), name, token, int(room), frames, rate, random.Random(seed))
     async with asyncio.TaskGroup() as group:

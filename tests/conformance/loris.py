@@ -1,4 +1,4 @@
-"""Clients that never finish: each says its part byte by byte and tells how the server ended it, or takes it so."""
+"""Slow clients (slow loris) that send or read byte by byte."""
 
 import asyncio
 import contextlib
@@ -10,16 +10,16 @@ from typing import Any
 from tests.gateways.raw import CLOSE, TEXT, Raw, frame, upgrade
 
 PAUSE = 0.1
-"""Seconds between two bytes, which are the attack."""
+"""Seconds between two bytes: the attack itself."""
 HALF = b"GET / HTTP/1.1\r\nHost: x\r\n"
 LARGE = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"
 
 Loris = Callable[[int], Coroutine[Any, Any, bytes]]
-"""Takes the server's port, returns the server's last words; comes back only when the connection has ended."""
+"""Takes the server's port and returns the server's last bytes after the end."""
 
 
 async def _drip(raw: Raw, drop: bytes) -> bytes:
-    """Sends the same again and again until the server ends the connection; all that it said."""
+    """Send `drop` repeatedly until the server ends the connection; return all it sent."""
     reading = asyncio.create_task(raw.rest(60))
     while not reading.done():
         raw.send(drop)
@@ -39,14 +39,14 @@ async def half_a_head(port: int) -> bytes:
 
 
 async def head(port: int) -> bytes:
-    """Always one more header, byte by byte."""
+    """Send one endless header, byte by byte."""
     async with Raw(port) as raw:
         raw.send(HALF + b"X-Long: ")
         return await _drip(raw, b"x")
 
 
 async def body(port: int) -> bytes:
-    """A log-in whose password does not come to its end."""
+    """Send a log-in whose password never ends."""
     async with Raw(port) as raw:
         kind = b"Content-Type: application/x-www-form-urlencoded\r\n"
         raw.send(b"POST /token HTTP/1.1\r\nHost: x\r\n" + kind + b"Content-Length: 4000\r\n\r\nusername=x&password=")
@@ -60,7 +60,7 @@ async def no_hello(port: int) -> bytes:
 
 
 async def hello(port: int) -> bytes:
-    """A first frame of 60 KB, byte by byte."""
+    """Send a first frame of 60 KB, byte by byte."""
     async with Raw(port) as raw:
         await raw.open()
         raw.send(frame(TEXT, b" " * 60_000)[:20])
@@ -79,7 +79,7 @@ async def _goodbye(raw: Raw) -> bytes:
 
 
 async def _last_frame(raw: Raw) -> bytes:
-    """The payload of the Close frame that comes without our doing."""
+    """Return the payload of the Close frame that the server sends by itself."""
     async with asyncio.timeout(60):
         first, length = await raw.reader.readexactly(2)
         payload = await raw.reader.readexactly(length)
@@ -88,7 +88,7 @@ async def _last_frame(raw: Raw) -> bytes:
 
 
 class Sip:
-    """A socket that takes one byte at a time, and whose kernel holds next to nothing for it."""
+    """A socket that reads one byte at a time and has a minimal kernel buffer."""
 
     def __init__(self) -> None:
         self._tcp = socket.socket()
@@ -110,7 +110,7 @@ class Sip:
         await asyncio.get_running_loop().sock_sendall(self._tcp, data)
 
     async def take(self, size: int = 1) -> bytes:
-        """The next bytes; none when it is over."""
+        """Return the next bytes, or b"" when the connection has ended."""
         with contextlib.suppress(ConnectionError):
             return await asyncio.get_running_loop().sock_recv(self._tcp, size)
         return b""
@@ -121,14 +121,17 @@ class Sip:
 
 
 async def answer(port: int) -> None:
-    """Takes an answer of more than 100 KB byte by byte. What its kernel has, outlives the connection."""
+    """Read an answer of more than 100 KB byte by byte.
+
+    Bytes in its kernel outlive the connection.
+    """
     async with Sip() as sip:
         await sip.open(port, LARGE)
         await sip.on_and_on()
 
 
 async def events(port: int, token: str) -> None:
-    """Takes what a room says byte by byte."""
+    """Read a room's events byte by byte."""
     async with Sip() as sip:
         await sip.open(port, upgrade())
         said = b""
@@ -146,4 +149,4 @@ IMPATIENCE = {
     no_hello: (4501).to_bytes(2, "big"),
     hello: (4501).to_bytes(2, "big"),
 }
-"""Each way of not going on, and the last words it is worth."""
+"""Each way to stop making progress, and the server's last bytes to that client."""

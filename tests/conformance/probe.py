@@ -1,4 +1,4 @@
-"""One client that does nothing wrong, and how long it waits for its answers while others do."""
+"""A well-behaved client that measures its delays while others misbehave."""
 
 import asyncio
 import statistics
@@ -12,32 +12,47 @@ from tests.support.client import Connection
 from tests.support.server import Account, Server
 
 WINDOW = 100
-"""Samples, about a second of them. The 99th percentile of so few is nearly their maximum."""
+"""Samples, about a second of them.
+
+The 99th percentile of so few is nearly their maximum.
+"""
 WINDOWS = 2
 INTERVAL = 0.005
 NOISE = 0.05
-"""Seconds. Two cores are shared by the server, the probe, its disturbers and the rest of the machine."""
+"""Seconds.
+
+Two cores are shared by the server, the probe, its disturbers and the rest of the machine.
+"""
 THREADS = 3
-"""A message waits so often for a turn of the machine, the echo of the reference once: loop, writer, loop."""
+"""How many thread switches a message needs (loop, writer, loop).
+
+The reference's echo needs one.
+"""
 ATTEMPTS = 3
-"""Load from elsewhere only ever makes answers slower: one good measurement proves the server good."""
+"""One good measurement proves the server good.
+
+Load from elsewhere only makes answers slower.
+"""
 
 
 @dataclass
 class Windows:
-    """The 99th percentile of each window in seconds: the server's, and that of a server which does nothing."""
+    """The 99th percentile of each window in seconds, of the server and an echo server."""
 
     server: list[float] = field(default_factory=list)
     reference: list[float] = field(default_factory=list)
 
     @property
     def typical(self) -> float:
-        """The median: what happens once a second is in every window, what the machine does now and then is not."""
+        """The median: every window has what happens once a second.
+
+        Few windows have a hiccup of the machine.
+        """
         return statistics.median(self.server)
 
     @property
     def machine(self) -> float:
-        """The same for the reference."""
+        """The median for the reference."""
         return statistics.median(self.reference)
 
     def __str__(self) -> str:
@@ -46,7 +61,7 @@ class Windows:
 
 @dataclass(frozen=True)
 class Delays:
-    """The delays around and during a disturbance."""
+    """The delays before, during and after a disturbance."""
 
     before: Windows
     during: Windows
@@ -54,7 +69,10 @@ class Delays:
 
     @property
     def are_undisturbed(self) -> bool:
-        """At most twice as slow as without the disturbance, apart from what the machine does to everybody."""
+        """True if answers are at most twice as slow as without the disturbance.
+
+        The machine's own delays are subtracted.
+        """
         calm = max(self.before.typical, self.after.typical)
         return self.during.typical <= 2 * calm + NOISE + THREADS * self.during.machine
 
@@ -63,7 +81,7 @@ class Delays:
 
 
 class Probe:
-    """Sends messages one after the other and notes how long each took to be acknowledged."""
+    """Send messages one after the other and record how long each acknowledgement took."""
 
     def __init__(self, connection: Connection, room: int, reference: Reference) -> None:
         self._connection = connection
@@ -88,13 +106,16 @@ class Probe:
         return time.monotonic() - begin
 
     async def windows(self, until: "asyncio.Future[Any] | None" = None) -> Windows:
-        """WINDOWS windows, or all until something else is done; at least one, and that whole."""
+        """Measure WINDOWS windows, or as many as fit until `until` is done.
+
+        Measure at least one whole window.
+        """
         found = Windows()
         while len(found.server) < WINDOWS if until is None else not (found.server and until.done()):
             delays: list[tuple[float, float]] = []
             while len(delays) < WINDOW and not (found.server and until is not None and until.done()):
                 delays.append(await asyncio.gather(self.once(), self._reference.once()))
-                await asyncio.sleep(INTERVAL)  # the pace of the measurement
+                await asyncio.sleep(INTERVAL)  # This is the pace of the measurement.
             if len(delays) == WINDOW:
                 server, reference = zip(*delays, strict=True)
                 found.server.append(statistics.quantiles(server, n=100)[98])
@@ -102,7 +123,10 @@ class Probe:
         return found
 
     async def measure(self, disturb: Callable[[], Awaitable[object]]) -> Delays:
-        """The delays around and during a disturbance; raises what that raises."""
+        """Return the delays around and during a disturbance.
+
+        Raises what the disturbance raises.
+        """
         before = await self.windows()
         disturbing = asyncio.ensure_future(disturb())
         try:
@@ -119,7 +143,7 @@ class Probe:
 
 
 async def is_left_alone(probe: Probe, disturb: Callable[[], Awaitable[object]]) -> tuple[bool, str]:
-    """Whether at least one of ATTEMPTS disturbances does not disturb the probe; and the figures of all."""
+    """Return whether one of ATTEMPTS disturbances leaves the probe fast, and figures."""
     seen: list[str] = []
     for _ in range(ATTEMPTS):
         delays = await probe.measure(disturb)

@@ -1,6 +1,6 @@
-"""A server that only echoes, a process of its own: what the machine, and nobody else, makes its clients wait.
+"""An echo server in its own process: the delay that the machine alone causes.
 
-`python -m tests.conformance.reference` prints its port and goes on until it is ended.
+`python -m tests.conformance.reference` prints its port and runs until it is terminated.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ async def main() -> None:
 
 
 class Reference:
-    """The echoing process, and one connection to it."""
+    """The echo process, and one connection to it."""
 
     def __init__(
         self, process: asyncio.subprocess.Process, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -40,7 +40,7 @@ class Reference:
         return cls(process, *await asyncio.open_connection("127.0.0.1", port))
 
     async def once(self) -> float:
-        """Seconds until the echo is here."""
+        """Return the seconds until the echo arrives."""
         begin = time.monotonic()
         self._writer.write(b"still there?\n")
         await self._reader.readline()

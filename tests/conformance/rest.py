@@ -1,4 +1,4 @@
-"""schemathesis against a running server: how it is started, what it may guess, and what it found."""
+"""schemathesis against a running server: start, dictionaries and findings."""
 
 import json
 import os
@@ -13,11 +13,11 @@ from tests.support.server import PASSWORD, Account, Server
 HOOKS = Path(__file__).with_name("rest_hooks.py")
 ALL_PHASES = "examples,coverage,fuzzing,stateful"
 LEFT_OUT = {
-    "positive_data_acceptance": "rules that JSON Schema cannot tell: no U+0000, one script in a name, no password that "
-    "everybody would guess, no read position above the head",
-    "use_after_free": "a deleted message leaves its place, and says so",
+    "positive_data_acceptance": "rules that JSON Schema cannot express: no U+0000, one script in a name, no common "
+    "password, no read position above the head",
+    "use_after_free": "a deleted message stays readable as a deleted message",
 }
-"""The checks that are not made, and why; all others are."""
+"""The checks that are disabled, and why. All others run."""
 A_MESSAGE = {"path.room": "rooms", "path.message": "messages"}
 A_REACTION = {**A_MESSAGE, "path.emoji": "emoji"}
 GUESSES: dict[str, dict[str, str]] = {
@@ -36,7 +36,10 @@ GUESSES: dict[str, dict[str, str]] = {
     **dict.fromkeys(("pin_message", "unpin_message"), A_MESSAGE),
     **dict.fromkeys(("add_reaction", "remove_reaction"), A_REACTION),
 }
-"""Where the general guesses would hardly ever be right: nobody leaves the lobby, and who is removed must be there."""
+"""Values for operations where the general dictionaries would rarely fit.
+
+For example, users cannot leave the lobby, and only a present member can be removed.
+"""
 SAID = 12
 METHODS = ("GET", "PUT", "POST", "DELETE", "OPTIONS", "PATCH", "TRACE")
 Answers = dict[str, dict[int, int]]
@@ -44,7 +47,10 @@ Answers = dict[str, dict[int, int]]
 
 @dataclass(frozen=True)
 class Found:
-    """`said` is schemathesis' own report; `right` and `wrong` count statuses by operation and how it was asked."""
+    """`said` is schemathesis' own report.
+
+    `right` and `wrong` count statuses by operation for valid and invalid requests.
+    """
 
     code: int
     said: str
@@ -52,14 +58,14 @@ class Found:
     wrong: Answers
 
     def succeeded(self) -> set[str]:
-        """The operations that did what was asked at least once."""
+        """Return the operations that succeeded at least once."""
         return {name for name, counts in self.right.items() if any(status < 300 for status in counts)}
 
     def statuses(self) -> set[int]:
         return {status for answers in (self.right, self.wrong) for counts in answers.values() for status in counts}
 
     def share(self) -> float:
-        """Which part of the right requests was answered with 2xx."""
+        """Return the share of valid requests that were answered with 2xx."""
         counted = [(status, count) for counts in self.right.values() for status, count in counts.items()]
         return sum(count for status, count in counted if status < 300) / sum(count for _, count in counted)
 
@@ -69,14 +75,17 @@ class Found:
 
 @dataclass(frozen=True)
 class Role:
-    """Somebody who asks: `kind` is how he shows who he is; nobody has no name."""
+    """The user who makes the requests.
+
+    `kind` is the type of credential; an empty name means none.
+    """
 
     name: str
     kind: str = "token"
 
 
-class House:
-    """What there is to find on the server: rooms, people, messages, sessions, links."""
+class World:
+    """What exists on the server: rooms, users, messages, sessions, links."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
@@ -104,7 +113,7 @@ class House:
         self.resets = [reset.strip().rpartition("#")[2]]
 
     def config(self, methods: Sequence[str]) -> str:
-        """What is worth guessing, mostly, and the `methods` to try where they are not documented."""
+        """Return the configuration: values worth trying and undocumented `methods`."""
         dictionaries: dict[str, list[str | int]] = {
             "rooms": list[str | int](self.rooms),
             "users": [self.member.id],
@@ -118,7 +127,7 @@ class House:
             "shelf": [self.shelf],
             "ranks": [self.ranks],
             "links": [self.link],
-            "messages": [*range(4, 4 + SAID)],  # after the room's beginning and two who have joined
+            "messages": [*range(4, 4 + SAID)],  # These follow the room's creation and two joins.
             "emoji": ["\N{THUMBS UP SIGN}"],
             "refreshes": [self.member.refresh],
         }
@@ -135,28 +144,31 @@ class House:
         for operation, places in GUESSES.items():
             guesses = ", ".join(f'"{place}" = {{ dictionary = "{name}" }}' for place, name in places.items())
             lines.append(f'[[operations]]\ninclude-operation-id = "{operation}"\nparameters = {{ {guesses} }}')
-        # 413 is how we refuse what is over a limit of size.
+        # 413 is the answer to what exceeds a limit of size.
         lines.append("[checks.negative_data_rejection]\nexpected-statuses = [400, 401, 403, 404, 409, 413, 5xx]")
         lines.append(f"[phases.coverage]\nunexpected-methods = {json.dumps(methods)}")
         return "\n".join(lines).replace("5xx", '"5xx"') + "\n"
 
 
 def run(
-    house: House, role: Role, folder: Path, *options: str, methods: Sequence[str] = METHODS, tampered: bool = False
+    world: World, role: Role, folder: Path, *options: str, methods: Sequence[str] = METHODS, tampered: bool = False
 ) -> Found:
-    """One run as `role`; `folder` is for its files. `tampered`: with a document that says what is not so."""
+    """Run schemathesis once as `role`, with its files in `folder`.
+
+    With `tampered`, the OpenAPI document contains wrong statements.
+    """
     folder.mkdir()
-    (folder / "schemathesis.toml").write_text(house.config(methods), encoding="utf-8")
+    (folder / "schemathesis.toml").write_text(world.config(methods), encoding="utf-8")
     report = folder / "answers.json"
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("HUBBUB_")},
         "SCHEMATHESIS_HOOKS": str(HOOKS),
-        "FUZZ_URL": house.server.url, "FUZZ_NAME": role.name, "FUZZ_KIND": role.kind, "FUZZ_PASSWORD": PASSWORD,
-        "FUZZ_RESETS": " ".join(house.resets), "FUZZ_REPORT": str(report), **({"FUZZ_TAMPER": "1"} if tampered else {}),
+        "FUZZ_URL": world.server.url, "FUZZ_NAME": role.name, "FUZZ_KIND": role.kind, "FUZZ_PASSWORD": PASSWORD,
+        "FUZZ_RESETS": " ".join(world.resets), "FUZZ_REPORT": str(report), **({"FUZZ_TAMPER": "1"} if tampered else {}),
     }  # fmt: skip
     done = subprocess.run(
         [
-            Path(sys.executable).with_name("st"), "run", f"{house.server.url}/openapi.json",
+            Path(sys.executable).with_name("st"), "run", f"{world.server.url}/openapi.json",
             "--exclude-checks", ",".join(LEFT_OUT), "--continue-on-failure",
             "--request-timeout", "60", "--suppress-health-check", "all",
             "--no-color", *options,

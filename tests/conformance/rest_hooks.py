@@ -1,7 +1,8 @@
-"""Who asks, for schemathesis, which loads this in a process of its own; and a count of what was answered.
+"""Credentials for schemathesis, and a count of answers.
 
-The run stays somebody: what ends a session or an account is asked by people made for it, who are replaced once it has
-happened. Knows nothing of the server but its address.
+schemathesis loads this in its own process. Requests that end a session or an account use accounts
+made for them, which are replaced afterwards, so that the run itself stays logged in. This module
+knows only the server's address.
 """
 
 import atexit
@@ -21,7 +22,7 @@ TAMPER = "FUZZ_TAMPER" in os.environ
 RESETS = os.environ["FUZZ_RESETS"].split()
 COOKIE = "hubbub_session"
 ENDS_SESSION = {"log_out", "end_session", "list_sessions"}
-"""Asked with a session of its own by somebody of whom nothing else is asked."""
+"""Operations that need an account and a session that no other operation uses."""
 ENDS_ACCOUNT = {"delete_account", "change_password"}
 
 _http = requests.Session()
@@ -37,7 +38,7 @@ def sign_up() -> str:
 
 
 def log_in(name: str) -> str:
-    """A fresh credential: a browser's cookie or an access token."""
+    """Return a new credential: a browser's cookie or an access token."""
     if BROWSER:
         return str(_ask("/api/login", json={"username": name, "password": PASSWORD}).cookies[COOKIE])
     return str(_ask("/token", data={"username": name, "password": PASSWORD}).json()["access_token"])
@@ -51,7 +52,7 @@ def _ask(path: str, **body: Any) -> requests.Response:
 
 
 def session_of(credential: str) -> str:
-    """The id of the session a credential belongs to."""
+    """Return the id of a credential's session."""
     _http.cookies.clear()
     sent = {"Cookie": f"{COOKIE}={credential}"} if BROWSER else {"Authorization": f"Bearer {credential}"}
     answer = _http.get(f"{BASE}/api/sessions", headers=sent, timeout=60)
@@ -64,15 +65,15 @@ def operation_of(thing: Any) -> str:
 
 
 def is_right(case: Any) -> bool:
-    """Whether the request was made to be as the document says."""
+    """Return whether the request was generated as valid by the document."""
     return case.meta is not None and bool(case.meta.generation.mode.is_positive)
 
 
 class Credentials:
-    """One for most of the run, others for what uses them up."""
+    """One credential for most of the run, and others for operations that use them up."""
 
     kept: ClassVar[dict[str, str]] = {}
-    """By operation; the one without a name is everybody else's."""
+    """Credentials by operation; the empty name serves all other operations."""
     brief = ""
 
     def get(self, case: Any, context: Any) -> str:
@@ -105,7 +106,11 @@ if NAME:
 
 @schemathesis.hook
 def before_load_schema(context: Any, raw_schema: dict[str, Any]) -> None:
-    """The check `ignored_auth` does not know which header an OAuth2 token goes into, and would leave it there."""
+    """Rewrite OAuth2 schemes as bearer schemes.
+
+    The check `ignored_auth` does not know which header an OAuth2 token uses and would leave it
+    there.
+    """
     if TAMPER:
         raw_schema["components"]["schemas"]["Me"]["properties"]["name"] = {"type": "integer"}
         del raw_schema["paths"]["/api/users/{user}"]["get"]["responses"]["404"]
@@ -117,7 +122,7 @@ def before_load_schema(context: Any, raw_schema: dict[str, Any]) -> None:
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
-    """What nobody can guess is put into right requests: the token of a reset link, the id of the asker's session."""
+    """Insert what cannot be guessed: a reset token, the caller's session id."""
     if is_right(case) and operation_of(case) == "reset_password" and RESETS:
         case.body = {"token": RESETS.pop(), "password": PASSWORD}
     if is_right(case) and operation_of(case) == "end_session" and operation_of(case) in Credentials.kept:

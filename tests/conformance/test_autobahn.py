@@ -1,7 +1,8 @@
-"""The Autobahn cases (RFC 6455) against both kinds of WebSocket, as far as they are not about compression.
+"""The Autobahn cases (RFC 6455) without compression, on both WebSocket stacks.
 
-Cases 1 to 7 and 10 meet the limits the server has in operation, 9 (large messages) a server with higher ones.
-A case that differs is named here with the code it has to be closed with: to differ in another way is a failure.
+Cases 1 to 7 and 10 run against the server's normal limits, case 9 (large messages) against a server
+with higher ones. A case that differs is listed here with the close code it must have. Any other
+difference is a failure.
 """
 
 import asyncio
@@ -40,19 +41,28 @@ TEXT_ONLY = numbers("1.2", 8) | numbers("9.2", 6) | numbers("9.4", 9) | numbers(
 MORE_THAN_64_FRAGMENTS = numbers("9.3", 5)
 MORE_THAN_64_BINARY_FRAGMENTS = numbers("9.4", 5)
 CUT_SHORT = {"7.1.5"}
-"""A Close within a fragmented message: `websockets` calls that a protocol error, Autobahn a normal end."""
+"""A Close within a fragmented message.
+
+It is a protocol error to `websockets`, and a normal end to Autobahn.
+"""
 
 NATIVE = dict.fromkeys(CUT_SHORT, 1002) | dict.fromkeys(TEXT_ONLY, 1003) | dict.fromkeys(MORE_THAN_64_FRAGMENTS, 1009)
 ASGI = dict.fromkeys(CUT_SHORT, 1002) | dict.fromkeys(MORE_THAN_64_FRAGMENTS | MORE_THAN_64_BINARY_FRAGMENTS, 1009)
 
 FOUND_LATE = numbers("6.4", 4)
-"""Text that is not UTF-8 is found out at the end of the message, not at the first wrong fragment."""
+"""Text that is not UTF-8 is detected at the end of the message.
+
+It is not detected at the first wrong fragment.
+"""
 UNANSWERED = {"3.2", "3.3", "3.4", "4.1.3", "4.1.4", "4.1.5", "4.2.3", "4.2.4", "4.2.5", "5.15"}
-"""An ASGI endpoint hears of the message before a wrong frame too late to answer it, mostly."""
+"""The ASGI endpoint usually gets the message before a wrong frame too late."""
 
 
 async def run(port: int, folder: Path, *which: str) -> dict[str, Case]:
-    """The results by the number of the case. In a process of its own: the runner changes Python's own modules."""
+    """Return the results by case number.
+
+    The runner is a process of its own because it changes Python's own modules.
+    """
     kosoku = Path(sys.executable).parent / "kosoku"
     without = [word for pattern in COMPRESSION for word in ("--exclude", pattern)]
     runner = await asyncio.create_subprocess_exec(
@@ -67,7 +77,10 @@ async def run(port: int, folder: Path, *which: str) -> dict[str, Case]:
 
 
 def judge(results: dict[str, Case], differing: dict[str, int], not_strict: set[str]) -> None:
-    """Every case has passed, but for those that have to differ; strictly, but for those that need not."""
+    """Assert that every case passed, except for the listed differences.
+
+    Cases in `not_strict` need not pass strictly.
+    """
     assert len(results) == CASES
     failed = {
         number: case["remoteCloseCode"]
@@ -78,7 +91,7 @@ def judge(results: dict[str, Case], differing: dict[str, int], not_strict: set[s
     assert {number for number, case in results.items() if case["behavior"] == "NON-STRICT"} <= not_strict
 
 
-async def test_the_native_gateway(tmp_path: Path) -> None:
+async def test_the_native_gateway_passes_the_autobahn_cases(tmp_path: Path) -> None:
     async with serving(hello_timeout=3_600, rate_limits=False) as running:
         results = await run(running.port, tmp_path / "small", "--exclude", "9.*")
     async with serving(hello_timeout=3_600, rate_limits=False, frame_bytes=LARGE) as running:
@@ -104,7 +117,10 @@ async def echo(websocket: WebSocket) -> None:
 
 @asynccontextmanager
 async def uvicorn_serving() -> AsyncIterator[int]:
-    """`uvicorn --ws hubbub.gateways.websocket.native:WebSocketProtocol`, in this process; the port."""
+    """Serve an app on uvicorn with Hubbub's WebSocket protocol; yield the port.
+
+    This is `uvicorn --ws hubbub.gateways.websocket.native:WebSocketProtocol` in this process.
+    """
     listening = listening_socket("127.0.0.1", 0)
     config = uvicorn.Config(app, ws=WebSocketProtocol, ws_max_size=LARGE, lifespan="off", log_config=None)
     server = uvicorn.Server(config)
@@ -117,7 +133,9 @@ async def uvicorn_serving() -> AsyncIterator[int]:
         await server.shutdown([listening])
 
 
-async def test_uvicorn_with_our_protocol(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_uvicorn_with_hubbubs_websocket_protocol_passes_the_autobahn_cases(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with uvicorn_serving() as port:
         results = await run(port, tmp_path / "small", "--exclude", "9.*")
     monkeypatch.setattr(uvicorn_websocket, "MAX_MESSAGE", LARGE)

@@ -1,4 +1,4 @@
-"""Connections that take the server's memory or its patience: they are ended in time, and others do not notice."""
+"""Connections that cost memory or never make progress are ended in time."""
 
 import asyncio
 import contextlib
@@ -26,10 +26,10 @@ GROWTH = 8 * 2**20
 MANY = 60
 DEADLINE = 2.0
 LATE = 8.0
-"""So much later than the deadline may the last one be gone, on a machine that has other things to do."""
+"""How much later than the deadline the last connection may end, on a busy machine."""
 SLOW = 12
 FEW = 8
-"""Files that a server opens and closes by itself: connections to its database, above all."""
+"""Files that a server opens and closes itself, mostly database connections."""
 OUTBOX = 2**16
 BODY = "x" * 4_000
 
@@ -45,14 +45,14 @@ def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 async def served(impatient: Server) -> AsyncIterator[tuple[Server, Probe]]:
-    """The server, and a probe on it."""
+    """The server, and a probe connected to it."""
     probe = await Probe.open(impatient)
     yield impatient, probe
     await probe.close()
 
 
 async def undisturbed(served: tuple[Server, Probe], disturb: Callable[[Server], Awaitable[None]]) -> None:
-    """Disturbs; the probe's delays stay what they were before and after."""
+    """Assert that the disturbance does not increase the probe's delays."""
     server, probe = served
     undisturbed, delays = await is_left_alone(probe, lambda: disturb(server))
     assert undisturbed, delays
@@ -63,7 +63,7 @@ async def undisturbed(served: tuple[Server, Probe], disturb: Callable[[Server], 
 
 
 class Memory:
-    """The most that the server has taken since, looked at all the time."""
+    """The server's largest growth of memory, sampled continuously."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -74,7 +74,7 @@ class Memory:
     async def _watch(self) -> None:
         while True:
             self.grown = max(self.grown, self._server.resident_bytes() - self._begin)
-            await asyncio.sleep(0.01)  # the pace of the measurement
+            await asyncio.sleep(0.01)  # This is the pace of the measurement.
 
     async def __aenter__(self) -> "Memory":
         return self
@@ -86,7 +86,10 @@ class Memory:
 
 
 async def fragments(server: Server) -> None:
-    """A message in a million fragments; the server says after 65 that this is too much, and the peer goes on."""
+    """Send a message in a million fragments.
+
+    The server refuses it after 65 fragments, and the client goes on sending.
+    """
     piece = frame(CONT, b"x", fin=False) * PIECE
     async with Raw(server.port) as raw:
         await raw.open()
@@ -99,17 +102,20 @@ async def fragments(server: Server) -> None:
 
 
 async def test_a_million_fragments_of_one_byte_cost_no_memory(served: tuple[Server, Probe]) -> None:
-    await served[1].windows()  # warm up
+    await served[1].windows()  # This warms the server up.
     async with Memory(served[0]) as memory:
         await undisturbed(served, fragments)
     assert memory.grown <= GROWTH, f"grown by {memory.grown} bytes"
 
 
-# -- patience
+# -- deadlines
 
 
 async def crowd(server: Server) -> None:
-    """MANY of each kind at a time; each is ended by the server within the deadline, and not before."""
+    """Run MANY slow clients of each kind.
+
+    The server must end each by the deadline, and not before.
+    """
     begin = time.monotonic()
 
     async def one(loris: Loris, last_words: bytes) -> None:
@@ -125,11 +131,11 @@ async def crowd(server: Server) -> None:
                 group.create_task(one(loris, last_words))
 
 
-async def test_who_does_not_go_on_is_ended_in_time_whatever_he_does_slowly(served: tuple[Server, Probe]) -> None:
+async def test_slow_senders_are_ended_by_the_deadline_whatever_they_send(served: tuple[Server, Probe]) -> None:
     await undisturbed(served, crowd)
 
 
-async def test_who_takes_what_he_is_told_byte_by_byte_is_cut_off_in_time(served: tuple[Server, Probe]) -> None:
+async def test_clients_that_read_byte_by_byte_are_disconnected_in_time(served: tuple[Server, Probe]) -> None:
     server = served[0]
     reader, talker = await asyncio.to_thread(server.sign_up), await asyncio.to_thread(server.sign_up)
     keys = itertools.count()
@@ -139,24 +145,29 @@ async def test_who_takes_what_he_is_told_byte_by_byte_is_cut_off_in_time(served:
         async def disturb(server: Server) -> None:
             begin = time.monotonic()
             async with at_once(readers_of(server, reader.token)):
-                await eventually_async(lambda: live(server, 2 + SLOW), 20, "all listen, beside talker and probe")
+                await eventually_async(
+                    lambda: live(server, 2 + SLOW), 20, "all readers are connected, beside the sender and the probe"
+                )
                 for _ in range(6 * OUTBOX // len(BODY)):
                     await talking.command("message.send", room=1, key=f"{talker.name}-{next(keys)}", body=BODY)
-                # The peer of a WebSocket does not even take the Close frame, and has FAREWELL seconds to do it.
-                await eventually(lambda: files(server) <= before + FEW, FAREWELL + LATE, "all are cut off")
+                # The peer of a WebSocket does not even read the Close frame, and has FAREWELL
+                # seconds to do it.
+                await eventually(
+                    lambda: files(server) <= before + FEW, FAREWELL + LATE, "all slow readers are disconnected"
+                )
                 assert time.monotonic() - begin >= DEADLINE
 
         await undisturbed(served, disturb)
 
 
 def readers_of(server: Server, token: str) -> list[Coroutine[Any, Any, None]]:
-    """SLOW who take an answer, and SLOW who take what a room says, byte by byte."""
+    """Return SLOW readers of an answer and SLOW readers of a room."""
     return [answer(server.port) for _ in range(SLOW)] + [events(server.port, token) for _ in range(SLOW)]
 
 
 @contextlib.asynccontextmanager
 async def at_once(doings: list[Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
-    """All of them meanwhile; they are over afterwards."""
+    """Run all coroutines during the block and cancel them after it."""
     tasks = [asyncio.create_task(doing) for doing in doings]
     try:
         yield
@@ -167,11 +178,11 @@ async def at_once(doings: list[Coroutine[Any, Any, None]]) -> AsyncIterator[None
 
 
 def files(server: Server) -> int:
-    """How many files and sockets the server has open."""
+    """Return how many files and sockets the server has open."""
     return sum(1 for _ in Path(f"/proc/{server.pid}/fd").iterdir())
 
 
 async def live(server: Server, count: int) -> bool:
-    """Whether so many WebSockets have said hello."""
+    """Return whether at least `count` WebSockets have logged in."""
     metrics = await asyncio.to_thread(server.metrics)
     return metrics['hubbub_connections{state="live"}'] >= count

@@ -1,4 +1,4 @@
-"""Requests that consist of anything but payload: they cost the server no memory, and other clients no time."""
+"""Framing without payload costs the server no memory and clients no time."""
 
 import asyncio
 import time
@@ -22,7 +22,7 @@ OFFERED = 200_000_000
 GROWTH = 20_000_000
 STALL = 0.1
 CPU = 2.0
-"""Seconds of the server's processor time, which stalls of the machine do not lengthen."""
+"""Seconds of the server's processor time, unaffected by stalls of the machine."""
 FORM = (
     b"POST /token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
     b"Transfer-Encoding: chunked\r\n\r\n"
@@ -51,7 +51,10 @@ def calm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @dataclass
 class Cost:
-    """What a time of watching showed: the server's growth, the worst delay of /health, its processor time."""
+    """What the server showed during an attack.
+
+    That is its memory growth, the worst delay of /health, and its processor time.
+    """
 
     grown: int = 0
     stall: float = 0.0
@@ -60,7 +63,10 @@ class Cost:
 
 @asynccontextmanager
 async def watched(server: Server) -> AsyncIterator[Cost]:
-    """Asks /health all the time; its delay is what an echo of another process did not take at the same time."""
+    """Request /health continuously.
+
+    Its delay is the time beyond a simultaneous echo of another process.
+    """
     process = psutil.Process(server.pid)
     reference = await Reference.start()
     cost = Cost()
@@ -77,7 +83,7 @@ async def watched(server: Server) -> AsyncIterator[Cost]:
                 answered, echoed = await asyncio.gather(health(), reference.once())
                 cost.stall = max(cost.stall, answered - echoed)
                 cost.grown = max(cost.grown, server.resident_bytes() - before)
-                await asyncio.sleep(0.005)  # the pace of the measurement
+                await asyncio.sleep(0.005)  # This is the pace of the measurement.
 
         for _ in range(20):
             await asyncio.gather(health(), reference.once())
@@ -94,7 +100,10 @@ async def watched(server: Server) -> AsyncIterator[Cost]:
 
 
 async def offer(server: Server, first: bytes, block: bytes, most: int = OFFERED) -> int:
-    """Sends until the server ends the connection; how many bytes were sent by then."""
+    """Send until the server ends the connection.
+
+    Return how many bytes were sent by then.
+    """
     async with Raw(server.port) as raw:
         reading = asyncio.create_task(raw.rest(60))
         sent = 0
@@ -115,7 +124,7 @@ async def offer(server: Server, first: bytes, block: bytes, most: int = OFFERED)
 
 @pytest.mark.parametrize("attack", list(ATTACKS))
 @three_attempts
-async def test_framing_without_payload_costs_no_memory_and_stalls_nobody(calm: Server, attack: str) -> None:
+async def test_framing_without_payload_costs_no_memory_and_stalls_no_client(calm: Server, attack: str) -> None:
     async with watched(calm) as cost:
         sent = await offer(calm, *ATTACKS[attack])
     assert sent < OFFERED / 2, "the server ends the connection"
@@ -128,19 +137,19 @@ async def test_framing_without_payload_costs_no_memory_and_stalls_nobody(calm: S
 
 @three_attempts
 async def test_pipelined_requests_wait_unparsed_for_their_turn(calm: Server) -> None:
-    """The client reads nothing, so the server stops reading; before that it has read some 256 KiB at once."""
+    """The client reads nothing, so the server stops reading after about 256 KiB."""
     async with watched(calm) as cost, Raw(calm.port) as raw:
         raw.writer.transport.set_write_buffer_limits(high=0)
         raw.send((b"GET / HTTP/1.1\r\n\r\n") * 60_000)
         for _ in range(20):
             await raw.head()
-        await asyncio.sleep(1)  # the time in which the server may take what it wants
+        await asyncio.sleep(1)  # Give the server time to read as much as it wants.
     assert cost.grown <= GROWTH / 4, cost
     if cost.stall > STALL:
         raise TooSlowError(str(cost))
 
 
-async def test_control_uvicorns_own_protocol_keeps_all_trailers(tmp_path: Path) -> None:
+async def test_control_uvicorns_own_protocol_stores_all_trailers(tmp_path: Path) -> None:
     server = Server(tmp_path / "data", launcher=("-m", "tests.support.asgi_server"))
     with server:
         async with watched(server) as cost:
@@ -150,7 +159,7 @@ async def test_control_uvicorns_own_protocol_keeps_all_trailers(tmp_path: Path) 
 
 
 @three_attempts
-async def test_bounded_protocol_protects_an_application_on_uvicorn(tmp_path: Path) -> None:
+async def test_the_bounded_protocol_protects_an_application_on_uvicorn(tmp_path: Path) -> None:
     server = Server(tmp_path / "data", launcher=("-m", "tests.support.asgi_server"))
     server.where += ["--http", "hubbub.gateways.websocket.bounded_http:BoundedHttpProtocol"]
     with server:

@@ -1,4 +1,4 @@
-"""Frames that are wrong in every way, and right ones between them: the server answers or closes, and stays well."""
+"""The server answers or closes on wrong frames of every kind, and stays healthy."""
 
 import asyncio
 import json
@@ -17,17 +17,23 @@ pytestmark = pytest.mark.faults
 WARM_UP = 3_000
 FLOOD = 20_000
 MODERATE = 2_000
-"""Frames a second: a flood takes all there is, and others have to wait. A fifth of a core they do not notice."""
+"""Frames a second. A flood takes all processor time and delays others.
+
+They do not notice a fifth of a core.
+"""
 MEASURED = 8_000
 GROWTH = 20 * 2**20
-"""Beside what was stored: that is in SQLite's page cache as well, up to the cache's own limit."""
+"""Memory growth beyond what was stored.
+
+SQLite's page cache also holds that, up to the cache's own limit.
+"""
 ANSWERS = {"ok", "bad_request", "not_found", "forbidden", "too_large"}
 CLOSES = {"close 1002", "close 1003", "close 1007", "close 1008", "close 1009", "close 4501"}
 MAY_BE = {"close 1000", "close 0", "conflict", "unauthenticated", "busy"}
 
 
 async def fuzz(server: Server, frames: int, rate: int, seed: int) -> dict[str, int]:
-    """Lets the fuzzer loose; what it counted."""
+    """Run the fuzzer and return its counts."""
     account = await asyncio.to_thread(server.sign_up, "fuzzer")
     room = await asyncio.to_thread(account.create_room, f"room of {account.name}")
     words = [str(server.port), account.name, account.token, str(room), str(frames), str(rate), str(seed)]
@@ -39,7 +45,7 @@ async def fuzz(server: Server, frames: int, rate: int, seed: int) -> dict[str, i
     return dict(json.loads(said))
 
 
-async def test_fuzzed_frames_do_no_harm(make_server: MakeServer) -> None:
+async def test_fuzzed_frames_leave_the_server_healthy_and_other_clients_fast(make_server: MakeServer) -> None:
     server = make_server({"HUBBUB_ACCESS_TOKEN_SECONDS": "86400"})
     await asyncio.to_thread(server.start)
     process = server.process

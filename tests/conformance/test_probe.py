@@ -1,4 +1,4 @@
-"""The control of the floods and the fuzzing: a server that others do disturb is found out."""
+"""Control for floods and fuzzing: the probe detects a disturbed server."""
 
 import asyncio
 import os
@@ -12,12 +12,12 @@ from tests.support.server import Server
 pytestmark = pytest.mark.faults
 
 STANDSTILLS = (0.2, 1.0, 3.0)
-"""Seconds; the longer ones for a machine that makes everybody wait nearly as long as the first."""
+"""Seconds; the longer ones are for a machine whose own delays nearly hide the first."""
 EVERY = 0.4
 TIMES = 3
 
 
-async def test_a_server_that_stands_still_now_and_then_is_found_out(server: Server) -> None:
+async def test_control_the_probe_detects_a_server_that_stalls_now_and_then(server: Server) -> None:
     probe = await Probe.open(server)
     seen = []
     for standstill in STANDSTILLS:
@@ -25,7 +25,7 @@ async def test_a_server_that_stands_still_now_and_then_is_found_out(server: Serv
         async def disturb(seconds: float = standstill) -> None:
             for _ in range(TIMES):
                 os.kill(server.pid, signal.SIGSTOP)
-                await asyncio.sleep(seconds)  # the disturbance itself
+                await asyncio.sleep(seconds)  # The stall is the disturbance itself.
                 os.kill(server.pid, signal.SIGCONT)
                 await asyncio.sleep(EVERY)
 
@@ -34,5 +34,5 @@ async def test_a_server_that_stands_still_now_and_then_is_found_out(server: Serv
         if not delays.are_undisturbed:
             break
     else:
-        pytest.fail(f"nobody noticed: {seen}")
+        pytest.fail(f"the probe did not notice: {seen}")
     await probe.close()

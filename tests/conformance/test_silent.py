@@ -1,4 +1,4 @@
-"""Sockets that never get to the point, from a few networks: others connect, are answered and log in as always."""
+"""Silent sockets from a few networks do not keep other clients out."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,7 @@ SOCKETS = 300
 NETWORKS = [f"127.0.1.{number}" for number in range(1, 9)]
 LATENCY = 1.0
 FEW = 60
-"""Places of a server that is full; `unauthenticated_max` is 200 as it comes."""
+"""The connections a full server takes; `unauthenticated_max` is 200 by default."""
 BODY = (
     b"POST /token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
     b"Content-Length: 4000\r\n\r\n"
@@ -49,7 +49,7 @@ async def connect(port: int, network: str, first: bytes) -> socket.socket:
 
 @asynccontextmanager
 async def besieged(server: Server, first: bytes, networks: list[str]) -> AsyncIterator[None]:
-    """SOCKETS silent sockets; those that the server ends are opened again, until the end of the block."""
+    """Keep SOCKETS silent sockets open, and reopen those the server ends."""
     held: list[socket.socket] = []
 
     async def hold(network: str) -> None:
@@ -61,10 +61,10 @@ async def besieged(server: Server, first: bytes, networks: list[str]) -> AsyncIt
                     pass
             held.remove(tcp)
             tcp.close()
-            await asyncio.sleep(0.5)  # the pace of the attack
+            await asyncio.sleep(0.5)  # This is the pace of the attack.
 
     tasks = [asyncio.create_task(hold(networks[number % len(networks)])) for number in range(SOCKETS)]
-    await asyncio.sleep(1)  # all have come once
+    await asyncio.sleep(1)  # By then all sockets have connected once.
     try:
         yield
         assert all(not task.done() for task in tasks)
@@ -77,14 +77,14 @@ async def besieged(server: Server, first: bytes, networks: list[str]) -> AsyncIt
 
 
 async def worst_health(server: Server, seconds: float) -> float:
-    """The longest that a new connection waited for /health, less what an echo took at the same time."""
+    """Return the longest wait for /health beyond a simultaneous echo, in seconds."""
     reference = await Reference.start()
     worst, end = 0.0, time.monotonic() + seconds
     try:
         while time.monotonic() < end:
             took, echoed = await asyncio.gather(health(server), reference.once())
             worst = max(worst, took - echoed)
-            await asyncio.sleep(0.05)  # the pace of the measurement
+            await asyncio.sleep(0.05)  # This is the pace of the measurement.
     finally:
         await reference.stop()
     return worst
@@ -100,7 +100,7 @@ async def health(server: Server) -> float:
 
 
 async def log_in(server: Server, name: str) -> None:
-    """With a password, then over a WebSocket from yet another network."""
+    """Log in with a password, then over a WebSocket from yet another network."""
     account = await asyncio.to_thread(server.log_in, name, PASSWORD)
     async with await Connection.open(server.websocket_url, account.token, local_addr=("127.0.0.2", 0)) as connection:
         await connection.ping()
@@ -119,14 +119,17 @@ async def withstand(server: Server, first: bytes, networks: list[str], seconds: 
 
 @pytest.fixture(scope="module")
 def roomy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server as it comes, with all its limits."""
+    """A server with default settings and all its limits."""
     with Server(tmp_path_factory.mktemp("roomy") / "data", {"HUBBUB_RATE_LIMITS": "on"}) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with fewer places than there are silent sockets; no deadline ends them during a test."""
+    """A server with fewer connections than there are silent sockets.
+
+    No deadline ends them in a test.
+    """
     patience = {f"HUBBUB_{what}_TIMEOUT": "60" for what in ("HEAD", "BODY", "HELLO")}
     settings = {"HUBBUB_RATE_LIMITS": "on", "HUBBUB_CONNECTIONS_MAX": str(FEW), **patience}
     with Server(tmp_path_factory.mktemp("small") / "data", settings) as server:
@@ -135,20 +138,23 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.mark.parametrize("kind", list(KINDS))
 @three_attempts
-async def test_silent_sockets_of_eight_networks_delay_nobody(roomy: Server, kind: str) -> None:
+async def test_silent_sockets_of_eight_networks_delay_no_other_client(roomy: Server, kind: str) -> None:
     await withstand(roomy, KINDS[kind], NETWORKS)
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
 @three_attempts
-async def test_silent_sockets_that_take_all_places_give_way_to_others(small: Server, kind: str) -> None:
+async def test_silent_sockets_that_fill_the_server_are_evicted_for_others(small: Server, kind: str) -> None:
     await withstand(small, KINDS[kind], NETWORKS[:1])
     metrics = await asyncio.to_thread(small.metrics)
     http, sockets = (metrics[f'hubbub_connections_evicted_total{{kind="{kind}"}}'] for kind in ("http", "websocket"))
-    assert http + sockets > 0, "places were taken, and given up"
+    assert http + sockets > 0, "the server evicts silent sockets"
 
 
 @three_attempts
-async def test_silent_sockets_of_hundreds_of_networks_leave_places(roomy: Server) -> None:
-    """No network has more than others, so the socket that has waited longest gives way."""
+async def test_silent_sockets_of_hundreds_of_networks_leave_room_for_others(roomy: Server) -> None:
+    """The server evicts the socket that has waited longest.
+
+    All networks have equally many sockets.
+    """
     await withstand(roomy, KINDS["no hello"], [f"127.0.2.{number % 250 + 1}" for number in range(SOCKETS)])

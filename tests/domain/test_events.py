@@ -1,4 +1,4 @@
-"""Events on the wire: one flat object, in which nothing stands twice."""
+"""Events on the wire: one flat object without duplicate fields."""
 
 import orjson
 import pytest
@@ -11,11 +11,11 @@ ENVELOPE = {"topic", "seq", "type", "at"}
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.type)
-def test_no_field_bears_the_name_of_the_envelope(event: type[Event]) -> None:
+def test_no_event_field_has_the_name_of_an_envelope_field(event: type[Event]) -> None:
     assert not ENVELOPE & event.model_fields.keys()
 
 
-def test_types_are_unique() -> None:
+def test_event_types_are_unique() -> None:
     assert len({event.type for event in EVENTS}) == len(EVENTS)
 
 
@@ -29,7 +29,7 @@ def test_types_are_unique() -> None:
     ],
     ids=lambda event: event.type,
 )
-def test_an_event_at_its_position_is_one_strict_object(event: Event) -> None:
+def test_an_encoded_event_is_one_strict_json_object_with_its_position(event: Event) -> None:
     text = encode(event, event.topic, 7, "2026-01-01T00:00:00.000Z")
     found = wire.parse(text)
     assert found == orjson.loads(text)

@@ -1,4 +1,4 @@
-"""Names: what is one, and when two are the same."""
+"""Valid names, and when two names count as the same."""
 
 import pytest
 from hypothesis import given
@@ -14,7 +14,7 @@ def test_normalising_twice_changes_nothing(name: str) -> None:
 
 
 @given(st.text(max_size=40))
-def test_a_name_is_taken_in_normal_form_or_refused(name: str) -> None:
+def test_an_accepted_name_is_in_normal_form(name: str) -> None:
     for check in (names.check_user_name, names.check_room_name):
         try:
             taken = check(name)
@@ -48,7 +48,7 @@ def test_a_name_is_taken_in_normal_form_or_refused(name: str) -> None:
         "\u3164",
     ],
 )
-def test_what_cannot_be_a_user_name(name: str) -> None:
+def test_invalid_user_names_are_refused(name: str) -> None:
     with pytest.raises(ValueError):
         names.check_user_name(name)
 
@@ -57,24 +57,24 @@ def test_what_cannot_be_a_user_name(name: str) -> None:
     ("name", "taken"),
     [("ᴮᴵᴳ", "BIG"), ("a" * 32, "a" * 32), ("日本の", "日本の"), ("Zoë", "Zoë"), ("x_1.y-2", "x_1.y-2")],
 )
-def test_what_can(name: str, taken: str) -> None:
+def test_valid_user_names_are_normalised_and_accepted(name: str, taken: str) -> None:
     assert names.check_user_name(name) == taken
 
 
 @pytest.mark.parametrize(
     ("one", "other"), [("Alice", "alice"), ("ᴮᴵᴳ", "big"), ("\u0441\u043e\u0440", "cop"), ("Straße", "STRASSE")]
 )
-def test_names_that_look_alike_are_one(one: str, other: str) -> None:
+def test_names_that_look_alike_share_a_skeleton(one: str, other: str) -> None:
     assert names.skeleton(one) == names.skeleton(other)
 
 
 @pytest.mark.parametrize(("one", "other"), [("user1", "userl"), ("b0b", "bob"), ("rn", "m"), ("a.b", "ab")])
-def test_plain_ascii_names_are_never_confused(one: str, other: str) -> None:
+def test_different_ascii_names_have_different_skeletons(one: str, other: str) -> None:
     assert names.skeleton(one) != names.skeleton(other)
 
 
 @pytest.mark.parametrize("name", ["Everyone", "HERE", "Hubbub", "ｓｙｓｔｅｍ"])
-def test_names_that_pass_for_the_system_are_reserved(name: str) -> None:
+def test_names_that_look_official_are_reserved(name: str) -> None:
     assert names.is_reserved(name)
     assert not names.is_reserved(name + "x")
 
@@ -83,7 +83,7 @@ def test_names_that_pass_for_the_system_are_reserved(name: str) -> None:
     ("body", "fits"),
     [("x" * 8_000, True), ("x" * 8_001, False), ("😀" * 4_096, True), ("😀" * 4_097, False), (" \n", False)],
 )
-def test_a_body_has_its_limits_and_one_past_them(body: str, fits: bool) -> None:
+def test_a_body_is_accepted_up_to_its_limits(body: str, fits: bool) -> None:
     if fits:
         assert text.check_body(body) == body
     else:
@@ -92,22 +92,22 @@ def test_a_body_has_its_limits_and_one_past_them(body: str, fits: bool) -> None:
 
 
 @given(st.text())
-def test_one_line_is_one_line(line: str) -> None:
+def test_one_line_returns_one_printable_line(line: str) -> None:
     shown = text.one_line(line)
     assert len(shown.splitlines()) <= 1
     assert shown.isprintable()
 
 
 @pytest.mark.parametrize("name", ["👨‍👩‍👧 family", "🏳️‍🌈", "❤️"])
-def test_emoji_of_several_parts_are_room_names(name: str) -> None:
+def test_composed_emoji_are_valid_room_names(name: str) -> None:
     assert names.check_room_name(name) == name
 
 
 @pytest.mark.parametrize("name", ["\u3164", "\u200d", " \u200d\ufe0f "])
-def test_a_room_needs_something_to_see(name: str) -> None:
+def test_a_room_name_needs_a_visible_character(name: str) -> None:
     with pytest.raises(ValueError):
         names.check_room_name(name)
 
 
-def test_what_nobody_sees_makes_no_other_name() -> None:
+def test_invisible_characters_do_not_change_the_skeleton() -> None:
     assert names.skeleton("al\u200dice\ufe0f\u034f") == "alice"

@@ -1,4 +1,4 @@
-"""A real store and a real journal, in process: what the engine's tests stand on."""
+"""Fixtures: a journal on a real database, in process."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -23,7 +23,7 @@ START = 1_790_000_000_000
 
 @dataclass
 class Desk:
-    """A journal at work, what it published, and ways to make its life hard."""
+    """A running journal, what it published, and ways to disturb it."""
 
     database: Database
     journal: Journal
@@ -37,7 +37,10 @@ class Desk:
         return Actor(int(user["id"]), name, role, session=f"session of {name}")
 
     async def together(self, asked: Sequence[tuple[Command, Actor]]) -> list[Receipt | HubbubError]:
-        """Runs commands so that all but the first share a batch: the store is held while they queue up."""
+        """Submit commands so that all but the first share a batch.
+
+        The database is locked while they queue up.
+        """
         pending: list[asyncio.Future[Receipt]] = []
         with self.held():
             for command, actor in asked:
@@ -47,7 +50,7 @@ class Desk:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Somebody else holds what a transaction of the journal takes first."""
+        """Hold the lock that the journal's transactions take first."""
         with self.elsewhere() as other:
             lock = "BEGIN IMMEDIATE" if self.database.is_sqlite else "SELECT 1 FROM topics ORDER BY topic FOR UPDATE"
             other.exec_driver_sql(lock)
@@ -56,7 +59,7 @@ class Desk:
 
     @contextmanager
     def elsewhere(self) -> Iterator[Connection]:
-        """Another connection to the same database; what it did is committed at the end."""
+        """Open another connection to the same database and commit at the end."""
         engine = create_engine(self.database.url, poolclass=NullPool)
         with engine.connect() as other:
             yield other
@@ -75,7 +78,7 @@ async def _result(future: asyncio.Future[Receipt]) -> Receipt | HubbubError:
 
 @asynccontextmanager
 async def desk_at(address: str) -> AsyncIterator[Desk]:
-    """A journal at work on a database, which may have others."""
+    """Run a journal on a database that other journals may use, too."""
     database = Database(address)
     migrate.upgrade(database, epoch="first", now=START)
     published: list[Entry] = []

@@ -1,4 +1,4 @@
-"""Identities on both engines, and on two nodes of one database: one account each, and log-outs that hold."""
+"""Identities on both engines and on two nodes: accounts and revocations."""
 
 import asyncio
 
@@ -34,13 +34,13 @@ def position(desk: Desk) -> int:
 
 
 def is_valid(desk: Desk, who: Identity, seen: int) -> bool:
-    """Whether somebody recognised at that position of the security topic still is who he is."""
+    """Return whether an identity recognised at security position `seen` is valid."""
     person = known(desk, who)
     session = sessions.hosted(person.user, person.name, person.role, seen).session
     return desk.database.read(sessions.resolve, session, 0) is not None
 
 
-async def test_an_account_comes_at_first_sight_and_a_revocation_ends_what_was_before(desk: Desk) -> None:
+async def test_an_identity_gets_an_account_once_and_a_revocation_ends_earlier_recognition(desk: Desk) -> None:
     assert desk.database.read(identities.recognise, ANNA) is None
     await admit(desk, ANNA)
     await admit(desk, ANNA)
@@ -52,10 +52,10 @@ async def test_an_account_comes_at_first_sight_and_a_revocation_ends_what_was_be
     (event,) = [entry.event for entry in desk.published if isinstance(entry.event, IdentityRevoked)]
     assert event == IdentityRevoked(user=user)
     await admit(desk, Identity("app", "1", "Hanna"))
-    assert not is_valid(desk, Identity("app", "1", "Hanna"), seen), "a new name changes nothing about that"
+    assert not is_valid(desk, Identity("app", "1", "Hanna"), seen), "a new name does not undo the revocation"
 
 
-async def test_who_was_logged_out_before_he_was_first_seen_was_logged_out(desk: Desk) -> None:
+async def test_revoking_an_unknown_identity_also_ends_its_later_first_account(desk: Desk) -> None:
     seen = position(desk)
     await revoke(desk, ANNA)
     await admit(desk, ANNA)
@@ -63,7 +63,7 @@ async def test_who_was_logged_out_before_he_was_first_seen_was_logged_out(desk: 
     assert is_valid(desk, ANNA, position(desk))
 
 
-async def test_a_locked_out_or_deleted_account_is_nobody_and_its_identity_makes_no_other(desk: Desk) -> None:
+async def test_disabled_and_deleted_accounts_are_invalid_and_their_identity_gets_no_new_one(desk: Desk) -> None:
     await admit(desk, ANNA)
     user = known(desk, ANNA).user
     await desk.journal.submit(SetDisabled(user=user, disabled=True), SYSTEM)
@@ -79,7 +79,7 @@ async def test_a_locked_out_or_deleted_account_is_nobody_and_its_identity_makes_
         assert not is_valid(desk, again, position(desk))
 
 
-async def test_two_nodes_that_see_somebody_first_at_once_make_one_account(postgres_server: Postgres) -> None:
+async def test_two_nodes_that_first_see_an_identity_at_once_create_one_account(postgres_server: Postgres) -> None:
     address = postgres_server.fresh()
     async with desk_at(address) as first, desk_at(address) as second:
         people = [Identity("app", str(number), "Anna") for number in range(10)]

@@ -1,4 +1,7 @@
-"""The write path: what is acknowledged is stored, once, in one order; what fails harms nobody else."""
+"""The write path: acknowledged commands are stored once and in order.
+
+A failure affects no other.
+"""
 
 import asyncio
 
@@ -49,7 +52,7 @@ async def test_an_acknowledged_message_is_stored_and_published_at_its_seq(desk: 
     assert gapless(desk)
 
 
-async def test_a_retry_gets_the_first_seq_and_another_body_is_a_conflict(desk: Desk) -> None:
+async def test_a_retry_returns_the_first_seq_and_another_body_is_a_conflict(desk: Desk) -> None:
     alice = await desk.person("alice")
     first = seq(await desk.journal.submit(hello("a"), alice))
     assert seq(await desk.journal.submit(hello("a"), alice)) == first
@@ -58,7 +61,7 @@ async def test_a_retry_gets_the_first_seq_and_another_body_is_a_conflict(desk: D
     assert desk.rows("SELECT count(*) FROM messages") == [(1,)]
 
 
-async def test_a_retry_gets_the_first_seq_after_the_right_to_send_has_gone(desk: Desk) -> None:
+async def test_a_retry_returns_the_first_seq_after_the_author_lost_the_right_to_send(desk: Desk) -> None:
     alice, bob = await desk.person("alice"), await desk.person("bob")
     room = await desk.journal.submit(CreateRoom(name="General"), alice)
     number = room.answer["room"]["id"]  # type: ignore[index]
@@ -70,16 +73,16 @@ async def test_a_retry_gets_the_first_seq_after_the_right_to_send_has_gone(desk:
         await desk.journal.submit(hello("b", room=number), bob)
 
 
-async def test_fifty_retries_of_one_key_in_one_batch_are_one_message(desk: Desk) -> None:
+async def test_fifty_retries_of_one_key_in_one_batch_create_one_message(desk: Desk) -> None:
     alice = await desk.person("alice")
     results = await desk.together([(hello("a"), alice)] * 50)
     assert len({seq(result) for result in results}) == 1
     assert desk.rows("SELECT count(*) FROM messages") == [(1,)]
-    assert max(desk.batches) > 10, "they were meant to meet in one batch"
+    assert max(desk.batches) > 10, "the retries must share a batch"
     assert gapless(desk)
 
 
-async def test_commands_that_are_refused_leave_their_neighbours_alone(desk: Desk) -> None:
+async def test_refused_commands_do_not_affect_others_in_their_batch(desk: Desk) -> None:
     alice, mallory = await desk.person("alice"), Actor(99, "mallory", Role.MEMBER)
     asked = [(hello(f"good {n}"), alice) for n in range(50)]
     asked[10:10] = [(hello("no member"), mallory), (hello("no room", room=12345), alice)]
@@ -90,7 +93,7 @@ async def test_commands_that_are_refused_leave_their_neighbours_alone(desk: Desk
     assert gapless(desk)
 
 
-async def test_a_statement_that_the_store_refuses_fails_one_command_only(desk: Desk) -> None:
+async def test_a_statement_that_the_database_refuses_fails_only_its_command(desk: Desk) -> None:
     alice = await desk.person("alice")
     with desk.elsewhere() as other:
         if desk.database.is_sqlite:
@@ -111,7 +114,7 @@ async def test_a_statement_that_the_store_refuses_fails_one_command_only(desk: D
 @pytest.mark.parametrize(
     "bad", ["a\x00b", "\x00", "a\ud800b", "x" * 4_000 + "\x00"], ids=["inside", "alone", "surrogate", "large"]
 )
-async def test_a_text_that_no_store_takes_fails_one_command_only_if_it_slips_in(desk: Desk, bad: str) -> None:
+async def test_a_text_that_no_database_accepts_fails_only_its_command(desk: Desk, bad: str) -> None:
     alice = await desk.person("alice")
     asked = [(hello(f"k{n}", "an honest \\u0000"), alice) for n in range(40)]
     asked[17] = (SendMessage.model_construct(room=LOBBY, key="bad", body=bad), alice)
@@ -124,7 +127,7 @@ async def test_a_text_that_no_store_takes_fails_one_command_only_if_it_slips_in(
     assert gapless(desk)
 
 
-async def test_the_order_of_one_source_is_kept_through_runs_of_different_kinds(desk: Desk) -> None:
+async def test_the_order_of_one_source_is_kept_across_groups_of_different_commands(desk: Desk) -> None:
     alice = await desk.person("alice")
     answers: list[Receipt | HubbubError] = []
     commands = [hello("1"), ReadRoom(room=LOBBY, seq=1), hello("2"), CreateRoom(name="A"), hello("3"), hello("4")]
@@ -137,7 +140,7 @@ async def test_the_order_of_one_source_is_kept_through_runs_of_different_kinds(d
     assert [type(answer) for answer in answers] == [Receipt] * len(commands)
 
 
-async def test_a_send_before_a_removal_stands_and_one_after_it_does_not(desk: Desk) -> None:
+async def test_a_send_queued_before_a_removal_succeeds_and_one_after_it_fails(desk: Desk) -> None:
     alice, bob = await desk.person("alice"), await desk.person("bob")
     number = (await desk.journal.submit(CreateRoom(name="General"), alice)).answer["room"]["id"]  # type: ignore[index]
     await desk.journal.submit(JoinRoom(room=number), bob)
@@ -152,7 +155,7 @@ async def test_a_send_before_a_removal_stands_and_one_after_it_does_not(desk: De
     assert isinstance(answers["after"], NotFound)
 
 
-async def test_a_locked_store_is_unavailable_within_seconds_and_recovers_by_itself(desk: Desk) -> None:
+async def test_a_locked_database_is_unavailable_within_seconds_and_recovers_by_itself(desk: Desk) -> None:
     alice = await desk.person("alice")
 
     @three_attempts
@@ -167,7 +170,7 @@ async def test_a_locked_store_is_unavailable_within_seconds_and_recovers_by_itse
     assert desk.rows("SELECT count(*) FROM messages") == [(1,)]
 
 
-async def test_everybody_who_waits_for_a_locked_store_hears_within_the_deadline(desk: Desk) -> None:
+async def test_all_commands_that_wait_for_a_locked_database_are_answered_within_the_deadline(desk: Desk) -> None:
     alice = await desk.person("alice")
 
     @three_attempts
@@ -219,12 +222,12 @@ async def test_a_commit_whose_answer_was_lost_is_unavailable_if_it_did_not_happe
     assert gapless(desk)
 
 
-async def test_a_full_queue_is_busy_at_once(desk: Desk) -> None:
+async def test_a_full_queue_answers_busy_at_once(desk: Desk) -> None:
     alice = await desk.person("alice")
     with desk.held():
         first = asyncio.ensure_future(desk.journal.submit(hello("first"), alice))
         await asyncio.sleep(0)
-        # Once the writer has it, it waits for the store, and nobody takes anything else out of the queue.
+        # The writer now waits for the database, so nothing else leaves the queue.
         await eventually(lambda: not desk.journal.load.waiting, 10, "the writer takes the first", every=0)
         asked = [asyncio.ensure_future(desk.journal.submit(hello(str(n)), alice)) for n in range(260)]
         await asyncio.sleep(0)
@@ -236,7 +239,7 @@ async def test_a_full_queue_is_busy_at_once(desk: Desk) -> None:
     assert desk.rows("SELECT count(*) FROM messages") == [(stored,)]
 
 
-async def test_a_command_that_finds_out_about_other_topics_runs_alone_with_all_of_them(desk: Desk) -> None:
+async def test_a_command_that_discovers_more_topics_runs_alone_with_all_of_them(desk: Desk) -> None:
     alice, bob = await desk.person("alice", Role.OWNER), await desk.person("bob")
     for name in ("A", "B", "C"):
         number = (await desk.journal.submit(CreateRoom(name=name), alice)).answer["room"]["id"]  # type: ignore[index]
@@ -249,7 +252,7 @@ async def test_a_command_that_finds_out_about_other_topics_runs_alone_with_all_o
     assert gapless(desk)
 
 
-async def test_the_lobby_cannot_be_left_and_the_refusal_writes_nothing(desk: Desk) -> None:
+async def test_leaving_the_lobby_is_refused_and_writes_nothing(desk: Desk) -> None:
     alice = await desk.person("alice")
     before = desk.rows("SELECT topic, head FROM topics ORDER BY topic")
     with pytest.raises(HubbubError) as caught:
@@ -266,15 +269,15 @@ async def test_trimming_removes_a_prefix_and_moves_the_floor(desk: Desk) -> None
         other.exec_driver_sql("UPDATE log SET at = 1000 WHERE topic = 'room:1' AND seq <= 5")
         other.exec_driver_sql(
             "UPDATE log SET at = 1000 WHERE topic = 'room:1' AND seq = 8"
-        )  # behind a younger one: stays
+        )  # It stays because it follows a younger entry.
     receipt = await desk.journal.submit(TrimTopic(topic="room:1", before=2_000), SYSTEM)
     assert receipt.answer == {"gone": 5}
     assert desk.rows("SELECT floor FROM topics WHERE topic = 'room:1'") == [(5,)]
     assert desk.rows("SELECT min(seq), count(*) FROM log WHERE topic = 'room:1'") == [(6, 6)]
-    assert desk.rows("SELECT count(*) FROM messages") == [(10,)], "state is kept"
+    assert desk.rows("SELECT count(*) FROM messages") == [(10,)], "messages are kept"
 
 
-async def test_large_bodies_travel_beside_small_ones(desk: Desk) -> None:
+async def test_large_and_unusual_bodies_in_one_batch_are_stored_unchanged(desk: Desk) -> None:
     alice = await desk.person("alice")
     bodies = [
         "x" * 4_000,

@@ -1,4 +1,4 @@
-"""PostgreSQL stops, hangs or cannot be heard: nothing false is told, everybody hears in time, and it recovers."""
+"""Answers stay true and timely while PostgreSQL stops, hangs or is unreachable."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -15,12 +15,12 @@ from tests.support.postgres import Postgres
 from tests.support.timing import TooSlowError, three_attempts, within
 from tests.support.wire import Wire, wire
 
-TOLD = 3.5  # the journal's deadline of 2 s, its quarter of a second between two looks, and a busy machine
+TOLD = 3.5  # The journal's deadline of 2 s, its quarter of a second between two checks, and a busy machine.
 RECOVERED = 5.0
 
 
 class Talk:
-    """Somebody who sends one message after another, each until it is acknowledged, under one key."""
+    """A user who sends messages in turn, each with one key until acknowledged."""
 
     def __init__(self, desk: Desk, actor: Actor, name: str) -> None:
         self._desk, self._actor, self._name = desk, actor, name
@@ -41,13 +41,13 @@ class Talk:
                 number += 1
             except Unavailable:
                 self.refusals += 1
-                await asyncio.sleep(0.05)  # as a client would, rather than as fast as it can
+                await asyncio.sleep(0.05)  # A real client would pause as well.
             self.slowest = max(self.slowest, monotonic() - started)
 
 
 @asynccontextmanager
 async def talking(desk: Desk) -> AsyncIterator[list[Talk]]:
-    """Ten people talk; in the end everything they were told is held against what is stored."""
+    """Run ten senders; at the end compare every acknowledgement with what is stored."""
     talks = [Talk(desk, await desk.person(f"person{n}"), f"p{n}") for n in range(10)]
     tasks = [asyncio.create_task(talk.go_on()) for talk in talks]
     await until(lambda: all(len(talk.acknowledged) > 5 for talk in talks))
@@ -60,9 +60,11 @@ async def talking(desk: Desk) -> AsyncIterator[list[Talk]]:
     told = {key: seq for talk in talks for key, seq in talk.acknowledged.items()}
     stored = {str(key): int(str(seq)) for key, seq in desk.rows("SELECT key, seq FROM messages")}
     assert told.items() <= stored.items()
-    assert len(stored) - len(told) <= len(talks), "only the last one of each may be stored and not acknowledged"
+    assert len(stored) - len(told) <= len(talks), (
+        "only the last message of each sender may be stored without an acknowledgement"
+    )
     seqs = [entry.seq for entry in desk.published if entry.topic == f"room:{LOBBY}"]
-    assert seqs == list(range(1, len(seqs) + 1)), "published once each, in order"
+    assert seqs == list(range(1, len(seqs) + 1)), "each entry is published once, in order"
     assert desk.rows("SELECT count(*), max(seq), max(n) FROM messages") == [
         (len(stored), max(stored.values()), len(stored))
     ]
@@ -70,7 +72,7 @@ async def talking(desk: Desk) -> AsyncIterator[list[Talk]]:
 
 
 async def all_heard(talks: list[Talk]) -> None:
-    """Waits until everybody has been acknowledged something from now on."""
+    """Wait until every sender has an acknowledgement from after now."""
     now = monotonic()
     with within(RECOVERED):
         await until(lambda: all(talk.last > now for talk in talks))
@@ -78,12 +80,12 @@ async def all_heard(talks: list[Talk]) -> None:
 
 def told_in_time(slowest: float) -> None:
     if slowest >= TOLD:
-        raise TooSlowError(f"told after {slowest:.1f} s")
+        raise TooSlowError(f"answered after {slowest:.1f} s")
 
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(30):
-        while not condition():  # noqa: ASYNC110  what is watched tells nobody
+        while not condition():  # noqa: ASYNC110  the watched state has no event
             await asyncio.sleep(0.01)
 
 
@@ -105,7 +107,9 @@ async def outcome(asked: Awaitable[object]) -> tuple[str, float]:
 
 
 @three_attempts
-async def test_a_server_that_stops_hard_and_comes_back_loses_and_doubles_nothing(postgres_server: Postgres) -> None:
+async def test_messages_are_neither_lost_nor_repeated_when_postgresql_crashes_and_restarts(
+    postgres_server: Postgres,
+) -> None:
     async with near_desk(postgres_server) as desk, talking(desk) as talks:
         for _ in range(2):
             for talk in talks:
@@ -118,7 +122,7 @@ async def test_a_server_that_stops_hard_and_comes_back_loses_and_doubles_nothing
 
 
 @three_attempts
-async def test_a_server_that_hangs_is_unavailable_in_time_and_loses_and_doubles_nothing(
+async def test_a_hanging_postgresql_is_unavailable_in_time_and_messages_are_neither_lost_nor_repeated(
     postgres_server: Postgres,
 ) -> None:
     async with near_desk(postgres_server) as desk, talking(desk) as talks:
@@ -126,12 +130,12 @@ async def test_a_server_that_hangs_is_unavailable_in_time_and_loses_and_doubles_
             await until(lambda: all(talk.refusals for talk in talks))
             told = {key for talk in talks for key in talk.acknowledged}
             await asyncio.sleep(0.5)
-            assert {key for talk in talks for key in talk.acknowledged} == told, "acknowledged by a frozen store"
+            assert {key for talk in talks for key in talk.acknowledged} == told, "acknowledged by a frozen database"
     told_in_time(max(talk.slowest for talk in talks))
 
 
 @three_attempts
-async def test_readers_of_a_server_that_hangs_are_told_in_time_and_read_again_when_it_goes_on(
+async def test_reads_on_a_hanging_postgresql_fail_in_time_and_work_again_when_it_resumes(
     postgres_server: Postgres,
 ) -> None:
     async with near_desk(postgres_server) as desk:
@@ -153,7 +157,7 @@ async def read_again(read: Readers) -> None:
                 pass
 
 
-async def test_readers_find_new_connections_after_the_server_was_started_again(postgres_server: Postgres) -> None:
+async def test_readers_open_new_connections_after_postgresql_restarted(postgres_server: Postgres) -> None:
     async with near_desk(postgres_server) as desk:
         read = Readers(desk.database)
         assert {code for code, _ in await asyncio.gather(*(outcome(read(log.epoch)) for _ in range(20)))} == {"ok"}
@@ -165,7 +169,7 @@ async def test_readers_find_new_connections_after_the_server_was_started_again(p
 
 @asynccontextmanager
 async def far_desk(server: Postgres) -> AsyncIterator[tuple[Desk, Wire]]:
-    """A journal whose database is behind a network."""
+    """Run a journal whose database is behind a network."""
     address = server.fresh()
     with wire(server.socket) as between:
         async with desk_at(between.url(address)) as desk:
@@ -174,7 +178,7 @@ async def far_desk(server: Postgres) -> AsyncIterator[tuple[Desk, Wire]]:
 
 
 @three_attempts
-async def test_a_commit_whose_answer_never_came_is_looked_up_on_another_connection(postgres_server: Postgres) -> None:
+async def test_a_commit_whose_answer_was_lost_is_looked_up_on_another_connection(postgres_server: Postgres) -> None:
     async with far_desk(postgres_server) as (desk, between), talking(desk) as talks:
         for _ in range(2):
             between.lose_answers()
@@ -183,16 +187,16 @@ async def test_a_commit_whose_answer_never_came_is_looked_up_on_another_connecti
 
 
 @three_attempts
-async def test_a_connection_that_falls_silent_is_given_up_on_both_sides(postgres_server: Postgres) -> None:
+async def test_a_silent_connection_is_abandoned_on_both_sides(postgres_server: Postgres) -> None:
     async with far_desk(postgres_server) as (desk, between), talking(desk) as talks:
         for _ in range(2):
             between.fall_silent()
-            await all_heard(talks)  # PostgreSQL's side held the lobby's lock until it gave up, too
+            await all_heard(talks)  # PostgreSQL's side also held the lobby's lock until it gave up.
         told_in_time(max(talk.slowest for talk in talks))
 
 
 @three_attempts
-async def test_readers_give_up_connections_that_fell_silent(postgres_server: Postgres) -> None:
+async def test_readers_abandon_silent_connections(postgres_server: Postgres) -> None:
     async with far_desk(postgres_server) as (desk, between):
         read = Readers(desk.database)
         assert {code for code, _ in await asyncio.gather(*(outcome(read(log.epoch)) for _ in range(20)))} == {"ok"}
@@ -203,7 +207,7 @@ async def test_readers_give_up_connections_that_fell_silent(postgres_server: Pos
 
 
 @three_attempts
-async def test_a_slow_store_keeps_nobody_waiting_for_longer_than_told_and_is_fine_afterwards(
+async def test_a_slow_database_answers_unavailable_in_time_and_recovers(
     postgres_server: Postgres,
 ) -> None:
     async with far_desk(postgres_server) as (desk, between), talking(desk) as talks:

@@ -1,4 +1,4 @@
-"""Reads from the event loop: how long they may take, and what a crowd does to that."""
+"""Reads from the event loop: their timeout, and how a crowd of readers affects it."""
 
 import asyncio
 import threading
@@ -25,7 +25,7 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Databa
         yield opened
 
 
-async def test_whoever_waits_in_a_crowd_is_served_in_the_end(database: Database) -> None:
+async def test_all_reads_of_a_crowd_are_answered_in_the_end(database: Database) -> None:
     read, slowly = Readers(database), threading.Event()
 
     def query(_connection: Connection, number: int) -> int:
@@ -36,10 +36,10 @@ async def test_whoever_waits_in_a_crowd_is_served_in_the_end(database: Database)
     begin = time.monotonic()
     answers = await asyncio.gather(*(read(query, number) for number in range(crowd)))
     assert answers == list(range(crowd))
-    assert time.monotonic() - begin > 2 * LIMIT, "nobody waited for longer than a read may take: no crowd"
+    assert time.monotonic() - begin > 2 * LIMIT, "no read waited for longer than the timeout: no crowd"
 
 
-async def test_a_store_that_answers_nobody_is_unavailable_to_all(database: Database) -> None:
+async def test_all_reads_of_a_hanging_database_fail_as_unavailable(database: Database) -> None:
     read, release = Readers(database), threading.Event()
 
     def query(_connection: Connection) -> bool:
@@ -54,7 +54,7 @@ async def test_a_store_that_answers_nobody_is_unavailable_to_all(database: Datab
     assert {type(answer) for answer in answers} == {Unavailable}
 
 
-async def test_one_read_that_hangs_is_given_up_while_others_go_on(database: Database) -> None:
+async def test_one_hanging_read_is_abandoned_while_others_continue(database: Database) -> None:
     read, release = Readers(database), threading.Event()
 
     async def others() -> None:
@@ -71,7 +71,7 @@ async def test_one_read_that_hangs_is_given_up_while_others_go_on(database: Data
         busy.cancel()
 
 
-async def test_somebody_who_leaves_is_not_told_that_the_store_is_unavailable(database: Database) -> None:
+async def test_a_cancelled_read_does_not_report_the_database_as_unavailable(database: Database) -> None:
     read, release = Readers(database), threading.Event()
     try:
         waiting = asyncio.ensure_future(read(lambda _connection: release.wait(60)))

@@ -1,4 +1,4 @@
-"""Answers after the COMMIT: each author's own affair."""
+"""Replies after the COMMIT: each is independent of the others."""
 
 import asyncio
 
@@ -9,12 +9,12 @@ from tests.engine.conftest import Desk
 from tests.engine.test_journal import hello
 
 
-async def test_a_reply_that_fails_keeps_nobody_else_from_his_answer(desk: Desk) -> None:
+async def test_a_reply_that_fails_does_not_keep_others_from_being_answered(desk: Desk) -> None:
     alice = await desk.person("alice")
     heard: asyncio.Future[object] = asyncio.get_running_loop().create_future()
 
     def fail(_result: object) -> None:
-        raise RuntimeError("a gateway that stumbles")
+        raise RuntimeError("a gateway that fails")
 
     with capture_logs() as said:
         with desk.held():

@@ -1,4 +1,4 @@
-"""Two servers' journals on one PostgreSQL: one room has one order, whoever writes; nobody speaks after a removal."""
+"""Two nodes on one PostgreSQL: one order per room, and final removals."""
 
 import asyncio
 import contextlib
@@ -40,7 +40,10 @@ async def room(desk: Desk, owner: Actor, name: str) -> int:
 
 
 async def waiting(desk: Desk, count: int, unless: "asyncio.Task[Receipt] | None" = None) -> None:
-    """Until so many of the database's connections wait for a lock, or `unless` is done; the store tells nobody."""
+    """Wait until `count` connections wait for a lock, or `unless` is done.
+
+    The database offers no event for this, so poll.
+    """
     query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
     async with asyncio.timeout(10):
         while desk.rows(query) != [(count,)] and not (unless and unless.done()):  # noqa: ASYNC110
@@ -51,7 +54,7 @@ def sequence(receipt: Receipt) -> int:
     return int(str(receipt.answer["seq"]))
 
 
-async def test_two_nodes_write_the_same_rooms_without_a_gap_and_without_a_deadlock(desks: tuple[Desk, Desk]) -> None:
+async def test_two_nodes_write_the_same_rooms_without_gaps_and_without_deadlocks(desks: tuple[Desk, Desk]) -> None:
     alice = await desks[0].person("alice")
     rooms = [await room(desks[0], alice, f"Room {n}") for n in range(5)]
 
@@ -66,10 +69,10 @@ async def test_two_nodes_write_the_same_rooms_without_a_gap_and_without_a_deadlo
 
     talks = [talk(desk, f"{node}.{'x' * n}") for node, desk in enumerate(desks) for n in range(20)]
     told = [each for result in await asyncio.gather(*talks) for each in result]
-    assert len(set(told)) == len(told) == 2 * 20 * 60, "two messages at one position, or one refused"
+    assert len(set(told)) == len(told) == 2 * 20 * 60, "two messages share a position, or one was refused"
     for where in rooms:
         ours = sorted(seq for each, seq in told if each == where)
-        assert ours == list(range(ours[0], ours[0] + len(ours))), "a gap"
+        assert ours == list(range(ours[0], ours[0] + len(ours))), "the seqs have a gap"
         assert desks[1].rows(f"SELECT count(*), max(seq) FROM log WHERE topic = 'room:{where}'") == [
             (ours[-1], ours[-1])
         ]
@@ -77,10 +80,10 @@ async def test_two_nodes_write_the_same_rooms_without_a_gap_and_without_a_deadlo
         for where in rooms:
             seen = [entry.seq for entry in desk.published if entry.topic == f"room:{where}"]
             assert seen == sorted(set(seen)), "published out of order"
-    assert all(max(desk.batches) > 5 for desk in desks), "they were meant to meet in batches"
+    assert all(max(desk.batches) > 5 for desk in desks), "the messages must share batches"
 
 
-async def test_no_message_of_a_removed_member_comes_after_the_removal(desks: tuple[Desk, Desk]) -> None:
+async def test_no_message_of_a_removed_member_follows_the_removal(desks: tuple[Desk, Desk]) -> None:
     first, second = desks
     alice, bob = await first.person("alice"), await first.person("bob")
     for round_ in range(10):
@@ -97,7 +100,7 @@ async def test_no_message_of_a_removed_member_comes_after_the_removal(desks: tup
 
         talks = [asyncio.create_task(talk(where, sent))]
         async with asyncio.timeout(20):
-            while len(sent) < 5:  # noqa: ASYNC110  a list tells nobody
+            while len(sent) < 5:  # noqa: ASYNC110  a list has no event
                 await asyncio.sleep(0.001)
         removed = sequence(await first.journal.submit(RemoveMember(room=where, user=bob.id), alice))
         with pytest.raises(NotFound):
@@ -108,7 +111,7 @@ async def test_no_message_of_a_removed_member_comes_after_the_removal(desks: tup
 
 
 async def insist(desk: Desk, command: Command, actor: Actor) -> Receipt:
-    """Asks again where a lock was waited for in vain: on a busy machine that happens."""
+    """Retry while the lock is not granted in time: on a busy machine that happens."""
     while True:
         with contextlib.suppress(Unavailable):
             return await desk.journal.submit(command, actor)
@@ -117,7 +120,7 @@ async def insist(desk: Desk, command: Command, actor: Actor) -> Receipt:
 @pytest.mark.parametrize(
     "lock_out", [lambda user: SetDisabled(user=user, disabled=True), lambda user: DeleteAccount(user=user)]
 )
-async def test_nothing_is_stored_after_its_author_was_locked_out_on_the_other_node(
+async def test_no_message_is_stored_after_its_author_was_disabled_on_the_other_node(
     desks: tuple[Desk, Desk], lock_out: Callable[[int], Command]
 ) -> None:
     first, second = desks
@@ -126,7 +129,7 @@ async def test_nothing_is_stored_after_its_author_was_locked_out_on_the_other_no
     await first.journal.submit(JoinRoom(room=where), bob)
     await second.journal.submit(SendMessage(room=where, key="before", body="hello"), bob)
     with second.elsewhere() as other:
-        # What a send writes last: by then it has been found to be allowed.
+        # A send writes this row last, after it has been authorised.
         other.exec_driver_sql(f'SELECT 1 FROM members WHERE room = {where} AND "user" = {bob.id} FOR UPDATE')
         sending = asyncio.create_task(insist(second, SendMessage(room=where, key="late", body="hello"), bob))
         await waiting(first, 1)
@@ -160,12 +163,13 @@ async def test_one_name_wanted_on_both_nodes_is_given_once(desks: tuple[Desk, De
             *(desk.journal.submit(command, SYSTEM) for desk in desks), return_exceptions=True
         )
         assert sorted(type(result).__name__ for result in results) == ["Conflict", "Receipt"]
-        # The sentence of the check: the one who came second was run again and saw the other one's name.
+        # This is the check's own sentence: the second command was run again and saw the first one's
+        # name.
         refused = next(result for result in results if isinstance(result, Conflict))
         assert refused.message != Conflict().message
 
 
-async def test_nodes_that_come_to_make_the_same_ids_part_again(desks: tuple[Desk, Desk]) -> None:
+async def test_nodes_that_would_create_the_same_ids_take_new_node_numbers(desks: tuple[Desk, Desk]) -> None:
     alice = await desks[0].person("alice")
     first, second = desks
     await second.journal.submit(SendMessage(room=1, key="first", body="hello"), alice)
@@ -174,7 +178,7 @@ async def test_nodes_that_come_to_make_the_same_ids_part_again(desks: tuple[Desk
     before = ids._node
     twin = second.journal._ids
     assert twin is not None
-    ids._node, ids._last, twin._last = twin._node, 2**50, 2**50  # as after a thousand starts, in one microsecond
+    ids._node, ids._last, twin._last = twin._node, 2**50, 2**50  # As after a thousand starts, in one microsecond.
     for desk in (second, first):
         await desk.journal.submit(SendMessage(room=1, key=f"from the first: {desk is first}", body="hello"), alice)
     assert second.rows("SELECT count(*) FROM messages") == [(3,)]
@@ -182,7 +186,7 @@ async def test_nodes_that_come_to_make_the_same_ids_part_again(desks: tuple[Desk
     assert first.journal._ids._node not in (before, twin._node)
 
 
-async def test_every_start_takes_a_node_number_of_its_own(desks: tuple[Desk, Desk]) -> None:
+async def test_every_start_takes_a_new_node_number(desks: tuple[Desk, Desk]) -> None:
     def take(connection: Connection) -> int:
         ids = Ids.load(connection)
         connection.commit()
@@ -192,14 +196,14 @@ async def test_every_start_takes_a_node_number_of_its_own(desks: tuple[Desk, Des
         assert len({take(connection) for _ in range(50)}) == 50
 
 
-async def test_a_deadlock_is_run_again_and_nobody_hears_of_it(desks: tuple[Desk, Desk]) -> None:
+async def test_a_deadlock_is_retried_without_an_error(desks: tuple[Desk, Desk]) -> None:
     desk = desks[0]
     alice, bob = await desk.person("alice"), await desk.person("bob")
     where = await room(desk, alice, "A")
     with desk.elsewhere() as other:
-        # Ours never form a cycle, so somebody else's statements do: a person first, then the room that the journal
-        # holds while it waits for the person.
-        other.exec_driver_sql("SET LOCAL deadlock_timeout = '10s'")  # the journal's, after a second, ends it
+        # The journal's own statements never form a cycle, so foreign statements must: they lock a
+        # user first and then the room that the journal holds while it waits for the user.
+        other.exec_driver_sql("SET LOCAL deadlock_timeout = '10s'")
         other.exec_driver_sql(f"SELECT 1 FROM users WHERE id = {bob.id} FOR UPDATE")
         asked = asyncio.ensure_future(desk.journal.submit(JoinRoom(room=where), bob))
         await waiting(desks[1], 1)

@@ -1,1 +1,1 @@
-"""Fault and contract tests: a real server process is killed, frozen, filled or flooded, and the checker looks on."""
+"""Fault tests: a server is killed, frozen, filled or flooded under a checker."""

@@ -1,4 +1,4 @@
-"""The fault tests' servers, on SQLite unless a module or a test is marked with `BOTH_DATABASES`."""
+"""Servers for fault tests, on SQLite unless marked with `BOTH_DATABASES`."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,13 +17,13 @@ Addresses = Callable[[], dict[str, str]]
 
 @pytest.fixture(scope="module")
 def engine(request: pytest.FixtureRequest) -> str:
-    """Which database a server of this test stands on."""
+    """Return which database engine the servers of this test use."""
     return str(getattr(request, "param", "sqlite"))
 
 
 @pytest.fixture(scope="module")
 def new_database(engine: str, request: pytest.FixtureRequest) -> Iterator[Addresses]:
-    """Settings that give a server a database of its own."""
+    """Return a factory of settings, each with a database of its own."""
     if engine == "sqlite":
         yield dict
         return
@@ -48,7 +48,10 @@ def server(new_database: Addresses, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture
 def make_server(make_server: MakeServer, new_database: Addresses) -> MakeServer:
-    """The same as everywhere, on this test's database: each server on one of its own, unless told which."""
+    """`make_server` on this test's engine.
+
+    Each server has its own database unless the settings name one.
+    """
 
     def make(
         settings: dict[str, str] | None = None, launcher: tuple[str, ...] = ("-m", "hubbub"), data: Path | None = None

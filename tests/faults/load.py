@@ -1,4 +1,4 @@
-"""Rooms for the fault tests: one with writers, followers and a verdict on what they saw, and a quiet one."""
+"""Rooms for fault tests: one under load with a checker, and a quiet one."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ from tests.support.writer import Writer
 
 @dataclass
 class Crowd:
-    """Writers at work in one room and followers who reconnect with their positions."""
+    """Writers in one room, and followers who reconnect with their positions."""
 
     server: Server
     room: int
@@ -30,7 +30,11 @@ class Crowd:
     stopping: bool = False
 
     def start_writing(self) -> None:
-        """Every second writer leaves an interrupted message unknown, the others retry it."""
+        """Start all writers.
+
+        Every second writer never retries an interrupted message, so its outcome stays unknown; the
+        others retry.
+        """
         for number, writer in enumerate(self.writers):
             self.working.append(asyncio.create_task(self._write(writer, once=number % 2 == 0)))
 
@@ -39,13 +43,13 @@ class Crowd:
             await writer.send(self.room, once)
 
     async def stop_writing(self) -> None:
-        """Let every writer finish its message: afterwards nothing is on its way any more."""
+        """Let every writer finish its message, so that nothing is under way afterwards."""
         self.stopping = True
         await asyncio.wait_for(asyncio.gather(*self.working), 20)
         self.working.clear()
 
     async def caught_up(self, within: float = 20.0) -> None:
-        """Wait until every follower has what is stored."""
+        """Wait until every follower has everything that is stored."""
 
         def behind() -> list[str]:
             head = Stored.read(self.server.database_url).log[self.topic][-1]
@@ -55,14 +59,14 @@ class Crowd:
         await eventually(lambda: not behind(), within, f"all followers reach the head: {behind()}", every=0.1)
 
     def verdict(self) -> list[str]:
-        """Every violation that the checker finds in this run."""
+        """Return every violation that the checker finds in this run."""
         for number, follower in enumerate(self.followers):
             seen = {self.topic: follower.events(self.topic)}
             self.history.observe(f"follower {number}", seen, follower.resets)
         return violations(self.history, Stored.read(self.server.database_url))
 
     def convergence(self) -> list[str]:
-        """I9, asked of the running server."""
+        """Return violations of I9, read from the running server."""
         messages = self.owner.history(self.room)
         return [
             sentence for follower in self.followers for sentence in same_history(follower.events(self.topic), messages)
@@ -71,9 +75,9 @@ class Crowd:
 
 @contextlib.asynccontextmanager
 async def crowd(server: Server, writers: int = 4, followers: int = 8, own: bool = False) -> AsyncIterator[Crowd]:
-    """A fresh room on a running server with followers in it and writers that have not begun.
+    """A new room with followers, and with writers that have not started.
 
-    With `own` every second of them is the product's own client.
+    With `own`, every second follower is the product's own client.
     """
     accounts = [server.sign_up("writer") for _ in range(writers)]
     owner = accounts[0]
@@ -104,39 +108,43 @@ async def crowd(server: Server, writers: int = 4, followers: int = 8, own: bool 
             await writer.close()
 
 
-class Place:
+class FilledRoom:
     """A room with `count` messages, and its creator."""
 
     def __init__(self, server: Server, count: int) -> None:
         self.server = server
-        self.creator = server.sign_up("placer")
-        self.room = self.creator.create_room(f"place {random.getrandbits(40):x}")
+        self.creator = server.sign_up("creator")
+        self.room = self.creator.create_room(f"room {random.getrandbits(40):x}")
         self.topic = f"room:{self.room}"
         self.count = count
-        self.spoken = 0
+        self.sent = 0
 
-    async def filled(self) -> "Place":
+    async def filled(self) -> "FilledRoom":
         await self.say(self.count)
         return self
 
     async def say(self, count: int) -> None:
-        """`count` more messages."""
+        """Send `count` more messages."""
         async with await Connection.open(self.server.websocket_url, self.creator.token) as connection:
             posts = []
             for _ in range(count):
-                self.spoken += 1
-                fields = {"room": self.room, "key": f"k{self.spoken}", "body": f"message {self.spoken}"}
+                self.sent += 1
+                fields = {"room": self.room, "key": f"k{self.sent}", "body": f"message {self.sent}"}
                 posts.append(await connection.post("message.send", **fields))
             for reply in await asyncio.gather(*posts):
                 assert "ok" in reply, reply
 
     @property
     def head(self) -> int:
-        """`room.created` and the creator's `member.joined` come first, so that the creator's own floor is 1."""
-        return 2 + self.spoken
+        """Return the room's head.
+
+        `room.created` and the creator's `member.joined` come first, so the creator's own floor is
+        1.
+        """
+        return 2 + self.sent
 
     async def hello(self, have: dict[str, int] | None, epoch: str | None = None) -> Connection:
-        """A connection of the creator's with that position, after everything the hello brought."""
+        """Return a connection of the creator with that position, after the greeting."""
         connection = await Connection.open(self.server.websocket_url, self.creator.token, have, epoch)
         await connection.ping()
         return connection

@@ -1,4 +1,4 @@
-"""An outage of the store under a crowd with open sockets, and what must not be seen of it."""
+"""An outage of the database under load, and what clients must not see of it."""
 
 import asyncio
 import random
@@ -15,19 +15,23 @@ from tests.support.client import Connection, RefusedError
 from tests.support.server import PASSWORD, Server
 from tests.support.waiting import eventually, eventually_blocking
 
-ANSWERED_WITHIN = 3.0  # it is to be 2 s; the rest is for a busy machine
+ANSWERED_WITHIN = 3.0  # The promise is 2 s; the rest is for a busy machine.
 RECOVERED_WITHIN = 5.0
 ATTEMPTS = 3
 LONG_ENOUGH = 30.0
 READS = 16
-"""At once, so that every reader has one."""
+"""Reads at once, so that every reader thread has one."""
 
 Fault = Callable[[], AbstractAsyncContextManager[None]]
 
 
 @dataclass
 class Outage:
-    """A crowd at work and a prober, before, in and after an outage; `found` is what was wrong, whatever the hurry."""
+    """Load and a probing client before, during and after an outage.
+
+    `found` lists the violations. Violations do not depend on timing. Timing is in `slowest` and
+    `recovery`.
+    """
 
     room: Crowd
     prober: Connection
@@ -37,10 +41,10 @@ class Outage:
     recovery: float = 0.0
 
     async def probe(self, patience: float = LONG_ENOUGH) -> str:
-        """One send, and what came back: `ok`, the code of a refusal, or `nothing`."""
+        """Send once and return `ok`, an error code, or `nothing`."""
         key = f"probe {self.probes}"
         self.probes += 1
-        # To the checker its outcome is unknown: `unavailable` promises nothing either way.
+        # To the checker the outcome is unknown: `unavailable` promises nothing either way.
         send = self.room.history.sending(self.room.room, self.room.owner.id, key, key)
         began = time.monotonic()
         try:
@@ -49,7 +53,7 @@ class Outage:
             return "nothing"
         except RefusedError as refused:
             if refused.code == "unavailable" and not 0 < (refused.retry_after or 0) <= 30:
-                self.found.append(f"{key} is to be tried again in {refused.retry_after} s")
+                self.found.append(f"{key} has a retry_after of {refused.retry_after} s")
             return refused.code
         else:
             send.acknowledge(ok["seq"])
@@ -58,25 +62,29 @@ class Outage:
             self.slowest = max(self.slowest, time.monotonic() - began)
 
     async def probe_in_vain(self) -> None:
-        """One send that the store cannot take."""
+        """Send once while the database cannot store anything."""
         answer = await self.probe()
         if answer != "unavailable":
             self.found.append(f"a send was answered {answer!r}")
 
     async def flow_again(self, within: float = LONG_ENOUGH) -> None:
-        """Everybody is acknowledged something from now on."""
+        """Wait until every writer has an acknowledgement from after now."""
         began = time.monotonic()
         authors = {writer.account.id for writer in self.room.writers}
         await eventually(
             lambda: authors <= {send.author for send in self.room.history.acked if (send.acked_at or 0) > began},
             within,
-            "everybody is acknowledged again",
+            "all writers are acknowledged again",
         )
         self.recovery = max(self.recovery, time.monotonic() - began)
 
 
 def is_well(server: Server) -> bool:
-    """Whoever comes first after an outage may hear of it: a connection to the store turns out to be a dead one."""
+    """Return whether the server has recovered from the previous outage.
+
+    The first client after an outage may still see it, when a connection to the database turns out
+    to be dead.
+    """
     account = {"username": f"first{random.getrandbits(40):x}", "password": PASSWORD}
     if httpx.post(f"{server.url}/api/accounts", json=account, timeout=LONG_ENOUGH).status_code != 201:
         return False
@@ -87,7 +95,7 @@ def is_well(server: Server) -> bool:
 
 @asynccontextmanager
 async def outage(server: Server) -> AsyncIterator[Outage]:
-    """A crowd that talks, and goes on after the fault; in the end everybody's view is held against the store."""
+    """Run load during and after the block; compare all views with the database."""
     await asyncio.to_thread(eventually_blocking, lambda: is_well(server), LONG_ENOUGH, "the server is well")
     async with crowd(server, writers=4, followers=4) as room:
         room.start_writing()
@@ -96,30 +104,36 @@ async def outage(server: Server) -> AsyncIterator[Outage]:
             outage = Outage(room, prober)
             yield outage
             if not prober.is_open or any(follower.welcomes != 1 for follower in room.followers):
-                outage.found.append("a socket was closed")
+                outage.found.append("the server closed a socket")
         await room.stop_writing()
         await room.caught_up()
         outage.found += room.verdict() + room.convergence()
 
 
 async def weathered(server: Server, fault: Fault, meanwhile: Callable[[Outage], Awaitable[None]]) -> Outage:
-    """What came of an outage in which nothing can be stored; `meanwhile` runs in it."""
+    """Return what happened in an outage in which nothing can be stored.
+
+    `meanwhile` runs during it.
+    """
     async with outage(server) as seen:
         async with fault():
             await seen.probe_in_vain()
             acknowledged = len(seen.room.history.acked)
             await meanwhile(seen)
             if len(seen.room.history.acked) > acknowledged:
-                seen.found.append("somebody was acknowledged by a store that was not there")
+                seen.found.append("a send was acknowledged while the database was down")
         await seen.flow_again()
     return seen
 
 
 async def in_time(attempt: Callable[[], Awaitable[Outage]]) -> None:
-    """Nothing may be wrong at any attempt; a busy machine may be slow, but not three times."""
+    """Assert that no attempt has violations and that one of them was fast enough.
+
+    A busy machine may be slow, but not three times.
+    """
     for _ in range(ATTEMPTS):
         seen = await attempt()
         assert not seen.found, "\n".join(seen.found)
         if seen.slowest <= ANSWERED_WITHIN and seen.recovery <= RECOVERED_WITHIN:
             return
-    raise AssertionError(f"told after {seen.slowest:.1f} s, recovered after {seen.recovery:.1f} s")
+    raise AssertionError(f"answered after {seen.slowest:.1f} s, recovered after {seen.recovery:.1f} s")

@@ -1,4 +1,7 @@
-"""A hello that races with a removal: whoever was removed is never left subscribed (1,000 races in the long form)."""
+"""A hello that races with a removal never leaves the removed member subscribed.
+
+The long form runs 1,000 races.
+"""
 
 import asyncio
 import random
@@ -14,13 +17,13 @@ from tests.support.server import Account, Server
 
 pytestmark = [pytest.mark.faults, BOTH_DATABASES]
 
-PAIRS = 20  # rooms side by side: they load the server so that the two commands meet in ever new places
-SPREAD = 0.01  # seconds around the meeting: the removal comes before, in or after the handshake
+PAIRS = 20  # Many rooms in parallel load the server, so that the two commands meet at ever new points.
+SPREAD = 0.01  # Seconds around the meeting: the removal comes before, during or after the handshake.
 STEP = 0.1
 
 
 class Pair:
-    """One room and one member who comes in while being thrown out."""
+    """One room, and one member who connects while being removed."""
 
     def __init__(self, member: Account, room: int, speaker: Connection, keeper: Connection) -> None:
         self.member = member
@@ -29,10 +32,16 @@ class Pair:
         self.speaker = speaker
         self.keeper = keeper
         self.lead = 0.0
-        """Seconds by which the removal starts before the hello, so that both are done at about the same moment."""
+        """Seconds by which the removal starts before the hello.
+
+        Both are to finish at about the same time.
+        """
 
     async def race(self, number: int) -> list[str]:
-        """Join; then hello and removal at once, in the middle of messages: what the member heard although removed."""
+        """Join the room; then race hello and removal amid messages.
+
+        Return what the member received although removed.
+        """
         await self.keeper.command("room.join", room=self.room)
         lead = self.lead + random.uniform(-SPREAD, SPREAD)
         opening = asyncio.create_task(self._come_in(max(0.0, lead)))
@@ -52,7 +61,7 @@ class Pair:
         late = [frame for frame in socket.frames if self._is_late(frame, removed)]
         told = socket.of_type("room.gone") or self.topic not in socket.welcome["heads"]
         await socket.abort()
-        untold = [] if told else [f"round {number}: welcome names the room and nothing takes it back"]
+        untold = [] if told else [f"round {number}: welcome names the room and no room.gone follows"]
         return [f"round {number}: removed at {removed}, heard {frame}" for frame in late] + untold
 
     async def _come_in(self, delay: float) -> tuple[Connection, float]:
@@ -61,7 +70,9 @@ class Pair:
         return socket, time.monotonic()
 
     async def _send(self, key: str) -> "asyncio.Future[Frame]":
-        return await self.speaker.post("message.send", room=self.room, key=key, body="he must not hear the later ones")
+        return await self.speaker.post(
+            "message.send", room=self.room, key=key, body="the member must not receive the later ones"
+        )
 
     def _is_late(self, frame: Frame, removed: int) -> bool:
         return frame.get("topic") == self.topic and frame["seq"] > removed
@@ -72,7 +83,10 @@ async def _timed(reply: "asyncio.Future[Frame]") -> tuple[Frame, float]:
 
 
 async def races(server: Server, rounds: int, enough: bool = False) -> list[str]:
-    """Races in `PAIRS` rooms side by side; every violation. With `enough` the first one ends it."""
+    """Run races in `PAIRS` rooms in parallel and return all violations.
+
+    With `enough`, stop at the first one.
+    """
     creator = server.sign_up()
     speaker = await Connection.open(server.websocket_url, creator.token, on_event=lambda _: None)
     pairs = []
@@ -101,14 +115,16 @@ async def test_a_hello_that_races_with_a_removal_never_stays_subscribed(server: 
     assert not found, "\n".join(found[:10])
 
 
-async def test_a_slow_greeting_opens_no_window(make_server: MakeServer) -> None:
+async def test_a_slow_greeting_opens_no_window_for_removed_members(make_server: MakeServer) -> None:
     server = make_server({"BROKEN": "slow-greeting"}, ("-m", "tests.support.broken_server"))
     await asyncio.to_thread(server.start)
     found = await races(server, depth.rounds("races", short=60, long=1_000))
     assert not found, "\n".join(found[:10])
 
 
-async def test_control_a_hello_that_forgets_what_happens_meanwhile_is_found_out(make_server: MakeServer) -> None:
+async def test_control_a_hello_that_ignores_concurrent_events_leaves_removed_members_subscribed(
+    make_server: MakeServer,
+) -> None:
     server = make_server({"BROKEN": "hello-without-fold"}, ("-m", "tests.support.broken_server"))
     await asyncio.to_thread(server.start)
     assert await races(server, PAIRS * 50, enough=True)

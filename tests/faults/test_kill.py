@@ -1,4 +1,7 @@
-"""kill -9 under load: what was acknowledged is there, once, and everybody saw one order; fsync comes before the ack."""
+"""kill -9 under load loses, repeats and reorders no acknowledged message.
+
+The acknowledgement follows the fsync.
+"""
 
 import asyncio
 import os
@@ -21,20 +24,25 @@ from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.faults
 
-CONTROL_ROUNDS = 8  # a broken server is found out in the first or second round; never reaching that many is a failure
+# A broken server fails in the first or second round. If this many rounds find nothing, the control
+# fails.
+CONTROL_ROUNDS = 8
 BROKEN = ("-m", "tests.support.broken_server")
 
 
 async def killed_under_load(server: Server, rounds: int, enough: bool = False) -> tuple[int, list[str]]:
-    """Kill and restart under load; (messages acknowledged, violations). With `enough` the first violation ends it."""
+    """Kill and restart the server under load.
+
+    Return (messages acknowledged, violations). With `enough`, stop at the first violation.
+    """
     await asyncio.to_thread(server.start)
     async with crowd(server, own=True) as room:
         room.start_writing()
         found: list[str] = []
         for _ in range(rounds):
             acknowledged = len(room.history.acked)
-            await eventually(lambda: len(room.history.acked) > acknowledged, 20, "somebody is acknowledged again")  # noqa: B023
-            await asyncio.sleep(random.uniform(0.1, 0.7))  # the time under load is what is being tested
+            await eventually(lambda: len(room.history.acked) > acknowledged, 20, "a message is acknowledged again")  # noqa: B023
+            await asyncio.sleep(random.uniform(0.1, 0.7))  # The time under load is what is being tested.
             await asyncio.to_thread(server.kill)
             await asyncio.to_thread(server.start)
             if enough and (found := room.verdict()):
@@ -43,12 +51,12 @@ async def killed_under_load(server: Server, rounds: int, enough: bool = False) -
         if not enough:
             await room.caught_up()
             found = room.verdict() + room.convergence()
-            assert all(follower.welcomes > rounds // 2 for follower in room.followers), "the followers came back"
+            assert all(follower.welcomes > rounds // 2 for follower in room.followers), "the followers reconnected"
         return len(room.history.acked), found
 
 
 @BOTH_DATABASES
-async def test_no_acknowledged_message_is_lost_doubled_or_reordered_by_kill_9(make_server: MakeServer) -> None:
+async def test_kill_9_loses_repeats_and_reorders_no_acknowledged_message(make_server: MakeServer) -> None:
     rounds = depth.rounds("kills", short=5, long=200)
     acknowledged, found = await killed_under_load(make_server(), rounds)
     assert not found, "\n".join(found)
@@ -57,7 +65,9 @@ async def test_no_acknowledged_message_is_lost_doubled_or_reordered_by_kill_9(ma
 
 @BOTH_DATABASES
 @pytest.mark.parametrize("fault", ["ack-before-commit", "publish-before-commit"])
-async def test_control_a_server_that_tells_before_it_commits_is_found_out(make_server: MakeServer, fault: str) -> None:
+async def test_control_a_server_that_answers_before_the_commit_loses_messages(
+    make_server: MakeServer, fault: str
+) -> None:
     server = make_server({"BROKEN": fault}, BROKEN)
     _, found = await killed_under_load(server, CONTROL_ROUNDS, enough=True)
     expected = {"ack-before-commit": "I1 lost", "publish-before-commit": "I3"}[fault]
@@ -86,7 +96,7 @@ async def test_the_kernel_sees_fdatasync_before_the_acknowledgement(
 
 
 async def traced(server: Server, path: Path, connection: Connection) -> str:
-    """The system calls around one message."""
+    """Return the system calls around one message."""
     command = ["strace", "-f", "-y", "-s", "4096", "-e", "trace=fdatasync,fsync,sendto,sendmsg,write,writev"]
     tracer = subprocess.Popen([*command, "-o", str(path), "-p", str(server.pid)], stderr=subprocess.PIPE)  # noqa: ASYNC220
     assert tracer.stderr is not None
@@ -102,13 +112,16 @@ async def traced(server: Server, path: Path, connection: Connection) -> str:
 
 
 def tracers(pid: int) -> int:
-    """How many threads of the process are being traced."""
+    """Return how many threads of the process are being traced."""
     statuses = [entry.read_text() for entry in Path(f"/proc/{pid}/task").glob("*/status")]
     return sum(1 for status in statuses if not re.search(r"^TracerPid:\t0$", status, re.MULTILINE))
 
 
 def is_synced_before_told(trace: str, body: str) -> bool:
-    """True if a finished fdatasync of the write-ahead log stands before the first word about it to a socket."""
+    """Return True if fdatasync finishes before the first write about `body`.
+
+    The fdatasync is that of the write-ahead log, and the write is one to a socket.
+    """
     synced = False
     for line in trace.splitlines():
         if re.search(r"\b(fdatasync|fsync)\(\d+<[^>]*-wal>\)\s+= 0|<\.\.\. (fdatasync|fsync) resumed>.*= 0", line):
@@ -116,4 +129,4 @@ def is_synced_before_told(trace: str, body: str) -> bool:
         told = re.search(r"\b(sendto|sendmsg|write|writev)\(\d+<(socket|TCP)", line)
         if told and (body in line or r"\"re\":" in line):
             return synced
-    raise AssertionError("the trace does not show the message being told")
+    raise AssertionError("the trace does not show the message being sent to a socket")

@@ -1,4 +1,4 @@
-"""Every limit of the wire, at the limit and one past it: a clear error, an open socket, and nothing stored."""
+"""Limits of the wire: the limit works, and more is refused with a clear error."""
 
 import asyncio
 import json
@@ -32,7 +32,7 @@ def account(server: Server) -> Account:
 
 @pytest.fixture
 async def socket(server: Server, account: Account) -> AsyncIterator[ClientConnection]:
-    """A WebSocket after hello, for frames no client would write."""
+    """A WebSocket after hello, for frames that no client would write."""
     raw = await raw_connect(server.websocket_url)
     await raw.send(json.dumps({"type": "hello", "token": account.token}))
     assert json.loads(await raw.recv())["type"] == "welcome"
@@ -41,7 +41,7 @@ async def socket(server: Server, account: Account) -> AsyncIterator[ClientConnec
 
 
 async def reply(socket: ClientConnection, frame: "str | bytes | list[str]") -> Frame:
-    """Write one message as it is; the next frame that is a reply."""
+    """Send one message unchanged and return the next frame that is a reply."""
     await socket.send(frame)
     while True:
         answer: Frame = json.loads(await asyncio.wait_for(socket.recv(), 20))
@@ -54,22 +54,22 @@ async def still_works(socket: ClientConnection) -> None:
 
 
 def message(key: str, body: str, **more: Any) -> str:
-    """A send to the lobby; not ASCII-escaped, so that bytes are bytes."""
+    """Return a send to the lobby, not ASCII-escaped, so that bytes are bytes."""
     command = {"id": 1, "type": "message.send", "room": 1, "key": key, "body": body, **more}
     return json.dumps(command, ensure_ascii=False)
 
 
 def padded(text: str, size: int) -> str:
-    """The same JSON with blanks at its end, exactly `size` bytes of UTF-8."""
+    """Return the same JSON padded with blanks to exactly `size` bytes of UTF-8."""
     return text + " " * (size - len(text.encode()))
 
 
-# -- what fits
+# -- within the limits
 
 
 FITS = {
     "a body of 8,000 characters": message("fit characters", "a" * BODY_CHARACTERS),
-    # 5,461 characters of three bytes and one of one: 16,384 bytes.
+    # 5,461 characters of three bytes and one character of one byte: 16,384 bytes.
     "a body of 16 KiB": message("fit bytes", "€" * 5_461 + "a"),
     "a key of 64 characters": message("k" * 64, "a long key"),
     "a key of one character": message("!", "a short key"),
@@ -78,12 +78,12 @@ FITS = {
     "the largest command id": '{"id": 9007199254740991, "type": "ping"}',
     "a negative command id": '{"id": -5, "type": "ping"}',
     "a page of 200": json.dumps({"id": 1, "type": "events.since", "topic": "room:1", "after": 0, "limit": PAGE}),
-    "fields nobody knows": message("fit fields", "hello", colour="green"),
+    "unknown fields": message("fit fields", "hello", colour="green"),
 }
 
 
 @pytest.mark.parametrize("case", FITS)
-async def test_at_the_limit_it_works(socket: ClientConnection, case: str) -> None:
+async def test_a_frame_at_the_limit_works(socket: ClientConnection, case: str) -> None:
     answer = await reply(socket, FITS[case])
     assert "ok" in answer or answer["error"]["code"] == "forbidden", answer
     assert answer["re"] == json.loads(FITS[case])["id"]
@@ -107,8 +107,8 @@ PAST = {
     "room 2**53": (f'{{"id":1,"type":"message.send","room":{MAX_ID + 1},"key":"p","body":"x"}}', {"bad_request"}),
     "no room": ('{"id":1,"type":"message.send","key":"past","body":"x"}', {"bad_request"}),
     "no key": ('{"id":1,"type":"message.send","room":1,"body":"x"}', {"bad_request"}),
-    "a type nobody knows": ('{"id":1,"type":"message.shout","room":1}', {"bad_request"}),
-    "a command of the house": ('{"id":1,"type":"SetDisabled","user":1,"disabled":true}', {"bad_request"}),
+    "an unknown type": ('{"id":1,"type":"message.shout","room":1}', {"bad_request"}),
+    "an internal command": ('{"id":1,"type":"SetDisabled","user":1,"disabled":true}', {"bad_request"}),
     "a second hello": ('{"id":1,"type":"hello"}', {"bad_request"}),
     "a page of 201": ('{"id":1,"type":"events.since","topic":"room:1","after":0,"limit":201}', {"bad_request"}),
     "a page of none": ('{"id":1,"type":"events.since","topic":"room:1","after":0,"limit":0}', {"bad_request"}),
@@ -117,7 +117,7 @@ PAST = {
         '{"id":1,"type":"events.since","topic":"security","after":0}',
         {"bad_request", "forbidden", "not_found"},
     ),
-    "a topic of nothing": (
+    "a malformed topic": (
         '{"id":1,"type":"events.since","topic":"room:x","after":0}',
         {"bad_request", "forbidden", "not_found"},
     ),
@@ -125,7 +125,7 @@ PAST = {
 
 
 @pytest.mark.parametrize("case", PAST)
-async def test_one_past_the_limit_is_refused_with_its_id_and_the_socket_stays(
+async def test_a_command_beyond_a_limit_is_refused_with_its_id_and_the_socket_stays_open(
     socket: ClientConnection, server: Server, case: str
 ) -> None:
     frame, codes = PAST[case]
@@ -169,7 +169,7 @@ NOT_COMMANDS = {
 
 
 @pytest.mark.parametrize("case", NOT_COMMANDS)
-async def test_a_frame_that_is_no_command_is_a_bad_request_and_the_socket_stays(
+async def test_a_frame_that_is_not_a_command_is_a_bad_request_and_the_socket_stays_open(
     socket: ClientConnection, server: Server, case: str
 ) -> None:
     answer = await reply(socket, NOT_COMMANDS[case])
@@ -205,7 +205,7 @@ async def test_a_frame_over_64_kib_closes_with_1009(socket: ClientConnection) ->
 
 async def test_64_kib_in_fragments_are_one_message(socket: ClientConnection) -> None:
     text = padded(message("fragments", "in pieces"), FRAME_BYTES)
-    size = FRAME_BYTES // (FRAGMENTS - 2)  # a rest makes one more, and the library ends with an empty fragment
+    size = FRAME_BYTES // (FRAGMENTS - 2)  # The remainder makes one more, and the library ends with an empty fragment.
     pieces = [text[at : at + size] for at in range(0, FRAME_BYTES, size)]
     assert len(pieces) + 1 == FRAGMENTS
     answer = await reply(socket, pieces)
@@ -218,13 +218,13 @@ async def test_more_than_64_kib_in_fragments_close_with_1009(socket: ClientConne
 
 
 async def test_too_many_fragments_close_the_connection(socket: ClientConnection) -> None:
-    await socket.send(["{", *[" "] * (FRAGMENTS - 2), "}"])  # and the empty one
+    await socket.send(["{", *[" "] * (FRAGMENTS - 2), "}"])  # The library adds an empty one.
     assert await close_code(socket) in (1008, 1009)
 
 
-async def test_a_binary_frame_is_refused(socket: ClientConnection) -> None:
+async def test_a_binary_frame_closes_with_1003(socket: ClientConnection) -> None:
     await socket.send(b'{"id": 1, "type": "ping"}')
-    # RFC 6455, section 7.4.1: 1003 is for who cannot take binary frames.
+    # RFC 6455, section 7.4.1: 1003 is for endpoints that cannot accept binary frames.
     assert await close_code(socket) == 1003
 
 

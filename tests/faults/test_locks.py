@@ -1,4 +1,4 @@
-"""One database has one server, whatever name leads to it: SQLite by path and inode, PostgreSQL by its own lock."""
+"""One database has one server, under any name and on both engines."""
 
 import os
 import sqlite3
@@ -28,7 +28,7 @@ from tests.support.waiting import eventually_async, eventually_blocking
 pytestmark = pytest.mark.faults
 
 
-# -- SQLite, in this process: a second attempt has another open file description, as another process has
+# -- SQLite in this process: each attempt has its own open file description, like a process
 
 
 def by_symlink(real: Path) -> Path:
@@ -72,8 +72,11 @@ def test_a_sqlite_database_is_locked_under_every_name(tmp_path: Path, name: Call
         pass
 
 
-def test_a_refused_lock_leaves_the_locks_of_sqlite_alone(tmp_path: Path) -> None:
-    """Closing a descriptor of the file would drop them: another process could then write beside the transaction."""
+def test_a_refused_lock_keeps_sqlites_own_locks(tmp_path: Path) -> None:
+    """Closing a descriptor of the file would drop them.
+
+    Another process could then write during the transaction.
+    """
     real = tmp_path / "data" / "hubbub.db"
     with sqlite_lock(real), closing(sqlite3.connect(real, isolation_level=None)) as connection:
         connection.execute("CREATE TABLE said (what TEXT)")
@@ -85,7 +88,7 @@ def test_a_refused_lock_leaves_the_locks_of_sqlite_alone(tmp_path: Path) -> None
         assert "database is locked" in done.stderr
 
 
-def test_a_database_that_is_bind_mounted_is_locked_too(tmp_path: Path) -> None:
+def test_a_bind_mounted_database_is_locked_too(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("needs root: no bind mount can be made, so its lock was NOT tested")
     real, other = tmp_path / "data" / "hubbub.db", tmp_path / "mounted.db"
@@ -103,12 +106,12 @@ def test_a_database_that_is_bind_mounted_is_locked_too(tmp_path: Path) -> None:
     "url",
     ["sqlite:///file:/data/x.db?uri=true&nolock=1", "sqlite:////x.db?vfs=unix-none", "sqlite:///:memory:"],
 )
-def test_an_address_that_could_turn_locks_off_is_refused(url: str) -> None:
+def test_a_database_url_that_could_disable_locks_is_refused(url: str) -> None:
     with pytest.raises(ValidationError, match="database_url"):
         Settings(database_url=url)
 
 
-def test_a_folder_has_one_process(tmp_path: Path) -> None:
+def test_a_data_folder_admits_one_process(tmp_path: Path) -> None:
     with folder_lock(tmp_path / "data"), pytest.raises(FolderInUse), folder_lock(tmp_path / "data"):
         pass
 
@@ -116,7 +119,7 @@ def test_a_folder_has_one_process(tmp_path: Path) -> None:
 # -- SQLite, from outside
 
 
-def test_neither_server_nor_restore_nor_command_gets_at_the_database_of_a_running_server(
+def test_servers_restores_and_commands_cannot_use_the_database_of_a_running_server(
     server: Server, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     account = server.sign_up()
@@ -136,7 +139,7 @@ def test_neither_server_nor_restore_nor_command_gets_at_the_database_of_a_runnin
     assert not (tmp_path / "elsewhere" / "secret.key").exists()
 
 
-def test_a_program_that_has_the_database_open_keeps_a_restore_away(
+def test_restore_is_refused_while_another_program_has_the_database_open(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(restore, "PATIENCE", 0.1)
@@ -144,7 +147,7 @@ def test_a_program_that_has_the_database_open_keeps_a_restore_away(
     run("migrate", "--data", data)
     run("backup", tmp_path / "chat.zip", "--data", data)
     with closing(sqlite3.connect(data / "hubbub.db")) as connection:
-        connection.execute("SELECT * FROM users").fetchall()  # done, and idle since
+        connection.execute("SELECT * FROM users").fetchall()  # The query is done and the connection idle.
         sentence = run("restore", tmp_path / "chat.zip", "--replace", "--data", data, fails=True)
     assert sentence == f"Another program has the database {data / 'hubbub.db'} open: end it first."
     assert "Restored" in run("restore", tmp_path / "chat.zip", "--replace", "--data", data)
@@ -154,7 +157,10 @@ def test_a_program_that_has_the_database_open_keeps_a_restore_away(
 
 
 def end_sessions(url: str, name: str) -> int:
-    """End the connections of that name from PostgreSQL's side, as a failover does; how many there were."""
+    """Terminate the connections of that name in PostgreSQL, as a failover does.
+
+    Return how many.
+    """
     address = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(address, autocommit=True) as connection:
         query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE %s"
@@ -182,13 +188,13 @@ def test_a_second_server_a_command_and_a_restore_are_refused_on_one_postgresql(
         assert "Several servers need a bus" in sentence
     assert account.get("/users/me")["id"] == account.id
     server.kill()
-    server.start()  # what a server held that was killed is free at once
+    server.start()  # The lock of a killed server is free at once.
     assert end_sessions(url, "hubbub-serve %") == 1
     eventually_blocking(lambda: "database_lock_regained" in server.log_text(), 30, "the lock is taken again")
     assert account.server.log_in(account.name).get("/users/me")["id"] == account.id
 
 
-def test_a_server_ends_when_another_took_the_database_while_its_lock_was_gone(
+def test_a_server_exits_when_another_took_the_database_while_its_lock_was_lost(
     postgres_server: Postgres, make_server: MakeServer
 ) -> None:
     url = postgres_server.fresh()
@@ -200,7 +206,7 @@ def test_a_server_ends_when_another_took_the_database_while_its_lock_was_gone(
         return usurper._try() is None
 
     try:
-        eventually_blocking(took_it, 30, "the other server is faster once")
+        eventually_blocking(took_it, 30, "the other server takes the lock first")
         process, server.process = server.process, None
         assert process is not None
         assert process.wait(60) == 1

@@ -1,4 +1,4 @@
-"""PostgreSQL stopped hard, hung, slow or out of reach under open sockets: nothing false, nothing lost, all in time."""
+"""PostgreSQL crashed, hung, slow or unreachable under open sockets."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -22,7 +22,7 @@ from tests.support.wire import Wire, wire
 
 pytestmark = pytest.mark.faults
 
-SLOW = 2.0  # seconds that everything takes on its way, in each direction
+SLOW = 2.0  # Seconds of delay in each direction.
 BROKEN = ("-m", "tests.support.broken_server")
 
 
@@ -44,7 +44,7 @@ def server(between: Wire, postgres_server: Postgres, tmp_path_factory: pytest.Te
 
 @pytest.fixture(params=["stopped", "hung", "slow"])
 def fault(request: pytest.FixtureRequest, postgres_server: Postgres, between: Wire) -> Fault:
-    """Each ends with a PostgreSQL that is all right again."""
+    """Return a fault. Each ends with a healthy PostgreSQL."""
     kinds = {
         "stopped": lambda: stopped(postgres_server),
         "hung": lambda: hung(postgres_server),
@@ -78,7 +78,7 @@ async def slow(between: Wire) -> AsyncIterator[None]:
 
 
 async def look_around(seen: Outage) -> None:
-    """What reads is told in time as well, what asks nothing of the store works, and the next one fails alike."""
+    """Check that reads fail in time, ping works, and the next send fails alike."""
     await seen.prober.ping()
     answer = await asyncio.to_thread(seen.room.owner.request, "GET", f"/api/rooms/{seen.room.room}/messages")
     if answer.status_code != 503 or answer.json()["error"]["code"] != "unavailable":
@@ -86,15 +86,20 @@ async def look_around(seen: Outage) -> None:
     await seen.probe_in_vain()
 
 
-async def test_an_outage_is_told_in_time_closes_no_socket_and_loses_nothing(server: Server, fault: Fault) -> None:
+async def test_during_an_outage_errors_come_in_time_sockets_stay_open_and_nothing_is_lost(
+    server: Server, fault: Fault
+) -> None:
     await in_time(lambda: weathered(server, fault, look_around))
 
 
 @pytest.mark.parametrize("silence", [Wire.fall_silent, Wire.lose_answers])
-async def test_connections_that_fall_silent_in_the_middle_of_it_are_given_up_on_both_sides(
+async def test_silent_database_connections_are_abandoned_on_both_sides(
     server: Server, between: Wire, silence: Callable[[Wire], None]
 ) -> None:
-    """New connections are sound; what the old ones hold is let go of by PostgreSQL, which hears of nothing either."""
+    """New connections work.
+
+    PostgreSQL, which receives nothing either, releases the locks of the old ones.
+    """
     await in_time(lambda: silenced(server, lambda: silence(between)))
 
 
@@ -107,22 +112,22 @@ async def silenced(server: Server, silence: Callable[[], None], patience: float 
     return seen
 
 
-# -- what these tests would find
+# -- controls
 
 
-async def test_control_a_server_that_tells_before_it_commits_is_found_out(
+async def test_control_a_server_that_answers_before_the_commit_loses_messages(
     make_server: MakeServer, postgres_server: Postgres
 ) -> None:
     server = make_server({"HUBBUB_DATABASE_URL": postgres_server.fresh(), "BROKEN": "ack-before-commit"}, BROKEN)
     await asyncio.to_thread(server.start)
-    for _ in range(5):  # it is between the word and the COMMIT most of the time, but not always
+    for _ in range(5):  # The server is between answer and COMMIT most of the time, but not always.
         seen = await weathered(server, lambda: stopped(postgres_server), look_around)
         if any("I1 lost" in sentence for sentence in seen.found):
             return
     raise AssertionError(seen.found)
 
 
-async def test_control_a_server_that_waits_for_ever_is_found_out_by_each(
+async def test_control_a_server_that_waits_for_ever_is_detected_in_each_outage(
     make_server: MakeServer, postgres_server: Postgres, between: Wire
 ) -> None:
     address = between.url(postgres_server.fresh())

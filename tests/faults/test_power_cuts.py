@@ -1,7 +1,8 @@
-"""Power cuts at every moment of first start, `user create`, `backup` and `restore`, on XFS and btrfs.
+"""Power cuts during first start, `user create`, `backup` and `restore`.
 
-These two forget what was not synced; ext4 mostly writes it anyway, and hides the fault. POWER_CUTS=all looks at every
-moment; without it, each third one and all that rename a file.
+They run on XFS and btrfs. These two forget what was not synced; ext4 mostly writes it anyway, and
+hides the fault. POWER_CUTS=all tests every moment; without it, each third one and all that rename a
+file.
 """
 
 import asyncio
@@ -35,7 +36,7 @@ EVERY = 1 if os.environ.get("POWER_CUTS") == "all" else 3
 
 @dataclass
 class Record:
-    """What was kept of one run: the images with what had been claimed, and the number of moments."""
+    """What one run recorded: images with the state claimed by then, and moments."""
 
     images: list[dict[str, Any]]
     moments: int
@@ -44,7 +45,7 @@ class Record:
 
 @pytest.fixture(scope="module")
 def other_site(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bytes]:
-    """A backup of another site, with bob in it, and that site's key."""
+    """A backup of another site with the user bob, and that site's key."""
     folder = tmp_path_factory.mktemp("other")
     settings = Settings(data=folder / "data")
 
@@ -70,7 +71,7 @@ def outer(tmp_path: Path) -> Iterator[Path]:
 
 
 def record(outer: Path, system: str, cut: str, commands: list[list[str]], *, fsync: bool = True) -> Record:
-    """Run the commands on a fresh disk; the images of all power cuts."""
+    """Run the commands on a new disk and record images of all power cuts."""
     place = outer.parent / "disk"
     backing, images, plan = outer / "disk.img", outer / "images", outer.parent / "plan.json"
     shutil.rmtree(images, ignore_errors=True)
@@ -95,14 +96,14 @@ def record(outer: Path, system: str, cut: str, commands: list[list[str]], *, fsy
 
 
 async def start(data: Path) -> tuple[bytes, set[str]]:
-    """Start a server on what is left; its key and its users."""
+    """Start a server on what is left; return its key and its users."""
     async with operated(Settings(data=data)) as services:
         found = await services.read(accounts.listing, 0, 100)
         return (data / "secret.key").read_bytes(), {user.name for user in found}
 
 
 def after_cut(disk: Path, claims: dict[str, Any], other: bytes) -> Iterator[str]:
-    """What is wrong after the power has come back."""
+    """Yield what is wrong after the power has come back."""
     try:
         key, users = asyncio.run(start(disk / "site" / "data"))
     except Exception as error:
@@ -128,7 +129,7 @@ def after_cut(disk: Path, claims: dict[str, Any], other: bytes) -> Iterator[str]
 
 
 def violations(outer: Path, system: str, recorded: Record, other: bytes, *, first: bool = False) -> list[str]:
-    """Mount every image, one after the other, and look; with `first` until something is found."""
+    """Mount and check every image in turn; with `first`, stop at the first violation."""
     found = []
     for line in recorded.images:
         with mounted(system, Path(line["image"]), outer.parent / "after") as disk:

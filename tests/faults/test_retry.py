@@ -1,4 +1,4 @@
-"""Retries: an acknowledgement may be lost as often as it likes, a message is stored once and keeps its seq."""
+"""Retried messages are stored once and keep their seq."""
 
 import asyncio
 import json
@@ -20,21 +20,21 @@ from tests.support.writer import Writer
 pytestmark = [pytest.mark.faults, BOTH_DATABASES]
 
 CONNECTIONS = 8
-IN_FLIGHT = 60  # per connection; a lost acknowledgement costs a time-out, so many must wait side by side
+IN_FLIGHT = 60  # Per connection; a lost acknowledgement costs a timeout, so many must wait in parallel.
 REPLY_WITHIN = 1.0
 LOSS = 0.3
 
 
 def is_acknowledgement(payload: bytes) -> bool:
-    """True for the reply to a message.send that was stored."""
-    if not payload.startswith(b'{"re":'):  # an event: not worth parsing, there are many
+    """Return whether the payload is the reply to a message.send that was stored."""
+    if not payload.startswith(b'{"re":'):  # Events are many and need no parsing.
         return False
     frame = json.loads(payload)
     return "seq" in frame.get("ok", {})
 
 
 def losing(share: float) -> Callable[[bytes], bool]:
-    """A predicate for the proxy: that share of the acknowledgements, from a sequence that repeats itself."""
+    """Return a predicate that matches `share` of the acknowledgements, reproducibly."""
     chance = random.Random(7)
     return lambda payload: is_acknowledgement(payload) and chance.random() < share
 
@@ -46,7 +46,7 @@ async def proxy(server: Server) -> AsyncIterator[Proxy]:
 
 
 async def send_all(places: list[tuple[Writer, int]], count: int, in_flight: int) -> None:
-    """Send `count` messages, spread over writers and their rooms, that many of each in flight at a time."""
+    """Send `count` messages, with `in_flight` at a time for each writer."""
     left = iter(range(count))
 
     async def lane(writer: Writer, room: int) -> None:
@@ -62,7 +62,10 @@ async def send_all(places: list[tuple[Writer, int]], count: int, in_flight: int)
 async def send_through_loss(
     server: Server, proxy: Proxy, count: int, retry_key: Callable[[str], str] | None = None
 ) -> tuple[History, Stored, int]:
-    """Send until everything is acknowledged while acknowledgements vanish; what the writers saw and what is stored."""
+    """Send until everything is acknowledged while acknowledgements vanish.
+
+    Return the writers' history, what is stored, and how often they retried.
+    """
     proxy.drop = losing(LOSS)
     history = History()
     places = []
@@ -70,7 +73,8 @@ async def send_through_loss(
         if number % 2 == 0:
             author = server.sign_up("retrier")
             room = author.create_room(f"retries {random.getrandbits(40):x}")
-        # Two connections share an author and a room, and so a space of keys; their names keep the keys apart.
+        # Two connections share an author and a room, and so a space of keys. The prefix keeps their
+        # keys apart.
         writer = Writer(author, history, proxy.websocket_url, REPLY_WITHIN)
         writer.prefix = f"c{number}"
         writer.retry_key = retry_key or writer.retry_key
@@ -86,14 +90,14 @@ async def send_through_loss(
     return history, mine, sum(writer.retries for writer, _ in places)
 
 
-async def test_thousands_of_sends_with_lost_acknowledgements_are_as_many_messages(server: Server, proxy: Proxy) -> None:
+async def test_sends_with_lost_acknowledgements_are_stored_exactly_once(server: Server, proxy: Proxy) -> None:
     sends = depth.rounds("sends", short=1_500, long=10_000)
     history, stored, retries = await send_through_loss(server, proxy, sends)
     assert not violations(history, stored)
     assert len(stored.messages) == sends
     assert len({(row.room, row.seq) for row in stored.messages}) == sends
     assert proxy.dropped > sends * LOSS * 0.8, "acknowledgements were lost"
-    assert retries >= proxy.dropped * 0.8, "the lost ones were sent again"
+    assert retries >= proxy.dropped * 0.8, "messages without an acknowledgement were sent again"
 
 
 async def test_control_retries_under_new_keys_are_found_as_duplicates(server: Server, proxy: Proxy) -> None:
@@ -103,9 +107,11 @@ async def test_control_retries_under_new_keys_are_found_as_duplicates(server: Se
     assert len(stored.messages) > 300
 
 
-async def test_a_retry_gets_the_original_seq_after_the_right_to_send_has_gone(server: Server, proxy: Proxy) -> None:
+async def test_a_retry_returns_the_original_seq_after_the_author_lost_the_right_to_send(
+    server: Server, proxy: Proxy
+) -> None:
     creator, member = server.sign_up(), server.sign_up()
-    room = creator.create_room("the door closes")
+    room = creator.create_room("a room to be removed from")
     member.join(room)
     history = History()
     writer = Writer(member, history, proxy.websocket_url, reply_within=1.0)
@@ -118,7 +124,7 @@ async def test_a_retry_gets_the_original_seq_after_the_right_to_send_has_gone(se
     await asyncio.to_thread(creator.request, "POST", f"/api/rooms/{room}/messages", json={"key": "k", "body": "later"})
 
     proxy.drop = None
-    await writer.attempt(send, send.key)  # acknowledged, although he may not send any more
+    await writer.attempt(send, send.key)  # The retry is acknowledged although the author may not send any more.
     another = writer.compose(room)
     with pytest.raises(RefusedError) as refused:
         await writer.attempt(another, another.key)
@@ -144,7 +150,7 @@ async def test_the_same_key_with_another_body_is_a_conflict(server: Server) -> N
     assert account.request("POST", "/api/rooms/1/messages", json={"key": "same", "body": "x"}).status_code == 409
 
 
-async def test_a_key_belongs_to_its_author_and_its_room(server: Server) -> None:
+async def test_an_idempotency_key_belongs_to_its_author_and_its_room(server: Server) -> None:
     one, other = server.sign_up(), server.sign_up()
     room = one.create_room(f"keys of {one.name}")
     other.join(room)
@@ -157,7 +163,7 @@ async def test_a_key_belongs_to_its_author_and_its_room(server: Server) -> None:
 
 
 async def side_by_side(accounts_connections: list[Connection], room: int, key: str, count: int) -> list[int]:
-    """`count` sends of one key at the same time, spread over the connections; the seqs they were told."""
+    """Send one key `count` times at once; return the acknowledged seqs."""
     futures = [
         await accounts_connections[number % len(accounts_connections)].post(
             "message.send", room=room, key=key, body="once only"
@@ -172,7 +178,7 @@ async def open_many(server: Server, account: Account, count: int) -> list[Connec
     return [await Connection.open(server.websocket_url, account.token) for _ in range(count)]
 
 
-async def test_fifty_retries_side_by_side_are_one_message_also_after_a_restart(make_server: MakeServer) -> None:
+async def test_fifty_concurrent_retries_are_one_message_also_after_a_restart(make_server: MakeServer) -> None:
     server = make_server()
     await asyncio.to_thread(server.start)
     account = server.sign_up()
@@ -194,13 +200,13 @@ async def test_fifty_retries_side_by_side_are_one_message_also_after_a_restart(m
     assert [row.key for row in Stored.read(server.database_url).messages] == ["one of fifty"]
 
 
-async def test_a_reset_in_the_middle_of_sends_leaves_nothing_twice(server: Server, proxy: Proxy) -> None:
+async def test_connection_resets_in_the_middle_of_sends_repeat_no_message(server: Server, proxy: Proxy) -> None:
     history = History()
     account = server.sign_up()
     writer = Writer(account, history, proxy.websocket_url, REPLY_WITHIN)
     working = asyncio.create_task(send_all([(writer, 1)], 400, 8))
     for goal in range(40, 400, 40):
-        await eventually(lambda: len(history.acked) >= goal, 20, "the writer goes on", every=0.001)  # noqa: B023
+        await eventually(lambda: len(history.acked) >= goal, 20, "the writer makes progress", every=0.001)  # noqa: B023
         proxy.reset_all()
     await working
     await writer.close()

@@ -1,4 +1,4 @@
-"""Revocation and membership: who has lost a right stops hearing within a second, and gets back in by no door."""
+"""Users who lose a right stop receiving within a second and stay out."""
 
 import asyncio
 import random
@@ -26,14 +26,17 @@ BROKEN = ("-m", "tests.support.broken_server")
 
 
 async def ends_in_time(connection: Connection, codes: tuple[int, ...]) -> None:
-    """The socket is closed by the server within a second of now, with one of the codes or by an abort."""
+    """Assert that the server closes the socket within a second.
+
+    The close has one of the codes or is an abort.
+    """
     with within(WITHIN):
         code = await connection.wait_closed(PATIENCE)
     assert code in (*codes, 1006), code
 
 
 def is_refused_everywhere(account: Account, password_works: bool = True) -> None:
-    """The session's access token, refresh token and, where it went with them, the password open nothing."""
+    """Assert that the tokens, and the password unless it works, are refused."""
     for method, path in (
         ("GET", "/users/me"),
         ("GET", "/api/rooms"),
@@ -54,7 +57,7 @@ async def hello_is_refused(account: Account) -> None:
 
 
 @three_attempts
-async def test_logout_ends_the_sessions_sockets_and_no_others(server: Server) -> None:
+async def test_log_out_closes_the_sockets_of_its_session_and_no_others(server: Server) -> None:
     account = server.sign_up()
     elsewhere = server.log_in(account.name)
     sockets = [await Connection.open(server.websocket_url, account.token) for _ in range(3)]
@@ -85,7 +88,7 @@ async def test_a_new_password_ends_all_other_sessions(server: Server) -> None:
 
 
 @three_attempts
-async def test_deleting_a_session_ends_its_sockets(server: Server) -> None:
+async def test_deleting_a_session_closes_its_sockets(server: Server) -> None:
     account = server.sign_up()
     elsewhere = server.log_in(account.name)
     ended = await Connection.open(server.websocket_url, elsewhere.token)
@@ -102,7 +105,7 @@ async def test_deleting_a_session_ends_its_sockets(server: Server) -> None:
 
 
 @three_attempts
-async def test_a_disabled_user_is_out_within_a_second_and_stays_out(server: Server) -> None:
+async def test_a_disabled_user_is_disconnected_within_a_second_and_stays_out(server: Server) -> None:
     account = server.sign_up()
     sockets = [await Connection.open(server.websocket_url, account.token) for _ in range(2)]
     await asyncio.to_thread(server.command_line, "user", "disable", account.name)
@@ -116,7 +119,7 @@ async def test_a_disabled_user_is_out_within_a_second_and_stays_out(server: Serv
 
 
 @three_attempts
-async def test_a_browser_session_ends_with_its_cookie(server: Server) -> None:
+async def test_log_out_ends_a_browser_session_and_revokes_its_cookie(server: Server) -> None:
     account = server.sign_up()
     origin = {"Origin": server.url}
     async with httpx.AsyncClient(base_url=server.url, headers=origin) as browser:
@@ -134,22 +137,24 @@ async def test_a_browser_session_ends_with_its_cookie(server: Server) -> None:
 
 
 @three_attempts
-async def test_a_refresh_token_used_again_after_its_successor_ends_the_session(server: Server) -> None:
+async def test_reusing_a_refresh_token_after_its_successor_ends_the_session(server: Server) -> None:
     account = server.sign_up()
     socket = await Connection.open(server.websocket_url, account.token)
     first = account.try_refresh().json()["refresh_token"]
     second = account.try_refresh(first)
     assert second.status_code == 200, second.text
-    assert account.try_refresh().status_code == 401, "an old one, presented by who knows whom"
+    assert account.try_refresh().status_code == 401, "an old refresh token may be stolen"
     await ends_in_time(socket, (4503,))
-    assert account.try_refresh(second.json()["refresh_token"]).status_code == 401, "the newest fell with it"
+    assert account.try_refresh(second.json()["refresh_token"]).status_code == 401, (
+        "the newest token ends with the session"
+    )
 
 
 # -- memberships
 
 
 async def loses_the_room(server: Server, depart: Callable[[Account, Account, int], httpx.Response]) -> None:
-    """After `depart` the member's socket stays, hears no more of the room, and may ask for nothing of it."""
+    """Assert that after `depart` the member's open socket gets nothing of the room."""
     creator, member = server.sign_up(), server.sign_up()
     room = creator.create_room(f"departures {random.getrandbits(40):x}")
     member.join(room)
@@ -173,7 +178,7 @@ async def loses_the_room(server: Server, depart: Callable[[Account, Account, int
     for path in (f"/api/rooms/{room}/messages", f"/api/topics/{topic}/events?after=0"):
         assert member.request("GET", path).status_code in (403, 404), path
     async with await Connection.open(server.websocket_url, member.token, have={topic: 1}) as again:
-        assert topic not in again.welcome["heads"], "a position opens no door"
+        assert topic not in again.welcome["heads"], "a position gives no access"
         await speak_and_expect_only_a_reset(creator, room, again)
 
 
@@ -182,17 +187,18 @@ async def speak_and_expect_only_a_reset(speaker: Account, room: int, socket: Con
     answer = await asyncio.to_thread(speaker.request, "POST", f"/api/rooms/{room}/messages", json=body)
     assert answer.status_code == 201, answer.text
     await socket.ping()
-    # "reset" for a topic that is not his tells him to drop it; it holds nothing of the room.
+    # A "reset" for a topic the user has no access to tells the client to drop it. It holds nothing
+    # of the room.
     assert [frame for frame in socket.frames if frame.get("topic") == f"room:{room}"] == [
         {"type": "reset", "topic": f"room:{room}"}
     ]
 
 
-async def test_who_leaves_hears_no_more(server: Server) -> None:
+async def test_a_member_who_leaves_receives_no_more_of_the_room(server: Server) -> None:
     await loses_the_room(server, lambda _, member, room: member.request("POST", f"/api/rooms/{room}/leave"))
 
 
-async def test_who_is_removed_hears_no_more(server: Server) -> None:
+async def test_a_removed_member_receives_no_more_of_the_room(server: Server) -> None:
     def remove(creator: Account, member: Account, room: int) -> httpx.Response:
         return creator.request("DELETE", f"/api/rooms/{room}/members/{member.id}")
 
@@ -200,9 +206,12 @@ async def test_who_is_removed_hears_no_more(server: Server) -> None:
 
 
 async def joining_and_leaving(server: Server, rounds: int) -> list[str]:
-    """Sends, a removal and sends go off together, again and again; everything heard that should not be, or unheard."""
+    """Submit a send, a removal and a send at once, repeatedly.
+
+    Return what was leaked or missed.
+    """
     creator, member, witness = server.sign_up(), server.sign_up(), server.sign_up()
-    room = creator.create_room(f"revolving door {random.getrandbits(40):x}")
+    room = creator.create_room(f"joins and removals {random.getrandbits(40):x}")
     witness.join(room)
     topic = f"room:{room}"
     creator_socket = await Connection.open(server.websocket_url, creator.token)
@@ -211,9 +220,9 @@ async def joining_and_leaving(server: Server, rounds: int) -> list[str]:
     for number in range(rounds):
         await member_socket.command("room.join", room=room)
         batch = [
-            await creator_socket.post("message.send", room=room, key=f"a{number}", body="to him too"),
+            await creator_socket.post("message.send", room=room, key=f"a{number}", body="for the member too"),
             await creator_socket.post("room.remove", room=room, user=member.id),
-            await creator_socket.post("message.send", room=room, key=f"b{number}", body="not to him"),
+            await creator_socket.post("message.send", room=room, key=f"b{number}", body="not for the member"),
         ]
         for reply in await asyncio.gather(*batch):
             outcome(reply)
@@ -230,11 +239,11 @@ async def joining_and_leaving(server: Server, rounds: int) -> list[str]:
     return found
 
 
-async def test_a_send_a_removal_and_a_send_at_once_reach_exactly_the_right_people(server: Server) -> None:
+async def test_a_send_a_removal_and_a_send_at_once_reach_exactly_the_members_of_that_moment(server: Server) -> None:
     assert not await joining_and_leaving(server, depth.rounds("removals", short=30, long=1_000))
 
 
-async def test_control_a_server_that_keeps_the_removed_subscribed_is_found_out(make_server: MakeServer) -> None:
+async def test_control_a_server_that_keeps_removed_members_subscribed_leaks_events(make_server: MakeServer) -> None:
     server = make_server({"BROKEN": "keep-subscribed"}, BROKEN)
     await asyncio.to_thread(server.start)
     found = await joining_and_leaving(server, 5)

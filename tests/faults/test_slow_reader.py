@@ -1,4 +1,4 @@
-"""One of 200 readers stops reading: it is closed and resumes without loss, and the others do not notice."""
+"""One of 200 readers stops reading and is closed; the others stay fast."""
 
 import asyncio
 import contextlib
@@ -22,21 +22,23 @@ from tests.support.waiting import eventually
 pytestmark = pytest.mark.faults
 
 READERS = 200
-BODY = "x" * 7_900  # large, so that a mebibyte is reached with few deliveries to everybody else
+BODY = "x" * 7_900  # Bodies are large, so that few deliveries to the other readers fill a mebibyte.
 INTERVAL = 0.04
-PHASE = 50  # messages in a measurement without a fault
-LIMIT = 600  # messages within which the slow one must have been noticed: 4.7 MB, four outboxes and the kernel's buffers
+PHASE = 50  # Messages in a measurement without a fault.
+# Messages within which the server must notice the slow reader: 4.7 MB, four outboxes and the
+# kernel's buffers.
+LIMIT = 600
 OUTBOX = 2**20
-SLACK = 256 * 1024  # what others have waiting at the moment of asking, and the piece that the transport holds
-# Two cores are shared by the server, by 200 clients in Python and by whatever else the machine does: a scheduling
-# hiccup of some 20 ms decides a p99 of a few milliseconds without any fault. A fan-out that waits for the slow
-# reader would stall for seconds.
+SLACK = 256 * 1024  # What other readers have waiting at the time of asking, and the piece that the transport holds.
+# The server, 200 clients in Python and the rest of the machine share two cores. A scheduling hiccup
+# of some 20 ms decides a p99 of a few milliseconds without any fault. A fan-out that waits for the
+# slow reader would stall for seconds.
 NOISE = 0.03
 
 
 @dataclass
 class Audience:
-    """A room, its sender, readers that note how late each message came, and one reader that can be stopped."""
+    """A room with a sender, readers that record delays, and one that can stop."""
 
     server: Server
     room: int
@@ -62,20 +64,21 @@ class Audience:
             send = self.history.sending(self.room, self.author, f"k{self.sent}", f"{time.monotonic()} {BODY}")
             ok = await self.sender.command("message.send", room=self.room, key=send.key, body=send.body)
             send.acknowledge(ok["seq"])
-            await asyncio.sleep(max(0.0, start + (number + 1) * self.pace - time.monotonic()))  # the pace of the load
+            # This is the pace of the load.
+            await asyncio.sleep(max(0.0, start + (number + 1) * self.pace - time.monotonic()))
 
     async def p99(self, count: int, until: Any = lambda: False) -> float:
-        """The 99th percentile of the readers' delays over a phase, in seconds."""
+        """Return the 99th percentile of the readers' delays over a phase, in seconds."""
         self.delays.clear()
         before = self.sent
         await self.speak(count, until)
         expected = (self.sent - before) * (READERS - 1)
-        await eventually(lambda: len(self.delays) >= expected, 20, "every other reader has heard everything")
+        await eventually(lambda: len(self.delays) >= expected, 20, "all other readers have all messages")
         return statistics.quantiles(self.delays, n=100)[98]
 
 
 def small_receive_buffer(port: int) -> dict[str, Any]:
-    """Options for a connection whose kernel takes little in advance."""
+    """Return options for a connection whose kernel buffers little."""
     raw = socket.socket()
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     raw.connect(("127.0.0.1", port))
@@ -108,7 +111,7 @@ def stop_reading(follower: Follower) -> None:
 
 def start_reading(follower: Follower) -> None:
     assert follower.connection is not None
-    with contextlib.suppress(RuntimeError):  # closed meanwhile
+    with contextlib.suppress(RuntimeError):  # The connection may be closed by now.
         follower.connection.socket.transport.resume_reading()
 
 
@@ -117,12 +120,12 @@ def was_noticed(server: Server) -> bool:
 
 
 def slow_metric(server: Server) -> float:
-    """How many connections were closed for being slow."""
+    """Return how many connections were closed for being slow."""
     return server.metrics()['hubbub_disconnects_total{code="4008",reason="slow"}']
 
 
 class Watch:
-    """Follows the bytes that wait in the server's outboxes, beside the load."""
+    """Track the bytes waiting in the server's outboxes during the load."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
@@ -133,21 +136,23 @@ class Watch:
         while True:
             metrics = await asyncio.to_thread(self.server.metrics)
             self.peak = max(self.peak, metrics["hubbub_outbox_bytes"])
-            await asyncio.sleep(0.1)  # the pace of the measurement
+            await asyncio.sleep(0.1)  # This is the pace of the measurement.
 
     async def stop(self) -> float:
-        """The most that was seen waiting."""
+        """Stop watching and return the peak."""
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         return self.peak
 
 
 @three_attempts
-async def test_a_reader_that_stops_reading_is_closed_resumes_and_harms_nobody(make_server: MakeServer) -> None:
+async def test_a_reader_that_stops_reading_is_closed_and_resumes_while_others_stay_fast(
+    make_server: MakeServer,
+) -> None:
     server = make_server()
     await asyncio.to_thread(server.start)
     async with audience(server) as room:
-        await room.speak(PHASE // 2)  # warm up
+        await room.speak(PHASE // 2)  # This warms the server up.
         watch = Watch(server)
         before = await room.p99(PHASE)
         assert slow_metric(server) == 0
@@ -158,11 +163,12 @@ async def test_a_reader_that_stops_reading_is_closed_resumes_and_harms_nobody(ma
         peak = await watch.stop()
         assert was_noticed(server), "the server's log says slow"
         assert OUTBOX / 4 < peak <= OUTBOX + SLACK, f"{peak} bytes waited"
-        # The outbox itself is bounded by 1 MiB; the rest is the allocator's and the database cache's.
+        # The outbox itself is bounded by 1 MiB. The rest belongs to the allocator and the
+        # database's cache.
         assert grown < 4 * OUTBOX, f"the server grew by {grown} bytes"
 
         start_reading(room.slow)
-        await eventually(lambda: room.slow.closes, 15, "the slow reader learns of its end")
+        await eventually(lambda: room.slow.closes, 15, "the slow reader sees its connection closed")
         assert room.slow.closes[0] in (4008, 1006, None), room.slow.closes
         await eventually(lambda: slow_metric(server) == 1, 15, "the metric says slow", every=0.2)
         after = await room.p99(PHASE)
@@ -172,7 +178,7 @@ async def test_a_reader_that_stops_reading_is_closed_resumes_and_harms_nobody(ma
 
 
 async def nothing_is_missing(room: Audience) -> None:
-    """The slow reader has put together everything, over both connections."""
+    """Assert that the slow reader received everything over its two connections."""
     topic = f"room:{room.room}"
     head = room.history.sends[-1].seqs[0]
     await eventually(lambda: room.slow.positions()[topic] >= head, 15, "the slow reader has caught up")
@@ -182,7 +188,7 @@ async def nothing_is_missing(room: Audience) -> None:
     assert not violations(room.history, Stored.read(room.server.database_url))
 
 
-async def test_control_an_unbounded_outbox_is_found_out(make_server: MakeServer) -> None:
+async def test_control_an_unbounded_outbox_exceeds_the_bound(make_server: MakeServer) -> None:
     server = make_server({"HUBBUB_OUTBOX_BYTES": str(2**30)})
     await asyncio.to_thread(server.start)
     async with audience(server, readers=10) as room:
@@ -190,5 +196,5 @@ async def test_control_an_unbounded_outbox_is_found_out(make_server: MakeServer)
         watch = Watch(server)
         stop_reading(room.slow)
         await room.speak(LIMIT, until=lambda: was_noticed(server) or watch.peak > OUTBOX + SLACK)
-        assert not was_noticed(server), "this server notices nobody"
+        assert not was_noticed(server), "this server closes no slow reader"
         assert await watch.stop() > OUTBOX + SLACK

@@ -1,4 +1,7 @@
-"""Storage faults: locked, full, or asked for nonsense. Nothing false, nothing lost, and recovery by itself."""
+"""Storage faults (locked, full, bad input) cause no false answers and no losses.
+
+The server recovers.
+"""
 
 import asyncio
 import contextlib
@@ -29,7 +32,7 @@ BROKEN = ("-m", "tests.support.broken_server")
 
 @contextlib.contextmanager
 def locked(database: Path) -> Iterator[None]:
-    """Hold SQLite's write lock from another process's point of view."""
+    """Hold SQLite's write lock, as another process would."""
     with contextlib.closing(sqlite3.connect(database, isolation_level=None, timeout=10)) as other:
         other.execute("BEGIN IMMEDIATE")
         try:
@@ -39,7 +42,7 @@ def locked(database: Path) -> Iterator[None]:
 
 
 async def refused_as_unavailable(connection: Connection, room: int, key: str) -> RefusedError:
-    """One send that must come back as `unavailable` with a hint when to try again."""
+    """Assert that one send is refused as `unavailable` with a hint when to retry."""
     with pytest.raises(RefusedError) as refused:
         await connection.command("message.send", ANSWERED_WITHIN, room=room, key=key, body=key)
     assert refused.value.code == "unavailable"
@@ -49,7 +52,7 @@ async def refused_as_unavailable(connection: Connection, room: int, key: str) ->
 
 
 async def works_for_readers(room: Crowd, connection: Connection) -> None:
-    """History over REST, catching up and pings, while nothing can be written."""
+    """Check history over REST, catching up and pings while nothing can be written."""
     page = await asyncio.to_thread(room.owner.get, f"/api/rooms/{room.room}/messages")
     assert page["messages"]
     caught_up = await connection.command("events.since", topic=room.topic, after=1)
@@ -57,7 +60,7 @@ async def works_for_readers(room: Crowd, connection: Connection) -> None:
     await connection.ping()
 
 
-async def test_a_database_locked_for_seconds_loses_and_invents_nothing(make_server: MakeServer) -> None:
+async def test_a_database_locked_for_seconds_loses_and_invents_no_messages(make_server: MakeServer) -> None:
     server = make_server()
     await asyncio.to_thread(server.start)
 
@@ -84,7 +87,10 @@ def integrity(database: Path) -> list[str]:
 
 
 async def until_refused(connection: Connection, history: History, author: int, messages: int) -> RefusedError | None:
-    """Send two-kilobyte messages until the server refuses one; None if it took them all."""
+    """Send two-kilobyte messages until the server refuses one.
+
+    Return None if it took them all.
+    """
     for number in range(messages):
         send = history.sending(1, author, f"filling {number}", f"{number} " + "z" * 2_000)
         try:
@@ -98,7 +104,7 @@ async def until_refused(connection: Connection, history: History, author: int, m
 async def fill_up(
     server: Server, disk: Path, messages: int = 2_000, room_left: int = 256 * 1024
 ) -> tuple[History, Connection, Path, RefusedError | None]:
-    """A running server on a disk that is full now, and how it said so."""
+    """Start a server, fill its disk, and return how it refused."""
     await asyncio.to_thread(server.start)
     account = server.sign_up()
     history = History()
@@ -147,17 +153,18 @@ async def retry_until_stored(connection: Connection, key: str, body: str, histor
         send.acknowledge(reply["ok"]["seq"])
         return True
 
-    await eventually_async(is_stored, RECOVERED_WITHIN, "it recovers by itself")
+    await eventually_async(is_stored, RECOVERED_WITHIN, "the server recovers by itself")
 
 
-async def test_control_acknowledging_before_commit_is_found_out_by_a_full_disk(
+async def test_control_acknowledging_before_the_commit_loses_messages_on_a_full_disk(
     make_server: MakeServer, tmp_path: Path
 ) -> None:
     with small_disk(tmp_path / "disk", "24m") as disk:
         server = make_server({"BROKEN": "ack-before-commit"}, BROKEN, disk / "data")
         server.log_path = tmp_path / "server.log"
         try:
-            # Nobody says no here: every message is acknowledged, and those that found no room are not stored.
+            # This server never refuses: it acknowledges every message, and those without space are
+            # not stored.
             history, connection, _, _ = await fill_up(server, disk, messages=100, room_left=64 * 1024)
             await connection.abort()
             assert any("I1 lost" in sentence for sentence in violations(history, Stored.read(server.database_url)))
@@ -165,23 +172,27 @@ async def test_control_acknowledging_before_commit_is_found_out_by_a_full_disk(
             server.kill()
 
 
-# -- other processes look at the file
+# -- other processes open the file
 
 
 def holds_a_lock(server: Server) -> bool:
-    """Whether the process holds SQLite's lock on the wal-index, which says that somebody is using it."""
+    """Return whether the process holds SQLite's lock on the wal-index.
+
+    That lock marks the file as in use.
+    """
     index = os.stat(f"{server.database}-shm").st_ino  # noqa: PTH116
     locks = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
     return any(lock[1] == "POSIX" and lock[4] == str(server.pid) and lock[5].endswith(f":{index}") for lock in locks)
 
 
 @pytest.mark.parametrize(("fault", "held"), [(None, True), ("drop-locks", False)])
-async def test_the_server_keeps_its_locks_so_that_others_may_open_the_file(
+async def test_the_server_keeps_its_sqlite_locks_so_that_other_processes_may_open_the_file(
     make_server: MakeServer, fault: str | None, held: bool
 ) -> None:
-    """A lock is lost when any descriptor of its file is closed (https://www.sqlite.org/howtocorrupt.html, 2.2).
+    """Closing any descriptor of a file drops its locks.
 
-    The next process to open the file then takes it for abandoned and truncates what the server has mapped: SIGBUS.
+    See https://www.sqlite.org/howtocorrupt.html, 2.2. The next process to open the file then
+    considers it abandoned and truncates what the server has mapped: SIGBUS.
     """
     server = make_server({"BROKEN": fault}, BROKEN) if fault else make_server()
     await asyncio.to_thread(server.start)
@@ -189,29 +200,30 @@ async def test_the_server_keeps_its_locks_so_that_others_may_open_the_file(
     async with await Connection.open(server.websocket_url, account.token) as connection:
         await connection.command("message.send", room=1, key="first", body="a message")
         await eventually(lambda: connection.of_type("message.sent"), 20, "the batch is done")
-        # What follows a batch comes a moment later, so the control waits for it and the other looks at several.
+        # The work after a batch comes a moment later, so the control waits for it and the other
+        # checks several times.
         if not held:
             await eventually(lambda: not holds_a_lock(server), 20, "the locks are gone")
             return
         for number in range(20):
             await connection.command("message.send", room=1, key=f"k{number}", body="another")
-            server.metrics()  # which asks for the log's size
+            server.metrics()  # This reads the size of the log.
             assert holds_a_lock(server), "the server's locks are gone"
-            assert Stored.read(server.database_url).messages, "another process reads"
+            assert Stored.read(server.database_url).messages, "another process can read"
 
 
-# -- one failing command among good ones
+# -- one failing command among valid ones
 
 
 STRANGE = [
     r"\u0000 \\u0000", "%(rows)s %s", "'; DROP TABLE messages; --", '"]]\\', "\ufffe\uffff\U0010ffff", "e\u0301\u200b",
     "\u202eabc\u202c", "{}[]\x7f\x1f",
 ]  # fmt: skip
-"""What must arrive as it was sent; some of it has a meaning for somebody on the way."""
+"""These must be stored unchanged; some have a meaning to a layer on the way."""
 
 
 @BOTH_DATABASES
-async def test_bad_commands_among_fifty_good_ones_harm_nobody(server: Server) -> None:
+async def test_invalid_commands_among_fifty_valid_ones_affect_no_other(server: Server) -> None:
     account, stranger = server.sign_up(), server.sign_up()
     foreign = stranger.create_room(f"room of {stranger.name}")
     mine = account.create_room(f"room of {account.name}")
@@ -228,7 +240,7 @@ async def test_bad_commands_among_fifty_good_ones_harm_nobody(server: Server) ->
         for number in range(50):
             fields = {"room": mine, "key": f"g{number}", "body": f"{number} {STRANGE[number % len(STRANGE)]}"}
             good.append(await connection.post("message.send", **fields))
-            if number % 10 == 5:  # no commands at all, answered under the id they would have had
+            if number % 10 == 5:  # These are not valid frames; the server answers them under their id.
                 for at, body in enumerate(("a\x00b", "a\ud800b")):
                     fields = {"id": 1_000 + 2 * number + at, "type": "message.send", "room": mine, "key": "no"}
                     await connection.socket.send(json.dumps({**fields, "body": body}))
@@ -241,14 +253,14 @@ async def test_bad_commands_among_fifty_good_ones_harm_nobody(server: Server) ->
     assert nameless == ["bad_request"] * 10
     assert all(code in allowed for code, (_, allowed) in zip(errors, bad, strict=True)), errors
     seqs = [reply["ok"]["seq"] for reply in replies]
-    assert seqs == list(range(seqs[0], seqs[0] + 50)), "in their order, and without a gap"
+    assert seqs == list(range(seqs[0], seqs[0] + 50)), "seqs are in order and gapless"
     stored = [row for row in Stored.read(server.database_url).messages if row.room == mine]
     assert [row.key for row in stored] == [f"g{number}" for number in range(50)]
     assert [row.body for row in stored] == [f"{number} {STRANGE[number % len(STRANGE)]}" for number in range(50)]
 
 
 @BOTH_DATABASES
-async def test_bad_commands_of_others_harm_nobody_either(server: Server) -> None:
+async def test_invalid_commands_on_other_connections_affect_no_other(server: Server) -> None:
     account = server.sign_up()
     mine = account.create_room(f"room of {account.name}")
     others = [await Connection.open(server.websocket_url, account.token) for _ in range(5)]

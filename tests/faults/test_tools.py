@@ -1,4 +1,4 @@
-"""The tools of the fault tests must be able to find something: each invariant broken by hand, frames cut anywhere."""
+"""Tests of the fault tests' tools: the checker, the proxy's frame splitter."""
 
 import dataclasses
 from collections.abc import Callable
@@ -16,13 +16,13 @@ TOPIC = f"room:{ROOM}"
 
 
 def event(seq: int) -> Frame:
-    """The event of the message at that seq in the run of `right`."""
+    """Return the event of the message at that seq in the run of `right`."""
     n = seq - 2
     return {"topic": TOPIC, "seq": seq, "type": "message.sent", "by": AUTHOR, "n": n, "key": f"k{n}", "body": f"b{n}"}
 
 
 def right() -> tuple[History, Stored]:
-    """A run without a fault: five messages, all acknowledged, one observer."""
+    """Return a run without a fault: five messages, all acknowledged, one observer."""
     history = History()
     rows = []
     for n in range(1, COUNT + 1):
@@ -107,7 +107,7 @@ BREAKS: dict[str, list[Callable[[History, Stored], None]]] = {
 }
 
 
-def test_a_right_run_has_no_violations() -> None:
+def test_a_correct_run_has_no_violations() -> None:
     assert violations(*right()) == []
 
 
@@ -120,7 +120,7 @@ def test_the_checker_finds_each_violation(sentence: str, breaking: Callable[[His
     assert any(found.startswith(sentence) for found in violations(history, stored))
 
 
-def test_the_checker_finds_who_hears_too_much_or_too_little() -> None:
+def test_the_checker_finds_events_leaked_to_or_missed_by_members() -> None:
     log: list[Frame] = [
         {"topic": TOPIC, "seq": 3, "type": "member.joined", "user": 9},
         {"topic": TOPIC, "seq": 4, "type": "message.sent"},
@@ -137,7 +137,7 @@ def test_the_checker_finds_who_hears_too_much_or_too_little() -> None:
     assert len(unheard(log, 9, log[:4])) == 1
 
 
-def test_the_checker_compares_what_was_put_together_with_the_history() -> None:
+def test_the_checker_compares_a_clients_events_with_the_history() -> None:
     history = [{key: value for key, value in event(seq).items() if key != "type"} for seq in (3, 4, 5)]
     assert not same_history([event(3), event(4), event(5)], history)
     assert not same_history([event(4), event(5)], history)
@@ -153,7 +153,7 @@ def test_a_topics_log_applies_each_event_once_and_in_order(order: list[int], aga
 
 
 @given(st.lists(st.binary(max_size=300), max_size=8), st.lists(st.integers(1, 50), min_size=1), st.booleans())
-def test_frames_are_cut_right_wherever_the_stream_is_split(
+def test_frames_are_split_correctly_wherever_the_stream_is_cut(
     payloads: list[bytes], sizes: list[int], upgraded: bool
 ) -> None:
     head = b"HTTP/1.1 101 Switching Protocols\r\nA: b\r\n\r\n" if upgraded else b"HTTP/1.1 200 OK\r\n\r\n"

@@ -1,7 +1,8 @@
-"""Two servers on one PostgreSQL: one room has one order, whoever writes where; nobody speaks after his removal.
+"""Two servers on one PostgreSQL: each room has one order, and removals are final.
 
-No bus is between them: what one stored, the connections of the other find in the log when they see a gap. The lock that
-keeps a second server off the database is switched off here; what it does is in `test_locks.py`.
+There is no bus between them: connections of one server find what the other stored in the log when
+they see a gap. The lock that keeps a second server off the database is switched off here;
+`test_locks.py` tests it.
 """
 
 import asyncio
@@ -29,14 +30,14 @@ pytestmark = pytest.mark.faults
 
 Two = tuple[Server, Server]
 BROKEN = ("-m", "tests.support.broken_server")
-WRITERS = 3  # on each server
-LANES = 5  # messages that each of them has in flight
+WRITERS = 3  # This many on each server.
+LANES = 5  # Messages that each writer has in flight.
 EACH = 30
 
 
 @pytest.fixture(scope="module")
 def two(postgres_server: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
-    """Started at the same moment on an empty database."""
+    """Two servers started at the same time on an empty database."""
     settings = {"HUBBUB_DATABASE_URL": postgres_server.empty(), "BROKEN": "share-database"}
     first, second = (Server(tmp_path_factory.mktemp("server") / "data", settings, BROKEN) for _ in range(2))
     try:
@@ -49,7 +50,7 @@ def two(postgres_server: Postgres, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture
 def two_broken(make_server: MakeServer, postgres_server: Postgres, request: pytest.FixtureRequest) -> Two:
-    """Two with the same promise broken."""
+    """Two servers that break the same promise."""
     settings = {"HUBBUB_DATABASE_URL": postgres_server.fresh(), "BROKEN": f"share-database {request.param}"}
     return started(make_server(settings, BROKEN), make_server(settings, BROKEN))
 
@@ -63,12 +64,12 @@ def started(first: Server, second: Server) -> Two:
 
 
 def there(account: Account, server: Server) -> Account:
-    """The same person on the other server; each signs its own tokens."""
+    """Log the user in on the other server; each server signs its own tokens."""
     return server.log_in(account.name)
 
 
 async def both_writing(two: Two) -> list[str]:
-    """Both servers' people write the same rooms; what was wrong."""
+    """Write to the same rooms on both servers; return what was wrong."""
     first, second = two
     history = History()
     creator = first.sign_up("creator")
@@ -85,7 +86,7 @@ async def both_writing(two: Two) -> list[str]:
     for server, follower in zip(two, followers, strict=True) if not refused else ():
         last = Writer(there(creator, server), history)
         last.prefix = f"last-{server.port}"
-        for room in rooms:  # what makes the follower look
+        for room in rooms:  # The last message makes the follower look for gaps.
             seq = (await last.send(room)).seqs[0]
             topic = f"room:{room}"
             await eventually(lambda: follower.positions()[topic] >= seq, 20, "the follower has caught up")  # noqa: B023
@@ -101,7 +102,7 @@ async def lane(writer: Writer, rooms: list[int]) -> None:
 
 
 def deadlocks(server: Server) -> int:
-    """How many transactions PostgreSQL has ended in this database to get others out of a deadlock."""
+    """Return how many transactions PostgreSQL aborted to resolve deadlocks."""
     address = make_url(server.database_url).set(drivername="postgresql").render_as_string(hide_password=False)
     with closing(psycopg.connect(address)) as connection:
         row: Any = connection.execute(
@@ -110,30 +111,33 @@ def deadlocks(server: Server) -> int:
     return int(row[0])
 
 
-async def test_two_servers_write_the_same_rooms_in_one_order_without_a_gap_and_without_a_deadlock(two: Two) -> None:
+async def test_two_servers_write_the_same_rooms_in_one_order_without_gaps_and_deadlocks(two: Two) -> None:
     found = await both_writing(two)
     assert not found, "\n".join(found)
     assert deadlocks(two[0]) == 0
 
 
 @pytest.mark.parametrize("two_broken", ["remember-heads"], indirect=True)
-async def test_control_two_servers_that_count_by_themselves_are_found_out(two_broken: Two) -> None:
+async def test_control_two_servers_that_cache_heads_violate_the_order(two_broken: Two) -> None:
     assert await both_writing(two_broken)
 
 
 async def removing(two: Two, rounds: int) -> list[str]:
-    """A member of a room talks on one server while he is thrown out on the other; what he said after it."""
+    """Remove a member on one server while they send on the other.
+
+    Return what was accepted after the removal.
+    """
     first, second = two
     creator, member = first.sign_up("creator"), first.sign_up("member")
     talker = await Connection.open(second.websocket_url, there(member, second).token, on_event=lambda _: None)
     found = []
     for number in range(rounds):
-        room = creator.create_room(f"two doors {random.getrandbits(40):x}")
+        room = creator.create_room(f"two servers {random.getrandbits(40):x}")
         member.join(room)
         told: list[int] = []
         over = asyncio.Event()
         talks = [asyncio.create_task(talk(talker, room, f"{number} {n}", told, over)) for n in range(LANES)]
-        await eventually(lambda: len(told) > LANES, 20, "he talks")  # noqa: B023
+        await eventually(lambda: len(told) > LANES, 20, "the member sends")  # noqa: B023
         gone = await asyncio.to_thread(creator.request, "DELETE", f"/api/rooms/{room}/members/{member.id}")
         assert gone.status_code == 200, gone.text
         over.set()
@@ -149,7 +153,10 @@ async def removing(two: Two, rounds: int) -> list[str]:
 
 
 async def talk(talker: Connection, room: int, name: str, told: list[int], over: asyncio.Event) -> str:
-    """Sends until it is refused, the code, or until it was to be and was not."""
+    """Send until a refusal and return its code.
+
+    Return "nothing" if an expected refusal did not come.
+    """
     left = 3
     for number in itertools.count():
         left -= over.is_set()
@@ -163,12 +170,12 @@ async def talk(talker: Connection, room: int, name: str, told: list[int], over: 
     return "nothing"
 
 
-async def test_nobody_speaks_on_one_server_after_his_removal_on_the_other(two: Two) -> None:
+async def test_no_message_is_accepted_on_one_server_after_the_authors_removal_on_the_other(two: Two) -> None:
     found = await removing(two, depth.rounds("removals", short=10, long=300))
     assert not found, "\n".join(found)
     assert deadlocks(two[0]) == 0
 
 
 @pytest.mark.parametrize("two_broken", ["remember-members"], indirect=True)
-async def test_control_servers_that_remember_who_is_a_member_are_found_out(two_broken: Two) -> None:
+async def test_control_servers_that_cache_members_accept_messages_after_the_removal(two_broken: Two) -> None:
     assert any("removed at" in sentence for sentence in await removing(two_broken, 1))

@@ -1,4 +1,4 @@
-"""A real listener in this process: the native gateway with a conversation of the test's own, and an app beside it."""
+"""Fixtures: a real listener in this process with an echo conversation."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -24,7 +24,7 @@ from hubbub.settings import Settings
 
 @dataclass
 class Echo:
-    """Answers each message with itself; "in" authenticates; remembers what it saw."""
+    """Answer each message with itself; "in" authenticates; record what arrived."""
 
     connection: NativeConnection
     credentials: Sequence[Credential]
@@ -48,7 +48,7 @@ class Echo:
 
 @dataclass
 class Running:
-    """What a test may look at."""
+    """A running listener and what a test may inspect."""
 
     listener: Listener
     gateway: NativeGateway
@@ -89,7 +89,7 @@ def make_app() -> FastAPI:
 
 @asynccontextmanager
 async def serving(**settings: Any) -> AsyncIterator[Running]:
-    """Serves until the end of the block. Settings are the defaults but for those given."""
+    """Serve until the end of the block, with default settings except for those given."""
     talks: list[Echo] = []
 
     def converse(_: Services, connection: NativeConnection, credentials: Sequence[Credential], _peer: str) -> Echo:
@@ -108,7 +108,10 @@ async def serving(**settings: Any) -> AsyncIterator[Running]:
 
 @pytest.fixture
 async def serve() -> AsyncIterator[Serve]:
-    """`running = await serve(hello_timeout=1)`; it stops with the test."""
+    """Return a factory: `running = await serve(hello_timeout=1)`.
+
+    The server stops with the test.
+    """
     async with AsyncExitStack() as stack:
 
         async def start(**settings: Any) -> Running:
@@ -118,5 +121,5 @@ async def serve() -> AsyncIterator[Serve]:
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """The tests here run on the loop that the server runs on."""
+    """Run these tests on the event loop that the server uses."""
     return {"uvloop": uvloop.new_event_loop}

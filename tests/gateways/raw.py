@@ -1,4 +1,4 @@
-"""A client that says what it is told, byte by byte: for what a proper WebSocket client refuses to do."""
+"""A TCP client that sends arbitrary bytes, unlike a proper WebSocket client."""
 
 import asyncio
 import socket
@@ -11,7 +11,7 @@ TEXT, BINARY, CLOSE, PING, PONG, CONT = 1, 2, 8, 9, 10, 0
 
 
 def frame(opcode: int, payload: bytes = b"", *, fin: bool = True, masked: bool = True) -> bytes:
-    """A client's frame (RFC 6455, section 5.2), masked with zeros."""
+    """Return a client's frame (RFC 6455, section 5.2), masked with zeros."""
     head = bytes([(0x80 if fin else 0) | opcode])
     mask = 0x80 if masked else 0
     if len(payload) < 126:
@@ -24,7 +24,7 @@ def frame(opcode: int, payload: bytes = b"", *, fin: bool = True, masked: bool =
 
 
 def upgrade(path: str = "/ws", headers: dict[str, str] | None = None) -> bytes:
-    """The head of a request to open a WebSocket."""
+    """Return the head of a request to open a WebSocket."""
     lines = [f"GET {path} HTTP/1.1", "Host: 127.0.0.1", "Upgrade: websocket", "Connection: keep-alive, Upgrade",
              "Sec-WebSocket-Version: 13", f"Sec-WebSocket-Key: {KEY}"]  # fmt: skip
     lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
@@ -56,7 +56,7 @@ class Raw:
         self.writer.write(data)
 
     async def head(self) -> str:
-        """The answer's head, to its empty line."""
+        """Return the head of the answer, up to its empty line."""
         return (await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), PATIENCE)).decode()
 
     async def open(self, path: str = "/ws", headers: dict[str, str] | None = None) -> "Raw":
@@ -66,7 +66,7 @@ class Raw:
         return self
 
     async def frame(self) -> tuple[int, bytes]:
-        """The next frame of the server: opcode and payload."""
+        """Return opcode and payload of the server's next frame."""
         first, length = await asyncio.wait_for(self.reader.readexactly(2), PATIENCE)
         if length == 126:
             (length,) = struct.unpack("!H", await self.reader.readexactly(2))
@@ -76,14 +76,14 @@ class Raw:
         return first & 0x0F, await asyncio.wait_for(self.reader.readexactly(length), PATIENCE)
 
     async def closed(self) -> tuple[int, str]:
-        """The code and reason of the Close frame; everything before it is skipped."""
+        """Return code and reason of the Close frame, skipping everything before it."""
         while True:
             opcode, payload = await self.frame()
             if opcode == CLOSE:
                 return struct.unpack("!H", payload[:2])[0], payload[2:].decode()
 
     async def rest(self, within: float = PATIENCE) -> bytes:
-        """All that comes until the server ends the connection, however it does."""
+        """Return all bytes until the server ends the connection, in whatever way."""
         parts = []
         try:
             async with asyncio.timeout(within):

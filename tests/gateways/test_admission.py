@@ -1,12 +1,12 @@
-"""Who gets a place, and who gives way: the rules by themselves."""
+"""Admission control: which connections get a slot, and which are evicted."""
 
 from collections.abc import Callable
 
 from hubbub.gateways.websocket.admission import AdmissionControl, Slot
 
 
-class Entrance:
-    """An admission control, and who had to give way, in order."""
+class RecordingControl:
+    """An admission control, and the names of evicted connections, in order."""
 
     def __init__(self, idle_max: int | None = None, per_network: int | None = None) -> None:
         self.control = AdmissionControl(idle_max=idle_max, per_network=per_network)
@@ -19,78 +19,78 @@ class Entrance:
         return lambda: self.evicted.append(name)
 
 
-def test_network_gets_no_more_than_its_share_until_it_releases_a_slot() -> None:
-    entrance = Entrance(per_network=2)
-    first = entrance.acquire("a", "a1")
+def test_a_network_gets_no_more_than_its_share_until_it_releases_a_slot() -> None:
+    recorded = RecordingControl(per_network=2)
+    first = recorded.acquire("a", "a1")
     assert first is not None
-    assert entrance.acquire("a", "a2") is not None
-    assert entrance.acquire("a", "a3") is None
-    assert entrance.acquire("b", "b1") is not None
-    entrance.control.release(first)
-    entrance.control.release(first)
-    assert entrance.acquire("a", "a4") is not None
-    assert entrance.acquire("a", "a5") is None
-    assert entrance.control.count == 3
+    assert recorded.acquire("a", "a2") is not None
+    assert recorded.acquire("a", "a3") is None
+    assert recorded.acquire("b", "b1") is not None
+    recorded.control.release(first)
+    recorded.control.release(first)
+    assert recorded.acquire("a", "a4") is not None
+    assert recorded.acquire("a", "a5") is None
+    assert recorded.control.count == 3
 
 
-def test_full_control_evicts_the_oldest_slot_of_the_busiest_network() -> None:
-    entrance = Entrance(idle_max=4)
+def test_a_full_control_evicts_the_oldest_slot_of_the_busiest_network() -> None:
+    recorded = RecordingControl(idle_max=4)
     for network, name in (("b", "b1"), ("a", "a1"), ("a", "a2"), ("a", "a3")):
-        assert entrance.acquire(network, name) is not None
-    assert entrance.acquire("b", "b2") is not None
-    assert entrance.acquire("c", "c1") is not None
-    assert entrance.evicted == ["a1", "b1"] or entrance.evicted == ["a1", "a2"]
-    assert entrance.control.evicted == 2
-    assert entrance.control.count == 4
+        assert recorded.acquire(network, name) is not None
+    assert recorded.acquire("b", "b2") is not None
+    assert recorded.acquire("c", "c1") is not None
+    assert recorded.evicted == ["a1", "b1"] or recorded.evicted == ["a1", "a2"]
+    assert recorded.control.evicted == 2
+    assert recorded.control.count == 4
 
 
-def test_newcomer_of_the_busiest_network_is_refused_by_a_full_control() -> None:
-    entrance = Entrance(idle_max=3)
+def test_a_newcomer_of_the_busiest_network_is_refused_by_a_full_control() -> None:
+    recorded = RecordingControl(idle_max=3)
     for network, name in (("a", "a1"), ("a", "a2"), ("b", "b1")):
-        assert entrance.acquire(network, name) is not None
-    assert entrance.acquire("a", "a3") is None
-    assert entrance.evicted == []
+        assert recorded.acquire(network, name) is not None
+    assert recorded.acquire("a", "a3") is None
+    assert recorded.evicted == []
 
 
-def test_newcomer_gets_a_place_when_every_network_has_one() -> None:
-    entrance = Entrance(idle_max=3)
+def test_a_newcomer_evicts_the_oldest_slot_if_every_network_has_one() -> None:
+    recorded = RecordingControl(idle_max=3)
     for name in ("a", "b", "c"):
-        assert entrance.acquire(name, name) is not None
-    assert entrance.acquire("d", "d") is not None
-    assert entrance.evicted == ["a"]
+        assert recorded.acquire(name, name) is not None
+    assert recorded.acquire("d", "d") is not None
+    assert recorded.evicted == ["a"]
 
 
-def test_busy_slot_is_never_evicted_and_takes_no_idle_place() -> None:
-    entrance = Entrance(idle_max=1)
-    busy = entrance.acquire("a", "busy")
+def test_a_busy_slot_is_never_evicted_and_does_not_count_as_idle() -> None:
+    recorded = RecordingControl(idle_max=1)
+    busy = recorded.acquire("a", "busy")
     assert busy is not None
-    entrance.control.set_busy(busy)
-    entrance.control.set_busy(busy)
-    assert entrance.acquire("a", "idle") is not None
-    assert entrance.acquire("b", "newcomer") is not None
-    assert entrance.evicted == ["idle"]
-    assert entrance.control.count == 2
-    entrance.control.set_idle(busy)
-    assert len(entrance.evicted) == 2, "two idle slots are one too many"
+    recorded.control.set_busy(busy)
+    recorded.control.set_busy(busy)
+    assert recorded.acquire("a", "idle") is not None
+    assert recorded.acquire("b", "newcomer") is not None
+    assert recorded.evicted == ["idle"]
+    assert recorded.control.count == 2
+    recorded.control.set_idle(busy)
+    assert len(recorded.evicted) == 2, "two idle slots are one too many"
 
 
-def test_evicted_slot_may_be_released_by_its_connection() -> None:
-    entrance = Entrance(idle_max=1, per_network=1)
-    slot = entrance.acquire("a", "a")
+def test_an_evicted_slot_may_be_released_by_its_connection() -> None:
+    recorded = RecordingControl(idle_max=1, per_network=1)
+    slot = recorded.acquire("a", "a")
     assert slot is not None
-    assert entrance.acquire("b", "b") is not None
-    entrance.control.release(slot)
-    entrance.control.set_idle(slot)
-    entrance.control.set_busy(slot)
-    assert entrance.control.count == 1
-    assert entrance.acquire("a", "again") is not None
+    assert recorded.acquire("b", "b") is not None
+    recorded.control.release(slot)
+    recorded.control.set_idle(slot)
+    recorded.control.set_busy(slot)
+    assert recorded.control.count == 1
+    assert recorded.acquire("a", "again") is not None
 
 
-def test_room_for_a_trusted_proxy_is_made_by_any_network() -> None:
-    entrance = Entrance()
-    assert not entrance.control.make_room(None)
-    assert entrance.acquire("a", "a") is not None
-    assert not entrance.control.make_room("a")
-    assert entrance.control.make_room(None)
-    assert entrance.evicted == ["a"]
-    assert entrance.control.count == 0
+def test_making_room_for_a_trusted_proxy_evicts_a_slot_of_any_network() -> None:
+    recorded = RecordingControl()
+    assert not recorded.control.make_room(None)
+    assert recorded.acquire("a", "a") is not None
+    assert not recorded.control.make_room("a")
+    assert recorded.control.make_room(None)
+    assert recorded.evicted == ["a"]
+    assert recorded.control.count == 0

@@ -1,4 +1,4 @@
-"""The ASGI gateway by itself: who gets in, who has gone, who does not read, and how it ends."""
+"""The ASGI gateway by itself: admission, dead peers, slow readers, and closing."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,19 +18,19 @@ from tests.support.waiting import eventually
 
 
 @dataclass
-class House:
-    """Somewhere to come in, somebody who may, and the gateway that lets her."""
+class World:
+    """The services, a user's token, and the gateway with its app."""
 
     place: Place
     gateway: AsgiGateway
     app: ASGIApp
     token: str
 
-    def knock(self, address: str = "127.0.0.1") -> Socket:
+    def open_socket(self, address: str = "127.0.0.1") -> Socket:
         return Socket(self.app, client=address)
 
-    async def enter(self) -> Socket:
-        socket = self.knock()
+    async def log_in(self) -> Socket:
+        socket = self.open_socket()
         assert (await socket.greet(self.token))["type"] == "welcome"
         return socket
 
@@ -39,56 +39,56 @@ class House:
 
 
 @asynccontextmanager
-async def house(folder: Path, **settings: Any) -> AsyncIterator[House]:
+async def world(folder: Path, **settings: Any) -> AsyncIterator[World]:
     async with place(folder, **settings) as here:
         gateway = AsgiGateway(here.services)
         alice = await here.program("alice")
         token = alice.client.headers["authorization"].removeprefix("Bearer ")
-        yield House(here, gateway, compose(here.services, gateway), token)
+        yield World(here, gateway, compose(here.services, gateway), token)
 
 
-async def test_at_most_so_many_of_one_address_wait_to_say_hello(tmp_path: Path) -> None:
-    async with house(tmp_path, rate_limits=True, unauthenticated_per_address=2) as here:
-        waiting = [here.knock(), here.knock()]
+async def test_sockets_of_one_address_before_hello_are_limited(tmp_path: Path) -> None:
+    async with world(tmp_path, rate_limits=True, unauthenticated_per_address=2) as here:
+        waiting = [here.open_socket(), here.open_socket()]
         for socket in waiting:
             assert (await socket.event())["type"] == "websocket.accept"
-        third = here.knock()
+        third = here.open_socket()
         assert await third.status() == 429
         assert int(third.headers["retry-after"]) >= 1
         assert here.sample("hubbub_connections_refused_total", status="429") == 1
-        elsewhere = here.knock("127.0.0.2")
+        elsewhere = here.open_socket("127.0.0.2")
         assert (await elsewhere.event())["type"] == "websocket.accept"
         waiting[0].say({"type": "hello", "token": here.token})
         assert (await waiting[0].hear())["type"] == "welcome"
-        fourth = here.knock()
-        assert (await fourth.event())["type"] == "websocket.accept", "who is known does not wait"
+        fourth = here.open_socket()
+        assert (await fourth.event())["type"] == "websocket.accept", "an authenticated socket does not count"
         for socket in (*waiting, third, elsewhere, fourth):
             await socket.leave()
         assert here.gateway.company.admission.count == 0
 
 
-async def test_newcomer_of_the_busiest_network_is_refused_when_all_unauthenticated_places_are_taken(
+async def test_a_newcomer_of_the_busiest_network_is_refused_if_all_unauthenticated_slots_are_taken(
     tmp_path: Path,
 ) -> None:
-    async with house(tmp_path, rate_limits=True, unauthenticated_max=1) as here:
-        first = here.knock()
+    async with world(tmp_path, rate_limits=True, unauthenticated_max=1) as here:
+        first = here.open_socket()
         assert (await first.event())["type"] == "websocket.accept"
-        second = here.knock()
+        second = here.open_socket()
         assert await second.status() == 429
         assert int(second.headers["retry-after"]) >= 1
         await first.leave()
-        third = here.knock()
+        third = here.open_socket()
         assert (await third.event())["type"] == "websocket.accept"
         for socket in (second, third):
             await socket.leave()
 
 
-async def test_newcomer_of_another_network_takes_the_place_of_the_oldest_silent_socket(tmp_path: Path) -> None:
-    async with house(tmp_path, rate_limits=True, unauthenticated_max=2) as here:
-        oldest, silent = here.knock("127.0.0.2"), here.knock("127.0.0.2")
+async def test_a_newcomer_of_another_network_evicts_the_oldest_silent_socket(tmp_path: Path) -> None:
+    async with world(tmp_path, rate_limits=True, unauthenticated_max=2) as here:
+        oldest, silent = here.open_socket("127.0.0.2"), here.open_socket("127.0.0.2")
         for socket in (oldest, silent):
             assert (await socket.event())["type"] == "websocket.accept"
-        newcomer = here.knock("127.0.0.3")
+        newcomer = here.open_socket("127.0.0.3")
         assert (await newcomer.greet(here.token))["type"] == "welcome"
         event = await oldest.event()
         assert (event["type"], event["code"]) == ("websocket.close", 4000)
@@ -99,20 +99,20 @@ async def test_newcomer_of_another_network_takes_the_place_of_the_oldest_silent_
         assert here.gateway.company.admission.count == 0
 
 
-async def test_over_the_cap_of_all_connections_new_ones_are_refused(tmp_path: Path) -> None:
-    async with house(tmp_path, connections_max=2) as here:
-        inside = [await here.enter(), await here.enter()]
-        outside = here.knock()
+async def test_connections_over_the_cap_are_refused(tmp_path: Path) -> None:
+    async with world(tmp_path, connections_max=2) as here:
+        inside = [await here.log_in(), await here.log_in()]
+        outside = here.open_socket()
         assert await outside.status() == 503
         for socket in (*inside, outside):
             await socket.leave()
 
 
-async def test_what_is_counted_is_right_after_every_kind_of_end(tmp_path: Path) -> None:
-    async with house(tmp_path, hello_timeout=2) as here:
-        live, gone = await here.enter(), await here.enter()
+async def test_connection_counts_are_right_after_every_kind_of_close(tmp_path: Path) -> None:
+    async with world(tmp_path, hello_timeout=2) as here:
+        live, gone = await here.log_in(), await here.log_in()
         await gone.leave()
-        silent = here.knock()
+        silent = here.open_socket()
         assert (await silent.event())["type"] == "websocket.accept"
         assert here.sample("hubbub_connections", state="asgi") == 1
         assert here.sample("hubbub_connections", state="unauthenticated") == 1
@@ -128,21 +128,23 @@ async def test_what_is_counted_is_right_after_every_kind_of_end(tmp_path: Path) 
         assert here.place.services.hub.count == 0
 
 
-async def test_where_nothing_comes_and_nothing_goes_nobody_is_there(tmp_path: Path) -> None:
-    async with house(tmp_path, hello_timeout=0.5) as here:
-        socket = await here.enter()
+async def test_a_silent_connection_is_closed_as_dead(tmp_path: Path) -> None:
+    async with world(tmp_path, hello_timeout=0.5) as here:
+        socket = await here.log_in()
         here.place.clock.ahead += QUIET + 1
         assert await socket.hear() == {"closed": 4000}
         await socket.leave()
 
 
 @pytest.mark.parametrize("by", ["peer", "server"])
-async def test_control_whoever_says_or_is_told_something_stays(tmp_path: Path, by: str) -> None:
-    async with house(tmp_path, hello_timeout=0.5) as here:
-        socket = await here.enter()
+async def test_control_a_connection_that_sends_or_receives_stays_open(tmp_path: Path, by: str) -> None:
+    async with world(tmp_path, hello_timeout=0.5) as here:
+        socket = await here.log_in()
         here.place.clock.ahead += QUIET - 10
         before = here.gateway.company.wheel.now
-        await eventually(lambda: here.gateway.company.wheel.now > before + QUIET - 20, 10, "the wheel has noticed")
+        await eventually(
+            lambda: here.gateway.company.wheel.now > before + QUIET - 20, 10, "the timer wheel has advanced"
+        )
         if by == "peer":
             socket.say({"type": "ping"})
         else:
@@ -150,15 +152,15 @@ async def test_control_whoever_says_or_is_told_something_stays(tmp_path: Path, b
         assert await socket.hear() == {"type": "pong"}
         here.place.clock.ahead += 20
         before = here.gateway.company.wheel.now
-        await eventually(lambda: here.gateway.company.wheel.now > before + 10, 10, "the wheel has noticed")
+        await eventually(lambda: here.gateway.company.wheel.now > before + 10, 10, "the timer wheel has advanced")
         socket.say({"type": "ping"})
         assert await socket.hear() == {"type": "pong"}
         await socket.leave()
 
 
-async def test_who_does_not_read_is_ended_and_the_others_do_not_notice(tmp_path: Path) -> None:
-    async with house(tmp_path, outbox_bytes=2**16) as here:
-        stuck, reader = await here.enter(), await here.enter()
+async def test_a_socket_that_does_not_read_is_closed_and_others_receive_everything(tmp_path: Path) -> None:
+    async with world(tmp_path, outbox_bytes=2**16) as here:
+        stuck, reader = await here.log_in(), await here.log_in()
         stuck.reading.clear()
         line = b'{"type":"pong","filler":"%s"}' % (b"x" * 4_000)
         for _ in range(100):
@@ -170,9 +172,9 @@ async def test_who_does_not_read_is_ended_and_the_others_do_not_notice(tmp_path:
         await reader.leave()
 
 
-async def test_a_stop_tells_everybody_to_come_back_and_waits_for_nobody_who_does_not_read(tmp_path: Path) -> None:
-    async with house(tmp_path) as here:
-        reader, stuck = await here.enter(), await here.enter()
+async def test_shutdown_closes_sockets_with_retry_after_and_does_not_wait_for_stuck_ones(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        reader, stuck = await here.log_in(), await here.log_in()
         stuck.reading.clear()
         closing = asyncio.ensure_future(here.gateway.close(0.2))
         event = await reader.event()
@@ -184,8 +186,8 @@ async def test_a_stop_tells_everybody_to_come_back_and_waits_for_nobody_who_does
         assert not here.gateway.company.open
 
 
-async def test_the_subprotocol_is_chosen_from_the_scope_when_the_server_keeps_its_header_back(tmp_path: Path) -> None:
-    async with house(tmp_path) as here:
+async def test_the_subprotocol_is_chosen_from_the_scope_if_the_server_hides_the_header(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
         for offered, chosen in ((["other", "hubbub.v1"], "hubbub.v1"), (["other"], None), (None, None)):
             socket = Socket(here.app, subprotocols=offered)
             accepted = await socket.event()
@@ -198,9 +200,12 @@ async def test_the_subprotocol_is_chosen_from_the_scope_when_the_server_keeps_it
 async def test_tls_is_read_from_the_scope_whatever_the_host_header_is(
     tmp_path: Path, host: str, scheme: str | None, status: int | None
 ) -> None:
-    """Over TLS the cookie is ours, so the page must be; without TLS a cookie of that name is another site's."""
+    """Over TLS the cookie belongs to the site, so the page must, too.
+
+    Without TLS a cookie of that name is foreign.
+    """
     headers = {"Host": host, "Cookie": "__Host-hubbub_session=secret", "Origin": "https://evil.example"}
-    async with house(tmp_path) as here:
+    async with world(tmp_path) as here:
         socket = Socket(here.app, headers=headers, scheme=scheme)
         if status is not None:
             assert await socket.status() == status
@@ -209,12 +214,14 @@ async def test_tls_is_read_from_the_scope_whatever_the_host_header_is(
             await socket.leave()
 
 
-async def test_what_the_specification_calls_optional_may_be_absent(tmp_path: Path) -> None:
+async def test_optional_scope_fields_may_be_absent(tmp_path: Path) -> None:
     absent: dict[str, Any] = dict.fromkeys(("scheme", "subprotocols", "extensions", "root_path"))
-    async with house(tmp_path, connections_max=1) as here:
+    async with world(tmp_path, connections_max=1) as here:
         socket = Socket(here.app, client=None, **absent)
         assert (await socket.greet(here.token))["type"] == "welcome"
         refused = Socket(here.app, client=None, **absent)
-        assert (await refused.event())["type"] == "websocket.close", "ASGI's 403, where the server takes no answer"
+        assert (await refused.event())["type"] == "websocket.close", (
+            "ASGI's 403 on servers without the denial response extension"
+        )
         await refused.ended()
         await socket.leave()

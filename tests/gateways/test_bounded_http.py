@@ -1,4 +1,4 @@
-"""The bounds of a request's framing, and what becomes of trailers."""
+"""The bounds of a request's framing, and the handling of trailers."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ def chunk(data: bytes, extension: bytes = b"") -> bytes:
 
 
 async def answer(raw: Raw) -> tuple[int, dict[str, object]]:
-    """Status and JSON of the next answer."""
+    """Return status and JSON of the next answer."""
     head = await raw.head()
     length = int(next(line for line in head.splitlines() if line.lower().startswith("content-length")).split(":")[1])
     return int(head.split()[1]), json.loads(await asyncio.wait_for(raw.reader.readexactly(length), 20))
@@ -36,7 +36,7 @@ async def answer(raw: Raw) -> tuple[int, dict[str, object]]:
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers with the names of the request's headers, as they are once its body has been read."""
+    """Answer with the names of the request's headers after its body was read."""
     if scope["type"] == "http":
         request = Request(scope, receive)
         size = len(await request.body())
@@ -46,7 +46,7 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
 
 @asynccontextmanager
 async def plain_uvicorn(http: type[asyncio.Protocol] | str) -> AsyncIterator[int]:
-    """An application on uvicorn alone; its port."""
+    """Run an application on uvicorn alone; yield its port."""
     server = uvicorn.Server(uvicorn.Config(echo, port=0, http=http, ws="none", lifespan="off", log_config=None))
     serving = asyncio.create_task(server.serve())
     while not server.started:
@@ -60,12 +60,15 @@ async def plain_uvicorn(http: type[asyncio.Protocol] | str) -> AsyncIterator[int
 
 
 async def headers_after(port: int, pieces: list[bytes]) -> list[list[str]]:
-    """The header names of a chunked request sent in these pieces, and of the next request on the same connection."""
+    """Return the header names of a request in pieces, and of the next request.
+
+    The first request is chunked and sent in these pieces on the same connection.
+    """
     async with Raw(port) as raw:
         for piece in pieces:
             raw.send(piece)
             await raw.writer.drain()
-            await asyncio.sleep(0.05)  # the server reads each piece by itself
+            await asyncio.sleep(0.05)  # The pause makes the server read each piece by itself.
         _, first = await answer(raw)
         raw.send(GET)
         _, second = await answer(raw)
@@ -78,12 +81,12 @@ APART = [POST, chunk(b"hello") + b"0\r\n", TRAILERS + b"\r\n"]
 
 
 @pytest.mark.parametrize("pieces", [ONCE, APART], ids=["one segment", "three segments"])
-async def test_trailers_become_headers_neither_of_their_request_nor_of_the_next(pieces: list[bytes]) -> None:
+async def test_trailers_become_headers_of_neither_their_request_nor_the_next(pieces: list[bytes]) -> None:
     async with plain_uvicorn(BoundedHttpProtocol) as port:
         assert await headers_after(port, pieces) == [["host", "transfer-encoding"], ["host"]]
 
 
-async def test_control_uvicorn_takes_trailers_for_headers() -> None:
+async def test_control_uvicorn_appends_trailers_to_the_headers() -> None:
     async with plain_uvicorn("httptools") as port:
         first, _ = await headers_after(port, ONCE)
         assert first == ["host", "transfer-encoding", "x-forwarded-for", "authorization", "cookie"]
@@ -94,7 +97,7 @@ async def test_uvicorn_with_h11_drops_trailers() -> None:
         assert await headers_after(port, ONCE) == [["host", "transfer-encoding"], ["host"]]
 
 
-# -- the bytes around a body
+# -- framing around a body
 
 
 @pytest.mark.parametrize(
@@ -108,7 +111,7 @@ async def test_uvicorn_with_h11_drops_trailers() -> None:
     ],
     ids=["small chunks", "one byte chunks", "extensions", "long extension", "leading zeros"],
 )
-async def test_framing_within_its_bound_is_read(serve: Serve, body: bytes) -> None:
+async def test_framing_within_its_bound_is_accepted(serve: Serve, body: bytes) -> None:
     running = await serve()
     async with Raw(running.port) as raw:
         raw.send(POST + body + END)
@@ -144,12 +147,12 @@ async def test_framing_beyond_its_bound_is_refused_and_the_connection_ends(serve
         assert running.metrics.registry.get_sample_value("hubbub_connections_refused_total", labels) == 1
 
 
-async def test_empty_lines_before_a_request_are_bounded_and_a_few_are_skipped(serve: Serve) -> None:
+async def test_a_few_empty_lines_before_a_request_are_skipped_and_many_are_refused(serve: Serve) -> None:
     running = await serve(head_timeout=0.5)
     async with Raw(running.port) as raw:
         raw.send(b"\r\n" * 10 + GET + b"\r\n" + GET)
         assert [await answer(raw), await answer(raw)] == [(200, {"status": "ok"})] * 2
-        raw.send(b"\r\n")  # stops uvicorn's timer for silent connections
+        raw.send(b"\r\n")  # This stops uvicorn's timer for silent connections.
         assert await raw.rest() == b""
     async with Raw(running.port) as raw:
         raw.send(b"\r\n" * HEAD_BYTES)
@@ -157,7 +160,7 @@ async def test_empty_lines_before_a_request_are_bounded_and_a_few_are_skipped(se
         assert await raw.rest() == b""
 
 
-async def test_number_of_headers_is_bounded(serve: Serve) -> None:
+async def test_the_number_of_headers_is_bounded(serve: Serve) -> None:
     running = await serve()
     for extra, status in ((MAX_HEADERS - 1, 200), (MAX_HEADERS, 431)):
         async with Raw(running.port) as raw:
@@ -177,7 +180,7 @@ async def test_pipelined_requests_are_answered_in_order(serve: Serve) -> None:
     assert answers == [(200, {"bytes": size} if size % 3 else {"status": "ok"}) for size in range(1, 400)]
 
 
-async def test_answers_to_earlier_requests_come_before_the_end_that_a_bad_one_brings(serve: Serve) -> None:
+async def test_earlier_requests_are_answered_before_a_bad_one_ends_the_connection(serve: Serve) -> None:
     running = await serve()
     async with Raw(running.port) as raw:
         raw.send(GET + b"\x16\x03\x01 this is no HTTP\r\n\r\n")
@@ -185,8 +188,11 @@ async def test_answers_to_earlier_requests_come_before_the_end_that_a_bad_one_br
         assert await raw.rest() == b""
 
 
-async def test_body_of_a_request_for_an_unknown_protocol_is_not_read_as_the_next_request(serve: Serve) -> None:
-    """The parser hands bytes after such a head to the other protocol, also where they are a body."""
+async def test_the_body_of_a_request_to_an_unknown_protocol_is_not_read_as_a_request(serve: Serve) -> None:
+    """After such a head the parser hands bytes to the other protocol.
+
+    It does so even if they are a body.
+    """
     running = await serve()
     wish = b"Connection: Upgrade\r\nUpgrade: h2c\r\n"
     async with Raw(running.port) as raw:
@@ -199,7 +205,7 @@ async def test_body_of_a_request_for_an_unknown_protocol_is_not_read_as_the_next
         assert await raw.rest() == b""
 
 
-async def test_handshake_with_a_body_is_refused(serve: Serve) -> None:
+async def test_a_handshake_with_a_body_is_refused(serve: Serve) -> None:
     running = await serve()
     async with Raw(running.port) as raw:
         raw.send(upgrade(headers={"Content-Length": "5"}) + b"hello")
@@ -207,7 +213,9 @@ async def test_handshake_with_a_body_is_refused(serve: Serve) -> None:
         assert await raw.rest() == b""
 
 
-async def test_body_that_comes_too_slowly_ends_the_connection(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_body_that_arrives_too_slowly_ends_the_connection(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("hubbub.gateways.websocket.bounded_http.BODY_GRACE", 0.3)
     running = await serve()
     async with Raw(running.port) as slow, Raw(running.port) as steady:

@@ -1,4 +1,4 @@
-"""The HTTP protocol's limits and the listening socket."""
+"""Limits of the HTTP protocol, and the listening socket."""
 
 import json
 import socket
@@ -16,11 +16,14 @@ GET = b"GET /health HTTP/1.1\r\nHost: x\r\n"
 
 
 def padded(size: int) -> bytes:
-    """A request whose head, without the request line's fixed words, comes near `size` bytes."""
+    """Return a request with a head of about `size` bytes.
+
+    The request line's fixed words do not count.
+    """
     return GET + b"X-Padding: " + b"x" * (size - len(GET) - 15) + b"\r\n\r\n"
 
 
-async def test_a_head_of_16_kib_is_read_and_a_longer_one_is_refused(serve: Serve) -> None:
+async def test_a_head_of_16_kib_is_accepted_and_a_longer_one_is_refused(serve: Serve) -> None:
     running = await serve()
     async with Raw(running.port) as raw:
         raw.send(padded(16_384))
@@ -31,7 +34,7 @@ async def test_a_head_of_16_kib_is_read_and_a_longer_one_is_refused(serve: Serve
         assert json.loads(await raw.rest())["error"]["code"] == "too_large"
 
 
-async def test_a_head_that_never_ends_is_refused_before_it_fills_the_memory(serve: Serve) -> None:
+async def test_an_endless_head_is_refused_before_it_fills_the_memory(serve: Serve) -> None:
     running = await serve()
     async with Raw(running.port) as raw:
         raw.send(GET + b"X-Padding: " + b"x" * 200_000)
@@ -39,7 +42,7 @@ async def test_a_head_that_never_ends_is_refused_before_it_fills_the_memory(serv
 
 
 @three_attempts
-async def test_a_head_that_does_not_come_is_waited_for_only_so_long(serve: Serve) -> None:
+async def test_a_missing_or_incomplete_head_ends_the_connection_at_the_deadline(serve: Serve) -> None:
     running = await serve(head_timeout=0.2)
     async with Raw(running.port) as silent, Raw(running.port) as slow:
         slow.send(GET)
@@ -48,14 +51,14 @@ async def test_a_head_that_does_not_come_is_waited_for_only_so_long(serve: Serve
             assert await silent.rest() == b""
 
 
-async def test_a_body_that_does_not_come_ends_the_connection(serve: Serve) -> None:
+async def test_an_incomplete_body_ends_the_connection_at_the_deadline(serve: Serve) -> None:
     running = await serve(body_timeout=0.2)
     async with Raw(running.port) as raw:
         raw.send(b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc")
         assert await raw.rest() == b""
 
 
-async def test_a_large_body_and_keep_alive_are_no_long_head(serve: Serve) -> None:
+async def test_large_bodies_on_a_keep_alive_connection_do_not_count_as_head(serve: Serve) -> None:
     running = await serve()
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{running.port}") as client:
         for _ in range(3):
@@ -63,7 +66,7 @@ async def test_a_large_body_and_keep_alive_are_no_long_head(serve: Serve) -> Non
             assert (await client.get("/health")).json() == {"status": "ok"}
 
 
-async def test_over_the_cap_of_connections_everybody_is_told_to_come_later(serve: Serve) -> None:
+async def test_requests_over_the_connection_cap_are_answered_with_retry_after(serve: Serve) -> None:
     running = await serve(connections_max=10, rate_limits=False)
     raws = [await Raw(running.port).__aenter__() for _ in range(10)]
     for raw in raws:
@@ -79,14 +82,14 @@ async def test_over_the_cap_of_connections_everybody_is_told_to_come_later(serve
         await raw.__aexit__(None, None, None)
 
 
-async def test_garbage_is_a_bad_request(serve: Serve) -> None:
+async def test_a_request_that_is_not_http_is_a_bad_request(serve: Serve) -> None:
     running = await serve()
     async with Raw(running.port) as raw:
         raw.send(b"\x16\x03\x01 this is no HTTP\r\n\r\n")
         assert (await raw.head()).startswith("HTTP/1.1 400")
 
 
-def test_a_port_in_use_is_told_in_a_sentence() -> None:
+def test_a_port_in_use_is_reported_in_a_sentence() -> None:
     with listening_socket("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(CannotListen, match=rf"^Port {port} on 127\.0\.0\.1 is taken: .*--port\.$"):
@@ -94,12 +97,12 @@ def test_a_port_in_use_is_told_in_a_sentence() -> None:
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no such host"])
-def test_an_address_of_another_machine_is_told_in_a_sentence(host: str) -> None:
+def test_an_address_of_another_machine_is_reported_in_a_sentence(host: str) -> None:
     with pytest.raises(CannotListen, match=f"^{host} is no address of this machine"):
         listening_socket(host, 0)
 
 
-def test_accepted_sockets_inherit_that_the_kernel_takes_little_unsent() -> None:
+def test_accepted_sockets_inherit_a_small_unsent_buffer() -> None:
     with listening_socket("127.0.0.1", 0) as listening:
         listening.setblocking(True)
         with socket.create_connection(listening.getsockname()):

@@ -1,4 +1,4 @@
-"""The listening socket in need: no files left, and a server that is about to go."""
+"""The listening socket without free file descriptors, and during shutdown."""
 
 import asyncio
 import socket
@@ -20,18 +20,18 @@ LAUNCHER = (
 )
 
 
-async def test_nobody_comes_in_over_an_old_connection_while_the_server_goes(serve: Serve) -> None:
+async def test_a_keep_alive_connection_cannot_open_a_websocket_during_shutdown(serve: Serve) -> None:
     running = await serve()
     async with Raw(running.port) as raw:
         raw.send(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
         await raw.head()
         await raw.reader.readexactly(len(b'{"status":"ok"}'))
         closing = asyncio.create_task(running.listener.close(60))
-        await asyncio.sleep(0)  # it has begun, and waits for uvicorn to notice
+        await asyncio.sleep(0)  # Closing has begun and waits for uvicorn to notice.
         raw.send(upgrade())
         answer = await raw.rest()
     assert answer == b"" or answer.startswith(b"HTTP/1.1 503"), answer
-    async with asyncio.timeout(20):  # not the 60 seconds that somebody who is in may take
+    async with asyncio.timeout(20):  # Closing takes less than the 60 seconds that open sockets would get.
         await closing
     assert running.talks == []
 
@@ -40,7 +40,7 @@ def files(server: Server) -> int:
     return sum(1 for _ in Path(f"/proc/{server.pid}/fd").iterdir())
 
 
-def test_a_server_without_files_turns_people_away_and_is_well_again_afterwards(make_server: MakeServer) -> None:
+def test_a_server_without_free_files_refuses_connections_and_recovers(make_server: MakeServer) -> None:
     server = make_server({"HUBBUB_CONNECTIONS_MAX": "10000"}, LAUNCHER).start()
     member = server.sign_up()
     before = files(server)
@@ -49,7 +49,7 @@ def test_a_server_without_files_turns_people_away_and_is_well_again_afterwards(m
         eventually_blocking(lambda: files(server) >= FILES - 1, 20, "the server has no files left")
         for one in crowd[FILES:]:
             one.settimeout(20)
-        assert sum(ended(one) for one in crowd[FILES:]) >= FILES // 2, "who cannot be taken is told so at once"
+        assert sum(ended(one) for one in crowd[FILES:]) >= FILES // 2, "connections over the limit are closed at once"
     finally:
         for one in crowd:
             one.close()

@@ -1,4 +1,4 @@
-"""The native gateway over real sockets: frames, limits, deadlines, and how connections end."""
+"""The native gateway over real sockets: frames, limits, deadlines, and closing."""
 
 import json
 import struct
@@ -15,7 +15,7 @@ from tests.support.waiting import eventually
 
 
 async def close_code(running: Running, *frames: bytes) -> int:
-    """What the server answers to these frames, as a close code."""
+    """Return the close code with which the server answers these frames."""
     async with Raw(running.port) as raw:
         await raw.open()
         for one in frames:
@@ -23,7 +23,7 @@ async def close_code(running: Running, *frames: bytes) -> int:
         return (await raw.closed())[0]
 
 
-async def test_a_message_comes_back(serve: Serve) -> None:
+async def test_messages_are_echoed_unchanged(serve: Serve) -> None:
     running = await serve()
     async with connect(running.url) as client:
         for text in ("a", "ü" * 100, "x" * 65_536):
@@ -46,13 +46,13 @@ async def test_compression_is_declined(serve: Serve) -> None:
         assert "extensions" not in (await raw.head()).lower()
 
 
-async def test_firefox_says_keep_alive_and_upgrade(serve: Serve) -> None:
+async def test_the_connection_header_of_firefox_is_accepted(serve: Serve) -> None:
     running = await serve()
     async with Raw(running.port) as raw:
-        await raw.open()  # its Connection header is Firefox's
+        await raw.open()  # The request's Connection header is Firefox's.
 
 
-async def test_other_paths_go_the_asgi_way(serve: Serve) -> None:
+async def test_other_websocket_paths_are_served_by_the_asgi_app(serve: Serve) -> None:
     running = await serve()
     async with connect(f"{running.url}/bob") as client:
         await client.send("hi")
@@ -60,7 +60,7 @@ async def test_other_paths_go_the_asgi_way(serve: Serve) -> None:
     assert running.talks == []
 
 
-async def test_a_message_in_fragments_with_a_ping_between_is_one_message(serve: Serve) -> None:
+async def test_a_fragmented_message_with_a_ping_in_between_is_one_message(serve: Serve) -> None:
     running = await serve()
     async with Raw(running.port) as raw:
         await raw.open()
@@ -69,7 +69,7 @@ async def test_a_message_in_fragments_with_a_ping_between_is_one_message(serve: 
         assert await raw.frame() == (TEXT, b"ab")
 
 
-async def test_bytes_may_arrive_one_by_one(serve: Serve) -> None:
+async def test_a_frame_may_arrive_byte_by_byte(serve: Serve) -> None:
     running = await serve()
     async with Raw(running.port) as raw:
         await raw.open()
@@ -79,7 +79,7 @@ async def test_bytes_may_arrive_one_by_one(serve: Serve) -> None:
         assert await raw.frame() == (TEXT, b"slowly")
 
 
-async def test_many_small_messages_in_one_segment_all_arrive_in_order(serve: Serve) -> None:
+async def test_many_small_messages_in_one_segment_arrive_in_order(serve: Serve) -> None:
     running = await serve()
     async with Raw(running.port) as raw:
         await raw.open()
@@ -96,17 +96,18 @@ async def test_many_small_messages_in_one_segment_all_arrive_in_order(serve: Ser
         ((frame(TEXT, b"x", masked=False),), 1002),
         ((frame(CONT, b"x"),), 1002),
         ((frame(PING, b"x" * 126),), 1002),
-        ((bytes([0xC1, 0x80, 0, 0, 0, 0]),), 1002),  # RSV1: compressed, which was not agreed on
+        # RSV1 marks a compressed frame, and compression was not negotiated.
+        ((bytes([0xC1, 0x80, 0, 0, 0, 0]),), 1002),
         ((frame(TEXT, b"x" * 65_537),), close_codes.TOO_BIG),
         ((frame(TEXT, b"x" * 60_000, fin=False), frame(CONT, b"x" * 5_537)), close_codes.TOO_BIG),
         ((frame(PING),) * 101, 1008),
     ],
 )
-async def test_what_breaks_the_rules_closes_with_its_code(serve: Serve, frames: tuple[bytes, ...], code: int) -> None:
+async def test_a_protocol_violation_closes_with_its_code(serve: Serve, frames: tuple[bytes, ...], code: int) -> None:
     assert await close_code(await serve(), *frames) == code
 
 
-async def test_the_code_arrives_even_while_the_client_goes_on_sending(serve: Serve) -> None:
+async def test_the_close_code_arrives_while_the_client_goes_on_sending(serve: Serve) -> None:
     assert await close_code(await serve(), frame(TEXT, b"x" * 1_000_000)) == close_codes.TOO_BIG
 
 
@@ -120,7 +121,7 @@ async def test_64_fragments_are_a_message_and_65_are_too_many(serve: Serve) -> N
     assert await close_code(running, first + middle * (MAX_FRAGMENTS - 1) + frame(CONT, b"x")) == close_codes.TOO_BIG
 
 
-async def test_frames_before_the_101_are_an_error(serve: Serve) -> None:
+async def test_frames_before_the_101_are_refused(serve: Serve) -> None:
     running = await serve()
     async with Raw(running.port) as raw:
         raw.send(upgrade() + frame(TEXT, b"early"))
@@ -129,7 +130,7 @@ async def test_frames_before_the_101_are_an_error(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("missing", ["Sec-WebSocket-Key", "Sec-WebSocket-Version"])
-async def test_half_a_handshake_is_a_bad_request(serve: Serve, missing: str) -> None:
+async def test_an_incomplete_handshake_is_a_bad_request(serve: Serve, missing: str) -> None:
     running = await serve()
     async with Raw(running.port) as raw:
         raw.send(b"".join(line for line in upgrade().splitlines(True) if missing.encode() not in line))
@@ -144,12 +145,12 @@ async def test_a_close_is_answered_with_the_same_code(serve: Serve) -> None:
         raw.send(frame(CLOSE, struct.pack("!H", 1000)))
         assert await raw.closed() == (1000, "")
         assert await raw.rest() == b""
-    await eventually(lambda: running.talks[0].gone, 20, "the conversation heard that its client left")
+    await eventually(lambda: running.talks[0].gone, 20, "the conversation is told that its client left")
     assert not running.gateway.company.open
 
 
 @pytest.mark.parametrize("text", [b"raise", b"hello"])
-async def test_a_message_and_a_close_in_one_segment_end_in_peace(serve: Serve, text: bytes) -> None:
+async def test_a_message_and_a_close_in_one_segment_close_with_the_clients_code(serve: Serve, text: bytes) -> None:
     running = await serve()
     async with Raw(running.port) as raw:
         await raw.open()
@@ -159,7 +160,7 @@ async def test_a_message_and_a_close_in_one_segment_end_in_peace(serve: Serve, t
     assert running.talks[0].heard == [text.decode()]
 
 
-async def test_half_a_goodbye_is_one(serve: Serve) -> None:
+async def test_a_half_closed_connection_is_closed(serve: Serve) -> None:
     running = await serve()
     async with Raw(running.port) as raw:
         await raw.open()
@@ -168,7 +169,7 @@ async def test_half_a_goodbye_is_one(serve: Serve) -> None:
     await eventually(lambda: running.talks[0].gone, 20, "the connection is gone")
 
 
-async def test_without_hello_in_time_the_socket_closes(serve: Serve) -> None:
+async def test_a_socket_without_hello_is_closed_at_the_deadline(serve: Serve) -> None:
     running = await serve(hello_timeout=0.3)
     async with Raw(running.port) as raw:
         await raw.open()
@@ -176,7 +177,7 @@ async def test_without_hello_in_time_the_socket_closes(serve: Serve) -> None:
         assert (await raw.closed())[0] == close_codes.NOT_AUTHENTICATED
 
 
-async def test_the_deadline_is_for_the_arrival_of_hello_not_for_what_becomes_of_it(serve: Serve) -> None:
+async def test_the_hello_deadline_covers_its_arrival_and_not_its_processing(serve: Serve) -> None:
     running = await serve(hello_timeout=0.3)
     async with connect(running.url) as waits, connect(running.url) as silent:
         await waits.send("hello, not processed yet")

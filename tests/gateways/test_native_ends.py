@@ -1,4 +1,4 @@
-"""The native gateway: a connection's life and its end, readers that are behind, and the caps at the door."""
+"""The native gateway: ends of connections, slow readers, admission limits."""
 
 import gc
 import json
@@ -33,7 +33,7 @@ async def test_a_silent_peer_is_pinged_and_then_dropped(serve: Serve, monkeypatc
         assert len(running.gateway.company.open) == 1
 
 
-async def test_a_bug_in_the_conversation_closes_one_socket_only(serve: Serve) -> None:
+async def test_a_bug_in_one_conversation_closes_only_its_socket(serve: Serve) -> None:
     running = await serve()
     async with connect(running.url) as well, Raw(running.port) as raw:
         await raw.open()
@@ -43,7 +43,7 @@ async def test_a_bug_in_the_conversation_closes_one_socket_only(serve: Serve) ->
         assert await well.recv() == "fine"
 
 
-async def test_the_server_says_goodbye_with_a_delay_to_come_back_after(serve: Serve) -> None:
+async def test_shutdown_closes_with_a_delay_to_reconnect_after(serve: Serve) -> None:
     running = await serve()
     async with Raw(running.port) as raw:
         await raw.open()
@@ -53,7 +53,7 @@ async def test_the_server_says_goodbye_with_a_delay_to_come_back_after(serve: Se
     assert 1 <= json.loads(reason)["retry_after"] <= 5
 
 
-async def test_a_revoked_connection_gets_its_code_as_the_very_next_thing(serve: Serve) -> None:
+async def test_an_aborted_connection_receives_its_close_code_next(serve: Serve) -> None:
     running = await serve()
     async with Raw(running.port) as raw:
         await raw.open()
@@ -63,7 +63,7 @@ async def test_a_revoked_connection_gets_its_code_as_the_very_next_thing(serve: 
         assert await raw.rest() == b""
 
 
-async def test_what_is_corked_waits_behind_the_welcome(serve: Serve) -> None:
+async def test_messages_written_while_corked_follow_the_welcome(serve: Serve) -> None:
     running = await serve()
     async with connect(running.url) as client:
         connection = running.talks[0].connection
@@ -75,14 +75,14 @@ async def test_what_is_corked_waits_behind_the_welcome(serve: Serve) -> None:
 
 
 def stall(connection: NativeConnection, bytes_: int) -> int:
-    """Writes so much in messages of 16 KiB; how many messages."""
+    """Write `bytes_` in messages of 16 KiB; return how many messages."""
     blob = connection.pack([Message(b"x" * 16_384)])
     for _ in range(bytes_ // 16_384):
         connection.write(blob)
     return bytes_ // 16_384
 
 
-async def test_a_reader_that_is_behind_gets_everything_when_it_reads_again(serve: Serve) -> None:
+async def test_a_reader_that_fell_behind_receives_everything_when_it_reads_again(serve: Serve) -> None:
     running = await serve()
     async with Raw(running.port, receive_buffer=4_096) as raw:
         await raw.open()
@@ -94,17 +94,17 @@ async def test_a_reader_that_is_behind_gets_everything_when_it_reads_again(serve
         assert connection.buffered() == 0
 
 
-async def test_one_that_does_not_read_is_closed_as_slow_and_sees_the_code_if_it_reads_in_time(serve: Serve) -> None:
+async def test_a_stalled_reader_is_closed_as_slow_and_sees_the_code_if_it_reads_in_time(serve: Serve) -> None:
     running = await serve()
     async with Raw(running.port, receive_buffer=4_096) as raw:
         await raw.open()
         connection = running.talks[0].connection
         stall(connection, 3_000_000)
-        await eventually(lambda: connection.buffered() <= 65_536 + 100, 20, "what waited is dropped")
+        await eventually(lambda: connection.buffered() <= 65_536 + 100, 20, "the waiting messages are dropped")
         assert (await raw.closed())[0] == close_codes.SLOW
 
 
-async def test_far_over_the_limit_there_is_no_grace(serve: Serve) -> None:
+async def test_a_reader_far_over_the_limit_gets_no_grace(serve: Serve) -> None:
     running = await serve()
     async with Raw(running.port, receive_buffer=4_096) as raw:
         await raw.open()
@@ -114,8 +114,10 @@ async def test_far_over_the_limit_there_is_no_grace(serve: Serve) -> None:
         assert (await raw.closed())[0] == close_codes.SLOW
 
 
-async def test_a_burst_over_the_limit_reaches_a_reader_who_reads(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox, "GRACE", 5.0)  # this machine may be busy
+async def test_a_burst_over_the_limit_reaches_a_client_that_reads(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "GRACE", 5.0)  # The machine may be busy.
     running = await serve()
     async with Raw(running.port) as raw:
         await raw.open()
@@ -124,7 +126,7 @@ async def test_a_burst_over_the_limit_reaches_a_reader_who_reads(serve: Serve, m
             assert await raw.frame() == (TEXT, b"x" * 16_384)
 
 
-async def test_one_that_never_reads_again_is_cut_off(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_reader_that_never_reads_again_is_aborted(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox, "FAREWELL", 0.3)
     running = await serve()
     async with Raw(running.port, receive_buffer=4_096) as raw:
@@ -146,7 +148,7 @@ async def test_pings_of_a_peer_that_does_not_read_take_no_memory(serve: Serve) -
         assert connection.buffered() <= before + 200
 
 
-async def test_what_is_written_after_the_end_goes_nowhere(serve: Serve) -> None:
+async def test_writes_after_the_end_of_a_connection_are_discarded(serve: Serve) -> None:
     running = await serve()
     async with Raw(running.port) as raw:
         await raw.open()
@@ -160,7 +162,7 @@ async def test_what_is_written_after_the_end_goes_nowhere(serve: Serve) -> None:
     assert connection.buffered() == 0
 
 
-async def test_nothing_of_the_http_protocol_outlives_the_upgrade(serve: Serve) -> None:
+async def test_the_http_protocol_object_is_freed_after_the_upgrade(serve: Serve) -> None:
     running = await serve()
     async with Raw(running.port) as raw:
         await raw.open()
@@ -173,7 +175,7 @@ async def test_nothing_of_the_http_protocol_outlives_the_upgrade(serve: Serve) -
             gc.enable()
 
 
-async def test_a_connection_that_is_gone_is_freed_without_the_collector(serve: Serve) -> None:
+async def test_a_closed_connection_is_freed_without_the_garbage_collector(serve: Serve) -> None:
     running = await serve()
     gc.disable()
     try:
@@ -187,7 +189,7 @@ async def test_a_connection_that_is_gone_is_freed_without_the_collector(serve: S
         gc.enable()
 
 
-async def test_an_address_may_have_so_many_unauthenticated_sockets_and_no_more(serve: Serve) -> None:
+async def test_unauthenticated_sockets_per_address_are_limited(serve: Serve) -> None:
     running = await serve(unauthenticated_per_address=2)
     async with connect(running.url) as one, connect(running.url):
         with pytest.raises(InvalidStatus) as refused:
@@ -196,34 +198,34 @@ async def test_an_address_may_have_so_many_unauthenticated_sockets_and_no_more(s
         assert refused.value.response.headers["Retry-After"] == "5"
         await one.send("in")
         await one.recv()
-        async with connect(running.url):  # one is authenticated and no longer counts
+        async with connect(running.url):  # One of the two is authenticated and no longer counts.
             pass
 
 
-async def test_rate_limits_off_lifts_that_cap(serve: Serve) -> None:
+async def test_without_rate_limits_unauthenticated_sockets_are_not_limited(serve: Serve) -> None:
     running = await serve(unauthenticated_per_address=1, unauthenticated_max=1, rate_limits=False)
     async with connect(running.url), connect(running.url), connect(running.url):
         assert running.gateway.company.admission.count == 3
 
 
-async def test_newcomer_of_the_busiest_network_is_refused_and_other_connections_are_accepted(serve: Serve) -> None:
+async def test_a_newcomer_of_the_busiest_network_is_refused_and_http_is_still_served(serve: Serve) -> None:
     running = await serve(unauthenticated_max=2, hello_timeout=3600)
     async with connect(running.url) as one, connect(running.url) as silent, Raw(running.port) as page:
         with pytest.raises(InvalidStatus) as refused:
             await connect(running.url)
         assert refused.value.response.status_code == 429
         page.send(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert (await page.head()).startswith("HTTP/1.1 200"), "HTTP does not wait for places of WebSockets"
+        assert (await page.head()).startswith("HTTP/1.1 200"), "HTTP needs no WebSocket slot"
         await one.send("hello, not processed yet")
         await one.recv()
-        async with connect(running.url):  # one has said something: it cannot be evicted, and takes no idle place
+        async with connect(running.url):  # One socket has sent something: it cannot be evicted, and needs no idle slot.
             assert running.gateway.company.admission.count == 3
         await silent.send("in")
         await silent.recv()
     assert running.gateway.company.admission.evicted == 0
 
 
-async def test_newcomer_of_another_network_takes_the_place_of_the_oldest_silent_socket(serve: Serve) -> None:
+async def test_a_newcomer_of_another_network_evicts_the_oldest_silent_socket(serve: Serve) -> None:
     running = await serve(unauthenticated_max=2, hello_timeout=3600)
     async with (
         connect(running.url) as oldest,
@@ -240,8 +242,8 @@ async def test_newcomer_of_another_network_takes_the_place_of_the_oldest_silent_
     assert running.gateway.company.admission.evicted == 1
 
 
-async def test_refused_socket_that_does_not_answer_the_close_gives_way_first(serve: Serve) -> None:
-    """Else a client could hold places for as long as the closing handshake may take."""
+async def test_a_closed_socket_that_does_not_answer_the_close_is_evicted_first(serve: Serve) -> None:
+    """Otherwise a client could hold slots during its closing handshakes."""
     running = await serve(unauthenticated_max=2, hello_timeout=3600)
     async with Raw(running.port) as refused, connect(running.url) as speaking:
         await refused.open()
@@ -255,7 +257,7 @@ async def test_refused_socket_that_does_not_answer_the_close_gives_way_first(ser
             assert await speaking.recv() == "still there"
 
 
-async def test_silent_socket_gets_less_time_while_most_places_are_taken(serve: Serve) -> None:
+async def test_a_silent_socket_gets_less_time_while_most_slots_are_taken(serve: Serve) -> None:
     running = await serve(unauthenticated_max=5, hello_timeout=3600)
     async with connect(running.url), connect(running.url), connect(running.url) as early, connect(running.url) as late:
         with pytest.raises(ConnectionClosed):

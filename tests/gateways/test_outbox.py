@@ -1,4 +1,4 @@
-"""What waits for a peer, the chunks it waits in, and the one timer of all connections."""
+"""The outbox of a connection, its chunks, and the timer wheel of all connections."""
 
 import asyncio
 from typing import Any
@@ -23,7 +23,7 @@ SIZES = st.lists(st.integers(0, 70_000), min_size=1, max_size=12)
 
 
 @given(sizes=SIZES)
-def test_a_blob_is_whole_frames_in_chunks_that_fit(sizes: list[int]) -> None:
+def test_a_blob_consists_of_whole_frames_in_chunks_that_fit(sizes: list[int]) -> None:
     messages = [Message(b"x" * size) for size in sizes]
     blob = pack(messages)
     frames = [pack([message])[0] for message in messages]
@@ -37,7 +37,7 @@ def test_a_blob_is_whole_frames_in_chunks_that_fit(sizes: list[int]) -> None:
 
 
 @given(sizes=SIZES)
-def test_an_outbox_gives_back_everything_in_order_and_counts_right(sizes: list[int]) -> None:
+def test_an_outbox_returns_everything_in_order_and_counts_its_size(sizes: list[int]) -> None:
     outbox, chunks = Outbox(10), [bytes([number % 256]) * size for number, size in enumerate(sizes)]
     outbox.add(chunks)
     assert outbox.size == sum(sizes)
@@ -49,7 +49,7 @@ def test_an_outbox_gives_back_everything_in_order_and_counts_right(sizes: list[i
     assert outbox.size == 0
 
 
-def test_uncorking_puts_the_first_before_what_came_since_and_after_what_waited() -> None:
+def test_uncorking_inserts_before_what_was_written_since_and_after_what_waited() -> None:
     outbox = Outbox(6)
     outbox.add([b"1"])
     outbox.cork()
@@ -73,7 +73,7 @@ async def test_a_long_welcome_does_not_count_against_the_bound(serve: Serve) -> 
         assert [await raw.frame(), await raw.frame()] == [(TEXT, b"live"), (TEXT, b"next")]
 
 
-async def test_what_is_corked_is_bounded_too(serve: Serve) -> None:
+async def test_a_corked_outbox_is_bounded(serve: Serve) -> None:
     running = await serve(outbox_bytes=65_536)
     async with Raw(running.port) as raw:
         await raw.open()
@@ -85,7 +85,7 @@ async def test_what_is_corked_is_bounded_too(serve: Serve) -> None:
 
 
 class Member:
-    """Counts its visits and asks for the next one."""
+    """Count visits and request the next one."""
 
     def __init__(self, again: float | None) -> None:
         self.spoke = -1
@@ -97,7 +97,7 @@ class Member:
         return self._again
 
 
-async def test_the_wheel_visits_in_time_and_rests_when_nobody_is_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_timer_wheel_visits_in_time_and_stops_when_empty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turning, "STEP", 0.01)
     loop = asyncio.get_running_loop()
     wheel = TimerWheel(loop.time)
@@ -106,7 +106,7 @@ async def test_the_wheel_visits_in_time_and_rests_when_nobody_is_on_it(monkeypat
     wheel.put(often, 0.02)
     wheel.put(once, 0.05)
     wheel.put(never, 0.05)
-    wheel.put(once, 0.03)  # moved
+    wheel.put(once, 0.03)  # The member is moved.
     wheel.remove(never)
     wheel.remove(never)
     await eventually(lambda: len(often.visits) >= 3, 20, "three visits")
@@ -115,11 +115,11 @@ async def test_the_wheel_visits_in_time_and_rests_when_nobody_is_on_it(monkeypat
     assert never.visits == []
     wheel.remove(often)
     count = len(often.visits)
-    await eventually(lambda: wheel._timer is None, 20, "the wheel rests")
+    await eventually(lambda: wheel._timer is None, 20, "the wheel stops its timer")
     assert len(often.visits) == count
 
 
-async def test_closing_tells_sockets_to_come_back_and_lets_a_request_finish(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_closing_tells_sockets_to_reconnect_and_lets_a_request_finish(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving() as running, Raw(running.port) as raw, Raw(running.port) as page:
         await raw.open()
         page.send(b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab")
@@ -134,7 +134,7 @@ async def test_closing_tells_sockets_to_come_back_and_lets_a_request_finish(monk
             await asyncio.open_connection("127.0.0.1", running.port)
 
 
-async def test_an_application_that_does_not_start_is_told(serve: Serve) -> None:
+async def test_an_application_that_does_not_start_raises_an_error(serve: Serve) -> None:
     running = await serve()
 
     async def broken(_: FastAPI) -> Any:

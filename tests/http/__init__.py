@@ -1,1 +1,1 @@
-"""The REST gateway, asked in process: real services, a real store, no network."""
+"""The REST gateway in process: real services, a real database, no network."""

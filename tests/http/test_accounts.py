@@ -1,4 +1,4 @@
-"""Coming in, and going."""
+"""Sign-up, invites and deletion of accounts."""
 
 import asyncio
 from collections import Counter
@@ -20,7 +20,7 @@ async def sign_up(person: Person, username: str, **more: Any) -> httpx.Response:
     return await person.post("/api/accounts", json=new(username, **more))
 
 
-async def test_the_setup_link_makes_the_owner_and_nobody_else(here: Place) -> None:
+async def test_the_setup_link_creates_the_owner_and_works_once(here: Place) -> None:
     anybody = here.anybody()
     assert (await anybody.get("/api/setup")).json()["needs_owner"] is True
     token = await here.setup_token()
@@ -30,27 +30,27 @@ async def test_the_setup_link_makes_the_owner_and_nobody_else(here: Place) -> No
     assert (await sign_up(anybody, "bob", setup=token)).status_code == 403
 
 
-async def test_a_newer_setup_link_replaces_the_older_one(here: Place) -> None:
+async def test_a_new_setup_link_replaces_the_older_one(here: Place) -> None:
     older, newer = await here.setup_token(), await here.setup_token()
     anybody = here.anybody()
     assert (await sign_up(anybody, "alice", setup=older)).status_code == 403
     assert (await sign_up(anybody, "alice", setup=newer)).status_code == 201
 
 
-async def test_an_open_door_makes_a_member_before_there_is_an_owner(here: Place) -> None:
+async def test_open_sign_up_creates_a_member_even_without_an_owner(here: Place) -> None:
     answer = await sign_up(here.anybody(), "alice")
     assert (answer.status_code, answer.json()["role"]) == (201, "member")
     assert (await here.anybody().get("/api/setup")).json()["needs_owner"] is True
 
 
-async def test_fifty_at_once_on_one_setup_link_give_one_owner(here: Place) -> None:
+async def test_fifty_concurrent_sign_ups_with_one_setup_link_create_one_owner(here: Place) -> None:
     token = await here.setup_token()
     anybody = here.anybody()
     answers = await asyncio.gather(*(sign_up(anybody, f"person{n}", setup=token) for n in range(50)))
     assert Counter(answer.status_code for answer in answers) == {201: 1, 403: 49}
 
 
-async def test_fifty_at_once_on_an_invite_for_one_give_one_member(tmp_path: Path) -> None:
+async def test_fifty_concurrent_sign_ups_with_an_invite_for_one_use_create_one_member(tmp_path: Path) -> None:
     async with place(tmp_path / "data", signup="invite") as here:
         alice = await here.program("alice", Role.OWNER)
         invite = (await alice.post("/api/invites", json={})).json()
@@ -60,7 +60,7 @@ async def test_fifty_at_once_on_an_invite_for_one_give_one_member(tmp_path: Path
         assert (await alice.get("/api/invites")).json() == {"invites": [], "more": False}
 
 
-async def test_an_invite_opens_the_door_as_often_as_it_says(tmp_path: Path) -> None:
+async def test_an_invite_admits_as_many_users_as_it_has_uses(tmp_path: Path) -> None:
     async with place(tmp_path / "data", signup="invite") as here:
         alice = await here.program("alice", Role.ADMIN)
         assert (await sign_up(here.anybody(), "eve")).status_code == 403
@@ -73,7 +73,7 @@ async def test_an_invite_opens_the_door_as_often_as_it_says(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("how", ["revoked", "expired", "unknown"])
-async def test_an_invite_that_is_over_opens_nothing(tmp_path: Path, how: str) -> None:
+async def test_a_revoked_expired_or_unknown_invite_admits_no_users(tmp_path: Path, how: str) -> None:
     async with place(tmp_path / "data", signup="invite") as here:
         alice = await here.program("alice", Role.OWNER)
         invite = (await alice.post("/api/invites", json={"max_uses": None, "expires_in": 60})).json()
@@ -89,21 +89,21 @@ async def test_an_invite_that_is_over_opens_nothing(tmp_path: Path, how: str) ->
         assert (await sign_up(here.anybody(), "bob", invite=token)).status_code == 403
 
 
-async def test_the_same_key_gives_the_same_invite_and_token(here: Place) -> None:
+async def test_the_same_key_returns_the_same_invite_and_token(here: Place) -> None:
     alice = await here.program("alice", Role.OWNER)
     first = (await alice.post("/api/invites", json={"key": "k"})).json()
     assert (await alice.post("/api/invites", json={"key": "k"})).json() == first
     assert (await alice.post("/api/invites", json={"key": "k", "max_uses": 9})).status_code == 409
 
 
-async def test_members_make_no_invites(here: Place) -> None:
+async def test_members_cannot_create_list_or_revoke_invites(here: Place) -> None:
     bob = await here.program("bob")
     assert (await bob.post("/api/invites", json={})).status_code == 403
     assert (await bob.get("/api/invites")).status_code == 403
     assert (await bob.ask("DELETE", "/api/invites/x")).status_code == 404
 
 
-async def test_a_closed_place_takes_nobody_but_the_owner(tmp_path: Path) -> None:
+async def test_closed_sign_up_admits_only_the_owner(tmp_path: Path) -> None:
     async with place(tmp_path / "data", signup="closed") as here:
         assert (await sign_up(here.anybody(), "bob")).status_code == 403
         assert (await sign_up(here.anybody(), "alice", setup=await here.setup_token())).status_code == 201
@@ -112,7 +112,7 @@ async def test_a_closed_place_takes_nobody_but_the_owner(tmp_path: Path) -> None
         assert (await sign_up(here.anybody(), "bob", invite=token)).status_code == 403
 
 
-async def test_without_an_invite_nobody_finds_out_which_names_are_taken(tmp_path: Path) -> None:
+async def test_sign_up_without_an_invite_does_not_reveal_taken_names(tmp_path: Path) -> None:
     async with place(tmp_path / "data", signup="invite") as here:
         await here.create("alice")
         taken, free = await sign_up(here.anybody(), "alice"), await sign_up(here.anybody(), "zoe")
@@ -120,14 +120,14 @@ async def test_without_an_invite_nobody_finds_out_which_names_are_taken(tmp_path
 
 
 @pytest.mark.parametrize("name", ["alice", "ALICE", "аlice", "ａlice", "here", "System", "deleted-7"])
-async def test_a_name_that_is_taken_reserved_or_looks_so_is_refused(here: Place, name: str) -> None:
+async def test_a_taken_reserved_or_lookalike_name_is_refused(here: Place, name: str) -> None:
     await here.create("alice")
     answer = await sign_up(here.anybody(), name)
-    # A name of two scripts is no name at all.
+    # A name that mixes two scripts is invalid.
     assert answer.status_code == (400 if name == "аlice" else 409), answer.text
 
 
-async def test_the_command_line_may_give_reserved_names(here: Place) -> None:
+async def test_the_operator_may_create_users_with_reserved_names(here: Place) -> None:
     assert await here.create("system", Role.ADMIN) > 0
 
 
@@ -139,19 +139,24 @@ async def test_the_command_line_may_give_reserved_names(here: Place) -> None:
         ("é9" * 341 + "a", 201), ("é9" * 341 + "ab", 400),
     ],
 )  # fmt: skip
-async def test_passwords_are_measured_at_their_limits(here: Place, password: str, status: int) -> None:
+async def test_passwords_are_accepted_within_their_limits_and_refused_beyond(
+    here: Place, password: str, status: int
+) -> None:
     assert (await sign_up(here.anybody(), "somebody", password=password)).status_code == status
 
 
-async def test_nobody_gives_himself_more_than_the_form_has(here: Place) -> None:
-    """CVE-2022-31168: every column of the table as an extra field, and a plain member comes out."""
+async def test_extra_fields_at_sign_up_give_no_privileges(here: Place) -> None:
+    """CVE-2022-31168: all columns of the table as extra fields.
+
+    The account is a plain member.
+    """
     extra = {"role": "owner", "id": 1, "disabled": False, "password_hash": "x", "skeleton": "x", "created_at": 1}
     answer = await sign_up(here.anybody(), "mallory", **extra, signup="open", setup_hash="x", invite_hash="x")
     assert (answer.status_code, answer.json()["role"]) == (201, "member")
     assert answer.json()["id"] != 1
 
 
-async def test_everybody_new_is_in_the_lobby(here: Place) -> None:
+async def test_new_users_are_in_the_lobby(here: Place) -> None:
     alice = await here.program("alice")
     room = (await alice.get("/api/rooms")).json()["rooms"][0]
     assert (room["id"], room["lobby"], room["joined"], room["unread"]) == (LOBBY, True, True, 0)
@@ -159,7 +164,7 @@ async def test_everybody_new_is_in_the_lobby(here: Place) -> None:
     assert [event["type"] for event in events] == ["room.added", "session.opened"]
 
 
-async def test_a_deleted_account_leaves_its_words_and_frees_its_name(here: Place) -> None:
+async def test_a_deleted_account_leaves_its_messages_and_frees_its_name(here: Place) -> None:
     alice, bob = await here.program("alice"), await here.program("bob")
     await bob.post(f"/api/rooms/{LOBBY}/messages", json={"key": "k", "body": "I was here"})
     own = (await bob.post("/api/rooms", json={"kind": "public", "name": "Bob's"})).json()["room"]["id"]
@@ -180,7 +185,7 @@ async def test_a_deleted_account_leaves_its_words_and_frees_its_name(here: Place
     assert again.json()["id"] != bob.id
 
 
-async def test_the_last_owner_stays(here: Place) -> None:
+async def test_the_last_owner_cannot_delete_the_account(here: Place) -> None:
     alice = await here.program("alice", Role.OWNER)
     body = {"password": PASSWORD}
     assert (await alice.ask("DELETE", "/api/accounts/me", json=body)).status_code == 403
@@ -188,14 +193,14 @@ async def test_the_last_owner_stays(here: Place) -> None:
     assert (await alice.ask("DELETE", "/api/accounts/me", json=body)).status_code == 204
 
 
-async def test_two_hundred_people_at_once_each_get_their_own_profile(here: Place) -> None:
-    """Scopes that mix were CVE-2020-35681."""
+async def test_two_hundred_concurrent_requests_each_get_their_own_profile(here: Place) -> None:
+    """CVE-2020-35681: request scopes were mixed up."""
     people = [await here.program(f"person{n}") for n in range(5)]
     answers = await asyncio.gather(*(people[n % 5].get("/users/me") for n in range(200)))
     assert [answer.json()["name"] for answer in answers] == [f"person{n % 5}" for n in range(200)]
 
 
-async def test_a_message_sent_over_rest_is_the_one_sent_over_the_journal(here: Place) -> None:
+async def test_a_message_sent_twice_over_rest_with_one_key_is_one_message(here: Place) -> None:
     alice = await here.program("alice")
     sent = await alice.post(f"/api/rooms/{LOBBY}/messages", json={"key": "k", "body": "hello"})
     again = await alice.post(f"/api/rooms/{LOBBY}/messages", json={"key": "k", "body": "hello"})

@@ -1,4 +1,4 @@
-"""What a request may hold: strict JSON of at most 64 KiB, named fields, and a sentence for everything else."""
+"""Request bodies: strict JSON of at most 64 KiB, and errors for all others."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize("body", BROKEN, ids=lambda body: repr(body[:40]))
-async def test_a_broken_body_is_refused_and_nothing_is_stored(here: Place, body: bytes) -> None:
+async def test_a_malformed_body_is_refused_and_stores_nothing(here: Place, body: bytes) -> None:
     alice = await here.program("alice")
     answer = await alice.post(f"/api/rooms/{LOBBY}/messages", content=body, headers=JSON)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_request")
@@ -28,8 +28,8 @@ async def test_a_broken_body_is_refused_and_nothing_is_stored(here: Place, body:
 
 
 @pytest.mark.parametrize("path", [f"/api/rooms/{LOBBY}/messages", "/api/rooms", "/api/presence?user=1"])
-async def test_a_query_has_no_parameter_that_is_not_known(here: Place, path: str) -> None:
-    """A mistyped `before` would give the newest page without a word."""
+async def test_unknown_query_parameters_are_refused(here: Place, path: str) -> None:
+    """A mistyped `before` would silently return the newest page."""
     alice = await here.program("alice")
     assert (await alice.get(path)).status_code == 200
     sign = "&" if "?" in path else "?"
@@ -46,8 +46,8 @@ async def test_a_query_has_no_parameter_that_is_not_known(here: Place, path: str
         "text/json", "application/json-patch+json",
     ],
 )  # fmt: skip
-async def test_json_routes_take_only_json(here: Place, kind: str) -> None:
-    """CVE-2021-32677: JSON that was sent as text/plain was read."""
+async def test_json_routes_accept_only_json_content_types(here: Place, kind: str) -> None:
+    """CVE-2021-32677: JSON sent as text/plain was accepted."""
     alice = await here.program("alice")
     body = b'{"key":"a","body":"x"}'
     answer = await alice.post(f"/api/rooms/{LOBBY}/messages", content=body, headers={"Content-Type": kind})
@@ -58,7 +58,7 @@ async def test_json_routes_take_only_json(here: Place, kind: str) -> None:
 
 
 @pytest.mark.parametrize("declared", [True, False])
-async def test_a_body_is_measured_at_its_limit(here: Place, declared: bool) -> None:
+async def test_a_request_body_is_accepted_at_its_limit_and_refused_beyond(here: Place, declared: bool) -> None:
     alice = await here.program("alice")
 
     async def send(size: int) -> int:
@@ -76,7 +76,7 @@ async def test_a_body_is_measured_at_its_limit(here: Place, declared: bool) -> N
     assert await send(MAX_BODY + 1) == 413
 
 
-async def test_a_message_is_measured_at_its_limit(here: Place) -> None:
+async def test_a_message_is_accepted_at_its_limit_and_refused_beyond(here: Place) -> None:
     alice = await here.program("alice")
     for body, status in [
         ("x" * 8_000, 201),
@@ -91,7 +91,7 @@ async def test_a_message_is_measured_at_its_limit(here: Place) -> None:
         assert sent.status_code == status
 
 
-async def test_a_refusal_names_the_field_and_echoes_nothing(here: Place) -> None:
+async def test_an_error_names_the_field_and_does_not_echo_the_input(here: Place) -> None:
     marker = "S3CRET-marker"
     alice = await here.program("alice")
     for method, path, body in [
@@ -121,7 +121,7 @@ async def test_a_refusal_names_the_field_and_echoes_nothing(here: Place) -> None
         "/api/topics/room:1/events?after=0&epoch=" + "x" * 257,
     ],
 )  # fmt: skip
-async def test_a_number_or_a_name_out_of_its_bounds_is_a_bad_request(here: Place, path: str) -> None:
+async def test_numbers_and_names_out_of_bounds_are_a_bad_request(here: Place, path: str) -> None:
     alice = await here.program("alice")
     answer = await alice.get(path)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_request")
@@ -135,7 +135,7 @@ async def test_a_number_or_a_name_out_of_its_bounds_is_a_bad_request(here: Place
         b"username=alice&password=x&grant_type=client_credentials", b"=&=&=", b"username=alice&password=%ED%A0%80",
     ],
 )  # fmt: skip
-async def test_a_broken_form_is_a_bad_request(here: Place, form: bytes) -> None:
+async def test_a_malformed_form_is_a_bad_request(here: Place, form: bytes) -> None:
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     assert (await here.anybody().post("/token", content=form, headers=headers)).status_code == 400
     multipart = await here.anybody().post("/token", files={"username": b"alice"})

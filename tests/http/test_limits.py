@@ -1,4 +1,4 @@
-"""Limits per time: told with the time to wait, and not to be got round by headers."""
+"""Rate limits: answered with the time to wait, and not circumvented by headers."""
 
 import random
 from collections.abc import AsyncIterator
@@ -26,7 +26,7 @@ async def attempt(person: Person, name: str, **headers: str) -> int:
     return answer.status_code
 
 
-async def test_an_account_takes_five_attempts_a_minute_and_is_never_locked(limited: Place) -> None:
+async def test_an_account_takes_five_log_in_attempts_a_minute_and_is_never_locked(limited: Place) -> None:
     codes = [await attempt(limited.anybody(f"198.51.100.{n}"), "alice") for n in range(6)]
     assert codes == [401] * 5 + [429]
     assert await attempt(limited.anybody("198.51.100.99"), "ALICE") == 429
@@ -34,7 +34,7 @@ async def test_an_account_takes_five_attempts_a_minute_and_is_never_locked(limit
     assert await attempt(limited.anybody("198.51.100.99"), "alice") == 401
 
 
-async def test_an_address_takes_twenty_attempts_a_minute_whatever_it_says_about_itself(limited: Place) -> None:
+async def test_an_address_takes_twenty_attempts_a_minute_whatever_its_headers_say(limited: Place) -> None:
     person = limited.anybody()
     codes = []
     for n in range(30):
@@ -44,7 +44,7 @@ async def test_an_address_takes_twenty_attempts_a_minute_whatever_it_says_about_
     assert codes == [401] * 20 + [429] * 10
 
 
-async def test_behind_a_trusted_proxy_the_nearest_untrusted_hop_counts(tmp_path: Path) -> None:
+async def test_behind_a_trusted_proxy_the_nearest_untrusted_hop_is_limited(tmp_path: Path) -> None:
     proxies = (ip_network("10.0.0.0/8"),)
     async with place(tmp_path / "data", rate_limits=True, trusted_proxies=proxies) as here:
         proxy = here.anybody("10.0.0.1")
@@ -55,7 +55,7 @@ async def test_behind_a_trusted_proxy_the_nearest_untrusted_hop_counts(tmp_path:
         assert await attempt(proxy, "more", **{"X-Forwarded-For": "198.51.100.2"}) == 401
 
 
-async def test_an_address_makes_five_accounts_an_hour_and_a_taken_name_costs_none(limited: Place) -> None:
+async def test_an_address_creates_five_accounts_an_hour_and_taken_names_cost_nothing(limited: Place) -> None:
     person = limited.anybody()
     body = {"password": "a fine long password"}
     codes = []
@@ -64,7 +64,7 @@ async def test_an_address_makes_five_accounts_an_hour_and_a_taken_name_costs_non
     assert codes == [201, 409, 409, 201, 201, 201, 201, 429]
 
 
-async def test_sends_and_other_commands_have_buckets_of_their_own(limited: Place) -> None:
+async def test_sends_and_other_commands_have_separate_buckets(limited: Place) -> None:
     alice = await limited.program("alice")
     codes = []
     for n in range(30):
@@ -77,6 +77,6 @@ async def test_sends_and_other_commands_have_buckets_of_their_own(limited: Place
         assert (await alice.get(f"/api/topics/room:{LOBBY}/events?after=0")).status_code == 200
 
 
-async def test_switched_off_there_are_none(here: Place) -> None:
+async def test_disabled_rate_limits_refuse_nothing(here: Place) -> None:
     person = here.anybody()
     assert [await attempt(person, "alice") for _ in range(30)] == [401] * 30

@@ -1,4 +1,4 @@
-"""The document of the interface, which is made when it is first asked for: by many at once, too."""
+"""The OpenAPI document, built at the first of many concurrent requests."""
 
 import asyncio
 import threading
@@ -18,12 +18,12 @@ from tests.support.place import place
 
 ASKERS = 6
 SLOWNESS = 0.2
-"""Seconds that a thread needs to look at a model: makes the hole wide enough to be hit each time."""
+"""Seconds to inspect a model, so that the race occurs each time."""
 
 
 @pytest.fixture
 def slowly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """FastAPI takes its time to look at the parameters of a history, except on the event loop."""
+    """Slow down FastAPI's inspection of a model, except on the event loop."""
     look = v2.get_model_fields
 
     def look_slowly(model: type[BaseModel]) -> list[v2.ModelField]:
@@ -35,20 +35,20 @@ def slowly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def statuses(data: Path, documents: int, histories: int) -> list[int]:
-    """What so many are told who ask at the same time, the first in this process."""
+    """Return the statuses of simultaneous requests, the first ones in this process."""
     async with place(data) as here:
         alice, anybody = await here.program("alice"), here.anybody()
-        here.app.openapi_schema = None  # a place may have made it, to hold answers against
+        here.app.openapi_schema = None  # The fixture may have built it to check answers against.
         v2.get_cached_model_fields.cache_clear()
         first = [anybody.get("/openapi.json") for _ in range(documents)]
         then = [alice.get(f"/api/rooms/{LOBBY}/messages", params={"limit": 1}) for _ in range(histories)]
-        with capture_logs():  # which would print all of FastAPI's routes with a failure
+        with capture_logs():  # This keeps a failure from printing all of FastAPI's routes.
             return [answer.status_code for answer in await asyncio.gather(*first, *then)]
 
 
 @pytest.mark.usefixtures("slowly")
 @pytest.mark.parametrize(("documents", "histories"), [(ASKERS, 0), (1, 1)])
-async def test_a_fresh_server_gives_its_document_however_many_ask_and_whatever_else_is_asked(
+async def test_the_first_concurrent_requests_for_the_document_all_succeed(
     tmp_path: Path, documents: int, histories: int
 ) -> None:
     assert set(await statuses(tmp_path, documents, histories)) == {200}
@@ -56,7 +56,7 @@ async def test_a_fresh_server_gives_its_document_however_many_ask_and_whatever_e
 
 @pytest.mark.usefixtures("slowly")
 @pytest.mark.parametrize(("documents", "histories"), [(ASKERS, 0), (1, 1)])
-async def test_control_as_fastapi_makes_it_some_are_told_of_an_internal_error(
+async def test_control_with_fastapis_own_openapi_some_requests_fail(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, documents: int, histories: int
 ) -> None:
     monkeypatch.setattr(Application, "openapi", FastAPI.openapi)

@@ -1,4 +1,7 @@
-"""Unsafe requests with a cookie come from a page of ours, or not at all; a bearer token comes from anywhere."""
+"""Unsafe requests with a cookie must come from the site's own pages.
+
+A bearer token is accepted from anywhere.
+"""
 
 from pathlib import Path
 
@@ -39,7 +42,7 @@ OPEN_TO_ALL = {"/api/accounts", "/api/login", "/token", "/token/refresh", "/api/
 
 
 def unsafe_routes(here: Place) -> list[tuple[str, str]]:
-    """Every route that changes something and needs somebody."""
+    """Return every route that changes something and needs a logged-in user."""
     found = []
     for context in iter_route_contexts(here.app.routes):
         route, path = context.original_route, context.path
@@ -54,7 +57,7 @@ def unsafe_routes(here: Place) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(
     "kind", ["application/json", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"]
 )
-async def test_no_unsafe_route_takes_a_cookie_from_elsewhere(here: Place, kind: str) -> None:
+async def test_no_unsafe_route_accepts_a_cookie_from_another_origin(here: Place, kind: str) -> None:
     await here.create("alice")
     alice = await here.browser("alice")
     del alice.client.headers["Origin"]
@@ -68,7 +71,7 @@ async def test_no_unsafe_route_takes_a_cookie_from_elsewhere(here: Place, kind: 
 
 
 @pytest.mark.parametrize("headers", OURS)
-async def test_a_page_of_ours_may_use_the_cookie(here: Place, headers: dict[str, str]) -> None:
+async def test_the_sites_own_pages_may_use_the_cookie(here: Place, headers: dict[str, str]) -> None:
     await here.create("alice")
     alice = await here.browser("alice")
     del alice.client.headers["Origin"]
@@ -81,15 +84,15 @@ async def test_a_bearer_token_needs_no_origin(here: Place) -> None:
     assert answer.status_code == 200
 
 
-async def test_reading_with_a_cookie_needs_no_proof(here: Place) -> None:
+async def test_reading_with_a_cookie_needs_no_origin(here: Place) -> None:
     await here.create("alice")
     alice = await here.browser("alice")
     del alice.client.headers["Origin"]
     assert (await alice.get("/api/rooms")).status_code == 200
 
 
-async def test_a_name_that_somebody_made_point_to_us_is_not_ours(here: Place) -> None:
-    """DNS rebinding: the page and the Host agree, and neither is ours."""
+async def test_a_rebound_host_name_is_not_the_sites_own(here: Place) -> None:
+    """DNS rebinding: origin and Host agree, and neither is the site's."""
     await here.create("alice")
     alice = await here.browser("alice")
     value = alice.client.cookies["hubbub_session"]
@@ -98,7 +101,7 @@ async def test_a_name_that_somebody_made_point_to_us_is_not_ours(here: Place) ->
     assert (await eve.post(f"/api/rooms/{LOBBY}/join", headers=headers)).status_code == 403
 
 
-async def test_with_a_public_url_that_origin_alone_is_ours(tmp_path: Path) -> None:
+async def test_with_a_public_url_only_that_origin_is_the_sites_own(tmp_path: Path) -> None:
     async with place(tmp_path / "data", public_url="http://chat.example.org") as here:
         await here.create("alice")
         alice = await here.browser("alice")
@@ -107,7 +110,7 @@ async def test_with_a_public_url_that_origin_alone_is_ours(tmp_path: Path) -> No
             assert answer.status_code == status
 
 
-async def test_no_answer_lets_other_origins_read_it(here: Place) -> None:
+async def test_no_answer_allows_other_origins_to_read_it(here: Place) -> None:
     answer = await here.anybody().get("/api/setup", headers={"Origin": "http://evil.example"})
     assert not [name for name in answer.headers if name.startswith("access-control-")]
     preflight = {"Origin": "http://evil.example", "Access-Control-Request-Method": "POST"}

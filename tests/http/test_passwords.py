@@ -1,4 +1,4 @@
-"""Changing a password, and setting a new one with a link."""
+"""Changing a password, and resetting it with a link."""
 
 from argon2 import PasswordHasher
 
@@ -29,7 +29,7 @@ async def test_a_new_password_ends_all_other_sessions(here: Place) -> None:
     assert (await here.token("alice", "a much better one")).name == "alice"
 
 
-async def test_a_program_keeps_its_session_through_its_own_password_change(here: Place) -> None:
+async def test_a_program_keeps_its_session_when_it_changes_its_password(here: Place) -> None:
     alice = await here.program("alice")
     body = {"current_password": PASSWORD, "new_password": "a much better one"}
     assert (await alice.post("/api/password", json=body)).status_code == 204
@@ -48,7 +48,7 @@ async def test_a_reset_link_sets_the_password_once(here: Place) -> None:
     assert (await here.token("alice", "a new password")).name == "alice"
 
 
-async def test_a_reset_link_ends_with_its_time(here: Place) -> None:
+async def test_a_reset_link_expires(here: Place) -> None:
     alice = await here.program("alice")
     await _reset_link(here, alice.id, "token")
     here.clock.ahead = 3_601
@@ -62,7 +62,7 @@ async def _reset_link(here: Place, user: int, token: str) -> None:
     await here.services.journal.submit(command, SYSTEM)
 
 
-async def test_a_log_in_makes_an_old_hash_as_strong_as_todays(here: Place) -> None:
+async def test_a_log_in_rehashes_a_weak_password_hash(here: Place) -> None:
     user = await here.create("alice")
     weak = PasswordHasher(time_cost=1, memory_cost=8_192, parallelism=1).hash(PASSWORD)
     await here.services.journal.submit(ChangePassword(user=user, password_hash=weak), SYSTEM)

@@ -1,4 +1,4 @@
-"""Refresh tokens: used up by each use, and what a copy in other hands comes to."""
+"""Refresh tokens: each is used once, and reuse of a copied one ends the session."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,7 +13,7 @@ async def refresh(person: Person, token: str) -> httpx.Response:
     return await person.post("/token/refresh", json={"refresh_token": token})
 
 
-async def test_a_refresh_token_is_used_up_and_its_reuse_ends_the_session(here: Place) -> None:
+async def test_a_refresh_token_works_once_and_its_reuse_ends_the_session(here: Place) -> None:
     alice = await here.program("alice")
     anybody = here.anybody()
     second = (await refresh(anybody, alice.refresh)).json()["refresh_token"]
@@ -24,7 +24,7 @@ async def test_a_refresh_token_is_used_up_and_its_reuse_ends_the_session(here: P
     assert (await alice.get("/users/me")).status_code == 401
 
 
-async def test_a_lost_answer_may_be_asked_for_again_for_thirty_seconds(here: Place) -> None:
+async def test_a_refresh_whose_answer_was_lost_may_be_repeated_for_thirty_seconds(here: Place) -> None:
     alice = await here.program("alice")
     first, again = await refresh(alice, alice.refresh), await refresh(alice, alice.refresh)
     assert first.json()["refresh_token"] == again.json()["refresh_token"]
@@ -33,7 +33,7 @@ async def test_a_lost_answer_may_be_asked_for_again_for_thirty_seconds(here: Pla
     assert (await refresh(alice, first.json()["refresh_token"])).status_code == 401
 
 
-async def test_twenty_refreshes_at_once_give_the_same_successor(here: Place) -> None:
+async def test_twenty_concurrent_refreshes_return_the_same_successor(here: Place) -> None:
     alice = await here.program("alice")
     answers = await asyncio.gather(*(refresh(alice, alice.refresh) for _ in range(20)))
     assert {answer.status_code for answer in answers} == {200}
@@ -48,13 +48,13 @@ async def test_twenty_refreshes_at_once_give_the_same_successor(here: Place) -> 
         lambda token: token + ".0", lambda token: "é" + token, lambda token: "." * 500, lambda token: "a" * 10_000,
     ],
 )  # fmt: skip
-async def test_a_forged_refresh_token_is_nobodys(here: Place, spoil: Callable[[str], str]) -> None:
+async def test_a_forged_refresh_token_is_refused(here: Place, spoil: Callable[[str], str]) -> None:
     alice = await here.program("alice")
     assert (await refresh(alice, spoil(alice.refresh))).status_code == 401
     assert (await alice.get("/users/me")).status_code == 200
 
 
-async def test_an_access_token_ends_with_its_time_and_the_session_goes_on(here: Place) -> None:
+async def test_an_access_token_expires_and_the_session_continues(here: Place) -> None:
     alice = await here.program("alice")
     here.clock.ahead = 599
     assert (await alice.get("/users/me")).status_code == 200

@@ -1,4 +1,7 @@
-"""Under a root path: behind a proxy that strips it, behind one that hands it on, and mounted in another application."""
+"""The app under a root path.
+
+It is behind a proxy that strips the path or passes it on, or mounted in another app.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,7 +24,7 @@ HTML = {"Accept": "text/html"}
 
 @asynccontextmanager
 async def reached(here: Place, way: str) -> AsyncIterator[httpx.AsyncClient]:
-    """A client whose paths begin behind the root path, on one of the three ways."""
+    """Yield a client whose paths start below the root path, in one of three ways."""
     app = Starlette(routes=[Mount("/our/chat", app=here.app)]) if way == "mounted" else here.app
     transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=("198.51.100.7", 40_000))
     base = "https://example.org" + ("" if way == "stripped" else "/our/chat")
@@ -37,11 +40,12 @@ async def client(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
             yield found
 
 
-async def test_a_browser_logs_in_reads_and_writes(client: httpx.AsyncClient) -> None:
+async def test_a_browser_logs_in_reads_and_writes_under_a_root_path(client: httpx.AsyncClient) -> None:
     client.headers["Origin"] = ORIGIN
     answer = await client.post("/api/login", json={"username": "owner", "password": PASSWORD})
     assert answer.status_code == 200
-    # RFC 6265bis: __Host- is for the whole host, so that no neighbour on another path can set it.
+    # RFC 6265bis: a __Host- cookie covers the entire host, so that no neighbour on another path can
+    # set it.
     cookie = answer.headers["set-cookie"].lower()
     assert cookie.startswith("__host-hubbub_session=")
     assert "path=/;" in cookie
@@ -57,9 +61,11 @@ async def test_a_browser_logs_in_reads_and_writes(client: httpx.AsyncClient) -> 
     assert other.status_code == 403, "an origin has no path"
 
 
-async def test_pages_name_what_they_need_relative_to_themselves(client: httpx.AsyncClient) -> None:
+async def test_pages_refer_to_their_files_relatively(client: httpx.AsyncClient) -> None:
     answer = await client.get("/health")
-    assert answer.headers["strict-transport-security"] == "max-age=31536000", "the names below are not ours"
+    assert answer.headers["strict-transport-security"] == "max-age=31536000", (
+        "the header covers no subdomains, which may belong to others"
+    )
     for path in ("/", "/setup", "/invite", "/docs", "/docs/docs.js", "/openapi.json", "/health"):
         assert (await client.get(path)).status_code == 200, path
     page = await client.get("/docs")
@@ -69,7 +75,7 @@ async def test_pages_name_what_they_need_relative_to_themselves(client: httpx.As
     assert (await client.get("/nowhere")).json()["error"]["code"] == "not_found"
 
 
-async def test_the_root_path_without_its_slash_leads_to_the_page(tmp_path: Path) -> None:
+async def test_the_root_path_without_its_slash_redirects_to_the_page(tmp_path: Path) -> None:
     async with place(tmp_path / "data", public_url=PUBLIC) as here:
         asked = here.anybody()
         for method in ("GET", "HEAD"):
@@ -83,7 +89,7 @@ async def test_the_root_path_without_its_slash_leads_to_the_page(tmp_path: Path)
             assert (await asked.get(path)).status_code == 404, path
 
 
-async def test_mounted_without_a_public_url_links_name_the_root_path(tmp_path: Path) -> None:
+async def test_links_of_an_app_mounted_without_a_public_url_contain_the_root_path(tmp_path: Path) -> None:
     async with place(tmp_path / "data") as here:
         owner = await here.program("owner", Role.OWNER)
         app = Starlette(routes=[Mount("/chat", app=here.app)])
@@ -96,7 +102,7 @@ async def test_mounted_without_a_public_url_links_name_the_root_path(tmp_path: P
             assert "servers" not in (await owner.get("/openapi.json")).json()
 
 
-async def test_no_root_path_can_be_taken_for_one_of_our_own(here: Place) -> None:
+async def test_the_list_of_paths_a_root_path_may_not_equal_is_complete(here: Place) -> None:
     paths = [c.path or "" for c in iter_route_contexts(here.app.routes) if isinstance(c.original_route, APIRoute)]
     assert {path.split("/")[1] for path in paths} - {""} | {"ws"} == OWN_PATHS
 
@@ -106,13 +112,13 @@ async def test_no_root_path_can_be_taken_for_one_of_our_own(here: Place) -> None
     [
         ("198.51.100.7", "https", True),
         ("198.51.100.7", "http, https", True),
-        ("198.51.100.7", "https, http", False),  # who is nearest to us has the last word
+        ("198.51.100.7", "https, http", False),  # The nearest proxy decides.
         ("198.51.100.7", "", False),
         ("198.51.100.8", "https", False),
         ("", "https", False),
     ],
 )
-async def test_only_a_trusted_proxy_says_that_it_was_https(
+async def test_only_a_trusted_proxy_decides_whether_the_request_was_https(
     tmp_path: Path, trusted: str, told: str, secure: bool
 ) -> None:
     async with place(tmp_path / "data", trusted_proxies=trusted) as here:

@@ -1,4 +1,4 @@
-"""Logging in, being recognised, refreshing, and the end of it."""
+"""Logging in, authentication of requests, and the end of sessions."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ CLOSED_TO_STRANGERS = [
 ]  # fmt: skip
 
 
-async def test_the_token_form_is_the_tutorials(here: Place) -> None:
+async def test_the_token_route_answers_as_in_the_fastapi_tutorial(here: Place) -> None:
     await here.create("alice")
     anybody = here.anybody()
     for extra in ({}, {"grant_type": "password", "scope": "", "client_id": "x", "client_secret": "y"}):
@@ -35,7 +35,7 @@ async def test_the_token_form_is_the_tutorials(here: Place) -> None:
     assert refused.json()["detail"] == refused.json()["error"]["message"]
 
 
-async def test_ones_own_profile_says_hello(here: Place) -> None:
+async def test_the_own_profile_greets_the_user(here: Place) -> None:
     alice = await here.program("alice", Role.OWNER)
     found = (await alice.get("/users/me")).json()
     assert (found["id"], found["name"], found["username"], found["role"]) == (alice.id, "alice", "alice", "owner")
@@ -43,7 +43,9 @@ async def test_ones_own_profile_says_hello(here: Place) -> None:
 
 
 @pytest.mark.parametrize("route", ["/api/login", "/token"])
-async def test_a_wrong_password_and_an_unknown_name_look_the_same(here: Place, route: str) -> None:
+async def test_a_wrong_password_an_unknown_name_and_a_disabled_user_get_the_same_answer(
+    here: Place, route: str
+) -> None:
     await here.create("alice")
     user = await here.create("carol")
     await here.services.journal.submit(SetDisabled(user=user, disabled=True), SYSTEM)
@@ -60,7 +62,7 @@ async def test_a_wrong_password_and_an_unknown_name_look_the_same(here: Place, r
     assert answers[0][0] == 401
 
 
-async def test_a_browsers_cookie_is_out_of_reach_of_scripts(here: Place) -> None:
+async def test_the_session_cookie_is_not_readable_by_scripts(here: Place) -> None:
     await here.create("alice")
     answer = await here.anybody().post("/api/login", json={"username": "alice", "password": PASSWORD})
     cookie = answer.headers["set-cookie"]
@@ -84,7 +86,7 @@ async def test_over_https_the_cookie_is_bound_to_the_host(tmp_path: Path) -> Non
             assert found.status_code == status
 
 
-async def test_each_login_is_a_session_of_its_own(here: Place) -> None:
+async def test_each_log_in_opens_a_session_of_its_own(here: Place) -> None:
     await here.create("alice")
     first, second = await here.browser("alice"), await here.browser("alice")
     assert first.client.cookies["hubbub_session"] != second.client.cookies["hubbub_session"]
@@ -92,7 +94,7 @@ async def test_each_login_is_a_session_of_its_own(here: Place) -> None:
 
 
 @pytest.mark.parametrize("kind", ["browser", "token"])
-async def test_a_credential_opens_nothing_after_the_logout(here: Place, kind: str) -> None:
+async def test_a_credential_is_refused_everywhere_after_log_out(here: Place, kind: str) -> None:
     await here.create("alice")
     alice = await (here.browser if kind == "browser" else here.token)("alice")
     stolen = here.anybody()
@@ -108,7 +110,7 @@ async def test_a_credential_opens_nothing_after_the_logout(here: Place, kind: st
         assert (await stolen.post("/token/refresh", json={"refresh_token": alice.refresh})).status_code == 401
 
 
-async def test_a_revoked_session_opens_nothing_and_says_so_to_the_others(here: Place) -> None:
+async def test_a_revoked_session_is_refused_and_other_sessions_are_notified(here: Place) -> None:
     alice, other = await here.program("alice"), await here.token("alice")
     sessions = (await alice.get("/api/sessions")).json()["sessions"]
     victim = next(session["id"] for session in sessions if not session["current"])
@@ -119,27 +121,27 @@ async def test_a_revoked_session_opens_nothing_and_says_so_to_the_others(here: P
     assert (events[-1]["type"], events[-1]["session"]) == ("session.closed", victim)
 
 
-async def test_nobody_ends_the_session_of_somebody_else(here: Place) -> None:
+async def test_users_cannot_end_sessions_of_others(here: Place) -> None:
     alice, bob = await here.program("alice"), await here.program("bob")
     session = (await alice.get("/api/sessions")).json()["sessions"][0]["id"]
     assert (await bob.ask("DELETE", f"/api/sessions/{session}")).status_code == 404
     assert (await alice.get("/users/me")).status_code == 200
 
 
-async def test_an_idle_session_ends_after_two_weeks_and_a_busy_one_after_ninety_days(here: Place) -> None:
+async def test_an_idle_session_ends_after_two_weeks_and_any_session_after_ninety_days(here: Place) -> None:
     await here.create("alice")
     idle, busy = await here.browser("alice"), await here.browser("alice")
     for day in range(10, 90, 10):
         here.clock.ahead = day * DAY
         assert (await busy.get("/users/me")).status_code == 200
-        await busy.get("/users/me")  # the note that it was seen is written by now: one writer, in order
+        await busy.get("/users/me")  # By now the last use is written: there is one writer, in order.
         await here.services.journal.submit(SetDisabled(user=busy.id, disabled=False), SYSTEM)
     assert (await idle.get("/users/me")).status_code == 401
     here.clock.ahead = 90 * DAY + 1
     assert (await busy.get("/users/me")).status_code == 401
 
 
-async def test_somebody_who_is_locked_out_gets_in_nowhere(here: Place) -> None:
+async def test_a_disabled_user_is_refused_everywhere(here: Place) -> None:
     alice = await here.program("alice")
     browser = await here.browser("alice")
     await here.services.journal.submit(SetDisabled(user=alice.id, disabled=True), SYSTEM)
@@ -155,7 +157,7 @@ async def test_somebody_who_is_locked_out_gets_in_nowhere(here: Place) -> None:
     assert (await here.anybody().post("/token", data=form)).status_code == 200
 
 
-async def test_a_session_lists_its_client_by_name_and_no_secret(here: Place) -> None:
+async def test_a_session_is_listed_with_its_client_and_without_secrets(here: Place) -> None:
     await here.create("alice")
     alice = here.anybody()
     agent = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
@@ -178,14 +180,17 @@ async def test_a_session_lists_its_client_by_name_and_no_secret(here: Place) -> 
         {"Cookie": "hubbub_session=1-"}, {"Cookie": "hubbub_session=" + "0" * 64}, {"Cookie": "=;;;=hubbub_session"},
     ],
 )  # fmt: skip
-async def test_a_malformed_credential_is_nobodys(here: Place, headers: dict[str, str]) -> None:
+async def test_a_malformed_credential_is_refused(here: Place, headers: dict[str, str]) -> None:
     await here.create("alice")
     for method, path in CLOSED_TO_STRANGERS:
         assert (await here.anybody().ask(method, path, headers={**headers, **SAME_ORIGIN})).status_code == 401
 
 
-async def test_what_the_store_keeps_of_a_cookie_does_not_open_it(here: Place) -> None:
-    """A session's id and the hash of its cookie are both looked up; neither is a credential."""
+async def test_a_stored_session_id_or_hash_is_not_a_credential(here: Place) -> None:
+    """Neither a session's id nor the hash of its cookie is a credential.
+
+    The database looks up both.
+    """
     await here.create("alice")
     alice = await here.browser("alice")
     session = (await alice.get("/api/sessions")).json()["sessions"][0]["id"]
@@ -193,11 +198,11 @@ async def test_what_the_store_keeps_of_a_cookie_does_not_open_it(here: Place) ->
     for value in (session, stored):
         assert (await here.anybody().get("/users/me", headers={"Cookie": f"hubbub_session={value}"})).status_code == 401
     token = here.services.tokens.access(alice.id, session, here.clock.now())
-    # A token for a browser's session is never issued; one that is signed anyway opens nothing either.
+    # The server never issues a token for a browser's session; one that is signed anyway is refused.
     assert (await here.anybody().get("/users/me", headers={"Authorization": f"Bearer {token}"})).status_code == 401
 
 
-async def test_admins_lock_out_members_and_nobody_locks_out_himself(here: Place) -> None:
+async def test_admins_can_disable_members_only_and_no_user_can_disable_themselves(here: Place) -> None:
     owner = await here.create("owner1", Role.OWNER)
     admin, other = await here.create("a1", Role.ADMIN), await here.create("a2", Role.ADMIN)
     member = await here.create("m1")
@@ -216,7 +221,7 @@ async def test_admins_lock_out_members_and_nobody_locks_out_himself(here: Place)
     await lock(Actor(owner, "owner1", Role.OWNER), other)
 
 
-async def test_the_oldest_of_too_many_sessions_makes_room(here: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_new_session_over_the_limit_ends_the_oldest_one(here: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions, "MAX_SESSIONS", 3)
     alice = await here.program("alice")
     for seconds in range(1, 4):

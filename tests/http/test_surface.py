@@ -1,4 +1,4 @@
-"""The whole surface: who may ask what without being anybody, one shape of refusal, and headers on every answer."""
+"""All of REST: routes without a credential, the shape of errors, headers."""
 
 import re
 from pathlib import Path
@@ -28,20 +28,20 @@ def routes(here: Place) -> list[tuple[str, str]]:
     ]
 
 
-async def test_only_listed_routes_answer_to_strangers(here: Place) -> None:
+async def test_only_listed_routes_answer_without_a_credential(here: Place) -> None:
     for method, path in routes(here):
         filled = re.sub(r"\{[^}]+\}", "1", path.replace("{topic}", "site"))
         answer = await here.anybody().ask(method, filled, json={})
         assert path in PUBLIC or answer.status_code == 401, f"{method} {path} → {answer.status_code}"
 
 
-def test_every_code_has_a_status_and_every_status_a_meaning() -> None:
+def test_every_error_code_has_a_status_and_every_status_a_meaning() -> None:
     assert errors.STATUS.keys() == {error.code for error in ERRORS}
     assert set(errors.STATUS.values()) == errors.MEANING.keys()
     assert all(issubclass(error, HubbubError) for error in ERRORS)
 
 
-async def test_an_unknown_address_and_a_wrong_method_are_told_in_our_shape(here: Place) -> None:
+async def test_unknown_addresses_and_wrong_methods_are_answered_with_the_usual_error(here: Place) -> None:
     anybody = here.anybody()
     for method, path, status, code in [
         ("GET", "/nowhere", 404, "not_found"), ("POST", "/nowhere", 404, "not_found"),
@@ -52,7 +52,7 @@ async def test_an_unknown_address_and_a_wrong_method_are_told_in_our_shape(here:
         assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
 
 
-async def test_a_wrong_method_is_told_with_all_the_right_ones(here: Place) -> None:
+async def test_a_wrong_method_is_answered_with_all_allowed_ones(here: Place) -> None:
     for path, allowed in [
         ("/api/rooms", "GET, POST"), ("/api/rooms/1/messages", "GET, POST"), ("/api/invites/check", "POST"),
         ("/api/invites/other", "DELETE"), ("/health", "GET, HEAD"), ("/api/login", "POST"),
@@ -61,7 +61,7 @@ async def test_a_wrong_method_is_told_with_all_the_right_ones(here: Place) -> No
         assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
 
 
-async def test_a_bug_is_logged_under_an_id_and_tells_strangers_nothing(
+async def test_a_bug_is_logged_under_an_id_and_reveals_nothing_to_the_client(
     here: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> bytes:
@@ -77,7 +77,7 @@ async def test_a_bug_is_logged_under_an_id_and_tells_strangers_nothing(
     assert (line["event"], line["path"]) == ("request_failed", "/metrics")
 
 
-async def test_every_answer_carries_the_same_headers(here: Place) -> None:
+async def test_every_answer_carries_the_security_headers(here: Place) -> None:
     alice = await here.program("alice")
     for path in ("/users/me", "/api/setup", "/", "/docs", "/nowhere", "/api/rooms/x", "/openapi.json"):
         headers = (await alice.get(path)).headers
@@ -91,7 +91,7 @@ async def test_every_answer_carries_the_same_headers(here: Place) -> None:
     assert (await alice.get("/users/me")).headers["cache-control"] == "no-store"
 
 
-async def test_the_front_page_is_html_only_for_those_who_name_it(here: Place) -> None:
+async def test_the_front_page_is_html_only_for_clients_that_accept_html(here: Place) -> None:
     anybody = here.anybody()
     for accept, is_html in [
         ("text/html,application/xhtml+xml,*/*;q=0.8", True), ("*/*", False), ("application/json", False), ("", False),
@@ -107,7 +107,7 @@ async def test_the_front_page_is_html_only_for_those_who_name_it(here: Place) ->
 
 @pytest.fixture
 def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A small web client, as the build leaves one."""
+    """A small web client with the files that the build produces."""
     folder = tmp_path / "web_dist"
     (folder / "assets").mkdir(parents=True)
     (folder / "index.html").write_text('<!doctype html><script type="module" src="./assets/index-abc.js"></script>')
@@ -142,7 +142,7 @@ async def test_all_pages_are_the_web_client_under_a_strict_policy(tmp_path: Path
         assert "default-src 'none'; connect-src 'self';" in worker.headers["content-security-policy"]
 
 
-async def test_a_host_nobody_knows_is_not_put_into_the_policy(tmp_path: Path, built: Path) -> None:
+async def test_an_unknown_host_is_not_put_into_the_policy(tmp_path: Path, built: Path) -> None:
     async with place(tmp_path / "data") as here:
         for host in ("evil.example", "127.0.0.1; script-src *", "evil.example:8000"):
             answer = await here.anybody().get("/", headers={"Host": host, "Accept": "text/html"})
@@ -150,7 +150,7 @@ async def test_a_host_nobody_knows_is_not_put_into_the_policy(tmp_path: Path, bu
             assert "evil" not in answer.headers["content-security-policy"]
 
 
-async def test_without_a_built_client_a_sentence_says_what_to_do(
+async def test_without_a_built_client_the_page_says_how_to_build_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(web.create_router, "__defaults__", (tmp_path / "nothing",))
@@ -161,7 +161,7 @@ async def test_without_a_built_client_a_sentence_says_what_to_do(
         assert (await here.anybody().get("/")).status_code == 200
 
 
-async def test_the_docs_need_nothing_from_elsewhere_and_nothing_inline(here: Place) -> None:
+async def test_the_api_docs_load_nothing_external_and_nothing_inline(here: Place) -> None:
     anybody = here.anybody()
     page = (await anybody.get("/docs")).text
     assert "://" not in page
@@ -172,7 +172,7 @@ async def test_the_docs_need_nothing_from_elsewhere_and_nothing_inline(here: Pla
     assert not re.search(r"<script>|<style>| on[a-z]+=| style=", page)
 
 
-async def test_openapi_documents_every_route_with_its_refusals(here: Place) -> None:
+async def test_openapi_documents_every_route_with_its_errors(here: Place) -> None:
     document = (await here.anybody().get("/openapi.json")).json()
     assert {"/token", "/users/me", "/health", "/api/rooms/{room}/messages"} <= document["paths"].keys()
     for path, methods in document["paths"].items():
@@ -185,14 +185,14 @@ async def test_openapi_documents_every_route_with_its_refusals(here: Place) -> N
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "127.3.2.1"])
-async def test_metrics_are_for_this_machine(here: Place, address: str) -> None:
+async def test_metrics_are_readable_from_the_same_machine_without_a_proxy(here: Place, address: str) -> None:
     assert (await here.anybody(address=address).get("/metrics")).status_code == 200
     for name in ("X-Forwarded-For", "Forwarded", "X-Real-IP", "X-Forwarded-Host"):
         handed_on = await here.anybody(address=address).get("/metrics", headers={name: "198.51.100.1"})
         assert handed_on.status_code == 401
 
 
-async def test_metrics_are_for_admins_and_for_the_token(tmp_path: Path) -> None:
+async def test_metrics_are_readable_by_admins_and_with_the_metrics_token(tmp_path: Path) -> None:
     async with place(tmp_path / "data", metrics_token="a token of some length") as here:
         anybody = here.anybody()
         for token, status in (("a token of some length", 200), ("another token of length", 401)):
@@ -203,7 +203,7 @@ async def test_metrics_are_for_admins_and_for_the_token(tmp_path: Path) -> None:
         assert (await anybody.get("/metrics")).status_code == 401
 
 
-async def test_who_is_not_in_a_room_learns_nothing_of_its_people(here: Place) -> None:
+async def test_users_outside_a_public_room_learn_nothing_about_its_members(here: Place) -> None:
     alice, bob = await here.program("alice"), await here.program("bob")
     room = (await alice.post("/api/rooms", json={"kind": "public", "name": "General"})).json()["room"]["id"]
     for path in ("members", "online", "messages"):
@@ -216,8 +216,8 @@ async def test_who_is_not_in_a_room_learns_nothing_of_its_people(here: Place) ->
     assert (detail["members"], detail["room"]["joined"], detail["read"]) == ([], False, None)
 
 
-async def test_other_peoples_rooms_do_not_come_in_by_extra_parameters(here: Place) -> None:
-    """Rocket.Chat #39452: a client's filter was laid over the server's own."""
+async def test_extra_parameters_do_not_reveal_other_rooms(here: Place) -> None:
+    """Rocket.Chat #39452: a client's filter replaced the server's own."""
     alice, bob = await here.program("alice"), await here.program("bob")
     await alice.post(f"/api/rooms/{LOBBY}/messages", json={"key": "k", "body": "for the lobby"})
     other = (await alice.post("/api/rooms", json={"kind": "public", "name": "General"})).json()["room"]["id"]
@@ -226,7 +226,7 @@ async def test_other_peoples_rooms_do_not_come_in_by_extra_parameters(here: Plac
         assert (await bob.get(f"/api/rooms/{LOBBY}/messages?{name}={other}")).status_code == 400
 
 
-async def test_a_room_is_made_joined_read_left_and_listed(here: Place) -> None:
+async def test_a_room_is_created_joined_read_left_and_listed_over_rest(here: Place) -> None:
     alice, bob = await here.program("alice"), await here.program("bob")
     made = (await alice.post("/api/rooms", json={"kind": "public", "name": "General", "key": "k"})).json()
     again = await alice.post("/api/rooms", json={"kind": "public", "name": "General", "key": "k"})
@@ -249,7 +249,7 @@ async def test_a_room_is_made_joined_read_left_and_listed(here: Place) -> None:
     assert [(one["id"], one["joined"]) for one in directory["rooms"]] == [(LOBBY, True), (room, False)]
 
 
-async def test_the_text_of_the_password_is_never_in_an_answer(here: Place) -> None:
+async def test_no_answer_contains_the_password_or_its_hash(here: Place) -> None:
     alice = await here.program("alice")
     for path in ("/users/me", f"/api/users/{alice.id}", "/api/sessions", f"/api/topics/user:{alice.id}/events?after=0"):
         text = (await alice.get(path)).text

@@ -1,1 +1,1 @@
-"""Every limit of what people write and ask for: at the limit it works, one past it there is a code and nothing else."""
+"""Limits of inputs: each limit works, and one more is refused with a code."""

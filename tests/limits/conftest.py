@@ -1,4 +1,4 @@
-"""One server and its people for all of them."""
+"""Fixtures: one server with users for all limits."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from tests.authorisation.world import create_users
-from tests.limits.town import PEOPLE, Town
+from tests.limits.world import PEOPLE, World
 from tests.support.client import Connection
 from tests.support.server import Account, Server
 
@@ -20,9 +20,11 @@ def settled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, 
 
 
 @pytest.fixture
-async def town(settled: tuple[Server, dict[str, Account]]) -> AsyncIterator[Town]:
+async def world(settled: tuple[Server, dict[str, Account]]) -> AsyncIterator[World]:
     server, people = settled
-    async with await Connection.open(server.websocket_url, people[PEOPLE[0]].token, on_event=lambda _: None) as line:
-        found = Town(server, people, line)
+    async with await Connection.open(
+        server.websocket_url, people[PEOPLE[0]].token, on_event=lambda _: None
+    ) as connection:
+        found = World(server, people, connection)
         yield found
         found.asker.close()

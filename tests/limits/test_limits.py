@@ -1,4 +1,4 @@
-"""Each limit of `domain/text.py` and its neighbours, at it and one past it, by both doors, with the code it gives."""
+"""Each limit, at it and beyond it, over WebSocket and REST."""
 
 import re
 from pathlib import Path
@@ -12,31 +12,34 @@ from hubbub.gateways.http import strict_json
 from hubbub.storage import mentions as stored
 from tests.limits import counts, texts
 from tests.limits.register import TESTS
-from tests.limits.town import Town
+from tests.limits.world import World
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = (text, names, emojis, mentions, passwords, identities, stored, invites, presence, rooms_of, strict_json)
 LIMIT = re.compile(r"(MAX|MIN)_[A-Z_]+|LONGEST|LOUD_[A-Z]+|[A-Z]+_COUNTED|DEFAULT_[A-Z]+|[A-Z]+_SHOWN")
 ELSEWHERE = {
-    "MAX_HAVE": "tests/faults/test_doors.py::test_have_may_name_2000_topics_and_not_one_more",
+    "MAX_HAVE": "tests/faults/test_rest_and_hello.py::test_have_may_name_2000_topics_and_not_one_more",
     "MAX_DEPTH": "tests/faults/test_limits.py::test_a_depth_of_32_is_read",
-    "MAX_USER_NAME": "tests/faults/test_doors.py::test_user_names",
-    "MAX_RUN": "tests/attention/test_parser.py::test_a_hostile_text_takes_no_time",
-    "MAX_HERE": "tests/attention/test_mentions.py::test_here_calls_those_whom_the_engine_names_and_an_edit_keeps_them",
-    "MIN_CHARACTERS": "tests/http/test_accounts.py::test_passwords_are_measured_at_their_limits",
-    "MAX_BYTES": "tests/http/test_accounts.py::test_passwords_are_measured_at_their_limits",
-    "MAX_BODY": "tests/http/test_bodies.py::test_a_body_is_measured_at_its_limit",
-    "MAX_FIELDS": "tests/http/test_bodies.py::test_a_broken_form_is_a_bad_request",
+    "MAX_USER_NAME": "tests/faults/test_rest_and_hello.py::test_user_names_are_checked_for_characters_and_length",
+    "MAX_RUN": "tests/attention/test_parser.py::test_parsing_hostile_text_takes_linear_time",
+    "MAX_HERE": "tests/attention/test_mentions.py::test_here_mentions_the_online_members_and_an_edit_keeps_them",
+    "MIN_CHARACTERS": "tests/http/test_accounts.py::test_passwords_are_accepted_within_their_limits_and_refused_beyond",
+    "MAX_BYTES": "tests/http/test_accounts.py::test_passwords_are_accepted_within_their_limits_and_refused_beyond",
+    "MAX_BODY": "tests/http/test_bodies.py::test_a_request_body_is_accepted_at_its_limit_and_refused_beyond",
+    "MAX_FIELDS": "tests/http/test_bodies.py::test_a_malformed_form_is_a_bad_request",
 }
-"""Where limits are tested that are not about a command."""
+"""Tests of limits that do not concern a command."""
 FILES = (texts, counts)
-"""They have put theirs into TESTS."""
+"""Modules that register their tests in TESTS."""
 
 
 @pytest.mark.parametrize("name", TESTS)
-async def test_at_the_limit_it_works_and_one_past_it_there_is_a_code(town: Town, name: str) -> None:
-    """B64 (CVE-2021-21393, -21394, Synapse; CVE-2022-4044, Mattermost): fields without a length."""
-    await TESTS[name](town)
+async def test_a_value_at_the_limit_works_and_one_beyond_it_is_refused_with_a_code(world: World, name: str) -> None:
+    """CVE-2021-21393, -21394 (Synapse), CVE-2022-4044 (Mattermost).
+
+    Fields had no maximum length.
+    """
+    await TESTS[name](world)
 
 
 def limits() -> set[str]:

@@ -1,4 +1,7 @@
-"""Every list comes in pages that end: each thing once, whatever the size of the page, whatever goes meanwhile."""
+"""Every list has pages that end and show each item once.
+
+This holds for any page size and for concurrent changes.
+"""
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -10,30 +13,30 @@ import pytest
 
 from hubbub.domain.text import MAX_PAGE
 from tests.generated.contract import operations, read
-from tests.limits.town import Town
+from tests.limits.world import World
 from tests.support.client import Connection
 
 Then = Callable[[int], Awaitable[None]]
 MANY = 12
 NO_PAGES = {
-    "list_sessions": "at most 500, the oldest makes room",
-    "show_presence": "as many as were asked for, at most 200",
-    "show_room": "the first hundred members, with the word that there are more",
-    "show_message": "what one message quotes",
+    "list_sessions": "at most 500; a new session ends the oldest",
+    "show_presence": "as many as were requested, at most 200",
+    "show_room": "the first hundred members, and whether there are more",
+    "show_message": "the quotes of one message",
     "list_events": "paged by its head, and by 256 KiB",
 }
-"""Answers with a list that is bounded otherwise."""
+"""Answers with a list that is bounded in another way."""
 
 
 @dataclass(frozen=True)
 class List:
-    """How one goes on from one page to the next: the parameter, and what of the last thing it takes."""
+    """How a list is paged: a parameter, and the item's property that it takes."""
 
     parameter: str
     of: Callable[[dict[str, Any]], Any]
     backwards: bool = False
     field: str | None = None
-    """Where they stand, if not under the name of the list."""
+    """The field that holds the items, if it does not have the name of the list."""
 
 
 LISTS: dict[str, List] = {
@@ -51,7 +54,7 @@ LISTS: dict[str, List] = {
 
 
 def parts(schema: dict[str, Any]) -> dict[str, Any]:
-    """The fields of an answer that is a model, or several."""
+    """Return the fields of an answer that is one model or a union of models."""
     components = read("openapi.json")["components"]["schemas"]
     models = [schema, *schema.get("anyOf", ())]
     named = [components[each["$ref"].rpartition("/")[2]] for each in models if "$ref" in each]
@@ -69,7 +72,7 @@ def with_lists() -> set[str]:
     return {name for name in reading if any(field.get("type") == "array" for field in answer_of(name).values())}
 
 
-def test_every_list_has_pages_or_a_bound_of_its_own() -> None:
+def test_every_list_has_pages_or_another_bound() -> None:
     assert with_lists() == LISTS.keys() | NO_PAGES.keys()
     for name, about in LISTS.items():
         method, path = operations()[name]
@@ -80,25 +83,25 @@ def test_every_list_has_pages_or_a_bound_of_its_own() -> None:
 
 
 @dataclass
-class Place:
-    """What there is many of, and how to take one of a kind away."""
+class FullRoom:
+    """A room with many items of each kind."""
 
-    town: Town
+    world: World
     room: int
     message: int
 
     async def page(self, name: str, parameters: dict[str, Any]) -> tuple[list[dict[str, Any]], bool]:
-        """The things of a page, and whether there are more."""
+        """Return the items of a page, and whether there are more."""
         _, path = operations()[name]
         into = {"room": self.room} if name == "list_invites" else {}
         query = "&".join(f"{key}={value}" for key, value in {**into, **parameters}.items())
-        answer = await self.town.get(f"{path.format(room=self.room, message=self.message)}?{query}")
+        answer = await self.world.get(f"{path.format(room=self.room, message=self.message)}?{query}")
         things = answer[LISTS[name].field or name.partition("_")[2]]
         more = answer["more"]
         return things, more["before"] if isinstance(more, dict) else more
 
     async def walk(self, name: str, limit: int, after_each: Then | None = None) -> list[str]:
-        """All things, page by page to the end, as they were met."""
+        """Return all items, page by page to the end, in the order received."""
         about, found, where = LISTS[name], [], dict[str, Any]()
         while True:
             things, more = await self.page(name, {**where, "limit": limit})
@@ -106,81 +109,82 @@ class Place:
             assert len(things) <= limit
             if not more:
                 return found
-            assert things, f"{name}: a page without anything says that there is more"
+            assert things, f"{name}: an empty page says that there are more"
             where = {about.parameter: about.of(things[0] if about.backwards else things[-1])}
             if after_each is not None:
                 await after_each(len(found))
 
 
 @pytest.fixture
-async def place(town: Town) -> AsyncIterator[Place]:
-    room = await town.room(MANY)
-    seqs = await town.say(room, MANY)
+async def full(world: World) -> AsyncIterator[FullRoom]:
+    room = await world.room(MANY)
+    seqs = await world.say(room, MANY)
     for number, seq in enumerate(seqs):
-        await town.do("message.pin", room=room, message=seq)
-        await town.do("message.edit", room=room, message=seqs[0], body=f"version {number}")
-        await town.do("reaction.add", room=room, message=seqs[0], emoji="🍏🍎🍐🍊🍋🍌🍉🍇🍓🍈🍒🍑"[number])
-        await town.do("room.ban", room=room, user=town.people[-1 - number].id)
-        await town.asked("POST", "/api/invites", {"room": room})
+        await world.do("message.pin", room=room, message=seq)
+        await world.do("message.edit", room=room, message=seqs[0], body=f"version {number}")
+        await world.do("reaction.add", room=room, message=seqs[0], emoji="🍏🍎🍐🍊🍋🍌🍉🍇🍓🍈🍒🍑"[number])
+        await world.do("room.ban", room=room, user=world.people[-1 - number].id)
+        await world.asked("POST", "/api/invites", {"room": room})
     async with AsyncExitStack() as stack:
-        for person in town.people[1 : MANY + 1]:
-            await stack.enter_async_context(await Connection.open(town.server.websocket_url, person.token))
-        yield Place(town, room, seqs[0])
+        for person in world.people[1 : MANY + 1]:
+            await stack.enter_async_context(await Connection.open(world.server.websocket_url, person.token))
+        yield FullRoom(world, room, seqs[0])
 
 
-async def test_a_walk_over_every_list_meets_each_thing_once_whatever_the_page(place: Place) -> None:
-    """By one, by five, and by as many as a page takes."""
+async def test_paging_through_every_list_returns_each_item_once_for_any_page_size(full: FullRoom) -> None:
+    """Page sizes of one, of five, and of the maximum."""
     for _ in range(MANY):
-        await place.town.room(0)
+        await full.world.room(0)
     for name in LISTS:
-        name_of_all = await place.walk(name, MAX_PAGE)
+        name_of_all = await full.walk(name, MAX_PAGE)
         assert len(set(name_of_all)) == len(name_of_all) >= MANY, name
         for limit in (5, 1) if len(name_of_all) < 40 else (7,):
-            assert await place.walk(name, limit) == name_of_all, (name, limit)
+            assert await full.walk(name, limit) == name_of_all, (name, limit)
 
 
-async def test_what_is_taken_away_meanwhile_neither_hides_nor_doubles_anything_else(place: Place) -> None:
-    """What was met, and what comes next, goes while somebody pages."""
-    town, room = place.town, place.room
+async def test_items_removed_while_paging_neither_hide_nor_repeat_others(full: FullRoom) -> None:
+    """Remove an item that was returned already, and one still to come."""
+    world, room = full.world, full.room
     for name, kind in (("list_pins", "message.unpin"), ("list_messages", "message.delete")):
-        before = await place.walk(name, MAX_PAGE)
-        seqs = [message["seq"] for message in reversed((await place.page("list_messages", {}))[0])]
+        before = await full.walk(name, MAX_PAGE)
+        seqs = [message["seq"] for message in reversed((await full.page("list_messages", {}))[0])]
 
         async def take(met: int, kind: str = kind, seqs: list[int] = seqs) -> None:
-            for index in {2: (1, 2), 4: (4, 5)}.get(met, ()):  # met already, and still to come
-                await town.do(kind, room=room, message=seqs[index])
+            # The first was returned already, and the second is still to come.
+            for index in {2: (1, 2), 4: (4, 5)}.get(met, ()):
+                await world.do(kind, room=room, message=seqs[index])
 
-        found = await place.walk(name, 2, take)
+        found = await full.walk(name, 2, take)
         gone = [] if kind == "message.delete" else [before[2], before[5]]
         assert found == [thing for thing in before if thing not in gone], name
 
 
-async def test_a_room_full_of_deleted_messages_is_paged_to_its_beginning(town: Town) -> None:
-    """F68 (CVE-2026-45076, Synapse): paging stopped at a page of which nothing was left to show."""
-    room = await town.room()
-    (first,) = await town.say(room)
-    gone = await town.say(room, MAX_PAGE + 5)
-    asked = [await town.line.post("message.delete", room=room, message=seq) for seq in gone]
+async def test_a_room_full_of_deleted_messages_is_paged_to_its_beginning(world: World) -> None:
+    """CVE-2026-45076 (Synapse): paging stopped at a page without visible messages."""
+    room = await world.room()
+    (first,) = await world.say(room)
+    gone = await world.say(room, MAX_PAGE + 5)
+    asked = [await world.connection.post("message.delete", room=room, message=seq) for seq in gone]
     assert ["ok" in await each for each in asked] == [True] * len(gone)
-    place = Place(town, room, first)
+    full = FullRoom(world, room, first)
     for limit in (MAX_PAGE, 50):
-        assert await place.walk("list_messages", limit) == [str(seq) for seq in [*gone[::-1], first]]
-    oldest = await town.get(f"/api/rooms/{room}/messages?after=0&limit=1")
+        assert await full.walk("list_messages", limit) == [str(seq) for seq in [*gone[::-1], first]]
+    oldest = await world.get(f"/api/rooms/{room}/messages?after=0&limit=1")
     assert (oldest["messages"][0]["seq"], oldest["more"]) == (first, {"before": False, "after": True})
 
 
-async def test_the_links_after_one_that_was_taken_back_are_not_hidden_by_it(town: Town) -> None:
-    room = await town.room()
+async def test_revoking_an_invite_while_paging_hides_no_other_invite(world: World) -> None:
+    room = await world.room()
     for _ in range(5):
-        await town.asked("POST", "/api/invites", {"room": room})
-    place = Place(town, room, 0)
-    listed = [json.loads(name) for name in await place.walk("list_invites", MAX_PAGE)]
+        await world.asked("POST", "/api/invites", {"room": room})
+    full = FullRoom(world, room, 0)
+    listed = [json.loads(name) for name in await full.walk("list_invites", MAX_PAGE)]
 
     async def revoke(met: int) -> None:
         if met == 2:
-            await town.asked("DELETE", f"/api/invites/{listed[1].partition(',')[2]}")
+            await world.asked("DELETE", f"/api/invites/{listed[1].partition(',')[2]}")
 
-    assert [json.loads(name) for name in await place.walk("list_invites", 2, revoke)] == listed
+    assert [json.loads(name) for name in await full.walk("list_invites", 2, revoke)] == listed
     for nonsense in ("nonsense", listed[0].partition(",")[2], f"{listed[0].partition(',')[0]},", ",x"):
         with pytest.raises(AssertionError, match="bad_request"):
-            await place.page("list_invites", {"after": nonsense})
+            await full.page("list_invites", {"after": nonsense})

@@ -1,4 +1,4 @@
-"""An application that says a lot in one go: `COUNT SIZE` from anybody is as many messages to all, without a pause."""
+"""An app that broadcasts COUNT messages without a pause on `COUNT SIZE`."""
 
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 
@@ -11,7 +11,7 @@ manager = ConnectionManager()
 @app.websocket("/ws/{name}")
 async def chat(websocket: WebSocket, name: str) -> None:
     await manager.connect(websocket)
-    await manager.broadcast(f"{name} came")
+    await manager.broadcast(f"{name} joined")
     try:
         while True:
             count, size = map(int, (await websocket.receive_text()).split())

@@ -1,4 +1,4 @@
-"""A connection that keeps what is written to it, for tests of the registry."""
+"""A connection that records what is written to it, for tests of the fan-out."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,10 @@ from hubbub.engine.ports import Blob, Connection, Message
 
 
 class Listener(Connection):
-    """Its format is the text itself; `packed` counts how often the format was encoded."""
+    """A connection whose format is the text itself.
+
+    `packed` counts how often it was encoded.
+    """
 
     packed = 0
 

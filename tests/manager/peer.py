@@ -1,4 +1,4 @@
-"""The far side of an ASGI WebSocket, in the test's own hands: slow, dead or gone when the test says so."""
+"""The client's side of an ASGI WebSocket, slow, dead or gone as the test decides."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,7 +8,7 @@ from starlette.websockets import WebSocket
 
 
 class Peer:
-    """The far side of an ASGI WebSocket: what it was sent, and what it does about it."""
+    """The client's side of an ASGI WebSocket: what it received, and how it behaves."""
 
     def __init__(self) -> None:
         self.got: list[str] = []
@@ -23,7 +23,7 @@ class Peer:
         self.events.put_nowait({"type": "websocket.receive", "text": text})
 
     def leaves(self, code: int) -> None:
-        """On a server that goes on taking what is sent, without an error."""
+        """Leave on a server that goes on accepting what is sent, without an error."""
         self.events.put_nowait({"type": "websocket.disconnect", "code": code})
 
     async def _send(self, message: Any) -> None:

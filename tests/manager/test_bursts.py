@@ -1,4 +1,7 @@
-"""What an application says in one go reaches everybody who reads, however much it is; who does not read is ended."""
+"""A burst of any size reaches every client that reads.
+
+A client that does not read is closed.
+"""
 
 from collections.abc import Iterator
 
@@ -8,7 +11,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from tests.gateways.raw import Raw
 from tests.manager.test_tutorial import OURS, start
 
-COUNT, SIZE = 400, 50_000  # 20 MB: five times what an outbox may hold for a moment
+COUNT, SIZE = 400, 50_000  # 20 MB: five times what an outbox may hold for a moment.
 
 
 @pytest.fixture(params=["websockets-sansio", OURS], ids=["uvicorn's", "ours"], scope="module")
@@ -22,7 +25,7 @@ def port(request: pytest.FixtureRequest) -> Iterator[int]:
 
 
 async def until(client: ClientConnection, last: str) -> list[str]:
-    """Everything up to `last`, cut to the first word."""
+    """Return all messages up to `last`, each but the last cut to its first word."""
     heard = [str(await client.recv())]
     while heard[-1] != last:
         heard[-1] = heard[-1].partition(" ")[0]
@@ -30,7 +33,7 @@ async def until(client: ClientConnection, last: str) -> list[str]:
     return heard
 
 
-async def test_a_burst_reaches_all_who_read_and_a_second_one_ends_the_one_who_does_not(port: int) -> None:
+async def test_bursts_reach_all_clients_that_read_and_close_a_client_that_does_not(port: int) -> None:
     async with (
         connect(f"ws://127.0.0.1:{port}/ws/one", compression=None, proxy=None) as one,
         connect(f"ws://127.0.0.1:{port}/ws/two", compression=None, proxy=None) as two,
@@ -38,7 +41,7 @@ async def test_a_burst_reaches_all_who_read_and_a_second_one_ends_the_one_who_do
     ):
         await slow.open("/ws/slow")
         for client in (one, two):
-            await until(client, "slow came")
+            await until(client, "slow joined")
         numbers = [str(number) for number in range(COUNT)]
         for _ in range(2):
             await two.send(f"{COUNT} {SIZE}")

@@ -1,4 +1,7 @@
-"""What an endpoint is told when its client has left, also where the server drops what is sent after the end."""
+"""How endpoints learn that their client left.
+
+This includes servers that drop later sends silently.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
@@ -22,7 +25,7 @@ def manager() -> ConnectionManager:
 
 
 async def ends(endpoint: Coroutine[Any, Any, None]) -> int:
-    """The code an endpoint ends with."""
+    """Return the code with which an endpoint ends."""
     with pytest.raises(WebSocketDisconnect) as raised:
         await asyncio.wait_for(asyncio.create_task(endpoint), WITHIN)
     return raised.value.code
@@ -71,7 +74,7 @@ async def test_an_endpoint_that_only_sends_ends_with_the_code_of_its_client(
 
 
 @pytest.mark.parametrize("endpoint", SEND_ONLY)
-async def test_an_endpoint_that_only_sends_ends_with_1006_where_the_server_raises(
+async def test_an_endpoint_that_only_sends_ends_with_1006_if_the_server_raises(
     manager: ConnectionManager, endpoint: Endpoint
 ) -> None:
     peer = Peer()
@@ -80,7 +83,7 @@ async def test_an_endpoint_that_only_sends_ends_with_1006_where_the_server_raise
 
 
 async def gone(manager: ConnectionManager) -> Peer:
-    """Connected in this task, and ended since."""
+    """Return a peer that connected in this task and has gone since."""
     peer = Peer()
     await manager.connect(peer.socket)
     await leave(manager, peer)
@@ -91,10 +94,10 @@ async def leave(manager: ConnectionManager, peer: Peer) -> None:
     peer.dead = True
     before = len(manager.active_connections)
     await manager.send_personal_message("x", peer.socket)
-    await eventually(lambda: len(manager.active_connections) < before, WITHIN, "the end is noticed")
+    await eventually(lambda: len(manager.active_connections) < before, WITHIN, "the manager notices the end")
 
 
-async def test_the_end_is_raised_once_and_what_the_endpoint_does_after_it_is_not_disturbed(
+async def test_the_disconnect_is_raised_once_and_later_broadcasts_work(
     manager: ConnectionManager,
 ) -> None:
     await gone(manager)
@@ -104,16 +107,16 @@ async def test_the_end_is_raised_once_and_what_the_endpoint_does_after_it_is_not
     assert list(manager.active_connections) == []
 
 
-async def test_a_broadcast_reaches_the_others_before_it_raises(manager: ConnectionManager) -> None:
+async def test_a_broadcast_reaches_other_clients_before_it_raises(manager: ConnectionManager) -> None:
     other = Peer()
     await asyncio.create_task(manager.connect(other.socket))
     await gone(manager)
     with pytest.raises(WebSocketDisconnect):
         await manager.broadcast("1")
-    await eventually(lambda: other.got == ["1"], WITHIN, "the other client hears it")
+    await eventually(lambda: other.got == ["1"], WITHIN, "the other client receives the message")
 
 
-async def test_after_disconnect_or_a_look_at_the_connections_a_broadcast_does_not_raise(
+async def test_a_broadcast_does_not_raise_after_disconnect_or_a_look_at_the_connections(
     manager: ConnectionManager,
 ) -> None:
     peer = await gone(manager)
@@ -124,7 +127,7 @@ async def test_after_disconnect_or_a_look_at_the_connections_a_broadcast_does_no
     await manager.broadcast("2")
 
 
-async def test_another_task_may_broadcast_after_the_end_and_is_told_when_it_sends_to_that_client(
+async def test_another_task_may_broadcast_after_the_end_and_only_sending_to_that_client_raises(
     manager: ConnectionManager,
 ) -> None:
     peer = await gone(manager)
@@ -135,7 +138,9 @@ async def test_another_task_may_broadcast_after_the_end_and_is_told_when_it_send
         await manager.broadcast("3")
 
 
-async def test_a_task_with_several_clients_is_told_when_the_last_has_left(manager: ConnectionManager) -> None:
+async def test_a_task_with_several_clients_gets_the_disconnect_when_the_last_has_left(
+    manager: ConnectionManager,
+) -> None:
     first, second = Peer(), Peer()
     for peer in (first, second):
         await manager.connect(peer.socket)
@@ -146,7 +151,7 @@ async def test_a_task_with_several_clients_is_told_when_the_last_has_left(manage
         await manager.broadcast("2")
 
 
-async def test_an_endpoint_that_reads_hears_of_the_end_from_receive_alone(
+async def test_an_endpoint_that_reads_learns_of_the_end_from_receive_only(
     manager: ConnectionManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(owner_tasks, "READER", 3_600.0)
@@ -155,14 +160,14 @@ async def test_an_endpoint_that_reads_hears_of_the_end_from_receive_alone(
     peer.says("last words")
     assert await peer.socket.receive_text() == "last words"
     await leave(manager, peer)
-    await manager.send_personal_message("nobody hears this", peer.socket)
-    await manager.broadcast("this is said to the others")
+    await manager.send_personal_message("no client receives this", peer.socket)
+    await manager.broadcast("this is for the other clients")
     peer.leaves(1001)
     with pytest.raises(WebSocketDisconnect):
         await peer.socket.receive_text()
 
 
-async def test_what_was_received_ahead_is_the_endpoint_s_in_order(manager: ConnectionManager) -> None:
+async def test_messages_received_ahead_reach_the_endpoint_in_order(manager: ConnectionManager) -> None:
     peer = Peer()
     await manager.connect(peer.socket)
     for number in range(5):
@@ -182,7 +187,7 @@ async def test_what_was_received_ahead_is_the_endpoint_s_in_order(manager: Conne
 
 
 async def send_until(manager: ConnectionManager, condition: Callable[[], bool]) -> None:
-    """In a task that owns nothing."""
+    """Broadcast in a task that owns no connection until the condition holds."""
 
     async def send() -> None:
         while not condition():
@@ -192,13 +197,13 @@ async def send_until(manager: ConnectionManager, condition: Callable[[], bool]) 
     await asyncio.wait_for(asyncio.create_task(send()), WITHIN)
 
 
-async def test_a_receive_that_is_cancelled_loses_nothing(manager: ConnectionManager) -> None:
+async def test_a_cancelled_receive_loses_no_message(manager: ConnectionManager) -> None:
     peer = Peer()
     await manager.connect(peer.socket)
     for _ in range(10):
         await manager.broadcast("tick")
         await asyncio.sleep(0)
-    for _ in range(3):  # the manager receives ahead meanwhile
+    for _ in range(3):  # The manager receives ahead meanwhile.
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(peer.socket.receive_text(), 0.01)
     for text in "123":
@@ -206,7 +211,7 @@ async def test_a_receive_that_is_cancelled_loses_nothing(manager: ConnectionMana
     assert [await peer.socket.receive_text() for _ in "123"] == [*"123"]
 
 
-async def test_only_so_much_is_received_ahead(manager: ConnectionManager) -> None:
+async def test_messages_received_ahead_are_bounded_in_bytes(manager: ConnectionManager) -> None:
     peer = Peer()
     await manager.connect(peer.socket)
     for _ in range(30):
@@ -220,7 +225,7 @@ async def test_only_so_much_is_received_ahead(manager: ConnectionManager) -> Non
             assert len(await peer.socket.receive_text()) == 1_000
 
 
-async def test_an_endpoint_that_reads_in_a_loop_has_nothing_received_ahead(manager: ConnectionManager) -> None:
+async def test_nothing_is_received_ahead_of_an_endpoint_that_reads_in_a_loop(manager: ConnectionManager) -> None:
     peer = Peer()
     await manager.connect(peer.socket)
 
@@ -232,7 +237,7 @@ async def test_an_endpoint_that_reads_in_a_loop_has_nothing_received_ahead(manag
     for number in range(50):
         peer.says(str(number))
         await send_once(manager)
-        assert len(asyncio.all_tasks()) <= 3, "this test, the endpoint, and what writes"
+        assert len(asyncio.all_tasks()) <= 3, "this test, the endpoint, and the writer"
     reading.cancel()
 
 
@@ -250,7 +255,7 @@ CHANGES: list[Callable[[ConnectionManager, list[Peer]], Awaitable[None] | None]]
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=["disconnect", "connect", "end"])
-async def test_a_loop_over_the_connections_goes_over_those_that_were_there(
+async def test_a_loop_over_the_connections_visits_those_present_at_its_start(
     manager: ConnectionManager, change: Callable[[ConnectionManager, list[Peer]], Awaitable[None] | None]
 ) -> None:
     peers = [Peer() for _ in range(3)]

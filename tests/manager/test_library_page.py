@@ -1,4 +1,4 @@
-"""docs/library.md: every Python block is run, under a real uvicorn with real WebSockets or as the test it is."""
+"""Every Python block in docs/library.md runs, on uvicorn or as a test."""
 
 import asyncio
 import os
@@ -23,7 +23,7 @@ Serve = Callable[..., int]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """All blocks of the page, side by side."""
+    """All blocks of the page in one folder."""
     made = tmp_path_factory.mktemp("library")
     documents.write(PAGE, made)
     return made
@@ -31,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def serve(folder: Path) -> Iterator[Serve]:
-    """uvicorn on a block of the page; the port."""
+    """Return a function that runs uvicorn on a block of the page and returns the port."""
     processes = []
 
     def run(name: str, websockets: str = "auto") -> int:
@@ -64,14 +64,14 @@ async def hears(client: ClientConnection, *texts: str) -> None:
         assert [await client.recv() for _ in texts] == list(texts)
 
 
-def test_every_block_is_run_by_a_test_here() -> None:
+def test_every_block_has_a_test_here() -> None:
     assert set(documents.blocks(PAGE)) == {
         "chat.py", "ticker.py", "rooms.py", "personal.py", "slow.py", "order.py", "threads.py", "test_chat.py",
     }  # fmt: skip
 
 
 @pytest.mark.parametrize("websockets", ["auto", OURS], ids=["uvicorn's", "ours"])
-async def test_first_steps(serve: Serve, websockets: str) -> None:
+async def test_the_chat_example_broadcasts_joins_messages_and_leaves(serve: Serve, websockets: str) -> None:
     async with People(serve("chat", websockets)) as people:
         ann = await people.enter("/ws/ann")
         await hears(ann, "ann joined")
@@ -84,20 +84,20 @@ async def test_first_steps(serve: Serve, websockets: str) -> None:
 
 
 @pytest.mark.parametrize("websockets", ["auto", OURS], ids=["uvicorn's", "ours"])
-async def test_an_endpoint_that_only_sends_ends_when_its_client_leaves(serve: Serve, websockets: str) -> None:
+async def test_the_ticker_example_ends_when_its_client_leaves(serve: Serve, websockets: str) -> None:
     port = serve("ticker", websockets)
     async with People(port) as people, httpx.AsyncClient(trust_env=False) as http:
         client = await people.enter("/time")
         assert str(await client.recv()).count(":") == 2
         await client.close()
 
-        async def nobody_is_there() -> bool:
+        async def no_client_is_left() -> bool:
             return bool((await http.get(f"http://127.0.0.1:{port}/clients")).json() == 0)
 
-        await eventually_async(nobody_is_there, 20, "the endpoint has ended")
+        await eventually_async(no_client_is_left, 20, "the endpoint has ended")
 
 
-async def test_rooms(serve: Serve) -> None:
+async def test_the_rooms_example_sends_to_members_of_a_room(serve: Serve) -> None:
     async with People(serve("rooms")) as people:
         ann = await people.enter("/rooms/tea/ann")
         await hears(ann, "ann came in")
@@ -111,18 +111,18 @@ async def test_rooms(serve: Serve) -> None:
         await hears(bob, "[tea] ann: green")
 
 
-async def test_personal_messages(serve: Serve) -> None:
+async def test_the_personal_example_reaches_all_connections_of_a_name(serve: Serve) -> None:
     async with People(serve("personal")) as people:
         ann, phone, bob = [await people.enter(f"/ws/{name}") for name in ("ann", "ann", "bob")]
         for client in (bob, ann, phone):
-            await client.send("bob here I am")  # so each of them is known
+            await client.send("bob here I am")  # This makes each client known to the app.
             assert str(await bob.recv()).endswith(" whispers: here I am")
         await bob.send("ann come over")
         await hears(ann, "bob whispers: come over")
         await hears(phone, "bob whispers: come over")
 
 
-async def test_slow_clients(serve: Serve) -> None:
+async def test_the_slow_example_closes_a_client_that_does_not_read(serve: Serve) -> None:
     port = serve("slow", OURS)
     async with People(port) as people, Raw(port, receive_buffer=4_096) as slow:
         quick = await people.enter("/ticker")
@@ -134,29 +134,29 @@ async def test_slow_clients(serve: Serve) -> None:
         assert (await slow.closed())[0] == 4008
 
 
-async def test_the_order_of_things(serve: Serve) -> None:
+async def test_the_order_example_sends_in_order(serve: Serve) -> None:
     async with People(serve("order")) as people:
         client = await people.enter("/ws")
         assert [text async for text in client] == ["1", "2", "3", "4", "5"]
 
 
-async def test_from_threads(serve: Serve) -> None:
+async def test_the_threads_example_broadcasts_from_a_thread(serve: Serve) -> None:
     port = serve("threads")
     async with People(port) as people, httpx.AsyncClient(trust_env=False) as http:
         url = f"http://127.0.0.1:{port}"
         client = await people.enter("/ws")
 
-        async def one_is_there() -> bool:
+        async def one_client_is_connected() -> bool:
             return bool((await http.get(f"{url}/count")).json() == 1)
 
-        await eventually_async(one_is_there, 10, "the listener is counted")
+        await eventually_async(one_client_is_connected, 10, "the listener is counted")
         assert (await http.post(f"{url}/news", params={"text": "from a thread"})).status_code == 200
         await hears(client, "from a thread")
 
 
-def test_testing_it(folder: Path) -> None:
+def test_the_testing_example_passes_with_plain_pytest(folder: Path) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_chat.py"]
-    bare = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # a reader's pytest, not ours
+    bare = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # A reader's pytest has no plugins of this project.
     done = subprocess.run(command, cwd=folder, env=bare, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout
     assert "2 passed" in done.stdout

@@ -1,4 +1,4 @@
-"""ConnectionManager over plain ASGI: sockets of the test's own that can be slow, dead or gone."""
+"""ConnectionManager over plain ASGI, with sockets that can be slow, dead or gone."""
 
 import asyncio
 import gc
@@ -14,7 +14,7 @@ from tests.manager.peer import Connect, Peer
 from tests.support.waiting import eventually
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # it prefers another HTTP client by now
+    warnings.simplefilter("ignore")  # Starlette warns that it prefers another HTTP client.
     from fastapi.testclient import TestClient
 
 LIMIT = 2_000
@@ -53,7 +53,7 @@ async def test_messages_arrive_in_the_order_in_which_the_calls_begin(
     await hears(peer, *"1234567")
 
 
-async def test_a_call_that_is_not_awaited_does_nothing(manager: ConnectionManager, connected: Connect) -> None:
+async def test_a_call_that_is_not_awaited_sends_nothing(manager: ConnectionManager, connected: Connect) -> None:
     peer = await connected()
     call = manager.broadcast("1")
     await asyncio.sleep(0)
@@ -62,11 +62,11 @@ async def test_a_call_that_is_not_awaited_does_nothing(manager: ConnectionManage
     await hears(peer, "2")
 
 
-async def test_topics_reach_those_who_joined(manager: ConnectionManager, connected: Connect) -> None:
+async def test_a_broadcast_to_a_topic_reaches_its_members_only(manager: ConnectionManager, connected: Connect) -> None:
     both, one, none = await connected("a", "b"), await connected("a"), await connected()
     await manager.broadcast("to a", "a")
     await manager.broadcast("to b", "b")
-    await manager.broadcast("to nobody", "c")
+    await manager.broadcast("to no member", "c")
     manager.leave(both.socket, "a")
     await manager.broadcast("to a again", "a")
     await manager.broadcast("to all")
@@ -75,9 +75,7 @@ async def test_topics_reach_those_who_joined(manager: ConnectionManager, connect
     await hears(none, "to all")
 
 
-async def test_active_connections_can_be_looked_at_and_not_changed(
-    manager: ConnectionManager, connected: Connect
-) -> None:
+async def test_active_connections_is_a_read_only_sequence(manager: ConnectionManager, connected: Connect) -> None:
     view = manager.active_connections
     assert list(view) == []
     peers = [await connected() for _ in range(3)]
@@ -93,7 +91,7 @@ async def test_active_connections_can_be_looked_at_and_not_changed(
     assert list(view) == [peers[0].socket, peers[2].socket]
 
 
-async def test_disconnect_is_harmless_when_repeated_and_for_strangers(
+async def test_disconnect_may_be_repeated_and_called_for_unknown_sockets(
     manager: ConnectionManager, connected: Connect
 ) -> None:
     peer, stranger = await connected("a"), Peer()
@@ -107,7 +105,7 @@ async def test_disconnect_is_harmless_when_repeated_and_for_strangers(
     assert peer.got == stranger.got == []
 
 
-async def test_what_was_sent_before_disconnect_still_arrives_and_nothing_after(
+async def test_messages_sent_before_disconnect_arrive_and_later_ones_do_not(
     manager: ConnectionManager, connected: Connect
 ) -> None:
     peer = await connected()
@@ -118,7 +116,7 @@ async def test_what_was_sent_before_disconnect_still_arrives_and_nothing_after(
     await hears(peer, "goodbye", "close 4242")
 
 
-async def test_what_the_application_sends_itself_keeps_its_place(
+async def test_messages_the_application_sends_itself_keep_their_order(
     manager: ConnectionManager, connected: Connect
 ) -> None:
     peer = await connected()
@@ -129,7 +127,9 @@ async def test_what_the_application_sends_itself_keeps_its_place(
     assert peer.got == ["1", "2", "3", "4"]
 
 
-async def test_one_who_does_not_read_holds_nobody_up(manager: ConnectionManager, connected: Connect) -> None:
+async def test_a_client_that_does_not_read_delays_no_other_client(
+    manager: ConnectionManager, connected: Connect
+) -> None:
     slow, quick = await connected(), await connected()
     slow.reads.clear()
     async with asyncio.timeout(20):
@@ -141,7 +141,7 @@ async def test_one_who_does_not_read_holds_nobody_up(manager: ConnectionManager,
 
 
 async def endpoint(peer: Peer) -> int:
-    """What an endpoint does: reads until it is told to stop; the code it was told."""
+    """Read until the disconnect and return its code."""
     try:
         while True:
             await peer.socket.receive_text()
@@ -149,7 +149,7 @@ async def endpoint(peer: Peer) -> int:
         return end.code
 
 
-async def test_over_the_bound_the_endpoint_is_ended_and_the_others_do_not_notice(
+async def test_over_the_bound_the_endpoint_is_disconnected_and_others_receive_everything(
     manager: ConnectionManager, connected: Connect
 ) -> None:
     slow, quick = await connected(), await connected()
@@ -170,7 +170,7 @@ async def test_over_the_bound_the_endpoint_is_ended_and_the_others_do_not_notice
     await slow.socket.close()
 
 
-async def test_what_is_sent_in_one_go_reaches_those_who_read_however_much_it_is(
+async def test_a_burst_over_the_bound_reaches_a_client_that_reads(
     manager: ConnectionManager, connected: Connect
 ) -> None:
     peer = await connected()
@@ -180,13 +180,13 @@ async def test_what_is_sent_in_one_go_reaches_those_who_read_however_much_it_is(
     await hears(peer, *texts)
 
 
-async def test_what_is_sent_in_one_go_does_not_count_and_what_comes_while_it_waits_does(
+async def test_a_burst_does_not_count_against_the_bound_but_later_messages_do(
     manager: ConnectionManager, connected: Connect
 ) -> None:
     slow = await connected()
     slow.reads.clear()
     await manager.broadcast("x" * 50 * LIMIT)
-    await asyncio.sleep(0.2)  # longer than anybody is given to get below the bound
+    await asyncio.sleep(0.2)  # This is longer than the grace period to get below the bound.
     await manager.broadcast("x" * (LIMIT - 1))
     await asyncio.sleep(0.2)
     assert list(manager.active_connections) == [slow.socket]
@@ -195,14 +195,14 @@ async def test_what_is_sent_in_one_go_does_not_count_and_what_comes_while_it_wai
 
 
 async def overflow(manager: ConnectionManager) -> None:
-    """More than the bound, for somebody who has not read what came before."""
+    """Send more than the bound to a client that has not read earlier messages."""
     await manager.broadcast("first")
     await asyncio.sleep(0)
     await manager.broadcast("x" * 5 * LIMIT)
     await asyncio.sleep(0)
 
 
-async def test_an_endpoint_that_was_busy_hears_it_at_its_next_receive(
+async def test_a_busy_endpoint_gets_the_disconnect_at_its_next_receive(
     manager: ConnectionManager, connected: Connect
 ) -> None:
     slow = await connected()
@@ -213,7 +213,9 @@ async def test_an_endpoint_that_was_busy_hears_it_at_its_next_receive(
     assert await endpoint(slow) == 4008
 
 
-async def test_a_cancellation_from_elsewhere_stays_one(manager: ConnectionManager, connected: Connect) -> None:
+async def test_a_cancellation_by_the_application_stays_a_cancellation(
+    manager: ConnectionManager, connected: Connect
+) -> None:
     peer = await connected()
     reading = asyncio.create_task(endpoint(peer))
     await asyncio.sleep(0)
@@ -222,7 +224,9 @@ async def test_a_cancellation_from_elsewhere_stays_one(manager: ConnectionManage
         await reading
 
 
-async def test_a_cancellation_from_elsewhere_wins_over_ours(manager: ConnectionManager, connected: Connect) -> None:
+async def test_a_cancellation_by_the_application_takes_precedence_over_the_managers(
+    manager: ConnectionManager, connected: Connect
+) -> None:
     peer = await connected()
     reading = asyncio.create_task(endpoint(peer))
     await asyncio.sleep(0)
@@ -233,19 +237,21 @@ async def test_a_cancellation_from_elsewhere_wins_over_ours(manager: ConnectionM
         await reading
 
 
-async def test_a_dead_socket_is_dropped_and_the_others_hear_everything(
+async def test_a_dead_socket_is_removed_and_others_receive_everything(
     manager: ConnectionManager, connected: Connect
 ) -> None:
     dead, well = await connected(), await connected()
     dead.dead = True
     await manager.broadcast("1")
-    await manager.send_personal_message("2", dead.socket)  # that it is dead is not known yet
+    await manager.send_personal_message("2", dead.socket)  # The manager does not know yet that the socket is dead.
     await manager.broadcast("3")
     await hears(well, "1", "3")
     await eventually(lambda: list(manager.active_connections) == [well.socket], 20, "the dead socket was dropped")
 
 
-async def test_one_who_leaves_during_a_broadcast_is_no_trouble(manager: ConnectionManager, connected: Connect) -> None:
+async def test_disconnecting_during_a_broadcast_affects_no_other_client(
+    manager: ConnectionManager, connected: Connect
+) -> None:
     peers = [await connected() for _ in range(10)]
     await manager.broadcast("1")
     for peer in peers[::2]:
@@ -267,7 +273,7 @@ async def test_an_idle_socket_has_no_task(manager: ConnectionManager, connected:
     assert len(asyncio.all_tasks()) == 1
 
 
-async def test_a_call_from_a_thread_is_refused_and_breaks_nothing(
+async def test_a_call_from_a_thread_is_refused_and_changes_nothing(
     manager: ConnectionManager, connected: Connect
 ) -> None:
     peer = await connected("a")
@@ -290,7 +296,7 @@ async def test_a_call_from_a_thread_is_refused_and_breaks_nothing(
     await hears(peer, "2")
 
 
-def test_a_manager_made_at_import_serves_one_event_loop_after_the_other() -> None:
+def test_a_manager_created_at_import_serves_one_event_loop_after_another() -> None:
     manager = ConnectionManager()
     app = FastAPI()
 

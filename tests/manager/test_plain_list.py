@@ -1,4 +1,4 @@
-"""The pitfalls of the manager that keeps a plain list: each is shown to bite it, and not the ConnectionManager."""
+"""Pitfalls of a manager with a plain list, which ConnectionManager avoids."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,7 +15,7 @@ LIMIT = 2_000
 
 
 class Manager(Protocol):
-    """What the two have in common."""
+    """The interface that both managers share."""
 
     async def connect(self, websocket: WebSocket) -> None: ...
     def disconnect(self, websocket: WebSocket) -> None: ...
@@ -24,7 +24,7 @@ class Manager(Protocol):
 
 
 class PlainList:
-    """Everybody's first manager."""
+    """A first manager as many programs contain it."""
 
     def __init__(self) -> None:
         self.active_connections: list[WebSocket] = []
@@ -56,7 +56,7 @@ async def peers(manager: Manager, count: int) -> list[Peer]:
 
 
 async def hears(peer: Peer, *texts: str) -> bool:
-    """Whether exactly these arrive, given time."""
+    """Return whether exactly these texts arrive within TURNS turns of the loop."""
     for _ in range(TURNS):
         if peer.got == list(texts):
             return True
@@ -65,7 +65,10 @@ async def hears(peer: Peer, *texts: str) -> bool:
 
 
 async def tried(call: Awaitable[None]) -> bool:
-    """Whether the call comes back within so many turns of the loop, and without an exception."""
+    """Return whether the call returns in time and without an exception.
+
+    The time is TURNS turns of the loop.
+    """
     task = asyncio.ensure_future(call)
     for _ in range(TURNS):
         if task.done():
@@ -80,34 +83,34 @@ async def tried(call: Awaitable[None]) -> bool:
 
 
 async def begun(call: Awaitable[None]) -> "asyncio.Future[bool]":
-    """A call that has taken its first step."""
+    """Start a call and let it take its first step."""
     task = asyncio.ensure_future(tried(call))
     for _ in range(2):
         await asyncio.sleep(0)
     return task
 
 
-async def one_who_does_not_read_holds_nobody_up(manager: Manager) -> bool:
+async def a_client_that_does_not_read_delays_no_other(manager: Manager) -> bool:
     slow, well = await peers(manager, 2)
     slow.reads.clear()
     came_back = await tried(manager.broadcast("1"))
     return came_back and await hears(well, "1")
 
 
-async def one_who_is_dead_is_not_raised(manager: Manager) -> bool:
+async def a_dead_client_raises_no_exception(manager: Manager) -> bool:
     dead, _ = await peers(manager, 2)
     dead.dead = True
     return await tried(manager.broadcast("1"))
 
 
-async def those_behind_a_dead_one_hear_everything(manager: Manager) -> bool:
+async def clients_after_a_dead_one_receive_everything(manager: Manager) -> bool:
     dead, well = await peers(manager, 2)
     dead.dead = True
     await tried(manager.broadcast("1"))
     return await hears(well, "1")
 
 
-async def a_dead_one_does_not_stay_in_the_list_for_ever(manager: Manager) -> bool:
+async def a_dead_client_is_removed_from_the_list(manager: Manager) -> bool:
     dead, _ = await peers(manager, 2)
     dead.dead = True
     await tried(manager.broadcast("1"))
@@ -118,7 +121,7 @@ async def a_dead_one_does_not_stay_in_the_list_for_ever(manager: Manager) -> boo
     return False
 
 
-async def nobody_is_skipped_when_one_leaves_during_a_broadcast(manager: Manager) -> bool:
+async def no_client_is_skipped_when_another_leaves_during_a_broadcast(manager: Manager) -> bool:
     leaving, second, _ = await peers(manager, 3)
     leaving.reads.clear()
     sending = await begun(manager.broadcast("1"))
@@ -128,7 +131,7 @@ async def nobody_is_skipped_when_one_leaves_during_a_broadcast(manager: Manager)
     return await hears(second, "1")
 
 
-async def leaving_twice_is_harmless(manager: Manager) -> bool:
+async def disconnecting_twice_is_harmless(manager: Manager) -> bool:
     (peer,) = await peers(manager, 1)
     manager.disconnect(peer.socket)
     try:
@@ -138,8 +141,8 @@ async def leaving_twice_is_harmless(manager: Manager) -> bool:
     return True
 
 
-async def each_hears_things_in_the_order_of_the_calls(manager: Manager) -> bool:
-    """An answer to one does not overtake what was said to all before it."""
+async def each_client_receives_messages_in_the_order_of_the_calls(manager: Manager) -> bool:
+    """A personal message does not overtake an earlier broadcast."""
     slow, well = await peers(manager, 2)
     slow.reads.clear()
     sending = await begun(manager.broadcast("1"))
@@ -149,8 +152,11 @@ async def each_hears_things_in_the_order_of_the_calls(manager: Manager) -> bool:
     return await hears(well, "1", "2")
 
 
-async def one_who_comes_in_the_middle_of_a_broadcast_hears_what_comes_after_it_alone(manager: Manager) -> bool:
-    """What was said before one came in is not for him: he would hear it without what it answers to."""
+async def a_client_that_connects_during_a_broadcast_receives_only_later_messages(manager: Manager) -> bool:
+    """A newcomer does not receive a message sent before they connected.
+
+    Its context would be missing.
+    """
     (slow,) = await peers(manager, 1)
     slow.reads.clear()
     sending = await begun(manager.broadcast("before"))
@@ -161,8 +167,11 @@ async def one_who_comes_in_the_middle_of_a_broadcast_hears_what_comes_after_it_a
     return await hears(late, "after")
 
 
-async def nothing_is_said_to_one_who_is_still_being_accepted(manager: Manager) -> bool:
-    """Nothing goes out before the handshake is done, and the broadcast to the others does not wait for it."""
+async def a_client_that_is_still_being_accepted_receives_nothing(manager: Manager) -> bool:
+    """Nothing is sent before the handshake is done.
+
+    A broadcast to others does not wait for it.
+    """
     (well,) = await peers(manager, 1)
     coming = Peer()
     coming.reads.clear()
@@ -175,35 +184,38 @@ async def nothing_is_said_to_one_who_is_still_being_accepted(manager: Manager) -
 
 
 PITFALLS: list[Expected] = [
-    one_who_does_not_read_holds_nobody_up,
-    one_who_is_dead_is_not_raised,
-    those_behind_a_dead_one_hear_everything,
-    a_dead_one_does_not_stay_in_the_list_for_ever,
-    nobody_is_skipped_when_one_leaves_during_a_broadcast,
-    leaving_twice_is_harmless,
-    each_hears_things_in_the_order_of_the_calls,
-    one_who_comes_in_the_middle_of_a_broadcast_hears_what_comes_after_it_alone,
+    a_client_that_does_not_read_delays_no_other,
+    a_dead_client_raises_no_exception,
+    clients_after_a_dead_one_receive_everything,
+    a_dead_client_is_removed_from_the_list,
+    no_client_is_skipped_when_another_leaves_during_a_broadcast,
+    disconnecting_twice_is_harmless,
+    each_client_receives_messages_in_the_order_of_the_calls,
+    a_client_that_connects_during_a_broadcast_receives_only_later_messages,
 ]
 by_name = pytest.mark.parametrize("pitfall", PITFALLS, ids=lambda pitfall: pitfall.__name__)
 
 
 @by_name
-async def test_the_connection_manager_does_it_right(pitfall: Expected) -> None:
+async def test_the_connection_manager_avoids_the_pitfall(pitfall: Expected) -> None:
     assert await pitfall(ConnectionManager(outbox_bytes=LIMIT))
 
 
 @by_name
-async def test_a_plain_list_does_not(pitfall: Expected) -> None:
+async def test_control_a_plain_list_has_the_pitfall(pitfall: Expected) -> None:
     assert not await pitfall(PlainList())
 
 
 @pytest.mark.parametrize("manager", [ConnectionManager(), PlainList()], ids=lambda manager: type(manager).__name__)
-async def test_neither_speaks_to_one_who_is_still_being_accepted(manager: Manager) -> None:
-    assert await nothing_is_said_to_one_who_is_still_being_accepted(manager)
+async def test_neither_manager_sends_to_a_client_that_is_still_being_accepted(manager: Manager) -> None:
+    assert await a_client_that_is_still_being_accepted_receives_nothing(manager)
 
 
-async def test_memory_is_bounded_for_one_who_does_not_read_and_unbounded_with_a_task_for_each_message() -> None:
-    """The usual mend of the first pitfall: nobody waits any more, and everything waits in memory."""
+async def test_memory_is_bounded_with_the_manager_and_unbounded_with_a_task_for_each_message() -> None:
+    """Tasks are the usual remedy for the first pitfall.
+
+    No call waits any more, and all messages wait in memory.
+    """
     manager, plain = ConnectionManager(outbox_bytes=LIMIT), PlainList()
     for one in (manager, plain):
         (slow,) = await asyncio.create_task(peers(one, 1))
@@ -213,7 +225,7 @@ async def test_memory_is_bounded_for_one_who_does_not_read_and_unbounded_with_a_
         await manager.broadcast("x" * 100)
         waiting.append(asyncio.ensure_future(plain.broadcast("x" * 100)))
         await asyncio.sleep(0)
-    await eventually(lambda: len(manager.active_connections) == 0, 20, "the slow one was dropped")
+    await eventually(lambda: len(manager.active_connections) == 0, 20, "the slow client was dropped")
     assert not any(task.done() for task in waiting)
     for task in waiting:
         task.cancel()

@@ -1,4 +1,4 @@
-"""The tutorial's chat under plain uvicorn, with its own WebSockets and with ours."""
+"""The tutorial's chat under uvicorn, with its own WebSockets and Hubbub's."""
 
 import asyncio
 import re
@@ -19,7 +19,7 @@ OURS = "hubbub.gateways.websocket.native:WebSocketProtocol"
 
 
 def start(app: str, websockets: str, folder: Path = ROOT) -> tuple["subprocess.Popen[str]", int]:
-    """uvicorn on a free port, as anybody starts it; and the port it says."""
+    """Run uvicorn on a free port as users do; return the process and the port."""
     command = [sys.executable, "-m", "uvicorn", app, "--host", "127.0.0.1", "--port", "0", "--ws", websockets]
     process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     assert process.stderr is not None
@@ -31,7 +31,7 @@ def start(app: str, websockets: str, folder: Path = ROOT) -> tuple["subprocess.P
 
 @pytest.fixture(params=["websockets-sansio", OURS], ids=["uvicorn's", "ours"], scope="module")
 def tutorial(request: pytest.FixtureRequest) -> Iterator[tuple[str, int]]:
-    """Which WebSockets, and the port."""
+    """Which WebSocket implementation, and the port."""
     process, port = start("examples.tutorial:app", request.param)
     yield request.param, port
     process.terminate()
@@ -47,14 +47,14 @@ async def enter(stack: AsyncExitStack, port: int, name: int) -> ClientConnection
     return client
 
 
-async def test_the_page_is_there(tutorial: tuple[str, int]) -> None:
+async def test_the_page_is_served(tutorial: tuple[str, int]) -> None:
     async with httpx.AsyncClient() as client:
         page = await client.get(f"http://127.0.0.1:{tutorial[1]}/")
     assert "<form" in page.text
     assert page.headers["content-type"].startswith("text/html")
 
 
-async def test_everybody_hears_who_comes_speaks_and_goes(tutorial: tuple[str, int]) -> None:
+async def test_all_clients_receive_joins_messages_and_leaves(tutorial: tuple[str, int]) -> None:
     async with AsyncExitStack() as stack:
         one = await enter(stack, tutorial[1], 1)
         two = await enter(stack, tutorial[1], 2)
@@ -67,7 +67,7 @@ async def test_everybody_hears_who_comes_speaks_and_goes(tutorial: tuple[str, in
         assert await one.recv() == "Client #2 left the chat."
 
 
-async def test_one_whose_connection_breaks_has_left(tutorial: tuple[str, int]) -> None:
+async def test_a_broken_connection_counts_as_leaving(tutorial: tuple[str, int]) -> None:
     async with AsyncExitStack() as stack:
         one = await enter(stack, tutorial[1], 1)
         async with Raw(tutorial[1]) as broken:
@@ -76,8 +76,8 @@ async def test_one_whose_connection_breaks_has_left(tutorial: tuple[str, int]) -
         assert await asyncio.wait_for(one.recv(), 20) == "Client #3 left the chat."
 
 
-async def test_one_who_does_not_read_is_ended_and_the_others_hear_everything(tutorial: tuple[str, int]) -> None:
-    """8 MB pass by: more than the kernel, the transport and the outbox take for somebody."""
+async def test_a_client_that_does_not_read_is_closed_and_others_receive_everything(tutorial: tuple[str, int]) -> None:
+    """Send 8 MB: more than kernel, transport and outbox hold for one client."""
     size, count = 60_000, 140
     async with AsyncExitStack() as stack:
         one = await enter(stack, tutorial[1], 1)
@@ -98,7 +98,7 @@ async def test_one_who_does_not_read_is_ended_and_the_others_hear_everything(tut
 
 
 async def hear(client: ClientConnection, last: str) -> list[str]:
-    """All lines up to `last`."""
+    """Return all lines up to `last`."""
     lines: list[str] = []
     while not lines or lines[-1] != last:
         lines.append(str(await client.recv()))
@@ -113,7 +113,7 @@ async def hear(client: ClientConnection, last: str) -> list[str]:
         ([frame(TEXT, b"x", fin=False), *[frame(0, b"x", fin=False)] * 63, frame(0, b"x")], 1009),
     ],
 )
-async def test_our_websockets_have_limits_in_anybody_s_app(
+async def test_hubbubs_websockets_limit_messages_and_fragments_in_any_app(
     tutorial: tuple[str, int], frames: list[bytes], code: int
 ) -> None:
     async with Raw(tutorial[1]) as raw:

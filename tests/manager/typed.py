@@ -1,6 +1,7 @@
-"""What a type checker says about the public classes; `make check` reads it, nothing runs it.
+"""Types of the public classes, for the type checker.
 
-What must be an error is marked as one: a mark that is not needed is an error as well.
+`make check` reads this file, and nothing runs it. What must be an error is marked as one. A mark
+that is not needed is an error as well.
 """
 
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence

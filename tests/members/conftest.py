@@ -1,4 +1,4 @@
-"""The same store, journal and people as for rooms, on each engine."""
+"""Fixtures: the same database, journal and users as for rooms, on each engine."""
 
 from tests.rooms.conftest import desk as desk
-from tests.rooms.conftest import hall as hall
+from tests.rooms.conftest import world as world

@@ -1,4 +1,4 @@
-"""What a deleted account leaves of its name: pages have a neutral one at once, events until they are trimmed."""
+"""The name of a deleted account in pages, and in events until trimming."""
 
 from hubbub.domain.commands import (
     AddReaction,
@@ -14,32 +14,32 @@ from hubbub.domain.commands import (
 from hubbub.domain.model import SYSTEM, Room
 from hubbub.domain.names import NEUTRAL
 from hubbub.features import messages
-from tests.rooms.conftest import Hall
+from tests.rooms.conftest import World
 
 
-def named(hall: Hall, name: str) -> set[object]:
-    """The topics whose logs have the name."""
-    return {topic for (topic,) in hall.desk.rows(f"SELECT DISTINCT topic FROM log WHERE text LIKE '%{name}%'")}
+def named(world: World, name: str) -> set[object]:
+    """Return the topics whose logs contain the name."""
+    return {topic for (topic,) in world.desk.rows(f"SELECT DISTINCT topic FROM log WHERE text LIKE '%{name}%'")}
 
 
-async def test_no_log_has_the_name_of_a_deleted_account_once_what_happened_then_is_trimmed(hall: Hall) -> None:
-    gone = await hall.desk.person("philomena")
-    room = await hall.room(CreateRoom(kind="private", name="A room", members=(gone.id, hall.bob.id)))
-    left = await hall.room(CreateRoom(name="Another", members=(gone.id,)))
-    await hall.do(CreateRoom(kind="direct", members=(gone.id,)))
-    said = await hall.do(SendMessage(room=room, key="k", body="hello"), gone)
+async def test_no_log_contains_the_name_of_a_deleted_account_after_trimming(world: World) -> None:
+    gone = await world.desk.person("philomena")
+    room = await world.room(CreateRoom(kind="private", name="A room", members=(gone.id, world.bob.id)))
+    left = await world.room(CreateRoom(name="Another", members=(gone.id,)))
+    await world.do(CreateRoom(kind="direct", members=(gone.id,)))
+    said = await world.do(SendMessage(room=room, key="k", body="hello"), gone)
     seq = int(str(said["seq"]))
-    await hall.do(AddReaction(room=room, message=seq, emoji="👍"), gone)
-    await hall.do(PinMessage(room=room, message=seq))
-    await hall.do(InviteMember(room=room, user=hall.carol.id), gone)
-    await hall.do(LeaveRoom(room=left), gone)
-    await hall.do(DeleteAccount(user=gone.id), SYSTEM)
-    page = hall.desk.database.read(messages.page, hall.bob.id, MessagePage(room=room))["messages"]
+    await world.do(AddReaction(room=room, message=seq, emoji="👍"), gone)
+    await world.do(PinMessage(room=room, message=seq))
+    await world.do(InviteMember(room=room, user=world.carol.id), gone)
+    await world.do(LeaveRoom(room=left), gone)
+    await world.do(DeleteAccount(user=gone.id), SYSTEM)
+    page = world.desk.database.read(messages.page, world.bob.id, MessagePage(room=room))["messages"]
     assert isinstance(page, list)
     assert [message["name"] for message in page] == [f"{NEUTRAL}{gone.id}"]
-    people = [room.people for room in hall.sees(hall.alice).values() if isinstance(room, Room) and room.people]
+    people = [room.people for room in world.sees(world.alice).values() if isinstance(room, Room) and room.people]
     assert {person.name for each in people for person in each} == {"alice", f"{NEUTRAL}{gone.id}"}
-    assert {f"room:{room}", f"room:{left}"} <= named(hall, "philomena"), "the control: events have it"
-    for (topic,) in hall.desk.rows("SELECT topic FROM topics"):
-        await hall.do(TrimTopic(topic=str(topic), before=2**52), SYSTEM)
-    assert named(hall, "philomena") == set()
+    assert {f"room:{room}", f"room:{left}"} <= named(world, "philomena"), "control: events contain the name"
+    for (topic,) in world.desk.rows("SELECT topic FROM topics"):
+        await world.do(TrimTopic(topic=str(topic), before=2**52), SYSTEM)
+    assert named(world, "philomena") == set()

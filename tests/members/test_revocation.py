@@ -1,4 +1,4 @@
-"""Whoever is banned hears and reads nothing from that moment on: live, with an old position, and over REST."""
+"""A banned user receives and reads nothing: live, by position, over REST."""
 
 import asyncio
 import random
@@ -28,26 +28,26 @@ def ban(owner: Account, user: int, room: int, reason: str = "") -> httpx.Respons
     return owner.request("POST", f"/api/rooms/{room}/bans", json={"user": user, "reason": reason})
 
 
-class Door:
-    """A room through which one person comes and goes while its owner speaks and somebody else listens."""
+class MembershipRace:
+    """A room that a user joins and is banned from, with an owner and a witness."""
 
     def __init__(self, server: Server) -> None:
         self.owner, self.member, self.witness = (server.sign_up() for _ in range(3))
-        self.room = self.owner.create_room(f"revolving door {random.getrandbits(40):x}")
+        self.room = self.owner.create_room(f"joins and bans {random.getrandbits(40):x}")
         self.topic = f"room:{self.room}"
         self.witness.join(self.room)
         self.read: list[Frame] = []
         self.late: list[str] = []
 
-    async def turn(self, number: int, owner: Connection, member: Connection) -> None:
-        """He joins; a send, his ban, a send and a read of his go off together; then he reads on what he may not."""
+    async def round(self, number: int, owner: Connection, member: Connection) -> None:
+        """Let the member join; then submit a send, the ban, a send and a read at once."""
         joined = await member.command("room.join", room=self.room)
         since = {"topic": self.topic, "after": joined["seq"]}
-        whom = {"room": self.room, "user": self.member.id}
+        banned = {"room": self.room, "user": self.member.id}
         replies = [
-            await owner.post("message.send", room=self.room, key=f"a{number}", body="to him too"),
-            await owner.post("room.ban", **whom),
-            await owner.post("message.send", room=self.room, key=f"b{number}", body="not to him"),
+            await owner.post("message.send", room=self.room, key=f"a{number}", body="for the member too"),
+            await owner.post("room.ban", **banned),
+            await owner.post("message.send", room=self.room, key=f"b{number}", body="not for the member"),
             await member.post("events.since", **since),
         ]
         for reply in replies[:2]:
@@ -56,10 +56,10 @@ class Door:
         outcome(await replies[2])
         page = await replies[3]
         self.read += page["ok"].get("events", []) if "ok" in page else []
-        await owner.command("room.unban", **whom)
+        await owner.command("room.unban", **banned)
 
     async def reads_nothing(self, member: Connection, since: dict[str, Any]) -> None:
-        """A read that begins after the ban was acknowledged does not succeed."""
+        """Assert that a read that starts after the ban was acknowledged fails."""
         try:
             await member.command("events.since", **since)
         except RefusedError as refused:
@@ -69,48 +69,48 @@ class Door:
             self.late.append("events.since")
 
 
-async def turning(server: Server, rounds: int) -> list[str]:
-    """What was heard or read that should not have been, and what should have been heard and was not."""
-    door = await asyncio.to_thread(Door, server)
+async def run_races(server: Server, rounds: int) -> list[str]:
+    """Return what was received or read wrongly, and what was missed."""
+    race = await asyncio.to_thread(MembershipRace, server)
     async with (
-        await Connection.open(server.websocket_url, door.owner.token) as owner,
-        await Connection.open(server.websocket_url, door.member.token) as member,
-        await Connection.open(server.websocket_url, door.witness.token) as witness,
+        await Connection.open(server.websocket_url, race.owner.token) as owner,
+        await Connection.open(server.websocket_url, race.member.token) as member,
+        await Connection.open(server.websocket_url, race.witness.token) as witness,
     ):
         for number in range(rounds):
-            await door.turn(number, owner, member)
+            await race.round(number, owner, member)
             if number % 20 == 0:
-                answer = await asyncio.to_thread(door.member.request, "GET", f"/api/rooms/{door.room}/messages")
-                door.late += [] if answer.status_code == 404 else ["messages"]
+                answer = await asyncio.to_thread(race.member.request, "GET", f"/api/rooms/{race.room}/messages")
+                race.late += [] if answer.status_code == 404 else ["messages"]
         await member.ping()
         await witness.ping()
         heard, listened = (
-            [frame for frame in socket.frames if frame.get("topic") == door.topic] for socket in (member, witness)
+            [frame for frame in socket.frames if frame.get("topic") == race.topic] for socket in (member, witness)
         )
         gone = member.of_type("room.gone")
-    log = await asyncio.to_thread(door.owner.log, door.topic)
-    assert [(frame["room"], frame["why"]) for frame in gone] == [(door.room, "banned")] * rounds
-    assert len(memberships(log, door.member.id)) == rounds
-    found = leaks(log, door.member.id, heard + door.read) + unheard(log, door.member.id, heard)
-    return found + unheard(log, door.witness.id, listened) + [f"I8: {each} after the ban" for each in door.late]
+    log = await asyncio.to_thread(race.owner.log, race.topic)
+    assert [(frame["room"], frame["why"]) for frame in gone] == [(race.room, "banned")] * rounds
+    assert len(memberships(log, race.member.id)) == rounds
+    found = leaks(log, race.member.id, heard + race.read) + unheard(log, race.member.id, heard)
+    return found + unheard(log, race.witness.id, listened) + [f"I8: {each} after the ban" for each in race.late]
 
 
-async def test_a_send_a_ban_a_send_and_a_read_at_once_tell_everybody_what_is_his(server: Server) -> None:
-    assert await turning(server, depth.rounds("bans", short=30, long=1_000)) == []
+async def test_a_send_a_ban_a_send_and_a_read_at_once_reach_exactly_the_members_of_that_moment(server: Server) -> None:
+    assert await run_races(server, depth.rounds("bans", short=30, long=1_000)) == []
 
 
-async def test_control_a_server_that_keeps_the_banned_subscribed_is_found_out(make_server: MakeServer) -> None:
+async def test_control_a_server_that_keeps_banned_users_subscribed_leaks_events(make_server: MakeServer) -> None:
     server = make_server({"BROKEN": "keep-subscribed"}, BROKEN)
     await asyncio.to_thread(server.start)
-    found = await turning(server, 5)
+    found = await run_races(server, 5)
     assert any(sentence.startswith("I8") for sentence in found), found
 
 
-async def test_who_is_banned_hears_no_more_also_with_the_position_he_had(server: Server) -> None:
+async def test_a_banned_user_receives_nothing_more_also_with_an_old_position(server: Server) -> None:
     await loses_the_room(server, lambda owner, member, room: ban(owner, member.id, room, "enough"))
 
 
-async def test_the_reason_reaches_him_on_all_devices_also_one_that_was_away(server: Server) -> None:
+async def test_the_reason_of_a_ban_reaches_all_devices_of_the_user_also_after_reconnecting(server: Server) -> None:
     owner, member = server.sign_up(), server.sign_up()
     room = owner.create_room(f"reasons {random.getrandbits(40):x}")
     member.join(room)
@@ -131,16 +131,16 @@ async def test_the_reason_reaches_him_on_all_devices_also_one_that_was_away(serv
     assert (live["why"], live["reason"]) == ("banned", "shouting")
 
 
-def test_who_is_out_reaches_not_even_what_he_said_himself_by_any_address(server: Server) -> None:
+def test_a_banned_user_cannot_reach_even_their_own_messages_over_any_route(server: Server) -> None:
     owner, member = server.sign_up(), server.sign_up()
-    room = owner.create_room(f"his own words {random.getrandbits(40):x}")
+    room = owner.create_room(f"own messages {random.getrandbits(40):x}")
     member.join(room)
     own = f"/api/rooms/{room}/messages"
     seq = member.request("POST", own, json={"key": "k", "body": "said while in"}).json()["seq"]
     assert member.request("PATCH", f"{own}/{seq}", json={"body": "said otherwise"}).status_code == 200
     assert owner.request("PUT", f"/api/rooms/{room}/pins/{seq}").status_code == 200
     assert owner.request("POST", own, json={"key": "r", "body": "a reply", "reply_to": seq}).status_code == 201
-    doors: list[tuple[str, str, dict[str, Any] | None]] = [
+    requests: list[tuple[str, str, dict[str, Any] | None]] = [
         ("GET", own, None), ("GET", f"{own}/{seq}", None), ("GET", f"{own}/{seq}/edits", None),
         ("GET", f"{own}/{seq}/reactions", None), ("GET", f"/api/rooms/{room}/pins", None),
         ("GET", f"/api/topics/room:{room}/events?after=0", None), ("PATCH", f"{own}/{seq}", {"body": "changed"}),
@@ -149,11 +149,11 @@ def test_who_is_out_reaches_not_even_what_he_said_himself_by_any_address(server:
         ("POST", own, {"key": "again", "body": "again", "reply_to": seq}), ("DELETE", f"{own}/{seq}", None),
     ]  # fmt: skip
     assert ban(owner, member.id, room).status_code == 200
-    for method, path, body in doors:
+    for method, path, body in requests:
         answer = member.request(method, path, **({"json": body} if body else {}))
         assert answer.status_code == 404, f"{method} {path} → {answer.status_code} {answer.text}"
         assert "said" not in answer.text
     again = member.request("POST", own, json={"key": "k", "body": "said while in"})
-    assert again.json()["seq"] == seq, "but a retry of what was stored is answered as it was"
+    assert again.json()["seq"] == seq, "a retry of a stored message returns the first answer"
     log = owner.log(f"room:{room}")
     assert [event["type"] for event in log][-1] == "member.banned"

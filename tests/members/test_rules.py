@@ -1,4 +1,4 @@
-"""Who may do what with the people of a room: the whole table, cell by cell, of the pure rules."""
+"""The complete table of the rules for membership, cell by cell."""
 
 import re
 from collections.abc import Callable
@@ -19,7 +19,7 @@ ACTORS = {
     "admin-in-it": (Role.ADMIN, RoomRole.MEMBER),
     "guest-in-it": (Role.GUEST, RoomRole.MEMBER),
 }
-"""What somebody is on the site, and what in the room."""
+"""Each actor's role on the site and in the room."""
 THEIRS = {"outsider": None, "member": RoomRole.MEMBER, "moderator": RoomRole.MODERATOR, "owner": RoomRole.OWNER}
 ROOMS: dict[str, dict[str, object]] = {
     "public": {"kind": "public"},
@@ -31,7 +31,7 @@ ROOMS: dict[str, dict[str, object]] = {
 ANSWERS = {None: "ok", Forbidden: "403", NotFound: "404", Conflict: "409"}
 
 TABLE = """
-deed                room      guest  stranger  member  moderator  owner  admin  admin-in-it  guest-in-it
+action              room      guest  stranger  member  moderator  owner  admin  admin-in-it  guest-in-it
 
 join                public    403    ok        ok      ok         ok     ok     ok         403
 join                private   404    404       404     404        404    404    404        404
@@ -63,7 +63,7 @@ remove owner        private   404    404       403     403        403    ok     
 remove member       direct    404    404       403     403        403    403    403        403
 remove member       lobby     404    404       403     403        403    403    403        403
 remove member       archived  404    404       403     403        403    403    403        403
-remove oneself      public    404    404       403     403        403    403    403        403
+remove themselves   public    404    404       403     403        403    403    403        403
 
 unban               public    404    404       403     ok         ok     ok     ok         403
 unban               private   404    404       403     ok         ok     ok     ok         403
@@ -82,19 +82,19 @@ make owner          lobby     404    404       403     403        403    403    
 demote moderator    public    404    404       403     403        ok     ok     ok         403
 demote owner        public    404    404       403     403        403    403    403        403
 
-look after          public    404    404       403     ok         ok     ok     ok         403
-look after          direct    404    404       403     403        403    403    403        403
-look after          archived  404    404       403     ok         ok     ok     ok         403
-make a link         public    404    404       403     ok         ok     ok     ok         403
-make a link         private   404    404       403     ok         ok     ok     ok         403
-make a link         direct    404    404       403     403        403    403    403        403
-make a link         archived  404    404       403     403        403    403    403        403
+moderate            public    404    404       403     ok         ok     ok     ok         403
+moderate            direct    404    404       403     403        403    403    403        403
+moderate            archived  404    404       403     ok         ok     ok     ok         403
+create a link       public    404    404       403     ok         ok     ok     ok         403
+create a link       private   404    404       403     ok         ok     ok     ok         403
+create a link       direct    404    404       403     403        403    403    403        403
+create a link       archived  404    404       403     403        403    403    403        403
 """
-"""Each deed in each kind of room, for everybody who may see that room."""
+"""Each action in each kind of room, for every actor who may see that room."""
 OTHER = 2
 
 
-def deeds() -> dict[str, Callable[[Actor, Room], None]]:
+def actions() -> dict[str, Callable[[Actor, Room], None]]:
     found: dict[str, Callable[[Actor, Room], None]] = {
         "join": lambda actor, room: rules.may_join(actor, room, banned=False),
         "join, banned": lambda actor, room: rules.may_join(actor, room, banned=True),
@@ -103,14 +103,14 @@ def deeds() -> dict[str, Callable[[Actor, Room], None]]:
         "invite": lambda actor, room: rules.may_add(actor, room, Role.MEMBER, banned=False),
         "invite a guest": lambda actor, room: rules.may_add(actor, room, Role.GUEST, banned=False),
         "invite the banned": lambda actor, room: rules.may_add(actor, room, Role.MEMBER, banned=True),
-        "remove oneself": lambda actor, room: rules.may_remove(actor, room, actor.id, room.role),
+        "remove themselves": lambda actor, room: rules.may_remove(actor, room, actor.id, room.role),
         "unban": rules.may_unban,
         "make moderator": lambda actor, room: rules.may_set_role(actor, room, RoomRole.MEMBER, RoomRole.MODERATOR),
         "make owner": lambda actor, room: rules.may_set_role(actor, room, RoomRole.MODERATOR, RoomRole.OWNER),
         "demote moderator": lambda actor, room: rules.may_set_role(actor, room, RoomRole.MODERATOR, RoomRole.MEMBER),
         "demote owner": lambda actor, room: rules.may_set_role(actor, room, RoomRole.OWNER, RoomRole.MODERATOR),
-        "look after": rules.may_moderate,
-        "make a link": rules.may_invite_into,
+        "moderate": rules.may_moderate,
+        "create a link": rules.may_invite_into,
     }
     for word, theirs in THEIRS.items():
         found[f"remove {word}"] = lambda actor, room, theirs=theirs: rules.may_remove(actor, room, OTHER, theirs)  # type: ignore[misc]
@@ -118,12 +118,12 @@ def deeds() -> dict[str, Callable[[Actor, Room], None]]:
 
 
 def cells() -> list[tuple[str, str, str, str]]:
-    """(deed, room, actor, what is right)."""
+    """Return (action, room, actor, expected answer)."""
     header, *rows = (re.split(r"\s{2,}", line) for line in TABLE.splitlines() if line.strip())
     return [(row[0], row[1], actor, cell) for row in rows for actor, cell in zip(header[2:], row[2:], strict=True)]
 
 
-def answer(deed: str, room: str, actor: str) -> str:
+def answer(action: str, room: str, actor: str) -> str:
     site, own = ACTORS[actor]
     seen = Room.model_validate(
         {
@@ -132,21 +132,21 @@ def answer(deed: str, room: str, actor: str) -> str:
         }
     )  # fmt: skip
     try:
-        deeds()[deed](Actor(1, "somebody", site), seen)
+        actions()[action](Actor(1, "actor", site), seen)
     except (Forbidden, NotFound, Conflict) as refusal:
         return ANSWERS[type(refusal)]
     return "ok"
 
 
 @pytest.mark.parametrize("actor", ACTORS)
-def test_the_rules_say_what_the_table_says(actor: str) -> None:
+def test_the_rules_match_the_table(actor: str) -> None:
     wrong = [
-        f"{deed} ({room}): {right} is right, {answer(deed, room, actor)} was the answer"
-        for deed, room, who, right in cells()
-        if who == actor and answer(deed, room, actor) != right
+        f"{action} ({room}): {right} is right, {answer(action, room, actor)} was the answer"
+        for action, room, who, right in cells()
+        if who == actor and answer(action, room, actor) != right
     ]
     assert wrong == []
 
 
-def test_every_deed_is_in_the_table() -> None:
-    assert {deed for deed, *_ in cells()} == set(deeds())
+def test_every_action_is_in_the_table() -> None:
+    assert {action for action, *_ in cells()} == set(actions())

@@ -1,4 +1,4 @@
-"""A private room of alice's with bob in it, on each engine; carol is not in it."""
+"""Fixtures: a private room of alice and bob, of which carol is not a member."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ from hubbub.domain.commands import (
 from hubbub.domain.errors import HubbubError
 from hubbub.domain.model import Actor, room_topic
 from hubbub.features import edits, messages, pins
-from tests.rooms.conftest import Hall
+from tests.rooms.conftest import World
 from tests.rooms.conftest import desk as desk
-from tests.rooms.conftest import hall as hall
+from tests.rooms.conftest import world as world
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -33,17 +33,17 @@ Frame = dict[str, Any]
 
 @dataclass
 class Talk:
-    """A hall, the room in it, and what people do there."""
+    """The users, a room, and helpers for what they do there."""
 
-    hall: Hall
+    world: World
     room: int
     said: int = 0
 
     async def do(self, who: Actor, command: Command) -> Frame:
-        return await self.hall.do(command, who)
+        return await self.world.do(command, who)
 
     async def refused(self, who: Actor, command: Command) -> tuple[str, str]:
-        """Code and sentence."""
+        """Return the code and message of the error."""
         with pytest.raises(HubbubError) as refusal:
             await self.do(who, command)
         return refusal.value.code, refusal.value.message
@@ -69,15 +69,15 @@ class Talk:
         return int((await self.do(who, command))["seq"])
 
     async def another(self, who: Actor, *others: Actor, **fields: Any) -> int:
-        room = await self.hall.room(CreateRoom(**{"kind": "private", "name": "Another", **fields}), who)
+        room = await self.world.room(CreateRoom(**{"kind": "private", "name": "Another", **fields}), who)
         for other in others:
             await self.do(who, InviteMember(room=room, user=other.id))
         return room
 
-    # --- what is to be seen ---------------------------------------------------------------------------------------
+    # --- reading ----------------------------------------------------------------------------------------------
 
     def read(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return self.hall.desk.database.read(query, *args, **kwargs)
+        return self.world.desk.database.read(query, *args, **kwargs)
 
     def page(self, who: Actor, room: int | None = None, **where: int) -> Frame:
         return plain(self.read(messages.page, who.id, MessagePage(room=room or self.room, **where)))
@@ -93,24 +93,24 @@ class Talk:
         return plain(self.read(pins.listing, who.id, self.room, before, limit))
 
     def log(self, room: int | None = None) -> list[Frame]:
-        """The room's log as it is stored."""
+        """Return the room's log as it is stored."""
         topic = room_topic(room or self.room)
-        rows = self.hall.desk.rows(f"SELECT text FROM log WHERE topic = '{topic}' ORDER BY seq")
+        rows = self.world.desk.rows(f"SELECT text FROM log WHERE topic = '{topic}' ORDER BY seq")
         return [orjson.loads(str(text)) for (text,) in rows]
 
     def live(self, room: int | None = None) -> list[Frame]:
-        """What was told live."""
-        return [orjson.loads(entry.text) for entry in self.hall.told(room_topic(room or self.room))]
+        """Return the room's entries as they were sent live."""
+        return [orjson.loads(entry.text) for entry in self.world.told(room_topic(room or self.room))]
 
 
 def plain(value: object) -> Frame:
-    """As JSON has it."""
+    """Return the value as JSON represents it."""
     found: Frame = orjson.loads(orjson.dumps(value))
     return found
 
 
 @pytest.fixture
-async def talk(hall: Hall) -> Talk:
-    found = Talk(hall, 0)
-    found.room = await found.another(hall.alice, hall.bob, name="The room")
+async def talk(world: World) -> Talk:
+    found = Talk(world, 0)
+    found.room = await found.another(world.alice, world.bob, name="The room")
     return found

@@ -1,4 +1,4 @@
-"""A message is edited and deleted: by whom, what is left, and who sees what it said before."""
+"""Editing and deleting messages: who may, and what remains."""
 
 import pytest
 
@@ -19,8 +19,8 @@ from hubbub.domain.model import RoomRole
 from tests.messages.conftest import Talk
 
 
-async def test_an_author_edits_and_what_was_said_before_is_kept(talk: Talk) -> None:
-    alice, bob = talk.hall.alice, talk.hall.bob
+async def test_an_author_edits_a_message_and_earlier_versions_are_kept(talk: Talk) -> None:
+    alice, bob = talk.world.alice, talk.world.bob
     seq = await talk.say(alice, "first")
     assert await talk.edit(alice, seq, "first") == {}
     for body in ("second", "third", "fourth"):
@@ -37,14 +37,14 @@ async def test_an_author_edits_and_what_was_said_before_is_kept(talk: Talk) -> N
     assert [one for page in pages for one in page["edits"]] == whole["edits"]
 
 
-async def test_nobody_but_the_author_edits_and_only_what_is_there(talk: Talk) -> None:
-    alice, bob, carol, owner = talk.hall.alice, talk.hall.bob, talk.hall.carol, talk.hall.owner
+async def test_only_the_author_can_edit_an_existing_message(talk: Talk) -> None:
+    alice, bob, carol, owner = talk.world.alice, talk.world.bob, talk.world.carol, talk.world.owner
     seq = await talk.say(bob, "mine")
     command = EditMessage(room=talk.room, message=seq, body="yours")
     assert await talk.refused(alice, command) == ("forbidden", "Only the author edits a message.")
     for stranger in (carol, owner):
         assert (await talk.refused(stranger, command))[0] == "not_found"
-    for absent in (seq - 1, seq + 1_000):  # another event's place, and nobody's
+    for absent in (seq - 1, seq + 1_000):  # The first is the seq of another event, and the second does not exist.
         assert (await talk.refused(bob, EditMessage(room=talk.room, message=absent, body="x")))[0] == "not_found"
     copy = await talk.forward(bob, talk.room, talk.room, seq)
     assert (await talk.refused(bob, EditMessage(room=talk.room, message=copy, body="x")))[0] == "forbidden"
@@ -52,8 +52,8 @@ async def test_nobody_but_the_author_edits_and_only_what_is_there(talk: Talk) ->
     assert await talk.refused(bob, command) == ("conflict", "This message is deleted.")
 
 
-async def test_a_deleted_message_leaves_its_place_and_nothing_that_hung_on_it(talk: Talk) -> None:
-    alice, bob = talk.hall.alice, talk.hall.bob
+async def test_a_deleted_message_keeps_its_seq_and_loses_everything_attached_to_it(talk: Talk) -> None:
+    alice, bob = talk.world.alice, talk.world.bob
     first = await talk.say(alice, "which?")
     seq = await talk.say(alice, "helo @bob", reply_to=first)
     await talk.edit(alice, seq, "hello @bob")
@@ -74,8 +74,8 @@ async def test_a_deleted_message_leaves_its_place_and_nothing_that_hung_on_it(ta
     assert event["mentioned"]["users"] == [bob.id]
 
 
-async def test_who_looks_after_the_room_deletes_anything_and_sees_what_was_said(talk: Talk) -> None:
-    alice, bob, carol, owner = talk.hall.alice, talk.hall.bob, talk.hall.carol, talk.hall.owner
+async def test_moderators_delete_any_message_and_see_its_earlier_versions(talk: Talk) -> None:
+    alice, bob, carol, owner = talk.world.alice, talk.world.bob, talk.world.carol, talk.world.owner
     room = await talk.another(alice, bob, carol, owner, name="Four")
     talk.room = room
     for who, allowed in ((bob, False), (alice, True), (owner, True)):
@@ -91,11 +91,11 @@ async def test_who_looks_after_the_room_deletes_anything_and_sees_what_was_said(
             await talk.do(alice, SetRoomRole(room=room, user=who.id, role=RoomRole.MODERATOR))
             await talk.delete(who, seq)
     with pytest.raises(NotFound):
-        talk.edits(talk.hall.guest, 1)
+        talk.edits(talk.world.guest, 1)
 
 
-async def test_between_few_people_everybody_answers_for_his_own_words(talk: Talk) -> None:
-    alice, bob = talk.hall.alice, talk.hall.bob
+async def test_in_a_direct_room_only_authors_delete_their_messages(talk: Talk) -> None:
+    alice, bob = talk.world.alice, talk.world.bob
     room = await talk.another(alice, kind="direct", name=None, members=(bob.id,))
     talk.room = room
     seq = await talk.say(bob, "between us")
@@ -107,21 +107,23 @@ async def test_between_few_people_everybody_answers_for_his_own_words(talk: Talk
     assert talk.pins(bob)["pins"] == []
 
 
-async def test_in_an_archived_room_nothing_is_said_otherwise_but_still_taken_back(talk: Talk) -> None:
-    alice, bob = talk.hall.alice, talk.hall.bob
+async def test_in_an_archived_room_messages_cannot_be_edited_but_authors_can_delete_theirs(talk: Talk) -> None:
+    alice, bob = talk.world.alice, talk.world.bob
     seq, other = await talk.say(bob, "my address"), await talk.say(alice)
     await talk.do(alice, ArchiveRoom(room=talk.room))
     edit = EditMessage(room=talk.room, message=seq, body="x")
     assert await talk.refused(bob, edit) == ("forbidden", "This room is archived.")
     assert talk.one(bob, seq)["body"] == "my address"
-    assert (await talk.refused(bob, DeleteMessage(room=talk.room, message=other)))[0] == "forbidden", "not his"
+    assert (await talk.refused(bob, DeleteMessage(room=talk.room, message=other)))[0] == "forbidden", (
+        "the message of another author"
+    )
     assert await talk.do(bob, DeleteMessage(room=talk.room, message=seq))
     assert talk.one(alice, seq)["deleted"]
     assert "my address" not in str(talk.log())
 
 
-async def test_newcomers_who_do_not_read_back_learn_nothing_of_what_was_said_before(talk: Talk) -> None:
-    alice, bob, carol = talk.hall.alice, talk.hall.bob, talk.hall.carol
+async def test_newcomers_without_history_learn_nothing_of_earlier_messages(talk: Talk) -> None:
+    alice, bob, carol = talk.world.alice, talk.world.bob, talk.world.carol
     await talk.do(alice, UpdateRoom(room=talk.room, history="joined"))
     old = await talk.say(alice, "old secret")
     await talk.pin(alice, old)
@@ -154,6 +156,6 @@ async def test_newcomers_who_do_not_read_back_learn_nothing_of_what_was_said_bef
 
 
 def _filled(talk: Talk) -> list[str]:
-    """Which of the tables that hang on messages have rows."""
+    """Return which of the tables that refer to messages have rows."""
     tables = ("edits", "pins", "reactions", "mentions")
-    return [table for table in tables if talk.hall.desk.rows(f"SELECT 1 FROM {table}")]
+    return [table for table in tables if talk.world.desk.rows(f"SELECT 1 FROM {table}")]

@@ -1,4 +1,4 @@
-"""Messages are kept in view: by whom, how many, and in which order."""
+"""Pinned messages: who may pin, how many, and in which order they are listed."""
 
 import pytest
 from sqlalchemy import Connection, insert
@@ -19,8 +19,8 @@ from hubbub.storage.schema import pins
 from tests.messages.conftest import Talk
 
 
-async def test_the_newest_pin_stands_first_and_twice_is_once(talk: Talk) -> None:
-    alice, bob = talk.hall.alice, talk.hall.bob
+async def test_the_newest_pin_is_listed_first_and_pinning_is_idempotent(talk: Talk) -> None:
+    alice, bob = talk.world.alice, talk.world.bob
     seqs = [await talk.say(bob, f"message {number}") for number in range(5)]
     order = [seqs[place] for place in (2, 0, 4, 1, 3)]
     for seq in order:
@@ -43,8 +43,8 @@ async def test_the_newest_pin_stands_first_and_twice_is_once(talk: Talk) -> None
     assert [one["seq"] for one in talk.page(bob)["messages"] if one["pinned"]] == sorted({*order} - {order[1]})
 
 
-async def test_a_room_takes_so_many_pins_and_no_more(talk: Talk) -> None:
-    alice = talk.hall.alice
+async def test_a_room_takes_a_limited_number_of_pins(talk: Talk) -> None:
+    alice = talk.world.alice
     seqs = [await talk.say(alice) for _ in range(3)]
 
     def fill(connection: Connection) -> None:
@@ -54,7 +54,7 @@ async def test_a_room_takes_so_many_pins_and_no_more(talk: Talk) -> None:
         ]
         connection.execute(insert(pins), rows)
 
-    with talk.hall.desk.elsewhere() as other:
+    with talk.world.desk.elsewhere() as other:
         fill(other)
     await talk.pin(alice, seqs[0])
     one_more = PinMessage(room=talk.room, message=seqs[1])
@@ -64,9 +64,9 @@ async def test_a_room_takes_so_many_pins_and_no_more(talk: Talk) -> None:
     await talk.do(alice, one_more)
 
 
-async def test_pins_from_before_ones_time_are_not_in_the_way_of_ones_own(talk: Talk) -> None:
-    """Where newcomers do not read back nobody can let go what he cannot see."""
-    alice, bob, room = talk.hall.alice, talk.hall.bob, talk.room
+async def test_pins_that_a_newcomer_cannot_see_do_not_count_against_their_limit(talk: Talk) -> None:
+    """Members who joined without history cannot unpin what they cannot see."""
+    alice, bob, room = talk.world.alice, talk.world.bob, talk.room
     await talk.do(alice, UpdateRoom(room=room, history="joined"))
     for number in range(MAX_PINS):
         await talk.pin(alice, await talk.say(alice, f"message {number}"))
@@ -75,13 +75,13 @@ async def test_pins_from_before_ones_time_are_not_in_the_way_of_ones_own(talk: T
     await talk.do(alice, SetRoomRole(room=room, user=bob.id, role=RoomRole.OWNER))
     seq = await talk.say(bob)
     one_more = PinMessage(room=room, message=seq)
-    assert (await talk.refused(alice, one_more))[0] == "conflict", "she sees them all"
+    assert (await talk.refused(alice, one_more))[0] == "conflict", "alice sees all pins"
     await talk.pin(bob, seq)
     assert [one["message"]["seq"] for one in talk.pins(bob)["pins"]] == [seq]
 
 
-async def test_those_who_look_after_a_room_pin_in_it(talk: Talk) -> None:
-    alice, bob, carol, owner = talk.hall.alice, talk.hall.bob, talk.hall.carol, talk.hall.owner
+async def test_only_moderators_pin_messages(talk: Talk) -> None:
+    alice, bob, carol, owner = talk.world.alice, talk.world.bob, talk.world.carol, talk.world.owner
     seq = await talk.say(alice)
     room = await talk.another(alice, owner)
     there = await talk.say(alice, room=room)

@@ -1,4 +1,4 @@
-"""Messages that answer others, and copies of what was said elsewhere; a key is good for one of them, for ever."""
+"""Replies, forwards, and idempotency keys, which stay valid for ever."""
 
 from hashlib import sha256
 
@@ -8,8 +8,8 @@ from hubbub.engine.batch import Receipt
 from tests.messages.conftest import Talk
 
 
-async def test_an_answer_names_what_it_answers_also_when_that_is_deleted(talk: Talk) -> None:
-    alice, bob = talk.hall.alice, talk.hall.bob
+async def test_a_reply_names_its_message_even_if_that_is_deleted(talk: Talk) -> None:
+    alice, bob = talk.world.alice, talk.world.bob
     first = await talk.say(alice, "who is there?")
     await talk.say(bob, "between")
     reply = await talk.say(bob, "me", reply_to=first)
@@ -23,22 +23,23 @@ async def test_an_answer_names_what_it_answers_also_when_that_is_deleted(talk: T
     assert [(one["seq"], one["body"], one["deleted"]) for one in talk.page(bob)["quotes"]] == [(first, None, True)]
 
 
-async def test_only_a_message_of_the_same_room_can_be_answered(talk: Talk) -> None:
-    alice = talk.hall.alice
+async def test_only_messages_of_the_same_room_can_be_replied_to(talk: Talk) -> None:
+    alice = talk.world.alice
     seq = await talk.say(alice)
     room = await talk.another(alice)
     there = await talk.say(alice, "elsewhere", room=room)
     head = talk.log()[-1]["seq"]
-    for absent in (seq - 1, there + 5, 2**53 - 1):  # an event that is no message, and nobody's places
+    # The first is an event that is not a message; the others do not exist.
+    for absent in (seq - 1, there + 5, 2**53 - 1):
         refusal = await talk.refused(alice, SendMessage(room=talk.room, key="k", body="x", reply_to=absent))
         assert refusal == ("not_found", "There is no such message to reply to.")
     assert talk.log()[-1]["seq"] == head
     done = await talk.do(alice, SendMessage(room=talk.room, key="k", body="x", reply_to=seq))
-    assert done["seq"] == head + 1, "what was refused has not used up the key"
+    assert done["seq"] == head + 1, "a refused command does not use up its key"
 
 
-async def test_a_run_with_and_without_answers_is_decided_at_once(talk: Talk) -> None:
-    alice, bob, carol = talk.hall.alice, talk.hall.bob, talk.hall.carol
+async def test_a_group_with_and_without_replies_is_decided_at_once(talk: Talk) -> None:
+    alice, bob, carol = talk.world.alice, talk.world.bob, talk.world.carol
     seq = await talk.say(alice)
     room = talk.room
     asked = [
@@ -50,7 +51,9 @@ async def test_a_run_with_and_without_answers_is_decided_at_once(talk: Talk) -> 
         (SendMessage(room=room, key="d", body="not in", reply_to=seq), carol),
         (SendMessage(room=room, key="e", body="x" * 3_000, reply_to=seq), bob),
     ]
-    done = [one.answer["seq"] if isinstance(one, Receipt) else one.code for one in await talk.hall.desk.together(asked)]
+    done = [
+        one.answer["seq"] if isinstance(one, Receipt) else one.code for one in await talk.world.desk.together(asked)
+    ]
     assert done[0:2] == [seq + 1, seq + 2]
     assert done[2:] == [seq + 2, "conflict", "not_found", "not_found", seq + 3]
     shown = talk.page(alice)["messages"]
@@ -58,8 +61,8 @@ async def test_a_run_with_and_without_answers_is_decided_at_once(talk: Talk) -> 
     assert len(shown[-1]["body"]) == 3_000
 
 
-async def test_a_key_stands_for_the_words_and_for_what_they_answer(talk: Talk) -> None:
-    alice = talk.hall.alice
+async def test_a_key_stands_for_the_body_and_the_message_replied_to(talk: Talk) -> None:
+    alice = talk.world.alice
     first, second = await talk.say(alice, "one"), await talk.say(alice, "two")
     said = SendMessage(room=talk.room, key="k", body="yes", reply_to=first)
     done = await talk.do(alice, said)
@@ -71,22 +74,22 @@ async def test_a_key_stands_for_the_words_and_for_what_they_answer(talk: Talk) -
         ForwardMessage(room=talk.room, key="k", from_room=talk.room, message=first),
     ):
         assert await talk.refused(alice, other) == ("conflict", "That key was used for another message.")
-    await talk.do(talk.hall.alice, ArchiveRoom(room=talk.room))
-    assert await talk.do(alice, said) == done, "whatever has become of the right to send"
+    await talk.do(talk.world.alice, ArchiveRoom(room=talk.room))
+    assert await talk.do(alice, said) == done, "a retry works without the right to send"
     assert (await talk.refused(alice, said.model_copy(update={"key": "new"})))[1] == "This room is archived."
 
 
-async def test_a_key_from_before_there_were_answers_is_still_known(talk: Talk) -> None:
-    """What stands in databases of the first version is the hash of the body alone."""
-    alice = talk.hall.alice
+async def test_a_key_stored_by_the_first_version_is_still_recognised(talk: Talk) -> None:
+    """Databases of the first version contain the hash of the body alone."""
+    alice = talk.world.alice
     seq = await talk.say(alice, "grüezi")
-    stored = talk.hall.desk.rows("SELECT hash FROM messages")
+    stored = talk.world.desk.rows("SELECT hash FROM messages")
     assert stored == [(sha256("grüezi".encode()).hexdigest(),)]
     assert (await talk.do(alice, SendMessage(room=talk.room, key="key 1", body="grüezi")))["seq"] == seq
 
 
-async def test_a_forward_is_a_message_of_ones_own_that_names_who_said_it_first(talk: Talk) -> None:
-    alice, bob, carol = talk.hall.alice, talk.hall.bob, talk.hall.carol
+async def test_a_forward_is_the_forwarders_message_and_names_the_first_author(talk: Talk) -> None:
+    alice, bob, carol = talk.world.alice, talk.world.bob, talk.world.carol
     open_ = await talk.another(alice, bob, carol, kind="public", name="Open")
     seq = await talk.say(bob, "helo @alice", room=open_)
     copy = await talk.forward(alice, talk.room, open_, seq)
@@ -103,11 +106,11 @@ async def test_a_forward_is_a_message_of_ones_own_that_names_who_said_it_first(t
     assert talk.one(alice, copy)["body"] == "helo @alice", "a copy stays when the source is gone"
 
 
-async def test_the_name_of_somebody_who_is_gone_stands_at_no_forward_of_his_words(talk: Talk) -> None:
-    seq = await talk.say(talk.hall.bob, "hello")
-    alice = talk.hall.alice
+async def test_forwards_do_not_name_a_deleted_author(talk: Talk) -> None:
+    seq = await talk.say(talk.world.bob, "hello")
+    alice = talk.world.alice
     copy = await talk.forward(alice, talk.room, talk.room, seq)
-    await talk.do(SYSTEM, DeleteAccount(user=talk.hall.bob.id))
+    await talk.do(SYSTEM, DeleteAccount(user=talk.world.bob.id))
     neutral = talk.one(alice, seq)["name"]
     assert neutral != "bob"
     again = await talk.forward(alice, talk.room, talk.room, copy)
@@ -115,21 +118,21 @@ async def test_the_name_of_somebody_who_is_gone_stands_at_no_forward_of_his_word
     assert talk.live()[-1]["forwarded"]["name"] == neutral
 
 
-async def test_a_forward_out_of_a_private_room_does_not_say_where_it_was(talk: Talk) -> None:
-    alice, bob = talk.hall.alice, talk.hall.bob
+async def test_a_forward_out_of_a_private_room_does_not_name_the_room(talk: Talk) -> None:
+    alice, bob = talk.world.alice, talk.world.bob
     second = await talk.another(alice, bob)
     seq = await talk.say(bob, "between us")
     inside = await talk.forward(alice, talk.room, talk.room, seq)
     assert talk.one(bob, inside)["forwarded"]["message"] == seq
-    for source in (seq, inside):  # also on the second way
+    for source in (seq, inside):  # This also holds for a forward of a forward.
         copy = await talk.forward(alice, second, talk.room, source)
         assert talk.one(bob, copy, second)["forwarded"].keys() == {"by", "name", "at"}
         back = await talk.forward(alice, talk.room, second, copy)
         assert talk.one(bob, back)["forwarded"].keys() == {"by", "name", "at"}
 
 
-async def test_whoever_forwards_is_in_both_rooms_and_may_write_in_one(talk: Talk) -> None:
-    alice, bob, carol = talk.hall.alice, talk.hall.bob, talk.hall.carol
+async def test_forwarding_requires_membership_in_both_rooms(talk: Talk) -> None:
+    alice, bob, carol = talk.world.alice, talk.world.bob, talk.world.carol
     mine = await talk.another(bob, carol)
     seq = await talk.say(alice, "secret")
     command = ForwardMessage(room=mine, key="f", from_room=talk.room, message=seq)
@@ -139,7 +142,7 @@ async def test_whoever_forwards_is_in_both_rooms_and_may_write_in_one(talk: Talk
     assert (await talk.refused(bob, absent))[0] == "not_found"
     done = await talk.do(bob, command)
     await talk.do(alice, RemoveMember(room=talk.room, user=bob.id))
-    assert await talk.do(bob, command) == done, "a retry after the right is gone"
+    assert await talk.do(bob, command) == done, "a retry works after the right is gone"
     assert (await talk.refused(bob, command.model_copy(update={"key": "g"})))[0] == "not_found"
     assert (await talk.refused(bob, absent))[0] == "conflict"
     await talk.delete(alice, seq)
@@ -149,8 +152,8 @@ async def test_whoever_forwards_is_in_both_rooms_and_may_write_in_one(talk: Talk
     assert (await talk.refused(alice, own))[1] == "This room is archived."
 
 
-async def test_what_is_forwarded_is_what_it_says_at_that_moment(talk: Talk) -> None:
-    alice = talk.hall.alice
+async def test_a_forward_copies_the_body_at_that_time(talk: Talk) -> None:
+    alice = talk.world.alice
     room = await talk.another(alice)
     seq = await talk.say(alice, "first")
     await talk.edit(alice, seq, "second")

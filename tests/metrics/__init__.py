@@ -1,1 +1,1 @@
-"""Every metric moves, and is on the operations page."""
+"""Every metric changes when it should, and is documented on the operations page."""

@@ -1,4 +1,4 @@
-"""A place for each test."""
+"""Fixture: the application's services for each test."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

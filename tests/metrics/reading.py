@@ -1,4 +1,4 @@
-"""`/metrics` as a test reads it: the samples of one moment, and what has become more between two."""
+"""Read `/metrics` in tests: the samples of one moment, and their growth."""
 
 from hubbub.metrics import Metrics
 
@@ -6,12 +6,12 @@ Samples = dict[str, float]
 
 
 def samples(metrics: Metrics) -> Samples:
-    """Sample → value, labels as they are printed."""
+    """Return sample → value, with labels as they are printed."""
     lines = [line for line in metrics.render().decode().splitlines() if line and not line.startswith("#")]
     return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
 
 
 def growth(before: Samples, after: Samples) -> Samples:
-    """What has moved, and by how much."""
+    """Return which samples changed, and by how much."""
     moved = {name: value - before.get(name, 0.0) for name, value in after.items()}
     return {name: value for name, value in moved.items() if value}

@@ -1,4 +1,4 @@
-"""What requests, log-ins, limits and the database make move, in a Hubbub without doors."""
+"""Metrics of requests, log-ins, limits and the database, in process."""
 
 import asyncio
 import sqlite3
@@ -22,8 +22,8 @@ SOON = 15.0
 TRIES = 100
 
 
-async def test_what_alerts_are_about_is_there_from_the_start(here: Place) -> None:
-    """An alert on a series that does not exist yet is never raised."""
+async def test_metrics_used_by_alerts_exist_from_the_start(here: Place) -> None:
+    """Prometheus never raises an alert on a series that does not exist yet."""
     found = samples(here.services.metrics)
     for name in (
         'hubbub_disconnects_total{code="4008",reason="slow"}', "hubbub_loop_stalls_total", "hubbub_messages_total",
@@ -54,7 +54,7 @@ async def test_requests_are_counted_by_status_and_timed_by_route(here: Place) ->
     assert found[f'{seconds}_sum{{method="other",route="other"}}'] > 0
 
 
-async def test_nobody_fills_the_memory_with_labels(here: Place) -> None:
+async def test_made_up_paths_and_methods_create_no_labels(here: Place) -> None:
     anybody = here.anybody()
 
     async def ask(what: str) -> None:
@@ -80,16 +80,19 @@ async def test_log_ins_are_counted_by_their_outcome(here: Place) -> None:
     assert found['hubbub_logins_total{outcome="refused"}'] == 2
 
 
-async def test_what_comes_too_often_is_counted_by_its_bucket(tmp_path: Path) -> None:
+async def test_rate_limited_attempts_are_counted_by_their_bucket(tmp_path: Path) -> None:
     async with place(tmp_path / "data", rate_limits=True) as here:
         alice = await here.program("alice")
         before = samples(here.services.metrics)
-        for sending in (True, False):  # not over HTTP: on a slow machine these buckets fill faster than one can ask
+        # This does not use HTTP: on a slow machine these buckets refill faster than requests can
+        # empty them.
+        for sending in (True, False):
             while here.services.limits.command(alice.id, sending=sending) is None:
                 pass
         while here.services.limits.command(alice.id + 1, sending=False, founding=True) is None:
             pass
-        wrong = {"username": "alice", "password": "x" * 2_000}  # too long to be hashed: only the limits are at work
+        # The password is too long to be hashed, so that only the limits are at work.
+        wrong = {"username": "alice", "password": "x" * 2_000}
         addresses = (f"203.0.114.{number}" for number in range(TRIES))
         await _until_refused(lambda: here.anybody(address=next(addresses)).post("/token", data=wrong))
         anybody = here.anybody(address="203.0.113.1")
@@ -106,10 +109,10 @@ async def _until_refused(attempt: Callable[[], Awaitable[httpx.Response]]) -> No
     for _ in range(TRIES):
         if (await attempt()).status_code == 429:
             return
-    raise AssertionError(f"{TRIES} attempts, and none was one too many")
+    raise AssertionError(f"{TRIES} attempts, and none was rate limited")
 
 
-async def test_a_database_that_does_not_answer_shows_in_the_queue_and_as_an_error(here: Place) -> None:
+async def test_a_locked_database_shows_in_the_queue_and_as_an_error(here: Place) -> None:
     alice = await here.program("alice")
     metrics = here.services.metrics
     before = samples(metrics)
@@ -126,7 +129,7 @@ async def test_a_database_that_does_not_answer_shows_in_the_queue_and_as_an_erro
         return all(found[state] for state in states) and found["hubbub_journal_bytes"] > 0
 
     try:
-        await eventually(queued, SOON, "one is being written, another waits", every=0.05)
+        await eventually(queued, SOON, "one command is being written, another waits", every=0.05)
         assert {(await post).status_code for post in posts} == {503}
         errors = 'hubbub_database_errors_total{thread="writer"}'
         await eventually(lambda: growth(before, samples(metrics)).get(errors, 0) >= 1, SOON, "the error is counted")
@@ -140,10 +143,10 @@ async def test_a_database_that_does_not_answer_shows_in_the_queue_and_as_an_erro
 
     await eventually_async(sent, SOON, "messages are stored again")
     assert growth(before, samples(metrics))["hubbub_database_recoveries_total"] == 1
-    await eventually(lambda: not any(samples(metrics)[state] for state in states), SOON, "nothing is left of them")
+    await eventually(lambda: not any(samples(metrics)[state] for state in states), SOON, "the queue is empty again")
 
 
-async def test_queries_that_run_and_that_wait_are_counted(here: Place) -> None:
+async def test_running_and_waiting_queries_are_counted(here: Place) -> None:
     services = here.services
     let_go = threading.Event()
 
@@ -162,10 +165,10 @@ async def test_queries_that_run_and_that_wait_are_counted(here: Place) -> None:
     finally:
         let_go.set()
     await asyncio.gather(*map(asyncio.wrap_future, futures))
-    await eventually(lambda: reads() == (0, 0), SOON, "nothing is left")
+    await eventually(lambda: reads() == (0, 0), SOON, "no queries are left")
 
 
-async def test_a_query_that_the_store_refuses_is_counted(here: Place) -> None:
+async def test_a_query_that_the_database_refuses_is_counted(here: Place) -> None:
     before = samples(here.services.metrics)
 
     def write(connection: Connection) -> None:
@@ -174,4 +177,6 @@ async def test_a_query_that_the_store_refuses_is_counted(here: Place) -> None:
     with pytest.raises(Unavailable):
         await here.services.read(write)
     reader = 'hubbub_database_errors_total{thread="reader"}'
-    await eventually(lambda: growth(before, samples(here.services.metrics)).get(reader) == 1, SOON, "it is counted")
+    await eventually(
+        lambda: growth(before, samples(here.services.metrics)).get(reader) == 1, SOON, "the error is counted"
+    )

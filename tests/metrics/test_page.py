@@ -1,4 +1,4 @@
-"""docs/operations.md: each metric is on it and there, and what it names exists."""
+"""docs/operations.md documents each metric, and everything it names exists."""
 
 import re
 from pathlib import Path
@@ -18,19 +18,19 @@ def section(heading: str) -> str:
 
 
 def rows(heading: str) -> list[list[str]]:
-    """The cells of the section's table, without its head."""
+    """Return the cells of the section's table, without its header."""
     lines = [line for line in section(heading).splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[2:]]
 
 
 def families(here: Place) -> dict[str, str]:
-    """Name and kind of everything that is ours at /metrics."""
+    """Return name and kind of every metric of Hubbub at /metrics."""
     lines = here.services.metrics.render().decode().splitlines()
     found = [line.split() for line in lines if line.startswith("# TYPE hubbub_")]
     return {name: kind for _, _, name, kind in found}
 
 
-async def test_every_metric_is_on_the_page_and_the_page_names_no_other(here: Place) -> None:
+async def test_every_metric_is_documented_and_the_page_names_no_other(here: Place) -> None:
     documented = {name.strip("`"): kind for name, kind, *_ in rows("Metrics")}
     assert documented == families(here)
     assert len(documented) == len(rows("Metrics"))
@@ -42,21 +42,21 @@ async def test_names_follow_the_conventions_of_prometheus(here: Place) -> None:
         assert kind != "histogram" or name.endswith(("_seconds", "_commands")), name
 
 
-async def test_alerts_are_about_metrics_that_exist(here: Place) -> None:
+async def test_alerts_use_metrics_that_exist(here: Place) -> None:
     known = set(families(here)) | {f"{name}_bucket" for name in families(here)}
     asked = set(NAME.findall(section("Alerts")))
     assert len(asked) > 8
     assert asked <= known
 
 
-def test_every_setting_on_the_page_is_one() -> None:
+def test_every_setting_on_the_page_exists() -> None:
     known = {f"HUBBUB_{name.upper()}" for name in Settings.model_fields}
     named = set(re.findall(r"HUBBUB_[A-Z_]+[A-Z]", PAGE))
     assert len(named) > 8
     assert named <= known
 
 
-def test_the_settings_of_the_example_can_be_used(tmp_path: Path) -> None:
+def test_the_settings_of_the_example_are_valid(tmp_path: Path) -> None:
     found = re.search(r"^```sh\n((?:HUBBUB_.*\n)+)```", PAGE, re.MULTILINE)
     assert found is not None
     given = dict(line.removeprefix("HUBBUB_").lower().split("=", 1) for line in found[1].splitlines())
@@ -64,14 +64,14 @@ def test_the_settings_of_the_example_can_be_used(tmp_path: Path) -> None:
     assert (settings.public_url, len(settings.trusted_proxies)) == ("https://chat.example.org", 1)
 
 
-def test_every_event_of_the_table_of_logs_is_logged() -> None:
+def test_every_event_in_the_table_of_logs_is_logged() -> None:
     sources = "\n".join(path.read_text() for path in (ROOT / "src" / "hubbub").rglob("*.py"))
     logged = set(re.findall(r"\.(?:info|warning|error|exception)\(\s*\"([a-z_]+)\"", sources))
     named = {name for names, _ in rows("Logs") for name in re.findall(r"`([a-z_]+)`", names)}
     assert named <= logged
 
 
-def test_every_link_of_the_page_leads_somewhere() -> None:
+def test_every_link_on_the_page_has_a_target() -> None:
     anchors = {
         re.sub(r"[^a-z0-9 -]", "", line.lower()).strip().replace(" ", "-")
         for line in re.findall(r"^##+ (.*)$", PAGE, re.MULTILINE)

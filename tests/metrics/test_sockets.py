@@ -1,4 +1,4 @@
-"""What connections make move, on a real server."""
+"""Metrics of connections on a real server."""
 
 import json
 from collections.abc import Iterator
@@ -25,13 +25,13 @@ def gateway(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def server(gateway: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """On the gateway that the test asks for."""
+    """A server on the gateway that the test parametrizes."""
     with Server(tmp_path_factory.mktemp("metrics") / "data", {}, LAUNCHERS[gateway]) as running:
         yield running
 
 
 async def _until(server: Server, before: Samples, wanted: Samples) -> None:
-    """Waits for these samples to have moved by so much."""
+    """Wait until these samples have changed by these amounts."""
 
     def moved() -> bool:
         found = growth(before, server.metrics())
@@ -41,7 +41,7 @@ async def _until(server: Server, before: Samples, wanted: Samples) -> None:
 
 
 @pytest.mark.parametrize("gateway", LAUNCHERS, indirect=True)
-async def test_connections_are_told_apart_by_their_state(server: Server, gateway: str) -> None:
+async def test_connections_are_counted_by_state(server: Server, gateway: str) -> None:
     before = server.metrics()
     greeted = f'hubbub_connections{{state="{"live" if gateway == "native" else "asgi"}"}}'
     waiting, plain = 'hubbub_connections{state="unauthenticated"}', 'hubbub_connections{state="plain"}'
@@ -66,7 +66,7 @@ async def test_disconnects_are_counted_by_code(server: Server) -> None:
     assert account.request("POST", "/api/logout").status_code == 204
     assert await socket.wait_closed(SOON) == 4503
     stranger = await raw_connect(server.websocket_url)
-    await stranger.send(json.dumps({"type": "hello", "token": "nobody's"}))
+    await stranger.send(json.dumps({"type": "hello", "token": "invalid"}))
     await stranger.wait_closed()
     told = {
         'hubbub_disconnects_total{code="4503",reason="session_ended"}': 1.0,
@@ -75,7 +75,7 @@ async def test_disconnects_are_counted_by_code(server: Server) -> None:
     await _until(server, before, told)
 
 
-async def test_a_message_moves_what_is_on_its_way(server: Server) -> None:
+async def test_a_message_is_counted_along_its_way(server: Server) -> None:
     account = server.sign_up()
     async with await Connection.open(server.websocket_url, account.token) as socket:
         await socket.ping()
@@ -86,13 +86,13 @@ async def test_a_message_moves_what_is_on_its_way(server: Server) -> None:
     assert found["hubbub_messages_total"] == 3
     assert found["hubbub_deliveries_total"] == 3
     assert found["hubbub_writes_total"] >= 3
-    assert found["hubbub_batch_commands_sum"] >= 3  # the server may have tidied up meanwhile
+    assert found["hubbub_batch_commands_sum"] >= 3  # The server may have run housekeeping meanwhile.
     assert found["hubbub_batch_commands_count"] == found["hubbub_commit_seconds_count"] >= 3
     assert found["hubbub_commit_seconds_sum"] > 0
     assert server.metrics()["hubbub_wal_bytes"] > 0
 
 
-async def test_what_waits_for_a_slow_reader_is_told_in_bytes(server: Server) -> None:
+async def test_bytes_waiting_for_a_slow_reader_are_reported(server: Server) -> None:
     account = server.sign_up()
     async with Proxy(server.port) as proxy:
         slow = await Connection.open(proxy.websocket_url, account.token)
@@ -101,7 +101,7 @@ async def test_what_waits_for_a_slow_reader_is_told_in_bytes(server: Server) -> 
         async with await Connection.open(server.websocket_url, account.token) as writer:
             found = server.metrics()
             while found["hubbub_outbox_bytes"] < 100_000:
-                assert sent < 2_000, "nothing waits, however much is sent"
+                assert sent < 2_000, "no bytes wait, however much is sent"
                 for _ in range(10):
                     await writer.command("message.send", room=1, key=str(sent), body=body)
                     sent += 1

@@ -1,22 +1,25 @@
-"""The example as a process on ASGI servers, and a Hubbub in this process whose app a test plays."""
+"""Fixtures: the example on ASGI servers, and a host application in process."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.mounted.around import AppAround
+from tests.mounted.host_app import HostApp
 from tests.support.mounted import SERVERS, MountedServer
 
 MakeMounted = Callable[..., MountedServer]
 ON_ALL_SERVERS = pytest.mark.parametrize("asgi_server", list(SERVERS))
 ON_TWO_SERVERS = pytest.mark.parametrize("asgi_server", ["uvicorn", "hypercorn"])
-"""For what takes long and depends little on the server."""
+"""For tests that take long and depend little on the server."""
 
 
 @pytest.fixture
 def make_mounted(tmp_path: Path) -> Iterator[MakeMounted]:
-    """Build a server that is not started yet: `make_mounted("hypercorn", app=…, settings={…})`."""
+    """Return a factory of servers that are not started:
+
+    `make_mounted("hypercorn", app=…, settings={…})`.
+    """
     made: list[MountedServer] = []
 
     def make(asgi_server: str = "uvicorn", settings: dict[str, str] | None = None, **options: str) -> MountedServer:
@@ -32,7 +35,7 @@ def make_mounted(tmp_path: Path) -> Iterator[MakeMounted]:
 
 @pytest.fixture(scope="session")
 def examples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], MountedServer]]:
-    """One running example for each ASGI server, started when it is first asked for."""
+    """One running example for each ASGI server, started at first use."""
     running: dict[str, MountedServer] = {}
 
     def on(asgi_server: str) -> MountedServer:
@@ -49,13 +52,13 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str
 
 @pytest.fixture
 def example(examples: Callable[[str], MountedServer], asgi_server: str) -> MountedServer:
-    """The running example; the test is marked with ON_ALL_SERVERS."""
+    """The running example; tests that use it are marked with ON_ALL_SERVERS."""
     return examples(asgi_server)
 
 
 @pytest.fixture
-async def around(tmp_path: Path) -> AsyncIterator[AppAround]:
-    """Started, at the root, with the app's log-in in the test's hands."""
-    app = AppAround(tmp_path / "chat")
+async def host(tmp_path: Path) -> AsyncIterator[HostApp]:
+    """A host application whose log-in the test controls, with Hubbub at its root."""
+    app = HostApp(tmp_path / "chat")
     async with app.hubbub.lifespan():
         yield app

@@ -1,4 +1,7 @@
-"""kill -9 under load with the users of the app around Hubbub, on two ASGI servers: nothing lost, doubled, reordered."""
+"""kill -9 under load with users of a host application.
+
+No message is lost, repeated or reordered.
+"""
 
 import asyncio
 
@@ -12,12 +15,17 @@ from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.faults
 
-CONTROL_ROUNDS = 8  # what is broken is found out in the first or second round; never reaching that many is a failure
+# A broken server fails in the first or second round. If this many rounds find nothing, the control
+# fails.
+CONTROL_ROUNDS = 8
 MORE = 40
 
 
 async def killed_under_load(server: MountedServer, rounds: int, enough: bool = False) -> list[str]:
-    """Killed and started again while people talk; violations. With `enough` the first one ends it."""
+    """Kill and restart the server under load; return violations.
+
+    With `enough`, stop at the first one.
+    """
     await asyncio.to_thread(server.start)
     async with crowd(server, writers=4, followers=4) as room:
         room.start_writing()
@@ -30,19 +38,19 @@ async def killed_under_load(server: MountedServer, rounds: int, enough: bool = F
                 return found
         await room.stop_writing()
         await room.caught_up()
-        assert all(follower.welcomes > 1 for follower in room.followers), "the followers came back"
+        assert all(follower.welcomes > 1 for follower in room.followers), "the followers reconnected"
         return room.verdict() + room.convergence()
 
 
 @ON_TWO_SERVERS
-async def test_no_acknowledged_message_is_lost_doubled_or_reordered(
+async def test_kill_9_loses_repeats_and_reorders_no_acknowledged_message(
     make_mounted: MakeMounted, asgi_server: str
 ) -> None:
     found = await killed_under_load(make_mounted(asgi_server), depth.rounds("kills", short=2, long=100))
     assert not found, "\n".join(found)
 
 
-async def test_control_one_that_tells_before_it_commits_is_found_out(make_mounted: MakeMounted) -> None:
+async def test_control_a_server_that_answers_before_the_commit_loses_messages(make_mounted: MakeMounted) -> None:
     broken = make_mounted(app="tests.support.broken_mounted:app", settings={"BROKEN": "ack-before-commit"})
     found = await killed_under_load(broken, CONTROL_ROUNDS, enough=True)
     assert any("I1 lost" in sentence or "reset" in sentence for sentence in found), found

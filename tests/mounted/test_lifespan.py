@@ -1,4 +1,4 @@
-"""Started by whoever stands around it, and told so where nobody did; what is there, and what is not."""
+"""Starting a mounted Hubbub, and which routes exist."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message
 
 from hubbub import Hubbub, Identity
 from hubbub.storage.locks import FolderInUse
-from tests.mounted.around import ORIGIN, AppAround
+from tests.mounted.host_app import ORIGIN, HostApp
 from tests.support.asgi_socket import Socket
 
 OF_OWN_ACCOUNTS = (
@@ -28,10 +28,10 @@ async def ask(app: ASGIApp, method: str, path: str, token: str = "") -> httpx.Re
         return await client.request(method, path, headers=headers)
 
 
-async def test_where_the_lifespan_was_forgotten_the_answer_says_what_to_write(tmp_path: Path) -> None:
-    around = AppAround(tmp_path / "chat")
+async def test_without_the_lifespan_every_answer_says_what_to_write(tmp_path: Path) -> None:
+    host = HostApp(tmp_path / "chat")
     app = FastAPI()
-    app.mount("/chat", around.hubbub.app)
+    app.mount("/chat", host.hubbub.app)
     answer = await ask(app, "GET", "/chat/api/setup")
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")
     assert "FastAPI(lifespan=hubbub.lifespan)" in answer.json()["error"]["message"]
@@ -40,21 +40,21 @@ async def test_where_the_lifespan_was_forgotten_the_answer_says_what_to_write(tm
     assert b"lifespan=hubbub.lifespan" in (await socket.event())["body"]
     await socket.leave()
     with pytest.raises(RuntimeError, match="lifespan"):
-        await around.hubbub.revoke("1", issuer="app")
+        await host.hubbub.revoke("1", issuer="app")
     assert not (tmp_path / "chat").exists()
 
 
-async def test_an_app_starts_it_with_its_own_lifespan_again_and_again(tmp_path: Path) -> None:
-    around = AppAround(tmp_path / "chat")
-    around.people = {"a": Identity("app", "1", "Anna")}
+async def test_a_host_application_can_start_it_from_its_own_lifespan_repeatedly(tmp_path: Path) -> None:
+    host = HostApp(tmp_path / "chat")
+    host.people = {"a": Identity("app", "1", "Anna")}
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with around.hubbub.lifespan(app):
+        async with host.hubbub.lifespan(app):
             yield
 
     app = FastAPI(lifespan=lifespan)
-    app.mount("/chat", around.hubbub.app)
+    app.mount("/chat", host.hubbub.app)
     seen = set()
     for _ in range(2):
         async with app.router.lifespan_context(app):
@@ -63,15 +63,15 @@ async def test_an_app_starts_it_with_its_own_lifespan_again_and_again(tmp_path: 
     assert len(seen) == 1
 
 
-async def test_two_in_one_folder_are_one_too_many(around: AppAround) -> None:
-    other = Hubbub(around.hubbub.settings)
+async def test_a_second_hubbub_in_one_data_folder_is_refused(host: HostApp) -> None:
+    other = Hubbub(host.hubbub.settings)
     with pytest.raises(FolderInUse, match="already"):
         async with other.lifespan():
             pass
-    assert (await around.ask("GET", "/health/ready")).status_code == 200
+    assert (await host.ask("GET", "/health/ready")).status_code == 200
 
 
-async def test_run_by_a_server_itself_it_answers_its_lifespan(tmp_path: Path) -> None:
+async def test_an_asgi_server_can_run_the_app_with_its_lifespan_events(tmp_path: Path) -> None:
     hubbub = Hubbub(data=tmp_path / "chat")
     sent: list[str] = []
 
@@ -88,16 +88,16 @@ async def test_run_by_a_server_itself_it_answers_its_lifespan(tmp_path: Path) ->
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
 
-async def test_there_is_nothing_to_log_in_with_where_the_app_knows_people(around: AppAround) -> None:
-    around.people = {"a": Identity("app", "1", "Anna", "owner")}
+async def test_routes_of_own_accounts_do_not_exist_if_the_host_application_authenticates(host: HostApp) -> None:
+    host.people = {"a": Identity("app", "1", "Anna", "owner")}
     for method, path in OF_OWN_ACCOUNTS:
-        answer = await around.ask(method, path, "a", json={})
+        answer = await host.ask(method, path, "a", json={})
         assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found"), (method, path)
-    site = (await around.ask("GET", "/api/setup")).json()
+    site = (await host.ask("GET", "/api/setup")).json()
     assert (site["accounts"], site["needs_owner"], site["signup"]) == ("host", False, "closed")
 
 
-async def test_with_accounts_of_its_own_there_is_everything(tmp_path: Path) -> None:
+async def test_routes_of_own_accounts_exist_without_authenticate(tmp_path: Path) -> None:
     hubbub = Hubbub(data=tmp_path / "chat")
     async with hubbub.lifespan():
         for method, path in OF_OWN_ACCOUNTS:
@@ -108,27 +108,27 @@ async def test_with_accounts_of_its_own_there_is_everything(tmp_path: Path) -> N
             await hubbub.revoke("1", issuer="app")
 
 
-async def test_authenticate_is_given_the_app_around_and_may_say_no_as_a_dependency_does(tmp_path: Path) -> None:
-    def somebody(request: HTTPConnection) -> str:
+async def test_authenticate_sees_the_host_application_and_may_raise_http_exceptions(tmp_path: Path) -> None:
+    def user_name(request: HTTPConnection) -> str:
         if request.headers.get("authorization") != "Bearer a":
             raise HTTPException(401)
-        return str(request.app.state.somebody)
+        return str(request.app.state.user_name)
 
-    async def who_is_it(connection: HTTPConnection) -> Identity:
-        return Identity("app", "1", somebody(connection))
+    async def authenticate(connection: HTTPConnection) -> Identity:
+        return Identity("app", "1", user_name(connection))
 
-    hubbub = Hubbub(authenticate=who_is_it, origins=[ORIGIN], data=tmp_path / "chat")
+    hubbub = Hubbub(authenticate=authenticate, origins=[ORIGIN], data=tmp_path / "chat")
     app = FastAPI(lifespan=hubbub.lifespan)
-    app.state.somebody = "Anna"
+    app.state.user_name = "Anna"
     app.mount("/chat", hubbub.app)
 
     @app.get("/me")
-    def me(name: str = Depends(somebody)) -> str:
+    def me(name: str = Depends(user_name)) -> str:
         return name
 
     @app.get("/path")
     def path(request: Request) -> str:
-        return str(request.app.state.somebody)
+        return str(request.app.state.user_name)
 
     async with app.router.lifespan_context(app):
         assert (await ask(app, "GET", "/chat/users/me", "a")).json()["name"] == "Anna"
@@ -136,11 +136,11 @@ async def test_authenticate_is_given_the_app_around_and_may_say_no_as_a_dependen
         assert (await ask(app, "GET", "/me", "a")).json() == (await ask(app, "GET", "/path")).json() == "Anna"
 
 
-async def test_what_authenticate_cannot_answer_is_our_bug_and_nobody_comes_in(around: AppAround) -> None:
-    around.people = {"a": "Anna"}  # type: ignore[dict-item]
-    answer = await around.ask("GET", "/users/me", "a")
+async def test_a_wrong_answer_of_authenticate_is_an_internal_error_and_admits_no_user(host: HostApp) -> None:
+    host.people = {"a": "Anna"}  # type: ignore[dict-item]
+    answer = await host.ask("GET", "/users/me", "a")
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")
-    socket = Socket(around.hubbub.app)
+    socket = Socket(host.hubbub.app)
     assert (await socket.greet("a"))["error"]["code"] == "internal"
     assert await socket.hear() == {"closed": 1011}
     await socket.leave()

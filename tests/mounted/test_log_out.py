@@ -1,4 +1,4 @@
-"""The app's log-out reaches every connection of the person within a second, on every ASGI server."""
+"""The host application's log-out closes the user's connections in a second."""
 
 import asyncio
 import time
@@ -20,7 +20,7 @@ IN_THE_END = 20.0
 
 
 async def sockets_of(account: Account) -> tuple[list[Connection], ClientConnection]:
-    """Two of the protocol and one of plain text."""
+    """Open two sockets of the protocol and one of plain text."""
     server = account.server
     connections = [await Connection.open(server.websocket_url, account.token) for _ in range(2)]
     plain = await enter(server, account.name, headers=account.headers)
@@ -29,7 +29,10 @@ async def sockets_of(account: Account) -> tuple[list[Connection], ClientConnecti
 
 
 async def seconds_until_the_end(server: MountedServer) -> float:
-    """From the answer to somebody's log-out to the end of the last of his sockets, all of them with 4503."""
+    """Return the seconds from a log-out until the user's sockets are closed.
+
+    All of them must close with 4503.
+    """
     account = server.sign_up("leaver")
     connections, plain = await sockets_of(account)
     await asyncio.to_thread(server.log_out, account)
@@ -40,18 +43,18 @@ async def seconds_until_the_end(server: MountedServer) -> float:
 
 
 @ON_ALL_SERVERS
-async def test_a_log_out_ends_the_persons_sockets_within_a_second(example: MountedServer) -> None:
+async def test_a_log_out_closes_the_users_sockets_within_a_second(example: MountedServer) -> None:
     stays = await Connection.open(example.websocket_url, example.sign_up().token)
     took: list[float] = []
-    while not took or took[-1] > WITHIN:  # a busy machine makes it slower, never faster
-        assert len(took) < ATTEMPTS, f"the sockets of somebody who logged out ended after {took} s"
+    while not took or took[-1] > WITHIN:  # A busy machine makes it slower, never faster.
+        assert len(took) < ATTEMPTS, f"the sockets of a logged-out user closed after {took} s"
         took.append(await seconds_until_the_end(example))
     await stays.ping()
     await stays.close()
 
 
 @ON_ALL_SERVERS
-async def test_who_has_logged_out_gets_in_by_no_door_until_he_logs_in_again(example: MountedServer) -> None:
+async def test_a_logged_out_user_is_refused_until_they_log_in_again(example: MountedServer) -> None:
     account = example.sign_up()
     await asyncio.to_thread(example.log_out, account)
     assert account.request("GET", "/users/me").status_code == 401
@@ -64,18 +67,18 @@ async def test_who_has_logged_out_gets_in_by_no_door_until_he_logs_in_again(exam
         await again.ping()
 
 
-async def test_control_where_no_connection_hears_of_it_the_sockets_stay(make_mounted: MakeMounted) -> None:
+async def test_control_without_the_notification_the_sockets_stay_open(make_mounted: MakeMounted) -> None:
     server = make_mounted(app="tests.support.broken_mounted:app", settings={"BROKEN": "deaf-to-revocations"})
     await asyncio.to_thread(server.start)
     account = server.sign_up()
     async with await Connection.open(server.websocket_url, account.token) as connection:
         await asyncio.to_thread(server.log_out, account)
-        await connection.ping()  # the answer comes after whatever the log-out wrote
+        await connection.ping()  # The answer follows everything that the log-out wrote.
         assert connection.is_open
 
 
 @ON_ALL_SERVERS
-async def test_who_is_locked_out_here_stays_out_whatever_the_app_says(example: MountedServer) -> None:
+async def test_a_user_disabled_in_hubbub_stays_out_whatever_the_host_application_says(example: MountedServer) -> None:
     account = example.sign_up()
     connection = await Connection.open(example.websocket_url, account.token)
     await asyncio.to_thread(example.command_line, "user", "disable", account.name)

@@ -1,4 +1,4 @@
-"""docs/mounting.md: both programs on the page run under uvicorn, as the page says."""
+"""Both programs in docs/mounting.md run under uvicorn, as the page says."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ WITHIN = 20.0
 
 
 class Program(MountedServer):
-    """A program of the page, in a folder of its own, listening where this machine has room."""
+    """A program of the page in its own folder, on a free port."""
 
     def __init__(self, folder: Path, name: str) -> None:
         super().__init__(folder, app=f"{name}:app")

@@ -1,4 +1,4 @@
-"""What a client sees does not depend on the ASGI server: subprotocol, refusals, limits and close codes."""
+"""Subprotocol, errors, limits and close codes do not depend on the ASGI server."""
 
 import json
 
@@ -15,13 +15,13 @@ WITHIN = 20.0
 
 
 @ON_ALL_SERVERS
-async def test_the_subprotocol_that_a_browser_insists_on_is_answered(example: MountedServer) -> None:
+async def test_the_requested_subprotocol_is_accepted(example: MountedServer) -> None:
     async with await Connection.open(example.websocket_url, example.sign_up().token) as connection:
         assert connection.socket.subprotocol == "hubbub.v1"
 
 
 @ON_ALL_SERVERS
-async def test_a_refused_handshake_has_a_status_and_a_sentence(example: MountedServer) -> None:
+async def test_a_refused_handshake_has_a_status_and_an_error_body(example: MountedServer) -> None:
     cookie = {"Cookie": f"app_session={example.sign_up().token}"}
     with pytest.raises(InvalidStatus) as refused:
         await raw_connect(example.websocket_url, additional_headers=cookie, origin=Origin("http://evil.example"))
@@ -31,7 +31,7 @@ async def test_a_refused_handshake_has_a_status_and_a_sentence(example: MountedS
 
 @ON_ALL_SERVERS
 @pytest.mark.parametrize(("message", "code"), [("x" * 65_537, 1009), (b"{}", 1003)])
-async def test_a_message_that_is_too_big_or_not_text_ends_the_connection_with_its_code(
+async def test_a_message_that_is_too_big_or_binary_closes_with_its_code(
     example: MountedServer, message: str | bytes, code: int
 ) -> None:
     connection = await Connection.open(example.websocket_url, example.sign_up().token)
@@ -40,7 +40,7 @@ async def test_a_message_that_is_too_big_or_not_text_ends_the_connection_with_it
 
 
 @ON_ALL_SERVERS
-async def test_a_client_of_plain_text_is_refused_with_a_line_and_a_code(example: MountedServer) -> None:
+async def test_a_plain_text_client_is_refused_with_a_line_and_a_code(example: MountedServer) -> None:
     account, other = example.sign_up(), example.sign_up()
     said, code = await end(await enter(example, other.name, headers=account.headers))
     assert code == 4502

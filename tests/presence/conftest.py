@@ -1,4 +1,4 @@
-"""A store and a journal at work, as the engine's tests have them."""
+"""Fixture: a database and a running journal, as in the engine's tests."""
 
 from tests.engine.conftest import desk
 

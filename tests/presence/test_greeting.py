@@ -1,4 +1,4 @@
-"""What could be seen of somebody in the moments in which his connection comes and goes."""
+"""Presence while a connection opens and closes."""
 
 import asyncio
 from typing import Any
@@ -16,8 +16,8 @@ from hubbub.features.sessions import AuthenticatedUser
 from tests.engine.conftest import Desk
 
 
-class Line(Connection):
-    """A connection to nowhere."""
+class NullConnection(Connection):
+    """A connection that discards everything."""
 
     __hash__ = object.__hash__
 
@@ -48,8 +48,8 @@ async def identity_of(desk: Desk, person: Actor) -> AuthenticatedUser:
     return AuthenticatedUser(person.id, person.name, Role.MEMBER, f"s{person.id}")
 
 
-async def test_whoever_is_invisible_is_so_while_he_is_greeted(desk: Desk) -> None:
-    """Somebody speaks between the snapshot and the subscription, so that there is a gap to read meanwhile."""
+async def test_an_invisible_user_stays_invisible_during_the_greeting(desk: Desk) -> None:
+    """A message between snapshot and subscription makes a gap to read meanwhile."""
     anna, bert = await desk.person("anna"), await desk.person("bert")
     await desk.journal.submit(SetPresence(status="invisible"), bert)
     seen: list[dict[int, str]] = []
@@ -65,14 +65,14 @@ async def test_whoever_is_invisible_is_so_while_he_is_greeted(desk: Desk) -> Non
         return found
 
     people = ConnectionHub(Fanout(), LocalBus(), read, Clock(), connections_per_user=5)
-    await people.attach(Line(), await identity_of(desk, bert))
-    assert seen, "there was a gap"
-    await people.attach(Line(), await identity_of(desk, anna))
+    await people.attach(NullConnection(), await identity_of(desk, bert))
+    assert seen, "the connection read a gap"
+    await people.attach(NullConnection(), await identity_of(desk, anna))
     assert seen[0] == {}
     assert list(people.online_in(LOBBY)) == [anna.id]
 
 
-async def test_a_connection_that_ended_meanwhile_looks_at_nobody(desk: Desk) -> None:
+async def test_a_connection_that_ended_meanwhile_watches_no_presence(desk: Desk) -> None:
     bert = await desk.person("bert")
     held = asyncio.Event()
 
@@ -84,14 +84,14 @@ async def test_a_connection_that_ended_meanwhile_looks_at_nobody(desk: Desk) -> 
     registry = Fanout()
     people = ConnectionHub(registry, LocalBus(), read, Clock(), connections_per_user=5)
     signals = Ephemeral(registry, people, read, Clock())
-    line = Line()
-    live = (await people.attach(line, await identity_of(desk, bert))).live
+    connection = NullConnection()
+    live = (await people.attach(connection, await identity_of(desk, bert))).live
     asking = asyncio.ensure_future(signals.handle(live, WatchPresence(users=(7, 8, 9))))
-    await asyncio.sleep(0)  # it has begun
-    people.detach(line)
+    await asyncio.sleep(0)  # The query has started.
+    people.detach(connection)
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
     assert await signals.handle(live, WatchPresence(users=(7, 8, 9))) == {"people": []}
     assert people.presences.news() == {}
-    assert len(people.presences) == 1, "only the one who has just gone"
+    assert len(people.presences) == 1, "only the user who has just gone offline"
     signals.stop()

@@ -1,4 +1,4 @@
-"""Presence and typing through a running server: the same on every device, only to those who look, never stored."""
+"""Presence and typing: consistent, sent to watchers only, never stored."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,16 +17,16 @@ async def at(server: Server, account: Account) -> Connection:
 
 
 async def hears(connection: Connection, user: int, **facts: object) -> None:
-    """The newest that the connection was told of the person says this."""
+    """Wait until the newest presence received of the user contains these facts."""
 
     def told() -> bool:
         found = [each for frame in connection.of_type("presence") for each in frame["people"] if each["user"] == user]
         return bool(found) and {key: found[-1].get(key) for key in facts} == facts
 
-    await eventually(told, SOON, f"{facts} is told")
+    await eventually(told, SOON, f"the connection receives {facts}")
 
 
-async def test_those_who_look_are_told_of_coming_choosing_and_going(server: Server) -> None:
+async def test_watchers_receive_presence_changes_and_others_do_not(server: Server) -> None:
     anna, bert, carl = (server.sign_up(name) for name in ("anna", "bert", "carl"))
     async with await at(server, bert) as looking, await at(server, carl) as not_looking:
         first = await looking.command("presence.watch", users=[anna.id, bert.id])
@@ -35,8 +35,8 @@ async def test_those_who_look_are_told_of_coming_choosing_and_going(server: Serv
             await hears(looking, anna.id, status="online")
             await one.command("presence.set", status="dnd", text="Lunch", emoji="\u2764")
             await hears(looking, anna.id, status="dnd", text="Lunch", emoji="\u2764\ufe0f")
-            await eventually(lambda: one.of_type("status.changed"), SOON, "one's own devices hear of it")
-            await eventually(lambda: other.of_type("status.changed"), SOON, "one's own devices hear of it")
+            await eventually(lambda: one.of_type("status.changed"), SOON, "the user's own devices receive the change")
+            await eventually(lambda: other.of_type("status.changed"), SOON, "the user's own devices receive the change")
             assert await one.command("presence.set", status="dnd", text="Lunch", emoji="\u2764") == {}
             await one.command("presence.set")
             await hears(looking, anna.id, status="online", text=None)
@@ -57,7 +57,7 @@ async def test_those_who_look_are_told_of_coming_choosing_and_going(server: Serv
         assert not_looking.of_type("presence") == []
 
 
-async def test_whoever_is_invisible_is_so_everywhere(server: Server) -> None:
+async def test_an_invisible_user_is_invisible_everywhere(server: Server) -> None:
     anna, bert = server.sign_up("anna"), server.sign_up("bert")
     async with await at(server, anna) as hidden, await at(server, bert) as looking:
         await hidden.command("presence.set", status="invisible", text="hiding")
@@ -65,7 +65,7 @@ async def test_whoever_is_invisible_is_so_everywhere(server: Server) -> None:
         assert answer == {"people": [{"user": anna.id, "status": "offline"}]}
         assert anna.id not in {each["id"] for each in bert.get("/api/rooms/1/online")["users"]}
         await hidden.command("typing", room=1)
-        await looking.command("typing", room=1)  # a barrier: his own would have come before this answer
+        await looking.command("typing", room=1)  # This is a barrier: anna's signal would have come before this answer.
         await hidden.ping()
         assert [frame for frame in looking.of_type("typing") if frame["user"] == anna.id] == []
         again = await at(server, anna)
@@ -73,7 +73,7 @@ async def test_whoever_is_invisible_is_so_everywhere(server: Server) -> None:
         await again.close()
 
 
-async def test_typing_reaches_the_others_of_the_room_at_its_pace(server: Server) -> None:
+async def test_typing_reaches_other_members_of_the_room_at_a_limited_rate(server: Server) -> None:
     anna, bert, carl = (server.sign_up(name) for name in ("anna", "bert", "carl"))
     room = anna.create_room(f"Room of {anna.name}")
     bert.join(room)
@@ -82,7 +82,7 @@ async def test_typing_reaches_the_others_of_the_room_at_its_pace(server: Server)
             assert await one.command("typing", room=room) == {}
         await other.ping()
         typing = {"type": "typing", "room": room, "user": anna.id, "name": anna.name}
-        await eventually(lambda: other.of_type("typing") == [typing], SOON, "he hears of it, once")
+        await eventually(lambda: other.of_type("typing") == [typing], SOON, "bert receives the signal once")
         with pytest.raises(RefusedError, match="not_found"):
             await stranger.command("typing", room=room)
         with pytest.raises(RefusedError, match="not_found"):
@@ -92,7 +92,7 @@ async def test_typing_reaches_the_others_of_the_room_at_its_pace(server: Server)
         assert one.of_type("typing") == []
 
 
-async def test_nobody_types_in_an_archived_room_until_it_is_restored(server: Server) -> None:
+async def test_typing_in_an_archived_room_is_refused_until_it_is_restored(server: Server) -> None:
     anna, bert = (server.sign_up(name) for name in ("anna", "bert"))
     room = anna.create_room(f"Room of {anna.name}")
     bert.join(room)
@@ -104,15 +104,17 @@ async def test_nobody_types_in_an_archived_room_until_it_is_restored(server: Ser
         async with await at(server, bert) as later:
             with pytest.raises(RefusedError, match="forbidden"):
                 await later.command("typing", room=room)
-        await one.command("typing", room=1)  # a barrier: what was typed in the room would have come before
-        await eventually(lambda: other.of_type("typing"), SOON, "typing elsewhere is told")
+        await one.command("typing", room=1)  # This is a barrier: a signal in the room would have come before.
+        await eventually(lambda: other.of_type("typing"), SOON, "bert receives typing in another room")
         assert {frame["room"] for frame in other.of_type("typing")} == {1}
         await one.command("room.restore", room=room)
         assert await one.command("typing", room=room) == {}
-        await eventually(lambda: other.of_type("typing")[-1]["room"] == room, SOON, "he hears of it again")
+        await eventually(
+            lambda: other.of_type("typing")[-1]["room"] == room, SOON, "bert receives typing in the restored room"
+        )
 
 
-async def test_presence_at_its_limits(server: Server) -> None:
+async def test_status_fields_and_watched_users_are_accepted_up_to_their_limits(server: Server) -> None:
     anna = server.sign_up("anna")
     now = datetime.now(UTC)
     async with await at(server, anna) as one:

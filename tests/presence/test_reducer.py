@@ -1,4 +1,7 @@
-"""Presence as a reducer: who is told what, and when; time is a number."""
+"""The presence reducer: who receives which change, and when.
+
+Time is a number.
+"""
 
 from typing import Any
 
@@ -15,12 +18,12 @@ ANNA, BERT = 1, 2
 ONLINE = Status(status="online")
 
 
-class Line:
-    """A connection as the reducer sees it: one that is itself and no other."""
+class FakeConnection:
+    """A connection as the reducer sees it: only its object identity matters."""
 
 
-class Hall:
-    """Presences on a clock that stands still until it is told to go on."""
+class ManualClock:
+    """Presences on a clock that the test advances."""
 
     def __init__(self) -> None:
         self.time = 1_000.0
@@ -32,127 +35,129 @@ class Hall:
         self.woken += 1
 
     def enter(self, user: int, chosen: Status = ONLINE, version: int = 1) -> Any:
-        line: Any = Line()
-        self.presences.expect(user, line)
-        self.presences.came(user, line, chosen, version)
-        return line
+        connection: Any = FakeConnection()
+        self.presences.expect(user, connection)
+        self.presences.came(user, connection, chosen, version)
+        return connection
 
-    def look(self, line: Any, *users: int) -> dict[int, str]:
-        self.presences.look(line, users)
+    def look(self, connection: Any, *users: int) -> dict[int, str]:
+        self.presences.look(connection, users)
         return {each.user: each.status for each in self.presences.told(users)}
 
     def news(self) -> dict[Any, dict[int, str]]:
         return {
-            line: {user: self.presences.of(user).status for user in users}
-            for line, users in self.presences.news().items()
+            connection: {user: self.presences.of(user).status for user in users}
+            for connection, users in self.presences.news().items()
         }
 
 
 @pytest.fixture
-def hall() -> Hall:
-    return Hall()
+def clocked() -> ManualClock:
+    return ManualClock()
 
 
-def test_only_those_who_look_are_told_and_once(hall: Hall) -> None:
-    bert, other = hall.enter(BERT), hall.enter(3)
-    assert hall.look(bert, ANNA) == {ANNA: "offline"}
-    anna = hall.enter(ANNA)
-    assert hall.news() == {bert: {ANNA: "online"}}
-    hall.presences.idle(ANNA, anna, True)
-    hall.presences.idle(ANNA, anna, True)
-    assert hall.news() == {bert: {ANNA: "away"}}
-    assert hall.news() == {}
-    assert other not in hall.news()
+def test_only_watchers_receive_changes_and_each_once(clocked: ManualClock) -> None:
+    bert, other = clocked.enter(BERT), clocked.enter(3)
+    assert clocked.look(bert, ANNA) == {ANNA: "offline"}
+    anna = clocked.enter(ANNA)
+    assert clocked.news() == {bert: {ANNA: "online"}}
+    clocked.presences.idle(ANNA, anna, True)
+    clocked.presences.idle(ANNA, anna, True)
+    assert clocked.news() == {bert: {ANNA: "away"}}
+    assert clocked.news() == {}
+    assert other not in clocked.news()
 
 
-def test_a_page_that_is_loaded_anew_is_no_departure(hall: Hall) -> None:
-    bert, anna = hall.enter(BERT), hall.enter(ANNA)
-    hall.look(bert, ANNA)
-    hall.presences.went(ANNA, anna)
-    hall.time += GRACE - 0.1
-    assert hall.news() == {}
-    again = hall.enter(ANNA)
-    hall.time += GRACE
-    assert hall.news() == {}
-    hall.presences.went(ANNA, again)
-    hall.presences.went(ANNA, again)
-    due = hall.presences.next_due()
+def test_reloading_a_page_does_not_appear_as_going_offline(clocked: ManualClock) -> None:
+    bert, anna = clocked.enter(BERT), clocked.enter(ANNA)
+    clocked.look(bert, ANNA)
+    clocked.presences.went(ANNA, anna)
+    clocked.time += GRACE - 0.1
+    assert clocked.news() == {}
+    again = clocked.enter(ANNA)
+    clocked.time += GRACE
+    assert clocked.news() == {}
+    clocked.presences.went(ANNA, again)
+    clocked.presences.went(ANNA, again)
+    due = clocked.presences.next_due()
     assert due is not None
-    hall.time = due
-    assert hall.news() == {bert: {ANNA: "offline"}}
+    clocked.time = due
+    assert clocked.news() == {bert: {ANNA: "offline"}}
 
 
-def test_one_of_two_devices_is_enough_to_be_online_and_to_be_active(hall: Hall) -> None:
-    bert, phone, desk = hall.enter(BERT), hall.enter(ANNA), hall.enter(ANNA)
-    assert hall.look(bert, ANNA) == {ANNA: "online"}
-    hall.presences.idle(ANNA, phone, True)
-    assert hall.news() == {}
-    hall.presences.idle(ANNA, desk, True)
-    assert hall.news() == {bert: {ANNA: "away"}}
-    hall.presences.went(ANNA, desk)
-    hall.time += 2 * GRACE
-    assert hall.news() == {}
-    assert hall.presences.of(ANNA).status == "away"
+def test_one_active_device_of_two_keeps_the_user_online(clocked: ManualClock) -> None:
+    bert, phone, desk = clocked.enter(BERT), clocked.enter(ANNA), clocked.enter(ANNA)
+    assert clocked.look(bert, ANNA) == {ANNA: "online"}
+    clocked.presences.idle(ANNA, phone, True)
+    assert clocked.news() == {}
+    clocked.presences.idle(ANNA, desk, True)
+    assert clocked.news() == {bert: {ANNA: "away"}}
+    clocked.presences.went(ANNA, desk)
+    clocked.time += 2 * GRACE
+    assert clocked.news() == {}
+    assert clocked.presences.of(ANNA).status == "away"
 
 
-def test_whoever_is_invisible_looks_offline_and_says_nothing_else(hall: Hall) -> None:
-    bert, _ = hall.enter(BERT), hall.enter(ANNA)
-    hall.look(bert, ANNA)
-    hall.presences.chose(ANNA, Status(status="invisible", text="not here", emoji="🙈"), 2)
-    assert hall.news() == {bert: {ANNA: "offline"}}
-    assert hall.presences.of(ANNA).model_dump(exclude_none=True) == {"user": ANNA, "status": "offline"}
-    assert not hall.presences.is_visible(ANNA)
+def test_an_invisible_user_looks_offline_without_a_status_text(clocked: ManualClock) -> None:
+    bert, _ = clocked.enter(BERT), clocked.enter(ANNA)
+    clocked.look(bert, ANNA)
+    clocked.presences.chose(ANNA, Status(status="invisible", text="not here", emoji="🙈"), 2)
+    assert clocked.news() == {bert: {ANNA: "offline"}}
+    assert clocked.presences.of(ANNA).model_dump(exclude_none=True) == {"user": ANNA, "status": "offline"}
+    assert not clocked.presences.is_visible(ANNA)
 
 
-def test_what_was_chosen_ends_by_itself(hall: Hall) -> None:
-    until = timestamp(int(hall.time * 1000) + 60_000)
-    bert, _ = hall.enter(BERT), hall.enter(ANNA, Status(status="dnd", text="Lunch", until=until))
-    assert hall.look(bert, ANNA) == {ANNA: "dnd"}
-    hall.time += 59.9
-    assert hall.news() == {}
-    due = hall.presences.next_due()
+def test_a_chosen_status_expires(clocked: ManualClock) -> None:
+    until = timestamp(int(clocked.time * 1000) + 60_000)
+    bert, _ = clocked.enter(BERT), clocked.enter(ANNA, Status(status="dnd", text="Lunch", until=until))
+    assert clocked.look(bert, ANNA) == {ANNA: "dnd"}
+    clocked.time += 59.9
+    assert clocked.news() == {}
+    due = clocked.presences.next_due()
     assert due is not None
-    hall.time = due
-    assert hall.news() == {bert: {ANNA: "online"}}
-    assert hall.presences.of(ANNA).text is None
+    clocked.time = due
+    assert clocked.news() == {bert: {ANNA: "online"}}
+    assert clocked.presences.of(ANNA).text is None
 
 
-def test_an_older_choice_never_wins(hall: Hall) -> None:
-    line: Any = Line()
-    hall.presences.expect(ANNA, line)
-    hall.presences.chose(ANNA, Status(status="dnd"), 7)  # said on another device while this one was greeted
-    hall.presences.came(ANNA, line, ONLINE, 6)
-    assert hall.presences.of(ANNA).status == "dnd"
+def test_an_older_status_never_replaces_a_newer_one(clocked: ManualClock) -> None:
+    connection: Any = FakeConnection()
+    clocked.presences.expect(ANNA, connection)
+    clocked.presences.chose(
+        ANNA, Status(status="dnd"), 7
+    )  # Another device chose this while this connection was greeted.
+    clocked.presences.came(ANNA, connection, ONLINE, 6)
+    assert clocked.presences.of(ANNA).status == "dnd"
 
 
-def test_who_begins_to_look_in_the_middle_of_a_change_is_right_in_the_end(hall: Hall) -> None:
-    bert, carl, anna = hall.enter(BERT), hall.enter(3), hall.enter(ANNA)
-    assert hall.look(bert, ANNA) == {ANNA: "online"}
-    hall.presences.idle(ANNA, anna, True)
-    assert hall.look(carl, ANNA) == {ANNA: "away"}
-    hall.presences.idle(ANNA, anna, False)  # back before anybody was told
-    assert hall.news()[carl] == {ANNA: "online"}
+def test_a_watcher_who_starts_during_a_change_is_consistent_in_the_end(clocked: ManualClock) -> None:
+    bert, carl, anna = clocked.enter(BERT), clocked.enter(3), clocked.enter(ANNA)
+    assert clocked.look(bert, ANNA) == {ANNA: "online"}
+    clocked.presences.idle(ANNA, anna, True)
+    assert clocked.look(carl, ANNA) == {ANNA: "away"}
+    clocked.presences.idle(ANNA, anna, False)  # The user is back before any watcher was notified.
+    assert clocked.news()[carl] == {ANNA: "online"}
 
 
-def test_nobody_is_remembered_who_is_neither_here_nor_looked_at(hall: Hall) -> None:
+def test_users_who_are_offline_and_unwatched_are_forgotten(clocked: ManualClock) -> None:
     for user in range(1, 200):
-        line = hall.enter(user)
-        hall.look(line, user + 1, user + 1_000)
-        hall.presences.went(user, line)
-    assert len(hall.presences) > 0
-    hall.time += 2 * GRACE
-    hall.news()
-    assert len(hall.presences) == 0
-    assert hall.presences.next_due() is None
+        connection = clocked.enter(user)
+        clocked.look(connection, user + 1, user + 1_000)
+        clocked.presences.went(user, connection)
+    assert len(clocked.presences) > 0
+    clocked.time += 2 * GRACE
+    clocked.news()
+    assert len(clocked.presences) == 0
+    assert clocked.presences.next_due() is None
 
 
-def test_reminders_do_not_pile_up(hall: Hall) -> None:
-    hall.enter(ANNA)
+def test_reminders_do_not_pile_up(clocked: ManualClock) -> None:
+    clocked.enter(ANNA)
     for step in range(1_000):
-        until = timestamp(int(hall.time * 1000) + 10_000_000 - step)
-        hall.presences.chose(ANNA, Status(status="dnd", until=until), 2 + step)
-    assert len(hall.presences._due) < 200
+        until = timestamp(int(clocked.time * 1000) + 10_000_000 - step)
+        clocked.presences.chose(ANNA, Status(status="dnd", until=until), 2 + step)
+    assert len(clocked.presences._due) < 200
 
 
-def test_a_half_open_connection_is_over_within_45_seconds() -> None:
+def test_a_half_open_connection_ends_within_45_seconds() -> None:
     assert DROP_AFTER + STEP + GRACE + TOGETHER <= 45

@@ -1,4 +1,4 @@
-"""What forwarding headers are worth, and who is told of them."""
+"""Detection of proxies whose forwarding headers are not trusted."""
 
 from ipaddress import ip_network
 
@@ -16,13 +16,11 @@ TRUSTED = [ip_network("10.0.0.0/8")]
         ("127.0.0.1", FORWARDED, True),
         ("::1", FORWARDED, True),
         ("172.17.0.1", FORWARDED, True),
-        ("10.0.0.1", FORWARDED, False),  # it is heard
-        ("8.8.8.8", FORWARDED, False),  # from afar anybody may claim anything
+        ("10.0.0.1", FORWARDED, False),  # This proxy is trusted.
+        ("8.8.8.8", FORWARDED, False),  # Any remote client may claim anything.
         ("127.0.0.1", [], False),
         ("", FORWARDED, False),
     ],
 )
-def test_a_proxy_nearby_that_is_not_believed_is_noticed(
-    peer: str, headers: list[tuple[bytes, bytes]], unheard: bool
-) -> None:
+def test_an_untrusted_proxy_nearby_is_noticed(peer: str, headers: list[tuple[bytes, bytes]], unheard: bool) -> None:
     assert is_unheard_proxy(peer, headers, TRUSTED) is unheard

@@ -1,4 +1,4 @@
-"""The session's table: in each state, what may come and what it becomes."""
+"""The session's state machine: which frames each state accepts, and the effects."""
 
 import json
 
@@ -43,7 +43,7 @@ def said(effect: object) -> dict[str, object]:
     return found
 
 
-def test_hello_is_the_first_frame_and_carries_what_one_has() -> None:
+def test_hello_is_the_first_frame_and_carries_the_clients_positions() -> None:
     session = Session()
     [greet] = session.receive('{"type":"hello","token":"t","epoch":"e","have":{"room:1":3,"site":0},"more":1}', NOW)
     assert isinstance(greet, Authenticate)
@@ -56,7 +56,7 @@ def test_hello_is_the_first_frame_and_carries_what_one_has() -> None:
     [SEND, "nonsense", '{"type":"hello","have":{"room:0":1}}', '{"type":"hello","have":{"room:1":-1}}',
      '{"type":"hello","have":{"room:1":true}}', '{"type":"hello","token":1}', '{"type":"ping"}'],
 )  # fmt: skip
-def test_anything_else_before_hello_ends_the_session(frame: str) -> None:
+def test_any_other_frame_before_hello_ends_the_session(frame: str) -> None:
     session = Session()
     error, end = session.receive(frame, NOW)
     assert said(error)["re"] is None
@@ -65,7 +65,7 @@ def test_anything_else_before_hello_ends_the_session(frame: str) -> None:
     assert session.receive(SEND, NOW) == []
 
 
-def test_what_one_has_is_bounded_and_more_of_it_is_told_by_name() -> None:
+def test_the_number_of_positions_in_hello_is_limited_and_the_error_names_the_field() -> None:
     for count, accepted in ((MAX_HAVE, True), (MAX_HAVE + 1, False)):
         session = Session()
         have = {f"room:{number}": 1 for number in range(1, count + 1)}
@@ -74,7 +74,7 @@ def test_what_one_has_is_bounded_and_more_of_it_is_told_by_name() -> None:
     assert "have: " in str(said(first)["error"])
 
 
-def test_what_comes_during_the_greeting_is_taken_up_after_it() -> None:
+def test_frames_received_during_the_greeting_are_executed_after_it() -> None:
     session = Session()
     session.receive('{"type":"hello"}', NOW)
     assert session.receive(SEND, NOW) == []
@@ -82,7 +82,7 @@ def test_what_comes_during_the_greeting_is_taken_up_after_it() -> None:
     assert run == Execute(1, SendMessage(room=1, key="k", body="hello"))
 
 
-def test_what_is_kept_during_the_greeting_is_bounded() -> None:
+def test_frames_kept_during_the_greeting_are_limited() -> None:
     session = Session()
     session.receive('{"type":"hello"}', NOW)
     for _ in range(MAX_KEPT):
@@ -95,7 +95,7 @@ def test_what_is_kept_during_the_greeting_is_bounded() -> None:
     assert isinstance(session.receive("x", NOW)[-1], Close)
 
 
-def test_a_refused_greeting_says_whether_to_come_back() -> None:
+def test_a_refused_greeting_closes_with_a_code_that_decides_on_reconnecting() -> None:
     for error, code in ((Unauthenticated(), close_codes.NOT_AUTHENTICATED), (Unavailable(), close_codes.GOING_AWAY)):
         session = Session()
         session.receive('{"type":"hello"}', NOW)
@@ -104,12 +104,12 @@ def test_a_refused_greeting_says_whether_to_come_back() -> None:
         assert last.code == code
 
 
-def test_a_ping_is_answered_and_needs_no_id() -> None:
+def test_a_ping_is_answered_with_or_without_an_id() -> None:
     assert [said(effect) for effect in live().receive('{"type":"ping"}', NOW)] == [{"type": "pong"}]
     assert said(live().receive('{"type":"ping","id":7}', NOW)[-1]) == {"re": 7, "ok": {}}
 
 
-def test_catching_up_is_a_query_and_not_a_command() -> None:
+def test_events_since_is_a_query_and_not_a_command() -> None:
     [ask] = live().receive('{"id":2,"type":"events.since","topic":"room:1","after":5}', NOW)
     assert ask == Query(2, EventsSince(topic="room:1", after=5))
 
@@ -136,7 +136,7 @@ def test_catching_up_is_a_query_and_not_a_command() -> None:
         ('{"id":15,"type":"typing","room":"1"}', 15),
     ],
 )
-def test_a_bad_frame_is_answered_and_the_session_goes_on(frame: str, re: int | None) -> None:
+def test_an_invalid_frame_is_answered_with_an_error_and_the_session_continues(frame: str, re: int | None) -> None:
     session = live()
     [answer] = session.receive(frame, NOW)
     body = said(answer)
@@ -152,13 +152,13 @@ def test_no_frame_makes_the_session_raise(frame: str | bytes) -> None:
             assert isinstance(effect, Send | Close | Authenticate | Execute | Query)
 
 
-# -- patience
+# -- limits on refused frames
 
 PING, NONSENSE = '{"type":"ping"}', "nonsense"
 
 
 @pytest.mark.parametrize("frame", [PING, NONSENSE, '{"id":1,"type":"unheard.of"}', '{"id":1,"type":"hello"}'])
-def test_who_pings_or_is_refused_without_end_is_ended(frame: str) -> None:
+def test_endless_pings_or_refused_frames_end_the_session(frame: str) -> None:
     session = live()
     for _ in range(int(PATIENCE_BURST)):
         [answer] = session.receive(frame, NOW)
@@ -170,7 +170,7 @@ def test_who_pings_or_is_refused_without_end_is_ended(frame: str) -> None:
     assert session.receive(SEND, NOW) == []
 
 
-def test_patience_grows_back_and_good_commands_cost_none() -> None:
+def test_the_allowance_refills_and_valid_commands_cost_nothing() -> None:
     session = live()
     for second in range(60):
         for _ in range(int(PATIENCE_RATE)):
@@ -180,7 +180,7 @@ def test_patience_grows_back_and_good_commands_cost_none() -> None:
     assert session.state is State.LIVE
 
 
-def test_what_others_refuse_counts_as_well() -> None:
+def test_errors_answered_elsewhere_count_against_the_allowance() -> None:
     session = live()
     answer: list[Effect] = [Send(b"too often")]
     for _ in range(int(PATIENCE_BURST)):
@@ -188,7 +188,7 @@ def test_what_others_refuse_counts_as_well() -> None:
     assert isinstance(session.charge(NOW, answer)[-1], Close)
 
 
-def test_what_was_kept_during_the_greeting_counts_as_well() -> None:
+def test_frames_kept_during_the_greeting_count_against_the_allowance() -> None:
     session = Session()
     session.receive('{"type":"hello"}', NOW)
     for _ in range(MAX_KEPT):
@@ -199,7 +199,7 @@ def test_what_was_kept_during_the_greeting_counts_as_well() -> None:
     assert isinstance(session.receive(NONSENSE, NOW)[-1], Close)
 
 
-def test_without_limits_patience_has_no_end() -> None:
+def test_without_limits_refused_frames_never_end_the_session() -> None:
     session = live(limited=False)
     for _ in range(1_000):
         assert isinstance(session.receive(NONSENSE, NOW)[0], Send)

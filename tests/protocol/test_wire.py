@@ -1,4 +1,4 @@
-"""JSON at the door: what a parser must refuse so that nobody behind it chokes."""
+"""Strict JSON parsing: refuse what could break later code."""
 
 from contextlib import suppress
 
@@ -24,7 +24,7 @@ def nested(depth: int) -> str:
         '{"a":' * 50_000,
     ],
 )  # fmt: skip
-def test_what_could_break_somebody_later_is_refused(text: str) -> None:
+def test_dangerous_json_is_refused(text: str) -> None:
     with pytest.raises(BadRequest):
         wire.parse(text)
 
@@ -44,7 +44,7 @@ def test_bytes_that_are_not_utf8_are_refused(bytes_: bytes) -> None:
         (nested(MAX_DEPTH), None),
     ],
 )
-def test_what_only_looks_dangerous_is_taken(text: str, value: object) -> None:
+def test_json_that_only_looks_dangerous_is_accepted(text: str, value: object) -> None:
     found = wire.parse(text)
     assert value is None or found == value
 
@@ -64,7 +64,7 @@ def test_any_text_is_an_object_or_a_bad_request(text: str) -> None:
     ),
     st.sampled_from(["", " ", "\n"]),
 )
-def test_the_quick_way_and_the_strict_way_agree(pairs: list[tuple[str, str]], blank: str) -> None:
+def test_the_fast_and_the_strict_parser_agree(pairs: list[tuple[str, str]], blank: str) -> None:
     text = "{" + ",".join(f'"{key}"{blank}:{blank}{value}' for key, value in pairs) + "}"
     try:
         strict = wire._parse(text)

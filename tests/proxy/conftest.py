@@ -1,4 +1,4 @@
-"""A server behind a proxy, on each way in which people do that."""
+"""Fixtures: a server behind a proxy, in each usual configuration."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -10,7 +10,8 @@ from tests.proxy.front import Certificate, Front, Kind
 from tests.proxy.visitor import Visitor
 from tests.support.server import Server
 
-# Who comes too often is what some of these tests are about; with few sockets, since each is a TLS connection.
+# Some of these tests are about limits. The socket limit is low because each socket is a TLS
+# connection.
 LIMITED = {
     "HUBBUB_RATE_LIMITS": "on",
     "HUBBUB_UNAUTHENTICATED_PER_ADDRESS": "3",
@@ -39,7 +40,10 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
 
 @pytest.fixture(scope="module")
 def put(tmp_path_factory: pytest.TempPathFactory, certificate: Certificate) -> Iterator[Put]:
-    """`put(kind, root_path, change=…, settings=…, launcher=…)`: a server behind a proxy, both running."""
+    """Return a factory that runs a server behind a proxy.
+
+    Its arguments are `put(kind, root_path, change=…, settings=…, launcher=…)`.
+    """
     with ExitStack() as stack:
 
         def put_behind(

@@ -1,4 +1,7 @@
-"""`hubbub` that pings every PING_EVERY seconds: what a test has time to wait for. Run as a module, like `-m hubbub`."""
+"""Run `hubbub` with pings every PING_EVERY seconds.
+
+Usage: `-m tests.proxy.eager_pings`.
+"""
 
 import os
 

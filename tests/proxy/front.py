@@ -1,4 +1,4 @@
-"""A real nginx or Caddy in front of a server under test, configured by the very example in docs/operations.md."""
+"""A real nginx or Caddy, configured by the example in docs/operations.md."""
 
 import os
 import re
@@ -28,14 +28,14 @@ HEADINGS = {
 
 
 def example(heading: str) -> str:
-    """The first block of code under that heading of the page."""
+    """Return the first code block under that heading of the page."""
     found = re.search(rf"^### {re.escape(heading)}\n.*?^```\w+\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
     assert found is not None, f"docs/operations.md has no example under {heading!r}"
     return found[1]
 
 
 def program(name: str) -> str:
-    """The program's path. Skips the test where there is none, which in CI is a failure."""
+    """Return the program's path, or skip the test, which CI counts as a failure."""
     here = Path(sys.prefix) / "debian" / "usr"
     places = [os.environ.get("PATH", ""), "/usr/sbin", str(here / "sbin"), str(here / "bin")]
     found = shutil.which(name, path=os.pathsep.join(places))
@@ -45,7 +45,7 @@ def program(name: str) -> str:
 
 
 class Certificate:
-    """Self-made, for both names of the examples."""
+    """A self-signed certificate for both names of the examples."""
 
     def __init__(self, folder: Path) -> None:
         self.file = folder / "fullchain.pem"
@@ -59,7 +59,7 @@ class Certificate:
 
 
 class Front:
-    """One proxy process before the server on `upstream`; `root_path` is "" or "/chat"."""
+    """A proxy in front of a server; `root_path` is "" or "/chat"."""
 
     def __init__(self, kind: Kind, root_path: str, certificate: Certificate, folder: Path) -> None:
         self.kind = kind
@@ -74,7 +74,7 @@ class Front:
 
     @property
     def address(self) -> str:
-        """What HUBBUB_PUBLIC_URL has to be."""
+        """Return the value for HUBBUB_PUBLIC_URL."""
         return f"https://{self.name}:{self.port}{self.root_path}"
 
     @property
@@ -82,19 +82,19 @@ class Front:
         return f"https://{self.name}:{self.port}"
 
     def change(self, before: str, after: str) -> Self:
-        """The example, but for this."""
+        """Replace a part of the example."""
         assert before in self.text, f"the example has no {before!r}"
         self.text = self.text.replace(before, after)
         return self
 
     def strip_root_path(self) -> Self:
-        """The other way to serve a sub-path: the server does not see it."""
+        """Let the proxy strip the sub-path, so that the server does not see it."""
         if self.kind == "nginx":
             return self.change(f"proxy_pass http://{SERVER};", f"proxy_pass http://{SERVER}/;")
         return self.change("handle /chat/*", "handle_path /chat/*")
 
     def start(self, upstream: int) -> Self:
-        """Starts in front of the server on that port; returns when connections are accepted."""
+        """Start in front of the server on that port; return when connections are accepted."""
         self._folder.mkdir()
         self.change(SERVER, f"127.0.0.1:{upstream}")
         command = self._nginx() if self.kind == "nginx" else self._caddy()

@@ -1,4 +1,4 @@
-"""Sockets on which nothing is said: the server's pings keep them open through a proxy that ends silent connections."""
+"""The server's pings keep silent sockets open through a proxy."""
 
 import asyncio
 import time
@@ -29,7 +29,7 @@ IMPATIENT = {
 
 @pytest.fixture
 def visitors(tmp_path: Path, certificate: Certificate) -> Iterator[dict[tuple[str, Kind], Visitor]]:
-    """Somebody behind each proxy of a server that pings often, and of one that does not ping."""
+    """Visitors behind each proxy, of a server with pings and of one without."""
     found = {}
     with ExitStack() as stack:
         for name, every in (("pinging", "0.25"), ("silent", "1000")):
@@ -42,11 +42,13 @@ def visitors(tmp_path: Path, certificate: Certificate) -> Iterator[dict[tuple[st
         yield found
 
 
-async def test_a_silent_socket_outlives_the_timeout_of_the_proxy(visitors: dict[tuple[str, Kind], Visitor]) -> None:
-    """And without pings none does: so it is the pings that keep it."""
+async def test_pings_keep_a_silent_socket_open_beyond_the_proxys_timeout(
+    visitors: dict[tuple[str, Kind], Visitor],
+) -> None:
+    """Without pings the proxies close such sockets, which the control shows."""
     began = time.monotonic()
     control = [await visitors["silent", kind].connect() for kind in KINDS]
-    for _ in range(ATTEMPTS):  # a machine that stands still for so long breaks the connection, too
+    for _ in range(ATTEMPTS):  # A machine that stalls for that long breaks the connection, too.
         outlived = await asyncio.gather(*(_outlives(visitors["pinging", kind]) for kind in KINDS))
         if all(outlived):
             break
@@ -58,7 +60,7 @@ async def test_a_silent_socket_outlives_the_timeout_of_the_proxy(visitors: dict[
 
 
 async def _outlives(visitor: Visitor) -> bool:
-    """Whether both kinds of socket are still of use after two timeouts in which their person said nothing."""
+    """Return whether both kinds of socket work after two timeouts of silence."""
     async with await visitor.connect() as socket, await visitor.enter(visitor.bearer) as plain:
         await asyncio.sleep(2 * TIMEOUT)
         try:

@@ -1,4 +1,4 @@
-"""Everything that people do, through real proxies: at the root, and under a sub-path that is stripped or handed on."""
+"""Hubbub through real proxies, at the root and under a sub-path."""
 
 import asyncio
 import json
@@ -19,11 +19,11 @@ from tests.support.waiting import eventually_async
 HTML = {"Accept": "text/html"}
 LONG = "é" * 8_000
 TRIES = 60
-# What a path has nothing to do with.
+# For tests that do not depend on the path.
 ONE_OF_EACH = pytest.mark.parametrize("behind", ["nginx at the root", "caddy handing the path on"], indirect=True)
 
 
-def test_a_browser_logs_in_and_reads_what_it_wrote(behind: Behind) -> None:
+def test_a_browser_logs_in_and_reads_its_own_message(behind: Behind) -> None:
     visitor = behind.visitor().sign_up()
     answer = visitor.log_in()
     assert answer.headers["set-cookie"].startswith("__Host-hubbub_session=")
@@ -38,7 +38,7 @@ def test_a_browser_logs_in_and_reads_what_it_wrote(behind: Behind) -> None:
     assert visitor.ask("POST", "/api/rooms/1/messages", foreign, json={"key": "l", "body": "x"}).status_code == 403
 
 
-def test_the_page_and_all_that_it_names_arrive(behind: Behind) -> None:
+def test_the_page_and_everything_it_refers_to_is_served(behind: Behind) -> None:
     visitor = behind.visitor()
     for path in ("/", "/setup", "/invite", "/docs"):
         page = visitor.ask("GET", path, HTML)
@@ -55,12 +55,12 @@ def test_the_page_and_all_that_it_names_arrive(behind: Behind) -> None:
 
 
 @pytest.mark.parametrize("behind", ["nginx at the root"], indirect=True)
-def test_plain_http_leads_to_https(behind: Behind) -> None:
+def test_plain_http_redirects_to_https(behind: Behind) -> None:
     answer = httpx.get(f"http://127.0.0.1:{behind.front.plain_port}/setup?x=1", headers={"Host": "chat.example.org"})
     assert (answer.status_code, answer.headers["location"]) == (301, "https://chat.example.org/setup?x=1")
 
 
-def test_the_bare_path_leads_to_the_page(behind: Behind) -> None:
+def test_the_root_path_without_its_slash_redirects_to_the_page(behind: Behind) -> None:
     visitor = behind.visitor()
     answer = visitor.http.get(
         f"https://127.0.0.1:{behind.front.port}{behind.front.root_path}",
@@ -75,17 +75,17 @@ def test_the_bare_path_leads_to_the_page(behind: Behind) -> None:
 
 
 @pytest.mark.parametrize("behind", ["caddy stripping the path"], indirect=True)
-def test_links_lead_to_where_browsers_reach_the_server(behind: Behind) -> None:
+def test_reset_and_setup_links_have_the_public_address(behind: Behind) -> None:
     visitor = behind.visitor().sign_up()
     reset = behind.server.reset_link(visitor.name)
     assert f"{behind.front.address}/reset#" in reset
     assert behind.server.setup_link().startswith(f"{behind.front.address}/setup#")
 
 
-async def test_events_arrive_over_a_websocket_that_a_page_of_ours_opened(behind: Behind) -> None:
+async def test_events_arrive_over_a_websocket_opened_by_the_sites_own_page(behind: Behind) -> None:
     visitor = behind.visitor().sign_up()
     visitor.log_in()
-    socket = await visitor.knock(visitor.page)
+    socket = await visitor.open_socket(visitor.page)
     await socket.send(json.dumps({"type": "hello"}))
     async with asyncio.timeout(15):
         assert json.loads(await socket.recv())["type"] == "welcome"
@@ -95,11 +95,11 @@ async def test_events_arrive_over_a_websocket_that_a_page_of_ours_opened(behind:
     assert (event["seq"], event["body"]) == (sent["seq"], "over there")
     await socket.close()
     with pytest.raises(InvalidStatus) as refused:
-        await visitor.knock({**visitor.page, "Origin": "https://evil.example"})
+        await visitor.open_socket({**visitor.page, "Origin": "https://evil.example"})
     assert refused.value.response.status_code == 403
 
 
-async def test_lines_go_in_and_out_of_the_plain_text_gateway(behind: Behind) -> None:
+async def test_plain_text_lines_pass_in_both_directions(behind: Behind) -> None:
     visitor = behind.visitor().sign_up()
     socket = await visitor.enter(visitor.bearer)
     assert await line(socket) == f"Client #{visitor.name} joined the chat."
@@ -109,13 +109,13 @@ async def test_lines_go_in_and_out_of_the_plain_text_gateway(behind: Behind) -> 
 
 
 @ONE_OF_EACH
-async def test_a_burst_of_more_than_a_mebibyte_arrives_and_nothing_is_held_back(behind: Behind) -> None:
+async def test_a_burst_of_more_than_a_mebibyte_arrives_without_buffering(behind: Behind) -> None:
     writer, reader = behind.visitor().sign_up(), behind.visitor().sign_up()
     socket = await reader.connect()
     sent = []
     for number in range(18):
         sent.append(writer.send(LONG, key=str(number))["seq"])
-        # One at a time: a proxy that gathers would keep this one until the next comes.
+        # Send one at a time: a buffering proxy would keep this message until the next comes.
         await eventually_async(lambda: _has(socket, sent), 15, f"message {number} arrives before the next is sent")
     before = {"room:1": sent[0] - 1}
     async with await reader.connect(have=before, epoch=socket.welcome["epoch"]) as again:
@@ -136,7 +136,7 @@ async def _has(socket: Connection, seqs: list[int]) -> bool:
 
 
 @ONE_OF_EACH
-async def test_a_drain_tells_to_come_back_and_nothing_is_missed(behind: Behind) -> None:
+async def test_after_a_drain_clients_reconnect_and_miss_nothing(behind: Behind) -> None:
     visitor = behind.visitor().sign_up()
     socket = await visitor.connect()
     behind.server.stop()
@@ -154,22 +154,22 @@ async def test_a_drain_tells_to_come_back_and_nothing_is_missed(behind: Behind) 
         except OPENING_ERRORS:
             return None
 
-    again = await eventually_async(back, 15, "the way is open again")
+    again = await eventually_async(back, 15, "the client can connect again")
     assert again is not None
     await again.ping()
     assert [event["body"] for event in again.of_type("message.sent")] == ["while you were away"]
     await again.close()
 
 
-# -- whose address counts
+# -- the visitor's address
 
 
 @ONE_OF_EACH
-def test_who_comes_too_often_is_the_visitor_and_not_the_proxy(behind: Behind) -> None:
+def test_rate_limits_apply_to_the_visitor_and_not_to_the_proxy(behind: Behind) -> None:
     eager, other = behind.visitor(), behind.visitor()
     forged = [f"10.{number}.0.1" for number in range(TRIES)]
     refused = any(_check(eager, {"X-Forwarded-For": address, "X-Real-IP": address}) == 429 for address in forged)
-    assert refused, "a forged header made him another one each time"
+    assert refused, "a forged header must not make the visitor look like others"
     assert _check(other) == 200
 
 
@@ -178,18 +178,18 @@ def _check(visitor: Visitor, headers: dict[str, str] | None = None) -> int:
 
 
 @ONE_OF_EACH
-async def test_silent_sockets_are_counted_by_visitor_too(behind: Behind) -> None:
+async def test_unauthenticated_sockets_are_limited_per_visitor(behind: Behind) -> None:
     eager, other = behind.visitor(), behind.visitor()
-    silent: list[ClientConnection] = [await eager.knock() for _ in range(3)]
+    silent: list[ClientConnection] = [await eager.open_socket() for _ in range(3)]
     with pytest.raises(InvalidStatus) as refused:
-        await eager.knock({"X-Forwarded-For": "10.0.0.1"})
+        await eager.open_socket({"X-Forwarded-For": "10.0.0.1"})
     assert refused.value.response.status_code == 429
-    silent.append(await other.knock())
+    silent.append(await other.open_socket())
     for socket in silent:
         await socket.close()
 
 
-def test_metrics_stay_inside(behind: Behind) -> None:
+def test_metrics_are_not_served_to_visitors(behind: Behind) -> None:
     visitor = behind.visitor().sign_up()
     assert visitor.ask("GET", "/metrics").status_code == 401
     assert visitor.ask("GET", "/metrics", {"X-Forwarded-For": "127.0.0.1"}).status_code == 401

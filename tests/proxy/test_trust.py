@@ -1,4 +1,7 @@
-"""What goes wrong without the settings, and that people are told which: the controls of test_through.py."""
+"""What goes wrong without the settings for proxies.
+
+These are the controls of test_through.py.
+"""
 
 import httpx
 import pytest
@@ -11,7 +14,7 @@ TRIES = 60
 
 
 class Unaware:
-    """A server that was told nothing of the proxy before it, and somebody who logged in there early enough."""
+    """A server without settings for its proxy, and a visitor logged in early."""
 
     def __init__(self, behind: Behind) -> None:
         self.behind = behind
@@ -24,21 +27,21 @@ def unaware(put: Put) -> Unaware:
     return Unaware(put("nginx", settings={"HUBBUB_PUBLIC_URL": "", "HUBBUB_TRUSTED_PROXIES": ""}))
 
 
-async def test_without_a_public_url_the_sentence_says_that_it_is_missing(unaware: Unaware) -> None:
+async def test_without_a_public_url_the_error_names_the_missing_setting(unaware: Unaware) -> None:
     visitor = unaware.visitor
-    assert visitor.cookie.startswith("hubbub_session="), "nobody said that it was https"
+    assert visitor.cookie.startswith("hubbub_session="), "the server does not know that the request was https"
     assert "secure" not in unaware.login.headers["set-cookie"].lower()
     assert "strict-transport-security" not in unaware.login.headers
     refused = visitor.ask("POST", "/api/rooms/1/messages", visitor.page, json={"key": "k", "body": "hello"})
     assert refused.status_code == 403
     assert "HUBBUB_PUBLIC_URL" in refused.json()["error"]["message"]
     with pytest.raises(InvalidStatus) as caught:
-        await visitor.knock(visitor.page)
+        await visitor.open_socket(visitor.page)
     assert caught.value.response.status_code == 403
     assert b"HUBBUB_PUBLIC_URL" in (caught.value.response.body or b"")
 
 
-def test_without_a_trusted_proxy_all_visitors_are_one_and_the_log_says_why(unaware: Unaware) -> None:
+def test_without_a_trusted_proxy_all_visitors_share_limits_and_the_log_says_why(unaware: Unaware) -> None:
     eager, other = unaware.behind.visitor(), unaware.behind.visitor()
     assert any(check(eager) == 429 for _ in range(TRIES))
     assert any(check(other) == 429 for _ in range(10))

@@ -28,11 +28,11 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def behind(put: Put) -> Behind:
-    """The proxy that speaks HTTP/2 to browsers, and the way in which the server sees least of the path."""
+    """A server behind the proxy that speaks HTTP/2 to browsers and strips the path."""
     return put("caddy", "/chat", Front.strip_root_path)
 
 
-def test_the_owner_comes_by_the_link_talks_and_comes_back(behind: Behind, browser: Browser) -> None:
+def test_an_owner_signs_up_by_the_link_sends_and_reloads_behind_a_proxy(behind: Behind, browser: Browser) -> None:
     context = browser.new_context(ignore_https_errors=True, locale="en-GB")
     try:
         owner = Person(behind.server, context.new_page())
@@ -52,7 +52,8 @@ def test_the_owner_comes_by_the_link_talks_and_comes_back(behind: Behind, browse
         assert owner.page.get_by_label("The link").input_value().startswith(f"{behind.front.address}/invite#")
         owner.open("/docs")
         expect(owner.page.get_by_role("heading", level=1)).to_contain_text("API")
-        # The certificate is nobody's, and for the script of a service worker the browser makes no exception.
+        # The certificate is self-signed, and browsers make no exception for the script of a service
+        # worker.
         assert [line for line in owner.complaints() if "when fetching the script" not in line] == []
     finally:
         context.close()

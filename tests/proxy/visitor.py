@@ -1,4 +1,7 @@
-"""Somebody on the other side of a proxy, with an address of his own: HTTP, WebSockets and plain text over TLS."""
+"""A visitor on the other side of a proxy, with its own address:
+
+HTTP, WebSockets and plain text over TLS.
+"""
 
 import itertools
 from typing import Any, Self
@@ -14,7 +17,7 @@ _numbers = itertools.count(1)
 
 
 class Visitor:
-    """Comes from an address in 127/8 that nobody else has: only the proxy's own, 127.0.0.1, is a trusted one."""
+    """A client with its own address in 127/8; only 127.0.0.1 is trusted."""
 
     def __init__(self, front: Front) -> None:
         self.front = front
@@ -31,15 +34,15 @@ class Visitor:
         self.http = httpx.Client(transport=transport, base_url=base, timeout=30)
 
     def ask(self, method: str, path: str, headers: dict[str, str] | None = None, **arguments: Any) -> httpx.Response:
-        """One request, by the name in the certificate."""
+        """Send one request, to the name in the certificate."""
         given = {"Host": f"{self.front.name}:{self.front.port}", **(headers or {})}
         extensions = {"sni_hostname": self.front.name}
         answer = self.http.request(method, path, headers=given, extensions=extensions, **arguments)
-        self.http.cookies.clear()  # kept by hand: the jar knows another name of the host
+        self.http.cookies.clear()  # The cookie is kept by hand because the jar knows the host by another name.
         return answer
 
     def sign_up(self) -> Self:
-        """A new account, with a token."""
+        """Create an account and log in with a token."""
         account = {"username": self.name, "password": PASSWORD}
         answer = self.ask("POST", "/api/accounts", json=account)
         assert answer.status_code == 201, answer.text
@@ -49,7 +52,7 @@ class Visitor:
         return self
 
     def log_in(self) -> httpx.Response:
-        """A browser's session; the cookie is kept in `cookie` as it goes back to the server."""
+        """Open a browser's session; `cookie` keeps the cookie as the client sends it."""
         answer = self.ask("POST", "/api/login", json={"username": self.name, "password": PASSWORD})
         assert answer.status_code == 200, answer.text
         self.cookie = answer.headers["set-cookie"].partition(";")[0]
@@ -61,7 +64,7 @@ class Visitor:
 
     @property
     def page(self) -> dict[str, str]:
-        """What a browser sends along from a page of ours."""
+        """Return the headers that a browser sends from the site's own page."""
         return {"Cookie": self.cookie, "Origin": self.front.origin}
 
     def send(self, body: str, key: str = "k", room: int = 1) -> Frame:
@@ -71,15 +74,15 @@ class Visitor:
         return made
 
     async def connect(self, **options: Any) -> Connection:
-        """A WebSocket of hubbub.v1 with the token, greeted."""
+        """Open a WebSocket of hubbub.v1 with the token and wait for the welcome."""
         return await Connection.open(self._url("/ws"), self.token, **self._way(), **options)
 
-    async def knock(self, headers: dict[str, str] | None = None) -> ClientConnection:
-        """One on which nothing is said yet."""
+    async def open_socket(self, headers: dict[str, str] | None = None) -> ClientConnection:
+        """Open a WebSocket without sending hello."""
         return await raw_connect(self._url("/ws"), additional_headers=headers or {}, **self._way())
 
     async def enter(self, headers: dict[str, str]) -> ClientConnection:
-        """The plain-text gateway under one's own name."""
+        """Connect to the plain-text gateway under the visitor's name."""
         return await connect(self._url(f"/ws/{self.name}"), additional_headers=headers, proxy=None, **self._way())
 
     def _url(self, path: str) -> str:

@@ -1,4 +1,4 @@
-"""A store and a journal for each test, on each engine; and three people."""
+"""Fixtures: a database, a journal and five users for each test, on each engine."""
 
 from dataclasses import dataclass
 
@@ -13,8 +13,8 @@ from tests.engine.conftest import desk as desk
 
 
 @dataclass
-class Hall:
-    """A desk, and people at it: `owner` is the site's, `guest` one without an account."""
+class World:
+    """A command desk and its users: `owner` owns the site, `guest` has no account."""
 
     desk: Desk
     alice: Actor
@@ -24,23 +24,23 @@ class Hall:
     guest: Actor
 
     async def do(self, command: Command, who: Actor | None = None) -> dict[str, object]:
-        """The answer to alice, or to somebody else."""
+        """Submit a command as alice or another user and return the answer."""
         return (await self.desk.journal.submit(command, who or self.alice)).answer
 
     async def room(self, command: Command, who: Actor | None = None) -> int:
-        """The id of the room that the command gives."""
+        """Submit a command and return the id of the room in its answer."""
         room = (await self.do(command, who))["room"]
         assert isinstance(room, dict)
         return int(room["id"])
 
     def sees(self, who: Actor, **query: bool) -> dict[int, Room]:
-        """His directory without the lobby, whole."""
+        """Return the user's room directory without the lobby."""
         page = self.desk.database.read(rooms.directory, who.id, LOBBY, 200, **query)
         assert isinstance(page["rooms"], list)
         return {room["id"]: Room.model_validate(room) for room in page["rooms"]}
 
     def published(self, topic: str) -> list[str]:
-        """The types of what was told on a topic, in order."""
+        """Return the types of the entries published to a topic, in order."""
         return [entry.event.type for entry in self.told(topic)]
 
     def told(self, topic: str) -> list[Entry]:
@@ -48,6 +48,6 @@ class Hall:
 
 
 @pytest.fixture
-async def hall(desk: Desk) -> Hall:
+async def world(desk: Desk) -> World:
     alice, bob, carol = [await desk.person(name) for name in ("alice", "bob", "carol")]
-    return Hall(desk, alice, bob, carol, await desk.person("olga", Role.OWNER), await desk.person("gast", Role.GUEST))
+    return World(desk, alice, bob, carol, await desk.person("olga", Role.OWNER), await desk.person("gast", Role.GUEST))

@@ -1,7 +1,7 @@
-"""Every question that names a room: over REST as the contract has them, over WebSocket as the commands are defined.
+"""Every request that names a room, over REST and WebSocket.
 
-They are made out of what is there, so that a new route or command is among them at once; all that has to be said here
-is what stands in a field of a new name.
+They are generated from the contract and the commands, so that a new route or command is included at
+once. Only the value of a field with a new name has to be added here.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,22 +18,23 @@ from tests.support.client import Connection, RefusedError
 from tests.support.server import Account
 
 ROOMS = ("room", "from_room")
-"""The fields that name a room."""
+"""Fields that name a room."""
 LISTS = ("rooms",)
-"""The fields that hold a list of objects that name one."""
+"""Fields that hold a list of objects which name a room."""
 VALUES: dict[str, Any] = {
     "body": "Something", "seq": 2, "emoji": "\N{THUMBS UP SIGN}", "name": "Another name",
     "topic": "Something", "description": "Something", "history": "all", "role": "moderator", "reason": "Something",
     "favourite": True, "muted": True, "after": 0, "limit": 50, "max_uses": 1, "expires_in": 60,
 }  # fmt: skip
-"""What stands in the other fields; `message` and `user` are said where they are known."""
+"""Values of the other fields; `message` and `user` are set where they are known."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """A room to ask about, and somebody who is in it, or was; the seqs of its first message and of one in the lobby.
+    """A room to ask about, a current or former member, and two seqs.
 
-    There is a message for each question.
+    The seqs are those of its first message and of one in the lobby. There is a message for each
+    question.
     """
 
     room: int
@@ -44,7 +45,10 @@ class Place:
 
 @dataclass(frozen=True)
 class Question:
-    """`fill` gives what is asked of a place: a command's frame, or what an HTTP request is made of."""
+    """A request about a place.
+
+    `fill` returns a command's frame, or the arguments of an HTTP request.
+    """
 
     name: str
     fill: Callable[[Place], dict[str, Any]]
@@ -54,7 +58,7 @@ class Question:
         return " " not in self.name
 
     async def ask(self, place: Place, account: Account, connection: Connection) -> tuple[int, str]:
-        """Everything that the answer says."""
+        """Send the request and return everything that the answer contains."""
         given = self.fill(place)
         if self.by_socket:
             try:
@@ -129,7 +133,7 @@ def _frame(kind: Any, which: str) -> Fill:
 
 
 def _value(field: str, which: str, place: Place, message: int) -> Any:
-    """What stands in a field of a question about the room that stands in the field `which`."""
+    """Return the value of a field in a request whose field `which` names the room."""
     if field in LISTS:
         return [{"room": place.room, "seq": VALUES["seq"]}]
     if field in ROOMS:

@@ -1,4 +1,4 @@
-"""`hubbub` with a bug: who is not in a room that there is waits a little for his refusal."""
+"""Run `hubbub` with a bug: it refuses existing rooms slower than missing ones."""
 
 import threading
 from typing import Any

@@ -1,4 +1,4 @@
-"""A private room, and a direct one, are to strangers as if there were none: on every route and with every command."""
+"""To users outside, private and direct rooms look like missing rooms."""
 
 import json
 from collections.abc import AsyncIterator
@@ -16,20 +16,23 @@ from tests.support.server import Account, Server
 ABSENT = 61_000_000_000_001
 QUESTIONS = questions()
 PASSED_OVER = {"rooms.read.by.rooms", "POST /api/reads by rooms (read_rooms)"}
-"""Many rooms at once: one that somebody is not in is passed over, so these answer alike for everybody."""
+"""Requests about many rooms, which answer all users alike.
+
+They skip rooms that the user is not in.
+"""
 
 
 @dataclass
-class House:
-    """Rooms of alice's, with bob in them; and those who are not in them, each for a reason of his own."""
+class World:
+    """Rooms of alice with bob in them, and users outside them for different reasons."""
 
     server: Server
     alice: Account
     bob: Account
     strangers: dict[str, Account]
 
-    def furnish(self, **made: object) -> Place:
-        """A room in which alice has said much, and which the strangers who were in it are in no more."""
+    def create_target(self, **made: object) -> Place:
+        """Create a room with messages of alice that former members have left."""
         members = [self.bob.id]
         if made["kind"] == "private":
             members += [self.strangers["removed"].id, self.strangers["banned"].id]
@@ -49,8 +52,8 @@ class House:
         sent: int = self.alice.request("POST", f"/api/rooms/{room}/messages", json=said).json()["seq"]
         return sent
 
-    def mend(self, place: Place) -> None:
-        """What some of the questions do when they may."""
+    def undo(self, place: Place) -> None:
+        """Undo what some of the questions do if they are allowed."""
         room, bob = place.room, self.bob.id
         for method, path, body in (
             ("POST", "restore", None), ("DELETE", f"bans/{bob}", None), ("POST", "members", {"user": bob})
@@ -60,29 +63,29 @@ class House:
 
 
 @pytest.fixture(scope="module")
-def house(server: Server) -> House:
+def world(server: Server) -> World:
     names = ("outsider", "removed", "banned")
     strangers = {"owner": server.create_owner("owner")} | {name: server.sign_up(name) for name in names}
-    return House(server, server.sign_up("alice"), server.sign_up("bob"), strangers)
+    return World(server, server.sign_up("alice"), server.sign_up("bob"), strangers)
 
 
 @pytest.fixture(scope="module")
-def private(house: House) -> Place:
-    return house.furnish(kind="private", name="Secret")
+def private(world: World) -> Place:
+    return world.create_target(kind="private", name="Secret")
 
 
 @pytest.fixture(scope="module")
-def direct(house: House) -> Place:
-    return house.furnish(kind="direct")
+def direct(world: World) -> Place:
+    return world.create_target(kind="direct")
 
 
 STRANGERS = ("outsider", "owner", "removed", "banned")
 
 
 @asynccontextmanager
-async def at_the_door(house: House, who: str) -> AsyncIterator[tuple[Account, Connection]]:
-    account = house.strangers[who]
-    async with await Connection.open(house.server.websocket_url, account.token) as connection:
+async def connected_as(world: World, who: str) -> AsyncIterator[tuple[Account, Connection]]:
+    account = world.strangers[who]
+    async with await Connection.open(world.server.websocket_url, account.token) as connection:
         yield account, connection
 
 
@@ -93,7 +96,7 @@ def absent(place: Place) -> Place:
 async def differences(
     asked: list[Question], one: Place, other: Place, account: Account, connection: Connection
 ) -> dict[str, tuple[object, object]]:
-    """By question, what is answered about the one place and about the other, where that is not the same."""
+    """Return both answers for each question whose answers about the two places differ."""
     found: dict[str, tuple[object, object]] = {}
     for question in asked:
         answers = [await question.ask(place, account, connection) for place in (one, other)]
@@ -111,57 +114,57 @@ def test_there_is_a_question_for_every_command_and_route_that_names_a_room() -> 
 
 
 @pytest.mark.parametrize("who", STRANGERS)
-async def test_a_private_room_answers_as_one_that_is_not_there(house: House, private: Place, who: str) -> None:
-    async with at_the_door(house, who) as stranger:
+async def test_a_private_room_answers_like_a_missing_room(world: World, private: Place, who: str) -> None:
+    async with connected_as(world, who) as stranger:
         assert await differences(QUESTIONS, private, absent(private), *stranger) == {}
 
 
 @pytest.mark.parametrize("who", STRANGERS[:2])
-async def test_a_direct_room_answers_as_one_that_is_not_there(house: House, direct: Place, who: str) -> None:
-    async with at_the_door(house, who) as stranger:
+async def test_a_direct_room_answers_like_a_missing_room(world: World, direct: Place, who: str) -> None:
+    async with connected_as(world, who) as stranger:
         assert await differences(QUESTIONS, direct, absent(direct), *stranger) == {}
 
 
-async def test_whoever_is_in_the_room_is_answered_otherwise_by_each_question(house: House) -> None:
-    """The control: none of the questions is refused for its form alone."""
-    place = house.furnish(kind="private", name="Control")
-    async with await Connection.open(house.server.websocket_url, house.alice.token) as connection:
+async def test_control_a_member_gets_a_different_answer_to_each_question(world: World) -> None:
+    """This shows that no question is refused for its form alone."""
+    place = world.create_target(kind="private", name="Control")
+    async with await Connection.open(world.server.websocket_url, world.alice.token) as connection:
         alike = []
         for question in QUESTIONS:
-            house.mend(place)
-            if not await differences([question], place, absent(place), house.alice, connection):
+            world.undo(place)
+            if not await differences([question], place, absent(place), world.alice, connection):
                 alike.append(question.name)
     assert set(alike) <= PASSED_OVER
 
 
-async def test_a_position_in_the_first_words_tells_nothing_of_the_room(house: House, private: Place) -> None:
+async def test_a_position_in_hello_reveals_nothing_about_the_room(world: World, private: Place) -> None:
     said = []
     for room in (private.room, ABSENT):
         have = {f"room:{room}": 1}
-        account = house.strangers["removed"]
-        async with await Connection.open(house.server.websocket_url, account.token, have=have) as connection:
+        account = world.strangers["removed"]
+        async with await Connection.open(world.server.websocket_url, account.token, have=have) as connection:
             await connection.ping()
             assert f"room:{room}" not in connection.welcome["heads"]
             said.append(json.dumps(connection.frames).replace(str(room), "ROOM"))
     assert said[0] == said[1]
 
 
-async def test_plain_text_does_not_enter_a_private_room(house: House, private: Place) -> None:
+async def test_a_private_room_cannot_be_entered_over_plain_text_by_users_outside(world: World, private: Place) -> None:
     told = []
     for room in (private.room, ABSENT):
-        account = house.strangers["outsider"]
-        socket = await enter(house.server, account.name, room=room, headers=account.headers)
+        account = world.strangers["outsider"]
+        socket = await enter(world.server, account.name, room=room, headers=account.headers)
         told.append(await end(socket))
     assert told[0] == told[1]
 
 
-async def test_nothing_is_said_of_private_rooms_in_the_log_of_the_server_and_in_its_figures(
-    house: House, private: Place, direct: Place
+async def test_private_rooms_do_not_appear_in_the_servers_log_metrics_or_site_topic(
+    world: World, private: Place, direct: Place
 ) -> None:
     for word in ("Secret", str(private.room), str(direct.room), "among us"):
-        assert word not in house.server.log_text()
-        assert not [sample for sample in house.server.metrics() if word in sample]
-    site = json.dumps(house.strangers["owner"].log("site"))
+        assert word not in world.server.log_text()
+        assert not [sample for sample in world.server.metrics() if word in sample]
+    site = json.dumps(world.strangers["owner"].log("site"))
     assert "Secret" not in site
     assert str(private.room) not in site
     assert str(direct.room) not in site

@@ -1,4 +1,4 @@
-"""A private room that one is not in takes as long to refuse as one that is not there."""
+"""Refusing a private room takes as long as refusing a missing room."""
 
 import statistics
 import time
@@ -12,14 +12,17 @@ from tests.support.server import Account, Server
 ABSENT = 61_000_000_000_001
 SAMPLES = 5
 ATTEMPTS = 3
-"""Each adds as many samples: noise goes down with their number, a difference does not."""
+"""Each attempt adds as many samples.
+
+More samples reduce noise, and do not reduce a real difference.
+"""
 WITHIN = 1.5
 NOISE = 0.006
-"""Seconds by which what takes a millisecond differs on a busy machine."""
+"""Seconds by which an operation of a millisecond varies on a busy machine."""
 
 
-def furnish(server: Server) -> tuple[Place, Account]:
-    """A private room of somebody's, and somebody else."""
+def create_target(server: Server) -> tuple[Place, Account]:
+    """Create a private room and a user outside it."""
     alice, stranger = server.sign_up("alice"), server.sign_up("stranger")
     made = alice.request("POST", "/api/rooms", json={"kind": "private", "name": "Secret"})
     room = made.json()["room"]["id"]
@@ -28,7 +31,10 @@ def furnish(server: Server) -> tuple[Place, Account]:
 
 
 async def alike(question: Question, place: Place, account: Account, connection: Connection) -> tuple[bool, str]:
-    """Whether the refusals take alike, and how long the faster quarter of them took: noise makes them slower only."""
+    """Return whether both refusals take equally long, and figures.
+
+    It compares the fastest quarter of the samples, because noise makes them slower only.
+    """
     took: tuple[list[float], list[float]] = ([], [])
     figures = ""
     for _ in range(ATTEMPTS):
@@ -44,17 +50,16 @@ async def alike(question: Question, place: Place, account: Account, connection: 
     return False, figures
 
 
-async def test_every_question_about_a_private_room_is_refused_as_fast_as_about_none(server: Server) -> None:
-    place, stranger = furnish(server)
+async def test_questions_about_a_private_room_are_refused_as_fast_as_about_a_missing_one(server: Server) -> None:
+    place, stranger = create_target(server)
     async with await Connection.open(server.websocket_url, stranger.token) as connection:
         found = [await alike(question, place, stranger, connection) for question in questions()]
     assert [figures for is_alike, figures in found if not is_alike] == []
 
 
-async def test_a_server_that_hesitates_before_it_denies_a_room_is_found_out(make_server: MakeServer) -> None:
-    """The control."""
+async def test_control_a_server_that_delays_refusals_of_existing_rooms_is_detected(make_server: MakeServer) -> None:
     slow = make_server(launcher=("-m", "tests.rooms.slow_server")).start()
-    place, stranger = furnish(slow)
+    place, stranger = create_target(slow)
     (question,) = [question for question in questions() if question.name == "message.edit.by.room"]
     async with await Connection.open(slow.websocket_url, stranger.token) as connection:
         is_alike, figures = await alike(question, place, stranger, connection)

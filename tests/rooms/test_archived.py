@@ -1,5 +1,4 @@
-"""An archived room is there to be read: no command and no route changes it, whoever asks, but by restoring it, handing
-it over or taking something back."""
+"""An archived room is read-only, except for deletions and ownership."""
 
 from dataclasses import dataclass
 
@@ -12,19 +11,19 @@ from tests.support.server import Account, Server
 
 ARCHIVED = "This room is archived."
 REFUSED = (1, 403)
-"""Over WebSocket, over REST."""
+"""The status of a refusal over WebSocket and over REST."""
 ALLOWED = {
-    "room.archive": "twice is once",
-    "room.restore": "what else",
-    "room.settings": "are one's own",
-    "room.read": "reading goes on",
-    "room.unread": "reading goes on",
-    "rooms.read": "reading goes on",
-    "room.join": "whoever is in it hears so again; nobody else comes in",
-    "room.leave": "nobody is kept; but its owner stays while there are others",
-    "message.delete": "what should not be read does not stay for that",
-    "message.forward.by.from_room": "reading goes on: the copy is another room's",
-    "events.since": "reading goes on",
+    "room.archive": "idempotent",
+    "room.restore": "the way back",
+    "room.settings": "belong to the user",
+    "room.read": "reading is allowed",
+    "room.unread": "reading is allowed",
+    "rooms.read": "reading is allowed",
+    "room.join": "idempotent for members; refused for other users",
+    "room.leave": "members may leave; the owner only as the last member",
+    "message.delete": "deletions stay possible",
+    "message.forward.by.from_room": "reading is allowed: the copy is in another room",
+    "events.since": "reading is allowed",
     "archive_room": "as over WebSocket",
     "restore_room": "as over WebSocket",
     "change_settings": "as over WebSocket",
@@ -47,7 +46,7 @@ def is_allowed(question: Question) -> bool:
 
 @dataclass
 class Archive:
-    """A room of alice's, and the site's owner, who is not in it."""
+    """A room of alice, and the site's owner, who is not a member."""
 
     alice: Account
     owner: Account
@@ -57,7 +56,7 @@ class Archive:
         assert self.alice.request("POST", f"/api/rooms/{self.place.room}/archive").status_code == 200
 
     async def asked(self, who: Account) -> dict[Question, tuple[int, str]]:
-        """What is answered to each question while the room is archived."""
+        """Return the answers to all questions while the room is archived."""
         answers = {}
         async with await Connection.open(who.server.websocket_url, who.token) as connection:
             for question in QUESTIONS:
@@ -84,17 +83,19 @@ def archive(server: Server, owner: Account) -> Archive:
     return Archive(alice, owner, Place(room, bob.id, seqs[0], seqs[-1]))
 
 
-async def test_its_owner_changes_nothing_in_an_archived_room(archive: Archive) -> None:
+async def test_the_rooms_owner_cannot_change_an_archived_room(archive: Archive) -> None:
     head = archive.alice.get(f"/api/rooms/{archive.place.room}")["room"]["head"]
     answers = await archive.asked(archive.alice)
     refused = {question for question, (status, said) in answers.items() if status in REFUSED and ARCHIVED in said}
     assert {question.name for question in set(QUESTIONS) - refused if not is_allowed(question)} == set()
-    assert {question.name for question in refused if is_allowed(question)} == set(), "a line of ALLOWED that is not so"
+    assert {question.name for question in refused if is_allowed(question)} == set(), (
+        "entries of ALLOWED that are refused"
+    )
     kinds = {event["type"] for event in archive.alice.log(f"room:{archive.place.room}", after=head)}
     assert kinds == {"room.archived", "room.restored", "message.deleted"}
 
 
-async def test_the_owner_of_the_site_changes_nothing_in_an_archived_room(archive: Archive) -> None:
+async def test_the_sites_owner_cannot_change_an_archived_room(archive: Archive) -> None:
     answers = await archive.asked(archive.owner)
     refusals = {1, 403, 404}
     changed = {question.name for question, (status, _) in answers.items() if status not in refusals}
@@ -103,8 +104,7 @@ async def test_the_owner_of_the_site_changes_nothing_in_an_archived_room(archive
     assert ARCHIVED in update[1]
 
 
-async def test_in_an_open_room_nothing_is_refused_so(archive: Archive) -> None:
-    """The control."""
+async def test_control_in_an_open_room_nothing_is_refused_as_archived(archive: Archive) -> None:
     async with await Connection.open(archive.alice.server.websocket_url, archive.alice.token) as connection:
         for question in QUESTIONS:
             if "archive" not in question.name and "leave" not in question.name:

@@ -1,6 +1,6 @@
-"""What somebody in five hundred rooms is told at the start, and how long it takes: the same whatever was said there.
+"""Content and duration of the welcome for a user in five hundred rooms.
 
-In almost all of them everybody was called more often than is counted.
+In almost all of them the user has more mentions than are counted.
 """
 
 import json
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.rooms.town import LARGE, LOUD, OWN, ROOMS, Town
+from tests.rooms.many_rooms import LARGE, LOUD, OWN, ROOMS, ManyRooms
 from tests.support import depth
 from tests.support.client import Frame, raw_connect
 from tests.support.server import Account, Server
@@ -20,25 +20,25 @@ BOUND = 0.1
 ATTEMPTS = 3
 
 
-def town() -> Town:
-    return Town(messages=depth.rounds("messages", short=20_000, long=1_000_000))
+def many_rooms() -> ManyRooms:
+    return ManyRooms(messages=depth.rounds("messages", short=20_000, long=1_000_000))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"], scope="module")
-def somebody(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
-    """In all rooms of the town, on each engine."""
+def account(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    """A user in all rooms of the database, on each engine."""
     settings = {}
     if request.param == "postgresql":
         settings["HUBBUB_DATABASE_URL"] = request.getfixturevalue("postgres_server").fresh()
     folder: Path = tmp_path_factory.mktemp(request.param)
     with Server(folder / "data", settings) as server:
-        account = server.sign_up("somebody")
-        town().fill(server.database_url, account.id)
+        account = server.sign_up("member")
+        many_rooms().fill(server.database_url, account.id)
         yield account
 
 
 async def greeted(account: Account) -> tuple[float, str]:
-    """The seconds from the first word to the welcome, and the welcome."""
+    """Return the seconds from hello to welcome, and the welcome."""
     socket = await raw_connect(account.server.websocket_url)
     hello = json.dumps({"type": "hello", "token": account.token})
     begin = time.perf_counter()
@@ -50,33 +50,35 @@ async def greeted(account: Account) -> tuple[float, str]:
     return took, welcome
 
 
-async def test_the_welcome_of_somebody_in_five_hundred_rooms_comes_within_a_tenth_of_a_second(
-    somebody: Account,
+async def test_the_welcome_of_a_user_in_five_hundred_rooms_takes_a_tenth_of_a_second_at_most(
+    account: Account,
 ) -> None:
-    await greeted(somebody)  # the first one finds nothing in the caches
+    await greeted(account)  # The first welcome finds empty caches.
     took = []
     for _ in range(ATTEMPTS):
-        took += [(await greeted(somebody))[0] for _ in range(5)]
+        took += [(await greeted(account))[0] for _ in range(5)]
         if min(took) <= BOUND:
             return
     pytest.fail(f"none of {took} is within {BOUND} s")
 
 
-async def test_the_welcome_of_somebody_in_five_hundred_rooms_is_small(somebody: Account) -> None:
-    _, welcome = await greeted(somebody)
+async def test_the_welcome_of_a_user_in_five_hundred_rooms_is_small(account: Account) -> None:
+    _, welcome = await greeted(account)
     assert len(welcome) < 400_000
 
 
-async def test_the_welcome_tells_what_is_unread_and_who_calls(somebody: Account) -> None:
-    _, text = await greeted(somebody)
+async def test_the_welcome_contains_unread_and_mention_counts(account: Account) -> None:
+    _, text = await greeted(account)
     welcome: Frame = json.loads(text)
     told = {room["id"]: room for room in welcome["rooms"]}
-    assert [room["id"] for room in welcome["rooms"]] == [1, *ROOMS], "the lobby first"
+    assert [room["id"] for room in welcome["rooms"]] == [1, *ROOMS], "the lobby comes first"
     for room in ROOMS:
         read = 1 - room % 2
-        assert (told[room]["read"], told[room]["unread"]) == (1 + read, town().said(room) - read)
+        assert (told[room]["read"], told[room]["unread"]) == (1 + read, many_rooms().said(room) - read)
         direct = told[room]["kind"] == "direct"
         assert len(told[room].get("people", ())) == (told[room]["members"] if direct else 0)
-    assert {told[room]["mentions"] for room in set(ROOMS).difference(LOUD)} == {100}, "of more, counted up to a hundred"
+    assert {told[room]["mentions"] for room in set(ROOMS).difference(LOUD)} == {100}, (
+        "mentions are counted up to a hundred"
+    )
     assert {told[room]["mentions"] for room in LOUD} == {OWN, OWN - 1}
     assert told[LARGE]["unread"] > 10_000

@@ -1,1 +1,1 @@
-"""What somebody who means harm would try, and what he must not get."""
+"""Attacks, and what an attacker must not achieve."""

@@ -1,4 +1,7 @@
-"""`hubbub` with bugs that a body asks for by name: `python -m tests.security.broken_server serve …`."""
+"""Run `hubbub` with bugs that a request triggers by name.
+
+Usage: `python -m tests.security.broken_server serve …`.
+"""
 
 import os
 from collections.abc import Sequence
@@ -13,9 +16,12 @@ from hubbub.features import BULK, messages
 from hubbub.gateways.http import strict_json
 
 NO_DUMMY_HASH = "no-dummy-hash"
-"""The value of BROKEN with which strangers are refused faster than others."""
+"""The value of BROKEN that makes the server refuse unknown users faster."""
 RAISE, VALIDATE, REQUEST = "BUG raise", "BUG validate", "BUG request"
-"""A handler that quotes its input, one that checks it against the wrong model, a route that fails with it in hand."""
+"""Texts that trigger bugs.
+
+A handler quotes its input, another validates it against the wrong model, a route fails on it.
+"""
 
 
 def send(works: Sequence[Any], tx: Any) -> list[Any]:
@@ -38,7 +44,7 @@ _read_body = strict_json.read_body
 
 
 async def verify(self: Passwords, stored: str | None, password: str) -> bool:
-    """Does not take the trouble for somebody who is not there."""
+    """Skip the hashing for an unknown user."""
     return stored is not None and await _verify(self, stored, password)
 
 

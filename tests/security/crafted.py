@@ -1,4 +1,4 @@
-"""Texts that are made to cost time, and the places of a contract that take a text."""
+"""Texts crafted to cost processor time, and the fields that accept a text."""
 
 import json
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from typing import Any
 
 Schema = dict[str, Any]
 Texts = tuple[tuple[str, str], ...]
-"""By what is in them."""
+"""(kind, text) pairs."""
 
 UNITS = {
     "marks in turns": "\u0300\u0316",
@@ -25,11 +25,11 @@ UNITS = {
 }
 FRAME = 64 * 1024
 ROOM = 512
-"""Bytes for what stands around a value."""
+"""Bytes for the JSON around a value."""
 
 
 def cut(text: str, size: int) -> str:
-    """As much of the text as is `size` bytes in JSON."""
+    """Cut the text to `size` bytes in JSON."""
     whole = text
     while (over := len(json.dumps(whole, ensure_ascii=False).encode()) - size) > 0:
         whole = whole[: len(whole) - max(1, over // 4)]
@@ -38,7 +38,7 @@ def cut(text: str, size: int) -> str:
 
 @cache
 def longest(size: int = FRAME - ROOM) -> Texts:
-    """By kind, values that fill a frame or a body."""
+    """Return values that fill a frame or a body, by kind."""
     half = size // 4
     marks = {"all marks of one class first": "\u0300" * half + "\u0316" * half}
     whole = {kind: cut(unit * (size // len(unit.encode())), size) for kind, unit in UNITS.items()}
@@ -46,13 +46,16 @@ def longest(size: int = FRAME - ROOM) -> Texts:
 
 
 def few() -> Texts:
-    """Those that cost most where a number or a list is expected."""
+    """Return the values that cost most where a number or a list is expected."""
     return tuple((kind, text) for kind, text in longest() if kind in ("marks in turns", "brackets", "digits"))
 
 
 @cache
 def shorter() -> Texts:
-    """Values that fit the limits of bodies, names and lines, so that all is done to them that is done to any."""
+    """Return values within the limits of bodies, names and lines.
+
+    They pass all processing.
+    """
     found = []
     for kind, unit in UNITS.items():
         for characters in (8_000, 128):
@@ -62,7 +65,7 @@ def shorter() -> Texts:
 
 
 def resolve(document: Schema, schema: Schema) -> Schema:
-    """The schema itself, of a reference or of what may also be null."""
+    """Resolve a reference or a nullable schema."""
     while True:
         if "$ref" in schema:
             found: Any = document
@@ -76,7 +79,7 @@ def resolve(document: Schema, schema: Schema) -> Schema:
 
 
 def sample(document: Schema, schema: Schema) -> Any:
-    """A value that fits, more or less."""
+    """Return a value that roughly fits the schema."""
     examples = schema.get("examples")
     schema = resolve(document, schema)
     examples = examples or schema.get("examples")
@@ -99,7 +102,10 @@ def sample(document: Schema, schema: Schema) -> Any:
 
 
 def places(document: Schema, schema: Schema, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Every place of a value, whatever its type: a client may put a text, or too much of something, into any."""
+    """Yield the path of every field of any type.
+
+    A client may send a text, or too much of something, in each.
+    """
     schema = resolve(document, schema)
     for name, inner in schema.get("properties", {}).items():
         yield (*path, name)
@@ -109,14 +115,14 @@ def places(document: Schema, schema: Schema, path: tuple[str, ...] = ()) -> Iter
 
 
 def is_text(document: Schema, schema: Schema, path: tuple[str, ...]) -> bool:
-    """Whether the contract has a text there."""
+    """Return whether the contract expects a text there."""
     for name in path:
         schema = resolve(document, resolve(document, schema).get("properties", {}).get(name, {}))
     return schema.get("type") == "string"
 
 
 def wrong(document: Schema, schema: Schema, path: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
-    """What to try in one place, worse than anything an honest client sends."""
+    """Yield values to try in one field, worse than any honest client's."""
     if is_text(document, schema, path):
         yield from longest()
         yield from shorter()
@@ -126,7 +132,7 @@ def wrong(document: Schema, schema: Schema, path: tuple[str, ...]) -> Iterator[t
 
 
 def floods() -> Iterator[tuple[str, Any]]:
-    """Too much of something that is no text: entries, keys, levels."""
+    """Yield too much of something other than text: entries, keys, levels."""
     most = FRAME - ROOM
     yield "many wrong entries", [{}] * (most // 4)
     yield "many empty texts", [""] * (most // 4)
@@ -140,7 +146,7 @@ def floods() -> Iterator[tuple[str, Any]]:
 
 
 def put(value: Any, path: tuple[str, ...], crafted: Any) -> Any:
-    """The value with something else in one place."""
+    """Return the value with `crafted` at the path."""
     if not path:
         return crafted
     return {**value, path[0]: put(value.get(path[0], {}), path[1:], crafted)}

@@ -1,7 +1,8 @@
-"""No text costs the server more than 50 ms of CPU, wherever a client puts it: every field, parameter and header.
+"""No text in any request costs the server more than 50 ms of CPU.
 
-The places are read from the contract, so that a new command or route is covered without being named here. A request
-is handed to the application in this process, and the CPU of all its threads is counted.
+This covers every field, parameter and header. The fields come from the contract, so that a new
+command or route is covered automatically. A request goes to the application in this process, and
+the CPU of all its threads is counted.
 """
 
 import json
@@ -32,7 +33,7 @@ from tests.support.timing import ATTEMPTS
 BOUND = 0.05
 """Seconds of CPU, beyond what the same request costs with a plain value."""
 SHOWN = 40
-"""Characters of a value that no refusal shows."""
+"""Characters of a value that no error may show."""
 HEADERS = (
     "accept", "authorization", "content-length", "content-type", "cookie", "forwarded", "host", "if-none-match",
     "origin", "sec-fetch-site", "sec-websocket-protocol", "user-agent", "x-forwarded-for", "x-forwarded-proto",
@@ -61,7 +62,7 @@ Cheap = Callable[[], Awaitable[Answer]]
 async def ask(
     app: ASGIApp, method: str, path: str, *, query: str = "", headers: dict[str, str] | None = None, body: bytes = b""
 ) -> Answer:
-    """Status and body, as an ASGI server would get them for the request."""
+    """Return status and body, as an ASGI server would get them for the request."""
     said: list[Message] = []
     given = {"host": HOST, "content-length": str(len(body)), **(headers or {})}
     scope: Scope = {
@@ -82,14 +83,14 @@ async def ask(
 
 
 async def cost(what: Cheap) -> tuple[float, Answer]:
-    """Seconds of CPU of the whole process, and the answer."""
+    """Return the seconds of CPU of the entire process, and the answer."""
     before = process_time()
     answer = await what()
     return process_time() - before, answer
 
 
 async def dear(what: Cheap, bound: float = BOUND) -> tuple[float, Answer]:
-    """The best of three attempts, made only where the first is over the bound."""
+    """Return the best of three attempts, or the first if it is within the bound."""
     best, answer = await cost(what)
     for _ in range(ATTEMPTS - 1):
         if best <= bound:
@@ -100,7 +101,7 @@ async def dear(what: Cheap, bound: float = BOUND) -> tuple[float, Answer]:
 
 
 class Findings:
-    """What was too dear, or was answered wrongly."""
+    """Requests that cost too much or were answered wrongly."""
 
     def __init__(self) -> None:
         self.wrong: list[str] = []
@@ -114,11 +115,11 @@ class Findings:
         if status >= 500:
             self.wrong.append(f"{where}, {kind}: {status}")
         if status >= 400 and (len(body) > 500 or (len(value) > SHOWN and value[:SHOWN].encode() in body)):
-            self.wrong.append(f"{where}, {kind}: the refusal shows what was sent: {body[:200]!r}")
+            self.wrong.append(f"{where}, {kind}: the error shows what was sent: {body[:200]!r}")
 
 
-class Door:
-    """The whole application, with guests let in; and a member who asks."""
+class TargetApp:
+    """The whole application with guests enabled, and a member who makes requests."""
 
     def __init__(self, here: Place, member: Person) -> None:
         self.app = compose(here.services, AsgiGateway(here.services))
@@ -131,19 +132,22 @@ class Door:
         return await ask(self.app, method, path, **given)
 
     def operations(self) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
-        """Method, path, name and description of every route."""
+        """Yield method, path, name and description of every route."""
         for path, methods in self.document["paths"].items():
             for method, operation in methods.items():
                 yield method.upper(), path, operation["operationId"], operation
 
 
 @pytest.fixture
-async def door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Door]:
-    """Passwords are hashed in no time, since hashing is meant to cost 30 ms, whatever is hashed."""
+async def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[TargetApp]:
+    """The application, with fast password hashing.
+
+    Real hashing is meant to cost 30 ms for any input.
+    """
     quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     monkeypatch.setattr(passwords, "PasswordHasher", lambda **_: quick)
     async with place(tmp_path / "data", guests=True, trusted_proxies="127.0.0.0/8") as here:
-        yield Door(here, await here.program("alice"))
+        yield TargetApp(here, await here.program("alice"))
 
 
 def filled(path: str, parameters: dict[str, Any], **crafted: str) -> str:
@@ -152,26 +156,26 @@ def filled(path: str, parameters: dict[str, Any], **crafted: str) -> str:
     return path
 
 
-async def test_no_text_in_a_body_costs_more_than_50_ms(door: Door) -> None:
+async def test_no_text_in_a_body_costs_more_than_50_ms(target: TargetApp) -> None:
     found = Findings()
-    for method, path, name, operation in door.operations():
-        if name in ("log_out", "delete_account"):  # they would end the session that asks
+    for method, path, name, operation in target.operations():
+        if name in ("log_out", "delete_account"):  # These would end the session that makes the requests.
             continue
-        fixed = {one["name"]: sample(door.document, one["schema"]) for one in operation.get("parameters", ())}
+        fixed = {one["name"]: sample(target.document, one["schema"]) for one in operation.get("parameters", ())}
         for kind, media in operation.get("requestBody", {}).get("content", {}).items():
             schema = media["schema"]
-            valid = media.get("example") or sample(door.document, schema)
+            valid = media.get("example") or sample(target.document, schema)
 
             def request(body: Any, address: str = filled(path, fixed), kind: str = kind, method: str = method) -> Cheap:
                 sent = urlencode(body) if kind == FORM else json.dumps(body, ensure_ascii=False)
                 given = {"headers": {"content-type": kind}, "body": sent.encode()}
-                return lambda: door.ask(method, address, **given)
+                return lambda: target.ask(method, address, **given)
 
             plain = min([(await cost(request(valid)))[0] for _ in range(2)])
-            for field in [*places(door.document, schema), ("a field that is not there",)]:
+            for field in [*places(target.document, schema), ("a field that is not there",)]:
                 where = f"{name}.{'.'.join(field)}"
                 # In a form a byte may take three.
-                tried = wrong(door.document, schema, field) if kind == JSON else chain(longest(FRAME // 4), shorter())
+                tried = wrong(target.document, schema, field) if kind == JSON else chain(longest(FRAME // 4), shorter())
                 for what, value in tried:
                     text = value if isinstance(value, str) else ""
                     await found.look(where, what, request(put(valid, field, value)), plain, text)
@@ -181,45 +185,45 @@ async def test_no_text_in_a_body_costs_more_than_50_ms(door: Door) -> None:
     assert {"create_account.username", "create_room.name", "create_token.username", "send_message.body"} <= found.seen
 
 
-async def test_no_text_in_a_path_or_a_query_costs_more_than_50_ms(door: Door) -> None:
+async def test_no_text_in_a_path_or_a_query_costs_more_than_50_ms(target: TargetApp) -> None:
     found = Findings()
-    for method, path, name, operation in door.operations():
+    for method, path, name, operation in target.operations():
         parameters = {one["name"]: one for one in operation.get("parameters", ())}
-        fixed = {one: sample(door.document, known["schema"]) for one, known in parameters.items()}
+        fixed = {one: sample(target.document, known["schema"]) for one, known in parameters.items()}
         if name in ("log_out", "delete_account"):
             continue
-        plain = min([(await cost(lambda: door.ask(method, filled(path, fixed))))[0] for _ in range(2)])  # noqa: B023
+        plain = min([(await cost(lambda: target.ask(method, filled(path, fixed))))[0] for _ in range(2)])  # noqa: B023
         for query in QUERY_FLOODS:
-            asked = door.ask
+            asked = target.ask
             await found.look(
                 f"{name}?", query, lambda: asked(method, filled(path, fixed), query=QUERY_FLOODS[query]), plain  # noqa: B023
             )  # fmt: skip
         for one, known in parameters.items():
-            is_text = resolve(door.document, known["schema"]).get("type") == "string"
+            is_text = resolve(target.document, known["schema"]).get("type") == "string"
             for what, text in chain(longest(), shorter()) if is_text else few():
                 if known["in"] == "path":
                     text = text.replace("/", "|")
                     given = {"path": filled(path, fixed, **{one: text})}
                 else:
                     given = {"path": filled(path, fixed), "query": f"{one}={quote(text[: FRAME // 12])}"}
-                await found.look(f"{name}.{one}", what, lambda: door.ask(method, **given), plain, text)  # noqa: B023
+                await found.look(f"{name}.{one}", what, lambda: target.ask(method, **given), plain, text)  # noqa: B023
     assert found.wrong == []
     assert {"find_people.q", "list_events.topic", "add_reaction.emoji", "end_session.session"} <= found.seen
 
 
-async def test_no_header_costs_more_than_50_ms(door: Door) -> None:
+async def test_no_header_costs_more_than_50_ms(target: TargetApp) -> None:
     found = Findings()
     for path in ("/", "/health", "/users/me", "/api/presence", "/metrics", "/docs", "/nowhere"):
-        plain, _ = await cost(lambda: door.ask("GET", path))  # noqa: B023
+        plain, _ = await cost(lambda: target.ask("GET", path))  # noqa: B023
         for name in HEADERS:
             for kind, value in HEADER_FLOODS.items():
                 headers = {name: value}
-                await found.look(name, kind, lambda: door.ask("GET", path, headers=headers), plain)  # noqa: B023
+                await found.look(name, kind, lambda: target.ask("GET", path, headers=headers), plain)  # noqa: B023
     assert found.wrong == []
 
 
 def frames() -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
-    """Type, schema and a valid frame of everything a client may send."""
+    """Yield type, schema and a valid example of every frame that a client may send."""
     document = read("schema.json")
 
     def leaves(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -236,11 +240,14 @@ def frames() -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
         yield schema["properties"]["type"]["const"], schema, {**valid, "type": schema["properties"]["type"]["const"]}
 
 
-async def test_no_text_in_a_frame_costs_more_than_50_ms(door: Door) -> None:
-    """Each frame is answered under its id, or without one where it cannot be read."""
+async def test_no_text_in_a_frame_costs_more_than_50_ms(target: TargetApp) -> None:
+    """The server answers each frame under its id.
+
+    It answers without one if it cannot read the frame.
+    """
     found, numbers, document = Findings(), count(2), read("schema.json")
-    socket = Socket(door.app)
-    assert (await socket.greet(door.token))["type"] == "welcome"
+    socket = Socket(target.app)
+    assert (await socket.greet(target.token))["type"] == "welcome"
 
     def request(frame: dict[str, Any]) -> Cheap:
         number = next(numbers)
@@ -255,7 +262,7 @@ async def test_no_text_in_a_frame_costs_more_than_50_ms(door: Door) -> None:
         return exchange
 
     async def greeting(frame: dict[str, Any]) -> Answer:
-        fresh = Socket(door.app)
+        fresh = Socket(target.app)
         await fresh.event()
         fresh.say_text(json.dumps(frame, ensure_ascii=False))
         heard = await fresh.hear()
@@ -264,7 +271,7 @@ async def test_no_text_in_a_frame_costs_more_than_50_ms(door: Door) -> None:
 
     for kind, schema, valid in frames():
         if kind == "hello":
-            valid = {**valid, "token": door.token}
+            valid = {**valid, "token": target.token}
         ways = [request] if kind != "hello" else [lambda frame: lambda: greeting(frame)]
         for way in ways:
             plain = min([(await cost(way(valid)))[0] for _ in range(2)])
@@ -282,12 +289,12 @@ async def test_no_text_in_a_frame_costs_more_than_50_ms(door: Door) -> None:
     assert {"message.send.body", "room.create.name", "presence.set.emoji", "hello.have"} <= found.seen
 
 
-async def test_no_name_room_or_header_of_a_plain_text_socket_costs_more_than_50_ms(door: Door) -> None:
+async def test_no_name_room_or_header_of_a_plain_text_socket_costs_more_than_50_ms(target: TargetApp) -> None:
     found = Findings()
 
     def request(path: str, headers: dict[str, str] | None = None, query: str = "") -> Cheap:
         async def exchange() -> Answer:
-            socket = Socket(door.app, path, headers, query=query.encode())
+            socket = Socket(target.app, path, headers, query=query.encode())
             event = await socket.event()
             line = b""
             if event["type"] == "websocket.accept":
@@ -301,19 +308,19 @@ async def test_no_name_room_or_header_of_a_plain_text_socket_costs_more_than_50_
     for what, text in chain(longest(), shorter()):
         path, query = f"/ws/{text.replace('/', '|')}", f"room={quote(text[: FRAME // 12])}"
         await found.look("name", what, request(path), plain, text)
-        await found.look("name of a member", what, request(path, door.headers), plain, text)
+        await found.look("name of a member", what, request(path, target.headers), plain, text)
         await found.look("?room=", what, request("/ws/guest-1", query=query), plain, text)
     for kind, query in QUERY_FLOODS.items():
         await found.look("?", kind, request("/ws/guest-1", query=query), plain)
     for name in HEADERS:
         for kind, value in HEADER_FLOODS.items():
             for path in ("/ws", "/ws/guest-1"):
-                await found.look(f"{path} {name}", kind, _opened(door.app, path, {name: value}), plain)
+                await found.look(f"{path} {name}", kind, _opened(target.app, path, {name: value}), plain)
     assert found.wrong == []
 
 
 def _opened(app: ASGIApp, path: str, headers: dict[str, str]) -> Cheap:
-    """The answer to a handshake: accepted, or a status."""
+    """Return the answer to a handshake: accepted, or a status."""
 
     async def exchange() -> Answer:
         socket = Socket(app, path, headers)
@@ -324,7 +331,7 @@ def _opened(app: ASGIApp, path: str, headers: dict[str, str]) -> Cheap:
     return exchange
 
 
-async def test_control_a_text_that_is_normalised_before_it_is_measured_is_too_dear() -> None:
+async def test_control_a_text_normalised_before_its_length_is_checked_costs_too_much() -> None:
     async def careless(scope: Scope, receive: Receive, send: Send) -> None:
         name = json.loads((await receive())["body"])["username"]
         fits = len(unicodedata.normalize("NFKC", name)) <= 32
@@ -340,7 +347,7 @@ async def test_control_a_text_that_is_normalised_before_it_is_measured_is_too_de
 
 
 @pytest.mark.parametrize("unit", ["a-", "-token", "token ", "token=", "/ ", '"/', "http://a", "bearer ", "a.", "="])
-def test_a_line_of_the_log_is_searched_for_secrets_in_linear_time(unit: str) -> None:
+def test_searching_a_log_line_for_secrets_takes_linear_time(unit: str) -> None:
     def clean() -> float:
         before = process_time()
         log.clean(None, "", {"path": unit * FRAME})
@@ -349,11 +356,11 @@ def test_a_line_of_the_log_is_searched_for_secrets_in_linear_time(unit: str) -> 
     assert min(clean() for _ in range(ATTEMPTS)) < BOUND / 5
 
 
-async def test_every_route_leaves_cookies_and_unused_queries_unparsed(door: Door) -> None:
-    """What FastAPI would parse of every request costs time that a stranger chooses."""
+async def test_no_route_parses_cookies_or_unused_queries(target: TargetApp) -> None:
+    """FastAPI would parse them in every request, at a cost that the client chooses."""
     from fastapi.routing import APIRoute, iter_route_contexts
 
-    routes = [context.original_route for context in iter_route_contexts(door.app.routes)]
+    routes = [context.original_route for context in iter_route_contexts(target.app.routes)]
     plain = [route.path for route in routes if isinstance(route, APIRoute) and not isinstance(route, StrictRoute)]
     assert plain == []
     assert any(isinstance(route, StrictRoute) for route in routes)

@@ -1,4 +1,4 @@
-"""Whatever somebody calls himself or sends: an event is one line of the log, and says what the server says."""
+"""An event is one line of the log, whatever names and texts clients send."""
 
 import asyncio
 import io
@@ -37,7 +37,10 @@ LAUNCHER = ("-m", "tests.security.broken_server")
 
 
 def events(text: str, form: str) -> list[str]:
-    """The events of a log, line by line. Fails for a line that is none, or holds what no line may hold."""
+    """Return the events of a log.
+
+    Fail for a line that is not an event or holds forbidden characters.
+    """
     found = []
     for line in text.split("\n"):
         if not line or line.startswith(("Hubbub is at ", "Open this link once ")):
@@ -48,7 +51,7 @@ def events(text: str, form: str) -> list[str]:
             assert {"event", "level", "timestamp"} <= entry.keys(), line
             assert len(line) < 20_000
             found.append(entry["event"])
-        elif not line.startswith("  | "):  # a traceback's
+        elif not line.startswith("  | "):  # These lines belong to a traceback.
             match = LINE.match(line)
             assert match, line
             found.append(match["event"])
@@ -65,7 +68,7 @@ def form(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def out(form: str) -> Iterator[io.StringIO]:
-    """Where the log goes during a test; the loggers are as they were after it."""
+    """Redirect the log during a test and restore the loggers after it."""
     stream = io.StringIO()
     root = logging.getLogger()
     handlers, level = root.handlers, root.level
@@ -77,7 +80,7 @@ def out(form: str) -> Iterator[io.StringIO]:
 
 
 @pytest.mark.parametrize("said", HOSTILE, ids=range(len(HOSTILE)))
-def test_nothing_that_is_logged_makes_a_second_line(out: io.StringIO, form: str, said: str) -> None:
+def test_no_logged_value_adds_a_line(out: io.StringIO, form: str, said: str) -> None:
     logger = structlog.get_logger()
     logger.info("seen", path=said, inner={said: [said]}, raw=said.encode(errors="surrogatepass"))
     logging.getLogger("uvicorn.error").error("seen %s", said)
@@ -88,13 +91,13 @@ def test_nothing_that_is_logged_makes_a_second_line(out: io.StringIO, form: str,
     assert [event.split(" ")[0] for event in events(out.getvalue(), form)] == ["seen"] * 3
 
 
-def test_the_check_finds_a_line_that_was_forged(form: str) -> None:
+def test_control_the_check_finds_a_forged_line(form: str) -> None:
     forged = '{"event": "forged", "level": "error"}' if form == "json" else "\x1b[1;31mforged"
     with pytest.raises(AssertionError):
         events(f"{forged}\n", form)
 
 
-# -- through the server's doors
+# -- through the server
 
 
 @pytest.fixture(scope="module", params=["json", "text"])
@@ -105,7 +108,10 @@ def broken(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 def over_http(server: Server, account: Account, said: str) -> None:
-    """Everywhere a request has room for words; what the client refuses to send, it refuses."""
+    """Send the text in every part of a request that takes text.
+
+    httpx itself refuses some of them.
+    """
     said = said.encode(errors="replace").decode()
     with httpx.Client(base_url=server.url, headers=account.headers) as client:
         client.post("/token", data={"username": said, "password": said})
@@ -126,18 +132,18 @@ async def over_sockets(server: Server, account: Account, said: str) -> None:
             raw.send(frame(TEXT, json.dumps(hello).encode()) + frame(TEXT, said.encode(errors="replace")))
             raw.writer.write_eof()
             await raw.rest(20)
-    async with Raw(server.port) as raw:  # bytes as they are, where a header's value ought to be
+    async with Raw(server.port) as raw:  # Send raw bytes as a header's value.
         raw.send(b"GET /x" + said.encode(errors="replace")[:200] + b" HTTP/1.1\r\nHost: x\r\nX: " + b"\x1b[31m\r\n\r\n")
         raw.writer.write_eof()
         await raw.rest(20)
 
 
-async def test_nobody_writes_lines_into_the_log_through_any_door(broken: Server) -> None:
+async def test_no_input_over_http_or_websocket_adds_lines_to_the_log(broken: Server) -> None:
     account = await asyncio.to_thread(broken.sign_up)
     for said in HOSTILE:
         await asyncio.to_thread(over_http, broken, account, said)
         await over_sockets(broken, account, said)
     seen = events(broken.log_text(), broken.settings["HUBBUB_LOG_FORMAT"])
-    assert "command_failed" in seen, "the bugs were met"
+    assert "command_failed" in seen, "the requests triggered the bugs"
     assert "request_failed" in seen
     assert "forged" not in seen

@@ -1,4 +1,4 @@
-"""A server as it comes, and somebody who is logged in and asks without end: his connection ends, others go on."""
+"""A client that floods the server loses its connection, and others go on."""
 
 import asyncio
 import json
@@ -11,7 +11,10 @@ from tests.support.client import Connection
 from tests.support.server import PASSWORD, Account, Server
 
 FLOOD = int(PATIENCE_BURST) * 4
-"""Sent in one go: even in ten seconds patience grows back by no more than it had at first."""
+"""Frames sent at once.
+
+Even in ten seconds the allowance refills by no more than its initial size.
+"""
 SEND = {"id": 1, "type": "message.send", "room": 1, "key": "k", "body": "too fast"}
 
 
@@ -25,9 +28,11 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
 @pytest.mark.parametrize(
     "text",
     ['{"type":"ping"}', "nonsense", '{"id":1,"type":"unheard.of"}', json.dumps(SEND)],
-    ids=["ping", "nonsense", "no command", "too many messages"],
+    ids=["ping", "nonsense", "unknown command", "too many messages"],
 )
-async def test_who_is_refused_without_end_is_ended_and_his_other_connection_is_not(account: Account, text: str) -> None:
+async def test_a_flood_of_refused_frames_ends_its_connection_and_no_other_of_the_user(
+    account: Account, text: str
+) -> None:
     server = account.server
     good = await Connection.open(server.websocket_url, account.token)
     bad = await Connection.open(server.websocket_url, account.token)
@@ -36,12 +41,12 @@ async def test_who_is_refused_without_end_is_ended_and_his_other_connection_is_n
     assert await bad.wait_closed(30) == 1008
     assert bad.close_reason == "Too many frames that were refused, or pings."
     refused = [frame for frame in bad.frames if frame.get("error", {}).get("code") == "rate_limited"]
-    assert refused, "the last word says why"
+    assert refused, "the last answer says why"
     await good.ping()
     await good.close()
 
 
-async def test_an_honest_client_that_is_in_a_hurry_notices_nothing(account: Account) -> None:
+async def test_a_fast_honest_client_is_not_limited(account: Account) -> None:
     hurried = await Connection.open(account.server.websocket_url, account.token)
     for _ in range(int(PATIENCE_BURST) // 2):
         await hurried.ping()

@@ -1,4 +1,4 @@
-"""What is refused alike takes alike: nobody learns from a clock which names, invites, links and rooms there are."""
+"""Equal refusals take equal time, so that timing reveals nothing."""
 
 import http.client
 import json
@@ -16,10 +16,13 @@ from tests.support.server import PASSWORD, Server
 
 SAMPLES = 15
 ROUNDS = 8
-"""Each adds as many samples: noise goes down with their number, a difference does not."""
+"""Each round adds as many samples.
+
+More samples reduce noise, and do not reduce a real difference.
+"""
 WITHIN = 1.1
 NOISE = 0.0003
-"""Seconds: what is done in a millisecond differs by that from one hour to the next."""
+"""Seconds by which an operation of a millisecond varies from one hour to the next."""
 JSON = {"Content-Type": "application/json"}
 
 
@@ -34,7 +37,7 @@ class Question:
 
 
 class Asker:
-    """Asks over one connection, and remembers every answer and how long it took."""
+    """Send requests over one connection and return each answer with its duration."""
 
     def __init__(self, server: Server) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
@@ -52,12 +55,15 @@ class Asker:
 
 
 def are_alike(server: Server, questions: Mapping[str, Question], rounds: int = ROUNDS) -> tuple[bool, str]:
-    """Whether the answers take alike, and the medians. Fails when they do not say alike."""
+    """Return whether the answers take equal time, and the medians.
+
+    Fail if the answers differ.
+    """
     asker, took = Asker(server), {name: list[float]() for name in questions}
     answers, figures = set(), ""
     try:
         for question in questions.values():
-            asker.ask(question)  # warm up
+            asker.ask(question)  # This warms the server up.
         for _ in range(rounds):
             for name in random.sample(list(questions) * SAMPLES, len(questions) * SAMPLES):
                 seconds, said = asker.ask(questions[name])
@@ -65,7 +71,8 @@ def are_alike(server: Server, questions: Mapping[str, Question], rounds: int = R
                 answers.add(said)
             assert len(answers) == 1, answers
             figures = ", ".join(f"{name} {statistics.median(seconds):.5f} s" for name, seconds in took.items())
-            # The round alone as well: a bad minute at the beginning does not spoil all that comes after it.
+            # The last round is compared alone as well: a noisy start does not spoil all later
+            # rounds.
             if _is_close(took.values()) or _is_close(seconds[-SAMPLES:] for seconds in took.values()):
                 return True, figures
     finally:
@@ -79,7 +86,7 @@ def _is_close(groups: Iterable[Sequence[float]]) -> bool:
 
 
 def logins(server: Server) -> dict[str, Question]:
-    """The wrong password for somebody, either for somebody who is locked out, and one for nobody."""
+    """Return log-ins that fail: a wrong password, a disabled and an unknown user."""
     known, locked = server.sign_up("known").name, server.sign_up("locked").name
     server.command_line("user", "disable", locked)
     shown = {
@@ -100,19 +107,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
-def test_a_log_in_takes_alike_for_known_and_unknown_names(server: Server) -> None:
+def test_a_refused_log_in_takes_equal_time_for_known_and_unknown_names(server: Server) -> None:
     alike, medians = are_alike(server, logins(server))
     assert alike, medians
 
 
-def test_without_a_hash_for_nobody_the_difference_is_found(make_server: MakeServer) -> None:
-    """The control."""
+def test_control_without_a_hash_for_unknown_names_the_difference_is_detected(make_server: MakeServer) -> None:
     broken = make_server({"BROKEN": NO_DUMMY_HASH}, ("-m", "tests.security.broken_server")).start()
     alike, medians = are_alike(broken, logins(broken), rounds=1)
     assert not alike, medians
 
 
-def test_a_link_that_was_used_and_one_that_never_was_are_alike(server: Server) -> None:
+def test_used_and_invalid_links_are_refused_in_equal_time(server: Server) -> None:
     owner = server.create_owner()
     used = owner.request("POST", "/api/invites", json={"max_uses": 1}).json()["token"]
     body = {"username": "invited", "password": PASSWORD, "invite": used}
@@ -133,7 +139,7 @@ def test_a_link_that_was_used_and_one_that_never_was_are_alike(server: Server) -
         assert alike, medians
 
 
-def test_a_room_one_is_not_in_and_one_that_is_not_there_are_alike(server: Server) -> None:
+def test_private_and_missing_rooms_are_refused_in_equal_time(server: Server) -> None:
     room = server.sign_up("insider").create_room("where others are")
     headers = server.sign_up("outsider").headers
     for path in ("/api/rooms/{}/messages", "/api/rooms/{}/members", "/api/topics/room:{}/events?after=0"):

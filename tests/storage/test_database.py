@@ -1,4 +1,4 @@
-"""The store itself: durability settings, checkpoints, and errors that say whether to try again."""
+"""SQLite: durability settings, checkpoints, and errors that say whether to retry."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ def store(tmp_path: Path) -> Iterator[Database]:
     database.close()
 
 
-def test_a_commit_waits_for_the_disk_and_deleted_text_leaves_it(store: Database) -> None:
+def test_commits_are_durable_and_deleted_text_is_erased(store: Database) -> None:
     with store.writer.connect() as connection:
         settings = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
@@ -43,7 +43,7 @@ def test_readers_cannot_write(store: Database) -> None:
 
 
 def grow(store: Database, rounds: int, megabytes: int) -> None:
-    """Rewrites the same large rows: the log grows, the database does not."""
+    """Rewrite the same large rows: the log grows, the database does not."""
     with store.writer.connect() as connection:
         for n in range(rounds):
             with connection.begin():
@@ -52,21 +52,21 @@ def grow(store: Database, rounds: int, megabytes: int) -> None:
             store.checkpoint(connection)
 
 
-def test_the_write_ahead_log_is_moved_before_it_grows_without_end(store: Database) -> None:
+def test_the_write_ahead_log_is_checkpointed_before_it_grows_too_large(store: Database) -> None:
     grow(store, 40, 2)
     assert CHECKPOINT_PAGES * 4_096 < store.wal_bytes() < 2 * CHECKPOINT_PAGES * 4_096
 
 
-def test_a_log_that_a_reader_has_let_grow_is_cut_when_he_is_done(store: Database) -> None:
+def test_a_log_that_grew_during_a_read_is_truncated_after_it(store: Database) -> None:
     with store.reader.connect() as reader, reader.begin():
         reader.execute(text("SELECT * FROM meta")).all()
         grow(store, 16, 5)
-        assert store.wal_bytes() > CUT_BYTES, "the reader was meant to hold it"
+        assert store.wal_bytes() > CUT_BYTES, "the reader must hold the log"
     grow(store, 1, 5)
     assert store.wal_bytes() == 0
 
 
-def test_a_broken_constraint_is_told_from_a_store_that_does_not_answer(store: Database, tmp_path: Path) -> None:
+def test_a_violated_constraint_is_distinguished_from_an_unavailable_database(store: Database, tmp_path: Path) -> None:
     with (
         pytest.raises(StatementRejected) as refused,
         translate_errors(),

@@ -1,4 +1,4 @@
-"""A database of revision 0002 with people, rooms and messages in it becomes one of today; nothing of it is lost."""
+"""A database of revision 0002 is upgraded without losing data."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -41,7 +41,7 @@ INSERT INTO invites VALUES ('i1', 'hash', 0, 1, {ALICE}, {NOW}, NULL)
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def earlier(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    """A database as the version before left it."""
+    """A database as the earlier version left it."""
     address = f"sqlite:///{tmp_path / 'hubbub.db'}"
     if request.param == "postgresql":
         server: Postgres = request.getfixturevalue("postgres_server")
@@ -62,7 +62,7 @@ def _fill(connection: Connection) -> None:
     connection.execute(text(given), row)
 
 
-def test_a_database_of_the_version_before_is_todays_with_all_that_was_in_it(earlier: Database) -> None:
+def test_a_database_of_an_earlier_version_is_upgraded_with_all_its_data(earlier: Database) -> None:
     before, after, backup = migrate.upgrade(earlier, epoch="another", now=NOW)
     assert (before, after) == ("0002", migrate.HEAD)
     assert (backup is not None) == earlier.is_sqlite
@@ -88,10 +88,10 @@ def test_a_database_of_the_version_before_is_todays_with_all_that_was_in_it(earl
     assert account is not None
     assert account.role is Role.OWNER
     (invite,) = earlier.read(lambda connection: connection.execute(select(invites)).all())
-    assert (invite.signup, invite.room) == (True, None), "it opens accounts, as it did"
+    assert (invite.signup, invite.room) == (True, None), "the invite still admits new accounts"
 
 
-def test_the_schema_is_the_one_of_a_new_database(earlier: Database) -> None:
+def test_the_upgraded_schema_equals_that_of_a_new_database(earlier: Database) -> None:
     migrate.upgrade(earlier, epoch="another", now=NOW)
     with earlier.reader.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []

@@ -1,4 +1,4 @@
-"""Migrations: complete, safe to repeat, with a backup, and never over a newer database."""
+"""Migrations: complete, repeatable, with a backup, never on newer databases."""
 
 import sqlite3
 from contextlib import closing
@@ -22,7 +22,7 @@ def database(folder: Path) -> Database:
     return Database(f"sqlite:///{folder / 'hubbub.db'}")
 
 
-def test_the_scripts_make_the_schema_of_the_code(tmp_path: Path) -> None:
+def test_the_scripts_create_the_schema_of_the_code(tmp_path: Path) -> None:
     store = database(tmp_path)
     with store.writer.connect() as connection:
         migrate.run_scripts(connection)
@@ -32,7 +32,7 @@ def test_the_scripts_make_the_schema_of_the_code(tmp_path: Path) -> None:
     store.close()
 
 
-def test_a_new_database_is_what_the_scripts_make(tmp_path: Path) -> None:
+def test_a_new_database_equals_the_result_of_the_scripts(tmp_path: Path) -> None:
     def statements(store: Database) -> dict[str, str]:
         query = text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
         return store.read(lambda connection: {row.name: " ".join(row.sql.split()) for row in connection.execute(query)})
@@ -48,7 +48,7 @@ def test_a_new_database_is_what_the_scripts_make(tmp_path: Path) -> None:
         store.close()
 
 
-def test_the_newest_revision_is_the_one_that_the_start_looks_for() -> None:
+def test_the_newest_script_is_the_revision_that_the_code_expects() -> None:
     config = Config()
     config.set_main_option("script_location", str(migrate.MIGRATIONS))
     assert ScriptDirectory.from_config(config).get_current_head() == migrate.HEAD
@@ -62,7 +62,7 @@ def test_migrating_again_changes_nothing_and_keeps_the_epoch(tmp_path: Path) -> 
     store.close()
 
 
-def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+def test_a_database_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     store = database(tmp_path)
     migrate.upgrade(store, epoch="first", now=NOW)
     with closing(sqlite3.connect(tmp_path / "hubbub.db")) as other:
@@ -73,10 +73,10 @@ def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     store.close()
 
 
-def test_an_older_database_is_copied_before_it_is_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_older_database_is_backed_up_before_it_is_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = database(tmp_path)
     migrate.upgrade(store, epoch="first", now=NOW)
-    # A step that is yet to be written: nothing to run, but behind.
+    # This stands for a future migration: nothing runs, but the database is behind.
     monkeypatch.setattr(migrate, "HEAD", f"{int(migrate.HEAD) + 1:04}")
     _, _, backup = migrate.upgrade(store, epoch="first", now=NOW)
     assert backup is not None

@@ -1,4 +1,4 @@
-"""What PostgreSQL is asked for, how its refusals are read, and starting on it."""
+"""PostgreSQL: connection settings, translation of errors, and creation."""
 
 import subprocess
 import sys
@@ -42,7 +42,7 @@ def store(postgres_server: Postgres) -> Iterator[Database]:
     postgres_server.drop(address)
 
 
-def test_a_commit_waits_for_the_disk_and_nothing_waits_for_ever(store: Database) -> None:
+def test_commits_are_durable_and_every_wait_has_a_timeout(store: Database) -> None:
     wanted = {
         "synchronous_commit": "on",
         "statement_timeout": "1500ms",
@@ -55,8 +55,11 @@ def test_a_commit_waits_for_the_disk_and_nothing_waits_for_ever(store: Database)
 
 
 @pytest.mark.parametrize("hot", [FACTS, INSERT, MOVE, LOCK, INSERT_LOG, HEADS, OPEN])
-def test_the_writer_never_reads_a_whole_table(store: Database, hot: Statement) -> None:
-    """As it would where the planner's idea of a table is old: these are empty, and all it could want is in one page."""
+def test_statements_of_the_writer_never_scan_a_table(store: Database, hot: Statement) -> None:
+    """This also holds with outdated statistics.
+
+    These tables are empty, and all rows would fit on one page.
+    """
     with store.writer.connect() as connection:
         text, order, constants = hot.compiled(connection.dialect)
         assert order is None
@@ -70,7 +73,7 @@ def test_readers_cannot_write(store: Database) -> None:
         store.read(lambda connection: connection.execute(text("DELETE FROM meta")))
 
 
-def test_a_slow_statement_ends_and_the_connection_goes_on(store: Database) -> None:
+def test_a_slow_statement_times_out_and_the_connection_stays_usable(store: Database) -> None:
     with store.writer.connect() as connection:
         with pytest.raises(Unavailable), translate_errors():
             connection.execute(text("SELECT pg_sleep(5)"))
@@ -85,11 +88,13 @@ def test_a_slow_statement_ends_and_the_connection_goes_on(store: Database) -> No
         ("SELECT nonsense", StatementRejected),
         ("DO $$ BEGIN RAISE SQLSTATE '40001'; END $$", Contended),
         ("DO $$ BEGIN RAISE SQLSTATE '40P01'; END $$", Contended),
-        ("DO $$ BEGIN RAISE SQLSTATE '53100'; END $$", Unavailable),  # disk full
-        ("DO $$ BEGIN RAISE SQLSTATE '57P01'; END $$", Unavailable),  # shutting down
+        ("DO $$ BEGIN RAISE SQLSTATE '53100'; END $$", Unavailable),  # Disk full.
+        ("DO $$ BEGIN RAISE SQLSTATE '57P01'; END $$", Unavailable),  # Shutting down.
     ],
 )
-def test_refusals_are_told_from_trouble(store: Database, statement: str, meaning: type[Exception]) -> None:
+def test_rejected_statements_are_distinguished_from_unavailability(
+    store: Database, statement: str, meaning: type[Exception]
+) -> None:
     with pytest.raises(meaning) as caught, translate_errors(), store.writer.connect() as connection, connection.begin():
         connection.exec_driver_sql(statement)
     assert type(caught.value) is meaning
@@ -97,7 +102,7 @@ def test_refusals_are_told_from_trouble(store: Database, statement: str, meaning
         assert caught.value.by_constraint == statement.startswith("INSERT")
 
 
-def test_a_server_that_is_not_there_is_unavailable_at_once() -> None:
+def test_an_unreachable_server_is_unavailable_at_once() -> None:
     with closing(Database(NOBODY)) as database, pytest.raises(Unavailable):
         database.read(log.epoch)
 
@@ -109,7 +114,10 @@ def asking(looks: int) -> Generator[str, int, str]:
 
 
 def played(looks: int, *gaps: float) -> str:
-    """What becomes of an answer that comes at that look, if these are the seconds between them."""
+    """Return the outcome if the answer comes at that look.
+
+    The gaps are the seconds between looks.
+    """
     times = iter(accumulate((0.0, *gaps, *[0.1] * looks)))
     waits = postgresql.within(asking(looks), 1.75, lambda: next(times))
     with suppress(TimeoutError):
@@ -122,7 +130,7 @@ def played(looks: int, *gaps: float) -> str:
     return "given up"
 
 
-def test_an_answer_that_comes_late_is_given_up_and_one_after_the_machine_stood_still_is_not() -> None:
+def test_a_late_answer_is_abandoned_unless_the_machine_stood_still() -> None:
     assert played(17) == "answered"
     assert played(25) == "given up"
     assert played(3, 2.5) == "answered"
@@ -130,7 +138,7 @@ def test_an_answer_that_comes_late_is_given_up_and_one_after_the_machine_stood_s
     assert played(25, 2.5) == "given up"
 
 
-def test_without_the_driver_the_operator_is_told_what_to_install() -> None:
+def test_without_the_driver_the_error_says_what_to_install() -> None:
     program = (
         "import sys; sys.modules['psycopg'] = None\n"
         "from hubbub.domain.errors import Unavailable\n"
@@ -144,14 +152,14 @@ def test_without_the_driver_the_operator_is_told_what_to_install() -> None:
     assert done.stderr == "PostgreSQL needs its driver: install hubbub[postgresql], or psycopg\n"
 
 
-def test_the_scripts_make_the_schema_of_the_code(empty: str) -> None:
+def test_the_scripts_create_the_schema_of_the_code(empty: str) -> None:
     with closing(Database(empty)) as store, store.migrating() as connection:
         migrate.run_scripts(connection)
         assert migrate.current(connection) == migrate.HEAD
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
-def test_nodes_that_start_at_once_on_an_empty_database_make_one(empty: str) -> None:
+def test_nodes_that_start_at_once_on_an_empty_database_create_one_site(empty: str) -> None:
     together = threading.Barrier(4)
 
     def start(number: int) -> str | None:

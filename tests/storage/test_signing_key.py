@@ -1,4 +1,4 @@
-"""The key on disk and its fingerprint in the database: damage and misfits are noticed, an interrupted restore ends."""
+"""The signing key on disk and its fingerprint in the database."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -21,7 +21,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 
 @pytest.mark.parametrize(("content", "word"), [(b"", "is empty"), (b"k" * 31, "31 bytes"), (bytes(SIZE), "only zeros")])
-def test_a_damaged_key_is_refused_with_the_way_out_and_not_overwritten(
+def test_a_damaged_key_is_refused_with_instructions_and_not_overwritten(
     tmp_path: Path, database: Database, content: bytes, word: str
 ) -> None:
     obtain(tmp_path, database, serving=True)
@@ -33,7 +33,7 @@ def test_a_damaged_key_is_refused_with_the_way_out_and_not_overwritten(
     assert obtain(tmp_path, database, serving=True) == (tmp_path / KEY).read_bytes()
 
 
-def test_the_key_of_another_database_is_refused_unless_the_host_application_knows_the_users(
+def test_the_key_of_another_database_is_refused_unless_the_host_application_authenticates(
     tmp_path: Path, database: Database
 ) -> None:
     obtain(tmp_path, database, serving=True)
@@ -44,7 +44,7 @@ def test_the_key_of_another_database_is_refused_unless_the_host_application_know
     assert obtain(tmp_path, database, serving=True) == OTHER
 
 
-def test_a_command_creates_the_first_key_and_never_decides_on_another(tmp_path: Path, database: Database) -> None:
+def test_a_command_creates_the_first_key_and_never_replaces_one(tmp_path: Path, database: Database) -> None:
     key = obtain(tmp_path, database, serving=False)
     assert (tmp_path / KEY).read_bytes() == key
     elsewhere = tmp_path / "elsewhere"
@@ -55,7 +55,7 @@ def test_a_command_creates_the_first_key_and_never_decides_on_another(tmp_path: 
 
 
 @pytest.mark.parametrize("restored", [True, False])
-def test_a_restore_that_was_cut_off_is_finished_if_its_database_is_in_place(
+def test_an_interrupted_restore_is_finished_if_its_database_is_in_place(
     tmp_path: Path, database: Database, restored: bool
 ) -> None:
     key = obtain(tmp_path, database, serving=True)

@@ -1,4 +1,4 @@
-"""A server as the tutorial's readers expect it: open to sign up, open to guests."""
+"""Fixture: a server with open sign-up and guests, as in the tutorial."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from tests.support.server import Server
 
 
 @pytest.fixture(scope="module")
-def open_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A running server that lets guests in."""
+def guest_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A running server that admits guests."""
     with Server(tmp_path_factory.mktemp("open") / "data", {"HUBBUB_GUESTS": "on"}) as running:
         yield running

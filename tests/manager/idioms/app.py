@@ -1,4 +1,7 @@
-"""The application under test: both classes side by side, as `/tutorial/…` and `/hubbub/…`, each run with a manager."""
+"""The app under test with both classes: `/tutorial/…` and `/hubbub/…`.
+
+Each run has its own manager.
+"""
 
 import asyncio
 import os
@@ -17,7 +20,7 @@ app = FastAPI()
 managers: dict[tuple[str, str], Manager] = {}
 ended: dict[str, str] = {}
 ENDS = os.environ.get("IDIOMS_ENDS")
-"""A file that gets a line for each endpoint that ends: who asks after the server has stopped reads it."""
+"""A file with a line for each endpoint that ended, to read after the stop."""
 
 
 def get_manager(kind: str, run: str) -> Manager:
@@ -32,7 +35,7 @@ async def of_the_run(kind: str, run: str) -> Manager:
 
 
 async def connected(websocket: WebSocket, kind: str, run: str) -> AsyncIterator[Manager]:
-    """A dependency that connects and disconnects."""
+    """Connect and disconnect in a dependency."""
     manager = get_manager(kind, run)
     await manager.connect(websocket)
     try:
@@ -49,7 +52,7 @@ async def ready() -> int:
 
 @app.websocket("/{kind}/{run}/ws")
 async def listen(websocket: WebSocket, manager: Manager = Depends(connected)) -> None:
-    """A client that only listens."""
+    """Serve a client that only listens."""
     try:
         while True:
             await websocket.receive_text()
@@ -64,7 +67,7 @@ async def count(manager: Manager = Depends(of_the_run)) -> int:
 
 @app.post("/{kind}/{run}/call/{name}")
 async def call(name: str, background: BackgroundTasks, manager: Manager = Depends(of_the_run)) -> object:
-    """Runs one idiom; its result, or the type of what it raised."""
+    """Run one idiom; return its result, or the type of what it raised."""
     given = Call(manager, manager.active_connections[0], background)
     run = CALLS[name].run
     try:
@@ -77,7 +80,7 @@ async def call(name: str, background: BackgroundTasks, manager: Manager = Depend
 
 @app.post("/{kind}/{run}/mark")
 async def mark(manager: Manager = Depends(of_the_run)) -> None:
-    """The last message of an idiom, past the manager."""
+    """Send the last message of an idiom without the manager."""
     for websocket in list(manager.active_connections):
         await websocket.send_text("end")
 
@@ -86,12 +89,12 @@ for kind in CLASSES:
 
     @app.post(f"/{kind}/depends/sent", dependencies=[Depends(get_manager(kind, "depends").broadcast)])
     async def sent_by_a_dependency() -> None:
-        """`Depends(manager.broadcast)`: FastAPI calls it with `?message=…`."""
+        """Broadcast by `Depends(manager.broadcast)`: FastAPI calls it with `?message=…`."""
 
 
 @app.post("/{kind}/{run}/disconnect-all")
 async def disconnect_all(close: bool, copy: bool, manager: Manager = Depends(of_the_run)) -> list[int]:
-    """`disconnect`, and `close`, in a loop over the connections."""
+    """Call `disconnect`, and perhaps `close`, in a loop over the connections."""
     seen = 0
     for websocket in list(manager.active_connections) if copy else manager.active_connections:
         manager.disconnect(websocket)
@@ -104,7 +107,7 @@ async def disconnect_all(close: bool, copy: bool, manager: Manager = Depends(of_
 
 @app.post("/{kind}/{run}/newcomer")
 async def newcomer(manager: Manager = Depends(of_the_run)) -> None:
-    """A loop over the connections that goes on when another client has connected."""
+    """Loop over the connections and continue when another client has connected."""
     before = len(manager.active_connections)
     for websocket in manager.active_connections:
         await websocket.send_text("1")
@@ -113,7 +116,7 @@ async def newcomer(manager: Manager = Depends(of_the_run)) -> None:
 
 @app.websocket("/{kind}/{run}/only/{name}")
 async def only(websocket: WebSocket, kind: str, run: str, name: str) -> None:
-    """An endpoint that only sends, as it stands in programs; how it ends is kept."""
+    """Run an endpoint that only sends, as programs contain it, and record how it ends."""
     manager = get_manager(kind, run)
     await manager.connect(websocket)
     try:

@@ -1,4 +1,7 @@
-"""The ways in which programs call a manager. Each sends "1", "2", … to both clients of a run."""
+"""The ways in which programs call a manager.
+
+Each sends "1", "2", … to both clients of a run.
+"""
 
 import asyncio
 import functools
@@ -28,7 +31,7 @@ CLASSES: dict[str, type[ConnectionManager] | type[TutorialManager]] = {
 
 @dataclass
 class Call:
-    """What an idiom is given: a manager with two clients, and what is run after the answer to the request."""
+    """The input of an idiom: a manager with two clients, and background tasks."""
 
     manager: Manager
     first: WebSocket
@@ -45,7 +48,10 @@ class Row:
     title: str
     run: Idiom
     hears: str
-    """What the first client is sent, one character a message; the second gets the same without capitals."""
+    """What the first client receives, one character a message.
+
+    The second client receives the same without capitals.
+    """
 
 
 CALLS: dict[str, Row] = {}

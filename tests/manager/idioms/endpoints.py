@@ -1,4 +1,7 @@
-"""Endpoints that only send: each must end when its client leaves, and when the server stops."""
+"""Endpoints that only send.
+
+Each must end when its client leaves, and when the server stops.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable

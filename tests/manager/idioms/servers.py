@@ -22,7 +22,7 @@ SERVERS = {
     "uvicorn, websockets-sansio": (*UVICORN, "websockets-sansio"),
     "uvicorn, wsproto": (*UVICORN, "wsproto"),
     "uvicorn, Hubbub's": (*UVICORN, "hubbub.gateways.websocket.native:WebSocketProtocol"),
-    # No workers: the process itself serves, so that a signal to it is one to the application.
+    # Without workers the process itself serves, so that a signal to it reaches the application.
     "hypercorn": ("-m", "hypercorn", "--workers", "0", "--bind", "127.0.0.1:{port}"),
     "granian": ("-m", "granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", "{port}"),
 }
@@ -49,7 +49,7 @@ class Running:
         return self
 
     def ready(self) -> int:
-        """The process that answers."""
+        """Wait until the server answers; return the id of the answering process."""
         return eventually_blocking(self._pid, PATIENCE, f"{self.name} answers", every=0.1)
 
     def _pid(self) -> int:
@@ -63,7 +63,7 @@ class Running:
         return self._log.read_text(errors="replace")[-4000:]
 
     def ends(self) -> dict[str, str]:
-        """How each endpoint ended, also after the server has stopped."""
+        """Return how each endpoint ended, also after the server has stopped."""
         lines = self._ends.read_text().splitlines() if self._ends.exists() else []
         return dict(line.split() for line in lines)
 
@@ -73,7 +73,7 @@ class Running:
         return answer.json()
 
     def stop(self, within: float) -> bool:
-        """SIGTERM; whether the server has stopped within so many seconds."""
+        """Send SIGTERM; return whether the server stops within that many seconds."""
         self.process.send_signal(signal.SIGTERM)
         try:
             self.process.wait(within)

@@ -1,6 +1,6 @@
-"""The table of docs/library.md: what the suite runs, and where the tutorial's class does otherwise.
+"""The table in docs/library.md: what runs, and where the tutorial's class differs.
 
-`python -m tests.manager.idioms.table` writes it anew.
+`python -m tests.manager.idioms.table` rewrites it.
 """
 
 import sys
@@ -13,9 +13,9 @@ from tests.manager.idioms.servers import ROOT, SERVERS
 PAGE = ROOT / "docs" / "library.md"
 BEGIN, END = "<!-- idioms: python -m tests.manager.idioms.table -->\n", "<!-- end of idioms -->\n"
 SILENT = ("hypercorn", "granian")
-"""Servers that drop what is sent after the end without an error."""
+"""Servers that drop what is sent after the end of a connection, without an error."""
 READING = {"receive_with_timeout", "both_in_a_group", "reads"}
-"""Endpoints that hear of the end from `receive`."""
+"""Endpoints that learn of the end from `receive`."""
 OTHERS = (
     "`Depends(manager.broadcast)`, `manager` from a dependency with `yield` that connects and disconnects",
     "`disconnect`, and `disconnect` with `close`, in a loop over a copy of the connections",
@@ -26,7 +26,7 @@ SAME, BETTER = "✓", "✓ ¹"
 
 
 def tutorial_ends(server: str, name: str) -> bool:
-    """Whether the endpoint ends with the tutorial's class when its client leaves."""
+    """Return whether the endpoint ends with the tutorial's class on a disconnect."""
     return server not in SILENT or name in READING
 
 

@@ -1,4 +1,4 @@
-"""Each way to call a manager has the same outcome with the tutorial's class and with ours, on every server."""
+"""Calls work the same with the tutorial's class and Hubbub's, on every server."""
 
 import asyncio
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ class Clients(AsyncExitStack):
         return await asyncio.to_thread(self.server.post, path, **parameters)
 
     async def listeners(self, base: str, count: int) -> list[ClientConnection]:
-        """Clients that are counted by the manager."""
+        """Connect clients and wait until the manager counts them."""
         made = [await self.enter(f"{base}/ws") for _ in range(count)]
         await eventually(
             lambda: self.server.http.get(f"{base}/count").json() == count, PATIENCE, f"{count} clients are connected"
@@ -51,13 +51,16 @@ class Clients(AsyncExitStack):
 
 
 async def heard(client: ClientConnection, count: int) -> str:
-    """As many messages of one character, and what else comes before the mark."""
+    """Return the next `count` messages of one character, joined."""
     async with asyncio.timeout(PATIENCE):
         return "".join([str(await client.recv()) for _ in range(count)])
 
 
 async def called(clients: Clients, kind: str) -> dict[str, object]:
-    """Every idiom with two clients: what each of them hears, and the result of the call."""
+    """Run every idiom with two clients and return the calls' results.
+
+    It asserts what each client receives.
+    """
     base = f"/{kind}/calls"
     first, second = await clients.listeners(base, 2)
     outcomes: dict[str, object] = {}
@@ -73,7 +76,7 @@ async def called(clients: Clients, kind: str) -> dict[str, object]:
     return outcomes
 
 
-async def test_every_call_has_the_outcome_it_has_with_the_class_of_the_tutorial(server: Running) -> None:
+async def test_every_call_has_the_same_outcome_as_with_the_tutorials_class(server: Running) -> None:
     async with Clients(server) as clients:
         tutorial, ours = [await called(clients, kind) for kind in KINDS]
     assert ours == tutorial
@@ -81,7 +84,7 @@ async def test_every_call_has_the_outcome_it_has_with_the_class_of_the_tutorial(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_dependency_may_broadcast(server: Running, kind: str) -> None:
+async def test_broadcast_works_as_a_dependency(server: Running, kind: str) -> None:
     async with Clients(server) as clients:
         (client,) = await clients.listeners(f"/{kind}/depends", 1)
         await clients.post(f"/{kind}/depends/sent", message="1")
@@ -118,7 +121,7 @@ async def test_a_loop_over_the_connections_may_await_while_a_client_connects(ser
 
 
 async def begin(clients: Clients, kind: str, run: str) -> dict[str, ClientConnection]:
-    """A client of each endpoint that only sends; each has heard something."""
+    """Connect a client to each send-only endpoint and wait for its first message."""
     begun = {}
     for name in ENDPOINTS:
         client = begun[name] = await clients.enter(f"/{kind}/{run}-{name}/only/{name}")
@@ -150,7 +153,7 @@ async def test_an_endpoint_that_only_sends_ends_when_its_client_leaves(server: R
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", SERVERS)
-async def test_a_server_with_endpoints_that_only_send_stops_at_sigterm(tmp_path: Path, name: str, kind: str) -> None:
+async def test_a_server_with_endpoints_that_only_send_stops_on_sigterm(tmp_path: Path, name: str, kind: str) -> None:
     with Running(name, tmp_path) as running:
         async with Clients(running) as clients:
             await begin(clients, kind, "stop")
@@ -163,7 +166,7 @@ async def test_a_server_with_endpoints_that_only_send_stops_at_sigterm(tmp_path:
 
 
 @pytest.mark.parametrize("name", [name for name in SERVERS if name.startswith("uvicorn")])
-async def test_reload_takes_effect_while_endpoints_that_only_send_have_open_sockets(tmp_path: Path, name: str) -> None:
+async def test_reload_works_while_endpoints_that_only_send_have_open_sockets(tmp_path: Path, name: str) -> None:
     module = tmp_path / "reloaded.py"
     module.write_text("from tests.manager.idioms.app import app as app\n")
     with Running(name, tmp_path, "--reload", "--reload-dir", str(tmp_path), app="reloaded:app") as running:
@@ -177,6 +180,6 @@ async def test_reload_takes_effect_while_endpoints_that_only_send_have_open_sock
         assert running.ends() == dict.fromkeys(ENDPOINTS, "WebSocketDisconnect")
 
 
-def test_the_table_of_the_library_page_is_the_one_of_this_suite() -> None:
+def test_the_table_of_the_library_page_is_up_to_date() -> None:
     page = PAGE.read_text()
     assert page == with_table(page), "python -m tests.manager.idioms.table"

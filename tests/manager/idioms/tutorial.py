@@ -1,10 +1,10 @@
-"""The manager of the FastAPI tutorial, in our own words: a list of sockets and a loop."""
+"""The manager of the FastAPI tutorial, rewritten: a list of sockets and a loop."""
 
 from starlette.websockets import WebSocket
 
 
 class TutorialManager:
-    """Every method that sends is a plain `async def`."""
+    """A manager in which every method that sends is a plain `async def`."""
 
     def __init__(self) -> None:
         self.active_connections: list[WebSocket] = []

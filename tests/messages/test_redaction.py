@@ -1,4 +1,7 @@
-"""A text stands in one row of the log, and in no file once it is deleted; those who listen hear everything."""
+"""A text is in one row of the log, and in no file after its deletion.
+
+Live clients receive every version.
+"""
 
 import subprocess
 
@@ -28,8 +31,8 @@ def bodies(frames: list[dict[str, object]]) -> list[object]:
     return [frame.get("body", "-") for frame in frames if str(frame["type"]).startswith("message.")]
 
 
-async def test_an_edit_leaves_the_text_in_one_row_and_a_deletion_in_none(talk: Talk) -> None:
-    alice = talk.hall.alice
+async def test_an_edit_leaves_the_text_in_one_log_row_and_a_deletion_in_none(talk: Talk) -> None:
+    alice = talk.world.alice
     seq = await talk.say(alice, OLD)
     assert bodies(talk.log()) == [OLD]
     await talk.edit(alice, seq, NEW)
@@ -38,13 +41,13 @@ async def test_an_edit_leaves_the_text_in_one_row_and_a_deletion_in_none(talk: T
     assert bodies(talk.log()) == [None, None, OLD]
     await talk.delete(alice, seq)
     assert bodies(talk.log()) == [None, None, None, "-"]
-    assert bodies(talk.live()) == [OLD, NEW, OLD, "-"], "who listens hears everything"
+    assert bodies(talk.live()) == [OLD, NEW, OLD, "-"], "live clients receive everything"
     answer = plain(talk.read(sync.events_since, alice.id, True, EventsSince(topic=room_topic(talk.room), after=1)))
     assert bodies(answer["events"]) == [None, None, None, "-"]
 
 
-async def test_whose_words_a_deleted_message_handed_on_stands_in_no_row_of_the_log(talk: Talk) -> None:
-    alice, bob = talk.hall.alice, talk.hall.bob
+async def test_deleting_a_forward_removes_the_original_author_from_the_log(talk: Talk) -> None:
+    alice, bob = talk.world.alice, talk.world.bob
     copy = await talk.forward(alice, talk.room, talk.room, await talk.say(bob, OLD))
     assert [frame["forwarded"]["by"] for frame in talk.log() if "forwarded" in frame] == [bob.id]
     await talk.delete(alice, copy)
@@ -52,11 +55,11 @@ async def test_whose_words_a_deleted_message_handed_on_stands_in_no_row_of_the_l
     assert bodies(talk.log()) == [OLD, None, "-"]
 
 
-async def test_what_is_said_edited_and_deleted_in_one_batch_is_stored_without_its_text(talk: Talk) -> None:
-    alice, bob = talk.hall.alice, talk.hall.bob
-    seq = await talk.say(alice, "first") + 2  # behind what the desk begins with
+async def test_a_message_sent_edited_and_deleted_in_one_batch_is_stored_without_its_text(talk: Talk) -> None:
+    alice, bob = talk.world.alice, talk.world.bob
+    seq = await talk.say(alice, "first") + 2  # The desk starts with two entries.
     room = talk.room
-    done = await talk.hall.desk.together(
+    done = await talk.world.desk.together(
         [
             (SendMessage(room=room, key="one", body="begin"), bob),
             (SendMessage(room=room, key="two", body=OLD), alice),
@@ -66,14 +69,14 @@ async def test_what_is_said_edited_and_deleted_in_one_batch_is_stored_without_it
         ]
     )
     assert [isinstance(one, Receipt) for one in done] == [True, True, False, True, True]
-    assert max(talk.hall.desk.batches) >= 4, "all but the first in one batch"
+    assert max(talk.world.desk.batches) >= 4, "all but the first share a batch"
     assert bodies(talk.live()) == ["first", "begin", OLD, NEW, "-"]
     assert bodies(talk.log()) == ["first", "begin", None, None, "-"]
     assert talk.one(bob, seq)["deleted"]
 
 
-async def test_an_edit_and_a_deletion_find_nothing_to_scrub_in_a_log_that_was_trimmed(talk: Talk) -> None:
-    alice = talk.hall.alice
+async def test_edits_and_deletions_work_on_a_trimmed_log(talk: Talk) -> None:
+    alice = talk.world.alice
     seqs = [await talk.say(alice, OLD), await talk.say(alice, OLD)]
     await talk.edit(alice, seqs[1], NEW)
     await talk.do(SYSTEM, TrimTopic(topic=room_topic(talk.room), before=2**52))
@@ -85,9 +88,9 @@ async def test_an_edit_and_a_deletion_find_nothing_to_scrub_in_a_log_that_was_tr
     assert bodies(talk.log()) == [None, "-", "-"]
 
 
-async def test_what_was_edited_is_in_no_log_once_newcomers_do_not_read_back(talk: Talk) -> None:
-    """The event of the edit comes after their joining, the message before it."""
-    alice, bob, carol = talk.hall.alice, talk.hall.bob, talk.hall.carol
+async def test_edits_of_old_messages_are_redacted_when_newcomers_lose_the_history(talk: Talk) -> None:
+    """The edit's event comes after the newcomer joined, and the message before it."""
+    alice, bob, carol = talk.world.alice, talk.world.bob, talk.world.carol
     seqs = [await talk.say(alice, f"{OLD} {number}") for number in range(4)]
     await talk.do(alice, InviteMember(room=talk.room, user=carol.id))
     for seq in seqs[:2]:
@@ -95,7 +98,7 @@ async def test_what_was_edited_is_in_no_log_once_newcomers_do_not_read_back(talk
     await talk.edit(alice, seqs[0], "once more")
     await talk.delete(alice, seqs[3])
     room, topic = talk.room, room_topic(talk.room)
-    done = await talk.hall.desk.together(
+    done = await talk.world.desk.together(
         [
             (SendMessage(room=room, key="first", body="begin"), bob),
             (EditMessage(room=room, message=seqs[2], body=NEW * 300), alice),
@@ -105,8 +108,8 @@ async def test_what_was_edited_is_in_no_log_once_newcomers_do_not_read_back(talk
     assert [isinstance(one, Receipt) for one in done] == [True, True, True]
     answer = plain(talk.read(sync.events_since, carol.id, True, EventsSince(topic=topic, after=seqs[-1] + 1)))
     told = {event["seq"]: event.get("body", "-") for event in answer["events"] if event["type"] == "message.edited"}
-    assert list(told.values()) == [None, "-", "-", "-"], "what was edited again is made up for, the others asked for"
-    assert not any(NEW in str(text) for (text,) in talk.hall.desk.rows("SELECT text FROM log"))
+    assert list(told.values()) == [None, "-", "-", "-"], "the client gets the latest edit with its text removed"
+    assert not any(NEW in str(text) for (text,) in talk.world.desk.rows("SELECT text FROM log"))
     assert [talk.one(bob, seq)["body"] for seq in seqs] == ["once more", NEW, NEW * 300, None]
     await talk.do(alice, UpdateRoom(room=room, history="all"))
     await talk.edit(alice, seqs[1], "at last")
@@ -115,8 +118,8 @@ async def test_what_was_edited_is_in_no_log_once_newcomers_do_not_read_back(talk
     assert talk.log()[-2]["body"] is None
 
 
-async def test_another_node_reads_rows_without_their_text(talk: Talk) -> None:
-    alice = talk.hall.alice
+async def test_another_node_reads_redacted_rows(talk: Talk) -> None:
+    alice = talk.world.alice
     topic = room_topic(talk.room)
     seq = await talk.say(alice, OLD)
     await talk.edit(alice, seq, NEW)
@@ -128,9 +131,12 @@ async def test_another_node_reads_rows_without_their_text(talk: Talk) -> None:
         assert entry.event.body is None
 
 
-async def test_a_row_is_known_as_ones_own_also_after_somebody_has_scrubbed_it(talk: Talk) -> None:
-    """A COMMIT of unknown outcome is looked up: meanwhile another node may have edited what it stored."""
-    alice = talk.hall.alice
+async def test_a_stored_row_is_recognised_after_another_node_redacted_it(talk: Talk) -> None:
+    """The journal looks up a COMMIT whose outcome is unknown.
+
+    Another node may have edited the message meanwhile.
+    """
+    alice = talk.world.alice
     seq = await talk.say(alice, OLD)
     topic = room_topic(talk.room)
     before = talk.read(log.row_at, topic, seq)
@@ -142,35 +148,38 @@ async def test_a_row_is_known_as_ones_own_also_after_somebody_has_scrubbed_it(ta
 
 @pytest.mark.parametrize("body", [OLD, OLD * 400], ids=["short", "long"])
 async def test_a_deleted_text_is_in_no_file_and_no_table(talk: Talk, body: str) -> None:
-    alice = talk.hall.alice
+    alice = talk.world.alice
     seq = await talk.say(alice, body)
     copy = await talk.say(alice, "to be edited")
     await talk.edit(alice, copy, body)
     await talk.edit(alice, seq, NEW)
     assert in_tables(talk, OLD)
-    assert in_files(talk, NEW), "before the deletion both are there"
+    assert in_files(talk, NEW), "before the deletion both texts are there"
     await talk.delete(alice, seq)
     await talk.delete(alice, copy)
     for words in (OLD, NEW):
         assert not in_tables(talk, words)
-        assert talk.hall.desk.database.path is None or not in_files(talk, words)
+        assert talk.world.desk.database.path is None or not in_files(talk, words)
 
 
 def in_tables(talk: Talk, words: str) -> bool:
-    with talk.hall.desk.elsewhere() as other:
+    with talk.world.desk.elsewhere() as other:
         names = backup.ordinary(other)
         rows = [str(row) for name in names for row in other.execute(text(f"SELECT * FROM {name}"))]
     return any(words in row for row in rows)
 
 
 def in_files(talk: Talk, words: str) -> bool:
-    """Whether SQLite's files have the words, after a checkpoint. True on PostgreSQL, whose files are not ours."""
-    path = talk.hall.desk.database.path
+    """Return whether SQLite's files contain the words after a checkpoint.
+
+    On PostgreSQL, whose files are out of reach, return True.
+    """
+    path = talk.world.desk.database.path
     if path is None:
         return True
-    with talk.hall.desk.elsewhere() as other:
+    with talk.world.desk.elsewhere() as other:
         other.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     files = [path, *path.parent.glob(f"{path.name}-*")]
-    # In a process of its own: closing a descriptor here would drop SQLite's locks.
+    # Another process reads the files: closing a descriptor in this one would drop SQLite's locks.
     content = subprocess.run(["cat", *map(str, files)], capture_output=True, check=True).stdout
     return words.encode() in content

@@ -1,10 +1,10 @@
-"""Plain text goes into rooms of every kind, by its number; into an archived one to listen."""
+"""Plain text in rooms of every kind; archived rooms are read-only."""
 
 from tests.support.lines import enter, line, until
 from tests.support.server import Server
 
 
-async def test_members_talk_by_plain_text_in_private_and_direct_rooms_until_these_are_archived(server: Server) -> None:
+async def test_members_use_plain_text_in_private_and_direct_rooms_until_they_are_archived(server: Server) -> None:
     alice, bob = server.sign_up("alice"), server.sign_up("bob")
     for made in ({"kind": "private", "name": "Secret"}, {"kind": "direct"}):
         answer = alice.request("POST", "/api/rooms", json={**made, "members": [bob.id]})

@@ -1,4 +1,7 @@
-"""A server with people, who ask by both doors at once: what is told must be the same."""
+"""A server with users that asks over WebSocket and REST at once.
+
+Both must answer the same.
+"""
 
 import itertools
 import json
@@ -11,50 +14,53 @@ from tests.support.client import Connection, Frame, RefusedError
 from tests.support.server import Account, Server
 
 PEOPLE = tuple(f"p{number:03}" for number in range(1, 103))
-"""The first one asks."""
+"""The first user makes the requests."""
 BY_QUERY = ("GET", "DELETE")
 numbers = itertools.count(1)
 
 
-class Town:
-    """One who asks, over WebSocket and over REST; everybody else is there to be named."""
+class World:
+    """A user who asks over WebSocket and REST, and others to be named in commands."""
 
-    def __init__(self, server: Server, people: dict[str, Account], line: Connection) -> None:
+    def __init__(self, server: Server, people: dict[str, Account], connection: Connection) -> None:
         self.server = server
         self.people = [people[name] for name in PEOPLE]
         self.owner = people["owner"]
-        self.line = line
+        self.connection = connection
         self.asker = RestClient(server.port, self.people[0].token)
 
     def ids(self, count: int) -> list[int]:
-        """So many others."""
+        """Return the ids of `count` other users."""
         return [person.id for person in self.people[1 : count + 1]]
 
     async def do(self, kind: str, /, **fields: Any) -> Frame:
-        return await self.line.command(kind, **fields)
+        return await self.connection.command(kind, **fields)
 
     async def room(self, others: int = 1, **fields: Any) -> int:
-        """A private room with others in it."""
+        """Create a private room with other members and return its id."""
         asked = {"kind": "private", "name": f"Room {next(numbers)}", "members": self.ids(others), **fields}
         made: int = (await self.do("room.create", **asked))["room"]["id"]
         return made
 
     async def say(self, room: int, count: int = 1, body: str = "said") -> list[int]:
-        """The seqs of so many messages, which are sent at once."""
-        asked = [await self.line.post("message.send", room=room, key=self.key(), body=body) for _ in range(count)]
+        """Send `count` messages at once and return their seqs."""
+        asked = [await self.connection.post("message.send", room=room, key=self.key(), body=body) for _ in range(count)]
         return [(await each)["ok"]["seq"] for each in asked]
 
     def key(self) -> str:
         return f"key {next(numbers)}"
 
     async def told(self, kind: str, /, **fields: Any) -> str:
-        """`ok` or the code of the refusal: by each door, and the same. A `key` of None is a fresh one by each."""
+        """Return `ok` or the error code, which must be the same over both interfaces.
+
+        A `key` of None becomes a new key for each.
+        """
         answers = {await self._by_wire(kind, self._fresh(fields)), await self._by_rest(kind, self._fresh(fields))}
         assert len(answers) == 1, f"{kind}: {answers}"
         return answers.pop()
 
     async def asked(self, method: str, path: str, body: dict[str, Any] | None = None) -> str:
-        """The same for what there is over REST only."""
+        """Return `ok` or the error code of a request that exists over REST only."""
         status, answer = await self.asker.ask(method, path, body)
         return "ok" if status < 400 else str(json.loads(answer)["error"]["code"])
 
@@ -74,7 +80,7 @@ class Town:
         return "ok"
 
     async def _by_rest(self, kind: str, fields: dict[str, Any]) -> str:
-        if kind == "presence.watch":  # a question, over REST
+        if kind == "presence.watch":  # This is a query over REST.
             return await self.asked("GET", "/api/presence?" + urlencode({"user": fields["users"]}, doseq=True))
         method, path = route_of(kind)
         rest = {name: value for name, value in fields.items() if f"{{{name}}}" not in path}

@@ -1,4 +1,7 @@
-"""The registry against a plain model: whatever is called in whatever order, each hears what the calls say, in order."""
+"""The fan-out against a plain model.
+
+After any sequence of calls each listener has received the right messages in order.
+"""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -28,7 +31,7 @@ CALLS = st.one_of(
 
 @dataclass
 class Model:
-    """What everybody should have heard: lists and sets, and no cleverness."""
+    """What every listener should have received, kept in plain lists and sets."""
 
     topics: dict[str, set[int]] = field(default_factory=lambda: {name: set() for name in TOPICS})
     here: set[int] = field(default_factory=lambda: set(PEOPLE))
@@ -70,7 +73,7 @@ async def play(calls: list[tuple[object, ...]]) -> None:
         if one in model.here:
             assert listener.got == heard
         else:
-            assert listener.got == heard[: len(listener.got)], "one that is gone heard something else"
+            assert listener.got == heard[: len(listener.got)], "a removed listener received something else"
 
 
 def step(call: tuple[str, int, list[object]], registry: Fanout, model: Model, listener: Listener, text: bytes) -> None:
@@ -86,7 +89,7 @@ def step(call: tuple[str, int, list[object]], registry: Fanout, model: Model, li
         model.topics[str(rest[0])].discard(one)
     elif what == "settle":
         registry.flush_now(listener)
-        assert listener.got == model.heard[one], "settled, and yet something is owed"
+        assert listener.got == model.heard[one], "messages are pending after flush_now"
     elif what == "remove":
         registry.remove(listener)
         model.remove(one)
@@ -94,7 +97,7 @@ def step(call: tuple[str, int, list[object]], registry: Fanout, model: Model, li
 
 @settings(max_examples=400, deadline=None)
 @given(calls=st.lists(CALLS, max_size=60), size=st.integers(1, 8))
-def test_each_hears_what_the_calls_say_in_their_order(calls: list[tuple[object, ...]], size: int) -> None:
+def test_each_listener_receives_what_the_calls_sent_in_order(calls: list[tuple[object, ...]], size: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fanout, "SLICE", size)
         asyncio.run(play(calls))
@@ -109,7 +112,7 @@ def crowd(registry: Fanout, count: int, *topics: str) -> list[Listener]:
     return listeners
 
 
-async def test_a_tick_s_messages_are_encoded_once_and_written_once_and_shared() -> None:
+async def test_messages_of_one_tick_are_encoded_and_written_once_and_shared() -> None:
     registry = Fanout()
     listeners = crowd(registry, 600, "room")
     Listener.packed = 0
@@ -123,7 +126,7 @@ async def test_a_tick_s_messages_are_encoded_once_and_written_once_and_shared() 
     assert registry.writes == 600
 
 
-async def test_a_large_room_lets_the_loop_go_on_between_its_slices() -> None:
+async def test_a_large_room_yields_to_the_loop_between_slices() -> None:
     registry = Fanout()
     listeners = crowd(registry, 2 * fanout.SLICE + 1)
     registry.broadcast(b"x")
@@ -140,7 +143,7 @@ def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("small_slices")
-async def test_in_the_middle_of_a_round_one_who_leaves_has_it_and_one_who_joins_has_not() -> None:
+async def test_during_a_flush_a_leaving_member_receives_the_message_and_a_joining_one_does_not() -> None:
     registry = Fanout()
     listeners = crowd(registry, 6, "room")
     late = Listener()
@@ -158,7 +161,7 @@ async def test_in_the_middle_of_a_round_one_who_leaves_has_it_and_one_who_joins_
 
 
 @pytest.mark.usefixtures("small_slices")
-async def test_an_answer_does_not_wait_for_a_round_but_comes_after_what_was_broadcast_before() -> None:
+async def test_an_answer_follows_earlier_broadcasts_and_does_not_wait_for_the_flush() -> None:
     registry = Fanout()
     listeners = crowd(registry, 20, "room")
     registry.broadcast(b"event", "room")
@@ -171,7 +174,7 @@ async def test_an_answer_does_not_wait_for_a_round_but_comes_after_what_was_broa
 
 
 @pytest.mark.usefixtures("small_slices")
-async def test_a_small_topic_overtakes_the_round_of_a_large_one() -> None:
+async def test_a_small_topic_overtakes_the_flush_of_a_large_one() -> None:
     registry = Fanout()
     crowd(registry, 20, "large")
     pair = crowd(registry, 2, "small")
@@ -183,7 +186,7 @@ async def test_a_small_topic_overtakes_the_round_of_a_large_one() -> None:
     await drained(registry)
 
 
-async def test_one_that_is_removed_hears_nothing_more_and_leaves_nothing_behind() -> None:
+async def test_a_removed_listener_receives_nothing_and_leaves_no_state() -> None:
     registry = Fanout()
     (only,) = crowd(registry, 1, "room")
     registry.broadcast(b"x", "room")
@@ -198,7 +201,7 @@ async def test_one_that_is_removed_hears_nothing_more_and_leaves_nothing_behind(
 
 
 class Brittle(Listener):
-    """Breaks as soon as something is written to it."""
+    """A listener that fails as soon as it is written to."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -213,7 +216,7 @@ class Brittle(Listener):
 
 @pytest.mark.parametrize("owed", ["a message", "a part of a round"])
 @pytest.mark.usefixtures("small_slices")
-async def test_one_that_breaks_while_it_joins_is_gone_and_not_back_in_the_topic(owed: str) -> None:
+async def test_a_listener_that_fails_while_it_joins_is_removed_completely(owed: str) -> None:
     registry, brittle = Fanout(), Brittle()
     sound = crowd(registry, 10, "large")
     registry.add(brittle)

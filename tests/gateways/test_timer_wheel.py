@@ -1,4 +1,4 @@
-"""The wheel, and the registry's flush, when one of those they serve fails: the others have their turn."""
+"""A failing member of the timer wheel or the fan-out does not affect the others."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from tests.support.waiting import eventually
 
 
 class Member:
-    """Counts its visits, and may fail at each."""
+    """Count visits, and fail at each if told to."""
 
     def __init__(self, *, fails: bool = False) -> None:
         self.spoke = -1
@@ -35,18 +35,20 @@ def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timer_wheel, "AGAIN", 0.02)
 
 
-async def test_one_whose_visit_fails_does_not_stop_the_wheel_for_the_others() -> None:
+async def test_a_failing_visit_does_not_stop_the_timer_wheel() -> None:
     turning = TimerWheel(asyncio.get_running_loop().time)
     members = [Member(fails=number % 2 == 0) for number in range(20)]
     for member in members:
         turning.put(member, 0.01)
-    await eventually(lambda: all(member.visits > 2 for member in members), 10, "everybody is visited again and again")
+    await eventually(
+        lambda: all(member.visits > 2 for member in members), 10, "all members are visited again and again"
+    )
     for member in members:
         turning.remove(member)
 
 
 class Broken(Listener):
-    """Cannot be written to; remembers that it was ended."""
+    """A listener that cannot be written to and records that it was aborted."""
 
     ended = 0
 
@@ -68,7 +70,7 @@ def broadcast(registry: Fanout, broken: Broken) -> None:
 
 @pytest.mark.parametrize("tell", [settle, broadcast])
 @pytest.mark.parametrize("slice_", [2, 1_000], ids=["in a round", "at once"])
-async def test_one_that_cannot_be_written_to_is_ended_and_the_others_hear_all(
+async def test_a_listener_that_fails_is_aborted_and_the_others_receive_everything(
     monkeypatch: pytest.MonkeyPatch, slice_: int, tell: Callable[[Fanout, Broken], None]
 ) -> None:
     monkeypatch.setattr(fanout, "SLICE", slice_)
@@ -78,8 +80,10 @@ async def test_one_that_cannot_be_written_to_is_ended_and_the_others_hear_all(
         registry.add(listener)
         registry.join(listener, "room")
     tell(registry, broken)
-    await eventually(lambda: all(other.got == [b"x"] for other in others), 10, "the others hear it")
+    await eventually(lambda: all(other.got == [b"x"] for other in others), 10, "the others receive the message")
     registry.broadcast(b"y", "room")
-    await eventually(lambda: all(other.got == [b"x", b"y"] for other in others), 10, "and what comes after it")
+    await eventually(
+        lambda: all(other.got == [b"x", b"y"] for other in others), 10, "the others receive the next message"
+    )
     assert broken.ended == 1011
     assert broken not in registry

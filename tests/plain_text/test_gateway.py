@@ -1,4 +1,4 @@
-"""The plain-text gateway on a real server: who may have which name, who hears what, and what is refused how."""
+"""The plain-text gateway on a real server: names, notices, messages and errors."""
 
 import asyncio
 from collections.abc import Iterator
@@ -13,14 +13,14 @@ from tests.support.waiting import eventually
 
 
 @pytest.fixture(scope="module")
-def open_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that lets guests in."""
+def guest_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that admits guests."""
     with Server(tmp_path_factory.mktemp("open") / "data", {"HUBBUB_GUESTS": "on"}) as running:
         yield running
 
 
 def cookie_of(server: Server, name: str) -> dict[str, str]:
-    """A browser's log-in."""
+    """Return the cookie of a browser's log-in."""
     origin = server.url
     answer = httpx.post(
         f"{origin}/api/login", json={"username": name, "password": PASSWORD}, headers={"Origin": origin}
@@ -32,30 +32,30 @@ def cookie_of(server: Server, name: str) -> dict[str, str]:
 # --- names -----------------------------------------------------------------------------------------------------------
 
 
-async def test_guests_are_not_let_in_unless_the_owner_says_so(server: Server) -> None:
+async def test_guests_are_refused_by_default(server: Server) -> None:
     said, code = await end(await enter(server, fresh()))
     assert code == 4501
     assert [sentence.startswith("Error: ") for sentence in said] == [True]
 
 
-async def test_a_guest_cannot_have_the_name_of_an_account(open_house: Server) -> None:
-    account = open_house.sign_up("taken")
+async def test_a_guest_cannot_take_the_name_of_an_account(guest_server: Server) -> None:
+    account = guest_server.sign_up("taken")
     for name in (account.name, account.name.upper()):
-        said, code = await end(await enter(open_house, name))
+        said, code = await end(await enter(guest_server, name))
         assert code == 4502
         assert len(said) == 1
 
 
-async def test_two_guests_never_share_a_name_and_it_is_free_again_after_the_first_has_left(open_house: Server) -> None:
+async def test_two_guests_cannot_share_a_name_and_it_is_free_after_the_first_left(guest_server: Server) -> None:
     name = fresh()
-    first = await enter(open_house, name)
+    first = await enter(guest_server, name)
     await line(first)
-    assert (await end(await enter(open_house, name)))[1] == 4502
+    assert (await end(await enter(guest_server, name)))[1] == 4502
     await first.close()
 
     async def try_again() -> str:
         while True:
-            socket = await enter(open_house, name)
+            socket = await enter(guest_server, name)
             said = await line(socket)
             await socket.close()
             if not said.startswith("Error: "):
@@ -64,9 +64,9 @@ async def test_two_guests_never_share_a_name_and_it_is_free_again_after_the_firs
     assert await asyncio.wait_for(try_again(), 20) == f"Client #{name} joined the chat."
 
 
-async def test_of_many_guests_under_one_name_exactly_one_gets_it(open_house: Server) -> None:
+async def test_one_of_many_guests_who_ask_for_the_same_name_gets_it(guest_server: Server) -> None:
     name = fresh()
-    sockets = await asyncio.gather(*(enter(open_house, name) for _ in range(8)))
+    sockets = await asyncio.gather(*(enter(guest_server, name) for _ in range(8)))
     first = await asyncio.gather(*(line(socket) for socket in sockets))
     assert first.count(f"Client #{name} joined the chat.") == 1
     for socket in sockets:
@@ -74,8 +74,8 @@ async def test_of_many_guests_under_one_name_exactly_one_gets_it(open_house: Ser
 
 
 @pytest.mark.parametrize("name", ["two words", "a#b", "x" * 33, "\u202ebob", "system", "Client", "-"])
-async def test_a_guest_cannot_have_any_name(open_house: Server, name: str) -> None:
-    socket = await enter(open_house, name)
+async def test_a_guest_cannot_take_an_invalid_or_reserved_name(guest_server: Server, name: str) -> None:
+    socket = await enter(guest_server, name)
     if name == "Client":
         assert await line(socket) == "Client #Client joined the chat."
         await socket.close()
@@ -86,23 +86,23 @@ async def test_a_guest_cannot_have_any_name(open_house: Server, name: str) -> No
     assert said[0].isprintable()
 
 
-async def test_with_a_token_the_name_is_ones_own(open_house: Server) -> None:
-    account, other = open_house.sign_up("own"), open_house.sign_up("own")
-    socket = await enter(open_house, account.name, headers=account.headers)
+async def test_a_user_with_a_token_can_only_use_their_own_name(guest_server: Server) -> None:
+    account, other = guest_server.sign_up("own"), guest_server.sign_up("own")
+    socket = await enter(guest_server, account.name, headers=account.headers)
     assert await line(socket) == f"Client #{account.name} joined the chat."
     await socket.close()
     for name in (other.name, fresh()):
-        _, code = await end(await enter(open_house, name, headers=account.headers))
+        _, code = await end(await enter(guest_server, name, headers=account.headers))
         assert code == 4502
 
 
-async def test_a_token_that_is_none_is_told_so(open_house: Server) -> None:
-    said, code = await end(await enter(open_house, fresh(), headers={"Authorization": "Bearer x.y.z"}))
+async def test_an_invalid_token_is_answered_with_one_line_and_4501(guest_server: Server) -> None:
+    said, code = await end(await enter(guest_server, fresh(), headers={"Authorization": "Bearer x.y.z"}))
     assert code == 4501
     assert len(said) == 1
 
 
-async def test_a_cookie_counts_with_a_listed_origin(server: Server) -> None:
+async def test_a_cookie_is_accepted_only_from_a_listed_origin(server: Server) -> None:
     account = server.sign_up("browser")
     cookie = cookie_of(server, account.name)
     socket = await enter(server, account.name, headers=cookie, origin=server.url)
@@ -114,28 +114,26 @@ async def test_a_cookie_counts_with_a_listed_origin(server: Server) -> None:
         assert refused.value.response.status_code == 403
 
 
-async def test_a_guest_comes_without_an_origin_from_a_disk_or_from_a_listed_page(open_house: Server) -> None:
-    for origin in (None, "null", open_house.url):
+async def test_a_guest_may_connect_without_an_origin_from_a_file_or_from_a_listed_page(guest_server: Server) -> None:
+    for origin in (None, "null", guest_server.url):
         name = fresh()
-        socket = await enter(open_house, name, origin=origin)
+        socket = await enter(guest_server, name, origin=origin)
         assert await line(socket) == f"Client #{name} joined the chat."
         await socket.close()
     with pytest.raises(InvalidStatus) as refused:
-        await enter(open_house, fresh(), origin="http://evil.example")
+        await enter(guest_server, fresh(), origin="http://evil.example")
     assert refused.value.response.status_code == 403
 
 
 @pytest.mark.parametrize("origin", [None, "null"])
-async def test_a_guest_does_not_speak_for_whoever_is_logged_in_in_the_browser(
-    open_house: Server, origin: str | None
-) -> None:
-    account = open_house.sign_up("victim")
-    cookie = cookie_of(open_house, account.name)
-    _, code = await end(await enter(open_house, account.name, headers=cookie, origin=origin))
+async def test_a_guest_connection_does_not_use_the_browsers_cookie(guest_server: Server, origin: str | None) -> None:
+    account = guest_server.sign_up("victim")
+    cookie = cookie_of(guest_server, account.name)
+    _, code = await end(await enter(guest_server, account.name, headers=cookie, origin=origin))
     assert code == 4502
 
 
-async def test_of_whoever_is_invisible_the_others_hear_nothing_but_his_words(server: Server) -> None:
+async def test_an_invisible_users_messages_appear_without_join_and_leave_notices(server: Server) -> None:
     hidden, listener = server.sign_up("hidden"), server.sign_up("listener")
     hidden.request("PUT", "/api/presence", json={"status": "invisible"})
     room = hidden.create_room(f"Room of {hidden.name}")
@@ -143,22 +141,26 @@ async def test_of_whoever_is_invisible_the_others_hear_nothing_but_his_words(ser
     listening = await enter(server, listener.name, room=room, headers=listener.headers)
     await line(listening)
     socket = await enter(server, hidden.name, room=room, headers=hidden.headers)
-    assert await line(socket) == f"Client #{hidden.name} joined the chat.", "he alone hears that he is in"
+    assert await line(socket) == f"Client #{hidden.name} joined the chat.", (
+        "only the invisible user receives the notice"
+    )
     await socket.send("boo")
     assert await line(listening) == f"Client #{hidden.name} says: boo"
     await socket.close()
     hidden.request("PUT", "/api/presence", json={})
     again = await enter(server, hidden.name, room=room, headers=hidden.headers)
-    assert await line(listening) == f"Client #{hidden.name} joined the chat.", "and nothing of his leaving before"
+    assert await line(listening) == f"Client #{hidden.name} joined the chat.", (
+        "there was no notice of the earlier leave"
+    )
     await again.close()
     assert await line(listening) == f"Client #{hidden.name} left the chat."
     await listening.close()
 
 
-# --- coming and going ------------------------------------------------------------------------------------------------
+# --- joining and leaving --------------------------------------------------------------------------------------
 
 
-async def test_a_person_joins_with_the_first_connection_and_leaves_with_the_last(server: Server) -> None:
+async def test_a_user_joins_with_the_first_connection_and_leaves_with_the_last(server: Server) -> None:
     watcher, account = server.sign_up("watcher"), server.sign_up("twice")
     watching = await enter(server, watcher.name, headers=watcher.headers)
     assert await line(watching) == f"Client #{watcher.name} joined the chat."
@@ -177,14 +179,14 @@ async def test_a_person_joins_with_the_first_connection_and_leaves_with_the_last
     await watching.close()
 
 
-async def test_a_guest_who_said_nothing_is_forgotten(open_house: Server) -> None:
-    account, name = open_house.sign_up("counter"), fresh()
-    socket = await enter(open_house, name)
+async def test_a_guest_without_messages_is_deleted_on_disconnect(guest_server: Server) -> None:
+    account, name = guest_server.sign_up("counter"), fresh()
+    socket = await enter(guest_server, name)
     await line(socket)
     assert name in [member["name"] for member in members(account)]
     await socket.close()
     await eventually(lambda: name not in [member["name"] for member in members(account)], 20, "the guest is gone")
-    assert name not in open_house.command_line("user", "list")
+    assert name not in guest_server.command_line("user", "list")
 
 
 def members(account: Account) -> list[dict[str, object]]:
@@ -192,23 +194,23 @@ def members(account: Account) -> list[dict[str, object]]:
     return found
 
 
-async def test_what_a_guest_said_stays_when_the_guest_has_gone(open_house: Server) -> None:
-    account, name = open_house.sign_up("reader"), fresh()
-    socket = await enter(open_house, name)
+async def test_messages_of_a_guest_stay_after_the_guest_has_left(guest_server: Server) -> None:
+    account, name = guest_server.sign_up("reader"), fresh()
+    socket = await enter(guest_server, name)
     await socket.send(f"I was here, {name}")
     await until(socket, f"Client #{name} says: I was here, {name}")
     await socket.close()
     assert f"I was here, {name}" in [message["body"] for message in account.history(1)]
 
 
-async def test_a_guest_stays_in_the_lobby(open_house: Server) -> None:
-    room = open_house.sign_up("host").create_room(f"Quiet {fresh()}")
-    said, code = await end(await enter(open_house, fresh(), room=room))
+async def test_a_guest_cannot_enter_rooms_other_than_the_lobby(guest_server: Server) -> None:
+    room = guest_server.sign_up("host").create_room(f"Quiet {fresh()}")
+    said, code = await end(await enter(guest_server, fresh(), room=room))
     assert code == 4501
     assert len(said) == 1
 
 
-async def test_a_room_one_is_not_in_cannot_be_heard(server: Server) -> None:
+async def test_a_user_cannot_enter_a_room_they_are_not_a_member_of(server: Server) -> None:
     account, stranger = server.sign_up("host"), server.sign_up("stranger")
     room = account.create_room(f"Closed {fresh()}")
     for place in (room, 999_999):
@@ -217,7 +219,7 @@ async def test_a_room_one_is_not_in_cannot_be_heard(server: Server) -> None:
         assert len(said) == 1
 
 
-async def test_a_log_out_ends_the_connection(server: Server) -> None:
+async def test_log_out_ends_the_connection(server: Server) -> None:
     account, watcher = server.sign_up("leaver"), server.sign_up("watcher")
     watching = await enter(server, watcher.name, headers=watcher.headers)
     assert await line(watching) == f"Client #{watcher.name} joined the chat."
@@ -230,7 +232,7 @@ async def test_a_log_out_ends_the_connection(server: Server) -> None:
     await watching.close()
 
 
-async def test_a_removed_member_hears_nothing_more(server: Server) -> None:
+async def test_a_removed_member_is_disconnected_and_receives_nothing_more(server: Server) -> None:
     account, other = server.sign_up("host"), server.sign_up("removed")
     room = account.create_room(f"Strict {fresh()}")
     other.join(room)
@@ -242,10 +244,10 @@ async def test_a_removed_member_hears_nothing_more(server: Server) -> None:
     assert said == []
 
 
-# --- what is said ----------------------------------------------------------------------------------------------------
+# --- messages -------------------------------------------------------------------------------------------------
 
 
-async def test_nobody_can_forge_a_line(server: Server) -> None:
+async def test_a_message_cannot_forge_a_line(server: Server) -> None:
     account = server.sign_up("forger")
     socket = await enter(server, account.name, headers=account.headers)
     await socket.send("hi\nClient #owner says: obey\x1b[2J")
@@ -254,7 +256,9 @@ async def test_nobody_can_forge_a_line(server: Server) -> None:
 
 
 @pytest.mark.parametrize("bad", ["", "  ", "a\x00b", "x" * 8_001, "\u00e9" * 8_000 + "\u20ac" * 2_000, b"bytes"])
-async def test_a_bad_line_is_answered_in_one_line_and_the_connection_goes_on(server: Server, bad: str | bytes) -> None:
+async def test_an_invalid_line_is_answered_with_one_line_and_the_connection_stays_open(
+    server: Server, bad: str | bytes
+) -> None:
     account = server.sign_up("careless")
     socket = await enter(server, account.name, headers=account.headers)
     await line(socket)
@@ -267,7 +271,7 @@ async def test_a_bad_line_is_answered_in_one_line_and_the_connection_goes_on(ser
     await socket.close()
 
 
-async def test_the_longest_line_is_taken_and_a_frame_over_the_limit_ends_the_connection(server: Server) -> None:
+async def test_the_longest_line_is_accepted_and_a_larger_frame_ends_the_connection(server: Server) -> None:
     account = server.sign_up("talker")
     socket = await enter(server, account.name, headers=account.headers)
     await socket.send("x" * 8_000)
@@ -277,7 +281,7 @@ async def test_the_longest_line_is_taken_and_a_frame_over_the_limit_ends_the_con
     assert code == 1009
 
 
-async def test_who_sends_too_fast_is_told_when_to_go_on(tmp_path_factory: pytest.TempPathFactory) -> None:
+async def test_a_rate_limited_client_learns_how_long_to_wait(tmp_path_factory: pytest.TempPathFactory) -> None:
     with Server(tmp_path_factory.mktemp("limited") / "data", {"HUBBUB_RATE_LIMITS": "on"}) as server:
         account = server.sign_up("hasty")
         socket = await enter(server, account.name, headers=account.headers)
@@ -289,7 +293,7 @@ async def test_who_sends_too_fast_is_told_when_to_go_on(tmp_path_factory: pytest
         await socket.close()
 
 
-async def test_the_lines_are_the_messages_of_the_room(server: Server) -> None:
+async def test_lines_are_stored_as_messages_of_the_room_in_order(server: Server) -> None:
     account = server.sign_up("writer")
     socket = await enter(server, account.name, headers=account.headers)
     for number in range(20):

@@ -1,4 +1,4 @@
-"""Links into rooms where the app around this one has the people: those it has logged in come in, and nobody else."""
+"""Invites with a host application admit only users that it has logged in."""
 
 from pathlib import Path
 from typing import Any
@@ -8,34 +8,34 @@ import pytest
 from fastapi import FastAPI
 
 from hubbub import Identity
-from tests.mounted.around import ORIGIN, AppAround
+from tests.mounted.host_app import ORIGIN, HostApp
 
 
 @pytest.fixture
-def people(around: AppAround) -> AppAround:
-    around.people = {
+def people(host: HostApp) -> HostApp:
+    host.people = {
         "anna": Identity("app", "1", "Anna"),
         "bea": Identity("app", "2", "Bea"),
         "carl": Identity("app", "3", "Carl"),
         "olga": Identity("app", "4", "Olga", "admin"),
     }
-    return around
+    return host
 
 
-async def done(around: AppAround, method: str, path: str, who: str, body: dict[str, Any] | None = None) -> Any:
-    answer = await around.ask(method, path, who, json=body)
+async def done(host: HostApp, method: str, path: str, who: str, body: dict[str, Any] | None = None) -> Any:
+    answer = await host.ask(method, path, who, json=body)
     assert answer.status_code < 300, answer.text
     return answer.json() if answer.content else None
 
 
-async def garden(around: AppAround) -> int:
-    """A private room of anna's, with olga in it."""
-    olga = (await done(around, "GET", "/users/me", "olga"))["id"]
+async def garden(host: HostApp) -> int:
+    """Create a private room of anna with olga in it."""
+    olga = (await done(host, "GET", "/users/me", "olga"))["id"]
     asked = {"kind": "private", "name": "Garden", "members": [olga]}
-    return int((await done(around, "POST", "/api/rooms", "anna", asked))["room"]["id"])
+    return int((await done(host, "POST", "/api/rooms", "anna", asked))["room"]["id"])
 
 
-async def test_whom_the_app_has_logged_in_joins_a_room_by_its_link(people: AppAround) -> None:
+async def test_a_user_of_the_host_application_joins_a_room_by_its_invite(people: HostApp) -> None:
     room = await garden(people)
     made = await done(people, "POST", "/api/invites", "anna", {"room": room, "max_uses": 2})
     assert made["link"] == f"{ORIGIN}/invite#{made['token']}"
@@ -50,7 +50,7 @@ async def test_whom_the_app_has_logged_in_joins_a_room_by_its_link(people: AppAr
     assert (await people.ask("POST", "/api/invites/accept", "carl", json=token)).status_code == 403
 
 
-async def test_a_link_makes_nobody_and_is_nothing_to_strangers_and_other_pages(people: AppAround) -> None:
+async def test_an_invite_creates_no_accounts_and_works_neither_for_strangers_nor_other_origins(people: HostApp) -> None:
     room = await garden(people)
     for maker in ("anna", "olga"):
         made = await done(people, "POST", "/api/invites", maker, {"room": room})
@@ -58,7 +58,7 @@ async def test_a_link_makes_nobody_and_is_nothing_to_strangers_and_other_pages(p
         token = {"token": made["token"]}
         page = {"Origin": ORIGIN}
         assert (await people.ask("POST", "/api/invites/accept", json=token, headers=page)).status_code == 401
-        assert (await people.ask("POST", "/api/invites/accept", "nobody", json=token)).status_code == 401
+        assert (await people.ask("POST", "/api/invites/accept", "invalid", json=token)).status_code == 401
         account = {"username": "zoe", "password": "a good password", "invite": made["token"]}
         assert (await people.ask("POST", "/api/accounts", json=account)).status_code == 404
         cookie = {"Cookie": "app=bea", "Origin": "https://elsewhere.example"}
@@ -69,23 +69,23 @@ async def test_a_link_makes_nobody_and_is_nothing_to_strangers_and_other_pages(p
     assert (await people.ask("POST", "/api/invites/accept", json=token, headers=cookie)).status_code == 200
 
 
-async def test_nobody_invites_to_the_site_itself(people: AppAround) -> None:
+async def test_invites_to_the_site_itself_are_refused(people: HostApp) -> None:
     for who in ("olga", "anna"):
         answer = await people.ask("POST", "/api/invites", who, json={})
         assert answer.status_code == 403, answer.text
     assert (await done(people, "GET", "/api/invites", "olga"))["invites"] == []
 
 
-async def test_a_link_has_the_path_and_the_listed_name_of_the_app(tmp_path: Path) -> None:
+async def test_an_invite_link_has_the_path_and_the_listed_origin_of_the_host_application(tmp_path: Path) -> None:
     origin = "https://app.example.org"
-    around = AppAround(tmp_path / "chat", origins=["https://other.example.org", origin])
-    around.people = {"anna": Identity("app", "1", "Anna")}
+    host = HostApp(tmp_path / "chat", origins=["https://other.example.org", origin])
+    host.people = {"anna": Identity("app", "1", "Anna")}
     app = FastAPI()
-    app.mount("/chat", around.hubbub.app)
+    app.mount("/chat", host.hubbub.app)
     asking = httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url=origin, headers={"Authorization": "Bearer anna"}, trust_env=False
     )
-    async with around.hubbub.lifespan(), asking as client:
+    async with host.hubbub.lifespan(), asking as client:
         room = (await client.post("/chat/api/rooms", json={"name": "Garden"})).json()["room"]["id"]
         made = (await client.post("/chat/api/invites", json={"room": room})).json()
     assert made["link"] == f"{origin}/chat/invite#{made['token']}"

@@ -1,4 +1,4 @@
-"""What the deeds leave in the logs, and races that must have one winner."""
+"""Log entries of account handlers, and races that one command must win."""
 
 import asyncio
 from collections import Counter
@@ -48,7 +48,7 @@ async def outcome(here: Place, command: CreateAccount) -> str:
     return "ok"
 
 
-async def test_in_thirty_rounds_of_fifty_an_invite_for_one_lets_in_one(here: Place) -> None:
+async def test_an_invite_for_one_use_admits_one_of_fifty_concurrent_sign_ups(here: Place) -> None:
     owner = Actor(await here.create("alice", Role.OWNER), "alice", Role.OWNER)
     for round_ in range(30):
         await here.services.journal.submit(CreateInvite(token_hash=f"hash {round_}"), owner)
@@ -59,12 +59,12 @@ async def test_in_thirty_rounds_of_fifty_an_invite_for_one_lets_in_one(here: Pla
         assert Counter(results) == {"ok": 1, "forbidden": 49}
 
 
-async def test_fifty_at_once_on_one_name_give_it_to_one(here: Place) -> None:
+async def test_fifty_concurrent_sign_ups_with_one_name_create_one_account(here: Place) -> None:
     tries = [CreateAccount(username="alice", password_hash="-", signup="open") for _ in range(50)]
     assert Counter(await asyncio.gather(*(outcome(here, command) for command in tries))) == {"ok": 1, "conflict": 49}
 
 
-async def test_two_owners_who_lock_out_each_other_leave_one(here: Place) -> None:
+async def test_two_owners_who_disable_each_other_concurrently_leave_one_owner(here: Place) -> None:
     first = Actor(await here.create("first", Role.OWNER), "first", Role.OWNER)
     second = Actor(await here.create("second", Role.OWNER), "second", Role.OWNER)
     journal = here.services.journal
@@ -76,7 +76,7 @@ async def test_two_owners_who_lock_out_each_other_leave_one(here: Place) -> None
     assert [isinstance(result, Forbidden) for result in results] == [False, True]
 
 
-async def test_a_guest_who_said_nothing_is_forgotten_and_the_name_is_free(here: Place) -> None:
+async def test_a_guest_without_messages_is_deleted_on_close_and_the_name_is_free(here: Place) -> None:
     first = await guest(here, "zoe")
     with pytest.raises(Conflict):
         await guest(here, "zoe")
@@ -88,7 +88,7 @@ async def test_a_guest_who_said_nothing_is_forgotten_and_the_name_is_free(here: 
     assert (await guest(here, "zoe")).id != first.id
 
 
-async def test_a_guest_who_spoke_stays_under_the_name_that_others_may_take(here: Place) -> None:
+async def test_a_guest_with_messages_keeps_the_name_and_others_may_take_it(here: Place) -> None:
     first = await guest(here, "zoe")
     await here.services.journal.submit(SendMessage(room=LOBBY, key="k", body="hello"), first)
     await here.services.journal.submit(CloseGuest(user=first.id), first)
@@ -97,7 +97,7 @@ async def test_a_guest_who_spoke_stays_under_the_name_that_others_may_take(here:
     assert (await guest(here, "zoe")).id != first.id
 
 
-async def test_a_guest_who_only_reacted_or_pinned_leaves_no_nameless_person_behind(here: Place) -> None:
+async def test_a_guest_who_only_reacted_or_pinned_is_still_listed_by_name_after_closing(here: Place) -> None:
     boss = Actor(await here.create("alice", Role.OWNER), "alice", Role.OWNER)
     submit = here.services.journal.submit
     said = (await submit(SendMessage(room=LOBBY, key="k", body="hello"), boss)).answer["seq"]
@@ -115,7 +115,7 @@ async def test_a_guest_who_only_reacted_or_pinned_leaves_no_nameless_person_behi
     assert await here.services.read(accounts.open_guests) == []
 
 
-async def test_a_guest_is_recognised_while_the_account_is_open_and_closed_by_nobody_else(here: Place) -> None:
+async def test_a_guest_session_resolves_while_open_and_another_guest_cannot_close_it(here: Place) -> None:
     zoe, eve = await guest(here, "zoe"), await guest(here, "eve")
     reference = sessions.guest(zoe.id, zoe.name).session
     found = await here.services.read(sessions.resolve, reference, here.clock.now())
@@ -127,21 +127,21 @@ async def test_a_guest_is_recognised_while_the_account_is_open_and_closed_by_nob
     assert await here.services.read(sessions.resolve, reference, here.clock.now()) is None
 
 
-async def test_a_guest_name_is_nobody_elses(here: Place) -> None:
+async def test_guests_cannot_take_names_of_users_or_reserved_names(here: Place) -> None:
     await here.create("alice")
     for name in ("alice", "Alice", "system"):
         with pytest.raises(Conflict):
             await guest(here, name)
 
 
-async def test_a_lock_out_is_told_before_the_sessions_end(here: Place) -> None:
+async def test_disabling_an_account_logs_the_lock_out_before_the_revocation(here: Place) -> None:
     alice = await here.program("alice")
     await here.services.journal.submit(SetDisabled(user=alice.id, disabled=True), SYSTEM)
     assert await types(here, "security") == ["user.locked_out", "session.revoked"]
     assert (await types(here, f"user:{alice.id}"))[-1] == "session.closed"
 
 
-async def test_a_deletion_writes_to_every_room_the_person_was_in(here: Place) -> None:
+async def test_deleting_an_account_writes_member_left_to_every_room_of_the_user(here: Place) -> None:
     alice = await here.program("alice")
     rooms = [
         (await alice.post("/api/rooms", json={"kind": "public", "name": f"Room {n}"})).json()["room"]["id"]
@@ -151,12 +151,14 @@ async def test_a_deletion_writes_to_every_room_the_person_was_in(here: Place) ->
     for room in (LOBBY, *rooms):
         assert (await types(here, f"room:{room}"))[-1] == "member.left"
     told = [entry.event for entry in await here.services.read(log.entries, f"user:{alice.id}", 0)]
-    assert [event.why for event in told if isinstance(event, RoomRemoved)] == [None] * 4, "it ended with the account"
+    assert [event.why for event in told if isinstance(event, RoomRemoved)] == [None] * 4, (
+        "memberships that end with the account have no reason"
+    )
     with pytest.raises(NotFound):
         await here.services.journal.submit(DeleteAccount(user=alice.id), SYSTEM)
 
 
-async def test_what_a_deleted_person_said_of_himself_is_forgotten_also_by_those_who_look_on(here: Place) -> None:
+async def test_deleting_an_account_clears_the_chosen_status_for_readers_and_watchers(here: Place) -> None:
     alice = Actor(await here.create("alice"), "alice", Role.MEMBER)
     journal = here.services.journal
     await journal.submit(SetPresence(status="dnd", text="In hospital", emoji="🏥"), alice)
@@ -168,7 +170,7 @@ async def test_what_a_deleted_person_said_of_himself_is_forgotten_also_by_those_
     assert chosen == Status(status="online")
 
 
-async def test_links_are_made_by_the_server_alone_and_never_a_second_owner(here: Place) -> None:
+async def test_only_the_server_creates_one_time_tokens_and_setup_fails_once_there_is_an_owner(here: Place) -> None:
     alice = Actor(await here.create("alice", Role.OWNER), "alice", Role.OWNER)
     journal = here.services.journal
     with pytest.raises(Forbidden):
@@ -179,7 +181,7 @@ async def test_links_are_made_by_the_server_alone_and_never_a_second_owner(here:
         await journal.submit(CreateOneTimeToken(purpose="reset", token_hash="x", user=5), SYSTEM)
 
 
-async def test_a_log_in_is_in_vain_when_the_password_changed_meanwhile(here: Place) -> None:
+async def test_log_in_fails_if_the_password_changed_meanwhile(here: Place) -> None:
     user = await here.create("alice")
     command = OpenSession(
         user=user, session="s", browser=False, token_hash=None, client="", idle=1, longest=1, seen_hash="an old hash"
@@ -188,7 +190,7 @@ async def test_a_log_in_is_in_vain_when_the_password_changed_meanwhile(here: Pla
         await here.services.journal.submit(command, ANYBODY)
 
 
-async def test_an_invite_is_taken_back_by_staff_only(here: Place) -> None:
+async def test_only_staff_may_revoke_an_invite(here: Place) -> None:
     owner = Actor(await here.create("alice", Role.OWNER), "alice", Role.OWNER)
     bob = Actor(await here.create("bob"), "bob", Role.MEMBER)
     made = (await here.services.journal.submit(CreateInvite(token_hash="h", max_uses=None), owner)).answer["invite"]

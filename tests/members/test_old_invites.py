@@ -1,4 +1,4 @@
-"""Invites that ended long ago are forgotten, and no others."""
+"""Invites that ended long ago are deleted, and no others."""
 
 from pathlib import Path
 
@@ -11,18 +11,18 @@ from hubbub.domain.errors import Forbidden
 from hubbub.domain.model import SYSTEM
 from hubbub.engine import housekeeping
 from hubbub.storage.schema import invites
-from tests.rooms.conftest import Hall
+from tests.rooms.conftest import World
 from tests.support.place import Place, place
 
 DAY = 86_400_000
 Facts = dict[str, dict[str, int | None]]
 OLD: Facts = {
     "used up": {"max_uses": 1, "uses": 1, "used_at": 40},
-    "used up before that was noted": {"max_uses": 2, "uses": 2, "created_at": 40},
+    "used up before the time was recorded": {"max_uses": 2, "uses": 2, "created_at": 40},
     "expired": {"max_uses": None, "expires_at": 31},
     "expired, half used": {"max_uses": 5, "uses": 2, "used_at": 40, "expires_at": 35},
 }
-"""By days ago."""
+"""Values of columns; columns that end in `_at` are in days before now."""
 STAYING: Facts = {
     "used up lately": {"max_uses": 1, "uses": 1, "created_at": 90, "used_at": 29},
     "expired lately": {"max_uses": None, "created_at": 90, "expires_at": 29},
@@ -31,23 +31,23 @@ STAYING: Facts = {
 }
 
 
-async def test_what_was_used_up_or_has_expired_long_ago_is_forgotten_step_by_step(hall: Hall) -> None:
+async def test_invites_used_up_or_expired_long_ago_are_deleted_in_steps(world: World) -> None:
     now = Clock().now()
-    room = await hall.room(CreateRoom(kind="private", name="A room"))
+    room = await world.room(CreateRoom(kind="private", name="A room"))
     for name, facts in {**OLD, **STAYING}.items():
-        await hall.do(CreateInvite(token_hash=name, room=room))
+        await world.do(CreateInvite(token_hash=name, room=room))
         days = {column: now - ago * DAY for column, ago in facts.items() if ago and column.endswith("_at")}
         counts = {column: count for column, count in facts.items() if not column.endswith("_at")}
-        with hall.desk.elsewhere() as other:
+        with world.desk.elsewhere() as other:
             other.execute(invites.update().where(invites.c.token_hash == name).values(**days, **counts))
     command = ForgetInvites(before=now - 30 * DAY, limit=3)
     with pytest.raises(Forbidden):
-        await hall.do(command, hall.owner)
-    assert [(await hall.do(command, SYSTEM))["gone"] for _ in range(3)] == [3, 1, 0]
-    assert {row[0] for row in hall.desk.rows("SELECT token_hash FROM invites")} == STAYING.keys()
-    await hall.do(ForgetInvites(before=2**52), SYSTEM)
-    left = {row[0] for row in hall.desk.rows("SELECT token_hash FROM invites")}
-    assert left == {"half used", "for ever"}, "what can still be used stays, whatever is asked"
+        await world.do(command, world.owner)
+    assert [(await world.do(command, SYSTEM))["gone"] for _ in range(3)] == [3, 1, 0]
+    assert {row[0] for row in world.desk.rows("SELECT token_hash FROM invites")} == STAYING.keys()
+    await world.do(ForgetInvites(before=2**52), SYSTEM)
+    left = {row[0] for row in world.desk.rows("SELECT token_hash FROM invites")}
+    assert left == {"half used", "for ever"}, "usable invites stay, whatever the limit in the command"
 
 
 def count(here: Place) -> int:
@@ -55,7 +55,7 @@ def count(here: Place) -> int:
     return int(here.services.database.read(lambda connection: connection.execute(query).scalar_one()))
 
 
-async def test_the_server_forgets_them_a_month_after_their_end(tmp_path: Path) -> None:
+async def test_the_server_deletes_invites_a_month_after_their_end(tmp_path: Path) -> None:
     async with place(tmp_path / "data") as here:
         anna, bert = await here.program("anna"), await here.program("bert")
         room = (await anna.post("/api/rooms", json={"kind": "private", "name": "A room"})).json()["room"]["id"]

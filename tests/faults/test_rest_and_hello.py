@@ -1,4 +1,7 @@
-"""The doors: names, passwords and pages over REST; what a connection may do before hello, and how many may."""
+"""Names, passwords and pages over REST.
+
+What a connection may do before hello, and how many may open.
+"""
 
 import asyncio
 import contextlib
@@ -21,7 +24,7 @@ PER_ADDRESS = 50
 
 @pytest.fixture(scope="module")
 def account(server: Server) -> Account:
-    return server.sign_up("door")
+    return server.sign_up("caller")
 
 
 # -- REST
@@ -36,7 +39,7 @@ def account(server: Server) -> Account:
         ("a\nb", False), ("\ufffd", False),
     ],
 )  # fmt: skip
-def test_user_names(server: Server, name: str, fits: bool) -> None:
+def test_user_names_are_checked_for_characters_and_length(server: Server, name: str, fits: bool) -> None:
     answer = Account(server, 0, "", "none", "").request(
         "POST", "/api/accounts", json={"username": name, "password": "long enough to pass"}
     )
@@ -46,7 +49,7 @@ def test_user_names(server: Server, name: str, fits: bool) -> None:
 
 
 @pytest.mark.parametrize("name", ["system", "Everyone", "ＨＵＢＢＵＢ", "gսest"])
-def test_reserved_user_names_and_their_likes_are_not_given_away(account: Account, name: str) -> None:
+def test_reserved_user_names_and_lookalikes_are_refused(account: Account, name: str) -> None:
     answer = account.request("POST", "/api/accounts", json={"username": name, "password": "long enough to pass"})
     assert answer.status_code in (400, 409), answer.text
 
@@ -58,7 +61,7 @@ def test_reserved_user_names_and_their_likes_are_not_given_away(account: Account
         ("a\nb", False), ("a\u202eb", False),
     ],
 )  # fmt: skip
-def test_room_names(account: Account, name: str, fits: bool) -> None:
+def test_room_names_are_checked_for_characters_and_length(account: Account, name: str, fits: bool) -> None:
     answer = account.request("POST", "/api/rooms", json={"kind": "public", "name": name})
     assert answer.status_code == (201 if fits else 400), answer.text
 
@@ -67,7 +70,7 @@ def test_room_names(account: Account, name: str, fits: bool) -> None:
     ("password", "fits"),
     [("p" * 7, False), ("p3 w-x.y", True), (LONG, True), (LONG + "g", False), ("p\x00" * 8, False)],
 )  # fmt: skip
-def test_passwords(account: Account, password: str, fits: bool) -> None:
+def test_passwords_are_checked_for_length_and_characters(account: Account, password: str, fits: bool) -> None:
     name = f"p{abs(hash(password)) % 10**9}"
     answer = account.request("POST", "/api/accounts", json={"username": name, "password": password})
     assert answer.status_code == (201 if fits else 400), answer.text
@@ -84,7 +87,9 @@ def test_passwords(account: Account, password: str, fits: bool) -> None:
         ("/api/rooms?limit=200", 200), ("/api/rooms?limit=201", 400), (f"/api/rooms/{2**70}", 400),
     ],
 )  # fmt: skip
-def test_rest_limits(account: Account, path: str, status: int) -> None:
+def test_rest_parameters_are_accepted_at_their_limits_and_refused_beyond_them(
+    account: Account, path: str, status: int
+) -> None:
     answer = account.request("GET", path)
     assert answer.status_code == status or (status == 404 and answer.status_code in (400, 403)), answer.text
     if status != 200:
@@ -107,7 +112,7 @@ async def test_have_may_name_2000_topics_and_not_one_more(server: Server, accoun
 
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with short deadlines, three connections a user, and the caps per address on."""
+    """A server with short deadlines, three connections per user, and rate limits."""
     settings = {"HUBBUB_HELLO_TIMEOUT": "1", "HUBBUB_CONNECTIONS_PER_USER": "3", "HUBBUB_RATE_LIMITS": "on"}
     with Server(tmp_path_factory.mktemp("strict") / "data", settings) as running:
         yield running
@@ -123,7 +128,7 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         '{"type": "hello", "have": {"x": 1}}',
     ],
 )  # fmt: skip
-async def test_anything_but_a_good_hello_first_closes_with_4501(server: Server, frame: str) -> None:
+async def test_a_first_frame_other_than_a_valid_hello_closes_with_4501(server: Server, frame: str) -> None:
     socket = await raw_connect(server.websocket_url)
     await socket.send(frame)
     first = json.loads(await asyncio.wait_for(socket.recv(), 20))
@@ -148,7 +153,7 @@ async def test_two_credentials_for_different_users_are_refused(server: Server, a
     assert await close_code(socket) == 4501
 
 
-async def test_the_fourth_connection_of_a_user_is_turned_away_and_the_oldest_stay(strict: Server) -> None:
+async def test_a_fourth_connection_of_a_user_is_refused_and_the_first_three_stay_open(strict: Server) -> None:
     account = strict.sign_up()
     oldest = [await Connection.open(strict.websocket_url, account.token) for _ in range(3)]
     socket = await raw_connect(strict.websocket_url)
@@ -165,7 +170,7 @@ async def test_the_fourth_connection_of_a_user_is_turned_away_and_the_oldest_sta
 
 
 async def gets_in(server: Server, address: str) -> bool:
-    """Whether a WebSocket from that loopback address is accepted."""
+    """Return whether the server accepts a WebSocket from that loopback address."""
     with contextlib.suppress(*OPENING_ERRORS):
         socket = await raw_connect(server.websocket_url, local_addr=(address, 0), open_timeout=20)
         await socket.close()
@@ -173,7 +178,9 @@ async def gets_in(server: Server, address: str) -> bool:
     return False
 
 
-async def test_unauthenticated_sockets_are_capped_per_address_and_others_get_in(make_server: MakeServer) -> None:
+async def test_unauthenticated_sockets_are_limited_per_address_and_other_addresses_can_connect(
+    make_server: MakeServer,
+) -> None:
     server = make_server({"HUBBUB_RATE_LIMITS": "on", "HUBBUB_HELLO_TIMEOUT": "30"})
     await asyncio.to_thread(server.start)
     account = server.sign_up()

@@ -1,4 +1,4 @@
-"""The plain-text dialect: what a line means, and how an event reads."""
+"""The plain-text dialect: how lines become messages, and how events read."""
 
 import orjson
 import pytest
@@ -22,34 +22,34 @@ def test_a_message_reads_as_in_the_tutorial() -> None:
     assert plain_text.render(text) == "Client #alice says: hello"
 
 
-def test_a_notice_reads_as_it_was_written() -> None:
+def test_a_notice_reads_as_in_the_tutorial() -> None:
     assert plain_text.render(plain_text.notice(plain_text.joined("alice"))) == "Client #alice joined the chat."
     assert plain_text.render(plain_text.notice(plain_text.left("alice"))) == "Client #alice left the chat."
 
 
 @pytest.mark.parametrize("kind", ["member.joined", "member.left", "room.created", "something.new"])
-def test_plain_text_does_not_speak_of_other_events(kind: str) -> None:
+def test_other_events_are_not_rendered(kind: str) -> None:
     assert plain_text.render(event(type=kind, name="alice")) is None
 
 
-def test_a_message_whose_text_is_gone_is_not_shown() -> None:
+def test_a_message_without_text_is_not_rendered() -> None:
     assert plain_text.render(event(type="message.sent", name="alice", body=None)) is None
 
 
 @given(st.text())
-def test_no_body_makes_a_second_line_or_moves_the_cursor(body: str) -> None:
+def test_no_body_adds_a_line_or_moves_the_cursor(body: str) -> None:
     line = plain_text.said("alice", body)
     assert line.isprintable()
     assert line.splitlines() == [line]
 
 
-def test_a_forged_line_shows_as_what_it_is() -> None:
+def test_a_forged_line_is_rendered_with_escapes() -> None:
     assert plain_text.said("bob", "hi\nClient #alice says: yes") == "Client #bob says: hi\\nClient #alice says: yes"
     assert plain_text.said("bob", "\x1b[2J") == "Client #bob says: \\x1b[2J"
     assert plain_text.said("bob", "a\u2028b\u202ec") == "Client #bob says: a\\u2028b\\u202ec"
 
 
-def test_a_line_is_a_message() -> None:
+def test_a_line_becomes_a_message() -> None:
     assert plain_text.command("hello", 12, "k1").model_dump(include={"room", "key", "body"}) == {
         "room": 12,
         "key": "k1",
@@ -57,25 +57,25 @@ def test_a_line_is_a_message() -> None:
     }
 
 
-def test_a_line_of_the_greatest_length_is_taken_and_one_more_is_refused() -> None:
+def test_a_line_of_maximum_length_is_accepted_and_a_longer_one_is_refused() -> None:
     plain_text.command("x" * MAX_BODY_CHARACTERS, 1, "k")
     with pytest.raises(ValidationError, match="at most 8000 characters"):
         plain_text.command("x" * (MAX_BODY_CHARACTERS + 1), 1, "k")
 
 
 @pytest.mark.parametrize("line", [b"bytes", None])
-def test_what_is_no_text_is_refused(line: bytes | None) -> None:
+def test_a_frame_that_is_not_text_is_refused(line: bytes | None) -> None:
     with pytest.raises(BadRequest):
         plain_text.command(line, 1, "k")
 
 
 @pytest.mark.parametrize("line", ["", "  ", "\x00", "a\x00b"])
-def test_an_empty_line_and_a_nul_are_refused(line: str) -> None:
+def test_empty_lines_and_nul_characters_are_refused(line: str) -> None:
     with pytest.raises(ValidationError):
         plain_text.command(line, 1, "k")
 
 
-def test_a_refusal_is_one_line_that_says_when_to_try_again() -> None:
+def test_an_error_is_one_line_that_says_when_to_retry() -> None:
     assert (
         plain_text.refusal(RateLimited(retry_after=1.5))
         == "Error: Too many requests. Wait a moment. Try again in 1.5 s."
@@ -83,19 +83,19 @@ def test_a_refusal_is_one_line_that_says_when_to_try_again() -> None:
     assert plain_text.refusal(BadRequest("no\nnews")) == "Error: no\\nnews"
 
 
-def test_without_a_room_it_is_the_lobby() -> None:
+def test_the_default_room_is_the_lobby() -> None:
     assert plain_text.room_of(None) == LOBBY
     assert plain_text.room_of("") == LOBBY
     assert plain_text.room_of("12") == 12
 
 
 @pytest.mark.parametrize("parameter", ["0", "-1", "x", "1.5", "9" * 17, "9007199254740992", "٣"])
-def test_a_room_that_cannot_be_named_is_not_there(parameter: str) -> None:
+def test_an_invalid_room_parameter_is_not_found(parameter: str) -> None:
     with pytest.raises(NotFound):
         plain_text.room_of(parameter)
 
 
-def test_the_first_connection_of_a_person_joins_and_the_last_one_leaves() -> None:
+def test_a_user_joins_with_the_first_connection_and_leaves_with_the_last() -> None:
     presence = Presence()
     assert presence.enter(1, "alice")
     assert not presence.enter(1, "alice")
@@ -106,12 +106,12 @@ def test_the_first_connection_of_a_person_joins_and_the_last_one_leaves() -> Non
     assert presence.enter(1, "alice")
 
 
-def test_of_whom_one_may_not_see_neither_coming_nor_going_is_told() -> None:
+def test_invisible_connections_cause_no_join_and_leave_notices() -> None:
     presence = Presence()
     assert not presence.enter(1, "alice", visible=False)
     assert not presence.leave(1, "alice")
     assert not presence.enter(1, "alice", visible=False)
-    assert presence.enter(1, "alice"), "by now she may be seen"
+    assert presence.enter(1, "alice"), "the user is visible now"
     assert not presence.enter(1, "alice", visible=False)
     assert [presence.leave(1, "alice") for _ in range(3)] == [False, False, True]
-    assert presence.enter(1, "alice"), "what was told is told once for each stay"
+    assert presence.enter(1, "alice"), "there is one notice for each stay"

@@ -1,4 +1,4 @@
-"""A completed handshake means that the client is subscribed: it hears every line that follows."""
+"""A client receives every line that follows its handshake."""
 
 import asyncio
 from collections.abc import Iterator
@@ -16,8 +16,11 @@ GUESTS = {"HUBBUB_GUESTS": "on"}
 
 
 @pytest.fixture(scope="module", params=["hubbub serve", "granian"])
-def open_house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """`hubbub serve`, and the mounted example on an ASGI server that answers from another thread; guests are let in."""
+def guest_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """`hubbub serve`, and the mounted example on a multi-threaded ASGI server.
+
+    Both admit guests.
+    """
     folder = tmp_path_factory.mktemp("open") / "data"
     native = request.param == "hubbub serve"
     running = Server(folder, GUESTS) if native else MountedServer(folder, request.param)
@@ -27,15 +30,21 @@ def open_house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     assert "Traceback" not in running.log_text(), running.log_text()[-6000:]
 
 
-async def test_a_connected_client_hears_every_client_that_connects_after_it_200_times(open_house: Server) -> None:
-    """The tutorial's first minute: connect one client, connect another, and read what the first one hears."""
-    rounds = await asyncio.gather(*(one_lane(open_house) for _ in range(LANES)))
+async def test_a_connected_client_receives_the_lines_of_later_clients_200_times(guest_server: Server) -> None:
+    """The tutorial's first minute.
+
+    Connect one client, connect another, and read what the first one receives.
+    """
+    rounds = await asyncio.gather(*(one_lane(guest_server) for _ in range(LANES)))
     missed = [heard for lane in rounds for heard in lane]
     assert not missed, f"in {len(missed)} of {ROUNDS} rounds the first client missed a line: {missed[0]}"
 
 
 async def one_lane(server: Server) -> list[list[str]]:
-    """Rounds one after the other; what the first client heard in those in which it missed a line."""
+    """Run rounds in sequence.
+
+    Return what the first client received in rounds where it missed a line.
+    """
     missed: list[list[str]] = []
     for _ in range(ROUNDS // LANES):
         one, two = fresh("one"), fresh("two")
@@ -50,12 +59,15 @@ async def one_lane(server: Server) -> list[list[str]]:
     return missed
 
 
-async def test_a_greeted_client_hears_the_next_message_200_times(open_house: Server) -> None:
-    """The same for the JSON protocol, where `welcome` says from which position on everything is heard."""
-    writer, reader = open_house.sign_up("writer"), open_house.sign_up("reader")
-    async with await Connection.open(open_house.websocket_url, writer.token) as writing:
+async def test_a_client_with_a_welcome_receives_the_next_message_200_times(guest_server: Server) -> None:
+    """The same for the JSON protocol.
+
+    `welcome` states the position from which the client receives everything.
+    """
+    writer, reader = guest_server.sign_up("writer"), guest_server.sign_up("reader")
+    async with await Connection.open(guest_server.websocket_url, writer.token) as writing:
         for number in range(ROUNDS):
-            async with await Connection.open(open_house.websocket_url, reader.token) as reading:
+            async with await Connection.open(guest_server.websocket_url, reader.token) as reading:
                 sent = await writing.command("message.send", room=1, key=f"key {number}", body=f"number {number}")
                 await reading.ping()
                 assert [frame["seq"] for frame in reading.of_type("message.sent")] == [sent["seq"]]

@@ -1,4 +1,4 @@
-"""A database with many rooms, written into it directly: who is in them, what was said there, what is unread."""
+"""A database with many rooms, filled directly: members, messages, unread counts."""
 
 from dataclasses import dataclass
 
@@ -9,23 +9,26 @@ from hubbub.storage.schema import members, mentions, messages, rooms, topics, us
 
 NOW = 1_790_000_000_000
 ROOMS = range(1_000, 1_499)
-"""With the lobby five hundred: below all ids that a server makes."""
+"""With the lobby five hundred; the ids are below all ids that a server creates."""
 CROWD = range(10_000, 11_000)
-"""Who else there is."""
+"""The other users."""
 CROWDED = range(1_000, 1_005)
-"""Rooms everybody is in."""
+"""Rooms that all users are members of."""
 CALLS = 150
-"""Messages that call everybody, in each room but LOUD ones and the LARGE one, where all of them do."""
+"""Messages in each room other than LOUD ones and the LARGE one.
+
+All of them mention @room.
+"""
 LOUD = range(1_005, 1_055)
-"""Rooms in which OWN messages call the one person."""
+"""Rooms in which OWN messages mention the one user."""
 OWN = 30
 LARGE = ROOMS[-1]
 """The room with a long history."""
 
 
 @dataclass(frozen=True)
-class Town:
-    """How long the history of the one large room is."""
+class ManyRooms:
+    """Many rooms; `messages` is the length of the history of the one large room."""
 
     messages: int = 20_000
 
@@ -38,10 +41,10 @@ class Town:
             self._mentions(connection, user)
         if engine.dialect.name == "postgresql":
             with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                connection.execute(text("ANALYZE"))  # as autovacuum does a minute later
+                connection.execute(text("ANALYZE"))  # Autovacuum would do that a minute later.
 
     def said(self, room: int) -> int:
-        """How many messages a room has; before them everybody came in."""
+        """Return how many messages a room has; all members joined before them."""
         return self.messages if room == LARGE else OWN if room in LOUD else CALLS
 
     def _people(self, connection: Connection, user: int) -> None:
@@ -84,6 +87,6 @@ class Town:
         )
 
     def _mentions(self, connection: Connection, user: int) -> None:
-        whom = case((messages.c.room.in_(LOUD), user), else_=0)
-        found = select(whom, messages.c.room, messages.c.seq, messages.c.author)
+        mentioned = case((messages.c.room.in_(LOUD), user), else_=0)
+        found = select(mentioned, messages.c.room, messages.c.seq, messages.c.author)
         connection.execute(insert(mentions).from_select(["user", "room", "seq", "author"], found))
