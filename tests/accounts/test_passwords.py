@@ -19,7 +19,7 @@ async def test_a_hash_is_argon2id_with_the_parameters_we_promise() -> None:
     assert await passwords.verify(stored, "correct horse")
     assert not await passwords.verify(stored, "correct horse ")
     assert not await passwords.verify("no hash at all", "correct horse")
-    assert not await passwords.verify(None, "nobody has this password")
+    assert not await passwords.verify(None, "no account has this password")
     assert not passwords.needs_rehash(stored)
     weak = argon2.PasswordHasher(time_cost=1, memory_cost=8_192, parallelism=1).hash("correct horse")
     assert passwords.needs_rehash(weak)

@@ -34,12 +34,12 @@ class Hall:
     def enter(self, user: int, chosen: Status = ONLINE, version: int = 1) -> Any:
         line: Any = Line()
         self.presences.expect(user, line)
-        self.presences.came(user, line, chosen, version)
+        self.presences.connected(user, line, chosen, version)
         return line
 
     def look(self, line: Any, *users: int) -> dict[int, str]:
-        self.presences.look(line, users)
-        return {each.user: each.status for each in self.presences.told(users)}
+        self.presences.watch(line, users)
+        return {each.user: each.status for each in self.presences.announce(users)}
 
     def news(self) -> dict[Any, dict[int, str]]:
         return {
@@ -68,14 +68,14 @@ def test_only_those_who_look_are_told_and_once(hall: Hall) -> None:
 def test_a_page_that_is_loaded_anew_is_no_departure(hall: Hall) -> None:
     bert, anna = hall.enter(BERT), hall.enter(ANNA)
     hall.look(bert, ANNA)
-    hall.presences.went(ANNA, anna)
+    hall.presences.disconnected(ANNA, anna)
     hall.time += GRACE - 0.1
     assert hall.news() == {}
     again = hall.enter(ANNA)
     hall.time += GRACE
     assert hall.news() == {}
-    hall.presences.went(ANNA, again)
-    hall.presences.went(ANNA, again)
+    hall.presences.disconnected(ANNA, again)
+    hall.presences.disconnected(ANNA, again)
     due = hall.presences.next_due()
     assert due is not None
     hall.time = due
@@ -89,7 +89,7 @@ def test_one_of_two_devices_is_enough_to_be_online_and_to_be_active(hall: Hall) 
     assert hall.news() == {}
     hall.presences.idle(ANNA, desk, True)
     assert hall.news() == {bert: {ANNA: "away"}}
-    hall.presences.went(ANNA, desk)
+    hall.presences.disconnected(ANNA, desk)
     hall.time += 2 * GRACE
     assert hall.news() == {}
     assert hall.presences.of(ANNA).status == "away"
@@ -121,7 +121,7 @@ def test_an_older_choice_never_wins(hall: Hall) -> None:
     line: Any = Line()
     hall.presences.expect(ANNA, line)
     hall.presences.chose(ANNA, Status(status="dnd"), 7)  # said on another device while this one was greeted
-    hall.presences.came(ANNA, line, ONLINE, 6)
+    hall.presences.connected(ANNA, line, ONLINE, 6)
     assert hall.presences.of(ANNA).status == "dnd"
 
 
@@ -138,7 +138,7 @@ def test_nobody_is_remembered_who_is_neither_here_nor_looked_at(hall: Hall) -> N
     for user in range(1, 200):
         line = hall.enter(user)
         hall.look(line, user + 1, user + 1_000)
-        hall.presences.went(user, line)
+        hall.presences.disconnected(user, line)
     assert len(hall.presences) > 0
     hall.time += 2 * GRACE
     hall.news()
