@@ -82,7 +82,7 @@ SPOILT: dict[str, tuple[Spoil, str]] = {
     "a row twice": (rewrite(USERS, lambda c: c.replace(b"[1001,", b"[1000,"), honest=True), "refuses rows of users"),
     "no JSON": (rewrite("manifest.json", lambda content: b"{"), "manifest cannot be read"),
     "an empty manifest": (rewrite("manifest.json", lambda content: b"{}"), "manifest cannot be read"),
-    "a manifest of nothing": (manifest(parts={}), "does not fit together"),
+    "a manifest of nothing": (manifest(parts={}), "manifest is inconsistent"),
     "a newer format": (manifest(format=2, tables=None), "newer version"),
     "a newer schema": (manifest(revision="9999", hubbub="7.0"), "newer version of Hubbub (7.0)"),
     "a table of nobody's": (manifest(tables={"pets": {"columns": ["id"], "rows": 0}}), "damaged"),
@@ -211,7 +211,7 @@ def test_a_database_of_something_else_is_left_alone(empty: Empty, engine: str) -
             database.path.parent.mkdir()
         with database.writer.begin() as connection:
             connection.exec_driver_sql("CREATE TABLE pets (id integer)")
-        with pytest.raises(BackupError, match="not Hubbub's"):
+        with pytest.raises(BackupError, match="another application"):
             restore.is_used(database)
 
 
@@ -221,7 +221,7 @@ def test_on_postgresql_no_table_of_somebody_else_is_put_aside(tmp_path: Path, fi
         with database.writer.begin() as connection:
             connection.exec_driver_sql("CREATE TABLE pets (id integer)")
         database.writer.dispose()
-        with pytest.raises(BackupError, match="not Hubbub's"):
+        with pytest.raises(BackupError, match="another application"):
             put_back(file, address, tmp_path / "data")
         assert database.read(ordinary) == {"pets"}
 

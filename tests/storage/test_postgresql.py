@@ -141,7 +141,7 @@ def test_without_the_driver_the_operator_is_told_what_to_install() -> None:
         "    sys.exit(error.message)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
-    assert done.stderr == "PostgreSQL needs its driver: install hubbub[postgresql], or psycopg\n"
+    assert done.stderr == "PostgreSQL needs a driver. Install hubbub[postgresql] or psycopg.\n"
 
 
 def test_the_scripts_make_the_schema_of_the_code(empty: str) -> None:
