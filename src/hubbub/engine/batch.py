@@ -113,10 +113,8 @@ def resolver(future: Future[Receipt]) -> Reply:
 def group_by_kind(commands: list[PendingCommand]) -> list[list[PendingCommand]]:
     """Split a batch into runs of one kind of command.
 
-    The order of each source's commands is kept.
-
-    Runs are sorted by stage. A source's command goes to the same stage as its previous command if
-    both are of one kind, else to the next stage.
+    The order of each source's commands is kept. Runs are sorted by stage. A source's command goes
+    to the same stage as its previous command if both are of one kind, else to the next stage.
     """
     last_keys: dict[object, tuple[int, type[Command]]] = {}
     runs: dict[tuple[int, type[Command]], list[PendingCommand]] = {}

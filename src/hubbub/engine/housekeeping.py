@@ -89,9 +89,8 @@ async def end_expired_sessions(services: Services) -> None:
 async def forget_guests(services: Services, settled: int = SETTLED) -> None:
     """Close guest accounts without a connection.
 
-    They are left by a crash or by a store that did not answer in time.
-
-    `settled` is the least age of an account, in milliseconds.
+    They are left by a crash or by a store that did not answer in time. `settled` is the least age
+    of an account, in milliseconds.
     """
     found = await services.read(accounts.open_guests, services.clock.now() + 1 - settled)
     gone = [user for user in found if not services.hub.is_connected(user)]

@@ -71,10 +71,8 @@ logger = structlog.get_logger(__name__)
 class Journal:
     """The write path.
 
-    `submit` and `enqueue` must be called on the event loop's thread.
-
-    The composition root starts and stops it, and sets `prepare`, which is called with each command
-    before it is queued.
+    `submit` and `enqueue` must be called on the event loop's thread. The composition root starts
+    and stops it, and sets `prepare`, which is called with each command before it is queued.
     """
 
     def __init__(

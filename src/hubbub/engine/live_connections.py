@@ -113,11 +113,10 @@ class ConnectionHub:
     ) -> Attached:
         """Subscribe the connection from a consistent position.
 
-        It follows the user's topics, or `only_room` alone.
-
-        The connection must be corked: what is published from now on waits there until the caller
-        has sent the returned snapshot and gap. Raises Unauthenticated (the session has ended),
-        TooManyConnections, NotFound (the user is not in `only_room`).
+        It follows the user's topics, or `only_room` alone. The connection must be corked: what is
+        published from now on waits there until the caller has sent the returned snapshot and gap.
+        Raises Unauthenticated (the session has ended), TooManyConnections, NotFound (the user is
+        not in `only_room`).
         """
         live = self._register(connection, identity, only_room)
         try:

@@ -88,9 +88,7 @@ def listing(connection: Connection, after: int, limit: int) -> list[Account]:
 def search(connection: Connection, beginning: str, after: int, limit: int) -> list[Account]:
     """Return a page of users whose names begin like `beginning`, by id.
 
-    Letters that look alike count as equal.
-
-    Guests and disabled accounts are left out.
+    Letters that look alike count as equal. Guests and disabled accounts are left out.
     """
     try:
         alike = users.c.skeleton.startswith(skeleton(beginning), autoescape=True)
@@ -136,7 +134,10 @@ def set_disabled(tx: Transaction, user: int, disabled: bool) -> None:
 
 
 def retire(tx: Transaction, user: int, name: str, role: Role) -> None:
-    """Close an account for good and free its name. Its messages stay under `name`."""
+    """Mark an account as deleted: it cannot log in, and its old name is free.
+
+    Its messages stay under `name`.
+    """
     values = {"name": name, "skeleton": f"#{user}", "role": role, "password_hash": None, "disabled": True}
     tx.execute(update(users).where(users.c.id == user).values(**values))
 

@@ -29,9 +29,8 @@ PROGRESS_ROWS = 10_000
 def write(database: Database, data: Path, sink: Sink, *, version: str, now: int, progress: Progress) -> Manifest:
     """Write a backup of the database and of the folder `data`.
 
-    `now` is in milliseconds.
-
-    Raises BackupError if there is nothing to back up, KeyUnusable, Unavailable, OSError.
+    `now` is in milliseconds. Raises BackupError if there is nothing to back up, KeyUnusable,
+    Unavailable, OSError.
     """
     if database.path is not None and not database.path.exists():
         raise BackupError(f"There is no database at {database.path}: nothing to back up.")

@@ -24,7 +24,7 @@ def remove(tx: Transaction, room: int, user: int) -> None:
 
 
 def forget(tx: Transaction, user: int) -> None:
-    """Delete all bans of a closed account."""
+    """Delete all bans of a deleted account."""
     tx.execute(delete(bans).where(bans.c.user == user))
 
 

@@ -1,8 +1,7 @@
 """Translates database errors: retry the transaction, or a statement is wrong.
 
-The former are `Unavailable` and `Contended`, the latter is `StatementRejected`.
-
-Both drivers report errors by exception classes (PEP 249), PostgreSQL also by SQLSTATE.
+The former are `Unavailable` and `Contended`, the latter is `StatementRejected`. Both drivers report
+errors by exception classes (PEP 249), PostgreSQL also by SQLSTATE.
 """
 
 import sqlite3
@@ -21,10 +20,8 @@ STANDBY = frozenset({"25006"})  # read_only_sql_transaction: a standby, until it
 class StatementRejected(Exception):
     """The store refused a statement.
 
-    The transaction is lost, and one of its commands is the cause.
-
-    `by_constraint` is True if a constraint was violated. Otherwise the statement itself is wrong,
-    which is a bug.
+    The transaction is lost, and one of its commands is the cause. `by_constraint` is True if a
+    constraint was violated. Otherwise the statement itself is wrong, which is a bug.
     """
 
     def __init__(self, error: BaseException) -> None:

@@ -107,7 +107,7 @@ def remove(tx: Transaction, invite: str) -> bool:
 
 
 def remove_by(tx: Transaction, author: int) -> None:
-    """Delete all invites of a user whose account is closed."""
+    """Delete all invites of a user whose account is disabled or deleted."""
     tx.execute(delete(invites).where(invites.c.created_by == author))
 
 
@@ -135,7 +135,7 @@ def remove_ended(tx: Transaction, before: int, limit: int) -> int:
 def create_one_time_token(
     tx: Transaction, purpose: str, token_hash: str, user: int | None, expires_at: int | None
 ) -> None:
-    """Store a one-time token in place of earlier ones for the same purpose and user."""
+    """Store a one-time token and remove earlier ones for the same purpose and user."""
     remove_one_time_tokens(tx, purpose, user)
     values = {"token_hash": token_hash, "purpose": purpose, "user": user, "created_at": tx.now}
     tx.execute(insert(links).values(**values, expires_at=expires_at))

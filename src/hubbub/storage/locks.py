@@ -1,9 +1,8 @@
 """Locks on the data folder and on a SQLite database.
 
-Only one process may use these at a time.
-
-Each lock lies where the thing itself is, so that every path to it leads to the same lock. The data
-folder contains `lock`. A SQLite database has two locks, since each of them alone can be bypassed:
+Only one process may use each of them at a time. Each lock lies where the thing itself is, so that
+every path to it leads to the same lock. The data folder contains `lock`. A SQLite database has two
+locks, since each of them alone can be bypassed:
 
 - `NAME.lock` beside the file, found by its real path. It stands for the path, also while a restore
   puts another file there. Symbolic links, `..`, relative paths and bind mounts of the folder all

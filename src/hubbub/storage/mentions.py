@@ -251,23 +251,23 @@ def _find(dialect: Dialect) -> Executable:
     A row with an empty name only selects the author's role in the room.
     """
     given = Rows(dialect, {"text": BIG, "room": BIG, "author": BIG, "skeleton": TEXT})
-    asked = select(*given.columns()).select_from(given.source).subquery("asked")
+    wanted = select(*given.columns()).select_from(given.source).subquery("wanted")
     author = members.alias("author")
     return (
-        select(asked.c.text, asked.c.skeleton, members.c.user, author.c.role, rooms.c.kind, rooms.c.members)
-        .select_from(asked)
-        .join(rooms, rooms.c.id == asked.c.room)
-        .outerjoin(author, and_(author.c.room == asked.c.room, author.c.user == asked.c.author))
-        .outerjoin(users, users.c.skeleton == asked.c.skeleton)
-        .outerjoin(members, and_(members.c.room == asked.c.room, members.c.user == users.c.id))
+        select(wanted.c.text, wanted.c.skeleton, members.c.user, author.c.role, rooms.c.kind, rooms.c.members)
+        .select_from(wanted)
+        .join(rooms, rooms.c.id == wanted.c.room)
+        .outerjoin(author, and_(author.c.room == wanted.c.room, author.c.user == wanted.c.author))
+        .outerjoin(users, users.c.skeleton == wanted.c.skeleton)
+        .outerjoin(members, and_(members.c.room == wanted.c.room, members.c.user == users.c.id))
     )
 
 
 def _members_among(dialect: Dialect) -> Executable:
     given = Rows(dialect, {"room": BIG, "user": BIG})
-    asked = select(*given.columns()).select_from(given.source).subquery("asked")
-    joined = and_(members.c.room == asked.c.room, members.c.user == asked.c.user)
-    return select(members.c.room, members.c.user).join_from(asked, members, joined)
+    wanted = select(*given.columns()).select_from(given.source).subquery("wanted")
+    joined = and_(members.c.room == wanted.c.room, members.c.user == wanted.c.user)
+    return select(members.c.room, members.c.user).join_from(wanted, members, joined)
 
 
 def _insert(dialect: Dialect) -> Executable:

@@ -161,26 +161,28 @@ def _find() -> Select[Any]:
 
 def _facts(dialect: Dialect) -> Executable:
     given = Rows(dialect, {"index": BIG, "room": BIG, "author": BIG, "key": TEXT})
-    asked = select(*given.columns()).select_from(given.source).subquery("asked")
-    stored = and_(messages.c.room == asked.c.room, messages.c.author == asked.c.author, messages.c.key == asked.c.key)
+    wanted = select(*given.columns()).select_from(given.source).subquery("wanted")
+    stored = and_(
+        messages.c.room == wanted.c.room, messages.c.author == wanted.c.author, messages.c.key == wanted.c.key
+    )
     return (
         select(
-            asked.c.index, members.c.joined_seq, users.c.disabled, messages.c.hash, messages.c.seq,
+            wanted.c.index, members.c.joined_seq, users.c.disabled, messages.c.hash, messages.c.seq,
             rooms.c.archived, rooms.c.history,
         )
-        .select_from(asked)
-        .outerjoin(members, and_(members.c.room == asked.c.room, members.c.user == asked.c.author))
-        .outerjoin(rooms, rooms.c.id == asked.c.room)
-        .outerjoin(users, users.c.id == asked.c.author)
+        .select_from(wanted)
+        .outerjoin(members, and_(members.c.room == wanted.c.room, members.c.user == wanted.c.author))
+        .outerjoin(rooms, rooms.c.id == wanted.c.room)
+        .outerjoin(users, users.c.id == wanted.c.author)
         .outerjoin(messages, stored)
     )  # fmt: skip
 
 
 def _existing(dialect: Dialect) -> Executable:
     given = Rows(dialect, {"room": BIG, "seq": BIG})
-    asked = select(*given.columns()).select_from(given.source).subquery("asked")
-    there = and_(messages.c.room == asked.c.room, messages.c.seq == asked.c.seq)
-    return select(messages.c.room, messages.c.seq).join_from(asked, messages, there)
+    wanted = select(*given.columns()).select_from(given.source).subquery("wanted")
+    at_seq = and_(messages.c.room == wanted.c.room, messages.c.seq == wanted.c.seq)
+    return select(messages.c.room, messages.c.seq).join_from(wanted, messages, at_seq)
 
 
 def _insert(dialect: Dialect, names: tuple[str, ...]) -> Executable:

@@ -22,8 +22,8 @@ from hubbub.storage.db_errors import disk_is_full
 from hubbub.storage.schema import meta, metadata, rooms, topics
 
 HEAD = "0003"
-"""The newest revision. A test compares it with the scripts. It spares a start with nothing to
-migrate loading Alembic."""
+"""The newest revision, so that a start with nothing to migrate need not load Alembic. A test
+compares it with the scripts."""
 MIGRATIONS = Path(__file__).parent / "migrations"
 versions = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
 """Alembic's own table with the revision of the database."""

@@ -137,24 +137,24 @@ def listing(connection: Connection, room: int, seq: int, after: int, limit: int)
 
 def _facts(dialect: Dialect) -> Executable:
     given = Rows(dialect, {"index": BIG, "room": BIG, "message": BIG, "emoji": TEXT, "user": BIG})
-    asked = select(*given.columns()).select_from(given.source).subquery("asked")
+    wanted = select(*given.columns()).select_from(given.source).subquery("wanted")
     visible = and_(
-        messages.c.room == asked.c.room,
-        messages.c.seq == asked.c.message,
+        messages.c.room == wanted.c.room,
+        messages.c.seq == wanted.c.message,
         or_(rooms.c.history == "all", messages.c.seq >= members.c.joined_seq),
     )
     stored = and_(
-        reactions.c.room == asked.c.room, reactions.c.seq == asked.c.message,
-        reactions.c.emoji == asked.c.emoji, reactions.c.user == asked.c.user,
+        reactions.c.room == wanted.c.room, reactions.c.seq == wanted.c.message,
+        reactions.c.emoji == wanted.c.emoji, reactions.c.user == wanted.c.user,
     )  # fmt: skip
     return (
         select(
-            asked.c.index, users.c.disabled, members.c.role, rooms.c.archived, messages.c.seq, messages.c.deleted_at,
+            wanted.c.index, users.c.disabled, members.c.role, rooms.c.archived, messages.c.seq, messages.c.deleted_at,
             reactions.c.user,
         )
-        .select_from(asked)
-        .join(users, users.c.id == asked.c.user)
-        .outerjoin(members, and_(members.c.room == asked.c.room, members.c.user == asked.c.user))
+        .select_from(wanted)
+        .join(users, users.c.id == wanted.c.user)
+        .outerjoin(members, and_(members.c.room == wanted.c.room, members.c.user == wanted.c.user))
         .outerjoin(rooms, rooms.c.id == members.c.room)
         .outerjoin(messages, visible)
         .outerjoin(reactions, stored)
@@ -167,12 +167,12 @@ def _emoji(dialect: Dialect) -> Executable:
     An index has them in order, so that the walk skips the many users of one emoji.
     """
     given = Rows(dialect, {"room": BIG, "message": BIG})
-    asked = select(*given.columns()).select_from(given.source).subquery("asked")
-    here = and_(reactions.c.room == asked.c.room, reactions.c.seq == asked.c.message)
-    first = select(func.min(reactions.c.emoji)).where(here).correlate(asked).scalar_subquery()
-    walk = select(asked.c.room, asked.c.message, first.label("emoji")).cte("walk", recursive=True)
-    there = and_(reactions.c.room == walk.c.room, reactions.c.seq == walk.c.message, reactions.c.emoji > walk.c.emoji)
-    following = select(func.min(reactions.c.emoji)).where(there).correlate(walk).scalar_subquery()
+    wanted = select(*given.columns()).select_from(given.source).subquery("wanted")
+    of_message = and_(reactions.c.room == wanted.c.room, reactions.c.seq == wanted.c.message)
+    first = select(func.min(reactions.c.emoji)).where(of_message).correlate(wanted).scalar_subquery()
+    walk = select(wanted.c.room, wanted.c.message, first.label("emoji")).cte("walk", recursive=True)
+    greater = and_(reactions.c.room == walk.c.room, reactions.c.seq == walk.c.message, reactions.c.emoji > walk.c.emoji)
+    following = select(func.min(reactions.c.emoji)).where(greater).correlate(walk).scalar_subquery()
     walk = walk.union_all(select(walk.c.room, walk.c.message, following).where(walk.c.emoji.is_not(None)))
     any_row = and_(
         reactions.c.room == walk.c.room, reactions.c.seq == walk.c.message, reactions.c.emoji == walk.c.emoji
@@ -207,7 +207,7 @@ def _of(dialect: Dialect) -> Executable:
             reactions.c.seq, reactions.c.emoji, reactions.c.user, reactions.c.first_seq,
             func.count().over(**at).label("count"),
             func.max(case((reactions.c.user == me, 1), else_=0)).over(**at).label("mine"),
-            func.row_number().over(**at, order_by=reactions.c.added_seq).label("place"),
+            func.row_number().over(**at, order_by=reactions.c.added_seq).label("rank"),
         )
         .where(
             reactions.c.room == bindparam("room", type_=BigInteger),
@@ -217,8 +217,8 @@ def _of(dialect: Dialect) -> Executable:
     )  # fmt: skip
     return (
         select(ranked.c.seq, ranked.c.emoji, ranked.c.user, ranked.c.count, ranked.c.mine)
-        .where(ranked.c.place <= SHOWN)
-        .order_by(ranked.c.seq, ranked.c.first_seq, ranked.c.place)
+        .where(ranked.c.rank <= SHOWN)
+        .order_by(ranked.c.seq, ranked.c.first_seq, ranked.c.rank)
     )
 
 

@@ -69,27 +69,27 @@ def number_of(connection: Connection, room: int, seq: int) -> int | None:
 
 def _own(dialect: Dialect) -> Executable:
     given = Rows(dialect, {"room": BIG, "user": BIG})
-    asked = select(*given.columns()).select_from(given.source).subquery("asked")
+    wanted = select(*given.columns()).select_from(given.source).subquery("wanted")
     return (
-        select(asked.c.room, asked.c.user, users.c.disabled, members.c.read_seq, members.c.joined_seq)
-        .select_from(asked)
-        .join(users, users.c.id == asked.c.user)
-        .outerjoin(members, and_(members.c.room == asked.c.room, members.c.user == asked.c.user))
+        select(wanted.c.room, wanted.c.user, users.c.disabled, members.c.read_seq, members.c.joined_seq)
+        .select_from(wanted)
+        .join(users, users.c.id == wanted.c.user)
+        .outerjoin(members, and_(members.c.room == wanted.c.room, members.c.user == wanted.c.user))
     )
 
 
 def _standing(dialect: Dialect) -> Executable:
     given = Rows(dialect, {"index": BIG, "room": BIG, "user": BIG, "read_seq": BIG, "joined_seq": BIG})
-    place = select(*given.columns()).select_from(given.source).subquery("place")
+    target = select(*given.columns()).select_from(given.source).subquery("target")
     last = (
         select(messages.c.n)
-        .where(messages.c.room == place.c.room, messages.c.seq <= place.c.read_seq)
+        .where(messages.c.room == target.c.room, messages.c.seq <= target.c.read_seq)
         .order_by(messages.c.seq.desc())
         .limit(1)
-        .correlate(place)
+        .correlate(target)
         .scalar_subquery()
     )
-    return select(place.c.index, func.coalesce(last, 0), mentions.counted(place))
+    return select(target.c.index, func.coalesce(last, 0), mentions.counted(target))
 
 
 def _move(dialect: Dialect) -> Executable:

@@ -106,10 +106,9 @@ def _revision(connection: Connection) -> str | None:
 def restore(reader: Reader, database: Database, data: Path, *, epoch: str, now: int, progress: Progress) -> str | None:
     """Restore a backup.
 
-    Returns where the previous database is kept, None if there was none.
-
-    `epoch` identifies the new history; `now` is in milliseconds. If this raises BackupError,
-    Unavailable or OSError, nothing has changed.
+    Returns where the previous database is kept, None if there was none. `epoch` identifies the new
+    history; `now` is in milliseconds. If this raises BackupError, Unavailable or OSError, nothing
+    has changed.
     """
     revision = reader.manifest.revision
     if not migrate.knows(revision):
@@ -164,10 +163,8 @@ def _key_kept(data: Path, key: bytes | None, folder: Path, *, always: bool) -> I
 def swap(database: Path, fresh: Path, aside: Path) -> None:
     """Replace a SQLite database by the synced file `fresh`.
 
-    The old database is kept in the folder `aside`.
-
-    Raises BackupError if another program has the database open, OSError. The old database is then
-    in place.
+    The old database is kept in the folder `aside`. Raises BackupError if another program has the
+    database open, OSError. The old database is then in place.
     """
     with _sole_user(database):
         if database.exists():

@@ -184,9 +184,7 @@ def joined(connection: Connection, user: int) -> list[Room]:
 def directory(connection: Connection, user: int, after: int, limit: int, *, archived: bool = True) -> list[Room]:
     """Return a page of the rooms that the user may see, the lobby first.
 
-    The user need not be a member.
-
-    Without `archived`, archived rooms are left out.
+    The user need not be a member. Without `archived`, archived rooms are left out.
     """
     query = _seen_by(user).where(rooms.c.id > after).order_by(rooms.c.id).limit(limit)
     if not archived:

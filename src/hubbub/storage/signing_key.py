@@ -124,10 +124,8 @@ def of_database(data: Path, wanted: str | None) -> bytes | None:
 def waiting(data: Path, key: bytes | None) -> Iterator[None]:
     """Write a database's key beside the old one.
 
-    The body then puts that database in place.
-
-    If the body raises an Exception, the new key is removed. If the body is interrupted, the key
-    stays for the next start.
+    The body then puts that database in place. If the body raises an Exception, the new key is
+    removed. If the body is interrupted, the key stays for the next start.
     """
     if key is None:
         remove(data / NEXT)

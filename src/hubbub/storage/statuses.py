@@ -34,7 +34,7 @@ def put(tx: Transaction, user: int, chosen: Status, until: int | None) -> None:
 
 
 def forget(tx: Transaction, user: int) -> bool:
-    """Delete the status of a closed account. Returns whether there was one."""
+    """Delete the status of a deleted account. Returns whether there was one."""
     done = tx.connection.execute(delete(statuses).where(statuses.c.user == user)).rowcount
     tx.writes += done
     return done > 0
@@ -48,11 +48,11 @@ def _status(row: Sequence[Any], now: int) -> Status:
 
 
 def _of(dialect: Dialect) -> Executable:
-    asked = Rows(dialect, {"user": BIG})
-    user = asked["user"]
+    wanted = Rows(dialect, {"user": BIG})
+    user = wanted["user"]
     return (
         select(user, topics.c.head, statuses.c.status, statuses.c.text, statuses.c.emoji, statuses.c.until)
-        .select_from(asked.source)
+        .select_from(wanted.source)
         .outerjoin(topics, topics.c.topic == literal("user:", TEXT).concat(sql_cast(user, TEXT)))
         .outerjoin(statuses, and_(statuses.c.user == user))
     )
