@@ -96,10 +96,8 @@ class Limits:
     def command(self, user: int, *, sending: bool, founding: bool = False) -> float | None:
         """Count a command of the user.
 
-        Returns None if it may be executed, else the seconds to wait.
-
-        Sends have a limit of their own. Creating a room (`founding`) counts against the limits of
-        commands and rooms.
+        Returns None if it may be executed, else the seconds to wait. Sends have a limit of their
+        own. Creating a room (`founding`) counts against the limits of commands and rooms.
         """
         if not self.enabled:
             return None

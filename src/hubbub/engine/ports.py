@@ -37,10 +37,8 @@ class Message:
 class Connection(ABC):
     """A client's connection.
 
-    Every method is synchronous, returns at once and never raises.
-
-    The fan-out keeps its bookkeeping in the slots of this class, so that an idle connection needs
-    no other object.
+    Every method is synchronous, returns at once and never raises. The fan-out keeps its bookkeeping
+    in the slots of this class, so that an idle connection needs no other object.
     """
 
     __slots__ = ("__weakref__", "authenticated", "personal", "seen", "topics")

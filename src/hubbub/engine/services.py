@@ -48,10 +48,8 @@ class Readers:
     async def __call__(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ``query(connection, …)`` in one read transaction.
 
-        Raises what it raises, Busy, Unavailable after 2 s.
-
-        The timeout starts when the query starts. A queued query waits as long as the pool makes
-        progress.
+        Raises what it raises, Busy, Unavailable after 2 s. The timeout starts when the query
+        starts. A queued query waits as long as the pool makes progress.
         """
         future = self._database.submit(query, *args, **kwargs)
         watched = _Watched(self, future, asyncio.wrap_future(future))

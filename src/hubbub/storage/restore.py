@@ -95,7 +95,7 @@ def _has_content(connection: Connection) -> bool:
 def _revision(connection: Connection) -> str | None:
     """Return the revision of the database, None if it is empty.
 
-    Raises BackupError for foreign tables.
+    Raises BackupError if it contains tables of another application.
     """
     revision = migrate.current(connection)
     if revision is None and backup.ordinary(connection):

@@ -6,7 +6,7 @@ The fingerprint is a hash of a random key of 256 bits, so it reveals nothing.
 With the fingerprint a server detects a key other than the one that signed its users' tokens, and
 finishes a restore that was interrupted at the next start: the restored key waits beside the old one
 until the restored database, which has its fingerprint, is in place. Putting the database in place
-is the one step that decides, so there is never the key of one database with another database.
+is the one step that decides, so the key of one database is never used with another.
 """
 
 import secrets
