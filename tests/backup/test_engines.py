@@ -130,7 +130,7 @@ def test_what_is_committed_meanwhile_is_in_it_as_a_whole_or_not_at_all(
     if torn:
         monkeypatch.setattr("hubbub.storage.database._begin_snapshot", lambda connection: None)
         monkeypatch.setattr("hubbub.storage.backup.SNAPSHOT", "READ COMMITTED")
-    monkeypatch.setattr(backup, "BEAT", 1)
+    monkeypatch.setattr(backup, "PROGRESS_ROWS", 1)
     with closing(made(database_url, 3)) as database:
         before = {name: len(some) for name, some in rows(database).items()}
         said: list[int] = []
