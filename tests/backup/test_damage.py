@@ -88,7 +88,7 @@ SPOILT: dict[str, tuple[Spoil, str]] = {
     "a row twice": (rewrite(USERS, lambda c: c.replace(b"[1001,", b"[1000,"), honest=True), "refuses rows of users"),
     "no JSON": (rewrite("manifest.json", lambda content: b"{"), "manifest cannot be read"),
     "an empty manifest": (rewrite("manifest.json", lambda content: b"{}"), "manifest cannot be read"),
-    "a manifest of nothing": (manifest(parts={}), "does not fit together"),
+    "a manifest of nothing": (manifest(parts={}), "manifest is inconsistent"),
     "a newer format": (manifest(format=2, tables=None), "newer version"),
     "a newer schema": (manifest(revision="9999", hubbub="7.0"), "newer version of Hubbub (7.0)"),
     "an unknown table": (manifest(tables={"pets": {"columns": ["id"], "rows": 0}}), "damaged"),
@@ -215,7 +215,7 @@ def test_a_database_of_another_application_is_not_touched(empty: Empty, engine: 
             database.path.parent.mkdir()
         with database.writer.begin() as connection:
             connection.exec_driver_sql("CREATE TABLE pets (id integer)")
-        with pytest.raises(BackupError, match="not Hubbub's"):
+        with pytest.raises(BackupError, match="another application"):
             restore.is_used(database)
 
 
@@ -227,7 +227,7 @@ def test_on_postgresql_restore_refuses_to_move_tables_of_another_application(
         with database.writer.begin() as connection:
             connection.exec_driver_sql("CREATE TABLE pets (id integer)")
         database.writer.dispose()
-        with pytest.raises(BackupError, match="not Hubbub's"):
+        with pytest.raises(BackupError, match="another application"):
             put_back(file, address, tmp_path / "data")
         assert database.read(ordinary) == {"pets"}
 

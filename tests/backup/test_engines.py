@@ -36,8 +36,8 @@ def test_every_row_of_every_table_is_restored(empty: Empty, tmp_path: Path, sour
         assert rows(database) == before
         assert database.read(migrate.current) == migrate.HEAD
         entries = dict(map(tuple, database.read(lambda c: c.execute(select(meta)).all())))
-            assert entries.pop("signing_key")
-            assert entries == {"epoch": "second"}
+        assert entries.pop("signing_key")
+        assert entries == {"epoch": "second"}
         assert migrate.upgrade(database, epoch="third", now=NOW) == (migrate.HEAD, migrate.HEAD, None)
         assert database.read(log.epoch) == "second"
     key = tmp_path / "other" / "secret.key"
@@ -138,7 +138,7 @@ def test_a_transaction_committed_during_a_backup_is_in_it_completely_or_not_at_a
     if torn:
         monkeypatch.setattr("hubbub.storage.database._begin_snapshot", lambda connection: None)
         monkeypatch.setattr("hubbub.storage.backup.SNAPSHOT", "READ COMMITTED")
-    monkeypatch.setattr(backup, "BEAT", 1)
+    monkeypatch.setattr(backup, "PROGRESS_ROWS", 1)
     with closing(made(database_url, 3)) as database:
         before = {name: len(some) for name, some in rows(database).items()}
         said: list[int] = []

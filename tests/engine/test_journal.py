@@ -191,7 +191,7 @@ async def test_a_commit_whose_answer_was_lost_is_acknowledged_if_it_happened(
 
     def lost(self: Journal, transaction: object) -> bool:
         assert commit(self, transaction)  # type: ignore[arg-type]
-        self._line.hang_up()
+        self._writer.hang_up()
         return False
 
     monkeypatch.setattr(Journal, "_commit", lost)
@@ -208,7 +208,7 @@ async def test_a_commit_whose_answer_was_lost_is_unavailable_if_it_did_not_happe
 
     def lost(self: Journal, transaction: object) -> bool:
         transaction.rollback()  # type: ignore[attr-defined]
-        self._line.hang_up()
+        self._writer.hang_up()
         return False
 
     with monkeypatch.context() as patch:

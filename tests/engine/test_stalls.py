@@ -10,7 +10,7 @@ from hubbub.domain.commands import SendMessage
 from hubbub.domain.errors import Unavailable
 from hubbub.domain.model import LOBBY
 from hubbub.engine.batch import Batch
-from hubbub.engine.journal import DEADLINE, LOOK, Journal
+from hubbub.engine.journal import DEADLINE, SWEEP_INTERVAL, Journal
 from tests.engine.conftest import Desk
 
 
@@ -32,7 +32,7 @@ async def test_the_journals_deadline_counts_only_time_in_which_the_loop_runs(
     await asyncio.to_thread(reached.wait, 10)
     if still:
         time.sleep(2 * DEADLINE)  # noqa: ASYNC251  the stall is the fault under test
-        asyncio.get_running_loop().call_later(2 * LOOK, released.set)
+        asyncio.get_running_loop().call_later(2 * SWEEP_INTERVAL, released.set)
         await sent
     else:
         with pytest.raises(Unavailable):

@@ -149,7 +149,7 @@ def test_restore_is_refused_while_another_program_has_the_database_open(
     with closing(sqlite3.connect(data / "hubbub.db")) as connection:
         connection.execute("SELECT * FROM users").fetchall()  # The query is done and the connection idle.
         sentence = run("restore", tmp_path / "chat.zip", "--replace", "--data", data, fails=True)
-    assert sentence == f"Another program has the database {data / 'hubbub.db'} open: end it first."
+    assert sentence == f"Another program has the database {data / 'hubbub.db'} open. Stop it first."
     assert "Restored" in run("restore", tmp_path / "chat.zip", "--replace", "--data", data)
 
 
@@ -175,8 +175,8 @@ def test_a_second_server_a_command_and_a_restore_are_refused_on_one_postgresql(
     account = server.sign_up()
     file = tmp_path / "chat.zip"
     monkeypatch.setenv("HUBBUB_DATABASE_URL", url)
-    monkeypatch.setattr(postgresql_lock, "SERVER_PATIENCE", 0.5)
-    monkeypatch.setattr(postgresql_lock, "COMMAND_PATIENCE", 0.5)
+    monkeypatch.setattr(postgresql_lock, "SERVER_TIMEOUT", 0.5)
+    monkeypatch.setattr(postgresql_lock, "COMMAND_TIMEOUT", 0.5)
     run("backup", file, "--data", server.data)
     for command in (
         ("serve", "--port", "0", "--set", "log_level=error"),

@@ -37,12 +37,12 @@ class ManualClock:
     def enter(self, user: int, chosen: Status = ONLINE, version: int = 1) -> Any:
         connection: Any = FakeConnection()
         self.presences.expect(user, connection)
-        self.presences.came(user, connection, chosen, version)
+        self.presences.connected(user, connection, chosen, version)
         return connection
 
     def look(self, connection: Any, *users: int) -> dict[int, str]:
-        self.presences.look(connection, users)
-        return {each.user: each.status for each in self.presences.told(users)}
+        self.presences.watch(connection, users)
+        return {each.user: each.status for each in self.presences.announce(users)}
 
     def news(self) -> dict[Any, dict[int, str]]:
         return {
@@ -71,14 +71,14 @@ def test_only_watchers_receive_changes_and_each_once(clocked: ManualClock) -> No
 def test_reloading_a_page_does_not_appear_as_going_offline(clocked: ManualClock) -> None:
     bert, anna = clocked.enter(BERT), clocked.enter(ANNA)
     clocked.look(bert, ANNA)
-    clocked.presences.went(ANNA, anna)
+    clocked.presences.disconnected(ANNA, anna)
     clocked.time += GRACE - 0.1
     assert clocked.news() == {}
     again = clocked.enter(ANNA)
     clocked.time += GRACE
     assert clocked.news() == {}
-    clocked.presences.went(ANNA, again)
-    clocked.presences.went(ANNA, again)
+    clocked.presences.disconnected(ANNA, again)
+    clocked.presences.disconnected(ANNA, again)
     due = clocked.presences.next_due()
     assert due is not None
     clocked.time = due
@@ -92,7 +92,7 @@ def test_one_active_device_of_two_keeps_the_user_online(clocked: ManualClock) ->
     assert clocked.news() == {}
     clocked.presences.idle(ANNA, desk, True)
     assert clocked.news() == {bert: {ANNA: "away"}}
-    clocked.presences.went(ANNA, desk)
+    clocked.presences.disconnected(ANNA, desk)
     clocked.time += 2 * GRACE
     assert clocked.news() == {}
     assert clocked.presences.of(ANNA).status == "away"
@@ -126,7 +126,7 @@ def test_an_older_status_never_replaces_a_newer_one(clocked: ManualClock) -> Non
     clocked.presences.chose(
         ANNA, Status(status="dnd"), 7
     )  # Another device chose this while this connection was greeted.
-    clocked.presences.came(ANNA, connection, ONLINE, 6)
+    clocked.presences.connected(ANNA, connection, ONLINE, 6)
     assert clocked.presences.of(ANNA).status == "dnd"
 
 
@@ -143,7 +143,7 @@ def test_users_who_are_offline_and_unwatched_are_forgotten(clocked: ManualClock)
     for user in range(1, 200):
         connection = clocked.enter(user)
         clocked.look(connection, user + 1, user + 1_000)
-        clocked.presences.went(user, connection)
+        clocked.presences.disconnected(user, connection)
     assert len(clocked.presences) > 0
     clocked.time += 2 * GRACE
     clocked.news()

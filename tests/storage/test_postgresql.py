@@ -149,7 +149,7 @@ def test_without_the_driver_the_error_says_what_to_install() -> None:
         "    sys.exit(error.message)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
-    assert done.stderr == "PostgreSQL needs its driver: install hubbub[postgresql], or psycopg\n"
+    assert done.stderr == "PostgreSQL needs a driver. Install hubbub[postgresql] or psycopg.\n"
 
 
 def test_the_scripts_create_the_schema_of_the_code(empty: str) -> None:

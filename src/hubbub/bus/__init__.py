@@ -1,1 +1,4 @@
-"""Carries what was committed to the other nodes. A hint: the log is the truth."""
+"""Carries committed entries to the other nodes.
+
+It is only a hint; the log is authoritative.
+"""

@@ -1,4 +1,4 @@
-"""The bus of a server that is alone: there is nobody else to tell."""
+"""The bus of a single server, which has no other nodes to send entries to."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,13 +6,16 @@ from hubbub.domain.events import Entry
 
 
 class LocalBus:
-    """One process: whatever it publishes it has delivered itself."""
+    """A bus within one process.
+
+    The server itself delivers what it publishes, so the bus does nothing.
+    """
 
     def publish(self, entries: Sequence[Entry]) -> None:
-        """Nobody else listens."""
+        """Do nothing: there are no other nodes."""
 
     def subscribe(self, receive: Callable[[Sequence[Entry]], None]) -> None:
-        """Nothing ever comes from elsewhere."""
+        """Do nothing: there are no other nodes."""
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: there is nothing to close."""

@@ -1,1 +1,4 @@
-"""Runs it: one write path, the fan-out, the live connections. Knows no socket type and no SQL."""
+"""The engine: the write path, the fan-out and the live connections.
+
+It knows no socket type and no SQL.
+"""

@@ -1,14 +1,23 @@
-"""Which rooms are archived, as far as this node has heard: for what is true for a moment and asks no store."""
+"""A cache of which rooms are archived, as far as this node has heard.
+
+Signals use it instead of the store.
+"""
 
 
 class ArchivedRooms:
-    """A later position in a room's log knows better. Of rooms that never were archived nothing is kept."""
+    """The newest known state of each room, by its position in the room's log.
+
+    Rooms that have never been archived have no entry.
+    """
 
     def __init__(self) -> None:
         self._rooms: dict[int, tuple[int, bool]] = {}
 
     def learn(self, room: int, seq: int, archived: bool) -> None:
-        """Whether the room is archived at `seq` of its log; what is older than what is known is ignored."""
+        """Note whether the room is archived at `seq` of its log.
+
+        A position that is not newer is ignored.
+        """
         known = self._rooms.get(room)
         if archived if known is None else seq > known[0]:
             self._rooms[room] = seq, archived

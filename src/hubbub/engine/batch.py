@@ -1,4 +1,7 @@
-"""A command on its way through the journal, and the batch it travels in. Knows no thread and no store."""
+"""A pending command of the journal, and the batch in which it is committed.
+
+Knows no thread and no store.
+"""
 
 from asyncio import Future
 from collections.abc import Callable, Iterable, Sequence
@@ -18,7 +21,7 @@ logger = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What the author of a command gets once it is on disk."""
+    """The answer to a command whose effects are on disk."""
 
     answer: dict[str, object]
 
@@ -29,7 +32,10 @@ Publish = Callable[[Sequence[Entry]], None]
 
 @dataclass(slots=True, eq=False)
 class PendingCommand:
-    """A command on its way; `source` is whoever's order of commands must be kept, `deadline` is in waited seconds."""
+    """A command that is queued or being written.
+
+    The commands of one `source` are run in the order in which they were queued.
+    """
 
     command: Command
     actor: Actor
@@ -37,7 +43,9 @@ class PendingCommand:
     source: object
     size: int
     deadline: float
+    """In the seconds of the journal's ActiveClock."""
     extra: frozenset[str] = frozenset()
+    """Topics that the handler turned out to need beyond those of the command."""
     result: Receipt | HubbubError | None = None
     answered: bool = False
 
@@ -45,7 +53,10 @@ class PendingCommand:
         return (*self.command.topics(self.actor), *self.extra)
 
     def answer(self, result: Receipt | HubbubError) -> None:
-        """Tells the author, once. Whatever his gateway makes of it, the others' answers follow."""
+        """Reply to the author, once.
+
+        An error in the reply callback must not keep other authors from their answers.
+        """
         if self.answered:
             return
         self.answered = True
@@ -56,7 +67,7 @@ class PendingCommand:
 
 
 class QueueLoad(NamedTuple):
-    """How much the journal has to do: commands that wait, commands being written, and the bytes of both."""
+    """The journal's load: commands that wait or are being written, and their bytes."""
 
     waiting: int
     writing: int
@@ -64,21 +75,29 @@ class QueueLoad(NamedTuple):
 
 
 class DirtyRefusal(Exception):
-    """A handler refused after it had written: the transaction cannot be kept for its neighbours."""
+    """A handler refused its command after it had written.
+
+    The transaction cannot be kept for the other commands.
+    """
 
 
 @dataclass(slots=True)
 class Batch:
-    """What one transaction did: its works with their results, and its entries in log order."""
+    """The result of one transaction.
+
+    `commands` have their results; `entries` are in log order.
+    """
 
     commands: list[PendingCommand]
     entries: list[Entry] = field(default_factory=list)
     retries: list[PendingCommand] = field(default_factory=list)
+    """Commands that need more topics than were locked. They are run again, each in a transaction of
+    its own."""
     seconds: float = 0.0
 
 
 def resolver(future: Future[Receipt]) -> Reply:
-    """A reply that resolves a future; whoever waited for it may be gone."""
+    """Return a reply that resolves `future`, unless the waiting task has cancelled it."""
 
     def reply(result: Receipt | HubbubError) -> None:
         if future.done():
@@ -91,33 +110,35 @@ def resolver(future: Future[Receipt]) -> Reply:
     return reply
 
 
-def group_by_kind(works: list[PendingCommand]) -> list[list[PendingCommand]]:
-    """Splits a batch into runs of one kind, keeping the order of each source's commands.
+def group_by_kind(commands: list[PendingCommand]) -> list[list[PendingCommand]]:
+    """Split a batch into runs of one kind of command.
 
-    A source's command goes to the stage after its previous one, or to the same where that is of the same kind.
+    The order of each source's commands is kept. Runs are sorted by stage. A source's command goes
+    to the same stage as its previous command if both are of one kind, else to the next stage.
     """
-    stages: dict[object, tuple[int, type[Command]]] = {}
-    found: dict[tuple[int, type[Command]], list[PendingCommand]] = {}
-    for work in works:
-        kind = type(work.command)
-        stage, last = stages.get(work.source, (0, kind))
-        place = (stage if last is kind else stage + 1, kind)
-        stages[work.source] = place
-        found.setdefault(place, []).append(work)
-    return [found[place] for place in sorted(found, key=_stage)]
+    last_keys: dict[object, tuple[int, type[Command]]] = {}
+    runs: dict[tuple[int, type[Command]], list[PendingCommand]] = {}
+    for pending in commands:
+        kind = type(pending.command)
+        stage, last_kind = last_keys.get(pending.source, (0, kind))
+        key = (stage if last_kind is kind else stage + 1, kind)
+        last_keys[pending.source] = key
+        runs.setdefault(key, []).append(pending)
+    return [runs[key] for key in sorted(runs, key=_stage)]
 
 
-def _stage(place: tuple[int, type[Command]]) -> int:
-    return place[0]
+def _stage(key: tuple[int, type[Command]]) -> int:
+    return key[0]
 
 
-def attribute_failure(work: PendingCommand, error: Exception) -> HubbubError:
-    """What the author of the one command that spoiled its transaction is told."""
+def attribute_failure(pending: PendingCommand, error: Exception) -> HubbubError:
+    """Return the error for the author of the command that made its batch fail."""
     if isinstance(error, DirtyRefusal) and isinstance(error.__cause__, HubbubError):
         return error.__cause__
     if isinstance(error, StatementRejected) and error.by_constraint:
-        # What another node committed between our check and our write: the constraint has the last word.
-        logger.warning("store_refused", kind=work.command.kind)
+        # Another node committed a conflicting row between our check and our write. The constraint
+        # decides.
+        logger.warning("store_refused", kind=pending.command.kind)
         return Conflict()
-    logger.error("command_failed", kind=work.command.kind, exc_info=error)
+    logger.error("command_failed", kind=pending.command.kind, exc_info=error)
     return Internal()

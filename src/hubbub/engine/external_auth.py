@@ -1,4 +1,7 @@
-"""The app around this one, where there is one: it knows who people are, and is asked at each request and greeting."""
+"""Authentication by the host application.
+
+The host application is asked at each request and each greeting.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,25 +18,26 @@ from hubbub.features import identities, sessions
 
 Authenticate = Callable[[Any], Awaitable[Identity | None]]
 TIMEOUT = 10.0
-"""Seconds the app has to say who somebody is."""
+"""Seconds in which the host application must identify a user."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuthSettings:
-    """How the app is asked. What `authenticate` is given is the gateway's business: an ASGI scope.
-
-    `ambient`: browsers send the credential unasked (a cookie), so that it counts only from listed pages.
-    """
+    """How the host application identifies users."""
 
     authenticate: Authenticate
+    """The host application's callback. The gateway decides what it passes: an ASGI scope."""
     ambient: bool
+    """True if browsers send the credential by themselves (a cookie). It then counts only from
+    allowed origins."""
 
 
 class ExternalAuth:
-    """The app at work.
+    """Identifies users through the host application.
 
-    A revocation that comes while somebody is being recognised must not be missed. So the position of the security
-    topic is noted first, and stays in the session's name: whoever was revoked after it is nobody.
+    A revocation that happens while a user is being identified must not be missed. Therefore the
+    position of the security topic is read first and kept in the session's id: a later revocation
+    invalidates the session.
     """
 
     def __init__(self, login: AuthSettings, read: Read, journal: Journal) -> None:
@@ -43,14 +47,20 @@ class ExternalAuth:
         self._journal = journal
 
     async def identify(self, connection: Any) -> sessions.AuthenticatedUser:
-        """Whoever this is. Raises Unauthenticated, Forbidden (locked out here), and whatever `authenticate` raises."""
+        """Return the user of a request or a WebSocket.
+
+        Creates or updates the account if necessary. Raises Unauthenticated, Forbidden (the account
+        is disabled), Unavailable, and whatever `authenticate` raises.
+        """
         seen = await self._read(identities.position)
-        who = await self._ask(connection)
-        known = await self._read(identities.recognise, who)
+        identity = await self._ask(connection)
+        known = await self._read(identities.recognise, identity)
         if known is None:
-            command = AdmitIdentity(issuer=who.issuer, subject=who.subject, name=who.name, role=Role(who.role))
+            command = AdmitIdentity(
+                issuer=identity.issuer, subject=identity.subject, name=identity.name, role=Role(identity.role)
+            )
             await self._journal.submit(command, SYSTEM)
-            known = await self._read(identities.recognise, who)
+            known = await self._read(identities.recognise, identity)
         if known is None or known.disabled:
             raise Forbidden("This account is closed.")
         if known.revoked > seen:
@@ -58,17 +68,17 @@ class ExternalAuth:
         return sessions.hosted(known.user, known.name, known.role, seen)
 
     async def revoke(self, issuer: str, subject: str) -> None:
-        """Ends every connection of the person whom the app recognised before this."""
+        """End every connection of this identity that was authenticated before now."""
         await self._journal.submit(RevokeIdentity(issuer=issuer, subject=subject), SYSTEM)
 
     async def _ask(self, connection: Any) -> Identity:
         try:
             async with asyncio.timeout(TIMEOUT):
-                who = await self._authenticate(connection)
+                identity = await self._authenticate(connection)
         except TimeoutError:
-            raise Unavailable("Nobody can tell at the moment who you are. Try again.", retry_after=1.0) from None
-        if who is None:
+            raise Unavailable("Sign-in is temporarily unavailable. Try again.", retry_after=1.0) from None
+        if identity is None:
             raise Unauthenticated()
-        if not isinstance(who, Identity):
-            raise TypeError(f"authenticate must return a hubbub.Identity or None, not {type(who).__name__}")
-        return who
+        if not isinstance(identity, Identity):
+            raise TypeError(f"authenticate must return a hubbub.Identity or None, not {type(identity).__name__}")
+        return identity

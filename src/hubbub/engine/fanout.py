@@ -1,15 +1,18 @@
-"""The registry: who is connected, in which topics; and the fan-out.
+"""The fan-out: which connections are in which topics, and how messages reach them.
 
-How a message reaches its readers, in the order of the calls on every connection:
+Every connection gets its messages in the order of the calls:
 
-* `broadcast` and `send` only append. One flush at the end of the event loop's tick writes everything.
-* A connection with a single dirty topic gets that topic's shared blob: encoded once, joined once, written as it is.
-  One with more (or with personal messages) gets its own merge, in the order of the calls.
-* A flush to more than SLICE connections is a *round*: slices that yield to the loop between each other. What is
-  broadcast meanwhile gathers for the next round, but small topics and personal messages do not wait for it: they
-  `settle` their connections, which writes to a connection all that it is owed, round and gathered alike, in order.
-* Leaving a topic, or joining one, settles first: nobody loses a message from inside his membership, nobody gets one
-  from outside it.
+* `broadcast` and `send` only append. One flush at the end of the event loop's tick writes
+  everything.
+* A connection with a single dirty topic gets that topic's shared blob: encoded once, joined once,
+  written as it is. A connection with several dirty topics or with personal messages gets its own
+  merge.
+* A flush to more than SLICE connections is a *cycle* of slices that yield to the loop between each
+  other. Broadcasts during a cycle gather for the next one. Small topics and personal messages do
+  not wait for it: `flush_now` writes everything that is pending for a connection, from the cycle
+  and gathered since, in order.
+* Leaving or joining a topic calls `flush_now` first, so that a connection gets every message from
+  inside its membership and none from outside it.
 """
 
 import asyncio
@@ -24,12 +27,13 @@ from hubbub.engine.ports import Blob, Connection, Message
 from hubbub.protocol import close_codes
 
 SLICE = 250
+"""How many connections are written to before the event loop gets its turn."""
 Pack = object
 logger = structlog.get_logger(__name__)
 
 
 class Topic:
-    """Somewhere messages go: its connections, and what was broadcast to it and is not yet written."""
+    """A topic: its connections, and the broadcasts that are not yet written."""
 
     __slots__ = ("connections", "name", "pending")
 
@@ -41,7 +45,7 @@ class Topic:
 
 @dataclass(slots=True)
 class FlushCycle:
-    """A flush in progress: what each connection still has to get."""
+    """A flush in progress: the blob that is pending for each connection."""
 
     pending: dict[Connection, Blob]
     walk: Iterator[Connection] = field(init=False)
@@ -51,11 +55,14 @@ class FlushCycle:
 
 
 class Fanout:
-    """Connections and topics. Every method is synchronous and must be called on the event loop's thread."""
+    """Connections and their topics.
+
+    Every method is synchronous and must be called on the event loop's thread.
+    """
 
     def __init__(self) -> None:
         self._topics: dict[str, Topic] = {}
-        self._everybody = Topic("")
+        self._all = Topic("")
         self._dirty: dict[Topic, None] = {}
         self._personal: dict[Connection, None] = {}
         self._flushed_early: set[Connection] = set()
@@ -66,14 +73,14 @@ class Fanout:
         self.deliveries = 0
         self.writes = 0
 
-    # --- who is where --------------------------------------------------------------------------------------------
+    # --- connections and topics ----------------------------------------------------------------------------------
 
     def add(self, connection: Connection) -> None:
-        """Registers a connection: from now on it gets what is broadcast to everybody."""
-        self._join(connection, self._everybody)
+        """Register a connection. From now on it gets the broadcasts to all connections."""
+        self._join(connection, self._all)
 
     def remove(self, connection: Connection) -> None:
-        """Forgets a connection and what it was owed; harmless when repeated."""
+        """Remove a connection and drop what is pending for it. Idempotent."""
         for topic in connection.topics:
             topic.connections.pop(connection, None)
             self._drop_if_idle(topic)
@@ -85,45 +92,51 @@ class Fanout:
             self._cycle.pending.pop(connection, None)
 
     def join(self, connection: Connection, name: str) -> None:
-        """The connection gets what is broadcast to the topic after this call."""
+        """Subscribe the connection to what is broadcast to the topic after this call."""
         topic = self._topics.get(name)
         if topic is None:
             topic = self._topics[name] = Topic(name)
         self._join(connection, topic)
 
     def leave(self, connection: Connection, name: str) -> None:
-        """The connection gets what was broadcast to the topic before this call, and nothing after it."""
+        """Unsubscribe the connection.
+
+        It still gets what was broadcast to the topic before this call.
+        """
         topic = self._topics.get(name)
         if topic is None or connection not in topic.connections:
             return
         self.flush_now(connection)
-        topic.connections.pop(connection, None)  # a broken one has gone by itself
+        topic.connections.pop(connection, None)  # absent if the flush found the connection broken
         connection.topics.discard(topic)
         self._drop_if_idle(topic)
 
     def members(self, name: str) -> KeysView[Connection]:
-        """The connections in a topic; a live view."""
+        """Return the connections in a topic as a live view."""
         topic = self._topics.get(name)
         return topic.connections.keys() if topic is not None else {}.keys()
 
     @property
     def connections(self) -> KeysView[Connection]:
-        """All connections; a live view."""
-        return self._everybody.connections.keys()
+        """Return all connections as a live view."""
+        return self._all.connections.keys()
 
     def __contains__(self, connection: Connection) -> bool:
-        return connection in self._everybody.connections
+        return connection in self._all.connections
 
     @property
     def unflushed(self) -> int:
-        """How many messages were sent or broadcast since the event loop last flushed."""
+        """Return how many messages were sent or broadcast since the last flush."""
         return self._order - self._flushed
 
-    # --- what goes where -----------------------------------------------------------------------------------------
+    # --- sending -------------------------------------------------------------------------------------------------
 
     def broadcast(self, text: bytes, name: str | None = None) -> None:
-        """Sends to everybody in a topic; without one, to everybody. Takes effect now, is written at the tick's end."""
-        topic = self._everybody if name is None else self._topics.get(name)
+        """Send to all connections in a topic, or to all connections.
+
+        Takes effect now, is written at the tick's end.
+        """
+        topic = self._all if name is None else self._topics.get(name)
         if topic is None or not topic.connections:
             return
         self._order += 1
@@ -132,14 +145,17 @@ class Fanout:
         self._schedule()
 
     def send(self, connection: Connection, text: bytes) -> None:
-        """Sends to one connection, after all that was sent to it before."""
+        """Send to one connection, after everything that was sent to it before."""
         self._order += 1
         connection.personal.append(Message(text, self._order))
         self._personal[connection] = None
         self._schedule()
 
     def flush_now(self, connection: Connection) -> bool:
-        """Writes all that a connection is owed, now and in order; False if that broke it, and it is forgotten."""
+        """Write everything that is pending for a connection, in order.
+
+        Returns False if the write failed; the connection is then removed.
+        """
         if self._cycle is not None:
             blob = self._cycle.pending.pop(connection, None)
             if blob is not None and not self._write(connection, blob):
@@ -167,12 +183,12 @@ class Fanout:
         connection.topics.add(topic)
 
     def _drop_if_idle(self, topic: Topic) -> None:
-        if not topic.connections and topic is not self._everybody:
+        if not topic.connections and topic is not self._all:
             self._topics.pop(topic.name, None)
             self._dirty.pop(topic, None)
 
     def _due(self, connection: Connection) -> list[Message]:
-        """What was broadcast or sent to the connection and not yet written, in the order of the calls."""
+        """Return what is pending for the connection, in the order of the calls."""
         seen = connection.seen
         dirty = self._dirty
         sources = [topic.pending for topic in connection.topics if topic in dirty] if dirty else []
@@ -200,7 +216,7 @@ class Fanout:
         if self._cycle is None:
             self._start(self._collect())
             return
-        # A round is under way: small topics overtake it, large ones gather for the next.
+        # A cycle is running: small topics overtake it, large ones gather for the next.
         for topic in [topic for topic in self._dirty if len(topic.connections) <= SLICE]:
             for connection in list(topic.connections):
                 self.flush_now(connection)
@@ -208,9 +224,9 @@ class Fanout:
             self._dirty.pop(topic, None)
 
     def _collect(self) -> dict[Connection, Blob]:
-        """Takes what is pending: for each connection the blob it is to get, shared wherever it can be."""
+        """Take what is pending: the blob for each connection, shared where possible."""
         dirty, early = list(self._dirty), self._flushed_early
-        owed: dict[Connection, Blob] = {}
+        blobs: dict[Connection, Blob] = {}
         if len(dirty) == 1:
             topic = dirty[0]
             shared: dict[Pack, Blob] = {}
@@ -221,29 +237,32 @@ class Fanout:
                 blob = shared.get(pack)
                 if blob is None:
                     blob = shared[pack] = pack(topic.pending)
-                owed[connection] = blob
+                blobs[connection] = blob
         else:
-            owed = self._merge(dirty)
+            blobs = self._merge(dirty)
         for connection in early:
             due = self._due(connection)
             if due:
-                owed[connection] = type(connection).pack(due)
+                blobs[connection] = type(connection).pack(due)
         self.deliveries += sum(len(topic.connections) * len(topic.pending) for topic in dirty)
         for topic in dirty:
             topic.pending = []
         self._dirty = {}
         self._flushed_early = set()
-        return owed
+        return blobs
 
     def _merge(self, dirty: list[Topic]) -> dict[Connection, Blob]:
-        """For connections in several dirty topics: one merge per combination of topics and format."""
+        """Return the blobs for several dirty topics.
+
+        There is one merge per combination of topics and format.
+        """
         combinations: dict[Connection, tuple[int, ...]] = {}
         for index, topic in enumerate(dirty):
             for connection in topic.connections:
                 if connection not in self._flushed_early:
                     combinations[connection] = (*combinations.get(connection, ()), index)
         shared: dict[tuple[Pack, tuple[int, ...]], Blob] = {}
-        owed: dict[Connection, Blob] = {}
+        blobs: dict[Connection, Blob] = {}
         for connection, combination in combinations.items():
             pack = type(connection).pack
             blob = shared.get((pack, combination))
@@ -251,15 +270,15 @@ class Fanout:
                 messages = [message for index in combination for message in dirty[index].pending]
                 messages.sort(key=_by_order)
                 blob = shared[pack, combination] = pack(messages)
-            owed[connection] = blob
-        return owed
+            blobs[connection] = blob
+        return blobs
 
-    def _start(self, owed: dict[Connection, Blob]) -> None:
-        if len(owed) <= SLICE:
-            for connection, blob in owed.items():
+    def _start(self, blobs: dict[Connection, Blob]) -> None:
+        if len(blobs) <= SLICE:
+            for connection, blob in blobs.items():
                 self._write(connection, blob)
             return
-        self._cycle = FlushCycle(owed)
+        self._cycle = FlushCycle(blobs)
         self._slice()
 
     def _slice(self) -> None:
@@ -295,7 +314,10 @@ class Fanout:
         return True
 
     def _broken(self, connection: Connection) -> None:
-        """Called where writing raised, which is a bug: that connection ends, the others get what they are owed."""
+        """End a connection whose write raised, which is a bug.
+
+        The other connections get their messages.
+        """
         logger.exception("write_failed")
         self.remove(connection)
         with suppress(Exception):

@@ -1,5 +1,7 @@
-"""What the server does unasked: forgets the old part of the logs and old invites, ends sessions that ran out, frees
-guests' names."""
+"""Housekeeping: work that the server does by itself at intervals.
+
+It trims logs, deletes old invites, ends expired sessions and closes abandoned guest accounts.
+"""
 
 import asyncio
 from contextlib import suppress
@@ -18,27 +20,35 @@ logger = structlog.get_logger(__name__)
 INTERVAL = 3_600.0
 DAY = 86_400_000
 INVITES_KEPT = 30 * DAY
-"""Milliseconds after its end: until then whoever used an invite up is told where it led, should he ask again."""
-TOGETHER = 200
+"""Milliseconds for which an ended invite is kept: a user who used it up and opens it again is led
+to its room."""
+GUESTS_PER_BATCH = 200
 SETTLED = 10_000
-"""Milliseconds after which a guest whose account is there has a connection, or never will."""
+"""Milliseconds within which a new guest connects. A guest without a connection after them never
+will."""
 
 
 async def keep_house(services: Services) -> None:
-    """Every hour: forgets the old part of the logs, and ends sessions that ran out, but not those in use."""
+    """Run all steps every hour.
+
+    Sessions in use are touched first, so that they do not expire.
+    """
     while True:
         for step in (touch_sessions, forget_guests, end_expired_sessions, trim, forget_invites):
             try:
                 await step(services)
             except HubbubError as error:
                 logger.warning("housekeeping_failed", step=step.__name__, code=error.code)
-            except Exception as error:  # a bug must not be the last time that anything is tidied up
+            except Exception as error:  # a bug in one step must not end housekeeping
                 logger.exception("housekeeping_stumbled", step=step.__name__, exc_info=error)
         await asyncio.sleep(INTERVAL)
 
 
 async def touch_sessions(services: Services) -> None:
-    """One after the other: they are many, and what people say would wait behind them."""
+    """Note that the sessions with a live connection are in use.
+
+    One after the other: they are many, and the users' messages would wait behind them.
+    """
     for identity in services.hub.identities():
         try:
             await services.journal.submit(services.touching(identity), identity.actor())
@@ -48,7 +58,10 @@ async def touch_sessions(services: Services) -> None:
 
 
 async def trim(services: Services) -> int:
-    """Removes what is older than the retention from every topic's log, a prefix at a time; returns how many entries."""
+    """Remove log entries older than the retention; return how many.
+
+    Each topic is trimmed a prefix at a time.
+    """
     before = services.clock.now() - services.settings.retention_days * DAY
     gone = 0
     while topics := await services.read(log.trimmable, before):
@@ -59,7 +72,7 @@ async def trim(services: Services) -> int:
 
 
 async def forget_invites(services: Services) -> None:
-    """Those that ended some time ago, a step at a time."""
+    """Delete invites that ended more than INVITES_KEPT ago, in steps."""
     command = ForgetInvites(before=services.clock.now() - INVITES_KEPT)
     while (await services.journal.submit(command, SYSTEM)).answer["gone"] == command.limit:
         pass
@@ -69,14 +82,18 @@ async def end_expired_sessions(services: Services) -> None:
     while found := await services.read(sessions.expired, services.clock.now()):
         for user, session in found:
             actor = Actor(id=user, name="", role=Role.MEMBER, session=session, system=True)
-            with suppress(NotFound):  # it was ended meanwhile
+            with suppress(NotFound):  # the session has ended meanwhile
                 await services.journal.submit(RevokeSessions(session=session), actor)
 
 
 async def forget_guests(services: Services, settled: int = SETTLED) -> None:
-    """Guests without a connection: a crash, or a store that did not answer in time, has left them over."""
+    """Close guest accounts without a connection.
+
+    They are left by a crash or by a store that did not answer in time. `settled` is the least age
+    of an account, in milliseconds.
+    """
     found = await services.read(accounts.open_guests, services.clock.now() + 1 - settled)
     gone = [user for user in found if not services.hub.is_connected(user)]
-    for start in range(0, len(gone), TOGETHER):  # in one batch, since the port opens only after it
-        closing = [services.journal.submit(CloseGuest(user=user), SYSTEM) for user in gone[start : start + TOGETHER]]
-        await asyncio.gather(*closing)
+    for start in range(0, len(gone), GUESTS_PER_BATCH):  # in batches, since the port opens only after them
+        batch = gone[start : start + GUESTS_PER_BATCH]
+        await asyncio.gather(*(services.journal.submit(CloseGuest(user=user), SYSTEM) for user in batch))

@@ -1,17 +1,20 @@
-"""The one write path: queue → batch → transaction → COMMIT → publication and answers.
+"""The one write path: queue, batch, transaction, COMMIT, publication, answers.
 
-One writer thread takes everything that waits, runs it in one transaction, commits once (with fsync), and hands the
-whole batch back to the event loop with a single call. Under load the batch grows by itself; when idle a batch is one
-command and waits for nothing.
+One writer thread takes everything that waits, runs it in one transaction, commits once (with
+fsync), and hands the whole batch back to the event loop with a single call. Under load the batch
+grows by itself; when idle a batch is one command and waits for nothing.
 
-* Nobody gets an answer, and nobody sees an event, before the COMMIT that stores it has returned.
-* A batch keeps the order of each source's commands, not more, so that commands of one kind form one run.
-* If the store refuses a statement, the batch is rolled back and halved until the command to blame stands alone.
+* No answer and no event is sent before the COMMIT that stores it has returned.
+* A batch keeps the order of each source's commands and no other order, so that commands of one kind
+  form one run.
+* If the store refuses a statement, the batch is rolled back and halved until the failing command is
+  alone.
 * If another node's transaction won against ours (a deadlock), ours is run again, a few times.
-* If the store does not answer, the whole batch is `unavailable`. A COMMIT whose outcome is unknown is looked up in the
-  log before anything is said about it.
-* Whoever waits longer than DEADLINE seconds is told `unavailable`; a retry with the same key finds out what happened.
-  Seconds in which the event loop itself stands still say nothing about the store, and hardly count.
+* If the store does not answer, the whole batch is `unavailable`. If the outcome of a COMMIT is
+  unknown, the writer looks it up in the log before it answers.
+* A command that waits longer than DEADLINE seconds is answered `unavailable`; a retry with the same
+  key returns what happened. Seconds in which the event loop itself stands still say nothing about
+  the store, and hardly count.
 """
 
 import asyncio
@@ -52,15 +55,25 @@ from hubbub.storage.transaction import Transaction
 MAX_BATCH = 1_000
 MAX_BATCH_BYTES = 256 * 1024
 DEADLINE = 1.75
-LOOK = 0.1
+"""Seconds for which a command waits before it is answered `unavailable`."""
+SWEEP_INTERVAL = 0.1
 RECONNECT = 0.25
-REPEATS, REPEAT = 4, 0.01
+"""Seconds between two attempts to look up an unknown COMMIT."""
+MAX_REPEATS = 4
+"""How often a transaction is run again after another node's transaction won against it."""
+REPEAT_DELAY = 0.01
+"""Seconds up to which the first repetition is delayed, at random; each further one up to twice as
+many."""
 
 logger = structlog.get_logger(__name__)
 
 
 class Journal:
-    """Started and stopped by the composition root; `submit` and `enqueue` are for the event loop's thread."""
+    """The write path.
+
+    `submit` and `enqueue` must be called on the event loop's thread. The composition root starts
+    and stops it, and sets `prepare`, which is called with each command before it is queued.
+    """
 
     def __init__(
         self,
@@ -78,48 +91,55 @@ class Journal:
         self._bytes = 0
         self._wake: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._signalled = self._sweeping = self._stopping = False
-        self._waited = ActiveClock(2 * LOOK)
-        self._flying: list[PendingCommand] = []
+        self._active_clock = ActiveClock(2 * SWEEP_INTERVAL)
+        self._in_flight: list[PendingCommand] = []
         self.prepare: Callable[[Command], None] = lambda command: None
-        self._line = WriterConnection(database)
+        self._writer = WriterConnection(database)
         self._ids: Ids | None = None
         self._thread = threading.Thread(target=self._write, name="hubbub-writer", daemon=True)
 
     def start(self) -> None:
-        """Starts the writer; must be called on the running event loop."""
+        """Start the writer. Must be called on the running event loop."""
         self._loop = asyncio.get_running_loop()
         self._thread.start()
 
     async def stop(self) -> None:
-        """Finishes what is queued, then ends the writer."""
+        """Commit the queued commands, then end the writer."""
         self._stopping = True
         self._wake.put(True)
         await asyncio.to_thread(self._thread.join, 10.0)
 
     @property
     def load(self) -> QueueLoad:
-        """What there is to do."""
-        return QueueLoad(len(self._waiting), len(self._flying), self._bytes)
+        """Return how many commands wait or are being written, and their bytes."""
+        return QueueLoad(len(self._waiting), len(self._in_flight), self._bytes)
 
     async def submit(self, command: Command, actor: Actor, source: object = None) -> Receipt:
-        """Queues a command; its receipt comes after the COMMIT. Raises what its handler raised, Busy, Unavailable."""
+        """Queue a command and return its receipt after the COMMIT.
+
+        Raises what the handler raised, Busy (the queue is full), Unavailable (the store did not
+        answer in time).
+        """
         future: asyncio.Future[Receipt] = self._loop.create_future()
         self.enqueue(command, actor, resolver(future), source or future)
         return await future
 
     def enqueue(self, command: Command, actor: Actor, reply: Reply, source: object) -> None:
-        """The same with a callback, which is called on the event loop, at once if the queue is full."""
+        """Queue a command.
+
+        `reply` is called on the event loop after the COMMIT, or at once if the queue is full.
+        """
         size = command.size()
         if self._stopping or len(self._waiting) >= self._max_commands or self._bytes + size > self._max_bytes:
             reply(Busy(retry_after=1.0))
             return
         if not self._sweeping:
             self._sweeping = True
-            self._waited.elapsed()
-            self._loop.call_later(LOOK, self._sweep)
+            self._active_clock.elapsed()
+            self._loop.call_later(SWEEP_INTERVAL, self._sweep)
         self._bytes += size
         self.prepare(command)
-        self._waiting.append(PendingCommand(command, actor, reply, source, size, self._waited.seconds + DEADLINE))
+        self._waiting.append(PendingCommand(command, actor, reply, source, size, self._active_clock.seconds + DEADLINE))
         if not self._signalled:
             self._signalled = True
             self._wake.put(True)
@@ -127,99 +147,109 @@ class Journal:
     # --- on the event loop ---------------------------------------------------------------------------------------
 
     def _finish(self, batch: Batch) -> None:
-        """After the COMMIT: publishes the events in log order, then answers the authors."""
-        self._bytes -= sum(work.size for work in batch.commands)
+        """Publish the events in log order after the COMMIT, then answer the authors."""
+        self._bytes -= sum(pending.size for pending in batch.commands)
         try:
             if batch.entries:
                 self._publish(batch.entries)
-        finally:  # it is on disk, whatever became of the publication
-            for work in batch.commands:
-                if work.result is not None:
-                    work.answer(work.result)
+        finally:  # the commands are on disk even if the publication failed
+            for pending in batch.commands:
+                if pending.result is not None:
+                    pending.answer(pending.result)
         if self._observe is not None:
             self._observe(batch)
 
     def _sweep(self) -> None:
-        """Tells those who have waited too long that the store does not answer."""
-        waited = self._waited.elapsed()
-        for work in (*self._flying, *self._waiting):
-            if work.deadline <= waited:
-                work.answer(Unavailable(retry_after=1.0))
-        if self._waiting or self._flying:
-            self._loop.call_later(LOOK, self._sweep)
+        """Answer `unavailable` to commands that have waited too long."""
+        waited = self._active_clock.elapsed()
+        for pending in (*self._in_flight, *self._waiting):
+            if pending.deadline <= waited:
+                pending.answer(Unavailable(retry_after=1.0))
+        if self._waiting or self._in_flight:
+            self._loop.call_later(SWEEP_INTERVAL, self._sweep)
         else:
             self._sweeping = False
 
     # --- on the writer's thread ----------------------------------------------------------------------------------
 
     def _write(self) -> None:
-        while works := self._take():
+        while commands := self._take():
             try:
-                self._attempt(works)
-                self._line.checkpoint()
-            except Exception as error:  # a bug, or a checkpoint that failed: the writer must live
+                self._attempt(commands)
+                self._writer.checkpoint()
+            except Exception as error:  # a bug or a failed checkpoint must not end the writer
                 logger.exception("writer_stumbled", exc_info=error)
-                self._line.hang_up()
-                self._fail([work for work in works if work.result is None], Internal())
-            self._flying = []
-        self._line.hang_up()
+                self._writer.hang_up()
+                self._fail([pending for pending in commands if pending.result is None], Internal())
+            self._in_flight = []
+        self._writer.hang_up()
 
     def _take(self) -> list[PendingCommand]:
-        """Everything that waits, up to the bounds of a batch; blocks while there is nothing. Empty means stop."""
+        """Take the waiting commands, up to the bounds of a batch.
+
+        Blocks until there are some; empty means stop.
+        """
         while True:
-            works: list[PendingCommand] = []
-            self._flying = works
+            commands: list[PendingCommand] = []
+            self._in_flight = commands
             size = 0
-            while self._waiting and len(works) < MAX_BATCH and size < MAX_BATCH_BYTES:
-                work = self._waiting[0]
-                if work.answered:  # gave up waiting before its turn: not run at all
+            while self._waiting and len(commands) < MAX_BATCH and size < MAX_BATCH_BYTES:
+                pending = self._waiting[0]
+                if pending.answered:  # its deadline passed while it waited, so it is not run
                     self._hand_back(Batch([self._waiting.popleft()]))
                     continue
-                works.append(work)  # in one list or the other at any time, so that the sweep sees it
+                commands.append(pending)  # always in one of the two lists, so that the sweep sees it
                 size += self._waiting.popleft().size
-            if works or self._stopping:
-                return works
+            if commands or self._stopping:
+                return commands
             self._wake.get()
             self._signalled = False
 
-    def _attempt(self, works: list[PendingCommand], again: int = REPEATS) -> None:
-        """Runs works in one transaction; repeats it where another node won, halves it where one of them spoils it."""
-        batch = Batch(works)
+    def _attempt(self, commands: list[PendingCommand], again: int = MAX_REPEATS) -> None:
+        """Run the commands in one transaction.
+
+        Repeats it if another node's transaction won, and halves it if one of the commands makes it
+        fail.
+        """
+        batch = Batch(commands)
         try:
             self._transact(batch)
         except (Unavailable, OSError) as error:
             if isinstance(error, Contended) and again:
-                threading.Event().wait(uniform(0, REPEAT * 2 ** (REPEATS - again)))  # noqa: S311  not a secret
-                self._attempt(works, again - 1)
+                threading.Event().wait(uniform(0, REPEAT_DELAY * 2 ** (MAX_REPEATS - again)))  # noqa: S311  not a secret
+                self._attempt(commands, again - 1)
                 return
-            self._line.hang_up()
+            self._writer.hang_up()
             failure = error if isinstance(error, Unavailable) else Unavailable(retry_after=1.0)
-            logger.warning("store_unavailable", works=len(works), reason=repr(error.__cause__ or error))
-            self._fail(works, failure)
+            logger.warning("store_unavailable", commands=len(commands), reason=repr(error.__cause__ or error))
+            self._fail(commands, failure)
             return
         except Exception as error:
-            self._line.hang_up()
-            if len(works) > 1:
-                middle = len(works) // 2
-                self._attempt(works[:middle])
-                self._attempt(works[middle:])
+            self._writer.hang_up()
+            if len(commands) > 1:
+                middle = len(commands) // 2
+                self._attempt(commands[:middle])
+                self._attempt(commands[middle:])
             elif isinstance(error, StatementRejected) and error.by_constraint and again:
-                # Another node may have committed between our check and our write: now the check sees it. Or it makes
-                # the same ids, which this ends too.
+                # Another node may have committed between our check and our write; the check sees
+                # that now. Or another node makes the same ids, which loading new ones ends too.
                 self._ids = None
-                self._attempt(works, 0)
+                self._attempt(commands, 0)
             else:
-                self._fail(works, attribute_failure(works[0], error))
+                self._fail(commands, attribute_failure(commands[0], error))
             return
         self._hand_back(batch)
-        for work in batch.retries:
-            self._attempt([work])
+        for pending in batch.retries:
+            self._attempt([pending])
 
     def _transact(self, batch: Batch) -> None:
-        """One transaction from locks to COMMIT. Raises Unavailable, or whatever spoiled it."""
+        """Run one transaction from its locks to COMMIT.
+
+        Raises Unavailable, or the error of the failing command.
+        """
         started = monotonic()
         with translate_errors():
-            connection = self._line.get()
+            connection = self._writer.get()
             if self._ids is None:
                 self._ids = Ids.load(connection)
                 connection.commit()
@@ -240,51 +270,52 @@ class Journal:
         batch.seconds = monotonic() - started
 
     def _run(self, batch: Batch, tx: Transaction) -> None:
-        """Locks first; then the works, run by run."""
-        tx.lock(topic for work in batch.commands for topic in work.topics())
+        """Lock the topics, then execute the commands run by run."""
+        tx.lock(topic for pending in batch.commands for topic in pending.topics())
         for run in group_by_kind(batch.commands):
             kind = type(run[0].command)
             if kind in BULK:
-                results = BULK[kind]([(work.command, work.actor) for work in run], tx)
-                for work, result in zip(run, results, strict=True):
-                    work.result = result if isinstance(result, HubbubError) else Receipt(result)
+                results = BULK[kind]([(pending.command, pending.actor) for pending in run], tx)
+                for pending, result in zip(run, results, strict=True):
+                    pending.result = result if isinstance(result, HubbubError) else Receipt(result)
             else:
-                for work in run:
-                    self._run_one(work, batch, tx)
+                for pending in run:
+                    self._run_one(pending, batch, tx)
         if batch.retries:
-            batch.commands = [work for work in batch.commands if work not in batch.retries]
+            batch.commands = [pending for pending in batch.commands if pending not in batch.retries]
 
-    def _run_one(self, work: PendingCommand, batch: Batch, tx: Transaction) -> None:
+    def _run_one(self, pending: PendingCommand, batch: Batch, tx: Transaction) -> None:
         writes = tx.writes
         try:
-            actor = work.actor
+            actor = pending.actor
             if not (actor.system or actor.role is Role.GUEST or accounts.is_open(tx.connection, actor.id)):
-                raise Forbidden("This account is closed.")  # since he was recognised
-            work.result = Receipt(HANDLERS[type(work.command)](work.command, work.actor, tx))
+                raise Forbidden("This account is closed.")  # it was disabled after the command was authenticated
+            pending.result = Receipt(HANDLERS[type(pending.command)](pending.command, pending.actor, tx))
         except HubbubError as error:
             if tx.writes != writes:
                 raise DirtyRefusal from error
-            work.result = error
+            pending.result = error
         except NeedsTopics as needs:
-            if tx.writes != writes or needs.topics <= set(work.topics()):
+            if tx.writes != writes or needs.topics <= set(pending.topics()):
                 raise
-            work.extra = work.extra | needs.topics
-            batch.retries.append(work)
+            pending.extra = pending.extra | needs.topics
+            batch.retries.append(pending)
 
     def _commit(self, transaction: RootTransaction) -> bool:
-        """COMMIT; False if its outcome is unknown."""
+        """Commit; return False if the outcome is unknown."""
         try:
             transaction.commit()
         except Exception as error:
             logger.warning("commit_unknown", reason=repr(error))
-            self._line.hang_up()
+            self._writer.hang_up()
             return False
         return True
 
     def _happened(self, tx: Transaction) -> bool:
-        """Looks up in the log whether a transaction with an unknown COMMIT is there; waits until the store answers.
+        """Look up in the log whether a transaction with an unknown outcome was committed.
 
-        The topics are locked for it, so that a COMMIT that is still under way has ended one way or the other.
+        Waits until the store answers. Locks the last topic, so that a COMMIT that is still running
+        has ended first.
         """
         if not tx.entries:
             return False
@@ -292,20 +323,20 @@ class Journal:
         while True:
             try:
                 with translate_errors():
-                    connection = self._line.get()
+                    connection = self._writer.get()
                     with connection.begin():
                         Transaction(connection, tx.ids, tx.now).lock([last.topic])
                         return log.row_at(connection, last.topic, last.seq) == tx.mark
             except Unavailable:
-                self._line.hang_up()
+                self._writer.hang_up()
                 if self._stopping:
                     return False
                 threading.Event().wait(RECONNECT)
 
-    def _fail(self, works: list[PendingCommand], error: HubbubError) -> None:
-        for work in works:
-            work.result = error
-        self._hand_back(Batch(works))
+    def _fail(self, commands: list[PendingCommand], error: HubbubError) -> None:
+        for pending in commands:
+            pending.result = error
+        self._hand_back(Batch(commands))
 
     def _hand_back(self, batch: Batch) -> None:
         self._loop.call_soon_threadsafe(self._finish, batch)

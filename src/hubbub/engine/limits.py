@@ -1,4 +1,7 @@
-"""The table of rate limits: who may do how much, how often. Bounded in memory, whoever knocks and however often."""
+"""Rate limits per user, account name and address.
+
+Their memory is bounded, whatever clients send.
+"""
 
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -15,7 +18,7 @@ MAX_BUCKETS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """`rate` a second in the long run, `burst` at once."""
+    """A rate limit: `rate` per second in the long run, `burst` at once."""
 
     rate: float
     burst: int
@@ -30,7 +33,10 @@ SIGNUPS_PER_ADDRESS = Limit(5 / 3600, 5)
 
 
 def _account(username: str) -> str:
-    """The account that is meant: one for all spellings of a name, and for all that is too long to be one."""
+    """Return the key of an account, the same for all spellings of its name.
+
+    All names that are too long share one key.
+    """
     try:
         return skeleton(username)
     except TooLong:
@@ -38,7 +44,7 @@ def _account(username: str) -> str:
 
 
 class BucketTable:
-    """One limit for many keys. What was not used for the longest is forgotten first."""
+    """One limit for many keys. The least recently used keys are forgotten first."""
 
     def __init__(self, limit: Limit, most: int = MAX_BUCKETS) -> None:
         self.refused = 0
@@ -50,7 +56,7 @@ class BucketTable:
         return len(self._buckets)
 
     def take(self, key: object, now: float) -> float:
-        """0 if there was one to take for `key`, else the seconds until there will be."""
+        """Take one token for `key`. Returns 0, or the seconds to wait if there is none."""
         bucket = self._buckets.get(key)
         if bucket is None:
             bucket = self._buckets[key] = Bucket(self._limit.rate, self._limit.burst, now)
@@ -63,7 +69,7 @@ class BucketTable:
 
 
 class Limits:
-    """Every limit per time; all of them off where the settings say so."""
+    """All rate limits. `enabled` is False if the settings switch them off."""
 
     def __init__(self, clock: Clock, *, enabled: bool) -> None:
         self.enabled = enabled
@@ -77,7 +83,7 @@ class Limits:
 
     @property
     def refused(self) -> dict[str, int]:
-        """How often each bucket was empty."""
+        """Return how often each limit refused a request."""
         return {
             "sends": self._sends.refused,
             "commands": self._commands.refused,
@@ -88,9 +94,10 @@ class Limits:
         }
 
     def command(self, user: int, *, sending: bool, founding: bool = False) -> float | None:
-        """None if the person may go on, else the seconds to wait.
+        """Count a command of the user.
 
-        Sends have a bucket of their own; a new room takes of two.
+        Returns None if it may be executed, else the seconds to wait. Sends have a limit of their
+        own. Creating a room (`founding`) counts against the limits of commands and rooms.
         """
         if not self.enabled:
             return None
@@ -101,21 +108,22 @@ class Limits:
         return wait or None
 
     def login(self, username: str, address: str) -> None:
-        """Before a password is checked. Raises RateLimited.
+        """Count an attempt to log in, before the password is checked. Raises RateLimited.
 
-        The address goes first: what it refuses does not use up the account's attempts.
+        The address is checked first, so that an attempt it refuses does not use up the account's
+        attempts.
         """
-        sentence = "Too many attempts to log in. Wait a moment."
+        sentence = "Too many attempts to log in. Try again in a moment."
         self._check(self._addresses, network(address), sentence)
         self._check(self._accounts, _account(username), sentence)
 
     def attempt(self, address: str) -> None:
-        """Showing any other secret: an invite, a reset link. Raises RateLimited."""
+        """Count an attempt to use an invite or a one-time token. Raises RateLimited."""
         self._check(self._addresses, network(address))
 
     def signup(self, address: str) -> None:
-        """Raises RateLimited."""
-        self._check(self._signups, network(address), "Too many new accounts from here. Try again later.")
+        """Count a sign-up. Raises RateLimited."""
+        self._check(self._signups, network(address), "Too many new accounts from your network. Try again later.")
 
     def _check(self, table: BucketTable, key: object, sentence: str | None = None) -> None:
         if not self.enabled:

@@ -1,9 +1,9 @@
-"""The live connections of people: greeting, subscriptions, publication, revocation.
+"""The live connections of users: greeting, subscriptions, publication, revocation.
 
-Subscriptions are a fold of the person's own topic. A connection is registered under its person and session first; then
-one read transaction gives the session's validity, the rooms and the heads; what was published above those heads
-meanwhile is applied after it, before anything is sent. So neither a removal nor a revocation that races with a greeting
-can be missed.
+A connection's subscriptions follow from the user's own topic. A connection is first registered
+under its user and session. Then one read transaction gives the session's validity, the rooms and
+the heads. What was published above those heads meanwhile is applied before anything is sent. Thus a
+removal or a revocation that races with a greeting cannot be missed.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -42,7 +42,10 @@ logger = structlog.get_logger(__name__)
 
 @dataclass(slots=True, eq=False)
 class LiveConnection:
-    """One person on one connection. `greeting` collects the person's entries until the snapshot is there."""
+    """A connection of a user.
+
+    `greeting` collects the entries of the user's topic until the snapshot is loaded.
+    """
 
     connection: Connection
     user: AuthenticatedUser
@@ -51,12 +54,12 @@ class LiveConnection:
     greeting: list[Entry] | None = field(default_factory=list)
     ended: bool = False
     typing_sent: dict[int, float] | None = None
-    """By room, when the person was last told to be typing there."""
+    """By room, the monotonic time at which the user's typing was last announced."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """A connection that follows its topics from here on, and what it must be told first."""
+    """A subscribed connection, and what must be sent to it first."""
 
     live: LiveConnection
     snapshot: Snapshot
@@ -68,12 +71,15 @@ class TooManyConnections(RateLimited):
 
 
 class ConnectionHub:
-    """All methods belong to the event loop's thread."""
+    """All live connections of this node.
 
-    def __init__(self, registry: Fanout, bus: Bus, read: Read, clock: Clock, *, connections_per_user: int) -> None:
+    All methods must be called on the event loop's thread.
+    """
+
+    def __init__(self, fanout: Fanout, bus: Bus, read: Read, clock: Clock, *, connections_per_user: int) -> None:
         self.presences = Presences(clock.now, clock.monotonic)
         self.archived = ArchivedRooms()
-        self._registry = registry
+        self._fanout = fanout
         self._bus = bus
         self._read = read
         self._clock = clock
@@ -85,16 +91,16 @@ class ConnectionHub:
         self._watchers: list[Callable[[Sequence[Entry]], None]] = []
         self._handlers: Mapping[type[Event], Callable[[Any, Entry], None]] = {
             RoomAdded: self._room_added,
-            RoomRemoved: self._room_gone,
-            RoomArchived: self._room_put,
-            RoomRestored: self._room_put,
+            RoomRemoved: self._room_removed,
+            RoomArchived: self._room_archived_or_restored,
+            RoomRestored: self._room_archived_or_restored,
             SessionRevoked: self._session_revoked,
-            AccountDisabled: self._locked_out,
+            AccountDisabled: self._account_disabled,
             IdentityRevoked: self._identity_revoked,
             StatusChanged: self._status_changed,
         }
 
-    # --- coming and going ----------------------------------------------------------------------------------------
+    # --- attaching and detaching ---------------------------------------------------------------------------------
 
     async def attach(
         self,
@@ -105,10 +111,12 @@ class ConnectionHub:
         have: Mapping[str, int] | None = None,
         only_room: int | None = None,
     ) -> Attached:
-        """Makes the connection follow its person's topics (or one room alone), from one point in the log on.
+        """Subscribe the connection from a consistent position.
 
-        The connection must be corked: what is published from here on waits there until the caller has sent what is
-        returned. Raises Unauthenticated (the session has ended), TooManyConnections, NotFound (not in `only_room`).
+        It follows the user's topics, or `only_room` alone. The connection must be corked: what is
+        published from now on waits there until the caller has sent the returned snapshot and gap.
+        Raises Unauthenticated (the session has ended), TooManyConnections, NotFound (the user is
+        not in `only_room`).
         """
         live = self._register(connection, identity, only_room)
         try:
@@ -116,39 +124,43 @@ class ConnectionHub:
             if snapshot is None or live.ended:
                 raise Unauthenticated()
             own = snapshot.heads[user_topic(identity.id)]
-            self.presences.chose(identity.id, snapshot.status, own)  # before anybody can see the connection
+            self.presences.chose(identity.id, snapshot.status, own)  # before other users can see the connection
             followed = self._subscribe(live, snapshot)
             if only_room is not None and room_topic(only_room) not in followed:
                 raise NotFound()
             gap: list[str] = []
-            # What is published after this moment comes by subscription, as far as he is still a member by then.
-            tops = {topic: self._published.get(topic, 0) for topic in followed}
+            # What is published after this moment comes by subscription, as long as the user is a
+            # member.
+            published = {topic: self._published.get(topic, 0) for topic in followed}
             for topic, head in followed.items():
-                if tops[topic] > head:
-                    gap += await self._read(sync.gap, topic, head, tops[topic])
+                if published[topic] > head:
+                    gap += await self._read(sync.gap, topic, head, published[topic])
             if live.ended:
                 raise Unauthenticated()
         except BaseException:
             self.detach(connection)
             raise
-        self.presences.came(identity.id, connection, snapshot.status, own)
+        self.presences.connected(identity.id, connection, snapshot.status, own)
         return Attached(live, snapshot, gap)
 
     def detach(self, connection: Connection) -> None:
-        """The connection is gone, or is to be forgotten; harmless when repeated."""
-        self._registry.remove(connection)
+        """Forget a connection, because it has ended or is about to be ended. Idempotent."""
+        self._fanout.remove(connection)
         live = self._live.pop(connection, None)
         if live is None:
             return
         live.ended = True
-        self.presences.went(live.user.id, connection)
+        self.presences.disconnected(live.user.id, connection)
         _discard(self._by_user, live.user.id, live)
         _discard(self._by_session, live.user.session, live)
 
     def online_in(self, room: int, most: int | None = None) -> dict[int, str]:
-        """Who has a live connection in the room now and may be seen: names by id, no more than `most` of them."""
+        """Return the visible users with a live connection in the room.
+
+        The result has names by id, at most `most` of them.
+        """
         found: dict[int, str] = {}
-        for connection in self._registry.members(room_topic(room)):
+        for connection in self._fanout.members(room_topic(room)):
             live = self._live.get(connection)
             if live is not None and self.presences.is_visible(live.user.id):
                 found[live.user.id] = live.user.name
@@ -157,68 +169,74 @@ class ConnectionHub:
         return found
 
     def identities(self) -> list[AuthenticatedUser]:
-        """Of each session with a live connection, once."""
+        """Return the user of each session with a live connection, once per session."""
         return [next(iter(lives)).user for lives in self._by_session.values()]
 
     def is_connected(self, user: int) -> bool:
-        """Whether the person has a live connection, one that is being greeted included."""
+        """Return whether the user has a live connection, greeted or not."""
         return user in self._by_user
 
     @property
     def count(self) -> int:
-        """Live connections, those being greeted included."""
+        """Return the number of live connections, including those that are being greeted."""
         return len(self._live)
 
     # --- publication ---------------------------------------------------------------------------------------------
 
     def watch(self, watcher: Callable[[Sequence[Entry]], None]) -> None:
-        """Calls `watcher` with every batch of entries after it was published here."""
+        """Call `watcher` with every batch of entries after it was published on this node."""
         self._watchers.append(watcher)
 
     def publish(self, entries: Sequence[Entry]) -> None:
-        """Entries of a commit of this node: to the connections here, in log order, and to the bus."""
+        """Publish the entries of a commit of this node.
+
+        They go to the connections of this node, in log order, and to the bus.
+        """
         self.receive(entries)
         self._bus.publish(entries)
 
     def receive(self, entries: Sequence[Entry]) -> None:
-        """Walks entries in log order: membership changes take effect between the events around them."""
-        published, acts, broadcast = self._published, self._handlers, self._registry.broadcast
+        """Send entries to the connections of this node in log order.
+
+        A change of membership takes effect between the events before and after it.
+        """
+        published, handlers, broadcast = self._published, self._handlers, self._fanout.broadcast
         for entry in entries:
             published[entry.topic] = entry.seq
-            act = acts.get(type(entry.event))
-            if act is not None:
-                self._do(act, entry)
+            handler = handlers.get(type(entry.event))
+            if handler is not None:
+                self._handle(handler, entry)
             elif not isinstance(entry.event, SecurityEvent):
                 broadcast(entry.text, entry.topic)
         for watcher in self._watchers:
             watcher(entries)
 
-    def _do(self, act: Callable[[Any, Entry], None], entry: Entry) -> None:
+    def _handle(self, handler: Callable[[Any, Entry], None], entry: Entry) -> None:
         try:
-            act(entry.event, entry)
-        except Exception as error:  # a bug: the entries behind it are everybody's
+            handler(entry.event, entry)
+        except Exception as error:  # a bug must not keep the following entries from their readers
             logger.exception("publication_stumbled", type=entry.event.type, exc_info=error)
 
     def _room_added(self, event: RoomAdded, entry: Entry) -> None:
-        self._registry.broadcast(entry.text, entry.topic)
+        self._fanout.broadcast(entry.text, entry.topic)
         for live in self._by_user.get(event.person, ()):
             if live.greeting is not None:
                 live.greeting.append(entry)
             elif live.only_room is None or live.only_room == event.room.id:
-                self._registry.join(live.connection, room_topic(event.room.id))
+                self._fanout.join(live.connection, room_topic(event.room.id))
 
-    def _room_gone(self, event: RoomRemoved, entry: Entry) -> None:
-        self._registry.broadcast(entry.text, entry.topic)
+    def _room_removed(self, event: RoomRemoved, entry: Entry) -> None:
+        self._fanout.broadcast(entry.text, entry.topic)
         for live in list(self._by_user.get(event.person, ())):
             if live.greeting is not None:
                 live.greeting.append(entry)
             elif live.only_room == event.room:
                 self._end(live, close_codes.SESSION_ENDED, "You are no longer in this room.")
             else:
-                self._registry.leave(live.connection, room_topic(event.room))
+                self._fanout.leave(live.connection, room_topic(event.room))
 
-    def _room_put(self, event: RoomArchived | RoomRestored, entry: Entry) -> None:
-        self._registry.broadcast(entry.text, entry.topic)
+    def _room_archived_or_restored(self, event: RoomArchived | RoomRestored, entry: Entry) -> None:
+        self._fanout.broadcast(entry.text, entry.topic)
         if not event.in_site:
             self.archived.learn(event.room, entry.seq, isinstance(event, RoomArchived))
 
@@ -226,7 +244,7 @@ class ConnectionHub:
         for live in list(self._by_session.get(event.session, ())):
             self._end(live, close_codes.SESSION_ENDED, "This session has ended. Log in again.")
 
-    def _locked_out(self, event: AccountDisabled, _entry: Entry) -> None:
+    def _account_disabled(self, event: AccountDisabled, _entry: Entry) -> None:
         code = close_codes.BANNED if event.banned else close_codes.SESSION_ENDED
         for live in list(self._by_user.get(event.user, ())):
             self._end(live, code, "This account is closed.")
@@ -237,7 +255,7 @@ class ConnectionHub:
                 self._end(live, close_codes.SESSION_ENDED, "You have logged out. Log in again.")
 
     def _status_changed(self, event: StatusChanged, entry: Entry) -> None:
-        self._registry.broadcast(entry.text, entry.topic)
+        self._fanout.broadcast(entry.text, entry.topic)
         self.presences.chose(event.person, event.chosen, entry.seq)
 
     def _end(self, live: LiveConnection, code: int, reason: str) -> None:
@@ -256,15 +274,18 @@ class ConnectionHub:
         self._by_session.setdefault(identity.session, {})[live] = None
         self._live[connection] = live
         self.presences.expect(identity.id, connection)
-        self._registry.add(connection)
+        self._fanout.add(connection)
         return live
 
     def _subscribe(self, live: LiveConnection, snapshot: Snapshot) -> dict[str, int]:
-        """Joins the topics of the snapshot as the entries published meanwhile have changed them; with their heads."""
-        person = user_topic(live.user.id)
+        """Join the topics of the snapshot and return their heads.
+
+        The entries that were published since the snapshot are applied to it.
+        """
+        own_topic = user_topic(live.user.id)
         heads = dict(snapshot.heads)
         for entry in live.greeting or ():
-            if entry.seq <= snapshot.heads.get(person, 0):
+            if entry.seq <= snapshot.heads.get(own_topic, 0):
                 continue
             if isinstance(entry.event, RoomAdded):
                 heads[room_topic(entry.event.room.id)] = entry.event.room.head or 0
@@ -277,14 +298,14 @@ class ConnectionHub:
             only = room_topic(live.only_room)
             heads = {topic: head for topic, head in heads.items() if topic == only}
         for topic in heads:
-            self._registry.join(live.connection, topic)
+            self._fanout.join(live.connection, topic)
         return heads
 
 
 def _snapshot(
     connection: Any, identity: AuthenticatedUser, now: int, epoch: str | None, have: Mapping[str, int]
 ) -> Snapshot | None:
-    """The session's validity and the person's state in one transaction; None if the session is not valid."""
+    """Return the user's state if the session is valid, else None, in one transaction."""
     if sessions.resolve(connection, identity.session, now) is None:
         return None
     site = identity.role is not Role.GUEST

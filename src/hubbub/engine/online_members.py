@@ -1,4 +1,7 @@
-"""Who is there now: pages of them, and whom `@here` calls. Only the event loop knows who is connected."""
+"""The members of a room who are online: pages of them, and `@here` mentions.
+
+Only the event loop knows which users are connected.
+"""
 
 from heapq import nsmallest
 
@@ -7,23 +10,30 @@ from hubbub.domain.mentions import may_mention_here
 from hubbub.engine.live_connections import ConnectionHub
 from hubbub.storage.mentions import MAX_HERE
 
-WORDS = (SendMessage, EditMessage)
+COMMANDS_WITH_TEXT = (SendMessage, EditMessage)
 
 
-def online(people: ConnectionHub, room: int, after: int, limit: int) -> dict[str, object]:
-    """A page of those who are in a room now and may be seen, each once, by id."""
-    there = people.online_in(room)
-    found = nsmallest(limit + 1, (user for user in there if user > after))
-    return {"users": [{"id": user, "name": there[user]} for user in found[:limit]], "more": len(found) > limit}
+def online(hub: ConnectionHub, room: int, after: int, limit: int) -> dict[str, object]:
+    """Return a page of the visible users who are online in a room, by id."""
+    names = hub.online_in(room)
+    found = nsmallest(limit + 1, (user for user in names if user > after))
+    return {"users": [{"id": user, "name": names[user]} for user in found[:limit]], "more": len(found) > limit}
 
 
 class HereResolver:
-    """Notes in a command whom it would call, before it is queued. Belongs to the event loop's thread."""
+    """Notes in a command who is online, for `@here`, before it is queued.
 
-    def __init__(self, people: ConnectionHub) -> None:
-        self._people = people
+    Must be called on the event loop's thread.
+    """
+
+    def __init__(self, hub: ConnectionHub) -> None:
+        self._hub = hub
 
     def __call__(self, command: Command) -> None:
-        """Looks only where the words may ask for it; whether they do, the one who stores them finds out."""
-        if isinstance(command, WORDS) and may_mention_here(command.body):
-            command.note_online(self._people.online_in(command.room, MAX_HERE + 1))  # of more than that nobody is named
+        """Note the online members if the text may contain `@here`.
+
+        The handler finds out whether it does.
+        """
+        if isinstance(command, COMMANDS_WITH_TEXT) and may_mention_here(command.body):
+            # If more than MAX_HERE users are online, the event names none of them.
+            command.note_online(self._hub.online_in(command.room, MAX_HERE + 1))

@@ -1,4 +1,4 @@
-"""What the engine asks of its surroundings: connections to write to, a bus to other nodes, answers of the store."""
+"""Interfaces that the engine uses: connections, the bus, queries to the store."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
@@ -8,11 +8,15 @@ from hubbub.domain.events import Entry
 
 T = TypeVar("T")
 Blob = Sequence[Any]
-"""Encoded messages in a connection's own format, shared by all who have it: whole frames, never parts."""
+"""Encoded messages in a connection's format, shared by all connections of that format: whole
+frames, never parts."""
 
 
 class Message:
-    """One outgoing message: its text, and its place in the order of the calls. Encoded once per format."""
+    """An outgoing message: its text, and its position in the order of the calls.
+
+    Encoded once per format.
+    """
 
     __slots__ = ("_encoded", "order", "text")
 
@@ -22,7 +26,7 @@ class Message:
         self._encoded: dict[object, Any] = {}
 
     def encoded(self, encode: Callable[["Message"], Any]) -> Any:
-        """The message in one format; `encode` is the format's identity as well as its function."""
+        """Return the message in one format. `encode` identifies the format and encodes it."""
         try:
             return self._encoded[encode]
         except KeyError:
@@ -31,9 +35,10 @@ class Message:
 
 
 class Connection(ABC):
-    """Somebody who listens. Every method is synchronous, returns at once and never raises.
+    """A client's connection.
 
-    The registry keeps its own bookkeeping in the slots here, so that an idle connection costs nothing but itself.
+    Every method is synchronous, returns at once and never raises. The fan-out keeps its bookkeeping
+    in the slots of this class, so that an idle connection needs no other object.
     """
 
     __slots__ = ("__weakref__", "authenticated", "personal", "seen", "topics")
@@ -41,7 +46,10 @@ class Connection(ABC):
     @staticmethod
     @abstractmethod
     def pack(messages: Sequence[Message]) -> Blob:
-        """Encodes messages, in order, as the shared blob of this format; the function is the name of the format."""
+        """Encode messages, in order, as the shared blob of this format.
+
+        The function identifies the format.
+        """
 
     def __init__(self) -> None:
         self.authenticated = False
@@ -51,43 +59,58 @@ class Connection(ABC):
 
     @abstractmethod
     def write(self, blob: Blob) -> None:
-        """Hands over whole frames. What the peer cannot take waits in a bounded outbox; over the bound it is closed."""
+        """Write whole frames.
+
+        What the peer cannot take waits in a bounded outbox; if that overflows, it is closed.
+        """
 
     @abstractmethod
     def buffered(self) -> int:
-        """Bytes that wait in the outbox and in the transport."""
+        """Return the bytes that wait in the outbox and in the transport."""
 
     @abstractmethod
     def cork(self) -> None:
-        """From now on what is written waits, within the outbox's bound, until `uncork`."""
+        """Hold back what is written from now on, within the outbox's bound.
+
+        `uncork` releases it.
+        """
 
     @abstractmethod
     def uncork(self, first: Blob) -> None:
-        """Writes `first`, then what was written since `cork`. `first` does not count against the bound."""
+        """Write `first`, then what was held back since `cork`.
+
+        `first` does not count against the bound.
+        """
 
     @abstractmethod
     def close(self, code: int, reason: str = "") -> None:
-        """Lets what waits go out first, then closes."""
+        """Close after the outbox has been sent."""
 
     @abstractmethod
     def abort(self, code: int, reason: str = "") -> None:
-        """Drops what waits and ends at once; the code is sent only if it can be the very next thing."""
+        """Drop the outbox and end at once.
+
+        The code is sent only if it can be the very next frame.
+        """
 
 
 class Bus(Protocol):
-    """Carries published entries to the other nodes. A hint: it may lose, delay or repeat; the log is the truth."""
+    """Carries published entries to the other nodes.
+
+    It may lose, delay or repeat them; the log is authoritative.
+    """
 
     def publish(self, entries: Sequence[Entry]) -> None:
-        """Takes the entries of one commit, in log order; never waits."""
+        """Send the entries of one commit, in log order. Never waits."""
 
     def subscribe(self, receive: Callable[[Sequence[Entry]], None]) -> None:
-        """Calls `receive` on the event loop with what other nodes published."""
+        """Call `receive` on the event loop with the entries that other nodes publish."""
 
     async def close(self) -> None:
-        """Stops; nothing is delivered after it."""
+        """Stop. Nothing is delivered afterwards."""
 
 
 class Read(Protocol):
-    """Runs a query on a reader's thread."""
+    """Runs a query on a reader thread and returns its result."""
 
     def __call__(self, query: Callable[..., T], *args: Any, **kwargs: Any) -> Awaitable[T]: ...

@@ -1,7 +1,10 @@
-"""Who is here and how they appear: a pure reducer. Soft state of one node: nothing of it is stored, all of it expires.
+"""Presence: which users are online, and how they appear to others.
 
-A person is here with any connection that has been greeted, and for GRACE seconds after the last one: a page that is
-loaded anew is not a departure. Nobody is told of anybody he does not look at.
+A pure reducer. It holds the soft state of one node: nothing is stored, and everything expires.
+
+A user is online while they have a connection that has been greeted, and for GRACE seconds after the
+last connection has ended, so that reloading a page does not count as going offline. A connection
+hears only about the users it watches.
 """
 
 import heapq
@@ -13,157 +16,181 @@ from hubbub.domain.text import milliseconds
 from hubbub.engine.ports import Connection
 
 GRACE = 5.0
+"""Seconds for which a user stays online after their last connection has ended."""
 ONLINE = Status(status="online")
 
 
 @dataclass(slots=True)
 class UserPresence:
-    """One person, as long as he is here or looked at. A line is None while it is greeted, then whether it idles."""
+    """The presence of one user, kept while the user is online or watched."""
 
-    lines: dict[Connection, bool | None] = field(default_factory=dict)
+    connections: dict[Connection, bool | None] = field(default_factory=dict)
+    """By connection: None during the greeting, then whether the connection is idle."""
     chosen: Status = ONLINE
     version: int = -1
-    """The seq in the person's own topic at which that was so; -1 as long as it is not known."""
+    """The seq in the user's own topic at which `chosen` was valid; -1 while `chosen` is unknown."""
     gone_at: float | None = None
-    idled: bool = False
-    told: Presence | None = None
-    """What the watchers know; None if they must be told whatever is so."""
+    """The monotonic time at which the last connection ended."""
+    was_idle: bool = False
+    """Whether the user was idle when the last connection ended."""
+    announced: Presence | None = None
+    """What the watchers know; None if they must be told the current presence in any case."""
     due: float | None = None
+    """The monotonic time of the reminder in the queue."""
 
     def is_connected(self) -> bool:
-        return any(idle is not None for idle in self.lines.values())
+        return any(idle is not None for idle in self.connections.values())
 
-    def is_here(self, monotonic: float) -> bool:
+    def is_online(self, monotonic: float) -> bool:
         return self.is_connected() or (self.gone_at is not None and monotonic < self.gone_at + GRACE)
 
-    def idles(self) -> bool:
-        return all(idle is not False for idle in self.lines.values()) if self.is_connected() else self.idled
+    def is_idle(self) -> bool:
+        return all(idle is not False for idle in self.connections.values()) if self.is_connected() else self.was_idle
 
 
 def absent(user: int, chosen: Status) -> Presence:
-    """How somebody appears who is not here."""
+    """Return how a user who is not online appears."""
     if chosen.status == "invisible":
         return Presence(user=user, status="offline")
     return Presence(user=user, status="offline", text=chosen.text, emoji=chosen.emoji, until=chosen.until)
 
 
 class Presences:
-    """`wake` is called when there may be something to tell: now, or at the time `next_due` says.
+    """The presence of all users who are online or watched.
 
     The clocks give milliseconds since 1970 (`now`) and seconds that never go back (`monotonic`).
+    `wake` is called when there may be changes to announce, either now or at the time that
+    `next_due` returns.
     """
 
     def __init__(self, now: Callable[[], int], monotonic: Callable[[], float]) -> None:
         self._now = now
         self._monotonic = monotonic
-        self._people: dict[int, UserPresence] = {}
+        self._users: dict[int, UserPresence] = {}
         self._watchers: dict[int, dict[Connection, None]] = {}
         self._watched: dict[Connection, tuple[int, ...]] = {}
         self._dirty: dict[int, None] = {}
         self._due: list[tuple[float, int]] = []
         self.wake: Callable[[], None] = lambda: None
 
-    # --- what happens --------------------------------------------------------------------------------------------
+    # --- changes -------------------------------------------------------------------------------------------------
 
-    def expect(self, user: int, line: Connection) -> None:
-        """A connection is being greeted: what the person chooses from here on is not missed."""
-        self._somebody(user).lines[line] = None
+    def expect(self, user: int, connection: Connection) -> None:
+        """Register a connection that is being greeted.
 
-    def came(self, user: int, line: Connection, chosen: Status, version: int) -> None:
-        """The connection follows its topics. `chosen` is how the person appeared at `version` of his own topic."""
-        self._somebody(user).lines[line] = False
+        No status that the user sets from now on is missed.
+        """
+        self._get_or_add(user).connections[connection] = None
+
+    def connected(self, user: int, connection: Connection, chosen: Status, version: int) -> None:
+        """Note that the greeting is complete.
+
+        `chosen` is the user's status at `version` of their own topic.
+        """
+        self._get_or_add(user).connections[connection] = False
         self.chose(user, chosen, version)
         self._touch(user)
 
-    def went(self, user: int, line: Connection) -> None:
-        """The connection is gone; harmless when repeated."""
-        self.look(line, ())
-        somebody = self._people.get(user)
-        if somebody is None or line not in somebody.lines:
+    def disconnected(self, user: int, connection: Connection) -> None:
+        """Note that the connection has ended. Idempotent."""
+        self.watch(connection, ())
+        found = self._users.get(user)
+        if found is None or connection not in found.connections:
             return
-        idled = somebody.idles()
-        greeted = somebody.lines.pop(line) is not None
-        if greeted and not somebody.is_connected():
-            somebody.idled, somebody.gone_at = idled, self._monotonic()
-            self._remind(user, somebody)
+        was_idle = found.is_idle()
+        greeted = found.connections.pop(connection) is not None
+        if greeted and not found.is_connected():
+            found.was_idle, found.gone_at = was_idle, self._monotonic()
+            self._remind(user, found)
         self._touch(user)
 
-    def idle(self, user: int, line: Connection, idle: bool) -> None:
-        """Whether nobody is at this device any more."""
-        somebody = self._people.get(user)
-        if somebody is not None and somebody.lines.get(line) is not None:
-            somebody.lines[line] = idle
+    def idle(self, user: int, connection: Connection, idle: bool) -> None:
+        """Set whether the user has stopped using the device of this connection."""
+        found = self._users.get(user)
+        if found is not None and found.connections.get(connection) is not None:
+            found.connections[connection] = idle
             self._touch(user)
 
     def chose(self, user: int, chosen: Status, version: int) -> None:
-        """What the person has chosen at `version` of his own topic; what is older than what is known is ignored."""
-        somebody = self._people.get(user)
-        if somebody is None or version <= somebody.version:
+        """Note the user's status at `version` of their own topic.
+
+        A version that is not newer is ignored.
+        """
+        found = self._users.get(user)
+        if found is None or version <= found.version:
             return
-        somebody.chosen, somebody.version = chosen, version
-        self._remind(user, somebody)
+        found.chosen, found.version = chosen, version
+        self._remind(user, found)
         self._touch(user)
 
-    def look(self, line: Connection, users: Iterable[int]) -> None:
-        """The connection looks at these people from here on, instead of those before."""
-        before, after = self._watched.pop(line, ()), tuple(dict.fromkeys(users))
+    def watch(self, connection: Connection, users: Iterable[int]) -> None:
+        """Set which users the connection watches, in place of those it watched before."""
+        before, after = self._watched.pop(connection, ()), tuple(dict.fromkeys(users))
         for user in after:
-            self._somebody(user)
-            self._watchers.setdefault(user, {})[line] = None
+            self._get_or_add(user)
+            self._watchers.setdefault(user, {})[connection] = None
         for user in set(before).difference(after):
             watchers = self._watchers[user]
-            del watchers[line]
+            del watchers[connection]
             if not watchers:
                 del self._watchers[user]
             self._forget_if_gone(user)
         if after:
-            self._watched[line] = after
+            self._watched[connection] = after
 
-    # --- what is so ----------------------------------------------------------------------------------------------
+    # --- current state -------------------------------------------------------------------------------------------
 
     def of(self, user: int) -> Presence:
-        """How the person appears to others now."""
-        somebody = self._people.get(user)
-        if somebody is None:
+        """Return how the user appears to others now."""
+        found = self._users.get(user)
+        if found is None:
             return Presence(user=user, status="offline")
-        chosen = self._chosen(somebody)
-        if chosen.status == "invisible" or not somebody.is_here(self._monotonic()):
+        chosen = self._chosen(found)
+        if chosen.status == "invisible" or not found.is_online(self._monotonic()):
             return absent(user, chosen)
-        if chosen.status == "online" and somebody.idles():
+        if chosen.status == "online" and found.is_idle():
             status = "away"
         else:
             status = chosen.status
         return Presence(user=user, status=status, text=chosen.text, emoji=chosen.emoji, until=chosen.until)
 
     def is_visible(self, user: int) -> bool:
-        """Whether others may know that the person is here; not before it is known what he has chosen."""
-        somebody = self._people.get(user)
-        return somebody is not None and somebody.version >= 0 and self._chosen(somebody).status != "invisible"
+        """Return whether others may know that the user is online.
+
+        False while the user's status is unknown.
+        """
+        found = self._users.get(user)
+        return found is not None and found.version >= 0 and self._chosen(found).status != "invisible"
 
     def unknown(self, users: Iterable[int]) -> list[int]:
-        """Those of whom it is not known what they have chosen."""
-        return [user for user in users if (found := self._people.get(user)) is None or found.version < 0]
+        """Return those of `users` whose chosen status is unknown."""
+        return [user for user in users if (found := self._users.get(user)) is None or found.version < 0]
 
     def __len__(self) -> int:
-        return len(self._people)
+        return len(self._users)
 
-    # --- what is to be told --------------------------------------------------------------------------------------
+    # --- announcements -------------------------------------------------------------------------------------------
 
-    def told(self, users: Iterable[int]) -> list[Presence]:
-        """How these people appear, noted as told to whoever has just begun to look."""
-        found = []
+    def announce(self, users: Iterable[int]) -> list[Presence]:
+        """Return the presence of `users` for a new watcher, and note it as announced."""
+        presences = []
         for user in users:
-            presence, somebody = self.of(user), self._people.get(user)
-            if somebody is not None and somebody.told is None:
-                somebody.told = presence
-            elif somebody is not None and somebody.told != presence:
-                somebody.told = None  # the others have yet to hear of it, and it may change back before they do
+            presence, found = self.of(user), self._users.get(user)
+            if found is not None and found.announced is None:
+                found.announced = presence
+            elif found is not None and found.announced != presence:
+                # The other watchers have not been told yet, and the presence may change back before
+                # they are.
+                found.announced = None
                 self._touch(user)
-            found.append(presence)
-        return found
+            presences.append(presence)
+        return presences
 
     def news(self) -> dict[Connection, list[int]]:
-        """Of whom there is something new since it was last asked, by who looks."""
+        """Return the users whose presence has changed, by watching connection.
+
+        Each change is returned once.
+        """
         self._expire()
         dirty, self._dirty = self._dirty, {}
         found: dict[Connection, list[int]] = {}
@@ -175,27 +202,27 @@ class Presences:
         return found
 
     def next_due(self) -> float | None:
-        """The monotonic time at which something expires, None if nothing does."""
+        """Return the monotonic time of the next expiry, None if nothing expires."""
         return self._due[0][0] if self._due else None
 
-    # --- inside --------------------------------------------------------------------------------------------------
+    # --- internals -----------------------------------------------------------------------------------------------
 
-    def _somebody(self, user: int) -> UserPresence:
-        somebody = self._people.get(user)
-        if somebody is None:
-            somebody = self._people[user] = UserPresence()
-        return somebody
+    def _get_or_add(self, user: int) -> UserPresence:
+        found = self._users.get(user)
+        if found is None:
+            found = self._users[user] = UserPresence()
+        return found
 
     def _changed(self, dirty: Iterable[int]) -> Iterator[int]:
         for user in dirty:
-            somebody = self._people.get(user)
-            if somebody is not None and user in self._watchers and (presence := self.of(user)) != somebody.told:
-                somebody.told = presence
+            found = self._users.get(user)
+            if found is not None and user in self._watchers and (presence := self.of(user)) != found.announced:
+                found.announced = presence
                 yield user
 
-    def _chosen(self, somebody: UserPresence) -> Status:
-        until = somebody.chosen.until
-        return ONLINE if until is not None and milliseconds(until) <= self._now() else somebody.chosen
+    def _chosen(self, found: UserPresence) -> Status:
+        until = found.chosen.until
+        return ONLINE if until is not None and milliseconds(until) <= self._now() else found.chosen
 
     def _touch(self, user: int) -> None:
         self._dirty[user] = None
@@ -204,30 +231,33 @@ class Presences:
     def _expire(self) -> None:
         while self._due and self._due[0][0] <= self._monotonic():
             at, user = heapq.heappop(self._due)
-            somebody = self._people.get(user)
-            if somebody is not None and somebody.due == at:
-                somebody.due = None
+            found = self._users.get(user)
+            if found is not None and found.due == at:
+                found.due = None
                 self._dirty[user] = None
-                self._remind(user, somebody)
+                self._remind(user, found)
 
-    def _remind(self, user: int, somebody: UserPresence) -> None:
-        """Comes back to the person when the next thing about him expires; one reminder a person counts."""
+    def _remind(self, user: int, found: UserPresence) -> None:
+        """Queue a reminder for the next time that something about the user expires.
+
+        Only one reminder per user counts.
+        """
         monotonic, moments = self._monotonic(), []
-        if somebody.gone_at is not None and somebody.gone_at + GRACE > monotonic:
-            moments.append(somebody.gone_at + GRACE)
-        if (until := somebody.chosen.until) is not None and (left := milliseconds(until) - self._now()) > 0:
+        if found.gone_at is not None and found.gone_at + GRACE > monotonic:
+            moments.append(found.gone_at + GRACE)
+        if (until := found.chosen.until) is not None and (left := milliseconds(until) - self._now()) > 0:
             moments.append(monotonic + left / 1000 + 0.001)
-        if not moments or (somebody.due is not None and somebody.due <= min(moments)):
+        if not moments or (found.due is not None and found.due <= min(moments)):
             return
-        somebody.due = min(moments)
-        heapq.heappush(self._due, (somebody.due, user))
-        if len(self._due) > 2 * len(self._people) + 100:
-            self._due = [(each.due, user) for user, each in self._people.items() if each.due is not None]
+        found.due = min(moments)
+        heapq.heappush(self._due, (found.due, user))
+        if len(self._due) > 2 * len(self._users) + 100:  # too many outdated reminders
+            self._due = [(each.due, user) for user, each in self._users.items() if each.due is not None]
             heapq.heapify(self._due)
 
     def _forget_if_gone(self, user: int) -> None:
-        somebody = self._people.get(user)
-        if somebody is not None and not somebody.lines and user not in self._watchers:
-            somebody.told = None
-            if not somebody.is_here(self._monotonic()):
-                del self._people[user]
+        found = self._users.get(user)
+        if found is not None and not found.connections and user not in self._watchers:
+            found.announced = None
+            if not found.is_online(self._monotonic()):
+                del self._users[user]

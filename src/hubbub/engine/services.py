@@ -1,4 +1,7 @@
-"""What a running server is made of, for the gateways: one object, built by the composition root."""
+"""The parts of a running server, for the gateways.
+
+The composition root builds this one object.
+"""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -30,21 +33,23 @@ T = TypeVar("T")
 
 READ_TIMEOUT = 2.0
 """Seconds without an answer after which the store counts as unavailable."""
-LOOKS = 4
+CHECKS = 4
+"""How often a read is checked for progress within READ_TIMEOUT."""
 DAY = 86_400_000
 
 
 class Readers:
-    """Queries on the readers' threads, awaited on the event loop."""
+    """Runs queries on the reader threads and awaits them on the event loop."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self.answered = 0
 
     async def __call__(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Runs ``query(connection, …)`` in one read transaction. Raises what it raises, Busy, Unavailable after 2 s.
+        """Run ``query(connection, …)`` in one read transaction.
 
-        Where a crowd waits, those seconds begin with its own turn; until then it is enough that others have theirs.
+        Raises what it raises, Busy, Unavailable after 2 s. The timeout starts when the query
+        starts. A queued query waits as long as the pool makes progress.
         """
         future = self._database.submit(query, *args, **kwargs)
         watched = _Watched(self, future, asyncio.wrap_future(future))
@@ -55,7 +60,7 @@ class Readers:
             if not watched.late or (task is not None and task.cancelling()):
                 raise
             raise Unavailable(retry_after=1.0) from None
-        except HubbubError as error:  # a refusal is an answer as well
+        except HubbubError as error:  # a refusal also shows that the store answers
             self.answered += not isinstance(error, Unavailable)
             raise
         finally:
@@ -65,7 +70,10 @@ class Readers:
 
 
 class _Watched(Generic[T]):
-    """A read that is looked at LOOKS times in READ_TIMEOUT; after as many looks without any movement it is late."""
+    """A read that is checked CHECKS times within READ_TIMEOUT.
+
+    After as many checks without progress it is late.
+    """
 
     __slots__ = ("_before", "_future", "_idle", "_readers", "answer", "late", "timer")
 
@@ -75,17 +83,17 @@ class _Watched(Generic[T]):
         self.answer = answer
         self.late = False
         self._idle = 0
-        self._look_later()
+        self._schedule_check()
 
-    def _look_later(self) -> None:
+    def _schedule_check(self) -> None:
         self._before = self._readers.answered
-        self.timer = asyncio.get_running_loop().call_later(READ_TIMEOUT / LOOKS, self._look)
+        self.timer = asyncio.get_running_loop().call_later(READ_TIMEOUT / CHECKS, self._check)
 
-    def _look(self) -> None:
-        moved = not self._future.running() and self._readers.answered != self._before
-        self._idle = 0 if moved else self._idle + 1
-        if self._idle < LOOKS:
-            self._look_later()
+    def _check(self) -> None:
+        progress = not self._future.running() and self._readers.answered != self._before
+        self._idle = 0 if progress else self._idle + 1
+        if self._idle < CHECKS:
+            self._schedule_check()
         else:
             self.late = True
             self.answer.cancel()
@@ -93,7 +101,10 @@ class _Watched(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Everything a gateway may use. `epoch` names the history this server serves."""
+    """Everything a gateway may use.
+
+    `epoch` identifies the history that this server serves.
+    """
 
     settings: Settings
     clock: Clock
@@ -109,17 +120,21 @@ class Services:
     metrics: Metrics
     epoch: str
     lost_database: asyncio.Future[str]
-    """Done when another server has taken the database; the sentence says which one. This server must end."""
+    """Done when another server has taken over the database; the result names it. This server must
+    then end."""
     external_auth: ExternalAuth | None = None
-    """The app around this one, where it is that who knows people."""
+    """Set if the host application authenticates the users."""
 
     @property
     def lifetimes(self) -> tuple[int, int]:
-        """(idle, longest) of a session, in milliseconds."""
+        """Return how long a session may be idle and how long it may last, in milliseconds."""
         return self.settings.session_idle_days * DAY, self.settings.session_max_days * DAY
 
     def touch(self, identity: AuthenticatedUser) -> None:
-        """Notes that the session is in use; nobody waits for it, and a note that gets lost comes again."""
+        """Note that the session is in use, without waiting.
+
+        A lost note does no harm: another one follows.
+        """
         command = self.touching(identity)
         self.journal.enqueue(command, identity.actor(), lambda _result: None, command)
 
@@ -128,7 +143,11 @@ class Services:
         return TouchSession(session=identity.session, user=identity.id, idle=idle, longest=longest)
 
     async def identify(self, credentials: Sequence[Credential]) -> AuthenticatedUser:
-        """Whose these are. Raises Unauthenticated if there are none, one is worthless, or they are two people's."""
+        """Return the user of the credentials.
+
+        Raises Unauthenticated if there are none, if one of them is invalid, or if they belong to
+        different users.
+        """
         identity: AuthenticatedUser | None = None
         now = self.clock.now()
         for credential in credentials:

@@ -1,1 +1,4 @@
-"""The memory: SQL through SQLAlchemy Core, synchronous. Imports the domain and nothing above it."""
+"""The store: synchronous SQL through SQLAlchemy Core.
+
+Imports the domain and nothing above it.
+"""

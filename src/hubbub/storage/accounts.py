@@ -1,4 +1,8 @@
-"""People: names, roles, password hashes. A name is unique by its skeleton; a skeleton with `#` is nobody's."""
+"""Accounts: names, roles, password hashes.
+
+A name is unique by its skeleton. The skeleton of a deleted account begins with `#`, which no name
+has.
+"""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -16,7 +20,11 @@ from hubbub.storage.transaction import Transaction
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A row of `users`. Nobody without a password hash can log in; `open_name` is False once the name was given up."""
+    """A row of `users`.
+
+    A user without a password hash cannot log in. `open_name` is False once the account has given up
+    its name.
+    """
 
     id: int
     name: str
@@ -35,34 +43,34 @@ def find(connection: Connection, user: int) -> Account | None:
 
 
 def find_by_name(connection: Connection, name: str) -> Account | None:
-    """The account that has this name, or one that looks the same."""
+    """Return the account with this name, or with a name that looks the same."""
     return _account(connection.execute(_accounts().where(users.c.skeleton == skeleton(name))).first())
 
 
 def among(connection: Connection, wanted: Collection[int]) -> list[Account]:
-    """Those of the wanted that there are."""
+    """Return the accounts with the wanted ids, as far as they exist."""
     found = connection.execute(_accounts().where(users.c.id.in_(wanted)))
     return [account for row in found if (account := _account(row)) is not None]
 
 
 def is_open(connection: Connection, user: int) -> bool:
-    """Whether the person is there and not locked out."""
+    """Return whether the account exists and is not disabled."""
     return OPEN.row(connection, user=user) is not None
 
 
 def name_of(connection: Connection, user: int) -> str:
-    """The name of somebody who is known to exist."""
+    """Return the name of a user who is known to exist."""
     return str(connection.scalar(select(users.c.name).where(users.c.id == user)))
 
 
 def names_of(connection: Connection, wanted: Collection[int]) -> dict[int, str]:
-    """The names of people who are known to exist."""
+    """Return the names of users who are known to exist."""
     found = connection.execute(select(users.c.id, users.c.name).where(users.c.id.in_(wanted)))
     return {row.id: row.name for row in found}
 
 
 def has_owner(connection: Connection) -> bool:
-    """True once somebody has become the owner, even if locked out since."""
+    """Return whether the site has an owner, including a disabled one."""
     return connection.scalar(select(users.c.id).where(users.c.role == Role.OWNER).limit(1)) is not None
 
 
@@ -72,13 +80,16 @@ def active_owners(connection: Connection) -> int:
 
 
 def listing(connection: Connection, after: int, limit: int) -> list[Account]:
-    """Everybody by id, guests and deleted ones too."""
+    """Return a page of all accounts by id, including guests and deleted accounts."""
     query = _accounts().where(users.c.id > after).order_by(users.c.id).limit(limit)
     return [account for row in connection.execute(query) if (account := _account(row)) is not None]
 
 
 def search(connection: Connection, beginning: str, after: int, limit: int) -> list[Account]:
-    """Those who can come in by themselves and whose names begin so, or with what looks like it; by id."""
+    """Return a page of users whose names begin like `beginning`, by id.
+
+    Letters that look alike count as equal. Guests and disabled accounts are left out.
+    """
     try:
         alike = users.c.skeleton.startswith(skeleton(beginning), autoescape=True)
     except TooLong:
@@ -89,21 +100,24 @@ def search(connection: Connection, beginning: str, after: int, limit: int) -> li
 
 
 def guests(connection: Connection, before: int) -> list[int]:
-    """Guests that came before then and have not been closed."""
+    """Return the open guest accounts created before `before` (milliseconds)."""
     open_ = (users.c.role == Role.GUEST, users.c.disabled.is_(False), users.c.created_at < before)
     return list(connection.scalars(select(users.c.id).where(*open_).order_by(users.c.id)))
 
 
 def left_something(connection: Connection, user: int) -> bool:
-    """Whether the person said, pinned or reacted to anything in the lobby, the only room a guest can be in."""
-    said = exists().where(messages.c.room == LOBBY, messages.c.author == user)
+    """Return whether the user has posted, pinned or reacted to anything in the lobby.
+
+    A guest can be in no other room.
+    """
+    posted = exists().where(messages.c.room == LOBBY, messages.c.author == user)
     pinned = exists().where(pins.c.room == LOBBY, pins.c.by == user)
     reacted = exists().where(reactions.c.user == user, reactions.c.room == LOBBY)
-    return bool(connection.scalar(select(or_(said, pinned, reacted))))
+    return bool(connection.scalar(select(or_(posted, pinned, reacted))))
 
 
 def create(tx: Transaction, name: str, role: Role, password_hash: str | None) -> int:
-    """A new person with a topic of his own; the id is below 2^53."""
+    """Create an account and its topic; return its id, which is below 2^53."""
     user = tx.ids.next_public()
     values = {"id": user, "name": name, "skeleton": skeleton(name), "role": role, "password_hash": password_hash}
     tx.execute(insert(users).values(**values, disabled=False, created_at=tx.now))
@@ -120,13 +134,16 @@ def set_disabled(tx: Transaction, user: int, disabled: bool) -> None:
 
 
 def retire(tx: Transaction, user: int, name: str, role: Role) -> None:
-    """Nobody can be this person any more; the old name is free again. What was said stays under `name`."""
+    """Mark an account as deleted: it cannot log in, and its old name is free.
+
+    Its messages stay under `name`.
+    """
     values = {"name": name, "skeleton": f"#{user}", "role": role, "password_hash": None, "disabled": True}
     tx.execute(update(users).where(users.c.id == user).values(**values))
 
 
 def remove(tx: Transaction, user: int) -> None:
-    """Forgets a person who left nothing behind."""
+    """Delete an account that has no messages, pins or reactions."""
     tx.execute(delete(users).where(users.c.id == user))
 
 

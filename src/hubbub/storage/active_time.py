@@ -1,24 +1,26 @@
-"""Patience that is fair to a machine that stands still."""
+"""A clock for timeouts that hardly advances while the process stands still."""
 
 from collections.abc import Callable
 from time import monotonic
 
 
 class ActiveClock:
-    """Seconds that somebody could have been answered in: of those between two looks at most `longest` count.
+    """Counts the seconds in which this process was running.
 
-    Where there are more, this process stood still, be it with the whole machine, and the store may have answered.
+    Of the time between two calls of `elapsed` at most `longest` seconds count. If more have passed,
+    this process stood still, perhaps with the whole machine, and the store may have answered
+    meanwhile.
     """
 
     def __init__(self, longest: float, clock: Callable[[], float] = monotonic) -> None:
         self.seconds = 0.0
         self._longest = longest
         self._clock = clock
-        self._looked = clock()
+        self._last = clock()
 
     def elapsed(self) -> float:
-        """The seconds up to now."""
+        """Return the counted seconds up to now."""
         now = self._clock()
-        self.seconds += min(now - self._looked, self._longest)
-        self._looked = now
+        self.seconds += min(now - self._last, self._longest)
+        self._last = now
         return self.seconds

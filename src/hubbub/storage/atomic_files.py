@@ -1,9 +1,11 @@
-"""Files and folders that survive a power cut: written beside their name, synced, renamed, and the folder synced.
+"""Files and folders that survive a power cut.
 
-POSIX promises nothing about a file that was not synced: after a power cut ext4 usually has it, XFS has an empty one,
-btrfs none. A name lives in its folder, so a new file also needs a sync of the folder, and a new folder one of its
-parent. Everything the server says exists goes through this module; SQLite syncs what is in its files, and the folder
-of its write-ahead log, but not the folder of a new database: `create_file` does.
+A file is written under a temporary name, synced and renamed, then its folder is synced. POSIX
+promises nothing about a file that was not synced: after a power cut ext4 usually has it, XFS has an
+empty one, btrfs none. A name is stored in its folder, so a new file also needs a sync of the
+folder, and a new folder one of its parent. Every file that the server reports as written goes
+through this module. SQLite syncs the content of its files, and the folder of its write-ahead log,
+but not the folder of a new database: `create_file` does.
 """
 
 import errno
@@ -16,11 +18,14 @@ from tempfile import mkstemp
 from typing import IO
 
 CANNOT_SYNC_FOLDERS = frozenset({errno.EINVAL, errno.EBADF, errno.ENOTSUP})
-"""How file systems answer that have no fsync for folders (some of FUSE and SMB)."""
+"""The errors of file systems without fsync for folders (some of FUSE and SMB)."""
 
 
 def make_folder(path: Path, mode: int = 0o700) -> None:
-    """Creates a folder with its missing parents and syncs each into its parent; an existing one is left as it is."""
+    """Create a folder and its missing parents, and sync each into its parent.
+
+    An existing folder is left unchanged.
+    """
     if path.is_dir():
         return
     if not path.parent.is_dir():
@@ -30,14 +35,20 @@ def make_folder(path: Path, mode: int = 0o700) -> None:
 
 
 def create_file(path: Path, mode: int = 0o600) -> None:
-    """Creates an empty file in an existing folder, synced into it. An existing file is not opened."""
+    """Create an empty file in an existing folder and sync the folder.
+
+    An existing file is not opened.
+    """
     if not path.exists():
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, mode))
     sync_folder(path.parent)
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Writes a whole file for its owner alone (mode 0600), in place of what was there: one or the other, never part."""
+    """Write a whole file with mode 0600 in place of an existing one.
+
+    After a crash the file is either the old or the new one, never a part.
+    """
     with new_file(path) as fresh:
         fresh.write_bytes(content)
         replace(fresh, path)
@@ -45,10 +56,13 @@ def write_file(path: Path, content: bytes) -> None:
 
 @contextmanager
 def new_file(path: Path) -> Iterator[Path]:
-    """An empty file beside `path`, for its owner alone; removed at the end, unless it was renamed."""
+    """Create an empty file with mode 0600 beside `path`.
+
+    It is removed at the end unless it was renamed.
+    """
     make_folder(path.parent)
     fresh = path.with_name(f"{path.name}.new")
-    fresh.unlink(missing_ok=True)  # of a process that was killed
+    fresh.unlink(missing_ok=True)  # a process that was killed may have left it
     fresh.touch(mode=0o600, exist_ok=False)
     try:
         yield fresh
@@ -58,7 +72,10 @@ def new_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def stream_to(path: Path) -> Iterator[IO[bytes]]:
-    """A stream, for the owner alone, that becomes `path` when all of it is on disk; on failure there is no file."""
+    """Open a stream, with mode 0600, that becomes `path` when all of it is on disk.
+
+    After a failure there is no file.
+    """
     try:
         descriptor, name = mkstemp(prefix=f"{path.name}.", suffix=".part", dir=path.parent)
     except OSError as error:
@@ -77,20 +94,26 @@ def stream_to(path: Path) -> Iterator[IO[bytes]]:
 
 
 def replace(fresh: Path, path: Path) -> None:
-    """Renames `fresh` to `path`, in one folder: the content is on disk before the name, the name before it returns."""
+    """Rename `fresh` to `path` in the same folder.
+
+    The content is on disk before the name, and the name before the function returns.
+    """
     sync(fresh)
     fresh.replace(path)
     sync_folder(path.parent)
 
 
 def remove(path: Path) -> None:
-    """Removes a file, if it is there, for good."""
+    """Remove a file, if it exists, and sync the folder."""
     path.unlink(missing_ok=True)
     sync_folder(path.parent)
 
 
 def second_name(path: Path, kept: Path) -> None:
-    """Gives a file a second name, or a copy where there are no hard links; the first name stays valid throughout."""
+    """Give a file a second name, or copy it where there are no hard links.
+
+    The first name stays valid throughout.
+    """
     make_folder(kept.parent)
     try:
         kept.hardlink_to(path)
@@ -103,10 +126,10 @@ def second_name(path: Path, kept: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Waits until the file's content is on disk.
+    """Wait until the file's content is on disk.
 
-    Never for a SQLite file that this process has open: closing a descriptor drops SQLite's locks on it
-    (https://www.sqlite.org/howtocorrupt.html, section 2.2).
+    Must not be called for a SQLite file that this process has open: closing a descriptor drops
+    SQLite's locks on it (https://www.sqlite.org/howtocorrupt.html, section 2.2).
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -116,10 +139,10 @@ def sync(path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Waits until the folder's names are on disk."""
+    """Wait until the names in the folder are on disk."""
     try:
         sync(folder)
-    except PermissionError:  # a folder that may be written but not read
+    except PermissionError:  # the folder may be written but not read
         os.sync()
     except OSError as error:
         if error.errno not in CANNOT_SYNC_FOLDERS:

@@ -1,7 +1,8 @@
-"""Makes a backup: everything that is committed at one moment, read in one transaction, while others write.
+"""Makes a backup of everything that is committed at one moment.
 
-On SQLite it must not run in the server's process: closing a descriptor of the database's files would drop the locks
-that the server holds on them. A process of its own may come and go.
+The backup is read in one transaction while the server goes on writing. On SQLite it must not run in
+the server's process: closing a descriptor of the database's files would drop the locks that the
+server holds on them. A separate process may open and close the files.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,17 +18,19 @@ from hubbub.storage.db_errors import translate_errors
 from hubbub.storage.schema import metadata
 
 Progress = Callable[[int, int], None]
-"""Is told how many rows are done, and of how many."""
+"""Called with the number of rows done and their total."""
 
-SNAPSHOT = "REPEATABLE READ"  # on SQLite every transaction is one
+SNAPSHOT = "REPEATABLE READ"  # on SQLite every transaction is a snapshot
 AT_ONCE = 2_000
-BEAT = 10_000
+PROGRESS_ROWS = 10_000
+"""Rows between two reports of progress."""
 
 
 def write(database: Database, data: Path, sink: Sink, *, version: str, now: int, progress: Progress) -> Manifest:
-    """Writes a backup of the database and of the folder `data`. `now` is in milliseconds.
+    """Write a backup of the database and of the folder `data`.
 
-    Raises Unusable if there is nothing to back up, KeyUnusable, Unavailable, OSError.
+    `now` is in milliseconds. Raises BackupError if there is nothing to back up, KeyUnusable,
+    Unavailable, OSError.
     """
     if database.path is not None and not database.path.exists():
         raise BackupError(f"There is no database at {database.path}: nothing to back up.")
@@ -49,7 +52,7 @@ def write(database: Database, data: Path, sink: Sink, *, version: str, now: int,
 
 @contextmanager
 def snapshot(database: Database) -> Iterator[Connection]:
-    """One read transaction that takes its time. Raises Unavailable."""
+    """Open one read transaction without timeouts. Raises Unavailable."""
     if database.is_sqlite:
         with translate_errors(), database.reader.connect() as connection, connection.begin():
             yield connection
@@ -57,19 +60,25 @@ def snapshot(database: Database) -> Iterator[Connection]:
     engine = postgresql.patient_engine(database.url).execution_options(isolation_level=SNAPSHOT)
     with translate_errors(), engine.connect() as connection, connection.begin():
         connection.execute(text("SET TRANSACTION READ ONLY"))
-        for limit in ("statement_timeout", "idle_in_transaction_session_timeout"):  # somebody may have set them
+        for limit in ("statement_timeout", "idle_in_transaction_session_timeout"):  # the operator may have set them
             connection.execute(text(f"SET LOCAL {limit} = 0"))
         yield connection
 
 
 def tables(connection: Connection, revision: str | None) -> list[Table]:
-    """The tables of a database at `revision`, those first that others refer to."""
+    """Return the tables of a database at `revision`, in order of their references.
+
+    Each table comes after the tables that it refers to.
+    """
     found = metadata if revision == migrate.HEAD else reflected(connection)
     return [table for table in found.sorted_tables if table.name != migrate.versions.name]
 
 
 def reflected(connection: Connection) -> MetaData:
-    """The tables as they are in the database, without what an engine keeps beside them (views, search indexes)."""
+    """Return the tables as they are in the database.
+
+    Views and the internal tables of search indexes are left out.
+    """
     found = MetaData()
     names = ordinary(connection)
     found.reflect(connection, only=lambda name, _: name in names)
@@ -77,7 +86,10 @@ def reflected(connection: Connection) -> MetaData:
 
 
 def ordinary(connection: Connection) -> set[str]:
-    """The names of all tables that are nothing but tables."""
+    """Return the names of all ordinary tables.
+
+    Views, virtual tables and SQLite's own tables are left out.
+    """
     if connection.dialect.name != "sqlite":
         return set(inspect(connection).get_table_names())
     listed = connection.execute(text("SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'"))
@@ -85,7 +97,7 @@ def ordinary(connection: Connection) -> set[str]:
 
 
 def _rows(connection: Connection, table: Table) -> Iterator[list[Cell]]:
-    """All rows in the order of their keys, a few at a time."""
+    """Yield all rows in the order of their keys, reading AT_ONCE of them at a time."""
     query = select(table).order_by(*table.primary_key.columns)
     for some in connection.execute(query, execution_options={"yield_per": AT_ONCE}).partitions():
         for row in some:
@@ -96,5 +108,5 @@ def _counted(rows: Iterator[list[Cell]], done: int, total: int, progress: Progre
     for row in rows:
         yield row
         done += 1
-        if done % BEAT == 0:
+        if done % PROGRESS_ROWS == 0:
             progress(done, total)

@@ -1,7 +1,9 @@
-"""The file of a backup: a zip with each table as JSON lines, the key, and a manifest that tells sizes and checksums.
+"""The file format of a backup: a zip of tables, the signing key and a manifest.
 
-Knows nothing about databases. The manifest is written last, so that everything is streamed; a zip is read from its
-end, so that a file that was cut short is known at once. Checksums find accidents, not forgers: nothing is signed.
+Each table is a file of JSON lines. The manifest has sizes and checksums. This module knows nothing
+about databases. The manifest is written last, so that everything can be streamed. A zip is read
+from its end, so that a truncated file is detected at once. Checksums detect accidents, not
+forgeries: nothing is signed.
 """
 
 import io
@@ -22,8 +24,8 @@ from hubbub.domain.text import timestamp
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-# What people upload will lie in `files/`.
-LEVEL = 1  # twice as fast as the usual 6, and a tenth larger
+# `files/` is reserved for uploads.
+LEVEL = 1  # twice as fast as the default 6, and a tenth larger
 CHUNK = 256 * 1024
 MAX_MANIFEST = 64 * 2**20
 MAX_ROW = 64 * 2**20
@@ -33,25 +35,31 @@ Cell = None | bool | int | float | str | bytes
 
 
 class BackupError(Exception):
-    """A backup that cannot be made or used; the message is a sentence for the operator."""
+    """A backup cannot be made or used. The message is a sentence for the operator."""
 
 
 class TableContent(Frozen):
-    """What `tables/NAME.jsonl` holds: in its first line the columns, then a row a line."""
+    """The content of `tables/NAME.jsonl`.
+
+    The first line has the columns, each further line a row.
+    """
 
     columns: list[str]
     rows: int
 
 
 class Part(Frozen):
-    """One member of the zip, as it is when unpacked."""
+    """One member of the zip: size and checksum of its unpacked content."""
 
     bytes: int
     sha256: str
 
 
 class Manifest(Frozen):
-    """What a backup is a backup of. `revision` is the schema's, `epoch` names the history, `made_at` is UTC."""
+    """The manifest of a backup.
+
+    `revision` is that of the schema, `epoch` identifies the history, `made_at` is in UTC.
+    """
 
     format: int
     hubbub: str
@@ -68,12 +76,12 @@ class Manifest(Frozen):
 
 
 def table_part(table: str) -> str:
-    """The name of a table's member."""
+    """Return the name of a table's member of the zip."""
     return f"tables/{table}.jsonl"
 
 
 class Sink(Protocol):
-    """Where a backup is written to; need not be seekable."""
+    """The stream that a backup is written to. It need not be seekable."""
 
     def write(self, data: bytes, /) -> int: ...
 
@@ -83,7 +91,7 @@ class Sink(Protocol):
 
 
 class Writer:
-    """Writes a backup, while it is entered. `now` is in milliseconds."""
+    """Writes a backup as a context manager. `now` is in milliseconds."""
 
     def __init__(self, sink: Sink, now: int) -> None:
         self._zip = ZipFile(sink, "w", ZIP_DEFLATED, compresslevel=LEVEL)
@@ -95,11 +103,11 @@ class Writer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with suppress(OSError):  # it would write its end; if we did not get that far, nobody is to see it
+        with suppress(OSError):  # closing writes the end of the zip; after a failure the error must stay the first one
             self._zip.close()
 
     def add(self, name: str, chunks: Iterable[bytes]) -> None:
-        """One member out of its pieces."""
+        """Write one member of the zip in chunks."""
         digest, size = sha256(), 0
         with self._zip.open(name, "w", force_zip64=True) as member:
             for chunk in chunks:
@@ -109,7 +117,10 @@ class Writer:
         self._parts[name] = Part(bytes=size, sha256=digest.hexdigest())
 
     def add_table(self, name: str, columns: list[str], rows: Iterable[list[Cell]]) -> int:
-        """One table; `rows` has its cells in the order of `columns`. Returns how many there were."""
+        """Write one table and return the number of its rows.
+
+        `rows` has the cells in the order of `columns`.
+        """
         count = 0
 
         def lines() -> Iterator[bytes]:
@@ -130,10 +141,18 @@ class Writer:
         return count
 
     def finish(self, *, version: str, revision: str, epoch: str, database: str) -> Manifest:
-        """Writes the manifest and the end of the zip."""
-        facts = {"format": FORMAT, "hubbub": version, "revision": revision, "epoch": epoch, "database": database}
+        """Write the manifest and the end of the zip."""
         manifest = Manifest.model_validate(
-            {**facts, "made_at": self._made_at, "tables": self._tables, "parts": self._parts}
+            {
+                "format": FORMAT,
+                "hubbub": version,
+                "revision": revision,
+                "epoch": epoch,
+                "made_at": self._made_at,
+                "database": database,
+                "tables": self._tables,
+                "parts": self._parts,
+            }
         )
         self._zip.writestr(MANIFEST, manifest.model_dump_json(indent=1).encode() + b"\n")
         self._zip.close()
@@ -156,7 +175,7 @@ def _binary(cell: object) -> dict[str, str]:
 
 
 class Reader:
-    """A backup that was found to be one; `check` says whether it is whole."""
+    """A backup with a readable manifest. `check` verifies its content."""
 
     def __init__(self, path: Path, zip_: ZipFile, manifest: Manifest) -> None:
         self.path = path
@@ -164,63 +183,66 @@ class Reader:
         self._zip = zip_
 
     def check(self) -> None:
-        """Reads everything once; raises Unusable unless it is what was written."""
+        """Read everything once. Raises BackupError if it is not what was written."""
         for name, part in self.manifest.parts.items():
             digest, size = sha256(), 0
-            with self._damage(name), self._zip.open(name) as member:
+            with self._damage_reported(name), self._zip.open(name) as member:
                 while chunk := member.read(CHUNK):
                     digest.update(chunk)
                     size += len(chunk)
                     if size > part.bytes:
                         break
             if (size, digest.hexdigest()) != (part.bytes, part.sha256):
-                raise BackupError(f"{self.path} is damaged: {name} is not what was written.")
+                raise BackupError(f"{self.path} is damaged: the content of {name} has changed.")
         missing = {table_part(table) for table in self.manifest.tables} - self.manifest.parts.keys()
         if missing:
-            raise BackupError(f"{self.path} is damaged: its manifest does not fit together.")
+            raise BackupError(f"{self.path} is damaged: its manifest is inconsistent.")
 
     def rows(self, table: str) -> Iterator[list[Cell]]:
-        """The rows of a table, one after the other. Raises Unusable."""
+        """Yield the rows of a table. Raises BackupError."""
         name, wanted, count = table_part(table), self.manifest.tables[table], 0
-        with self._damage(name), self._zip.open(name) as member:
+        with self._damage_reported(name), self._zip.open(name) as member:
             lines = io.BufferedReader(cast(io.RawIOBase, member), CHUNK)
             if decode(lines.readline(MAX_ROW)) != wanted.columns:
-                raise ValueError("other columns")
+                raise ValueError("the columns differ from the manifest")
             while line := lines.readline(MAX_ROW):
                 row = decode(line)
                 if len(row) != len(wanted.columns):
-                    raise ValueError("a row of another length")
+                    raise ValueError("a row has the wrong length")
                 count += 1
                 yield row
             if count != wanted.rows:
-                raise ValueError("another number of rows")
+                raise ValueError("the number of rows differs from the manifest")
 
     def read(self, name: str) -> bytes | None:
-        """A small member as a whole, None if there is none."""
+        """Return the whole content of a small member, None if there is no such member."""
         if name not in self.manifest.parts:
             return None
-        with self._damage(name):
+        with self._damage_reported(name):
             return self._zip.read(name)
 
     @contextmanager
-    def _damage(self, name: str) -> Iterator[None]:
+    def _damage_reported(self, name: str) -> Iterator[None]:
         try:
             yield
         except (BadZipFile, zlib.error, EOFError, KeyError, ValueError, NotImplementedError) as error:
-            raise BackupError(f"{self.path} is damaged: {name} is not what was written.") from error
+            raise BackupError(f"{self.path} is damaged: the content of {name} has changed.") from error
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[Reader]:
-    """A backup to read. Raises Unusable for what is none, or was made by a version this one does not know; OSError."""
+    """Open a backup for reading.
+
+    Raises BackupError if the file is not a backup or was made by a newer version, OSError.
+    """
     with path.open("rb") as stream:
         try:
             zip_ = ZipFile(stream)
         except (BadZipFile, ValueError) as error:
             stream.seek(0)
-            begins = stream.read(len(ZIP_MAGIC)) == ZIP_MAGIC
+            starts_as_zip = stream.read(len(ZIP_MAGIC)) == ZIP_MAGIC
             raise BackupError(
-                f"{path} is damaged: its end is missing." if begins else f"{path} is not a backup of Hubbub."
+                f"{path} is damaged: its end is missing." if starts_as_zip else f"{path} is not a backup of Hubbub."
             ) from error
         with zip_:
             yield Reader(path, zip_, _manifest(path, zip_))
@@ -233,7 +255,7 @@ def _manifest(path: Path, zip_: ZipFile) -> Manifest:
         with zip_.open(MANIFEST) as member:
             found = orjson.loads(member.read(MAX_MANIFEST))
         if type(found) is dict and type(found.get("format")) is int and found["format"] > FORMAT:
-            raise BackupError(f"{path} was made by a newer version of Hubbub: install that version.")
+            raise BackupError(f"{path} was made by a newer version of Hubbub. Install that version.")
         return Manifest.model_validate(found)
     except (BadZipFile, zlib.error, EOFError, ValidationError, ValueError, NotImplementedError) as error:
         raise BackupError(f"{path} is damaged: its manifest cannot be read.") from error

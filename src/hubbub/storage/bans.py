@@ -1,4 +1,4 @@
-"""Who may not come into which room."""
+"""Bans: which users may not join which rooms."""
 
 from sqlalchemy import Connection, delete, insert, select
 
@@ -9,27 +9,27 @@ from hubbub.storage.transaction import Transaction
 
 
 def holds(connection: Connection, room: int, user: int) -> bool:
-    """Whether somebody is banned from a room."""
+    """Return whether the user is banned from the room."""
     return connection.scalar(select(bans.c.user).where(bans.c.room == room, bans.c.user == user)) is not None
 
 
 def add(tx: Transaction, room: int, user: int, by: int, reason: str) -> None:
-    """Append `member.banned` next. Holds the room's topic."""
+    """Store a ban. Holds the room's topic; append `member.banned` next."""
     tx.execute(insert(bans).values(room=room, user=user, by=by, at=tx.now, reason=reason))
 
 
 def remove(tx: Transaction, room: int, user: int) -> None:
-    """Append `member.unbanned` next. Holds the room's topic."""
+    """Delete a ban. Holds the room's topic; append `member.unbanned` next."""
     tx.execute(delete(bans).where(bans.c.room == room, bans.c.user == user))
 
 
 def forget(tx: Transaction, user: int) -> None:
-    """Somebody who is nobody any more is banned nowhere."""
+    """Delete all bans of a deleted account."""
     tx.execute(delete(bans).where(bans.c.user == user))
 
 
 def listing(connection: Connection, room: int, after: int, limit: int) -> list[Ban]:
-    """A page of a room's bans by user id."""
+    """Return a page of a room's bans by user id."""
     query = (
         select(bans.c.user, users.c.name, bans.c.by, bans.c.at, bans.c.reason)
         .join_from(bans, users, users.c.id == bans.c.user)

@@ -1,7 +1,7 @@
-"""Engines, transactions and the pool of readers; knows two databases and nothing about chat.
+"""Engines, transactions and the pool of reader threads, for SQLite and PostgreSQL.
 
-Writing happens on one thread, on the writer's engine; reading through `Database.read`, in short transactions of its
-own. Errors leave as what `storage.failures` makes of them.
+This module knows nothing about chat. One thread writes, through the writer's engine.
+`Database.read` reads in short transactions of its own. `storage.db_errors` translates the errors.
 """
 
 import os
@@ -30,7 +30,7 @@ CUT_BYTES = 64 * 2**20
 MINIMUM_SQLITE = (3, 38, 0)
 READERS = 4
 MAX_WAITING_READS = 2_000
-MIGRATION_LOCK = 0x487562627562  # any number that nobody else takes
+MIGRATION_LOCK = 0x487562627562  # an arbitrary number that no other application is likely to use
 
 logger = structlog.get_logger(__name__)
 
@@ -45,13 +45,13 @@ class Database:
         self._wal = f"{self.path}-wal" if self.path is not None else None
         if self.is_sqlite and sqlite3.sqlite_version_info < MINIMUM_SQLITE:
             wanted = ".".join(map(str, MINIMUM_SQLITE))
-            raise RuntimeError(f"SQLite {sqlite3.sqlite_version} is too old: Hubbub needs {wanted} or newer")
+            raise RuntimeError(f"SQLite {sqlite3.sqlite_version} is too old. Hubbub needs {wanted} or newer.")
         self.writer = self._engine(writing=True)
         self.reader = self._engine(writing=False)
         self._reads: set[Future[Any]] = set()
         self._lock = threading.Lock()
         self.failed_reads = 0
-        """Reads that ended because the store did not answer."""
+        """The number of reads that failed because the store did not answer."""
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="hubbub-reader")
 
     @property
@@ -66,7 +66,7 @@ class Database:
             pool_size=1 if writing else READERS,
             max_overflow=0,
             pool_timeout=2,
-            hide_parameters=True,  # they are what people said
+            hide_parameters=True,  # they contain users' messages
             connect_args={"timeout": BUSY_TIMEOUT, "check_same_thread": False},
         )
         event.listen(engine, "connect", _pragmas if writing else _reading_pragmas)
@@ -75,25 +75,32 @@ class Database:
 
     @contextmanager
     def migrating(self) -> Iterator[Connection]:
-        """A connection for migrations: one process at a time, with all the time they need."""
+        """Open a connection for migrations: one process at a time, without timeouts."""
         if self.is_sqlite:
             with translate_errors(), self.writer.connect() as connection:
                 yield connection
             return
         engine = postgresql.patient_engine(self.url)
         with translate_errors(), engine.connect() as connection:
-            # Held by the session, beyond the transactions of the steps; let go by the server when the session ends.
+            # The session holds the lock beyond the transactions of the steps. PostgreSQL releases
+            # it when the session ends.
             connection.execute(select(func.pg_advisory_lock(MIGRATION_LOCK)))
             connection.commit()
             yield connection
 
     def read(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Runs ``query(connection, …)`` in one read transaction, on the calling thread. Raises Unavailable."""
+        """Run ``query(connection, …)`` in one read transaction on the calling thread.
+
+        Raises Unavailable.
+        """
         with translate_errors(), self.reader.connect() as connection, connection.begin():
             return query(connection, *args, **kwargs)
 
     def submit(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """The same on a reader's thread. Raises Busy if too many reads are waiting already."""
+        """Run ``query(connection, …)`` on a reader thread.
+
+        Raises Busy if too many reads are waiting.
+        """
         if len(self._reads) >= MAX_WAITING_READS:
             raise Busy(retry_after=1.0)
         future = self._threads.submit(lambda: self.read(query, *args, **kwargs))
@@ -103,36 +110,37 @@ class Database:
 
     @property
     def reads(self) -> tuple[int, int]:
-        """(waiting, running): what the readers' threads have to do."""
-        running = self.reader.pool.checkedout()  # type: ignore[attr-defined]  # every pool of ours counts them
+        """Return (waiting, running): the reads that wait for a thread or run on one."""
+        running = self.reader.pool.checkedout()  # type: ignore[attr-defined]  # all pools used here count them
         return max(0, len(self._reads) - running), running
 
     def _read_ended(self, read: Future[Any]) -> None:
-        """On the reader's thread."""
+        """Count a failed read. Called on the reader thread."""
         self._reads.discard(read)
         if not read.cancelled() and isinstance(read.exception(), Unavailable):
             with self._lock:
                 self.failed_reads += 1
 
     def wal_bytes(self) -> int:
-        """The size of SQLite's write-ahead log, 0 elsewhere."""
-        # Only looked at, never opened: closing a descriptor would drop the locks that SQLite holds on its files
-        # (https://www.sqlite.org/howtocorrupt.html, section 2.2).
+        """Return the size of SQLite's write-ahead log in bytes, 0 for PostgreSQL."""
+        # The file must not be opened: closing a descriptor would drop the locks that SQLite holds
+        # on its files (https://www.sqlite.org/howtocorrupt.html, section 2.2).
         try:
             return os.stat(self._wal).st_size if self._wal is not None else 0  # noqa: PTH116  after every batch
         except OSError:
             return 0
 
     def checkpoint(self, connection: Connection) -> None:
-        """Cuts a write-ahead log that readers have let grow; between two transactions of the writer.
+        """Truncate a write-ahead log that has grown because of long reads.
 
-        The usual checkpoints are SQLite's own: a COMMIT that finds CHECKPOINT_PAGES in the log moves what it can.
+        Called between two transactions of the writer. SQLite makes the usual checkpoints itself: a
+        COMMIT that finds CHECKPOINT_PAGES in the log moves what it can.
         """
         if self.wal_bytes() <= CUT_BYTES:
             return
         cursor = driver_cursor(connection)
         try:
-            cursor.execute("PRAGMA busy_timeout=0")  # whoever still reads is not waited for: the next batch tries again
+            cursor.execute("PRAGMA busy_timeout=0")  # do not wait for readers: the next batch tries again
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             cursor.execute(f"PRAGMA busy_timeout={round(BUSY_TIMEOUT * 1000)}")
         finally:
@@ -145,7 +153,10 @@ class Database:
 
 
 class WriterConnection:
-    """The writer's one connection: opened when needed, hung up after a failure. Belongs to the writer's thread."""
+    """The writer's one connection, opened when needed and closed after a failure.
+
+    Must be used on the writer's thread only.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -171,9 +182,9 @@ class WriterConnection:
 
 
 class Statement:
-    """A hot statement: built with SQLAlchemy, compiled once per dialect, run on the driver's own cursor.
+    """A frequent statement: compiled once per dialect, run on the driver's own cursor.
 
-    SQLAlchemy's execution costs about 60 µs a statement, the driver's 7.
+    It is built with SQLAlchemy. Execution by SQLAlchemy costs about 60 µs, by the driver 7 µs.
     """
 
     def __init__(self, build: Callable[[Dialect], Executable]) -> None:
@@ -181,7 +192,10 @@ class Statement:
         self._compiled: dict[str, tuple[str, tuple[str, ...] | None, dict[str, Any]]] = {}
 
     def run(self, connection: Connection, **parameters: Any) -> Any:
-        """Executes with `parameters` and returns the driver's cursor; errors are the driver's."""
+        """Execute with `parameters` and return the driver's cursor.
+
+        Errors are the driver's.
+        """
         text, order, constants = self.compiled(connection.dialect)
         values = constants | parameters
         cursor = driver_cursor(connection)
@@ -189,21 +203,24 @@ class Statement:
         return cursor
 
     def rows(self, connection: Connection, **parameters: Any) -> list[tuple[Any, ...]]:
-        """All rows as plain tuples, in the order of the statement's columns."""
+        """Return all rows as plain tuples, in the order of the statement's columns."""
         cursor = self.run(connection, **parameters)
         found: list[tuple[Any, ...]] = cursor.fetchall()
         cursor.close()
         return found
 
     def row(self, connection: Connection, **parameters: Any) -> tuple[Any, ...] | None:
-        """The first of them."""
+        """Return the first row as a plain tuple, None if there is none."""
         cursor = self.run(connection, **parameters)
         found: tuple[Any, ...] | None = cursor.fetchone()
         cursor.close()
         return found
 
     def compiled(self, dialect: Dialect) -> tuple[str, tuple[str, ...] | None, dict[str, Any]]:
-        """The statement's text, the order of its parameters where they go by position, and those that are constant."""
+        """Return the statement's text, parameter order and constant parameters.
+
+        The order is None if the driver takes parameters by name.
+        """
         return self._compiled.get(dialect.name) or self._compile(dialect)
 
     def _compile(self, dialect: Dialect) -> tuple[str, tuple[str, ...] | None, dict[str, Any]]:
@@ -221,7 +238,7 @@ def driver_cursor(connection: Connection) -> Any:
 
 
 def _pragmas(driver: Any, _record: Any) -> None:
-    driver.isolation_level = None  # transactions begin where we say so, not where the driver guesses
+    driver.isolation_level = None  # transactions begin with our BEGIN, not where the driver would begin them
     for pragma in (
         "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON", "trusted_schema=OFF",
         f"wal_autocheckpoint={CHECKPOINT_PAGES}", "cache_size=-65536", "temp_store=MEMORY",
@@ -236,7 +253,7 @@ def _reading_pragmas(driver: Any, _record: Any) -> None:
 
 
 def _begin_immediate(connection: Connection) -> None:
-    driver_cursor(connection).execute("BEGIN IMMEDIATE")  # not through SQLAlchemy: it happens with every batch
+    driver_cursor(connection).execute("BEGIN IMMEDIATE")  # for every batch; SQLAlchemy is slower
 
 
 def _begin_snapshot(connection: Connection) -> None:

@@ -1,6 +1,7 @@
-"""What a store's errors mean: try again (`Unavailable`, `Contended`), or somebody in the transaction is to blame.
+"""Translates database errors: retry the transaction, or a statement is wrong.
 
-Both drivers say it by exception classes (PEP 249), PostgreSQL also by SQLSTATE.
+The former are `Unavailable` and `Contended`, the latter is `StatementRejected`. Both drivers report
+errors by exception classes (PEP 249), PostgreSQL also by SQLSTATE.
 """
 
 import sqlite3
@@ -13,13 +14,14 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from hubbub.domain.errors import Unavailable
 
 CONTENDED = frozenset({"40001", "40P01"})  # serialization_failure, deadlock_detected: rolled back, may be repeated
-ELSEWHERE = frozenset({"25006"})  # read_only_sql_transaction: a standby, until somebody makes it the primary
+STANDBY = frozenset({"25006"})  # read_only_sql_transaction: a standby, until it is promoted to primary
 
 
 class StatementRejected(Exception):
-    """The store refused a statement; the transaction is lost and somebody in it is to blame.
+    """The store refused a statement.
 
-    `by_constraint` where a constraint was broken; otherwise the statement itself is wrong, which is a bug.
+    The transaction is lost, and one of its commands is the cause. `by_constraint` is True if a
+    constraint was violated. Otherwise the statement itself is wrong, which is a bug.
     """
 
     def __init__(self, error: BaseException) -> None:
@@ -28,12 +30,18 @@ class StatementRejected(Exception):
 
 
 class Contended(Unavailable):
-    """The store gave this transaction up in favour of another one: it can be run again at once."""
+    """The store rolled this transaction back in favour of another one.
+
+    It can be run again at once.
+    """
 
 
 @contextmanager
 def translate_errors() -> Iterator[None]:
-    """Turns the database's exceptions into Unavailable, Contended or Refused; ours pass."""
+    """Turn the database's exceptions into Unavailable, Contended or StatementRejected.
+
+    Hubbub's own exceptions pass unchanged.
+    """
     try:
         yield
     except (PoolTimeout, PendingRollbackError) as error:
@@ -41,28 +49,29 @@ def translate_errors() -> Iterator[None]:
     except DBAPIError as error:
         if error.connection_invalidated:
             raise Unavailable(retry_after=1.0) from error
-        raise _meaning(error.orig or error) from error
+        raise _translate(error.orig or error) from error
     except Exception as error:
         if isinstance(error, sqlite3.Error) or type(error).__module__.startswith("psycopg"):
-            raise _meaning(error) from error
+            raise _translate(error) from error
         raise
 
 
-def _meaning(error: BaseException) -> Exception:
+def _translate(error: BaseException) -> Exception:
     state = getattr(error, "sqlstate", None)
     if state in CONTENDED:
         return Contended(retry_after=1.0)
-    if state in ELSEWHERE or _is_a(error, "OperationalError"):
+    if state in STANDBY or _is_a(error, "OperationalError"):
         return Unavailable(retry_after=1.0)
     if isinstance(error, sqlite3.Error):
-        # The plain class means a damaged or unreadable file (SQLITE_CORRUPT, SQLITE_NOTADB, SQLITE_IOERR).
+        # The plain class means a damaged or unreadable file (SQLITE_CORRUPT, SQLITE_NOTADB,
+        # SQLITE_IOERR).
         return Unavailable(retry_after=5.0) if type(error) is sqlite3.DatabaseError else StatementRejected(error)
-    # psycopg says InterfaceError of a connection that is closed already.
+    # psycopg raises InterfaceError for a connection that is already closed.
     return Unavailable(retry_after=1.0) if _is_a(error, "InterfaceError") else StatementRejected(error)
 
 
 def disk_is_full(error: BaseException) -> bool:
-    """Whether a full disk is what made SQLite fail, anywhere among the causes of `error`."""
+    """Return whether a full disk is among the causes of an SQLite error."""
     cause: BaseException | None = error
     while cause is not None:
         found = getattr(cause, "orig", cause)  # as the driver raised it, or in SQLAlchemy's wrapping

@@ -1,4 +1,4 @@
-"""What messages said before they were edited."""
+"""Earlier versions of edited messages."""
 
 from sqlalchemy import Connection, delete, func, insert, select
 
@@ -9,19 +9,22 @@ from hubbub.storage.transaction import Transaction
 
 
 def add(tx: Transaction, room: int, seq: int, at: int, body: str) -> None:
-    """Keeps what the message said since `at` (milliseconds). Holds the room's topic."""
+    """Store the version of a message that was valid from `at` (milliseconds).
+
+    Holds the room's topic.
+    """
     of_message = (edits.c.room == room, edits.c.seq == seq)
     last = tx.connection.scalar(select(func.max(edits.c.version)).where(*of_message)) or 0
     tx.execute(insert(edits).values(room=room, seq=seq, version=last + 1, at=at, body=body))
 
 
 def delete_of(tx: Transaction, room: int, seq: int) -> None:
-    """Forgets what a message that is deleted has said before."""
+    """Delete the earlier versions of a deleted message."""
     tx.execute(delete(edits).where(edits.c.room == room, edits.c.seq == seq))
 
 
 def listing(connection: Connection, room: int, seq: int, after: int, limit: int) -> list[Revision]:
-    """The versions after `after`, ascending."""
+    """Return the versions after `after`, ascending."""
     query = (
         select(edits.c.version, edits.c.at, edits.c.body)
         .where(edits.c.room == room, edits.c.seq == seq, edits.c.version > after)

@@ -1,4 +1,7 @@
-"""What was said in a room, as one of its members sees it: messages with all that hangs on them."""
+"""The history of a room as one of its members sees it.
+
+Messages come with their reactions, pins and current names.
+"""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -12,7 +15,10 @@ from hubbub.storage.schema import messages, pins, users
 
 
 class RoomView(NamedTuple):
-    """Somebody's sight of a room; what was said before `since` is not his to see."""
+    """A member's view of a room.
+
+    The member may not see messages with a seq below `since`.
+    """
 
     room: int
     user: int
@@ -24,7 +30,7 @@ def view(own: Membership, room: int, user: int) -> RoomView:
 
 
 def before(connection: Connection, seen: RoomView, seq: int | None, limit: int) -> list[Any]:
-    """The rows of the messages just before `seq` (None: the newest), ascending."""
+    """Return the rows of the messages just before `seq` (None: the newest), ascending."""
     query = _rows(seen).order_by(messages.c.seq.desc()).limit(limit)
     if seq is not None:
         query = query.where(messages.c.seq < seq)
@@ -32,13 +38,13 @@ def before(connection: Connection, seen: RoomView, seq: int | None, limit: int) 
 
 
 def after(connection: Connection, seen: RoomView, seq: int, limit: int) -> list[Any]:
-    """The rows of the messages just after `seq`, ascending."""
+    """Return the rows of the messages just after `seq`, ascending."""
     query = _rows(seen).where(messages.c.seq > seq).order_by(messages.c.seq).limit(limit)
     return list(connection.execute(query))
 
 
 def some(connection: Connection, seen: RoomView, seqs: Iterable[int]) -> list[Message]:
-    """Those of the named messages that may be seen, ascending."""
+    """Return the messages at `seqs` that the member may see, ascending."""
     wanted = sorted(set(seqs))
     if not wanted:
         return []
@@ -46,13 +52,13 @@ def some(connection: Connection, seen: RoomView, seqs: Iterable[int]) -> list[Me
     return models(connection, seen, connection.execute(query).all())
 
 
-def quotes(connection: Connection, seen: RoomView, answers: Iterable[Message]) -> list[Message]:
-    """The messages that `answers` reply to, as far as they may be seen, ascending."""
-    return some(connection, seen, (answer.reply_to for answer in answers if answer.reply_to is not None))
+def quotes(connection: Connection, seen: RoomView, replies: Iterable[Message]) -> list[Message]:
+    """Return the visible messages that `replies` reply to, ascending."""
+    return some(connection, seen, (reply.reply_to for reply in replies if reply.reply_to is not None))
 
 
 def models(connection: Connection, seen: RoomView, rows: Sequence[Any]) -> list[Message]:
-    """The messages of such rows, with their reactions, under the names that people have now."""
+    """Return the messages of rows, with reactions and authors' current names."""
     reacted = reactions.of(connection, seen.room, [row.seq for row in rows], seen.user)
     first = {row.seq: Forwarded.model_validate_json(row.forwarded) for row in rows if row.forwarded is not None}
     names = accounts.names_of(connection, {each.by for each in first.values()}) if first else {}

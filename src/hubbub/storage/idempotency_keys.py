@@ -1,4 +1,7 @@
-"""The answers to commands that may be retried under a key and create something other than a message."""
+"""Answers stored by idempotency key.
+
+They belong to commands that create something other than a message; messages store their own keys.
+"""
 
 from hmac import compare_digest
 
@@ -11,7 +14,10 @@ from hubbub.storage.transaction import Transaction
 
 
 def find(tx: Transaction, author: int, kind: str, key: str | None, hash_: str) -> dict[str, object] | None:
-    """The answer that was given first, None if the key is new. Raises Conflict if the key was used for another body."""
+    """Return the first answer to this key, None if the key is new.
+
+    Raises Conflict if the key was used for a different command.
+    """
     if key is None:
         return None
     row = tx.connection.execute(
@@ -22,7 +28,7 @@ def find(tx: Transaction, author: int, kind: str, key: str | None, hash_: str) -
     if row is None:
         return None
     if not compare_digest(row.hash, hash_):
-        raise Conflict("That key was used for something else.")
+        raise Conflict("This key was already used for a different command.")
     answer: dict[str, object] = orjson.loads(row.answer)
     return answer
 
@@ -30,7 +36,7 @@ def find(tx: Transaction, author: int, kind: str, key: str | None, hash_: str) -
 def keep(
     tx: Transaction, author: int, kind: str, key: str | None, hash_: str, answer: dict[str, object]
 ) -> dict[str, object]:
-    """Stores the answer under its key, if there is one, and returns it."""
+    """Store the answer under its key, if there is one, and return it."""
     if key is not None:
         values = {"author": author, "kind": kind, "key": key, "hash": hash_, "answer": orjson.dumps(answer).decode()}
         tx.execute(insert(answers).values(**values))

@@ -1,4 +1,4 @@
-"""Whom the app around this one vouches for: which account is whose, and since when an earlier log-in counts no more."""
+"""Identities of the host application: their accounts and their last revocation."""
 
 from dataclasses import dataclass
 
@@ -13,9 +13,10 @@ from hubbub.storage.transaction import Transaction
 
 @dataclass(frozen=True, slots=True)
 class StoredIdentity:
-    """An identity. `name` is the last one it came with; without a `user`, it was revoked before it ever came.
+    """A stored identity.
 
-    `revoked` is the position of the last revocation in the security topic, 0 for none.
+    `name` is the one it last logged in with. `user` is None if it was revoked before its first
+    log-in. `revoked` is the seq of its last revocation in the security topic, 0 for none.
     """
 
     user: int | None
@@ -36,23 +37,26 @@ def last_revoked(connection: Connection, user: int) -> int:
 
 
 def keep(tx: Transaction, issuer: str, subject: str, user: int, name: str) -> None:
-    """From now on that identity is this account, and came last under `name`."""
+    """Store the identity's account and the name of its last log-in."""
     _put(tx, issuer, subject, {"user": user, "name": name}, {"revoked": 0})
 
 
 def revoke(tx: Transaction, issuer: str, subject: str, seq: int) -> None:
-    """Whoever was recognised before `seq` is not any more; also where nobody has come under that identity yet."""
+    """Revoke log-ins of the identity from before `seq`, even if it has no account yet."""
     _put(tx, issuer, subject, {"revoked": seq}, {"user": None, "name": ""})
 
 
 def follow(tx: Transaction, user: int, name: str, role: Role) -> None:
-    """The account's name and role are now these; the name must be free, or the account's own."""
+    """Set an account's name and role to those of the host application.
+
+    The name must be free or the account's own.
+    """
     values = {"name": name, "skeleton": skeleton(name), "role": role.value}
     tx.execute(update(users).where(users.c.id == user).values(**values))
 
 
 def _put(tx: Transaction, issuer: str, subject: str, values: dict[str, object], first: dict[str, object]) -> None:
-    """Writes `values`, and where there is no row yet `first` beside them."""
+    """Write `values`, and also `first` if there is no row yet."""
     insert = sqlite.insert if tx.connection.dialect.name == "sqlite" else postgresql.insert
     row = insert(identities).values(issuer=issuer, subject=subject, **first, **values)
     tx.execute(row.on_conflict_do_update(index_elements=["issuer", "subject"], set_=values))

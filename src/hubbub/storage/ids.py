@@ -1,8 +1,12 @@
-"""Ids made in the application: ordered in time, unique per node, never used to order what people see.
+"""Ids made in the application: ordered in time, unique per node.
 
-Nodes on one database differ in the lowest bits. A node takes the next number of a counter in the database when it
-starts, so there is no lease that could run out under somebody. After 1,024 starts numbers come again; should two nodes
-then make one id in the same microsecond, the primary key refuses it, and the journal takes a new number and repeats.
+They are never used to order what users see.
+
+The ids of several nodes on one database differ in the lowest bits. A node takes the next number of
+a counter in the database when it starts, so there is no lease that could expire while the node
+runs. After 1,024 starts the numbers repeat. If two nodes then make the same id in the same
+microsecond, the primary key refuses it, and the journal takes a new number and repeats the
+transaction.
 """
 
 from sqlalchemy import BigInteger, Connection, Text, cast, func, select
@@ -14,9 +18,10 @@ EPOCH = 1_735_689_600_000  # 2025-01-01 in milliseconds: leaves room below 2^53 
 
 
 class Ids:
-    """Row ids of big tables (microseconds) and the small public ids of users and rooms (milliseconds, below 2^53).
+    """Makes ids. Must be used on the writer's thread only.
 
-    Belongs to the writer's thread.
+    Big tables have row ids from microseconds. Users and rooms have public ids from milliseconds,
+    below 2^53.
     """
 
     def __init__(self, node: int = 0, last: int = 0, last_public: int = 0) -> None:
@@ -27,13 +32,16 @@ class Ids:
 
     @classmethod
     def load(cls, connection: Connection) -> "Ids":
-        """Continues above everything that is stored, whatever the clock says now; takes a node's number (writes)."""
+        """Continue above all stored ids, whatever the clock says.
+
+        Takes a node number, so it writes.
+        """
         big = [connection.scalar(select(func.max(table.c.id))) or 0 for table in (log, messages)]
         public = [connection.scalar(select(func.max(table.c.id))) or 0 for table in (rooms, users)]
         return cls(_node(connection), max(big), max(public))
 
     def tick(self, now: int) -> None:
-        """Tells the time in milliseconds; the ids of a batch start there."""
+        """Set the time in milliseconds. The ids of a batch start there."""
         self._now = now - EPOCH
 
     def next(self) -> int:

@@ -1,4 +1,7 @@
-"""Invites and one-time links. Only hashes of their tokens are stored; using one up is one conditional statement."""
+"""Invites and one-time tokens.
+
+Only hashes of the tokens are stored. One conditional statement uses a token.
+"""
 
 from typing import Any, NamedTuple
 
@@ -11,7 +14,10 @@ from hubbub.storage.transaction import Transaction
 
 
 class NewInvite(NamedTuple):
-    """An invite that is yet to be made; `room` for one that leads into a room, `signup` for one that opens accounts."""
+    """The values of a new invite.
+
+    `room` is the room that it leads to; `signup` is True if it permits sign-up.
+    """
 
     id: str
     token_hash: str
@@ -23,18 +29,18 @@ class NewInvite(NamedTuple):
 
 
 class InvitePosition(NamedTuple):
-    """Where a page ended, in what does not go with the invite that stood there."""
+    """The end of a page, by values that stay valid if the invite there is deleted."""
 
     created_at: int
     id: str
 
 
 class InviteGrant(NamedTuple):
-    """What an invite opens, or has opened while it was `open`."""
+    """What an invite permits, or permitted while it was `open`."""
 
     open: bool
     room: int | None
-    """None for the site alone; `name` and `archived` are that room's."""
+    """None for the site alone. `name` and `archived` are those of the room."""
     signup: bool
     name: str | None
     archived: bool
@@ -47,7 +53,10 @@ def create(tx: Transaction, new: NewInvite) -> Invite:
 
 
 def redeem(tx: Transaction, token_hash: str) -> bool:
-    """Takes one use; False if there is none left. Right without any lock: the row decides, not what was read before."""
+    """Use an invite once; return False if it has no use left.
+
+    This is correct without a lock, since the condition is checked on the row itself.
+    """
     statement = update(invites).where(invites.c.token_hash == token_hash, _usable(tx.now))
     done = tx.connection.execute(statement.values(uses=invites.c.uses + 1, used_at=tx.now)).rowcount
     tx.writes += done
@@ -55,7 +64,10 @@ def redeem(tx: Transaction, token_hash: str) -> bool:
 
 
 def grant(connection: Connection, token_hash: str, now: int) -> InviteGrant | None:
-    """What the invite with this token opens; None if there is none, or it was taken back."""
+    """Return what the invite with this token permits.
+
+    Returns None if there is no such invite, or if it was revoked.
+    """
     query = select(_usable(now), invites.c.room, invites.c.signup, rooms.c.name, rooms.c.archived)
     query = query.select_from(invites).outerjoin(rooms, rooms.c.id == invites.c.room)
     row = connection.execute(query.where(invites.c.token_hash == token_hash)).first()
@@ -63,7 +75,7 @@ def grant(connection: Connection, token_hash: str, now: int) -> InviteGrant | No
 
 
 def find(connection: Connection, invite: str) -> Invite | None:
-    """An invite by its id, whether it can still be used or not."""
+    """Return an invite by its id, usable or not."""
     row = connection.execute(select(invites).where(invites.c.id == invite)).first()
     return None if row is None else _model(row)
 
@@ -71,7 +83,10 @@ def find(connection: Connection, invite: str) -> Invite | None:
 def listing(
     connection: Connection, room: int | None, now: int, after: InvitePosition | None, limit: int
 ) -> list[Invite]:
-    """A page of the invites into a room (None: into the site alone) that can still be used, the newest first."""
+    """Return a page of the usable invites to a room, the newest first.
+
+    `room` is None for invites to the site alone.
+    """
     newest_first = (invites.c.created_at.desc(), invites.c.id)
     query = select(invites).where(_into(room), _usable(now)).order_by(*newest_first).limit(limit)
     if after is not None:
@@ -81,7 +96,7 @@ def listing(
 
 
 def count(connection: Connection, room: int | None, now: int, limit: int) -> int:
-    """How many lead there and can be used, at most `limit`."""
+    """Count the usable invites to a room (None: to the site alone), up to `limit`."""
     return len(connection.execute(select(invites.c.id).where(_into(room), _usable(now)).limit(limit)).all())
 
 
@@ -92,22 +107,25 @@ def remove(tx: Transaction, invite: str) -> bool:
 
 
 def remove_by(tx: Transaction, author: int) -> None:
-    """The invites of somebody who goes do not stay."""
+    """Delete all invites of a user whose account is disabled or deleted."""
     tx.execute(delete(invites).where(invites.c.created_by == author))
 
 
 def remove_of_staff(tx: Transaction, author: int) -> None:
-    """What somebody made as one of the site's staff, who is so no more: all that opens accounts."""
+    """Delete the invites that permit sign-up, of a user who is no longer staff."""
     tx.execute(delete(invites).where(invites.c.created_by == author, invites.c.signup.is_(True)))
 
 
 def remove_into(tx: Transaction, room: int, author: int) -> None:
-    """Links into a room do not outlast their author's right to make them."""
+    """Delete a user's invites to a room, when they lose the right to create them."""
     tx.execute(delete(invites).where(invites.c.room == room, invites.c.created_by == author))
 
 
 def remove_ended(tx: Transaction, before: int, limit: int) -> int:
-    """Forgets at most `limit` of those that were used up or expired before then; returns how many."""
+    """Delete at most `limit` ended invites; return how many.
+
+    These were used up or expired before `before`.
+    """
     last_use = func.coalesce(invites.c.used_at, invites.c.created_at)
     used_up = and_(invites.c.uses >= invites.c.max_uses, last_use < before)
     ended = select(invites.c.id).where(or_(used_up, invites.c.expires_at < before)).limit(limit)
@@ -117,25 +135,28 @@ def remove_ended(tx: Transaction, before: int, limit: int) -> int:
 def create_one_time_token(
     tx: Transaction, purpose: str, token_hash: str, user: int | None, expires_at: int | None
 ) -> None:
-    """A new link takes the place of earlier ones for the same purpose and person."""
+    """Store a one-time token and remove earlier ones for the same purpose and user."""
     remove_one_time_tokens(tx, purpose, user)
     values = {"token_hash": token_hash, "purpose": purpose, "user": user, "created_at": tx.now}
     tx.execute(insert(links).values(**values, expires_at=expires_at))
 
 
 def remove_one_time_tokens(tx: Transaction, purpose: str, user: int | None) -> None:
-    whose = links.c.user.is_(None) if user is None else links.c.user == user
-    tx.execute(delete(links).where(links.c.purpose == purpose, whose))
+    of_user = links.c.user.is_(None) if user is None else links.c.user == user
+    tx.execute(delete(links).where(links.c.purpose == purpose, of_user))
 
 
 def one_time_token_user(connection: Connection, purpose: str, token_hash: str, now: int) -> tuple[bool, int | None]:
-    """(whether there is such a link, whose it is)."""
+    """Return (whether there is such a token, its user)."""
     row = connection.execute(select(links.c.user).where(_is_one_time_token(purpose, token_hash, now))).first()
     return (False, None) if row is None else (True, row.user)
 
 
 def use_one_time_token(tx: Transaction, purpose: str, token_hash: str) -> bool:
-    """Uses a link up; False if it was used before, or never made."""
+    """Use a one-time token; return whether it was valid.
+
+    A token is invalid if it does not exist, has expired or was used before.
+    """
     done = tx.connection.execute(delete(links).where(_is_one_time_token(purpose, token_hash, tx.now))).rowcount
     tx.writes += done
     return done == 1

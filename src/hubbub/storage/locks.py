@@ -1,20 +1,23 @@
-"""Locks on what may have one user at a time: each lies where the thing itself is, whatever name leads to it.
+"""Locks on the data folder and on a SQLite database.
 
-The data folder has `lock` in it. A SQLite database has two locks, since either alone can be walked around:
+Only one process may use each of them at a time. Each lock lies where the thing itself is, so that
+every path to it leads to the same lock. The data folder contains `lock`. A SQLite database has two
+locks, since each of them alone can be bypassed:
 
-- `NAME.lock` beside the file, found by its real path. It stands for the path, also while a restore puts another file
-  there. Symbolic links, `..`, relative paths and bind mounts of the folder all lead to the same lock file.
-- On Linux, flock(2) on the database file itself, so on its inode: hard links and bind mounts of the file lead to it
-  too. It does not touch the fcntl(2) locks that SQLite takes on the same file. Elsewhere (macOS, BSD) the two kinds
-  exclude each other, so there it is left out.
+- `NAME.lock` beside the file, found by its real path. It stands for the path, also while a restore
+  puts another file there. Symbolic links, `..`, relative paths and bind mounts of the folder all
+  lead to the same lock file.
+- On Linux, flock(2) on the database file itself, so on its inode: hard links and bind mounts of the
+  file lead to it too. It does not affect the fcntl(2) locks that SQLite takes on the same file. On
+  other systems (macOS, BSD) the two kinds exclude each other, so this lock is left out there.
 
 A process that closes any descriptor of a SQLite file drops all of SQLite's locks on it
-(https://www.sqlite.org/howtocorrupt.html, section 2.2). Therefore the descriptor with the inode's lock is opened before
-SQLite opens the file and closed after SQLite has closed it, and a second attempt in the same process is refused by a
-look at the inode number, without opening the file.
+(https://www.sqlite.org/howtocorrupt.html, section 2.2). Therefore the descriptor with the inode's
+lock is opened before SQLite opens the file and closed after SQLite has closed it. A second attempt
+in the same process is refused by the inode number, without opening the file.
 
-The kernel gives these locks back when the process ends, however it ends. The lock of a PostgreSQL database is in
-`storage.postgresql_lock`.
+The kernel releases these locks when the process ends, however it ends. The lock of a PostgreSQL
+database is in `storage.postgresql_lock`.
 """
 
 import fcntl
@@ -35,36 +38,41 @@ _locked_inodes: set[tuple[int, int]] = set()
 
 
 class InUse(Exception):
-    """Another process uses what this one needs for itself; the message is a sentence for the operator."""
+    """Another process uses what this process needs for itself.
+
+    The message is a sentence for the operator.
+    """
 
 
 class FolderInUse(InUse):
-    """It is the data folder."""
+    """Another process uses the data folder."""
 
 
 class DatabaseInUse(InUse):
-    """It is the database."""
+    """Another process uses the database."""
 
 
 @contextmanager
 def folder_lock(data: Path) -> Iterator[None]:
-    """Keeps every other process off the data folder, which is created if it does not exist. Raises FolderInUse."""
+    """Lock the data folder, which is created if it does not exist. Raises FolderInUse."""
     make_folder(data)
     refusal = FolderInUse(
         f"Another Hubbub process already uses the data folder {data}. Stop it, or use another folder. "
         "A data folder has one process: run the web server with one worker."
     )
     with _flock(data / LOCK, refusal):
-        sync_folder(data.absolute().parent)  # the folder may be new, made by a process that was killed before its sync
+        # A process that was killed before its sync may have created the folder.
+        sync_folder(data.absolute().parent)
         yield
 
 
 @contextmanager
 def sqlite_lock(path: Path, *, create: bool = True) -> Iterator[None]:
-    """Keeps every other Hubbub off a SQLite database. Raises DatabaseInUse.
+    """Lock a SQLite database against other Hubbub processes. Raises DatabaseInUse.
 
-    With `create`, a database that does not exist becomes an empty file: there is no inode to lock before. The caller
-    opens the database after this is entered, and has closed it when it is left.
+    With `create`, a database that does not exist is created as an empty file, since there is no
+    inode to lock before. The caller must open the database after entering and close it before
+    leaving.
     """
     real = Path(os.path.realpath(path))
     make_folder(real.parent)

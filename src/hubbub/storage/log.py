@@ -1,4 +1,4 @@
-"""Reading the log: heads, floors, and what happened since a position; trimming a prefix."""
+"""Reading, redacting and trimming the log."""
 
 import itertools
 from collections.abc import Iterable, Sequence
@@ -17,12 +17,15 @@ from hubbub.storage.schema import log, meta, topics
 from hubbub.storage.transaction import Transaction, drop_body, null_body
 
 MAX_PAGE_CHARACTERS = 256 * 1024
-"""A page ends before it grows larger, so that an answer always fits into a reader's outbox."""
+"""A page ends before it exceeds this, so that an answer always fits into a connection's outbox."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogPage:
-    """Entries after a position, in order and without a hole, and the topic's head in the same snapshot."""
+    """Entries after a position, in order and without a gap.
+
+    `head` is the topic's head in the same snapshot.
+    """
 
     head: int
     floor: int
@@ -35,14 +38,14 @@ class LogPage:
 
 
 def epoch(connection: Connection) -> str:
-    """The name of this history; it changes only when a backup was restored."""
+    """Return the id of this history. It changes only when a backup is restored."""
     found = EPOCH.row(connection)
     assert found is not None, "the first migration writes it"
     return str(found[0])
 
 
 def position(connection: Connection, topic: str) -> tuple[int, int] | None:
-    """(head, floor) of a topic, None if there is no such topic."""
+    """Return (head, floor) of a topic, None if there is no such topic."""
     found = POSITION.row(connection, topic=topic)
     return None if found is None else (found[0], found[1])
 
@@ -53,15 +56,16 @@ def heads(connection: Connection, wanted: Iterable[str]) -> dict[str, int]:
 
 
 def since(connection: Connection, topic: str, after: int, limit: int, *, floor: int = 0) -> LogPage | None:
-    """What follows `after`, at most `limit` entries; None if there is no way from `after` to the head without a hole.
+    """Return the entries after `after`, at most `limit` of them.
 
-    `floor` is the asker's own (his joining); the higher of the two counts.
+    Returns None if there is a gap between `after` and the head. `floor` is that of the reader, who
+    joined after it. The higher of the reader's and the topic's floor counts.
     """
-    place = position(connection, topic)
-    if place is None:
+    found = position(connection, topic)
+    if found is None:
         return None
-    head, own = place
-    if after > head or after < max(own, floor):
+    head, topic_floor = found
+    if after > head or after < max(topic_floor, floor):
         return None
     texts: list[str] = []
     size = 0
@@ -73,19 +77,23 @@ def since(connection: Connection, topic: str, after: int, limit: int, *, floor: 
         texts.append(text)
         after = seq
     cursor.close()
-    return LogPage(head, max(own, floor), texts, after)
+    return LogPage(head, max(topic_floor, floor), texts, after)
 
 
 def row_at(connection: Connection, topic: str, seq: int) -> int | None:
-    """The id of the row at a position, None if there is none: whoever wrote it knows it by that."""
+    """Return the id of the row at a position, None if there is none.
+
+    A writer recognises its own row by the id.
+    """
     found: int | None = connection.scalar(select(log.c.id).where(log.c.topic == topic, log.c.seq == seq))
     return found
 
 
 def redact(tx: Transaction, topic: str, seq: int) -> None:
-    """Takes the text out of an entry, whose `body` is null from then on; append what supersedes it next.
+    """Erase the text of an entry, so that its `body` is null.
 
-    The entry may be trimmed already, or be one of this very transaction. Holds the topic.
+    Append the event that supersedes it next. The entry may already be trimmed, or may have been
+    appended by this transaction. Holds the topic.
     """
     tx.head(topic)
     found = TEXT_AT.row(tx.connection, topic=topic, seq=seq)
@@ -93,21 +101,27 @@ def redact(tx: Transaction, topic: str, seq: int) -> None:
         tx.redact(topic, {seq}, null_body)
         return
     tx.writes += 1
-    SCRUB.run(tx.connection, topic=topic, seq=seq, scrubbed=null_body(found[0])).close()
+    REDACT.run(tx.connection, topic=topic, seq=seq, redacted=null_body(found[0])).close()
 
 
 def redact_all(tx: Transaction, topic: str, seqs: Sequence[int]) -> None:
-    """Takes the texts out of entries for good: `body` is left out of them. Two statements. Holds the topic."""
+    """Erase the texts of entries for good, so that they have no `body`.
+
+    Two statements. Holds the topic.
+    """
     tx.head(topic)
     tx.redact(topic, set(seqs), drop_body)
     found = TEXTS_AT.rows(tx.connection, topic=topic, rows=rows.encode([(seq,) for seq in seqs]))
     if found:
         tx.writes += 1
-        UNTELL.run(tx.connection, rows=rows.encode([(id_, drop_body(text)) for id_, text in found])).close()
+        REDACT_ALL.run(tx.connection, rows=rows.encode([(id_, drop_body(text)) for id_, text in found])).close()
 
 
 def entries(connection: Connection, topic: str, after: int, limit: int = 1_000) -> list[Entry]:
-    """The same as parsed entries, for a node that refills what it did not publish."""
+    """Return the parsed entries after `after`.
+
+    A node uses them to publish what it has missed.
+    """
     query = (
         select(log.c.seq, log.c.type, log.c.text)
         .where(log.c.topic == topic, log.c.seq > after)
@@ -120,7 +134,10 @@ def entries(connection: Connection, topic: str, after: int, limit: int = 1_000) 
 
 
 def trim(tx: Transaction, topic: str, before: int, limit: int) -> int:
-    """Removes the entries up to the first one that is not older than `before`; returns how many. Moves the floor."""
+    """Remove the oldest entries up to the first one that is not older than `before`.
+
+    Looks at `limit` entries at most, moves the floor, and returns the number of removed entries.
+    """
     head = tx.head(topic)
     oldest = select(log.c.seq, log.c.at).where(log.c.topic == topic).order_by(log.c.seq).limit(limit)
     old = itertools.takewhile(lambda row: row.at < before, tx.connection.execute(oldest).all())
@@ -133,7 +150,7 @@ def trim(tx: Transaction, topic: str, before: int, limit: int) -> int:
 
 
 def trimmable(connection: Connection, before: int, limit: int = 100) -> list[str]:
-    """Topics whose first entry that is left is older than `before`."""
+    """Return topics whose oldest entry is older than `before`."""
     first = and_(log.c.topic == topics.c.topic, log.c.seq == topics.c.floor + 1)
     oldest = select(log.c.at).where(first).correlate(topics).scalar_subquery()  # a join would scan the whole log
     query = select(topics.c.topic).where(oldest < before).limit(limit)
@@ -158,8 +175,8 @@ def _heads(dialect: Dialect) -> Executable:
 
 
 def _at(statement: Any) -> Executable:
-    here = (log.c.topic == bindparam("topic", type_=TEXT), log.c.seq == bindparam("seq", type_=BIG))
-    found: Executable = statement.where(*here)
+    at_position = (log.c.topic == bindparam("topic", type_=TEXT), log.c.seq == bindparam("seq", type_=BIG))
+    found: Executable = statement.where(*at_position)
     return found
 
 
@@ -170,7 +187,7 @@ def _texts_at(dialect: Dialect) -> Executable:
     )
 
 
-def _untell(dialect: Dialect) -> Executable:
+def _redact_all(dialect: Dialect) -> Executable:
     given = Rows(dialect, {"id": BIG, "text": TEXT})
     fresh = select(*given.columns()).select_from(given.source).subquery("fresh")
     return update(log).values(text=fresh.c.text).where(log.c.id == fresh.c.id)
@@ -188,6 +205,6 @@ POSITION = Statement(
 HEADS = Statement(_heads)
 SINCE = Statement(lambda _: _since())
 TEXTS_AT = Statement(_texts_at)
-UNTELL = Statement(_untell)
+REDACT_ALL = Statement(_redact_all)
 TEXT_AT = Statement(lambda _: _at(select(log.c.text)))
-SCRUB = Statement(lambda _: _at(update(log).values(text=bindparam("scrubbed", type_=TEXT))))
+REDACT = Statement(lambda _: _at(update(log).values(text=bindparam("redacted", type_=TEXT))))

@@ -1,4 +1,4 @@
-"""Who is in which room, since when, and how far each has read."""
+"""Members: which users are in which rooms, since when, and how far they have read."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from hubbub.storage.transaction import Transaction
 
 
 def find(connection: Connection, room: int, user: int) -> Membership | None:
-    """What the person is in the room; None for those who are not in it."""
+    """Return the user's membership in the room, None if the user is not a member."""
     row = FIND.row(connection, room=room, user=user)
     if row is None:
         return None
@@ -25,7 +25,10 @@ def find(connection: Connection, room: int, user: int) -> Membership | None:
 
 
 def add(tx: Transaction, room: int, user: int, role: RoomRole) -> None:
-    """Makes the person a member from the room's next seq on: append `member.joined` next. Holds the room's topic."""
+    """Add a member from the room's next seq on.
+
+    Holds the room's topic; append `member.joined` next.
+    """
     head = tx.head(room_topic(room))
     tx.execute(
         insert(members).values(
@@ -42,7 +45,10 @@ def add(tx: Transaction, room: int, user: int, role: RoomRole) -> None:
 
 
 def remove(tx: Transaction, room: int, user: int) -> None:
-    """Ends a membership: append `member.left` or `member.removed` next. Holds the room's topic."""
+    """End a membership.
+
+    Holds the room's topic; append `member.left` or `member.removed` next.
+    """
     tx.head(room_topic(room))
     mentions.forget(tx, room, user)
     tx.execute(delete(members).where(members.c.room == room, members.c.user == user))
@@ -50,10 +56,11 @@ def remove(tx: Transaction, room: int, user: int) -> None:
 
 
 def enter(tx: Transaction, room: int, user: int, name: str, by: int) -> tuple[Room, Entry]:
-    """Makes somebody a member and tells him and the room; the room as he sees it, and what the room was told.
+    """Add a member and append the events for the user and the room.
 
-    The person's own topic first: whoever follows it hears the room from the joining on. Where nobody looks after the
-    room that is his from then on. Holds both topics.
+    Returns the room as the new member sees it, and the entry of the room's event. The event in the
+    user's own topic comes first, so that the user's connections hear the room from the join on. If
+    the room has no active owner, the new member becomes its owner. Holds both topics.
     """
     add(tx, room, user, RoomRole.MEMBER)
     tx.append(RoomAdded(person=user, room=as_joining(tx, user, room)))
@@ -63,13 +70,13 @@ def enter(tx: Transaction, room: int, user: int, name: str, by: int) -> tuple[Ro
 
 
 def role_of(connection: Connection, room: int, user: int) -> RoomRole | None:
-    """What somebody is in a room; None for those who are not in it."""
+    """Return the user's role in the room, None if the user is not a member."""
     found = connection.scalar(select(members.c.role).where(members.c.room == room, members.c.user == user))
     return None if found is None else RoomRole(found)
 
 
 def owner_of(connection: Connection, room: int) -> tuple[int, str] | None:
-    """The id and the name of the room's owner, if it has one."""
+    """Return the id and the name of the room's owner, None if it has no owner."""
     query = select(users.c.id, users.c.name).join_from(members, users, users.c.id == members.c.user)
     query = query.where(members.c.room == room, members.c.role == RoomRole.OWNER.value).limit(1)
     row = connection.execute(query).first()
@@ -77,16 +84,18 @@ def owner_of(connection: Connection, room: int) -> tuple[int, str] | None:
 
 
 def has_others(connection: Connection, room: int, user: int) -> bool:
-    """Whether anybody else is in the room who can log in."""
+    """Return whether the room has another member whose account is not disabled."""
     query = select(users.c.id).join_from(members, users, users.c.id == members.c.user).limit(1)
     query = query.where(members.c.room == room, members.c.user != user, users.c.disabled.is_(False))
     return connection.scalar(query) is not None
 
 
 def successor(connection: Connection, room: int) -> tuple[int, str] | None:
-    """Who is to own the room after its owner: the longest-standing moderator, else member; who can log in comes first.
+    """Return the member who is next to own the room.
 
-    None for an empty room, and for one that has no owner: the lobby, a direct room.
+    This is the longest-standing moderator, else the longest-standing member. Members who are not
+    disabled come first. Returns None for an empty room, and for a room that has no owner: the lobby
+    or a direct room.
     """
     query = (
         select(users.c.id, users.c.name)
@@ -101,9 +110,9 @@ def successor(connection: Connection, room: int) -> tuple[int, str] | None:
 
 
 def close_behind(tx: Transaction, room: int, user: int, name: str) -> None:
-    """Archives a private room whose last member goes: remove him next. A public one others may come into again.
+    """Archive a private room when its last member leaves; remove the member next.
 
-    Holds the room's topic.
+    A public room stays open, since other users may join it. Holds the room's topic.
     """
     own = find(tx.connection, room, user)
     if own is not None and own.kind == "private" and own.members == 1 and not own.archived:
@@ -112,37 +121,39 @@ def close_behind(tx: Transaction, room: int, user: int, name: str) -> None:
 
 
 def succeed(tx: Transaction, room: int) -> None:
-    """Gives the room whose owner has just gone another one, and tells it. Holds the room's topic."""
-    heir = successor(tx.connection, room)
-    if heir is not None:
-        _become(tx, room, heir, RoomRole.OWNER)
+    """Appoint a new owner after the owner has left the room. Holds the room's topic."""
+    new_owner = successor(tx.connection, room)
+    if new_owner is not None:
+        _set_role_by_self(tx, room, new_owner, RoomRole.OWNER)
 
 
 def appoint(tx: Transaction, room: int) -> None:
-    """Gives a room an owner that has none, or one who is locked out: he moderates it from then on.
+    """Appoint an owner if the room has none, or if its owner is disabled.
 
-    Nothing changes while nobody is in it who can log in. Holds the room's topic.
+    A disabled owner becomes a moderator. Nothing changes if all members are disabled. Holds the
+    room's topic.
     """
     if room == LOBBY:
         return
     owner = owner_of(tx.connection, room)
     if owner is not None and is_open(tx.connection, owner[0]):
         return
-    heir = successor(tx.connection, room)
-    if heir is not None and is_open(tx.connection, heir[0]):
+    new_owner = successor(tx.connection, room)
+    if new_owner is not None and is_open(tx.connection, new_owner[0]):
         if owner is not None:
-            _become(tx, room, owner, RoomRole.MODERATOR)
-        _become(tx, room, heir, RoomRole.OWNER)
+            _set_role_by_self(tx, room, owner, RoomRole.MODERATOR)
+        _set_role_by_self(tx, room, new_owner, RoomRole.OWNER)
 
 
-def _become(tx: Transaction, room: int, who: tuple[int, str], role: RoomRole) -> None:
-    """By himself: nobody else has decided it."""
-    set_role(tx, room, who[0], role)
-    tx.append(MemberRole(room=room, user=who[0], name=who[1], by=who[0], role=role))
+def _set_role_by_self(tx: Transaction, room: int, member: tuple[int, str], role: RoomRole) -> None:
+    """Set a role that no user has assigned: the event names the member as its actor."""
+    user, name = member
+    set_role(tx, room, user, role)
+    tx.append(MemberRole(room=room, user=user, name=name, by=user, role=role))
 
 
 def set_role(tx: Transaction, room: int, user: int, role: RoomRole) -> None:
-    """Append `member.role` next. Holds the room's topic."""
+    """Set a member's role. Holds the room's topic; append `member.role` next."""
     tx.execute(update(members).where(members.c.room == room, members.c.user == user).values(role=role.value))
 
 
@@ -151,7 +162,10 @@ def rooms_of(connection: Connection, user: int) -> list[int]:
 
 
 def without_owner(connection: Connection, user: int) -> list[int]:
-    """The person's rooms that nobody looks after: those that should have an owner, and have none who can log in."""
+    """Return the user's rooms without an active owner.
+
+    The lobby and direct rooms never have an owner, so they are left out.
+    """
     theirs = members.alias("theirs")
     owner = exists().where(
         theirs.c.room == rooms.c.id, theirs.c.role == RoomRole.OWNER.value,

@@ -1,7 +1,8 @@
-"""Mentions: whom a run of texts calls, found by one statement; rows to count by; and the count itself.
+"""Mentions: resolving them in many texts at once, storing and counting them.
 
-A row for each person who is called by name or was there for `@here`; one row of user 0 where everybody in the room is
-called, and then no others, so that nobody is counted twice. One's own message never has a row for oneself.
+There is one row per user who is mentioned by name or was online for `@here`. A message that
+mentions the whole room has one row for user 0 instead and no others, so that no user is counted
+twice. A message never has a row for its author.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,12 +38,14 @@ from hubbub.storage.transaction import Transaction
 WHOLE_ROOM = 0
 NO_MENTIONS = Mentions()
 MAX_HERE = 500
-"""Where more people are connected, `@here` calls the whole room: an event does not list them all."""
+"""If more users are online, `@here` mentions the whole room: an event does not list them all."""
 
 
 class MessageText(NamedTuple):
-    """Words in a room. `here` are the ids of those who are connected; `before` is whom an edited message called so far,
-    `was` what it said.
+    """A text whose mentions are to be resolved.
+
+    `here` are the ids of the online members. For an edit, `before` are the mentions of the previous
+    version and `previous_body` is its text.
     """
 
     room: int
@@ -53,15 +56,18 @@ class MessageText(NamedTuple):
     previous_body: str = ""
 
     def group_mentions(self, words: MentionedNames, former: MentionedNames, *, may: bool) -> "GroupMentions":
-        """Whom its words, and what they were, call beside the names. `may` its author call everybody now?
+        """Return the mentions of `@here` and `@room` in the text.
 
-        What an edited message called so stays called, whatever he may, and calls nobody else.
+        `words` are the mentions in the text, `former` those in the previous version. `may` tells
+        whether the author may now mention the whole room. An edit keeps the group mentions of the
+        previous version, whether the author may use them now or not, and does not extend them to
+        other users.
         """
         before = self.before or NO_MENTIONS
         room = words.room and (may or (before.room and former.room))
         if not words.here or not (may or before.here):
             return GroupMentions(False, room, ())
-        if before.here and before.room and not former.room:  # More were there than are listed.
+        if before.here and before.room and not former.room:  # more users were online than are listed
             return GroupMentions(True, True, ())
         if before.here and (words.room or not before.room):
             return GroupMentions(True, room, before.users)
@@ -69,15 +75,18 @@ class MessageText(NamedTuple):
 
 
 class GroupMentions(NamedTuple):
-    """Whether a text says `@here` and `@room` so that it counts, and who is called by the first."""
+    """The effective `@here` and `@room` of a text.
+
+    `online` are the users that `@here` mentions.
+    """
 
     here: bool
     room: bool
-    there: Sequence[int]
+    online: Sequence[int]
 
 
 class MessagePlace(NamedTuple):
-    """Where a message stands, and whose it is."""
+    """The room, the seq and the author of a message."""
 
     room: int
     seq: int
@@ -85,66 +94,72 @@ class MessagePlace(NamedTuple):
 
 
 class _Candidates(NamedTuple):
-    """Members by (text, skeleton of their name); by text whether its author may call everybody; members who are there,
-    by (room, id)."""
+    """What the store knows about the texts that are resolved."""
 
     users: dict[tuple[int, str], int]
-    loud: dict[int, bool]
-    there: set[tuple[int, int]]
+    """Members by (text, skeleton of the name)."""
+    may_mention_room: dict[int, bool]
+    """By text, whether its author may mention the whole room."""
+    online: set[tuple[int, int]]
+    """Online members, as (room, user)."""
 
     def named(self, index: int, words: MentionedNames) -> list[int]:
-        """The ids of those whom the words of a text name, each once."""
+        """Return the ids of the users that a text mentions by name, each once."""
         users: dict[int, None] = {}
         for run in words.names:
             keys = ((index, skeleton(name)) for name in candidates(run))
-            who = next((self.users[key] for key in keys if key in self.users), None)
-            if who is not None:
-                users[who] = None
+            user = next((self.users[key] for key in keys if key in self.users), None)
+            if user is not None:
+                users[user] = None
         return list(users)
 
 
-def resolve(tx: Transaction, said: Mapping[int, MessageText]) -> dict[int, Mentions]:
-    """Whom each of some texts calls; those that call nobody are left out. One statement, one more where one of them
-    says `@here`, none if no text asks."""
-    called = {index: words for index, text in said.items() if (words := mentions_in(text.body)) != NO_NAMES}
-    if not called:
+def resolve(tx: Transaction, texts: Mapping[int, MessageText]) -> dict[int, Mentions]:
+    """Return the mentions of each text. Texts without mentions are left out.
+
+    Takes one statement, another one if a text contains `@here`, none if no text contains a mention.
+    """
+    mentioned = {index: words for index, text in texts.items() if (words := mentions_in(text.body)) != NO_NAMES}
+    if not mentioned:
         return {}
-    former = {index: mentions_in(said[index].previous_body) for index in called}
-    asked = [
-        (index, said[index].room, said[index].actor.id, name)
-        for index, words in called.items()
+    former = {index: mentions_in(texts[index].previous_body) for index in mentioned}
+    wanted = [
+        (index, texts[index].room, texts[index].actor.id, name)
+        for index, words in mentioned.items()
         for name in ["", *_skeletons(words, former[index])]
     ]
     found = _Candidates({}, {}, set())
-    for index, name, user, role, kind, count in FIND.rows(tx.connection, rows=rows.encode(asked)):
+    for index, name, user, role, kind, count in FIND.rows(tx.connection, rows=rows.encode(wanted)):
         if user is not None:
             found.users[index, name] = user
-        role_there = None if role is None else RoomRole(role)
-        found.loud[index] = rules.may_mention_room(said[index].actor, role_there, kind, count)
-    loud = {
-        index: said[index].group_mentions(words, former[index], may=found.loud.get(index, False))
-        for index, words in called.items()
+        author_role = None if role is None else RoomRole(role)
+        found.may_mention_room[index] = rules.may_mention_room(texts[index].actor, author_role, kind, count)
+    groups = {
+        index: texts[index].group_mentions(words, former[index], may=found.may_mention_room.get(index, False))
+        for index, words in mentioned.items()
     }
-    there = {(said[index].room, user) for index in called for user in loud[index].there}
-    if there:
-        found.there.update(THERE.rows(tx.connection, rows=rows.encode(sorted(there))))
+    online = {(texts[index].room, user) for index in mentioned for user in groups[index].online}
+    if online:
+        found.online.update(MEMBERS_AMONG.rows(tx.connection, rows=rows.encode(sorted(online))))
     resolved = {
-        index: _mentions(said[index], found.named(index, words), found.named(index, former[index]), loud[index], found)
-        for index, words in called.items()
+        index: _mentions(
+            texts[index], found.named(index, words), found.named(index, former[index]), groups[index], found
+        )
+        for index, words in mentioned.items()
     }
     return {index: mentions for index, mentions in resolved.items() if mentions is not None}
 
 
 def store_all(tx: Transaction, new: Sequence[tuple[MessagePlace, Mentions]]) -> None:
-    """Keeps whom messages call. One statement, or none."""
-    found = [(user, *place) for place, called in new for user in _rows_of(called) if user != place.author]
+    """Store the mentions of new messages. One statement, or none."""
+    found = [(user, *place) for place, after in new for user in _rows_of(after) if user != place.author]
     if found:
         tx.writes += 1
         INSERT.run(tx.connection, rows=rows.encode(found)).close()
 
 
 def replace(tx: Transaction, place: MessagePlace, before: Mentions | None, after: Mentions | None) -> None:
-    """Keeps whom a message calls now that it says something else."""
+    """Replace the mentions of an edited message."""
     if before == after:
         return
     delete_of(tx, place.room, place.seq, before)
@@ -152,23 +167,27 @@ def replace(tx: Transaction, place: MessagePlace, before: Mentions | None, after
         store_all(tx, [(place, after)])
 
 
-def delete_of(tx: Transaction, room: int, seq: int, called: Mentions | None) -> None:
-    """Forgets whom a message called."""
-    if called is not None:
+def delete_of(tx: Transaction, room: int, seq: int, before: Mentions | None) -> None:
+    """Delete the mentions of a message."""
+    if before is not None:
         tx.writes += 1
-        gone = [(user, room, seq) for user in _rows_of(called)]
+        gone = [(user, room, seq) for user in _rows_of(before)]
         DELETE.run(tx.connection, rows=rows.encode(gone)).close()
 
 
 def forget(tx: Transaction, room: int, user: int) -> None:
-    """Forgets what called somebody in a room he is no longer in."""
+    """Delete the mentions of a user in a room that they leave."""
     tx.execute(delete(mentions).where(mentions.c.user == user, mentions.c.room == room))
 
 
-def counted(person: FromClause) -> ColumnElement[int]:
-    """How many messages of a room call somebody since he read it, up to 100, by the columns room, user, read_seq and
-    joined_seq of `person`: those to him, and those to everybody that are not his own nor from before he was there."""
-    of, most = person.c, MENTIONS_COUNTED
+def counted(member: FromClause) -> ColumnElement[int]:
+    """Return an expression that counts a member's unread mentions.
+
+    `member` has the columns room, user, read_seq and joined_seq. Counted are mentions of the user
+    and mentions of the whole room by other users, up to 100 of each kind, if they are newer than
+    the read position and the join.
+    """
+    of, most = member.c, MENTIONS_COUNTED
     one = literal_column("1", BIG).label("one")
     own = (
         select(one)
@@ -179,7 +198,7 @@ def counted(person: FromClause) -> ColumnElement[int]:
             mentions.c.seq > of.joined_seq,
         )
         .limit(most)
-        .correlate(person)
+        .correlate(member)
         .subquery("own")
     )
     common = (
@@ -192,7 +211,7 @@ def counted(person: FromClause) -> ColumnElement[int]:
             mentions.c.author != of.user,
         )
         .limit(most)
-        .correlate(person)
+        .correlate(member)
         .subquery("common")
     )
     return _count(own) + _count(common)
@@ -202,46 +221,53 @@ def _count(found: FromClause) -> ScalarSelect[int]:
     return select(func.count()).select_from(found).scalar_subquery()
 
 
-def _skeletons(*said: MentionedNames) -> list[str]:
-    return list(dict.fromkeys(skeleton(name) for words in said for run in words.names for name in candidates(run)))
+def _skeletons(*mentioned: MentionedNames) -> list[str]:
+    return list(dict.fromkeys(skeleton(name) for words in mentioned for run in words.names for name in candidates(run)))
 
 
 def _mentions(
-    text: MessageText, named: list[int], former: list[int], loud: GroupMentions, found: _Candidates
+    text: MessageText, named: list[int], former: list[int], group: GroupMentions, found: _Candidates
 ) -> Mentions | None:
-    """`named` are those whom its words name, `former` those whom they named before."""
-    out = {text.actor.id, *former}
-    there = (user for user in loud.there if user not in out and (text.room, user) in found.there)
-    users = list(dict.fromkeys([*named, *there]))
-    if not users and not loud.room and not loud.here:
+    """Return the mentions of a text, None if there are none.
+
+    `named` are the users that it mentions by name, `former` those that its previous version
+    mentioned by name.
+    """
+    excluded = {text.actor.id, *former}
+    online = (user for user in group.online if user not in excluded and (text.room, user) in found.online)
+    users = list(dict.fromkeys([*named, *online]))
+    if not users and not group.room and not group.here:
         return None
-    return Mentions(users=users, room=loud.room, here=loud.here)
+    return Mentions(users=users, room=group.room, here=group.here)
 
 
-def _rows_of(called: Mentions) -> list[int]:
-    return [WHOLE_ROOM] if called.room else sorted(set(called.users))
+def _rows_of(found: Mentions) -> list[int]:
+    return [WHOLE_ROOM] if found.room else sorted(set(found.users))
 
 
 def _find(dialect: Dialect) -> Executable:
-    """A name is nobody's where it is empty: that row only asks what the author is in the room."""
+    """Select members by name.
+
+    A row with an empty name only selects the author's role in the room.
+    """
     given = Rows(dialect, {"text": BIG, "room": BIG, "author": BIG, "skeleton": TEXT})
-    asked = select(*given.columns()).select_from(given.source).subquery("asked")
+    wanted = select(*given.columns()).select_from(given.source).subquery("wanted")
     author = members.alias("author")
     return (
-        select(asked.c.text, asked.c.skeleton, members.c.user, author.c.role, rooms.c.kind, rooms.c.members)
-        .select_from(asked)
-        .join(rooms, rooms.c.id == asked.c.room)
-        .outerjoin(author, and_(author.c.room == asked.c.room, author.c.user == asked.c.author))
-        .outerjoin(users, users.c.skeleton == asked.c.skeleton)
-        .outerjoin(members, and_(members.c.room == asked.c.room, members.c.user == users.c.id))
+        select(wanted.c.text, wanted.c.skeleton, members.c.user, author.c.role, rooms.c.kind, rooms.c.members)
+        .select_from(wanted)
+        .join(rooms, rooms.c.id == wanted.c.room)
+        .outerjoin(author, and_(author.c.room == wanted.c.room, author.c.user == wanted.c.author))
+        .outerjoin(users, users.c.skeleton == wanted.c.skeleton)
+        .outerjoin(members, and_(members.c.room == wanted.c.room, members.c.user == users.c.id))
     )
 
 
-def _there(dialect: Dialect) -> Executable:
+def _members_among(dialect: Dialect) -> Executable:
     given = Rows(dialect, {"room": BIG, "user": BIG})
-    asked = select(*given.columns()).select_from(given.source).subquery("asked")
-    joined = and_(members.c.room == asked.c.room, members.c.user == asked.c.user)
-    return select(members.c.room, members.c.user).join_from(asked, members, joined)
+    wanted = select(*given.columns()).select_from(given.source).subquery("wanted")
+    joined = and_(members.c.room == wanted.c.room, members.c.user == wanted.c.user)
+    return select(members.c.room, members.c.user).join_from(wanted, members, joined)
 
 
 def _insert(dialect: Dialect) -> Executable:
@@ -257,6 +283,6 @@ def _delete(dialect: Dialect) -> Executable:
 
 
 FIND = Statement(_find)
-THERE = Statement(_there)
+MEMBERS_AMONG = Statement(_members_among)
 INSERT = Statement(_insert)
 DELETE = Statement(_delete)

@@ -1,4 +1,4 @@
-"""Messages: a whole run of sends in a constant number of statements; one message, to be changed."""
+"""Messages: many sends in a constant number of statements; changes of one message."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ from hubbub.storage.transaction import LARGE_ROW, Transaction
 
 
 class SendFacts(NamedTuple):
-    """What stands about one send before it is decided."""
+    """What is stored about one send before it is decided."""
 
     allowed: bool
     hash: str | None
@@ -23,7 +23,7 @@ class SendFacts(NamedTuple):
     seq: int | None
     archived: bool = False
     sees_from: int = 0
-    """No message of the room with a smaller seq is the author's to read."""
+    """The author may not read messages of the room with a smaller seq."""
 
 
 class StoredMessage(NamedTuple):
@@ -40,7 +40,10 @@ class StoredMessage(NamedTuple):
     deleted_at: int | None
 
     def text_at(self, seq: int) -> int:
-        """Which entry of the room's log has the text, 0 if none; `seq` is the message's own."""
+        """Return the seq of the log entry that holds the text, 0 if none does.
+
+        `seq` is the message's own.
+        """
         return seq if self.text_seq is None else self.text_seq
 
 
@@ -60,16 +63,16 @@ class NewMessage(NamedTuple):
 
 
 PLAIN = NewMessage._fields[:9]
-"""The columns of a message that is nothing but words."""
+"""The columns of a message that has only a text."""
 NOTHING_MORE = (None, None, None)
 EDITED = literal_column("text_seq") > literal_column("0")
-"""As the index `messages_edited` has it: a bound zero would not find it."""
-TOGETHER = 500
+"""Spelt as in the index `messages_edited`. With a bound zero the index would not be used."""
+REDACTED_AT_ONCE = 500
 TEXTS = ("key", "hash", "body", "forwarded", "mentions")
 
 
 def facts(tx: Transaction, asked: Sequence[tuple[int, int, str]]) -> list[SendFacts]:
-    """For each (room, author, key): may the author write there, and was the key used before. One statement."""
+    """Return the facts for each (room, author, key). One statement."""
     numbered = [(index, *each) for index, each in enumerate(asked)]
     cursor = FACTS.run(tx.connection, rows=rows.encode(numbered))
     found: list[SendFacts] = [SendFacts(False, None, None)] * len(numbered)
@@ -80,13 +83,19 @@ def facts(tx: Transaction, asked: Sequence[tuple[int, int, str]]) -> list[SendFa
     return found
 
 
-def existing(tx: Transaction, places: Iterable[tuple[int, int]]) -> set[tuple[int, int]]:
-    """Those of the places (room, seq) at which something was said, deleted messages too. One statement."""
-    return set(EXISTING.rows(tx.connection, rows=rows.encode(sorted(set(places)))))
+def existing(tx: Transaction, wanted: Iterable[tuple[int, int]]) -> set[tuple[int, int]]:
+    """Return those of the wanted (room, seq) that are messages, deleted ones included.
+
+    One statement.
+    """
+    return set(EXISTING.rows(tx.connection, rows=rows.encode(sorted(set(wanted)))))
 
 
 def insert_all(tx: Transaction, new: Sequence[NewMessage]) -> None:
-    """Stores messages whose seqs and numbers are assigned, and moves each author's own read position."""
+    """Store messages with assigned seqs and numbers.
+
+    Each author's read position moves to their last message.
+    """
     tx.writes += 1
     plain: list[tuple[object, ...]] = []
     rich: list[tuple[object, ...]] = []
@@ -104,11 +113,15 @@ def insert_all(tx: Transaction, new: Sequence[NewMessage]) -> None:
         rows.refuse_nul(message["body"] for message in large)
         tx.connection.execute(insert(messages), large)
     last = {(message.room, message.author): (message.seq, message.n) for message in new}
-    reads.move(tx, [(*who, *where) for who, where in last.items()])
+    reads.move(tx, [(room, author, seq, n) for (room, author), (seq, n) in last.items()])
 
 
 def find(connection: Connection, own: Membership | None, room: int, seq: int) -> StoredMessage:
-    """A message that is a member's to see. Raises NotFound for strangers, and for what was said before his time."""
+    """Return a message that the member may see.
+
+    Raises NotFound if `own` is None (not a member), or if the message is older than the history
+    that the member sees.
+    """
     if own is None or seq < own.sees_from:
         raise NotFound()
     row = FIND.row(connection, room=room, seq=seq)
@@ -118,22 +131,24 @@ def find(connection: Connection, own: Membership | None, room: int, seq: int) ->
 
 
 def change(tx: Transaction, room: int, seq: int, **values: Any) -> None:
-    """Changes columns of a message."""
+    """Set columns of a message."""
     tx.execute(update(messages).where(messages.c.room == room, messages.c.seq == seq).values(**values))
 
 
 def redact_edits(tx: Transaction, room: int) -> None:
-    """Takes out of the log what messages say since they were edited: it may be of before somebody's time.
+    """Erase the texts of edited messages from the entries of their edits.
 
-    A constant number of statements for each 500 of them, once for all: no later edit is told with its text.
+    An edited message may be older than the history that some members see, but the entry of its edit
+    is not. Takes a constant number of statements for each 500 messages. This is needed once per
+    room: no later edit puts its text into the log.
     """
-    place = (messages.c.room == room, EDITED)
-    query = select(messages.c.text_seq).where(*place)
+    edited = (messages.c.room == room, EDITED)
+    query = select(messages.c.text_seq).where(*edited)
     seqs = tx.connection.scalars(query).all()
-    for start in range(0, len(seqs), TOGETHER):
-        log.redact_all(tx, room_topic(room), seqs[start : start + TOGETHER])
+    for start in range(0, len(seqs), REDACTED_AT_ONCE):
+        log.redact_all(tx, room_topic(room), seqs[start : start + REDACTED_AT_ONCE])
     if seqs:
-        tx.execute(update(messages).where(*place).values(text_seq=0))
+        tx.execute(update(messages).where(*edited).values(text_seq=0))
 
 
 def _find() -> Select[Any]:
@@ -146,26 +161,28 @@ def _find() -> Select[Any]:
 
 def _facts(dialect: Dialect) -> Executable:
     given = Rows(dialect, {"index": BIG, "room": BIG, "author": BIG, "key": TEXT})
-    asked = select(*given.columns()).select_from(given.source).subquery("asked")
-    stored = and_(messages.c.room == asked.c.room, messages.c.author == asked.c.author, messages.c.key == asked.c.key)
+    wanted = select(*given.columns()).select_from(given.source).subquery("wanted")
+    stored = and_(
+        messages.c.room == wanted.c.room, messages.c.author == wanted.c.author, messages.c.key == wanted.c.key
+    )
     return (
         select(
-            asked.c.index, members.c.joined_seq, users.c.disabled, messages.c.hash, messages.c.seq,
+            wanted.c.index, members.c.joined_seq, users.c.disabled, messages.c.hash, messages.c.seq,
             rooms.c.archived, rooms.c.history,
         )
-        .select_from(asked)
-        .outerjoin(members, and_(members.c.room == asked.c.room, members.c.user == asked.c.author))
-        .outerjoin(rooms, rooms.c.id == asked.c.room)
-        .outerjoin(users, users.c.id == asked.c.author)
+        .select_from(wanted)
+        .outerjoin(members, and_(members.c.room == wanted.c.room, members.c.user == wanted.c.author))
+        .outerjoin(rooms, rooms.c.id == wanted.c.room)
+        .outerjoin(users, users.c.id == wanted.c.author)
         .outerjoin(messages, stored)
     )  # fmt: skip
 
 
 def _existing(dialect: Dialect) -> Executable:
     given = Rows(dialect, {"room": BIG, "seq": BIG})
-    asked = select(*given.columns()).select_from(given.source).subquery("asked")
-    there = and_(messages.c.room == asked.c.room, messages.c.seq == asked.c.seq)
-    return select(messages.c.room, messages.c.seq).join_from(asked, messages, there)
+    wanted = select(*given.columns()).select_from(given.source).subquery("wanted")
+    at_seq = and_(messages.c.room == wanted.c.room, messages.c.seq == wanted.c.seq)
+    return select(messages.c.room, messages.c.seq).join_from(wanted, messages, at_seq)
 
 
 def _insert(dialect: Dialect, names: tuple[str, ...]) -> Executable:

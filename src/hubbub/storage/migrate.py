@@ -1,4 +1,8 @@
-"""Brings a database to this version's schema: after a backup of the file, resumable, never backwards."""
+"""Migrates a database to this version's schema.
+
+A SQLite file is backed up first. A migration that was interrupted is resumed. There are no
+migrations backwards.
+"""
 
 import errno
 import glob
@@ -18,18 +22,22 @@ from hubbub.storage.db_errors import disk_is_full
 from hubbub.storage.schema import meta, metadata, rooms, topics
 
 HEAD = "0003"
-"""The newest revision, held against the scripts by a test: a start with nothing to migrate loads no Alembic."""
+"""The newest revision, so that a start with nothing to migrate need not load Alembic. A test
+compares it with the scripts."""
 MIGRATIONS = Path(__file__).parent / "migrations"
 versions = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
-"""Alembic's own table: the revision a database is at."""
+"""Alembic's own table with the revision of the database."""
 
 
 class TooNew(Exception):
-    """The database was made by a newer Hubbub; the message says so."""
+    """The database was made by a newer version.
+
+    The message is a sentence for the operator.
+    """
 
 
 def current(connection: Connection) -> str | None:
-    """The revision the database is at, None if it is empty."""
+    """Return the revision of the database, None if it is empty."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     found: str | None = connection.scalar(select(versions.c.version_num))
@@ -37,13 +45,14 @@ def current(connection: Connection) -> str | None:
 
 
 def upgrade(database: Database, *, epoch: str, now: int) -> tuple[str | None, str, Path | None]:
-    """Migrates and, in an empty database, lays the first rows. Returns (revision before, after, the backup's path).
+    """Migrate, and insert the first rows into an empty database.
 
-    `epoch` names the history of a database that is new; `now` is in milliseconds. Raises TooNew, Unavailable.
+    Returns (revision before, revision after, path of the backup). `epoch` identifies the history of
+    a new database; `now` is in milliseconds. Raises TooNew, Unavailable.
     """
     if database.path is not None:
         make_folder(database.path.parent)
-        create_file(database.path)  # SQLite gives its log and index the mode of the file
+        create_file(database.path)  # SQLite creates its log and index with the mode of this file
     with database.migrating() as connection:
         before = current(connection)
         connection.rollback()
@@ -51,7 +60,7 @@ def upgrade(database: Database, *, epoch: str, now: int) -> tuple[str | None, st
         if before != HEAD:
             if before is not None and not knows(before):
                 raise TooNew(
-                    "This database was made by a newer version of Hubbub: install that version, or restore a backup."
+                    "This database was made by a newer version of Hubbub. Install that version, or restore a backup."
                 )
             if before is None:
                 _create(connection)
@@ -64,7 +73,10 @@ def upgrade(database: Database, *, epoch: str, now: int) -> tuple[str | None, st
 
 
 def _create(connection: Connection) -> None:
-    """A new database starts at the newest schema; a test holds it against what the scripts make."""
+    """Create the newest schema in a new database.
+
+    A test compares it with the result of the scripts.
+    """
     metadata.create_all(connection)
     versions.create(connection, checkfirst=True)
     connection.execute(insert(versions).values(version_num=HEAD))
@@ -72,19 +84,22 @@ def _create(connection: Connection) -> None:
 
 
 def knows(revision: str) -> bool:
-    """Whether this version can work with, or migrate, what is at `revision`."""
+    """Return whether this version can use or migrate a database at `revision`."""
     return any(path.name.partition("_")[0] == revision for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 
 def run_scripts(connection: Connection) -> None:
-    """All missing steps in one transaction."""
+    """Run all missing steps in one transaction."""
     run_steps(connection)
     connection.commit()
 
 
 def run_steps(connection: Connection, to: str = "head") -> None:
-    """The missing steps up to the revision `to`, within the caller's transaction, if there is one."""
-    from alembic import command  # here: it takes longer to load than all else at a start
+    """Run the missing steps up to the revision `to`.
+
+    They run within the caller's transaction, if there is one.
+    """
+    from alembic import command  # imported here, since it takes longer to load than everything else at a start
     from alembic.config import Config
 
     config = Config()
@@ -94,13 +109,16 @@ def run_steps(connection: Connection, to: str = "head") -> None:
 
 
 def _back_up(database: Database, revision: str, now: int) -> Path | None:
-    """A consistent copy of the SQLite file beside it, before it is touched: whole under its name, or not there."""
+    """Copy the SQLite file into `backups` beside it before it is changed.
+
+    The copy is consistent. Under its final name it is always complete.
+    """
     if database.path is None or not database.path.exists():
         return None
     folder = database.path.parent / "backups"
     make_folder(folder)
-    for left in folder.glob(f"{glob.escape(database.path.stem)}-*.db.new"):  # of a migration that was killed
-        left.unlink()
+    for leftover in folder.glob(f"{glob.escape(database.path.stem)}-*.db.new"):  # of a migration that was killed
+        leftover.unlink()
     target = folder / f"{database.path.stem}-{revision}-{timestamp(now)[:19].replace(':', '')}.db"
     with new_file(target) as fresh:
         try:
@@ -115,7 +133,7 @@ def _back_up(database: Database, revision: str, now: int) -> Path | None:
 
 
 def _first_rows(connection: Connection, epoch: str, now: int) -> None:
-    """What exists from the start: the name of this history, the site's topics and the lobby. Harmless when repeated."""
+    """Insert the id of the history, the site's topics and the lobby. Idempotent."""
     if connection.scalar(select(meta.c.value).where(meta.c.key == "epoch")) is not None:
         return
     connection.execute(insert(meta).values(key="epoch", value=epoch))

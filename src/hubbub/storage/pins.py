@@ -1,4 +1,4 @@
-"""Messages that are kept in view."""
+"""Pinned messages."""
 
 from sqlalchemy import Connection, delete, func, insert, select
 
@@ -16,23 +16,29 @@ def is_pinned(connection: Connection, room: int, seq: int) -> bool:
 
 
 def count(connection: Connection, seen: RoomView) -> int:
-    """How many messages are pinned, of those somebody sees: the others he could never let go."""
+    """Return how many of the messages that the user sees are pinned.
+
+    The user could not unpin messages they do not see, so these do not count towards the limit.
+    """
     query = select(func.count()).select_from(pins).where(pins.c.room == seen.room, pins.c.seq >= seen.since)
     return connection.scalar(query) or 0
 
 
 def add(tx: Transaction, room: int, seq: int, pinned_seq: int, by: int) -> None:
-    """`pinned_seq` is the position of the pinning in the room's log."""
+    """Pin a message. `pinned_seq` is the seq of the pin in the room's log."""
     tx.execute(insert(pins).values(room=room, seq=seq, pinned_seq=pinned_seq, by=by, at=tx.now))
 
 
 def delete_of(tx: Transaction, room: int, seq: int) -> bool:
-    """The message is not kept in view any more; whether it was."""
+    """Unpin a message. Returns whether it was pinned."""
     return tx.execute(delete(pins).where(pins.c.room == room, pins.c.seq == seq)).rowcount > 0
 
 
 def listing(connection: Connection, seen: RoomView, before: int | None, limit: int) -> list[Pin]:
-    """The newest pins that were made before a position of the room's log (None: all), newest first."""
+    """Return the pins made before the seq `before`, newest first.
+
+    The seq is that of the room's log; None means all pins.
+    """
     query = (
         select(pins.c.seq, pins.c.pinned_seq, pins.c.by, pins.c.at, users.c.name)
         .join_from(pins, users, users.c.id == pins.c.by)

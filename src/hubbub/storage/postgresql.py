@@ -1,9 +1,10 @@
-"""PostgreSQL through psycopg: who waits for how long.
+"""PostgreSQL through psycopg: engines and their timeouts.
 
-Two clocks run. The server's own limits (`statement_timeout` and its like) end what is slow and leave the connection
-as good as new. A server that hangs enforces nothing, so the driver has a later one, after which the connection is
-given up: the socket is closed and the next caller opens another. Where the whole machine stood still it is not: of
-the time between two looks only so much counts.
+There are two kinds of timeouts. The server's own limits (`statement_timeout` and similar) cancel
+slow statements and leave the connection usable. A server that hangs enforces nothing, so the driver
+has a later timeout. When it expires, the socket is closed and the next caller opens another
+connection. It does not expire because the whole machine stood still: only a limited part of the
+time between two checks counts.
 """
 
 from collections.abc import Callable, Generator
@@ -25,30 +26,34 @@ T = TypeVar("T")
 
 CONNECT_TIMEOUT = 2  # seconds; libpq takes whole ones, and none below
 ANSWER_TIMEOUT = 1.75
-LOOK = 0.1
+CHECK_INTERVAL = 0.1
 POOL_TIMEOUT = 1.0
-# A peer that vanished without a word is noticed by either end, also where nobody asks it anything: what it held is let
-# go of, the lock that orders migrations among it.
-PRESENCE = {
+# Both ends detect a peer that has disappeared without closing the connection, even while the
+# connection is idle. The server then releases what the session held, such as the lock that orders
+# migrations.
+SERVER_KEEPALIVE = {
     "tcp_keepalives_idle": "15",
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
     "tcp_user_timeout": "5s",
 }
-OWN_PRESENCE = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
+CLIENT_KEEPALIVE = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
 LIMITS = {
-    "lock_timeout": "1250ms",  # more than deadlock_timeout (1 s), so that deadlocks are told as such
+    "lock_timeout": "1250ms",  # more than deadlock_timeout (1 s), so that deadlocks are reported as deadlocks
     "statement_timeout": "1500ms",
-    # A server of ours that stands still in the middle of a transaction must not hold up the others.
+    # A Hubbub server that stands still in the middle of a transaction must not block the others.
     "idle_in_transaction_session_timeout": "2s",
 }
-# The writer looks rows up by their keys and nothing else. Where the planner's idea of a table is old (it was small a
-# minute ago), it would rather read all of it with every batch.
+# The writer looks up rows by their keys only. With outdated statistics (the table was small a
+# minute ago) the planner would otherwise scan the whole table with every batch.
 BY_KEY = {"enable_hashjoin": "off", "enable_mergejoin": "off", "enable_seqscan": "off"}
 
 
 def engine(url: URL, size: int, *, writing: bool) -> Engine:
-    """An engine whose connections never make a thread wait for long. Raises Unavailable without the driver."""
+    """Return an engine whose connections never make a thread wait for long.
+
+    Raises Unavailable if the driver is not installed.
+    """
     made = _engine(
         url,
         {**LIMITS, **(BY_KEY if writing else {"default_transaction_read_only": "on"})},
@@ -72,38 +77,41 @@ def _make_impatient(made: Engine) -> None:
 
 
 def patient_engine(url: URL) -> Engine:
-    """An engine for work that takes its time: no limits, no pool."""
+    """Return an engine for long operations: no timeouts, no pool."""
     return _engine(url, {}, poolclass=NullPool)
 
 
 def lock_engine(url: URL, name: str) -> Engine:
-    """An engine for one session that holds a lock, outside transactions; `name` is what others see of it."""
+    """Return an engine for one session that holds a lock, outside transactions.
+
+    `name` is the `application_name` that other sessions see.
+    """
     made = _engine(url, LIMITS, name=name, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     _make_impatient(made)
     return made
 
 
 def _engine(url: URL, limits: dict[str, str], *, name: str = "hubbub", **options: Any) -> Engine:
-    wanted = {"synchronous_commit": "on", **PRESENCE, **limits}
+    wanted = {"synchronous_commit": "on", **SERVER_KEEPALIVE, **limits}
     session = " ".join(f"-c {name}={value}" for name, value in wanted.items())
     arguments = {
         "connect_timeout": CONNECT_TIMEOUT,
         "application_name": name,
         "options": session,
-        **OWN_PRESENCE,
+        **CLIENT_KEEPALIVE,
     }
     try:
         return create_engine(
             url,
             connect_args=arguments,
             use_native_hstore=False,
-            hide_parameters=True,  # they are what people said
+            hide_parameters=True,  # they contain users' messages
             **options,
         )
     except ModuleNotFoundError as error:
         if error.name != "psycopg":
             raise
-        raise Unavailable("PostgreSQL needs its driver: install hubbub[postgresql], or psycopg") from None
+        raise Unavailable("PostgreSQL needs a driver. Install hubbub[postgresql] or psycopg.") from None
 
 
 def _impatient() -> "type[Connection[Any]]":
@@ -111,9 +119,9 @@ def _impatient() -> "type[Connection[Any]]":
     from psycopg.errors import _WaitTimeout
 
     class Impatient(Connection[Any]):
-        """A connection that is closed when the server has not answered within ANSWER_TIMEOUT."""
+        """A connection that is closed if an answer takes longer than ANSWER_TIMEOUT."""
 
-        def wait(self, gen: "PQGen[T]", interval: float = LOOK, timeout: float | None = None) -> T:
+        def wait(self, gen: "PQGen[T]", interval: float = CHECK_INTERVAL, timeout: float | None = None) -> T:
             try:
                 if timeout is not None:
                     return super().wait(gen, interval, timeout)
@@ -126,12 +134,15 @@ def _impatient() -> "type[Connection[Any]]":
 
 
 def within(gen: Generator[Y, S, T], seconds: float, clock: Callable[[], float] = monotonic) -> Generator[Y, S, T]:
-    """The same waits and the same result. Raises TimeoutError after so many seconds in which both were running."""
-    waited = ActiveClock(2 * LOOK, clock)
+    """Wrap the generator `gen` with a timeout; the waits and the result are unchanged.
+
+    Raises TimeoutError after `seconds` in which this process was running.
+    """
+    waited = ActiveClock(2 * CHECK_INTERVAL, clock)
     try:
         wanted = next(gen)
         while waited.seconds < seconds:
-            wanted = gen.send((yield wanted))  # before the time is looked at: what is there already counts
+            wanted = gen.send((yield wanted))  # before the check of the time, so that an answer that is there counts
             waited.elapsed()
     except StopIteration as end:
         result: T = end.value

@@ -1,13 +1,15 @@
-"""The lock of a PostgreSQL database: an advisory lock that one session holds as long as the server runs.
+"""The lock of a PostgreSQL database: an advisory lock held by one session.
 
-This version has no bus, so two servers on one database would not hear of each other's events: the second is refused.
-The lock belongs to a session, so PostgreSQL gives it back when the connection ends: at once when the process ends,
-within about 30 s (TCP keepalives, on both sides) when its machine disappears. Advisory locks are per database; the
-number is derived from the schema, since several sites can share a database in schemas of their own.
+This version has no bus, so two servers on one database would not hear of each other's events. The
+second server is refused. The lock belongs to a session, so PostgreSQL releases it when the
+connection ends: at once when the process ends, within about 30 s (TCP keepalives, on both sides)
+when its machine disappears. Advisory locks are per database. The lock's number is derived from the
+schema, since several sites can share a database in schemas of their own.
 
-A session can end under a running server: a failover, a restart of PostgreSQL, `pg_terminate_backend`. Then the lock is
-taken again, and what could have happened meanwhile decides: if another server holds it, this one must end. Where a
-pooler stands in between, it has to give each client a session of its own (PgBouncer: `pool_mode = session`).
+A session can end while its server runs: by a failover, a restart of PostgreSQL, or
+`pg_terminate_backend`. The server then takes the lock again. If another server holds it by then,
+this server must end. A pooler between server and database must give each client a session of its
+own (PgBouncer: `pool_mode = session`).
 """
 
 import os
@@ -29,14 +31,14 @@ from hubbub.storage.db_errors import translate_errors
 from hubbub.storage.locks import DatabaseInUse
 
 CLASS = 0x48756262
-"""The first half of the lock's number; the second is derived from the schema."""
-SERVER_PATIENCE = 15.0
-"""Seconds in which a server waits for its predecessor; longer than a failover of the connection takes."""
-COMMAND_PATIENCE = 2.0
-BEAT = 1.0
-PAUSE = 0.25
+"""The first half of the lock's number. The second half is derived from the schema."""
+SERVER_TIMEOUT = 15.0
+"""Seconds for which a server waits for its predecessor. A failover of the connection takes less."""
+COMMAND_TIMEOUT = 2.0
+CHECK_INTERVAL = 1.0
+RETRY_INTERVAL = 0.25
 MAX_NAME = 63
-"""PostgreSQL cuts `application_name` after so many bytes."""
+"""PostgreSQL truncates `application_name` to this many bytes."""
 
 HOLDER = text(
     "SELECT a.application_name, (extract(epoch FROM a.backend_start) * 1000)::bigint FROM pg_locks l"
@@ -50,14 +52,21 @@ logger = structlog.get_logger(__name__)
 
 
 class Holder(NamedTuple):
-    """Who holds the lock: the session's name, and when it began (ms); None where the role may not see it."""
+    """The session that holds the lock: its name and its start (ms).
+
+    `since` is None if our database role may not see it.
+    """
 
     name: str
     since: int | None
 
 
 class PostgresLock:
-    """Held from `acquire` to `close`. `on_lost` is called on a thread, once, with a sentence: another server has it."""
+    """The lock, held from `acquire` to `close`.
+
+    `on_lost` is called on a thread, at most once, if another server holds the lock. Its argument is
+    a sentence for the operator.
+    """
 
     def __init__(self, url: URL, purpose: Purpose, on_lost: Callable[[str], object] = lambda sentence: None) -> None:
         self._purpose = purpose
@@ -72,8 +81,11 @@ class PostgresLock:
         self._watcher = threading.Thread(target=self._watch, name="hubbub-lock", daemon=True)
 
     def acquire(self) -> None:
-        """Blocks for a while where another process holds it. Raises DatabaseInUse, Unavailable."""
-        deadline = time.monotonic() + (SERVER_PATIENCE if self._purpose == "serve" else COMMAND_PATIENCE)
+        """Take the lock; wait for a while if another process holds it.
+
+        Raises DatabaseInUse, Unavailable.
+        """
+        deadline = time.monotonic() + (SERVER_TIMEOUT if self._purpose == "serve" else COMMAND_TIMEOUT)
         waiting = False
         while (holder := self._try()) is not None:
             if time.monotonic() >= deadline or self._stop.is_set():
@@ -82,7 +94,7 @@ class PostgresLock:
             if not waiting:
                 waiting = True
                 logger.info("waiting_for_database", holder=holder.name)
-            self._stop.wait(PAUSE)
+            self._stop.wait(RETRY_INTERVAL)
         if self._purpose == "serve":
             self._watcher.start()
 
@@ -94,7 +106,10 @@ class PostgresLock:
         self._engine.dispose()
 
     def _try(self) -> Holder | None:
-        """None if the lock is ours now, else who has it. Raises Unavailable."""
+        """Try to take the lock.
+
+        Returns None on success, else the holder. Raises Unavailable.
+        """
         with translate_errors():
             if self._connection is None:
                 self._connection = self._engine.connect()
@@ -107,15 +122,15 @@ class PostgresLock:
             return Holder(row[0] or "", row[1]) if row is not None else Holder("", None)
 
     def _watch(self) -> None:
-        while not self._stop.wait(BEAT):
-            if self._lives():
+        while not self._stop.wait(CHECK_INTERVAL):
+            if self._is_held():
                 continue
-            logger.warning("database_lock_lost", advice="the connection that held it ended; taking it again")
+            logger.warning("database_lock_lost", advice="the connection that held the lock ended; taking it again")
             if not self._retake():
                 return
 
-    def _lives(self) -> bool:
-        """Whether the session is there, and with it the lock."""
+    def _is_held(self) -> bool:
+        """Return whether the session is alive, and with it the lock."""
         try:
             with translate_errors():
                 assert self._connection is not None
@@ -126,8 +141,11 @@ class PostgresLock:
         return True
 
     def _retake(self) -> bool:
-        """Takes the lock again, however long it takes; False if it is over: another server has it, or we end."""
-        while not self._stop.wait(PAUSE):
+        """Take the lock again, however long it takes.
+
+        Returns False if another server holds it, or if `close` was called.
+        """
+        while not self._stop.wait(RETRY_INTERVAL):
             try:
                 holder = self._try()
             except Unavailable:
@@ -136,7 +154,8 @@ class PostgresLock:
             if holder is None:
                 logger.info("database_lock_regained")
                 return True
-            # Our own last session may not have ended yet, and a command lets go of it within seconds.
+            # The holder may be our own last session that has not ended yet, or a command that ends
+            # within seconds.
             if holder.name.startswith(("hubbub-serve ", "hubbub-restore ")) and holder.name != self._name:
                 self._hang_up()
                 self._on_lost(_sentence(holder))

@@ -1,4 +1,4 @@
-"""Reactions: whole runs of them in a constant number of statements, and those of a page of messages."""
+"""Reactions: many at once in a constant number of statements, and those of a page."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -27,11 +27,11 @@ from hubbub.storage.schema import members, messages, reactions, rooms, users
 from hubbub.storage.transaction import Transaction
 
 SHOWN = 20
-"""So many of those who reacted are named in a page of messages."""
+"""The number of users who are named per emoji in a page of messages."""
 
 
 class ReactionRequest(NamedTuple):
-    """An emoji of somebody at a message."""
+    """A user's emoji on a message."""
 
     room: int
     message: int
@@ -40,21 +40,21 @@ class ReactionRequest(NamedTuple):
 
 
 class ReactionFacts(NamedTuple):
-    """What stands about one reaction before it is decided."""
+    """What is stored about one reaction before it is decided."""
 
     disabled: bool = True
     role: RoomRole | None = None
-    """None for those who are not in the room."""
+    """None if the user is not a member of the room."""
     archived: bool = False
     seen: bool = False
-    """Whether there is such a message, and the person may read it."""
+    """Whether the message exists and the user may read it."""
     deleted: bool = False
     there: bool = False
-    """Whether the reaction is stored already."""
+    """Whether the reaction is already stored."""
 
 
 class ReactionRow(NamedTuple):
-    """Somebody's reaction, as lists of them give it."""
+    """A reaction in the list of who reacted to a message."""
 
     emoji: str
     user: int
@@ -63,7 +63,7 @@ class ReactionRow(NamedTuple):
 
 
 def facts(tx: Transaction, asked: Sequence[ReactionRequest]) -> list[ReactionFacts]:
-    """One statement for all."""
+    """Return the facts for each request. One statement."""
     found = [ReactionFacts()] * len(asked)
     numbered = [(index, *each) for index, each in enumerate(asked)]
     for index, disabled, role, archived, seen, deleted, there in FACTS.rows(tx.connection, rows=rows.encode(numbered)):
@@ -74,49 +74,57 @@ def facts(tx: Transaction, asked: Sequence[ReactionRequest]) -> list[ReactionFac
     return found
 
 
-def emoji_at(tx: Transaction, places: Iterable[tuple[int, int]]) -> dict[tuple[int, int], dict[str, int]]:
-    """By (room, message), the different emoji there, and where each was first used; from one to the next, however many
-    people used each."""
+def emoji_at(tx: Transaction, wanted: Iterable[tuple[int, int]]) -> dict[tuple[int, int], dict[str, int]]:
+    """Return the different emoji on messages and the seq of their first use.
+
+    The keys are (room, message). The cost does not depend on how many users have used each emoji.
+    """
     found: dict[tuple[int, int], dict[str, int]] = {}
-    for room, message, emoji, first_seq in EMOJI.rows(tx.connection, rows=rows.encode(sorted(set(places)))):
+    for room, message, emoji, first_seq in EMOJI.rows(tx.connection, rows=rows.encode(sorted(set(wanted)))):
         found.setdefault((room, message), {})[emoji] = first_seq
     return found
 
 
 def add_all(tx: Transaction, new: Sequence[tuple[int, int, str, int, int, int]]) -> None:
-    """Stores (room, message, emoji, user, position in the room's log, that of the emoji's first use)."""
+    """Store reactions.
+
+    Each is (room, message, emoji, user, seq in the room's log, seq of the emoji's first use).
+    """
     tx.writes += 1
     INSERT.run(tx.connection, rows=rows.encode(new)).close()
 
 
 def remove_all(tx: Transaction, gone: Sequence[ReactionRequest]) -> None:
     tx.writes += 1
-    DELETE.run(tx.connection, rows=rows.encode([tuple(one) for one in gone])).close()
+    DELETE.run(tx.connection, rows=rows.encode([tuple(each) for each in gone])).close()
 
 
 def delete_of(tx: Transaction, room: int, seq: int) -> None:
-    """Forgets what hung on a message that is deleted."""
+    """Delete the reactions to a deleted message."""
     tx.execute(delete(reactions).where(reactions.c.room == room, reactions.c.seq == seq))
 
 
 def of(connection: Connection, room: int, seqs: Iterable[int], user: int) -> dict[int, list[Reaction]]:
-    """By message, its reactions as `user` sees them; messages without any are left out. One statement."""
+    """Return the reactions to messages as `user` sees them, by message. One statement.
+
+    Messages without reactions are left out.
+    """
     wanted = [(seq,) for seq in seqs]
     if not wanted:
         return {}
     found: dict[int, dict[str, Reaction]] = {}
-    for seq, emoji, who, count, mine in OF.rows(connection, room=room, user=user, rows=rows.encode(wanted)):
+    for seq, emoji, by, count, mine in OF.rows(connection, room=room, user=user, rows=rows.encode(wanted)):
         kinds = found.setdefault(seq, {})
         known = kinds.get(emoji)
         if known is None:
-            kinds[emoji] = Reaction(emoji=emoji, count=count, mine=bool(mine), by=[who])
+            kinds[emoji] = Reaction(emoji=emoji, count=count, mine=bool(mine), by=[by])
         else:
-            known.by.append(who)
+            known.by.append(by)
     return {seq: list(kinds.values()) for seq, kinds in found.items()}
 
 
 def listing(connection: Connection, room: int, seq: int, after: int, limit: int) -> list[ReactionRow]:
-    """Who reacted to a message, in that order, after position `after` of the room's log."""
+    """Return the reactions to a message after the seq `after` of the log, ascending."""
     query = (
         select(reactions.c.emoji, reactions.c.user, users.c.name, reactions.c.added_seq)
         .join_from(reactions, users, users.c.id == reactions.c.user)
@@ -129,24 +137,24 @@ def listing(connection: Connection, room: int, seq: int, after: int, limit: int)
 
 def _facts(dialect: Dialect) -> Executable:
     given = Rows(dialect, {"index": BIG, "room": BIG, "message": BIG, "emoji": TEXT, "user": BIG})
-    asked = select(*given.columns()).select_from(given.source).subquery("asked")
+    wanted = select(*given.columns()).select_from(given.source).subquery("wanted")
     visible = and_(
-        messages.c.room == asked.c.room,
-        messages.c.seq == asked.c.message,
+        messages.c.room == wanted.c.room,
+        messages.c.seq == wanted.c.message,
         or_(rooms.c.history == "all", messages.c.seq >= members.c.joined_seq),
     )
     stored = and_(
-        reactions.c.room == asked.c.room, reactions.c.seq == asked.c.message,
-        reactions.c.emoji == asked.c.emoji, reactions.c.user == asked.c.user,
+        reactions.c.room == wanted.c.room, reactions.c.seq == wanted.c.message,
+        reactions.c.emoji == wanted.c.emoji, reactions.c.user == wanted.c.user,
     )  # fmt: skip
     return (
         select(
-            asked.c.index, users.c.disabled, members.c.role, rooms.c.archived, messages.c.seq, messages.c.deleted_at,
+            wanted.c.index, users.c.disabled, members.c.role, rooms.c.archived, messages.c.seq, messages.c.deleted_at,
             reactions.c.user,
         )
-        .select_from(asked)
-        .join(users, users.c.id == asked.c.user)
-        .outerjoin(members, and_(members.c.room == asked.c.room, members.c.user == asked.c.user))
+        .select_from(wanted)
+        .join(users, users.c.id == wanted.c.user)
+        .outerjoin(members, and_(members.c.room == wanted.c.room, members.c.user == wanted.c.user))
         .outerjoin(rooms, rooms.c.id == members.c.room)
         .outerjoin(messages, visible)
         .outerjoin(reactions, stored)
@@ -154,14 +162,17 @@ def _facts(dialect: Dialect) -> Executable:
 
 
 def _emoji(dialect: Dialect) -> Executable:
-    """From each emoji to the next greater one: an index holds them in order, so that crowds are jumped over."""
+    """Walk from each emoji to the next greater one.
+
+    An index has them in order, so that the walk skips the many users of one emoji.
+    """
     given = Rows(dialect, {"room": BIG, "message": BIG})
-    asked = select(*given.columns()).select_from(given.source).subquery("asked")
-    here = and_(reactions.c.room == asked.c.room, reactions.c.seq == asked.c.message)
-    first = select(func.min(reactions.c.emoji)).where(here).correlate(asked).scalar_subquery()
-    walk = select(asked.c.room, asked.c.message, first.label("emoji")).cte("walk", recursive=True)
-    there = and_(reactions.c.room == walk.c.room, reactions.c.seq == walk.c.message, reactions.c.emoji > walk.c.emoji)
-    following = select(func.min(reactions.c.emoji)).where(there).correlate(walk).scalar_subquery()
+    wanted = select(*given.columns()).select_from(given.source).subquery("wanted")
+    of_message = and_(reactions.c.room == wanted.c.room, reactions.c.seq == wanted.c.message)
+    first = select(func.min(reactions.c.emoji)).where(of_message).correlate(wanted).scalar_subquery()
+    walk = select(wanted.c.room, wanted.c.message, first.label("emoji")).cte("walk", recursive=True)
+    greater = and_(reactions.c.room == walk.c.room, reactions.c.seq == walk.c.message, reactions.c.emoji > walk.c.emoji)
+    following = select(func.min(reactions.c.emoji)).where(greater).correlate(walk).scalar_subquery()
     walk = walk.union_all(select(walk.c.room, walk.c.message, following).where(walk.c.emoji.is_not(None)))
     any_row = and_(
         reactions.c.room == walk.c.room, reactions.c.seq == walk.c.message, reactions.c.emoji == walk.c.emoji
@@ -183,7 +194,10 @@ def _delete(dialect: Dialect) -> Executable:
 
 
 def _of(dialect: Dialect) -> Executable:
-    """The first of each emoji at each message; an emoji keeps its place while anybody has it."""
+    """Select the first SHOWN users of each emoji on each message.
+
+    An emoji keeps its position as long as at least one user has it.
+    """
     wanted = Rows(dialect, {"seq": BIG})
     of_emoji = [reactions.c.seq, reactions.c.emoji]
     me = bindparam("user", type_=BigInteger)
@@ -193,7 +207,7 @@ def _of(dialect: Dialect) -> Executable:
             reactions.c.seq, reactions.c.emoji, reactions.c.user, reactions.c.first_seq,
             func.count().over(**at).label("count"),
             func.max(case((reactions.c.user == me, 1), else_=0)).over(**at).label("mine"),
-            func.row_number().over(**at, order_by=reactions.c.added_seq).label("place"),
+            func.row_number().over(**at, order_by=reactions.c.added_seq).label("rank"),
         )
         .where(
             reactions.c.room == bindparam("room", type_=BigInteger),
@@ -203,8 +217,8 @@ def _of(dialect: Dialect) -> Executable:
     )  # fmt: skip
     return (
         select(ranked.c.seq, ranked.c.emoji, ranked.c.user, ranked.c.count, ranked.c.mine)
-        .where(ranked.c.place <= SHOWN)
-        .order_by(ranked.c.seq, ranked.c.first_seq, ranked.c.place)
+        .where(ranked.c.rank <= SHOWN)
+        .order_by(ranked.c.seq, ranked.c.first_seq, ranked.c.rank)
     )
 
 

@@ -1,4 +1,4 @@
-"""Read positions: whole runs of them in a constant number of statements."""
+"""Read positions, many at a time in a constant number of statements."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from hubbub.storage.transaction import Transaction
 
 
 class ReadTarget(NamedTuple):
-    """Where somebody is to be in a room's log."""
+    """A new read position of a user in a room."""
 
     room: int
     user: int
@@ -23,7 +23,10 @@ class ReadTarget(NamedTuple):
 
 
 class ReadState(NamedTuple):
-    """Where somebody is in a room's log; both are None for those who are not in it."""
+    """The read position of a user in a room.
+
+    Both seqs are None if the user is not a member.
+    """
 
     disabled: bool = True
     read_seq: int | None = None
@@ -31,56 +34,62 @@ class ReadState(NamedTuple):
 
 
 def own(tx: Transaction, asked: Sequence[tuple[int, int]]) -> dict[tuple[int, int], ReadState]:
-    """By (room, user). One statement."""
+    """Return the read states of users in rooms, by (room, user). One statement."""
     found = OWN.rows(tx.connection, rows=rows.encode(sorted(set(asked))))
     return {(room, user): ReadState(bool(disabled), read, joined) for room, user, disabled, read, joined in found}
 
 
-def standing(tx: Transaction, places: Sequence[ReadTarget]) -> list[tuple[int, int]]:
-    """For each place: the number of the last message up to it, 0 if there is none, and how many mentions come after
-    it, counted up to 100. One statement."""
-    found = [(0, 0)] * len(places)
-    numbered = [(index, *place) for index, place in enumerate(places)]
+def standing(tx: Transaction, targets: Sequence[ReadTarget]) -> list[tuple[int, int]]:
+    """Return the message number and the unread mentions at each target. One statement.
+
+    The first is the number of the last message up to the target, 0 if there is none. The second is
+    the number of the user's mentions after the target, counted up to 100.
+    """
+    found = [(0, 0)] * len(targets)
+    numbered = [(index, *target) for index, target in enumerate(targets)]
     for index, n, count in STANDING.rows(tx.connection, rows=rows.encode(numbered)):
         found[index] = (n, min(count, MENTIONS_COUNTED))
     return found
 
 
 def move(tx: Transaction, moved: Sequence[tuple[int, int, int, int]]) -> None:
-    """Moves positions, given as (room, user, seq, number of the last message up to it). One statement."""
+    """Set read positions. One statement.
+
+    Each is given as (room, user, seq, number of the last message up to seq).
+    """
     tx.writes += 1
     MOVE.run(tx.connection, rows=rows.encode(moved)).close()
 
 
 def number_of(connection: Connection, room: int, seq: int) -> int | None:
-    """The number of the message at `seq`; None if that is no message."""
+    """Return the number of the message at `seq`, None if there is no message at `seq`."""
     found: int | None = connection.scalar(select(messages.c.n).where(messages.c.room == room, messages.c.seq == seq))
     return found
 
 
 def _own(dialect: Dialect) -> Executable:
     given = Rows(dialect, {"room": BIG, "user": BIG})
-    asked = select(*given.columns()).select_from(given.source).subquery("asked")
+    wanted = select(*given.columns()).select_from(given.source).subquery("wanted")
     return (
-        select(asked.c.room, asked.c.user, users.c.disabled, members.c.read_seq, members.c.joined_seq)
-        .select_from(asked)
-        .join(users, users.c.id == asked.c.user)
-        .outerjoin(members, and_(members.c.room == asked.c.room, members.c.user == asked.c.user))
+        select(wanted.c.room, wanted.c.user, users.c.disabled, members.c.read_seq, members.c.joined_seq)
+        .select_from(wanted)
+        .join(users, users.c.id == wanted.c.user)
+        .outerjoin(members, and_(members.c.room == wanted.c.room, members.c.user == wanted.c.user))
     )
 
 
 def _standing(dialect: Dialect) -> Executable:
     given = Rows(dialect, {"index": BIG, "room": BIG, "user": BIG, "read_seq": BIG, "joined_seq": BIG})
-    place = select(*given.columns()).select_from(given.source).subquery("place")
+    target = select(*given.columns()).select_from(given.source).subquery("target")
     last = (
         select(messages.c.n)
-        .where(messages.c.room == place.c.room, messages.c.seq <= place.c.read_seq)
+        .where(messages.c.room == target.c.room, messages.c.seq <= target.c.read_seq)
         .order_by(messages.c.seq.desc())
         .limit(1)
-        .correlate(place)
+        .correlate(target)
         .scalar_subquery()
     )
-    return select(place.c.index, func.coalesce(last, 0), mentions.counted(place))
+    return select(target.c.index, func.coalesce(last, 0), mentions.counted(target))
 
 
 def _move(dialect: Dialect) -> Executable:

@@ -1,11 +1,13 @@
-"""Restores a backup: all of it or nothing, into SQLite or PostgreSQL, brought up to this version's schema.
+"""Restores a backup into SQLite or PostgreSQL, all of it or nothing.
 
-The restored database is a new history: its epoch is new, so that a client which saw more than the backup holds is told
-to load everything anew. What was there before is put aside, never deleted. The caller holds the locks on the data
-folder and the database; a SQLite database that any other program has open is refused as well.
+The schema is migrated to this version. The restored database is a new history: its epoch is new, so
+that a client which has seen more than the backup contains must load everything again. The previous
+database is kept, never deleted. The caller holds the locks on the data folder and the database. A
+SQLite database that any other program has open is refused as well.
 
-One step decides: the rename that puts the SQLite file in place, or PostgreSQL's COMMIT. Everything that step needs is
-synced before it, and what follows it is finished by the next start if the machine stops (`storage.signing_key`).
+One step decides: the rename that puts the SQLite file in place, or PostgreSQL's COMMIT. Everything
+that this step needs is synced before it. If the machine stops after it, the next start finishes
+what is left (`storage.signing_key`).
 """
 
 import errno
@@ -34,8 +36,8 @@ from hubbub.storage.schema import meta
 
 AT_ONCE = 2_000
 PATIENCE = 3.0
-"""How long the connections of a server that was killed may take to go away, in seconds."""
-OF_PROCESSES = ("nodes",)
+"""Seconds within which the connections of a server that was killed must end."""
+PROCESS_ENTRIES = ("nodes",)
 """Entries of `meta` that belong to the processes which ran on the old database."""
 
 OTHERS = text(
@@ -46,12 +48,15 @@ OTHERS = text(
 
 @contextmanager
 def locked(database: Database) -> Iterator[None]:
-    """Keeps every server and command off the database. Raises DatabaseInUse, Unavailable."""
+    """Lock the database against servers and commands.
+
+    Raises DatabaseInUse, Unavailable.
+    """
     if database.path is not None:
         with sqlite_lock(database.path, create=False):
             try:
                 yield
-            finally:  # SQLite closes the file before its lock is given back
+            finally:  # SQLite must close the file before the lock is released
                 database.reader.dispose()
                 database.writer.dispose()
         return
@@ -64,44 +69,51 @@ def locked(database: Database) -> Iterator[None]:
 
 
 def is_used(database: Database) -> bool:
-    """Whether there is anything in the database that somebody could miss. Raises Unusable, Unavailable."""
+    """Return whether the database contains anything worth keeping.
+
+    Raises BackupError, Unavailable.
+    """
     if database.path is not None and not database.path.exists():
         return False
     try:
         with backup.snapshot(database) as connection:
-            return _holds_something(connection)
+            return _has_content(connection)
     except Unavailable:
         if database.path is None:
             raise
-        return True  # damaged: whoever is to replace it shall say so
+        return True  # a damaged database may only be replaced on request
     finally:
-        database.reader.dispose()  # nobody is to have the file open when it is replaced
+        database.reader.dispose()  # the file must not be open when it is replaced
 
 
-def _holds_something(connection: Connection) -> bool:
+def _has_content(connection: Connection) -> bool:
     if _revision(connection) is None:
         return False
     return any(connection.execute(text(f"SELECT 1 FROM {table} LIMIT 1")).first() for table in ("users", "log"))  # noqa: S608
 
 
 def _revision(connection: Connection) -> str | None:
-    """The revision of what is there, None for nothing. Raises Unusable for tables of somebody else."""
+    """Return the revision of the database, None if it is empty.
+
+    Raises BackupError if it contains tables of another application.
+    """
     revision = migrate.current(connection)
     if revision is None and backup.ordinary(connection):
-        raise BackupError("There are tables in the database that are not Hubbub's: give it one of its own.")
+        raise BackupError("The database contains tables of another application. Use a separate database for Hubbub.")
     return revision
 
 
 def restore(reader: Reader, database: Database, data: Path, *, epoch: str, now: int, progress: Progress) -> str | None:
-    """Puts a backup in place; returns where that is kept which was there before, None if there was nothing.
+    """Restore a backup.
 
-    `epoch` names the new history; `now` is in milliseconds. If it raises Unusable, Unavailable or OSError, nothing has
-    changed.
+    Returns where the previous database is kept, None if there was none. `epoch` identifies the new
+    history; `now` is in milliseconds. If this raises BackupError, Unavailable or OSError, nothing
+    has changed.
     """
     revision = reader.manifest.revision
     if not migrate.knows(revision):
         made_by = reader.manifest.hubbub
-        raise BackupError(f"{reader.path} was made by a newer version of Hubbub ({made_by}): install that version.")
+        raise BackupError(f"{reader.path} was made by a newer version of Hubbub ({made_by}). Install that version.")
     reader.check()
     stamp = timestamp(now)[:19].replace(":", "")
     folder = data / "backups" / f"before-restore-{stamp}"
@@ -109,8 +121,8 @@ def restore(reader: Reader, database: Database, data: Path, *, epoch: str, now: 
     make_folder(data)
     if database.path is None:
         schema = f"before_restore_{stamp}".replace("-", "").lower()
-        with _alone_on(database) as connection:
-            moved = _move(connection, schema)
+        with _exclusive_connection(database) as connection:
+            moved = _move_aside(connection, schema)
             _fill(connection, reader, key, epoch, progress)
             with _key_kept(data, key, folder, always=False), signing_key.waiting(data, key):
                 connection.commit()
@@ -119,7 +131,7 @@ def restore(reader: Reader, database: Database, data: Path, *, epoch: str, now: 
     with new_file(database.path) as fresh:
         with _loading(fresh) as connection:
             _fill(connection, reader, key, epoch, progress)
-        sync(fresh)  # what takes long and may fail, before anything is moved
+        sync(fresh)  # it takes long and may fail, so it comes before anything is moved
         kept = _key_kept(data, key, folder, always=database.path.exists())
         with kept, signing_key.waiting(data, key):
             swap(database.path, fresh, folder)
@@ -129,7 +141,11 @@ def restore(reader: Reader, database: Database, data: Path, *, epoch: str, now: 
 
 @contextmanager
 def _key_kept(data: Path, key: bytes | None, folder: Path, *, always: bool) -> Iterator[None]:
-    """Keeps the key that is replaced in `folder`; with `always` any key, so that the folder can be served as it is."""
+    """Keep the key that is replaced in `folder`.
+
+    With `always` the key is kept even if it is not replaced, so that a server can run from the
+    folder as it is.
+    """
     path, kept = data / signing_key.KEY, folder / signing_key.KEY
     wanted = path.exists() and (always or (key is not None and path.read_bytes() != key))
     if wanted:
@@ -139,15 +155,16 @@ def _key_kept(data: Path, key: bytes | None, folder: Path, *, always: bool) -> I
     except BaseException:
         if wanted:
             kept.unlink()
-            with suppress(OSError):  # there is more in it
+            with suppress(OSError):  # the folder may contain other files
                 folder.rmdir()
         raise
 
 
 def swap(database: Path, fresh: Path, aside: Path) -> None:
-    """The SQLite file `fresh`, which is synced, becomes the database; the one that was there goes to `aside`.
+    """Replace a SQLite database by the synced file `fresh`.
 
-    Raises Unusable if another program has the database open, OSError; then what was there is there.
+    The old database is kept in the folder `aside`. Raises BackupError if another program has the
+    database open, OSError. The old database is then in place.
     """
     with _sole_user(database):
         if database.exists():
@@ -155,7 +172,8 @@ def swap(database: Path, fresh: Path, aside: Path) -> None:
         moved: list[Path] = []
         try:
             for suffix in ("-wal", "-shm", "-journal"):
-                # Left in place, SQLite would take it for the new file's; also where the old file itself is gone.
+                # SQLite would apply a file that is left here to the new database, even if the old
+                # database itself is gone.
                 beside = database.with_name(database.name + suffix)
                 if beside.exists():
                     make_folder(aside)
@@ -175,9 +193,10 @@ def swap(database: Path, fresh: Path, aside: Path) -> None:
 
 @contextmanager
 def _sole_user(database: Path) -> Iterator[None]:
-    """SQLite's exclusive lock, with the write-ahead log emptied into the file. A damaged file is kept as it is.
+    """Take SQLite's exclusive lock and move the write-ahead log into the file.
 
-    Leaving WAL mode is what SQLite refuses as long as any other connection is open, also one that does nothing.
+    SQLite refuses to leave WAL mode as long as any other connection is open, even an idle one. A
+    damaged file is kept as it is.
     """
     if not database.exists():
         yield
@@ -188,13 +207,13 @@ def _sole_user(database: Path) -> Iterator[None]:
             connection.execute("BEGIN EXCLUSIVE")
         except sqlite3.Error as error:
             if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-                raise BackupError(f"Another program has the database {database} open: end it first.") from None
+                raise BackupError(f"Another program has the database {database} open. Stop it first.") from None
         yield
 
 
 @contextmanager
 def _loading(fresh: Path) -> Iterator[Connection]:
-    """A transaction on a new SQLite file, which nobody misses if it fails."""
+    """Open a transaction on a new SQLite file. Nothing is lost if it fails."""
     engine = create_engine(f"sqlite:///{fresh}", hide_parameters=True)
 
     @event.listens_for(engine, "connect")
@@ -211,7 +230,7 @@ def _loading(fresh: Path) -> Iterator[Connection]:
         with translate_errors(), engine.begin() as connection:
             yield connection
             if connection.execute(text("PRAGMA foreign_key_check")).first():
-                raise BackupError("The backup does not fit together: rows refer to others that are not there.")
+                raise BackupError("The backup is inconsistent: some rows refer to rows that do not exist.")
     except Unavailable as error:
         if disk_is_full(error):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(fresh)) from error
@@ -221,57 +240,65 @@ def _loading(fresh: Path) -> Iterator[Connection]:
 
 
 @contextmanager
-def _alone_on(database: Database) -> Iterator[Connection]:
-    """A connection to PostgreSQL while no server works on it, and none starts; the caller commits."""
+def _exclusive_connection(database: Database) -> Iterator[Connection]:
+    """Open a connection to PostgreSQL while no server runs on it and none can start.
+
+    The caller commits.
+    """
     with database.migrating() as connection:
         deadline = time.monotonic() + PATIENCE
         while connection.scalar(OTHERS):
             if time.monotonic() > deadline:
-                raise BackupError("Another Hubbub process is connected to this database: stop it first.")
-            connection.rollback()  # within a transaction the answer stays the same
+                raise BackupError("Another Hubbub process is connected to this database. Stop it first.")
+            connection.rollback()  # within one transaction the answer would stay the same
             time.sleep(0.1)
         for setting in ("statement_timeout = 0", "idle_in_transaction_session_timeout = 0", "lock_timeout = '10s'"):
             connection.execute(text(f"SET LOCAL {setting}"))
         yield connection
 
 
-def _move(connection: Connection, schema: str) -> bool:
-    """Puts the tables of PostgreSQL aside, into a schema of their own; False if there are none."""
+def _move_aside(connection: Connection, schema: str) -> bool:
+    """Move the tables of PostgreSQL into a new schema; return False if there are none."""
     names = {table.name for table in backup.tables(connection, _revision(connection))} | {migrate.versions.name}
-    there = sorted(names & backup.ordinary(connection))
+    existing = sorted(names & backup.ordinary(connection))
     quote = connection.dialect.identifier_preparer.quote
-    if there:
+    if existing:
         connection.execute(text(f"CREATE SCHEMA {quote(schema)}"))
-    for name in there:
+    for name in existing:
         connection.execute(text(f"ALTER TABLE {quote(name)} SET SCHEMA {quote(schema)}"))
-    return bool(there)
+    return bool(existing)
 
 
 def _fill(connection: Connection, reader: Reader, key: bytes | None, epoch: str, progress: Progress) -> None:
-    """Makes the schema as it was, loads the rows, and takes the steps that came since; then a new history begins."""
+    """Load the backup and begin a new history.
+
+    Creates the schema of the backup, loads the rows, and migrates to this version.
+    """
     manifest = reader.manifest
     migrate.run_steps(connection, manifest.revision)
     found = backup.reflected(connection)
     for name, content in manifest.tables.items():
         if name not in found.tables or not set(content.columns) <= set(found.tables[name].columns.keys()):
-            raise BackupError(f"{reader.path} has a table {name} that this version does not know.")
+            raise BackupError(f"{reader.path} is damaged: its table {name} does not match its schema.")
     done = 0
     for table in found.sorted_tables:
         if table.name in manifest.tables:
-            connection.execute(delete(table))  # what a migration may have put there
+            connection.execute(delete(table))  # a migration may have inserted rows
             done = _load(connection, reader, table, progress, done)
     migrate.run_steps(connection)
-    connection.execute(delete(meta).where(meta.c.key.in_(("epoch", *OF_PROCESSES))))
+    connection.execute(delete(meta).where(meta.c.key.in_(("epoch", *PROCESS_ENTRIES))))
     connection.execute(insert(meta).values(key="epoch", value=epoch))
     signing_key.record(connection, key)
     if connection.dialect.name == "postgresql":
         quote = connection.dialect.identifier_preparer.quote
         names = ", ".join(map(quote, sorted(backup.ordinary(connection))))
-        connection.execute(text(f"ANALYZE {names}"))  # or plans are made for empty tables until somebody does
+        # Without statistics the planner would treat the tables as empty until the next automatic
+        # ANALYZE.
+        connection.execute(text(f"ANALYZE {names}"))
 
 
 def _load(connection: Connection, reader: Reader, table: Table, progress: Progress, done: int) -> int:
-    """Copies the rows of one table, by what is fastest in each driver."""
+    """Copy the rows of one table by the driver's fastest way; return the new `done`."""
     columns, rows = reader.manifest.tables[table.name].columns, reader.rows(table.name)
     preparer = connection.dialect.identifier_preparer
     into = f"{preparer.format_table(table)} ({', '.join(map(preparer.quote, columns))})"
@@ -287,5 +314,5 @@ def _load(connection: Connection, reader: Reader, table: Table, progress: Progre
                 done += len(some)
                 progress(done, reader.manifest.rows)
     except StatementRejected as error:
-        raise BackupError(f"{reader.path} does not fit: the database refuses rows of {table.name}.") from error
+        raise BackupError(f"{reader.path} cannot be restored: the database refuses rows of {table.name}.") from error
     return done

@@ -1,4 +1,4 @@
-"""Rooms, and a room as one person sees it."""
+"""Rooms, and a room as one user sees it."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -33,11 +33,11 @@ from hubbub.storage.schema import members, rooms, topics, users
 from hubbub.storage.transaction import Transaction
 
 Roles = Mapping[int, RoomRole]
-"""Who is in a room, in the order of their joining, and as what."""
+"""The members of a room and their roles, in the order in which they joined."""
 
 
 class NewRoomRow(NamedTuple):
-    """A room that is yet to be made; `people` only of a direct one."""
+    """The values of a new room. `people` is set for direct rooms only."""
 
     kind: str
     name: str
@@ -48,66 +48,74 @@ class NewRoomRow(NamedTuple):
     people: str | None = None
 
 
-def create(tx: Transaction, new: NewRoomRow, who: Roles) -> int:
-    """A new room with its members, and its topic; the id is below 2^53.
+def create(tx: Transaction, new: NewRoomRow, roles: Roles) -> int:
+    """Create a room, its members and its topic; return its id (below 2^53).
 
-    The members join one after the other from the topic's second entry on: append `member.joined` for each.
+    The members join one after the other from the topic's second entry on; append `member.joined`
+    for each.
     """
     room = tx.ids.next_public()
     unique = skeleton(new.name) if new.kind == "public" else None
-    values = {"id": room, **new._asdict(), "skeleton": unique, "created_at": tx.now, "members": len(who)}
+    values = {"id": room, **new._asdict(), "skeleton": unique, "created_at": tx.now, "members": len(roles)}
     tx.execute(insert(rooms).values(**values))
     common = {"room": room, "joined_at": tx.now, "read_n": 0}
-    places = [
+    memberships = [
         {**common, "user": user, "role": role.value, "joined_seq": seq, "read_seq": seq - 1}
-        for seq, (user, role) in enumerate(who.items(), 2)
+        for seq, (user, role) in enumerate(roles.items(), 2)
     ]
-    tx.execute(insert(members), places)
+    tx.execute(insert(members), memberships)
     tx.create_topic(room_topic(room))
     return room
 
 
 def change(tx: Transaction, room: int, values: Mapping[str, object], *, public: bool) -> None:
-    """Sets columns of the room."""
+    """Set columns of a room."""
     name = values.get("name")
     unique = {"skeleton": skeleton(str(name))} if public and name is not None else {}
     tx.execute(update(rooms).where(rooms.c.id == room).values(**values, **unique))
 
 
 def set_preferences(tx: Transaction, room: int, user: int, *, favourite: bool, muted: bool) -> None:
-    """Sets what the room is to a member."""
+    """Set a member's preferences for a room."""
     own = (members.c.room == room, members.c.user == user)
     tx.execute(update(members).where(*own).values(favourite=favourite, muted=muted))
 
 
 def name_taken(connection: Connection, name: str, *, besides: int = 0) -> bool:
-    """Whether another public room than `besides` has the name, or one that looks like it."""
+    """Return whether another public room has this name or one that looks like it.
+
+    `besides` is the id of the room that does not count.
+    """
     query = select(rooms.c.id).where(rooms.c.skeleton == skeleton(name), rooms.c.id != besides)
     return connection.scalar(query) is not None
 
 
 def direct_key(people: Iterable[int]) -> str:
-    """How the people of a direct room are written down, so that they find it again."""
+    """Return the key of a direct room: its members' ids, sorted and joined."""
     return ",".join(map(str, sorted(people)))
 
 
 def direct(connection: Connection, people: str) -> int | None:
-    """The direct room `between` people."""
+    """Return the direct room with this `direct_key`, None if there is none."""
     found: int | None = connection.scalar(select(rooms.c.id).where(rooms.c.people == people))
     return found
 
 
 def users_at_room_limit(connection: Connection, people: Collection[int]) -> set[int]:
-    """Those of the people who are in as many rooms as anybody can be: direct ones, which others make, aside."""
+    """Return those of `people` who are in the maximum number of rooms.
+
+    Direct rooms do not count, since other users create them.
+    """
     query = select(members.c.user).join(rooms, rooms.c.id == members.c.room).group_by(members.c.user)
     query = query.where(members.c.user.in_(people), rooms.c.kind != "direct")
     return set(connection.scalars(query.having(func.count() >= MAX_ROOMS)))
 
 
 def direct_made(connection: Connection, user: int, others: Collection[int]) -> tuple[int, int]:
-    """How many direct rooms somebody has made, and how many of them with the same one of `others`, at most.
+    """Count the direct rooms that the user has created.
 
-    Whoever has made a direct room is in it for ever.
+    Returns their number, and the highest number that includes the same one of `others`. The creator
+    of a direct room never leaves it.
     """
     theirs = members.alias("theirs")
     query = (
@@ -123,13 +131,19 @@ def direct_made(connection: Connection, user: int, others: Collection[int]) -> t
 
 
 def find_visible(connection: Connection, user: int, room: int) -> Room | None:
-    """The room as the person sees it; None if there is none or it is not for the person to know."""
+    """Return the room as the user sees it.
+
+    Returns None if the room does not exist or is hidden from the user.
+    """
     found = connection.execute(_seen_by(user).where(rooms.c.id == room)).all()
     return next(iter(models(connection, found)), None)
 
 
 def get_visible(connection: Connection, user: int, room: int) -> Room:
-    """The same, and raises NotFound where there is nothing to see."""
+    """Return the room as the user sees it.
+
+    Raises NotFound if it does not exist or is hidden.
+    """
     seen = find_visible(connection, user, room)
     if seen is None:
         raise NotFound()
@@ -137,9 +151,11 @@ def get_visible(connection: Connection, user: int, room: int) -> Room:
 
 
 def as_joining(tx: Transaction, user: int, room: int) -> Room:
-    """The room as the person finds it who was just made a member: at its head, which is just before the joining.
+    """Return the room as a new member sees it before `member.joined` is appended.
 
-    Whoever follows the room from there on hears of his own joining, and counts himself then.
+    The read position is the head. A connection that follows the room from there receives
+    `member.joined` of its own user, and then counts the new member. So `members` does not include
+    them yet.
     """
     seen = get_visible(tx.connection, user, room)
     head = tx.head(room_topic(room)).seq
@@ -147,7 +163,10 @@ def as_joining(tx: Transaction, user: int, room: int) -> Room:
 
 
 def current(tx: Transaction, user: int, room: int) -> Room:
-    """The room as a member sees it now: `seen_by`, with what this transaction has not written yet. Holds the topic."""
+    """Return the room as a member sees it now.
+
+    This includes what the transaction has not written yet. Holds the topic.
+    """
     head = tx.head(room_topic(room))
     row = tx.connection.execute(_seen_by(user).where(rooms.c.id == room)).one()
     (seen,) = models(tx.connection, [row])
@@ -155,12 +174,18 @@ def current(tx: Transaction, user: int, room: int) -> Room:
 
 
 def joined(connection: Connection, user: int) -> list[Room]:
-    """The person's rooms, the lobby first: one query, and one for the people of direct rooms, whatever the history."""
+    """Return the user's rooms, the lobby first.
+
+    Takes one query, and one for the members of direct rooms, however long the history is.
+    """
     return models(connection, JOINED.rows(connection, user=user))
 
 
 def directory(connection: Connection, user: int, after: int, limit: int, *, archived: bool = True) -> list[Room]:
-    """Every room the person may see, joined or not, the lobby first; without `archived`, only open ones."""
+    """Return a page of the rooms that the user may see, the lobby first.
+
+    The user need not be a member. Without `archived`, archived rooms are left out.
+    """
     query = _seen_by(user).where(rooms.c.id > after).order_by(rooms.c.id).limit(limit)
     if not archived:
         query = query.where(rooms.c.archived.is_(False))
@@ -168,7 +193,7 @@ def directory(connection: Connection, user: int, after: int, limit: int, *, arch
 
 
 def models(connection: Connection, found: Sequence[Sequence[Any]]) -> list[Room]:
-    """Rooms of rows with the columns of `_COLUMNS`."""
+    """Return the rooms of rows with the columns `_COLUMNS`."""
     wanted = {int(user) for row in found if row[PEOPLE_AT] for user in row[PEOPLE_AT].split(",")}
     names = _names(connection, wanted) if wanted else {}
     return [_model(row, names) for row in found]
@@ -196,7 +221,7 @@ def _model(row: Sequence[Any], names: Mapping[int, str]) -> Room:
 
 def _names(connection: Connection, wanted: Iterable[int]) -> dict[int, str]:
     found = NAMES.rows(connection, rows=encoding.encode([(user,) for user in sorted(wanted)]))
-    return {user: name for user, name in found}  # noqa: C416  tells the type checker that they are pairs
+    return {user: name for user, name in found}  # noqa: C416  the type checker needs to see pairs
 
 
 _OF_ROOMS = (
@@ -224,7 +249,10 @@ def _seen_by(user: int) -> Select[Any]:
 
 
 def _joined() -> Select[Any]:
-    """From the memberships on: it does not matter how many rooms there are."""
+    """Select the user's rooms from their memberships on.
+
+    The total number of rooms does not matter.
+    """
     return (
         select(*_COLUMNS)
         .select_from(members)

@@ -1,4 +1,4 @@
-"""Many rows as one JSON parameter: the set-based form of a bulk statement, on both databases."""
+"""Many rows as one JSON parameter, for bulk statements on both databases."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -27,7 +27,10 @@ TEXT = Text()
 
 
 class Rows:
-    """A FROM clause over the JSON parameter `name`, an array of arrays in the order of `columns`."""
+    """A FROM clause over a JSON parameter with many rows.
+
+    The parameter `name` is an array of arrays in the order of `columns`.
+    """
 
     def __init__(self, dialect: Dialect, columns: Columns, name: str = "rows") -> None:
         self.source: FromClause
@@ -36,7 +39,7 @@ class Rows:
             each = func.json_each(bindparam(name, type_=TEXT)).table_valued("value", name=name)
             self.source = each
             for index, (key, kind) in enumerate(columns.items()):
-                path = literal_column(f"'$[{index}]'", TEXT)  # bound, it would be parsed anew for each row
+                path = literal_column(f"'$[{index}]'", TEXT)  # if bound, it would be parsed again for each row
                 self._columns[key] = func.json_extract(each.c.value, path, type_=kind)
         else:
             array = func.jsonb_array_elements(cast(bindparam(name, type_=TEXT), _jsonb()))
@@ -53,15 +56,22 @@ class Rows:
 
 
 def encode(rows: Sequence[Sequence[Any]]) -> str:
-    """The parameter. Raises Refused for U+0000, which PostgreSQL refuses in any text and SQLite cuts short in JSON."""
+    """Encode rows as the parameter.
+
+    Raises StatementRejected for U+0000, which PostgreSQL refuses in any text and SQLite truncates
+    at in JSON.
+    """
     text = orjson.dumps(rows).decode()
-    if "\\u0000" in text:  # or an escaped backslash before it: looked at closely, since it is rare
+    if "\\u0000" in text:  # may also be an escaped backslash before "u0000"; checked exactly, since it is rare
         refuse_nul(cell for row in rows for cell in row if isinstance(cell, str))
     return text
 
 
 def refuse_nul(texts: Iterable[str]) -> None:
-    """What is stopped at the doors must not slip into the store by another way."""
+    """Raise StatementRejected for U+0000.
+
+    The gateways refuse it; this keeps it out of the store on every other path.
+    """
     if any("\x00" in text for text in texts):
         raise StatementRejected(ValueError("U+0000 in a text"))
 

@@ -1,7 +1,9 @@
-"""The tables. The topic or the room stands in every key of the big ones (`log`, `messages`); times are milliseconds.
+"""The tables. All times are in milliseconds.
 
-Ids of big tables are made in the application, in time order, so that rows are appended: a clustered (room, seq) key
-with a random second index was four times slower. No triggers, no stored procedures, no global counters.
+Every key of the big tables (`log`, `messages`) contains the topic or the room. Ids of big tables
+are made in the application, in time order, so that rows are appended: a clustered (room, seq) key
+with a random second index was four times slower. There are no triggers, no stored procedures and no
+global counters.
 """
 
 from sqlalchemy import (
@@ -21,7 +23,7 @@ from sqlalchemy import (
 )
 
 metadata = MetaData()
-Big = BigInteger().with_variant(Integer, "sqlite")  # only INTEGER PRIMARY KEY is SQLite's own row id
+Big = BigInteger().with_variant(Integer, "sqlite")  # only INTEGER PRIMARY KEY is SQLite's own rowid
 
 meta = Table("meta", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
 
@@ -101,7 +103,7 @@ rooms = Table(
     Column("people", Text),
     Index("rooms_people", "people", unique=True),
 )
-"""`people` are the sorted ids of those a direct room is between, joined by commas."""
+"""`people` are the ids of the members of a direct room, sorted and joined by commas."""
 
 members = Table(
     "members",
@@ -141,8 +143,9 @@ messages = Table(
     UniqueConstraint("room", "author", "key", name="messages_room_author_key"),
     Index("messages_edited", "room", "seq", sqlite_where=text("text_seq > 0"), postgresql_where=text("text_seq > 0")),
 )
-"""`text_seq` is the seq of the one log row that holds the text: null is the message's own, 0 is none. `forwarded` and
-`mentions` are JSON as on the wire. `messages_edited` are those whose text stands in the entry of an edit."""
+"""`text_seq` is the seq of the one log row that holds the text: null means the message's own seq, 0
+means none. `forwarded` and `mentions` are JSON as on the wire. The index `messages_edited` has the
+messages whose text is in the entry of an edit."""
 
 edits = Table(
     "edits",
@@ -153,7 +156,7 @@ edits = Table(
     Column("at", Big, nullable=False),
     Column("body", Text, nullable=False),
 )
-"""What a message said before: `seq` is the message's, `version` counts from 1."""
+"""Earlier versions of messages. `seq` is that of the message, `version` counts from 1."""
 
 pins = Table(
     "pins",
@@ -164,7 +167,7 @@ pins = Table(
     Column("by", Big, nullable=False),
     Column("at", Big, nullable=False),
 )
-"""`pinned_seq` is the position of the pinning in the room's log."""
+"""`pinned_seq` is the seq of the pin in the room's log."""
 
 reactions = Table(
     "reactions",
@@ -178,8 +181,9 @@ reactions = Table(
     Index("reactions_user", "user", "room"),
     sqlite_with_rowid=False,
 )
-"""`seq` is the message's; `added_seq`, the position of the reaction in the room's log, orders the people of an emoji.
-`first_seq` orders the emoji: that of whoever brought it, also after he has taken it back, while anybody has it."""
+"""`seq` is that of the message. `added_seq` is the seq of the reaction in the room's log; it orders
+the users of an emoji. `first_seq` orders the emoji: it is the seq of the emoji's first use, and is
+kept after the first user has removed the reaction, as long as at least one user has it."""
 
 mentions = Table(
     "mentions",
@@ -190,7 +194,8 @@ mentions = Table(
     Column("author", Big, nullable=False),
     sqlite_with_rowid=False,
 )
-"""Whom which message calls; user 0 is everybody in the room, but its author: so that to count asks no messages."""
+"""One row per mentioned user. User 0 means the whole room except the author. Unread mentions are
+counted from this table alone."""
 
 bans = Table(
     "bans",
@@ -212,7 +217,7 @@ statuses = Table(
     Column("emoji", Text),
     Column("until", Big),
 )
-"""How people have chosen to appear; who has no row is plainly online."""
+"""The statuses that users have chosen. A user without a row has chosen "online"."""
 
 answers = Table(
     "answers",

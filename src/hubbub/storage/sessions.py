@@ -1,4 +1,7 @@
-"""Sessions: who is logged in where, and until when. Of a browser's cookie only the SHA-256 is stored."""
+"""Sessions: which users are logged in, on which device, and until when.
+
+Only the SHA-256 of a browser's cookie is stored.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +19,7 @@ from hubbub.storage.transaction import Transaction
 
 @dataclass(frozen=True, slots=True)
 class StoredSession:
-    """A session with its person. Times in milliseconds."""
+    """A session with its user. Times are in milliseconds."""
 
     id: str
     user: int
@@ -32,7 +35,10 @@ class StoredSession:
     expires_at: int
 
     def model(self, current: str | None) -> Session:
-        """As its person sees it; `current` is the id of the session that asks."""
+        """Return the session as its user sees it.
+
+        `current` is the id of the caller's session.
+        """
         return Session(
             id=self.id,
             kind="browser" if self.browser else "token",
@@ -49,12 +55,16 @@ def find(connection: Connection, session: str) -> StoredSession | None:
 
 
 def find_by_reference(connection: Connection, reference: str) -> StoredSession | None:
-    """By session id or hash of a cookie: both indexed, never mistaken for each other (22 and 64 characters)."""
+    """Return the session with this id or this hash of its cookie.
+
+    Both are indexed. They cannot be mistaken for each other: an id has 22 characters, a hash has
+    64.
+    """
     return _stored_session(FIND_BY_REFERENCE.row(connection, reference=reference))
 
 
 def of_user(connection: Connection, user: int) -> list[StoredSession]:
-    """The most recently seen first."""
+    """Return the user's sessions, the most recently seen first."""
     query = _sessions().where(sessions.c.user == user).order_by(sessions.c.last_seen_at.desc(), sessions.c.id)
     return [stored for row in connection.execute(query) if (stored := _stored_session(row)) is not None]
 
@@ -72,12 +82,12 @@ def create(tx: Transaction, session: str, user: int, token_hash: str | None, cli
         )
     )  # fmt: skip
     found = find(tx.connection, session)
-    assert found is not None, "it was written just now"
+    assert found is not None, "it has just been inserted"
     return found.model(None)
 
 
 def renew_cookie(tx: Transaction, session: str, token_hash: str) -> None:
-    """A new credential for the same session; the old one opens nothing any more."""
+    """Replace the credential of a session. The old cookie is no longer valid."""
     tx.execute(
         update(sessions).where(sessions.c.id == session, sessions.c.browser.is_(True)).values(token_hash=token_hash)
     )
@@ -93,7 +103,10 @@ def touch(tx: Transaction, session: str, expires_at: int) -> None:
 
 
 def end(tx: Transaction, user: int, ended: Sequence[str]) -> None:
-    """Ends sessions of one person and says so: to every node, which closes their sockets, and to the person."""
+    """End sessions of one user.
+
+    Appends an event for every node, which closes the sockets, and an event for the user.
+    """
     if not ended:
         return
     tx.execute(delete(sessions).where(sessions.c.user == user, sessions.c.id.in_(ended)))
@@ -103,7 +116,7 @@ def end(tx: Transaction, user: int, ended: Sequence[str]) -> None:
 
 
 def _sessions() -> Select[Any]:
-    """The columns in the order of the fields of Stored."""
+    """Select the columns in the order of the fields of StoredSession."""
     return select(
         sessions.c.id, sessions.c.user, users.c.name, users.c.role, users.c.disabled, sessions.c.browser,
         sessions.c.generation, sessions.c.rotated_at, sessions.c.client, sessions.c.created_at,

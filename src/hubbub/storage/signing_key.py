@@ -1,9 +1,12 @@
-"""The key that signs tokens: a file in the data folder, and its fingerprint in the database it belongs to.
+"""The key that signs tokens.
 
-The fingerprint is a hash of a random key of 256 bits: it gives nothing away. With it a server notices a key that is not
-the one its users' tokens were signed with, and a restore that was interrupted is finished at the next start: the
-restored key waits beside the old one until the restored database, which names it, is in place. Putting the database in
-place is the one step that decides, so there is no moment at which the key of one belongs to the database of the other.
+It is a file in the data folder, and its fingerprint is stored in the database that it belongs to.
+The fingerprint is a hash of a random key of 256 bits, so it reveals nothing.
+
+With the fingerprint a server detects a key other than the one that signed its users' tokens, and
+finishes a restore that was interrupted at the next start: the restored key waits beside the old one
+until the restored database, which has its fingerprint, is in place. Putting the database in place
+is the one step that decides, so the key of one database is never used with another.
 """
 
 import secrets
@@ -30,7 +33,10 @@ logger = structlog.get_logger(__name__)
 
 
 class KeyUnusable(Exception):
-    """The signing key is damaged or belongs to another database; the message is a sentence for the operator."""
+    """The signing key is damaged or belongs to another database.
+
+    The message is a sentence for the operator.
+    """
 
 
 def fingerprint(key: bytes) -> str:
@@ -38,39 +44,48 @@ def fingerprint(key: bytes) -> str:
 
 
 def read(path: Path) -> bytes | None:
-    """The key in a file, None if there is no file. Raises KeyUnusable for a file that holds no key, OSError."""
+    """Return the key in a file, None if there is no file.
+
+    Raises KeyUnusable if the file does not contain a key, OSError.
+    """
     try:
         key = path.read_bytes()
     except FileNotFoundError:
         return None
     if len(key) >= SIZE and any(key):
         return key
-    found = "is empty" if not key else f"has {len(key)} bytes in place of {SIZE}" if any(key) else "holds only zeros"
+    if not key:
+        found = "is empty"
+    elif not any(key):
+        found = "contains only zeros"
+    else:
+        found = f"has {len(key)} bytes instead of {SIZE}"
     raise KeyUnusable(
-        f"The signing key {path} is damaged: it {found}. Put the file back from a backup. If there is none, delete it: "
-        "the server makes a new key, and everyone is logged out except in browsers."
+        f"The signing key {path} is damaged: it {found}. Restore the file from a backup. If you have none, delete it: "
+        "the server then creates a new key, and all users are logged out except in browsers."
     )
 
 
 def known(connection: Connection) -> str | None:
-    """The fingerprint of the key that belongs to this database, None before the first use."""
+    """Return the fingerprint of the database's key, None before the first use."""
     found: str | None = connection.scalar(select(meta.c.value).where(meta.c.key == ENTRY))
     return found
 
 
 def record(connection: Connection, key: bytes | None) -> None:
-    """Stores which key belongs to the database; None leaves it open until the next start."""
+    """Store which key belongs to the database. None leaves that to the next start."""
     connection.execute(delete(meta).where(meta.c.key == ENTRY))
     if key is not None:
         connection.execute(insert(meta).values(key=ENTRY, value=fingerprint(key)))
 
 
 def obtain(data: Path, database: Database, *, serving: bool, signs: bool = True) -> bytes:
-    """The key of this database, created at the first use. The locks on folder and database must be held.
+    """Return the key of this database, and create it at the first use.
 
-    `serving` is False for a command: it signs nothing, and must not decide which key the server uses. `signs` is
-    False where the host application knows the users: they hold no token of ours, so that another key does no harm.
-    Raises KeyUnusable, Unavailable, OSError.
+    The caller holds the locks on the folder and the database. `serving` is False for a command,
+    which signs nothing and must not decide which key the server uses. `signs` is False if the host
+    application authenticates the users: they have no token of ours, so that another key does no
+    harm. Raises KeyUnusable, Unavailable, OSError.
     """
     path, wanted = data / KEY, database.read(known)
     finish_restore(data, wanted)
@@ -81,13 +96,13 @@ def obtain(data: Path, database: Database, *, serving: bool, signs: bool = True)
         return key or secrets.token_bytes(SIZE)
     elif key is not None and signs:
         raise KeyUnusable(
-            f"The signing key {path} is not the one that this database was last used with. Put the right file back, "
-            "or name the right folder with --data. If it is lost, delete the file: the server makes a new key, and "
-            "everyone is logged out except in browsers."
+            f"The signing key {path} does not match this database. Restore the right file, or name the right folder "
+            "with --data. If the right key is lost, delete the file: the server then creates a new key, and all users "
+            "are logged out except in browsers."
         )
     elif wanted is not None:
-        logger.warning("signing_key_replaced", advice="tokens that were signed with the old key are no longer valid")
-        _record(database, None)  # first: a new key must never stand beside the old fingerprint
+        logger.warning("signing_key_replaced", advice="tokens signed with the old key are no longer valid")
+        _record(database, None)  # before the file is written: a new key must never be beside the old fingerprint
         wanted = None
     if key is None:
         key = secrets.token_bytes(SIZE)
@@ -98,15 +113,19 @@ def obtain(data: Path, database: Database, *, serving: bool, signs: bool = True)
 
 
 def of_database(data: Path, wanted: str | None) -> bytes | None:
-    """The key that belongs to a database with this fingerprint, for a backup. Raises KeyUnusable, OSError."""
+    """Return the key of a database with this fingerprint, for a backup.
+
+    Raises KeyUnusable, OSError.
+    """
     return _waiting(data, wanted) or read(data / KEY)
 
 
 @contextmanager
 def waiting(data: Path, key: bytes | None) -> Iterator[None]:
-    """Lays the key of a database beside the old one, before the body puts that database in place.
+    """Write a database's key beside the old one.
 
-    Removed if the body fails with an error that says so; an interrupted one leaves it for the next start.
+    The body then puts that database in place. If the body raises an Exception, the new key is
+    removed. If the body is interrupted, the key stays for the next start.
     """
     if key is None:
         remove(data / NEXT)
@@ -121,7 +140,10 @@ def waiting(data: Path, key: bytes | None) -> Iterator[None]:
 
 
 def finish_restore(data: Path, wanted: str | None) -> None:
-    """Puts the key in place that a restore has left for the database with this fingerprint; drops any other."""
+    """Put the key that a restore has left for this fingerprint in place.
+
+    Any other waiting key is removed.
+    """
     if not (data / NEXT).exists():
         return
     if _waiting(data, wanted) is not None:

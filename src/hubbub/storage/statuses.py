@@ -1,4 +1,4 @@
-"""How people have chosen to appear. Who has no row is plainly online."""
+"""The statuses that users have chosen. A user without a row has chosen "online"."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,7 +18,7 @@ ONLINE = Status(status="online")
 
 
 def of(connection: Connection, users: Sequence[int], now: int) -> dict[int, tuple[Status, int]]:
-    """What each of `users` has chosen, and the head of his own topic at which that is so. One statement."""
+    """Return each user's status, and the head of their own topic. One statement."""
     found: dict[int, tuple[Status, int]] = dict.fromkeys(users, (ONLINE, 0))
     for user, head, *chosen in OF.rows(connection, rows=rows.encode([(user,) for user in users])):
         found[user] = (_status(chosen, now), head or 0)
@@ -26,7 +26,7 @@ def of(connection: Connection, users: Sequence[int], now: int) -> dict[int, tupl
 
 
 def put(tx: Transaction, user: int, chosen: Status, until: int | None) -> None:
-    """Instead of what was chosen before; `until` is `chosen.until` in milliseconds."""
+    """Replace the user's status. `until` is `chosen.until` in milliseconds."""
     tx.execute(delete(statuses).where(statuses.c.user == user))
     if chosen != ONLINE:
         values = {"status": chosen.status, "text": chosen.text or "", "emoji": chosen.emoji, "until": until}
@@ -34,7 +34,7 @@ def put(tx: Transaction, user: int, chosen: Status, until: int | None) -> None:
 
 
 def forget(tx: Transaction, user: int) -> bool:
-    """Somebody who goes has chosen nothing any more; whether he had."""
+    """Delete the status of a deleted account. Returns whether there was one."""
     done = tx.connection.execute(delete(statuses).where(statuses.c.user == user)).rowcount
     tx.writes += done
     return done > 0
@@ -48,11 +48,11 @@ def _status(row: Sequence[Any], now: int) -> Status:
 
 
 def _of(dialect: Dialect) -> Executable:
-    asked = Rows(dialect, {"user": BIG})
-    user = asked["user"]
+    wanted = Rows(dialect, {"user": BIG})
+    user = wanted["user"]
     return (
         select(user, topics.c.head, statuses.c.status, statuses.c.text, statuses.c.emoji, statuses.c.until)
-        .select_from(asked.source)
+        .select_from(wanted.source)
         .outerjoin(topics, topics.c.topic == literal("user:", TEXT).concat(sql_cast(user, TEXT)))
         .outerjoin(statuses, and_(statuses.c.user == user))
     )

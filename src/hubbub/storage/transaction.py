@@ -1,8 +1,11 @@
-"""The write transaction: topics locked first, events appended with their seq, log and heads written once at the end.
+"""The write transaction.
 
-A topic's state changes only under its lock. The lock is the topic's row (`FOR UPDATE`; SQLite has one writer anyway),
-and all topics of a batch are locked by one statement in one order, so that commit order equals seq order and nobody
-deadlocks.
+It first locks the topics, then appends events with their seqs, and writes the log and the heads
+once at the end.
+
+A topic's state changes only under its lock. The lock is the topic's row (`FOR UPDATE`; SQLite has
+one writer anyway). One statement locks all topics of a batch in one order, so that commit order
+equals seq order and transactions do not deadlock.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -25,7 +28,10 @@ from hubbub.storage.schema import log, topics
 
 @dataclass(slots=True)
 class Head:
-    """A locked topic: the last seq given, the last one that is gone, and the number of its messages."""
+    """The state of a locked topic.
+
+    `seq` is the last seq given, `floor` the last seq that is trimmed, `n` the number of messages.
+    """
 
     seq: int
     floor: int
@@ -34,7 +40,10 @@ class Head:
 
 
 class Transaction:
-    """What handlers write through. `now` is in milliseconds and the same for the whole batch."""
+    """The transaction that handlers write through.
+
+    `now` is in milliseconds and the same for the whole batch.
+    """
 
     def __init__(self, connection: Connection, ids: Ids, now: int) -> None:
         self.connection = connection
@@ -44,19 +53,23 @@ class Transaction:
         self.entries: list[Entry] = []
         self.writes = 0
         self.mark: int | None = None
-        """The id of the last row of the log, once it is written: by it we know our own."""
+        """The id of the last log row, once it is written. It identifies our own row after an
+        unknown COMMIT."""
         self._heads: dict[str, Head] = {}
         self._rows: list[tuple[int, str, int, int, str, str]] = []
 
     def lock(self, wanted: Iterable[str]) -> None:
-        """Locks `wanted` topics; those that do not exist stay unknown. Called once, before anything is read."""
+        """Lock the `wanted` topics, as far as they exist.
+
+        Called once, before anything is read.
+        """
         cursor = LOCK.run(self.connection, rows=rows.encode([(topic,) for topic in sorted(set(wanted))]))
         for topic, seq, floor, n in cursor.fetchall():
             self._heads[topic] = Head(seq, floor, n)
         cursor.close()
 
     def head(self, topic: str) -> Head:
-        """The locked state of `topic`; raises NeedsTopics if it was not locked."""
+        """Return the locked state of `topic`. Raises NeedsTopics if it is not locked."""
         try:
             return self._heads[topic]
         except KeyError:
@@ -66,13 +79,13 @@ class Transaction:
         return topic in self._heads
 
     def create_topic(self, topic: str) -> Head:
-        """A new, empty topic, which this transaction holds."""
+        """Create an empty topic, which this transaction holds."""
         self.execute(insert(topics).values(topic=topic, head=0, floor=0, n=0))
         head = self._heads[topic] = Head(0, 0, 0)
         return head
 
     def append(self, event: Event) -> Entry:
-        """Gives `event` the next seq of its topic and its place in the log."""
+        """Append `event` to the log of its topic with the next seq."""
         topic = event.topic
         head = self.head(topic)
         head.seq += 1
@@ -85,46 +98,53 @@ class Transaction:
         return entry
 
     def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
-        """Runs a statement that writes."""
+        """Execute a statement that writes."""
         self.writes += 1
         return self.connection.execute(statement, parameters)
 
     def redact(self, topic: str, seqs: Collection[int], without: Callable[[str], str]) -> None:
-        """Takes the text out of entries that are appended but not written; those who listen now still hear it."""
-        for place, row in enumerate(self._rows):
+        """Erase the text of entries that are appended but not yet written.
+
+        The published entries still contain it, so that live connections receive it.
+        """
+        for index, row in enumerate(self._rows):
             if row[1] == topic and row[2] in seqs:
-                self._rows[place] = (*row[:5], without(row[5]))
+                self._rows[index] = (*row[:5], without(row[5]))
 
     def flush(self) -> None:
-        """Writes the log rows and the heads; the last thing before COMMIT."""
+        """Write the log rows and the heads. This is the last step before COMMIT."""
         if self._rows:
             _insert_log(self.connection, self._rows)
             self.mark = self._rows[-1][0]
             self._rows = []
-        changed = [(t, h.seq, h.floor, h.n) for t, h in self._heads.items() if h.changed]
+        changed = [(topic, head.seq, head.floor, head.n) for topic, head in self._heads.items() if head.changed]
         if changed:
             HEADS.run(self.connection, rows=rows.encode(changed)).close()
 
 
 def encode(event: Event, topic: str, seq: int, at: str) -> bytes:
-    """The wire object of an event at its position. An event's own fields never bear the envelope's names."""
+    """Return the wire object of an event at its position.
+
+    An event's own fields never have the names of the envelope's fields.
+    """
     own = event.__pydantic_serializer__.to_json(event, exclude_none=True)
     envelope = f'{{"topic":"{topic}","seq":{seq},"type":"{event.type}","at":"{at}"'.encode()
     return envelope + b"," + own[1:] if len(own) > 2 else envelope + b"}"
 
 
 def null_body(text: str) -> str:
-    """The same wire object with null for a body: a later one makes up for it.
+    """Return the wire object with `body` null; a later entry supersedes it.
 
-    Whose words it had been goes with them: what was forwarded is never edited, only deleted. Whom it called stays, or
-    those who count along from an older position would take off what they never added.
+    `forwarded` is removed too: a forwarded message is never edited, only deleted. `mentions` stays,
+    since clients that count mentions from an older position would otherwise subtract a mention that
+    they never added.
     """
     kept = {key: value for key, value in orjson.loads(text).items() if key != "forwarded"}
     return orjson.dumps(kept | {"body": None}).decode()
 
 
 def drop_body(text: str) -> str:
-    """The same wire object without a body, which has to be asked for."""
+    """Return the wire object without `body`. Clients must load the text separately."""
     return orjson.dumps({key: value for key, value in orjson.loads(text).items() if key != "body"}).decode()
 
 
@@ -132,7 +152,11 @@ LARGE_ROW = 2_048
 
 
 def _insert_log(connection: Connection, batch: Sequence[tuple[int, str, int, int, str, str]]) -> None:
-    """One JSON parameter for small rows; rows over 2 KiB one by one, where JSON is the slower way (measured)."""
+    """Insert rows into the log.
+
+    Small rows are passed as one JSON parameter. Rows over 2 KiB are inserted one by one, since JSON
+    is slower for them (measured).
+    """
     small = [row for row in batch if len(row[5]) <= LARGE_ROW]
     if small:
         INSERT_LOG.run(connection, rows=rows.encode(small)).close()

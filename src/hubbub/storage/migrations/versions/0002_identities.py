@@ -1,4 +1,4 @@
-"""People whom the app around this one vouches for."""
+"""Identities: users that the host application authenticates."""
 
 import sqlalchemy as sa
 from alembic import op

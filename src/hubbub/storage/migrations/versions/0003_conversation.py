@@ -1,4 +1,7 @@
-"""Kinds of rooms, edits, pins, reactions, mentions, bans, statuses, invites into rooms."""
+"""Conversations: kinds of rooms, and what belongs to messages and members.
+
+Adds edits, pins, reactions, mentions, bans, statuses and invites to rooms.
+"""
 
 import sqlalchemy as sa
 from alembic import op
