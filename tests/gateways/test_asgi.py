@@ -64,7 +64,7 @@ async def test_at_most_so_many_of_one_address_wait_to_say_hello(tmp_path: Path) 
         assert (await fourth.event())["type"] == "websocket.accept", "who is known does not wait"
         for socket in (*waiting, third, elsewhere, fourth):
             await socket.leave()
-        assert here.gateway.company.admission.count == 0
+        assert here.gateway.connections.admission.count == 0
 
 
 async def test_newcomer_of_the_busiest_network_is_refused_when_all_unauthenticated_places_are_taken(
@@ -93,10 +93,10 @@ async def test_newcomer_of_another_network_takes_the_place_of_the_oldest_silent_
         event = await oldest.event()
         assert (event["type"], event["code"]) == ("websocket.close", 4000)
         assert "retry_after" in event["reason"]
-        assert here.gateway.company.admission.evicted == 1
+        assert here.gateway.connections.admission.evicted == 1
         for socket in (oldest, silent, newcomer):
             await socket.leave()
-        assert here.gateway.company.admission.count == 0
+        assert here.gateway.connections.admission.count == 0
 
 
 async def test_over_the_cap_of_all_connections_new_ones_are_refused(tmp_path: Path) -> None:
@@ -141,16 +141,16 @@ async def test_control_whoever_says_or_is_told_something_stays(tmp_path: Path, b
     async with house(tmp_path, hello_timeout=0.5) as here:
         socket = await here.enter()
         here.place.clock.ahead += QUIET - 10
-        before = here.gateway.company.wheel.now
-        await eventually(lambda: here.gateway.company.wheel.now > before + QUIET - 20, 10, "the wheel has noticed")
+        before = here.gateway.connections.wheel.now
+        await eventually(lambda: here.gateway.connections.wheel.now > before + QUIET - 20, 10, "the wheel has noticed")
         if by == "peer":
             socket.say({"type": "ping"})
         else:
             here.place.services.fanout.broadcast(b'{"type":"pong"}')
         assert await socket.hear() == {"type": "pong"}
         here.place.clock.ahead += 20
-        before = here.gateway.company.wheel.now
-        await eventually(lambda: here.gateway.company.wheel.now > before + 10, 10, "the wheel has noticed")
+        before = here.gateway.connections.wheel.now
+        await eventually(lambda: here.gateway.connections.wheel.now > before + 10, 10, "the wheel has noticed")
         socket.say({"type": "ping"})
         assert await socket.hear() == {"type": "pong"}
         await socket.leave()
@@ -165,7 +165,7 @@ async def test_who_does_not_read_is_ended_and_the_others_do_not_notice(tmp_path:
             here.place.services.fanout.broadcast(line)
             assert (await reader.hear())["type"] == "pong"
         await stuck.ended()
-        assert len(here.gateway.company.open) == 1
+        assert len(here.gateway.connections.open) == 1
         assert here.sample("hubbub_disconnects_total", code="4008", reason="slow") == 1
         await reader.leave()
 
@@ -181,7 +181,7 @@ async def test_a_stop_tells_everybody_to_come_back_and_waits_for_nobody_who_does
         await reader.leave()
         await closing
         await stuck.ended()
-        assert not here.gateway.company.open
+        assert not here.gateway.connections.open
 
 
 async def test_the_subprotocol_is_chosen_from_the_scope_when_the_server_keeps_its_header_back(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ async def test_a_silent_peer_is_pinged_and_then_dropped(serve: Serve, monkeypatc
             assert await answers.frame() == (PING, b"")
             answers.send(frame(PONG))
         assert await silent.rest() == b"\x89\x00"
-        assert len(running.gateway.company.open) == 1
+        assert len(running.gateway.connections.open) == 1
 
 
 async def test_a_bug_in_the_conversation_closes_one_socket_only(serve: Serve) -> None:
@@ -203,7 +203,7 @@ async def test_an_address_may_have_so_many_unauthenticated_sockets_and_no_more(s
 async def test_rate_limits_off_lifts_that_cap(serve: Serve) -> None:
     running = await serve(unauthenticated_per_address=1, unauthenticated_max=1, rate_limits=False)
     async with connect(running.url), connect(running.url), connect(running.url):
-        assert running.gateway.company.admission.count == 3
+        assert running.gateway.connections.admission.count == 3
 
 
 async def test_newcomer_of_the_busiest_network_is_refused_and_other_connections_are_accepted(serve: Serve) -> None:
@@ -217,10 +217,10 @@ async def test_newcomer_of_the_busiest_network_is_refused_and_other_connections_
         await one.send("hello, not processed yet")
         await one.recv()
         async with connect(running.url):  # one has said something: it cannot be evicted, and takes no idle place
-            assert running.gateway.company.admission.count == 3
+            assert running.gateway.connections.admission.count == 3
         await silent.send("in")
         await silent.recv()
-    assert running.gateway.company.admission.evicted == 0
+    assert running.gateway.connections.admission.evicted == 0
 
 
 async def test_newcomer_of_another_network_takes_the_place_of_the_oldest_silent_socket(serve: Serve) -> None:
@@ -237,7 +237,7 @@ async def test_newcomer_of_another_network_takes_the_place_of_the_oldest_silent_
         for socket in (younger, newcomer):
             await socket.send("in")
             assert await socket.recv() == "in"
-    assert running.gateway.company.admission.evicted == 1
+    assert running.gateway.connections.admission.evicted == 1
 
 
 async def test_refused_socket_that_does_not_answer_the_close_gives_way_first(serve: Serve) -> None:
