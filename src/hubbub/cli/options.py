@@ -1,4 +1,4 @@
-"""What several commands have in common: the folder, the settings file, and what becomes of them."""
+"""Options and settings shared by several commands."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,6 +28,6 @@ def pairs(given: list[str]) -> dict[str, Any]:
         name, found, value = pair.partition("=")
         name = name.strip().replace("-", "_")
         if not found or name not in Settings.model_fields:
-            fail(f"--set {pair.partition('=')[0]} is not NAME=VALUE of a setting.", WRONG_USE)
+            fail(f"--set {pair.partition('=')[0]}: expected NAME=VALUE with the name of a setting.", WRONG_USE)
         pairs[name] = value
     return pairs

@@ -1,4 +1,4 @@
-"""`hubbub serve`: the server, in the foreground."""
+"""`hubbub serve`: run the server in the foreground."""
 
 import asyncio
 from collections.abc import Callable
@@ -33,7 +33,7 @@ def serve(
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop where there is one; None is asyncio's own."""
+    """Return uvloop's factory if uvloop is installed; None selects asyncio's own loop."""
     try:
         import uvloop
     except ImportError:

@@ -93,7 +93,7 @@ async def identify(request: Request) -> Caller:
 
 
 async def _identify_by_host(request: Request, host: ExternalAuth) -> Caller:
-    """Return the caller whom the host application reports.
+    """Return the caller according to the host application.
 
     Credentials that browsers attach by themselves count for unsafe requests from our own pages only.
     """

@@ -36,7 +36,7 @@ class NewPassword(Frozen):
     """The current password, and the new one: at least 8 characters, at most 1,024 bytes."""
 
     current_password: Text = Field(examples=[logins.EXAMPLE])
-    new_password: Text = Field(examples=["four words nobody guesses"])
+    new_password: Text = Field(examples=["four words that are hard to guess"])
 
 
 class NewStart(Frozen):

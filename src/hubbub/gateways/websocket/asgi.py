@@ -30,7 +30,7 @@ from hubbub.protocol.headers import network
 from hubbub.protocol.tokens import Credential
 
 QUIET = 90.0
-"""Seconds without traffic in either direction after which a client counts as gone. Clients ping after 25 s of silence."""
+"""Seconds without traffic in both directions after which a client counts as gone. Clients ping after 25 s."""
 TURN = 16
 """Messages handled for one connection before the event loop runs other tasks."""
 logger = structlog.get_logger(__name__)
@@ -165,8 +165,8 @@ class AsgiGateway:
         address = scope.address(socket, self.services.settings.trusted_proxies)
         admitted = self._admit(socket)
         if isinstance(admitted, handshake.Rejection):
-            await self._deny(socket, admitted)
             await self._reject(socket, admitted)
+            return
         slot = self.connections.admission.try_acquire(network(address), lambda: connection.evict())
         if slot is None:
             retry_after = math.ceil(self.services.settings.hello_timeout)
@@ -179,7 +179,7 @@ class AsgiGateway:
             await socket.accept(admitted.subprotocol)
             conversation.opened()
             code = await self._listen(socket, connection, conversation)
-            connection.code = connection.code or code  # a close by the server add first
+            connection.code = connection.code or code  # a close by the server comes first
             await _send_close(socket, connection)
         except (WebSocketDisconnect, OSError):
             pass  # the client disconnected before the 101 was sent

@@ -160,7 +160,7 @@ class ConnectionManager:
     async def broadcast(self, message: str, topic: str | None = None) -> None:
         """Send to all WebSockets in a topic; without a topic, to all.
 
-        Afterwards raises WebSocketDisconnect if the client of the current task has left: the task that called `connect`.
+        Afterwards raises WebSocketDisconnect if the current task called `connect` and its client has left.
         """
         registry = self._current()
         registry.broadcast(message.encode(), topic)

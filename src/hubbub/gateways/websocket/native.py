@@ -22,7 +22,7 @@ from hubbub.gateways.websocket.uvicorn_websocket import AsgiWebSocketProtocol
 from hubbub.protocol import close_codes
 
 WebSocketProtocol = AsgiWebSocketProtocol
-"""The class for `uvicorn --ws hubbub.gateways.websocket.native:WebSocketProtocol`: ASGI sockets with a fast send path."""
+"""For `uvicorn --ws hubbub.gateways.websocket.native:WebSocketProtocol`: ASGI sockets with a fast send path."""
 
 PING_EVERY = 25.0
 DROP_AFTER = 35.0
@@ -206,7 +206,7 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
         self._transport.abort()
 
     def evict(self) -> None:
-        """End the connection for a newcomer. The client is told to reconnect, unless it was rejected or does not read."""
+        """End the connection for a newcomer. Tells the client to reconnect, if it reads and was not rejected."""
         self._slot = None
         self._connections.services.metrics.connections_evicted.labels(kind="websocket").inc()
         if self._ending or self._paused:
@@ -258,7 +258,7 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
     def _close_frame(self, code: int, reason: str) -> bytes:
         self._code = self._code or code
         if self._machine.state is not State.OPEN:
-            return b""  # the peer's Close add in the same segment and was already answered
+            return b""  # the peer's Close came in the same segment and was already answered
         self._machine.send_close(code, reason)
         return b"".join(self._machine.data_to_send())
 

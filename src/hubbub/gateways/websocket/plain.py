@@ -33,7 +33,7 @@ from hubbub.protocol.tokens import Credential
 FAREWELL = 2.0
 # The tutorial's page, opened as a local file, has the Origin `null`; a command-line tool sends none.
 NO_PAGE = (None, "null")
-NOT_YOUR_NAME = "This name belongs to another user, or is not the name of your account. Choose another."
+NOT_YOUR_NAME = "The name in the address is not the name of your account."
 logger = structlog.get_logger(__name__)
 
 
@@ -223,7 +223,7 @@ class PlainText:
         return await self._open_guest(name, scope.address(socket, services.settings.trusted_proxies))
 
     async def _identify_hosted(self, socket: WebSocket, host: ExternalAuth) -> AuthenticatedUser | None:
-        """Return the user whom the host application reports; None for a guest, where guests are allowed."""
+        """Return the user according to the host application; None for a guest, where guests are allowed."""
         if self._comes_as_guest(socket):
             return None
         try:

@@ -127,9 +127,7 @@ class Pump:
         elif len(self._queries) < MAX_QUERIES:
             self._queries.append((id_, query))
         else:
-            self._refuse(
-                id_, Busy("Too many queries are waiting. Try again after some were answered.", retry_after=1.0)
-            )
+            self._refuse(id_, Busy("Too many queries are waiting. Try again later.", retry_after=1.0))
 
     async def _answer(self, queries: deque[tuple[int, EventsSince]]) -> None:
         live = self._live
