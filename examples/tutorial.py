@@ -1,4 +1,4 @@
-"""The chat that a tutorial begins with, rebuilt on Hubbub's ConnectionManager.
+"""The usual tutorial chat, built on Hubbub's ConnectionManager.
 
     uvicorn examples.tutorial:app
 
@@ -45,13 +45,13 @@ PAGE = """<!doctype html>
 
 @app.get("/", response_class=HTMLResponse)
 async def page() -> str:
-    """The whole client."""
+    """Return the whole client."""
     return PAGE
 
 
 @app.websocket("/ws/{client_id}")
 async def chat(websocket: WebSocket, client_id: int) -> None:
-    """Everybody hears everybody; whoever writes sees the own words, too."""
+    """Send each message to all clients, and a confirmation to its author."""
     await manager.connect(websocket)
     await manager.broadcast(f"Client #{client_id} joined the chat.")
     try:

@@ -1,1 +1,1 @@
-"""One small file per server that is measured: how it starts and how the generator speaks to it."""
+"""One small file per measured server: how it starts and which protocol the generator uses."""

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 from hubbub.domain.errors import BadRequest, HubbubError, Internal, NotFound, Refusal, TooLarge
 from hubbub.domain.model import Wire
+from hubbub.features import accounts
 from hubbub.protocol import wire
 from hubbub.protocol.validation import refusal
 
@@ -93,7 +94,7 @@ class TokenRefused(HubbubError):
     """The 401 of `/token`, with the `detail` that OAuth2 clients read."""
 
     code = "unauthenticated"
-    sentence = "Incorrect username or password."
+    sentence = accounts.REFUSED
 
 
 def install(app: FastAPI) -> None:

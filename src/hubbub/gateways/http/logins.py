@@ -17,7 +17,7 @@ from hubbub.protocol import headers
 from hubbub.protocol.tokens import new_secret, secret_hash
 from hubbub.storage.accounts import Account
 
-REFUSED = "Incorrect username or password."
+REFUSED = accounts.REFUSED
 EXAMPLE = "correct horse battery staple"
 """A password for the API documentation."""
 BROWSERS = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"),

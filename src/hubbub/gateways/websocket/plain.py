@@ -258,7 +258,7 @@ class PlainText:
 def _room(socket: WebSocket) -> str | None:
     """Return the `room` parameter. Raises NotFound if the query is longer than any that names a room."""
     if len(socket.scope["query_string"]) > MAX_QUERY:
-        raise NotFound("This room does not exist.")
+        raise NotFound("There is no such room.")
     found: str | None = socket.query_params.get("room")
     return found
 
