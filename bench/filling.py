@@ -1,4 +1,7 @@
-"""A database like that of a site in long use: messages written directly into the tables, with their log entries."""
+"""A database like that of a site in long use.
+
+Messages are written directly into the tables, with their log entries.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,8 @@ Row = dict[str, Any]
 def fill(url: str, count: int) -> None:
     """Spread `count` messages over all rooms, each room's by its members in turn.
 
-    No server may run on the database meanwhile. Existing rows stay, and all members have read everything.
+    No server may run on the database meanwhile. Existing rows stay, and all members have read
+    everything.
     """
     database = Database(url)
     try:

@@ -1,4 +1,6 @@
-"""Installs the peers that are not Python packages into bench/out: Node's from npm, Mosquitto from Debian.
+"""Installs the peers that are not Python packages into bench/out.
+
+Node's packages come from npm, Mosquitto from Debian.
 
 A peer that cannot be installed is reported with a visible warning and left out of the measurements.
 """
@@ -39,7 +41,7 @@ def install() -> None:
 
 
 def node() -> str | None:
-    """Return the node executable that npm runs with; None if the packages are not installed."""
+    """Return the node executable of npm; None if the packages are not installed."""
     if not (NODE / "node_modules").exists():
         return None
     return shutil.which("node", path=npm()[1]["PATH"])
@@ -83,7 +85,10 @@ def _install_node() -> None:
 
 
 def _unpack_mosquitto() -> None:
-    """Unpack the package instead of installing it: Debian would start a service, and this needs no root."""
+    """Unpack the package instead of installing it.
+
+    Debian would start a service, and this needs no root.
+    """
     MOSQUITTO.mkdir(exist_ok=True)
     listed = subprocess.run(["apt-cache", "depends", "mosquitto"], capture_output=True, text=True, check=True).stdout
     libraries = re.findall(r"^ *Depends: (lib[a-z0-9.+-]+)$", listed, re.MULTILINE)

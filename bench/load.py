@@ -1,4 +1,7 @@
-"""The load generator as seen from Python: builds the C programs, opens connections, runs phases."""
+"""The load generator as seen from Python.
+
+It builds the C programs, opens connections and runs phases.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,10 @@ def _compile(program: Path, sources: Sequence[Path], headers: Sequence[Path]) ->
 
 
 def text_of(size: int) -> str:
-    """Return a message of `size` bytes with the stamp the readers look for, which no server parses as a mention."""
+    """Return a message of `size` bytes with the stamp that readers look for.
+
+    No server parses the stamp as a mention.
+    """
     return "x@$SEQ@" + "x" * (size - 11)
 
 
@@ -73,7 +79,10 @@ class Phase:
         return float(self.raw[f"{of}_us"][percentile]) / 1000
 
     def faults(self, *, acknowledged: bool) -> list[str]:
-        """Return the errors of the phase: readers without exactly every message, rejections, lost connections."""
+        """Return the errors of the phase.
+
+        These are readers without exactly every message, rejections and lost connections.
+        """
         wrong = [
             f"{name} {self.raw[name]}"
             for name in ("incomplete", "wrong_readers", "duplicates", "strays", "refused", "failures")
@@ -109,7 +118,7 @@ class Load:
         self._close()
 
     def run(self, phase: str) -> Phase:
-        """Run a phase: `closed WINDOW MESSAGES SECONDS` or `open RATE SECONDS`; see generator.c."""
+        """Run `closed WINDOW MESSAGES SECONDS` or `open RATE SECONDS`; see generator.c."""
         return Phase(json.loads(self.command(phase)))
 
     def command(self, line: str) -> str:

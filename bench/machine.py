@@ -30,7 +30,9 @@ class Machine:
 
 
 def describe(folder: Path, peers: Mapping[str, str]) -> Machine:
-    """Describe the machine and time fdatasync in `folder`, on which every durable figure depends.
+    """Describe the machine and time fdatasync in `folder`.
+
+    Every durable figure depends on fdatasync.
 
     `peers` are further versions.
     """
@@ -53,7 +55,10 @@ def busy_seconds() -> float:
 
 
 def wait_until_quiet(seconds: float) -> None:
-    """Return when the machine is idle, or after `seconds`: other programs must not distort the measurement."""
+    """Return when the machine is idle, or after `seconds`.
+
+    Other programs must not distort the measurement.
+    """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if psutil.cpu_percent(interval=QUIET_SAMPLE) / 100 * os.sysconf("SC_NPROCESSORS_ONLN") < QUIET:

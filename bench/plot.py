@@ -1,4 +1,7 @@
-"""The plots: plain SVG, the same bytes for the same results, readable on light and dark pages."""
+"""The plots in plain SVG, readable on light and dark pages.
+
+The same results give the same bytes.
+"""
 
 from __future__ import annotations
 
@@ -85,7 +88,7 @@ BOUNDS = {"lone message": "T5 p99", "100 x 5,000/s": "T3 small", "1,000 x 500/s"
 
 
 def latency(results: Results) -> str:
-    """Draw the latency from due to received: median, 99th and 99.9th percentile on a logarithmic scale."""
+    """Draw the latency from due to received: median, 99 % and 99.9 %, logarithmic."""
     rows = [(load, _percentiles(_of(results, load))) for load in LOADS if _of(results, load)]
     limits = {target["name"]: target["limit"] for target in results["targets"]}
     description = "; ".join(f"{load}: median {p[0]:.1f} ms, p99 {p[1]:.1f} ms, p99.9 {p[2]:.1f} ms" for load, p in rows)

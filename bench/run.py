@@ -1,4 +1,7 @@
-"""`python -m bench [T0 T1 ...] [--runs 5] [--quick]`: measure, compare and report which targets are met."""
+"""Measure, compare and report which targets are met.
+
+`python -m bench [T0 T1 ...] [--runs 5] [--quick]`
+"""
 
 from __future__ import annotations
 

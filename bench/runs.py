@@ -62,7 +62,7 @@ class Runs:
     # --- one CPU for the server ----------------------------------------------------------------------------------
 
     def _side_by_side(self) -> None:
-        """Measure peers and Hubbub one after the other within the run, so that noise affects all of them."""
+        """Measure peers and Hubbub side by side, so that noise affects all of them."""
         best = max((m.phase.deliveries_per_second for m in self._all_peers()), default=0.0)
         if "T0" in self._wanted:
             self._attempt(HUBBUB_MANAGER, lambda: self._manager(best))
@@ -144,7 +144,7 @@ class Runs:
                 self._sample("T4", published.phase.messages_per_second)
 
     def _filled_store(self) -> None:
-        """Measure T12 on a server of its own, whose database is filled before the first run."""
+        """Measure T12 on its own server. Its database is filled before the first run."""
         hubbub = self._filled
         if self._first:
             with self._bench.start(hubbub.peer(), EVERY_CPU) as server:

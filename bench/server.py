@@ -1,4 +1,4 @@
-"""A server under test: a process tree pinned to CPUs, with its CPU time and memory."""
+"""A server under test: a process tree with its CPU time and memory."""
 
 from __future__ import annotations
 
@@ -45,7 +45,10 @@ class Cpu:
 
 
 class Server:
-    """Starts on entering. Ready when `ready_path` answers 200 or, without one, when the port accepts."""
+    """Starts on entering.
+
+    Ready when `ready_path` answers 200 or, without one, when the port accepts.
+    """
 
     def __init__(
         self,
@@ -93,11 +96,17 @@ class Server:
         )
 
     def resident_bytes(self) -> int:
-        """Return the resident memory of the whole tree; shared pages count once per process."""
+        """Return the resident memory of the whole tree.
+
+        Shared pages count once per process.
+        """
         return sum(process.memory_info().rss for process in self._tree())
 
     def proportional_bytes(self) -> int:
-        """Return the memory with shared pages divided among their users (PSS); without kernel memory."""
+        """Return the memory with shared pages divided by their users (PSS).
+
+        Kernel memory is not included.
+        """
         return sum(process.memory_full_info().pss for process in self._tree())
 
     def _tree(self) -> list[psutil.Process]:

@@ -9,7 +9,10 @@ from statistics import median
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A limit for the first release and for `later`: a minimum if `at_least`, else a maximum. Medians count."""
+    """A limit for the first release and for `later`.
+
+    The limits are minimums if `at_least`, else maximums. The median of all runs counts.
+    """
 
     name: str
     what: str
@@ -79,7 +82,10 @@ Verdicts = list[tuple[Target, list[float], bool]]
 
 
 def verdicts(wanted: set[str], samples: dict[str, list[float]]) -> Verdicts:
-    """Return each target with its samples and whether it is met. A target without samples is not."""
+    """Return each target with its samples and whether it is met.
+
+    A target without samples is not.
+    """
     rows = []
     for target in (target for name, targets in TARGETS.items() if name in wanted for target in targets):
         values = samples.get(target.name, [])

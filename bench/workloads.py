@@ -26,7 +26,10 @@ class Measurement:
     phase: Phase
     cpu: Cpu
     others: float
-    """CPUs that other programs used meanwhile: above about 0.1 the figure is less reliable."""
+    """CPUs that other programs used meanwhile.
+
+    Above about 0.1 the figure is less reliable.
+    """
     faults: list[str]
 
     @property
@@ -45,7 +48,10 @@ class Idle:
 
 @dataclass(frozen=True, slots=True)
 class Connections:
-    """The connections of a load; `separate` senders are extra connections, otherwise the first readers send."""
+    """The connections of a load.
+
+    `separate` senders are extra connections, otherwise the first readers send.
+    """
 
     readers: int
     senders: int
@@ -64,7 +70,8 @@ TWO_USERS = Connections(1, 1, separate=True)
 class Bench:
     """Starts servers one at a time on `folder` and measures them.
 
-    `seconds` is the length of a phase; `patience` is how long to wait for an idle machine before each server.
+    `seconds` is the length of a phase; `patience` is how long to wait for an idle machine before
+    each server.
     """
 
     def __init__(self, folder: Path, seconds: float, patience: float) -> None:
@@ -81,7 +88,7 @@ class Bench:
     def fan_out(
         self, peer: Peer, *, prepare: Callable[[int], None] | None = None, lone: bool = False
     ) -> list[Measurement]:
-        """Measure 64 messages in flight to 1,000 readers; with `lone` also one message in flight."""
+        """Measure 64 messages in flight to 1,000 readers; with `lone` also one."""
         with self.start(peer, "0") as server:
             if prepare:
                 prepare(server.port)
@@ -109,7 +116,7 @@ class Bench:
             return self.phase(peer, server, load, 256)
 
     def open_loop(self, peer: Peer, server: Server, readers: int, rate: int) -> Measurement:
-        """Measure `rate` messages per second whatever the server does, each timed from the moment it was due."""
+        """Measure `rate` messages per second, timed from the moment each was due."""
         connections = Connections(readers, min(readers, SENDERS))
         with self._load(peer, server, connections, text_of(BODY)) as load:
             return _measure(peer, server, load, f"open {rate} {self._seconds}")

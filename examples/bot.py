@@ -1,4 +1,4 @@
-"""A bot that answers `!ping` in every room it is in, and joins every new public room.
+"""A bot that answers `!ping` in its rooms and joins every new public room.
 
     BOT_URL=http://localhost:8000 BOT_NAME=bot BOT_PASSWORD=… python examples/bot.py
 
@@ -29,14 +29,18 @@ async def handle(client: Client, entry: Entry) -> None:
         case MessageSent(by=author, room=room) as message if author != client.me.id:
             text = answer(message)
             if text is not None:
-                # With the key the answer is sent once, even if the bot is killed before it stores its positions.
+                # With the key the answer is sent once, even if the bot is killed before it stores
+                # its positions.
                 await client.send(room, text, key=f"pong {entry.seq}")
         case RoomCreated(room=room, in_site=True):
             await client.command("room.join", room=room.id)
 
 
 async def handle_with_retries(client: Client, entry: Entry) -> None:
-    """Handle an entry until it succeeds or is refused. Retrying is safe: all commands here are idempotent."""
+    """Handle an entry until it succeeds or is refused.
+
+    Retrying is safe: all commands here are idempotent.
+    """
     while True:
         try:
             await handle(client, entry)
@@ -61,7 +65,10 @@ async def run(client: Client) -> None:
 
 
 def save(positions: Positions) -> None:
-    """Replace the file in one step: if the bot is killed, either the old or the new file remains."""
+    """Replace the file in one step.
+
+    If the bot is killed, either the old or the new file remains.
+    """
     new = POSITIONS.with_suffix(".new")
     new.write_text(json.dumps(asdict(positions)))
     new.replace(POSITIONS)

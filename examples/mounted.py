@@ -1,9 +1,11 @@
-"""Chat inside an app with its own users: log-in with a cookie, users in SQLite, and Hubbub mounted under /chat.
+"""Chat inside an app with its own users.
+
+The app has a log-in with a cookie and users in SQLite. Hubbub is mounted under /chat.
 
     uvicorn examples.mounted:app --ws websockets-sansio --ws-max-size 65536 --ws-per-message-deflate false
 
-The first log-in with a name creates the user. This stands for the log-in that your app already has. Hubbub itself
-needs `identify`, `hubbub.lifespan`, `app.mount` and, in `log_out`, `hubbub.revoke`.
+The first log-in with a name creates the user. This stands for the log-in that your app already has.
+Hubbub itself needs `identify`, `hubbub.lifespan`, `app.mount` and, in `log_out`, `hubbub.revoke`.
 """
 
 import hashlib
@@ -44,7 +46,10 @@ def database() -> sqlite3.Connection:
 
 
 async def identify(connection: HTTPConnection) -> Identity | None:
-    """Return the user of a request: browsers send the cookie, other clients the same token as bearer token."""
+    """Return the user of a request.
+
+    Browsers send the cookie, other clients the same token as bearer token.
+    """
     scheme, _, bearer = connection.headers.get("authorization", "").partition(" ")
     token = bearer if scheme.lower() == "bearer" else connection.cookies.get(COOKIE)
     query = "SELECT people.id, people.name FROM logins JOIN people ON people.id = logins.person WHERE token = ?"
@@ -89,7 +94,10 @@ def log_in(name: Annotated[str, Form()], password: Annotated[str, Form()]) -> Re
 
 @app.post("/logout")
 async def log_out(request: Request) -> Response:
-    """End the log-in here first, then in the chat, so that no new connection is accepted in between."""
+    """Log out here first, then in the chat.
+
+    In this order no new connection is accepted in between.
+    """
     found = await identify(request)
     if found is not None:
         database().execute("DELETE FROM logins WHERE person = ?", [int(found.subject)])

@@ -2,8 +2,8 @@
 
     uvicorn examples.tutorial:app
 
-Then open http://127.0.0.1:8000 in two windows. For many clients at a time, let the manager write to the
-transports directly:
+Then open http://127.0.0.1:8000 in two windows. For many clients at a time, let the manager write to
+the transports directly:
 
     uvicorn examples.tutorial:app --ws hubbub.gateways.websocket.native:WebSocketProtocol
 """

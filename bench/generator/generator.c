@@ -41,8 +41,8 @@ static struct {
 
 static struct slot ring[RING];
 static char *message;
-static size_t message_length, places[16];
-static int place_count;
+static size_t message_length, offsets[16];
+static int offset_count;
 static size_t ack_length;
 static unsigned long long head; /* the position of the newest message that has arrived, as its text says */
 
@@ -161,9 +161,9 @@ static void send_besides(struct connection *c) {
     if (!head || c->state != OPEN)
         return;
     line = line && *line ? line : options.besides;
-    const char *end = strchrnul(line, '\n'), *place = memmem(line, (size_t)(end - line), HEAD, strlen(HEAD));
-    int before = (int)((place ? place : end) - line), after = place ? (int)(end - place - (int)strlen(HEAD)) : 0;
-    int length = place ? snprintf(text, sizeof text, "%.*s%llu%.*s", before, line, head, after, place + strlen(HEAD))
+    const char *end = strchrnul(line, '\n'), *marker = memmem(line, (size_t)(end - line), HEAD, strlen(HEAD));
+    int before = (int)((marker ? marker : end) - line), after = marker ? (int)(end - marker - (int)strlen(HEAD)) : 0;
+    int length = marker ? snprintf(text, sizeof text, "%.*s%llu%.*s", before, line, head, after, marker + strlen(HEAD))
                        : snprintf(text, sizeof text, "%.*s", before, line);
     wire->message(c, text, (size_t)length);
     line = *end ? end + 1 : end;
@@ -173,8 +173,8 @@ static void send_message(uint64_t when) {
     uint64_t seq = phase.next++;
     char digits[9];
     snprintf(digits, sizeof digits, "%08llu", (unsigned long long)seq);
-    for (int i = 0; i < place_count; i++)
-        memcpy(message + places[i], digits, 8);
+    for (int i = 0; i < offset_count; i++)
+        memcpy(message + offsets[i], digits, 8);
     ring[seq % RING] = (struct slot){when, (uint32_t)options.readers + (ack_length > 0)};
     struct connection *c = crowd.senders[seq % (uint64_t)options.senders];
     if (options.besides && seq % 4 == 0)
@@ -332,12 +332,12 @@ static void run_phase(const char *line) {
 
 static void load_message(void) {
     message = text_of(options.message ? options.message : "@$SEQ@");
-    for (char *at = message; (at = strstr(at, "$SEQ")) && place_count < 16; at += 8) {
-        size_t place = (size_t)(at - message), rest = strlen(at + 4) + 1;
-        message = realloc(message, place + 8 + rest);
-        at = message + place;
+    for (char *at = message; (at = strstr(at, "$SEQ")) && offset_count < 16; at += 8) {
+        size_t offset = (size_t)(at - message), rest = strlen(at + 4) + 1;
+        message = realloc(message, offset + 8 + rest);
+        at = message + offset;
         memmove(at + 8, at + 4, rest);
-        places[place_count++] = place;
+        offsets[offset_count++] = offset;
     }
     message_length = strlen(message);
 }

@@ -1,1 +1,4 @@
-"""One small file per measured server: how it starts and which protocol the generator uses."""
+"""One small file per measured server.
+
+It tells how the server starts and which protocol the generator uses.
+"""

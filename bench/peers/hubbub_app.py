@@ -1,4 +1,4 @@
-"""The same endpoint as fastapi_app.py; the only difference is that the class is imported from hubbub."""
+"""The same endpoint as fastapi_app.py, with the class imported from hubbub."""
 
 from __future__ import annotations
 

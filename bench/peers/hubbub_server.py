@@ -1,4 +1,4 @@
-"""The whole server: `hubbub serve` with accounts, permissions and durable messages."""
+"""The whole `hubbub serve`, with accounts, permissions and durable messages."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ BESIDES = (
 
 
 class HubbubServer:
-    """A data folder with accounts, all members of five rooms, and their sessions' tokens."""
+    """A data folder with accounts in five rooms, and their sessions' tokens."""
 
     def __init__(self, folder: Path, database: str | None = None) -> None:
         """Use `database`, a URL; without one, SQLite in the data folder."""
@@ -63,11 +63,17 @@ class HubbubServer:
         return self._environment.get("HUBBUB_DATABASE_URL", f"sqlite:///{self._data / 'hubbub.db'}")
 
     def busy_peer(self) -> Peer:
-        """Return a peer whose every fifth command is a read position or a reaction, at the newest message."""
+        """Return a peer with a mixed load.
+
+        Every fifth command is a read position or a reaction at the newest message.
+        """
         return replace(self.peer(), load=lambda text: [*self._load(text), "--besides", "\n".join(BESIDES)])
 
     def log_in(self, port: int) -> None:
-        """Create accounts and rooms the first time; later renew tokens that are about to expire."""
+        """Create accounts and rooms the first time.
+
+        Later, renew tokens that are about to expire.
+        """
         first = not self._logged_in
         if not first and time.monotonic() - self._logged_in < TOKENS_FRESH:
             return

@@ -1,4 +1,7 @@
-"""Two connection managers behind the same FastAPI endpoint on uvicorn: the plain one and Hubbub's."""
+"""Two connection managers behind the same FastAPI endpoint on uvicorn.
+
+One is the plain one, the other is Hubbub's.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Mosquitto over MQTT 3.1.1 on TCP, quality of service 0; Debian builds it without WebSockets."""
+"""Mosquitto over MQTT 3.1.1 on TCP, quality of service 0.
+
+Debian builds it without WebSockets.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two Node servers: the usual loop over all sockets with `ws`, and a socket.io room."""
+"""Two Node servers: the usual loop over sockets with `ws`, and a socket.io room."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ def peers() -> list[Peer]:
 def _socket_io(text: str) -> Sequence[str]:
     """Return the generator's options for Engine.IO 4 with Socket.IO 5 in it.
 
-    Engine.IO: `0…` opens, `2` pings, `3` pongs, `4` is a message. Socket.IO: `0` connects, `2` is an event.
+    Engine.IO: `0…` opens, `2` pings, `3` pongs, `4` is a message. Socket.IO: `0` connects, `2` is
+    an event.
     """
     return [
         *("--path", "/socket.io/?EIO=4&transport=websocket", "--hello", "40", "--ready", "40{", "--answer", "23"),

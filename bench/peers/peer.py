@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A server. `command` returns its argv for a port; `load` the generator's options for a message text."""
+    """A server.
+
+    `command` returns its argv for a port; `load` the generator's options for a message text.
+    """
 
     name: str
     does: str

@@ -1,4 +1,4 @@
-"""The usual endpoint around a ConnectionManager, the same for each class that is measured."""
+"""The usual endpoint around a ConnectionManager, the same for each measured class."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The public Python API: the server, the ConnectionManager, the client and the settings. Loaded lazily."""
+"""The public Python API, loaded lazily."""
 
 from importlib import import_module
 from importlib.metadata import version
@@ -24,7 +24,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> object:
-    """Import a public name on first access (PEP 562), so that using one module does not load the others."""
+    """Import a public name on first access (PEP 562): others are not loaded."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_MODULES[name]), name)

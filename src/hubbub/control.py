@@ -1,7 +1,8 @@
-"""The operator's requests: what the command line can do with a data folder, with or without a running server.
+"""The operator's requests on a data folder, with or without a running server.
 
-A running server listens on `control.sock` in its data folder (mode 0600): one JSON object per line in, one out. Without
-a server, the command line executes the same requests itself. Either way they are commands of the journal.
+A running server listens on `control.sock` in its data folder (mode 0600): one JSON object per line
+in, one out. Without a server, the command line executes the same requests itself. Either way they
+are commands of the journal.
 """
 
 import asyncio
@@ -36,7 +37,8 @@ MAX_LINE = 64 * 1024
 TIMEOUT = 30.0
 PAGE = 200
 RESET_LINK_LIFE = 24 * 3_600
-# sockaddr_un holds 104 bytes on some systems, 108 on others, the last one a zero (POSIX leaves it open).
+# sockaddr_un holds 104 bytes on some systems, 108 on others, the last one a zero (POSIX leaves it
+# open).
 MAX_PATH = 100
 
 logger = structlog.get_logger(__name__)
@@ -132,7 +134,10 @@ async def _hash(services: Services, password: str, name: str) -> str:
 
 
 def _find(connection: Connection, name: str, *, active: bool = False) -> int:
-    """Return the id of the user with this name. Raises NotFound; with `active`, Conflict for a disabled account."""
+    """Return the id of the user with this name.
+
+    Raises NotFound; with `active`, Conflict for a disabled account.
+    """
     account = accounts.by_name(connection, name)
     if account is None:
         if len(name) > MAX_USER_NAME:
@@ -176,7 +181,10 @@ async def _make_invite(services: Services, request: MakeInvite) -> Answer:
 
 
 class Control:
-    """Serves the operator's requests on `control.sock` while entered. The folder's lock must be held."""
+    """Serves the operator's requests on `control.sock` while entered.
+
+    The folder's lock must be held.
+    """
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -238,7 +246,9 @@ class Refused(Exception):
 
 
 def ask_server(data: Path, request: Request) -> Answer | None:
-    """Return the answer of the server on this data folder; None if none is running. Blocks.
+    """Return the answer of the server on this data folder; None if none is running.
+
+    Blocks.
 
     Raises Refused, OSError.
     """
@@ -280,7 +290,10 @@ def _bind(path: Path) -> socket.socket:
 
 @contextmanager
 def _short(path: Path) -> Iterator[str]:
-    """Yield a path to `path` that fits into a socket address: a long one goes through a temporary symbolic link."""
+    """Yield a path to `path` that fits into a socket address.
+
+    A long one goes through a temporary symbolic link.
+    """
     if len(os.fsencode(path)) <= MAX_PATH:
         yield str(path)
         return

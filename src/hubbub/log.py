@@ -1,7 +1,8 @@
-"""The server's log: one event per line on stderr, JSON for machines, coloured text on a terminal.
+"""The server's log on stderr: JSON lines, or coloured text on a terminal.
 
-Everything takes the same path, including uvicorn's messages and Python's warnings: secrets are redacted by name,
-control characters become visible escapes, URLs lose their queries. Message bodies are never logged.
+Everything takes the same path, including uvicorn's messages and Python's warnings: secrets are
+redacted by name, control characters become visible escapes, URLs lose their queries. Message bodies
+are never logged.
 """
 
 import logging
@@ -20,7 +21,8 @@ SECRET_NAMES = re.compile(
     re.IGNORECASE,
 )
 SECRET_TEXT = re.compile(
-    # The lookbehind makes a match start at the beginning of a word: starting at each hyphen would take quadratic time.
+    # The lookbehind makes a match start at the beginning of a word: starting at each hyphen would
+    # take quadratic time.
     r"(?P<name>\bbearer\s+|(?<![\w-])[\w-]*(?:token|ticket|password|secret|authorization|cookie)[\"']?\s*[=:]\s*)"
     r"[\"']?(?:(?:bearer|basic)\s+)?[^\s\"',;&]+",
     re.IGNORECASE,
@@ -30,14 +32,18 @@ BLANK = "[redacted]"
 LONGEST = 2_000
 """Characters per value. Longer values help no reader and could fill the disk."""
 TRACES = ("exception", "stack")
-# An invalid frame is the client's mistake and closes its connection; uvicorn logs a traceback for each.
+# An invalid frame is the client's mistake and closes its connection; uvicorn logs a traceback for
+# each.
 NOISE = ("Invalid UTF-8 sequence received from client.",)
 
 
 def configure(
     level: str = "info", form: Literal["auto", "json", "text"] = "auto", stream: TextIO | None = None
 ) -> None:
-    """Route structlog, the standard library's loggers and warnings to `stream`. May be called again."""
+    """Route structlog, the standard library's loggers and warnings to `stream`.
+
+    May be called again.
+    """
     out = stream or sys.stderr
     text = form == "text" or (form == "auto" and out.isatty())
     shared: list[Processor] = [
@@ -72,7 +78,7 @@ def configure(
 
 
 def configure_for_host() -> None:
-    """Log to the standard library's loggers, for Hubbub in a host application, which decides where they go."""
+    """Log to the standard library's loggers, which the host application configures."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -89,7 +95,10 @@ def configure_for_host() -> None:
 
 
 def _adopt_others() -> None:
-    """Remove handlers and levels from the loggers of libraries. There is no access log."""
+    """Remove handlers and levels from the loggers of libraries.
+
+    There is no access log.
+    """
     logging.captureWarnings(True)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.asgi", "uvicorn.access", "py.warnings", "asyncio", "alembic"):
         logger = logging.getLogger(name)
@@ -97,7 +106,8 @@ def _adopt_others() -> None:
         logger.propagate = True
         logger.setLevel(logging.NOTSET)
     logging.getLogger("uvicorn.access").disabled = True
-    # The server logs in its own words what uvicorn logs at "info" (started, finished, each WebSocket).
+    # The server logs in its own words what uvicorn logs at "info" (started, finished, each
+    # WebSocket).
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     logging.getLogger("websockets").setLevel(logging.WARNING)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
@@ -114,7 +124,7 @@ def clean(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
 
 
 def _indent(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Indent tracebacks in text, so that none of their lines looks like the start of an event."""
+    """Indent tracebacks in text: none of their lines may look like an event."""
     for name in TRACES:
         if isinstance(event.get(name), str):
             event[name] = "\n".join(f"  | {line}" for line in event[name].split("\n"))
@@ -141,7 +151,10 @@ def _clean(name: str, value: Any, *, lines: bool = False, depth: int = 0) -> Any
 
 
 def _clean_item(item: Any, depth: int) -> Any:
-    """Clean an item of a list. Pairs of a name and a value (headers) are treated by their name."""
+    """Clean an item of a list.
+
+    Pairs of a name and a value (headers) are treated by their name.
+    """
     if isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str | bytes):
         name = item[0].decode(errors="replace") if isinstance(item[0], bytes) else item[0]
         return [name, _clean(name, item[1], depth=depth + 1)]

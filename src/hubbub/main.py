@@ -50,13 +50,15 @@ SWITCH_INTERVAL = 0.0005
 async def running(
     settings: Settings, clock: Clock | None = None, login: AuthSettings | None = None, *, serving: bool = True
 ) -> AsyncIterator[Services]:
-    """A server without its gateways: folder and database locked, the database migrated, the journal running.
+    """A server without its gateways.
 
-    With `login` the host application authenticates the users. A command is not `serving`: it waits for a shorter time
-    for the database, and does not decide which signing key belongs to it.
+    Folder and database are locked, the database is migrated, the journal is running.
 
-    Raises InUse (another process has the folder or the database), KeyUnusable, migrate.TooNew, Unavailable (the
-    database does not respond).
+    With `login` the host application authenticates the users. A command is not `serving`: it waits
+    for a shorter time for the database, and does not decide which signing key belongs to it.
+
+    Raises InUse (another process has the folder or the database), KeyUnusable, migrate.TooNew,
+    Unavailable (the database does not respond).
     """
     sys.setswitchinterval(SWITCH_INTERVAL)  # so that the writer's thread gets the interpreter back from a busy loop
     async with AsyncExitStack() as stack:
@@ -108,9 +110,12 @@ async def _build(
 
 
 async def serve(settings: Settings) -> None:
-    """Run `hubbub serve` until SIGTERM or SIGINT, then drain. The port opens when everything is ready.
+    """Run `hubbub serve` until SIGTERM or SIGINT, then drain.
 
-    Raises what `running` raises, and DatabaseInUse, after draining, if another server has taken the database.
+    The port opens when everything is ready.
+
+    Raises what `running` raises, and DatabaseInUse, after draining, if another server has taken the
+    database.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -129,7 +134,7 @@ async def serve(settings: Settings) -> None:
 
 @asynccontextmanager
 async def operated(settings: Settings, login: AuthSettings | None = None) -> AsyncIterator[Services]:
-    """Like `running`, with leftover guests closed after a crash, and with the operator's socket."""
+    """Like `running`, with the operator's socket and without guests left by a crash."""
     async with running(settings, login=login) as services:
         await forget_guests(services, settled=0)
         async with Control(services):
@@ -137,7 +142,10 @@ async def operated(settings: Settings, login: AuthSettings | None = None) -> Asy
 
 
 def compose(services: Services, sockets: AsgiGateway | None = None) -> FastAPI:
-    """Return the application: REST, the web client, plain text, and `sockets` if there is no native gateway."""
+    """Return the application: REST, the web client and plain text.
+
+    `sockets` serves `/ws` where there is no native gateway.
+    """
     app = create_app(services)
     if sockets is not None:
         app.router.add_websocket_route("/ws", sockets.serve)
@@ -167,7 +175,7 @@ async def create_setup_link(services: Services) -> str | None:
 
 
 async def greet_operator(services: Services, address: str) -> None:
-    """Print the server's address and, while there is no owner, the link to become the owner."""
+    """Print the server's address and, without an owner, the link to become the owner."""
     out = sys.stdout
     out.write(f"{services.settings.name} is at {address}\n")
     token = await create_setup_link(services)
@@ -188,7 +196,10 @@ def _migrate(database: Database, clock: Clock) -> None:
 
 
 async def _lock(database: Database, stack: AsyncExitStack, purpose: Purpose) -> asyncio.Future[str]:
-    """Lock the database until `stack` ends. The future completes if another server takes it nevertheless."""
+    """Lock the database until `stack` ends.
+
+    The future completes if another server takes it nevertheless.
+    """
     loop = asyncio.get_running_loop()
     lost: asyncio.Future[str] = loop.create_future()
     if database.path is not None:

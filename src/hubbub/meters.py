@@ -1,6 +1,7 @@
 """Connects the parts of a running server to the metrics.
 
-Values that their owner keeps are read when Prometheus scrapes; everything else is counted once per batch.
+Values that their owner keeps are read when Prometheus scrapes; everything else is counted once per
+batch.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,7 +1,7 @@
-"""Metrics for Prometheus: one registry per server, so that two servers in one process do not mix.
+"""Metrics for Prometheus: one registry per server, also within one process.
 
-Values that exist anyway (deliveries, queue lengths) are read at a scrape, and cost nothing before. docs/operations.md
-explains each metric to operators.
+Values that exist anyway (deliveries, queue lengths) are read at a scrape, and cost nothing before.
+docs/operations.md explains each metric to operators.
 """
 
 import asyncio
@@ -64,7 +64,8 @@ class Source:
 class Page(CollectorRegistry):
     """The scraped page: values read from their owners, then counters.
 
-    Without the `_created` series that the client library adds to everything: they would double the size.
+    Without the `_created` series that the client library adds to everything: they would double the
+    size.
     """
 
     def __init__(self, read: Sequence[Metric], counted: CollectorRegistry) -> None:
@@ -152,7 +153,8 @@ class Metrics:
         """Count the end of a connection; without a code, one that was lost."""
         known = code if code is not None else 1006
         reason = CLOSE_REASONS.get(known)
-        # A client may send any code: unknown ones share a label, so that clients cannot fill the memory with them.
+        # A client may send any code: unknown ones share a label, so that clients cannot fill the
+        # memory with them.
         self._disconnects.labels(code=str(known) if reason else "other", reason=reason or "other").inc()
 
     def gauge(self, name: str, text: str, read: Read, label: str | None = None) -> None:
@@ -172,7 +174,7 @@ class Metrics:
         return [source.collect() for source in self._sources]
 
     async def scrape(self) -> bytes:
-        """Return what `render` returns, without blocking the event loop for the milliseconds of rendering."""
+        """Return what `render` returns, without blocking the event loop for milliseconds."""
         return await asyncio.to_thread(self.render, self.read())
 
 

@@ -1,4 +1,7 @@
-"""Hubbub as an ASGI application: standalone on any ASGI server, or mounted in a host application with its users."""
+"""Hubbub as an ASGI application.
+
+It runs standalone on any ASGI server, or mounted in a host application with its users.
+"""
 
 import asyncio
 import sys
@@ -32,7 +35,10 @@ ORIGINS_MISSING = (
     '"https://app.example.org". If browsers never send your credential by themselves, pass ambient=False instead.'
 )
 HOST_APP = "hubbub.host_app"
-"""The scope's key for the host application: Starlette overwrites `scope["app"]` with the innermost application."""
+"""The scope's key for the host application.
+
+Starlette overwrites `scope["app"]` with the innermost application.
+"""
 logger = structlog.get_logger(__name__)
 
 
@@ -45,13 +51,15 @@ class Hubbub:
         app = FastAPI(lifespan=hubbub.lifespan)
         app.mount("/chat", hubbub.app)
 
-    With `authenticate` the host application authenticates the users: it gets the headers, cookies and state of each
-    request and each WebSocket, and returns an Identity, or None for unknown callers. Accounts are created at first
-    sight. A token that a client sends with `hello` is passed to it as `Authorization: Bearer`. `ambient=False` is your
-    promise that no browser sends the credential by itself. Without `authenticate`, Hubbub has accounts of its own.
+    With `authenticate` the host application authenticates the users: it gets the headers, cookies
+    and state of each request and each WebSocket, and returns an Identity, or None for unknown
+    callers. Accounts are created at first sight. A token that a client sends with `hello` is passed
+    to it as `Authorization: Bearer`. `ambient=False` is your promise that no browser sends the
+    credential by itself. Without `authenticate`, Hubbub has accounts of its own.
 
-    ASGI servers do not start mounted applications: the host application must enter `lifespan`. An ASGI server that
-    runs `app` directly needs nothing else. One process serves a data folder: do not start several workers.
+    ASGI servers do not start mounted applications: the host application must enter `lifespan`. An
+    ASGI server that runs `app` directly needs nothing else. One process serves a data folder: do
+    not start several workers.
     """
 
     def __init__(
@@ -62,7 +70,10 @@ class Hubbub:
         ambient: bool = True,
         **overrides: Any,
     ) -> None:
-        """Create the application. Raises WrongSetting, and pydantic's ValidationError for an invalid setting."""
+        """Create the application.
+
+        Raises WrongSetting, and pydantic's ValidationError for an invalid setting.
+        """
         self.settings = _settings(settings, overrides)
         if authenticate is not None and ambient and not self.settings.origins:
             raise WrongSetting(ORIGINS_MISSING)
@@ -72,14 +83,17 @@ class Hubbub:
 
     @property
     def app(self) -> ASGIApp:
-        """The ASGI application: the web client at its root, REST, `/ws`, and plain text at `/ws/{name}`."""
+        """The ASGI application: web client, REST, `/ws`, and plain text at `/ws/{name}`."""
         return self
 
     async def revoke(self, subject: str, *, issuer: str) -> None:
-        """Log a user out of Hubbub: close the connections that were authenticated before this call.
+        """Log a user out of Hubbub.
 
-        Call it after the host application has ended the log-in, so that `authenticate` no longer recognises it. Returns
-        when the change is on disk. Raises Unavailable if it cannot be stored; RuntimeError before the start.
+        Close the connections that were authenticated before this call.
+
+        Call it after the host application has ended the log-in, so that `authenticate` no longer
+        recognises it. Returns when the change is on disk. Raises Unavailable if it cannot be
+        stored; RuntimeError before the start.
         """
         if self._running is None or (host := self._running[0].external_auth) is None:
             raise RuntimeError(
@@ -99,11 +113,14 @@ class Hubbub:
 
     @asynccontextmanager
     async def lifespan(self, app: object = None) -> AsyncIterator[None]:
-        """Start on entering; drain and stop on leaving. May be entered again. `app` is ignored.
+        """Start on entering; drain and stop on leaving.
 
-        Raises InUse if another process, or another Hubbub in this process, uses the data folder or the database, and
-        what `main.running` raises. If another server takes the database later (a failover of PostgreSQL can make that
-        possible), every request is refused from then on; the host application continues.
+        May be entered again. `app` is ignored.
+
+        Raises InUse if another process, or another Hubbub in this process, uses the data folder or
+        the database, and what `main.running` raises. If another server takes the database later (a
+        failover of PostgreSQL can make that possible), every request is refused from then on; the
+        host application continues.
         """
         if not structlog.is_configured():
             log.configure_for_host()
@@ -122,7 +139,7 @@ class Hubbub:
                 await gateway.close(self.settings.drain_seconds)
 
     async def _guard(self, services: Services, gateway: AsgiGateway) -> None:
-        """End the service, but not the host application, if another server takes the database."""
+        """End the service if another server takes the database. The host continues."""
         self._refusal = await services.lost_database
         self._running = None
         logger.error("database_taken", advice=self._refusal)
@@ -152,7 +169,10 @@ def _settings(settings: Settings | None, overrides: dict[str, Any]) -> Settings:
 
 
 def _with_host_app(authenticate: Authenticate) -> Callable[[Scope], Awaitable[Identity | None]]:
-    """Return `authenticate` for a scope, with a connection like those of the host application's dependencies."""
+    """Return `authenticate` for scopes.
+
+    Its connection is like those of the host application's dependencies.
+    """
 
     async def identify(scope: Scope) -> Identity | None:
         host_app = scope.get(HOST_APP)
@@ -168,7 +188,10 @@ def _with_host_app(authenticate: Authenticate) -> Callable[[Scope], Awaitable[Id
 
 
 async def _refuse(sentence: str, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer while Hubbub does not run: the lifespan was not entered, or another server has the database."""
+    """Answer while Hubbub does not run.
+
+    The lifespan was not entered, or another server has the database.
+    """
     logger.error("not_running", advice=sentence)
     answer = errors.answer(Internal(sentence))
     if scope["type"] == "http":

@@ -1,7 +1,9 @@
-"""All settings. Command-line flags override `HUBBUB_*` variables, which override `hubbub.toml` and the defaults.
+"""All settings.
 
-An invalid value is reported in one sentence with its key, its source and what is allowed. Values that may hold a
-secret are not repeated.
+Command-line flags override `HUBBUB_*` variables, which override `hubbub.toml` and the defaults.
+
+An invalid value is reported in one sentence with its key, its source and what is allowed. Values
+that may hold a secret are not repeated.
 """
 
 import os
@@ -23,7 +25,8 @@ POSTGRESQL = "postgresql+psycopg"
 EVERYWHERE = frozenset({"0.0.0.0", "::", "127.0.0.1", "::1"})  # noqa: S104  addresses to compare with, not to bind
 NOT_SETTINGS = frozenset({"HUBBUB_CONFIG", "HUBBUB_CI"})
 ROOT_PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
-# A public path that starts with one of these could not be told from one that the proxy has stripped.
+# A public path that starts with one of these could not be told from one that the proxy has
+# stripped.
 OWN_PATHS = frozenset({"api", "assets", "docs", "health", "invite", "metrics", "openapi.json", "reset", "setup",
                        "sw.js", "token", "users", "ws"})  # fmt: skip
 
@@ -37,7 +40,11 @@ def _split(value: object) -> object:
 
 
 def _check_address(url: str) -> str:
-    """Return scheme, host and port as browsers send them (RFC 6454, section 6.2), and the path without final slash."""
+    """Return the normalised address.
+
+    Scheme, host and port are as browsers send them (RFC 6454, section 6.2); the path has no final
+    slash.
+    """
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query or parts.fragment:
         raise ValueError("must be an http or https address")
@@ -84,7 +91,8 @@ SECRET = frozenset({"database_url", "bus_url", "metrics_token"})
 class Settings(BaseSettings):
     """All settings, immutable.
 
-    A field's description says which values are allowed, its docstring what it does and when to change it.
+    A field's description says which values are allowed, its docstring what it does and when to
+    change it.
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid")
@@ -193,12 +201,12 @@ class Settings(BaseSettings):
 
     @property
     def public_origin(self) -> str | None:
-        """The Origin that browsers send for Hubbub's own pages: `public_url` without its path."""
+        """The Origin of Hubbub's own pages: `public_url` without its path."""
         return self.public_url.removesuffix(self.root_path) if self.public_url else None
 
     @property
     def root_path(self) -> str:
-        """The path under which browsers reach this server, such as `/chat`; empty at the root of a host."""
+        """The path of the server for browsers, such as `/chat`; empty at a host's root."""
         return urlsplit(self.public_url).path if self.public_url else ""
 
     @property
@@ -211,7 +219,7 @@ class Settings(BaseSettings):
 
     @property
     def connections_limit(self) -> int:
-        """The maximum number of connections: `connections_max`, or 80 % of the files this process may open."""
+        """The connection limit: `connections_max`, or 80 % of the open files allowed."""
         if self.connections_max is not None:
             return self.connections_max
         import resource  # here, since Windows has no such module: there `connections_max` has to be set
@@ -221,15 +229,16 @@ class Settings(BaseSettings):
 
 
 def load(flags: Mapping[str, object], config: Path | None = None) -> tuple[Settings, list[str]]:
-    """Return the settings from all sources, and warnings about unknown `HUBBUB_*` variables.
+    """Return the settings from all sources, and warnings about unknown variables.
 
-    `flags` are those that were given; `config` (else `HUBBUB_CONFIG`) must exist, `hubbub.toml` in the working folder
-    need not. Raises WrongSetting.
+    `flags` are those that were given; `config` (else `HUBBUB_CONFIG`) must exist, `hubbub.toml` in
+    the working folder need not. Raises WrongSetting.
     """
     path, data = _read_config(config)
     given = {key: value for key, value in flags.items() if value is not None}
     present = {key.upper() for key, value in os.environ.items() if value}
-    # Pass only values that no variable overrides, since arguments take precedence over the environment.
+    # Pass only values that no variable overrides, since arguments take precedence over the
+    # environment.
     lower = {key: value for key, value in data.items() if PREFIX + key.upper() not in present}
     try:
         settings = Settings(**{**lower, **given})

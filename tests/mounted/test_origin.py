@@ -119,7 +119,8 @@ async def test_lines_are_for_people_of_the_app_and_for_guests_where_they_are_let
     async with around.hubbub.lifespan():
         assert await first_line("Anna", Cookie="app=anna", Origin=ORIGIN) == "Client #Anna joined the chat."
         assert await first_line("Anna", Authorization="Bearer anna") == "Client #Anna joined the chat."
-        assert await first_line("Bea", Authorization="Bearer anna") == "Error: The name in the address is not the name of your account."
+        told = await first_line("Bea", Authorization="Bearer anna")
+        assert told == "Error: The name in the address is not the name of your account."
         assert await first_line("Bea", Origin=ORIGIN) == "Client #Bea joined the chat.", "a guest from a listed page"
         assert await first_line("Bea", Origin="null") == "Client #Bea joined the chat.", "a guest from no page"
         # What a browser sends along from a page on a disk does not count: whoever that is comes as a guest, or not.

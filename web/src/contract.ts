@@ -700,7 +700,7 @@ export interface NewMessage {
   reply_to?: number | null;
 }
 
-/** The current password, and the new one: at least 8 characters, at most 1,024 bytes. */
+/** The current password, and a new one of 8 characters to 1,024 bytes. */
 export interface NewPassword {
   current_password: string;
   new_password: string;
@@ -1424,7 +1424,7 @@ export interface Token {
   token: string;
 }
 
-/** An error body that repeats the sentence in `detail`, where OAuth2 clients look for it. */
+/** An error body with the sentence in `detail` as well, for OAuth2 clients. */
 export interface TokenErrorBody {
   error: Refusal;
   detail: string;

@@ -1,6 +1,9 @@
-"""The command line: `hubbub serve | migrate | backup | restore | user | invite`, one file per noun.
+"""The command line.
 
-Every failure an operator can meet ends in a sentence on stderr and an exit code: 1 for an error, 2 for wrong usage.
+`hubbub serve | migrate | backup | restore | user | invite`, one file per noun.
+
+Every failure an operator can meet ends in a sentence on stderr and an exit code: 1 for an error, 2
+for wrong usage.
 """
 
 from typing import Annotated

@@ -34,7 +34,10 @@ def backup(
     data: Data = None,
     config: Config = None,
 ) -> None:
-    """Write the whole site into one file. The server may be running. Keep the file safe: it has keys and passwords."""
+    """Write the whole site into one file.
+
+    The server may be running. Keep the file safe: it has keys and passwords.
+    """
     to_stdout = str(file) == "-"
     if to_stdout and sys.stdout.isatty():
         fail("A backup is binary and cannot be printed. Give a file, or redirect standard output.", WRONG_USE)

@@ -7,7 +7,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def loading() -> Iterator[None]:
-    """Turn the garbage collector off during imports, which create no garbage. Saves a fifth of their time."""
+    """Turn the garbage collector off during imports, which create no garbage.
+
+    Saves a fifth of their time.
+    """
     gc.disable()
     try:
         yield

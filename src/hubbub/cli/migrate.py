@@ -9,7 +9,10 @@ from hubbub.cli.options import Config, Data
 
 
 def migrate(data: Data = None, config: Config = None) -> None:
-    """Upgrade the database to this version. Backs the SQLite file up first. `serve` does the same at start."""
+    """Upgrade the database to this version.
+
+    Backs the SQLite file up first. `serve` does the same at start.
+    """
     chosen = options.settings({"data": data}, config)
     from hubbub import main as composition
 

@@ -1,4 +1,4 @@
-"""Send a command to the journal: through the running server, or directly on the database."""
+"""Send a command to the journal of the running server, or of this process."""
 
 import asyncio
 import time
@@ -18,9 +18,12 @@ START_PATIENCE = 10.0
 
 
 def ask(request: "Request", data: Path | None, config: Path | None) -> "Answer":
-    """Execute a request through the server that runs on the data folder; without one, on the database itself.
+    """Execute a request through the running server, or else on the database itself.
 
-    Requests that only read neither lock nor migrate the database. Ends the program if there is no site.
+    The server is the one that runs on the data folder.
+
+    Requests that only read neither lock nor migrate the database. Ends the program if there is no
+    site.
     """
     from hubbub.control import ListUsers, ask_server
     from hubbub.storage.locks import FolderInUse
@@ -44,7 +47,9 @@ def ask(request: "Request", data: Path | None, config: Path | None) -> "Answer":
 
 
 def _revision(settings: Settings) -> str:
-    """Return the database's revision. A mistyped folder ends the program here, before anything is created in it.
+    """Return the database's revision.
+
+    A mistyped folder ends the program here, before anything is created in it.
 
     Raises FolderInUse if a server may be about to create the database.
     """

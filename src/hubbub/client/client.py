@@ -1,4 +1,4 @@
-"""The client: connects, reconnects, and moves frames between sockets and the sans-I/O part."""
+"""The client: connects, reconnects, moves frames between socket and sans-I/O part."""
 
 import asyncio
 import logging
@@ -31,18 +31,24 @@ NOT_ENTERED = "The client is not connected yet. Use it as: async with Client(…
 
 
 class Client:
-    """A user's connection to the server at `url` (http or https). Belongs to one event loop.
+    """A user's connection to the server at `url` (http or https).
 
-    `token` is an access token; with `username` and `password` the client fetches and renews tokens itself. `since` is
-    where an earlier client stopped (its `positions`); without it, events begin at the present. About `capacity`
-    entries, at most, wait to be consumed.
+    Belongs to one event loop.
 
-    Entering raises Unauthenticated, another HubbubError, or ConnectionError if no server responds. Later the client
-    reconnects by itself, until the server tells it to stay away: then every call raises the server's error.
+    `token` is an access token; with `username` and `password` the client fetches and renews tokens
+    itself. `since` is where an earlier client stopped (its `positions`); without it, events begin
+    at the present. About `capacity` entries, at most, wait to be consumed.
+
+    Entering raises Unauthenticated, another HubbubError, or ConnectionError if no server responds.
+    Later the client reconnects by itself, until the server tells it to stay away: then every call
+    raises the server's error.
     """
 
     first_pause, longest_pause = FIRST_PAUSE, LONGEST_PAUSE
-    """Seconds between attempts to connect: random up to the first value, doubled each time up to the longest."""
+    """Seconds between attempts to connect.
+
+    They are random, up to the first value, which doubles each time up to the longest.
+    """
 
     def __init__(
         self,
@@ -94,7 +100,9 @@ class Client:
 
     @property
     def positions(self) -> Positions:
-        """What was consumed: everything `events` returned except the last item. Pass it as `since` after a restart.
+        """What was consumed: everything `events` returned except the last item.
+
+        Pass it as `since` after a restart.
 
         Raises RuntimeError before the client is entered.
         """
@@ -104,11 +112,13 @@ class Client:
         return found
 
     async def send(self, room: int, body: str, *, reply_to: int | None = None, key: str | None = None) -> Sent:
-        """Send a message exactly once, however often the connection is lost. Returns when it is on disk.
+        """Send a message exactly once, however often the connection is lost.
 
-        `reply_to` is the seq of the message it replies to. To try again after giving up waiting, pass the same `key`
-        both times. Raises RateLimited (with `retry_after` in seconds), Forbidden, NotFound, TooLarge, BadRequest,
-        Conflict.
+        Returns when it is on disk.
+
+        `reply_to` is the seq of the message it replies to. To try again after giving up waiting,
+        pass the same `key` both times. Raises RateLimited (with `retry_after` in seconds),
+        Forbidden, NotFound, TooLarge, BadRequest, Conflict.
         """
         key = key if key is not None else uuid.uuid4().hex
         reply = {} if reply_to is None else {"reply_to": reply_to}
@@ -128,9 +138,12 @@ class Client:
         await self.command("reaction.add", room=room, message=message, emoji=emoji)
 
     async def command(self, type_: str, /, **fields: Any) -> Frame:
-        """Execute any command of the protocol by its wire name and return its `ok`. Raises HubbubError.
+        """Execute any command of the protocol by its wire name and return its `ok`.
 
-        A command with a `key` is repeated until it is answered. Others raise Interrupted if the connection ends first.
+        Raises HubbubError.
+
+        A command with a `key` is repeated until it is answered. Others raise Interrupted if the
+        connection ends first.
         """
         if self._end is not None:
             raise self._end
@@ -154,7 +167,9 @@ class Client:
             self._sync.outbox.forget(command)
 
     async def events(self) -> AsyncIterator[Entry | Reset]:
-        """Yield each event of each topic once and in order, over any reconnects. One consumer at a time.
+        """Yield each event of each topic once and in order, over any reconnects.
+
+        One consumer at a time.
 
         Ends when the client is closed. Raises the server's error if the client has to stay away.
         """
@@ -220,7 +235,10 @@ class Client:
             self._finish(error)
 
     async def _connect(self) -> tuple[float | None, bool]:
-        """Run one connection. Return the pause before the next, and whether it was established. Raises to give up."""
+        """Run one connection.
+
+        Return the pause before the next, and whether it was established. Raises to give up.
+        """
         try:
             token = await self._credentials.token()
             socket = await connect(

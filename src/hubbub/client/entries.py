@@ -1,4 +1,4 @@
-"""The client's results: events at their positions, resets, and positions to resume from."""
+"""The client's results: entries, resets, and positions to resume from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ Frame = dict[str, Any]
 class Entry:
     """An event of a topic's log, at its position.
 
-    `event` is None if this version does not know the type or this shape; `fields` always contains the whole event.
-    `at` is the server's time (RFC 3339). Do not order by it.
+    `event` is None if this version does not know the type or this shape; `fields` always contains
+    the whole event. `at` is the server's time (RFC 3339). Do not order by it.
     """
 
     topic: str
@@ -30,7 +30,9 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """The server cannot continue from the client's position: load the state of `topic` anew.
+    """The server cannot continue from the client's position.
+
+    Load the state of `topic` anew.
 
     Its events continue after `head`. The part of the log that still exists begins after `floor`.
     """

@@ -1,8 +1,11 @@
-"""Incoming events, sans-I/O: each event of each topic once and in order, whatever is lost, doubled or late.
+"""Incoming events, sans-I/O: each event of each topic once and in order.
 
-The inbox takes a topic's next event (`last` + 1), ignores older ones, and queries the gap before any other. A full
-inbox creates a gap like any other: entries that do not fit are dropped and queried when there is space again. So
-memory is bounded, the connection is always read, and a slow consumer loses nothing that the server still has.
+This holds whatever is lost, doubled or late on the way.
+
+The inbox takes a topic's next event (`last` + 1), ignores older ones, and queries the gap before
+any other. A full inbox creates a gap like any other: entries that do not fit are dropped and
+queried when there is space again. So memory is bounded, the connection is always read, and a slow
+consumer loses nothing that the server still has.
 """
 
 from collections import deque
@@ -22,17 +25,23 @@ NOWHERE = MAX_ID
 
 @dataclass(slots=True)
 class Topic:
-    """The state of a topic. `last` is None while the start is unknown: until the user topic tells when they joined."""
+    """The state of a topic.
+
+    `last` is None while the start is unknown: until the user topic tells when the user joined.
+    """
 
     last: int | None
     top: int
     """The highest seq known to exist."""
     start: int | None = None
-    """The head in `welcome`: where to start, with a reset, if the user topic does not tell."""
+    """The head in `welcome`.
+
+    The topic starts there, with a reset, if the user topic does not tell.
+    """
     asking: int | None = None
     not_before: float = 0.0
     ahead: list[Entry] = field(default_factory=list)
-    """Entries that arrived live while a page is requested: usually those that follow the page."""
+    """Entries that arrived live while a page is requested; usually they follow it."""
 
 
 class Inbox:
@@ -62,7 +71,10 @@ class Inbox:
         return self._in_hand
 
     def positions(self) -> Positions | None:
-        """Return what was consumed: everything before the current item. None before the first `welcome`."""
+        """Return what was consumed: everything before the current item.
+
+        None before the first `welcome`.
+        """
         if self.epoch is None:
             return None
         have = {name: topic.last for name, topic in self._topics.items() if topic.last is not None}
@@ -89,7 +101,10 @@ class Inbox:
         self._behind.clear()
 
     def welcome(self, frame: Frame) -> None:
-        """Follow the topics in `heads`. The server continues from the client's positions, or says why it cannot."""
+        """Follow the topics in `heads`.
+
+        The server continues from the client's positions, or says why it cannot.
+        """
         me = User.model_validate(frame["user"])
         self.rooms = {room["id"]: Room.model_validate(room) for room in frame["rooms"]}
         self._own = user_topic(me.id)
@@ -99,7 +114,8 @@ class Inbox:
         for name, head in frame["heads"].items():
             known = before.get(name)
             if known is not None:
-                # Seqs of another history mean nothing: the server will say so, on this connection or the next.
+                # Seqs of another history mean nothing: the server will say so, on this connection
+                # or the next.
                 last = known.last if same else NOWHERE
                 self._topics[name] = Topic(last, max(head, last or 0), start=head)
                 if last is not None and last != head and name not in self._named:
@@ -133,7 +149,10 @@ class Inbox:
             self._check(frame["topic"])
 
     def reset(self, frame: Frame) -> None:
-        """Handle `reset`. Without a head, the user lost access to the topic, and nothing follows."""
+        """Handle `reset`.
+
+        Without a head, the user lost access to the topic, and nothing follows.
+        """
         topic = self._topics.get(frame["topic"])
         if topic is not None and "head" in frame and topic.last != frame["head"]:
             self._reset(frame["topic"], frame["head"], frame["floor"])
@@ -177,7 +196,7 @@ class Inbox:
             }  # fmt: skip
 
     def next_due(self) -> float | None:
-        """Return when the next query may be sent; None if there is none, or no space for an answer."""
+        """Return when the next query may be sent; None if none, or no space for an answer."""
         if len(self._queue) > self._capacity // 2:
             return None
         return min((self._topics[name].not_before for name in self._behind), default=None)
@@ -231,7 +250,10 @@ class Inbox:
     # --- memberships ---------------------------------------------------------------------------------------------
 
     def _fold(self, frame: Mapping[str, Any]) -> None:
-        """Apply a membership change. They apply when received, in the user topic's order, even with a full inbox."""
+        """Apply a membership change.
+
+        They apply when received, in the user topic's order, even with a full inbox.
+        """
         if frame["topic"] != self._own or frame["seq"] != self._folded + 1:
             return
         self._folded += 1
@@ -246,7 +268,7 @@ class Inbox:
             self._behind.pop(room_topic(frame["room"]), None)
 
     def _begin(self, room: Mapping[str, Any]) -> None:
-        """Start the topic of a joined room at the room's `head`, unless its start is known."""
+        """Start the topic of a joined room at its `head`, unless the start is known."""
         name = room_topic(room["id"])
         topic = self._topics.get(name)
         if topic is not None and topic.last is None:
@@ -255,7 +277,10 @@ class Inbox:
             self._check(name)
 
     def _settle_starts(self) -> None:
-        """Start the rest with a reset: all events before `welcome` are known, and none tells when the user joined."""
+        """Start the rest with a reset.
+
+        All events before `welcome` are known, and none tells when the user joined.
+        """
         own = self._topics[self._own].last
         if own is None or own < self._greeted:
             return

@@ -1,4 +1,7 @@
-"""One connection: reads and writes side by side, and detects a dead peer. Does not reconnect."""
+"""One connection: reads and writes side by side, and detects a dead peer.
+
+Does not reconnect.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -34,7 +37,10 @@ class Link:
         self._wakeup.set()
 
     async def run(self) -> None:
-        """Return when either side has ended the connection. On cancellation, close it properly."""
+        """Return when either side has ended the connection.
+
+        On cancellation, close it properly.
+        """
         writing = asyncio.create_task(self._write())
         try:
             with suppress(ConnectionClosed):
@@ -75,7 +81,10 @@ class Link:
             self._socket.transport.abort()
 
     async def _wait(self, now: Callable[[], float]) -> None:
-        """Wait until there may be something to send. Raises TimeoutError if an answer is overdue."""
+        """Wait until there may be something to send.
+
+        Raises TimeoutError if an answer is overdue.
+        """
         due, sent = self._sync.next_due(), self._sync.waiting_since()
         overdue = None if sent is None else sent + ANSWER_WITHIN
         if overdue is not None and now() > overdue:

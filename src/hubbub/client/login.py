@@ -1,6 +1,7 @@
-"""Credentials: a token that was given, or tokens fetched with a name and a password and renewed.
+"""Credentials: a given token, or tokens fetched by name and password and renewed.
 
-HTTP is needed a few times a day, so the standard library's client in a thread suffices: no second HTTP stack.
+HTTP is needed a few times a day, so the standard library's client in a thread suffices: no second
+HTTP stack.
 """
 
 import asyncio
@@ -115,7 +116,10 @@ _opener = build_opener(_NoRedirects)
 
 
 def post(url: str, body: bytes, kind: str, token: str | None = None) -> dict[str, Any]:
-    """Send a request and return its JSON. Blocks. Raises HubbubError for the server's errors, otherwise OSError."""
+    """Send a request and return its JSON. Blocks.
+
+    Raises HubbubError for the server's errors, otherwise OSError.
+    """
     headers = {"Content-Type": kind, "Accept": JSON, "User-Agent": "python-hubbub"}
     if token is not None:
         headers["Authorization"] = f"Bearer {token}"

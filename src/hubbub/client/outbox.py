@@ -1,4 +1,4 @@
-"""Commands on their way, sans-I/O: sent in the order of the calls, and again after a reconnect if harmless."""
+"""Outgoing commands, sans-I/O: sent in order, and again if that is harmless."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,10 @@ from hubbub.client.refusals import AGAIN, PATIENCE, Interrupted, refusal
 
 @dataclass(slots=True, eq=False)
 class Command:
-    """A command and its callback. With a key it may be sent any number of times and is executed once."""
+    """A command and its callback.
+
+    With a key it may be sent any number of times and is executed once.
+    """
 
     type: str
     fields: Mapping[str, Any]
@@ -75,7 +78,10 @@ class Outbox:
         return True
 
     def lost(self) -> None:
-        """Handle the end of a connection: repeat unanswered commands in their order, or report an unknown outcome."""
+        """Handle the end of a connection.
+
+        Unanswered commands are repeated in their order, or their outcome is reported as unknown.
+        """
         unanswered, self._sent = self._sent, {}
         again = {command: None for command in unanswered.values() if command.repeats}
         self._waiting = {**again, **self._waiting}

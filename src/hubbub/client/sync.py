@@ -1,4 +1,6 @@
-"""The client's side of hubbub.v1, sans-I/O: frames in, frames out. Uses no socket, clock or thread.
+"""The client's side of hubbub.v1, sans-I/O: frames in, frames out.
+
+Uses no socket, clock or thread.
 
 hello()            returns the first frame on a new connection
 receive(frame)     handles a frame from the server

@@ -1,1 +1,4 @@
-"""Gateways translate between one dialect and commands and events. They make no decisions about chat."""
+"""Gateways translate between one dialect and commands and events.
+
+They make no decisions about chat.
+"""

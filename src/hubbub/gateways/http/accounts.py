@@ -19,7 +19,10 @@ router = APIRouter(prefix="/api", tags=["accounts"], route_class=StrictRoute)
 
 
 class NewAccount(Frozen):
-    """A sign-up. `invite` and `setup` are the tokens of an invite link and of the owner's setup link."""
+    """A sign-up.
+
+    `invite` and `setup` are the tokens of an invite link and of the owner's setup link.
+    """
 
     username: UserName = Field(
         description="1 to 32 letters, digits, dots, dashes and underscores, in one script.",
@@ -43,7 +46,10 @@ class Password(Frozen):
 
 @router.post("/accounts", status_code=201, response_model=User, responses=refusals(400, 403, 409, 413, 429))
 async def create_account(body: NewAccount, request: Request, services: Running) -> Response:
-    """Create an account. This does not log in: call `POST /api/login` or `POST /token` next."""
+    """Create an account.
+
+    This does not log in: call `POST /api/login` or `POST /token` next.
+    """
     logins.acceptable(body.password, body.username)
     address = auth.address_of(request)
     command = CreateAccount(
@@ -66,8 +72,8 @@ async def create_account(body: NewAccount, request: Request, services: Running) 
 async def delete_account(body: Password, caller: Active, request: Request, services: Running) -> Response:
     """Delete the caller's account.
 
-    The name becomes available again. The user's messages stay, under a neutral author name; events keep
-    the name the user had at the time until the events are trimmed.
+    The name becomes available again. The user's messages stay, under a neutral author name; events
+    keep the name the user had at the time until the events are trimmed.
     """
     stored = await logins.confirm(services, caller, body.password, auth.address_of(request))
     await services.journal.submit(DeleteAccount(user=caller.id, seen_hash=stored), caller.actor)

@@ -1,4 +1,4 @@
-"""The HTTP application: all routes, one error format, and the middleware around them."""
+"""The HTTP application: all routes, one error format, and the middleware."""
 
 from importlib.metadata import version
 from threading import Lock
@@ -51,7 +51,7 @@ OF_OWN_ACCOUNTS = (accounts.router, sessions.router)
 
 
 class Application(FastAPI):
-    """FastAPI with a document that declares invalid requests as status 400 instead of 422."""
+    """FastAPI whose document declares status 400 for invalid requests, not 422."""
 
     _lock = Lock()
 
@@ -62,8 +62,9 @@ class Application(FastAPI):
 
     def _document(self) -> dict[str, Any]:
         if self.openapi_schema is None:
-            # FastAPI looks fields up by identity. If two threads are the first to request a model's fields, they get
-            # different objects; requests look fields up too. After this call all threads get the same objects.
+            # FastAPI looks fields up by identity. If two threads are the first to request a model's
+            # fields, they get different objects; requests look fields up too. After this call all
+            # threads get the same objects.
             get_fields_from_routes(self.routes)
             document = super().openapi()
             for methods in document["paths"].values():
@@ -78,7 +79,7 @@ class Application(FastAPI):
 
 
 def plain(schema: Any) -> Any:
-    """Remove titles that repeat field names, and null defaults, which only mean "optional"."""
+    """Remove titles that repeat field names, and null defaults ("optional")."""
     if isinstance(schema, dict):
         return {
             key: plain(value)

@@ -51,7 +51,10 @@ def raw_headers(request: Request) -> Headers:
 
 
 def is_https(request: Request) -> bool:
-    """Return True if browsers reach the server by https, by the settings, the connection or a trusted proxy."""
+    """Return True if browsers reach the server by https.
+
+    This follows from the settings, the connection or a trusted proxy.
+    """
     settings = services_of(request).settings
     if request.scope.get("scheme") == "https" or (settings.public_url or "").startswith("https:"):
         return True
@@ -64,14 +67,18 @@ def peer_of(request: Request) -> str:
 
 
 def address_of(request: Request) -> str:
-    """Return the client's address for rate limits: behind trusted proxies, the right-most untrusted hop."""
+    """Return the client's address for rate limits.
+
+    Behind trusted proxies it is the right-most untrusted hop.
+    """
     return headers.client_address(peer_of(request), raw_headers(request), services_of(request).settings.trusted_proxies)
 
 
 async def identify(request: Request) -> Caller:
     """Return the caller of the request.
 
-    Raises Unauthenticated, and Forbidden for an unsafe request with a cookie from a page of another origin.
+    Raises Unauthenticated, and Forbidden for an unsafe request with a cookie from a page of another
+    origin.
     """
     services = services_of(request)
     if services.external_auth is not None:
@@ -95,7 +102,8 @@ async def identify(request: Request) -> Caller:
 async def _identify_by_host(request: Request, host: ExternalAuth) -> Caller:
     """Return the caller according to the host application.
 
-    Credentials that browsers attach by themselves count for unsafe requests from our own pages only.
+    Credentials that browsers attach by themselves count for unsafe requests from our own pages
+    only.
     """
     if host.ambient and request.method not in SAFE and not headers.is_bearer_alone(raw_headers(request)):
         _check_origin(request)
@@ -117,26 +125,36 @@ async def caller(
 ) -> Caller:
     """Return the authenticated caller, for every route that requires a log-in.
 
-    StrictRoute has identified the caller before it read the body. The scheme parameters are for OpenAPI.
+    StrictRoute has identified the caller before it read the body. The scheme parameters are for
+    OpenAPI.
     """
     found: Caller = request.state.caller
     return found
 
 
 async def active(request: Request, found: Annotated[Caller, Depends(caller)]) -> Caller:
-    """Return the caller, for routes that change something; applies the command limit per user."""
+    """Return the caller, for routes that change something.
+
+    It applies the command limit per user.
+    """
     _limit(services_of(request), found, sending=False)
     return found
 
 
 async def sender(request: Request, found: Annotated[Caller, Depends(caller)]) -> Caller:
-    """Return the caller, for routes that send messages; applies the message limit per user."""
+    """Return the caller, for routes that send messages.
+
+    It applies the message limit per user.
+    """
     _limit(services_of(request), found, sending=True)
     return found
 
 
 async def founder(request: Request, found: Annotated[Caller, Depends(caller)]) -> Caller:
-    """Return the caller, for routes that create rooms; applies the command limit and the room limit."""
+    """Return the caller, for routes that create rooms.
+
+    It applies the command limit and the room limit.
+    """
     _limit(services_of(request), found, sending=False, founding=True)
     return found
 

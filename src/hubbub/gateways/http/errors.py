@@ -1,4 +1,4 @@
-"""Errors over HTTP: the table from error codes to statuses, and the one error format."""
+"""Errors over HTTP: the statuses of error codes, and the one error format."""
 
 from typing import Any
 
@@ -50,7 +50,7 @@ class ErrorBody(Wire):
 
 
 class TokenErrorBody(ErrorBody):
-    """An error body that repeats the sentence in `detail`, where OAuth2 clients look for it."""
+    """An error body with the sentence in `detail` as well, for OAuth2 clients."""
 
     detail: str
 
@@ -66,7 +66,7 @@ Responses = dict[int | str, dict[str, Any]]
 
 
 def refusals(*statuses: int, token: bool = False) -> Responses:
-    """Return the error responses of a route, for OpenAPI. 500 and 503 are always included."""
+    """Return a route's error responses for OpenAPI. Always includes 500 and 503."""
     found: Responses = {}
     for status in sorted({500, 503, *statuses}):
         model = TokenErrorBody if token and status == 401 else ErrorBody
@@ -98,7 +98,10 @@ class TokenRefused(HubbubError):
 
 
 def install(app: FastAPI) -> None:
-    """Answer all exceptions in the error format. Unexpected ones go on to the middleware, which logs them."""
+    """Answer all exceptions in the error format.
+
+    Unexpected ones go on to the middleware, which logs them.
+    """
     app.add_exception_handler(HubbubError, _refused)
     app.add_exception_handler(RequestValidationError, _not_valid)
     app.add_exception_handler(HTTPException, _http)
@@ -111,7 +114,10 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 
 async def _not_valid(request: Request, error: Exception) -> Response:
-    """Answer with the first validation error and its field name. The submitted value is not echoed."""
+    """Answer with the first validation error and its field name.
+
+    The submitted value is not echoed.
+    """
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     _source, *location = first["loc"]  # body, query or path, then the field
@@ -137,7 +143,9 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 def _methods(request: Request) -> set[str]:
-    """Return the methods an address supports (RFC 9110, section 15.5.6); the framework names one route's only.
+    """Return the methods an address supports (RFC 9110, section 15.5.6).
+
+    The framework names one route's only.
 
     A route whose path equals the address takes precedence over routes whose pattern matches it.
     """

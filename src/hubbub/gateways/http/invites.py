@@ -28,7 +28,8 @@ TEN_YEARS = 10 * 365 * 24 * 3_600
 class NewInvite(Frozen):
     """An invite to create. With a `room`, it also admits to that room.
 
-    A retry with the same `key` returns the same invite. Only invites created by admins allow sign-up.
+    A retry with the same `key` returns the same invite. Only invites created by admins allow
+    sign-up.
     """
 
     max_uses: Annotated[int, Field(ge=1, le=100_000)] | None = Field(1, description="null for any number")
@@ -66,7 +67,10 @@ class Invites(Wire):
 
 @router.post("", status_code=201, response_model=Invite, responses=refusals(400, 401, 403, 404, 409, 413, 429))
 async def create_invite(body: NewInvite, caller: Active, request: Request, services: Running) -> Response:
-    """Create an invite. Only this response contains the token; a retry with the same key returns both again."""
+    """Create an invite.
+
+    Only this response contains the token; a retry with the same key returns both again.
+    """
     if body.key is not None:
         token = services.tokens.derived("invite", caller.id, body.key)
     else:
@@ -116,13 +120,18 @@ async def check_invite(body: Token, request: Request, services: Running) -> Resp
 
 @router.post("/accept", response_model=RoomPosition, responses=refusals(400, 401, 403, 409, 413, 429))
 async def accept_invite(body: Token, caller: Active, services: Running) -> Response:
-    """Join the room of an invite. An invite is not used up if the caller is a member already or may not join."""
+    """Join the room of an invite.
+
+    An invite is not used up if the caller is a member already or may not join.
+    """
     command = AcceptInvite(token_hash=secret_hash(body.token))
     return reply((await services.journal.submit(command, caller.actor)).answer)
 
 
 def _address(request: Request) -> str:
-    """Return the base URL for links: `public_url` if set, else the request's host if it is trustworthy.
+    """Return the base URL for links.
+
+    It is `public_url` if set, else the request's host if that is trustworthy.
 
     A host is trustworthy if it belongs to a configured origin or to this machine's own names.
     """

@@ -38,7 +38,8 @@ class Opened:
 async def check(services: Services, username: str, password: str, address: str) -> Account:
     """Return the account with this name and password.
 
-    Raises Unauthenticated, in the same time and with the same message for an unknown name and a wrong password.
+    Raises Unauthenticated, in the same time and with the same message for an unknown name and a
+    wrong password.
     """
     services.limits.login(username, address)
     account = await services.read(accounts.by_name, username)
@@ -51,7 +52,10 @@ async def check(services: Services, username: str, password: str, address: str) 
 
 
 async def confirm(services: Services, caller: Caller, password: str, address: str) -> str:
-    """Check the logged-in caller's password again and return its stored hash. Raises Forbidden."""
+    """Check the logged-in caller's password again and return its stored hash.
+
+    Raises Forbidden.
+    """
     services.limits.login(caller.identity.name, address)
     account = await services.read(accounts.by_id, caller.id)
     stored = account.password_hash if account is not None else None
@@ -61,7 +65,10 @@ async def confirm(services: Services, caller: Caller, password: str, address: st
 
 
 async def open_session(request: Request, username: str, password: str, *, browser: bool) -> Opened:
-    """Check the password and open a session. Raises Unauthenticated, RateLimited, Busy."""
+    """Check the password and open a session.
+
+    Raises Unauthenticated, RateLimited, Busy.
+    """
     services = auth.services_of(request)
     account = await check(services, username, password, auth.address_of(request))
     cookie = new_secret(secrets.token_bytes(32)) if browser else None
@@ -107,7 +114,7 @@ def acceptable(password: str, username: str = "") -> str:
 
 
 def client_name(user_agent: str) -> str:
-    """Return a name for the list of sessions, such as "Firefox on Linux"; never the header itself."""
+    """Return a name such as "Firefox on Linux"; never the header itself."""
     browser = next((name for mark, name in BROWSERS if mark in user_agent), "")
     system = next((name for mark, name in SYSTEMS if mark in user_agent), "")
     return f"{browser} on {system}" if browser and system else browser or system

@@ -43,7 +43,10 @@ class NewBan(Frozen):
 
 
 class NewRole(Frozen):
-    """The member's new role in the room. A new `owner` makes the previous owner a moderator."""
+    """The member's new role in the room.
+
+    A new `owner` makes the previous owner a moderator.
+    """
 
     role: Annotated[RoomRole, Field(strict=False)]
 
@@ -100,7 +103,10 @@ async def join_room(room: RoomId, caller: Active, services: Running) -> Response
 
 @router.post("/leave", response_model=Position, responses=refusals(400, 401, 403, 404, 429))
 async def leave_room(room: RoomId, caller: Active, services: Running) -> Response:
-    """Leave a room. An owner must first transfer ownership, unless they are the only member."""
+    """Leave a room.
+
+    An owner must first transfer ownership, unless they are the only member.
+    """
     return await _do(LeaveRoom(room=room), caller, services)
 
 
@@ -112,7 +118,10 @@ async def invite_member(room: RoomId, body: Guest, caller: Active, services: Run
 
 @router.delete("/members/{user}", response_model=Position, responses=refusals(400, 401, 403, 404, 429))
 async def remove_member(room: RoomId, user: UserId, caller: Active, services: Running) -> Response:
-    """Remove a member. Owners and admins can remove any member; moderators can remove plain members."""
+    """Remove a member.
+
+    Owners and admins can remove any member; moderators can remove plain members.
+    """
     return await _do(RemoveMember(room=room, user=user), caller, services)
 
 
@@ -132,7 +141,10 @@ async def list_bans(
 
 @router.post("/bans", response_model=MaybePosition, responses=refusals(400, 401, 403, 404, 413, 429))
 async def ban_member(room: RoomId, body: NewBan, caller: Active, services: Running) -> Response:
-    """Ban a user: remove them and prevent them from joining. The user need not be a member."""
+    """Ban a user: remove them and prevent them from joining.
+
+    The user need not be a member.
+    """
     return await _do(BanMember(room=room, user=body.user, reason=body.reason), caller, services)
 
 

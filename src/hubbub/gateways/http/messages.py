@@ -100,7 +100,10 @@ class EditsPage(Wire):
 async def list_messages(
     room: RoomId, window: Annotated[Window, Query()], caller: LoggedIn, services: Running
 ) -> Response:
-    """Return messages before, after or around a seq, or the newest ones. Give at most one of the three."""
+    """Return messages before, after or around a seq, or the newest ones.
+
+    Give at most one of the three.
+    """
     query = MessagePage(room=room, **window.model_dump())
     return reply(await services.read(messages.page, caller.id, query))
 
@@ -114,7 +117,10 @@ async def send_message(room: RoomId, body: NewMessage, caller: Sender, services:
 
 @forwards.post("", status_code=201, response_model=Position, responses=refusals(400, 401, 403, 404, 409, 413, 429))
 async def forward_message(room: RoomId, body: NewForward, caller: Sender, services: Running) -> Response:
-    """Copy a message from another room the caller is a member of into this room. The caller is its author."""
+    """Copy a message from another room the caller is a member of into this room.
+
+    The caller is its author.
+    """
     command = ForwardMessage(room=room, **body.model_dump())
     return reply((await services.journal.submit(command, caller.actor)).answer, 201)
 
@@ -134,7 +140,10 @@ async def edit_message(room: RoomId, message: MessageId, body: NewWords, caller:
 
 @router.delete("/{message}", response_model=MaybePosition, responses=refusals(400, 401, 403, 404, 429))
 async def delete_message(room: RoomId, message: MessageId, caller: Active, services: Running) -> Response:
-    """Delete a message: the caller's own, or any message for the room's moderators. Idempotent."""
+    """Delete a message: the caller's own, or any message for the room's moderators.
+
+    Idempotent.
+    """
     command = DeleteMessage(room=room, message=message)
     return reply((await services.journal.submit(command, caller.actor)).answer)
 
@@ -143,5 +152,8 @@ async def delete_message(room: RoomId, message: MessageId, caller: Active, servi
 async def list_edits(
     room: RoomId, message: MessageId, caller: LoggedIn, services: Running, after: AfterVersion = 0, limit: Limit = 50
 ) -> Response:
-    """List a message's earlier versions. Requires its author or a moderator of the room."""
+    """List a message's earlier versions.
+
+    Requires its author or a moderator of the room.
+    """
     return reply(await services.read(edits.listing, caller.actor, (room, message), after, limit))

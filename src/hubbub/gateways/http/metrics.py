@@ -1,4 +1,7 @@
-"""Metrics in the Prometheus text format: for a token, for admins, or for requests from this machine."""
+"""Metrics in the Prometheus text format.
+
+A token, admins, and requests from this machine may read them.
+"""
 
 from hmac import compare_digest
 

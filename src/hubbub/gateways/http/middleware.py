@@ -1,4 +1,4 @@
-"""The outermost layer: headers on every response, and the handling of unexpected exceptions."""
+"""The outermost layer: headers of every response, and unexpected exceptions."""
 
 import secrets
 
@@ -50,7 +50,8 @@ class EdgeMiddleware:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        # A copy: uvicorn appends a body's trailers to its list of headers while the request is being read.
+        # A copy: uvicorn appends a body's trailers to its list of headers while the request is
+        # being read.
         scope = {**scope, "headers": list(scope["headers"])}
         if self._root_path and not scope.get("root_path"):
             # Routes match with the sub-path and without it: a proxy may strip it or pass it on.
@@ -89,7 +90,10 @@ class EdgeMiddleware:
             self._metrics.http_request_seconds.labels(method=method, route=template).observe(self._now() - began)
 
     def _warn_of_untrusted_proxy(self, scope: Scope) -> None:
-        """Warn once if a proxy is not trusted: limits per address then count all its clients as one."""
+        """Warn once if a proxy is not trusted.
+
+        Limits per address then count all its clients as one.
+        """
         peer = scope["client"][0] if scope.get("client") else ""
         if headers.is_unheard_proxy(peer, scope["headers"], self._trusted):
             self._has_warned = True
@@ -102,7 +106,10 @@ class EdgeMiddleware:
 
 
 def _route(scope: Scope) -> tuple[str, str]:
-    """Return method and template of the matched route; never client input, since metrics keep labels forever."""
+    """Return method and template of the matched route.
+
+    The labels contain no client input, since metrics keep labels forever.
+    """
     route = scope.get("route")
     if not isinstance(route, APIRoute) or scope["method"] not in (route.methods or ()):
         return "other", "other"
@@ -110,12 +117,18 @@ def _route(scope: Scope) -> tuple[str, str]:
 
 
 def _is_folder(scope: Scope) -> bool:
-    """Return True for the root path without the final slash, from which the page's relative URLs would break."""
+    """Return True for the root path without the final slash.
+
+    There the page's relative URLs would not work.
+    """
     return bool(scope.get("root_path")) and scope["path"] == scope["root_path"] and scope["method"] in ("GET", "HEAD")
 
 
 async def _to_the_folder(scope: Scope, receive: Receive, send: Send) -> None:
-    """Redirect to the root path with a slash. Relative: only the browser knows the prefixes proxies added."""
+    """Redirect to the root path with a slash.
+
+    Relative: only the browser knows the prefixes proxies added.
+    """
     query = scope["query_string"].decode("latin-1")
     location = f"{scope['path'].rpartition('/')[2]}/{'?' if query else ''}{query}"
     await Response(status_code=307, headers={"Location": location})(scope, receive, send)

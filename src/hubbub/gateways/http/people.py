@@ -38,5 +38,8 @@ class PeoplePage(Wire):
 async def find_people(
     caller: LoggedIn, services: Running, q: NamePrefix = "", after: After = 0, limit: Limit = 50
 ) -> Response:
-    """List users to write to or to add to a room, by the start of their names. Not available to guests."""
+    """List users to write to or to add to a room, by the start of their names.
+
+    Not available to guests.
+    """
     return reply(await services.read(people.search, caller.actor, q, after, limit))

@@ -1,4 +1,7 @@
-"""Routes for read positions: forward in a room, back to a message, forward in many rooms."""
+"""Routes for read positions.
+
+They move forward in one or many rooms, or back to a message.
+"""
 
 from typing import Annotated
 
@@ -52,6 +55,9 @@ async def unread_room(room: RoomId, body: Unreading, caller: Active, services: R
 
 @router.post("/reads", response_model=MaybePosition, responses=refusals(400, 401, 403, 413, 429))
 async def read_rooms(body: Readings, caller: Active, services: Running) -> Response:
-    """Move several read positions forward. Rooms the caller is not a member of are skipped."""
+    """Move several read positions forward.
+
+    Rooms the caller is not a member of are skipped.
+    """
     command = ReadRooms(rooms=tuple(body.rooms))
     return reply((await services.journal.submit(command, caller.actor)).answer)

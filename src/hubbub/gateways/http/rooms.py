@@ -1,4 +1,4 @@
-"""Routes for rooms: the directory, one room, its properties and the caller's settings."""
+"""Routes for rooms: the directory, a room's properties, the caller's settings."""
 
 from typing import Annotated
 
@@ -30,7 +30,10 @@ Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
 
 
 class Changes(Frozen):
-    """Changes to a room. Fields that are left out do not change. A direct room has no name and no history setting."""
+    """Changes to a room.
+
+    Fields that are left out do not change. A direct room has no name and no history setting.
+    """
 
     name: RoomName | None = None
     topic: RoomTopicLine | None = None
@@ -106,7 +109,10 @@ async def update_room(room: RoomId, body: Changes, caller: Active, services: Run
 
 @router.post("/{room}/archive", response_model=MaybePosition, responses=refusals(400, 401, 403, 404, 429))
 async def archive_room(room: RoomId, caller: Active, services: Running) -> Response:
-    """Archive a room: it becomes read-only. Requires the room's owner or an admin. Idempotent."""
+    """Archive a room: it becomes read-only.
+
+    Requires the room's owner or an admin. Idempotent.
+    """
     return reply((await services.journal.submit(ArchiveRoom(room=room), caller.actor)).answer)
 
 

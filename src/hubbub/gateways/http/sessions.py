@@ -22,7 +22,10 @@ from hubbub.protocol.tokens import new_secret, secret_hash
 
 router = APIRouter(tags=["sessions"], route_class=StrictRoute)
 GRACE = 30_000
-"""Milliseconds in which a used refresh token still returns the same successor: the first response may be lost."""
+"""Milliseconds in which a used refresh token still returns the same successor.
+
+This is needed because the first response may be lost.
+"""
 
 
 class Login(Frozen):
@@ -33,7 +36,7 @@ class Login(Frozen):
 
 
 class NewPassword(Frozen):
-    """The current password, and the new one: at least 8 characters, at most 1,024 bytes."""
+    """The current password, and a new one of 8 characters to 1,024 bytes."""
 
     current_password: Text = Field(examples=[logins.EXAMPLE])
     new_password: Text = Field(examples=["four words that are hard to guess"])
@@ -112,7 +115,10 @@ async def log_out(caller: LoggedIn, request: Request, services: Running) -> Resp
     "/token", response_model=TokenPair, responses=refusals(400, 401, 413, 429, token=True), openapi_extra=TOKEN_BODY
 )
 async def create_token(request: Request, services: Running) -> Response:
-    """Log a program in with the OAuth2 password form. Returns an access token and a refresh token."""
+    """Log a program in with the OAuth2 password form.
+
+    Returns an access token and a refresh token.
+    """
     form = await read_form(request)
     if form.get("grant_type", "password") not in ("password", ""):
         raise BadRequest("grant_type: must be password.")
@@ -133,7 +139,10 @@ async def create_token(request: Request, services: Running) -> Response:
     openapi_extra=REFRESH_BODY,
 )
 async def refresh_token(request: Request, services: Running) -> Response:
-    """Exchange a refresh token for a new pair. Using the same refresh token again ends the session."""
+    """Exchange a refresh token for a new pair.
+
+    Using the same refresh token again ends the session.
+    """
     token = await _refresh_token(request)
     try:
         session, generation = services.tokens.parse_refresh(token)

@@ -1,6 +1,9 @@
-"""Strict request parsing: first the caller, then a body of at most 64 KiB, JSON only (`protocol/wire.py`).
+"""Strict request parsing: first the caller, then a JSON body of at most 64 KiB.
 
-Parts of a request that a route does not use are not parsed; FastAPI would parse every query and cookie.
+`protocol/wire.py` parses the JSON.
+
+Parts of a request that a route does not use are not parsed; FastAPI would parse every query and
+cookie.
 """
 
 from collections.abc import Callable, Coroutine
@@ -22,14 +25,20 @@ from hubbub.protocol import wire
 MAX_BODY = 64 * 1024
 MAX_FIELDS = 20
 FRESH = 0.5
-"""Seconds after which a caller is identified again: reading the body may have taken a minute."""
+"""Seconds after which a caller is identified again.
+
+Reading the body may have taken a minute.
+"""
 JSON = "application/json"
 UNKNOWN = "The query has an unknown parameter."
 FORM = "application/x-www-form-urlencoded"
 
 
 class StrictRoute(APIRoute):
-    """A route that identifies the caller before it reads the body, and checks query and JSON body itself."""
+    """A route that identifies the caller before it reads the body.
+
+    It checks query and JSON body itself.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         original = super().get_route_handler()
@@ -39,8 +48,9 @@ class StrictRoute(APIRoute):
         async def handler(request: Request) -> Response:
             if needs_caller:
                 request.state.caller = await auth.identify(request)
-            # Starlette's cache of parsed cookies. Nothing here reads it (protocol/headers.py parses cookies), and
-            # unquoting a cookie takes quadratic time before Python 3.11.10 and 3.12.6 (CVE-2024-7592).
+            # Starlette's cache of parsed cookies. Nothing here reads it (protocol/headers.py parses
+            # cookies), and unquoting a cookie takes quadratic time before Python 3.11.10 and 3.12.6
+            # (CVE-2024-7592).
             request._cookies = {}
             if not known:
                 request._query_params = QueryParams()
@@ -65,7 +75,7 @@ def _depends_on_caller(dependant: Dependant) -> bool:
 
 
 def _queried(dependant: Dependant) -> set[str]:
-    """Return the names of the route's query parameters, including the fields of query models."""
+    """Return the route's query parameters, including the fields of query models."""
     found = {name for within in dependant.dependencies for name in _queried(within)}
     for field in dependant.query_params:
         kind = field.field_info.annotation
@@ -84,7 +94,10 @@ async def read_json(request: Request) -> dict[str, Any]:
 
 
 async def read_form(request: Request) -> dict[str, str]:
-    """Return the fields of a URL-encoded form. Raises BadRequest, also for a repeated field, and TooLarge."""
+    """Return the fields of a URL-encoded form.
+
+    Raises BadRequest, also for a repeated field, and TooLarge.
+    """
     if media_type(request) != FORM:
         raise BadRequest(f"The Content-Type must be {FORM}.")
     raw = await read_body(request)
@@ -104,7 +117,10 @@ async def read_form(request: Request) -> dict[str, str]:
 
 
 async def read_body(request: Request) -> bytes:
-    """Return the body without ever holding more of it than is allowed. Raises TooLarge."""
+    """Return the body without ever holding more of it than is allowed.
+
+    Raises TooLarge.
+    """
     declared = request.headers.get("content-length", "")
     if declared.isascii() and declared.isdecimal() and len(declared) < 20 and int(declared) > MAX_BODY:
         raise TooLarge(f"The request body is too large: at most {MAX_BODY} bytes.")
@@ -122,5 +138,8 @@ def media_type(request: Request) -> str:
 
 
 def reply(data: object, status: int = 200) -> Response:
-    """Return a JSON response. `data` is not validated again: features return data that is ready for JSON."""
+    """Return a JSON response.
+
+    `data` is not validated again: features return data that is ready for JSON.
+    """
     return Response(wire.dumps(data), status, media_type=JSON)

@@ -27,7 +27,10 @@ async def list_events(
     epoch: Annotated[ShortText | None, Query()] = None,
     limit: Limit = MAX_PAGE,
 ) -> Response:
-    """List the events after a seq. Not rate limited: clients that were offline must be able to catch up."""
+    """List the events after a seq.
+
+    Not rate limited: clients that were offline must be able to catch up.
+    """
     query = EventsSince(topic=topic, after=after, epoch=epoch, limit=limit)
     site = caller.identity.role is not Role.GUEST
     return reply(await services.read(sync.events_since, caller.id, site, query))

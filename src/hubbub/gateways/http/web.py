@@ -1,4 +1,4 @@
-"""The web client: a page and its hashed assets from the package, read once at start."""
+"""The web client: a page and its hashed assets, read once at start."""
 
 import hashlib
 import mimetypes
@@ -22,9 +22,12 @@ logger = structlog.get_logger(__name__)
 FOLDER = Path(__file__).parents[2] / "web_dist"
 HTML = "text/html; charset=utf-8"
 TEMPLATES = "svelte-trusted-html"
-"""The one policy that may turn strings into HTML: Svelte's, for its compiled templates."""
+"""The only policy that turns strings into HTML: Svelte's, for its templates."""
 SHELL = "hubbub-shell"
-"""The one policy that may turn strings into script URLs: it allows the service worker's only (`web/src/shell`)."""
+"""The one policy that may turn strings into script URLs.
+
+It allows the service worker's only (`web/src/shell`).
+"""
 FOR_EVER = "public, max-age=31536000, immutable"
 WORKER_POLICY = "default-src 'none'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 MISSING = (
@@ -56,7 +59,10 @@ class Asset:
 
 
 def create_router(folder: Path = FOLDER) -> APIRouter:
-    """Return the routes for the pages and assets in `folder`; without a build, a message replaces the page."""
+    """Return the routes for the pages and assets in `folder`.
+
+    Without a build, a message replaces the page.
+    """
     router = APIRouter(tags=["web"], route_class=StrictRoute)
     assets = _load(folder)
     index = assets.pop("index.html", None)
@@ -94,7 +100,10 @@ def create_router(folder: Path = FOLDER) -> APIRouter:
 
 
 def _add_worker(router: APIRouter, assets: dict[str, Asset]) -> None:
-    """Add the service worker, which caches the page. It is served beside the page, since its path is its scope."""
+    """Add the service worker, which caches the page.
+
+    It is served beside the page, since its path is its scope.
+    """
 
     @router.head("/sw.js", include_in_schema=False)
     @router.get("/sw.js", include_in_schema=False)
@@ -108,7 +117,9 @@ def _add_worker(router: APIRouter, assets: dict[str, Asset]) -> None:
 
 
 def content_security_policy(services: Services, host: str | None) -> str:
-    """Return the policy for pages: own resources only, nothing inline (CSP Level 3, Trusted Types).
+    """Return the policy for pages.
+
+    It allows own resources only and nothing inline (CSP Level 3, Trusted Types).
 
     The WebSocket address is explicit, since 'self' does not cover it in older versions of Safari.
     """
@@ -140,7 +151,10 @@ def content_security_policy(services: Services, host: str | None) -> str:
 
 
 def html(request: Request, body: bytes, status: int = 200) -> Response:
-    """Return a page with its policy. Browsers revalidate it on each visit, so that it names the current assets."""
+    """Return a page with its policy.
+
+    Browsers revalidate it on each visit, so that it names the current assets.
+    """
     host = headers.value(auth.raw_headers(request), b"host")
     policy = content_security_policy(auth.services_of(request), host)
     kept = {"Content-Security-Policy": policy, "Cache-Control": "no-cache"}
@@ -148,7 +162,10 @@ def html(request: Request, body: bytes, status: int = 200) -> Response:
 
 
 def wants_html(request: Request) -> bool:
-    """Return True if Accept names text/html itself, as browsers do and programs do not (RFC 9110, section 12.5.1)."""
+    """Return True if Accept names text/html itself (RFC 9110, section 12.5.1).
+
+    Browsers do this, programs do not.
+    """
     for part in request.headers.get("accept", "").lower().split(","):
         media, _, parameters = part.strip().partition(";")
         if media.strip() == "text/html":

@@ -1,14 +1,18 @@
-"""Admission control: limits idle connections, and evicts one of them for a newcomer.
+"""Admission control: limits idle connections, and evicts one for a newcomer.
 
-A connection that waits for its client occupies a slot without doing work. When all slots are taken, the network with
-the most idle connections loses its oldest one, so a newcomer from another network always gets in.
+A connection that waits for its client occupies a slot without doing work. When all slots are taken,
+the network with the most idle connections loses its oldest one, so a newcomer from another network
+always gets in.
 """
 
 from collections.abc import Callable
 
 
 class Slot:
-    """One admitted connection. It is idle while the server waits for the client; only idle slots are evicted."""
+    """One admitted connection.
+
+    It is idle while the server waits for the client; only idle slots are evicted.
+    """
 
     __slots__ = ("_evict", "network")
 
@@ -21,16 +25,22 @@ class Slot:
         return self._evict is None
 
     def take_callback(self) -> Callable[[], None] | None:
-        """Return the callback that ends the connection, once; None if the slot is released."""
+        """Return the callback that ends the connection, once; None after release."""
         evict, self._evict = self._evict, None
         return evict
 
 
 class AdmissionControl:
-    """Counts the slots per network (see `protocol.headers.network`). Use it in the event loop's thread only."""
+    """Counts the slots per network (see `protocol.headers.network`).
+
+    Use it in the event loop's thread only.
+    """
 
     def __init__(self, *, idle_max: int | None = None, per_network: int | None = None) -> None:
-        """Allow `idle_max` idle slots, and `per_network` slots of any kind per network; None means no limit."""
+        """Allow `idle_max` idle slots, and `per_network` slots of any kind per network.
+
+        None means no limit.
+        """
         self._idle_max = idle_max
         self._per_network = per_network
         self._admitted: dict[str, int] = {}
@@ -47,7 +57,10 @@ class AdmissionControl:
         return self._idle_max is not None and 4 * self._idle_count >= 3 * self._idle_max
 
     def try_acquire(self, network: str, evict: Callable[[], None]) -> Slot | None:
-        """Return an idle slot, or None if the network has reached its limit. `evict` ends the connection."""
+        """Return an idle slot, or None if the network has reached its limit.
+
+        `evict` ends the connection.
+        """
         if self._per_network is not None and self._admitted.get(network, 0) >= self._per_network:
             return None
         if self._idle_max is not None and self._idle_count >= self._idle_max and not self.make_room(network):
@@ -63,10 +76,12 @@ class AdmissionControl:
         return len(self._idle.get(network, ())) if network is not None else 0
 
     def make_room(self, network: str | None, elsewhere: int = 0) -> bool:
-        """Evict a connection for a newcomer of `network` (None: of a trusted proxy). Return False if none qualifies.
+        """Evict a connection for a newcomer of `network` (None: of a trusted proxy).
 
-        Another network must have more idle slots than the newcomer's. `elsewhere` is the number of the newcomer's
-        slots in other controls.
+        Return False if none qualifies.
+
+        Another network must have more idle slots than the newcomer's. `elsewhere` is the number of
+        the newcomer's slots in other controls.
         """
         busiest = max(self._idle.values(), key=len, default={})
         if len(busiest) <= self.idle_of(network) + elsewhere:
@@ -75,7 +90,10 @@ class AdmissionControl:
         return True
 
     def set_busy(self, slot: Slot) -> None:
-        """Protect the slot from eviction until `set_idle`: the client has done its part. Idempotent."""
+        """Protect the slot from eviction until `set_idle`: the client has done its part.
+
+        Idempotent.
+        """
         idle = self._idle.get(slot.network)
         if idle is not None and slot in idle:
             del idle[slot]
@@ -84,7 +102,10 @@ class AdmissionControl:
                 del self._idle[slot.network]
 
     def set_idle(self, slot: Slot) -> None:
-        """Mark that the server waits for the client. Over the limit, evict from the busiest network."""
+        """Mark that the server waits for the client.
+
+        Over the limit, evict from the busiest network.
+        """
         if slot.is_released or slot in self._idle.get(slot.network, ()):
             return
         self._add_idle(slot)

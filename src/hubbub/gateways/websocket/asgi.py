@@ -1,7 +1,10 @@
-"""The ASGI gateway: the same session as the native gateway, on any ASGI server, through a Starlette `WebSocket`.
+"""The ASGI gateway: the native gateway's session on any ASGI server.
 
-Only the ASGI server can do some things: protocol pings, limits on frames before they are in memory, on the number of
-fragments, and on the duration of a handshake. The limits that the ASGI server lacks are enforced here.
+It uses Starlette's `WebSocket`.
+
+Only the ASGI server can do some things: protocol pings, limits on frames before they are in memory,
+on the number of fragments, and on the duration of a handshake. The limits that the ASGI server
+lacks are enforced here.
 """
 
 import asyncio
@@ -30,7 +33,10 @@ from hubbub.protocol.headers import network
 from hubbub.protocol.tokens import Credential
 
 QUIET = 90.0
-"""Seconds without traffic in both directions after which a client counts as gone. Clients ping after 25 s."""
+"""Seconds without traffic in both directions after which a client counts as gone.
+
+Clients ping after 25 s.
+"""
 TURN = 16
 """Messages handled for one connection before the event loop runs other tasks."""
 logger = structlog.get_logger(__name__)
@@ -38,7 +44,10 @@ _random = SystemRandom()
 
 
 class AsgiConnection(QueuedWebSocket):
-    """One WebSocket. The registry writes to it, its endpoint reads from it, and the timer wheel enforces deadlines."""
+    """One WebSocket.
+
+    The registry writes to it, its endpoint reads from it, and the timer wheel enforces deadlines.
+    """
 
     __slots__ = ("_active", "_authenticated", "_connections", "_deadline", "_slot", "address", "code", "spoke")
 
@@ -75,8 +84,11 @@ class AsgiConnection(QueuedWebSocket):
         """True if incoming messages are ignored because the connection is closing."""
         return self._closing
 
-    def heard(self) -> None:
-        """Record that a message arrived. The first message is `hello`, and ends its deadline."""
+    def record_message(self) -> None:
+        """Record that a message arrived.
+
+        The first message is `hello`, and ends its deadline.
+        """
         self._active = self._connections.wheel.now
         if not self._authenticated and not self._closing:
             self._deadline = math.inf
@@ -101,11 +113,17 @@ class AsgiConnection(QueuedWebSocket):
         super().abort(code, reason)
 
     def shutdown(self) -> None:
-        """Close because the server stops. Clients reconnect after random delays, so that they do not come at once."""
+        """Close because the server stops.
+
+        Clients reconnect after random delays, so that they do not come at once.
+        """
         self.close(close_codes.GOING_AWAY, close_codes.come_back(_random.uniform(1.0, 5.0)))
 
     def evict(self) -> None:
-        """End the connection for a newcomer. The client is told to reconnect, unless it was already rejected."""
+        """End the connection for a newcomer.
+
+        The client is told to reconnect, unless it was already rejected.
+        """
         self._slot = None
         self._connections.services.metrics.connections_evicted.labels(kind="websocket").inc()
         self.abort(close_codes.GOING_AWAY, close_codes.come_back(_random.uniform(1.0, 5.0)))
@@ -116,7 +134,7 @@ class AsgiConnection(QueuedWebSocket):
             self._connections.admission.release(slot)
 
     def visit(self, now: float) -> float | None:
-        """Enforce the deadlines, and close a connection that was silent in both directions. Called by the wheel."""
+        """Enforce the deadlines, and close after silence. Called by the wheel."""
         if now >= self._deadline:
             if self._closing:
                 self.abort(self.code or 1006)
@@ -137,7 +155,10 @@ class AsgiConnection(QueuedWebSocket):
 
 
 class HostedPump(Pump):
-    """A conversation whose user the host application authenticates, by the handshake or by `hello`'s token."""
+    """A conversation whose user the host application authenticates.
+
+    It gets the handshake, with `hello`'s token if there is one.
+    """
 
     __slots__ = ("_host", "_scope")
 
@@ -154,7 +175,10 @@ class HostedPump(Pump):
 
 
 class AsgiGateway:
-    """All WebSocket connections of one server; `serve` is the endpoint of the route `/ws`."""
+    """All WebSocket connections of one server.
+
+    `serve` is the endpoint of the route `/ws`.
+    """
 
     def __init__(self, services: Services) -> None:
         self.services = services
@@ -193,7 +217,7 @@ class AsgiGateway:
         await reject(socket, refused)
 
     async def close(self, seconds: float) -> None:
-        """Ask all clients to reconnect later, wait `seconds` for them to close, then abort the rest."""
+        """Ask all clients to reconnect later, wait `seconds`, then abort the rest."""
         connections = self.connections
         for connection in list(connections.open):
             connection.shutdown()
@@ -223,13 +247,16 @@ class AsgiGateway:
         return Pump(self.services, connection, credentials, connection.address)
 
     async def _listen(self, socket: WebSocket, connection: AsgiConnection, conversation: Conversation) -> int:
-        """Receive messages until the end. Return the close code of the peer or the ASGI server."""
+        """Receive messages until the end.
+
+        Return the close code of the peer or the ASGI server.
+        """
         most, turn = self.services.settings.frame_bytes, 0
         while True:
             event = await socket.receive()
             if event["type"] == "websocket.disconnect":
                 return int(event.get("code") or 1005)
-            connection.heard()
+            connection.record_message()
             text = event.get("text")
             if connection.ending:
                 continue
@@ -252,7 +279,7 @@ class AsgiGateway:
 
 
 async def _send_close(socket: WebSocket, connection: AsgiConnection) -> None:
-    """Send the Close frame of a connection that the server has ended, if the peer still reads."""
+    """Send the Close frame of a connection that the server has ended."""
     if connection.ended is not None:
         with suppress(Exception):
             async with asyncio.timeout(CUT_OFF):
@@ -260,4 +287,4 @@ async def _send_close(socket: WebSocket, connection: AsgiConnection) -> None:
 
 
 def _ignore_end() -> None:
-    """The `lost` callback: nothing to do, since the endpoint notices the end first and cleans up."""
+    """Do nothing: the endpoint notices the end of the connection first."""

@@ -1,10 +1,12 @@
 """uvicorn's HTTP protocol with the limits it lacks.
 
-Measured without them: 64 MB of headers are accepted, 40 MB of trailers take 870 MB of memory, pipelined requests take
-about 150 times their size, and a connection that never sends a request stays open forever.
+Measured without them: 64 MB of headers are accepted, 40 MB of trailers take 870 MB of memory,
+pipelined requests take about 150 times their size, and a connection that never sends a request
+stays open forever.
 
-Only this module and uvicorn_http.py use private attributes of uvicorn's HTTP protocol. The class does not depend on
-Hubbub's services: `uvicorn --http hubbub.gateways.websocket.bounded_http:BoundedHttpProtocol`.
+Only this module and uvicorn_http.py use private attributes of uvicorn's HTTP protocol. The class
+does not depend on Hubbub's services: `uvicorn --http
+hubbub.gateways.websocket.bounded_http:BoundedHttpProtocol`.
 """
 
 import asyncio
@@ -23,14 +25,17 @@ HEAD_BYTES = 16_384
 HEAD_TIMEOUT = 10.0
 BODY_TIMEOUT = 60.0
 MAX_HEADERS = 100
-"""The same limit as Apache's. 16 KiB of headers of four bytes each would take half a megabyte."""
+"""Apache's limit. 16 KiB of headers of four bytes would take half a megabyte."""
 PIECE = 512
-"""Bytes parsed between two checks of the limits: at most 28 requests, each of which takes 3 KB until answered."""
+"""Bytes parsed between two checks of the limits.
+
+They contain at most 28 requests, each of which takes 3 KB until answered.
+"""
 BODY_GRACE = 10.0
 BODY_RATE = 1_024
 """Bytes per second that a body must average after its first BODY_GRACE seconds."""
 LAST_BYTES = 2**20
-"""Bytes read and discarded after a rejection, so that the client can read the response before a reset."""
+"""Bytes discarded after a rejection, before a reset can destroy the response."""
 
 TOO_LARGE = Rejection(431, "The request headers are too large.")
 TOO_MANY = Rejection(431, f"The request has too many headers: at most {MAX_HEADERS}.")
@@ -43,7 +48,7 @@ LADEN = Rejection(400, "An upgrade request must not have a body.")
 
 
 class HoldingFlow(FlowControl):
-    """Flow control that pauses reading while requests, parsed or not, wait for an earlier response."""
+    """Pauses reading while requests wait for an earlier response."""
 
     is_holding = False
 
@@ -53,12 +58,15 @@ class HoldingFlow(FlowControl):
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
-    """One HTTP connection: a head of at most 16 KiB and 100 headers within 10 s, a body within 60 s.
+    """One HTTP connection with limits.
 
-    The framing of a body (chunk sizes, extensions, trailers) may take as many bytes as the body itself plus 16 KiB:
-    chunks of five bytes or more always fit, and so do 4,096 chunks of one byte. Trailers are dropped (RFC 9110, section
-    6.5.1: a recipient must not merge them into the headers). Requests that arrive before the previous response is
-    complete wait unparsed. The client must read its response within 60 s, or the connection is aborted.
+    A head of at most 16 KiB and 100 headers must arrive within 10 s, a body within 60 s.
+
+    The framing of a body (chunk sizes, extensions, trailers) may take as many bytes as the body
+    itself plus 16 KiB: chunks of five bytes or more always fit, and so do 4,096 chunks of one byte.
+    Trailers are dropped (RFC 9110, section 6.5.1: a recipient must not merge them into the
+    headers). Requests that arrive before the previous response is complete wait unparsed. The
+    client must read its response within 60 s, or the connection is aborted.
     """
 
     head_bytes = HEAD_BYTES
@@ -148,7 +156,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._should_upgrade():
             self.handle_websocket_upgrade()
         elif not self.transport.is_closing():
-            # The parser cannot continue after an upgrade: answer this request, and read nothing after it.
+            # The parser cannot continue after an upgrade: answer this request, and read nothing
+            # after it.
             self._discards_input = True
             self.cycle.keep_alive = False
 
@@ -241,7 +250,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._refuse(EARLY)
         else:
             self._upgrade()
-        # uvicorn breaks this reference cycle in connection_lost, which is not called on an upgraded connection.
+        # uvicorn breaks this reference cycle in connection_lost, which is not called on an upgraded
+        # connection.
         self.parser = None  # type: ignore[assignment]
 
     def _upgrade(self) -> None:
@@ -250,7 +260,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     # --- rejections ----------------------------------------------------------------------------------------------
 
     def _refuse(self, refused: Rejection) -> None:
-        """Send the rejection if the client can tell which request it answers. Nothing after it is read."""
+        """Send the rejection if the client can tell which request it answers.
+
+        Nothing after it is read.
+        """
         if self._discards_input or self.transport.is_closing():
             return
         self._discards_input = True
@@ -308,7 +321,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self.transport.abort()
 
     def _wait_for_more_body(self) -> bool:
-        """Return False if the body is too old or too slow; otherwise set its next deadline."""
+        """Set the next deadline of a body. Return False if it is too old or too slow."""
         age = self.loop.time() - self._body_began
         if age >= self.body_timeout:
             return False

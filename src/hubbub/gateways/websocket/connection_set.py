@@ -1,4 +1,7 @@
-"""State shared by all connections of one gateway: the open ones, admission control and the timer wheel."""
+"""State shared by all connections of one gateway.
+
+It consists of the open connections, admission control and the timer wheel.
+"""
 
 import asyncio
 from typing import Generic, TypeVar
@@ -9,7 +12,7 @@ from hubbub.gateways.websocket.timer_wheel import TimerWheel
 
 C = TypeVar("C")
 HURRIED_HELLO = 2.0
-"""Seconds to send `hello` while three quarters of the unauthenticated slots are taken."""
+"""Seconds to send `hello` while 3/4 of the unauthenticated slots are taken."""
 
 
 class ConnectionSet(Generic[C]):
@@ -24,7 +27,10 @@ class ConnectionSet(Generic[C]):
             idle_max=settings.unauthenticated_max if settings.rate_limits else None,
             per_network=settings.unauthenticated_per_address if settings.rate_limits else None,
         )
-        """Slots of unauthenticated connections; the idle ones have not sent `hello` or were rejected."""
+        """Slots of unauthenticated connections.
+
+        The idle ones have not sent `hello` or were rejected.
+        """
         self.open: set[C] = set()
         self.empty = asyncio.Event()
         """Set while no connection is open."""
@@ -43,6 +49,9 @@ class ConnectionSet(Generic[C]):
 
     @property
     def hello_timeout(self) -> float:
-        """Seconds a new connection has to send `hello`; fewer when most slots are taken by others that wait."""
+        """Seconds a new connection has to send `hello`.
+
+        They are fewer when most slots are taken by others that wait.
+        """
         seconds = self.services.settings.hello_timeout
         return min(seconds, HURRIED_HELLO) if self.admission.is_nearly_full else seconds

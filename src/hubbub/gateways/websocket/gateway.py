@@ -26,7 +26,10 @@ Converse = Callable[[Services, NativeConnection, Sequence[Credential], str], Con
 
 
 def opening(target: str, headers: handshake.Headers) -> tuple[ServerProtocol, Response] | None:
-    """Return the state machine and its 101 for an opening handshake (RFC 6455, section 4.2.1); None if invalid."""
+    """Return the state machine and its 101 for an opening handshake; None if invalid.
+
+    See RFC 6455, section 4.2.1.
+    """
     machine = ServerProtocol()
     response = machine.accept(Request(target, Headers([(n.decode(), v.decode("latin-1")) for n, v in headers])))
     return (machine, response) if response.status_code == 101 else None
@@ -43,10 +46,16 @@ class NativeGateway:
         self.paths = frozenset({PATH, services.settings.root_path.encode() + PATH})
         """The paths of the endpoint: a proxy may strip the root path or pass it on."""
         self.draining = False
-        """True when the server is stopping: it accepts no connections, and has asked all clients to reconnect later."""
+        """True when the server is stopping.
+
+        It accepts no connections, and has asked all clients to reconnect later.
+        """
 
     def make_room(self, newcomer: str | None) -> bool:
-        """Evict an idle connection of another network than the newcomer's (None: a trusted proxy). Return success."""
+        """Evict an idle connection of another network. Return False if there is none.
+
+        `newcomer` is the network of the new connection; None for a trusted proxy.
+        """
         admission = self.connections.admission
         if self.waiting.make_room(newcomer, admission.idle_of(newcomer)):
             return True
@@ -59,8 +68,8 @@ class NativeGateway:
     ) -> NativeConnection | handshake.Rejection:
         """Accept or reject a request to open a WebSocket.
 
-        Returns the connection, with the 101 sent; the caller makes it the transport's protocol. Or returns a
-        rejection for the caller to send.
+        Returns the connection, with the 101 sent; the caller makes it the transport's protocol. Or
+        returns a rejection for the caller to send.
         """
         if self.draining:
             return DRAINING
@@ -85,7 +94,8 @@ class NativeGateway:
             response.headers["Sec-WebSocket-Protocol"] = admitted.subprotocol
         machine.send_response(response)
         transport.write(b"".join(machine.data_to_send()))
-        # A new machine: the parser of the first would keep the request and all its headers in memory.
+        # A new machine: the parser of the first would keep the request and all its headers in
+        # memory.
         machine = ServerProtocol(state=State.OPEN, max_size=settings.frame_bytes)
         connection = NativeConnection(self.connections, transport, machine, slot, address)
         connection.open(self.converse(services, connection, admitted.credentials, address))

@@ -1,11 +1,13 @@
-"""The opening handshake as pure functions: request headers and settings in, a decision out. Uses no socket.
+"""The opening handshake as pure functions.
 
-The subprotocols that the client offers are a separate argument: an ASGI server passes them parsed and may drop the
-header they came in (uvicorn with wsproto does).
+Request headers and settings go in, a decision comes out. No socket is used.
 
-Browsers send cookies for any page, so a cookie counts only together with a listed Origin (cross-site WebSocket
-hijacking, RFC 6455 section 10.2). Browsers never send a bearer token by themselves: with a bearer token, or with
-the token in `hello` alone, the Origin does not matter.
+The subprotocols that the client offers are a separate argument: an ASGI server passes them parsed
+and may drop the header they came in (uvicorn with wsproto does).
+
+Browsers send cookies for any page, so a cookie counts only together with a listed Origin
+(cross-site WebSocket hijacking, RFC 6455 section 10.2). Browsers never send a bearer token by
+themselves: with a bearer token, or with the token in `hello` alone, the Origin does not matter.
 """
 
 from collections.abc import Iterable, Sequence
@@ -42,7 +44,10 @@ class OriginSettings(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """The connection may open. The credentials are verified at `hello`, as is that they belong to one user."""
+    """The connection may open.
+
+    The credentials are verified at `hello`, as is that they belong to one user.
+    """
 
     credentials: tuple[Credential, ...]
     subprotocol: str | None
@@ -81,7 +86,10 @@ CROWDED = "Too many connections from your address are waiting to log in. Close s
 def admit(
     given: Headers, settings: OriginSettings, *, secure: bool, subprotocols: Iterable[str] = ()
 ) -> Admitted | Rejection:
-    """Decide on a request to open a WebSocket; `secure` says whether the browser's connection uses TLS."""
+    """Decide on a request to open a WebSocket.
+
+    `secure` says whether the browser's connection uses TLS.
+    """
     repeated = _repeated(given)
     if repeated is not None:
         return repeated
@@ -102,10 +110,11 @@ def admit(
 def admit_hosted(
     given: Headers, settings: OriginSettings, *, ambient: bool, subprotocols: Iterable[str] = ()
 ) -> Admitted | Rejection:
-    """Decide on a request where the host application authenticates the users by credentials of its own kind.
+    """Decide on a request whose credentials are the host application's.
 
-    `ambient` says that browsers attach the credentials by themselves: then requests must come from listed pages. A
-    browser that opens a WebSocket always sends the page's Origin, and never sends a bearer token.
+    `ambient` says that browsers attach the credentials by themselves: then requests must come from
+    listed pages. A browser that opens a WebSocket always sends the page's Origin, and never sends a
+    bearer token.
     """
     repeated = _repeated(given)
     if repeated is not None:
@@ -119,7 +128,10 @@ def admit_hosted(
 
 
 def with_token(given: Headers, token: str) -> Headers:
-    """Return the headers with the token of `hello` as bearer token. Raises Unauthenticated."""
+    """Return the headers with the token of `hello` as bearer token.
+
+    Raises Unauthenticated.
+    """
     if not token.isascii() or not token.isprintable():
         raise Unauthenticated()
     if headers.values(given, b"authorization") and not compare_digest(
@@ -137,7 +149,7 @@ def _repeated(given: Headers) -> Rejection | None:
 
 
 def origin_problem(origin: str | None, host: str | None, settings: OriginSettings) -> str | None:
-    """Return why a cookie does not count from this Origin, as a sentence; None if it counts."""
+    """Return why a cookie does not count from this Origin; None if it counts."""
     return headers.origin_problem(origin, host, settings.public_origin, settings.origins)
 
 
@@ -152,7 +164,10 @@ def _bearer(given: Headers) -> str | Rejection | None:
 
 
 def offered(given: Headers) -> list[str]:
-    """Return the subprotocols in the headers, for gateways that parse the request (RFC 6455, section 11.3.4)."""
+    """Return the subprotocols in the headers (RFC 6455, section 11.3.4).
+
+    For gateways that parse the request themselves.
+    """
     lines = headers.values(given, b"sec-websocket-protocol")
     return [name.strip() for line in lines for name in line.split(",")]
 

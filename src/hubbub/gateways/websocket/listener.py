@@ -20,15 +20,23 @@ from hubbub.gateways.websocket.uvicorn_http import HttpProtocol
 
 BACKLOG = 4096
 NOTSENT_LOWAT = 16_384
-"""Unsent bytes the kernel accepts per socket. Without it a stalled reader takes megabytes (measured: 3.9 MB)."""
+"""Unsent bytes the kernel accepts per socket.
+
+Without it a stalled reader takes megabytes (measured: 3.9 MB).
+"""
 
 
 class CannotListen(Exception):
-    """The server cannot listen on the address; the message tells the operator why and what to do."""
+    """The server cannot listen on the address.
+
+    The message tells the operator why and what to do.
+    """
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
-    """Return a listening socket, whose options accepted sockets inherit. Port 0 picks a free one.
+    """Return a listening socket, whose options accepted sockets inherit.
+
+    Port 0 picks a free one.
 
     Raises CannotListen.
     """
@@ -74,7 +82,10 @@ class Listener:
     async def open(
         self, app: Any, services: Services, host: str, port: int, *, converse: Converse = Pump
     ) -> NativeGateway:
-        """Start; return when the port accepts. Raises CannotListen; RuntimeError if the app's lifespan fails."""
+        """Start; return when the port accepts.
+
+        Raises CannotListen; RuntimeError if the app's lifespan fails.
+        """
         listening = listening_socket(host, port)
         self.port = listening.getsockname()[1]
         gateway = self._gateway = NativeGateway(services, converse)
@@ -104,7 +115,10 @@ class Listener:
         return gateway
 
     async def close(self, drain_seconds: float) -> None:
-        """Stop accepting, ask clients to reconnect later, wait `drain_seconds` for requests, then abort the rest."""
+        """Stop accepting, wait `drain_seconds` for requests, then abort the rest.
+
+        WebSocket clients are asked to reconnect later.
+        """
         server, serving, gateway = self._server, self._serving, self._gateway
         if server is None or serving is None or gateway is None:
             return
@@ -131,8 +145,8 @@ class Listener:
 class _Server(uvicorn.Server):
     """uvicorn's server on our socket.
 
-    Clients cannot stop it from accepting. If the process runs out of file descriptors, the event loop (libuv) closes
-    the connections it cannot accept.
+    Clients cannot stop it from accepting. If the process runs out of file descriptors, the event
+    loop (libuv) closes the connections it cannot accept.
     """
 
     def __init__(self, config: uvicorn.Config, listening: socket.socket) -> None:

@@ -1,4 +1,4 @@
-"""The public ConnectionManager: the fan-out registry behind the interface of FastAPI's tutorial."""
+"""The public ConnectionManager: fan-out behind the FastAPI tutorial's interface."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,7 +17,10 @@ from hubbub.gateways.websocket.starlette_sockets import EXTENSION, FramedWebSock
 
 OUTBOX_BYTES = 2**20
 YIELD_AFTER = 10_000
-"""Queued messages after which `broadcast` yields to the event loop, for callers that never wait for anything."""
+"""Queued messages after which `broadcast` yields to the event loop.
+
+This matters for callers that never wait for anything.
+"""
 WRONG_LOOP = (
     "A ConnectionManager must be used on the event loop that accepted its WebSockets. From another thread, call "
     "asyncio.run_coroutine_threadsafe(manager.broadcast(message), loop); for methods that are not coroutines, call "
@@ -47,24 +50,30 @@ Socket = Framed | Queued
 def _outbox(limit: int, first: Blob) -> Outbox:
     """Return an outbox whose limit does not count `first`.
 
-    An application may send any amount at once without making a client slow that had read everything before: these
-    bytes are shared by all clients. Only what is added while they wait counts towards the limit.
+    An application may send any amount at once without making a client slow that had read everything
+    before: these bytes are shared by all clients. Only what is added while they wait counts towards
+    the limit.
     """
     return Outbox(limit + sum(map(len, first)))
 
 
 class ConnectionManager:
-    """Keeps WebSockets and sends to one, to all, or to all in a topic. A slow client does not delay the others.
+    """Keeps WebSockets and sends to one, to all, or to all in a topic.
 
-    `broadcast` and `send_personal_message` are coroutine functions that take effect at their first step and do not wait
-    for clients: each connection gets its messages in the order of the calls, each as one text message. A client that
-    does not keep up is closed with code 4008 when more than `outbox_bytes` wait for it; the others are not affected.
+    A slow client does not delay the others.
 
-    A client that has left is dropped. Its endpoint gets WebSocketDisconnect: from `receive`, or, if it only sends, from
-    `send_personal_message` to it and from `broadcast` in the task that connected it.
+    `broadcast` and `send_personal_message` are coroutine functions that take effect at their first
+    step and do not wait for clients: each connection gets its messages in the order of the calls,
+    each as one text message. A client that does not keep up is closed with code 4008 once more than
+    `outbox_bytes` were added while it had older messages to read; the others are not affected.
 
-    Works on any ASGI server. Under ``uvicorn --ws hubbub.gateways.websocket.native:WebSocketProtocol`` it writes
-    to the transports directly, which is several times as fast, and bypasses middleware that rewrites outgoing messages.
+    A client that has left is dropped. Its endpoint gets WebSocketDisconnect: from `receive`, or, if
+    it only sends, from `send_personal_message` to it and from `broadcast` in the task that
+    connected it.
+
+    Works on any ASGI server. Under ``uvicorn --ws
+    hubbub.gateways.websocket.native:WebSocketProtocol`` it writes to the transports directly, which
+    is several times as fast, and bypasses middleware that rewrites outgoing messages.
     """
 
     def __init__(self, *, outbox_bytes: int = OUTBOX_BYTES) -> None:
@@ -78,8 +87,8 @@ class ConnectionManager:
     def active_connections(self) -> Sequence[WebSocket]:
         """The connected WebSockets in the order they connected; a live, read-only view.
 
-        Each iteration covers the WebSockets that were connected when it began. It raises WebSocketDisconnect in the
-        cases in which `broadcast` does.
+        Each iteration covers the WebSockets that were connected when it began. It raises
+        WebSocketDisconnect in the cases in which `broadcast` does.
         """
         return _View(self._sockets, self._owners, self._connected)
 
@@ -107,7 +116,10 @@ class ConnectionManager:
         registry.add(socket)
 
     def disconnect(self, websocket: WebSocket) -> None:
-        """Remove the WebSocket after sending what was queued for it. Does not close it. Idempotent."""
+        """Remove the WebSocket after sending what was queued for it.
+
+        Does not close it. Idempotent.
+        """
         socket = self._connected(websocket)
         if socket is None:
             return
@@ -160,7 +172,8 @@ class ConnectionManager:
     async def broadcast(self, message: str, topic: str | None = None) -> None:
         """Send to all WebSockets in a topic; without a topic, to all.
 
-        Afterwards raises WebSocketDisconnect if the current task called `connect` and its client has left.
+        Afterwards raises WebSocketDisconnect if the current task called `connect` and its client
+        has left.
         """
         registry = self._current()
         registry.broadcast(message.encode(), topic)
@@ -174,7 +187,10 @@ class ConnectionManager:
         return send.socket if isinstance(send, _Ordered) and send.registry is self._registry else None
 
     def _current(self) -> Fanout:
-        """Return the registry. Replaces one that belongs to a closed event loop (tests cause that)."""
+        """Return the registry.
+
+        Replaces one that belongs to a closed event loop (tests cause that).
+        """
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
@@ -229,7 +245,7 @@ class _View(Sequence[WebSocket]):
 
 
 class _Ordered:
-    """A replacement for a WebSocket's `send`, which sends what the manager has queued before its own message."""
+    """A WebSocket's `send` that first sends what the manager has queued."""
 
     __slots__ = ("_original", "_owners", "_websocket", "registry", "socket")
 

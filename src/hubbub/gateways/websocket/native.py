@@ -1,7 +1,10 @@
-"""The native gateway's connections: WebSockets on uvicorn's transport without ASGI, each one small protocol object.
+"""The native gateway's connections.
 
-The sans-I/O layer of `websockets` parses frames and keeps the closing handshake. Limits it lacks are enforced here: on
-fragments, on control frames, and on the work done for one connection before others get their turn.
+They are WebSockets on uvicorn's transport without ASGI, each one small protocol object.
+
+The sans-I/O layer of `websockets` parses frames and keeps the closing handshake. Limits it lacks
+are enforced here: on fragments, on control frames, and on the work done for one connection before
+others get their turn.
 """
 
 import asyncio
@@ -22,15 +25,24 @@ from hubbub.gateways.websocket.uvicorn_websocket import AsgiWebSocketProtocol
 from hubbub.protocol import close_codes
 
 WebSocketProtocol = AsgiWebSocketProtocol
-"""For `uvicorn --ws hubbub.gateways.websocket.native:WebSocketProtocol`: ASGI sockets with a fast send path."""
+"""ASGI sockets with a fast send path.
+
+For `uvicorn --ws hubbub.gateways.websocket.native:WebSocketProtocol`.
+"""
 
 PING_EVERY = 25.0
 DROP_AFTER = 35.0
 MAX_FRAGMENTS = 64
 MAX_CONTROL_FRAMES = 100
-"""Control frames accepted between two pings of the server; a peer that sends more is flooding."""
+"""Control frames accepted between two pings of the server.
+
+A peer that sends more is flooding.
+"""
 TURN = 8_192
-"""Bytes parsed for one connection before the event loop runs others: tiny frames cost much time for their size."""
+"""Bytes parsed for one connection before the event loop runs others.
+
+Tiny frames cost much time for their size.
+"""
 logger = structlog.get_logger(__name__)
 _random = SystemRandom()
 
@@ -44,7 +56,10 @@ class Conversation(Protocol):
 
 
 class NativeConnection(FramedConnection, asyncio.Protocol):
-    """One WebSocket. Passes whole text messages to its conversation; the registry writes prebuilt frames to it."""
+    """One WebSocket.
+
+    Passes whole text messages to its conversation; the registry writes prebuilt frames to it.
+    """
 
     __slots__ = (
         "_authenticated", "_code", "_connections", "_controls", "_conversation", "_deadline", "_fragments", "_heard",
@@ -79,7 +94,10 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
         self._conversation: Conversation
 
     def open(self, conversation: Conversation) -> None:
-        """Start the conversation, which drives the connection from now on. The handshake is done."""
+        """Start the conversation, which drives the connection from now on.
+
+        The handshake is done.
+        """
         self._conversation = conversation
         conversation.opened()
 
@@ -193,7 +211,10 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
     # --- the end -------------------------------------------------------------------------------------------------
 
     def shutdown(self) -> None:
-        """Close because the server stops. Clients reconnect after random delays, so that they do not come at once."""
+        """Close because the server stops.
+
+        Clients reconnect after random delays, so that they do not come at once.
+        """
         self.close(close_codes.GOING_AWAY, close_codes.come_back(_random.uniform(1.0, 5.0)))
 
     def abort(self, code: int, reason: str = "") -> None:
@@ -206,7 +227,10 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
         self._transport.abort()
 
     def evict(self) -> None:
-        """End the connection for a newcomer. Tells the client to reconnect, if it reads and was not rejected."""
+        """End the connection for a newcomer.
+
+        Tells the client to reconnect, if it reads and was not rejected.
+        """
         self._slot = None
         self._connections.services.metrics.connections_evicted.labels(kind="websocket").inc()
         if self._ending or self._paused:
@@ -224,7 +248,10 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
             self._connections.admission.release(slot)
 
     def _fail(self, code: int, reason: str) -> None:
-        """Fail the WebSocket connection (RFC 6455, section 7.1.7). Later input is discarded."""
+        """Fail the WebSocket connection (RFC 6455, section 7.1.7).
+
+        Later input is discarded.
+        """
         if not self._ending:
             self._code = code
             self._machine.fail(code, reason)
@@ -232,7 +259,7 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
             self._flush()
 
     def _flush(self) -> None:
-        """Write the output of the state machine: pongs, the echoed Close, the Close of a failure."""
+        """Write the state machine's output: pongs, and the Close of either side."""
         output = self._machine.data_to_send()
         if not output:
             return
@@ -251,7 +278,8 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
         if self._machine.close_rcvd is not None or not self._transport.can_write_eof():
             self._transport.close()
         elif not self._transport.is_closing():
-            # Closing with unread input would reset the connection and could take the Close frame with it.
+            # Closing with unread input would reset the connection and could take the Close frame
+            # with it.
             self._transport.write_eof()
         self._end_within(FAREWELL)
 

@@ -1,7 +1,9 @@
-"""Output that waits for a slow peer: bounded in bytes, in whole frames. Uses transports, not WebSocket states.
+"""Output that waits for a slow peer: bounded in bytes, in whole frames.
 
-A transport gets at most CHUNK bytes while it is empty, and nothing otherwise. The rest waits here, where it can
-still be dropped.
+Uses transports, not WebSocket states.
+
+A transport gets at most CHUNK bytes while it is empty, and nothing otherwise. The rest waits here,
+where it can still be dropped.
 """
 
 import asyncio
@@ -17,15 +19,24 @@ from hubbub.protocol import close_codes
 FAREWELL = 10.0
 """Seconds a peer has to read and answer the Close frame."""
 GRACE = 0.05
-"""Seconds before a peer counts as slow: it cannot yet have read what an application sends at once."""
+"""Seconds before a peer counts as slow.
+
+It cannot yet have read what an application sends at once.
+"""
 BURST = 4
-"""The multiple of its limit an outbox may hold within that time; the bytes of a broadcast are shared."""
+"""The multiple of its limit an outbox may hold within that time.
+
+The bytes of a broadcast are shared.
+"""
 CUT_OFF = 2.0
 """Seconds a peer has to read the Close frame when its connection is aborted."""
 
 
 class Outbox:
-    """Chunks that wait, in order. A chunk is anything with a length. Exists only while something waits."""
+    """Chunks that wait, in order.
+
+    A chunk is anything with a length. Exists only while something waits.
+    """
 
     __slots__ = ("_mark", "_watched", "chunks", "limit", "size")
 
@@ -41,7 +52,10 @@ class Outbox:
         return self._mark is not None
 
     def is_over(self, give_up: Callable[["Outbox"], None]) -> bool:
-        """Return True if the peer is too slow. Over the limit, it has GRACE seconds before `give_up` is called."""
+        """Return True if the peer is too slow.
+
+        Over the limit, it has GRACE seconds before `give_up` is called.
+        """
         if self.size <= self.limit:
             return False
         if not self._watched:
@@ -63,7 +77,7 @@ class Outbox:
             self._mark = len(self.chunks)
 
     def uncork(self, first: Blob = ()) -> None:
-        """Insert `first` before everything added since `cork`, and raise the limit by its size."""
+        """Insert `first` before what was added since `cork`. Raises the limit by its size."""
         if self._mark is None:
             self._mark = len(self.chunks)
         later = [self.chunks.pop() for _ in range(len(self.chunks) - self._mark)]
@@ -75,7 +89,7 @@ class Outbox:
         self.limit += extra
 
     def take(self) -> bytes:
-        """Remove and return the next bytes: as many whole chunks as fit into CHUNK, at least one."""
+        """Remove and return the whole chunks that fit into CHUNK, at least one."""
         parts: list[bytes] = [self.chunks.popleft()]
         total = len(parts[0])
         while self.chunks and total + len(self.chunks[0]) <= CHUNK:
@@ -88,7 +102,8 @@ class Outbox:
 class FramedConnection(Connection):
     """A connection that writes WebSocket frames straight to a transport.
 
-    The owner of the transport calls `pause_writing` and `resume_writing` (asyncio's names) and, at the end, `forget`.
+    The owner of the transport calls `pause_writing` and `resume_writing` (asyncio's names) and, at
+    the end, `forget`.
     """
 
     __slots__ = ("_ending", "_limit", "_outbox", "_paused", "_ready", "_transport")
@@ -103,7 +118,8 @@ class FramedConnection(Connection):
         self._paused = False
         self._ending = False
         self._ready = True
-        # "Paused" then means "not empty", and the transport never holds more than one chunk of ours.
+        # "Paused" then means "not empty", and the transport never holds more than one chunk of
+        # ours.
         transport.set_write_buffer_limits(high=0)
 
     # --- the port ------------------------------------------------------------------------------------------------
@@ -193,7 +209,7 @@ class FramedConnection(Connection):
             self._give_up()
 
     def _begin_outbox(self, _first: Blob) -> Outbox:
-        """Return an outbox for a peer that was up to date and cannot take all of `first` at once."""
+        """Return an outbox for a peer that was up to date until now."""
         return Outbox(self._limit)
 
     def _too_slow(self, outbox: Outbox) -> None:
@@ -201,7 +217,10 @@ class FramedConnection(Connection):
             self._give_up()
 
     def _give_up(self) -> None:
-        """Close a peer that does not keep up. A peer that reads again in time sees the code, others see a reset."""
+        """Close a peer that does not keep up.
+
+        A peer that reads again in time sees the code, others see a reset.
+        """
         self._ending = True
         self._slow()
         self._outbox = Outbox(self._limit)
@@ -223,7 +242,10 @@ class FramedConnection(Connection):
 
     @abstractmethod
     def _close_frame(self, code: int, reason: str) -> bytes:
-        """Return the Close frame and record it in the WebSocket state machine. Nothing may follow it."""
+        """Return the Close frame and record it in the WebSocket state machine.
+
+        Nothing may follow it.
+        """
 
     @abstractmethod
     def _end_within(self, seconds: float) -> None:

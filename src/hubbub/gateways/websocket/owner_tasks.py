@@ -1,7 +1,10 @@
-"""Tasks and the WebSockets they connected: a task whose clients have all left gets an exception when it broadcasts.
+"""Tasks and the WebSockets they connected.
 
-A task learns of an end once, from whatever comes first: an exception, its own `disconnect`, or `in` returning False.
-So a last broadcast that an endpoint makes after its client has left does not raise.
+A task whose clients have all left gets an exception when it broadcasts.
+
+A task learns of an end once, from whatever comes first: an exception, its own `disconnect`, or `in`
+returning False. So a last broadcast that an endpoint makes after its client has left does not
+raise.
 """
 
 import asyncio
@@ -12,8 +15,10 @@ from weakref import WeakKeyDictionary, ref
 from starlette.websockets import WebSocketDisconnect
 
 READER = 1.0
-"""Seconds after its last `receive` in which an endpoint counts as reading: it learns of the end from `receive`, and
-can still send what it had to send about the last messages."""
+"""Seconds after its last `receive` in which an endpoint counts as reading.
+
+It learns of the end from `receive`, and can still send what it had to send about the last messages.
+"""
 
 
 class Owned(Protocol):
@@ -27,7 +32,7 @@ class Owned(Protocol):
 
 
 class Owner:
-    """A task: the number of its open WebSockets, and those that ended without a `disconnect`."""
+    """A task, its number of open WebSockets, and those that ended by themselves."""
 
     __slots__ = ("ended", "open", "task")
 
@@ -85,7 +90,10 @@ class Owners:
             self._left.pop(task, None)
 
     def acknowledge(self, socket: Owned) -> None:
-        """Record that the current task learned of the end. Releases the socket if that task connected it."""
+        """Record that the current task learned of the end.
+
+        Releases the socket if that task connected it.
+        """
         owner = socket.owner
         if owner is not None and owner.task() is asyncio.current_task():
             self.released(socket)
@@ -98,7 +106,7 @@ class Owners:
             raise WebSocketDisconnect(end.code, end.reason)
 
     def check(self) -> None:
-        """Raise WebSocketDisconnect in a task whose clients have all left, unless it reads."""
+        """Raise WebSocketDisconnect if the task's clients have all left, unless it reads."""
         if not self._left:
             return
         task = asyncio.current_task()

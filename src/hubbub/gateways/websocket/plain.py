@@ -1,4 +1,6 @@
-"""The plain-text gateway, `/ws/{name}?room=`, for any WebSocket tool: lines in, lines out, through plain ASGI.
+"""The plain-text gateway, `/ws/{name}?room=`, for any WebSocket tool.
+
+It exchanges lines of text, through plain ASGI.
 
 protocol/plain_text.py defines the lines. The hub decides who may follow what, as for all gateways.
 """
@@ -31,14 +33,18 @@ from hubbub.protocol import close_codes, headers, plain_text, validation
 from hubbub.protocol.tokens import Credential
 
 FAREWELL = 2.0
-# The tutorial's page, opened as a local file, has the Origin `null`; a command-line tool sends none.
+# The tutorial's page, opened as a local file, has the Origin `null`; a command-line tool sends
+# none.
 NO_PAGE = (None, "null")
 NOT_YOUR_NAME = "The name in the address is not the name of your account."
 logger = structlog.get_logger(__name__)
 
 
 class EncodedLine:
-    """A line as an ASGI event. Its length counts in an outbox. Empty for events that plain text does not show."""
+    """A line as an ASGI event.
+
+    Its length counts in an outbox. Empty for events that plain text does not show.
+    """
 
     __slots__ = ("_size", "text")
 
@@ -70,7 +76,10 @@ class NameTaken(Conflict):
 
 
 class PlainText:
-    """All plain-text connections of one server; `serve` is the endpoint of the route `/ws/{name}`."""
+    """All plain-text connections of one server.
+
+    `serve` is the endpoint of the route `/ws/{name}`.
+    """
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -107,7 +116,8 @@ class PlainText:
         origin = socket.headers.get("origin")
         given = socket.scope["headers"]
         if host is not None:
-            # A page could make its visitors post as guests, whatever credentials the host uses: pages must be listed.
+            # A page could make its visitors post as guests, whatever credentials the host uses:
+            # pages must be listed.
             return handshake.admit_hosted(given, settings, ambient=not self._comes_as_guest(socket))
         if settings.guests and origin in NO_PAGE:
             given = [pair for pair in given if pair[0] != b"cookie"]
@@ -120,7 +130,10 @@ class PlainText:
         return admitted
 
     def _comes_as_guest(self, socket: WebSocket) -> bool:
-        """Return True without page and token: credentials that browsers attach do not count, so skip the host."""
+        """Return True without page and token.
+
+        Credentials that browsers attach do not count, so skip the host.
+        """
         origin, bearer = socket.headers.get("origin"), headers.bearer(socket.scope["headers"])
         return self._services.settings.guests and origin in NO_PAGE and not bearer
 
@@ -150,7 +163,9 @@ class PlainText:
                 await self._close_guest(guest)
 
     async def _talk(self, socket: WebSocket, connection: PlainConnection, attached: Attached, room: int) -> int:
-        """Answer the handshake once the connection is subscribed, so that the client gets every later line.
+        """Answer the handshake once the connection is subscribed.
+
+        So the client gets every later line.
 
         Until then lines wait in the corked connection.
         """
@@ -171,7 +186,10 @@ class PlainText:
                 registry.broadcast(plain_text.notice(plain_text.left(live.user.name)), topic)
 
     async def _listen(self, socket: WebSocket, connection: PlainConnection, live: LiveConnection, room: int) -> int:
-        """Handle lines one by one, each stored before the next is read: a fast client has to wait."""
+        """Handle lines one by one, each stored before the next is read.
+
+        A fast client has to wait.
+        """
         while True:
             event = await socket.receive()
             if event["type"] == "websocket.disconnect":
@@ -203,7 +221,10 @@ class PlainText:
     # --- identification ------------------------------------------------------------------------------------------
 
     async def _identify(self, socket: WebSocket, credentials: Sequence[Credential]) -> AuthenticatedUser:
-        """Return the user with this name. Raises NameTaken, Unauthenticated and what the store raises."""
+        """Return the user with this name.
+
+        Raises NameTaken, Unauthenticated and what the store raises.
+        """
         services = self._services
         name = plain_text.name_of(socket.path_params["name"])
         if services.external_auth is not None:
@@ -223,7 +244,7 @@ class PlainText:
         return await self._open_guest(name, scope.address(socket, services.settings.trusted_proxies))
 
     async def _identify_hosted(self, socket: WebSocket, host: ExternalAuth) -> AuthenticatedUser | None:
-        """Return the user according to the host application; None for a guest, where guests are allowed."""
+        """Return the host application's user; None for a guest, where guests are allowed."""
         if self._comes_as_guest(socket):
             return None
         try:
@@ -256,7 +277,10 @@ class PlainText:
 
 
 def _room(socket: WebSocket) -> str | None:
-    """Return the `room` parameter. Raises NotFound if the query is longer than any that names a room."""
+    """Return the `room` parameter.
+
+    Raises NotFound if the query is longer than any that names a room.
+    """
     if len(socket.scope["query_string"]) > MAX_QUERY:
         raise NotFound("There is no such room.")
     found: str | None = socket.query_params.get("room")
@@ -272,7 +296,7 @@ async def _accept(socket: WebSocket) -> None:
 
 
 async def _send_close(socket: WebSocket, connection: PlainConnection) -> None:
-    """Send the Close frame of a connection that the server has ended, if the peer still reads."""
+    """Send the Close frame of a connection that the server has ended."""
     if connection.ended is not None:
         with suppress(Exception):
             async with asyncio.timeout(FAREWELL):

@@ -1,4 +1,7 @@
-"""Executes the effects of a session for both WebSocket gateways. Makes no decisions about chat."""
+"""Executes the effects of a session for both WebSocket gateways.
+
+Makes no decisions about chat.
+"""
 
 import asyncio
 from collections import deque
@@ -23,13 +26,19 @@ from hubbub.protocol.tokens import Credential
 
 MAX_QUERIES = 2_000
 READ_FIRST = 256 * 1024
-"""Bytes that may wait for a client before its next page is read; checked again every PATIENCE seconds."""
+"""Bytes that may wait for a client before its next page is read.
+
+The pump checks again every PATIENCE seconds.
+"""
 PATIENCE = 0.02
 logger = structlog.get_logger(__name__)
 
 
 class Pump:
-    """The traffic of one connection. The gateway calls `received` per text message, and `lost` at the end."""
+    """The traffic of one connection.
+
+    The gateway calls `received` per text message, and `lost` at the end.
+    """
 
     __slots__ = ("_connection", "_credentials", "_live", "_peer", "_queries", "_services", "_session", "_tasks")
 
@@ -46,7 +55,10 @@ class Pump:
         self._tasks: set[asyncio.Task[None]] | None = None
 
     def opened(self) -> None:
-        """Cork the connection after the handshake: until the greeting is complete, events wait behind `welcome`."""
+        """Cork the connection after the handshake.
+
+        Until the greeting is complete, events wait behind `welcome`.
+        """
         self._connection.cork()
 
     def received(self, message: str | bytes) -> None:
@@ -120,7 +132,10 @@ class Pump:
                 self._send(wire.ok(id_, answer))
 
     def _enqueue_query(self, id_: int, query: EventsSince) -> None:
-        """Queue a query. Catching up has no rate limit: queries are answered in order, at the client's pace."""
+        """Queue a query.
+
+        Catching up has no rate limit: queries are answered in order, at the client's pace.
+        """
         if self._queries is None:
             self._queries = deque([(id_, query)])
             self._spawn(self._answer(self._queries))
@@ -153,7 +168,7 @@ class Pump:
         self._do(self._session.charge(self._services.clock.monotonic(), [Send(wire.error(id_, error))]))
 
     def _send(self, frame: bytes) -> None:
-        """Send in order with what is queued for the connection; directly if it is not in the fan-out."""
+        """Send in order with queued frames; directly if not in the fan-out."""
         connection = self._connection
         if self._live is not None and connection in self._services.fanout:
             self._services.fanout.send(connection, frame)
@@ -183,7 +198,10 @@ class Pump:
             self._do(self._session.welcomed(self._services.clock.monotonic()))
 
     async def _identify(self, token: str | None) -> AuthenticatedUser:
-        """Return the owner of the credentials of the handshake and of `hello`. Raises Unauthenticated."""
+        """Return the owner of the credentials of the handshake and of `hello`.
+
+        Raises Unauthenticated.
+        """
         given = (Credential("bearer", token),) if token is not None else ()
         return await self._services.identify((*self._credentials, *given))
 
@@ -227,7 +245,10 @@ class Pump:
 
 
 def _missing(topics: Sequence[MissingEvents]) -> list[bytes]:
-    """Return the frames with the events missing from `have`: per topic the events, `more` or `reset`."""
+    """Return the frames with the events missing from `have`.
+
+    Each topic gets its events, `more` or `reset`.
+    """
     frames: list[bytes] = []
     for missing in topics:
         if missing.page is None:

@@ -1,7 +1,7 @@
-"""A queued WebSocket that detects the end of its client while its endpoint does not receive.
+"""A queued WebSocket that detects the client's end without `receive`.
 
-Some ASGI servers (hypercorn, granian) silently drop what is sent after the end, so an endpoint that only sends never
-learns of it. Calling `receive` still returns the disconnect event.
+Some ASGI servers (hypercorn, granian) silently drop what is sent after the end, so an endpoint that
+only sends never learns of it. Calling `receive` still returns the disconnect event.
 """
 
 import asyncio
@@ -14,16 +14,21 @@ from hubbub.engine.ports import Blob
 from hubbub.gateways.websocket.starlette_sockets import ABNORMAL, Lost, QueuedWebSocket
 
 READ_AHEAD_AFTER = 3
-"""Writes without a `receive` by the endpoint. An endpoint that reads in a loop nearly always has one pending."""
+"""Writes without a `receive` by the endpoint.
+
+An endpoint that reads in a loop nearly always has one pending.
+"""
 OVERHEAD = 256
 """Bytes that an event counts in addition to its text."""
 
 
 class WatchedWebSocket(QueuedWebSocket):
-    """Receives ahead of an endpoint that only sends. The endpoint's next `receive` returns these events in order.
+    """Receives ahead of an endpoint that only sends.
 
-    At most `limit` bytes are received ahead. A pending receive is never cancelled, so no message is lost with it. It
-    ends with the connection, which every server closes when the endpoint returns.
+    The endpoint's next `receive` returns these events in order.
+
+    At most `limit` bytes are received ahead. A pending receive is never cancelled, so no message is
+    lost with it. It ends with the connection, which every server closes when the endpoint returns.
     """
 
     __slots__ = ("_ahead", "_ahead_size", "_ahead_task", "_unread", "_wanted")
@@ -35,7 +40,7 @@ class WatchedWebSocket(QueuedWebSocket):
         self._ahead_task: asyncio.Task[None] | None = None
         self._unread = 0
         self._wanted = False
-        """Whether the endpoint waits for the next message, and will receive by itself after it."""
+        """Whether the endpoint waits for a message, and receives by itself after it."""
 
     def write(self, blob: Blob) -> None:
         super().write(blob)

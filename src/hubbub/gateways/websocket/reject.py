@@ -10,7 +10,10 @@ NOWHERE = Rejection(404, "There is no WebSocket endpoint at this address.")
 
 
 async def reject(socket: WebSocket, refused: Rejection) -> None:
-    """Answer the handshake with the rejection if the server supports it; otherwise ASGI allows only a 403."""
+    """Answer the handshake with the rejection if the server supports it.
+
+    Otherwise ASGI allows only a 403.
+    """
     if can_answer(socket):
         headers = {"Retry-After": str(refused.retry_after)} if refused.retry_after is not None else None
         answer = Response(refused.body(), refused.status, headers, media_type="application/json")

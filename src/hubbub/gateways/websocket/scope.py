@@ -1,4 +1,6 @@
-"""The handshake's properties as the ASGI server parsed them; the raw headers need not contain them.
+"""The handshake's properties as the ASGI server parsed them.
+
+The raw headers need not contain them.
 
 `client`, `extensions`, `scheme` and `subprotocols` are optional in the ASGI specification.
 """
@@ -11,21 +13,24 @@ from hubbub.gateways.websocket import handshake
 from hubbub.protocol.headers import Networks, forwarded_https
 
 SECURE = ("wss", "https")
-"""Hypercorn's `ProxyFixMiddleware` writes `https` into the scope of WebSockets as well."""
+"""Hypercorn's `ProxyFixMiddleware` writes `https` for WebSockets as well."""
 
 
 def peer(socket: WebSocket) -> str:
-    """Return the address of the client or of the proxy in front; empty if there is none, as on a Unix socket."""
+    """Return the address of the client or proxy; empty if none, as on a Unix socket."""
     return socket.client.host if socket.client is not None else ""
 
 
 def address(socket: WebSocket, trusted: Networks) -> str:
-    """Return the client's address for rate limits: behind trusted proxies, the right-most untrusted hop."""
+    """Return the client's address for rate limits.
+
+    Behind trusted proxies it is the right-most untrusted hop.
+    """
     return handshake.client_address(peer(socket), socket.scope["headers"], trusted)
 
 
 def is_secure(socket: WebSocket, trusted: Networks) -> bool:
-    """Return True if the browser's connection uses TLS, according to the server or a trusted proxy."""
+    """Return True if the server or a trusted proxy reports TLS."""
     secure = socket.scope.get("scheme") in SECURE  # `socket.url` has no scheme without a valid Host header
     return secure or forwarded_https(peer(socket), socket.scope["headers"], trusted)
 
@@ -35,5 +40,5 @@ def subprotocols(socket: WebSocket) -> Iterable[str]:
 
 
 def can_answer(socket: WebSocket) -> bool:
-    """Return True if the server can answer the handshake with a body and an HTTP status other than 403."""
+    """Return True if the server can reject with a body and a status other than 403."""
     return "websocket.http.response" in (socket.scope.get("extensions") or {})

@@ -1,4 +1,7 @@
-"""Starlette's WebSockets as connections: framed if the server offers its transport, otherwise queued."""
+"""Starlette's WebSockets as connections.
+
+They are framed if the server offers its transport, otherwise queued.
+"""
 
 import asyncio
 import logging
@@ -19,7 +22,7 @@ logger = logging.getLogger("hubbub.websocket")
 Lost = Callable[[], None]
 ABNORMAL = 1006
 RESTART = 1012
-"""RFC 6455's codes for an end without a Close frame, and for a server that restarts."""
+"""RFC 6455's codes for an end without a Close frame, and for a restart."""
 NEVER = -math.inf
 NOW = math.inf
 
@@ -29,7 +32,10 @@ class Offer(Protocol):
 
     transport: asyncio.Transport
     received_at: float
-    """When the endpoint last received: a monotonic time, NOW while it waits for a message, NEVER before the first."""
+    """When the endpoint last received, a monotonic time.
+
+    It is NOW while the endpoint waits for a message, and NEVER before the first.
+    """
 
     @property
     def open(self) -> bool: ...
@@ -39,7 +45,10 @@ class Offer(Protocol):
 
 
 class FramedWebSocket(FramedConnection):
-    """Writes prebuilt frames to the transport of AsgiWebSocketProtocol; the endpoint reads and sends as always."""
+    """Writes prebuilt frames to the transport of AsgiWebSocketProtocol.
+
+    The endpoint reads and sends as always.
+    """
 
     __slots__ = ("_lost", "_offer", "ended")
 
@@ -123,10 +132,12 @@ def pack(messages: Sequence[Message]) -> Blob:
 
 
 class QueuedWebSocket(Connection):
-    """Sends through ASGI: a bounded outbox, and a task that exists only while the outbox is not empty.
+    """Sends through ASGI, with a bounded outbox.
 
-    ASGI cannot abort a transport. Over the limit, nothing more is queued, and the endpoint is ended: its `receive`,
-    which this class replaces, returns a disconnect with code 4008.
+    The sending task exists only while the outbox is not empty.
+
+    ASGI cannot abort a transport. Over the limit, nothing more is queued, and the endpoint is
+    ended: its `receive`, which this class replaces, returns a disconnect with code 4008.
     """
 
     __slots__ = (
@@ -238,8 +249,8 @@ class QueuedWebSocket(Connection):
             if outbox is not None and not outbox.corked:
                 self._outbox = None
         except Exception:
-            # After any error this socket is dead, and the endpoint's own `receive` reports it. Starlette has set the
-            # state so that `receive_text` would fail with another error.
+            # After any error this socket is dead, and the endpoint's own `receive` reports it.
+            # Starlette has set the state so that `receive_text` would fail with another error.
             self._socket.application_state = state
             self.closed(WebSocketDisconnect(ABNORMAL))
         finally:
@@ -282,6 +293,6 @@ class QueuedWebSocket(Connection):
 
 
 def _notify(lost: Lost | None) -> None:
-    """Call `lost` in the next loop iteration, since the registry may be in the middle of an operation."""
+    """Call `lost` in the next iteration: the registry may be in an operation."""
     if lost is not None:
         asyncio.get_running_loop().call_soon(lost)

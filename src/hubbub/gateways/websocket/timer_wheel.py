@@ -1,4 +1,7 @@
-"""One timer for all connections (Varghese and Lauck's hashed timing wheel); connections own no timers."""
+"""One timer for all connections (Varghese and Lauck's hashed timing wheel).
+
+Connections own no timers.
+"""
 
 import asyncio
 import math
@@ -15,14 +18,20 @@ logger = structlog.get_logger(__name__)
 
 
 class TimerMember(Protocol):
-    """An object that is visited at intervals. `spoke` belongs to the wheel; -1 means not on the wheel."""
+    """An object that is visited at intervals.
+
+    `spoke` belongs to the wheel; -1 means not on the wheel.
+    """
 
     spoke: int
 
     def visit(self, now: float) -> float | None:
-        """Do what is due at `now`. Return the seconds until the next visit; None for no further visit.
+        """Do what is due at `now`.
 
-        An exception is logged, and the member is visited again: its deadlines and those of others still hold.
+        Return the seconds until the next visit; None for no further visit.
+
+        An exception is logged, and the member is visited again: its deadlines and those of others
+        still hold.
         """
 
 
@@ -60,8 +69,8 @@ class TimerWheel:
         self._timer = asyncio.get_running_loop().call_later(STEP, self._turn)
 
     def _turn(self) -> None:
-        # A late step is not made up for. What is due comes later by the same time, so that no connection is judged
-        # by time in which the loop read nothing.
+        # A late step is not made up for. What is due comes later by the same time, so that no
+        # connection is judged by time in which the loop read nothing.
         self.now = now = self._clock()
         self._turned = (self._turned + 1) % SPOKES
         due = self._spokes[self._turned]

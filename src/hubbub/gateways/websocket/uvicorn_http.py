@@ -1,7 +1,9 @@
-"""The HTTP protocol of `hubbub serve`: bounded, counted in the connection limit, upgrades to the native gateway.
+"""The HTTP protocol of `hubbub serve`.
 
-Only this module and bounded_http.py use private attributes of uvicorn's HTTP protocol; a contract test runs a real
-upgrade.
+It is bounded, counts towards the connection limit, and upgrades to the native gateway.
+
+Only this module and bounded_http.py use private attributes of uvicorn's HTTP protocol; a contract
+test runs a real upgrade.
 """
 
 import asyncio
@@ -18,14 +20,15 @@ from hubbub.protocol.headers import is_trusted, network
 
 FULL = Rejection(503, "The server has reached its connection limit. Try again in a few seconds.", RETRY_AFTER)
 HARD_LIMIT = 1.1
-"""The multiple of the connection limit above which new connections are aborted without a response."""
+"""The multiple of the limit above which connections are aborted without response."""
 
 
 class HttpProtocol(BoundedHttpProtocol):
     """One HTTP connection that counts towards the global connection limit.
 
-    While the server waits for the client (to send a request or a body, or to read a response), the connection can be
-    evicted for another network's. A trusted proxy's connections count for the client of their current request.
+    While the server waits for the client (to send a request or a body, or to read a response), the
+    connection can be evicted for another network's. A trusted proxy's connections count for the
+    client of their current request.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
-"""uvicorn's WebSocket protocol with limits, offering its transport to a ConnectionManager.
+"""uvicorn's WebSocket protocol with limits, and its transport on offer.
 
-Through `scope["extensions"]["hubbub.transport"]` prebuilt frames reach the transport without a task, a queue and a
-dict per delivery. Everything else goes through ASGI.
+Through `scope["extensions"]["hubbub.transport"]` prebuilt frames reach the transport without a
+task, a queue and a dict per delivery. Everything else goes through ASGI.
 """
 
 import asyncio
@@ -57,7 +57,10 @@ class AsgiWebSocketProtocol(WebSocketsSansIOProtocol):
             super().handle_cont(event)
 
     def handle_parser_exception(self) -> None:
-        """Fail like uvicorn, but do not close with unread input: a reset could destroy the close code."""
+        """Fail like uvicorn, but do not close with unread input.
+
+        A reset could destroy the close code.
+        """
         if self._failed or self.conn.close_sent is None:
             return
         self._failed = True
@@ -91,7 +94,10 @@ class AsgiWebSocketProtocol(WebSocketsSansIOProtocol):
         self._writer = writer
 
     def close_frame(self, code: int, reason: str) -> bytes:
-        """Return the Close frame. Updates uvicorn's state, and the endpoint's next `receive` is a disconnect."""
+        """Return the Close frame.
+
+        Updates uvicorn's state, and the endpoint's next `receive` is a disconnect.
+        """
         if self.conn.state is not State.OPEN:
             return b""
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
@@ -105,8 +111,8 @@ class AsgiWebSocketProtocol(WebSocketsSansIOProtocol):
     def abort_in(self, seconds: float) -> None:
         """Abort after `seconds`.
 
-        Uses the timer that uvicorn sets when the application closes; while it runs, uvicorn does not touch the
-        transport.
+        Uses the timer that uvicorn sets when the application closes; while it runs, uvicorn does
+        not touch the transport.
         """
         if self.close_timer is None:
             self.close_timer = self.loop.call_later(seconds, self.transport.abort)
