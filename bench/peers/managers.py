@@ -1,6 +1,6 @@
 """Two connection managers behind the same FastAPI endpoint on uvicorn.
 
-One is the plain one, the other is Hubbub's.
+They are the plain manager and Hubbub's.
 """
 
 from __future__ import annotations

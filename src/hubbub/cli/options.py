@@ -8,8 +8,8 @@ import typer
 from hubbub.cli.errors import WRONG_USE, fail
 from hubbub.settings import Settings, load
 
-Data = Annotated[Path | None, typer.Option(help="The folder with the database and the keys. [default: hubbub-data]")]
-Config = Annotated[Path | None, typer.Option(help="A settings file. [default: hubbub.toml, if there is one]")]
+Data = Annotated[Path | None, typer.Option(help="The folder with the database and the keys (default: hubbub-data).")]
+Config = Annotated[Path | None, typer.Option(help="A settings file (default: hubbub.toml, if there is one).")]
 
 
 def settings(flags: dict[str, Any], config: Path | None) -> Settings:

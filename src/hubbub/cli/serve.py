@@ -12,8 +12,8 @@ from hubbub.cli.options import Config, Data
 
 
 def serve(
-    host: Annotated[str | None, typer.Option(help="The address to listen on. [default: 127.0.0.1]")] = None,
-    port: Annotated[int | None, typer.Option(help="The port to listen on. [default: 8000]")] = None,
+    host: Annotated[str | None, typer.Option(help="The address to listen on (default: 127.0.0.1).")] = None,
+    port: Annotated[int | None, typer.Option(help="The port to listen on (default: 8000).")] = None,
     data: Data = None,
     config: Config = None,
     settings: Annotated[
