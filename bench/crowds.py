@@ -1,4 +1,7 @@
-"""Measurements about many connections: what an idle one costs, how fast they come, what stalled ones do to others."""
+"""Measurements of many connections.
+
+They cover memory when idle, the rate of greetings, and the effect of stalled readers.
+"""
 
 from __future__ import annotations
 
@@ -14,18 +17,24 @@ from bench.server import Server
 from bench.workloads import READERS, Bench, Measurement
 
 WARM, IDLE = 500, 3000
-"""Connections before the first look at the memory, and between the two looks."""
+"""Connections before the first memory reading, and between the two readings."""
 COMING = 2000
 AT_ONCE = 64
 STALLED = READERS // 100
 SETTLE = 0.5
-SHED = 20.0
-"""Seconds after which nobody waits any more: a full outbox, and ten seconds for the farewell, are well below it."""
+CLOSE_DEADLINE = 20.0
+"""Seconds after which the measurement gives up.
+
+Overflowing an outbox plus ten seconds to close take much less.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Greetings:
-    """Connections that opened, authenticated and had their `welcome`: how many a second, and what one took."""
+    """Connections that opened, authenticated and got their `welcome`.
+
+    The fields are the rate and the cost of a greeting.
+    """
 
     at_once: int
     per_second: float
@@ -36,7 +45,7 @@ class Greetings:
 
 @dataclass(frozen=True, slots=True)
 class Stall:
-    """The same load before some readers stop reading and after it, and what became of those."""
+    """The same load before and after some readers stall, and how these ended."""
 
     before: Measurement
     during: Measurement
@@ -47,9 +56,10 @@ class Stall:
 
 
 def idle_connection_bytes(hubbub: HubbubServer, server: Server) -> float:
-    """The slope of the server's memory (PSS: its own pages, and its part of shared ones) over idle connections.
+    """Return the server's memory (PSS) per idle connection.
 
-    All are greeted and in five rooms; the first ones warm up allocators and are not counted.
+    PSS counts private pages, and the server's part of shared ones. All connections are greeted and
+    in five rooms. The first ones warm up the allocators and are not counted.
     """
     with Load(server.port, [*hubbub.greeting(), "--readers", str(WARM), "--senders", "1", "--silent"]):
         time.sleep(SETTLE)
@@ -60,10 +70,13 @@ def idle_connection_bytes(hubbub: HubbubServer, server: Server) -> float:
 
 
 def greetings(hubbub: HubbubServer, server: Server, at_once: int) -> Greetings:
-    """So many arrive, at most `at_once` at a time, until COMING are greeted; then all leave."""
+    """Open COMING connections, at most `at_once` at a time, then close them.
+
+    All are greeted before the first one closes.
+    """
     with Load(server.port, [*hubbub.greeting(), "--readers", str(COMING), "--senders", "1", "--later"]) as load:
         before = server.cpu()
-        seen = json.loads(load.tell(f"connect {at_once}"))
+        seen = json.loads(load.command(f"connect {at_once}"))
         cpu = server.cpu() - before
     time.sleep(SETTLE)
     return Greetings(
@@ -76,26 +89,32 @@ def greetings(hubbub: HubbubServer, server: Server, at_once: int) -> Greetings:
 
 
 def stalled_readers(bench: Bench, hubbub: HubbubServer, *, wait: bool) -> Stall:
-    """The fan-out with all readers awake, then with 1 % of them stalled; `wait` for what the server does to them."""
+    """Measure fan-out with all readers awake, then with 1 % stalled.
+
+    `wait` until the server closes those.
+    """
     peer = hubbub.peer()
     with bench.start(peer, "0") as server:
         hubbub.log_in(server.port)
         with bench.fan_out_load(peer, server) as load:
             before = bench.phase(peer, server, load)
             memory, started = server.resident_bytes(), time.monotonic()
-            load.tell(f"stall {STALLED}")
+            load.command(f"stall {STALLED}")
             during = bench.phase(peer, server, load)
             grown = server.resident_bytes() - memory
-            closed, reset, seconds = _shed(load, server, started) if wait else (0, 0, 0.0)
+            closed, reset, seconds = _wait_until_closed(load, server, started) if wait else (0, 0, 0.0)
     return Stall(before, during, grown / 2**20, closed, reset, seconds)
 
 
-def _shed(load: Load, server: Server, started: float) -> tuple[int, int, float]:
-    """Talks on until the server has cut off all stalled readers: how many it counts, how many see a reset, seconds."""
+def _wait_until_closed(load: Load, server: Server, started: float) -> tuple[int, int, float]:
+    """Send until the server has closed all stalled readers.
+
+    Return its count, the number of resets, and seconds.
+    """
     while True:
         closed, seconds = _closed_as_slow(server.port), time.monotonic() - started
-        if closed >= STALLED or seconds > SHED:
-            return closed, int(json.loads(load.tell("stalled"))["reset"]), seconds
+        if closed >= STALLED or seconds > CLOSE_DEADLINE:
+            return closed, int(json.loads(load.command("stalled"))["reset"]), seconds
         load.run("closed 64 0 0.5")
 
 

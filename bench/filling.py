@@ -1,4 +1,7 @@
-"""A store that has been used for long: messages written straight into the tables, with their places in the log."""
+"""A database like that of a site in long use.
+
+Messages are written directly into the tables, with their log entries.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +26,10 @@ Row = dict[str, Any]
 
 
 def fill(url: str, count: int) -> None:
-    """Spreads `count` messages over all rooms, each room's by its members in turn.
+    """Spread `count` messages over all rooms, each room's by its members in turn.
 
-    No server may run on the database meanwhile. What is there stays, and everybody has read everything.
+    No server may run on the database meanwhile. Existing rows stay, and all members have read
+    everything.
     """
     database = Database(url)
     try:
@@ -43,10 +47,10 @@ def _fill_room(connection: Connection, ids: Ids, room: int, count: int, now: int
     topic = f"room:{room}"
     head, n = connection.execute(select(topics.c.head, topics.c.n).where(topics.c.topic == topic)).one()
     authors = list(connection.scalars(select(members.c.user).where(members.c.room == room)))
-    places = ((head + place, n + place, authors[place % len(authors)]) for place in range(1, count + 1))
-    while chunk := list(islice(places, CHUNK)):
-        said, logged = zip(*_rows(ids, room, chunk, now), strict=True)
-        connection.execute(insert(messages), list(said))
+    rows = ((head + offset, n + offset, authors[offset % len(authors)]) for offset in range(1, count + 1))
+    while chunk := list(islice(rows, CHUNK)):
+        stored, logged = zip(*_rows(ids, room, chunk, now), strict=True)
+        connection.execute(insert(messages), list(stored))
         connection.execute(insert(log), list(logged))
     connection.execute(update(topics).where(topics.c.topic == topic).values(head=head + count, n=n + count))
     last = select(func.max(messages.c.n)).where(messages.c.room == room).scalar_subquery()
@@ -54,14 +58,14 @@ def _fill_room(connection: Connection, ids: Ids, room: int, count: int, now: int
 
 
 def _rows(ids: Ids, room: int, chunk: list[tuple[int, int, int]], now: int) -> Iterator[tuple[Row, Row]]:
-    """Of both tables, for each (seq, number, author)."""
+    """Yield the rows of both tables for each (seq, number, author)."""
     at = timestamp(now)
     for seq, n, author in chunk:
         key = secrets.token_hex(13)
         event = {"topic": f"room:{room}", "seq": seq, "type": "message.sent", "at": at, "room": room, "by": author,
-                 "name": "somebody", "n": n, "key": key, "body": BODY}  # fmt: skip
-        said = {"id": ids.next(), "room": room, "seq": seq, "n": n, "at": now, "author": author, "key": key,
+                 "name": "someone", "n": n, "key": key, "body": BODY}  # fmt: skip
+        stored = {"id": ids.next(), "room": room, "seq": seq, "n": n, "at": now, "author": author, "key": key,
                 "hash": secrets.token_hex(32), "body": BODY}  # fmt: skip
         logged = {"id": ids.next(), "topic": event["topic"], "seq": seq, "at": now, "type": event["type"],
                   "text": json.dumps(event, separators=(",", ":"))}  # fmt: skip
-        yield said, logged
+        yield stored, logged

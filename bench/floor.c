@@ -1,9 +1,8 @@
 /*
- * The physical floor: a WebSocket server that sends each text message to all connections, and nothing else.
+ * The lower bound of the cost: a WebSocket server that sends each text message to all connections, and nothing else.
  *
  * One thread, one epoll loop, one write() per delivery; with --batch one write() per connection and turn.
- * It has no list to keep in order, no accounts, no memory of what was said and no patience with slow readers
- * (it waits for them): what it spends is what the kernel asks for.
+ * It keeps no order, no accounts and no messages, and waits for slow readers: its cost is the cost of the kernel.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -52,7 +51,7 @@ static void sha1_block(uint32_t h[5], const unsigned char *p) {
     h[0] += a, h[1] += b, h[2] += c, h[3] += d, h[4] += e;
 }
 
-/* Of the 24 characters of the key and the GUID: 60 bytes, so two blocks. */
+/* Returns the accept value for a key: 24 characters of the key and the GUID are 60 bytes, so two SHA-1 blocks. */
 static void accept_of(const char *key, char out[29]) {
     unsigned char m[128] = {0};
     uint32_t h[5] = {0x67452301, 0xEFCDAB89, 0x98BADCFE, 0x10325476, 0xC3D2E1F0};
@@ -90,14 +89,14 @@ static void write_all(int fd, const unsigned char *data, size_t length) {
             struct pollfd p = {.fd = fd, .events = POLLOUT};
             poll(&p, 1, 1000);
         } else if (n < 0) {
-            return; /* the reader has gone: its next read says so */
+            return; /* the reader has gone: its next read fails */
         } else {
             data += n, length -= (size_t)n;
         }
     }
 }
 
-static void write_to_everybody(const unsigned char *data, size_t length) {
+static void write_to_all(const unsigned char *data, size_t length) {
     for (int i = 0; i < count; i++)
         if (connections[i]->open)
             write_all(connections[i]->fd, data, length);
@@ -111,7 +110,7 @@ static void broadcast(const unsigned char *text, size_t length) {
         frame[2] = (unsigned char)(length >> 8), frame[3] = (unsigned char)length;
     memcpy(frame + head, text, length);
     if (!batch) {
-        write_to_everybody(frame, head + length);
+        write_to_all(frame, head + length);
         return;
     }
     if (pending_length + head + length > pending_capacity)
@@ -134,7 +133,7 @@ static size_t upgrade(struct connection *c) {
     return (size_t)(end + 4 - (char *)c->data);
 }
 
-/* The first frame in the data: its bytes, 0 while it is incomplete. Text is sent to all, the rest ignored. */
+/* Handles the first frame and returns its bytes, 0 while it is incomplete. Text is sent to all, the rest is ignored. */
 static size_t take_frame(unsigned char *p, size_t available) {
     if (available < 6)
         return 0;
@@ -198,7 +197,7 @@ int main(int argc, char **argv) {
         for (int i = 0; i < n; i++)
             events[i].data.ptr ? serve(events[i].data.ptr) : accept_one(listener);
         if (pending_length)
-            write_to_everybody(pending, pending_length);
+            write_to_all(pending, pending_length);
         pending_length = 0;
     }
 }

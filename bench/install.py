@@ -1,6 +1,8 @@
-"""Brings the peers that are no Python packages into bench/out: Node's from npm, Mosquitto from Debian.
+"""Installs the peers that are not Python packages into bench/out.
 
-Whatever cannot be had is said loudly and left out of the measurements.
+Node's packages come from npm, Mosquitto from Debian.
+
+A peer that cannot be installed is reported with a visible warning and left out of the measurements.
 """
 
 from __future__ import annotations
@@ -23,44 +25,44 @@ BROKER = MOSQUITTO / "usr/sbin/mosquitto"
 
 
 def install() -> None:
-    """Does what is not done yet; no failure ends the measurements."""
+    """Install what is missing. A failure does not end the measurements."""
     BUILD.mkdir(exist_ok=True)
     try:
         _install_node()
     except (OSError, subprocess.CalledProcessError, SystemExit) as error:
         shutil.rmtree(NODE, ignore_errors=True)
-        _loudly(f"npm could not install ws and socket.io ({error}): they are LEFT OUT")
+        _warn(f"npm could not install ws and socket.io ({error}): they are LEFT OUT of the measurements")
     try:
         if mosquitto() is None:
             _unpack_mosquitto()
     except (OSError, subprocess.CalledProcessError) as error:
         shutil.rmtree(MOSQUITTO, ignore_errors=True)
-        _loudly(f"no Mosquitto ({error}): it is LEFT OUT. Debian: apt-get install mosquitto")
+        _warn(f"Mosquitto is LEFT OUT of the measurements ({error}). On Debian: apt-get install mosquitto")
 
 
 def node() -> str | None:
-    """The node executable that npm runs with; None if the packages are not there."""
+    """Return the node executable of npm; None if the packages are not installed."""
     if not (NODE / "node_modules").exists():
         return None
     return shutil.which("node", path=npm()[1]["PATH"])
 
 
 def mosquitto() -> str | None:
-    """The system's broker, or the one that was unpacked."""
+    """Return the system's broker, or the unpacked one; None if there is neither."""
     unpacked = str(BROKER) if BROKER.exists() else None
     return shutil.which("mosquitto") or shutil.which("/usr/sbin/mosquitto") or unpacked
 
 
 def versions() -> dict[str, str]:
-    """Of what is there."""
+    """Return the versions of the installed peers."""
     found: dict[str, str] = {}
     if (broker := mosquitto()) is not None:
         environment = {**os.environ, "LD_LIBRARY_PATH": libraries()}
-        said = subprocess.run([broker, "-h"], capture_output=True, text=True, env=environment, check=False).stdout
-        found["mosquitto"] = said.partition("version ")[2].partition("\n")[0]
+        printed = subprocess.run([broker, "-h"], capture_output=True, text=True, env=environment, check=False).stdout
+        found["mosquitto"] = printed.partition("version ")[2].partition("\n")[0]
     if (runtime := node()) is not None:
-        said = subprocess.run([runtime, "--version"], capture_output=True, text=True, check=True).stdout
-        found["node"] = said.strip().removeprefix("v")
+        printed = subprocess.run([runtime, "--version"], capture_output=True, text=True, check=True).stdout
+        found["node"] = printed.strip().removeprefix("v")
         for name in ("ws", "socket.io"):
             package = json.loads((NODE / "node_modules" / name / "package.json").read_text())
             found[name] = str(package["version"])
@@ -68,7 +70,7 @@ def versions() -> dict[str, str]:
 
 
 def libraries() -> str:
-    """Where the unpacked broker finds its libraries."""
+    """Return the library path of the unpacked broker."""
     return ":".join(str(folder) for folder in MOSQUITTO.glob("usr/lib/*-linux-*") if folder.is_dir())
 
 
@@ -83,7 +85,10 @@ def _install_node() -> None:
 
 
 def _unpack_mosquitto() -> None:
-    """Unpacked rather than installed: Debian would start it as a service, and this needs no root."""
+    """Unpack the package instead of installing it.
+
+    Debian would start a service, and this needs no root.
+    """
     MOSQUITTO.mkdir(exist_ok=True)
     listed = subprocess.run(["apt-cache", "depends", "mosquitto"], capture_output=True, text=True, check=True).stdout
     libraries = re.findall(r"^ *Depends: (lib[a-z0-9.+-]+)$", listed, re.MULTILINE)
@@ -93,13 +98,13 @@ def _unpack_mosquitto() -> None:
         subprocess.run(["dpkg", "-x", str(package), "."], cwd=MOSQUITTO, check=True)
         package.unlink()
     if not BROKER.exists():
-        raise FileNotFoundError(f"no {BROKER.name} in its package")
+        raise FileNotFoundError(f"the package contains no {BROKER.name}")
 
 
 def _has_package(name: str) -> bool:
     return subprocess.run(["dpkg", "-s", name], capture_output=True, check=False).returncode == 0
 
 
-def _loudly(sentence: str) -> None:
+def _warn(sentence: str) -> None:
     line = "*" * 100
     print(line, f"*  {sentence}", line, sep="\n", file=sys.stderr, flush=True)

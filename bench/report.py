@@ -1,4 +1,4 @@
-"""Figures as text and as JSON."""
+"""The figures as text and as JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench.workloads import Measurement
 Labelled = Sequence[tuple[str, Measurement]]
 Notes = Mapping[str, list[float]]
 
-QUIET = 0.5  # load average above which somebody else is at work
+QUIET = 0.5  # load average above which other programs are at work
 
 
 def heading(machine: Machine) -> str:
@@ -23,7 +23,7 @@ def heading(machine: Machine) -> str:
         f"fdatasync {machine.fdatasync_ms:.2f} ms, load {machine.load_average:.2f}"
     )
     if machine.load_average > QUIET:
-        text += "\nNot a quiet machine: expect absolute figures to suffer; ratios are taken side by side."
+        text += "\nThis machine is not idle: absolute figures will suffer. Ratios are measured side by side."
     return text
 
 
@@ -39,7 +39,7 @@ def line(workload: str, measurement: Measurement) -> str:
 
 
 def summary(measurements: Labelled) -> str:
-    """The medians, one line per workload and server."""
+    """Return the medians, one line per workload and server."""
     groups: dict[tuple[str, str], list[Measurement]] = {}
     for workload, measurement in measurements:
         groups.setdefault((workload, measurement.peer), []).append(measurement)
@@ -59,17 +59,17 @@ def summary(measurements: Labelled) -> str:
     return "\n".join(lines)
 
 
-def verdict(rows: Verdicts, notes: Notes, faults: Sequence[str]) -> str:
+def verdicts(rows: Verdicts, notes: Notes, faults: Sequence[str]) -> str:
     lines = ["Targets of the first release"]
     for target, values, met in rows:
-        word = "MISSED" if not met else "" if target.limit is None else "met"
-        lines.append(f"{word:<6} {target.name:<11} {spread(values):<34} {target.asked():<15} {target.what}")
+        verdict = "MISSED" if not met else "" if target.limit is None else "met"
+        lines.append(f"{verdict:<6} {target.name:<11} {spread(values):<34} {target.asked():<15} {target.what}")
     lines += [f"       {name}: {spread(values)}" for name, values in notes.items()]
     return "\n".join([*lines, *(f"FAULT  {fault}" for fault in faults)])
 
 
 def spread(values: Sequence[float]) -> str:
-    """Median, and lowest to highest where there is more than one."""
+    """Return the median, with the lowest and highest value if there are several."""
     if not values:
         return "not measured"
     return f"{median(values):,.2f}" + (f" ({min(values):,.2f} to {max(values):,.2f})" if len(values) > 1 else "")

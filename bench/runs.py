@@ -1,4 +1,4 @@
-"""The runs: which servers are measured in which order, and what is kept of it."""
+"""The runs: which servers are measured in which order, and what is recorded."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ KILO = 1024
 
 
 class Runs:
-    """Collects the samples of all runs and what went wrong in them.
+    """Collects the samples and the faults of all runs.
 
-    `samples` has the targets' figures, `notes` further ones by what they mean.
+    `samples` has the targets' figures; `notes` has further figures by their description.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Runs:
     # --- one CPU for the server ----------------------------------------------------------------------------------
 
     def _side_by_side(self) -> None:
-        """Peers and Hubbub one after the other within the run, so that a noisy minute hits all of them."""
+        """Measure peers and Hubbub side by side, so that noise affects all of them."""
         best = max((m.phase.deliveries_per_second for m in self._all_peers()), default=0.0)
         if "T0" in self._wanted:
             self._attempt(HUBBUB_MANAGER, lambda: self._manager(best))
@@ -93,20 +93,20 @@ class Runs:
         if "T1" in self._wanted:
             self._ratio("T1", measured[0].phase.deliveries_per_second, best)
         if lone:
-            one = self._keep("one in flight", measured[1])
-            floor = self._keep("one in flight", self._bench.floor(FLOOR, one.phase.bytes_per_delivery))
-            self._ratio("T2", one.cpu_microseconds, floor.cpu_microseconds)
+            single = self._keep("one in flight", measured[1])
+            floor = self._keep("one in flight", self._bench.floor(FLOOR, single.phase.bytes_per_delivery))
+            self._ratio("T2", single.cpu_microseconds, floor.cpu_microseconds)
 
     def _stalled(self) -> None:
         seen = crowds.stalled_readers(self._bench, self._hubbub, wait=self._first)
-        before = self._keep("nobody stalled", seen.before).phase.latency_ms("delivery", "p99")
+        before = self._keep("none stalled", seen.before).phase.latency_ms("delivery", "p99")
         during = self._keep("1 % stalled", seen.during).phase.latency_ms("delivery", "p99")
         self._ratio("T9", during, before)
-        self._note("memory that ten stalled readers take, MB", seen.grown_megabytes)
+        self._note("memory for ten stalled readers, MB", seen.grown_megabytes)
         if self._first:
             self._note("stalled readers closed as slow (4008), of 10", seen.closed)
             self._note("stalled readers that saw a reset, of 10", seen.reset)
-            self._note("seconds until the last of them was closed", seen.shed_seconds)
+            self._note("seconds until the last stalled reader was closed", seen.shed_seconds)
 
     def _crowds(self) -> None:
         with self._bench.start(self._server, "0") as server:
@@ -120,10 +120,10 @@ class Runs:
     def _greet(self, name: str, server: Server, at_once: int) -> None:
         seen = crowds.greetings(self._hubbub, server, at_once)
         self._sample(name, seen.per_second)
-        self._note(f"CPU of a greeting, {at_once:,} at once, µs", seen.cpu_microseconds)
-        self._note(f"99th percentile of a greeting, {at_once:,} at once, ms", seen.p99_ms)
+        self._note(f"CPU per greeting, {at_once:,} at once, µs", seen.cpu_microseconds)
+        self._note(f"99th percentile of the greeting, {at_once:,} at once, ms", seen.p99_ms)
 
-    # --- the server as it runs everywhere ------------------------------------------------------------------------
+    # --- the server on all CPUs ----------------------------------------------------------------------------------
 
     def _whole_server(self) -> None:
         with self._bench.start(self._server, EVERY_CPU) as server:
@@ -144,7 +144,7 @@ class Runs:
                 self._sample("T4", published.phase.messages_per_second)
 
     def _filled_store(self) -> None:
-        """On a server of its own, whose store is filled before the first run."""
+        """Measure T12 on its own server. Its database is filled before the first run."""
         hubbub = self._filled
         if self._first:
             with self._bench.start(hubbub.peer(), EVERY_CPU) as server:
@@ -159,7 +159,7 @@ class Runs:
         measured = self._keep(f"{readers:,} x {rate:,}/s", self._bench.open_loop(self._server, server, readers, rate))
         self._sample(name, measured.phase.latency_ms("delivery", "p99"))
 
-    # --- what is kept --------------------------------------------------------------------------------------------
+    # --- recording -----------------------------------------------------------------------------------------------
 
     def _keep(self, workload: str, measurement: Measurement) -> Measurement:
         self.measurements.append((workload, measurement))
@@ -169,7 +169,7 @@ class Runs:
 
     def _sample(self, name: str, value: float) -> None:
         self.samples.setdefault(name, []).append(value)
-        if name.split()[0] in CROWDS:  # they have no line of their own
+        if name.split()[0] in CROWDS:  # these have no line from `report.line`
             print(f"  {name:<14} {value:,.2f}", flush=True)
 
     def _note(self, name: str, value: float) -> None:
@@ -180,7 +180,7 @@ class Runs:
             self._sample(name, value / against)
 
     def _attempt(self, peer: Peer, measure: Callable[[], object]) -> None:
-        """A server that fails spoils its own figures, not the others'."""
+        """Measure. A server that fails spoils its own figures, but not those of others."""
         try:
             measure()
         except (StartError, LoadError, RuntimeError, OSError) as error:

@@ -1,4 +1,4 @@
-"""A server under test: a process tree pinned to CPUs, its processor time and its memory."""
+"""A server under test: a process tree with its CPU time and memory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ START_DEADLINE = 30.0
 
 
 class StartError(Exception):
-    """The server ended or stayed silent; carries the end of its log."""
+    """The server ended or did not respond; contains the end of its log."""
 
 
 def free_port() -> int:
@@ -31,7 +31,7 @@ def free_port() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Cpu:
-    """Seconds of processor time in user space and in the kernel."""
+    """Seconds of CPU time in user space and in the kernel."""
 
     user: float
     system: float
@@ -45,7 +45,10 @@ class Cpu:
 
 
 class Server:
-    """Starts on entering, is ready when `ready_path` answers 200 (or, without one, when the port accepts)."""
+    """Starts on entering.
+
+    Ready when `ready_path` answers 200 or, without one, when the port accepts.
+    """
 
     def __init__(
         self,
@@ -93,11 +96,17 @@ class Server:
         )
 
     def resident_bytes(self) -> int:
-        """Of the whole tree; pages shared between its processes count once for each."""
+        """Return the resident memory of the whole tree.
+
+        Shared pages count once per process.
+        """
         return sum(process.memory_info().rss for process in self._tree())
 
     def proportional_bytes(self) -> int:
-        """The same with shared pages divided among those who share them (PSS); nothing of the kernel's."""
+        """Return the memory with shared pages divided by their users (PSS).
+
+        Kernel memory is not included.
+        """
         return sum(process.memory_full_info().pss for process in self._tree())
 
     def _tree(self) -> list[psutil.Process]:

@@ -1,4 +1,4 @@
-"""The targets as numbers, and the verdict over the runs."""
+"""The targets as numbers, and whether the runs meet them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from statistics import median
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """`at_least` or at most `limit` for the first release, `later` for one after it; the median of all runs counts."""
+    """A limit for the first release and for `later`.
+
+    The limits are minimums if `at_least`, else maximums. The median of all runs counts.
+    """
 
     name: str
     what: str
@@ -19,7 +22,7 @@ class Target:
     at_least: bool = False
 
     def met(self, values: Sequence[float]) -> bool:
-        """Without a limit for the first release it always is."""
+        """Return True if the target is met, or has no limit for the first release."""
         return self.limit is None or self._within(values, self.limit)
 
     def met_later(self, values: Sequence[float]) -> bool:
@@ -68,7 +71,7 @@ TARGETS = {
             at_least=True,
         )
     ],
-    "T9": [Target("T9", "1 % of the readers stalled, the others' 99th percentile against before", 1.5, "x", 1.1)],
+    "T9": [Target("T9", "1 % of the readers stalled, the others' 99th percentile compared to before", 1.5, "x", 1.1)],
     "T10": [
         Target("T10 start", "start to ready", 2.0, "s", 1.0),
         Target("T10 memory", "resident memory when idle", 120.0, "MB", 80.0),
@@ -79,7 +82,10 @@ Verdicts = list[tuple[Target, list[float], bool]]
 
 
 def verdicts(wanted: set[str], samples: dict[str, list[float]]) -> Verdicts:
-    """Each target with its samples and whether it is met; without a sample it is not."""
+    """Return each target with its samples and whether it is met.
+
+    A target without samples is not.
+    """
     rows = []
     for target in (target for name, targets in TARGETS.items() if name in wanted for target in targets):
         values = samples.get(target.name, [])

@@ -1,4 +1,4 @@
-"""One measurement of each workload: which servers, which connections, which phases."""
+"""The workloads: which servers, which connections, which phases."""
 
 from __future__ import annotations
 
@@ -20,24 +20,27 @@ IDLE_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One phase against one server."""
+    """One phase with one server."""
 
     peer: str
     phase: Phase
     cpu: Cpu
     others: float
-    """CPUs that other programs kept busy meanwhile: above 0.1 or so the figure is worth less."""
+    """CPUs that other programs used meanwhile.
+
+    Above about 0.1 the figure is less reliable.
+    """
     faults: list[str]
 
     @property
     def cpu_microseconds(self) -> float:
-        """Processor time of the whole server tree per delivery."""
+        """CPU time of the whole server tree per delivery."""
         return self.cpu.total / max(self.phase.deliveries, 1) * 1e6
 
 
 @dataclass(frozen=True, slots=True)
 class Idle:
-    """A server that has just started and that nobody uses."""
+    """A server after its start, without clients."""
 
     start_seconds: float
     resident_megabytes: float
@@ -45,7 +48,10 @@ class Idle:
 
 @dataclass(frozen=True, slots=True)
 class Connections:
-    """Who is connected; `separate` senders are extra connections, otherwise the first readers send."""
+    """The connections of a load.
+
+    `separate` senders are extra connections, otherwise the first readers send.
+    """
 
     readers: int
     senders: int
@@ -58,13 +64,14 @@ class Connections:
 
 FAN_OUT = Connections(READERS, SENDERS)
 FEW_READERS = Connections(10, 10)
-TWO_PEOPLE = Connections(1, 1, separate=True)
+TWO_USERS = Connections(1, 1, separate=True)
 
 
 class Bench:
     """Starts servers one at a time on `folder` and measures them.
 
-    `seconds` is the length of a phase, `patience` how long to wait before each server for a quiet machine.
+    `seconds` is the length of a phase; `patience` is how long to wait for an idle machine before
+    each server.
     """
 
     def __init__(self, folder: Path, seconds: float, patience: float) -> None:
@@ -81,7 +88,7 @@ class Bench:
     def fan_out(
         self, peer: Peer, *, prepare: Callable[[int], None] | None = None, lone: bool = False
     ) -> list[Measurement]:
-        """64 messages in flight to 1,000 readers; with `lone` a second measurement with one in flight."""
+        """Measure 64 messages in flight to 1,000 readers; with `lone` also one."""
         with self.start(peer, "0") as server:
             if prepare:
                 prepare(server.port)
@@ -90,44 +97,44 @@ class Bench:
                 return [self.phase(peer, server, load, window) for window in windows]
 
     def floor(self, peer: Peer, bytes_per_delivery: float) -> Measurement:
-        """One message in flight through the C loop, in frames of that many bytes."""
+        """Measure one message in flight through the C loop, in frames of that many bytes."""
         text = text_of(round(bytes_per_delivery) - 4)
         with self.start(peer, "0") as server, self._load(peer, server, FAN_OUT, text) as load:
             return self.phase(peer, server, load, 1)
 
     def fan_out_load(self, peer: Peer, server: Server) -> AbstractContextManager[Load]:
-        """The connections of the fan-out, warmed up."""
+        """Return the connections of the fan-out, warmed up."""
         return self._load(peer, server, FAN_OUT, text_of(BODY))
 
     def phase(self, peer: Peer, server: Server, load: Load, window: int = WINDOW) -> Measurement:
-        """One closed loop over connections that stand."""
+        """Measure a closed loop over open connections."""
         return _measure(peer, server, load, f"closed {window} 0 {self._seconds}")
 
     def publish(self, peer: Peer, server: Server) -> Measurement:
-        """256 messages in flight to 10 readers who all send."""
+        """Measure 256 messages in flight to 10 readers who all send."""
         with self._load(peer, server, FEW_READERS, text_of(BODY)) as load:
             return self.phase(peer, server, load, 256)
 
     def open_loop(self, peer: Peer, server: Server, readers: int, rate: int) -> Measurement:
-        """`rate` messages a second whatever the server does, timed from the moment each was due."""
+        """Measure `rate` messages per second, timed from the moment each was due."""
         connections = Connections(readers, min(readers, SENDERS))
         with self._load(peer, server, connections, text_of(BODY)) as load:
             return _measure(peer, server, load, f"open {rate} {self._seconds}")
 
     def lone_messages(self, peer: Peer, server: Server, count: int) -> Measurement:
-        """One message at a time from one person to another, nothing else going on."""
-        with self._load(peer, server, TWO_PEOPLE, text_of(BODY)) as load:
+        """Measure one message at a time from one user to another, without other load."""
+        with self._load(peer, server, TWO_USERS, text_of(BODY)) as load:
             return _measure(peer, server, load, f"closed 1 {count} 30")
 
     def idle(self, server: Server) -> Idle:
-        """Time to ready of this start, and memory a second after it."""
+        """Return the time from start to ready, and the memory a second later."""
         time.sleep(IDLE_SECONDS)
         return Idle(server.start_seconds, server.resident_bytes() / 2**20)
 
     @contextmanager
     def _load(self, peer: Peer, server: Server, connections: Connections, text: str) -> Iterator[Load]:
         with Load(server.port, [*connections.arguments(), *peer.load(text)]) as load:
-            load.run("closed 16 0 0.5")  # warm-up: buffers grown, code paths seen
+            load.run("closed 16 0 0.5")  # warm-up: grows buffers and runs the code paths
             yield load
 
 

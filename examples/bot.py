@@ -1,8 +1,8 @@
-"""A bot that answers `!ping` in every room it is in, and joins every public room that is made.
+"""A bot that answers `!ping` in its rooms and joins every new public room.
 
     BOT_URL=http://localhost:8000 BOT_NAME=bot BOT_PASSWORD=… python examples/bot.py
 
-It keeps its place in a file, so that after a restart it answers what was said while it was away, once.
+It stores its positions in a file, so that after a restart it answers missed messages once.
 """
 
 import asyncio
@@ -16,30 +16,34 @@ from hubbub.client import Ended, Entry, Interrupted, Positions
 from hubbub.domain.errors import HubbubError, RateLimited
 from hubbub.domain.events import MessageSent, RoomCreated
 
-PLACE = Path(os.environ.get("BOT_PLACE", "bot.json"))
+POSITIONS = Path(os.environ.get("BOT_POSITIONS", "bot.json"))
 
 
-def answer(said: MessageSent) -> str | None:
-    """What the bot has to say to it; None for most things."""
-    return f"pong, {said.name}" if said.body == "!ping" else None
+def answer(message: MessageSent) -> str | None:
+    """Return the bot's answer to a message; None for most messages."""
+    return f"pong, {message.name}" if message.body == "!ping" else None
 
 
-async def consider(client: Client, entry: Entry) -> None:
+async def handle(client: Client, entry: Entry) -> None:
     match entry.event:
-        case MessageSent(by=author, room=room) as said if author != client.me.id:
-            text = answer(said)
+        case MessageSent(by=author, room=room) as message if author != client.me.id:
+            text = answer(message)
             if text is not None:
-                # The key makes it one answer, even if the bot is killed before it notes that it gave it.
+                # With the key the answer is sent once, even if the bot is killed before it stores
+                # its positions.
                 await client.send(room, text, key=f"pong {entry.seq}")
         case RoomCreated(room=room, in_site=True):
             await client.command("room.join", room=room.id)
 
 
-async def answered(client: Client, entry: Entry) -> None:
-    """Until it is done, or refused for good: everything here may be done twice, and is done once."""
+async def handle_with_retries(client: Client, entry: Entry) -> None:
+    """Handle an entry until it succeeds or is refused.
+
+    Retrying is safe: all commands here are idempotent.
+    """
     while True:
         try:
-            await consider(client, entry)
+            await handle(client, entry)
         except RateLimited as error:
             await asyncio.sleep(error.retry_after or 1.0)
         except Interrupted:
@@ -56,25 +60,28 @@ async def answered(client: Client, entry: Entry) -> None:
 async def run(client: Client) -> None:
     async for entry in client.events():
         if isinstance(entry, Entry):
-            await answered(client, entry)
-        note(client.positions)
+            await handle_with_retries(client, entry)
+        save(client.positions)
 
 
-def note(positions: Positions) -> None:
-    """Replaces the file in one step: whoever kills the bot finds the old one or the new one."""
-    new = PLACE.with_suffix(".new")
+def save(positions: Positions) -> None:
+    """Replace the file in one step.
+
+    If the bot is killed, either the old or the new file remains.
+    """
+    new = POSITIONS.with_suffix(".new")
     new.write_text(json.dumps(asdict(positions)))
-    new.replace(PLACE)
+    new.replace(POSITIONS)
 
 
-def recall() -> Positions | None:
-    return Positions(**json.loads(PLACE.read_text())) if PLACE.exists() else None
+def load() -> Positions | None:
+    return Positions(**json.loads(POSITIONS.read_text())) if POSITIONS.exists() else None
 
 
 async def main() -> None:
     url, name, password = (os.environ[f"BOT_{what}"] for what in ("URL", "NAME", "PASSWORD"))
-    async with Client(url, username=name, password=password, since=recall()) as client:
-        note(client.positions)  # from here on nothing is missed
+    async with Client(url, username=name, password=password, since=load()) as client:
+        save(client.positions)  # from here on no event is missed
         print(f"{client.me.name} is in {', '.join(room.name for room in client.rooms.values())}.", flush=True)  # noqa: T201
         await run(client)
 

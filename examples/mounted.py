@@ -1,9 +1,11 @@
-"""Chat inside an app that has its own users: a log-in with a cookie, people in SQLite, and Hubbub under /chat.
+"""Chat inside an app with its own users.
+
+The app has a log-in with a cookie and users in SQLite. Hubbub is mounted under /chat.
 
     uvicorn examples.mounted:app --ws websockets-sansio --ws-max-size 65536 --ws-per-message-deflate false
 
-Whoever logs in for the first time becomes somebody. That part stands for whatever your app does already; what Hubbub
-needs of it is `who_is_it`, `hubbub.lifespan`, `app.mount` and, in `log_out`, `hubbub.revoke`.
+The first log-in with a name creates the user. This stands for the log-in that your app already has.
+Hubbub itself needs `identify`, `hubbub.lifespan`, `app.mount` and, in `log_out`, `hubbub.revoke`.
 """
 
 import hashlib
@@ -43,8 +45,11 @@ def database() -> sqlite3.Connection:
     return sqlite3.connect(DATA / "app.db", isolation_level=None, timeout=10)
 
 
-async def who_is_it(connection: HTTPConnection) -> Identity | None:
-    """A browser shows its cookie; any other client shows the same token as a bearer."""
+async def identify(connection: HTTPConnection) -> Identity | None:
+    """Return the user of a request.
+
+    Browsers send the cookie, other clients the same token as bearer token.
+    """
     scheme, _, bearer = connection.headers.get("authorization", "").partition(" ")
     token = bearer if scheme.lower() == "bearer" else connection.cookies.get(COOKIE)
     query = "SELECT people.id, people.name FROM logins JOIN people ON people.id = logins.person WHERE token = ?"
@@ -52,7 +57,7 @@ async def who_is_it(connection: HTTPConnection) -> Identity | None:
     return Identity("app", str(found[0]), found[1]) if found else None
 
 
-hubbub = Hubbub(authenticate=who_is_it, origins=[ORIGIN], data=DATA / "chat", name="The app's chat")
+hubbub = Hubbub(authenticate=identify, origins=[ORIGIN], data=DATA / "chat", name="The app's chat")
 
 
 @asynccontextmanager
@@ -79,7 +84,7 @@ def log_in(name: Annotated[str, Form()], password: Annotated[str, Form()]) -> Re
                    [name, hashed(password, salt), salt])  # fmt: skip
     person, stored, salt = people.execute("SELECT id, password, salt FROM people WHERE name = ?", [name]).fetchone()
     if not secrets.compare_digest(stored, hashed(password, salt)):
-        raise HTTPException(403, "The name or the password is wrong.")
+        raise HTTPException(403, "Incorrect name or password.")
     token = secrets.token_urlsafe(32)
     people.execute("INSERT INTO logins VALUES (?, ?)", [token, person])
     answer = RedirectResponse("chat/", 303)
@@ -89,8 +94,11 @@ def log_in(name: Annotated[str, Form()], password: Annotated[str, Form()]) -> Re
 
 @app.post("/logout")
 async def log_out(request: Request) -> Response:
-    """First here, then in the chat: what comes between the two is recognised no more."""
-    found = await who_is_it(request)
+    """Log out here first, then in the chat.
+
+    In this order no new connection is accepted in between.
+    """
+    found = await identify(request)
     if found is not None:
         database().execute("DELETE FROM logins WHERE person = ?", [int(found.subject)])
         await hubbub.revoke(found.subject, issuer=found.issuer)

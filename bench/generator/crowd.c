@@ -1,4 +1,4 @@
-/* The connections of the load generator: opened, some of them stalled, all of them closed again. */
+/* The connections of the load generator: opening, stalling and closing them. */
 #define _GNU_SOURCE
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -47,7 +47,7 @@ void crowd_make(void) {
     }
 }
 
-/* Open all connections, at most so many at a time; false if one fails or time runs out. */
+/* Opens all connections, at most `at_once` at a time; returns false if one fails or time runs out. */
 bool crowd_connect(int at_once) {
     uint64_t deadline = now_ns() + PATIENCE;
     for (int started = 0; crowd.open < crowd.count; flush_dirty(), network_wait(100000000)) {
@@ -71,7 +71,7 @@ void crowd_leave(void) {
     crowd.open = 0;
 }
 
-/* From now on the last `count` readers read nothing, and nobody expects them to have anything. */
+/* Stops reading from the last `count` readers and no longer expects them to receive anything. */
 void crowd_stall(int count) {
     for (int i = options.readers - count; i < options.readers; i++) {
         network_ignore(&crowd.all[i]);
@@ -81,7 +81,7 @@ void crowd_stall(int count) {
     crowd.stalled = count;
 }
 
-/* What has become of those: the kernel knows without a read. */
+/* Prints the state of the stalled connections, which the kernel knows without a read. */
 void crowd_report_stalled(void) {
     int reset = 0, ended = 0;
     for (int i = 0; i < crowd.stalled; i++) {

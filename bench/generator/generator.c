@@ -5,15 +5,15 @@
  * runs one phase for each line of its standard input, printing one JSON line for each:
  *
  *     closed WINDOW MESSAGES SECONDS    WINDOW messages in flight, until MESSAGES (0: any number) or SECONDS
- *     open   RATE   SECONDS             RATE messages a second, each timed from the moment it was due
- *     connect AT_ONCE                   everybody comes, so many at a time, is greeted, and leaves (with --later)
- *     stall COUNT                       the last COUNT readers read nothing any more, and are not counted any more
- *     stalled                           what has become of those
+ *     open   RATE   SECONDS             RATE messages per second, each timed from the moment it was due
+ *     connect AT_ONCE                   all connect, AT_ONCE at a time, are greeted, and disconnect (with --later)
+ *     stall COUNT                       the last COUNT readers stop reading and are no longer counted
+ *     stalled                           print the state of those
  *
- * Every $SEQ in the message is replaced by eight digits; readers recognise a message by @$SEQ@ in what they get.
- * A message is complete when every reader has it and, where --ack is given, its sender has the acknowledgement.
- * Of --besides, where it is given, one line goes before every fourth message, $HEAD replaced by the position of the newest
- * message that has arrived; its answers begin like --ack but for the last character, and "ok" must be in them.
+ * Every $SEQ in the message is replaced by eight digits; readers recognise a message by @$SEQ@ in what they receive.
+ * A message is complete when every reader has it and, with --ack, its sender has the acknowledgement.
+ * With --besides, one of its lines is sent before every fourth message, $HEAD replaced by the position of the newest
+ * message received; the answers begin like --ack except for the last character, and must contain "ok".
  */
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -23,7 +23,7 @@
 
 #include "generator.h"
 
-#define RING (1u << 17)   /* messages in flight at most */
+#define RING (1u << 17)   /* the maximum number of messages in flight */
 #define CONNECTING_AT_ONCE 64
 #define PATIENCE 10000000000LL /* ns without progress after which a phase gives up */
 
@@ -41,12 +41,12 @@ static struct {
 
 static struct slot ring[RING];
 static char *message;
-static size_t message_length, places[16];
-static int place_count;
+static size_t message_length, offsets[16];
+static int offset_count;
 static size_t ack_length;
 static unsigned long long head; /* the position of the newest message that has arrived, as its text says */
 
-/* ---- what the wires call ---- */
+/* ---- called by the wires ---- */
 
 /* Three multiplications instead of eight: this runs once per delivery. */
 static uint64_t eight_digits(const char *p) {
@@ -57,7 +57,7 @@ static uint64_t eight_digits(const char *p) {
     return (v & 0x0000FFFF0000FFFFu) * 42949672960001u >> 32;
 }
 
-/* The slot of a message that is still in flight; NULL for probes of the past and for what nobody sent. */
+/* Returns the slot of a message in flight; NULL for earlier probes and for messages that were not sent. */
 static struct slot *slot_of(uint64_t seq) {
     if (seq >= phase.first && seq < phase.next && phase.next - seq <= RING)
         return &ring[seq % RING];
@@ -91,7 +91,7 @@ static void acknowledged(const char *text, size_t length) {
         progress(slot);
 }
 
-/* Where @12345678@ stands in the text; the place of the last one is tried first. */
+/* Returns where @12345678@ is in the text, NULL if nowhere; the last position is tried first. */
 static const char *stamp(const char *text, size_t length) {
     static size_t hint;
     if (hint + 10 <= length && text[hint] == '@' && text[hint + 9] == '@')
@@ -109,7 +109,7 @@ static const char *stamp(const char *text, size_t length) {
     return NULL;
 }
 
-/* {"topic":"room:1","seq":12345,... */
+/* Records the seq of {"topic":"room:1","seq":12345,... */
 static void note_head(const char *text, size_t length) {
     const char *at = memmem(text, length < 64 ? length : 64, "\"seq\":", 6);
     unsigned long long seq = at ? strtoull(at + 6, NULL, 10) : 0;
@@ -154,16 +154,16 @@ void on_message(struct connection *c, const char *text, size_t length) {
 
 #define HEAD "$HEAD"
 
-/* The next of the lines, with the position in its place; nothing as long as nobody has seen a message. */
+/* Sends the next line of --besides with the position filled in; nothing until a message was received. */
 static void send_besides(struct connection *c) {
     static const char *line;
     char text[4096];
     if (!head || c->state != OPEN)
         return;
     line = line && *line ? line : options.besides;
-    const char *end = strchrnul(line, '\n'), *place = memmem(line, (size_t)(end - line), HEAD, strlen(HEAD));
-    int before = (int)((place ? place : end) - line), after = place ? (int)(end - place - (int)strlen(HEAD)) : 0;
-    int length = place ? snprintf(text, sizeof text, "%.*s%llu%.*s", before, line, head, after, place + strlen(HEAD))
+    const char *end = strchrnul(line, '\n'), *marker = memmem(line, (size_t)(end - line), HEAD, strlen(HEAD));
+    int before = (int)((marker ? marker : end) - line), after = marker ? (int)(end - marker - (int)strlen(HEAD)) : 0;
+    int length = marker ? snprintf(text, sizeof text, "%.*s%llu%.*s", before, line, head, after, marker + strlen(HEAD))
                        : snprintf(text, sizeof text, "%.*s", before, line);
     wire->message(c, text, (size_t)length);
     line = *end ? end + 1 : end;
@@ -173,8 +173,8 @@ static void send_message(uint64_t when) {
     uint64_t seq = phase.next++;
     char digits[9];
     snprintf(digits, sizeof digits, "%08llu", (unsigned long long)seq);
-    for (int i = 0; i < place_count; i++)
-        memcpy(message + places[i], digits, 8);
+    for (int i = 0; i < offset_count; i++)
+        memcpy(message + offsets[i], digits, 8);
     ring[seq % RING] = (struct slot){when, (uint32_t)options.readers + (ack_length > 0)};
     struct connection *c = crowd.senders[seq % (uint64_t)options.senders];
     if (options.besides && seq % 4 == 0)
@@ -238,7 +238,7 @@ static void percentiles(const char *name, const struct histogram *h) {
            (double)histogram_at(h, 0.99) / 1e3, (double)histogram_at(h, 0.999) / 1e3);
 }
 
-/* Readers that did not get exactly the messages of the phase, each once. */
+/* Returns the number of readers that did not get each message of the phase exactly once. */
 static int wrong_readers(bool *same_order) {
     uint64_t sum = 0, count = phase.next - phase.first;
     int wrong = 0;
@@ -280,7 +280,7 @@ static void report(uint64_t start, double cpu) {
     fflush(stdout);
 }
 
-/* Everybody at the door. A connection that fails spoils the generator, not only the phase. */
+/* Opens and closes all connections. A connection that fails ends the generator, not only the phase. */
 static void run_connect(int at_once) {
     struct histogram opened = {0};
     double cpu = cpu_seconds();
@@ -322,7 +322,7 @@ static void run_phase(const char *line) {
     else if (sscanf(line, "open %lf %lf", &a, &b) == 2)
         run_open(a, b);
     else {
-        fprintf(stderr, "not a phase: %s", line);
+        fprintf(stderr, "unknown phase: %s", line);
         exit(2);
     }
     report(start, cpu);
@@ -332,12 +332,12 @@ static void run_phase(const char *line) {
 
 static void load_message(void) {
     message = text_of(options.message ? options.message : "@$SEQ@");
-    for (char *at = message; (at = strstr(at, "$SEQ")) && place_count < 16; at += 8) {
-        size_t place = (size_t)(at - message), rest = strlen(at + 4) + 1;
-        message = realloc(message, place + 8 + rest);
-        at = message + place;
+    for (char *at = message; (at = strstr(at, "$SEQ")) && offset_count < 16; at += 8) {
+        size_t offset = (size_t)(at - message), rest = strlen(at + 4) + 1;
+        message = realloc(message, offset + 8 + rest);
+        at = message + offset;
         memmove(at + 8, at + 4, rest);
-        places[place_count++] = place;
+        offsets[offset_count++] = offset;
     }
     message_length = strlen(message);
 }

@@ -1,4 +1,4 @@
-/* What the parts of the load generator share: connections, wires, the bookkeeping of one phase. */
+/* Declarations shared by the parts of the load generator. */
 #ifndef GENERATOR_H
 #define GENERATOR_H
 
@@ -15,36 +15,36 @@ struct connection {
     int index;
     enum state state;
     bool reader, sender, writable_wanted, dirty;
-    char *held; /* the start of a frame whose end has not arrived yet */
+    char *held; /* the start of an incomplete frame */
     size_t held_length, held_capacity;
-    char *out; /* bytes the socket has not taken yet */
+    char *out; /* bytes the socket has not accepted yet */
     size_t out_start, out_end, out_capacity;
-    uint64_t seen, sum, order; /* of this phase: how many, which, and in what order */
+    uint64_t seen, sum, order; /* of this phase: the number of messages, their checksum, their order */
     uint64_t started;          /* when connect() was called */
 };
 
-/* All connections; the stalled ones are those after the last reader. */
+/* All connections; the stalled ones follow the last reader. */
 struct crowd {
     struct connection *all, **senders;
     int count, open, opening, failures, stalled;
-    struct histogram *opened; /* where the time from connect() to the greeting goes, if anywhere */
+    struct histogram *opened; /* records the time from connect() to the greeting; may be NULL */
 };
 
-/* How one kind of server is spoken to. */
+/* The protocol of one kind of server. */
 struct wire {
-    void (*start)(struct connection *c);                              /* the TCP connection stands */
+    void (*start)(struct connection *c);                              /* called when the TCP connection is open */
     size_t (*parse)(struct connection *c, char *data, size_t length); /* returns the bytes consumed */
     void (*message)(struct connection *c, const char *text, size_t length);
 };
 
 struct options {
     const char *host, *port, *path, *subprotocol, *ready, *ack, *subject, *answer;
-    const char *hello, *message; /* texts, or file:PATH; hello has one frame a line */
-    const char *besides;         /* the same as hello: sent in turn, one before every fourth message */
-    const char *tokens;          /* the same, one token a line; connection i takes line i modulo the count */
+    const char *hello, *message; /* texts, or file:PATH; hello has one frame per line */
+    const char *besides;         /* like hello: one line is sent before every fourth message, in turn */
+    const char *tokens;          /* like hello, one token per line; connection i uses line i modulo the count */
     int readers, senders;
     bool separate; /* senders are extra connections and do not count as readers */
-    bool later;    /* nobody connects before a phase says so */
+    bool later;    /* connect only when a phase requests it */
     bool silent;   /* connections stay idle: no probe */
 };
 
@@ -79,7 +79,7 @@ void network_ignore(struct connection *c);
 void network_start(struct connection *all, int count);
 void network_wait(int64_t nanoseconds);
 uint64_t now_ns(void);
-extern uint64_t read_ns;               /* when the bytes in work were read */
+extern uint64_t read_ns;               /* when the current bytes were read */
 extern uint64_t bytes_read, read_calls;
 
 #endif

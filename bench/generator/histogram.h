@@ -1,4 +1,4 @@
-/* A log histogram of nanoseconds: 32 steps per power of two, so at most 3 % off. */
+/* A logarithmic histogram of nanoseconds: 32 steps per power of two, so an error of at most 3 %. */
 #ifndef HISTOGRAM_H
 #define HISTOGRAM_H
 
@@ -29,7 +29,7 @@ static inline uint64_t histogram_value(unsigned cell) {
     return (1ULL << exponent) + (((uint64_t)(cell & 31) * 2 + 1) << (exponent - 6 + (exponent < 6)));
 }
 
-/* The value below which `share` of all values lie; 0 when empty. */
+/* Returns the value below which `share` of all values lie; 0 when empty. */
 static inline uint64_t histogram_at(const struct histogram *h, double share) {
     uint64_t wanted = (uint64_t)(share * (double)h->count), passed = 0;
     for (unsigned cell = 0; cell < HISTOGRAM_CELLS; cell++) {

@@ -7,7 +7,7 @@
 
 enum { CONNECT = 0x10, CONNACK = 0x20, PUBLISH = 0x30, SUBSCRIBE = 0x82, SUBACK = 0x90, TYPE = 0xf0 };
 
-/* Type and remaining length: seven bits a byte, the lowest first (section 2.2.3). */
+/* Sends type and remaining length: seven bits per byte, the lowest first (section 2.2.3). */
 static void head(struct connection *c, int type, size_t length) {
     unsigned char bytes[5] = {(unsigned char)type};
     size_t size = 1;
@@ -28,7 +28,7 @@ static void start(struct connection *c) {
     char name[24];
     snprintf(name, sizeof name, "bench%d", c->index);
     head(c, CONNECT, 10 + 2 + strlen(name));
-    output(c, "\0\4MQTT\4\2\0\0", 10); /* a clean session that is never pinged */
+    output(c, "\0\4MQTT\4\2\0\0", 10); /* a clean session without keep-alive */
     string(c, name);
     c->state = GREETING;
 }
@@ -55,7 +55,7 @@ static void packet(struct connection *c, int type, const char *body, size_t leng
     } else if (type == SUBACK && length == 3 && body[2] == 0)
         on_open(c);
     else
-        fail(c, "an MQTT packet that says no, or nothing we know");
+        fail(c, "the broker refused, or sent an unexpected MQTT packet");
 }
 
 static size_t parse(struct connection *c, char *data, size_t length) {

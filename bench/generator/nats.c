@@ -14,7 +14,7 @@ static void start(struct connection *c) {
         n = snprintf(text, sizeof text, "SUB %s 1\r\n", options.subject);
         output(c, text, (size_t)n);
     }
-    output(c, "PING\r\n", 6); /* its PONG says that the subscription stands */
+    output(c, "PING\r\n", 6); /* its PONG confirms the subscription */
     c->state = GREETING;
 }
 

@@ -1,4 +1,4 @@
-/* Sockets of the load generator: non-blocking connects, one shared read buffer, output gathered per turn. */
+/* Sockets of the load generator: non-blocking connects, one shared read buffer, output collected per turn. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <netdb.h>
@@ -16,14 +16,14 @@
 
 #define READ_SIZE (256 * 1024)
 #define EVENTS 512
-#define SPINS 2000 /* looks before it sleeps: about a millisecond */
+#define SPINS 2000 /* polls before it sleeps: about a millisecond */
 
 uint64_t read_ns, bytes_read, read_calls;
 
 static int epoll;
 static struct connection **dirty;
 static int dirty_count;
-static char *read_buffer; /* one for all: stays in the cache */
+static char *read_buffer; /* shared by all connections, so that it stays in the cache */
 static struct addrinfo *address;
 
 uint64_t now_ns(void) {
@@ -63,10 +63,10 @@ void open_connection(struct connection *c) {
         watch(c, EPOLL_CTL_ADD, true);
 }
 
-/* Nothing that arrives is read any more. */
+/* Stops reading from a connection. */
 void network_ignore(struct connection *c) { epoll_ctl(epoll, EPOLL_CTL_DEL, c->fd, NULL); }
 
-/* Queue bytes; they leave with the next flush, so that one turn costs one write per connection. */
+/* Queues bytes until the next flush, so that one turn costs one write per connection. */
 void output(struct connection *c, const void *data, size_t length) {
     if (c->out_end + length > c->out_capacity) {
         c->out_capacity = (c->out_end + length) * 2;
@@ -154,13 +154,13 @@ static void writable(struct connection *c) {
     flush(c);
 }
 
-/* Serve what is ready, waiting for at most that long. */
+/* Handles what is ready, waiting for at most `nanoseconds`. */
 void network_wait(int64_t nanoseconds) {
     struct epoll_event events[EVENTS];
     struct timespec t = {.tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000};
     struct timespec at_once = {0, 0};
     int n = 0;
-    // A reader that sleeps has to be woken by the server's write, which costs the slower server more: so it stays awake.
+    // The server's write must wake a sleeping reader, which costs the slower server more. So the generator stays awake.
     for (int spin = 0; spin < SPINS && n == 0; spin++)
         n = epoll_pwait2(epoll, events, EVENTS, &at_once, NULL);
     if (n == 0)

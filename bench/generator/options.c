@@ -15,7 +15,7 @@ static int token_count;
 
 const char *token_of(const struct connection *c) { return token_count ? tokens[c->index % token_count] : NULL; }
 
-/* The argument itself, or what is in the file it names. */
+/* Returns the argument itself, or the contents of the file it names. */
 char *text_of(const char *argument) {
     if (!argument || strncmp(argument, "file:", 5))
         return argument ? strdup(argument) : NULL;

@@ -1,1 +1,4 @@
-"""One small file per server that is measured: how it starts and how the generator speaks to it."""
+"""One small file per measured server.
+
+It tells how the server starts and which protocol the generator uses.
+"""

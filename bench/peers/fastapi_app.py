@@ -8,7 +8,7 @@ from bench.peers.tutorial import build_app
 
 
 class ConnectionManager:
-    """Remembers who is connected; sends a message to one after the other."""
+    """A list of connections; sends a message to one after the other."""
 
     def __init__(self) -> None:
         self.active_connections: list[WebSocket] = []

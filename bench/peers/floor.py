@@ -1,4 +1,4 @@
-"""The physical floor: bench/floor.c, one write() per delivery and nothing else."""
+"""The lower bound of the cost: `bench/floor.c`, which only writes."""
 
 from __future__ import annotations
 

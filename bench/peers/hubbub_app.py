@@ -1,4 +1,4 @@
-"""The same endpoint as fastapi_app.py with the class imported from hubbub: the only difference."""
+"""The same endpoint as fastapi_app.py, with the class imported from hubbub."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole server: `hubbub serve` with accounts, permissions and every message on disk first."""
+"""The whole `hubbub serve`, with accounts, permissions and durable messages."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ BESIDES = (
 
 
 class HubbubServer:
-    """A data folder with accounts, all of them members of five rooms, and the tokens of their sessions."""
+    """A data folder with accounts in five rooms, and their sessions' tokens."""
 
     def __init__(self, folder: Path, database: str | None = None) -> None:
-        """`database` is a URL; without one it is SQLite in the data folder."""
+        """Use `database`, a URL; without one, SQLite in the data folder."""
         folder.mkdir(exist_ok=True)
         self._data = folder / "data"
         self._tokens = folder / "tokens"
@@ -54,20 +54,26 @@ class HubbubServer:
         )
 
     def another(self, name: str) -> HubbubServer:
-        """A server with another data folder; on PostgreSQL with the same database."""
+        """Return a server with another data folder; on PostgreSQL with the same database."""
         return HubbubServer(self._data.parent / name, self._environment.get("HUBBUB_DATABASE_URL"))
 
     @property
     def database(self) -> str:
-        """The URL of what the server stores in."""
+        """The URL of the server's database."""
         return self._environment.get("HUBBUB_DATABASE_URL", f"sqlite:///{self._data / 'hubbub.db'}")
 
     def busy_peer(self) -> Peer:
-        """The same with every fifth command a read position or a reaction, at the newest message."""
+        """Return a peer with a mixed load.
+
+        Every fifth command is a read position or a reaction at the newest message.
+        """
         return replace(self.peer(), load=lambda text: [*self._load(text), "--besides", "\n".join(BESIDES)])
 
     def log_in(self, port: int) -> None:
-        """Make accounts and rooms the first time; get the accounts' tokens again when they grow old."""
+        """Create accounts and rooms the first time.
+
+        Later, renew tokens that are about to expire.
+        """
         first = not self._logged_in
         if not first and time.monotonic() - self._logged_in < TOKENS_FRESH:
             return
@@ -84,7 +90,7 @@ class HubbubServer:
         self._logged_in = time.monotonic()
 
     def greeting(self) -> Sequence[str]:
-        """How the generator opens an authenticated connection."""
+        """Return the generator's options for authenticated connections."""
         return [
             *("--path", "/ws", "--subprotocol", "hubbub.v1", "--tokens", f"file:{self._tokens}"),
             *("--hello", '{"type":"hello"}', "--ready", '"welcome"'),
@@ -95,7 +101,7 @@ class HubbubServer:
         return [str(hubbub), "serve", "--host", "127.0.0.1", "--port", str(port), "--data", str(self._data)]
 
     def _load(self, text: str) -> Sequence[str]:
-        self._loads += 1  # keys are unique for ever, also over the runs on one data folder
+        self._loads += 1  # keys stay unique, also over several runs on one data folder
         key = f"{secrets.token_hex(4)}-{self._loads}-$SEQ"
         message = f'{{"id":1$SEQ,"type":"message.send","room":1,"key":"{key}","body":"{text}"}}'
         return [*self.greeting(), "--ack", '{"re":1', "--message", message]
@@ -104,14 +110,14 @@ class HubbubServer:
 def _make_rooms(port: int, tokens: Sequence[str]) -> None:
     for number in range(ROOMS):
         name = f"Room {number} {secrets.token_hex(3)}"
-        wanted = {"kind": "public", "name": name, "key": secrets.token_hex(8)}
-        made = _post(port, "/api/rooms", wanted, tokens[0])["room"]
+        room = {"kind": "public", "name": name, "key": secrets.token_hex(8)}
+        made = _post(port, "/api/rooms", room, tokens[0])["room"]
         for token in tokens[1:]:
             _post(port, f"/api/rooms/{made['id']}/join", {}, token)
 
 
 def _post(port: int, path: str, body: dict[str, str] | str, token: str | None = None) -> dict[str, Any]:
-    """A dictionary goes as JSON, a text as a form."""
+    """Send a dictionary as JSON, or a string as a form. Return the JSON response."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     kind = "application/x-www-form-urlencoded" if isinstance(body, str) else "application/json"
     headers = {"Content-Type": kind} | ({"Authorization": f"Bearer {token}"} if token else {})

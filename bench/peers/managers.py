@@ -1,4 +1,7 @@
-"""Two connection managers behind one FastAPI endpoint under uvicorn: the plain one and Hubbub's."""
+"""Two connection managers behind the same FastAPI endpoint on uvicorn.
+
+They are the plain manager and Hubbub's.
+"""
 
 from __future__ import annotations
 

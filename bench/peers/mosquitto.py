@@ -1,4 +1,7 @@
-"""Mosquitto over plain MQTT 3.1.1, quality of service 0; Debian builds it without WebSockets."""
+"""Mosquitto over MQTT 3.1.1 on TCP, quality of service 0.
+
+Debian builds it without WebSockets.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ log_type error
 
 
 def peers() -> list[Peer]:
-    """One, or none where the broker is missing."""
+    """Return the broker's peer; an empty list if the broker is missing."""
     broker = install.mosquitto()
     if broker is None:
         return []

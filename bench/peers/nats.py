@@ -1,4 +1,7 @@
-"""Core NATS over its own TCP protocol: every reader subscribes to one subject, senders publish to it."""
+"""Core NATS over its own TCP protocol.
+
+Readers subscribe to one subject, senders publish to it.
+"""
 
 from __future__ import annotations
 

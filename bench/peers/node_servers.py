@@ -1,4 +1,4 @@
-"""Two Node servers: the loop everybody writes with `ws`, and a socket.io room."""
+"""Two Node servers: the usual loop over sockets with `ws`, and a socket.io room."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bench.peers.peer import Peer
 
 
 def peers() -> list[Peer]:
-    """Both, or none where npm could not install them."""
+    """Return both peers; an empty list if npm could not install them."""
     node = install.node()
     if node is None:
         return []
@@ -30,7 +30,11 @@ def peers() -> list[Peer]:
 
 
 def _socket_io(text: str) -> Sequence[str]:
-    """Engine.IO 4: `0…` opens, `2` pings, `3` pongs, `4` is a message; in it Socket.IO 5: `0` connects, `2` speaks."""
+    """Return the generator's options for Engine.IO 4 with Socket.IO 5 in it.
+
+    Engine.IO: `0…` opens, `2` pings, `3` pongs, `4` is a message. Socket.IO: `0` connects, `2` is
+    an event.
+    """
     return [
         *("--path", "/socket.io/?EIO=4&transport=websocket", "--hello", "40", "--ready", "40{", "--answer", "23"),
         *("--message", f'42["message","{text}"]'),

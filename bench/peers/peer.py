@@ -1,4 +1,4 @@
-"""What every peer says about itself."""
+"""The description of a measured server."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """`command` makes the argv from a port, `load` the generator's arguments from a message text."""
+    """A server.
+
+    `command` returns its argv for a port; `load` the generator's options for a message text.
+    """
 
     name: str
     does: str

@@ -1,4 +1,4 @@
-"""The endpoint everybody writes around a ConnectionManager, the same for each class that is measured."""
+"""The usual endpoint around a ConnectionManager, the same for each measured class."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 
 
 class Manager(Protocol):
-    """The part of the tutorial's class that the endpoint needs."""
+    """The methods of the tutorial's class that the endpoint needs."""
 
     def connect(self, websocket: WebSocket, /) -> Awaitable[Any]: ...
     def disconnect(self, websocket: WebSocket, /) -> Any: ...

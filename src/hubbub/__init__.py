@@ -1,4 +1,4 @@
-"""What an application developer imports: the server, the fan-out class, the client, the settings. Loaded lazily."""
+"""The public Python API, loaded lazily."""
 
 from importlib import import_module
 from importlib.metadata import version
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["Client", "ConnectionManager", "Hubbub", "Identity", "Settings", "__version__"]
 __version__ = version("hubbub")
 
-_PLACES = {
+_MODULES = {
     "Client": "hubbub.client",
     "ConnectionManager": "hubbub.gateways.websocket.manager",
     "Hubbub": "hubbub.mounted",
@@ -24,7 +24,7 @@ _PLACES = {
 
 
 def __getattr__(name: str) -> object:
-    """PEP 562: nobody who needs one module of ours pays for all of them."""
-    if name not in _PLACES:
+    """Import a public name on first access (PEP 562): others are not loaded."""
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_PLACES[name]), name)
+    return getattr(import_module(_MODULES[name]), name)

@@ -1,4 +1,4 @@
-"""`python -m hubbub` is the command line."""
+"""Run the command line with `python -m hubbub`."""
 
 from hubbub.cli import main
 

@@ -1,4 +1,7 @@
-"""Time as an argument: whoever needs it is handed a Clock, so that a test can hand over another one."""
+"""Time as a dependency.
+
+Code that needs the time gets a Clock, which tests can replace.
+"""
 
 import time
 
@@ -7,9 +10,15 @@ class Clock:
     """The system's clocks."""
 
     def now(self) -> int:
-        """Milliseconds since 1970; may jump when somebody sets the clock, so it orders nothing."""
+        """Return milliseconds since 1970.
+
+        May jump when the system clock is set, so do not order by it.
+        """
         return time.time_ns() // 1_000_000
 
     def monotonic(self) -> float:
-        """Seconds from some point in the past; never goes back. For deadlines and durations."""
+        """Return seconds since an arbitrary point; never goes back.
+
+        For deadlines and durations.
+        """
         return time.monotonic()

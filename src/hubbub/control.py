@@ -1,8 +1,8 @@
-"""The operator's door: what the command line asks of a data folder, whether a server runs on it or not.
+"""The operator's requests on a data folder, with or without a running server.
 
-A running server listens on `control.sock` in its data folder (mode 0600): one JSON object a line in, one out. The same
-requests are performed by the command line itself where no server runs. Either way they are commands of the journal.
-Knows nothing about flags or terminals.
+A running server listens on `control.sock` in its data folder (mode 0600): one JSON object per line
+in, one out. Without a server, the command line executes the same requests itself. Either way they
+are commands of the journal.
 """
 
 import asyncio
@@ -37,7 +37,8 @@ MAX_LINE = 64 * 1024
 TIMEOUT = 30.0
 PAGE = 200
 RESET_LINK_LIFE = 24 * 3_600
-# sockaddr_un holds 104 bytes on some systems, 108 on others, the last one a zero (POSIX leaves it open).
+# sockaddr_un holds 104 bytes on some systems, 108 on others, the last one a zero (POSIX leaves it
+# open).
 MAX_PATH = 100
 
 logger = structlog.get_logger(__name__)
@@ -56,7 +57,7 @@ class ListUsers(Frozen):
 
 
 class LockUser(Frozen):
-    """Locks somebody out, or lets him in again."""
+    """Disables or enables an account."""
 
     do: Literal["user.disable", "user.enable"]
     name: str
@@ -74,7 +75,7 @@ class MakeResetLink(Frozen):
 
 
 class MakeInvite(Frozen):
-    """`expires_in` is in seconds; None is for ever."""
+    """Creates an invite. `expires_in` is in seconds; None means never."""
 
     do: Literal["invite.create"] = "invite.create"
     uses: int | None = 1
@@ -87,7 +88,7 @@ Answer = dict[str, object]
 
 
 async def perform(services: Services, request: Request) -> Answer:
-    """Does what the operator asks. Raises HubbubError."""
+    """Execute a request of the operator. Raises HubbubError."""
     match request:
         case CreateUser():
             return await _create_user(services, request)
@@ -110,7 +111,7 @@ async def perform(services: Services, request: Request) -> Answer:
 
 
 def read(connection: Connection, request: ListUsers) -> Answer:
-    """Answers a request that changes nothing, in any process that can read the database."""
+    """Answer a request that only reads, in any process that can read the database."""
     return _list_users(connection, request.after)
 
 
@@ -133,13 +134,17 @@ async def _hash(services: Services, password: str, name: str) -> str:
 
 
 def _find(connection: Connection, name: str, *, active: bool = False) -> int:
-    """The id of whoever has this name. Raises NotFound; Conflict for a locked out one where an active one is wanted."""
+    """Return the id of the user with this name.
+
+    Raises NotFound; with `active`, Conflict for a disabled account.
+    """
     account = accounts.by_name(connection, name)
     if account is None:
-        shown = one_line(name) if len(name) <= MAX_USER_NAME else f"that: a name has 1 to {MAX_USER_NAME} characters"
-        raise NotFound(f"There is nobody called {shown}.")
+        if len(name) > MAX_USER_NAME:
+            raise NotFound(f"There is no such user: a name has 1 to {MAX_USER_NAME} characters.")
+        raise NotFound(f"There is no user called {one_line(name)}.")
     if active and account.disabled:
-        raise Conflict(f"{account.name} is locked out: enable the account first.")
+        raise Conflict(f"The account {account.name} is disabled. Enable it first with `hubbub user enable`.")
     return account.id
 
 
@@ -163,9 +168,9 @@ async def _make_reset_link(services: Services, request: MakeResetLink) -> Answer
 
 async def _make_invite(services: Services, request: MakeInvite) -> Answer:
     token = new_secret(secrets.token_bytes(32))
-    lasts = None if request.expires_in is None else request.expires_in * 1_000
+    expires_in = None if request.expires_in is None else request.expires_in * 1_000
     try:
-        command = c.CreateInvite(token_hash=secret_hash(token), max_uses=request.uses, expires_in=lasts)
+        command = c.CreateInvite(token_hash=secret_hash(token), max_uses=request.uses, expires_in=expires_in)
     except ValidationError as error:
         raise refuse(error) from None
     await services.journal.submit(command, SYSTEM)
@@ -176,7 +181,10 @@ async def _make_invite(services: Services, request: MakeInvite) -> Answer:
 
 
 class Control:
-    """Serves the operator's requests on `control.sock` while it is entered; the folder's lock must be held."""
+    """Serves the operator's requests on `control.sock` while entered.
+
+    The folder's lock must be held.
+    """
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -184,7 +192,7 @@ class Control:
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> "Control":
-        self._path.unlink(missing_ok=True)  # of a server that was killed: its lock is gone, ours is held
+        self._path.unlink(missing_ok=True)  # left by a server that was killed: this process holds the folder's lock
         self._server = await asyncio.start_unix_server(self._serve, sock=_bind(self._path), limit=MAX_LINE)
         return self
 
@@ -199,12 +207,12 @@ class Control:
                 try:
                     line = await reader.readuntil(b"\n")
                 except asyncio.LimitOverrunError:
-                    writer.write(_refusal(TooLarge(f"A request has at most {MAX_LINE} bytes.")))
+                    writer.write(_refusal(TooLarge(f"The request is too large: at most {MAX_LINE} bytes.")))
                 else:
                     writer.write(await _answer(self._services, line))
                 await writer.drain()
         except (TimeoutError, asyncio.IncompleteReadError, ConnectionError):
-            pass  # whoever asked went away, or never asked
+            pass  # the command line disconnected, or never sent a request
         finally:
             writer.close()
 
@@ -214,7 +222,9 @@ async def _answer(services: Services, line: bytes) -> bytes:
         try:
             request = REQUESTS.validate_json(line)
         except ValidationError:
-            raise BadRequest("The command line and the server do not understand each other: use one version.") from None
+            raise BadRequest(
+                "The command line and the server are different versions of Hubbub. Use the same version for both."
+            ) from None
         logger.info("control_request", do=request.do)
         return orjson.dumps({"ok": await perform(services, request)}) + b"\n"
     except HubbubError as error:
@@ -232,11 +242,16 @@ def _refusal(error: HubbubError) -> bytes:
 
 
 class Refused(Exception):
-    """The server said no; the message is its sentence."""
+    """The server reported an error; the message is the server's."""
 
 
 def ask_server(data: Path, request: Request) -> Answer | None:
-    """What the server on this data folder answers; None if none is there. Blocks. Raises Refused, OSError."""
+    """Return the answer of the server on this data folder; None if none is running.
+
+    Blocks.
+
+    Raises Refused, OSError.
+    """
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(TIMEOUT)
         try:
@@ -248,7 +263,7 @@ def ask_server(data: Path, request: Request) -> Answer | None:
         with connection.makefile("rb") as lines:
             line = lines.readline()
     if not line:
-        raise Refused("The server ended before it answered.")
+        raise Refused("The server stopped before it answered. The command may have been executed.")
     answer = orjson.loads(line)
     if "error" in answer:
         raise Refused(str(answer["error"]["message"]))
@@ -259,7 +274,7 @@ def ask_server(data: Path, request: Request) -> Answer | None:
 def _bind(path: Path) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX)
     try:
-        # The mask, since between bind and chmod anybody could connect.
+        # The umask, since others could connect between bind and chmod.
         before = os.umask(0o177)
         try:
             with _short(path) as short:
@@ -275,7 +290,10 @@ def _bind(path: Path) -> socket.socket:
 
 @contextmanager
 def _short(path: Path) -> Iterator[str]:
-    """A name for `path` that fits into a socket address: a long one goes through a short-lived link to its folder."""
+    """Yield a path to `path` that fits into a socket address.
+
+    A long one goes through a temporary symbolic link.
+    """
     if len(os.fsencode(path)) <= MAX_PATH:
         yield str(path)
         return

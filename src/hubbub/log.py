@@ -1,7 +1,8 @@
-"""What the server says about itself: one event a line, JSON for machines, coloured text on a terminal, on stderr.
+"""The server's log on stderr: JSON lines, or coloured text on a terminal.
 
-Everything goes the same way, uvicorn's lines and Python's warnings too: secrets are blanked by name, control characters
-become visible escapes, addresses lose their queries. Bodies of messages are never handed to it.
+Everything takes the same path, including uvicorn's messages and Python's warnings: secrets are
+redacted by name, control characters become visible escapes, URLs lose their queries. Message bodies
+are never logged.
 """
 
 import logging
@@ -20,7 +21,8 @@ SECRET_NAMES = re.compile(
     re.IGNORECASE,
 )
 SECRET_TEXT = re.compile(
-    # A word is looked at once, from its beginning: from each of its hyphens on it would take quadratic time.
+    # The lookbehind makes a match start at the beginning of a word: starting at each hyphen would
+    # take quadratic time.
     r"(?P<name>\bbearer\s+|(?<![\w-])[\w-]*(?:token|ticket|password|secret|authorization|cookie)[\"']?\s*[=:]\s*)"
     r"[\"']?(?:(?:bearer|basic)\s+)?[^\s\"',;&]+",
     re.IGNORECASE,
@@ -28,16 +30,20 @@ SECRET_TEXT = re.compile(
 QUERY = re.compile(r"(?P<path>(?:^|[\s\"'])(?:[a-z]+://[^\s/?#\"']+)?/[^\s?#\"']*)[?#][^\s\"']*", re.IGNORECASE)
 BLANK = "[redacted]"
 LONGEST = 2_000
-"""Characters of one value: nobody reads more, and whoever sends more wants the disk."""
+"""Characters per value. Longer values help no reader and could fill the disk."""
 TRACES = ("exception", "stack")
-# One bad frame is a client's mistake and closes that client; uvicorn prints a traceback for each.
+# An invalid frame is the client's mistake and closes its connection; uvicorn logs a traceback for
+# each.
 NOISE = ("Invalid UTF-8 sequence received from client.",)
 
 
 def configure(
     level: str = "info", form: Literal["auto", "json", "text"] = "auto", stream: TextIO | None = None
 ) -> None:
-    """Routes structlog, the standard library's loggers and warnings to `stream`; may be called again."""
+    """Route structlog, the standard library's loggers and warnings to `stream`.
+
+    May be called again.
+    """
     out = stream or sys.stderr
     text = form == "text" or (form == "auto" and out.isatty())
     shared: list[Processor] = [
@@ -58,7 +64,7 @@ def configure(
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
         )
     )
-    handler.addFilter(_is_no_noise)
+    handler.addFilter(_is_relevant)
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
@@ -71,8 +77,8 @@ def configure(
     )
 
 
-def hand_on() -> None:
-    """As a guest in somebody else's process: to the standard library's loggers, which go where the host sends them."""
+def configure_for_host() -> None:
+    """Log to the standard library's loggers, which the host application configures."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -89,7 +95,10 @@ def hand_on() -> None:
 
 
 def _adopt_others() -> None:
-    """Other people's loggers lose their own handlers and levels; an access log is not kept."""
+    """Remove handlers and levels from the loggers of libraries.
+
+    There is no access log.
+    """
     logging.captureWarnings(True)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.asgi", "uvicorn.access", "py.warnings", "asyncio", "alembic"):
         logger = logging.getLogger(name)
@@ -97,24 +106,25 @@ def _adopt_others() -> None:
         logger.propagate = True
         logger.setLevel(logging.NOTSET)
     logging.getLogger("uvicorn.access").disabled = True
-    # What uvicorn tells at "info" (started, finished, each WebSocket) the server tells itself, in its own words.
+    # The server logs in its own words what uvicorn logs at "info" (started, finished, each
+    # WebSocket).
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     logging.getLogger("websockets").setLevel(logging.WARNING)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
-def _is_no_noise(record: logging.LogRecord) -> bool:
+def _is_relevant(record: logging.LogRecord) -> bool:
     return record.msg not in NOISE if isinstance(record.msg, str) else True
 
 
 def clean(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """The last step before rendering: no secrets, no queries, no control characters."""
+    """Remove secrets, queries and control characters: the last step before rendering."""
     return {key: _clean(key, value, lines=key in TRACES) for key, value in event.items()}
 
 
 def _indent(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """In text a traceback has lines of its own; none of them may look like the beginning of an event."""
+    """Indent tracebacks in text: none of their lines may look like an event."""
     for name in TRACES:
         if isinstance(event.get(name), str):
             event[name] = "\n".join(f"  | {line}" for line in event[name].split("\n"))
@@ -122,7 +132,7 @@ def _indent(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict
 
 
 def _clean(name: str, value: Any, *, lines: bool = False, depth: int = 0) -> Any:
-    if name.startswith("_"):  # the record itself, handed on between structlog's own steps
+    if name.startswith("_"):  # the record itself, passed between structlog's own steps
         return value
     if value is not None and not isinstance(value, bool) and SECRET_NAMES.search(name):
         return BLANK
@@ -141,7 +151,10 @@ def _clean(name: str, value: Any, *, lines: bool = False, depth: int = 0) -> Any
 
 
 def _clean_item(item: Any, depth: int) -> Any:
-    """An item of a list; pairs of a name and a value (headers) are treated by their name."""
+    """Clean an item of a list.
+
+    Pairs of a name and a value (headers) are treated by their name.
+    """
     if isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str | bytes):
         name = item[0].decode(errors="replace") if isinstance(item[0], bytes) else item[0]
         return [name, _clean(name, item[1], depth=depth + 1)]

@@ -1,4 +1,4 @@
-"""The composition root: out of settings, a running server; started and stopped in one place, in one order."""
+"""The composition root: builds, starts and stops a server from its settings."""
 
 import asyncio
 import contextlib
@@ -50,15 +50,17 @@ SWITCH_INTERVAL = 0.0005
 async def running(
     settings: Settings, clock: Clock | None = None, login: AuthSettings | None = None, *, serving: bool = True
 ) -> AsyncIterator[Services]:
-    """A server without its gateways: folder and database locked, the database migrated, the journal writing.
+    """A server without its gateways.
 
-    With `login` the host application knows the users. A command is not `serving`: it waits less long for the
-    database, and does not decide which signing key belongs to it.
+    Folder and database are locked, the database is migrated, the journal is running.
 
-    Raises InUse (another process has the folder or the database), KeyUnusable, migrate.TooNew, Unavailable (the
-    database does not answer).
+    With `login` the host application authenticates the users. A command is not `serving`: it waits
+    for a shorter time for the database, and does not decide which signing key belongs to it.
+
+    Raises InUse (another process has the folder or the database), KeyUnusable, migrate.TooNew,
+    Unavailable (the database does not respond).
     """
-    sys.setswitchinterval(SWITCH_INTERVAL)  # the writer's thread must win the interpreter back from a busy loop
+    sys.setswitchinterval(SWITCH_INTERVAL)  # so that the writer's thread gets the interpreter back from a busy loop
     async with AsyncExitStack() as stack:
         stack.enter_context(folder_lock(settings.data))
         services = await _build(settings, clock or Clock(), login, stack, serving=serving)
@@ -71,10 +73,10 @@ async def running(
 async def _build(
     settings: Settings, clock: Clock, login: AuthSettings | None, stack: AsyncExitStack, *, serving: bool
 ) -> Services:
-    """Everything a gateway may use, each part given what it needs; `stack` takes them down."""
+    """Build everything a gateway may use. `stack` closes it."""
     database = Database(settings.database)
     lost = await _lock(database, stack, "serve" if serving else "command")
-    stack.callback(database.close)  # before its lock is given back
+    stack.callback(database.close)  # before its lock is released
     _migrate(database, clock)
     key = signing_key.obtain(settings.data, database, serving=serving, signs=login is None)
     metrics, registry, read, bus, passwords = Metrics(), Fanout(), Readers(database), LocalBus(), Passwords()
@@ -108,9 +110,12 @@ async def _build(
 
 
 async def serve(settings: Settings) -> None:
-    """`hubbub serve`: runs until SIGTERM or SIGINT, then drains. The port opens when everything is ready.
+    """Run `hubbub serve` until SIGTERM or SIGINT, then drain.
 
-    Raises DatabaseInUse, after draining, when another server has taken the database; what `running` raises.
+    The port opens when everything is ready.
+
+    Raises what `running` raises, and DatabaseInUse, after draining, if another server has taken the
+    database.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -129,7 +134,7 @@ async def serve(settings: Settings) -> None:
 
 @asynccontextmanager
 async def operated(settings: Settings, login: AuthSettings | None = None) -> AsyncIterator[Services]:
-    """The same, tidied up after a crash, with the operator's socket."""
+    """Like `running`, with the operator's socket and without guests left by a crash."""
     async with running(settings, login=login) as services:
         await forget_guests(services, settled=0)
         async with Control(services):
@@ -137,7 +142,10 @@ async def operated(settings: Settings, login: AuthSettings | None = None) -> Asy
 
 
 def compose(services: Services, sockets: AsgiGateway | None = None) -> FastAPI:
-    """The application: REST, the web client, plain text; `sockets` where no native gateway stands before it."""
+    """Return the application: REST, the web client and plain text.
+
+    `sockets` serves `/ws` where there is no native gateway.
+    """
     app = create_app(services)
     if sockets is not None:
         app.router.add_websocket_route("/ws", sockets.serve)
@@ -158,7 +166,7 @@ async def _listening(services: Services) -> AsyncIterator[Listener]:
 
 
 async def create_setup_link(services: Services) -> str | None:
-    """A fresh one-time token that makes the first owner; None if there is an owner."""
+    """Return a fresh one-time token that creates the owner; None if there is an owner."""
     if not await services.read(accounts.needs_owner):
         return None
     token = secrets.token_urlsafe(32)
@@ -167,7 +175,7 @@ async def create_setup_link(services: Services) -> str | None:
 
 
 async def greet_operator(services: Services, address: str) -> None:
-    """Says on standard output where browsers find it and, as long as there is no owner, how one becomes it."""
+    """Print the server's address and, without an owner, the link to become the owner."""
     out = sys.stdout
     out.write(f"{services.settings.name} is at {address}\n")
     token = await create_setup_link(services)
@@ -175,7 +183,10 @@ async def greet_operator(services: Services, address: str) -> None:
         out.write(f"Open this link once to become the owner: {address}/setup#{token}\n")
     out.flush()
     if not address.startswith("https://"):
-        logger.warning("plain_http", advice="cookies travel unprotected: put a proxy with TLS in front")
+        logger.warning(
+            "plain_http",
+            advice="Passwords and messages are not encrypted. Put a proxy with TLS in front, set HUBBUB_PUBLIC_URL.",
+        )
 
 
 def _migrate(database: Database, clock: Clock) -> None:
@@ -185,24 +196,27 @@ def _migrate(database: Database, clock: Clock) -> None:
 
 
 async def _lock(database: Database, stack: AsyncExitStack, purpose: Purpose) -> asyncio.Future[str]:
-    """Locks the database until `stack` ends. The future is done when another server has taken it in spite of that."""
+    """Lock the database until `stack` ends.
+
+    The future completes if another server takes it nevertheless.
+    """
     loop = asyncio.get_running_loop()
     lost: asyncio.Future[str] = loop.create_future()
     if database.path is not None:
         stack.enter_context(sqlite_lock(database.path))
         return lost
 
-    def tell(sentence: str) -> None:
+    def report(sentence: str) -> None:
         if not lost.done():
             lost.set_result(sentence)
 
-    lock = PostgresLock(database.url, purpose, lambda sentence: loop.call_soon_threadsafe(tell, sentence))
+    lock = PostgresLock(database.url, purpose, lambda sentence: loop.call_soon_threadsafe(report, sentence))
     stack.callback(lock.close)
     await asyncio.to_thread(lock.acquire)
     return lost
 
 
-# --- what goes on in the background ----------------------------------------------------------------------------------
+# --- background tasks ------------------------------------------------------------------------------------------------
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

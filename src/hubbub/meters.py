@@ -1,6 +1,7 @@
-"""What of a running server is measured: wires its parts to the metrics. Decides nothing, and is asked by nobody.
+"""Connects the parts of a running server to the metrics.
 
-What can be read from its owner is read when Prometheus asks; what has to be counted is counted once a batch.
+Values that their owner keeps are read when Prometheus scrapes; everything else is counted once per
+batch.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,7 +14,7 @@ from hubbub.metrics import Metrics
 
 
 def observer(metrics: Metrics) -> Callable[[Batch], None]:
-    """To be told of every batch once it is done, whatever became of it."""
+    """Return the callback for finished batches, whatever their outcome."""
     failing = False
 
     def observe(batch: Batch) -> None:
@@ -32,7 +33,7 @@ def observer(metrics: Metrics) -> Callable[[Batch], None]:
 
 
 def attach(services: Services) -> None:
-    """From now on the metrics tell of these services."""
+    """Make the metrics report about these services."""
     services.hub.watch(_counter(services.metrics))
     _watch_delivery(services)
     _watch_database(services)
@@ -55,11 +56,11 @@ def _watch_delivery(services: Services) -> None:
 
     metrics.counter("deliveries", "Messages handed to connections.", lambda: registry.deliveries)
     metrics.counter("writes", "Writes to connections, each of one or more messages.", lambda: registry.writes)
-    metrics.gauge("outbox_bytes", "Bytes that wait for slow readers.", lambda: sum(sizes()))
-    metrics.gauge("outbox_largest_bytes", "Bytes that wait for the slowest reader.", lambda: max(sizes(), default=0))
-    metrics.counter("rate_limited", "What was refused for coming too often.", lambda: limits.refused, "bucket")
+    metrics.gauge("outbox_bytes", "Bytes that wait for slow clients.", lambda: sum(sizes()))
+    metrics.gauge("outbox_largest_bytes", "Bytes that wait for the slowest client.", lambda: max(sizes(), default=0))
+    metrics.counter("rate_limited", "Requests refused by a rate limit.", lambda: limits.refused, "bucket")
     limit = float(services.settings.connections_limit)
-    metrics.gauge("connections_limit", "Connections of every kind that are let in at most.", lambda: limit)
+    metrics.gauge("connections_limit", "The maximum number of connections of all kinds.", lambda: limit)
 
 
 def _watch_database(services: Services) -> None:
@@ -71,11 +72,11 @@ def _watch_database(services: Services) -> None:
     def commands() -> Mapping[str, float]:
         return {"waiting": journal.load.waiting, "writing": journal.load.writing}
 
-    metrics.gauge("journal_commands", "Commands on their way to the disk.", commands, "state")
-    metrics.gauge("journal_bytes", "Their size.", lambda: journal.load.bytes)
-    metrics.gauge("reads", "Queries for the readers' threads.", lambda: _named(database.reads), "state")
+    metrics.gauge("journal_commands", "Commands that wait or are being committed.", commands, "state")
+    metrics.gauge("journal_bytes", "Size of these commands in bytes.", lambda: journal.load.bytes)
+    metrics.gauge("reads", "Queries that wait or run in the readers' threads.", lambda: _named(database.reads), "state")
     metrics.gauge("wal_bytes", "Size of SQLite's write-ahead log; 0 on PostgreSQL.", database.wal_bytes)
-    metrics.counter("database_errors", "Times the database did not answer.", errors, "thread")
+    metrics.counter("database_errors", "Times the database did not respond.", errors, "thread")
 
 
 def _named(reads: tuple[int, int]) -> Mapping[str, float]:

@@ -1,7 +1,7 @@
-"""What is counted, for Prometheus: a registry of our own per server, so that two servers in one process do not mix.
+"""Metrics for Prometheus: one registry per server, also within one process.
 
-Values that somebody keeps anyway (deliveries, queue lengths) are read when they are asked for, and cost nothing before.
-What each of them means to an operator is in docs/operations.md.
+Values that exist anyway (deliveries, queue lengths) are read at a scrape, and cost nothing before.
+docs/operations.md explains each metric to operators.
 """
 
 import asyncio
@@ -22,9 +22,9 @@ COMMIT_SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5,
 REQUEST_SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 LAG_SECONDS = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 STALL = 0.1
-"""Seconds the event loop is late that count as a stall …"""
+"""Seconds of event loop delay that count as a stall."""
 LONG_STALL = 0.25
-"""… and that the log tells of."""
+"""Seconds of event loop delay that are logged."""
 STATES = ("unauthenticated", "live", "plain", "asgi")
 CLOSE_REASONS = {
     1000: "normal", 1001: "normal", 1002: "protocol", 1003: "protocol", 1005: "normal", 1006: "lost", 1007: "protocol",
@@ -33,12 +33,12 @@ CLOSE_REASONS = {
 }  # fmt: skip
 
 Read = Callable[[], float | Mapping[str, float]]
-"""A value, or one for each value of a label."""
+"""A value, or one per value of a label."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A metric whose owner is asked for it."""
+    """A metric that is read from its owner."""
 
     kind: Literal["gauge", "counter"]
     name: str
@@ -54,17 +54,18 @@ class Source:
             family = CounterMetricFamily(self.name, self.text, labels=labels)
         value = self.read()
         if isinstance(value, Mapping):
-            for name, one in value.items():
-                family.add_metric([name], one)
+            for name, labelled in value.items():
+                family.add_metric([name], labelled)
         else:
             family.add_metric([], value)
         return family
 
 
 class Page(CollectorRegistry):
-    """What is shown: what was read from its owners, then what was counted.
+    """The scraped page: values read from their owners, then counters.
 
-    Without the `_created` series that the client library adds to everything: they would double what is scraped.
+    Without the `_created` series that the client library adds to everything: they would double the
+    size.
     """
 
     def __init__(self, read: Sequence[Metric], counted: CollectorRegistry) -> None:
@@ -80,13 +81,13 @@ class Page(CollectorRegistry):
 
 
 class Metrics:
-    """The server's counters. Safe to use from the writer's thread as well as from the event loop."""
+    """The server's metrics. Usable from the writer's thread and from the event loop."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry(auto_describe=False)
         ProcessCollector(registry=self.registry)
         self._sources: list[Source] = []
-        self.gauge("info", "Always 1; which version runs.", lambda: {version("hubbub"): 1}, "version")
+        self.gauge("info", "Always 1; the label has the version.", lambda: {version("hubbub"): 1}, "version")
         self._make_connection_metrics()
         self._make_http_metrics()
         self._make_journal_metrics()
@@ -97,15 +98,15 @@ class Metrics:
         for state in STATES:
             self.connections.labels(state=state)
         self._disconnects = self._new_counter("disconnects", "Closed WebSocket connections.", "code", "reason")
-        for code in (4008, 4503):  # seen as 0 before the first one, so that an alert can be written
+        for code in (4008, 4503):  # present as 0 before the first event, so that alerts can refer to them
             self._disconnects.labels(code=str(code), reason=CLOSE_REASONS[code])
         self.connections_refused = self._new_counter(
-            "connections_refused", "Connections that got a refusal instead of an upgrade or a request.", "status"
+            "connections_refused", "Connections rejected before the upgrade or the request.", "status"
         )
 
         self.connections_evicted = self._new_counter(
             "connections_evicted",
-            "Connections ended in favour of another network's when all places were taken.",
+            "Connections ended for a client of another network when all slots were taken.",
             "kind",
         )
         for kind in ("http", "websocket"):
@@ -114,11 +115,11 @@ class Metrics:
     def _make_http_metrics(self) -> None:
         self.http_requests = self._new_counter("http_requests", "HTTP requests answered.", "status")
         self.http_request_seconds = Histogram(
-            "hubbub_http_request_seconds", "From a request's head to the end of its answer.", ["method", "route"],
+            "hubbub_http_request_seconds", "From a request's head to the end of its response.", ["method", "route"],
             buckets=REQUEST_SECONDS, registry=self.registry,
         )  # fmt: skip
-        self.refusals = self._new_counter("refusals", "Refusals over HTTP.", "code")
-        self.logins = self._new_counter("logins", "Names and passwords that were checked.", "outcome")
+        self.refusals = self._new_counter("refusals", "Error responses over HTTP.", "code")
+        self.logins = self._new_counter("logins", "Passwords checked at log-in.", "outcome")
         for outcome in ("accepted", "refused"):
             self.logins.labels(outcome=outcome)
 
@@ -131,16 +132,16 @@ class Metrics:
             "hubbub_commit_seconds", "From BEGIN to the end of COMMIT.", buckets=COMMIT_SECONDS, registry=self.registry
         )
         self.failed_batches = 0
-        """Transactions that the database did not answer."""
+        """Transactions to which the database did not respond."""
         self.database_recoveries = self._new_counter(
-            "database_recoveries", "Times a transaction succeeded after one that got no answer."
+            "database_recoveries", "Times a transaction succeeded after one without a response."
         )
 
     def _make_loop_metrics(self) -> None:
         self.loop_lag_seconds = Histogram(
-            "hubbub_loop_lag_seconds", "How late the event loop was.", buckets=LAG_SECONDS, registry=self.registry
+            "hubbub_loop_lag_seconds", "Delay of the event loop.", buckets=LAG_SECONDS, registry=self.registry
         )
-        self.loop_stalls = self._new_counter("loop_stalls", f"How often the event loop stood still for {STALL} s.")
+        self.loop_stalls = self._new_counter("loop_stalls", f"Times the event loop was blocked for {STALL} s.")
 
     def _new_counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"hubbub_{name}", text, labels, registry=self.registry)
@@ -149,35 +150,36 @@ class Metrics:
         return Gauge(f"hubbub_{name}", text, labels, registry=self.registry)
 
     def disconnected(self, code: int | None) -> None:
-        """Counts the end of a connection; without a code, one that was lost."""
+        """Count the end of a connection; without a code, one that was lost."""
         known = code if code is not None else 1006
         reason = CLOSE_REASONS.get(known)
-        # A client may send any code: unknown ones share one label, so that nobody can fill the memory with them.
+        # A client may send any code: unknown ones share a label, so that clients cannot fill the
+        # memory with them.
         self._disconnects.labels(code=str(known) if reason else "other", reason=reason or "other").inc()
 
     def gauge(self, name: str, text: str, read: Read, label: str | None = None) -> None:
-        """A value read when it is asked for: `hubbub_<name>`."""
+        """Add a value that is read at a scrape: `hubbub_<name>`."""
         self._sources.append(Source("gauge", f"hubbub_{name}", text, read, label))
 
     def counter(self, name: str, text: str, read: Read, label: str | None = None) -> None:
-        """The same for a value that only grows: `hubbub_<name>_total`."""
+        """Add a growing value that is read at a scrape: `hubbub_<name>_total`."""
         self._sources.append(Source("counter", f"hubbub_{name}", text, read, label))
 
     def render(self, read: Sequence[Metric] | None = None) -> bytes:
-        """All of it in Prometheus' text format (0.0.4)."""
+        """Return everything in the Prometheus text format (0.0.4)."""
         return generate_latest(Page(read if read is not None else self.read(), self.registry))
 
     def read(self) -> list[Metric]:
-        """What the owners say now; for the event loop's thread."""
+        """Read the values from their owners. Call it in the event loop's thread."""
         return [source.collect() for source in self._sources]
 
     async def scrape(self) -> bytes:
-        """What `render` gives, without keeping the event loop busy for the milliseconds that the writing takes."""
+        """Return what `render` returns, without blocking the event loop for milliseconds."""
         return await asyncio.to_thread(self.render, self.read())
 
 
 async def watch_loop(metrics: Metrics, clock: Clock, interval: float = 0.1) -> None:
-    """Measures, until cancelled, how late the event loop calls back; tells the log when it stood still."""
+    """Measure the delay of the event loop until cancelled; log long stalls."""
     log = structlog.get_logger()
     while True:
         before = clock.monotonic()

@@ -1,4 +1,7 @@
-"""Hubbub as an ASGI application: on any ASGI server by itself, or mounted in somebody else's app, with its users."""
+"""Hubbub as an ASGI application.
+
+It runs standalone on any ASGI server, or mounted in a host application with its users.
+"""
 
 import asyncio
 import sys
@@ -24,34 +27,39 @@ from hubbub.settings import Settings, WrongSetting
 
 Authenticate = Callable[[HTTPConnection], Awaitable[Identity | None]]
 NOT_STARTED = (
-    "Hubbub is mounted but was not started: write FastAPI(lifespan=hubbub.lifespan), "
-    "or `async with hubbub.lifespan(app):` inside the app's own lifespan."
+    "Hubbub is mounted but was not started. Use FastAPI(lifespan=hubbub.lifespan), "
+    "or `async with hubbub.lifespan(app):` in the application's own lifespan."
 )
 ORIGINS_MISSING = (
     "Hubbub(authenticate=…) needs origins=[…], the origins of the pages that may use your users' cookies, such as "
-    '"https://app.example.org". If browsers never send your credential by themselves, say ambient=False instead.'
+    '"https://app.example.org". If browsers never send your credential by themselves, pass ambient=False instead.'
 )
-AROUND = "hubbub.around"
-"""Where a scope has the app around this one: Starlette puts whichever app is at work into `scope["app"]`."""
+HOST_APP = "hubbub.host_app"
+"""The scope's key for the host application.
+
+Starlette overwrites `scope["app"]` with the innermost application.
+"""
 logger = structlog.get_logger(__name__)
 
 
 class Hubbub:
     """Everything behind `hubbub serve` as an ASGI application, for one data folder.
 
-    Settings are given as arguments, by their names; what is not given comes from `HUBBUB_*` variables, as always::
+    Settings are keyword arguments; those not given come from `HUBBUB_*` variables::
 
-        hubbub = Hubbub(authenticate=who_is_it, origins=["https://app.example.org"], data="chat-data")
+        hubbub = Hubbub(authenticate=identify, origins=["https://app.example.org"], data="chat-data")
         app = FastAPI(lifespan=hubbub.lifespan)
         app.mount("/chat", hubbub.app)
 
-    With `authenticate` the app around this one knows who people are: it is given the headers, cookies and state of
-    each request and each WebSocket, and returns an Identity, or None for nobody. Accounts appear at first sight. A
-    token that a client sends with `hello` is shown to it as `Authorization: Bearer`. With `ambient=False` you promise
-    that no browser sends the credential by itself. Without `authenticate` there are accounts of Hubbub's own.
+    With `authenticate` the host application authenticates the users: it gets the headers, cookies
+    and state of each request and each WebSocket, and returns an Identity, or None for unknown
+    callers. Accounts are created at first sight. A token that a client sends with `hello` is passed
+    to it as `Authorization: Bearer`. `ambient=False` is your promise that no browser sends the
+    credential by itself. Without `authenticate`, Hubbub has accounts of its own.
 
-    An ASGI server does not start what is mounted: `lifespan` does, and must be entered by the app around it. An ASGI
-    server that runs `app` itself needs nothing else. One process serves a data folder: no second worker.
+    ASGI servers do not start mounted applications: the host application must enter `lifespan`. An
+    ASGI server that runs `app` directly needs nothing else. One process serves a data folder: do
+    not start several workers.
     """
 
     def __init__(
@@ -62,27 +70,37 @@ class Hubbub:
         ambient: bool = True,
         **overrides: Any,
     ) -> None:
-        """Raises WrongSetting, and pydantic's ValidationError for a setting that cannot be used."""
+        """Create the application.
+
+        Raises WrongSetting, and pydantic's ValidationError for an invalid setting.
+        """
         self.settings = _settings(settings, overrides)
         if authenticate is not None and ambient and not self.settings.origins:
             raise WrongSetting(ORIGINS_MISSING)
-        self._login = AuthSettings(_asking(authenticate), ambient) if authenticate is not None else None
+        self._login = AuthSettings(_with_host_app(authenticate), ambient) if authenticate is not None else None
         self._running: tuple[Services, ASGIApp] | None = None
         self._refusal = NOT_STARTED
 
     @property
     def app(self) -> ASGIApp:
-        """The ASGI application: the web client at its root, REST, `/ws`, and plain text at `/ws/{name}`."""
+        """The ASGI application: web client, REST, `/ws`, and plain text at `/ws/{name}`."""
         return self
 
     async def revoke(self, subject: str, *, issuer: str) -> None:
-        """Logs the person out here as well: closes the connections of whoever was recognised before this call.
+        """Log a user out of Hubbub.
 
-        To be called after the app itself has ended the log-in, so that `authenticate` no longer recognises it. Returns
-        when it is on disk, and raises Unavailable where it cannot be; RuntimeError before the start.
+        Close the connections that were authenticated before this call.
+
+        Call it after the host application has ended the log-in, so that `authenticate` no longer
+        recognises it. Returns when the change is on disk. Raises Unavailable if it cannot be
+        stored; RuntimeError before the start.
         """
         if self._running is None or (host := self._running[0].external_auth) is None:
-            raise RuntimeError(NOT_STARTED if self._login is not None else "There is no authenticate= to log out from.")
+            raise RuntimeError(
+                NOT_STARTED
+                if self._login is not None
+                else "revoke() needs Hubbub(authenticate=…): there are no host users."
+            )
         await host.revoke(check_part("issuer", issuer), check_part("subject", subject))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -91,18 +109,21 @@ class Hubbub:
         elif self._running is None:
             await _refuse(self._refusal, scope, receive, send)
         else:
-            await self._running[1]({**scope, AROUND: scope.get("app")}, receive, send)
+            await self._running[1]({**scope, HOST_APP: scope.get("app")}, receive, send)
 
     @asynccontextmanager
     async def lifespan(self, app: object = None) -> AsyncIterator[None]:
-        """Started on entering, drained and stopped on leaving; may be entered again. `app` is not looked at.
+        """Start on entering; drain and stop on leaving.
 
-        Raises InUse where another process, or another Hubbub in this one, uses the data folder or the database, and
-        what else `main.running` raises. Should another server take the database later on (a failover of PostgreSQL
-        can make that possible), every request is refused from then on; the host application goes on.
+        May be entered again. `app` is ignored.
+
+        Raises InUse if another process, or another Hubbub in this process, uses the data folder or
+        the database, and what `main.running` raises. If another server takes the database later (a
+        failover of PostgreSQL can make that possible), every request is refused from then on; the
+        host application continues.
         """
         if not structlog.is_configured():
-            log.hand_on()
+            log.configure_for_host()
         self._refusal = NOT_STARTED
         async with main.operated(self.settings, self._login) as services:
             gateway = AsgiGateway(services)
@@ -118,14 +139,14 @@ class Hubbub:
                 await gateway.close(self.settings.drain_seconds)
 
     async def _guard(self, services: Services, gateway: AsgiGateway) -> None:
-        """Ends the service, though not the host application, when another server has taken the database."""
+        """End the service if another server takes the database. The host continues."""
         self._refusal = await services.lost_database
         self._running = None
         logger.error("database_taken", advice=self._refusal)
         await gateway.close(self.settings.drain_seconds)
 
     async def _serve_lifespan(self, receive: Receive, send: Send) -> None:
-        """The server's own lifespan messages, where nothing stands between it and us."""
+        """Handle the server's lifespan messages when Hubbub is not mounted."""
         await receive()
         running = self.lifespan()
         try:
@@ -147,24 +168,30 @@ def _settings(settings: Settings | None, overrides: dict[str, Any]) -> Settings:
     return Settings(**{**settings.model_dump(), **overrides}) if overrides else settings
 
 
-def _asking(authenticate: Authenticate) -> Callable[[Scope], Awaitable[Identity | None]]:
-    """`authenticate`, given what a dependency of the app around this one would be given."""
+def _with_host_app(authenticate: Authenticate) -> Callable[[Scope], Awaitable[Identity | None]]:
+    """Return `authenticate` for scopes.
 
-    async def ask(scope: Scope) -> Identity | None:
-        around = scope.get(AROUND)
-        connection = HTTPConnection({**scope, "app": around} if around is not None else dict(scope))
+    Its connection is like those of the host application's dependencies.
+    """
+
+    async def identify(scope: Scope) -> Identity | None:
+        host_app = scope.get(HOST_APP)
+        connection = HTTPConnection({**scope, "app": host_app} if host_app is not None else dict(scope))
         try:
             return await authenticate(connection)
-        except HTTPException as refused:  # how a FastAPI app says that nobody is logged in
+        except HTTPException as refused:  # FastAPI apps report an unknown caller this way
             if refused.status_code in (401, 403):
                 return None
             raise
 
-    return ask
+    return identify
 
 
 async def _refuse(sentence: str, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers where Hubbub does not run: the lifespan was forgotten, or another server has the database."""
+    """Answer while Hubbub does not run.
+
+    The lifespan was not entered, or another server has the database.
+    """
     logger.error("not_running", advice=sentence)
     answer = errors.answer(Internal(sentence))
     if scope["type"] == "http":

@@ -1,7 +1,9 @@
-"""Every knob: flags go before `HUBBUB_*` variables, those before `hubbub.toml`, that before the defaults.
+"""All settings.
 
-Knows names, types and limits; not what is done with them. A wrong value is told in one sentence that names the key,
-where it came from and what is allowed; a value that may hold a secret is not repeated.
+Command-line flags override `HUBBUB_*` variables, which override `hubbub.toml` and the defaults.
+
+An invalid value is reported in one sentence with its key, its source and what is allowed. Values
+that may hold a secret are not repeated.
 """
 
 import os
@@ -23,13 +25,14 @@ POSTGRESQL = "postgresql+psycopg"
 EVERYWHERE = frozenset({"0.0.0.0", "::", "127.0.0.1", "::1"})  # noqa: S104  addresses to compare with, not to bind
 NOT_SETTINGS = frozenset({"HUBBUB_CONFIG", "HUBBUB_CI"})
 ROOT_PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
-# Below one of these a path that the proxy hands on could not be told from one that it has stripped.
+# A public path that starts with one of these could not be told from one that the proxy has
+# stripped.
 OWN_PATHS = frozenset({"api", "assets", "docs", "health", "invite", "metrics", "openapi.json", "reset", "setup",
                        "sw.js", "token", "users", "ws"})  # fmt: skip
 
 
 class WrongSetting(Exception):
-    """A setting cannot be used; the message is one sentence for whoever starts the server."""
+    """A setting is invalid; the message tells the operator what to correct."""
 
 
 def _split(value: object) -> object:
@@ -37,16 +40,20 @@ def _split(value: object) -> object:
 
 
 def _check_address(url: str) -> str:
-    """Scheme, host and port as browsers send them (RFC 6454, section 6.2), then the path without a slash at its end."""
+    """Return the normalised address.
+
+    Scheme, host and port are as browsers send them (RFC 6454, section 6.2); the path has no final
+    slash.
+    """
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query or parts.fragment:
-        raise ValueError("not an http(s) address")
+        raise ValueError("must be an http or https address")
     port = parts.port  # raises ValueError when it is not a number up to 65535
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     usual = {"http": 80, "https": 443}[parts.scheme]
     path = parts.path.removesuffix("/")
     if not ROOT_PATH.fullmatch(path) or path.split("/")[1:2] in ([own] for own in OWN_PATHS):
-        raise ValueError("a path that cannot be used")
+        raise ValueError("has a path that cannot be used")
     return f"{parts.scheme}://{host}{'' if port in (None, usual) else f':{port}'}{path}"
 
 
@@ -61,17 +68,17 @@ def _check_database(url: str) -> str:
     scheme, _, where = url.partition("://")
     if scheme == "sqlite" and where.startswith("/") and where != "/":
         if where.startswith(("/file:", "/:memory:")) or "?" in where:
-            raise ValueError("a path alone: a URI of SQLite's own could turn locks off")
+            raise ValueError("must be a path: SQLite's own URIs could turn locks off")
         return url
     if scheme == POSTGRESQL and where:
-        _ = urlsplit(url).port  # raises ValueError; a password with a slash in it ends up here as well
+        _ = urlsplit(url).port  # raises ValueError; a password with a slash in it fails here as well
         return url
-    raise ValueError("neither a SQLite file nor a PostgreSQL database")
+    raise ValueError("must be a SQLite file or a PostgreSQL database")
 
 
 def _check_bus(url: str) -> str:
-    # Better no start than a server that looks like a cluster and is none.
-    raise ValueError("this version is one process")
+    # Better no start than a server that looks like a cluster but is not.
+    raise ValueError("is not supported: this version runs as one process")
 
 
 Address = Annotated[str, AfterValidator(_check_address)]
@@ -84,18 +91,19 @@ SECRET = frozenset({"database_url", "bus_url", "metrics_token"})
 class Settings(BaseSettings):
     """All settings, immutable.
 
-    The description of a field says what is allowed, its docstring what it does and when to change it.
+    A field's description says which values are allowed, its docstring what it does and when to
+    change it.
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid")
 
     host: str = Field("127.0.0.1", min_length=1, description="an address or a host name to listen on")
     """The address to listen on. Set `0.0.0.0` or `::` to accept connections from other machines without a proxy."""
-    port: int = Field(8000, ge=0, le=65_535, description="a number from 0 to 65535; 0 takes a free one")
+    port: int = Field(8000, ge=0, le=65_535, description="a number from 0 to 65535; 0 picks a free one")
     """The port to listen on."""
-    data: Path = Field(Path("hubbub-data"), description="a folder; it is made if it does not exist")
+    data: Path = Field(Path("hubbub-data"), description="a folder; it is created if it does not exist")
     """The folder with the database, the keys and the socket of the command line. `hubbub backup` copies it."""
-    name: str = Field("Hubbub", min_length=1, max_length=64, description="what this site is called, 1 to 64 characters")
+    name: str = Field("Hubbub", min_length=1, max_length=64, description="the name of this site, 1 to 64 characters")
     """The name of the site, shown in the browser and at start."""
     database_url: Annotated[str, AfterValidator(_check_database)] | None = Field(
         None,
@@ -109,7 +117,7 @@ class Settings(BaseSettings):
     """The bus between several nodes. This version runs as one process and refuses every value."""
     public_url: Address | None = Field(
         None,
-        description="how browsers reach this server, e.g. https://chat.example.org or https://example.org/chat "
+        description="the address browsers use, e.g. https://chat.example.org or https://example.org/chat "
         "(a path of its own, not one like /api)",
     )
     """The address browsers use. Set it as soon as the server is reached by a name or through a proxy: links,
@@ -117,7 +125,8 @@ class Settings(BaseSettings):
     origins: Origins = Field((), description="more origins whose pages may connect, separated by commas")
     """Further origins whose pages may open the WebSocket. Set it when your own web page talks to this server."""
     trusted_proxies: Networks = Field(
-        (), description="addresses or networks whose forwarding headers are believed, separated by commas"
+        (),
+        description="addresses or networks whose forwarding headers are trusted, separated by commas",
     )
     """Proxies whose `X-Forwarded-*` headers count. Set it to the address of the proxy in front of the server."""
 
@@ -147,7 +156,7 @@ class Settings(BaseSettings):
     """How many WebSockets may wait to log in, in all."""
 
     retention_days: int = Field(30, ge=1, le=36_500, description="days from 1 to 36500")
-    """How long events stay in the log, so that a client that was away can catch up. Messages are kept for ever."""
+    """How long events stay in the log, so that an offline client can catch up. Messages are kept forever."""
     session_idle_days: int = Field(14, ge=1, le=3_650, description="days from 1 to 3650")
     """How long a session lives without being used."""
     session_max_days: int = Field(90, ge=1, le=3_650, description="days from 1 to 3650")
@@ -171,7 +180,7 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="debug, info, warning or error")
     """The least severe level that is logged."""
     log_format: Literal["auto", "json", "text"] = Field("auto", description="auto, json or text")
-    """One JSON object a line, or text for people; `auto` is text on a terminal."""
+    """One JSON object per line, or text for people; `auto` is text on a terminal."""
 
     @classmethod
     def settings_customise_sources(
@@ -182,27 +191,27 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """What is written in the program goes before the environment; nothing else is read unasked."""
+        """Use arguments before the environment, and no other source."""
         return init_settings, env_settings
 
     @property
     def database(self) -> str:
-        """The database's address; SQLite in the data folder unless one was given."""
+        """The database's URL; SQLite in the data folder unless one was given."""
         return self.database_url or f"sqlite:///{self.data.absolute() / 'hubbub.db'}"
 
     @property
     def public_origin(self) -> str | None:
-        """What browsers send as the Origin of our pages: `public_url` without its path."""
+        """The Origin of Hubbub's own pages: `public_url` without its path."""
         return self.public_url.removesuffix(self.root_path) if self.public_url else None
 
     @property
     def root_path(self) -> str:
-        """The path under which browsers reach this server, such as `/chat`; empty at the root of a host."""
+        """The path of the server for browsers, such as `/chat`; empty at a host's root."""
         return urlsplit(self.public_url).path if self.public_url else ""
 
     @property
     def address(self) -> str:
-        """How browsers reach this server, without a slash at the end, as far as the settings tell."""
+        """The address browsers use, without a final slash, as far as the settings tell."""
         if self.public_url:
             return self.public_url
         host = "localhost" if self.host in EVERYWHERE else f"[{self.host}]" if ":" in self.host else self.host
@@ -210,31 +219,32 @@ class Settings(BaseSettings):
 
     @property
     def connections_limit(self) -> int:
-        """How many connections in all: `connections_max`, or 80 % of the files this process may open."""
+        """The connection limit: `connections_max`, or 80 % of the open files allowed."""
         if self.connections_max is not None:
             return self.connections_max
-        import resource  # here, since Windows has none: there the number has to be set
+        import resource  # here, since Windows has no such module: there `connections_max` has to be set
 
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         return 10_000_000 if soft == resource.RLIM_INFINITY else max(1, soft * 8 // 10)
 
 
 def load(flags: Mapping[str, object], config: Path | None = None) -> tuple[Settings, list[str]]:
-    """The settings out of all sources, and sentences about `HUBBUB_*` variables that nobody knows.
+    """Return the settings from all sources, and warnings about unknown variables.
 
-    `flags` are those that were given; `config` (else `HUBBUB_CONFIG`) must exist, `hubbub.toml` in the working folder
-    need not. Raises WrongSetting.
+    `flags` are those that were given; `config` (else `HUBBUB_CONFIG`) must exist, `hubbub.toml` in
+    the working folder need not. Raises WrongSetting.
     """
     path, data = _read_config(config)
     given = {key: value for key, value in flags.items() if value is not None}
     present = {key.upper() for key, value in os.environ.items() if value}
-    # Only what no variable overrides is handed on, since values in the call go before the environment.
+    # Pass only values that no variable overrides, since arguments take precedence over the
+    # environment.
     lower = {key: value for key, value in data.items() if PREFIX + key.upper() not in present}
     try:
         settings = Settings(**{**lower, **given})
     except ValidationError as error:
         raise WrongSetting(_sentence(error, given, present, path)) from None
-    return settings, _strangers()
+    return settings, _unknown_variables()
 
 
 def _read_config(config: Path | None) -> tuple[Path, dict[str, Any]]:
@@ -245,14 +255,14 @@ def _read_config(config: Path | None) -> tuple[Path, dict[str, Any]]:
     except FileNotFoundError:
         if named is None:
             return path, {}
-        raise WrongSetting(f"There is no settings file {path}.") from None
+        raise WrongSetting(f"The settings file {path} does not exist.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise WrongSetting(f"The settings file {path} cannot be read: {error}.") from None
     except tomllib.TOMLDecodeError as error:
         raise WrongSetting(f"The settings file {path} is not valid TOML: {error}.") from None
     for key in data:
         if key not in Settings.model_fields:
-            raise WrongSetting(f"{path} has a key {key!r} that is no setting.{_nearest(key, Settings.model_fields)}")
+            raise WrongSetting(f"{path} has an unknown setting {key!r}.{_suggestion(key, Settings.model_fields)}")
     return path, data
 
 
@@ -269,7 +279,7 @@ def _sentence(error: ValidationError, given: Mapping[str, object], present: set[
     value = "" if key in SECRET else f" {_short(first['input'])}"
     field = Settings.model_fields.get(key)
     allowed = f"; allowed: {field.description}" if field else ""
-    return f"{source} has a wrong value{value}{allowed}."
+    return f"{source} has an invalid value{value}{allowed}."
 
 
 def _short(value: object) -> str:
@@ -277,15 +287,15 @@ def _short(value: object) -> str:
     return text if len(text) <= 80 else text[:77] + "…"
 
 
-def _strangers() -> list[str]:
+def _unknown_variables() -> list[str]:
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     return [
-        f"The variable {name} is no setting.{_nearest(name, known)}"
+        f"The variable {name} is not a known setting.{_suggestion(name, known)}"
         for name in sorted(os.environ)
         if name.startswith(PREFIX) and name not in known | NOT_SETTINGS
     ]
 
 
-def _nearest(name: str, known: Mapping[str, object] | set[str]) -> str:
+def _suggestion(name: str, known: Mapping[str, object] | set[str]) -> str:
     found = get_close_matches(name, list(known), n=1)
     return f" Did you mean {found[0]}?" if found else ""

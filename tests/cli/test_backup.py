@@ -33,7 +33,7 @@ def chat(folder: Path) -> Path:
     """A backup of that folder, made by its own process."""
     file = folder.parent / "chat.zip"
     said = Server(folder).command_line("backup", str(file))
-    assert re.fullmatch(r"The backup holds 1 person, 1 room and 0 messages \([0-9.]+ kB\)\.\n", said)
+    assert re.fullmatch(r"Backed up 1 user, 1 room and 0 messages \([0-9.]+ kB\)\.\n", said)
     return file
 
 
@@ -51,7 +51,7 @@ def test_a_backup_is_one_file_that_only_its_owner_can_read(folder: Path, chat: P
 def test_an_existing_file_is_overwritten_only_with_force(run: Run, folder: Path, chat: Path) -> None:
     before = chat.read_bytes()
     sentence = run("backup", chat, "--data", folder, fails=True)
-    assert sentence == f"{chat} is there already: choose another name, or give --force."
+    assert sentence == f"{chat} already exists. Choose another name, or overwrite it with --force."
     assert chat.read_bytes() == before
     assert run("backup", chat, "--force", "--quiet", "--data", folder) == ""
     assert chat.read_bytes() != before
@@ -62,14 +62,14 @@ def test_standard_output_receives_only_the_backup(run: Run, folder: Path, tmp_pa
     with (tmp_path / "piped.zip").open("ab") as stream:
         command = [sys.executable, "-m", "hubbub", "backup", "-", "--data", str(folder)]
         done = subprocess.run(command, stdout=stream, stderr=subprocess.PIPE, text=True, check=True, timeout=60)
-    assert done.stderr == "The backup holds 1 person, 1 room and 0 messages.\n"
+    assert done.stderr == "Backed up 1 user, 1 room and 0 messages.\n"
     assert run("restore", tmp_path / "piped.zip", "--quiet", "--data", tmp_path / "data") == ""
 
 
 def test_a_restore_into_an_empty_folder_brings_back_everything(run: Run, chat: Path, make_server: MakeServer) -> None:
     server = make_server()
     said = run("restore", chat, "--data", server.data)
-    assert re.fullmatch(r"Restored 1 person, 1 room and 0 messages, as of \d{4}-\d\d-\d\d \d\d:\d\d UTC\.\n", said)
+    assert re.fullmatch(r"Restored 1 user, 1 room and 0 messages, as of \d{4}-\d\d-\d\d \d\d:\d\d UTC\.\n", said)
     with server:
         assert log_in(server, "only") == 200
         assert "/setup#" not in server.log_text()
@@ -83,10 +83,10 @@ def test_an_existing_site_is_replaced_only_with_replace_and_is_kept(
     run("migrate", "--data", data)
     run("user", "create", "other", "--password-stdin", "--data", data)
     sentence = run("restore", chat, "--data", data, fails=True)
-    assert sentence == "There is a chat in the database already: give --replace to put it aside."
+    assert sentence == "The database already contains a site. Use --replace to move it aside."
     assert "other" in run("user", "list", "--data", data)
     said = run("restore", chat, "--replace", "--data", data)
-    (kept,) = re.findall(r"^What was there before is in (.*)\.$", said, re.MULTILINE)
+    (kept,) = re.findall(r"^The previous data is in (.*)\.$", said, re.MULTILINE)
     listed = run("user", "list", "--data", data)
     assert "only" in listed
     assert "other" not in listed
@@ -118,7 +118,7 @@ def test_restore_works_from_sqlite_to_postgresql_and_is_refused_while_a_server_u
         assert sentence.startswith(f"Another Hubbub server (process {server.pid} on ")
         assert log_in(server, "only") == 200
         said = run("backup", elsewhere / "again.zip", "--data", server.data)
-        assert said.startswith("The backup holds 1 person, 1 room and 0 messages")
+        assert said.startswith("Backed up 1 user, 1 room and 0 messages")
     postgres_server.drop(address)
 
 

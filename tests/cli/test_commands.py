@@ -212,7 +212,7 @@ def test_a_data_folder_that_cannot_be_created_is_reported_in_one_sentence(tmp_pa
 
 def test_a_wrong_setting_stops_the_start(tmp_path: Path) -> None:
     done = run("serve", "--data", str(tmp_path / "data"), HUBBUB_GUESTS="perhaps")
-    assert told(done, 2) == "The variable HUBBUB_GUESTS has a wrong value 'perhaps'; allowed: on or off."
+    assert told(done, 2) == "The variable HUBBUB_GUESTS has an invalid value 'perhaps'; allowed: on or off."
 
 
 def test_ctrl_c_ends_the_server_without_a_traceback(make_server: MakeServer) -> None:

@@ -68,11 +68,11 @@ def told(flags: dict[str, object], config: Path | None = None) -> str:
 
 def test_a_wrong_value_is_reported_with_its_key_source_and_allowed_values(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUBBUB_SIGNUP", "opne")
-    assert told({}) == "The variable HUBBUB_SIGNUP has a wrong value 'opne'; allowed: invite, open or closed."
-    assert told({"signup": "no"}).startswith("--signup has a wrong value 'no'; allowed: ")
+    assert told({}) == "The variable HUBBUB_SIGNUP has an invalid value 'opne'; allowed: invite, open or closed."
+    assert told({"signup": "no"}).startswith("--signup has an invalid value 'no'; allowed: ")
     monkeypatch.delenv("HUBBUB_SIGNUP")
     path = write("signup = 'maybe'")
-    assert told({}).startswith(f"The key signup in {path} has a wrong value 'maybe'; allowed: ")
+    assert told({}).startswith(f"The key signup in {path} has an invalid value 'maybe'; allowed: ")
 
 
 def test_a_wrong_value_of_a_setting_that_may_hold_a_secret_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,14 +91,14 @@ def test_sqlite_and_postgresql_urls_are_accepted_as_database(good: str) -> None:
 @pytest.mark.parametrize("wrong", ["sqlite:///", "sqlite://", "postgresql://db/hubbub", "postgresql+psycopg://", "x"])
 def test_other_database_urls_are_refused_with_the_allowed_forms(wrong: str) -> None:
     assert told({"database_url": wrong}).startswith(
-        "--database-url has a wrong value; allowed: sqlite:///PATH or postgresql+psycopg://"
+        "--database-url has an invalid value; allowed: sqlite:///PATH or postgresql+psycopg://"
     )
 
 
 def test_a_bus_url_is_refused_because_this_version_has_no_bus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUBBUB_BUS_URL", "nats://127.0.0.1:4222")
     assert told({}) == (
-        "The variable HUBBUB_BUS_URL has a wrong value; allowed: none yet, since this version runs as one process."
+        "The variable HUBBUB_BUS_URL has an invalid value; allowed: none yet, since this version runs as one process."
     )
 
 
@@ -108,17 +108,17 @@ def test_the_repr_of_settings_hides_tokens() -> None:
 
 def test_an_unknown_key_in_the_file_is_an_error_that_suggests_the_nearest_name() -> None:
     path = write("singup = 'open'")
-    assert told({}) == f"{path} has a key 'singup' that is no setting. Did you mean signup?"
+    assert told({}) == f"{path} has an unknown setting 'singup'. Did you mean signup?"
 
 
 def test_an_unknown_variable_is_a_warning_that_suggests_the_nearest_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUBBUB_GUEST", "on")
     monkeypatch.setenv("HUBBUB_CI", "1")
-    assert load({})[1] == ["The variable HUBBUB_GUEST is no setting. Did you mean HUBBUB_GUESTS?"]
+    assert load({})[1] == ["The variable HUBBUB_GUEST is not a known setting. Did you mean HUBBUB_GUESTS?"]
 
 
 def test_a_named_settings_file_must_exist_and_be_toml(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert told({}, Path("absent.toml")) == "There is no settings file absent.toml."
+    assert told({}, Path("absent.toml")) == "The settings file absent.toml does not exist."
     monkeypatch.setenv("HUBBUB_CONFIG", "other.toml")
     assert "other.toml" in told({})
     Path("other.toml").write_text("signup = open")

@@ -64,7 +64,7 @@ async def test_sockets_of_one_address_before_hello_are_limited(tmp_path: Path) -
         assert (await fourth.event())["type"] == "websocket.accept", "an authenticated socket does not count"
         for socket in (*waiting, third, elsewhere, fourth):
             await socket.leave()
-        assert here.gateway.company.admission.count == 0
+        assert here.gateway.connections.admission.count == 0
 
 
 async def test_a_newcomer_of_the_busiest_network_is_refused_if_all_unauthenticated_slots_are_taken(
@@ -93,10 +93,10 @@ async def test_a_newcomer_of_another_network_evicts_the_oldest_silent_socket(tmp
         event = await oldest.event()
         assert (event["type"], event["code"]) == ("websocket.close", 4000)
         assert "retry_after" in event["reason"]
-        assert here.gateway.company.admission.evicted == 1
+        assert here.gateway.connections.admission.evicted == 1
         for socket in (oldest, silent, newcomer):
             await socket.leave()
-        assert here.gateway.company.admission.count == 0
+        assert here.gateway.connections.admission.count == 0
 
 
 async def test_connections_over_the_cap_are_refused(tmp_path: Path) -> None:
@@ -141,9 +141,9 @@ async def test_control_a_connection_that_sends_or_receives_stays_open(tmp_path: 
     async with world(tmp_path, hello_timeout=0.5) as here:
         socket = await here.log_in()
         here.place.clock.ahead += QUIET - 10
-        before = here.gateway.company.wheel.now
+        before = here.gateway.connections.wheel.now
         await eventually(
-            lambda: here.gateway.company.wheel.now > before + QUIET - 20, 10, "the timer wheel has advanced"
+            lambda: here.gateway.connections.wheel.now > before + QUIET - 20, 10, "the timer wheel has advanced"
         )
         if by == "peer":
             socket.say({"type": "ping"})
@@ -151,8 +151,8 @@ async def test_control_a_connection_that_sends_or_receives_stays_open(tmp_path: 
             here.place.services.fanout.broadcast(b'{"type":"pong"}')
         assert await socket.hear() == {"type": "pong"}
         here.place.clock.ahead += 20
-        before = here.gateway.company.wheel.now
-        await eventually(lambda: here.gateway.company.wheel.now > before + 10, 10, "the timer wheel has advanced")
+        before = here.gateway.connections.wheel.now
+        await eventually(lambda: here.gateway.connections.wheel.now > before + 10, 10, "the timer wheel has advanced")
         socket.say({"type": "ping"})
         assert await socket.hear() == {"type": "pong"}
         await socket.leave()
@@ -167,7 +167,7 @@ async def test_a_socket_that_does_not_read_is_closed_and_others_receive_everythi
             here.place.services.fanout.broadcast(line)
             assert (await reader.hear())["type"] == "pong"
         await stuck.ended()
-        assert len(here.gateway.company.open) == 1
+        assert len(here.gateway.connections.open) == 1
         assert here.sample("hubbub_disconnects_total", code="4008", reason="slow") == 1
         await reader.leave()
 
@@ -183,7 +183,7 @@ async def test_shutdown_closes_sockets_with_retry_after_and_does_not_wait_for_st
         await reader.leave()
         await closing
         await stuck.ended()
-        assert not here.gateway.company.open
+        assert not here.gateway.connections.open
 
 
 async def test_the_subprotocol_is_chosen_from_the_scope_if_the_server_hides_the_header(tmp_path: Path) -> None:

@@ -146,7 +146,7 @@ async def test_a_close_is_answered_with_the_same_code(serve: Serve) -> None:
         assert await raw.closed() == (1000, "")
         assert await raw.rest() == b""
     await eventually(lambda: running.talks[0].gone, 20, "the conversation is told that its client left")
-    assert not running.gateway.company.open
+    assert not running.gateway.connections.open
 
 
 @pytest.mark.parametrize("text", [b"raise", b"hello"])

@@ -30,7 +30,7 @@ async def test_a_silent_peer_is_pinged_and_then_dropped(serve: Serve, monkeypatc
             assert await answers.frame() == (PING, b"")
             answers.send(frame(PONG))
         assert await silent.rest() == b"\x89\x00"
-        assert len(running.gateway.company.open) == 1
+        assert len(running.gateway.connections.open) == 1
 
 
 async def test_a_bug_in_one_conversation_closes_only_its_socket(serve: Serve) -> None:
@@ -205,7 +205,7 @@ async def test_unauthenticated_sockets_per_address_are_limited(serve: Serve) -> 
 async def test_without_rate_limits_unauthenticated_sockets_are_not_limited(serve: Serve) -> None:
     running = await serve(unauthenticated_per_address=1, unauthenticated_max=1, rate_limits=False)
     async with connect(running.url), connect(running.url), connect(running.url):
-        assert running.gateway.company.admission.count == 3
+        assert running.gateway.connections.admission.count == 3
 
 
 async def test_a_newcomer_of_the_busiest_network_is_refused_and_http_is_still_served(serve: Serve) -> None:
@@ -219,10 +219,10 @@ async def test_a_newcomer_of_the_busiest_network_is_refused_and_http_is_still_se
         await one.send("hello, not processed yet")
         await one.recv()
         async with connect(running.url):  # One socket has sent something: it cannot be evicted, and needs no idle slot.
-            assert running.gateway.company.admission.count == 3
+            assert running.gateway.connections.admission.count == 3
         await silent.send("in")
         await silent.recv()
-    assert running.gateway.company.admission.evicted == 0
+    assert running.gateway.connections.admission.evicted == 0
 
 
 async def test_a_newcomer_of_another_network_evicts_the_oldest_silent_socket(serve: Serve) -> None:
@@ -239,7 +239,7 @@ async def test_a_newcomer_of_another_network_evicts_the_oldest_silent_socket(ser
         for socket in (younger, newcomer):
             await socket.send("in")
             assert await socket.recv() == "in"
-    assert running.gateway.company.admission.evicted == 1
+    assert running.gateway.connections.admission.evicted == 1
 
 
 async def test_a_closed_socket_that_does_not_answer_the_close_is_evicted_first(serve: Serve) -> None:

@@ -123,7 +123,7 @@ async def test_closing_tells_sockets_to_reconnect_and_lets_a_request_finish(monk
     async with serving() as running, Raw(running.port) as raw, Raw(running.port) as page:
         await raw.open()
         page.send(b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab")
-        await eventually(lambda: running.gateway.company.open, 20, "open")
+        await eventually(lambda: running.gateway.connections.open, 20, "open")
         closing = asyncio.create_task(running.listener.close(2))
         assert (await raw.closed())[0] == close_codes.GOING_AWAY
         raw.writer.close()
@@ -144,5 +144,5 @@ async def test_an_application_that_does_not_start_raises_an_error(serve: Serve) 
     app = FastAPI(lifespan=broken)
     other = listening.Listener()
     with pytest.raises(RuntimeError, match="did not start"):
-        await other.open(app, running.gateway.company.services, "127.0.0.1", 0, converse=running.gateway.converse)
+        await other.open(app, running.gateway.connections.services, "127.0.0.1", 0, converse=running.gateway.converse)
     await other.close(0)

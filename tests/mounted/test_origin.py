@@ -119,7 +119,8 @@ async def test_plain_text_admits_users_of_the_host_application_and_guests_if_ena
     async with host.hubbub.lifespan():
         assert await first_line("Anna", Cookie="app=anna", Origin=ORIGIN) == "Client #Anna joined the chat."
         assert await first_line("Anna", Authorization="Bearer anna") == "Client #Anna joined the chat."
-        assert await first_line("Bea", Authorization="Bearer anna") == "Error: That is not your name."
+        told = await first_line("Bea", Authorization="Bearer anna")
+        assert told == "Error: The name in the address is not the name of your account."
         assert await first_line("Bea", Origin=ORIGIN) == "Client #Bea joined the chat.", "a guest from a listed page"
         assert await first_line("Bea", Origin="null") == "Client #Bea joined the chat.", "a guest from no page"
         # A cookie that a browser sends from a page on a disk is ignored: the connection is a

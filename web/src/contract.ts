@@ -82,14 +82,14 @@ export interface BanMember {
   reason?: string;
 }
 
-/** A page of those who are banned from a room, by id. */
+/** A page of a room's bans, ordered by user id. */
 export interface BansPage {
   bans: Ban[];
-  /** Whether there are bans after the last of these. */
+  /** Whether there are further bans. */
   more: boolean;
 }
 
-/** Whether there are more messages on either side of a page. */
+/** Whether there are more messages before and after a page. */
 export interface Beyond {
   before: boolean;
   after: boolean;
@@ -107,25 +107,25 @@ export interface ChangeSettings {
   muted?: boolean | null;
 }
 
-/** What is left out stays. A direct room has neither name nor history to change. */
+/** Changes to a room. Fields that are left out do not change. A direct room has no name and no history setting. */
 export interface Changes {
   name?: string | null;
-  /** Empty for none. */
+  /** Empty to remove it. */
   topic?: string | null;
-  /** Empty for none. */
+  /** Empty to remove it. */
   description?: string | null;
   history?: "all" | "joined" | null;
 }
 
 export type ChatEvent = MessageSent | MessageEdited | MessageDeleted | MessagePinned | MessageUnpinned | ReactionAdded | ReactionRemoved | MemberJoined | MemberLeft | MemberRemoved | MemberBanned | MemberUnbanned | MemberRole | RoomCreated | RoomUpdated | RoomArchived | RoomRestored | RoomAdded | RoomRemoved | SettingsChanged | ReadMoved | StatusChanged | SessionOpened | SessionClosed;
 
-/** What an invite opens now. */
+/** What an invite allows at present. */
 export interface Checked {
-  /** Whether it opens anything. */
+  /** Whether the invite is usable at all. */
   valid: boolean;
-  /** Whether one can make an account with it; else it is for those who have one. */
+  /** Whether the invite allows sign-up. Otherwise only users with an account can use it. */
   signup: boolean;
-  /** The id of the room it leads into; null for the site alone. */
+  /** The id of the room the invite admits to; null for the site alone. */
   room: number | null;
   /** That room's name. */
   name: string | null;
@@ -181,19 +181,19 @@ export interface EditMessage {
   body: string;
 }
 
-/** What a message said before, oldest first. */
+/** A page of a message's earlier versions, oldest first. */
 export interface EditsPage {
   edits: Revision[];
-  /** Whether there are versions after the last of these. */
+  /** Whether there are further versions. */
   more: boolean;
-  /** The head of the room's topic the page was read at. */
+  /** The head of the room's topic at the time of reading. */
   heads: Record<string, number>;
 }
 
 /** An empty object. */
 export type EmptyAnswer = Record<string, never>;
 
-/** What every refusal looks like. */
+/** The body of every error response. */
 export interface ErrorBody {
   error: Refusal;
 }
@@ -248,17 +248,17 @@ export interface Forwarded {
   message?: number;
 }
 
-/** The tutorial's welcome. */
+/** The welcome message of the tutorial's first step. */
 export interface Greeting {
   message: string;
 }
 
-/** Whom to bring in. */
+/** The user to add to the room. */
 export interface Guest {
   user: number;
 }
 
-/** A sign of life. */
+/** The result of a health check. */
 export interface Health {
   status: "ok";
 }
@@ -305,10 +305,10 @@ export interface InviteMember {
   type: "room.invite";
 }
 
-/** A page of the invites that can still be used, the newest first. */
+/** A page of usable invites, newest first. */
 export interface Invites {
   invites: Invite[];
-  /** Whether there are more after the last of these. */
+  /** Whether there are further invites. */
   more: boolean;
 }
 
@@ -328,7 +328,7 @@ export interface LeaveRoom {
   room: number;
 }
 
-/** A name and its password. */
+/** A username and password. */
 export interface Login {
   username: string;
   password: string;
@@ -479,12 +479,12 @@ export interface MemberUnbanned {
   by: number;
 }
 
-/** A page of a room's members, by id. */
+/** A page of a room's members, ordered by user id. */
 export interface MembersPage {
   members: Member[];
-  /** Whether there are members after the last of these. */
+  /** Whether there are further members. */
   more: boolean;
-  /** The head of the room's topic the page was read at. */
+  /** The head of the room's topic at the time of reading. */
   heads: Record<string, number>;
 }
 
@@ -642,10 +642,10 @@ export interface MessageUnpinned {
 export interface Messages {
   /** By ascending seq. */
   messages: Message[];
-  /** Those that messages of the page reply to, as far as one may see them. */
+  /** The messages that messages of the page reply to, if the caller may read them. */
   quotes: Message[];
   more: Beyond;
-  /** The head of the room's topic the page was read at. */
+  /** The head of the room's topic at the time of reading. */
   heads: Record<string, number>;
 }
 
@@ -657,7 +657,7 @@ export interface More {
   head: number;
 }
 
-/** `invite` and `setup` are the tokens out of such links. */
+/** A sign-up. `invite` and `setup` are the tokens of an invite link and of the owner's setup link. */
 export interface NewAccount {
   /** 1 to 32 letters, digits, dots, dashes and underscores, in one script. */
   username: string;
@@ -667,22 +667,22 @@ export interface NewAccount {
   setup?: string | null;
 }
 
-/** Whom to keep out, and why: for the person and for those who look after the room. */
+/** The user to ban. The user and the room's moderators can read the reason. */
 export interface NewBan {
   user: number;
   reason?: string;
 }
 
-/** Which message is forwarded; `key` as for a new message, and unique together with theirs. */
+/** The message to forward. `key` is as for a new message, and shares its namespace. */
 export interface NewForward {
   key: string;
-  /** Where it was said. */
+  /** The room of the original message. */
   from_room: number;
-  /** Its seq there. */
+  /** The seq of the original message. */
   message: number;
 }
 
-/** With a `key`, a retry gets the same invite. With a `room`, it leads into that room as well. Only what the site's admins make opens accounts. */
+/** An invite to create. With a `room`, it also admits to that room. A retry with the same `key` returns the same invite. Only invites created by admins allow sign-up. */
 export interface NewInvite {
   /** null for any number */
   max_uses?: number | null;
@@ -692,21 +692,21 @@ export interface NewInvite {
   key?: string | null;
 }
 
-/** `key` makes a retry harmless: the same key gives the same message. */
+/** A message to send. A retry with the same `key` returns the first message. */
 export interface NewMessage {
   key: string;
   body: string;
-  /** The seq of the message in the same room that this one answers. */
+  /** The seq of the message in the same room that this message replies to. */
   reply_to?: number | null;
 }
 
-/** The password one has, and the one to have: at least 8 characters, at most 1,024 bytes. */
+/** The current password, and a new one of 8 characters to 1,024 bytes. */
 export interface NewPassword {
   current_password: string;
   new_password: string;
 }
 
-/** What somebody is to be in the room. `owner` makes the owner of before a moderator. */
+/** The member's new role in the room. A new `owner` makes the previous owner a moderator. */
 export interface NewRole {
   role: RoomRole;
 }
@@ -727,23 +727,23 @@ export interface NewRoom {
   key?: string | null;
 }
 
-/** `token` is out of a reset link. */
+/** A new password set with a reset link; `token` is the link's token. */
 export interface NewStart {
   token: string;
   password: string;
 }
 
-/** How one wants to appear; what is left out is as for somebody who chooses nothing. */
+/** A status to set. Fields that are left out take their defaults. */
 export interface NewStatus {
   status?: "online" | "away" | "dnd" | "invisible";
   text?: string;
-  /** Any one emoji of Unicode. */
+  /** Any single Unicode emoji. */
   emoji?: string | null;
-  /** When one is plainly online again; RFC 3339, within a year. */
+  /** When the status reverts to online; RFC 3339, within a year. */
   until?: string | null;
 }
 
-/** What a message says from now on. */
+/** The new text of a message. */
 export interface NewWords {
   body: string;
 }
@@ -765,33 +765,33 @@ export interface Ok {
   ok: RoomPosition | Position | MaybePosition | EventPage | NoWay | Appearances | EmptyAnswer;
 }
 
-/** One message. */
+/** A single message. */
 export interface OneMessage {
   message: Message;
-  /** The one it replies to, if one may see it. */
+  /** The message it replies to, if the caller may read it. */
   quotes: Message[];
-  /** The head of the room's topic it was read at. */
+  /** The head of the room's topic at the time of reading. */
   heads: Record<string, number>;
 }
 
-/** A page of those who are there now, by id. */
+/** A page of the users who are online in a room, ordered by user id. */
 export interface Online {
-  /** Who has a live connection in the room, on whatever device. */
+  /** Members with an open connection on any device. */
   users: Person[];
-  /** Whether there are people after the last of these. */
+  /** Whether there are further users. */
   more: boolean;
 }
 
-/** One's own, once more. */
+/** The caller's own password, as confirmation. */
 export interface Password {
   password: string;
 }
 
-/** A page of people. */
+/** A page of users. */
 export interface PeoplePage {
-  /** By id; without guests and closed accounts. */
+  /** Ordered by id; without guests and closed accounts. */
   people: Person[];
-  /** Whether there are people after the last of these. */
+  /** Whether there are further users. */
   more: boolean;
 }
 
@@ -834,9 +834,9 @@ export interface Ping {
 /** A page of a room's pinned messages, newest first. */
 export interface PinsPage {
   pins: Pin[];
-  /** Whether there are older ones. */
+  /** Whether there are older pins. */
   more: boolean;
-  /** The head of the room's topic the page was read at. */
+  /** The head of the room's topic at the time of reading. */
   heads: Record<string, number>;
 }
 
@@ -873,10 +873,10 @@ export interface PresenceChanged {
   people: Presence[];
 }
 
-/** Somebody's reaction. */
+/** A user's reaction. */
 export interface Reacted {
   emoji: string;
-  /** The person's id. */
+  /** The user's id. */
   user: number;
   name: string;
   /** The position of the reaction in the room's log. */
@@ -937,12 +937,12 @@ export interface ReactionRemoved {
   emoji: string;
 }
 
-/** A page of those who reacted to a message, in that order. */
+/** A page of a message's reactions, in the order they were added. */
 export interface ReactionsPage {
   reactions: Reacted[];
-  /** Whether there are more: `after` is the seq of the last of these. */
+  /** Whether there are further reactions: pass the seq of the last one as `after`. */
   more: boolean;
-  /** The head of the room's topic the page was read at. */
+  /** The head of the room's topic at the time of reading. */
   heads: Record<string, number>;
 }
 
@@ -984,13 +984,13 @@ export interface ReadRooms {
   rooms: RoomRead[];
 }
 
-/** How far one has read. */
+/** A read position. */
 export interface Reading {
-  /** Up to which seq of the room's log; not above its head. */
+  /** The seq up to which the room is read; not above the head of the room's topic. */
   seq: number;
 }
 
-/** How far one has read in several rooms. */
+/** Read positions in several rooms. */
 export interface Readings {
   rooms: RoomRead[];
 }
@@ -1157,16 +1157,16 @@ export interface RoomCreated {
   name: string;
 }
 
-/** A room, all of it read at once. */
+/** A room with its first members, read at one point in time. */
 export interface RoomDetail {
   room: Room;
-  /** The first hundred; empty for those who are not members. */
+  /** The first 100 members; empty if the caller is not a member. */
   members: Member[];
-  /** Whether there are more: `GET /api/rooms/{room}/members` has them. */
+  /** Whether there are further members: `GET /api/rooms/{room}/members` lists them. */
   more_members: boolean;
-  /** The seq up to which one has read; null for those who are not members. */
+  /** The seq up to which the caller has read; null if the caller is not a member. */
   read: number | null;
-  /** The head of the room's topic all of this was read at; empty for those who are not members. */
+  /** The head of the room's topic at the time of reading; empty if the caller is not a member. */
   heads: Record<string, number>;
 }
 
@@ -1243,7 +1243,7 @@ export interface RoomUpdated {
 /** A page of the directory. */
 export interface RoomsPage {
   rooms: Room[];
-  /** Whether there are rooms after the last of these. */
+  /** Whether there are further rooms. */
   more: boolean;
 }
 
@@ -1320,7 +1320,7 @@ export interface SessionOpened {
   session: Session;
 }
 
-/** Where one is logged in, the most recently seen first. */
+/** The caller's sessions, the most recently used first. */
 export interface Sessions {
   sessions: Session[];
 }
@@ -1360,7 +1360,7 @@ export interface SetRoomRole {
   role: RoomRole;
 }
 
-/** What a room is to oneself; what is left out stays. */
+/** The caller's own settings for a room. Fields that are left out do not change. */
 export interface Settings {
   favourite?: boolean | null;
   muted?: boolean | null;
@@ -1383,13 +1383,13 @@ export interface SettingsChanged {
   muted: boolean;
 }
 
-/** What anybody may know of this place. */
+/** What the site tells everyone. */
 export interface Site {
-  /** Whether nobody has used the owner's link yet. */
+  /** Whether the owner's setup link is still unused. */
   needs_owner: boolean;
-  /** Who may make an account. */
+  /** Who may sign up. */
   signup: "invite" | "open" | "closed";
-  /** `host`: the app around this one knows who people are, and there is nothing to log in with here. */
+  /** `host`: the host application authenticates the users, and there is no log-in here. */
   accounts: "own" | "host";
   name: string;
   version: string;
@@ -1419,24 +1419,24 @@ export interface StatusChanged {
   chosen: Status;
 }
 
-/** The token out of an invite's link. */
+/** The token of an invite link. */
 export interface Token {
   token: string;
 }
 
-/** With the sentence once more, where clients of the OAuth2 password form look for it. */
+/** An error body with the sentence in `detail` as well, for OAuth2 clients. */
 export interface TokenErrorBody {
   error: Refusal;
   detail: string;
 }
 
-/** What a program shows, and what it gets the next pair with. */
+/** An access token, and the refresh token that gets the next pair. */
 export interface TokenPair {
   access_token: string;
   token_type: "bearer";
   /** Seconds. */
   expires_in: number;
-  /** Good for one use. */
+  /** Works once. */
   refresh_token: string;
 }
 
@@ -1478,9 +1478,9 @@ export interface UnreadRoom {
   message: number;
 }
 
-/** From where on one has not read. */
+/** The point from which a room is unread. */
 export interface Unreading {
-  /** The seq of the first message that is to be unread. */
+  /** The seq of the first message to mark as unread. */
   message: number;
 }
 

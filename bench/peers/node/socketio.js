@@ -1,4 +1,4 @@
-// What everybody writes with socket.io: one room, WebSocket as the only transport, no compression.
+// The usual socket.io server: one room, WebSocket as the only transport, no compression.
 import { createServer } from 'node:http'
 import { Server } from 'socket.io'
 

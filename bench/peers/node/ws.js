@@ -1,4 +1,4 @@
-// What everybody writes with `ws`: a set of sockets and a loop over it.
+// The usual `ws` server: a loop over a set of sockets.
 import { WebSocket, WebSocketServer } from 'ws'
 
 const server = new WebSocketServer({ host: '127.0.0.1', port: Number(process.argv[2]), backlog: 4096, perMessageDeflate: false })

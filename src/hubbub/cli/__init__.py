@@ -1,6 +1,9 @@
-"""The command line: `hubbub serve | migrate | backup | restore | user | invite`, a noun a file.
+"""The command line.
 
-Every failure an operator can meet ends in a sentence on stderr and an exit code: 1 refused or impossible, 2 wrong use.
+`hubbub serve | migrate | backup | restore | user | invite`, one file per noun.
+
+Every failure an operator can meet ends in a sentence on stderr and an exit code: 1 for an error, 2
+for wrong usage.
 """
 
 from typing import Annotated
@@ -22,13 +25,13 @@ app.add_typer(invite.app, name="invite")
 
 
 def main() -> None:
-    """The entry point: `hubbub` and `python -m hubbub`."""
+    """Run the command line: the entry point of `hubbub` and `python -m hubbub`."""
     with sentences():
         app()
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(requested: bool) -> None:
+    if requested:
         from hubbub import __version__
 
         typer.echo(f"hubbub {__version__}")
@@ -38,7 +41,7 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which one.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     """Self-hosted real-time chat."""

@@ -1,4 +1,4 @@
-"""`hubbub backup` and `hubbub restore`: everything in one file, and back from it."""
+"""`hubbub backup` and `hubbub restore`: the whole site in one file, and back."""
 
 import os
 import sys
@@ -20,24 +20,29 @@ if TYPE_CHECKING:
 
 NICENESS = 10
 SOON = 1.0
-"""What is done within so many seconds needs no bar."""
+"""Seconds within which work finishes without a progress bar."""
 
-Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing unless it fails.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing unless it fails.")]
 
 
 def backup(
-    file: Annotated[Path, typer.Argument(help="Where to, e.g. chat.zip; - is standard output.", show_default=False)],
-    force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it is there.")] = False,
+    file: Annotated[
+        Path, typer.Argument(help="The file to write, e.g. chat.zip; - is standard output.", show_default=False)
+    ],
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it exists.")] = False,
     quiet: Quiet = False,
     data: Data = None,
     config: Config = None,
 ) -> None:
-    """Write everything into one file, whether the server runs or not. It holds keys and password hashes: guard it."""
+    """Write the whole site into one file.
+
+    The server may be running. Keep the file safe: it has keys and passwords.
+    """
     to_stdout = str(file) == "-"
     if to_stdout and sys.stdout.isatty():
-        fail("A backup is nothing to look at: give a file, or send standard output somewhere.", WRONG_USE)
+        fail("A backup is binary and cannot be printed. Give a file, or redirect standard output.", WRONG_USE)
     if not to_stdout and not force and file.exists():
-        fail(f"{file} is there already: choose another name, or give --force.")
+        fail(f"{file} already exists. Choose another name, or overwrite it with --force.")
     settings = options.settings({"data": data, "log_level": "warning"}, config)
     from rich.filesize import decimal
 
@@ -47,27 +52,30 @@ def backup(
     from hubbub.storage.atomic_files import stream_to
     from hubbub.storage.database import Database
 
-    os.nice(NICENESS)  # those who talk go before
+    os.nice(NICENESS)  # the running server has priority
     target = nullcontext(Pipe()) if to_stdout else stream_to(file)
     now = Clock().now()
     with closing(Database(settings.database)) as database, _bar("Backup", quiet) as progress, target as sink:
         made = storage.write(database, settings.data, sink, version=__version__, now=now, progress=progress)
     if not quiet:
         size = "" if to_stdout else f" ({decimal(file.stat().st_size)})"
-        typer.echo(f"The backup holds {_contents(made)}{size}.", err=to_stdout)
+        typer.echo(f"Backed up {_contents(made)}{size}.", err=to_stdout)
 
 
 def restore(
-    file: Annotated[Path, typer.Argument(help="A file made by `hubbub backup`.", show_default=False)],
-    replace: Annotated[bool, typer.Option("--replace", help="Put aside what is there already.")] = False,
+    file: Annotated[Path, typer.Argument(help="A file written by `hubbub backup`.", show_default=False)],
+    replace: Annotated[bool, typer.Option("--replace", help="Move existing data aside first.")] = False,
     quiet: Quiet = False,
     database_url: Annotated[
-        str | None, typer.Option(help="Into which database. Others on this machine may see it; better in the settings.")
+        str | None,
+        typer.Option(
+            help="The database to restore into. Other users of this machine can see options; prefer the settings file."
+        ),
     ] = None,
     data: Data = None,
     config: Config = None,
 ) -> None:
-    """Put a backup in place, into SQLite or PostgreSQL, while no server runs."""
+    """Restore a backup into SQLite or PostgreSQL. No server may be running."""
     settings = options.settings({"data": data, "database_url": database_url, "log_level": "warning"}, config)
     import secrets
 
@@ -85,18 +93,18 @@ def restore(
         _bar("Restore", quiet) as progress,
     ):
         if storage.is_used(database) and not replace:
-            fail("There is a chat in the database already: give --replace to put it aside.")
+            fail("The database already contains a site. Use --replace to move it aside.")
         epoch, now = secrets.token_hex(8), Clock().now()
         kept = storage.restore(reader, database, settings.data, epoch=epoch, now=now, progress=progress)
     if not quiet:
         moment = reader.manifest.made_at[:16].replace("T", " ")
         typer.echo(f"Restored {_contents(reader.manifest)}, as of {moment} UTC.")
         if kept is not None:
-            typer.echo(f"What was there before is in {kept}.")
+            typer.echo(f"The previous data is in {kept}.")
 
 
 class Pipe:
-    """Standard output as it is, wherever it goes: a zip is not to seek in it."""
+    """Standard output without seeking: the zip writer must not seek in it."""
 
     def write(self, data: bytes) -> int:
         return sys.stdout.buffer.write(data)
@@ -109,17 +117,16 @@ class Pipe:
 
 
 def _contents(manifest: "Manifest") -> str:
-    def count(table: str, one: str, many: str) -> str:
+    def count(table: str, singular: str) -> str:
         rows = manifest.tables[table].rows
-        return f"{rows:,} {one if rows == 1 else many}"
+        return f"{rows:,} {singular if rows == 1 else singular + 's'}"
 
-    people, rooms = count("users", "person", "people"), count("rooms", "room", "rooms")
-    return f"{people}, {rooms} and {count('messages', 'message', 'messages')}"
+    return f"{count('users', 'user')}, {count('rooms', 'room')} and {count('messages', 'message')}"
 
 
 @contextmanager
 def _bar(what: str, quiet: bool) -> Iterator["Progress"]:
-    """A bar on stderr for work that takes long, where somebody looks."""
+    """Show a progress bar on stderr for work that takes long, if stderr is a terminal."""
     from rich.console import Console
     from rich.progress import Progress as Bar
 

@@ -1,4 +1,4 @@
-"""How a command ends when it cannot do what it was asked: one sentence on stderr, and an exit code."""
+"""How a failed command ends: a sentence on stderr, and an exit code."""
 
 import sys
 from collections.abc import Iterator
@@ -9,12 +9,12 @@ import typer
 
 from hubbub.settings import WrongSetting
 
-REFUSED, WRONG_USE = 1, 2
+FAILED, WRONG_USE = 1, 2
 
 
 @contextmanager
 def sentences() -> Iterator[None]:
-    """Ends the program with one sentence for every error that is not a bug of ours."""
+    """End the program with a sentence for every error that is not a bug."""
     try:
         yield
     except WrongSetting as error:
@@ -29,8 +29,8 @@ def sentences() -> Iterator[None]:
 
 
 def _sentence(error: Exception) -> str:
-    """What an error says that somebody who runs the program can do something about; any other is raised."""
-    # Here, since whoever only asks for the version or has misspelt a word need not wait for all of it.
+    """Return the message of an error that the operator can act on; raise any other."""
+    # Imported here, so that `--version` and a misspelt command respond without loading everything.
     from hubbub.control import Refused
     from hubbub.domain.errors import HubbubError
     from hubbub.gateways.websocket.listener import CannotListen
@@ -41,12 +41,12 @@ def _sentence(error: Exception) -> str:
     from hubbub.storage.signing_key import KeyUnusable
 
     if isinstance(error, HubbubError):
-        return "The disk of the database is full: free some space." if disk_is_full(error) else error.message
+        return "The disk of the database is full. Free some space." if disk_is_full(error) else error.message
     if isinstance(error, InUse | KeyUnusable | Refused | CannotListen | TooNew | BackupError):
         return str(error)
     raise error
 
 
-def fail(sentence: str, code: int = REFUSED) -> NoReturn:
+def fail(sentence: str, code: int = FAILED) -> NoReturn:
     typer.echo(f"hubbub: {sentence}", err=True)
     sys.exit(code)

@@ -1,4 +1,4 @@
-"""`hubbub invite`: links that let others sign up."""
+"""`hubbub invite`: invite links for sign-up."""
 
 import re
 from typing import Annotated
@@ -11,17 +11,17 @@ from hubbub.cli.request import ask
 
 UNITS = {"m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
-app = typer.Typer(help="Invites: links that let others sign up.", no_args_is_help=True)
+app = typer.Typer(help="Invite links, which allow sign-up.", no_args_is_help=True)
 
 
 @app.command("create")
 def create_invite(
-    uses: Annotated[int, typer.Option(min=0, help="How many may use it; 0 is without limit.")] = 1,
-    expires: Annotated[str, typer.Option(help="When it ends: 30m, 12h, 7d, 2w or never.")] = "7d",
+    uses: Annotated[int, typer.Option(min=0, help="How many people can use the link; 0 for no limit.")] = 1,
+    expires: Annotated[str, typer.Option(help="When the link expires: e.g. 30m, 12h, 7d, 2w, or never.")] = "7d",
     data: Data = None,
     config: Config = None,
 ) -> None:
-    """Print a link with which others sign up."""
+    """Create an invite and print its link."""
     from hubbub.control import MakeInvite
 
     answer = ask(MakeInvite(uses=uses or None, expires_in=_seconds(expires)), data, config)
@@ -33,5 +33,5 @@ def _seconds(duration: str) -> int | None:
         return None
     found = re.fullmatch(r"([1-9][0-9]{0,5})([mhdw])", duration)
     if found is None:
-        fail(f"--expires {duration} is none of 30m, 12h, 7d, 2w and never.", WRONG_USE)
+        fail(f"--expires {duration} is not a duration. Use e.g. 30m, 12h, 7d or 2w, or never.", WRONG_USE)
     return int(found[1]) * UNITS[found[2]]

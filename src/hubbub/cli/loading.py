@@ -1,4 +1,4 @@
-"""Importing a lot at once, which is most of what a start takes."""
+"""Faster imports at start."""
 
 import gc
 from collections.abc import Iterator
@@ -7,7 +7,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def loading() -> Iterator[None]:
-    """Imports within it are not searched for garbage again and again: what is loaded stays. A fifth of their time."""
+    """Turn the garbage collector off during imports, which create no garbage.
+
+    Saves a fifth of their time.
+    """
     gc.disable()
     try:
         yield

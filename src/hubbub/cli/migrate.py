@@ -1,4 +1,4 @@
-"""`hubbub migrate`: the database brought up to this version, and nothing else."""
+"""`hubbub migrate`: upgrade the database schema."""
 
 import asyncio
 
@@ -9,7 +9,10 @@ from hubbub.cli.options import Config, Data
 
 
 def migrate(data: Data = None, config: Config = None) -> None:
-    """Bring the database up to this version, after a backup of the SQLite file. `serve` does it by itself."""
+    """Upgrade the database to this version.
+
+    Backs the SQLite file up first. `serve` does the same at start.
+    """
     chosen = options.settings({"data": data}, config)
     from hubbub import main as composition
 

@@ -1,4 +1,4 @@
-"""What several commands have in common: the folder, the settings file, and what becomes of them."""
+"""Options and settings shared by several commands."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,8 +8,8 @@ import typer
 from hubbub.cli.errors import WRONG_USE, fail
 from hubbub.settings import Settings, load
 
-Data = Annotated[Path | None, typer.Option(help="The folder with the database and the keys. [default: hubbub-data]")]
-Config = Annotated[Path | None, typer.Option(help="A settings file. [default: hubbub.toml, if there is one]")]
+Data = Annotated[Path | None, typer.Option(help="The folder with the database and the keys (default: hubbub-data).")]
+Config = Annotated[Path | None, typer.Option(help="A settings file (default: hubbub.toml, if there is one).")]
 
 
 def settings(flags: dict[str, Any], config: Path | None) -> Settings:
@@ -28,6 +28,6 @@ def pairs(given: list[str]) -> dict[str, Any]:
         name, found, value = pair.partition("=")
         name = name.strip().replace("-", "_")
         if not found or name not in Settings.model_fields:
-            fail(f"--set {pair.partition('=')[0]} is not NAME=VALUE of a setting.", WRONG_USE)
+            fail(f"--set {pair.partition('=')[0]}: expected NAME=VALUE with the name of a setting.", WRONG_USE)
         pairs[name] = value
     return pairs

@@ -1,4 +1,4 @@
-"""How a command reaches the journal: through the server that runs on the folder, or on the database itself."""
+"""Send a command to the journal of the running server, or of this process."""
 
 import asyncio
 import time
@@ -18,9 +18,12 @@ START_PATIENCE = 10.0
 
 
 def ask(request: "Request", data: Path | None, config: Path | None) -> "Answer":
-    """Through the server that runs on the folder; without one, on the database itself.
+    """Execute a request through the running server, or else on the database itself.
 
-    A command that only reads neither locks nor migrates the database. Ends the program where there is no site.
+    The server is the one that runs on the data folder.
+
+    Requests that only read neither lock nor migrate the database. Ends the program if there is no
+    site.
     """
     from hubbub.control import ListUsers, ask_server
     from hubbub.storage.locks import FolderInUse
@@ -37,16 +40,18 @@ def ask(request: "Request", data: Path | None, config: Path | None) -> "Answer":
                 return _read(settings, request, revision)
             return asyncio.run(_alone(settings, request))
         except FolderInUse:
-            # A server that is starting holds the lock already and does not listen yet.
+            # A starting server already holds the lock but does not listen yet.
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.1)
 
 
 def _revision(settings: Settings) -> str:
-    """The revision of the database. A mistyped folder ends the program here, before anything is created in it.
+    """Return the database's revision.
 
-    Raises FolderInUse where a server may be about to create the database.
+    A mistyped folder ends the program here, before anything is created in it.
+
+    Raises FolderInUse if a server may be about to create the database.
     """
     from hubbub.storage import migrate
     from hubbub.storage.database import Database
@@ -61,8 +66,8 @@ def _revision(settings: Settings) -> str:
                 pass
         where = f": {database.path} does not exist" if not there else ""
         fail(
-            f"There is no Hubbub site here{where}. Check --data and the settings; "
-            "`hubbub migrate` or the first `hubbub serve` creates a new site."
+            f"There is no Hubbub site here{where}. Check --data and the settings. "
+            "To create a new site, run `hubbub serve` or `hubbub migrate`."
         )
     return revision
 
@@ -73,7 +78,7 @@ def _read(settings: Settings, request: "ListUsers", revision: str) -> "Answer":
     from hubbub.storage.database import Database
 
     if revision != migrate.HEAD:
-        fail("The database belongs to another version of Hubbub: use that version, or run `hubbub migrate` first.")
+        fail("The database belongs to another version of Hubbub. Use that version, or run `hubbub migrate` first.")
     with closing(Database(settings.database)) as database:
         return database.read(read, request)
 

@@ -1,4 +1,4 @@
-"""`hubbub serve`: the server, in the foreground."""
+"""`hubbub serve`: run the server in the foreground."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,8 +12,8 @@ from hubbub.cli.options import Config, Data
 
 
 def serve(
-    host: Annotated[str | None, typer.Option(help="The address to listen on. [default: 127.0.0.1]")] = None,
-    port: Annotated[int | None, typer.Option(help="The port to listen on. [default: 8000]")] = None,
+    host: Annotated[str | None, typer.Option(help="The address to listen on (default: 127.0.0.1).")] = None,
+    port: Annotated[int | None, typer.Option(help="The port to listen on (default: 8000).")] = None,
     data: Data = None,
     config: Config = None,
     settings: Annotated[
@@ -33,7 +33,7 @@ def serve(
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop where there is one; None is asyncio's own."""
+    """Return uvloop's factory if uvloop is installed; None selects asyncio's own loop."""
     try:
         import uvloop
     except ImportError:

@@ -1,11 +1,13 @@
-"""A client of hubbub.v1 for programs: sends until it is acknowledged, hears everything once, over any reconnects.
+"""A hubbub.v1 client for programs.
+
+It sends until acknowledged, and receives each event once, over any reconnects::
 
     async with Client("http://localhost:8000", username="bot", password="…") as client:
         await client.send(1, "hello")
         async for entry in client.events():
             ...
 
-Knows the domain's words and the protocol's numbers, nothing of the server.
+It depends on the domain's types and the protocol's close codes, not on the server.
 """
 
 from hubbub.client.client import Client

@@ -1,4 +1,4 @@
-"""The client: connects, comes back by itself, and carries between sockets and the sans-I/O part. Decides no order."""
+"""The client: connects, reconnects, moves frames between socket and sans-I/O part."""
 
 import asyncio
 import logging
@@ -27,22 +27,28 @@ from hubbub.protocol import close_codes
 logger = logging.getLogger("hubbub.client")
 LARGEST_FRAME = 2**26
 CLOSE_TIMEOUT = 2.0
-NOT_ENTERED = "enter the client first: async with Client(…) as client"
+NOT_ENTERED = "The client is not connected yet. Use it as: async with Client(…) as client"
 
 
 class Client:
-    """One person's connection to a server, at `url` (http or https); belongs to one event loop.
+    """A user's connection to the server at `url` (http or https).
 
-    `token` is an access token; with `username` and `password` the client fetches and renews one by itself. `since` is
-    where an earlier client got to (its `positions`); without it, events begin at the present. At most about `capacity`
-    entries wait to be consumed.
+    Belongs to one event loop.
 
-    Entering raises Unauthenticated, another HubbubError, or ConnectionError if there is no server. After that the
-    client comes back by itself, until it is told to stay away: then every call raises what it was told.
+    `token` is an access token; with `username` and `password` the client fetches and renews tokens
+    itself. `since` is where an earlier client stopped (its `positions`); without it, events begin
+    at the present. About `capacity` entries, at most, wait to be consumed.
+
+    Entering raises Unauthenticated, another HubbubError, or ConnectionError if no server responds.
+    Later the client reconnects by itself, until the server tells it to stay away: then every call
+    raises the server's error.
     """
 
     first_pause, longest_pause = FIRST_PAUSE, LONGEST_PAUSE
-    """Seconds between two attempts to connect: at random up to the first, doubled each time up to the longest."""
+    """Seconds between attempts to connect.
+
+    They are random, up to the first value, which doubles each time up to the longest.
+    """
 
     def __init__(
         self,
@@ -56,7 +62,7 @@ class Client:
     ) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("url: an http or https address is required")
+            raise ValueError("url must be an http or https address")
         url = url.rstrip("/")
         self._websocket_url = f"ws{url.removeprefix('http')}/ws"
         self._credentials: Credentials
@@ -65,38 +71,40 @@ class Client:
         elif token is None and username is not None and password is not None:
             self._credentials = Login(url, username, password)
         else:
-            raise ValueError("either a token, or a username and a password is required")
+            raise ValueError("Give either a token, or a username and a password")
         self._sync = Sync(since, capacity)
         self._link: Link | None = None
         self._running: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
         self._end: Exception | None = None
 
-    # --- what one may ask ----------------------------------------------------------------------------------------
+    # --- state and commands --------------------------------------------------------------------------------------
 
     @property
     def me(self) -> User:
-        """Who this is. Raises RuntimeError before the client was entered."""
+        """The client's own user. Raises RuntimeError before the client is entered."""
         if self._sync.me is None:
             raise RuntimeError(NOT_ENTERED)
         return self._sync.me
 
     @property
     def rooms(self) -> Mapping[int, Room]:
-        """The rooms one is in, by id; as they were when one came in, a live view."""
+        """The user's rooms by id, as they were when the user joined; a live view."""
         return MappingProxyType(self._sync.inbox.rooms)
 
     @property
     def connected(self) -> bool:
-        """Whether there is a connection right now; nothing has to be done where there is none."""
+        """Whether a connection is open. If not, the client reconnects by itself."""
         return self._sync.live
 
     @property
     def positions(self) -> Positions:
-        """What was consumed: all that `events` gave but the last. For `since` of another client, after a restart.
+        """What was consumed: everything `events` returned except the last item.
 
-        Raises RuntimeError before the client was entered.
+        Pass it as `since` after a restart.
+
+        Raises RuntimeError before the client is entered.
         """
         found = self._sync.inbox.positions()
         if found is None:
@@ -104,33 +112,38 @@ class Client:
         return found
 
     async def send(self, room: int, body: str, *, reply_to: int | None = None, key: str | None = None) -> Sent:
-        """Says something, once, however often the connection is lost on the way; returns when it is on disk.
+        """Send a message exactly once, however often the connection is lost.
 
-        `reply_to` is the seq of the message it answers. Whoever gives up waiting and tries again later gives the same
-        `key` both times. Raises RateLimited (with `retry_after` in seconds), Forbidden, NotFound, TooLarge, BadRequest,
-        Conflict.
+        Returns when it is on disk.
+
+        `reply_to` is the seq of the message it replies to. To try again after giving up waiting,
+        pass the same `key` both times. Raises RateLimited (with `retry_after` in seconds),
+        Forbidden, NotFound, TooLarge, BadRequest, Conflict.
         """
         key = key if key is not None else uuid.uuid4().hex
-        answered = {} if reply_to is None else {"reply_to": reply_to}
-        done = await self.command("message.send", room=room, key=key, body=body, **answered)
+        reply = {} if reply_to is None else {"reply_to": reply_to}
+        done = await self.command("message.send", room=room, key=key, body=body, **reply)
         return Sent(done["topic"], done["seq"])
 
     async def edit(self, room: int, message: int, body: str) -> None:
-        """Says otherwise what one has said; `message` is its seq. The same again changes nothing."""
+        """Edit one of the user's own messages; `message` is its seq. Idempotent."""
         await self.command("message.edit", room=room, message=message, body=body)
 
     async def delete(self, room: int, message: int) -> None:
-        """Takes a message back. Twice is fine."""
+        """Delete a message. Idempotent."""
         await self.command("message.delete", room=room, message=message)
 
     async def react(self, room: int, message: int, emoji: str) -> None:
-        """Reacts to a message with any one emoji. Twice is once."""
+        """React to a message with any single emoji. Idempotent."""
         await self.command("reaction.add", room=room, message=message, emoji=emoji)
 
     async def command(self, type_: str, /, **fields: Any) -> Frame:
-        """Any command of the protocol by its wire name; its `ok`. Raises HubbubError.
+        """Execute any command of the protocol by its wire name and return its `ok`.
 
-        One with a `key` is repeated until there is an answer. Others raise Interrupted if the connection ends first.
+        Raises HubbubError.
+
+        A command with a `key` is repeated until it is answered. Others raise Interrupted if the
+        connection ends first.
         """
         if self._end is not None:
             raise self._end
@@ -154,9 +167,11 @@ class Client:
             self._sync.outbox.forget(command)
 
     async def events(self) -> AsyncIterator[Entry | Reset]:
-        """What happens, each event of each topic once and in order, over any reconnects. One consumer at a time.
+        """Yield each event of each topic once and in order, over any reconnects.
 
-        Ends when the client is closed. Raises what the client was told if it has to stay away.
+        One consumer at a time.
+
+        Ends when the client is closed. Raises the server's error if the client has to stay away.
         """
         while True:
             while (item := self._sync.take()) is None:
@@ -164,16 +179,16 @@ class Client:
                     return
                 if self._end is not None:
                     raise self._end
-                self._news.clear()
-                await self._news.wait()
-            self._wake()  # there is room for more
+                self._changed.clear()
+                await self._changed.wait()
+            self._wake()  # the inbox has space for more
             yield item
 
-    # --- from beginning to end -----------------------------------------------------------------------------------
+    # --- connecting ----------------------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
         if self._running is not None:
-            raise RuntimeError("a client can be entered once")
+            raise RuntimeError("A client can be entered only once. Create a new one")
         self._running = asyncio.create_task(self._run())
         try:
             await self._ready.wait()
@@ -190,7 +205,7 @@ class Client:
         await self.close()
 
     async def close(self) -> None:
-        """Ends the connection, and the session if this client opened it; harmless when repeated."""
+        """End the connection, and the session if this client opened it. Idempotent."""
         if self._running is not None:
             self._running.cancel()
             await asyncio.wait({self._running})
@@ -201,7 +216,7 @@ class Client:
         self._end = self._end or end
         self._sync.outbox.end(self._end)
         self._ready.set()
-        self._news.set()
+        self._changed.set()
 
     async def _run(self) -> None:
         attempt = 0
@@ -211,16 +226,19 @@ class Client:
                 attempt = 0 if was_live else attempt + 1
                 if pause is None:
                     pause = backoff(attempt, random.random(), self.first_pause, self.longest_pause)  # noqa: S311
-                logger.info("The connection has ended; the next attempt follows in %.1f s.", pause)
+                logger.info("The connection has ended. Reconnecting in %.1f s.", pause)
                 await asyncio.sleep(pause)
         except (HubbubError, OSError) as error:
             self._finish(error)
         except Exception as error:
-            logger.exception("The client has failed.")
+            logger.exception("The client has failed with an unexpected error.")
             self._finish(error)
 
     async def _connect(self) -> tuple[float | None, bool]:
-        """One connection from beginning to end: how long to pause, and whether it came about. Raises to give up."""
+        """Run one connection.
+
+        Return the pause before the next, and whether it was established. Raises to give up.
+        """
         try:
             token = await self._credentials.token()
             socket = await connect(
@@ -234,7 +252,7 @@ class Client:
             return error.retry_after, False
         except (OSError, InvalidHandshake) as error:
             return self._no_connection(error), False
-        link = self._link = Link(socket, self._sync, self._heard)
+        link = self._link = Link(socket, self._sync, self._received)
         try:
             await link.run()
         finally:
@@ -243,17 +261,17 @@ class Client:
             self._link = None
         if was_live:
             self._credentials.accept()
-        return self._parted(link.code, link.reason, was_live), was_live
+        return self._pause_after(link.code, link.reason, was_live), was_live
 
     def _no_connection(self, error: OSError | InvalidHandshake) -> float | None:
         status = error.response.status_code if isinstance(error, InvalidStatus) else None
         if status == 401:
             return self._not_authenticated(None)
         if not self._ready.is_set() and status not in (429, 503):
-            raise ConnectionError(f"There is no connection to {self._websocket_url}: {error}") from error
+            raise ConnectionError(f"Cannot connect to {self._websocket_url}: {error}") from error
         return None
 
-    def _parted(self, code: int | None, reason: str, was_live: bool) -> float | None:
+    def _pause_after(self, code: int | None, reason: str, was_live: bool) -> float | None:
         if code == close_codes.NOT_AUTHENTICATED and not was_live:
             return self._not_authenticated(reason)
         stay_away = farewell(code, reason)
@@ -268,9 +286,9 @@ class Client:
 
     # --- inside --------------------------------------------------------------------------------------------------
 
-    def _heard(self) -> None:
-        """Something was received."""
-        self._news.set()
+    def _received(self) -> None:
+        """React to a received frame."""
+        self._changed.set()
         if self._sync.live:
             self._ready.set()
 
@@ -279,10 +297,10 @@ class Client:
             self._link.wake()
 
     def _check(self, type_: str, fields: Mapping[str, Any]) -> None:
-        """What the server could not even read would be repeated for ever."""
+        """Reject a command that the server could not read: it would be repeated forever."""
         try:
             size = len(orjson.dumps({"id": 2**53, "type": type_, **fields}))
         except TypeError as error:
-            raise BadRequest(f"That cannot be said in JSON: {error}") from None
+            raise BadRequest(f"The command cannot be encoded as JSON: {error}") from None
         if size > self._sync.largest_frame:
-            raise TooLarge(f"At most {self._sync.largest_frame} bytes fit into a frame.")
+            raise TooLarge(f"The command is too large: at most {self._sync.largest_frame} bytes.")

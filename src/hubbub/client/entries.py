@@ -1,4 +1,4 @@
-"""What a client hands out: events at their positions, resets, and how far somebody has come."""
+"""The client's results: entries, resets, and positions to resume from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ Frame = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One event of a topic's log, at its position.
+    """An event of a topic's log, at its position.
 
-    `event` is None where this version does not know the type, or not in this shape; `fields` always has all of it.
-    `at` is the server's time (RFC 3339) and orders nothing.
+    `event` is None if this version does not know the type or this shape; `fields` always contains
+    the whole event. `at` is the server's time (RFC 3339). Do not order by it.
     """
 
     topic: str
@@ -30,9 +30,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """There is no way from where we were to the present: load the state of `topic` anew.
+    """The server cannot continue from the client's position.
 
-    Its events go on after `head`; what the log still has of the time before begins after `floor`.
+    Load the state of `topic` anew.
+
+    Its events continue after `head`. The part of the log that still exists begins after `floor`.
     """
 
     topic: str
@@ -41,7 +43,7 @@ class Reset:
 
 
 class Sent(NamedTuple):
-    """Where a message stands, for ever."""
+    """The permanent position of a message."""
 
     topic: str
     seq: int
@@ -49,14 +51,14 @@ class Sent(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Positions:
-    """How far somebody has come: the last seq of each topic in the history called `epoch`."""
+    """The last seq consumed of each topic, in the history named `epoch`."""
 
     epoch: str
     have: Mapping[str, int]
 
 
 def entry(frame: Frame) -> Entry:
-    """An event as it came over the wire."""
+    """Return the entry for an event frame."""
     return Entry(frame["topic"], frame["seq"], frame["type"], frame.get("at", ""), _event(frame), frame)
 
 
@@ -65,7 +67,7 @@ def _event(frame: Frame) -> Event | None:
     if kind is None:
         return None
     topic: str = frame["topic"]
-    # What the wire says by the topic, the models have as a field.
+    # The models have fields for what the wire expresses by the topic.
     implied = {"person": int(topic[5:])} if topic.startswith("user:") else {"in_site": topic == SITE}
     try:
         return kind.model_validate({**frame, **implied})

@@ -1,6 +1,7 @@
-"""Credentials: a token that was given, or one that is fetched with a name and a password and renewed.
+"""Credentials: a given token, or tokens fetched by name and password and renewed.
 
-HTTP is asked a few times a day, so it is the standard library's, in a thread: no second HTTP stack to install.
+HTTP is needed a few times a day, so the standard library's client in a thread suffices: no second
+HTTP stack.
 """
 
 import asyncio
@@ -19,26 +20,26 @@ from hubbub.domain.errors import HubbubError, Unauthenticated
 HTTP_TIMEOUT = 10.0
 LARGEST_ANSWER = 2**20
 ATTEMPTS = 3
-"""So many fresh tokens may be refused one after the other: one can expire on its way, but not all of them."""
+"""Fresh tokens that may be rejected in a row: a single one can expire on its way."""
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"
 
 
 class Credentials(Protocol):
     async def token(self) -> str:
-        """An access token. Raises HubbubError, and OSError if nobody answers."""
+        """Return an access token. Raises HubbubError, and OSError if no server responds."""
 
     def refuse(self) -> bool:
-        """The token was not taken; whether there may be a better one."""
+        """Record that the token was rejected. Return whether another one may work."""
 
     def accept(self) -> None:
-        """The token was taken."""
+        """Record that the token was accepted."""
 
     async def close(self) -> None:
-        """Gives back what was opened for it."""
+        """End the session that was opened."""
 
 
 class Token:
-    """One that somebody else cares for."""
+    """A token that the caller manages."""
 
     def __init__(self, token: str) -> None:
         self._token = token
@@ -50,14 +51,14 @@ class Token:
         return False
 
     def accept(self) -> None:
-        """There is no other one."""
+        """Do nothing: there is no other token."""
 
     async def close(self) -> None:
-        """Nothing was opened."""
+        """Do nothing: no session was opened."""
 
 
 class Login:
-    """A session of its own, which ends with `close`. One that has run out is opened again."""
+    """A session of its own, which `close` ends. An expired session is opened again."""
 
     def __init__(self, url: str, username: str, password: str) -> None:
         self._url = url
@@ -84,7 +85,7 @@ class Login:
 
     async def close(self) -> None:
         if self._access is not None or self._refresh is not None:
-            with suppress(HubbubError, OSError):  # the token may have run out on a connection that did not
+            with suppress(HubbubError, OSError):  # the token may have expired while the connection was open
                 await asyncio.to_thread(post, f"{self._url}/api/logout", b"", JSON, await self.token())
         self._access = self._refresh = None
 
@@ -100,12 +101,12 @@ class Login:
             form = urlencode({"username": self._username, "password": self._password}).encode()
             pair = await asyncio.to_thread(post, f"{self._url}/token", form, FORM)
         self._access, self._refresh = str(pair["access_token"]), str(pair["refresh_token"])
-        # Renewed before it ends, so that it is not refused on its way.
+        # Renewed before it expires, so that it does not expire on its way.
         self._until = time.monotonic() + float(pair["expires_in"]) * 0.9
 
 
 class _NoRedirects(HTTPRedirectHandler):
-    """A password goes where it was meant to go, or nowhere."""
+    """Follows no redirects: a password must not reach another server."""
 
     def redirect_request(self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> None:
         return None
@@ -115,7 +116,10 @@ _opener = build_opener(_NoRedirects)
 
 
 def post(url: str, body: bytes, kind: str, token: str | None = None) -> dict[str, Any]:
-    """The JSON that answers. Blocks; raises HubbubError for refusals and OSError for everything else."""
+    """Send a request and return its JSON. Blocks.
+
+    Raises HubbubError for the server's errors, otherwise OSError.
+    """
     headers = {"Content-Type": kind, "Accept": JSON, "User-Agent": "python-hubbub"}
     if token is not None:
         headers["Authorization"] = f"Bearer {token}"
@@ -127,13 +131,13 @@ def post(url: str, body: bytes, kind: str, token: str | None = None) -> dict[str
         with error:
             _refuse(error.code, error.read(LARGEST_ANSWER))
     except HTTPException as error:
-        raise ConnectionError(f"The answer of {url} was cut off.") from error
+        raise ConnectionError(f"The response of {url} is incomplete.") from error
     try:
         found = json.loads(text or "{}")
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        raise ConnectionError(f"{url} is no Hubbub server.")
+        raise ConnectionError(f"{url} is not a Hubbub server.")
     return found
 
 
@@ -142,4 +146,4 @@ def _refuse(status: int, text: bytes) -> NoReturn:
         error = json.loads(text)["error"]
         raise refusal(error)
     except (ValueError, KeyError, TypeError):
-        raise ConnectionError(f"The server answered {status} {responses.get(status, '')}.") from None
+        raise ConnectionError(f"The server responded with {status} {responses.get(status, '')}.") from None

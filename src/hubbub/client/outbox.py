@@ -1,4 +1,4 @@
-"""Commands on their way, pure: in the order of the calls, again on the next connection where that is harmless."""
+"""Outgoing commands, sans-I/O: sent in order, and again if that is harmless."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,10 @@ from hubbub.client.refusals import AGAIN, PATIENCE, Interrupted, refusal
 
 @dataclass(slots=True, eq=False)
 class Command:
-    """What is asked, and who wants to know. With a key it may be said any number of times, and is done once."""
+    """A command and its callback.
+
+    With a key it may be sent any number of times and is executed once.
+    """
 
     type: str
     fields: Mapping[str, Any]
@@ -20,12 +23,12 @@ class Command:
 
     @property
     def repeats(self) -> bool:
-        """Whether it is said again until there is an answer."""
+        """Whether it is sent again until it is answered."""
         return "key" in self.fields
 
 
 class Outbox:
-    """Times are seconds of one monotonic clock."""
+    """Commands that wait or are sent. Times are seconds of one monotonic clock."""
 
     def __init__(self) -> None:
         self._waiting: dict[Command, None] = {}
@@ -35,14 +38,14 @@ class Outbox:
         self._waiting[command] = None
 
     def forget(self, command: Command) -> None:
-        """Nobody wants to know any more; what was said is said."""
+        """Drop a command whose caller has given up. The server may still execute it."""
         self._waiting.pop(command, None)
-        for number in [number for number, one in self._sent.items() if one is command]:
+        for number in [number for number, sent in self._sent.items() if sent is command]:
             del self._sent[number]
 
     def due(self, now: float, numbers: Iterator[int]) -> Iterator[Frame]:
-        """What is to be said now."""
-        for command in [one for one in self._waiting if one.not_before <= now]:
+        """Yield the commands to send now."""
+        for command in [waiting for waiting in self._waiting if waiting.not_before <= now]:
             del self._waiting[command]
             number = next(numbers)
             command.sent_at = now
@@ -50,16 +53,16 @@ class Outbox:
             yield {"id": number, "type": command.type, **command.fields}
 
     def next_due(self) -> float | None:
-        """When the next one that has to be patient may be said; None if there is none."""
-        return min((one.not_before for one in self._waiting), default=None)
+        """Return when the next waiting command may be sent; None if there is none."""
+        return min((command.not_before for command in self._waiting), default=None)
 
     def oldest(self) -> float | None:
-        """When the one was said whose answer is waited for longest."""
+        """Return when the longest-unanswered command was sent; None if all are answered."""
         first = next(iter(self._sent.values()), None)
         return None if first is None else first.sent_at
 
     def answered(self, frame: Frame, now: float) -> bool:
-        """Whether the answer was for one of these."""
+        """Handle a response. Return whether it answers one of these commands."""
         command = self._sent.pop(frame["re"], None)
         if command is None:
             return False
@@ -75,7 +78,10 @@ class Outbox:
         return True
 
     def lost(self) -> None:
-        """The connection is gone: what has no answer is said again, in its old place, or its outcome is not known."""
+        """Handle the end of a connection.
+
+        Unanswered commands are repeated in their order, or their outcome is reported as unknown.
+        """
         unanswered, self._sent = self._sent, {}
         again = {command: None for command in unanswered.values() if command.repeats}
         self._waiting = {**again, **self._waiting}
@@ -84,7 +90,7 @@ class Outbox:
                 command.answer(Interrupted())
 
     def end(self, error: Exception) -> None:
-        """No connection will come any more."""
+        """Fail all commands: there will be no further connection."""
         everything = [*self._sent.values(), *self._waiting]
         self._sent, self._waiting = {}, {}
         for command in everything:

@@ -1,4 +1,4 @@
-"""What a client is refused, as the domain's errors; and what a closed connection means for coming back."""
+"""The server's errors as exceptions, and what a close code means for reconnecting."""
 
 import json
 from typing import Any
@@ -9,16 +9,22 @@ from hubbub.protocol import close_codes
 _BY_CODE = {error.code: error for error in ERRORS}
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 AGAIN = frozenset({"busy", "unavailable"})
-"""Refusals after which the same thing is simply tried again: the server is in need, not the client at fault."""
+"""Errors after which the same command is sent again.
+
+The cause is the server, not the command.
+"""
 PATIENCE = 1.0
-"""Seconds to wait with that where the server does not say it."""
+"""Seconds to wait before that if the server does not say."""
 
 
 class Interrupted(HubbubError):
-    """For commands that are not repeated by themselves; those with a key are."""
+    """The outcome of a command without a key is unknown.
+
+    Commands with a key are repeated.
+    """
 
     code = "interrupted"
-    sentence = "The connection ended before the answer came: whether it was done is not known."
+    sentence = "The connection ended before the answer arrived. The command may have been executed."
 
 
 class Ended(HubbubError):
@@ -27,7 +33,10 @@ class Ended(HubbubError):
 
 
 def refusal(error: dict[str, Any]) -> HubbubError:
-    """The inner object of ``{"error": …}`` as an exception; a code that is not known is told in the message."""
+    """Return the exception for the inner object of ``{"error": …}``.
+
+    An unknown code becomes part of the message.
+    """
     code, message, retry_after = str(error.get("code")), str(error.get("message")), error.get("retry_after")
     kind = _BY_CODE.get(code)
     if kind is None:
@@ -36,7 +45,7 @@ def refusal(error: dict[str, Any]) -> HubbubError:
 
 
 def farewell(code: int | None, reason: str) -> HubbubError | None:
-    """Why to stay away after a Close with this code; None where one may come back."""
+    """Return why to stay away after a Close; None if the client may reconnect."""
     if code is None or not 4500 <= code < 4600:
         return None
     if code in (close_codes.NOT_AUTHENTICATED, close_codes.SESSION_ENDED):
@@ -45,7 +54,7 @@ def farewell(code: int | None, reason: str) -> HubbubError | None:
 
 
 def asked_to_wait(reason: str) -> float | None:
-    """Seconds after which the server wants us back, out of a Close's reason."""
+    """Return the `retry_after` in a Close's reason, in seconds; None without one."""
     try:
         wait = json.loads(reason)["retry_after"]
     except (ValueError, KeyError, TypeError):
@@ -54,6 +63,9 @@ def asked_to_wait(reason: str) -> float | None:
 
 
 def backoff(attempt: int, chance: float, first: float = FIRST_PAUSE, longest: float = LONGEST_PAUSE) -> float:
-    """Seconds before the attempt after `attempt` failures: full jitter; `chance` is from 0 to 1."""
+    """Return the seconds before the attempt after `attempt` failures.
+
+    The backoff has full jitter; `chance` is from 0 to 1.
+    """
     ceiling: float = min(longest, first * 2.0 ** min(attempt, 32))
     return chance * ceiling

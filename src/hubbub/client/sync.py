@@ -1,10 +1,12 @@
-"""A client's side of hubbub.v1, sans-I/O: frames in, frames out. It knows no socket, no clock and no thread.
+"""The client's side of hubbub.v1, sans-I/O: frames in, frames out.
 
-hello()            what to say first on a new connection
-receive(frame)     what was heard
-outgoing()         what is to be said now; `next_due` says when to ask again
-lost()             the connection is gone
-take()             the next entry for the consumer; makes room, so that more may be to be said
+Uses no socket, clock or thread.
+
+hello()            returns the first frame on a new connection
+receive(frame)     handles a frame from the server
+outgoing()         returns the frames to send now; `next_due` tells when to call it again
+lost()             handles the end of the connection
+take()             returns the next entry for the consumer; frees space, so that there may be more to send
 """
 
 from collections.abc import Iterator
@@ -17,26 +19,26 @@ from hubbub.domain.model import User
 
 
 class Sync:
-    """Times are seconds of one monotonic clock."""
+    """The state over all connections. Times are seconds of one monotonic clock."""
 
     def __init__(self, since: Positions | None = None, capacity: int = 1_000) -> None:
         self.inbox = Inbox(since, capacity)
         self.outbox = Outbox()
         self.me: User | None = None
         self.live = False
-        """Between `welcome` and the end of the connection."""
+        """True between `welcome` and the end of the connection."""
         self.largest_frame = 2**15
         self._numbers = count(1)
         self._asked_at: float | None = None
 
     def hello(self) -> Frame:
-        """Who we are is told by the handshake."""
+        """Return the `hello` frame. The handshake carries the credentials."""
         epoch = self.inbox.epoch
         have = dict(self.inbox.have())
         return {"type": "hello"} if epoch is None else {"type": "hello", "epoch": epoch, "have": have}
 
     def receive(self, frame: Frame, now: float) -> None:
-        """One frame. Frames of kinds that are not known are none of ours."""
+        """Handle one frame. Unknown kinds are ignored."""
         if "re" in frame:
             if frame["re"] is not None and not self.outbox.answered(frame, now):
                 self.inbox.page(frame, now)
@@ -54,14 +56,14 @@ class Sync:
             self.live = True
 
     def lost(self) -> None:
-        """The connection is gone."""
+        """Handle the end of the connection."""
         self.live = False
         self._asked_at = None
         self.inbox.lost()
         self.outbox.lost()
 
     def outgoing(self, now: float) -> Iterator[Frame]:
-        """What is to be said now."""
+        """Yield the frames to send now."""
         if not self.live:
             return
         yield from self.outbox.due(now, self._numbers)
@@ -70,12 +72,12 @@ class Sync:
             yield question
 
     def next_due(self) -> float | None:
-        """When there will be something to say, if nothing happens; None if there will not."""
+        """Return when there will be something to send if nothing happens; None if never."""
         times = [time for time in (self.outbox.next_due(), self.inbox.next_due()) if time is not None]
         return min(times, default=None) if self.live else None
 
     def waiting_since(self) -> float | None:
-        """Since when an answer is waited for; None if none is."""
+        """Return since when an answer is outstanding; None if none is."""
         times = [time for time in (self.outbox.oldest(), self._asked_at) if time is not None]
         return min(times, default=None)
 

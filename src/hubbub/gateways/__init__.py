@@ -1,1 +1,4 @@
-"""I/O pumps: each turns its own dialect into commands and events into its own dialect. No decisions about chat."""
+"""Gateways translate between one dialect and commands and events.
+
+They make no decisions about chat.
+"""

@@ -1,1 +1,1 @@
-"""The REST gateway and the pages: HTTP in, commands and queries out. Decides nothing about chat."""
+"""The REST gateway and the web pages: HTTP in, commands and queries out."""

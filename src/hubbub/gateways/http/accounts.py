@@ -1,4 +1,4 @@
-"""Accounts: sign up, and go."""
+"""Routes for accounts: create one, delete your own."""
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -19,7 +19,10 @@ router = APIRouter(prefix="/api", tags=["accounts"], route_class=StrictRoute)
 
 
 class NewAccount(Frozen):
-    """`invite` and `setup` are the tokens out of such links."""
+    """A sign-up.
+
+    `invite` and `setup` are the tokens of an invite link and of the owner's setup link.
+    """
 
     username: UserName = Field(
         description="1 to 32 letters, digits, dots, dashes and underscores, in one script.",
@@ -36,14 +39,17 @@ class NewAccount(Frozen):
 
 
 class Password(Frozen):
-    """One's own, once more."""
+    """The caller's own password, as confirmation."""
 
     password: Text = Field(examples=[logins.EXAMPLE])
 
 
 @router.post("/accounts", status_code=201, response_model=User, responses=refusals(400, 403, 409, 413, 429))
 async def create_account(body: NewAccount, request: Request, services: Running) -> Response:
-    """Makes an account. It does not log in: `POST /api/login` or `POST /token` comes next."""
+    """Create an account.
+
+    This does not log in: call `POST /api/login` or `POST /token` next.
+    """
     logins.acceptable(body.password, body.username)
     address = auth.address_of(request)
     command = CreateAccount(
@@ -55,7 +61,7 @@ async def create_account(body: NewAccount, request: Request, services: Running) 
     )
     services.limits.attempt(address)
     await services.read(accounts.may_create, command, ANYBODY, services.clock.now())
-    if body.invite is None and body.setup is None:  # a team in one office comes in by its invites
+    if body.invite is None and body.setup is None:  # colleagues in one office share an address and sign up by invite
         services.limits.signup(address)
     password_hash = await services.passwords.hash(body.password)
     receipt = await services.journal.submit(command.model_copy(update={"password_hash": password_hash}), ANYBODY)
@@ -64,9 +70,10 @@ async def create_account(body: NewAccount, request: Request, services: Running) 
 
 @router.delete("/accounts/me", status_code=204, response_class=Response, responses=refusals(400, 401, 403, 413, 429))
 async def delete_account(body: Password, caller: Active, request: Request, services: Running) -> Response:
-    """Deletes one's own account: the name is free again, what was said stays under a neutral one.
+    """Delete the caller's account.
 
-    Events have the name of their time until they are trimmed.
+    The name becomes available again. The user's messages stay, under a neutral author name; events
+    keep the name the user had at the time until the events are trimmed.
     """
     stored = await logins.confirm(services, caller, body.password, auth.address_of(request))
     await services.journal.submit(DeleteAccount(user=caller.id, seen_hash=stored), caller.actor)

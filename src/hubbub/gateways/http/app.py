@@ -1,4 +1,4 @@
-"""The HTTP application: every route, one shape of refusal, the edge around all of it."""
+"""The HTTP application: all routes, one error format, and the middleware."""
 
 from importlib.metadata import version
 from threading import Lock
@@ -33,10 +33,10 @@ from hubbub.gateways.http import (
 from hubbub.gateways.http.middleware import EdgeMiddleware
 
 DESCRIPTION = """\
-Real-time chat. The same commands go over WebSocket at `/ws` (subprotocol `hubbub.v1`).
+Real-time chat. The same commands are available over WebSocket at `/ws` (subprotocol `hubbub.v1`).
 
-Log in with the form at `POST /token` and send `Authorization: Bearer ACCESS_TOKEN`; browsers use `POST /api/login`
-and its cookie. Every refusal is `{"error": {"code", "message", "retry_after"?}}`.
+Programs log in with the form at `POST /token` and send `Authorization: Bearer ACCESS_TOKEN`. Browsers use
+`POST /api/login` and its cookie. Every error has the shape `{"error": {"code", "message", "retry_after"?}}`.
 """
 ROUTERS = (
     site.router, accounts.router, sessions.router, users.router, rooms.router, members.router, messages.router,
@@ -47,23 +47,24 @@ ROUTERS = (
 
 
 OF_OWN_ACCOUNTS = (accounts.router, sessions.router)
-"""What there is nothing of where the app around this one knows who people are."""
+"""Routers that do not exist when the host application authenticates the users."""
 
 
 class Application(FastAPI):
-    """FastAPI, whose document tells how we refuse what is not valid: with 400, not with 422."""
+    """FastAPI whose document declares status 400 for invalid requests, not 422."""
 
-    _making = Lock()
+    _lock = Lock()
 
     def openapi(self) -> dict[str, Any]:
-        """The document, made once, when it is first asked for; may be called from any thread."""
-        with self._making:
+        """Return the OpenAPI document. The first call creates it; any thread may call."""
+        with self._lock:
             return self._document()
 
     def _document(self) -> dict[str, Any]:
         if self.openapi_schema is None:
-            # FastAPI looks fields up by identity, and two threads that are the first to ask for a model's fields get
-            # different ones; requests ask as well. Asked for once before, they are the same for all from then on.
+            # FastAPI looks fields up by identity. If two threads are the first to request a model's
+            # fields, they get different objects; requests look fields up too. After this call all
+            # threads get the same objects.
             get_fields_from_routes(self.routes)
             document = super().openapi()
             for methods in document["paths"].values():
@@ -78,7 +79,7 @@ class Application(FastAPI):
 
 
 def plain(schema: Any) -> Any:
-    """Without titles that repeat the names of fields, and without a null that says no more than "may be left out"."""
+    """Remove titles that repeat field names, and null defaults ("optional")."""
     if isinstance(schema, dict):
         return {
             key: plain(value)
@@ -89,7 +90,7 @@ def plain(schema: Any) -> Any:
 
 
 def create_app(services: Services) -> FastAPI:
-    """The application for these services; any ASGI server can run it."""
+    """Return the application for these services. Any ASGI server can run it."""
     app = Application(
         title=services.settings.name,
         version=version("hubbub"),

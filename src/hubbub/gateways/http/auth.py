@@ -1,4 +1,4 @@
-"""Who asks: the cookie or the bearer token of a request, looked up at each request in one read."""
+"""Authentication: each request's cookie or bearer token is looked up in one read."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -29,7 +29,7 @@ cookie_scheme = APIKeyCookie(
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Somebody who is logged in, and how he showed it."""
+    """An authenticated user, and the kind of credential the request carried."""
 
     identity: AuthenticatedUser
     actor: Actor
@@ -51,7 +51,10 @@ def raw_headers(request: Request) -> Headers:
 
 
 def is_https(request: Request) -> bool:
-    """Whether browsers reach us by https, as far as the settings, the connection or a trusted proxy tell."""
+    """Return True if browsers reach the server by https.
+
+    This follows from the settings, the connection or a trusted proxy.
+    """
     settings = services_of(request).settings
     if request.scope.get("scheme") == "https" or (settings.public_url or "").startswith("https:"):
         return True
@@ -64,15 +67,22 @@ def peer_of(request: Request) -> str:
 
 
 def address_of(request: Request) -> str:
-    """Whose request it is, for limits; behind trusted proxies the right-most hop that is none of them."""
+    """Return the client's address for rate limits.
+
+    Behind trusted proxies it is the right-most untrusted hop.
+    """
     return headers.client_address(peer_of(request), raw_headers(request), services_of(request).settings.trusted_proxies)
 
 
 async def identify(request: Request) -> Caller:
-    """Whoever the request's credential stands for. Raises Unauthenticated, and Forbidden where a page is not ours."""
+    """Return the caller of the request.
+
+    Raises Unauthenticated, and Forbidden for an unsafe request with a cookie from a page of another
+    origin.
+    """
     services = services_of(request)
     if services.external_auth is not None:
-        return await _ask_host(request, services.external_auth)
+        return await _identify_by_host(request, services.external_auth)
     credential = headers.credential(raw_headers(request), https=is_https(request))
     if credential is None:
         raise Unauthenticated()
@@ -89,8 +99,12 @@ async def identify(request: Request) -> Caller:
     return Caller(identity, identity.actor(), by_cookie)
 
 
-async def _ask_host(request: Request, host: ExternalAuth) -> Caller:
-    """Whoever the app around this one says. What browsers send unasked counts for unsafe requests of our pages only."""
+async def _identify_by_host(request: Request, host: ExternalAuth) -> Caller:
+    """Return the caller according to the host application.
+
+    Credentials that browsers attach by themselves count for unsafe requests from our own pages
+    only.
+    """
     if host.ambient and request.method not in SAFE and not headers.is_bearer_alone(raw_headers(request)):
         _check_origin(request)
     identity = await host.identify(request.scope)
@@ -109,28 +123,38 @@ async def caller(
     _bearer: Annotated[str | None, Depends(bearer_scheme)],
     _cookie: Annotated[str | None, Depends(cookie_scheme)],
 ) -> Caller:
-    """The dependency of every route that needs somebody: the route has identified him before it read the body.
+    """Return the authenticated caller, for every route that requires a log-in.
 
-    The schemes are there for OpenAPI.
+    StrictRoute has identified the caller before it read the body. The scheme parameters are for
+    OpenAPI.
     """
     found: Caller = request.state.caller
     return found
 
 
 async def active(request: Request, found: Annotated[Caller, Depends(caller)]) -> Caller:
-    """The same for routes that change something: limited per person."""
+    """Return the caller, for routes that change something.
+
+    It applies the command limit per user.
+    """
     _limit(services_of(request), found, sending=False)
     return found
 
 
 async def sender(request: Request, found: Annotated[Caller, Depends(caller)]) -> Caller:
-    """The same for sending messages, which has a limit of its own."""
+    """Return the caller, for routes that send messages.
+
+    It applies the message limit per user.
+    """
     _limit(services_of(request), found, sending=True)
     return found
 
 
 async def founder(request: Request, found: Annotated[Caller, Depends(caller)]) -> Caller:
-    """The same for making rooms, which has one besides."""
+    """Return the caller, for routes that create rooms.
+
+    It applies the command limit and the room limit.
+    """
     _limit(services_of(request), found, sending=False, founding=True)
     return found
 
@@ -141,7 +165,7 @@ def _limit(services: Services, found: Caller, *, sending: bool, founding: bool =
         raise RateLimited(retry_after=wait)
 
 
-Somebody = Annotated[Caller, Depends(caller)]
+LoggedIn = Annotated[Caller, Depends(caller)]
 Active = Annotated[Caller, Depends(active)]
 Sender = Annotated[Caller, Depends(sender)]
 Founder = Annotated[Caller, Depends(founder)]

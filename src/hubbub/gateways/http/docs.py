@@ -1,4 +1,7 @@
-"""OpenAPI, and `/docs`: a page that shows it, from packaged files, for everybody, under the web client's policy."""
+"""OpenAPI, and the page `/docs` that shows it.
+
+The page consists of packaged files and has the web client's policy.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,7 +18,10 @@ FOLDER = Path(__file__).parent / "docs_page"
 
 
 def create_router(app: FastAPI) -> APIRouter:
-    """For the document of `app`, which is made when it is first asked for."""
+    """Return the routes for the document of `app`.
+
+    The first request creates the document.
+    """
     router = APIRouter(route_class=StrictRoute)
     document: list[bytes] = []
     page = (FOLDER / "docs.html").read_bytes()

@@ -1,4 +1,4 @@
-"""Errors over HTTP: one total table from code to status, one shape for every refusal, whoever raised it."""
+"""Errors over HTTP: the statuses of error codes, and the one error format."""
 
 from typing import Any
 
@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 from hubbub.domain.errors import BadRequest, HubbubError, Internal, NotFound, Refusal, TooLarge
 from hubbub.domain.model import Wire
+from hubbub.features import accounts
 from hubbub.protocol import wire
 from hubbub.protocol.validation import refusal
 
@@ -30,26 +31,26 @@ STATUS: dict[str, int] = {
 }
 
 MEANING = {
-    400: "The request is not well formed.",
-    401: "Nobody, or nobody any more.",
-    403: "Somebody, but not allowed.",
-    404: "Absent, or not to be known by the asker.",
-    409: "Contradicts what is stored.",
-    413: "Over a size limit.",
-    429: "Too often; `retry_after` says when to come back.",
-    500: "A bug on our side, logged.",
-    503: "Busy, or the database does not answer; `retry_after` says when to come back.",
+    400: "The request is malformed.",
+    401: "Not logged in, or the session has ended.",
+    403: "Logged in, but not allowed.",
+    404: "Does not exist, or the caller may not see it.",
+    409: "Conflicts with what is stored.",
+    413: "Exceeds a size limit.",
+    429: "Too many requests; `retry_after` says when to retry.",
+    500: "A server error. The server has logged it.",
+    503: "Busy, or the database does not respond; `retry_after` says when to retry.",
 }
 
 
 class ErrorBody(Wire):
-    """What every refusal looks like."""
+    """The body of every error response."""
 
     error: Refusal
 
 
 class TokenErrorBody(ErrorBody):
-    """With the sentence once more, where clients of the OAuth2 password form look for it."""
+    """An error body with the sentence in `detail` as well, for OAuth2 clients."""
 
     detail: str
 
@@ -65,7 +66,7 @@ Responses = dict[int | str, dict[str, Any]]
 
 
 def refusals(*statuses: int, token: bool = False) -> Responses:
-    """The refusals a route may give, for OpenAPI. What every route may give is in it without being named."""
+    """Return a route's error responses for OpenAPI. Always includes 500 and 503."""
     found: Responses = {}
     for status in sorted({500, 503, *statuses}):
         model = TokenErrorBody if token and status == 401 else ErrorBody
@@ -76,7 +77,7 @@ def refusals(*statuses: int, token: bool = False) -> Responses:
 
 
 def answer(error: HubbubError, *, status: int | None = None, headers: dict[str, str] | None = None) -> Response:
-    """The one shape of a refusal."""
+    """Return the response for an error."""
     status = status or STATUS[error.code]
     headers = dict(headers or {})
     if error.retry_after is not None:
@@ -90,14 +91,17 @@ def answer(error: HubbubError, *, status: int | None = None, headers: dict[str, 
 
 
 class TokenRefused(HubbubError):
-    """The 401 of `/token`, which also speaks the dialect of the OAuth2 password form."""
+    """The 401 of `/token`, with the `detail` that OAuth2 clients read."""
 
     code = "unauthenticated"
-    sentence = "The name or the password is wrong."
+    sentence = accounts.REFUSED
 
 
 def install(app: FastAPI) -> None:
-    """Every exception leaves in our shape; what is none of ours goes on to the edge, which logs it."""
+    """Answer all exceptions in the error format.
+
+    Unexpected ones go on to the middleware, which logs them.
+    """
     app.add_exception_handler(HubbubError, _refused)
     app.add_exception_handler(RequestValidationError, _not_valid)
     app.add_exception_handler(HTTPException, _http)
@@ -110,23 +114,26 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 
 async def _not_valid(request: Request, error: Exception) -> Response:
-    """The first complaint, by the name of its field; what was sent is not echoed."""
+    """Answer with the first validation error and its field name.
+
+    The submitted value is not echoed.
+    """
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
-    _place, *location = first["loc"]  # body, query or path, then the field
+    _source, *location = first["loc"]  # body, query or path, then the field
     return await _refused(request, refusal(first["type"], tuple(location), first["msg"]))
 
 
 async def _http(request: Request, error: Exception) -> Response:
-    """What the framework refuses: unknown paths and methods."""
+    """Answer what the framework rejects: unknown paths and methods."""
     assert isinstance(error, HTTPException)
     headers = dict(error.headers or {})
     match error.status_code:
         case 404:
-            return answer(NotFound("There is nothing at this address."), headers=headers)
+            return answer(NotFound("There is no page or endpoint at this address."), headers=headers)
         case 405:
             headers["Allow"] = ", ".join(sorted(_methods(request)))
-            return answer(BadRequest("This address does not take that method."), status=405, headers=headers)
+            return answer(BadRequest("This address does not support this method."), status=405, headers=headers)
         case 413:
             return answer(TooLarge(), headers=headers)
         case status if 400 <= status < 500:
@@ -136,16 +143,18 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 def _methods(request: Request) -> set[str]:
-    """What the address takes (RFC 9110, section 15.5.6); the framework names one route's methods only.
+    """Return the methods an address supports (RFC 9110, section 15.5.6).
 
-    An address that stands in a route as it is belongs to that route, whatever patterns it would also fit.
+    The framework names one route's only.
+
+    A route whose path equals the address takes precedence over routes whose pattern matches it.
     """
     path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
     exact: set[str] = set()
-    fitting: set[str] = set()
+    matching: set[str] = set()
     for context in iter_route_contexts(request.app.routes):
         route = context.original_route
         if isinstance(route, APIRoute) and route.path_regex.match(path):
-            fitting |= route.methods or set()
+            matching |= route.methods or set()
             exact |= (route.methods or set()) if route.path == path else set()
-    return exact or fitting
+    return exact or matching

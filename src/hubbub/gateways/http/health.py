@@ -1,4 +1,4 @@
-"""Health: alive, and able to serve."""
+"""Health checks: liveness and readiness."""
 
 from typing import Literal
 
@@ -16,7 +16,7 @@ router = APIRouter(prefix="/health", tags=["operation"], route_class=StrictRoute
 
 
 class Health(Wire):
-    """A sign of life."""
+    """The result of a health check."""
 
     status: Literal["ok"]
 
@@ -24,17 +24,17 @@ class Health(Wire):
 @router.head("", include_in_schema=False)
 @router.get("", response_model=Health, responses=refusals())
 async def health() -> Response:
-    """The process answers."""
+    """Report that the process responds."""
     return reply({"status": "ok"})
 
 
 @router.head("/ready", include_in_schema=False)
 @router.get("/ready", response_model=Health, responses=refusals())
 async def ready(services: Running) -> Response:
-    """The database answers too."""
-    await services.read(_look)
+    """Report that the database responds as well."""
+    await services.read(_query_database)
     return reply({"status": "ok"})
 
 
-def _look(connection: Connection) -> None:
+def _query_database(connection: Connection) -> None:
     log.epoch(connection)

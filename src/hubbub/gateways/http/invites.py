@@ -1,4 +1,4 @@
-"""Invites, into the site or into a room: make one, look at them, take one back; ask what one opens, and go in."""
+"""Routes for invites into the site or a room: create, list, revoke, check, accept."""
 
 import secrets
 from typing import Annotated
@@ -12,7 +12,7 @@ from hubbub.domain.model import Frozen, Invite, RoomPosition, Wire
 from hubbub.domain.text import MAX_PAGE, Key, Place, ShortText
 from hubbub.features import invites
 from hubbub.gateways.http import auth
-from hubbub.gateways.http.auth import Active, Running, Somebody
+from hubbub.gateways.http.auth import Active, LoggedIn, Running
 from hubbub.gateways.http.errors import refusals
 from hubbub.gateways.http.rooms import Limit
 from hubbub.gateways.http.strict_json import StrictRoute, reply
@@ -21,14 +21,15 @@ from hubbub.protocol.tokens import new_secret, secret_hash
 
 router = APIRouter(prefix="/api/invites", tags=["invites"], route_class=StrictRoute)
 WEEK = 7 * 24 * 3_600
-AFTER = "The `created_at` and the `id` the page before ended with, a comma between them."
+AFTER = "The `created_at` and the `id` of the last invite of the previous page, separated by a comma."
 TEN_YEARS = 10 * 365 * 24 * 3_600
 
 
 class NewInvite(Frozen):
-    """With a `key`, a retry gets the same invite.
+    """An invite to create. With a `room`, it also admits to that room.
 
-    With a `room`, it leads into that room as well. Only what the site's admins make opens accounts.
+    A retry with the same `key` returns the same invite. Only invites created by admins allow
+    sign-up.
     """
 
     max_uses: Annotated[int, Field(ge=1, le=100_000)] | None = Field(1, description="null for any number")
@@ -38,35 +39,38 @@ class NewInvite(Frozen):
 
 
 class Token(Frozen):
-    """The token out of an invite's link."""
+    """The token of an invite link."""
 
     token: ShortText
 
 
 class Checked(Wire):
-    """What an invite opens now."""
+    """What an invite allows at present."""
 
     valid: bool
-    """Whether it opens anything."""
+    """Whether the invite is usable at all."""
     signup: bool
-    """Whether one can make an account with it; else it is for those who have one."""
+    """Whether the invite allows sign-up. Otherwise only users with an account can use it."""
     room: int | None
-    """The id of the room it leads into; null for the site alone."""
+    """The id of the room the invite admits to; null for the site alone."""
     name: str | None
     """That room's name."""
 
 
 class Invites(Wire):
-    """A page of the invites that can still be used, the newest first."""
+    """A page of usable invites, newest first."""
 
     invites: list[Invite]
     more: bool
-    """Whether there are more after the last of these."""
+    """Whether there are further invites."""
 
 
 @router.post("", status_code=201, response_model=Invite, responses=refusals(400, 401, 403, 404, 409, 413, 429))
 async def create_invite(body: NewInvite, caller: Active, request: Request, services: Running) -> Response:
-    """Makes an invite. Its token is in this answer only; the same key gives the same invite and token again."""
+    """Create an invite.
+
+    Only this response contains the token; a retry with the same key returns both again.
+    """
     if body.key is not None:
         token = services.tokens.derived("invite", caller.id, body.key)
     else:
@@ -87,40 +91,50 @@ async def create_invite(body: NewInvite, caller: Active, request: Request, servi
 
 @router.get("", response_model=Invites, responses=refusals(400, 401, 403, 404))
 async def list_invites(
-    caller: Somebody,
+    caller: LoggedIn,
     services: Running,
-    room: Annotated[Id | None, Query(description="Those into this room; without it, those into the site.")] = None,
+    room: Annotated[
+        Id | None, Query(description="Lists the invites into this room; without it, those into the site.")
+    ] = None,
     after: Annotated[Place | None, Query(description=AFTER, examples=[f"2026-11-22T13:05:03.123Z,{'0' * 22}"])] = None,
     limit: Limit = MAX_PAGE,
 ) -> Response:
-    """The invites that can still be used, the newest first, without their tokens."""
+    """List the usable invites, newest first, without their tokens."""
     now = services.clock.now()
     return reply(await services.read(invites.listing, caller.actor, room, now, after, limit))
 
 
 @router.delete("/{invite}", status_code=204, response_class=Response, responses=refusals(400, 401, 403, 404, 429))
 async def revoke_invite(invite: Annotated[ShortText, Path()], caller: Active, services: Running) -> Response:
-    """Takes an invite back."""
+    """Revoke an invite."""
     await services.journal.submit(RevokeInvite(invite=invite), caller.actor)
     return Response(status_code=204)
 
 
 @router.post("/check", response_model=Checked, responses=refusals(400, 413, 429))
 async def check_invite(body: Token, request: Request, services: Running) -> Response:
-    """What this token opens now."""
+    """Return what a token allows at present."""
     services.limits.attempt(auth.address_of(request))
     return reply(await services.read(invites.opens, secret_hash(body.token), services.clock.now()))
 
 
 @router.post("/accept", response_model=RoomPosition, responses=refusals(400, 401, 403, 409, 413, 429))
 async def accept_invite(body: Token, caller: Active, services: Running) -> Response:
-    """Comes into the room an invite is for. Nothing is used up by whoever is in it already, or cannot come in."""
+    """Join the room of an invite.
+
+    An invite is not used up if the caller is a member already or may not join.
+    """
     command = AcceptInvite(token_hash=secret_hash(body.token))
     return reply((await services.journal.submit(command, caller.actor)).answer)
 
 
 def _address(request: Request) -> str:
-    """Where people reach this server: as configured, else as the asker reached it, if that is no borrowed name."""
+    """Return the base URL for links.
+
+    It is `public_url` if set, else the request's host if that is trustworthy.
+
+    A host is trustworthy if it belongs to a configured origin or to this machine's own names.
+    """
     settings, root = auth.services_of(request).settings, request.scope.get("root_path", "")
     host = headers.value(auth.raw_headers(request), b"host")
     if settings.public_url is not None or host is None:

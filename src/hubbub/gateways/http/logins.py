@@ -1,4 +1,4 @@
-"""Logging in, for every route that does it: a password checked, a session opened, a credential handed out."""
+"""Log-in for all routes: check a password, open a session, issue a credential."""
 
 import secrets
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ from hubbub.protocol import headers
 from hubbub.protocol.tokens import new_secret, secret_hash
 from hubbub.storage.accounts import Account
 
-REFUSED = "The name or the password is wrong."
+REFUSED = accounts.REFUSED
 EXAMPLE = "correct horse battery staple"
-"""A password for documentation."""
+"""A password for the API documentation."""
 BROWSERS = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"),
             ("curl/", "curl"), ("python", "Python"))  # fmt: skip
 SYSTEMS = (("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"),
@@ -28,7 +28,7 @@ SYSTEMS = (("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Win
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A fresh session; `cookie` is the browser's credential, known only here and there."""
+    """A new session. `cookie` is the browser's credential in clear; it is not stored."""
 
     account: Account
     session: str
@@ -36,7 +36,11 @@ class Opened:
 
 
 async def check(services: Services, username: str, password: str, address: str) -> Account:
-    """Whose name and password these are. Takes as long and says the same for nobody. Raises Unauthenticated."""
+    """Return the account with this name and password.
+
+    Raises Unauthenticated, in the same time and with the same message for an unknown name and a
+    wrong password.
+    """
     services.limits.login(username, address)
     account = await services.read(accounts.by_name, username)
     stored = account.password_hash if account is not None and not account.disabled else None
@@ -48,17 +52,23 @@ async def check(services: Services, username: str, password: str, address: str) 
 
 
 async def confirm(services: Services, caller: Caller, password: str, address: str) -> str:
-    """The stored hash of somebody who is logged in and shows his password once more. Raises Forbidden."""
+    """Check the logged-in caller's password again and return its stored hash.
+
+    Raises Forbidden.
+    """
     services.limits.login(caller.identity.name, address)
     account = await services.read(accounts.by_id, caller.id)
     stored = account.password_hash if account is not None else None
     if not await services.passwords.verify(stored, password) or stored is None:
-        raise Forbidden("The password is wrong.")
+        raise Forbidden("Incorrect password.")
     return stored
 
 
 async def open_session(request: Request, username: str, password: str, *, browser: bool) -> Opened:
-    """Raises Unauthenticated, RateLimited, Busy."""
+    """Check the password and open a session.
+
+    Raises Unauthenticated, RateLimited, Busy.
+    """
     services = auth.services_of(request)
     account = await check(services, username, password, auth.address_of(request))
     cookie = new_secret(secrets.token_bytes(32)) if browser else None
@@ -95,7 +105,7 @@ def delete_cookie(request: Request, response: Response) -> None:
 
 
 def acceptable(password: str, username: str = "") -> str:
-    """Raises BadRequest with what a password must be."""
+    """Raise BadRequest that states the rule if the password is not acceptable."""
     try:
         return check_password(password, username)
     except ValueError as error:
@@ -104,7 +114,7 @@ def acceptable(password: str, username: str = "") -> str:
 
 
 def client_name(user_agent: str) -> str:
-    """What the list of sessions calls a client, such as "Firefox on Linux"; never the header itself."""
+    """Return a name such as "Firefox on Linux"; never the header itself."""
     browser = next((name for mark, name in BROWSERS if mark in user_agent), "")
     system = next((name for mark, name in SYSTEMS if mark in user_agent), "")
     return f"{browser} on {system}" if browser and system else browser or system

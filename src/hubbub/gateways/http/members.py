@@ -1,4 +1,4 @@
-"""Members: who is in a room, who is there now, who is kept out; coming, going, bringing and sending away."""
+"""Routes for members, online users and bans: list, join, leave, add, remove, ban."""
 
 from typing import Annotated
 
@@ -21,7 +21,7 @@ from hubbub.domain.model import Ban, Frozen, MaybePosition, Member, Person, Posi
 from hubbub.domain.text import Reason
 from hubbub.engine import online_members
 from hubbub.features import members
-from hubbub.gateways.http.auth import Active, Running, Somebody
+from hubbub.gateways.http.auth import Active, LoggedIn, Running
 from hubbub.gateways.http.errors import refusals
 from hubbub.gateways.http.rooms import After, Limit, RoomId, UserId
 from hubbub.gateways.http.strict_json import StrictRoute, reply
@@ -30,115 +30,127 @@ router = APIRouter(prefix="/api/rooms/{room}", tags=["members"], route_class=Str
 
 
 class Guest(Frozen):
-    """Whom to bring in."""
+    """The user to add to the room."""
 
     user: Id = Field(examples=[1])
 
 
 class NewBan(Frozen):
-    """Whom to keep out, and why: for the person and for those who look after the room."""
+    """The user to ban. The user and the room's moderators can read the reason."""
 
     user: Id = Field(examples=[1])
     reason: Reason = ""
 
 
 class NewRole(Frozen):
-    """What somebody is to be in the room. `owner` makes the owner of before a moderator."""
+    """The member's new role in the room.
+
+    A new `owner` makes the previous owner a moderator.
+    """
 
     role: Annotated[RoomRole, Field(strict=False)]
 
 
 class MembersPage(Wire):
-    """A page of a room's members, by id."""
+    """A page of a room's members, ordered by user id."""
 
     members: list[Member]
     more: bool
-    """Whether there are members after the last of these."""
+    """Whether there are further members."""
     heads: dict[str, int]
-    """The head of the room's topic the page was read at."""
+    """The head of the room's topic at the time of reading."""
 
 
 class BansPage(Wire):
-    """A page of those who are banned from a room, by id."""
+    """A page of a room's bans, ordered by user id."""
 
     bans: list[Ban]
     more: bool
-    """Whether there are bans after the last of these."""
+    """Whether there are further bans."""
 
 
 class Online(Wire):
-    """A page of those who are there now, by id."""
+    """A page of the users who are online in a room, ordered by user id."""
 
     users: list[Person]
-    """Who has a live connection in the room, on whatever device."""
+    """Members with an open connection on any device."""
     more: bool
-    """Whether there are people after the last of these."""
+    """Whether there are further users."""
 
 
 @router.get("/members", response_model=MembersPage, responses=refusals(400, 401, 404))
 async def list_members(
-    room: RoomId, caller: Somebody, services: Running, after: After = 0, limit: Limit = 100
+    room: RoomId, caller: LoggedIn, services: Running, after: After = 0, limit: Limit = 100
 ) -> Response:
-    """A page of the members by user id."""
+    """List the members of a room, ordered by user id."""
     return reply(await services.read(members.listing, caller.actor, room, after, limit))
 
 
 @router.get("/online", response_model=Online, responses=refusals(400, 401, 404))
 async def list_online(
-    room: RoomId, caller: Somebody, services: Running, after: After = 0, limit: Limit = 100
+    room: RoomId, caller: LoggedIn, services: Running, after: After = 0, limit: Limit = 100
 ) -> Response:
-    """A page of those who are in the room now, by user id."""
-    await services.read(members.listing, caller.actor, room, 0, 1)  # raises NotFound for those who are not in it
+    """List the members who are online, ordered by user id."""
+    await services.read(members.listing, caller.actor, room, 0, 1)  # raises NotFound if the caller is not a member
     return reply(online_members.online(services.hub, room, after, limit))
 
 
 @router.post("/join", response_model=RoomPosition, responses=refusals(400, 401, 403, 404, 409, 429))
 async def join_room(room: RoomId, caller: Active, services: Running) -> Response:
-    """Becomes a member. Twice is fine."""
+    """Join a room. Idempotent."""
     return await _do(JoinRoom(room=room), caller, services)
 
 
 @router.post("/leave", response_model=Position, responses=refusals(400, 401, 403, 404, 429))
 async def leave_room(room: RoomId, caller: Active, services: Running) -> Response:
-    """Is a member no longer. An owner first makes somebody else the owner, unless he is alone."""
+    """Leave a room.
+
+    An owner must first transfer ownership, unless they are the only member.
+    """
     return await _do(LeaveRoom(room=room), caller, services)
 
 
 @router.post("/members", response_model=MaybePosition, responses=refusals(400, 401, 403, 404, 409, 413, 429))
 async def invite_member(room: RoomId, body: Guest, caller: Active, services: Running) -> Response:
-    """Makes somebody else a member, at once. Twice is fine."""
+    """Add a user to the room. Idempotent."""
     return await _do(InviteMember(room=room, user=body.user), caller, services)
 
 
 @router.delete("/members/{user}", response_model=Position, responses=refusals(400, 401, 403, 404, 429))
 async def remove_member(room: RoomId, user: UserId, caller: Active, services: Running) -> Response:
-    """Removes somebody else. Owners and admins remove anybody, moderators plain members."""
+    """Remove a member.
+
+    Owners and admins can remove any member; moderators can remove plain members.
+    """
     return await _do(RemoveMember(room=room, user=user), caller, services)
 
 
 @router.put("/members/{user}/role", response_model=MaybePosition, responses=refusals(400, 401, 403, 404, 413, 429))
 async def set_room_role(room: RoomId, user: UserId, body: NewRole, caller: Active, services: Running) -> Response:
-    """Says what a member is in the room: for the room's owner and for admins."""
+    """Change a member's role in the room. Requires the room's owner or an admin."""
     return await _do(SetRoomRole(room=room, user=user, role=body.role), caller, services)
 
 
 @router.get("/bans", response_model=BansPage, responses=refusals(400, 401, 403, 404))
 async def list_bans(
-    room: RoomId, caller: Somebody, services: Running, after: After = 0, limit: Limit = 100
+    room: RoomId, caller: LoggedIn, services: Running, after: After = 0, limit: Limit = 100
 ) -> Response:
-    """A page of the bans by user id, for those who may ban."""
+    """List the bans of a room, ordered by user id. Requires permission to ban."""
     return reply(await services.read(members.banned, caller.actor, room, after, limit))
 
 
 @router.post("/bans", response_model=MaybePosition, responses=refusals(400, 401, 403, 404, 413, 429))
 async def ban_member(room: RoomId, body: NewBan, caller: Active, services: Running) -> Response:
-    """Removes somebody else, who may not come back. It also holds for somebody who is not there yet."""
+    """Ban a user: remove them and prevent them from joining.
+
+    The user need not be a member.
+    """
     return await _do(BanMember(room=room, user=body.user, reason=body.reason), caller, services)
 
 
 @router.delete("/bans/{user}", response_model=MaybePosition, responses=refusals(400, 401, 403, 404, 429))
 async def unban_member(room: RoomId, user: UserId, caller: Active, services: Running) -> Response:
-    """Lets somebody come back."""
+    """Lift a ban, so that the user can join again."""
     return await _do(UnbanMember(room=room, user=user), caller, services)
 
 

@@ -1,4 +1,7 @@
-"""Metrics in Prometheus' text format: for a token, for admins, or for this machine itself."""
+"""Metrics in the Prometheus text format.
+
+A token, admins, and requests from this machine may read them.
+"""
 
 from hmac import compare_digest
 
@@ -15,28 +18,28 @@ from hubbub.metrics import CONTENT_TYPE
 from hubbub.protocol import headers
 
 router = APIRouter(tags=["operation"], route_class=StrictRoute)
-TEXT = {"description": "Prometheus' text format.", "content": {"text/plain": {"schema": {"type": "string"}}}}
+TEXT = {"description": "Prometheus text format.", "content": {"text/plain": {"schema": {"type": "string"}}}}
 
 
 @router.get("/metrics", response_class=Response, responses={**refusals(401, 403), 200: TEXT})
 async def metrics(request: Request, services: Running) -> Response:
-    """The server's counters."""
+    """Return the server's metrics."""
     await _admit(request)
     return Response(await services.metrics.scrape(), media_type=CONTENT_TYPE)
 
 
 async def _admit(request: Request) -> None:
-    """Raises Unauthenticated or Forbidden."""
+    """Check that the request may read metrics. Raises Unauthenticated or Forbidden."""
     services = auth.services_of(request)
     if headers.is_local(auth.peer_of(request), auth.raw_headers(request)):
         return
-    shown = headers.bearer(auth.raw_headers(request))
-    wanted = services.settings.metrics_token
-    if shown is not None and wanted is not None and _same(shown, wanted.get_secret_value()):
+    given = headers.bearer(auth.raw_headers(request))
+    expected = services.settings.metrics_token
+    if given is not None and expected is not None and _are_equal(given, expected.get_secret_value()):
         return
     if not rules.is_staff((await auth.identify(request)).actor):
         raise Forbidden()
 
 
-def _same(shown: str, wanted: str) -> bool:
-    return compare_digest(shown.encode(errors="replace"), wanted.encode())
+def _are_equal(given: str, expected: str) -> bool:
+    return compare_digest(given.encode(errors="replace"), expected.encode())

@@ -1,4 +1,4 @@
-"""The outermost layer: headers that every answer carries, and the end of every exception nobody expected."""
+"""The outermost layer: headers of every response, and unexpected exceptions."""
 
 import secrets
 
@@ -24,14 +24,14 @@ ALWAYS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "Content-Security-Policy": NOTHING,
-    # An answer may speak of its asker; what anybody may keep says so itself.
+    # A response may contain the caller's data. Responses that caches may store override this.
     "Cache-Control": "no-store",
 }
 ONE_YEAR = 31_536_000
 
 
 class EdgeMiddleware:
-    """ASGI middleware. Headers that a route has set itself stay."""
+    """ASGI middleware. Headers that a route has set take precedence."""
 
     def __init__(self, app: ASGIApp, services: Services) -> None:
         self._app = app
@@ -42,7 +42,7 @@ class EdgeMiddleware:
         self._has_warned = False
         self._always = dict(ALWAYS)
         if (services.settings.public_url or "").startswith("https:"):
-            # Under a sub-path the host is not ours alone, and the names below it are none of our business.
+            # Under a sub-path the host is shared, so the policy must not extend to its subdomains.
             names_below = "" if self._root_path else "; includeSubDomains"
             self._always["Strict-Transport-Security"] = f"max-age={ONE_YEAR}{names_below}"
 
@@ -50,16 +50,17 @@ class EdgeMiddleware:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        # A copy: uvicorn adds the trailers of a body to its list of headers while the request is being read.
+        # A copy: uvicorn appends a body's trailers to its list of headers while the request is
+        # being read.
         scope = {**scope, "headers": list(scope["headers"])}
         if self._root_path and not scope.get("root_path"):
-            # Routes are found below it and without it: a proxy may strip it or hand it on.
+            # Routes match with the sub-path and without it: a proxy may strip it or pass it on.
             scope = {**scope, "root_path": self._root_path}
         if scope["type"] == "websocket":
             await self._app(scope, receive, send)
             return
         if not self._has_warned:
-            self._look_for_proxy(scope)
+            self._warn_of_untrusted_proxy(scope)
         started = False
         began = self._now()
 
@@ -67,37 +68,48 @@ class EdgeMiddleware:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                told = MutableHeaders(scope=message)
+                sent = MutableHeaders(scope=message)
                 for name, value in self._always.items():
-                    told.setdefault(name, value)
+                    sent.setdefault(name, value)
                 self._metrics.http_requests.labels(status=str(message["status"])).inc()
             await send(message)
 
         try:
             await (_to_the_folder if _is_folder(scope) else self._app)(scope, receive, answer)
         except ClientDisconnect:
-            pass  # it went before its request was there: nobody is left to be answered
+            pass  # the client disconnected before its request was complete: no response can reach it
         except Exception as error:
             number = secrets.token_hex(4)
             logger.error("request_failed", id=number, method=scope["method"], path=scope["path"], exc_info=error)
             if started:
                 raise
-            refusal = Internal(f"Something went wrong on our side. It is logged as {number}.")
+            refusal = Internal(f"Something went wrong on the server. Its log has the details under id {number}.")
             await errors.answer(refusal)(scope, receive, answer)
         finally:
             method, template = _route(scope)
             self._metrics.http_request_seconds.labels(method=method, route=template).observe(self._now() - began)
 
-    def _look_for_proxy(self, scope: Scope) -> None:
-        """Says once what a proxy that is not believed costs: limits per address then count all its visitors as one."""
+    def _warn_of_untrusted_proxy(self, scope: Scope) -> None:
+        """Warn once if a proxy is not trusted.
+
+        Limits per address then count all its clients as one.
+        """
         peer = scope["client"][0] if scope.get("client") else ""
         if headers.is_unheard_proxy(peer, scope["headers"], self._trusted):
             self._has_warned = True
-            logger.warning("proxy_not_trusted", peer=peer, advice="if it is yours, add it to HUBBUB_TRUSTED_PROXIES")
+            logger.warning(
+                "proxy_not_trusted",
+                peer=peer,
+                advice="Rate limits count all clients of this proxy as one. "
+                "If the proxy is yours, add its address to HUBBUB_TRUSTED_PROXIES.",
+            )
 
 
 def _route(scope: Scope) -> tuple[str, str]:
-    """Method and template of the route that was taken: never what the client has written, since labels are kept."""
+    """Return method and template of the matched route.
+
+    The labels contain no client input, since metrics keep labels forever.
+    """
     route = scope.get("route")
     if not isinstance(route, APIRoute) or scope["method"] not in (route.methods or ()):
         return "other", "other"
@@ -105,12 +117,18 @@ def _route(scope: Scope) -> tuple[str, str]:
 
 
 def _is_folder(scope: Scope) -> bool:
-    """Whether the root path itself is asked for, without the slash from which the page reckons its addresses."""
+    """Return True for the root path without the final slash.
+
+    There the page's relative URLs would not work.
+    """
     return bool(scope.get("root_path")) and scope["path"] == scope["root_path"] and scope["method"] in ("GET", "HEAD")
 
 
 async def _to_the_folder(scope: Scope, receive: Receive, send: Send) -> None:
-    """Relative, since only the browser knows what else a proxy has put in front."""
+    """Redirect to the root path with a slash.
+
+    Relative: only the browser knows the prefixes proxies added.
+    """
     query = scope["query_string"].decode("latin-1")
-    place = f"{scope['path'].rpartition('/')[2]}/{'?' if query else ''}{query}"
-    await Response(status_code=307, headers={"Location": place})(scope, receive, send)
+    location = f"{scope['path'].rpartition('/')[2]}/{'?' if query else ''}{query}"
+    await Response(status_code=307, headers={"Location": location})(scope, receive, send)

@@ -1,4 +1,4 @@
-"""Reactions: add one, take it back, see who reacted."""
+"""Routes for reactions: add, remove, list."""
 
 from typing import Annotated
 
@@ -10,7 +10,7 @@ from hubbub.domain.emojis import Emoji
 from hubbub.domain.model import MaybePosition, Wire
 from hubbub.domain.text import MAX_ID
 from hubbub.features import reactions
-from hubbub.gateways.http.auth import Active, Running, Somebody
+from hubbub.gateways.http.auth import Active, LoggedIn, Running
 from hubbub.gateways.http.errors import refusals
 from hubbub.gateways.http.rooms import After, Limit, RoomId
 from hubbub.gateways.http.strict_json import StrictRoute, reply
@@ -18,35 +18,35 @@ from hubbub.gateways.http.strict_json import StrictRoute, reply
 router = APIRouter(prefix="/api/rooms/{room}/messages/{message}/reactions", tags=["reactions"], route_class=StrictRoute)
 
 MessageId = Annotated[int, Path(ge=1, le=MAX_ID, description="The message's seq.", examples=[2])]
-WhichEmoji = Annotated[Emoji, Path(description="Any one emoji of Unicode, percent-encoded.", examples=["👍"])]
+WhichEmoji = Annotated[Emoji, Path(description="Any single Unicode emoji, percent-encoded.", examples=["👍"])]
 
 
 class Reacted(Wire):
-    """Somebody's reaction."""
+    """A user's reaction."""
 
     emoji: str
     user: int
-    """The person's id."""
+    """The user's id."""
     name: str
     seq: int
     """The position of the reaction in the room's log."""
 
 
 class ReactionsPage(Wire):
-    """A page of those who reacted to a message, in that order."""
+    """A page of a message's reactions, in the order they were added."""
 
     reactions: list[Reacted]
     more: bool
-    """Whether there are more: `after` is the seq of the last of these."""
+    """Whether there are further reactions: pass the seq of the last one as `after`."""
     heads: dict[str, int]
-    """The head of the room's topic the page was read at."""
+    """The head of the room's topic at the time of reading."""
 
 
 @router.get("", response_model=ReactionsPage, responses=refusals(400, 401, 404))
 async def list_reactions(
-    room: RoomId, message: MessageId, caller: Somebody, services: Running, after: After = 0, limit: Limit = 100
+    room: RoomId, message: MessageId, caller: LoggedIn, services: Running, after: After = 0, limit: Limit = 100
 ) -> Response:
-    """Who reacted to a message, and with what."""
+    """List the reactions to a message with their users."""
     return reply(await services.read(reactions.listing, caller.id, (room, message), after, limit))
 
 
@@ -54,7 +54,7 @@ async def list_reactions(
 async def add_reaction(
     room: RoomId, message: MessageId, emoji: WhichEmoji, caller: Active, services: Running
 ) -> Response:
-    """Reacts to a message. The same emoji twice is once."""
+    """Add a reaction to a message. Idempotent."""
     command = AddReaction(room=room, message=message, emoji=emoji)
     return reply((await services.journal.submit(command, caller.actor)).answer)
 
@@ -63,6 +63,6 @@ async def add_reaction(
 async def remove_reaction(
     room: RoomId, message: MessageId, emoji: WhichEmoji, caller: Active, services: Running
 ) -> Response:
-    """Takes one's reaction back. Twice is fine."""
+    """Remove the caller's reaction. Idempotent."""
     command = RemoveReaction(room=room, message=message, emoji=emoji)
     return reply((await services.journal.submit(command, caller.actor)).answer)

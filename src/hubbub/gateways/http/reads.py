@@ -1,4 +1,7 @@
-"""Read positions: forward in a room, back to a message, and forward in many rooms at once."""
+"""Routes for read positions.
+
+They move forward in one or many rooms, or back to a message.
+"""
 
 from typing import Annotated
 
@@ -18,40 +21,43 @@ router = APIRouter(prefix="/api", tags=["rooms"], route_class=StrictRoute)
 
 
 class Reading(Frozen):
-    """How far one has read."""
+    """A read position."""
 
     seq: Seq = Field(examples=[1])
-    """Up to which seq of the room's log; not above its head."""
+    """The seq up to which the room is read; not above the head of the room's topic."""
 
 
 class Unreading(Frozen):
-    """From where on one has not read."""
+    """The point from which a room is unread."""
 
     message: MessageSeq = Field(examples=[2])
-    """The seq of the first message that is to be unread."""
+    """The seq of the first message to mark as unread."""
 
 
 class Readings(Frozen):
-    """How far one has read in several rooms."""
+    """Read positions in several rooms."""
 
     rooms: Annotated[list[RoomRead], FailFast(), Field(min_length=1, max_length=MAX_READ_ROOMS)]
 
 
 @router.post("/rooms/{room}/read", response_model=MaybePosition, responses=refusals(400, 401, 403, 404, 413, 429))
 async def read_room(room: RoomId, body: Reading, caller: Active, services: Running) -> Response:
-    """Moves one's read position forward."""
+    """Move the caller's read position forward."""
     return reply((await services.journal.submit(ReadRoom(room=room, seq=body.seq), caller.actor)).answer)
 
 
 @router.post("/rooms/{room}/unread", response_model=MaybePosition, responses=refusals(400, 401, 403, 404, 413, 429))
 async def unread_room(room: RoomId, body: Unreading, caller: Active, services: Running) -> Response:
-    """Moves one's read position back to just before a message."""
+    """Move the caller's read position back to just before a message."""
     command = UnreadRoom(room=room, message=body.message)
     return reply((await services.journal.submit(command, caller.actor)).answer)
 
 
 @router.post("/reads", response_model=MaybePosition, responses=refusals(400, 401, 403, 413, 429))
 async def read_rooms(body: Readings, caller: Active, services: Running) -> Response:
-    """Moves several read positions forward; a room one is not in is passed over."""
+    """Move several read positions forward.
+
+    Rooms the caller is not a member of are skipped.
+    """
     command = ReadRooms(rooms=tuple(body.rooms))
     return reply((await services.journal.submit(command, caller.actor)).answer)

@@ -1,4 +1,4 @@
-"""Sessions: log in and out, by cookie for browsers and by token for everybody else; passwords."""
+"""Routes for sessions and passwords: cookies for browsers, tokens for programs."""
 
 import secrets
 from typing import Annotated, Any, Literal
@@ -15,50 +15,53 @@ from hubbub.engine.services import Services
 from hubbub.features import invites, sessions
 from hubbub.features.accounts import USED_LINK
 from hubbub.gateways.http import auth, logins
-from hubbub.gateways.http.auth import Active, Running, Somebody
+from hubbub.gateways.http.auth import Active, LoggedIn, Running
 from hubbub.gateways.http.errors import TokenRefused, refusals
 from hubbub.gateways.http.strict_json import FORM, JSON, StrictRoute, media_type, read_form, read_json, reply
 from hubbub.protocol.tokens import new_secret, secret_hash
 
 router = APIRouter(tags=["sessions"], route_class=StrictRoute)
 GRACE = 30_000
-"""Milliseconds in which a refresh token that was used already gives the same successor: its answer may be lost."""
+"""Milliseconds in which a used refresh token still returns the same successor.
+
+This is needed because the first response may be lost.
+"""
 
 
 class Login(Frozen):
-    """A name and its password."""
+    """A username and password."""
 
     username: Text = Field(examples=["alice"])
     password: Text = Field(examples=[logins.EXAMPLE])
 
 
 class NewPassword(Frozen):
-    """The password one has, and the one to have: at least 8 characters, at most 1,024 bytes."""
+    """The current password, and a new one of 8 characters to 1,024 bytes."""
 
     current_password: Text = Field(examples=[logins.EXAMPLE])
-    new_password: Text = Field(examples=["four words nobody guesses"])
+    new_password: Text = Field(examples=["four words that are hard to guess"])
 
 
 class NewStart(Frozen):
-    """`token` is out of a reset link."""
+    """A new password set with a reset link; `token` is the link's token."""
 
     token: ShortText
     password: Text = Field(examples=[logins.EXAMPLE])
 
 
 class TokenPair(Wire):
-    """What a program shows, and what it gets the next pair with."""
+    """An access token, and the refresh token that gets the next pair."""
 
     access_token: str
     token_type: Literal["bearer"]
     expires_in: int
     """Seconds."""
     refresh_token: str
-    """Good for one use."""
+    """Works once."""
 
 
 class Sessions(Wire):
-    """Where one is logged in, the most recently seen first."""
+    """The caller's sessions, the most recently used first."""
 
     sessions: list[Session]
 
@@ -90,17 +93,17 @@ REFRESH_BODY = {
 
 @router.post("/api/login", response_model=User, responses=refusals(400, 401, 413, 429))
 async def log_in(body: Login, request: Request) -> Response:
-    """Opens a browser session: the answer sets its cookie."""
+    """Open a browser session. The response sets its cookie."""
     opened = await logins.open_session(request, body.username, body.password, browser=True)
-    assert opened.cookie is not None, "a browser session has one"
+    assert opened.cookie is not None, "a browser session has a cookie"
     answer = reply(opened.account.profile().model_dump())
     logins.set_cookie(request, answer, opened.cookie)
     return answer
 
 
 @router.post("/api/logout", status_code=204, response_class=Response, responses=refusals(401, 403))
-async def log_out(caller: Somebody, request: Request, services: Running) -> Response:
-    """Ends the session that asks, and closes its connections."""
+async def log_out(caller: LoggedIn, request: Request, services: Running) -> Response:
+    """End the caller's session and close its connections."""
     await services.journal.submit(RevokeSessions(session=caller.identity.session), caller.actor)
     answer = Response(status_code=204)
     if caller.by_cookie:
@@ -112,7 +115,10 @@ async def log_out(caller: Somebody, request: Request, services: Running) -> Resp
     "/token", response_model=TokenPair, responses=refusals(400, 401, 413, 429, token=True), openapi_extra=TOKEN_BODY
 )
 async def create_token(request: Request, services: Running) -> Response:
-    """The OAuth2 password form: a session for a program, with an access token and a refresh token."""
+    """Log a program in with the OAuth2 password form.
+
+    Returns an access token and a refresh token.
+    """
     form = await read_form(request)
     if form.get("grant_type", "password") not in ("password", ""):
         raise BadRequest("grant_type: must be password.")
@@ -133,7 +139,10 @@ async def create_token(request: Request, services: Running) -> Response:
     openapi_extra=REFRESH_BODY,
 )
 async def refresh_token(request: Request, services: Running) -> Response:
-    """A new pair for a refresh token, which is used up by it. Using it again ends the session."""
+    """Exchange a refresh token for a new pair.
+
+    Using the same refresh token again ends the session.
+    """
     token = await _refresh_token(request)
     try:
         session, generation = services.tokens.parse_refresh(token)
@@ -146,16 +155,16 @@ async def refresh_token(request: Request, services: Running) -> Response:
         )
         receipt = await services.journal.submit(command, ANYBODY)
     except Unauthenticated:
-        raise TokenRefused("This session is over. Log in again.") from None
+        raise TokenRefused("Your session has ended. Log in again.") from None
     following = receipt.answer["generation"]
     if not isinstance(following, int):
-        raise TokenRefused("This session is over. Log in again.")
+        raise TokenRefused("Your session has ended. Log in again.")
     return reply(_pair(services, user, session, following))
 
 
 @router.get("/api/sessions", response_model=Sessions, responses=refusals(401))
-async def list_sessions(caller: Somebody, services: Running) -> Response:
-    """Where one is logged in, the most recently seen first."""
+async def list_sessions(caller: LoggedIn, services: Running) -> Response:
+    """List the caller's sessions, the most recently used first."""
     now = services.clock.now()
     return reply(await services.read(sessions.listing, caller.id, caller.identity.session, now))
 
@@ -164,14 +173,14 @@ async def list_sessions(caller: Somebody, services: Running) -> Response:
     "/api/sessions/{session}", status_code=204, response_class=Response, responses=refusals(400, 401, 403, 404, 429)
 )
 async def end_session(session: Annotated[ShortText, Path()], caller: Active, services: Running) -> Response:
-    """Ends one of one's own sessions, and closes its connections."""
+    """End one of the caller's sessions and close its connections."""
     await services.journal.submit(RevokeSessions(session=session), caller.actor)
     return Response(status_code=204)
 
 
 @router.post("/api/password", status_code=204, response_class=Response, responses=refusals(400, 401, 403, 413, 429))
 async def change_password(body: NewPassword, caller: Active, request: Request, services: Running) -> Response:
-    """Sets a new password and ends all other sessions. A browser gets a new cookie."""
+    """Change the password and end all other sessions. A browser gets a new cookie."""
     logins.acceptable(body.new_password, caller.identity.name)
     stored = await logins.confirm(services, caller, body.current_password, auth.address_of(request))
     cookie = new_secret(secrets.token_bytes(32)) if caller.by_cookie else None
@@ -191,7 +200,7 @@ async def change_password(body: NewPassword, caller: Active, request: Request, s
 
 @router.post("/api/reset", status_code=204, response_class=Response, responses=refusals(400, 403, 413, 429))
 async def reset_password(body: NewStart, request: Request, services: Running) -> Response:
-    """Sets a password with a reset link, which is used up by it, and ends all sessions."""
+    """Set a password with a reset link and end all sessions. The link works once."""
     services.limits.attempt(auth.address_of(request))
     token_hash = secret_hash(body.token)
     user = await services.read(invites.reset_owner, token_hash, services.clock.now())
@@ -206,7 +215,7 @@ async def reset_password(body: NewStart, request: Request, services: Running) ->
 
 
 async def _refresh_token(request: Request) -> str:
-    """Out of JSON or of a form."""
+    """Return the refresh token from a JSON body or a form."""
     body: dict[str, Any] = dict(await read_form(request)) if media_type(request) == FORM else await read_json(request)
     token = body.get("refresh_token")
     if not isinstance(token, str):

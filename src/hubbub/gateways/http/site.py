@@ -1,4 +1,4 @@
-"""The site: what the front page must know before anybody is logged in."""
+"""The public description of the site, which the front page needs before log-in."""
 
 from typing import Literal
 
@@ -15,21 +15,21 @@ router = APIRouter(prefix="/api", tags=["accounts"], route_class=StrictRoute)
 
 
 class Site(Wire):
-    """What anybody may know of this place."""
+    """What the site tells everyone."""
 
     needs_owner: bool
-    """Whether nobody has used the owner's link yet."""
+    """Whether the owner's setup link is still unused."""
     signup: Literal["invite", "open", "closed"]
-    """Who may make an account."""
+    """Who may sign up."""
     accounts: Literal["own", "host"]
-    """`host`: the app around this one knows who people are, and there is nothing to log in with here."""
+    """`host`: the host application authenticates the users, and there is no log-in here."""
     name: str
     version: str
 
 
 @router.get("/setup", response_model=Site, responses=refusals())
 async def look_at_site(request: Request, services: Running) -> Response:
-    """Whether there is an owner yet, and how one gets in."""
+    """Describe the site: whether it has an owner, and how users sign up and log in."""
     settings, hosted = services.settings, services.external_auth is not None
     return reply(
         {

@@ -1,6 +1,9 @@
-"""Requests, read strictly: who asks comes first, then a body of at most 64 KiB, only JSON, by `protocol/wire.py`.
+"""Strict request parsing: first the caller, then a JSON body of at most 64 KiB.
 
-What a route does not use is not parsed: FastAPI would parse the query and the cookies of every request.
+`protocol/wire.py` parses the JSON.
+
+Parts of a request that a route does not use are not parsed; FastAPI would parse every query and
+cookie.
 """
 
 from collections.abc import Callable, Coroutine
@@ -22,14 +25,20 @@ from hubbub.protocol import wire
 MAX_BODY = 64 * 1024
 MAX_FIELDS = 20
 FRESH = 0.5
-"""So many seconds after he was identified, a caller is asked for again: the body may have taken a minute."""
+"""Seconds after which a caller is identified again.
+
+Reading the body may have taken a minute.
+"""
 JSON = "application/json"
-UNKNOWN = "The query has a parameter that is not known here."
+UNKNOWN = "The query has an unknown parameter."
 FORM = "application/x-www-form-urlencoded"
 
 
 class StrictRoute(APIRoute):
-    """A route that knows its caller before it reads anything, and checks a query and a JSON body itself."""
+    """A route that identifies the caller before it reads the body.
+
+    It checks query and JSON body itself.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         original = super().get_route_handler()
@@ -39,19 +48,20 @@ class StrictRoute(APIRoute):
         async def handler(request: Request) -> Response:
             if needs_caller:
                 request.state.caller = await auth.identify(request)
-            # Where Starlette keeps what it has parsed. Nothing here reads its cookies (protocol/headers.py does), and
-            # to take the quotes off one takes quadratic time before Python 3.11.10 and 3.12.6 (CVE-2024-7592).
+            # Starlette's cache of parsed cookies. Nothing here reads it (protocol/headers.py parses
+            # cookies), and unquoting a cookie takes quadratic time before Python 3.11.10 and 3.12.6
+            # (CVE-2024-7592).
             request._cookies = {}
             if not known:
                 request._query_params = QueryParams()
             elif len(request.scope["query_string"]) > MAX_QUERY:
-                raise BadRequest(f"The query has at most {MAX_QUERY} bytes.")
+                raise BadRequest(f"The query is too long: at most {MAX_QUERY} bytes.")
             elif not known.issuperset(request.query_params):
                 raise BadRequest(UNKNOWN)
             if self.body_field is not None:
                 monotonic = auth.services_of(request).clock.monotonic
                 began = monotonic()
-                # The same for the body: FastAPI finds it done.
+                # Starlette's cache of the body, so that FastAPI does not parse it again.
                 request._json = await read_json(request)
                 if needs_caller and monotonic() - began > FRESH:
                     request.state.caller = await auth.identify(request)
@@ -65,7 +75,7 @@ def _depends_on_caller(dependant: Dependant) -> bool:
 
 
 def _queried(dependant: Dependant) -> set[str]:
-    """What its query can have, also as the fields of a model."""
+    """Return the route's query parameters, including the fields of query models."""
     found = {name for within in dependant.dependencies for name in _queried(within)}
     for field in dependant.query_params:
         kind = field.field_info.annotation
@@ -77,42 +87,48 @@ def _queried(dependant: Dependant) -> set[str]:
 
 
 async def read_json(request: Request) -> dict[str, Any]:
-    """The request's JSON object. Raises BadRequest, TooLarge."""
+    """Return the request's JSON object. Raises BadRequest, TooLarge."""
     if media_type(request) != JSON:
-        raise BadRequest(f"The body must be {JSON}.")
+        raise BadRequest(f"The Content-Type must be {JSON}.")
     return wire.parse(await read_body(request))
 
 
 async def read_form(request: Request) -> dict[str, str]:
-    """The fields of an urlencoded form, each once. Raises BadRequest, TooLarge."""
+    """Return the fields of a URL-encoded form.
+
+    Raises BadRequest, also for a repeated field, and TooLarge.
+    """
     if media_type(request) != FORM:
-        raise BadRequest(f"The body must be {FORM}.")
+        raise BadRequest(f"The Content-Type must be {FORM}.")
     raw = await read_body(request)
     pairs = raw.split(b"&") if raw else []
     if len(pairs) > MAX_FIELDS:
-        raise BadRequest(f"A form has at most {MAX_FIELDS} fields.")
+        raise BadRequest(f"The form has too many fields: at most {MAX_FIELDS}.")
     fields: dict[str, str] = {}
     try:
         for pair in pairs:
             name, _, value = (unquote_plus(part, errors="strict") for part in pair.decode("ascii").partition("="))
             if name in fields:
-                raise BadRequest("A form has each field once.")
+                raise BadRequest("The form repeats a field.")
             fields[check(name)] = check(value)
     except ValueError:
-        raise BadRequest("That is not a valid form.") from None
+        raise BadRequest("The form is not valid.") from None
     return fields
 
 
 async def read_body(request: Request) -> bytes:
-    """The body, never more of it in memory than is allowed. Raises TooLarge."""
+    """Return the body without ever holding more of it than is allowed.
+
+    Raises TooLarge.
+    """
     declared = request.headers.get("content-length", "")
     if declared.isascii() and declared.isdecimal() and len(declared) < 20 and int(declared) > MAX_BODY:
-        raise TooLarge(f"A request has at most {MAX_BODY} bytes.")
+        raise TooLarge(f"The request body is too large: at most {MAX_BODY} bytes.")
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > MAX_BODY:
-            raise TooLarge(f"A request has at most {MAX_BODY} bytes.")
+            raise TooLarge(f"The request body is too large: at most {MAX_BODY} bytes.")
     request._body = bytes(body)
     return request._body
 
@@ -122,5 +138,8 @@ def media_type(request: Request) -> str:
 
 
 def reply(data: object, status: int = 200) -> Response:
-    """An answer as it is: features give what is ready for JSON, so nothing is validated a second time."""
+    """Return a JSON response.
+
+    `data` is not validated again: features return data that is ready for JSON.
+    """
     return Response(wire.dumps(data), status, media_type=JSON)

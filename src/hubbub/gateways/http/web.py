@@ -1,4 +1,4 @@
-"""The web client: one page and its hashed assets, out of the package. Read once; nothing else can be asked for."""
+"""The web client: a page and its hashed assets, read once at start."""
 
 import hashlib
 import mimetypes
@@ -22,13 +22,16 @@ logger = structlog.get_logger(__name__)
 FOLDER = Path(__file__).parents[2] / "web_dist"
 HTML = "text/html; charset=utf-8"
 TEMPLATES = "svelte-trusted-html"
-"""The one policy that may make HTML of a string: Svelte's own, for the templates it was compiled with."""
+"""The only policy that turns strings into HTML: Svelte's, for its templates."""
 SHELL = "hubbub-shell"
-"""The one policy that may make an address of a script: it knows one, the service worker's (`web/src/shell`)."""
+"""The one policy that may turn strings into script URLs.
+
+It allows the service worker's only (`web/src/shell`).
+"""
 FOR_EVER = "public, max-age=31536000, immutable"
 WORKER_POLICY = "default-src 'none'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 MISSING = (
-    "The web client is not built. Build it with `make setup` (or `npm run build` in web/), then start again. "
+    "The web client is not built. Build it with `make setup` (or `npm run build` in web/) and restart the server. "
     "Everything else works: see /docs."
 )
 MEDIA_TYPES = {
@@ -39,11 +42,11 @@ MEDIA_TYPES = {
     ".svg": "image/svg+xml",
     ".woff2": "font/woff2",
 }
-WELCOME = "Welcome to Hubbub! People come in with a browser, programs with a token; /docs says how."
+WELCOME = "Welcome to Hubbub! Open this address in a browser, or see /docs for the API."
 
 
 class Greeting(Wire):
-    """The tutorial's welcome."""
+    """The welcome message of the tutorial's first step."""
 
     message: str
 
@@ -56,7 +59,10 @@ class Asset:
 
 
 def create_router(folder: Path = FOLDER) -> APIRouter:
-    """The pages and assets in `folder`; one sentence instead of the page where there is none."""
+    """Return the routes for the pages and assets in `folder`.
+
+    Without a build, a message replaces the page.
+    """
     router = APIRouter(tags=["web"], route_class=StrictRoute)
     assets = _load(folder)
     index = assets.pop("index.html", None)
@@ -66,7 +72,7 @@ def create_router(folder: Path = FOLDER) -> APIRouter:
     @router.head("/", include_in_schema=False)
     @router.get("/", response_model=Greeting, responses=refusals(), openapi_extra=_ALSO_HTML)
     async def welcome(request: Request) -> Response:
-        """The web client for browsers, a greeting for everybody else."""
+        """Return the web client to browsers, and a greeting to other clients."""
         answer = _page(request, index) if wants_html(request) else _welcome()
         answer.headers["Vary"] = "Accept"
         return answer
@@ -84,7 +90,7 @@ def create_router(folder: Path = FOLDER) -> APIRouter:
     async def asset(name: str, request: Request) -> Response:
         found = assets.get(f"assets/{name}")
         if found is None:
-            raise NotFound("There is nothing at this address.")
+            raise NotFound("There is no page or endpoint at this address.")
         kept = {"Cache-Control": FOR_EVER, "ETag": found.tag}
         if found.tag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=kept)
@@ -94,23 +100,28 @@ def create_router(folder: Path = FOLDER) -> APIRouter:
 
 
 def _add_worker(router: APIRouter, assets: dict[str, Asset]) -> None:
-    """The service worker, which keeps the page in the browser; it lies where the page lies, since that is its scope."""
+    """Add the service worker, which caches the page.
+
+    It is served beside the page, since its path is its scope.
+    """
 
     @router.head("/sw.js", include_in_schema=False)
     @router.get("/sw.js", include_in_schema=False)
     async def worker() -> Response:
         found = assets.get("sw.js")
         if found is None:
-            raise NotFound("There is nothing at this address.")
-        # Its policy is its own, not the page's (CSP Level 3, section 2.2.2).
+            raise NotFound("There is no page or endpoint at this address.")
+        # A worker has its own policy, not the page's (CSP Level 3, section 2.2.2).
         kept = {"Content-Security-Policy": WORKER_POLICY, "Cache-Control": "no-cache"}
         return Response(found.body, headers=kept, media_type=found.media_type)
 
 
 def content_security_policy(services: Services, host: str | None) -> str:
-    """For pages: nothing but what we serve ourselves, nothing inline (CSP Level 3, Trusted Types).
+    """Return the policy for pages.
 
-    The socket's address is spelled out, since older Safari does not take 'self' for it.
+    It allows own resources only and nothing inline (CSP Level 3, Trusted Types).
+
+    The WebSocket address is explicit, since 'self' does not cover it in older versions of Safari.
     """
     public = services.settings.public_origin
     if public is not None:
@@ -140,7 +151,10 @@ def content_security_policy(services: Services, host: str | None) -> str:
 
 
 def html(request: Request, body: bytes, status: int = 200) -> Response:
-    """A page with its policy; it is asked for anew each time, so that it names the present assets."""
+    """Return a page with its policy.
+
+    Browsers revalidate it on each visit, so that it names the current assets.
+    """
     host = headers.value(auth.raw_headers(request), b"host")
     policy = content_security_policy(auth.services_of(request), host)
     kept = {"Content-Security-Policy": policy, "Cache-Control": "no-cache"}
@@ -148,7 +162,10 @@ def html(request: Request, body: bytes, status: int = 200) -> Response:
 
 
 def wants_html(request: Request) -> bool:
-    """Whether Accept names text/html itself, as browsers do and programs do not (RFC 9110, section 12.5.1)."""
+    """Return True if Accept names text/html itself (RFC 9110, section 12.5.1).
+
+    Browsers do this, programs do not.
+    """
     for part in request.headers.get("accept", "").lower().split(","):
         media, _, parameters = part.strip().partition(";")
         if media.strip() == "text/html":
@@ -179,7 +196,10 @@ def _load(folder: Path) -> dict[str, Asset]:
 
 
 def media_type_of(name: str) -> str:
-    """By the name's ending; what browsers insist on does not depend on the system's own table, which may be empty."""
+    """Return the media type for a file name.
+
+    Types that browsers insist on do not depend on the system's table, which may be empty.
+    """
     known = MEDIA_TYPES.get(Path(name).suffix)
     if known is not None:
         return known
@@ -192,6 +212,9 @@ def media_type_of(name: str) -> str:
 _ALSO_HTML = {
     "responses": {
         "200": {"description": "Successful Response", "content": {"text/html": {"schema": {"type": "string"}}}},
-        "503": {"description": "Busy, or not built.", "content": {"text/plain": {"schema": {"type": "string"}}}},
+        "503": {
+            "description": "Busy, or the web client is not built.",
+            "content": {"text/plain": {"schema": {"type": "string"}}},
+        },
     }
 }

@@ -1,8 +1,9 @@
-"""WebSockets: the native gateway on uvicorn's transport, and the public ConnectionManager."""
+"""WebSockets: the gateways, and the public ConnectionManager."""
 
 import os
 
-# The head of a request was limited as a whole (16 KiB) before it is parsed a second time, by `websockets`, whose own
-# limits are of another kind and are answered with silence. These are its documented settings, read at its import.
+# `websockets` parses a request's head a second time. The head was already limited as a whole (16
+# KiB); the library's own limits are of another kind and drop the connection without a response.
+# These documented settings raise them; `websockets` reads them at import.
 os.environ.setdefault("WEBSOCKETS_MAX_LINE_LENGTH", str(2**20))
 os.environ.setdefault("WEBSOCKETS_MAX_NUM_HEADERS", "4096")

@@ -1,14 +1,18 @@
-"""Admission control: how many connections may wait for their clients, and which of them gives way to a newcomer.
+"""Admission control: limits idle connections, and evicts one for a newcomer.
 
-A connection that waits for its client costs a place and does nothing for it. When all places are taken, the network
-with the most such connections loses the one that has waited longest, so a newcomer from elsewhere always gets in.
+A connection that waits for its client occupies a slot without doing work. When all slots are taken,
+the network with the most idle connections loses its oldest one, so a newcomer from another network
+always gets in.
 """
 
 from collections.abc import Callable
 
 
 class Slot:
-    """One admitted connection. It is idle while the server waits for the client; only idle slots are evicted."""
+    """One admitted connection.
+
+    It is idle while the server waits for the client; only idle slots are evicted.
+    """
 
     __slots__ = ("_evict", "network")
 
@@ -21,33 +25,42 @@ class Slot:
         return self._evict is None
 
     def take_callback(self) -> Callable[[], None] | None:
-        """The callback that ends the connection, once; None if the slot is released."""
+        """Return the callback that ends the connection, once; None after release."""
         evict, self._evict = self._evict, None
         return evict
 
 
 class AdmissionControl:
-    """Belongs to the event loop's thread. Networks are those of `protocol.headers.network`."""
+    """Counts the slots per network (see `protocol.headers.network`).
+
+    Use it in the event loop's thread only.
+    """
 
     def __init__(self, *, idle_max: int | None = None, per_network: int | None = None) -> None:
-        """At most `idle_max` idle slots, and at most `per_network` slots of any kind per network; None is no limit."""
+        """Allow `idle_max` idle slots, and `per_network` slots of any kind per network.
+
+        None means no limit.
+        """
         self._idle_max = idle_max
         self._per_network = per_network
         self._admitted: dict[str, int] = {}
         self._idle: dict[str, dict[Slot, None]] = {}
         self._idle_count = 0
         self.count = 0
-        """Slots that are not released."""
+        """The number of slots that are not released."""
         self.evicted = 0
-        """Connections that had to give way since the start."""
+        """The number of connections evicted since the start."""
 
     @property
     def is_nearly_full(self) -> bool:
-        """At least three quarters of the idle places are taken."""
+        """True if at least three quarters of the idle slots are taken."""
         return self._idle_max is not None and 4 * self._idle_count >= 3 * self._idle_max
 
     def try_acquire(self, network: str, evict: Callable[[], None]) -> Slot | None:
-        """An idle slot; None if the network has its share already. `evict` ends the connection when it gives way."""
+        """Return an idle slot, or None if the network has reached its limit.
+
+        `evict` ends the connection.
+        """
         if self._per_network is not None and self._admitted.get(network, 0) >= self._per_network:
             return None
         if self._idle_max is not None and self._idle_count >= self._idle_max and not self.make_room(network):
@@ -59,13 +72,16 @@ class AdmissionControl:
         return slot
 
     def idle_of(self, network: str | None) -> int:
-        """How many idle slots the network has; 0 for None."""
+        """Return the number of the network's idle slots; 0 for None."""
         return len(self._idle.get(network, ())) if network is not None else 0
 
     def make_room(self, network: str | None, elsewhere: int = 0) -> bool:
-        """Evicts for a newcomer of `network` (None: of a trusted proxy), if another network has more idle slots.
+        """Evict a connection for a newcomer of `network` (None: of a trusted proxy).
 
-        `elsewhere` is how many the newcomer's network has in other controls.
+        Return False if none qualifies.
+
+        Another network must have more idle slots than the newcomer's. `elsewhere` is the number of
+        the newcomer's slots in other controls.
         """
         busiest = max(self._idle.values(), key=len, default={})
         if len(busiest) <= self.idle_of(network) + elsewhere:
@@ -74,7 +90,10 @@ class AdmissionControl:
         return True
 
     def set_busy(self, slot: Slot) -> None:
-        """The client has done its part: the slot cannot be evicted until `set_idle`. Harmless when repeated."""
+        """Protect the slot from eviction until `set_idle`: the client has done its part.
+
+        Idempotent.
+        """
         idle = self._idle.get(slot.network)
         if idle is not None and slot in idle:
             del idle[slot]
@@ -83,7 +102,10 @@ class AdmissionControl:
                 del self._idle[slot.network]
 
     def set_idle(self, slot: Slot) -> None:
-        """The server waits for the client again; over the limit, a connection of the busiest network gives way."""
+        """Mark that the server waits for the client.
+
+        Over the limit, evict from the busiest network.
+        """
         if slot.is_released or slot in self._idle.get(slot.network, ()):
             return
         self._add_idle(slot)
@@ -91,7 +113,7 @@ class AdmissionControl:
             self._evict_oldest(max(self._idle.values(), key=len))
 
     def release(self, slot: Slot) -> None:
-        """The connection is authenticated, served or gone. Harmless when repeated."""
+        """Release the slot: the connection is authenticated, served or gone. Idempotent."""
         if slot.take_callback() is not None:
             self._forget(slot)
 

@@ -1,7 +1,10 @@
-"""The ASGI gateway: the same session as the native one, on any ASGI server, behind a Starlette `WebSocket`.
+"""The ASGI gateway: the native gateway's session on any ASGI server.
 
-What only whoever owns the transport can do is left to the ASGI server: protocol pings, the size of a frame before it
-is in memory, the number of fragments, the time a handshake may take. What it leaves open is limited here.
+It uses Starlette's `WebSocket`.
+
+Only the ASGI server can do some things: protocol pings, limits on frames before they are in memory,
+on the number of fragments, and on the duration of a handshake. The limits that the ASGI server
+lacks are enforced here.
 """
 
 import asyncio
@@ -30,36 +33,44 @@ from hubbub.protocol.headers import network
 from hubbub.protocol.tokens import Credential
 
 QUIET = 90.0
-"""Seconds in which a client that is there has said something, or was told something: it pings after 25 of silence."""
+"""Seconds without traffic in both directions after which a client counts as gone.
+
+Clients ping after 25 s.
+"""
 TURN = 16
-"""Messages taken up for one connection before the loop goes on."""
+"""Messages handled for one connection before the event loop runs other tasks."""
 logger = structlog.get_logger(__name__)
 _random = SystemRandom()
 
 
 class AsgiConnection(QueuedWebSocket):
-    """One WebSocket. The registry writes to it; its endpoint reads; the wheel ends it when its time has come."""
+    """One WebSocket.
 
-    __slots__ = ("_active", "_authenticated", "_company", "_deadline", "_slot", "address", "code", "spoke")
+    The registry writes to it, its endpoint reads from it, and the timer wheel enforces deadlines.
+    """
 
-    def __init__(self, company: "ConnectionSet[AsgiConnection]", socket: WebSocket, slot: Slot, address: str) -> None:
-        self._company = company
+    __slots__ = ("_active", "_authenticated", "_connections", "_deadline", "_slot", "address", "code", "spoke")
+
+    def __init__(
+        self, connections: "ConnectionSet[AsgiConnection]", socket: WebSocket, slot: Slot, address: str
+    ) -> None:
+        self._connections = connections
         self._authenticated = False
         self._slot: Slot | None = slot
         self.address = address
         self.code: int | None = None
-        """What it ended with, once it did."""
+        """The close code, after the end."""
         self.spoke = -1
-        now = company.services.clock.monotonic()
+        now = connections.services.clock.monotonic()
         self._active = now
-        self._deadline = now + company.hello_timeout
-        super().__init__(socket, company.services.settings.outbox_bytes, _nobody)
-        company.came(self)
-        company.wheel.put(self, self._deadline - now)
+        self._deadline = now + connections.hello_timeout
+        super().__init__(socket, connections.services.settings.outbox_bytes, _ignore_end)
+        connections.add(self)
+        connections.wheel.put(self, self._deadline - now)
 
     @property
     def authenticated(self) -> bool:
-        """Set by the conversation once it knows the user; then the connection holds no slot any more."""
+        """Set by the conversation after log-in. An authenticated connection holds no slot."""
         return self._authenticated
 
     @authenticated.setter
@@ -70,28 +81,31 @@ class AsgiConnection(QueuedWebSocket):
 
     @property
     def ending(self) -> bool:
-        """Nothing that comes counts any more."""
+        """True if incoming messages are ignored because the connection is closing."""
         return self._closing
 
-    def heard(self) -> None:
-        """A message came; the first one is hello, and in time."""
-        self._active = self._company.wheel.now
+    def record_message(self) -> None:
+        """Record that a message arrived.
+
+        The first message is `hello`, and ends its deadline.
+        """
+        self._active = self._connections.wheel.now
         if not self._authenticated and not self._closing:
             self._deadline = math.inf
             if self._slot is not None:
-                self._company.admission.set_busy(self._slot)
+                self._connections.admission.set_busy(self._slot)
 
     def write(self, blob: Blob) -> None:
-        self._active = self._company.wheel.now
+        self._active = self._connections.wheel.now
         super().write(blob)
 
     def close(self, code: int, reason: str = "") -> None:
         if not self._closing:
             self.code = self.code or code
-            self._deadline = self._company.services.clock.monotonic() + FAREWELL
-            self._company.wheel.put(self, FAREWELL)
+            self._deadline = self._connections.services.clock.monotonic() + FAREWELL
+            self._connections.wheel.put(self, FAREWELL)
             if self._slot is not None:
-                self._company.admission.set_idle(self._slot)
+                self._connections.admission.set_idle(self._slot)
         super().close(code, reason)
 
     def abort(self, code: int, reason: str = "") -> None:
@@ -99,22 +113,28 @@ class AsgiConnection(QueuedWebSocket):
         super().abort(code, reason)
 
     def shutdown(self) -> None:
-        """The server stops: come back, each after another delay."""
+        """Close because the server stops.
+
+        Clients reconnect after random delays, so that they do not come at once.
+        """
         self.close(close_codes.GOING_AWAY, close_codes.come_back(_random.uniform(1.0, 5.0)))
 
     def evict(self) -> None:
-        """Gives way to a newcomer: the client is told to come back, unless it has been refused already."""
+        """End the connection for a newcomer.
+
+        The client is told to reconnect, unless it was already rejected.
+        """
         self._slot = None
-        self._company.services.metrics.connections_evicted.labels(kind="websocket").inc()
+        self._connections.services.metrics.connections_evicted.labels(kind="websocket").inc()
         self.abort(close_codes.GOING_AWAY, close_codes.come_back(_random.uniform(1.0, 5.0)))
 
     def _release_slot(self) -> None:
         slot, self._slot = self._slot, None
         if slot is not None:
-            self._company.admission.release(slot)
+            self._connections.admission.release(slot)
 
     def visit(self, now: float) -> float | None:
-        """The wheel's turn: deadlines, and silence on both sides, where nobody seems to be there any more."""
+        """Enforce the deadlines, and close after silence. Called by the wheel."""
         if now >= self._deadline:
             if self._closing:
                 self.abort(self.code or 1006)
@@ -127,15 +147,18 @@ class AsgiConnection(QueuedWebSocket):
         return min(self._deadline, self._active + QUIET) - now
 
     def leave(self) -> None:
-        """The endpoint is over."""
-        self._company.went(self)
-        self._company.wheel.remove(self)
+        """Clean up after the endpoint has ended."""
+        self._connections.discard(self)
+        self._connections.wheel.remove(self)
         self._release_slot()
         self.abort(1006)
 
 
 class HostedPump(Pump):
-    """A conversation with somebody whom the app around this one recognises, by the handshake or by `hello`'s token."""
+    """A conversation whose user the host application authenticates.
+
+    It gets the handshake, with `hello`'s token if there is one.
+    """
 
     __slots__ = ("_host", "_scope")
 
@@ -152,59 +175,62 @@ class HostedPump(Pump):
 
 
 class AsgiGateway:
-    """All connections of one server; `serve` is the endpoint of the route `/ws`."""
+    """All WebSocket connections of one server.
+
+    `serve` is the endpoint of the route `/ws`.
+    """
 
     def __init__(self, services: Services) -> None:
         self.services = services
-        self.company: ConnectionSet[AsgiConnection] = ConnectionSet(services, state="asgi")
+        self.connections: ConnectionSet[AsgiConnection] = ConnectionSet(services, state="asgi")
 
     async def serve(self, socket: WebSocket) -> None:
-        """One connection, from the handshake to its end."""
+        """Serve one connection from the handshake to its end."""
         address = scope.address(socket, self.services.settings.trusted_proxies)
         admitted = self._admit(socket)
         if isinstance(admitted, handshake.Rejection):
-            await self._deny(socket, admitted)
+            await self._reject(socket, admitted)
             return
-        slot = self.company.admission.try_acquire(network(address), lambda: connection.evict())
+        slot = self.connections.admission.try_acquire(network(address), lambda: connection.evict())
         if slot is None:
-            again = math.ceil(self.services.settings.hello_timeout)
-            crowded = handshake.Rejection(429, "Too many connections wait to log in from your address.", again)
-            await self._deny(socket, crowded)
+            retry_after = math.ceil(self.services.settings.hello_timeout)
+            crowded = handshake.Rejection(429, handshake.CROWDED, retry_after)
+            await self._reject(socket, crowded)
             return
-        connection = AsgiConnection(self.company, socket, slot, address)
+        connection = AsgiConnection(self.connections, socket, slot, address)
         conversation = self._converse(connection, admitted.credentials, socket)
         try:
             await socket.accept(admitted.subprotocol)
             conversation.opened()
             code = await self._listen(socket, connection, conversation)
-            connection.code = connection.code or code  # whoever said it first
-            await _say_why(socket, connection)
+            connection.code = connection.code or code  # a close by the server comes first
+            await _send_close(socket, connection)
         except (WebSocketDisconnect, OSError):
-            pass  # it went before the 101 was out
+            pass  # the client disconnected before the 101 was sent
         finally:
             connection.leave()
             conversation.lost()
             self.services.metrics.disconnected(connection.code)
 
-    async def _deny(self, socket: WebSocket, refused: handshake.Rejection) -> None:
+    async def _reject(self, socket: WebSocket, refused: handshake.Rejection) -> None:
         self.services.metrics.connections_refused.labels(status=refused.status).inc()
         await reject(socket, refused)
 
     async def close(self, seconds: float) -> None:
-        """Tells everybody to come back later, gives them so long to take leave, then ends what is left."""
-        company = self.company
-        for connection in list(company.open):
+        """Ask all clients to reconnect later, wait `seconds`, then abort the rest."""
+        connections = self.connections
+        for connection in list(connections.open):
             connection.shutdown()
-        if company.open:
+        if connections.open:
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
-                    await company.empty.wait()
-        for connection in list(company.open):
+                    await connections.empty.wait()
+        for connection in list(connections.open):
             connection.abort(close_codes.GOING_AWAY)
 
     def _admit(self, socket: WebSocket) -> handshake.Admitted | handshake.Rejection:
         settings = self.services.settings
-        if len(self.company.open) >= settings.connections_limit:
+        if len(self.connections.open) >= settings.connections_limit:
             return handshake.FULL
         headers, offered = socket.scope["headers"], scope.subprotocols(socket)
         if self.services.external_auth is not None:
@@ -221,13 +247,16 @@ class AsgiGateway:
         return Pump(self.services, connection, credentials, connection.address)
 
     async def _listen(self, socket: WebSocket, connection: AsgiConnection, conversation: Conversation) -> int:
-        """Message after message, until the end; returns the code the peer, or the ASGI server, ended it with."""
+        """Receive messages until the end.
+
+        Return the close code of the peer or the ASGI server.
+        """
         most, turn = self.services.settings.frame_bytes, 0
         while True:
             event = await socket.receive()
             if event["type"] == "websocket.disconnect":
                 return int(event.get("code") or 1005)
-            connection.heard()
+            connection.record_message()
             text = event.get("text")
             if connection.ending:
                 continue
@@ -238,7 +267,7 @@ class AsgiGateway:
             else:
                 self._receive(conversation, connection, text)
             turn += 1
-            if turn % TURN == 0:  # what is in the server's queue comes without a pause
+            if turn % TURN == 0:  # messages in the server's queue arrive without yielding to the event loop
                 await asyncio.sleep(0)
 
     def _receive(self, conversation: Conversation, connection: AsgiConnection, text: str) -> None:
@@ -249,13 +278,13 @@ class AsgiGateway:
             connection.close(close_codes.INTERNAL)
 
 
-async def _say_why(socket: WebSocket, connection: AsgiConnection) -> None:
-    """The Close of a connection that was ended from this side, as far as the peer still takes it."""
+async def _send_close(socket: WebSocket, connection: AsgiConnection) -> None:
+    """Send the Close frame of a connection that the server has ended."""
     if connection.ended is not None:
         with suppress(Exception):
             async with asyncio.timeout(CUT_OFF):
                 await socket.close(connection.ended.code, connection.ended.reason)
 
 
-def _nobody() -> None:
-    """Nobody else needs to hear of its end: the endpoint, which hears of it first, tells all who do."""
+def _ignore_end() -> None:
+    """Do nothing: the endpoint notices the end of the connection first."""

@@ -1,9 +1,12 @@
-"""uvicorn's HTTP protocol with the limits it lacks. What is private in uvicorn's HTTP side is used here and in http.py.
+"""uvicorn's HTTP protocol with the limits it lacks.
 
-Measured without it: 64 MB of headers are accepted, 40 MB of trailers take 870 MB of memory, pipelined requests take
-some 150 times their size, and a connection that never sends a request stays for ever.
+Measured without them: 64 MB of headers are accepted, 40 MB of trailers take 870 MB of memory,
+pipelined requests take about 150 times their size, and a connection that never sends a request
+stays open forever.
 
-The class needs nothing of Hubbub's: `uvicorn --http hubbub.gateways.websocket.bounded_http:BoundedHttpProtocol`.
+Only this module and uvicorn_http.py use private attributes of uvicorn's HTTP protocol. The class
+does not depend on Hubbub's services: `uvicorn --http
+hubbub.gateways.websocket.bounded_http:BoundedHttpProtocol`.
 """
 
 import asyncio
@@ -22,27 +25,30 @@ HEAD_BYTES = 16_384
 HEAD_TIMEOUT = 10.0
 BODY_TIMEOUT = 60.0
 MAX_HEADERS = 100
-"""Apache's limit, too. 16 KiB of headers of four bytes each would take half a megabyte."""
+"""Apache's limit. 16 KiB of headers of four bytes would take half a megabyte."""
 PIECE = 512
-"""Bytes parsed between two looks at the limits: at most 28 requests, of which each takes 3 KB until it is answered."""
+"""Bytes parsed between two checks of the limits.
+
+They contain at most 28 requests, each of which takes 3 KB until answered.
+"""
 BODY_GRACE = 10.0
 BODY_RATE = 1_024
-"""Bytes a second that a body must bring on average, once BODY_GRACE seconds are over."""
+"""Bytes per second that a body must average after its first BODY_GRACE seconds."""
 LAST_BYTES = 2**20
-"""Bytes read and thrown away after a refusal, so that the client can read it before the connection is reset."""
+"""Bytes discarded after a rejection, before a reset can destroy the response."""
 
-TOO_LARGE = Rejection(431, "The request's head is too large.")
-TOO_MANY = Rejection(431, f"The request has more than {MAX_HEADERS} headers.")
-BLANK = Rejection(400, "There are too many empty lines before the request.")
-PADDED = Rejection(413, "The body has too many bytes of chunk sizes, extensions and trailers.")
+TOO_LARGE = Rejection(431, "The request headers are too large.")
+TOO_MANY = Rejection(431, f"The request has too many headers: at most {MAX_HEADERS}.")
+BLANK = Rejection(400, "The request starts with too many empty lines.")
+PADDED = Rejection(413, "The request body has too many chunk headers, extensions or trailers.")
 LATE = Rejection(408, "The request took too long to arrive.")
-INVALID = Rejection(400, "This is not a valid HTTP request.")
-EARLY = Rejection(400, "Bytes came before the answer to the handshake.")
-LADEN = Rejection(400, "A request to upgrade must not have a body.")
+INVALID = Rejection(400, "The request is not valid HTTP.")
+EARLY = Rejection(400, "The client sent data before the response to the handshake.")
+LADEN = Rejection(400, "An upgrade request must not have a body.")
 
 
 class HoldingFlow(FlowControl):
-    """Does not read on while requests, parsed or not, wait for the answer to an earlier one."""
+    """Pauses reading while requests wait for an earlier response."""
 
     is_holding = False
 
@@ -52,12 +58,15 @@ class HoldingFlow(FlowControl):
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
-    """One HTTP connection: a head of at most 16 KiB and 100 headers within 10 s, a body within 60 s.
+    """One HTTP connection with limits.
 
-    What frames a body (chunk sizes, extensions, trailers) may take as many bytes as the body itself, and 16 KiB more:
-    chunks of five bytes or more always fit, and 4,096 chunks of one byte. Trailers are dropped (RFC 9110, section
-    6.5.1: a recipient must not take them for headers). Requests that arrive before the last one is answered wait
-    unparsed. An answer has to be taken, too: what waits for the reader is taken within 60 s, or the connection is cut.
+    A head of at most 16 KiB and 100 headers must arrive within 10 s, a body within 60 s.
+
+    The framing of a body (chunk sizes, extensions, trailers) may take as many bytes as the body
+    itself plus 16 KiB: chunks of five bytes or more always fit, and so do 4,096 chunks of one byte.
+    Trailers are dropped (RFC 9110, section 6.5.1: a recipient must not merge them into the
+    headers). Requests that arrive before the previous response is complete wait unparsed. The
+    client must read its response within 60 s, or the connection is aborted.
     """
 
     head_bytes = HEAD_BYTES
@@ -72,7 +81,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config=config, server_state=server_state, app_state=app_state, _loop=_loop)
-        self._in_head = self._in_body = self._is_deaf = False
+        self._in_head = self._in_body = self._discards_input = False
         self._framing = self._payload = 0
         self._held: bytes | memoryview = b""
         self._last_bytes = 0
@@ -80,7 +89,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._body_began = 0.0
         self._refused: Rejection | None = None
         self._deadline: asyncio.TimerHandle | None = None
-        self._reader: asyncio.TimerHandle | None = None
+        self._reader_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -90,19 +99,19 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._held = b""
         self._disarm()
-        self._wait_no_longer()
+        self._stop_reader_timer()
         super().connection_lost(exc)
 
     # --- bytes into the parser -----------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        if self._is_deaf:
+        if self._discards_input:
             self._last_bytes += len(data)
             if self._last_bytes > LAST_BYTES:
                 self.transport.abort()
             return
         self._unset_keepalive_if_required()
-        if self._held:  # it was read before reading was paused
+        if self._held:  # this data arrived before reading was paused
             self._held = b"".join((self._held, data))
         else:
             self._feed(memoryview(data))
@@ -126,15 +135,15 @@ class BoundedHttpProtocol(HttpToolsProtocol):
                 self._refuse(self._refused or INVALID)
                 return
             self._check_framing()
-            if self._is_deaf or self.transport.is_closing():
+            if self._discards_input or self.transport.is_closing():
                 return
         if self._deadline is None and not self._in_head and not self._is_working:
-            self._arm(self.head_timeout)  # only empty lines came, and uvicorn's own timer has just been stopped
+            self._arm(self.head_timeout)  # only empty lines arrived, and uvicorn's own timer has just been stopped
 
     def _feed_held(self) -> None:
         held, self._held = self._held, b""
         self.flow.is_holding = False
-        if held and not self._is_deaf and not self.transport.is_closing():
+        if held and not self._discards_input and not self.transport.is_closing():
             self._feed(memoryview(held))
         if not self.flow.is_holding and not self.transport.is_closing():
             self.flow.resume_reading()
@@ -147,13 +156,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._should_upgrade():
             self.handle_websocket_upgrade()
         elif not self.transport.is_closing():
-            # The parser has lost its place in what follows: this request is answered, and nothing after it is read.
-            self._is_deaf = True
+            # The parser cannot continue after an upgrade: answer this request, and read nothing
+            # after it.
+            self._discards_input = True
             self.cycle.keep_alive = False
 
     @property
     def _is_working(self) -> bool:
-        """A request has been handed to the application, and its answer is not complete."""
+        """True while the application has a request whose response is not complete."""
         return self.cycle is not None and not self.cycle.response_complete
 
     # --- the parser's callbacks ----------------------------------------------------------------------------------
@@ -162,13 +172,13 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self._in_head = True
         if not self.transport.get_write_buffer_size():
-            self._wait_no_longer()
+            self._stop_reader_timer()
         if self._deadline is None:
             self._arm(self.head_timeout)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self._in_head:
-            return  # a trailer: uvicorn would add it to the headers of the request, which the application has already
+            return  # a trailer: uvicorn would append it to the headers, which the application has already received
         if len(self.headers) >= MAX_HEADERS:
             self._refused = self._refused or TOO_MANY
             raise _Refusal
@@ -180,7 +190,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if size > self.head_bytes:
             self._refused = self._refused or TOO_LARGE
         elif self.parser.should_upgrade() and _announces_body(self.headers):
-            self._refused = self._refused or LADEN  # the parser takes the body for the other protocol's first bytes
+            self._refused = self._refused or LADEN  # the parser would pass the body on as data of the other protocol
         if self._refused is not None:
             raise _Refusal
         super().on_headers_complete()
@@ -200,34 +210,34 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._disarm()
         super().on_message_complete()
 
-    # --- the answer ----------------------------------------------------------------------------------------------
+    # --- the response --------------------------------------------------------------------------------------------
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._wait_for_reader()
+        self._start_reader_timer()
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._wait_no_longer()
+        self._stop_reader_timer()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if self.transport.get_write_buffer_size():
-            self._wait_for_reader()
+            self._start_reader_timer()
         if self._held and not self.pipeline:
             self.loop.call_soon(self._feed_held)
 
-    def _wait_for_reader(self) -> None:
-        if self._reader is None:
-            self._reader = self.loop.call_later(self.body_timeout, self._cut_off_reader)
+    def _start_reader_timer(self) -> None:
+        if self._reader_timer is None:
+            self._reader_timer = self.loop.call_later(self.body_timeout, self._abort_slow_reader)
 
-    def _wait_no_longer(self) -> None:
-        if self._reader is not None:
-            self._reader.cancel()
-            self._reader = None
+    def _stop_reader_timer(self) -> None:
+        if self._reader_timer is not None:
+            self._reader_timer.cancel()
+            self._reader_timer = None
 
-    def _cut_off_reader(self) -> None:
-        self._reader = None
+    def _abort_slow_reader(self) -> None:
+        self._reader_timer = None
         if self.transport.get_write_buffer_size():
             self.transport.abort()
 
@@ -235,30 +245,34 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         self._disarm()
-        self._wait_no_longer()
+        self._stop_reader_timer()
         if self._is_early or self._is_working:
             self._refuse(EARLY)
         else:
             self._upgrade()
-        # uvicorn breaks this cycle in connection_lost, which a connection that was upgraded never hears.
+        # uvicorn breaks this reference cycle in connection_lost, which is not called on an upgraded
+        # connection.
         self.parser = None  # type: ignore[assignment]
 
     def _upgrade(self) -> None:
         super().handle_websocket_upgrade()
 
-    # --- refusals ------------------------------------------------------------------------------------------------
+    # --- rejections ----------------------------------------------------------------------------------------------
 
     def _refuse(self, refused: Rejection) -> None:
-        """Answers with the refusal, where the client can tell which request it is for; nothing after it is read."""
-        if self._is_deaf or self.transport.is_closing():
+        """Send the rejection if the client can tell which request it answers.
+
+        Nothing after it is read.
+        """
+        if self._discards_input or self.transport.is_closing():
             return
-        self._is_deaf = True
+        self._discards_input = True
         self._held = b""
         self.flow.is_holding = False
         if not self._is_working:
             self._answer_refusal(refused)
         elif not self._in_body:
-            # The answers of requests before this one come first, and the last of them ends the connection.
+            # Responses to earlier requests come first, and the last of them ends the connection.
             self._disarm()
             self.cycle.keep_alive = False
         elif self.pipeline or self.cycle.response_started:
@@ -271,13 +285,16 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def _answer_refusal(self, refused: Rejection) -> None:
         self._count_refusal(str(refused.status))
         self.transport.write(refused.response())
-        self._hang_up()
+        self._half_close()
 
     def _count_refusal(self, status: str) -> None:
-        """Called with the status of each refusal that is sent."""
+        """Record the status of a rejection that was sent. Subclasses override this."""
 
-    def _hang_up(self) -> None:
-        """Closing with unread input would be a reset, and could take the answer with it: read on, for a moment."""
+    def _half_close(self) -> None:
+        """Close the writing side and read on for a moment.
+
+        Closing with unread input would reset the connection, and could destroy the response.
+        """
         self._in_head = self._in_body = False
         if self.transport.can_write_eof():
             self.transport.write_eof()
@@ -298,13 +315,13 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def _expire(self) -> None:
         self._deadline = None
-        if self._in_head and not self._is_deaf:
+        if self._in_head and not self._discards_input:
             self._refuse(LATE)
         elif not self._in_body or not self._wait_for_more_body():
             self.transport.abort()
 
     def _wait_for_more_body(self) -> bool:
-        """Sets the next deadline of a body that is neither too old nor too slow."""
+        """Set the next deadline of a body. Return False if it is too old or too slow."""
         age = self.loop.time() - self._body_began
         if age >= self.body_timeout:
             return False

@@ -1,4 +1,7 @@
-"""What all connections of one gateway share: the open ones, those not authenticated yet, and the timer wheel."""
+"""State shared by all connections of one gateway.
+
+It consists of the open connections, admission control and the timer wheel.
+"""
 
 import asyncio
 from typing import Generic, TypeVar
@@ -9,14 +12,14 @@ from hubbub.gateways.websocket.timer_wheel import TimerWheel
 
 C = TypeVar("C")
 HURRIED_HELLO = 2.0
-"""Seconds for `hello` while three quarters of the unauthenticated places are taken."""
+"""Seconds to send `hello` while 3/4 of the unauthenticated slots are taken."""
 
 
 class ConnectionSet(Generic[C]):
-    """Belongs to the event loop's thread. Connections come and go by themselves."""
+    """The open connections of a gateway. Use it in the event loop's thread only."""
 
     def __init__(self, services: Services, *, state: str) -> None:
-        """`state` is what the metrics call a connection that has logged in."""
+        """Create an empty set. `state` is the metrics label of authenticated connections."""
         settings = services.settings
         self.services = services
         self.wheel = TimerWheel(services.clock.monotonic)
@@ -24,25 +27,31 @@ class ConnectionSet(Generic[C]):
             idle_max=settings.unauthenticated_max if settings.rate_limits else None,
             per_network=settings.unauthenticated_per_address if settings.rate_limits else None,
         )
-        """Connections that are not authenticated; the idle ones have not sent `hello`, or have been refused."""
+        """Slots of unauthenticated connections.
+
+        The idle ones have not sent `hello` or were rejected.
+        """
         self.open: set[C] = set()
         self.empty = asyncio.Event()
-        """Set when the last connection has gone."""
+        """Set while no connection is open."""
         gauge = services.metrics.connections
         gauge.labels(state="unauthenticated").set_function(lambda: self.admission.count)
         gauge.labels(state=state).set_function(lambda: len(self.open) - self.admission.count)
 
-    def came(self, connection: C) -> None:
+    def add(self, connection: C) -> None:
         self.open.add(connection)
         self.empty.clear()
 
-    def went(self, connection: C) -> None:
+    def discard(self, connection: C) -> None:
         self.open.discard(connection)
         if not self.open:
             self.empty.set()
 
     @property
     def hello_timeout(self) -> float:
-        """Seconds a new connection has to send `hello`: fewer while most places are taken by others that do not."""
+        """Seconds a new connection has to send `hello`.
+
+        They are fewer when most slots are taken by others that wait.
+        """
         seconds = self.services.settings.hello_timeout
         return min(seconds, HURRIED_HELLO) if self.admission.is_nearly_full else seconds

@@ -1,4 +1,7 @@
-"""Server frames (RFC 6455, section 5.2): unmasked, so that all recipients can share the same bytes."""
+"""Server frames (RFC 6455, section 5.2).
+
+They are not masked, so that all recipients share the same bytes.
+"""
 
 from collections.abc import Sequence
 from struct import Struct
@@ -6,7 +9,7 @@ from struct import Struct
 from hubbub.engine.ports import Blob, Message
 
 CHUNK = 65_536
-"""At most so much is handed to a transport at a time: what a transport has cannot be taken back."""
+"""The maximum of bytes handed to a transport: they cannot be withdrawn."""
 PING = b"\x89\x00"
 
 _TEXT = 0x81
@@ -14,7 +17,7 @@ _SHORT, _MEDIUM, _LONG = Struct("!BB").pack, Struct("!BBH").pack, Struct("!BBQ")
 
 
 def text_frame(message: Message) -> bytes:
-    """The message as one final, unfragmented text frame."""
+    """Return the message as one final, unfragmented text frame."""
     text = message.text
     length = len(text)
     if length < 126:
@@ -25,7 +28,10 @@ def text_frame(message: Message) -> bytes:
 
 
 def pack(messages: Sequence[Message]) -> Blob:
-    """Whole frames, joined into chunks of at most CHUNK bytes; a frame that is longer is a chunk of its own."""
+    """Join whole frames into chunks of at most CHUNK bytes.
+
+    A longer frame is a chunk of its own.
+    """
     if len(messages) == 1:
         return (messages[0].encoded(text_frame),)
     frames = [message.encoded(text_frame) for message in messages]

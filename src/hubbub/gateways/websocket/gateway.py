@@ -1,4 +1,4 @@
-"""The way in: the answer to a request to open a WebSocket."""
+"""The native gateway: the response to a request to open a WebSocket."""
 
 import asyncio
 import math
@@ -19,49 +19,61 @@ from hubbub.protocol.tokens import Credential
 
 PATH = b"/ws"
 RETRY_AFTER = 5
-DRAINING = handshake.Rejection(503, "The server goes away.", RETRY_AFTER)
-NO_HANDSHAKE = handshake.Rejection(400, "That is no WebSocket handshake (RFC 6455).")
+DRAINING = handshake.Rejection(503, "The server is shutting down. Try again in a few seconds.", RETRY_AFTER)
+NO_HANDSHAKE = handshake.Rejection(400, "The request is not a valid WebSocket handshake (RFC 6455).")
 
 Converse = Callable[[Services, NativeConnection, Sequence[Credential], str], Conversation]
 
 
 def opening(target: str, headers: handshake.Headers) -> tuple[ServerProtocol, Response] | None:
-    """The state machine and its 101 for an opening handshake (RFC 6455, section 4.2.1); None if it is none."""
+    """Return the state machine and its 101 for an opening handshake; None if invalid.
+
+    See RFC 6455, section 4.2.1.
+    """
     machine = ServerProtocol()
     response = machine.accept(Request(target, Headers([(n.decode(), v.decode("latin-1")) for n, v in headers])))
     return (machine, response) if response.status_code == 101 else None
 
 
 class NativeGateway:
-    """Lets connections in, as long as the server stays."""
+    """Accepts WebSocket connections until the server shuts down."""
 
     def __init__(self, services: Services, converse: Converse) -> None:
-        self.company: ConnectionSet[NativeConnection] = ConnectionSet(services, state="live")
+        self.connections: ConnectionSet[NativeConnection] = ConnectionSet(services, state="live")
         self.waiting = AdmissionControl()
-        """HTTP connections for whose clients the server waits."""
+        """Slots of HTTP connections that wait for their clients."""
         self.converse = converse
         self.paths = frozenset({PATH, services.settings.root_path.encode() + PATH})
-        """Where it is reached: a proxy may strip the root path or hand it on."""
+        """The paths of the endpoint: a proxy may strip the root path or pass it on."""
         self.draining = False
-        """Nobody comes in any more: everybody who is in has been told to come back later."""
+        """True when the server is stopping.
+
+        It accepts no connections, and has asked all clients to reconnect later.
+        """
 
     def make_room(self, newcomer: str | None) -> bool:
-        """Ends an idle connection of another network than the newcomer's (None: a trusted proxy), if there is one."""
-        admission = self.company.admission
+        """Evict an idle connection of another network. Return False if there is none.
+
+        `newcomer` is the network of the new connection; None for a trusted proxy.
+        """
+        admission = self.connections.admission
         if self.waiting.make_room(newcomer, admission.idle_of(newcomer)):
             return True
-        # Without limits per time, as in load tests, sockets may wait for as long as they like.
-        limited = self.company.services.settings.rate_limits
+        # With rate limits off, as in load tests, sockets may wait without limit.
+        limited = self.connections.services.settings.rate_limits
         return limited and admission.make_room(newcomer, self.waiting.idle_of(newcomer))
 
     def upgrade(
         self, transport: asyncio.Transport, target: str, headers: handshake.Headers, peer: str
     ) -> NativeConnection | handshake.Rejection:
-        """Answers a request to open a WebSocket: with the connection that has to become the transport's protocol, and
-        the 101 sent; or with a refusal that has to be sent."""
+        """Accept or reject a request to open a WebSocket.
+
+        Returns the connection, with the 101 sent; the caller makes it the transport's protocol. Or
+        returns a rejection for the caller to send.
+        """
         if self.draining:
             return DRAINING
-        services = self.company.services
+        services = self.connections.services
         settings = services.settings
         secure = transport.get_extra_info("sslcontext") is not None or forwarded_https(
             peer, headers, settings.trusted_proxies
@@ -74,16 +86,17 @@ class NativeGateway:
             return NO_HANDSHAKE
         machine, response = opened
         address = handshake.client_address(peer, headers, settings.trusted_proxies)
-        slot = self.company.admission.try_acquire(network(address), lambda: connection.evict())
+        slot = self.connections.admission.try_acquire(network(address), lambda: connection.evict())
         if slot is None:
-            again = math.ceil(settings.hello_timeout)
-            return handshake.Rejection(429, "Too many connections wait to log in from your address.", again)
+            retry_after = math.ceil(settings.hello_timeout)
+            return handshake.Rejection(429, handshake.CROWDED, retry_after)
         if admitted.subprotocol is not None:
             response.headers["Sec-WebSocket-Protocol"] = admitted.subprotocol
         machine.send_response(response)
         transport.write(b"".join(machine.data_to_send()))
-        # Not the same one, since its parser would keep the request and all its headers in memory.
+        # A new machine: the parser of the first would keep the request and all its headers in
+        # memory.
         machine = ServerProtocol(state=State.OPEN, max_size=settings.frame_bytes)
-        connection = NativeConnection(self.company, transport, machine, slot, address)
+        connection = NativeConnection(self.connections, transport, machine, slot, address)
         connection.open(self.converse(services, connection, admitted.credentials, address))
         return connection

@@ -1,11 +1,13 @@
-"""The opening handshake, pure: request headers and settings in, admitted or refused out. Knows no socket.
+"""The opening handshake as pure functions.
 
-The subprotocols that the client offers are an argument of their own: an ASGI server gives them parsed, and need not
-leave the header they came in (uvicorn with wsproto removes it).
+Request headers and settings go in, a decision comes out. No socket is used.
 
-A cookie is sent by browsers whichever page asks, so it counts only together with a listed Origin (cross-site
-WebSocket hijacking, RFC 6455 section 10.2). A bearer token is never sent unasked: with it, or with none but the
-token in `hello`, the Origin does not matter.
+The subprotocols that the client offers are a separate argument: an ASGI server passes them parsed
+and may drop the header they came in (uvicorn with wsproto does).
+
+Browsers send cookies for any page, so a cookie counts only together with a listed Origin
+(cross-site WebSocket hijacking, RFC 6455 section 10.2). Browsers never send a bearer token by
+themselves: with a bearer token, or with the token in `hello` alone, the Origin does not matter.
 """
 
 from collections.abc import Iterable, Sequence
@@ -42,7 +44,10 @@ class OriginSettings(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """May open; whether the credentials are worth anything, and are one person's, shows at `hello`."""
+    """The connection may open.
+
+    The credentials are verified at `hello`, as is that they belong to one user.
+    """
 
     credentials: tuple[Credential, ...]
     subprotocol: str | None
@@ -50,21 +55,21 @@ class Admitted:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Gets an HTTP answer with this status and sentence, and no WebSocket."""
+    """The HTTP response that replaces the WebSocket: a status and a message."""
 
     status: int
     sentence: str
     retry_after: int | None = None
 
     def body(self) -> bytes:
-        """The answer's JSON."""
+        """Return the JSON body."""
         error: dict[str, object] = {"code": _CODES.get(self.status, "bad_request"), "message": self.sentence}
         if self.retry_after is not None:
             error["retry_after"] = self.retry_after
         return orjson.dumps({"error": error})
 
     def response(self) -> bytes:
-        """The whole HTTP/1.1 answer, after which the connection closes."""
+        """Return the complete HTTP/1.1 response, after which the connection closes."""
         head = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}"]
         if self.retry_after is not None:
             head.append(f"Retry-After: {self.retry_after}")
@@ -74,13 +79,17 @@ class Rejection:
         return "\r\n".join(head).encode("ascii") + body
 
 
-FULL = Rejection(503, "The server has as many connections as it can take.", 5)
+FULL = Rejection(503, "The server has reached its connection limit. Try again in a few seconds.", 5)
+CROWDED = "Too many connections from your address are waiting to log in. Close some, or try again later."
 
 
 def admit(
     given: Headers, settings: OriginSettings, *, secure: bool, subprotocols: Iterable[str] = ()
 ) -> Admitted | Rejection:
-    """Decides on a request to open a WebSocket; `secure` says whether the browser's connection is TLS."""
+    """Decide on a request to open a WebSocket.
+
+    `secure` says whether the browser's connection uses TLS.
+    """
     repeated = _repeated(given)
     if repeated is not None:
         return repeated
@@ -101,10 +110,11 @@ def admit(
 def admit_hosted(
     given: Headers, settings: OriginSettings, *, ambient: bool, subprotocols: Iterable[str] = ()
 ) -> Admitted | Rejection:
-    """The same where the app around this one knows who people are, by whatever it takes for a credential.
+    """Decide on a request whose credentials are the host application's.
 
-    `ambient` says that browsers send that unasked: then it counts from listed pages only. A browser that opens a
-    WebSocket always names the page's origin, and never sends a bearer token.
+    `ambient` says that browsers attach the credentials by themselves: then requests must come from
+    listed pages. A browser that opens a WebSocket always sends the page's Origin, and never sends a
+    bearer token.
     """
     repeated = _repeated(given)
     if repeated is not None:
@@ -118,13 +128,16 @@ def admit_hosted(
 
 
 def with_token(given: Headers, token: str) -> Headers:
-    """The headers with the token of `hello` in the place where other clients have it. Raises Unauthenticated."""
+    """Return the headers with the token of `hello` as bearer token.
+
+    Raises Unauthenticated.
+    """
     if not token.isascii() or not token.isprintable():
         raise Unauthenticated()
     if headers.values(given, b"authorization") and not compare_digest(
         (headers.bearer(given) or "").encode(), token.encode()
     ):
-        raise Unauthenticated()  # two credentials
+        raise Unauthenticated()  # two different credentials
     return [*(pair for pair in given if pair[0] != b"authorization"), (b"authorization", f"Bearer {token}".encode())]
 
 
@@ -136,7 +149,7 @@ def _repeated(given: Headers) -> Rejection | None:
 
 
 def origin_problem(origin: str | None, host: str | None, settings: OriginSettings) -> str | None:
-    """Why a cookie does not count from this Origin, as a sentence; None when it does."""
+    """Return why a cookie does not count from this Origin; None if it counts."""
     return headers.origin_problem(origin, host, settings.public_origin, settings.origins)
 
 
@@ -146,12 +159,15 @@ def _bearer(given: Headers) -> str | Rejection | None:
         return None
     token = headers.bearer(given)
     if not token or len(token) > MAX_TOKEN:
-        return Rejection(401, "The Authorization header must be: Bearer TOKEN.")
+        return Rejection(401, "The Authorization header must have the form: Bearer TOKEN.")
     return token
 
 
 def offered(given: Headers) -> list[str]:
-    """The subprotocols in the headers, for a gateway that parses the request itself (RFC 6455, section 11.3.4)."""
+    """Return the subprotocols in the headers (RFC 6455, section 11.3.4).
+
+    For gateways that parse the request themselves.
+    """
     lines = headers.values(given, b"sec-websocket-protocol")
     return [name.strip() for line in lines for name in line.split(",")]
 

@@ -1,4 +1,4 @@
-"""The listening socket, and uvicorn's server behind it. Knows no chat."""
+"""The listening socket, and uvicorn's server behind it."""
 
 import asyncio
 import errno
@@ -20,20 +20,31 @@ from hubbub.gateways.websocket.uvicorn_http import HttpProtocol
 
 BACKLOG = 4096
 NOTSENT_LOWAT = 16_384
-"""Unsent bytes the kernel takes from us: without it a stalled reader swallows megabytes (measured: 3.9 MB)."""
+"""Unsent bytes the kernel accepts per socket.
+
+Without it a stalled reader takes megabytes (measured: 3.9 MB).
+"""
 
 
 class CannotListen(Exception):
-    """The address cannot be listened on; the message is one sentence for whoever starts the server."""
+    """The server cannot listen on the address.
+
+    The message tells the operator why and what to do.
+    """
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
-    """Bound and listening; accepted sockets inherit its options. Port 0 takes a free one. Raises CannotListen."""
+    """Return a listening socket, whose options accepted sockets inherit.
+
+    Port 0 picks a free one.
+
+    Raises CannotListen.
+    """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         listening = socket.socket(family, socket.SOCK_STREAM)
     except OSError as error:
-        raise CannotListen(f"{host} is no address of this machine: {error.strerror}.") from None
+        raise CannotListen(f"Cannot resolve host {host}: {error.strerror}. Choose another with --host.") from None
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -44,17 +55,17 @@ def listening_socket(host: str, port: int) -> socket.socket:
         listening.setblocking(False)
     except OSError as error:
         listening.close()
-        raise CannotListen(_why(host, port, error)) from None
+        raise CannotListen(_explain(host, port, error)) from None
     return listening
 
 
-def _why(host: str, port: int, error: OSError) -> str:
+def _explain(host: str, port: int, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"Port {port} on {host} is taken: stop what uses it, or choose another with --port."
+        return f"Port {port} on {host} is already in use. Stop the program that uses it, or choose another with --port."
     if error.errno == errno.EACCES:
-        return f"Port {port} on {host} is not for this user: choose one above 1023 with --port."
+        return f"No permission to listen on port {port} of {host}. Choose a port above 1023 with --port."
     if error.errno == errno.EADDRNOTAVAIL:
-        return f"{host} is no address of this machine: choose one with --host."
+        return f"{host} is not an address of this machine. Choose another with --host."
     return f"Cannot listen on port {port} of {host}: {error.strerror}."
 
 
@@ -63,7 +74,7 @@ class Listener:
 
     def __init__(self) -> None:
         self.port = 0
-        """The port that is listened on, once `open` returned."""
+        """The port the server listens on, after `open` has returned."""
         self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None
         self._gateway: NativeGateway | None = None
@@ -71,7 +82,10 @@ class Listener:
     async def open(
         self, app: Any, services: Services, host: str, port: int, *, converse: Converse = Pump
     ) -> NativeGateway:
-        """Starts; returns when the port accepts. Raises CannotListen; RuntimeError if the app's lifespan fails."""
+        """Start; return when the port accepts.
+
+        Raises CannotListen; RuntimeError if the app's lifespan fails.
+        """
         listening = listening_socket(host, port)
         self.port = listening.getsockname()[1]
         gateway = self._gateway = NativeGateway(services, converse)
@@ -95,30 +109,33 @@ class Listener:
         if not server.started:
             started.cancel()
             listening.close()
-            raise RuntimeError("the application did not start")
+            raise RuntimeError("The application did not start. The log above has the reason.")
         gc.collect()
-        gc.freeze()  # what exists now lives as long as the server: full collections need not walk it
+        gc.freeze()  # objects that exist now live as long as the server: full collections can skip them
         return gateway
 
     async def close(self, drain_seconds: float) -> None:
-        """Stops accepting, tells WebSockets to come back later, lets requests finish for so long, then cuts off."""
+        """Stop accepting, wait `drain_seconds` for requests, then abort the rest.
+
+        WebSocket clients are asked to reconnect later.
+        """
         server, serving, gateway = self._server, self._serving, self._gateway
         if server is None or serving is None or gateway is None:
             return
         server.config.timeout_graceful_shutdown = max(1, math.ceil(drain_seconds))
         server.stop_listening()
         gateway.draining = True
-        for connection in list(gateway.company.open):
+        for connection in list(gateway.connections.open):
             connection.shutdown()
         server.should_exit = True
         deadline = asyncio.get_running_loop().time() + drain_seconds
         with suppress(SystemExit):
             await serving
-        if gateway.company.open:
+        if gateway.connections.open:
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(deadline):
-                    await gateway.company.empty.wait()
-        for connection in list(gateway.company.open):
+                    await gateway.connections.empty.wait()
+        for connection in list(gateway.connections.open):
             connection.cut()
         for leftover in list(server.server_state.connections):
             leftover.transport.abort()
@@ -128,8 +145,8 @@ class Listener:
 class _Server(uvicorn.Server):
     """uvicorn's server on our socket.
 
-    Nothing the clients do stops it from accepting. Where the process has no file left, the event loop (libuv) ends
-    what it cannot take.
+    Clients cannot stop it from accepting. If the process runs out of file descriptors, the event
+    loop (libuv) closes the connections it cannot accept.
     """
 
     def __init__(self, config: uvicorn.Config, listening: socket.socket) -> None:
@@ -140,11 +157,11 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        """Signals are the composition root's."""
+        """Leave signals to `main`."""
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """uvicorn's, with our socket and our accepting."""
+        """Start like uvicorn's method, but on our socket."""
         await self.lifespan.startup()
         if self.lifespan.should_exit:
             self.should_exit = True
@@ -155,7 +172,7 @@ class _Server(uvicorn.Server):
         self.ready.set()
 
     def stop_listening(self) -> None:
-        """New connections are refused from here on."""
+        """Refuse new connections from now on."""
         self.should_exit = True
         for server in self.servers:
             server.close()

@@ -1,4 +1,4 @@
-"""The public ConnectionManager: the registry behind the interface that every FastAPI developer knows."""
+"""The public ConnectionManager: fan-out behind the FastAPI tutorial's interface."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,12 +16,15 @@ from hubbub.gateways.websocket.read_ahead import WatchedWebSocket
 from hubbub.gateways.websocket.starlette_sockets import EXTENSION, FramedWebSocket
 
 OUTBOX_BYTES = 2**20
-IN_ONE_GO = 10_000
-"""Messages after which a caller that never waits for anything lets the event loop run."""
-ELSEWHERE = (
-    "A ConnectionManager belongs to the event loop its WebSockets came in on. From a thread, use "
-    "asyncio.run_coroutine_threadsafe(manager.broadcast(message), loop), and loop.call_soon_threadsafe(manager.join, "
-    "websocket, topic) for the methods that are no coroutines."
+YIELD_AFTER = 10_000
+"""Queued messages after which `broadcast` yields to the event loop.
+
+This matters for callers that never wait for anything.
+"""
+WRONG_LOOP = (
+    "A ConnectionManager must be used on the event loop that accepted its WebSockets. From another thread, call "
+    "asyncio.run_coroutine_threadsafe(manager.broadcast(message), loop); for methods that are not coroutines, call "
+    "loop.call_soon_threadsafe(manager.join, websocket, topic)."
 )
 
 
@@ -45,26 +48,32 @@ Socket = Framed | Queued
 
 
 def _outbox(limit: int, first: Blob) -> Outbox:
-    """What an application says in one go, however much, makes nobody slow who had taken all before it: it is there
-    once for everybody, and only what comes while it waits counts against the bound.
+    """Return an outbox whose limit does not count `first`.
+
+    An application may send any amount at once without making a client slow that had read everything
+    before: these bytes are shared by all clients. Only what is added while they wait counts towards
+    the limit.
     """
     return Outbox(limit + sum(map(len, first)))
 
 
 class ConnectionManager:
-    """Keeps WebSockets and sends to one, to all, or to all in a topic; a slow one among them hurts nobody.
+    """Keeps WebSockets and sends to one, to all, or to all in a topic.
 
-    `broadcast` and `send_personal_message` are coroutine functions that take effect at their first step and do not wait
-    for clients: each connection gets its messages in the order of the calls, each as one text message. A client that
-    does not keep up is closed with code 4008 once `outbox_bytes` have come for it while it had more to read; the others
-    do not notice.
+    A slow client does not delay the others.
 
-    A client that has left is dropped. Its endpoint gets WebSocketDisconnect: from `receive`, or, if it only sends, from
-    `send_personal_message` to it and from `broadcast` in the task that connected it.
+    `broadcast` and `send_personal_message` are coroutine functions that take effect at their first
+    step and do not wait for clients: each connection gets its messages in the order of the calls,
+    each as one text message. A client that does not keep up is closed with code 4008 once more than
+    `outbox_bytes` were added while it had older messages to read; the others are not affected.
 
-    Works on any ASGI server. Under ``uvicorn --ws hubbub.gateways.websocket.native:WebSocketProtocol`` it writes
-    to the transports directly, which is several times as fast; middleware that rewrites outgoing messages is
-    then passed by.
+    A client that has left is dropped. Its endpoint gets WebSocketDisconnect: from `receive`, or, if
+    it only sends, from `send_personal_message` to it and from `broadcast` in the task that
+    connected it.
+
+    Works on any ASGI server. Under ``uvicorn --ws
+    hubbub.gateways.websocket.native:WebSocketProtocol`` it writes to the transports directly, which
+    is several times as fast, and bypasses middleware that rewrites outgoing messages.
     """
 
     def __init__(self, *, outbox_bytes: int = OUTBOX_BYTES) -> None:
@@ -76,10 +85,10 @@ class ConnectionManager:
 
     @property
     def active_connections(self) -> Sequence[WebSocket]:
-        """The WebSockets that are connected, in the order they came; a live view that cannot be changed.
+        """The connected WebSockets in the order they connected; a live, read-only view.
 
-        Each iteration goes over those that were connected when it began, and raises WebSocketDisconnect where
-        `broadcast` would.
+        Each iteration covers the WebSockets that were connected when it began. It raises
+        WebSocketDisconnect in the cases in which `broadcast` does.
         """
         return _View(self._sockets, self._owners, self._connected)
 
@@ -89,7 +98,7 @@ class ConnectionManager:
         subprotocol: str | None = None,
         headers: Iterable[tuple[bytes, bytes]] | None = None,
     ) -> None:
-        """Accepts the WebSocket; from then on it gets what is broadcast to everybody."""
+        """Accept the WebSocket. From then on it gets what is broadcast to all."""
         await websocket.accept(subprotocol, headers)
         if websocket in self._sockets or websocket.application_state is not WebSocketState.CONNECTED:
             return
@@ -107,7 +116,10 @@ class ConnectionManager:
         registry.add(socket)
 
     def disconnect(self, websocket: WebSocket) -> None:
-        """Forgets the WebSocket, after what was sent to it before; harmless when repeated. Does not close it."""
+        """Remove the WebSocket after sending what was queued for it.
+
+        Does not close it. Idempotent.
+        """
         socket = self._connected(websocket)
         if socket is None:
             return
@@ -119,30 +131,30 @@ class ConnectionManager:
             registry.remove(socket)
 
     def _lost(self, websocket: WebSocket) -> None:
-        """The connection has ended."""
+        """Remove a WebSocket whose connection has ended."""
         socket = self._sockets.pop(websocket, None)
         if socket is not None:
             self._owners.ended(socket)
             self._registry.remove(socket)
 
     def join(self, websocket: WebSocket, topic: str) -> None:
-        """The WebSocket gets what is broadcast to `topic` from now on."""
+        """Subscribe the WebSocket to `topic`."""
         registry = self._current()
         socket = self._sockets.get(websocket)
         if socket is not None:
             registry.join(socket, topic)
 
     def leave(self, websocket: WebSocket, topic: str) -> None:
-        """The WebSocket gets what was broadcast to `topic` until now, and nothing after."""
+        """Unsubscribe the WebSocket from `topic`. It still gets what was broadcast before."""
         registry = self._current()
         socket = self._sockets.get(websocket)
         if socket is not None:
             registry.leave(socket, topic)
 
     async def send_personal_message(self, message: str, websocket: WebSocket) -> None:
-        """Sends to one WebSocket. Raises WebSocketDisconnect if its client has left.
+        """Send to one WebSocket. Raises WebSocketDisconnect if its client has left.
 
-        To a WebSocket that is not connected to the manager, this is `websocket.send_text`.
+        For a WebSocket that is not connected to the manager, this calls `websocket.send_text`.
         """
         registry = self._current()
         socket = self._sockets.get(websocket)
@@ -154,35 +166,39 @@ class ConnectionManager:
         else:
             registry.send(socket, message.encode())
         self._owners.raise_end(socket)
-        if registry.unflushed > IN_ONE_GO:
+        if registry.unflushed > YIELD_AFTER:
             await asyncio.sleep(0)
 
     async def broadcast(self, message: str, topic: str | None = None) -> None:
-        """Sends to all WebSockets in a topic; without a topic, to all.
+        """Send to all WebSockets in a topic; without a topic, to all.
 
-        Raises WebSocketDisconnect, after that, in a task whose own client has left: the one that awaited `connect`.
+        Afterwards raises WebSocketDisconnect if the current task called `connect` and its client
+        has left.
         """
         registry = self._current()
         registry.broadcast(message.encode(), topic)
         self._owners.check()
-        if registry.unflushed > IN_ONE_GO:
+        if registry.unflushed > YIELD_AFTER:
             await asyncio.sleep(0)
 
     def _connected(self, websocket: object) -> Socket | None:
-        """What `connect` has made of the WebSocket, also after its end."""
+        """Return what `connect` made of the WebSocket, also after its end."""
         send = getattr(websocket, "send", None)
         return send.socket if isinstance(send, _Ordered) and send.registry is self._registry else None
 
     def _current(self) -> Fanout:
-        """The registry. One that was left behind by an event loop that is closed (tests do that) is given up."""
+        """Return the registry.
+
+        Replaces one that belongs to a closed event loop (tests cause that).
+        """
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
-            raise RuntimeError(ELSEWHERE) from None
+            raise RuntimeError(WRONG_LOOP) from None
         if loop is not self._loop:
             if self._loop is not None:
                 if not self._loop.is_closed():
-                    raise RuntimeError(ELSEWHERE)
+                    raise RuntimeError(WRONG_LOOP)
                 self._registry = Fanout()
                 self._owners.clear()
                 self._sockets.clear()
@@ -191,7 +207,7 @@ class ConnectionManager:
 
 
 class _View(Sequence[WebSocket]):
-    """Reads a dict's keys as a sequence."""
+    """A read-only sequence of a dict's keys."""
 
     __slots__ = ("_find", "_owners", "_sockets")
 
@@ -214,7 +230,7 @@ class _View(Sequence[WebSocket]):
             return True
         socket = self._find(websocket)
         if socket is not None:
-            self._owners.told(socket)
+            self._owners.acknowledge(socket)
         return False
 
     @overload
@@ -229,7 +245,7 @@ class _View(Sequence[WebSocket]):
 
 
 class _Ordered:
-    """A WebSocket's `send`: what the application sends itself goes after what it sent through the manager before."""
+    """A WebSocket's `send` that first sends what the manager has queued."""
 
     __slots__ = ("_original", "_owners", "_websocket", "registry", "socket")
 
@@ -253,5 +269,5 @@ class _Ordered:
         elif closes:
             self._websocket.application_state = WebSocketState.DISCONNECTED
         else:
-            self._owners.told(self.socket)
+            self._owners.acknowledge(self.socket)
             raise WebSocketDisconnect(end.code, end.reason)

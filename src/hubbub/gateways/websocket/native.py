@@ -1,7 +1,10 @@
-"""The native gateway: WebSockets on uvicorn's transport without ASGI, each a slim protocol object and nothing else.
+"""The native gateway's connections.
 
-Frames are parsed, and the closing handshake is kept, by the sans-I/O layer of `websockets`; what it does not limit
-is limited here: fragments, control frames, and the work done for one connection before others have their turn.
+They are WebSockets on uvicorn's transport without ASGI, each one small protocol object.
+
+The sans-I/O layer of `websockets` parses frames and keeps the closing handshake. Limits it lacks
+are enforced here: on fragments, on control frames, and on the work done for one connection before
+others get their turn.
 """
 
 import asyncio
@@ -22,21 +25,30 @@ from hubbub.gateways.websocket.uvicorn_websocket import AsgiWebSocketProtocol
 from hubbub.protocol import close_codes
 
 WebSocketProtocol = AsgiWebSocketProtocol
-"""What `uvicorn --ws hubbub.gateways.websocket.native:WebSocketProtocol` takes: ASGI sockets with a fast way out."""
+"""ASGI sockets with a fast send path.
+
+For `uvicorn --ws hubbub.gateways.websocket.native:WebSocketProtocol`.
+"""
 
 PING_EVERY = 25.0
 DROP_AFTER = 35.0
 MAX_FRAGMENTS = 64
 MAX_CONTROL_FRAMES = 100
-"""Between two pings of ours: a peer that sends more is flooding."""
+"""Control frames accepted between two pings of the server.
+
+A peer that sends more is flooding.
+"""
 TURN = 8_192
-"""Bytes parsed for one connection before the loop goes on: tiny frames cost time out of proportion to their size."""
+"""Bytes parsed for one connection before the event loop runs others.
+
+Tiny frames cost much time for their size.
+"""
 logger = structlog.get_logger(__name__)
 _random = SystemRandom()
 
 
 class Conversation(Protocol):
-    """What drives a connection; see pump.py."""
+    """The code that drives a connection; see pump.py."""
 
     def opened(self) -> None: ...
     def received(self, message: str, /) -> None: ...
@@ -44,24 +56,27 @@ class Conversation(Protocol):
 
 
 class NativeConnection(FramedConnection, asyncio.Protocol):
-    """One WebSocket. Feeds whole text messages to its conversation; the registry writes prebuilt frames to it."""
+    """One WebSocket.
+
+    Passes whole text messages to its conversation; the registry writes prebuilt frames to it.
+    """
 
     __slots__ = (
-        "_authenticated", "_code", "_company", "_controls", "_conversation", "_deadline", "_fragments", "_heard",
+        "_authenticated", "_code", "_connections", "_controls", "_conversation", "_deadline", "_fragments", "_heard",
         "_machine", "_ping_at", "_rest", "_slot", "address", "spoke",
     )  # fmt: skip
 
     def __init__(
         self,
-        company: "ConnectionSet[NativeConnection]",
+        connections: "ConnectionSet[NativeConnection]",
         transport: asyncio.Transport,
         machine: ServerProtocol,
         slot: Slot,
         address: str,
     ) -> None:
-        self._company = company
+        self._connections = connections
         self._authenticated = False
-        super().__init__(transport, company.services.settings.outbox_bytes)
+        super().__init__(transport, connections.services.settings.outbox_bytes)
         self._machine = machine
         self._slot: Slot | None = slot
         self.address = address
@@ -70,22 +85,25 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
         self._fragments: list[bytes] | None = None
         self._rest = b""
         self.spoke = -1
-        now = company.services.clock.monotonic()
+        now = connections.services.clock.monotonic()
         self._heard = now
         self._ping_at = now + PING_EVERY
-        self._deadline = now + company.hello_timeout
-        company.came(self)
-        company.wheel.put(self, min(self._deadline, self._ping_at) - now)
+        self._deadline = now + connections.hello_timeout
+        connections.add(self)
+        connections.wheel.put(self, min(self._deadline, self._ping_at) - now)
         self._conversation: Conversation
 
     def open(self, conversation: Conversation) -> None:
-        """The handshake is done; `conversation` drives the connection from here on."""
+        """Start the conversation, which drives the connection from now on.
+
+        The handshake is done.
+        """
         self._conversation = conversation
         conversation.opened()
 
     @property
     def authenticated(self) -> bool:
-        """Set by the conversation once it knows the user; then the connection holds no slot any more."""
+        """Set by the conversation after log-in. An authenticated connection holds no slot."""
         return self._authenticated
 
     @authenticated.setter
@@ -94,10 +112,10 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
             self._release_slot()
         self._authenticated = value or self._authenticated
 
-    # --- what comes in -------------------------------------------------------------------------------------------
+    # --- input ---------------------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        self._heard = self._company.wheel.now
+        self._heard = self._connections.wheel.now
         if self._rest:
             self._rest += data
         elif len(data) <= TURN:
@@ -121,7 +139,7 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
         machine.receive_data(data)
         frames = machine.events_received()
         if len(frames) > 1 and machine.state is State.OPEN:
-            self._flush()  # a pong goes before the answer to a message whose end came after the ping
+            self._flush()  # a pong precedes the response to a message that was completed after the ping
         for frame in frames:
             if isinstance(frame, Frame):
                 self._frame(frame)
@@ -147,7 +165,7 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
 
     def _continue(self, frame: Frame) -> None:
         if self._fragments is None:
-            return  # the rest of a message that failed already
+            return  # the rest of a message that has already failed
         self._fragments.append(bytes(frame.data))
         if len(self._fragments) > MAX_FRAGMENTS:
             self._fail(close_codes.TOO_BIG, "too many fragments")
@@ -159,9 +177,9 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
         if self._ending:
             return
         if not self._authenticated:
-            self._deadline = math.inf  # the deadline is for the arrival of hello; what it is worth, others decide
+            self._deadline = math.inf  # the deadline is for the arrival of `hello`; the conversation verifies it
             if self._slot is not None:
-                self._company.admission.set_busy(self._slot)
+                self._connections.admission.set_busy(self._slot)
         try:
             text = payload.decode()
         except UnicodeDecodeError:
@@ -176,24 +194,27 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
     def eof_received(self) -> bool:
         self.forget()
         self._end_within(FAREWELL)
-        return False  # closes the transport, once it is empty
+        return False  # closes the transport once its buffer is empty
 
     def connection_lost(self, _exc: Exception | None) -> None:
-        company = self._company
+        connections = self._connections
         self.forget()
         self._rest = b""
-        company.wheel.remove(self)
-        company.went(self)
+        connections.wheel.remove(self)
+        connections.discard(self)
         self._release_slot()
-        company.services.metrics.disconnected(self._code)
+        connections.services.metrics.disconnected(self._code)
         conversation = self._conversation
-        del self._conversation  # it knows us as well: nobody should have to collect that cycle
+        del self._conversation  # it refers to this connection: break the cycle, so that the collector need not
         conversation.lost()
 
-    # --- how it ends ---------------------------------------------------------------------------------------------
+    # --- the end -------------------------------------------------------------------------------------------------
 
     def shutdown(self) -> None:
-        """The server stops: come back, each after another delay."""
+        """Close because the server stops.
+
+        Clients reconnect after random delays, so that they do not come at once.
+        """
         self.close(close_codes.GOING_AWAY, close_codes.come_back(_random.uniform(1.0, 5.0)))
 
     def abort(self, code: int, reason: str = "") -> None:
@@ -201,14 +222,17 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
         super().abort(code, reason)
 
     def cut(self) -> None:
-        """Ends it without a word."""
+        """Abort the transport without a Close frame."""
         self.forget()
         self._transport.abort()
 
     def evict(self) -> None:
-        """Gives way to a newcomer: the client is told to come back, unless it has been refused or does not read."""
+        """End the connection for a newcomer.
+
+        Tells the client to reconnect, if it reads and was not rejected.
+        """
         self._slot = None
-        self._company.services.metrics.connections_evicted.labels(kind="websocket").inc()
+        self._connections.services.metrics.connections_evicted.labels(kind="websocket").inc()
         if self._ending or self._paused:
             self.cut()
             return
@@ -216,15 +240,18 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
             self._close_frame(close_codes.GOING_AWAY, close_codes.come_back(_random.uniform(1.0, 5.0)))
         )
         self.forget()
-        self._transport.close()  # at once: its place is taken
+        self._transport.close()  # at once: the newcomer has its slot
 
     def _release_slot(self) -> None:
         slot, self._slot = self._slot, None
         if slot is not None:
-            self._company.admission.release(slot)
+            self._connections.admission.release(slot)
 
     def _fail(self, code: int, reason: str) -> None:
-        """Fails the WebSocket connection (RFC 6455, section 7.1.7): what comes after is thrown away."""
+        """Fail the WebSocket connection (RFC 6455, section 7.1.7).
+
+        Later input is discarded.
+        """
         if not self._ending:
             self._code = code
             self._machine.fail(code, reason)
@@ -232,47 +259,48 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
             self._flush()
 
     def _flush(self) -> None:
-        """Writes what the state machine answers: pongs, the Close that echoes, the Close that fails."""
+        """Write the state machine's output: pongs, and the Close of either side."""
         output = self._machine.data_to_send()
         if not output:
             return
         over = output[-1] == SEND_EOF
         if over:
             self._ending, self._ready, self._outbox = True, False, None
-        if not self._paused:  # a peer that does not read does not need its pongs
+        if not self._paused:  # a peer that does not read needs no pongs
             self._transport.write(b"".join(output))
         if over:
-            self._hang_up()
+            self._half_close()
 
-    def _hang_up(self) -> None:
+    def _half_close(self) -> None:
         sent = self._machine.close_sent
         if self._code is None and sent is not None:
             self._code = int(sent.code)
         if self._machine.close_rcvd is not None or not self._transport.can_write_eof():
             self._transport.close()
         elif not self._transport.is_closing():
-            # Closing with unread input would reset the connection and could take the Close frame with it.
+            # Closing with unread input would reset the connection and could take the Close frame
+            # with it.
             self._transport.write_eof()
         self._end_within(FAREWELL)
 
     def _close_frame(self, code: int, reason: str) -> bytes:
         self._code = self._code or code
         if self._machine.state is not State.OPEN:
-            return b""  # the peer's Close came in the same segment, and is answered already
+            return b""  # the peer's Close came in the same segment and was already answered
         self._machine.send_close(code, reason)
         return b"".join(self._machine.data_to_send())
 
     def _end_within(self, seconds: float) -> None:
         if self._slot is not None:
-            self._company.admission.set_idle(self._slot)
-        self._deadline = self._company.services.clock.monotonic() + seconds
-        self._company.wheel.put(self, seconds)
+            self._connections.admission.set_idle(self._slot)
+        self._deadline = self._connections.services.clock.monotonic() + seconds
+        self._connections.wheel.put(self, seconds)
 
     def _slow(self) -> None:
         logger.warning("slow", address=self.address, buffered=self.buffered())
 
     def visit(self, now: float) -> float | None:
-        """The wheel's turn: deadlines, silence, pings."""
+        """Enforce the deadlines and send pings. Called by the wheel."""
         if now >= self._deadline:
             if self._ending:
                 self.cut()

@@ -1,6 +1,8 @@
-"""What waits for a peer that is behind: bounded in bytes, in whole frames. Knows transports, not WebSocket states.
+"""Output that waits for a slow peer: bounded in bytes, in whole frames.
 
-A transport is given at most CHUNK bytes while it is empty and nothing while it is not, so what waits waits here,
+Uses transports, not WebSocket states.
+
+A transport gets at most CHUNK bytes while it is empty, and nothing otherwise. The rest waits here,
 where it can still be dropped.
 """
 
@@ -15,17 +17,26 @@ from hubbub.gateways.websocket.frames import CHUNK, pack
 from hubbub.protocol import close_codes
 
 FAREWELL = 10.0
-"""Seconds that a peer has to take, and to answer, the Close frame."""
+"""Seconds a peer has to read and answer the Close frame."""
 GRACE = 0.05
-"""Seconds in which nobody counts as slow: what an application sends in one go, nobody can have read yet."""
+"""Seconds before a peer counts as slow.
+
+It cannot yet have read what an application sends at once.
+"""
 BURST = 4
-"""So many times its limit may an outbox hold within that time; a broadcast's bytes are shared by all who wait."""
+"""The multiple of its limit an outbox may hold within that time.
+
+The bytes of a broadcast are shared.
+"""
 CUT_OFF = 2.0
-"""The same for one whose connection is ended at once."""
+"""Seconds a peer has to read the Close frame when its connection is aborted."""
 
 
 class Outbox:
-    """Chunks that wait, in order; anything with a length. Exists only while something waits."""
+    """Chunks that wait, in order.
+
+    A chunk is anything with a length. Exists only while something waits.
+    """
 
     __slots__ = ("_mark", "_watched", "chunks", "limit", "size")
 
@@ -41,7 +52,10 @@ class Outbox:
         return self._mark is not None
 
     def is_over(self, give_up: Callable[["Outbox"], None]) -> bool:
-        """Whether the peer is too slow. Over the limit, it has GRACE seconds before `give_up` is called."""
+        """Return True if the peer is too slow.
+
+        Over the limit, it has GRACE seconds before `give_up` is called.
+        """
         if self.size <= self.limit:
             return False
         if not self._watched:
@@ -63,7 +77,7 @@ class Outbox:
             self._mark = len(self.chunks)
 
     def uncork(self, first: Blob = ()) -> None:
-        """Puts `first` before what was added since `cork`; the limit grows by it until the outbox is gone."""
+        """Insert `first` before what was added since `cork`. Raises the limit by its size."""
         if self._mark is None:
             self._mark = len(self.chunks)
         later = [self.chunks.pop() for _ in range(len(self.chunks) - self._mark)]
@@ -75,7 +89,7 @@ class Outbox:
         self.limit += extra
 
     def take(self) -> bytes:
-        """The next bytes to hand over: as many whole chunks as fit into CHUNK, at least one."""
+        """Remove and return the whole chunks that fit into CHUNK, at least one."""
         parts: list[bytes] = [self.chunks.popleft()]
         total = len(parts[0])
         while self.chunks and total + len(self.chunks[0]) <= CHUNK:
@@ -88,7 +102,8 @@ class Outbox:
 class FramedConnection(Connection):
     """A connection that writes WebSocket frames straight to a transport.
 
-    Whoever owns the transport calls `pause_writing` and `resume_writing` (asyncio's names) and, in the end, `forget`.
+    The owner of the transport calls `pause_writing` and `resume_writing` (asyncio's names) and, at
+    the end, `forget`.
     """
 
     __slots__ = ("_ending", "_limit", "_outbox", "_paused", "_ready", "_transport")
@@ -103,7 +118,8 @@ class FramedConnection(Connection):
         self._paused = False
         self._ending = False
         self._ready = True
-        # Paused is then the same as "not empty", and the transport never holds more than one chunk of ours.
+        # "Paused" then means "not empty", and the transport never holds more than one chunk of
+        # ours.
         transport.set_write_buffer_limits(high=0)
 
     # --- the port ------------------------------------------------------------------------------------------------
@@ -146,7 +162,7 @@ class FramedConnection(Connection):
         if self._outbox is None:
             self._outbox = Outbox(self._limit)
         if self._outbox.corked:
-            self._outbox = Outbox(self._limit)  # nothing goes out before what `uncork` would have put first
+            self._outbox = Outbox(self._limit)  # drop what waited: `uncork` would have put its data before it
         self._outbox.add((self._close_frame(code, reason),))
         self._end_within(FAREWELL)
         self._drain()
@@ -176,7 +192,7 @@ class FramedConnection(Connection):
         self._drain()
 
     def forget(self) -> None:
-        """The transport is gone: nothing may be written any more."""
+        """Stop writing: the transport is gone."""
         self._ending, self._ready = True, False
         self._outbox = None
         self._paused = False
@@ -193,7 +209,7 @@ class FramedConnection(Connection):
             self._give_up()
 
     def _begin_outbox(self, _first: Blob) -> Outbox:
-        """For a peer that was not behind until now, and cannot take all of `first` at once."""
+        """Return an outbox for a peer that was up to date until now."""
         return Outbox(self._limit)
 
     def _too_slow(self, outbox: Outbox) -> None:
@@ -201,7 +217,10 @@ class FramedConnection(Connection):
             self._give_up()
 
     def _give_up(self) -> None:
-        """The peer does not keep up. One that reads again in time sees the code, others see a reset."""
+        """Close a peer that does not keep up.
+
+        A peer that reads again in time sees the code, others see a reset.
+        """
         self._ending = True
         self._slow()
         self._outbox = Outbox(self._limit)
@@ -223,12 +242,15 @@ class FramedConnection(Connection):
 
     @abstractmethod
     def _close_frame(self, code: int, reason: str) -> bytes:
-        """The Close frame, told to the WebSocket state machine as sent; nothing follows it."""
+        """Return the Close frame and record it in the WebSocket state machine.
+
+        Nothing may follow it.
+        """
 
     @abstractmethod
     def _end_within(self, seconds: float) -> None:
-        """Aborts the transport after so long, unless it is gone by then."""
+        """Abort the transport after `seconds`, unless it has closed by then."""
 
     @abstractmethod
     def _slow(self) -> None:
-        """The outbox overflowed: tell whoever counts it."""
+        """Record that the outbox overflowed."""

@@ -1,7 +1,10 @@
-"""Which task has connected which WebSockets: a task whose clients have all left is told when it broadcasts.
+"""Tasks and the WebSockets they connected.
 
-It is told once, by whatever comes first: an exception, `disconnect`, or `in` that says the WebSocket is not connected.
-So what an endpoint does after its client has left, such as a last broadcast, does not raise.
+A task whose clients have all left gets an exception when it broadcasts.
+
+A task learns of an end once, from whatever comes first: an exception, its own `disconnect`, or `in`
+returning False. So a last broadcast that an endpoint makes after its client has left does not
+raise.
 """
 
 import asyncio
@@ -12,12 +15,14 @@ from weakref import WeakKeyDictionary, ref
 from starlette.websockets import WebSocketDisconnect
 
 READER = 1.0
-"""Seconds after its last `receive` in which an endpoint counts as one that reads: it hears of the end from `receive`,
-and what it was about to say about the last messages is still said."""
+"""Seconds after its last `receive` in which an endpoint counts as reading.
+
+It learns of the end from `receive`, and can still send what it had to send about the last messages.
+"""
 
 
 class Owned(Protocol):
-    """A connection, as far as its owner goes."""
+    """A connection, as its owner sees it."""
 
     ended: WebSocketDisconnect | None
     owner: "Owner | None"
@@ -27,7 +32,7 @@ class Owned(Protocol):
 
 
 class Owner:
-    """One task: how many of its WebSockets are open, and which have ended without a `disconnect`."""
+    """A task, its number of open WebSockets, and those that ended by themselves."""
 
     __slots__ = ("ended", "open", "task")
 
@@ -38,7 +43,7 @@ class Owner:
 
 
 class Owners:
-    """The owners of one manager. Holds no task: what it knows of a task is gone with it."""
+    """The owners of one manager. Holds tasks weakly."""
 
     def __init__(self) -> None:
         self._all: WeakKeyDictionary[asyncio.Task[object], Owner] = WeakKeyDictionary()
@@ -49,10 +54,10 @@ class Owners:
         self._left.clear()
 
     def opened(self, socket: Owned) -> None:
-        """The current task has connected the socket."""
+        """Record that the current task has connected the socket."""
         task = asyncio.current_task()
         if task is None or task.get_coro() is None:
-            socket.owner = None  # granian's tasks in Rust are all the same object, and run no coroutine
+            socket.owner = None  # granian's tasks in Rust are all the same object and run no coroutine
             return
         owner = self._all.get(task)
         if owner is None:
@@ -61,7 +66,7 @@ class Owners:
         socket.owner = owner
 
     def ended(self, socket: Owned) -> None:
-        """The client has left, and `disconnect` was not called before."""
+        """Record that the client has left, without a `disconnect` before."""
         owner = socket.owner
         if owner is None:
             return
@@ -72,7 +77,7 @@ class Owners:
             self._left[task] = owner
 
     def released(self, socket: Owned) -> None:
-        """`disconnect` was called: the task that connected the socket is through with it."""
+        """Record a `disconnect`: the task that connected the socket is done with it."""
         owner, socket.owner = socket.owner, None
         if owner is None:
             return
@@ -84,21 +89,24 @@ class Owners:
         if task is not None and not owner.ended:
             self._left.pop(task, None)
 
-    def told(self, socket: Owned) -> None:
-        """The current task has learned of the end; released if it is the one that connected the socket."""
+    def acknowledge(self, socket: Owned) -> None:
+        """Record that the current task learned of the end.
+
+        Releases the socket if that task connected it.
+        """
         owner = socket.owner
         if owner is not None and owner.task() is asyncio.current_task():
             self.released(socket)
 
     def raise_end(self, socket: Owned) -> None:
-        """Raises the end of a socket that has ended, unless its endpoint reads."""
+        """Raise the end of a socket that has ended, unless its endpoint reads."""
         end = socket.ended
         if end is not None and not _reads(socket):
-            self.told(socket)
+            self.acknowledge(socket)
             raise WebSocketDisconnect(end.code, end.reason)
 
     def check(self) -> None:
-        """Raises WebSocketDisconnect in a task all of whose clients have left, unless it reads."""
+        """Raise WebSocketDisconnect if the task's clients have all left, unless it reads."""
         if not self._left:
             return
         task = asyncio.current_task()

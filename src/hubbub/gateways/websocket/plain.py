@@ -1,6 +1,8 @@
-"""The plain-text gateway, `/ws/{name}?room=`: any WebSocket tool can chat. Lines in, lines out, the ordinary ASGI way.
+"""The plain-text gateway, `/ws/{name}?room=`, for any WebSocket tool.
 
-What a line means and how it reads is in protocol/lines.py; who follows what is decided where it is for everybody.
+It exchanges lines of text, through plain ASGI.
+
+protocol/plain_text.py defines the lines. The hub decides who may follow what, as for all gateways.
 """
 
 import asyncio
@@ -31,13 +33,18 @@ from hubbub.protocol import close_codes, headers, plain_text, validation
 from hubbub.protocol.tokens import Credential
 
 FAREWELL = 2.0
-# The tutorial's page, opened from a disk, has the Origin `null`; a tool has none.
+# The tutorial's page, opened as a local file, has the Origin `null`; a command-line tool sends
+# none.
 NO_PAGE = (None, "null")
+NOT_YOUR_NAME = "The name in the address is not the name of your account."
 logger = structlog.get_logger(__name__)
 
 
 class EncodedLine:
-    """One line as ASGI sends it; its length is what it counts in an outbox. Empty for what is not spoken of."""
+    """A line as an ASGI event.
+
+    Its length counts in an outbox. Empty for events that plain text does not show.
+    """
 
     __slots__ = ("_size", "text")
 
@@ -53,23 +60,26 @@ class EncodedLine:
 
 
 def pack(messages: Sequence[Message]) -> Blob:
-    """Events and notices as lines, rendered once for everybody."""
+    """Return events and notices as lines, rendered once for all recipients."""
     return [line for message in messages if (line := message.encoded(EncodedLine)).text is not None]
 
 
 class PlainConnection(QueuedWebSocket):
-    """A Starlette WebSocket that hears lines."""
+    """A Starlette WebSocket that receives lines."""
 
     __slots__ = ()
     pack = staticmethod(pack)
 
 
 class NameTaken(Conflict):
-    """The name cannot be had by whoever asks."""
+    """The client cannot use the name."""
 
 
 class PlainText:
-    """All plain-text connections of one server; `serve` is the endpoint of the route `/ws/{name}`."""
+    """All plain-text connections of one server.
+
+    `serve` is the endpoint of the route `/ws/{name}`.
+    """
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -78,13 +88,13 @@ class PlainText:
         services.metrics.connections.labels(state="plain").set_function(lambda: self._open)
 
     async def serve(self, socket: WebSocket) -> None:
-        """One connection, from the handshake to its end."""
+        """Serve one connection from the handshake to its end."""
         full = self._open >= self._services.settings.connections_limit
         admitted = handshake.FULL if full else self._admit(socket)
         if isinstance(admitted, handshake.Rejection):
             await reject(socket, admitted)
             return
-        await socket.receive()  # `websocket.connect`; what is received after it goes through the connection
+        await socket.receive()  # `websocket.connect`; later events go through the connection
         self._open += 1
         connection = PlainConnection(
             socket, self._services.settings.outbox_bytes, lambda: self._services.hub.detach(connection)
@@ -93,20 +103,21 @@ class PlainText:
         code: int | None = None
         try:
             code = await self._converse(socket, connection, admitted.credentials)
-        except WebSocketDisconnect as gone:
-            code = gone.code
+        except WebSocketDisconnect as end:
+            code = end.code
         finally:
             self._open -= 1
             self._services.hub.detach(connection)
             self._services.metrics.disconnected(code)
 
     def _admit(self, socket: WebSocket) -> handshake.Admitted | handshake.Rejection:
-        """Cookies count with a listed Origin only; without a credential a page must be of a listed Origin, too."""
+        """Admit the handshake. Cookies and anonymous pages both need a listed Origin."""
         settings, host = self._services.settings, self._services.external_auth
         origin = socket.headers.get("origin")
         given = socket.scope["headers"]
         if host is not None:
-            # Whatever the app goes by: a page could make its visitors speak as guests, so pages have to be listed.
+            # A page could make its visitors post as guests, whatever credentials the host uses:
+            # pages must be listed.
             return handshake.admit_hosted(given, settings, ambient=not self._comes_as_guest(socket))
         if settings.guests and origin in NO_PAGE:
             given = [pair for pair in given if pair[0] != b"cookie"]
@@ -119,16 +130,19 @@ class PlainText:
         return admitted
 
     def _comes_as_guest(self, socket: WebSocket) -> bool:
-        """From no page, and without a token: what browsers send unasked does not count, so the app is not asked."""
+        """Return True without page and token.
+
+        Credentials that browsers attach do not count, so skip the host.
+        """
         origin, bearer = socket.headers.get("origin"), headers.bearer(socket.scope["headers"])
         return self._services.settings.guests and origin in NO_PAGE and not bearer
 
     # --- one conversation ----------------------------------------------------------------------------------------
 
     async def _converse(self, socket: WebSocket, connection: PlainConnection, credentials: Sequence[Credential]) -> int:
-        """From the greeting to the end; returns the code the connection ended with.
+        """Run the conversation. Return the close code.
 
-        Raises WebSocketDisconnect if the client is gone before the handshake is answered.
+        Raises WebSocketDisconnect if the client leaves before the handshake is answered.
         """
         guest: AuthenticatedUser | None = None
         try:
@@ -138,18 +152,20 @@ class PlainText:
                 guest = identity if identity.role is Role.GUEST else None
                 attached = await self._services.hub.attach(connection, identity, only_room=room)
             except HubbubError as error:
-                await _answer(socket)
-                code = await _turn_away(connection, error)
+                await _accept(socket)
+                code = await _close_with_error(connection, error)
             else:
                 code = await self._talk(socket, connection, attached, room)
-            await _say_why(socket, connection)
+            await _send_close(socket, connection)
             return code
         finally:
             if guest is not None:
                 await self._close_guest(guest)
 
     async def _talk(self, socket: WebSocket, connection: PlainConnection, attached: Attached, room: int) -> int:
-        """Answers the handshake once the connection is subscribed: the client hears every line that follows it.
+        """Answer the handshake once the connection is subscribed.
+
+        So the client gets every later line.
 
         Until then lines wait in the corked connection.
         """
@@ -158,10 +174,10 @@ class PlainText:
         visible = self._services.hub.presences.is_visible(live.user.id)
         if self._presence.enter(room, live.user.id, visible=visible):
             registry.broadcast(plain_text.notice(plain_text.joined(live.user.name)), topic)
-        elif not visible:  # to oneself alone
+        elif not visible:  # an invisible user sees their own arrival only
             registry.send(connection, plain_text.notice(plain_text.joined(live.user.name)))
         try:
-            await _answer(socket)
+            await _accept(socket)
             connection.uncork(pack([Message(text.encode()) for text in attached.gap]))
             return await self._listen(socket, connection, live, room)
         finally:
@@ -170,7 +186,10 @@ class PlainText:
                 registry.broadcast(plain_text.notice(plain_text.left(live.user.name)), topic)
 
     async def _listen(self, socket: WebSocket, connection: PlainConnection, live: LiveConnection, room: int) -> int:
-        """Line after line, each stored before the next is read: whoever writes faster waits."""
+        """Handle lines one by one, each stored before the next is read.
+
+        A fast client has to wait.
+        """
         while True:
             event = await socket.receive()
             if event["type"] == "websocket.disconnect":
@@ -183,11 +202,11 @@ class PlainText:
                 await connection.settled()
                 return close_codes.TOO_BIG
             try:
-                await self._say(live, line if line is not None else event.get("bytes"), room, connection)
+                await self._execute(live, line if line is not None else event.get("bytes"), room, connection)
             except HubbubError as error:
                 self._services.fanout.send(connection, plain_text.notice(plain_text.refusal(error)))
 
-    async def _say(
+    async def _execute(
         self, live: LiveConnection, line: str | bytes | None, room: int, connection: PlainConnection
     ) -> None:
         wait = self._services.limits.command(live.user.id, sending=True)
@@ -199,16 +218,19 @@ class PlainText:
             raise validation.refuse(error) from None
         await self._services.journal.submit(command, live.actor, connection)
 
-    # --- who it is -----------------------------------------------------------------------------------------------
+    # --- identification ------------------------------------------------------------------------------------------
 
     async def _identify(self, socket: WebSocket, credentials: Sequence[Credential]) -> AuthenticatedUser:
-        """The person under this name. Raises NameTaken, Unauthenticated and what the store raises."""
+        """Return the user with this name.
+
+        Raises NameTaken, Unauthenticated and what the store raises.
+        """
         services = self._services
         name = plain_text.name_of(socket.path_params["name"])
         if services.external_auth is not None:
             identity = await self._identify_hosted(socket, services.external_auth)
             if identity is not None and not names.look_alike(name, identity.name):
-                raise NameTaken("That is not your name.")
+                raise NameTaken(NOT_YOUR_NAME)
             if identity is not None:
                 return identity
         elif credentials:
@@ -216,13 +238,13 @@ class PlainText:
             if names.look_alike(name, identity.name):
                 return identity
             if any(credential.kind == "bearer" for credential in credentials) or not services.settings.guests:
-                raise NameTaken("That is not your name.")
+                raise NameTaken(NOT_YOUR_NAME)
         if not services.settings.guests:
-            raise Unauthenticated("Guests are not let in here: log in first.")
+            raise Unauthenticated("Guests are not allowed on this server. Log in first.")
         return await self._open_guest(name, scope.address(socket, services.settings.trusted_proxies))
 
     async def _identify_hosted(self, socket: WebSocket, host: ExternalAuth) -> AuthenticatedUser | None:
-        """Whoever the app around this one says; nobody may be a guest where guests are let in."""
+        """Return the host application's user; None for a guest, where guests are allowed."""
         if self._comes_as_guest(socket):
             return None
         try:
@@ -250,36 +272,39 @@ class PlainText:
     async def _close_guest(self, guest: AuthenticatedUser) -> None:
         try:
             await self._services.journal.submit(CloseGuest(user=guest.id), SYSTEM)
-        except HubbubError as error:  # the next start closes whoever is left over
+        except HubbubError as error:  # the next start closes guests that are left over
             logger.warning("guest_not_closed", code=error.code)
 
 
 def _room(socket: WebSocket) -> str | None:
-    """What `?room=` says. Raises NotFound where the query is longer than one that names a room."""
+    """Return the `room` parameter.
+
+    Raises NotFound if the query is longer than any that names a room.
+    """
     if len(socket.scope["query_string"]) > MAX_QUERY:
         raise NotFound("There is no such room.")
     found: str | None = socket.query_params.get("room")
     return found
 
 
-async def _answer(socket: WebSocket) -> None:
-    """Completes the handshake. Raises WebSocketDisconnect if the client has gone meanwhile."""
+async def _accept(socket: WebSocket) -> None:
+    """Complete the handshake. Raises WebSocketDisconnect if the client has left."""
     try:
         await socket.accept()
     except OSError as error:
         raise WebSocketDisconnect(1006) from error
 
 
-async def _say_why(socket: WebSocket, connection: PlainConnection) -> None:
-    """Sends the Close of a connection that the server has ended, as far as the peer still takes it."""
+async def _send_close(socket: WebSocket, connection: PlainConnection) -> None:
+    """Send the Close frame of a connection that the server has ended."""
     if connection.ended is not None:
         with suppress(Exception):
             async with asyncio.timeout(FAREWELL):
                 await socket.close(connection.ended.code, connection.ended.reason)
 
 
-async def _turn_away(connection: PlainConnection, error: HubbubError) -> int:
-    """One line that says why, then the end."""
+async def _close_with_error(connection: PlainConnection, error: HubbubError) -> int:
+    """Send one line with the reason and close. Return the close code."""
     if isinstance(error, NameTaken):
         code, reason = close_codes.NAME_TAKEN, "name taken"
     elif isinstance(error, TooManyConnections):

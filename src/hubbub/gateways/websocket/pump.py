@@ -1,4 +1,7 @@
-"""The glue both WebSocket gateways share: carries out what the session asks for. Decides nothing about chat."""
+"""Executes the effects of a session for both WebSocket gateways.
+
+Makes no decisions about chat.
+"""
 
 import asyncio
 from collections import deque
@@ -21,17 +24,23 @@ from hubbub.protocol import close_codes, wire
 from hubbub.protocol.session import Authenticate, Close, Effect, Execute, HandleSignal, Hello, Query, Send, Session
 from hubbub.protocol.tokens import Credential
 
-MAX_ASKED = 2_000
+MAX_QUERIES = 2_000
 READ_FIRST = 256 * 1024
-"""Bytes that may wait for a reader before the next page is read for him; looked at again every PATIENCE seconds."""
+"""Bytes that may wait for a client before its next page is read.
+
+The pump checks again every PATIENCE seconds.
+"""
 PATIENCE = 0.02
 logger = structlog.get_logger(__name__)
 
 
 class Pump:
-    """One connection's traffic. The gateway calls `received` with each text message, and `lost` at the end."""
+    """The traffic of one connection.
 
-    __slots__ = ("_asked", "_connection", "_credentials", "_live", "_peer", "_services", "_session", "_tasks")
+    The gateway calls `received` per text message, and `lost` at the end.
+    """
+
+    __slots__ = ("_connection", "_credentials", "_live", "_peer", "_queries", "_services", "_session", "_tasks")
 
     def __init__(
         self, services: Services, connection: Connection, credentials: Sequence[Credential], peer: str
@@ -42,19 +51,22 @@ class Pump:
         self._peer = peer
         self._session = Session(limited=services.limits.enabled)
         self._live: LiveConnection | None = None
-        self._asked: deque[tuple[int, EventsSince]] | None = None
+        self._queries: deque[tuple[int, EventsSince]] | None = None
         self._tasks: set[asyncio.Task[None]] | None = None
 
     def opened(self) -> None:
-        """The handshake is done. Until the greeting is, events wait behind `welcome`."""
+        """Cork the connection after the handshake.
+
+        Until the greeting is complete, events wait behind `welcome`.
+        """
         self._connection.cork()
 
     def received(self, message: str | bytes) -> None:
-        """One complete text message."""
+        """Handle one complete text message."""
         self._do(self._session.receive(message, self._services.clock.monotonic()))
 
     def lost(self) -> None:
-        """The connection is gone; harmless when repeated."""
+        """Clean up after the end of the connection. Idempotent."""
         self._services.hub.detach(self._connection)
         for task in self._tasks or ():
             task.cancel()
@@ -63,24 +75,24 @@ class Pump:
         for effect in effects:
             match effect:
                 case Execute(id_, command):
-                    self._run(id_, command)
-                case Send(said):
-                    self._say(said)
+                    self._execute(id_, command)
+                case Send(frame):
+                    self._send(frame)
                 case Query(id_, query):
-                    self._ask(id_, query)
+                    self._enqueue_query(id_, query)
                 case HandleSignal(id_, signal):
-                    self._sign(id_, signal)
+                    self._handle_signal(id_, signal)
                 case Authenticate(hello):
                     self._spawn(self._greet(hello))
                 case Close(code, reason):
                     if self._connection in self._services.fanout:
-                        self._services.fanout.flush_now(self._connection)  # the last word is said first
+                        self._services.fanout.flush_now(self._connection)  # what is queued is sent before the Close
                     self._services.hub.detach(self._connection)
                     self._connection.close(code, reason)
 
     # --- commands and queries ------------------------------------------------------------------------------------
 
-    def _run(self, id_: int, command: Command) -> None:
+    def _execute(self, id_: int, command: Command) -> None:
         live = self._live
         if live is None or live.ended:
             return
@@ -92,12 +104,12 @@ class Pump:
 
         def reply(result: Receipt | HubbubError) -> None:
             if not live.ended:
-                said = wire.error(id_, result) if isinstance(result, HubbubError) else wire.ok(id_, result.answer)
-                services.fanout.send(self._connection, said)
+                frame = wire.error(id_, result) if isinstance(result, HubbubError) else wire.ok(id_, result.answer)
+                services.fanout.send(self._connection, frame)
 
         services.journal.enqueue(command, live.actor, reply, self)
 
-    def _sign(self, id_: int, signal: Signal) -> None:
+    def _handle_signal(self, id_: int, signal: Signal) -> None:
         live = self._live
         if live is None or live.ended:
             return
@@ -114,51 +126,54 @@ class Pump:
             self._refuse(id_, error)
         except Exception as error:
             logger.exception("signal_failed", exc_info=error)
-            self._say(wire.error(id_, Internal()))
+            self._send(wire.error(id_, Internal()))
         else:
             if not live.ended:
-                self._say(wire.ok(id_, answer))
+                self._send(wire.ok(id_, answer))
 
-    def _ask(self, id_: int, query: EventsSince) -> None:
-        """Catching up is not limited in time: questions are answered one after the other, at the reader's pace."""
-        if self._asked is None:
-            self._asked = deque([(id_, query)])
-            self._spawn(self._answer(self._asked))
-        elif len(self._asked) < MAX_ASKED:
-            self._asked.append((id_, query))
+    def _enqueue_query(self, id_: int, query: EventsSince) -> None:
+        """Queue a query.
+
+        Catching up has no rate limit: queries are answered in order, at the client's pace.
+        """
+        if self._queries is None:
+            self._queries = deque([(id_, query)])
+            self._spawn(self._answer(self._queries))
+        elif len(self._queries) < MAX_QUERIES:
+            self._queries.append((id_, query))
         else:
-            self._refuse(id_, Busy("Too many questions at once.", retry_after=1.0))
+            self._refuse(id_, Busy("Too many queries are waiting. Try again later.", retry_after=1.0))
 
-    async def _answer(self, asked: deque[tuple[int, EventsSince]]) -> None:
+    async def _answer(self, queries: deque[tuple[int, EventsSince]]) -> None:
         live = self._live
         try:
-            while asked and live is not None and not live.ended:
+            while queries and live is not None and not live.ended:
                 if self._connection.buffered() > READ_FIRST:
                     await asyncio.sleep(PATIENCE)
                     continue
-                id_, query = asked.popleft()
+                id_, query = queries.popleft()
                 try:
                     site = live.user.role is not Role.GUEST
                     answer = await self._services.read(sync.events_since, live.user.id, site, query)
-                    self._say(wire.ok(id_, answer))
+                    self._send(wire.ok(id_, answer))
                 except HubbubError as error:
-                    self._say(wire.error(id_, error))
+                    self._send(wire.error(id_, error))
                 except Exception as error:
                     logger.exception("query_failed", exc_info=error)
-                    self._say(wire.error(id_, Internal()))
+                    self._send(wire.error(id_, Internal()))
         finally:
-            self._asked = None
+            self._queries = None
 
     def _refuse(self, id_: int, error: HubbubError) -> None:
         self._do(self._session.charge(self._services.clock.monotonic(), [Send(wire.error(id_, error))]))
 
-    def _say(self, said: bytes) -> None:
-        """In its place among what the connection is owed; directly where nobody follows anything yet or any more."""
+    def _send(self, frame: bytes) -> None:
+        """Send in order with queued frames; directly if not in the fan-out."""
         connection = self._connection
         if self._live is not None and connection in self._services.fanout:
-            self._services.fanout.send(connection, said)
+            self._services.fanout.send(connection, frame)
         else:
-            connection.uncork(type(connection).pack([Message(said)]))
+            connection.uncork(type(connection).pack([Message(frame)]))
 
     # --- the greeting --------------------------------------------------------------------------------------------
 
@@ -179,13 +194,16 @@ class Pump:
             if attached.live.user.is_stale(self._services.clock.now()):
                 self._services.touch(attached.live.user)
             self._connection.authenticated = True
-            self._connection.uncork(type(self._connection).pack([Message(said) for said in first]))
+            self._connection.uncork(type(self._connection).pack([Message(frame) for frame in first]))
             self._do(self._session.welcomed(self._services.clock.monotonic()))
 
     async def _identify(self, token: str | None) -> AuthenticatedUser:
-        """Whose the credentials of the handshake and of `hello` are. Raises Unauthenticated."""
-        shown = (Credential("bearer", token),) if token is not None else ()
-        return await self._services.identify((*self._credentials, *shown))
+        """Return the owner of the credentials of the handshake and of `hello`.
+
+        Raises Unauthenticated.
+        """
+        given = (Credential("bearer", token),) if token is not None else ()
+        return await self._services.identify((*self._credentials, *given))
 
     def _welcome(self, attached: Attached) -> bytes:
         services, snapshot = self._services, attached.snapshot
@@ -227,14 +245,17 @@ class Pump:
 
 
 def _missing(topics: Sequence[MissingEvents]) -> list[bytes]:
-    """What `have` lacks, topic by topic, and what to do where that is not all."""
-    said: list[bytes] = []
+    """Return the frames with the events missing from `have`.
+
+    Each topic gets its events, `more` or `reset`.
+    """
+    frames: list[bytes] = []
     for missing in topics:
         if missing.page is None:
-            place = {} if missing.head is None else {"head": missing.head, "floor": missing.floor}
-            said.append(wire.dumps({"type": "reset", "topic": missing.topic, **place}))
+            bounds = {} if missing.head is None else {"head": missing.head, "floor": missing.floor}
+            frames.append(wire.dumps({"type": "reset", "topic": missing.topic, **bounds}))
             continue
-        said += wire.events(missing.page.texts)
+        frames += wire.events(missing.page.texts)
         if not missing.page.complete:
-            said.append(wire.dumps({"type": "more", "topic": missing.topic, "head": missing.head}))
-    return said
+            frames.append(wire.dumps({"type": "more", "topic": missing.topic, "head": missing.head}))
+    return frames

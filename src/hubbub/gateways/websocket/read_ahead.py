@@ -1,7 +1,7 @@
-"""A queued WebSocket that notices the end of its client while its endpoint does not receive.
+"""A queued WebSocket that detects the client's end without `receive`.
 
-Some ASGI servers (hypercorn, granian) drop what is sent after the end without an error, so an endpoint that only sends
-never learns of it. The disconnect event is there all the same, for whoever calls `receive`.
+Some ASGI servers (hypercorn, granian) silently drop what is sent after the end, so an endpoint that
+only sends never learns of it. Calling `receive` still returns the disconnect event.
 """
 
 import asyncio
@@ -14,16 +14,21 @@ from hubbub.engine.ports import Blob
 from hubbub.gateways.websocket.starlette_sockets import ABNORMAL, Lost, QueuedWebSocket
 
 READ_AHEAD_AFTER = 3
-"""Writes without a `receive` of the endpoint. An endpoint that reads in a loop has one pending at nearly all times."""
+"""Writes without a `receive` by the endpoint.
+
+An endpoint that reads in a loop nearly always has one pending.
+"""
 OVERHEAD = 256
-"""Bytes that an event counts beside its text."""
+"""Bytes that an event counts in addition to its text."""
 
 
 class WatchedWebSocket(QueuedWebSocket):
-    """Receives ahead of an endpoint that only sends; what it has received is the endpoint's next `receive`, in order.
+    """Receives ahead of an endpoint that only sends.
 
-    At most `limit` bytes are received ahead. What is pending is never cancelled, so no message is lost with it; it
-    ends with the connection, which every server closes when the endpoint returns.
+    The endpoint's next `receive` returns these events in order.
+
+    At most `limit` bytes are received ahead. A pending receive is never cancelled, so no message is
+    lost with it. It ends with the connection, which every server closes when the endpoint returns.
     """
 
     __slots__ = ("_ahead", "_ahead_size", "_ahead_task", "_unread", "_wanted")
@@ -35,14 +40,14 @@ class WatchedWebSocket(QueuedWebSocket):
         self._ahead_task: asyncio.Task[None] | None = None
         self._unread = 0
         self._wanted = False
-        """Whether the endpoint waits for the next message, and receives for itself after it."""
+        """Whether the endpoint waits for a message, and receives by itself after it."""
 
     def write(self, blob: Blob) -> None:
         super().write(blob)
         self.sent()
 
     def sent(self) -> None:
-        """Something was sent, by the manager or by the application itself."""
+        """Count something sent, by the manager or by the application itself."""
         if self._reading is None and self._ahead_task is None:
             self._unread += 1
             if self._unread >= READ_AHEAD_AFTER and self.ended is None and self._ahead_size < self._limit:
@@ -60,7 +65,7 @@ class WatchedWebSocket(QueuedWebSocket):
                     self.closed(WebSocketDisconnect(int(event.get("code") or ABNORMAL), event.get("reason")))
                     return
         except Exception:
-            self.closed(WebSocketDisconnect(ABNORMAL))  # the endpoint hears what it was from its own `receive`
+            self.closed(WebSocketDisconnect(ABNORMAL))  # the endpoint's own `receive` raises the cause
         finally:
             self._ahead_task = None
 

@@ -1,4 +1,6 @@
-"""What an ASGI server has parsed of the request that opens a WebSocket; the raw headers need not contain it.
+"""The handshake's properties as the ASGI server parsed them.
+
+The raw headers need not contain them.
 
 `client`, `extensions`, `scheme` and `subprotocols` are optional in the ASGI specification.
 """
@@ -11,21 +13,24 @@ from hubbub.gateways.websocket import handshake
 from hubbub.protocol.headers import Networks, forwarded_https
 
 SECURE = ("wss", "https")
-"""`https` is what Hypercorn's `ProxyFixMiddleware` writes into the scope of a WebSocket, too."""
+"""Hypercorn's `ProxyFixMiddleware` writes `https` for WebSockets as well."""
 
 
 def peer(socket: WebSocket) -> str:
-    """The address of the client or of the proxy in front; empty where there is none, as on a Unix socket."""
+    """Return the address of the client or proxy; empty if none, as on a Unix socket."""
     return socket.client.host if socket.client is not None else ""
 
 
 def address(socket: WebSocket, trusted: Networks) -> str:
-    """The client's address, for limits; behind trusted proxies the right-most hop that is not one of them."""
+    """Return the client's address for rate limits.
+
+    Behind trusted proxies it is the right-most untrusted hop.
+    """
     return handshake.client_address(peer(socket), socket.scope["headers"], trusted)
 
 
 def is_secure(socket: WebSocket, trusted: Networks) -> bool:
-    """Whether the browser's connection is TLS: the server says so, or a trusted proxy."""
+    """Return True if the server or a trusted proxy reports TLS."""
     secure = socket.scope.get("scheme") in SECURE  # `socket.url` has no scheme without a valid Host header
     return secure or forwarded_https(peer(socket), socket.scope["headers"], trusted)
 
@@ -35,5 +40,5 @@ def subprotocols(socket: WebSocket) -> Iterable[str]:
 
 
 def can_answer(socket: WebSocket) -> bool:
-    """Whether the server can answer the handshake with an HTTP status other than 403, and a body."""
+    """Return True if the server can reject with a body and a status other than 403."""
     return "websocket.http.response" in (socket.scope.get("extensions") or {})

@@ -1,4 +1,7 @@
-"""Starlette's WebSockets as connections: framed where the server offers its transport, queued everywhere else."""
+"""Starlette's WebSockets as connections.
+
+They are framed if the server offers its transport, otherwise queued.
+"""
 
 import asyncio
 import logging
@@ -19,17 +22,20 @@ logger = logging.getLogger("hubbub.websocket")
 Lost = Callable[[], None]
 ABNORMAL = 1006
 RESTART = 1012
-"""RFC 6455's codes for an end without a Close frame, and for a server that restarts."""
+"""RFC 6455's codes for an end without a Close frame, and for a restart."""
 NEVER = -math.inf
 NOW = math.inf
 
 
 class Offer(Protocol):
-    """What stands in the scope's extensions under EXTENSION."""
+    """The transport that a server offers in the scope's extensions under EXTENSION."""
 
     transport: asyncio.Transport
     received_at: float
-    """When the endpoint last received: a monotonic time, NOW while it waits for a message, NEVER before the first."""
+    """When the endpoint last received, a monotonic time.
+
+    It is NOW while the endpoint waits for a message, and NEVER before the first.
+    """
 
     @property
     def open(self) -> bool: ...
@@ -39,17 +45,20 @@ class Offer(Protocol):
 
 
 class FramedWebSocket(FramedConnection):
-    """Writes prebuilt frames to the transport of AsgiWebSocketProtocol; the endpoint reads and sends as always."""
+    """Writes prebuilt frames to the transport of AsgiWebSocketProtocol.
+
+    The endpoint reads and sends as always.
+    """
 
     __slots__ = ("_lost", "_offer", "ended")
 
     def __init__(self, offer: Offer, limit: int, lost: Lost) -> None:
         super().__init__(offer.transport, limit)
         self.ended: WebSocketDisconnect | None = None
-        """What the endpoint is told when it sends; None while the connection is open."""
+        """The exception for the endpoint's sends; None while the connection is open."""
         self._offer = offer
         self._lost: Lost | None = lost
-        offer.received_at = NEVER  # what `accept` received is not the endpoint's
+        offer.received_at = NEVER  # `accept` received the first event, not the endpoint
         offer.attach(self)
 
     @property
@@ -58,16 +67,16 @@ class FramedWebSocket(FramedConnection):
         return self._offer.received_at
 
     def sent(self) -> None:
-        """Nothing to look for: the transport tells when the connection ends."""
+        """Do nothing: the transport reports the end of the connection."""
 
     async def settled(self) -> None:
-        """Nothing to wait for: uvicorn's own `send` waits until the transport is empty."""
+        """Do nothing: uvicorn's own `send` waits until the transport is empty."""
 
     def lost(self, end: WebSocketDisconnect) -> None:
-        """Nothing can be written any more."""
+        """Stop writing and report the end."""
         self.forget()
         self.ended = self.ended or end
-        _tell(self._lost)
+        _notify(self._lost)
         self._lost = None
 
     closed = lost
@@ -79,14 +88,14 @@ class FramedWebSocket(FramedConnection):
         self._offer.abort_in(seconds)
 
     def _slow(self) -> None:
-        logger.warning("A slow WebSocket was closed: %d bytes waited for it.", self.buffered())
+        logger.warning("Closed a slow WebSocket: %d bytes were waiting for it.", self.buffered())
         self.ended = WebSocketDisconnect(close_codes.SLOW, "too slow")
-        _tell(self._lost)
+        _notify(self._lost)
         self._lost = None
 
 
 class Text:
-    """One message as ASGI sends it; its length is what it counts in an outbox."""
+    """A message as an ASGI event. Its length counts in an outbox."""
 
     __slots__ = ("_size", "_text")
 
@@ -102,7 +111,7 @@ class Text:
 
 
 class Close:
-    """The last thing that is sent."""
+    """The Close as an ASGI event, the last one sent."""
 
     __slots__ = ("_code", "_reason")
 
@@ -118,15 +127,17 @@ class Close:
 
 
 def pack(messages: Sequence[Message]) -> Blob:
-    """The messages as ASGI events, decoded once for everybody."""
+    """Return the messages as ASGI events, decoded once for all recipients."""
     return [message.encoded(Text) for message in messages]
 
 
 class QueuedWebSocket(Connection):
-    """Sends through ASGI: a bounded outbox, and one task that exists only while something is in it.
+    """Sends through ASGI, with a bounded outbox.
 
-    Nothing can abort a transport from here. So over the bound nothing more is queued, and the endpoint is ended: its
-    `receive`, which this class replaces, is a disconnect with code 4008.
+    The sending task exists only while the outbox is not empty.
+
+    ASGI cannot abort a transport. Over the limit, nothing more is queued, and the endpoint is
+    ended: its `receive`, which this class replaces, returns a disconnect with code 4008.
     """
 
     __slots__ = (
@@ -186,7 +197,7 @@ class QueuedWebSocket(Connection):
         if self._closing:
             return
         if self._outbox is None or self._outbox.corked:
-            self._outbox = Outbox(self._limit)  # nothing goes out before what `uncork` would have put first
+            self._outbox = Outbox(self._limit)  # drop what waited: `uncork` would have put its data before it
         self._outbox.add((Close(code, reason),))
         self._start()
         self._closing = True
@@ -200,7 +211,7 @@ class QueuedWebSocket(Connection):
         self._interrupted = True
 
     def _begin_outbox(self, _first: Blob) -> Outbox:
-        """For a peer that was not behind until now."""
+        """Return an outbox for a peer that was up to date."""
         return Outbox(self._limit)
 
     def _too_slow(self, outbox: Outbox) -> None:
@@ -208,18 +219,18 @@ class QueuedWebSocket(Connection):
             self._give_up()
 
     def _give_up(self) -> None:
-        logger.warning("A slow WebSocket was ended: %d bytes waited for it.", self.buffered())
+        logger.warning("Ended a slow WebSocket: %d bytes were waiting for it.", self.buffered())
         self.abort(close_codes.SLOW, "too slow")
 
     # --- the writer ----------------------------------------------------------------------------------------------
 
     @property
     def writer(self) -> "asyncio.Task[None] | None":
-        """The task that sends what waits; None while nothing does."""
+        """The task that sends what is queued; None while nothing is."""
         return self._task
 
     async def settled(self) -> None:
-        """Waits until all that was written is sent, or the connection has ended."""
+        """Wait until everything queued is sent, or the connection has ended."""
         while self._task is not None:
             await asyncio.wait({self._task})
 
@@ -238,25 +249,25 @@ class QueuedWebSocket(Connection):
             if outbox is not None and not outbox.corked:
                 self._outbox = None
         except Exception:
-            # Whatever it was, this socket is dead; its endpoint hears it from its own `receive`. Starlette has set the
-            # state to what lets `receive_text` fail with another error.
+            # After any error this socket is dead, and the endpoint's own `receive` reports it.
+            # Starlette has set the state so that `receive_text` would fail with another error.
             self._socket.application_state = state
             self.closed(WebSocketDisconnect(ABNORMAL))
         finally:
             self._task = None
 
     def closed(self, end: WebSocketDisconnect) -> None:
-        """Nothing can be written any more: the client has left, or the application has closed the connection."""
+        """Stop writing: the client has left, or the application has closed the connection."""
         self._closing = True
         self.ended = self.ended or end
         self._outbox = None
-        _tell(self._lost)
+        _notify(self._lost)
         self._lost = None
 
     # --- the endpoint --------------------------------------------------------------------------------------------
 
     async def receive(self) -> Event:
-        """Takes the place of the socket's own `receive`."""
+        """Receive the next event. Replaces the socket's own `receive`."""
         if self._interrupted and self.ended is not None:
             return self._disconnect(self.ended)
         task = asyncio.current_task()
@@ -265,7 +276,7 @@ class QueuedWebSocket(Connection):
         try:
             return await self._next()
         except asyncio.CancelledError:
-            # Ours only if `abort` asked for it, and nobody else did, too.
+            # Swallow only the cancellation that `abort` requested, if there is no other.
             if not self._interrupted or task is None or task.uncancel() > 0:
                 raise
         finally:
@@ -281,7 +292,7 @@ class QueuedWebSocket(Connection):
         return {"type": "websocket.disconnect", "code": end.code, "reason": end.reason}
 
 
-def _tell(lost: Lost | None) -> None:
-    """Later, since the registry may be in the middle of something."""
+def _notify(lost: Lost | None) -> None:
+    """Call `lost` in the next iteration: the registry may be in an operation."""
     if lost is not None:
         asyncio.get_running_loop().call_soon(lost)

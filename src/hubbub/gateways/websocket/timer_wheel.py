@@ -1,4 +1,7 @@
-"""One timer for all connections (Varghese and Lauck's hashed timing wheel): an idle connection owns no timer itself."""
+"""One timer for all connections (Varghese and Lauck's hashed timing wheel).
+
+Connections own no timers.
+"""
 
 import asyncio
 import math
@@ -10,24 +13,30 @@ import structlog
 STEP = 0.25
 SPOKES = 256
 AGAIN = 5.0
-"""Seconds after which one is visited again whose visit failed."""
+"""Seconds until the next visit of a member whose visit failed."""
 logger = structlog.get_logger(__name__)
 
 
 class TimerMember(Protocol):
-    """Something that wants to be looked at from time to time. `spoke` belongs to the wheel; -1 is off it."""
+    """An object that is visited at intervals.
+
+    `spoke` belongs to the wheel; -1 means not on the wheel.
+    """
 
     spoke: int
 
     def visit(self, now: float) -> float | None:
-        """Does what is due at `now` and returns after how many seconds to come again; None for never.
+        """Do what is due at `now`.
 
-        One that raises is logged, and comes again: its deadlines hold, and so do everybody else's.
+        Return the seconds until the next visit; None for no further visit.
+
+        An exception is logged, and the member is visited again: its deadlines and those of others
+        still hold.
         """
 
 
 class TimerWheel:
-    """Turns only while somebody is on it."""
+    """Visits its members. Runs a timer only while it has members."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -36,10 +45,10 @@ class TimerWheel:
         self._turned = 0
         self._timer: asyncio.TimerHandle | None = None
         self.now = clock()
-        """The time of the last turn: cheap to read, and exact enough for signs of life."""
+        """The time of the last step: cheap to read, and exact enough to record activity."""
 
     def put(self, member: TimerMember, seconds: float) -> None:
-        """Visits `member` in `seconds`, rounded up to whole steps; longer than a whole turn is cut to one."""
+        """Visit `member` in `seconds`, rounded up to whole steps; at most one full turn."""
         self.remove(member)
         steps = min(max(math.ceil(seconds / STEP), 1), SPOKES - 1)
         member.spoke = (self._turned + steps) % SPOKES
@@ -50,7 +59,7 @@ class TimerWheel:
             self._arm()
 
     def remove(self, member: TimerMember) -> None:
-        """Takes `member` off; harmless when repeated."""
+        """Remove `member`. Idempotent."""
         if member.spoke >= 0:
             self._spokes[member.spoke].discard(member)
             member.spoke = -1
@@ -60,8 +69,8 @@ class TimerWheel:
         self._timer = asyncio.get_running_loop().call_later(STEP, self._turn)
 
     def _turn(self) -> None:
-        # A late turn is not made up for: what is due comes later by as much, and nobody is judged by time
-        # in which the loop read nothing.
+        # A late step is not made up for. What is due comes later by the same time, so that no
+        # connection is judged by time in which the loop read nothing.
         self.now = now = self._clock()
         self._turned = (self._turned + 1) % SPOKES
         due = self._spokes[self._turned]

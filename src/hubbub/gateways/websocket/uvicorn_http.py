@@ -1,6 +1,9 @@
-"""The HTTP protocol of `hubbub serve`: bounded, a place in the cap, and the way into the native WebSocket gateway.
+"""The HTTP protocol of `hubbub serve`.
 
-What is private in uvicorn's HTTP side is used here and in bounded_http.py; a contract test runs a real upgrade.
+It is bounded, counts towards the connection limit, and upgrades to the native gateway.
+
+Only this module and bounded_http.py use private attributes of uvicorn's HTTP protocol; a contract
+test runs a real upgrade.
 """
 
 import asyncio
@@ -15,16 +18,17 @@ from hubbub.gateways.websocket.gateway import NO_HANDSHAKE, RETRY_AFTER, NativeG
 from hubbub.gateways.websocket.handshake import Rejection, client_address
 from hubbub.protocol.headers import is_trusted, network
 
-FULL = Rejection(503, "The server has as many connections as it can take.", RETRY_AFTER)
+FULL = Rejection(503, "The server has reached its connection limit. Try again in a few seconds.", RETRY_AFTER)
 HARD_LIMIT = 1.1
-"""So far above the limit of connections, new ones are cut off without an answer."""
+"""The multiple of the limit above which connections are aborted without response."""
 
 
 class HttpProtocol(BoundedHttpProtocol):
-    """One HTTP connection with a place in the global cap.
+    """One HTTP connection that counts towards the global connection limit.
 
-    While the server waits for the client (for a request, a body, or the taking of an answer) the connection can be
-    ended in favour of another network's. A trusted proxy's connections count for the client of their present request.
+    While the server waits for the client (to send a request or a body, or to read a response), the
+    connection can be evicted for another network's. A trusted proxy's connections count for the
+    client of their current request.
     """
 
     def __init__(
@@ -37,7 +41,7 @@ class HttpProtocol(BoundedHttpProtocol):
         gateway: NativeGateway,
     ) -> None:
         super().__init__(config=config, server_state=server_state, app_state=app_state, _loop=_loop)
-        settings = gateway.company.services.settings
+        settings = gateway.connections.services.settings
         self._gateway = gateway
         self.head_timeout = settings.head_timeout
         self.body_timeout = settings.body_timeout
@@ -47,19 +51,19 @@ class HttpProtocol(BoundedHttpProtocol):
         """The peer's network; None for a trusted proxy."""
         self._slot: Slot | None = None
         self._has_left = False
-        """The transport is closed, or another protocol's."""
+        """The transport is closed, or belongs to another protocol."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         peer = self.client[0] if self.client else ""
-        if not is_trusted(peer, self._gateway.company.services.settings.trusted_proxies):
+        if not is_trusted(peer, self._gateway.connections.services.settings.trusted_proxies):
             self._network = network(peer)
-        open_now = len(self.connections) + len(self._gateway.company.open)
+        open_now = len(self.connections) + len(self._gateway.connections.open)
         if open_now > self._limit and not self._gateway.make_room(self._network):
             self._refused = FULL
             if open_now > self._limit * HARD_LIMIT:
                 self._count_refusal("none")
-                self._is_deaf = True
+                self._discards_input = True
                 transport.abort()
                 return
         self._update_slot()
@@ -77,29 +81,29 @@ class HttpProtocol(BoundedHttpProtocol):
         super().on_response_complete()
         self._update_slot()
 
-    def _wait_for_reader(self) -> None:
-        super()._wait_for_reader()
+    def _start_reader_timer(self) -> None:
+        super()._start_reader_timer()
         self._update_slot()
 
-    def _wait_no_longer(self) -> None:
-        super()._wait_no_longer()
+    def _stop_reader_timer(self) -> None:
+        super()._stop_reader_timer()
         self._update_slot()
 
-    # --- the place in the cap ------------------------------------------------------------------------------------
+    # --- the connection limit ------------------------------------------------------------------------------------
 
     def _update_slot(self) -> None:
-        """Holds a slot exactly while the server waits for the client."""
+        """Hold a slot exactly while the server waits for the client."""
         if self._has_left:
             return
         working = self._is_working
-        if working and not self._in_body and self._reader is None:
+        if working and not self._in_body and self._reader_timer is None:
             self._release_slot()
         elif self._slot is None:
             found = self._network
             if found is None:
                 if not working:
-                    return  # an idle connection of a proxy is nobody's
-                trusted = self._gateway.company.services.settings.trusted_proxies
+                    return  # an idle connection of a proxy belongs to no client
+                trusted = self._gateway.connections.services.settings.trusted_proxies
                 peer = self.client[0] if self.client else ""
                 found = network(client_address(peer, self.headers, trusted))
             self._slot = self._gateway.waiting.try_acquire(found, self._evict)
@@ -113,11 +117,11 @@ class HttpProtocol(BoundedHttpProtocol):
 
     def _evict(self) -> None:
         self._slot = None
-        self._gateway.company.services.metrics.connections_evicted.labels(kind="http").inc()
+        self._gateway.connections.services.metrics.connections_evicted.labels(kind="http").inc()
         if self._in_body and not self.pipeline and not self.cycle.response_started:
             self._count_refusal(str(FULL.status))
             self.transport.write(FULL.response())
-            self.transport.close()  # at once: its place is taken
+            self.transport.close()  # at once: the newcomer has its slot
         else:
             self.transport.abort()
 
@@ -125,7 +129,7 @@ class HttpProtocol(BoundedHttpProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         super().handle_websocket_upgrade()
-        if not self._is_deaf:
+        if not self._discards_input:
             self._has_left = True
             self._release_slot()
 
@@ -148,4 +152,4 @@ class HttpProtocol(BoundedHttpProtocol):
             self.transport.set_protocol(protocol)
 
     def _count_refusal(self, status: str) -> None:
-        self._gateway.company.services.metrics.connections_refused.labels(status=status).inc()
+        self._gateway.connections.services.metrics.connections_refused.labels(status=status).inc()

@@ -1,7 +1,7 @@
-"""uvicorn's own WebSocket protocol with limits, and with its transport on offer to a ConnectionManager.
+"""uvicorn's WebSocket protocol with limits, and its transport on offer.
 
-Through `scope["extensions"]["hubbub.transport"]` prebuilt frames reach the transport without a task, a queue and a
-dict for each delivery. Everything else goes the ordinary ASGI way.
+Through `scope["extensions"]["hubbub.transport"]` prebuilt frames reach the transport without a
+task, a queue and a dict per delivery. Everything else goes through ASGI.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ TURN = 8_192
 
 
 class AsgiWebSocketProtocol(WebSocketsSansIOProtocol):
-    """Inbound: at most 64 KiB a message in at most 64 fragments, no compression."""
+    """Limits incoming messages to 64 KiB in at most 64 fragments, without compression."""
 
     def __init__(
         self,
@@ -57,7 +57,10 @@ class AsgiWebSocketProtocol(WebSocketsSansIOProtocol):
             super().handle_cont(event)
 
     def handle_parser_exception(self) -> None:
-        """uvicorn's, but that it does not close with unread input: that would be a reset, and could take the code."""
+        """Fail like uvicorn, but do not close with unread input.
+
+        A reset could destroy the close code.
+        """
         if self._failed or self.conn.close_sent is None:
             return
         self._failed = True
@@ -73,7 +76,7 @@ class AsgiWebSocketProtocol(WebSocketsSansIOProtocol):
         if self.transport.can_write_eof():
             self.transport.write_eof()
 
-    # --- the transport on offer ----------------------------------------------------------------------------------
+    # --- the offered transport -----------------------------------------------------------------------------------
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
@@ -83,15 +86,18 @@ class AsgiWebSocketProtocol(WebSocketsSansIOProtocol):
 
     @property
     def open(self) -> bool:
-        """The 101 is out, and no Close."""
+        """True if the 101 was sent, and no Close."""
         return self.handshake_complete and not (self.close_sent or self.disconnected or self.transport.is_closing())
 
     def attach(self, writer: FramedWebSocket) -> None:
-        """From now on `writer` hears about the transport's state."""
+        """Notify `writer` about the transport's state from now on."""
         self._writer = writer
 
     def close_frame(self, code: int, reason: str) -> bytes:
-        """The Close frame, with uvicorn's state and the endpoint told: its next `receive` is a disconnect."""
+        """Return the Close frame.
+
+        Updates uvicorn's state, and the endpoint's next `receive` is a disconnect.
+        """
         if self.conn.state is not State.OPEN:
             return b""
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
@@ -103,7 +109,11 @@ class AsgiWebSocketProtocol(WebSocketsSansIOProtocol):
         return b"".join(self.conn.data_to_send())
 
     def abort_in(self, seconds: float) -> None:
-        """The same timer that uvicorn sets when the application closes; while it runs, uvicorn leaves the transport."""
+        """Abort after `seconds`.
+
+        Uses the timer that uvicorn sets when the application closes; while it runs, uvicorn does
+        not touch the transport.
+        """
         if self.close_timer is None:
             self.close_timer = self.loop.call_later(seconds, self.transport.abort)
 
@@ -113,7 +123,7 @@ class AsgiWebSocketProtocol(WebSocketsSansIOProtocol):
             self._stop_writing(message.get("code", close_codes.NORMAL), message.get("reason") or "")
         await super().send(message)
         if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
-            self.handshake_complete = True  # uvicorn takes a refusal that was sent for one that was forgotten
+            self.handshake_complete = True  # otherwise uvicorn treats a rejection that was sent as a missing response
 
     async def receive(self) -> ASGIReceiveEvent:
         self.received_at = NOW
@@ -131,7 +141,7 @@ class AsgiWebSocketProtocol(WebSocketsSansIOProtocol):
         if self._writer is not None:
             self._writer.resume_writing()
             if self._writer.buffered():
-                return  # what waits in the outbox goes before what the application wants to send
+                return  # the outbox is sent before what the application wants to send
         super().resume_writing()
 
     def keepalive_timeout(self) -> None:

@@ -1,4 +1,4 @@
-// Shows openapi.json and lets one try it. Builds nodes, never markup, so that no text can become code.
+// Shows openapi.json with forms to try each endpoint. Builds nodes, never markup, so that text cannot become code.
 "use strict";
 
 const main = document.getElementById("api");
@@ -13,7 +13,7 @@ function node(name, properties, ...children) {
 const resolve = (api, schema) =>
   schema && schema.$ref ? schema.$ref.split("/").slice(1).reduce((at, part) => at[part], api) : schema;
 
-/** An example out of a schema: enough to see the shape. */
+/** Returns an example of a schema: enough to see the shape. */
 function example(api, given, depth = 0) {
   const schema = resolve(api, given) ?? {};
   if (depth > 6) return null;
@@ -55,16 +55,19 @@ function field(label, value = "") {
   return { input, label: node("label", { textContent: label }, input) };
 }
 
-/** A form that sends the request as this page's visitor: with the cookie, or with a token pasted above. */
+/** A form that sends the request with the visitor's cookie, or with a token entered at the top of the page. */
 function attempt(api, path, method, operation) {
-  const fields = (operation.parameters ?? []).filter((one) => one.in === "path" || one.in === "query")
-    .map((one) => ({ ...one, ...field(`${one.name} (${one.in}${one.required ? ", required" : ""})`) }));
+  const fields = (operation.parameters ?? []).filter((parameter) => parameter.in === "path" || parameter.in === "query")
+    .map((parameter) => ({
+      ...parameter,
+      ...field(`${parameter.name} (${parameter.in}${parameter.required ? ", required" : ""})`),
+    }));
   const [type, content] = Object.entries(operation.requestBody?.content ?? {})[0] ?? [null, null];
   const shape = content ? example(api, content.schema) : null;
   const text = type?.endsWith("json") ? JSON.stringify(shape, null, 2) : new URLSearchParams(shape ?? {}).toString();
   const body = content ? node("textarea", { value: text }) : null;
   const result = node("pre", { hidden: true });
-  const form = node("form", {}, ...fields.map((one) => one.label),
+  const form = node("form", {}, ...fields.map((parameter) => parameter.label),
     body ? node("label", { textContent: type }, body) : null, node("button", { textContent: "Try it" }), result);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -77,8 +80,8 @@ function attempt(api, path, method, operation) {
 async function send(path, method, fields, type, body) {
   let target = path.slice(1);
   const query = new URLSearchParams();
-  for (const { name, in: place, input } of fields) {
-    if (place === "path") target = target.replace(`{${name}}`, encodeURIComponent(input.value));
+  for (const { name, in: location, input } of fields) {
+    if (location === "path") target = target.replace(`{${name}}`, encodeURIComponent(input.value));
     else if (input.value) query.set(name, input.value);
   }
   const headers = { ...(type ? { "Content-Type": type } : {}), ...(token ? { Authorization: `Bearer ${token}` } : {}) };
@@ -92,7 +95,7 @@ async function send(path, method, fields, type, body) {
 
 function show(api) {
   document.title = `${api.info.title} API`;
-  const access = field("Access token (of POST /token); without one, the cookie of your log-in counts");
+  const access = field("Access token (from POST /token). Leave empty to use the cookie of your log-in.");
   access.input.type = "password";
   access.input.autocomplete = "off";
   access.input.addEventListener("input", () => (token = access.input.value.trim()));
@@ -106,7 +109,7 @@ function show(api) {
         node("summary", {}, node("span", { className: "method", textContent: method.toUpperCase() }),
           node("code", { textContent: path }), node("span", { className: "what", textContent: operation.summary ?? "" })),
         node("div", {}, node("p", { textContent: operation.description ?? "" }),
-          attempt(api, path, method.toUpperCase(), operation), node("h4", { textContent: "Answers" }),
+          attempt(api, path, method.toUpperCase(), operation), node("h4", { textContent: "Responses" }),
           answers(api, operation))));
     }
   main.replaceChildren(node("h1", { textContent: `${api.info.title} API ${api.info.version}` }),
