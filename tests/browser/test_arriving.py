@@ -112,7 +112,7 @@ def test_a_wrong_password_is_answered_with_a_sentence(open_window: OpenWindow, o
 def test_a_name_that_is_taken_is_answered_with_a_sentence(open_window: OpenWindow, owner: str) -> None:
     link = invite_link(open_window().log_in(owner))
     window = open_window().open(link).sign_up(owner, "Join")
-    expect(window.page.get_by_role("alert")).to_contain_text("has that name")
+    expect(window.page.get_by_role("alert")).to_contain_text("already taken")
 
 
 def test_a_session_ended_from_another_window_is_back_at_the_login(open_window: OpenWindow, owner: str) -> None:

@@ -67,7 +67,7 @@ async def test_a_room_whose_owner_is_locked_out_is_looked_after_by_who_comes_in(
     await hall.do(JoinRoom(room=room), hall.bob)
     assert hall.published(room_topic(room))[-3:] == ["member.joined", "member.role", "member.role"]
     assert roles(hall, room, hall.bob) == {"alice": "moderator", "bob": "owner"}
-    with pytest.raises(Conflict, match="locked out"):
+    with pytest.raises(Conflict, match="disabled"):
         await hall.do(SetRoomRole(room=room, user=hall.alice.id, role=RoomRole.OWNER), hall.bob)
     await hall.do(LeaveRoom(room=room), hall.bob)
     await hall.do(SetDisabled(user=hall.alice.id, disabled=False), SYSTEM)

@@ -153,7 +153,7 @@ async def test_a_link_goes_with_the_right_to_make_it(hall: Hall) -> None:
         await hall.do(SetRoomRole(room=room, user=hall.bob.id, role=RoomRole.MODERATOR))
         await link(hall, room, f"bob's {number}", hall.bob)
         await hall.do(ending)
-        await refused(hall, AcceptInvite(token_hash=f"bob's {number}"), hall.owner, "taken back")
+        await refused(hall, AcceptInvite(token_hash=f"bob's {number}"), hall.owner, "revoked")
     with pytest.raises(Forbidden):
         await link(hall, room, "a member's", hall.carol)
     for stranger in (hall.bob, hall.owner):
@@ -176,7 +176,7 @@ async def test_the_links_of_an_admin_or_moderator_who_is_locked_out_let_nobody_i
     for name, _, where in made:
         opened = hall.desk.database.read(invites.opens, name, 0)
         assert not opened["valid"], (name, where)
-        await refused(hall, AcceptInvite(token_hash=name), hall.carol, "taken back")
+        await refused(hall, AcceptInvite(token_hash=name), hall.carol, "revoked")
 
 
 async def test_the_links_of_an_admin_whom_the_app_around_makes_a_member_open_no_accounts(hall: Hall) -> None:

@@ -41,7 +41,7 @@ async def test_nobody_but_the_author_edits_and_only_what_is_there(talk: Talk) ->
     alice, bob, carol, owner = talk.hall.alice, talk.hall.bob, talk.hall.carol, talk.hall.owner
     seq = await talk.say(bob, "mine")
     command = EditMessage(room=talk.room, message=seq, body="yours")
-    assert await talk.refused(alice, command) == ("forbidden", "Only the author edits a message.")
+    assert await talk.refused(alice, command) == ("forbidden", "You can only edit your own messages.")
     for stranger in (carol, owner):
         assert (await talk.refused(stranger, command))[0] == "not_found"
     for absent in (seq - 1, seq + 1_000):  # another event's place, and nobody's
@@ -49,7 +49,7 @@ async def test_nobody_but_the_author_edits_and_only_what_is_there(talk: Talk) ->
     copy = await talk.forward(bob, talk.room, talk.room, seq)
     assert (await talk.refused(bob, EditMessage(room=talk.room, message=copy, body="x")))[0] == "forbidden"
     await talk.delete(bob, seq)
-    assert await talk.refused(bob, command) == ("conflict", "This message is deleted.")
+    assert await talk.refused(bob, command) == ("conflict", "This message was deleted.")
 
 
 async def test_a_deleted_message_leaves_its_place_and_nothing_that_hung_on_it(talk: Talk) -> None:

@@ -31,7 +31,7 @@ async def test_only_a_message_of_the_same_room_can_be_answered(talk: Talk) -> No
     head = talk.log()[-1]["seq"]
     for absent in (seq - 1, there + 5, 2**53 - 1):  # an event that is no message, and nobody's places
         refusal = await talk.refused(alice, SendMessage(room=talk.room, key="k", body="x", reply_to=absent))
-        assert refusal == ("not_found", "There is no such message to reply to.")
+        assert refusal == ("not_found", "The message you are replying to was not found.")
     assert talk.log()[-1]["seq"] == head
     done = await talk.do(alice, SendMessage(room=talk.room, key="k", body="x", reply_to=seq))
     assert done["seq"] == head + 1, "what was refused has not used up the key"
@@ -144,7 +144,7 @@ async def test_whoever_forwards_is_in_both_rooms_and_may_write_in_one(talk: Talk
     assert (await talk.refused(bob, absent))[0] == "conflict"
     await talk.delete(alice, seq)
     own = ForwardMessage(room=talk.room, key="own", from_room=talk.room, message=seq)
-    assert await talk.refused(alice, own) == ("conflict", "This message is deleted.")
+    assert await talk.refused(alice, own) == ("conflict", "This message was deleted.")
     await talk.do(alice, ArchiveRoom(room=talk.room))
     assert (await talk.refused(alice, own))[1] == "This room is archived."
 

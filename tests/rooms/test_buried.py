@@ -33,7 +33,7 @@ async def test_whom_others_have_put_into_all_direct_rooms_they_can_make_still_ma
     await hall.room(CreateRoom(name="Bob's", members=(hall.carol.id,)), hall.bob)
     await hall.room(CreateRoom(kind="direct", members=(hall.bob.id,)), hall.carol)
     await hall.room(CreateRoom(kind="direct", members=(hall.alice.id,)), hall.bob)
-    with pytest.raises(Conflict, match="You have made 1,000 direct rooms"):
+    with pytest.raises(Conflict, match="You have created 1,000 direct rooms"):
         await hall.do(CreateRoom(kind="direct", members=(hall.carol.id,)))
     await hall.room(CreateRoom(name="Alice's"))
 
@@ -43,7 +43,7 @@ async def test_one_person_makes_only_so_many_direct_rooms_with_the_same_other_on
     between = CreateRoom(kind="direct", members=(hall.bob.id, hall.carol.id))
     room = await hall.room(between)
     more = CreateRoom(kind="direct", members=(hall.owner.id, hall.bob.id))
-    with pytest.raises(Conflict, match="You have made 100 direct rooms with one of them"):
+    with pytest.raises(Conflict, match="You have created 100 direct rooms with one of these people"):
         await hall.do(more)
     assert await hall.room(between) == room, "what is there is found as before"
     await hall.room(CreateRoom(kind="direct", members=(hall.owner.id, hall.carol.id)))

@@ -133,7 +133,7 @@ async def test_the_same_key_gives_the_room_as_it_is_by_then(hall: Hall) -> None:
     await hall.do(LeaveRoom(room=room))
     late = await hall.do(made)
     assert isinstance(first["room"], dict)
-    assert late["room"] == {name: value for name, value in first["room"].items() if name not in rooms.OWN} | {
+    assert late["room"] == {name: value for name, value in first["room"].items() if name not in rooms.MEMBER_FIELDS} | {
         "joined": False
     }
     assert late["seq"] == first["seq"]

@@ -34,7 +34,7 @@ async def test_who_is_refused_without_end_is_ended_and_his_other_connection_is_n
     for _ in range(FLOOD):
         await bad.socket.send(text)
     assert await bad.wait_closed(30) == 1008
-    assert bad.close_reason == "Too many frames that were refused, or pings."
+    assert bad.close_reason == "Too many pings or rejected frames."
     refused = [frame for frame in bad.frames if frame.get("error", {}).get("code") == "rate_limited"]
     assert refused, "the last word says why"
     await good.ping()
