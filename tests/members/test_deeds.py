@@ -96,7 +96,7 @@ async def test_a_ban_ends_the_membership_and_keeps_the_person_out_until_it_is_li
     assert "shouting" not in hall.told(room_topic(room))[-1].text.decode(), "the reason is not for everybody"
     with pytest.raises(Forbidden, match="banned"):
         await hall.do(JoinRoom(room=room), hall.bob)
-    with pytest.raises(Conflict, match="Unban"):
+    with pytest.raises(Conflict, match="Lift the ban"):
         await hall.do(InviteMember(room=room, user=hall.bob.id))
     assert await hall.do(BanMember(room=room, user=hall.bob.id, reason="again")) == {}, "twice is fine"
     assert hall.desk.rows("SELECT members FROM rooms WHERE name = 'A room'") == [(1,)]

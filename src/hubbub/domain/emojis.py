@@ -1,4 +1,7 @@
-"""Validation of emoji. One emoji always has one spelling, its fully qualified form."""
+"""Validation of emoji.
+
+One emoji always has one spelling, its fully qualified form.
+"""
 
 from typing import Annotated
 

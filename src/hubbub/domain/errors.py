@@ -1,4 +1,4 @@
-"""The errors a client may see: a code, whether a retry helps, and a message that reveals nothing.
+"""The errors clients may see: a code, a safe message, and whether to retry.
 
     HubbubError
     ├── BadRequest        the input is malformed; a retry fails again

@@ -55,7 +55,7 @@ def check_part(field: str, value: object) -> str:
 
 
 def names_for(identity: Identity) -> Iterator[str]:
-    """Yield user names to try until one is free, the closest to the wanted name first.
+    """Yield user names to try until a name is free, the closest to the wanted name first.
 
     The last ones are derived from the issuer and the subject, so that they are practically unique.
     """
@@ -68,7 +68,7 @@ def names_for(identity: Identity) -> Iterator[str]:
 
 
 def _clean_name(name: str) -> str:
-    """Return `name` without everything a user name may not contain, or NAMELESS if nothing is left."""
+    """Return `name` without forbidden characters; NAMELESS if nothing is left."""
     try:
         name = normalise(name, MAX_PART)
     except TooLong:

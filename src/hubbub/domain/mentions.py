@@ -26,8 +26,8 @@ Kind = Literal["name", "room", "here"]
 LOUD: dict[str, Kind] = {"room": "room", "here": "here"}
 PUNCTUATION = "._-"
 TRIMMED = 3
-"""How many punctuation characters at the end of a run may belong to the name. More of them belong to
-the sentence."""
+"""How many punctuation characters at the end of a run may belong to the name. More of them belong
+to the sentence."""
 MAX_RUN = COMPOSED * MAX_USER_NAME
 """In characters, before normalisation. A longer run is not a name."""
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})([^\n]*)$", re.MULTILINE)
@@ -41,7 +41,7 @@ _PLAIN = re.compile(rf"[A-Za-z0-9._-]{{1,{MAX_RUN + 1}}}")
 
 
 class Piece(NamedTuple):
-    """A mention in a text: where it starts (at `@`) and ends, and the run after the `@`."""
+    """A mention in a text: its start (at `@`), its end, and the run after `@`."""
 
     start: int
     end: int
@@ -50,7 +50,7 @@ class Piece(NamedTuple):
 
 
 class MentionedNames(NamedTuple):
-    """The mentions of a text: runs that may be names, and whether `@room` and `@here` occur.
+    """The mentions of a text: possible names, and whether `@room`, `@here` occur.
 
     The runs are distinct, in the order of the text, and at most 50.
     """
@@ -64,7 +64,10 @@ NO_NAMES = MentionedNames()
 
 
 def may_mention(body: str) -> bool:
-    """Return False if `find` would find nothing. Fast, because most texts have no mentions."""
+    """Return False if `find` would find nothing.
+
+    Fast, because most texts have no mentions.
+    """
     return _SIGN.search(body) is not None
 
 
@@ -74,7 +77,7 @@ def may_mention_here(body: str) -> bool:
 
 
 def find(body: str) -> MentionedNames:
-    """Return the mentions in `body`, without a check that the names are those of members."""
+    """Return the mentions in `body`. The names need not be those of members."""
     if not may_mention(body):
         return NO_NAMES
     names: dict[str, None] = {}
@@ -137,7 +140,10 @@ def _split_at_blank_lines(body: str, start: int, end: int) -> Iterator[tuple[int
 
 
 def _scan(body: str, start: int, end: int) -> Iterator[Piece]:
-    """Yield the mentions of one paragraph. Escapes, code and links are skipped as they come."""
+    """Yield the mentions of one paragraph.
+
+    Escapes, code and links are skipped as they come.
+    """
     backticks = _backtick_runs(body, start, end)
     at = start
     while (token := _TOKEN.search(body, at, end)) is not None:
@@ -171,7 +177,7 @@ def _after_code(backticks: dict[int, list[int]], opened: int, inside: int) -> in
 
 
 def _is_mark(body: str, at: int, start: int) -> bool:
-    """Return True if the character at `at` is a mark, which belongs to the letter before it."""
+    """Return True if the character is a mark, which belongs to the letter before."""
     return at >= start and not body[at].isascii() and unicodedata.category(body[at])[0] == "M"
 
 

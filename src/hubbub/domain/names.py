@@ -1,8 +1,8 @@
 """Normalise, validate and compare names of users and rooms.
 
 A name is in NFKC (UAX #15), in one script plus digits (UTS #39, section 5), without invisible
-characters. Names are compared by a skeleton like that of UTS #39, section 4. It only replaces
-non-ASCII characters by the ASCII letter they look like, so that two plain ASCII names never collide.
+characters. Names are compared by a skeleton like that of UTS #39, section 4. It only replaces non-
+ASCII characters by the ASCII letter they look like, so that two plain ASCII names never collide.
 """
 
 import unicodedata
@@ -29,15 +29,15 @@ _SHAPELESS = frozenset(
                         (0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFFA0, 0xFFA0), (0xE0100, 0xE01EF))
     for code in range(first, last + 1)
 )  # fmt: skip
-"""Invisible letters, marks and symbols: Default_Ignorable_Code_Point (UAX #44) and the empty Braille
-pattern."""
+"""Invisible letters, marks and symbols: Default_Ignorable_Code_Point (UAX #44) and the empty
+Braille pattern."""
 JOINER = "\u200d"
 """Joins several emoji into one; it is left out of the skeleton."""
 _NEUTRAL = frozenset({"COMMON", "INHERITED"})
 
 
 def check_user_name(name: str) -> str:
-    """Return a user's name, normalised: 1 to 32 letters, digits and ``._-``, without blanks.
+    """Return a user's name, normalised: 1 to 32 letters, digits and ``._-``.
 
     Raises ValueError.
     """
@@ -51,7 +51,7 @@ def check_user_name(name: str) -> str:
 
 
 def check_room_name(name: str) -> str:
-    """Return a room's name, normalised: 1 to 64 printable characters, without blanks at the ends.
+    """Return a room's name, normalised and stripped: 1 to 64 printable characters.
 
     Raises ValueError.
     """
@@ -78,13 +78,18 @@ def is_name_character(character: str) -> bool:
 
 
 def is_reserved(name: str) -> bool:
-    """Return True for names that look like a part of the system. Only the command line assigns them."""
+    """Return True for names that look like a part of the system.
+
+    Only the command line assigns them.
+    """
     return skeleton(name) in RESERVED or skeleton(name).startswith(NEUTRAL)
 
 
 @lru_cache(maxsize=4096)
 def skeleton(name: str) -> str:
-    """Return the form that names which look alike share. It is unique among users and public rooms.
+    """Return the form that names which look alike share.
+
+    It is unique among users and public rooms.
 
     Raises TooLong if the text is too long for a name.
     """
@@ -92,7 +97,10 @@ def skeleton(name: str) -> str:
 
 
 def look_alike(one: str, other: str) -> bool:
-    """Return True if readers could confuse the two names. A text too long for a name never matches."""
+    """Return True if readers could confuse the two names.
+
+    A text too long for a name never matches.
+    """
     try:
         return skeleton(one) == skeleton(other)
     except TooLong:

@@ -1,4 +1,7 @@
-"""The password rules: long enough and not a common password (ASVS 6.2). There are no others."""
+"""The password rules: long enough and not a common password (ASVS 6.2).
+
+There are no others.
+"""
 
 MIN_CHARACTERS = 8
 MAX_BYTES = 1_024
@@ -41,7 +44,10 @@ youtube1 zaq12wsx zaq1zaq1 zxcv1234 zxcvbnm1 zxcvbnm123 zxcvzxcv zxczxczxc
 
 
 def check_password(password: str, username: str = "") -> str:
-    """Return `password` unchanged. Raises ValueError with the broken rule, without the password."""
+    """Return `password` unchanged.
+
+    Raises ValueError with the broken rule, without the password.
+    """
     if len(password) < MIN_CHARACTERS:
         raise ValueError(f"passwords must have at least {MIN_CHARACTERS} characters")
     if len(password) > MAX_BYTES or len(password.encode(errors="surrogatepass")) > MAX_BYTES:

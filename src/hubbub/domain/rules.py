@@ -1,4 +1,4 @@
-"""The permissions: pure functions that return nothing if the actor may act, and raise otherwise.
+"""The permissions, as pure functions that raise if the actor may not act.
 
 "Moderators" in these rules are the room's owner, its moderators, and the site's staff.
 """
@@ -78,17 +78,24 @@ def may_create_room(actor: Actor) -> None:
 
 
 def may_be_added(role: Role) -> None:
-    """Guests may not be members of rooms other than the lobby. `role` is the new member's site role."""
+    """Guests may not be members of rooms other than the lobby.
+
+    `role` is the new member's site role.
+    """
     if role is Role.GUEST:
         raise Forbidden("Guests can only use the lobby.")
 
 
 def may_join_more(actor: Actor, full: Collection[int]) -> None:
-    """The number of rooms per user is limited. `full` are the new members who reached the limit."""
+    """The number of rooms per user is limited.
+
+    `full` are the new members who reached the limit.
+    """
     if actor.id in full:
         raise Conflict(f"You are already in {MAX_ROOMS:,} rooms, which is the maximum. Leave a room first.")
     if full:
-        raise Conflict(f"Some of these people are already in {MAX_ROOMS:,} rooms.")
+        # How many rooms other users are in is private, so the message has no number.
+        raise Conflict("Some of these people can't join any more rooms.")
 
 
 def may_create_direct(made: int, together: int) -> None:
@@ -129,7 +136,10 @@ def may_archive(actor: Actor, room: Room) -> None:
 
 
 def may_join(actor: Actor, room: Room, *, banned: bool) -> None:
-    """Every user except guests may join public rooms. Other rooms look as if they did not exist."""
+    """Every user except guests may join public rooms.
+
+    Other rooms look as if they did not exist.
+    """
     if room.kind != "public":
         raise NotFound()
     may_enter(actor, archived=room.archived, banned=banned)
@@ -162,7 +172,10 @@ STAFF_RANK = 3
 
 
 def rank(actor: Actor, room: Room) -> int:
-    """Return the actor's rank among the members of a room. Raises NotFound for non-members."""
+    """Return the actor's rank among the members of a room.
+
+    Raises NotFound for non-members.
+    """
     if is_staff(actor):
         return STAFF_RANK
     if room.role is None:
@@ -171,7 +184,10 @@ def rank(actor: Actor, room: Room) -> int:
 
 
 def may_add(actor: Actor, room: Room, role: Role, *, banned: bool) -> None:
-    """Every member except guests may add users. `role` and `banned` describe the added user."""
+    """Every member except guests may add users.
+
+    `role` and `banned` describe the added user.
+    """
     rank(actor, room)
     _may_change_members(room)
     if actor.role is Role.GUEST:
@@ -182,8 +198,9 @@ def may_add(actor: Actor, room: Room, role: Role, *, banned: bool) -> None:
 
 
 def may_remove(actor: Actor, room: Room, user: int, theirs: RoomRole | None) -> None:
-    """Actors may remove and ban users of a lower rank: staff, owner, moderator, member.
+    """Actors may remove and ban users of a lower rank.
 
+    The order is staff, owner, moderator, member.
     `theirs` is the other user's role in the room, None if they are not a member.
     """
     rank(actor, room)
@@ -208,9 +225,10 @@ def may_moderate(actor: Actor, room: Room) -> None:
 
 
 def may_set_role(actor: Actor, room: Room, theirs: RoomRole, role: RoomRole) -> None:
-    """The room's owner and the site's staff may change roles. A room has one owner at a time.
+    """The room's owner and the site's staff may change roles.
 
-    The owner of an archived room can be changed, so that the former owner can leave.
+    A room has one owner at a time. The owner of an archived room can be changed, so that the former
+    owner can leave.
     """
     if rank(actor, room) < RANK[RoomRole.OWNER]:
         raise Forbidden("Only the room's owner and admins can change roles.")
@@ -254,7 +272,10 @@ def may_invite(actor: Actor) -> None:
 
 
 def may_disable(actor: Actor, user: int, role: Role) -> None:
-    """Staff may disable other accounts; only an owner may disable staff. `role` is the other user's."""
+    """Staff may disable other accounts; only an owner may disable staff.
+
+    `role` is the other user's.
+    """
     if not is_staff(actor):
         raise Forbidden()
     if user == actor.id:
@@ -269,7 +290,10 @@ def may_find_people(actor: Actor) -> None:
 
 
 def may_close_account(role: Role, active_owners: int, *, disabled: bool) -> None:
-    """The site always keeps an active owner. `role` and `disabled` describe the account to close."""
+    """The site always keeps an active owner.
+
+    `role` and `disabled` describe the account to close.
+    """
     if role is Role.OWNER and not disabled and active_owners <= 1:
         raise Forbidden(
             "This is the last owner's account. Create another owner first: `hubbub user create NAME --role owner`."

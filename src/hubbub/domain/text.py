@@ -68,8 +68,9 @@ class TooLong(ValueError):
 
 
 def normalise(text: str, most: int, form: Literal["NFC", "NFKC"] = "NFKC") -> str:
-    """Return `text` in a normal form (UAX #15) that does not change when it is normalised again.
+    """Return `text` in a normal form (UAX #15).
 
+    The result does not change when it is normalised again.
     Raises TooLong before the work is done if more than `most` characters would surely be left. The
     result may still be longer. The early check is needed because sorting marks takes time quadratic
     in their number: 64 KiB of marks take a second.
@@ -88,9 +89,9 @@ def normalise(text: str, most: int, form: Literal["NFC", "NFKC"] = "NFKC") -> st
 
 
 def at_most(entries: int) -> BeforeValidator:
-    """Return a validator that rejects longer lists and objects before their entries are validated.
+    """Return a validator that rejects longer lists and objects.
 
-    Every invalid entry would cost an error object of its own.
+    It runs before the entries are validated, because each invalid entry costs an error object.
     """
 
     def check_length(value: object) -> object:
@@ -102,7 +103,9 @@ def at_most(entries: int) -> BeforeValidator:
 
 
 def check(text: str) -> str:
-    """Return `text` unchanged. Raises ValueError for text that a database or a client cannot handle.
+    """Return `text` unchanged.
+
+    Raises ValueError for text that a database or a client cannot handle.
 
     U+0000 fails a whole batch on PostgreSQL and truncates text on SQLite. Lone surrogates have no
     UTF-8 form (RFC 3629, section 3).
@@ -117,7 +120,7 @@ def check(text: str) -> str:
 
 
 def check_body(text: str) -> str:
-    """Return a message's text: not blank, at most 8,000 characters and 16 KiB of UTF-8."""
+    """Return a message's text: not blank, at most 8,000 characters and 16 KiB."""
     if len(text) > MAX_BODY_CHARACTERS:
         raise PydanticCustomError(TOO_LARGE, "must have at most {limit} characters", {"limit": MAX_BODY_CHARACTERS})
     if not check(text).strip():
@@ -135,7 +138,7 @@ def check_line(text: str) -> str:
 
 
 def check_lines(text: str) -> str:
-    """Return text of several lines, stripped, without control characters and bidi controls.
+    """Return text of several lines, stripped, without control and bidi characters.
 
     A bidi control ends with its line (UAX #9, P1), but it can still forge what the line says.
     """
@@ -165,7 +168,7 @@ def check_moment(text: str) -> str:
 
 
 def check_place(text: str) -> str:
-    """Return the position where a page ordered by time ended: a date and time, a comma and an id."""
+    """Return where a page ordered by time ended: date and time, comma, id."""
     moment, _, name = check(text).partition(",")
     check_moment(moment)
     if not name:
@@ -181,7 +184,7 @@ def check_key(key: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return `text` with control characters and line breaks escaped, so that text cannot forge lines."""
+    """Return `text` with control characters escaped, so that it cannot forge lines."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
@@ -222,6 +225,6 @@ def milliseconds(moment: str) -> int:
 
 
 def timestamp(milliseconds: int) -> str:
-    """Return milliseconds since 1970 as RFC 3339 in UTC, e.g. ``2026-11-22T13:05:03.123Z``."""
+    """Return milliseconds since 1970 in RFC 3339: ``2026-11-22T13:05:03.123Z``."""
     moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"

@@ -1,4 +1,4 @@
-"""Accounts: sign up, change the password, disable, enable and delete; guests and identities."""
+"""Accounts: sign up, change password, disable, delete; guests and identities."""
 
 from sqlalchemy import Connection
 
@@ -43,7 +43,10 @@ def create(command: CreateAccount, actor: Actor, tx: Transaction) -> Answer:
 
 
 def open_guest(command: OpenGuest, actor: Actor, tx: Transaction) -> Answer:
-    """Create a guest without password and session. The account ends with its connection."""
+    """Create a guest without password and session.
+
+    The account ends with its connection.
+    """
     _check_free(command.username, actor, tx.connection)
     user = accounts.create(tx, command.username, Role.GUEST, None)
     members.enter(tx, LOBBY, user, command.username, user)
@@ -51,7 +54,7 @@ def open_guest(command: OpenGuest, actor: Actor, tx: Transaction) -> Answer:
 
 
 def admit(command: AdmitIdentity, actor: Actor, tx: Transaction) -> Answer:
-    """Create or update the account of an identity, with the name and role the host application gives.
+    """Create or update the account of an identity of the host application.
 
     The name is adapted if it is taken. Disabled and deleted accounts stay so. Idempotent.
     """
@@ -141,7 +144,10 @@ def set_disabled(command: SetDisabled, actor: Actor, tx: Transaction) -> Answer:
 
 
 def delete(command: DeleteAccount, actor: Actor, tx: Transaction) -> Answer:
-    """Delete an account. Its messages stay under a neutral name, and its name becomes free."""
+    """Delete an account.
+
+    Its messages stay under a neutral name, and its name becomes free.
+    """
     account = accounts.find(tx.connection, command.user)
     if account is None or not account.open_name:
         raise NotFound()
@@ -161,7 +167,10 @@ def delete(command: DeleteAccount, actor: Actor, tx: Transaction) -> Answer:
 
 
 def may_create(connection: Connection, command: CreateAccount, actor: Actor, now: int) -> None:
-    """Raise what `create` would raise now. Called before the expensive hashing of the password."""
+    """Raise what `create` would raise now.
+
+    Called before the expensive hashing of the password.
+    """
     _signup_grant(command, actor, connection, now)
     _check_free(command.username, actor, connection)
 
@@ -196,7 +205,7 @@ def listing(connection: Connection, after: int = 0, limit: int = 1_000) -> list[
 
 
 def open_guests(connection: Connection, before: int = MAX_ID) -> list[int]:
-    """Return the ids of open guest accounts below `before`, such as those left by a crash."""
+    """Return the ids below `before` of open guests, such as those left by a crash."""
     return accounts.guests(connection, before)
 
 
@@ -204,7 +213,10 @@ def open_guests(connection: Connection, before: int = MAX_ID) -> list[int]:
 
 
 def _signup_grant(command: CreateAccount, actor: Actor, connection: Connection, now: int) -> tuple[Role, int | None]:
-    """Return the role and the room of a new account. Raises Forbidden if the sign-up is not allowed."""
+    """Return the role and the room of a new account.
+
+    Raises Forbidden if the sign-up is not allowed.
+    """
     if actor.system:
         return command.role or Role.MEMBER, None
     if command.role is not None:
@@ -224,7 +236,10 @@ def _signup_grant(command: CreateAccount, actor: Actor, connection: Connection, 
 
 
 def _invite_room(invite_hash: str, connection: Connection, now: int) -> int | None:
-    """Return the invite's room besides the lobby. Raises Forbidden if it does not allow a sign-up."""
+    """Return the invite's room besides the lobby.
+
+    Raises Forbidden if it does not allow a sign-up.
+    """
     invite = invites.grant(connection, invite_hash, now)
     if invite is None or not invite.open:
         raise Forbidden("This invite was used up or revoked, or it has expired. Ask for a new one.")

@@ -16,10 +16,11 @@ Answer = dict[str, object]
 
 
 def edit(command: EditMessage, actor: Actor, tx: Transaction) -> Answer:
-    """Edit a message. The edit history keeps the former text; the log's entries no longer have it.
+    """Edit a message.
 
-    In rooms whose new members cannot read older messages, the event has no text, because the message
-    may be older than their membership.
+    The edit history keeps the former text; the log's entries no longer have it. In rooms whose new
+    members cannot read older messages, the event has no text, because the message may be older than
+    their membership.
     """
     room, seq = command.room, command.message
     own, message = _get_message(room, seq, actor, tx)
@@ -51,9 +52,10 @@ def edit(command: EditMessage, actor: Actor, tx: Transaction) -> Answer:
 
 
 def delete(command: DeleteMessage, actor: Actor, tx: Transaction) -> Answer:
-    """Delete a message. Its position, author, key and the message it replied to remain.
+    """Delete a message.
 
-    Allowed in archived rooms, too: an archive must not keep text that has to go.
+    Its position, author, key and the message it replied to remain. Allowed in archived rooms, too:
+    an archive must not keep text that has to go.
     """
     room, seq = command.room, command.message
     own, message = _get_message(room, seq, actor, tx)
@@ -74,7 +76,7 @@ def delete(command: DeleteMessage, actor: Actor, tx: Transaction) -> Answer:
 
 
 def listing(connection: Connection, actor: Actor, place: tuple[int, int], after: int, limit: int) -> Answer:
-    """Return a page of the edit history of the message `place` = (room, seq), oldest first.
+    """Return a page of the edits of the message `place` = (room, seq), oldest first.
 
     A deleted message has none. Raises NotFound, Forbidden.
     """

@@ -29,7 +29,10 @@ class KnownIdentity:
 
 
 def revoke(command: RevokeIdentity, actor: Actor, tx: Transaction) -> Answer:
-    """Revoke an identity. It need not have an account yet, because its first log-in may be under way."""
+    """Revoke an identity.
+
+    It need not have an account yet, because its first log-in may be under way.
+    """
     known = identities.find(tx.connection, command.issuer, command.subject)
     entry = tx.append(IdentityRevoked(user=known.user if known is not None else None))
     identities.revoke(tx, command.issuer, command.subject, entry.seq)
@@ -46,7 +49,7 @@ def position(connection: Connection) -> int:
 
 
 def recognise(connection: Connection, identity: Identity) -> KnownIdentity | None:
-    """Return the identity's account, or None if it has none or if its name or role is out of date."""
+    """Return the identity's account; None if it is missing or out of date."""
     known = identities.find(connection, identity.issuer, identity.subject)
     account = accounts.find(connection, known.user) if known is not None and known.user is not None else None
     if known is None or account is None:

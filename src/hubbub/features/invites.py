@@ -23,9 +23,10 @@ UNUSABLE = "This invite was used up or revoked, or it has expired. Ask for a new
 
 
 def create(command: CreateInvite, actor: Actor, tx: Transaction) -> Answer:
-    """Create an invite. The same key gives the same invite, even after it was used or revoked.
+    """Create an invite.
 
-    Invites by the site's staff also allow a sign-up. Those by other users need an account.
+    The same key gives the same invite, even after it was used or revoked. Invites by the site's
+    staff also allow a sign-up. Those by other users need an account.
     """
     room = None if command.room == LOBBY else command.room
     if room is None and not command.accounts:
@@ -48,7 +49,10 @@ def create(command: CreateInvite, actor: Actor, tx: Transaction) -> Answer:
 
 
 def revoke(command: RevokeInvite, actor: Actor, tx: Transaction) -> Answer:
-    """Revoke an invite. Raises NotFound also for invites into rooms the actor cannot see."""
+    """Revoke an invite.
+
+    Raises NotFound also for invites into rooms the actor cannot see.
+    """
     found = invites.find(tx.connection, command.invite)
     if found is None:
         raise NotFound()
@@ -63,10 +67,10 @@ def revoke(command: RevokeInvite, actor: Actor, tx: Transaction) -> Answer:
 
 
 def accept(command: AcceptInvite, actor: Actor, tx: Transaction) -> Answer:
-    """Join the room of an invite. The invite loses a use only if the actor becomes a member by it.
+    """Join the room of an invite.
 
-    A member may accept an invite that is used up: the actor may have used it up, and the answer was
-    lost.
+    The invite loses a use only if the actor becomes a member by it. A member may accept an invite
+    that is used up: the actor may have used it up, and the answer was lost.
     """
     invite = invites.grant(tx.connection, command.token_hash, tx.now)
     if invite is None:
@@ -88,7 +92,10 @@ def accept(command: AcceptInvite, actor: Actor, tx: Transaction) -> Answer:
 
 
 def create_link(command: CreateOneTimeToken, actor: Actor, tx: Transaction) -> Answer:
-    """Create a one-time token. Only the server and its command line may, which control the data anyway."""
+    """Create a one-time token.
+
+    Only the server and its command line may, which control the data anyway.
+    """
     if not actor.system:
         raise Forbidden()
     if command.purpose == "setup" and accounts.has_owner(tx.connection):
@@ -105,7 +112,7 @@ def create_link(command: CreateOneTimeToken, actor: Actor, tx: Transaction) -> A
 
 
 def listing(connection: Connection, actor: Actor, room: int | None, now: int, after: str | None, limit: int) -> Answer:
-    """Return a page of usable invites: to the site for its staff, into a room for its moderators.
+    """Return a page of usable invites to the site (staff) or a room (moderators).
 
     `after` is a `Place`. Raises Forbidden, NotFound.
     """
@@ -122,7 +129,7 @@ def listing(connection: Connection, actor: Actor, room: int | None, now: int, af
 
 
 def opens(connection: Connection, token_hash: str, now: int) -> Answer:
-    """Return what the token of an invite allows now: which room to join, and whether to sign up."""
+    """Return what an invite's token allows now: a room to join, a sign-up."""
     invite = invites.grant(connection, token_hash, now)
     if invite is None or not invite.open:
         return {"valid": False, "signup": False, "room": None, "name": None}
@@ -130,7 +137,7 @@ def opens(connection: Connection, token_hash: str, now: int) -> Answer:
 
 
 def reset_owner(connection: Connection, token_hash: str, now: int) -> int | None:
-    """Return the id of the user whose password a reset token sets, or None if it is not valid."""
+    """Return the user whose password a reset token sets; None if it is not valid."""
     return invites.one_time_token_user(connection, "reset", token_hash, now)[1]
 
 
@@ -145,7 +152,7 @@ def _may_create(connection: Connection, actor: Actor, room: int | None) -> None:
 
 
 def _to_answer(invite: Invite) -> Answer:
-    """Return the invite without its token and link, which only the answer to its creator has.
+    """Return the invite without token and link, which only its creator gets.
 
     `None` is kept: it stands for "never" and "any number of uses".
     """

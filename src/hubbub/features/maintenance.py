@@ -8,7 +8,10 @@ from hubbub.storage.transaction import Transaction
 
 
 def trim(command: TrimTopic, actor: Actor, tx: Transaction) -> dict[str, object]:
-    """Delete the oldest entries of a topic's log and raise its floor. Answer with their number."""
+    """Delete the oldest entries of a topic's log and raise its floor.
+
+    Answer with their number.
+    """
     if not actor.system:
         raise Forbidden()
     if not tx.knows(command.topic):
@@ -17,7 +20,10 @@ def trim(command: TrimTopic, actor: Actor, tx: Transaction) -> dict[str, object]
 
 
 def forget_invites(command: ForgetInvites, actor: Actor, tx: Transaction) -> dict[str, object]:
-    """Delete ended invites and answer with their number. Usable invites stay, whatever `before` is."""
+    """Delete ended invites and answer with their number.
+
+    Usable invites stay, whatever `before` is.
+    """
     if not actor.system:
         raise Forbidden()
     return {"gone": invites.remove_ended(tx, min(command.before, tx.now), command.limit)}

@@ -79,7 +79,10 @@ def invite(command: InviteMember, actor: Actor, tx: Transaction) -> Answer:
 
 
 def remove(command: RemoveMember, actor: Actor, tx: Transaction) -> Answer:
-    """Remove a member. The removal is the last event of the room that the removed user gets."""
+    """Remove a member.
+
+    The removal is the last event of the room that the removed user gets.
+    """
     room = rooms.get_visible(tx.connection, actor.id, command.room)
     role = members.role_of(tx.connection, room.id, command.user)
     rules.may_remove(actor, room, command.user, role)
@@ -131,10 +134,11 @@ def unban(command: UnbanMember, actor: Actor, tx: Transaction) -> Answer:
 
 
 def set_role(command: SetRoomRole, actor: Actor, tx: Transaction) -> Answer:
-    """Change a member's role. When the owner changes, the former owner becomes a moderator first.
+    """Change a member's role.
 
-    A role the member already has is accepted before the permission is checked: a former owner who
-    repeats the change of owner no longer has the permission.
+    When the owner changes, the former owner becomes a moderator first. A role the member already
+    has is accepted before the permission is checked: a former owner who repeats the change of owner
+    no longer has the permission.
     """
     room = rooms.get_visible(tx.connection, actor.id, command.room)
     rules.rank(actor, room)

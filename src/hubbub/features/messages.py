@@ -24,10 +24,11 @@ Answer = dict[str, object]
 
 
 def send(run: Sequence[tuple[SendMessage, Actor]], tx: Transaction) -> list[Answer | HubbubError]:
-    """Send a run of messages. Duplicates, also within the run, get no seq of their own.
+    """Send a run of messages.
 
-    A known key with the same text gets the original seq, even if the right to send has gone since.
-    A known key with another text is a Conflict.
+    Duplicates, also within the run, get no seq of their own. A known key with the same text gets
+    the original seq, even if the right to send has gone since. A known key with another text is a
+    Conflict.
     """
     facts = messages.facts(tx, [(command.room, actor.id, command.key) for command, actor in run])
     replied_to = [(command.room, command.reply_to) for command, _ in run if command.reply_to is not None]
@@ -59,7 +60,7 @@ def send(run: Sequence[tuple[SendMessage, Actor]], tx: Transaction) -> list[Answ
 
 
 def forward(command: ForwardMessage, actor: Actor, tx: Transaction) -> Answer:
-    """Copy a message to another room, with its current text, under the locks of both rooms.
+    """Copy a message with its current text, under the locks of both rooms.
 
     The copy mentions no users. It stays when the original is deleted.
     """
@@ -82,7 +83,7 @@ def forward(command: ForwardMessage, actor: Actor, tx: Transaction) -> Answer:
 
 
 def page(connection: Connection, user: int, query: MessagePage) -> Answer:
-    """Return a page of a room's messages, ascending, with the quoted messages and the room's head.
+    """Return a page of a room's messages, ascending, with quotes and the head.
 
     Raises NotFound if the user is not a member.
     """
@@ -113,7 +114,10 @@ def one(connection: Connection, user: int, room: int, seq: int) -> Answer:
 
 
 def _view(connection: Connection, user: int, room: int) -> RoomView:
-    """Return what the user may read of the room. Raises NotFound if the user is not a member."""
+    """Return what the user may read of the room.
+
+    Raises NotFound if the user is not a member.
+    """
     own = members.find(connection, room, user)
     if own is None:
         raise NotFound()
@@ -130,7 +134,7 @@ def _texts(run: Sequence[tuple[SendMessage, Actor]]) -> dict[int, MessageText]:
 
 
 def _digest(command: SendMessage) -> str:
-    """Return a digest of what a key stands for: the text and the message it replies to.
+    """Return a digest of what a key stands for: the text and `reply_to`.
 
     A text never contains U+0000, so that no other command has the same input.
     """

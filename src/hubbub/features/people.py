@@ -8,7 +8,9 @@ from hubbub.storage import accounts
 
 
 def search(connection: Connection, actor: Actor, beginning: str, after: int, limit: int) -> dict[str, object]:
-    """Return a page of active users by id whose name begins with `beginning`. Raises Forbidden.
+    """Return a page of active users by id whose name begins with `beginning`.
+
+    Raises Forbidden.
 
     Names are compared by skeleton, so that letters which look alike match.
     """

@@ -44,7 +44,10 @@ def unpin(command: UnpinMessage, actor: Actor, tx: Transaction) -> Answer:
 
 
 def listing(connection: Connection, user: int, room: int, before: int | None, limit: int) -> Answer:
-    """Return a page of the pinned messages the user may read, newest first. Raises NotFound."""
+    """Return a page of the pinned messages the user may read, newest first.
+
+    Raises NotFound.
+    """
     own = members.find(connection, room, user)
     if own is None:
         raise NotFound()
@@ -57,7 +60,10 @@ def listing(connection: Connection, user: int, room: int, before: int | None, li
 
 
 def _get_message(command: PinMessage | UnpinMessage, actor: Actor, tx: Transaction) -> tuple[Membership, StoredMessage]:
-    """Return the actor's membership and the message. Raises NotFound; Forbidden for non-moderators."""
+    """Return the actor's membership and the message.
+
+    Raises NotFound; Forbidden for non-moderators.
+    """
     own = members.find(tx.connection, command.room, actor.id)
     if own is None:
         raise NotFound()

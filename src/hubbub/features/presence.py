@@ -35,5 +35,5 @@ def set_(command: SetPresence, actor: Actor, tx: Transaction) -> dict[str, objec
 
 
 def chosen(connection: Connection, users: Sequence[int], now: int) -> dict[int, tuple[Status, int]]:
-    """Return each user's status, and the position in the user's topic at which it was read."""
+    """Return each user's status, and the position in their topic it belongs to."""
     return statuses.of(connection, users, now)

@@ -18,7 +18,10 @@ Answer = dict[str, object]
 
 
 def add(run: Sequence[tuple[AddReaction, Actor]], tx: Transaction) -> list[Answer | HubbubError]:
-    """Add a run of reactions. Existing ones, also from earlier in the run, get an empty answer."""
+    """Add a run of reactions.
+
+    Existing ones, also from earlier in the run, get an empty answer.
+    """
     requests = _requests(run)
     facts = reactions.facts(tx, requests)
     emoji_by_message = reactions.emoji_at(tx, ((request.room, request.message) for request in requests))

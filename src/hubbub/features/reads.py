@@ -18,7 +18,7 @@ MemberKey = tuple[int, int]
 
 @dataclass(slots=True)
 class ReadMoves:
-    """The moves of a run: the stored state of each read position, and its last new seq."""
+    """The moves of a run: each stored read position, and its last new seq."""
 
     own: dict[MemberKey, ReadState]
     last: dict[MemberKey, int] = field(default_factory=dict)
@@ -42,9 +42,10 @@ class ReadMoves:
 
 
 def read(run: Sequence[tuple[ReadRoom, Actor]], tx: Transaction) -> list[Answer | HubbubError]:
-    """Move a run of read positions forward. Commands that move nothing get an empty answer.
+    """Move a run of read positions forward.
 
-    Each position moves once, to the last seq of the run. All its commands get that event's position.
+    Commands that move nothing get an empty answer. Each position moves once, to the last seq of the
+    run. All its commands get that event's position.
     """
     moves = ReadMoves(reads.own(tx, [(command.room, actor.id) for command, actor in run]))
     outcomes: list[bool | HubbubError] = []
@@ -61,9 +62,9 @@ def read(run: Sequence[tuple[ReadRoom, Actor]], tx: Transaction) -> list[Answer 
 
 
 def read_all(run: Sequence[tuple[ReadRooms, Actor]], tx: Transaction) -> list[Answer | HubbubError]:
-    """Move the read positions of several rooms per command. Rooms without membership are skipped.
+    """Move the read positions of several rooms per command.
 
-    The answer is the position of the last move.
+    Rooms without membership are skipped. The answer is the position of the last move.
     """
     moves = ReadMoves(reads.own(tx, [(target.room, actor.id) for command, actor in run for target in command.rooms]))
     outcomes: list[list[MemberKey] | HubbubError] = []
@@ -83,7 +84,10 @@ def read_all(run: Sequence[tuple[ReadRooms, Actor]], tx: Transaction) -> list[An
 
 
 def unread(command: UnreadRoom, actor: Actor, tx: Transaction) -> Answer:
-    """Move the read position back to just before the message. An unread message gets an empty answer."""
+    """Move the read position back to just before the message.
+
+    An unread message gets an empty answer.
+    """
     own = members.find(tx.connection, command.room, actor.id)
     if own is None or command.message < own.sees_from:
         raise NotFound()
@@ -110,7 +114,10 @@ def _forward_all(command: ReadRooms, actor: Actor, moves: ReadMoves, tx: Transac
 
 
 def _move(tx: Transaction, moves: ReadMoves) -> dict[MemberKey, Answer]:
-    """Store the moves and append their events. Return the answers in the order of the events."""
+    """Store the moves and append their events.
+
+    Return the answers in the order of the events.
+    """
     if not moves.last:
         return {}
     targets = [ReadTarget(*member, seq, moves.own[member].joined_seq or 0) for member, seq in moves.last.items()]

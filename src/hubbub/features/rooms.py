@@ -1,4 +1,4 @@
-"""Rooms: create, update, archive, restore, list; and a user's own settings for a room."""
+"""Rooms: create, update, archive, restore, list, and change own settings."""
 
 from hashlib import sha256
 
@@ -38,7 +38,7 @@ NAME_TAKEN = "There is already a room with this name, or one that looks like it.
 
 
 def create(command: CreateRoom, actor: Actor, tx: Transaction) -> Answer:
-    """Create a room with its members, or return the existing direct room of the same people.
+    """Create a room with its members, or return the existing direct room.
 
     The same key gives the same room, in its current state.
     """
@@ -108,9 +108,9 @@ def restore(command: RestoreRoom, actor: Actor, tx: Transaction) -> Answer:
 
 
 def settings(command: ChangeSettings, actor: Actor, tx: Transaction) -> Answer:
-    """Change the actor's own settings for a room. If nothing changes, the answer is empty.
+    """Change the actor's own settings for a room.
 
-    Allowed in archived rooms, too.
+    If nothing changes, the answer is empty. Allowed in archived rooms, too.
     """
     room = rooms.get_visible(tx.connection, actor.id, command.room)
     if not room.joined:
@@ -140,7 +140,7 @@ def directory(connection: Connection, user: int, after: int, limit: int, *, arch
 
 
 def detail(connection: Connection, user: int, room: int) -> Answer:
-    """Return a room, its first members, and the user's read position, with the room's head.
+    """Return a room, its first members, the user's read position and the head.
 
     Raises NotFound.
     """
@@ -178,15 +178,18 @@ def _repeat_answer(tx: Transaction, actor: Actor, previous: Answer) -> Answer:
 def _digest(command: CreateRoom) -> str:
     """Return a digest of what the key stands for.
 
-    For a public room without further fields it covers the name alone, as in databases that are older
-    than the other fields.
+    For a public room without further fields it covers the name alone, as in databases that are
+    older than the other fields.
     """
     given = command.model_dump_json(exclude={"type", "name", "key"}, exclude_defaults=True)
     return sha256(f"{command.name or ''}{'' if given == '{}' else given}".encode()).hexdigest()
 
 
 def _names(tx: Transaction, users: list[int]) -> dict[int, str]:
-    """Return the names of users who may be added to a room. Raises NotFound, Forbidden."""
+    """Return the names of users who may be added to a room.
+
+    Raises NotFound, Forbidden.
+    """
     found = {account.id: account for account in accounts.among(tx.connection, users)} if users else {}
     for user in users:
         account = found.get(user)
@@ -199,7 +202,10 @@ def _names(tx: Transaction, users: list[int]) -> dict[int, str]:
 def _create(
     tx: Transaction, actor: Actor, new: rooms.NewRoomRow, roles: rooms.Roles, names: dict[int, str]
 ) -> tuple[Room, int]:
-    """Store the room and append its events. Return the room as its creator sees it, and its first seq."""
+    """Store the room and append its events.
+
+    Return the room as its creator sees it, and its first seq.
+    """
     room_id = rooms.create(tx, new, roles)
     room = rooms.get_visible(tx.connection, actor.id, room_id)
     as_non_member = room.model_copy(update={**dict.fromkeys(MEMBER_FIELDS), "joined": False})
@@ -226,7 +232,7 @@ def _set_archived(tx: Transaction, actor: Actor, room_id: int, *, archived: bool
 
 
 def _publish(tx: Transaction, event: SiteRoomEvent, *, public: bool) -> Answer:
-    """Append the event to the room's log and, if the room is public, to the site's log."""
+    """Append the event to the room's log and, if public, to the site's log."""
     entry = tx.append(event)
     if public:
         tx.append(event.model_copy(update={"in_site": True}))

@@ -69,7 +69,8 @@ def open_(command: OpenSession, actor: Actor, tx: Transaction) -> Answer:
 def rotate(command: RotateSession, actor: Actor, tx: Transaction) -> Answer:
     """Refresh a session and answer with its next generation.
 
-    A stale generation means that the refresh token was copied: the session ends and the answer is None.
+    A stale generation means that the refresh token was copied: the session ends and the answer is
+    None.
     """
     stored = sessions.find(tx.connection, command.session)
     if stored is None or stored.user != command.user or not _is_open(stored, tx.now):
@@ -93,7 +94,10 @@ def touch(command: TouchSession, actor: Actor, tx: Transaction) -> Answer:
 
 
 def revoke(command: RevokeSessions, actor: Actor, tx: Transaction) -> Answer:
-    """End one of the actor's sessions, or all except `keep`. Raises NotFound for an unknown session."""
+    """End one of the actor's sessions, or all except `keep`.
+
+    Raises NotFound for an unknown session.
+    """
     own = [stored.id for stored in sessions.of_user(tx.connection, actor.id)]
     if command.session is not None and command.session not in own:
         raise NotFound()
@@ -124,14 +128,18 @@ def resolve(connection: Connection, reference: str, now: int) -> AuthenticatedUs
 
 
 def guest(user: int, name: str) -> AuthenticatedUser:
-    """Return a guest. Their connection is the session; its id has a prefix that no stored session has."""
+    """Return a guest.
+
+    Their connection is the session; its id has a prefix that no stored session has.
+    """
     return AuthenticatedUser(user, name, Role.GUEST, f"{GUEST}{user}")
 
 
 def hosted(user: int, name: str, role: Role, seen: int) -> AuthenticatedUser:
     """Return a user authenticated by the host application.
 
-    `seen` is the head of the security topic, read before the host application authenticated the user.
+    `seen` is the head of the security topic, read before the host application authenticated the
+    user.
     """
     return AuthenticatedUser(user, name, role, f"{HOST}{user}:{seen}")
 
@@ -145,7 +153,7 @@ def began_before(session: str, seq: int) -> bool:
 
 
 def owner(connection: Connection, session: str) -> int | None:
-    """Return the id of the session's user, whatever the session's state; None if it is unknown."""
+    """Return the session's user, whatever the session's state; None if unknown."""
     stored = sessions.find(connection, session)
     return None if stored is None else stored.user
 
@@ -157,7 +165,10 @@ def listing(connection: Connection, user: int, current: str | None, now: int) ->
 
 
 def expired(connection: Connection, now: int, limit: int = 100) -> list[tuple[int, str]]:
-    """Return (user, session) of expired sessions. They need a revocation, which closes connections."""
+    """Return (user, session) of expired sessions.
+
+    They need a revocation, which closes connections.
+    """
     return [(stored.user, stored.id) for stored in sessions.expired(connection, now, limit)]
 
 

@@ -1,4 +1,7 @@
-"""Catching up: the snapshot of `welcome`, and the events after a position. Never a silent gap."""
+"""Catching up: the snapshot of `welcome`, and the events after a position.
+
+Never a silent gap.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +24,10 @@ MISSING_CHARACTERS = 4 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class MissingEvents:
-    """The events of one topic that a client misses. Without a page the topic needs a reset."""
+    """The events of one topic that a client misses.
+
+    Without a page the topic needs a reset.
+    """
 
     topic: str
     head: int | None
@@ -47,7 +53,10 @@ class Snapshot:
 def snapshot(
     connection: Connection, user: int, *, site: bool, epoch: str | None, have: Mapping[str, int], now: int
 ) -> Snapshot:
-    """Return the contents of `welcome`. `epoch` is the client's, None if the client sent none."""
+    """Return the contents of `welcome`.
+
+    `epoch` is the client's, None if the client sent none.
+    """
     account = accounts.find(connection, user)
     if account is None:
         raise NotFound()
@@ -91,7 +100,9 @@ def events_since(connection: Connection, user: int, site: bool, query: EventsSin
 
 
 def follow_floor(connection: Connection, user: int, site: bool, topic: str) -> int:
-    """Return the last seq of `topic` that the user may not follow, because it is before they joined.
+    """Return the seq of `topic` after which the user may follow it.
+
+    For a room it is the last seq before they joined.
 
     Raises NotFound for topics the user may not follow at all.
     """

@@ -1,1 +1,4 @@
-"""The protocols without I/O: frames to commands, events to frames. Imports only the domain."""
+"""The protocols without I/O: frames to commands, events to frames.
+
+Imports only the domain.
+"""

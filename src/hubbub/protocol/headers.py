@@ -1,4 +1,6 @@
-"""Read credentials, origin and client address from request headers. Pure; shared by all HTTP gateways.
+"""Read credentials, origin and client address from request headers.
+
+Pure; shared by all HTTP gateways.
 
 Browsers send a cookie with requests of every page, so it only counts with proof that the page is
 ours (RFC 6455, section 10.2; Fetch Metadata). Browsers never add a bearer token themselves, so with
@@ -28,13 +30,19 @@ def values(headers: Headers, wanted: bytes) -> list[str]:
 
 
 def value(headers: Headers, wanted: bytes) -> str | None:
-    """Return the header's value, or None if it is absent or repeated. No honest client repeats it."""
+    """Return the header's value, or None if it is absent or repeated.
+
+    No honest client repeats it.
+    """
     found = values(headers, wanted)
     return found[0] if len(found) == 1 else None
 
 
 def cookie_name(*, https: bool) -> str:
-    """Return the name of the session cookie. Browsers reject the prefix `__Host-` over plain http."""
+    """Return the name of the session cookie.
+
+    Browsers reject the prefix `__Host-` over plain http.
+    """
     return SECURE_COOKIE if https else COOKIE
 
 
@@ -62,7 +70,10 @@ def is_bearer_alone(headers: Headers) -> bool:
 
 
 def credential(headers: Headers, *, https: bool) -> Credential | None:
-    """Return the credential. A bearer token has priority over a cookie, which browsers add themselves."""
+    """Return the credential.
+
+    A bearer token has priority over a cookie, which browsers add themselves.
+    """
     token = bearer(headers)
     if token is not None:
         return Credential("bearer", token)
@@ -71,7 +82,7 @@ def credential(headers: Headers, *, https: bool) -> Credential | None:
 
 
 def origin_problem(origin: str | None, host: str | None, public: str | None, origins: Sequence[str]) -> str | None:
-    """Return why a cookie does not count from this Origin, as a sentence; None if it counts.
+    """Return why a cookie does not count from this Origin; None if it counts.
 
     `public` is the server's own origin, if it is known.
     """
@@ -87,7 +98,7 @@ def origin_problem(origin: str | None, host: str | None, public: str | None, ori
 
 
 def request_problem(headers: Headers, public: str | None, origins: Sequence[str]) -> str | None:
-    """Return why a cookie does not count in an unsafe request, as a sentence; None if it counts.
+    """Return why a cookie does not count in an unsafe request; None if it counts.
 
     Only browsers can set `Sec-Fetch-Site`. If it is missing, or if there is an Origin, the Origin
     decides as well.
@@ -135,13 +146,13 @@ def client_address(peer: str, headers: Headers, trusted: Networks) -> str:
 
 
 def forwarded_https(peer: str, headers: Headers, trusted: Networks) -> bool:
-    """Return True if the last proxy is trusted and reports that the request came over https."""
+    """Return True if the last proxy is trusted and reports https."""
     reported = values(headers, b"x-forwarded-proto") if trusted and is_trusted(peer, trusted) else []
     return bool(reported) and reported[-1].rpartition(",")[2].strip().lower() == "https"
 
 
 def is_unheard_proxy(peer: str, headers: Headers, trusted: Networks) -> bool:
-    """Return True if a private address sends X-Forwarded-For but is not a trusted proxy.
+    """Return True if an untrusted private address sends X-Forwarded-For.
 
     It is most likely a proxy that is missing in the settings.
     """
@@ -154,7 +165,7 @@ def is_unheard_proxy(peer: str, headers: Headers, trusted: Networks) -> bool:
 
 
 def network(address: str) -> str:
-    """Return the network that limits per address count by: an IPv4 address, or an IPv6 /64.
+    """Return what limits per address count by: an IPv4 address or an IPv6 /64.
 
     A /64 is usually one customer. Text that is not an address is returned unchanged.
     """
@@ -168,7 +179,7 @@ def network(address: str) -> str:
 
 
 def is_local(peer: str, headers: Headers) -> bool:
-    """Return True if the request comes from this machine and was not forwarded by a proxy on it."""
+    """Return True if the request comes from this machine without a proxy."""
     try:
         address = ip_address(peer)
     except ValueError:

@@ -1,4 +1,6 @@
-"""The plain-text dialect, without I/O. A line from the client is a message; events become lines.
+"""The plain-text dialect, without I/O.
+
+A line from the client is a message; events become lines.
 
     Client #NAME joined the chat.
     Client #NAME says: BODY
@@ -24,7 +26,10 @@ NOTICE = "notice"
 
 
 def room_of(parameter: str | None) -> int:
-    """Return the room of the parameter `?room=`, the lobby without it. Raises NotFound if malformed."""
+    """Return the room of the parameter `?room=`, the lobby without it.
+
+    Raises NotFound if malformed.
+    """
     if not parameter:
         return LOBBY
     if not parameter.isascii() or not parameter.isdecimal() or len(parameter) > 16 or not 0 < int(parameter) <= MAX_ID:
@@ -33,12 +38,15 @@ def room_of(parameter: str | None) -> int:
 
 
 def name_of(segment: str) -> str:
-    """Return the name in the path, percent-decoded in case the server has not decoded it."""
+    """Return the name in the path, decoded in case the server has not done so."""
     return unquote(segment, errors="replace")
 
 
 def command(line: str | bytes | None, room: int, key: str) -> SendMessage:
-    """Return the command of a line. Raises ValidationError; BadRequest for binary data."""
+    """Return the command of a line.
+
+    Raises ValidationError; BadRequest for binary data.
+    """
     if not isinstance(line, str):
         raise BadRequest("Send text, not binary data.")
     return SendMessage(room=room, key=key, body=line)
@@ -68,7 +76,7 @@ def notice(line: str) -> bytes:
 
 
 def render(text: bytes) -> str | None:
-    """Return the line for an encoded event or notice; None for events plain text does not show."""
+    """Return the line for an encoded event or notice; None if it is not shown."""
     event = orjson.loads(text)
     if event["type"] == NOTICE:
         line: str = event["line"]
@@ -99,7 +107,10 @@ class Presence:
         return True
 
     def leave(self, room: int, person: Hashable) -> bool:
-        """Drop a connection. Return True if it was the last and the user's leaving is to be announced."""
+        """Drop a connection.
+
+        Return True if it was the last and the user's leaving is to be announced.
+        """
         key = (room, person)
         self._connections[key] -= 1
         if self._connections[key]:

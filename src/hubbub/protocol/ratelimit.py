@@ -1,8 +1,11 @@
-"""A token bucket with an explicit clock: `burst` tokens at once, `rate` per second on average."""
+"""A token bucket with an explicit clock."""
 
 
 class Bucket:
-    """A token bucket that starts full. `now` is in seconds of a monotonic clock."""
+    """A bucket that starts full: `burst` tokens at once, `rate` per second on average.
+
+    `now` is in seconds of a monotonic clock.
+    """
 
     __slots__ = ("_burst", "_left", "_rate", "_seen")
 
@@ -13,7 +16,10 @@ class Bucket:
         self._seen = now
 
     def take(self, now: float) -> float:
-        """Take a token and return 0. If there is none, return the seconds until the next one."""
+        """Take a token and return 0.
+
+        If there is none, return the seconds until the next one.
+        """
         self._refill(now)
         if self._left >= 1:
             self._left -= 1
@@ -21,7 +27,10 @@ class Bucket:
         return (1 - self._left) / self._rate
 
     def is_full(self, now: float) -> bool:
-        """Return True if the bucket is full. It can be dropped then, because a new one starts full."""
+        """Return True if the bucket is full.
+
+        It can be dropped then, because a new one starts full.
+        """
         self._refill(now)
         return self._left >= self._burst
 

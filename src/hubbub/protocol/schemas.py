@@ -69,7 +69,7 @@ class ServerLimits(Wire):
 
 
 class Welcome(Wire):
-    """The first frame from the server: the user, their rooms and the state of all followed topics."""
+    """The first frame from the server: the user, their rooms and followed topics."""
 
     type: Literal["welcome"]
     epoch: str
@@ -87,7 +87,7 @@ class Welcome(Wire):
 
 
 class More(Wire):
-    """The topic has more missed events than were sent after `welcome`: use `events.since`."""
+    """The topic has more missed events than were sent: use `events.since`."""
 
     type: Literal["more"]
     topic: str
@@ -96,7 +96,7 @@ class More(Wire):
 
 
 class Reset(Wire):
-    """The events after the position in `hello` are not available: reload the topic's state."""
+    """The events after the client's position are not available: reload the topic."""
 
     type: Literal["reset"]
     topic: str
@@ -107,7 +107,8 @@ class Reset(Wire):
 
 
 class UserTyping(Wire):
-    """A user is typing in a room. It expires after five seconds, or when they send a message."""
+    """A user is typing in a room.
+    It expires after five seconds, or when they send a message."""
 
     type: Literal["typing"]
     room: int

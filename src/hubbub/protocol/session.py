@@ -42,7 +42,7 @@ from hubbub.protocol.ratelimit import Bucket
 
 MAX_KEPT = 64
 MAX_KEPT_BYTES = 128 * 1024
-"""Limits of the frames, and of their bytes in total, that wait until the client has been welcomed."""
+"""The most frames that wait until the client has been welcomed, and their bytes in total."""
 PATIENCE_RATE = 10.0
 PATIENCE_BURST = 100.0
 """Pings and rejected frames per connection: per second on average, and at once."""
@@ -58,7 +58,8 @@ class Hello(Frozen):
     epoch: ShortText | None = None
     """The epoch of the seqs in `have`."""
     have: Annotated[dict[Topic, Seq], Field(max_length=MAX_HAVE), at_most(MAX_HAVE)] = Field(default_factory=dict)
-    """By topic, the seq up to which the client has all events. Topics that are left out start at their head."""
+    """By topic, the seq up to which the client has all events. Topics that are left out start at
+    their head."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,10 @@ class Session:
         self._patience: Bucket | None = None
 
     def receive(self, text: str | bytes, now: float) -> list[Effect]:
-        """Handle a complete message from the client. `now` is in seconds of a monotonic clock."""
+        """Handle a complete message from the client.
+
+        `now` is in seconds of a monotonic clock.
+        """
         if self.state is State.LIVE:
             return self._live(text, now)
         if self.state is State.WAITING:
@@ -148,7 +152,10 @@ class Session:
         return [effect for text in kept or () for effect in self.receive(text, now)]
 
     def charge(self, now: float, answer: list[Effect]) -> list[Effect]:
-        """Count a ping or a rejected frame. Return `answer`, or a close if there are too many."""
+        """Count a ping or a rejected frame.
+
+        Return `answer`, or a close if there are too many.
+        """
         if not self._limited:
             return answer
         if self._patience is None:
@@ -158,7 +165,10 @@ class Session:
         return self.end(close_codes.POLICY, RateLimited("Too many pings or rejected frames."))
 
     def refused(self, error: HubbubError) -> list[Effect]:
-        """Close after a failed greeting. For retryable errors the code tells the client to reconnect."""
+        """Close after a failed greeting.
+
+        For retryable errors the code tells the client to reconnect.
+        """
         if not error.retryable:
             return self.end(close_codes.NOT_AUTHENTICATED, error)
         self.state = State.CLOSED

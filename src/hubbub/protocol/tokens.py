@@ -1,4 +1,6 @@
-"""Access tokens (JWT), refresh tokens and derived secrets. Pure: time and randomness are arguments.
+"""Access tokens (JWT), refresh tokens and derived secrets.
+
+Pure: time and randomness are arguments.
 
 There is one algorithm, one key and a fixed set of claims (RFC 8725, sections 3.1 and 3.11): a token
 cannot choose how it is verified. A valid signature is not enough, because every use looks up the
@@ -40,7 +42,7 @@ class Claims:
 
 
 class Tokens:
-    """Signs and verifies tokens with keys derived from the server's key, one for each purpose."""
+    """Signs and verifies tokens. Each purpose has a key derived from the server's."""
 
     def __init__(self, key: bytes) -> None:
         """Derive the keys. Raises ValueError for a key that is too short."""
@@ -59,7 +61,10 @@ class Tokens:
         )
 
     def verify(self, token: str, now_ms: int) -> Claims:
-        """Return the claims of a valid access token. Raises Unauthenticated, and nothing else."""
+        """Return the claims of a valid access token.
+
+        Raises Unauthenticated, and nothing else.
+        """
         if len(token) > MAX_TOKEN or not token.isascii():
             raise Unauthenticated()
         try:
@@ -91,11 +96,11 @@ class Tokens:
         return session, int(generation)
 
     def derived(self, purpose: str, *parts: object) -> str:
-        """Return the secret of a purpose and parts, always the same: 256 bits in base64url."""
+        """Return the secret derived from a purpose and parts: 256 bits in base64url."""
         return _encode(_sign(self._secrets, "\x00".join([purpose, *(f"{len(str(p))}:{p}" for p in parts)])))
 
     def reference(self, credential: Credential, now_ms: int) -> str:
-        """Return what finds the session: the hash of a cookie, or the session of a valid token.
+        """Return the reference of the session: a cookie's hash, or a token's session.
 
         Raises Unauthenticated.
         """
@@ -105,12 +110,12 @@ class Tokens:
 
 
 def secret_hash(token: str) -> str:
-    """Return the stored form of an opaque 256-bit secret: a plain SHA-256 in hexadecimal."""
+    """Return the stored form of a 256-bit secret: its SHA-256 in hexadecimal."""
     return sha256(token.encode(errors="surrogatepass")).hexdigest()
 
 
 def new_secret(random: bytes) -> str:
-    """Return `random` as a token that fits URLs and headers: base64url without padding."""
+    """Return `random` as text for URLs and headers: base64url without padding."""
     return _encode(random)
 
 

@@ -1,4 +1,7 @@
-"""Turn validation errors into messages: the field and what is expected, without the input."""
+"""Turn validation errors into messages.
+
+They name the field and what is expected, and never quote the input.
+"""
 
 from pydantic import ValidationError
 
@@ -24,7 +27,7 @@ MAX_FIELD = 64
 
 
 def refuse(error: ValidationError) -> HubbubError:
-    """Return the first error as a TooLarge if it is about size, otherwise as a BadRequest."""
+    """Return the first error, as a TooLarge if it is about size."""
     first = error.errors(include_url=False, include_context=True, include_input=False)[0]
     return refusal(first["type"], tuple(first["loc"]), first["msg"])
 

@@ -15,7 +15,10 @@ from hubbub.domain.text import MAX_DEPTH
 
 
 def parse(text: str | bytes) -> dict[str, Any]:
-    """Parse a JSON object. Raises BadRequest with a message that does not quote the input."""
+    """Parse a JSON object.
+
+    Raises BadRequest with a message that does not quote the input.
+    """
     try:
         if isinstance(text, bytes):
             text = text.decode()
@@ -28,7 +31,7 @@ def parse(text: str | bytes) -> dict[str, Any]:
 
 
 def _parse_flat(text: str) -> dict[str, Any] | None:
-    """Parse the most common case, a flat object, five times as fast; None for all other input.
+    """Parse a flat object, the most common case, five times as fast; else None.
 
     Every key has a colon: if there are as many colons as keys, no key occurs twice.
     """
@@ -54,7 +57,7 @@ def _parse(text: str) -> dict[str, Any]:
 
 
 def spot_id(text: str | bytes) -> int | None:
-    """Return the `id` of a command whose JSON is rejected, so that the error can name the command.
+    """Return the `id` of a command whose JSON is rejected, to name it in the error.
 
     Returns None if there is no single valid `id`.
     """

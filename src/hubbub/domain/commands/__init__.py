@@ -1,4 +1,6 @@
-"""All commands. One definition feeds validation, REST, the wire and their references.
+"""All commands.
+
+One definition feeds validation, REST, the wire and their references.
 
 A command names the topics it will write (`topics`), so that the journal can lock them before a
 handler reads. Clients may send commands that have a wire name (`type`). The gateways build the

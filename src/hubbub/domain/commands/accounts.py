@@ -26,7 +26,7 @@ class CreateAccount(Command):
 
 
 class OpenGuest(Command):
-    """Create a guest: a user without a password, in the lobby, until the connection ends."""
+    """Create a guest: a user without a password, until the connection ends."""
 
     username: UserName
 
@@ -35,7 +35,10 @@ class OpenGuest(Command):
 
 
 class CloseGuest(Command):
-    """Close a guest's account. It is removed completely if the guest left no content behind."""
+    """Close a guest's account.
+
+    It is removed completely if the guest left no content behind.
+    """
 
     user: Id
 
@@ -44,7 +47,7 @@ class CloseGuest(Command):
 
 
 class AdmitIdentity(Command):
-    """Create or update the account of an identity that the host application vouches for.
+    """Create or update the account of an identity of the host application.
 
     The first command creates the account. Later ones update its name and role.
     """
@@ -59,7 +62,7 @@ class AdmitIdentity(Command):
 
 
 class RevokeIdentity(Command):
-    """Log an identity out: everything the host application recognised before this is void."""
+    """Log an identity out: its authentications before this are void."""
 
     issuer: str
     subject: str

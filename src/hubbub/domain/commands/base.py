@@ -32,7 +32,10 @@ class Command(Frozen):
         cls.kind = str(cls.__annotations__["type"].__args__[0]) if "type" in cls.__annotations__ else cls.__name__
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
-        """Return the topics this command will write. They are locked before a handler reads."""
+        """Return the topics this command will write.
+
+        They are locked before a handler reads.
+        """
         raise NotImplementedError
 
     def size(self) -> int:

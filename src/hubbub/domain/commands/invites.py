@@ -10,7 +10,10 @@ from hubbub.domain.text import Key
 
 
 class CreateOneTimeToken(Command):
-    """Create a one-time token: `setup` creates the first owner, `reset` sets a password."""
+    """Create a one-time token.
+
+    `setup` creates the first owner, `reset` sets a password.
+    """
 
     purpose: Literal["setup", "reset"]
     token_hash: str

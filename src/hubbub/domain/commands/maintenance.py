@@ -5,7 +5,7 @@ from hubbub.domain.model import SITE, Actor
 
 
 class TrimTopic(Command):
-    """Delete the oldest entries of a log: at most `limit`, older than `before` (milliseconds)."""
+    """Delete at most `limit` entries of a log older than `before` (milliseconds)."""
 
     topic: str
     before: int
@@ -16,7 +16,7 @@ class TrimTopic(Command):
 
 
 class ForgetInvites(Command):
-    """Delete invites that were used up or expired before `before` (milliseconds), at most `limit`."""
+    """Delete at most `limit` invites that ended before `before` (milliseconds)."""
 
     before: int
     limit: int = 1_000

@@ -59,7 +59,8 @@ class RemoveMember(MemberCommand):
 
 
 class BanMember(MemberCommand):
-    """Ban another user: remove them from a room and keep them from joining it. Idempotent."""
+    """Ban another user: remove them from a room and keep them from joining it.
+    Idempotent."""
 
     answer = MaybePosition
     type: Literal["room.ban"] = "room.ban"

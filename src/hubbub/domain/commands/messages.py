@@ -1,4 +1,4 @@
-"""Commands for messages: send, forward, edit, delete and pin; and the query for a page."""
+"""Commands for messages (send, forward, edit, delete, pin), and pages of them."""
 
 from collections.abc import Iterable
 from typing import Annotated, ClassVar, Literal
@@ -14,8 +14,8 @@ class TextCommand(Command):
     """A command that carries a message's text."""
 
     online: ClassVar[tuple[int, ...]] = ()
-    """The ids of connected members, where the text may contain `@here`. The engine sets it. It is no
-    field, so that a client cannot send it."""
+    """The ids of connected members, where the text may contain `@here`. The engine sets it. It is
+    no field, so that a client cannot send it."""
 
     def note_online(self, members: Iterable[int]) -> None:
         """Set the ids of the connected members, before the command is queued."""

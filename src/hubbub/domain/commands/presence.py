@@ -1,4 +1,4 @@
-"""The command that sets a user's status, and signals, which bypass the journal and are not stored."""
+"""The command that sets a status, and signals, which are not stored."""
 
 from typing import Annotated, ClassVar, Literal
 

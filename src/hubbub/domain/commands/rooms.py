@@ -1,4 +1,4 @@
-"""Commands for rooms: create, update, archive, restore, and a user's own settings for a room."""
+"""Commands for rooms: create, update, archive, restore, change own settings."""
 
 from typing import Annotated, Literal, Self
 

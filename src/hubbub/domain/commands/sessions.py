@@ -6,10 +6,11 @@ from hubbub.domain.text import ShortText
 
 
 class OpenSession(Command):
-    """Log in. `token_hash` is the SHA-256 of a browser's cookie; a token session has none.
+    """Log in.
 
-    A session ends `idle` milliseconds after the server last saw it, and `longest` milliseconds
-    after it was opened.
+    `token_hash` is the SHA-256 of a browser's cookie; a token session has none. A session ends
+    `idle` milliseconds after the server last saw it, and `longest` milliseconds after it was
+    opened.
     """
 
     user: Id
@@ -48,7 +49,10 @@ class RotateSession(Command):
 
 
 class TouchSession(Command):
-    """Note that a session is in use. Sent at most hourly; idle sessions expire earlier."""
+    """Note that a session is in use.
+
+    Sent at most hourly; idle sessions expire earlier.
+    """
 
     session: str
     user: Id

@@ -39,8 +39,8 @@ class MessageEdited(MessageEvent):
 
     type = "message.edited"
     body: str | None = None
-    """The new text. Null if a later event changed or deleted it. Left out in rooms whose new members
-    cannot read older messages: load the message instead."""
+    """The new text. Null if a later event changed or deleted it. Left out in rooms whose new
+    members cannot read older messages: load the message instead."""
     mentions: Mentions | Absent = None
     """The users mentioned now."""
     mentioned: Mentions | Absent = None

@@ -82,7 +82,7 @@ class EventPage(Wire):
 
 
 class NoWay(Wire):
-    """The events after the given position are not available: load the state and continue at its heads."""
+    """The requested events are not available: load the state, continue at its heads."""
 
     epoch: str
     reset: Literal[True]

@@ -4,7 +4,8 @@ from hubbub.domain.events.base import PersonalEvent
 
 
 class ReadMoved(PersonalEvent):
-    """The user's read position moved, on any device and in either direction. It holds the new state."""
+    """The user's read position moved, on any device and in either direction.
+    It holds the new state."""
 
     type = "read.moved"
     room: int

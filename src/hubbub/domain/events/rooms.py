@@ -58,7 +58,8 @@ class RoomRestored(SiteRoomEvent):
 
 
 class RoomAdded(PersonalEvent):
-    """The user became a member of the room. The user's connections follow the room from now on."""
+    """The user became a member of the room.
+    The user's connections follow the room from now on."""
 
     type = "room.added"
     room: Room
@@ -66,7 +67,8 @@ class RoomAdded(PersonalEvent):
 
 
 class RoomRemoved(PersonalEvent):
-    """The user is no longer a member of the room. The user's connections no longer follow it."""
+    """The user is no longer a member of the room.
+    The user's connections no longer follow it."""
 
     type = "room.gone"
     room: int

@@ -1,4 +1,4 @@
-"""The models clients see (users, rooms, members, messages, sessions, invites), and the actor."""
+"""The models clients see, and the actor of a command."""
 
 from hubbub.domain.model.accounts import Invite, Session
 from hubbub.domain.model.answers import MaybePosition, Position, RoomPosition

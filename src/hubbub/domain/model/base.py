@@ -7,7 +7,10 @@ from pydantic.json_schema import SkipJsonSchema
 
 
 class Frozen(BaseModel):
-    """An immutable, strictly typed model that ignores unknown fields. Errors never quote the input."""
+    """An immutable, strictly typed model that ignores unknown fields.
+
+    Errors never quote the input.
+    """
 
     model_config = ConfigDict(
         frozen=True, strict=True, extra="ignore", use_attribute_docstrings=True, hide_input_in_errors=True
@@ -15,7 +18,7 @@ class Frozen(BaseModel):
 
 
 class Wire(BaseModel):
-    """A `Frozen` for values from JSON or rows: enums and the like are read from their plain values."""
+    """A model for values from JSON or rows: enums accept their plain values."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True, hide_input_in_errors=True)
 

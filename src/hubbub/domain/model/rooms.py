@@ -55,7 +55,8 @@ class Room(Wire):
     head: int | Absent = None
     """The newest seq of the room's log."""
     floor: int | Absent = None
-    """The last seq of the room's log that is no longer available, or not to this user; 0 if there is none."""
+    """The last seq of the room's log that is no longer available, or not to this user; 0 if there
+    is none."""
     read: int | Absent = None
     """The seq up to which the user has read."""
     unread: int | Absent = None
@@ -95,7 +96,7 @@ class Ban(Wire):
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """A user's membership of a room, and the room's properties that permissions depend on."""
+    """A user's membership of a room, with the facts that permissions depend on."""
 
     role: RoomRole
     joined_seq: int
