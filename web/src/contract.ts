@@ -8,7 +8,7 @@ export interface AddReaction {
   /** The message's seq. */
   message: number;
   type: "reaction.add";
-  /** A single Unicode emoji. */
+  /** Exactly one Unicode emoji. */
   emoji: string;
 }
 
@@ -146,7 +146,7 @@ export interface CreateRoom {
   /** The client's own number for this, echoed as `re`. */
   id: number;
   kind?: "public" | "private" | "direct";
-  /** 1 to 64 printable characters. Names of public rooms are unique, and so are names that look alike. Direct rooms have no name; all other rooms need one. */
+  /** 1 to 64 printable characters, unique among public rooms, also among names that look alike. Direct rooms have no name; all other rooms need one. */
   name?: string | null;
   topic?: string;
   /** What the room is for; several lines are allowed. */
@@ -375,9 +375,9 @@ export interface MemberBanned {
   at: string;
   /** The room's id. */
   room: number;
-  /** The member's id. */
+  /** The id of the user whose membership it is. */
   user: number;
-  /** The member's name at that time. */
+  /** That user's name at that time. */
   name: string;
   /** The actor's id. */
   by: number;
@@ -396,9 +396,9 @@ export interface MemberJoined {
   at: string;
   /** The room's id. */
   room: number;
-  /** The member's id. */
+  /** The id of the user whose membership it is. */
   user: number;
-  /** The member's name at that time. */
+  /** That user's name at that time. */
   name: string;
   /** The actor's id. */
   by: number;
@@ -415,9 +415,9 @@ export interface MemberLeft {
   at: string;
   /** The room's id. */
   room: number;
-  /** The member's id. */
+  /** The id of the user whose membership it is. */
   user: number;
-  /** The member's name at that time. */
+  /** That user's name at that time. */
   name: string;
   /** The actor's id. */
   by: number;
@@ -434,9 +434,9 @@ export interface MemberRemoved {
   at: string;
   /** The room's id. */
   room: number;
-  /** The member's id. */
+  /** The id of the user whose membership it is. */
   user: number;
-  /** The member's name at that time. */
+  /** That user's name at that time. */
   name: string;
   /** The actor's id. */
   by: number;
@@ -453,9 +453,9 @@ export interface MemberRole {
   at: string;
   /** The room's id. */
   room: number;
-  /** The member's id. */
+  /** The id of the user whose membership it is. */
   user: number;
-  /** The member's name at that time. */
+  /** That user's name at that time. */
   name: string;
   /** The actor's id. */
   by: number;
@@ -473,9 +473,9 @@ export interface MemberUnbanned {
   at: string;
   /** The room's id. */
   room: number;
-  /** The member's id. */
+  /** The id of the user whose membership it is. */
   user: number;
-  /** The member's name at that time. */
+  /** That user's name at that time. */
   name: string;
   /** The actor's id. */
   by: number;
@@ -718,7 +718,7 @@ export interface NewRole {
 /** The fields of a new room. */
 export interface NewRoom {
   kind?: "public" | "private" | "direct";
-  /** 1 to 64 printable characters. Names of public rooms are unique, and so are names that look alike. Direct rooms have no name; all other rooms need one. */
+  /** 1 to 64 printable characters, unique among public rooms, also among names that look alike. Direct rooms have no name; all other rooms need one. */
   name?: string | null;
   topic?: string;
   /** What the room is for; several lines are allowed. */
@@ -1345,15 +1345,15 @@ export interface SetPresence {
   type: "presence.set";
   /** `dnd` is "do not disturb"; other users see `invisible` as offline. */
   status?: "online" | "away" | "dnd" | "invisible";
-  /** A line of text; empty for none. */
+  /** One line of text; empty for none. */
   text?: string;
-  /** A single Unicode emoji. */
+  /** Exactly one Unicode emoji. */
   emoji?: string | null;
   /** When the status returns to plain `online`; RFC 3339. */
   until?: string | null;
 }
 
-/** Change a member's role in a room. Idempotent. A room has one owner: an owner who appoints another becomes a moderator. The owner of an archived room can be changed, too. */
+/** Change a member's role in a room. Idempotent. A room has one owner: when another member becomes the owner, the former owner becomes a moderator. The owner of an archived room can be changed, too. */
 export interface SetRoomRole {
   /** The client's own number for this, echoed as `re`. */
   id: number;

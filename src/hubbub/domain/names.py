@@ -96,13 +96,13 @@ def skeleton(name: str) -> str:
     return "".join(_look_alike(c) for c in normalise(name, MAX_ROOM_NAME).casefold())
 
 
-def look_alike(one: str, other: str) -> bool:
+def look_alike(first: str, second: str) -> bool:
     """Return True if readers could confuse the two names.
 
     A text too long for a name never matches.
     """
     try:
-        return skeleton(one) == skeleton(other)
+        return skeleton(first) == skeleton(second)
     except TooLong:
         return False
 

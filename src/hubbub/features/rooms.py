@@ -48,17 +48,17 @@ def create(command: CreateRoom, actor: Actor, tx: Transaction) -> Answer:
     if previous is not None:
         return _repeat_answer(tx, actor, previous)
     others = [user for user in dict.fromkeys(command.members) if user != actor.id]
-    people = None
+    direct_key = None
     if command.kind_of_room == "direct":
         if len(others) + 1 > MAX_DIRECT:
             raise BadRequest(f"members: {TOO_MANY}.")
-        people = rooms.direct_key([actor.id, *others])
-        existing = rooms.direct(tx.connection, people)
+        direct_key = rooms.direct_key([actor.id, *others])
+        existing = rooms.direct(tx.connection, direct_key)
         if existing is not None:
             answer = _answer(rooms.current(tx, actor.id, existing), tx.head(room_topic(existing)).seq)
             return idempotency_keys.keep(tx, actor.id, command.kind, command.key, digest, answer)
     names = _names(tx, others) | {actor.id: actor.name}
-    if people is None:
+    if direct_key is None:
         rules.may_join_more(actor, rooms.users_at_room_limit(tx.connection, list(names)))
     else:
         rules.may_create_direct(*rooms.direct_made(tx.connection, actor.id, others))
@@ -66,9 +66,9 @@ def create(command: CreateRoom, actor: Actor, tx: Transaction) -> Answer:
     if command.kind_of_room == "public" and rooms.name_taken(tx.connection, name):
         raise Conflict(NAME_TAKEN)
     new = rooms.NewRoomRow(
-        command.kind_of_room, name, actor.id, command.topic, command.description, command.history, people
+        command.kind_of_room, name, actor.id, command.topic, command.description, command.history, direct_key
     )
-    own_role = RoomRole.MEMBER if people else RoomRole.OWNER
+    own_role = RoomRole.MEMBER if direct_key else RoomRole.OWNER
     created, seq = _create(tx, actor, new, {actor.id: own_role} | dict.fromkeys(others, RoomRole.MEMBER), names)
     return idempotency_keys.keep(tx, actor.id, command.kind, command.key, digest, _answer(created, seq))
 

@@ -77,8 +77,8 @@ class UnbanMember(MemberCommand):
 
 class SetRoomRole(MemberCommand):
     """Change a member's role in a room. Idempotent.
-    A room has one owner: an owner who appoints another becomes a moderator. The owner of an
-    archived room can be changed, too."""
+    A room has one owner: when another member becomes the owner, the former owner becomes a
+    moderator. The owner of an archived room can be changed, too."""
 
     answer = MaybePosition
     type: Literal["room.role"] = "room.role"

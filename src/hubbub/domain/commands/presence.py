@@ -18,9 +18,9 @@ class SetPresence(Command):
     status: Chosen = "online"
     """`dnd` is "do not disturb"; other users see `invisible` as offline."""
     text: StatusText = ""
-    """A line of text; empty for none."""
+    """One line of text; empty for none."""
     emoji: Emoji | None = None
-    """A single Unicode emoji."""
+    """Exactly one Unicode emoji."""
     until: Moment | None = None
     """When the status returns to plain `online`; RFC 3339."""
 

@@ -11,7 +11,7 @@ class AddReaction(MessageCommand):
 
     type: Literal["reaction.add"] = "reaction.add"
     emoji: Emoji
-    """A single Unicode emoji."""
+    """Exactly one Unicode emoji."""
 
 
 class RemoveReaction(MessageCommand):

@@ -27,8 +27,8 @@ class NewRoom(Frozen):
 
     kind_of_room: RoomKind = Field("public", alias="kind")
     name: RoomName | None = Field(None, examples=["The Lounge"])
-    """1 to 64 printable characters. Names of public rooms are unique, and so are names that look
-    alike. Direct rooms have no name; all other rooms need one."""
+    """1 to 64 printable characters, unique among public rooms, also among names that look alike.
+    Direct rooms have no name; all other rooms need one."""
     topic: RoomTopicLine = ""
     description: RoomDescription = ""
     """What the room is for; several lines are allowed."""

@@ -8,9 +8,9 @@ class MembershipEvent(RoomEvent):
     """An event of a membership."""
 
     user: int
-    """The member's id."""
+    """The id of the user whose membership it is."""
     name: str
-    """The member's name at that time."""
+    """That user's name at that time."""
     by: int
     """The actor's id."""
 
