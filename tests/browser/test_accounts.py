@@ -113,7 +113,7 @@ def test_a_wrong_password_shows_an_error(open_window: OpenWindow, owner: str) ->
 def test_a_taken_name_shows_an_error(open_window: OpenWindow, owner: str) -> None:
     link = invite_link(open_window().log_in(owner))
     window = open_window().open(link).sign_up(owner, "Join")
-    expect(window.page.get_by_role("alert")).to_contain_text("has that name")
+    expect(window.page.get_by_role("alert")).to_contain_text("already taken")
 
 
 def test_a_session_ended_from_another_window_returns_to_the_log_in(open_window: OpenWindow, owner: str) -> None:

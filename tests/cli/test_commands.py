@@ -145,7 +145,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("arguments", "stdin", "word"),
     [
-        (("user", "create", "only", "--password-stdin"), PASSWORD, "has that name"),
+        (("user", "create", "only", "--password-stdin"), PASSWORD, "already taken"),
         (("user", "create", "two words", "--password-stdin"), PASSWORD, "letters, digits"),
         (("user", "create", "short", "--password-stdin"), "short", "at least 8"),
         (("user", "reset-link", "nobody"), "", "nobody called nobody"),

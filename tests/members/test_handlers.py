@@ -96,7 +96,7 @@ async def test_a_ban_ends_the_membership_and_keeps_the_user_out_until_it_is_lift
     assert "shouting" not in world.told(room_topic(room))[-1].text.decode(), "other members must not see the reason"
     with pytest.raises(Forbidden, match="banned"):
         await world.do(JoinRoom(room=room), world.bob)
-    with pytest.raises(Conflict, match="Unban"):
+    with pytest.raises(Conflict, match="Lift the ban"):
         await world.do(InviteMember(room=room, user=world.bob.id))
     assert await world.do(BanMember(room=room, user=world.bob.id, reason="again")) == {}, "banning is idempotent"
     assert world.desk.rows("SELECT members FROM rooms WHERE name = 'A room'") == [(1,)]

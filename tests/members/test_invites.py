@@ -156,7 +156,7 @@ async def test_an_invite_ends_when_its_creator_loses_the_right_to_create_it(worl
         await world.do(SetRoomRole(room=room, user=world.bob.id, role=RoomRole.MODERATOR))
         await link(world, room, f"bob's {number}", world.bob)
         await world.do(ending)
-        await refused(world, AcceptInvite(token_hash=f"bob's {number}"), world.owner, "taken back")
+        await refused(world, AcceptInvite(token_hash=f"bob's {number}"), world.owner, "revoked")
     with pytest.raises(Forbidden):
         await link(world, room, "a member's", world.carol)
     for stranger in (world.bob, world.owner):
@@ -179,7 +179,7 @@ async def test_invites_of_a_disabled_admin_or_moderator_admit_no_users(world: Wo
     for name, _, where in made:
         opened = world.desk.database.read(invites.opens, name, 0)
         assert not opened["valid"], (name, where)
-        await refused(world, AcceptInvite(token_hash=name), world.carol, "taken back")
+        await refused(world, AcceptInvite(token_hash=name), world.carol, "revoked")
 
 
 async def test_invites_of_an_admin_demoted_by_the_host_application_are_deleted(world: World) -> None:

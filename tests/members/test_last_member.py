@@ -67,7 +67,7 @@ async def test_a_user_who_joins_a_room_with_a_disabled_owner_becomes_its_owner(w
     await world.do(JoinRoom(room=room), world.bob)
     assert world.published(room_topic(room))[-3:] == ["member.joined", "member.role", "member.role"]
     assert roles(world, room, world.bob) == {"alice": "moderator", "bob": "owner"}
-    with pytest.raises(Conflict, match="locked out"):
+    with pytest.raises(Conflict, match="disabled"):
         await world.do(SetRoomRole(room=room, user=world.alice.id, role=RoomRole.OWNER), world.bob)
     await world.do(LeaveRoom(room=room), world.bob)
     await world.do(SetDisabled(user=world.alice.id, disabled=False), SYSTEM)

@@ -41,7 +41,7 @@ async def test_only_the_author_can_edit_an_existing_message(talk: Talk) -> None:
     alice, bob, carol, owner = talk.world.alice, talk.world.bob, talk.world.carol, talk.world.owner
     seq = await talk.say(bob, "mine")
     command = EditMessage(room=talk.room, message=seq, body="yours")
-    assert await talk.refused(alice, command) == ("forbidden", "Only the author edits a message.")
+    assert await talk.refused(alice, command) == ("forbidden", "You can only edit your own messages.")
     for stranger in (carol, owner):
         assert (await talk.refused(stranger, command))[0] == "not_found"
     for absent in (seq - 1, seq + 1_000):  # The first is the seq of another event, and the second does not exist.
@@ -49,7 +49,7 @@ async def test_only_the_author_can_edit_an_existing_message(talk: Talk) -> None:
     copy = await talk.forward(bob, talk.room, talk.room, seq)
     assert (await talk.refused(bob, EditMessage(room=talk.room, message=copy, body="x")))[0] == "forbidden"
     await talk.delete(bob, seq)
-    assert await talk.refused(bob, command) == ("conflict", "This message is deleted.")
+    assert await talk.refused(bob, command) == ("conflict", "This message was deleted.")
 
 
 async def test_a_deleted_message_keeps_its_seq_and_loses_everything_attached_to_it(talk: Talk) -> None:

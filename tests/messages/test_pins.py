@@ -58,7 +58,10 @@ async def test_a_room_takes_a_limited_number_of_pins(talk: Talk) -> None:
         fill(other)
     await talk.pin(alice, seqs[0])
     one_more = PinMessage(room=talk.room, message=seqs[1])
-    assert await talk.refused(alice, one_more) == ("conflict", f"A room has at most {MAX_PINS} pinned messages.")
+    assert await talk.refused(alice, one_more) == (
+        "conflict",
+        f"A room can have at most {MAX_PINS} pinned messages. Unpin one first.",
+    )
     assert await talk.pin(alice, seqs[0]) == {}
     await talk.do(alice, UnpinMessage(room=talk.room, message=seqs[0]))
     await talk.do(alice, one_more)
@@ -88,7 +91,10 @@ async def test_only_moderators_pin_messages(talk: Talk) -> None:
     await talk.do(owner, PinMessage(room=room, message=there))
     for kind in (PinMessage, UnpinMessage):
         command = kind(room=talk.room, message=seq)
-        assert await talk.refused(bob, command) == ("forbidden", "Only those who look after the room pin messages.")
+        assert await talk.refused(bob, command) == (
+            "forbidden",
+            "Only the room's owner, moderators and admins can pin messages.",
+        )
         for stranger in (carol, owner):
             assert (await talk.refused(stranger, command))[0] == "not_found"
         assert (await talk.refused(alice, command.model_copy(update={"message": seq - 1})))[0] == "not_found"
@@ -98,7 +104,7 @@ async def test_only_moderators_pin_messages(talk: Talk) -> None:
     await talk.pin(bob, seq)
     await talk.delete(alice, seq)
     assert talk.pins(bob)["pins"] == []
-    assert await talk.refused(bob, PinMessage(room=talk.room, message=seq)) == ("conflict", "This message is deleted.")
+    assert await talk.refused(bob, PinMessage(room=talk.room, message=seq)) == ("conflict", "This message was deleted.")
     await talk.do(alice, ArchiveRoom(room=room))
     for kind in (PinMessage, UnpinMessage):
         assert (await talk.refused(alice, kind(room=room, message=there)))[1] == "This room is archived."

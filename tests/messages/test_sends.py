@@ -32,7 +32,7 @@ async def test_only_messages_of_the_same_room_can_be_replied_to(talk: Talk) -> N
     # The first is an event that is not a message; the others do not exist.
     for absent in (seq - 1, there + 5, 2**53 - 1):
         refusal = await talk.refused(alice, SendMessage(room=talk.room, key="k", body="x", reply_to=absent))
-        assert refusal == ("not_found", "There is no such message to reply to.")
+        assert refusal == ("not_found", "The message you are replying to was not found.")
     assert talk.log()[-1]["seq"] == head
     done = await talk.do(alice, SendMessage(room=talk.room, key="k", body="x", reply_to=seq))
     assert done["seq"] == head + 1, "a refused command does not use up its key"
@@ -147,7 +147,7 @@ async def test_forwarding_requires_membership_in_both_rooms(talk: Talk) -> None:
     assert (await talk.refused(bob, absent))[0] == "conflict"
     await talk.delete(alice, seq)
     own = ForwardMessage(room=talk.room, key="own", from_room=talk.room, message=seq)
-    assert await talk.refused(alice, own) == ("conflict", "This message is deleted.")
+    assert await talk.refused(alice, own) == ("conflict", "This message was deleted.")
     await talk.do(alice, ArchiveRoom(room=talk.room))
     assert (await talk.refused(alice, own))[1] == "This room is archived."
 

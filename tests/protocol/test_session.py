@@ -165,7 +165,7 @@ def test_endless_pings_or_refused_frames_end_the_session(frame: str) -> None:
         assert isinstance(answer, Send)
     error, end = session.receive(frame, NOW)
     assert said(error)["error"]["code"] == "rate_limited"  # type: ignore[index]
-    assert end == Close(close_codes.POLICY, "Too many frames that were refused, or pings.")
+    assert end == Close(close_codes.POLICY, "Too many pings or rejected frames.")
     assert session.state is State.CLOSED
     assert session.receive(SEND, NOW) == []
 

@@ -140,7 +140,7 @@ async def test_the_same_key_returns_the_rooms_current_state(world: World) -> Non
     await world.do(LeaveRoom(room=room))
     late = await world.do(made)
     assert isinstance(first["room"], dict)
-    assert late["room"] == {name: value for name, value in first["room"].items() if name not in rooms.OWN} | {
+    assert late["room"] == {name: value for name, value in first["room"].items() if name not in rooms.MEMBER_FIELDS} | {
         "joined": False
     }
     assert late["seq"] == first["seq"]

@@ -36,7 +36,7 @@ async def test_direct_rooms_created_by_others_do_not_count_towards_my_limit(
     await world.room(CreateRoom(name="Bob's", members=(world.carol.id,)), world.bob)
     await world.room(CreateRoom(kind="direct", members=(world.bob.id,)), world.carol)
     await world.room(CreateRoom(kind="direct", members=(world.alice.id,)), world.bob)
-    with pytest.raises(Conflict, match="You have made 1,000 direct rooms"):
+    with pytest.raises(Conflict, match="You have created 1,000 direct rooms"):
         await world.do(CreateRoom(kind="direct", members=(world.carol.id,)))
     await world.room(CreateRoom(name="Alice's"))
 
@@ -46,7 +46,7 @@ async def test_direct_rooms_of_one_creator_with_the_same_user_are_limited(world:
     between = CreateRoom(kind="direct", members=(world.bob.id, world.carol.id))
     room = await world.room(between)
     more = CreateRoom(kind="direct", members=(world.owner.id, world.bob.id))
-    with pytest.raises(Conflict, match="You have made 100 direct rooms with one of them"):
+    with pytest.raises(Conflict, match="You have created 100 direct rooms with one of these people"):
         await world.do(more)
     assert await world.room(between) == room, "an existing room is found as before"
     await world.room(CreateRoom(kind="direct", members=(world.owner.id, world.carol.id)))

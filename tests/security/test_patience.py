@@ -39,7 +39,7 @@ async def test_a_flood_of_refused_frames_ends_its_connection_and_no_other_of_the
     for _ in range(FLOOD):
         await bad.socket.send(text)
     assert await bad.wait_closed(30) == 1008
-    assert bad.close_reason == "Too many frames that were refused, or pings."
+    assert bad.close_reason == "Too many pings or rejected frames."
     refused = [frame for frame in bad.frames if frame.get("error", {}).get("code") == "rate_limited"]
     assert refused, "the last answer says why"
     await good.ping()

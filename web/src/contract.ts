@@ -1,6 +1,6 @@
 /** The contract's types. Written by `make contract` out of the server's models; not to be edited. */
 
-/** Reacts to a message. The same emoji twice is once. */
+/** React to a message with an emoji. Idempotent. */
 export interface AddReaction {
   /** The client's own number for this, echoed as `re`. */
   id: number;
@@ -8,7 +8,7 @@ export interface AddReaction {
   /** The message's seq. */
   message: number;
   type: "reaction.add";
-  /** Any one emoji of Unicode. */
+  /** Exactly one Unicode emoji. */
   emoji: string;
 }
 
@@ -45,13 +45,13 @@ export interface Answers {
   ping: EmptyAnswer;
 }
 
-/** How several people appear. */
+/** The presence of several users. */
 export interface Appearances {
-  /** In the order they were asked for. */
+  /** In the order of the request. */
   people: Presence[];
 }
 
-/** Nothing more is said in the room; what was said stays to be read, or is deleted. Twice is fine. */
+/** Archive a room. Idempotent. An archived room is read-only, except for deletions and a change of owner. */
 export interface ArchiveRoom {
   /** The client's own number for this, echoed as `re`. */
   id: number;
@@ -59,26 +59,26 @@ export interface ArchiveRoom {
   room: number;
 }
 
-/** Somebody who may not come into a room. */
+/** A user who is banned from a room. */
 export interface Ban {
-  /** The person's id. */
+  /** The user's id. */
   user: number;
   name: string;
-  /** Who banned the person. */
+  /** The id of the user who set the ban. */
   by: number;
   at: string;
   reason?: string;
 }
 
-/** Removes somebody else, who may not come back. Twice is fine. */
+/** Ban another user: remove them from a room and keep them from joining it. Idempotent. */
 export interface BanMember {
   /** The client's own number for this, echoed as `re`. */
   id: number;
   room: number;
-  /** Whom. */
+  /** The other user's id. */
   user: number;
   type: "room.ban";
-  /** For the person and for those who moderate the room. */
+  /** Shown to the banned user and to the room's moderators. */
   reason?: string;
 }
 
@@ -95,15 +95,15 @@ export interface Beyond {
   after: boolean;
 }
 
-/** What a room is to oneself, on all one's devices; what is left out stays. */
+/** Change your own settings for a room, on all your devices. Fields that are left out stay as they are. */
 export interface ChangeSettings {
   /** The client's own number for this, echoed as `re`. */
   id: number;
   type: "room.settings";
   room: number;
-  /** Whether it stands first in one's list. */
+  /** Whether the room is listed first in the user's list. */
   favourite?: boolean | null;
-  /** Whether what is said in it calls for one's attention only where one is mentioned. */
+  /** Whether only mentions in the room notify the user. */
   muted?: boolean | null;
 }
 
@@ -134,33 +134,33 @@ export interface Checked {
 /** What a client says: `hello` first, then commands, queries and pings. */
 export type ClientFrame = Hello | SendMessage | ForwardMessage | EditMessage | DeleteMessage | PinMessage | UnpinMessage | AddReaction | RemoveReaction | CreateRoom | UpdateRoom | ArchiveRoom | RestoreRoom | ChangeSettings | JoinRoom | LeaveRoom | InviteMember | RemoveMember | BanMember | UnbanMember | SetRoomRole | ReadRoom | UnreadRoom | ReadRooms | SetPresence | EventsSince | Typing | SetIdle | WatchPresence | Ping;
 
-/** The answer to what is refused; the connection goes on. */
+/** The answer to a rejected frame. The connection stays open. */
 export interface CommandRefused {
-  /** The `id` of what is answered; null for a frame that was no command. */
+  /** The `id` of the command or query; null for a frame without a valid one. */
   re: number | null;
   error: Refusal;
 }
 
-/** Makes a room with oneself in it. Between the same people there is one direct room: it is the answer again. */
+/** Create a room. You become its owner; in a direct room all are plain members. The same people share one direct room: if it exists already, the answer is that room. */
 export interface CreateRoom {
   /** The client's own number for this, echoed as `re`. */
   id: number;
   kind?: "public" | "private" | "direct";
-  /** 1 to 64 printable characters, unique among public rooms, also among names that look alike. A direct room has none, every other one must have one. */
+  /** 1 to 64 printable characters, unique among public rooms, also among names that look alike. Direct rooms have no name; all other rooms need one. */
   name?: string | null;
   topic?: string;
-  /** What it is for, in more words. */
+  /** What the room is for; several lines are allowed. */
   description?: string;
-  /** What newcomers may read: `all`, or what was said since they `joined`. */
+  /** What new members may read: `all` messages, or only those sent since they `joined`. */
   history?: "all" | "joined";
-  /** The ids of others who are in it from the start; in a direct room, those it is with (at most nine). */
+  /** The ids of other users who are members from the start. In a direct room, at most nine. */
   members?: number[];
-  /** With one, a retry gets the same room. */
+  /** An idempotency key: a retry with the same key gets the same room. */
   key?: string | null;
   type: "room.create";
 }
 
-/** Takes a message back: one's own, or, for those who moderate the room, anybody's. Twice is fine. */
+/** Delete a message for everyone. Idempotent. Authors delete their own messages; moderators delete any message, except in direct rooms. */
 export interface DeleteMessage {
   /** The client's own number for this, echoed as `re`. */
   id: number;
@@ -170,7 +170,7 @@ export interface DeleteMessage {
   type: "message.delete";
 }
 
-/** Says otherwise what one has said. The same words again change nothing. */
+/** Change the text of your own message. The same text changes nothing. */
 export interface EditMessage {
   /** The client's own number for this, echoed as `re`. */
   id: number;
@@ -198,53 +198,54 @@ export interface ErrorBody {
   error: Refusal;
 }
 
-/** What happened after the asked position: in order, without a hole. */
+/** The events after the given position, in order and without gaps. */
 export interface EventPage {
   epoch: string;
   events: ChatEvent[];
-  /** The topic's newest seq; if the last event is below it, there is more. */
+  /** The topic's newest seq. If the last event is below it, there are more events. */
   head: number;
 }
 
-/** What happened in `topic` after position (`epoch`, `after`); no epoch means the present one. */
+/** Get the events of `topic` after the position (`epoch`, `after`). Without `epoch`, the current epoch is meant. */
 export interface EventsSince {
   /** The client's own number for this, echoed as `re`. */
   id: number;
   type: "events.since";
   topic: string;
-  /** The seq up to which one has everything. */
+  /** The seq up to which the client has all events. */
   after: number;
-  /** The epoch in which one got it. */
+  /** The epoch that seq belongs to. */
   epoch?: string | null;
-  /** How many events at most; a page also ends before it grows over 256 KiB. */
+  /** The highest number of events in the page; a page also ends before it exceeds 256 KiB. */
   limit?: number;
 }
 
-/** Says in `room` what somebody said in another room that one is in; the copy is one's own message. */
+/** Copy a message from another room you are a member of into `room`. You are the author of the copy. */
 export interface ForwardMessage {
   /** The client's own number for this, echoed as `re`. */
   id: number;
   type: "message.forward";
-  /** Where to. */
+  /** The id of the room that gets the copy. */
   room: number;
-  /** As in `message.send`, and unique together with those. */
+  /** As in `message.send`. Both commands share one set of keys. */
   key: string;
-  /** Where it was said. */
+  /** The id of the original message's room. */
   from_room: number;
-  /** Its seq there. */
+  /** The seq of the original message in its room. */
   message: number;
 }
 
-/** Who said it first. */
+/** The origin of a forwarded message. */
 export interface Forwarded {
-  /** The author's id. */
+  /** The id of the original author. */
   by: number;
-  /** The author's name: in events as it was then, in pages as it is now. */
+  /** The name of the original author: in events as it was then, in pages as it is now. */
   name: string;
+  /** When the original message was sent. */
   at: string;
-  /** Where it was said, if that room is public or the same. */
+  /** The id of the original room, if that room is public or the same. */
   room?: number;
-  /** Its seq there. */
+  /** The seq of the original message in that room. */
   message?: number;
 }
 
@@ -263,44 +264,45 @@ export interface Health {
   status: "ok";
 }
 
-/** The first frame: who it is, and what it has. */
+/** The first frame from the client: its credential, and its positions. */
 export interface Hello {
   type: "hello";
-  /** An access token; a cookie or a bearer token of the handshake may take its place. */
+  /** An access token. Not needed if the handshake had a cookie or a bearer token. */
   token?: string | null;
   /** The epoch of the seqs in `have`. */
   epoch?: string | null;
-  /** By topic, the seq up to which one has everything; a topic that is not named starts at its head. */
+  /** By topic, the seq up to which the client has all events. Topics that are left out start at their head. */
   have?: Record<string, number>;
 }
 
-/** A way in for others. */
+/** A permission to sign up or to join a room. */
 export interface Invite {
   id: string;
-  /** How often it was used. */
+  /** How often the invite was used. */
   uses: number;
-  /** How often it can be used; null for any number. */
+  /** How often the invite can be used; null for any number. */
   max_uses: number | null;
+  /** The creator's id. */
   created_by: number;
   created_at: string;
-  /** Null for never. */
+  /** Null if the invite never expires. */
   expires_at: string | null;
-  /** The id of the room it leads into, if it is for one. */
+  /** The id of the room the invite leads into, if any. */
   room?: number;
-  /** Whether it opens an account; else it is for those who have one. */
+  /** Whether new users can sign up with it. Otherwise only users with an account can use it. */
   signup?: boolean;
-  /** In the answer that makes the invite and nowhere else: the store keeps a hash. */
+  /** Only in the answer that creates the invite: the server stores a hash. */
   token?: string;
-  /** The address to give away; where `token` is. */
+  /** The URL to share; present together with `token`. */
   link?: string;
 }
 
-/** Makes somebody a member at once. Somebody who is one already is fine. */
+/** Add a user to a room. Idempotent. */
 export interface InviteMember {
   /** The client's own number for this, echoed as `re`. */
   id: number;
   room: number;
-  /** Whom. */
+  /** The other user's id. */
   user: number;
   type: "room.invite";
 }
@@ -312,7 +314,7 @@ export interface Invites {
   more: boolean;
 }
 
-/** Becomes a member, and the owner of a room that nobody looks after any more. Twice is fine. */
+/** Join a room. If the room has no active owner, the new member becomes its owner. Idempotent. */
 export interface JoinRoom {
   /** The client's own number for this, echoed as `re`. */
   id: number;
@@ -320,7 +322,7 @@ export interface JoinRoom {
   room: number;
 }
 
-/** Is a member no longer. Nobody leaves the lobby. */
+/** Leave a room. Users cannot leave the lobby or a direct room. */
 export interface LeaveRoom {
   /** The client's own number for this, echoed as `re`. */
   id: number;
@@ -334,14 +336,14 @@ export interface Login {
   password: string;
 }
 
-/** Where the change stands; empty where nothing moved. */
+/** The position of the change in the log; empty if nothing changed. */
 export interface MaybePosition {
   topic?: string;
-  /** The position of the event that tells of it. */
+  /** The seq of the event of this change. */
   seq?: number;
 }
 
-/** One's own profile, with the tutorial's two fields. */
+/** The user's own profile, with the two fields of the FastAPI tutorial. */
 export interface Me {
   id: number;
   /** Unique, also among names that look alike. */
@@ -352,130 +354,130 @@ export interface Me {
   message: string;
 }
 
-/** Somebody in a room. */
+/** A member of a room. */
 export interface Member {
-  /** The person's id. */
+  /** The user's id. */
   id: number;
   name: string;
-  /** What the person is in this room. */
+  /** The member's role in the room. */
   role: RoomRole;
   joined_at: string;
 }
 
-/** Somebody may not come into the room any more, and is no member from here on if he was one. */
+/** A user was banned. If they were a member, their membership ends. */
 export interface MemberBanned {
-  /** Whose log: `room:ID`, `user:ID` or `site`. */
+  /** The log of the event: `room:ID`, `user:ID` or `site`. */
   topic: string;
-  /** The position in the topic, counted from 1 without a gap. */
+  /** The position in the topic, counted from 1 without gaps. */
   seq: number;
   type: "member.banned";
-  /** When; it orders nothing. */
+  /** The time of the event. Only `seq` orders events. */
   at: string;
   /** The room's id. */
   room: number;
-  /** Whose membership. */
+  /** The id of the user whose membership it is. */
   user: number;
-  /** That person's name at that time. */
+  /** That user's name at that time. */
   name: string;
-  /** Who did it. */
+  /** The actor's id. */
   by: number;
-  /** Whether this ends a membership. */
+  /** Whether the ban ended a membership. */
   was_member: boolean;
 }
 
-/** Somebody is a member from here on. */
+/** A user joined the room or was added to it. */
 export interface MemberJoined {
-  /** Whose log: `room:ID`, `user:ID` or `site`. */
+  /** The log of the event: `room:ID`, `user:ID` or `site`. */
   topic: string;
-  /** The position in the topic, counted from 1 without a gap. */
+  /** The position in the topic, counted from 1 without gaps. */
   seq: number;
   type: "member.joined";
-  /** When; it orders nothing. */
+  /** The time of the event. Only `seq` orders events. */
   at: string;
   /** The room's id. */
   room: number;
-  /** Whose membership. */
+  /** The id of the user whose membership it is. */
   user: number;
-  /** That person's name at that time. */
+  /** That user's name at that time. */
   name: string;
-  /** Who did it. */
+  /** The actor's id. */
   by: number;
 }
 
-/** Somebody has left. */
+/** A member left the room. */
 export interface MemberLeft {
-  /** Whose log: `room:ID`, `user:ID` or `site`. */
+  /** The log of the event: `room:ID`, `user:ID` or `site`. */
   topic: string;
-  /** The position in the topic, counted from 1 without a gap. */
+  /** The position in the topic, counted from 1 without gaps. */
   seq: number;
   type: "member.left";
-  /** When; it orders nothing. */
+  /** The time of the event. Only `seq` orders events. */
   at: string;
   /** The room's id. */
   room: number;
-  /** Whose membership. */
+  /** The id of the user whose membership it is. */
   user: number;
-  /** That person's name at that time. */
+  /** That user's name at that time. */
   name: string;
-  /** Who did it. */
+  /** The actor's id. */
   by: number;
 }
 
-/** Somebody was removed by somebody else. */
+/** A member was removed by another user. */
 export interface MemberRemoved {
-  /** Whose log: `room:ID`, `user:ID` or `site`. */
+  /** The log of the event: `room:ID`, `user:ID` or `site`. */
   topic: string;
-  /** The position in the topic, counted from 1 without a gap. */
+  /** The position in the topic, counted from 1 without gaps. */
   seq: number;
   type: "member.removed";
-  /** When; it orders nothing. */
+  /** The time of the event. Only `seq` orders events. */
   at: string;
   /** The room's id. */
   room: number;
-  /** Whose membership. */
+  /** The id of the user whose membership it is. */
   user: number;
-  /** That person's name at that time. */
+  /** That user's name at that time. */
   name: string;
-  /** Who did it. */
+  /** The actor's id. */
   by: number;
 }
 
-/** Somebody is something else in the room from here on. Ownership moves with two of these. */
+/** A member's role changed. A change of owner takes two of these events. */
 export interface MemberRole {
-  /** Whose log: `room:ID`, `user:ID` or `site`. */
+  /** The log of the event: `room:ID`, `user:ID` or `site`. */
   topic: string;
-  /** The position in the topic, counted from 1 without a gap. */
+  /** The position in the topic, counted from 1 without gaps. */
   seq: number;
   type: "member.role";
-  /** When; it orders nothing. */
+  /** The time of the event. Only `seq` orders events. */
   at: string;
   /** The room's id. */
   room: number;
-  /** Whose membership. */
+  /** The id of the user whose membership it is. */
   user: number;
-  /** That person's name at that time. */
+  /** That user's name at that time. */
   name: string;
-  /** Who did it. */
+  /** The actor's id. */
   by: number;
   role: RoomRole;
 }
 
-/** Somebody may come into the room again. */
+/** A ban was lifted: the user may join again. */
 export interface MemberUnbanned {
-  /** Whose log: `room:ID`, `user:ID` or `site`. */
+  /** The log of the event: `room:ID`, `user:ID` or `site`. */
   topic: string;
-  /** The position in the topic, counted from 1 without a gap. */
+  /** The position in the topic, counted from 1 without gaps. */
   seq: number;
   type: "member.unbanned";
-  /** When; it orders nothing. */
+  /** The time of the event. Only `seq` orders events. */
   at: string;
   /** The room's id. */
   room: number;
-  /** Whose membership. */
+  /** The id of the user whose membership it is. */
   user: number;
-  /** That person's name at that time. */
+  /** That user's name at that time. */
   name: string;
-  /** Who did it. */
+  /** The actor's id. */
   by: number;
 }
 
@@ -488,117 +490,119 @@ export interface MembersPage {
   heads: Record<string, number>;
 }
 
-/** Whom a message calls. */
+/** The users a message mentions. */
 export interface Mentions {
-  /** The ids of members who were named, and for `here` of those who were connected. */
+  /** The ids of members mentioned by name and, for `here`, of members who were connected. */
   users?: number[];
-  /** Whether it calls everybody in the room. */
+  /** Whether the message mentions all members (`@room`). */
   room?: boolean;
-  /** Whether it calls everybody who was there at that moment. */
+  /** Whether the message mentions all members who were connected when it was sent (`@here`). */
   here?: boolean;
 }
 
-/** Something that was said, as pages of history give it. */
+/** A message in a page of history. */
 export interface Message {
+  /** The room's id. */
   room: number;
-  /** The position in the room's log; (room, seq) is what a message is known by. */
+  /** The position in the room's log; (room, seq) identifies a message. */
   seq: number;
-  /** The number of the message in its room, counted from 1 without a gap. */
+  /** The number of the message in its room, counted from 1 without gaps. */
   n: number;
+  /** When the message was sent. */
   at: string;
   /** The author's id. */
   by: number;
-  /** The author's name as it is now; that of somebody who is gone is a neutral one. */
+  /** The author's current name; a neutral one if the account was deleted. */
   name: string;
-  /** What the author gave to make a retry harmless. */
+  /** The idempotency key the author sent. */
   key: string;
-  /** Null once it is deleted. */
+  /** Null if the message was deleted. */
   body: string | null;
-  /** Whether it was taken back: its place stays. */
+  /** Whether the message was deleted. It keeps its position. */
   deleted?: boolean;
-  /** When it was last edited. */
+  /** When the message was last edited. */
   edited_at?: string;
-  /** The seq of the message it answers. */
+  /** The seq of the message this is a reply to. */
   reply_to?: number;
   forwarded?: Forwarded;
   mentions?: Mentions;
-  /** Whether it is kept in view for everybody. */
+  /** Whether the message is pinned. */
   pinned?: boolean;
-  /** In the order they were first used. */
+  /** In the order in which the emoji were first used. */
   reactions?: Reaction[];
 }
 
-/** The message is taken back; what hung on it is gone with it. */
+/** The message was deleted, together with its reactions, pin and edit history. */
 export interface MessageDeleted {
-  /** Whose log: `room:ID`, `user:ID` or `site`. */
+  /** The log of the event: `room:ID`, `user:ID` or `site`. */
   topic: string;
-  /** The position in the topic, counted from 1 without a gap. */
+  /** The position in the topic, counted from 1 without gaps. */
   seq: number;
   type: "message.deleted";
-  /** When; it orders nothing. */
+  /** The time of the event. Only `seq` orders events. */
   at: string;
   /** The room's id. */
   room: number;
   /** The message's seq. */
   message: number;
-  /** Who did it. */
+  /** The actor's id. */
   by: number;
-  /** Who had said it. */
+  /** The author's id. */
   author: number;
-  /** Whom it called. */
+  /** The users the message mentioned. */
   mentioned?: Mentions;
 }
 
-/** The author says it otherwise. */
+/** The author edited the message. */
 export interface MessageEdited {
-  /** Whose log: `room:ID`, `user:ID` or `site`. */
+  /** The log of the event: `room:ID`, `user:ID` or `site`. */
   topic: string;
-  /** The position in the topic, counted from 1 without a gap. */
+  /** The position in the topic, counted from 1 without gaps. */
   seq: number;
   type: "message.edited";
-  /** When; it orders nothing. */
+  /** The time of the event. Only `seq` orders events. */
   at: string;
   /** The room's id. */
   room: number;
   /** The message's seq. */
   message: number;
-  /** Who did it. */
+  /** The actor's id. */
   by: number;
-  /** Null where a later event has taken the text away. Left out in rooms that newcomers do not read back in: ask for the message. */
+  /** The new text. Null if a later event changed or deleted it. Left out in rooms whose new members cannot read older messages: load the message instead. */
   body?: string | null;
-  /** Whom it calls now. */
+  /** The users mentioned now. */
   mentions?: Mentions;
-  /** Whom it called before. */
+  /** The users mentioned before the edit. */
   mentioned?: Mentions;
 }
 
-/** Kept in view from here on. */
+/** The message was pinned. */
 export interface MessagePinned {
-  /** Whose log: `room:ID`, `user:ID` or `site`. */
+  /** The log of the event: `room:ID`, `user:ID` or `site`. */
   topic: string;
-  /** The position in the topic, counted from 1 without a gap. */
+  /** The position in the topic, counted from 1 without gaps. */
   seq: number;
   type: "message.pinned";
-  /** When; it orders nothing. */
+  /** The time of the event. Only `seq` orders events. */
   at: string;
   /** The room's id. */
   room: number;
   /** The message's seq. */
   message: number;
-  /** Who did it. */
+  /** The actor's id. */
   by: number;
-  /** The name of who did it. */
+  /** The actor's name. */
   name: string;
 }
 
-/** Somebody said something. */
+/** A message was sent. */
 export interface MessageSent {
-  /** Whose log: `room:ID`, `user:ID` or `site`. */
+  /** The log of the event: `room:ID`, `user:ID` or `site`. */
   topic: string;
-  /** The position in the topic, counted from 1 without a gap. */
+  /** The position in the topic, counted from 1 without gaps. */
   seq: number;
   type: "message.sent";
-  /** When; it orders nothing. */
+  /** The time of the event. Only `seq` orders events. */
   at: string;
   /** The room's id. */
   room: number;
@@ -606,35 +610,35 @@ export interface MessageSent {
   by: number;
   /** The author's name at that time. */
   name: string;
-  /** The number of the message in its room, counted from 1 without a gap. */
+  /** The number of the message in its room, counted from 1 without gaps. */
   n: number;
-  /** What the author gave to make a retry harmless: whoever has it in his outbox knows his own message by it. */
+  /** The idempotency key of the command. The author's client finds the message in its queue by it. */
   key: string;
-  /** Null where a later event has taken the text away. */
+  /** Null if a later event changed or deleted the text. */
   body: string | null;
-  /** The seq of the message it answers. */
+  /** The seq of the message this is a reply to. */
   reply_to?: number;
   forwarded?: Forwarded;
-  /** Whom it calls; left out where it calls nobody. */
+  /** The mentioned users; left out if there are none. */
   mentions?: Mentions;
 }
 
-/** No longer kept in view. */
+/** The message was unpinned. */
 export interface MessageUnpinned {
-  /** Whose log: `room:ID`, `user:ID` or `site`. */
+  /** The log of the event: `room:ID`, `user:ID` or `site`. */
   topic: string;
-  /** The position in the topic, counted from 1 without a gap. */
+  /** The position in the topic, counted from 1 without gaps. */
   seq: number;
   type: "message.unpinned";
-  /** When; it orders nothing. */
+  /** The time of the event. Only `seq` orders events. */
   at: string;
   /** The room's id. */
   room: number;
   /** The message's seq. */
   message: number;
-  /** Who did it. */
+  /** The actor's id. */
   by: number;
-  /** The name of who did it. */
+  /** The actor's name. */
   name: string;
 }
 
@@ -649,7 +653,7 @@ export interface Messages {
   heads: Record<string, number>;
 }
 
-/** There is more of this topic than what was sent after `welcome`: ask with `events.since`. */
+/** The topic has more missed events than were sent: use `events.since`. */
 export interface More {
   type: "more";
   topic: string;
@@ -711,19 +715,19 @@ export interface NewRole {
   role: RoomRole;
 }
 
-/** What a room is made of. */
+/** The fields of a new room. */
 export interface NewRoom {
   kind?: "public" | "private" | "direct";
-  /** 1 to 64 printable characters, unique among public rooms, also among names that look alike. A direct room has none, every other one must have one. */
+  /** 1 to 64 printable characters, unique among public rooms, also among names that look alike. Direct rooms have no name; all other rooms need one. */
   name?: string | null;
   topic?: string;
-  /** What it is for, in more words. */
+  /** What the room is for; several lines are allowed. */
   description?: string;
-  /** What newcomers may read: `all`, or what was said since they `joined`. */
+  /** What new members may read: `all` messages, or only those sent since they `joined`. */
   history?: "all" | "joined";
-  /** The ids of others who are in it from the start; in a direct room, those it is with (at most nine). */
+  /** The ids of other users who are members from the start. In a direct room, at most nine. */
   members?: number[];
-  /** With one, a retry gets the same room. */
+  /** An idempotency key: a retry with the same key gets the same room. */
   key?: string | null;
 }
 
@@ -748,19 +752,19 @@ export interface NewWords {
   body: string;
 }
 
-/** There is no way from that position to the present: load the state and go on from its heads. */
+/** The requested events are not available: load the state, continue at its heads. */
 export interface NoWay {
   epoch: string;
   reset: true;
   /** The topic's newest seq. */
   head: number;
-  /** The last seq that cannot be had any more; 0 if there is none. */
+  /** The last seq that is no longer available; 0 if there is none. */
   floor: number;
 }
 
 /** The answer to a command or a query. */
 export interface Ok {
-  /** The `id` of what is answered. */
+  /** The `id` of the command or query. */
   re: number;
   ok: RoomPosition | Position | MaybePosition | EventPage | NoWay | Appearances | EmptyAnswer;
 }
@@ -795,26 +799,26 @@ export interface PeoplePage {
   more: boolean;
 }
 
-/** Somebody. */
+/** A user's id and name. */
 export interface Person {
   id: number;
   name: string;
 }
 
-/** A message that is kept in view. */
+/** A pinned message. */
 export interface Pin {
-  /** The position of the pinning in the room's log. */
+  /** The seq of the pin's event in the room's log. */
   seq: number;
   message: Message;
-  /** Who pinned it. */
+  /** The id of the user who pinned the message. */
   by: number;
-  /** That person's name. */
+  /** The name of that user. */
   name: string;
-  /** When it was pinned. */
+  /** When the message was pinned. */
   at: string;
 }
 
-/** Keeps a message in view for everybody. Twice is fine. */
+/** Pin a message for all members. Idempotent. */
 export interface PinMessage {
   /** The client's own number for this, echoed as `re`. */
   id: number;
@@ -824,7 +828,7 @@ export interface PinMessage {
   type: "message.pin";
 }
 
-/** A sign of life that asks for one. */
+/** Ask the server for a `pong`, to check the connection. */
 export interface Ping {
   /** The client's own number for this, echoed as `re`. */
   id?: number;
@@ -845,31 +849,31 @@ export interface Pong {
   type: "pong";
 }
 
-/** Where in which topic the change stands. */
+/** The position of the change in the log. */
 export interface Position {
   topic: string;
-  /** The position of the event that tells of it. */
+  /** The seq of the event of this change. */
   seq: number;
 }
 
-/** How somebody appears to others now. */
+/** A user's presence, as other users see it. */
 export interface Presence {
-  /** The person's id. */
+  /** The user's id. */
   user: number;
-  /** `away` is also who has been idle on every device, `offline` also who is invisible. */
+  /** `away` includes users who are idle on every device, `offline` includes invisible users. */
   status: "online" | "away" | "dnd" | "offline";
-  /** What the person says about it. */
+  /** The status text. */
   text?: string;
-  /** An emoji that goes with it. */
+  /** The status emoji. */
   emoji?: string;
-  /** When `text` and `emoji` end. */
+  /** When `text` and `emoji` expire. */
   until?: string;
 }
 
-/** People one looks at appear otherwise from here on. */
+/** The presence of watched users changed. */
 export interface PresenceChanged {
   type: "presence";
-  /** Those who do; the others are as they were. */
+  /** The users whose presence changed. */
   people: Presence[];
 }
 
@@ -883,57 +887,57 @@ export interface Reacted {
   seq: number;
 }
 
-/** One emoji at a message. */
+/** An emoji that users reacted with to a message. */
 export interface Reaction {
-  /** Fully qualified, so that the same one is always the same text. */
+  /** In its fully qualified form, so that one emoji always has the same text. */
   emoji: string;
-  /** How many people used it. */
+  /** How many users reacted with this emoji. */
   count: number;
-  /** Whether one of them is one's own. */
+  /** Whether the user who reads this is one of them. */
   mine: boolean;
-  /** The ids of the first twenty, in the order they reacted. */
+  /** The ids of the first twenty users, in the order of their reactions. */
   by: number[];
 }
 
-/** Somebody reacted to a message. */
+/** A user reacted to a message. */
 export interface ReactionAdded {
-  /** Whose log: `room:ID`, `user:ID` or `site`. */
+  /** The log of the event: `room:ID`, `user:ID` or `site`. */
   topic: string;
-  /** The position in the topic, counted from 1 without a gap. */
+  /** The position in the topic, counted from 1 without gaps. */
   seq: number;
   type: "reaction.added";
-  /** When; it orders nothing. */
+  /** The time of the event. Only `seq` orders events. */
   at: string;
   /** The room's id. */
   room: number;
   /** The message's seq. */
   message: number;
-  /** Who did it. */
+  /** The actor's id. */
   by: number;
-  /** That person's name. */
+  /** The actor's name. */
   name: string;
-  /** Fully qualified, so that the same one is always the same text. */
+  /** In its fully qualified form, so that one emoji always has the same text. */
   emoji: string;
 }
 
-/** Somebody took his reaction back. */
+/** A user removed their reaction. */
 export interface ReactionRemoved {
-  /** Whose log: `room:ID`, `user:ID` or `site`. */
+  /** The log of the event: `room:ID`, `user:ID` or `site`. */
   topic: string;
-  /** The position in the topic, counted from 1 without a gap. */
+  /** The position in the topic, counted from 1 without gaps. */
   seq: number;
   type: "reaction.removed";
-  /** When; it orders nothing. */
+  /** The time of the event. Only `seq` orders events. */
   at: string;
   /** The room's id. */
   room: number;
   /** The message's seq. */
   message: number;
-  /** Who did it. */
+  /** The actor's id. */
   by: number;
-  /** That person's name. */
+  /** The actor's name. */
   name: string;
-  /** Fully qualified, so that the same one is always the same text. */
+  /** In its fully qualified form, so that one emoji always has the same text. */
   emoji: string;
 }
 
@@ -946,36 +950,36 @@ export interface ReactionsPage {
   heads: Record<string, number>;
 }
 
-/** The person has read on, on whatever device, or has marked something as unread; it says how it is now. */
+/** The user's read position moved, on any device and in either direction. It holds the new state. */
 export interface ReadMoved {
-  /** Whose log: `room:ID`, `user:ID` or `site`. */
+  /** The log of the event: `room:ID`, `user:ID` or `site`. */
   topic: string;
-  /** The position in the topic, counted from 1 without a gap. */
+  /** The position in the topic, counted from 1 without gaps. */
   seq: number;
   type: "read.moved";
-  /** When; it orders nothing. */
+  /** The time of the event. Only `seq` orders events. */
   at: string;
   /** The room's id. */
   room: number;
-  /** The seq in the room's log up to which the person has read. */
+  /** The seq in the room's log up to which the user has read. */
   read: number;
-  /** How many messages came after it. */
+  /** The number of messages after it. */
   unread: number;
-  /** How many of those mention the person; counted up to 100. */
+  /** The number of those messages that mention the user, counted up to 100. */
   mentions?: number;
 }
 
-/** Moves one's read position forward. */
+/** Mark a room as read up to a seq. The read position only moves forward. */
 export interface ReadRoom {
   /** The client's own number for this, echoed as `re`. */
   id: number;
   type: "room.read";
   room: number;
-  /** Up to which seq of the room's log one has read; not above its head. */
+  /** The seq in the room's log up to which the user has read; not above its head. */
   seq: number;
 }
 
-/** Moves several read positions forward; a room one is not in is passed over. */
+/** Mark several rooms as read. Rooms the user is not a member of are skipped. */
 export interface ReadRooms {
   /** The client's own number for this, echoed as `re`. */
   id: number;
@@ -995,26 +999,26 @@ export interface Readings {
   rooms: RoomRead[];
 }
 
-/** What went wrong, as a client is told: a code for programs, a sentence for people. */
+/** An error as sent to clients: a code for programs, a message for people. */
 export interface Refusal {
   code: "bad_request" | "unauthenticated" | "forbidden" | "not_found" | "conflict" | "too_large" | "rate_limited" | "busy" | "unavailable" | "internal";
   /** For people; it may change at any time. */
   message: string;
-  /** Seconds after which trying again makes sense. */
+  /** Seconds to wait before a retry. */
   retry_after?: number;
 }
 
-/** Removes somebody else; into a public room one may come back. Not from the lobby. */
+/** Remove another user from a room, but not from the lobby. The user may rejoin a public room. */
 export interface RemoveMember {
   /** The client's own number for this, echoed as `re`. */
   id: number;
   room: number;
-  /** Whom. */
+  /** The other user's id. */
   user: number;
   type: "room.remove";
 }
 
-/** Takes one's reaction back. Twice is fine. */
+/** Remove your reaction from a message. Idempotent. */
 export interface RemoveReaction {
   /** The client's own number for this, echoed as `re`. */
   id: number;
@@ -1022,21 +1026,21 @@ export interface RemoveReaction {
   /** The message's seq. */
   message: number;
   type: "reaction.remove";
-  /** The one to take back. */
+  /** The emoji to remove. */
   emoji: string;
 }
 
-/** There is no way from the position in `hello` to the present: load the topic's state anew. */
+/** The events after the client's position are not available: reload the topic. */
 export interface Reset {
   type: "reset";
   topic: string;
-  /** The topic's newest seq; without one, the topic is not one's own any more: forget it. */
+  /** The topic's newest seq. Left out if the user may no longer follow the topic: drop its state. */
   head?: number;
-  /** The last seq that cannot be had any more; where `head` is. */
+  /** The last seq that is no longer available; present together with `head`. */
   floor?: number;
 }
 
-/** An archived room is open again. Twice is fine. */
+/** Restore an archived room. Idempotent. */
 export interface RestoreRoom {
   /** The client's own number for this, echoed as `re`. */
   id: number;
@@ -1044,112 +1048,112 @@ export interface RestoreRoom {
   room: number;
 }
 
-/** What a message said before it was edited. */
+/** An earlier text of an edited message. */
 export interface Revision {
-  /** Counted from 1 for the first words. */
+  /** Counted from 1, the original text. */
   version: number;
-  /** When that was said. */
+  /** When this text was sent. */
   at: string;
   body: string;
 }
 
-/** What somebody is on this site. */
+/** A user's role on the site. */
 export type Role = "owner" | "admin" | "member" | "guest";
 
-/** A room as one person sees it; the fields from `head` on are there for members only. */
+/** A room as one user sees it. Only members get the fields from `head` on. */
 export interface Room {
   id: number;
   kind: "public" | "private" | "direct";
   /** Empty for a direct room. */
   name: string;
-  /** What it is about, in a line. */
+  /** The room's topic, a single line. */
   topic?: string;
-  /** What it is for, in more words. */
+  /** What the room is for; several lines are allowed. */
   description?: string;
-  /** What newcomers may read: `all`, or what was said since they `joined`. */
+  /** What new members may read: `all` messages, or only those sent since they `joined`. */
   history?: "all" | "joined";
-  /** Whether nothing more is said in it. */
+  /** Whether the room is archived and read-only. */
   archived?: boolean;
-  /** Of a direct room: whom it is between, oneself included, by id. */
+  /** The members of a direct room by id, the user included. */
   people?: Person[];
-  /** True for the one room everybody is in from the start. */
+  /** True for the room that every user is in. */
   lobby: boolean;
   /** The creator's id; the lobby has none. */
   created_by?: number;
   created_at: string;
   /** How many members the room has. */
   members: number;
-  /** Whether one is a member. */
+  /** Whether the user is a member. */
   joined: boolean;
   /** The newest seq of the room's log. */
   head?: number;
-  /** The last seq of the room's log that cannot be had any more, or not by this person; 0 if there is none. */
+  /** The last seq of the room's log that is no longer available, or not to this user; 0 if there is none. */
   floor?: number;
-  /** The seq up to which one has read. */
+  /** The seq up to which the user has read. */
   read?: number;
-  /** How many messages came after `read`. */
+  /** The number of messages after `read`. */
   unread?: number;
-  /** How many of those mention one, whole-room mentions included; counted up to 100. */
+  /** The number of those messages that mention the user, `@room` included; counted up to 100. */
   mentions?: number;
-  /** What one is in this room. */
+  /** The user's role in the room. */
   role?: RoomRole;
-  /** Whether one has put it first in one's list. */
+  /** Whether the room is listed first in the user's list. */
   favourite?: boolean;
-  /** Whether it calls for one's attention only where one is mentioned. */
+  /** Whether only mentions in the room notify the user. */
   muted?: boolean;
 }
 
-/** The person is in the room from here on: whoever follows the person's topic subscribes. */
+/** The user became a member of the room. The user's connections follow the room from now on. */
 export interface RoomAdded {
-  /** Whose log: `room:ID`, `user:ID` or `site`. */
+  /** The log of the event: `room:ID`, `user:ID` or `site`. */
   topic: string;
-  /** The position in the topic, counted from 1 without a gap. */
+  /** The position in the topic, counted from 1 without gaps. */
   seq: number;
   type: "room.added";
-  /** When; it orders nothing. */
+  /** The time of the event. Only `seq` orders events. */
   at: string;
-  /** As the person sees it, with all fields. */
+  /** The room as the user sees it, with all fields. */
   room: Room;
 }
 
-/** Nothing more is said in the room from here on. */
+/** The room was archived and is read-only. */
 export interface RoomArchived {
-  /** Whose log: `room:ID`, `user:ID` or `site`. */
+  /** The log of the event: `room:ID`, `user:ID` or `site`. */
   topic: string;
-  /** The position in the topic, counted from 1 without a gap. */
+  /** The position in the topic, counted from 1 without gaps. */
   seq: number;
   type: "room.archived";
-  /** When; it orders nothing. */
+  /** The time of the event. Only `seq` orders events. */
   at: string;
   /** The room's id. */
   room: number;
-  /** Who did it. */
+  /** The actor's id. */
   by: number;
-  /** That person's name. */
+  /** The actor's name. */
   name: string;
 }
 
-/** What is different; what is left out is as it was. */
+/** The changed fields of a room. Fields that are left out did not change. */
 export interface RoomChanges {
   name?: string;
-  /** Empty if there is none any more. */
+  /** Empty if it was removed. */
   topic?: string;
-  /** Empty if there is none any more. */
+  /** Empty if it was removed. */
   description?: string;
-  /** What newcomers may read: `all`, or what was said since they `joined`. */
+  /** What new members may read: `all` messages, or only those sent since they `joined`. */
   history?: "all" | "joined";
 }
 
-/** Stands first in the room's own log and, for a public room, in the site's. */
+/** The room was created. This is the first event in its log. For a public room, it is in the site's log, too. */
 export interface RoomCreated {
-  /** Whose log: `room:ID`, `user:ID` or `site`. */
+  /** The log of the event: `room:ID`, `user:ID` or `site`. */
   topic: string;
-  /** The position in the topic, counted from 1 without a gap. */
+  /** The position in the topic, counted from 1 without gaps. */
   seq: number;
   type: "room.created";
-  /** When; it orders nothing. */
+  /** The time of the event. Only `seq` orders events. */
   at: string;
-  /** As a stranger sees it. */
+  /** The room as a non-member sees it. */
   room: Room;
   /** The creator's id. */
   by: number;
@@ -1170,72 +1174,72 @@ export interface RoomDetail {
   heads: Record<string, number>;
 }
 
-/** The room as one sees it now, and where in its topic the change stands. */
+/** The room as the user sees it now, and the position of the change in its log. */
 export interface RoomPosition {
   topic: string;
-  /** The position of the event that tells of it. */
+  /** The seq of the event of this change. */
   seq: number;
   room: Room;
 }
 
-/** How far one has read in one of several rooms. */
+/** A read position in one of several rooms. */
 export interface RoomRead {
   room: number;
-  /** Up to which seq of the room's log; not above its head. */
+  /** The seq in the room's log up to which the user has read; not above its head. */
   seq: number;
 }
 
-/** The person is out of the room from here on: whoever follows the person's topic unsubscribes. */
+/** The user is no longer a member of the room. The user's connections no longer follow it. */
 export interface RoomRemoved {
-  /** Whose log: `room:ID`, `user:ID` or `site`. */
+  /** The log of the event: `room:ID`, `user:ID` or `site`. */
   topic: string;
-  /** The position in the topic, counted from 1 without a gap. */
+  /** The position in the topic, counted from 1 without gaps. */
   seq: number;
   type: "room.gone";
-  /** When; it orders nothing. */
+  /** The time of the event. Only `seq` orders events. */
   at: string;
   /** The room's id. */
   room: number;
-  /** Left out where it ended with the account, or with the visit of a guest. */
+  /** Left out if the membership ended with the user's account. */
   why?: "left" | "removed" | "banned";
-  /** What was said to the person about it. */
+  /** The reason of a ban, as the moderator gave it. */
   reason?: string;
 }
 
-/** The room is open again. */
+/** The archived room was restored. */
 export interface RoomRestored {
-  /** Whose log: `room:ID`, `user:ID` or `site`. */
+  /** The log of the event: `room:ID`, `user:ID` or `site`. */
   topic: string;
-  /** The position in the topic, counted from 1 without a gap. */
+  /** The position in the topic, counted from 1 without gaps. */
   seq: number;
   type: "room.restored";
-  /** When; it orders nothing. */
+  /** The time of the event. Only `seq` orders events. */
   at: string;
   /** The room's id. */
   room: number;
-  /** Who did it. */
+  /** The actor's id. */
   by: number;
-  /** That person's name. */
+  /** The actor's name. */
   name: string;
 }
 
-/** What somebody is in one room. */
+/** A member's role in a room. */
 export type RoomRole = "owner" | "moderator" | "member";
 
-/** The room is called otherwise or works otherwise; where `history` is among it, load again what it shows. */
+/** The room changed. If `history` is among the changes, reload the room's messages. */
 export interface RoomUpdated {
-  /** Whose log: `room:ID`, `user:ID` or `site`. */
+  /** The log of the event: `room:ID`, `user:ID` or `site`. */
   topic: string;
-  /** The position in the topic, counted from 1 without a gap. */
+  /** The position in the topic, counted from 1 without gaps. */
   seq: number;
   type: "room.updated";
-  /** When; it orders nothing. */
+  /** The time of the event. Only `seq` orders events. */
   at: string;
   /** The room's id. */
   room: number;
-  /** Who did it. */
+  /** The actor's id. */
   by: number;
-  /** That person's name. */
+  /** The actor's name. */
   name: string;
   changes: RoomChanges;
 }
@@ -1247,24 +1251,24 @@ export interface RoomsPage {
   more: boolean;
 }
 
-/** Says something in a room. The same key and words get the first answer again, whatever has happened since. */
+/** Send a message to a room. A retry with the same key and text gets the first answer again, whatever has happened since. */
 export interface SendMessage {
   /** The client's own number for this, echoed as `re`. */
   id: number;
   type: "message.send";
   room: number;
-  /** 1 to 64 printable ASCII characters, unique among one's messages in the room, for ever. */
+  /** 1 to 64 printable ASCII characters, unique among the author's messages in the room, for ever. */
   key: string;
   /** At most 8,000 characters and 16 KiB of UTF-8, and not blank. */
   body: string;
-  /** The seq of the message in the same room that this one answers. */
+  /** The seq of the message in the same room that this message replies to. */
   reply_to?: number | null;
 }
 
 /** What the server says: `welcome` first, then events and answers. */
 export type ServerFrame = Welcome | More | Reset | ChatEvent | Pong | UserTyping | PresenceChanged | Ok | CommandRefused;
 
-/** What this server takes at most. */
+/** The limits of this server. */
 export interface ServerLimits {
   /** Bytes of UTF-8 in a message's body. */
   body: number;
@@ -1280,42 +1284,42 @@ export interface ServerLimits {
   key: number;
 }
 
-/** One place where somebody is logged in. */
+/** A log-in of a user on one device. */
 export interface Session {
   id: string;
-  /** `browser` is known by a cookie, `token` by bearer tokens. */
+  /** `browser` sessions use a cookie, `token` sessions use bearer tokens. */
   kind: "browser" | "token";
-  /** What the client called itself, such as "Firefox on Linux"; empty if that said nothing. */
+  /** The name of the client, such as "Firefox on Linux"; empty if it is unknown. */
   client: string;
   created_at: string;
   last_seen_at: string;
-  /** When it ends if it is not seen again. */
+  /** When the session ends if it is not used again. */
   expires_at: string;
-  /** Whether it is the one that asks. */
+  /** Whether this is the session of the request. */
   current: boolean;
 }
 
-/** One of the person's sessions has ended; its connections close with 4503. */
+/** One of the user's sessions ended. Its connections close with 4503. */
 export interface SessionClosed {
-  /** Whose log: `room:ID`, `user:ID` or `site`. */
+  /** The log of the event: `room:ID`, `user:ID` or `site`. */
   topic: string;
-  /** The position in the topic, counted from 1 without a gap. */
+  /** The position in the topic, counted from 1 without gaps. */
   seq: number;
   type: "session.closed";
-  /** When; it orders nothing. */
+  /** The time of the event. Only `seq` orders events. */
   at: string;
   /** The session's id. */
   session: string;
 }
 
-/** The person has logged in somewhere. */
+/** The user logged in on a device. */
 export interface SessionOpened {
-  /** Whose log: `room:ID`, `user:ID` or `site`. */
+  /** The log of the event: `room:ID`, `user:ID` or `site`. */
   topic: string;
-  /** The position in the topic, counted from 1 without a gap. */
+  /** The position in the topic, counted from 1 without gaps. */
   seq: number;
   type: "session.opened";
-  /** When; it orders nothing. */
+  /** The time of the event. Only `seq` orders events. */
   at: string;
   session: Session;
 }
@@ -1325,36 +1329,36 @@ export interface Sessions {
   sessions: Session[];
 }
 
-/** Whether nobody is at this device any more. */
+/** Tell the server whether the user is idle on this device. */
 export interface SetIdle {
   /** The client's own number for this, echoed as `re`. */
   id: number;
   type: "presence.idle";
-  /** True once nobody has touched it for a while, false with the first touch. */
+  /** True when the user has not touched the device for a while, false at the next touch. */
   idle: boolean;
 }
 
-/** Chooses how one appears to others. It replaces all that was chosen before. */
+/** Set your status. It replaces the previous status completely. */
 export interface SetPresence {
   /** The client's own number for this, echoed as `re`. */
   id: number;
   type: "presence.set";
-  /** `dnd` is "do not disturb"; `invisible` looks like offline to everybody else. */
+  /** `dnd` is "do not disturb"; other users see `invisible` as offline. */
   status?: "online" | "away" | "dnd" | "invisible";
-  /** A line about it; empty for none. */
+  /** One line of text; empty for none. */
   text?: string;
-  /** Any one emoji of Unicode. */
+  /** Exactly one Unicode emoji. */
   emoji?: string | null;
-  /** When one is plainly online again; RFC 3339. */
+  /** When the status returns to plain `online`; RFC 3339. */
   until?: string | null;
 }
 
-/** Says what a member is in the room. There is one owner: who makes another one is a moderator from then on. What is so already is fine, and an archived room may be handed over. */
+/** Change a member's role in a room. Idempotent. A room has one owner: when another member becomes the owner, the former owner becomes a moderator. The owner of an archived room can be changed, too. */
 export interface SetRoomRole {
   /** The client's own number for this, echoed as `re`. */
   id: number;
   room: number;
-  /** Whom. */
+  /** The other user's id. */
   user: number;
   type: "room.role";
   role: RoomRole;
@@ -1366,20 +1370,20 @@ export interface Settings {
   muted?: boolean | null;
 }
 
-/** What a room is to the person. */
+/** The user's own settings for a room changed. */
 export interface SettingsChanged {
-  /** Whose log: `room:ID`, `user:ID` or `site`. */
+  /** The log of the event: `room:ID`, `user:ID` or `site`. */
   topic: string;
-  /** The position in the topic, counted from 1 without a gap. */
+  /** The position in the topic, counted from 1 without gaps. */
   seq: number;
   type: "settings.changed";
-  /** When; it orders nothing. */
+  /** The time of the event. Only `seq` orders events. */
   at: string;
   /** The room's id. */
   room: number;
-  /** Whether it stands first in one's list. */
+  /** Whether the room is listed first in the user's list. */
   favourite: boolean;
-  /** Whether it calls for one's attention only where one is mentioned. */
+  /** Whether only mentions in the room notify the user. */
   muted: boolean;
 }
 
@@ -1395,26 +1399,26 @@ export interface Site {
   version: string;
 }
 
-/** How one has chosen to appear. */
+/** The status a user has set. */
 export interface Status {
-  /** `invisible` looks like `offline` to everybody else. */
+  /** Other users see `invisible` as `offline`. */
   status: "online" | "away" | "dnd" | "invisible";
-  /** What one says about it. */
+  /** The status text. */
   text?: string;
-  /** An emoji that goes with it. */
+  /** The status emoji. */
   emoji?: string;
-  /** When one is plainly online again. */
+  /** When the status returns to plain `online`. */
   until?: string;
 }
 
-/** The person has chosen how to appear. */
+/** The user's status changed. */
 export interface StatusChanged {
-  /** Whose log: `room:ID`, `user:ID` or `site`. */
+  /** The log of the event: `room:ID`, `user:ID` or `site`. */
   topic: string;
-  /** The position in the topic, counted from 1 without a gap. */
+  /** The position in the topic, counted from 1 without gaps. */
   seq: number;
   type: "status.changed";
-  /** When; it orders nothing. */
+  /** The time of the event. Only `seq` orders events. */
   at: string;
   chosen: Status;
 }
@@ -1440,7 +1444,7 @@ export interface TokenPair {
   refresh_token: string;
 }
 
-/** One is writing in a room. To be said every three seconds while it is so, not more often. */
+/** Tell the members of a room that you are typing. Clients repeat it every three seconds while the user types, not more often. */
 export interface Typing {
   /** The client's own number for this, echoed as `re`. */
   id: number;
@@ -1448,17 +1452,17 @@ export interface Typing {
   room: number;
 }
 
-/** A banned person may come back. Twice is fine. */
+/** Lift a ban, so that the user may join again. Idempotent. */
 export interface UnbanMember {
   /** The client's own number for this, echoed as `re`. */
   id: number;
   room: number;
-  /** Whom. */
+  /** The other user's id. */
   user: number;
   type: "room.unban";
 }
 
-/** The message is no longer kept in view. Twice is fine. */
+/** Unpin a message. Idempotent. */
 export interface UnpinMessage {
   /** The client's own number for this, echoed as `re`. */
   id: number;
@@ -1468,13 +1472,13 @@ export interface UnpinMessage {
   type: "message.unpin";
 }
 
-/** Moves one's read position back to just before a message. */
+/** Mark a message and all later ones as unread. */
 export interface UnreadRoom {
   /** The client's own number for this, echoed as `re`. */
   id: number;
   type: "room.unread";
   room: number;
-  /** The seq of the first message that is to be unread. */
+  /** The seq of the first unread message. */
   message: number;
 }
 
@@ -1484,7 +1488,7 @@ export interface Unreading {
   message: number;
 }
 
-/** Changes what is given of a room; what is left out stays. */
+/** Change a room. Fields that are left out stay as they are. */
 export interface UpdateRoom {
   /** The client's own number for this, echoed as `re`. */
   id: number;
@@ -1492,13 +1496,13 @@ export interface UpdateRoom {
   room: number;
   name?: string | null;
   topic?: string | null;
-  /** What it is for; empty for nothing. */
+  /** What the room is for; empty removes the description. */
   description?: string | null;
-  /** What newcomers may read: `all`, or what was said since they `joined`. */
+  /** What new members may read: `all` messages, or only those sent since they `joined`. */
   history?: "all" | "joined" | null;
 }
 
-/** Somebody, as everybody may know him. */
+/** A user, as all users may see them. */
 export interface User {
   id: number;
   /** Unique, also among names that look alike. */
@@ -1507,36 +1511,37 @@ export interface User {
   created_at: string;
 }
 
-/** Somebody is writing in a room; true for five seconds, unless he says something before. */
+/** A user is typing in a room. It expires after five seconds, or when they send a message. */
 export interface UserTyping {
   type: "typing";
   room: number;
-  /** The person's id. */
+  /** The user's id. */
   user: number;
   name: string;
 }
 
-/** Whose presence this connection shows from here on, instead of those it showed before. */
+/** Replace the list of users whose presence this connection receives. */
 export interface WatchPresence {
   /** The client's own number for this, echoed as `re`. */
   id: number;
   type: "presence.watch";
-  /** The ids of the people, at most 200. */
+  /** The ids of the users, at most 200. */
   users: number[];
 }
 
-/** The first frame from the server: who one is, and how things stand. */
+/** The first frame from the server: the user, their rooms and followed topics. */
 export interface Welcome {
   type: "welcome";
-  /** Which history the seqs below belong to: it changes only when a backup was restored. */
+  /** The history that the seqs belong to. It changes only when a backup is restored. */
   epoch: string;
   user: User;
-  /** The rooms one is in, the lobby first. */
+  /** The rooms the user is a member of, the lobby first. */
   rooms: Room[];
-  /** The newest seq of every topic one follows, at the moment all of this was read. */
+  /** The newest seq of every topic the connection follows, read together with the rest. */
   heads: Record<string, number>;
   limits: ServerLimits;
-  /** The id of the session this connection lives by. */
+  /** The id of the connection's session. */
   session: string;
+  /** The status the user has set. */
   status: Status;
 }

@@ -1,1 +1,4 @@
-"""The words: commands, events, models, errors and rules. Pure: no I/O, no async, no clock, no randomness."""
+"""The domain: commands, events, models, errors and rules.
+
+Pure: no I/O, no async, no clock, no randomness.
+"""

@@ -1,4 +1,7 @@
-"""Emoji: what counts as one, and how it is written down so that the same one is always the same text."""
+"""Validation of emoji.
+
+One emoji always has one spelling, its fully qualified form.
+"""
 
 from typing import Annotated
 
@@ -8,29 +11,32 @@ from pydantic import AfterValidator, StringConstraints
 from hubbub.domain.text import TooLong, normalise
 
 MAX_EMOJI = 64
-"""Characters; the longest sequence of Unicode has ten or so."""
+"""In characters. The longest emoji sequence in Unicode has about ten."""
 _SELECTOR = "\ufe0f"
 
 
 def check_emoji(text: str) -> str:
-    """One emoji in its fully qualified form (UTS #51, ED-18a); raises ValueError for anything else."""
+    """Return a single emoji in its fully qualified form (UTS #51, ED-18a).
+
+    Raises ValueError for any other text.
+    """
     try:
         text = normalise(text, MAX_EMOJI, "NFC")
     except TooLong:
-        raise ValueError("must be one emoji") from None
+        raise ValueError("must be a single emoji") from None
     if emoji.is_emoji(text) and emoji.EMOJI_DATA[text]["status"] == emoji.STATUS["fully_qualified"]:
         return text
-    bare = text.replace(_SELECTOR, "")
-    found = _QUALIFIED.get(bare)
-    if found is None:
-        raise ValueError("must be one emoji")
-    return found
+    qualified = _QUALIFIED.get(text.replace(_SELECTOR, ""))
+    if qualified is None:
+        raise ValueError("must be a single emoji")
+    return qualified
 
 
 _QUALIFIED = {
     text.replace(_SELECTOR, ""): text
-    for text, facts in emoji.EMOJI_DATA.items()
-    if facts["status"] == emoji.STATUS["fully_qualified"]
+    for text, properties in emoji.EMOJI_DATA.items()
+    if properties["status"] == emoji.STATUS["fully_qualified"]
 }
+"""Fully qualified emoji by their text without variation selectors."""
 
 Emoji = Annotated[str, StringConstraints(max_length=MAX_EMOJI), AfterValidator(check_emoji)]

@@ -1,18 +1,18 @@
-"""The tree of refusals: what went wrong, whether trying again helps, and a sentence that is safe for strangers.
+"""The errors clients may see: a code, a safe message, and whether to retry.
 
     HubbubError
-    ├── BadRequest        the input breaks a rule of form; sending it again changes nothing
-    ├── Unauthenticated   nobody, or nobody any more
-    ├── Forbidden         somebody, but not allowed
-    ├── NotFound          absent, or not to be known by the asker: both look the same
-    ├── Conflict          contradicts what is stored
+    ├── BadRequest        the input is malformed; a retry fails again
+    ├── Unauthenticated   no valid credential
+    ├── Forbidden         the user lacks the permission
+    ├── NotFound          absent, or hidden from the caller: both look the same
+    ├── Conflict          contradicts the stored state
     ├── TooLarge          over a size limit
-    ├── RateLimited       too often; retry_after says when
-    ├── Busy              a bounded queue is full; retry_after says when
-    ├── Unavailable       the store did not answer; the outcome is unknown until a retry with the same key
+    ├── RateLimited       over a rate limit; retry after `retry_after`
+    ├── Busy              a bounded queue is full; retry after `retry_after`
+    ├── Unavailable       the database did not answer; a retry with the same key tells the outcome
     └── Internal          a bug, logged under an id
 
-Each gateway has one total table from `code` to its own numbers.
+Each gateway maps every `code` to its own status in one table.
 """
 
 from typing import ClassVar, Literal
@@ -21,7 +21,10 @@ from hubbub.domain.model import Absent, Wire
 
 
 class HubbubError(Exception):
-    """Root of everything a client may be told. `message` never echoes an id, a token or a body."""
+    """The base class of all errors sent to clients.
+
+    `message` never contains an id, a token or a body from the request.
+    """
 
     code: ClassVar[str] = "internal"
     retryable: ClassVar[bool] = False
@@ -33,7 +36,7 @@ class HubbubError(Exception):
         super().__init__(self.message)
 
     def body(self) -> dict[str, object]:
-        """The inner object of ``{"error": …}``; `retry_after` is in seconds."""
+        """Return the inner object of ``{"error": …}``; `retry_after` is in seconds."""
         error: dict[str, object] = {"code": self.code, "message": self.message}
         if self.retry_after is not None:
             error["retry_after"] = round(self.retry_after, 3)
@@ -42,32 +45,32 @@ class HubbubError(Exception):
 
 class BadRequest(HubbubError):
     code = "bad_request"
-    sentence = "That request is not well formed."
+    sentence = "The request is malformed."
 
 
 class Unauthenticated(HubbubError):
     code = "unauthenticated"
-    sentence = "Log in first."
+    sentence = "Log in to continue."
 
 
 class Forbidden(HubbubError):
     code = "forbidden"
-    sentence = "You are not allowed to do that."
+    sentence = "You don't have permission to do that."
 
 
 class NotFound(HubbubError):
     code = "not_found"
-    sentence = "There is no such thing, or it is not yours to see."
+    sentence = "This does not exist, or you don't have access to it."
 
 
 class Conflict(HubbubError):
     code = "conflict"
-    sentence = "That contradicts what is already there."
+    sentence = "This conflicts with the current state."
 
 
 class TooLarge(HubbubError):
     code = "too_large"
-    sentence = "That is too large."
+    sentence = "This is too large."
 
 
 class RateLimited(HubbubError):
@@ -79,13 +82,13 @@ class RateLimited(HubbubError):
 class Busy(HubbubError):
     code = "busy"
     retryable = True
-    sentence = "The server has more to do than it can take. Try again in a moment."
+    sentence = "The server is busy. Try again in a moment."
 
 
 class Unavailable(HubbubError):
     code = "unavailable"
     retryable = True
-    sentence = "The database does not answer. Nothing is lost: try again in a moment."
+    sentence = "The database is temporarily unavailable. Try again in a moment."
 
 
 class Internal(HubbubError):
@@ -93,7 +96,10 @@ class Internal(HubbubError):
 
 
 class NeedsTopics(Exception):
-    """A handler found out about topics it did not declare; the journal runs it alone with all of them."""
+    """A handler needs topics its command did not declare.
+
+    The journal locks them as well and runs the command again, alone.
+    """
 
     def __init__(self, *topics: str) -> None:
         self.topics = frozenset(topics)
@@ -106,7 +112,7 @@ ERRORS: tuple[type[HubbubError], ...] = (
 
 
 class Refusal(Wire):
-    """What went wrong, as a client is told: a code for programs, a sentence for people."""
+    """An error as sent to clients: a code for programs, a message for people."""
 
     code: Literal[
         "bad_request", "unauthenticated", "forbidden", "not_found", "conflict", "too_large", "rate_limited", "busy",
@@ -115,4 +121,4 @@ class Refusal(Wire):
     message: str
     """For people; it may change at any time."""
     retry_after: float | Absent = None
-    """Seconds after which trying again makes sense."""
+    """Seconds to wait before a retry."""

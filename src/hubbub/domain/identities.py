@@ -1,4 +1,7 @@
-"""Who somebody is in the app around this one: found by issuer and subject, never by a name; and what to call him."""
+"""Identities of the host application, and the user names made from them.
+
+An identity is known by its issuer and subject, never by its name.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,17 +14,17 @@ from hubbub.domain.text import COMPOSED, TooLong, check, normalise
 MAX_PART = 255
 NAMELESS = "person"
 MAX_WANTED = COMPOSED * MAX_PART
-"""Characters of a name that are looked at; they are those that are stored."""
+"""How many characters of a wanted name are read and stored."""
 ROLES = (Role.OWNER, Role.ADMIN, Role.MEMBER)
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Somebody the app around this one has recognised.
+    """A user the host application has authenticated. Raises ValueError.
 
-    `issuer` and `subject` together are the person, for ever: the name of the place that vouches for it, and the
-    person's unchanging id there. `name` is what to call the person; where somebody here has that name already, or
-    nobody could, it is changed as little as needed. `role` is owner, admin or member. Raises ValueError.
+    `issuer` names the service that vouches for the user, and `subject` is the user's permanent id
+    there; together they identify the user for ever. `name` is the wanted user name. If it is taken
+    or not allowed, it is changed as little as needed. `role` is owner, admin or member.
     """
 
     issuer: str
@@ -33,38 +36,44 @@ class Identity:
         for field in ("issuer", "subject"):
             check_part(field, getattr(self, field))
         if not isinstance(self.name, str):
-            raise ValueError("an Identity's name is a string")
-        # What no store could take is left out; it is compared with what was stored, so here and not later.
+            raise ValueError("the name of an Identity must be a string")
+        # Remove what no database can store. The name is compared with the stored one, so do it here.
         name = self.name[:MAX_WANTED].encode(errors="ignore").decode().replace("\0", "")
         object.__setattr__(self, "name", name)
         if self.role not in ROLES:
-            raise ValueError("an Identity's role is owner, admin or member")
+            raise ValueError("the role of an Identity must be owner, admin or member")
 
 
 def check_part(field: str, value: object) -> str:
-    """An issuer or a subject; raises ValueError for what no store could keep apart from others."""
+    """Return a valid issuer or subject.
+
+    Raises ValueError for values that a database could not store, or not tell from others.
+    """
     if not isinstance(value, str) or not 1 <= len(value) <= MAX_PART:
-        raise ValueError(f"an Identity's {field} is a string of 1 to {MAX_PART} characters")
+        raise ValueError(f"the {field} of an Identity must be a string of 1 to {MAX_PART} characters")
     return check(value)
 
 
 def names_for(identity: Identity) -> Iterator[str]:
-    """Names to try, in this order, until one is free: as near to the wanted one as can be; the last are his alone."""
-    wanted = _cleaned(identity.name)
+    """Yield user names to try until a name is free, the closest to the wanted name first.
+
+    The last ones are derived from the issuer and the subject, so that they are practically unique.
+    """
+    wanted = _clean_name(identity.name)
     yield wanted
-    yield from (_suffixed(wanted, str(number)) for number in range(2, 10))
-    own = sha256(f"{len(identity.issuer)}:{identity.issuer}{identity.subject}".encode()).digest()
-    digits = str(int.from_bytes(own))  # letters could be of another script than the name
-    yield from (_suffixed(wanted, digits[:length]) for length in (6, 12))
+    yield from (_add_suffix(wanted, str(number)) for number in range(2, 10))
+    digest = sha256(f"{len(identity.issuer)}:{identity.issuer}{identity.subject}".encode()).digest()
+    digits = str(int.from_bytes(digest))  # digits fit every script; letters could mix two scripts
+    yield from (_add_suffix(wanted, digits[:length]) for length in (6, 12))
 
 
-def _cleaned(name: str) -> str:
-    """What is left of `name` when everything is gone that no name here has."""
+def _clean_name(name: str) -> str:
+    """Return `name` without forbidden characters; NAMELESS if nothing is left."""
     try:
         name = normalise(name, MAX_PART)
     except TooLong:
         return NAMELESS
-    name, _, _ = name.partition("@")  # an e-mail address is no name, and nobody else's business
+    name, _, _ = name.partition("@")  # e-mail addresses are private
     parts = ("".join(filter(names.is_name_character, part)) for part in name.split())
     name = ".".join(filter(None, parts))[: names.MAX_USER_NAME].strip("._-")
     try:
@@ -74,5 +83,5 @@ def _cleaned(name: str) -> str:
     return NAMELESS if names.skeleton(name).startswith(names.NEUTRAL) else name
 
 
-def _suffixed(name: str, suffix: str) -> str:
+def _add_suffix(name: str, suffix: str) -> str:
     return f"{name[: names.MAX_USER_NAME - len(suffix) - 1]}-{suffix}"

@@ -1,14 +1,16 @@
-"""Mentions: which names a text calls, and whether it calls everybody. Pure, and linear in the length of the text.
+"""Find the mentions in a text. Pure, and linear in the length of the text.
 
-`@` and a run of name characters, unless
+A mention is `@` and a run of name characters, except
 
-* a letter, digit, mark or underscore stands before it, as in an address, or a backslash;
-* it is in code: between backticks within a paragraph, or in a block fenced by three or more backticks or tildes;
-* it is in a link, from `://` to the next blank.
+* after a letter, digit, mark or underscore, as in an e-mail address, or after a backslash;
+* in code: between backticks within a paragraph, or in a block fenced by three or more backticks or
+  tildes;
+* in a link, from `://` to the next blank.
 
-A run is somebody's name as it is, or without the dots, dashes and underscores at its end: which, only the members of
-the room tell (`candidates`). `@room` and `@here` are words of their own. The web client shows mentions by the same
-rules; what both must agree on stands in `contract/fixtures/mentions.json`.
+The dots, dashes and underscores at the end of a run may belong to the name or to the sentence. Only
+the names of the room's members decide that (`candidates`). `@room` and `@here` are special names.
+The web client shows mentions by the same rules; `contract/fixtures/mentions.json` has the cases
+that both must agree on.
 """
 
 import re
@@ -24,21 +26,22 @@ Kind = Literal["name", "room", "here"]
 LOUD: dict[str, Kind] = {"room": "room", "here": "here"}
 PUNCTUATION = "._-"
 TRIMMED = 3
-"""Signs at the end of a run that may belong to a name or to the sentence, beyond which they are the sentence's."""
+"""How many punctuation characters at the end of a run may belong to the name. More of them belong
+to the sentence."""
 MAX_RUN = COMPOSED * MAX_USER_NAME
-"""Characters, before they are normalised; a longer run is no name."""
+"""In characters, before normalisation. A longer run is not a name."""
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})([^\n]*)$", re.MULTILINE)
 _BLANK = re.compile(r"\n[ \t]*(?=\n)")
 _TOKEN = re.compile(r"\\[\\`@]|`+|(?<=[A-Za-z0-9])://\S+|(?<!\w)@(?=[\w.-])")
 _SIGN = re.compile(r"@(?<!\w@)[\w.-]")
-"""The sign comes first, so that the search leaps from one to the next."""
+"""The pattern starts with a literal `@`, so that the search skips quickly from one to the next."""
 _HERE = re.compile("@(?i:here)")
 _TICKS = re.compile("`+")
 _PLAIN = re.compile(rf"[A-Za-z0-9._-]{{1,{MAX_RUN + 1}}}")
 
 
 class Piece(NamedTuple):
-    """A mention in a text: its place, `@` included, and the run behind it."""
+    """A mention in a text: its start (at `@`), its end, and the run after `@`."""
 
     start: int
     end: int
@@ -47,7 +50,10 @@ class Piece(NamedTuple):
 
 
 class MentionedNames(NamedTuple):
-    """What a text calls: runs that may be names, in the order of the text, each once and at most 50; and the words."""
+    """The mentions of a text: possible names, and whether `@room`, `@here` occur.
+
+    The runs are distinct, in the order of the text, and at most 50.
+    """
 
     names: tuple[str, ...] = ()
     room: bool = False
@@ -58,38 +64,41 @@ NO_NAMES = MentionedNames()
 
 
 def may_mention(body: str) -> bool:
-    """Whether it is worth while to `find`; quick, since most texts call nobody."""
+    """Return False if `find` would find nothing.
+
+    Fast, because most texts have no mentions.
+    """
     return _SIGN.search(body) is not None
 
 
 def may_mention_here(body: str) -> bool:
-    """The same for those who are there."""
+    """Return False if the text cannot contain `@here`."""
     return _HERE.search(body) is not None
 
 
 def find(body: str) -> MentionedNames:
-    """What `body` calls, were everybody there whom it names."""
+    """Return the mentions in `body`. The names need not be those of members."""
     if not may_mention(body):
         return NO_NAMES
     names: dict[str, None] = {}
-    loud = set()
+    special = set()
     for piece in pieces(body):
         if piece.kind != "name":
-            loud.add(piece.kind)
+            special.add(piece.kind)
         elif len(names) < MAX_MENTIONS:
             names[piece.run] = None
-    return MentionedNames(tuple(names), "room" in loud, "here" in loud)
+    return MentionedNames(tuple(names), "room" in special, "here" in special)
 
 
 def pieces(body: str) -> Iterator[Piece]:
-    """The mentions in `body`, one after the other."""
+    """Yield the mentions in `body` in order."""
     for start, end in _paragraphs(body):
         if body.find("@", start, end) >= 0:
             yield from _scan(body, start, end)
 
 
 def candidates(run: str) -> list[str]:
-    """The names a run can stand for, the longest first, normalised."""
+    """Return the normalised names a run can stand for, the longest first."""
     bare = run.rstrip(PUNCTUATION)
     ends = [*range(len(run), max(len(run) - TRIMMED - 1, len(bare)), -1), len(bare)]
     forms = dict.fromkeys(_normalised(run[:end]) for end in ends)
@@ -97,7 +106,7 @@ def candidates(run: str) -> list[str]:
 
 
 def _normalised(run: str) -> str | None:
-    """The name a run is, if it is one."""
+    """Return `run` as a normalised name, or None if it cannot be a name."""
     try:
         name = normalise(run, MAX_USER_NAME)
     except TooLong:
@@ -106,7 +115,10 @@ def _normalised(run: str) -> str | None:
 
 
 def _paragraphs(body: str) -> Iterator[tuple[int, int]]:
-    """Where text is that is not in fenced blocks, cut at blank lines (CommonMark 0.31, sections 4.5 and 4.9)."""
+    """Yield (start, end) of the paragraphs outside of fenced blocks.
+
+    CommonMark 0.31, sections 4.5 (fenced code) and 4.9 (blank lines).
+    """
     start, fence = 0, ""
     for line in _FENCE.finditer(body):
         marks, rest = line[1], line[2]
@@ -114,13 +126,13 @@ def _paragraphs(body: str) -> Iterator[tuple[int, int]]:
             if marks[0] == fence[0] and len(marks) >= len(fence) and not rest.strip():
                 start, fence = line.end(), ""
         elif marks[0] == "~" or "`" not in rest:
-            yield from _cut(body, start, line.start())
+            yield from _split_at_blank_lines(body, start, line.start())
             fence = marks
     if not fence:
-        yield from _cut(body, start, len(body))
+        yield from _split_at_blank_lines(body, start, len(body))
 
 
-def _cut(body: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+def _split_at_blank_lines(body: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     for blank in _BLANK.finditer(body, start, end):
         yield start, blank.start()
         start = blank.end()
@@ -128,43 +140,49 @@ def _cut(body: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 def _scan(body: str, start: int, end: int) -> Iterator[Piece]:
-    """The mentions of one paragraph, by what comes first: an escape, code, a link, a sign."""
-    closing = _closing(body, start, end)
+    """Yield the mentions of one paragraph.
+
+    Escapes, code and links are skipped as they come.
+    """
+    backticks = _backtick_runs(body, start, end)
     at = start
     while (token := _TOKEN.search(body, at, end)) is not None:
         at = token.end()
         if token[0][0] == "`":
-            at = _after_code(closing, token.start(), at)
-        elif token[0] == "@" and not _is_marked(body, at - 2, start):
-            piece = _piece(body, token.start(), end)
+            at = _after_code(backticks, token.start(), at)
+        elif token[0] == "@" and not _is_mark(body, at - 2, start):
+            piece = _parse_mention(body, token.start(), end)
             if piece is not None:
                 yield piece
                 at = piece.end
 
 
-def _closing(body: str, start: int, end: int) -> dict[int, list[int]]:
-    """By length, where the runs of backticks begin."""
-    found: dict[int, list[int]] = {}
+def _backtick_runs(body: str, start: int, end: int) -> dict[int, list[int]]:
+    """Return the starts of the runs of backticks, by the length of the run."""
+    runs: dict[int, list[int]] = {}
     for ticks in _TICKS.finditer(body, start, end):
-        found.setdefault(len(ticks[0]), []).append(ticks.start())
-    return found
+        runs.setdefault(len(ticks[0]), []).append(ticks.start())
+    return runs
 
 
-def _after_code(closing: dict[int, list[int]], opened: int, inside: int) -> int:
-    """Where code ends that is opened by the backticks from `opened` to `inside`, or `inside` if it is none."""
+def _after_code(backticks: dict[int, list[int]], opened: int, inside: int) -> int:
+    """Return the end of the code opened by the backticks from `opened` to `inside`.
+
+    Returns `inside` if no run of the same length closes it, because then it is not code.
+    """
     length = inside - opened
-    places = closing.get(length, [])
-    index = bisect_left(places, inside)
-    return places[index] + length if index < len(places) else inside
+    starts = backticks.get(length, [])
+    index = bisect_left(starts, inside)
+    return starts[index] + length if index < len(starts) else inside
 
 
-def _is_marked(body: str, at: int, start: int) -> bool:
-    """Whether a mark stands there, which belongs to the letter before it."""
+def _is_mark(body: str, at: int, start: int) -> bool:
+    """Return True if the character is a mark, which belongs to the letter before."""
     return at >= start and not body[at].isascii() and unicodedata.category(body[at])[0] == "M"
 
 
-def _piece(body: str, at: int, end: int) -> Piece | None:
-    """The mention that begins at `at`, if one does."""
+def _parse_mention(body: str, at: int, end: int) -> Piece | None:
+    """Return the mention whose `@` is at `at`, or None if there is none."""
     first = last = at + 1
     plain = _PLAIN.match(body, first, end)
     if plain is not None:

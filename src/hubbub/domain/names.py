@@ -1,8 +1,8 @@
-"""User and room names: how they are normalised, and what makes two of them the same.
+"""Normalise, validate and compare names of users and rooms.
 
-NFKC (UAX #15), then one script plus digits (UTS #39, section 5), no invisible characters; compared by a skeleton in the
-manner of UTS #39, section 4, in which only characters outside ASCII are replaced by the ASCII letter they look like:
-two plain ASCII names are never confused with each other.
+A name is in NFKC (UAX #15), in one script plus digits (UTS #39, section 5), without invisible
+characters. Names are compared by a skeleton like that of UTS #39, section 4. It only replaces non-
+ASCII characters by the ASCII letter they look like, so that two plain ASCII names never collide.
 """
 
 import unicodedata
@@ -19,9 +19,9 @@ MAX_ROOM_NAME = 64
 RESERVED = frozenset(
     {"all", "everyone", "here", "hubbub", "me", "nobody", "null", "room", "system", "undefined", "you"}
 )
-"""Words that mention or mean somebody else. What people would call themselves (admin, owner) is not among them."""
+"""Words that have a meaning of their own in a chat. Titles users may want (admin, owner) are free."""
 NEUTRAL = "deleted-"
-"""How the names begin under which stays what people said whose accounts are gone."""
+"""The prefix of the names of deleted accounts, whose messages stay."""
 _PUNCTUATION = frozenset("._-")
 _SHAPELESS = frozenset(
     chr(code)
@@ -29,65 +29,80 @@ _SHAPELESS = frozenset(
                         (0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFFA0, 0xFFA0), (0xE0100, 0xE01EF))
     for code in range(first, last + 1)
 )  # fmt: skip
-"""Letters, marks and signs that nobody sees (Default_Ignorable_Code_Point, UAX #44; the empty Braille pattern)."""
+"""Invisible letters, marks and symbols: Default_Ignorable_Code_Point (UAX #44) and the empty
+Braille pattern."""
 JOINER = "\u200d"
-"""Makes one emoji of several; drops out of the skeleton."""
+"""Joins several emoji into one; it is left out of the skeleton."""
 _NEUTRAL = frozenset({"COMMON", "INHERITED"})
 
 
 def check_user_name(name: str) -> str:
-    """A user's name, normalised: 1 to 32 letters, digits and ``._-``, no blanks; raises ValueError otherwise."""
-    name = _normalised(name, MAX_USER_NAME, f"a name has 1 to {MAX_USER_NAME} characters")
+    """Return a user's name, normalised: 1 to 32 letters, digits and ``._-``.
+
+    Raises ValueError.
+    """
+    name = _normalise(name, MAX_USER_NAME, f"names must have 1 to {MAX_USER_NAME} characters")
     if not all(map(is_name_character, name)):
-        raise ValueError("a name has letters, digits, dots, dashes and underscores only")
+        raise ValueError("names can only contain letters, digits, dots, dashes and underscores")
     if not any(c.isalnum() for c in name):
-        raise ValueError("a name has at least one letter or digit")
+        raise ValueError("names must contain at least one letter or digit")
     _check_one_script(name)
     return name
 
 
 def check_room_name(name: str) -> str:
-    """A room's name, normalised: 1 to 64 printable characters, blanks only inside; raises ValueError otherwise."""
-    name = _normalised(name, MAX_ROOM_NAME, f"a room's name has 1 to {MAX_ROOM_NAME} characters", trim=True)
+    """Return a room's name, normalised and stripped: 1 to 64 printable characters.
+
+    Raises ValueError.
+    """
+    name = _normalise(name, MAX_ROOM_NAME, f"room names must have 1 to {MAX_ROOM_NAME} characters", trim=True)
     if not name.replace(JOINER, "").isprintable() or all(c in _SHAPELESS or c in (" ", JOINER) for c in name):
-        raise ValueError("a room's name has printable characters only")
+        raise ValueError("room names can only contain printable characters")
     return name
 
 
-def _normalised(name: str, most: int, sentence: str, *, trim: bool = False) -> str:
+def _normalise(name: str, most: int, message: str, *, trim: bool = False) -> str:
     try:
         name = normalise(name, most)
     except TooLong:
-        raise TooLong(sentence) from None
+        raise TooLong(message) from None
     name = name.strip() if trim else name
     if not 1 <= len(name) <= most:
-        raise ValueError(sentence)
+        raise ValueError(message)
     return name
 
 
 def is_name_character(character: str) -> bool:
-    """Whether a user's name may have it."""
+    """Return True if a user's name may contain the character."""
     return (_is_punctuation_or_letter(character) or _is_mark(character)) and character not in _SHAPELESS
 
 
 def is_reserved(name: str) -> bool:
-    """True for names that would pass for a part of the system; the command line may still give them to somebody."""
+    """Return True for names that look like a part of the system.
+
+    Only the command line assigns them.
+    """
     return skeleton(name) in RESERVED or skeleton(name).startswith(NEUTRAL)
 
 
 @lru_cache(maxsize=4096)
 def skeleton(name: str) -> str:
-    """What two names that look alike have in common; unique among users, and among public rooms.
+    """Return the form that names which look alike share.
 
-    Raises TooLong for what is no name of either.
+    It is unique among users and public rooms.
+
+    Raises TooLong if the text is too long for a name.
     """
     return "".join(_look_alike(c) for c in normalise(name, MAX_ROOM_NAME).casefold())
 
 
-def look_alike(one: str, other: str) -> bool:
-    """Whether two names are the same to those who read them; never where one is too long to be a name."""
+def look_alike(first: str, second: str) -> bool:
+    """Return True if readers could confuse the two names.
+
+    A text too long for a name never matches.
+    """
     try:
-        return skeleton(one) == skeleton(other)
+        return skeleton(first) == skeleton(second)
     except TooLong:
         return False
 
@@ -102,9 +117,9 @@ def _is_mark(character: str) -> bool:
 
 def _check_one_script(name: str) -> None:
     scripts = {categories.alias(c) for c in name} - _NEUTRAL
-    # Japanese is written in three scripts at once (UTS #39, section 5.2, "highly restrictive").
+    # Japanese uses three scripts at once (UTS #39, section 5.2, "highly restrictive").
     if len(scripts) > 1 and not scripts <= {"HAN", "HIRAGANA", "KATAKANA"}:
-        raise ValueError("a name uses one script only")
+        raise ValueError("names can't mix scripts, such as Latin and Cyrillic letters")
 
 
 @lru_cache(maxsize=8192)
@@ -113,11 +128,11 @@ def _look_alike(character: str) -> str:
         return character
     if character in _SHAPELESS or character == JOINER:
         return ""
-    found = confusables.is_confusable(character, greedy=True, preferred_aliases=["latin"])
-    for entry in found or ():
-        for other in entry["homoglyphs"]:
-            if other["c"].isascii() and other["c"].isalnum():
-                return str(other["c"]).casefold()
+    matches = confusables.is_confusable(character, greedy=True, preferred_aliases=["latin"])
+    for match in matches or ():
+        for homoglyph in match["homoglyphs"]:
+            if homoglyph["c"].isascii() and homoglyph["c"].isalnum():
+                return str(homoglyph["c"]).casefold()
     return character
 
 

@@ -1,9 +1,12 @@
-"""What makes a password usable: long enough, not among those that are guessed first (ASVS 6.2). No other rules."""
+"""The password rules: long enough and not a common password (ASVS 6.2).
+
+There are no others.
+"""
 
 MIN_CHARACTERS = 8
 MAX_BYTES = 1_024
 
-# The ones every list of leaked passwords begins with, as far as they are long enough to be accepted otherwise.
+# The most common leaked passwords that are long enough to be accepted otherwise.
 COMMON = frozenset(
     """
 00000000 000000000 0000000000 0123456789 0987654321 10101010 11111111 111111111 1111111111 11223344 12121212
@@ -41,14 +44,17 @@ youtube1 zaq12wsx zaq1zaq1 zxcv1234 zxcvbnm1 zxcvbnm123 zxcvzxcv zxczxczxc
 
 
 def check_password(password: str, username: str = "") -> str:
-    """Returns `password` unchanged, or raises ValueError with what it must be, never with the password."""
+    """Return `password` unchanged.
+
+    Raises ValueError with the broken rule, without the password.
+    """
     if len(password) < MIN_CHARACTERS:
-        raise ValueError(f"a password has at least {MIN_CHARACTERS} characters")
+        raise ValueError(f"passwords must have at least {MIN_CHARACTERS} characters")
     if len(password) > MAX_BYTES or len(password.encode(errors="surrogatepass")) > MAX_BYTES:
-        raise ValueError(f"a password has at most {MAX_BYTES} bytes")
+        raise ValueError(f"passwords can have at most {MAX_BYTES:,} bytes")
     plain = password.casefold()
     if plain in COMMON or len(set(plain)) < 3:
-        raise ValueError("this password is one of the first that anybody would guess")
+        raise ValueError("this password is too easy to guess. Choose another one")
     if plain.strip("0123456789") == username.casefold() != "":
-        raise ValueError("a password must not be the name")
+        raise ValueError("the password must not be the user name")
     return password

@@ -1,4 +1,7 @@
-"""Who may do what: pure functions of facts. Each returns nothing, or raises the refusal."""
+"""The permissions, as pure functions that raise if the actor may not act.
+
+"Moderators" in these rules are the room's owner, its moderators, and the site's staff.
+"""
 
 from collections.abc import Collection
 
@@ -15,115 +18,135 @@ def is_staff(actor: Actor) -> bool:
 
 
 def moderates(actor: Actor, own: Membership | Room | None) -> bool:
-    """Whether the actor looks after the room: its owner, its moderators, and the site's staff where they see it."""
+    """Return True for the room's owner, its moderators, and the site's staff.
+
+    `own` is the actor's membership, or the room as the actor sees it; None if there is none.
+    """
     return is_staff(actor) or (own is not None and own.role in (RoomRole.OWNER, RoomRole.MODERATOR))
 
 
 def may_change(own: Membership | Room) -> None:
-    """Nothing is said or changed in an archived room, but for what is taken back, and whose room it is."""
+    """Archived rooms are read-only, except for deletions and a change of owner."""
     if own.archived:
         raise Forbidden(ARCHIVED)
 
 
 def may_edit(actor: Actor, author: int, *, forwarded: bool) -> None:
     if author != actor.id:
-        raise Forbidden("Only the author edits a message.")
+        raise Forbidden("You can only edit your own messages.")
     if forwarded:
-        raise Forbidden("A forwarded message stays as it was said.")
+        raise Forbidden("Forwarded messages can't be edited.")
 
 
 def controls_message(actor: Actor, own: Membership, author: int) -> bool:
-    """Whether somebody takes a message back and sees what it said before: its author, and who looks after the room."""
+    """Return True for the author and, except in direct rooms, for moderators.
+
+    They may delete the message and see its edit history.
+    """
     return author == actor.id or (own.kind != "direct" and moderates(actor, own))
 
 
 def may_delete(actor: Actor, own: Membership, author: int) -> None:
     if not controls_message(actor, own, author):
-        raise Forbidden("Only the author and those who look after the room delete a message.")
+        raise Forbidden("Only the author and the room's moderators can delete this message.")
 
 
 def may_read_edits(actor: Actor, own: Membership, author: int) -> None:
     if not controls_message(actor, own, author):
-        raise Forbidden("Only the author and those who look after the room see what a message said before.")
+        raise Forbidden("Only the author and the room's moderators can see this message's edit history.")
 
 
 def may_pin(actor: Actor, own: Membership) -> None:
-    """Between few people everybody pins."""
+    """Moderators may pin messages; in a direct room all members may."""
     if own.kind != "direct" and not moderates(actor, own):
-        raise Forbidden("Only those who look after the room pin messages.")
+        raise Forbidden("Only the room's owner, moderators and admins can pin messages.")
 
 
 def may_mention_room(actor: Actor, role: RoomRole | None, kind: str, members: int) -> bool:
-    """Whether `@room` and `@here` are more than text: from those who look after the room, and between few people.
+    """Return True if `@room` and `@here` from this actor mention the members.
 
-    `role` is the actor's in the room, which has so many `members`.
+    Moderators may do so everywhere, other members in direct and small rooms only. `role` is the
+    actor's role in the room, and `members` the number of its members.
     """
-    looks_after = is_staff(actor) or role in (RoomRole.OWNER, RoomRole.MODERATOR)
-    return looks_after or kind == "direct" or members <= LOUD_MEMBERS
+    moderator = is_staff(actor) or role in (RoomRole.OWNER, RoomRole.MODERATOR)
+    return moderator or kind == "direct" or members <= LOUD_MEMBERS
 
 
 def may_create_room(actor: Actor) -> None:
     if actor.role is Role.GUEST:
-        raise Forbidden("Guests cannot create rooms.")
+        raise Forbidden("Guests can't create rooms.")
 
 
 def may_be_added(role: Role) -> None:
-    """Whether somebody may be put into a room other than the lobby. `role` is that person's."""
+    """Guests may not be members of rooms other than the lobby.
+
+    `role` is the new member's site role.
+    """
     if role is Role.GUEST:
-        raise Forbidden("Guests stay in the lobby.")
+        raise Forbidden("Guests can only use the lobby.")
 
 
 def may_join_more(actor: Actor, full: Collection[int]) -> None:
-    """`full` are those of the people who would come in who are in as many rooms as anybody can be."""
+    """The number of rooms per user is limited.
+
+    `full` are the new members who reached the limit.
+    """
     if actor.id in full:
-        raise Conflict(f"You are in {MAX_ROOMS:,} rooms, and nobody can be in more.")
+        raise Conflict(f"You are already in {MAX_ROOMS:,} rooms, which is the maximum. Leave a room first.")
     if full:
-        raise Conflict("Not everybody of them can be in one more room.")
+        # How many rooms other users are in is private, so the message has no number.
+        raise Conflict("Some of these people can't join any more rooms.")
 
 
 def may_create_direct(made: int, together: int) -> None:
-    """Direct rooms are bounded by who makes them: nobody leaves one, so those of others must not be in the way.
+    """The number of direct rooms is limited per creator.
 
-    `made` is how many the actor has made, `together` how many of them with the same other person.
+    Users cannot leave direct rooms, so rooms created by others must not use up a user's limit.
+    `made` is how many the actor has created, `together` how many of those share another member.
     """
     if made >= MAX_DIRECT_MADE:
-        raise Conflict(f"You have made {MAX_DIRECT_MADE:,} direct rooms, and nobody makes more.")
+        raise Conflict(f"You have created {MAX_DIRECT_MADE:,} direct rooms, which is the maximum.")
     if together >= MAX_DIRECT_WITH:
-        raise Conflict(f"You have made {MAX_DIRECT_WITH:,} direct rooms with one of them, and nobody makes more.")
+        raise Conflict(
+            f"You have created {MAX_DIRECT_WITH:,} direct rooms with one of these people, which is the maximum."
+        )
 
 
 def may_update(actor: Actor, room: Room, *, history: bool) -> None:
-    """Those who look after a room say what it is called and about, in a direct one everybody who is in it.
+    """Moderators may change a room; in a direct room all members may.
 
-    How far newcomers read back (`history`) is for its owner to say.
+    Only the room's owner and the site's staff may change `history`.
     """
     if room.kind == "direct":
         return
     if not moderates(actor, room):
-        raise Forbidden("Only the room's owner, its moderators and admins change it.")
+        raise Forbidden("Only the room's owner, moderators and admins can change this room.")
     if history and not (is_staff(actor) or room.role is RoomRole.OWNER):
-        raise Forbidden("Only the room's owner and admins say how far newcomers read back.")
+        raise Forbidden("Only the room's owner and admins can change what new members may read.")
 
 
 def may_archive(actor: Actor, room: Room) -> None:
-    """A room's owner and the site's staff put it away and fetch it back."""
+    """The room's owner and the site's staff may archive and restore it."""
     if room.lobby:
-        raise Forbidden("Everybody is in the lobby: it cannot be archived.")
+        raise Forbidden("The lobby can't be archived.")
     if room.kind == "direct":
-        raise Forbidden("Direct rooms are not archived.")
+        raise Forbidden("Direct rooms can't be archived.")
     if not is_staff(actor) and room.role is not RoomRole.OWNER:
-        raise Forbidden("Only the room's owner and admins archive it.")
+        raise Forbidden("Only the room's owner and admins can archive or restore this room.")
 
 
 def may_join(actor: Actor, room: Room, *, banned: bool) -> None:
-    """Public rooms are open to everybody but guests, who stay in the lobby; others look like absent ones."""
+    """Every user except guests may join public rooms.
+
+    Other rooms look as if they did not exist.
+    """
     if room.kind != "public":
         raise NotFound()
     may_enter(actor, archived=room.archived, banned=banned)
 
 
 def may_enter(actor: Actor, *, archived: bool, banned: bool) -> None:
-    """What keeps somebody out of a room whose door is open to him."""
+    """Guests and banned users may not join, and no user may join an archived room."""
     may_be_added(actor.role)
     if banned:
         raise Forbidden("You are banned from this room.")
@@ -132,16 +155,16 @@ def may_enter(actor: Actor, *, archived: bool, banned: bool) -> None:
 
 
 def may_leave(room: Room, *, heirs: bool) -> None:
-    """Nobody leaves the lobby or a direct room, and no owner leaves others behind without one.
+    """Members may leave every room except the lobby and direct rooms.
 
-    `heirs` says whether there are others who can log in.
+    An owner appoints another owner first if there are `heirs`, other members who can log in.
     """
     if room.lobby:
-        raise Forbidden("Everybody is in the lobby: it cannot be left.")
+        raise Forbidden("You can't leave the lobby.")
     if room.kind == "direct":
-        raise Forbidden("Nobody leaves a direct room. You can mute it.")
+        raise Forbidden("You can't leave a direct room, but you can mute it.")
     if room.role is RoomRole.OWNER and heirs:
-        raise Forbidden("Make somebody else the owner first.")
+        raise Forbidden("Make another member the owner first.")
 
 
 RANK = {RoomRole.MEMBER: 0, RoomRole.MODERATOR: 1, RoomRole.OWNER: 2}
@@ -149,7 +172,10 @@ STAFF_RANK = 3
 
 
 def rank(actor: Actor, room: Room) -> int:
-    """How much the actor has to say about the people of a room he sees. Raises NotFound for those who are not in it."""
+    """Return the actor's rank among the members of a room.
+
+    Raises NotFound for non-members.
+    """
     if is_staff(actor):
         return STAFF_RANK
     if room.role is None:
@@ -158,57 +184,65 @@ def rank(actor: Actor, room: Room) -> int:
 
 
 def may_add(actor: Actor, room: Room, role: Role, *, banned: bool) -> None:
-    """Members bring others in, guests excepted. `role` and `banned` are the other person's."""
+    """Every member except guests may add users.
+
+    `role` and `banned` describe the added user.
+    """
     rank(actor, room)
     _may_change_members(room)
     if actor.role is Role.GUEST:
-        raise Forbidden("Guests invite nobody.")
+        raise Forbidden("Guests can't add people to rooms.")
     may_be_added(role)
     if banned:
-        raise Conflict("That person is banned from this room. Unban first.")
+        raise Conflict("This user is banned from the room. Lift the ban first.")
 
 
 def may_remove(actor: Actor, room: Room, user: int, theirs: RoomRole | None) -> None:
-    """An owner removes and bans everybody else, moderators plain members, the site's staff anybody.
+    """Actors may remove and ban users of a lower rank.
 
-    `theirs` is the other person's role in the room, None for somebody who is not in it.
+    The order is staff, owner, moderator, member.
+    `theirs` is the other user's role in the room, None if they are not a member.
     """
     rank(actor, room)
     if user == actor.id:
-        raise Forbidden("To go yourself, leave the room.")
+        raise Forbidden("You can't remove or ban yourself. Leave the room instead.")
     _outranks(actor, room, theirs)
 
 
 def may_unban(actor: Actor, room: Room) -> None:
-    """Whoever bans somebody who is not there lets him back; the site's staff, which a ban does not silence, itself."""
+    """Actors who may ban a non-member may lift a ban.
+
+    Banned staff may lift their own ban, because a ban does not take their rank away.
+    """
     _outranks(actor, room, None)
 
 
 def may_moderate(actor: Actor, room: Room) -> None:
-    """Those who may ban somebody see who is banned, and what links lead into the room; they take links back."""
+    """Moderators may list bans and invites of the room, and revoke its invites."""
     if rank(actor, room) == RANK[RoomRole.MEMBER]:
-        raise Forbidden("Only the room's owner, its moderators and admins see that.")
+        raise Forbidden("Only the room's owner, moderators and admins can do that.")
     _is_not_direct(room)
 
 
 def may_set_role(actor: Actor, room: Room, theirs: RoomRole, role: RoomRole) -> None:
-    """A room's owner and the site's staff say who moderates, and who is the owner instead. There is one at a time.
+    """The room's owner and the site's staff may change roles.
 
-    An archived room may be handed over, so that its owner can leave it.
+    A room has one owner at a time. The owner of an archived room can be changed, so that the former
+    owner can leave.
     """
     if rank(actor, room) < RANK[RoomRole.OWNER]:
-        raise Forbidden("Only the room's owner and admins say who is what.")
+        raise Forbidden("Only the room's owner and admins can change roles.")
     _is_not_direct(room)
     if role is not RoomRole.OWNER:
         may_change(room)
     if theirs is RoomRole.OWNER and role is not RoomRole.OWNER:
-        raise Forbidden("Make somebody else the owner instead.")
+        raise Forbidden("A room needs an owner. Make another member the owner instead.")
     if room.lobby and role is RoomRole.OWNER:
-        raise Forbidden("The lobby has no owner but the site's.")
+        raise Forbidden("The lobby can't have an owner. The site's owner and admins manage it.")
 
 
 def may_invite_into(actor: Actor, room: Room) -> None:
-    """Links into a room are made by those who look after it."""
+    """Moderators may create invites into a room."""
     may_moderate(actor, room)
     may_change(room)
 
@@ -216,10 +250,10 @@ def may_invite_into(actor: Actor, room: Room) -> None:
 def _outranks(actor: Actor, room: Room, theirs: RoomRole | None) -> None:
     own = rank(actor, room)
     if room.lobby:
-        raise Forbidden("Everybody is in the lobby. Whom nobody wants here is locked out by an admin.")
+        raise Forbidden("You can't remove people from the lobby. An admin can disable the account.")
     _may_change_members(room)
     if own <= RANK[theirs or RoomRole.MEMBER]:
-        raise Forbidden("Owners send anybody away, moderators only members.")
+        raise Forbidden("You can only remove, ban or unban people with a lower role than yours.")
 
 
 def _may_change_members(room: Room) -> None:
@@ -229,30 +263,38 @@ def _may_change_members(room: Room) -> None:
 
 def _is_not_direct(room: Room) -> None:
     if room.kind == "direct":
-        raise Forbidden("A direct room is between the same people for ever.")
+        raise Forbidden("Direct rooms have fixed members and no moderators.")
 
 
 def may_invite(actor: Actor) -> None:
     if not is_staff(actor):
-        raise Forbidden("Only admins and the owner invite people.")
+        raise Forbidden("Only the site's owner and admins can invite people.")
 
 
 def may_disable(actor: Actor, user: int, role: Role) -> None:
-    """Staff locks others out, never oneself; only an owner touches staff. `role` is the other person's."""
+    """Staff may disable other accounts; only an owner may disable staff.
+
+    `role` is the other user's.
+    """
     if not is_staff(actor):
         raise Forbidden()
     if user == actor.id:
-        raise Forbidden("Nobody can lock out himself.")
+        raise Forbidden("You can't disable your own account.")
     if role in STAFF and not actor.system and actor.role is not Role.OWNER:
-        raise Forbidden("Only an owner locks out admins.")
+        raise Forbidden("Only an owner can disable owners and admins.")
 
 
 def may_find_people(actor: Actor) -> None:
     if actor.role is Role.GUEST:
-        raise Forbidden("Guests do not look for people.")
+        raise Forbidden("Guests can't search for people.")
 
 
 def may_close_account(role: Role, active_owners: int, *, disabled: bool) -> None:
-    """Somebody always remains who can run the place. `role` and `disabled` are those of the person who would go."""
+    """The site always keeps an active owner.
+
+    `role` and `disabled` describe the account to close.
+    """
     if role is Role.OWNER and not disabled and active_owners <= 1:
-        raise Forbidden("The last owner stays: make another one first, with `hubbub user create NAME --role owner`.")
+        raise Forbidden(
+            "This is the last owner's account. Create another owner first: `hubbub user create NAME --role owner`."
+        )

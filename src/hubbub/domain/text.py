@@ -1,7 +1,7 @@
-"""Limits and the one validator every string passes, whatever door it came through.
+"""Limits, and the validators of all strings from clients.
 
-The length of a string is checked before anything else is done to it. `normalise` is the only place that normalises:
-ruff refuses `unicodedata.normalize` anywhere else.
+The length of a string is checked before all else. Only `normalise` normalises: ruff rejects
+`unicodedata.normalize` elsewhere.
 """
 
 import re
@@ -24,83 +24,91 @@ MAX_DESCRIPTION = 1_000
 MAX_REASON = 200
 MAX_STATUS = 100
 MAX_DIRECT = 10
-"""People in a direct room, oneself included."""
+"""Members of a direct room, the creator included."""
 MAX_INVITED = 50
-"""People who are put into a room when it is made."""
+"""Users who are added to a room when it is created."""
 MAX_ROOMS = 1_000
-"""Rooms one person is in, direct ones aside: those others make, and nobody leaves them."""
+"""Rooms per user. Direct rooms do not count, because others create them and no user can leave them."""
 MAX_DIRECT_MADE = 1_000
-"""Direct rooms one person has made."""
+"""Direct rooms created by one user."""
 MAX_DIRECT_WITH = 100
-"""Those of them that have the same other person in them."""
+"""Direct rooms created by one user that share the same other member."""
 MAX_PINS = 100
-"""Pinned messages in a room, of those that whoever pins another one sees."""
+"""Pinned messages in a room. Only those visible to the user who pins another message count."""
 MAX_REACTIONS = 50
-"""Different emoji at one message."""
+"""Different emoji on one message."""
 MAX_MENTIONS = 50
-"""Names that count in one message."""
+"""Names in one message that can be mentions."""
 MENTIONS_COUNTED = 100
-"""Mentions are counted exactly up to here."""
+"""Unread mentions are counted exactly up to this number."""
 LOUD_MEMBERS = 20
-"""In a room of at most so many members everybody may call all of them."""
+"""The largest number of members of a room in which every member may use `@room` and `@here`."""
 MAX_WATCHED = 200
-"""People whose presence a connection can look at."""
+"""Users whose presence one connection can watch."""
 MAX_READ_ROOMS = 500
 """Read positions moved by one command."""
 MAX_DEPTH = 32
 MAX_QUERY = 8 * 1024
-"""Bytes of a query: 200 ids take half of it."""
+"""Bytes of a URL's query; 200 ids take half of it."""
 COMPOSED = 4
-"""Code points that normalisation makes one of, at most, such as α with three marks (Unicode 15)."""
+"""The most code points that normalisation composes into one: α with three marks (Unicode 15)."""
 _BEGINNING = 16
-"""Characters that are normalised first: U+FDFA becomes 18, so they tell a text that grows."""
+"""Characters that are normalised first to detect text that grows: U+FDFA becomes 18 characters."""
 MAX_ID = 2**53 - 1
 TOO_LARGE = "too_large"
-"""The kind of a validation error that is told under the code of the same name."""
+"""The type of validation errors that clients get as the error code `too_large`."""
 _EPOCH = datetime.fromtimestamp(0, UTC)
-_TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
-"""Controls that make what follows them read the other way round, beyond the line they are in."""
+_BIDI_CONTROLS = re.compile("[\u202a-\u202e\u2066-\u2069]")
+"""Controls that change the direction of the text after them, even outside of their field."""
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})")
 
 
 class TooLong(ValueError):
-    """The string cannot fit its limit, however it is normalised."""
+    """The string exceeds its limit in every normal form."""
 
 
 def normalise(text: str, most: int, form: Literal["NFC", "NFKC"] = "NFKC") -> str:
-    """`text` in a normal form (UAX #15) that does not change when it is normalised again.
+    """Return `text` in a normal form (UAX #15).
 
-    Raises TooLong, before the work is done, where more than `most` characters would be left; what is returned may
-    still be longer. Marks are sorted in a time that is quadratic in their number: 64 KiB of them take a second.
+    The result does not change when it is normalised again.
+    Raises TooLong before the work is done if more than `most` characters would surely be left. The
+    result may still be longer. The early check is needed because sorting marks takes time quadratic
+    in their number: 64 KiB of marks take a second.
     """
     if len(text) > COMPOSED * most:
         raise TooLong(f"must have at most {most} characters")
-    # What follows composes with the last characters only, so that the rest of the beginning stays as long as it is.
+    # Text after the beginning composes only with its last characters; the rest keeps its length.
     if len(text) > _BEGINNING and len(unicodedata.normalize(form, text[:_BEGINNING])) > most + _BEGINNING:
         raise TooLong(f"must have at most {most} characters")
     for _ in range(4):
-        done = unicodedata.normalize(form, text)
-        if done == text:
+        normalised = unicodedata.normalize(form, text)
+        if normalised == text:
             break
-        text = done
+        text = normalised
     return text
 
 
 def at_most(entries: int) -> BeforeValidator:
-    """Refuses a longer list or object before any of it is validated: each wrong entry costs an error of its own."""
+    """Return a validator that rejects longer lists and objects.
 
-    def look(value: object) -> object:
+    It runs before the entries are validated, because each invalid entry costs an error object.
+    """
+
+    def check_length(value: object) -> object:
         if isinstance(value, list | tuple | dict) and len(value) > entries:
             raise PydanticCustomError("too_long", "must have at most {limit} entries", {"limit": entries})
         return value
 
-    return BeforeValidator(look)
+    return BeforeValidator(check_length)
 
 
 def check(text: str) -> str:
-    """Returns `text` unchanged, or raises ValueError if a store or a client could choke on it.
+    """Return `text` unchanged.
 
-    U+0000 poisons a PostgreSQL batch and truncates on SQLite; lone surrogates have no UTF-8 form (RFC 3629, section 3).
+    Raises ValueError for text that a database or a client cannot handle.
+
+    U+0000 fails a whole batch on PostgreSQL and truncates text on SQLite. Lone surrogates have no
+    UTF-8 form (RFC 3629, section 3).
     """
     if "\x00" in text:
         raise ValueError("must not contain U+0000")
@@ -112,7 +120,7 @@ def check(text: str) -> str:
 
 
 def check_body(text: str) -> str:
-    """A message's text: not blank, at most 8,000 characters and 16 KiB of UTF-8."""
+    """Return a message's text: not blank, at most 8,000 characters and 16 KiB."""
     if len(text) > MAX_BODY_CHARACTERS:
         raise PydanticCustomError(TOO_LARGE, "must have at most {limit} characters", {"limit": MAX_BODY_CHARACTERS})
     if not check(text).strip():
@@ -123,54 +131,60 @@ def check_body(text: str) -> str:
 
 
 def check_line(text: str) -> str:
-    """A line of text: without line breaks, other control characters and bidi overrides, blanks only inside."""
+    """Return a single line, stripped, without control characters and bidi controls."""
     if any(category(character) in ("Cc", "Zl", "Zp") for character in check(text)):
-        raise ValueError("must be one line")
-    return _straight(text).strip()
+        raise ValueError("must be a single line")
+    return _check_direction(text).strip()
 
 
 def check_lines(text: str) -> str:
-    """The same in several lines: what turns the direction ends with its line (UAX #9, P1), but forges what it says."""
+    """Return text of several lines, stripped, without control and bidi characters.
+
+    A bidi control ends with its line (UAX #9, P1), but it can still forge what the line says.
+    """
     if any(category(character) == "Cc" and character not in "\n\r\t" for character in check(text)):
         raise ValueError("must not contain control characters")
-    return _straight(text).strip()
+    return _check_direction(text).strip()
 
 
-def _straight(text: str) -> str:
-    if _TURNS.search(text):
-        raise ValueError("must not turn the direction of what is around it")
+def _check_direction(text: str) -> str:
+    if _BIDI_CONTROLS.search(text):
+        raise ValueError("must not contain characters that change the direction of text")
     return text
 
 
 def check_moment(text: str) -> str:
-    """A moment as RFC 3339 gives it, with its offset (section 5.6, in capitals); ISO 8601 knows many more forms."""
+    """Return a date and time of RFC 3339, section 5.6, in capitals and with an offset.
+
+    ISO 8601 allows many more forms.
+    """
     try:
         if _MOMENT.fullmatch(text) is None:
             raise ValueError
         datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError("must be a date and time with its offset, as in 2026-11-22T13:05:03Z") from None
+        raise ValueError("must be a date and time with a UTC offset, as in 2026-11-22T13:05:03Z") from None
     return text
 
 
 def check_place(text: str) -> str:
-    """Where a page of what is listed by its time ended: a moment and an id, with a comma between them."""
+    """Return where a page ordered by time ended: date and time, comma, id."""
     moment, _, name = check(text).partition(",")
     check_moment(moment)
     if not name:
-        raise ValueError("must be a moment and an id, with a comma between them")
+        raise ValueError("must be a date and time, a comma and an id")
     return text
 
 
 def check_key(key: str) -> str:
-    """An idempotency key: 1 to 64 printable ASCII characters; uniqueness is its only other rule."""
+    """Return an idempotency key: 1 to 64 printable ASCII characters."""
     if not 1 <= len(key) <= MAX_KEY or not key.isascii() or not key.isprintable():
         raise ValueError(f"must be 1 to {MAX_KEY} printable ASCII characters")
     return key
 
 
 def one_line(text: str) -> str:
-    """`text` with control characters and line breaks as visible escapes, so that nobody can forge a line."""
+    """Return `text` with control characters escaped, so that it cannot forge lines."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
@@ -206,11 +220,11 @@ Place = Annotated[
 
 
 def milliseconds(moment: str) -> int:
-    """A `Moment` as milliseconds since 1970."""
+    """Return a `Moment` as milliseconds since 1970."""
     return (datetime.fromisoformat(moment) - _EPOCH) // timedelta(milliseconds=1)
 
 
 def timestamp(milliseconds: int) -> str:
-    """Milliseconds since 1970 as RFC 3339 in UTC, e.g. ``2026-11-22T13:05:03.123Z``."""
+    """Return milliseconds since 1970 in RFC 3339: ``2026-11-22T13:05:03.123Z``."""
     moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"

@@ -1,7 +1,9 @@
-"""The deeds: one noun per file, `def verb(command, actor, tx)`, inside a transaction; decide by rules, write, append.
+"""The handlers of commands, one noun per file: `def verb(command, actor, tx)`.
 
-A handler returns the answer for its author and appends what happened to the transaction. It refuses before it writes.
-The tables here are the only way from a command to its handler; a test holds them against the list of commands.
+A handler runs inside a transaction. It checks the permissions first, then writes, appends events to
+the transaction and returns the answer for the actor. It raises before it writes. The tables here
+map each command to its handler; a test compares them with the list of commands. Bulk handlers get
+several commands of one kind at once.
 """
 
 from collections.abc import Callable, Mapping, Sequence

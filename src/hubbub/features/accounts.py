@@ -1,4 +1,4 @@
-"""Accounts: come in by a link, an invite or an open door; change the password; be locked out; go."""
+"""Accounts: sign up, change password, disable, delete; guests and identities."""
 
 from sqlalchemy import Connection
 
@@ -23,27 +23,30 @@ from hubbub.storage.transaction import Transaction
 
 Answer = dict[str, object]
 REFUSED = "The name or the password is wrong."
-USED_LINK = "This link was used already, or it has expired. Ask for a new one."
+USED_LINK = "This link was already used, or it has expired. Ask for a new one."
 
 
 def create(command: CreateAccount, actor: Actor, tx: Transaction) -> Answer:
-    """A new person, at once in the lobby, and in the room that an invite leads into.
+    """Create an account with membership of the lobby and of the invite's room.
 
-    The door is checked before the name: no invite, no looking up of names.
+    The right to sign up is checked before the name, so that strangers cannot probe for names.
     """
     role, room = _signup_grant(command, actor, tx.connection, tx.now)
     _check_free(command.username, actor, tx.connection)
     if room is not None:
         tx.head(room_topic(room))
-    _pass(command, actor, tx)
+    _use_up_grant(command, actor, tx)
     user = accounts.create(tx, command.username, role, command.password_hash)
-    for entered in (LOBBY,) if room is None else (LOBBY, room):
-        members.enter(tx, entered, user, command.username, user)
+    for joined in (LOBBY,) if room is None else (LOBBY, room):
+        members.enter(tx, joined, user, command.username, user)
     return {"user": profile(tx.connection, user).model_dump()}
 
 
 def open_guest(command: OpenGuest, actor: Actor, tx: Transaction) -> Answer:
-    """A guest has no password and no session: the account lives as long as its connection."""
+    """Create a guest without password and session.
+
+    The account ends with its connection.
+    """
     _check_free(command.username, actor, tx.connection)
     user = accounts.create(tx, command.username, Role.GUEST, None)
     members.enter(tx, LOBBY, user, command.username, user)
@@ -51,9 +54,9 @@ def open_guest(command: OpenGuest, actor: Actor, tx: Transaction) -> Answer:
 
 
 def admit(command: AdmitIdentity, actor: Actor, tx: Transaction) -> Answer:
-    """The account of somebody whom the app around this one vouches for, under the name and the role it gives.
+    """Create or update the account of an identity of the host application.
 
-    The name as far as it is free. Who was locked out stays so, who was deleted too. Twice is once.
+    The name is adapted if it is taken. Disabled and deleted accounts stay so. Idempotent.
     """
     known = identities.find(tx.connection, command.issuer, command.subject)
     account = accounts.find(tx.connection, known.user) if known is not None and known.user is not None else None
@@ -61,10 +64,10 @@ def admit(command: AdmitIdentity, actor: Actor, tx: Transaction) -> Answer:
         return {}
     name = account.name if account is not None and known is not None and known.name == command.name else None
     if name is None:
-        who = Identity(command.issuer, command.subject, command.name)
-        name = next((wanted for wanted in names_for(who) if _is_free(wanted, account, tx.connection)), None)
+        identity = Identity(command.issuer, command.subject, command.name)
+        name = next((wanted for wanted in names_for(identity) if _is_free(wanted, account, tx.connection)), None)
         if name is None:
-            raise Conflict("There is no name left for this person.")
+            raise Conflict("No free name was found for this user.")
     if account is None:
         user = accounts.create(tx, name, command.role, None)
         members.enter(tx, LOBBY, user, name, user)
@@ -78,7 +81,10 @@ def admit(command: AdmitIdentity, actor: Actor, tx: Transaction) -> Answer:
 
 
 def close_guest(command: CloseGuest, actor: Actor, tx: Transaction) -> Answer:
-    """Frees the guest's name; who left nothing behind is forgotten. Twice is once."""
+    """Close a guest's account and free its name. Idempotent.
+
+    Guests who left no content behind are removed completely.
+    """
     guest = accounts.find(tx.connection, command.user)
     if guest is None or guest.role is not Role.GUEST or not guest.open_name:
         return {}
@@ -94,7 +100,7 @@ def close_guest(command: CloseGuest, actor: Actor, tx: Transaction) -> Answer:
 
 
 def change_password(command: ChangePassword, actor: Actor, tx: Transaction) -> Answer:
-    """Ends every session but the one that is kept; earlier reset links are void."""
+    """Set the password. End all sessions except `keep`, and void earlier reset links."""
     account = accounts.find(tx.connection, command.user)
     if account is None or account.disabled:
         raise Unauthenticated(USED_LINK if command.reset_hash else REFUSED)
@@ -113,9 +119,11 @@ def change_password(command: ChangePassword, actor: Actor, tx: Transaction) -> A
 
 
 def set_disabled(command: SetDisabled, actor: Actor, tx: Transaction) -> Answer:
-    """Locking out ends sessions, connections and the person's links, and what was his to look after gets another owner.
+    """Disable or enable an account.
 
-    Letting in again brings none of it back, but for a room that nobody could look after meanwhile.
+    Disabling ends the user's sessions and connections, revokes the user's invites, and gives the
+    user's rooms a new owner. Enabling does not restore any of that, but a room without an active
+    owner gets one again.
     """
     account = accounts.find(tx.connection, command.user)
     if account is None or not account.open_name:
@@ -125,9 +133,9 @@ def set_disabled(command: SetDisabled, actor: Actor, tx: Transaction) -> Answer:
         return {}
     if command.disabled:
         rules.may_close_account(account.role, accounts.active_owners(tx.connection), disabled=False)
-    _hold_rooms(tx, account)
+    _require_room_locks(tx, account)
     if command.disabled:
-        _lock_out(tx, account, banned=True)
+        _end_sessions(tx, account, banned=True)
         invites.remove_by(tx, account.id)
     accounts.set_disabled(tx, account.id, command.disabled)
     for room in members.without_owner(tx.connection, account.id):
@@ -136,15 +144,18 @@ def set_disabled(command: SetDisabled, actor: Actor, tx: Transaction) -> Answer:
 
 
 def delete(command: DeleteAccount, actor: Actor, tx: Transaction) -> Answer:
-    """The person goes; what was said stays, under a neutral name. The name is free for others."""
+    """Delete an account.
+
+    Its messages stay under a neutral name, and its name becomes free.
+    """
     account = accounts.find(tx.connection, command.user)
     if account is None or not account.open_name:
         raise NotFound()
     if not actor.system and (actor.id != account.id or command.seen_hash != account.password_hash):
         raise Unauthenticated(REFUSED)
     rules.may_close_account(account.role, accounts.active_owners(tx.connection), disabled=account.disabled)
-    joined = _hold_rooms(tx, account)
-    _lock_out(tx, account, banned=False)
+    joined = _require_room_locks(tx, account)
+    _end_sessions(tx, account, banned=False)
     _leave(tx, account, joined)
     invites.remove_by(tx, account.id)
     invites.remove_one_time_tokens(tx, "reset", account.id)
@@ -156,13 +167,16 @@ def delete(command: DeleteAccount, actor: Actor, tx: Transaction) -> Answer:
 
 
 def may_create(connection: Connection, command: CreateAccount, actor: Actor, now: int) -> None:
-    """Raises what `create` would raise now: asked first, so that no password is hashed for nothing."""
+    """Raise what `create` would raise now.
+
+    Called before the expensive hashing of the password.
+    """
     _signup_grant(command, actor, connection, now)
     _check_free(command.username, actor, connection)
 
 
 def by_name(connection: Connection, username: str) -> Account | None:
-    """Whoever logs in under `username`; None also for what is no name at all."""
+    """Return the account with this user name, or None. None also for invalid names."""
     try:
         return accounts.find_by_name(connection, names.check_user_name(username))
     except ValueError:
@@ -174,7 +188,7 @@ def by_id(connection: Connection, user: int) -> Account | None:
 
 
 def profile(connection: Connection, user: int) -> User:
-    """What anybody who is logged in may know of somebody. Raises NotFound."""
+    """Return what every user may see of a user. Raises NotFound."""
     account = accounts.find(connection, user)
     if account is None:
         raise NotFound()
@@ -186,12 +200,12 @@ def needs_owner(connection: Connection) -> bool:
 
 
 def listing(connection: Connection, after: int = 0, limit: int = 1_000) -> list[Account]:
-    """A page of all accounts by id, for the command line."""
+    """Return a page of all accounts by id, for the command line."""
     return accounts.listing(connection, after, limit)
 
 
 def open_guests(connection: Connection, before: int = MAX_ID) -> list[int]:
-    """Guests that came before then and were not closed; a crash may have cut their connection."""
+    """Return the ids below `before` of open guests, such as those left by a crash."""
     return accounts.guests(connection, before)
 
 
@@ -199,7 +213,10 @@ def open_guests(connection: Connection, before: int = MAX_ID) -> list[int]:
 
 
 def _signup_grant(command: CreateAccount, actor: Actor, connection: Connection, now: int) -> tuple[Role, int | None]:
-    """The role somebody would come in with, and the room; raises Forbidden where there is no way in."""
+    """Return the role and the room of a new account.
+
+    Raises Forbidden if the sign-up is not allowed.
+    """
     if actor.system:
         return command.role or Role.MEMBER, None
     if command.role is not None:
@@ -210,54 +227,63 @@ def _signup_grant(command: CreateAccount, actor: Actor, connection: Connection, 
             raise Forbidden(USED_LINK)
         return Role.OWNER, None
     if command.signup == "closed":
-        raise Forbidden("Nobody can sign up here.")
+        raise Forbidden("Sign-up is closed on this server.")
     if command.invite_hash is not None:
-        return Role.MEMBER, _room_behind(command.invite_hash, connection, now)
+        return Role.MEMBER, _invite_room(command.invite_hash, connection, now)
     if command.signup == "invite":
-        raise Forbidden("To sign up here you need an invite.")
+        raise Forbidden("You need an invite to sign up here.")
     return Role.MEMBER, None
 
 
-def _room_behind(invite_hash: str, connection: Connection, now: int) -> int | None:
-    """Where the invite leads besides the lobby; raises Forbidden if it opens no account."""
-    found = invites.grant(connection, invite_hash, now)
-    if found is None or not found.open:
-        raise Forbidden("This invite was used up or taken back, or it has expired. Ask for a new one.")
-    if not found.signup:
-        raise Forbidden("This invite is for people who have an account here.")
-    if found.archived:
+def _invite_room(invite_hash: str, connection: Connection, now: int) -> int | None:
+    """Return the invite's room besides the lobby.
+
+    Raises Forbidden if it does not allow a sign-up.
+    """
+    invite = invites.grant(connection, invite_hash, now)
+    if invite is None or not invite.open:
+        raise Forbidden("This invite was used up or revoked, or it has expired. Ask for a new one.")
+    if not invite.signup:
+        raise Forbidden("This invite is only for people who have an account here.")
+    if invite.archived:
         raise Forbidden(rules.ARCHIVED)
-    return found.room
+    return invite.room
 
 
-def _pass(command: CreateAccount, actor: Actor, tx: Transaction) -> None:
-    """Uses up what opened the door: one conditional statement, so that two can never pass on one."""
+def _use_up_grant(command: CreateAccount, actor: Actor, tx: Transaction) -> None:
+    """Use up the setup token or one use of the invite.
+
+    Each is one conditional statement, so that two sign-ups cannot share one use.
+    """
     if actor.system:
         return
     if command.setup_hash is not None:
         if not invites.use_one_time_token(tx, "setup", command.setup_hash):
             raise Forbidden(USED_LINK)
     elif command.invite_hash is not None and not invites.redeem(tx, command.invite_hash):
-        raise Forbidden("This invite was used up just now. Ask for a new one.")
+        raise Forbidden("This invite has just been used up. Ask for a new one.")
 
 
 def _check_free(name: str, actor: Actor, connection: Connection) -> None:
     if names.is_reserved(name) and not actor.system:
-        raise Conflict("That name is reserved. Choose another one.")
+        raise Conflict("This name is reserved. Choose another one.")
     if accounts.find_by_name(connection, name) is not None:
-        raise Conflict("Somebody has that name, or one that looks like it. Choose another one.")
+        raise Conflict("This name, or one that looks like it, is already taken. Choose another one.")
 
 
 def _is_free(name: str, account: Account | None, connection: Connection) -> bool:
-    """Whether `account`, or somebody new, may be called that."""
+    """Return True if `account`, or a new account if None, may have the name."""
     if names.is_reserved(name):
         return False
     holder = accounts.find_by_name(connection, name)
     return holder is None or (account is not None and holder.id == account.id)
 
 
-def _hold_rooms(tx: Transaction, account: Account) -> list[int]:
-    """The person's rooms, all held: so that nothing that is being sent elsewhere can be stored after this."""
+def _require_room_locks(tx: Transaction, account: Account) -> list[int]:
+    """Return the user's rooms once all of them are locked. Raises NeedsTopics.
+
+    With the locks held, a message that is being sent elsewhere cannot be stored after this command.
+    """
     joined = members.rooms_of(tx.connection, account.id)
     if not all(tx.knows(room_topic(room)) for room in joined):
         raise NeedsTopics(*map(room_topic, joined))
@@ -265,24 +291,29 @@ def _hold_rooms(tx: Transaction, account: Account) -> list[int]:
 
 
 def _leave(tx: Transaction, account: Account, joined: list[int]) -> None:
-    """Nobody any more: out of all of them, and without what he chose to say of himself, for those who look on too.
+    """Remove a user from all `joined` rooms, and clear the user's status and bans.
 
-    A room whose owner that was gets another one.
+    Rooms the user owned get another owner. The event of the cleared status also updates the users
+    who watch it.
     """
     if statuses.forget(tx, account.id):
         tx.append(StatusChanged(person=account.id, chosen=statuses.ONLINE))
     for room in joined:
-        was = members.role_of(tx.connection, room, account.id)
+        role = members.role_of(tx.connection, room, account.id)
         members.close_behind(tx, room, account.id, account.name)
         members.remove(tx, room, account.id)
         tx.append(MemberLeft(room=room, user=account.id, name=account.name, by=account.id))
         tx.append(RoomRemoved(person=account.id, room=room))
-        if was is RoomRole.OWNER:
+        if role is RoomRole.OWNER:
             members.succeed(tx, room)
     bans.forget(tx, account.id)
 
 
-def _lock_out(tx: Transaction, account: Account, *, banned: bool) -> None:
-    """The lock-out goes first, so that a connection closes for that reason and not for its session's end."""
+def _end_sessions(tx: Transaction, account: Account, *, banned: bool) -> None:
+    """End all sessions of an account that is disabled or deleted.
+
+    AccountDisabled comes first, so that connections close for that reason and not for the end of
+    their session.
+    """
     tx.append(AccountDisabled(user=account.id, banned=banned))
     sessions.end(tx, account.id, [s.id for s in sessions.of_user(tx.connection, account.id)])

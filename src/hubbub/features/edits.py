@@ -1,4 +1,4 @@
-"""Edits: say otherwise what one has said, take it back; and what messages said before."""
+"""Edits: edit and delete messages, and list the edit history."""
 
 from sqlalchemy import Connection
 
@@ -16,62 +16,74 @@ Answer = dict[str, object]
 
 
 def edit(command: EditMessage, actor: Actor, tx: Transaction) -> Answer:
-    """The words before are kept among the edits, and no entry of the log has them any more.
+    """Edit a message.
 
-    Where newcomers do not read back the event goes without the text: it may be of before their time.
+    The edit history keeps the former text; the log's entries no longer have it. In rooms whose new
+    members cannot read older messages, the event has no text, because the message may be older than
+    their membership.
     """
     room, seq = command.room, command.message
-    own, message = _said(room, seq, actor, tx)
+    own, message = _get_message(room, seq, actor, tx)
     rules.may_change(own)
     rules.may_edit(actor, message.author, forwarded=message.forwarded is not None)
     if message.body is None:
-        raise Conflict("This message is deleted.")
+        raise Conflict("This message was deleted.")
     if message.body == command.body:
         return {}
     log.redact(tx, room_topic(room), message.text_at(seq))
     edits.add(tx, room, seq, message.edited_at or message.at, message.body)
     before = _mentioned(message)
-    said = MessageText(room, actor, command.body, command.online, before, message.body)
-    after = mentions.resolve(tx, {seq: said}).get(seq)
+    text = MessageText(room, actor, command.body, command.online, before, message.body)
+    after = mentions.resolve(tx, {seq: text}).get(seq)
     mentions.replace(tx, MessagePlace(room, seq, actor.id), before, after)
-    told = command.body if own.history == "all" else None
-    event = MessageEdited(room=room, message=seq, by=actor.id, body=told, mentions=after, mentioned=before)
+    event_body = command.body if own.history == "all" else None
+    event = MessageEdited(room=room, message=seq, by=actor.id, body=event_body, mentions=after, mentioned=before)
     entry = tx.append(event)
-    fresh = {"body": command.body, "mentions": None if after is None else after.model_dump_json(exclude_none=True)}
-    messages.change(tx, room, seq, **fresh, edited_at=tx.now, text_seq=0 if told is None else entry.seq)
+    messages.change(
+        tx,
+        room,
+        seq,
+        body=command.body,
+        mentions=None if after is None else after.model_dump_json(exclude_none=True),
+        edited_at=tx.now,
+        text_seq=0 if event_body is None else entry.seq,
+    )
     return {"topic": entry.topic, "seq": entry.seq}
 
 
 def delete(command: DeleteMessage, actor: Actor, tx: Transaction) -> Answer:
-    """What is left is that there was a message: its place, its author, its key, what it answered.
+    """Delete a message.
 
-    In an archived room too: what should not be read must not stay for that.
+    Its position, author, key and the message it replied to remain. Allowed in archived rooms, too:
+    an archive must not keep text that has to go.
     """
     room, seq = command.room, command.message
-    own, message = _said(room, seq, actor, tx)
+    own, message = _get_message(room, seq, actor, tx)
     rules.may_delete(actor, own, message.author)
     if message.body is None:
         return {}
     log.redact(tx, room_topic(room), message.text_at(seq))
     mentioned = _mentioned(message)
     mentions.delete_of(tx, room, seq, mentioned)
-    for noun in (edits, pins, reactions):
-        noun.delete_of(tx, room, seq)
+    edits.delete_of(tx, room, seq)
+    pins.delete_of(tx, room, seq)
+    reactions.delete_of(tx, room, seq)
     entry = tx.append(MessageDeleted(room=room, message=seq, by=actor.id, author=message.author, mentioned=mentioned))
-    gone = {"body": None, "forwarded": None, "mentions": None, "edited_at": None}
-    messages.change(tx, room, seq, **gone, deleted_at=tx.now, text_seq=0)
+    messages.change(
+        tx, room, seq, body=None, forwarded=None, mentions=None, edited_at=None, deleted_at=tx.now, text_seq=0
+    )
     return {"topic": entry.topic, "seq": entry.seq}
 
 
 def listing(connection: Connection, actor: Actor, place: tuple[int, int], after: int, limit: int) -> Answer:
-    """A page of what the message (room, seq) said before, oldest first; nothing of a deleted one.
+    """Return a page of the edits of the message `place` = (room, seq), oldest first.
 
-    Raises NotFound, Forbidden.
+    A deleted message has none. Raises NotFound, Forbidden.
     """
     room, seq = place
     own = members.find(connection, room, actor.id)
     message = messages.find(connection, own, room, seq)
-    assert own is not None, "whoever finds a message is a member"
+    assert own is not None, "messages.find raises NotFound for non-members"
     rules.may_read_edits(actor, own, message.author)
     found = edits.listing(connection, room, seq, after, limit + 1)
     return {
@@ -82,12 +94,12 @@ def listing(connection: Connection, actor: Actor, place: tuple[int, int], after:
 
 
 def _mentioned(message: StoredMessage) -> Mentions | None:
-    """Whom it calls as it is."""
+    """Return the mentions of a stored message."""
     return None if message.mentions is None else Mentions.model_validate_json(message.mentions)
 
 
-def _said(room: int, seq: int, actor: Actor, tx: Transaction) -> tuple[Membership, StoredMessage]:
-    """A message that is to be changed. Raises NotFound."""
+def _get_message(room: int, seq: int, actor: Actor, tx: Transaction) -> tuple[Membership, StoredMessage]:
+    """Return the actor's membership and a message of the room. Raises NotFound."""
     own = members.find(tx.connection, room, actor.id)
     if own is None:
         raise NotFound()

@@ -1,4 +1,4 @@
-"""Identities: people whom the app around this one has recognised. Their accounts are made in accounts.py."""
+"""Identities of the host application. `accounts.admit` creates their accounts."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,10 @@ Answer = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class KnownIdentity:
-    """The account of an identity, at the moment of asking."""
+    """The account of an identity, as read now.
+
+    `revoked` is the position in the security topic of the last revocation.
+    """
 
     user: int
     name: str
@@ -26,7 +29,10 @@ class KnownIdentity:
 
 
 def revoke(command: RevokeIdentity, actor: Actor, tx: Transaction) -> Answer:
-    """Noted also for somebody who has never been here: the first greeting may be under way."""
+    """Revoke an identity.
+
+    It need not have an account yet, because its first log-in may be under way.
+    """
     known = identities.find(tx.connection, command.issuer, command.subject)
     entry = tx.append(IdentityRevoked(user=known.user if known is not None else None))
     identities.revoke(tx, command.issuer, command.subject, entry.seq)
@@ -34,17 +40,20 @@ def revoke(command: RevokeIdentity, actor: Actor, tx: Transaction) -> Answer:
 
 
 def position(connection: Connection) -> int:
-    """Where the security topic stands: read before somebody is recognised, it tells which revocations came after."""
+    """Return the head of the security topic.
+
+    Read before the host application authenticates a request, it tells which revocations came later.
+    """
     found = log.position(connection, SECURITY)
     return 0 if found is None else found[0]
 
 
-def recognise(connection: Connection, who: Identity) -> KnownIdentity | None:
-    """The person's account, None where there is none or where its name or role are not what `who` says now."""
-    known = identities.find(connection, who.issuer, who.subject)
+def recognise(connection: Connection, identity: Identity) -> KnownIdentity | None:
+    """Return the identity's account; None if it is missing or out of date."""
+    known = identities.find(connection, identity.issuer, identity.subject)
     account = accounts.find(connection, known.user) if known is not None and known.user is not None else None
     if known is None or account is None:
         return None
-    if account.open_name and (known.name != who.name or account.role != who.role):
+    if account.open_name and (known.name != identity.name or account.role != identity.role):
         return None
     return KnownIdentity(account.id, account.name, account.role, account.disabled, known.revoked)

@@ -1,4 +1,4 @@
-"""Invites and one-time links: ways in that are used up. The store never has a token, only its hash."""
+"""Invites and one-time tokens. The database stores their hashes, never the tokens."""
 
 from hashlib import sha256
 
@@ -14,41 +14,45 @@ from hubbub.storage.transaction import Transaction
 
 Answer = dict[str, object]
 MAX_INVITES = 1_000
-"""Into the site, that can still be used."""
+"""Usable invites to the site."""
 MAX_ROOM_INVITES = 100
-"""Into one room."""
+"""Usable invites into one room."""
 ID_LENGTH = 22
-HOSTED = "Who comes in here is for the app around this chat to say; links lead into rooms."
-NO_DOOR = "This invite was used up or taken back, or it has expired. Ask for a new one."
+ROOM_REQUIRED = "Accounts on this server come from the host application. Choose a room for the invite."
+UNUSABLE = "This invite was used up or revoked, or it has expired. Ask for a new one."
 
 
 def create(command: CreateInvite, actor: Actor, tx: Transaction) -> Answer:
-    """The same key gives the same invite again, also after it was used or taken back.
+    """Create an invite.
 
-    What the site's staff makes opens an account as well; what others make lets in those who have one.
+    The same key gives the same invite, even after it was used or revoked. Invites by the site's
+    staff also allow a sign-up. Those by other users need an account.
     """
     room = None if command.room == LOBBY else command.room
     if room is None and not command.accounts:
-        raise Forbidden(HOSTED)
-    _may_make(tx.connection, actor, room)
+        raise Forbidden(ROOM_REQUIRED)
+    _may_create(tx.connection, actor, room)
     digest = sha256(f"{command.max_uses}:{command.expires_in}{'' if room is None else f':{room}'}".encode()).hexdigest()
-    before = idempotency_keys.find(tx, actor.id, command.kind, command.key, digest)
-    if before is not None:
-        return before
-    most = MAX_INVITES if room is None else MAX_ROOM_INVITES
-    if invites.count(tx.connection, room, tx.now, most) >= most:
-        raise Conflict(f"There are {most} open invites. Take some back first.")
+    previous = idempotency_keys.find(tx, actor.id, command.kind, command.key, digest)
+    if previous is not None:
+        return previous
+    limit = MAX_INVITES if room is None else MAX_ROOM_INVITES
+    if invites.count(tx.connection, room, tx.now, limit) >= limit:
+        raise Conflict(f"There are already {limit:,} open invites. Revoke some first.")
     expires_at = None if command.expires_in is None else tx.now + command.expires_in
-    # The id is made from the hash: it names the invite to its admins and opens nothing.
-    name = sha256(command.token_hash.encode()).hexdigest()[:ID_LENGTH]
+    # The id is derived from the hash: moderators see it, and it does not grant access.
+    invite_id = sha256(command.token_hash.encode()).hexdigest()[:ID_LENGTH]
     signup = command.accounts and rules.is_staff(actor)
-    new = invites.NewInvite(name, command.token_hash, command.max_uses, actor.id, expires_at, room, signup)
-    answer: Answer = {"invite": _shown(invites.create(tx, new))}
+    new = invites.NewInvite(invite_id, command.token_hash, command.max_uses, actor.id, expires_at, room, signup)
+    answer: Answer = {"invite": _to_answer(invites.create(tx, new))}
     return idempotency_keys.keep(tx, actor.id, command.kind, command.key, digest, answer)
 
 
 def revoke(command: RevokeInvite, actor: Actor, tx: Transaction) -> Answer:
-    """An invite into a room that one may not know of looks like none."""
+    """Revoke an invite.
+
+    Raises NotFound also for invites into rooms the actor cannot see.
+    """
     found = invites.find(tx.connection, command.invite)
     if found is None:
         raise NotFound()
@@ -63,35 +67,39 @@ def revoke(command: RevokeInvite, actor: Actor, tx: Transaction) -> Answer:
 
 
 def accept(command: AcceptInvite, actor: Actor, tx: Transaction) -> Answer:
-    """Nothing is used up by somebody who is in the room already, nor by somebody who cannot come in.
+    """Join the room of an invite.
 
-    Somebody who is in it may ask again although it is used up: perhaps by him, and the answer was lost.
+    The invite loses a use only if the actor becomes a member by it. A member may accept an invite
+    that is used up: the actor may have used it up, and the answer was lost.
     """
-    found = invites.grant(tx.connection, command.token_hash, tx.now)
-    if found is None:
-        raise Forbidden(NO_DOOR)
-    room = found.room or LOBBY
+    invite = invites.grant(tx.connection, command.token_hash, tx.now)
+    if invite is None:
+        raise Forbidden(UNUSABLE)
+    room = invite.room or LOBBY
     topic = room_topic(room)
     tx.head(topic)
     if members.role_of(tx.connection, room, actor.id) is not None:
-        standing = rooms.current(tx, actor.id, room)
-        return {"room": standing.model_dump(exclude_none=True), "topic": topic, "seq": standing.head}
-    if not found.open:
-        raise Forbidden(NO_DOOR)
-    rules.may_enter(actor, archived=found.archived, banned=bans.holds(tx.connection, room, actor.id))
+        current = rooms.current(tx, actor.id, room)
+        return {"room": current.model_dump(exclude_none=True), "topic": topic, "seq": current.head}
+    if not invite.open:
+        raise Forbidden(UNUSABLE)
+    rules.may_enter(actor, archived=invite.archived, banned=bans.holds(tx.connection, room, actor.id))
     rules.may_join_more(actor, rooms.users_at_room_limit(tx.connection, [actor.id]))
     if not invites.redeem(tx, command.token_hash):
-        raise Forbidden(NO_DOOR)
+        raise Forbidden(UNUSABLE)
     joined, entry = members.enter(tx, room, actor.id, actor.name, actor.id)
     return {"room": joined.model_dump(exclude_none=True), "topic": topic, "seq": entry.seq}
 
 
 def create_link(command: CreateOneTimeToken, actor: Actor, tx: Transaction) -> Answer:
-    """For the server and its command line only: whoever can run those owns the data anyway."""
+    """Create a one-time token.
+
+    Only the server and its command line may, which control the data anyway.
+    """
     if not actor.system:
         raise Forbidden()
     if command.purpose == "setup" and accounts.has_owner(tx.connection):
-        raise Conflict("There is an owner already.")
+        raise Conflict("This site already has an owner.")
     if command.purpose == "reset":
         account = accounts.find(tx.connection, command.user) if command.user is not None else None
         if account is None or account.disabled or account.password_hash is None:
@@ -104,8 +112,10 @@ def create_link(command: CreateOneTimeToken, actor: Actor, tx: Transaction) -> A
 
 
 def listing(connection: Connection, actor: Actor, room: int | None, now: int, after: str | None, limit: int) -> Answer:
-    """A page of the invites that can still be used: into the site, for its staff; into a room, for those who look
-    after it. `after` is a `Place`. Raises Forbidden, NotFound."""
+    """Return a page of usable invites to the site (staff) or a room (moderators).
+
+    `after` is a `Place`. Raises Forbidden, NotFound.
+    """
     if room is None:
         rules.may_invite(actor)
     else:
@@ -115,33 +125,36 @@ def listing(connection: Connection, actor: Actor, room: int | None, now: int, af
         moment, _, invite = after.partition(",")
         position = invites.InvitePosition(milliseconds(moment), invite)
     found = invites.listing(connection, room, now, position, limit + 1)
-    return {"invites": [_shown(invite) for invite in found[:limit]], "more": len(found) > limit}
+    return {"invites": [_to_answer(invite) for invite in found[:limit]], "more": len(found) > limit}
 
 
 def opens(connection: Connection, token_hash: str, now: int) -> Answer:
-    """What somebody with this token could do now: come into which room, and make an account."""
-    found = invites.grant(connection, token_hash, now)
-    if found is None or not found.open:
+    """Return what an invite's token allows now: a room to join, a sign-up."""
+    invite = invites.grant(connection, token_hash, now)
+    if invite is None or not invite.open:
         return {"valid": False, "signup": False, "room": None, "name": None}
-    return {"valid": not found.archived, "signup": found.signup, "room": found.room, "name": found.name}
+    return {"valid": not invite.archived, "signup": invite.signup, "room": invite.room, "name": invite.name}
 
 
 def reset_owner(connection: Connection, token_hash: str, now: int) -> int | None:
-    """Whose password a reset link sets; None if there is no such link, or not any more."""
+    """Return the user whose password a reset token sets; None if it is not valid."""
     return invites.one_time_token_user(connection, "reset", token_hash, now)[1]
 
 
 # --- parts ---------------------------------------------------------------------------------------------------------
 
 
-def _may_make(connection: Connection, actor: Actor, room: int | None) -> None:
+def _may_create(connection: Connection, actor: Actor, room: int | None) -> None:
     if room is None:
         rules.may_invite(actor)
     else:
         rules.may_invite_into(actor, rooms.get_visible(connection, actor.id, room))
 
 
-def _shown(invite: Invite) -> Answer:
-    """Without what only its maker is told, once; a `null` stands for "never" and "any number"."""
-    left_out = {"token", "link"} if invite.room is not None else {"token", "link", "room"}
-    return invite.model_dump(exclude=left_out)
+def _to_answer(invite: Invite) -> Answer:
+    """Return the invite without token and link, which only its creator gets.
+
+    `None` is kept: it stands for "never" and "any number of uses".
+    """
+    excluded = {"token", "link"} if invite.room is not None else {"token", "link", "room"}
+    return invite.model_dump(exclude=excluded)

@@ -1,4 +1,4 @@
-"""What the server asks of itself: forgetting the old part of a log, and invites that ended long ago."""
+"""Housekeeping: trim logs and delete old invites."""
 
 from hubbub.domain.commands import ForgetInvites, TrimTopic
 from hubbub.domain.errors import Forbidden
@@ -8,7 +8,10 @@ from hubbub.storage.transaction import Transaction
 
 
 def trim(command: TrimTopic, actor: Actor, tx: Transaction) -> dict[str, object]:
-    """Removes a prefix of the topic's log and moves its floor; answers with the number of entries that are gone."""
+    """Delete the oldest entries of a topic's log and raise its floor.
+
+    Answer with their number.
+    """
     if not actor.system:
         raise Forbidden()
     if not tx.knows(command.topic):
@@ -17,7 +20,10 @@ def trim(command: TrimTopic, actor: Actor, tx: Transaction) -> dict[str, object]
 
 
 def forget_invites(command: ForgetInvites, actor: Actor, tx: Transaction) -> dict[str, object]:
-    """Answers with the number that is gone. One that can still be used is not among them, whenever `before` is."""
+    """Delete ended invites and answer with their number.
+
+    Usable invites stay, whatever `before` is.
+    """
     if not actor.system:
         raise Forbidden()
     return {"gone": invites.remove_ended(tx, min(command.before, tx.now), command.limit)}

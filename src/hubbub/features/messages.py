@@ -1,4 +1,4 @@
-"""Messages: a run of sends decided at once, forwards, and pages of history."""
+"""Messages: send in bulk, forward, and read pages of history."""
 
 from collections.abc import Container, Sequence
 from hashlib import sha256
@@ -24,91 +24,100 @@ Answer = dict[str, object]
 
 
 def send(run: Sequence[tuple[SendMessage, Actor]], tx: Transaction) -> list[Answer | HubbubError]:
-    """Decides a whole run: duplicates are dropped, also within the run, before any seq is given.
+    """Send a run of messages.
 
-    Same key and same words: the original seq, whatever happened to the right to send since. Other words: Conflict.
+    Duplicates, also within the run, get no seq of their own. A known key with the same text gets
+    the original seq, even if the right to send has gone since. A known key with another text is a
+    Conflict.
     """
     facts = messages.facts(tx, [(command.room, actor.id, command.key) for command, actor in run])
-    answered = [(command.room, command.reply_to) for command, _ in run if command.reply_to is not None]
-    there = messages.existing(tx, answered) if answered else set()
-    called = mentions.resolve(tx, _texts(run))
-    done: list[Answer | HubbubError] = []
+    replied_to = [(command.room, command.reply_to) for command, _ in run if command.reply_to is not None]
+    existing = messages.existing(tx, replied_to) if replied_to else set()
+    mentioned = mentions.resolve(tx, _texts(run))
+    answers: list[Answer | HubbubError] = []
     new: list[NewMessage] = []
-    calls: list[tuple[MessagePlace, Mentions]] = []
-    first: dict[tuple[int, int, str], tuple[str, int]] = {}
+    new_mentions: list[tuple[MessagePlace, Mentions]] = []
+    sent: dict[tuple[int, int, str], tuple[str, int]] = {}
     for index, ((command, actor), fact) in enumerate(zip(run, facts, strict=True)):
         digest = _digest(command)
-        known = (fact.hash, fact.seq) if fact.hash is not None else first.get((command.room, actor.id, command.key))
-        refusal = _again(known, digest) if known is not None else _refusal(command, fact, there)
-        if refusal is not None:
-            done.append(refusal)
+        known = (fact.hash, fact.seq) if fact.hash is not None else sent.get((command.room, actor.id, command.key))
+        error = _key_conflict(known, digest) if known is not None else _refusal(command, fact, existing)
+        if error is not None:
+            answers.append(error)
         elif known is not None:
-            done.append({"topic": room_topic(command.room), "seq": known[1]})
+            answers.append({"topic": room_topic(command.room), "seq": known[1]})
         else:
-            message = _place(command, actor, digest, tx, called=called.get(index))
+            message = _append(command, actor, digest, tx, mentioned=mentioned.get(index))
             new.append(message)
-            if index in called:
-                calls.append((MessagePlace(message.room, message.seq, message.author), called[index]))
-            first[command.room, actor.id, command.key] = (digest, message.seq)
-            done.append({"topic": room_topic(command.room), "seq": message.seq})
+            if index in mentioned:
+                new_mentions.append((MessagePlace(message.room, message.seq, message.author), mentioned[index]))
+            sent[command.room, actor.id, command.key] = (digest, message.seq)
+            answers.append({"topic": room_topic(command.room), "seq": message.seq})
     if new:
         messages.insert_all(tx, new)
-        mentions.store_all(tx, calls)
-    return done
+        mentions.store_all(tx, new_mentions)
+    return answers
 
 
 def forward(command: ForwardMessage, actor: Actor, tx: Transaction) -> Answer:
-    """The words as they are now, under the locks of both rooms. They call nobody, and stay when the source is gone."""
+    """Copy a message with its current text, under the locks of both rooms.
+
+    The copy mentions no users. It stays when the original is deleted.
+    """
     digest = sha256(f"\0forward {command.from_room} {command.message}".encode()).hexdigest()
     (fact,) = messages.facts(tx, [(command.room, actor.id, command.key)])
     known = (fact.hash, fact.seq) if fact.hash is not None else None
-    refusal = _again(known, digest) if known is not None else _refusal(command, fact, ())
-    if refusal is not None:
-        raise refusal
+    error = _key_conflict(known, digest) if known is not None else _refusal(command, fact, ())
+    if error is not None:
+        raise error
     if known is not None:
         return {"topic": room_topic(command.room), "seq": known[1]}
     own = members.find(tx.connection, command.from_room, actor.id)
     source = messages.find(tx.connection, own, command.from_room, command.message)
     if source.body is None:
-        raise Conflict("This message is deleted.")
-    words = SendMessage(room=command.room, key=command.key, body=source.body)
-    message = _place(words, actor, digest, tx, forwarded=_origin(command, source, actor, tx))
+        raise Conflict("This message was deleted.")
+    copy = SendMessage(room=command.room, key=command.key, body=source.body)
+    message = _append(copy, actor, digest, tx, forwarded=_origin(command, source, actor, tx))
     messages.insert_all(tx, [message])
     return {"topic": room_topic(command.room), "seq": message.seq}
 
 
 def page(connection: Connection, user: int, query: MessagePage) -> Answer:
-    """A page of a room the person is a member of, ascending, with what it quotes, and the head it was read at.
+    """Return a page of a room's messages, ascending, with quotes and the head.
 
-    Raises NotFound.
+    Raises NotFound if the user is not a member.
     """
-    if sum(given is not None for given in (query.before, query.after, query.around)) > 1:
+    if sum(position is not None for position in (query.before, query.after, query.around)) > 1:
         raise BadRequest("Give only one of before, after and around.")
-    seen = _seen(connection, user, query.room)
-    rows, more = _window(connection, seen, query)
-    found = history.models(connection, seen, rows)
+    view = _view(connection, user, query.room)
+    rows, more = _window(connection, view, query)
+    found = history.models(connection, view, rows)
     return {
         "messages": _dump(found),
-        "quotes": _dump(history.quotes(connection, seen, found)),
+        "quotes": _dump(history.quotes(connection, view, found)),
         "more": more,
         "heads": log.heads(connection, [room_topic(query.room)]),
     }
 
 
 def one(connection: Connection, user: int, room: int, seq: int) -> Answer:
-    """One message, with what it quotes. Raises NotFound."""
-    seen = _seen(connection, user, room)
-    found = history.some(connection, seen, [seq])
+    """Return one message, with the message it quotes. Raises NotFound."""
+    view = _view(connection, user, room)
+    found = history.some(connection, view, [seq])
     if not found:
         raise NotFound()
     return {
         "message": _dump(found)[0],
-        "quotes": _dump(history.quotes(connection, seen, found)),
+        "quotes": _dump(history.quotes(connection, view, found)),
         "heads": log.heads(connection, [room_topic(room)]),
     }
 
 
-def _seen(connection: Connection, user: int, room: int) -> RoomView:
+def _view(connection: Connection, user: int, room: int) -> RoomView:
+    """Return what the user may read of the room.
+
+    Raises NotFound if the user is not a member.
+    """
     own = members.find(connection, room, user)
     if own is None:
         raise NotFound()
@@ -116,7 +125,7 @@ def _seen(connection: Connection, user: int, room: int) -> RoomView:
 
 
 def _texts(run: Sequence[tuple[SendMessage, Actor]]) -> dict[int, MessageText]:
-    """Those that may call somebody, by their place in the run."""
+    """Return the texts that may contain mentions, by their index in the run."""
     return {
         index: MessageText(command.room, actor, command.body, command.online)
         for index, (command, actor) in enumerate(run)
@@ -125,73 +134,91 @@ def _texts(run: Sequence[tuple[SendMessage, Actor]]) -> dict[int, MessageText]:
 
 
 def _digest(command: SendMessage) -> str:
-    """What a key stands for: the words, and what they answer. No text has U+0000 in it, so nothing else looks so."""
-    replied = "" if command.reply_to is None else f"\0reply {command.reply_to}"
-    return sha256(f"{command.body}{replied}".encode()).hexdigest()
+    """Return a digest of what a key stands for: the text and `reply_to`.
+
+    A text never contains U+0000, so that no other command has the same input.
+    """
+    reply = "" if command.reply_to is None else f"\0reply {command.reply_to}"
+    return sha256(f"{command.body}{reply}".encode()).hexdigest()
 
 
-def _again(known: tuple[str | None, int | None], digest: str) -> HubbubError | None:
-    """The refusal of a key that was used for something else."""
-    first, _ = known
-    if first is None or not compare_digest(first, digest):
+def _key_conflict(known: tuple[str | None, int | None], digest: str) -> HubbubError | None:
+    """Return the error if the key was used for another message."""
+    known_digest, _ = known
+    if known_digest is None or not compare_digest(known_digest, digest):
         return Conflict("That key was used for another message.")
     return None
 
 
 def _refusal(
-    command: SendMessage | ForwardMessage, fact: SendFacts, there: Container[tuple[int, int]]
+    command: SendMessage | ForwardMessage, fact: SendFacts, existing: Container[tuple[int, int]]
 ) -> HubbubError | None:
-    """Why a new message may not be said; `there` are the messages that are answered and exist."""
+    """Return the error if a new message may not be sent.
+
+    `existing` are the (room, seq) of messages that exist, among those the run replies to.
+    """
     if not fact.allowed:
         return NotFound()
     if fact.archived:
         return Forbidden(rules.ARCHIVED)
-    replied = command.reply_to if isinstance(command, SendMessage) else None
-    if replied is not None and (replied < fact.sees_from or (command.room, replied) not in there):
-        return NotFound("There is no such message to reply to.")
+    reply_to = command.reply_to if isinstance(command, SendMessage) else None
+    if reply_to is not None and (reply_to < fact.sees_from or (command.room, reply_to) not in existing):
+        return NotFound("The message you are replying to was not found.")
     return None
 
 
 def _origin(command: ForwardMessage, source: StoredMessage, actor: Actor, tx: Transaction) -> Forwarded:
-    """Who said it first; where, only if everybody may know of that room or is in it."""
+    """Return the original author and message of a copy.
+
+    The original room is left out unless it is public or the same, because the readers of the copy
+    may not know of it.
+    """
     if source.forwarded is not None:
-        first = Forwarded.model_validate_json(source.forwarded)
-        first = first.model_copy(update={"name": accounts.name_of(tx.connection, first.by)})
+        origin = Forwarded.model_validate_json(source.forwarded)
+        origin = origin.model_copy(update={"name": accounts.name_of(tx.connection, origin.by)})
     else:
-        place = {"room": command.from_room, "message": command.message}
-        first = Forwarded(by=source.author, name=source.name, at=timestamp(source.at), **place)
-    if first.room is None or first.room == command.room:
-        return first
-    room = rooms.find_visible(tx.connection, actor.id, first.room)
+        origin = Forwarded(
+            by=source.author,
+            name=source.name,
+            at=timestamp(source.at),
+            room=command.from_room,
+            message=command.message,
+        )
+    if origin.room is None or origin.room == command.room:
+        return origin
+    room = rooms.find_visible(tx.connection, actor.id, origin.room)
     if room is not None and room.kind == "public":
-        return first
-    return first.model_copy(update={"room": None, "message": None})
+        return origin
+    return origin.model_copy(update={"room": None, "message": None})
 
 
-def _place(
-    words: SendMessage,
+def _append(
+    command: SendMessage,
     actor: Actor,
     digest: str,
     tx: Transaction,
     *,
     forwarded: Forwarded | None = None,
-    called: Mentions | None = None,
+    mentioned: Mentions | None = None,
 ) -> NewMessage:
-    room = words.room
+    """Append the event of a new message, and return the row to insert."""
+    room = command.room
     head = tx.head(room_topic(room))
     head.n += 1
-    more: dict[str, Any] = {}  # most messages are nothing but words, and what is absent costs time to validate
-    if words.reply_to is not None:
-        more["reply_to"] = words.reply_to
+    optional: dict[str, Any] = {}  # most messages have none of these, and None costs time to validate
+    if command.reply_to is not None:
+        optional["reply_to"] = command.reply_to
     if forwarded is not None:
-        more["forwarded"] = forwarded
-    if called is not None:
-        more["mentions"] = called
-    event = MessageSent(room=room, by=actor.id, name=actor.name, n=head.n, key=words.key, body=words.body, **more)
+        optional["forwarded"] = forwarded
+    if mentioned is not None:
+        optional["mentions"] = mentioned
+    event = MessageSent(
+        room=room, by=actor.id, name=actor.name, n=head.n, key=command.key, body=command.body, **optional
+    )
     entry = tx.append(event)
     return NewMessage(
-        tx.ids.next(), room, entry.seq, head.n, tx.now, actor.id, words.key, digest, words.body,
-        words.reply_to, _json(forwarded), _json(called),
+        tx.ids.next(), room, entry.seq, head.n, tx.now, actor.id, command.key, digest, command.body,
+        command.reply_to, _json(forwarded), _json(mentioned),
     )  # fmt: skip
 
 
@@ -199,21 +226,24 @@ def _json(model: Wire | None) -> str | None:
     return None if model is None else model.model_dump_json(exclude_none=True)
 
 
-def _window(connection: Connection, seen: RoomView, query: MessagePage) -> tuple[list[Any], dict[str, bool]]:
-    """One message more than asked for on each side tells whether there is more there."""
+def _window(connection: Connection, view: RoomView, query: MessagePage) -> tuple[list[Any], dict[str, bool]]:
+    """Return the rows of a page, and whether there are more before and after it.
+
+    Each side reads one message more than it returns, which tells whether there are more.
+    """
     limit = query.limit
     if query.after is not None:
-        found = history.after(connection, seen, query.after, limit + 1)
-        earlier = bool(history.before(connection, seen, query.after + 1, 1))
+        found = history.after(connection, view, query.after, limit + 1)
+        earlier = bool(history.before(connection, view, query.after + 1, 1))
         return found[:limit], {"before": earlier, "after": len(found) > limit}
     if query.around is not None:
         half = limit // 2
-        older = history.before(connection, seen, query.around, half + 1)
-        newer = history.after(connection, seen, query.around - 1, limit - half + 1)
+        older = history.before(connection, view, query.around, half + 1)
+        newer = history.after(connection, view, query.around - 1, limit - half + 1)
         more = {"before": len(older) > half, "after": len(newer) > limit - half}
         return older[len(older) - min(half, len(older)) :] + newer[: limit - half], more
-    found = history.before(connection, seen, query.before, limit + 1)
-    later = query.before is not None and bool(history.after(connection, seen, query.before - 1, 1))
+    found = history.before(connection, view, query.before, limit + 1)
+    later = query.before is not None and bool(history.after(connection, view, query.before - 1, 1))
     return found[-limit:], {"before": len(found) > limit, "after": later}
 
 

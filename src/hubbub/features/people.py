@@ -1,4 +1,4 @@
-"""People: find somebody by the beginning of his name, to write to him or to bring him into a room."""
+"""The search for users by the beginning of their name."""
 
 from sqlalchemy import Connection
 
@@ -8,7 +8,12 @@ from hubbub.storage import accounts
 
 
 def search(connection: Connection, actor: Actor, beginning: str, after: int, limit: int) -> dict[str, object]:
-    """A page of those who can be written to, by id; names that look alike begin alike. Raises Forbidden."""
+    """Return a page of active users by id whose name begins with `beginning`.
+
+    Raises Forbidden.
+
+    Names are compared by skeleton, so that letters which look alike match.
+    """
     rules.may_find_people(actor)
     found = accounts.search(connection, beginning, after, limit + 1)
     people = [Person(id=account.id, name=account.name) for account in found[:limit]]

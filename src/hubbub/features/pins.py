@@ -1,4 +1,4 @@
-"""Pins: keep a message in view for everybody, let it go, and what is kept."""
+"""Pins: pin and unpin messages, and list the pinned ones."""
 
 from sqlalchemy import Connection
 
@@ -16,24 +16,27 @@ Answer = dict[str, object]
 
 
 def pin(command: PinMessage, actor: Actor, tx: Transaction) -> Answer:
-    """Twice is fine. Raises Conflict for a deleted message, and where enough is pinned of what the actor sees."""
+    """Pin a message. Idempotent.
+
+    Raises Conflict for a deleted message, and if MAX_PINS pinned messages are visible to the actor.
+    """
     room, seq = command.room, command.message
-    own, message = _changing(command, actor, tx)
+    own, message = _get_message(command, actor, tx)
     if message.body is None:
-        raise Conflict("This message is deleted.")
+        raise Conflict("This message was deleted.")
     if pins.is_pinned(tx.connection, room, seq):
         return {}
     if pins.count(tx.connection, history.view(own, room, actor.id)) >= MAX_PINS:
-        raise Conflict(f"A room has at most {MAX_PINS} pinned messages.")
+        raise Conflict(f"A room can have at most {MAX_PINS} pinned messages. Unpin one first.")
     entry = tx.append(MessagePinned(room=room, message=seq, by=actor.id, name=actor.name))
     pins.add(tx, room, seq, entry.seq, actor.id)
     return {"topic": entry.topic, "seq": entry.seq}
 
 
 def unpin(command: UnpinMessage, actor: Actor, tx: Transaction) -> Answer:
-    """Twice is fine."""
+    """Unpin a message. Idempotent."""
     room, seq = command.room, command.message
-    _changing(command, actor, tx)
+    _get_message(command, actor, tx)
     if not pins.delete_of(tx, room, seq):
         return {}
     entry = tx.append(MessageUnpinned(room=room, message=seq, by=actor.id, name=actor.name))
@@ -41,7 +44,10 @@ def unpin(command: UnpinMessage, actor: Actor, tx: Transaction) -> Answer:
 
 
 def listing(connection: Connection, user: int, room: int, before: int | None, limit: int) -> Answer:
-    """A page of what is pinned, newest first, as far as the person may see it. Raises NotFound."""
+    """Return a page of the pinned messages the user may read, newest first.
+
+    Raises NotFound.
+    """
     own = members.find(connection, room, user)
     if own is None:
         raise NotFound()
@@ -53,8 +59,11 @@ def listing(connection: Connection, user: int, room: int, before: int | None, li
     }
 
 
-def _changing(command: PinMessage | UnpinMessage, actor: Actor, tx: Transaction) -> tuple[Membership, StoredMessage]:
-    """The actor and the message, if he pins in its room. Raises NotFound, Forbidden."""
+def _get_message(command: PinMessage | UnpinMessage, actor: Actor, tx: Transaction) -> tuple[Membership, StoredMessage]:
+    """Return the actor's membership and the message.
+
+    Raises NotFound; Forbidden for non-moderators.
+    """
     own = members.find(tx.connection, command.room, actor.id)
     if own is None:
         raise NotFound()

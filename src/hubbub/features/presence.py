@@ -1,4 +1,4 @@
-"""Presence: what somebody has chosen to appear as. Who is here is not stored anywhere."""
+"""The status users have set. Which users are connected is not stored."""
 
 from collections.abc import Sequence
 
@@ -13,14 +13,14 @@ from hubbub.storage import statuses
 from hubbub.storage.transaction import Transaction
 
 LONGEST = 366 * 86_400_000
-"""Milliseconds ahead that `until` may be."""
+"""The longest duration of a status, in milliseconds."""
 
 
 def set_(command: SetPresence, actor: Actor, tx: Transaction) -> dict[str, object]:
-    """Replaces what was chosen before; the same again is answered with an empty object."""
+    """Replace the user's status. If nothing changes, the answer is empty."""
     until = None if command.until is None else milliseconds(command.until)
     if until is not None and not tx.now < until <= tx.now + LONGEST:
-        raise BadRequest("until: must be a moment within the next year.")
+        raise BadRequest("until: must be a time within the next year.")
     chosen = Status(
         status=command.status,
         text=command.text or None,
@@ -35,5 +35,5 @@ def set_(command: SetPresence, actor: Actor, tx: Transaction) -> dict[str, objec
 
 
 def chosen(connection: Connection, users: Sequence[int], now: int) -> dict[int, tuple[Status, int]]:
-    """What each has chosen, and the position in his own topic at which that is so."""
+    """Return each user's status, and the position in their topic it belongs to."""
     return statuses.of(connection, users, now)

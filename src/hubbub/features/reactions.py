@@ -1,4 +1,4 @@
-"""Reactions: runs of them decided at once, and who reacted to a message."""
+"""Reactions: add and remove them in bulk, and list the reactions to a message."""
 
 from collections.abc import Sequence
 
@@ -18,66 +18,76 @@ Answer = dict[str, object]
 
 
 def add(run: Sequence[tuple[AddReaction, Actor]], tx: Transaction) -> list[Answer | HubbubError]:
-    """Decides a whole run. What is there already, also since earlier in the run, is answered with an empty object."""
-    asked = [ReactionRequest(command.room, command.message, command.emoji, actor.id) for command, actor in run]
-    facts = reactions.facts(tx, asked)
-    there = reactions.emoji_at(tx, ((one.room, one.message) for one in asked))
-    done: list[Answer | HubbubError] = []
+    """Add a run of reactions.
+
+    Existing ones, also from earlier in the run, get an empty answer.
+    """
+    requests = _requests(run)
+    facts = reactions.facts(tx, requests)
+    emoji_by_message = reactions.emoji_at(tx, ((request.room, request.message) for request in requests))
+    answers: list[Answer | HubbubError] = []
     new: dict[ReactionRequest, tuple[int, int]] = {}
-    for (_, actor), one, fact in zip(run, asked, facts, strict=True):
-        refusal = _refusal(fact)
-        kinds = there.setdefault((one.room, one.message), {})
-        if refusal is not None:
-            done.append(refusal)
-        elif fact.there or one in new:
-            done.append({})
+    for (_, actor), request, fact in zip(run, requests, facts, strict=True):
+        room, message, emoji = request.room, request.message, request.emoji
+        error = _refusal(fact)
+        first_seqs = emoji_by_message.setdefault((room, message), {})
+        if error is not None:
+            answers.append(error)
+        elif fact.there or request in new:
+            answers.append({})
         elif fact.deleted:
-            done.append(Conflict("This message is deleted."))
-        elif one.emoji not in kinds and len(kinds) >= MAX_REACTIONS:
-            done.append(Conflict(f"A message takes {MAX_REACTIONS} different emoji, and no more."))
+            answers.append(Conflict("This message was deleted."))
+        elif emoji not in first_seqs and len(first_seqs) >= MAX_REACTIONS:
+            answers.append(Conflict(f"A message can have at most {MAX_REACTIONS} different emoji."))
         else:
-            event = ReactionAdded(room=one.room, message=one.message, by=actor.id, name=actor.name, emoji=one.emoji)
-            entry = tx.append(event)
-            new[one] = (entry.seq, kinds.setdefault(one.emoji, entry.seq))
-            done.append({"topic": entry.topic, "seq": entry.seq})
+            entry = tx.append(ReactionAdded(room=room, message=message, by=actor.id, name=actor.name, emoji=emoji))
+            new[request] = (entry.seq, first_seqs.setdefault(emoji, entry.seq))
+            answers.append({"topic": entry.topic, "seq": entry.seq})
     if new:
-        reactions.add_all(tx, [(*one, *place) for one, place in new.items()])
-    return done
+        reactions.add_all(tx, [(*request, *seqs) for request, seqs in new.items()])
+    return answers
 
 
 def remove(run: Sequence[tuple[RemoveReaction, Actor]], tx: Transaction) -> list[Answer | HubbubError]:
-    """Decides a whole run. What is not there is answered with an empty object."""
-    asked = [ReactionRequest(command.room, command.message, command.emoji, actor.id) for command, actor in run]
-    done: list[Answer | HubbubError] = []
-    gone: set[ReactionRequest] = set()
-    for (_, actor), one, fact in zip(run, asked, reactions.facts(tx, asked), strict=True):
-        refusal = _refusal(fact)
-        if refusal is not None:
-            done.append(refusal)
-        elif not fact.there or one in gone:
-            done.append({})
+    """Remove a run of reactions. Those that do not exist get an empty answer."""
+    requests = _requests(run)
+    answers: list[Answer | HubbubError] = []
+    removed: set[ReactionRequest] = set()
+    for (_, actor), request, fact in zip(run, requests, reactions.facts(tx, requests), strict=True):
+        room, message, emoji = request.room, request.message, request.emoji
+        error = _refusal(fact)
+        if error is not None:
+            answers.append(error)
+        elif not fact.there or request in removed:
+            answers.append({})
         else:
-            event = ReactionRemoved(room=one.room, message=one.message, by=actor.id, name=actor.name, emoji=one.emoji)
-            entry = tx.append(event)
-            gone.add(one)
-            done.append({"topic": entry.topic, "seq": entry.seq})
-    if gone:
-        reactions.remove_all(tx, sorted(gone))
-    return done
+            entry = tx.append(ReactionRemoved(room=room, message=message, by=actor.id, name=actor.name, emoji=emoji))
+            removed.add(request)
+            answers.append({"topic": entry.topic, "seq": entry.seq})
+    if removed:
+        reactions.remove_all(tx, sorted(removed))
+    return answers
 
 
 def listing(connection: Connection, user: int, where: tuple[int, int], after: int, limit: int) -> Answer:
-    """A page of those who reacted to the message `where` = (room, seq), for who may read it. Raises NotFound."""
+    """Return a page of the reactions to the message `where` = (room, seq).
+
+    Raises NotFound if the user may not read the message.
+    """
     room, seq = where
     own = members.find(connection, room, user)
     if own is None or seq < own.sees_from or reads.number_of(connection, room, seq) is None:
         raise NotFound()
     found = reactions.listing(connection, room, seq, after, limit + 1)
     return {
-        "reactions": [one._asdict() for one in found[:limit]],
+        "reactions": [reaction._asdict() for reaction in found[:limit]],
         "more": len(found) > limit,
         "heads": log.heads(connection, [room_topic(room)]),
     }
+
+
+def _requests(run: Sequence[tuple[AddReaction | RemoveReaction, Actor]]) -> list[ReactionRequest]:
+    return [ReactionRequest(command.room, command.message, command.emoji, actor.id) for command, actor in run]
 
 
 def _refusal(fact: ReactionFacts) -> HubbubError | None:

@@ -1,4 +1,4 @@
-"""Read positions: how far somebody has read, the same on all devices. Runs of them are decided at once."""
+"""Read positions: one per user and room, shared by all of the user's devices."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,35 +18,42 @@ MemberKey = tuple[int, int]
 
 @dataclass(slots=True)
 class ReadMoves:
-    """Where the people of a run were, and where the last command of each puts them."""
+    """The moves of a run: each stored read position, and its last new seq."""
 
     own: dict[MemberKey, ReadState]
     last: dict[MemberKey, int] = field(default_factory=dict)
 
-    def forward(self, who: MemberKey, seq: int, tx: Transaction) -> bool:
-        """Notes a move; False if it would be none. Raises NotFound, BadRequest, Forbidden."""
-        own = self.own.get(who, ReadState())
+    def forward(self, member: MemberKey, seq: int, tx: Transaction) -> bool:
+        """Note a move. Return False if the position is there already or beyond.
+
+        Raises NotFound, BadRequest, Forbidden.
+        """
+        own = self.own.get(member, ReadState())
         if own.disabled:
             raise Forbidden("This account is closed.")
         if own.read_seq is None:
             raise NotFound()
-        if seq > tx.head(room_topic(who[0])).seq:
-            raise BadRequest("There is nothing yet at that position.")
-        if seq <= self.last.get(who, own.read_seq):
+        if seq > tx.head(room_topic(member[0])).seq:
+            raise BadRequest("seq: must not be above the newest seq of the room.")
+        if seq <= self.last.get(member, own.read_seq):
             return False
-        self.last[who] = seq
+        self.last[member] = seq
         return True
 
 
 def read(run: Sequence[tuple[ReadRoom, Actor]], tx: Transaction) -> list[Answer | HubbubError]:
-    """Moves forward only; what moves nothing is answered with an empty object. Each moves once, to his last place."""
+    """Move a run of read positions forward.
+
+    Commands that move nothing get an empty answer. Each position moves once, to the last seq of the
+    run. All its commands get that event's position.
+    """
     moves = ReadMoves(reads.own(tx, [(command.room, actor.id) for command, actor in run]))
     outcomes: list[bool | HubbubError] = []
     for command, actor in run:
         try:
             outcomes.append(moves.forward((command.room, actor.id), command.seq, tx))
-        except HubbubError as refusal:
-            outcomes.append(refusal)
+        except HubbubError as error:
+            outcomes.append(error)
     answers = _move(tx, moves)
     return [
         outcome if isinstance(outcome, HubbubError) else answers[command.room, actor.id] if outcome else {}
@@ -55,18 +62,21 @@ def read(run: Sequence[tuple[ReadRoom, Actor]], tx: Transaction) -> list[Answer 
 
 
 def read_all(run: Sequence[tuple[ReadRooms, Actor]], tx: Transaction) -> list[Answer | HubbubError]:
-    """Several rooms each; a room one is not in is passed over. The answer is where the last of the moves stands."""
-    moves = ReadMoves(reads.own(tx, [(each.room, actor.id) for command, actor in run for each in command.rooms]))
+    """Move the read positions of several rooms per command.
+
+    Rooms without membership are skipped. The answer is the position of the last move.
+    """
+    moves = ReadMoves(reads.own(tx, [(target.room, actor.id) for command, actor in run for target in command.rooms]))
     outcomes: list[list[MemberKey] | HubbubError] = []
     for command, actor in run:
         before = dict(moves.last)
         try:
             outcomes.append(_forward_all(command, actor, moves, tx))
-        except HubbubError as refusal:
+        except HubbubError as error:
             moves.last = before
-            outcomes.append(refusal)
+            outcomes.append(error)
     answers = _move(tx, moves)
-    order = {who: place for place, who in enumerate(answers)}
+    order = {member: index for index, member in enumerate(answers)}
     return [
         outcome if isinstance(outcome, HubbubError) else answers[max(outcome, key=order.__getitem__)] if outcome else {}
         for outcome in outcomes
@@ -74,43 +84,49 @@ def read_all(run: Sequence[tuple[ReadRooms, Actor]], tx: Transaction) -> list[An
 
 
 def unread(command: UnreadRoom, actor: Actor, tx: Transaction) -> Answer:
-    """Moves back only, to just before the message; one that is unread already is answered with an empty object."""
+    """Move the read position back to just before the message.
+
+    An unread message gets an empty answer.
+    """
     own = members.find(tx.connection, command.room, actor.id)
     if own is None or command.message < own.sees_from:
         raise NotFound()
     if reads.number_of(tx.connection, command.room, command.message) is None:
         raise NotFound()
-    who = (command.room, actor.id)
+    member = (command.room, actor.id)
     if own.read_seq < command.message:
         return {}
-    moves = ReadMoves({who: ReadState(False, own.read_seq, own.joined_seq)}, {who: command.message - 1})
-    return _move(tx, moves)[who]
+    moves = ReadMoves({member: ReadState(False, own.read_seq, own.joined_seq)}, {member: command.message - 1})
+    return _move(tx, moves)[member]
 
 
 def _forward_all(command: ReadRooms, actor: Actor, moves: ReadMoves, tx: Transaction) -> list[MemberKey]:
-    """The moves among them."""
-    found = []
-    for each in command.rooms:
-        who = (each.room, actor.id)
+    """Note the moves of a command, and return the read positions that move."""
+    moved = []
+    for target in command.rooms:
+        member = (target.room, actor.id)
         try:
-            if moves.forward(who, each.seq, tx):
-                found.append(who)
+            if moves.forward(member, target.seq, tx):
+                moved.append(member)
         except NotFound:
             continue
-    return found
+    return moved
 
 
 def _move(tx: Transaction, moves: ReadMoves) -> dict[MemberKey, Answer]:
-    """Writes where people are now, and tells them so; the answers by whose they are, in the order of their events."""
+    """Store the moves and append their events.
+
+    Return the answers in the order of the events.
+    """
     if not moves.last:
         return {}
-    places = [ReadTarget(*who, seq, moves.own[who].joined_seq or 0) for who, seq in moves.last.items()]
-    standing = reads.standing(tx, places)
-    reads.move(tx, [(place.room, place.user, place.seq, n) for place, (n, _) in zip(places, standing, strict=True)])
+    targets = [ReadTarget(*member, seq, moves.own[member].joined_seq or 0) for member, seq in moves.last.items()]
+    counts = reads.standing(tx, targets)
+    reads.move(tx, [(target.room, target.user, target.seq, n) for target, (n, _) in zip(targets, counts, strict=True)])
     answers: dict[MemberKey, Answer] = {}
-    for place, (n, mentions) in zip(places, standing, strict=True):
-        unread = tx.head(room_topic(place.room)).n - n
-        event = ReadMoved(person=place.user, room=place.room, read=place.seq, unread=unread, mentions=mentions)
+    for target, (n, mentions) in zip(targets, counts, strict=True):
+        unread = tx.head(room_topic(target.room)).n - n
+        event = ReadMoved(person=target.user, room=target.room, read=target.seq, unread=unread, mentions=mentions)
         entry = tx.append(event)
-        answers[place.room, place.user] = {"topic": entry.topic, "seq": entry.seq}
+        answers[target.room, target.user] = {"topic": entry.topic, "seq": entry.seq}
     return answers

@@ -1,4 +1,4 @@
-"""Rooms: make one, change it, put it away; list those one may see, look at one; what a room is to oneself."""
+"""Rooms: create, update, archive, restore, list, and change own settings."""
 
 from hashlib import sha256
 
@@ -32,89 +32,95 @@ from hubbub.storage.transaction import Transaction
 
 Answer = dict[str, object]
 MEMBERS_SHOWN = 100
-OWN = ("head", "floor", "read", "unread", "mentions", "role", "favourite", "muted")
-"""What a room's members alone are told."""
-NAMED_ALIKE = "There is a room with that name, or one that looks like it."
+MEMBER_FIELDS = ("head", "floor", "read", "unread", "mentions", "role", "favourite", "muted")
+"""The fields of a room that only members get."""
+NAME_TAKEN = "There is already a room with this name, or one that looks like it. Choose another name."
 
 
 def create(command: CreateRoom, actor: Actor, tx: Transaction) -> Answer:
-    """A new room with its members in it, or the direct room there is. The same key gives the same room as it is."""
+    """Create a room with its members, or return the existing direct room.
+
+    The same key gives the same room, in its current state.
+    """
     rules.may_create_room(actor)
     digest = _digest(command)
-    before = idempotency_keys.find(tx, actor.id, command.kind, command.key, digest)
-    if before is not None:
-        return _again(tx, actor, before)
+    previous = idempotency_keys.find(tx, actor.id, command.kind, command.key, digest)
+    if previous is not None:
+        return _repeat_answer(tx, actor, previous)
     others = [user for user in dict.fromkeys(command.members) if user != actor.id]
-    people = None
+    direct_key = None
     if command.kind_of_room == "direct":
         if len(others) + 1 > MAX_DIRECT:
             raise BadRequest(f"members: {TOO_MANY}.")
-        people = rooms.direct_key([actor.id, *others])
-        there = rooms.direct(tx.connection, people)
-        if there is not None:
-            answer = _answer(rooms.current(tx, actor.id, there), tx.head(room_topic(there)).seq)
+        direct_key = rooms.direct_key([actor.id, *others])
+        existing = rooms.direct(tx.connection, direct_key)
+        if existing is not None:
+            answer = _answer(rooms.current(tx, actor.id, existing), tx.head(room_topic(existing)).seq)
             return idempotency_keys.keep(tx, actor.id, command.kind, command.key, digest, answer)
-    names = _people(tx, others) | {actor.id: actor.name}
-    if people is None:
+    names = _names(tx, others) | {actor.id: actor.name}
+    if direct_key is None:
         rules.may_join_more(actor, rooms.users_at_room_limit(tx.connection, list(names)))
     else:
         rules.may_create_direct(*rooms.direct_made(tx.connection, actor.id, others))
     name = command.name or ""
     if command.kind_of_room == "public" and rooms.name_taken(tx.connection, name):
-        raise Conflict(NAMED_ALIKE)
+        raise Conflict(NAME_TAKEN)
     new = rooms.NewRoomRow(
-        command.kind_of_room, name, actor.id, command.topic, command.description, command.history, people
+        command.kind_of_room, name, actor.id, command.topic, command.description, command.history, direct_key
     )
-    first = RoomRole.MEMBER if people else RoomRole.OWNER
-    created, seq = _found(tx, actor, new, {actor.id: first} | dict.fromkeys(others, RoomRole.MEMBER), names)
+    own_role = RoomRole.MEMBER if direct_key else RoomRole.OWNER
+    created, seq = _create(tx, actor, new, {actor.id: own_role} | dict.fromkeys(others, RoomRole.MEMBER), names)
     return idempotency_keys.keep(tx, actor.id, command.kind, command.key, digest, _answer(created, seq))
 
 
 def update(command: UpdateRoom, actor: Actor, tx: Transaction) -> Answer:
-    """Changes what is different; if nothing is, nothing happens."""
-    seen = rooms.get_visible(tx.connection, actor.id, command.room)
-    rules.may_update(actor, seen, history=command.history is not None)
-    rules.may_change(seen)
-    if seen.kind == "direct" and (command.name is not None or command.history is not None):
-        raise BadRequest("A direct room has no name, and everybody in it reads all of it.")
+    """Update the fields that differ. If none does, nothing happens."""
+    room = rooms.get_visible(tx.connection, actor.id, command.room)
+    rules.may_update(actor, room, history=command.history is not None)
+    rules.may_change(room)
+    if room.kind == "direct" and (command.name is not None or command.history is not None):
+        raise BadRequest("Direct rooms have no name, and all their members can read all messages.")
     given = {field: getattr(command, field) for field in RoomChanges.model_fields}
     changes = {
-        field: value for field, value in given.items() if value is not None and value != (getattr(seen, field) or "")
+        field: value for field, value in given.items() if value is not None and value != (getattr(room, field) or "")
     }
     if not changes:
         return {}
-    public = seen.kind == "public"
-    if public and "name" in changes and rooms.name_taken(tx.connection, changes["name"], besides=seen.id):
-        raise Conflict(NAMED_ALIKE)
-    tx.head(room_topic(seen.id))
-    rooms.change(tx, seen.id, changes, public=public)
+    public = room.kind == "public"
+    if public and "name" in changes and rooms.name_taken(tx.connection, changes["name"], besides=room.id):
+        raise Conflict(NAME_TAKEN)
+    tx.head(room_topic(room.id))
+    rooms.change(tx, room.id, changes, public=public)
     if changes.get("history") == "joined":
-        messages.redact_edits(tx, seen.id)
-    told = RoomUpdated(room=seen.id, by=actor.id, name=actor.name, changes=RoomChanges.model_validate(changes))
-    return _tell(tx, told, public=public)
+        messages.redact_edits(tx, room.id)
+    event = RoomUpdated(room=room.id, by=actor.id, name=actor.name, changes=RoomChanges.model_validate(changes))
+    return _publish(tx, event, public=public)
 
 
 def archive(command: ArchiveRoom, actor: Actor, tx: Transaction) -> Answer:
-    """From here on nothing is said or changed there; reading goes on. Twice is once."""
-    return _put(tx, actor, command.room, archived=True)
+    """Make a room read-only. Idempotent."""
+    return _set_archived(tx, actor, command.room, archived=True)
 
 
 def restore(command: RestoreRoom, actor: Actor, tx: Transaction) -> Answer:
-    """An archived room is as it was. Twice is once."""
-    return _put(tx, actor, command.room, archived=False)
+    """Restore an archived room. Idempotent."""
+    return _set_archived(tx, actor, command.room, archived=False)
 
 
 def settings(command: ChangeSettings, actor: Actor, tx: Transaction) -> Answer:
-    """One's own, so in an archived room too. What is as it was already is answered with an empty object."""
-    seen = rooms.get_visible(tx.connection, actor.id, command.room)
-    if not seen.joined:
+    """Change the actor's own settings for a room.
+
+    If nothing changes, the answer is empty. Allowed in archived rooms, too.
+    """
+    room = rooms.get_visible(tx.connection, actor.id, command.room)
+    if not room.joined:
         raise NotFound()
-    favourite = bool(seen.favourite if command.favourite is None else command.favourite)
-    muted = bool(seen.muted if command.muted is None else command.muted)
-    if (favourite, muted) == (seen.favourite, seen.muted):
+    favourite = bool(room.favourite if command.favourite is None else command.favourite)
+    muted = bool(room.muted if command.muted is None else command.muted)
+    if (favourite, muted) == (room.favourite, room.muted):
         return {}
-    rooms.set_preferences(tx, seen.id, actor.id, favourite=favourite, muted=muted)
-    entry = tx.append(SettingsChanged(person=actor.id, room=seen.id, favourite=favourite, muted=muted))
+    rooms.set_preferences(tx, room.id, actor.id, favourite=favourite, muted=muted)
+    entry = tx.append(SettingsChanged(person=actor.id, room=room.id, favourite=favourite, muted=muted))
     return {"topic": entry.topic, "seq": entry.seq}
 
 
@@ -122,7 +128,10 @@ def settings(command: ChangeSettings, actor: Actor, tx: Transaction) -> Answer:
 
 
 def directory(connection: Connection, user: int, after: int, limit: int, *, archived: bool = True) -> Answer:
-    """Every room the person may see, joined or not, the lobby first; without `archived`, only open ones."""
+    """Return a page of all rooms the user may see, joined or not, the lobby first.
+
+    With `archived` False, archived rooms are left out.
+    """
     found = rooms.directory(connection, user, after, limit + 1, archived=archived)
     return {
         "rooms": [room.model_dump(exclude_none=True) for room in found[:limit]],
@@ -131,7 +140,10 @@ def directory(connection: Connection, user: int, after: int, limit: int, *, arch
 
 
 def detail(connection: Connection, user: int, room: int) -> Answer:
-    """A room, the first of its members and the reader's position, with the heads they were read at. Raises NotFound."""
+    """Return a room, its first members, the user's read position and the head.
+
+    Raises NotFound.
+    """
     seen = rooms.get_visible(connection, user, room)
     shown = members.listing(connection, room, 0, MEMBERS_SHOWN + 1) if seen.joined else []
     return {
@@ -146,29 +158,40 @@ def detail(connection: Connection, user: int, room: int) -> Answer:
 # --- parts ---------------------------------------------------------------------------------------------------------
 
 
-def _again(tx: Transaction, actor: Actor, before: Answer) -> Answer:
-    """What was answered once, with the room as it is: whoever is no longer in it gets nothing of what is a member's."""
-    made = before["room"]
-    assert isinstance(made, dict), "a room was answered"
-    room = int(made["id"])
+def _repeat_answer(tx: Transaction, actor: Actor, previous: Answer) -> Answer:
+    """Return the previous answer with the current room.
+
+    A former member gets no fields that only members may see.
+    """
+    created = previous["room"]
+    assert isinstance(created, dict), "the answer to room.create has a room"
+    room = int(created["id"])
     tx.head(room_topic(room))
     if members.role_of(tx.connection, room, actor.id) is not None:
-        return before | {"room": rooms.current(tx, actor.id, room).model_dump(exclude_none=True)}
-    seen = rooms.find_visible(tx.connection, actor.id, room)
-    shown = made if seen is None else seen.model_dump(exclude_none=True)
-    return before | {"room": {name: value for name, value in shown.items() if name not in OWN} | {"joined": False}}
+        return previous | {"room": rooms.current(tx, actor.id, room).model_dump(exclude_none=True)}
+    visible = rooms.find_visible(tx.connection, actor.id, room)
+    fields = created if visible is None else visible.model_dump(exclude_none=True)
+    public_fields = {name: value for name, value in fields.items() if name not in MEMBER_FIELDS}
+    return previous | {"room": public_fields | {"joined": False}}
 
 
 def _digest(command: CreateRoom) -> str:
-    """What the key stands for. Of a plain public room, the name alone: as before there were others."""
+    """Return a digest of what the key stands for.
+
+    For a public room without further fields it covers the name alone, as in databases that are
+    older than the other fields.
+    """
     given = command.model_dump_json(exclude={"type", "name", "key"}, exclude_defaults=True)
     return sha256(f"{command.name or ''}{'' if given == '{}' else given}".encode()).hexdigest()
 
 
-def _people(tx: Transaction, wanted: list[int]) -> dict[int, str]:
-    """The names of those who can be put into a room. Raises NotFound, Forbidden."""
-    found = {account.id: account for account in accounts.among(tx.connection, wanted)} if wanted else {}
-    for user in wanted:
+def _names(tx: Transaction, users: list[int]) -> dict[int, str]:
+    """Return the names of users who may be added to a room.
+
+    Raises NotFound, Forbidden.
+    """
+    found = {account.id: account for account in accounts.among(tx.connection, users)} if users else {}
+    for user in users:
         account = found.get(user)
         if account is None or account.disabled:
             raise NotFound()
@@ -176,41 +199,43 @@ def _people(tx: Transaction, wanted: list[int]) -> dict[int, str]:
     return {account.id: account.name for account in found.values()}
 
 
-def _found(
-    tx: Transaction, actor: Actor, new: rooms.NewRoomRow, who: rooms.Roles, names: dict[int, str]
+def _create(
+    tx: Transaction, actor: Actor, new: rooms.NewRoomRow, roles: rooms.Roles, names: dict[int, str]
 ) -> tuple[Room, int]:
-    """Makes the room, and tells its members one by one; the room as its creator sees it, and its first seq."""
-    room = rooms.create(tx, new, who)
-    seen = rooms.get_visible(tx.connection, actor.id, room)
-    public = new.kind == "public"
-    shown = seen.model_copy(update={**dict.fromkeys(OWN), "joined": False})
-    said = {"room": shown, "by": actor.id, "name": actor.name}
-    entry = tx.append(RoomCreated(**said))
-    for count, (user, role) in enumerate(who.items(), 1):
-        place = {"head": count, "floor": count, "read": count, "members": count - 1, "role": role}
-        tx.append(RoomAdded(person=user, room=seen.model_copy(update=place)))
-        tx.append(MemberJoined(room=room, user=user, name=names[user], by=actor.id))
-    if public:
-        tx.append(RoomCreated(**said, in_site=True))
-    return rooms.current(tx, actor.id, room), entry.seq
+    """Store the room and append its events.
+
+    Return the room as its creator sees it, and its first seq.
+    """
+    room_id = rooms.create(tx, new, roles)
+    room = rooms.get_visible(tx.connection, actor.id, room_id)
+    as_non_member = room.model_copy(update={**dict.fromkeys(MEMBER_FIELDS), "joined": False})
+    event = RoomCreated(room=as_non_member, by=actor.id, name=actor.name)
+    entry = tx.append(event)
+    for count, (user, role) in enumerate(roles.items(), 1):
+        before_join = {"head": count, "floor": count, "read": count, "members": count - 1, "role": role}
+        tx.append(RoomAdded(person=user, room=room.model_copy(update=before_join)))
+        tx.append(MemberJoined(room=room_id, user=user, name=names[user], by=actor.id))
+    if new.kind == "public":
+        tx.append(event.model_copy(update={"in_site": True}))
+    return rooms.current(tx, actor.id, room_id), entry.seq
 
 
-def _put(tx: Transaction, actor: Actor, room: int, *, archived: bool) -> Answer:
-    seen = rooms.get_visible(tx.connection, actor.id, room)
-    rules.may_archive(actor, seen)
-    if seen.archived == archived:
+def _set_archived(tx: Transaction, actor: Actor, room_id: int, *, archived: bool) -> Answer:
+    room = rooms.get_visible(tx.connection, actor.id, room_id)
+    rules.may_archive(actor, room)
+    if room.archived == archived:
         return {}
-    tx.head(room_topic(room))
-    rooms.change(tx, room, {"archived": archived}, public=False)
-    kind = RoomArchived if archived else RoomRestored
-    return _tell(tx, kind(room=room, by=actor.id, name=actor.name), public=seen.kind == "public")
+    tx.head(room_topic(room_id))
+    rooms.change(tx, room_id, {"archived": archived}, public=False)
+    event = RoomArchived if archived else RoomRestored
+    return _publish(tx, event(room=room_id, by=actor.id, name=actor.name), public=room.kind == "public")
 
 
-def _tell(tx: Transaction, news: SiteRoomEvent, *, public: bool) -> Answer:
-    """To the members, and of a public room to everybody."""
-    entry = tx.append(news)
+def _publish(tx: Transaction, event: SiteRoomEvent, *, public: bool) -> Answer:
+    """Append the event to the room's log and, if public, to the site's log."""
+    entry = tx.append(event)
     if public:
-        tx.append(news.model_copy(update={"in_site": True}))
+        tx.append(event.model_copy(update={"in_site": True}))
     return {"topic": entry.topic, "seq": entry.seq}
 
 

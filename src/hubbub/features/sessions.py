@@ -1,4 +1,7 @@
-"""Sessions: log in, be recognised at each request, refresh, log out. A signature alone opens nothing."""
+"""Sessions: log in, authenticate requests, refresh, log out.
+
+A valid signature does not authenticate a request by itself: the session is looked up each time.
+"""
 
 from dataclasses import dataclass
 
@@ -14,8 +17,9 @@ from hubbub.storage.transaction import Transaction
 
 Answer = dict[str, object]
 MAX_SESSIONS = 500
-"""Of one person; the one that was seen the longest ago makes room for a new one."""
+"""Sessions per user. A new session replaces the one that has not been used for the longest time."""
 TOUCH = 3_600_000
+"""Milliseconds between two updates of when a session was last seen."""
 GUEST = "guest:"
 HOST = "host:"
 REFUSED = "The name or the password is wrong."
@@ -23,7 +27,7 @@ REFUSED = "The name or the password is wrong."
 
 @dataclass(frozen=True, slots=True)
 class AuthenticatedUser:
-    """Whoever a credential stands for, at the moment of asking. Times in milliseconds."""
+    """The user a credential belongs to, as read now. Times are in milliseconds."""
 
     id: int
     name: str
@@ -37,17 +41,20 @@ class AuthenticatedUser:
         return Actor(id=self.id, name=self.name, role=self.role, session=self.session)
 
     def is_stale(self, now: int) -> bool:
-        """Whether it is time for a TouchSession."""
+        """Return True if it is time for a TouchSession."""
         return self.last_seen_at > 0 and now - self.last_seen_at >= TOUCH
 
 
 def open_(command: OpenSession, actor: Actor, tx: Transaction) -> Answer:
-    """The password was checked before; if it changed meanwhile, or the account was locked out, that was in vain."""
+    """Open a session. The gateway has checked the password against `seen_hash`.
+
+    Raises Unauthenticated if the password has changed since, or the account was disabled.
+    """
     account = accounts.find(tx.connection, command.user)
     if account is None or account.disabled or command.seen_hash != account.password_hash:
         raise Unauthenticated(REFUSED)
-    present = sessions.of_user(tx.connection, account.id)
-    surplus = [stored.id for stored in present[MAX_SESSIONS - 1 :]]
+    current = sessions.of_user(tx.connection, account.id)
+    surplus = [stored.id for stored in current[MAX_SESSIONS - 1 :]]
     if surplus and not tx.knows(SECURITY):
         raise NeedsTopics(SECURITY)
     if command.password_hash is not None:
@@ -60,11 +67,15 @@ def open_(command: OpenSession, actor: Actor, tx: Transaction) -> Answer:
 
 
 def rotate(command: RotateSession, actor: Actor, tx: Transaction) -> Answer:
-    """The next generation. A stale one means that somebody else has a copy: the session ends, `generation` is None."""
+    """Refresh a session and answer with its next generation.
+
+    A stale generation means that the refresh token was copied: the session ends and the answer is
+    None.
+    """
     stored = sessions.find(tx.connection, command.session)
     if stored is None or stored.user != command.user or not _is_open(stored, tx.now):
         raise Unauthenticated()
-    # A later one than ours is as genuine: it was given after the backup that this database was restored from.
+    # A later generation is genuine, too: it was issued after the backup this database comes from.
     if command.generation >= stored.generation:
         expires_at = _expiry(stored, tx.now, command.idle, command.longest)
         sessions.rotate(tx, stored.id, command.generation + 1, expires_at)
@@ -83,12 +94,15 @@ def touch(command: TouchSession, actor: Actor, tx: Transaction) -> Answer:
 
 
 def revoke(command: RevokeSessions, actor: Actor, tx: Transaction) -> Answer:
-    """Ends one session of the actor's own, or all but `keep`. Raises NotFound for one that is not there."""
+    """End one of the actor's sessions, or all except `keep`.
+
+    Raises NotFound for an unknown session.
+    """
     own = [stored.id for stored in sessions.of_user(tx.connection, actor.id)]
     if command.session is not None and command.session not in own:
         raise NotFound()
-    wanted = [command.session] if command.session is not None else [s for s in own if s != command.keep]
-    sessions.end(tx, actor.id, wanted)
+    ended = [command.session] if command.session is not None else [s for s in own if s != command.keep]
+    sessions.end(tx, actor.id, ended)
     return {}
 
 
@@ -96,9 +110,10 @@ def revoke(command: RevokeSessions, actor: Actor, tx: Transaction) -> Answer:
 
 
 def resolve(connection: Connection, reference: str, now: int) -> AuthenticatedUser | None:
-    """Whose `reference` is: a session's id (out of a verified token) or the SHA-256 of a cookie. One indexed read.
+    """Return the user of a session. One indexed read.
 
-    None for a session that ended or expired, and for everybody who is locked out.
+    `reference` is a session's id from a verified token, or the SHA-256 of a cookie. Returns None if
+    the session has ended or expired, or the account is disabled.
     """
     if reference.startswith(GUEST):
         return _guest(connection, int(reference.removeprefix(GUEST)))
@@ -113,50 +128,63 @@ def resolve(connection: Connection, reference: str, now: int) -> AuthenticatedUs
 
 
 def guest(user: int, name: str) -> AuthenticatedUser:
-    """Somebody who came in without a password: the connection is the session, under a name no session can have."""
+    """Return a guest.
+
+    Their connection is the session; its id has a prefix that no stored session has.
+    """
     return AuthenticatedUser(user, name, Role.GUEST, f"{GUEST}{user}")
 
 
 def hosted(user: int, name: str, role: Role, seen: int) -> AuthenticatedUser:
-    """Somebody whom the app around this one recognised: `seen` is where the security topic stood before it did."""
+    """Return a user authenticated by the host application.
+
+    `seen` is the head of the security topic, read before the host application authenticated the
+    user.
+    """
     return AuthenticatedUser(user, name, role, f"{HOST}{user}:{seen}")
 
 
 def began_before(session: str, seq: int) -> bool:
-    """Whether a session of `hosted` began before that position of the security topic; False for other sessions."""
+    """Return True if a session of `hosted` began before `seq` in the security topic.
+
+    False for other sessions.
+    """
     return session.startswith(HOST) and int(session.rpartition(":")[2]) < seq
 
 
 def owner(connection: Connection, session: str) -> int | None:
-    """Whose session it is, whatever its state."""
+    """Return the session's user, whatever the session's state; None if unknown."""
     stored = sessions.find(connection, session)
     return None if stored is None else stored.user
 
 
 def listing(connection: Connection, user: int, current: str | None, now: int) -> dict[str, object]:
-    """The person's sessions, the most recently seen first."""
+    """Return the user's open sessions, the most recently used first."""
     found = sessions.of_user(connection, user)
     return {"sessions": [stored.model(current).model_dump() for stored in found if _is_open(stored, now)]}
 
 
 def expired(connection: Connection, now: int, limit: int = 100) -> list[tuple[int, str]]:
-    """(user, session) of sessions that ran out and are to be revoked, so that their sockets close too."""
+    """Return (user, session) of expired sessions.
+
+    They need a revocation, which closes connections.
+    """
     return [(stored.user, stored.id) for stored in sessions.expired(connection, now, limit)]
 
 
 def _guest(connection: Connection, user: int) -> AuthenticatedUser | None:
-    found = accounts.find(connection, user)
-    if found is None or found.role is not Role.GUEST or found.disabled:
+    account = accounts.find(connection, user)
+    if account is None or account.role is not Role.GUEST or account.disabled:
         return None
-    return guest(found.id, found.name)
+    return guest(account.id, account.name)
 
 
 def _hosted(connection: Connection, reference: str) -> AuthenticatedUser | None:
     user, _, seen = reference.removeprefix(HOST).partition(":")
-    found = accounts.find(connection, int(user))
-    if found is None or found.disabled or identities.last_revoked(connection, found.id) > int(seen):
+    account = accounts.find(connection, int(user))
+    if account is None or account.disabled or identities.last_revoked(connection, account.id) > int(seen):
         return None
-    return hosted(found.id, found.name, found.role, int(seen))
+    return hosted(account.id, account.name, account.role, int(seen))
 
 
 def _is_open(stored: StoredSession, now: int) -> bool:

@@ -1,4 +1,7 @@
-"""Catching up: what a person sees at the start, and what happened since a position. Never a silent gap."""
+"""Catching up: the snapshot of `welcome`, and the events after a position.
+
+Never a silent gap.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,14 +16,18 @@ from hubbub.storage import accounts, log, members, rooms, statuses
 from hubbub.storage.log import LogPage
 
 MISSING = 200
-"""At most so many missing events a topic are sent after `welcome`; `more` says where there are more."""
+"""The most missing events per topic that follow `welcome`. A `more` frame says that there are more."""
 
 MISSING_CHARACTERS = 4 * 2**20
+"""Characters of missing events in all topics, after which topics only get a `more` frame."""
 
 
 @dataclass(frozen=True, slots=True)
 class MissingEvents:
-    """What one topic owes to somebody who has `after`; without a page there is no way but a reset."""
+    """The events of one topic that a client misses.
+
+    Without a page the topic needs a reset.
+    """
 
     topic: str
     head: int | None
@@ -30,20 +37,26 @@ class MissingEvents:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A person, the rooms, the heads of all followed topics and what is missing, all from one read transaction."""
+    """A user's rooms, the heads of all followed topics, and the missing events.
+
+    All of it comes from one read transaction.
+    """
 
     user: User
     rooms: list[Room]
     heads: dict[str, int]
     missing: list[MissingEvents]
     status: Status
-    """How the person has chosen to appear."""
+    """The status the user has set."""
 
 
 def snapshot(
     connection: Connection, user: int, *, site: bool, epoch: str | None, have: Mapping[str, int], now: int
 ) -> Snapshot:
-    """What `welcome` is made of. `epoch` is the one the client knows, None if it did not say."""
+    """Return the contents of `welcome`.
+
+    `epoch` is the client's, None if the client sent none.
+    """
     account = accounts.find(connection, user)
     if account is None:
         raise NotFound()
@@ -59,7 +72,7 @@ def snapshot(
             continue
         if right_epoch and after == heads[topic]:
             continue
-        # Once all together are large, nothing but `more`.
+        # Above MISSING_CHARACTERS in all, the remaining topics get `more` without events.
         limit = MISSING if size < MISSING_CHARACTERS else 0
         page = log.since(connection, topic, after, limit, floor=floors.get(topic, 0)) if right_epoch else None
         size += sum(map(len, page.texts)) if page is not None else 0
@@ -71,7 +84,10 @@ def snapshot(
 
 
 def events_since(connection: Connection, user: int, site: bool, query: EventsSince) -> dict[str, object]:
-    """A page of a topic's events, or a reset. Raises NotFound for a topic the person does not follow."""
+    """Return a page of a topic's events, or a reset.
+
+    Raises NotFound for topics the user may not follow.
+    """
     floor = follow_floor(connection, user, site, query.topic)
     epoch = log.epoch(connection)
     page = None
@@ -84,7 +100,12 @@ def events_since(connection: Connection, user: int, site: bool, query: EventsSin
 
 
 def follow_floor(connection: Connection, user: int, site: bool, topic: str) -> int:
-    """The last seq of `topic` that is not the person's to follow: what came before the joining. Raises NotFound."""
+    """Return the seq of `topic` after which the user may follow it.
+
+    For a room it is the last seq before they joined.
+
+    Raises NotFound for topics the user may not follow at all.
+    """
     kind, _, number = topic.partition(":")
     if kind == "room":
         own = members.find(connection, int(number), user)
@@ -97,7 +118,10 @@ def follow_floor(connection: Connection, user: int, site: bool, topic: str) -> i
 
 
 def gap(connection: Connection, topic: str, after: int, top: int) -> list[str]:
-    """What lies between a snapshot and the moment of subscribing: the encoded events after `after`, up to `top`."""
+    """Return the encoded events after `after`, up to `top`.
+
+    They are the events between a snapshot and the moment of the subscription.
+    """
     found: list[str] = []
     while after < top and (page := log.since(connection, topic, after, min(1_000, top - after))):
         found += page.texts

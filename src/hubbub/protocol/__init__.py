@@ -1,1 +1,4 @@
-"""Sans-I/O: frames in, commands out; events in, frames out. Imports the domain only."""
+"""The protocols without I/O: frames to commands, events to frames.
+
+Imports only the domain.
+"""

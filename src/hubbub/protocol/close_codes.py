@@ -1,4 +1,7 @@
-"""WebSocket close codes (RFC 6455, section 7.4.2, private range): 40xx come back and resume, 45xx stay away."""
+"""WebSocket close codes in the private range (RFC 6455, section 7.4.2).
+
+After 40xx the client reconnects and resumes; after 45xx it does not reconnect.
+"""
 
 GOING_AWAY = 4000
 SLOW = 4008
@@ -15,21 +18,21 @@ TOO_BIG = 1009
 INTERNAL = 1011
 
 MEANING = {
-    NORMAL: "the client's own close, answered",
-    UNSUPPORTED: "a binary message: frames are text",
-    POLICY: "too many pings, or frames that were refused: more than 10 a second in the long run and 100 at once",
-    TOO_BIG: "a message of more bytes than `limits.frame`",
-    INTERNAL: "a bug on our side, logged",
-    GOING_AWAY: 'the server goes away, or cannot greet now; the reason holds `{"retry_after":2.3}`',
-    SLOW: "too slow: more waited than an outbox holds",
-    TOO_MANY: "too many connections of this person",
-    NOT_AUTHENTICATED: "not authenticated, or no hello in time",
-    NAME_TAKEN: "plain text: the name cannot be had",
+    NORMAL: "answers the client's own close",
+    UNSUPPORTED: "the client sent a binary message; frames are text",
+    POLICY: "the client sent too many pings or rejected frames: more than 10 per second on average, or 100 at once",
+    TOO_BIG: "the client sent a message larger than `limits.frame`",
+    INTERNAL: "an error on the server, which is logged",
+    GOING_AWAY: 'the server is stopping or cannot log in clients now; the reason is `{"retry_after":2.3}`, in seconds',
+    SLOW: "the client is too slow: its outbox is full",
+    TOO_MANY: "the user has too many connections",
+    NOT_AUTHENTICATED: "the client is not logged in, or sent no `hello` in time",
+    NAME_TAKEN: "plain text: the name is not available",
     SESSION_ENDED: "the session has ended",
-    BANNED: "the account is locked",
+    BANNED: "the account is disabled",
 }
 
 
 def come_back(seconds: float) -> str:
-    """The reason of a 4000: after how many seconds to try again."""
+    """Return the reason of a close with 4000: when to reconnect, in seconds."""
     return f'{{"retry_after":{seconds:.1f}}}'

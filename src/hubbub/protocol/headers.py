@@ -1,7 +1,10 @@
-"""What request headers say about who asks and from where. Pure; shared by every gateway that speaks HTTP.
+"""Read credentials, origin and client address from request headers.
 
-A cookie is sent by browsers whichever page asks, so it counts only with a proof that the page is ours (RFC 6455,
-section 10.2; Fetch Metadata). A bearer token is never sent unasked: with it the origin does not matter.
+Pure; shared by all HTTP gateways.
+
+Browsers send a cookie with requests of every page, so it only counts with proof that the page is
+ours (RFC 6455, section 10.2; Fetch Metadata). Browsers never add a bearer token themselves, so with
+a bearer token the origin does not matter.
 """
 
 import re
@@ -14,10 +17,11 @@ from hubbub.protocol.tokens import Credential
 COOKIE = "hubbub_session"
 SECURE_COOKIE = "__Host-hubbub_session"
 FORWARDING = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip", b"via")
+WRONG_ORIGIN = "Pages of this origin may not use the session cookie."
 HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?")
 
 Headers = Sequence[tuple[bytes, bytes]]
-"""Names in lower case, as ASGI has them."""
+"""Pairs of name and value. Names are in lower case, as in ASGI."""
 Networks = Sequence[IPv4Network | IPv6Network]
 
 
@@ -26,23 +30,32 @@ def values(headers: Headers, wanted: bytes) -> list[str]:
 
 
 def value(headers: Headers, wanted: bytes) -> str | None:
-    """The header's value; None if it is absent or there more than once, which no honest client does."""
+    """Return the header's value, or None if it is absent or repeated.
+
+    No honest client repeats it.
+    """
     found = values(headers, wanted)
     return found[0] if len(found) == 1 else None
 
 
 def cookie_name(*, https: bool) -> str:
-    """Browsers refuse `__Host-` over plain http, so there the name is another one."""
+    """Return the name of the session cookie.
+
+    Browsers reject the prefix `__Host-` over plain http.
+    """
     return SECURE_COOKIE if https else COOKIE
 
 
 def cookie(headers: Headers, wanted: str) -> str | None:
-    """The first cookie of that name (RFC 6265, section 5.4: browsers put the most specific first)."""
-    for line in values(headers, b"cookie"):
-        for pair in line.split(";"):
-            name, _, found = pair.strip().partition("=")
-            if name == wanted and found:
-                return found
+    """Return the first cookie of this name.
+
+    Browsers send the most specific cookie first (RFC 6265, section 5.4).
+    """
+    for header in values(headers, b"cookie"):
+        for pair in header.split(";"):
+            name, _, content = pair.strip().partition("=")
+            if name == wanted and content:
+                return content
     return None
 
 
@@ -52,48 +65,58 @@ def bearer(headers: Headers) -> str | None:
 
 
 def is_bearer_alone(headers: Headers) -> bool:
-    """Whether there is a bearer token, and no cookie beside it that could be what is gone by."""
+    """Return True if a bearer token is the only credential."""
     return bool(bearer(headers)) and not values(headers, b"cookie")
 
 
 def credential(headers: Headers, *, https: bool) -> Credential | None:
-    """A bearer token goes before the cookie, which a browser adds by itself."""
+    """Return the credential.
+
+    A bearer token has priority over a cookie, which browsers add themselves.
+    """
     token = bearer(headers)
     if token is not None:
         return Credential("bearer", token)
-    found = cookie(headers, cookie_name(https=https))
-    return Credential("cookie", found) if found is not None else None
+    secret = cookie(headers, cookie_name(https=https))
+    return Credential("cookie", secret) if secret is not None else None
 
 
 def origin_problem(origin: str | None, host: str | None, public: str | None, origins: Sequence[str]) -> str | None:
-    """Why a cookie does not count from this Origin, as a sentence; None when it does. `public` is our own, if known."""
+    """Return why a cookie does not count from this Origin; None if it counts.
+
+    `public` is the server's own origin, if it is known.
+    """
     if origin is None:
-        return "A cookie counts only together with an Origin header."
+        return "Requests with a cookie need an Origin header."
     if origin in origins or origin == public:
         return None
     if public is None and host and origin.lower() in (f"http://{host.lower()}", f"https://{host.lower()}"):
         if is_own_name(host):
             return None
-        return "This server does not know that it is called that: set HUBBUB_PUBLIC_URL to the address you see."
-    return "Pages of this origin may not use the cookie."
+        return "This server is not set up for this host name. Set HUBBUB_PUBLIC_URL to the address in the browser."
+    return WRONG_ORIGIN
 
 
 def request_problem(headers: Headers, public: str | None, origins: Sequence[str]) -> str | None:
-    """Why an unsafe request must not count the cookie, as a sentence; None when it comes from a page of ours.
+    """Return why a cookie does not count in an unsafe request; None if it counts.
 
-    `Sec-Fetch-Site` is set by the browser alone; where it is missing, and where an Origin is there, that decides.
+    Only browsers can set `Sec-Fetch-Site`. If it is missing, or if there is an Origin, the Origin
+    decides as well.
     """
     site = value(headers, b"sec-fetch-site")
     origin = value(headers, b"origin")
     if site is not None and site != "same-origin" and origin not in origins:
-        return "Pages of this origin may not use the cookie."
+        return WRONG_ORIGIN
     if site == "same-origin" and not values(headers, b"origin"):
         return None
     return origin_problem(origin, value(headers, b"host"), public, origins)
 
 
 def is_own_name(host: str) -> bool:
-    """Localhost or an address: a name could be somebody else's that resolves to us (DNS rebinding)."""
+    """Return True for localhost and IP addresses.
+
+    Another name could belong to an attacker and resolve to this server (DNS rebinding).
+    """
     if not HOST.fullmatch(host):
         return False
     try:
@@ -107,8 +130,12 @@ def is_own_name(host: str) -> bool:
 
 
 def client_address(peer: str, headers: Headers, trusted: Networks) -> str:
-    """Whose request it is: the peer, or the right-most hop of X-Forwarded-For that no trusted proxy is."""
-    hops = [hop.strip() for line in values(headers, b"x-forwarded-for") for hop in line.split(",")] if trusted else []
+    """Return the client's address.
+
+    It is the peer's, or the right-most hop of X-Forwarded-For that is not a trusted proxy.
+    """
+    forwarded = values(headers, b"x-forwarded-for") if trusted else []
+    hops = [hop.strip() for header in forwarded for hop in header.split(",")]
     address = peer
     while hops and is_trusted(address, trusted):
         try:
@@ -119,34 +146,40 @@ def client_address(peer: str, headers: Headers, trusted: Networks) -> str:
 
 
 def forwarded_https(peer: str, headers: Headers, trusted: Networks) -> bool:
-    """Whether a trusted proxy says that its client came by https: the last one speaks, who is nearest to us."""
-    told = values(headers, b"x-forwarded-proto") if trusted and is_trusted(peer, trusted) else []
-    return bool(told) and told[-1].rpartition(",")[2].strip().lower() == "https"
+    """Return True if the last proxy is trusted and reports https."""
+    reported = values(headers, b"x-forwarded-proto") if trusted and is_trusted(peer, trusted) else []
+    return bool(reported) and reported[-1].rpartition(",")[2].strip().lower() == "https"
 
 
 def is_unheard_proxy(peer: str, headers: Headers, trusted: Networks) -> bool:
-    """Whether somebody near us forwards for others and is not believed: most likely a proxy the settings forgot."""
+    """Return True if an untrusted private address sends X-Forwarded-For.
+
+    It is most likely a proxy that is missing in the settings.
+    """
     if not values(headers, b"x-forwarded-for") or is_trusted(peer, trusted):
         return False
     try:
-        return ip_address(peer).is_private  # loopback too; from afar anybody may claim anything
+        return ip_address(peer).is_private  # includes loopback; public clients can claim anything
     except ValueError:
         return False
 
 
 def network(address: str) -> str:
-    """What counts as one place: an IPv4 address, an IPv6 /64 (one customer); anything else counts as itself."""
+    """Return what limits per address count by: an IPv4 address or an IPv6 /64.
+
+    A /64 is usually one customer. Text that is not an address is returned unchanged.
+    """
     try:
-        found = ip_address(address.partition("%")[0])
+        parsed = ip_address(address.partition("%")[0])
     except ValueError:
         return address
-    if isinstance(found, IPv6Address):
-        return str(found.ipv4_mapped or IPv6Address(int(found) >> 64 << 64))
-    return str(found)
+    if isinstance(parsed, IPv6Address):
+        return str(parsed.ipv4_mapped or IPv6Address(int(parsed) >> 64 << 64))
+    return str(parsed)
 
 
 def is_local(peer: str, headers: Headers) -> bool:
-    """From this machine itself, and not handed on by a proxy on it."""
+    """Return True if the request comes from this machine without a proxy."""
     try:
         address = ip_address(peer)
     except ValueError:
@@ -156,7 +189,7 @@ def is_local(peer: str, headers: Headers) -> bool:
 
 
 def is_trusted(address: str, trusted: Networks) -> bool:
-    """Whether the address is a trusted proxy's."""
+    """Return True if the address belongs to a trusted proxy."""
     try:
         parsed = ip_address(address)
     except ValueError:

@@ -1,12 +1,15 @@
-"""The plain-text dialect, sans-I/O: a line in is a message, an event out is a line for people.
+"""The plain-text dialect, without I/O.
+
+A line from the client is a message; events become lines.
 
     Client #NAME joined the chat.
     Client #NAME says: BODY
     Client #NAME left the chat.
     Error: SENTENCE
 
-Names contain no blanks and no `#`, and every control character in a body is shown as an escape, so no body can forge a
-line. The comings and goings of plain-text clients are no events of a log: they travel between connections as notices.
+Names contain no blanks and no `#`, and control characters in a body are escaped, so no body can
+forge a line. Joining and leaving by plain text are not events of a log. They go to the other
+connections as notices.
 """
 
 from collections.abc import Hashable
@@ -23,7 +26,10 @@ NOTICE = "notice"
 
 
 def room_of(parameter: str | None) -> int:
-    """The room that `?room=` names, the lobby without one. Raises NotFound: a room nobody can name is not there."""
+    """Return the room of the parameter `?room=`, the lobby without it.
+
+    Raises NotFound if malformed.
+    """
     if not parameter:
         return LOBBY
     if not parameter.isascii() or not parameter.isdecimal() or len(parameter) > 16 or not 0 < int(parameter) <= MAX_ID:
@@ -32,12 +38,15 @@ def room_of(parameter: str | None) -> int:
 
 
 def name_of(segment: str) -> str:
-    """The name in the path, percent-decoded if a server has not done so already."""
+    """Return the name in the path, decoded in case the server has not done so."""
     return unquote(segment, errors="replace")
 
 
 def command(line: str | bytes | None, room: int, key: str) -> SendMessage:
-    """What a line asks for. Raises ValidationError, or BadRequest for what is no text."""
+    """Return the command of a line.
+
+    Raises ValidationError; BadRequest for binary data.
+    """
     if not isinstance(line, str):
         raise BadRequest("Send text, not binary data.")
     return SendMessage(room=room, key=key, body=line)
@@ -56,18 +65,18 @@ def left(name: str) -> str:
 
 
 def refusal(error: HubbubError) -> str:
-    """One readable line."""
+    """Return the error as one line."""
     wait = "" if error.retry_after is None else f" Try again in {error.retry_after:.1f} s."
     return f"Error: {one_line(error.message)}{wait}"
 
 
 def notice(line: str) -> bytes:
-    """A finished line on its way to plain-text connections, in the form in which events travel."""
+    """Return a line for plain-text connections, encoded like an event."""
     return orjson.dumps({"type": NOTICE, "line": line})
 
 
 def render(text: bytes) -> str | None:
-    """The line for an event's wire object or a notice; None for what plain text does not speak of."""
+    """Return the line for an encoded event or notice; None if it is not shown."""
     event = orjson.loads(text)
     if event["type"] == NOTICE:
         line: str = event["line"]
@@ -78,31 +87,35 @@ def render(text: bytes) -> str | None:
 
 
 class Presence:
-    """Who is in which room by plain text: the first connection of a person joins, the last one leaves.
+    """The users connected by plain text, per room.
 
-    Of whom one may not see nothing is told, and nobody leaves of whom it was not told that he joined.
+    A user joins with their first connection and leaves with the last. Invisible users are not
+    announced, and a user who was not announced does not leave either.
     """
 
     def __init__(self) -> None:
         self._connections: dict[tuple[int, Hashable], int] = {}
-        self._told: set[tuple[int, Hashable]] = set()
+        self._announced: set[tuple[int, Hashable]] = set()
 
     def enter(self, room: int, person: Hashable, *, visible: bool = True) -> bool:
-        """True if it is to be told that the person is there."""
-        place = (room, person)
-        self._connections[place] = self._connections.get(place, 0) + 1
-        if not visible or place in self._told:
+        """Count a connection. Return True if the user's joining is to be announced."""
+        key = (room, person)
+        self._connections[key] = self._connections.get(key, 0) + 1
+        if not visible or key in self._announced:
             return False
-        self._told.add(place)
+        self._announced.add(key)
         return True
 
     def leave(self, room: int, person: Hashable) -> bool:
-        """True if it is to be told that the person has gone: this was the last connection to the room."""
-        place = (room, person)
-        self._connections[place] -= 1
-        if self._connections[place]:
+        """Drop a connection.
+
+        Return True if it was the last and the user's leaving is to be announced.
+        """
+        key = (room, person)
+        self._connections[key] -= 1
+        if self._connections[key]:
             return False
-        del self._connections[place]
-        told = place in self._told
-        self._told.discard(place)
-        return told
+        del self._connections[key]
+        announced = key in self._announced
+        self._announced.discard(key)
+        return announced

@@ -1,8 +1,11 @@
-"""A token bucket that is told the time: `burst` at once, `rate` a second in the long run."""
+"""A token bucket with an explicit clock."""
 
 
 class Bucket:
-    """Starts full. `now` is in seconds of a clock that never goes back."""
+    """A bucket that starts full: `burst` tokens at once, `rate` per second on average.
+
+    `now` is in seconds of a monotonic clock.
+    """
 
     __slots__ = ("_burst", "_left", "_rate", "_seen")
 
@@ -13,7 +16,10 @@ class Bucket:
         self._seen = now
 
     def take(self, now: float) -> float:
-        """Takes one and returns 0, or takes nothing and returns the seconds until there is one."""
+        """Take a token and return 0.
+
+        If there is none, return the seconds until the next one.
+        """
         self._refill(now)
         if self._left >= 1:
             self._left -= 1
@@ -21,7 +27,10 @@ class Bucket:
         return (1 - self._left) / self._rate
 
     def is_full(self, now: float) -> bool:
-        """A full bucket says nothing that a new one would not say: it can be forgotten."""
+        """Return True if the bucket is full.
+
+        It can be dropped then, because a new one starts full.
+        """
         self._refill(now)
         return self._left >= self._burst
 

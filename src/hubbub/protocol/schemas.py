@@ -1,7 +1,7 @@
-"""The shapes of the frames around commands and events, for the contract.
+"""The frames around commands and events, as models for the contract.
 
-Nothing here runs on the way of a message: `wire.py` and the gateways encode faster than models do, and tests hold what
-they send against these.
+The server does not use these models to send frames: `wire.py` and the gateways encode faster. Tests
+validate the frames they send against these models.
 """
 
 from typing import Literal
@@ -40,7 +40,7 @@ __all__ = [
 
 
 class Ping(Frozen):
-    """A sign of life that asks for one."""
+    """Ask the server for a `pong`, to check the connection."""
 
     type: Literal["ping"]
 
@@ -52,7 +52,7 @@ class Pong(Wire):
 
 
 class ServerLimits(Wire):
-    """What this server takes at most."""
+    """The limits of this server."""
 
     body: int
     """Bytes of UTF-8 in a message's body."""
@@ -69,25 +69,25 @@ class ServerLimits(Wire):
 
 
 class Welcome(Wire):
-    """The first frame from the server: who one is, and how things stand."""
+    """The first frame from the server: the user, their rooms and followed topics."""
 
     type: Literal["welcome"]
     epoch: str
-    """Which history the seqs below belong to: it changes only when a backup was restored."""
+    """The history that the seqs belong to. It changes only when a backup is restored."""
     user: User
     rooms: list[Room]
-    """The rooms one is in, the lobby first."""
+    """The rooms the user is a member of, the lobby first."""
     heads: dict[str, int]
-    """The newest seq of every topic one follows, at the moment all of this was read."""
+    """The newest seq of every topic the connection follows, read together with the rest."""
     limits: ServerLimits
     session: str
-    """The id of the session this connection lives by."""
+    """The id of the connection's session."""
     status: Status
-    """How one has chosen to appear."""
+    """The status the user has set."""
 
 
 class More(Wire):
-    """There is more of this topic than what was sent after `welcome`: ask with `events.since`."""
+    """The topic has more missed events than were sent: use `events.since`."""
 
     type: Literal["more"]
     topic: str
@@ -96,32 +96,33 @@ class More(Wire):
 
 
 class Reset(Wire):
-    """There is no way from the position in `hello` to the present: load the topic's state anew."""
+    """The events after the client's position are not available: reload the topic."""
 
     type: Literal["reset"]
     topic: str
     head: int | Absent = None
-    """The topic's newest seq; without one, the topic is not one's own any more: forget it."""
+    """The topic's newest seq. Left out if the user may no longer follow the topic: drop its state."""
     floor: int | Absent = None
-    """The last seq that cannot be had any more; where `head` is."""
+    """The last seq that is no longer available; present together with `head`."""
 
 
 class UserTyping(Wire):
-    """Somebody is writing in a room; true for five seconds, unless he says something before."""
+    """A user is typing in a room.
+    It expires after five seconds, or when they send a message."""
 
     type: Literal["typing"]
     room: int
     user: int
-    """The person's id."""
+    """The user's id."""
     name: str
 
 
 class PresenceChanged(Wire):
-    """People one looks at appear otherwise from here on."""
+    """The presence of watched users changed."""
 
     type: Literal["presence"]
     people: list[Presence]
-    """Those who do; the others are as they were."""
+    """The users whose presence changed."""
 
 
 class EmptyAnswer(Wire):
@@ -132,13 +133,13 @@ class Ok(Wire):
     """The answer to a command or a query."""
 
     re: int
-    """The `id` of what is answered."""
+    """The `id` of the command or query."""
     ok: RoomPosition | Position | MaybePosition | EventPage | NoWay | Appearances | EmptyAnswer
 
 
 class CommandRefused(Wire):
-    """The answer to what is refused; the connection goes on."""
+    """The answer to a rejected frame. The connection stays open."""
 
     re: int | None
-    """The `id` of what is answered; null for a frame that was no command."""
+    """The `id` of the command or query; null for a frame without a valid one."""
     error: Refusal

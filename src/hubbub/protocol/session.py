@@ -1,21 +1,21 @@
-"""The WebSocket session, sans-I/O: text messages in, effects out. It knows no socket, no clock and no database.
+"""The WebSocket session, without I/O: text messages in, effects out.
 
-The table below is its constitution: in each state, what may come, and what it becomes. What is not there is a
-protocol error: before `live` it ends the session, in `live` it is answered and the session goes on.
+It has no socket, no clock and no database. The table lists all transitions. All other input is a
+protocol error: it closes the session before `live`, and gets an error in `live`.
 
     state      input       → state      effects
-    waiting    hello       → greeting   Greet
-    waiting    other       → closed     Say(error), End(4501)
+    waiting    hello       → greeting   Authenticate
+    waiting    other       → closed     Send(error), Close(4501)
     greeting   any         → greeting   kept until the greeting is done, at most MAX_KEPT
-    live       command     → live       Run
-    live       events.since→ live       Ask
-    live       signal      → live       Sign
-    live       ping        → live       Say(pong)
-    live       hello       → live       Say(error)
-    live       nonsense    → live       Say(error)
+    live       command     → live       Execute
+    live       events.since→ live       Query
+    live       signal      → live       HandleSignal
+    live       ping        → live       Send(pong)
+    live       hello       → live       Send(error)
+    live       malformed   → live       Send(error)
 
-What is refused, and what is asked without need, costs a little of a patience that grows back: `overstep` says how much
-there is. A client that uses it up is ended with 1008.
+Pings and rejected frames take a token from a bucket (`charge`). The session closes with 1008 when
+the bucket is empty.
 """
 
 from dataclasses import dataclass
@@ -42,28 +42,29 @@ from hubbub.protocol.ratelimit import Bucket
 
 MAX_KEPT = 64
 MAX_KEPT_BYTES = 128 * 1024
-"""What a client says before it was welcomed waits: so many frames, of so many bytes in all."""
+"""The most frames that wait until the client has been welcomed, and their bytes in total."""
 PATIENCE_RATE = 10.0
 PATIENCE_BURST = 100.0
-"""Pings, and frames that are refused, for one connection: so many a second in the long run, so many at once."""
+"""Pings and rejected frames per connection: per second on average, and at once."""
 PONG = b'{"type":"pong"}'
 
 
 class Hello(Frozen):
-    """The first frame: who it is, and what it has."""
+    """The first frame from the client: its credential, and its positions."""
 
     type: Literal["hello"]
     token: Annotated[str, Field(max_length=4096)] | None = None
-    """An access token; a cookie or a bearer token of the handshake may take its place."""
+    """An access token. Not needed if the handshake had a cookie or a bearer token."""
     epoch: ShortText | None = None
     """The epoch of the seqs in `have`."""
     have: Annotated[dict[Topic, Seq], Field(max_length=MAX_HAVE), at_most(MAX_HAVE)] = Field(default_factory=dict)
-    """By topic, the seq up to which one has everything; a topic that is not named starts at its head."""
+    """By topic, the seq up to which the client has all events. Topics that are left out start at
+    their head."""
 
 
 @dataclass(frozen=True, slots=True)
 class Authenticate:
-    """Find out who it is and send `welcome`."""
+    """Authenticate the client and send `welcome`."""
 
     hello: Hello
 
@@ -86,7 +87,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class HandleSignal:
-    """Do what a signal says, and answer it under `id`."""
+    """Handle a signal and answer it under `id`."""
 
     id: int
     signal: Signal
@@ -118,19 +119,22 @@ class State(Enum):
 
 
 class Session:
-    """One connection's conversation with the server."""
+    """The protocol state of one connection."""
 
     __slots__ = ("_kept", "_limited", "_patience", "state")
 
     def __init__(self, *, limited: bool = True) -> None:
-        """Without `limited`, patience has no end."""
+        """Without `limited`, pings and rejected frames are not limited."""
         self.state = State.WAITING
         self._kept: list[str | bytes] | None = None
         self._limited = limited
         self._patience: Bucket | None = None
 
     def receive(self, text: str | bytes, now: float) -> list[Effect]:
-        """One complete text message from the client; `now` is in seconds of a clock that never goes back."""
+        """Handle a complete message from the client.
+
+        `now` is in seconds of a monotonic clock.
+        """
         if self.state is State.LIVE:
             return self._live(text, now)
         if self.state is State.WAITING:
@@ -140,25 +144,31 @@ class Session:
         return []
 
     def welcomed(self, now: float) -> list[Effect]:
-        """The greeting is done: what came meanwhile is taken up."""
+        """Note that the greeting is done, and handle the frames that came meanwhile."""
         if self.state is not State.GREETING:
-            return []  # it was ended meanwhile
+            return []  # the session was closed meanwhile
         self.state = State.LIVE
         kept, self._kept = self._kept, None
         return [effect for text in kept or () for effect in self.receive(text, now)]
 
     def charge(self, now: float, answer: list[Effect]) -> list[Effect]:
-        """The client asked for nothing, or for too much: `answer`, or the end when it does so too often."""
+        """Count a ping or a rejected frame.
+
+        Return `answer`, or a close if there are too many.
+        """
         if not self._limited:
             return answer
         if self._patience is None:
             self._patience = Bucket(PATIENCE_RATE, PATIENCE_BURST, now)
         if not self._patience.take(now):
             return answer
-        return self.end(close_codes.POLICY, RateLimited("Too many frames that were refused, or pings."))
+        return self.end(close_codes.POLICY, RateLimited("Too many pings or rejected frames."))
 
     def refused(self, error: HubbubError) -> list[Effect]:
-        """The greeting failed. What can be tried again closes with a code that says so."""
+        """Close after a failed greeting.
+
+        For retryable errors the code tells the client to reconnect.
+        """
         if not error.retryable:
             return self.end(close_codes.NOT_AUTHENTICATED, error)
         self.state = State.CLOSED
@@ -168,7 +178,7 @@ class Session:
         ]
 
     def end(self, code: int, error: HubbubError) -> list[Effect]:
-        """Ends the session from this side, with a last word."""
+        """Send the error and close the session."""
         self.state = State.CLOSED
         return [Send(wire.error(None, error)), Close(code, error.message)]
 
@@ -186,7 +196,7 @@ class Session:
         if self._kept is None:
             self._kept = []
         if len(self._kept) >= MAX_KEPT or sum(map(len, self._kept)) + len(text) > MAX_KEPT_BYTES:
-            return self.end(close_codes.NOT_AUTHENTICATED, BadRequest("Wait for welcome before sending more."))
+            return self.end(close_codes.NOT_AUTHENTICATED, BadRequest("Wait for welcome before you send more frames."))
         self._kept.append(text)
         return []
 
@@ -203,7 +213,7 @@ class Session:
             if frame.get("type") == "events.since":
                 return [Query(id_, EventsSince.model_validate(frame))]
             if frame.get("type") == "hello":
-                raise BadRequest("hello comes once, as the first frame.")
+                raise BadRequest("hello can only be sent once, as the first frame.")
             if frame.get("type") in SIGNAL_TYPES:
                 return [HandleSignal(id_, SIGNALS.validate_python(frame))]
             return [Execute(id_, WIRE_COMMANDS.validate_python(frame))]
@@ -221,5 +231,5 @@ class Session:
 def _id(frame: dict[str, Any]) -> int:
     id_ = frame.get("id")
     if type(id_) is not int or abs(id_) >= 2**63:
-        raise BadRequest("id: a whole number is required.")
+        raise BadRequest("id: must be a whole number.")
     return id_

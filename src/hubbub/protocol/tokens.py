@@ -1,7 +1,10 @@
-"""Tokens: access tokens (JWT), refresh tokens and derived secrets. Pure: time and randomness are arguments.
+"""Access tokens (JWT), refresh tokens and derived secrets.
 
-One algorithm, one key, fixed claims (RFC 8725, sections 3.1 and 3.11); nothing in a token says how to check it. A valid
-signature opens nothing by itself: the session it names is looked up at each use.
+Pure: time and randomness are arguments.
+
+There is one algorithm, one key and a fixed set of claims (RFC 8725, sections 3.1 and 3.11): a token
+cannot choose how it is verified. A valid signature is not enough, because every use looks up the
+token's session.
 """
 
 import hmac
@@ -24,7 +27,7 @@ CLAIMS = frozenset({"iss", "aud", "sub", "sid", "iat", "exp"})
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What somebody shows: a browser's cookie, or a bearer token out of a header or out of `hello`."""
+    """A browser's cookie, or a bearer token from a header or from `hello`."""
 
     kind: Literal["cookie", "bearer"]
     value: str
@@ -32,25 +35,25 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a valid access token says."""
+    """The claims of a valid access token."""
 
     user: int
     session: str
 
 
 class Tokens:
-    """Makes and checks everything that is signed with the server's key, through one derived key for each purpose."""
+    """Signs and verifies tokens. Each purpose has a key derived from the server's."""
 
     def __init__(self, key: bytes) -> None:
-        """Raises ValueError for a key that is too short."""
+        """Derive the keys. Raises ValueError for a key that is too short."""
         if len(key) < MIN_KEY:
-            raise ValueError(f"a signing key has at least {MIN_KEY} bytes")
+            raise ValueError(f"the signing key must have at least {MIN_KEY} bytes")
         self._access = _derive(key, "access")
         self._refresh = _derive(key, "refresh")
         self._secrets = _derive(key, "secrets")
 
     def access(self, user: int, session: str, now_ms: int, lifetime: int = 600) -> str:
-        """An access token for `lifetime` seconds."""
+        """Return an access token that is valid for `lifetime` seconds."""
         issued = now_ms // 1000
         claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": str(user), "sid": session, "iat": issued}
         return jwt.encode(
@@ -58,7 +61,10 @@ class Tokens:
         )
 
     def verify(self, token: str, now_ms: int) -> Claims:
-        """The claims of a token of ours that has not expired. Raises Unauthenticated, and nothing else."""
+        """Return the claims of a valid access token.
+
+        Raises Unauthenticated, and nothing else.
+        """
         if len(token) > MAX_TOKEN or not token.isascii():
             raise Unauthenticated()
         try:
@@ -68,7 +74,7 @@ class Tokens:
                 algorithms=[ALGORITHM],
                 audience=AUDIENCE,
                 issuer=ISSUER,
-                # Time is an argument here, so it is compared below.
+                # The current time is an argument, so `_claims` compares it.
                 options={"require": sorted(CLAIMS), "verify_exp": False, "verify_iat": False, "verify_nbf": False},
             )
         except jwt.PyJWTError:
@@ -80,33 +86,36 @@ class Tokens:
         return f"{body}.{_encode(_sign(self._refresh, body))}"
 
     def parse_refresh(self, token: str) -> tuple[str, int]:
-        """(session, generation) of a refresh token of ours. Raises Unauthenticated."""
+        """Return (session, generation) of a valid refresh token. Raises Unauthenticated."""
         if len(token) > MAX_TOKEN or not token.isascii():
             raise Unauthenticated()
-        body, _, shown = token.rpartition(".")
-        if not hmac.compare_digest(shown, _encode(_sign(self._refresh, body))):
+        body, _, signature = token.rpartition(".")
+        if not hmac.compare_digest(signature, _encode(_sign(self._refresh, body))):
             raise Unauthenticated()
         session, _, generation = body.rpartition(".")
         return session, int(generation)
 
     def derived(self, purpose: str, *parts: object) -> str:
-        """A secret that the same purpose and parts give again: 256 bits, base64url."""
+        """Return the secret derived from a purpose and parts: 256 bits in base64url."""
         return _encode(_sign(self._secrets, "\x00".join([purpose, *(f"{len(str(p))}:{p}" for p in parts)])))
 
     def reference(self, credential: Credential, now_ms: int) -> str:
-        """What a credential is looked up by: a cookie's hash, or a valid token's session. Raises Unauthenticated."""
+        """Return the reference of the session: a cookie's hash, or a token's session.
+
+        Raises Unauthenticated.
+        """
         if credential.kind == "cookie":
             return secret_hash(credential.value)
         return self.verify(credential.value, now_ms).session
 
 
 def secret_hash(token: str) -> str:
-    """How an opaque secret of 256 bits is stored: a plain SHA-256, in hexadecimal."""
+    """Return the stored form of a 256-bit secret: its SHA-256 in hexadecimal."""
     return sha256(token.encode(errors="surrogatepass")).hexdigest()
 
 
 def new_secret(random: bytes) -> str:
-    """`random` as a token for people and headers: base64url without padding."""
+    """Return `random` as text for URLs and headers: base64url without padding."""
     return _encode(random)
 
 

@@ -1,4 +1,7 @@
-"""From a model's complaint to a sentence for a stranger: which field, what is expected, nothing of what was sent."""
+"""Turn validation errors into messages.
+
+They name the field and what is expected, and never quote the input.
+"""
 
 from pydantic import ValidationError
 
@@ -12,19 +15,19 @@ _PLAIN = {
     "string_type": "must be a string",
     "bool_type": "must be true or false",
     "dict_type": "must be an object",
-    "literal_error": "has a value that is not known",
-    "union_tag_invalid": "has a value that is not known",
+    "literal_error": "has an unknown value",
+    "union_tag_invalid": "has an unknown value",
     "union_tag_not_found": "is required",
-    "string_pattern_mismatch": "is not well formed",
+    "string_pattern_mismatch": "has an invalid format",
 }
 
 
 MAX_FIELD = 64
-"""Characters: what is longer is no field of ours."""
+"""In characters. No field of a model has a longer name."""
 
 
 def refuse(error: ValidationError) -> HubbubError:
-    """The first complaint, as a TooLarge where it is one of size, else as a BadRequest."""
+    """Return the first error, as a TooLarge if it is about size."""
     first = error.errors(include_url=False, include_context=True, include_input=False)[0]
     return refusal(first["type"], tuple(first["loc"]), first["msg"])
 
@@ -34,9 +37,12 @@ def refusal(kind: str, location: tuple[int | str, ...], message: str) -> HubbubE
 
 
 def sentence(kind: str, location: tuple[int | str, ...], message: str) -> str:
-    """`message` is used only where it is one of ours or speaks of limits: it never holds the input."""
+    """Return the message for a validation error.
+
+    pydantic's `message` is used for our own validators and for limits, which never quote the input.
+    """
     if location[-1:] == ("[key]",):
-        location = location[:-2]  # a key of an object is input, too
+        location = location[:-2]  # the key of an object is input, too
     names = [part for part in location if isinstance(part, str) and len(part) <= MAX_FIELD and part.isidentifier()]
     field = names[-1] if names else ("type" if kind.startswith("union_tag") else "the request")
     if kind in _PLAIN:

@@ -1,7 +1,8 @@
-"""The JSON codec: strict on the way in, one encoding on the way out.
+"""The JSON codec: a strict parser and one encoder.
 
-In (RFC 8259, and stricter): UTF-8, one object, no NaN or Infinity, no duplicate keys, no lone surrogates, no U+0000,
-at most 32 levels. A parser that lets any of these through breaks somebody else's later.
+The parser is stricter than RFC 8259: UTF-8, one object, no NaN or Infinity, no duplicate keys, no
+lone surrogates, no U+0000, at most 32 levels. Input that one parser accepts and another rejects
+would break other clients later.
 """
 
 import json
@@ -14,52 +15,58 @@ from hubbub.domain.text import MAX_DEPTH
 
 
 def parse(text: str | bytes) -> dict[str, Any]:
-    """One JSON object. Raises BadRequest with a sentence that says what is wrong and echoes nothing."""
+    """Parse a JSON object.
+
+    Raises BadRequest with a message that does not quote the input.
+    """
     try:
         if isinstance(text, bytes):
             text = text.decode()
-        found = _plain(text)
-        return found if found is not None else _parse(text)
+        flat = _parse_flat(text)
+        return flat if flat is not None else _parse(text)
     except BadRequest:
         raise
     except (ValueError, RecursionError):
-        raise BadRequest("That is not valid JSON.") from None
+        raise BadRequest("This is not valid JSON.") from None
 
 
-def _plain(text: str) -> dict[str, Any] | None:
-    """The commonest case, five times as fast: one flat object in which nothing can hide; None for all others.
+def _parse_flat(text: str) -> dict[str, Any] | None:
+    """Parse a flat object, the most common case, five times as fast; else None.
 
-    Every key has a colon of its own: as many colons as keys means that no key stands there twice.
+    Every key has a colon: if there are as many colons as keys, no key occurs twice.
     """
     if text.count("{") != 1 or "[" in text or "\\u" in text:
         return None
     try:
-        found = orjson.loads(text)
+        value = orjson.loads(text)
     except orjson.JSONDecodeError:
         return None
-    return found if type(found) is dict and len(found) == text.count(":") else None
+    return value if type(value) is dict and len(value) == text.count(":") else None
 
 
 def _parse(text: str) -> dict[str, Any]:
     if text.count("{") + text.count("[") > MAX_DEPTH:
         _check_depth(text)
-    found = _DECODER.decode(text)
-    if not isinstance(found, dict):
+    value = _DECODER.decode(text)
+    if not isinstance(value, dict):
         raise BadRequest("A JSON object is expected.")
-    # Only an escape can smuggle in what the decoder would refuse as it stands.
+    # The decoder rejects forbidden characters as they are; only escapes can hide them.
     if "\\u" in text:
-        _check_strings(found)
-    return found
+        _check_strings(value)
+    return value
 
 
 def spot_id(text: str | bytes) -> int | None:
-    """The `id` of a command that is refused for its JSON, so that its sender knows which one; None if there is none."""
+    """Return the `id` of a command whose JSON is rejected, to name it in the error.
+
+    Returns None if there is no single valid `id`.
+    """
     try:
         pairs = json.loads(text, object_pairs_hook=list)
     except (ValueError, RecursionError):
         return None
-    found = [value for key, value in pairs if key == "id"] if _is_object(pairs) else []
-    id_ = found[0] if len(found) == 1 else None
+    ids = [value for key, value in pairs if key == "id"] if _is_object(pairs) else []
+    id_ = ids[0] if len(ids) == 1 else None
     return id_ if type(id_) is int and abs(id_) < 2**63 else None
 
 
@@ -72,17 +79,17 @@ def dumps(value: object) -> bytes:
 
 
 def ok(id_: int, answer: object) -> bytes:
-    """The answer to the command with this id."""
+    """Encode the answer to the command with this id."""
     return b'{"re":%d,"ok":%b}' % (id_, orjson.dumps(answer))
 
 
 def error(id_: int | None, refusal: HubbubError) -> bytes:
-    """The refusal of a command; without an id, of a frame that was none."""
+    """Encode the rejection of a command, or of a frame without an id."""
     return orjson.dumps({"re": id_, "error": refusal.body()})
 
 
 def events(texts: list[str]) -> list[bytes]:
-    """Stored events as they go out: one event is one message."""
+    """Return stored events as WebSocket messages, one event each."""
     return [text.encode() for text in texts]
 
 
@@ -102,7 +109,7 @@ def _check_depth(text: str) -> None:
         elif character in "{[":
             depth += 1
             if depth > MAX_DEPTH:
-                raise BadRequest(f"More than {MAX_DEPTH} levels are not allowed.")
+                raise BadRequest(f"JSON can be nested at most {MAX_DEPTH} levels deep.")
         elif character in "}]":
             depth -= 1
 
@@ -125,10 +132,10 @@ def _check_strings(value: object) -> None:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise BadRequest("The same key twice in one object is not allowed.")
-    return found
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise BadRequest("Duplicate keys in an object are not allowed.")
+    return value
 
 
 def _no_constant(_name: str) -> NoReturn:
@@ -138,7 +145,7 @@ def _no_constant(_name: str) -> NoReturn:
 def _finite(text: str) -> float:
     number = float(text)
     if number in (float("inf"), float("-inf")):
-        raise BadRequest("That number is too large.")
+        raise BadRequest("This number is too large.")
     return number
 
 

@@ -1,8 +1,11 @@
-"""Everything that can be asked to change. One definition feeds validation, REST, the wire and their references.
+"""All commands.
 
-A command names the topics it will write (`topics`), so that the journal can lock them before anything is read.
-Commands with a wire name (`type`) are open to clients; the others are built by the gateways out of requests that carry
-secrets, so that a password or a token never travels through the journal, only its hash.
+One definition feeds validation, REST, the wire and their references.
+
+A command names the topics it will write (`topics`), so that the journal can lock them before a
+handler reads. Clients may send commands that have a wire name (`type`). The gateways build the
+other commands from requests that carry secrets, so that only the hash of a password or a token
+reaches the journal.
 """
 
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""Accounts, and those whom an app vouches for. Secrets never travel in commands, only their hashes."""
+"""Commands for accounts and identities. They carry only the hashes of secrets."""
 
 from typing import Literal
 
@@ -8,7 +8,11 @@ from hubbub.domain.names import UserName
 
 
 class CreateAccount(Command):
-    """A new person. `setup_hash` or `invite_hash` is the SHA-256 of what opens the door; the CLI gives a `role`."""
+    """Create an account.
+
+    `setup_hash` is the SHA-256 of a setup token, `invite_hash` that of an invite's token. Only the
+    command line sets `role`.
+    """
 
     username: UserName
     password_hash: str
@@ -22,7 +26,7 @@ class CreateAccount(Command):
 
 
 class OpenGuest(Command):
-    """Somebody without a password who enters the lobby under a free name, for as long as a connection lives."""
+    """Create a guest: a user without a password, until the connection ends."""
 
     username: UserName
 
@@ -31,7 +35,10 @@ class OpenGuest(Command):
 
 
 class CloseGuest(Command):
-    """The guest has left: out of the lobby, and removed altogether if nothing of his is left there."""
+    """Close a guest's account.
+
+    It is removed completely if the guest left no content behind.
+    """
 
     user: Id
 
@@ -40,7 +47,10 @@ class CloseGuest(Command):
 
 
 class AdmitIdentity(Command):
-    """Somebody the app around this one vouches for: an account at first sight, then the name and the role it gives."""
+    """Create or update the account of an identity of the host application.
+
+    The first command creates the account. Later ones update its name and role.
+    """
 
     issuer: str
     subject: str
@@ -52,7 +62,7 @@ class AdmitIdentity(Command):
 
 
 class RevokeIdentity(Command):
-    """The app around this one has logged the person out: nobody it recognised before this is that person any more."""
+    """Log an identity out: its authentications before this are void."""
 
     issuer: str
     subject: str
@@ -62,7 +72,7 @@ class RevokeIdentity(Command):
 
 
 class SetDisabled(Command):
-    """Locks an account out, or lets it in again. Not for oneself, and not for the last owner."""
+    """Disable or enable an account. Not the actor's own, and not the last owner's."""
 
     user: Id
     disabled: bool
@@ -72,7 +82,10 @@ class SetDisabled(Command):
 
 
 class DeleteAccount(Command):
-    """Removes a person: name, password, sessions and memberships go, what was said stays under a neutral name."""
+    """Delete an account with its name, password, sessions and memberships.
+
+    The user's messages stay under a neutral name.
+    """
 
     user: Id
     seen_hash: str | None = None

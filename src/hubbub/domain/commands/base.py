@@ -1,4 +1,4 @@
-"""What every command is, and the types its fields are made of."""
+"""The base class of all commands, and the types of their fields."""
 
 from typing import Annotated, Any, ClassVar
 
@@ -10,28 +10,34 @@ from hubbub.domain.text import MAX_ID
 Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 Seq = Annotated[int, Field(ge=0, le=MAX_ID)]
 MessageSeq = Annotated[int, Field(ge=1, le=MAX_ID)]
-"""The seq a message is known by in its room."""
+"""The seq that identifies a message in its room."""
 Topic = Annotated[str, Field(max_length=64, pattern=r"^(room:[1-9][0-9]{0,15}|user:[1-9][0-9]{0,15}|site)$")]
 
 
 class Command(Frozen):
-    """Something that can be asked; `kind` names it in logs and metrics, `answer` is what a client is told."""
+    """A request to change something.
+
+    `kind` names the command in logs and metrics. `answer` is the model of the answer to the client.
+    """
 
     kind: ClassVar[str]
     answer: ClassVar[type[Wire] | None] = None
     posts: ClassVar[bool] = False
-    """Whether it says something to a room, which has a rate limit of its own."""
+    """Whether the command posts text to a room. Posting has its own rate limit."""
     creates_room: ClassVar[bool] = False
-    """Whether it makes a room, which has one besides that for everything else."""
+    """Whether the command creates a room. That has a rate limit besides the one for all commands."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls.kind = str(cls.__annotations__["type"].__args__[0]) if "type" in cls.__annotations__ else cls.__name__
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
-        """The topics this command will write; locked before any handler reads."""
+        """Return the topics this command will write.
+
+        They are locked before a handler reads.
+        """
         raise NotImplementedError
 
     def size(self) -> int:
-        """About how many bytes it keeps in the journal's queue."""
+        """Return roughly how many bytes the command takes up in the journal's queue."""
         return 256

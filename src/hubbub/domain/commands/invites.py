@@ -1,4 +1,4 @@
-"""Invites and one-time links. Only the hashes of their tokens are stored."""
+"""Commands for invites and one-time tokens. Only the hashes of tokens are stored."""
 
 from typing import Annotated, Literal
 
@@ -10,7 +10,10 @@ from hubbub.domain.text import Key
 
 
 class CreateOneTimeToken(Command):
-    """A one-time link: `setup` makes the first owner, `reset` sets a password. Only its hash is stored."""
+    """Create a one-time token.
+
+    `setup` creates the first owner, `reset` sets a password.
+    """
 
     purpose: Literal["setup", "reset"]
     token_hash: str
@@ -22,16 +25,17 @@ class CreateOneTimeToken(Command):
 
 
 class CreateInvite(Command):
-    """A way in for others. Only the token's hash is stored; `expires_in` is in milliseconds.
+    """Create an invite. `expires_in` is in milliseconds.
 
-    `accounts` is False where the app around this one knows who people are: it opens none then, and leads into a room.
+    `accounts` is False where a host application authenticates users: the invite then creates no
+    account and must lead into a room.
     """
 
     token_hash: str
     max_uses: Annotated[int, Field(ge=1, le=100_000)] | None = 1
     expires_in: int | None = None
     room: Id | None = None
-    """A room it leads into; without one, into the lobby alone."""
+    """The room the invite leads into. Without it the invite leads into the lobby only."""
     key: Key | None = None
     accounts: bool = True
 
@@ -48,7 +52,10 @@ class RevokeInvite(Command):
 
 
 class AcceptInvite(Command):
-    """Comes into the room an invite is for, with an account one has. `token_hash` is the SHA-256 of its token."""
+    """Join the room of an invite with an existing account.
+
+    `token_hash` is the SHA-256 of the invite's token.
+    """
 
     token_hash: str
 

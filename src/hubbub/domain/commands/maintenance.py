@@ -1,11 +1,11 @@
-"""What the server asks of itself."""
+"""Commands the server issues itself for housekeeping."""
 
 from hubbub.domain.commands.base import Command
 from hubbub.domain.model import SITE, Actor
 
 
 class TrimTopic(Command):
-    """Forgets a prefix of a topic's log: at most `limit` entries older than `before` (milliseconds)."""
+    """Delete at most `limit` entries of a log older than `before` (milliseconds)."""
 
     topic: str
     before: int
@@ -16,7 +16,7 @@ class TrimTopic(Command):
 
 
 class ForgetInvites(Command):
-    """Forgets at most `limit` invites that were used up or expired before then (milliseconds)."""
+    """Delete at most `limit` invites that ended before `before` (milliseconds)."""
 
     before: int
     limit: int = 1_000

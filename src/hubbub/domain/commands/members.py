@@ -1,4 +1,4 @@
-"""Members: come, go, bring somebody, send somebody away, and who may do what in a room."""
+"""Commands for membership: join, leave, add, remove, ban and change roles."""
 
 from typing import Annotated, Literal
 
@@ -10,7 +10,8 @@ from hubbub.domain.text import Reason
 
 
 class JoinRoom(Command):
-    """Becomes a member, and the owner of a room that nobody looks after any more. Twice is fine."""
+    """Join a room.
+    If the room has no active owner, the new member becomes its owner. Idempotent."""
 
     answer = RoomPosition
     type: Literal["room.join"] = "room.join"
@@ -21,7 +22,7 @@ class JoinRoom(Command):
 
 
 class LeaveRoom(Command):
-    """Is a member no longer. Nobody leaves the lobby."""
+    """Leave a room. Users cannot leave the lobby or a direct room."""
 
     answer = Position
     type: Literal["room.leave"] = "room.leave"
@@ -32,49 +33,52 @@ class LeaveRoom(Command):
 
 
 class MemberCommand(Command):
-    """Something done to somebody in a room."""
+    """A command about another user in a room."""
 
     room: Id
     user: Id
-    """Whom."""
+    """The other user's id."""
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
         return (room_topic(self.room), user_topic(self.user), user_topic(actor.id))
 
 
 class InviteMember(MemberCommand):
-    """Makes somebody a member at once. Somebody who is one already is fine."""
+    """Add a user to a room. Idempotent."""
 
     answer = MaybePosition
     type: Literal["room.invite"] = "room.invite"
 
 
 class RemoveMember(MemberCommand):
-    """Removes somebody else; into a public room one may come back. Not from the lobby."""
+    """Remove another user from a room, but not from the lobby.
+    The user may rejoin a public room."""
 
     answer = Position
     type: Literal["room.remove"] = "room.remove"
 
 
 class BanMember(MemberCommand):
-    """Removes somebody else, who may not come back. Twice is fine."""
+    """Ban another user: remove them from a room and keep them from joining it.
+    Idempotent."""
 
     answer = MaybePosition
     type: Literal["room.ban"] = "room.ban"
     reason: Reason = ""
-    """For the person and for those who moderate the room."""
+    """Shown to the banned user and to the room's moderators."""
 
 
 class UnbanMember(MemberCommand):
-    """A banned person may come back. Twice is fine."""
+    """Lift a ban, so that the user may join again. Idempotent."""
 
     answer = MaybePosition
     type: Literal["room.unban"] = "room.unban"
 
 
 class SetRoomRole(MemberCommand):
-    """Says what a member is in the room. There is one owner: who makes another one is a moderator from then on. What
-    is so already is fine, and an archived room may be handed over."""
+    """Change a member's role in a room. Idempotent.
+    A room has one owner: when another member becomes the owner, the former owner becomes a
+    moderator. The owner of an archived room can be changed, too."""
 
     answer = MaybePosition
     type: Literal["room.role"] = "room.role"

@@ -1,4 +1,4 @@
-"""Messages: say something, say it otherwise, take it back, keep it in view; and pages of what was said."""
+"""Commands for messages (send, forward, edit, delete, pin), and pages of them."""
 
 from collections.abc import Iterable
 from typing import Annotated, ClassVar, Literal
@@ -11,30 +11,31 @@ from hubbub.domain.text import DEFAULT_PAGE, MAX_PAGE, Body, Key
 
 
 class TextCommand(Command):
-    """Something that is said in a room."""
+    """A command that carries a message's text."""
 
     online: ClassVar[tuple[int, ...]] = ()
-    """The ids of those who are connected, where the words may call them: the engine's to say, and no field, so that
-    nothing a client sends becomes one."""
+    """The ids of connected members, where the text may contain `@here`. The engine sets it. It is
+    no field, so that a client cannot send it."""
 
-    def note_online(self, here: Iterable[int]) -> None:
-        """Notes who is there, before the command is queued."""
-        vars(self)["here"] = tuple(here)
+    def note_online(self, members: Iterable[int]) -> None:
+        """Set the ids of the connected members, before the command is queued."""
+        vars(self)["online"] = tuple(members)
 
 
 class SendMessage(TextCommand):
-    """Says something in a room. The same key and words get the first answer again, whatever has happened since."""
+    """Send a message to a room.
+    A retry with the same key and text gets the first answer again, whatever has happened since."""
 
     answer = Position
     posts = True
     type: Literal["message.send"] = "message.send"
     room: Id
     key: Key
-    """1 to 64 printable ASCII characters, unique among one's messages in the room, for ever."""
+    """1 to 64 printable ASCII characters, unique among the author's messages in the room, for ever."""
     body: Body
     """At most 8,000 characters and 16 KiB of UTF-8, and not blank."""
     reply_to: MessageSeq | None = None
-    """The seq of the message in the same room that this one answers."""
+    """The seq of the message in the same room that this message replies to."""
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
         return (room_topic(self.room),)
@@ -44,26 +45,27 @@ class SendMessage(TextCommand):
 
 
 class ForwardMessage(Command):
-    """Says in `room` what somebody said in another room that one is in; the copy is one's own message."""
+    """Copy a message from another room you are a member of into `room`.
+    You are the author of the copy."""
 
     answer = Position
     posts = True
     type: Literal["message.forward"] = "message.forward"
     room: Id
-    """Where to."""
+    """The id of the room that gets the copy."""
     key: Key
-    """As in `message.send`, and unique together with those."""
+    """As in `message.send`. Both commands share one set of keys."""
     from_room: Id
-    """Where it was said."""
+    """The id of the original message's room."""
     message: MessageSeq
-    """Its seq there."""
+    """The seq of the original message in its room."""
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
         return (room_topic(self.room), room_topic(self.from_room))
 
 
 class MessageCommand(Command):
-    """Something done to one message."""
+    """A command about an existing message."""
 
     answer = MaybePosition
     room: Id
@@ -75,7 +77,7 @@ class MessageCommand(Command):
 
 
 class EditMessage(MessageCommand, TextCommand):
-    """Says otherwise what one has said. The same words again change nothing."""
+    """Change the text of your own message. The same text changes nothing."""
 
     posts = True
     type: Literal["message.edit"] = "message.edit"
@@ -86,25 +88,29 @@ class EditMessage(MessageCommand, TextCommand):
 
 
 class DeleteMessage(MessageCommand):
-    """Takes a message back: one's own, or, for those who moderate the room, anybody's. Twice is fine."""
+    """Delete a message for everyone. Idempotent.
+    Authors delete their own messages; moderators delete any message, except in direct rooms."""
 
     type: Literal["message.delete"] = "message.delete"
 
 
 class PinMessage(MessageCommand):
-    """Keeps a message in view for everybody. Twice is fine."""
+    """Pin a message for all members. Idempotent."""
 
     type: Literal["message.pin"] = "message.pin"
 
 
 class UnpinMessage(MessageCommand):
-    """The message is no longer kept in view. Twice is fine."""
+    """Unpin a message. Idempotent."""
 
     type: Literal["message.unpin"] = "message.unpin"
 
 
 class MessagePage(Frozen):
-    """A page of a room's messages next to a seq; without one, the newest. At most one of the three may be given."""
+    """A page of a room's messages next to a seq, or of the newest messages.
+
+    At most one of `before`, `after` and `around` may be given.
+    """
 
     room: Id
     before: Seq | None = None

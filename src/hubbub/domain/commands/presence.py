@@ -1,4 +1,4 @@
-"""Presence: what somebody chooses to be; and signals, which nobody stores and the journal never sees."""
+"""The command that sets a status, and signals, which are not stored."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -11,54 +11,55 @@ from hubbub.domain.text import MAX_WATCHED, Moment, StatusText
 
 
 class SetPresence(Command):
-    """Chooses how one appears to others. It replaces all that was chosen before."""
+    """Set your status. It replaces the previous status completely."""
 
     answer = MaybePosition
     type: Literal["presence.set"] = "presence.set"
     status: Chosen = "online"
-    """`dnd` is "do not disturb"; `invisible` looks like offline to everybody else."""
+    """`dnd` is "do not disturb"; other users see `invisible` as offline."""
     text: StatusText = ""
-    """A line about it; empty for none."""
+    """One line of text; empty for none."""
     emoji: Emoji | None = None
-    """Any one emoji of Unicode."""
+    """Exactly one Unicode emoji."""
     until: Moment | None = None
-    """When one is plainly online again; RFC 3339."""
+    """When the status returns to plain `online`; RFC 3339."""
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
         return (user_topic(actor.id),)
 
 
 class Signal(Frozen):
-    """Something that is true for a moment and not worth a place in a log. `answer` is None for an empty object."""
+    """A command that is not stored. `answer` is None if the answer is an empty object."""
 
     answer: ClassVar[type[Wire] | None] = None
 
 
 class Typing(Signal):
-    """One is writing in a room. To be said every three seconds while it is so, not more often."""
+    """Tell the members of a room that you are typing.
+    Clients repeat it every three seconds while the user types, not more often."""
 
     type: Literal["typing"] = "typing"
     room: Id
 
 
 class SetIdle(Signal):
-    """Whether nobody is at this device any more."""
+    """Tell the server whether the user is idle on this device."""
 
     type: Literal["presence.idle"] = "presence.idle"
     idle: bool
-    """True once nobody has touched it for a while, false with the first touch."""
+    """True when the user has not touched the device for a while, false at the next touch."""
 
 
 class WatchPresence(Signal):
-    """Whose presence this connection shows from here on, instead of those it showed before."""
+    """Replace the list of users whose presence this connection receives."""
 
     answer = Appearances
     type: Literal["presence.watch"] = "presence.watch"
     users: Annotated[tuple[Id, ...], FailFast(), Field(max_length=MAX_WATCHED, strict=False)]
-    """The ids of the people, at most 200."""
+    """The ids of the users, at most 200."""
 
 
 AnySignal = Typing | SetIdle | WatchPresence
 SIGNALS: TypeAdapter[AnySignal] = TypeAdapter(Annotated[AnySignal, Field(discriminator="type")])
 SIGNAL_TYPES = ("typing", "presence.idle", "presence.watch")
-"""No set: what is asked whether it is one of these may be anything, also what has no hash."""
+"""A tuple, not a set: the value that is looked up comes from a client and may be unhashable."""

@@ -1,4 +1,4 @@
-"""Reactions: an emoji at a message."""
+"""Commands for reactions."""
 
 from typing import Literal
 
@@ -7,16 +7,16 @@ from hubbub.domain.emojis import Emoji
 
 
 class AddReaction(MessageCommand):
-    """Reacts to a message. The same emoji twice is once."""
+    """React to a message with an emoji. Idempotent."""
 
     type: Literal["reaction.add"] = "reaction.add"
     emoji: Emoji
-    """Any one emoji of Unicode."""
+    """Exactly one Unicode emoji."""
 
 
 class RemoveReaction(MessageCommand):
-    """Takes one's reaction back. Twice is fine."""
+    """Remove your reaction from a message. Idempotent."""
 
     type: Literal["reaction.remove"] = "reaction.remove"
     emoji: Emoji
-    """The one to take back."""
+    """The emoji to remove."""

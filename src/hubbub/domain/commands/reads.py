@@ -1,4 +1,4 @@
-"""Read positions: how far somebody has read."""
+"""Commands for read positions: mark rooms as read or unread."""
 
 from typing import Annotated, Literal
 
@@ -10,41 +10,41 @@ from hubbub.domain.text import MAX_READ_ROOMS
 
 
 class ReadRoom(Command):
-    """Moves one's read position forward."""
+    """Mark a room as read up to a seq. The read position only moves forward."""
 
     answer = MaybePosition
     type: Literal["room.read"] = "room.read"
     room: Id
     seq: Seq
-    """Up to which seq of the room's log one has read; not above its head."""
+    """The seq in the room's log up to which the user has read; not above its head."""
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
         return (room_topic(self.room), user_topic(actor.id))
 
 
 class UnreadRoom(Command):
-    """Moves one's read position back to just before a message."""
+    """Mark a message and all later ones as unread."""
 
     answer = MaybePosition
     type: Literal["room.unread"] = "room.unread"
     room: Id
     message: MessageSeq
-    """The seq of the first message that is to be unread."""
+    """The seq of the first unread message."""
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
         return (room_topic(self.room), user_topic(actor.id))
 
 
 class RoomRead(Frozen):
-    """How far one has read in one of several rooms."""
+    """A read position in one of several rooms."""
 
     room: Id
     seq: Seq
-    """Up to which seq of the room's log; not above its head."""
+    """The seq in the room's log up to which the user has read; not above its head."""
 
 
 class ReadRooms(Command):
-    """Moves several read positions forward; a room one is not in is passed over."""
+    """Mark several rooms as read. Rooms the user is not a member of are skipped."""
 
     answer = MaybePosition
     type: Literal["rooms.read"] = "rooms.read"

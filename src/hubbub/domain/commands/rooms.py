@@ -1,4 +1,4 @@
-"""Rooms: make one, change what it is called and how it works, put it away; and what a room is to oneself."""
+"""Commands for rooms: create, update, archive, restore, change own settings."""
 
 from typing import Annotated, Literal, Self
 
@@ -19,40 +19,41 @@ from hubbub.domain.model import (
 from hubbub.domain.names import RoomName
 from hubbub.domain.text import MAX_DIRECT, MAX_INVITED, Key, RoomDescription, RoomTopicLine
 
-TOO_MANY = f"a direct room has at most {MAX_DIRECT} people"
+TOO_MANY = f"a direct room can have at most {MAX_DIRECT} people"
 
 
 class NewRoom(Frozen):
-    """What a room is made of."""
+    """The fields of a new room."""
 
     kind_of_room: RoomKind = Field("public", alias="kind")
     name: RoomName | None = Field(None, examples=["The Lounge"])
-    """1 to 64 printable characters, unique among public rooms, also among names that look alike. A direct room has
-    none, every other one must have one."""
+    """1 to 64 printable characters, unique among public rooms, also among names that look alike.
+    Direct rooms have no name; all other rooms need one."""
     topic: RoomTopicLine = ""
     description: RoomDescription = ""
-    """What it is for, in more words."""
+    """What the room is for; several lines are allowed."""
     history: History = "all"
-    """What newcomers may read: `all`, or what was said since they `joined`."""
+    """What new members may read: `all` messages, or only those sent since they `joined`."""
     members: Annotated[tuple[Id, ...], FailFast(), Field(max_length=MAX_INVITED, strict=False)] = ()
-    """The ids of others who are in it from the start; in a direct room, those it is with (at most nine)."""
+    """The ids of other users who are members from the start. In a direct room, at most nine."""
     key: Key | None = None
-    """With one, a retry gets the same room."""
+    """An idempotency key: a retry with the same key gets the same room."""
 
     @model_validator(mode="after")
     def _by_kind(self) -> Self:
         if self.kind_of_room != "direct":
             if self.name is None:
-                raise ValueError("a room has a name, unless it is a direct one")
+                raise ValueError("public and private rooms need a name")
         elif self.name is not None or self.history != "all":
-            raise ValueError("a direct room has no name, and everybody in it reads all of it")
+            raise ValueError("direct rooms have no name, and all their members can read all messages")
         elif len(set(self.members)) > MAX_DIRECT:
             raise ValueError(TOO_MANY)
         return self
 
 
 class CreateRoom(NewRoom, Command):
-    """Makes a room with oneself in it. Between the same people there is one direct room: it is the answer again."""
+    """Create a room. You become its owner; in a direct room all are plain members.
+    The same people share one direct room: if it exists already, the answer is that room."""
 
     answer = RoomPosition
     creates_room = True
@@ -63,7 +64,7 @@ class CreateRoom(NewRoom, Command):
 
 
 class UpdateRoom(Command):
-    """Changes what is given of a room; what is left out stays."""
+    """Change a room. Fields that are left out stay as they are."""
 
     answer = MaybePosition
     type: Literal["room.update"] = "room.update"
@@ -71,16 +72,17 @@ class UpdateRoom(Command):
     name: RoomName | None = None
     topic: RoomTopicLine | None = None
     description: RoomDescription | None = None
-    """What it is for; empty for nothing."""
+    """What the room is for; empty removes the description."""
     history: History | None = None
-    """What newcomers may read: `all`, or what was said since they `joined`."""
+    """What new members may read: `all` messages, or only those sent since they `joined`."""
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
         return (SITE, room_topic(self.room))
 
 
 class ArchiveRoom(Command):
-    """Nothing more is said in the room; what was said stays to be read, or is deleted. Twice is fine."""
+    """Archive a room. Idempotent.
+    An archived room is read-only, except for deletions and a change of owner."""
 
     answer = MaybePosition
     type: Literal["room.archive"] = "room.archive"
@@ -91,7 +93,7 @@ class ArchiveRoom(Command):
 
 
 class RestoreRoom(Command):
-    """An archived room is open again. Twice is fine."""
+    """Restore an archived room. Idempotent."""
 
     answer = MaybePosition
     type: Literal["room.restore"] = "room.restore"
@@ -102,15 +104,16 @@ class RestoreRoom(Command):
 
 
 class ChangeSettings(Command):
-    """What a room is to oneself, on all one's devices; what is left out stays."""
+    """Change your own settings for a room, on all your devices.
+    Fields that are left out stay as they are."""
 
     answer = MaybePosition
     type: Literal["room.settings"] = "room.settings"
     room: Id
     favourite: bool | None = None
-    """Whether it stands first in one's list."""
+    """Whether the room is listed first in the user's list."""
     muted: bool | None = None
-    """Whether what is said in it calls for one's attention only where one is mentioned."""
+    """Whether only mentions in the room notify the user."""
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
         return (room_topic(self.room), user_topic(actor.id))

@@ -1,4 +1,4 @@
-"""Sessions and passwords. Secrets never travel in commands, only their hashes."""
+"""Commands for sessions and passwords. They carry only the hashes of secrets."""
 
 from hubbub.domain.commands.base import Command, Id
 from hubbub.domain.model import SECURITY, Actor, user_topic
@@ -6,9 +6,11 @@ from hubbub.domain.text import ShortText
 
 
 class OpenSession(Command):
-    """A log-in. `token_hash` is the SHA-256 of a browser's cookie; a token session has none.
+    """Log in.
 
-    A session ends `idle` milliseconds after it was last seen, and `longest` milliseconds after it was opened.
+    `token_hash` is the SHA-256 of a browser's cookie; a token session has none. A session ends
+    `idle` milliseconds after the server last saw it, and `longest` milliseconds after it was
+    opened.
     """
 
     user: Id
@@ -19,18 +21,20 @@ class OpenSession(Command):
     idle: int
     longest: int
     password_hash: str | None = None
-    """A fresh hash of the same password, where the stored one was made with weaker parameters."""
+    """A new hash of the same password, if the stored hash used weaker parameters."""
     seen_hash: str | None = None
-    """The stored hash the password was checked against; if it changed meanwhile, the log-in fails."""
+    """The stored hash the password was checked against. If it has changed since, the log-in fails."""
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
         return (user_topic(self.user),)
 
 
 class RotateSession(Command):
-    """A refresh: `generation` is the one that was presented. A stale one revokes the session (reuse).
+    """Refresh a session. `generation` is that of the presented refresh token.
 
-    The one before the present is answered with the same successor for `grace` milliseconds: its answer may be lost.
+    A stale generation means that the token was reused and revokes the session. For `grace`
+    milliseconds the previous generation gets the current one again, because the answer to the
+    first refresh may have been lost.
     """
 
     session: str
@@ -45,7 +49,10 @@ class RotateSession(Command):
 
 
 class TouchSession(Command):
-    """The session was seen just now: sent at most hourly, so that an idle one can be told from a busy one."""
+    """Note that a session is in use.
+
+    Sent at most hourly; idle sessions expire earlier.
+    """
 
     session: str
     user: Id
@@ -57,7 +64,7 @@ class TouchSession(Command):
 
 
 class RevokeSessions(Command):
-    """Ends one session of the actor, or all of them but one."""
+    """Log out: end one session of the actor, or all of them except `keep`."""
 
     session: str | None = None
     keep: str | None = None
@@ -67,9 +74,11 @@ class RevokeSessions(Command):
 
 
 class ChangePassword(Command):
-    """A new password ends every session but `keep`; `seen_hash` is the stored hash the old one was checked against.
+    """Set a new password and end all of the user's sessions except `keep`.
 
-    With `reset_hash` the right comes from a reset link instead. `token_hash` renews the kept browser session's cookie.
+    `seen_hash` is the stored hash the old password was checked against. `reset_hash` is the hash of
+    a reset token, which replaces the old password. `token_hash` renews the cookie of the kept
+    browser session.
     """
 
     user: Id

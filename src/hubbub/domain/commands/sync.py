@@ -1,4 +1,4 @@
-"""Catching up: answered by the readers, never by the journal."""
+"""The query for missed events. Readers answer it, not the journal."""
 
 from typing import Annotated, Literal
 
@@ -10,13 +10,14 @@ from hubbub.domain.text import MAX_PAGE, ShortText
 
 
 class EventsSince(Frozen):
-    """What happened in `topic` after position (`epoch`, `after`); no epoch means the present one."""
+    """Get the events of `topic` after the position (`epoch`, `after`).
+    Without `epoch`, the current epoch is meant."""
 
     type: Literal["events.since"] = "events.since"
     topic: Topic
     after: Seq
-    """The seq up to which one has everything."""
+    """The seq up to which the client has all events."""
     epoch: ShortText | None = None
-    """The epoch in which one got it."""
+    """The epoch that seq belongs to."""
     limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = MAX_PAGE
-    """How many events at most; a page also ends before it grows over 256 KiB."""
+    """The highest number of events in the page; a page also ends before it exceeds 256 KiB."""

@@ -1,4 +1,4 @@
-"""Everything that can happen. Durable events are entries of a topic's log; the journal gives each its position.
+"""All events. Each is an entry of a topic's log; the journal assigns its position.
 
 On the wire an event is one flat object: ``{"topic", "seq", "type", "at", …its own fields}``.
 """

@@ -1,4 +1,4 @@
-"""What every event is, and whose log it belongs to."""
+"""The base classes of events. They determine the topic an event belongs to."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -10,26 +10,26 @@ from pydantic_core import CoreSchema
 from hubbub.domain.model import SECURITY, SITE, TIMESTAMP, Wire, room_topic, user_topic
 
 ENVELOPE: dict[str, JsonSchemaValue] = {
-    "topic": {"type": "string", "description": "Whose log: `room:ID`, `user:ID` or `site`."},
-    "seq": {"type": "integer", "description": "The position in the topic, counted from 1 without a gap."},
+    "topic": {"type": "string", "description": "The log of the event: `room:ID`, `user:ID` or `site`."},
+    "seq": {"type": "integer", "description": "The position in the topic, counted from 1 without gaps."},
     "type": {"type": "string"},
-    "at": {**TIMESTAMP, "description": "When; it orders nothing."},
+    "at": {**TIMESTAMP, "description": "The time of the event. Only `seq` orders events."},
 }
 
 
 class Event(Wire):
-    """Something that happened. `type` is its wire name; `topic` says whose log it belongs to."""
+    """An event. `type` is its name on the wire, `topic` the log it belongs to."""
 
     type: ClassVar[str]
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """What goes over the wire: the event's own fields behind its position."""
-        found = handler(schema)
-        own = handler.resolve_ref_schema(found)
+        """Return the schema of the wire object: the envelope, then the event's own fields."""
+        reference = handler(schema)
+        own = handler.resolve_ref_schema(reference)
         own["properties"] = {**ENVELOPE, "type": {"type": "string", "const": cls.type}, **own["properties"]}
         own["required"] = [*ENVELOPE, *own["required"]]
-        return found
+        return reference
 
     @property
     def topic(self) -> str:
@@ -37,7 +37,7 @@ class Event(Wire):
 
 
 class RoomEvent(Event):
-    """Goes to the members of one room."""
+    """An event in a room's log. All members of the room get it."""
 
     room: int
     """The room's id."""
@@ -48,12 +48,15 @@ class RoomEvent(Event):
 
 
 class SiteRoomEvent(RoomEvent):
-    """The same also stands in the site's log where the room is public, so that everybody's directory is right."""
+    """An event in a room's log and, for a public room, also in the site's log.
+
+    The site's log keeps every user's list of public rooms up to date.
+    """
 
     by: int
-    """Who did it."""
+    """The actor's id."""
     name: str
-    """That person's name."""
+    """The actor's name."""
     in_site: bool = Field(False, exclude=True)
 
     @property
@@ -62,7 +65,7 @@ class SiteRoomEvent(RoomEvent):
 
 
 class PersonalEvent(Event):
-    """Goes to one person's own topic, which all devices of that person share."""
+    """An event in a user's own log, which all of the user's devices follow."""
 
     person: int = Field(exclude=True)
 
@@ -72,7 +75,7 @@ class PersonalEvent(Event):
 
 
 class SecurityEvent(Event):
-    """Internal: every node follows this topic; no client ever sees it."""
+    """An internal event. Every node follows its topic; clients never see it."""
 
     @property
     def topic(self) -> str:
@@ -81,7 +84,10 @@ class SecurityEvent(Event):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One event at its position. `text` is the encoded wire object; it is stored, sent and replayed as it is."""
+    """An event at its position.
+
+    `text` is the encoded wire object. It is stored, sent and replayed unchanged.
+    """
 
     topic: str
     seq: int

@@ -1,54 +1,54 @@
-"""What happens to memberships."""
+"""Events of memberships."""
 
 from hubbub.domain.events.base import RoomEvent
 from hubbub.domain.model import RoomRole
 
 
 class MembershipEvent(RoomEvent):
-    """Something happened to a membership."""
+    """An event of a membership."""
 
     user: int
-    """Whose membership."""
+    """The id of the user whose membership it is."""
     name: str
-    """That person's name at that time."""
+    """That user's name at that time."""
     by: int
-    """Who did it."""
+    """The actor's id."""
 
 
 class MemberJoined(MembershipEvent):
-    """Somebody is a member from here on."""
+    """A user joined the room or was added to it."""
 
     type = "member.joined"
 
 
 class MemberLeft(MembershipEvent):
-    """Somebody has left."""
+    """A member left the room."""
 
     type = "member.left"
 
 
 class MemberRemoved(MembershipEvent):
-    """Somebody was removed by somebody else."""
+    """A member was removed by another user."""
 
     type = "member.removed"
 
 
 class MemberBanned(MembershipEvent):
-    """Somebody may not come into the room any more, and is no member from here on if he was one."""
+    """A user was banned. If they were a member, their membership ends."""
 
     type = "member.banned"
     was_member: bool
-    """Whether this ends a membership."""
+    """Whether the ban ended a membership."""
 
 
 class MemberUnbanned(MembershipEvent):
-    """Somebody may come into the room again."""
+    """A ban was lifted: the user may join again."""
 
     type = "member.unbanned"
 
 
 class MemberRole(MembershipEvent):
-    """Somebody is something else in the room from here on. Ownership moves with two of these."""
+    """A member's role changed. A change of owner takes two of these events."""
 
     type = "member.role"
     role: RoomRole

@@ -1,11 +1,11 @@
-"""What happens to messages. An earlier message is named by `message`, its seq in the room."""
+"""Events of messages. `message` is the seq of an earlier message in its room."""
 
 from hubbub.domain.events.base import RoomEvent
 from hubbub.domain.model import Absent, Forwarded, Mentions
 
 
 class MessageSent(RoomEvent):
-    """Somebody said something."""
+    """A message was sent."""
 
     type = "message.sent"
     by: int
@@ -13,61 +13,61 @@ class MessageSent(RoomEvent):
     name: str
     """The author's name at that time."""
     n: int
-    """The number of the message in its room, counted from 1 without a gap."""
+    """The number of the message in its room, counted from 1 without gaps."""
     key: str
-    """What the author gave to make a retry harmless: whoever has it in his outbox knows his own message by it."""
+    """The idempotency key of the command. The author's client finds the message in its queue by it."""
     body: str | None
-    """Null where a later event has taken the text away."""
+    """Null if a later event changed or deleted the text."""
     reply_to: int | Absent = None
-    """The seq of the message it answers."""
+    """The seq of the message this is a reply to."""
     forwarded: Forwarded | Absent = None
     mentions: Mentions | Absent = None
-    """Whom it calls; left out where it calls nobody."""
+    """The mentioned users; left out if there are none."""
 
 
 class MessageEvent(RoomEvent):
-    """Something happened to an earlier message."""
+    """An event of an earlier message."""
 
     message: int
     """The message's seq."""
     by: int
-    """Who did it."""
+    """The actor's id."""
 
 
 class MessageEdited(MessageEvent):
-    """The author says it otherwise."""
+    """The author edited the message."""
 
     type = "message.edited"
     body: str | None = None
-    """Null where a later event has taken the text away. Left out in rooms that newcomers do not read back in: ask for
-    the message."""
+    """The new text. Null if a later event changed or deleted it. Left out in rooms whose new
+    members cannot read older messages: load the message instead."""
     mentions: Mentions | Absent = None
-    """Whom it calls now."""
+    """The users mentioned now."""
     mentioned: Mentions | Absent = None
-    """Whom it called before."""
+    """The users mentioned before the edit."""
 
 
 class MessageDeleted(MessageEvent):
-    """The message is taken back; what hung on it is gone with it."""
+    """The message was deleted, together with its reactions, pin and edit history."""
 
     type = "message.deleted"
     author: int
-    """Who had said it."""
+    """The author's id."""
     mentioned: Mentions | Absent = None
-    """Whom it called."""
+    """The users the message mentioned."""
 
 
 class MessagePinned(MessageEvent):
-    """Kept in view from here on."""
+    """The message was pinned."""
 
     type = "message.pinned"
     name: str
-    """The name of who did it."""
+    """The actor's name."""
 
 
 class MessageUnpinned(MessageEvent):
-    """No longer kept in view."""
+    """The message was unpinned."""
 
     type = "message.unpinned"
     name: str
-    """The name of who did it."""
+    """The actor's name."""

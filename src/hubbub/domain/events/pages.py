@@ -1,4 +1,4 @@
-"""Every event a client may see, and the pages that catching up gives."""
+"""All events a client may see, and the answers to `events.since`."""
 
 from typing import Annotated, Literal, get_args
 
@@ -33,7 +33,7 @@ from hubbub.domain.model import Wire
 
 
 class _ByType:
-    """Tells the reader of a schema which field decides."""
+    """Adds to the schema which field tells the kinds of events apart."""
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         refs = handler(schema)["anyOf"]
@@ -69,24 +69,24 @@ ClientEvent = (
 )
 CLIENT_EVENTS: tuple[type[Event], ...] = get_args(ClientEvent)
 ChatEvent = TypeAliasType("ChatEvent", Annotated[ClientEvent, SkipValidation, _ByType()])
-"""An event as it stands in the log and goes over the wire: encoded already, so that no model looks at it again."""
+"""An event from the log. It is already encoded for the wire, so pydantic does not validate it."""
 
 
 class EventPage(Wire):
-    """What happened after the asked position: in order, without a hole."""
+    """The events after the given position, in order and without gaps."""
 
     epoch: str
     events: list[ChatEvent]
     head: int
-    """The topic's newest seq; if the last event is below it, there is more."""
+    """The topic's newest seq. If the last event is below it, there are more events."""
 
 
 class NoWay(Wire):
-    """There is no way from that position to the present: load the state and go on from its heads."""
+    """The requested events are not available: load the state, continue at its heads."""
 
     epoch: str
     reset: Literal[True]
     head: int
     """The topic's newest seq."""
     floor: int
-    """The last seq that cannot be had any more; 0 if there is none."""
+    """The last seq that is no longer available; 0 if there is none."""

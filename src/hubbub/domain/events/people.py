@@ -1,25 +1,25 @@
-"""What people are told about themselves."""
+"""Events of a user's status and sessions, for that user alone."""
 
 from hubbub.domain.events.base import PersonalEvent
 from hubbub.domain.model import Session, Status
 
 
 class StatusChanged(PersonalEvent):
-    """The person has chosen how to appear."""
+    """The user's status changed."""
 
     type = "status.changed"
     chosen: Status
 
 
 class SessionOpened(PersonalEvent):
-    """The person has logged in somewhere."""
+    """The user logged in on a device."""
 
     type = "session.opened"
     session: Session
 
 
 class SessionClosed(PersonalEvent):
-    """One of the person's sessions has ended; its connections close with 4503."""
+    """One of the user's sessions ended. Its connections close with 4503."""
 
     type = "session.closed"
     session: str

@@ -1,24 +1,24 @@
-"""Reactions to messages."""
+"""Events of reactions."""
 
 from hubbub.domain.events.messages import MessageEvent
 
 
 class ReactionEvent(MessageEvent):
-    """Something happened to a reaction."""
+    """An event of a reaction."""
 
     name: str
-    """That person's name."""
+    """The actor's name."""
     emoji: str
-    """Fully qualified, so that the same one is always the same text."""
+    """In its fully qualified form, so that one emoji always has the same text."""
 
 
 class ReactionAdded(ReactionEvent):
-    """Somebody reacted to a message."""
+    """A user reacted to a message."""
 
     type = "reaction.added"
 
 
 class ReactionRemoved(ReactionEvent):
-    """Somebody took his reaction back."""
+    """A user removed their reaction."""
 
     type = "reaction.removed"

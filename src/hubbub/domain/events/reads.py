@@ -1,17 +1,18 @@
-"""How far a person has read."""
+"""The event of a read position."""
 
 from hubbub.domain.events.base import PersonalEvent
 
 
 class ReadMoved(PersonalEvent):
-    """The person has read on, on whatever device, or has marked something as unread; it says how it is now."""
+    """The user's read position moved, on any device and in either direction.
+    It holds the new state."""
 
     type = "read.moved"
     room: int
     """The room's id."""
     read: int
-    """The seq in the room's log up to which the person has read."""
+    """The seq in the room's log up to which the user has read."""
     unread: int
-    """How many messages came after it."""
+    """The number of messages after it."""
     mentions: int = 0
-    """How many of those mention the person; counted up to 100."""
+    """The number of those messages that mention the user, counted up to 100."""

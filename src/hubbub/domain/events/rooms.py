@@ -1,4 +1,4 @@
-"""What happens to rooms, and to one's own list of them."""
+"""Events of rooms, and of a user's own list of rooms."""
 
 from typing import Literal
 
@@ -9,11 +9,12 @@ from hubbub.domain.model import SITE, Absent, History, Room, Wire, room_topic
 
 
 class RoomCreated(Event):
-    """Stands first in the room's own log and, for a public room, in the site's."""
+    """The room was created. This is the first event in its log.
+    For a public room, it is in the site's log, too."""
 
     type = "room.created"
     room: Room
-    """As a stranger sees it."""
+    """The room as a non-member sees it."""
     by: int
     """The creator's id."""
     name: str
@@ -26,63 +27,65 @@ class RoomCreated(Event):
 
 
 class RoomChanges(Wire):
-    """What is different; what is left out is as it was."""
+    """The changed fields of a room. Fields that are left out did not change."""
 
     name: str | Absent = None
     topic: str | Absent = None
-    """Empty if there is none any more."""
+    """Empty if it was removed."""
     description: str | Absent = None
-    """Empty if there is none any more."""
+    """Empty if it was removed."""
     history: History | Absent = None
-    """What newcomers may read: `all`, or what was said since they `joined`."""
+    """What new members may read: `all` messages, or only those sent since they `joined`."""
 
 
 class RoomUpdated(SiteRoomEvent):
-    """The room is called otherwise or works otherwise; where `history` is among it, load again what it shows."""
+    """The room changed. If `history` is among the changes, reload the room's messages."""
 
     type = "room.updated"
     changes: RoomChanges
 
 
 class RoomArchived(SiteRoomEvent):
-    """Nothing more is said in the room from here on."""
+    """The room was archived and is read-only."""
 
     type = "room.archived"
 
 
 class RoomRestored(SiteRoomEvent):
-    """The room is open again."""
+    """The archived room was restored."""
 
     type = "room.restored"
 
 
 class RoomAdded(PersonalEvent):
-    """The person is in the room from here on: whoever follows the person's topic subscribes."""
+    """The user became a member of the room.
+    The user's connections follow the room from now on."""
 
     type = "room.added"
     room: Room
-    """As the person sees it, with all fields."""
+    """The room as the user sees it, with all fields."""
 
 
 class RoomRemoved(PersonalEvent):
-    """The person is out of the room from here on: whoever follows the person's topic unsubscribes."""
+    """The user is no longer a member of the room.
+    The user's connections no longer follow it."""
 
     type = "room.gone"
     room: int
     """The room's id."""
     why: Literal["left", "removed", "banned"] | Absent = None
-    """Left out where it ended with the account, or with the visit of a guest."""
+    """Left out if the membership ended with the user's account."""
     reason: str | Absent = None
-    """What was said to the person about it."""
+    """The reason of a ban, as the moderator gave it."""
 
 
 class SettingsChanged(PersonalEvent):
-    """What a room is to the person."""
+    """The user's own settings for a room changed."""
 
     type = "settings.changed"
     room: int
     """The room's id."""
     favourite: bool
-    """Whether it stands first in one's list."""
+    """Whether the room is listed first in the user's list."""
     muted: bool
-    """Whether it calls for one's attention only where one is mentioned."""
+    """Whether only mentions in the room notify the user."""

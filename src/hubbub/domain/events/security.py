@@ -1,4 +1,4 @@
-"""What ends connections, on every node. No client ever sees these."""
+"""Internal events that close connections on every node. Clients never see them."""
 
 from hubbub.domain.events.base import SecurityEvent
 
@@ -10,7 +10,10 @@ class SessionRevoked(SecurityEvent):
 
 
 class AccountDisabled(SecurityEvent):
-    """All of the person's connections end. `banned` tells the client to stay away."""
+    """An account was disabled or deleted: all its connections close.
+
+    `banned` tells the client not to reconnect.
+    """
 
     type = "user.locked_out"
     user: int
@@ -18,7 +21,10 @@ class AccountDisabled(SecurityEvent):
 
 
 class IdentityRevoked(SecurityEvent):
-    """Whoever was recognised as this person before this position is not any more. No `user`: never seen here."""
+    """Authentications of this identity before this position are void.
+
+    `user` is None if the identity never had an account.
+    """
 
     type = "identity.revoked"
     user: int | None

@@ -1,4 +1,4 @@
-"""What clients see: users, rooms, members, messages, sessions, invites; and the actor behind a command."""
+"""The models clients see, and the actor of a command."""
 
 from hubbub.domain.model.accounts import Invite, Session
 from hubbub.domain.model.answers import MaybePosition, Position, RoomPosition

@@ -6,38 +6,39 @@ from hubbub.domain.model.base import Absent, Timestamp, Wire
 
 
 class Session(Wire):
-    """One place where somebody is logged in."""
+    """A log-in of a user on one device."""
 
     id: str
     kind: Literal["browser", "token"]
-    """`browser` is known by a cookie, `token` by bearer tokens."""
+    """`browser` sessions use a cookie, `token` sessions use bearer tokens."""
     client: str
-    """What the client called itself, such as "Firefox on Linux"; empty if that said nothing."""
+    """The name of the client, such as "Firefox on Linux"; empty if it is unknown."""
     created_at: Timestamp
     last_seen_at: Timestamp
     expires_at: Timestamp
-    """When it ends if it is not seen again."""
+    """When the session ends if it is not used again."""
     current: bool
-    """Whether it is the one that asks."""
+    """Whether this is the session of the request."""
 
 
 class Invite(Wire):
-    """A way in for others."""
+    """A permission to sign up or to join a room."""
 
     id: str
     uses: int
-    """How often it was used."""
+    """How often the invite was used."""
     max_uses: int | None
-    """How often it can be used; null for any number."""
+    """How often the invite can be used; null for any number."""
     created_by: int
+    """The creator's id."""
     created_at: Timestamp
     expires_at: Timestamp | None
-    """Null for never."""
+    """Null if the invite never expires."""
     room: int | Absent = None
-    """The id of the room it leads into, if it is for one."""
+    """The id of the room the invite leads into, if any."""
     signup: bool = True
-    """Whether it opens an account; else it is for those who have one."""
+    """Whether new users can sign up with it. Otherwise only users with an account can use it."""
     token: str | Absent = None
-    """In the answer that makes the invite and nowhere else: the store keeps a hash."""
+    """Only in the answer that creates the invite: the server stores a hash."""
     link: str | Absent = None
-    """The address to give away; where `token` is."""
+    """The URL to share; present together with `token`."""

@@ -1,26 +1,26 @@
-"""What the authors of commands are told."""
+"""The answers to commands."""
 
 from hubbub.domain.model.base import Absent, Wire
 from hubbub.domain.model.rooms import Room
 
 
 class Position(Wire):
-    """Where in which topic the change stands."""
+    """The position of the change in the log."""
 
     topic: str
     seq: int
-    """The position of the event that tells of it."""
+    """The seq of the event of this change."""
 
 
 class MaybePosition(Wire):
-    """Where the change stands; empty where nothing moved."""
+    """The position of the change in the log; empty if nothing changed."""
 
     topic: str | Absent = None
     seq: int | Absent = None
-    """The position of the event that tells of it."""
+    """The seq of the event of this change."""
 
 
 class RoomPosition(Position):
-    """The room as one sees it now, and where in its topic the change stands."""
+    """The room as the user sees it now, and the position of the change in its log."""
 
     room: Room

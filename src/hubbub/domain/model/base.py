@@ -1,4 +1,4 @@
-"""What all models are, and what stands for nothing and for a moment."""
+"""The base classes of all models, and the types of absent fields and timestamps."""
 
 from typing import Annotated
 
@@ -7,7 +7,10 @@ from pydantic.json_schema import SkipJsonSchema
 
 
 class Frozen(BaseModel):
-    """Values, not records: immutable, strictly typed, blind to fields they do not know. Errors do not quote them."""
+    """An immutable, strictly typed model that ignores unknown fields.
+
+    Errors never quote the input.
+    """
 
     model_config = ConfigDict(
         frozen=True, strict=True, extra="ignore", use_attribute_docstrings=True, hide_input_in_errors=True
@@ -15,13 +18,13 @@ class Frozen(BaseModel):
 
 
 class Wire(BaseModel):
-    """The same for what comes from JSON or rows: enums and the like are read from their plain values."""
+    """A model for values from JSON or rows: enums accept their plain values."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True, hide_input_in_errors=True)
 
 
 Absent = SkipJsonSchema[None]
-"""A field that is left out where it has no value: it is never null on the wire, and the contract says so."""
+"""A field that is left out if it has no value. It is never null on the wire; the contract says so."""
 
 TIMESTAMP = {
     "type": "string",
@@ -29,4 +32,4 @@ TIMESTAMP = {
     "examples": ["2026-11-22T13:05:03.123Z"],
 }
 Timestamp = Annotated[str, WithJsonSchema(TIMESTAMP)]
-"""RFC 3339 in UTC, to the millisecond."""
+"""RFC 3339 in UTC, with milliseconds."""

@@ -1,4 +1,4 @@
-"""Messages, and what hangs on them."""
+"""Messages, and their mentions, reactions, revisions and pins."""
 
 from pydantic import Field
 
@@ -6,97 +6,100 @@ from hubbub.domain.model.base import Absent, Timestamp, Wire
 
 
 class Mentions(Wire):
-    """Whom a message calls."""
+    """The users a message mentions."""
 
     users: list[int] = Field(default_factory=list)
-    """The ids of members who were named, and for `here` of those who were connected."""
+    """The ids of members mentioned by name and, for `here`, of members who were connected."""
     room: bool = False
-    """Whether it calls everybody in the room."""
+    """Whether the message mentions all members (`@room`)."""
     here: bool = False
-    """Whether it calls everybody who was there at that moment."""
+    """Whether the message mentions all members who were connected when it was sent (`@here`)."""
 
 
 class Forwarded(Wire):
-    """Who said it first."""
+    """The origin of a forwarded message."""
 
     by: int
-    """The author's id."""
+    """The id of the original author."""
     name: str
-    """The author's name: in events as it was then, in pages as it is now."""
+    """The name of the original author: in events as it was then, in pages as it is now."""
     at: Timestamp
+    """When the original message was sent."""
     room: int | Absent = None
-    """Where it was said, if that room is public or the same."""
+    """The id of the original room, if that room is public or the same."""
     message: int | Absent = None
-    """Its seq there."""
+    """The seq of the original message in that room."""
 
 
 class Reaction(Wire):
-    """One emoji at a message."""
+    """An emoji that users reacted with to a message."""
 
     emoji: str
-    """Fully qualified, so that the same one is always the same text."""
+    """In its fully qualified form, so that one emoji always has the same text."""
     count: int
-    """How many people used it."""
+    """How many users reacted with this emoji."""
     mine: bool
-    """Whether one of them is one's own."""
+    """Whether the user who reads this is one of them."""
     by: list[int]
-    """The ids of the first twenty, in the order they reacted."""
+    """The ids of the first twenty users, in the order of their reactions."""
 
 
 class Message(Wire):
-    """Something that was said, as pages of history give it."""
+    """A message in a page of history."""
 
     room: int
+    """The room's id."""
     seq: int
-    """The position in the room's log; (room, seq) is what a message is known by."""
+    """The position in the room's log; (room, seq) identifies a message."""
     n: int
-    """The number of the message in its room, counted from 1 without a gap."""
+    """The number of the message in its room, counted from 1 without gaps."""
     at: Timestamp
+    """When the message was sent."""
     by: int
     """The author's id."""
     name: str
-    """The author's name as it is now; that of somebody who is gone is a neutral one."""
+    """The author's current name; a neutral one if the account was deleted."""
     key: str
-    """What the author gave to make a retry harmless."""
+    """The idempotency key the author sent."""
     body: str | None
-    """Null once it is deleted."""
+    """Null if the message was deleted."""
     deleted: bool = False
-    """Whether it was taken back: its place stays."""
+    """Whether the message was deleted. It keeps its position."""
     edited_at: Timestamp | Absent = None
-    """When it was last edited."""
+    """When the message was last edited."""
     reply_to: int | Absent = None
-    """The seq of the message it answers."""
+    """The seq of the message this is a reply to."""
     forwarded: Forwarded | Absent = None
     mentions: Mentions | Absent = None
     pinned: bool = False
-    """Whether it is kept in view for everybody."""
+    """Whether the message is pinned."""
     reactions: list[Reaction] = Field(default_factory=list)
-    """In the order they were first used."""
+    """In the order in which the emoji were first used."""
 
     def on_the_wire(self) -> dict[str, object]:
-        """What is absent is left out; a body that is gone is null."""
+        """Return the wire object: absent fields are left out, but a deleted body is null."""
         return {**self.model_dump(exclude_none=True), "body": self.body}
 
 
 class Revision(Wire):
-    """What a message said before it was edited."""
+    """An earlier text of an edited message."""
 
     version: int
-    """Counted from 1 for the first words."""
+    """Counted from 1, the original text."""
     at: Timestamp
-    """When that was said."""
+    """When this text was sent."""
     body: str
 
 
 class Pin(Wire):
-    """A message that is kept in view."""
+    """A pinned message."""
 
     seq: int
-    """The position of the pinning in the room's log."""
+    """The seq of the pin's event in the room's log."""
     message: Message
     by: int
-    """Who pinned it."""
+    """The id of the user who pinned the message."""
     name: str
-    """That person's name."""
+    """The name of that user."""
     at: Timestamp
-    """When it was pinned."""
+    """When the message was pinned."""

@@ -1,4 +1,4 @@
-"""People: what they are on this site, how they appear, and who asks for something."""
+"""Users, their site roles, status and presence, and the actor of a command."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,7 +8,7 @@ from hubbub.domain.model.base import Absent, Timestamp, Wire
 
 
 class Role(StrEnum):
-    """What somebody is on this site."""
+    """A user's role on the site."""
 
     OWNER = "owner"
     ADMIN = "admin"
@@ -17,7 +17,7 @@ class Role(StrEnum):
 
 
 class User(Wire):
-    """Somebody, as everybody may know him."""
+    """A user, as all users may see them."""
 
     id: int
     name: str
@@ -27,61 +27,64 @@ class User(Wire):
 
 
 class Me(User):
-    """One's own profile, with the tutorial's two fields."""
+    """The user's own profile, with the two fields of the FastAPI tutorial."""
 
     username: str
     message: str
 
 
 class Person(Wire):
-    """Somebody."""
+    """A user's id and name."""
 
     id: int
     name: str
 
 
 Chosen = Literal["online", "away", "dnd", "invisible"]
-"""`dnd`: do not disturb. `invisible` looks like `offline` to everybody else."""
+"""`dnd` is "do not disturb"; other users see `invisible` as `offline`."""
 
 
 class Status(Wire):
-    """How one has chosen to appear."""
+    """The status a user has set."""
 
     status: Chosen
-    """`invisible` looks like `offline` to everybody else."""
+    """Other users see `invisible` as `offline`."""
     text: str | Absent = None
-    """What one says about it."""
+    """The status text."""
     emoji: str | Absent = None
-    """An emoji that goes with it."""
+    """The status emoji."""
     until: Timestamp | Absent = None
-    """When one is plainly online again."""
+    """When the status returns to plain `online`."""
 
 
 class Presence(Wire):
-    """How somebody appears to others now."""
+    """A user's presence, as other users see it."""
 
     user: int
-    """The person's id."""
+    """The user's id."""
     status: Literal["online", "away", "dnd", "offline"]
-    """`away` is also who has been idle on every device, `offline` also who is invisible."""
+    """`away` includes users who are idle on every device, `offline` includes invisible users."""
     text: str | Absent = None
-    """What the person says about it."""
+    """The status text."""
     emoji: str | Absent = None
-    """An emoji that goes with it."""
+    """The status emoji."""
     until: Timestamp | Absent = None
-    """When `text` and `emoji` end."""
+    """When `text` and `emoji` expire."""
 
 
 class Appearances(Wire):
-    """How several people appear."""
+    """The presence of several users."""
 
     people: list[Presence]
-    """In the order they were asked for."""
+    """In the order of the request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who asks. `session` is None for the command line and the server itself; those are `system`."""
+    """The user who issued a command, or the system.
+
+    `session` is None for the command line and the server itself, which act as `system`.
+    """
 
     id: int
     name: str
@@ -92,3 +95,4 @@ class Actor:
 
 SYSTEM = Actor(id=0, name="hubbub", role=Role.OWNER, system=True)
 ANYBODY = Actor(id=0, name="", role=Role.GUEST)
+"""The actor of commands by clients that are not logged in."""

@@ -1,4 +1,4 @@
-"""Rooms and those who are in them."""
+"""Rooms, members and bans."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,17 +8,18 @@ from hubbub.domain.model.base import Absent, Timestamp, Wire
 from hubbub.domain.model.people import Person
 
 LOBBY = 1
-"""The room that exists from the start; every new account is its member."""
+"""The id of the lobby. It exists from the start, and every user is a member."""
 
 RoomKind = Literal["public", "private", "direct"]
-"""`public` is open to everybody, `private` to whom its members invite, `direct` is between the same few people."""
+"""All users may join `public` rooms. Members add users to `private` rooms. The members of `direct`
+rooms never change."""
 
 History = Literal["all", "joined"]
-"""What newcomers may read: everything, or what was said since they joined."""
+"""What new members may read: all messages, or only those sent since they joined."""
 
 
 class RoomRole(StrEnum):
-    """What somebody is in one room."""
+    """A member's role in a room."""
 
     OWNER = "owner"
     MODERATOR = "moderator"
@@ -26,79 +27,80 @@ class RoomRole(StrEnum):
 
 
 class Room(Wire):
-    """A room as one person sees it; the fields from `head` on are there for members only."""
+    """A room as one user sees it. Only members get the fields from `head` on."""
 
     id: int
     kind: RoomKind
     name: str
     """Empty for a direct room."""
     topic: str | Absent = None
-    """What it is about, in a line."""
+    """The room's topic, a single line."""
     description: str | Absent = None
-    """What it is for, in more words."""
+    """What the room is for; several lines are allowed."""
     history: History = "all"
-    """What newcomers may read: `all`, or what was said since they `joined`."""
+    """What new members may read: `all` messages, or only those sent since they `joined`."""
     archived: bool = False
-    """Whether nothing more is said in it."""
+    """Whether the room is archived and read-only."""
     people: list[Person] | Absent = None
-    """Of a direct room: whom it is between, oneself included, by id."""
+    """The members of a direct room by id, the user included."""
     lobby: bool
-    """True for the one room everybody is in from the start."""
+    """True for the room that every user is in."""
     created_by: int | Absent = None
     """The creator's id; the lobby has none."""
     created_at: Timestamp
     members: int
     """How many members the room has."""
     joined: bool
-    """Whether one is a member."""
+    """Whether the user is a member."""
     head: int | Absent = None
     """The newest seq of the room's log."""
     floor: int | Absent = None
-    """The last seq of the room's log that cannot be had any more, or not by this person; 0 if there is none."""
+    """The last seq of the room's log that is no longer available, or not to this user; 0 if there
+    is none."""
     read: int | Absent = None
-    """The seq up to which one has read."""
+    """The seq up to which the user has read."""
     unread: int | Absent = None
-    """How many messages came after `read`."""
+    """The number of messages after `read`."""
     mentions: int | Absent = None
-    """How many of those mention one, whole-room mentions included; counted up to 100."""
+    """The number of those messages that mention the user, `@room` included; counted up to 100."""
     role: RoomRole | Absent = None
-    """What one is in this room."""
+    """The user's role in the room."""
     favourite: bool | Absent = None
-    """Whether one has put it first in one's list."""
+    """Whether the room is listed first in the user's list."""
     muted: bool | Absent = None
-    """Whether it calls for one's attention only where one is mentioned."""
+    """Whether only mentions in the room notify the user."""
 
 
 class Member(Wire):
-    """Somebody in a room."""
+    """A member of a room."""
 
     id: int
-    """The person's id."""
+    """The user's id."""
     name: str
     role: RoomRole
-    """What the person is in this room."""
+    """The member's role in the room."""
     joined_at: Timestamp
 
 
 class Ban(Wire):
-    """Somebody who may not come into a room."""
+    """A user who is banned from a room."""
 
     user: int
-    """The person's id."""
+    """The user's id."""
     name: str
     by: int
-    """Who banned the person."""
+    """The id of the user who set the ban."""
     at: Timestamp
     reason: str | Absent = None
 
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """One person in one room, and what the rules want to know of that room."""
+    """A user's membership of a room, with the facts that permissions depend on."""
 
     role: RoomRole
     joined_seq: int
-    """The seq of the joining: no event before it is the person's to follow."""
+    """The seq of the event that made the user a member. The user may not follow earlier events."""
     read_seq: int
     read_n: int
     """The number of the last message at or before `read_seq`."""
@@ -110,5 +112,5 @@ class Membership:
 
     @property
     def sees_from(self) -> int:
-        """No message with a smaller seq is the person's to read."""
+        """The smallest seq of a message the user may read."""
         return self.joined_seq if self.history == "joined" else 0

@@ -1,4 +1,4 @@
-"""The names of logs."""
+"""The names of topics."""
 
 
 def room_topic(room: int) -> str:
