@@ -6,7 +6,7 @@ const inFolder = (folder) => readdirSync(new URL(folder, import.meta.url)).sort(
 
 export function shape() {
   const hash = createHash("sha256");
-  for (const file of ["src/contract.ts", ...inFolder("src/state"), ...inFolder("src/sync"), "src/keep/picture.ts"]) {
+  for (const file of ["src/contract.ts", ...inFolder("src/state"), ...inFolder("src/sync"), "src/persistence/snapshot.ts"]) {
     hash.update(file).update("\0").update(readFileSync(new URL(file, import.meta.url)));
   }
   return hash.digest("hex").slice(0, 16);

@@ -42,7 +42,7 @@ def test_what_is_loaded_first_is_small() -> None:
     assert weight(chat) < CHAT
     # Half as much besides would be found out.
     assert weight(chat | {chunk("_virtual_emoji"), chunk("highlight")}) > CHAT
-    for later in ("ChatDialogs", "RoomDialogs", "Questions", "EmojiPicker", "_virtual_emoji", "highlight"):
+    for later in ("ChatDialogs", "RoomDialogs", "ActionDialogs", "EmojiPicker", "_virtual_emoji", "highlight"):
         assert chunk(later) not in chat
 
 

@@ -4,10 +4,10 @@
  */
 import { tick } from "svelte";
 import type { Site } from "./contract";
-import { Drafts, forgetPerson, forgetPicture, KeptOutbox, Keeper, picture, wouldLose, type Restored } from "./keep";
+import { Drafts, forgetPerson, forgetSnapshot, StoredOutbox, SnapshotWriter, takeSnapshot, wouldLose, type Restored } from "./persistence";
 import { Inbox } from "./net/inbox";
 import { idle, type LinkState } from "./net/link";
-import { root, socketUrl } from "./net/places";
+import { root, socketUrl } from "./net/urls";
 import { Socket } from "./net/socket";
 import { roomReset, welcomed } from "./state/load";
 import type { User } from "./state/model";
@@ -65,8 +65,8 @@ export class Chat {
   /** The other windows of this browser, which share our cookie. */
   #windows: BroadcastChannel | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #outbox: KeptOutbox | undefined;
-  #keeper: Keeper | undefined;
+  #outbox: StoredOutbox | undefined;
+  #snapshotWriter: SnapshotWriter | undefined;
 
   constructor(
     me: User,
@@ -88,13 +88,13 @@ export class Chat {
 
   start = (): void => {
     const me = this.state.me.id;
-    this.#outbox = new KeptOutbox(me, {
+    this.#outbox = new StoredOutbox(me, {
       found: (outbox) => this.input({ type: "found", outbox }),
       gone: (key) => this.input({ type: "discard", key }),
       isConnected: () => this.sync.live,
     });
     // The app around the chat may log somebody out when no window of ours is open: then nothing may be left of him here.
-    if (this.site.accounts !== "host") this.#keeper = new Keeper(me, this.restored?.recent ?? [], this.#picture);
+    if (this.site.accounts !== "host") this.#snapshotWriter = new SnapshotWriter(me, this.restored?.recent ?? [], this.#takeSnapshot);
     this.drafts.start();
     this.#socket.start();
     this.#windows = windows();
@@ -111,7 +111,7 @@ export class Chat {
     document.removeEventListener("visibilitychange", this.#seen);
     removeEventListener("beforeunload", this.#closing);
     this.#windows?.close();
-    this.#keeper?.stop();
+    this.#snapshotWriter?.stop();
     this.#outbox?.stop();
     this.drafts.stop();
     clearTimeout(this.#timer);
@@ -172,7 +172,7 @@ export class Chat {
   update(change: (state: State) => State): void {
     const before = this.state;
     this.state = change(before);
-    if (this.state !== before) this.#keeper?.changed();
+    if (this.state !== before) this.#snapshotWriter?.changed();
   }
 
   input(input: SyncInput): void {
@@ -181,7 +181,7 @@ export class Chat {
     const [after, effects] = stepSync(before, input, Date.now());
     this.sync = after;
     if (after.outbox !== before.outbox) this.#outbox?.save(after.outbox);
-    if (after.positions !== before.positions) this.#keeper?.changed();
+    if (after.positions !== before.positions) this.#snapshotWriter?.changed();
     for (const effect of effects) this.#run(effect);
   }
 
@@ -210,7 +210,7 @@ export class Chat {
       case "event":
         if (effect.event.type === "message.sent") this.signals = spoken(this.signals, effect.event.room, effect.event.by);
         this.update((state) => reduce(state, effect.event));
-        if (effect.event.type === "room.gone") this.#keeper?.lost();
+        if (effect.event.type === "room.gone") this.#snapshotWriter?.lost();
         return;
       case "reset":
         return this.update((state) => roomReset(state, Number(effect.topic.slice("room:".length))));
@@ -275,12 +275,12 @@ export class Chat {
     // A user whose session has run out or was ended from elsewhere finds what they wrote when they log in again; a closed
     // account may be opened again. The host application ends a session when the user logs out of it, and cannot ask.
     const byHost = this.site.accounts === "host" && (code === SESSION_ENDED || code === ACCOUNT_CLOSED);
-    void (out || byHost ? forgetPerson(id, byHost) : forgetPicture(id));
+    void (out || byHost ? forgetPerson(id, byHost) : forgetSnapshot(id));
     this.ended = { code };
   }
 
-  #picture = (recent: readonly number[]): ReturnType<typeof picture> =>
-    this.confirmed ? picture(this.state, this.sync, this.site, recent, this.asOf ?? Date.now()) : null;
+  #takeSnapshot = (recent: readonly number[]): ReturnType<typeof takeSnapshot> =>
+    this.confirmed ? takeSnapshot(this.state, this.sync, this.site, recent, this.asOf ?? Date.now()) : null;
 
   /** What the browser could not store is lost with the page: it asks the user first, in its own words. */
   #closing = (event: BeforeUnloadEvent): void => {

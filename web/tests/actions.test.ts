@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Reaction } from "../src/contract";
-import { byKey, ACTIONS, offered } from "../src/features/actions/table";
+import { byKey, ACTIONS, offered } from "../src/features/actions/action_list";
 import type { Scene } from "../src/features/actions/rights";
 import { gist } from "../src/features/messages/gist";
 import { missing } from "../src/features/messages/missing.svelte";

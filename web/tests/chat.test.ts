@@ -2,7 +2,7 @@ import "fake-indexeddb/auto";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Chat } from "../src/chat.svelte";
 import { farewell } from "../src/features/accounts/accounts";
-import { keys, ofBrowser, write } from "../src/keep/storage";
+import { keys, ofBrowser, write } from "../src/persistence/storage";
 import { alice, AT, welcome } from "./build";
 
 /** `localStorage` as far as it is used here. */

@@ -3,7 +3,7 @@ import type { Chat } from "../src/chat.svelte";
 import { begunAt, emoji, mayCallAll, names, whole } from "../src/features/composer/completion";
 import { composing, Composing } from "../src/features/composer/composing.svelte";
 import { lastOwn } from "../src/features/messages/messages";
-import { Drafts, recentEmoji, usedEmoji } from "../src/keep";
+import { Drafts, recentEmoji, usedEmoji } from "../src/persistence";
 import type { Room } from "../src/state/model";
 import type { Outgoing } from "../src/sync/outbox";
 import { known, loadEmoji, search } from "../src/ui/emoji";

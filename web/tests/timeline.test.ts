@@ -4,7 +4,7 @@ import type { Messages } from "../src/contract";
 import { noteText } from "../src/features/messages/notes";
 import { silence } from "../src/features/timeline/pages";
 import { ReadMarker } from "../src/features/unread/marker";
-import { permalink, placeOf } from "../src/features/timeline/places";
+import { permalink, parsePermalink } from "../src/features/timeline/permalinks";
 import type { ChatEvent } from "../src/state/events";
 import { timelineExtended, timelineOpened, timelineStarted, welcomed } from "../src/state/load";
 import { LINES, noteOf, type NoteItem } from "../src/state/notes";
@@ -198,11 +198,11 @@ describe("the silence between messages", () => {
 
 describe("permalinks", () => {
   it("lead to a room and to a message", () => {
-    expect(placeOf("#room/12")).toEqual({ room: 12 });
-    expect(placeOf(permalink(12, 345))).toEqual({ room: 12, message: 345 });
+    expect(parsePermalink("#room/12")).toEqual({ room: 12 });
+    expect(parsePermalink(permalink(12, 345))).toEqual({ room: 12, message: 345 });
   });
 
-  it.each(["", "#room/", "#room/x", "#room/1/", "#room/1/2/3", "#room/1/-2", "#token"])("do not take %j for one", (hash) => expect(placeOf(hash)).toBeNull());
+  it.each(["", "#room/", "#room/x", "#room/1/", "#room/1/2/3", "#room/1/-2", "#token"])("do not take %j for one", (hash) => expect(parsePermalink(hash)).toBeNull());
 });
 
 describe("how far one has read", () => {

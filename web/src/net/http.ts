@@ -1,5 +1,5 @@
 /** JSON over HTTP with the browser's cookie. Every failure is a `Refusal` with a code and a sentence. Knows no chat. */
-import { httpUrl } from "./places";
+import { httpUrl } from "./urls";
 
 export class Refusal extends Error {
   constructor(

@@ -1,5 +1,5 @@
 /** Has this browser keep the page itself, so that it opens without the server (worker.ts). */
-import { root } from "../net/places";
+import { root } from "../net/urls";
 
 let registered = false;
 

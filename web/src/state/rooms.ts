@@ -1,5 +1,5 @@
 /** What events about rooms change. Pure. */
-import type { RoomAdded, RoomArchived, RoomCreated, RoomGone, RoomRestored, RoomUpdated, SettingsChanged } from "./events";
+import type { RoomAdded, RoomArchived, RoomCreated, RoomRemoved, RoomRestored, RoomUpdated, SettingsChanged } from "./events";
 import { roomReset } from "./load";
 import type { Room } from "./model";
 import { without, type State } from "./state";
@@ -23,7 +23,7 @@ export function roomAdded(state: State, event: RoomAdded): State {
 }
 
 /** Told in the room's own log, in one's own, or in both, where the latter has the reason; twice is once. */
-export function roomGone(state: State, { room, why, reason }: Pick<RoomGone, "room" | "why" | "reason">): State {
+export function roomGone(state: State, { room, why, reason }: Pick<RoomRemoved, "room" | "why" | "reason">): State {
   const name = state.rooms[room]?.name ?? state.former[room];
   const told = { ...state, former: name === undefined ? state.former : { ...state.former, [room]: name }, gone: farewell(state, room, why, reason) };
   if (!state.rooms[room]) return told;
@@ -40,7 +40,7 @@ export function roomGone(state: State, { room, why, reason }: Pick<RoomGone, "ro
   };
 }
 
-function farewell(state: State, room: number, why: RoomGone["why"], reason: string | undefined): State["gone"] {
+function farewell(state: State, room: number, why: RoomRemoved["why"], reason: string | undefined): State["gone"] {
   const before = state.gone?.room === room ? state.gone : null;
   const name = state.rooms[room]?.name ?? state.former[room] ?? before?.name;
   if (why === undefined || why === "left") return before ? null : state.gone;

@@ -8,7 +8,7 @@ import { isAnswer, isEvent, isReset, type Answer, type Command, type Frame, type
 import * as outbox from "./outbox";
 import { PATIENCE_S, RETRYABLE } from "./outbox";
 import * as positions from "./positions";
-import * as signs from "./signs";
+import * as ephemeral from "./ephemeral";
 import type { SyncEffect, SyncInput, SyncState, SyncStep } from "./state";
 export { empty, type SyncEffect, type SyncInput, type SyncState } from "./state";
 
@@ -54,15 +54,15 @@ class Run {
       case "typing":
         return this.typing(input.room);
       case "idle":
-        this.sign({ idle: input.idle });
+        this.setEphemeral({ idle: input.idle });
         if (this.state.live) this.transmit({ id: this.id(), type: "presence.idle", idle: input.idle });
         return;
       case "watch":
-        this.sign({ watched: input.users.slice(0, signs.MAX_WATCHED) });
+        this.setEphemeral({ watched: input.users.slice(0, ephemeral.MAX_WATCHED) });
         return this.watch();
       case "timer":
         for (const topic of Object.keys(this.state.positions)) this.fill(topic);
-        if (this.state.signs.asked === "again") this.watch();
+        if (this.state.ephemeral.asked === "again") this.watch();
         return this.pump();
     }
   }
@@ -73,9 +73,9 @@ class Run {
   }
 
   private lost(): void {
-    const { outbox: unsent, positions: known, signs: told } = this.state;
+    const { outbox: unsent, positions: known, ephemeral: told } = this.state;
     this.set({ live: false, sends: {}, outbox: outbox.interrupted(unsent) });
-    this.set({ positions: positions.interrupted(known), signs: signs.interrupted(told) });
+    this.set({ positions: positions.interrupted(known), ephemeral: ephemeral.interrupted(told) });
   }
 
   private frame(frame: Frame): void {
@@ -119,26 +119,26 @@ class Run {
     for (const topic of fresh) this.settle(topic);
     for (const topic of Object.keys(now)) if (!(topic in named)) this.fill(topic);
     // The connection is new: the server takes us for somebody who is here and looks at nobody.
-    if (this.state.signs.idle) this.transmit({ id: this.id(), type: "presence.idle", idle: true });
-    if (this.state.signs.watched.length > 0) this.watch();
+    if (this.state.ephemeral.idle) this.transmit({ id: this.id(), type: "presence.idle", idle: true });
+    if (this.state.ephemeral.watched.length > 0) this.watch();
     this.pump();
   }
 
   private typing(room: number): void {
-    if (!this.state.live || !signs.mayTell(this.state.signs, room, this.now)) return;
-    this.sign({ typed: { ...this.state.signs.typed, [room]: this.now } });
+    if (!this.state.live || !ephemeral.maySendTyping(this.state.ephemeral, room, this.now)) return;
+    this.setEphemeral({ typed: { ...this.state.ephemeral.typed, [room]: this.now } });
     this.transmit({ id: this.id(), type: "typing", room });
   }
 
   private watch(): void {
     if (!this.state.live) return;
     const id = this.id();
-    this.sign({ asked: id });
-    this.transmit({ id, type: "presence.watch", users: [...this.state.signs.watched] });
+    this.setEphemeral({ asked: id });
+    this.transmit({ id, type: "presence.watch", users: [...this.state.ephemeral.watched] });
   }
 
   private watchAnswered(answer: Answer): void {
-    this.sign({ asked: answer.error ? "again" : null });
+    this.setEphemeral({ asked: answer.error ? "again" : null });
     if (answer.error) this.effects.push({ type: "timer", at: this.now + (answer.error.retry_after ?? PATIENCE_S) * 1000 });
     else this.effects.push({ type: "signal", signal: { type: "presence", people: (answer.ok as Appearances).people }, all: true });
   }
@@ -219,7 +219,7 @@ class Run {
 
   private answer(answer: Answer): void {
     if (answer.re === null) return this.blamed(answer);
-    if (answer.re === this.state.signs.asked) return this.watchAnswered(answer);
+    if (answer.re === this.state.ephemeral.asked) return this.watchAnswered(answer);
     const key = this.state.sends[answer.re];
     if (key !== undefined) return this.sendAnswered(answer.re, key, answer);
     const found = Object.entries(this.state.positions).find(([, at]) => at.asking === answer.re);
@@ -290,8 +290,8 @@ class Run {
     this.state = { ...this.state, ...change };
   }
 
-  private sign(change: Partial<signs.Signs>): void {
-    this.set({ signs: { ...this.state.signs, ...change } });
+  private setEphemeral(change: Partial<ephemeral.Ephemeral>): void {
+    this.set({ ephemeral: { ...this.state.ephemeral, ...change } });
   }
 
   private transmit(command: Command): void {

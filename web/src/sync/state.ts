@@ -4,7 +4,7 @@ import type { ChatEvent } from "../state/events";
 import type { Command, Frame, Welcome } from "./frames";
 import type { Outbox } from "./outbox";
 import type { Positions } from "./positions";
-import { silent, type Signs } from "./signs";
+import { noEphemeral, type Ephemeral } from "./ephemeral";
 
 export interface SyncState {
   /** Between `welcome` and the end of the connection. */
@@ -15,7 +15,7 @@ export interface SyncState {
   /** Sends of this connection that wait for their answer: id → key. */
   readonly sends: Readonly<Record<number, string>>;
   /** What is told and asked of the moment. */
-  readonly signs: Signs;
+  readonly ephemeral: Ephemeral;
   readonly nextId: number;
 }
 
@@ -55,4 +55,4 @@ export type SyncEffect =
 
 export type SyncStep = [SyncState, SyncEffect[]];
 
-export const empty: SyncState = { live: false, epoch: null, positions: {}, outbox: [], sends: {}, signs: silent, nextId: 1 };
+export const empty: SyncState = { live: false, epoch: null, positions: {}, outbox: [], sends: {}, ephemeral: noEphemeral, nextId: 1 };

@@ -1,5 +1,5 @@
 /** Emoji by category and by name. The data is a chunk of its own, loaded when the first one is looked for. */
-import { carefully } from "./later.svelte";
+import { carefully } from "./lazy.svelte";
 
 export interface Emoji {
   readonly emoji: string;

@@ -1,7 +1,7 @@
 /** What one can do with an account: make it, enter and leave it, change its password, delete it. */
 import { SUPERSEDED } from "../../chat.svelte";
 import type { Site } from "../../contract";
-import { forgetPerson, hasUnsent } from "../../keep";
+import { forgetPerson, hasUnsent } from "../../persistence";
 import { get, post, Refusal, remove } from "../../net/http";
 import type { User } from "../../state/model";
 

@@ -1,5 +1,5 @@
 /** Where mouse, finger and focus are in the list of messages, and what opens the menu. */
-import type { Acting } from "./acting.svelte";
+import type { MessageActions } from "./message_actions.svelte";
 import { rowOf, seqOf } from "./rows";
 
 const LONG_MS = 480;
@@ -9,7 +9,7 @@ const STILL_PX = 10;
 const OWN = "a[href]:not(.quote), input, textarea, select, img, video";
 
 /** Follows them until the answer is called. */
-export function pointing(acting: Acting, list: HTMLElement): () => void {
+export function pointing(actions: MessageActions, list: HTMLElement): () => void {
   const ends = new AbortController();
   const on = <T extends keyof HTMLElementEventMap>(type: T, does: (event: HTMLElementEventMap[T]) => void): void =>
     list.addEventListener(type, does, { signal: ends.signal });
@@ -19,17 +19,17 @@ export function pointing(acting: Acting, list: HTMLElement): () => void {
   };
 
   on("pointerover", (event) => {
-    if (event.pointerType !== "touch") acting.hovered = at(event);
+    if (event.pointerType !== "touch") actions.hovered = at(event);
   });
-  on("pointerleave", () => (acting.hovered = null));
+  on("pointerleave", () => (actions.hovered = null));
   on("focusin", (event) => {
-    acting.focused = (event.target as Element).matches(":focus-visible") ? at(event) : null;
+    actions.focused = (event.target as Element).matches(":focus-visible") ? at(event) : null;
   });
   // A moment later: what has the focus may go because Svelte takes it away just now, and then nothing may be changed.
   // On its way from one stop to the next the focus is nowhere: the next one must not go for that.
   on("focusout", ({ relatedTarget }) => {
     queueMicrotask(() => {
-      if (!list.contains(relatedTarget as Node | null) && !list.contains(document.activeElement)) acting.focused = null;
+      if (!list.contains(relatedTarget as Node | null) && !list.contains(document.activeElement)) actions.focused = null;
     });
   });
   on("contextmenu", (event) => {
@@ -39,10 +39,10 @@ export function pointing(acting: Acting, list: HTMLElement): () => void {
     if (seq === null || other) return;
     event.preventDefault();
     press.end();
-    if (acting.menu?.seq !== seq) acting.open(seq, { x: event.clientX, y: event.clientY });
+    if (actions.menu?.seq !== seq) actions.open(seq, { x: event.clientX, y: event.clientY });
   });
 
-  const press = new Press((event, row) => acting.open(seqOf(row), { x: event.clientX, y: event.clientY }));
+  const press = new Press((event, row) => actions.open(seqOf(row), { x: event.clientX, y: event.clientY }));
   on("pointerdown", (event) => {
     const row = rowOf(event.target);
     const own = (event.target as Element).closest(`button, ${OWN}`);

@@ -1,5 +1,5 @@
 /** The three emoji that are one click away: those one used last, then those that most people use. */
-import { recentEmoji } from "../../keep";
+import { recentEmoji } from "../../persistence";
 
 const USUAL = ["👍", "❤️", "😂"];
 

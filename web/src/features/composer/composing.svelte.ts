@@ -3,7 +3,7 @@
  * chat and is kept over reloads; whoever writes never loses a word that he did not throw away himself.
  */
 import type { Chat } from "../../chat.svelte";
-import { joined, type Draft, type Edit, type Quoted } from "../../keep";
+import { joined, type Draft, type Edit, type Quoted } from "../../persistence";
 import { patch, sentence } from "../../net/http";
 import { messageAt, type MessageItem } from "../../state/timeline";
 import type { Outgoing } from "../../sync/outbox";

@@ -1,6 +1,6 @@
 /** The list of suggestions under what is being written: which, which one is chosen, and what the keys do to it. */
 import type { Chat } from "../../chat.svelte";
-import { recentEmoji, usedEmoji } from "../../keep";
+import { recentEmoji, usedEmoji } from "../../persistence";
 import type { Room } from "../../state/model";
 import { loadEmoji, type Groups } from "../../ui/emoji";
 import { loadRoom } from "../rooms/rooms";

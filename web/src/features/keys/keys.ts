@@ -1,5 +1,5 @@
 /** Every key that does something, and where. Pure. */
-import { ACTIONS } from "../actions/table";
+import { ACTIONS } from "../actions/action_list";
 
 export interface Key {
   /** To be pressed together; several ways to the same. */

@@ -17,7 +17,7 @@ export interface OutboxEvents {
   isConnected(): boolean;
 }
 
-export class KeptOutbox {
+export class StoredOutbox {
   readonly #ended = new AbortController();
   /** What is kept of each, by its key. */
   readonly #known = new Map<string, string>();

@@ -4,12 +4,12 @@
  */
 import { openDB, type DBSchema, type IDBPDatabase } from "idb";
 import { randomKey } from "../net/keys";
-import { root } from "../net/places";
-import type { Picture } from "./picture";
+import { root } from "../net/urls";
+import type { Snapshot } from "./snapshot";
 
 interface Schema extends DBSchema {
   claim: { key: "now"; value: { user: number; token: string } };
-  picture: { key: "now"; value: Picture };
+  picture: { key: "now"; value: Snapshot };
 }
 
 let opened: Promise<IDBPDatabase<Schema>> | undefined;
@@ -31,7 +31,7 @@ function database(): Promise<IDBPDatabase<Schema>> {
 }
 
 /** The picture of whoever was here last; null if there is none. */
-export async function load(): Promise<Picture | null> {
+export async function load(): Promise<Snapshot | null> {
   const transaction = (await database()).transaction(["claim", "picture"]);
   const [claim, picture] = await Promise.all([
     transaction.objectStore("claim").get("now"),
@@ -53,7 +53,7 @@ export async function claim(user: number): Promise<string> {
 }
 
 /** False if the claim has been ended since. */
-export async function save(token: string, picture: Picture): Promise<boolean> {
+export async function save(token: string, picture: Snapshot): Promise<boolean> {
   const transaction = (await database()).transaction(["claim", "picture"], "readwrite");
   const known = await transaction.objectStore("claim").get("now");
   if (known?.token !== token) return false;

@@ -1,13 +1,13 @@
 /** Writes the picture down now and then, when the browser has nothing else to do, and when the page is left. */
 import * as database from "./database";
-import type { Picture } from "./picture";
+import type { Snapshot } from "./snapshot";
 
 const SOON_MS = 1_000;
 /** In a flood the picture is taken this seldom: all of it is written each time. */
 const EVERY_MS = 10_000;
 const LATEST_MS = 2_000;
 
-export class Keeper {
+export class SnapshotWriter {
   readonly #claim: Promise<string>;
   #recent: readonly number[];
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -19,7 +19,7 @@ export class Keeper {
     /** The rooms one was in the last time, the last one first. */
     recent: readonly number[],
     /** The picture as it is now; null if there is none to be kept. */
-    readonly take: (recent: readonly number[]) => Picture | null,
+    readonly take: (recent: readonly number[]) => Snapshot | null,
   ) {
     this.#recent = recent;
     this.#moved();
@@ -67,9 +67,9 @@ export class Keeper {
     this.#savedAt = performance.now();
     try {
       const token = await this.#claim;
-      const picture = this.#stopped ? null : this.take(this.#recent);
-      if (!picture) return;
-      if (!(await database.save(token, picture))) this.stop();
+      const snapshot = this.#stopped ? null : this.take(this.#recent);
+      if (!snapshot) return;
+      if (!(await database.save(token, snapshot))) this.stop();
     } catch {
       this.stop(); // Full or broken: everything else works.
     }

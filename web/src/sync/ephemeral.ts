@@ -1,5 +1,5 @@
 /** What this window tells and asks of the moment: who writes, whether anybody is here, who is looked at. Pure. */
-export interface Signs {
+export interface Ephemeral {
   /** Whose presence is shown. */
   readonly watched: readonly number[];
   /** The question about them that waits for its answer; "again" once it was not taken. */
@@ -14,10 +14,10 @@ export const TYPING_EVERY_MS = 3_000;
 /** What the server takes in one `presence.watch`. */
 export const MAX_WATCHED = 200;
 
-export const silent: Signs = { watched: [], asked: null, idle: false, typed: {} };
+export const noEphemeral: Ephemeral = { watched: [], asked: null, idle: false, typed: {} };
 
-export const mayTell = (signs: Signs, room: number, now: number): boolean =>
-  now - (signs.typed[room] ?? Number.NEGATIVE_INFINITY) >= TYPING_EVERY_MS;
+export const maySendTyping = (ephemeral: Ephemeral, room: number, now: number): boolean =>
+  now - (ephemeral.typed[room] ?? Number.NEGATIVE_INFINITY) >= TYPING_EVERY_MS;
 
 /** After a lost connection nobody knows what was said on it. */
-export const interrupted = (signs: Signs): Signs => ({ ...signs, asked: null, typed: {} });
+export const interrupted = (ephemeral: Ephemeral): Ephemeral => ({ ...ephemeral, asked: null, typed: {} });

@@ -18,7 +18,7 @@ interface Place {
 }
 
 /** Follows the focus until the answer is called. */
-export function keepFocus(): () => void {
+export function recoverFocus(): () => void {
   let last: Place | null = null;
   /** Where it was before a dialog opened. */
   let below: Place | null = null;

@@ -14,7 +14,7 @@ export async function carefully<T>(load: () => Promise<T>): Promise<T> {
   throw new Refusal("unreachable", "It could not be loaded.");
 }
 
-export class Later<P extends Props> {
+export class LazyComponent<P extends Props> {
   /** Null as long as it is not here. */
   component: Component<P> | null = $state.raw(null);
   failed = $state(false);

@@ -1,19 +1,19 @@
 /** What this browser keeps for one person between two loads of the page. */
 import * as database from "./database";
-import { restored, type Restored } from "./picture";
+import { restored, type Restored } from "./snapshot";
 import { forget, isInMemoryAlone, keys, ofBrowser } from "./storage";
 
 export { Drafts, joined, type Draft, type Edit, type Quoted } from "./drafts.svelte";
 export { recentEmoji, usedEmoji } from "./emoji";
-export { KeptOutbox } from "./outbox";
-export { Keeper } from "./keeper";
-export { picture, type Restored } from "./picture";
+export { StoredOutbox } from "./outbox";
+export { SnapshotWriter } from "./snapshot_writer";
+export { takeSnapshot, type Restored } from "./snapshot";
 
 /** A database that takes longer to answer is not waited for. */
 const PATIENCE_MS = 500;
 
 /** What was on the screen here the last time; null if there is nothing, or nothing that this code could go on from. */
-export async function lastTime(): Promise<Restored | null> {
+export async function loadSnapshot(): Promise<Restored | null> {
   const late = new Promise<null>((done) => setTimeout(() => done(null), PATIENCE_MS));
   return restored(await Promise.race([database.load().catch(() => null), late]));
 }
@@ -26,11 +26,11 @@ const TEXTS = ["draft", "edit", "outbox"];
  */
 export async function forgetPerson(user: number, here = true): Promise<void> {
   forget((whose) => whose === user, here);
-  await forgetPicture(user);
+  await forgetSnapshot(user);
 }
 
 /** What was shown; what was written here waits for its author. */
-export async function forgetPicture(user?: number): Promise<void> {
+export async function forgetSnapshot(user?: number): Promise<void> {
   await database.wipe(user).catch(() => {});
 }
 

@@ -5,7 +5,7 @@ const KEY = Symbol("stops");
 type TabIndex = () => 0 | -1;
 
 /** For everything inside of the component that calls this. */
-export const provideStops = (here: () => boolean): TabIndex => setContext<TabIndex>(KEY, () => (here() ? 0 : -1));
+export const provideTabStops = (here: () => boolean): TabIndex => setContext<TabIndex>(KEY, () => (here() ? 0 : -1));
 
 /** The tabindex of what can be used in a message; outside of lists it is always a stop. */
-export const stops = (): TabIndex => getContext<TabIndex | undefined>(KEY) ?? (() => 0);
+export const tabStop = (): TabIndex => getContext<TabIndex | undefined>(KEY) ?? (() => 0);

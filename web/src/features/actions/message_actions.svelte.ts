@@ -5,7 +5,7 @@ import { messageAt } from "../../state/timeline";
 import { Wishes } from "../reactions/wishes.svelte";
 import { focus, rowOf, seqOf } from "./rows";
 import type { Scene } from "./rights";
-import { byKey, type Action, type Asked, type Question } from "./table";
+import { byKey, type Action, type Asked, type Question } from "./action_list";
 
 /** A place on the screen, in pixels. */
 export interface Spot {
@@ -14,7 +14,7 @@ export interface Spot {
 }
 
 /** What is said at a message, for a while. */
-export interface Word {
+export interface Notice {
   readonly seq: number;
   readonly words: string;
   readonly bad: boolean;
@@ -22,15 +22,15 @@ export interface Word {
   readonly to?: number;
 }
 
-const TOLD_MS = 6_000;
+const NOTICE_MS = 6_000;
 
-export class Acting implements Asked {
+export class MessageActions implements Asked {
   hovered: number | null = $state(null);
   focused: number | null = $state(null);
   menu: { readonly seq: number; readonly spot: Spot; readonly byKey: boolean } | null = $state.raw(null);
   picker: { readonly seq: number; readonly spot: Spot } | null = $state.raw(null);
   asked: { readonly what: Question; readonly seq: number } | null = $state.raw(null);
-  word: Word | null = $state.raw(null);
+  notice: Notice | null = $state.raw(null);
   /** The reaction one points at. */
   tip: { readonly seq: number; readonly emoji: string; readonly button: HTMLElement } | null = $state.raw(null);
   readonly wishes: Wishes;
@@ -43,7 +43,7 @@ export class Acting implements Asked {
     readonly chat: Chat,
     readonly room: number,
   ) {
-    this.wishes = new Wishes(chat, room, (seq, words) => this.refuse(seq, words));
+    this.wishes = new Wishes(chat, room, (seq, words) => this.showError(seq, words));
   }
 
   /** The message as it is, and who looks at it; null if it is not here any more. */
@@ -122,7 +122,7 @@ export class Acting implements Asked {
     const scene = this.scene(seq);
     const row = this.#row(seq);
     const inside = row?.contains(document.activeElement);
-    this.hush();
+    this.dismiss();
     if (scene) void this.wishes.toggle(scene.message, emoji);
     // The last of its kind goes, and with it perhaps what had the focus.
     void tick().then(() => {
@@ -131,26 +131,26 @@ export class Acting implements Asked {
   }
 
   ask(what: Question, seq: number): void {
-    this.hush();
+    this.dismiss();
     this.asked = { what, seq };
   }
 
   /** It is done. */
-  tell(seq: number, words: string, to?: number): void {
-    this.hush();
-    this.word = { seq, words, bad: false, ...(to === undefined ? {} : { to }) };
-    this.#timer = setTimeout(() => (this.word = null), TOLD_MS);
+  notify(seq: number, words: string, to?: number): void {
+    this.dismiss();
+    this.notice = { seq, words, bad: false, ...(to === undefined ? {} : { to }) };
+    this.#timer = setTimeout(() => (this.notice = null), NOTICE_MS);
   }
 
   /** It was not done, and why; stays until something else is done. */
-  refuse(seq: number, words: string): void {
-    this.hush();
-    this.word = { seq, words, bad: true };
+  showError(seq: number, words: string): void {
+    this.dismiss();
+    this.notice = { seq, words, bad: true };
   }
 
-  hush(): void {
+  dismiss(): void {
     clearTimeout(this.#timer);
-    this.word = null;
+    this.notice = null;
   }
 
   #openAt(row: HTMLElement): true {

@@ -2,7 +2,7 @@
  * The browser's own small storage, which may be full or switched off. What it does not take is kept in the page's memory,
  * for as long as the page is open.
  */
-import { root } from "../net/places";
+import { root } from "../net/urls";
 
 // One origin may serve several chats, each under a path of its own.
 const ours = (): string => `hubbub:${root().pathname}:`;

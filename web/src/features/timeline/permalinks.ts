@@ -1,12 +1,12 @@
 /** Addresses of rooms and of messages in them: what follows `#`. Pure. */
 
-export interface Place {
+export interface RoomAddress {
   readonly room: number;
   /** The message's seq. */
   readonly message?: number;
 }
 
-export function placeOf(hash: string): Place | null {
+export function parsePermalink(hash: string): RoomAddress | null {
   const found = /^#room\/(\d{1,16})(?:\/(\d{1,16}))?$/.exec(hash);
   if (!found) return null;
   const room = Number(found[1]);

@@ -4,13 +4,13 @@
  */
 import type { IconName } from "../../ui/Icon.svelte";
 import { composing } from "../composer/composing.svelte";
-import { copyLink, copyText, markUnread, pin, unpin, type Doer } from "./deeds";
+import { copyLink, copyText, markUnread, pin, unpin, type ActionContext } from "./commands";
 import { isThere, mayDelete, mayEdit, mayLookBack, mayPin, mayReact, mayReply, type Scene } from "./rights";
 
 export type Question = "delete" | "forward" | "edits" | "reactions";
 
 /** Whoever can be asked something more before it is done. */
-export interface Asked extends Doer {
+export interface Asked extends ActionContext {
   pick(seq: number): void;
   ask(what: Question, seq: number): void;
 }
@@ -24,24 +24,24 @@ export interface Action {
   /** It is in the toolbar too. */
   readonly near?: true;
   readonly offered: (scene: Scene) => boolean;
-  readonly run: (acting: Asked, scene: Scene) => void;
+  readonly run: (actions: Asked, scene: Scene) => void;
 }
 
 const reactions = ({ message }: Scene): boolean => (message.reactions?.length ?? 0) > 0;
 
 export const ACTIONS: readonly Action[] = [
-  { label: "Reply", icon: "reply", key: "r", near: true, offered: mayReply, run: (acting, { room, message }) => composing(acting.chat, room.id).reply(message) },
-  { label: "Edit", icon: "write", key: "e", near: true, offered: mayEdit, run: (acting, { room, message }) => composing(acting.chat, room.id).edit(message) },
-  { label: "React", icon: "smile", key: "+", offered: mayReact, run: (acting, { message }) => acting.pick(message.seq) },
-  { label: "Who reacted", icon: "people", key: "w", offered: reactions, run: (acting, { message }) => acting.ask("reactions", message.seq) },
+  { label: "Reply", icon: "reply", key: "r", near: true, offered: mayReply, run: (actions, { room, message }) => composing(actions.chat, room.id).reply(message) },
+  { label: "Edit", icon: "write", key: "e", near: true, offered: mayEdit, run: (actions, { room, message }) => composing(actions.chat, room.id).edit(message) },
+  { label: "React", icon: "smile", key: "+", offered: mayReact, run: (actions, { message }) => actions.pick(message.seq) },
+  { label: "Who reacted", icon: "people", key: "w", offered: reactions, run: (actions, { message }) => actions.ask("reactions", message.seq) },
   { label: "Pin", icon: "pin", key: "p", offered: (scene) => mayPin(scene) && !scene.message.pinned, run: pin },
   { label: "Unpin", icon: "pin", key: "p", offered: (scene) => mayPin(scene) && scene.message.pinned === true, run: unpin },
-  { label: "Forward", icon: "forward", key: "f", offered: isThere, run: (acting, { message }) => acting.ask("forward", message.seq) },
+  { label: "Forward", icon: "forward", key: "f", offered: isThere, run: (actions, { message }) => actions.ask("forward", message.seq) },
   { label: "Copy text", icon: "copy", key: "c", offered: isThere, run: copyText },
   { label: "Copy link", icon: "link", key: "l", offered: () => true, run: copyLink },
   { label: "Mark as unread from here", icon: "unread", key: "u", offered: ({ room }) => room.joined, run: markUnread },
-  { label: "Edit history", icon: "clock", key: "h", offered: mayLookBack, run: (acting, { message }) => acting.ask("edits", message.seq) },
-  { label: "Delete", icon: "trash", key: "Delete", bad: true, offered: mayDelete, run: (acting, { message }) => acting.ask("delete", message.seq) },
+  { label: "Edit history", icon: "clock", key: "h", offered: mayLookBack, run: (actions, { message }) => actions.ask("edits", message.seq) },
+  { label: "Delete", icon: "trash", key: "Delete", bad: true, offered: mayDelete, run: (actions, { message }) => actions.ask("delete", message.seq) },
 ];
 
 /** On some keyboards that key is called otherwise. */

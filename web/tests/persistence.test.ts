@@ -1,9 +1,9 @@
 import "fake-indexeddb/auto";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import * as database from "../src/keep/database";
-import { KeptOutbox, type OutboxEvents } from "../src/keep/outbox";
-import { MOST_ITEMS, MOST_ROOMS, MOST_TEXT, picture, restored, type Picture } from "../src/keep/picture";
-import { forget, keys, ofBrowser, write } from "../src/keep/storage";
+import * as database from "../src/persistence/database";
+import { StoredOutbox, type OutboxEvents } from "../src/persistence/outbox";
+import { MOST_ITEMS, MOST_ROOMS, MOST_TEXT, takeSnapshot, restored, type Snapshot } from "../src/persistence/snapshot";
+import { forget, keys, ofBrowser, write } from "../src/persistence/storage";
 import { welcomed } from "../src/state/load";
 import { reduce } from "../src/state/reduce";
 import { initial, type State } from "../src/state/state";
@@ -26,8 +26,8 @@ function talk(rooms: number, messages: number, body = "x"): [State, SyncState] {
   return [{ ...state, timelines }, sync];
 }
 
-function taken(state: State, sync: SyncState, recent: number[] = []): Picture {
-  const found = picture(state, sync, SITE, recent, NOON);
+function taken(state: State, sync: SyncState, recent: number[] = []): Snapshot {
+  const found = takeSnapshot(state, sync, SITE, recent, NOON);
   if (!found) throw new Error("no picture");
   return structuredClone(found);
 }
@@ -69,12 +69,12 @@ describe("a picture", () => {
 
   it("is not taken before there is a position, nor read if other code has written it or it is broken", () => {
     const [state, sync] = talk(1, 3);
-    expect(picture(state, { ...sync, epoch: null }, SITE, [], NOON)).toBeNull();
+    expect(takeSnapshot(state, { ...sync, epoch: null }, SITE, [], NOON)).toBeNull();
     const kept = taken(state, sync);
     expect(restored({ ...kept, shape: "of another time" })).toBeNull();
     expect(restored({ ...kept, core: kept.core.slice(1) })).toBeNull();
     expect(restored({ ...kept, rooms: [{ room: 1, timeline: "", members: null }] })).toBeNull();
-    expect([restored(null), restored(undefined), restored("x" as unknown as Picture)]).toEqual([null, null, null]);
+    expect([restored(null), restored(undefined), restored("x" as unknown as Snapshot)]).toEqual([null, null, null]);
   });
 
   it("of another epoch shows nothing of its rooms once the server has said so", () => {
@@ -141,10 +141,10 @@ describe("the kept outbox", () => {
   class Window implements OutboxEvents {
     outbox: Outbox = [];
     connected = false;
-    readonly kept: KeptOutbox;
+    readonly kept: StoredOutbox;
 
     constructor(user = 7) {
-      this.kept = new KeptOutbox(user, this);
+      this.kept = new StoredOutbox(user, this);
     }
     found = (outbox: Outbox): void => void (this.outbox = [...this.outbox, ...outbox]);
     gone = (key: string): void => this.keep(this.outbox.filter((one) => one.key !== key));

@@ -20,7 +20,7 @@ export const MOST_TEXT = 2_000_000;
 declare const __SHAPE__: string;
 export const SHAPE: string = __SHAPE__;
 
-export interface Picture {
+export interface Snapshot {
   readonly shape: string;
   readonly user: number;
   /** When it was true (ms since 1970). */
@@ -45,20 +45,20 @@ export interface Restored {
 const written = new WeakMap<object, string>();
 
 /** `recent` are rooms, the one looked at last first; null while there is nothing that could be gone on from. */
-export function picture(state: State, sync: SyncState, site: Site, recent: readonly number[], at: number): Picture | null {
+export function takeSnapshot(state: State, sync: SyncState, site: Site, recent: readonly number[], at: number): Snapshot | null {
   if (sync.epoch === null) return null;
   const positions = Object.entries(sync.positions).flatMap(([topic, { last }]) => (last === null ? [] : [[topic, last]]));
   const { me, limits, rooms } = state;
   return {
     shape: SHAPE, user: me.id, at, site, epoch: sync.epoch,
-    positions: Object.fromEntries(positions) as Picture["positions"],
+    positions: Object.fromEntries(positions) as Snapshot["positions"],
     core: JSON.stringify({ me, limits, rooms }),
     rooms: bounded(state, recent),
   };
 }
 
-function bounded(state: State, recent: readonly number[]): Picture["rooms"] {
-  const found: Picture["rooms"][number][] = [];
+function bounded(state: State, recent: readonly number[]): Snapshot["rooms"] {
+  const found: Snapshot["rooms"][number][] = [];
   let left = MOST_TEXT;
   for (const room of new Set([...recent, ...Object.keys(state.timelines).map(Number)])) {
     const timeline = state.timelines[room];
@@ -84,7 +84,7 @@ function json<T extends object>(value: T, shortened: (value: T) => T): string {
 }
 
 /** Null for what other code has written, and for what is no picture. */
-export function restored(kept: Picture | null | undefined): Restored | null {
+export function restored(kept: Snapshot | null | undefined): Restored | null {
   if (kept?.shape !== SHAPE) return null;
   try {
     const { me, limits, rooms } = JSON.parse(kept.core) as Pick<State, "me" | "limits" | "rooms">;

@@ -1,0 +1,68 @@
+/** What is done with messages, and how one is told that it was or was not. */
+import type { Chat } from "../../chat.svelte";
+import type { MaybePosition, Position } from "../../contract";
+import { post, put, remove, sentence } from "../../net/http";
+import { randomKey } from "../../net/keys";
+import type { Room } from "../../state/model";
+import { copy } from "../../ui/clipboard";
+import { permalink } from "../timeline/permalinks";
+import { marker } from "../unread/marker";
+import type { Scene } from "./rights";
+
+/** Whoever does something with a message, and is told at it what became of it. */
+export interface ActionContext {
+  readonly chat: Chat;
+  notify(seq: number, words: string): void;
+  showError(seq: number, words: string): void;
+  dismiss(): void;
+}
+
+const pinOf = (room: number, message: number): string => `api/rooms/${room}/pins/${message}`;
+
+export async function pin(context: ActionContext, { room, message }: Scene): Promise<void> {
+  await attempt(context, message.seq, put<MaybePosition>(pinOf(room.id, message.seq), {}));
+}
+
+export async function unpin(context: ActionContext, { room, message }: Scene): Promise<void> {
+  await attempt(context, message.seq, letGo(room.id, message.seq));
+}
+
+export const letGo = (room: number, message: number): Promise<MaybePosition> => remove<MaybePosition>(pinOf(room, message));
+
+export async function deleteMessage(room: number, message: number): Promise<void> {
+  await remove<MaybePosition>(`api/rooms/${room}/messages/${message}`);
+}
+
+/** `key` stays the same for as long as one tries, so that one copy arrives. */
+export async function forward(to: Room, from: number, message: number, key: string): Promise<void> {
+  await post<Position>(`api/rooms/${to.id}/forwards`, { key, from_room: from, message });
+}
+
+export const forwardKey = randomKey;
+
+export async function copyText(context: ActionContext, { message }: Scene): Promise<void> {
+  await copied(context, message.seq, message.body ?? "", "The text is in your clipboard.");
+}
+
+export async function copyLink(context: ActionContext, { room, message }: Scene): Promise<void> {
+  const address = new URL(permalink(room.id, message.seq), location.href).href;
+  await copied(context, message.seq, address, "The link is in your clipboard.");
+}
+
+export async function markUnread(context: ActionContext, { room, message }: Scene): Promise<void> {
+  await attempt(context, message.seq, marker(context.chat).unread(room.id, message.seq));
+}
+
+async function copied(context: ActionContext, seq: number, text: string, words: string): Promise<void> {
+  if (await copy(text)) context.notify(seq, words);
+  else context.showError(seq, "The browser does not let this page write to the clipboard.");
+}
+
+async function attempt(context: ActionContext, seq: number, answer: Promise<unknown>): Promise<void> {
+  context.dismiss();
+  try {
+    await answer;
+  } catch (error) {
+    context.showError(seq, sentence(error));
+  }
+}
