@@ -118,7 +118,7 @@ def test_from_a_message_on_it_is_unread_until_one_leaves(server: Server, open_wi
     # The same by mouse, and Escape takes it back.
     message = here.log.locator("article", has_text="third")
     message.click(button="right")
-    here.page.get_by_role("menuitem", name="Mark as unread from here").click()
+    here.page.get_by_role("menuitem", name="Mark as unread").click()
     expect(there.room("Cave")).to_contain_text("2 unread")
     here.composer.press("Escape")
     for tab in (here, there):

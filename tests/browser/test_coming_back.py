@@ -30,7 +30,7 @@ def test_after_kill_9_the_history_is_there_and_both_windows_catch_up(
     for person in (ann, bob):
         expect(person.page.get_by_role("status").filter(has_text="Reconnecting")).to_be_visible()
     bob.say("written in the dark")
-    expect(bob.pending()).to_contain_text("Waits for the connection")
+    expect(bob.pending()).to_contain_text("Waiting for a connection")
     bob.say("and one more")
 
     own_server.start()

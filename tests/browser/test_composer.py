@@ -81,7 +81,7 @@ def test_the_last_message_is_edited_and_a_refusal_loses_nothing(ann: Person) -> 
     keys = ann.page.keyboard
     keys.press("ArrowUp")
     expect(ann.composer).to_have_value("frist")
-    expect(ann.page.get_by_role("button", name="Stop editing")).to_be_visible()
+    expect(ann.page.get_by_role("button", name="Cancel editing")).to_be_visible()
     keys.press("Escape")
     expect(ann.composer).to_have_value("")
     keys.press("ArrowUp")
@@ -89,7 +89,7 @@ def test_the_last_message_is_edited_and_a_refusal_loses_nothing(ann: Person) -> 
     ann.may_be_offline = True
     ann.page.route("**/messages/*", lambda route: route.abort())
     keys.press("Enter")
-    expect(ann.page.get_by_text("The server cannot be reached")).to_be_visible()
+    expect(ann.page.get_by_text("Can't reach the server")).to_be_visible()
     expect(ann.composer).to_have_value("first")
     # Not even the end of the page: the edit goes on where it was.
     ann.page.reload()
@@ -119,10 +119,10 @@ def test_new_words_for_old_messages_outlive_other_wishes_and_the_message(
     message(ann, "first").hover()
     ann.page.get_by_role("button", name="Reply").click()
     expect(ann.composer).to_have_value("")
-    kept = ann.page.get_by_text("Edit not saved: second, but better")
+    kept = ann.page.get_by_text("Unsaved edit: second, but better")
     expect(kept).to_be_visible()
     axe.check(ann.page, COMPOSER)
-    ann.page.get_by_role("button", name="Go on").click()
+    ann.page.get_by_role("button", name="Continue").click()
     expect(ann.composer).to_have_value("second, but better")
     expect(kept).to_have_count(0)
     # Deleted under one's hands: the new words can be a message of their own.
@@ -131,7 +131,7 @@ def test_new_words_for_old_messages_outlive_other_wishes_and_the_message(
     theirs = {said["body"]: said["seq"] for said in account.history(room)}
     assert account.request("DELETE", f"/api/rooms/{room}/messages/{theirs['second']}").is_success
     expect(ann.page.get_by_text("The message you are editing was deleted.")).to_be_visible()
-    ann.page.get_by_role("button", name="Write it as a new message").click()
+    ann.page.get_by_role("button", name="Keep as new message").click()
     keys.press("Enter")
     ann.sees("second, but better")
     # No word left: that is a question.
@@ -141,7 +141,7 @@ def test_new_words_for_old_messages_outlive_other_wishes_and_the_message(
     dialog = ann.page.get_by_role("alertdialog")
     dialog.get_by_role("button", name="Delete").click()
     expect(ann.page.get_by_text("Message deleted")).to_have_count(2)
-    expect(ann.page.get_by_role("button", name="Stop editing")).to_have_count(0)
+    expect(ann.page.get_by_role("button", name="Cancel editing")).to_have_count(0)
     expect(ann.composer).to_have_value("")
 
 
@@ -190,15 +190,15 @@ def test_two_windows_share_a_draft_and_neither_takes_a_word_from_the_other(ann: 
     expect(second.composer).to_have_value("something new")
     third.composer.press_sequentially("!")
     expect(third.composer).to_have_value("begun here, ended there!")
-    expect(third.page.get_by_text("Begun in another window: something new")).to_be_visible()
+    expect(third.page.get_by_text("Draft from another window: something new")).to_be_visible()
     third.page.get_by_role("button", name="Use it").click()
     expect(third.composer).to_have_value("something new")
-    expect(third.page.get_by_text("Begun in another window: begun here, ended there!")).to_be_visible()
+    expect(third.page.get_by_text("Draft from another window: begun here, ended there!")).to_be_visible()
     third.composer.press("Enter")
     third.sees("something new")
     third.page.reload()
     third.is_in()
-    expect(third.page.get_by_text("Begun in another window: begun here, ended there!")).to_be_visible()
+    expect(third.page.get_by_text("Draft from another window: begun here, ended there!")).to_be_visible()
     assert second.complaints() == third.complaints() == []
 
 
@@ -220,7 +220,7 @@ def test_emoji_are_picked_by_mouse(ann: Person) -> None:
     expect(picker(ann)).to_have_count(0)
     button.click()
     picker(ann).get_by_role("combobox").fill("no such thing")
-    expect(picker(ann).get_by_text("Nothing is called that")).to_be_visible()
+    expect(picker(ann).get_by_text("No matching emoji")).to_be_visible()
     ann.page.get_by_role("heading", level=2, name="Study").click()
     expect(picker(ann)).to_have_count(0)
 
@@ -265,7 +265,7 @@ def test_the_field_grows_to_a_bound_and_tells_what_is_too_much(ann: Person) -> N
     assert height(ann.page) <= 760 * 0.38 + 1
     ann.composer.fill("")
     ann.page.keyboard.insert_text("x" * 20_000)
-    expect(ann.page.get_by_text("12,000 characters too long: a message has at most 8,000.")).to_be_visible()
+    expect(ann.page.get_by_text("Too long by 12,000 characters. Messages can have up to 8,000.")).to_be_visible()
     ann.page.keyboard.press("Enter")
     expect(ann.composer).to_have_value("x" * 20_000)
     axe.check(ann.page, COMPOSER)

@@ -55,7 +55,7 @@ def room_of(account: Account, name: str) -> int:
 
 
 def is_offline(person: Person) -> None:
-    expect(person.page.get_by_role("status").filter(has_text="Shown as of")).to_be_visible(timeout=WITHIN)
+    expect(person.page.get_by_role("status").filter(has_text="Last updated")).to_be_visible(timeout=WITHIN)
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_the_last_state_is_there_without_the_server_and_what_is_written_arrives_
     for text in ("one", "two"):
         first.say(text)
     first.open_room("Lobby").say(f"three of {ann.name}")
-    expect(first.pending()).to_contain_text("Waits for the connection")
+    expect(first.pending()).to_contain_text("Waiting for a connection")
     first.page.reload()
     is_offline(first)
     second.say(f"four of {ann.name}")
@@ -110,7 +110,7 @@ def test_the_last_state_is_there_without_the_server_and_what_is_written_arrives_
         window.sees(f"four of {ann.name}")
         assert "thrown away again" not in window.texts()
         expect(window.pending()).to_have_count(0, timeout=WITHIN)
-        expect(window.page.get_by_text("Shown as of")).to_have_count(0, timeout=WITHIN)
+        expect(window.page.get_by_text("Last updated")).to_have_count(0, timeout=WITHIN)
 
 
 def test_what_happened_meanwhile_is_caught_up_with_and_whose_cookie_it_is_decides(server: Server, ann: Person) -> None:

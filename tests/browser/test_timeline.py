@@ -42,7 +42,7 @@ def test_what_one_reads_stays_in_place_when_pages_come_and_go(archive: Archive, 
     reader.open_room(archive.name)
     seen(reading.line(MESSAGES))
     counts = []
-    while reader.log.get_by_text("This is where it began.").count() == 0:
+    while reader.log.get_by_text("This is the beginning of the room.").count() == 0:
         older.scroll(-400)
         with reading.stays():
             older.let_through()
@@ -150,9 +150,9 @@ def test_any_message_can_be_jumped_to(archive: Archive, open_window: OpenWindow)
         reading.jump(200)
     # There is no such message: a sentence, and one stays.
     reading.jump(100_000)
-    expect(page.get_by_role("alert")).to_contain_text("does not exist, or is not yours to see")
+    expect(page.get_by_role("alert")).to_contain_text("doesn't exist, or you don't have access to it")
     seen(reading.line(200))
-    page.get_by_role("button", name="All right").click()
+    page.get_by_role("button", name="Got it").click()
     page.get_by_role("button", name="Jump to present").click()
     seen(reading.line(archive.written))
     expect(page).to_have_url(re.compile(rf"#room/{archive.room}$"))
@@ -183,7 +183,7 @@ def test_what_fails_to_load_is_said_and_tried_again(archive: Archive, open_windo
     page.route(history, lambda route: route.abort())
     page.request.post(f"{archive.server.url}/api/login", data={"username": archive.writer.name, "password": PASSWORD})
     reader.open(f"/#room/{archive.room}")
-    expect(page.get_by_role("alert")).to_contain_text("could not be loaded")
+    expect(page.get_by_role("alert")).to_contain_text("Couldn't load messages")
     page.unroute(history)
     page.get_by_role("button", name="Try again").click()
     reader.is_in()
@@ -192,7 +192,7 @@ def test_what_fails_to_load_is_said_and_tried_again(archive: Archive, open_windo
     reader.log.hover()
     for _ in range(300):
         page.mouse.wheel(0, -600)
-        if page.get_by_text("These messages could not be loaded.").count():
+        if page.get_by_text("Couldn't load messages.").count():
             break
         page.wait_for_timeout(30)
     before = Reading(reader, archive).rows()
@@ -207,7 +207,7 @@ def test_a_room_without_words_says_so_and_its_events_are_lines(server: Server, o
     name = f"Hall of {owner.name}"
     room = owner.create_room(name)
     reader = open_window().log_in(owner.name).open_room(name)
-    expect(reader.log.get_by_text("Nothing has been said here yet.")).to_be_visible()
+    expect(reader.log.get_by_text("No messages yet.")).to_be_visible()
     expect(reader.log.get_by_text("You joined")).to_be_visible()
     others = [server.sign_up("other") for _ in range(2)]
     for other in others:

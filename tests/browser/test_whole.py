@@ -96,7 +96,7 @@ class Tour:
         """The dialog that is open now, once it has loaded; then it is closed."""
         dialog = self.page.locator("dialog[open]")
         expect(dialog).to_have_count(1)
-        expect(dialog.get_by_text("Loading …")).to_have_count(0)
+        expect(dialog.get_by_text("Loading…")).to_have_count(0)
         self.look(screen, "dialog[open]")
         self.page.keyboard.press("Escape")
         expect(dialog).to_have_count(0)
@@ -129,7 +129,7 @@ def test_the_ways_in(place: Place, tour: Tour) -> None:
     tour.look("sign up")
     tour.page.goto("about:blank")
     tour.person.open(f"/invite#{place.invite}")
-    expect(tour.page.get_by_text("You have been invited to Garden")).to_be_visible()
+    expect(tour.page.get_by_text("You've been invited to Garden")).to_be_visible()
     tour.look("invite")
     assert not tour.found, "\n".join(tour.found)
 
@@ -139,15 +139,15 @@ def test_the_rooms_and_what_opens_in_them(place: Place, tour: Tour) -> None:
     tour.look("lobby")
     tour.person.open_room("Garden")
     expect(tour.person.log.get_by_role("link", name="In reply to")).to_be_visible()
-    people = tour.page.get_by_role("list", name="Not here")
+    people = tour.page.get_by_role("list", name="Offline")
     expect(people).to_contain_text(place.bert.name)
     tour.look("room")
     for item in (
         "About this room",
         "Pinned messages",
         "Add people",
-        "Links into this room",
-        "Who is banned",
+        "Invite links",
+        "Banned people",
         "Archive",
         "Leave",
     ):
@@ -178,13 +178,13 @@ def test_what_opens_beside_the_rooms(place: Place, tour: Tour) -> None:
         "Browse rooms",
         "New room",
         "New message",
-        "Go to a room or a person",
+        "Jump to a room or person",
         "Invite people",
         "Your account",
     ):
         tour.press(button)
         tour.dialog(button)
-    tour.choose(tour.button("anna"), "Say something")
+    tour.choose(tour.button("anna"), "Set a status")
     tour.press("anna")
     tour.look("how one appears")
     tour.page.keyboard.press("Escape")
@@ -192,7 +192,7 @@ def test_what_opens_beside_the_rooms(place: Place, tour: Tour) -> None:
     tour.person.open_room("Old plans")
     tour.look("an archived room")
     tour.person.open("/#room/999")
-    expect(tour.page.get_by_text("There is no such room")).to_be_visible()
+    expect(tour.page.get_by_text("This room doesn't exist")).to_be_visible()
     tour.look("no such room")
     assert not tour.found, "\n".join(tour.found)
 
@@ -206,7 +206,7 @@ def test_the_narrow_screen(place: Place, tour: Tour) -> None:
     tour.person.open_room("Garden")
     tour.look("narrow room")
     tour.press("People, 3")
-    expect(tour.page.get_by_role("list", name="Not here")).to_contain_text(place.bert.name)
+    expect(tour.page.get_by_role("list", name="Offline")).to_contain_text(place.bert.name)
     tour.look("narrow people")
     tour.press("Hide people")
     tour.message_menu("Like this")

@@ -95,7 +95,7 @@ def test_what_is_written_anywhere_runs_nowhere(server: Server, visit: Visit) -> 
     visit.window.is_in()
     visit.look("the timeline at its end", visit.window.log)
     visit.window.log.hover()
-    while visit.window.log.get_by_text("This is where it began.").count() == 0:
+    while visit.window.log.get_by_text("This is the beginning of the room.").count() == 0:
         page.mouse.wheel(0, -3_000)
         visit.look("the timeline on its way")
     visit.look("the timeline at its beginning", visit.window.log)
@@ -108,10 +108,10 @@ def test_what_is_written_anywhere_runs_nowhere(server: Server, visit: Visit) -> 
 
 def the_rooms_screens(visit: Visit) -> None:
     page = visit.page
-    for item, least in (("Pinned messages", 20), ("Who is banned", 8)):
+    for item, least in (("Pinned messages", 20), ("Banned people", 8)):
         menu(visit.window, item)
         visit.dialog(item, least)
-    for item in ("About this room", "Links into this room", "Add people"):
+    for item in ("About this room", "Invite links", "Add people"):
         menu(visit.window, item)
         visit.look(item)
         page.keyboard.press("Escape")
@@ -142,12 +142,12 @@ def the_messages_screens(visit: Visit) -> None:
 
 def the_chats_screens(visit: Visit) -> None:
     page = visit.page
-    for button, least in (("Browse rooms", 10), ("Go to a room or a person", 5)):
+    for button, least in (("Browse rooms", 10), ("Jump to a room or person", 5)):
         page.get_by_role("button", name=button, exact=True).click()
         visit.dialog(button, least)
     page.get_by_role("navigation").locator("button[aria-haspopup=menu]").last.click()
-    page.get_by_role("menuitem", name="Change what you say").click()
-    expect(page.get_by_role("dialog").get_by_label("What you say")).to_have_value(re.compile(r"hit\("))
+    page.get_by_role("menuitem", name="Edit status").click()
+    expect(page.get_by_role("dialog").get_by_label("Status")).to_have_value(re.compile(r"hit\("))
     visit.look("what one says of oneself", page.get_by_role("navigation"))
     page.keyboard.press("Escape")
     visit.window.open_account()
@@ -163,8 +163,8 @@ def the_chats_screens(visit: Visit) -> None:
     expect(page.get_by_role("dialog")).to_have_count(0)
     page.get_by_role("button", name="New room", exact=True).click()
     page.get_by_label("Name").fill(NAMES[1])
-    page.get_by_role("button", name="Create the room").click()
-    expect(page.get_by_role("dialog")).to_contain_text("There is a room with that name")
+    page.get_by_role("button", name="Create room").click()
+    expect(page.get_by_role("dialog")).to_contain_text("A room with this name already exists")
     visit.look("a refusal")
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)

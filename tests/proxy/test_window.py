@@ -37,7 +37,7 @@ def test_the_owner_comes_by_the_link_talks_and_comes_back(behind: Behind, browse
     try:
         owner = Person(behind.server, context.new_page())
         owner.address = behind.front.address
-        owner.open(behind.server.setup_link()).sign_up("owner", "Make me the owner").is_in()
+        owner.open(behind.server.setup_link()).sign_up("owner", "Create owner account").is_in()
         assert owner.page.url == f"{behind.front.address}/"
         owner.say("hello from below")
         owner.sees("hello from below")
@@ -48,8 +48,8 @@ def test_the_owner_comes_by_the_link_talks_and_comes_back(behind: Behind, browse
         owner.open("").is_in().sees("hello from below")
         assert owner.page.url.partition("#")[0] == f"{behind.front.address}/"
         owner.page.get_by_role("button", name="Invite people").click()
-        owner.page.get_by_role("button", name="Make and copy a link").click()
-        assert owner.page.get_by_label("The link").input_value().startswith(f"{behind.front.address}/invite#")
+        owner.page.get_by_role("button", name="Create and copy link").click()
+        assert owner.page.get_by_label("Invite link (shown only once)").input_value().startswith(f"{behind.front.address}/invite#")
         owner.open("/docs")
         expect(owner.page.get_by_role("heading", level=1)).to_contain_text("API")
         # The certificate is nobody's, and for the script of a service worker the browser makes no exception.

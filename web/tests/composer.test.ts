@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Chat } from "../src/chat.svelte";
-import { begunAt, emoji, mayCallAll, names, whole } from "../src/features/composer/completion";
+import { begunAt, emoji, mayMentionAll, names, whole } from "../src/features/composer/completion";
 import { composing, Composing } from "../src/features/composer/composing.svelte";
 import { lastOwn } from "../src/features/messages/messages";
 import { Drafts, recentEmoji, usedEmoji } from "../src/persistence";
@@ -52,8 +52,8 @@ describe("suggestions", () => {
     const room = { kind: "public", members: 21, role: "member" } as Room;
     const member = { role: "member" } as const;
     expect(names(members, "", false).map((one) => one.text)).not.toContain("@room ");
-    expect(mayCallAll(member, room)).toBe(false);
-    expect([mayCallAll({ role: "admin" }, room), mayCallAll(member, { ...room, role: "moderator" }), mayCallAll(member, { ...room, members: 20 }), mayCallAll(member, { ...room, kind: "direct" })]).toEqual([true, true, true, true]);
+    expect(mayMentionAll(member, room)).toBe(false);
+    expect([mayMentionAll({ role: "admin" }, room), mayMentionAll(member, { ...room, role: "moderator" }), mayMentionAll(member, { ...room, members: 20 }), mayMentionAll(member, { ...room, kind: "direct" })]).toEqual([true, true, true, true]);
   });
 
   it("are emoji by name, of equal ones those used lately first", () => {
@@ -161,7 +161,7 @@ describe("what is being written", () => {
     answer = () => Promise.reject(new TypeError());
     await one.submit();
     expect(one).toMatchObject({ text: "the new words", busy: false, intent: { kind: "edit" } });
-    expect(one.trouble).toContain("cannot be reached");
+    expect(one.trouble).toContain("Can't reach the server");
     answer = () => Promise.resolve({ ok: true, json: () => Promise.resolve({}) });
     await one.submit();
     expect(sent.at(-1)).toEqual(["PATCH", "http://h/api/rooms/1/messages/4", { body: "the new words" }]);

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { attendance, IDLE_MS } from "../src/features/presence/idle";
+import { watchIdle, IDLE_MS } from "../src/features/presence/idle";
 import { changed } from "../src/features/presence/statuses";
 import { behind, endOf, local, until } from "../src/features/presence/words";
 import { writing } from "../src/features/typing/typing";
@@ -137,7 +137,7 @@ describe("how people appear", () => {
   });
 });
 
-describe("attendance", () => {
+describe("watchIdle", () => {
   afterEach(() => (vi.useRealTimers(), vi.unstubAllGlobals()));
 
   it("ends after five minutes without a sign, and begins with the next one", () => {
@@ -146,7 +146,7 @@ describe("attendance", () => {
     vi.stubGlobal("addEventListener", window.addEventListener.bind(window));
     vi.stubGlobal("document", page);
     const told: boolean[] = [];
-    const stop = attendance((idle) => told.push(idle));
+    const stop = watchIdle((idle) => told.push(idle));
     vi.advanceTimersByTime(IDLE_MS - 1);
     window.dispatchEvent(new Event("keydown"));
     vi.advanceTimersByTime(IDLE_MS - 1);

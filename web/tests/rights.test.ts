@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Member, Role, Room, RoomRole } from "../src/contract";
 import { best } from "../src/features/rooms/fuzzy";
 import { grouped, nameTrouble, NOTES, titleOf } from "../src/features/rooms/names";
-import { mayArchive, mayBan, mayBring, mayChangeHistory, mayLeave, mayLookAfter, mayRemove, mayUpdate, mustHandOver, rolesFor } from "../src/features/rooms/rights";
+import { mayArchive, mayBan, mayAdd, mayChangeHistory, mayLeave, mayModerate, mayRemove, mayUpdate, mustHandOver, rolesFor } from "../src/features/rooms/rights";
 import { alice, AT, room } from "./build";
 
 const as = (role: Role) => ({ ...alice, role });
@@ -12,14 +12,14 @@ const place = (role: RoomRole, more: Partial<Room> = {}): Room => room(2, { role
 const direct = (...people: { id: number; name: string }[]): Room => room(9, { kind: "direct", name: "", people: [{ id: 7, name: "alice" }, ...people] });
 
 const ROLES = ["owner", "moderator", "member"] as const;
-const OF_A_ROOM = { mayUpdate, mayChangeHistory, mayArchive, mayBring, mayLookAfter, mayBan };
+const OF_A_ROOM = { mayUpdate, mayChangeHistory, mayArchive, mayAdd, mayModerate, mayBan };
 
 describe("what is offered", () => {
   it.each([
-    ["owner", {}, "mayUpdate mayChangeHistory mayArchive mayBring mayLookAfter mayBan"],
-    ["moderator", {}, "mayUpdate mayBring mayLookAfter mayBan"],
-    ["member", {}, "mayBring"],
-    ["owner", { archived: true }, "mayArchive mayLookAfter"],
+    ["owner", {}, "mayUpdate mayChangeHistory mayArchive mayAdd mayModerate mayBan"],
+    ["moderator", {}, "mayUpdate mayAdd mayModerate mayBan"],
+    ["member", {}, "mayAdd"],
+    ["owner", { archived: true }, "mayArchive mayModerate"],
     ["member", { archived: true }, ""],
     ["member", { kind: "direct" }, "mayUpdate"],
     ["moderator", { lobby: true }, "mayUpdate"],
@@ -30,7 +30,7 @@ describe("what is offered", () => {
 
   it("is as much to the site's staff as to an owner, and less to guests", () => {
     expect(Object.values(OF_A_ROOM).every((may) => may(as("admin"), place("member")))).toBe(true);
-    expect(mayBring(as("guest"), place("member"))).toBe(false);
+    expect(mayAdd(as("guest"), place("member"))).toBe(false);
   });
 
   it("is to send away those below oneself, and nobody from the lobby", () => {
@@ -72,7 +72,7 @@ describe("names", () => {
 
   it("are checked while one types", () => {
     const known = [room(2, { name: "Garden" }), room(3, { name: "Den", kind: "private" })];
-    expect(nameTrouble(" gARDEN ", "public", known)).toBe("There is a room with that name.");
+    expect(nameTrouble(" gARDEN ", "public", known)).toBe("A room with this name already exists.");
     expect(nameTrouble("Garden", "private", known)).toBe("");
     expect(nameTrouble("Garden", "public", known, 2)).toBe("");
     expect(nameTrouble("Den", "public", known)).toBe("");

@@ -156,7 +156,7 @@ describe("event lines", () => {
   it("speaks to oneself as you", () => {
     const removed = { ...at, type: "member.removed", user: 7, name: "alice", by: 8 } as const;
     expect([told(removed), told(removed, 8)]).toEqual(["You were removed", "alice was removed"]);
-    expect(told({ ...at, type: "member.role", user: 7, name: "alice", by: 8, role: "owner" })).toBe("You are the owner now");
+    expect(told({ ...at, type: "member.role", user: 7, name: "alice", by: 8, role: "owner" })).toBe("You are now the owner");
   });
 
   it("says what was changed", () => {

@@ -13,7 +13,7 @@ describe("words", () => {
   it("says what keeps a text from being sent, at the limit and one past it", () => {
     const limits = { body: 20, characters: 10 };
     expect(obstacle("x".repeat(10), limits)).toBeNull();
-    expect(obstacle("x".repeat(11), limits)).toContain("1 characters too long");
+    expect(obstacle("x".repeat(11), limits)).toContain("Too long by 1 character");
     expect(obstacle("é".repeat(10), limits)).toBeNull();
     expect(obstacle("é".repeat(9) + "€", limits)).toContain("Too long by 1 bytes");
   });

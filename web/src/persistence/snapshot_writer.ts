@@ -1,9 +1,11 @@
-/** Writes the picture down now and then, when the browser has nothing else to do, and when the page is left. */
+/**
+ * Stores snapshots from time to time, when the browser is idle, and when the user leaves the page.
+ */
 import * as database from "./database";
 import type { Snapshot } from "./snapshot";
 
 const SOON_MS = 1_000;
-/** In a flood the picture is taken this seldom: all of it is written each time. */
+/** The least interval in a flood of changes: each snapshot is written as a whole. */
 const EVERY_MS = 10_000;
 const LATEST_MS = 2_000;
 
@@ -16,9 +18,9 @@ export class SnapshotWriter {
 
   constructor(
     user: number,
-    /** The rooms one was in the last time, the last one first. */
+    /** The rooms the user was in last time, the last one first. */
     recent: readonly number[],
-    /** The picture as it is now; null if there is none to be kept. */
+    /** Returns the present snapshot, or null if none may be stored. */
     readonly take: (recent: readonly number[]) => Snapshot | null,
   ) {
     this.#recent = recent;
@@ -29,13 +31,13 @@ export class SnapshotWriter {
     document.addEventListener("visibilitychange", this.#leaving);
   }
 
-  /** Something has changed. */
+  /** The state has changed: store a snapshot soon. */
   changed(): void {
     if (this.#stopped || this.#timer !== undefined) return;
     this.#timer = setTimeout(this.#soon, Math.max(SOON_MS, this.#savedAt + EVERY_MS - performance.now()));
   }
 
-  /** Something is to be shown no longer. */
+  /** Content must no longer be shown: store a snapshot at once. */
   lost(): void {
     if (!this.#stopped) void this.#save();
   }
@@ -71,7 +73,7 @@ export class SnapshotWriter {
       if (!snapshot) return;
       if (!(await database.save(token, snapshot))) this.stop();
     } catch {
-      this.stop(); // Full or broken: everything else works.
+      this.stop(); // Storage is full or broken; everything else works.
     }
   }
 }

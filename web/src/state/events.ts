@@ -1,4 +1,4 @@
-/** Everything that can happen, as the server tells it. */
+/** The events that the server sends. */
 import type { ChatEvent } from "../contract";
 
 export type {

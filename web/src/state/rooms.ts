@@ -1,4 +1,4 @@
-/** What events about rooms change. Pure. */
+/** The effects of room events on the state. Pure. */
 import type { RoomAdded, RoomArchived, RoomCreated, RoomRemoved, RoomRestored, RoomUpdated, SettingsChanged } from "./events";
 import { roomReset } from "./load";
 import type { Room } from "./model";
@@ -8,7 +8,10 @@ export function roomCreated(state: State, event: RoomCreated): State {
   return event.topic === "site" ? { ...state, directory: listed(state.directory, event.room) } : state;
 }
 
-/** As the room was just before one's own joining, which follows in its own log; what is known by then may be newer. */
+/**
+ * The event holds the room as it was just before the user joined; the join itself follows in the
+ * room's log. The known state may be newer by then.
+ */
 export function roomAdded(state: State, event: RoomAdded): State {
   const { id } = event.room;
   const known = state.rooms[id];
@@ -22,7 +25,10 @@ export function roomAdded(state: State, event: RoomAdded): State {
   };
 }
 
-/** Told in the room's own log, in one's own, or in both, where the latter has the reason; twice is once. */
+/**
+ * The user is no longer in a room. Reported in the room's log, in the user's topic (with the
+ * reason), or in both; applying it twice changes nothing.
+ */
 export function roomGone(state: State, { room, why, reason }: Pick<RoomRemoved, "room" | "why" | "reason">): State {
   const name = state.rooms[room]?.name ?? state.former[room];
   const told = { ...state, former: name === undefined ? state.former : { ...state.former, [room]: name }, gone: farewell(state, room, why, reason) };
@@ -49,7 +55,7 @@ function farewell(state: State, room: number, why: RoomRemoved["why"], reason: s
   return { room, name, why, ...(words && { reason: words }) };
 }
 
-/** Where it is another history that members see, what was loaded of it has to be loaded again. */
+/** If members see a different history now, drop what was loaded. */
 export function roomUpdated(state: State, event: RoomUpdated): State {
   const now = told(state, event, (room) => renewed(room, event.changes));
   return event.changes.history !== undefined && event.topic !== "site" ? roomReset(now, event.room) : now;
@@ -63,7 +69,7 @@ export function roomRestored(state: State, event: RoomRestored): State {
   return told(state, event, (room) => ({ ...room, archived: false }));
 }
 
-/** What the room is to oneself, on whatever device one said so. */
+/** The user's own settings of a room, set on any device. */
 export function settingsChanged(state: State, { room: id, favourite, muted }: SettingsChanged): State {
   return roomChanged(state, id, (room) => ({ ...room, favourite, muted }));
 }
@@ -75,7 +81,10 @@ export function roomChanged(state: State, id: number, change: (room: Room) => Ro
   return changed === room ? state : { ...state, rooms: { ...state.rooms, [id]: changed } };
 }
 
-/** News of a room stand in its own log and, of a public one, in the site's: members heed the former, in its order. */
+/**
+ * Changes of a room are in its own log and, for public rooms, in the site's. Members follow the
+ * former, in its order.
+ */
 function told(state: State, event: RoomUpdated | RoomArchived | RoomRestored, change: (room: Room) => Room): State {
   const directory = state.directory?.map((room) => (room.id === event.room ? change(room) : room)) ?? null;
   const listed = directory ? { ...state, directory } : state;
@@ -85,7 +94,7 @@ function told(state: State, event: RoomUpdated | RoomArchived | RoomRestored, ch
   );
 }
 
-/** An empty text is none: the field is left out, as the server does. */
+/** An empty text means none: the field is left out, as the server does. */
 function renewed(room: Room, changes: RoomUpdated["changes"]): Room {
   const { topic, description, ...rest } = { ...room, ...changes };
   return { ...rest, ...(topic ? { topic } : {}), ...(description ? { description } : {}) };
@@ -96,7 +105,7 @@ function listed(directory: State["directory"], room: Room): State["directory"] {
   return [...directory, { ...room, joined: false }];
 }
 
-/** Of a private room only its people know. */
+/** Only members may see a private room. */
 function hidden(directory: State["directory"], id: number): State["directory"] {
   return directory?.filter((room) => room.id !== id) ?? null;
 }

@@ -1,17 +1,17 @@
-/** What this window tells and asks of the moment: who writes, whether anybody is here, who is looked at. Pure. */
+/** Ephemeral signals of this window: typing, idle, and whose presence to watch. Pure. */
 export interface Ephemeral {
-  /** Whose presence is shown. */
+  /** Users whose presence is shown. */
   readonly watched: readonly number[];
-  /** The question about them that waits for its answer; "again" once it was not taken. */
+  /** The id of the unanswered `presence.watch`; "again" after a refusal. */
   readonly asked: number | "again" | null;
   readonly idle: boolean;
-  /** When one's writing was told last, by room. */
+  /** When typing was last sent, by room. */
   readonly typed: Readonly<Record<number, number>>;
 }
 
-/** So often it is told that one is still writing. */
+/** How often typing is sent (ms). */
 export const TYPING_EVERY_MS = 3_000;
-/** What the server takes in one `presence.watch`. */
+/** The most users that the server accepts in one `presence.watch`. */
 export const MAX_WATCHED = 200;
 
 export const noEphemeral: Ephemeral = { watched: [], asked: null, idle: false, typed: {} };
@@ -19,5 +19,5 @@ export const noEphemeral: Ephemeral = { watched: [], asked: null, idle: false, t
 export const maySendTyping = (ephemeral: Ephemeral, room: number, now: number): boolean =>
   now - (ephemeral.typed[room] ?? Number.NEGATIVE_INFINITY) >= TYPING_EVERY_MS;
 
-/** After a lost connection nobody knows what was said on it. */
+/** After a lost connection it is unknown which signals arrived. */
 export const interrupted = (ephemeral: Ephemeral): Ephemeral => ({ ...ephemeral, asked: null, typed: {} });

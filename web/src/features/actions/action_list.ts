@@ -1,6 +1,6 @@
 /**
- * Everything one can do with a message, in the order of the menu: what it is called, which key does it while the message
- * has the focus, who is offered it, and how it is done. A new action is a row here.
+ * The actions on a message, in menu order: label, shortcut key (while the message has the focus),
+ * who may use it, and its handler. To add an action, add a row.
  */
 import type { IconName } from "../../ui/Icon.svelte";
 import { composing } from "../composer/composing.svelte";
@@ -9,8 +9,8 @@ import { isThere, mayDelete, mayEdit, mayLookBack, mayPin, mayReact, mayReply, t
 
 export type Question = "delete" | "forward" | "edits" | "reactions";
 
-/** Whoever can be asked something more before it is done. */
-export interface Asked extends ActionContext {
+/** What runs an action and can open the emoji picker or a dialog for it. */
+export interface ActionHost extends ActionContext {
   pick(seq: number): void;
   ask(what: Question, seq: number): void;
 }
@@ -18,13 +18,16 @@ export interface Asked extends ActionContext {
 export interface Action {
   readonly label: string;
   readonly icon: IconName;
-  /** As `KeyboardEvent.key` has it; no two that are offered at the same time share one, and j and k move. */
+  /**
+   * A `KeyboardEvent.key` value. Two actions that are offered together never share a key; j and k
+   * move the focus.
+   */
   readonly key: string;
   readonly bad?: true;
-  /** It is in the toolbar too. */
+  /** Shown in the toolbar too. */
   readonly near?: true;
   readonly offered: (scene: Scene) => boolean;
-  readonly run: (actions: Asked, scene: Scene) => void;
+  readonly run: (actions: ActionHost, scene: Scene) => void;
 }
 
 const reactions = ({ message }: Scene): boolean => (message.reactions?.length ?? 0) > 0;
@@ -39,12 +42,12 @@ export const ACTIONS: readonly Action[] = [
   { label: "Forward", icon: "forward", key: "f", offered: isThere, run: (actions, { message }) => actions.ask("forward", message.seq) },
   { label: "Copy text", icon: "copy", key: "c", offered: isThere, run: copyText },
   { label: "Copy link", icon: "link", key: "l", offered: () => true, run: copyLink },
-  { label: "Mark as unread from here", icon: "unread", key: "u", offered: ({ room }) => room.joined, run: markUnread },
+  { label: "Mark as unread", icon: "unread", key: "u", offered: ({ room }) => room.joined, run: markUnread },
   { label: "Edit history", icon: "clock", key: "h", offered: mayLookBack, run: (actions, { message }) => actions.ask("edits", message.seq) },
   { label: "Delete", icon: "trash", key: "Delete", bad: true, offered: mayDelete, run: (actions, { message }) => actions.ask("delete", message.seq) },
 ];
 
-/** On some keyboards that key is called otherwise. */
+/** Keyboards without a Delete key send Backspace. */
 const ALIASES: Readonly<Record<string, string>> = { Backspace: "Delete" };
 
 export const offered = (scene: Scene): Action[] => ACTIONS.filter((action) => action.offered(scene));

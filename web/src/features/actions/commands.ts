@@ -1,4 +1,4 @@
-/** What is done with messages, and how one is told that it was or was not. */
+/** Commands on messages, and how their outcome is reported at the message. */
 import type { Chat } from "../../chat.svelte";
 import type { MaybePosition, Position } from "../../contract";
 import { post, put, remove, sentence } from "../../net/http";
@@ -9,7 +9,7 @@ import { permalink } from "../timeline/permalinks";
 import { marker } from "../unread/marker";
 import type { Scene } from "./rights";
 
-/** Whoever does something with a message, and is told at it what became of it. */
+/** What a command needs: the chat, and a way to show its outcome at the message. */
 export interface ActionContext {
   readonly chat: Chat;
   notify(seq: number, words: string): void;
@@ -24,16 +24,16 @@ export async function pin(context: ActionContext, { room, message }: Scene): Pro
 }
 
 export async function unpin(context: ActionContext, { room, message }: Scene): Promise<void> {
-  await attempt(context, message.seq, letGo(room.id, message.seq));
+  await attempt(context, message.seq, removePin(room.id, message.seq));
 }
 
-export const letGo = (room: number, message: number): Promise<MaybePosition> => remove<MaybePosition>(pinOf(room, message));
+export const removePin = (room: number, message: number): Promise<MaybePosition> => remove<MaybePosition>(pinOf(room, message));
 
 export async function deleteMessage(room: number, message: number): Promise<void> {
   await remove<MaybePosition>(`api/rooms/${room}/messages/${message}`);
 }
 
-/** `key` stays the same for as long as one tries, so that one copy arrives. */
+/** `key` is the same for every retry, so that one copy arrives. */
 export async function forward(to: Room, from: number, message: number, key: string): Promise<void> {
   await post<Position>(`api/rooms/${to.id}/forwards`, { key, from_room: from, message });
 }
@@ -41,12 +41,12 @@ export async function forward(to: Room, from: number, message: number, key: stri
 export const forwardKey = randomKey;
 
 export async function copyText(context: ActionContext, { message }: Scene): Promise<void> {
-  await copied(context, message.seq, message.body ?? "", "The text is in your clipboard.");
+  await copied(context, message.seq, message.body ?? "", "Text copied.");
 }
 
 export async function copyLink(context: ActionContext, { room, message }: Scene): Promise<void> {
   const address = new URL(permalink(room.id, message.seq), location.href).href;
-  await copied(context, message.seq, address, "The link is in your clipboard.");
+  await copied(context, message.seq, address, "Link copied.");
 }
 
 export async function markUnread(context: ActionContext, { room, message }: Scene): Promise<void> {
@@ -55,7 +55,7 @@ export async function markUnread(context: ActionContext, { room, message }: Scen
 
 async function copied(context: ActionContext, seq: number, text: string, words: string): Promise<void> {
   if (await copy(text)) context.notify(seq, words);
-  else context.showError(seq, "The browser does not let this page write to the clipboard.");
+  else context.showError(seq, "Couldn't copy. Your browser doesn't allow access to the clipboard.");
 }
 
 async function attempt(context: ActionContext, seq: number, answer: Promise<unknown>): Promise<void> {

@@ -1,14 +1,14 @@
-/** Where mouse, finger and focus are in the list of messages, and what opens the menu. */
+/** Tracks pointer and focus in the message list, and opens the menu. */
 import type { MessageActions } from "./message_actions.svelte";
 import { rowOf, seqOf } from "./rows";
 
 const LONG_MS = 480;
-/** A finger that goes farther scrolls. */
+/** A finger that moves farther is scrolling. */
 const STILL_PX = 10;
-/** There the browser's own menu has more to offer. */
+/** On these elements the browser's own context menu is more useful. */
 const OWN = "a[href]:not(.quote), input, textarea, select, img, video";
 
-/** Follows them until the answer is called. */
+/** Track pointer and focus. Return a function that stops. */
 export function pointing(actions: MessageActions, list: HTMLElement): () => void {
   const ends = new AbortController();
   const on = <T extends keyof HTMLElementEventMap>(type: T, does: (event: HTMLElementEventMap[T]) => void): void =>
@@ -25,8 +25,9 @@ export function pointing(actions: MessageActions, list: HTMLElement): () => void
   on("focusin", (event) => {
     actions.focused = (event.target as Element).matches(":focus-visible") ? at(event) : null;
   });
-  // A moment later: what has the focus may go because Svelte takes it away just now, and then nothing may be changed.
-  // On its way from one stop to the next the focus is nowhere: the next one must not go for that.
+  // Deferred: Svelte may be removing the focused element right now, when state must not change.
+  // Between two stops the focus is nowhere for a moment, and the toolbar with the next stop must
+  // stay.
   on("focusout", ({ relatedTarget }) => {
     queueMicrotask(() => {
       if (!list.contains(relatedTarget as Node | null) && !list.contains(document.activeElement)) actions.focused = null;
@@ -34,7 +35,7 @@ export function pointing(actions: MessageActions, list: HTMLElement): () => void
   });
   on("contextmenu", (event) => {
     const seq = at(event);
-    // Whoever has marked a text wants to do something with that; and Shift asks for the browser's own menu.
+    // With a text selection the user wants the browser's menu; Shift also asks for it.
     const other = event.shiftKey || !getSelection()?.isCollapsed || (event.target as Element).closest(OWN);
     if (seq === null || other) return;
     event.preventDefault();
@@ -57,7 +58,10 @@ export function pointing(actions: MessageActions, list: HTMLElement): () => void
   };
 }
 
-/** A finger that stays where it is. Browsers that tell of it themselves (`contextmenu`) come later or not at all. */
+/**
+ * Detects a long press. Browsers that report it themselves (`contextmenu`) do so later or not at
+ * all.
+ */
 class Press {
   #start: PointerEvent | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;

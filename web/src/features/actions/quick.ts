@@ -1,4 +1,4 @@
-/** The three emoji that are one click away: those one used last, then those that most people use. */
+/** The three emoji that are one click away: the user's recent ones, then the most popular ones. */
 import { recentEmoji } from "../../persistence";
 
 const USUAL = ["👍", "❤️", "😂"];

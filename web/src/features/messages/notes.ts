@@ -1,4 +1,4 @@
-/** Event lines in words. Pure. */
+/** The text of event lines. Pure. */
 import type { NoteItem } from "../../state/notes";
 
 const SHOWN = 3;

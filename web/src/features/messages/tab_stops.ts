@@ -1,11 +1,14 @@
-/** What stands in a message of a list is a stop of the Tab key only while one is at that message: else there are hundreds. */
+/**
+ * Links and buttons in a message are tab stops only while that message has the focus: otherwise
+ * there would be hundreds.
+ */
 import { getContext, setContext } from "svelte";
 
 const KEY = Symbol("stops");
 type TabIndex = () => 0 | -1;
 
-/** For everything inside of the component that calls this. */
+/** Set the tab index for all descendants of the calling component. */
 export const provideTabStops = (here: () => boolean): TabIndex => setContext<TabIndex>(KEY, () => (here() ? 0 : -1));
 
-/** The tabindex of what can be used in a message; outside of lists it is always a stop. */
+/** The tab index of an element in a message. Outside of lists it is always a tab stop. */
 export const tabStop = (): TabIndex => getContext<TabIndex | undefined>(KEY) ?? (() => 0);

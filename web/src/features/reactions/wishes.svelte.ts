@@ -1,6 +1,7 @@
 /**
- * One's own reactions are shown at once; what the server makes of them comes in the log. Until then each is a wish laid
- * over the message. The last wish counts, however fast one changes one's mind; a refusal takes it back.
+ * Optimistic reactions. The user's reactions are shown at once, as pending changes over the
+ * message; the result arrives in the log. The last change counts, however fast the user changes
+ * their mind. A refusal undoes it.
  */
 import type { Chat } from "../../chat.svelte";
 import type { MaybePosition, Reaction } from "../../contract";
@@ -10,7 +11,7 @@ import { wished, type Wish } from "./reactions";
 
 export class Wishes {
   #all: readonly Wish[] = $state.raw([]);
-  /** What the server is being asked for. */
+  /** Reactions with a request under way. */
   readonly #asking = new Set<string>();
 
   constructor(
@@ -23,7 +24,7 @@ export class Wishes {
     return this.#all.length > 0;
   }
 
-  /** The reactions of a message as one sees them. */
+  /** The reactions of a message as the user sees them. */
   shown({ seq, asOf, reactions = [] }: MessageItem): readonly Reaction[] {
     const wishes = this.#all.filter((wish) => wish.seq === seq);
     return wishes.length === 0 ? reactions : wished(reactions, asOf, wishes, this.chat.state.me.id);
@@ -46,7 +47,7 @@ export class Wishes {
     }
   }
 
-  /** True if what the server did is still what one wants. */
+  /** Send the pending change. Return true if the user has not changed it meanwhile. */
   async #asked(seq: number, emoji: string): Promise<boolean> {
     const { on } = this.#wish(seq, emoji) ?? {};
     if (on === undefined) return true;

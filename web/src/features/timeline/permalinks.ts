@@ -1,4 +1,4 @@
-/** Addresses of rooms and of messages in them: what follows `#`. Pure. */
+/** Permalinks of rooms and messages: the part of the address after `#`. Pure. */
 
 export interface RoomAddress {
   readonly room: number;
@@ -13,5 +13,5 @@ export function parsePermalink(hash: string): RoomAddress | null {
   return found[2] === undefined ? { room } : { room, message: Number(found[2]) };
 }
 
-/** The permalink of a message, to be set as an address of this page. */
+/** Return the permalink of a message, as the fragment of this page's address. */
 export const permalink = (room: number, message: number): string => `#room/${room}/${message}`;
