@@ -1,4 +1,7 @@
-/** A hash of everything that says what a kept state looks like and means, so that a changed client does not read it. */
+/**
+ * A hash of all sources that define a stored snapshot, so that a changed client ignores old
+ * snapshots.
+ */
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 

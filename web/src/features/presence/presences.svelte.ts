@@ -1,6 +1,6 @@
 /**
- * The presence of users whose avatars are on the screen. The server is told whom to watch, shortly
- * after that set changes.
+ * The presence of users whose avatars are on the screen. The server is told which users to watch,
+ * shortly after that set changes.
  */
 import { createContext } from "svelte";
 import type { Attachment } from "svelte/attachments";

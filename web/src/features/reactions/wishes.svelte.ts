@@ -49,17 +49,17 @@ export class Wishes {
 
   /** Send the pending change. Return true if the user has not changed it meanwhile. */
   async #asked(seq: number, emoji: string): Promise<boolean> {
-    const { on } = this.#wish(seq, emoji) ?? {};
+    const { on } = this.#pending(seq, emoji) ?? {};
     if (on === undefined) return true;
     const path = `api/rooms/${this.room}/messages/${seq}/reactions/${encodeURIComponent(emoji)}`;
     const answer = await (on ? put<MaybePosition>(path, {}) : remove<MaybePosition>(path));
-    if (this.#wish(seq, emoji)?.on !== on) return false;
+    if (this.#pending(seq, emoji)?.on !== on) return false;
     if (answer.seq === undefined || this.#asOf(seq) >= answer.seq) this.#drop(seq, emoji);
     else this.#set({ seq, emoji, on, until: answer.seq });
     return true;
   }
 
-  #wish(seq: number, emoji: string): Wish | undefined {
+  #pending(seq: number, emoji: string): Wish | undefined {
     return this.#all.find((wish) => wish.seq === seq && wish.emoji === emoji);
   }
 
