@@ -73,7 +73,7 @@ export class Chat {
   readonly #socket: Socket;
   readonly #inbox = new Inbox((text) => this.input({ type: "frame", frame: JSON.parse(text) as Frame }));
   #heardAt = 0;
-  #takenInAt = Number.NEGATIVE_INFINITY;
+  #processedAt = Number.NEGATIVE_INFINITY;
   #soon: ReturnType<typeof setTimeout> | undefined;
   #renewing = false;
   /** The channel to the other windows of this browser, which share the cookie. */
@@ -182,7 +182,7 @@ export class Chat {
   }
 
   /** The user has seen the notice about unsent messages to this room. */
-  noted(room: number): void {
+  dismissUnsent(room: number): void {
     this.unsent = this.unsent.filter((one) => one.room !== room);
   }
 
@@ -233,7 +233,7 @@ export class Chat {
       case "reset":
         return this.update((state) => roomReset(state, Number(effect.topic.slice("room:".length))));
       case "unsent":
-        return this.#takeBack(effect.outbox);
+        return this.#returnToDrafts(effect.outbox);
       case "start over":
         return this.#socket.restart();
       case "timer":
@@ -243,10 +243,10 @@ export class Chat {
     }
   }
 
-  #takeBack(outbox: Outbox): void {
+  #returnToDrafts(outbox: Outbox): void {
     for (const room of new Set(outbox.map((one) => one.room))) {
       const messages = outbox.filter((one) => one.room === room);
-      this.drafts.takeBack(room, messages.map((one) => one.body).join("\n\n"));
+      this.drafts.returnUnsent(room, messages.map((one) => one.body).join("\n\n"));
       const name = this.state.rooms[room]?.name ?? this.state.former[room] ?? null;
       this.unsent = [...this.unsent.filter((one) => one.room !== room), { room, name, count: messages.length }];
     }
@@ -261,19 +261,19 @@ export class Chat {
     // Too far behind: drop the connection. The next one asks page by page for everything not
     // processed until then.
     if (!this.#inbox.add(text)) return this.#socket.restart();
-    const wait = this.#takenInAt + FRAME_MS - performance.now();
-    if (wait <= 0) this.#takeIn();
-    else this.#soon ??= setTimeout(this.#takeIn, wait);
+    const wait = this.#processedAt + FRAME_MS - performance.now();
+    if (wait <= 0) this.#processInbox();
+    else this.#soon ??= setTimeout(this.#processInbox, wait);
   }
 
-  #takeIn = (): void => {
+  #processInbox = (): void => {
     clearTimeout(this.#soon);
     this.#soon = undefined;
     const more = this.#inbox.run(TURN_MS);
-    if (more) this.#soon = setTimeout(this.#takeIn);
+    if (more) this.#soon = setTimeout(this.#processInbox);
     // Measured from the end of drawing, so that there is always time left for the user's input.
-    this.#takenInAt = performance.now();
-    void tick().then(() => (this.#takenInAt = performance.now()));
+    this.#processedAt = performance.now();
+    void tick().then(() => (this.#processedAt = performance.now()));
   };
 
   #lost(): void {

@@ -4,7 +4,7 @@ import { byKey, ACTIONS, offered } from "../src/features/actions/action_list";
 import type { Scene } from "../src/features/actions/rights";
 import { gist } from "../src/features/messages/gist";
 import { missing } from "../src/features/messages/missing.svelte";
-import { spoken, whoReacted, wished, type Wish } from "../src/features/reactions/reactions";
+import { spoken, whoReacted, withPending, type PendingReaction } from "../src/features/reactions/reactions";
 import type { MessagePinned, MessageUnpinned } from "../src/state/events";
 import { messageLoaded, pinsLoaded, timelineOpened, timelineStarted, welcomed } from "../src/state/load";
 import type { Message, Pin, Room, User } from "../src/state/model";
@@ -74,15 +74,15 @@ describe("the summary of a message", () => {
 
 describe("reactions", () => {
   const two = [reaction("👍", 2, false, [8, 9])];
-  const wish = (on: boolean, until: number | null = null, emoji = "👍"): Wish => ({ seq: 5, emoji, on, until });
+  const change = (on: boolean, until: number | null = null, emoji = "👍"): PendingReaction => ({ seq: 5, emoji, on, until });
 
   it("show the user's pending changes until the log confirms them", () => {
-    expect(wished(two, 5, [wish(true)], 7)).toEqual([reaction("👍", 3, true, [8, 9, 7])]);
-    expect(wished(two, 5, [wish(true, 9)], 7)[0]?.count).toBe(3);
-    expect(wished(two, 9, [wish(true, 9)], 7)).toBe(two);
-    expect(wished(two, 5, [wish(true, null, "🎉")], 7)[1]).toEqual(reaction("🎉", 1, true, [7]));
-    expect(wished([reaction("👍", 1, true, [7])], 5, [wish(false)], 7)).toEqual([]);
-    expect(wished(two, 5, [wish(false)], 7)).toBe(two);
+    expect(withPending(two, 5, [change(true)], 7)).toEqual([reaction("👍", 3, true, [8, 9, 7])]);
+    expect(withPending(two, 5, [change(true, 9)], 7)[0]?.count).toBe(3);
+    expect(withPending(two, 9, [change(true, 9)], 7)).toBe(two);
+    expect(withPending(two, 5, [change(true, null, "🎉")], 7)[1]).toEqual(reaction("🎉", 1, true, [7]));
+    expect(withPending([reaction("👍", 1, true, [7])], 5, [change(false)], 7)).toEqual([]);
+    expect(withPending(two, 5, [change(false)], 7)).toBe(two);
   });
 
   it("have a label for screen readers that says who reacted", () => {

@@ -1,7 +1,7 @@
 import "fake-indexeddb/auto";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Chat } from "../src/chat.svelte";
-import { farewell } from "../src/features/accounts/accounts";
+import { sessionEndMessage } from "../src/features/accounts/accounts";
 import { keys, ofBrowser, write } from "../src/persistence/storage";
 import { alice, AT, welcome } from "./build";
 
@@ -82,10 +82,10 @@ describe("a chat that ends", () => {
     expect(keys(ofBrowser()).sort()).toEqual(stays ? ["draft.7.1", "outbox.7.k"] : []);
     chat.drafts.save(1, { text: "too late" });
     expect(ofBrowser()?.getItem("hubbub:/:draft.7.1") ?? "").not.toContain("too late");
-    if (code) expect(farewell(code, 7)?.includes("unsent messages")).toBe(stays);
+    if (code) expect(sessionEndMessage(code, 7)?.includes("unsent messages")).toBe(stays);
     write(ofBrowser(), "draft.7.1", null);
     write(ofBrowser(), "outbox.7.k", null);
-    expect(farewell(4503, 7)).not.toContain("had not sent");
+    expect(sessionEndMessage(4503, 7)).not.toContain("unsent messages");
   });
 });
 
@@ -106,7 +106,7 @@ describe("a chat", () => {
     Line.last.says(JSON.stringify({ topic: "user:7", seq: 4, type: "room.gone", at: AT, room: 2, why: "removed" }));
     await vi.waitUntil(() => chat.state.gone);
     expect(chat.drafts.load(2).text).toBe("one\n\ntwo\n\nbegun");
-    chat.noted(2);
+    chat.dismissUnsent(2);
     expect(chat.unsent).toEqual([]);
     chat.stop();
   });

@@ -195,7 +195,7 @@ describe("composing", () => {
   it("puts a refused message before the present draft", () => {
     const one = opened();
     one.write("begun since");
-    one.takeBack({ key: "k", room: 1, body: "refused", at: 0, status: "failed" } as Outgoing);
+    one.returnUnsent({ key: "k", room: 1, body: "refused", at: 0, status: "failed" } as Outgoing);
     expect(one.text).toBe("refused\n\nbegun since");
     expect(sent).toEqual([{ type: "discard", key: "k" }]);
   });
@@ -217,10 +217,10 @@ describe("composing", () => {
     expect(after).toMatchObject({ text: "the new words", edits: [] });
     after.cancel();
     expect(after.edits).toHaveLength(1);
-    after.goOn(after.edits[0]!);
+    after.continueEdit(after.edits[0]!);
     expect(after).toMatchObject({ text: "the new words", intent: { kind: "edit", message: bob }, edits: [] });
     after.cancel();
-    after.giveUp(after.edits[0]!);
+    after.discardEdit(after.edits[0]!);
     expect(opened()).toMatchObject({ text: "half a thought", edits: [] });
   });
 
@@ -244,7 +244,7 @@ describe("composing", () => {
     one.write("the new words");
     await one.submit();
     expect(sent).toEqual([]);
-    one.writeAnew();
+    one.keepAsNew();
     expect(one).toMatchObject({ text: "the new words\n\nhalf a thought", intent: null, gone: false, edits: [] });
   });
 
@@ -266,7 +266,7 @@ describe("composing", () => {
     for (const room of [1, 2]) {
       chat.drafts.save(room, { text: "begun since" });
       if (room === 1) composing(chat, room).edit(ann);
-      for (let window = 0; window < 2; window += 1) chat.drafts.takeBack(room, "one\n\ntwo");
+      for (let window = 0; window < 2; window += 1) chat.drafts.returnUnsent(room, "one\n\ntwo");
       const now = composing(chat, room);
       now.cancel();
       expect(now).toMatchObject({ text: "one\n\ntwo\n\nbegun since", others: [] });

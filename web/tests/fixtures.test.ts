@@ -56,7 +56,7 @@ function asListed({ head: _, floor: __, read: _a, unread: _b, mentions: _c, role
 /**
  * The parts of a state that a snapshot has: without event lines and what only this client knows.
  */
-function told(state: State, rooms: readonly string[]) {
+function comparable(state: State, rooms: readonly string[]) {
   const said = ({ asOf: _, outdated: __, ...message }: MessageItem) => message;
   const of = <T, R>(record: Readonly<Record<string, T>>, look: (value: T) => R) =>
     Object.fromEntries(rooms.map((room) => [room, record[room] === undefined ? undefined : look(record[room])]));
@@ -75,9 +75,9 @@ describe.each(FIXTURES)("$command", ({ cases }) => {
     const rooms = Object.keys(before.pages).filter((room) => room in after.pages);
     const state = loaded(before);
     const once = events.reduce(reduce, state);
-    const wanted = told(loaded(after), rooms);
-    expect(told(opened(once, after), rooms)).toEqual(wanted);
-    expect(told(opened(events.reduce(reduce, once), after), rooms)).toEqual(wanted);
+    const wanted = comparable(loaded(after), rooms);
+    expect(comparable(opened(once, after), rooms)).toEqual(wanted);
+    expect(comparable(opened(events.reduce(reduce, once), after), rooms)).toEqual(wanted);
   });
 });
 
@@ -85,7 +85,7 @@ it("fails if the reducer leaves something out", () => {
   const all = FIXTURES.flatMap(({ cases }) => cases);
   const silent = all.filter(({ before, events, after }) => {
     const rooms = Object.keys(before.pages).filter((room) => room in after.pages);
-    const [first, second] = [told(loaded(before), rooms), told(loaded(after), rooms)];
+    const [first, second] = [comparable(loaded(before), rooms), comparable(loaded(after), rooms)];
     // The user's status is not part of the compared state.
     const others = events.filter((event) => event.type !== "status.changed");
     return others.length > 0 && JSON.stringify(first) === JSON.stringify(second);

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { watchIdle, IDLE_MS } from "../src/features/presence/idle";
 import { changed } from "../src/features/presence/statuses";
-import { behind, endOf, local, until } from "../src/features/presence/words";
+import { statusSuffix, endOf, local, until } from "../src/features/presence/words";
 import { writing } from "../src/features/typing/typing";
 import { welcomed } from "../src/state/load";
 import { current, quiet, signalled, spoken, typists, TYPING_MS, type Signals } from "../src/state/presence";
@@ -96,8 +96,8 @@ describe("typing", () => {
 
 describe("presence", () => {
   it("has the latest reports of all watched users", () => {
-    const told = signalled(quiet, { type: "presence", people: [{ user: 8, status: "away" }, { user: 9, status: "online" }] }, true, 0);
-    const later = signalled(told, { type: "presence", people: [{ user: 8, status: "online" }] }, false, 0);
+    const first = signalled(quiet, { type: "presence", people: [{ user: 8, status: "away" }, { user: 9, status: "online" }] }, true, 0);
+    const later = signalled(first, { type: "presence", people: [{ user: 8, status: "online" }] }, false, 0);
     expect(later.people).toMatchObject({ 8: { status: "online" }, 9: { status: "online" } });
     expect(signalled(later, { type: "presence", people: [] }, true, 0).people).toEqual({});
   });
@@ -114,9 +114,9 @@ describe("presence", () => {
   });
 
   it("is shown in words after a name", () => {
-    expect(behind({ status: "away" })).toBe(", away");
-    expect(behind({ status: "dnd", emoji: "🍝", text: "Lunch" })).toBe(", do not disturb, 🍝 Lunch");
-    expect(behind(undefined)).toBe("");
+    expect(statusSuffix({ status: "away" })).toBe(", away");
+    expect(statusSuffix({ status: "dnd", emoji: "🍝", text: "Lunch" })).toBe(", do not disturb, 🍝 Lunch");
+    expect(statusSuffix(undefined)).toBe("");
   });
 
   it("ends at its chosen time", () => {
@@ -145,26 +145,26 @@ describe("watchIdle", () => {
     const [window, page] = [new EventTarget(), Object.assign(new EventTarget(), { visibilityState: "visible" })];
     vi.stubGlobal("addEventListener", window.addEventListener.bind(window));
     vi.stubGlobal("document", page);
-    const told: boolean[] = [];
-    const stop = watchIdle((idle) => told.push(idle));
+    const reported: boolean[] = [];
+    const stop = watchIdle((idle) => reported.push(idle));
     vi.advanceTimersByTime(IDLE_MS - 1);
     window.dispatchEvent(new Event("keydown"));
     vi.advanceTimersByTime(IDLE_MS - 1);
-    expect(told).toEqual([]);
+    expect(reported).toEqual([]);
     vi.advanceTimersByTime(1);
-    expect(told).toEqual([true]);
+    expect(reported).toEqual([true]);
     page.visibilityState = "hidden";
     page.dispatchEvent(new Event("visibilitychange"));
-    expect(told).toEqual([true]);
+    expect(reported).toEqual([true]);
     window.dispatchEvent(new Event("pointermove"));
     window.dispatchEvent(new Event("pointermove"));
-    expect(told).toEqual([true, false]);
+    expect(reported).toEqual([true, false]);
     vi.advanceTimersByTime(IDLE_MS);
     page.visibilityState = "visible";
     page.dispatchEvent(new Event("visibilitychange"));
-    expect(told).toEqual([true, false, true, false]);
+    expect(reported).toEqual([true, false, true, false]);
     stop();
     vi.advanceTimersByTime(2 * IDLE_MS);
-    expect(told).toHaveLength(4);
+    expect(reported).toHaveLength(4);
   });
 });

@@ -141,7 +141,7 @@ describe("rows", () => {
 
 describe("event lines", () => {
   const at = { topic: "room:1", seq: 3, at: "2026-01-02T10:00:00Z", room: 1 };
-  const told = (event: ChatEvent, me = 7): string | undefined => {
+  const textOf = (event: ChatEvent, me = 7): string | undefined => {
     const found = noteOf(event);
     return found ? noteText([found], me) : undefined;
   };
@@ -155,16 +155,16 @@ describe("event lines", () => {
 
   it('say "You" for the user', () => {
     const removed = { ...at, type: "member.removed", user: 7, name: "alice", by: 8 } as const;
-    expect([told(removed), told(removed, 8)]).toEqual(["You were removed", "alice was removed"]);
-    expect(told({ ...at, type: "member.role", user: 7, name: "alice", by: 8, role: "owner" })).toBe("You are now the owner");
+    expect([textOf(removed), textOf(removed, 8)]).toEqual(["You were removed", "alice was removed"]);
+    expect(textOf({ ...at, type: "member.role", user: 7, name: "alice", by: 8, role: "owner" })).toBe("You are now the owner");
   });
 
   it("say what was changed", () => {
     const by = { by: 8, name: "bob" };
-    expect(told({ ...at, ...by, type: "room.updated", changes: { name: "Garden", topic: "" } })).toBe("bob renamed this room to “Garden”, removed the topic");
-    expect(told({ ...at, ...by, type: "room.archived" })).toBe("bob archived this room");
-    expect(told({ ...at, type: "member.joined", user: 9, name: "carol", by: 8 })).toBe("carol was added");
-    expect(noteOf({ ...at, ...by, type: "message.pinned", message: 2 })?.told).toMatchObject({ does: "pinned a message", message: 2 });
+    expect(textOf({ ...at, ...by, type: "room.updated", changes: { name: "Garden", topic: "" } })).toBe("bob renamed this room to “Garden”, removed the topic");
+    expect(textOf({ ...at, ...by, type: "room.archived" })).toBe("bob archived this room");
+    expect(textOf({ ...at, type: "member.joined", user: 9, name: "carol", by: 8 })).toBe("carol was added");
+    expect(noteOf({ ...at, ...by, type: "message.pinned", message: 2 })?.text).toMatchObject({ does: "pinned a message", message: 2 });
   });
 
   it("exist for every known event type, and not for unknown types or other topics", () => {
@@ -176,7 +176,7 @@ describe("event lines", () => {
   it("appear in the room's timeline at once", () => {
     let state: State = timelineOpened(timelineStarted(welcomed(initial(alice), welcome({}, { rooms: [room(1)] }), []), 1, 1), 1, 1, page(9, 10));
     state = reduce(reduce(state, joined(11, 9, "carol")), { ...at, seq: 12, type: "room.archived", by: 8, name: "bob" });
-    expect(state.timelines[1]?.items.slice(2).map((item) => item.kind === "note" && item.told.does)).toEqual(["joined", "archived this room"]);
+    expect(state.timelines[1]?.items.slice(2).map((item) => item.kind === "note" && item.text.does)).toEqual(["joined", "archived this room"]);
   });
 });
 

@@ -37,9 +37,9 @@ async function request<T>(method: Method, path: string, body?: object): Promise<
   } catch {
     throw new Refusal("unreachable", "Can't reach the server. Check your connection and try again.");
   }
-  const said: unknown = await answer.json().catch(() => null);
-  if (!answer.ok) throw refusal(said, answer.status);
-  return said as T;
+  const parsed: unknown = await answer.json().catch(() => null);
+  if (!answer.ok) throw refusal(parsed, answer.status);
+  return parsed as T;
 }
 
 /**
@@ -52,8 +52,8 @@ export async function isThere(): Promise<boolean> {
 }
 
 /** Return the server's own message if there is one, otherwise a sentence that says what to do. */
-export function refusal(said: unknown, status: number): Refusal {
-  const error = (said as { error?: { code?: unknown; message?: unknown; retry_after?: unknown } } | null)?.error;
+export function refusal(body: unknown, status: number): Refusal {
+  const error = (body as { error?: { code?: unknown; message?: unknown; retry_after?: unknown } } | null)?.error;
   if (typeof error?.code === "string" && typeof error.message === "string") {
     return new Refusal(error.code, words(error.message), typeof error.retry_after === "number" ? error.retry_after : null);
   }

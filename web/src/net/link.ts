@@ -116,9 +116,9 @@ function lost(state: LinkState): LinkEffect[] {
  */
 function askedToWait(reason: string): number | null {
   try {
-    const said: unknown = JSON.parse(reason);
-    if (typeof said !== "object" || said === null || !("retry_after" in said)) return null;
-    const seconds = said.retry_after;
+    const parsed: unknown = JSON.parse(reason);
+    if (typeof parsed !== "object" || parsed === null || !("retry_after" in parsed)) return null;
+    const seconds = parsed.retry_after;
     return typeof seconds === "number" && seconds >= 0 ? Math.min(seconds, 300) * 1000 : null;
   } catch {
     return null;

@@ -29,7 +29,7 @@ export interface Writer {
   /** Another window has stored the draft. */
   heard(draft: Draft): void;
   /** An outgoing message is returned to the field. */
-  takeIn(text: string): void;
+  prepend(text: string): void;
 }
 
 export class Drafts {
@@ -91,9 +91,9 @@ export class Drafts {
   }
 
   /** Put messages that can no longer be sent before the present draft. */
-  takeBack(room: number, text: string): void {
+  returnUnsent(room: number, text: string): void {
     const writer = this.#writers.get(room);
-    if (writer) return writer.takeIn(text);
+    if (writer) return writer.prepend(text);
     const draft = this.load(room);
     this.save(room, { ...draft, text: joined(text, draft.text) });
   }

@@ -21,7 +21,7 @@ const KEPT = 500;
 /** How many users the server names per reaction. */
 const NAMED = 20;
 
-export function noted(changes: Changes | undefined, event: Change): Changes {
+export function recorded(changes: Changes | undefined, event: Change): Changes {
   const { dropped, events } = changes ?? { dropped: 0, events: [] };
   if (event.seq <= (events.at(-1)?.seq ?? dropped)) return { dropped, events };
   const gone = events.length < KEPT ? undefined : events[0];

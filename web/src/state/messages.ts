@@ -1,6 +1,6 @@
 /** The effects of message events on the state. Pure. */
 import { countDeleted, countEdited, countSent } from "./attention";
-import { applied, noted, type Change } from "./changes";
+import { applied, recorded, type Change } from "./changes";
 import type { MessageDeleted, MessageEdited, MessagePinned, MessageSent, MessageUnpinned } from "./events";
 import { without, type State } from "./state";
 import { arrived, everywhere, fromMessage, messageAt, type Item } from "./timeline";
@@ -21,7 +21,7 @@ export function messageChanged(state: State, event: Change): State {
   const pins = state.pins[room];
   return {
     ...state,
-    changes: { ...state.changes, [room]: noted(state.changes[room], event) },
+    changes: { ...state.changes, [room]: recorded(state.changes[room], event) },
     timelines: timeline ? { ...state.timelines, [room]: everywhere(timeline, (item) => applied(item, event, me)) } : state.timelines,
     pins: pins ? { ...state.pins, [room]: pins.map((pin) => ({ ...pin, message: applied(pin.message, event, me) })) } : state.pins,
   };

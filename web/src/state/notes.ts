@@ -8,11 +8,11 @@ export interface NoteItem {
   readonly kind: "note";
   readonly seq: number;
   readonly at: string;
-  readonly told: Told;
+  readonly text: NoteText;
 }
 
 /** One line: "bob joined". Plain data, since timelines are stored in snapshots. */
-export interface Told {
+export interface NoteText {
   /** The user the line is about. */
   readonly id: number;
   readonly name: string;
@@ -25,11 +25,11 @@ export interface Told {
   readonly message?: number;
 }
 
-type Lines = { readonly [T in ChatEvent["type"]]: ((event: EventOf<T>) => Told) | null };
+type Lines = { readonly [T in ChatEvent["type"]]: ((event: EventOf<T>) => NoteText) | null };
 
-const did = (event: { by: number; name: string }, does: string): Told => ({ id: event.by, name: event.name, does });
-const became = (event: { user: number; name: string }, what: string): Told => ({ id: event.user, name: event.name, does: `was ${what}`, mine: `were ${what}` });
-const moved = (event: { user: number; name: string }, does: string): Told => ({ id: event.user, name: event.name, does, gathers: true });
+const did = (event: { by: number; name: string }, does: string): NoteText => ({ id: event.by, name: event.name, does });
+const became = (event: { user: number; name: string }, what: string): NoteText => ({ id: event.user, name: event.name, does: `was ${what}`, mine: `were ${what}` });
+const moved = (event: { user: number; name: string }, does: string): NoteText => ({ id: event.user, name: event.name, does, gathers: true });
 
 const ROLES = { owner: "the owner", moderator: "a moderator", member: "a member" } as const;
 
@@ -66,8 +66,8 @@ export const LINES: Lines = {
  */
 export function noteOf(event: ChatEvent): NoteItem | null {
   if (!event.topic.startsWith("room:") || !Object.hasOwn(LINES, event.type)) return null;
-  const line = LINES[event.type] as ((event: ChatEvent) => Told) | null;
-  return line && { kind: "note", seq: event.seq, at: event.at, told: line(event) };
+  const line = LINES[event.type] as ((event: ChatEvent) => NoteText) | null;
+  return line && { kind: "note", seq: event.seq, at: event.at, text: line(event) };
 }
 
 function changes({ name, topic, description, history }: RoomUpdated["changes"]): string {

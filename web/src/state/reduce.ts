@@ -45,11 +45,11 @@ export const REDUCERS: Reducers = {
 export function reduce(state: State, event: ChatEvent): State {
   if (!Object.hasOwn(REDUCERS, event.type)) return state;
   const reducer = REDUCERS[event.type] as (state: State, event: ChatEvent) => State;
-  return heard(noted(reducer(state, event), event), event);
+  return withHead(withNote(reducer(state, event), event), event);
 }
 
 /** Any event in a room moves the room's head. */
-function heard(state: State, event: ChatEvent): State {
+function withHead(state: State, event: ChatEvent): State {
   if (!event.topic.startsWith("room:")) return state;
   return roomChanged(state, Number(event.topic.slice("room:".length)), (room) =>
     event.seq <= (room.head ?? 0) ? room : { ...room, head: event.seq },
@@ -57,7 +57,7 @@ function heard(state: State, event: ChatEvent): State {
 }
 
 /** Many room events are also a line between messages. */
-function noted(state: State, event: ChatEvent): State {
+function withNote(state: State, event: ChatEvent): State {
   const note = noteOf(event);
   return note ? appended(state, Number(event.topic.slice("room:".length)), note) : state;
 }

@@ -31,10 +31,10 @@ export function roomAdded(state: State, event: RoomAdded): State {
  */
 export function roomGone(state: State, { room, why, reason }: Pick<RoomRemoved, "room" | "why" | "reason">): State {
   const name = state.rooms[room]?.name ?? state.former[room];
-  const told = { ...state, former: name === undefined ? state.former : { ...state.former, [room]: name }, gone: farewell(state, room, why, reason) };
-  if (!state.rooms[room]) return told;
+  const notified = { ...state, former: name === undefined ? state.former : { ...state.former, [room]: name }, gone: removalNotice(state, room, why, reason) };
+  if (!state.rooms[room]) return notified;
   return {
-    ...told,
+    ...notified,
     rooms: without(state.rooms, room),
     timelines: without(state.timelines, room),
     members: without(state.members, room),
@@ -46,7 +46,7 @@ export function roomGone(state: State, { room, why, reason }: Pick<RoomRemoved, 
   };
 }
 
-function farewell(state: State, room: number, why: RoomRemoved["why"], reason: string | undefined): State["gone"] {
+function removalNotice(state: State, room: number, why: RoomRemoved["why"], reason: string | undefined): State["gone"] {
   const before = state.gone?.room === room ? state.gone : null;
   const name = state.rooms[room]?.name ?? state.former[room] ?? before?.name;
   if (why === undefined || why === "left") return before ? null : state.gone;
@@ -57,16 +57,16 @@ function farewell(state: State, room: number, why: RoomRemoved["why"], reason: s
 
 /** If members see a different history now, drop what was loaded. */
 export function roomUpdated(state: State, event: RoomUpdated): State {
-  const now = told(state, event, (room) => renewed(room, event.changes));
+  const now = updated(state, event, (room) => renewed(room, event.changes));
   return event.changes.history !== undefined && event.topic !== "site" ? roomReset(now, event.room) : now;
 }
 
 export function roomArchived(state: State, event: RoomArchived): State {
-  return told(state, event, (room) => ({ ...room, archived: true }));
+  return updated(state, event, (room) => ({ ...room, archived: true }));
 }
 
 export function roomRestored(state: State, event: RoomRestored): State {
-  return told(state, event, (room) => ({ ...room, archived: false }));
+  return updated(state, event, (room) => ({ ...room, archived: false }));
 }
 
 /** The user's own settings of a room, set on any device. */
@@ -85,7 +85,7 @@ export function roomChanged(state: State, id: number, change: (room: Room) => Ro
  * Changes of a room are in its own log and, for public rooms, in the site's. Members follow the
  * former, in its order.
  */
-function told(state: State, event: RoomUpdated | RoomArchived | RoomRestored, change: (room: Room) => Room): State {
+function updated(state: State, event: RoomUpdated | RoomArchived | RoomRestored, change: (room: Room) => Room): State {
   const directory = state.directory?.map((room) => (room.id === event.room ? change(room) : room)) ?? null;
   const listed = directory ? { ...state, directory } : state;
   if (event.topic === "site") return listed;

@@ -59,7 +59,7 @@ function message(item: MessageItem, before: Row | undefined): Row {
 
 function note(item: NoteItem, found: Row[]): Row[] {
   const before = found.at(-1);
-  const same = before?.kind === "notes" && item.told.gathers && before.notes[0].told.does === item.told.does;
+  const same = before?.kind === "notes" && item.text.gathers && before.notes[0].text.does === item.text.does;
   if (!same) return [{ kind: "notes", key: `n${item.seq}`, notes: [item] }];
   found[found.length - 1] = { ...before, notes: [...before.notes, item] };
   return [];

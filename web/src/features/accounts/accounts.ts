@@ -70,12 +70,12 @@ export const SHORTEST_PASSWORD = 8;
  * The message for the log-in screen after a session ended: why, and what is still stored here; null
  * if none is needed.
  */
-export function farewell(code: number, user?: number): string | null {
+export function sessionEndMessage(code: number, user?: number): string | null {
   const waits = user !== undefined && code !== SUPERSEDED && hasUnsent(user);
-  return waits ? `${why(code)} Your unsent messages are still in this browser, unless you logged out of it.` : why(code);
+  return waits ? `${reasonOf(code)} Your unsent messages are still in this browser, unless you logged out of it.` : reasonOf(code);
 }
 
-function why(code: number): string | null {
+function reasonOf(code: number): string | null {
   switch (code) {
     case SUPERSEDED:
       return "Another account is now logged in on this browser. Reload the page to use it, or log in again.";

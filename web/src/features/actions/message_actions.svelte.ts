@@ -5,7 +5,7 @@
 import { tick } from "svelte";
 import type { Chat } from "../../chat.svelte";
 import { messageAt } from "../../state/timeline";
-import { Wishes } from "../reactions/wishes.svelte";
+import { PendingReactions } from "../reactions/pending_reactions.svelte";
 import { focus, rowOf, seqOf } from "./rows";
 import type { Scene } from "./rights";
 import { byKey, type Action, type ActionHost, type Question } from "./action_list";
@@ -36,7 +36,7 @@ export class MessageActions implements ActionHost {
   notice: Notice | null = $state.raw(null);
   /** The reaction under the pointer or with the focus. */
   tip: { readonly seq: number; readonly emoji: string; readonly button: HTMLElement } | null = $state.raw(null);
-  readonly wishes: Wishes;
+  readonly pendingReactions: PendingReactions;
   #list: HTMLElement | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** The focused element before a menu or the picker opened. */
@@ -46,7 +46,7 @@ export class MessageActions implements ActionHost {
     readonly chat: Chat,
     readonly room: number,
   ) {
-    this.wishes = new Wishes(chat, room, (seq, words) => this.showError(seq, words));
+    this.pendingReactions = new PendingReactions(chat, room, (seq, words) => this.showError(seq, words));
   }
 
   /** The message as it is now, with the room and the user; null if it is not loaded. */
@@ -126,7 +126,7 @@ export class MessageActions implements ActionHost {
     const row = this.#row(seq);
     const inside = row?.contains(document.activeElement);
     this.dismiss();
-    if (scene) void this.wishes.toggle(scene.message, emoji);
+    if (scene) void this.pendingReactions.toggle(scene.message, emoji);
     // The last reaction of its kind disappears, and its button may have had the focus.
     void tick().then(() => {
       if (row && inside && document.activeElement === document.body) focus(row);

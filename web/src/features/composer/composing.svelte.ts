@@ -109,32 +109,32 @@ export class Composing {
     else this.#set(this.text, null);
   }
 
-  goOn({ message }: Edit): void {
+  continueEdit({ message }: Edit): void {
     const { [this.room]: timeline } = this.chat.state.timelines;
     this.edit({ ...message, body: (timeline && messageAt(timeline, message.seq)?.body) ?? null });
   }
 
-  giveUp(edit: Edit): void {
+  discardEdit(edit: Edit): void {
     this.edits = this.edits.filter((one) => one !== edit);
     this.#save();
   }
 
   /** The edited message was deleted: keep the new text as a new message. */
-  writeAnew(): void {
+  keepAsNew(): void {
     const { text } = this;
     this.#restore();
-    this.takeIn(text);
+    this.prepend(text);
     this.#focusField();
   }
 
   /** Return a refused message to the field for editing. */
-  takeBack(one: Outgoing): void {
+  returnUnsent(one: Outgoing): void {
     this.#putAside();
     discard(this.chat, one.key);
     this.#set([one.body, this.text].filter(Boolean).join("\n\n"), this.intent);
   }
 
-  takeIn(text: string): void {
+  prepend(text: string): void {
     if (this.intent?.kind === "edit") this.#aside = { ...this.#aside, text: joined(text, this.#aside.text) };
     else this.text = joined(text, this.text);
     this.#save();
@@ -198,7 +198,7 @@ export class Composing {
       // The user may have continued typing, or moved elsewhere, while the server answered.
       if (this.text === text && this.intent?.message.seq === message.seq) this.#restore();
       const done = this.edits.find((one) => one.message.seq === message.seq && one.text === text);
-      if (done) this.giveUp(done);
+      if (done) this.discardEdit(done);
     } catch (error) {
       this.trouble = sentence(error);
     } finally {

@@ -15,11 +15,11 @@ export const NAMES: Readonly<Record<Appearance, string>> = {
 };
 
 /** The emoji and text of a status, or "". */
-export const said = ({ emoji, text }: Shown): string => [emoji, text].filter(Boolean).join(" ");
+export const statusText = ({ emoji, text }: Shown): string => [emoji, text].filter(Boolean).join(" ");
 
 /** Text after a name: ", away, 🍝 At lunch"; "" if nothing is known. */
-export function behind(shown: Shown | undefined): string {
-  return shown ? [NAMES[shown.status], said(shown)].filter(Boolean).map((word) => `, ${word}`).join("") : "";
+export function statusSuffix(shown: Shown | undefined): string {
+  return shown ? [NAMES[shown.status], statusText(shown)].filter(Boolean).map((word) => `, ${word}`).join("") : "";
 }
 
 export const endOfDay = (now: Date): Date => new Date(now.getFullYear(), now.getMonth(), now.getDate() + 1);

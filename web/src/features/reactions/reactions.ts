@@ -2,7 +2,7 @@
 import type { Reaction } from "../../contract";
 
 /** A change that the user has just made, until the log confirms it. */
-export interface Wish {
+export interface PendingReaction {
   readonly seq: number;
   readonly emoji: string;
   readonly on: boolean;
@@ -11,11 +11,11 @@ export interface Wish {
 }
 
 /** Return reactions that are true up to `asOf`, with the user's pending changes applied. */
-export function wished(reactions: readonly Reaction[], asOf: number, wishes: readonly Wish[], me: number): readonly Reaction[] {
-  return wishes.filter(({ until }) => until === null || asOf < until).reduce((now, wish) => withWish(now, wish, me), reactions);
+export function withPending(reactions: readonly Reaction[], asOf: number, changes: readonly PendingReaction[], me: number): readonly Reaction[] {
+  return changes.filter(({ until }) => until === null || asOf < until).reduce((now, change) => applyPending(now, change, me), reactions);
 }
 
-function withWish(reactions: readonly Reaction[], { emoji, on }: Wish, me: number): readonly Reaction[] {
+function applyPending(reactions: readonly Reaction[], { emoji, on }: PendingReaction, me: number): readonly Reaction[] {
   const known = reactions.find((one) => one.emoji === emoji);
   if ((known?.mine ?? false) === on) return reactions;
   if (!known) return [...reactions, { emoji, count: 1, mine: true, by: [me] }];

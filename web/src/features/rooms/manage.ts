@@ -10,7 +10,7 @@ import { enter } from "./rooms";
 export type Plan = Omit<NewRoom, "key">;
 
 /** Creates rooms. The same plan again yields the same room, in case the first answer was lost. */
-export class Maker {
+export class RoomCreator {
   #tried = { plan: "", key: "" };
 
   constructor(readonly chat: Chat) {}
@@ -34,7 +34,7 @@ export async function openDirect(chat: Chat, users: readonly number[]): Promise<
   const known = Object.values(chat.state.rooms).find(
     (room) => room.kind === "direct" && othersIn(room, chat.state.me.id).map(({ id }) => id).sort((a, b) => a - b).join() === wanted,
   );
-  return known?.id ?? new Maker(chat).make({ kind: "direct", members: [...users] });
+  return known?.id ?? new RoomCreator(chat).make({ kind: "direct", members: [...users] });
 }
 
 export const updateRoom = (room: number, changes: Changes): Promise<unknown> => patch(`api/rooms/${room}`, changes);
@@ -46,7 +46,7 @@ export const setMuted = (room: number, muted: boolean): Promise<unknown> => patc
 /**
  * Load a room that the user may not be in; null if it does not exist or the user may not see it.
  */
-export async function lookAt(room: number): Promise<Room | null> {
+export async function fetchRoom(room: number): Promise<Room | null> {
   try {
     return (await get<RoomDetail>(`api/rooms/${room}`)).room;
   } catch (error) {

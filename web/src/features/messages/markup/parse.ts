@@ -135,8 +135,8 @@ function readLink(written: string, children: readonly Inline[]): Inline {
   const target = targetOf(written);
   if (!target) return { kind: "text", text: plain(children) };
   const link: Link = { kind: "link", href: target.href, children };
-  const told = plain(children) === written.replace(/^mailto:/i, "") || plain(children) === written;
-  return told && target.plain ? link : { ...link, host: target.host };
+  const showsTarget = plain(children) === written.replace(/^mailto:/i, "") || plain(children) === written;
+  return showsTarget && target.plain ? link : { ...link, host: target.host };
 }
 
 function says(block: Block): boolean {

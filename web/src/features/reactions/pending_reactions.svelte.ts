@@ -7,10 +7,10 @@ import type { Chat } from "../../chat.svelte";
 import type { MaybePosition, Reaction } from "../../contract";
 import { put, remove, sentence } from "../../net/http";
 import { messageAt, type MessageItem } from "../../state/timeline";
-import { wished, type Wish } from "./reactions";
+import { withPending, type PendingReaction } from "./reactions";
 
-export class Wishes {
-  #all: readonly Wish[] = $state.raw([]);
+export class PendingReactions {
+  #all: readonly PendingReaction[] = $state.raw([]);
   /** Reactions with a request under way. */
   readonly #asking = new Set<string>();
 
@@ -26,8 +26,8 @@ export class Wishes {
 
   /** The reactions of a message as the user sees them. */
   shown({ seq, asOf, reactions = [] }: MessageItem): readonly Reaction[] {
-    const wishes = this.#all.filter((wish) => wish.seq === seq);
-    return wishes.length === 0 ? reactions : wished(reactions, asOf, wishes, this.chat.state.me.id);
+    const changes = this.#all.filter((change) => change.seq === seq);
+    return changes.length === 0 ? reactions : withPending(reactions, asOf, changes, this.chat.state.me.id);
   }
 
   async toggle(message: MessageItem, emoji: string): Promise<void> {
@@ -59,17 +59,17 @@ export class Wishes {
     return true;
   }
 
-  #pending(seq: number, emoji: string): Wish | undefined {
-    return this.#all.find((wish) => wish.seq === seq && wish.emoji === emoji);
+  #pending(seq: number, emoji: string): PendingReaction | undefined {
+    return this.#all.find((change) => change.seq === seq && change.emoji === emoji);
   }
 
-  #set(wish: Wish): void {
-    this.#drop(wish.seq, wish.emoji);
-    this.#all = [...this.#all, wish];
+  #set(change: PendingReaction): void {
+    this.#drop(change.seq, change.emoji);
+    this.#all = [...this.#all, change];
   }
 
   #drop(seq: number, emoji: string): void {
-    this.#all = this.#all.filter((wish) => !(wish.seq === seq && wish.emoji === emoji));
+    this.#all = this.#all.filter((change) => !(change.seq === seq && change.emoji === emoji));
   }
 
   #asOf(seq: number): number {

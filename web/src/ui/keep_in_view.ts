@@ -7,7 +7,7 @@
  * Start. Return a function that stops. An element that the user has scrolled out of view stays
  * there.
  */
-export function keepInSight(box: HTMLElement, content: HTMLElement): () => void {
+export function keepInView(box: HTMLElement, content: HTMLElement): () => void {
   let seen = true;
 
   const focused = (): Element | null => (content.contains(document.activeElement) ? document.activeElement : null);
