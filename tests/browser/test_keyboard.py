@@ -50,7 +50,7 @@ def make_a_room(keys: Keyboard, name: str, guest: str) -> None:
     keys.reach("combobox", "Members")
     keys.write(guest)
     keys.press("Enter")
-    expect(keys.page.get_by_role("list", name="Chosen")).to_contain_text(guest)
+    expect(keys.page.get_by_role("list", name="Selected people")).to_contain_text(guest)
     keys.press("Enter")
     expect(keys.page.get_by_role("heading", level=2, name=name)).to_be_visible()
     keys.at("textbox", f"Message to {name}")

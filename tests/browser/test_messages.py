@@ -264,7 +264,7 @@ def test_what_cannot_be_done_now_is_said_at_the_message(house: House, open_windo
     mine.get_by_role("button", name="React with 👍").click()
     eventually_blocking(lambda: "👍" in str(house.ben.history(room)), 10, "it has arrived")
     line.cut()
-    expect(ann.page.get_by_text("Connecting").or_(ann.page.get_by_text("Offline")).first).to_be_visible(timeout=20_000)
+    expect(ann.page.get_by_text(re.compile("Connecting…|Reconnecting")).first).to_be_visible(timeout=20_000)
     go_to(ann, "come down")
     ann.page.keyboard.press("p")
     expect(mine.get_by_role("alert")).to_contain_text("Can't reach the server")

@@ -91,7 +91,7 @@ def write_by_keyboard(person: Person, whom: str, words: str) -> None:
     expect(page.get_by_role("combobox", name="To")).to_be_focused()
     page.keyboard.type(whom)
     page.keyboard.press("Enter")
-    expect(page.get_by_role("list", name="Chosen")).to_contain_text(whom)
+    expect(page.get_by_role("list", name="Selected people")).to_contain_text(whom)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=2, name=whom)).to_be_visible()
     expect(person.composer).to_be_focused()
