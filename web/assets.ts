@@ -1,4 +1,7 @@
-/** Names in the page all that may be loaded later, so that the service worker (`src/shell/worker.ts`) keeps it too. */
+/**
+ * Lists in the page all assets that are loaded on demand, so that the service worker
+ * (`src/shell/worker.ts`) caches them too.
+ */
 import type { Plugin } from "vite";
 
 export function assets(): Plugin {

@@ -1,8 +1,10 @@
 /**
- * The typeface of the client, Inter, as `virtual:inter.css`: the parts of it that the client uses, made when it is built.
+ * The client's typeface, Inter, as `virtual:inter.css`: the parts that the client uses, generated
+ * by the build.
  *
- * The package has every weight of every letter, 133 KB for Latin alone. What is left of it is 65 KB in two files, of which
- * a browser loads the second where a text has such letters. Making them takes seconds, so they are kept for the next build.
+ * The package has every weight of every letter, 133 KB for Latin alone. The generated subset has 65
+ * KB in two files; a browser loads the second only for text with such letters. Generation takes
+ * seconds, so the result is cached for the next build.
  */
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
@@ -14,20 +16,24 @@ const MODULE = "virtual:inter.css";
 const PACKAGE = new URL("node_modules/@fontsource-variable/inter/", import.meta.url);
 const KEPT = new URL("node_modules/.cache/inter/", import.meta.url);
 const WEIGHTS = { min: 400, max: 700 };
-/** By file of the package: Google's ranges, the second without phonetic signs, with all of Vietnamese. */
+/**
+ * By file of the package: Google's ranges, the second without phonetic symbols and with all of
+ * Vietnamese.
+ */
 const RANGES = {
   latin: "U+0000-00FF,U+0131,U+0152-0153,U+02BB-02BC,U+02C6,U+02DA,U+02DC,U+0304,U+0308,U+0329,U+2000-206F,U+20AC,U+2122,U+2191,U+2193,U+2212,U+2215,U+FEFF,U+FFFD",
   "latin-ext": "U+0100-0130,U+0132-0151,U+0154-024F,U+1E00-1EFF,U+20A0-20AB,U+20AD-20C0,U+2113",
 };
-/** Loaded with the page, before any style asks for it. */
+/** Preloaded with the page, before any style asks for it. */
 const FIRST = /inter-latin-[^e][^/]*\.woff2$/;
 
-/** What Inter measures, in parts of the font size. */
+/** The metrics of Inter, as shares of the font size. */
 const ASCENT = 0.96875;
 const DESCENT = 0.2412;
 /**
- * What a system has until Inter is there, scaled to the width of the same English text in Inter, so that hardly a line
- * breaks elsewhere. By name: the fonts that measure the same, and the factor for regular (400) and bold (650).
+ * Local fallback fonts until Inter has loaded, scaled to the width of the same English text in
+ * Inter, so that hardly any line breaks elsewhere. Per name: fonts with the same metrics, and the
+ * factor for regular (400) and bold (650).
  */
 const STANDINS = [
   { name: "Arial", regular: ["Arial", "Liberation Sans", "Arimo", "Helvetica"], bold: ["Arial Bold", "Liberation Sans Bold", "Arimo Bold", "Helvetica Bold"], scale: [1.071, 1.017] },
@@ -72,8 +78,8 @@ function face(name) {
 }`;
 }
 
-/** Where the style is; made first if what it would be made of has changed. */
-async function made() {
+/** Return the path of the style sheet; generate it first if its inputs have changed. */
+async function generated() {
   const hash = createHash("sha256");
   for (const file of [fileURLToPath(import.meta.url), new URL("package.json", PACKAGE), new URL("node_modules/subset-font/package.json", import.meta.url)]) {
     hash.update(readFileSync(file));
@@ -89,7 +95,7 @@ async function made() {
     const part = await subsetFont(whole, letters, { targetFormat: "woff2", variationAxes: { wght: WEIGHTS } });
     writeFileSync(new URL(`inter-${name}.woff2`, folder), part);
   }
-  // The style comes last, and at once: where it is, the rest is.
+  // The style sheet is written last and atomically: if it exists, the fonts exist.
   const draft = new URL(`inter.${process.pid}.css`, folder);
   writeFileSync(draft, [standins(), ...names.map(face)].join("\n"));
   renameSync(draft, style);
@@ -99,8 +105,8 @@ async function made() {
 export function fonts() {
   return {
     name: "fonts",
-    resolveId: (id) => (id === MODULE ? made() : null),
-    // The licence goes wherever the font goes.
+    resolveId: (id) => (id === MODULE ? generated() : null),
+    // The licence must be shipped with the font.
     generateBundle() {
       this.emitFile({ type: "asset", fileName: "licences/Inter.txt", source: readFileSync(new URL("LICENSE", PACKAGE)) });
     },

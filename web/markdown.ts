@@ -1,6 +1,7 @@
 /**
- * markdown-it without the rules that messages do not use (`src/features/messages/markup`), a third of what is left of it
- * after `substitutes.ts`: its lists of rules name them all, so that nothing else would leave them out.
+ * Remove rules of markdown-it that messages do not use (`src/features/messages/markup`), a third of
+ * its size after `substitutes.ts`. Its rule lists name every rule, so tree shaking cannot remove
+ * them.
  */
 import type { Plugin } from "vite";
 
@@ -10,7 +11,7 @@ const UNUSED = [
   "newline", "image", "html_inline", "entity",
 ];
 
-/** `["name", rule]`, or with the names of the blocks that it may end behind it. */
+/** Matches `["name", rule]`, optionally followed by the names of the blocks that it may end. */
 const entry = (name: string): RegExp => new RegExp(`\\n\\t\\[\\s*"${name}",[^\\[\\]]*(?:\\[[^\\[\\]]*\\]\\s*)?\\],?`, "g");
 
 export function markdown(): Plugin {
@@ -20,7 +21,7 @@ export function markdown(): Plugin {
       if (!LIBRARY.test(id)) return null;
       for (const name of UNUSED) {
         const without = code.replace(entry(name), "");
-        if (without === code) this.error(`markdown-it names no rule "${name}" any more`);
+        if (without === code) this.error(`markdown-it has no rule "${name}" anymore`);
         code = without;
       }
       return { code, map: null };

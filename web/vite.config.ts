@@ -6,14 +6,17 @@ import { fonts } from "./fonts";
 import { markdown } from "./markdown";
 import { shape } from "./shape";
 
-/** In place of the larger half of markdown-it, which the Markdown of messages does not use. */
+/** Stubs for the larger half of markdown-it, which messages do not use. */
 const light = new URL("src/features/messages/markup/substitutes.ts", import.meta.url).pathname;
 
-/** What is needed at once is one file: it is smaller than many, and asked for at once. */
+/**
+ * Everything that the page needs at once is one file: it compresses better than many, and one
+ * request loads it.
+ */
 const FIRST = { name: "first", tags: ["$initial" as const], test: (id: string) => !id.includes("/src/shell/worker") };
 
-// Assets are addressed relative to the page, so that the same build works under any root path.
-// Nothing may be inlined: the Content-Security-Policy allows neither inline code nor data: fonts.
+// Asset URLs are relative to the page, so that the same build works under any root path. Nothing
+// may be inlined: the Content-Security-Policy allows neither inline code nor data: fonts.
 export default defineConfig({
   base: "./",
   define: { __SHAPE__: JSON.stringify(shape()) },
@@ -23,13 +26,13 @@ export default defineConfig({
     outDir: "../src/hubbub/web_dist",
     emptyOutDir: true,
     assetsInlineLimit: 0,
-    // A style that could not be loaded is never asked for again.
+    // A style sheet that failed to load is never requested again, so there is only one.
     cssCodeSplit: false,
     modulePreload: { polyfill: false },
     target: "es2022",
     rolldownOptions: {
       input: { index: "index.html", sw: "src/shell/worker.ts" },
-      // A service worker has to lie where the page lies, under one name for ever.
+      // The service worker must be next to the page, under a name that never changes.
       output: { entryFileNames: ({ name }) => (name === "sw" ? "sw.js" : "assets/[name]-[hash].js"), codeSplitting: { groups: [FIRST] } },
     },
   },
@@ -40,7 +43,7 @@ export default defineConfig({
       "/ws": { target: "ws://127.0.0.1:8000", ws: true },
     },
   },
-  // markdown-it goes through the aliases in tests too.
-  // A busy machine stands still for seconds: the limit is for tests that never end.
+  // In tests, too, markdown-it must use the aliases. The long timeout is for tests that never end:
+  // a busy machine may stall for seconds.
   test: { include: ["tests/**/*.test.ts"], testTimeout: 60_000, server: { deps: { inline: ["markdown-it"] } } },
 });

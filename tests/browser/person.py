@@ -138,7 +138,7 @@ class Person:
     def create_room(self, name: str) -> Self:
         self.page.get_by_role("button", name="New room").click()
         self.page.get_by_label("Name").fill(name)
-        self.page.get_by_role("button", name="Create the room").click()
+        self.page.get_by_role("button", name="Create room").click()
         expect(self.page.get_by_role("heading", level=2, name=name)).to_be_visible()
         return self.is_in()
 

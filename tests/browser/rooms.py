@@ -31,4 +31,4 @@ def pick(page: Page, label: str, *names: str) -> None:
     for name in names:
         page.get_by_label(label, exact=True).fill(name)
         page.keyboard.press("Enter")
-        expect(page.get_by_role("list", name="Chosen")).to_contain_text(name)
+        expect(page.get_by_role("list", name="Selected people")).to_contain_text(name)

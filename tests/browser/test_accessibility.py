@@ -101,7 +101,7 @@ class AxeChecker:
         """Check the open dialog once it has loaded, then close it."""
         dialog = self.page.locator("dialog[open]")
         expect(dialog).to_have_count(1)
-        expect(dialog.get_by_text("Loading …")).to_have_count(0)
+        expect(dialog.get_by_text("Loading…")).to_have_count(0)
         self.check(screen, "dialog[open]")
         self.page.keyboard.press("Escape")
         expect(dialog).to_have_count(0)
@@ -134,7 +134,7 @@ def test_log_in_sign_up_and_invites_have_no_axe_violations(world: World, checker
     checker.check("sign up")
     checker.page.goto("about:blank")
     checker.person.open(f"/invite#{world.invite}")
-    expect(checker.page.get_by_text("You have been invited to Garden")).to_be_visible()
+    expect(checker.page.get_by_text("You've been invited to Garden")).to_be_visible()
     checker.check("invite")
     assert not checker.found, "\n".join(checker.found)
 
@@ -144,15 +144,15 @@ def test_rooms_and_their_dialogs_have_no_axe_violations(world: World, checker: A
     checker.check("lobby")
     checker.person.open_room("Garden")
     expect(checker.person.log.get_by_role("link", name="In reply to")).to_be_visible()
-    people = checker.page.get_by_role("list", name="Not here")
+    people = checker.page.get_by_role("list", name="Offline")
     expect(people).to_contain_text(world.bert.name)
     checker.check("room")
     for item in (
         "About this room",
         "Pinned messages",
         "Add people",
-        "Links into this room",
-        "Who is banned",
+        "Invite links",
+        "Banned people",
         "Archive",
         "Leave",
     ):
@@ -183,13 +183,13 @@ def test_screens_outside_of_rooms_have_no_axe_violations(world: World, checker: 
         "Browse rooms",
         "New room",
         "New message",
-        "Go to a room or a person",
+        "Jump to a room or person",
         "Invite people",
         "Your account",
     ):
         checker.press(button)
         checker.dialog(button)
-    checker.choose(checker.button("anna"), "Say something")
+    checker.choose(checker.button("anna"), "Set a status")
     checker.press("anna")
     checker.check("own status")
     checker.page.keyboard.press("Escape")
@@ -197,7 +197,7 @@ def test_screens_outside_of_rooms_have_no_axe_violations(world: World, checker: 
     checker.person.open_room("Old plans")
     checker.check("an archived room")
     checker.person.open("/#room/999")
-    expect(checker.page.get_by_text("There is no such room")).to_be_visible()
+    expect(checker.page.get_by_text("This room doesn't exist")).to_be_visible()
     checker.check("no such room")
     assert not checker.found, "\n".join(checker.found)
 
@@ -211,7 +211,7 @@ def test_narrow_screens_have_no_axe_violations(world: World, checker: AxeChecker
     checker.person.open_room("Garden")
     checker.check("narrow room")
     checker.press("People, 3")
-    expect(checker.page.get_by_role("list", name="Not here")).to_contain_text(world.bert.name)
+    expect(checker.page.get_by_role("list", name="Offline")).to_contain_text(world.bert.name)
     checker.check("narrow people")
     checker.press("Hide people")
     checker.message_menu("Like this")

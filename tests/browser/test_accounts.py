@@ -27,9 +27,9 @@ def owner(server: Server) -> str:
 
 def invite_link(window: Person) -> str:
     window.page.get_by_role("button", name="Invite people").click()
-    window.page.get_by_role("button", name="Make and copy a link").click()
-    link = window.page.get_by_label("The link").input_value()
-    expect(window.page.get_by_text("Good for one person, until")).to_be_visible()
+    window.page.get_by_role("button", name="Create and copy link").click()
+    link = window.page.get_by_label("Invite link (shown only once)").input_value()
+    expect(window.page.get_by_text("Works for one person, until")).to_be_visible()
     window.page.keyboard.press("Escape")
     return link
 
@@ -38,7 +38,7 @@ def test_the_setup_link_creates_the_owner_and_an_invite_lets_a_second_user_sign_
     make_server: MakeServer, open_window: OpenWindow
 ) -> None:
     fresh = make_server(settings={"HUBBUB_SIGNUP": "invite"}).start()
-    first = open_window(fresh).open(fresh.setup_link()).sign_up("ada", "Make me the owner").is_in()
+    first = open_window(fresh).open(fresh.setup_link()).sign_up("ada", "Create owner account").is_in()
     assert re.fullmatch(r"http://[^/]+/", first.page.url), "the used link is no longer in the address"
     second = open_window(fresh).open(invite_link(first)).sign_up("ben", "Join").is_in()
     expect(second.page.get_by_role("button", name="Invite people")).to_have_count(0)
@@ -49,7 +49,7 @@ def test_an_invite_for_one_person_works_once(open_window: OpenWindow, owner: str
     link = invite_link(open_window().log_in(owner))
     open_window().open(link).sign_up("first", "Join").is_in()
     late = open_window().open(link)
-    expect(late.page.get_by_role("alert")).to_contain_text("This invite was used up")
+    expect(late.page.get_by_role("alert")).to_contain_text("This invite was used or revoked")
     late.page.get_by_role("button", name="Log in").click()
     late.is_out()
     assert late.page.url == f"{late.address}/", "an invalid link is removed from the address"
@@ -66,7 +66,7 @@ def test_sign_up_can_be_retried_when_its_answer_was_lost(open_window: OpenWindow
 
     late.page.route(answers, lose)
     late.sign_up("lost", "Join")
-    expect(late.page.get_by_role("alert")).to_contain_text("cannot be reached")
+    expect(late.page.get_by_role("alert")).to_contain_text("Can't reach the server")
     late.page.unroute(answers)
     late.page.get_by_role("button", name="Join").click()
     late.is_in()
@@ -78,7 +78,7 @@ def test_a_window_stops_when_another_user_logs_in_in_the_same_browser(
     server.command_line("user", "create", "twin", "--password-stdin", stdin=f"{PASSWORD}\n")
     window = open_window().log_in(owner)
     other = Person(server, window.page.context.new_page()).log_in("twin")
-    expect(window.page.get_by_text("Somebody else has logged in in this browser")).to_be_visible()
+    expect(window.page.get_by_text("Another account is now logged in on this browser")).to_be_visible()
     expect(window.log).to_have_count(0)
     assert not other.complaints()
 
@@ -97,7 +97,7 @@ def test_unsent_messages_are_never_sent_as_another_user(server: Server, open_win
         # whatever the port.
         window.page.request.post(f"{server.url}/api/login", data={"username": "heir", "password": PASSWORD})
         proxy.mend()
-        expect(window.page.get_by_text("Somebody else has logged in in this browser")).to_be_visible()
+        expect(window.page.get_by_text("Another account is now logged in on this browser")).to_be_visible()
     assert "in the name of the owner" not in open_window().log_in(owner).texts()
 
 
@@ -120,10 +120,10 @@ def test_a_session_ended_from_another_window_returns_to_the_log_in(open_window: 
     ended = open_window().log_in(owner)
     keeps = open_window().log_in(owner)
     dialog = keeps.open_account()
-    expect(dialog.get_by_text("this one")).to_be_visible()
-    while dialog.get_by_role("button", name="End", exact=True).count():
+    expect(dialog.get_by_text("this session")).to_be_visible()
+    while dialog.get_by_role("button", name="End session", exact=True).count():
         before = dialog.get_by_role("listitem").count()
-        dialog.get_by_role("button", name="End", exact=True).first.click()
+        dialog.get_by_role("button", name="End session", exact=True).first.click()
         expect(dialog.get_by_role("listitem")).to_have_count(before - 1)
     ended.is_out()
     expect(ended.page.get_by_role("status")).to_contain_text("session")
@@ -144,11 +144,11 @@ def test_changing_the_password_ends_other_sessions_and_keeps_this_one(open_windo
     here = open_window().open(link).sign_up("carla", "Join").is_in()
     there = open_window().log_in("carla")
     dialog = here.open_account()
-    dialog.locator("summary", has_text="Change the password").click()
+    dialog.locator("summary", has_text="Change password").click()
     dialog.get_by_label("Current password").fill(PASSWORD)
     dialog.get_by_label("New password").fill(PASSWORD + " 2")
-    dialog.get_by_role("button", name="Change the password").click()
-    expect(dialog.get_by_text("Your other sessions have ended")).to_be_visible()
+    dialog.get_by_role("button", name="Change password").click()
+    expect(dialog.get_by_text("You were logged out everywhere else")).to_be_visible()
     there.is_out()
     here.page.keyboard.press("Escape")
     here.say("same person, new password")
@@ -163,7 +163,7 @@ def test_a_reset_link_sets_a_new_password(open_window: OpenWindow, owner: str) -
     printed = server_link(open_window().server, "user", "reset-link", "dora")
     window = open_window().open(printed)
     window.page.get_by_label("New password").fill("a new password for dora")
-    window.page.get_by_role("button", name="Set the password").click()
+    window.page.get_by_role("button", name="Set password").click()
     window.page.get_by_role("button", name="Log in").click()
     window.sign_in("dora", "a new password for dora")
     window.is_in()
@@ -179,9 +179,9 @@ def test_a_deleted_account_cannot_log_in(open_window: OpenWindow, owner: str) ->
     link = invite_link(open_window().log_in(owner))
     window = open_window().open(link).sign_up("emil", "Join").is_in()
     dialog = window.open_account()
-    dialog.locator("summary", has_text="Delete the account").click()
+    dialog.locator("summary", has_text="Delete account").click()
     dialog.get_by_label("Password", exact=True).fill(PASSWORD)
-    dialog.get_by_role("button", name="Delete my account for good").click()
+    dialog.get_by_role("button", name="Delete my account permanently").click()
     window.is_out()
     window.sign_in("emil")
     expect(window.page.get_by_role("alert")).to_be_visible()

@@ -123,7 +123,7 @@ def test_a_message_marked_as_unread_stays_unread_until_the_user_leaves_the_room(
     # The same by mouse; Escape undoes it.
     message = here.log.locator("article", has_text="third")
     message.click(button="right")
-    here.page.get_by_role("menuitem", name="Mark as unread from here").click()
+    here.page.get_by_role("menuitem", name="Mark as unread").click()
     expect(there.room("Cave")).to_contain_text("2 unread")
     here.composer.press("Escape")
     for tab in (here, there):

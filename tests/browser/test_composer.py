@@ -84,7 +84,7 @@ def test_the_last_message_can_be_edited_and_a_failed_edit_keeps_its_text(ann: Pe
     keys = ann.page.keyboard
     keys.press("ArrowUp")
     expect(ann.composer).to_have_value("frist")
-    expect(ann.page.get_by_role("button", name="Stop editing")).to_be_visible()
+    expect(ann.page.get_by_role("button", name="Cancel editing")).to_be_visible()
     keys.press("Escape")
     expect(ann.composer).to_have_value("")
     keys.press("ArrowUp")
@@ -92,7 +92,7 @@ def test_the_last_message_can_be_edited_and_a_failed_edit_keeps_its_text(ann: Pe
     ann.may_be_offline = True
     ann.page.route("**/messages/*", lambda route: route.abort())
     keys.press("Enter")
-    expect(ann.page.get_by_text("The server cannot be reached")).to_be_visible()
+    expect(ann.page.get_by_text("Can't reach the server")).to_be_visible()
     expect(ann.composer).to_have_value("first")
     # The edit even survives a reload of the page.
     ann.page.reload()
@@ -122,10 +122,10 @@ def test_an_unsaved_edit_survives_a_reply_and_the_deletion_of_its_message(
     message(ann, "first").hover()
     ann.page.get_by_role("button", name="Reply").click()
     expect(ann.composer).to_have_value("")
-    kept = ann.page.get_by_text("Edit not saved: second, but better")
+    kept = ann.page.get_by_text("Unsaved edit: second, but better")
     expect(kept).to_be_visible()
     axe.check(ann.page, COMPOSER)
-    ann.page.get_by_role("button", name="Go on").click()
+    ann.page.get_by_role("button", name="Continue").click()
     expect(ann.composer).to_have_value("second, but better")
     expect(kept).to_have_count(0)
     # The message is deleted during the edit: the text can become a new message.
@@ -134,7 +134,7 @@ def test_an_unsaved_edit_survives_a_reply_and_the_deletion_of_its_message(
     theirs = {said["body"]: said["seq"] for said in account.history(room)}
     assert account.request("DELETE", f"/api/rooms/{room}/messages/{theirs['second']}").is_success
     expect(ann.page.get_by_text("The message you are editing was deleted.")).to_be_visible()
-    ann.page.get_by_role("button", name="Write it as a new message").click()
+    ann.page.get_by_role("button", name="Keep as new message").click()
     keys.press("Enter")
     ann.sees("second, but better")
     # An empty edit asks whether to delete the message.
@@ -144,7 +144,7 @@ def test_an_unsaved_edit_survives_a_reply_and_the_deletion_of_its_message(
     dialog = ann.page.get_by_role("alertdialog")
     dialog.get_by_role("button", name="Delete").click()
     expect(ann.page.get_by_text("Message deleted")).to_have_count(2)
-    expect(ann.page.get_by_role("button", name="Stop editing")).to_have_count(0)
+    expect(ann.page.get_by_role("button", name="Cancel editing")).to_have_count(0)
     expect(ann.composer).to_have_value("")
 
 
@@ -193,15 +193,15 @@ def test_two_windows_share_a_draft_and_neither_overwrites_the_other(ann: Person)
     expect(second.composer).to_have_value("something new")
     third.composer.press_sequentially("!")
     expect(third.composer).to_have_value("begun here, ended there!")
-    expect(third.page.get_by_text("Begun in another window: something new")).to_be_visible()
+    expect(third.page.get_by_text("Draft from another window: something new")).to_be_visible()
     third.page.get_by_role("button", name="Use it").click()
     expect(third.composer).to_have_value("something new")
-    expect(third.page.get_by_text("Begun in another window: begun here, ended there!")).to_be_visible()
+    expect(third.page.get_by_text("Draft from another window: begun here, ended there!")).to_be_visible()
     third.composer.press("Enter")
     third.sees("something new")
     third.page.reload()
     third.is_in()
-    expect(third.page.get_by_text("Begun in another window: begun here, ended there!")).to_be_visible()
+    expect(third.page.get_by_text("Draft from another window: begun here, ended there!")).to_be_visible()
     assert second.complaints() == third.complaints() == []
 
 
@@ -223,7 +223,7 @@ def test_emoji_are_picked_by_mouse(ann: Person) -> None:
     expect(picker(ann)).to_have_count(0)
     button.click()
     picker(ann).get_by_role("combobox").fill("no such thing")
-    expect(picker(ann).get_by_text("Nothing is called that")).to_be_visible()
+    expect(picker(ann).get_by_text("No matching emoji")).to_be_visible()
     ann.page.get_by_role("heading", level=2, name="Study").click()
     expect(picker(ann)).to_have_count(0)
 
@@ -268,7 +268,7 @@ def test_the_composer_grows_to_a_limit_and_shows_how_much_text_is_too_long(ann: 
     assert height(ann.page) <= 760 * 0.38 + 1
     ann.composer.fill("")
     ann.page.keyboard.insert_text("x" * 20_000)
-    expect(ann.page.get_by_text("12,000 characters too long: a message has at most 8,000.")).to_be_visible()
+    expect(ann.page.get_by_text("Too long by 12,000 characters. Messages can have up to 8,000.")).to_be_visible()
     ann.page.keyboard.press("Enter")
     expect(ann.composer).to_have_value("x" * 20_000)
     axe.check(ann.page, COMPOSER)

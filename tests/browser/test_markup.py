@@ -75,13 +75,13 @@ def test_markdown_is_rendered(reader: Person) -> None:
 
 
 def test_a_spoiler_opens_by_mouse_and_by_keyboard_and_not_before(reader: Person) -> None:
-    spoiler = body(reader).get_by_role("button", name="Show the spoiler")
+    spoiler = body(reader).get_by_role("button", name="Show spoiler")
     assert spoiler.evaluate("one => getComputedStyle(one).color") == "rgba(0, 0, 0, 0)"
     assert "butler" not in body(reader).aria_snapshot()
     keys = Keyboard(reader)
     keys.reach("article", "", key="Shift+Tab")
     keys.reach("region", "Code")
-    keys.reach("button", "Show the spoiler", most=1)
+    keys.reach("button", "Show spoiler", most=1)
     reader.page.keyboard.press("Enter")
     expect(body(reader).locator(".spoiler")).to_have_text("the butler did it")
     expect(body(reader).locator(".spoiler em")).to_have_text("butler")
@@ -101,7 +101,7 @@ def test_message_text_runs_no_script_and_violates_no_policy(server: Server, open
     xss.arm(window.page)
     window.log_in(author.name).open_room(room)
     window.log.hover()
-    while window.log.get_by_text("This is where it began.").count() == 0:
+    while window.log.get_by_text("This is the beginning of the room.").count() == 0:
         window.page.mouse.wheel(0, -2_000)
     expect(body(window)).to_have_count(len(xss.CORPUS))
     while (spoilers := body(window).get_by_role("button")).count():

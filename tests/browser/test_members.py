@@ -47,8 +47,8 @@ def test_role_changes_by_keyboard_show_at_once_for_both_sides(server: Server, op
     first, second, third = (server.sign_up(name) for name in ("ann", "bob", "cleo"))
     room = make(first, f"Council {first.name}", members=[second.id, third.id])
     ann, bob = at(open_window(), first, room), at(open_window(), second, room)
-    assert offered(bob, third.name) == ["Write a message"]
-    assert offered(ann, second.name) == ["Write a message", "Make moderator", "Make owner …", "Remove …", "Ban …"]
+    assert offered(bob, third.name) == ["Send a message"]
+    assert offered(ann, second.name) == ["Send a message", "Make moderator", "Make owner…", "Remove…", "Ban…"]
     axe.check(ann.page)
 
     # The list is one tab stop with arrow keys inside; Enter opens the menu.
@@ -64,21 +64,21 @@ def test_role_changes_by_keyboard_show_at_once_for_both_sides(server: Server, op
     ann.page.keyboard.press("Enter")
     expect(row(bob, second.name)).to_contain_text("Moderator")
     expect(row(ann, second.name)).to_contain_text("Moderator")
-    expect(bob.log.get_by_text("You are a moderator now")).to_be_visible()
-    assert offered(bob, third.name) == ["Write a message", "Remove …", "Ban …"]
-    assert offered(bob, first.name) == ["Write a message"]
+    expect(bob.log.get_by_text("You are now a moderator")).to_be_visible()
+    assert offered(bob, third.name) == ["Send a message", "Remove…", "Ban…"]
+    assert offered(bob, first.name) == ["Send a message"]
 
     # Handing over the room asks first and explains the consequence.
     choose(ann, second.name, "Make owner")
     question = ann.page.get_by_role("alertdialog")
-    expect(question).to_contain_text("You are a moderator from then on")
+    expect(question).to_contain_text("You'll become a moderator")
     question.get_by_role("button", name="Cancel").click()
     expect(row(ann, second.name)).to_be_focused()
     choose(ann, second.name, "Make owner")
     question.get_by_role("button", name=f"Make {second.name} the owner").click()
     expect(row(bob, second.name)).to_contain_text("Owner")
     expect(row(ann, first.name)).to_contain_text("Moderator")
-    assert offered(ann, second.name) == ["Write a message"]
+    assert offered(ann, second.name) == ["Send a message"]
     bob.page.reload()
     expect(row(bob.is_in(), first.name)).to_contain_text("Moderator")
 
@@ -89,17 +89,17 @@ def test_an_owner_hands_the_room_over_before_leaving(server: Server, open_window
     ann, bob = at(open_window(), first, room), at(open_window(), second, room)
     menu(ann, "Leave this room")
     question = ann.page.get_by_role("alertdialog")
-    expect(question).to_contain_text("it always has an owner")
+    expect(question).to_contain_text("Choose a new owner before you leave")
     axe.check(ann.page)
-    question.get_by_label("The new owner").select_option(label=second.name)
-    question.get_by_role("button", name="Hand over and leave").click()
+    question.get_by_label("New owner").select_option(label=second.name)
+    question.get_by_role("button", name="Transfer and leave").click()
     expect(ann.room(f"House {first.name}")).to_have_count(0)
     ann.is_in()
     expect(row(bob, second.name)).to_contain_text("Owner")
     expect(row(bob, first.name)).to_have_count(0)
     # An owner without other members just leaves.
     menu(bob, "Leave this room")
-    expect(bob.page.get_by_role("alertdialog")).to_contain_text("stays behind empty")
+    expect(bob.page.get_by_role("alertdialog")).to_contain_text("You're the last member")
     bob.page.keyboard.press("Tab")
     bob.page.keyboard.press("Enter")
     expect(bob.room(f"House {first.name}")).to_have_count(0)
@@ -108,16 +108,16 @@ def test_an_owner_hands_the_room_over_before_leaving(server: Server, open_window
 def lift(owner: Person, name: str, reason: str) -> None:
     """Try to add a banned user, then lift the ban."""
     page = menu(owner, "Add people")
-    pick(page, "Who", name)
+    pick(page, "People to add", name)
     page.get_by_role("button", name="Add", exact=True).click()
     expect(page.get_by_role("alert")).to_contain_text(f"{name}: That person is banned")
     page.keyboard.press("Escape")
-    menu(owner, "Who is banned")
+    menu(owner, "Banned people")
     banned = page.get_by_role("list", name="Banned")
     expect(banned).to_contain_text(reason)
     axe.check(page)
-    banned.get_by_role("button", name=f"Lift the ban of {name}").click()
-    expect(banned).to_contain_text("Nobody is.")
+    banned.get_by_role("button", name=f"Unban {name}").click()
+    expect(banned).to_contain_text("No one is banned.")
 
 
 def test_a_ban_shows_its_reason_and_ends_when_it_is_lifted(server: Server, open_window: OpenWindow) -> None:
@@ -193,11 +193,11 @@ def test_an_invite_link_lets_users_join_a_room(server: Server, open_window: Open
     name = f"Vault {first.name}"
     room = make(first, name, kind="private", members=[owner.id])
     ann, bob = at(open_window(), first, room), open_window().log_in(second.name)
-    menu(ann, "Links into this room")
+    menu(ann, "Invite links")
     ann.page.get_by_label("For").select_option(label="10 people")
-    ann.page.get_by_role("button", name="Make and copy a link").click()
-    field = ann.page.get_by_label("The link, shown only now")
-    expect(ann.page.get_by_text("Good for 10 people, until")).to_be_visible()
+    ann.page.get_by_role("button", name="Create and copy link").click()
+    field = ann.page.get_by_label("Invite link (shown only once)")
+    expect(ann.page.get_by_text("Works for 10 people, until")).to_be_visible()
     axe.check(ann.page)
     link = field.input_value()
     # The link asks a user with an account: Bob closes the dialog first, then joins by keyboard.
@@ -214,7 +214,7 @@ def test_an_invite_link_lets_users_join_a_room(server: Server, open_window: Open
     # Without an account the link says that it needs one; an invite of the site's staff allows
     # sign-up.
     stranger = open_window().open(link)
-    expect(stranger.page.get_by_text("This link is for people who have an account here.")).to_be_visible()
+    expect(stranger.page.get_by_text("This link is for people who already have an account here.")).to_be_visible()
     expect(stranger.page.get_by_role("button", name="Join")).to_have_count(0)
     made = owner.request("POST", "/api/invites", json={"room": room}).json()
     stranger.open("/").open(made["link"]).sign_up(f"new{first.name}", "Join")
@@ -223,12 +223,12 @@ def test_an_invite_link_lets_users_join_a_room(server: Server, open_window: Open
     ann.page.keyboard.press("Escape")
     ann.sees("new here")
     # A revoked link is invalid.
-    menu(ann, "Links into this room")
+    menu(ann, "Invite links")
     expect(ann.page.get_by_text("used 1 of 10")).to_be_visible()
-    ann.page.get_by_role("button", name="Withdraw").click()
-    expect(ann.page.get_by_role("heading", name="Open links")).to_have_count(0)
+    ann.page.get_by_role("button", name="Revoke").click()
+    expect(ann.page.get_by_role("heading", name="Active links")).to_have_count(0)
     stranger.open("/").open(link)
-    expect(stranger.page.get_by_role("dialog", name="This link leads nowhere")).to_be_visible()
+    expect(stranger.page.get_by_role("dialog", name="This link is no longer valid")).to_be_visible()
 
 
 def test_people_can_be_added_and_long_member_lists_are_paged(server: Server, open_window: OpenWindow) -> None:
@@ -239,14 +239,14 @@ def test_people_can_be_added_and_long_member_lists_are_paged(server: Server, ope
     crowd = [person["id"] for person in first.get("/api/people", q="crowd")["people"]]
     room = make(first, f"Arena {first.name}", kind="private", members=crowd)
     ann, bob = at(open_window(), first, room), open_window().log_in(second.name)
-    people(ann).get_by_label("Find somebody").fill("crowd17")
+    people(ann).get_by_label("Find someone").fill("crowd17")
     expect(people(ann).get_by_role("listitem")).to_have_count(1)
-    people(ann).get_by_label("Find somebody").fill("")
+    people(ann).get_by_label("Find someone").fill("")
     people(ann).get_by_role("button", name="Add people").click()
     ann.page.keyboard.type("no such name")
-    expect(ann.page.get_by_text("Nobody else’s name begins with")).to_be_visible()
+    expect(ann.page.get_by_text("No one else's name starts with")).to_be_visible()
     ann.page.keyboard.press("Escape")
-    pick(ann.page, "Who", second.name)
+    pick(ann.page, "People to add", second.name)
     axe.check(ann.page)
     ann.page.keyboard.press("Enter")
     expect(ann.page.get_by_role("dialog")).to_have_count(0)

@@ -53,14 +53,14 @@ def test_users_of_the_host_application_talk_under_its_path(server: MountedServer
 def test_an_invite_link_lets_host_users_join_a_room(server: MountedServer, open_window: OpenWindow) -> None:
     fay, stranger = log_in(open_window(), server, "Fay"), open_window()
     fay.create_room("Shed")
-    menu(fay, "Links into this room")
-    expect(fay.page.get_by_text("logged in at the app this chat belongs to")).to_be_visible()
-    fay.page.get_by_role("button", name="Make and copy a link").click()
-    link = fay.page.get_by_label("The link, shown only now").input_value()
+    menu(fay, "Invite links")
+    expect(fay.page.get_by_text("logged in to the app this chat is part of")).to_be_visible()
+    fay.page.get_by_role("button", name="Create and copy link").click()
+    link = fay.page.get_by_label("Invite link (shown only once)").input_value()
     assert link.startswith(f"{server.url}/invite#")
     # A visitor logs in at the host first and then opens the link again.
     stranger.open(link)
-    expect(stranger.page.get_by_text("Log in at the app this chat belongs to")).to_be_visible()
+    expect(stranger.page.get_by_text("Log in to the app this chat is part of")).to_be_visible()
     guest = log_in(stranger, server, "Gil").open(link)
     guest.page.get_by_role("dialog", name="Join Shed?").get_by_role("button", name="Join").click()
     expect(guest.page.get_by_role("heading", level=2, name="Shed", exact=True)).to_be_visible()
@@ -71,11 +71,11 @@ def test_an_invite_link_lets_host_users_join_a_room(server: MountedServer, open_
 
 def test_a_mounted_chat_offers_no_log_in_and_no_log_out(server: MountedServer, open_window: OpenWindow) -> None:
     stranger = open_window().open()
-    expect(stranger.page.get_by_text("Log in at the app this chat belongs to")).to_be_visible()
+    expect(stranger.page.get_by_text("Log in to the app this chat is part of")).to_be_visible()
     assert stranger.page.get_by_label("Password").count() == 0
     log_in(stranger, server, "Carla")
     dialog = stranger.open_account()
-    expect(dialog.get_by_text("go there")).to_be_visible()
+    expect(dialog.get_by_text("Change your name or log out there")).to_be_visible()
     assert dialog.get_by_role("button", name="Log out").count() == 0
     assert dialog.get_by_text("password").count() == 0
     assert stranger.page.get_by_role("button", name="Invite people").count() == 0
@@ -87,7 +87,7 @@ def test_logging_out_of_the_host_application_logs_out_of_the_chat(
     dora = log_in(open_window(), server, "Dora")
     stays = log_in(open_window(), server, "Emil")
     dora.page.request.post(f"{server.origin}/logout", max_redirects=0)
-    expect(dora.page.get_by_text("Log in at the app this chat belongs to")).to_be_visible()
-    expect(dora.page.get_by_text("This session was ended")).to_be_visible()
+    expect(dora.page.get_by_text("Log in to the app this chat is part of")).to_be_visible()
+    expect(dora.page.get_by_text("You were logged out")).to_be_visible()
     stays.say("still here")
     stays.sees("still here")

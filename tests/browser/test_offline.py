@@ -61,7 +61,7 @@ def room_of(account: Account, name: str) -> int:
 
 
 def is_offline(person: Person) -> None:
-    expect(person.page.get_by_role("status").filter(has_text="Shown as of")).to_be_visible(timeout=WITHIN)
+    expect(person.page.get_by_role("status").filter(has_text="Last updated")).to_be_visible(timeout=WITHIN)
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_the_last_state_shows_without_the_server_and_messages_written_then_arriv
     for text in ("one", "two"):
         first.say(text)
     first.open_room("Lobby").say(f"three of {ann.name}")
-    expect(first.pending()).to_contain_text("Waits for the connection")
+    expect(first.pending()).to_contain_text("Waiting for a connection")
     first.page.reload()
     is_offline(first)
     second.say(f"four of {ann.name}")
@@ -116,7 +116,7 @@ def test_the_last_state_shows_without_the_server_and_messages_written_then_arriv
         window.sees(f"four of {ann.name}")
         assert "thrown away again" not in window.texts()
         expect(window.pending()).to_have_count(0, timeout=WITHIN)
-        expect(window.page.get_by_text("Shown as of")).to_have_count(0, timeout=WITHIN)
+        expect(window.page.get_by_text("Last updated")).to_have_count(0, timeout=WITHIN)
 
 
 def test_missed_events_are_caught_up_and_another_users_cookie_shows_none_of_the_stored_state(

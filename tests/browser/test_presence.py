@@ -104,9 +104,9 @@ def test_typing_shows_until_the_message_is_sent(server: Server, open_window: Ope
 def say_something(person: Person) -> None:
     """Set a status text with an emoji for one hour."""
     page = person.page
-    choose(person, "s", "Say something …")
+    choose(person, "s", "Set a status…")
     dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_label("What you say")).to_be_focused()
+    expect(dialog.get_by_label("Status")).to_be_focused()
     page.keyboard.type("Lunch <b>")
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Enter")
@@ -115,8 +115,8 @@ def say_something(person: Person) -> None:
     expect(page.get_by_role("listbox").get_by_role("option").first).to_contain_text("🍝")
     page.keyboard.press("Enter")
     expect(dialog.get_by_role("button", name="Emoji: 🍝")).to_be_focused()
-    dialog.get_by_label("For how long").select_option("1 hour")
-    expect(dialog).to_contain_text("and then online again")
+    dialog.get_by_label("Clear after").select_option("1 hour")
+    expect(dialog).to_contain_text("then online again")
     axe.check(page)
     dialog.get_by_role("button", name="Save").press("Enter")
     expect(dialog).to_have_count(0)
@@ -156,7 +156,7 @@ def test_presence_and_status_can_be_set_by_keyboard(server: Server, open_window:
     expect(bob.room(ann.name)).to_contain_text(", offline")
     expect(bob.room(ann.name)).not_to_contain_text("🍝")
     own(ann).press("Enter")
-    page.get_by_role("menuitem", name="Clear what you say").press("Enter")
+    page.get_by_role("menuitem", name="Clear status").press("Enter")
     expect(own(second)).to_contain_text("Invisible to others")
     expect(own(second)).not_to_contain_text("Lunch")
     choose(ann, "o", "Online")

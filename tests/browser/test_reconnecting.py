@@ -31,7 +31,7 @@ def test_after_a_kill_both_windows_reconnect_with_the_full_history(own_server: S
     for person in (ann, bob):
         expect(person.page.get_by_role("status").filter(has_text="Reconnecting")).to_be_visible()
     bob.say("written in the dark")
-    expect(bob.pending()).to_contain_text("Waits for the connection")
+    expect(bob.pending()).to_contain_text("Waiting for a connection")
     bob.say("and one more")
 
     own_server.start()

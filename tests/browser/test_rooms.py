@@ -19,15 +19,15 @@ def plan(page: Page, name: str, guest: str) -> None:
     """Fill in the form of a new room, whose name is taken at first."""
     page.get_by_role("button", name="New room").click()
     page.get_by_label("Name").fill(name)
-    expect(page.get_by_text("There is a room with that name.")).to_be_visible()
+    expect(page.get_by_text("A room with this name already exists.")).to_be_visible()
     expect(page.get_by_label("Name")).to_have_attribute("aria-invalid", "true")
     axe.check(page)
     # Private rooms may share names with others.
     page.get_by_role("radio", name="Private").check()
     expect(page.get_by_label("Name")).not_to_have_attribute("aria-invalid", "true")
     page.get_by_label("Topic").fill("What is said in a den")
-    pick(page, "Bring people in", guest)
-    page.get_by_role("button", name="Create the room").click()
+    pick(page, "Members", guest)
+    page.get_by_role("button", name="Create room").click()
     expect(page.get_by_role("heading", level=2, name=name)).to_be_visible()
 
 
@@ -36,7 +36,7 @@ def change(page: Page, name: str) -> None:
     dialog.get_by_label("Name").fill(name)
     dialog.get_by_label("Topic").fill("")
     dialog.get_by_label("Description").fill("Bring your own\ncushion.")
-    dialog.get_by_role("radio", name="From joining on").check()
+    dialog.get_by_role("radio", name="From when they join").check()
     dialog.get_by_role("button", name="Save").click()
     expect(dialog.get_by_role("status")).to_have_text("Saved.")
     axe.check(page)
@@ -60,7 +60,7 @@ def test_a_room_is_created_with_members_and_changes_show_live(server: Server, op
     expect(bob.page.get_by_role("dialog").get_by_role("button", name="Archive")).to_have_count(0)
     change(menu(ann, "About this room"), f"Lair of {ann.name}")
     expect(bob.page.get_by_role("dialog")).to_contain_text("Bring your own\ncushion.")
-    expect(bob.page.get_by_role("dialog")).to_contain_text("only what is said after they came")
+    expect(bob.page.get_by_role("dialog")).to_contain_text("only messages sent after they join")
     bob.page.keyboard.press("Escape")
     expect(bob.page.get_by_role("button", name="Room menu")).to_be_focused()
     bob.page.reload()
@@ -77,7 +77,7 @@ def test_a_name_that_looks_like_a_taken_one_shows_an_error_at_the_field(
     window.page.get_by_role("button", name="New room").click()
     # The first letter is a Cyrillic one.
     window.page.get_by_label("Name").fill(f"Lооk of {ann.name}")
-    window.page.get_by_role("button", name="Create the room").click()
+    window.page.get_by_role("button", name="Create room").click()
     expect(window.page.get_by_label("Name")).to_have_attribute("aria-invalid", "true")
     expect(window.page.get_by_role("dialog")).to_contain_text("or one that looks like it")
     window.page.get_by_label("Name").press("End")
@@ -92,7 +92,7 @@ def write_by_keyboard(person: Person, whom: str, words: str) -> None:
     expect(page.get_by_role("combobox", name="To")).to_be_focused()
     page.keyboard.type(whom)
     page.keyboard.press("Enter")
-    expect(page.get_by_role("list", name="Chosen")).to_contain_text(whom)
+    expect(page.get_by_role("list", name="Selected people")).to_contain_text(whom)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=2, name=whom)).to_be_visible()
     expect(person.composer).to_be_focused()
@@ -112,7 +112,7 @@ def test_direct_rooms_are_opened_by_keyboard_and_found_again(server: Server, ope
         expect(listed(window, "Direct messages").get_by_role("button", name=ann.name)).to_contain_text("1 unread")
     # The recipient opens the same room from the list of people.
     bob.page.get_by_role("complementary", name="People").get_by_role("button", name=ann.name).click()
-    bob.page.get_by_role("menuitem", name="Write a message").click()
+    bob.page.get_by_role("menuitem", name="Send a message").click()
     bob.is_in().sees("a word with you")
     expect(bob.page).to_have_title(re.compile(f"^{ann.name}"))
     bob.say("listening")
@@ -125,7 +125,7 @@ def test_direct_rooms_are_opened_by_keyboard_and_found_again(server: Server, ope
     pick(page, "To", bob.name, third.name)
     page.keyboard.press("Backspace")
     axe.check(page)
-    page.get_by_role("button", name="Open the conversation").click()
+    page.get_by_role("button", name="Open conversation").click()
     ann.is_in().sees("listening")
     assert page.url == address
     make(first, kind="direct", members=[second.id, third.id])
@@ -230,10 +230,10 @@ def test_rooms_are_browsed_joined_and_opened_by_address(server: Server, open_win
     # A private room looks like one that does not exist.
     for address in (secret, 4711):
         window.open(f"/?{address}#room/{address}")
-        expect(page.get_by_text("There is no such room, or it is not yours to see.")).to_be_visible()
+        expect(page.get_by_text("This room doesn't exist, or you don't have access to it.")).to_be_visible()
         expect(page.get_by_role("button", name="Join")).to_have_count(0)
     window.open(f"/?old#room/{old}")
-    expect(page.get_by_text("It is archived: nobody joins it any more.")).to_be_visible()
+    expect(page.get_by_text("This room is archived, so no one can join it.")).to_be_visible()
     page.get_by_role("button", name="Go to Lobby").click()
     window.is_in()
     expect(page).to_have_title(re.compile("^Lobby"))
@@ -244,7 +244,7 @@ def test_the_switcher_opens_rooms_and_direct_messages(server: Server, open_windo
     make(ann, f"Reading circle {ann.name}")
     make(bob, f"Rowing club {ann.name}")
     window = open_window().log_in(ann.name)
-    page, field = window.page, window.page.get_by_role("combobox", name="A room or a person")
+    page, field = window.page, window.page.get_by_role("combobox", name="Room or person")
     expect(window.composer).to_be_focused()
     page.keyboard.press("Control+k")
     expect(field).to_be_focused()
@@ -263,12 +263,12 @@ def test_the_switcher_opens_rooms_and_direct_messages(server: Server, open_windo
     expect(page.get_by_role("button", name="Join Rowing club")).to_be_visible()
     page.keyboard.press("Control+k")
     page.keyboard.type(bob.name)
-    expect(page.get_by_role("option").first).to_contain_text("Write a message")
+    expect(page.get_by_role("option").first).to_contain_text("Send a message")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=2, name=bob.name)).to_be_visible()
     page.keyboard.press("Control+k")
     page.keyboard.type("no such thing as this")
-    expect(page.get_by_text("Neither a room nor a person is called that.")).to_be_visible()
+    expect(page.get_by_text("No matching rooms or people.")).to_be_visible()
 
 
 def test_every_dialog_fits_a_phone(server: Server, open_window: OpenWindow) -> None:
@@ -285,13 +285,13 @@ def test_every_dialog_fits_a_phone(server: Server, open_window: OpenWindow) -> N
         assert all(inner <= outer for inner, outer in widths), widths
 
     fits()
-    for item in ("About", "Add people", "Links", "Who is banned", "Archive", "Leave"):
+    for item in ("About", "Add people", "Links", "Banned people", "Archive", "Leave"):
         menu(window, item)
         expect(page.locator("dialog[open]")).to_be_visible()
         fits()
         page.keyboard.press("Escape")
     page.get_by_role("button", name="All rooms").click()
-    for button in ("New room", "New message", "Browse rooms", "Go to a room"):
+    for button in ("New room", "New message", "Browse rooms", "Jump to a room"):
         page.get_by_role("button", name=button).click()
         expect(page.locator("dialog[open]")).to_be_visible()
         fits()

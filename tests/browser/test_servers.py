@@ -39,8 +39,8 @@ def log_in(person: Person, name: str) -> Person:
 def is_connected(person: Person) -> Person:
     """Expect the chat without a banner about a missing or pending connection."""
     person.is_in()
-    expect(person.page.get_by_text("No connection")).to_have_count(0)
-    expect(person.page.get_by_text("Connecting …")).to_have_count(0)
+    expect(person.page.get_by_text("You're offline")).to_have_count(0)
+    expect(person.page.get_by_text("Connecting…")).to_have_count(0)
     return person
 
 

@@ -48,7 +48,7 @@ def test_visible_messages_stay_in_place_when_pages_load_and_unload(archive: Arch
     reader.open_room(archive.name)
     seen(reading.line(MESSAGES))
     counts = []
-    while reader.log.get_by_text("This is where it began.").count() == 0:
+    while reader.log.get_by_text("This is the beginning of the room.").count() == 0:
         older.scroll(-400)
         with reading.stays():
             older.let_through()
@@ -160,9 +160,9 @@ def test_the_timeline_jumps_to_any_message(archive: Archive, open_window: OpenWi
         reading.jump(200)
     # A missing message shows an error, and the timeline stays.
     reading.jump(100_000)
-    expect(page.get_by_role("alert")).to_contain_text("does not exist, or is not yours to see")
+    expect(page.get_by_role("alert")).to_contain_text("doesn't exist, or you don't have access to it")
     seen(reading.line(200))
-    page.get_by_role("button", name="All right").click()
+    page.get_by_role("button", name="Got it").click()
     page.get_by_role("button", name="Jump to present").click()
     seen(reading.line(archive.written))
     expect(page).to_have_url(re.compile(rf"#room/{archive.room}$"))
@@ -193,7 +193,7 @@ def test_a_failed_load_shows_an_error_and_can_be_retried(archive: Archive, open_
     page.route(history, lambda route: route.abort())
     page.request.post(f"{archive.server.url}/api/login", data={"username": archive.writer.name, "password": PASSWORD})
     reader.open(f"/#room/{archive.room}")
-    expect(page.get_by_role("alert")).to_contain_text("could not be loaded")
+    expect(page.get_by_role("alert")).to_contain_text("Couldn't load messages")
     page.unroute(history)
     page.get_by_role("button", name="Try again").click()
     reader.is_in()
@@ -202,7 +202,7 @@ def test_a_failed_load_shows_an_error_and_can_be_retried(archive: Archive, open_
     reader.log.hover()
     for _ in range(300):
         page.mouse.wheel(0, -600)
-        if page.get_by_text("These messages could not be loaded.").count():
+        if page.get_by_text("Couldn't load messages.").count():
             break
         page.wait_for_timeout(30)
     before = Reading(reader, archive).rows()
@@ -217,7 +217,7 @@ def test_an_empty_room_says_so_and_its_events_are_lines(server: Server, open_win
     name = f"Hall of {owner.name}"
     room = owner.create_room(name)
     reader = open_window().log_in(owner.name).open_room(name)
-    expect(reader.log.get_by_text("Nothing has been said here yet.")).to_be_visible()
+    expect(reader.log.get_by_text("No messages yet.")).to_be_visible()
     expect(reader.log.get_by_text("You joined")).to_be_visible()
     others = [server.sign_up("other") for _ in range(2)]
     for other in others:

@@ -135,7 +135,7 @@ def test_a_failed_message_counts_and_one_text_is_named_in_the_singular(ann: Pers
 def test_deleting_the_account_names_what_goes_with_it(ann: Person) -> None:
     draft(ann, "Attic", "not to be forgotten")
     dialog = ann.open_account()
-    dialog.locator("summary", has_text="Delete the account").click()
+    dialog.locator("summary", has_text="Delete account").click()
     expect(dialog).to_contain_text("You have 1 draft. Deleting the account deletes it.")
 
 
@@ -222,7 +222,7 @@ def test_a_draft_in_a_room_that_the_user_was_removed_from_is_offered(
     ann.open_room("Lobby")
     assert owner.request("DELETE", f"/api/rooms/{cave}/members/{account.id}").is_success
     expect(ann.page.get_by_text("You were removed from")).to_be_visible()
-    ann.page.get_by_role("button", name="See what you wrote").click()
+    ann.page.get_by_role("button", name="View draft").click()
     expect(ann.page.get_by_role("region", name="Not sent")).to_contain_text("thrown out with me")
 
 
@@ -273,10 +273,10 @@ def test_text_of_another_account_stays_until_a_user_deletes_it(ann: Person, serv
     second = server.sign_up("ben").name
     ann.sign_in(second)
     ann.is_in()
-    notice = ann.page.get_by_role("status").filter(has_text="Another account has unsent text in this browser")
+    notice = ann.page.get_by_role("status").filter(has_text="Another account left unsent text in this browser")
     expect(notice).to_be_visible()
     assert "of the first account" not in ann.page.locator("body").inner_text()
-    notice.get_by_role("button", name="Keep it").click()
+    notice.get_by_role("button", name="Keep").click()
     expect(notice).to_have_count(0)
     # The second account has no text: it logs out without a question and leaves the other's text
     # alone.
@@ -290,7 +290,7 @@ def test_text_of_another_account_stays_until_a_user_deletes_it(ann: Person, serv
     ann.open().is_out()
     ann.sign_in(second)
     ann.is_in()
-    notice.get_by_role("button", name="Delete it").click()
+    notice.get_by_role("button", name="Delete").click()
     expect(notice).to_have_count(0)
     assert "of the first account" not in stored_text(ann)
 
@@ -299,12 +299,12 @@ def test_a_session_ended_from_elsewhere_keeps_unsent_text(ann: Person, open_wind
     draft(ann, "Attic", "still here afterwards")
     elsewhere = open_window().log_in(ann.name)
     dialog = elsewhere.open_account()
-    dialog.locator("summary", has_text="Change the password").click()
+    dialog.locator("summary", has_text="Change password").click()
     dialog.get_by_label("Current password").fill(PASSWORD)
     dialog.get_by_label("New password").fill(PASSWORD + " 2")
-    dialog.get_by_role("button", name="Change the password").click()
+    dialog.get_by_role("button", name="Change password").click()
     ann.is_out()
-    expect(ann.page.get_by_text("What you had not sent waits in this browser")).to_be_visible()
+    expect(ann.page.get_by_text("Your unsent messages are still in this browser")).to_be_visible()
     ann.sign_in(ann.name, PASSWORD + " 2")
     ann.is_in()
     ann.open_room("Attic")

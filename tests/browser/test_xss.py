@@ -101,7 +101,7 @@ def test_user_text_in_any_field_runs_no_script_on_any_screen(server: Server, che
     checker.window.is_in()
     checker.check("the timeline at its end", checker.window.log)
     checker.window.log.hover()
-    while checker.window.log.get_by_text("This is where it began.").count() == 0:
+    while checker.window.log.get_by_text("This is the beginning of the room.").count() == 0:
         page.mouse.wheel(0, -3_000)
         checker.check("the timeline on its way")
     checker.check("the timeline at its beginning", checker.window.log)
@@ -114,10 +114,10 @@ def test_user_text_in_any_field_runs_no_script_on_any_screen(server: Server, che
 
 def check_room_screens(checker: ScriptChecker) -> None:
     page = checker.page
-    for item, least in (("Pinned messages", 20), ("Who is banned", 8)):
+    for item, least in (("Pinned messages", 20), ("Banned people", 8)):
         menu(checker.window, item)
         checker.dialog(item, least)
-    for item in ("About this room", "Links into this room", "Add people"):
+    for item in ("About this room", "Invite links", "Add people"):
         menu(checker.window, item)
         checker.check(item)
         page.keyboard.press("Escape")
@@ -148,12 +148,12 @@ def check_message_screens(checker: ScriptChecker) -> None:
 
 def check_site_screens(checker: ScriptChecker) -> None:
     page = checker.page
-    for button, least in (("Browse rooms", 10), ("Go to a room or a person", 5)):
+    for button, least in (("Browse rooms", 10), ("Jump to a room or person", 5)):
         page.get_by_role("button", name=button, exact=True).click()
         checker.dialog(button, least)
     page.get_by_role("navigation").locator("button[aria-haspopup=menu]").last.click()
-    page.get_by_role("menuitem", name="Change what you say").click()
-    expect(page.get_by_role("dialog").get_by_label("What you say")).to_have_value(re.compile(r"hit\("))
+    page.get_by_role("menuitem", name="Edit status").click()
+    expect(page.get_by_role("dialog").get_by_label("Status")).to_have_value(re.compile(r"hit\("))
     checker.check("own status", page.get_by_role("navigation"))
     page.keyboard.press("Escape")
     checker.window.open_account()
@@ -169,8 +169,8 @@ def check_site_screens(checker: ScriptChecker) -> None:
     expect(page.get_by_role("dialog")).to_have_count(0)
     page.get_by_role("button", name="New room", exact=True).click()
     page.get_by_label("Name").fill(NAMES[1])
-    page.get_by_role("button", name="Create the room").click()
-    expect(page.get_by_role("dialog")).to_contain_text("There is a room with that name")
+    page.get_by_role("button", name="Create room").click()
+    expect(page.get_by_role("dialog")).to_contain_text("A room with this name already exists")
     checker.check("error")
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)

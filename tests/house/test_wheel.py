@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ["pyproject.toml", "hatch_build.py", "README.md", "LICENSE", ".gitignore", "scripts", "src", "web"]
 DIST = "hubbub/web_dist/"
-WORDS = "Connecting …", "Connecting to the changed client …"
+WORDS = "Connecting…", "Connecting to the changed client…"
 
 
 def hatchling(project: Path, target: str, **environment: str) -> tuple[Path | None, str]:

@@ -37,7 +37,7 @@ def test_an_owner_signs_up_by_the_link_sends_and_reloads_behind_a_proxy(behind: 
     try:
         owner = Person(behind.server, context.new_page())
         owner.address = behind.front.address
-        owner.open(behind.server.setup_link()).sign_up("owner", "Make me the owner").is_in()
+        owner.open(behind.server.setup_link()).sign_up("owner", "Create owner account").is_in()
         assert owner.page.url == f"{behind.front.address}/"
         owner.say("hello from below")
         owner.sees("hello from below")
@@ -48,8 +48,9 @@ def test_an_owner_signs_up_by_the_link_sends_and_reloads_behind_a_proxy(behind: 
         owner.open("").is_in().sees("hello from below")
         assert owner.page.url.partition("#")[0] == f"{behind.front.address}/"
         owner.page.get_by_role("button", name="Invite people").click()
-        owner.page.get_by_role("button", name="Make and copy a link").click()
-        assert owner.page.get_by_label("The link").input_value().startswith(f"{behind.front.address}/invite#")
+        owner.page.get_by_role("button", name="Create and copy link").click()
+        link = owner.page.get_by_label("Invite link (shown only once)").input_value()
+        assert link.startswith(f"{behind.front.address}/invite#")
         owner.open("/docs")
         expect(owner.page.get_by_role("heading", level=1)).to_contain_text("API")
         # The certificate is self-signed, and browsers make no exception for the script of a service

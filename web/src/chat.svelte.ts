@@ -1,13 +1,14 @@
 /**
- * One person's chat: runs the machines with the real world and holds what the screens show.
- * The only place where net, sync and state meet; features ask it, and it asks none of them.
+ * The chat of one user: runs the state machines with the real network, clock and storage, and holds
+ * the state that the screens show. The only place where net, sync and state meet. Features call it;
+ * it calls no feature.
  */
 import { tick } from "svelte";
 import type { Site } from "./contract";
-import { Drafts, forgetPerson, forgetPicture, KeptOutbox, Keeper, picture, wouldLose, type Restored } from "./keep";
+import { Drafts, forgetPerson, forgetSnapshot, StoredOutbox, SnapshotWriter, takeSnapshot, wouldLose, type Restored } from "./persistence";
 import { Inbox } from "./net/inbox";
 import { idle, type LinkState } from "./net/link";
-import { root, socketUrl } from "./net/places";
+import { root, socketUrl } from "./net/urls";
 import { Socket } from "./net/socket";
 import { roomReset, welcomed } from "./state/load";
 import type { User } from "./state/model";
@@ -19,20 +20,30 @@ import type { Outbox } from "./sync/outbox";
 import { empty, stepSync, type SyncEffect, type SyncInput, type SyncState } from "./sync/machine";
 
 export const PROTOCOL = "hubbub.v1";
-const PICTURE_MS = 16;
-/** So long a flood is taken in at a time; then what has changed is drawn, and the person has a turn. */
+/** One frame of the display, in ms. */
+const FRAME_MS = 16;
+/**
+ * How long received frames are processed at a time (ms) before the screen is drawn and the user can
+ * act.
+ */
 const TURN_MS = 12;
-/** Instead of a close code: this browser's cookie is another person's by now, so this window is nobody's. */
+/**
+ * Used in place of a close code: the browser's cookie now belongs to another user, so this window
+ * has no session.
+ */
 export const SUPERSEDED = 0;
 export const NOT_AUTHENTICATED = 4501;
 const SESSION_ENDED = 4503;
 const ACCOUNT_CLOSED = 4510;
 
-/** What the windows of a browser tell each other, since they share one cookie: who is in, and whose session is over. */
-type Told = { user: number; over?: true };
+/**
+ * Messages between the windows of a browser, which share one cookie: the logged-in user, or that
+ * the user's session is over.
+ */
+type WindowMessage = { user: number; over?: true };
 const windows = (): BroadcastChannel => new BroadcastChannel(`hubbub ${root().pathname}`);
 
-/** So many messages came back. */
+/** Messages to a room that were returned unsent. */
 export interface Unsent {
   readonly room: number;
   readonly name: string | null;
@@ -42,36 +53,39 @@ export interface Unsent {
 export class Chat {
   state: State = $state.raw(undefined as unknown as State);
   sync: SyncState = $state.raw(empty);
-  /** What is true for a moment only. */
+  /** Presence and typing, which are never stored. */
   signals: Signals = $state.raw(quiet);
   link: LinkState = $state.raw(idle);
-  /** The session is over: `code` is the close code that said so. */
+  /** Set once the session is over. `code` is the close code. */
   ended: { code: number } | null = $state.raw(null);
-  /** When what is shown was true, if it is not now (ms since 1970). */
+  /** The time of the shown state in ms since 1970, if it is not current; else null. */
   asOf: number | null = $state.raw(null);
-  /** What was to be sent to rooms that one is in no longer, until one has taken note; the words are their drafts now. */
+  /**
+   * Unsent messages to rooms that the user has left, until the user dismisses the notice. Their
+   * text is now a draft.
+   */
   unsent: readonly Unsent[] = $state.raw([]);
-  /** What is begun in the rooms. */
+  /** The drafts in all rooms. */
   readonly drafts: Drafts;
-  /** A server has said that one is who one says; until then one only was. */
+  /** True once the server has confirmed the user. Until then the user comes from the snapshot. */
   confirmed = false;
 
   readonly #socket: Socket;
   readonly #inbox = new Inbox((text) => this.input({ type: "frame", frame: JSON.parse(text) as Frame }));
   #heardAt = 0;
-  #takenInAt = Number.NEGATIVE_INFINITY;
+  #processedAt = Number.NEGATIVE_INFINITY;
   #soon: ReturnType<typeof setTimeout> | undefined;
   #renewing = false;
-  /** The other windows of this browser, which share our cookie. */
+  /** The channel to the other windows of this browser, which share the cookie. */
   #windows: BroadcastChannel | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #outbox: KeptOutbox | undefined;
-  #keeper: Keeper | undefined;
+  #outbox: StoredOutbox | undefined;
+  #snapshotWriter: SnapshotWriter | undefined;
 
   constructor(
     me: User,
     readonly site: Site,
-    /** What this browser has shown the last time, to go on from. */
+    /** The stored snapshot to start from. */
     readonly restored: Restored | null = null,
   ) {
     this.state = restored?.state ?? initial(me);
@@ -88,18 +102,19 @@ export class Chat {
 
   start = (): void => {
     const me = this.state.me.id;
-    this.#outbox = new KeptOutbox(me, {
+    this.#outbox = new StoredOutbox(me, {
       found: (outbox) => this.input({ type: "found", outbox }),
       gone: (key) => this.input({ type: "discard", key }),
       isConnected: () => this.sync.live,
     });
-    // The app around the chat may log somebody out when no window of ours is open: then nothing may be left of him here.
-    if (this.site.accounts !== "host") this.#keeper = new Keeper(me, this.restored?.recent ?? [], this.#picture);
+    // The host application may log the user out while no window of ours is open; then nothing of
+    // them may be left here. So write no snapshot.
+    if (this.site.accounts !== "host") this.#snapshotWriter = new SnapshotWriter(me, this.restored?.recent ?? [], this.#takeSnapshot);
     this.drafts.start();
     this.#socket.start();
     this.#windows = windows();
-    this.#windows.onmessage = ({ data }: MessageEvent<Told>) => this.#told(data);
-    this.#windows.postMessage({ user: me } satisfies Told);
+    this.#windows.onmessage = ({ data }: MessageEvent<WindowMessage>) => this.#windowMessage(data);
+    this.#windows.postMessage({ user: me } satisfies WindowMessage);
     this.#outbox.look();
     addEventListener("online", this.#socket.wake);
     document.addEventListener("visibilitychange", this.#seen);
@@ -111,19 +126,19 @@ export class Chat {
     document.removeEventListener("visibilitychange", this.#seen);
     removeEventListener("beforeunload", this.#closing);
     this.#windows?.close();
-    this.#keeper?.stop();
+    this.#snapshotWriter?.stop();
     this.#outbox?.stop();
     this.drafts.stop();
     clearTimeout(this.#timer);
     this.#socket.stop();
   };
 
-  #told({ user, over }: Told): void {
+  #windowMessage({ user, over }: WindowMessage): void {
     if (!over) return void this.#check(user);
     if (user === this.state.me.id) this.#end(SESSION_ENDED, true);
   }
 
-  /** What is on the screen and on its way out belongs to one person: never send it as another one. */
+  /** The screen and the outbox belong to one user: never send them as another one. */
   #check(user: number): boolean {
     if (user === this.state.me.id) return true;
     this.stop();
@@ -131,7 +146,10 @@ export class Chat {
     return false;
   }
 
-  /** Run something that ends this session, off the line, so that its end is no surprise; on again if it fails. */
+  /**
+   * Run an action that ends this session. Disconnect first, so that the end of the session is
+   * expected; reconnect if the action fails.
+   */
   async depart(run: () => Promise<void>): Promise<void> {
     this.stop();
     try {
@@ -141,16 +159,16 @@ export class Chat {
       throw error;
     }
     const others = windows();
-    others.postMessage({ user: this.state.me.id, over: true } satisfies Told);
+    others.postMessage({ user: this.state.me.id, over: true } satisfies WindowMessage);
     others.close();
   }
 
-  /** Try to connect now rather than at the end of the wait. */
+  /** Connect now instead of at the end of the wait. */
   reconnectNow = (): void => this.#socket.wake();
 
   /**
-   * Run something that may give this browser a new session, such as a change of password, and connect with the new
-   * one; that the old one ends meanwhile is no farewell.
+   * Run an action that may give this browser a new session, such as a password change, and connect
+   * with the new session. The end of the old session meanwhile is not a log-out.
    */
   async renew(run: () => Promise<void>): Promise<void> {
     this.#renewing = true;
@@ -163,16 +181,16 @@ export class Chat {
     }
   }
 
-  /** What came back from this room has been seen. */
-  noted(room: number): void {
+  /** The user has seen the notice about unsent messages to this room. */
+  dismissUnsent(room: number): void {
     this.unsent = this.unsent.filter((one) => one.room !== room);
   }
 
-  /** Replace what the screens show by a pure function of it. */
+  /** Replace the state by a pure function of it. */
   update(change: (state: State) => State): void {
     const before = this.state;
     this.state = change(before);
-    if (this.state !== before) this.#keeper?.changed();
+    if (this.state !== before) this.#snapshotWriter?.changed();
   }
 
   input(input: SyncInput): void {
@@ -181,11 +199,11 @@ export class Chat {
     const [after, effects] = stepSync(before, input, Date.now());
     this.sync = after;
     if (after.outbox !== before.outbox) this.#outbox?.save(after.outbox);
-    if (after.positions !== before.positions) this.#keeper?.changed();
+    if (after.positions !== before.positions) this.#snapshotWriter?.changed();
     for (const effect of effects) this.#run(effect);
   }
 
-  /** What one has read while nobody could be told. */
+  /** Send the read positions that were reached while disconnected. */
   #catchUpReading(): void {
     queueMicrotask(() => {
       for (const [room, seq] of Object.entries(this.state.reading)) this.input({ type: "read", room: Number(room), seq });
@@ -210,12 +228,12 @@ export class Chat {
       case "event":
         if (effect.event.type === "message.sent") this.signals = spoken(this.signals, effect.event.room, effect.event.by);
         this.update((state) => reduce(state, effect.event));
-        if (effect.event.type === "room.gone") this.#keeper?.lost();
+        if (effect.event.type === "room.gone") this.#snapshotWriter?.lost();
         return;
       case "reset":
         return this.update((state) => roomReset(state, Number(effect.topic.slice("room:".length))));
       case "unsent":
-        return this.#takeBack(effect.outbox);
+        return this.#returnToDrafts(effect.outbox);
       case "start over":
         return this.#socket.restart();
       case "timer":
@@ -225,33 +243,37 @@ export class Chat {
     }
   }
 
-  #takeBack(outbox: Outbox): void {
+  #returnToDrafts(outbox: Outbox): void {
     for (const room of new Set(outbox.map((one) => one.room))) {
       const messages = outbox.filter((one) => one.room === room);
-      this.drafts.takeBack(room, messages.map((one) => one.body).join("\n\n"));
+      this.drafts.returnUnsent(room, messages.map((one) => one.body).join("\n\n"));
       const name = this.state.rooms[room]?.name ?? this.state.former[room] ?? null;
       this.unsent = [...this.unsent.filter((one) => one.room !== room), { room, name, count: messages.length }];
     }
   }
 
-  /** A lone frame is taken in at once; in a flood, what came during one picture of the screen is taken in together. */
+  /**
+   * A single frame is processed at once. In a flood, all frames of one display frame are processed
+   * together.
+   */
   #heard(text: string): void {
     this.#heardAt = Date.now();
-    // Too far behind: what is not taken in until the line is gone is asked for on the next one, page by page.
+    // Too far behind: drop the connection. The next one asks page by page for everything not
+    // processed until then.
     if (!this.#inbox.add(text)) return this.#socket.restart();
-    const wait = this.#takenInAt + PICTURE_MS - performance.now();
-    if (wait <= 0) this.#takeIn();
-    else this.#soon ??= setTimeout(this.#takeIn, wait);
+    const wait = this.#processedAt + FRAME_MS - performance.now();
+    if (wait <= 0) this.#processInbox();
+    else this.#soon ??= setTimeout(this.#processInbox, wait);
   }
 
-  #takeIn = (): void => {
+  #processInbox = (): void => {
     clearTimeout(this.#soon);
     this.#soon = undefined;
     const more = this.#inbox.run(TURN_MS);
-    if (more) this.#soon = setTimeout(this.#takeIn);
-    // Counted from the end of the drawing, so that there is always time left for the person.
-    this.#takenInAt = performance.now();
-    void tick().then(() => (this.#takenInAt = performance.now()));
+    if (more) this.#soon = setTimeout(this.#processInbox);
+    // Measured from the end of drawing, so that there is always time left for the user's input.
+    this.#processedAt = performance.now();
+    void tick().then(() => (this.#processedAt = performance.now()));
   };
 
   #lost(): void {
@@ -268,21 +290,25 @@ export class Chat {
     this.#end(link.code);
   }
 
-  /** `out`: by a log-out in this browser, after which nothing is left here. */
-  #end(code: number, out = false): void {
+  /** `loggedOut`: the user logged out in this browser, so everything of them is deleted here. */
+  #end(code: number, loggedOut = false): void {
     this.stop();
     const { id } = this.state.me;
-    // A user whose session has run out or was ended from elsewhere finds what they wrote when they log in again; a closed
-    // account may be opened again. The host application ends a session when the user logs out of it, and cannot ask.
+    // After an expiry or a revocation from elsewhere, users find their drafts when they log in
+    // again; a disabled account may be enabled again. The host application ends a session when the
+    // user logs out of it, and cannot ask about drafts first.
     const byHost = this.site.accounts === "host" && (code === SESSION_ENDED || code === ACCOUNT_CLOSED);
-    void (out || byHost ? forgetPerson(id, byHost) : forgetPicture(id));
+    void (loggedOut || byHost ? forgetPerson(id, byHost) : forgetSnapshot(id));
     this.ended = { code };
   }
 
-  #picture = (recent: readonly number[]): ReturnType<typeof picture> =>
-    this.confirmed ? picture(this.state, this.sync, this.site, recent, this.asOf ?? Date.now()) : null;
+  #takeSnapshot = (recent: readonly number[]): ReturnType<typeof takeSnapshot> =>
+    this.confirmed ? takeSnapshot(this.state, this.sync, this.site, recent, this.asOf ?? Date.now()) : null;
 
-  /** What the browser could not store is lost with the page: it asks the user first, in its own words. */
+  /**
+   * Text that the browser could not store is lost with the page, so the browser asks the user
+   * first, in its own words.
+   */
   #closing = (event: BeforeUnloadEvent): void => {
     if (wouldLose(this.state.me.id)) event.preventDefault();
   };

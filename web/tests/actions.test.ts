@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import type { Reaction } from "../src/contract";
-import { byKey, ACTIONS, offered } from "../src/features/actions/table";
+import { byKey, ACTIONS, offered } from "../src/features/actions/action_list";
 import type { Scene } from "../src/features/actions/rights";
 import { gist } from "../src/features/messages/gist";
 import { missing } from "../src/features/messages/missing.svelte";
-import { spoken, whoReacted, wished, type Wish } from "../src/features/reactions/reactions";
+import { spoken, whoReacted, withPending, type PendingReaction } from "../src/features/reactions/reactions";
 import type { MessagePinned, MessageUnpinned } from "../src/state/events";
 import { messageLoaded, pinsLoaded, timelineOpened, timelineStarted, welcomed } from "../src/state/load";
 import type { Message, Pin, Room, User } from "../src/state/model";
@@ -21,24 +21,24 @@ const scene = (message: Partial<MessageItem> = {}, where: Partial<Room> = {}, me
 const labels = (seen: Scene): string[] => offered(seen).map(({ label }) => label);
 const reaction = (emoji: string, count: number, mine: boolean, by: number[]): Reaction => ({ emoji, count, mine, by });
 
-describe("what is offered at a message", () => {
-  const everybody = ["Reply", "React", "Forward", "Copy text", "Copy link"];
+describe("actions offered on a message", () => {
+  const always = ["Reply", "React", "Forward", "Copy text", "Copy link"];
 
   it.each<[string, Scene, readonly string[]]>([
-    ["somebody else's", scene(), []],
-    ["one's own", scene({ by: alice.id }), ["Edit", "Delete"]],
-    ["one's own that was edited", scene({ by: alice.id, edited_at: AT }), ["Edit", "Edit history", "Delete"]],
-    ["one's own that is forwarded", scene({ by: alice.id, forwarded: { by: 8, name: "bob", at: AT } }), ["Delete"]],
-    ["somebody else's, where one moderates", scene({ edited_at: AT }, { role: "moderator" }), ["Pin", "Edit history", "Delete"]],
-    ["somebody else's, as an admin", scene({}, {}, { role: "admin" }), ["Pin", "Delete"]],
-    ["somebody else's between two people, where everybody pins and nobody is above the other", scene({ pinned: true }, { kind: "direct", role: "owner" }), ["Unpin"]],
-    ["one with reactions", scene({ reactions: [reaction("👍", 1, false, [8])] }), ["Who reacted"]],
+    ["another user's message", scene(), []],
+    ["the user's own message", scene({ by: alice.id }), ["Edit", "Delete"]],
+    ["the user's own edited message", scene({ by: alice.id, edited_at: AT }), ["Edit", "Edit history", "Delete"]],
+    ["the user's own forwarded message", scene({ by: alice.id, forwarded: { by: 8, name: "bob", at: AT } }), ["Delete"]],
+    ["another user's message, for a moderator", scene({ edited_at: AT }, { role: "moderator" }), ["Pin", "Edit history", "Delete"]],
+    ["another user's message, for an admin", scene({}, {}, { role: "admin" }), ["Pin", "Delete"]],
+    ["another user's message in a direct room, where both users may pin and neither moderates", scene({ pinned: true }, { kind: "direct", role: "owner" }), ["Unpin"]],
+    ["a message with reactions", scene({ reactions: [reaction("👍", 1, false, [8])] }), ["Who reacted"]],
   ])("%s", (_, seen, more) => {
-    const found = labels(seen).filter((label) => label !== "Mark as unread from here");
-    expect(new Set(found)).toEqual(new Set([...everybody, ...more]));
+    const found = labels(seen).filter((label) => label !== "Mark as unread");
+    expect(new Set(found)).toEqual(new Set([...always, ...more]));
   });
 
-  it("is little where the room is archived, and less where the message is gone", () => {
+  it("archived rooms and deleted messages offer few actions", () => {
     const changing = ["Reply", "React", "Edit", "Delete", "Pin", "Unpin"];
     expect(labels(scene({ by: alice.id }, { archived: true, role: "owner" }))).toEqual(expect.arrayContaining(["Forward", "Copy text", "Copy link"]));
     const left = (seen: Scene): string[] => labels(seen).filter((label) => changing.includes(label));
@@ -47,7 +47,7 @@ describe("what is offered at a message", () => {
     expect(labels(scene({ body: null, deleted: true }))).toContain("Copy link");
   });
 
-  it("has a key of its own for each, and none that moves", () => {
+  it("every offered action has its own key, and none moves the focus", () => {
     for (const seen of [scene(), scene({ by: alice.id, pinned: true, edited_at: AT, reactions: [reaction("👍", 1, false, [8])] }, { role: "owner" })]) {
       const keys = offered(seen).map(({ key }) => key);
       expect(new Set(keys).size).toBe(keys.length);
@@ -59,7 +59,7 @@ describe("what is offered at a message", () => {
   });
 });
 
-describe("a message in one line", () => {
+describe("the summary of a message", () => {
   it.each([
     ["**one** _two_ `three`\nfour", "one two three"],
     ["||who did it|| was he", "▒▒▒ was he"],
@@ -74,18 +74,18 @@ describe("a message in one line", () => {
 
 describe("reactions", () => {
   const two = [reaction("👍", 2, false, [8, 9])];
-  const wish = (on: boolean, until: number | null = null, emoji = "👍"): Wish => ({ seq: 5, emoji, on, until });
+  const change = (on: boolean, until: number | null = null, emoji = "👍"): PendingReaction => ({ seq: 5, emoji, on, until });
 
-  it("are as one wishes until the log says so", () => {
-    expect(wished(two, 5, [wish(true)], 7)).toEqual([reaction("👍", 3, true, [8, 9, 7])]);
-    expect(wished(two, 5, [wish(true, 9)], 7)[0]?.count).toBe(3);
-    expect(wished(two, 9, [wish(true, 9)], 7)).toBe(two);
-    expect(wished(two, 5, [wish(true, null, "🎉")], 7)[1]).toEqual(reaction("🎉", 1, true, [7]));
-    expect(wished([reaction("👍", 1, true, [7])], 5, [wish(false)], 7)).toEqual([]);
-    expect(wished(two, 5, [wish(false)], 7)).toBe(two);
+  it("show the user's pending changes until the log confirms them", () => {
+    expect(withPending(two, 5, [change(true)], 7)).toEqual([reaction("👍", 3, true, [8, 9, 7])]);
+    expect(withPending(two, 5, [change(true, 9)], 7)[0]?.count).toBe(3);
+    expect(withPending(two, 9, [change(true, 9)], 7)).toBe(two);
+    expect(withPending(two, 5, [change(true, null, "🎉")], 7)[1]).toEqual(reaction("🎉", 1, true, [7]));
+    expect(withPending([reaction("👍", 1, true, [7])], 5, [change(false)], 7)).toEqual([]);
+    expect(withPending(two, 5, [change(false)], 7)).toBe(two);
   });
 
-  it("are read aloud, with who it was", () => {
+  it("have a label for screen readers that says who reacted", () => {
     const names = new Map([[8, "bob"], [9, "carol"]]);
     expect(spoken(reaction("👍", 3, true, [7, 8, 9]))).toBe("👍 3, you and 2 others");
     expect(spoken(reaction("👍", 2, true, [7, 8]))).toBe("👍 2, you and 1 other");
@@ -99,7 +99,7 @@ describe("reactions", () => {
   });
 });
 
-describe("what is not here", () => {
+describe("missing messages", () => {
   const message = (seq: number, more: Partial<Message> = {}): Message => ({ room: 1, seq, n: seq, at: AT, by: 8, name: "bob", key: `k${seq}`, body: `text ${seq}`, ...more });
   const open = (): State => {
     const started = timelineStarted(welcomed(initial(alice), welcome({ "room:1": 10 }), ["room:1"]), 1, 1);
@@ -107,7 +107,7 @@ describe("what is not here", () => {
   };
   const asked = (state: State, floor = 0): number[] => [...missing(state.timelines[1]!, floor).values()];
 
-  it("is asked for: what somebody answers, and a text that came without its words", () => {
+  it("quoted messages and edits without their text are loaded", () => {
     let state = reduce(open(), said(11, { reply_to: 3 }));
     expect(asked(state)).toEqual([3]);
     expect(asked(state, 3)).toEqual([]);
@@ -118,12 +118,12 @@ describe("what is not here", () => {
     expect(asked(messageLoaded(state, 1, message(10, { body: "new", edited_at: AT }), 12))).toEqual([]);
   });
 
-  it("an answer that is itself deleted still shows what it answered", () => {
+  it("a deleted reply still shows its quote", () => {
     const state = reduce(reduce(open(), said(11, { reply_to: 3 })), { topic: "room:1", seq: 12, type: "message.deleted", at: AT, room: 1, message: 11, by: 8, author: 8 });
     expect(asked(state)).toEqual([3]);
   });
 
-  it("of pins comes page by page, and takes what happens meanwhile", () => {
+  it("pins are loaded page by page and take changes that happen meanwhile", () => {
     const pin = (seq: number, of: number): Pin => ({ seq, message: message(of, { pinned: true }), by: 7, name: "alice", at: AT });
     let state = pinsLoaded(open(), 1, [pin(10, 9), pin(8, 7)], 10);
     const unpinned: MessageUnpinned = { topic: "room:1", seq: 11, type: "message.unpinned", at: AT, room: 1, message: 4, by: 7, name: "alice" };

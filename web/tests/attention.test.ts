@@ -15,19 +15,19 @@ const me = { users: [7], room: false, here: false };
 const everybody = { users: [], room: true, here: false };
 
 describe("read positions", () => {
-  it("go where the server says, also back", () => {
+  it("follow the server, also backwards", () => {
     const state = apply(inRoom(), said(11), said(12, { mentions: me }), moved(4, 12, 0));
     expect(state.rooms[1]).toMatchObject({ read: 12, unread: 0, mentions: 0 });
     expect(apply(state, moved(5, 10, 2, 1)).rooms[1]).toMatchObject({ read: 10, unread: 2, mentions: 1 });
   });
 
-  it("do not go where they were before the welcome", () => {
+  it("ignore moves from before the welcome", () => {
     const state = inRoom({ read: 9, unread: 1, mentions: 1 }, { "user:7": 20 });
     expect(apply(state, moved(19, 5, 5), moved(20, 10, 0)).rooms[1]).toMatchObject({ read: 9, unread: 1, mentions: 1 });
     expect(apply(state, moved(21, 10, 0)).rooms[1]).toMatchObject({ read: 10, unread: 0, mentions: 0 });
   });
 
-  it("do not go back to where one has read on meanwhile, here", () => {
+  it("keep a newer local position until the server knows it", () => {
     const here = readHere(apply(readHere(apply(inRoom(), said(11)), 1, 11), said(12)), 1, 12);
     const answered = apply(here, moved(4, 11, 1));
     expect(answered.rooms[1]).toMatchObject({ read: 12, unread: 0 });
@@ -35,7 +35,7 @@ describe("read positions", () => {
     expect(apply(settled, moved(6, 10, 2)).rooms[1]).toMatchObject({ read: 10, unread: 2 });
   });
 
-  it("are not taken from an answer that was read before they moved", () => {
+  it("ignore an answer that was read before they moved", () => {
     const state = apply(inRoom(), said(11), moved(4, 11, 0));
     expect(roomLoaded(state, room(1, { head: 11, read: 10, unread: 1 }), []).rooms[1]).toMatchObject({ read: 11, unread: 0 });
     expect(roomLoaded(state, room(1, { head: 12, read: 11, unread: 1 }), []).rooms[1]).toMatchObject({ head: 12, unread: 1 });
@@ -43,14 +43,14 @@ describe("read positions", () => {
 });
 
 describe("mentions", () => {
-  it("count those that call one, and everybody", () => {
+  it("count messages that mention the user or everyone", () => {
     const heard = apply(inRoom(), said(11, { mentions: me }), said(12, { mentions: everybody }), said(13, { mentions: { ...me, users: [9] } }), said(14));
     expect(heard.rooms[1]).toMatchObject({ unread: 4, mentions: 2 });
     expect(readHere(heard, 1, 14).rooms[1]).toMatchObject({ unread: 0, mentions: 0 });
     expect(apply(heard, said(15, { by: 7, mentions: everybody })).rooms[1]).toMatchObject({ unread: 0, mentions: 0 });
   });
 
-  it("are counted up to a hundred, and beyond nobody knows how many are left", () => {
+  it("are counted up to 100, where the exact number is unknown", () => {
     const state = apply(inRoom({ mentions: COUNTED - 1 }), said(11, { mentions: me }), said(12, { mentions: me }));
     expect(state.rooms[1]).toMatchObject({ mentions: COUNTED });
     const gone: ChatEvent = { topic: "room:1", seq: 13, type: "message.deleted", at: AT, room: 1, message: 12, by: 8, author: 8, mentioned: me };

@@ -1,4 +1,4 @@
-/** Builds the words of the protocol for tests. */
+/** Builds protocol objects for tests. */
 import type { MemberJoined, MessageSent } from "../src/state/events";
 import type { Room, User } from "../src/state/model";
 import type { Welcome } from "../src/sync/frames";

@@ -23,14 +23,14 @@ const reacted = (seq: number, message: number, by: number): Change => ({ ...reac
 const taken = (seq: number, message: number, by: number): Change => ({ ...reaction(seq, message, by), type: "reaction.removed" });
 
 describe("an answer that arrives late", () => {
-  it("does not bring back what was deleted or said otherwise meanwhile", () => {
+  it("does not bring back text that was deleted or edited meanwhile", () => {
     const state = apply(opened(page(5, 10, 10)), deleted(11, 7), edited(12, 3, "new words"));
     const late = timelineExtended(state, 1, 1, { side: "older", edge: 5 }, page(1, 4, 10));
     expect(at(late, 3)).toMatchObject({ body: "new words", edited_at: AT });
     expect(at(timelineOpened(state, 1, 2, page(5, 10, 10)), 7)).toMatchObject({ body: null, deleted: true });
   });
 
-  it("takes each change once, whichever of its pages knew of it", () => {
+  it("takes each change once, whichever of its pages includes it", () => {
     const older = { ...page(1, 4, 12), items: [{ ...fromMessage(said(4), 12), reactions: [{ emoji: "👍", count: 1, mine: false, by: [9] }] }] };
     const state = timelineExtended(opened(page(5, 10, 10)), 1, 1, { side: "older", edge: 5 }, older);
     const heard = apply(state, reacted(11, 5, 9), reacted(12, 4, 9), reacted(13, 4, 7));
@@ -39,7 +39,7 @@ describe("an answer that arrives late", () => {
     expect(apply(heard, reacted(12, 4, 9), reacted(13, 4, 7))).toEqual(heard);
   });
 
-  it("is asked for again where more has happened than is remembered", () => {
+  it("is requested again if more has happened than is remembered", () => {
     let state = opened(page(5, 10, 10));
     for (let seq = 11; seq < 11 + LIMIT; seq += 1) state = apply(state, pinned(seq, 6));
     expect(timelineExtended(state, 1, 1, { side: "older", edge: 5 }, page(1, 4, 10))).toBe(state);
@@ -49,7 +49,7 @@ describe("an answer that arrives late", () => {
 });
 
 describe("an edit without its text", () => {
-  it("leaves what is shown, and says that it has to be asked for", () => {
+  it("keeps the shown text and marks the message as outdated", () => {
     const state = apply(opened(page(5, 10, 10)), edited(11, 7));
     expect(at(state, 7)).toMatchObject({ body: at(opened(page(5, 10, 10)), 7).body, outdated: true });
     const { kind: _, asOf: __, ...message } = at(opened(page(5, 10, 10)), 7);
@@ -59,13 +59,13 @@ describe("an edit without its text", () => {
     expect(at(messageLoaded(state, 1, { ...message, room: 1, body: "stale" }, 10), 7).outdated).toBe(true);
   });
 
-  it("is made up for by what follows where the server has taken the text away since", () => {
+  it("needs no request if the server has deleted the text since", () => {
     const state = apply(opened(page(5, 10, 10)), edited(11, 7, null), edited(12, 7, "last words"));
     expect(at(state, 7)).toMatchObject({ body: "last words", outdated: false });
   });
 });
 
-it("knows whom it cannot name any more", () => {
+it("marks the message as outdated if the next reacting user is unknown", () => {
   const many = { ...fromMessage(said(7), 10), reactions: [{ emoji: "👍", count: 21, mine: false, by: Array.from({ length: 20 }, (_, at) => at + 20) }] };
   const less = applied(many, taken(11, 7, 20), 7);
   expect(less).toMatchObject({ outdated: true, reactions: [{ count: 20 }] });
@@ -73,7 +73,7 @@ it("knows whom it cannot name any more", () => {
 });
 
 describe("pins", () => {
-  it("are loaded again when a message is pinned that is not here", () => {
+  it("are reloaded when a message is pinned that is not loaded", () => {
     const state = pinsLoaded(opened(page(5, 10, 10)), 1, [], 10);
     expect(apply(state, pinned(11, 7)).pins[1]).toMatchObject([{ seq: 11, message: { seq: 7, pinned: true } }]);
     expect(apply(state, pinned(11, 2)).pins).toEqual({});
@@ -81,7 +81,7 @@ describe("pins", () => {
 });
 
 describe("quotes", () => {
-  it("are found where the answered message is shown, and change with it", () => {
+  it("come from loaded messages and change with them", () => {
     const state = apply(opened(page(5, 10, 10)), said(11, { reply_to: 7 }), deleted(12, 7));
     expect(state.timelines[1]!.quotes[7]).toMatchObject({ body: null, deleted: true });
     expect(at(state, 7)).toMatchObject({ deleted: true });

@@ -1,11 +1,11 @@
 import "fake-indexeddb/auto";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Chat } from "../src/chat.svelte";
-import { farewell } from "../src/features/accounts/accounts";
-import { keys, ofBrowser, write } from "../src/keep/storage";
+import { sessionEndMessage } from "../src/features/accounts/accounts";
+import { keys, ofBrowser, write } from "../src/persistence/storage";
 import { alice, AT, welcome } from "./build";
 
-/** `localStorage` as far as it is used here. */
+/** The parts of `localStorage` that the chat uses. */
 class Memory {
   readonly #kept = new Map<string, string>();
   get length(): number {
@@ -17,7 +17,7 @@ class Memory {
   removeItem = (key: string): void => void this.#kept.delete(key);
 }
 
-/** The far end of a connection, and of what windows tell each other. */
+/** The other end of a connection, and of the channel between windows. */
 class Far {
   static readonly OPEN = 1;
   static last: Far;
@@ -64,13 +64,13 @@ async function begun(accounts: "own" | "host" = "own"): Promise<Chat> {
 
 describe("a chat that ends", () => {
   it.each([
-    ["the session has run out", 4501, "own", true],
-    ["the session was ended from elsewhere", 4503, "own", true],
-    ["somebody has logged out of the app around it", 4503, "host", false],
-    ["the account was closed", 4510, "own", true],
-    ["the account was closed by the app around it", 4510, "host", false],
-    ["somebody has logged out in another window", 0, "own", false],
-  ] as const)("leaves what was written to its author, or to nobody: %s", async (_, code, accounts, stays) => {
+    ["the session has expired", 4501, "own", true],
+    ["the session was revoked from another device", 4503, "own", true],
+    ["the user has logged out of the host application", 4503, "host", false],
+    ["the account was disabled", 4510, "own", true],
+    ["the host application disabled the account", 4510, "host", false],
+    ["the user has logged out in another window", 0, "own", false],
+  ] as const)("keeps or deletes unsent text: %s", async (_, code, accounts, stays) => {
     const chat = await begun(accounts);
     chat.drafts.save(1, { text: "a draft" });
     Line.last.onclose({ code: 1006, reason: "" });
@@ -82,15 +82,15 @@ describe("a chat that ends", () => {
     expect(keys(ofBrowser()).sort()).toEqual(stays ? ["draft.7.1", "outbox.7.k"] : []);
     chat.drafts.save(1, { text: "too late" });
     expect(ofBrowser()?.getItem("hubbub:/:draft.7.1") ?? "").not.toContain("too late");
-    if (code) expect(farewell(code, 7)?.includes("had not sent")).toBe(stays);
+    if (code) expect(sessionEndMessage(code, 7)?.includes("unsent messages")).toBe(stays);
     write(ofBrowser(), "draft.7.1", null);
     write(ofBrowser(), "outbox.7.k", null);
-    expect(farewell(4503, 7)).not.toContain("had not sent");
+    expect(sessionEndMessage(4503, 7)).not.toContain("unsent messages");
   });
 });
 
 describe("a chat", () => {
-  it("makes drafts of what was on its way to a room that one was sent away from, and says so until one has seen it", async () => {
+  it("turns unsent messages to a room that the user was removed from into a draft, with a notice until it is dismissed", async () => {
     const chat = await begun();
     chat.drafts.save(2, { text: "begun" });
     Line.last.onclose({ code: 1006, reason: "" });
@@ -106,7 +106,7 @@ describe("a chat", () => {
     Line.last.says(JSON.stringify({ topic: "user:7", seq: 4, type: "room.gone", at: AT, room: 2, why: "removed" }));
     await vi.waitUntil(() => chat.state.gone);
     expect(chat.drafts.load(2).text).toBe("one\n\ntwo\n\nbegun");
-    chat.noted(2);
+    chat.dismissUnsent(2);
     expect(chat.unsent).toEqual([]);
     chat.stop();
   });

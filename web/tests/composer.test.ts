@@ -1,19 +1,19 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Chat } from "../src/chat.svelte";
-import { begunAt, emoji, mayCallAll, names, whole } from "../src/features/composer/completion";
+import { begunAt, emoji, mayMentionAll, names, whole } from "../src/features/composer/completion";
 import { composing, Composing } from "../src/features/composer/composing.svelte";
 import { lastOwn } from "../src/features/messages/messages";
-import { Drafts, recentEmoji, usedEmoji } from "../src/keep";
+import { Drafts, recentEmoji, usedEmoji } from "../src/persistence";
 import type { Room } from "../src/state/model";
 import type { Outgoing } from "../src/sync/outbox";
 import { known, loadEmoji, search } from "../src/ui/emoji";
 
-// A browser that keeps all of the page.
+// A browser whose service worker caches the page.
 vi.stubGlobal("navigator", { serviceWorker: { controller: {} } });
 const groups = await loadEmoji();
 vi.unstubAllGlobals();
 
-describe("what is begun at the caret", () => {
+describe("the word to complete at the caret", () => {
   it.each([
     ["@", 1, "name", ""],
     ["hello @an", 9, "name", "an"],
@@ -34,7 +34,7 @@ describe("suggestions", () => {
   const members = ["bob", "Anna", "anton", "Ärger"].map((name, at) => ({ id: at + 1, name }));
   const texts = (query: string): string[] => names(members, query, true).map((one) => one.text);
 
-  it("are members by prefix, then the words that call everybody", () => {
+  it("list members by prefix, then @room and @here", () => {
     expect(texts("an")).toEqual(["@Anna ", "@anton "]);
     expect(texts("är")).toEqual(["@Ärger "]);
     expect(texts("ro")).toEqual(["@room "]);
@@ -42,21 +42,21 @@ describe("suggestions", () => {
     expect(texts("zz")).toEqual([]);
   });
 
-  it("are at most eight, with the loud words among them", () => {
+  it("are at most eight, including @room and @here", () => {
     const crowd = Array.from({ length: 500 }, (_, at) => ({ id: at, name: `r${at}` }));
     expect(names(crowd, "", true)).toHaveLength(8);
     expect(names(crowd, "r", true).at(-1)?.text).toBe("@room ");
   });
 
-  it("call everybody only where one may", () => {
+  it("include @room and @here only if the user may use them", () => {
     const room = { kind: "public", members: 21, role: "member" } as Room;
     const member = { role: "member" } as const;
     expect(names(members, "", false).map((one) => one.text)).not.toContain("@room ");
-    expect(mayCallAll(member, room)).toBe(false);
-    expect([mayCallAll({ role: "admin" }, room), mayCallAll(member, { ...room, role: "moderator" }), mayCallAll(member, { ...room, members: 20 }), mayCallAll(member, { ...room, kind: "direct" })]).toEqual([true, true, true, true]);
+    expect(mayMentionAll(member, room)).toBe(false);
+    expect([mayMentionAll({ role: "admin" }, room), mayMentionAll(member, { ...room, role: "moderator" }), mayMentionAll(member, { ...room, members: 20 }), mayMentionAll(member, { ...room, kind: "direct" })]).toEqual([true, true, true, true]);
   });
 
-  it("are emoji by name, of equal ones those used lately first", () => {
+  it("list emoji by name, recently used ones first among equals", () => {
     expect(emoji(groups, "tada", [])[0]).toMatchObject({ text: "🎉 ", label: ":tada:", emoji: "🎉" });
     expect(search(groups, "smile", [], 1)[0]?.emoji).toBe("😄");
     const plain = search(groups, "cat", [], 80).map((one) => one.emoji);
@@ -65,14 +65,14 @@ describe("suggestions", () => {
     expect(search(groups, "no such thing", [], 8)).toEqual([]);
   });
 
-  it("take :name: as it is with its second colon", () => {
+  it("replace :name: at its second colon", () => {
     expect(whole(groups, "so :tada:", 9)).toMatchObject({ from: 3, to: 9, emoji: "🎉" });
     expect(whole(groups, "so :tada: x", 11)).toBeNull();
     expect(whole(groups, "10:30:", 6)).toBeNull();
     expect(whole(groups, ":nothing_like_it:", 17)).toBeNull();
   });
 
-  it("have every emoji once, in nine categories, with a name each", () => {
+  it("include every emoji once, in nine categories, each with a name", () => {
     const all = groups.flat();
     expect(groups).toHaveLength(9);
     expect(new Set(all.map((one) => one.emoji)).size).toBe(all.length);
@@ -83,7 +83,7 @@ describe("suggestions", () => {
   });
 });
 
-describe("what is being written", () => {
+describe("composing", () => {
   const bob = { seq: 4, by: 8, name: "bob" };
   const ann = { ...bob, body: "the old words" };
   let stored: Map<string, string>;
@@ -112,7 +112,7 @@ describe("what is being written", () => {
 
   afterEach(() => void vi.unstubAllGlobals());
 
-  /** That somebody writes is told as well, and is no matter here. */
+  /** Typing signals are sent too and do not matter here. */
   const taken = (input: { type: string }): void => void (input.type === "typing" || sent.push(input));
   const chatOf = (timelines = {}): Chat => {
     const drafts = new Drafts(7);
@@ -120,16 +120,16 @@ describe("what is being written", () => {
     return { state: { me: { id: 7 }, timelines }, drafts, input: taken } as unknown as Chat;
   };
   const opened = (chat = chatOf()): Composing => new Composing(chat, 1);
-  /** What this window hears when another one has written. */
+  /** The event this window receives when another window stores a draft. */
   const hear = (): void => others.forEach((heard) => stored.forEach((newValue, key) => heard({ key, newValue })));
 
-  it("is the same for as long as the chat is, and another one in another room", () => {
+  it("returns the same instance per chat and room", () => {
     const chat = chatOf();
     expect(composing(chat, 1)).toBe(composing(chat, 1));
     expect(composing(chat, 1)).not.toBe(composing(chat, 2));
   });
 
-  it("is there again after a reload, with what it answers, and gone once it is sent", async () => {
+  it("restores a draft and its reply after a reload, and clears it once it is sent", async () => {
     const before = opened();
     before.write("half a thought");
     before.reply(ann);
@@ -141,7 +141,7 @@ describe("what is being written", () => {
     expect(stored.size).toBe(0);
   });
 
-  it("gives the draft back when editing ends, also after a reload in the middle of it", () => {
+  it("restores the draft when an edit ends, also after a reload during the edit", () => {
     const before = opened();
     before.write("half a thought");
     before.edit(ann);
@@ -153,7 +153,7 @@ describe("what is being written", () => {
     expect(opened()).toMatchObject({ text: "half a thought", intent: null });
   });
 
-  it("keeps the words of an edit that was not taken, and says why", async () => {
+  it("keeps the text of an edit that the server refused, with the reason", async () => {
     const one = opened();
     one.write("half a thought");
     one.edit(ann);
@@ -161,14 +161,14 @@ describe("what is being written", () => {
     answer = () => Promise.reject(new TypeError());
     await one.submit();
     expect(one).toMatchObject({ text: "the new words", busy: false, intent: { kind: "edit" } });
-    expect(one.trouble).toContain("cannot be reached");
+    expect(one.trouble).toContain("Can't reach the server");
     answer = () => Promise.resolve({ ok: true, json: () => Promise.resolve({}) });
     await one.submit();
     expect(sent.at(-1)).toEqual(["PATCH", "http://h/api/rooms/1/messages/4", { body: "the new words" }]);
     expect(one).toMatchObject({ text: "half a thought", intent: null, trouble: "" });
   });
 
-  it("does not ask for an edit that changes nothing, and lets nobody edit twice at once", async () => {
+  it("sends no request for an unchanged edit, and only one edit at a time", async () => {
     const one = opened();
     one.edit(ann);
     await one.submit();
@@ -181,7 +181,7 @@ describe("what is being written", () => {
     expect(sent).toHaveLength(1);
   });
 
-  it("keeps what one goes on to write while an edit is on its way", async () => {
+  it("keeps text that the user types while an edit is under way", async () => {
     const one = opened();
     one.edit(ann);
     one.write("new");
@@ -192,15 +192,15 @@ describe("what is being written", () => {
     expect(one.text).toBe("something else");
   });
 
-  it("takes back a message that was not taken, before what was begun since", () => {
+  it("puts a refused message before the present draft", () => {
     const one = opened();
     one.write("begun since");
-    one.takeBack({ key: "k", room: 1, body: "refused", at: 0, status: "failed" } as Outgoing);
+    one.returnUnsent({ key: "k", room: 1, body: "refused", at: 0, status: "failed" } as Outgoing);
     expect(one.text).toBe("refused\n\nbegun since");
     expect(sent).toEqual([{ type: "discard", key: "k" }]);
   });
 
-  it("keeps the new words of an edit when one goes on to something else, and gives them back", () => {
+  it("keeps the new text of an edit when the user switches to another message", () => {
     const other = { seq: 5, by: 7, name: "alice", body: "another one" };
     const one = opened();
     one.write("half a thought");
@@ -217,14 +217,14 @@ describe("what is being written", () => {
     expect(after).toMatchObject({ text: "the new words", edits: [] });
     after.cancel();
     expect(after.edits).toHaveLength(1);
-    after.goOn(after.edits[0]!);
+    after.continueEdit(after.edits[0]!);
     expect(after).toMatchObject({ text: "the new words", intent: { kind: "edit", message: bob }, edits: [] });
     after.cancel();
-    after.giveUp(after.edits[0]!);
+    after.discardEdit(after.edits[0]!);
     expect(opened()).toMatchObject({ text: "half a thought", edits: [] });
   });
 
-  it("keeps no words of a message that may be deleted, neither those one answers nor those one has not changed", () => {
+  it("stores no text of messages that may be deleted: neither quotes nor unchanged edits", () => {
     const one = opened();
     one.reply(ann);
     one.edit({ ...ann, seq: 9, body: "its very old words" });
@@ -235,7 +235,7 @@ describe("what is being written", () => {
     expect([...stored.values()].join()).toContain("quite new");
   });
 
-  it("lets one write anew what was to change a message that is deleted meanwhile", async () => {
+  it("turns the edit of a deleted message into a new message", async () => {
     const deleted = { kind: "message", seq: 4, by: 7, body: null };
     const one = opened(chatOf({ 1: { items: [deleted], tail: { items: [] }, quotes: {} } }));
     one.write("half a thought");
@@ -244,11 +244,11 @@ describe("what is being written", () => {
     one.write("the new words");
     await one.submit();
     expect(sent).toEqual([]);
-    one.writeAnew();
+    one.keepAsNew();
     expect(one).toMatchObject({ text: "the new words\n\nhalf a thought", intent: null, gone: false, edits: [] });
   });
 
-  it("asks whether a message is to be deleted of which nothing is left", async () => {
+  it("asks whether to delete a message that an edit leaves without text", async () => {
     const one = opened();
     const asked: number[] = [];
     const end = one.asking((seq) => asked.push(seq));
@@ -261,12 +261,12 @@ describe("what is being written", () => {
     expect(one.edits).toEqual([]);
   });
 
-  it("has what could not be sent before what was begun since, once, whoever is there to hear it", () => {
+  it("puts unsent messages before the draft, once, whether the room is open or not", () => {
     const chat = chatOf();
     for (const room of [1, 2]) {
       chat.drafts.save(room, { text: "begun since" });
       if (room === 1) composing(chat, room).edit(ann);
-      for (let window = 0; window < 2; window += 1) chat.drafts.takeBack(room, "one\n\ntwo");
+      for (let window = 0; window < 2; window += 1) chat.drafts.returnUnsent(room, "one\n\ntwo");
       const now = composing(chat, room);
       now.cancel();
       expect(now).toMatchObject({ text: "one\n\ntwo\n\nbegun since", others: [] });
@@ -279,7 +279,7 @@ describe("what is being written", () => {
     expect([here.unsent, opened().text]).toEqual([[], ""]);
   });
 
-  it("writes and hears nothing any more when the chat has ended, and one listener is enough for all rooms", () => {
+  it("writes and receives nothing after the chat has ended, and uses one listener for all rooms", () => {
     const ends = vi.fn();
     const signals: AbortSignal[] = [];
     vi.stubGlobal("addEventListener", (_: string, heard: () => void, { signal }: { signal: AbortSignal }) => {
@@ -296,7 +296,7 @@ describe("what is being written", () => {
     expect(stored.size).toBe(0);
   });
 
-  it("goes along with another window, as long as nothing of its own is lost", () => {
+  it("takes over the draft of another window if it has no text of its own", () => {
     const [here, there] = [opened(), opened()];
     there.write("from there");
     hear();
@@ -309,7 +309,7 @@ describe("what is being written", () => {
     expect(here.text).toBe("from there, longer");
   });
 
-  it("puts aside what another window wrote unheard, and nothing is lost in the change", () => {
+  it("keeps the draft of another window that was stored without an event", () => {
     const [here, there] = [opened(), opened()];
     there.write("from there");
     here.write("from here");
@@ -321,7 +321,7 @@ describe("what is being written", () => {
     expect(opened()).toMatchObject({ text: "from there", others: [] });
   });
 
-  it("edits the last message of one's own that is still there", () => {
+  it("edits the user's last message that still exists", () => {
     const said = (seq: number, by: number, body: string | null): object => ({ kind: "message", seq, by, body });
     const items = [said(1, 7, "first"), said(2, 7, "second"), said(3, 7, null), said(4, 8, "not mine"), { kind: "joined", seq: 5, by: 7 }];
     const chat = (newer: boolean): Chat => ({ state: { me: { id: 7 }, timelines: { 1: { items, newer } } } }) as unknown as Chat;
@@ -330,7 +330,7 @@ describe("what is being written", () => {
     expect(lastOwn(chat(false), 2)).toBeNull();
   });
 
-  it("remembers which emoji were used lately, the last one first, each once", () => {
+  it("remembers recently used emoji, the newest first, each once", () => {
     for (const one of ["🎉", "👍", "🎉"]) usedEmoji(7, one);
     expect(recentEmoji(7)).toEqual(["🎉", "👍"]);
     for (let at = 0; at < 40; at += 1) usedEmoji(7, `e${at}`);

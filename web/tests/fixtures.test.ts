@@ -1,6 +1,6 @@
 /**
- * What the server says of before a command and of after it, and what it tells live: this client comes from the one to
- * the other by its reducer alone. `contract/fixtures/` is written by tests/fixtures.
+ * Snapshots of the server before and after a command, and its live events: the client gets from one
+ * to the other by its reducer alone. `contract/fixtures/` is written by tests/fixtures.
  */
 import { describe, expect, it } from "vitest";
 import type { ChatEvent, Member, Messages, Pin, Room, User } from "../src/contract";
@@ -27,13 +27,13 @@ interface Fixture {
 const FIXTURES = Object.values(import.meta.glob<Fixture>("../../contract/fixtures/*.*.json", { eager: true, import: "default" }));
 const limits = { body: 16_384, characters: 8_000 };
 
-/** As a client has it that has just looked at everything. */
+/** The state of a client that has just opened everything. */
 function loaded(snapshot: Snapshot): State {
   const { user, rooms, directory } = snapshot;
   return opened({ ...welcomed(initial(user), { user, rooms, limits }, []), directory }, snapshot);
 }
 
-/** Every room that nothing is shown of is loaded, be it that the client has let go what it showed. */
+/** Load every room without a timeline, also those that the client has dropped. */
 function opened(before: State, { rooms, pages, members, pins }: Snapshot): State {
   let state = before;
   for (const room of rooms.filter(({ id }) => before.rooms[id] && !before.timelines[id])) {
@@ -48,13 +48,15 @@ function opened(before: State, { rooms, pages, members, pins }: Snapshot): State
   return state;
 }
 
-/** What is one's own in a room stands among `rooms`; how many are in one is not told to those who are not. */
+/** The user's own fields of a room are in `rooms`; non-members do not get the number of members. */
 function asListed({ head: _, floor: __, read: _a, unread: _b, mentions: _c, role: _d, favourite: _e, muted: _f, members: _g, ...room }: Room) {
   return room;
 }
 
-/** What a snapshot tells: the lines between messages and what only this client knows are left out. */
-function told(state: State, rooms: readonly string[]) {
+/**
+ * The parts of a state that a snapshot has: without event lines and what only this client knows.
+ */
+function comparable(state: State, rooms: readonly string[]) {
   const said = ({ asOf: _, outdated: __, ...message }: MessageItem) => message;
   const of = <T, R>(record: Readonly<Record<string, T>>, look: (value: T) => R) =>
     Object.fromEntries(rooms.map((room) => [room, record[room] === undefined ? undefined : look(record[room])]));
@@ -73,18 +75,18 @@ describe.each(FIXTURES)("$command", ({ cases }) => {
     const rooms = Object.keys(before.pages).filter((room) => room in after.pages);
     const state = loaded(before);
     const once = events.reduce(reduce, state);
-    const wanted = told(loaded(after), rooms);
-    expect(told(opened(once, after), rooms)).toEqual(wanted);
-    expect(told(opened(events.reduce(reduce, once), after), rooms)).toEqual(wanted);
+    const wanted = comparable(loaded(after), rooms);
+    expect(comparable(opened(once, after), rooms)).toEqual(wanted);
+    expect(comparable(opened(events.reduce(reduce, once), after), rooms)).toEqual(wanted);
   });
 });
 
-it("fails where the reducer leaves something out", () => {
+it("fails if the reducer leaves something out", () => {
   const all = FIXTURES.flatMap(({ cases }) => cases);
   const silent = all.filter(({ before, events, after }) => {
     const rooms = Object.keys(before.pages).filter((room) => room in after.pages);
-    const [first, second] = [told(loaded(before), rooms), told(loaded(after), rooms)];
-    // How one appears is not part of what a state tells.
+    const [first, second] = [comparable(loaded(before), rooms), comparable(loaded(after), rooms)];
+    // The user's status is not part of the compared state.
     const others = events.filter((event) => event.type !== "status.changed");
     return others.length > 0 && JSON.stringify(first) === JSON.stringify(second);
   });

@@ -27,7 +27,7 @@ describe("backoff", () => {
 });
 
 describe("the link", () => {
-  it("comes back after a lost connection, waiting longer each time until the connection was good", () => {
+  it("reconnects after a lost connection, with longer waits until a connection has worked", () => {
     const lost = run([[closed(1006), 200]], open);
     expect(lost.state).toMatchObject({ phase: "waiting", attempt: 1, retryAt: 450 });
     expect(types(lost.last)).toEqual(["drop", "lost", "timer"]);
@@ -37,31 +37,31 @@ describe("the link", () => {
     expect(good.state).toMatchObject({ phase: "open", attempt: 0 });
   });
 
-  it("does not take an opened socket alone for a good connection", () => {
+  it("does not count an opened socket alone as a working connection", () => {
     const lost = run([[closed(1006), 1], [{ type: "timer" }, 2], [{ type: "opened" }, 3], [closed(1006), 4]], open);
     expect(lost.state.attempt).toBe(2);
   });
 
-  it("waits as long as a server that goes away asks for", () => {
+  it("waits as long as a stopping server asks", () => {
     expect(run([[closed(4000, '{"retry_after":2.3}'), 1000]], open).state.retryAt).toBe(3300);
   });
 
   it.each(["", "bye", "null", '{"retry_after":"x"}', '{"retry_after":-1}'])(
-    "falls back to its own wait where the reason is %j",
+    "uses its own wait if the reason is %j",
     (reason) => expect(run([[closed(4000, reason), 1000]], open).state.retryAt).toBe(1250),
   );
 
-  it.each([4501, 4503, 4510])("stays away after %i", (code) => {
+  it.each([4501, 4503, 4510])("does not reconnect after %i", (code) => {
     const { state, last } = run([[closed(code), 200]], open);
     expect(state).toMatchObject({ phase: "stopped", code });
     expect(types(last)).toEqual(["no timer", "drop", "lost"]);
   });
 
-  it("comes back after 4008, 4009 and 1009", () => {
+  it("reconnects after 4008, 4009 and 1009", () => {
     for (const code of [4008, 4009, 1009]) expect(run([[closed(code), 200]], open).state.phase).toBe("waiting");
   });
 
-  it("asks for a sign of life after silence, and hears any word as one", () => {
+  it("sends a ping after silence, and takes any frame as an answer", () => {
     const asked = run([[{ type: "timer" }, 100 + SILENCE_MS]], open);
     expect(types(asked.last)).toEqual(["ping", "timer"]);
     const heard = run([[{ type: "heard" }, 100 + SILENCE_MS + 5], [{ type: "timer" }, 100 + SILENCE_MS + ANSWER_MS]], asked.state);
@@ -69,30 +69,30 @@ describe("the link", () => {
     expect(heard.last).toEqual([{ type: "timer", at: 100 + 2 * SILENCE_MS + 5 }]);
   });
 
-  it("asks nothing while there is talk", () => {
+  it("sends no ping while frames arrive", () => {
     const { last } = run([[{ type: "heard" }, 20_000], [{ type: "timer" }, 100 + SILENCE_MS]], open);
     expect(last).toEqual([{ type: "timer", at: 20_000 + SILENCE_MS }]);
   });
 
-  it("gives a connection up that does not answer", () => {
+  it("drops a connection that does not answer", () => {
     const { state, last } = run([[{ type: "timer" }, 30_000], [{ type: "timer" }, 30_000 + ANSWER_MS]], open);
     expect(state.phase).toBe("waiting");
     expect(types(last)).toEqual(["drop", "lost", "timer"]);
   });
 
-  it("gives an attempt up that takes too long", () => {
+  it("drops an attempt that takes too long", () => {
     const { state, last } = run([[{ type: "start" }, 0], [{ type: "timer" }, CONNECT_MS]]);
     expect(state.phase).toBe("waiting");
     expect(types(last)).toEqual(["drop", "timer"]);
   });
 
-  it("connects at once when woken, and asks an open connection whether it lives", () => {
+  it("connects at once when woken, and pings an open connection", () => {
     const waiting = run([[closed(1006, "", 0.99), 200]], open).state;
     expect(types(run([[{ type: "wake" }, 210]], waiting).last)).toContain("open");
     expect(types(run([[{ type: "wake" }, 210]], open).last)).toEqual(["ping", "timer"]);
   });
 
-  it("starts over after it was told to stay away, for a new login", () => {
+  it("starts again for a new login after a close code that forbids reconnecting", () => {
     const away = run([[closed(4503), 200]], open).state;
     expect(run([[{ type: "start" }, 300]], away).state.phase).toBe("connecting");
   });

@@ -2,13 +2,13 @@ import { describe, expect, it } from "vitest";
 import { gist } from "../src/features/messages/gist";
 import { colours } from "../src/features/messages/markup/colours";
 import corpus from "../../contract/fixtures/mentions.json";
-import { candidates, isLoud, meaning } from "../src/features/messages/markup/mentions";
+import { candidates, isGroupMention, meaning } from "../src/features/messages/markup/mentions";
 import { parse } from "../src/features/messages/markup/parse";
 import { DEEPEST } from "../src/features/messages/markup/rules";
 import type { Block, Inline } from "../src/features/messages/markup/tree";
 import { addressAt, targetOf } from "../src/state/links";
 
-/** A tree in short: `p[b[bold] i[it]]`. */
+/** A tree in short form: `p[b[bold] i[it]]`. */
 const short = (body: string): string => parse(body).map(block).join(" ");
 const block = (one: Block): string => {
   if (one.kind === "paragraph") return `p[${line(one.children)}]`;
@@ -49,7 +49,7 @@ describe("Markdown", () => {
 
   it.each([">", "-", "1.", "- -", "> >", "```", "```\n```", "* * *", "", " "])("shows %j as it was typed", (body) => expect(short(body)).toBe(`p[${body}]`));
 
-  it("loses nothing, however deep", () => {
+  it("keeps all text at any depth", () => {
     const body = `${"> ".repeat(60)}at the bottom`;
     const tree = short(body);
     expect(tree).toContain("at the bottom");
@@ -62,12 +62,12 @@ interface Called { why: string; body: string; names: string[]; room: boolean; he
 const CORPUS = corpus as Called[];
 const MOST = 50;
 
-/** The runs behind the `@` of a tree, wherever they stand. */
+/** The runs after the `@` of a tree, at any depth. */
 const runs = (nodes: readonly Inline[]): string[] => nodes.flatMap((node) => (node.kind === "mention" ? [node.run] : "children" in node ? runs(node.children) : []));
 const called = (blocks: readonly Block[]): string[] =>
   blocks.flatMap((one) => (one.kind === "paragraph" ? runs(one.children) : one.kind === "quote" ? called(one.children) : one.kind === "list" ? one.items.flatMap(called) : []));
 
-describe("the gist of a message", () => {
+describe("the summary of a message", () => {
   it.each([
     ["**one**  two\nthree", "one two"],
     ["- `a`\n- b", "a"],
@@ -75,28 +75,28 @@ describe("the gist of a message", () => {
     [`it was ||${"the butler ".repeat(100)}||`, "it was ▒▒▒"],
     ["x".repeat(300), `${"x".repeat(160)}…`],
     ["😀".repeat(160), "😀".repeat(160)],
-  ])("%j is one line that gives nothing away", (body, line) => expect(gist(body)).toBe(line));
+  ])("%j becomes one line that hides spoilers", (body, line) => expect(gist(body)).toBe(line));
 });
 
 describe("mentions", () => {
-  it.each(CORPUS)("are those that the server finds: $why", ({ body, names, room, here, pieces }) => {
+  it.each(CORPUS)("match the server: $why", ({ body, names, room, here, pieces }) => {
     const found = called(parse(body));
-    expect([...new Set(found.filter((run) => !isLoud(run)))].slice(0, MOST)).toEqual(names);
+    expect([...new Set(found.filter((run) => !isGroupMention(run)))].slice(0, MOST)).toEqual(names);
     expect([found.some((run) => run.toLowerCase() === "room"), found.some((run) => run.toLowerCase() === "here")]).toEqual([room, here]);
     if (pieces) expect(found.map((run) => `@${run}`)).toEqual(pieces.filter(([kind]) => kind !== "text").map(([, text]) => text));
   });
 
-  it("stand in links for nothing, and in all else for somebody", () => {
+  it("do not exist in links, and are shown everywhere else", () => {
     expect(short("[@no](https://a.example) ||@ann||")).toBe("p[a[@no -> https://a.example/ (a.example)] spoiler[at[ann]]]");
   });
 
-  it("may end with the sentence or with a sign of the name", () => {
+  it("may end with punctuation of the sentence or of the name", () => {
     expect(candidates("ann")).toEqual(["ann"]);
     expect(candidates("ann._")).toEqual(["ann._", "ann.", "ann"]);
     expect(candidates("ann......")).toEqual(["ann......", "ann.....", "ann....", "ann...", "ann"]);
   });
 
-  it("mean whom the server says they mean", () => {
+  it("resolve to the users that the server names", () => {
     const meant = meaning({ users: [7, 8], room: true }, { id: 7, name: "Ann" }, [{ id: 8, name: "bob" }, { id: 9, name: "eve" }]);
     expect(["ann", "Bob", "eve", "nobody", "room", "here"].map(meant)).toEqual(["me", "other", null, null, "me", null]);
     expect(meaning({ users: [8] }, { id: 7, name: "ann" })("bob")).toBe("other");
@@ -110,7 +110,7 @@ describe("links", () => {
     ["*https://a.example/_x_y* ||https://b.example|| [x](https://c.example/a_(b))", ["https://a.example/_x_y", "https://b.example/", "https://c.example/a_(b)"]],
     ["[https://a.example](https://b.example) https://c.example/?a[]=1]", ["https://b.example/", "https://c.example/?a[]=1"]],
     ["HTTPS://A.Example, xhttps://no.example <mailto:ann@a.example> <ann@a.example>", ["https://a.example/", "mailto:ann@a.example", "mailto:ann@a.example"]],
-  ])("finds those of %j", (body, hrefs) => {
+  ])("are found in %j", (body, hrefs) => {
     const found = (nodes: readonly Inline[]): string[] => nodes.flatMap((node) => (node.kind === "link" ? [node.href] : "children" in node ? found(node.children) : []));
     expect(parse(body).flatMap((one) => (one.kind === "paragraph" ? found(one.children) : []))).toEqual(hrefs);
   });
@@ -119,7 +119,7 @@ describe("links", () => {
     ["javascript:alert(1)"], ["data:text/html,x"], ["ftp://x.example"], ["https://"], ["file:///etc/passwd"], ["https:/a.example"], ["//a.example"],
     ["https:\\\\a.example"], ["https://a.example\\@b.example"], ["https://bank.example@evil.example"], ["https://u:p@evil.example/"], ["https://a.ex\u202eample"],
     ["https://a.example/\u200bx"], ["https://a.example/\tx"], [" https://a.example"], ["blob:https://a.example/x"], ["mailto:"], ["vbscript:x"], ["https://a b"],
-  ])("makes no link of %j", (address) => {
+  ])("are not made of %j", (address) => {
     expect(targetOf(address)).toBeNull();
     expect(short(`[x](<${address}>)`)).not.toContain("a[x");
   });
@@ -131,26 +131,26 @@ describe("links", () => {
     ["https://ｅvil.example/", false, "evil.example"],
     ["http://0x7f.1/", false, "127.0.0.1"],
     ["https://bank%2ecom.evil.example/", false, "bank.com.evil.example"],
-  ])("tells of %j whom one will meet", (address, toldAlready, host) => {
+  ])("show the host of %j if its text does not", (address, toldAlready, host) => {
     expect(targetOf(address)).toMatchObject({ plain: toldAlready, host });
     expect(short(address).includes(` (${host})`)).toBe(!toldAlready);
     expect(short(`[my bank](${address})`)).toContain(` (${host})`);
   });
 
-  it("ends an address where something begins that nobody sees", () => {
+  it("end before an invisible character", () => {
     expect(addressAt("https://a.example/\u202egpj.exe", 0)).toBe("https://a.example/");
   });
 });
 
 describe("colours", () => {
-  it("come for known languages and leave the text as it is", async () => {
+  it("exist for known languages and keep the text unchanged", async () => {
     const code = 'def f(x):  # why\n    return "x" * 2\n';
     const pieces = await colours("py", code);
     expect(pieces?.map((piece) => piece.text).join("")).toBe(code);
     expect(pieces?.map((piece) => piece.look)).toEqual(expect.arrayContaining(["keyword", "comment", "string", "number"]));
   });
 
-  it.each(["", "klingon", "constructor", "__proto__"])("never come for %j", async (language) => expect(await colours(language, "x = 1")).toBeNull());
+  it.each(["", "klingon", "constructor", "__proto__"])("do not exist for %j", async (language) => expect(await colours(language, "x = 1")).toBeNull());
 });
 
 describe("hostile texts", () => {
@@ -174,21 +174,21 @@ describe("hostile texts", () => {
     ["crossed", "*a _b ".repeat(5_461) + "a_ b* ".repeat(5_461)],
   ];
 
-  /** On a quiet machine none takes 50 ms; what is quadratic takes seconds. */
+  /** On a quiet machine none takes 50 ms; quadratic time would take seconds. */
   const BOUND_MS = 150;
-  it("are read in milliseconds, 64 KiB long", () => {
-    for (const [, text] of whole.slice(0, 20)) parse(text.slice(0, 2_000)); // So that the compiler has seen it.
+  it("of 64 KiB are parsed in milliseconds", () => {
+    for (const [, text] of whole.slice(0, 20)) parse(text.slice(0, 2_000)); // Warms up the compiler.
     const slow = [...whole, ...shaped].flatMap(([name, text]) => {
       const times: number[] = [];
       do times.push(spent(() => parse(text)));
-      while (Math.min(...times) > BOUND_MS && times.length < 5); // Noise only ever makes it slower.
+      while (Math.min(...times) > BOUND_MS && times.length < 5); // Noise can only make it slower.
       return Math.min(...times) > BOUND_MS ? [`${name}: ${Math.min(...times).toFixed(0)} ms`] : [];
     });
     expect(slow).toEqual([]);
   }, 60_000);
 });
 
-/** Of the processor, since a busy machine lets one wait. */
+/** Processor time, since a busy machine lets the process wait. */
 declare const process: { cpuUsage(): { user: number } };
 function spent(run: () => void): number {
   const before = process.cpuUsage().user;

@@ -18,25 +18,25 @@ const gone = (why: "left" | "removed" | "banned", reason?: string): ChatEvent =>
 });
 const added = (more = {}): ChatEvent => ({ topic: "user:7", seq: 6, type: "room.added", at: AT, room: room(1, more) });
 
-describe("the people of a room", () => {
-  it("are fewer by a ban that ends a membership, and only by such a one", () => {
+describe("the members of a room", () => {
+  it("lose a banned user only if they were a member", () => {
     const state = apply(inRoom(), banned(11, 9, false), banned(12, 8), banned(12, 8));
     expect(state.members[1]?.map(({ id }) => id)).toEqual([7]);
     expect(state.rooms[1]).toMatchObject({ members: 1, head: 12 });
   });
 
-  it("are what was said last", () => {
+  it("have their latest roles", () => {
     const state = apply(inRoom(), role(11, 8, "moderator"), role(12, 7, "owner"));
     expect(state.members[1]?.map(({ role }) => role)).toEqual(["owner", "moderator"]);
     expect(state.rooms[1]).toMatchObject({ role: "owner", members: 2, head: 12 });
   });
 
-  it("leave one's role as a newer welcome knows it", () => {
+  it("keep the user's role from a newer welcome", () => {
     const state = welcomed(initial(alice), welcome({}, { rooms: [room(1, { role: "owner", head: 12 })] }), []);
     expect(apply(state, role(11, 7, "member")).rooms[1]?.role).toBe("owner");
   });
 
-  it("who are banned are asked for again after a ban, and are one fewer after its end", () => {
+  it("reload bans after a ban, and drop a ban that was lifted", () => {
     const bans = [{ user: 9, name: "carol", by: 8, at: AT }];
     const looked: State = { ...inRoom(), bans: { 1: bans } };
     expect(apply(looked, { ...about(11, 9, "carol"), type: "member.unbanned" }).bans).toEqual({ 1: [] });
@@ -44,8 +44,8 @@ describe("the people of a room", () => {
   });
 });
 
-describe("one's own end in a room", () => {
-  it("is told once, with the reason, in whatever order it is heard of", () => {
+describe("the end of the user's membership", () => {
+  it("is reported once, with the reason, in any order of events", () => {
     const wanted = { room: 1, name: "room 1", why: "banned", reason: "spam" };
     const own = [banned(11, 7), gone("banned", "spam")];
     for (const events of [own, own.toReversed(), [...own, ...own]]) {
@@ -55,23 +55,23 @@ describe("one's own end in a room", () => {
     }
   });
 
-  it("is no news where one has left", () => {
+  it("is not reported when the user left", () => {
     expect(apply(inRoom(), { ...about(11, 7, "alice"), type: "member.left" }, gone("left"))).toMatchObject({ rooms: {}, gone: null });
   });
 
-  it("is told after an absence too, when the welcome knows the room no longer", () => {
+  it("is reported after an absence, when the welcome does not include the room", () => {
     const back = welcomed(inRoom(), welcome({}), []);
     expect(apply(back, gone("removed")).gone).toEqual({ room: 1, name: "room 1", why: "removed" });
     expect(apply(back, gone("left")).gone).toBeNull();
   });
 
-  it("is forgotten when one is in the room again", () => {
+  it("is forgotten when the user joins again", () => {
     expect(apply(inRoom(), removed(11, 7), gone("removed"), added({ head: 20 }))).toMatchObject({ rooms: { 1: { head: 20 } }, gone: null });
   });
 });
 
-describe("coming into a room", () => {
-  it("counts oneself once, whether the answer or the events are first", () => {
+describe("joining a room", () => {
+  it("counts the user once, in any order of answer and events", () => {
     const before = { ...initial(alice), rooms: {} };
     const events = [added({ members: 2, head: 10 }), joined(11, 7, "alice")];
     expect(apply(before, ...events).rooms[1]).toMatchObject({ members: 3, head: 11, joined: true });

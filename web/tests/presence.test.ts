@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { attendance, IDLE_MS } from "../src/features/presence/idle";
+import { watchIdle, IDLE_MS } from "../src/features/presence/idle";
 import { changed } from "../src/features/presence/statuses";
-import { behind, endOf, local, until } from "../src/features/presence/words";
+import { statusSuffix, endOf, local, until } from "../src/features/presence/words";
 import { writing } from "../src/features/typing/typing";
 import { welcomed } from "../src/state/load";
 import { current, quiet, signalled, spoken, typists, TYPING_MS, type Signals } from "../src/state/presence";
@@ -9,10 +9,10 @@ import { reduce } from "../src/state/reduce";
 import { initial } from "../src/state/state";
 import type { Command, Frame } from "../src/sync/frames";
 import { empty, stepSync, type SyncEffect, type SyncInput } from "../src/sync/machine";
-import { MAX_WATCHED, TYPING_EVERY_MS } from "../src/sync/signs";
+import { MAX_WATCHED, TYPING_EVERY_MS } from "../src/sync/ephemeral";
 import { alice, AT, welcome } from "./build";
 
-/** A machine; what it says is asked for. */
+/** A sync machine whose frames are inspected. */
 function client() {
   let state = empty;
   const step = (now: number, ...inputs: SyncInput[]): SyncEffect[] =>
@@ -31,7 +31,7 @@ function client() {
 const idOf = (command: Command | undefined): number => (command && "id" in command ? command.id : Number.NaN);
 
 describe("signals on the wire", () => {
-  it("tell of one's writing every three seconds in each room, and not while nobody hears", () => {
+  it("send typing every three seconds per room, and only while connected", () => {
     const { says, connects } = client();
     const typing = (room: number): SyncInput => ({ type: "typing", room });
     expect(says(0, typing(1))).toEqual([]);
@@ -41,7 +41,7 @@ describe("signals on the wire", () => {
     expect(says(10 + TYPING_EVERY_MS, typing(1))).toMatchObject([{ type: "typing", room: 1 }]);
   });
 
-  it("say anew on every connection who is looked at, and that nobody is here", () => {
+  it("are sent anew on every connection: watched users and idle", () => {
     const { says, connects } = client();
     expect(says(0, { type: "watch", users: [8, 9] }, { type: "idle", idle: true })).toEqual([]);
     const said = [{ type: "presence.idle", idle: true }, { type: "presence.watch", users: [8, 9] }];
@@ -51,14 +51,14 @@ describe("signals on the wire", () => {
     expect(connects()).toEqual([]);
   });
 
-  it("look at no more people than the server takes", () => {
+  it("watch at most as many users as the server accepts", () => {
     const { says, connects } = client();
     connects();
     const [watch] = says(0, { type: "watch", users: Array.from({ length: MAX_WATCHED + 1 }, (_, at) => at + 1) });
     expect(watch).toMatchObject({ users: { length: MAX_WATCHED } });
   });
 
-  it("know only of those of whom the newest answer speaks, and ask again where there was none", () => {
+  it("keep only users that the newest answer names, and ask again after a refusal", () => {
     const { says, hears, connects } = client();
     connects();
     const [first, second] = says(0, { type: "watch", users: [8] }, { type: "watch", users: [9] });
@@ -72,12 +72,12 @@ describe("signals on the wire", () => {
   });
 });
 
-describe("who is writing", () => {
+describe("typing", () => {
   const type = (signals: Signals, user: number, now: number): Signals =>
     signalled(signals, { type: "typing", room: 1, user, name: `name ${user}` }, false, now);
   const users = (signals: Signals, now: number): number[] => typists(signals, 1, now).map(({ user }) => user);
 
-  it("is so for five seconds from the last word of it, or until it has been said", () => {
+  it("lasts five seconds from the last signal, or until the message arrives", () => {
     const both = type(type(type(quiet, 8, 0), 9, 100), 8, 200);
     expect(users(both, 300)).toEqual([8, 9]);
     expect(users(both, 100 + TYPING_MS)).toEqual([8]);
@@ -89,20 +89,20 @@ describe("who is writing", () => {
 
   it.each([
     [0, ""], [1, "a is typing…"], [2, "a and b are typing…"], [3, "a, b and c are typing…"], [4, "Several people are typing…"],
-  ])("is told of %i people", (count, words) => {
+  ])("names %i users", (count, words) => {
     expect(writing([..."abcd"].slice(0, count).map((name) => ({ name })))).toBe(words);
   });
 });
 
-describe("how people appear", () => {
-  it("is what was told last, of all who are looked at", () => {
-    const told = signalled(quiet, { type: "presence", people: [{ user: 8, status: "away" }, { user: 9, status: "online" }] }, true, 0);
-    const later = signalled(told, { type: "presence", people: [{ user: 8, status: "online" }] }, false, 0);
+describe("presence", () => {
+  it("has the latest reports of all watched users", () => {
+    const first = signalled(quiet, { type: "presence", people: [{ user: 8, status: "away" }, { user: 9, status: "online" }] }, true, 0);
+    const later = signalled(first, { type: "presence", people: [{ user: 8, status: "online" }] }, false, 0);
     expect(later.people).toMatchObject({ 8: { status: "online" }, 9: { status: "online" } });
     expect(signalled(later, { type: "presence", people: [] }, true, 0).people).toEqual({});
   });
 
-  it("is one's own choice on every device, from the welcome on, and not what it was before that", () => {
+  it("includes the user's own status on every device, from the welcome on", () => {
     const chosen = { status: "dnd", text: "Busy" } as const;
     const state = welcomed(initial(alice), welcome({ "user:7": 5 }, { status: chosen }), []);
     expect(state.status).toEqual(chosen);
@@ -113,13 +113,13 @@ describe("how people appear", () => {
     expect(current({ ...chosen, until: AT }, Date.parse(AT))).toEqual({ status: "online" });
   });
 
-  it("stands behind the name, in words", () => {
-    expect(behind({ status: "away" })).toBe(", away");
-    expect(behind({ status: "dnd", emoji: "🍝", text: "Lunch" })).toBe(", do not disturb, 🍝 Lunch");
-    expect(behind(undefined)).toBe("");
+  it("is shown in words after a name", () => {
+    expect(statusSuffix({ status: "away" })).toBe(", away");
+    expect(statusSuffix({ status: "dnd", emoji: "🍝", text: "Lunch" })).toBe(", do not disturb, 🍝 Lunch");
+    expect(statusSuffix(undefined)).toBe("");
   });
 
-  it("ends when one has said", () => {
+  it("ends at its chosen time", () => {
     const sunday = new Date(2026, 2, 1, 12, 30);
     const monday = new Date(2026, 2, 2);
     expect([endOf("today", "", sunday), endOf("week", "", sunday)]).toEqual([monday, monday]);
@@ -130,41 +130,41 @@ describe("how people appear", () => {
     expect(until(monday.toISOString(), sunday)).toBe("until the end of the day");
   });
 
-  it("keeps what is not changed, and an end only of what ends", () => {
+  it("keeps what does not change, and an end only if something can end", () => {
     const own = { status: "dnd", text: "Busy", until: AT } as const;
     expect(changed(own, { status: "away" })).toEqual({ status: "away", text: "Busy", emoji: null, until: AT });
     expect(changed({ status: "dnd", until: AT }, { status: "online" })).toMatchObject({ status: "online", until: null });
   });
 });
 
-describe("attendance", () => {
+describe("watchIdle", () => {
   afterEach(() => (vi.useRealTimers(), vi.unstubAllGlobals()));
 
-  it("ends after five minutes without a sign, and begins with the next one", () => {
+  it("reports idle after five minutes without input, and active on the next input", () => {
     vi.useFakeTimers();
     const [window, page] = [new EventTarget(), Object.assign(new EventTarget(), { visibilityState: "visible" })];
     vi.stubGlobal("addEventListener", window.addEventListener.bind(window));
     vi.stubGlobal("document", page);
-    const told: boolean[] = [];
-    const stop = attendance((idle) => told.push(idle));
+    const reported: boolean[] = [];
+    const stop = watchIdle((idle) => reported.push(idle));
     vi.advanceTimersByTime(IDLE_MS - 1);
     window.dispatchEvent(new Event("keydown"));
     vi.advanceTimersByTime(IDLE_MS - 1);
-    expect(told).toEqual([]);
+    expect(reported).toEqual([]);
     vi.advanceTimersByTime(1);
-    expect(told).toEqual([true]);
+    expect(reported).toEqual([true]);
     page.visibilityState = "hidden";
     page.dispatchEvent(new Event("visibilitychange"));
-    expect(told).toEqual([true]);
+    expect(reported).toEqual([true]);
     window.dispatchEvent(new Event("pointermove"));
     window.dispatchEvent(new Event("pointermove"));
-    expect(told).toEqual([true, false]);
+    expect(reported).toEqual([true, false]);
     vi.advanceTimersByTime(IDLE_MS);
     page.visibilityState = "visible";
     page.dispatchEvent(new Event("visibilitychange"));
-    expect(told).toEqual([true, false, true, false]);
+    expect(reported).toEqual([true, false, true, false]);
     stop();
     vi.advanceTimersByTime(2 * IDLE_MS);
-    expect(told).toHaveLength(4);
+    expect(reported).toHaveLength(4);
   });
 });

@@ -1,9 +1,9 @@
-/** What people are offered, and how rooms are called, found and ordered. */
+/** Offered actions, and names, search and order of rooms. */
 import { describe, expect, it } from "vitest";
 import type { Member, Role, Room, RoomRole } from "../src/contract";
 import { best } from "../src/features/rooms/fuzzy";
 import { grouped, nameTrouble, NOTES, titleOf } from "../src/features/rooms/names";
-import { mayArchive, mayBan, mayBring, mayChangeHistory, mayLeave, mayLookAfter, mayRemove, mayUpdate, mustHandOver, rolesFor } from "../src/features/rooms/rights";
+import { mayArchive, mayBan, mayAdd, mayChangeHistory, mayLeave, mayModerate, mayRemove, mayUpdate, mustHandOver, rolesFor } from "../src/features/rooms/rights";
 import { alice, AT, room } from "./build";
 
 const as = (role: Role) => ({ ...alice, role });
@@ -12,14 +12,14 @@ const place = (role: RoomRole, more: Partial<Room> = {}): Room => room(2, { role
 const direct = (...people: { id: number; name: string }[]): Room => room(9, { kind: "direct", name: "", people: [{ id: 7, name: "alice" }, ...people] });
 
 const ROLES = ["owner", "moderator", "member"] as const;
-const OF_A_ROOM = { mayUpdate, mayChangeHistory, mayArchive, mayBring, mayLookAfter, mayBan };
+const OF_A_ROOM = { mayUpdate, mayChangeHistory, mayArchive, mayAdd, mayModerate, mayBan };
 
-describe("what is offered", () => {
+describe("offered actions", () => {
   it.each([
-    ["owner", {}, "mayUpdate mayChangeHistory mayArchive mayBring mayLookAfter mayBan"],
-    ["moderator", {}, "mayUpdate mayBring mayLookAfter mayBan"],
-    ["member", {}, "mayBring"],
-    ["owner", { archived: true }, "mayArchive mayLookAfter"],
+    ["owner", {}, "mayUpdate mayChangeHistory mayArchive mayAdd mayModerate mayBan"],
+    ["moderator", {}, "mayUpdate mayAdd mayModerate mayBan"],
+    ["member", {}, "mayAdd"],
+    ["owner", { archived: true }, "mayArchive mayModerate"],
     ["member", { archived: true }, ""],
     ["member", { kind: "direct" }, "mayUpdate"],
     ["moderator", { lobby: true }, "mayUpdate"],
@@ -28,12 +28,12 @@ describe("what is offered", () => {
     expect(found.map(([name]) => name).join(" ")).toBe(wanted);
   });
 
-  it("is as much to the site's staff as to an owner, and less to guests", () => {
+  it("are the same for staff as for an owner, and fewer for guests", () => {
     expect(Object.values(OF_A_ROOM).every((may) => may(as("admin"), place("member")))).toBe(true);
-    expect(mayBring(as("guest"), place("member"))).toBe(false);
+    expect(mayAdd(as("guest"), place("member"))).toBe(false);
   });
 
-  it("is to send away those below oneself, and nobody from the lobby", () => {
+  it("include removing members of a lower rank, and no one from the lobby", () => {
     const removable = (me: RoomRole, more = {}) => ROLES.filter((role) => mayRemove(alice, place(me, more), member(role)));
     expect(removable("owner")).toEqual(["moderator", "member"]);
     expect(mayRemove(as("admin"), place("member"), member("owner"))).toBe(true);
@@ -44,7 +44,7 @@ describe("what is offered", () => {
     expect(mayRemove(alice, place("owner"), member("owner", alice.id))).toBe(false);
   });
 
-  it("is to say who is what, to owners", () => {
+  it("include changing roles for owners", () => {
     expect(rolesFor(alice, place("owner"), member("member"))).toEqual(["moderator", "owner"]);
     expect(rolesFor(alice, place("owner"), member("owner"))).toEqual([]);
     expect(rolesFor(alice, place("moderator"), member("member"))).toEqual([]);
@@ -52,36 +52,36 @@ describe("what is offered", () => {
     expect(rolesFor(alice, place("owner", { archived: true }), member("member"))).toEqual(["owner"]);
   });
 
-  it("is to leave, for an owner with others only after handing over", () => {
+  it("include leaving, for an owner with other members only after a transfer", () => {
     expect([place("member"), place("member", { lobby: true }), place("member", { kind: "direct" })].map(mayLeave)).toEqual([true, false, false]);
     expect([place("owner"), place("owner", { members: 1 }), place("moderator")].map(mustHandOver)).toEqual([true, false, false]);
   });
 });
 
-describe("names", () => {
-  it("of direct rooms are those of the others", () => {
+describe("room names", () => {
+  it("of direct rooms are the names of the other members", () => {
     expect(titleOf(direct({ id: 8, name: "bob" }, { id: 9, name: "carol" }), 7)).toBe("bob, carol");
     expect(titleOf(direct(), 7)).toBe(NOTES);
   });
 
-  it("are put where they belong, each room once", () => {
+  it("are listed in one group per room", () => {
     const rooms = [room(1, { name: "Lobby" }), room(2, { name: "Zoo" }), room(3, { name: "attic" }), room(4, { favourite: true }), room(5, { archived: true, favourite: true }), direct()];
     const { favourites, rooms: plain, direct: between, archived } = grouped({ me: alice, rooms: Object.fromEntries(rooms.map((one) => [one.id, one])) });
     expect([favourites, plain, between, archived].map((some) => some.map(({ id }) => id))).toEqual([[4], [1, 3, 2], [9], [5]]);
   });
 
-  it("are checked while one types", () => {
+  it("are checked while the user types", () => {
     const known = [room(2, { name: "Garden" }), room(3, { name: "Den", kind: "private" })];
-    expect(nameTrouble(" gARDEN ", "public", known)).toBe("There is a room with that name.");
+    expect(nameTrouble(" gARDEN ", "public", known)).toBe("A room with this name already exists.");
     expect(nameTrouble("Garden", "private", known)).toBe("");
     expect(nameTrouble("Garden", "public", known, 2)).toBe("");
     expect(nameTrouble("Den", "public", known)).toBe("");
     expect(nameTrouble("x".repeat(64), "public", known)).toBe("");
     expect(nameTrouble("x".repeat(65), "public", known)).toBe("1 character too long.");
-    expect(nameTrouble("a\tb", "public", known)).toBe("A room's name has printable characters only.");
+    expect(nameTrouble("a\tb", "public", known)).toBe("Room names can only contain printable characters.");
   });
 
-  it("are found by a few of their letters, the likeliest first", () => {
+  it("are found by a few letters, the best match first", () => {
     const names = ["Annual report", "Garden", "Dan", "Old garage", "Événements", "general"];
     const found = (query: string): string[] => best(query, names, (name) => name, 3);
     expect(found("ga")).toEqual(["Garden", "Old garage", "general"]);

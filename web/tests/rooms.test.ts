@@ -15,8 +15,8 @@ const archived = (seq: number, topic = "room:1"): ChatEvent => ({ ...news, type:
 const restored = (seq: number, topic = "room:1"): ChatEvent => ({ ...news, type: "room.restored", topic, seq });
 const apply = (from: State, ...events: ChatEvent[]): State => events.reduce(reduce, from);
 
-describe("news of a room", () => {
-  it("change what is given, there and in the directory, once", () => {
+describe("events about a room", () => {
+  it("change the given fields, in the room and in the directory, once", () => {
     const events = [updated(11, { name: "Deeds", topic: "What next" }), archived(12), restored(13)];
     let known = state();
     for (const event of events) {
@@ -28,13 +28,13 @@ describe("news of a room", () => {
     expect(known.directory).toMatchObject([wanted, { id: 2, name: "room 2" }]);
   });
 
-  it("leave out a topic that is empty from then on", () => {
+  it("remove an emptied topic", () => {
     const known = apply(state({ topic: "What next", description: "All" }), updated(11, { topic: "", description: "" }));
     expect(known.rooms[1]).toEqual(room(1, { head: 11 }));
     expect(known.directory?.[0]).toEqual(room(1));
   });
 
-  it("take away what was loaded where it is another history that members see, and only there", () => {
+  it("drop loaded messages if members see a different history, in that room only", () => {
     const opened = (): State => timelineOpened(timelineStarted(state(), 1, 1), 1, 1, { items: [], older: false, newer: false, head: 10 });
     expect(apply(opened(), updated(11, { topic: "What next" })).timelines[1]).toBeDefined();
     expect(apply(opened(), updated(3, { history: "joined" }, "site")).timelines[1]).toBeDefined();
@@ -42,26 +42,26 @@ describe("news of a room", () => {
     expect(apply(opened(), updated(11, { history: "all" })).timelines[1]).toBeUndefined();
   });
 
-  it("do not undo what the welcome knows better", () => {
+  it("do not overwrite a newer welcome", () => {
     const known = apply(state({ archived: true, head: 12 }), archived(10), restored(11));
     expect(known.rooms[1]).toMatchObject({ archived: true, head: 12 });
   });
 
-  it("change the directory alone where the site tells of them", () => {
+  it("of the site topic change the directory alone", () => {
     const known = apply(state(), updated(3, { name: "Deeds" }, "site"), archived(4, "site"));
     expect(known.rooms[1]).toMatchObject({ name: "room 1", head: 10 });
     expect(known.directory?.[0]).toMatchObject({ name: "Deeds", archived: true });
     expect(apply({ ...state(), directory: null }, archived(4, "site")).directory).toBeNull();
   });
 
-  it("say nothing of a room one does not know", () => {
+  it("of an unknown room change nothing", () => {
     const known = { ...state(), directory: null };
     expect(apply(known, { ...archived(11), room: 5, topic: "room:5" } as ChatEvent)).toEqual(known);
   });
 });
 
 describe("settings", () => {
-  it("are what was said last, on whatever device", () => {
+  it("are the latest ones from any device", () => {
     const changed = (favourite: boolean, muted: boolean): ChatEvent => ({ topic: "user:7", seq: 4, type: "settings.changed", at: AT, room: 1, favourite, muted });
     const known = apply(state(), changed(true, false), changed(false, true));
     expect(known.rooms[1]).toMatchObject({ favourite: false, muted: true, head: 10 });

@@ -33,33 +33,33 @@ describe("reduce", () => {
     }
   });
 
-  it("leaves the state as it is for a type it does not know", () => {
+  it("returns the same state for an unknown type", () => {
     const state = inRoom();
     expect(reduce(state, { type: "constructor" } as unknown as ChatEvent)).toBe(state);
   });
 
-  it("counts what others say as unread, and one's own words as read", () => {
+  it("counts messages of others as unread and the user's own as read", () => {
     const heard = apply(inRoom(), said(11), said(12));
     expect(heard.rooms[1]).toMatchObject({ head: 12, unread: 2, read: 10 });
     expect(apply(heard, said(13, { by: 7 })).rooms[1]).toMatchObject({ head: 13, unread: 0, read: 13 });
   });
 
-  it("does not count again what the welcome has counted already", () => {
+  it("does not count again what the welcome has counted", () => {
     expect(apply(inRoom({ head: 12, unread: 2 }), said(11), said(12)).rooms[1]).toMatchObject({ unread: 2 });
   });
 
-  it("does not count comings and goings as unread, but as members", () => {
+  it("counts joins and leaves as members, not as unread", () => {
     const state = apply(inRoom(), joined(11, 9, "carol"), joined(12, 10, "dan"), { ...joined(13, 9, "carol"), type: "member.left" });
     expect(state.rooms[1]).toMatchObject({ head: 13, unread: 0, members: 3 });
   });
 
-  it("forgets a room that is gone, and marks it in the directory", () => {
+  it("removes a room that is gone and marks it in the directory", () => {
     const state = { ...timelineStarted(inRoom(), 1, 1), directory: [room(1)] };
     const gone = apply(state, { topic: "user:7", seq: 4, type: "room.gone", at: AT, room: 1 });
     expect(gone).toMatchObject({ rooms: {}, timelines: {}, directory: [{ id: 1, joined: false }] });
   });
 
-  it("leaves the room with one's own leaving, and says so if somebody else decided it", () => {
+  it("removes a room the user left, with a notice if another user decided it", () => {
     const mine = { ...joined(11, 7, "alice"), type: "member.left" } as const;
     expect(apply(inRoom(), mine)).toMatchObject({ rooms: {}, gone: null });
     expect(apply(inRoom(), { ...mine, type: "member.removed", by: 8 })).toMatchObject({ rooms: {}, gone: { room: 1, name: "room 1", why: "removed" } });
@@ -73,7 +73,7 @@ describe("reduce", () => {
 });
 
 describe("loading", () => {
-  it("keeps the timelines whose events are replayed, and drops the fresh ones", () => {
+  it("keeps timelines whose events are replayed and drops the others", () => {
     let state = inRoom();
     state = welcomed(state, { ...welcome({}), rooms: [room(1), room(2), room(3)] }, []);
     for (const id of [1, 2, 3]) state = timelineOpened(timelineStarted(state, id, id), id, id, page(9));
@@ -81,19 +81,19 @@ describe("loading", () => {
     expect(Object.keys(back.timelines)).toEqual(["1"]);
   });
 
-  it("drops a timeline that failed or was under way, so that it is loaded again after a reconnect", () => {
+  it("drops a failed or unfinished timeline, so that it is loaded again after a reconnect", () => {
     const state = timelineStarted(inRoom(), 1, 1);
     expect(welcomed(state, welcome({}, { rooms: [room(1)] }), []).timelines).toEqual({});
   });
 
-  it("refuses a room's answer that an applied event has overtaken", () => {
+  it("ignores the answer about a room if a newer event was applied", () => {
     const state = apply(inRoom(), joined(11, 9, "carol"));
     expect(isOutdated(state, room(1, { head: 10 }))).toBe(true);
     expect(roomLoaded(state, room(1, { head: 10 }), []).members).toEqual({});
     expect(roomLoaded(state, room(1, { head: 11 }), []).members).toEqual({ 1: [] });
   });
 
-  it("marks as read here and now", () => {
+  it("marks a room as read at once", () => {
     expect(readHere(apply(inRoom(), said(11)), 1, 11).rooms[1]).toMatchObject({ unread: 0, read: 11 });
   });
 });

@@ -5,7 +5,7 @@ import type { Outgoing } from "../src/sync/outbox";
 import { LONGEST_REPLAY, MAX_HAVE } from "../src/sync/positions";
 import { AT, room, said, welcome } from "./build";
 
-/** A machine with its effects gathered, and a clock that stands still until it is told otherwise. */
+/** A sync machine that collects effects, with a clock that stands still until it is moved. */
 class Client {
   state: SyncState = empty;
   effects: SyncEffect[] = [];
@@ -28,7 +28,7 @@ class Client {
     return this.input({ type: "send", key, room: to, body: `body of ${key}` });
   }
 
-  /** The effects since the last time one asked. */
+  /** The effects since the last call. */
   take(): SyncEffect[] {
     return this.effects.splice(0);
   }
@@ -57,7 +57,7 @@ const idOf = (command: Command | undefined): number => (command && "id" in comma
 const outbox = (client: Client): [string, string][] => client.state.outbox.map((one) => [one.key, one.status]);
 
 describe("positions", () => {
-  it("names as many topics as the server takes, and asks for the others itself", () => {
+  it("names as many topics as the server accepts, and requests the others itself", () => {
     const heads = Object.fromEntries(Array.from({ length: MAX_HAVE + 2 }, (_, n) => [`room:${n + 1}`, 5]));
     const client = live(heads).input({ type: "lost" }, { type: "opened" });
     const [hello] = client.commands();
@@ -67,19 +67,19 @@ describe("positions", () => {
     expect(client.commands()).toMatchObject([{ type: "events.since", topic: last, after: 5 }]);
   });
 
-  it("says hello without positions at first, and with them on every later connection", () => {
+  it("sends hello without positions first, and with them on every later connection", () => {
     const client = new Client().input({ type: "opened" });
     expect(client.commands()).toEqual([{ type: "hello" }]);
     client.frames(welcome({ "room:1": 10 }), said(11)).input({ type: "lost" }, { type: "opened" });
     expect(client.commands()).toEqual([{ type: "hello", epoch: "e1", have: { "room:1": 11 } }]);
   });
 
-  it("applies the next event, and ignores one it has", () => {
+  it("applies the next event and ignores known ones", () => {
     const client = live().frames(said(11), said(11), said(10), said(12));
     expect(client.applied()).toEqual([11, 12]);
   });
 
-  it("fetches what is missing, once, and applies it in order", () => {
+  it("fetches missing events once and applies them in order", () => {
     const client = live().frames(said(13), said(14));
     const commands = client.commands();
     expect(commands).toEqual([{ id: 1, type: "events.since", topic: "room:1", epoch: "e1", after: 10, limit: 200 }]);
@@ -87,7 +87,7 @@ describe("positions", () => {
     expect(client.applied()).toEqual([11, 12, 13, 14]);
   });
 
-  it("asks on for what was said while the page was under way, even if nothing is said later", () => {
+  it("fetches events that happened during a page request, even if no event follows", () => {
     const client = live().frames(said(13));
     client.take();
     client.frames(said(14), { re: 1, ok: { epoch: "e1", events: [said(11), said(12), said(13)], head: 13 } });
@@ -105,24 +105,24 @@ describe("positions", () => {
     expect(client.take().map((effect) => effect.type)).toEqual(["event"]);
   });
 
-  it("does not ask for ever where a page brings it no further", () => {
+  it("stops asking if a page makes no progress", () => {
     const client = live().frames(said(13));
     client.take();
     client.frames({ re: 1, ok: { epoch: "e1", events: [said(12)], head: 13 } });
     expect(client.take()).toEqual([{ type: "reset", topic: "room:1" }]);
   });
 
-  it("loads a room anew when told to, and goes on from the head it was told", () => {
+  it("reloads a room after a reset and continues from its head", () => {
     const client = live().frames({ type: "reset", topic: "room:1", head: 40, floor: 20 }, said(41));
     expect(client.take()).toMatchObject([{ type: "reset", topic: "room:1" }, { type: "event", event: { seq: 41 } }]);
   });
 
-  it("loads a room anew rather than replay a very long gap", () => {
+  it("reloads a room instead of replaying a very long gap", () => {
     const client = live().frames({ type: "more", topic: "room:1", head: 11 + LONGEST_REPLAY });
     expect(client.take()).toEqual([{ type: "reset", topic: "room:1" }]);
   });
 
-  it("starts over when its own topic cannot be replayed, since memberships are in it", () => {
+  it("starts over if its own topic cannot be replayed, since that has the memberships", () => {
     const client = live().frames({ type: "reset", topic: "user:7", head: 90, floor: 80 });
     expect(client.take()).toEqual([{ type: "start over" }]);
     client.input({ type: "lost" }, { type: "opened" });
@@ -139,20 +139,20 @@ describe("positions", () => {
     expect(effects.map((effect) => effect.type)).toEqual(["transmit", "welcome", "event"]);
   });
 
-  it("names as fresh only what it did not follow before", () => {
+  it("names only topics as fresh that it did not follow before", () => {
     const client = live().reconnect({ "room:1": 12, "room:2": 4, "user:7": 3 });
     expect(client.take().find((effect) => effect.type === "welcome")).toMatchObject({ fresh: ["room:2"] });
     client.frames(said(11), said(12));
     expect(client.applied()).toEqual([11, 12]);
   });
 
-  it("follows a room from where its own topic says it was added, also if the room spoke first", () => {
+  it("follows a room from the seq in its own topic, even if the room's events come first", () => {
     const client = live().frames(said(3, { room: 2 }));
     client.frames({ topic: "user:7", seq: 4, type: "room.added", at: AT, room: room(2, { head: 2 }) });
     expect(client.commands()).toMatchObject([{ type: "events.since", topic: "room:2", after: 2 }]);
   });
 
-  it("hears nothing more of a room that is gone, and sends nothing there", () => {
+  it("ignores events of a room that is gone, and sends nothing there", () => {
     const client = live().input({ type: "lost" }).send("a").input({ type: "opened" });
     client.frames(welcome({ "room:1": 10, "user:7": 3 }));
     client.take();
@@ -161,14 +161,14 @@ describe("positions", () => {
     expect(client.state.outbox).toEqual([]);
   });
 
-  it.each(["on the line", "while it was cut", "before another window wrote"])("gives back what was to be sent into a room that is gone: %s", (when) => {
+  it.each(["while connected", "while disconnected", "before another window stored a message"])("returns unsent messages to a room that is gone: %s", (when) => {
     const client = live({ "room:1": 10, "room:2": 4, "user:7": 3 });
-    if (when === "on the line") {
+    if (when === "while connected") {
       const [first] = client.send("sent").commands();
       client.frames({ re: idOf(first), ok: { topic: "room:1", seq: 12 } });
       client.send("a").send("elsewhere", 2).send("b").take();
       client.frames({ topic: "user:7", seq: 4, type: "room.gone", at: AT, room: 1, why: "removed" });
-    } else if (when === "while it was cut") {
+    } else if (when === "while disconnected") {
       client.input({ type: "lost" }).send("a").send("elsewhere", 2).send("b").input({ type: "opened" });
       client.frames(welcome({ "room:2": 4, "user:7": 4 }));
     } else {
@@ -181,11 +181,11 @@ describe("positions", () => {
     expect(effects[at]).toMatchObject({ outbox: [{ key: "a", body: "body of a" }, { key: "b" }] });
     expect(effects.filter((effect) => effect.type === "unsent")).toHaveLength(1);
     // While the room still has its name.
-    expect(effects.findIndex((effect) => effect.type === (when === "while it was cut" ? "welcome" : "event"))).toSatisfy((later: number) => later === -1 || later > at);
+    expect(effects.findIndex((effect) => effect.type === (when === "while disconnected" ? "welcome" : "event"))).toSatisfy((later: number) => later === -1 || later > at);
     expect(outbox(client).map(([key]) => key)).toEqual(["elsewhere"]);
   });
 
-  it("forgets a topic that is not its own any more", () => {
+  it("forgets a topic that it no longer follows", () => {
     const client = live({ "room:1": 10, "room:2": 5, "user:7": 3 });
     client.reconnect({ "room:1": 10, "user:7": 3 }).frames({ type: "reset", topic: "room:2" });
     client.take();
@@ -194,7 +194,7 @@ describe("positions", () => {
     expect(client.state.positions["room:2"]).toBeUndefined();
   });
 
-  it("asks again for a page that the server could not give just now", () => {
+  it("repeats a page request that the server could not answer", () => {
     const client = live().frames(said(12));
     client.take();
     client.frames({ re: 1, error: { code: "unavailable", message: "…", retry_after: 3 } });
@@ -202,7 +202,7 @@ describe("positions", () => {
     expect(client.input({ type: "timer" }).commands()).toMatchObject([{ type: "events.since", after: 10 }]);
   });
 
-  it("ignores answers to questions of an earlier connection", () => {
+  it("ignores answers to requests of an earlier connection", () => {
     const client = live().frames(said(12));
     client.take();
     client.reconnect({ "room:1": 12, "user:7": 3 });
@@ -221,7 +221,7 @@ describe("the outbox", () => {
     expect(sends(client.commands())).toEqual(["b"]);
   });
 
-  it.each(["event first", "acknowledgement first"])("lets go of a message when both have come: %s", (order) => {
+  it.each(["event first", "acknowledgement first"])("drops a message once event and acknowledgement have arrived: %s", (order) => {
     const client = live().send("a");
     const acknowledgement: Frame = { re: idOf(client.commands()[0]), ok: { topic: "room:1", seq: 11 } };
     const event = said(11, { by: 7, key: "a" });
@@ -232,7 +232,7 @@ describe("the outbox", () => {
     expect(outbox(client)).toEqual([]);
   });
 
-  it("sends again under the same key after a lost connection, and only what was not acknowledged", () => {
+  it("resends unacknowledged messages under the same key after a lost connection", () => {
     const client = live().send("a").send("b");
     client.frames({ re: idOf(client.commands()[0]), ok: { topic: "room:1", seq: 11 } });
     client.take();
@@ -242,7 +242,7 @@ describe("the outbox", () => {
     expect(sends(client.commands())).toEqual(["b"]);
   });
 
-  it("writes while offline, and sends once when it is back", () => {
+  it("collects messages while offline and sends them once when connected", () => {
     const client = live().input({ type: "lost" }).send("a");
     expect(client.commands()).toEqual([]);
     client.input({ type: "opened" }).frames(welcome({ "room:1": 10, "user:7": 3 }));
@@ -252,7 +252,7 @@ describe("the outbox", () => {
     expect(sends(client.reconnect({ "room:1": 11, "user:7": 3 }).commands())).toEqual([]);
   });
 
-  it("lets go of a message that the catch-up shows to have arrived", () => {
+  it("drops a message that the catch-up confirms", () => {
     const client = live().send("a").input({ type: "lost" }, { type: "opened" });
     client.frames(welcome({ "room:1": 11, "user:7": 3 }));
     const retried = idOf(client.commands().find((one) => one.type === "message.send"));
@@ -260,7 +260,7 @@ describe("the outbox", () => {
     expect(outbox(client)).toEqual([]);
   });
 
-  it("waits as long as the server asks, keeps the order, and then tries by itself", () => {
+  it("waits as long as the server asks, keeps the order, and retries by itself", () => {
     const client = live().send("a").send("b");
     client.frames({ re: idOf(client.commands()[0]), error: { code: "rate_limited", message: "…", retry_after: 1.5 } });
     expect(client.take()).toEqual([{ type: "timer", at: 2500 }]);
@@ -268,14 +268,14 @@ describe("the outbox", () => {
     expect(sends(client.input({ type: "timer" }).commands())).toEqual(["a"]);
   });
 
-  it("stops at a refusal that trying again does not cure, and goes on with the next message", () => {
+  it("stops at a permanent refusal and continues with the next message", () => {
     const client = live().send("a").send("b");
     client.frames({ re: idOf(client.commands()[0]), error: { code: "forbidden", message: "No." } });
     expect(outbox(client)).toEqual([["a", "failed"], ["b", "sending"]]);
     expect(sends(client.commands())).toEqual(["b"]);
   });
 
-  it("does not wait for ever for the answer to something the server could not read", () => {
+  it("does not wait forever for the answer to a frame that the server could not read", () => {
     const client = live().send("a");
     client.frames({ re: null, error: { code: "bad_request", message: "No JSON." } });
     expect(outbox(client)).toEqual([["a", "failed"]]);
@@ -283,7 +283,7 @@ describe("the outbox", () => {
     expect(outbox(client)).toEqual([]);
   });
 
-  it("retries a failed message under its key, or throws it away", () => {
+  it("retries a failed message under its key, or discards it", () => {
     const client = live().send("a");
     client.frames({ re: idOf(client.commands()[0]), error: { code: "internal", message: "…" } });
     expect(client.input({ type: "retry", key: "a" }).commands()).toMatchObject([{ key: "a", body: "body of a" }]);
@@ -292,7 +292,7 @@ describe("the outbox", () => {
     expect(outbox(client)).toEqual([]);
   });
 
-  it("drops what was acknowledged but is behind a reset", () => {
+  it("drops acknowledged messages that are behind a reset", () => {
     const client = live().send("a");
     client.frames({ re: idOf(client.commands()[0]), ok: { topic: "room:1", seq: 11 } });
     client.frames({ type: "reset", topic: "room:1", head: 40, floor: 20 });

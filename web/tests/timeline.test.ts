@@ -4,7 +4,7 @@ import type { Messages } from "../src/contract";
 import { noteText } from "../src/features/messages/notes";
 import { silence } from "../src/features/timeline/pages";
 import { ReadMarker } from "../src/features/unread/marker";
-import { permalink, placeOf } from "../src/features/timeline/places";
+import { permalink, parsePermalink } from "../src/features/timeline/permalinks";
 import type { ChatEvent } from "../src/state/events";
 import { timelineExtended, timelineOpened, timelineStarted, welcomed } from "../src/state/load";
 import { LINES, noteOf, type NoteItem } from "../src/state/notes";
@@ -23,11 +23,11 @@ const seqs = ({ items }: Pick<Timeline, "items">): number[] => items.map((item) 
 const hear = (timeline: Timeline, from: number, to: number): Timeline => range(from, to).reduce((now, seq) => arrived(now, message(seq)), timeline);
 
 describe("a window", () => {
-  it("keeps what arrived while its page was on its way", () => {
+  it("keeps items that arrived while its page was loading", () => {
     expect(seqs(opened(hear(started(1, null), 12, 13), 1, page(10, 12)))).toEqual([10, 11, 12, 13]);
   });
 
-  it("grows at both ends, each piece next to the one before it", () => {
+  it("grows at both ends without gaps", () => {
     let timeline = window(40, 50, { newer: true, head: 70 });
     timeline = extended(timeline, "older", 40, page(30, 39));
     timeline = extended(timeline, "newer", 50, page(51, 60, { newer: true, head: 70 }));
@@ -39,13 +39,13 @@ describe("a window", () => {
     expect(extended(timeline, "older", 30, page(1, 29)).older).toBe(false);
   });
 
-  it("takes no page that would leave a gap, since it has let go of its end meanwhile", () => {
+  it("ignores a page that would leave a gap, since its end was unloaded meanwhile", () => {
     const timeline = narrowed(window(1, 50), 20, 40);
     expect(extended(timeline, "older", 1, page(1, 1))).toBe(timeline);
     expect(extended(timeline, "newer", 50, page(51, 60))).toBe(timeline);
   });
 
-  it("does not add what happens beyond it, and has it at hand when it comes to the present", () => {
+  it("keeps later items in the tail and adds them when it reaches the newest", () => {
     let timeline = hear(window(1, 20, { newer: true, head: 40 }), 41, 45);
     expect(seqs(timeline)).toEqual(range(1, 20));
     timeline = extended(timeline, "newer", 20, page(21, 43, { head: 43 }));
@@ -53,7 +53,7 @@ describe("a window", () => {
     expect(seqs(hear(timeline, 46, 46)).at(-1)).toBe(46);
   });
 
-  it("goes on loading where more happened while its page was on its way than it keeps at hand", () => {
+  it("continues loading if more happened during a page request than the tail holds", () => {
     const timeline = extended(hear(window(1, 20, { newer: true, head: 40 }), 41, 400), "newer", 20, page(21, 60, { head: 60 }));
     expect(seqs(timeline)).toEqual(range(1, 60));
     expect(timeline.newer).toBe(true);
@@ -62,7 +62,7 @@ describe("a window", () => {
     expect(rest.newer).toBe(false);
   });
 
-  it("is replaced by another one without a gap, from the present and to the present", () => {
+  it("is replaced by another one without a gap, from and to the newest", () => {
     const past = opened(hear(window(50, 60), 61, 62), 2, page(10, 20, { newer: true, head: 60 }));
     expect(seqs(past)).toEqual(range(10, 20));
     expect(past.tail).toMatchObject({ from: 60 });
@@ -71,7 +71,7 @@ describe("a window", () => {
     expect(present).toMatchObject({ newer: false, load: 3 });
   });
 
-  it("lets go of either end, and knows that there is more", () => {
+  it("unloads either end and knows that there is more", () => {
     expect(narrowed(window(1, 9), 3, 7)).toMatchObject({ older: true, newer: true });
     const up = hear(narrowed(window(1, 9), 1, 7), 10, 11);
     expect([up.older, up.newer, ...seqs(up)]).toEqual([false, true, ...range(1, 7)]);
@@ -80,14 +80,14 @@ describe("a window", () => {
     expect(narrowed(window(1, 9), 20, 30)).toEqual(window(1, 9));
   });
 
-  it("is bounded, however much arrives in a room that nobody looks at", () => {
+  it("is bounded, however much arrives in a room that the user does not look at", () => {
     const flooded = hear(window(1, 1, { head: 1 }), 2, 3 * LIMIT);
     expect(flooded.items).toHaveLength(LIMIT);
     expect(flooded.tail.items.length).toBeLessThanOrEqual(200);
     expect(flooded.newer).toBe(true);
   });
 
-  it("changes nothing when the same thing arrives twice", () => {
+  it("changes nothing when the same item arrives twice", () => {
     for (const timeline of [hear(window(1, 9), 10, 10), hear(window(1, 9, { newer: true, head: 20 }), 21, 22)]) {
       expect(seqs(arrived(timeline, message(10)))).toEqual(seqs(timeline));
       expect(arrived(timeline, message(22)).tail).toEqual(timeline.newer ? timeline.tail : { from: 0, items: [] });
@@ -107,32 +107,32 @@ describe("rows", () => {
   const found = (items: Item[], readAt: number | null = null, me = 7, older = false) => rows({ items, readAt, older }, me);
   const kinds = (...given: Parameters<typeof found>) => found(...given).map((row) => row.kind);
 
-  it("groups what one author says within five minutes", () => {
+  it("group messages that one author sends within five minutes", () => {
     const items = [message(1, "2026-01-02T10:00:00Z"), message(2, "2026-01-02T10:04:59Z"), message(3, "2026-01-02T10:09:59Z"), message(4, "2026-01-02T10:10:01Z", 9)];
     expect(found(items).map((row) => (row.kind === "message" ? row.first : row.kind))).toEqual(["day", true, false, true, true]);
   });
 
-  it("puts a line between two days, with keys of their own even where the clock went back", () => {
+  it("have a line between two days, with unique keys even if the clock went back", () => {
     const days = found([message(1, "2026-01-02T12:00:00Z"), message(2, "2026-01-04T12:00:00Z"), message(3, "2026-01-02T12:00:00Z")]);
     expect(days.map((row) => row.kind)).toEqual(["day", "message", "day", "message", "day", "message"]);
     expect(new Set(days.map((row) => row.key)).size).toBe(6);
   });
 
-  it("marks where one stopped reading, unless one's own words come next", () => {
+  it("mark the first unread message, unless it is the user's own", () => {
     const items = [message(1), message(2)];
     expect(kinds(items, 1)).toEqual(["day", "message", "new", "message"]);
     expect(kinds(items, 1, 8)).toEqual(["day", "message", "message"]);
     expect(kinds(items, 2)).toEqual(["day", "message", "message"]);
   });
 
-  it("marks nothing where the first unread message is above the window, or below it", () => {
+  it("have no mark if the first unread message is above or below the window", () => {
     const items = [message(5), message(6)];
     expect(kinds(items, 3, 7, true)).toEqual(["day", "message", "message"]);
     expect(kinds(items, 3, 7, false)).toEqual(["day", "new", "message", "message"]);
     expect(kinds(items, 9, 7, true)).toEqual(["day", "message", "message"]);
   });
 
-  it("gathers people who join one after the other, each row with a key of its own", () => {
+  it("combine successive joins, each row with a unique key", () => {
     const all = found([note(1, 8, "bob"), note(2, 9, "carol"), message(3, "2026-01-02T03:05:00Z"), note(4, 10, "dan")]);
     expect(all.map((row) => row.kind)).toEqual(["day", "notes", "message", "notes"]);
     expect(new Set(all.map((row) => row.key)).size).toBe(4);
@@ -141,46 +141,46 @@ describe("rows", () => {
 
 describe("event lines", () => {
   const at = { topic: "room:1", seq: 3, at: "2026-01-02T10:00:00Z", room: 1 };
-  const told = (event: ChatEvent, me = 7): string | undefined => {
+  const textOf = (event: ChatEvent, me = 7): string | undefined => {
     const found = noteOf(event);
     return found ? noteText([found], me) : undefined;
   };
 
-  it("names up to three people, then counts", () => {
+  it("name up to three users, then count", () => {
     const notes = ["bob", "carol", "dan", "eve"].map((name, index) => note(index + 1, index + 8, name)) as [NoteItem, NoteItem, NoteItem, NoteItem];
     expect(noteText([notes[0]], 7)).toBe("bob joined");
     expect(noteText([notes[0], notes[1], notes[2]], 8)).toBe("You, carol and dan joined");
     expect(noteText(notes, 7)).toBe("bob, carol and 2 others joined");
   });
 
-  it("speaks to oneself as you", () => {
+  it('say "You" for the user', () => {
     const removed = { ...at, type: "member.removed", user: 7, name: "alice", by: 8 } as const;
-    expect([told(removed), told(removed, 8)]).toEqual(["You were removed", "alice was removed"]);
-    expect(told({ ...at, type: "member.role", user: 7, name: "alice", by: 8, role: "owner" })).toBe("You are the owner now");
+    expect([textOf(removed), textOf(removed, 8)]).toEqual(["You were removed", "alice was removed"]);
+    expect(textOf({ ...at, type: "member.role", user: 7, name: "alice", by: 8, role: "owner" })).toBe("You are now the owner");
   });
 
-  it("says what was changed", () => {
+  it("say what was changed", () => {
     const by = { by: 8, name: "bob" };
-    expect(told({ ...at, ...by, type: "room.updated", changes: { name: "Garden", topic: "" } })).toBe("bob renamed this room to “Garden”, removed the topic");
-    expect(told({ ...at, ...by, type: "room.archived" })).toBe("bob archived this room");
-    expect(told({ ...at, type: "member.joined", user: 9, name: "carol", by: 8 })).toBe("carol was added");
-    expect(noteOf({ ...at, ...by, type: "message.pinned", message: 2 })?.told).toMatchObject({ does: "pinned a message", message: 2 });
+    expect(textOf({ ...at, ...by, type: "room.updated", changes: { name: "Garden", topic: "" } })).toBe("bob renamed this room to “Garden”, removed the topic");
+    expect(textOf({ ...at, ...by, type: "room.archived" })).toBe("bob archived this room");
+    expect(textOf({ ...at, type: "member.joined", user: 9, name: "carol", by: 8 })).toBe("carol was added");
+    expect(noteOf({ ...at, ...by, type: "message.pinned", message: 2 })?.text).toMatchObject({ does: "pinned a message", message: 2 });
   });
 
-  it("knows every event there is, and makes no line of what it does not know or what is another log's", () => {
+  it("exist for every known event type, and not for unknown types or other topics", () => {
     expect(Object.keys(LINES).sort()).toEqual(Object.keys(REDUCERS).sort());
     expect(noteOf({ ...at, type: "constructor" } as unknown as ChatEvent)).toBeNull();
     expect(noteOf({ ...at, topic: "site", type: "room.archived", by: 8, name: "bob" })).toBeNull();
   });
 
-  it("stand in the room's timeline at once", () => {
+  it("appear in the room's timeline at once", () => {
     let state: State = timelineOpened(timelineStarted(welcomed(initial(alice), welcome({}, { rooms: [room(1)] }), []), 1, 1), 1, 1, page(9, 10));
     state = reduce(reduce(state, joined(11, 9, "carol")), { ...at, seq: 12, type: "room.archived", by: 8, name: "bob" });
-    expect(state.timelines[1]?.items.slice(2).map((item) => item.kind === "note" && item.told.does)).toEqual(["joined", "archived this room"]);
+    expect(state.timelines[1]?.items.slice(2).map((item) => item.kind === "note" && item.text.does)).toEqual(["joined", "archived this room"]);
   });
 });
 
-describe("the silence between messages", () => {
+describe("stretches without messages", () => {
   const of = (numbers: number[], before: boolean, after: boolean): Pick<Messages, "messages" | "more"> => ({
     messages: numbers.map((seq) => ({ ...said(seq), body: "" })), more: { before, after },
   });
@@ -198,14 +198,14 @@ describe("the silence between messages", () => {
 
 describe("permalinks", () => {
   it("lead to a room and to a message", () => {
-    expect(placeOf("#room/12")).toEqual({ room: 12 });
-    expect(placeOf(permalink(12, 345))).toEqual({ room: 12, message: 345 });
+    expect(parsePermalink("#room/12")).toEqual({ room: 12 });
+    expect(parsePermalink(permalink(12, 345))).toEqual({ room: 12, message: 345 });
   });
 
-  it.each(["", "#room/", "#room/x", "#room/1/", "#room/1/2/3", "#room/1/-2", "#token"])("do not take %j for one", (hash) => expect(placeOf(hash)).toBeNull());
+  it.each(["", "#room/", "#room/x", "#room/1/", "#room/1/2/3", "#room/1/-2", "#token"])("do not match %j", (hash) => expect(parsePermalink(hash)).toBeNull());
 });
 
-describe("how far one has read", () => {
+describe("read positions", () => {
   function reader(newer: boolean): { marker: ReadMarker; sent: unknown[] } {
     const sent: unknown[] = [];
     const state = welcomed(initial(alice), welcome({}, { rooms: [room(1, { unread: 3, read: 6 })] }), []);
@@ -219,7 +219,7 @@ describe("how far one has read", () => {
   }
   const look = ({ marker }: ReturnType<typeof reader>): void => (marker.seen(1), marker.flush());
 
-  it("is told where the end is seen, and not where there is more below it", () => {
+  it("are sent when the end is seen, and not if there is more below", () => {
     const [present, past] = [reader(false), reader(true)];
     look(present);
     look(past);
@@ -227,7 +227,7 @@ describe("how far one has read", () => {
     expect(past.sent).toEqual([]);
   });
 
-  it("is not told while the person wants it unread, until the room is left", () => {
+  it("are not sent while the user keeps a room unread, until they leave it", () => {
     const held = reader(false);
     held.marker.hold(1);
     look(held);

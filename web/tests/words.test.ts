@@ -2,23 +2,23 @@ import { describe, expect, it } from "vitest";
 import { onlyHere } from "../src/features/invites/invites";
 import { clean, obstacle } from "../src/features/messages/messages";
 import { refusal } from "../src/net/http";
-import { httpUrl, socketUrl } from "../src/net/places";
+import { httpUrl, socketUrl } from "../src/net/urls";
 import { hueOf } from "../src/ui/hue";
 
-describe("words", () => {
-  it("sends only what can be written down", () => {
+describe("texts", () => {
+  it("are sent without characters that no text may have", () => {
     expect(clean("a\u0000b \ud800 c \u{1f331}")).toBe("ab \ufffd c \u{1f331}");
   });
 
-  it("says what keeps a text from being sent, at the limit and one past it", () => {
+  it("have a reason if they cannot be sent, at the limit and one past it", () => {
     const limits = { body: 20, characters: 10 };
     expect(obstacle("x".repeat(10), limits)).toBeNull();
-    expect(obstacle("x".repeat(11), limits)).toContain("1 characters too long");
+    expect(obstacle("x".repeat(11), limits)).toContain("Too long by 1 character");
     expect(obstacle("é".repeat(10), limits)).toBeNull();
     expect(obstacle("é".repeat(9) + "€", limits)).toContain("Too long by 1 bytes");
   });
 
-  it("shows the server's own sentence, and one of its own where there is none", () => {
+  it("of errors are the server's, or the client's own if it has none", () => {
     expect(refusal({ error: { code: "conflict", message: "Taken.", retry_after: 2 } }, 409)).toMatchObject({ code: "conflict", message: "Taken.", retryAfter: 2 });
     expect(refusal({ error: { code: "bad_request", message: "username: a name has letters." } }, 400).message).toBe("A name has letters.");
     expect(refusal(null, 502).message).toContain("502");
@@ -33,14 +33,14 @@ describe("invites", () => {
 });
 
 describe("hues", () => {
-  it.each([1, 256, 2 ** 16, 2 ** 22])("spreads people whose ids are %i apart over the hues", (step) => {
+  it.each([1, 256, 2 ** 16, 2 ** 22])("spread users whose ids are %i apart", (step) => {
     const hues = new Set(Array.from({ length: 64 }, (_, at) => hueOf(61_098_000_000_000 + at * step)));
     expect(hues.size).toBeGreaterThanOrEqual(6);
   });
 });
 
-describe("places", () => {
-  it.each(["", "setup", "invite", "reset"])("finds the server from the page /%s", (page) => {
+describe("URLs", () => {
+  it.each(["", "setup", "invite", "reset"])("find the server from the page /%s", (page) => {
     expect(httpUrl("api/login", `http://h:1/${page}`)).toBe("http://h:1/api/login");
     expect(socketUrl(`https://h/chat/${page}`)).toBe("wss://h/chat/ws");
   });

@@ -1,4 +1,7 @@
-/** Exponential backoff with full jitter: anything between nothing and the ceiling, the ceiling doubling each time. */
+/**
+ * Exponential backoff with full jitter: a random wait between zero and a ceiling that doubles each
+ * time.
+ */
 
 export const FIRST_CEILING_MS = 500;
 export const LAST_CEILING_MS = 30_000;

@@ -1,9 +1,12 @@
 /**
- * What has been heard and waits to be taken in, in order. It is bounded twice: in how long it takes at a time, so that
- * the person has a turn between, and in how much may wait. Knows no chat.
+ * Received frames that wait to be processed, in order. Bounded in processing time per turn, so that
+ * the user can act in between, and in the size of the queue. Independent of the chat.
  */
 
-/** In characters: some thousands of frames. Whoever is so far behind does better to come back and ask for what he lacks. */
+/**
+ * The most characters in the queue: some thousands of frames. A client that is so far behind should
+ * reconnect and ask for what is missing.
+ */
 export const MOST_WAITING = 2_000_000;
 
 export class Inbox {
@@ -16,17 +19,19 @@ export class Inbox {
     readonly now: () => number = () => performance.now(),
   ) {}
 
-  /** False if more waits than may. */
+  /** Add a frame. Return false if the queue exceeds its limit. */
   add(text: string): boolean {
     this.#texts.push(text);
     this.#waiting += text.length;
     return this.#waiting <= MOST_WAITING;
   }
 
-  /** Take in what waits, one at least, and no more once `ms` are over. True if something is left. */
+  /**
+   * Process at least one frame, and no more once `ms` have passed. Return true if frames are left.
+   */
   run(ms: number): boolean {
     const end = this.now() + ms;
-    // Whatever takes one in may come here again: then the rest is done by the time it returns.
+    // `take` may call `run` again; then the rest is processed when it returns.
     for (let text = this.#next(); text !== undefined; text = this.now() < end ? this.#next() : undefined) this.take(text);
     return this.#at < this.#texts.length;
   }

@@ -1,12 +1,12 @@
 /**
- * The life of one connection that is always to be there: connect, listen, notice silence, come back.
- * A pure machine (state, input) → [state, effects]; it knows neither sockets nor chat.
+ * Keeps one connection open: connect, detect silence, reconnect. A pure state machine, (state,
+ * input) → [state, effects]. Independent of sockets and the chat.
  */
 import { backoff } from "./backoff";
 
-/** After this much silence we ask for a sign of life … */
+/** After this much silence the client sends a ping … */
 export const SILENCE_MS = 25_000;
-/** … and give up when none has come after this. */
+/** … and gives up if no frame has arrived after this time. */
 export const ANSWER_MS = 10_000;
 /** A connection attempt that takes longer is abandoned. */
 export const CONNECT_MS = 10_000;
@@ -30,20 +30,20 @@ export type LinkInput =
   | { type: "start" }
   | { type: "opened" }
   | { type: "heard" }
-  /** The other side proved to be good: the next failure starts with short waits again. */
+  /** The server proved to work: the next failure starts with short waits again. */
   | { type: "settled" }
   | { type: "closed"; code: number; reason: string; random: number }
   | { type: "timer" }
-  /** The person or the system says that now is a good time. */
+  /** The user or the system reports a good time to connect. */
   | { type: "wake" }
-  /** Drop this connection and make a new one at once. */
+  /** Drop this connection and open a new one at once. */
   | { type: "restart" }
   | { type: "stop" };
 
 export type LinkEffect =
   | { type: "open" }
   | { type: "ping" }
-  /** Close the socket and hear nothing more from it. */
+  /** Close the socket and ignore its further events. */
   | { type: "drop" }
   | { type: "opened" }
   | { type: "lost" }
@@ -94,7 +94,8 @@ function opened(state: LinkState, now: number): LinkStep {
 
 function closed(state: LinkState, input: { code: number; reason: string; random: number }, now: number): LinkStep {
   if (state.phase !== "connecting" && state.phase !== "open") return [state, []];
-  // RFC 6455, section 7.4.2: 4000–4999 are ours. 45xx says to stay away; everything else to come back.
+  // RFC 6455, section 7.4.2: 4000–4999 are private use. 45xx means do not reconnect; after any
+  // other code reconnect.
   if (input.code >= 4500 && input.code < 4600) {
     return [{ ...state, phase: "stopped", code: input.code }, [{ type: "no timer" }, { type: "drop" }, ...lost(state)]];
   }
@@ -110,12 +111,14 @@ function lost(state: LinkState): LinkEffect[] {
   return state.phase === "open" ? [{ type: "lost" }] : [];
 }
 
-/** Milliseconds from a close reason like `{"retry_after": 2.3}`; null where there is none. */
+/**
+ * Return the milliseconds in a close reason like `{"retry_after": 2.3}`; null if there are none.
+ */
 function askedToWait(reason: string): number | null {
   try {
-    const said: unknown = JSON.parse(reason);
-    if (typeof said !== "object" || said === null || !("retry_after" in said)) return null;
-    const seconds = said.retry_after;
+    const parsed: unknown = JSON.parse(reason);
+    if (typeof parsed !== "object" || parsed === null || !("retry_after" in parsed)) return null;
+    const seconds = parsed.retry_after;
     return typeof seconds === "number" && seconds >= 0 ? Math.min(seconds, 300) * 1000 : null;
   } catch {
     return null;
@@ -141,7 +144,7 @@ function listen(state: LinkState, now: number): LinkStep {
 
 function wake(state: LinkState, now: number): LinkStep {
   if (state.phase === "waiting") return connect(state, now);
-  // After a sleep the timers are late: ask now rather than trust an old connection.
+  // After a sleep the timers are late: ping now rather than trust an old connection.
   if (state.phase === "open" && state.askedAt === null) {
     return [{ ...state, askedAt: now }, [{ type: "ping" }, { type: "timer", at: now + ANSWER_MS }]];
   }

@@ -1,11 +1,11 @@
-/** Runs the link machine with a real WebSocket, a real clock and a real timer. Knows no chat. */
+/** Runs the link machine with a real WebSocket, clock and timer. Independent of the chat. */
 import { idle, stepLink, type LinkEffect, type LinkInput, type LinkState } from "./link";
 
 export interface SocketEvents {
-  /** The connection is there; nothing has been said on it. */
+  /** The connection is open; no frame has been sent. */
   opened(): void;
   heard(text: string): void;
-  /** It is gone; what was not answered may or may not have arrived. */
+  /** The connection is lost; unanswered commands may or may not have arrived. */
   lost(): void;
   changed(state: LinkState): void;
 }
@@ -28,7 +28,10 @@ export class Socket {
   restart = (): void => this.#step({ type: "restart" });
   settled = (): void => this.#step({ type: "settled" });
 
-  /** True if it was handed to an open connection, which does not mean that it arrived. */
+  /**
+   * Send a frame. Return true if an open connection accepted it, which does not mean that it
+   * arrived.
+   */
   send(text: string): boolean {
     if (this.#socket?.readyState !== WebSocket.OPEN) return false;
     this.#socket.send(text);

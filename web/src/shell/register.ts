@@ -1,9 +1,15 @@
-/** Has this browser keep the page itself, so that it opens without the server (worker.ts). */
-import { root } from "../net/places";
+/**
+ * Registers the service worker, which stores the page so that it opens without the server
+ * (worker.ts).
+ */
+import { root } from "../net/urls";
 
 let registered = false;
 
-/** Needs a safe connection and a browser that can; where there is none, the page opens when the server is there. */
+/**
+ * Needs a secure context and browser support; without them, the page opens only when the server is
+ * reachable.
+ */
 export function registerShell(): void {
   if (registered || import.meta.env.DEV || !("serviceWorker" in navigator)) return;
   registered = true;
@@ -18,7 +24,10 @@ interface TrustedTypes {
   createPolicy(name: string, rules: { createScriptURL: () => string }): { createScriptURL(url: string): string };
 }
 
-/** Under Trusted Types an address of a script needs a policy. This one knows one address; a page may make it once. */
+/**
+ * Under Trusted Types a script URL needs a policy. This policy allows one URL; a page may create it
+ * once.
+ */
 function script(): string {
   const url = new URL("sw.js", root()).href;
   const types = (window as { trustedTypes?: TrustedTypes }).trustedTypes;

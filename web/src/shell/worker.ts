@@ -1,19 +1,21 @@
 /// <reference lib="webworker" />
 /**
- * Keeps the page and its assets in the browser, so that the chat opens while the server is away. A service worker.
+ * The service worker: caches the page and its assets, so that the chat opens while the server is
+ * unreachable.
  *
- * The page comes from the server wherever that answers in time, so that nobody goes on with an old one; assets have a
- * hash in their names, so a kept one is always right. Nothing else is touched: not the API, nothing of a person.
+ * The page comes from the server whenever that answers in time, so that no user continues with an
+ * old one. Assets have a hash in their names, so a cached one is always right. Nothing else is
+ * cached: no API responses, no user data.
  */
 const worker = self as unknown as ServiceWorkerGlobalScope;
 
 const PAGE = worker.registration.scope;
 const ASSETS = new URL("assets/", PAGE).href;
-/** Caches are the whole origin's, which may serve several chats. */
+/** Caches belong to the origin, which may serve several chats. */
 const CACHE = `hubbub ${new URL(PAGE).pathname}`;
-/** How long the server may take before the page that is kept is shown. */
+/** How long the server may take before the cached page is shown (ms). */
 const PATIENCE_MS = 1_500;
-/** The page names all assets: those it needs at once, and those that are loaded when they are wanted. */
+/** The page names all assets: those it needs at once, and those loaded on demand. */
 const NAMED = /\.\/(assets\/[^"\s]+)/g;
 
 worker.addEventListener("install", (event) => event.waitUntil(install()));
@@ -21,9 +23,9 @@ worker.addEventListener("activate", (event) => event.waitUntil(worker.clients.cl
 worker.addEventListener("fetch", (event) => {
   const { method, mode, url } = event.request;
   if (method !== "GET") return;
-  const place = url.replace(/[?#].*$/, "");
-  if (mode === "navigate" && place === PAGE) event.respondWith(page(event));
-  else if (place === url && url.startsWith(ASSETS)) event.respondWith(asset(event));
+  const target = url.replace(/[?#].*$/, "");
+  if (mode === "navigate" && target === PAGE) event.respondWith(page(event));
+  else if (target === url && url.startsWith(ASSETS)) event.respondWith(asset(event));
 });
 
 async function install(): Promise<void> {
@@ -35,7 +37,7 @@ async function install(): Promise<void> {
 async function page(event: FetchEvent): Promise<Response> {
   const before = entries();
   const asked = fetch(event.request);
-  // A proxy in front of a server that is away answers in its place.
+  // A proxy in front of an unreachable server answers in its place.
   const fresh = asked.then((answer) => (answer.status < 500 ? answer : null), () => null);
   const copy = fresh.then((answer) => answer?.clone());
   event.waitUntil(copy.then(async (answer) => answer && remember(answer, await before)).catch(() => {}));
@@ -56,7 +58,9 @@ async function asset(event: FetchEvent): Promise<Response> {
   return answer;
 }
 
-/** First all that the new page needs, then the page, then away with what only an older one needed. */
+/**
+ * Cache the assets of the new page, then the page, then delete assets that only older pages needed.
+ */
 async function remember(answer: Response, before: readonly string[]): Promise<void> {
   if (!answer.ok || answer.redirected || !answer.headers.get("content-type")?.startsWith("text/html")) return;
   const text = await answer.clone().text();
@@ -72,7 +76,8 @@ async function entries(): Promise<string[]> {
   return (await (await caches.open(CACHE)).keys()).map(({ url }) => url);
 }
 
-// The page depends on `Accept` (programs get a greeting), and a navigation asks with more than one form of it.
+// The page varies by `Accept` (programs get a text greeting), and navigations send different values
+// of it.
 async function known(url: string): Promise<Response | undefined> {
   return (await caches.open(CACHE)).match(url, { ignoreVary: true });
 }

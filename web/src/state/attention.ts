@@ -1,8 +1,9 @@
 /**
- * What waits for one in rooms: how many messages one has not read, and how many of them call one. Pure.
+ * Unread and mention counts of rooms. Pure.
  *
- * The server counts; between its words this counts along, by the same rules: a message counts once, one's own never,
- * and none that one has read or that was said before one joined.
+ * The server counts; between its reports the client counts along by the same rules: a message
+ * counts once, the user's own messages never count, nor do messages that the user has read or that
+ * were sent before they joined.
  */
 import type { Mentions } from "../contract";
 import type { MessageDeleted, MessageEdited, MessageSent, ReadMoved } from "./events";
@@ -10,20 +11,20 @@ import type { Room } from "./model";
 import { roomChanged } from "./rooms";
 import { without, type State } from "./state";
 
-/** More are not counted. */
+/** Counting stops here. */
 export const COUNTED = 100;
 
-/** Where one is now, on whatever device one has read on or marked something as unread. */
+/** The user's read position has moved, on any device. */
 export function readMoved(state: State, event: ReadMoved): State {
   if (event.seq <= state.own) return state;
   const now = { ...state, own: event.seq };
-  // What one has read here meanwhile is on its way to the server, which will say so.
+  // A newer local read position is on its way to the server, which will report it.
   if (event.read < (state.reading[event.room] ?? 0)) return now;
   const { read, unread, mentions = 0 } = event;
   return roomChanged({ ...now, reading: without(now.reading, event.room) }, event.room, (room) => ({ ...room, read, unread, mentions }));
 }
 
-/** One has read up to `seq`, here; the server hears of it a little later. */
+/** The user has read up to `seq` here; the server hears of it a little later. */
 export function readHere(state: State, room: number, seq: number): State {
   const known = state.rooms[room];
   if (!known || (known.unread === 0 && (known.read ?? 0) >= seq)) return state;
@@ -32,31 +33,31 @@ export function readHere(state: State, room: number, seq: number): State {
   return { ...state, reading, rooms: { ...state.rooms, [room]: { ...known, read, unread: 0, mentions: 0 } } };
 }
 
-/** Nothing is on its way to the server any more: what it says of the room is so. */
+/** Drop the local read position: from now on the server's report counts. */
 export function unreadHere(state: State, room: number): State {
   return room in state.reading ? { ...state, reading: without(state.reading, room) } : state;
 }
 
-/** Whoever writes has read: the server moves the writer's read position with the message. */
-export function calledBySent(state: State, event: MessageSent): State {
+/** Count a sent message. The server moves the author's read position with it. */
+export function countSent(state: State, event: MessageSent): State {
   const mine = event.by === state.me.id;
   const seen = mine ? { ...state, reading: without(state.reading, event.room) } : state;
   return roomChanged(seen, event.room, (room) => {
     if (event.seq <= (room.head ?? 0)) return room;
     const heard = { ...room, head: event.seq };
     if (mine) return { ...heard, read: event.seq, unread: 0, mentions: 0 };
-    return counted({ ...heard, unread: (room.unread ?? 0) + 1 }, calls(event.mentions, state) ? 1 : 0);
+    return counted({ ...heard, unread: (room.unread ?? 0) + 1 }, mentionsMe(event.mentions, state) ? 1 : 0);
   });
 }
 
-/** An edit may call one, or no longer do so. Only authors edit. */
-export function calledByEdited(state: State, event: MessageEdited): State {
-  const change = Number(calls(event.mentions, state)) - Number(calls(event.mentioned, state));
+/** An edit may add or remove a mention of the user. Only authors edit. */
+export function countEdited(state: State, event: MessageEdited): State {
+  const change = Number(mentionsMe(event.mentions, state)) - Number(mentionsMe(event.mentioned, state));
   return recounted(state, event, event.by, change);
 }
 
-export function calledByDeleted(state: State, event: MessageDeleted): State {
-  return recounted(state, event, event.author, calls(event.mentioned, state) ? -1 : 0);
+export function countDeleted(state: State, event: MessageDeleted): State {
+  return recounted(state, event, event.author, mentionsMe(event.mentioned, state) ? -1 : 0);
 }
 
 function recounted(state: State, event: MessageEdited | MessageDeleted, author: number, change: number): State {
@@ -67,13 +68,13 @@ function recounted(state: State, event: MessageEdited | MessageDeleted, author: 
   });
 }
 
-/** Beyond what is counted nobody knows how many are left. */
+/** At the limit the exact number is unknown. */
 function counted(room: Room, change: number): Room {
   const before = room.mentions ?? 0;
   if (change === 0 || (change < 0 && before === COUNTED)) return room;
   return { ...room, mentions: Math.min(COUNTED, Math.max(0, before + change)) };
 }
 
-function calls(mentions: Mentions | undefined, { me }: State): boolean {
+function mentionsMe(mentions: Mentions | undefined, { me }: State): boolean {
   return mentions?.room === true || (mentions?.users?.includes(me.id) ?? false);
 }

@@ -1,30 +1,37 @@
 /**
- * What happens to a message after it was said, wherever it is shown: in a window, as a quote, as a pin. A message knows
- * up to which seq of the log it is true (`asOf`), so that it takes each change once, however late an answer comes. Pure.
+ * Changes to a message after it was sent, wherever it is shown: in the timeline, as a quote, as a
+ * pin. A message knows up to which seq of the log it is true (`asOf`), so that each change is
+ * applied once, however late an answer arrives. Pure.
  */
 import type { MessageDeleted, MessageEdited, MessagePinned, MessageUnpinned, ReactionAdded, ReactionRemoved } from "./events";
 import type { MessageItem } from "./timeline";
 
 export type Change = MessageDeleted | MessageEdited | MessagePinned | MessageUnpinned | ReactionAdded | ReactionRemoved;
 
-/** What has changed lately in a room, for answers that were read before and arrive after. Everything above `dropped`. */
+/**
+ * Recent changes in a room, for answers that were read before and arrive after them. Complete above
+ * `dropped`.
+ */
 export interface Changes {
   readonly dropped: number;
   readonly events: readonly Change[];
 }
 
 const KEPT = 500;
-/** So many of those who reacted are named. */
+/** How many users the server names per reaction. */
 const NAMED = 20;
 
-export function noted(changes: Changes | undefined, event: Change): Changes {
+export function recorded(changes: Changes | undefined, event: Change): Changes {
   const { dropped, events } = changes ?? { dropped: 0, events: [] };
   if (event.seq <= (events.at(-1)?.seq ?? dropped)) return { dropped, events };
   const gone = events.length < KEPT ? undefined : events[0];
   return { dropped: gone?.seq ?? dropped, events: [...events.slice(gone ? 1 : 0), event] };
 }
 
-/** Messages as an answer has them that was read at `head`, as they are now; null if too much has happened since. */
+/**
+ * Bring messages from an answer that was read at `head` up to date; null if too much has happened
+ * since.
+ */
 export function caughtUp<T>(changes: Changes | undefined, head: number, items: readonly T[], me: number): readonly T[] | null {
   if (!changes) return items;
   if (head < changes.dropped) return null;
@@ -32,7 +39,7 @@ export function caughtUp<T>(changes: Changes | undefined, head: number, items: r
   return since.length === 0 ? items : items.map((item) => since.reduce((now, event) => applied(now, event, me), item));
 }
 
-/** What an event makes of a message; of everything else, nothing. */
+/** Apply an event to a message; other items are returned unchanged. */
 export function applied<T>(item: T, event: Change, me: number): T {
   const { kind, seq, asOf } = item as Partial<MessageItem>;
   if (kind !== "message" || seq !== event.message || event.seq <= (asOf ?? 0)) return item;
@@ -56,14 +63,17 @@ function changed(item: MessageItem, event: Change, me: number): MessageItem {
   }
 }
 
-/** Without the text, it has to be asked for. Null says that something follows which makes up for it. */
+/**
+ * Apply an edit. Without the text the message has to be loaded; null means that a later event
+ * replaces it.
+ */
 function edited({ mentions: _, ...item }: MessageItem, { at, body, mentions }: MessageEdited): MessageItem {
   const now = { ...item, edited_at: at, ...(mentions && { mentions }) };
   if (body === null) return now;
   return body === undefined ? { ...now, outdated: true } : { ...now, body, outdated: false };
 }
 
-/** What is left is that there was a message. */
+/** Apply a deletion: only the fact that there was a message remains. */
 function deleted({ edited_at: _, forwarded: __, mentions: ___, ...item }: MessageItem): MessageItem {
   return { ...item, body: null, deleted: true, pinned: false, reactions: [], outdated: false };
 }
@@ -83,7 +93,7 @@ function removed(item: MessageItem, { emoji, by }: ReactionRemoved, me: number):
   const known = reactions.find((one) => one.emoji === emoji);
   if (!known) return item;
   const rest = { emoji, count: known.count - 1, mine: known.mine && by !== me, by: known.by.filter((one) => one !== by) };
-  // Who is the twentieth now is not known here.
+  // The next user to be named is not known here.
   const outdated = rest.by.length < Math.min(rest.count, NAMED) || item.outdated === true;
   return { ...item, outdated, reactions: reactions.flatMap((one) => (one !== known ? one : rest.count > 0 ? rest : [])) };
 }

@@ -1,10 +1,10 @@
-/** Everything that can happen, as the server tells it. */
+/** The events that the server sends. */
 import type { ChatEvent } from "../contract";
 
 export type {
   ChatEvent, MemberBanned, MemberJoined, MemberLeft, MemberRemoved, MemberRole, MemberUnbanned, MessageDeleted,
   MessageEdited, MessagePinned, MessageSent, MessageUnpinned, ReactionAdded, ReactionRemoved, ReadMoved, RoomAdded,
-  RoomArchived, RoomCreated, RoomGone, RoomRestored, RoomUpdated, SessionClosed, SessionOpened, SettingsChanged,
+  RoomArchived, RoomCreated, RoomRemoved, RoomRestored, RoomUpdated, SessionClosed, SessionOpened, SettingsChanged,
   StatusChanged,
 } from "../contract";
 

@@ -1,24 +1,27 @@
-/** What an address in a text is, and where it really leads. Pure; the text itself is never changed. */
+/** Recognises URLs in text and where they really lead. Pure; the text itself is never changed. */
 
 export interface Target {
   readonly href: string;
-  /** Whom one will meet there, as the address line of the browser says it: foreign letters as punycode. */
+  /** The host as the browser's address bar shows it: non-ASCII letters as punycode. */
   readonly host: string;
-  /** True if the address as it was written says so too. */
+  /** True if the URL as it was written shows the same host. */
   readonly plain: boolean;
 }
 
 const LONGEST = 2_048;
 const SCHEME = /https?:\/\//iy;
-/** Up to a blank, a quote or a sign that nobody sees. */
+/** Up to a space, a quote or an invisible character. */
 const ADDRESS = /https?:\/\/[^\s<>"'`|\p{Cc}\p{Cf}]+/iuy;
 const WEB = /^https?:\/\/([^/?#]*)/i;
 const MAIL = /^mailto:([^?]*)/i;
-/** What browsers leave out or read as something else. */
+/** Characters that browsers drop or read as something else. */
 const TRICKS = /[\\\s\p{Cc}\p{Cf}]/u;
 const TAIL = ".,;:!?]}*_~";
 
-/** The address that begins at `at`, without what only ends the sentence around it; null if none does. */
+/**
+ * Return the URL that starts at `at`, without punctuation that ends the sentence; null if none
+ * does.
+ */
 export function addressAt(text: string, at: number): string | null {
   SCHEME.lastIndex = at;
   if (!SCHEME.test(text)) return null;
@@ -28,7 +31,10 @@ export function addressAt(text: string, at: number): string | null {
   return found ? withoutTail(toBracket(found)) : null;
 }
 
-/** Where an address leads; null if it may not be opened: other schemes, names and passwords, what is not as it looks. */
+/**
+ * Return where a URL leads; null if it must not be opened: other schemes, user names and passwords,
+ * deceptive characters.
+ */
 export function targetOf(address: string): Target | null {
   if (TRICKS.test(address)) return null;
   const mail = MAIL.exec(address)?.[1];
@@ -41,7 +47,7 @@ export function targetOf(address: string): Target | null {
   return { href: url.href, host: url.host, plain: written === url.host };
 }
 
-/** Brackets around the address end it; those that it opened itself belong to it. */
+/** An enclosing bracket ends the URL; brackets that the URL opened itself belong to it. */
 function toBracket(address: string): string {
   let open = 0;
   for (let at = 0; at < address.length; at += 1) {
@@ -51,7 +57,9 @@ function toBracket(address: string): string {
   return address;
 }
 
-/** Punctuation that ends a sentence does not belong to the address; a closing bracket only if it was opened in it. */
+/**
+ * Trailing punctuation does not belong to the URL; a closing parenthesis only if the URL opened it.
+ */
 function withoutTail(address: string): string {
   let surplus = count(address, ")") - count(address, "(");
   let end = address.length;

@@ -1,12 +1,14 @@
-/** What answers of the server, rather than events, change. Pure. */
+/** Changes of the state by server answers rather than events. Pure. */
 import type { Status } from "../contract";
 import { caughtUp } from "./changes";
 import type { Limits, Member, Message, Pin, Room, User } from "./model";
 import { without, type State } from "./state";
 import { everywhere, extended, fromMessage, narrowed, opened, started, type Page, type Side, type Timeline } from "./timeline";
 
-/** A new connection: rooms as they are now. `fresh` names the topics whose events were not replayed. What one has read
- * here and the server has not heard of is kept, to be told. */
+/**
+ * Apply the `welcome` of a new connection. `fresh` names the topics whose events were not replayed.
+ * Read positions that the server does not know yet are kept, to be sent.
+ */
 export function welcomed(
   state: State,
   welcome: { user: User; rooms: readonly Room[]; limits: Limits; heads?: Readonly<Record<string, number>>; status?: Status },
@@ -33,7 +35,7 @@ export function welcomed(
   };
 }
 
-/** The room's log cannot be replayed: what was shown of it has to be loaded again. */
+/** The room's log cannot be replayed: drop what was loaded of it. */
 export function roomReset(state: State, room: number): State {
   const { timelines, members, bans, pins, changes } = state;
   return {
@@ -42,7 +44,10 @@ export function roomReset(state: State, room: number): State {
   };
 }
 
-/** True if this answer was read before an event that is applied already: then it has to be asked for again. */
+/**
+ * True if this answer was read before an event that is applied already, so that it has to be asked
+ * for again.
+ */
 export function isOutdated(state: State, room: Room): boolean {
   return (room.head ?? 0) < (state.rooms[room.id]?.head ?? 0);
 }
@@ -50,7 +55,8 @@ export function isOutdated(state: State, room: Room): boolean {
 export function roomLoaded(state: State, room: Room, members: readonly Member[]): State {
   const known = state.rooms[room.id];
   if (!known || isOutdated(state, room)) return state;
-  // At the same seq the two differ only in what is one's own, and that may have changed since the answer was read.
+  // At the same seq the two differ only in the user's own settings, which may have changed since
+  // the answer was read.
   const now = known.head === room.head ? known : room;
   return { ...state, rooms: { ...state.rooms, [room.id]: now }, members: { ...state.members, [room.id]: members } };
 }
@@ -64,20 +70,23 @@ export function timelineFailed(state: State, room: number): State {
   return changed(state, room, (timeline) => (timeline.status === "ready" ? timeline : { ...timeline, status: "failed" }));
 }
 
-/** The window shows this page now; `load` is how later pages know that they belong to it. */
+/** The window shows this page now. `load` identifies the window for its later pages. */
 export function timelineOpened(state: State, room: number, load: number, page: Page): State {
   const now = present(state, room, page);
   return now ? changed(state, room, (timeline) => opened(timeline, load, now)) : timelineFailed(state, room);
 }
 
-/** One more page at one end of the window; what arrives for another window, or elsewhere, is of no use. */
+/** Add a page at one end of the window; pages for another window or another edge are ignored. */
 export function timelineExtended(state: State, room: number, load: number, at: { side: Side; edge: number }, page: Page): State {
   const now = present(state, room, page);
   if (!now) return state;
   return changed(state, room, (timeline) => (timeline.load === load ? extended(timeline, at.side, at.edge, now) : timeline));
 }
 
-/** One message as it was when the log's newest seq was `head`; for quotes, and for what is outdated. */
+/**
+ * Add a message that was read when the log's head was `head`; for quotes, and for outdated
+ * messages.
+ */
 export function messageLoaded(state: State, room: number, message: Message, head: number): State {
   const [found] = caughtUp(state.changes[room], head, [fromMessage(message, head)], state.me.id) ?? [];
   if (!found) return state;
@@ -87,7 +96,7 @@ export function messageLoaded(state: State, room: number, message: Message, head
   });
 }
 
-/** The first page of what is pinned; what was pinned before it is not kept. */
+/** Set the first page of pins; older ones are dropped. */
 export function pinsLoaded(state: State, room: number, pins: readonly Pin[], head: number): State {
   const known = caughtUp(state.changes[room], head, pins.map((pin) => fromMessage(pin.message, head)), state.me.id);
   if (!known || !state.rooms[room] || (state.rooms[room].head ?? 0) > head) return state;
@@ -95,7 +104,7 @@ export function pinsLoaded(state: State, room: number, pins: readonly Pin[], hea
   return { ...state, pins: { ...state.pins, [room]: items } };
 }
 
-/** A page as it is now; null if too much has happened since it was read. */
+/** Bring a page up to date; null if too much has happened since it was read. */
 function present(state: State, room: number, page: Page): Page | null {
   const { [room]: changes } = state.changes;
   const items = caughtUp(changes, page.head, page.items, state.me.id);
@@ -107,7 +116,7 @@ export function timelineNarrowed(state: State, room: number, from: number, to: n
   return changed(state, room, (timeline) => narrowed(timeline, from, to));
 }
 
-/** Moves the line above what is new; null takes it away. */
+/** Move the unread line; null removes it. */
 export function timelineMarked(state: State, room: number, readAt: number | null): State {
   return changed(state, room, (timeline) => (timeline.readAt === readAt ? timeline : { ...timeline, readAt }));
 }

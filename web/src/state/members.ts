@@ -1,4 +1,4 @@
-/** What events about membership change. Pure. */
+/** The effects of membership events on the state. Pure. */
 import type { MemberBanned, MemberJoined, MemberLeft, MemberRemoved, MemberRole, MemberUnbanned } from "./events";
 import type { Member } from "./model";
 import { roomChanged, roomGone } from "./rooms";
@@ -16,7 +16,7 @@ export function memberGone(state: State, event: MemberLeft | MemberRemoved | Mem
   return listed(counted(state, event, -1), event.room, (members) => members.filter((member) => member.id !== event.user));
 }
 
-/** Why somebody was banned is not told here: the list of bans is loaded again where it is looked at. */
+/** The event does not carry the reason: the list of bans is loaded again when it is shown. */
 export function memberBanned(state: State, event: MemberBanned): State {
   const known = { ...state, bans: without(state.bans, event.room) };
   return event.was_member ? memberGone(known, event) : known;
@@ -33,7 +33,9 @@ export function memberRole(state: State, event: MemberRole): State {
   return listed(own, room, (members) => members.map((member) => (member.id === user ? { ...member, role } : member)));
 }
 
-/** `room.gone` in one's own topic says the same, with the reason; whichever comes first counts. */
+/**
+ * `room.gone` in the user's own topic says the same, with the reason; the first of the two counts.
+ */
 function selfGone(state: State, event: MemberLeft | MemberRemoved | MemberBanned): State {
   const why = ({ "member.left": "left", "member.removed": "removed", "member.banned": "banned" } as const)[event.type];
   return roomGone(state, { room: event.room, why });

@@ -1,34 +1,37 @@
-/** What happened in a room besides messages, as lines between them. Total by event type: each has its words, or none. Pure. */
+/**
+ * Room events other than messages, as lines between messages. The table covers every event type:
+ * each has a text, or null. Pure.
+ */
 import type { ChatEvent, EventOf, RoomUpdated } from "./events";
 
 export interface NoteItem {
   readonly kind: "note";
   readonly seq: number;
   readonly at: string;
-  readonly told: Told;
+  readonly text: NoteText;
 }
 
-/** One line: "bob joined". Plain data, since timelines are kept over reloads. */
-export interface Told {
-  /** Whom the line is about. */
+/** One line: "bob joined". Plain data, since timelines are stored in snapshots. */
+export interface NoteText {
+  /** The user the line is about. */
   readonly id: number;
   readonly name: string;
   readonly does: string;
-  /** Where "You" asks for other words than a name. */
+  /** The text for "You" if it differs. */
   readonly mine?: string;
-  /** One line for several people in a row who do the same. */
+  /** Successive lines of the same kind are combined. */
   readonly gathers?: true;
   /** The seq of the message it is about. */
   readonly message?: number;
 }
 
-type Lines = { readonly [T in ChatEvent["type"]]: ((event: EventOf<T>) => Told) | null };
+type Lines = { readonly [T in ChatEvent["type"]]: ((event: EventOf<T>) => NoteText) | null };
 
-const did = (event: { by: number; name: string }, does: string): Told => ({ id: event.by, name: event.name, does });
-const became = (event: { user: number; name: string }, what: string): Told => ({ id: event.user, name: event.name, does: `was ${what}`, mine: `were ${what}` });
-const moved = (event: { user: number; name: string }, does: string): Told => ({ id: event.user, name: event.name, does, gathers: true });
+const did = (event: { by: number; name: string }, does: string): NoteText => ({ id: event.by, name: event.name, does });
+const became = (event: { user: number; name: string }, what: string): NoteText => ({ id: event.user, name: event.name, does: `was ${what}`, mine: `were ${what}` });
+const moved = (event: { user: number; name: string }, does: string): NoteText => ({ id: event.user, name: event.name, does, gathers: true });
 
-const ROLES = { owner: "the owner", moderator: "a moderator", member: "a plain member" } as const;
+const ROLES = { owner: "the owner", moderator: "a moderator", member: "a member" } as const;
 
 export const LINES: Lines = {
   "message.sent": null,
@@ -43,7 +46,7 @@ export const LINES: Lines = {
   "member.removed": (event) => became(event, "removed"),
   "member.banned": (event) => became(event, "banned"),
   "member.unbanned": (event) => became(event, "unbanned"),
-  "member.role": ({ user, name, role }) => ({ id: user, name, does: `is ${ROLES[role]} now`, mine: `are ${ROLES[role]} now` }),
+  "member.role": ({ user, name, role }) => ({ id: user, name, does: `is now ${ROLES[role]}`, mine: `are now ${ROLES[role]}` }),
   "room.created": (event) => did(event, "created this room"),
   "room.updated": (event) => did(event, changes(event.changes)),
   "room.archived": (event) => did(event, "archived this room"),
@@ -57,11 +60,14 @@ export const LINES: Lines = {
   "session.closed": null,
 };
 
-/** The line an event makes in its room; null where it makes none, or is of a type this client does not know. */
+/**
+ * Return the line of an event in its room; null if it has none, or the client does not know its
+ * type.
+ */
 export function noteOf(event: ChatEvent): NoteItem | null {
   if (!event.topic.startsWith("room:") || !Object.hasOwn(LINES, event.type)) return null;
-  const line = LINES[event.type] as ((event: ChatEvent) => Told) | null;
-  return line && { kind: "note", seq: event.seq, at: event.at, told: line(event) };
+  const line = LINES[event.type] as ((event: ChatEvent) => NoteText) | null;
+  return line && { kind: "note", seq: event.seq, at: event.at, text: line(event) };
 }
 
 function changes({ name, topic, description, history }: RoomUpdated["changes"]): string {
@@ -69,6 +75,6 @@ function changes({ name, topic, description, history }: RoomUpdated["changes"]):
   if (name !== undefined) found.push(`renamed this room to “${name}”`);
   if (topic !== undefined) found.push(topic ? `set the topic to “${topic}”` : "removed the topic");
   if (description !== undefined) found.push(description ? "changed the description" : "removed the description");
-  if (history !== undefined) found.push(history === "all" ? "opened the history to newcomers" : "closed the history to newcomers");
+  if (history !== undefined) found.push(history === "all" ? "made earlier messages visible to new members" : "hid earlier messages from new members");
   return found.join(", ") || "changed this room";
 }

@@ -1,9 +1,9 @@
-/** What is true for a moment: who is here and how, and who is writing; and what one has chosen to appear as. Pure. */
+/** Signals that are never stored: presence and typing; and the user's own status. Pure. */
 import type { PresenceChanged, Presence, UserTyping, Status } from "../contract";
 import type { StatusChanged } from "./events";
 import { without, type State } from "./state";
 
-/** So long somebody writes who has said so once. */
+/** How long a typing signal lasts. */
 export const TYPING_MS = 5_000;
 
 export interface Typist {
@@ -13,17 +13,17 @@ export interface Typist {
   readonly until: number;
 }
 
-/** Kept by nobody: a new page knows nothing of it. */
+/** Never stored: a new page starts without signals. */
 export interface Signals {
   readonly people: Readonly<Record<number, Presence>>;
-  /** By room, who began first comes first. */
+  /** By room; the user who started first comes first. */
   readonly typing: Readonly<Record<number, readonly Typist[]>>;
 }
 
 export const quiet: Signals = { people: {}, typing: {} };
 export const ONLINE: Status = { status: "online" };
 
-/** `all`: of those whom it does not name nothing is known any more. */
+/** Apply a signal. `all`: users it does not name are unknown from now on. */
 export function signalled(signals: Signals, signal: UserTyping | PresenceChanged, all: boolean, now: number): Signals {
   if (signal.type === "typing") return typed(signals, signal, now);
   const people = Object.fromEntries(signal.people.map((presence) => [presence.user, presence]));
@@ -38,7 +38,7 @@ function typed(signals: Signals, { room, user, name }: UserTyping, now: number):
   return { ...signals, typing: { ...signals.typing, [room]: after } };
 }
 
-/** What somebody was writing has arrived. */
+/** The message that a user was typing has arrived. */
 export function spoken(signals: Signals, room: number, user: number): Signals {
   const { [room]: before } = signals.typing;
   if (!before?.some((one) => one.user === user)) return signals;
@@ -50,12 +50,12 @@ export function typists(signals: Signals, room: number, now: number): readonly T
   return (signals.typing[room] ?? []).filter(({ until }) => until > now);
 }
 
-/** What one has chosen, on whatever device. */
+/** The user has changed their status, on any device. */
 export function statusChanged(state: State, event: StatusChanged): State {
   return event.seq <= state.own ? state : { ...state, own: event.seq, status: event.chosen };
 }
 
-/** What is left of what was chosen: it has an end. */
+/** Return the status as it is now: it may have ended. */
 export function current(chosen: Status, now: number): Status {
   return chosen.until !== undefined && Date.parse(chosen.until) <= now ? ONLINE : chosen;
 }

@@ -1,6 +1,6 @@
 /**
- * (state, event) → state. One entry for each type of event: the table is total, so that a new type without an entry
- * does not compile. Every entry may meet the same event twice and must then change nothing.
+ * (state, event) → state. The table has one entry per event type, so that a new type without an
+ * entry does not compile. Every entry may get the same event twice and must then change nothing.
  */
 import { readMoved } from "./attention";
 import type { ChatEvent, EventOf } from "./events";
@@ -41,23 +41,23 @@ export const REDUCERS: Reducers = {
   "status.changed": statusChanged,
 };
 
-/** A type this client does not know yet (a newer server) changes nothing. */
+/** Apply an event. A type this client does not know (a newer server) changes nothing. */
 export function reduce(state: State, event: ChatEvent): State {
   if (!Object.hasOwn(REDUCERS, event.type)) return state;
   const reducer = REDUCERS[event.type] as (state: State, event: ChatEvent) => State;
-  return heard(noted(reducer(state, event), event), event);
+  return withHead(withNote(reducer(state, event), event), event);
 }
 
-/** Whatever happens in a room, its log has grown. */
-function heard(state: State, event: ChatEvent): State {
+/** Any event in a room moves the room's head. */
+function withHead(state: State, event: ChatEvent): State {
   if (!event.topic.startsWith("room:")) return state;
   return roomChanged(state, Number(event.topic.slice("room:".length)), (room) =>
     event.seq <= (room.head ?? 0) ? room : { ...room, head: event.seq },
   );
 }
 
-/** Much of what happens in a room is also a line between its messages. */
-function noted(state: State, event: ChatEvent): State {
+/** Many room events are also a line between messages. */
+function withNote(state: State, event: ChatEvent): State {
   const note = noteOf(event);
   return note ? appended(state, Number(event.topic.slice("room:".length)), note) : state;
 }

@@ -1,5 +1,5 @@
-/** What events about rooms change. Pure. */
-import type { RoomAdded, RoomArchived, RoomCreated, RoomGone, RoomRestored, RoomUpdated, SettingsChanged } from "./events";
+/** The effects of room events on the state. Pure. */
+import type { RoomAdded, RoomArchived, RoomCreated, RoomRemoved, RoomRestored, RoomUpdated, SettingsChanged } from "./events";
 import { roomReset } from "./load";
 import type { Room } from "./model";
 import { without, type State } from "./state";
@@ -8,7 +8,10 @@ export function roomCreated(state: State, event: RoomCreated): State {
   return event.topic === "site" ? { ...state, directory: listed(state.directory, event.room) } : state;
 }
 
-/** As the room was just before one's own joining, which follows in its own log; what is known by then may be newer. */
+/**
+ * The event holds the room as it was just before the user joined; the join itself follows in the
+ * room's log. The known state may be newer by then.
+ */
 export function roomAdded(state: State, event: RoomAdded): State {
   const { id } = event.room;
   const known = state.rooms[id];
@@ -22,13 +25,16 @@ export function roomAdded(state: State, event: RoomAdded): State {
   };
 }
 
-/** Told in the room's own log, in one's own, or in both, where the latter has the reason; twice is once. */
-export function roomGone(state: State, { room, why, reason }: Pick<RoomGone, "room" | "why" | "reason">): State {
+/**
+ * The user is no longer in a room. Reported in the room's log, in the user's topic (with the
+ * reason), or in both; applying it twice changes nothing.
+ */
+export function roomGone(state: State, { room, why, reason }: Pick<RoomRemoved, "room" | "why" | "reason">): State {
   const name = state.rooms[room]?.name ?? state.former[room];
-  const told = { ...state, former: name === undefined ? state.former : { ...state.former, [room]: name }, gone: farewell(state, room, why, reason) };
-  if (!state.rooms[room]) return told;
+  const notified = { ...state, former: name === undefined ? state.former : { ...state.former, [room]: name }, gone: removalNotice(state, room, why, reason) };
+  if (!state.rooms[room]) return notified;
   return {
-    ...told,
+    ...notified,
     rooms: without(state.rooms, room),
     timelines: without(state.timelines, room),
     members: without(state.members, room),
@@ -40,7 +46,7 @@ export function roomGone(state: State, { room, why, reason }: Pick<RoomGone, "ro
   };
 }
 
-function farewell(state: State, room: number, why: RoomGone["why"], reason: string | undefined): State["gone"] {
+function removalNotice(state: State, room: number, why: RoomRemoved["why"], reason: string | undefined): State["gone"] {
   const before = state.gone?.room === room ? state.gone : null;
   const name = state.rooms[room]?.name ?? state.former[room] ?? before?.name;
   if (why === undefined || why === "left") return before ? null : state.gone;
@@ -49,21 +55,21 @@ function farewell(state: State, room: number, why: RoomGone["why"], reason: stri
   return { room, name, why, ...(words && { reason: words }) };
 }
 
-/** Where it is another history that members see, what was loaded of it has to be loaded again. */
+/** If members see a different history now, drop what was loaded. */
 export function roomUpdated(state: State, event: RoomUpdated): State {
-  const now = told(state, event, (room) => renewed(room, event.changes));
+  const now = updated(state, event, (room) => renewed(room, event.changes));
   return event.changes.history !== undefined && event.topic !== "site" ? roomReset(now, event.room) : now;
 }
 
 export function roomArchived(state: State, event: RoomArchived): State {
-  return told(state, event, (room) => ({ ...room, archived: true }));
+  return updated(state, event, (room) => ({ ...room, archived: true }));
 }
 
 export function roomRestored(state: State, event: RoomRestored): State {
-  return told(state, event, (room) => ({ ...room, archived: false }));
+  return updated(state, event, (room) => ({ ...room, archived: false }));
 }
 
-/** What the room is to oneself, on whatever device one said so. */
+/** The user's own settings of a room, set on any device. */
 export function settingsChanged(state: State, { room: id, favourite, muted }: SettingsChanged): State {
   return roomChanged(state, id, (room) => ({ ...room, favourite, muted }));
 }
@@ -75,8 +81,11 @@ export function roomChanged(state: State, id: number, change: (room: Room) => Ro
   return changed === room ? state : { ...state, rooms: { ...state.rooms, [id]: changed } };
 }
 
-/** News of a room stand in its own log and, of a public one, in the site's: members heed the former, in its order. */
-function told(state: State, event: RoomUpdated | RoomArchived | RoomRestored, change: (room: Room) => Room): State {
+/**
+ * Changes of a room are in its own log and, for public rooms, in the site's. Members follow the
+ * former, in its order.
+ */
+function updated(state: State, event: RoomUpdated | RoomArchived | RoomRestored, change: (room: Room) => Room): State {
   const directory = state.directory?.map((room) => (room.id === event.room ? change(room) : room)) ?? null;
   const listed = directory ? { ...state, directory } : state;
   if (event.topic === "site") return listed;
@@ -85,7 +94,7 @@ function told(state: State, event: RoomUpdated | RoomArchived | RoomRestored, ch
   );
 }
 
-/** An empty text is none: the field is left out, as the server does. */
+/** An empty text means none: the field is left out, as the server does. */
 function renewed(room: Room, changes: RoomUpdated["changes"]): Room {
   const { topic, description, ...rest } = { ...room, ...changes };
   return { ...rest, ...(topic ? { topic } : {}), ...(description ? { description } : {}) };
@@ -96,7 +105,7 @@ function listed(directory: State["directory"], room: Room): State["directory"] {
   return [...directory, { ...room, joined: false }];
 }
 
-/** Of a private room only its people know. */
+/** Only members may see a private room. */
 function hidden(directory: State["directory"], id: number): State["directory"] {
   return directory?.filter((room) => room.id !== id) ?? null;
 }

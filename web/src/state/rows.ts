@@ -1,26 +1,28 @@
-/** A timeline as the lines of a screen: days, the mark of what is new, grouped messages, gathered notes. Pure. */
+/**
+ * A timeline as screen rows: days, the unread line, grouped messages, combined event lines. Pure.
+ */
 import type { NoteItem } from "./notes";
 import type { MessageItem, Timeline } from "./timeline";
 
 export type Row =
   | { kind: "day"; key: string; at: string }
-  /** Above the first message one has not read. */
+  /** Above the first unread message. */
   | { kind: "new"; key: string; at: string }
-  /** `first` opens a group: it carries the author's name and picture. */
+  /** `first` starts a group: the row shows the author's name and avatar. */
   | { kind: "message"; key: string; item: MessageItem; first: boolean }
-  /** Several people who did the same, one after the other. */
+  /** Several users who did the same, one after the other. */
   | { kind: "notes"; key: string; notes: readonly [NoteItem, ...NoteItem[]] };
 
 type MessageRow = Extract<Row, { kind: "message" }>;
 
 const GROUP_MS = 5 * 60_000;
-/** The same item has the same row, so that the screen sees what has not changed. */
+/** The same item keeps the same row, so that unchanged rows are not drawn again. */
 const made = new WeakMap<MessageItem, MessageRow>();
 
 export function rows({ items, older, readAt }: Pick<Timeline, "items" | "older" | "readAt">, me: number): Row[] {
   const found: Row[] = [];
   let day = "";
-  // Where the window begins later, the first unread one is somewhere above.
+  // If the window starts later, the first unread message is above it.
   let marked = readAt === null || (older && (items[0]?.seq ?? 0) > readAt);
   for (const item of items) {
     const today = dayOf(item.at);
@@ -35,12 +37,12 @@ export function rows({ items, older, readAt }: Pick<Timeline, "items" | "older" 
   return found;
 }
 
-/** True if `next` goes on where `item` ended: same author, soon after. */
+/** True if `next` continues the group of `item`: same author, soon after. */
 export function continues(item: { by: number; at: string }, next: { by: number; at: string }): boolean {
   return item.by === next.by && Math.abs(Date.parse(next.at) - Date.parse(item.at)) < GROUP_MS;
 }
 
-/** The day in the reader's own time zone. */
+/** Return the day in the user's time zone. */
 export function dayOf(at: string): string {
   const date = new Date(at);
   return `${date.getFullYear()}-${date.getMonth() + 1}-${date.getDate()}`;
@@ -57,7 +59,7 @@ function message(item: MessageItem, before: Row | undefined): Row {
 
 function note(item: NoteItem, found: Row[]): Row[] {
   const before = found.at(-1);
-  const same = before?.kind === "notes" && item.told.gathers && before.notes[0].told.does === item.told.does;
+  const same = before?.kind === "notes" && item.text.gathers && before.notes[0].text.does === item.text.does;
   if (!same) return [{ kind: "notes", key: `n${item.seq}`, notes: [item] }];
   found[found.length - 1] = { ...before, notes: [...before.notes, item] };
   return [];

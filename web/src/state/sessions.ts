@@ -1,4 +1,4 @@
-/** What events about one's own sessions change. Pure. */
+/** The effects of the user's session events on the state. Pure. */
 import type { SessionClosed, SessionOpened } from "./events";
 import type { State } from "./state";
 

@@ -7,30 +7,33 @@ import type { MessageItem, Timeline } from "./timeline";
 export interface State {
   readonly me: User;
   readonly limits: Limits;
-  /** How one has chosen to appear. */
+  /** The user's chosen status. */
   readonly status: Status;
-  /** The rooms one is in. */
+  /** The user's rooms. */
   readonly rooms: Readonly<Record<number, Room>>;
-  /** Rooms that were looked at. */
+  /** Timelines of opened rooms. */
   readonly timelines: Readonly<Record<number, Timeline>>;
   readonly members: Readonly<Record<number, readonly Member[]>>;
-  /** Who may not come in, of rooms where one looked. */
+  /** Banned users, of rooms whose bans were opened. */
   readonly bans: Readonly<Record<number, readonly Ban[]>>;
-  /** What is pinned in rooms whose pins were looked at, the newest first. */
+  /** Pins, the newest first, of rooms whose pins were opened. */
   readonly pins: Readonly<Record<number, readonly PinItem[]>>;
-  /** The newest seq of one's own log that is in this. */
+  /** The newest applied seq of the user's own topic. */
   readonly own: number;
-  /** How far one has read here, as long as the server has not said so. */
+  /** Local read positions, until the server confirms them. */
   readonly reading: Readonly<Record<number, number>>;
-  /** What has changed lately in rooms, for answers that arrive late. */
+  /** Recent changes by room, for answers that arrive late. */
   readonly changes: Readonly<Record<number, Changes>>;
-  /** All rooms one may see, once looked at. */
+  /** All visible rooms, once opened. */
   readonly directory: readonly Room[] | null;
-  /** One's own sessions, once looked at. */
+  /** The user's sessions, once opened. */
   readonly sessions: readonly Session[] | null;
-  /** The room somebody has just sent one away from, until one has taken note. */
+  /** The room from which the user was just removed, until they dismiss the notice. */
   readonly gone: Gone | null;
-  /** The names of rooms that one is in no longer since the last connection; why, is told after the welcome. */
+  /**
+   * The names of rooms that the user is no longer in since the last connection; the reason arrives
+   * after the welcome.
+   */
   readonly former: Readonly<Record<number, string>>;
 }
 
@@ -42,7 +45,7 @@ export interface Gone {
 }
 
 export interface PinItem {
-  /** The seq of the pinning. */
+  /** The seq of the pin event. */
   readonly seq: number;
   readonly message: MessageItem;
   readonly by: number;

@@ -1,6 +1,6 @@
 /**
- * What was said and what happened in one room: one window on its log, without gaps from its first item to its last.
- * Above it may be more (`older`), below it too (`newer`): then what happens meanwhile waits in the `tail`. Pure.
+ * One window on the log of a room, without gaps from its first item to its last. There may be more
+ * above (`older`) and below it (`newer`); in the latter case new items wait in the `tail`. Pure.
  */
 import type { MessageSent } from "./events";
 import type { Message } from "./model";
@@ -8,9 +8,9 @@ import type { NoteItem } from "./notes";
 
 export interface MessageItem extends Omit<Message, "room"> {
   readonly kind: "message";
-  /** Up to which seq of the log this is true. */
+  /** The seq of the log up to which this is true. */
   readonly asOf: number;
-  /** Something is different that only the server knows: ask for the message. */
+  /** The message has changed in a way that only the server knows in full: load it. */
   readonly outdated?: boolean;
 }
 
@@ -18,31 +18,31 @@ export type Item = MessageItem | NoteItem;
 
 export interface Timeline {
   readonly status: "loading" | "ready" | "failed";
-  /** Which load this is: an answer to an earlier one is out of date. */
+  /** Identifies the load: answers to an earlier one are outdated. */
   readonly load: number;
-  /** Ascending by seq, with everything between the first and the last. */
+  /** Ascending by seq, without gaps from first to last. */
   readonly items: readonly Item[];
   /** There is more before the first item. */
   readonly older: boolean;
-  /** There is more after the last item: the window does not reach the present. */
+  /** There is more after the last item: the window does not reach the newest. */
   readonly newer: boolean;
   readonly tail: Tail;
-  /** Messages that others answer, by seq, as far as they are known; one may also be among the items. */
+  /** Quoted messages by seq, as far as they are loaded; a message may be among the items too. */
   readonly quotes: Quotes;
-  /** How far one had read when the room was opened; null if there was nothing unread. */
+  /** The read position when the room was opened; null if nothing was unread. */
   readonly readAt: number | null;
 }
 
-/** What has happened lately below a window that does not reach the present: everything after `from`. */
+/** Recent items below a window that does not reach the newest: everything after `from`. */
 export interface Tail {
   readonly from: number;
   readonly items: readonly Item[];
 }
 
-/** A piece of the log out of the server's answer, read when the log's newest seq was `head`. */
+/** A page of the log, read when the log's head was `head`. */
 export interface Page {
   readonly items: readonly Item[];
-  /** What messages among the items answer. */
+  /** Messages that items reply to. */
   readonly quotes?: readonly MessageItem[];
   readonly older: boolean;
   readonly newer: boolean;
@@ -53,7 +53,10 @@ export type Quotes = Readonly<Record<number, MessageItem>>;
 
 export type Side = "older" | "newer";
 
-/** A window that has grown so long lets go of the present, whoever looks at it: memory is bounded. */
+/**
+ * A window of this length stops growing at the newest end, even while the user looks at it: memory
+ * is bounded.
+ */
 export const LIMIT = 1_000;
 const TAIL = 200;
 const NO_TAIL: Tail = { from: 0, items: [] };
@@ -62,13 +65,16 @@ export function started(load: number, readAt: number | null): Timeline {
   return { status: "loading", load, items: [], older: false, newer: false, tail: NO_TAIL, quotes: {}, readAt };
 }
 
-/** `asOf` is the head the message was read at; what has just been said is as its event has it. */
+/**
+ * `asOf` is the head at which the message was read; a message from its own event is true up to its
+ * seq.
+ */
 export function fromMessage(message: Message | MessageSent, asOf = message.seq): MessageItem {
   const { room: _room, topic: _topic, type: _type, ...said } = message as Message & MessageSent;
   return { deleted: false, pinned: false, reactions: [], ...said, kind: "message", asOf };
 }
 
-/** Something has just happened. */
+/** Add a new item. */
 export function arrived(timeline: Timeline, item: Item): Timeline {
   const answered = item.kind === "message" && item.reply_to !== undefined ? messageAt(timeline, item.reply_to) : null;
   const quotes = answered ? { ...timeline.quotes, [answered.seq]: answered } : timeline.quotes;
@@ -78,13 +84,16 @@ export function arrived(timeline: Timeline, item: Item): Timeline {
   return { ...timeline, quotes, newer: true, tail: longer({ from: last.seq, items: [] }, item) };
 }
 
-/** A message by its seq, wherever it is known from; null if it is not. */
+/** Return a message by seq from items, tail or quotes; null if it is not loaded. */
 export function messageAt(timeline: Timeline, seq: number): MessageItem | null {
   const found = [...timeline.items, ...timeline.tail.items].find((item) => item.seq === seq);
   return found?.kind === "message" ? found : (timeline.quotes[seq] ?? null);
 }
 
-/** Every message of it, wherever it stands, as `change` makes it; the same timeline if it makes none different. */
+/**
+ * Apply `change` to every message in items, tail and quotes. Return the same timeline if nothing
+ * changed.
+ */
 export function everywhere(timeline: Timeline, change: (item: MessageItem) => MessageItem): Timeline {
   let touched = false;
   const look = <T extends Item>(item: T): T => {
@@ -98,14 +107,17 @@ export function everywhere(timeline: Timeline, change: (item: MessageItem) => Me
   return touched ? { ...timeline, items, tail, quotes } : timeline;
 }
 
-/** The window is this page now, and what has happened since it was read. */
+/** Replace the window by this page and what has happened since it was read. */
 export function opened(timeline: Timeline, load: number, page: Page): Timeline {
   const since = lately(timeline, page.head);
   const window = { ...timeline, status: "ready", load, items: page.items, older: page.older } as const;
   return quoting(reaching(window, page, since), page);
 }
 
-/** One more page at one end; `edge` is the seq of the item it was asked next to. Elsewhere it would leave a gap. */
+/**
+ * Add a page at one end. `edge` is the seq of the item it was requested next to; elsewhere it would
+ * leave a gap.
+ */
 export function extended(timeline: Timeline, side: Side, edge: number, page: Page): Timeline {
   if (timeline.status !== "ready" || edgeOf(timeline, side) !== edge) return timeline;
   if (side === "older") {
@@ -116,13 +128,13 @@ export function extended(timeline: Timeline, side: Side, edge: number, page: Pag
   return quoting(reaching({ ...timeline, items }, page, lately(timeline, page.head)), page);
 }
 
-/** Keep the newest `count`. */
+/** Keep the newest `count` items. */
 export function trimmed(timeline: Timeline, count: number): Timeline {
   const first = timeline.items.at(-count);
   return first ? narrowed(timeline, first.seq, Number.MAX_SAFE_INTEGER) : timeline;
 }
 
-/** Keep what is between two seqs, so that a window open for weeks stays light. */
+/** Keep items between two seqs, so that a window that is open for weeks stays small. */
 export function narrowed(timeline: Timeline, from: number, to: number): Timeline {
   const items = timeline.items.filter((item) => item.seq >= from && item.seq <= to);
   const [first, last] = [timeline.items[0], timeline.items.at(-1)];
@@ -132,12 +144,12 @@ export function narrowed(timeline: Timeline, from: number, to: number): Timeline
   return { ...timeline, items, older: timeline.older || first.seq < from, newer: timeline.newer || cut, tail };
 }
 
-/** The seq next to which the page on that side is asked for; undefined in an empty window. */
+/** Return the seq to request the next page on that side from; undefined in an empty window. */
 export function edgeOf(timeline: Timeline, side: Side): number | undefined {
   return timeline.items.at(side === "older" ? 0 : -1)?.seq;
 }
 
-/** The union by seq; where both have one, the new one counts. */
+/** The union by seq; of two items with the same seq the new one wins. */
 export function merge(items: readonly Item[], more: readonly Item[]): readonly Item[] {
   const last = items.at(-1);
   const first = more[0];
@@ -148,14 +160,14 @@ export function merge(items: readonly Item[], more: readonly Item[]): readonly I
   return [...bySeq.values()].sort((a, b) => a.seq - b.seq);
 }
 
-/** Everything that has happened after `head`, as far as it makes lines; null if some of it is not here. */
+/** Return all items after `head`; null if some of them are missing. */
 function lately(timeline: Timeline, head: number): readonly Item[] | null {
   const { newer, tail, items } = timeline;
   if (newer && tail.from > head) return null;
   return (newer ? tail.items : items).filter((item) => item.seq > head);
 }
 
-/** With what the page quotes, and without what nothing here answers any more. */
+/** Add the quotes of a page, and drop quotes that no message replies to. */
 function quoting(timeline: Timeline, page: Page): Timeline {
   const known = new Map(Object.values(timeline.quotes).map((quote) => [quote.seq, quote]));
   for (const quote of page.quotes ?? []) if (quote.asOf >= (known.get(quote.seq)?.asOf ?? 0)) known.set(quote.seq, quote);

@@ -1,4 +1,4 @@
-/** What goes over the wire besides events: commands, answers and the frames around them (hubbub.v1). */
+/** Frames besides events: commands, answers, and their envelopes (hubbub.v1). */
 import type {
   ChatEvent, EventPage, EventsSince, Hello, NoWay, Ok, Position, ReadRoom, CommandRefused, SendMessage, ServerFrame, SetIdle, Typing,
   WatchPresence,
@@ -9,11 +9,11 @@ export type { Refusal, Welcome } from "../contract";
 export type Answer = (Ok & { error?: undefined }) | (CommandRefused & { ok?: undefined });
 export type Frame = Answer | Exclude<ServerFrame, Ok | CommandRefused>;
 
-/** What a `message.send` is answered with, and what an `events.since` is. */
+/** The answer to a `message.send`, and to an `events.since`. */
 export type Sent = Position;
 export type Page = EventPage | NoWay;
 
-/** What this client says of all that could be said. */
+/** The commands this client sends. */
 export type Command = Hello | SendMessage | EventsSince | ReadRoom | Typing | SetIdle | WatchPresence;
 
 export const isAnswer = (frame: Frame): frame is Answer => "re" in frame;

@@ -1,6 +1,7 @@
 /**
- * Keeps this client in step with the server: what to say on a new connection, which events to apply in which order,
- * what to fetch, what to send again. A pure machine (state, input) → [state, effects]; it knows no socket and no screen.
+ * Keeps this client in sync with the server: what to send on a new connection, which events to
+ * apply in which order, what to fetch, what to send again. A pure state machine, (state, input) →
+ * [state, effects]. Independent of sockets and screens.
  */
 import type { Appearances } from "../contract";
 import type { ChatEvent } from "../state/events";
@@ -8,7 +9,7 @@ import { isAnswer, isEvent, isReset, type Answer, type Command, type Frame, type
 import * as outbox from "./outbox";
 import { PATIENCE_S, RETRYABLE } from "./outbox";
 import * as positions from "./positions";
-import * as signs from "./signs";
+import * as ephemeral from "./ephemeral";
 import type { SyncEffect, SyncInput, SyncState, SyncStep } from "./state";
 export { empty, type SyncEffect, type SyncInput, type SyncState } from "./state";
 
@@ -20,7 +21,7 @@ export function stepSync(state: SyncState, input: SyncInput, now: number): SyncS
   return [run.state, run.effects];
 }
 
-/** One step: a state that is replaced, never changed, and the effects gathered on the way. */
+/** One step: the state is replaced, never mutated, and effects are collected. */
 class Run {
   readonly effects: SyncEffect[] = [];
 
@@ -46,7 +47,7 @@ class Run {
         return this.pump();
       case "found":
         this.set({ outbox: outbox.joined(this.state.outbox, input.outbox) });
-        if (this.state.live) this.letGo((room) => `room:${room}` in this.state.positions);
+        if (this.state.live) this.returnUnsent((room) => `room:${room}` in this.state.positions);
         return this.pump();
       case "read":
         if (this.state.live) this.transmit({ id: this.id(), type: "room.read", room: input.room, seq: input.seq });
@@ -54,15 +55,15 @@ class Run {
       case "typing":
         return this.typing(input.room);
       case "idle":
-        this.sign({ idle: input.idle });
+        this.setEphemeral({ idle: input.idle });
         if (this.state.live) this.transmit({ id: this.id(), type: "presence.idle", idle: input.idle });
         return;
       case "watch":
-        this.sign({ watched: input.users.slice(0, signs.MAX_WATCHED) });
+        this.setEphemeral({ watched: input.users.slice(0, ephemeral.MAX_WATCHED) });
         return this.watch();
       case "timer":
         for (const topic of Object.keys(this.state.positions)) this.fill(topic);
-        if (this.state.signs.asked === "again") this.watch();
+        if (this.state.ephemeral.asked === "again") this.watch();
         return this.pump();
     }
   }
@@ -73,9 +74,9 @@ class Run {
   }
 
   private lost(): void {
-    const { outbox: unsent, positions: known, signs: told } = this.state;
+    const { outbox: unsent, positions: known, ephemeral: signals } = this.state;
     this.set({ live: false, sends: {}, outbox: outbox.interrupted(unsent) });
-    this.set({ positions: positions.interrupted(known), signs: signs.interrupted(told) });
+    this.set({ positions: positions.interrupted(known), ephemeral: ephemeral.interrupted(signals) });
   }
 
   private frame(frame: Frame): void {
@@ -108,37 +109,37 @@ class Run {
         now = positions.follow(now, topic, head);
         fresh.push(topic);
       } else {
-        // The server replays up to the head by itself, or says `more` or `reset`.
+        // The server replays up to the head, or sends `more` or `reset`.
         now = { ...now, [topic]: { ...before, asking: null } };
         if (!(topic in named)) now = positions.heardOf(now, topic, head);
       }
     }
-    this.letGo((room) => welcome.rooms.some(({ id }) => id === room));
+    this.returnUnsent((room) => welcome.rooms.some(({ id }) => id === room));
     this.set({ live: true, epoch: welcome.epoch, positions: now });
     this.effects.push({ type: "welcome", welcome, fresh });
     for (const topic of fresh) this.settle(topic);
     for (const topic of Object.keys(now)) if (!(topic in named)) this.fill(topic);
-    // The connection is new: the server takes us for somebody who is here and looks at nobody.
-    if (this.state.signs.idle) this.transmit({ id: this.id(), type: "presence.idle", idle: true });
-    if (this.state.signs.watched.length > 0) this.watch();
+    // A new connection starts as active and watches no users.
+    if (this.state.ephemeral.idle) this.transmit({ id: this.id(), type: "presence.idle", idle: true });
+    if (this.state.ephemeral.watched.length > 0) this.watch();
     this.pump();
   }
 
   private typing(room: number): void {
-    if (!this.state.live || !signs.mayTell(this.state.signs, room, this.now)) return;
-    this.sign({ typed: { ...this.state.signs.typed, [room]: this.now } });
+    if (!this.state.live || !ephemeral.maySendTyping(this.state.ephemeral, room, this.now)) return;
+    this.setEphemeral({ typed: { ...this.state.ephemeral.typed, [room]: this.now } });
     this.transmit({ id: this.id(), type: "typing", room });
   }
 
   private watch(): void {
     if (!this.state.live) return;
     const id = this.id();
-    this.sign({ asked: id });
-    this.transmit({ id, type: "presence.watch", users: [...this.state.signs.watched] });
+    this.setEphemeral({ asked: id });
+    this.transmit({ id, type: "presence.watch", users: [...this.state.ephemeral.watched] });
   }
 
   private watchAnswered(answer: Answer): void {
-    this.sign({ asked: answer.error ? "again" : null });
+    this.setEphemeral({ asked: answer.error ? "again" : null });
     if (answer.error) this.effects.push({ type: "timer", at: this.now + (answer.error.retry_after ?? PATIENCE_S) * 1000 });
     else this.effects.push({ type: "signal", signal: { type: "presence", people: (answer.ok as Appearances).people }, all: true });
   }
@@ -151,7 +152,7 @@ class Run {
         this.set({ positions: positions.heardOf(this.state.positions, event.topic, event.seq) });
         return this.fill(event.topic);
       case "unknown":
-        // A room one has just joined may speak before one's own topic says so.
+        // The log of a room may be ahead of the user's topic, which reports that they joined it.
         this.set({ positions: positions.heardOf(this.state.positions, event.topic, event.seq) });
         return;
       case "ignore":
@@ -161,7 +162,7 @@ class Run {
 
   private apply(event: ChatEvent): void {
     this.set({ positions: positions.advance(this.state.positions, event.topic, event.seq) });
-    if (event.type === "room.gone") this.letGo((room) => room !== event.room);
+    if (event.type === "room.gone") this.returnUnsent((room) => room !== event.room);
     this.effects.push({ type: "event", event });
     if (event.type === "room.added") this.enter(event.room.id, event.room.head ?? 0);
     if (event.type === "room.gone") this.set({ positions: positions.forget(this.state.positions, `room:${event.room}`) });
@@ -169,8 +170,10 @@ class Run {
     this.pump();
   }
 
-  /** One cannot write in the other rooms any more; told while they still have their names. */
-  private letGo(isThere: (room: number) => boolean): void {
+  /**
+   * Return messages to rooms that the user has left; done while the rooms still have their names.
+   */
+  private returnUnsent(isThere: (room: number) => boolean): void {
     const { still, unsent } = outbox.sorted(this.state.outbox, isThere);
     this.set({ outbox: still });
     if (unsent.length) this.effects.push({ type: "unsent", outbox: unsent });
@@ -183,7 +186,7 @@ class Run {
     this.fill(topic);
   }
 
-  /** Drop from the outbox what the log shows to have arrived. */
+  /** Drop messages from the outbox that the log has confirmed. */
   private settle(topic: string, key?: string): void {
     const room = Number(/^room:(\d+)$/.exec(topic)?.[1] ?? Number.NaN);
     const last = this.state.positions[topic]?.last ?? null;
@@ -203,10 +206,10 @@ class Run {
 
   private reset(topic: string, head: number | undefined): void {
     if (head === undefined) return this.set({ positions: positions.forget(this.state.positions, topic) });
-    // Started anew by this very `welcome` already (another epoch): there is nothing older to drop.
+    // Already restarted by this `welcome` (another epoch): there is nothing older to drop.
     if (this.state.positions[topic]?.last === head) return;
     if (topic.startsWith("user:")) {
-      // One's own topic carries memberships: only `welcome` has them all.
+      // The user's topic carries memberships, and only `welcome` has all of them.
       this.set({ epoch: null, positions: {} });
       this.effects.push({ type: "start over" });
       return;
@@ -218,16 +221,19 @@ class Run {
   }
 
   private answer(answer: Answer): void {
-    if (answer.re === null) return this.blamed(answer);
-    if (answer.re === this.state.signs.asked) return this.watchAnswered(answer);
+    if (answer.re === null) return this.failOpenSends(answer);
+    if (answer.re === this.state.ephemeral.asked) return this.watchAnswered(answer);
     const key = this.state.sends[answer.re];
     if (key !== undefined) return this.sendAnswered(answer.re, key, answer);
     const found = Object.entries(this.state.positions).find(([, at]) => at.asking === answer.re);
     if (found) this.pageAnswered(found[0], answer);
   }
 
-  /** Something we said was no command at all, and nobody can tell what: let the person decide about what is open. */
-  private blamed(answer: Answer): void {
+  /**
+   * The server could not read a frame, and it is unknown which one: fail all open sends, so that
+   * the user decides.
+   */
+  private failOpenSends(answer: Answer): void {
     if (!answer.error) return;
     for (const [id, key] of Object.entries(this.state.sends)) this.sendAnswered(Number(id), key, answer);
   }
@@ -248,7 +254,8 @@ class Run {
   private pageAnswered(topic: string, answer: Answer): void {
     this.set({ positions: positions.asking(this.state.positions, topic, null) });
     if (answer.error) {
-      // Not ours any more: `room.gone` follows. In need: ask again when it said.
+      // If the user has left the room, `room.gone` follows. If the server is busy, ask again after
+      // the time it gave.
       const wait = answer.error.retry_after ?? (RETRYABLE.has(answer.error.code) ? PATIENCE_S : null);
       if (wait !== null) this.effects.push({ type: "timer", at: this.now + wait * 1000 });
       return;
@@ -260,14 +267,14 @@ class Run {
       if (positions.judge(this.state.positions, topic, event.seq) === "apply") this.apply(event);
     }
     this.set({ positions: positions.heardOf(this.state.positions, topic, page.head) });
-    // A page that brings us no further would bring us no further the next time either.
+    // A page without progress would bring no progress the next time either.
     if (positions.hasGap(this.state.positions, topic) && this.state.positions[topic]?.last === before) {
       return this.reset(topic, page.head);
     }
     this.fill(topic);
   }
 
-  /** Send what is due and set the timer for what has to be patient. */
+  /** Send due messages and set the timer for postponed ones. */
   private pump(): void {
     if (!this.state.live) return;
     for (const one of outbox.due(this.state.outbox, this.now)) {
@@ -290,8 +297,8 @@ class Run {
     this.state = { ...this.state, ...change };
   }
 
-  private sign(change: Partial<signs.Signs>): void {
-    this.set({ signs: { ...this.state.signs, ...change } });
+  private setEphemeral(change: Partial<ephemeral.Ephemeral>): void {
+    this.set({ ephemeral: { ...this.state.ephemeral, ...change } });
   }
 
   private transmit(command: Command): void {

@@ -1,8 +1,9 @@
 /**
- * Messages on their way out, by key. Pure.
+ * The outbox: outgoing messages by key. Pure.
  *
- * In each room at most one is unacknowledged, so that they arrive in the order they were written; a retry keeps its
- * key, so that the server stores it once whatever happened to the first try.
+ * In each room at most one message is unacknowledged, so that messages arrive in the order they
+ * were written. A retry keeps its key, so that the server stores the message once, whatever
+ * happened to the first try.
  */
 import type { Refusal } from "./frames";
 
@@ -12,27 +13,27 @@ export interface Outgoing {
   readonly key: string;
   readonly room: number;
   readonly body: string;
-  /** The seq of the message it answers. */
+  /** The seq of the message it replies to. */
   readonly reply_to?: number;
   /** When it was written (ms since 1970). */
   readonly at: number;
   readonly status: OutgoingStatus;
-  /** When `sent`: its position, until the event itself arrives. */
+  /** When `sent`: its seq, until the event arrives. */
   readonly seq?: number;
-  /** When `failed`: why. */
+  /** When `failed`: the error. */
   readonly error?: Refusal;
-  /** When `waiting` because the server asked for patience: until when (ms since 1970). */
+  /** When `waiting` because the server asked to retry later: the earliest time (ms since 1970). */
   readonly notBefore?: number;
 }
 
 export type Outbox = readonly Outgoing[];
 
-/** Refusals after which the same thing may succeed a little later. */
+/** Error codes after which a retry may succeed. */
 export const RETRYABLE: ReadonlySet<string> = new Set(["rate_limited", "busy", "unavailable"]);
-/** How long to wait where the server does not say it. */
+/** The wait in seconds if the server gives none. */
 export const PATIENCE_S = 2;
 
-/** Times grow, so that whoever finds them again can tell their order. */
+/** Add a message. Times increase, so that the order can be restored from storage. */
 export function add(outbox: Outbox, one: Omit<Outgoing, "status">): Outbox {
   return [...outbox, { ...waiting(one), at: Math.max(one.at, (outbox.at(-1)?.at ?? 0) + 1) }];
 }
@@ -41,18 +42,18 @@ export function discard(outbox: Outbox, key: string): Outbox {
   return outbox.filter((one) => one.key !== key);
 }
 
-/** A failed one goes to the end of the queue, under its old key. */
+/** Move a failed message to the end of the queue, with its old key. */
 export function retry(outbox: Outbox, key: string): Outbox {
   const found = outbox.find((one) => one.key === key && one.status === "failed");
   return found ? add(discard(outbox, key), found) : outbox;
 }
 
-/** The connection is gone: what was under way has to be sent again. */
+/** The connection is lost: messages under way have to be sent again. */
 export function interrupted(outbox: Outbox): Outbox {
   return outbox.map((one) => (one.status === "sending" ? waiting(one) : one));
 }
 
-/** What may be sent now: the first of each room that is not already waiting for an answer. */
+/** Return the messages to send now: the first of each room without a send under way. */
 export function due(outbox: Outbox, now: number): Outgoing[] {
   const seen = new Set<number>();
   const found: Outgoing[] = [];
@@ -64,7 +65,7 @@ export function due(outbox: Outbox, now: number): Outgoing[] {
   return found;
 }
 
-/** When the next one that has to be patient becomes due; null if none has to. */
+/** Return when the next postponed message is due; null if there is none. */
 export function nextDue(outbox: Outbox): number | null {
   const times = outbox.flatMap((one) => (one.status === "waiting" && one.notBefore ? [one.notBefore] : []));
   return times.length ? Math.min(...times) : null;
@@ -86,27 +87,27 @@ export function refused(outbox: Outbox, key: string, error: Refusal, now: number
   );
 }
 
-/** What the log shows to have arrived is no longer on its way. */
+/** Drop messages that the log has confirmed. */
 export function arrived(outbox: Outbox, room: number, last: number, key?: string): Outbox {
   const here = (one: Outgoing): boolean =>
     one.room === room && (one.key === key || (one.status === "sent" && one.seq !== undefined && one.seq <= last));
   return outbox.some(here) ? outbox.filter((one) => !here(one)) : outbox;
 }
 
-/** Those that can still be written, and those whose room one is in no longer: what has not arrived of them. */
+/** Split into messages whose room the user is still in, and unsent messages of other rooms. */
 export function sorted(outbox: Outbox, isThere: (room: number) => boolean): { still: Outbox; unsent: Outbox } {
   const still = outbox.filter((one) => isThere(one.room));
   const unsent = outbox.filter((one) => !isThere(one.room) && one.status !== "sent");
   return { still, unsent };
 }
 
-/** Behind what is there, each of them once. */
+/** Append messages that are not there yet. */
 export function joined(outbox: Outbox, more: Outbox): Outbox {
   const known = new Set(outbox.map((one) => one.key));
   return [...outbox, ...more.filter((one) => !known.has(one.key))];
 }
 
-/** As it was written, without what has become of it so far. */
+/** Return the message as it was written, without its sending state. */
 export function waiting({ key, room, body, reply_to, at }: Omit<Outgoing, "status">): Outgoing {
   return { key, room, body, ...(reply_to ? { reply_to } : {}), at, status: "waiting" };
 }

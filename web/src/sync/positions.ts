@@ -1,20 +1,20 @@
 /**
- * How far each topic has been applied, and what is known to be missing. Pure.
+ * How far each topic is applied, and what is known to be missing. Pure.
  *
- * The client's rule, the same everywhere: seq == last+1 apply; seq <= last ignore; else fetch what is missing.
+ * The rule of every client: seq == last+1: apply; seq <= last: ignore; else fetch what is missing.
  */
 export interface Position {
-  /** The last event applied; null for a topic that is heard of but not followed yet. */
+  /** The last applied seq; null for a topic that is known but not followed yet. */
   readonly last: number | null;
   /** The highest seq known to exist. */
   readonly top: number;
-  /** The id of the question that will bring the next page; null if none is under way. */
+  /** The id of the pending request for the next page; null if there is none. */
   readonly asking: number | null;
 }
 
 export type Positions = Readonly<Record<string, Position>>;
 
-/** A gap longer than this is not replayed: the state is loaded anew. */
+/** A longer gap is not replayed: the state is loaded anew. */
 export const LONGEST_REPLAY = 1000;
 
 export type Verdict = "apply" | "ignore" | "gap" | "unknown";
@@ -26,7 +26,7 @@ export function judge(positions: Positions, topic: string, seq: number): Verdict
   return seq === last + 1 ? "apply" : "gap";
 }
 
-/** Start or restart a topic at `last`; what is known to exist above it stays known. */
+/** Start or restart a topic at `last`; the highest known seq is kept. */
 export function follow(positions: Positions, topic: string, last: number): Positions {
   const top = Math.max(positions[topic]?.top ?? 0, last);
   return { ...positions, [topic]: { last, top, asking: null } };
@@ -52,22 +52,22 @@ export function forget(positions: Positions, topic: string): Positions {
   return rest;
 }
 
-/** True where something is missing and nobody has asked for it. */
+/** True if events are missing and no request is pending. */
 export function hasGap(positions: Positions, topic: string): boolean {
   const now = positions[topic];
   return now !== undefined && now.last !== null && now.asking === null && now.top > now.last;
 }
 
-/** What the server takes in one `hello`. */
+/** The most topics that the server accepts in one `hello`. */
 export const MAX_HAVE = 2000;
 
-/** For `hello`: what we have, topic by topic; as much of it as the server takes. */
+/** For `hello`: the applied positions, up to the server's limit. */
 export function have(positions: Positions): Record<string, number> {
   const followed = Object.entries(positions).flatMap(([topic, { last }]) => (last === null ? [] : [[topic, last]]));
   return Object.fromEntries(followed.slice(0, MAX_HAVE)) as Record<string, number>;
 }
 
-/** After a lost connection nothing is under way. */
+/** After a lost connection no request is pending. */
 export function interrupted(positions: Positions): Positions {
   return Object.fromEntries(Object.entries(positions).map(([topic, now]) => [topic, { ...now, asking: null }]));
 }

@@ -1,21 +1,21 @@
-/** What the machine knows, hears and does: the words between it and the world. */
+/** State, inputs and effects of the sync machine. */
 import type { PresenceChanged, UserTyping } from "../contract";
 import type { ChatEvent } from "../state/events";
 import type { Command, Frame, Welcome } from "./frames";
 import type { Outbox } from "./outbox";
 import type { Positions } from "./positions";
-import { silent, type Signs } from "./signs";
+import { noEphemeral, type Ephemeral } from "./ephemeral";
 
 export interface SyncState {
-  /** Between `welcome` and the end of the connection. */
+  /** True from `welcome` to the end of the connection. */
   readonly live: boolean;
   readonly epoch: string | null;
   readonly positions: Positions;
   readonly outbox: Outbox;
-  /** Sends of this connection that wait for their answer: id → key. */
+  /** Unanswered sends of this connection: id → key. */
   readonly sends: Readonly<Record<number, string>>;
-  /** What is told and asked of the moment. */
-  readonly signs: Signs;
+  /** Typing, idle and watched presences. */
+  readonly ephemeral: Ephemeral;
   readonly nextId: number;
 }
 
@@ -26,33 +26,33 @@ export type SyncInput =
   | { type: "send"; key: string; room: number; body: string; reply_to?: number }
   | { type: "retry"; key: string }
   | { type: "discard"; key: string }
-  /** Written in another window of this browser, or before this one was there. */
+  /** Messages written in another window of this browser, or before this one opened. */
   | { type: "found"; outbox: Outbox }
   | { type: "read"; room: number; seq: number }
-  /** One is writing in a room. */
+  /** The user is typing in a room. */
   | { type: "typing"; room: number }
-  /** Nobody is at this window any more, or somebody is again. */
+  /** The user has become idle or active. */
   | { type: "idle"; idle: boolean }
-  /** Whose presence is shown from here on. */
+  /** The users whose presence is shown from now on. */
   | { type: "watch"; users: readonly number[] }
   | { type: "timer" };
 
 export type SyncEffect =
   | { type: "transmit"; command: Command }
-  /** A new picture of everything; `fresh` names the topics whose events up to here were not replayed. */
+  /** A complete new state; `fresh` names the topics whose events up to here were not replayed. */
   | { type: "welcome"; welcome: Welcome; fresh: string[] }
   | { type: "event"; event: ChatEvent }
-  /** True for a moment only. `all`: of whom it does not speak, nothing is known any more. */
+  /** Presence or typing. `all`: users that it does not name are unknown from now on. */
   | { type: "signal"; signal: UserTyping | PresenceChanged; all: boolean }
-  /** These cannot be sent any more, since one is no longer in their rooms. */
+  /** Messages that cannot be sent, because the user has left their rooms. */
   | { type: "unsent"; outbox: Outbox }
-  /** The log of this topic cannot be replayed from where we were: load its state. */
+  /** The log of this topic cannot be replayed from the client's position: load its state. */
   | { type: "reset"; topic: string }
-  /** Only a new connection without positions brings a right picture again. */
+  /** Only a new connection without positions restores the right state. */
   | { type: "start over" }
   /** There is one timer; setting it replaces it. */
   | { type: "timer"; at: number };
 
 export type SyncStep = [SyncState, SyncEffect[]];
 
-export const empty: SyncState = { live: false, epoch: null, positions: {}, outbox: [], sends: {}, signs: silent, nextId: 1 };
+export const empty: SyncState = { live: false, epoch: null, positions: {}, outbox: [], sends: {}, ephemeral: noEphemeral, nextId: 1 };

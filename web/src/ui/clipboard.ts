@@ -1,4 +1,4 @@
-/** Puts a text into the clipboard; false if the browser does not let us. */
+/** Copy a text to the clipboard. Return false if the browser does not allow it. */
 export async function copy(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);
@@ -8,7 +8,10 @@ export async function copy(text: string): Promise<boolean> {
   }
 }
 
-/** `navigator.clipboard` exists in secure contexts only; plain http on a local network is none. */
+/**
+ * Copy without `navigator.clipboard`, which exists in secure contexts only; plain http on a local
+ * network is not one.
+ */
 function byHand(text: string): boolean {
   const before = document.activeElement;
   const field = document.createElement("textarea");

@@ -1,10 +1,10 @@
-/** Emoji by category and by name. The data is a chunk of its own, loaded when the first one is looked for. */
-import { carefully } from "./later.svelte";
+/** Emoji by category and name. The data is a separate chunk, loaded on first use. */
+import { importIfReachable } from "./lazy.svelte";
 
 export interface Emoji {
   readonly emoji: string;
   readonly label: string;
-  /** What stands between colons, the usual one first. */
+  /** The names between colons, the usual one first. */
   readonly names: readonly string[];
   readonly tags: readonly string[];
 }
@@ -17,16 +17,16 @@ export const GROUPS = [
 
 let loaded: Promise<Groups> | undefined;
 
-/** All of them; a load that failed is tried again the next time. */
+/** Load all emoji; a failed load is tried again the next time. */
 export function loadEmoji(): Promise<Groups> {
-  loaded ??= carefully(() => import("virtual:emoji")).then(({ default: groups }) =>
+  loaded ??= importIfReachable(() => import("virtual:emoji")).then(({ default: groups }) =>
     groups.map((group) => group.map(([emoji, label, names, tags]) => ({ emoji, label, names: names.split(" "), tags: tags.split(" ") }))),
   );
   loaded.catch(() => (loaded = undefined));
   return loaded;
 }
 
-/** The best first; of equally good ones those that were used lately. */
+/** Search emoji, the best match first; among equal matches, recently used ones. */
 export function search(groups: Groups, query: string, recent: readonly string[], most: number): Emoji[] {
   const wanted = query.toLowerCase().replaceAll(" ", "_");
   const found: { one: Emoji; rank: number }[] = [];
@@ -39,7 +39,7 @@ export function search(groups: Groups, query: string, recent: readonly string[],
   return found.sort((a, b) => a.rank - b.rank).slice(0, most).map(({ one }) => one);
 }
 
-/** How well it fits: 0 is the name itself; null if not at all. */
+/** Rank a match: 0 is the name itself; null is no match. */
 function rankOf({ names, label, tags }: Emoji, wanted: string): number | null {
   if (names.includes(wanted)) return 0;
   if (names.some((name) => name.startsWith(wanted))) return 1;
@@ -49,7 +49,7 @@ function rankOf({ names, label, tags }: Emoji, wanted: string): number | null {
   return tags.some((tag) => tag.startsWith(wanted)) ? 3 : null;
 }
 
-/** Those that were used lately, as far as they are known. */
+/** Return the recently used emoji that are known. */
 export function known(groups: Groups, recent: readonly string[]): Emoji[] {
   const all = new Map(groups.flat().map((one) => [one.emoji, one]));
   return recent.flatMap((emoji) => all.get(emoji) ?? []);

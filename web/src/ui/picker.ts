@@ -1,4 +1,4 @@
-/** The emoji to choose from, loaded when somebody first wants one. */
-import { Later } from "./later.svelte";
+/** The emoji picker, loaded on first use. */
+import { LazyComponent } from "./lazy.svelte";
 
-export const emojiPicker = new Later(() => import("./EmojiPicker.svelte"));
+export const emojiPicker = new LazyComponent(() => import("./EmojiPicker.svelte"));

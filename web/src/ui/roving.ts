@@ -1,6 +1,7 @@
 /**
- * A list is one stop of the Tab key; the arrows go on in it (ARIA Authoring Practices, "Managing focus within components
- * using a roving tabindex"). Its stops are the elements with `data-rove`, which may come and go.
+ * A list is one tab stop, and arrow keys move in it (ARIA Authoring Practices, "Managing focus
+ * within components using a roving tabindex"). Its stops are the elements with `data-rove`, which
+ * may come and go.
  */
 
 const STEPS: Readonly<Record<string, (at: number, last: number) => number>> = {
@@ -10,7 +11,10 @@ const STEPS: Readonly<Record<string, (at: number, last: number) => number>> = {
   End: (_, last) => last,
 };
 
-/** An attachment for whatever holds the list. Its stop is where the focus was last, at first what is `aria-current`. */
+/**
+ * An attachment for the element that holds the list. The tab stop is the last focused item, at
+ * first the one with `aria-current`.
+ */
 export function roving(list: HTMLElement): () => void {
   let last: HTMLElement | null = null;
   let place = 0;
@@ -18,7 +22,7 @@ export function roving(list: HTMLElement): () => void {
 
   function settle(): void {
     const all = stops();
-    // Who sat on what is gone sits on what has taken its place.
+    // If the focused item disappeared, focus the one that took its place.
     if (last && !last.isConnected) {
       if (document.activeElement === document.body) all[Math.min(place, all.length - 1)]?.focus();
       last = null;

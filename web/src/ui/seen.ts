@@ -1,4 +1,6 @@
-/** Runs something whenever an element comes into sight, such as the button at the end of a list that has more. */
+/**
+ * Call `run` whenever an element comes into view, such as the button at the end of a partial list.
+ */
 import type { Attachment } from "svelte/attachments";
 
 export const seen = (run: () => void): Attachment<Element> => (element) => {

@@ -1,4 +1,4 @@
-/** Times in the reader's own language and time zone. */
+/** Times in the user's language and time zone. */
 
 const REMEMBERED = 1_000;
 const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
@@ -9,19 +9,19 @@ const DAY_YEAR = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "lo
 export const clock = eachMinute((at) => CLOCK.format(at));
 export const full = eachMinute((at) => FULL.format(at));
 
-/** Where there is little room: without AM and PM. */
+/** A short form without AM and PM. */
 export const clockFace = eachMinute((at) => {
   const parts = CLOCK.formatToParts(at).filter((part) => part.type !== "dayPeriod");
   return parts.map((part) => part.value).join("").trim();
 });
 
-/** Until when something was true: the day only where it is another one. */
+/** Say when the shown state was current: with the date if it is not today. */
 export function asOf(at: number): string {
   const isToday = new Date(at).toDateString() === new Date().toDateString();
-  return `Shown as of ${isToday ? clock(at) : full(at)}.`;
+  return `Last updated ${isToday ? clock(at) : full(at)}.`;
 }
 
-/** Formatting is slow and many messages share their minute. */
+/** Cache by minute: formatting is slow, and many messages share their minute. */
 function eachMinute(format: (at: Date) => string): (at: string | number) => string {
   const known = new Map<number, string>();
   return (at) => {

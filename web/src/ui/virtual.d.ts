@@ -1,4 +1,4 @@
-/** By category: the emoji, what it is called, its `:names:`, and words for which one may look for it (`web/emoji.ts`). */
+/** By category: the emoji, its label, its `:names:`, and search words (`web/emoji.ts`). */
 declare module "virtual:emoji" {
   const groups: readonly (readonly (readonly [emoji: string, label: string, names: string, tags: string])[])[];
   export default groups;

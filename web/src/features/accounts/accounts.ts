@@ -1,7 +1,7 @@
-/** What one can do with an account: make it, enter and leave it, change its password, delete it. */
+/** Account actions: sign up, log in, log out, change the password, delete the account. */
 import { SUPERSEDED } from "../../chat.svelte";
 import type { Site } from "../../contract";
-import { forgetPerson, hasUnsent } from "../../keep";
+import { forgetPerson, hasUnsent } from "../../persistence";
 import { get, post, Refusal, remove } from "../../net/http";
 import type { User } from "../../state/model";
 
@@ -9,7 +9,7 @@ export type { Site };
 
 export const loadSite = (): Promise<Site> => get<Site>("api/setup");
 
-/** The person this browser is logged in as; null for nobody. */
+/** Return the user this browser is logged in as, or null. */
 export async function whoAmI(): Promise<User | null> {
   try {
     return await get<User>("users/me");
@@ -24,10 +24,16 @@ export const logIn = (username: string, password: string): Promise<User> =>
 
 export type Ticket = { invite: string } | { setup: string } | Record<never, never>;
 
-/** Whose account may be there already, since the answer that said so was lost or could not be followed by a log-in. */
+/**
+ * The username whose account may exist already: the answer to its sign-up was lost, or the log-in
+ * after it failed.
+ */
 let perhaps: string | null = null;
 
-/** Make the account and enter it; trying again after a lost answer enters the account that the lost one made. */
+/**
+ * Create the account and log in. A retry after a lost answer logs in to the account that the lost
+ * request created.
+ */
 export async function signUp(username: string, password: string, ticket: Ticket): Promise<User> {
   try {
     await post("api/accounts", { username, password, ...ticket });
@@ -60,23 +66,26 @@ export async function deleteAccount(user: number, password: string): Promise<voi
 
 export const SHORTEST_PASSWORD = 8;
 
-/** Why one is at the login screen although one was in, and what waits here; null where it needs no words. */
-export function farewell(code: number, user?: number): string | null {
+/**
+ * The message for the log-in screen after a session ended: why, and what is still stored here; null
+ * if none is needed.
+ */
+export function sessionEndMessage(code: number, user?: number): string | null {
   const waits = user !== undefined && code !== SUPERSEDED && hasUnsent(user);
-  return waits ? `${why(code)} What you had not sent waits in this browser, unless you have logged out of it.` : why(code);
+  return waits ? `${reasonOf(code)} Your unsent messages are still in this browser, unless you logged out of it.` : reasonOf(code);
 }
 
-function why(code: number): string | null {
+function reasonOf(code: number): string | null {
   switch (code) {
     case SUPERSEDED:
-      return "Somebody else has logged in in this browser. Reload the page to go on as they do, or log in again.";
+      return "Another account is now logged in on this browser. Reload the page to use it, or log in again.";
     case 4501:
-      return "Your session is over. Log in again to go on.";
+      return "Your session has expired. Log in again to continue.";
     case 4503:
-      return "This session was ended: by a log-out, a password change, or from another device.";
+      return "You were logged out. You may have logged out elsewhere or changed your password.";
     case 4510:
-      return "This account has been closed to you. Ask the owner of this place.";
+      return "This account has been disabled. Contact the site's owner.";
     default:
-      return "The server ended this session. Log in again to go on.";
+      return "The server ended this session. Log in again to continue.";
   }
 }

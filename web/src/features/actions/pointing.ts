@@ -1,15 +1,15 @@
-/** Where mouse, finger and focus are in the list of messages, and what opens the menu. */
-import type { Acting } from "./acting.svelte";
+/** Tracks pointer and focus in the message list, and opens the menu. */
+import type { MessageActions } from "./message_actions.svelte";
 import { rowOf, seqOf } from "./rows";
 
 const LONG_MS = 480;
-/** A finger that goes farther scrolls. */
+/** A finger that moves farther is scrolling. */
 const STILL_PX = 10;
-/** There the browser's own menu has more to offer. */
+/** On these elements the browser's own context menu is more useful. */
 const OWN = "a[href]:not(.quote), input, textarea, select, img, video";
 
-/** Follows them until the answer is called. */
-export function pointing(acting: Acting, list: HTMLElement): () => void {
+/** Track pointer and focus. Return a function that stops. */
+export function pointing(actions: MessageActions, list: HTMLElement): () => void {
   const ends = new AbortController();
   const on = <T extends keyof HTMLElementEventMap>(type: T, does: (event: HTMLElementEventMap[T]) => void): void =>
     list.addEventListener(type, does, { signal: ends.signal });
@@ -19,30 +19,31 @@ export function pointing(acting: Acting, list: HTMLElement): () => void {
   };
 
   on("pointerover", (event) => {
-    if (event.pointerType !== "touch") acting.hovered = at(event);
+    if (event.pointerType !== "touch") actions.hovered = at(event);
   });
-  on("pointerleave", () => (acting.hovered = null));
+  on("pointerleave", () => (actions.hovered = null));
   on("focusin", (event) => {
-    acting.focused = (event.target as Element).matches(":focus-visible") ? at(event) : null;
+    actions.focused = (event.target as Element).matches(":focus-visible") ? at(event) : null;
   });
-  // A moment later: what has the focus may go because Svelte takes it away just now, and then nothing may be changed.
-  // On its way from one stop to the next the focus is nowhere: the next one must not go for that.
+  // Deferred: Svelte may be removing the focused element right now, when state must not change.
+  // Between two stops the focus is nowhere for a moment, and the toolbar with the next stop must
+  // stay.
   on("focusout", ({ relatedTarget }) => {
     queueMicrotask(() => {
-      if (!list.contains(relatedTarget as Node | null) && !list.contains(document.activeElement)) acting.focused = null;
+      if (!list.contains(relatedTarget as Node | null) && !list.contains(document.activeElement)) actions.focused = null;
     });
   });
   on("contextmenu", (event) => {
     const seq = at(event);
-    // Whoever has marked a text wants to do something with that; and Shift asks for the browser's own menu.
+    // With a text selection the user wants the browser's menu; Shift also asks for it.
     const other = event.shiftKey || !getSelection()?.isCollapsed || (event.target as Element).closest(OWN);
     if (seq === null || other) return;
     event.preventDefault();
     press.end();
-    if (acting.menu?.seq !== seq) acting.open(seq, { x: event.clientX, y: event.clientY });
+    if (actions.menu?.seq !== seq) actions.open(seq, { x: event.clientX, y: event.clientY });
   });
 
-  const press = new Press((event, row) => acting.open(seqOf(row), { x: event.clientX, y: event.clientY }));
+  const press = new Press((event, row) => actions.open(seqOf(row), { x: event.clientX, y: event.clientY }));
   on("pointerdown", (event) => {
     const row = rowOf(event.target);
     const own = (event.target as Element).closest(`button, ${OWN}`);
@@ -57,7 +58,10 @@ export function pointing(acting: Acting, list: HTMLElement): () => void {
   };
 }
 
-/** A finger that stays where it is. Browsers that tell of it themselves (`contextmenu`) come later or not at all. */
+/**
+ * Detects a long press. Browsers that report it themselves (`contextmenu`) do so later or not at
+ * all.
+ */
 class Press {
   #start: PointerEvent | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;

@@ -1,5 +1,5 @@
-/** The three emoji that are one click away: those one used last, then those that most people use. */
-import { recentEmoji } from "../../keep";
+/** The three emoji that are one click away: the user's recent ones, then the most popular ones. */
+import { recentEmoji } from "../../persistence";
 
 const USUAL = ["👍", "❤️", "😂"];
 

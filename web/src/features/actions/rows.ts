@@ -2,7 +2,7 @@
 export { focus } from "../timeline/keys";
 export { seqOf } from "../timeline/view.svelte";
 
-/** The row of a message that something happened in. */
+/** Return the message row that contains an event's target. */
 export function rowOf(target: EventTarget | null): HTMLElement | null {
   return target instanceof Element ? target.closest<HTMLElement>(".timeline-row") : null;
 }

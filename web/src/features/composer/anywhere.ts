@@ -1,21 +1,22 @@
 /**
- * What is typed or pasted while no field has the focus goes to the composer: a click leaves the focus nowhere in particular.
- * Keys that navigate, Space and Enter stay where the focus is; letters too, at a message that the user went to by keyboard.
+ * Send text that is typed or pasted while no field has the focus to the composer: after a click the
+ * focus is on no particular element. Navigation keys, Space and Enter stay where the focus is; so
+ * do letters on a message that the user reached by keyboard.
  */
 const FIELDS = "input, textarea, select, [contenteditable]";
-/** What has keys of its own. */
+/** Open elements that handle keys themselves. */
 const OPEN = "dialog[open], [role=menu]:popover-open, [role=dialog]";
 const MESSAGE = ".timeline-row > article";
 const MOVES: ReadonlySet<string> = new Set(["Tab", "Enter", "ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", "Home", "End", "PageUp", "PageDown"]);
-/** Space presses buttons and scrolls; the question mark shows the keys. */
+/** Space presses buttons and scrolls; the question mark shows the shortcuts. */
 const OTHERS: ReadonlySet<string> = new Set([" ", "?"]);
-/** What `keyCode` is while an input method has the key (UI Events, section 7.3). */
+/** The `keyCode` while an input method handles the key (UI Events, section 7.3). */
 const COMPOSING = 229;
 
-/** True while the user moves by keyboard, and not by mouse or finger. */
+/** True while the user moves by keyboard rather than by mouse or touch. */
 let byKeys = false;
 
-/** Sends what is typed to this field until the answer is called. */
+/** Redirect typed and pasted text to this field. Return a function that stops. */
 export function typeAnywhere(field: HTMLTextAreaElement): () => void {
   const ends = new AbortController();
   const options = { capture: true, signal: ends.signal };
@@ -24,7 +25,8 @@ export function typeAnywhere(field: HTMLTextAreaElement): () => void {
   document.addEventListener("paste", pasted, options);
   return () => ends.abort();
 
-  // The browser sends the character to what has the focus after this; a dead key, too, begins in the field.
+  // The browser sends the character to the element that has the focus after this handler, also for
+  // the first key of a dead-key sequence.
   function keyed(event: KeyboardEvent): void {
     if (MOVES.has(event.key)) byKeys = true;
     if (!types(event) || !isFree(field) || (byKeys && document.activeElement?.matches(MESSAGE))) return;
@@ -43,14 +45,14 @@ export function typeAnywhere(field: HTMLTextAreaElement): () => void {
   }
 }
 
-/** AltGr types, and is Ctrl and Alt together on some systems. */
+/** AltGr produces characters, and some systems report it as Ctrl and Alt together. */
 function types(event: KeyboardEvent): boolean {
   if (event.defaultPrevented || event.isComposing || event.keyCode === COMPOSING || event.metaKey) return false;
   if ((event.ctrlKey || event.altKey) && !event.getModifierState("AltGraph")) return false;
   return event.key === "Dead" || ([...event.key].length === 1 && !OTHERS.has(event.key));
 }
 
-/** No other field has the focus, and nothing is open that has keys of its own. */
+/** True if no other field has the focus and nothing that handles keys is open. */
 function isFree(field: HTMLElement): boolean {
   return !document.activeElement?.closest(FIELDS) && !document.querySelector(OPEN) && field.checkVisibility();
 }

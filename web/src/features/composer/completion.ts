@@ -1,9 +1,9 @@
-/** What could come next where one writes: names after an `@`, emoji after a `:`. Pure. */
+/** Completion while writing: names after `@`, emoji after `:`. Pure. */
 import type { Room, User } from "../../state/model";
 import type { Groups } from "../../ui/emoji";
 import { search } from "../../ui/emoji";
 
-/** The word at the caret that can be completed: from its sign to the caret. */
+/** The incomplete word before the caret, from its `@` or `:` to the caret. */
 export interface Begun {
   readonly kind: "name" | "emoji";
   readonly from: number;
@@ -12,10 +12,10 @@ export interface Begun {
 }
 
 export interface Suggestion {
-  /** What is written instead of what was begun. */
+  /** The text that replaces the incomplete word. */
   readonly text: string;
   readonly label: string;
-  /** In front of the label: an emoji, or whose picture. */
+  /** Shown before the label: an emoji, or the avatar of the user `id`. */
   readonly emoji?: string;
   readonly id?: number;
   readonly hint?: string;
@@ -27,8 +27,8 @@ const EMOJI = /(?<![\p{L}\p{N}\p{M}_:])(:)([a-z0-9_+-]{2,32})$/iu;
 const NEAR = 80;
 const LOUD_MEMBERS = 20;
 const LOUD = [
-  { text: "room", hint: "Everybody in this room" },
-  { text: "here", hint: "Everybody who is here now" },
+  { text: "room", hint: "Everyone in this room" },
+  { text: "here", hint: "Everyone who is online" },
 ];
 
 export function begunAt(text: string, caret: number): Begun | null {
@@ -39,13 +39,16 @@ export function begunAt(text: string, caret: number): Begun | null {
   return emoji ? { kind: "emoji", from: caret - emoji[0].length, to: caret, query: emoji[2] ?? "" } : null;
 }
 
-/** Members whose names begin so, by name, then, where one may, the words that call everybody. */
-export function names(members: readonly { id: number; name: string }[], query: string, mayCallAll: boolean): Suggestion[] {
+/**
+ * Members whose names start with the query, sorted by name; then `@room` and `@here` if the user
+ * may use them.
+ */
+export function names(members: readonly { id: number; name: string }[], query: string, mayMentionAll: boolean): Suggestion[] {
   const byName = new Intl.Collator();
   const wanted = folded(query);
   const begins = (name: string): boolean => folded(name).startsWith(wanted);
   const people = members.filter(({ name }) => begins(name)).sort((a, b) => byName.compare(a.name, b.name));
-  const loud = LOUD.filter(({ text }) => mayCallAll && begins(text)).map(({ text, hint }) => ({ text: `@${text} `, label: `@${text}`, hint }));
+  const loud = LOUD.filter(({ text }) => mayMentionAll && begins(text)).map(({ text, hint }) => ({ text: `@${text} `, label: `@${text}`, hint }));
   const found = people.slice(0, MOST - loud.length).map(({ id, name }) => ({ text: `@${name} `, label: name, id }));
   return [...found, ...loud];
 }
@@ -54,7 +57,7 @@ export function emoji(groups: Groups, query: string, recent: readonly string[]):
   return search(groups, query, recent, MOST).map((one) => ({ text: `${one.emoji} `, label: `:${one.names.find((name) => name.includes(query.toLowerCase())) ?? one.names[0]}:`, emoji: one.emoji }));
 }
 
-/** `:name:` is complete by its second colon. */
+/** An emoji `:name:` is complete at its second colon. */
 export function whole(groups: Groups, text: string, caret: number): (Begun & { emoji: string }) | null {
   const before = text.slice(Math.max(0, caret - NEAR), caret);
   const name = before.endsWith(":") ? EMOJI.exec(before.slice(0, -1))?.[2]?.toLowerCase() : undefined;
@@ -62,10 +65,10 @@ export function whole(groups: Groups, text: string, caret: number): (Begun & { e
   return found ? { kind: "emoji", from: caret - name.length - 2, to: caret, query: name, emoji: found.emoji } : null;
 }
 
-/** As `hubbub.domain.rules` says it; where it does not hold, these words are plain text. */
-export function mayCallAll(me: Pick<User, "role">, room: Room): boolean {
-  const looksAfter = me.role === "owner" || me.role === "admin" || room.role === "owner" || room.role === "moderator";
-  return looksAfter || room.kind === "direct" || room.members <= LOUD_MEMBERS;
+/** Mirrors `hubbub.domain.rules`. Without this right the words are plain text. */
+export function mayMentionAll(me: Pick<User, "role">, room: Room): boolean {
+  const isModerator = me.role === "owner" || me.role === "admin" || room.role === "owner" || room.role === "moderator";
+  return isModerator || room.kind === "direct" || room.members <= LOUD_MEMBERS;
 }
 
 const folded = (name: string): string => name.normalize("NFKC").toLowerCase();

@@ -1,9 +1,9 @@
 /**
- * What somebody is writing in one room: a new message, an answer, or new words for an old one. It lives as long as the
- * chat and is kept over reloads; whoever writes never loses a word that he did not throw away himself.
+ * What the user is writing in one room: a new message, a reply, or an edit. It exists as long as
+ * the chat and survives reloads. A user never loses text that they did not discard themselves.
  */
 import type { Chat } from "../../chat.svelte";
-import { joined, type Draft, type Edit, type Quoted } from "../../keep";
+import { joined, type Draft, type Edit, type Quoted } from "../../persistence";
 import { patch, sentence } from "../../net/http";
 import { messageAt, type MessageItem } from "../../state/timeline";
 import type { Outgoing } from "../../sync/outbox";
@@ -17,7 +17,7 @@ export interface Intent {
 const MOST_OTHERS = 5;
 const all = new WeakMap<Chat, Map<number, Composing>>();
 
-/** What is being written in this room; always the same one. */
+/** Return the composing state of this room; always the same instance. */
 export function composing(chat: Chat, room: number): Composing {
   const rooms = all.get(chat) ?? new Map<number, Composing>();
   all.set(chat, rooms);
@@ -29,23 +29,23 @@ export function composing(chat: Chat, room: number): Composing {
 export class Composing {
   text = $state("");
   intent: Intent | null = $state.raw(null);
-  /** Texts that other windows had begun here at the same time. */
+  /** Texts that other windows have begun here at the same time. */
   others: readonly string[] = $state.raw([]);
-  /** New words for old messages that were put aside for something else. */
+  /** Unsaved edits that were put aside for something else. */
   edits: readonly Edit[] = $state.raw([]);
-  /** Why an edit was not taken. */
+  /** Why the server refused an edit. */
   trouble = $state("");
   busy = $state(false);
-  /** Rises whenever the one who writes is called back to the field. */
-  calls = $state(0);
-  /** While something is edited: what it said before; null if that is not known. */
+  /** Increases whenever the field should take the focus. */
+  focusRequests = $state(0);
+  /** During an edit: the message's text before it; null if unknown. */
   #before: string | null = $state.raw(null);
 
-  /** Asks whether a message of which no word is left is to be deleted. */
+  /** Asks whether to delete a message that an edit leaves without text. */
   #asks: ((seq: number) => void) | null = null;
-  /** While something is edited: what was being written before. */
+  /** During an edit: the draft that was in the field before. */
   #aside: Draft = { text: "" };
-  /** The draft's text as the browser had it when we last looked. */
+  /** The stored text of the draft when we last read it. */
   #seen = "";
 
   constructor(
@@ -58,24 +58,28 @@ export class Composing {
     this.#drafts.follow(room, this);
   }
 
-  // No $derived: it would belong to the component that opened the room first, and end with it.
-  /** What is being answered or changed, as it is now, as far as it is known here. */
+  // No $derived: it would belong to the component that opened the room first, and stop working when
+  // that is destroyed.
+  /** The message being replied to or edited, as it is now, if it is loaded. */
   get meant(): MessageItem | null {
     const { [this.room]: timeline } = this.chat.state.timelines;
     return (this.intent && timeline && messageAt(timeline, this.intent.message.seq)) ?? null;
   }
 
-  /** It is there no more. */
+  /** True if that message was deleted. */
   get gone(): boolean {
     return this.meant?.body === null;
   }
 
-  /** While something is edited: the words are new ones, and not its old ones, which whoever deletes it deletes. */
+  /**
+   * During an edit: true if the text differs from the original. The original text disappears when
+   * the message is deleted; new text does not.
+   */
   get changed(): boolean {
     return this.text.trim() !== "" && this.text !== (this.#before ?? this.meant?.body);
   }
 
-  /** The field says this now. */
+  /** The text of the field has changed. */
   write(text: string): void {
     if (text === this.text) return;
     this.text = text;
@@ -88,7 +92,7 @@ export class Composing {
     this.#set(this.text, { kind: "reply", message: quoted(message) });
   }
 
-  /** Go on where it was put aside, or begin with what it says now. */
+  /** Edit a message: continue a put-aside edit of it, or start from its current text. */
   edit(message: Quoted & { readonly body: string | null }): void {
     if (this.intent?.kind !== "edit" || this.intent.message.seq !== message.seq) {
       this.#putAside();
@@ -96,53 +100,53 @@ export class Composing {
       this.edits = this.edits.filter((one) => one !== begun);
       this.#edit(message, begun?.text ?? message.body ?? "", message.body);
     }
-    this.#call();
+    this.#focusField();
   }
 
-  /** Back to what was being written before, or to a message that answers nothing. */
+  /** Cancel the edit or the reply; the draft from before comes back. */
   cancel(): void {
     if (this.intent?.kind === "edit") this.#putAside();
     else this.#set(this.text, null);
   }
 
-  goOn({ message }: Edit): void {
+  continueEdit({ message }: Edit): void {
     const { [this.room]: timeline } = this.chat.state.timelines;
     this.edit({ ...message, body: (timeline && messageAt(timeline, message.seq)?.body) ?? null });
   }
 
-  giveUp(edit: Edit): void {
+  discardEdit(edit: Edit): void {
     this.edits = this.edits.filter((one) => one !== edit);
     this.#save();
   }
 
-  /** The message is deleted, and its new words are a message of their own. */
-  writeAnew(): void {
+  /** The edited message was deleted: keep the new text as a new message. */
+  keepAsNew(): void {
     const { text } = this;
     this.#restore();
-    this.takeIn(text);
-    this.#call();
+    this.prepend(text);
+    this.#focusField();
   }
 
-  /** A message that was not taken comes back to be written anew. */
-  takeBack(one: Outgoing): void {
+  /** Return a refused message to the field for editing. */
+  returnUnsent(one: Outgoing): void {
     this.#putAside();
     discard(this.chat, one.key);
     this.#set([one.body, this.text].filter(Boolean).join("\n\n"), this.intent);
   }
 
-  takeIn(text: string): void {
+  prepend(text: string): void {
     if (this.intent?.kind === "edit") this.#aside = { ...this.#aside, text: joined(text, this.#aside.text) };
     else this.text = joined(text, this.text);
     this.#save();
   }
 
-  /** All that is written here and not sent, whatever it was to be. */
+  /** All unsent text in this room: draft, edits, and drafts of other windows. */
   get unsent(): readonly string[] {
     const now = this.intent?.kind === "edit" ? [this.#aside.text, this.text] : [this.text];
     return [...now, ...this.others, ...this.edits.map(({ text }) => text)].filter((text) => text.trim());
   }
 
-  /** Throw all of that away. */
+  /** Discard all of it. */
   clear(): void {
     if (this.intent?.kind === "edit") this.#restore();
     this.others = [];
@@ -150,7 +154,7 @@ export class Composing {
     this.#set("", null);
   }
 
-  /** Swap what is written for what another window had begun; nothing is lost that way. */
+  /** Swap the field's text with another window's draft; nothing is lost. */
   swap(other: string): void {
     this.#putAside();
     const rest = this.others.filter((one) => one !== other);
@@ -163,13 +167,19 @@ export class Composing {
     this.#save();
   }
 
-  /** `ask` whether a message is to be deleted of which the edit leaves no word; ends by calling the answer. */
+  /**
+   * Register `ask`, which asks whether to delete a message that an edit leaves without text. Return
+   * a function that unregisters it.
+   */
   asking(ask: (seq: number) => void): () => void {
     this.#asks = ask;
     return () => (this.#asks = null);
   }
 
-  /** Nothing goes out as an answer to what is gone: whoever wants to say it all the same says so. */
+  /**
+   * Submit the message or the edit. A reply to a deleted message is not sent until the user removes
+   * the reply.
+   */
   async submit(): Promise<void> {
     if (this.gone) return;
     if (this.intent?.kind === "edit") return this.#submitEdit(this.intent.message, this.text);
@@ -185,10 +195,10 @@ export class Composing {
     this.trouble = "";
     try {
       if (this.changed) await patch(`api/rooms/${this.room}/messages/${message.seq}`, { body: clean(text) });
-      // One may have gone on, or elsewhere, while the server was thinking.
+      // The user may have continued typing, or moved elsewhere, while the server answered.
       if (this.text === text && this.intent?.message.seq === message.seq) this.#restore();
       const done = this.edits.find((one) => one.message.seq === message.seq && one.text === text);
-      if (done) this.giveUp(done);
+      if (done) this.discardEdit(done);
     } catch (error) {
       this.trouble = sentence(error);
     } finally {
@@ -203,7 +213,7 @@ export class Composing {
     this.intent = { kind: "edit", message: quoted(message) };
   }
 
-  /** From an edit back to what was written before; what is new of it is kept. */
+  /** Leave an edit and restore the draft; changed text of the edit is kept. */
   #putAside(): void {
     if (this.intent?.kind !== "edit") return;
     const { text, intent: { message } } = this;
@@ -220,12 +230,12 @@ export class Composing {
   #set(text: string, intent: Intent | null): void {
     this.text = text;
     this.intent = intent;
-    this.#call();
+    this.#focusField();
   }
 
-  #call(): void {
+  #focusField(): void {
     this.trouble = "";
-    this.calls += 1;
+    this.focusRequests += 1;
     this.#save();
   }
 
@@ -246,7 +256,8 @@ export class Composing {
 
   #save(): void {
     const draft = this.#draft();
-    // Another window may have written without our hearing of it: that is put beside ours, not under it.
+    // Another window may have stored a draft without an event reaching us: keep it beside ours
+    // instead of overwriting it.
     const there = this.#drafts.shared(this.room).text;
     if (there !== this.#seen && there !== draft.text && there.trim()) this.#keep(there);
     this.#seen = this.#drafts.save(this.room, this.#draft()) ? draft.text : there;
@@ -254,7 +265,7 @@ export class Composing {
     this.#drafts.saveEdit(this.room, this.changed ? { message: this.intent.message, text: this.text } : null);
   }
 
-  /** Another window has written: who has nothing of his own here goes along. */
+  /** Another window has stored a draft: take it over if the user has no text of their own here. */
   heard(draft: Draft): void {
     const own = this.#draft().text;
     if (own !== this.#seen && own !== draft.text) return;

@@ -1,19 +1,19 @@
-/** The list of suggestions under what is being written: which, which one is chosen, and what the keys do to it. */
+/** The suggestion list of the message field: its items, the chosen one, and its keys. */
 import type { Chat } from "../../chat.svelte";
-import { recentEmoji, usedEmoji } from "../../keep";
+import { recentEmoji, usedEmoji } from "../../persistence";
 import type { Room } from "../../state/model";
 import { loadEmoji, type Groups } from "../../ui/emoji";
 import { loadRoom } from "../rooms/rooms";
-import { begunAt, emoji, mayCallAll, names, whole, type Begun, type Suggestion } from "./completion";
+import { begunAt, emoji, mayMentionAll, names, whole, type Begun, type Suggestion } from "./completion";
 
-/** Puts a text in the place of a part of what is written. */
+/** Replace a range of the field's text. */
 export type Replace = (from: number, to: number, text: string) => void;
 
 export class Suggesting {
   begun: Begun | null = $state.raw(null);
   chosen = $state(0);
   #groups: Groups | null = $state.raw(null);
-  /** Escape has closed the list for the word that begins here. */
+  /** The start of the word for which Escape has closed the list. */
   #closed: number | null = null;
 
   constructor(
@@ -24,7 +24,7 @@ export class Suggesting {
 
   readonly items: readonly Suggestion[] = $derived.by(() => {
     if (!this.begun) return [];
-    if (this.begun.kind === "name") return names(this.#members(), this.begun.query, mayCallAll(this.chat.state.me, this.room()));
+    if (this.begun.kind === "name") return names(this.#members(), this.begun.query, mayMentionAll(this.chat.state.me, this.room()));
     return this.#groups ? emoji(this.#groups, this.begun.query, recentEmoji(this.chat.state.me.id)) : [];
   });
 
@@ -34,7 +34,7 @@ export class Suggesting {
     if (complete) return this.#put(complete, complete.emoji, complete.emoji);
     const begun = begunAt(text, caret);
     if (begun?.from !== this.#closed) this.#closed = null;
-    // The list opens with what one types, not by walking through old words.
+    // The list opens on typing, not when the caret moves through old words.
     const shown = begun && this.#closed === null && (typed || this.begun?.from === begun.from) ? begun : null;
     if (shown?.query !== this.begun?.query) this.chosen = 0;
     this.begun = shown;
@@ -51,7 +51,7 @@ export class Suggesting {
     if (found && this.begun) this.#put(this.begun, found.text, found.emoji);
   }
 
-  /** True if the key was for the list. */
+  /** Handle a key. Return true if it was for the list. */
   keyed(key: string): boolean {
     const count = this.items.length;
     if (!count) return false;
@@ -75,7 +75,7 @@ export class Suggesting {
     return members.filter(({ id }) => id !== this.chat.state.me.id);
   }
 
-  /** What is not here yet; the list follows when it comes. */
+  /** Load missing data; the list updates when it arrives. */
   #load(kind: Begun["kind"]): void {
     const room = this.room();
     if (kind === "emoji") void loadEmoji().then((groups) => (this.#groups = groups), () => {});

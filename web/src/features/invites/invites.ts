@@ -1,4 +1,4 @@
-/** What one can do with invites, into the site or into a room: make one, look at those there are, take one back, go in. */
+/** Invite links to the site or to a room: create, list, revoke, check and accept them. */
 import type { Chat } from "../../chat.svelte";
 import type { Checked, Invites, RoomPosition } from "../../contract";
 import { get, post, remove } from "../../net/http";
@@ -11,10 +11,10 @@ export const mayInvite = isStaff;
 export const createInvite = (maxUses: number | null, expiresIn: number | null, room: number | null): Promise<Invite> =>
   post<Invite>("api/invites", { max_uses: maxUses, expires_in: expiresIn, ...(room !== null && { room }) });
 
-/** A page of those that can still be used, the newest first; `after` is the one the page before ended with. */
+/** A page of usable invites, the newest first. `after` is the last invite of the previous page. */
 export const loadInvites = (room: number | null, after?: Invite): Promise<Invites> => {
-  const place = after && { after: `${after.created_at},${after.id}` };
-  const query = new URLSearchParams({ limit: "50", ...(room !== null && { room: String(room) }), ...place });
+  const position = after && { after: `${after.created_at},${after.id}` };
+  const query = new URLSearchParams({ limit: "50", ...(room !== null && { room: String(room) }), ...position });
   return get<Invites>(`api/invites?${query}`);
 };
 
@@ -22,14 +22,17 @@ export const revokeInvite = (id: string): Promise<void> => remove(`api/invites/$
 
 export const checkInvite = (token: string): Promise<Checked> => post<Checked>("api/invites/check", { token });
 
-/** The room one is in by it. */
+/** Accept an invite. Return the id of the joined room. */
 export async function acceptInvite(chat: Chat, token: string): Promise<number> {
   const { room } = await post<RoomPosition>("api/invites/accept", { token });
   enter(chat, room);
   return room.id;
 }
 
-/** True for a link that means another computer wherever it is opened (RFC 6761, section 6.3; RFC 1122, section 3.2.1.3). */
+/**
+ * True for a link that leads to the computer on which it is opened (RFC 6761, section 6.3; RFC
+ * 1122, section 3.2.1.3).
+ */
 export function onlyHere(link: string): boolean {
   const { hostname } = new URL(link, "http://localhost");
   return hostname === "localhost" || hostname.endsWith(".localhost") || hostname.startsWith("127.") || hostname === "[::1]";

@@ -1,42 +1,42 @@
-/** Every key that does something, and where. Pure. */
-import { ACTIONS } from "../actions/table";
+/** All keyboard shortcuts, by place. Pure. */
+import { ACTIONS } from "../actions/action_list";
 
 export interface Key {
-  /** To be pressed together; several ways to the same. */
+  /** Alternatives; the keys of each are pressed together. */
   readonly keys: readonly (readonly string[])[];
   readonly does: string;
 }
 
 const command = (): string => (navigator.platform.startsWith("Mac") ? "⌘" : "Ctrl");
 
-/** As it stands on the keyboard. */
+/** The label on the keyboard. */
 const face = (key: string): string => (key.length === 1 ? key.toUpperCase() : key);
 
 export const groups = (): readonly (readonly [string, readonly Key[]])[] => [
   ["Everywhere", [
-    { keys: [[command(), "K"]], does: "Go to a room or a person" },
-    { keys: [["Alt", "Shift", "↓"], ["Alt", "Shift", "↑"]], does: "Next room in which something waits" },
-    { keys: [["Esc"]], does: "Close what is open; else mark this room as read" },
-    { keys: [["Shift", "Esc"]], does: "Mark everything as read, or undo that" },
-    { keys: [["?"], [command(), "/"]], does: "Show these keys" },
+    { keys: [[command(), "K"]], does: "Jump to a room or person" },
+    { keys: [["Alt", "Shift", "↓"], ["Alt", "Shift", "↑"]], does: "Next or previous unread room" },
+    { keys: [["Esc"]], does: "Close what is open, or mark this room as read" },
+    { keys: [["Shift", "Esc"]], does: "Mark everything as read, or undo it" },
+    { keys: [["?"], [command(), "/"]], does: "Show keyboard shortcuts" },
   ]],
-  ["Where you write", [
+  ["Message field", [
     { keys: [["Enter"]], does: "Send" },
     { keys: [["Shift", "Enter"]], does: "New line" },
-    { keys: [["↑"]], does: "Edit your last message, while the field is empty" },
-    { keys: [["@"], [":"]], does: "Names and emoji to choose from" },
-    { keys: [["Shift", "Tab"]], does: "Into the messages" },
+    { keys: [["↑"]], does: "Edit your last message (when the field is empty)" },
+    { keys: [["@"], [":"]], does: "Mention someone or insert an emoji" },
+    { keys: [["Shift", "Tab"]], does: "Go to the messages" },
   ]],
-  ["At a message", [
-    { keys: [["↑"], ["↓"], ["K"], ["J"]], does: "From message to message" },
-    { keys: [["Page ↑"], ["Page ↓"], ["Home"], ["End"]], does: "Farther" },
-    { keys: [["Tab"]], does: "Into what stands in it" },
-    { keys: [["Enter"]], does: "Everything one can do with it" },
+  ["Messages", [
+    { keys: [["↑"], ["↓"], ["K"], ["J"]], does: "Previous or next message" },
+    { keys: [["Page ↑"], ["Page ↓"], ["Home"], ["End"]], does: "Older or newer messages" },
+    { keys: [["Tab"]], does: "Links and buttons in the message" },
+    { keys: [["Enter"]], does: "Open the message menu" },
     ...ACTIONS.filter(({ label }) => label !== "Unpin").map(({ label, key }) => ({ keys: [[face(key)]], does: label })),
-    { keys: [["Esc"]], does: "Back to where you write" },
+    { keys: [["Esc"]], does: "Back to the message field" },
   ]],
-  ["In lists and menus", [
-    { keys: [["↑"], ["↓"], ["Home"], ["End"]], does: "From one to the next" },
-    { keys: [["Enter"]], does: "Open it, or what there is to do with it" },
+  ["Lists and menus", [
+    { keys: [["↑"], ["↓"], ["Home"], ["End"]], does: "Previous or next item" },
+    { keys: [["Enter"]], does: "Open the item or its menu" },
   ]],
 ];

@@ -1,10 +1,10 @@
-/** What one can do with the people of a room: see who is there now, bring, remove, ban, say who is what. */
+/** Actions on the members of a room: list who is online, add, remove, ban, change roles. */
 import type { Chat } from "../../chat.svelte";
 import type { BansPage, Online } from "../../contract";
 import { get, post, put, remove } from "../../net/http";
 import type { Ban, Member, RoomRole } from "../../state/model";
 
-/** The ids of all who are in the room now. */
+/** Return the ids of all members who are online. */
 export async function loadOnline(room: number): Promise<Set<number>> {
   const found = new Set<number>();
   for (let last: number | undefined = 0; last !== undefined; ) {
@@ -21,7 +21,7 @@ export const banMember = (room: number, user: number, reason: string): Promise<u
 export const unbanMember = (room: number, user: number): Promise<unknown> => remove(`api/rooms/${room}/bans/${user}`);
 export const setRole = (room: number, user: number, role: RoomRole): Promise<unknown> => put(`api/rooms/${room}/members/${user}/role`, { role });
 
-/** Everybody who is banned from the room, into `state.bans`. */
+/** Load all bans of the room into `state.bans`. */
 export async function loadBans(chat: Chat, room: number): Promise<void> {
   const bans: Ban[] = [];
   for (let more = true; more; ) {
@@ -38,5 +38,5 @@ export const ROLE_NAMES = { owner: "Owner", moderator: "Moderator", member: "" }
 const RANK = { owner: 0, moderator: 1, member: 2 } as const;
 const BY_NAME = new Intl.Collator(undefined, { sensitivity: "base", numeric: true });
 
-/** Who looks after the room comes first. */
+/** Sort owner and moderators first. */
 export const byRole = (a: Member, b: Member): number => RANK[a.role] - RANK[b.role] || BY_NAME.compare(a.name, b.name) || a.id - b.id;

@@ -1,4 +1,4 @@
-/** A message in one line, for where it is only pointed at: its first words, without what they look like. Pure. */
+/** A one-line summary of a message: its first words, without formatting. Pure. */
 import { parse } from "./markup/parse";
 import type { Block, Inline } from "./markup/tree";
 
@@ -28,7 +28,7 @@ function wordsOf(block: Block): string {
   }
 }
 
-/** What is hidden stays hidden. */
+/** Spoilers stay hidden. */
 function inInlines(nodes: readonly Inline[]): string {
   return nodes
     .map((node) => {

@@ -1,6 +1,7 @@
 /**
- * Asks for single messages: what somebody has just answered and is not loaded here, and what has changed in a way that
- * only the server knows. One after the other, and never again for what is not there for this person.
+ * Load single messages: quoted messages that are not loaded, and messages whose change only the
+ * server knows in full. One request at a time, and never again for a message that the user cannot
+ * see.
  */
 import type { Chat } from "../../chat.svelte";
 import type { OneMessage } from "../../contract";
@@ -12,8 +13,8 @@ import { messageAt, type MessageItem, type Timeline } from "../../state/timeline
 const PATIENCE_MS = 5_000;
 
 /**
- * What is to be asked for: by a name for the question, the message's seq. Up to `floor` nothing can be had. `besides` is
- * one that is wanted for itself.
+ * The messages to load, as seqs by a name for each request. Nothing up to `floor` is visible.
+ * `besides` is one more wanted message.
  */
 export function missing(timeline: Timeline, floor: number, besides?: number): ReadonlyMap<string, number> {
   const { items, tail, quotes } = timeline;
@@ -33,7 +34,7 @@ export function missing(timeline: Timeline, floor: number, besides?: number): Re
 }
 
 export class Missing {
-  /** Messages that are answered here and turned out not to be there for this person. */
+  /** Quoted messages that turned out not to be visible to the user. */
   #unseen: ReadonlySet<number> = $state.raw(new Set());
   readonly #asked = new Set<string>();
   #busy = false;
@@ -44,12 +45,12 @@ export class Missing {
     readonly room: number,
   ) {}
 
-  /** A message that this person does not get to see. */
+  /** True if the user cannot see this message. */
   hides(seq: number): boolean {
     return seq <= this.#floor || this.#unseen.has(seq);
   }
 
-  /** The timeline has changed, or what is wanted besides. */
+  /** The timeline or the additionally wanted message has changed. */
   look(timeline: Timeline, besides?: number): void {
     if (this.#busy || Date.now() < this.#patientUntil) return;
     const next = [...missing(timeline, this.#floor, besides)].find(([question]) => !this.#asked.has(question));
@@ -72,7 +73,9 @@ export class Missing {
     if (timeline) this.look(timeline);
   }
 
-  /** Where newcomers do not read back, the seq up to which nothing is for this person. */
+  /**
+   * In rooms without history for new members, the seq up to which nothing is visible to the user.
+   */
   get #floor(): number {
     const { history, floor = 0 } = this.chat.state.rooms[this.room] ?? {};
     return history === "joined" ? floor : 0;

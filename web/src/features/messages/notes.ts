@@ -1,13 +1,13 @@
-/** Event lines in words. Pure. */
+/** The text of event lines. Pure. */
 import type { NoteItem } from "../../state/notes";
 
 const SHOWN = 3;
 
 export function noteText(notes: readonly [NoteItem, ...NoteItem[]], me: number): string {
-  const [{ told }] = notes;
-  const names = [...new Map(notes.map(({ told: { id, name } }) => [id, id === me ? "You" : name])).values()];
-  if (names.length > 1) return `${listed(names)} ${(told.mine ?? told.does)}`;
-  return `${listed(names)} ${(told.id === me && told.mine) || told.does}`;
+  const [{ text }] = notes;
+  const names = [...new Map(notes.map(({ text: { id, name } }) => [id, id === me ? "You" : name])).values()];
+  if (names.length > 1) return `${listed(names)} ${(text.mine ?? text.does)}`;
+  return `${listed(names)} ${(text.id === me && text.mine) || text.does}`;
 }
 
 function listed(names: string[]): string {

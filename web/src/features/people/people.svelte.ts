@@ -1,10 +1,10 @@
-/** People: found by the beginning of their names. */
+/** Search for users by the beginning of their names. */
 import type { PeoplePage, Person } from "../../contract";
 import { get } from "../../net/http";
 
 export type { Person };
 
-/** A page of those whose names begin so, or look as if they did. */
+/** Return users whose names start with this text, or with letters that look the same. */
 export async function findPeople(beginning: string, limit: number): Promise<Person[]> {
   const { people } = await get<PeoplePage>(`api/people?q=${encodeURIComponent(beginning.slice(0, 32))}&limit=${limit}`);
   return people;
@@ -12,10 +12,10 @@ export async function findPeople(beginning: string, limit: number): Promise<Pers
 
 const PATIENCE_MS = 120;
 
-/** Asks when one has stopped typing, and forgets what is answered too late. */
+/** Searches once typing pauses, and ignores answers that arrive too late. */
 export class PeopleSearch {
   found: readonly Person[] = $state.raw([]);
-  /** What was looked for; null before the first answer. */
+  /** The text of the last answered search; null before the first answer. */
   answered: string | null = $state.raw(null);
   failed = $state(false);
   #asked = 0;

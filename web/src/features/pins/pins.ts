@@ -1,4 +1,4 @@
-/** Fetches what is pinned in a room, a page at a time. */
+/** Fetch the pinned messages of a room, page by page. */
 import type { Chat } from "../../chat.svelte";
 import type { PinsPage } from "../../contract";
 import { get } from "../../net/http";
@@ -9,7 +9,7 @@ import { pinsExtended } from "../../state/pins";
 const LIMIT = 20;
 const TRIES = 3;
 
-/** The newest ones; again where an event overtook the answer. True if there are more. */
+/** Load the first page, again if an event overtook the answer. Return true if there are more. */
 export async function loadPins(chat: Chat, room: number): Promise<boolean> {
   for (let tries = 1; ; tries += 1) {
     const before = chat.state.pins[room];

@@ -1,11 +1,17 @@
-/** Whether anybody is at this window: nobody is, once there was no sign of anybody for five minutes. */
+/** Detects whether the user is at this window: idle after five minutes without input. */
 
 export const IDLE_MS = 5 * 60_000;
-/** What only a user causes, apart from a pointer that moves. `input` and `click` alone come from dictation and assistive technology. */
+/**
+ * Events that only a user causes, apart from a moving pointer. Dictation and assistive technology
+ * send only `input` and `click`.
+ */
 export const SIGNS = ["pointerdown", "keydown", "wheel", "touchstart", "touchmove", "input", "click"] as const;
 
-/** Calls `tell` when that changes, until the answer is called. What happens often is only noted. */
-export function attendance(tell: (idle: boolean) => void): () => void {
+/**
+ * Call `notify` when the user becomes idle or active. Return a function that stops. Frequent events
+ * only record the time.
+ */
+export function watchIdle(notify: (idle: boolean) => void): () => void {
   const ends = new AbortController();
   let lastAt = Date.now();
   let idle = false;
@@ -14,18 +20,19 @@ export function attendance(tell: (idle: boolean) => void): () => void {
   function look(): void {
     const left = lastAt + IDLE_MS - Date.now();
     if (left > 0) timer = setTimeout(look, left);
-    else tell((idle = true));
+    else notify((idle = true));
   }
 
   function noticed(): void {
     lastAt = Date.now();
     if (!idle) return;
-    tell((idle = false));
+    notify((idle = false));
     timer = setTimeout(look, IDLE_MS);
   }
 
   for (const sign of [...SIGNS, "pointermove"]) addEventListener(sign, noticed, { capture: true, passive: true, signal: ends.signal });
-  // A window that is hidden has no other signs; one that comes to the front was brought there by somebody.
+  // A hidden window gets no other events. A window that becomes visible was brought to the front by
+  // the user.
   document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && noticed(), { signal: ends.signal });
   return () => {
     clearTimeout(timer);

@@ -1,25 +1,28 @@
-/** How people appear whose pictures are on the screen: who they are is told to the server, a moment after it changes. */
+/**
+ * The presence of users whose avatars are on the screen. The server is told which users to watch,
+ * shortly after that set changes.
+ */
 import { createContext } from "svelte";
 import type { Attachment } from "svelte/attachments";
 import type { Chat } from "../../chat.svelte";
 import { current } from "../../state/presence";
-import { MAX_WATCHED } from "../../sync/signs";
-import { attendance } from "./idle";
+import { MAX_WATCHED } from "../../sync/ephemeral";
+import { watchIdle } from "./idle";
 import type { Shown } from "./words";
 
 const SETTLE_MS = 200;
-/** What timers take at most; who waits longer asks again then. */
+/** The longest delay of a timer; a longer wait sets another timer then. */
 const LONGEST_MS = 2 ** 31 - 1;
 
-/** Those of the chat around a component. */
+/** The presences of the chat around a component. */
 export const [presences, providePresences] = createContext<Presences>();
 
 export class Presences {
   #now = $state(Date.now());
   readonly #until = $derived.by(() => this.chat.state.status.until);
-  /** What one has chosen, as far as it is still true. */
+  /** The user's own status, until its end. */
   readonly own: Shown = $derived.by(() => current(this.chat.state.status, this.#now));
-  /** Pictures, whose they are. */
+  /** The user of each avatar element. */
   readonly #people = new Map<Element, number>();
   readonly #inView = new Set<Element>();
   readonly #observer = new IntersectionObserver((entries) => this.#moved(entries));
@@ -28,7 +31,7 @@ export class Presences {
 
   constructor(readonly chat: Chat) {}
 
-  /** To be called in an effect, which has an end. */
+  /** Start watching; call it in an effect. Return a function that stops. */
   start(): () => void {
     $effect(() => {
       const left = this.#until === undefined ? 0 : Date.parse(this.#until) - this.#now;
@@ -36,7 +39,7 @@ export class Presences {
       const ending = setTimeout(() => (this.#now = Date.now()), Math.min(Date.parse(this.#until ?? "") - Date.now() + 50, LONGEST_MS));
       return () => clearTimeout(ending);
     });
-    const ends = attendance((idle) => this.chat.input({ type: "idle", idle }));
+    const ends = watchIdle((idle) => this.chat.input({ type: "idle", idle }));
     return () => {
       ends();
       clearTimeout(this.#timer);
@@ -44,13 +47,13 @@ export class Presences {
     };
   }
 
-  /** How somebody appears; undefined if that is not known, or not any more. */
+  /** Return a user's presence; undefined if it is unknown or no longer known. */
   of(user: number): Shown | undefined {
     if (user === this.chat.state.me.id) return this.own;
     return this.chat.sync.live ? this.chat.signals.people[user] : undefined;
   }
 
-  /** Follows this person as long as the element is on the screen. */
+  /** Watch this user as long as the element is on the screen. */
   follow(user: number): Attachment<Element> {
     return (element) => {
       if (user === this.chat.state.me.id) return;
@@ -74,10 +77,10 @@ export class Presences {
 
   #soon(): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#tell(), SETTLE_MS);
+    this.#timer = setTimeout(() => this.#send(), SETTLE_MS);
   }
 
-  #tell(): void {
+  #send(): void {
     const users = new Set([...this.#inView].flatMap((element) => this.#people.get(element) ?? []));
     const wanted = [...users].slice(0, MAX_WATCHED).sort((a, b) => a - b);
     if (wanted.join() === this.#watched) return;

@@ -1,9 +1,9 @@
-/** How people appear, in words; and until when. Pure. */
+/** Statuses in words, and their ends. Pure. */
 import type { Presence, Status } from "../../contract";
 import { clock, full } from "../../ui/times";
 
 export type Appearance = Presence["status"] | Status["status"];
-/** What others see of somebody, or what one has chosen oneself. */
+/** What others see of a user, or the user's own choice. */
 export type Shown = Pick<Presence, "text" | "emoji" | "until"> & { readonly status: Appearance };
 
 export const NAMES: Readonly<Record<Appearance, string>> = {
@@ -14,35 +14,38 @@ export const NAMES: Readonly<Record<Appearance, string>> = {
   offline: "offline",
 };
 
-/** What somebody says of himself, or "". */
-export const said = ({ emoji, text }: Shown): string => [emoji, text].filter(Boolean).join(" ");
+/** The emoji and text of a status, or "". */
+export const statusText = ({ emoji, text }: Shown): string => [emoji, text].filter(Boolean).join(" ");
 
-/** For behind a name: ", away, 🍝 At lunch"; "" if nothing is known. */
-export function behind(shown: Shown | undefined): string {
-  return shown ? [NAMES[shown.status], said(shown)].filter(Boolean).map((word) => `, ${word}`).join("") : "";
+/** Text after a name: ", away, 🍝 At lunch"; "" if nothing is known. */
+export function statusSuffix(shown: Shown | undefined): string {
+  return shown ? [NAMES[shown.status], statusText(shown)].filter(Boolean).map((word) => `, ${word}`).join("") : "";
 }
 
 export const endOfDay = (now: Date): Date => new Date(now.getFullYear(), now.getMonth(), now.getDate() + 1);
 
-/** The end of the day where the time is today, else the date with it. */
+/** "until the end of the day" at midnight; else the time if it is today, or the date and time. */
 export function until(at: string, now: Date): string {
   const end = new Date(at);
   if (end.getTime() === endOfDay(now).getTime()) return "until the end of the day";
   return `until ${end < endOfDay(now) ? clock(at) : full(at)}`;
 }
 
-/** For how long what one says is true. */
+/** How long a status lasts. */
 export const SPANS = {
-  never: "Until I change it",
+  never: "Don't clear",
   half: "30 minutes",
   hour: "1 hour",
   today: "Today",
   week: "This week",
-  custom: "Until …",
+  custom: "Choose date and time",
 } as const;
 export type Span = keyof typeof SPANS;
 
-/** The moment a span ends, from now; null for none. `custom` is what a `datetime-local` field has. */
+/**
+ * Return when a span that starts now ends; null for none. `custom` is the value of a
+ * `datetime-local` field.
+ */
 export function endOf(span: Span, custom: string, now: Date): Date | null {
   switch (span) {
     case "never":
@@ -61,7 +64,7 @@ export function endOf(span: Span, custom: string, now: Date): Date | null {
   }
 }
 
-/** For a `datetime-local` field: the time of the clock on the wall, to the minute. */
+/** Format for a `datetime-local` field: local time, to the minute. */
 export function local(at: Date): string {
   const two = (number: number): string => String(number).padStart(2, "0");
   return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}T${two(at.getHours())}:${two(at.getMinutes())}`;

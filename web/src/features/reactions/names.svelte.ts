@@ -1,9 +1,9 @@
-/** What those who reacted are called: by who is in the room and who has spoken here, else by asking the server. */
+/** The names of users who reacted: from the room's members and authors, else from the server. */
 import type { Chat } from "../../chat.svelte";
 import type { ReactionsPage } from "../../contract";
 import { get } from "../../net/http";
 
-/** A page of those who reacted to a message, the first ones first. */
+/** Fetch a page of the reactions to a message, the oldest first. */
 export function fetchReacted(room: number, message: number, after = 0): Promise<ReactionsPage> {
   return get<ReactionsPage>(`api/rooms/${room}/messages/${message}/reactions?after=${after}`);
 }
@@ -25,7 +25,7 @@ class Names {
     return names;
   }
 
-  /** Somebody wants to know who these are. */
+  /** Load the names of these users if some are unknown. */
   look(message: number, users: readonly number[]): void {
     const { known } = this;
     if (this.#asked.has(message) || users.every((user) => known.has(user) || user === this.chat.state.me.id)) return;

@@ -1,21 +1,21 @@
 /** Reactions as they are shown. Pure. */
 import type { Reaction } from "../../contract";
 
-/** What one has just chosen, as long as the log does not say so. */
-export interface Wish {
+/** A change that the user has just made, until the log confirms it. */
+export interface PendingReaction {
   readonly seq: number;
   readonly emoji: string;
   readonly on: boolean;
-  /** From this seq of the log on it says so; null before the server has answered. */
+  /** The seq of the log entry that confirms it; null before the server has answered. */
   readonly until: number | null;
 }
 
-/** The reactions of a message that is true up to `asOf`, with what one wishes. */
-export function wished(reactions: readonly Reaction[], asOf: number, wishes: readonly Wish[], me: number): readonly Reaction[] {
-  return wishes.filter(({ until }) => until === null || asOf < until).reduce((now, wish) => withWish(now, wish, me), reactions);
+/** Return reactions that are true up to `asOf`, with the user's pending changes applied. */
+export function withPending(reactions: readonly Reaction[], asOf: number, changes: readonly PendingReaction[], me: number): readonly Reaction[] {
+  return changes.filter(({ until }) => until === null || asOf < until).reduce((now, change) => applyPending(now, change, me), reactions);
 }
 
-function withWish(reactions: readonly Reaction[], { emoji, on }: Wish, me: number): readonly Reaction[] {
+function applyPending(reactions: readonly Reaction[], { emoji, on }: PendingReaction, me: number): readonly Reaction[] {
   const known = reactions.find((one) => one.emoji === emoji);
   if ((known?.mine ?? false) === on) return reactions;
   if (!known) return [...reactions, { emoji, count: 1, mine: true, by: [me] }];
@@ -24,7 +24,7 @@ function withWish(reactions: readonly Reaction[], { emoji, on }: Wish, me: numbe
   return reactions.flatMap((one) => (one !== known ? one : changed.count > 0 ? changed : []));
 }
 
-/** As it is read aloud: "👍 3, you and 2 others". */
+/** The label for screen readers: "👍 3, you and 2 others". */
 export function spoken({ emoji, count, mine }: Reaction): string {
   if (!mine) return `${emoji} ${count.toLocaleString()}`;
   const others = count - 1;
@@ -34,7 +34,7 @@ export function spoken({ emoji, count, mine }: Reaction): string {
 
 const SHOWN = 12;
 
-/** Who it was, as far as their names are known: oneself first. */
+/** Return who reacted, as far as names are known, the user first. */
 export function whoReacted({ count, mine, by }: Reaction, names: ReadonlyMap<number, string>, me: number): string {
   const known = by.filter((user) => user !== me).flatMap((user) => names.get(user) ?? []);
   const named = [...(mine ? ["You"] : []), ...known].slice(0, SHOWN);

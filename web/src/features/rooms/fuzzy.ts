@@ -1,11 +1,14 @@
-/** Which names one may mean by a few letters of them, the likeliest first. Pure. */
+/** Fuzzy search: names that match a few letters, the best match first. Pure. */
 
 const WORD = 8;
 const RUN = 4;
 const BEGINNING = 12;
 const NONE = Number.NEGATIVE_INFINITY;
 
-/** How well `query` names `name`: its letters occur in that order, best at the beginnings of words and in a row. */
+/**
+ * Score how well `query` matches `name`: its letters must occur in order. Matches at the start of
+ * words and in a row score higher.
+ */
 export function score(query: string, name: string): number {
   const wanted = folded(query);
   const text = folded(name);
@@ -30,7 +33,7 @@ export function best<T>(query: string, items: readonly T[], nameOf: (item: T) =>
   return found.sort((a, b) => b.points - a.points).slice(0, most).map(({ item }) => item);
 }
 
-/** Without accents, case and blanks. */
+/** Fold accents, case and surrounding spaces. */
 function folded(text: string): string {
   return text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase().trim();
 }

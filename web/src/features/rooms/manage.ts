@@ -1,4 +1,4 @@
-/** What one can do to a room: make it, change it, put it away, leave it, say what it is to oneself. */
+/** Room management: create, change, archive, restore, and the user's own settings. */
 import type { Chat } from "../../chat.svelte";
 import type { Changes, NewRoom, RoomDetail, RoomPosition } from "../../contract";
 import { get, patch, post, Refusal } from "../../net/http";
@@ -9,13 +9,13 @@ import { enter } from "./rooms";
 
 export type Plan = Omit<NewRoom, "key">;
 
-/** Makes a room; the same plan again is the same room, should the first answer have been lost. */
-export class Maker {
+/** Creates rooms. The same plan again yields the same room, in case the first answer was lost. */
+export class RoomCreator {
   #tried = { plan: "", key: "" };
 
   constructor(readonly chat: Chat) {}
 
-  /** The new room's id, or that of the direct room there is. */
+  /** Return the id of the new room, or of the existing direct room. */
   async make(plan: Plan): Promise<number> {
     const words = JSON.stringify(plan);
     if (this.#tried.plan !== words) this.#tried = { plan: words, key: randomKey() };
@@ -25,13 +25,16 @@ export class Maker {
   }
 }
 
-/** The direct room with these people, made if there is none yet; with nobody else, one's notes. */
+/**
+ * Return the direct room with these users, and create it if it does not exist; with no users, the
+ * user's notes.
+ */
 export async function openDirect(chat: Chat, users: readonly number[]): Promise<number> {
   const wanted = [...users].sort((a, b) => a - b).join();
   const known = Object.values(chat.state.rooms).find(
     (room) => room.kind === "direct" && othersIn(room, chat.state.me.id).map(({ id }) => id).sort((a, b) => a - b).join() === wanted,
   );
-  return known?.id ?? new Maker(chat).make({ kind: "direct", members: [...users] });
+  return known?.id ?? new RoomCreator(chat).make({ kind: "direct", members: [...users] });
 }
 
 export const updateRoom = (room: number, changes: Changes): Promise<unknown> => patch(`api/rooms/${room}`, changes);
@@ -40,8 +43,10 @@ export const restoreRoom = (room: number): Promise<unknown> => post(`api/rooms/$
 export const setFavourite = (room: number, favourite: boolean): Promise<unknown> => patch(`api/rooms/${room}/settings`, { favourite });
 export const setMuted = (room: number, muted: boolean): Promise<unknown> => patch(`api/rooms/${room}/settings`, { muted });
 
-/** The room as a stranger sees it; null if there is none, or none that one may see. */
-export async function lookAt(room: number): Promise<Room | null> {
+/**
+ * Load a room that the user may not be in; null if it does not exist or the user may not see it.
+ */
+export async function fetchRoom(room: number): Promise<Room | null> {
   try {
     return (await get<RoomDetail>(`api/rooms/${room}`)).room;
   } catch (error) {

@@ -1,10 +1,13 @@
-/** What rooms are called and in which order they stand. Pure. */
+/** Titles and order of rooms. Pure. */
 import type { Room } from "../../state/model";
 import type { State } from "../../state/state";
 
 export const NOTES = "Notes to yourself";
 
-/** A direct room is called by those it is with; by oneself alone, for what it is good for. */
+/**
+ * Return a room's title. Direct rooms are named after their other members; the room of the user
+ * alone is called notes.
+ */
 export function titleOf(room: Room, me: number): string {
   if (room.kind !== "direct") return room.name;
   const others = othersIn(room, me);
@@ -31,8 +34,8 @@ export interface Grouped {
 const NONE: ReadonlySet<number> = new Set();
 
 /**
- * The user's rooms as they are listed: each in one place, the lobby first. Before it those that are `raised`, which are
- * never among the archived ones, since those are folded away.
+ * Group the user's rooms for the list: each in one group, the lobby first, after the `raised`
+ * rooms. A raised room is never in the folded archived group.
  */
 export function grouped(state: Pick<State, "rooms" | "me">, raised = NONE): Grouped {
   const found: Record<keyof Grouped, Room[]> = { favourites: [], rooms: [], direct: [], archived: [] };
@@ -54,13 +57,13 @@ export const LONGEST_NAME = 64;
 export const LONGEST_TOPIC = 250;
 export const LONGEST_DESCRIPTION = 1_000;
 
-/** What is wrong with a name for a room, as far as that can be seen here; "" if nothing. */
-export function nameTrouble(name: string, kind: Room["kind"], known: readonly Room[], besides?: number): string {
+/** Return what is wrong with a room name, as far as the client can tell; "" if nothing. */
+export function nameTrouble(name: string, kind: Room["kind"], known: readonly Room[], except?: number): string {
   const wanted = name.normalize("NFKC").trim();
   if (!wanted) return "";
   const characters = [...wanted].length;
   if (characters > LONGEST_NAME) return `${counted(characters - LONGEST_NAME, "character", "characters")} too long.`;
-  if (/[\p{Cc}\p{Zl}\p{Zp}]/u.test(wanted)) return "A room's name has printable characters only.";
-  const taken = (room: Room): boolean => room.kind === "public" && room.id !== besides && room.name.toLowerCase() === wanted.toLowerCase();
-  return kind === "public" && known.some(taken) ? "There is a room with that name." : "";
+  if (/[\p{Cc}\p{Zl}\p{Zp}]/u.test(wanted)) return "Room names can only contain printable characters.";
+  const taken = (room: Room): boolean => room.kind === "public" && room.id !== except && room.name.toLowerCase() === wanted.toLowerCase();
+  return kind === "public" && known.some(taken) ? "A room with this name already exists." : "";
 }

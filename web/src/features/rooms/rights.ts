@@ -1,6 +1,6 @@
 /**
- * What one is offered: the server's rules (`domain/rules.py`) as far as the screens need them. The server decides; what
- * is not allowed is just not offered. Pure.
+ * Which room actions the client offers: the server's rules (`domain/rules.py`) as far as the
+ * screens need them. The server decides; actions that it would refuse are not offered. Pure.
  */
 import type { Member, Room, RoomRole, User } from "../../state/model";
 
@@ -15,7 +15,7 @@ function rank(me: User, room: Room): number {
   return room.role ? RANK[room.role] : OUTSIDE;
 }
 
-/** Nothing is changed in an archived room, and the people of a direct room are the same for ever. */
+/** Archived rooms are read-only, and the members of a direct room never change. */
 const openToChange = (room: Room): boolean => room.kind !== "direct" && !room.archived;
 
 export const mayUpdate = (me: User, room: Room): boolean =>
@@ -28,24 +28,27 @@ export const mayArchive = (me: User, room: Room): boolean =>
 
 export const mayLeave = (room: Room): boolean => !room.lobby && room.kind !== "direct";
 
-/** Whoever owns a room does not leave others behind without an owner. */
+/** An owner cannot leave other members without an owner. */
 export const mustHandOver = (room: Room): boolean => room.role === "owner" && room.members > 1;
 
-/** Everybody has an account; who has one is in the lobby already. */
-export const mayBring = (me: User, room: Room): boolean =>
+/** Every user is in the lobby already, so no one can be added to it. */
+export const mayAdd = (me: User, room: Room): boolean =>
   openToChange(room) && !room.lobby && me.role !== "guest" && rank(me, room) >= RANK.member;
 
-/** See who is banned, make links into the room and take them back. */
-export const mayLookAfter = (me: User, room: Room): boolean =>
+/** See bans, create and revoke invite links. */
+export const mayModerate = (me: User, room: Room): boolean =>
   !room.lobby && room.kind !== "direct" && rank(me, room) >= RANK.moderator;
 
-export const mayBan = (me: User, room: Room): boolean => mayLookAfter(me, room) && !room.archived;
+export const mayBan = (me: User, room: Room): boolean => mayModerate(me, room) && !room.archived;
 
 /** Remove or ban this member. */
 export const mayRemove = (me: User, room: Room, member: Member): boolean =>
   member.id !== me.id && !room.lobby && openToChange(room) && rank(me, room) > RANK[member.role];
 
-/** What this member can be made; in the lobby there is no owner but the site's, and an archived room has an owner too. */
+/**
+ * The roles this member can be given. The lobby has no owner but the site's; archived rooms have an
+ * owner too.
+ */
 export function rolesFor(me: User, room: Room, member: Member): RoomRole[] {
   if (room.kind === "direct" || rank(me, room) < RANK.owner || member.role === "owner") return [];
   if (room.archived) return room.lobby ? [] : ["owner"];

@@ -1,4 +1,4 @@
-/** What one can do with rooms: list, join, leave, look inside. */
+/** Room actions: list, join, leave, load. */
 import { untrack } from "svelte";
 import type { Chat } from "../../chat.svelte";
 import type { MembersPage, RoomDetail, RoomPosition, RoomsPage } from "../../contract";
@@ -8,15 +8,18 @@ import type { Room } from "../../state/model";
 import type { State } from "../../state/state";
 import { byTitle } from "./names";
 
-/** The rooms one is in: the lobby first, then by name. */
+/** Return the user's rooms: the lobby first, then by name. */
 export function joinedRooms(state: State): Room[] {
   return Object.values(state.rooms).sort(byTitle(state.me.id));
 }
 
-/** Load every room one may see into `state.directory`: the first time page by page, so that one need not wait for all. */
+/**
+ * Load all visible rooms into `state.directory`; the first time page by page, so that the list
+ * fills early.
+ */
 export async function loadDirectory(chat: Chat): Promise<void> {
   const found: Room[] = [];
-  // Whoever loads it in an effect does not want it loaded anew with each change.
+  // Untracked: an effect that calls this must not run again with each change.
   const fresh = untrack(() => chat.state.directory === null);
   for (let more = true; more; ) {
     const last = found.at(-1);
@@ -28,7 +31,7 @@ export async function loadDirectory(chat: Chat): Promise<void> {
   chat.update((state) => ({ ...state, directory: found }));
 }
 
-/** What events have told meanwhile is newer than the page. */
+/** Rooms known from events meanwhile are newer than the page. */
 function joined(known: readonly Room[], page: readonly Room[]): Room[] {
   const there = new Set(known.map(({ id }) => id));
   return [...known, ...page.filter(({ id }) => !there.has(id))];
@@ -43,14 +46,17 @@ export async function leaveRoom(id: number): Promise<void> {
   await post(`api/rooms/${id}/leave`);
 }
 
-/** Show it at once; `room.added` says the same a moment later. A retry may be told of a room one has left by then. */
+/**
+ * Show a joined room at once; `room.added` follows. The answer to a retry may hold a room that the
+ * user has left by then.
+ */
 export function enter(chat: Chat, room: Room): void {
   chat.update((state) =>
     state.rooms[room.id] || !room.joined ? state : { ...state, rooms: { ...state.rooms, [room.id]: room } },
   );
 }
 
-/** Load the room and its members; again where an event overtook the answer. */
+/** Load a room and its members, again if an event overtook the answer. */
 export async function loadRoom(chat: Chat, id: number): Promise<void> {
   for (let tries = 0; tries < 3; tries += 1) {
     const answer = await get<RoomDetail>(`api/rooms/${id}`);

@@ -1,4 +1,4 @@
-/** What one can do with one's sessions: see where one is logged in, end one. */
+/** Session actions: list the user's sessions, end one. */
 import type { Chat } from "../../chat.svelte";
 import type { Sessions } from "../../contract";
 import { get, remove } from "../../net/http";

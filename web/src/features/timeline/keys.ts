@@ -1,15 +1,17 @@
-/** The keyboard in the list of messages: one of them has the focus, and the keys move it. */
+/** Keyboard navigation in the message list: one message has the focus, and keys move it. */
 import type { View } from "./view.svelte";
 
 const STEPS: Readonly<Record<string, number>> = { ArrowUp: -1, k: -1, ArrowDown: 1, j: 1 };
-/** Of a screenful, so that one sees where one was. */
+/**
+ * The part of the view's height that a page key moves, so that the previous position stays in view.
+ */
 const PAGE = 0.8;
 
-/** Move from the row that has the focus; true if the key was meant for this. */
+/** Move the focus from the current row. Return true if the key was handled. */
 export function move(view: View, event: KeyboardEvent, toPresent: () => void): boolean {
   const target = event.target as Element;
   const row = target.closest<HTMLElement>(".timeline-row");
-  // What stands in a message and has the focus itself keeps its keys.
+  // A focused link or button inside a message keeps its own keys.
   if (!row || !target.matches(".timeline-row > article") || event.ctrlKey || event.metaKey || event.altKey) return false;
   const step = STEPS[event.key];
   if (step !== undefined) return go(view, view.next(row, step));
@@ -32,7 +34,7 @@ export function move(view: View, event: KeyboardEvent, toPresent: () => void): b
   }
 }
 
-/** One message is a stop of the Tab key: where one was last, or else the lowest one sees. */
+/** Make one message a tab stop: the last focused one, or else the lowest in view. */
 export function stop(view: View, list: HTMLElement): void {
   if (list.contains(document.activeElement) && document.activeElement !== list) return;
   const below = view.rowAt(view.height);

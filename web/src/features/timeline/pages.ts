@@ -1,4 +1,4 @@
-/** Fetches pieces of a room's log: a page of messages, and the lines of what else happened between them. */
+/** Fetch pieces of a room's log: a page of messages, and the events between them. */
 import type { Messages } from "../../contract";
 import { get } from "../../net/http";
 import { roomTopic } from "../../state/model";
@@ -8,7 +8,10 @@ import { isReset, type Page as Events } from "../../sync/frames";
 
 const PAGE = 50;
 const EVENTS = 200;
-/** Where that many requests do not bring all the lines, some are left out: the messages are what counts. */
+/**
+ * The most requests for events between messages; if they do not suffice, some events are left out.
+ * Messages matter more.
+ */
 const MOST_REQUESTS = 5;
 
 export type Where = { readonly around: number } | { readonly before: number } | { readonly after: number } | null;
@@ -18,7 +21,7 @@ interface Span {
   readonly to: number;
 }
 
-/** The page next to a seq, or around it; the newest without one. */
+/** Fetch the page before, after or around a seq; the newest page without one. */
 export async function fetchPage(room: number, where: Where, floor: number): Promise<Page> {
   const [[side, seq] = []] = Object.entries(where ?? {}) as [string, number][];
   const page = await get<Messages>(`api/rooms/${room}/messages?limit=${PAGE}${side ? `&${side}=${seq}` : ""}`);
@@ -30,8 +33,8 @@ export async function fetchPage(room: number, where: Where, floor: number): Prom
 }
 
 /**
- * The stretch of the log that may hold lines: messages are numbered without gaps in `n`, everything in `seq`, so that
- * where both grow alike there is nothing else. Null if there is no such stretch.
+ * Return the stretch of the log that may hold events besides messages, or null. Messages are
+ * numbered without gaps in `n`, all entries in `seq`: where both grow alike, there is nothing else.
  */
 export function silence({ messages, more }: Pick<Messages, "messages" | "more">, where: Where, head: number): Span | null {
   const spans: Span[] = [];
@@ -53,14 +56,14 @@ async function fetchNotes(room: number, { after, to }: Span): Promise<NoteItem[]
   try {
     for (let requests = 0, at = after; at < to && requests < MOST_REQUESTS; requests += 1) {
       const answer = await get<Events>(`api/topics/${roomTopic(room)}/events?after=${at}&limit=${EVENTS}`);
-      // The log goes back less far than the messages.
+      // The log may be trimmed earlier than the messages.
       const next = isReset(answer) ? answer.floor : (answer.events.at(-1)?.seq ?? to);
       if (!isReset(answer)) found.push(...answer.events.flatMap((event) => noteOf(event) ?? []));
       if (next <= at) break;
       at = next;
     }
   } catch {
-    // The messages are what counts.
+    // Ignore the error: messages matter more than event lines.
   }
   return found.filter((note) => note.seq <= to);
 }

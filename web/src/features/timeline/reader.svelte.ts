@@ -1,4 +1,7 @@
-/** Somebody reads a room: where the timeline opens, what is loaded when, what is let go, and what counts as read. */
+/**
+ * Reading a room: where the timeline opens, what is loaded and unloaded when, and what counts as
+ * read.
+ */
 import type { Chat } from "../../chat.svelte";
 import { sentence } from "../../net/http";
 import { timelineExtended, timelineFailed, timelineMarked, timelineNarrowed, timelineOpened, timelineStarted } from "../../state/load";
@@ -12,41 +15,44 @@ import { seqOf, View } from "./view.svelte";
 
 const MOST = 350;
 const KEPT = 300;
-/** So much is loaded before one gets there, and kept after one has left it; in heights of the screen, and in pixels. */
+/**
+ * How far ahead of the view messages are loaded, and how far behind it they are kept; in view
+ * heights, and in pixels.
+ */
 const AHEAD = { heights: 1.5, px: 800 };
 const RESERVE = { heights: 2.5, px: 2_000 };
-/** Where on the screen what one came for is put, from its upper edge. */
+/** Where a target message is placed, as a share of the height from the top. */
 const SHARE = 0.25;
 const MARKED_MS = 2_500;
-/** How often a timeline that something covers is looked at again. */
+/** How often a covered timeline is checked again. */
 const COVERED_MS = 500;
-const NOT_THERE = "That message does not exist, or is not yours to see.";
+const NOT_THERE = "This message doesn't exist, or you don't have access to it.";
 
 let loads = 0;
 
-/** Where one is to be once the lines are there. */
+/** The scroll target once the rows are there. */
 type Aim = { to: "end" } | { to: "unread"; focus?: boolean } | { to: "message"; seq: number } | { to: "place"; seq: number; at: number };
 
 export class Reader {
-  /** What is going on at either end of the window. */
+  /** The state of loading at either end of the window. */
   older: "idle" | "loading" | "failed" = $state("idle");
   newer: "idle" | "loading" | "failed" = $state("idle");
-  /** The window is about to show something else. */
+  /** Another part of the log is being loaded. */
   going: boolean = $state(false);
-  /** Why one is not where one wanted to be. */
+  /** Why a jump failed. */
   trouble: string = $state("");
-  /** The message one has jumped to, for a moment. */
+  /** The target of the last jump, highlighted for a moment. */
   marked: number | null = $state(null);
-  /** The first unread message is above what one sees, and has not been seen. */
+  /** The first unread message is above the view and has not been seen. */
   unreadAbove: boolean = $state(false);
   readonly view: View = new View(() => this.timeline?.status === "ready" && !this.timeline.newer);
   #aim: Aim | null = null;
-  /** The message one wants to get to, or the newest, for as long as it is not loaded. */
+  /** The target message, or the newest, while it is not loaded. */
   #sought: number | "end" | null = null;
   #load = 0;
-  /** The `readAt` whose line one has seen. */
+  /** The `readAt` whose unread line the user has seen. */
   #seen: number | null = null;
-  /** Something came that nobody has seen yet: the line stands above it. */
+  /** A message arrived that the user has not seen; the unread line stands above it. */
   #missed = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #again: ReturnType<typeof setTimeout> | undefined;
@@ -61,7 +67,7 @@ export class Reader {
     return this.chat.state.rooms[this.room];
   }
 
-  /** One has come into the room, by the permalink of a message or without. */
+  /** The user has opened the room, by the permalink of a message or without one. */
   enter(message: number | undefined): void {
     const { timeline, room } = this;
     if (timeline?.status === "ready") {
@@ -81,8 +87,8 @@ export class Reader {
   }
 
   /**
-   * Open at what one could not get to before; where one stopped reading; at the newest if there is nothing unread; or
-   * where one was, in a list made anew.
+   * Open the timeline at the pending jump target; else at the previous position, in a list that is
+   * built anew; else at the first unread message; else at the newest.
    */
   async open(): Promise<void> {
     if (this.#sought !== null) return this.#sought === "end" ? this.toPresent() : this.jump(this.#sought);
@@ -93,7 +99,7 @@ export class Reader {
     return this.#go(null, { to: "end" });
   }
 
-  /** To a message, which is loaded if it is not here. Where it does not exist one stays and is told. */
+  /** Jump to a message and load it if necessary. If it does not exist, stay and report that. */
   async jump(seq: number): Promise<void> {
     this.trouble = "";
     this.#aim = { to: "message", seq };
@@ -117,7 +123,7 @@ export class Reader {
     return this.#go(null, { to: "end" });
   }
 
-  /** One has written something: it is at the end, and what is before it is loaded as soon as it can be. */
+  /** The user has sent a message: go to the end, and load what is before it as soon as possible. */
   wrote(): void {
     if (this.chat.sync.live || !this.timeline?.newer) return void this.toPresent();
     this.#sought = "end";
@@ -135,7 +141,7 @@ export class Reader {
     return this.#go({ around: readAt + 1 }, this.#aim);
   }
 
-  /** The connection is there again: what one has missed begins where one stopped reading. */
+  /** The connection is back: show what was missed, from the first unread message. */
   resumed(): void {
     if (this.older === "failed") this.older = "idle";
     if (this.newer === "failed") this.newer = "idle";
@@ -146,18 +152,19 @@ export class Reader {
     this.#aim = { to: "unread" };
   }
 
-  /** Nobody looks any more: what comes from here on will be new. */
+  /** The user no longer looks: messages from here on are new. */
   away(): void {
     this.reads.flush();
     this.settled();
   }
 
-  /** The list has changed, or whether somebody looks at it. */
+  /** The list has changed, or whether the user looks at it. */
   settled(): void {
     if (this.timeline?.status !== "ready" || !this.view.shown) return;
     if (this.#known?.unread && !this.#attended()) {
       this.#miss();
-      // While nobody looks, the list is followed only so far that what is new stays in sight.
+      // While the user does not look, follow new messages only as far as the first unread one stays
+      // in view.
       if (!this.#aim && this.view.following && this.#firstUnread()) this.#aim = { to: "unread" };
     }
     if (!this.#aim || !this.#arrive(this.#aim)) this.view.settle();
@@ -215,7 +222,7 @@ export class Reader {
     }
   }
 
-  /** One is where one wanted to be: whatever is still being loaded is of no use. */
+  /** The target is reached: ignore loads that are still under way. */
   #stop(): void {
     this.#load = 0;
     this.#sought = null;
@@ -229,7 +236,7 @@ export class Reader {
     if (this.timeline?.status !== "ready") void this.open();
   }
 
-  /** True if one is there. */
+  /** Scroll to the target. Return true if it was reached. */
   #arrive(aim: Aim): boolean {
     const { view } = this;
     this.#aim = null;
@@ -240,7 +247,7 @@ export class Reader {
     const seq = aim.to === "unread" ? this.#firstUnread()?.seq : aim.seq;
     const row = seq === undefined ? null : view.row(seq);
     if (seq === undefined || !row) {
-      // What one has missed may still be on its way.
+      // The missed messages may still be loading.
       if (aim.to === "unread" && this.#known?.unread) this.#aim = aim;
       return false;
     }
@@ -270,7 +277,7 @@ export class Reader {
     } else if (looking.is()) this.#again = setTimeout(() => this.settled(), COVERED_MS);
   }
 
-  /** Somebody looks at this window, and nothing lies over the newest messages. */
+  /** The user looks at this window, and nothing covers the newest messages. */
   #attended(): boolean {
     return looking.is() && !this.view.covered();
   }
@@ -282,7 +289,7 @@ export class Reader {
     this.chat.update((state) => timelineMarked(state, this.room, readAt));
   }
 
-  /** Let go of what is far away, at the end that is farther. */
+  /** Unload messages at the end that is farther from the view. */
   #trim({ items }: Timeline): void {
     if (items.length <= MOST) return;
     const { view } = this;
@@ -308,7 +315,7 @@ export class Reader {
     this.unreadAbove = at < 0;
   }
 
-  /** True if the first unread message is in the window, or after it. */
+  /** True if the first unread message is in the window or after it. */
   #reaches(readAt: number): boolean {
     const { items, older } = this.timeline ?? {};
     return older === false || (items?.[0]?.seq ?? Number.POSITIVE_INFINITY) <= readAt;

@@ -1,11 +1,12 @@
 /**
- * Where one is in a long list that changes everywhere: at its end, which is followed, or at a row that stays where it
- * is on the screen, whatever appears, grows or goes above or below it. The browser's own anchoring is off: this is the
- * only one. Knows rows by `data-seq` and nothing of messages.
+ * The scroll position in a long list that changes everywhere: either the end, which is followed, or
+ * a row that keeps its place on the screen, whatever appears, grows or disappears above or below
+ * it. The browser's own scroll anchoring is off; this replaces it. It knows rows by `data-seq` and
+ * nothing about messages.
  *
- * Three things change a position. The person scrolls: `scrolled` takes new rows to hold on to. The list is changed by
- * our own hand: `prepare` before, `settle` after it. A row changes its height by itself: a ResizeObserver calls
- * `settle` before the screen is painted.
+ * Three things change the position. The user scrolls: `scrolled` chooses new anchor rows. We change
+ * the list: `prepare` before, `settle` after. A row changes its height by itself: a ResizeObserver
+ * calls `settle` before the screen is painted.
  */
 interface Anchor {
   readonly row: HTMLElement;
@@ -15,30 +16,39 @@ interface Anchor {
 }
 
 const NEAR_PX = 48;
-/** Several are held, since a row can go. */
+/** Several anchors, since a row can disappear. */
 const HELD = 6;
-/** What hangs over the upper end. */
+/** The height of what covers the upper end. */
 const MARGIN_PX = 44;
-/** Where it is probed for something that covers it: shares of its width, and pixels above its lower edge. */
+/**
+ * Where to probe for something that covers the list: shares of its width, and pixels above its
+ * lower edge.
+ */
 const SHARES = [0.25, 0.5, 0.75];
 const COVER_PX = 12;
 
 export class View {
-  /** One sees the end, and goes on seeing it when it moves. */
+  /** The end is in view and is followed when it moves. */
   following: boolean = $state(true);
   #list: HTMLElement | undefined;
   #content: HTMLElement | undefined;
   #rows: HTMLCollectionOf<Element> | undefined;
   #anchors: readonly Anchor[] = [];
-  /** The last position of the scroll bar that is accounted for. */
+  /** The last scroll position that was processed. */
   #top = 0;
-  /** Zero while a narrow screen shows something else. Known from the observer: to ask costs a layout. */
+  /**
+   * Zero while a narrow screen shows another part. Taken from the observer: reading it costs a
+   * layout.
+   */
   #height = 0;
 
-  /** `present`: the list ends with the newest there is. */
+  /** `present` returns true if the list ends with the newest message. */
   constructor(readonly present: () => boolean) {}
 
-  /** `changed` is called when heights have changed, before the screen is painted; it calls `settle`. */
+  /**
+   * `changed` is called when heights have changed, before the screen is painted; it must call
+   * `settle`.
+   */
   attach(list: HTMLElement, content: HTMLElement, changed: () => void): () => void {
     [this.#list, this.#content, this.#rows] = [list, content, content.getElementsByClassName("timeline-row")];
     const watch = new ResizeObserver(() => {
@@ -54,28 +64,29 @@ export class View {
     return this.#height > 0;
   }
 
-  /** True if the person has moved, rather than we. */
+  /** Process a scroll event. Return true if the user scrolled, rather than this class. */
   scrolled(): boolean {
     const list = this.#list;
     if (!list || !this.shown || !this.#rows?.length || Math.abs(list.scrollTop - this.#top) < 1) return false;
     const moved = list.scrollTop - this.#top;
-    // A row may have grown since we looked last; its part is not the person's doing.
+    // A row may have grown since the last look; subtract that part from the user's movement.
     const held = this.#held();
     const grown = held ? this.offset(held.row) - held.at + moved : 0;
     if (!this.following && Math.abs(grown) >= 1) list.scrollTop += grown;
     this.#top = list.scrollTop;
-    // Only going up ends the following: that the end is far away may just mean that many lines came at once.
+    // Only scrolling up ends the following: a distant end may just mean that many rows arrived at
+    // once.
     this.following = this.present() && (this.beyond("newer") < NEAR_PX || (this.following && moved > 0));
     this.#hold();
     return true;
   }
 
-  /** Before the list changes. */
+  /** Call before the list changes. */
   prepare(): void {
     this.scrolled();
   }
 
-  /** After anything has changed. */
+  /** Call after anything has changed. */
   settle(): void {
     const list = this.#list;
     if (!list || !this.shown) return;
@@ -99,12 +110,12 @@ export class View {
     this.#hold();
   }
 
-  /** Bring a row to `share` of the height, or as near as the list goes, and hold on to it. */
+  /** Scroll a row to `share` of the height, or as near as possible, and anchor it. */
   show(row: HTMLElement, share: number): void {
     this.hold(row, Math.max(MARGIN_PX, this.#height * share - row.offsetHeight * share));
   }
 
-  /** Hold a row at a place. */
+  /** Anchor a row at a position, in pixels below the list's upper edge. */
   hold(row: HTMLElement, at: number): void {
     const list = this.#list;
     if (!list) return;
@@ -114,7 +125,7 @@ export class View {
     this.#anchors = [{ row, seq: seqOf(row), at: this.offset(row) }];
   }
 
-  /** Move as little as it takes to see a row. */
+  /** Scroll as little as possible to show a row. */
   reveal(row: HTMLElement): void {
     const at = this.offset(row);
     const lowest = this.#height - row.offsetHeight - 8;
@@ -122,7 +133,7 @@ export class View {
     else if (at > lowest) this.hold(row, lowest);
   }
 
-  /** The row one is at, for coming back to it in a list made anew. */
+  /** Return the anchor row, to restore the position in a list that is built anew. */
   place(): { seq: number; at: number } | null {
     return this.#anchors[0] ?? null;
   }
@@ -131,25 +142,28 @@ export class View {
     return this.#content?.querySelector<HTMLElement>(`[data-seq="${seq}"]`) ?? null;
   }
 
-  /** The row at a distance from the upper edge of what one sees, by its place in the list. */
+  /** Return the row at a distance from the upper edge of the view. */
   rowAt(px: number): HTMLElement | null {
     return this.#nth(Math.min(this.#firstBelow(px), (this.#rows?.length ?? 0) - 1));
   }
 
-  /** The neighbour of a row; itself at either end. */
+  /** Return the row `by` rows away, or the last one in that direction. */
   next(row: HTMLElement, by: number): HTMLElement {
     const rows = [...(this.#rows ?? [])];
     return (rows[Math.min(rows.length - 1, Math.max(0, rows.indexOf(row) + by))] ?? row) as HTMLElement;
   }
 
-  /** How many pixels of the list are out of sight on that side. */
+  /** Return how many pixels of the list are out of view on that side. */
   beyond(side: "older" | "newer"): number {
     const list = this.#list;
     if (!list) return 0;
     return side === "older" ? list.scrollTop : list.scrollHeight - list.scrollTop - this.#height;
   }
 
-  /** True if something else lies over its lower end, all across it: a dialog, the list of people, a menu on a phone. */
+  /**
+   * True if something covers the lower end along its whole width: a dialog, the list of people, a
+   * menu on a phone.
+   */
   covered(): boolean {
     const list = this.#list;
     if (!list) return false;
@@ -164,7 +178,7 @@ export class View {
     return this.#height;
   }
 
-  /** Where a row is, below the upper edge of what one sees. */
+  /** Return the distance of a row below the upper edge of the view. */
   offset(row: Element): number {
     return row.getBoundingClientRect().top - (this.#list?.getBoundingClientRect().top ?? 0);
   }
@@ -173,7 +187,10 @@ export class View {
     return this.#anchors.find(({ row }) => row.isConnected);
   }
 
-  /** Take the first rows one sees all of. Not the very first of the list, which may lose its head to a page above it. */
+  /**
+   * Anchor the first fully visible rows. Not the very first row of the list, which may lose its
+   * header when a page is added above it.
+   */
   #hold(): void {
     const from = Math.max(1, this.#firstBelow(0));
     const rows = Array.from({ length: HELD }, (_, at) => this.#nth(from + at) ?? this.#nth(from - 1 - at));

@@ -1,4 +1,4 @@
-/** Who is writing, in words. Pure. */
+/** Who is typing, in words. Pure. */
 import type { Typist } from "../../state/presence";
 
 const MOST_NAMED = 3;

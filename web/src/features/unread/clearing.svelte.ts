@@ -1,23 +1,23 @@
-/** Everything is read at once; for a few seconds one can still say that it was not meant so. */
+/** Mark everything as read, with an undo for a few seconds. */
 import type { Chat } from "../../chat.svelte";
 import type { Messages } from "../../contract";
 import { get, post, sentence } from "../../net/http";
 
-/** What the server takes in one `rooms.read`. */
+/** The most rooms that the server accepts in one `rooms.read`. */
 const MOST_ROOMS = 500;
 const UNDO_MS = 10_000;
-/** A word that nothing can be done about goes by itself. */
-const TOLD_MS = 6_000;
+/** An error without an action disappears by itself. */
+const ERROR_MS = 6_000;
 
 interface Former {
   readonly room: number;
-  /** How far one had read. */
+  /** The read position before. */
   readonly read: number;
 }
 
 const all = new WeakMap<Chat, Clearing>();
 
-/** Always the same one. */
+/** Return the instance of this chat. */
 export function clearing(chat: Chat): Clearing {
   const found = all.get(chat) ?? new Clearing(chat);
   all.set(chat, found);
@@ -25,7 +25,7 @@ export function clearing(chat: Chat): Clearing {
 }
 
 export class Clearing {
-  /** Where one had been, as long as there is a way back. */
+  /** The read positions to restore, while undo is possible. */
   former: readonly Former[] | null = $state.raw(null);
   trouble = $state("");
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -52,14 +52,14 @@ export class Clearing {
     });
   }
 
-  /** Somebody is about to take the way back: it stays. */
+  /** Keep the notice while the pointer or the focus is on it. */
   pause(): void {
     clearTimeout(this.#timer);
   }
 
   resume(): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.close(), this.trouble ? TOLD_MS : UNDO_MS);
+    this.#timer = setTimeout(() => this.close(), this.trouble ? ERROR_MS : UNDO_MS);
   }
 
   close(): void {
@@ -68,7 +68,7 @@ export class Clearing {
     this.trouble = "";
   }
 
-  /** To just before the first message that had not been read. */
+  /** Mark the room as unread from the first message that had not been read. */
   async #back({ room, read }: Former): Promise<void> {
     if (!this.chat.state.rooms[room]) return;
     const { messages } = await get<Messages>(`api/rooms/${room}/messages?after=${read}&limit=1`);

@@ -1,14 +1,14 @@
-/** What waits for one: how much of it is shown, where it is next. Pure. */
+/** Unread counts as they are shown, and the next unread room. Pure. */
 import type { Room } from "../../state/model";
 import type { State } from "../../state/state";
 import { grouped } from "../rooms/names";
 
 const MOST = 99;
 
-/** A muted room is heard only when it calls one. */
+/** The count of a room. In a muted room only mentions count. */
 export const waiting = (room: Room): number => (room.muted ? (room.mentions ?? 0) : (room.unread ?? 0));
 
-/** Messages that call one: mentions, and everything said to one directly. */
+/** Messages that need the user's attention: mentions, and all direct messages. */
 export const calling = (room: Room): number => (room.kind === "direct" ? waiting(room) : (room.mentions ?? 0));
 
 export const shown = (count: number): string => (count > MOST ? `${MOST}+` : String(count));
@@ -26,7 +26,7 @@ export function totals(state: Pick<State, "rooms">): Waiting {
   };
 }
 
-/** The next room in which something waits, in the order of the list, and round it; null if there is no other. */
+/** Return the next unread room in list order, wrapping around; null if there is no other. */
 export function nextWaiting(state: Pick<State, "rooms" | "me">, current: number | null, by: 1 | -1, raised?: ReadonlySet<number>): Room | null {
   const { favourites, rooms, direct, archived } = grouped(state, raised);
   const all = [...favourites, ...rooms, ...direct, ...archived];
@@ -35,7 +35,7 @@ export function nextWaiting(state: Pick<State, "rooms" | "me">, current: number 
   return from.find((room) => waiting(room) > 0) ?? null;
 }
 
-/** All but the one at `at`, beginning next to it. */
+/** Return all rooms but the one at `at`, starting next to it. */
 function around(all: readonly Room[], at: number, by: 1 | -1): Room[] {
   const after = [...all.slice(at + 1), ...all.slice(0, at)];
   return by > 0 ? after : after.reverse();

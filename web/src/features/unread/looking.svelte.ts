@@ -1,21 +1,21 @@
 /**
- * Whether the user looks at this window; only then a message counts as read (docs/adr/0015). The window is visible, has
- * the focus, and the user has given a sign within the last minute. That the page was loaded is no sign: browsers load
- * pages by themselves.
+ * Whether the user looks at this window; only then a message counts as read (docs/adr/0015). The
+ * window is visible, has the focus, and had input within the last minute. Loading the page is no
+ * input: browsers load pages by themselves.
  */
 import { SIGNS } from "../presence/idle";
 
-/** A screenful of messages takes about a minute to read; a user who reads on touches something by then. */
+/** A screenful of messages takes about a minute to read; a reader touches something by then. */
 export const UNTOUCHED_MS = 60_000;
 
 export class Looking {
-  /** Changes a moment late after the computer slept: to decide whether something is read, call `is`. */
+  /** Reacts late after the computer slept: to decide whether something is read, call `is`. */
   now: boolean = $state(false);
   #signAt = Number.NEGATIVE_INFINITY;
   #pointer: string | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** Follows the user until the answer is called. */
+  /** Track the user. Return a function that stops. */
   start(): () => void {
     const ends = new AbortController();
     const options = { capture: true, passive: true, signal: ends.signal };
@@ -44,7 +44,7 @@ export class Looking {
 
   #signed = (): void => this.sign();
 
-  /** Browsers report a pointer that rests when what is below it moves: that is no sign. */
+  /** Browsers report a resting pointer when the content below it moves: that is no input. */
   #pointed = ({ screenX, screenY }: PointerEvent): void => {
     const at = `${screenX} ${screenY}`;
     const moved = this.#pointer !== null && this.#pointer !== at;
@@ -59,5 +59,5 @@ export class Looking {
   };
 }
 
-/** There is one window, and so one of these. */
+/** The only instance: there is one window. */
 export const looking = new Looking();

@@ -1,4 +1,6 @@
-/** How far one has read, as the server is told: at most every two seconds, and when leaving a room. */
+/**
+ * Sends read positions to the server: at most every two seconds, and when the user leaves a room.
+ */
 import type { Chat } from "../../chat.svelte";
 import { post } from "../../net/http";
 import { readHere, unreadHere } from "../../state/attention";
@@ -7,7 +9,7 @@ import { timelineMarked } from "../../state/load";
 const READ_EVERY_MS = 2_000;
 const all = new WeakMap<Chat, ReadMarker>();
 
-/** Always the same one. */
+/** Return the instance of this chat. */
 export function marker(chat: Chat): ReadMarker {
   const found = all.get(chat) ?? new ReadMarker(chat);
   all.set(chat, found);
@@ -19,12 +21,12 @@ export class ReadMarker {
   #sentAt = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #held: number | null = null;
-  /** The room one is in, and how far one had read there when the server spoke of it last. */
+  /** The open room, and its read position as the server last reported it. */
   #at: { room: number; read: number } | null = null;
 
   constructor(readonly chat: Chat) {}
 
-  /** What one sees in this room counts as unread until one leaves it, since one has said so. */
+  /** Keep messages in this room unread until the user leaves it, because they asked for it. */
   hold(room: number): void {
     if (this.#waiting?.room === room) this.#waiting = null;
     this.#held = room;
@@ -36,7 +38,7 @@ export class ReadMarker {
     if (this.#at?.room === room) this.#at = null;
   }
 
-  /** One sees the room's newest message. */
+  /** The user sees the room's newest message. */
   seen(room: number): void {
     this.#notice(room);
     const known = this.chat.state.rooms[room];
@@ -47,7 +49,7 @@ export class ReadMarker {
     this.#timer = setTimeout(this.flush, Math.max(0, this.#sentAt + READ_EVERY_MS - Date.now()));
   }
 
-  /** All of it is read, wherever in it one is, and whatever one has said of it before. */
+  /** Mark the whole room as read, whatever is in view and whatever was marked as unread before. */
   all(room: number): void {
     const known = this.chat.state.rooms[room];
     if (!known?.unread) return;
@@ -56,13 +58,17 @@ export class ReadMarker {
     this.flush();
   }
 
-  /** From this message on nothing is read until one leaves the room. What the server throws is passed on. */
+  /**
+   * Mark as unread from this message on, until the user leaves the room. Errors of the server are
+   * thrown.
+   */
   async unread(room: number, message: number): Promise<void> {
     const { rooms, reading } = this.chat.state;
     const read = Math.min(rooms[room]?.read ?? 0, message - 1);
     this.hold(room);
     try {
-      // What was read here up to there may not have been told yet: going back says nothing of it.
+      // The server may not know the latest read position yet: send it first, since marking as
+      // unread does not include it.
       if (reading[room] !== undefined) await post(`api/rooms/${room}/read`, { seq: message - 1 });
       await post(`api/rooms/${room}/unread`, { message });
       this.chat.update((state) => timelineMarked(state, room, read));
@@ -87,7 +93,7 @@ export class ReadMarker {
     clearTimeout(this.#timer);
   }
 
-  /** Where one has gone back on another device, that holds here too. */
+  /** A room marked as unread on another device stays unread here too. */
   #notice(room: number): void {
     const { rooms, reading } = this.chat.state;
     if (reading[room] !== undefined) return;

@@ -1,4 +1,4 @@
-/** What the user wrote and no server has: drafts, messages on their way, messages that were refused. */
+/** Text that no server has: drafts, messages on their way, refused messages. */
 import type { Chat } from "../../chat.svelte";
 import { counted } from "../rooms/names";
 
@@ -16,17 +16,17 @@ const WORDS: readonly (readonly [Kind, string, string])[] = [
   ["failed", "failed message", "failed messages"],
 ];
 
-/** All of it, in every room, also in those that the user is no longer in. */
+/** Return all unsent text in all rooms, including rooms that the user has left. */
 export function allUnsent(chat: Chat): Unsent[] {
   const drafts = [...chat.drafts.held.keys()].flatMap((room) => chat.drafts.texts(room).map((text) => ({ kind: "draft" as const, room, text })));
   const messages = chat.sync.outbox.filter(({ status }) => status !== "sent");
   return [...messages.map(({ status, room, body }) => ({ kind: status === "failed" ? ("failed" as const) : ("unsent" as const), room, text: body })), ...drafts];
 }
 
-/** How many messages to this room were refused. */
+/** Return how many messages to this room were refused. */
 export const failedIn = (chat: Chat, room: number): number => chat.sync.outbox.filter((one) => one.room === room && one.status === "failed").length;
 
-/** The rooms that wait for the user to finish something. */
+/** Return the rooms with drafts or refused messages. */
 export const unfinished = (chat: Chat): Set<number> =>
   new Set([...chat.drafts.held.keys(), ...chat.sync.outbox.flatMap(({ room, status }) => (status === "failed" ? [room] : []))]);
 

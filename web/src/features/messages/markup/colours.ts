@@ -1,7 +1,9 @@
-/** The colours of code, of a small set of languages; the highlighter is loaded when the first code is shown. */
+/**
+ * Syntax colours for a small set of languages. The highlighter is loaded with the first code block.
+ */
 import type { Piece } from "./highlight";
 
-/** What people write after the backticks, and the grammar for it. */
+/** Language names after the backticks, and their grammars. */
 const LANGUAGES: Readonly<Record<string, string>> = {
   bash: "bash", sh: "bash", shell: "bash", zsh: "bash",
   c: "c", h: "c",
@@ -20,10 +22,13 @@ const LANGUAGES: Readonly<Record<string, string>> = {
   ts: "typescript", tsx: "typescript", typescript: "typescript",
   yaml: "yaml", yml: "yaml",
 };
-/** Longer code stays plain: not all grammars are linear, and so much takes none of them 70 ms whatever it is. */
+/**
+ * Longer code stays plain: not all grammars are linear. At this length none needs more than 70 ms,
+ * whatever the input.
+ */
 export const LONGEST = 4_000;
 
-/** The code in pieces that look alike; null if it stays as it is. */
+/** Return the code as coloured pieces, or null if it stays plain. */
 export async function colours(language: string, text: string): Promise<readonly Piece[] | null> {
   const grammar = Object.hasOwn(LANGUAGES, language) ? LANGUAGES[language] : undefined;
   if (!grammar || text.length > LONGEST) return null;
@@ -31,6 +36,6 @@ export async function colours(language: string, text: string): Promise<readonly 
     const { highlight } = await import("./highlight");
     return highlight(grammar, text);
   } catch {
-    return null; // Offline, or a newer version is served by now: the code is readable without colours.
+    return null; // Offline, or the server has a newer version: the code is readable without colours.
   }
 }

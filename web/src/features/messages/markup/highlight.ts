@@ -1,4 +1,7 @@
-/** Colours code with highlight.js, by way of lowlight: a tree and never HTML. A chunk of its own, see `colours.ts`. */
+/**
+ * Colour code with highlight.js through lowlight, which yields a tree, never HTML. A separate
+ * chunk, see `colours.ts`.
+ */
 import bash from "highlight.js/lib/languages/bash";
 import c from "highlight.js/lib/languages/c";
 import cpp from "highlight.js/lib/languages/cpp";
@@ -25,7 +28,7 @@ type Look = "comment" | "keyword" | "string" | "number" | "name" | "added" | "re
 
 const lowlight = createLowlight({ bash, c, cpp, css, diff, go, ini, java, javascript, json, python, rust, sql, typescript, xml, yaml });
 
-/** Which look the scopes of highlight.js get; others look like plain code. */
+/** Maps scopes of highlight.js to looks; other scopes look like plain code. */
 const LOOKS: Readonly<Record<string, Look>> = {
   addition: "added", deletion: "removed",
   attr: "name", attribute: "name", "selector-class": "name", "selector-id": "name", section: "name", title: "name", type: "name", built_in: "name",

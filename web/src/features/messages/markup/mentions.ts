@@ -1,13 +1,17 @@
 /**
- * Mentions as they stand in a text, by the rules of the server (`hubbub.domain.mentions`); what both must agree on is
- * in `contract/fixtures/mentions.json`. Where code and links are, Markdown has found out before. Pure.
+ * Mentions in a text, by the rules of the server (`hubbub.domain.mentions`). The shared test cases
+ * are in `contract/fixtures/mentions.json`. The Markdown parser has excluded code and links before.
+ * Pure.
  */
 import type { Mentions } from "../../../contract";
 
-/** What a name may stand for: oneself, somebody else or everybody, or nobody, and then it is no mention. */
+/**
+ * What a name refers to: the user, another user or everyone, or nothing, in which case it is no
+ * mention.
+ */
 export type Meant = (name: string) => "me" | "other" | null;
 
-/** As far as sentences end with signs that names may have too. */
+/** How many trailing characters may belong to a name or to the sentence. */
 const TRIMMED = 3;
 const LONGEST_NAME = 32;
 const LONGEST_RUN = 128;
@@ -17,20 +21,26 @@ const WORD = /[\p{L}\p{N}\p{M}_]$/u;
 const TAIL = /[._-]+$/;
 const HEAD = /^[._-]+/;
 
-/** What is called by the `@` at this place: `room`, `here` or a run that may be a name; null if nothing is. */
+/**
+ * Return what follows the `@` at this index: `room`, `here`, or a run that may be a name; null if
+ * it is no mention.
+ */
 export function runAt(text: string, at: number): string | null {
   if (text[at] !== "@" || WORD.test(text.slice(Math.max(0, at - 2), at))) return null;
   RUN.lastIndex = at + 1;
   const run = RUN.exec(text.slice(0, at + 2 * LONGEST_RUN))?.[0] ?? "";
   const bare = run.replace(TAIL, "");
   if (!bare.replace(HEAD, "") || [...run].length > LONGEST_RUN) return null;
-  if (isLoud(bare)) return bare;
+  if (isGroupMention(bare)) return bare;
   return [...bare.normalize("NFKC")].length <= LONGEST_NAME ? run : null;
 }
 
-export const isLoud = (name: string): boolean => /^(?:room|here)$/i.test(name);
+export const isGroupMention = (name: string): boolean => /^(?:room|here)$/i.test(name);
 
-/** What a run can stand for, the longest first: with the signs at its end, or with fewer, or with none. */
+/**
+ * The possible names in a run, the longest first: with all trailing punctuation, some of it, or
+ * none.
+ */
 export function candidates(run: string): string[] {
   const bare = run.replace(TAIL, "");
   const found = [bare];
@@ -38,12 +48,15 @@ export function candidates(run: string): string[] {
   return found;
 }
 
-/** By what the server says of a message. Whose names are not loaded counts as meant if anybody is. */
+/**
+ * Resolve names by the server's mentions of a message. While the names of members are not loaded,
+ * any name counts as a mention if the message mentions an unknown user.
+ */
 export function meaning(mentions: Mentions | undefined, me: { id: number; name: string }, members: readonly { id: number; name: string }[] = []): Meant {
   const users = mentions?.users ?? [];
   const ids = new Map([...members, me].map(({ id, name }) => [folded(name), id]));
   return (name) => {
-    if (isLoud(name)) return mentions?.[name.toLowerCase() as "room" | "here"] ? "me" : null;
+    if (isGroupMention(name)) return mentions?.[name.toLowerCase() as "room" | "here"] ? "me" : null;
     const id = ids.get(folded(name));
     if (id === undefined) return users.some((user) => user !== me.id && !members.some((member) => member.id === user)) ? "other" : null;
     return users.includes(id) ? (id === me.id ? "me" : "other") : null;

@@ -1,13 +1,13 @@
 /**
- * Reads the Markdown of messages (docs/markdown.md). Pure, and no HTML anywhere: markdown-it gives tokens, and what has
- * no place in `tree.ts` cannot come out.
+ * Parse the Markdown of messages (docs/markdown.md). Pure. No HTML is involved: markdown-it yields
+ * tokens, and nothing that `tree.ts` cannot express comes out.
  */
 import Reader, { type MarkdownIt, type Token } from "markdown-it";
 import { targetOf } from "../../../state/links";
 import { address, DEEPEST, mention, quotesNeedBlanks, spoiler, spoilersPaired, text, tooDeep } from "./rules";
 import { plain, type Block, type Inline, type Link } from "./tree";
 
-/** No server sends more; beyond it a text is shown as it is. */
+/** No server sends longer text; longer text is shown as plain text. */
 export const LONGEST = 65_536;
 const PLAIN = /^[^\n*:<>@[\\\]_`|~+-]*$/;
 const NUMBERED = /^\s*\d+[.)]/;
@@ -18,11 +18,11 @@ const reader = prepared();
 export function parse(body: string): readonly Block[] {
   if (body.length > LONGEST || (PLAIN.test(body) && !NUMBERED.test(body))) return asTyped(body);
   const blocks = readBlocks(new Cursor(reader.parse(body, {})));
-  // A lone `>` or `-` is a quote or a list of nothing: then the sign itself was meant.
+  // A lone `>` or `-` parses as an empty quote or list; show the character itself.
   return blocks.some(says) ? blocks : asTyped(body);
 }
 
-/** The whole text, if it has no marks in it; otherwise null. */
+/** Return the whole text if it has no formatting, otherwise null. */
 export function plainWords([block, ...more]: readonly Block[]): string | null {
   if (block?.kind !== "paragraph" || more.length || block.children.length > 1) return null;
   const only = block.children[0];
@@ -46,19 +46,19 @@ function prepared(): MarkdownIt {
   return md;
 }
 
-/** Tokens one after the other; those that open something are closed by one of the same name. */
+/** A cursor over tokens. A closing token has the same name as its opening one. */
 class Cursor {
   #at = 0;
   constructor(readonly tokens: readonly Token[]) {}
 
-  /** The next one, unless it closes what we are in. */
+  /** Return the next token, or null at the end of the current element. */
   next(): Token | null {
     const token = this.tokens[this.#at];
     if (token) this.#at += 1;
     return token && token.nesting >= 0 ? token : null;
   }
 
-  /** The words up to the end of what we are in, without recursion. */
+  /** Return the text up to the end of the current element, without recursion. */
   words(): string {
     let words = "";
     for (let depth = 1; depth > 0 && this.#at < this.tokens.length; this.#at += 1) {
@@ -135,8 +135,8 @@ function readLink(written: string, children: readonly Inline[]): Inline {
   const target = targetOf(written);
   if (!target) return { kind: "text", text: plain(children) };
   const link: Link = { kind: "link", href: target.href, children };
-  const told = plain(children) === written.replace(/^mailto:/i, "") || plain(children) === written;
-  return told && target.plain ? link : { ...link, host: target.host };
+  const showsTarget = plain(children) === written.replace(/^mailto:/i, "") || plain(children) === written;
+  return showsTarget && target.plain ? link : { ...link, host: target.host };
 }
 
 function says(block: Block): boolean {

@@ -1,15 +1,15 @@
-/** What messages understand beyond Markdown, as rules of markdown-it: bare addresses, mentions, spoilers. */
+/** Extensions to Markdown as markdown-it rules: bare URLs, mentions, spoilers. */
 import type { Delimiter, MarkdownIt, StateBlock, StateInline } from "markdown-it";
 import { addressAt, targetOf } from "../../../state/links";
 import { runAt } from "./mentions";
 
-/** Quotes and lists within each other; what lies deeper is shown as it was typed. */
+/** The deepest nesting of quotes and lists; deeper text is shown as it was typed. */
 export const DEEPEST = 16;
 const BAR = "|".charCodeAt(0);
 const QUOTE = ">".charCodeAt(0);
 const TAB = 9;
 const BLANK = 32;
-/** Everything up to the next character that may mean something. */
+/** Text up to the next character that may have a meaning. */
 const WORDS = /[^\n*:<@[\\\]_`|~]+/y;
 const SCHEME = /(?<![\p{L}\p{N}_.+-])https?$/iu;
 const SCHEME_LENGTH = "https".length + 1;
@@ -23,7 +23,7 @@ export function text(state: StateInline, silent: boolean): boolean {
   return true;
 }
 
-/** `https://example.org`, noticed at its colon: by then the scheme waits as text. */
+/** A bare URL, recognised at its colon, when the scheme is already pending text. */
 export function address(state: StateInline, silent: boolean): boolean {
   const { src, pos } = state;
   if (state.linkLevel > 0 || !src.startsWith("://", pos)) return false;
@@ -53,8 +53,9 @@ export function mention(state: StateInline, silent: boolean): boolean {
 }
 
 /**
- * `||…||` in the manner of markdown-it's own `~~…~~`: first as delimiters, which are paired at the end. Blanks inside make
- * no difference: what is hidden by mistake can be shown, but not the other way round.
+ * `||…||`, implemented like markdown-it's `~~…~~`: collect delimiters first, pair them at the end.
+ * Spaces inside make no difference: text hidden by mistake can be revealed, but revealed text
+ * cannot be hidden.
  */
 export function spoiler(state: StateInline, silent: boolean): boolean {
   if (silent || state.src.charCodeAt(state.pos) !== BAR) return false;
@@ -83,7 +84,10 @@ export function spoilersPaired(state: StateInline): boolean {
   return true;
 }
 
-/** Comes before all other blocks: very deep inside, what is left is one paragraph, and nothing of it is lost. */
+/**
+ * Runs before all other block rules. Beyond the nesting limit the remaining text becomes one
+ * paragraph, so that nothing is lost.
+ */
 export function tooDeep(state: StateBlock, line: number, end: number, silent: boolean): boolean {
   if (silent || state.level < DEEPEST) return false;
   state.push("paragraph_open", "p", 1);
@@ -95,7 +99,7 @@ export function tooDeep(state: StateBlock, line: number, end: number, silent: bo
   return true;
 }
 
-/** Turns quotes on. One begins with `>` and a blank: `>_<` and `>:(` are faces. */
+/** Enable quotes that start with `>` and a space: `>_<` and `>:(` are emoticons. */
 export function quotesNeedBlanks(md: MarkdownIt): void {
   const others = md.block.ruler.getRules("");
   md.enable("blockquote");

@@ -1,9 +1,9 @@
 /**
- * What a page shows, as it is kept for the next load: the state, and the positions in the logs that it belongs to, of
- * one moment. Bounded: the newest of the rooms one was in last. Pure.
+ * A snapshot of the page for the next load: the state and its log positions, from one moment.
+ * Bounded: the newest messages of the most recently used rooms. Pure.
  *
- * Of `State` only what is named here is kept. Everything else has to be something that `initial` may leave out, because
- * it is loaded when it is looked at.
+ * Only the parts of `State` that are named here are stored. `initial` must be able to leave out all
+ * other parts, because they are loaded on demand.
  */
 import type { Site } from "../contract";
 import type { Member } from "../state/model";
@@ -13,22 +13,25 @@ import { empty, type SyncState } from "../sync/machine";
 
 export const MOST_ROOMS = 20;
 export const MOST_ITEMS = 100;
-/** All rooms together, in characters of JSON. */
+/** For all rooms together, in characters of JSON. */
 export const MOST_TEXT = 2_000_000;
 
-/** A hash of the sources that say what a state looks like: what others have written is not read (vite.config.ts). */
+/**
+ * A hash of the sources that define the state: a snapshot written by other code is ignored
+ * (vite.config.ts).
+ */
 declare const __SHAPE__: string;
 export const SHAPE: string = __SHAPE__;
 
-export interface Picture {
+export interface Snapshot {
   readonly shape: string;
   readonly user: number;
-  /** When it was true (ms since 1970). */
+  /** When it was taken (ms since 1970). */
   readonly at: number;
   readonly site: Site;
   readonly epoch: string;
   readonly positions: Readonly<Record<string, number>>;
-  /** JSON each, so that what has not changed needs not be written down anew. */
+  /** JSON strings, so that unchanged parts are not serialised again. */
   readonly core: string;
   readonly rooms: readonly { readonly room: number; readonly timeline: string; readonly members: string | null }[];
 }
@@ -38,27 +41,30 @@ export interface Restored {
   readonly site: Site;
   readonly state: State;
   readonly sync: SyncState;
-  /** The rooms one was in, the last one first. */
+  /** The rooms the user was in, the last one first. */
   readonly recent: readonly number[];
 }
 
 const written = new WeakMap<object, string>();
 
-/** `recent` are rooms, the one looked at last first; null while there is nothing that could be gone on from. */
-export function picture(state: State, sync: SyncState, site: Site, recent: readonly number[], at: number): Picture | null {
+/**
+ * Take a snapshot. `recent` are room ids, the last visited first. Return null while there is
+ * nothing to resume from.
+ */
+export function takeSnapshot(state: State, sync: SyncState, site: Site, recent: readonly number[], at: number): Snapshot | null {
   if (sync.epoch === null) return null;
   const positions = Object.entries(sync.positions).flatMap(([topic, { last }]) => (last === null ? [] : [[topic, last]]));
   const { me, limits, rooms } = state;
   return {
     shape: SHAPE, user: me.id, at, site, epoch: sync.epoch,
-    positions: Object.fromEntries(positions) as Picture["positions"],
+    positions: Object.fromEntries(positions) as Snapshot["positions"],
     core: JSON.stringify({ me, limits, rooms }),
     rooms: bounded(state, recent),
   };
 }
 
-function bounded(state: State, recent: readonly number[]): Picture["rooms"] {
-  const found: Picture["rooms"][number][] = [];
+function bounded(state: State, recent: readonly number[]): Snapshot["rooms"] {
+  const found: Snapshot["rooms"][number][] = [];
   let left = MOST_TEXT;
   for (const room of new Set([...recent, ...Object.keys(state.timelines).map(Number)])) {
     const timeline = state.timelines[room];
@@ -76,22 +82,22 @@ function bounded(state: State, recent: readonly number[]): Picture["rooms"] {
 
 const newest = (timeline: Timeline): Timeline => trimmed(timeline, MOST_ITEMS);
 
-/** States are replaced, never changed: the same object has the same words. */
+/** States are immutable: the same object has the same JSON. */
 function json<T extends object>(value: T, shortened: (value: T) => T): string {
   const found = written.get(value) ?? JSON.stringify(shortened(value));
   written.set(value, found);
   return found;
 }
 
-/** Null for what other code has written, and for what is no picture. */
-export function restored(kept: Picture | null | undefined): Restored | null {
+/** Restore a snapshot; null if it is invalid or was written by other code. */
+export function restored(kept: Snapshot | null | undefined): Restored | null {
   if (kept?.shape !== SHAPE) return null;
   try {
     const { me, limits, rooms } = JSON.parse(kept.core) as Pick<State, "me" | "limits" | "rooms">;
     const timelines: Record<number, Timeline> = {};
     const members: Record<number, readonly Member[]> = {};
     for (const one of kept.rooms) {
-      // No load of this page: they are numbered from 1.
+      // 0 is no load of this page: loads are numbered from 1.
       timelines[one.room] = { ...(JSON.parse(one.timeline) as Timeline), load: 0 };
       if (one.members !== null) members[one.room] = JSON.parse(one.members) as Member[];
     }

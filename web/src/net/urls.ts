@@ -1,6 +1,9 @@
-/** Where the server is: computed from the page's own address, so that it works under any root path. */
+/**
+ * URLs of the server, computed from the page's own address, so that the client works under any root
+ * path.
+ */
 
-/** The folder this page was served from: `/` for `/`, `/setup`, `/invite` and `/reset`. */
+/** Return the folder this page was served from: `/` for `/`, `/setup`, `/invite` and `/reset`. */
 export function root(page: string = document.baseURI): URL {
   return new URL(".", page);
 }

@@ -1,4 +1,4 @@
-/** Which emoji somebody has used lately in this browser, the last one first. */
+/** The emoji a user has used recently in this browser, the newest first. */
 import { ofBrowser, read, write } from "./storage";
 
 const MOST = 24;

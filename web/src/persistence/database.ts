@@ -1,20 +1,21 @@
 /**
- * The browser's database (IndexedDB) holds one picture, of one person. Whoever writes shows the claim under which he
- * came in, in the same transaction: a window that has slept through a log-out cannot bring back what was wiped.
+ * The browser's database (IndexedDB) holds one snapshot of one user. A writer presents the claim
+ * token it got at start, in the same transaction: a window that slept through a log-out cannot
+ * restore wiped data.
  */
 import { openDB, type DBSchema, type IDBPDatabase } from "idb";
 import { randomKey } from "../net/keys";
-import { root } from "../net/places";
-import type { Picture } from "./picture";
+import { root } from "../net/urls";
+import type { Snapshot } from "./snapshot";
 
 interface Schema extends DBSchema {
   claim: { key: "now"; value: { user: number; token: string } };
-  picture: { key: "now"; value: Picture };
+  picture: { key: "now"; value: Snapshot };
 }
 
 let opened: Promise<IDBPDatabase<Schema>> | undefined;
 
-/** One origin may serve several chats, each under a path of its own. */
+/** One origin may serve several chats under different paths. */
 function database(): Promise<IDBPDatabase<Schema>> {
   const lost = (): void => void (opened = undefined);
   opened ??= openDB<Schema>(`hubbub ${root().pathname}`, 1, {
@@ -22,7 +23,8 @@ function database(): Promise<IDBPDatabase<Schema>> {
       fresh.createObjectStore("claim");
       fresh.createObjectStore("picture");
     },
-    // Somebody wants to delete the database, or a later version of this code to change it.
+    // Another window wants to delete the database, or a newer version of this code wants to upgrade
+    // it.
     blocking: (_from, _to, event) => (lost(), (event.target as IDBDatabase).close()),
     terminated: lost,
   });
@@ -30,17 +32,20 @@ function database(): Promise<IDBPDatabase<Schema>> {
   return opened;
 }
 
-/** The picture of whoever was here last; null if there is none. */
-export async function load(): Promise<Picture | null> {
+/** Return the snapshot of the last user, or null. */
+export async function load(): Promise<Snapshot | null> {
   const transaction = (await database()).transaction(["claim", "picture"]);
-  const [claim, picture] = await Promise.all([
+  const [claim, snapshot] = await Promise.all([
     transaction.objectStore("claim").get("now"),
     transaction.objectStore("picture").get("now"),
   ]);
-  return picture && picture.user === claim?.user ? picture : null;
+  return snapshot && snapshot.user === claim?.user ? snapshot : null;
 }
 
-/** What has to be shown to write. The windows of one person share it; what another one has left is gone with it. */
+/**
+ * Return the token required to write. All windows of one user share it; claiming deletes another
+ * user's snapshot.
+ */
 export async function claim(user: number): Promise<string> {
   const transaction = (await database()).transaction(["claim", "picture"], "readwrite");
   const known = await transaction.objectStore("claim").get("now");
@@ -52,17 +57,17 @@ export async function claim(user: number): Promise<string> {
   return token;
 }
 
-/** False if the claim has been ended since. */
-export async function save(token: string, picture: Picture): Promise<boolean> {
+/** Store a snapshot. Return false if the claim has ended. */
+export async function save(token: string, snapshot: Snapshot): Promise<boolean> {
   const transaction = (await database()).transaction(["claim", "picture"], "readwrite");
   const known = await transaction.objectStore("claim").get("now");
   if (known?.token !== token) return false;
-  await transaction.objectStore("picture").put(picture, "now");
+  await transaction.objectStore("picture").put(snapshot, "now");
   await transaction.done;
   return true;
 }
 
-/** Take away what is of this person, or of whoever it is; and end the claim. */
+/** Delete the snapshot of this user, or of any user, and end the claim. */
 export async function wipe(user?: number): Promise<void> {
   const transaction = (await database()).transaction(["claim", "picture"], "readwrite");
   const known = await transaction.objectStore("claim").get("now");

@@ -1,52 +1,55 @@
-/** Somebody does things with the messages of a room: at which one he is, what is open, what he was told. */
+/**
+ * The state of actions on the messages of one room: the current message, open menus and dialogs,
+ * and notices.
+ */
 import { tick } from "svelte";
 import type { Chat } from "../../chat.svelte";
 import { messageAt } from "../../state/timeline";
-import { Wishes } from "../reactions/wishes.svelte";
+import { PendingReactions } from "../reactions/pending_reactions.svelte";
 import { focus, rowOf, seqOf } from "./rows";
 import type { Scene } from "./rights";
-import { byKey, type Action, type Asked, type Question } from "./table";
+import { byKey, type Action, type ActionHost, type Question } from "./action_list";
 
-/** A place on the screen, in pixels. */
+/** A point on the screen, in pixels. */
 export interface Spot {
   readonly x: number;
   readonly y: number;
 }
 
-/** What is said at a message, for a while. */
-export interface Word {
+/** A message below a row: a short-lived confirmation, or an error. */
+export interface Notice {
   readonly seq: number;
   readonly words: string;
   readonly bad: boolean;
-  /** A room that it leads to. */
+  /** The room that the notice links to. */
   readonly to?: number;
 }
 
-const TOLD_MS = 6_000;
+const NOTICE_MS = 6_000;
 
-export class Acting implements Asked {
+export class MessageActions implements ActionHost {
   hovered: number | null = $state(null);
   focused: number | null = $state(null);
   menu: { readonly seq: number; readonly spot: Spot; readonly byKey: boolean } | null = $state.raw(null);
   picker: { readonly seq: number; readonly spot: Spot } | null = $state.raw(null);
   asked: { readonly what: Question; readonly seq: number } | null = $state.raw(null);
-  word: Word | null = $state.raw(null);
-  /** The reaction one points at. */
+  notice: Notice | null = $state.raw(null);
+  /** The reaction under the pointer or with the focus. */
   tip: { readonly seq: number; readonly emoji: string; readonly button: HTMLElement } | null = $state.raw(null);
-  readonly wishes: Wishes;
+  readonly pendingReactions: PendingReactions;
   #list: HTMLElement | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** Where the focus was before something opened. */
+  /** The focused element before a menu or the picker opened. */
   #before: Element | null = null;
 
   constructor(
     readonly chat: Chat,
     readonly room: number,
   ) {
-    this.wishes = new Wishes(chat, room, (seq, words) => this.refuse(seq, words));
+    this.pendingReactions = new PendingReactions(chat, room, (seq, words) => this.showError(seq, words));
   }
 
-  /** The message as it is, and who looks at it; null if it is not here any more. */
+  /** The message as it is now, with the room and the user; null if it is not loaded. */
   scene(seq: number): Scene | null {
     const { me, rooms, timelines } = this.chat.state;
     const room = rooms[this.room];
@@ -55,7 +58,7 @@ export class Acting implements Asked {
     return room && message ? { me, room, message } : null;
   }
 
-  /** The list of messages, whose rows are asked for. */
+  /** Attach the element that holds the message rows. */
   attach(list: HTMLElement): () => void {
     this.#list = list;
     return () => {
@@ -69,7 +72,7 @@ export class Acting implements Asked {
     return this.hovered === seq || this.focused === seq || this.menu?.seq === seq || this.picker?.seq === seq;
   }
 
-  /** A key was pressed in the list; true if it was meant for a message. */
+  /** Handle a key in the list. Return true if the key was for a message. */
   keyed(event: KeyboardEvent): boolean {
     const row = rowOf(event.target);
     if (!row || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return false;
@@ -89,7 +92,7 @@ export class Acting implements Asked {
     this.menu = { seq, spot, byKey };
   }
 
-  /** Back to where one was. */
+  /** Close the menu and return the focus. */
   close(): void {
     const { menu } = this;
     this.menu = null;
@@ -102,7 +105,7 @@ export class Acting implements Asked {
     if (scene && action.offered(scene)) action.run(this, scene);
   }
 
-  /** Choose an emoji for this message, near it. */
+  /** Open the emoji picker next to this message, or close it. */
   pick(seq: number): void {
     if (this.picker?.seq === seq) return this.unpick();
     const row = this.#row(seq);
@@ -122,35 +125,35 @@ export class Acting implements Asked {
     const scene = this.scene(seq);
     const row = this.#row(seq);
     const inside = row?.contains(document.activeElement);
-    this.hush();
-    if (scene) void this.wishes.toggle(scene.message, emoji);
-    // The last of its kind goes, and with it perhaps what had the focus.
+    this.dismiss();
+    if (scene) void this.pendingReactions.toggle(scene.message, emoji);
+    // The last reaction of its kind disappears, and its button may have had the focus.
     void tick().then(() => {
       if (row && inside && document.activeElement === document.body) focus(row);
     });
   }
 
   ask(what: Question, seq: number): void {
-    this.hush();
+    this.dismiss();
     this.asked = { what, seq };
   }
 
-  /** It is done. */
-  tell(seq: number, words: string, to?: number): void {
-    this.hush();
-    this.word = { seq, words, bad: false, ...(to === undefined ? {} : { to }) };
-    this.#timer = setTimeout(() => (this.word = null), TOLD_MS);
+  /** Show a confirmation for a few seconds. */
+  notify(seq: number, words: string, to?: number): void {
+    this.dismiss();
+    this.notice = { seq, words, bad: false, ...(to === undefined ? {} : { to }) };
+    this.#timer = setTimeout(() => (this.notice = null), NOTICE_MS);
   }
 
-  /** It was not done, and why; stays until something else is done. */
-  refuse(seq: number, words: string): void {
-    this.hush();
-    this.word = { seq, words, bad: true };
+  /** Show an error until the user does something else. */
+  showError(seq: number, words: string): void {
+    this.dismiss();
+    this.notice = { seq, words, bad: true };
   }
 
-  hush(): void {
+  dismiss(): void {
     clearTimeout(this.#timer);
-    this.word = null;
+    this.notice = null;
   }
 
   #openAt(row: HTMLElement): true {

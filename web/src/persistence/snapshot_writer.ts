@@ -1,13 +1,15 @@
-/** Writes the picture down now and then, when the browser has nothing else to do, and when the page is left. */
+/**
+ * Stores snapshots from time to time, when the browser is idle, and when the user leaves the page.
+ */
 import * as database from "./database";
-import type { Picture } from "./picture";
+import type { Snapshot } from "./snapshot";
 
 const SOON_MS = 1_000;
-/** In a flood the picture is taken this seldom: all of it is written each time. */
+/** The least interval in a flood of changes: each snapshot is written as a whole. */
 const EVERY_MS = 10_000;
 const LATEST_MS = 2_000;
 
-export class Keeper {
+export class SnapshotWriter {
   readonly #claim: Promise<string>;
   #recent: readonly number[];
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -16,10 +18,10 @@ export class Keeper {
 
   constructor(
     user: number,
-    /** The rooms one was in the last time, the last one first. */
+    /** The rooms the user was in last time, the last one first. */
     recent: readonly number[],
-    /** The picture as it is now; null if there is none to be kept. */
-    readonly take: (recent: readonly number[]) => Picture | null,
+    /** Returns the present snapshot, or null if none may be stored. */
+    readonly take: (recent: readonly number[]) => Snapshot | null,
   ) {
     this.#recent = recent;
     this.#moved();
@@ -29,13 +31,13 @@ export class Keeper {
     document.addEventListener("visibilitychange", this.#leaving);
   }
 
-  /** Something has changed. */
+  /** The state has changed: store a snapshot soon. */
   changed(): void {
     if (this.#stopped || this.#timer !== undefined) return;
     this.#timer = setTimeout(this.#soon, Math.max(SOON_MS, this.#savedAt + EVERY_MS - performance.now()));
   }
 
-  /** Something is to be shown no longer. */
+  /** Content must no longer be shown: store a snapshot at once. */
   lost(): void {
     if (!this.#stopped) void this.#save();
   }
@@ -67,11 +69,11 @@ export class Keeper {
     this.#savedAt = performance.now();
     try {
       const token = await this.#claim;
-      const picture = this.#stopped ? null : this.take(this.#recent);
-      if (!picture) return;
-      if (!(await database.save(token, picture))) this.stop();
+      const snapshot = this.#stopped ? null : this.take(this.#recent);
+      if (!snapshot) return;
+      if (!(await database.save(token, snapshot))) this.stop();
     } catch {
-      this.stop(); // Full or broken: everything else works.
+      this.stop(); // Storage is full or broken; everything else works.
     }
   }
 }

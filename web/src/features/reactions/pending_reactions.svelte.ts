@@ -1,16 +1,17 @@
 /**
- * One's own reactions are shown at once; what the server makes of them comes in the log. Until then each is a wish laid
- * over the message. The last wish counts, however fast one changes one's mind; a refusal takes it back.
+ * Optimistic reactions. The user's reactions are shown at once, as pending changes over the
+ * message; the result arrives in the log. The last change counts, however fast the user changes
+ * their mind. A refusal undoes it.
  */
 import type { Chat } from "../../chat.svelte";
 import type { MaybePosition, Reaction } from "../../contract";
 import { put, remove, sentence } from "../../net/http";
 import { messageAt, type MessageItem } from "../../state/timeline";
-import { wished, type Wish } from "./reactions";
+import { withPending, type PendingReaction } from "./reactions";
 
-export class Wishes {
-  #all: readonly Wish[] = $state.raw([]);
-  /** What the server is being asked for. */
+export class PendingReactions {
+  #all: readonly PendingReaction[] = $state.raw([]);
+  /** Reactions with a request under way. */
   readonly #asking = new Set<string>();
 
   constructor(
@@ -23,10 +24,10 @@ export class Wishes {
     return this.#all.length > 0;
   }
 
-  /** The reactions of a message as one sees them. */
+  /** The reactions of a message as the user sees them. */
   shown({ seq, asOf, reactions = [] }: MessageItem): readonly Reaction[] {
-    const wishes = this.#all.filter((wish) => wish.seq === seq);
-    return wishes.length === 0 ? reactions : wished(reactions, asOf, wishes, this.chat.state.me.id);
+    const changes = this.#all.filter((change) => change.seq === seq);
+    return changes.length === 0 ? reactions : withPending(reactions, asOf, changes, this.chat.state.me.id);
   }
 
   async toggle(message: MessageItem, emoji: string): Promise<void> {
@@ -46,29 +47,29 @@ export class Wishes {
     }
   }
 
-  /** True if what the server did is still what one wants. */
+  /** Send the pending change. Return true if the user has not changed it meanwhile. */
   async #asked(seq: number, emoji: string): Promise<boolean> {
-    const { on } = this.#wish(seq, emoji) ?? {};
+    const { on } = this.#pending(seq, emoji) ?? {};
     if (on === undefined) return true;
     const path = `api/rooms/${this.room}/messages/${seq}/reactions/${encodeURIComponent(emoji)}`;
     const answer = await (on ? put<MaybePosition>(path, {}) : remove<MaybePosition>(path));
-    if (this.#wish(seq, emoji)?.on !== on) return false;
+    if (this.#pending(seq, emoji)?.on !== on) return false;
     if (answer.seq === undefined || this.#asOf(seq) >= answer.seq) this.#drop(seq, emoji);
     else this.#set({ seq, emoji, on, until: answer.seq });
     return true;
   }
 
-  #wish(seq: number, emoji: string): Wish | undefined {
-    return this.#all.find((wish) => wish.seq === seq && wish.emoji === emoji);
+  #pending(seq: number, emoji: string): PendingReaction | undefined {
+    return this.#all.find((change) => change.seq === seq && change.emoji === emoji);
   }
 
-  #set(wish: Wish): void {
-    this.#drop(wish.seq, wish.emoji);
-    this.#all = [...this.#all, wish];
+  #set(change: PendingReaction): void {
+    this.#drop(change.seq, change.emoji);
+    this.#all = [...this.#all, change];
   }
 
   #drop(seq: number, emoji: string): void {
-    this.#all = this.#all.filter((wish) => !(wish.seq === seq && wish.emoji === emoji));
+    this.#all = this.#all.filter((change) => !(change.seq === seq && change.emoji === emoji));
   }
 
   #asOf(seq: number): number {

@@ -1,9 +1,9 @@
 import "fake-indexeddb/auto";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import * as database from "../src/keep/database";
-import { KeptOutbox, type OutboxEvents } from "../src/keep/outbox";
-import { MOST_ITEMS, MOST_ROOMS, MOST_TEXT, picture, restored, type Picture } from "../src/keep/picture";
-import { forget, keys, ofBrowser, write } from "../src/keep/storage";
+import * as database from "../src/persistence/database";
+import { StoredOutbox, type OutboxEvents } from "../src/persistence/outbox";
+import { MOST_ITEMS, MOST_ROOMS, MOST_TEXT, takeSnapshot, restored, type Snapshot } from "../src/persistence/snapshot";
+import { forget, keys, ofBrowser, write } from "../src/persistence/storage";
 import { welcomed } from "../src/state/load";
 import { reduce } from "../src/state/reduce";
 import { initial, type State } from "../src/state/state";
@@ -15,7 +15,9 @@ import { alice, room, said, welcome } from "./build";
 const SITE = { name: "here", accounts: "own", needs_owner: false, signup: "open", version: "1" } as const;
 const NOON = 1_000_000;
 
-/** Rooms with so many messages each, from seq 1 on, and a connection that has heard all of them. */
+/**
+ * Rooms with so many messages each, from seq 1 on, and a connection that has received all of them.
+ */
 function talk(rooms: number, messages: number, body = "x"): [State, SyncState] {
   const numbers = Array.from({ length: rooms }, (_, n) => n + 1);
   const heads = Object.fromEntries([...numbers.map((id) => [`room:${id}`, messages]), ["user:7", 3]]) as Record<string, number>;
@@ -26,14 +28,14 @@ function talk(rooms: number, messages: number, body = "x"): [State, SyncState] {
   return [{ ...state, timelines }, sync];
 }
 
-function taken(state: State, sync: SyncState, recent: number[] = []): Picture {
-  const found = picture(state, sync, SITE, recent, NOON);
-  if (!found) throw new Error("no picture");
+function taken(state: State, sync: SyncState, recent: number[] = []): Snapshot {
+  const found = takeSnapshot(state, sync, SITE, recent, NOON);
+  if (!found) throw new Error("no snapshot");
   return structuredClone(found);
 }
 
-describe("a picture", () => {
-  it("is what was there, with the positions it belongs to", () => {
+describe("a snapshot", () => {
+  it("has the state and its positions", () => {
     const [state, sync] = talk(2, 3);
     const again = restored(taken(state, sync, [2]));
     expect(again).toMatchObject({ at: NOON, site: SITE, recent: [2, 1] });
@@ -46,7 +48,7 @@ describe("a picture", () => {
     ]);
   });
 
-  it("goes on to what one would have who had been there all the time", () => {
+  it("resumes to the same state as a client that never left", () => {
     const [state, sync] = talk(1, 3);
     const there = [said(4), said(5)].reduce(reduce, state);
     const back = [said(4), said(5)].reduce(reduce, restored(taken(state, sync))?.state ?? state);
@@ -54,7 +56,7 @@ describe("a picture", () => {
     expect(back.rooms).toEqual(there.rooms);
   });
 
-  it("has the newest of the rooms one was in last, and no more than its bounds", () => {
+  it("has the newest messages of the last visited rooms, within its limits", () => {
     const [state, sync] = talk(MOST_ROOMS + 5, MOST_ITEMS + 20);
     const kept = taken(state, sync, [23, 24]);
     expect(kept.rooms.map((one) => one.room).slice(0, 3)).toEqual([23, 24, 1]);
@@ -67,17 +69,17 @@ describe("a picture", () => {
     expect(text).toBeLessThan(MOST_TEXT * 1.1);
   });
 
-  it("is not taken before there is a position, nor read if other code has written it or it is broken", () => {
+  it("is not taken without a position, and not restored if it is invalid or from other code", () => {
     const [state, sync] = talk(1, 3);
-    expect(picture(state, { ...sync, epoch: null }, SITE, [], NOON)).toBeNull();
+    expect(takeSnapshot(state, { ...sync, epoch: null }, SITE, [], NOON)).toBeNull();
     const kept = taken(state, sync);
     expect(restored({ ...kept, shape: "of another time" })).toBeNull();
     expect(restored({ ...kept, core: kept.core.slice(1) })).toBeNull();
     expect(restored({ ...kept, rooms: [{ room: 1, timeline: "", members: null }] })).toBeNull();
-    expect([restored(null), restored(undefined), restored("x" as unknown as Picture)]).toEqual([null, null, null]);
+    expect([restored(null), restored(undefined), restored("x" as unknown as Snapshot)]).toEqual([null, null, null]);
   });
 
-  it("of another epoch shows nothing of its rooms once the server has said so", () => {
+  it("of another epoch shows no rooms once the server has sent its epoch", () => {
     const again = restored(taken(...talk(1, 3)));
     const [, effects] = stepSync(again?.sync ?? empty, { type: "frame", frame: welcome({ "room:1": 2 }, { epoch: "e2" }) }, NOON);
     expect(effects[0]).toMatchObject({ type: "welcome", fresh: ["room:1"] });
@@ -85,7 +87,7 @@ describe("a picture", () => {
   });
 });
 
-/** `localStorage` as far as it is used here. */
+/** The parts of `localStorage` that the outbox uses. */
 class Memory implements Storage {
   readonly #kept = new Map<string, string>();
   get length(): number {
@@ -112,7 +114,7 @@ afterEach(() => vi.unstubAllGlobals());
 describe("the database", () => {
   const kept = taken(...talk(1, 3));
 
-  it("gives back the picture of whoever holds the claim, and takes none after a log-out", async () => {
+  it("returns the snapshot of the user who holds the claim, and stores none after a log-out", async () => {
     await database.wipe();
     const claim = await database.claim(7);
     expect(await database.claim(7)).toBe(claim);
@@ -125,7 +127,7 @@ describe("the database", () => {
     expect(await database.claim(7)).not.toBe(claim);
   });
 
-  it("wipes what another person has left, and nothing of a person who has come since", async () => {
+  it("deletes the snapshot of another user, but none of a user who has logged in since", async () => {
     await database.save(await database.claim(7), kept);
     const claim = await database.claim(8);
     expect(await database.load()).toBeNull();
@@ -137,14 +139,14 @@ describe("the database", () => {
   });
 });
 
-describe("the kept outbox", () => {
+describe("the stored outbox", () => {
   class Window implements OutboxEvents {
     outbox: Outbox = [];
     connected = false;
-    readonly kept: KeptOutbox;
+    readonly kept: StoredOutbox;
 
     constructor(user = 7) {
-      this.kept = new KeptOutbox(user, this);
+      this.kept = new StoredOutbox(user, this);
     }
     found = (outbox: Outbox): void => void (this.outbox = [...this.outbox, ...outbox]);
     gone = (key: string): void => this.keep(this.outbox.filter((one) => one.key !== key));
@@ -162,11 +164,11 @@ describe("the kept outbox", () => {
     }
   }
 
-  /** As the browser tells the other windows. */
+  /** The storage event that other windows get. */
   const stored = (key: string, newValue: string | null): boolean =>
     target.dispatchEvent(Object.assign(new Event("storage"), { key: `hubbub:/talk/:outbox.7.${key}`, newValue }));
 
-  it("has the messages of one person in the order they were written, for every later window", () => {
+  it("returns the messages of one user in writing order, in every later window", () => {
     const first = new Window();
     for (const key of ["b", "c", "a"]) first.write(key);
     first.keep(first.outbox.map((one) => (one.key === "c" ? { ...one, status: "sent", seq: 9 } : one)));
@@ -178,7 +180,7 @@ describe("the kept outbox", () => {
     expect(keys(ofBrowser())).toEqual([]);
   });
 
-  it("lets go of what another window has sent, and leaves it to that one for a while", () => {
+  it("drops messages that another window has sent, and leaves sending to that window for a while", () => {
     vi.useFakeTimers();
     const [first, second] = [new Window(), new Window()];
     second.connected = true;
@@ -200,7 +202,7 @@ describe("the kept outbox", () => {
     vi.useRealTimers();
   });
 
-  it("keeps that a message was refused, so that it is sent again only by its author", () => {
+  it("keeps refused messages refused, so that only their author sends them again", () => {
     const error = { code: "conflict", message: "This room is archived." } as const;
     const [first, second] = [new Window(), new Window()];
     first.write("a");
@@ -216,7 +218,7 @@ describe("the kept outbox", () => {
     for (const window of [first, second, third]) window.kept.stop();
   });
 
-  it("takes nothing that is broken", () => {
+  it("ignores invalid entries", () => {
     write(ofBrowser(), "outbox.7.x", "{");
     write(ofBrowser(), "outbox.7.y", '{"key":"z"}');
     const window = new Window();
@@ -226,7 +228,7 @@ describe("the kept outbox", () => {
 });
 
 describe("forgetting", () => {
-  it("takes what is of a person, here and nowhere else", () => {
+  it("deletes the entries of one user, in this chat only", () => {
     for (const key of ["draft.7.1", "draft.77.1", "outbox.7.k", "emoji.7"]) write(ofBrowser(), key, "x");
     localStorage.setItem("hubbub:/other/:draft.7.1", "x");
     forget((user) => user === 7);

@@ -1,25 +1,27 @@
 /**
- * Messages on their way out, kept until the server has them. All windows of a browser share them: whichever is connected
- * sends them, and if two do, their keys make one message of it. Each has an entry of its own, so that no window ever
- * writes over what another one has written.
+ * Outgoing messages, stored until the server has them. All windows of a browser share them: any
+ * connected window sends them, and if two do, the idempotency key makes it one message. Each
+ * message has its own entry, so that no window overwrites what another has stored.
  */
 import { waiting, type Outbox, type Outgoing } from "../sync/outbox";
 import { keys, nameOf, ofBrowser, read, write } from "./storage";
 
-/** So long a window that is connected leaves it to the one in which a message was written to send it. */
+/**
+ * How long a connected window waits before it sends a message that another window has written (ms).
+ */
 export const GRACE_MS = 5_000;
 
 export interface OutboxEvents {
-  /** Written by another window, or before this one was there. */
+  /** Messages that another window wrote, or that were stored before this window opened. */
   found(outbox: Outbox): void;
-  /** Another window has sent it or thrown it away. */
+  /** Another window has sent or discarded the message. */
   gone(key: string): void;
   isConnected(): boolean;
 }
 
-export class KeptOutbox {
+export class StoredOutbox {
   readonly #ended = new AbortController();
-  /** What is kept of each, by its key. */
+  /** What is stored of each message, by key. */
   readonly #known = new Map<string, string>();
 
   constructor(
@@ -34,22 +36,22 @@ export class KeptOutbox {
     for (const [key, one] of unsent) {
       const now = JSON.stringify(settled(one));
       if (this.#known.get(key) === now) continue;
-      // What the browser does not take is offered again with the next change.
-      this.#known.set(key, write(ofBrowser(), this.#place(key), now) ? now : "");
+      // If the browser refuses to store it, the next change tries again.
+      this.#known.set(key, write(ofBrowser(), this.#storageKey(key), now) ? now : "");
     }
     for (const key of this.#known.keys()) {
       if (unsent.has(key)) continue;
       this.#known.delete(key);
-      write(ofBrowser(), this.#place(key), null);
+      write(ofBrowser(), this.#storageKey(key), null);
     }
   }
 
-  /** Take in what is kept and not known here. */
+  /** Load stored messages that are not known here. */
   look = (): void => {
     if (this.#ended.signal.aborted) return;
-    const here = this.#place("");
-    const others = keys(ofBrowser(), here).map((place) => place.slice(here.length)).filter((key) => !this.#known.has(key));
-    const found = others.flatMap((key) => parsed(key, read(ofBrowser(), here + key)));
+    const prefix = this.#storageKey("");
+    const others = keys(ofBrowser(), prefix).map((stored) => stored.slice(prefix.length)).filter((key) => !this.#known.has(key));
+    const found = others.flatMap((key) => parsed(key, read(ofBrowser(), prefix + key)));
     for (const one of found) this.#known.set(one.key, JSON.stringify(one));
     if (found.length) this.events.found(found.sort((a, b) => a.at - b.at));
   };
@@ -59,21 +61,24 @@ export class KeptOutbox {
   }
 
   #changed = ({ key, newValue }: StorageEvent): void => {
-    const here = nameOf(this.#place(""));
-    if (!key?.startsWith(here)) return;
+    const prefix = nameOf(this.#storageKey(""));
+    if (!key?.startsWith(prefix)) return;
     if (newValue === null) {
-      const gone = key.slice(here.length);
+      const gone = key.slice(prefix.length);
       if (this.#known.delete(gone)) this.events.gone(gone);
     } else if (this.events.isConnected()) setTimeout(this.look, GRACE_MS);
     else this.look();
   };
 
-  #place(key: string): string {
+  #storageKey(key: string): string {
     return `outbox.${this.user}.${key}`;
   }
 }
 
-/** Without what is true of this connection only: what was refused waits for its author, also after a reload. */
+/**
+ * Return the message without the state of this connection. Refused messages stay refused until the
+ * user decides, also after a reload.
+ */
 function settled(one: Outgoing): Outgoing {
   return one.status === "failed" && one.error ? { ...waiting(one), status: "failed", error: one.error } : waiting(one);
 }

@@ -1,7 +1,13 @@
-/** Keeps what has the focus in sight, ring and all, while what stands around it in a box that scrolls comes and goes. */
+/**
+ * Keeps the focused element and its ring in view while content around it in a scrolling box
+ * changes.
+ */
 
-/** Until the answer is called. What was out of sight before, since somebody has scrolled away from it, stays there. */
-export function keepInSight(box: HTMLElement, content: HTMLElement): () => void {
+/**
+ * Start. Return a function that stops. An element that the user has scrolled out of view stays
+ * there.
+ */
+export function keepInView(box: HTMLElement, content: HTMLElement): () => void {
   let seen = true;
 
   const focused = (): Element | null => (content.contains(document.activeElement) ? document.activeElement : null);

@@ -1,39 +1,39 @@
-/** What one person has begun in the rooms and not sent; all windows of a browser share it. */
+/** The unsent drafts of one user, by room; all windows of a browser share them. */
 import { keys, nameOf, ofBrowser, read, stored, write } from "./storage";
 
 export interface Draft {
   readonly text: string;
-  /** What it answers. */
+  /** The message it replies to. */
   readonly reply?: Quoted;
-  /** What other windows had begun and this one would have overwritten. */
+  /** Drafts of other windows that this one would have overwritten. */
   readonly others?: readonly string[];
-  /** New words for old messages, put aside for something else. */
+  /** Unsaved edits that were put aside for something else. */
   readonly edits?: readonly Edit[];
 }
 
-/** An old message that is being changed, and its new words so far. */
+/** A message that is being edited, and its new text so far. */
 export interface Edit {
   readonly message: Quoted;
   readonly text: string;
 }
 
-/** Which message is meant. Not its words: they may be deleted, and nobody would delete them here. */
+/** Identifies a message. Without its text, which may be deleted later and would stay here. */
 export interface Quoted {
   readonly seq: number;
   readonly by: number;
   readonly name: string;
 }
 
-/** Whoever writes in a room, as long as this window is open. */
+/** The composer of a room, as long as this window is open. */
 export interface Writer {
-  /** Another window has written the draft. */
+  /** Another window has stored the draft. */
   heard(draft: Draft): void;
-  /** This was on its way and comes back. */
-  takeIn(text: string): void;
+  /** An outgoing message is returned to the field. */
+  prepend(text: string): void;
 }
 
 export class Drafts {
-  /** How many texts are begun in which rooms; rooms without any are left out. */
+  /** The number of unsent texts by room; rooms without any are left out. */
   held: ReadonlyMap<number, number> = $state.raw(new Map());
   readonly #writers = new Map<number, Writer>();
   #running: AbortController | null = null;
@@ -43,37 +43,39 @@ export class Drafts {
   start(): void {
     this.#running = new AbortController();
     addEventListener("storage", this.#changed, { signal: this.#running.signal });
-    const places = ["draft", "edit"].flatMap((what) => keys(ofBrowser(), `${what}.${this.user}.`));
-    for (const place of places) this.#count(Number(place.split(".")[2]));
+    const storageKeys = ["draft", "edit"].flatMap((what) => keys(ofBrowser(), `${what}.${this.user}.`));
+    for (const storageKey of storageKeys) this.#count(Number(storageKey.split(".")[2]));
   }
 
-  /** From here on nothing is written: what is wiped meanwhile does not come back. */
+  /** Stop writing: drafts that are wiped meanwhile must not come back. */
   stop(): void {
     this.#running?.abort();
     this.#running = null;
   }
 
-  /** There is one writer in each room. */
+  /** Register the composer of a room; there is one in each room. */
   follow(room: number, writer: Writer): void {
     this.#writers.set(room, writer);
   }
 
   load(room: number): Draft {
-    return parsed(read(ofBrowser(), this.#place(room)));
+    return parsed(read(ofBrowser(), this.#key(room)));
   }
 
-  /** As all windows of this browser know it. */
+  /** Return the draft as all windows of this browser know it. */
   shared(room: number): Draft {
-    return parsed(stored(ofBrowser(), this.#place(room)));
+    return parsed(stored(ofBrowser(), this.#key(room)));
   }
 
-  /** False if the browser does not store it: then it is known in this window alone. */
+  /**
+   * Store a draft. Return false if the browser did not store it, so that only this window has it.
+   */
   save(room: number, draft: Draft): boolean {
     const empty = !draft.text && !draft.reply && !draft.others?.length && !draft.edits?.length;
-    return this.#write(room, this.#place(room), empty ? null : draft);
+    return this.#write(room, this.#key(room), empty ? null : draft);
   }
 
-  /** Everything begun in this room, the last first. */
+  /** Return all unsent texts of this room, the newest first. */
   texts(room: number): string[] {
     const { text, others = [], edits = [] } = this.load(room);
     const edit = this.loadEdit(room)?.text ?? "";
@@ -81,31 +83,31 @@ export class Drafts {
   }
 
   loadEdit(room: number): Edit | null {
-    return written<Edit>(read(ofBrowser(), this.#editPlace(room)));
+    return written<Edit>(read(ofBrowser(), this.#editKey(room)));
   }
 
   saveEdit(room: number, edit: Edit | null): void {
-    this.#write(room, this.#editPlace(room), edit);
+    this.#write(room, this.#editKey(room), edit);
   }
 
-  /** What cannot be sent there any more stands before what was begun since. */
-  takeBack(room: number, text: string): void {
+  /** Put messages that can no longer be sent before the present draft. */
+  returnUnsent(room: number, text: string): void {
     const writer = this.#writers.get(room);
-    if (writer) return writer.takeIn(text);
+    if (writer) return writer.prepend(text);
     const draft = this.load(room);
     this.save(room, { ...draft, text: joined(text, draft.text) });
   }
 
   readonly #changed = ({ key, newValue }: StorageEvent): void => {
-    for (const [room, writer] of this.#writers) if (key === nameOf(this.#place(room))) writer.heard(parsed(newValue));
+    for (const [room, writer] of this.#writers) if (key === nameOf(this.#key(room))) writer.heard(parsed(newValue));
     for (const what of ["draft", "edit"]) {
       const before = nameOf(`${what}.${this.user}.`);
       if (key?.startsWith(before)) this.#count(Number(key.slice(before.length)));
     }
   };
 
-  #write(room: number, place: string, value: Draft | Edit | null): boolean {
-    const done = !this.#running || write(ofBrowser(), place, value && JSON.stringify(value));
+  #write(room: number, key: string, value: Draft | Edit | null): boolean {
+    const done = !this.#running || write(ofBrowser(), key, value && JSON.stringify(value));
     if (this.#running) this.#count(room);
     return done;
   }
@@ -119,16 +121,19 @@ export class Drafts {
     this.held = held;
   }
 
-  #place(room: number): string {
+  #key(room: number): string {
     return `draft.${this.user}.${room}`;
   }
 
-  #editPlace(room: number): string {
+  #editKey(room: number): string {
     return `edit.${this.user}.${room}`;
   }
 }
 
-/** One text before the other, unless it stands there already: each window takes back what all of them had on its way. */
+/**
+ * Join two texts, unless the first is already there: every window takes back the same outgoing
+ * messages.
+ */
 export function joined(text: string, rest: string): string {
   return `\n\n${rest}\n\n`.includes(`\n\n${text}\n\n`) ? rest : [text, rest].filter(Boolean).join("\n\n");
 }
