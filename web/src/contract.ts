@@ -1,8 +1,8 @@
-/** The contract's types. Written by `make contract` out of the server's models; not to be edited. */
+/** The types of the contract. Written by `make contract` from the server's models. Do not edit. */
 
 /** Reacts to a message. The same emoji twice is once. */
 export interface AddReaction {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   room: number;
   /** The message's seq. */
@@ -12,7 +12,7 @@ export interface AddReaction {
   emoji: string;
 }
 
-/** What `ok` holds, by the type of what is answered. */
+/** What `ok` contains, by the type of the request. */
 export interface Answers {
   "message.send": Position;
   "message.forward": Position;
@@ -53,7 +53,7 @@ export interface Appearances {
 
 /** Nothing more is said in the room; what was said stays to be read, or is deleted. Twice is fine. */
 export interface ArchiveRoom {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   type: "room.archive";
   room: number;
@@ -72,7 +72,7 @@ export interface Ban {
 
 /** Removes somebody else, who may not come back. Twice is fine. */
 export interface BanMember {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   room: number;
   /** Whom. */
@@ -97,7 +97,7 @@ export interface Beyond {
 
 /** What a room is to oneself, on all one's devices; what is left out stays. */
 export interface ChangeSettings {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   type: "room.settings";
   room: number;
@@ -131,7 +131,7 @@ export interface Checked {
   name: string | null;
 }
 
-/** What a client says: `hello` first, then commands, queries and pings. */
+/** A frame from the client: `hello` first, then commands, queries and pings. */
 export type ClientFrame = Hello | SendMessage | ForwardMessage | EditMessage | DeleteMessage | PinMessage | UnpinMessage | AddReaction | RemoveReaction | CreateRoom | UpdateRoom | ArchiveRoom | RestoreRoom | ChangeSettings | JoinRoom | LeaveRoom | InviteMember | RemoveMember | BanMember | UnbanMember | SetRoomRole | ReadRoom | UnreadRoom | ReadRooms | SetPresence | EventsSince | Typing | SetIdle | WatchPresence | Ping;
 
 /** The answer to what is refused; the connection goes on. */
@@ -143,7 +143,7 @@ export interface CommandRefused {
 
 /** Makes a room with oneself in it. Between the same people there is one direct room: it is the answer again. */
 export interface CreateRoom {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   kind?: "public" | "private" | "direct";
   /** 1 to 64 printable characters, unique among public rooms, also among names that look alike. A direct room has none, every other one must have one. */
@@ -162,7 +162,7 @@ export interface CreateRoom {
 
 /** Takes a message back: one's own, or, for those who moderate the room, anybody's. Twice is fine. */
 export interface DeleteMessage {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   room: number;
   /** The message's seq. */
@@ -172,7 +172,7 @@ export interface DeleteMessage {
 
 /** Says otherwise what one has said. The same words again change nothing. */
 export interface EditMessage {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   room: number;
   /** The message's seq. */
@@ -208,7 +208,7 @@ export interface EventPage {
 
 /** What happened in `topic` after position (`epoch`, `after`); no epoch means the present one. */
 export interface EventsSince {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   type: "events.since";
   topic: string;
@@ -222,7 +222,7 @@ export interface EventsSince {
 
 /** Says in `room` what somebody said in another room that one is in; the copy is one's own message. */
 export interface ForwardMessage {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   type: "message.forward";
   /** Where to. */
@@ -297,7 +297,7 @@ export interface Invite {
 
 /** Makes somebody a member at once. Somebody who is one already is fine. */
 export interface InviteMember {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   room: number;
   /** Whom. */
@@ -314,7 +314,7 @@ export interface Invites {
 
 /** Becomes a member, and the owner of a room that nobody looks after any more. Twice is fine. */
 export interface JoinRoom {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   type: "room.join";
   room: number;
@@ -322,7 +322,7 @@ export interface JoinRoom {
 
 /** Is a member no longer. Nobody leaves the lobby. */
 export interface LeaveRoom {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   type: "room.leave";
   room: number;
@@ -816,7 +816,7 @@ export interface Pin {
 
 /** Keeps a message in view for everybody. Twice is fine. */
 export interface PinMessage {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   room: number;
   /** The message's seq. */
@@ -826,7 +826,7 @@ export interface PinMessage {
 
 /** A sign of life that asks for one. */
 export interface Ping {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id?: number;
   type: "ping";
 }
@@ -967,7 +967,7 @@ export interface ReadMoved {
 
 /** Moves one's read position forward. */
 export interface ReadRoom {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   type: "room.read";
   room: number;
@@ -977,7 +977,7 @@ export interface ReadRoom {
 
 /** Moves several read positions forward; a room one is not in is passed over. */
 export interface ReadRooms {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   type: "rooms.read";
   /** At most 500. */
@@ -1006,7 +1006,7 @@ export interface Refusal {
 
 /** Removes somebody else; into a public room one may come back. Not from the lobby. */
 export interface RemoveMember {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   room: number;
   /** Whom. */
@@ -1016,7 +1016,7 @@ export interface RemoveMember {
 
 /** Takes one's reaction back. Twice is fine. */
 export interface RemoveReaction {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   room: number;
   /** The message's seq. */
@@ -1038,7 +1038,7 @@ export interface Reset {
 
 /** An archived room is open again. Twice is fine. */
 export interface RestoreRoom {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   type: "room.restore";
   room: number;
@@ -1249,7 +1249,7 @@ export interface RoomsPage {
 
 /** Says something in a room. The same key and words get the first answer again, whatever has happened since. */
 export interface SendMessage {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   type: "message.send";
   room: number;
@@ -1261,7 +1261,7 @@ export interface SendMessage {
   reply_to?: number | null;
 }
 
-/** What the server says: `welcome` first, then events and answers. */
+/** A frame from the server: `welcome` first, then events and answers. */
 export type ServerFrame = Welcome | More | Reset | ChatEvent | Pong | UserTyping | PresenceChanged | Ok | CommandRefused;
 
 /** What this server takes at most. */
@@ -1327,7 +1327,7 @@ export interface Sessions {
 
 /** Whether nobody is at this device any more. */
 export interface SetIdle {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   type: "presence.idle";
   /** True once nobody has touched it for a while, false with the first touch. */
@@ -1336,7 +1336,7 @@ export interface SetIdle {
 
 /** Chooses how one appears to others. It replaces all that was chosen before. */
 export interface SetPresence {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   type: "presence.set";
   /** `dnd` is "do not disturb"; `invisible` looks like offline to everybody else. */
@@ -1351,7 +1351,7 @@ export interface SetPresence {
 
 /** Says what a member is in the room. There is one owner: who makes another one is a moderator from then on. What is so already is fine, and an archived room may be handed over. */
 export interface SetRoomRole {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   room: number;
   /** Whom. */
@@ -1442,7 +1442,7 @@ export interface TokenPair {
 
 /** One is writing in a room. To be said every three seconds while it is so, not more often. */
 export interface Typing {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   type: "typing";
   room: number;
@@ -1450,7 +1450,7 @@ export interface Typing {
 
 /** A banned person may come back. Twice is fine. */
 export interface UnbanMember {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   room: number;
   /** Whom. */
@@ -1460,7 +1460,7 @@ export interface UnbanMember {
 
 /** The message is no longer kept in view. Twice is fine. */
 export interface UnpinMessage {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   room: number;
   /** The message's seq. */
@@ -1470,7 +1470,7 @@ export interface UnpinMessage {
 
 /** Moves one's read position back to just before a message. */
 export interface UnreadRoom {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   type: "room.unread";
   room: number;
@@ -1486,7 +1486,7 @@ export interface Unreading {
 
 /** Changes what is given of a room; what is left out stays. */
 export interface UpdateRoom {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   type: "room.update";
   room: number;
@@ -1518,7 +1518,7 @@ export interface UserTyping {
 
 /** Whose presence this connection shows from here on, instead of those it showed before. */
 export interface WatchPresence {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   type: "presence.watch";
   /** The ids of the people, at most 200. */
