@@ -13,8 +13,8 @@ CHANNEL = "hubbub"
 HERE = f"#/channels/{CHANNEL}"
 DESCRIPTION = """\
 Real-time chat over WebSocket, JSON text, subprotocol `hubbub.v1` (optional). The client sends `hello` first, within
-five seconds. Each later request has an `id`, which the answer repeats as `re`. The server sends events as they happen, in
-the order of their topic's log. docs/protocol.md describes the rules.\
+five seconds. Each later request has an `id`, which the answer repeats as `re`. The server sends events as they happen,
+in the order of their topic's log. docs/protocol.md describes the rules.\
 """
 FROM_SERVER: tuple[type[BaseModel], ...] = (
     schemas.Welcome, schemas.More, schemas.Reset, schemas.Pong, schemas.UserTyping, schemas.PresenceChanged,
@@ -29,7 +29,9 @@ def document(words: Schema) -> Schema:
         "asyncapi": "3.0.0",
         "info": {"title": TITLE, "version": "1", "description": DESCRIPTION, "license": {"name": "Apache-2.0"}},
         "defaultContentType": "application/json",
-        "servers": {"here": {"host": "localhost:8000", "protocol": "ws", "description": "`hubbub serve` with its defaults."}},
+        "servers": {
+            "here": {"host": "localhost:8000", "protocol": "ws", "description": "`hubbub serve` with its defaults."}
+        },
         "channels": {
             CHANNEL: {
                 "address": "/ws",

@@ -100,7 +100,7 @@ def _command(words: Schema, examples: Examples, asked: type[BaseModel]) -> str:
 
 def _answer_of(words: Schema, name: str) -> str:
     """Return the fields of an `ok`, or a link to the object it is."""
-    return f"[{name}](#{name.lower()})" if name in OBJECTS else _names(words, name) or "empty"
+    return f"[{name}](#{_anchor(name)})" if name in OBJECTS else _names(words, name) or "empty"
 
 
 def _event(words: Schema, examples: Examples, event: type[Event]) -> str:
@@ -123,22 +123,29 @@ def _topics(event: type[Event]) -> str:
 def _objects(words: Schema) -> list[str]:
     """Return the names of `OBJECTS` and of all objects that fields of the page refer to."""
     found = list(OBJECTS)
-    for name in (*OBJECTS, *(model.__name__ for model in (*ASKED, *CLIENT_EVENTS))):
+    answered = [model for models in answers().values() for model in models]
+    for name in (*OBJECTS, *(model.__name__ for model in (*ASKED, *answered, *CLIENT_EVENTS))):
         found += [other for other in _referred(words, words["$defs"][name].get("properties", {})) if other not in found]
     return found
 
 
 def _referred(words: Schema, value: Any) -> list[str]:
     """Return the names of the objects that a schema refers to, directly or through other objects."""
-    names = dict.fromkeys(re.findall(r'"#/\$defs/(\w+)"', json.dumps(value)))
-    direct = [name for name in names if "properties" in words["$defs"][name]]
-    direct = [name for name in direct if not name.endswith("Event") and name not in _EVENT_NAMES]
+    found = dict.fromkeys(re.findall(r'"#/\$defs/(\w+)"', json.dumps(value)))
+    direct = [name for name in found if "properties" in words["$defs"][name] and name not in _EVENT_NAMES]
     return [other for name in direct for other in (name, *_referred(words, words["$defs"][name]["properties"]))]
 
 
 def _object(words: Schema, name: str) -> str:
     doc = " ".join(words["$defs"][name].get("description", "").split())
     return _joined((f"### {name}", doc, _fields(words, name, ("type",))))
+
+
+def _anchor(name: str) -> str:
+    """Return the anchor of an object's heading. A second heading of the same letters gets `-1`."""
+    anchor = name.lower()
+    kinds = {str(model.model_fields["type"].default).replace(".", "") for model in ASKED}
+    return f"{anchor}-1" if anchor in kinds else anchor
 
 
 def _fields(words: Schema, name: str, known: Iterable[str]) -> str:
@@ -162,7 +169,7 @@ def _type(words: Schema, schema: Mapping[str, Any]) -> str:
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         target = words["$defs"][name]
-        return f"[{name}](#{name.lower()})" if "properties" in target else _type(words, target)
+        return f"[{name}](#{_anchor(name)})" if "properties" in target else _type(words, target)
     if "const" in schema:
         return f"`{json.dumps(schema['const'])}`"
     if "enum" in schema:
@@ -178,9 +185,13 @@ def _type(words: Schema, schema: Mapping[str, Any]) -> str:
 
 
 def _names(words: Schema, name: str) -> str:
+    """Return the names of the fields, with the types of those that are objects."""
     schema = words["$defs"][name]
     required = schema.get("required", ())
-    found = (f"`{field}`{'' if field in required else '?'}" for field in schema["properties"])
+    found = []
+    for field, inner in schema.get("properties", {}).items():
+        kind = _type(words, inner)
+        found.append(f"`{field}`{'' if field in required else '?'}{f' ({kind})' if '](' in kind else ''}")
     return ", ".join(found)
 
 

@@ -9,8 +9,8 @@ from hubbub.settings import PREFIX, Settings
 HEAD = f"""# Settings
 
 Each setting is a flag (`--set NAME=VALUE`), an environment variable (`{PREFIX}NAME`) or a line of `hubbub.toml`. A flag
-overrides a variable, a variable overrides the file, and the file overrides the default. `--host`, `--port` and `--data` have
-flags of their own.
+overrides a variable, a variable overrides the file, and the file overrides the default. `--host`, `--port` and `--data`
+are flags themselves.
 
 | Setting | Default | Allowed | What it does |
 |---|---|---|---|

@@ -21,7 +21,7 @@ def test_busy():
         been.touch()
         assert False
 """
-LOUD = "PASSED ONLY AT THE SECOND TIME, BY ITSELF: test_planted.py::test_busy"
+LOUD = "PASSED ONLY ON THE SECOND RUN: test_planted.py::test_busy"
 
 
 @pytest.mark.parametrize(
@@ -50,5 +50,5 @@ def test_a_second_time_is_for_few_and_told(
         check=False,
     )
     assert (ended.returncode == 0) == passed, ended.stdout
-    assert ("Once more, by themselves" in ended.stdout) == repeated
+    assert ("Repeating failed tests" in ended.stdout) == repeated
     assert (LOUD in ended.stdout) == repeated
