@@ -20,7 +20,7 @@ AT_ONCE = 64
 STALLED = READERS // 100
 SETTLE = 0.5
 SHED = 20.0
-"""Seconds after which the benchmark stops waiting: a full outbox and ten seconds for the close are well below it."""
+"""Seconds after which nobody waits any more: a full outbox, and ten seconds for the farewell, are well below it."""
 
 
 @dataclass(frozen=True, slots=True)

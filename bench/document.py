@@ -64,11 +64,11 @@ def summary(results: Results) -> str:
     return (
         "## How fast\n\n"
         "Side by side on one core ([how, and on what](docs/performance.md)): the whole server, with every message on\n"
-        f"disk before any client receives it, makes {rates['hubbub server']:,.0f} deliveries a second to 1,000 readers,"
+        f"disk before anybody sees it, makes {rates['hubbub server']:,.0f} deliveries a second to 1,000 readers,"
         f" {value['T1']:.1f} times as many as\n{best}, the fastest of {', '.join(others[:-1])} and {others[-1]},"
-        f" none of which stores messages.\n`ConnectionManager` alone makes {value['T0']:.1f} times as many as that one."
+        f" none of which keeps anything.\n`ConnectionManager` alone makes {value['T0']:.1f} times as many as that one."
         f" A lone message is on disk and received after {value['T5 p50']:.1f} ms,\nan idle connection takes"
-        f" {value['T6']:.1f} KB, and {value['T7 steady']:,.0f} clients a second connect and log in.\n\n"
+        f" {value['T6']:.1f} KB, and {value['T7 steady']:,.0f} people a second come in.\n\n"
         "![Deliveries a second of all servers, side by side](docs/fan-out.svg)"
     )
 

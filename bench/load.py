@@ -29,7 +29,7 @@ def _compile(program: Path, sources: Sequence[Path], headers: Sequence[Path]) ->
 
 
 def text_of(size: int) -> str:
-    """Return a message of that many bytes with the stamp that readers look for. No server takes it for a mention."""
+    """A message of that many bytes with the stamp the readers look for, which no server takes for somebody's name."""
     return "x@$SEQ@" + "x" * (size - 11)
 
 

@@ -14,7 +14,7 @@ from bench.workloads import Measurement
 Labelled = Sequence[tuple[str, Measurement]]
 Notes = Mapping[str, list[float]]
 
-QUIET = 0.5  # load average above which other programs are busy
+QUIET = 0.5  # load average above which somebody else is at work
 
 
 def heading(machine: Machine) -> str:

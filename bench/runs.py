@@ -99,7 +99,7 @@ class Runs:
 
     def _stalled(self) -> None:
         seen = crowds.stalled_readers(self._bench, self._hubbub, wait=self._first)
-        before = self._keep("no reader stalled", seen.before).phase.latency_ms("delivery", "p99")
+        before = self._keep("nobody stalled", seen.before).phase.latency_ms("delivery", "p99")
         during = self._keep("1 % stalled", seen.during).phase.latency_ms("delivery", "p99")
         self._ratio("T9", during, before)
         self._note("memory that ten stalled readers take, MB", seen.grown_megabytes)

@@ -37,7 +37,7 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class Idle:
-    """A server that has just started and has no clients."""
+    """A server that has just started and that nobody uses."""
 
     start_seconds: float
     resident_megabytes: float

@@ -1,8 +1,8 @@
-"""A bot that answers `!ping` in each of its rooms, and joins every new public room.
+"""A bot that answers `!ping` in every room it is in, and joins every public room that is made.
 
     BOT_URL=http://localhost:8000 BOT_NAME=bot BOT_PASSWORD=… python examples/bot.py
 
-It stores its positions in a file. After a restart it answers the messages that were sent while it was away, once each.
+It keeps its place in a file, so that after a restart it answers what was said while it was away, once.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ PLACE = Path(os.environ.get("BOT_PLACE", "bot.json"))
 
 
 def answer(said: MessageSent) -> str | None:
-    """Return the answer to a message, or None."""
+    """What the bot has to say to it; None for most things."""
     return f"pong, {said.name}" if said.body == "!ping" else None
 
 
@@ -29,14 +29,14 @@ async def consider(client: Client, entry: Entry) -> None:
         case MessageSent(by=author, room=room) as said if author != client.me.id:
             text = answer(said)
             if text is not None:
-                # The key makes it one answer, even if the bot is killed before it has stored its positions.
+                # The key makes it one answer, even if the bot is killed before it notes that it gave it.
                 await client.send(room, text, key=f"pong {entry.seq}")
         case RoomCreated(room=room, in_site=True):
             await client.command("room.join", room=room.id)
 
 
 async def answered(client: Client, entry: Entry) -> None:
-    """Handle an entry until it succeeds or is refused for good. A repetition has no further effect."""
+    """Until it is done, or refused for good: everything here may be done twice, and is done once."""
     while True:
         try:
             await consider(client, entry)
@@ -61,7 +61,7 @@ async def run(client: Client) -> None:
 
 
 def note(positions: Positions) -> None:
-    """Replace the file in one step, so that it is complete whenever the bot is killed."""
+    """Replaces the file in one step: whoever kills the bot finds the old one or the new one."""
     new = PLACE.with_suffix(".new")
     new.write_text(json.dumps(asdict(positions)))
     new.replace(PLACE)

@@ -1,9 +1,9 @@
-"""Chat inside an app that has its own users: a log-in with a cookie, users in SQLite, and Hubbub under /chat.
+"""Chat inside an app that has its own users: a log-in with a cookie, people in SQLite, and Hubbub under /chat.
 
     uvicorn examples.mounted:app --ws websockets-sansio --ws-max-size 65536 --ws-per-message-deflate false
 
-The first log-in with a name creates the user. That part stands for what your app does already. Hubbub needs only
-`who_is_it`, `hubbub.lifespan`, `app.mount` and, in `log_out`, `hubbub.revoke`.
+Whoever logs in for the first time becomes somebody. That part stands for whatever your app does already; what Hubbub
+needs of it is `who_is_it`, `hubbub.lifespan`, `app.mount` and, in `log_out`, `hubbub.revoke`.
 """
 
 import hashlib
@@ -44,7 +44,7 @@ def database() -> sqlite3.Connection:
 
 
 async def who_is_it(connection: HTTPConnection) -> Identity | None:
-    """Return the user of a request. A browser sends a cookie; other clients send the same token as a bearer token."""
+    """A browser shows its cookie; any other client shows the same token as a bearer."""
     scheme, _, bearer = connection.headers.get("authorization", "").partition(" ")
     token = bearer if scheme.lower() == "bearer" else connection.cookies.get(COOKIE)
     query = "SELECT people.id, people.name FROM logins JOIN people ON people.id = logins.person WHERE token = ?"
@@ -89,7 +89,7 @@ def log_in(name: Annotated[str, Form()], password: Annotated[str, Form()]) -> Re
 
 @app.post("/logout")
 async def log_out(request: Request) -> Response:
-    """End the log-in here first, then in the chat, so that no connection opens in between."""
+    """First here, then in the chat: what comes between the two is recognised no more."""
     found = await who_is_it(request)
     if found is not None:
         database().execute("DELETE FROM logins WHERE person = ?", [int(found.subject)])

@@ -1,9 +1,9 @@
-"""The chat of FastAPI's tutorial on Hubbub's ConnectionManager.
+"""The chat that a tutorial begins with, rebuilt on Hubbub's ConnectionManager.
 
     uvicorn examples.tutorial:app
 
-Then open http://127.0.0.1:8000 in two windows. For many clients, let the manager write to the transports
-directly:
+Then open http://127.0.0.1:8000 in two windows. For many clients at a time, let the manager write to the
+transports directly:
 
     uvicorn examples.tutorial:app --ws hubbub.gateways.websocket.native:WebSocketProtocol
 """
@@ -45,13 +45,13 @@ PAGE = """<!doctype html>
 
 @app.get("/", response_class=HTMLResponse)
 async def page() -> str:
-    """Return the page with the client."""
+    """The whole client."""
     return PAGE
 
 
 @app.websocket("/ws/{client_id}")
 async def chat(websocket: WebSocket, client_id: int) -> None:
-    """Send each message to all clients, and a copy to its author."""
+    """Everybody hears everybody; whoever writes sees the own words, too."""
     await manager.connect(websocket)
     await manager.broadcast(f"Client #{client_id} joined the chat.")
     try:
