@@ -30,19 +30,21 @@ class Examples(NamedTuple):
 
 
 def collect(fixtures: Mapping[str, str]) -> Examples:
-    """Return the first exchange of each command and the first event of each type. `fixtures`: texts by path."""
+    """Return an exchange of each command and an event of each type, those with the most fields.
+
+    `fixtures` has the texts of the fixtures by path.
+    """
     exchanges = {kind: Exchange({"type": kind, **fields}, ok) for kind, (fields, ok) in UNRECORDED.items()}
     events: dict[str, dict[str, Any]] = {}
-    for text in fixtures.values():
-        fixture = json.loads(text)
-        for case in fixture["cases"]:
-            for asked in case["asked"]:
-                kind = asked["command"]["type"]
-                if kind == fixture["command"] and asked["answer"]:
-                    request = {"type": kind, **asked["command"]}
-                    exchanges.setdefault(kind, Exchange(request, asked["answer"]))
-            for event in case["events"]:
-                events.setdefault(event["type"], event)
+    for case in (case for text in fixtures.values() for case in json.loads(text)["cases"]):
+        for asked in case["asked"]:
+            found = Exchange({"type": asked["command"]["type"], **asked["command"]}, asked["answer"])
+            kind = found.request["type"]
+            if found.answer and (kind not in exchanges or len(found.request) > len(exchanges[kind].request)):
+                exchanges[kind] = found
+        for event in case["events"]:
+            if len(event) > len(events.get(event["type"], ())):
+                events[event["type"]] = event
     return Examples({**exchanges, "events.since": _events_since(events)}, events)
 
 

@@ -27,14 +27,30 @@ TEMPLATE = Path(__file__).with_name("protocol.md")
 OBJECTS = ("User", "Room", "Member", "Message", "Session", "Welcome", "ServerLimits", "EventPage", "NoWay")
 """The objects of the page. Those they refer to are listed as well."""
 MEANINGS = {
-    "room": "The room's id.",
-    "user": "The user's id.",
+    "EventsSince.topic": "The topic whose events to load.",
     "at": "When it happened.",
+    "body": "The text of the message.",
+    "changes": "The settings that changed, with their new values.",
+    "chosen": "The new status.",
     "created_at": "When it was created.",
+    "epoch": "The present epoch.",
+    "events": "The events, in order.",
+    "forwarded": "The original message, if this is a copy.",
+    "id": "The id.",
     "joined_at": "When the user joined.",
+    "kind": "The kind of the room.",
     "last_seen_at": "When it was last used.",
+    "limits": "The limits of this server.",
+    "mentions": "The mentioned users; left out if there are none.",
+    "name": "The name.",
+    "reset": "Always true.",
+    "role": "The role of the user.",
+    "room": "The room's id.",
+    "session": "The new session.",
+    "topic": "What the room is about, in one line.",
+    "user": "The user's id.",
 }
-"""The meaning of fields that need no docstring of their own."""
+"""The meaning of fields without a docstring: by object and field, or by field."""
 NOTICED = {
     "frame_bytes": "bytes in a WebSocket message",
     "outbox_bytes": "bytes that may wait for a client before the server closes it with 4008",
@@ -156,12 +172,17 @@ def _fields(words: Schema, name: str, known: Iterable[str]) -> str:
         (
             f"`{field}`{'' if field in required else '?'}",
             _type(words, inner),
-            " ".join(inner.get("description", MEANINGS.get(field, "")).split()),
+            _meaning(name, field, inner),
         )
         for field, inner in schema["properties"].items()
         if field not in set(known)
     ]
     return _table(("Field", "Type", "Meaning"), rows) if rows else ""
+
+
+def _meaning(name: str, field: str, schema: Mapping[str, Any]) -> str:
+    known = MEANINGS.get(f"{name}.{field}", MEANINGS.get(field, ""))
+    return " ".join(str(schema.get("description", known)).split())
 
 
 def _type(words: Schema, schema: Mapping[str, Any]) -> str:
