@@ -47,6 +47,7 @@ MEANINGS = {
     "role": "The role of the user.",
     "room": "The room's id.",
     "session": "The new session.",
+    "status": "The status that the user has chosen.",
     "topic": "What the room is about, in one line.",
     "user": "The user's id.",
 }
