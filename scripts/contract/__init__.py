@@ -1,1 +1,1 @@
-"""The contract for others, generated from the code: JSON Schema, OpenAPI, AsyncAPI, TypeScript, the reference page."""
+"""The generated contract: JSON Schema, OpenAPI, AsyncAPI, TypeScript and the reference page."""

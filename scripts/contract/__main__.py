@@ -1,4 +1,4 @@
-"""Writes the contract, or says where what is there differs from what the code says.
+"""Write the generated files of the contract, or print where they differ from what the code generates.
 
 python -m scripts.contract [--check]
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from scripts.contract import asyncapi, reference, settings, typescript, words
+from scripts.contract import asyncapi, examples, reference, settings, typescript, words
 from tests import fixtures
 
 from hubbub.gateways.http.app import create_app, plain
@@ -24,26 +24,27 @@ from hubbub.settings import PREFIX, Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 VERSION = "1"
-"""Of the contract, not of the program: a release alone changes nothing here."""
+"""The version of the contract. It is independent of the program's version."""
 
 
 def files() -> dict[str, str]:
-    """Every generated file by its path in the repository."""
+    """Return the text of every generated file by its path in the repository."""
     vocabulary = words.document()
+    recorded = fixtures.files()
     rest = asyncio.run(openapi())
     return {
         "contract/schema.json": _json(vocabulary),
         "contract/openapi.json": _json(rest),
         "contract/asyncapi.json": _json(asyncapi.document(vocabulary)),
         "web/src/contract.ts": typescript.module(_joined(vocabulary["$defs"], _local(rest["components"]["schemas"]))),
-        "docs/protocol.md": reference.page(vocabulary),
+        "docs/protocol.md": reference.page(vocabulary, examples.collect(recorded)),
         "docs/settings.md": settings.page(),
-        **fixtures.files(),
+        **recorded,
     }
 
 
 async def openapi() -> dict[str, Any]:
-    """The document a server gives out that runs with no setting at all."""
+    """Return the OpenAPI document of a server with default settings."""
     for name in [name for name in os.environ if name.startswith(PREFIX)]:
         del os.environ[name]
     with tempfile.TemporaryDirectory() as folder:
@@ -53,12 +54,10 @@ async def openapi() -> dict[str, Any]:
 
 
 def _joined(socket: dict[str, Any], rest: dict[str, Any]) -> dict[str, Any]:
-    """The words of both doors. Exits where one name would mean two things."""
+    """Return the definitions of WebSocket and REST. Exits if a name has two definitions."""
     same = plain(socket)
     if two := [name for name in socket.keys() & rest.keys() if rest[name] != same[name]]:
-        sys.exit(
-            f"Over REST and over the socket these are not the same, so they need two names: {', '.join(sorted(two))}"
-        )
+        sys.exit(f"These models differ between REST and WebSocket. Give them two names: {', '.join(sorted(two))}")
     return {**rest, **socket}
 
 
@@ -71,34 +70,36 @@ def _json(value: object) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
 
-def write(made: dict[str, str]) -> None:
-    for name, text in made.items():
+def write(generated: dict[str, str]) -> None:
+    for name, text in generated.items():
         path = ROOT / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
 
 
-def differences(made: dict[str, str], root: Path = ROOT) -> str:
-    """What is in the repository against what was made just now, as a unified diff; empty if they are the same."""
+def differences(generated: dict[str, str], root: Path = ROOT) -> str:
+    """Return a unified diff from the files in the repository to `generated`; empty if they are the same."""
     found: list[str] = []
-    for name, text in made.items():
+    for name, text in generated.items():
         path = root / name
-        there = path.read_text(encoding="utf-8") if path.exists() else ""
+        present = path.read_text(encoding="utf-8") if path.exists() else ""
         found += difflib.unified_diff(
-            there.splitlines(), text.splitlines(), name, f"{name} as it should be", lineterm=""
+            present.splitlines(), text.splitlines(), name, f"{name} as it should be", lineterm=""
         )
     return "\n".join(found)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m scripts.contract", description="Writes the contract for others.")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if something would change")
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.contract", description="Write the generated files of the contract."
+    )
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a file would change")
     check = parser.parse_args().check
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     if not check:
         write(files())
     elif found := differences(files()):
-        sys.exit(f"{found}\n\nThe contract is not what the code says: run `make contract` and commit what it changes.")
+        sys.exit(f"{found}\n\nThe generated files are out of date: run `make contract` and commit the changes.")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""AsyncAPI 3.0 of the WebSocket: one channel, an operation for each thing one side says to the other."""
+"""AsyncAPI 3.0 of the WebSocket: one channel, and an operation for each request of the client."""
 
 import json
 from typing import Any, get_args
@@ -12,9 +12,9 @@ from hubbub.protocol import schemas
 CHANNEL = "hubbub"
 HERE = f"#/channels/{CHANNEL}"
 DESCRIPTION = """\
-Real-time chat over WebSocket, JSON text, subprotocol `hubbub.v1` (optional). The client says `hello` first and within
-five seconds; what it then asks under an `id` is answered under `re`. Events come when they happen, in the order of
-their topic's log. docs/protocol.md says the rules.\
+Real-time chat over WebSocket, JSON text, subprotocol `hubbub.v1` (optional). The client sends `hello` first, within
+five seconds. Each later request has an `id`, which the answer repeats as `re`. The server sends events as they happen,
+in the order of their topic's log. docs/protocol.md describes the rules.\
 """
 FROM_SERVER: tuple[type[BaseModel], ...] = (
     schemas.Welcome, schemas.More, schemas.Reset, schemas.Pong, schemas.UserTyping, schemas.PresenceChanged,
@@ -23,13 +23,15 @@ FROM_SERVER: tuple[type[BaseModel], ...] = (
 
 
 def document(words: Schema) -> Schema:
-    """AsyncAPI's view of the vocabulary `words`; operations are the server's: it receives what clients send."""
+    """Return the AsyncAPI document of the definitions `words`, from the server's side: it receives requests."""
     messages = _messages()
     return {
         "asyncapi": "3.0.0",
         "info": {"title": TITLE, "version": "1", "description": DESCRIPTION, "license": {"name": "Apache-2.0"}},
         "defaultContentType": "application/json",
-        "servers": {"here": {"host": "localhost:8000", "protocol": "ws", "description": "`hubbub serve` as it comes."}},
+        "servers": {
+            "here": {"host": "localhost:8000", "protocol": "ws", "description": "`hubbub serve` with its defaults."}
+        },
         "channels": {
             CHANNEL: {
                 "address": "/ws",
@@ -44,14 +46,14 @@ def document(words: Schema) -> Schema:
 
 
 def _messages() -> Schema:
-    said: list[type[BaseModel]] = [schemas.Hello, schemas.Ping, *ASKED, *CLIENT_EVENTS, *FROM_SERVER]
-    found = {model.__name__: _message(model.__name__, model.__doc__ or "") for model in said}
+    models: list[type[BaseModel]] = [schemas.Hello, schemas.Ping, *ASKED, *CLIENT_EVENTS, *FROM_SERVER]
+    found = {model.__name__: _message(model.__name__, model.__doc__ or "") for model in models}
     for model in NUMBERED:
         found[model.__name__]["correlationId"] = {"location": "$message.payload#/id"}
     for asked in NUMBERED:
         name, kind = _answer(asked), _kind(asked)
-        models = [ref(model.__name__) for model in answers()[kind]]
-        ok = models[0] if len(models) == 1 else {"anyOf": models}
+        choices = [ref(model.__name__) for model in answers()[kind]]
+        ok = choices[0] if len(choices) == 1 else {"anyOf": choices}
         payload = {"type": "object", "required": ["re", "ok"], "properties": {"re": {"type": "integer"}, "ok": ok}}
         found[name] = {**_message(name, f"The answer to `{kind}`."), "payload": _moved(payload)}
         found[name]["correlationId"] = {"location": "$message.payload#/re"}
@@ -71,7 +73,7 @@ def _operations() -> Schema:
     }
     for model in ASKED:
         found[_kind(model)] = _receive(model, _answer(model))
-    told: list[type[BaseModel]] = [
+    sent: list[type[BaseModel]] = [
         *CLIENT_EVENTS,
         schemas.More,
         schemas.Reset,
@@ -81,8 +83,8 @@ def _operations() -> Schema:
     found["follow"] = {
         "action": "send",
         "channel": {"$ref": HERE},
-        "summary": "What happens in the topics one follows, and what to do where that cannot be told.",
-        "messages": [_at(model.__name__) for model in told],
+        "summary": "Events of the user's topics, signals, and what to load where events are missing.",
+        "messages": [_at(model.__name__) for model in sent],
     }
     return found
 
@@ -101,7 +103,7 @@ def _receive(model: type[BaseModel], *answers: str) -> Schema:
 
 
 def _kind(model: type[BaseModel]) -> str:
-    """The wire name of what a client sends."""
+    """Return the wire name of a request."""
     (kind,) = get_args(model.model_fields["type"].annotation)
     return str(kind)
 
@@ -115,5 +117,5 @@ def _at(message: str) -> Schema:
 
 
 def _moved(value: Any) -> Any:
-    """The same with references to where AsyncAPI keeps its schemas."""
+    """Return the value with its references changed to the place of schemas in AsyncAPI."""
     return json.loads(json.dumps(value).replace('"#/$defs/', '"#/components/schemas/'))

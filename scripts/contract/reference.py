@@ -1,10 +1,14 @@
-"""docs/protocol.md: the prose of protocol.md beside this file, with tables out of the models."""
+"""docs/protocol.md: the prose of protocol.md beside this file, with tables and examples from the models."""
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from scripts.contract.words import ASKED, Schema, answers
+from pydantic import BaseModel
+from scripts.contract.examples import Examples, block, exchange, frame
+from scripts.contract.words import ASKED, SIGNALS, Schema, answers
 
 from hubbub.domain import names, text
 from hubbub.domain.errors import ERRORS
@@ -21,36 +25,66 @@ from hubbub.storage.reactions import SHOWN
 
 TEMPLATE = Path(__file__).with_name("protocol.md")
 OBJECTS = ("User", "Room", "Member", "Message", "Session", "Welcome", "ServerLimits", "EventPage", "NoWay")
+"""The objects of the page. Those they refer to are listed as well."""
+MEANINGS = {
+    "EventsSince.topic": "The topic whose events to load.",
+    "at": "When it happened.",
+    "body": "The text of the message.",
+    "changes": "The settings that changed, with their new values.",
+    "chosen": "The new status.",
+    "created_at": "When it was created.",
+    "epoch": "The present epoch.",
+    "events": "The events, in order.",
+    "forwarded": "The original message, if this is a copy.",
+    "id": "The id.",
+    "joined_at": "When the user joined.",
+    "kind": "The kind of the room.",
+    "last_seen_at": "When it was last used.",
+    "limits": "The limits of this server.",
+    "mentions": "The mentioned users; left out if there are none.",
+    "name": "The name.",
+    "reset": "Always true.",
+    "role": "The role of the user.",
+    "room": "The room's id.",
+    "session": "The new session.",
+    "status": "The status that the user has chosen.",
+    "topic": "What the room is about, in one line.",
+    "user": "The user's id.",
+}
+"""The meaning of fields without a docstring: by object and field, or by field."""
 NOTICED = {
     "frame_bytes": "bytes in a WebSocket message",
-    "outbox_bytes": "bytes that may wait for a client before it is closed with 4008",
-    "hello_timeout": "seconds until `hello` must have come",
-    "connections_per_user": "connections one person may have; the next is closed with 4009",
-    "rate_limits": "whether what comes too often is refused",
+    "outbox_bytes": "bytes that may wait for a client before the server closes it with 4008",
+    "hello_timeout": "seconds until the client must have sent `hello`",
+    "connections_per_user": "connections a user may have; the next one is closed with 4009",
+    "rate_limits": "whether the rates above apply",
     "retention_days": "days after which the log is trimmed; messages stay",
-    "access_token_seconds": "seconds an access token can be shown; a connection lives on",
-    "session_idle_days": "days without being seen after which a session ends",
+    "access_token_seconds": "seconds for which an access token is valid; an open connection outlives it",
+    "session_idle_days": "days without use after which a session ends",
     "session_max_days": "days after which a session ends in any case",
-    "signup": "who may make an account: `invite`, `open` or `closed`",
-    "guests": "whether plain text is open to people without an account",
+    "signup": "who may create an account: `invite`, `open` or `closed`",
+    "guests": "whether plain-text clients may connect without an account",
 }
-"""The settings a client can tell, and how."""
+"""The settings that a client can notice, and their meaning."""
+_EVENT_NAMES = {event.__name__ for event in CLIENT_EVENTS}
 RATES = {
-    "SENDS": "sending, forwarding and editing messages, per person",
-    "COMMANDS": "everything else that changes something, per person",
-    "ROOMS": "making rooms, per person, besides",
+    "SENDS": "sending, forwarding and editing messages, per user",
+    "COMMANDS": "all other commands, per user",
+    "ROOMS": "creating rooms, per user, in addition",
     "LOGINS_PER_ACCOUNT": "attempts to log in, per account",
-    "LOGINS_PER_ADDRESS": "attempts to log in, and to show an invite or a reset link, per address",
+    "LOGINS_PER_ADDRESS": "attempts to log in, or to use an invite or a reset link, per address",
     "SIGNUPS_PER_ADDRESS": "new accounts without an invite, per address",
 }
 
 
-def page(words: Schema) -> str:
-    """The whole page. Raises KeyError for a mark in the template that nobody fills."""
+def page(words: Schema, examples: Examples) -> str:
+    """Return the page. Raises KeyError for an unknown mark in the template, and for a command without an example."""
+    commands = [asked for asked in ASKED if asked not in SIGNALS]
     marks = {
-        "events": _events(words),
-        "commands": _commands(words),
-        "objects": _objects(words),
+        "commands": _joined(_command(words, examples, asked) for asked in commands),
+        "signals": _joined(_command(words, examples, asked) for asked in SIGNALS),
+        "events": _joined(_event(words, examples, event) for event in CLIENT_EVENTS),
+        "objects": _joined(_object(words, name) for name in _objects(words)),
         "errors": _errors(),
         "closes": _table(
             ("Code", "Means"), ((str(code), close_codes.MEANING[code]) for code in sorted(close_codes.MEANING))
@@ -68,56 +102,118 @@ def page(words: Schema) -> str:
     return re.sub(r"\{\{(\w+)\}\}", lambda mark: marks[mark[1]], TEMPLATE.read_text(encoding="utf-8"))
 
 
-def _events(words: Schema) -> str:
-    rows = (
-        (_whose(event), f"`{event.type}`", _fields(words, event.__name__, ENVELOPE), _first(event.__doc__))
-        for event in CLIENT_EVENTS
-    )
-    return _table(("Topic", "Event", "Fields", "Means"), rows)
+def _command(words: Schema, examples: Examples, asked: type[BaseModel]) -> str:
+    kind = words["$defs"][asked.__name__]["properties"]["type"]["const"]
+    models = [_answer_of(words, model.__name__) for model in answers()[kind]]
+    parts = [
+        f"### {kind}",
+        _first(asked.__doc__),
+        _fields(words, asked.__name__, ("id", "type")),
+        f"Answer: {'; or '.join(models)}.",
+        exchange(examples.exchanges[kind]),
+    ]
+    return _joined(part for part in parts if part)
 
 
-def _whose(event: type[Event]) -> str:
+def _answer_of(words: Schema, name: str) -> str:
+    """Return the fields of an `ok`, or a link to the object it is."""
+    return f"[{name}](#{_anchor(name)})" if name in OBJECTS else _names(words, name) or "empty"
+
+
+def _event(words: Schema, examples: Examples, event: type[Event]) -> str:
+    example = examples.events.get(event.type)
+    parts = [
+        f"### {event.type}",
+        f"{_first(event.__doc__)} Topic: {_topics(event)}.",
+        _fields(words, event.__name__, ENVELOPE),
+        block(f"← {frame(example)}") if example else "",
+    ]
+    return _joined(part for part in parts if part)
+
+
+def _topics(event: type[Event]) -> str:
     if issubclass(event, PersonalEvent):
         return "`user:ID`"
-    return "`room:ID`" if issubclass(event, RoomEvent) else "`room:ID`, `site`"
+    return "`room:ID`" if issubclass(event, RoomEvent) else "`room:ID`, and `site` for a public room"
 
 
-def _commands(words: Schema) -> str:
-    rows = []
-    for asked in ASKED:
-        kind = words["$defs"][asked.__name__]["properties"]["type"]["const"]
-        ok = "; or ".join(_names(words, model.__name__) for model in answers()[kind])
-        rows.append((f"`{kind}`", _fields(words, asked.__name__, ("id", "type")), ok, _first(asked.__doc__)))
-    return _table(("Command", "Fields", "`ok`", "Does"), rows)
+def _objects(words: Schema) -> list[str]:
+    """Return the names of `OBJECTS` and of all objects that fields of the page refer to."""
+    found = list(OBJECTS)
+    answered = [model for models in answers().values() for model in models]
+    for name in (*OBJECTS, *(model.__name__ for model in (*ASKED, *answered, *CLIENT_EVENTS))):
+        found += [other for other in _referred(words, words["$defs"][name].get("properties", {})) if other not in found]
+    return found
 
 
-def _objects(words: Schema) -> str:
-    rows = ((name, _fields(words, name, ("type",)), words["$defs"][name].get("description", "")) for name in OBJECTS)
-    return _table(("Object", "Fields", "Is"), rows)
+def _referred(words: Schema, value: Any) -> list[str]:
+    """Return the names of the objects that a schema refers to, directly or through other objects."""
+    found = dict.fromkeys(re.findall(r'"#/\$defs/(\w+)"', json.dumps(value)))
+    direct = [name for name in found if "properties" in words["$defs"][name] and name not in _EVENT_NAMES]
+    return [other for name in direct for other in (name, *_referred(words, words["$defs"][name]["properties"]))]
+
+
+def _object(words: Schema, name: str) -> str:
+    doc = " ".join(words["$defs"][name].get("description", "").split())
+    return _joined((f"### {name}", doc, _fields(words, name, ("type",))))
+
+
+def _anchor(name: str) -> str:
+    """Return the anchor of an object's heading. A second heading of the same letters gets `-1`."""
+    anchor = name.lower()
+    kinds = {str(model.model_fields["type"].default).replace(".", "") for model in ASKED}
+    return f"{anchor}-1" if anchor in kinds else anchor
 
 
 def _fields(words: Schema, name: str, known: Iterable[str]) -> str:
-    """Every field but those the reader knows already, with what it means where that cannot be guessed."""
+    """Return a table of the fields that are not in `known`; empty if there are none."""
     schema = words["$defs"][name]
     required = schema.get("required", ())
-    return ", ".join(
-        f"`{field}`{'' if field in required else '?'}{_said(inner)}"
+    rows = [
+        (
+            f"`{field}`{'' if field in required else '?'}",
+            _type(words, inner),
+            _meaning(name, field, inner),
+        )
         for field, inner in schema["properties"].items()
         if field not in set(known)
-    )
+    ]
+    return _table(("Field", "Type", "Meaning"), rows) if rows else ""
 
 
-def _said(schema: Mapping[str, str]) -> str:
-    said = " ".join(schema.get("description", "").split()).removesuffix(".")
-    if not said:
-        return ""
-    return f" ({said[0].lower() if not said[:2].isupper() else said[0]}{said[1:]})"
+def _meaning(name: str, field: str, schema: Mapping[str, Any]) -> str:
+    known = MEANINGS.get(f"{name}.{field}", MEANINGS.get(field, ""))
+    return " ".join(str(schema.get("description", known)).split())
+
+
+def _type(words: Schema, schema: Mapping[str, Any]) -> str:
+    """Return what a field may hold, in the words of JSON."""
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        target = words["$defs"][name]
+        return f"[{name}](#{_anchor(name)})" if "properties" in target else _type(words, target)
+    if "const" in schema:
+        return f"`{json.dumps(schema['const'])}`"
+    if "enum" in schema:
+        return " or ".join(f"`{json.dumps(value)}`" for value in schema["enum"])
+    choices = schema.get("anyOf") or schema.get("oneOf")
+    if choices and choices[0].get("$ref", "").endswith(tuple(_EVENT_NAMES)):
+        return "[event](#events)"
+    if choices:
+        return " or ".join(dict.fromkeys(_type(words, choice) for choice in choices))
+    if schema.get("type") == "array":
+        return f"array of {_type(words, schema['items'])}"
+    return str(schema.get("type", "any"))
 
 
 def _names(words: Schema, name: str) -> str:
+    """Return the names of the fields, with the types of those that are objects."""
     schema = words["$defs"][name]
     required = schema.get("required", ())
-    found = (f"`{field}`{'' if field in required else '?'}" for field in schema["properties"])
+    found = []
+    for field, inner in schema.get("properties", {}).items():
+        kind = _type(words, inner)
+        found.append(f"`{field}`{'' if field in required else '?'}{f' ({kind})' if '](' in kind else ''}")
     return ", ".join(found)
 
 
@@ -126,7 +222,7 @@ def _errors() -> str:
         (f"`{error.code}`", str(STATUS[error.code]), "yes" if error.retryable else "no", error.sentence)
         for error in ERRORS
     )
-    return _table(("Code", "HTTP", "Try again?", "Says, where it says nothing better"), rows)
+    return _table(("Code", "HTTP", "Retry?", "Default message"), rows)
 
 
 def _limits() -> str:
@@ -140,39 +236,39 @@ def _limits() -> str:
         ("characters in a room's description", text.MAX_DESCRIPTION),
         ("characters in the reason of a ban", text.MAX_REASON),
         ("characters in a status", text.MAX_STATUS),
-        ("people in a direct room", text.MAX_DIRECT),
-        ("people put into a room when it is made", text.MAX_INVITED),
-        ("rooms one person is in, direct ones aside", text.MAX_ROOMS),
-        ("direct rooms one person has made", text.MAX_DIRECT_MADE),
-        ("of them with the same other person", text.MAX_DIRECT_WITH),
-        ("pinned messages in a room, of those one sees", text.MAX_PINS),
-        ("different emoji at a message", text.MAX_REACTIONS),
-        ("names that count in a message", text.MAX_MENTIONS),
-        ("mentions that are counted in a room", text.MENTIONS_COUNTED),
-        ("members of a room in which everybody may call all of them", text.LOUD_MEMBERS),
-        ("people whose presence a connection looks at", text.MAX_WATCHED),
-        ("read positions moved at once", text.MAX_READ_ROOMS),
+        ("members of a direct room", text.MAX_DIRECT),
+        ("members added to a room when it is created", text.MAX_INVITED),
+        ("rooms of a user, not counting direct rooms", text.MAX_ROOMS),
+        ("direct rooms created by a user", text.MAX_DIRECT_MADE),
+        ("direct rooms created by a user with the same other user", text.MAX_DIRECT_WITH),
+        ("pinned messages in a room, of those the user can see", text.MAX_PINS),
+        ("different emoji on a message", text.MAX_REACTIONS),
+        ("names in a message that count as mentions", text.MAX_MENTIONS),
+        ("unread mentions that are counted in a room", text.MENTIONS_COUNTED),
+        ("members of a room in which every member may use `@room` and `@here`", text.LOUD_MEMBERS),
+        ("users whose presence a connection watches", text.MAX_WATCHED),
+        ("read positions moved by one command", text.MAX_READ_ROOMS),
         ("events or messages in a page", text.MAX_PAGE),
         ("topics in `have`", text.MAX_HAVE),
-        ("levels of JSON", text.MAX_DEPTH),
-        ("fragments of one WebSocket message", MAX_FRAGMENTS),
-        ("frames a client may send before it has heard `welcome`", MAX_KEPT),
+        ("levels of nesting in JSON", text.MAX_DEPTH),
+        ("fragments of a WebSocket message", MAX_FRAGMENTS),
+        ("frames a client may send before `welcome` arrives", MAX_KEPT),
         ("the highest id and seq", text.MAX_ID),
     )
     return _table(("At most", "Number"), ((name, f"{number:,}") for name, number in rows))
 
 
 def _rates() -> str:
-    found = ((words, getattr(limits, name)) for name, words in RATES.items())
-    rows = ((words, _rate(limit.rate), str(limit.burst)) for words, limit in found)
-    return _table(("What", "In the long run", "At once"), rows)
+    found = ((what, getattr(limits, name)) for name, what in RATES.items())
+    rows = ((what, _rate(limit.rate), str(limit.burst)) for what, limit in found)
+    return _table(("Requests", "Sustained rate", "Burst"), rows)
 
 
 def _rate(rate: float) -> str:
     for unit, seconds in (("a second", 1), ("a minute", 60), ("an hour", 3600)):
         if rate * seconds >= 1:
             return f"{rate * seconds:.3g} {unit}"
-    raise ValueError(f"a rate below one an hour: {rate}")
+    raise ValueError(f"The rate {rate} per second is below one an hour.")
 
 
 def _settings() -> str:
@@ -187,7 +283,12 @@ def _default(name: str) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else str(value)
 
 
+def _joined(parts: Iterable[str]) -> str:
+    return "\n\n".join(parts)
+
+
 def _first(doc: str | None) -> str:
+    """Return the first paragraph of a docstring on one line."""
     return " ".join((doc or "").strip().partition("\n\n")[0].split())
 
 

@@ -1,4 +1,4 @@
-"""The page `docs/settings.md`, made from the fields of `Settings` and their docstrings."""
+"""The page `docs/settings.md`, generated from the fields of `Settings` and their docstrings."""
 
 import ast
 import inspect
@@ -9,8 +9,8 @@ from hubbub.settings import PREFIX, Settings
 HEAD = f"""# Settings
 
 Each setting is a flag (`--set NAME=VALUE`), an environment variable (`{PREFIX}NAME`) or a line of `hubbub.toml`. A flag
-goes before a variable, a variable before the file, the file before the default. `--host`, `--port` and `--data` have
-flags of their own.
+overrides a variable, a variable overrides the file, and the file overrides the default. `--host`, `--port` and `--data`
+are flags themselves.
 
 | Setting | Default | Allowed | What it does |
 |---|---|---|---|

@@ -1,6 +1,6 @@
-"""TypeScript out of JSON Schema: an interface for each object, a type for everything else.
+"""TypeScript types from JSON Schema: an interface for each object, a type for everything else.
 
-It knows the part of JSON Schema that our models use, and refuses the rest instead of guessing.
+It supports the part of JSON Schema that our models use, and raises an error for the rest.
 """
 
 import json
@@ -8,16 +8,16 @@ from collections.abc import Mapping
 from typing import Any
 
 Schema = Mapping[str, Any]
-HEADER = "/** The contract's types. Written by `make contract` out of the server's models; not to be edited. */\n"
+HEADER = "/** The types of the contract. Written by `make contract` from the server's models. Do not edit. */\n"
 PLAIN = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean", "null": "null"}
 
 
 class Unknown(Exception):
-    """A schema that has no translation here."""
+    """A schema that this module does not support."""
 
 
 def module(definitions: Mapping[str, Schema]) -> str:
-    """One exported declaration for each definition, by name."""
+    """Return one exported declaration for each definition, sorted by name."""
     return HEADER + "".join(f"\n{_declaration(name, schema)}" for name, schema in sorted(definitions.items()))
 
 

@@ -1,4 +1,4 @@
-"""JSON Schema 2020-12 of everything that goes over the WebSocket: models, events, commands, frames, errors."""
+"""JSON Schema 2020-12 of the WebSocket protocol: models, events, commands, frames, errors."""
 
 from typing import Any, get_args
 
@@ -17,10 +17,10 @@ TITLE = "hubbub.v1"
 COMMANDS: tuple[type[Command], ...] = get_args(get_args(WireCommand)[0])
 SIGNALS: tuple[type[Signal], ...] = get_args(AnySignal)
 ASKED: tuple[type[BaseModel], ...] = (*COMMANDS, EventsSince, *SIGNALS)
-"""What a client sends under an `id` and gets an answer to."""
+"""Frames of the client that need an `id` and get an answer."""
 NUMBERED: tuple[type[BaseModel], ...] = (*ASKED, schemas.Ping)
-"""The same and `ping`, whose `id` may be missing."""
-SAID: tuple[type[BaseModel], ...] = (
+"""The same and `ping`, whose `id` is optional."""
+FROM_SERVER: tuple[type[BaseModel], ...] = (
     schemas.Welcome, schemas.More, schemas.Reset, schemas.Pong, schemas.UserTyping, schemas.PresenceChanged, schemas.Ok,
     schemas.CommandRefused,
 )  # fmt: skip
@@ -28,12 +28,12 @@ ID = {
     "type": "integer",
     "minimum": -(2**63) + 1,
     "maximum": 2**63 - 1,
-    "description": "The client's own number for this, echoed as `re`.",
+    "description": "A number that the client chooses. The answer repeats it as `re`.",
 }
 
 
 class Plain(GenerateJsonSchema):
-    """Without what repeats the names of fields, and without a null that says no more than "may be left out"."""
+    """A schema without titles that repeat the names of fields, and without defaults of null for optional fields."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
@@ -44,22 +44,22 @@ class Plain(GenerateJsonSchema):
 
 
 def document() -> Schema:
-    """The whole vocabulary under `$defs`; the document itself describes one frame in either direction."""
+    """Return all definitions under `$defs`. The document itself describes a frame in either direction."""
     defs = _generate()
-    for asked in ASKED:
-        _add_id(defs[asked.__name__], required=True)
+    for model in ASKED:
+        _add_id(defs[model.__name__], required=True)
     _add_id(defs[schemas.Ping.__name__], required=False)
     defs["Answers"] = {
-        "description": "What `ok` holds, by the type of what is answered.",
+        "description": "What `ok` contains, by the type of the request.",
         **_object({name: _any_of(models) for name, models in answers().items()}),
     }
     defs["ClientFrame"] = {
-        "description": "What a client says: `hello` first, then commands, queries and pings.",
+        "description": "A frame from the client: `hello` first, then commands, queries and pings.",
         **_any_of((schemas.Hello, *ASKED, schemas.Ping)),
     }
-    server = _any_of(SAID)["anyOf"]
+    server = _any_of(FROM_SERVER)["anyOf"]
     defs["ServerFrame"] = {
-        "description": "What the server says: `welcome` first, then events and answers.",
+        "description": "A frame from the server: `welcome` first, then events and answers.",
         "anyOf": [*server[:3], ref("ChatEvent"), *server[3:]],
     }
     return {
@@ -72,7 +72,7 @@ def document() -> Schema:
 
 
 def answers() -> dict[str, tuple[type[BaseModel], ...]]:
-    """By command: the models its `ok` may have."""
+    """Return the models of `ok` by the wire name of the request."""
     found: dict[str, tuple[type[BaseModel], ...]] = {}
     for command in COMMANDS:
         assert command.answer is not None, f"{command.__name__} has no answer"
@@ -87,7 +87,7 @@ def ref(name: str) -> Schema:
 
 
 def without_discriminators(value: Any) -> Any:
-    """OpenAPI's `discriminator` means nothing to JSON Schema and something else to AsyncAPI."""
+    """Remove OpenAPI's `discriminator`: JSON Schema ignores it, and AsyncAPI gives it another meaning."""
     if isinstance(value, dict):
         return {key: without_discriminators(inner) for key, inner in value.items() if key != "discriminator"}
     return [without_discriminators(inner) for inner in value] if isinstance(value, list) else value
@@ -95,7 +95,7 @@ def without_discriminators(value: Any) -> Any:
 
 def _generate() -> dict[str, Schema]:
     incoming: list[Any] = [schemas.Hello, schemas.Ping, *ASKED]
-    outgoing: list[Any] = [ChatEvent, *SAID, Refusal, Member, Message, EventPage, NoWay]
+    outgoing: list[Any] = [ChatEvent, *FROM_SERVER, Refusal, Member, Message, EventPage, NoWay]
     inputs: list[tuple[str, JsonSchemaMode, CoreSchema]] = [
         *((str(number), "validation", TypeAdapter(found).core_schema) for number, found in enumerate(incoming)),
         *((str(number), "serialization", TypeAdapter(found).core_schema) for number, found in enumerate(outgoing)),
@@ -105,7 +105,7 @@ def _generate() -> dict[str, Schema]:
 
 
 def _add_id(schema: Schema, *, required: bool) -> None:
-    """What the envelope of a command adds to its model: `id`, and that `type` must be there."""
+    """Add what the envelope adds to a command's model: the field `id`, and that `type` is required."""
     schema["properties"] = {"id": ID, **schema["properties"]}
     schema["properties"]["type"].pop("default", None)
     wanted = {"id", "type", *schema.get("required", ())} if required else {"type"}

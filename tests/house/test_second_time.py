@@ -24,7 +24,7 @@ def test_busy():
         been.touch()
         assert False
 """
-LOUD = "PASSED ONLY AT THE SECOND TIME, BY ITSELF: test_planted.py::test_busy"
+LOUD = "PASSED ONLY ON THE SECOND RUN: test_planted.py::test_busy"
 
 
 @pytest.mark.parametrize(
@@ -53,5 +53,5 @@ def test_few_failed_tests_run_again_and_are_reported(
         check=False,
     )
     assert (ended.returncode == 0) == passed, ended.stdout
-    assert ("Once more, by themselves" in ended.stdout) == repeated
+    assert ("Repeating failed tests" in ended.stdout) == repeated
     assert (LOUD in ended.stdout) == repeated

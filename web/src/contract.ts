@@ -1,8 +1,8 @@
-/** The contract's types. Written by `make contract` out of the server's models; not to be edited. */
+/** The types of the contract. Written by `make contract` from the server's models. Do not edit. */
 
 /** React to a message with an emoji. Idempotent. */
 export interface AddReaction {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   room: number;
   /** The message's seq. */
@@ -12,7 +12,7 @@ export interface AddReaction {
   emoji: string;
 }
 
-/** What `ok` holds, by the type of what is answered. */
+/** What `ok` contains, by the type of the request. */
 export interface Answers {
   "message.send": Position;
   "message.forward": Position;
@@ -53,7 +53,7 @@ export interface Appearances {
 
 /** Archive a room. Idempotent. An archived room is read-only, except for deletions and a change of owner. */
 export interface ArchiveRoom {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   type: "room.archive";
   room: number;
@@ -72,7 +72,7 @@ export interface Ban {
 
 /** Ban another user: remove them from a room and keep them from joining it. Idempotent. */
 export interface BanMember {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   room: number;
   /** The other user's id. */
@@ -97,7 +97,7 @@ export interface Beyond {
 
 /** Change your own settings for a room, on all your devices. Fields that are left out stay as they are. */
 export interface ChangeSettings {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   type: "room.settings";
   room: number;
@@ -131,7 +131,7 @@ export interface Checked {
   name: string | null;
 }
 
-/** What a client says: `hello` first, then commands, queries and pings. */
+/** A frame from the client: `hello` first, then commands, queries and pings. */
 export type ClientFrame = Hello | SendMessage | ForwardMessage | EditMessage | DeleteMessage | PinMessage | UnpinMessage | AddReaction | RemoveReaction | CreateRoom | UpdateRoom | ArchiveRoom | RestoreRoom | ChangeSettings | JoinRoom | LeaveRoom | InviteMember | RemoveMember | BanMember | UnbanMember | SetRoomRole | ReadRoom | UnreadRoom | ReadRooms | SetPresence | EventsSince | Typing | SetIdle | WatchPresence | Ping;
 
 /** The answer to a rejected frame. The connection stays open. */
@@ -143,7 +143,7 @@ export interface CommandRefused {
 
 /** Create a room. You become its owner; in a direct room all are plain members. The same people share one direct room: if it exists already, the answer is that room. */
 export interface CreateRoom {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   kind?: "public" | "private" | "direct";
   /** 1 to 64 printable characters, unique among public rooms, also among names that look alike. Direct rooms have no name; all other rooms need one. */
@@ -162,7 +162,7 @@ export interface CreateRoom {
 
 /** Delete a message for everyone. Idempotent. Authors delete their own messages; moderators delete any message, except in direct rooms. */
 export interface DeleteMessage {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   room: number;
   /** The message's seq. */
@@ -172,7 +172,7 @@ export interface DeleteMessage {
 
 /** Change the text of your own message. The same text changes nothing. */
 export interface EditMessage {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   room: number;
   /** The message's seq. */
@@ -208,7 +208,7 @@ export interface EventPage {
 
 /** Get the events of `topic` after the position (`epoch`, `after`). Without `epoch`, the current epoch is meant. */
 export interface EventsSince {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   type: "events.since";
   topic: string;
@@ -222,7 +222,7 @@ export interface EventsSince {
 
 /** Copy a message from another room you are a member of into `room`. You are the author of the copy. */
 export interface ForwardMessage {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   type: "message.forward";
   /** The id of the room that gets the copy. */
@@ -299,7 +299,7 @@ export interface Invite {
 
 /** Add a user to a room. Idempotent. */
 export interface InviteMember {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   room: number;
   /** The other user's id. */
@@ -316,7 +316,7 @@ export interface Invites {
 
 /** Join a room. If the room has no active owner, the new member becomes its owner. Idempotent. */
 export interface JoinRoom {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   type: "room.join";
   room: number;
@@ -324,7 +324,7 @@ export interface JoinRoom {
 
 /** Leave a room. Users cannot leave the lobby or a direct room. */
 export interface LeaveRoom {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   type: "room.leave";
   room: number;
@@ -820,7 +820,7 @@ export interface Pin {
 
 /** Pin a message for all members. Idempotent. */
 export interface PinMessage {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   room: number;
   /** The message's seq. */
@@ -830,7 +830,7 @@ export interface PinMessage {
 
 /** Ask the server for a `pong`, to check the connection. */
 export interface Ping {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id?: number;
   type: "ping";
 }
@@ -971,7 +971,7 @@ export interface ReadMoved {
 
 /** Mark a room as read up to a seq. The read position only moves forward. */
 export interface ReadRoom {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   type: "room.read";
   room: number;
@@ -981,7 +981,7 @@ export interface ReadRoom {
 
 /** Mark several rooms as read. Rooms the user is not a member of are skipped. */
 export interface ReadRooms {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   type: "rooms.read";
   /** At most 500. */
@@ -1010,7 +1010,7 @@ export interface Refusal {
 
 /** Remove another user from a room, but not from the lobby. The user may rejoin a public room. */
 export interface RemoveMember {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   room: number;
   /** The other user's id. */
@@ -1020,7 +1020,7 @@ export interface RemoveMember {
 
 /** Remove your reaction from a message. Idempotent. */
 export interface RemoveReaction {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   room: number;
   /** The message's seq. */
@@ -1042,7 +1042,7 @@ export interface Reset {
 
 /** Restore an archived room. Idempotent. */
 export interface RestoreRoom {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   type: "room.restore";
   room: number;
@@ -1253,7 +1253,7 @@ export interface RoomsPage {
 
 /** Send a message to a room. A retry with the same key and text gets the first answer again, whatever has happened since. */
 export interface SendMessage {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   type: "message.send";
   room: number;
@@ -1265,7 +1265,7 @@ export interface SendMessage {
   reply_to?: number | null;
 }
 
-/** What the server says: `welcome` first, then events and answers. */
+/** A frame from the server: `welcome` first, then events and answers. */
 export type ServerFrame = Welcome | More | Reset | ChatEvent | Pong | UserTyping | PresenceChanged | Ok | CommandRefused;
 
 /** The limits of this server. */
@@ -1331,7 +1331,7 @@ export interface Sessions {
 
 /** Tell the server whether the user is idle on this device. */
 export interface SetIdle {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   type: "presence.idle";
   /** True when the user has not touched the device for a while, false at the next touch. */
@@ -1340,7 +1340,7 @@ export interface SetIdle {
 
 /** Set your status. It replaces the previous status completely. */
 export interface SetPresence {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   type: "presence.set";
   /** `dnd` is "do not disturb"; other users see `invisible` as offline. */
@@ -1355,7 +1355,7 @@ export interface SetPresence {
 
 /** Change a member's role in a room. Idempotent. A room has one owner: when another member becomes the owner, the former owner becomes a moderator. The owner of an archived room can be changed, too. */
 export interface SetRoomRole {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   room: number;
   /** The other user's id. */
@@ -1446,7 +1446,7 @@ export interface TokenPair {
 
 /** Tell the members of a room that you are typing. Clients repeat it every three seconds while the user types, not more often. */
 export interface Typing {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   type: "typing";
   room: number;
@@ -1454,7 +1454,7 @@ export interface Typing {
 
 /** Lift a ban, so that the user may join again. Idempotent. */
 export interface UnbanMember {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   room: number;
   /** The other user's id. */
@@ -1464,7 +1464,7 @@ export interface UnbanMember {
 
 /** Unpin a message. Idempotent. */
 export interface UnpinMessage {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   room: number;
   /** The message's seq. */
@@ -1474,7 +1474,7 @@ export interface UnpinMessage {
 
 /** Mark a message and all later ones as unread. */
 export interface UnreadRoom {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   type: "room.unread";
   room: number;
@@ -1490,7 +1490,7 @@ export interface Unreading {
 
 /** Change a room. Fields that are left out stay as they are. */
 export interface UpdateRoom {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   type: "room.update";
   room: number;
@@ -1522,7 +1522,7 @@ export interface UserTyping {
 
 /** Replace the list of users whose presence this connection receives. */
 export interface WatchPresence {
-  /** The client's own number for this, echoed as `re`. */
+  /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   type: "presence.watch";
   /** The ids of the users, at most 200. */
