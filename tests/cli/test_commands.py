@@ -148,7 +148,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (("user", "create", "only", "--password-stdin"), PASSWORD, "already taken"),
         (("user", "create", "two words", "--password-stdin"), PASSWORD, "letters, digits"),
         (("user", "create", "short", "--password-stdin"), "short", "at least 8"),
-        (("user", "reset-link", "nobody"), "", "nobody called nobody"),
+        (("user", "reset-link", "nobody"), "", "no user called nobody"),
         (("user", "disable", "only"), "", "last owner"),
     ],
 )
