@@ -103,7 +103,7 @@ BREAKS: dict[str, list[Callable[[History, Stored], None]]] = {
     "I3": [skip, swap, repeat, see_ghost, see_other],
     "I5": [reverse_time],
     "I6": [leave_gap, leave_number_out],
-    "observer was told to reset": [reset],
+    "observer received a reset": [reset],
 }
 
 
