@@ -126,7 +126,7 @@ def test_a_session_ended_from_another_window_returns_to_the_log_in(open_window: 
         dialog.get_by_role("button", name="End session", exact=True).first.click()
         expect(dialog.get_by_role("listitem")).to_have_count(before - 1)
     ended.is_out()
-    expect(ended.page.get_by_role("status")).to_contain_text("session")
+    expect(ended.page.get_by_role("status")).to_contain_text("You were logged out")
     keeps.page.keyboard.press("Escape")
     keeps.say("still here")
     keeps.sees("still here")

@@ -71,7 +71,7 @@ def test_a_deleted_message_leaves_a_placeholder(world: World, open_window: OpenW
     go_to(ann, "of mine")
     keys.press("Delete")
     question = ann.page.get_by_role("alertdialog")
-    expect(question).to_contain_text("cannot be undone")
+    expect(question).to_contain_text("You can't undo this")
     expect(question).to_contain_text("▒▒▒")
     expect(question.get_by_role("button", name="Cancel")).to_be_focused()
     axe.check(ann.page, "dialog")
