@@ -74,7 +74,7 @@ def change_settings(keys: Keyboard, name: str) -> None:
     keys.at("textbox", "Name")
     keys.reach("textbox", "Topic")
     keys.write("Keys and locks")
-    keys.reach("radio", "Everything")
+    keys.reach("radio", "Full history")
     keys.press("ArrowDown")
     keys.use("button", "Save")
     expect(dialog.get_by_role("status")).to_have_text("Saved.")
