@@ -67,7 +67,7 @@ def test_a_jump_that_failed_offline_completes_after_reconnecting(archive: Archiv
             if other is not None:
                 reader.room(other).click()
             reading.jump(number)
-            expect(page.get_by_role("alert")).to_contain_text("reached")
+            expect(page.get_by_role("alert")).to_contain_text("reach the server")
             proxy.mend()
             stays(reading, number)
 

@@ -152,7 +152,7 @@ def react(keys: Keyboard, his: Keyboard) -> None:
     his.reach("button", "More actions", key="ArrowRight", most=8)
     his.press("Enter")
     his.choose("Copy text")
-    expect(message(his.person, "the knife")).to_contain_text("clipboard")
+    expect(message(his.person, "the knife")).to_contain_text("Text copied")
     his.at("button", "More actions")
     his.press("Escape")
     his.on("where is the knife")

@@ -79,7 +79,7 @@ def test_the_now_button_reconnects_immediately(server: Server, open_window: Open
         # The clock stands still: by itself the window would wait for ever.
         window.page.clock.pause_at(datetime.now(UTC) + timedelta(seconds=5))
         proxy.cut()
-        now = window.page.get_by_role("button", name="Now", exact=True)
+        now = window.page.get_by_role("button", name="Reconnect now")
         expect(now).to_be_visible()
         proxy.mend()
         now.click()
