@@ -203,6 +203,8 @@ def test_a_draft_in_a_room_that_the_user_leaves_stays_in_the_list(
     dialog.get_by_role("button", name="Leave").click()
     left = listed(ann, "Drafts in rooms you left").get_by_role("button")
     expect(left).to_contain_text(name)
+    expect(ann.page.get_by_role("heading", level=2, name=name)).to_have_count(0)  # The page has gone to another room.
+    expect(ann.composer).to_be_visible()
     ann.page.reload()
     ann.is_in()
     expect(left).to_have_count(1)
