@@ -35,8 +35,7 @@ KINDS = {
 """What each socket sends before it falls silent."""
 
 
-async def connect(port: int, network: str, first: bytes) -> socket.socket:
-    tcp = socket.socket()
+async def connect(tcp: socket.socket, port: int, network: str, first: bytes) -> None:
     tcp.setblocking(False)
     tcp.bind((network, 0))
     loop = asyncio.get_running_loop()
@@ -44,23 +43,18 @@ async def connect(port: int, network: str, first: bytes) -> socket.socket:
         await loop.sock_connect(tcp, ("127.0.0.1", port))
         if first:
             await loop.sock_sendall(tcp, first)
-    return tcp
 
 
 @asynccontextmanager
 async def besieged(server: Server, first: bytes, networks: list[str]) -> AsyncIterator[None]:
     """Keep SOCKETS silent sockets open, and reopen those the server ends."""
-    held: list[socket.socket] = []
-
     async def hold(network: str) -> None:
         while True:
-            tcp = await connect(server.port, network, first)
-            held.append(tcp)
-            with contextlib.suppress(ConnectionError):
-                while await asyncio.get_running_loop().sock_recv(tcp, 4_096):
-                    pass
-            held.remove(tcp)
-            tcp.close()
+            with socket.socket() as tcp:
+                await connect(tcp, server.port, network, first)
+                with contextlib.suppress(ConnectionError):
+                    while await asyncio.get_running_loop().sock_recv(tcp, 4_096):
+                        pass
             await asyncio.sleep(0.5)  # This is the pace of the attack.
 
     tasks = [asyncio.create_task(hold(networks[number % len(networks)])) for number in range(SOCKETS)]
@@ -72,8 +66,6 @@ async def besieged(server: Server, first: bytes, networks: list[str]) -> AsyncIt
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for tcp in held:
-            tcp.close()
 
 
 async def worst_health(server: Server, seconds: float) -> float:
