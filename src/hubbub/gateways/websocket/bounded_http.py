@@ -15,7 +15,7 @@ from typing import Any
 import httptools
 from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from hubbub.gateways.websocket.handshake import Rejection
@@ -88,6 +88,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._is_early = False
         self._body_began = 0.0
         self._refused: Rejection | None = None
+        self._cycles: list[RequestResponseCycle] = []
+        """The requests whose answers are not complete."""
         self._deadline: asyncio.TimerHandle | None = None
         self._reader_timer: asyncio.TimerHandle | None = None
 
@@ -100,6 +102,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._held = b""
         self._disarm()
         self._stop_reader_timer()
+        self._disconnect_cycles()
+        self._cycles.clear()
         super().connection_lost(exc)
 
     # --- bytes into the parser -----------------------------------------------------------------------------------
@@ -108,7 +112,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._discards_input:
             self._last_bytes += len(data)
             if self._last_bytes > LAST_BYTES:
-                self.transport.abort()
+                self._abort()
             return
         self._unset_keepalive_if_required()
         if self._held:  # this data arrived before reading was paused
@@ -193,7 +197,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._refused = self._refused or LADEN  # the parser would pass the body on as data of the other protocol
         if self._refused is not None:
             raise _Refusal
+        before = self.cycle
         super().on_headers_complete()
+        if self.cycle is not before:  # An upgrade has no cycle.
+            self._cycles = [cycle for cycle in self._cycles if not cycle.response_complete] + [self.cycle]
         self._in_body = True
         self._framing = self._payload = 0
         self._body_began = self.loop.time()
@@ -239,7 +246,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def _abort_slow_reader(self) -> None:
         self._reader_timer = None
         if self.transport.get_write_buffer_size():
-            self.transport.abort()
+            self._abort()
 
     # --- the upgrade ---------------------------------------------------------------------------------------------
 
@@ -276,11 +283,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._disarm()
             self.cycle.keep_alive = False
         elif self.pipeline or self.cycle.response_started:
-            self.transport.abort()
+            self._abort()
         else:
             self._answer_refusal(refused)
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
+            self._disconnect_cycles()
 
     def _answer_refusal(self, refused: Rejection) -> None:
         self._count_refusal(str(refused.status))
@@ -302,6 +308,16 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         else:
             self.transport.close()
 
+    def _abort(self) -> None:
+        self._disconnect_cycles()
+        self.transport.abort()
+
+    def _disconnect_cycles(self) -> None:
+        """Keep applications from writing: uvloop raises when they write to a closed transport."""
+        for cycle in self._cycles:
+            cycle.disconnected = True
+            cycle.message_event.set()
+
     # --- deadlines -----------------------------------------------------------------------------------------------
 
     def _arm(self, seconds: float) -> None:
@@ -318,7 +334,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._in_head and not self._discards_input:
             self._refuse(LATE)
         elif not self._in_body or not self._wait_for_more_body():
-            self.transport.abort()
+            self._abort()
 
     def _wait_for_more_body(self) -> bool:
         """Set the next deadline of a body. Return False if it is too old or too slow."""

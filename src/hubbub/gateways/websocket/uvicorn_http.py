@@ -64,7 +64,7 @@ class HttpProtocol(BoundedHttpProtocol):
             if open_now > self._limit * HARD_LIMIT:
                 self._count_refusal("none")
                 self._discards_input = True
-                transport.abort()
+                self._abort()
                 return
         self._update_slot()
 
@@ -120,10 +120,11 @@ class HttpProtocol(BoundedHttpProtocol):
         self._gateway.connections.services.metrics.connections_evicted.labels(kind="http").inc()
         if self._in_body and not self.pipeline and not self.cycle.response_started:
             self._count_refusal(str(FULL.status))
+            self._disconnect_cycles()
             self.transport.write(FULL.response())
             self.transport.close()  # at once: the newcomer has its slot
         else:
-            self.transport.abort()
+            self._abort()
 
     # --- the upgrade ---------------------------------------------------------------------------------------------
 
