@@ -48,6 +48,7 @@ async def connect(tcp: socket.socket, port: int, network: str, first: bytes) -> 
 @asynccontextmanager
 async def besieged(server: Server, first: bytes, networks: list[str]) -> AsyncIterator[None]:
     """Keep SOCKETS silent sockets open, and reopen those the server ends."""
+
     async def hold(network: str) -> None:
         while True:
             with socket.socket() as tcp:
