@@ -20,7 +20,7 @@ from hubbub.gateways.http.app import ROUTERS
 from tests.authorisation import table
 from tests.authorisation.requests import ROOM, SITE, Request
 from tests.authorisation.world import Room, World, create_users, route_of
-from tests.house.test_unions import ROUTES
+from tests.support.routes import ROUTES
 from tests.support.server import Server
 
 BROKEN = ("-m", "tests.authorisation.broken_server")

@@ -21,8 +21,8 @@ from hubbub.protocol import close_codes
 from hubbub.protocol.tokens import Tokens
 from tests.authorisation.rest_client import FORM, JSON, RestClient
 from tests.engine.conftest import desk_at
-from tests.house.test_unions import ROUTES
 from tests.support.client import Connection, Frame, RefusedError, raw_connect
+from tests.support.routes import ROUTES
 from tests.support.server import Account, Server
 
 ROLES = {"admin": "admin", "owner": "owner"}

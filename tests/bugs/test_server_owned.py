@@ -16,7 +16,7 @@ from tests.bugs.conftest import StartServer
 from tests.bugs.requests import READ, REST, WIRE, Fields, in_a_room
 from tests.bugs.sides import NAMES, Side, column_names, documents
 from tests.generated.contract import ROOT, operations, read
-from tests.house.test_unions import ROUTES
+from tests.support.routes import ROUTES
 from tests.support.server import Account, Server
 
 COMMANDS: dict[str, Any] = {

@@ -22,6 +22,8 @@ class Command(Frozen):
 
     kind: ClassVar[str]
     answer: ClassVar[type[Wire] | None] = None
+    rest: ClassVar[tuple[str, str] | None] = None
+    """The method and the path of the REST route. Path parameters are fields of the command."""
     posts: ClassVar[bool] = False
     """Whether the command posts text to a room. Posting has its own rate limit."""
     creates_room: ClassVar[bool] = False

@@ -14,6 +14,7 @@ class JoinRoom(Command):
     If the room has no active owner, the new member becomes its owner. Idempotent."""
 
     answer = RoomPosition
+    rest = ("POST", "/api/rooms/{room}/join")
     type: Literal["room.join"] = "room.join"
     room: Id
 
@@ -25,6 +26,7 @@ class LeaveRoom(Command):
     """Leave a room. Users cannot leave the lobby or a direct room."""
 
     answer = Position
+    rest = ("POST", "/api/rooms/{room}/leave")
     type: Literal["room.leave"] = "room.leave"
     room: Id
 
@@ -47,6 +49,7 @@ class InviteMember(MemberCommand):
     """Add a user to a room. Idempotent."""
 
     answer = MaybePosition
+    rest = ("POST", "/api/rooms/{room}/members")
     type: Literal["room.invite"] = "room.invite"
 
 
@@ -55,6 +58,7 @@ class RemoveMember(MemberCommand):
     The user may rejoin a public room."""
 
     answer = Position
+    rest = ("DELETE", "/api/rooms/{room}/members/{user}")
     type: Literal["room.remove"] = "room.remove"
 
 
@@ -63,6 +67,7 @@ class BanMember(MemberCommand):
     Idempotent."""
 
     answer = MaybePosition
+    rest = ("POST", "/api/rooms/{room}/bans")
     type: Literal["room.ban"] = "room.ban"
     reason: Reason = ""
     """Shown to the banned user and to the room's moderators."""
@@ -72,6 +77,7 @@ class UnbanMember(MemberCommand):
     """Lift a ban, so that the user may join again. Idempotent."""
 
     answer = MaybePosition
+    rest = ("DELETE", "/api/rooms/{room}/bans/{user}")
     type: Literal["room.unban"] = "room.unban"
 
 
@@ -81,5 +87,6 @@ class SetRoomRole(MemberCommand):
     moderator. The owner of an archived room can be changed, too."""
 
     answer = MaybePosition
+    rest = ("PUT", "/api/rooms/{room}/members/{user}/role")
     type: Literal["room.role"] = "room.role"
     role: Annotated[RoomRole, Field(strict=False)]

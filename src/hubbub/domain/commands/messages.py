@@ -28,6 +28,7 @@ class SendMessage(TextCommand):
 
     answer = Position
     posts = True
+    rest = ("POST", "/api/rooms/{room}/messages")
     type: Literal["message.send"] = "message.send"
     room: Id
     key: Key
@@ -50,6 +51,7 @@ class ForwardMessage(Command):
 
     answer = Position
     posts = True
+    rest = ("POST", "/api/rooms/{room}/forwards")
     type: Literal["message.forward"] = "message.forward"
     room: Id
     """The id of the room that gets the copy."""
@@ -80,6 +82,7 @@ class EditMessage(MessageCommand, TextCommand):
     """Change the text of your own message. The same text changes nothing."""
 
     posts = True
+    rest = ("PATCH", "/api/rooms/{room}/messages/{message}")
     type: Literal["message.edit"] = "message.edit"
     body: Body
 
@@ -91,18 +94,21 @@ class DeleteMessage(MessageCommand):
     """Delete a message for everyone. Idempotent.
     Authors delete their own messages; moderators delete any message, except in direct rooms."""
 
+    rest = ("DELETE", "/api/rooms/{room}/messages/{message}")
     type: Literal["message.delete"] = "message.delete"
 
 
 class PinMessage(MessageCommand):
     """Pin a message for all members. Idempotent."""
 
+    rest = ("PUT", "/api/rooms/{room}/pins/{message}")
     type: Literal["message.pin"] = "message.pin"
 
 
 class UnpinMessage(MessageCommand):
     """Unpin a message. Idempotent."""
 
+    rest = ("DELETE", "/api/rooms/{room}/pins/{message}")
     type: Literal["message.unpin"] = "message.unpin"
 
 

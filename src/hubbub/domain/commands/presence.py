@@ -14,6 +14,7 @@ class SetPresence(Command):
     """Set your status. It replaces the previous status completely."""
 
     answer = MaybePosition
+    rest = ("PUT", "/api/presence")
     type: Literal["presence.set"] = "presence.set"
     status: Chosen = "online"
     """`dnd` is "do not disturb"; other users see `invisible` as offline."""

@@ -9,6 +9,7 @@ from hubbub.domain.emojis import Emoji
 class AddReaction(MessageCommand):
     """React to a message with an emoji. Idempotent."""
 
+    rest = ("PUT", "/api/rooms/{room}/messages/{message}/reactions/{emoji}")
     type: Literal["reaction.add"] = "reaction.add"
     emoji: Emoji
     """Exactly one Unicode emoji."""
@@ -17,6 +18,7 @@ class AddReaction(MessageCommand):
 class RemoveReaction(MessageCommand):
     """Remove your reaction from a message. Idempotent."""
 
+    rest = ("DELETE", "/api/rooms/{room}/messages/{message}/reactions/{emoji}")
     type: Literal["reaction.remove"] = "reaction.remove"
     emoji: Emoji
     """The emoji to remove."""

@@ -13,6 +13,7 @@ class ReadRoom(Command):
     """Mark a room as read up to a seq. The read position only moves forward."""
 
     answer = MaybePosition
+    rest = ("POST", "/api/rooms/{room}/read")
     type: Literal["room.read"] = "room.read"
     room: Id
     seq: Seq
@@ -26,6 +27,7 @@ class UnreadRoom(Command):
     """Mark a message and all later ones as unread."""
 
     answer = MaybePosition
+    rest = ("POST", "/api/rooms/{room}/unread")
     type: Literal["room.unread"] = "room.unread"
     room: Id
     message: MessageSeq
@@ -47,6 +49,7 @@ class ReadRooms(Command):
     """Mark several rooms as read. Rooms the user is not a member of are skipped."""
 
     answer = MaybePosition
+    rest = ("POST", "/api/reads")
     type: Literal["rooms.read"] = "rooms.read"
     rooms: Annotated[tuple[RoomRead, ...], FailFast(), Field(min_length=1, max_length=MAX_READ_ROOMS, strict=False)]
     """At most 500."""

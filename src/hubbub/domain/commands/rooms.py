@@ -57,6 +57,7 @@ class CreateRoom(NewRoom, Command):
 
     answer = RoomPosition
     creates_room = True
+    rest = ("POST", "/api/rooms")
     type: Literal["room.create"] = "room.create"
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
@@ -67,6 +68,7 @@ class UpdateRoom(Command):
     """Change a room. Fields that are left out stay as they are."""
 
     answer = MaybePosition
+    rest = ("PATCH", "/api/rooms/{room}")
     type: Literal["room.update"] = "room.update"
     room: Id
     name: RoomName | None = None
@@ -85,6 +87,7 @@ class ArchiveRoom(Command):
     An archived room is read-only, except for deletions and a change of owner."""
 
     answer = MaybePosition
+    rest = ("POST", "/api/rooms/{room}/archive")
     type: Literal["room.archive"] = "room.archive"
     room: Id
 
@@ -96,6 +99,7 @@ class RestoreRoom(Command):
     """Restore an archived room. Idempotent."""
 
     answer = MaybePosition
+    rest = ("POST", "/api/rooms/{room}/restore")
     type: Literal["room.restore"] = "room.restore"
     room: Id
 
@@ -108,6 +112,7 @@ class ChangeSettings(Command):
     Fields that are left out stay as they are."""
 
     answer = MaybePosition
+    rest = ("PATCH", "/api/rooms/{room}/settings")
     type: Literal["room.settings"] = "room.settings"
     room: Id
     favourite: bool | None = None
