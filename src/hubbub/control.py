@@ -121,7 +121,8 @@ async def _create_user(services: Services, request: CreateUser) -> Answer:
         command = c.CreateAccount(username=request.name, password_hash=password_hash, role=Role(request.role))
     except ValidationError as error:
         raise refuse(error) from None
-    return (await services.journal.submit(command, SYSTEM)).answer
+    receipt = await services.journal.submit(command, SYSTEM)
+    return {"user": receipt.answer["user"].model_dump()}
 
 
 async def _hash(services: Services, password: str, name: str) -> str:

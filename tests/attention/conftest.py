@@ -9,7 +9,7 @@ from hubbub.clock import Clock
 from hubbub.domain.commands import Command, CreateRoom, JoinRoom, SendMessage
 from hubbub.domain.errors import HubbubError
 from hubbub.domain.model import Actor
-from hubbub.features import BULK
+from hubbub.features import HANDLERS
 from hubbub.storage.ids import Ids
 from hubbub.storage.transaction import Transaction
 from tests.engine.conftest import Desk, desk_at
@@ -37,7 +37,7 @@ class Table:
         with self.desk.elsewhere() as connection:
             tx = Transaction(connection, Ids.load(connection), Clock().now())
             tx.lock(topic for command, actor in asked for topic in command.topics(actor))
-            results = BULK[type(asked[0][0])](asked, tx)
+            results: list[dict[str, object] | HubbubError] = HANDLERS[type(asked[0][0])](asked, tx)
             tx.flush()
         self.desk.published += tx.entries
         return results
@@ -54,10 +54,9 @@ def seq(answer: object) -> int:
 async def new_room(desk: Desk, owner: Actor, name: str, *members: Actor) -> int:
     made = await desk.journal.submit(CreateRoom(name=name), owner)
     room = made.answer["room"]
-    assert isinstance(room, dict)
     for member in members:
-        await desk.journal.submit(JoinRoom(room=room["id"]), member)
-    return int(room["id"])
+        await desk.journal.submit(JoinRoom(room=room.id), member)
+    return room.id
 
 
 @pytest.fixture

@@ -17,9 +17,8 @@ from hubbub.domain.commands import (
     UnreadRoom,
 )
 from hubbub.domain.model import Actor, Role
-from hubbub.domain.text import LOUD_MEMBERS, MENTIONS_COUNTED
+from hubbub.domain.text import LOUD_MEMBERS, MAX_HERE, MENTIONS_COUNTED
 from hubbub.storage import mentions, rooms
-from hubbub.storage.mentions import MAX_HERE
 from tests.attention.conftest import Table, seq
 
 
@@ -197,8 +196,8 @@ async def test_in_a_large_room_only_moderators_may_mention_everyone(table: Table
 
 async def test_leaving_a_room_removes_the_members_mentions(table: Table) -> None:
     await table.say(table.owner, "@ben")
-    for command in (LeaveRoom(room=table.room), JoinRoom(room=table.room)):
-        await table.desk.journal.submit(command, table.member)
+    await table.desk.journal.submit(LeaveRoom(room=table.room), table.member)
+    await table.desk.journal.submit(JoinRoom(room=table.room), table.member)
     assert counted(table, table.member) == 0
     assert table.desk.rows("SELECT count(*) FROM mentions") == [(0,)]
 

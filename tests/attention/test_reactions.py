@@ -25,8 +25,8 @@ from hubbub.domain.commands import (
 from hubbub.domain.errors import Conflict, Forbidden, NotFound
 from hubbub.domain.model import Actor, room_topic, user_topic
 from hubbub.domain.text import MAX_REACTIONS
-from hubbub.features import BULK
-from hubbub.features import reactions as deeds
+from hubbub.features import HANDLERS
+from hubbub.features.reactions import listing
 from hubbub.storage import reactions
 from hubbub.storage.database import Statement
 from hubbub.storage.ids import Ids
@@ -149,7 +149,7 @@ async def test_deleted_archived_and_invisible_messages_take_no_reactions(table: 
     results = table.run(asked)
     assert [type(one) for one in results] == [NotFound, dict]
     with pytest.raises(NotFound):
-        table.desk.database.read(deeds.listing, table.stranger.id, (table.room, early), 0, 10)
+        table.desk.database.read(listing, table.stranger.id, (table.room, early), 0, 10)
     await submit(ArchiveRoom(room=table.room), table.owner)
     for command in (AddReaction, RemoveReaction):
         with pytest.raises(Forbidden):
@@ -163,7 +163,7 @@ async def test_reactions_are_listed_in_pages_in_the_order_they_were_added(table:
     found: list[dict[str, Any]] = []
     for more in (True, True, False):
         after = found[-1]["seq"] if found else 0
-        page: Any = table.desk.database.read(deeds.listing, table.member.id, (table.room, message), after, 1)
+        page: Any = table.desk.database.read(listing, table.member.id, (table.room, message), after, 1)
         found += page["reactions"]
         assert page["more"] == more
     assert [(one["emoji"], one["name"]) for one in found] == [(HEART, "ben"), (THUMB, "anna"), (HEART, "anna")]
@@ -196,7 +196,7 @@ def statements(table: Table, messages: list[int]) -> dict[str, int]:
         for run in runs:
             seen: list[str] = []
             with watched(seen):
-                BULK[type(run[0])]([(command, table.member) for command in run], tx)
+                HANDLERS[type(run[0])]([(command, table.member) for command in run], tx)
             counts[run[0].kind] = len(seen)
         connection.rollback()
     return counts

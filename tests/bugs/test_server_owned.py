@@ -79,7 +79,7 @@ def names_in(value: Any) -> set[str]:
 
 def every_name() -> set[str]:
     """Return every field name of the contract, the tables and the server's internals."""
-    inner = {*Actor.__dataclass_fields__, *Membership.__dataclass_fields__, "here", "in_site", "system", "is_admin"}
+    inner = {*Actor.__dataclass_fields__, *Membership._fields, "here", "in_site", "system", "is_admin"}
     return set().union(*map(names_in, documents(ROOT / "contract"))) | column_names() | inner
 
 

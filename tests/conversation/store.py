@@ -18,6 +18,7 @@ from hubbub.domain.events import Entry
 from hubbub.domain.model import SYSTEM, Actor, Role
 from hubbub.engine.journal import Journal
 from hubbub.features import members, messages, pins, sync
+from hubbub.protocol import wire
 from hubbub.storage import migrate, rooms
 from hubbub.storage.database import Database
 from tests.conversation.client_state import ClientState, Json
@@ -53,7 +54,8 @@ class Store:
     def do(self, actor: str, command: Command) -> tuple[str, Json]:
         """Execute a command; return "ok" or the error code, and the answer."""
         try:
-            return "ok", self._runner.run(self._journal.submit(command, self.actors[actor])).answer
+            answer = self._runner.run(self._journal.submit(command, self.actors[actor])).answer
+            return "ok", orjson.loads(wire.dumps(answer))
         except HubbubError as refusal:
             return refusal.code, {}
 

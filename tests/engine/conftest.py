@@ -33,8 +33,7 @@ class Desk:
     async def person(self, name: str, role: Role = Role.MEMBER) -> Actor:
         receipt = await self.journal.submit(CreateAccount(username=name, password_hash="-", role=role), SYSTEM)
         user = receipt.answer["user"]
-        assert isinstance(user, dict)
-        return Actor(int(user["id"]), name, role, session=f"session of {name}")
+        return Actor(user.id, name, role, session=f"session of {name}")
 
     async def together(self, asked: Sequence[tuple[Command, Actor]]) -> list[Receipt | HubbubError]:
         """Submit commands so that all but the first share a batch.

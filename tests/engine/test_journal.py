@@ -9,6 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from hubbub.domain.commands import (
+    Command,
     CreateRoom,
     DeleteAccount,
     JoinRoom,
@@ -64,7 +65,7 @@ async def test_a_retry_returns_the_first_seq_and_another_body_is_a_conflict(desk
 async def test_a_retry_returns_the_first_seq_after_the_author_lost_the_right_to_send(desk: Desk) -> None:
     alice, bob = await desk.person("alice"), await desk.person("bob")
     room = await desk.journal.submit(CreateRoom(name="General"), alice)
-    number = room.answer["room"]["id"]  # type: ignore[index]
+    number = room.answer["room"].id
     await desk.journal.submit(JoinRoom(room=number), bob)
     first = seq(await desk.journal.submit(hello("a", room=number), bob))
     await desk.journal.submit(RemoveMember(room=number, user=bob.id), alice)
@@ -130,7 +131,8 @@ async def test_a_text_that_no_database_accepts_fails_only_its_command(desk: Desk
 async def test_the_order_of_one_source_is_kept_across_groups_of_different_commands(desk: Desk) -> None:
     alice = await desk.person("alice")
     answers: list[Receipt | HubbubError] = []
-    commands = [hello("1"), ReadRoom(room=LOBBY, seq=1), hello("2"), CreateRoom(name="A"), hello("3"), hello("4")]
+    create = CreateRoom(name="A")
+    commands: list[Command] = [hello("1"), ReadRoom(room=LOBBY, seq=1), hello("2"), create, hello("3"), hello("4")]
     with desk.held():
         for command in commands:
             desk.journal.enqueue(command, alice, answers.append, "one source")
@@ -142,7 +144,7 @@ async def test_the_order_of_one_source_is_kept_across_groups_of_different_comman
 
 async def test_a_send_queued_before_a_removal_succeeds_and_one_after_it_fails(desk: Desk) -> None:
     alice, bob = await desk.person("alice"), await desk.person("bob")
-    number = (await desk.journal.submit(CreateRoom(name="General"), alice)).answer["room"]["id"]  # type: ignore[index]
+    number = (await desk.journal.submit(CreateRoom(name="General"), alice)).answer["room"].id
     await desk.journal.submit(JoinRoom(room=number), bob)
     answers: dict[str, Receipt | HubbubError] = {}
     with desk.held():
@@ -242,7 +244,7 @@ async def test_a_full_queue_answers_busy_at_once(desk: Desk) -> None:
 async def test_a_command_that_discovers_more_topics_runs_alone_with_all_of_them(desk: Desk) -> None:
     alice, bob = await desk.person("alice", Role.OWNER), await desk.person("bob")
     for name in ("A", "B", "C"):
-        number = (await desk.journal.submit(CreateRoom(name=name), alice)).answer["room"]["id"]  # type: ignore[index]
+        number = (await desk.journal.submit(CreateRoom(name=name), alice)).answer["room"].id
         await desk.journal.submit(JoinRoom(room=number), bob)
     results = await desk.together(
         [(hello("x"), alice), (DeleteAccount(user=bob.id, seen_hash="-"), bob), (hello("y"), alice)]

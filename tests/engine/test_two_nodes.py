@@ -35,8 +35,7 @@ async def desks(postgres_server: Postgres) -> AsyncIterator[tuple[Desk, Desk]]:
 
 async def room(desk: Desk, owner: Actor, name: str) -> int:
     made = (await desk.journal.submit(CreateRoom(name=name), owner)).answer["room"]
-    assert isinstance(made, dict)
-    return int(made["id"])
+    return made.id
 
 
 async def waiting(desk: Desk, count: int, unless: "asyncio.Task[Receipt] | None" = None) -> None:

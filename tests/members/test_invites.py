@@ -186,9 +186,9 @@ async def test_invites_of_an_admin_demoted_by_the_host_application_are_deleted(w
     def as_one(role: Role) -> AdmitIdentity:
         return AdmitIdentity(issuer="app", subject="ida", name="ida", role=role)
 
-    user = (await world.do(as_one(Role.ADMIN), SYSTEM))["user"]
-    assert isinstance(user, dict)
-    ida = Actor(user["id"], "ida", Role.ADMIN)
+    await world.do(as_one(Role.ADMIN), SYSTEM)
+    ((user,),) = world.desk.rows("SELECT id FROM users WHERE name = 'ida'")
+    ida = Actor(int(str(user)), "ida", Role.ADMIN)
     await link(world, None, "the site's", ida)
     await link(world, await world.room(CreateRoom(kind="public", name="A room")), "a room's", ida)
     member = replace(ida, role=Role.MEMBER)

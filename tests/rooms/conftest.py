@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 
+import orjson
 import pytest
 
 from hubbub.domain.commands import Command
 from hubbub.domain.events import Entry
 from hubbub.domain.model import LOBBY, Actor, Role, Room
 from hubbub.features import rooms
+from hubbub.protocol import wire
 from tests.engine.conftest import Desk
 from tests.engine.conftest import desk as desk
 
@@ -24,8 +26,10 @@ class World:
     guest: Actor
 
     async def do(self, command: Command, who: Actor | None = None) -> dict[str, object]:
-        """Submit a command as alice or another user and return the answer."""
-        return (await self.desk.journal.submit(command, who or self.alice)).answer
+        """Submit a command as alice or another user and return the answer as its JSON."""
+        receipt = await self.desk.journal.submit(command, who or self.alice)
+        answer: dict[str, object] = orjson.loads(wire.dumps(receipt.answer))
+        return answer
 
     async def room(self, command: Command, who: Actor | None = None) -> int:
         """Submit a command and return the id of the room in its answer."""

@@ -101,9 +101,7 @@ async def test_a_direct_room_requested_many_times_in_a_batch_is_created_once(wor
     receipts = await world.desk.together(asked)
     answers = [receipt.answer["room"] for receipt in receipts if isinstance(receipt, Receipt)]
     assert len(answers) == len(asked)
-    assert {(room["id"], room["head"], room["members"]) for room in answers if isinstance(room, dict)} == {
-        (next(iter(world.sees(world.alice))), 3, 2)
-    }
+    assert {(room.id, room.head, room.members) for room in answers} == {(next(iter(world.sees(world.alice))), 3, 2)}
 
 
 async def test_a_direct_room_is_found_again_after_a_member_deleted_their_account(world: World) -> None:
@@ -215,8 +213,7 @@ async def test_two_users_who_write_to_each_other_at_once_on_two_nodes_share_one_
         async def write(desk: Desk, me: int, other: int) -> object:
             command = CreateRoom(kind="direct", members=(people[other].id,))
             room = (await insist(desk, command, people[me])).answer["room"]
-            assert isinstance(room, dict)
-            return room["id"]
+            return room.id
 
         pairs = [(one, other) for one in range(0, 8, 2) for other in range(1, 8, 2)]
         asked = [write(desk, *pair) for pair in pairs for desk, pair in ((first, pair), (second, pair[::-1]))]

@@ -12,7 +12,7 @@ from fastapi import Request
 from hubbub.cli import main
 from hubbub.domain.commands import SendMessage
 from hubbub.engine.passwords import Passwords
-from hubbub.features import BULK, messages
+from hubbub.features import HANDLERS
 from hubbub.gateways.http import strict_json
 
 NO_DUMMY_HASH = "no-dummy-hash"
@@ -24,13 +24,16 @@ A handler quotes its input, another validates it against the wrong model, a rout
 """
 
 
+_send = HANDLERS[SendMessage]
+
+
 def send(works: Sequence[Any], tx: Any) -> list[Any]:
     for command, _ in works:
         if command.body.startswith(RAISE):
             raise RuntimeError(command.body)
         if command.body.startswith(VALIDATE):
             SendMessage.model_validate({"room": command.body, "key": command.body, "body": [command.body]})
-    return messages.send(works, tx)
+    return _send(works, tx)
 
 
 async def read_body(request: Request) -> bytes:
@@ -52,6 +55,6 @@ _verify = Passwords.verify
 if __name__ == "__main__":
     if os.environ.get("BROKEN") == NO_DUMMY_HASH:
         Passwords.verify = verify  # type: ignore[method-assign]
-    BULK[SendMessage] = send  # type: ignore[index]
+    HANDLERS[SendMessage] = send
     strict_json.read_body = read_body
     main()

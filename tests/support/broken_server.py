@@ -22,9 +22,9 @@ from hubbub.engine.journal import Journal
 from hubbub.engine.live_connections import ConnectionHub, LiveConnection
 from hubbub.features import sync
 from hubbub.features.sync import Snapshot
-from hubbub.storage import database, members, messages, postgresql, restore
+from hubbub.storage import database, facts, members, postgresql, restore
 from hubbub.storage.backup_format import Reader
-from hubbub.storage.messages import SendFacts
+from hubbub.storage.facts import RoomFacts
 from hubbub.storage.postgresql_lock import PostgresLock
 from hubbub.storage.transaction import Head, Transaction
 
@@ -165,18 +165,15 @@ def remember_heads() -> None:
 
 def remember_members() -> None:
     """Cache the permission to write."""
-    facts = messages.facts
-    allowed: set[tuple[int, int]] = set()
+    of_posts = facts.of_posts
+    known: dict[tuple[int, int], Membership] = {}
 
-    def caching(tx: Transaction, asked: Sequence[tuple[int, int, str]]) -> list[SendFacts]:
-        found = facts(tx, asked)
-        allowed.update((room, author) for (room, author, _), fact in zip(asked, found, strict=True) if fact.allowed)
-        return [
-            fact._replace(allowed=fact.allowed or (room, author) in allowed)
-            for (room, author, _), fact in zip(asked, found, strict=True)
-        ]
+    def caching(tx: Transaction, asked: Sequence[tuple[int, int, str]]) -> list[RoomFacts]:
+        found = of_posts(tx, asked)
+        known.update({each[:2]: fact.own for each, fact in zip(asked, found, strict=True) if fact.own is not None})
+        return [fact._replace(own=known.get(each[:2])) for each, fact in zip(asked, found, strict=True)]
 
-    messages.facts = caching
+    facts.of_posts = caching
 
 
 def remember_readers() -> None:

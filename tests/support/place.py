@@ -138,8 +138,7 @@ class Place:
         password_hash = await self.services.passwords.hash(password)
         command = CreateAccount(username=name, password_hash=password_hash, role=role)
         user = (await self.services.journal.submit(command, SYSTEM)).answer["user"]
-        assert isinstance(user, dict)
-        return int(user["id"])
+        return user.id
 
     async def program(self, name: str, role: Role = Role.MEMBER) -> Person:
         """Create an account, logged in by token."""

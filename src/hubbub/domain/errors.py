@@ -106,6 +106,13 @@ class NeedsTopics(Exception):
         super().__init__(*topics)
 
 
+class DirtyRefusal(Exception):
+    """A handler refused its command after it had written.
+
+    The transaction cannot be kept for the other commands. The refusal is the cause.
+    """
+
+
 ERRORS: tuple[type[HubbubError], ...] = (
     BadRequest, Unauthenticated, Forbidden, NotFound, Conflict, TooLarge, RateLimited, Busy, Unavailable, Internal,
 )  # fmt: skip

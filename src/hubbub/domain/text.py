@@ -39,6 +39,8 @@ MAX_REACTIONS = 50
 """Different emoji on one message."""
 MAX_MENTIONS = 50
 """Names in one message that can be mentions."""
+MAX_HERE = 500
+"""If more users are online, `@here` mentions the whole room: an event does not list them all."""
 MENTIONS_COUNTED = 100
 """Unread mentions are counted exactly up to this number."""
 LOUD_MEMBERS = 20

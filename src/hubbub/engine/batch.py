@@ -6,24 +6,27 @@ Knows no thread and no store.
 from asyncio import Future
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, Generic, NamedTuple
 
 import structlog
+from typing_extensions import TypeVar
 
 from hubbub.domain.commands import Command
-from hubbub.domain.errors import Conflict, HubbubError, Internal
+from hubbub.domain.errors import Conflict, DirtyRefusal, HubbubError, Internal
 from hubbub.domain.events import Entry
 from hubbub.domain.model import Actor
 from hubbub.storage.db_errors import StatementRejected
 
 logger = structlog.get_logger(__name__)
 
+A = TypeVar("A", default=Any)
+
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(Generic[A]):
     """The answer to a command whose effects are on disk."""
 
-    answer: dict[str, object]
+    answer: A
 
 
 Reply = Callable[[Receipt | HubbubError], None]
@@ -74,13 +77,6 @@ class QueueLoad(NamedTuple):
     bytes: int
 
 
-class DirtyRefusal(Exception):
-    """A handler refused its command after it had written.
-
-    The transaction cannot be kept for the other commands.
-    """
-
-
 @dataclass(slots=True)
 class Batch:
     """The result of one transaction.
@@ -96,7 +92,7 @@ class Batch:
     seconds: float = 0.0
 
 
-def resolver(future: Future[Receipt]) -> Reply:
+def resolver(future: Future[Receipt[A]]) -> Reply:
     """Return a reply that resolves `future`, unless the waiting task has cancelled it."""
 
     def reply(result: Receipt | HubbubError) -> None:

@@ -67,7 +67,7 @@ async def trim(services: Services) -> int:
     while topics := await services.read(log.trimmable, before):
         for topic in topics:
             receipt = await services.journal.submit(TrimTopic(topic=topic, before=before), SYSTEM)
-            gone += int(str(receipt.answer["gone"]))
+            gone += receipt.answer["gone"]
     return gone
 
 

@@ -24,17 +24,17 @@ from collections import deque
 from collections.abc import Callable
 from random import uniform
 from time import monotonic
+from typing import TypeVar
 
 import structlog
 from sqlalchemy import RootTransaction
 
 from hubbub.clock import Clock
 from hubbub.domain.commands import Command
-from hubbub.domain.errors import Busy, Forbidden, HubbubError, Internal, NeedsTopics, Unavailable
-from hubbub.domain.model import Actor, Role
+from hubbub.domain.errors import Busy, HubbubError, Internal, NeedsTopics, Unavailable
+from hubbub.domain.model import Actor
 from hubbub.engine.batch import (
     Batch,
-    DirtyRefusal,
     PendingCommand,
     Publish,
     QueueLoad,
@@ -44,14 +44,15 @@ from hubbub.engine.batch import (
     group_by_kind,
     resolver,
 )
-from hubbub.features import BULK, HANDLERS
-from hubbub.storage import accounts, log
+from hubbub.features import HANDLERS
+from hubbub.storage import log
 from hubbub.storage.active_time import ActiveClock
 from hubbub.storage.database import Database, WriterConnection
 from hubbub.storage.db_errors import Contended, StatementRejected, translate_errors
 from hubbub.storage.ids import Ids
 from hubbub.storage.transaction import Transaction
 
+A = TypeVar("A")
 MAX_BATCH = 1_000
 MAX_BATCH_BYTES = 256 * 1024
 DEADLINE = 1.75
@@ -114,13 +115,13 @@ class Journal:
         """Return how many commands wait or are being written, and their bytes."""
         return QueueLoad(len(self._waiting), len(self._in_flight), self._bytes)
 
-    async def submit(self, command: Command, actor: Actor, source: object = None) -> Receipt:
+    async def submit(self, command: Command[A], actor: Actor, source: object = None) -> Receipt[A]:
         """Queue a command and return its receipt after the COMMIT.
 
         Raises what the handler raised, Busy (the queue is full), Unavailable (the store did not
         answer in time).
         """
-        future: asyncio.Future[Receipt] = self._loop.create_future()
+        future: asyncio.Future[Receipt[A]] = self._loop.create_future()
         self.enqueue(command, actor, resolver(future), source or future)
         return await future
 
@@ -273,33 +274,17 @@ class Journal:
         """Lock the topics, then execute the commands run by run."""
         tx.lock(topic for pending in batch.commands for topic in pending.topics())
         for run in group_by_kind(batch.commands):
-            kind = type(run[0].command)
-            if kind in BULK:
-                results = BULK[kind]([(pending.command, pending.actor) for pending in run], tx)
-                for pending, result in zip(run, results, strict=True):
+            results = HANDLERS[type(run[0].command)]([(pending.command, pending.actor) for pending in run], tx)
+            for pending, result in zip(run, results, strict=True):
+                if isinstance(result, NeedsTopics):
+                    if result.topics <= set(pending.topics()):
+                        raise result
+                    pending.extra = pending.extra | result.topics
+                    batch.retries.append(pending)
+                else:
                     pending.result = result if isinstance(result, HubbubError) else Receipt(result)
-            else:
-                for pending in run:
-                    self._run_one(pending, batch, tx)
         if batch.retries:
             batch.commands = [pending for pending in batch.commands if pending not in batch.retries]
-
-    def _run_one(self, pending: PendingCommand, batch: Batch, tx: Transaction) -> None:
-        writes = tx.writes
-        try:
-            actor = pending.actor
-            if not (actor.system or actor.role is Role.GUEST or accounts.is_open(tx.connection, actor.id)):
-                raise Forbidden("This account is closed.")  # it was disabled after the command was authenticated
-            pending.result = Receipt(HANDLERS[type(pending.command)](pending.command, pending.actor, tx))
-        except HubbubError as error:
-            if tx.writes != writes:
-                raise DirtyRefusal from error
-            pending.result = error
-        except NeedsTopics as needs:
-            if tx.writes != writes or needs.topics <= set(pending.topics()):
-                raise
-            pending.extra = pending.extra | needs.topics
-            batch.retries.append(pending)
 
     def _commit(self, transaction: RootTransaction) -> bool:
         """Commit; return False if the outcome is unknown."""

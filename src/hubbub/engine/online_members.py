@@ -7,8 +7,8 @@ from heapq import nsmallest
 
 from hubbub.domain.commands import Command, EditMessage, SendMessage
 from hubbub.domain.mentions import may_mention_here
+from hubbub.domain.text import MAX_HERE
 from hubbub.engine.live_connections import ConnectionHub
-from hubbub.storage.mentions import MAX_HERE
 
 COMMANDS_WITH_TEXT = (SendMessage, EditMessage)
 

@@ -15,22 +15,28 @@ from hubbub.domain.commands import (
 from hubbub.domain.errors import Conflict, Forbidden, NeedsTopics, NotFound, Unauthenticated
 from hubbub.domain.events import AccountDisabled, MemberLeft, RoomRemoved, StatusChanged
 from hubbub.domain.identities import Identity, names_for
-from hubbub.domain.model import LOBBY, Actor, Role, RoomRole, User, room_topic
+from hubbub.domain.model import LOBBY, Actor, Nothing, Role, RoomRole, User, UserAnswer, room_topic
 from hubbub.domain.text import MAX_ID
+from hubbub.features.shared.access import get_account
+from hubbub.features.shared.guard import Request
+from hubbub.features.shared.handlers import handles
+from hubbub.features.shared.membership import appoint_owner, appoint_successor, close_behind, enter
+from hubbub.features.shared.sessions import end_sessions
 from hubbub.storage import accounts, bans, identities, invites, members, sessions, statuses
 from hubbub.storage.accounts import Account
 from hubbub.storage.transaction import Transaction
 
-Answer = dict[str, object]
 REFUSED = "The name or the password is wrong."
 USED_LINK = "This link was already used, or it has expired. Ask for a new one."
 
 
-def create(command: CreateAccount, actor: Actor, tx: Transaction) -> Answer:
+@handles(CreateAccount)
+def create(request: Request[CreateAccount], tx: Transaction) -> UserAnswer:
     """Create an account with membership of the lobby and of the invite's room.
 
     The right to sign up is checked before the name, so that strangers cannot probe for names.
     """
+    command, actor = request.command, request.actor
     role, room = _signup_grant(command, actor, tx.connection, tx.now)
     _check_free(command.username, actor, tx.connection)
     if room is not None:
@@ -38,26 +44,30 @@ def create(command: CreateAccount, actor: Actor, tx: Transaction) -> Answer:
     _use_up_grant(command, actor, tx)
     user = accounts.create(tx, command.username, role, command.password_hash)
     for joined in (LOBBY,) if room is None else (LOBBY, room):
-        members.enter(tx, joined, user, command.username, user)
-    return {"user": profile(tx.connection, user).model_dump()}
+        enter(tx, joined, user, command.username, user)
+    return {"user": profile(tx.connection, user)}
 
 
-def open_guest(command: OpenGuest, actor: Actor, tx: Transaction) -> Answer:
+@handles(OpenGuest)
+def open_guest(request: Request[OpenGuest], tx: Transaction) -> UserAnswer:
     """Create a guest without password and session.
 
     The account ends with its connection.
     """
+    command, actor = request.command, request.actor
     _check_free(command.username, actor, tx.connection)
     user = accounts.create(tx, command.username, Role.GUEST, None)
-    members.enter(tx, LOBBY, user, command.username, user)
-    return {"user": profile(tx.connection, user).model_dump()}
+    enter(tx, LOBBY, user, command.username, user)
+    return {"user": profile(tx.connection, user)}
 
 
-def admit(command: AdmitIdentity, actor: Actor, tx: Transaction) -> Answer:
+@handles(AdmitIdentity)
+def admit(request: Request[AdmitIdentity], tx: Transaction) -> Nothing:
     """Create or update the account of an identity of the host application.
 
     The name is adapted if it is taken. Disabled and deleted accounts stay so. Idempotent.
     """
+    command = request.command
     known = identities.find(tx.connection, command.issuer, command.subject)
     account = accounts.find(tx.connection, known.user) if known is not None and known.user is not None else None
     if account is not None and not account.open_name:
@@ -70,21 +80,23 @@ def admit(command: AdmitIdentity, actor: Actor, tx: Transaction) -> Answer:
             raise Conflict("No free name was found for this user.")
     if account is None:
         user = accounts.create(tx, name, command.role, None)
-        members.enter(tx, LOBBY, user, name, user)
+        enter(tx, LOBBY, user, name, user)
     else:
         user = account.id
         identities.follow(tx, user, name, command.role)
         if account.role in rules.STAFF and command.role not in rules.STAFF:
             invites.remove_of_staff(tx, user)
     identities.keep(tx, command.issuer, command.subject, user, command.name)
-    return {"user": profile(tx.connection, user).model_dump()}
+    return {}
 
 
-def close_guest(command: CloseGuest, actor: Actor, tx: Transaction) -> Answer:
+@handles(CloseGuest)
+def close_guest(request: Request[CloseGuest], tx: Transaction) -> Nothing:
     """Close a guest's account and free its name. Idempotent.
 
     Guests who left no content behind are removed completely.
     """
+    command, actor = request.command, request.actor
     guest = accounts.find(tx.connection, command.user)
     if guest is None or guest.role is not Role.GUEST or not guest.open_name:
         return {}
@@ -99,8 +111,10 @@ def close_guest(command: CloseGuest, actor: Actor, tx: Transaction) -> Answer:
     return {}
 
 
-def change_password(command: ChangePassword, actor: Actor, tx: Transaction) -> Answer:
+@handles(ChangePassword)
+def change_password(request: Request[ChangePassword], tx: Transaction) -> Nothing:
     """Set the password. End all sessions except `keep`, and void earlier reset links."""
+    command, actor = request.command, request.actor
     account = accounts.find(tx.connection, command.user)
     if account is None or account.disabled:
         raise Unauthenticated(USED_LINK if command.reset_hash else REFUSED)
@@ -112,22 +126,22 @@ def change_password(command: ChangePassword, actor: Actor, tx: Transaction) -> A
         raise Unauthenticated(REFUSED)
     accounts.set_password(tx, account.id, command.password_hash)
     invites.remove_one_time_tokens(tx, "reset", account.id)
-    sessions.end(tx, account.id, ended)
+    end_sessions(tx, account.id, ended)
     if command.keep is not None and command.token_hash is not None:
         sessions.renew_cookie(tx, command.keep, command.token_hash)
     return {}
 
 
-def set_disabled(command: SetDisabled, actor: Actor, tx: Transaction) -> Answer:
+@handles(SetDisabled)
+def set_disabled(request: Request[SetDisabled], tx: Transaction) -> Nothing:
     """Disable or enable an account.
 
     Disabling ends the user's sessions and connections, revokes the user's invites, and gives the
     user's rooms a new owner. Enabling does not restore any of that, but a room without an active
     owner gets one again.
     """
-    account = accounts.find(tx.connection, command.user)
-    if account is None or not account.open_name:
-        raise NotFound()
+    command, actor = request.command, request.actor
+    account = get_account(tx.connection, command.user)
     rules.may_disable(actor, account.id, account.role)
     if account.disabled == command.disabled:
         return {}
@@ -139,18 +153,18 @@ def set_disabled(command: SetDisabled, actor: Actor, tx: Transaction) -> Answer:
         invites.remove_by(tx, account.id)
     accounts.set_disabled(tx, account.id, command.disabled)
     for room in members.without_owner(tx.connection, account.id):
-        members.appoint(tx, room)
+        appoint_owner(tx, room)
     return {}
 
 
-def delete(command: DeleteAccount, actor: Actor, tx: Transaction) -> Answer:
+@handles(DeleteAccount)
+def delete(request: Request[DeleteAccount], tx: Transaction) -> Nothing:
     """Delete an account.
 
     Its messages stay under a neutral name, and its name becomes free.
     """
-    account = accounts.find(tx.connection, command.user)
-    if account is None or not account.open_name:
-        raise NotFound()
+    command, actor = request.command, request.actor
+    account = get_account(tx.connection, command.user)
     if not actor.system and (actor.id != account.id or command.seen_hash != account.password_hash):
         raise Unauthenticated(REFUSED)
     rules.may_close_account(account.role, accounts.active_owners(tx.connection), disabled=account.disabled)
@@ -300,12 +314,12 @@ def _leave(tx: Transaction, account: Account, joined: list[int]) -> None:
         tx.append(StatusChanged(person=account.id, chosen=statuses.ONLINE))
     for room in joined:
         role = members.role_of(tx.connection, room, account.id)
-        members.close_behind(tx, room, account.id, account.name)
+        close_behind(tx, room, account.id, account.name)
         members.remove(tx, room, account.id)
         tx.append(MemberLeft(room=room, user=account.id, name=account.name, by=account.id))
         tx.append(RoomRemoved(person=account.id, room=room))
         if role is RoomRole.OWNER:
-            members.succeed(tx, room)
+            appoint_successor(tx, room)
     bans.forget(tx, account.id)
 
 
@@ -316,4 +330,4 @@ def _end_sessions(tx: Transaction, account: Account, *, banned: bool) -> None:
     their session.
     """
     tx.append(AccountDisabled(user=account.id, banned=banned))
-    sessions.end(tx, account.id, [s.id for s in sessions.of_user(tx.connection, account.id)])
+    end_sessions(tx, account.id, [s.id for s in sessions.of_user(tx.connection, account.id)])

@@ -4,27 +4,29 @@ from sqlalchemy import Connection
 
 from hubbub.domain import rules
 from hubbub.domain.commands import DeleteMessage, EditMessage
-from hubbub.domain.errors import Conflict, NotFound
+from hubbub.domain.errors import Conflict
 from hubbub.domain.events import MessageDeleted, MessageEdited
-from hubbub.domain.model import Actor, Membership, Mentions, room_topic
-from hubbub.storage import edits, log, members, mentions, messages, pins, reactions
-from hubbub.storage.mentions import MessagePlace, MessageText
+from hubbub.domain.model import Actor, MaybePosition, Mentions, room_topic
+from hubbub.features.shared.access import get_message
+from hubbub.features.shared.guard import Request
+from hubbub.features.shared.handlers import handles
+from hubbub.features.shared.mentions import MessageText, resolve
+from hubbub.storage import edits, log, mentions, messages, pins, reactions
+from hubbub.storage.mentions import MessagePlace
 from hubbub.storage.messages import StoredMessage
 from hubbub.storage.transaction import Transaction
 
-Answer = dict[str, object]
 
-
-def edit(command: EditMessage, actor: Actor, tx: Transaction) -> Answer:
+@handles(EditMessage)
+def edit(request: Request[EditMessage], tx: Transaction) -> MaybePosition:
     """Edit a message.
 
     The edit history keeps the former text; the log's entries no longer have it. In rooms whose new
     members cannot read older messages, the event has no text, because the message may be older than
     their membership.
     """
+    command, actor, message = request.command, request.actor, request.message
     room, seq = command.room, command.message
-    own, message = _get_message(room, seq, actor, tx)
-    rules.may_change(own)
     rules.may_edit(actor, message.author, forwarded=message.forwarded is not None)
     if message.body is None:
         raise Conflict("This message was deleted.")
@@ -34,9 +36,9 @@ def edit(command: EditMessage, actor: Actor, tx: Transaction) -> Answer:
     edits.add(tx, room, seq, message.edited_at or message.at, message.body)
     before = _mentioned(message)
     text = MessageText(room, actor, command.body, command.online, before, message.body)
-    after = mentions.resolve(tx, {seq: text}).get(seq)
+    after = resolve(tx, {seq: text}).get(seq)
     mentions.replace(tx, MessagePlace(room, seq, actor.id), before, after)
-    event_body = command.body if own.history == "all" else None
+    event_body = command.body if request.own.history == "all" else None
     event = MessageEdited(room=room, message=seq, by=actor.id, body=event_body, mentions=after, mentioned=before)
     entry = tx.append(event)
     messages.change(
@@ -48,18 +50,19 @@ def edit(command: EditMessage, actor: Actor, tx: Transaction) -> Answer:
         edited_at=tx.now,
         text_seq=0 if event_body is None else entry.seq,
     )
-    return {"topic": entry.topic, "seq": entry.seq}
+    return entry.maybe_position()
 
 
-def delete(command: DeleteMessage, actor: Actor, tx: Transaction) -> Answer:
+@handles(DeleteMessage)
+def delete(request: Request[DeleteMessage], tx: Transaction) -> MaybePosition:
     """Delete a message.
 
     Its position, author, key and the message it replied to remain. Allowed in archived rooms, too:
     an archive must not keep text that has to go.
     """
-    room, seq = command.room, command.message
-    own, message = _get_message(room, seq, actor, tx)
-    rules.may_delete(actor, own, message.author)
+    actor, message = request.actor, request.message
+    room, seq = request.command.room, request.command.message
+    rules.may_delete(actor, request.own, message.author)
     if message.body is None:
         return {}
     log.redact(tx, room_topic(room), message.text_at(seq))
@@ -72,18 +75,16 @@ def delete(command: DeleteMessage, actor: Actor, tx: Transaction) -> Answer:
     messages.change(
         tx, room, seq, body=None, forwarded=None, mentions=None, edited_at=None, deleted_at=tx.now, text_seq=0
     )
-    return {"topic": entry.topic, "seq": entry.seq}
+    return entry.maybe_position()
 
 
-def listing(connection: Connection, actor: Actor, place: tuple[int, int], after: int, limit: int) -> Answer:
+def listing(connection: Connection, actor: Actor, place: tuple[int, int], after: int, limit: int) -> dict[str, object]:
     """Return a page of the edits of the message `place` = (room, seq), oldest first.
 
     A deleted message has none. Raises NotFound, Forbidden.
     """
     room, seq = place
-    own = members.find(connection, room, actor.id)
-    message = messages.find(connection, own, room, seq)
-    assert own is not None, "messages.find raises NotFound for non-members"
+    own, message = get_message(connection, actor.id, room, seq)
     rules.may_read_edits(actor, own, message.author)
     found = edits.listing(connection, room, seq, after, limit + 1)
     return {
@@ -96,11 +97,3 @@ def listing(connection: Connection, actor: Actor, place: tuple[int, int], after:
 def _mentioned(message: StoredMessage) -> Mentions | None:
     """Return the mentions of a stored message."""
     return None if message.mentions is None else Mentions.model_validate_json(message.mentions)
-
-
-def _get_message(room: int, seq: int, actor: Actor, tx: Transaction) -> tuple[Membership, StoredMessage]:
-    """Return the actor's membership and a message of the room. Raises NotFound."""
-    own = members.find(tx.connection, room, actor.id)
-    if own is None:
-        raise NotFound()
-    return own, messages.find(tx.connection, own, room, seq)

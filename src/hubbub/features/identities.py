@@ -7,11 +7,11 @@ from sqlalchemy import Connection
 from hubbub.domain.commands import RevokeIdentity
 from hubbub.domain.events import IdentityRevoked
 from hubbub.domain.identities import Identity
-from hubbub.domain.model import SECURITY, Actor, Role
+from hubbub.domain.model import SECURITY, Nothing, Role
+from hubbub.features.shared.guard import Request
+from hubbub.features.shared.handlers import handles
 from hubbub.storage import accounts, identities, log
 from hubbub.storage.transaction import Transaction
-
-Answer = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +28,13 @@ class KnownIdentity:
     revoked: int
 
 
-def revoke(command: RevokeIdentity, actor: Actor, tx: Transaction) -> Answer:
+@handles(RevokeIdentity)
+def revoke(request: Request[RevokeIdentity], tx: Transaction) -> Nothing:
     """Revoke an identity.
 
     It need not have an account yet, because its first log-in may be under way.
     """
+    command = request.command
     known = identities.find(tx.connection, command.issuer, command.subject)
     entry = tx.append(IdentityRevoked(user=known.user if known is not None else None))
     identities.revoke(tx, command.issuer, command.subject, entry.seq)

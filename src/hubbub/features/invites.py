@@ -7,9 +7,14 @@ from sqlalchemy import Connection
 from hubbub.domain import rules
 from hubbub.domain.commands import AcceptInvite, CreateInvite, CreateOneTimeToken, RevokeInvite
 from hubbub.domain.errors import Conflict, Forbidden, NotFound
-from hubbub.domain.model import LOBBY, Actor, Invite, room_topic
+from hubbub.domain.model import LOBBY, Actor, Invite, InviteAnswer, Nothing, RoomPosition, room_topic
 from hubbub.domain.text import milliseconds
-from hubbub.storage import accounts, bans, idempotency_keys, invites, members, rooms
+from hubbub.features.shared.access import get_room
+from hubbub.features.shared.guard import Request
+from hubbub.features.shared.handlers import handles
+from hubbub.features.shared.idempotency import OnceByKey
+from hubbub.features.shared.membership import enter
+from hubbub.storage import accounts, bans, invites, members, rooms
 from hubbub.storage.transaction import Transaction
 
 Answer = dict[str, object]
@@ -22,20 +27,22 @@ ROOM_REQUIRED = "Accounts on this server come from the host application. Choose 
 UNUSABLE = "This invite was used up or revoked, or it has expired. Ask for a new one."
 
 
-def create(command: CreateInvite, actor: Actor, tx: Transaction) -> Answer:
+@handles(CreateInvite)
+def create(request: Request[CreateInvite], tx: Transaction) -> InviteAnswer:
     """Create an invite.
 
     The same key gives the same invite, even after it was used or revoked. Invites by the site's
     staff also allow a sign-up. Those by other users need an account.
     """
+    command, actor = request.command, request.actor
     room = None if command.room == LOBBY else command.room
     if room is None and not command.accounts:
         raise Forbidden(ROOM_REQUIRED)
     _may_create(tx.connection, actor, room)
     digest = sha256(f"{command.max_uses}:{command.expires_in}{'' if room is None else f':{room}'}".encode()).hexdigest()
-    previous = idempotency_keys.find(tx, actor.id, command.kind, command.key, digest)
-    if previous is not None:
-        return previous
+    once = OnceByKey(tx, actor, command, command.key, digest)
+    if once.first_answer is not None:
+        return {"invite": once.first_answer["invite"]}
     limit = MAX_INVITES if room is None else MAX_ROOM_INVITES
     if invites.count(tx.connection, room, tx.now, limit) >= limit:
         raise Conflict(f"There are already {limit:,} open invites. Revoke some first.")
@@ -44,15 +51,18 @@ def create(command: CreateInvite, actor: Actor, tx: Transaction) -> Answer:
     invite_id = sha256(command.token_hash.encode()).hexdigest()[:ID_LENGTH]
     signup = command.accounts and rules.is_staff(actor)
     new = invites.NewInvite(invite_id, command.token_hash, command.max_uses, actor.id, expires_at, room, signup)
-    answer: Answer = {"invite": _to_answer(invites.create(tx, new))}
-    return idempotency_keys.keep(tx, actor.id, command.kind, command.key, digest, answer)
+    answer: InviteAnswer = {"invite": _to_answer(invites.create(tx, new))}
+    once.keep(answer)
+    return answer
 
 
-def revoke(command: RevokeInvite, actor: Actor, tx: Transaction) -> Answer:
+@handles(RevokeInvite)
+def revoke(request: Request[RevokeInvite], tx: Transaction) -> Nothing:
     """Revoke an invite.
 
     Raises NotFound also for invites into rooms the actor cannot see.
     """
+    command, actor = request.command, request.actor
     found = invites.find(tx.connection, command.invite)
     if found is None:
         raise NotFound()
@@ -60,18 +70,20 @@ def revoke(command: RevokeInvite, actor: Actor, tx: Transaction) -> Answer:
         rules.may_invite(actor)
     else:
         tx.head(room_topic(found.room))
-        rules.may_moderate(actor, rooms.get_visible(tx.connection, actor.id, found.room))
+        rules.may_moderate(actor, get_room(tx.connection, actor.id, found.room))
     if not invites.remove(tx, command.invite):
         raise NotFound()
     return {}
 
 
-def accept(command: AcceptInvite, actor: Actor, tx: Transaction) -> Answer:
+@handles(AcceptInvite)
+def accept(request: Request[AcceptInvite], tx: Transaction) -> RoomPosition:
     """Join the room of an invite.
 
     The invite loses a use only if the actor becomes a member by it. A member may accept an invite
     that is used up: the actor may have used it up, and the answer was lost.
     """
+    command, actor = request.command, request.actor
     invite = invites.grant(tx.connection, command.token_hash, tx.now)
     if invite is None:
         raise Forbidden(UNUSABLE)
@@ -80,24 +92,24 @@ def accept(command: AcceptInvite, actor: Actor, tx: Transaction) -> Answer:
     tx.head(topic)
     if members.role_of(tx.connection, room, actor.id) is not None:
         current = rooms.current(tx, actor.id, room)
-        return {"room": current.model_dump(exclude_none=True), "topic": topic, "seq": current.head}
+        return {"room": current, "topic": topic, "seq": current.head or 0}
     if not invite.open:
         raise Forbidden(UNUSABLE)
     rules.may_enter(actor, archived=invite.archived, banned=bans.holds(tx.connection, room, actor.id))
     rules.may_join_more(actor, rooms.users_at_room_limit(tx.connection, [actor.id]))
     if not invites.redeem(tx, command.token_hash):
         raise Forbidden(UNUSABLE)
-    joined, entry = members.enter(tx, room, actor.id, actor.name, actor.id)
-    return {"room": joined.model_dump(exclude_none=True), "topic": topic, "seq": entry.seq}
+    joined, entry = enter(tx, room, actor.id, actor.name, actor.id)
+    return {"room": joined, "topic": topic, "seq": entry.seq}
 
 
-def create_link(command: CreateOneTimeToken, actor: Actor, tx: Transaction) -> Answer:
+@handles(CreateOneTimeToken)
+def create_link(request: Request[CreateOneTimeToken], tx: Transaction) -> Nothing:
     """Create a one-time token.
 
     Only the server and its command line may, which control the data anyway.
     """
-    if not actor.system:
-        raise Forbidden()
+    command = request.command
     if command.purpose == "setup" and accounts.has_owner(tx.connection):
         raise Conflict("This site already has an owner.")
     if command.purpose == "reset":
@@ -119,7 +131,7 @@ def listing(connection: Connection, actor: Actor, room: int | None, now: int, af
     if room is None:
         rules.may_invite(actor)
     else:
-        rules.may_moderate(actor, rooms.get_visible(connection, actor.id, room))
+        rules.may_moderate(actor, get_room(connection, actor.id, room))
     position = None
     if after is not None:
         moment, _, invite = after.partition(",")
@@ -148,7 +160,7 @@ def _may_create(connection: Connection, actor: Actor, room: int | None) -> None:
     if room is None:
         rules.may_invite(actor)
     else:
-        rules.may_invite_into(actor, rooms.get_visible(connection, actor.id, room))
+        rules.may_invite_into(actor, get_room(connection, actor.id, room))
 
 
 def _to_answer(invite: Invite) -> Answer:

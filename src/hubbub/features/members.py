@@ -13,77 +13,75 @@ from hubbub.domain.commands import (
     UnbanMember,
 )
 from hubbub.domain.errors import Conflict, NotFound
-from hubbub.domain.events import (
-    Entry,
-    MemberBanned,
-    MemberLeft,
-    MemberRemoved,
-    MemberRole,
-    MemberUnbanned,
-    RoomRemoved,
-)
-from hubbub.domain.model import Actor, Room, RoomRole, room_topic
+from hubbub.domain.events import MemberBanned, MemberLeft, MemberRemoved, MemberUnbanned, RoomRemoved
+from hubbub.domain.model import Actor, MaybePosition, Position, RoomPosition, RoomRole, room_topic
+from hubbub.features.shared.access import get_account, get_room
+from hubbub.features.shared.guard import Request
+from hubbub.features.shared.handlers import handles
+from hubbub.features.shared.membership import appoint_successor, change_role, close_behind, enter
 from hubbub.storage import accounts, bans, invites, log, members, rooms
-from hubbub.storage.accounts import Account
 from hubbub.storage.transaction import Transaction
 
-Answer = dict[str, object]
 
-
-def join(command: JoinRoom, actor: Actor, tx: Transaction) -> Answer:
+@handles(JoinRoom)
+def join(request: Request[JoinRoom], tx: Transaction) -> RoomPosition:
     """Join a room. For a member, the answer is the room as it is and its head."""
-    room = rooms.get_visible(tx.connection, actor.id, command.room)
+    command, actor = request.command, request.actor
+    room = request.room
     topic = room_topic(command.room)
     if room.joined:
         current = rooms.current(tx, actor.id, command.room)
-        return {"room": current.model_dump(exclude_none=True), "topic": topic, "seq": current.head}
+        return {"room": current, "topic": topic, "seq": current.head or 0}
     rules.may_join(actor, room, banned=bans.holds(tx.connection, room.id, actor.id))
     rules.may_join_more(actor, rooms.users_at_room_limit(tx.connection, [actor.id]))
-    joined, entry = members.enter(tx, room.id, actor.id, actor.name, actor.id)
-    return {"room": joined.model_dump(exclude_none=True), "topic": topic, "seq": entry.seq}
+    joined, entry = enter(tx, room.id, actor.id, actor.name, actor.id)
+    return {"room": joined, "topic": topic, "seq": entry.seq}
 
 
-def leave(command: LeaveRoom, actor: Actor, tx: Transaction) -> Answer:
+@handles(LeaveRoom)
+def leave(request: Request[LeaveRoom], tx: Transaction) -> Position:
     """Leave a room.
 
     A private room whose last member leaves is archived, because no user could ever join it again.
     """
-    room = rooms.get_visible(tx.connection, actor.id, command.room)
-    if not room.joined:
-        raise NotFound()
+    actor, room = request.actor, request.room
     is_owner = room.role is RoomRole.OWNER
     rules.may_leave(room, heirs=is_owner and members.has_others(tx.connection, room.id, actor.id))
-    members.close_behind(tx, room.id, actor.id, actor.name)
+    close_behind(tx, room.id, actor.id, actor.name)
     members.remove(tx, room.id, actor.id)
     invites.remove_into(tx, room.id, actor.id)
     entry = tx.append(MemberLeft(room=room.id, user=actor.id, name=actor.name, by=actor.id))
     tx.append(RoomRemoved(person=actor.id, room=room.id, why="left"))
     if is_owner:
-        members.succeed(tx, room.id)
-    return _position(entry)
+        appoint_successor(tx, room.id)
+    return entry.position()
 
 
-def invite(command: InviteMember, actor: Actor, tx: Transaction) -> Answer:
+@handles(InviteMember)
+def invite(request: Request[InviteMember], tx: Transaction) -> MaybePosition:
     """Add a user to a room. An existing member stays as they are."""
-    room = rooms.get_visible(tx.connection, actor.id, command.room)
+    command, actor = request.command, request.actor
+    room = request.room
     rules.rank(actor, room)
-    user = _get_account(tx.connection, command.user)
+    user = get_account(tx.connection, command.user)
     rules.may_add(actor, room, user.role, banned=bans.holds(tx.connection, room.id, user.id))
     if members.role_of(tx.connection, room.id, user.id) is not None:
         return {}
     if user.disabled:
         raise NotFound()
     rules.may_join_more(actor, rooms.users_at_room_limit(tx.connection, [user.id]))
-    _, entry = members.enter(tx, room.id, user.id, user.name, actor.id)
-    return _position(entry)
+    _, entry = enter(tx, room.id, user.id, user.name, actor.id)
+    return entry.maybe_position()
 
 
-def remove(command: RemoveMember, actor: Actor, tx: Transaction) -> Answer:
+@handles(RemoveMember)
+def remove(request: Request[RemoveMember], tx: Transaction) -> Position:
     """Remove a member.
 
     The removal is the last event of the room that the removed user gets.
     """
-    room = rooms.get_visible(tx.connection, actor.id, command.room)
+    command, actor = request.command, request.actor
+    room = request.room
     role = members.role_of(tx.connection, room.id, command.user)
     rules.may_remove(actor, room, command.user, role)
     if role is None:
@@ -94,19 +92,21 @@ def remove(command: RemoveMember, actor: Actor, tx: Transaction) -> Answer:
     entry = tx.append(MemberRemoved(room=room.id, user=command.user, name=name, by=actor.id))
     tx.append(RoomRemoved(person=command.user, room=room.id, why="removed"))
     if role is RoomRole.OWNER:
-        members.succeed(tx, room.id)
-    return _position(entry)
+        appoint_successor(tx, room.id)
+    return entry.position()
 
 
-def ban(command: BanMember, actor: Actor, tx: Transaction) -> Answer:
+@handles(BanMember)
+def ban(request: Request[BanMember], tx: Transaction) -> MaybePosition:
     """Ban a user. The ban is the last event of the room that a banned member gets.
 
     Only the banned user and the room's moderators see the reason.
     """
-    room = rooms.get_visible(tx.connection, actor.id, command.room)
+    command, actor = request.command, request.actor
+    room = request.room
     role = members.role_of(tx.connection, room.id, command.user)
     rules.may_remove(actor, room, command.user, role)
-    user = _get_account(tx.connection, command.user)
+    user = get_account(tx.connection, command.user)
     if bans.holds(tx.connection, room.id, user.id):
         return {}
     was_member = role is not None
@@ -118,29 +118,33 @@ def ban(command: BanMember, actor: Actor, tx: Transaction) -> Answer:
     if was_member:
         tx.append(RoomRemoved(person=user.id, room=room.id, why="banned", reason=command.reason or None))
     if role is RoomRole.OWNER:
-        members.succeed(tx, room.id)
-    return _position(entry)
+        appoint_successor(tx, room.id)
+    return entry.maybe_position()
 
 
-def unban(command: UnbanMember, actor: Actor, tx: Transaction) -> Answer:
+@handles(UnbanMember)
+def unban(request: Request[UnbanMember], tx: Transaction) -> MaybePosition:
     """Lift a ban. It does not make the user a member again."""
-    room = rooms.get_visible(tx.connection, actor.id, command.room)
+    command, actor = request.command, request.actor
+    room = request.room
     rules.may_unban(actor, room)
     if not bans.holds(tx.connection, room.id, command.user):
         return {}
     name = accounts.name_of(tx.connection, command.user)
     bans.remove(tx, room.id, command.user)
-    return _position(tx.append(MemberUnbanned(room=room.id, user=command.user, name=name, by=actor.id)))
+    return tx.append(MemberUnbanned(room=room.id, user=command.user, name=name, by=actor.id)).maybe_position()
 
 
-def set_role(command: SetRoomRole, actor: Actor, tx: Transaction) -> Answer:
+@handles(SetRoomRole)
+def set_role(request: Request[SetRoomRole], tx: Transaction) -> MaybePosition:
     """Change a member's role.
 
     When the owner changes, the former owner becomes a moderator first. A role the member already
     has is accepted before the permission is checked: a former owner who repeats the change of owner
     no longer has the permission.
     """
-    room = rooms.get_visible(tx.connection, actor.id, command.room)
+    command, actor = request.command, request.actor
+    room = request.room
     rules.rank(actor, room)
     role = members.role_of(tx.connection, room.id, command.user)
     if role is command.role:
@@ -152,22 +156,22 @@ def set_role(command: SetRoomRole, actor: Actor, tx: Transaction) -> Answer:
         raise Conflict("This account is disabled. It can't own a room.")
     former_owner = members.owner_of(tx.connection, room.id) if command.role is RoomRole.OWNER else None
     if former_owner is not None:
-        _change_role(tx, room, former_owner, RoomRole.MODERATOR, actor)
+        change_role(tx, room.id, former_owner, RoomRole.MODERATOR, actor.id)
     if command.role is RoomRole.MEMBER:
         invites.remove_into(tx, room.id, command.user)
     member = (command.user, accounts.name_of(tx.connection, command.user))
-    return _position(_change_role(tx, room, member, command.role, actor))
+    return change_role(tx, room.id, member, command.role, actor.id).maybe_position()
 
 
 # --- queries -------------------------------------------------------------------------------------------------------
 
 
-def listing(connection: Connection, actor: Actor, room: int, after: int, limit: int) -> Answer:
+def listing(connection: Connection, actor: Actor, room: int, after: int, limit: int) -> dict[str, object]:
     """Return a page of a room's members by user id, for members and the site's staff.
 
     Raises NotFound.
     """
-    rules.rank(actor, rooms.get_visible(connection, actor.id, room))
+    rules.rank(actor, get_room(connection, actor.id, room))
     found = members.listing(connection, room, after, limit + 1)
     return {
         "members": [member.model_dump() for member in found[:limit]],
@@ -176,30 +180,8 @@ def listing(connection: Connection, actor: Actor, room: int, after: int, limit: 
     }
 
 
-def banned(connection: Connection, actor: Actor, room: int, after: int, limit: int) -> Answer:
+def banned(connection: Connection, actor: Actor, room: int, after: int, limit: int) -> dict[str, object]:
     """Return a page of a room's bans, for its moderators. Raises NotFound, Forbidden."""
-    rules.may_moderate(actor, rooms.get_visible(connection, actor.id, room))
+    rules.may_moderate(actor, get_room(connection, actor.id, room))
     found = bans.listing(connection, room, after, limit + 1)
     return {"bans": [ban.model_dump(exclude_none=True) for ban in found[:limit]], "more": len(found) > limit}
-
-
-# --- parts ---------------------------------------------------------------------------------------------------------
-
-
-def _get_account(connection: Connection, user: int) -> Account:
-    """Return an account that is not deleted; it may be disabled. Raises NotFound."""
-    account = accounts.find(connection, user)
-    if account is None or not account.open_name:
-        raise NotFound()
-    return account
-
-
-def _change_role(tx: Transaction, room: Room, member: tuple[int, str], role: RoomRole, actor: Actor) -> Entry:
-    """Store the role of `member` = (id, name) and append its event."""
-    user, name = member
-    members.set_role(tx, room.id, user, role)
-    return tx.append(MemberRole(room=room.id, user=user, name=name, by=actor.id, role=role))
-
-
-def _position(entry: Entry) -> Answer:
-    return {"topic": entry.topic, "seq": entry.seq}

@@ -1,83 +1,73 @@
-"""Messages: send in bulk, forward, and read pages of history."""
+"""Messages: send in runs, forward, and read pages of history."""
 
-from collections.abc import Container, Sequence
-from hashlib import sha256
-from hmac import compare_digest
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection
 
-from hubbub.domain import rules
 from hubbub.domain.commands import ForwardMessage, MessagePage, SendMessage
-from hubbub.domain.errors import BadRequest, Conflict, Forbidden, HubbubError, NotFound
+from hubbub.domain.errors import BadRequest, Conflict, HubbubError, NotFound
 from hubbub.domain.events import MessageSent
 from hubbub.domain.mentions import may_mention
-from hubbub.domain.model import Actor, Forwarded, Mentions, Message, Wire, room_topic
+from hubbub.domain.model import Actor, Forwarded, Mentions, Message, Position, Wire, room_topic
 from hubbub.domain.text import timestamp
-from hubbub.storage import accounts, history, log, members, mentions, messages, rooms
+from hubbub.features.shared.access import get_membership, get_message
+from hubbub.features.shared.guard import Request, posted_before
+from hubbub.features.shared.handlers import handles, handles_run
+from hubbub.features.shared.mentions import MessageText, resolve
+from hubbub.storage import accounts, history, log, mentions, messages, rooms
 from hubbub.storage.history import RoomView
-from hubbub.storage.mentions import MessagePlace, MessageText
-from hubbub.storage.messages import NewMessage, SendFacts, StoredMessage
+from hubbub.storage.mentions import MessagePlace
+from hubbub.storage.messages import NewMessage, StoredMessage
 from hubbub.storage.transaction import Transaction
 
 Answer = dict[str, object]
 
 
-def send(run: Sequence[tuple[SendMessage, Actor]], tx: Transaction) -> list[Answer | HubbubError]:
-    """Send a run of messages.
-
-    Duplicates, also within the run, get no seq of their own. A known key with the same text gets
-    the original seq, even if the right to send has gone since. A known key with another text is a
-    Conflict.
-    """
-    facts = messages.facts(tx, [(command.room, actor.id, command.key) for command, actor in run])
-    replied_to = [(command.room, command.reply_to) for command, _ in run if command.reply_to is not None]
+@handles_run(SendMessage)
+def send(run: Sequence[Request[SendMessage]], tx: Transaction) -> list[Position | HubbubError]:
+    """Send a run of messages. Duplicates within the run get no seq of their own."""
+    replied_to = [(r.command.room, r.command.reply_to) for r in run if r.command.reply_to is not None]
     existing = messages.existing(tx, replied_to) if replied_to else set()
-    mentioned = mentions.resolve(tx, _texts(run))
-    answers: list[Answer | HubbubError] = []
+    mentioned = resolve(tx, _texts(run))
+    results: list[Position | HubbubError] = []
     new: list[NewMessage] = []
     new_mentions: list[tuple[MessagePlace, Mentions]] = []
     sent: dict[tuple[int, int, str], tuple[str, int]] = {}
-    for index, ((command, actor), fact) in enumerate(zip(run, facts, strict=True)):
-        digest = _digest(command)
-        known = (fact.hash, fact.seq) if fact.hash is not None else sent.get((command.room, actor.id, command.key))
-        error = _key_conflict(known, digest) if known is not None else _refusal(command, fact, existing)
-        if error is not None:
-            answers.append(error)
-        elif known is not None:
-            answers.append({"topic": room_topic(command.room), "seq": known[1]})
+    for index, request in enumerate(run):
+        command, actor = request.command, request.actor
+        key = (command.room, actor.id, command.key)
+        reply_to = command.reply_to
+        if key in sent:
+            results.append(posted_before(command, sent[key]))
+        elif reply_to is not None and (reply_to < request.own.sees_from or (command.room, reply_to) not in existing):
+            results.append(NotFound("The message you are replying to was not found."))
         else:
-            message = _append(command, actor, digest, tx, mentioned=mentioned.get(index))
+            digest = command.digest()
+            message = _append(command, actor, digest, tx, command.body, mentioned=mentioned.get(index))
             new.append(message)
             if index in mentioned:
                 new_mentions.append((MessagePlace(message.room, message.seq, message.author), mentioned[index]))
-            sent[command.room, actor.id, command.key] = (digest, message.seq)
-            answers.append({"topic": room_topic(command.room), "seq": message.seq})
+            sent[key] = (digest, message.seq)
+            results.append({"topic": room_topic(command.room), "seq": message.seq})
     if new:
         messages.insert_all(tx, new)
         mentions.store_all(tx, new_mentions)
-    return answers
+    return results
 
 
-def forward(command: ForwardMessage, actor: Actor, tx: Transaction) -> Answer:
+@handles(ForwardMessage)
+def forward(request: Request[ForwardMessage], tx: Transaction) -> Position:
     """Copy a message with its current text, under the locks of both rooms.
 
     The copy mentions no users. It stays when the original is deleted.
     """
-    digest = sha256(f"\0forward {command.from_room} {command.message}".encode()).hexdigest()
-    (fact,) = messages.facts(tx, [(command.room, actor.id, command.key)])
-    known = (fact.hash, fact.seq) if fact.hash is not None else None
-    error = _key_conflict(known, digest) if known is not None else _refusal(command, fact, ())
-    if error is not None:
-        raise error
-    if known is not None:
-        return {"topic": room_topic(command.room), "seq": known[1]}
-    own = members.find(tx.connection, command.from_room, actor.id)
-    source = messages.find(tx.connection, own, command.from_room, command.message)
+    command, actor = request.command, request.actor
+    _, source = get_message(tx.connection, actor.id, command.from_room, command.message)
     if source.body is None:
         raise Conflict("This message was deleted.")
-    copy = SendMessage(room=command.room, key=command.key, body=source.body)
-    message = _append(copy, actor, digest, tx, forwarded=_origin(command, source, actor, tx))
+    origin = _origin(command, source, actor, tx)
+    message = _append(command, actor, command.digest(), tx, source.body, forwarded=origin)
     messages.insert_all(tx, [message])
     return {"topic": room_topic(command.room), "seq": message.seq}
 
@@ -118,53 +108,16 @@ def _view(connection: Connection, user: int, room: int) -> RoomView:
 
     Raises NotFound if the user is not a member.
     """
-    own = members.find(connection, room, user)
-    if own is None:
-        raise NotFound()
-    return history.view(own, room, user)
+    return history.view(get_membership(connection, user, room), room, user)
 
 
-def _texts(run: Sequence[tuple[SendMessage, Actor]]) -> dict[int, MessageText]:
+def _texts(run: Sequence[Request[SendMessage]]) -> dict[int, MessageText]:
     """Return the texts that may contain mentions, by their index in the run."""
     return {
-        index: MessageText(command.room, actor, command.body, command.online)
-        for index, (command, actor) in enumerate(run)
-        if may_mention(command.body)
+        index: MessageText(request.command.room, request.actor, request.command.body, request.command.online)
+        for index, request in enumerate(run)
+        if may_mention(request.command.body)
     }
-
-
-def _digest(command: SendMessage) -> str:
-    """Return a digest of what a key stands for: the text and `reply_to`.
-
-    A text never contains U+0000, so that no other command has the same input.
-    """
-    reply = "" if command.reply_to is None else f"\0reply {command.reply_to}"
-    return sha256(f"{command.body}{reply}".encode()).hexdigest()
-
-
-def _key_conflict(known: tuple[str | None, int | None], digest: str) -> HubbubError | None:
-    """Return the error if the key was used for another message."""
-    known_digest, _ = known
-    if known_digest is None or not compare_digest(known_digest, digest):
-        return Conflict("That key was used for another message.")
-    return None
-
-
-def _refusal(
-    command: SendMessage | ForwardMessage, fact: SendFacts, existing: Container[tuple[int, int]]
-) -> HubbubError | None:
-    """Return the error if a new message may not be sent.
-
-    `existing` are the (room, seq) of messages that exist, among those the run replies to.
-    """
-    if not fact.allowed:
-        return NotFound()
-    if fact.archived:
-        return Forbidden(rules.ARCHIVED)
-    reply_to = command.reply_to if isinstance(command, SendMessage) else None
-    if reply_to is not None and (reply_to < fact.sees_from or (command.room, reply_to) not in existing):
-        return NotFound("The message you are replying to was not found.")
-    return None
 
 
 def _origin(command: ForwardMessage, source: StoredMessage, actor: Actor, tx: Transaction) -> Forwarded:
@@ -193,10 +146,11 @@ def _origin(command: ForwardMessage, source: StoredMessage, actor: Actor, tx: Tr
 
 
 def _append(
-    command: SendMessage,
+    command: SendMessage | ForwardMessage,
     actor: Actor,
     digest: str,
     tx: Transaction,
+    body: str,
     *,
     forwarded: Forwarded | None = None,
     mentioned: Mentions | None = None,
@@ -205,20 +159,19 @@ def _append(
     room = command.room
     head = tx.head(room_topic(room))
     head.n += 1
+    reply_to = command.reply_to if isinstance(command, SendMessage) else None
     optional: dict[str, Any] = {}  # most messages have none of these, and None costs time to validate
-    if command.reply_to is not None:
-        optional["reply_to"] = command.reply_to
+    if reply_to is not None:
+        optional["reply_to"] = reply_to
     if forwarded is not None:
         optional["forwarded"] = forwarded
     if mentioned is not None:
         optional["mentions"] = mentioned
-    event = MessageSent(
-        room=room, by=actor.id, name=actor.name, n=head.n, key=command.key, body=command.body, **optional
-    )
+    event = MessageSent(room=room, by=actor.id, name=actor.name, n=head.n, key=command.key, body=body, **optional)
     entry = tx.append(event)
     return NewMessage(
-        tx.ids.next(), room, entry.seq, head.n, tx.now, actor.id, command.key, digest, command.body,
-        command.reply_to, _json(forwarded), _json(mentioned),
+        tx.ids.next(), room, entry.seq, head.n, tx.now, actor.id, command.key, digest, body,
+        reply_to, _json(forwarded), _json(mentioned),
     )  # fmt: skip
 
 

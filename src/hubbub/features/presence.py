@@ -7,8 +7,10 @@ from sqlalchemy import Connection
 from hubbub.domain.commands import SetPresence
 from hubbub.domain.errors import BadRequest
 from hubbub.domain.events import StatusChanged
-from hubbub.domain.model import Actor, Status
+from hubbub.domain.model import MaybePosition, Status
 from hubbub.domain.text import milliseconds, timestamp
+from hubbub.features.shared.guard import Request
+from hubbub.features.shared.handlers import handles
 from hubbub.storage import statuses
 from hubbub.storage.transaction import Transaction
 
@@ -16,8 +18,10 @@ LONGEST = 366 * 86_400_000
 """The longest duration of a status, in milliseconds."""
 
 
-def set_(command: SetPresence, actor: Actor, tx: Transaction) -> dict[str, object]:
+@handles(SetPresence)
+def set_(request: Request[SetPresence], tx: Transaction) -> MaybePosition:
     """Replace the user's status. If nothing changes, the answer is empty."""
+    command, actor = request.command, request.actor
     until = None if command.until is None else milliseconds(command.until)
     if until is not None and not tx.now < until <= tx.now + LONGEST:
         raise BadRequest("until: must be a time within the next year.")
@@ -31,7 +35,7 @@ def set_(command: SetPresence, actor: Actor, tx: Transaction) -> dict[str, objec
         return {}
     statuses.put(tx, actor.id, chosen, until)
     entry = tx.append(StatusChanged(person=actor.id, chosen=chosen))
-    return {"topic": entry.topic, "seq": entry.seq}
+    return entry.maybe_position()
 
 
 def chosen(connection: Connection, users: Sequence[int], now: int) -> dict[int, tuple[Status, int]]:

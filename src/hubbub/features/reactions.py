@@ -1,82 +1,82 @@
-"""Reactions: add and remove them in bulk, and list the reactions to a message."""
+"""Reactions: add and remove them in runs, and list the reactions to a message."""
 
 from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from hubbub.domain import rules
 from hubbub.domain.commands import AddReaction, RemoveReaction
-from hubbub.domain.errors import Conflict, Forbidden, HubbubError, NotFound
+from hubbub.domain.errors import Conflict, HubbubError, NotFound
 from hubbub.domain.events import ReactionAdded, ReactionRemoved
-from hubbub.domain.model import Actor, room_topic
+from hubbub.domain.model import MaybePosition, room_topic
 from hubbub.domain.text import MAX_REACTIONS
-from hubbub.storage import log, members, reactions, reads
-from hubbub.storage.reactions import ReactionFacts, ReactionRequest
+from hubbub.features.shared.access import get_membership
+from hubbub.features.shared.guard import Request
+from hubbub.features.shared.handlers import handles_run
+from hubbub.storage import log, reactions, reads
+from hubbub.storage.reactions import ReactionKey
 from hubbub.storage.transaction import Transaction
 
-Answer = dict[str, object]
 
-
-def add(run: Sequence[tuple[AddReaction, Actor]], tx: Transaction) -> list[Answer | HubbubError]:
+@handles_run(AddReaction)
+def add(run: Sequence[Request[AddReaction]], tx: Transaction) -> list[MaybePosition | HubbubError]:
     """Add a run of reactions.
 
     Existing ones, also from earlier in the run, get an empty answer.
     """
-    requests = _requests(run)
-    facts = reactions.facts(tx, requests)
-    emoji_by_message = reactions.emoji_at(tx, ((request.room, request.message) for request in requests))
-    answers: list[Answer | HubbubError] = []
-    new: dict[ReactionRequest, tuple[int, int]] = {}
-    for (_, actor), request, fact in zip(run, requests, facts, strict=True):
-        room, message, emoji = request.room, request.message, request.emoji
-        error = _refusal(fact)
+    keys = _keys(run)
+    existing = reactions.existing(tx, keys)
+    emoji_by_message = reactions.emoji_at(tx, ((key.room, key.message) for key in keys))
+    results: list[MaybePosition | HubbubError] = []
+    new: dict[ReactionKey, tuple[int, int]] = {}
+    for request, key in zip(run, keys, strict=True):
+        room, message, emoji, _ = key
         first_seqs = emoji_by_message.setdefault((room, message), {})
-        if error is not None:
-            answers.append(error)
-        elif fact.there or request in new:
-            answers.append({})
-        elif fact.deleted:
-            answers.append(Conflict("This message was deleted."))
+        if key in existing or key in new:
+            results.append({})
+        elif request.message.body is None:
+            results.append(Conflict("This message was deleted."))
         elif emoji not in first_seqs and len(first_seqs) >= MAX_REACTIONS:
-            answers.append(Conflict(f"A message can have at most {MAX_REACTIONS} different emoji."))
+            results.append(Conflict(f"A message can have at most {MAX_REACTIONS} different emoji."))
         else:
+            actor = request.actor
             entry = tx.append(ReactionAdded(room=room, message=message, by=actor.id, name=actor.name, emoji=emoji))
-            new[request] = (entry.seq, first_seqs.setdefault(emoji, entry.seq))
-            answers.append({"topic": entry.topic, "seq": entry.seq})
+            new[key] = (entry.seq, first_seqs.setdefault(emoji, entry.seq))
+            results.append(entry.maybe_position())
     if new:
-        reactions.add_all(tx, [(*request, *seqs) for request, seqs in new.items()])
-    return answers
+        reactions.add_all(tx, [(*key, *seqs) for key, seqs in new.items()])
+    return results
 
 
-def remove(run: Sequence[tuple[RemoveReaction, Actor]], tx: Transaction) -> list[Answer | HubbubError]:
+@handles_run(RemoveReaction)
+def remove(run: Sequence[Request[RemoveReaction]], tx: Transaction) -> list[MaybePosition | HubbubError]:
     """Remove a run of reactions. Those that do not exist get an empty answer."""
-    requests = _requests(run)
-    answers: list[Answer | HubbubError] = []
-    removed: set[ReactionRequest] = set()
-    for (_, actor), request, fact in zip(run, requests, reactions.facts(tx, requests), strict=True):
-        room, message, emoji = request.room, request.message, request.emoji
-        error = _refusal(fact)
-        if error is not None:
-            answers.append(error)
-        elif not fact.there or request in removed:
-            answers.append({})
-        else:
-            entry = tx.append(ReactionRemoved(room=room, message=message, by=actor.id, name=actor.name, emoji=emoji))
-            removed.add(request)
-            answers.append({"topic": entry.topic, "seq": entry.seq})
+    keys = _keys(run)
+    remaining = reactions.existing(tx, keys)
+    results: list[MaybePosition | HubbubError] = []
+    removed: list[ReactionKey] = []
+    for request, key in zip(run, keys, strict=True):
+        if key not in remaining:
+            results.append({})
+            continue
+        room, message, emoji, _ = key
+        actor = request.actor
+        entry = tx.append(ReactionRemoved(room=room, message=message, by=actor.id, name=actor.name, emoji=emoji))
+        remaining.remove(key)
+        removed.append(key)
+        results.append(entry.maybe_position())
     if removed:
         reactions.remove_all(tx, sorted(removed))
-    return answers
+    return results
 
 
-def listing(connection: Connection, user: int, where: tuple[int, int], after: int, limit: int) -> Answer:
+def listing(connection: Connection, user: int, where: tuple[int, int], after: int, limit: int) -> dict[str, object]:
     """Return a page of the reactions to the message `where` = (room, seq).
 
     Raises NotFound if the user may not read the message.
     """
     room, seq = where
-    own = members.find(connection, room, user)
-    if own is None or seq < own.sees_from or reads.number_of(connection, room, seq) is None:
+    own = get_membership(connection, user, room)
+    if seq < own.sees_from or reads.number_of(connection, room, seq) is None:
         raise NotFound()
     found = reactions.listing(connection, room, seq, after, limit + 1)
     return {
@@ -86,13 +86,8 @@ def listing(connection: Connection, user: int, where: tuple[int, int], after: in
     }
 
 
-def _requests(run: Sequence[tuple[AddReaction | RemoveReaction, Actor]]) -> list[ReactionRequest]:
-    return [ReactionRequest(command.room, command.message, command.emoji, actor.id) for command, actor in run]
-
-
-def _refusal(fact: ReactionFacts) -> HubbubError | None:
-    if fact.disabled:
-        return Forbidden("This account is closed.")
-    if fact.role is None or not fact.seen:
-        return NotFound()
-    return Forbidden(rules.ARCHIVED) if fact.archived else None
+def _keys(run: Sequence[Request[AddReaction]] | Sequence[Request[RemoveReaction]]) -> list[ReactionKey]:
+    return [
+        ReactionKey(request.command.room, request.command.message, request.command.emoji, request.actor.id)
+        for request in run
+    ]

@@ -1,6 +1,7 @@
 """Rooms: create, update, archive, restore, list, and change own settings."""
 
 from hashlib import sha256
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -25,28 +26,32 @@ from hubbub.domain.events import (
     SettingsChanged,
     SiteRoomEvent,
 )
-from hubbub.domain.model import Actor, Room, RoomRole, room_topic
+from hubbub.domain.model import Actor, MaybePosition, Room, RoomPosition, RoomRole, room_topic
 from hubbub.domain.text import MAX_DIRECT
-from hubbub.storage import accounts, idempotency_keys, log, members, messages, rooms
+from hubbub.features.shared.access import get_room
+from hubbub.features.shared.guard import Request
+from hubbub.features.shared.handlers import handles
+from hubbub.features.shared.idempotency import OnceByKey
+from hubbub.storage import accounts, log, members, messages, rooms
 from hubbub.storage.transaction import Transaction
 
-Answer = dict[str, object]
 MEMBERS_SHOWN = 100
 MEMBER_FIELDS = ("head", "floor", "read", "unread", "mentions", "role", "favourite", "muted")
 """The fields of a room that only members get."""
 NAME_TAKEN = "There is already a room with this name, or one that looks like it. Choose another name."
 
 
-def create(command: CreateRoom, actor: Actor, tx: Transaction) -> Answer:
+@handles(CreateRoom)
+def create(request: Request[CreateRoom], tx: Transaction) -> RoomPosition:
     """Create a room with its members, or return the existing direct room.
 
     The same key gives the same room, in its current state.
     """
+    command, actor = request.command, request.actor
     rules.may_create_room(actor)
-    digest = _digest(command)
-    previous = idempotency_keys.find(tx, actor.id, command.kind, command.key, digest)
-    if previous is not None:
-        return _repeat_answer(tx, actor, previous)
+    once = OnceByKey(tx, actor, command, command.key, _digest(command))
+    if once.first_answer is not None:
+        return _repeat_answer(tx, actor, once.first_answer)
     others = [user for user in dict.fromkeys(command.members) if user != actor.id]
     direct_key = None
     if command.kind_of_room == "direct":
@@ -56,7 +61,8 @@ def create(command: CreateRoom, actor: Actor, tx: Transaction) -> Answer:
         existing = rooms.direct(tx.connection, direct_key)
         if existing is not None:
             answer = _answer(rooms.current(tx, actor.id, existing), tx.head(room_topic(existing)).seq)
-            return idempotency_keys.keep(tx, actor.id, command.kind, command.key, digest, answer)
+            once.keep(answer)
+            return answer
     names = _names(tx, others) | {actor.id: actor.name}
     if direct_key is None:
         rules.may_join_more(actor, rooms.users_at_room_limit(tx.connection, list(names)))
@@ -70,12 +76,16 @@ def create(command: CreateRoom, actor: Actor, tx: Transaction) -> Answer:
     )
     own_role = RoomRole.MEMBER if direct_key else RoomRole.OWNER
     created, seq = _create(tx, actor, new, {actor.id: own_role} | dict.fromkeys(others, RoomRole.MEMBER), names)
-    return idempotency_keys.keep(tx, actor.id, command.kind, command.key, digest, _answer(created, seq))
+    answer = _answer(created, seq)
+    once.keep(answer)
+    return answer
 
 
-def update(command: UpdateRoom, actor: Actor, tx: Transaction) -> Answer:
+@handles(UpdateRoom)
+def update(request: Request[UpdateRoom], tx: Transaction) -> MaybePosition:
     """Update the fields that differ. If none does, nothing happens."""
-    room = rooms.get_visible(tx.connection, actor.id, command.room)
+    command, actor = request.command, request.actor
+    room = request.room
     rules.may_update(actor, room, history=command.history is not None)
     rules.may_change(room)
     if room.kind == "direct" and (command.name is not None or command.history is not None):
@@ -97,37 +107,41 @@ def update(command: UpdateRoom, actor: Actor, tx: Transaction) -> Answer:
     return _publish(tx, event, public=public)
 
 
-def archive(command: ArchiveRoom, actor: Actor, tx: Transaction) -> Answer:
+@handles(ArchiveRoom)
+def archive(request: Request[ArchiveRoom], tx: Transaction) -> MaybePosition:
     """Make a room read-only. Idempotent."""
-    return _set_archived(tx, actor, command.room, archived=True)
+    actor = request.actor
+    return _set_archived(tx, actor, request.room, archived=True)
 
 
-def restore(command: RestoreRoom, actor: Actor, tx: Transaction) -> Answer:
+@handles(RestoreRoom)
+def restore(request: Request[RestoreRoom], tx: Transaction) -> MaybePosition:
     """Restore an archived room. Idempotent."""
-    return _set_archived(tx, actor, command.room, archived=False)
+    actor = request.actor
+    return _set_archived(tx, actor, request.room, archived=False)
 
 
-def settings(command: ChangeSettings, actor: Actor, tx: Transaction) -> Answer:
+@handles(ChangeSettings)
+def settings(request: Request[ChangeSettings], tx: Transaction) -> MaybePosition:
     """Change the actor's own settings for a room.
 
     If nothing changes, the answer is empty. Allowed in archived rooms, too.
     """
-    room = rooms.get_visible(tx.connection, actor.id, command.room)
-    if not room.joined:
-        raise NotFound()
+    command, actor = request.command, request.actor
+    room = request.room
     favourite = bool(room.favourite if command.favourite is None else command.favourite)
     muted = bool(room.muted if command.muted is None else command.muted)
     if (favourite, muted) == (room.favourite, room.muted):
         return {}
     rooms.set_preferences(tx, room.id, actor.id, favourite=favourite, muted=muted)
     entry = tx.append(SettingsChanged(person=actor.id, room=room.id, favourite=favourite, muted=muted))
-    return {"topic": entry.topic, "seq": entry.seq}
+    return entry.maybe_position()
 
 
 # --- queries -------------------------------------------------------------------------------------------------------
 
 
-def directory(connection: Connection, user: int, after: int, limit: int, *, archived: bool = True) -> Answer:
+def directory(connection: Connection, user: int, after: int, limit: int, *, archived: bool = True) -> dict[str, object]:
     """Return a page of all rooms the user may see, joined or not, the lobby first.
 
     With `archived` False, archived rooms are left out.
@@ -139,12 +153,12 @@ def directory(connection: Connection, user: int, after: int, limit: int, *, arch
     }
 
 
-def detail(connection: Connection, user: int, room: int) -> Answer:
+def detail(connection: Connection, user: int, room: int) -> dict[str, object]:
     """Return a room, its first members, the user's read position and the head.
 
     Raises NotFound.
     """
-    seen = rooms.get_visible(connection, user, room)
+    seen = get_room(connection, user, room)
     shown = members.listing(connection, room, 0, MEMBERS_SHOWN + 1) if seen.joined else []
     return {
         "room": seen.model_dump(exclude_none=True),
@@ -158,21 +172,23 @@ def detail(connection: Connection, user: int, room: int) -> Answer:
 # --- parts ---------------------------------------------------------------------------------------------------------
 
 
-def _repeat_answer(tx: Transaction, actor: Actor, previous: Answer) -> Answer:
+def _repeat_answer(tx: Transaction, actor: Actor, previous: dict[str, Any]) -> RoomPosition:
     """Return the previous answer with the current room.
 
     A former member gets no fields that only members may see.
     """
-    created = previous["room"]
-    assert isinstance(created, dict), "the answer to room.create has a room"
-    room = int(created["id"])
-    tx.head(room_topic(room))
-    if members.role_of(tx.connection, room, actor.id) is not None:
-        return previous | {"room": rooms.current(tx, actor.id, room).model_dump(exclude_none=True)}
-    visible = rooms.find_visible(tx.connection, actor.id, room)
-    fields = created if visible is None else visible.model_dump(exclude_none=True)
-    public_fields = {name: value for name, value in fields.items() if name not in MEMBER_FIELDS}
-    return previous | {"room": public_fields | {"joined": False}}
+    created = Room.model_validate(previous["room"])
+    topic = room_topic(created.id)
+    tx.head(topic)
+    if members.role_of(tx.connection, created.id, actor.id) is not None:
+        room = rooms.current(tx, actor.id, created.id)
+    else:
+        room = _as_non_member(rooms.find_visible(tx.connection, actor.id, created.id) or created)
+    return {"room": room, "topic": topic, "seq": previous["seq"]}
+
+
+def _as_non_member(room: Room) -> Room:
+    return room.model_copy(update={**dict.fromkeys(MEMBER_FIELDS), "joined": False})
 
 
 def _digest(command: CreateRoom) -> str:
@@ -207,9 +223,8 @@ def _create(
     Return the room as its creator sees it, and its first seq.
     """
     room_id = rooms.create(tx, new, roles)
-    room = rooms.get_visible(tx.connection, actor.id, room_id)
-    as_non_member = room.model_copy(update={**dict.fromkeys(MEMBER_FIELDS), "joined": False})
-    event = RoomCreated(room=as_non_member, by=actor.id, name=actor.name)
+    room = get_room(tx.connection, actor.id, room_id)
+    event = RoomCreated(room=_as_non_member(room), by=actor.id, name=actor.name)
     entry = tx.append(event)
     for count, (user, role) in enumerate(roles.items(), 1):
         before_join = {"head": count, "floor": count, "read": count, "members": count - 1, "role": role}
@@ -220,24 +235,23 @@ def _create(
     return rooms.current(tx, actor.id, room_id), entry.seq
 
 
-def _set_archived(tx: Transaction, actor: Actor, room_id: int, *, archived: bool) -> Answer:
-    room = rooms.get_visible(tx.connection, actor.id, room_id)
+def _set_archived(tx: Transaction, actor: Actor, room: Room, *, archived: bool) -> MaybePosition:
     rules.may_archive(actor, room)
     if room.archived == archived:
         return {}
-    tx.head(room_topic(room_id))
-    rooms.change(tx, room_id, {"archived": archived}, public=False)
+    tx.head(room_topic(room.id))
+    rooms.change(tx, room.id, {"archived": archived}, public=False)
     event = RoomArchived if archived else RoomRestored
-    return _publish(tx, event(room=room_id, by=actor.id, name=actor.name), public=room.kind == "public")
+    return _publish(tx, event(room=room.id, by=actor.id, name=actor.name), public=room.kind == "public")
 
 
-def _publish(tx: Transaction, event: SiteRoomEvent, *, public: bool) -> Answer:
+def _publish(tx: Transaction, event: SiteRoomEvent, *, public: bool) -> MaybePosition:
     """Append the event to the room's log and, if public, to the site's log."""
     entry = tx.append(event)
     if public:
         tx.append(event.model_copy(update={"in_site": True}))
-    return {"topic": entry.topic, "seq": entry.seq}
+    return entry.maybe_position()
 
 
-def _answer(room: Room, seq: int) -> Answer:
-    return {"room": room.model_dump(exclude_none=True), "topic": room_topic(room.id), "seq": seq}
+def _answer(room: Room, seq: int) -> RoomPosition:
+    return {"room": room, "topic": room_topic(room.id), "seq": seq}

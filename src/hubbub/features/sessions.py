@@ -10,12 +10,14 @@ from sqlalchemy import Connection
 from hubbub.domain.commands import OpenSession, RevokeSessions, RotateSession, TouchSession
 from hubbub.domain.errors import NeedsTopics, NotFound, Unauthenticated
 from hubbub.domain.events import SessionOpened
-from hubbub.domain.model import SECURITY, Actor, Role
+from hubbub.domain.model import SECURITY, Actor, Generation, Nothing, Role, SessionAnswer
+from hubbub.features.shared.guard import Request
+from hubbub.features.shared.handlers import handles
+from hubbub.features.shared.sessions import end_sessions
 from hubbub.storage import accounts, identities, sessions
 from hubbub.storage.sessions import StoredSession
 from hubbub.storage.transaction import Transaction
 
-Answer = dict[str, object]
 MAX_SESSIONS = 500
 """Sessions per user. A new session replaces the one that has not been used for the longest time."""
 TOUCH = 3_600_000
@@ -45,11 +47,13 @@ class AuthenticatedUser:
         return self.last_seen_at > 0 and now - self.last_seen_at >= TOUCH
 
 
-def open_(command: OpenSession, actor: Actor, tx: Transaction) -> Answer:
+@handles(OpenSession)
+def open_(request: Request[OpenSession], tx: Transaction) -> SessionAnswer:
     """Open a session. The gateway has checked the password against `seen_hash`.
 
     Raises Unauthenticated if the password has changed since, or the account was disabled.
     """
+    command = request.command
     account = accounts.find(tx.connection, command.user)
     if account is None or account.disabled or command.seen_hash != account.password_hash:
         raise Unauthenticated(REFUSED)
@@ -59,19 +63,21 @@ def open_(command: OpenSession, actor: Actor, tx: Transaction) -> Answer:
         raise NeedsTopics(SECURITY)
     if command.password_hash is not None:
         accounts.set_password(tx, account.id, command.password_hash)
-    sessions.end(tx, account.id, surplus)
+    end_sessions(tx, account.id, surplus)
     expires_at = tx.now + min(command.idle, command.longest)
     opened = sessions.create(tx, command.session, account.id, command.token_hash, command.client, expires_at)
     tx.append(SessionOpened(person=account.id, session=opened))
-    return {"user": account.profile().model_dump(), "generation": 0}
+    return {"user": account.profile(), "generation": 0}
 
 
-def rotate(command: RotateSession, actor: Actor, tx: Transaction) -> Answer:
+@handles(RotateSession)
+def rotate(request: Request[RotateSession], tx: Transaction) -> Generation:
     """Refresh a session and answer with its next generation.
 
     A stale generation means that the refresh token was copied: the session ends and the answer is
     None.
     """
+    command = request.command
     stored = sessions.find(tx.connection, command.session)
     if stored is None or stored.user != command.user or not _is_open(stored, tx.now):
         raise Unauthenticated()
@@ -82,27 +88,31 @@ def rotate(command: RotateSession, actor: Actor, tx: Transaction) -> Answer:
         return {"generation": command.generation + 1}
     if command.generation == stored.generation - 1 and tx.now - stored.rotated_at <= command.grace:
         return {"generation": stored.generation}
-    sessions.end(tx, stored.user, [stored.id])
+    end_sessions(tx, stored.user, [stored.id])
     return {"generation": None}
 
 
-def touch(command: TouchSession, actor: Actor, tx: Transaction) -> Answer:
+@handles(TouchSession)
+def touch(request: Request[TouchSession], tx: Transaction) -> Nothing:
+    command = request.command
     stored = sessions.find(tx.connection, command.session)
     if stored is not None and stored.user == command.user and _is_open(stored, tx.now):
         sessions.touch(tx, stored.id, _expiry(stored, tx.now, command.idle, command.longest))
     return {}
 
 
-def revoke(command: RevokeSessions, actor: Actor, tx: Transaction) -> Answer:
+@handles(RevokeSessions)
+def revoke(request: Request[RevokeSessions], tx: Transaction) -> Nothing:
     """End one of the actor's sessions, or all except `keep`.
 
     Raises NotFound for an unknown session.
     """
+    command, actor = request.command, request.actor
     own = [stored.id for stored in sessions.of_user(tx.connection, actor.id)]
     if command.session is not None and command.session not in own:
         raise NotFound()
     ended = [command.session] if command.session is not None else [s for s in own if s != command.keep]
-    sessions.end(tx, actor.id, ended)
+    end_sessions(tx, actor.id, ended)
     return {}
 
 

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import orjson
 
 from hubbub.domain.errors import BadRequest, HubbubError
+from hubbub.domain.model import as_json
 from hubbub.domain.text import MAX_DEPTH
 
 
@@ -75,12 +76,12 @@ def _is_object(pairs: object) -> bool:
 
 
 def dumps(value: object) -> bytes:
-    return orjson.dumps(value)
+    return orjson.dumps(value, default=as_json)
 
 
 def ok(id_: int, answer: object) -> bytes:
     """Encode the answer to the command with this id."""
-    return b'{"re":%d,"ok":%b}' % (id_, orjson.dumps(answer))
+    return b'{"re":%d,"ok":%b}' % (id_, orjson.dumps(answer, default=as_json))
 
 
 def error(id_: int | None, refusal: HubbubError) -> bytes:

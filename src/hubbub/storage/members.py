@@ -4,13 +4,10 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Select, bindparam, delete, exists, insert, select, update
 
-from hubbub.domain.events import Entry, MemberJoined, MemberRole, RoomAdded, RoomArchived
-from hubbub.domain.model import LOBBY, Member, Membership, Room, RoomRole, room_topic
+from hubbub.domain.model import LOBBY, Member, Membership, RoomRole, room_topic
 from hubbub.domain.text import timestamp
 from hubbub.storage import mentions
-from hubbub.storage.accounts import is_open
 from hubbub.storage.database import Statement
-from hubbub.storage.rooms import as_joining, current
 from hubbub.storage.schema import members, rooms, users
 from hubbub.storage.transaction import Transaction
 
@@ -55,20 +52,6 @@ def remove(tx: Transaction, room: int, user: int) -> None:
     tx.execute(update(rooms).where(rooms.c.id == room).values(members=rooms.c.members - 1))
 
 
-def enter(tx: Transaction, room: int, user: int, name: str, by: int) -> tuple[Room, Entry]:
-    """Add a member and append the events for the user and the room.
-
-    Returns the room as the new member sees it, and the entry of the room's event. The event in the
-    user's own topic comes first, so that the user's connections hear the room from the join on. If
-    the room has no active owner, the new member becomes its owner. Holds both topics.
-    """
-    add(tx, room, user, RoomRole.MEMBER)
-    tx.append(RoomAdded(person=user, room=as_joining(tx, user, room)))
-    entry = tx.append(MemberJoined(room=room, user=user, name=name, by=by))
-    appoint(tx, room)
-    return current(tx, user, room), entry
-
-
 def role_of(connection: Connection, room: int, user: int) -> RoomRole | None:
     """Return the user's role in the room, None if the user is not a member."""
     found = connection.scalar(select(members.c.role).where(members.c.room == room, members.c.user == user))
@@ -107,49 +90,6 @@ def successor(connection: Connection, room: int) -> tuple[int, str] | None:
     )
     row = connection.execute(query).first()
     return None if row is None else (row.id, row.name)
-
-
-def close_behind(tx: Transaction, room: int, user: int, name: str) -> None:
-    """Archive a private room when its last member leaves; remove the member next.
-
-    A public room stays open, since other users may join it. Holds the room's topic.
-    """
-    own = find(tx.connection, room, user)
-    if own is not None and own.kind == "private" and own.members == 1 and not own.archived:
-        tx.execute(update(rooms).where(rooms.c.id == room).values(archived=True))
-        tx.append(RoomArchived(room=room, by=user, name=name))
-
-
-def succeed(tx: Transaction, room: int) -> None:
-    """Appoint a new owner after the owner has left the room. Holds the room's topic."""
-    new_owner = successor(tx.connection, room)
-    if new_owner is not None:
-        _set_role_by_self(tx, room, new_owner, RoomRole.OWNER)
-
-
-def appoint(tx: Transaction, room: int) -> None:
-    """Appoint an owner if the room has none, or if its owner is disabled.
-
-    A disabled owner becomes a moderator. Nothing changes if all members are disabled. Holds the
-    room's topic.
-    """
-    if room == LOBBY:
-        return
-    owner = owner_of(tx.connection, room)
-    if owner is not None and is_open(tx.connection, owner[0]):
-        return
-    new_owner = successor(tx.connection, room)
-    if new_owner is not None and is_open(tx.connection, new_owner[0]):
-        if owner is not None:
-            _set_role_by_self(tx, room, owner, RoomRole.MODERATOR)
-        _set_role_by_self(tx, room, new_owner, RoomRole.OWNER)
-
-
-def _set_role_by_self(tx: Transaction, room: int, member: tuple[int, str], role: RoomRole) -> None:
-    """Set a role that no user has assigned: the event names the member as its actor."""
-    user, name = member
-    set_role(tx, room, user, role)
-    tx.append(MemberRole(room=room, user=user, name=name, by=user, role=role))
 
 
 def set_role(tx: Transaction, room: int, user: int, role: RoomRole) -> None:

@@ -1,11 +1,11 @@
-"""Mentions: resolving them in many texts at once, storing and counting them.
+"""Mentions: finding the members that texts name, storing mentions and counting them.
 
 There is one row per user who is mentioned by name or was online for `@here`. A message that
 mentions the whole room has one row for user 0 instead and no others, so that no user is counted
 twice. A message never has a row for its author.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import (
@@ -23,11 +23,7 @@ from sqlalchemy import (
     tuple_,
 )
 
-from hubbub.domain import rules
-from hubbub.domain.mentions import NO_NAMES, MentionedNames, candidates
-from hubbub.domain.mentions import find as mentions_in
-from hubbub.domain.model import Actor, Mentions, RoomRole
-from hubbub.domain.names import skeleton
+from hubbub.domain.model import Mentions
 from hubbub.domain.text import MENTIONS_COUNTED
 from hubbub.storage import rows
 from hubbub.storage.database import Statement
@@ -36,53 +32,6 @@ from hubbub.storage.schema import members, mentions, rooms, users
 from hubbub.storage.transaction import Transaction
 
 WHOLE_ROOM = 0
-NO_MENTIONS = Mentions()
-MAX_HERE = 500
-"""If more users are online, `@here` mentions the whole room: an event does not list them all."""
-
-
-class MessageText(NamedTuple):
-    """A text whose mentions are to be resolved.
-
-    `here` are the ids of the online members. For an edit, `before` are the mentions of the previous
-    version and `previous_body` is its text.
-    """
-
-    room: int
-    actor: Actor
-    body: str
-    here: Sequence[int] = ()
-    before: Mentions | None = None
-    previous_body: str = ""
-
-    def group_mentions(self, words: MentionedNames, former: MentionedNames, *, may: bool) -> "GroupMentions":
-        """Return the mentions of `@here` and `@room` in the text.
-
-        `words` are the mentions in the text, `former` those in the previous version. `may` tells
-        whether the author may now mention the whole room. An edit keeps the group mentions of the
-        previous version, whether the author may use them now or not, and does not extend them to
-        other users.
-        """
-        before = self.before or NO_MENTIONS
-        room = words.room and (may or (before.room and former.room))
-        if not words.here or not (may or before.here):
-            return GroupMentions(False, room, ())
-        if before.here and before.room and not former.room:  # more users were online than are listed
-            return GroupMentions(True, True, ())
-        if before.here and (words.room or not before.room):
-            return GroupMentions(True, room, before.users)
-        return GroupMentions(True, True, ()) if len(self.here) > MAX_HERE else GroupMentions(True, room, self.here)
-
-
-class GroupMentions(NamedTuple):
-    """The effective `@here` and `@room` of a text.
-
-    `online` are the users that `@here` mentions.
-    """
-
-    here: bool
-    room: bool
-    online: Sequence[int]
 
 
 class MessagePlace(NamedTuple):
@@ -93,61 +42,30 @@ class MessagePlace(NamedTuple):
     author: int
 
 
-class _Candidates(NamedTuple):
-    """What the store knows about the texts that are resolved."""
+class NamedMember(NamedTuple):
+    """A member of a room whose name a text mentions, and the author of that text."""
 
-    users: dict[tuple[int, str], int]
-    """Members by (text, skeleton of the name)."""
-    may_mention_room: dict[int, bool]
-    """By text, whether its author may mention the whole room."""
-    online: set[tuple[int, int]]
-    """Online members, as (room, user)."""
-
-    def named(self, index: int, words: MentionedNames) -> list[int]:
-        """Return the ids of the users that a text mentions by name, each once."""
-        users: dict[int, None] = {}
-        for run in words.names:
-            keys = ((index, skeleton(name)) for name in candidates(run))
-            user = next((self.users[key] for key in keys if key in self.users), None)
-            if user is not None:
-                users[user] = None
-        return list(users)
+    text: int
+    skeleton: str
+    user: int | None
+    """The member. None if no member has the name."""
+    role: str | None
+    """The author's role in the room. None if the author is not a member."""
+    kind: str
+    members: int
 
 
-def resolve(tx: Transaction, texts: Mapping[int, MessageText]) -> dict[int, Mentions]:
-    """Return the mentions of each text. Texts without mentions are left out.
+def named_members(tx: Transaction, wanted: Sequence[tuple[int, int, int, str]]) -> list[NamedMember]:
+    """Return the members for each (text, room, author, skeleton of a name). One statement.
 
-    Takes one statement, another one if a text contains `@here`, none if no text contains a mention.
+    An empty skeleton asks for the author's role alone.
     """
-    mentioned = {index: words for index, text in texts.items() if (words := mentions_in(text.body)) != NO_NAMES}
-    if not mentioned:
-        return {}
-    former = {index: mentions_in(texts[index].previous_body) for index in mentioned}
-    wanted = [
-        (index, texts[index].room, texts[index].actor.id, name)
-        for index, words in mentioned.items()
-        for name in ["", *_skeletons(words, former[index])]
-    ]
-    found = _Candidates({}, {}, set())
-    for index, name, user, role, kind, count in FIND.rows(tx.connection, rows=rows.encode(wanted)):
-        if user is not None:
-            found.users[index, name] = user
-        author_role = None if role is None else RoomRole(role)
-        found.may_mention_room[index] = rules.may_mention_room(texts[index].actor, author_role, kind, count)
-    groups = {
-        index: texts[index].group_mentions(words, former[index], may=found.may_mention_room.get(index, False))
-        for index, words in mentioned.items()
-    }
-    online = {(texts[index].room, user) for index in mentioned for user in groups[index].online}
-    if online:
-        found.online.update(MEMBERS_AMONG.rows(tx.connection, rows=rows.encode(sorted(online))))
-    resolved = {
-        index: _mentions(
-            texts[index], found.named(index, words), found.named(index, former[index]), groups[index], found
-        )
-        for index, words in mentioned.items()
-    }
-    return {index: mentions for index, mentions in resolved.items() if mentions is not None}
+    return [NamedMember(*row) for row in FIND.rows(tx.connection, rows=rows.encode(wanted))]
+
+
+def members_among(tx: Transaction, wanted: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
+    """Return those of the wanted (room, user) that are members. One statement."""
+    return set(MEMBERS_AMONG.rows(tx.connection, rows=rows.encode(sorted(wanted))))
 
 
 def store_all(tx: Transaction, new: Sequence[tuple[MessagePlace, Mentions]]) -> None:
@@ -219,26 +137,6 @@ def counted(member: FromClause) -> ColumnElement[int]:
 
 def _count(found: FromClause) -> ScalarSelect[int]:
     return select(func.count()).select_from(found).scalar_subquery()
-
-
-def _skeletons(*mentioned: MentionedNames) -> list[str]:
-    return list(dict.fromkeys(skeleton(name) for words in mentioned for run in words.names for name in candidates(run)))
-
-
-def _mentions(
-    text: MessageText, named: list[int], former: list[int], group: GroupMentions, found: _Candidates
-) -> Mentions | None:
-    """Return the mentions of a text, None if there are none.
-
-    `named` are the users that it mentions by name, `former` those that its previous version
-    mentioned by name.
-    """
-    excluded = {text.actor.id, *former}
-    online = (user for user in group.online if user not in excluded and (text.room, user) in found.online)
-    users = list(dict.fromkeys([*named, *online]))
-    if not users and not group.room and not group.here:
-        return None
-    return Mentions(users=users, room=group.room, here=group.here)
 
 
 def _rows_of(found: Mentions) -> list[int]:

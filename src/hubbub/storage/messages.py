@@ -5,25 +5,12 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Dialect, Executable, Select, and_, bindparam, insert, literal_column, select, update
 
-from hubbub.domain.errors import NotFound
-from hubbub.domain.model import Membership, room_topic
+from hubbub.domain.model import room_topic
 from hubbub.storage import log, reads, rows
 from hubbub.storage.database import Statement
 from hubbub.storage.rows import BIG, TEXT, Rows
-from hubbub.storage.schema import members, messages, rooms, users
+from hubbub.storage.schema import messages, users
 from hubbub.storage.transaction import LARGE_ROW, Transaction
-
-
-class SendFacts(NamedTuple):
-    """What is stored about one send before it is decided."""
-
-    allowed: bool
-    hash: str | None
-    """The hash of the first command with this key, None if the key is new."""
-    seq: int | None
-    archived: bool = False
-    sees_from: int = 0
-    """The author may not read messages of the room with a smaller seq."""
 
 
 class StoredMessage(NamedTuple):
@@ -71,18 +58,6 @@ REDACTED_AT_ONCE = 500
 TEXTS = ("key", "hash", "body", "forwarded", "mentions")
 
 
-def facts(tx: Transaction, asked: Sequence[tuple[int, int, str]]) -> list[SendFacts]:
-    """Return the facts for each (room, author, key). One statement."""
-    numbered = [(index, *each) for index, each in enumerate(asked)]
-    cursor = FACTS.run(tx.connection, rows=rows.encode(numbered))
-    found: list[SendFacts] = [SendFacts(False, None, None)] * len(numbered)
-    for index, joined_seq, disabled, hash_, seq, archived, history in cursor.fetchall():
-        allowed = joined_seq is not None and not disabled
-        found[index] = SendFacts(allowed, hash_, seq, archived, joined_seq if history == "joined" else 0)
-    cursor.close()
-    return found
-
-
 def existing(tx: Transaction, wanted: Iterable[tuple[int, int]]) -> set[tuple[int, int]]:
     """Return those of the wanted (room, seq) that are messages, deleted ones included.
 
@@ -116,18 +91,9 @@ def insert_all(tx: Transaction, new: Sequence[NewMessage]) -> None:
     reads.move(tx, [(room, author, seq, n) for (room, author), (seq, n) in last.items()])
 
 
-def find(connection: Connection, own: Membership | None, room: int, seq: int) -> StoredMessage:
-    """Return a message that the member may see.
-
-    Raises NotFound if `own` is None (not a member), or if the message is older than the history
-    that the member sees.
-    """
-    if own is None or seq < own.sees_from:
-        raise NotFound()
+def find(connection: Connection, room: int, seq: int) -> StoredMessage | None:
     row = FIND.row(connection, room=room, seq=seq)
-    if row is None:
-        raise NotFound()
-    return StoredMessage(*row)
+    return None if row is None else StoredMessage(*row)
 
 
 def change(tx: Transaction, room: int, seq: int, **values: Any) -> None:
@@ -159,25 +125,6 @@ def _find() -> Select[Any]:
     )
 
 
-def _facts(dialect: Dialect) -> Executable:
-    given = Rows(dialect, {"index": BIG, "room": BIG, "author": BIG, "key": TEXT})
-    wanted = select(*given.columns()).select_from(given.source).subquery("wanted")
-    stored = and_(
-        messages.c.room == wanted.c.room, messages.c.author == wanted.c.author, messages.c.key == wanted.c.key
-    )
-    return (
-        select(
-            wanted.c.index, members.c.joined_seq, users.c.disabled, messages.c.hash, messages.c.seq,
-            rooms.c.archived, rooms.c.history,
-        )
-        .select_from(wanted)
-        .outerjoin(members, and_(members.c.room == wanted.c.room, members.c.user == wanted.c.author))
-        .outerjoin(rooms, rooms.c.id == wanted.c.room)
-        .outerjoin(users, users.c.id == wanted.c.author)
-        .outerjoin(messages, stored)
-    )  # fmt: skip
-
-
 def _existing(dialect: Dialect) -> Executable:
     given = Rows(dialect, {"room": BIG, "seq": BIG})
     wanted = select(*given.columns()).select_from(given.source).subquery("wanted")
@@ -190,7 +137,6 @@ def _insert(dialect: Dialect, names: tuple[str, ...]) -> Executable:
     return insert(messages).from_select(list(names), select(*given.columns()).select_from(given.source))
 
 
-FACTS = Statement(_facts)
 EXISTING = Statement(_existing)
 INSERT = Statement(lambda dialect: _insert(dialect, PLAIN))
 INSERT_RICH = Statement(lambda dialect: _insert(dialect, NewMessage._fields))

@@ -1,6 +1,6 @@
 """Reactions: many at once in a constant number of statements, and those of a page."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -14,43 +14,28 @@ from sqlalchemy import (
     delete,
     func,
     insert,
-    or_,
     select,
     tuple_,
 )
 
-from hubbub.domain.model import Reaction, RoomRole
+from hubbub.domain.model import Reaction
 from hubbub.storage import rows
 from hubbub.storage.database import Statement
 from hubbub.storage.rows import BIG, TEXT, Rows
-from hubbub.storage.schema import members, messages, reactions, rooms, users
+from hubbub.storage.schema import reactions, users
 from hubbub.storage.transaction import Transaction
 
 SHOWN = 20
 """The number of users who are named per emoji in a page of messages."""
 
 
-class ReactionRequest(NamedTuple):
+class ReactionKey(NamedTuple):
     """A user's emoji on a message."""
 
     room: int
     message: int
     emoji: str
     user: int
-
-
-class ReactionFacts(NamedTuple):
-    """What is stored about one reaction before it is decided."""
-
-    disabled: bool = True
-    role: RoomRole | None = None
-    """None if the user is not a member of the room."""
-    archived: bool = False
-    seen: bool = False
-    """Whether the message exists and the user may read it."""
-    deleted: bool = False
-    there: bool = False
-    """Whether the reaction is already stored."""
 
 
 class ReactionRow(NamedTuple):
@@ -62,16 +47,10 @@ class ReactionRow(NamedTuple):
     seq: int
 
 
-def facts(tx: Transaction, asked: Sequence[ReactionRequest]) -> list[ReactionFacts]:
-    """Return the facts for each request. One statement."""
-    found = [ReactionFacts()] * len(asked)
-    numbered = [(index, *each) for index, each in enumerate(asked)]
-    for index, disabled, role, archived, seen, deleted, there in FACTS.rows(tx.connection, rows=rows.encode(numbered)):
-        found[index] = ReactionFacts(
-            bool(disabled), None if role is None else RoomRole(role), bool(archived),
-            seen is not None, deleted is not None, there is not None,
-        )  # fmt: skip
-    return found
+def existing(tx: Transaction, wanted: Collection[ReactionKey]) -> set[ReactionKey]:
+    """Return those of the wanted reactions that are stored. One statement."""
+    found = EXISTING.rows(tx.connection, rows=rows.encode([tuple(each) for each in set(wanted)]))
+    return {ReactionKey(*row) for row in found}
 
 
 def emoji_at(tx: Transaction, wanted: Iterable[tuple[int, int]]) -> dict[tuple[int, int], dict[str, int]]:
@@ -94,7 +73,7 @@ def add_all(tx: Transaction, new: Sequence[tuple[int, int, str, int, int, int]])
     INSERT.run(tx.connection, rows=rows.encode(new)).close()
 
 
-def remove_all(tx: Transaction, gone: Sequence[ReactionRequest]) -> None:
+def remove_all(tx: Transaction, gone: Sequence[ReactionKey]) -> None:
     tx.writes += 1
     DELETE.run(tx.connection, rows=rows.encode([tuple(each) for each in gone])).close()
 
@@ -135,30 +114,12 @@ def listing(connection: Connection, room: int, seq: int, after: int, limit: int)
     return [ReactionRow(*row) for row in connection.execute(query)]
 
 
-def _facts(dialect: Dialect) -> Executable:
-    given = Rows(dialect, {"index": BIG, "room": BIG, "message": BIG, "emoji": TEXT, "user": BIG})
+def _existing(dialect: Dialect) -> Executable:
+    given = Rows(dialect, {"room": BIG, "seq": BIG, "emoji": TEXT, "user": BIG})
     wanted = select(*given.columns()).select_from(given.source).subquery("wanted")
-    visible = and_(
-        messages.c.room == wanted.c.room,
-        messages.c.seq == wanted.c.message,
-        or_(rooms.c.history == "all", messages.c.seq >= members.c.joined_seq),
-    )
-    stored = and_(
-        reactions.c.room == wanted.c.room, reactions.c.seq == wanted.c.message,
-        reactions.c.emoji == wanted.c.emoji, reactions.c.user == wanted.c.user,
-    )  # fmt: skip
-    return (
-        select(
-            wanted.c.index, users.c.disabled, members.c.role, rooms.c.archived, messages.c.seq, messages.c.deleted_at,
-            reactions.c.user,
-        )
-        .select_from(wanted)
-        .join(users, users.c.id == wanted.c.user)
-        .outerjoin(members, and_(members.c.room == wanted.c.room, members.c.user == wanted.c.user))
-        .outerjoin(rooms, rooms.c.id == members.c.room)
-        .outerjoin(messages, visible)
-        .outerjoin(reactions, stored)
-    )  # fmt: skip
+    columns = [reactions.c.room, reactions.c.seq, reactions.c.emoji, reactions.c.user]
+    same = and_(*(column == wanted.c[column.name] for column in columns))
+    return select(*columns).join_from(wanted, reactions, same)
 
 
 def _emoji(dialect: Dialect) -> Executable:
@@ -222,7 +183,7 @@ def _of(dialect: Dialect) -> Executable:
     )
 
 
-FACTS = Statement(_facts)
+EXISTING = Statement(_existing)
 EMOJI = Statement(_emoji)
 INSERT = Statement(_insert)
 DELETE = Statement(_delete)

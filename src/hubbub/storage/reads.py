@@ -9,7 +9,7 @@ from hubbub.domain.text import MENTIONS_COUNTED
 from hubbub.storage import mentions, rows
 from hubbub.storage.database import Statement
 from hubbub.storage.rows import BIG, Rows
-from hubbub.storage.schema import members, messages, users
+from hubbub.storage.schema import members, messages
 from hubbub.storage.transaction import Transaction
 
 
@@ -23,20 +23,16 @@ class ReadTarget(NamedTuple):
 
 
 class ReadState(NamedTuple):
-    """The read position of a user in a room.
+    """The read position of a member of a room."""
 
-    Both seqs are None if the user is not a member.
-    """
-
-    disabled: bool = True
-    read_seq: int | None = None
-    joined_seq: int | None = None
+    read_seq: int
+    joined_seq: int
 
 
 def own(tx: Transaction, asked: Sequence[tuple[int, int]]) -> dict[tuple[int, int], ReadState]:
-    """Return the read states of users in rooms, by (room, user). One statement."""
+    """Return the read states by (room, user), of those that are members. One statement."""
     found = OWN.rows(tx.connection, rows=rows.encode(sorted(set(asked))))
-    return {(room, user): ReadState(bool(disabled), read, joined) for room, user, disabled, read, joined in found}
+    return {(room, user): ReadState(read, joined) for room, user, read, joined in found}
 
 
 def standing(tx: Transaction, targets: Sequence[ReadTarget]) -> list[tuple[int, int]]:
@@ -70,11 +66,9 @@ def number_of(connection: Connection, room: int, seq: int) -> int | None:
 def _own(dialect: Dialect) -> Executable:
     given = Rows(dialect, {"room": BIG, "user": BIG})
     wanted = select(*given.columns()).select_from(given.source).subquery("wanted")
-    return (
-        select(wanted.c.room, wanted.c.user, users.c.disabled, members.c.read_seq, members.c.joined_seq)
-        .select_from(wanted)
-        .join(users, users.c.id == wanted.c.user)
-        .outerjoin(members, and_(members.c.room == wanted.c.room, members.c.user == wanted.c.user))
+    joined = and_(members.c.room == wanted.c.room, members.c.user == wanted.c.user)
+    return select(members.c.room, members.c.user, members.c.read_seq, members.c.joined_seq).join_from(
+        wanted, members, joined
     )
 
 

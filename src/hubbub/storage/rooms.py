@@ -21,7 +21,6 @@ from sqlalchemy import (
     update,
 )
 
-from hubbub.domain.errors import NotFound
 from hubbub.domain.model import LOBBY, Person, Room, RoomRole, room_topic
 from hubbub.domain.names import skeleton
 from hubbub.domain.text import MAX_ROOMS, MENTIONS_COUNTED, timestamp
@@ -139,26 +138,14 @@ def find_visible(connection: Connection, user: int, room: int) -> Room | None:
     return next(iter(models(connection, found)), None)
 
 
-def get_visible(connection: Connection, user: int, room: int) -> Room:
-    """Return the room as the user sees it.
-
-    Raises NotFound if it does not exist or is hidden.
-    """
-    seen = find_visible(connection, user, room)
-    if seen is None:
-        raise NotFound()
-    return seen
-
-
-def as_joining(tx: Transaction, user: int, room: int) -> Room:
+def before_join(tx: Transaction, seen: Room) -> Room:
     """Return the room as a new member sees it before `member.joined` is appended.
 
     The read position is the head. A connection that follows the room from there receives
     `member.joined` of its own user, and then counts the new member. So `members` does not include
     them yet.
     """
-    seen = get_visible(tx.connection, user, room)
-    head = tx.head(room_topic(room)).seq
+    head = tx.head(room_topic(seen.id)).seq
     return seen.model_copy(update={"head": head, "floor": head, "read": head, "unread": 0, "members": seen.members - 1})
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, Text, bindparam, delete, insert, or_, select, update
 
-from hubbub.domain.events import SessionClosed, SessionRevoked
 from hubbub.domain.model import Role, Session
 from hubbub.domain.text import timestamp
 from hubbub.storage.database import Statement
@@ -102,17 +101,9 @@ def touch(tx: Transaction, session: str, expires_at: int) -> None:
     tx.execute(update(sessions).where(sessions.c.id == session).values(last_seen_at=tx.now, expires_at=expires_at))
 
 
-def end(tx: Transaction, user: int, ended: Sequence[str]) -> None:
-    """End sessions of one user.
-
-    Appends an event for every node, which closes the sockets, and an event for the user.
-    """
-    if not ended:
-        return
+def delete_all(tx: Transaction, user: int, ended: Sequence[str]) -> None:
+    """Delete sessions of one user."""
     tx.execute(delete(sessions).where(sessions.c.user == user, sessions.c.id.in_(ended)))
-    for session in ended:
-        tx.append(SessionRevoked(session=session, user=user))
-        tx.append(SessionClosed(person=user, session=session))
 
 
 def _sessions() -> Select[Any]:

@@ -21,7 +21,7 @@ from hubbub.domain.commands.accounts import (
     RevokeIdentity,
     SetDisabled,
 )
-from hubbub.domain.commands.base import Command, Id, MessageSeq, Seq, Topic
+from hubbub.domain.commands.base import Command, Id, MessageSeq, Requires, Seq, Topic
 from hubbub.domain.commands.invites import AcceptInvite, CreateInvite, CreateOneTimeToken, RevokeInvite
 from hubbub.domain.commands.maintenance import ForgetInvites, TrimTopic
 from hubbub.domain.commands.members import (
@@ -39,6 +39,7 @@ from hubbub.domain.commands.messages import (
     ForwardMessage,
     MessagePage,
     PinMessage,
+    PostCommand,
     SendMessage,
     UnpinMessage,
 )
@@ -102,10 +103,12 @@ __all__ = [
     "OpenGuest",
     "OpenSession",
     "PinMessage",
+    "PostCommand",
     "ReadRoom",
     "ReadRooms",
     "RemoveMember",
     "RemoveReaction",
+    "Requires",
     "RestoreRoom",
     "RevokeIdentity",
     "RevokeInvite",

@@ -3,11 +3,11 @@
 from typing import Literal
 
 from hubbub.domain.commands.base import Command, Id
-from hubbub.domain.model import LOBBY, SECURITY, SITE, Actor, Role, room_topic, user_topic
+from hubbub.domain.model import LOBBY, SECURITY, SITE, Actor, Nothing, Role, UserAnswer, room_topic, user_topic
 from hubbub.domain.names import UserName
 
 
-class CreateAccount(Command):
+class CreateAccount(Command[UserAnswer]):
     """Create an account.
 
     `setup_hash` is the SHA-256 of a setup token, `invite_hash` that of an invite's token. Only the
@@ -25,7 +25,7 @@ class CreateAccount(Command):
         return (SITE, room_topic(LOBBY))
 
 
-class OpenGuest(Command):
+class OpenGuest(Command[UserAnswer]):
     """Create a guest: a user without a password, until the connection ends."""
 
     username: UserName
@@ -34,19 +34,20 @@ class OpenGuest(Command):
         return (SITE, room_topic(LOBBY))
 
 
-class CloseGuest(Command):
+class CloseGuest(Command[Nothing]):
     """Close a guest's account.
 
     It is removed completely if the guest left no content behind.
     """
 
+    requires = ()
     user: Id
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
         return (SITE, room_topic(LOBBY), user_topic(self.user))
 
 
-class AdmitIdentity(Command):
+class AdmitIdentity(Command[Nothing]):
     """Create or update the account of an identity of the host application.
 
     The first command creates the account. Later ones update its name and role.
@@ -61,7 +62,7 @@ class AdmitIdentity(Command):
         return (SITE, room_topic(LOBBY))
 
 
-class RevokeIdentity(Command):
+class RevokeIdentity(Command[Nothing]):
     """Log an identity out: its authentications before this are void."""
 
     issuer: str
@@ -71,7 +72,7 @@ class RevokeIdentity(Command):
         return (SECURITY,)
 
 
-class SetDisabled(Command):
+class SetDisabled(Command[Nothing]):
     """Disable or enable an account. Not the actor's own, and not the last owner's."""
 
     user: Id
@@ -81,7 +82,7 @@ class SetDisabled(Command):
         return (user_topic(self.user), SECURITY)
 
 
-class DeleteAccount(Command):
+class DeleteAccount(Command[Nothing]):
     """Delete an account with its name, password, sessions and memberships.
 
     The user's messages stay under a neutral name.

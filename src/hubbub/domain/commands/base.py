@@ -1,10 +1,12 @@
-"""The base class of all commands, and the types of their fields."""
+"""The base class of all commands, their preconditions, and the types of their fields."""
 
-from typing import Annotated, Any, ClassVar
+from enum import Enum, auto
+from typing import Annotated, Any, ClassVar, Generic
 
 from pydantic import Field
+from typing_extensions import TypeVar
 
-from hubbub.domain.model import Actor, Frozen, Wire
+from hubbub.domain.model import Actor, Frozen
 from hubbub.domain.text import MAX_ID
 
 Id = Annotated[int, Field(ge=1, le=MAX_ID)]
@@ -14,14 +16,40 @@ MessageSeq = Annotated[int, Field(ge=1, le=MAX_ID)]
 Topic = Annotated[str, Field(max_length=64, pattern=r"^(room:[1-9][0-9]{0,15}|user:[1-9][0-9]{0,15}|site)$")]
 
 
-class Command(Frozen):
-    """A request to change something.
+A = TypeVar("A", default=Any)
+"""The answer of a command."""
 
-    `kind` names the command in logs and metrics. `answer` is the model of the answer to the client.
+
+class Requires(Enum):
+    """A precondition of a command. One guard checks those of all commands, in their order."""
+
+    SYSTEM = auto()
+    """The server or its command line acts. Others get Forbidden."""
+    OPEN_ACCOUNT = auto()
+    """The actor's account was not closed since the command was authenticated. Else Forbidden."""
+    ROOM = auto()
+    """The actor may see the room: it is public, or they are a member. Else NotFound."""
+    MEMBER = auto()
+    """The actor is a member of the room. Else NotFound."""
+    MESSAGE = auto()
+    """The actor is a member who may read the message. Else NotFound."""
+    NOT_ARCHIVED = auto()
+    """The room is not archived. Else Forbidden."""
+    PINS = auto()
+    """The actor may pin messages in the room. Else Forbidden."""
+
+
+class Command(Frozen, Generic[A]):
+    """A request to change something, which is answered with an `A`.
+
+    `kind` names the command in logs and metrics.
     """
 
     kind: ClassVar[str]
-    answer: ClassVar[type[Wire] | None] = None
+    answer: ClassVar[Any]
+    """The type of the answer."""
+    requires: ClassVar[tuple[Requires, ...]] = (Requires.OPEN_ACCOUNT,)
+    """The preconditions, in the order in which they are checked."""
     rest: ClassVar[tuple[str, str] | None] = None
     """The method and the path of the REST route. Path parameters are fields of the command."""
     posts: ClassVar[bool] = False
@@ -32,6 +60,13 @@ class Command(Frozen):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls.kind = str(cls.__annotations__["type"].__args__[0]) if "type" in cls.__annotations__ else cls.__name__
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        arguments = cls.__pydantic_generic_metadata__["args"]
+        if arguments:  # the class is `Command[Position]`, say, and has no docstring of its own
+            (cls.answer,) = arguments
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
         """Return the topics this command will write.

@@ -4,17 +4,18 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from hubbub.domain.commands.base import Command, Id
-from hubbub.domain.model import SITE, Actor, room_topic, user_topic
+from hubbub.domain.commands.base import Command, Id, Requires
+from hubbub.domain.model import SITE, Actor, InviteAnswer, Nothing, RoomPosition, room_topic, user_topic
 from hubbub.domain.text import Key
 
 
-class CreateOneTimeToken(Command):
+class CreateOneTimeToken(Command[Nothing]):
     """Create a one-time token.
 
     `setup` creates the first owner, `reset` sets a password.
     """
 
+    requires = (Requires.SYSTEM,)
     purpose: Literal["setup", "reset"]
     token_hash: str
     user: Id | None = None
@@ -24,7 +25,7 @@ class CreateOneTimeToken(Command):
         return (SITE,)
 
 
-class CreateInvite(Command):
+class CreateInvite(Command[InviteAnswer]):
     """Create an invite. `expires_in` is in milliseconds.
 
     `accounts` is False where a host application authenticates users: the invite then creates no
@@ -44,14 +45,14 @@ class CreateInvite(Command):
         return own if self.room is None else (*own, room_topic(self.room))
 
 
-class RevokeInvite(Command):
+class RevokeInvite(Command[Nothing]):
     invite: str
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
         return (SITE, user_topic(actor.id))
 
 
-class AcceptInvite(Command):
+class AcceptInvite(Command[RoomPosition]):
     """Join the room of an invite with an existing account.
 
     `token_hash` is the SHA-256 of the invite's token.

@@ -1,16 +1,17 @@
 """Commands for messages (send, forward, edit, delete, pin), and pages of them."""
 
 from collections.abc import Iterable
+from hashlib import sha256
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from hubbub.domain.commands.base import Command, Id, MessageSeq, Seq
+from hubbub.domain.commands.base import Command, Id, MessageSeq, Requires, Seq
 from hubbub.domain.model import Actor, Frozen, MaybePosition, Position, room_topic
 from hubbub.domain.text import DEFAULT_PAGE, MAX_PAGE, Body, Key
 
 
-class TextCommand(Command):
+class TextCommand(Frozen):
     """A command that carries a message's text."""
 
     online: ClassVar[tuple[int, ...]] = ()
@@ -22,12 +23,21 @@ class TextCommand(Command):
         vars(self)["online"] = tuple(members)
 
 
-class SendMessage(TextCommand):
+class PostCommand(Command[Position]):
+    """A command that posts a message, once for each key."""
+
+    posts = True
+    requires = (Requires.OPEN_ACCOUNT, Requires.MEMBER, Requires.NOT_ARCHIVED)
+
+    def digest(self) -> str:
+        """Return a digest of what the key stands for."""
+        raise NotImplementedError
+
+
+class SendMessage(TextCommand, PostCommand):
     """Send a message to a room.
     A retry with the same key and text gets the first answer again, whatever has happened since."""
 
-    answer = Position
-    posts = True
     rest = ("POST", "/api/rooms/{room}/messages")
     type: Literal["message.send"] = "message.send"
     room: Id
@@ -44,13 +54,19 @@ class SendMessage(TextCommand):
     def size(self) -> int:
         return 256 + len(self.body)
 
+    def digest(self) -> str:
+        """Return a digest of the text and `reply_to`.
 
-class ForwardMessage(Command):
+        A text never contains U+0000, so that no other command has the same input.
+        """
+        reply = "" if self.reply_to is None else f"\0reply {self.reply_to}"
+        return sha256(f"{self.body}{reply}".encode()).hexdigest()
+
+
+class ForwardMessage(PostCommand):
     """Copy a message from another room you are a member of into `room`.
     You are the author of the copy."""
 
-    answer = Position
-    posts = True
     rest = ("POST", "/api/rooms/{room}/forwards")
     type: Literal["message.forward"] = "message.forward"
     room: Id
@@ -65,11 +81,14 @@ class ForwardMessage(Command):
     def topics(self, actor: Actor) -> tuple[str, ...]:
         return (room_topic(self.room), room_topic(self.from_room))
 
+    def digest(self) -> str:
+        return sha256(f"\0forward {self.from_room} {self.message}".encode()).hexdigest()
 
-class MessageCommand(Command):
+
+class MessageCommand(Command[MaybePosition]):
     """A command about an existing message."""
 
-    answer = MaybePosition
+    requires: ClassVar[tuple[Requires, ...]] = (Requires.OPEN_ACCOUNT, Requires.MESSAGE, Requires.NOT_ARCHIVED)
     room: Id
     message: MessageSeq
     """The message's seq."""
@@ -95,6 +114,7 @@ class DeleteMessage(MessageCommand):
     Authors delete their own messages; moderators delete any message, except in direct rooms."""
 
     rest = ("DELETE", "/api/rooms/{room}/messages/{message}")
+    requires = (Requires.OPEN_ACCOUNT, Requires.MESSAGE)
     type: Literal["message.delete"] = "message.delete"
 
 
@@ -102,6 +122,7 @@ class PinMessage(MessageCommand):
     """Pin a message for all members. Idempotent."""
 
     rest = ("PUT", "/api/rooms/{room}/pins/{message}")
+    requires = (*MessageCommand.requires, Requires.PINS)
     type: Literal["message.pin"] = "message.pin"
 
 
@@ -109,6 +130,7 @@ class UnpinMessage(MessageCommand):
     """Unpin a message. Idempotent."""
 
     rest = ("DELETE", "/api/rooms/{room}/pins/{message}")
+    requires = (*MessageCommand.requires, Requires.PINS)
     type: Literal["message.unpin"] = "message.unpin"
 
 

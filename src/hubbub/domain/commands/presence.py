@@ -10,10 +10,9 @@ from hubbub.domain.model import Actor, Appearances, Chosen, Frozen, MaybePositio
 from hubbub.domain.text import MAX_WATCHED, Moment, StatusText
 
 
-class SetPresence(Command):
+class SetPresence(Command[MaybePosition]):
     """Set your status. It replaces the previous status completely."""
 
-    answer = MaybePosition
     rest = ("PUT", "/api/presence")
     type: Literal["presence.set"] = "presence.set"
     status: Chosen = "online"

@@ -4,16 +4,16 @@ from typing import Annotated, Literal
 
 from pydantic import FailFast, Field
 
-from hubbub.domain.commands.base import Command, Id, MessageSeq, Seq
+from hubbub.domain.commands.base import Command, Id, MessageSeq, Requires, Seq
 from hubbub.domain.model import Actor, Frozen, MaybePosition, room_topic, user_topic
 from hubbub.domain.text import MAX_READ_ROOMS
 
 
-class ReadRoom(Command):
+class ReadRoom(Command[MaybePosition]):
     """Mark a room as read up to a seq. The read position only moves forward."""
 
-    answer = MaybePosition
     rest = ("POST", "/api/rooms/{room}/read")
+    requires = (Requires.OPEN_ACCOUNT, Requires.MEMBER)
     type: Literal["room.read"] = "room.read"
     room: Id
     seq: Seq
@@ -23,11 +23,11 @@ class ReadRoom(Command):
         return (room_topic(self.room), user_topic(actor.id))
 
 
-class UnreadRoom(Command):
+class UnreadRoom(Command[MaybePosition]):
     """Mark a message and all later ones as unread."""
 
-    answer = MaybePosition
     rest = ("POST", "/api/rooms/{room}/unread")
+    requires = (Requires.OPEN_ACCOUNT, Requires.MESSAGE)
     type: Literal["room.unread"] = "room.unread"
     room: Id
     message: MessageSeq
@@ -45,10 +45,9 @@ class RoomRead(Frozen):
     """The seq in the room's log up to which the user has read; not above its head."""
 
 
-class ReadRooms(Command):
+class ReadRooms(Command[MaybePosition]):
     """Mark several rooms as read. Rooms the user is not a member of are skipped."""
 
-    answer = MaybePosition
     rest = ("POST", "/api/reads")
     type: Literal["rooms.read"] = "rooms.read"
     rooms: Annotated[tuple[RoomRead, ...], FailFast(), Field(min_length=1, max_length=MAX_READ_ROOMS, strict=False)]

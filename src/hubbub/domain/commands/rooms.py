@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import FailFast, Field, model_validator
 
-from hubbub.domain.commands.base import Command, Id
+from hubbub.domain.commands.base import Command, Id, Requires
 from hubbub.domain.model import (
     SITE,
     Actor,
@@ -51,11 +51,10 @@ class NewRoom(Frozen):
         return self
 
 
-class CreateRoom(NewRoom, Command):
+class CreateRoom(NewRoom, Command[RoomPosition]):
     """Create a room. You become its owner; in a direct room all are plain members.
     The same people share one direct room: if it exists already, the answer is that room."""
 
-    answer = RoomPosition
     creates_room = True
     rest = ("POST", "/api/rooms")
     type: Literal["room.create"] = "room.create"
@@ -64,11 +63,11 @@ class CreateRoom(NewRoom, Command):
         return (SITE, user_topic(actor.id), *map(user_topic, self.members))
 
 
-class UpdateRoom(Command):
+class UpdateRoom(Command[MaybePosition]):
     """Change a room. Fields that are left out stay as they are."""
 
-    answer = MaybePosition
     rest = ("PATCH", "/api/rooms/{room}")
+    requires = (Requires.OPEN_ACCOUNT, Requires.ROOM)
     type: Literal["room.update"] = "room.update"
     room: Id
     name: RoomName | None = None
@@ -82,12 +81,12 @@ class UpdateRoom(Command):
         return (SITE, room_topic(self.room))
 
 
-class ArchiveRoom(Command):
+class ArchiveRoom(Command[MaybePosition]):
     """Archive a room. Idempotent.
     An archived room is read-only, except for deletions and a change of owner."""
 
-    answer = MaybePosition
     rest = ("POST", "/api/rooms/{room}/archive")
+    requires = (Requires.OPEN_ACCOUNT, Requires.ROOM)
     type: Literal["room.archive"] = "room.archive"
     room: Id
 
@@ -95,11 +94,11 @@ class ArchiveRoom(Command):
         return (SITE, room_topic(self.room))
 
 
-class RestoreRoom(Command):
+class RestoreRoom(Command[MaybePosition]):
     """Restore an archived room. Idempotent."""
 
-    answer = MaybePosition
     rest = ("POST", "/api/rooms/{room}/restore")
+    requires = (Requires.OPEN_ACCOUNT, Requires.ROOM)
     type: Literal["room.restore"] = "room.restore"
     room: Id
 
@@ -107,12 +106,12 @@ class RestoreRoom(Command):
         return (SITE, room_topic(self.room))
 
 
-class ChangeSettings(Command):
+class ChangeSettings(Command[MaybePosition]):
     """Change your own settings for a room, on all your devices.
     Fields that are left out stay as they are."""
 
-    answer = MaybePosition
     rest = ("PATCH", "/api/rooms/{room}/settings")
+    requires = (Requires.OPEN_ACCOUNT, Requires.ROOM, Requires.MEMBER)
     type: Literal["room.settings"] = "room.settings"
     room: Id
     favourite: bool | None = None

@@ -1,11 +1,11 @@
 """Commands for sessions and passwords. They carry only the hashes of secrets."""
 
 from hubbub.domain.commands.base import Command, Id
-from hubbub.domain.model import SECURITY, Actor, user_topic
+from hubbub.domain.model import SECURITY, Actor, Generation, Nothing, SessionAnswer, user_topic
 from hubbub.domain.text import ShortText
 
 
-class OpenSession(Command):
+class OpenSession(Command[SessionAnswer]):
     """Log in.
 
     `token_hash` is the SHA-256 of a browser's cookie; a token session has none. A session ends
@@ -13,6 +13,7 @@ class OpenSession(Command):
     opened.
     """
 
+    requires = ()
     user: Id
     session: str
     browser: bool
@@ -29,7 +30,7 @@ class OpenSession(Command):
         return (user_topic(self.user),)
 
 
-class RotateSession(Command):
+class RotateSession(Command[Generation]):
     """Refresh a session. `generation` is that of the presented refresh token.
 
     A stale generation means that the token was reused and revokes the session. For `grace`
@@ -37,6 +38,7 @@ class RotateSession(Command):
     first refresh may have been lost.
     """
 
+    requires = ()
     session: str
     user: Id
     generation: int
@@ -48,12 +50,13 @@ class RotateSession(Command):
         return (user_topic(self.user), SECURITY)
 
 
-class TouchSession(Command):
+class TouchSession(Command[Nothing]):
     """Note that a session is in use.
 
     Sent at most hourly; idle sessions expire earlier.
     """
 
+    requires = ()
     session: str
     user: Id
     idle: int
@@ -63,7 +66,7 @@ class TouchSession(Command):
         return (user_topic(self.user),)
 
 
-class RevokeSessions(Command):
+class RevokeSessions(Command[Nothing]):
     """Log out: end one session of the actor, or all of them except `keep`."""
 
     session: str | None = None
@@ -73,7 +76,7 @@ class RevokeSessions(Command):
         return (user_topic(actor.id), SECURITY)
 
 
-class ChangePassword(Command):
+class ChangePassword(Command[Nothing]):
     """Set a new password and end all of the user's sessions except `keep`.
 
     `seen_hash` is the stored hash the old password was checked against. `reset_hash` is the hash of

@@ -7,7 +7,7 @@ from pydantic import Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from hubbub.domain.model import SECURITY, SITE, TIMESTAMP, Wire, room_topic, user_topic
+from hubbub.domain.model import SECURITY, SITE, TIMESTAMP, MaybePosition, Position, Wire, room_topic, user_topic
 
 ENVELOPE: dict[str, JsonSchemaValue] = {
     "topic": {"type": "string", "description": "The log of the event: `room:ID`, `user:ID` or `site`."},
@@ -93,3 +93,10 @@ class Entry:
     seq: int
     event: Event
     text: bytes
+
+    def position(self) -> Position:
+        return {"topic": self.topic, "seq": self.seq}
+
+    def maybe_position(self) -> MaybePosition:
+        """Return the position, for a command that may also change nothing."""
+        return {"topic": self.topic, "seq": self.seq}

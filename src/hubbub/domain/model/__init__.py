@@ -1,8 +1,18 @@
 """The models clients see, and the actor of a command."""
 
 from hubbub.domain.model.accounts import Invite, Session
-from hubbub.domain.model.answers import MaybePosition, Position, RoomPosition
-from hubbub.domain.model.base import TIMESTAMP, Absent, Frozen, Timestamp, Wire
+from hubbub.domain.model.answers import (
+    Generation,
+    Gone,
+    InviteAnswer,
+    MaybePosition,
+    Nothing,
+    Position,
+    RoomPosition,
+    SessionAnswer,
+    UserAnswer,
+)
+from hubbub.domain.model.base import TIMESTAMP, Absent, Frozen, Timestamp, Wire, as_json
 from hubbub.domain.model.messages import Forwarded, Mentions, Message, Pin, Reaction, Revision
 from hubbub.domain.model.people import (
     ANYBODY,
@@ -34,14 +44,18 @@ __all__ = [
     "Chosen",
     "Forwarded",
     "Frozen",
+    "Generation",
+    "Gone",
     "History",
     "Invite",
+    "InviteAnswer",
     "MaybePosition",
     "Me",
     "Member",
     "Membership",
     "Mentions",
     "Message",
+    "Nothing",
     "Person",
     "Pin",
     "Position",
@@ -54,10 +68,13 @@ __all__ = [
     "RoomPosition",
     "RoomRole",
     "Session",
+    "SessionAnswer",
     "Status",
     "Timestamp",
     "User",
+    "UserAnswer",
     "Wire",
+    "as_json",
     "room_topic",
     "user_topic",
 ]

@@ -23,6 +23,13 @@ class Wire(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True, hide_input_in_errors=True)
 
 
+def as_json(value: object) -> object:
+    """Return a model as a dictionary, absent fields left out. For encoders of JSON."""
+    if isinstance(value, Wire):
+        return value.model_dump(exclude_none=True)
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
 Absent = SkipJsonSchema[None]
 """A field that is left out if it has no value. It is never null on the wire; the contract says so."""
 

@@ -1,8 +1,7 @@
 """Rooms, members and bans."""
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from hubbub.domain.model.base import Absent, Timestamp, Wire
 from hubbub.domain.model.people import Person
@@ -94,8 +93,7 @@ class Ban(Wire):
     reason: str | Absent = None
 
 
-@dataclass(frozen=True, slots=True)
-class Membership:
+class Membership(NamedTuple):
     """A user's membership of a room, with the facts that permissions depend on."""
 
     role: RoomRole

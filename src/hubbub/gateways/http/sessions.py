@@ -157,7 +157,7 @@ async def refresh_token(request: Request, services: Running) -> Response:
     except Unauthenticated:
         raise TokenRefused("Your session has ended. Log in again.") from None
     following = receipt.answer["generation"]
-    if not isinstance(following, int):
+    if following is None:
         raise TokenRefused("Your session has ended. Log in again.")
     return reply(_pair(services, user, session, following))
 

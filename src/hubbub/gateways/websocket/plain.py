@@ -266,8 +266,7 @@ class PlainText:
         except Conflict as error:
             raise NameTaken(error.message) from None
         made = receipt.answer["user"]
-        assert isinstance(made, dict)
-        return sessions.guest(made["id"], made["name"])
+        return sessions.guest(made.id, made.name)
 
     async def _close_guest(self, guest: AuthenticatedUser) -> None:
         try:

@@ -1,0 +1,102 @@
+"""What is stored about the actors and the objects of commands, before the commands are decided."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Dialect, Executable, and_, select
+from sqlalchemy.sql import ColumnElement
+from sqlalchemy.types import TypeEngine
+
+from hubbub.domain.model import Membership, RoomRole
+from hubbub.storage import rows
+from hubbub.storage.database import Statement
+from hubbub.storage.messages import StoredMessage
+from hubbub.storage.rows import BIG, TEXT, Rows
+from hubbub.storage.schema import members, messages, rooms, users
+from hubbub.storage.transaction import Transaction
+
+
+class RoomFacts(NamedTuple):
+    """What is stored about a command in a room."""
+
+    open: bool
+    """Whether the actor's account exists and is not disabled."""
+    own: Membership | None
+    """The actor's membership of the room."""
+    message: StoredMessage | None = None
+    """The message that the command is about, whether the actor may read it or not."""
+    posted: tuple[str, int] | None = None
+    """The digest and the seq of the message that the actor has posted with the command's key."""
+
+
+ROLES = {role.value: role for role in RoomRole}
+MEMBERSHIP = 8
+"""The number of columns of a membership."""
+
+
+def of_rooms(tx: Transaction, asked: Sequence[tuple[int, int]]) -> list[RoomFacts]:
+    """Return the facts for each (room, user). One statement."""
+    found: list[Any] = [None] * len(asked)
+    numbered = [(index, *each) for index, each in enumerate(asked)]
+    for index, *row in ROOMS.rows(tx.connection, rows=rows.encode(numbered)):
+        found[index] = RoomFacts(row[0] == 0, _membership(row[1:]))
+    return found
+
+
+def of_messages(tx: Transaction, asked: Sequence[tuple[int, int, int]]) -> list[RoomFacts]:
+    """Return the facts for each (room, user, seq of a message). One statement."""
+    found: list[Any] = [None] * len(asked)
+    numbered = [(index, *each) for index, each in enumerate(asked)]
+    for index, *row in MESSAGES.rows(tx.connection, rows=rows.encode(numbered)):
+        message = row[1 + MEMBERSHIP :]
+        stored = None if message[0] is None else StoredMessage(*message)
+        found[index] = RoomFacts(row[0] == 0, _membership(row[1 : 1 + MEMBERSHIP]), stored)
+    return found
+
+
+def of_posts(tx: Transaction, asked: Sequence[tuple[int, int, str]]) -> list[RoomFacts]:
+    """Return the facts for each (room, user, key). One statement."""
+    found: list[Any] = [None] * len(asked)
+    numbered = [(index, *each) for index, each in enumerate(asked)]
+    for index, digest, seq, disabled, *own in POSTS.rows(tx.connection, rows=rows.encode(numbered)):
+        found[index] = RoomFacts(disabled == 0, _membership(own), None, None if seq is None else (digest, seq))
+    return found
+
+
+def _membership(row: Sequence[Any]) -> Membership | None:
+    role = row[0]
+    if role is None:
+        return None
+    return Membership(ROLES[role], row[1], row[2], row[3], row[4], row[5], row[6] != 0, row[7])
+
+
+def _statement(dialect: Dialect, *more: str) -> Executable:
+    """Select the facts of rooms; with `message` or `key` also those of messages."""
+    given = Rows(dialect, {"index": BIG, "room": BIG, "user": BIG, **{name: KINDS[name] for name in more}})
+    wanted = select(*given.columns()).select_from(given.source).subquery("wanted")
+    columns: list[ColumnElement[Any]] = [
+        users.c.disabled, members.c.role, members.c.joined_seq, members.c.read_seq, members.c.read_n,
+        rooms.c.kind, rooms.c.history, rooms.c.archived, rooms.c.members,
+    ]  # fmt: skip
+    source = (
+        wanted.outerjoin(members, and_(members.c.room == wanted.c.room, members.c.user == wanted.c.user))
+        .outerjoin(rooms, rooms.c.id == wanted.c.room)
+        .outerjoin(users, users.c.id == wanted.c.user)
+    )
+    in_room = messages.c.room == wanted.c.room
+    if "message" in more:
+        author = users.alias("author")
+        source = source.outerjoin(messages, and_(in_room, messages.c.seq == wanted.c.message))
+        source = source.outerjoin(author, author.c.id == messages.c.author)
+        columns += [author.c.name if name == "name" else messages.c[name] for name in StoredMessage._fields]
+    if "key" in more:
+        own = and_(in_room, messages.c.author == wanted.c.user, messages.c.key == wanted.c.key)
+        source = source.outerjoin(messages, own)
+        columns = [messages.c.hash, messages.c.seq, *columns]
+    return select(wanted.c.index, *columns).select_from(source)
+
+
+KINDS: dict[str, TypeEngine[Any]] = {"message": BIG, "key": TEXT}
+ROOMS = Statement(lambda dialect: _statement(dialect))
+MESSAGES = Statement(lambda dialect: _statement(dialect, "message"))
+POSTS = Statement(lambda dialect: _statement(dialect, "key"))
