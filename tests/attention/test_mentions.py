@@ -18,7 +18,7 @@ from hubbub.domain.commands import (
 )
 from hubbub.domain.model import Actor, Role
 from hubbub.domain.text import LOUD_MEMBERS, MAX_HERE, MENTIONS_COUNTED
-from hubbub.storage import mentions, rooms
+from hubbub.storage import rooms
 from tests.attention.conftest import Table, seq
 
 
@@ -106,7 +106,7 @@ async def test_here_mentions_the_online_members_and_an_edit_keeps_them(table: Ta
 async def test_an_edit_lists_members_mentioned_by_here_even_if_named_ones_exceed_the_limit(
     table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mentions, "MAX_HERE", 1)
+    monkeypatch.setattr("hubbub.features.shared.mentions.MAX_HERE", 1)
     dora = await table.desk.person("dora")
     await table.desk.journal.submit(JoinRoom(room=table.room), dora)
     command = SendMessage(room=table.room, key="here", body="@here and @dora: lanch")

@@ -19,7 +19,7 @@ from hubbub.domain.commands import (
     SendMessage,
     TrimTopic,
 )
-from hubbub.domain.errors import Busy, Conflict, HubbubError, NotFound, Unavailable
+from hubbub.domain.errors import Busy, Conflict, Forbidden, HubbubError, NotFound, Unavailable
 from hubbub.domain.model import LOBBY, SYSTEM, Actor, Role
 from hubbub.engine.batch import Receipt
 from hubbub.engine.journal import Journal
@@ -86,10 +86,10 @@ async def test_fifty_retries_of_one_key_in_one_batch_create_one_message(desk: De
 async def test_refused_commands_do_not_affect_others_in_their_batch(desk: Desk) -> None:
     alice, mallory = await desk.person("alice"), Actor(99, "mallory", Role.MEMBER)
     asked = [(hello(f"good {n}"), alice) for n in range(50)]
-    asked[10:10] = [(hello("no member"), mallory), (hello("no room", room=12345), alice)]
+    asked[10:10] = [(hello("no account"), mallory), (hello("no room", room=12345), alice)]
     results = await desk.together(asked)
     assert sum(isinstance(result, Receipt) for result in results) == 50
-    assert [type(result) for result in results[10:12]] == [NotFound, NotFound]
+    assert [type(result) for result in results[10:12]] == [Forbidden, NotFound]
     assert desk.rows("SELECT count(*), max(n) FROM messages") == [(50, 50)]
     assert gapless(desk)
 

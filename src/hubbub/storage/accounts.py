@@ -8,12 +8,27 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, delete, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Dialect,
+    Executable,
+    Select,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from hubbub.domain.model import LOBBY, Role, User, user_topic
 from hubbub.domain.names import skeleton
 from hubbub.domain.text import TooLong, timestamp
+from hubbub.storage import rows
 from hubbub.storage.database import Statement
+from hubbub.storage.rows import BIG, Rows
 from hubbub.storage.schema import messages, pins, reactions, users
 from hubbub.storage.transaction import Transaction
 
@@ -56,6 +71,11 @@ def among(connection: Connection, wanted: Collection[int]) -> list[Account]:
 def is_open(connection: Connection, user: int) -> bool:
     """Return whether the account exists and is not disabled."""
     return OPEN.row(connection, user=user) is not None
+
+
+def open_among(connection: Connection, wanted: Collection[int]) -> set[int]:
+    """Return those of the wanted users whose account is not disabled. One statement."""
+    return {user for (user,) in OPEN_AMONG.rows(connection, rows=rows.encode([(user,) for user in sorted(wanted)]))}
 
 
 def name_of(connection: Connection, user: int) -> str:
@@ -147,6 +167,12 @@ def remove(tx: Transaction, user: int) -> None:
     tx.execute(delete(users).where(users.c.id == user))
 
 
+def _open_among(dialect: Dialect) -> Executable:
+    wanted = Rows(dialect, {"id": BIG})
+    of_wanted = users.c.id.in_(select(wanted["id"]).select_from(wanted.source))
+    return select(users.c.id).where(of_wanted, users.c.disabled.is_(False))
+
+
 def _accounts() -> Select[Any]:
     return select(
         users.c.id, users.c.name, users.c.role, users.c.password_hash, users.c.disabled, users.c.skeleton,
@@ -164,3 +190,4 @@ def _account(row: Sequence[Any] | None) -> Account | None:
 
 FIND = Statement(lambda _: _accounts().where(users.c.id == bindparam("user")))
 OPEN = Statement(lambda _: select(users.c.id).where(users.c.id == bindparam("user"), users.c.disabled.is_(False)))
+OPEN_AMONG = Statement(_open_among)

@@ -87,9 +87,9 @@ def _facts(run: Sequence[tuple[Any, Actor]], requires: Sequence[Requires], tx: T
     if Requires.MEMBER in requires and Requires.ROOM not in requires:
         return facts.of_rooms(tx, [(command.room, actor.id) for command, actor in run])
     if Requires.OPEN_ACCOUNT in requires:
-        return [
-            RoomFacts(_acts_for_itself(actor) or accounts.is_open(tx.connection, actor.id), None) for _, actor in run
-        ]
+        users = {actor.id for _, actor in run if not _acts_for_itself(actor)}
+        active = accounts.open_among(tx.connection, users) if users else set()
+        return [RoomFacts(actor.id in active, None) for _, actor in run]
     return [NO_FACTS] * len(run)
 
 
