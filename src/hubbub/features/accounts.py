@@ -17,7 +17,7 @@ from hubbub.domain.events import AccountDisabled, MemberLeft, RoomRemoved, Statu
 from hubbub.domain.identities import Identity, names_for
 from hubbub.domain.model import LOBBY, Actor, Role, RoomRole, User, room_topic
 from hubbub.domain.text import MAX_ID
-from hubbub.storage import accounts, bans, identities, invites, members, sessions, statuses
+from hubbub.storage import accounts, identities, invites, members, sessions, statuses
 from hubbub.storage.accounts import Account
 from hubbub.storage.transaction import Transaction
 
@@ -157,8 +157,6 @@ def delete(command: DeleteAccount, actor: Actor, tx: Transaction) -> Answer:
     joined = _require_room_locks(tx, account)
     _end_sessions(tx, account, banned=False)
     _leave(tx, account, joined)
-    invites.remove_by(tx, account.id)
-    invites.remove_one_time_tokens(tx, "reset", account.id)
     accounts.retire(tx, account.id, f"{names.NEUTRAL}{account.id}", Role.MEMBER)
     return {}
 
@@ -291,7 +289,7 @@ def _require_room_locks(tx: Transaction, account: Account) -> list[int]:
 
 
 def _leave(tx: Transaction, account: Account, joined: list[int]) -> None:
-    """Remove a user from all `joined` rooms, and clear the user's status and bans.
+    """Remove a user from all `joined` rooms, and clear the user's status.
 
     Rooms the user owned get another owner. The event of the cleared status also updates the users
     who watch it.
@@ -306,7 +304,6 @@ def _leave(tx: Transaction, account: Account, joined: list[int]) -> None:
         tx.append(RoomRemoved(person=account.id, room=room))
         if role is RoomRole.OWNER:
             members.succeed(tx, room)
-    bans.forget(tx, account.id)
 
 
 def _end_sessions(tx: Transaction, account: Account, *, banned: bool) -> None:

@@ -7,7 +7,7 @@ from hubbub.domain.commands import DeleteMessage, EditMessage
 from hubbub.domain.errors import Conflict, NotFound
 from hubbub.domain.events import MessageDeleted, MessageEdited
 from hubbub.domain.model import Actor, Membership, Mentions, room_topic
-from hubbub.storage import edits, log, members, mentions, messages, pins, reactions
+from hubbub.storage import edits, log, members, mentions, messages
 from hubbub.storage.mentions import MessagePlace, MessageText
 from hubbub.storage.messages import StoredMessage
 from hubbub.storage.transaction import Transaction
@@ -64,14 +64,8 @@ def delete(command: DeleteMessage, actor: Actor, tx: Transaction) -> Answer:
         return {}
     log.redact(tx, room_topic(room), message.text_at(seq))
     mentioned = _mentioned(message)
-    mentions.delete_of(tx, room, seq, mentioned)
-    edits.delete_of(tx, room, seq)
-    pins.delete_of(tx, room, seq)
-    reactions.delete_of(tx, room, seq)
     entry = tx.append(MessageDeleted(room=room, message=seq, by=actor.id, author=message.author, mentioned=mentioned))
-    messages.change(
-        tx, room, seq, body=None, forwarded=None, mentions=None, edited_at=None, deleted_at=tx.now, text_seq=0
-    )
+    messages.erase(tx, room, seq, mentioned)
     return {"topic": entry.topic, "seq": entry.seq}
 
 

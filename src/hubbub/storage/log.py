@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Dialect, Executable, and_, bindparam, delete, select, update
+from sqlalchemy import Connection, Dialect, Executable, and_, bindparam, delete, func, select, update
 
 from hubbub.domain.events import BY_TYPE, ENVELOPE, Entry, Event, RoomCreated, SiteRoomEvent
 from hubbub.domain.model import SITE
@@ -96,6 +96,7 @@ def redact(tx: Transaction, topic: str, seq: int) -> None:
     appended by this transaction. Holds the topic.
     """
     tx.head(topic)
+    tx.erased = True
     found = TEXT_AT.row(tx.connection, topic=topic, seq=seq)
     if found is None:
         tx.redact(topic, {seq}, _superseded)
@@ -110,6 +111,7 @@ def redact_all(tx: Transaction, topic: str, seqs: Sequence[int]) -> None:
     They have no `body`: clients load the text separately. Two statements. Holds the topic.
     """
     tx.head(topic)
+    tx.erased = True
     tx.redact(topic, set(seqs), _redacted)
     found = TEXTS_AT.rows(tx.connection, topic=topic, rows=rows.encode([(seq,) for seq in seqs]))
     if found:
@@ -145,8 +147,23 @@ def trim(tx: Transaction, topic: str, before: int, limit: int) -> int:
     if last == 0:
         return 0
     gone = tx.execute(delete(log).where(log.c.topic == topic, log.c.seq <= last)).rowcount
+    tx.erased = True
     head.floor, head.changed = last, True
     return gone
+
+
+def forget(tx: Transaction, topic: str) -> None:
+    """Remove all entries that are stored, for a topic that has no readers any more.
+
+    Entries that this transaction appended stay.
+    """
+    head = tx.head(topic)
+    own = log.c.topic == topic
+    last = tx.connection.scalar(select(func.max(log.c.seq)).where(own))
+    if last is not None:
+        tx.execute(delete(log).where(own))
+        tx.erased = True
+        head.floor, head.changed = last, True
 
 
 def trimmable(connection: Connection, before: int, limit: int = 100) -> list[str]:

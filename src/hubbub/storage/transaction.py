@@ -51,6 +51,8 @@ class Transaction:
         self.at = timestamp(now)
         self.entries: list[Entry] = []
         self.writes = 0
+        self.erased = False
+        """Whether text was erased that other files than the database's may still contain."""
         self.mark: int | None = None
         """The id of the last log row, once it is written. It identifies our own row after an
         unknown COMMIT."""
