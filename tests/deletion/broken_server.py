@@ -4,6 +4,7 @@ The environment variable BROKEN names the step. Run as `python -m tests.deletion
 """
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -48,13 +49,14 @@ def log_texts() -> None:
 
     def telling(self: Transaction, event: Event) -> Entry:
         if isinstance(event, MessageSent):
-            logger.info("sent", body=event.body)
+            logger.info("sent", said=event.body)
         return append(self, event)
 
     Transaction.append = telling  # type: ignore[method-assign]
 
 
-STEPS = {
+STEPS: dict[str, Callable[[], None]] = {
+    "none": lambda: None,
     "log": keep_log_entries,
     "column": keep_body,
     "part": keep_edits,
@@ -64,5 +66,6 @@ STEPS = {
 }
 
 if __name__ == "__main__":
+    database.ERASURE_INTERVAL = 0.0  # the tests wait for the write-ahead log
     STEPS[os.environ["BROKEN"]]()
     main()
