@@ -109,13 +109,13 @@ def drop_locks() -> None:
 
     The process loses its locks on it.
     """
-    checkpoint = database.Database.checkpoint
+    checkpoint = database.WriterConnection.checkpoint
 
-    def looking(self: database.Database, connection: Connection) -> None:
-        Path(f"{self.path}-shm").read_bytes()
-        checkpoint(self, connection)
+    def looking(self: database.WriterConnection) -> None:
+        Path(f"{self._database.path}-shm").read_bytes()
+        checkpoint(self)
 
-    database.Database.checkpoint = looking  # type: ignore[method-assign]
+    database.WriterConnection.checkpoint = looking  # type: ignore[method-assign]
 
 
 def slow_greeting() -> None:

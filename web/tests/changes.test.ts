@@ -72,6 +72,39 @@ it("marks the message as outdated if the next reacting user is unknown", () => {
   expect(applied({ ...many, reactions: [{ emoji: "👍", count: 1, mine: true, by: [7] }] }, taken(11, 7, 7), 7).reactions).toEqual([]);
 });
 
+describe("a deletion", () => {
+  /** Every field of a message: whether it stays. A new field does not compile until it is here. */
+  const STAYS: Record<keyof MessageItem, boolean> = {
+    kind: true, asOf: true, seq: true, n: true, at: true, by: true, name: true, key: true, reply_to: true,
+    body: false, deleted: false, edited_at: false, forwarded: false, mentions: false, pinned: false, reactions: false, outdated: false,
+  };
+  const full: Required<MessageItem> = {
+    kind: "message", asOf: 10, seq: 7, n: 7, at: AT, by: 8, name: "bob", key: "k7", reply_to: 3, body: "secret", deleted: false,
+    edited_at: AT, forwarded: { by: 9, name: "secret", at: AT }, mentions: { users: [7] }, pinned: true,
+    reactions: [{ emoji: "👍", count: 1, mine: false, by: [9] }], outdated: true,
+  };
+
+  it("leaves the listed fields of a message, and none that this version does not know", () => {
+    const left = applied({ ...full, title: "secret" }, deleted(11, 7), 7);
+    for (const [field, stays] of Object.entries(STAYS)) {
+      const [before, after] = [full, left].map((item) => (item as unknown as Record<string, unknown>)[field]);
+      if (field !== "asOf") expect(JSON.stringify(after) === JSON.stringify(before), field).toBe(stays);
+    }
+    expect(left).toMatchObject({ asOf: 11, body: null, deleted: true, pinned: false, reactions: [] });
+    expect(JSON.stringify(left)).not.toContain("secret");
+  });
+
+  it("leaves the text nowhere in the state", () => {
+    const before = apply(opened({ ...page(5, 10, 10), quotes: [{ ...fromMessage(said(7), 10), body: "secret" }] }), edited(11, 7, "secret"), pinned(12, 7));
+    expect(JSON.stringify(before).split("secret").length).toBeGreaterThan(2);
+    const after = apply(before, deleted(13, 7));
+    expect(JSON.stringify(after)).not.toContain("secret");
+    const late = timelineExtended(after, 1, 1, { side: "older", edge: 5 }, page(1, 4, 10));
+    expect(at(late, 4).body).toBe("text 4");
+    expect(at(timelineOpened(after, 1, 2, page(5, 10, 11)), 7)).toMatchObject({ body: null, deleted: true });
+  });
+});
+
 describe("pins", () => {
   it("are reloaded when a message is pinned that is not loaded", () => {
     const state = pinsLoaded(opened(page(5, 10, 10)), 1, [], 10);

@@ -178,7 +178,7 @@ class Journal:
             try:
                 self._attempt(commands)
                 self._writer.checkpoint()
-            except Exception as error:  # a bug or a failed checkpoint must not end the writer
+            except Exception as error:  # a bug must not end the writer
                 logger.exception("writer_stumbled", exc_info=error)
                 self._writer.hang_up()
                 self._fail([pending for pending in commands if pending.result is None], Internal())
@@ -203,7 +203,11 @@ class Journal:
                 size += self._waiting.popleft().size
             if commands or self._stopping:
                 return commands
-            self._wake.get()
+            try:
+                self._wake.get(timeout=self._writer.erasure_due())
+            except queue.Empty:
+                self._writer.checkpoint()
+                continue
             self._signalled = False
 
     def _attempt(self, commands: list[PendingCommand], again: int = MAX_REPEATS) -> None:
@@ -267,6 +271,8 @@ class Journal:
             committed = self._commit(transaction)
         if not committed and not self._happened(tx):
             raise Unavailable(retry_after=1.0)
+        if tx.erased:
+            self._writer.note_erasure()
         batch.entries = tx.entries
         batch.seconds = monotonic() - started
 

@@ -22,7 +22,7 @@ from hubbub.features.shared.guard import Request
 from hubbub.features.shared.handlers import handles
 from hubbub.features.shared.membership import appoint_owner, appoint_successor, close_behind, enter
 from hubbub.features.shared.sessions import end_sessions
-from hubbub.storage import accounts, bans, identities, invites, members, sessions, statuses
+from hubbub.storage import accounts, identities, invites, members, sessions, statuses
 from hubbub.storage.accounts import Account
 from hubbub.storage.transaction import Transaction
 
@@ -171,8 +171,6 @@ def delete(request: Request[DeleteAccount], tx: Transaction) -> Nothing:
     joined = _require_room_locks(tx, account)
     _end_sessions(tx, account, banned=False)
     _leave(tx, account, joined)
-    invites.remove_by(tx, account.id)
-    invites.remove_one_time_tokens(tx, "reset", account.id)
     accounts.retire(tx, account.id, f"{names.NEUTRAL}{account.id}", Role.MEMBER)
     return {}
 
@@ -305,7 +303,7 @@ def _require_room_locks(tx: Transaction, account: Account) -> list[int]:
 
 
 def _leave(tx: Transaction, account: Account, joined: list[int]) -> None:
-    """Remove a user from all `joined` rooms, and clear the user's status and bans.
+    """Remove a user from all `joined` rooms, and clear the user's status.
 
     Rooms the user owned get another owner. The event of the cleared status also updates the users
     who watch it.
@@ -320,7 +318,6 @@ def _leave(tx: Transaction, account: Account, joined: list[int]) -> None:
         tx.append(RoomRemoved(person=account.id, room=room))
         if role is RoomRole.OWNER:
             appoint_successor(tx, room)
-    bans.forget(tx, account.id)
 
 
 def _end_sessions(tx: Transaction, account: Account, *, banned: bool) -> None:

@@ -11,7 +11,7 @@ from hubbub.features.shared.access import get_message
 from hubbub.features.shared.guard import Request
 from hubbub.features.shared.handlers import handles
 from hubbub.features.shared.mentions import MessageText, resolve
-from hubbub.storage import edits, log, mentions, messages, pins, reactions
+from hubbub.storage import edits, log, mentions, messages
 from hubbub.storage.mentions import MessagePlace
 from hubbub.storage.messages import StoredMessage
 from hubbub.storage.transaction import Transaction
@@ -67,14 +67,8 @@ def delete(request: Request[DeleteMessage], tx: Transaction) -> MaybePosition:
         return {}
     log.redact(tx, room_topic(room), message.text_at(seq))
     mentioned = _mentioned(message)
-    mentions.delete_of(tx, room, seq, mentioned)
-    edits.delete_of(tx, room, seq)
-    pins.delete_of(tx, room, seq)
-    reactions.delete_of(tx, room, seq)
     entry = tx.append(MessageDeleted(room=room, message=seq, by=actor.id, author=message.author, mentioned=mentioned))
-    messages.change(
-        tx, room, seq, body=None, forwarded=None, mentions=None, edited_at=None, deleted_at=tx.now, text_seq=0
-    )
+    messages.erase(tx, room, seq, mentioned)
     return entry.maybe_position()
 
 

@@ -15,10 +15,8 @@ from sqlalchemy import (
     Select,
     bindparam,
     delete,
-    exists,
     func,
     insert,
-    or_,
     select,
     update,
 )
@@ -26,10 +24,10 @@ from sqlalchemy import (
 from hubbub.domain.model import LOBBY, Role, User, user_topic
 from hubbub.domain.names import skeleton
 from hubbub.domain.text import TooLong, timestamp
-from hubbub.storage import rows
+from hubbub.storage import deletion, log, rows
 from hubbub.storage.database import Statement
 from hubbub.storage.rows import BIG, Rows
-from hubbub.storage.schema import messages, pins, reactions, users
+from hubbub.storage.schema import USER_KEPT, identities, users
 from hubbub.storage.transaction import Transaction
 
 
@@ -126,14 +124,11 @@ def guests(connection: Connection, before: int) -> list[int]:
 
 
 def left_something(connection: Connection, user: int) -> bool:
-    """Return whether the user has posted, pinned or reacted to anything in the lobby.
+    """Return whether a guest has left messages, pins or reactions.
 
-    A guest can be in no other room.
+    A guest can be in no other room than the lobby.
     """
-    posted = exists().where(messages.c.room == LOBBY, messages.c.author == user)
-    pinned = exists().where(pins.c.room == LOBBY, pins.c.by == user)
-    reacted = exists().where(reactions.c.user == user, reactions.c.room == LOBBY)
-    return bool(connection.scalar(select(or_(posted, pinned, reacted))))
+    return deletion.left_something(connection, user, LOBBY)
 
 
 def create(tx: Transaction, name: str, role: Role, password_hash: str | None) -> int:
@@ -156,14 +151,18 @@ def set_disabled(tx: Transaction, user: int, disabled: bool) -> None:
 def retire(tx: Transaction, user: int, name: str, role: Role) -> None:
     """Mark an account as deleted: it cannot log in, and its old name is free.
 
-    Its messages stay under `name`.
+    USER_KEPT remains of it, and its messages under `name`. Its identity in the host application
+    remains without the name, so that it gets no new account. Holds the user's topic.
     """
-    values = {"name": name, "skeleton": f"#{user}", "role": role, "password_hash": None, "disabled": True}
+    _erase_own(tx, user)
+    tx.execute(update(identities).where(identities.c.user == user).values(name=""))
+    values = deletion.erased(users, USER_KEPT, name=name, skeleton=f"#{user}", role=role, disabled=True)
     tx.execute(update(users).where(users.c.id == user).values(**values))
 
 
 def remove(tx: Transaction, user: int) -> None:
-    """Delete an account that has no messages, pins or reactions."""
+    """Delete an account that has no messages, pins or reactions. Holds the user's topic."""
+    _erase_own(tx, user)
     tx.execute(delete(users).where(users.c.id == user))
 
 
@@ -171,6 +170,11 @@ def _open_among(dialect: Dialect) -> Executable:
     wanted = Rows(dialect, {"id": BIG})
     of_wanted = users.c.id.in_(select(wanted["id"]).select_from(wanted.source))
     return select(users.c.id).where(of_wanted, users.c.disabled.is_(False))
+
+
+def _erase_own(tx: Transaction, user: int) -> None:
+    deletion.delete_own(tx, user)
+    log.forget(tx, user_topic(user))
 
 
 def _accounts() -> Select[Any]:

@@ -23,11 +23,6 @@ def remove(tx: Transaction, room: int, user: int) -> None:
     tx.execute(delete(bans).where(bans.c.room == room, bans.c.user == user))
 
 
-def forget(tx: Transaction, user: int) -> None:
-    """Delete all bans of a deleted account."""
-    tx.execute(delete(bans).where(bans.c.user == user))
-
-
 def listing(connection: Connection, room: int, after: int, limit: int) -> list[Ban]:
     """Return a page of a room's bans by user id."""
     query = (

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import structlog
@@ -27,6 +28,10 @@ T = TypeVar("T")
 BUSY_TIMEOUT = 1.5
 CHECKPOINT_PAGES = 4_000
 CUT_BYTES = 64 * 2**20
+ERASURE_INTERVAL = 10.0
+"""The least number of seconds between two truncations of the write-ahead log that erase text."""
+ERASURE_RETRY = 0.5
+"""Seconds between two attempts, when readers need the write-ahead log."""
 MINIMUM_SQLITE = (3, 38, 0)
 READERS = 4
 MAX_WAITING_READS = 2_000
@@ -130,21 +135,19 @@ class Database:
         except OSError:
             return 0
 
-    def checkpoint(self, connection: Connection) -> None:
-        """Truncate a write-ahead log that has grown because of long reads.
+    def truncate_wal(self, connection: Connection) -> bool:
+        """Move the write-ahead log into the database and truncate it.
 
-        Called between two transactions of the writer. SQLite makes the usual checkpoints itself: a
-        COMMIT that finds CHECKPOINT_PAGES in the log moves what it can.
+        Called between two transactions of the writer. Returns False if a reader needs the log.
         """
-        if self.wal_bytes() <= CUT_BYTES:
-            return
         cursor = driver_cursor(connection)
         try:
             cursor.execute("PRAGMA busy_timeout=0")  # do not wait for readers: the next batch tries again
-            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            ((busy, _, _),) = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             cursor.execute(f"PRAGMA busy_timeout={round(BUSY_TIMEOUT * 1000)}")
         finally:
             cursor.close()
+        return not busy
 
     def close(self) -> None:
         self._threads.shutdown(wait=True, cancel_futures=True)
@@ -161,15 +164,44 @@ class WriterConnection:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._connection: Connection | None = None
+        self._erase_at: float | None = 0.0 if database.is_sqlite else None
+        """When to erase deleted text from the write-ahead log. The last process may have left some."""
+        self._erased_at = -ERASURE_INTERVAL
 
     def get(self) -> Connection:
         if self._connection is None:
             self._connection = self._database.writer.connect()
         return self._connection
 
+    def note_erasure(self) -> None:
+        """Note that the write-ahead log may contain text that was deleted."""
+        if self._database.is_sqlite and self._erase_at is None:
+            self._erase_at = max(monotonic(), self._erased_at + ERASURE_INTERVAL)
+
+    def erasure_due(self) -> float | None:
+        """Return in how many seconds `checkpoint` has to erase text; None if there is none to erase."""
+        return None if self._erase_at is None else max(0.0, self._erase_at - monotonic())
+
     def checkpoint(self) -> None:
-        if self._connection is not None:
-            self._database.checkpoint(self._connection)
+        """Truncate a write-ahead log that contains deleted text, or has grown because of long reads.
+
+        Called between two transactions. SQLite makes the usual checkpoints itself: a COMMIT that
+        finds CHECKPOINT_PAGES in the log moves what it can, but erases nothing.
+        """
+        due = self._erase_at is not None and self._erase_at <= monotonic()
+        if not due and self._database.wal_bytes() <= CUT_BYTES:
+            return
+        try:
+            done = self._database.truncate_wal(self.get())
+        except Exception as error:  # the next batch finds out whether the database answers
+            logger.warning("checkpoint_failed", reason=repr(error))
+            self.hang_up()
+            self._erase_at = monotonic() + ERASURE_INTERVAL
+            return
+        if done:
+            self._erase_at, self._erased_at = None, monotonic()
+        elif due:
+            self._erase_at = monotonic() + ERASURE_RETRY
 
     def hang_up(self) -> None:
         connection, self._connection = self._connection, None

@@ -1,6 +1,6 @@
 """Earlier versions of edited messages."""
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from hubbub.domain.model import Revision
 from hubbub.domain.text import timestamp
@@ -16,11 +16,6 @@ def add(tx: Transaction, room: int, seq: int, at: int, body: str) -> None:
     of_message = (edits.c.room == room, edits.c.seq == seq)
     last = tx.connection.scalar(select(func.max(edits.c.version)).where(*of_message)) or 0
     tx.execute(insert(edits).values(room=room, seq=seq, version=last + 1, at=at, body=body))
-
-
-def delete_of(tx: Transaction, room: int, seq: int) -> None:
-    """Delete the earlier versions of a deleted message."""
-    tx.execute(delete(edits).where(edits.c.room == room, edits.c.seq == seq))
 
 
 def listing(connection: Connection, room: int, seq: int, after: int, limit: int) -> list[Revision]:

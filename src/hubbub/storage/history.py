@@ -6,12 +6,25 @@ Messages come with their reactions, pins and current names.
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, and_, select
+from sqlalchemy import Connection, FromClause, Select, and_, select
 
 from hubbub.domain.model import Forwarded, Membership, Mentions, Message, Reaction
 from hubbub.domain.text import timestamp
-from hubbub.storage import accounts, reactions
-from hubbub.storage.schema import messages, pins, users
+from hubbub.storage import accounts, deletion, reactions
+from hubbub.storage.schema import messages, users
+
+SHOWN = [(part.table, part.shown) for part in deletion.PARTS if part.shown is not None]
+
+
+def _source() -> FromClause:
+    """Join each message with its author, and with its parts that are shown."""
+    joined: FromClause = messages.join(users, users.c.id == messages.c.author)
+    for table, _ in SHOWN:
+        joined = joined.outerjoin(table, and_(table.c.room == messages.c.room, table.c.seq == messages.c.seq))
+    return joined
+
+
+SOURCE = _source()
 
 
 class RoomView(NamedTuple):
@@ -68,9 +81,8 @@ def models(connection: Connection, seen: RoomView, rows: Sequence[Any]) -> list[
 
 def _rows(seen: RoomView) -> Select[Any]:
     return (
-        select(messages, users.c.name, pins.c.pinned_seq)
-        .join_from(messages, users, users.c.id == messages.c.author)
-        .outerjoin(pins, and_(pins.c.room == messages.c.room, pins.c.seq == messages.c.seq))
+        select(messages, users.c.name, *(column for _, column in SHOWN))
+        .select_from(SOURCE)
         .where(messages.c.room == seen.room, messages.c.seq >= seen.since)
     )
 

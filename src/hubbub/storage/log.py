@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Dialect, Executable, and_, bindparam, delete, select, update
+from sqlalchemy import Connection, Dialect, Executable, and_, bindparam, delete, func, select, update
 
-from hubbub.domain.events import BY_TYPE, Entry, Event, RoomCreated, SiteRoomEvent
+from hubbub.domain.events import BY_TYPE, ENVELOPE, Entry, Event, RoomCreated, SiteRoomEvent
 from hubbub.domain.model import SITE
 from hubbub.storage import rows
 from hubbub.storage.database import Statement
 from hubbub.storage.rows import BIG, TEXT, Rows
 from hubbub.storage.schema import log, meta, topics
-from hubbub.storage.transaction import Transaction, drop_body, null_body
+from hubbub.storage.transaction import Transaction
 
 MAX_PAGE_CHARACTERS = 256 * 1024
 """A page ends before it exceeds this, so that an answer always fits into a connection's outbox."""
@@ -90,31 +90,33 @@ def row_at(connection: Connection, topic: str, seq: int) -> int | None:
 
 
 def redact(tx: Transaction, topic: str, seq: int) -> None:
-    """Erase the text of an entry, so that its `body` is null.
+    """Remove all but the `kept` fields from an entry whose text changes or goes.
 
-    Append the event that supersedes it next. The entry may already be trimmed, or may have been
+    Its `body` is null: append the event that supersedes it next. The entry may already be trimmed, or may have been
     appended by this transaction. Holds the topic.
     """
     tx.head(topic)
+    tx.erased = True
     found = TEXT_AT.row(tx.connection, topic=topic, seq=seq)
     if found is None:
-        tx.redact(topic, {seq}, null_body)
+        tx.redact(topic, {seq}, _superseded)
         return
     tx.writes += 1
-    REDACT.run(tx.connection, topic=topic, seq=seq, redacted=null_body(found[0])).close()
+    REDACT.run(tx.connection, topic=topic, seq=seq, redacted=_superseded(found[0])).close()
 
 
 def redact_all(tx: Transaction, topic: str, seqs: Sequence[int]) -> None:
-    """Erase the texts of entries for good, so that they have no `body`.
+    """Remove all but the `kept` fields from entries whose text stays as it is.
 
-    Two statements. Holds the topic.
+    They have no `body`: clients load the text separately. Two statements. Holds the topic.
     """
     tx.head(topic)
-    tx.redact(topic, set(seqs), drop_body)
+    tx.erased = True
+    tx.redact(topic, set(seqs), _redacted)
     found = TEXTS_AT.rows(tx.connection, topic=topic, rows=rows.encode([(seq,) for seq in seqs]))
     if found:
         tx.writes += 1
-        REDACT_ALL.run(tx.connection, rows=rows.encode([(id_, drop_body(text)) for id_, text in found])).close()
+        REDACT_ALL.run(tx.connection, rows=rows.encode([(id_, _redacted(text)) for id_, text in found])).close()
 
 
 def entries(connection: Connection, topic: str, after: int, limit: int = 1_000) -> list[Entry]:
@@ -145,8 +147,23 @@ def trim(tx: Transaction, topic: str, before: int, limit: int) -> int:
     if last == 0:
         return 0
     gone = tx.execute(delete(log).where(log.c.topic == topic, log.c.seq <= last)).rowcount
+    tx.erased = True
     head.floor, head.changed = last, True
     return gone
+
+
+def forget(tx: Transaction, topic: str) -> None:
+    """Remove all entries that are stored, for a topic that has no readers any more.
+
+    Entries that this transaction appended stay.
+    """
+    head = tx.head(topic)
+    own = log.c.topic == topic
+    last = tx.connection.scalar(select(func.max(log.c.seq)).where(own))
+    if last is not None:
+        tx.execute(delete(log).where(own))
+        tx.erased = True
+        head.floor, head.changed = last, True
 
 
 def trimmable(connection: Connection, before: int, limit: int = 100) -> list[str]:
@@ -155,6 +172,17 @@ def trimmable(connection: Connection, before: int, limit: int = 100) -> list[str
     oldest = select(log.c.at).where(first).correlate(topics).scalar_subquery()  # a join would scan the whole log
     query = select(topics.c.topic).where(oldest < before).limit(limit)
     return list(connection.scalars(query))
+
+
+def _redacted(text: str, **instead: object) -> str:
+    """Return the wire object with the envelope, the `kept` fields and `instead`."""
+    fields: dict[str, object] = orjson.loads(text)
+    kept = ENVELOPE.keys() | BY_TYPE[str(fields["type"])].kept
+    return orjson.dumps({name: value for name, value in fields.items() if name in kept} | instead).decode()
+
+
+def _superseded(text: str) -> str:
+    return _redacted(text, body=None)
 
 
 def _parse(topic: str, type_: str, text: str) -> Event:

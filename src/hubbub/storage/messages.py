@@ -5,11 +5,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Dialect, Executable, Select, and_, bindparam, insert, literal_column, select, update
 
-from hubbub.domain.model import room_topic
-from hubbub.storage import log, reads, rows
+from hubbub.domain.model import Mentions, room_topic
+from hubbub.storage import deletion, log, reads, rows
 from hubbub.storage.database import Statement
 from hubbub.storage.rows import BIG, TEXT, Rows
-from hubbub.storage.schema import messages, users
+from hubbub.storage.schema import MESSAGE_KEPT, messages, users
 from hubbub.storage.transaction import LARGE_ROW, Transaction
 
 
@@ -99,6 +99,15 @@ def find(connection: Connection, room: int, seq: int) -> StoredMessage | None:
 def change(tx: Transaction, room: int, seq: int, **values: Any) -> None:
     """Set columns of a message."""
     tx.execute(update(messages).where(messages.c.room == room, messages.c.seq == seq).values(**values))
+
+
+def erase(tx: Transaction, room: int, seq: int, mentioned: Mentions | None) -> None:
+    """Delete a message: MESSAGE_KEPT remains of it, and nothing that belongs to it.
+
+    `mentioned` are its mentions. The log is left as it is.
+    """
+    deletion.delete_parts(tx, room, seq, mentioned)
+    change(tx, room, seq, **deletion.erased(messages, MESSAGE_KEPT, text_seq=0, deleted_at=tx.now))
 
 
 def redact_edits(tx: Transaction, room: int) -> None:

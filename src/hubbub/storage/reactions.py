@@ -78,11 +78,6 @@ def remove_all(tx: Transaction, gone: Sequence[ReactionKey]) -> None:
     DELETE.run(tx.connection, rows=rows.encode([tuple(each) for each in gone])).close()
 
 
-def delete_of(tx: Transaction, room: int, seq: int) -> None:
-    """Delete the reactions to a deleted message."""
-    tx.execute(delete(reactions).where(reactions.c.room == room, reactions.c.seq == seq))
-
-
 def of(connection: Connection, room: int, seqs: Iterable[int], user: int) -> dict[int, list[Reaction]]:
     """Return the reactions to messages as `user` sees them, by message. One statement.
 

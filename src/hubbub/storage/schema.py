@@ -59,6 +59,8 @@ users = Table(
     Column("disabled", Boolean, nullable=False, default=False),
     Column("created_at", Big, nullable=False),
 )
+USER_KEPT = frozenset({"id", "created_at"})
+"""The columns that stay of a deleted account. All others are erased, new ones too."""
 
 identities = Table(
     "identities",
@@ -146,6 +148,9 @@ messages = Table(
 """`text_seq` is the seq of the one log row that holds the text: null means the message's own seq, 0
 means none. `forwarded` and `mentions` are JSON as on the wire. The index `messages_edited` has the
 messages whose text is in the entry of an edit."""
+MESSAGE_KEPT = frozenset({"id", "room", "seq", "n", "at", "author", "key", "hash", "reply_to"})
+"""The columns that stay of a deleted message. All others are erased, new ones too. `key` and `hash`,
+a digest of the text, recognise a retry of the command that sent it."""
 
 edits = Table(
     "edits",

@@ -12,7 +12,6 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from sqlalchemy import Connection, Dialect, Executable, insert, select, update
 from sqlalchemy.engine import CursorResult
 
@@ -52,6 +51,8 @@ class Transaction:
         self.at = timestamp(now)
         self.entries: list[Entry] = []
         self.writes = 0
+        self.erased = False
+        """Whether text was erased that other files than the database's may still contain."""
         self.mark: int | None = None
         """The id of the last log row, once it is written. It identifies our own row after an
         unknown COMMIT."""
@@ -102,14 +103,14 @@ class Transaction:
         self.writes += 1
         return self.connection.execute(statement, parameters)
 
-    def redact(self, topic: str, seqs: Collection[int], without: Callable[[str], str]) -> None:
-        """Erase the text of entries that are appended but not yet written.
+    def redact(self, topic: str, seqs: Collection[int], redacted: Callable[[str], str]) -> None:
+        """Replace entries that are appended but not yet written by what `redacted` returns.
 
         The published entries still contain it, so that live connections receive it.
         """
         for index, row in enumerate(self._rows):
             if row[1] == topic and row[2] in seqs:
-                self._rows[index] = (*row[:5], without(row[5]))
+                self._rows[index] = (*row[:5], redacted(row[5]))
 
     def flush(self) -> None:
         """Write the log rows and the heads. This is the last step before COMMIT."""
@@ -130,22 +131,6 @@ def encode(event: Event, topic: str, seq: int, at: str) -> bytes:
     own = event.__pydantic_serializer__.to_json(event, exclude_none=True)
     envelope = f'{{"topic":"{topic}","seq":{seq},"type":"{event.type}","at":"{at}"'.encode()
     return envelope + b"," + own[1:] if len(own) > 2 else envelope + b"}"
-
-
-def null_body(text: str) -> str:
-    """Return the wire object with `body` null; a later entry supersedes it.
-
-    `forwarded` is removed too: a forwarded message is never edited, only deleted. `mentions` stays,
-    since clients that count mentions from an older position would otherwise subtract a mention that
-    they never added.
-    """
-    kept = {key: value for key, value in orjson.loads(text).items() if key != "forwarded"}
-    return orjson.dumps(kept | {"body": None}).decode()
-
-
-def drop_body(text: str) -> str:
-    """Return the wire object without `body`. Clients must load the text separately."""
-    return orjson.dumps({key: value for key, value in orjson.loads(text).items() if key != "body"}).decode()
 
 
 LARGE_ROW = 2_048

@@ -24,8 +24,10 @@ const NAMED = 20;
 export function recorded(changes: Changes | undefined, event: Change): Changes {
   const { dropped, events } = changes ?? { dropped: 0, events: [] };
   if (event.seq <= (events.at(-1)?.seq ?? dropped)) return { dropped, events };
-  const gone = events.length < KEPT ? undefined : events[0];
-  return { dropped: gone?.seq ?? dropped, events: [...events.slice(gone ? 1 : 0), event] };
+  // Earlier changes of a deleted message mean nothing any more, and may hold its text.
+  const before = event.type === "message.deleted" ? events.filter((one) => one.message !== event.message) : events;
+  const gone = before.length < KEPT ? undefined : before[0];
+  return { dropped: gone?.seq ?? dropped, events: [...before.slice(gone ? 1 : 0), event] };
 }
 
 /**
@@ -73,9 +75,14 @@ function edited({ mentions: _, ...item }: MessageItem, { at, body, mentions }: M
   return body === undefined ? { ...now, outdated: true } : { ...now, body, outdated: false };
 }
 
+/** What stays of a deleted message. All other fields go, those of a newer server too. */
+const KEPT_OF_DELETED = ["kind", "asOf", "seq", "n", "at", "by", "name", "key", "reply_to"] as const satisfies (keyof MessageItem)[];
+type Kept = Pick<MessageItem, (typeof KEPT_OF_DELETED)[number]>;
+
 /** Apply a deletion: only the fact that there was a message remains. */
-function deleted({ edited_at: _, forwarded: __, mentions: ___, ...item }: MessageItem): MessageItem {
-  return { ...item, body: null, deleted: true, pinned: false, reactions: [], outdated: false };
+function deleted(item: MessageItem): MessageItem {
+  const kept = Object.fromEntries(KEPT_OF_DELETED.flatMap((name) => (name in item ? [[name, item[name]]] : []))) as unknown as Kept;
+  return { ...kept, body: null, deleted: true, pinned: false, reactions: [], outdated: false };
 }
 
 function added(item: MessageItem, { emoji, by }: ReactionAdded, me: number): MessageItem {

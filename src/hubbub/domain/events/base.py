@@ -21,6 +21,11 @@ class Event(Wire):
     """An event. `type` is its name on the wire, `topic` the log it belongs to."""
 
     type: ClassVar[str]
+    kept: ClassVar[frozenset[str]] = frozenset()
+    """The fields that stay in the log when the entry is redacted, besides those of the envelope.
+
+    All other fields are removed, new ones too.
+    """
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:

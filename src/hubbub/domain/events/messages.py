@@ -8,6 +8,7 @@ class MessageSent(RoomEvent):
     """A message was sent."""
 
     type = "message.sent"
+    kept = frozenset({"room", "by", "name", "n", "key", "reply_to", "mentions"})
     by: int
     """The author's id."""
     name: str
@@ -38,6 +39,7 @@ class MessageEdited(MessageEvent):
     """The author edited the message."""
 
     type = "message.edited"
+    kept = frozenset({"room", "message", "by", "mentions", "mentioned"})
     body: str | None = None
     """The new text. Null if a later event changed or deleted it. Left out in rooms whose new
     members cannot read older messages: load the message instead."""

@@ -1,0 +1,71 @@
+"""`hubbub` with one step of deletion undone, for negative controls.
+
+The environment variable BROKEN names the step. Run as `python -m tests.deletion.broken_server serve …`.
+"""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from hubbub.cli import main
+from hubbub.domain.events import Entry, Event, MessageSent
+from hubbub.storage import database, deletion, log, messages
+from hubbub.storage.schema import MESSAGE_KEPT
+from hubbub.storage.transaction import Transaction
+
+logger = structlog.get_logger(__name__)
+
+
+def keep_log_entries() -> None:
+    log._superseded = lambda text: text
+
+
+def keep_body() -> None:
+    vars(messages)["MESSAGE_KEPT"] = MESSAGE_KEPT | {"body"}
+
+
+def keep_edits() -> None:
+    deletion.PARTS = tuple(part for part in deletion.PARTS if part.table.name != "edits")  # type: ignore[assignment]
+
+
+def keep_free_pages() -> None:
+    pragmas = database._pragmas
+
+    def careless(driver: Any, _record: Any) -> None:
+        pragmas(driver, _record)
+        driver.execute("PRAGMA secure_delete=OFF")
+
+    database._pragmas = careless
+
+
+def keep_wal() -> None:
+    database.WriterConnection.note_erasure = lambda self: None  # type: ignore[method-assign]
+
+
+def log_texts() -> None:
+    append = Transaction.append
+
+    def telling(self: Transaction, event: Event) -> Entry:
+        if isinstance(event, MessageSent):
+            logger.info("sent", said=event.body)
+        return append(self, event)
+
+    Transaction.append = telling  # type: ignore[method-assign]
+
+
+STEPS: dict[str, Callable[[], None]] = {
+    "none": lambda: None,
+    "log": keep_log_entries,
+    "column": keep_body,
+    "part": keep_edits,
+    "pages": keep_free_pages,
+    "wal": keep_wal,
+    "output": log_texts,
+}
+
+if __name__ == "__main__":
+    database.ERASURE_INTERVAL = 0.0  # the tests wait for the write-ahead log
+    STEPS[os.environ["BROKEN"]]()
+    main()

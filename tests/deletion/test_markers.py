@@ -1,0 +1,160 @@
+"""Deleted text is gone: a marker in every text field of every command, on a real server.
+
+A new command or field takes part by itself. Its text must be gone after the deletion, or the test
+must say until when it stays.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hubbub.domain.commands import DeleteAccount, TrimTopic
+from hubbub.domain.model import SYSTEM
+from tests.authorisation.world import create_users
+from tests.bugs.sides import NAMES, Side
+from tests.deletion import markers
+from tests.deletion.markers import Field, Marked, found, in_backup, in_files, in_tables
+from tests.engine.conftest import Desk, desk_at
+from tests.support.postgres import Postgres
+from tests.support.server import Account, Server
+from tests.support.waiting import eventually_async
+
+UNTIL: dict[Field, str] = {
+    ("message.send", "key"): "for ever",  # it recognises a retry
+    ("message.forward", "key"): "for ever",
+    ("reaction.add", "emoji"): "trim",  # in entries of the room's log
+    ("reaction.remove", "emoji"): "trim",
+    ("room.create", "name"): "trim",  # in the logs of the room, of its members and of the site
+    ("room.create", "topic"): "trim",
+    ("room.create", "description"): "trim",
+    ("room.create", "key"): "account",  # with the answer for retries
+    ("room.update", "name"): "trim",
+    ("room.update", "topic"): "trim",
+    ("room.update", "description"): "trim",
+    ("room.ban", "reason"): "trim",  # in the log of the banned user
+    ("presence.set", "text"): "account",  # in the user's own log, or until that is trimmed
+    ("presence.set", "emoji"): "account",
+    ("presence.set", "until"): "account",
+    ("events.since", "epoch"): "never stored",
+}
+"""Until when a text stays; docs/operations.md says the same. All other texts go when the message is
+deleted, or when another text replaces them."""
+STAGES = ("never stored", "deletion", "account", "trim", "for ever")
+PATIENCE = 60.0
+
+Start = Callable[..., Any]
+
+
+def staying(since: str) -> set[Field]:
+    """Return the fields whose text stays after this stage."""
+    later = STAGES[STAGES.index(since) + 1 :]
+    return {where for where in markers.fields() if UNTIL.get(where, "deletion") in later}
+
+
+@asynccontextmanager
+async def started(server: Server, people: dict[str, Account]) -> AsyncIterator[Marked]:
+    with server:
+        side = await Side.enter(server, people, "a")
+        yield Marked(side)
+        await side.leave()
+        await asyncio.to_thread(server.stop)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
+    settings = {"HUBBUB_LOG_LEVEL": "debug"}
+    with ExitStack() as after:
+        if request.param == "postgresql":
+            engine: Postgres = request.getfixturevalue("postgres_server")
+            settings["HUBBUB_DATABASE_URL"] = engine.fresh()
+            after.callback(engine.drop, settings["HUBBUB_DATABASE_URL"])
+        yield Server(tmp_path / "data", settings)
+
+
+async def test_deleted_text_is_in_no_table_file_log_or_backup(server: Server) -> None:
+    people = await create_users(server, [f"{name}-a" for name in NAMES])
+    async with started(server, people) as marked:
+        await marked.send(markers.COMMANDS)
+        assert set(marked.markers) == set(markers.fields()), "each field is provoked"
+        await marked.rearrange()
+        names = {text: where for where, text in marked.markers.items()}
+        assert len(names) == len(marked.markers), "each marker is unique"
+
+        async def remain(search: Any, *arguments: Any) -> dict[Field, set[str]]:
+            traces = await found(search, list(names), *arguments)
+            return {names[text]: places for text, places in traces.places.items()}
+
+        before = await remain(in_tables, server.database_url)
+        assert set(before) == staying("never stored"), "each text is stored before its deletion"
+        if server.database.exists():
+            assert set(await remain(in_files, server.data)) >= staying("never stored") - {("presence.set", "until")}
+        assert before["message.edit", "body"] == {"table edits", "table log", "table messages"}, "the copy as well"
+
+        await marked.delete()
+        assert set(await remain(in_tables, server.database_url)) == staying("deletion")
+        assert set(await remain(in_backup, server)) == staying("deletion")
+
+        async def files() -> bool:
+            return set(await remain(in_files, server.data)) <= staying("deletion")
+
+        await eventually_async(files, PATIENCE, "the files have no deleted text, the write-ahead log included", 0.5)
+    assert [where for text, where in names.items() if text in server.log_text()] == [], "the server's output"
+
+    async with desk_at(server.database_url) as desk:
+        await desk.journal.submit(DeleteAccount(user=people["alice-a"].id), SYSTEM)
+        assert set(await remain(in_tables, server.database_url)) == staying("account")
+        await trim(desk)
+        assert set(await remain(in_tables, server.database_url)) == staying("trim")
+    assert set(await remain(in_files, server.data)) <= staying("trim")
+
+
+async def trim(desk: Desk) -> None:
+    """Trim all logs, as the server does after the retention period."""
+    for (topic,) in desk.rows("SELECT topic FROM topics"):
+        command = TrimTopic(topic=str(topic), before=2**52)
+        while (await desk.journal.submit(command, SYSTEM)).answer["gone"]:
+            pass
+
+
+CONTROLS: dict[str, set[str]] = {
+    "none": set(),
+    "log": {"table log", "file hubbub.db"},
+    "column": {"table messages", "file hubbub.db"},
+    "part": {"table edits", "file hubbub.db"},
+    "pages": {"file hubbub.db"},
+    "wal": {"file hubbub.db-wal"},
+    "output": {"output"},
+}
+"""The steps of a deletion that a broken server leaves out, and where the text is then found."""
+
+
+@pytest.mark.parametrize("step", CONTROLS)
+async def test_a_text_is_found_where_a_step_of_its_deletion_is_left_out(tmp_path: Path, step: str) -> None:
+    server = Server(tmp_path / "data", {"BROKEN": step}, ("-m", "tests.deletion.broken_server"))
+    people = await create_users(server, [f"{name}-a" for name in NAMES])
+    async with started(server, people) as marked:
+        await marked.send(["message.send", "message.edit"])
+        await marked.rearrange()
+        await marked.delete()
+        texts = [text for (_, path), text in marked.markers.items() if path == "body"]
+
+        async def places() -> set[str]:
+            tables = await found(in_tables, texts, server.database_url)
+            tables.look(texts, server.log_text(), "output")
+            files = await found(in_files, texts, server.data)
+            return set().union(*tables.places.values(), *files.places.values())
+
+        async def as_expected() -> bool:
+            return await places() == CONTROLS[step]
+
+        await eventually_async(as_expected, PATIENCE, f"the text is in {CONTROLS[step]} alone", 0.5)
+
+
+def test_the_list_of_what_stays_names_existing_fields() -> None:
+    assert set(UNTIL) <= set(markers.fields())
+    assert set(UNTIL.values()) <= set(STAGES)
+    assert set(markers.PREPARE) >= set(markers.COMMANDS)
