@@ -4,6 +4,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from hubbub.domain.commands.examples import Example
 from hubbub.domain.model import Actor, Frozen, Wire
 from hubbub.domain.text import MAX_ID
 
@@ -24,6 +25,8 @@ class Command(Frozen):
     answer: ClassVar[type[Wire] | None] = None
     rest: ClassVar[tuple[str, str] | None] = None
     """The method and the path of the REST route. Path parameters are fields of the command."""
+    example: ClassVar[Example | None] = None
+    """A valid command. Every command that clients may send has one."""
     posts: ClassVar[bool] = False
     """Whether the command posts text to a room. Posting has its own rate limit."""
     creates_room: ClassVar[bool] = False
