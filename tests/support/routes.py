@@ -4,6 +4,7 @@ The requests of the wire bring their own examples. The other routes have theirs 
 """
 
 from typing import Any, get_args
+from urllib.parse import quote, urlencode
 
 from hubbub.domain.commands import (
     AddReaction,
@@ -16,7 +17,7 @@ from hubbub.domain.commands import (
     PinMessage,
 )
 from hubbub.domain.commands.examples import Example, Fields, Given, Scene, template
-from tests.generated.contract import operations
+from tests.generated.contract import operations, read
 from tests.support.server import PASSWORD
 
 WIRE: tuple[type[Command], ...] = get_args(AnyWireCommand)
@@ -56,6 +57,8 @@ EXAMPLES: dict[str, Example] = {
     "show_presence": Example({"user": (Given.MEMBER,)}),
 }
 """Routes that are no command, by operation. Those that need their path's usual parameters only are left out."""
+JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
 PATH = {"room": Given.ROOM, "message": Given.MESSAGE, "user": Given.MEMBER}
 
 
@@ -78,3 +81,22 @@ def template_of(request: str) -> Fields:
     _, path = operations()[request]
     usual = {name: value for name, value in PATH.items() if f"{{{name}}}" in path}
     return {**usual, **example_of(request).fields}
+
+
+def operation_of(request: str) -> str | None:
+    """Return the operation of a wire name or an operation. None if only the wire has the request."""
+    routes = {route: name for name, route in operations().items()}
+    kinds = {kind: route for route, kind in BY_ROUTE.items()}
+    return routes[kinds[request]] if request in kinds else request if request in operations() else None
+
+
+def request_of(operation: str, fields: Fields) -> tuple[str, str, Fields | None, str]:
+    """Return method, address, body and type of the body. The document says where the fields belong."""
+    method, path = operations()[operation]
+    documented = read("openapi.json")["paths"][path][method.lower()]
+    content = documented.get("requestBody", {}).get("content", {})
+    rest = {name: value for name, value in fields.items() if f"{{{name}}}" not in path}
+    address = path.format(**{name: quote(str(value), safe="") for name, value in fields.items() if name not in rest})
+    if content:
+        return method, address, rest, JSON if JSON in content else FORM
+    return method, f"{address}?{urlencode(rest, doseq=True)}" if rest else address, None, JSON
