@@ -128,7 +128,7 @@ class World:
         return {
             "room": room.id or LOBBY, "message": message, "seq": message,
             "member": self.id("bystander"), "name": "bystander", "outsider": self.id("candidate"),
-            "invite": room.link["id"], "token": room.link["token"], "new": f"-{next(self._numbers)}",
+            "invite": room.link.get("id"), "token": room.link.get("token"), "new": f"-{next(self._numbers)}",
         }  # fmt: skip
 
     def fresh(self) -> str:
