@@ -90,6 +90,15 @@ def operation_of(request: str) -> str | None:
     return routes[kinds[request]] if request in kinds else request if request in operations() else None
 
 
+def fields_of(operation: str) -> set[str]:
+    """Return the names of all parameters and JSON fields that an operation takes, as documented."""
+    method, path = operations()[operation]
+    documented = read("openapi.json")["paths"][path][method.lower()]
+    content = documented.get("requestBody", {}).get("content", {}).get(JSON, {}).get("schema", {})
+    schema = read("openapi.json")["components"]["schemas"].get(content.get("$ref", "").rpartition("/")[2], content)
+    return {each["name"] for each in documented.get("parameters", ())} | set(schema.get("properties", ()))
+
+
 def request_of(operation: str, fields: Fields) -> tuple[str, str, Fields | None, str]:
     """Return method, address, body and type of the body. The document says where the fields belong."""
     method, path = operations()[operation]
