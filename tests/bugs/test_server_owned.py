@@ -14,8 +14,8 @@ from hubbub.domain.commands.examples import Fields
 from hubbub.domain.model import Actor, Membership
 from tests.bugs.conftest import StartServer
 from tests.bugs.sides import NAMES, Side, column_names, documents
-from tests.generated.contract import ROOT, operations, read
-from tests.support.routes import ABSENT, ASKED
+from tests.generated.contract import ROOT, operations
+from tests.support.routes import ABSENT, ASKED, body_of, parameters_of
 from tests.support.server import Account, Server
 
 CHANGING = sorted((name for name in operations() if operations()[name][0] != "GET"), key=lambda name: name == "log_out")
@@ -108,11 +108,7 @@ async def by_wire(side: Side, kind: str, fields: Fields, eve: Account | None) ->
 async def by_rest(side: Side, operation: str, fields: Fields, eve: Account | None) -> tuple[int, object]:
     """Send a request as documented, or with every extra field in body and address."""
     method, path = operations()[operation]
-    documented = read("openapi.json")["paths"][path][method.lower()]
-    parameters = {each["name"] for each in documented.get("parameters", ())}
-    content = documented.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
-    schema = read("openapi.json")["components"]["schemas"].get(content.get("$ref", "").rpartition("/")[2], content)
-    body_fields = set(schema.get("properties", ()))
+    parameters, body_fields = parameters_of(operation), body_of(operation)
     body = {name: value for name, value in fields.items() if name in body_fields} if body_fields else None
     query = {name: fields[name] for name in parameters & fields.keys() if f"{{{name}}}" not in path}
     if eve is not None:

@@ -43,10 +43,10 @@ ABSENT: dict[str, Example] = {
 """Routes that end sessions or accounts, with a wrong password or a missing object: they are refused."""
 EXAMPLES: dict[str, Example] = {
     **ABSENT,
-    "create_account": Example({"username": "dora{new}", "password": PASSWORD}),
+    "create_account": Example({"username": "dora{new}", "password": PASSWORD}, again="conflict"),
     "create_invite": Example({"room": Given.ROOM, "max_uses": 3, "expires_in": 3_600}),
     "list_invites": Example({"room": Given.ROOM}),
-    "revoke_invite": Example({"invite": "{invite}"}),
+    "revoke_invite": Example({"invite": "{invite}"}, again="not_found"),
     "check_invite": Example({"token": "{token}"}, scene=Scene.OPEN),
     "accept_invite": Example({"token": "{token}"}, scene=Scene.OPEN),
     "list_bans": Example(after=BanMember),
@@ -90,20 +90,28 @@ def operation_of(request: str) -> str | None:
     return routes[kinds[request]] if request in kinds else request if request in operations() else None
 
 
-def fields_of(operation: str) -> set[str]:
-    """Return the names of all parameters and JSON fields that an operation takes, as documented."""
-    method, path = operations()[operation]
-    documented = read("openapi.json")["paths"][path][method.lower()]
-    content = documented.get("requestBody", {}).get("content", {}).get(JSON, {}).get("schema", {})
+def parameters_of(operation: str) -> set[str]:
+    """Return the names of an operation's parameters in path and query, as documented."""
+    return {each["name"] for each in _documented(operation).get("parameters", ())}
+
+
+def body_of(operation: str) -> set[str]:
+    """Return the names of the fields of an operation's JSON body, as documented."""
+    content = _documented(operation).get("requestBody", {}).get("content", {}).get(JSON, {}).get("schema", {})
     schema = read("openapi.json")["components"]["schemas"].get(content.get("$ref", "").rpartition("/")[2], content)
-    return {each["name"] for each in documented.get("parameters", ())} | set(schema.get("properties", ()))
+    return set(schema.get("properties", ()))
+
+
+def _documented(operation: str) -> dict[str, Any]:
+    method, path = operations()[operation]
+    found: dict[str, Any] = read("openapi.json")["paths"][path][method.lower()]
+    return found
 
 
 def request_of(operation: str, fields: Fields) -> tuple[str, str, Fields | None, str]:
     """Return method, address, body and type of the body. The document says where the fields belong."""
     method, path = operations()[operation]
-    documented = read("openapi.json")["paths"][path][method.lower()]
-    content = documented.get("requestBody", {}).get("content", {})
+    content = _documented(operation).get("requestBody", {}).get("content", {})
     rest = {name: value for name, value in fields.items() if f"{{{name}}}" not in path}
     address = path.format(**{name: quote(str(value), safe="") for name, value in fields.items() if name not in rest})
     if content:
