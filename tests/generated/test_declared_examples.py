@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import jsonschema_rs
 import pytest
 
 from hubbub.domain.commands import PinMessage
 from hubbub.domain.commands.examples import Example, Fields, Given, fill, placeholders, template
 from tests.authorisation.world import create_users
-from tests.generated.contract import operations
+from tests.generated.contract import check, closed, operations, read
 from tests.support.client import Connection, RefusedError
 from tests.support.examples import Cast, Step, prepare, prepare_now
 from tests.support.routes import ABSENT, ASKED, FORM, ROUTES, example_of, operation_of, request_of
@@ -103,6 +104,33 @@ def test_control_a_wrong_value_in_an_example_is_detected(people: People, cast: C
     fields = prepare_now("message.pin", cast, lambda step: answer(people, step))
     with pytest.raises(AssertionError, match="not_found"):
         answer(people, Step("actor", "message.pin", {**fields, "message": 10**6}))
+
+
+def bodies() -> dict[str, dict[str, Any]]:
+    """Return the documented JSON body of each command that has one, by operation."""
+    found = {}
+    for operation in filter(None, map(operation_of, ROUTES)):
+        method, path = operations()[operation]
+        body = read("openapi.json")["paths"][path][method.lower()].get("requestBody")
+        if body is not None:
+            found[operation] = body["content"]["application/json"]
+    return found
+
+
+@pytest.mark.parametrize("operation", bodies())
+def test_the_documented_body_of_a_command_has_an_example_that_fits(operation: str) -> None:
+    content = bodies()[operation]
+    components = closed(read("openapi.json")["components"])
+    body = jsonschema_rs.Draft202012Validator({"components": components, **content["schema"]})
+    body.validate(content["example"])
+    assert not body.is_valid({**content["example"], "unwritten": 1})
+
+
+@pytest.mark.parametrize("kind", ASKED)
+def test_asyncapi_has_an_example_that_fits_for_each_request(kind: str) -> None:
+    (example,) = read("asyncapi.json")["components"]["messages"][ASKED[kind].__name__]["examples"]
+    assert example["payload"]["type"] == kind
+    check("ClientFrame", example["payload"])
 
 
 def test_an_example_with_an_unknown_field_is_refused() -> None:
