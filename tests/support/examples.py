@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from hubbub.domain.commands.examples import Fields, Scene, fill, placeholders
+from hubbub.domain.commands.examples import Example, Fields, Scene, fill, placeholders
 from tests.support.routes import example_of, template_of
 
 Who = Literal["actor", "member"]
@@ -47,18 +47,26 @@ def steps(request: str, cast: Cast) -> Steps:
     example = example_of(request)
     given: Fields = {"member": cast.member, "outsider": cast.outsider, "name": cast.name}
     fields = template_of(request)
-    before = "" if example.after is None else str(example.after.model_fields["type"].default)
-    needed = {*placeholders(fields), *(placeholders(template_of(before)) if before else ())}
+    before = _before(example)
+    needed = {*placeholders([fields, *map(template_of, before)])}
     if needed & OF_A_ROOM:
         given |= yield from _room(example.scene, cast)
     if needed & OF_AN_INVITE:
         owner: Who = "actor" if example.scene is Scene.OWN else "member"
         made = yield Step(owner, "create_invite", {"room": given["room"]})
         given |= {"invite": made["id"], "token": made["token"]}
-    if before:
-        yield Step("actor", before, fill(template_of(before), {**given, "new": cast.new()}))
+    for kind in before:
+        yield Step("actor", kind, fill(template_of(kind), {**given, "new": cast.new()}))
     found: Fields = fill(fields, {**given, "new": cast.new()})
     return found
+
+
+def _before(example: Example) -> list[str]:
+    """Return the commands that go before, the first one first."""
+    if example.after is None:
+        return []
+    kind = str(example.after.model_fields["type"].default)
+    return [*_before(example_of(kind)), kind]
 
 
 def _room(scene: Scene, cast: Cast) -> Steps:

@@ -1,6 +1,6 @@
-"""Every request a client may send: those of the wire, and the routes of REST that are none of them.
+"""Every request that clients may send, by wire name or OpenAPI operation, and its example.
 
-The requests of the wire bring their own examples. The other routes have theirs here.
+Commands, signals and queries of the wire declare their examples. The other routes have theirs here.
 """
 
 from typing import Any, get_args
@@ -40,7 +40,7 @@ ABSENT: dict[str, Example] = {
     "delete_account": Example({"password": "a wrong one"}),
     "end_session": Example({"session": "none"}),
 }
-"""Routes that end sessions or accounts, with a wrong password or a missing object: they are refused."""
+"""Examples with a wrong password or a missing object, which are refused: success would end a session."""
 EXAMPLES: dict[str, Example] = {
     **ABSENT,
     "create_account": Example({"username": "dora{new}", "password": PASSWORD}, again="conflict"),
@@ -56,7 +56,7 @@ EXAMPLES: dict[str, Example] = {
     "show_user": Example({"user": Given.OUTSIDER}),
     "show_presence": Example({"user": (Given.MEMBER,)}),
 }
-"""Routes that are no command, by operation. Those that need their path's usual parameters only are left out."""
+"""Examples of routes that are no command. Without an entry, the usual ids in the path are enough."""
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 PATH = {"room": Given.ROOM, "message": Given.MESSAGE, "user": Given.MEMBER}
