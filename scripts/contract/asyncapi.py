@@ -4,8 +4,9 @@ import json
 from typing import Any, get_args
 
 from pydantic import BaseModel
-from scripts.contract.words import ASKED, NUMBERED, TITLE, Schema, answers, ref
+from scripts.contract.words import ASKED, NUMBERED, TITLE, Asked, Schema, answers, ref
 
+from hubbub.domain.commands.examples import shown
 from hubbub.domain.events import CLIENT_EVENTS
 from hubbub.protocol import schemas
 
@@ -50,6 +51,8 @@ def _messages() -> Schema:
     found = {model.__name__: _message(model.__name__, model.__doc__ or "") for model in models}
     for model in NUMBERED:
         found[model.__name__]["correlationId"] = {"location": "$message.payload#/id"}
+    for model in ASKED:
+        found[model.__name__]["examples"] = [{"payload": _example(model)}]
     for asked in NUMBERED:
         name, kind = _answer(asked), _kind(asked)
         choices = [ref(model.__name__) for model in answers()[kind]]
@@ -64,6 +67,11 @@ def _messages() -> Schema:
 def _message(name: str, doc: str) -> Schema:
     summary = doc.strip().partition("\n")[0]
     return {"name": name, "summary": summary, "payload": {"$ref": f"#/components/schemas/{name}"}}
+
+
+def _example(model: type[Asked]) -> Schema:
+    assert model.example is not None, f"{model.__name__} has no example"
+    return {"id": 1, "type": _kind(model), **shown(model, model.example)}
 
 
 def _operations() -> Schema:

@@ -1,18 +1,20 @@
-"""Example frames of the reference page: what the fixtures recorded, and a few that no fixture has."""
+"""Example frames of the reference page: the recorded example of each command, and a few that no fixture has."""
 
 import json
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from scripts.contract.words import SIGNALS
+from tests.fixtures.cases.examples import TITLE
+
+from hubbub.domain.commands import Signal
+from hubbub.domain.commands.examples import shown
+
 WIDTH = 110
 """Longer frames are wrapped."""
-UNRECORDED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    "typing": ({"room": 1}, {}),
-    "presence.idle": ({"idle": True}, {}),
-    "presence.watch": ({"users": [7, 9]}, {"people": [{"user": 7, "status": "online"}, {"user": 9, "status": "away"}]}),
-}
-"""By signal: the fields of a request and its answer. Signals are not stored, so no fixture records them."""
+UNRECORDED: dict[str, dict[str, Any]] = {"presence.watch": {"people": [{"user": 2, "status": "away"}]}}
+"""By signal: its answer, if it is not empty. Signals are not stored, so no fixture records them."""
 
 
 class Exchange(NamedTuple):
@@ -30,18 +32,17 @@ class Examples(NamedTuple):
 
 
 def collect(fixtures: Mapping[str, str]) -> Examples:
-    """Return an exchange of each command and an event of each type, those with the most fields.
+    """Return the example of each command, and of each type the event with the most fields.
 
     `fixtures` has the texts of the fixtures by path.
     """
-    exchanges = {kind: Exchange({"type": kind, **fields}, ok) for kind, (fields, ok) in UNRECORDED.items()}
+    exchanges = {exchange.request["type"]: exchange for exchange in map(_signal, SIGNALS)}
     events: dict[str, dict[str, Any]] = {}
     for case in (case for text in fixtures.values() for case in json.loads(text)["cases"]):
         for asked in case["asked"]:
             found = Exchange({"type": asked["command"]["type"], **asked["command"]}, asked["answer"])
-            kind = found.request["type"]
-            if found.answer and (kind not in exchanges or len(found.request) > len(exchanges[kind].request)):
-                exchanges[kind] = found
+            if case["case"] == TITLE:
+                exchanges[found.request["type"]] = found
         for event in case["events"]:
             if len(event) > len(events.get(event["type"], ())):
                 events[event["type"]] = event
@@ -73,6 +74,12 @@ def frame(value: dict[str, Any]) -> str:
 
 def _compact(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _signal(signal: type[Signal]) -> Exchange:
+    assert signal.example is not None, f"{signal.__name__} has no example"
+    kind = str(signal.model_fields["type"].default)
+    return Exchange({"type": kind, **shown(signal, signal.example)}, UNRECORDED.get(kind, {}))
 
 
 def _events_since(events: Mapping[str, dict[str, Any]]) -> Exchange:

@@ -22,6 +22,9 @@ class RestClient:
 
     async def ask(self, method: str, path: str, fields: dict[str, Any] | None, kind: str = JSON) -> tuple[int, bytes]:
         """Return status and body of the answer; `fields` become the request's body."""
+        await asyncio.sleep(0)  # lets the loop notice that the server has closed an idle connection
+        if self._streams is not None and self._streams[0].at_eof():
+            self.close()
         if self._streams is None:
             self._streams = await asyncio.open_connection("127.0.0.1", self._port)
         reader, writer = self._streams

@@ -1,7 +1,7 @@
 """Permissions of every user for every route and command, compared to `matrix.txt`.
 
-After an intended change, `HUBBUB_WRITE_MATRIX=1 pytest tests/authorisation` rewrites the file; read
-the diff.
+After an intended change, `HUBBUB_WRITE_MATRIX=1 pytest tests/authorisation` rewrites the file and
+adds rows for new commands and routes; read the diff.
 """
 
 import asyncio
@@ -9,23 +9,22 @@ import itertools
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import get_args
 
 import pytest
 from fastapi import APIRouter
 from starlette.routing import Route
 
-from hubbub.domain.commands import AnySignal, AnyWireCommand
 from hubbub.gateways.http.app import ROUTERS
 from tests.authorisation import table
-from tests.authorisation.requests import ROOM, SITE, Request
-from tests.authorisation.world import Room, World, create_users, route_of
-from tests.support.routes import ROUTES
+from tests.authorisation.requests import ROOM, SITE, Row
+from tests.authorisation.world import Room, World, create_users
+from tests.support.routes import ASKED, BY_ROUTE, operation_of
 from tests.support.server import Server
 
 BROKEN = ("-m", "tests.authorisation.broken_server")
 IN_ROOMS = ("public", "private", "archived", "direct")
 SINCE = "events.since"
+WRITING = "HUBBUB_WRITE_MATRIX" in os.environ
 Matrix = dict[str, table.Section]
 Seen = dict[str, Matrix]
 """Gateway → section → row → column → answer."""
@@ -33,22 +32,18 @@ Seen = dict[str, Matrix]
 
 def wire_fields() -> dict[str, set[str]]:
     """Return what clients can send over WebSocket, with the names of its fields."""
-    found = {command.kind: set(command.model_fields) for command in get_args(AnyWireCommand)}
-    for signal in get_args(AnySignal):
-        found[get_args(signal.model_fields["type"].annotation)[0]] = set(signal.model_fields)
-    return found | {SINCE: {"room"}}
+    return {kind: set(model.model_fields) for kind, model in ASKED.items()} | {SINCE: {"room"}}
 
 
 def rest_routes(routers: Iterable[APIRouter]) -> dict[str, tuple[str, str]]:
     """Return method and path of every route that no command's row covers, by name."""
-    commands = {*ROUTES.values(), route_of(SINCE)}
     return {
         route.name: (method, route.path)
         for router in routers
         for route in router.routes
         if isinstance(route, Route)
         for method in (route.methods or set()) - {"HEAD"}
-        if (method, route.path) not in commands
+        if (method, route.path) not in BY_ROUTE
     }
 
 
@@ -58,10 +53,26 @@ def without_a_row(matrix: Matrix, routers: Iterable[APIRouter] = ROUTERS) -> set
     Those that name a room need a row in the public and the private section, all others in the
     site's.
     """
-    in_a_room = {name for name, fields in wire_fields().items() if "room" in fields}
-    in_a_room |= {name for name, (_, path) in rest_routes(routers).items() if "{room}" in path}
+    in_a_room = about_rooms(routers)
     others = {*wire_fields(), *rest_routes(routers)} - in_a_room
     return table.missing(in_a_room, matrix["public"], matrix["private"]) | table.missing(others, matrix["site"])
+
+
+def about_rooms(routers: Iterable[APIRouter]) -> set[str]:
+    """Return commands and routes that name a room."""
+    by_path = {name for name, (_, path) in rest_routes(routers).items() if "{room}" in path}
+    return by_path | {name for name, fields in wire_fields().items() if "room" in fields}
+
+
+def with_all_rows(matrix: Matrix) -> Matrix:
+    """Return the matrix with a row for each command and route that has none, to be asked and written."""
+    missing, in_a_room = sorted(without_a_row(matrix)), about_rooms(ROUTERS)
+    found = {}
+    for section, rows in matrix.items():
+        empty = dict.fromkeys(next(iter(rows.values())), "-")
+        new = [name for name in missing if (name in in_a_room) is (section in IN_ROOMS)]
+        found[section] = {**rows, **dict.fromkeys(new, empty)}
+    return found
 
 
 # --- asking all rows -------------------------------------------------------------------------------------------------
@@ -76,7 +87,9 @@ async def walk(world: World, matrix: Matrix) -> Seen:
             requests = SITE if section == "site" else ROOM
             for row in matrix[section]:
                 for gateway in seen:
-                    answers = await ask_all(world, room, gateway, row, requests[row], list(matrix[section][row]))
+                    answers = await ask_all(
+                        world, room, gateway, row, requests.get(row, Row()), list(matrix[section][row])
+                    )
                     if answers:
                         seen[gateway].setdefault(section, {})[row] = answers
     finally:
@@ -84,21 +97,21 @@ async def walk(world: World, matrix: Matrix) -> Seen:
     return seen
 
 
-async def ask_all(world: World, room: Room, gateway: str, row: str, ask: Request, columns: list[str]) -> dict[str, str]:
+async def ask_all(world: World, room: Room, gateway: str, row: str, ask: Row, columns: list[str]) -> dict[str, str]:
     """Return every column's answer over one gateway.
 
     Empty if the gateway has no such row. Rows with an undo run one user at a time.
     """
     thing = table.base(row)
-    route = rest_routes(ROUTERS).get(thing) or (route_of(thing) if thing in {*ROUTES, SINCE} else None)
-    if (gateway == "WebSocket" and thing not in wire_fields()) or (gateway == "REST" and route is None):
+    operation = operation_of(thing)
+    if (gateway == "WebSocket" and thing not in ASKED) or (gateway == "REST" and operation is None):
         return {}
 
     async def answer(name: str) -> str:
-        fields = ask.fields(world, room, name)
-        if route is None or gateway == "WebSocket":
+        fields = ask.fields(row, world, room)
+        if operation is None or gateway == "WebSocket":
             return await world.over_wire(thing, name, fields)
-        return await world.over_rest(route, name, fields, form=ask.form)
+        return await world.over_rest(operation, name, fields)
 
     if ask.undo is None:
         return dict(zip(columns, await asyncio.gather(*map(answer, columns)), strict=True))
@@ -112,7 +125,8 @@ async def ask_all(world: World, room: Room, gateway: str, row: str, ask: Request
 
 @pytest.fixture(scope="module")
 def matrix() -> Matrix:
-    return table.read(table.FILE.read_text())
+    there = table.read(table.FILE.read_text())
+    return with_all_rows(there) if WRITING else there
 
 
 def seen_at(data: Path, matrix: Matrix, launcher: tuple[str, ...] = ("-m", "hubbub")) -> Seen:
@@ -126,7 +140,7 @@ def seen_at(data: Path, matrix: Matrix, launcher: tuple[str, ...] = ("-m", "hubb
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory, matrix: Matrix) -> Seen:
     found = seen_at(tmp_path_factory.mktemp("matrix") / "data", matrix)
-    if os.environ.get("HUBBUB_WRITE_MATRIX"):
+    if WRITING:
         table.write(matrix, found)
     return found
 
@@ -170,6 +184,15 @@ def test_control_a_route_or_command_without_a_row_is_detected(matrix: Matrix) ->
             for name, rows in matrix.items()
         }
         assert without_a_row(less) == {row}
+
+
+def test_a_row_is_added_for_each_command_and_route_without_one(matrix: Matrix) -> None:
+    less = {name: {r: c for r, c in rows.items() if table.base(r) != "room.ban"} for name, rows in matrix.items()}
+    found = with_all_rows(less)
+    assert without_a_row(found) == set()
+    for section in IN_ROOMS:
+        assert found[section]["room.ban"].keys() == matrix[section]["room.ban"].keys()
+    assert "room.ban" not in found["site"]
 
 
 def test_control_a_wrong_cell_is_detected(seen: Seen, matrix: Matrix) -> None:

@@ -12,17 +12,17 @@ from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote, urlencode
 
 from hubbub.clock import Clock
 from hubbub.domain.commands import OpenSession
+from hubbub.domain.commands.examples import Fields
 from hubbub.domain.model import ANYBODY, LOBBY, Role
 from hubbub.protocol import close_codes
 from hubbub.protocol.tokens import Tokens
-from tests.authorisation.rest_client import FORM, JSON, RestClient
+from tests.authorisation.rest_client import RestClient
 from tests.engine.conftest import desk_at
 from tests.support.client import Connection, Frame, RefusedError, raw_connect
-from tests.support.routes import ROUTES
+from tests.support.routes import request_of
 from tests.support.server import Account, Server
 
 ROLES = {"admin": "admin", "owner": "owner"}
@@ -42,8 +42,6 @@ STATUS = {
 HOUR = 3_600_000
 PATIENCE = 3
 """How often to repeat a request to a busy server."""
-QUERY = ("GET", "DELETE")
-"""Methods that take their fields in the address and not in a body."""
 
 
 @dataclass
@@ -124,6 +122,15 @@ class World:
     def id(self, name: str) -> int:
         return self.people[name].id
 
+    def given(self, room: Room) -> Fields:
+        """Return the values of an example about the room; about the lobby in the site's section."""
+        message = room.message or self.said
+        return {
+            "room": room.id or LOBBY, "message": message, "seq": message,
+            "member": self.id("bystander"), "name": "bystander", "outsider": self.id("candidate"),
+            "invite": room.link.get("id"), "token": room.link.get("token"), "new": f"-{next(self._numbers)}",
+        }  # fmt: skip
+
     def fresh(self) -> str:
         """Return a text that was not used before."""
         return f"number {next(self._numbers)}"
@@ -147,18 +154,11 @@ class World:
 
     # -- the two gateways
 
-    async def over_rest(self, route: tuple[str, str], name: str, fields: dict[str, Any], *, form: bool = False) -> str:
+    async def over_rest(self, operation: str, name: str, fields: dict[str, Any]) -> str:
         """Send the request over REST; return `ok` or the status of the refusal."""
-        method, path = route
-        given = {key: quote(str(value), safe="") for key, value in fields.items() if f"{{{key}}}" in path}
-        rest = {key: value for key, value in fields.items() if key not in given}
-        address, body = path.format(**given), rest.pop("json", None)
-        if body is None and method in QUERY:
-            address += f"?{urlencode(rest, doseq=True)}" if rest else ""
-        elif body is None:
-            body = rest
+        method, address, body, kind = request_of(operation, fields)
         for _ in range(PATIENCE):  # the machine may be busy
-            status, answer = await self.rest[name].ask(method, address, body, FORM if form else JSON)
+            status, answer = await self.rest[name].ask(method, address, body, kind)
             if status != 503:
                 break
         assert status < 500, f"{name}: {method} {address} → {status} {answer!r}"
@@ -207,7 +207,3 @@ class World:
         await self.do("ex-member", "room.leave", room=room.id)
         await self.do("room-owner", "room.ban", room=room.id, user=self.id("banned"))
         room.link = await self.link(room.id)
-
-
-def route_of(command: str) -> tuple[str, str]:
-    return {**ROUTES, "events.since": ("GET", "/api/topics/{topic}/events")}[command]

@@ -16,10 +16,14 @@ from typing import Any
 
 from sqlalchemy import Table
 
+from hubbub.domain.commands.examples import Fields
 from hubbub.domain.model import LOBBY
 from hubbub.storage.schema import metadata
 from tests.authorisation.rest_client import RestClient
+from tests.generated.contract import operations
 from tests.support.client import Connection, Frame, RefusedError
+from tests.support.examples import Cast, Step, prepare
+from tests.support.routes import ASKED
 from tests.support.server import Account, Server
 
 NAMES = ("alice", "bob", "carol")
@@ -89,22 +93,28 @@ class Side:
         """Execute a command that must succeed."""
         return await self.connections[who].command(kind, **fields)
 
-    async def room(self, who: str = "alice", kind: str = "private", **fields: Any) -> int:
-        """Create a room of alice's or bob's with the other in it."""
-        other = self.id("bob" if who == "alice" else "alice")
-        name = self.word(f"Room {next(self.numbers)}")
-        made = await self.do("room.create", who, kind=kind, name=name, members=[other], **fields)
-        room: int = self.known(made["room"]["id"], "ROOM")
-        return room
+    async def prepare(self, request: str) -> Fields:
+        """Prepare the example of a request of alice's. Return its fields."""
+        bob = self.people["bob"]
+        return await prepare(request, Cast(self.id("alice"), bob.id, self.id("carol"), bob.name, self.new), self._send)
 
-    async def say(self, room: int, who: str = "alice", body: str = "said") -> int:
-        seq: int = (await self.do("message.send", who, room=room, key=f"key {next(self.numbers)}", body=body))["seq"]
-        return seq
+    async def _send(self, step: Step) -> Any:
+        who = {"actor": "alice", "member": "bob"}[step.by]
+        if step.request in ASKED:
+            made = await self.do(step.request, who, **step.fields)
+            if "room" in made:
+                self.known(made["room"]["id"], "ROOM")
+            return made
+        method, path = operations()[step.request]
+        made = self.people[who].request(method, path, json=step.fields).json()
+        self.known(made["id"], "INVITE")
+        return made
 
-    def word(self, word: str) -> str:
-        """Return the word with the side's name in it, for values that must differ."""
-        mine = f"{word} of {self.people['alice'].name}"
-        self.names[mine] = word
+    def new(self) -> str:
+        """Return a suffix with the side's name in it, for values that must differ."""
+        number = f"-{next(self.numbers)}"
+        mine = f"{number}-{self.people['alice'].name}"
+        self.names[mine] = number
         return mine
 
     def known(self, value: Any, name: str) -> Any:

@@ -1,5 +1,6 @@
 """schemathesis against a running server: start, dictionaries and findings."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -7,7 +8,12 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from hubbub.domain.commands.examples import Fields, Given
+from tests.generated.contract import operations
+from tests.support.examples import Cast, Step, prepare_now
+from tests.support.routes import ABSENT, body_of, example_of, operation_of, request_of, template_of
 from tests.support.server import PASSWORD, Account, Server
 
 HOOKS = Path(__file__).with_name("rest_hooks.py")
@@ -18,28 +24,10 @@ LEFT_OUT = {
     "use_after_free": "a deleted message stays readable as a deleted message",
 }
 """The checks that are disabled, and why. All others run."""
-A_MESSAGE = {"path.room": "rooms", "path.message": "messages"}
-A_REACTION = {**A_MESSAGE, "path.emoji": "emoji"}
-GUESSES: dict[str, dict[str, str]] = {
-    "remove_member": {"path.room": "left", "path.user": "leavers"},
-    "ban_member": {"path.room": "gate", "body.user": "leavers"},
-    "unban_member": {"path.room": "gate", "path.user": "leavers"},
-    "archive_room": {"path.room": "shelf"},
-    "restore_room": {"path.room": "shelf"},
-    "set_room_role": {"path.room": "ranks", "path.user": "users"},
-    "invite_member": {"path.room": "rooms", "body.user": "users"},
-    "leave_room": {"path.room": "rooms"},
-    "accept_invite": {"body.token": "links"},
-    "forward_message": {"path.room": "rooms", "body.from_room": "rooms", "body.message": "messages"},
-    "unread_room": {"path.room": "rooms", "body.message": "messages"},
-    **dict.fromkeys(("show_message", "edit_message", "delete_message", "list_edits", "list_reactions"), A_MESSAGE),
-    **dict.fromkeys(("pin_message", "unpin_message"), A_MESSAGE),
-    **dict.fromkeys(("add_reaction", "remove_reaction"), A_REACTION),
-}
-"""Values for operations where the general dictionaries would rarely fit.
-
-For example, users cannot leave the lobby, and only a present member can be removed.
-"""
+OF_THE_WORLD = (*Given, "{invite}", "{token}")
+"""Values of examples that schemathesis cannot guess."""
+AGAIN = 3
+"""How often to prepare an example that succeeds only once."""
 SAID = 12
 METHODS = ("GET", "PUT", "POST", "DELETE", "OPTIONS", "PATCH", "TRACE")
 Answers = dict[str, dict[int, int]]
@@ -98,19 +86,42 @@ class World:
                 speaker = self.member if number % 2 else self.owner
                 said = {"key": f"said {number}", "body": f"said {number}"}
                 speaker.request("POST", f"/api/rooms/{room}/messages", json=said)
-        self.left, self.gate, self.shelf, self.ranks = (
-            self.owner.create_room(name) for name in ("To be left", "The gate", "On the shelf", "Of ranks")
-        )
-        self.member.join(self.ranks)
-        self.leaver = server.sign_up("leaver")
-        self.leaver.join(self.left)
-        made = [self.owner.request("POST", "/api/invites", json={}) for _ in range(3)]
-        link = self.owner.request("POST", "/api/invites", json={"room": self.rooms[0], "max_uses": 10_000})
-        self.link: str = link.json()["token"]
-        self.invites: list[str] = [answer.json()["id"] for answer in made]
+        self.outsider = server.sign_up("outsider")
+        self._numbers = itertools.count(1)
+        found = {operation: self._guesses(operation) for operation in operations().keys() - ABSENT.keys()}
+        self.guesses = {operation: guesses for operation, guesses in found.items() if guesses}
         forgetful = server.sign_up("forgetful")
         reset = server.reset_link(forgetful.name)
         self.resets = [reset.strip().rpartition("#")[2]]
+
+    def _guesses(self, operation: str) -> dict[str, list[str | int]]:
+        """Return values for fields that name what exists, from examples prepared for the operation.
+
+        Any combination of them is valid: only the rooms differ.
+        """
+        path, template = operations()[operation][1], template_of(operation)
+        places = {name: f"path.{name}" for name in template if f"{{{name}}}" in path}
+        places |= {name: f"body.{name}" for name in body_of(operation) if template.get(name) in OF_THE_WORLD}
+        places.pop("topic", None)  # there are more topics than the example's
+        times = AGAIN if example_of(operation).again else 1
+        prepared = [self._prepare(operation) for _ in range(times)] if places else []
+        return {place: list(dict.fromkeys(one[name] for one in prepared)) for name, place in places.items()}
+
+    def _prepare(self, operation: str) -> Fields:
+        users = {"actor": self.owner, "member": self.member}
+        cast = Cast(
+            self.owner.id, self.member.id, self.outsider.id, self.member.name, lambda: f"-{next(self._numbers)}"
+        )
+
+        def send(step: Step) -> Any:
+            name = operation_of(step.request)
+            assert name is not None
+            method, address, body, _ = request_of(name, step.fields)
+            answer = users[step.by].request(method, address, json=body)
+            assert answer.is_success, f"{step}: {answer.text}"
+            return answer.json()
+
+        return prepare_now(operation, cast, send)
 
     def config(self, methods: Sequence[str]) -> str:
         """Return the configuration: values worth trying and undocumented `methods`."""
@@ -120,29 +131,25 @@ class World:
             "topics": ["site", *(f"room:{room}" for room in self.rooms), f"user:{self.member.id}"],
             "passwords": [PASSWORD],
             "names": [self.owner.name, self.member.name],
-            "invites": list[str | int](self.invites),
-            "left": [self.left],
-            "leavers": [self.leaver.id],
-            "gate": [self.gate],
-            "shelf": [self.shelf],
-            "ranks": [self.ranks],
-            "links": [self.link],
-            "messages": [*range(4, 4 + SAID)],  # These follow the room's creation and two joins.
-            "emoji": ["\N{THUMBS UP SIGN}"],
             "refreshes": [self.member.refresh],
+            **{
+                f"{operation} {place}": values
+                for operation, guesses in self.guesses.items()
+                for place, values in guesses.items()
+            },
         }
-        bound = {"path.room": "rooms", "path.user": "users", "path.topic": "topics", "path.invite": "invites",
+        bound = {"path.room": "rooms", "path.user": "users", "path.topic": "topics",
                  "body.password": "passwords",
                  "body.current_password": "passwords", "body.username": "names",
                  "body.refresh_token": "refreshes"}  # fmt: skip
         lines = [
-            f"[dictionaries.{name}]\nvalues = {json.dumps(values, ensure_ascii=False)}"
+            f'[dictionaries."{name}"]\nvalues = {json.dumps(values, ensure_ascii=False)}'
             for name, values in dictionaries.items()
         ]
         lines.append("[parameters]")
         lines += [f'"{place}" = {{ dictionary = "{name}", probability = 0.8 }}' for place, name in bound.items()]
-        for operation, places in GUESSES.items():
-            guesses = ", ".join(f'"{place}" = {{ dictionary = "{name}" }}' for place, name in places.items())
+        for operation, places in self.guesses.items():
+            guesses = ", ".join(f'"{place}" = {{ dictionary = "{operation} {place}" }}' for place in places)
             lines.append(f'[[operations]]\ninclude-operation-id = "{operation}"\nparameters = {{ {guesses} }}')
         # 413 is the answer to what exceeds a limit of size.
         lines.append("[checks.negative_data_rejection]\nexpected-statuses = [400, 401, 403, 404, 409, 413, 5xx]")

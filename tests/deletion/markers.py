@@ -12,11 +12,11 @@ from sqlalchemy import text
 
 from hubbub.clock import Clock
 from hubbub.domain.commands import AnySignal, AnyWireCommand, EventsSince, ForwardMessage, SendMessage
+from hubbub.domain.commands.examples import Fields
 from hubbub.domain.commands.messages import MessageCommand
 from hubbub.domain.text import timestamp
 from hubbub.storage import backup
 from hubbub.storage.database import Database
-from tests.bugs.requests import WIRE, Fields, Prepare, after, carol, in_a_room
 from tests.bugs.sides import Side
 from tests.support import text_fields
 from tests.support.server import Server
@@ -33,13 +33,6 @@ MOMENT = timestamp(Clock().now() + 300 * 86_400_000)
 """The only text that is not made up. Clocks give no other time like it."""
 CANNOT_HOLD_A_MARKER = {("events.since", "topic")}
 """Fields whose values the server has made."""
-
-PREPARE: dict[str, Prepare] = WIRE | {
-    "room.ban": after("room.invite", carol, "room", "user"),  # only a former member is told the reason
-    "reaction.remove": after(
-        "reaction.add", in_a_room(emoji=EMOJI["reaction.remove"]), "room", "message", "emoji"
-    ),
-}  # fmt: skip
 
 
 def fields() -> dict[Field, dict[str, Any]]:
@@ -124,7 +117,10 @@ class Marked:
             own = {path: marker((of, path), schema) for (of, path), schema in schemas.items() if of == kind}
             if not own:
                 continue
-            given = await PREPARE[kind](self.side)
+            given = await self.side.prepare(kind)
+            if kind == "reaction.remove":
+                place = {name: given[name] for name in ("room", "message")}
+                await self.side.do("reaction.add", **place, emoji=EMOJI[kind])
             for path, text_ in own.items():
                 _place(given, path.split("."), text_)
             wanted = COMMANDS[kind].model_json_schema(by_alias=True)["properties"]

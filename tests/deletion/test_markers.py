@@ -157,4 +157,3 @@ async def test_a_text_is_found_where_a_step_of_its_deletion_is_left_out(tmp_path
 def test_the_list_of_what_stays_names_existing_fields() -> None:
     assert set(UNTIL) <= set(markers.fields())
     assert set(UNTIL.values()) <= set(STAGES)
-    assert set(markers.PREPARE) >= set(markers.COMMANDS)

@@ -11,12 +11,15 @@ from websockets.asyncio.client import ClientConnection
 
 from tests.generated.contract import check, check_answer, fits, read
 from tests.support.client import raw_connect
+from tests.support.examples import Cast, Step, prepare
+from tests.support.routes import ASKED
 from tests.support.server import Account, Server
 
 Frame = dict[str, Any]
 MANY = 210
 """Messages to send: more than fit after `welcome`."""
 DEADLINE = 30.0
+numbers = itertools.count(1)
 
 
 class Recorder:
@@ -67,7 +70,7 @@ class RecordedConnection:
         self.received.append(frame)
         return frame
 
-    async def ask(self, kind: str, **fields: Any) -> Frame:
+    async def ask(self, kind: str, /, **fields: Any) -> Frame:
         """Send a command; return the whole answer."""
         number = next(self._ids)
         self.asked[number] = kind
@@ -87,18 +90,19 @@ class RecordedConnection:
 @pytest.fixture(scope="module")
 def recorder(server: Server) -> Recorder:
     seen = Recorder()
-    asyncio.run(exchange_all(seen, server.sign_up("alice"), server.sign_up("bob")))
+    asyncio.run(exchange_all(seen, *(server.sign_up(name) for name in ("alice", "bob", "carol"))))
     return seen
 
 
-async def exchange_all(recorder: Recorder, alice: Account, bob: Account) -> None:
+async def exchange_all(recorder: Recorder, alice: Account, bob: Account, carol: Account) -> None:
     """Let two users exchange every kind of frame."""
     first, second = await RecordedConnection.open(recorder, alice), await RecordedConnection.open(recorder, bob)
+    await examples(first, second, Cast(alice.id, bob.id, carol.id, bob.name, new=lambda: f"-{next(numbers)}"))
     room: int = (await first.ask("room.create", name="A room", key="k"))["ok"]["room"]["id"]
-    await join_and_leave(first, second, room, bob.id)
+    await second.ask("room.join", room=room)
+    await second.ask("message.send", room=room, key="k", body="hello")
     await send_and_read(first, room)
-    await messages_and_presence(first, second, room, bob.id)
-    await rooms_and_members(first, second, room, bob.id)
+    await second.ask("room.leave", room=room)
     await errors(first, room)
     await asyncio.to_thread(alice.server.log_in, alice.name)
     opened = await first.until(type="session.opened")
@@ -109,49 +113,21 @@ async def exchange_all(recorder: Recorder, alice: Account, bob: Account) -> None
         await connection.socket.close()
 
 
-async def join_and_leave(first: RecordedConnection, second: RecordedConnection, room: int, bob: int) -> None:
-    await second.ask("room.join", room=room)
-    await second.ask("message.send", room=room, key="k", body="hello")
-    await second.ask("room.leave", room=room)
-    await first.until(type="member.left")
-    await second.ask("room.join", room=room)
-    await first.ask("room.remove", room=room, user=bob)
-    await first.until(type="member.removed")
-    await second.until(type="room.gone")
+async def examples(first: RecordedConnection, second: RecordedConnection, cast: Cast) -> None:
+    """Send the example of each request, and wait for the signals between the two users."""
+    users = {"actor": first, "member": second}
 
+    async def send(step: Step) -> Frame:
+        done: Frame = (await users[step.by].ask(step.request, **step.fields))["ok"]
+        return done
 
-async def messages_and_presence(first: RecordedConnection, second: RecordedConnection, room: int, bob: int) -> None:
-    """Exchange frames about messages, reactions, read positions, presence and typing."""
-    await first.ask("room.invite", room=room, user=bob)
-    sent = await first.ask("message.send", room=room, key="said", body="@here, what next?")
-    target = {"room": room, "message": sent["ok"]["seq"]}
-    await second.ask("message.send", room=room, key="answer", body="Lunch", reply_to=target["message"])
-    for kind, more in (
-        ("message.edit", {"body": "What next?"}), ("message.pin", {}), ("message.unpin", {}),
-        ("reaction.add", {"emoji": "\N{THUMBS UP SIGN}"}), ("reaction.remove", {"emoji": "\N{THUMBS UP SIGN}"}),
-        ("message.forward", {"from_room": room, "key": "copy"}), ("room.unread", {}), ("message.delete", {}),
-    ):  # fmt: skip
-        assert "ok" in await first.ask(kind, **target, **more), kind
-    assert "ok" in await first.ask("rooms.read", rooms=[{"room": room, "seq": target["message"]}])
-    await second.until(type="message.deleted")
-    await first.ask("presence.watch", users=[bob])
-    await second.ask("presence.set", status="dnd", text="Lunch")
+    for kind in ASKED:
+        answer = await first.ask(kind, **await prepare(kind, cast, send))
+        assert "ok" in answer, f"{kind}: {answer}"
+    await first.ask("presence.watch", users=[cast.member])
+    await second.ask("presence.set", status="dnd")
     await first.until(type="presence")
-    await second.ask("presence.idle", idle=True)
-    await second.ask("typing", room=room)
-    await first.until(type="typing")
-
-
-async def rooms_and_members(first: RecordedConnection, second: RecordedConnection, room: int, bob: int) -> None:
-    """Exchange frames about rooms and their members."""
-    for kind, more in (
-        ("room.update", {"topic": "What next"}), ("room.settings", {"muted": True}), ("room.archive", {}),
-        ("room.restore", {}), ("room.role", {"user": bob, "role": "moderator"}), ("room.ban", {"user": bob}),
-        ("room.unban", {"user": bob}),
-    ):  # fmt: skip
-        assert "ok" in await first.ask(kind, room=room, **more), kind
-    await second.until(type="member.banned")
-    await first.until(type="member.unbanned")
+    await second.until(type="typing")
 
 
 async def send_and_read(connection: RecordedConnection, room: int) -> None:
@@ -159,7 +135,7 @@ async def send_and_read(connection: RecordedConnection, room: int) -> None:
 
     Positions only move forward, and own messages count as read.
     """
-    received = await connection.until(type="message.sent")
+    received = await connection.until(type="message.sent", topic=f"room:{room}")
     assert (await connection.ask("room.read", room=room, seq=received["seq"]))["ok"]["seq"] > 0
     assert (await connection.ask("room.read", room=room, seq=1))["ok"] == {}
     await connection.until(type="read.moved")

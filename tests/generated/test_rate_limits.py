@@ -14,24 +14,11 @@ from hubbub.domain.errors import RateLimited
 from hubbub.engine.limits import Limits
 from hubbub.gateways.http.app import create_app
 from tests.generated.contract import operations, responses
-from tests.generated.recorder import BODIES, FILLED, check
-from tests.support.place import HOST, PASSWORD, place
+from tests.generated.recorder import EXISTING, check, filled
+from tests.support.place import HOST, place
+from tests.support.routes import FORM, request_of
 
 ADDRESS = "198.51.100.7"
-LOG_IN = {"username": "alice", "password": PASSWORD}
-RIGHT: dict[str, dict[str, Any]] = {
-    **{name: {"json": body} for name, body in BODIES.items()},
-    "create_account": {"json": {"username": "bob", "password": PASSWORD}},
-    "log_in": {"json": LOG_IN},
-    "create_token": {"data": LOG_IN},
-    "delete_account": {"json": {"password": PASSWORD}},
-    "change_password": {"json": {"current_password": PASSWORD, "new_password": PASSWORD}},
-    "reset_password": {"json": {"token": "none", "password": PASSWORD}},
-    "check_invite": {"json": {"token": "none"}},
-    "create_invite": {"json": {}},
-    "refresh_token": {"json": {"refresh_token": "none"}},
-    "list_events": {"params": {"after": 0}},
-}
 
 
 class StoppedClock(Clock):
@@ -62,7 +49,9 @@ async def exhausted(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def test_rate_limited_routes_answer_429_where_it_is_documented(exhausted: httpx.AsyncClient) -> None:
-    for operation, (method, path) in sorted(operations().items(), key=lambda item: item[0] == "log_out"):
-        answer = await exhausted.request(method, path.format(**FILLED), **RIGHT.get(operation, {}))
+    for operation in sorted(operations(), key=lambda name: name == "log_out"):
+        method, address, body, kind = request_of(operation, filled(operation, EXISTING))
+        sent: dict[str, Any] = {} if body is None else {"data" if kind == FORM else "json": body}
+        answer = await exhausted.request(method, address, **sent)
         check(operation, answer)
         assert (answer.status_code == 429) is ("429" in responses()[operation]), f"{operation} → {answer.status_code}"

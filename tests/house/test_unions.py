@@ -11,11 +11,12 @@ from starlette.routing import BaseRoute, Route
 
 from hubbub.domain import commands, errors, events
 from hubbub.domain.commands import Command
+from hubbub.domain.commands.examples import shown
 from hubbub.domain.errors import ERRORS, HubbubError
 from hubbub.domain.events import EVENTS, Event
 from hubbub.features import HANDLERS
 from hubbub.gateways.http.errors import STATUS
-from tests.support.routes import WIRE
+from tests.support.routes import ASKED, WIRE
 
 T = TypeVar("T")
 
@@ -50,6 +51,12 @@ def test_every_error_is_in_the_list_of_errors_and_has_a_status() -> None:
 def test_every_wire_command_has_a_route() -> None:
     there = set(routes())
     assert {command.kind: command.rest for command in WIRE if command.rest not in there} == {}
+
+
+@pytest.mark.parametrize("kind", ASKED)
+def test_every_request_of_the_wire_has_an_example_that_its_model_accepts(kind: str) -> None:
+    assert ASKED[kind].example is not None, "declare one after the fields"
+    ASKED[kind].model_validate({"type": kind, **shown(ASKED[kind], ASKED[kind].example)})
 
 
 def routes() -> Iterator[tuple[str, str]]:

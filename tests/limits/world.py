@@ -6,16 +6,15 @@ Both must answer the same.
 import itertools
 import json
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from tests.authorisation.rest_client import RestClient
-from tests.authorisation.world import route_of
 from tests.support.client import Connection, Frame, RefusedError
+from tests.support.routes import operation_of, request_of
 from tests.support.server import Account, Server
 
 PEOPLE = tuple(f"p{number:03}" for number in range(1, 103))
 """The first user makes the requests."""
-BY_QUERY = ("GET", "DELETE")
 numbers = itertools.count(1)
 
 
@@ -82,9 +81,7 @@ class World:
     async def _by_rest(self, kind: str, fields: dict[str, Any]) -> str:
         if kind == "presence.watch":  # This is a query over REST.
             return await self.asked("GET", "/api/presence?" + urlencode({"user": fields["users"]}, doseq=True))
-        method, path = route_of(kind)
-        rest = {name: value for name, value in fields.items() if f"{{{name}}}" not in path}
-        where = path.format(**{name: quote(str(value), safe="") for name, value in fields.items()})
-        if method in BY_QUERY:
-            return await self.asked(method, f"{where}?{urlencode(rest)}" if rest else where)
-        return await self.asked(method, where, rest)
+        operation = operation_of(kind)
+        assert operation is not None, f"{kind} has no route"
+        method, address, body, _ = request_of(operation, fields)
+        return await self.asked(method, address, body)

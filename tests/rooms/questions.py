@@ -1,32 +1,25 @@
 """Every request that names a room, over REST and WebSocket.
 
-They are generated from the contract and the commands, so that a new route or command is included at
-once. Only the value of a field with a new name has to be added here.
+They are generated from the contract and the examples of the requests, so that a new route or command
+is included at once.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, get_args
-from urllib.parse import quote
+from functools import partial
+from typing import Any
 
-from pydantic.fields import FieldInfo
-
-from hubbub.domain.commands import AnyWireCommand, EventsSince, Signal
+from hubbub.domain.commands.examples import fill, placeholders
 from hubbub.domain.model import LOBBY
-from tests.generated.contract import operations, read
+from tests.generated.contract import operations
 from tests.support.client import Connection, RefusedError
+from tests.support.routes import ASKED, request_of, template_of
 from tests.support.server import Account
 
 ROOMS = ("room", "from_room")
 """Fields that name a room."""
 LISTS = ("rooms",)
 """Fields that hold a list of objects which name a room."""
-VALUES: dict[str, Any] = {
-    "body": "Something", "seq": 2, "emoji": "\N{THUMBS UP SIGN}", "name": "Another name",
-    "topic": "Something", "description": "Something", "history": "all", "role": "moderator", "reason": "Something",
-    "favourite": True, "muted": True, "after": 0, "limit": 50, "max_uses": 1, "expires_in": 60,
-}  # fmt: skip
-"""Values of the other fields; `message` and `user` are set where they are known."""
 
 
 @dataclass(frozen=True)
@@ -82,64 +75,44 @@ Fill = Callable[[Place, int], dict[str, Any]]
 
 
 def _of_routes() -> Iterator[tuple[str, Fill]]:
-    document = read("openapi.json")
     for name, (method, path) in operations().items():
-        operation = document["paths"][path][method.lower()]
-        given = {parameter["name"]: parameter for parameter in operation.get("parameters", ())}
-        content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
-        schema = document["components"]["schemas"].get(content.get("schema", {}).get("$ref", "").rpartition("/")[2], {})
-        body, required = schema.get("properties", {}), schema.get("required", [])
-        by_topic = ("topic",) if "{topic}" in path else ()
-        for which in (*by_topic, *(field for field in (*ROOMS, *LISTS) if field in given or field in body)):
-            told = [one for one, parameter in given.items() if one == which or parameter.get("required")]
-            yield f"{method} {path} by {which} ({name})", _request(method, path, which, told, body, required)
+        for which in _naming(name):
+            yield f"{method} {path} by {which} ({name})", partial(_request, name, which)
 
 
-def _request(method: str, path: str, which: str, given: list[str], body: dict[str, Any], required: list[str]) -> Fill:
-    def fill(place: Place, message: int) -> dict[str, Any]:
-        message = place.elsewhere if which == "room" and "from_room" in body else message
-        fields = [field for field in body if field in required or field in (*VALUES, *ROOMS)]
-        said = {field: _value(field, which, place, message) for field in fields}
-        told = {
-            field: _topic(place) if "{topic}" in path and field == "topic" else _value(field, which, place, message)
-            for field in given
-        }
-        asked = {field: value for field, value in told.items() if f"{{{field}}}" not in path}
-        where = path.format(**{field: quote(str(value)) for field, value in told.items() if field not in asked})
-        return {"method": method, "path": where, "params": asked, **({"json": said} if body else {})}
-
-    return fill
+def _request(operation: str, which: str, place: Place, message: int) -> dict[str, Any]:
+    method, address, body, _ = request_of(operation, _fields(operation, which, place, message))
+    return {"method": method, "path": address, **({"json": body} if body is not None else {})}
 
 
 def _of_commands() -> Iterator[tuple[str, Fill]]:
-    for kind in (*get_args(AnyWireCommand), *Signal.__subclasses__(), EventsSince):
-        fields: dict[str, FieldInfo] = kind.model_fields
-        by_topic = ("topic",) if kind is EventsSince else ()
-        for which in (*by_topic, *(field for field in (*ROOMS, *LISTS) if field in fields)):
-            yield f"{fields['type'].default}.by.{which}", _frame(kind, which)
+    for kind in ASKED:
+        for which in _naming(kind):
+            yield f"{kind}.by.{which}", partial(_frame, kind, which)
 
 
-def _frame(kind: Any, which: str) -> Fill:
-    def fill(place: Place, message: int) -> dict[str, Any]:
-        message = place.elsewhere if which == "room" and "from_room" in kind.model_fields else message
-        frame: dict[str, Any] = {"type": kind.model_fields["type"].default}
-        for field, info in kind.model_fields.items():
-            if field != "type" and (info.is_required() or field in (*VALUES, *ROOMS)):
-                by_topic = kind is EventsSince and field == "topic"
-                frame[field] = _topic(place) if by_topic else _value(field, which, place, message)
-        return frame
-
-    return fill
+def _frame(kind: str, which: str, place: Place, message: int) -> dict[str, Any]:
+    return {"type": kind, **_fields(kind, which, place, message)}
 
 
-def _value(field: str, which: str, place: Place, message: int) -> Any:
-    """Return the value of a field in a request whose field `which` names the room."""
-    if field in LISTS:
-        return [{"room": place.room, "seq": VALUES["seq"]}]
-    if field in ROOMS:
-        return place.room if field == which else LOBBY
-    return {"message": message, "user": place.user, "key": f"k{message}", **VALUES}[field]
+def _naming(request: str) -> list[str]:
+    """Return the fields that name a room."""
+    found = template_of(request)
+    return [
+        field
+        for field in found
+        if field in (*ROOMS, *LISTS) or (field == "topic" and "room" in placeholders(found[field]))
+    ]
 
 
-def _topic(place: Place) -> str:
-    return f"room:{place.room}"
+def _fields(request: str, which: str, place: Place, message: int) -> dict[str, Any]:
+    """Return the fields of a request whose field `which` names the room, and all others the lobby."""
+    fields = template_of(request)
+    elsewhere = which == "room" and "from_room" in fields
+    given = {
+        "message": place.elsewhere if elsewhere else message, "seq": message, "member": place.user,
+        "outsider": place.user, "name": "bob", "invite": "none", "token": "none", "new": f"-{message}",
+    }  # fmt: skip
+    rooms = {name: place.room if name == which else LOBBY for name in fields if name in ROOMS}
+    found: dict[str, Any] = fill({**fields, **rooms}, {**given, "room": place.room})
+    return found

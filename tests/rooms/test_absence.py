@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 import pytest
 
 from hubbub.domain.model import LOBBY
-from tests.rooms.questions import Place, Question, questions
+from tests.generated.contract import operations
+from tests.rooms.questions import LISTS, ROOMS, Place, Question, questions
 from tests.support.client import Connection
 from tests.support.lines import end, enter
+from tests.support.routes import ASKED, body_of, parameters_of, template_of
 from tests.support.server import Account, Server
 
 ABSENT = 61_000_000_000_001
@@ -111,6 +113,14 @@ def test_there_is_a_question_for_every_command_and_route_that_names_a_room() -> 
     assert {"room.update.by.room", "message.forward.by.from_room", "typing.by.room", "events.since.by.topic"} <= names
     assert sum(question.by_socket for question in QUESTIONS) >= 22
     assert sum(not question.by_socket for question in QUESTIONS) >= 30
+
+
+def test_every_field_that_names_a_room_is_part_of_its_examples() -> None:
+    there = {operation: parameters_of(operation) | body_of(operation) for operation in operations()}
+    there |= {kind: set(model.model_fields) for kind, model in ASKED.items()}
+    rooms = {*ROOMS, *LISTS}
+    missing = {name: fields & rooms - template_of(name).keys() for name, fields in there.items()}
+    assert {name: fields for name, fields in missing.items() if fields} == {}
 
 
 @pytest.mark.parametrize("who", STRANGERS)

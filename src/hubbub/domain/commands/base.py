@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Generic
 from pydantic import Field
 from typing_extensions import TypeVar
 
+from hubbub.domain.commands.examples import Example
 from hubbub.domain.model import Actor, Frozen
 from hubbub.domain.text import MAX_ID
 
@@ -52,6 +53,8 @@ class Command(Frozen, Generic[A]):
     """The preconditions, in the order in which they are checked."""
     rest: ClassVar[tuple[str, str] | None] = None
     """The method and the path of the REST route. Path parameters are fields of the command."""
+    example: ClassVar[Example | None] = None
+    """A valid command. Every command that clients may send has one."""
     posts: ClassVar[bool] = False
     """Whether the command posts text to a room. Posting has its own rate limit."""
     creates_room: ClassVar[bool] = False

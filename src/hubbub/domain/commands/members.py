@@ -5,6 +5,7 @@ from typing import Annotated, Generic, Literal
 from pydantic import Field
 
 from hubbub.domain.commands.base import A, Command, Id, Requires
+from hubbub.domain.commands.examples import Example, Given, Scene
 from hubbub.domain.model import Actor, MaybePosition, Position, RoomPosition, RoomRole, room_topic, user_topic
 from hubbub.domain.text import Reason
 
@@ -17,6 +18,7 @@ class JoinRoom(Command[RoomPosition]):
     requires = (Requires.OPEN_ACCOUNT, Requires.ROOM)
     type: Literal["room.join"] = "room.join"
     room: Id
+    example = Example(scene=Scene.OPEN)
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
         return (room_topic(self.room), user_topic(actor.id))
@@ -29,6 +31,7 @@ class LeaveRoom(Command[Position]):
     requires = (Requires.OPEN_ACCOUNT, Requires.ROOM, Requires.MEMBER)
     type: Literal["room.leave"] = "room.leave"
     room: Id
+    example = Example(scene=Scene.JOINED, again="not_found")
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
         return (room_topic(self.room), user_topic(actor.id))
@@ -51,6 +54,7 @@ class InviteMember(MemberCommand[MaybePosition]):
 
     rest = ("POST", "/api/rooms/{room}/members")
     type: Literal["room.invite"] = "room.invite"
+    example = Example({"user": Given.OUTSIDER})
 
 
 class RemoveMember(MemberCommand[Position]):
@@ -59,6 +63,7 @@ class RemoveMember(MemberCommand[Position]):
 
     rest = ("DELETE", "/api/rooms/{room}/members/{user}")
     type: Literal["room.remove"] = "room.remove"
+    example = Example(again="not_found")
 
 
 class BanMember(MemberCommand[MaybePosition]):
@@ -69,6 +74,7 @@ class BanMember(MemberCommand[MaybePosition]):
     type: Literal["room.ban"] = "room.ban"
     reason: Reason = ""
     """Shown to the banned user and to the room's moderators."""
+    example = Example({"reason": "Shouting"})
 
 
 class UnbanMember(MemberCommand[MaybePosition]):
@@ -76,6 +82,7 @@ class UnbanMember(MemberCommand[MaybePosition]):
 
     rest = ("DELETE", "/api/rooms/{room}/bans/{user}")
     type: Literal["room.unban"] = "room.unban"
+    example = Example(after=BanMember)
 
 
 class SetRoomRole(MemberCommand[MaybePosition]):
@@ -86,3 +93,4 @@ class SetRoomRole(MemberCommand[MaybePosition]):
     rest = ("PUT", "/api/rooms/{room}/members/{user}/role")
     type: Literal["room.role"] = "room.role"
     role: Annotated[RoomRole, Field(strict=False)]
+    example = Example({"role": "moderator"})

@@ -7,7 +7,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from hubbub.domain.commands.base import Command, Id, MessageSeq, Requires, Seq
-from hubbub.domain.model import Actor, Frozen, MaybePosition, Position, room_topic
+from hubbub.domain.commands.examples import Example, Given
+from hubbub.domain.model import LOBBY, Actor, Frozen, MaybePosition, Position, room_topic
 from hubbub.domain.text import DEFAULT_PAGE, MAX_PAGE, Body, Key
 
 
@@ -47,6 +48,7 @@ class SendMessage(TextCommand, PostCommand):
     """At most 8,000 characters and 16 KiB of UTF-8, and not blank."""
     reply_to: MessageSeq | None = None
     """The seq of the message in the same room that this message replies to."""
+    example = Example({"body": "Hello, @{name}", "reply_to": Given.SEQ})
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
         return (room_topic(self.room),)
@@ -77,6 +79,7 @@ class ForwardMessage(PostCommand):
     """The id of the original message's room."""
     message: MessageSeq
     """The seq of the original message in its room."""
+    example = Example({"room": LOBBY, "from_room": Given.ROOM})
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
         return (room_topic(self.room), room_topic(self.from_room))
@@ -104,6 +107,7 @@ class EditMessage(MessageCommand, TextCommand):
     rest = ("PATCH", "/api/rooms/{room}/messages/{message}")
     type: Literal["message.edit"] = "message.edit"
     body: Body
+    example = Example({"body": "Hello again, @{name}"})
 
     def size(self) -> int:
         return 256 + len(self.body)
@@ -116,6 +120,7 @@ class DeleteMessage(MessageCommand):
     rest = ("DELETE", "/api/rooms/{room}/messages/{message}")
     requires = (Requires.OPEN_ACCOUNT, Requires.MESSAGE)
     type: Literal["message.delete"] = "message.delete"
+    example = Example()
 
 
 class PinMessage(MessageCommand):
@@ -124,6 +129,7 @@ class PinMessage(MessageCommand):
     rest = ("PUT", "/api/rooms/{room}/pins/{message}")
     requires = (*MessageCommand.requires, Requires.PINS)
     type: Literal["message.pin"] = "message.pin"
+    example = Example()
 
 
 class UnpinMessage(MessageCommand):
@@ -132,6 +138,7 @@ class UnpinMessage(MessageCommand):
     rest = ("DELETE", "/api/rooms/{room}/pins/{message}")
     requires = (*MessageCommand.requires, Requires.PINS)
     type: Literal["message.unpin"] = "message.unpin"
+    example = Example(after=PinMessage)
 
 
 class MessagePage(Frozen):

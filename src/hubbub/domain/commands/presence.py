@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import FailFast, Field, TypeAdapter
 
 from hubbub.domain.commands.base import Command, Id
+from hubbub.domain.commands.examples import Example, Given
 from hubbub.domain.emojis import Emoji
 from hubbub.domain.model import Actor, Appearances, Chosen, Frozen, MaybePosition, Wire, user_topic
 from hubbub.domain.text import MAX_WATCHED, Moment, StatusText
@@ -23,6 +24,7 @@ class SetPresence(Command[MaybePosition]):
     """Exactly one Unicode emoji."""
     until: Moment | None = None
     """When the status returns to plain `online`; RFC 3339."""
+    example = Example({"status": "dnd", "text": "Lunch{new}", "emoji": "🍜"})
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
         return (user_topic(actor.id),)
@@ -32,6 +34,7 @@ class Signal(Frozen):
     """A command that is not stored. `answer` is None if the answer is an empty object."""
 
     answer: ClassVar[type[Wire] | None] = None
+    example: ClassVar[Example | None] = None
 
 
 class Typing(Signal):
@@ -40,6 +43,7 @@ class Typing(Signal):
 
     type: Literal["typing"] = "typing"
     room: Id
+    example = Example()
 
 
 class SetIdle(Signal):
@@ -48,6 +52,7 @@ class SetIdle(Signal):
     type: Literal["presence.idle"] = "presence.idle"
     idle: bool
     """True when the user has not touched the device for a while, false at the next touch."""
+    example = Example({"idle": True})
 
 
 class WatchPresence(Signal):
@@ -57,6 +62,7 @@ class WatchPresence(Signal):
     type: Literal["presence.watch"] = "presence.watch"
     users: Annotated[tuple[Id, ...], FailFast(), Field(max_length=MAX_WATCHED, strict=False)]
     """The ids of the users, at most 200."""
+    example = Example({"users": (Given.MEMBER,)})
 
 
 AnySignal = Typing | SetIdle | WatchPresence

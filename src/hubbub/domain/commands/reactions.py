@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from hubbub.domain.commands.examples import Example
 from hubbub.domain.commands.messages import MessageCommand
 from hubbub.domain.emojis import Emoji
 
@@ -13,6 +14,7 @@ class AddReaction(MessageCommand):
     type: Literal["reaction.add"] = "reaction.add"
     emoji: Emoji
     """Exactly one Unicode emoji."""
+    example = Example({"emoji": "👍"})
 
 
 class RemoveReaction(MessageCommand):
@@ -22,3 +24,4 @@ class RemoveReaction(MessageCommand):
     type: Literal["reaction.remove"] = "reaction.remove"
     emoji: Emoji
     """The emoji to remove."""
+    example = Example({"emoji": "👍"}, after=AddReaction)

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import FailFast, Field
 
 from hubbub.domain.commands.base import Command, Id, MessageSeq, Requires, Seq
+from hubbub.domain.commands.examples import Example, Given
 from hubbub.domain.model import Actor, Frozen, MaybePosition, room_topic, user_topic
 from hubbub.domain.text import MAX_READ_ROOMS
 
@@ -18,6 +19,7 @@ class ReadRoom(Command[MaybePosition]):
     room: Id
     seq: Seq
     """The seq in the room's log up to which the user has read; not above its head."""
+    example = Example()
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
         return (room_topic(self.room), user_topic(actor.id))
@@ -32,6 +34,7 @@ class UnreadRoom(Command[MaybePosition]):
     room: Id
     message: MessageSeq
     """The seq of the first unread message."""
+    example = Example()
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
         return (room_topic(self.room), user_topic(actor.id))
@@ -52,6 +55,7 @@ class ReadRooms(Command[MaybePosition]):
     type: Literal["rooms.read"] = "rooms.read"
     rooms: Annotated[tuple[RoomRead, ...], FailFast(), Field(min_length=1, max_length=MAX_READ_ROOMS, strict=False)]
     """At most 500."""
+    example = Example({"rooms": ({"room": Given.ROOM, "seq": Given.SEQ},)})
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
         return (user_topic(actor.id), *(room_topic(each.room) for each in self.rooms))

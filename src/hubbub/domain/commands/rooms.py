@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import FailFast, Field, model_validator
 
 from hubbub.domain.commands.base import Command, Id, Requires
+from hubbub.domain.commands.examples import Example, Given
 from hubbub.domain.model import (
     SITE,
     Actor,
@@ -58,6 +59,17 @@ class CreateRoom(NewRoom, Command[RoomPosition]):
     creates_room = True
     rest = ("POST", "/api/rooms")
     type: Literal["room.create"] = "room.create"
+    example = Example(
+        {
+            "kind": "private",
+            "name": "The Lounge{new}",
+            "topic": "Tea",
+            "description": "Tea, and all that goes with it.",
+            "history": "joined",
+            "members": (Given.MEMBER,),
+            "key": "01KAN3M6R4T2{new}",
+        }
+    )
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
         return (SITE, user_topic(actor.id), *map(user_topic, self.members))
@@ -76,6 +88,7 @@ class UpdateRoom(Command[MaybePosition]):
     """What the room is for; empty removes the description."""
     history: History | None = None
     """What new members may read: `all` messages, or only those sent since they `joined`."""
+    example = Example({"name": "The Library{new}", "topic": "Books", "description": "Quiet, please.", "history": "all"})
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
         return (SITE, room_topic(self.room))
@@ -89,6 +102,7 @@ class ArchiveRoom(Command[MaybePosition]):
     requires = (Requires.OPEN_ACCOUNT, Requires.ROOM)
     type: Literal["room.archive"] = "room.archive"
     room: Id
+    example = Example()
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
         return (SITE, room_topic(self.room))
@@ -101,6 +115,7 @@ class RestoreRoom(Command[MaybePosition]):
     requires = (Requires.OPEN_ACCOUNT, Requires.ROOM)
     type: Literal["room.restore"] = "room.restore"
     room: Id
+    example = Example(after=ArchiveRoom)
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
         return (SITE, room_topic(self.room))
@@ -118,6 +133,7 @@ class ChangeSettings(Command[MaybePosition]):
     """Whether the room is listed first in the user's list."""
     muted: bool | None = None
     """Whether only mentions in the room notify the user."""
+    example = Example({"favourite": True, "muted": True})
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
         return (room_topic(self.room), user_topic(actor.id))

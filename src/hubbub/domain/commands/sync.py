@@ -1,10 +1,11 @@
 """The query for missed events. Readers answer it, not the journal."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from hubbub.domain.commands.base import Seq, Topic
+from hubbub.domain.commands.examples import Example
 from hubbub.domain.model import Frozen
 from hubbub.domain.text import MAX_PAGE, ShortText
 
@@ -21,3 +22,4 @@ class EventsSince(Frozen):
     """The epoch that seq belongs to."""
     limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = MAX_PAGE
     """The highest number of events in the page; a page also ends before it exceeds 256 KiB."""
+    example: ClassVar[Example | None] = Example({"topic": "room:{room}", "after": 1, "limit": 50})

@@ -2,12 +2,14 @@
 
 from importlib.metadata import version
 from threading import Lock
-from typing import Any
+from typing import Any, get_args
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_fields_from_routes
 from fastapi.routing import APIRoute
 
+from hubbub.domain.commands import AnyWireCommand
+from hubbub.domain.commands.examples import shown
 from hubbub.engine.services import Services
 from hubbub.gateways.http import (
     accounts,
@@ -75,6 +77,7 @@ class Application(FastAPI):
             self.openapi_schema = {
                 **document, "paths": plain(document["paths"]), "components": plain(document["components"])
             }  # fmt: skip
+            _add_examples(self.openapi_schema["paths"])
         return self.openapi_schema
 
 
@@ -87,6 +90,17 @@ def plain(schema: Any) -> Any:
             if not (key == "title" and isinstance(value, str)) and not (key == "default" and value is None)
         }
     return [plain(value) for value in schema] if isinstance(schema, list) else schema
+
+
+def _add_examples(paths: dict[str, Any]) -> None:
+    """Add the example of each command to the body of its route."""
+    for command in get_args(AnyWireCommand):
+        method, path = command.rest
+        body = paths[path][method.lower()].get("requestBody")
+        if body is not None:
+            fields = shown(command, command.example)
+            example = {name: value for name, value in fields.items() if f"{{{name}}}" not in path}
+            body["content"]["application/json"]["example"] = example
 
 
 def create_app(services: Services) -> FastAPI:

@@ -63,7 +63,7 @@ function attempt(api, path, method, operation) {
       ...field(`${parameter.name} (${parameter.in}${parameter.required ? ", required" : ""})`),
     }));
   const [type, content] = Object.entries(operation.requestBody?.content ?? {})[0] ?? [null, null];
-  const shape = content ? example(api, content.schema) : null;
+  const shape = content ? (content.example ?? example(api, content.schema)) : null;
   const text = type?.endsWith("json") ? JSON.stringify(shape, null, 2) : new URLSearchParams(shape ?? {}).toString();
   const body = content ? node("textarea", { value: text }) : null;
   const result = node("pre", { hidden: true });
