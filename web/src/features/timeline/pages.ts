@@ -1,8 +1,9 @@
 /** Fetch pieces of a room's log: a page of messages, and the events between them. */
 import type { Messages } from "../../contract";
 import { get } from "../../net/http";
+import { noteOf } from "../../state/event_types";
 import { roomTopic } from "../../state/model";
-import { noteOf, type NoteItem } from "../../state/notes";
+import type { NoteItem } from "../../state/notes";
 import { fromMessage, merge, type Page } from "../../state/timeline";
 import { isReset, type Page as Events } from "../../sync/frames";
 

@@ -1,0 +1,41 @@
+/** What an event changes in the message it is about. Pure. */
+import type { MessageEdited, ReactionAdded, ReactionRemoved } from "./events";
+import type { MessageItem } from "./timeline";
+
+/** How many users the server names per reaction. */
+const NAMED = 20;
+
+/**
+ * Apply an edit. Without the text the message has to be loaded; null means that a later event
+ * replaces it.
+ */
+export function edited({ mentions: _, ...item }: MessageItem, { at, body, mentions }: MessageEdited): MessageItem {
+  const now = { ...item, edited_at: at, ...(mentions && { mentions }) };
+  if (body === null) return now;
+  return body === undefined ? { ...now, outdated: true } : { ...now, body, outdated: false };
+}
+
+/** Apply a deletion: only the fact that there was a message remains. */
+export function deleted({ edited_at: _, forwarded: __, mentions: ___, ...item }: MessageItem): MessageItem {
+  return { ...item, body: null, deleted: true, pinned: false, reactions: [], outdated: false };
+}
+
+export function reactionAdded(item: MessageItem, { emoji, by }: ReactionAdded, me: number): MessageItem {
+  const reactions = item.reactions ?? [];
+  const known = reactions.find((one) => one.emoji === emoji);
+  const first = { emoji, count: 1, mine: by === me, by: [by] };
+  if (!known) return { ...item, reactions: [...reactions, first] };
+  const named = known.by.length < NAMED ? [...known.by, by] : known.by;
+  const more = { emoji, count: known.count + 1, mine: known.mine || by === me, by: named };
+  return { ...item, reactions: reactions.map((one) => (one === known ? more : one)) };
+}
+
+export function reactionRemoved(item: MessageItem, { emoji, by }: ReactionRemoved, me: number): MessageItem {
+  const reactions = item.reactions ?? [];
+  const known = reactions.find((one) => one.emoji === emoji);
+  if (!known) return item;
+  const rest = { emoji, count: known.count - 1, mine: known.mine && by !== me, by: known.by.filter((one) => one !== by) };
+  // The next user to be named is not known here.
+  const outdated = rest.by.length < Math.min(rest.count, NAMED) || item.outdated === true;
+  return { ...item, outdated, reactions: reactions.flatMap((one) => (one !== known ? one : rest.count > 0 ? rest : [])) };
+}
