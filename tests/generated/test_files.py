@@ -23,6 +23,8 @@ FILES = (
     "contract/openapi.json",
     "contract/asyncapi.json",
     "web/src/contract.ts",
+    "web/src/limits.ts",
+    "web/src/permissions.ts",
     "docs/protocol.md",
 )
 PLAIN = {

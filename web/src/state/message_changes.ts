@@ -1,9 +1,7 @@
 /** What an event changes in the message it is about. Pure. */
+import { REACTION_USERS_SHOWN } from "../limits";
 import type { MessageEdited, ReactionAdded, ReactionRemoved } from "./events";
 import type { MessageItem } from "./timeline";
-
-/** How many users the server names per reaction. */
-const NAMED = 20;
 
 /**
  * Apply an edit. Without the text the message has to be loaded; null means that a later event
@@ -25,7 +23,7 @@ export function reactionAdded(item: MessageItem, { emoji, by }: ReactionAdded, m
   const known = reactions.find((one) => one.emoji === emoji);
   const first = { emoji, count: 1, mine: by === me, by: [by] };
   if (!known) return { ...item, reactions: [...reactions, first] };
-  const named = known.by.length < NAMED ? [...known.by, by] : known.by;
+  const named = known.by.length < REACTION_USERS_SHOWN ? [...known.by, by] : known.by;
   const more = { emoji, count: known.count + 1, mine: known.mine || by === me, by: named };
   return { ...item, reactions: reactions.map((one) => (one === known ? more : one)) };
 }
@@ -36,6 +34,6 @@ export function reactionRemoved(item: MessageItem, { emoji, by }: ReactionRemove
   if (!known) return item;
   const rest = { emoji, count: known.count - 1, mine: known.mine && by !== me, by: known.by.filter((one) => one !== by) };
   // The next user to be named is not known here.
-  const outdated = rest.by.length < Math.min(rest.count, NAMED) || item.outdated === true;
+  const outdated = rest.by.length < Math.min(rest.count, REACTION_USERS_SHOWN) || item.outdated === true;
   return { ...item, outdated, reactions: reactions.flatMap((one) => (one !== known ? one : rest.count > 0 ? rest : [])) };
 }
