@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from scripts.contract import asyncapi, examples, reference, settings, typescript, words
+from scripts.contract import asyncapi, examples, limits, permissions, reference, settings, typescript, words
 from tests import fixtures
 
 from hubbub.gateways.http.app import create_app, plain
@@ -37,6 +37,8 @@ def files() -> dict[str, str]:
         "contract/openapi.json": _json(rest),
         "contract/asyncapi.json": _json(asyncapi.document(vocabulary)),
         "web/src/contract.ts": typescript.module(_joined(vocabulary["$defs"], _local(rest["components"]["schemas"]))),
+        "web/src/limits.ts": limits.module(),
+        "web/src/permissions.ts": permissions.module(),
         "docs/protocol.md": reference.page(vocabulary, examples.collect(recorded)),
         "docs/settings.md": settings.page(),
         **recorded,

@@ -10,10 +10,12 @@ import { Inbox } from "./net/inbox";
 import { idle, type LinkState } from "./net/link";
 import { root, socketUrl } from "./net/urls";
 import { Socket } from "./net/socket";
-import { roomReset, welcomed } from "./state/load";
+import { entryOf } from "./state/event_types";
+import { welcomed } from "./state/load";
 import type { User } from "./state/model";
-import { quiet, signalled, spoken, type Signals } from "./state/presence";
+import { quiet, signalled, type Signals } from "./state/presence";
 import { reduce } from "./state/reduce";
+import { roomReset } from "./state/rooms";
 import { initial, type State } from "./state/state";
 import type { Frame } from "./sync/frames";
 import type { Outbox } from "./sync/outbox";
@@ -225,11 +227,13 @@ export class Chat {
       case "signal":
         this.signals = signalled(this.signals, effect.signal, effect.all, Date.now());
         return;
-      case "event":
-        if (effect.event.type === "message.sent") this.signals = spoken(this.signals, effect.event.room, effect.event.by);
+      case "event": {
+        const entry = entryOf(effect.event);
+        this.signals = entry?.signal?.(this.signals, effect.event) ?? this.signals;
         this.update((state) => reduce(state, effect.event));
-        if (effect.event.type === "room.gone") this.#snapshotWriter?.lost();
+        if (entry?.withdraws) this.#snapshotWriter?.lost();
         return;
+      }
       case "reset":
         return this.update((state) => roomReset(state, Number(effect.topic.slice("room:".length))));
       case "unsent":

@@ -16,7 +16,7 @@ import { alice, AT, room, said, welcome } from "./build";
 
 const item = (seq: number, more: Partial<MessageItem> = {}): MessageItem => ({ ...fromMessage(said(seq)), ...more });
 const scene = (message: Partial<MessageItem> = {}, where: Partial<Room> = {}, me: Partial<User> = {}): Scene => ({
-  me: { ...alice, ...me }, room: room(1, where), message: item(5, message),
+  me: { ...alice, ...me }, room: room(2, where), message: item(5, message),
 });
 const labels = (seen: Scene): string[] => offered(seen).map(({ label }) => label);
 const reaction = (emoji: string, count: number, mine: boolean, by: number[]): Reaction => ({ emoji, count, mine, by });

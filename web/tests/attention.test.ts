@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { COUNTED, readHere } from "../src/state/attention";
+import { MENTIONS_COUNTED as COUNTED } from "../src/limits";
+import { readHere } from "../src/state/attention";
 import type { ChatEvent } from "../src/state/events";
 import { roomLoaded, welcomed } from "../src/state/load";
 import { reduce } from "../src/state/reduce";

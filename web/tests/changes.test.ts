@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { applied, type Change } from "../src/state/changes";
-import type { ChatEvent } from "../src/state/events";
+import { applied } from "../src/state/changes";
+import type { Change, ChatEvent } from "../src/state/events";
 import { messageLoaded, pinsLoaded, timelineExtended, timelineOpened, timelineStarted, welcomed } from "../src/state/load";
 import { reduce } from "../src/state/reduce";
 import { initial, type State } from "../src/state/state";

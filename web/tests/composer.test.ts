@@ -49,7 +49,7 @@ describe("suggestions", () => {
   });
 
   it("include @room and @here only if the user may use them", () => {
-    const room = { kind: "public", members: 21, role: "member" } as Room;
+    const room = { kind: "public", members: 21, joined: true, role: "member" } as Room;
     const member = { role: "member" } as const;
     expect(names(members, "", false).map((one) => one.text)).not.toContain("@room ");
     expect(mayMentionAll(member, room)).toBe(false);

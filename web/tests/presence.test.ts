@@ -9,7 +9,8 @@ import { reduce } from "../src/state/reduce";
 import { initial } from "../src/state/state";
 import type { Command, Frame } from "../src/sync/frames";
 import { empty, stepSync, type SyncEffect, type SyncInput } from "../src/sync/machine";
-import { MAX_WATCHED, TYPING_EVERY_MS } from "../src/sync/ephemeral";
+import { TYPING_EVERY_MS } from "../src/sync/ephemeral";
+import { MAX_WATCHED } from "../src/limits";
 import { alice, AT, welcome } from "./build";
 
 /** A sync machine whose frames are inspected. */

@@ -3,7 +3,9 @@ import { describe, expect, it } from "vitest";
 import type { Member, Role, Room, RoomRole } from "../src/contract";
 import { best } from "../src/features/rooms/fuzzy";
 import { grouped, nameTrouble, NOTES, titleOf } from "../src/features/rooms/names";
-import { mayArchive, mayBan, mayAdd, mayChangeHistory, mayLeave, mayModerate, mayRemove, mayUpdate, mustHandOver, rolesFor } from "../src/features/rooms/rights";
+import { may } from "../src/features/permissions/permissions";
+import { mayRemove, mustHandOver, offersAdding, offersModeration, rolesFor } from "../src/features/rooms/rights";
+import type { User } from "../src/state/model";
 import { alice, AT, room } from "./build";
 
 const as = (role: Role) => ({ ...alice, role });
@@ -12,7 +14,14 @@ const place = (role: RoomRole, more: Partial<Room> = {}): Room => room(2, { role
 const direct = (...people: { id: number; name: string }[]): Room => room(9, { kind: "direct", name: "", people: [{ id: 7, name: "alice" }, ...people] });
 
 const ROLES = ["owner", "moderator", "member"] as const;
-const OF_A_ROOM = { mayUpdate, mayChangeHistory, mayArchive, mayAdd, mayModerate, mayBan };
+const OF_A_ROOM = {
+  mayUpdate: (me: User, where: Room) => may("update", me, where),
+  mayChangeHistory: (me: User, where: Room) => may("update history", me, where),
+  mayArchive: (me: User, where: Room) => may("archive", me, where),
+  mayAdd: offersAdding,
+  mayModerate: offersModeration,
+  mayBan: (me: User, where: Room) => may("unban", me, where),
+};
 
 describe("offered actions", () => {
   it.each([
@@ -30,7 +39,7 @@ describe("offered actions", () => {
 
   it("are the same for staff as for an owner, and fewer for guests", () => {
     expect(Object.values(OF_A_ROOM).every((may) => may(as("admin"), place("member")))).toBe(true);
-    expect(mayAdd(as("guest"), place("member"))).toBe(false);
+    expect(offersAdding(as("guest"), place("member"))).toBe(false);
   });
 
   it("include removing members of a lower rank, and no one from the lobby", () => {
@@ -53,8 +62,8 @@ describe("offered actions", () => {
   });
 
   it("include leaving, for an owner with other members only after a transfer", () => {
-    expect([place("member"), place("member", { lobby: true }), place("member", { kind: "direct" })].map(mayLeave)).toEqual([true, false, false]);
-    expect([place("owner"), place("owner", { members: 1 }), place("moderator")].map(mustHandOver)).toEqual([true, false, false]);
+    expect([place("member"), place("member", { lobby: true }), place("member", { kind: "direct" })].map((where) => may("leave", alice, where))).toEqual([true, false, false]);
+    expect([place("owner"), place("owner", { members: 1 }), place("moderator")].map((where) => mustHandOver(alice, where))).toEqual([true, false, false]);
   });
 });
 

@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import type { Command, Frame } from "../src/sync/frames";
 import { empty, stepSync, type SyncEffect, type SyncInput, type SyncState } from "../src/sync/machine";
 import type { Outgoing } from "../src/sync/outbox";
-import { LONGEST_REPLAY, MAX_HAVE } from "../src/sync/positions";
+import { LONGEST_REPLAY } from "../src/sync/positions";
+import { MAX_HAVE } from "../src/limits";
 import { AT, room, said, welcome } from "./build";
 
 /** A sync machine that collects effects, with a clock that stands still until it is moved. */

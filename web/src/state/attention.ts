@@ -6,13 +6,11 @@
  * were sent before they joined.
  */
 import type { Mentions } from "../contract";
+import { MENTIONS_COUNTED } from "../limits";
 import type { MessageDeleted, MessageEdited, MessageSent, ReadMoved } from "./events";
 import type { Room } from "./model";
 import { roomChanged } from "./rooms";
 import { without, type State } from "./state";
-
-/** Counting stops here. */
-export const COUNTED = 100;
 
 /** The user's read position has moved, on any device. */
 export function readMoved(state: State, event: ReadMoved): State {
@@ -71,8 +69,8 @@ function recounted(state: State, event: MessageEdited | MessageDeleted, author: 
 /** At the limit the exact number is unknown. */
 function counted(room: Room, change: number): Room {
   const before = room.mentions ?? 0;
-  if (change === 0 || (change < 0 && before === COUNTED)) return room;
-  return { ...room, mentions: Math.min(COUNTED, Math.max(0, before + change)) };
+  if (change === 0 || (change < 0 && before === MENTIONS_COUNTED)) return room;
+  return { ...room, mentions: Math.min(MENTIONS_COUNTED, Math.max(0, before + change)) };
 }
 
 function mentionsMe(mentions: Mentions | undefined, { me }: State): boolean {

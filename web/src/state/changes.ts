@@ -3,10 +3,10 @@
  * pin. A message knows up to which seq of the log it is true (`asOf`), so that each change is
  * applied once, however late an answer arrives. Pure.
  */
-import type { MessageDeleted, MessageEdited, MessagePinned, MessageUnpinned, ReactionAdded, ReactionRemoved } from "./events";
-import type { MessageItem } from "./timeline";
-
-export type Change = MessageDeleted | MessageEdited | MessagePinned | MessageUnpinned | ReactionAdded | ReactionRemoved;
+import { entryOf } from "./event_types";
+import type { Change } from "./events";
+import type { State } from "./state";
+import { everywhere, type MessageItem } from "./timeline";
 
 /**
  * Recent changes in a room, for answers that were read before and arrive after them. Complete above
@@ -18,8 +18,6 @@ export interface Changes {
 }
 
 const KEPT = 500;
-/** How many users the server names per reaction. */
-const NAMED = 20;
 
 export function recorded(changes: Changes | undefined, event: Change): Changes {
   const { dropped, events } = changes ?? { dropped: 0, events: [] };
@@ -45,62 +43,20 @@ export function caughtUp<T>(changes: Changes | undefined, head: number, items: r
 export function applied<T>(item: T, event: Change, me: number): T {
   const { kind, seq, asOf } = item as Partial<MessageItem>;
   if (kind !== "message" || seq !== event.message || event.seq <= (asOf ?? 0)) return item;
-  return { ...changed(item as MessageItem, event, me), asOf: event.seq } as T;
+  const message = item as MessageItem;
+  return { ...(entryOf(event)?.change(message, event, me) ?? message), asOf: event.seq } as T;
 }
 
-function changed(item: MessageItem, event: Change, me: number): MessageItem {
-  switch (event.type) {
-    case "message.edited":
-      return edited(item, event);
-    case "message.deleted":
-      return deleted(item);
-    case "message.pinned":
-      return { ...item, pinned: true };
-    case "message.unpinned":
-      return { ...item, pinned: false };
-    case "reaction.added":
-      return added(item, event, me);
-    case "reaction.removed":
-      return removed(item, event, me);
-  }
-}
-
-/**
- * Apply an edit. Without the text the message has to be loaded; null means that a later event
- * replaces it.
- */
-function edited({ mentions: _, ...item }: MessageItem, { at, body, mentions }: MessageEdited): MessageItem {
-  const now = { ...item, edited_at: at, ...(mentions && { mentions }) };
-  if (body === null) return now;
-  return body === undefined ? { ...now, outdated: true } : { ...now, body, outdated: false };
-}
-
-/** What stays of a deleted message. All other fields go, those of a newer server too. */
-const KEPT_OF_DELETED = ["kind", "asOf", "seq", "n", "at", "by", "name", "key", "reply_to"] as const satisfies (keyof MessageItem)[];
-type Kept = Pick<MessageItem, (typeof KEPT_OF_DELETED)[number]>;
-
-/** Apply a deletion: only the fact that there was a message remains. */
-function deleted(item: MessageItem): MessageItem {
-  const kept = Object.fromEntries(KEPT_OF_DELETED.flatMap((name) => (name in item ? [[name, item[name]]] : []))) as unknown as Kept;
-  return { ...kept, body: null, deleted: true, pinned: false, reactions: [], outdated: false };
-}
-
-function added(item: MessageItem, { emoji, by }: ReactionAdded, me: number): MessageItem {
-  const reactions = item.reactions ?? [];
-  const known = reactions.find((one) => one.emoji === emoji);
-  const first = { emoji, count: 1, mine: by === me, by: [by] };
-  if (!known) return { ...item, reactions: [...reactions, first] };
-  const named = known.by.length < NAMED ? [...known.by, by] : known.by;
-  const more = { emoji, count: known.count + 1, mine: known.mine || by === me, by: named };
-  return { ...item, reactions: reactions.map((one) => (one === known ? more : one)) };
-}
-
-function removed(item: MessageItem, { emoji, by }: ReactionRemoved, me: number): MessageItem {
-  const reactions = item.reactions ?? [];
-  const known = reactions.find((one) => one.emoji === emoji);
-  if (!known) return item;
-  const rest = { emoji, count: known.count - 1, mine: known.mine && by !== me, by: known.by.filter((one) => one !== by) };
-  // The next user to be named is not known here.
-  const outdated = rest.by.length < Math.min(rest.count, NAMED) || item.outdated === true;
-  return { ...item, outdated, reactions: reactions.flatMap((one) => (one !== known ? one : rest.count > 0 ? rest : [])) };
+/** Apply a change to its message wherever that is shown. */
+export function messageChanged(state: State, event: Change): State {
+  const { room } = event;
+  const me = state.me.id;
+  const timeline = state.timelines[room];
+  const pins = state.pins[room];
+  return {
+    ...state,
+    changes: { ...state.changes, [room]: recorded(state.changes[room], event) },
+    timelines: timeline ? { ...state.timelines, [room]: everywhere(timeline, (item) => applied(item, event, me)) } : state.timelines,
+    pins: pins ? { ...state.pins, [room]: pins.map((pin) => ({ ...pin, message: applied(pin.message, event, me) })) } : state.pins,
+  };
 }

@@ -9,3 +9,6 @@ export type {
 } from "../contract";
 
 export type EventOf<T extends ChatEvent["type"]> = Extract<ChatEvent, { type: T }>;
+
+/** An event that changes the message it names. */
+export type Change = Extract<ChatEvent, { message: number }>;

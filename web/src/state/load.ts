@@ -2,7 +2,7 @@
 import type { Status } from "../contract";
 import { caughtUp } from "./changes";
 import type { Limits, Member, Message, Pin, Room, User } from "./model";
-import { without, type State } from "./state";
+import type { State } from "./state";
 import { everywhere, extended, fromMessage, narrowed, opened, started, type Page, type Side, type Timeline } from "./timeline";
 
 /**
@@ -32,15 +32,6 @@ export function welcomed(
     own: welcome.heads?.[`user:${welcome.user.id}`] ?? 0,
     former: { ...state.former, ...Object.fromEntries(lost.map((room) => [room.id, room.name])) },
     members: kept(members), bans: kept(bans), pins: kept(pins), changes: kept(changes),
-  };
-}
-
-/** The room's log cannot be replayed: drop what was loaded of it. */
-export function roomReset(state: State, room: number): State {
-  const { timelines, members, bans, pins, changes } = state;
-  return {
-    ...state, timelines: without(timelines, room), members: without(members, room), bans: without(bans, room),
-    pins: without(pins, room), changes: without(changes, room),
   };
 }
 

@@ -11,15 +11,19 @@ export function memberJoined(state: State, event: MemberJoined): State {
   );
 }
 
-export function memberGone(state: State, event: MemberLeft | MemberRemoved | MemberBanned): State {
-  if (event.user === state.me.id) return selfGone(state, event);
+/**
+ * A membership has ended. If it was the user's own: `room.gone` in the user's own topic says the
+ * same, with the reason; the first of the two counts.
+ */
+export function memberGone(state: State, event: MemberLeft | MemberRemoved | MemberBanned, why: "left" | "removed" | "banned"): State {
+  if (event.user === state.me.id) return roomGone(state, { room: event.room, why });
   return listed(counted(state, event, -1), event.room, (members) => members.filter((member) => member.id !== event.user));
 }
 
 /** The event does not carry the reason: the list of bans is loaded again when it is shown. */
 export function memberBanned(state: State, event: MemberBanned): State {
   const known = { ...state, bans: without(state.bans, event.room) };
-  return event.was_member ? memberGone(known, event) : known;
+  return event.was_member ? memberGone(known, event, "banned") : known;
 }
 
 export function memberUnbanned(state: State, event: MemberUnbanned): State {
@@ -31,14 +35,6 @@ export function memberRole(state: State, event: MemberRole): State {
   const { room, user, role } = event;
   const own = user === state.me.id ? roomChanged(state, room, (known) => (event.seq <= (known.head ?? 0) ? known : { ...known, role })) : state;
   return listed(own, room, (members) => members.map((member) => (member.id === user ? { ...member, role } : member)));
-}
-
-/**
- * `room.gone` in the user's own topic says the same, with the reason; the first of the two counts.
- */
-function selfGone(state: State, event: MemberLeft | MemberRemoved | MemberBanned): State {
-  const why = ({ "member.left": "left", "member.removed": "removed", "member.banned": "banned" } as const)[event.type];
-  return roomGone(state, { room: event.room, why });
 }
 
 function listed(state: State, room: number, change: (members: readonly Member[]) => readonly Member[]): State {

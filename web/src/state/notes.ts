@@ -1,8 +1,5 @@
-/**
- * Room events other than messages, as lines between messages. The table covers every event type:
- * each has a text, or null. Pure.
- */
-import type { ChatEvent, EventOf, RoomUpdated } from "./events";
+/** The texts of events that are lines between messages. Pure. */
+import type { MemberRole, RoomUpdated } from "./events";
 
 export interface NoteItem {
   readonly kind: "note";
@@ -25,56 +22,25 @@ export interface NoteText {
   readonly message?: number;
 }
 
-type Lines = { readonly [T in ChatEvent["type"]]: ((event: EventOf<T>) => NoteText) | null };
+/** The actor did something. */
+export const did = (event: { by: number; name: string }, does: string): NoteText => ({ id: event.by, name: event.name, does });
 
-const did = (event: { by: number; name: string }, does: string): NoteText => ({ id: event.by, name: event.name, does });
-const became = (event: { user: number; name: string }, what: string): NoteText => ({ id: event.user, name: event.name, does: `was ${what}`, mine: `were ${what}` });
-const moved = (event: { user: number; name: string }, does: string): NoteText => ({ id: event.user, name: event.name, does, gathers: true });
+/** Another user did something to a user. */
+export const became = (event: { user: number; name: string }, what: string): NoteText => ({ id: event.user, name: event.name, does: `was ${what}`, mine: `were ${what}` });
+
+/** A user came or went. */
+export const moved = (event: { user: number; name: string }, does: string): NoteText => ({ id: event.user, name: event.name, does, gathers: true });
 
 const ROLES = { owner: "the owner", moderator: "a moderator", member: "a member" } as const;
 
-export const LINES: Lines = {
-  "message.sent": null,
-  "message.edited": null,
-  "message.deleted": null,
-  "message.pinned": (event) => ({ ...did(event, "pinned a message"), message: event.message }),
-  "message.unpinned": null,
-  "reaction.added": null,
-  "reaction.removed": null,
-  "member.joined": (event) => (event.by === event.user ? moved(event, "joined") : { ...became(event, "added"), gathers: true }),
-  "member.left": (event) => moved(event, "left"),
-  "member.removed": (event) => became(event, "removed"),
-  "member.banned": (event) => became(event, "banned"),
-  "member.unbanned": (event) => became(event, "unbanned"),
-  "member.role": ({ user, name, role }) => ({ id: user, name, does: `is now ${ROLES[role]}`, mine: `are now ${ROLES[role]}` }),
-  "room.created": (event) => did(event, "created this room"),
-  "room.updated": (event) => did(event, changes(event.changes)),
-  "room.archived": (event) => did(event, "archived this room"),
-  "room.restored": (event) => did(event, "restored this room"),
-  "room.added": null,
-  "room.gone": null,
-  "settings.changed": null,
-  "read.moved": null,
-  "status.changed": null,
-  "session.opened": null,
-  "session.closed": null,
-};
+export const roleNote = ({ user, name, role }: MemberRole): NoteText => ({ id: user, name, does: `is now ${ROLES[role]}`, mine: `are now ${ROLES[role]}` });
 
-/**
- * Return the line of an event in its room; null if it has none, or the client does not know its
- * type.
- */
-export function noteOf(event: ChatEvent): NoteItem | null {
-  if (!event.topic.startsWith("room:") || !Object.hasOwn(LINES, event.type)) return null;
-  const line = LINES[event.type] as ((event: ChatEvent) => NoteText) | null;
-  return line && { kind: "note", seq: event.seq, at: event.at, text: line(event) };
-}
-
-function changes({ name, topic, description, history }: RoomUpdated["changes"]): string {
+export function updateNote(event: RoomUpdated): NoteText {
+  const { name, topic, description, history } = event.changes;
   const found: string[] = [];
   if (name !== undefined) found.push(`renamed this room to “${name}”`);
   if (topic !== undefined) found.push(topic ? `set the topic to “${topic}”` : "removed the topic");
   if (description !== undefined) found.push(description ? "changed the description" : "removed the description");
   if (history !== undefined) found.push(history === "all" ? "made earlier messages visible to new members" : "hid earlier messages from new members");
-  return found.join(", ") || "changed this room";
+  return did(event, found.join(", ") || "changed this room");
 }

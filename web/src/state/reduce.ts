@@ -1,51 +1,17 @@
-/**
- * (state, event) → state. The table has one entry per event type, so that a new type without an
- * entry does not compile. Every entry may get the same event twice and must then change nothing.
- */
-import { readMoved } from "./attention";
-import type { ChatEvent, EventOf } from "./events";
-import { memberBanned, memberGone, memberJoined, memberRole, memberUnbanned } from "./members";
-import { appended, messageChanged, messageDeleted, messageEdited, messagePinned, messageSent, messageUnpinned } from "./messages";
-import { noteOf } from "./notes";
-import { statusChanged } from "./presence";
-import { roomAdded, roomArchived, roomChanged, roomCreated, roomGone, roomRestored, roomUpdated, settingsChanged } from "./rooms";
-import { sessionClosed, sessionOpened } from "./sessions";
+/** (state, event) → state. What each type does is in its entry of the registry. Pure. */
+import { messageChanged } from "./changes";
+import { entryOf, noteOf } from "./event_types";
+import type { Change, ChatEvent } from "./events";
+import { appended } from "./messages";
+import { roomChanged } from "./rooms";
 import type { State } from "./state";
-
-type Reducers = { readonly [T in ChatEvent["type"]]: (state: State, event: EventOf<T>) => State };
-
-export const REDUCERS: Reducers = {
-  "message.sent": messageSent,
-  "member.joined": memberJoined,
-  "member.left": memberGone,
-  "member.removed": memberGone,
-  "room.created": roomCreated,
-  "room.added": roomAdded,
-  "room.gone": roomGone,
-  "read.moved": readMoved,
-  "session.opened": sessionOpened,
-  "session.closed": sessionClosed,
-  "message.edited": messageEdited,
-  "message.deleted": messageDeleted,
-  "message.pinned": messagePinned,
-  "message.unpinned": messageUnpinned,
-  "reaction.added": messageChanged,
-  "reaction.removed": messageChanged,
-  "member.banned": memberBanned,
-  "member.unbanned": memberUnbanned,
-  "member.role": memberRole,
-  "room.updated": roomUpdated,
-  "room.archived": roomArchived,
-  "room.restored": roomRestored,
-  "settings.changed": settingsChanged,
-  "status.changed": statusChanged,
-};
 
 /** Apply an event. A type this client does not know (a newer server) changes nothing. */
 export function reduce(state: State, event: ChatEvent): State {
-  if (!Object.hasOwn(REDUCERS, event.type)) return state;
-  const reducer = REDUCERS[event.type] as (state: State, event: ChatEvent) => State;
-  return withHead(withNote(reducer(state, event), event), event);
+  const entry = entryOf(event);
+  if (!entry) return state;
+  const changed = "change" in entry ? messageChanged(state, event as Change) : state;
+  return withHead(withNote(entry.reduce?.(changed, event) ?? changed, event), event);
 }
 
 /** Any event in a room moves the room's head. */

@@ -1,6 +1,5 @@
 /** The effects of room events on the state. Pure. */
 import type { RoomAdded, RoomArchived, RoomCreated, RoomRemoved, RoomRestored, RoomUpdated, SettingsChanged } from "./events";
-import { roomReset } from "./load";
 import type { Room } from "./model";
 import { without, type State } from "./state";
 
@@ -59,6 +58,15 @@ function removalNotice(state: State, room: number, why: RoomRemoved["why"], reas
 export function roomUpdated(state: State, event: RoomUpdated): State {
   const now = updated(state, event, (room) => renewed(room, event.changes));
   return event.changes.history !== undefined && event.topic !== "site" ? roomReset(now, event.room) : now;
+}
+
+/** The room's log cannot be replayed: drop what was loaded of it. */
+export function roomReset(state: State, room: number): State {
+  const { timelines, members, bans, pins, changes } = state;
+  return {
+    ...state, timelines: without(timelines, room), members: without(members, room), bans: without(bans, room),
+    pins: without(pins, room), changes: without(changes, room),
+  };
 }
 
 export function roomArchived(state: State, event: RoomArchived): State {

@@ -1,4 +1,5 @@
 /** Everything the screens show, as one immutable value. */
+import { MAX_BODY_BYTES, MAX_BODY_CHARACTERS } from "../limits";
 import type { Changes } from "./changes";
 import type { Status } from "../contract";
 import type { Ban, Limits, Member, Room, Session, User } from "./model";
@@ -56,7 +57,7 @@ export interface PinItem {
 export function initial(me: User): State {
   return {
     me,
-    limits: { body: 16_384, characters: 8_000 },
+    limits: { body: MAX_BODY_BYTES, characters: MAX_BODY_CHARACTERS },
     status: { status: "online" },
     rooms: {},
     timelines: {},

@@ -11,8 +11,6 @@ export interface Ephemeral {
 
 /** How often typing is sent (ms). */
 export const TYPING_EVERY_MS = 3_000;
-/** The most users that the server accepts in one `presence.watch`. */
-export const MAX_WATCHED = 200;
 
 export const noEphemeral: Ephemeral = { watched: [], asked: null, idle: false, typed: {} };
 

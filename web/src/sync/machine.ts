@@ -4,6 +4,7 @@
  * [state, effects]. Independent of sockets and screens.
  */
 import type { Appearances } from "../contract";
+import { MAX_PAGE, MAX_WATCHED } from "../limits";
 import type { ChatEvent } from "../state/events";
 import { isAnswer, isEvent, isReset, type Answer, type Command, type Frame, type Page, type Sent, type Welcome } from "./frames";
 import * as outbox from "./outbox";
@@ -12,8 +13,6 @@ import * as positions from "./positions";
 import * as ephemeral from "./ephemeral";
 import type { SyncEffect, SyncInput, SyncState, SyncStep } from "./state";
 export { empty, type SyncEffect, type SyncInput, type SyncState } from "./state";
-
-export const PAGE = 200;
 
 export function stepSync(state: SyncState, input: SyncInput, now: number): SyncStep {
   const run = new Run(state, now);
@@ -59,7 +58,7 @@ class Run {
         if (this.state.live) this.transmit({ id: this.id(), type: "presence.idle", idle: input.idle });
         return;
       case "watch":
-        this.setEphemeral({ watched: input.users.slice(0, ephemeral.MAX_WATCHED) });
+        this.setEphemeral({ watched: input.users.slice(0, MAX_WATCHED) });
         return this.watch();
       case "timer":
         for (const topic of Object.keys(this.state.positions)) this.fill(topic);
@@ -201,7 +200,7 @@ class Run {
     if (topic.startsWith("room:") && at.top - at.last > positions.LONGEST_REPLAY) return this.reset(topic, at.top);
     const id = this.id();
     this.set({ positions: positions.asking(this.state.positions, topic, id) });
-    this.transmit({ id, type: "events.since", topic, epoch, after: at.last, limit: PAGE });
+    this.transmit({ id, type: "events.since", topic, epoch, after: at.last, limit: MAX_PAGE });
   }
 
   private reset(topic: string, head: number | undefined): void {

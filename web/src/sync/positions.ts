@@ -3,6 +3,8 @@
  *
  * The rule of every client: seq == last+1: apply; seq <= last: ignore; else fetch what is missing.
  */
+import { MAX_HAVE } from "../limits";
+
 export interface Position {
   /** The last applied seq; null for a topic that is known but not followed yet. */
   readonly last: number | null;
@@ -57,9 +59,6 @@ export function hasGap(positions: Positions, topic: string): boolean {
   const now = positions[topic];
   return now !== undefined && now.last !== null && now.asking === null && now.top > now.last;
 }
-
-/** The most topics that the server accepts in one `hello`. */
-export const MAX_HAVE = 2000;
 
 /** For `hello`: the applied positions, up to the server's limit. */
 export function have(positions: Positions): Record<string, number> {

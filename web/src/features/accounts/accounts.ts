@@ -64,8 +64,6 @@ export async function deleteAccount(user: number, password: string): Promise<voi
   await forgetPerson(user);
 }
 
-export const SHORTEST_PASSWORD = 8;
-
 /**
  * The message for the log-in screen after a session ended: why, and what is still stored here; null
  * if none is needed.

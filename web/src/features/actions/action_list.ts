@@ -5,7 +5,7 @@
 import type { IconName } from "../../ui/Icon.svelte";
 import { composing } from "../composer/composing.svelte";
 import { copyLink, copyText, markUnread, pin, unpin, type ActionContext } from "./commands";
-import { isThere, mayDelete, mayEdit, mayLookBack, mayPin, mayReact, mayReply, type Scene } from "./rights";
+import { isThere, mayDelete, mayEdit, mayPin, mayReact, mayReply, maySeeEdits, type Scene } from "./rights";
 
 export type Question = "delete" | "forward" | "edits" | "reactions";
 
@@ -43,7 +43,7 @@ export const ACTIONS: readonly Action[] = [
   { label: "Copy text", icon: "copy", key: "c", offered: isThere, run: copyText },
   { label: "Copy link", icon: "link", key: "l", offered: () => true, run: copyLink },
   { label: "Mark as unread", icon: "unread", key: "u", offered: ({ room }) => room.joined, run: markUnread },
-  { label: "Edit history", icon: "clock", key: "h", offered: mayLookBack, run: (actions, { message }) => actions.ask("edits", message.seq) },
+  { label: "Edit history", icon: "clock", key: "h", offered: maySeeEdits, run: (actions, { message }) => actions.ask("edits", message.seq) },
   { label: "Delete", icon: "trash", key: "Delete", bad: true, offered: mayDelete, run: (actions, { message }) => actions.ask("delete", message.seq) },
 ];
 

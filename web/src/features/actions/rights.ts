@@ -1,9 +1,7 @@
-/**
- * Which actions the client offers on a message: the server's rules (`domain/rules.py`) as far as
- * the screens need them. The server decides; actions that it would refuse are not offered. Pure.
- */
+/** Which actions the client offers on a message. Pure. */
 import type { Room, User } from "../../state/model";
 import type { MessageItem } from "../../state/timeline";
+import { may } from "../permissions/permissions";
 
 /** A message, its room, and the user who sees it. */
 export interface Scene {
@@ -12,24 +10,15 @@ export interface Scene {
   readonly message: MessageItem;
 }
 
-/** True for the room's owner, its moderators, and the site's staff. */
-const isModerator = ({ me, room }: Scene): boolean =>
-  me.role === "owner" || me.role === "admin" || room.role === "owner" || room.role === "moderator";
-
-/** True for the author and for moderators. Direct rooms have no moderators. */
-const mayModerate = (scene: Scene): boolean =>
-  scene.message.by === scene.me.id || (scene.room.kind !== "direct" && isModerator(scene));
-
-/** Archived rooms are read-only. */
-const isOpen = ({ room }: Scene): boolean => room.joined && !room.archived;
+const whose = ({ me, message }: Scene) => (message.by === me.id ? "own" : "other");
 
 export const isThere = ({ message }: Scene): boolean => message.body !== null;
 
-export const mayReply = (scene: Scene): boolean => isOpen(scene) && isThere(scene);
-export const mayReact = mayReply;
-export const mayEdit = (scene: Scene): boolean => mayReply(scene) && scene.message.by === scene.me.id && !scene.message.forwarded;
-/** Also in archived rooms. */
-export const mayDelete = (scene: Scene): boolean => scene.room.joined && isThere(scene) && mayModerate(scene);
-export const mayPin = (scene: Scene): boolean => mayReply(scene) && (scene.room.kind === "direct" || isModerator(scene));
-/** View the edit history. */
-export const mayLookBack = (scene: Scene): boolean => isThere(scene) && scene.message.edited_at !== undefined && mayModerate(scene);
+export const mayReply = (scene: Scene): boolean => isThere(scene) && may("send", scene.me, scene.room);
+export const mayReact = (scene: Scene): boolean => isThere(scene) && may("react", scene.me, scene.room);
+export const mayEdit = (scene: Scene): boolean =>
+  isThere(scene) && may(`edit ${scene.message.forwarded ? "forwarded" : whose(scene)}`, scene.me, scene.room);
+export const mayDelete = (scene: Scene): boolean => isThere(scene) && may(`delete ${whose(scene)}`, scene.me, scene.room);
+export const mayPin = (scene: Scene): boolean => isThere(scene) && may("pin", scene.me, scene.room);
+export const maySeeEdits = (scene: Scene): boolean =>
+  isThere(scene) && scene.message.edited_at !== undefined && may(`see edits ${whose(scene)}`, scene.me, scene.room);

@@ -1,7 +1,9 @@
 /** Completion while writing: names after `@`, emoji after `:`. Pure. */
+import { LOUD_MEMBERS, MAX_USER_NAME } from "../../limits";
 import type { Room, User } from "../../state/model";
 import type { Groups } from "../../ui/emoji";
 import { search } from "../../ui/emoji";
+import { may } from "../permissions/permissions";
 
 /** The incomplete word before the caret, from its `@` or `:` to the caret. */
 export interface Begun {
@@ -22,10 +24,9 @@ export interface Suggestion {
 }
 
 export const MOST = 8;
-const NAME = /(?<![\p{L}\p{N}\p{M}_])@([\p{L}\p{N}\p{M}._-]{0,32})$/u;
+const NAME = new RegExp(`(?<![\\p{L}\\p{N}\\p{M}_])@([\\p{L}\\p{N}\\p{M}._-]{0,${MAX_USER_NAME}})$`, "u");
 const EMOJI = /(?<![\p{L}\p{N}\p{M}_:])(:)([a-z0-9_+-]{2,32})$/iu;
 const NEAR = 80;
-const LOUD_MEMBERS = 20;
 const LOUD = [
   { text: "room", hint: "Everyone in this room" },
   { text: "here", hint: "Everyone who is online" },
@@ -65,10 +66,8 @@ export function whole(groups: Groups, text: string, caret: number): (Begun & { e
   return found ? { kind: "emoji", from: caret - name.length - 2, to: caret, query: name, emoji: found.emoji } : null;
 }
 
-/** Mirrors `hubbub.domain.rules`. Without this right the words are plain text. */
-export function mayMentionAll(me: Pick<User, "role">, room: Room): boolean {
-  const isModerator = me.role === "owner" || me.role === "admin" || room.role === "owner" || room.role === "moderator";
-  return isModerator || room.kind === "direct" || room.members <= LOUD_MEMBERS;
-}
+/** Without this right the words are plain text. */
+export const mayMentionAll = (me: Pick<User, "role">, room: Room): boolean =>
+  may(room.members <= LOUD_MEMBERS ? "mention small room" : "mention room", me, room);
 
 const folded = (name: string): string => name.normalize("NFKC").toLowerCase();

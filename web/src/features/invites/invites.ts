@@ -3,10 +3,7 @@ import type { Chat } from "../../chat.svelte";
 import type { Checked, Invites, RoomPosition } from "../../contract";
 import { get, post, remove } from "../../net/http";
 import type { Invite } from "../../state/model";
-import { isStaff } from "../rooms/rights";
 import { enter } from "../rooms/rooms";
-
-export const mayInvite = isStaff;
 
 export const createInvite = (maxUses: number | null, expiresIn: number | null, room: number | null): Promise<Invite> =>
   post<Invite>("api/invites", { max_uses: maxUses, expires_in: expiresIn, ...(room !== null && { room }) });

@@ -1,6 +1,7 @@
 /** Actions on the members of a room: list who is online, add, remove, ban, change roles. */
 import type { Chat } from "../../chat.svelte";
 import type { BansPage, Online } from "../../contract";
+import { MAX_PAGE } from "../../limits";
 import { get, post, put, remove } from "../../net/http";
 import type { Ban, Member, RoomRole } from "../../state/model";
 
@@ -8,7 +9,7 @@ import type { Ban, Member, RoomRole } from "../../state/model";
 export async function loadOnline(room: number): Promise<Set<number>> {
   const found = new Set<number>();
   for (let last: number | undefined = 0; last !== undefined; ) {
-    const { users, more }: Online = await get<Online>(`api/rooms/${room}/online?after=${last}&limit=200`);
+    const { users, more }: Online = await get<Online>(`api/rooms/${room}/online?after=${last}&limit=${MAX_PAGE}`);
     for (const { id } of users) found.add(id);
     last = more ? users.at(-1)?.id : undefined;
   }
@@ -25,14 +26,13 @@ export const setRole = (room: number, user: number, role: RoomRole): Promise<unk
 export async function loadBans(chat: Chat, room: number): Promise<void> {
   const bans: Ban[] = [];
   for (let more = true; more; ) {
-    const page = await get<BansPage>(`api/rooms/${room}/bans?after=${bans.at(-1)?.user ?? 0}&limit=200`);
+    const page = await get<BansPage>(`api/rooms/${room}/bans?after=${bans.at(-1)?.user ?? 0}&limit=${MAX_PAGE}`);
     bans.push(...page.bans);
     more = page.more && page.bans.length > 0;
   }
   chat.update((state) => ({ ...state, bans: { ...state.bans, [room]: bans } }));
 }
 
-export const LONGEST_REASON = 200;
 export const ROLE_NAMES = { owner: "Owner", moderator: "Moderator", member: "" } as const;
 
 const RANK = { owner: 0, moderator: 1, member: 2 } as const;

@@ -1,12 +1,13 @@
 /** Search for users by the beginning of their names. */
 import type { PeoplePage, Person } from "../../contract";
+import { MAX_USER_NAME } from "../../limits";
 import { get } from "../../net/http";
 
 export type { Person };
 
 /** Return users whose names start with this text, or with letters that look the same. */
 export async function findPeople(beginning: string, limit: number): Promise<Person[]> {
-  const { people } = await get<PeoplePage>(`api/people?q=${encodeURIComponent(beginning.slice(0, 32))}&limit=${limit}`);
+  const { people } = await get<PeoplePage>(`api/people?q=${encodeURIComponent(beginning.slice(0, MAX_USER_NAME))}&limit=${limit}`);
   return people;
 }
 

@@ -6,7 +6,7 @@ import { createContext } from "svelte";
 import type { Attachment } from "svelte/attachments";
 import type { Chat } from "../../chat.svelte";
 import { current } from "../../state/presence";
-import { MAX_WATCHED } from "../../sync/ephemeral";
+import { MAX_WATCHED } from "../../limits";
 import { watchIdle } from "./idle";
 import type { Shown } from "./words";
 

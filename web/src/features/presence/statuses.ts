@@ -3,8 +3,6 @@ import type { NewStatus } from "../../contract";
 import { put } from "../../net/http";
 import type { Shown } from "./words";
 
-export const LONGEST_STATUS = 100;
-
 export const appear = (wanted: NewStatus): Promise<unknown> => put("api/presence", wanted);
 
 /** Return the complete status with a change applied: the server replaces all of it. */

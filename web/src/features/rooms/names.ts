@@ -1,4 +1,5 @@
 /** Titles and order of rooms. Pure. */
+import { MAX_ROOM_NAME } from "../../limits";
 import type { Room } from "../../state/model";
 import type { State } from "../../state/state";
 
@@ -53,16 +54,12 @@ function placeIn(room: Room, raised: ReadonlySet<number>): keyof Grouped {
 
 export const counted = (count: number, one: string, many: string): string => `${count.toLocaleString()} ${count === 1 ? one : many}`;
 
-export const LONGEST_NAME = 64;
-export const LONGEST_TOPIC = 250;
-export const LONGEST_DESCRIPTION = 1_000;
-
 /** Return what is wrong with a room name, as far as the client can tell; "" if nothing. */
 export function nameTrouble(name: string, kind: Room["kind"], known: readonly Room[], except?: number): string {
   const wanted = name.normalize("NFKC").trim();
   if (!wanted) return "";
   const characters = [...wanted].length;
-  if (characters > LONGEST_NAME) return `${counted(characters - LONGEST_NAME, "character", "characters")} too long.`;
+  if (characters > MAX_ROOM_NAME) return `${counted(characters - MAX_ROOM_NAME, "character", "characters")} too long.`;
   if (/[\p{Cc}\p{Zl}\p{Zp}]/u.test(wanted)) return "Room names can only contain printable characters.";
   const taken = (room: Room): boolean => room.kind === "public" && room.id !== except && room.name.toLowerCase() === wanted.toLowerCase();
   return kind === "public" && known.some(taken) ? "A room with this name already exists." : "";

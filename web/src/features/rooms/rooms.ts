@@ -2,6 +2,7 @@
 import { untrack } from "svelte";
 import type { Chat } from "../../chat.svelte";
 import type { MembersPage, RoomDetail, RoomPosition, RoomsPage } from "../../contract";
+import { MAX_PAGE } from "../../limits";
 import { get, post } from "../../net/http";
 import { isOutdated, roomLoaded } from "../../state/load";
 import type { Room } from "../../state/model";
@@ -63,7 +64,7 @@ export async function loadRoom(chat: Chat, id: number): Promise<void> {
     const members = [...answer.members];
     for (let more = answer.more_members; more; ) {
       const after = members.at(-1)?.id ?? 0;
-      const page = await get<MembersPage>(`api/rooms/${id}/members?after=${after}&limit=200`);
+      const page = await get<MembersPage>(`api/rooms/${id}/members?after=${after}&limit=${MAX_PAGE}`);
       members.push(...page.members);
       more = page.more && page.members.length > 0;
     }

@@ -1,13 +1,14 @@
 /** Fetch pieces of a room's log: a page of messages, and the events between them. */
 import type { Messages } from "../../contract";
+import { MAX_PAGE } from "../../limits";
 import { get } from "../../net/http";
+import { noteOf } from "../../state/event_types";
 import { roomTopic } from "../../state/model";
-import { noteOf, type NoteItem } from "../../state/notes";
+import type { NoteItem } from "../../state/notes";
 import { fromMessage, merge, type Page } from "../../state/timeline";
 import { isReset, type Page as Events } from "../../sync/frames";
 
 const PAGE = 50;
-const EVENTS = 200;
 /**
  * The most requests for events between messages; if they do not suffice, some events are left out.
  * Messages matter more.
@@ -55,7 +56,7 @@ async function fetchNotes(room: number, { after, to }: Span): Promise<NoteItem[]
   const found: NoteItem[] = [];
   try {
     for (let requests = 0, at = after; at < to && requests < MOST_REQUESTS; requests += 1) {
-      const answer = await get<Events>(`api/topics/${roomTopic(room)}/events?after=${at}&limit=${EVENTS}`);
+      const answer = await get<Events>(`api/topics/${roomTopic(room)}/events?after=${at}&limit=${MAX_PAGE}`);
       // The log may be trimmed earlier than the messages.
       const next = isReset(answer) ? answer.floor : (answer.events.at(-1)?.seq ?? to);
       if (!isReset(answer)) found.push(...answer.events.flatMap((event) => noteOf(event) ?? []));

@@ -1,10 +1,9 @@
 /** Mark everything as read, with an undo for a few seconds. */
 import type { Chat } from "../../chat.svelte";
 import type { Messages } from "../../contract";
+import { MAX_READ_ROOMS } from "../../limits";
 import { get, post, sentence } from "../../net/http";
 
-/** The most rooms that the server accepts in one `rooms.read`. */
-const MOST_ROOMS = 500;
 const UNDO_MS = 10_000;
 /** An error without an action disappears by itself. */
 const ERROR_MS = 6_000;
@@ -37,7 +36,7 @@ export class Clearing {
     if (waiting.length === 0) return;
     await this.#attempt(async () => {
       const rooms = waiting.map((room) => ({ room: room.id, seq: room.head ?? 0 }));
-      for (let at = 0; at < rooms.length; at += MOST_ROOMS) await post("api/reads", { rooms: rooms.slice(at, at + MOST_ROOMS) });
+      for (let at = 0; at < rooms.length; at += MAX_READ_ROOMS) await post("api/reads", { rooms: rooms.slice(at, at + MAX_READ_ROOMS) });
       this.former = waiting.map(({ id, read = 0 }) => ({ room: id, read }));
       this.resume();
     });

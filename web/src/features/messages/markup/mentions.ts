@@ -4,6 +4,7 @@
  * Pure.
  */
 import type { Mentions } from "../../../contract";
+import { MAX_RUN, MAX_USER_NAME, TRIMMED } from "../../../limits";
 
 /**
  * What a name refers to: the user, another user or everyone, or nothing, in which case it is no
@@ -11,10 +12,6 @@ import type { Mentions } from "../../../contract";
  */
 export type Meant = (name: string) => "me" | "other" | null;
 
-/** How many trailing characters may belong to a name or to the sentence. */
-const TRIMMED = 3;
-const LONGEST_NAME = 32;
-const LONGEST_RUN = 128;
 const SHAPELESS = "\\u034F\\u115F\\u1160\\u17B4\\u17B5\\u180B-\\u180F\\u2800\\u3164\\uFE00-\\uFE0F\\uFFA0\\u{E0100}-\\u{E01EF}";
 const RUN = new RegExp(`(?:(?![${SHAPELESS}])[\\p{L}\\p{N}\\p{Mn}\\p{Mc}._-])+`, "uy");
 const WORD = /[\p{L}\p{N}\p{M}_]$/u;
@@ -28,11 +25,11 @@ const HEAD = /^[._-]+/;
 export function runAt(text: string, at: number): string | null {
   if (text[at] !== "@" || WORD.test(text.slice(Math.max(0, at - 2), at))) return null;
   RUN.lastIndex = at + 1;
-  const run = RUN.exec(text.slice(0, at + 2 * LONGEST_RUN))?.[0] ?? "";
+  const run = RUN.exec(text.slice(0, at + 2 * MAX_RUN))?.[0] ?? "";
   const bare = run.replace(TAIL, "");
-  if (!bare.replace(HEAD, "") || [...run].length > LONGEST_RUN) return null;
+  if (!bare.replace(HEAD, "") || [...run].length > MAX_RUN) return null;
   if (isGroupMention(bare)) return bare;
-  return [...bare.normalize("NFKC")].length <= LONGEST_NAME ? run : null;
+  return [...bare.normalize("NFKC")].length <= MAX_USER_NAME ? run : null;
 }
 
 export const isGroupMention = (name: string): boolean => /^(?:room|here)$/i.test(name);

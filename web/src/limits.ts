@@ -1,0 +1,55 @@
+/** The server's limits. Written by `make contract` from its constants. Do not edit. */
+
+/** The most code points that normalisation composes into one: α with three marks (Unicode 15). */
+export const COMPOSED = 4;
+export const DEFAULT_PAGE = 50;
+/** The largest number of members of a room in which every member may use `@room` and `@here`. */
+export const LOUD_MEMBERS = 20;
+export const MAX_BODY_BYTES = 16_384;
+export const MAX_BODY_CHARACTERS = 8_000;
+export const MAX_DEPTH = 32;
+export const MAX_DESCRIPTION = 1_000;
+/** Members of a direct room, the creator included. */
+export const MAX_DIRECT = 10;
+/** Direct rooms created by one user. */
+export const MAX_DIRECT_MADE = 1_000;
+/** Direct rooms created by one user that share the same other member. */
+export const MAX_DIRECT_WITH = 100;
+/** In characters. The longest emoji sequence in Unicode has about ten. */
+export const MAX_EMOJI = 64;
+export const MAX_HAVE = 2_000;
+/** If more users are online, `@here` mentions the whole room: an event does not list them all. */
+export const MAX_HERE = 500;
+export const MAX_ID = 9_007_199_254_740_991;
+/** Users who are added to a room when it is created. */
+export const MAX_INVITED = 50;
+export const MAX_KEY = 64;
+/** Names in one message that can be mentions. */
+export const MAX_MENTIONS = 50;
+export const MAX_PAGE = 200;
+/** Pinned messages in a room. Only those visible to the user who pins another message count. */
+export const MAX_PINS = 100;
+/** Bytes of a URL's query; 200 ids take half of it. */
+export const MAX_QUERY = 8_192;
+/** Different emoji on one message. */
+export const MAX_REACTIONS = 50;
+/** Read positions moved by one command. */
+export const MAX_READ_ROOMS = 500;
+export const MAX_REASON = 200;
+/** Rooms per user. Direct rooms do not count, because others create them and no user can leave them. */
+export const MAX_ROOMS = 1_000;
+export const MAX_ROOM_NAME = 64;
+/** In characters, before normalisation. A longer run is not a name. */
+export const MAX_RUN = 128;
+export const MAX_STATUS = 100;
+export const MAX_TOPIC = 250;
+export const MAX_USER_NAME = 32;
+/** Users whose presence one connection can watch. */
+export const MAX_WATCHED = 200;
+/** Unread mentions are counted exactly up to this number. */
+export const MENTIONS_COUNTED = 100;
+export const MIN_PASSWORD = 8;
+/** The number of users who are named per emoji in a page of messages. */
+export const REACTION_USERS_SHOWN = 20;
+/** How many punctuation characters at the end of a run may belong to the name. More of them belong to the sentence. */
+export const TRIMMED = 3;
