@@ -13,7 +13,8 @@ import httpx
 import pytest
 
 from hubbub import cli
-from hubbub.control import MAX_PATH, ListUsers, ask_server
+from hubbub.cli.operator import ask_server
+from hubbub.control import MAX_PATH, ListUsers
 from tests.conftest import MakeServer
 from tests.support import forked
 from tests.support.server import PASSWORD, Server

@@ -58,7 +58,7 @@ def disable_user(name: Name, data: Data = None, config: Config = None) -> None:
     """Disable an account. Its sessions and connections end at once."""
     from hubbub.control import LockUser
 
-    ask(LockUser(do="user.disable", name=name), data, config)
+    ask(LockUser(name=name, disabled=True), data, config)
     typer.echo(f"Disabled the account {name}.")
 
 
@@ -67,7 +67,7 @@ def enable_user(name: Name, data: Data = None, config: Config = None) -> None:
     """Enable a disabled account."""
     from hubbub.control import LockUser
 
-    ask(LockUser(do="user.enable", name=name), data, config)
+    ask(LockUser(name=name, disabled=False), data, config)
     typer.echo(f"Enabled the account {name}.")
 
 
