@@ -49,7 +49,7 @@ def ask_server(data: Path, request: Request) -> Answer | None:
         if content is None:
             path = f"{path}?{urlencode(request.model_dump())}"
         try:
-            with suppress(BrokenPipeError):  # a server that refuses a large body answers before it has arrived
+            with suppress(ConnectionError):  # a server that refuses a large body answers before it has arrived
                 connection.request(method, path, content, {"Content-Type": "application/json"})
             response = connection.getresponse()
             answer = orjson.loads(response.read())
