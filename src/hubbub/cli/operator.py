@@ -2,14 +2,16 @@
 
 import http.client
 import socket
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import orjson
 
 from hubbub.control import DIFFERENT_VERSIONS, SOCKET, Answer, Request, short_path
 
+MAX_REQUEST = 64 * 1024
 TIMEOUT = 30.0
 STOPPED = "The server stopped before it answered. The command may have been executed."
 
@@ -48,16 +50,17 @@ def ask_server(data: Path, request: Request) -> Answer | None:
         content = None if method == "GET" else request.model_dump_json().encode()
         if content is None:
             path = f"{path}?{urlencode(request.model_dump())}"
+        elif len(content) > MAX_REQUEST:  # the server would close the connection while it is being sent
+            raise Refused(f"The request is too large: at most {MAX_REQUEST} bytes.")
         try:
-            with suppress(ConnectionError):  # a server that refuses a large body answers before it has arrived
-                connection.request(method, path, content, {"Content-Type": "application/json"})
+            connection.request(method, path, content, {"Content-Type": "application/json"})
             response = connection.getresponse()
-            answer = orjson.loads(response.read())
+            answer: Answer = orjson.loads(response.read())
+            if response.status != 200:
+                refusal: Any = answer["error"]
+                raise Refused(str(refusal["message"]))
         except (ConnectionError, http.client.IncompleteRead):
             raise Refused(STOPPED) from None
-        except (http.client.HTTPException, ValueError):
+        except (http.client.HTTPException, ValueError, LookupError, TypeError):
             raise Refused(DIFFERENT_VERSIONS) from None
-    if response.status != 200:
-        raise Refused(str(answer["error"]["message"]))
-    found: Answer = answer
-    return found
+    return answer
