@@ -190,7 +190,17 @@ def test_a_command_on_a_mistyped_folder_is_refused_and_creates_nothing(
 def test_a_name_or_password_that_is_not_utf8_is_refused(
     folder: Path, name: bytes, password: bytes, sentence: str, locale: str
 ) -> None:
-    command = [sys.executable, "-m", "hubbub", "user", "create", name, "--password-stdin", "--data", str(folder)]
+    command: list[str | bytes] = [
+        sys.executable,
+        "-m",
+        "hubbub",
+        "user",
+        "create",
+        name,
+        "--password-stdin",
+        "--data",
+        str(folder),
+    ]
     variables = {**os.environ, "LC_ALL": locale, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     done = subprocess.run(command, input=password, capture_output=True, env=variables, timeout=120, check=False)
     assert (done.returncode, done.stderr.decode().strip()) == (2, f"hubbub: {sentence}")
