@@ -2,6 +2,7 @@
 
 The app has a log-in with a cookie and users in SQLite. Hubbub is mounted under /chat.
 
+    pip install python-multipart        # FastAPI needs it for this app's log-in form; Hubbub does not
     uvicorn examples.mounted:app --ws websockets-sansio --ws-max-size 65536 --ws-per-message-deflate false
 
 The first log-in with a name creates the user. This stands for the log-in that your app already has.

@@ -13,7 +13,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests.browser.conftest import FLAGS, chromium
 from tests.support.server import PASSWORD, Account, Server
 
-from hubbub.control import CreateUser, ask_server
+from hubbub.cli.operator import ask_server
+from hubbub.control import CreateUser
 
 README = Path("docs/images/hubbub.png")
 NAMES = ("anna", "bert", "cleo", "dora", "emil")

@@ -19,6 +19,7 @@ from scripts.contract import asyncapi, examples, limits, permissions, reference,
 from tests import fixtures
 
 from hubbub.gateways.http.app import create_app, plain
+from hubbub.gateways.http.operator import create_operator_app
 from hubbub.main import running
 from hubbub.settings import PREFIX, Settings
 
@@ -31,10 +32,11 @@ def files() -> dict[str, str]:
     """Return the text of every generated file by its path in the repository."""
     vocabulary = words.document()
     recorded = fixtures.files()
-    rest = asyncio.run(openapi())
+    rest, operator = asyncio.run(openapi())
     return {
         "contract/schema.json": _json(vocabulary),
         "contract/openapi.json": _json(rest),
+        "contract/operator.json": _json(operator),
         "contract/asyncapi.json": _json(asyncapi.document(vocabulary)),
         "web/src/contract.ts": typescript.module(_joined(vocabulary["$defs"], _local(rest["components"]["schemas"]))),
         "web/src/limits.ts": limits.module(),
@@ -45,13 +47,17 @@ def files() -> dict[str, str]:
     }
 
 
-async def openapi() -> dict[str, Any]:
-    """Return the OpenAPI document of a server with default settings."""
+async def openapi() -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the OpenAPI documents of a server with default settings: REST, and the operator's."""
     for name in [name for name in os.environ if name.startswith(PREFIX)]:
         del os.environ[name]
     with tempfile.TemporaryDirectory() as folder:
         async with running(Settings(data=Path(folder))) as services:
-            document = create_app(services).openapi()
+            rest, operator = (create(services).openapi() for create in (create_app, create_operator_app))
+    return _versioned(rest), _versioned(operator)
+
+
+def _versioned(document: dict[str, Any]) -> dict[str, Any]:
     return {**document, "info": {**document["info"], "version": VERSION}}
 
 

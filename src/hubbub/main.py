@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from hubbub import meters
 from hubbub.bus.local import LocalBus
 from hubbub.clock import Clock
-from hubbub.control import Control
+from hubbub.control import SOCKET
 from hubbub.domain.commands import CreateOneTimeToken
 from hubbub.domain.model import SYSTEM
 from hubbub.engine.ephemeral import Ephemeral
@@ -29,8 +29,10 @@ from hubbub.engine.passwords import Passwords
 from hubbub.engine.services import Readers, Services
 from hubbub.features import accounts
 from hubbub.gateways.http.app import create_app
+from hubbub.gateways.http.operator import create_operator_app
 from hubbub.gateways.websocket.asgi import AsgiGateway
 from hubbub.gateways.websocket.listener import Listener
+from hubbub.gateways.websocket.operator_socket import operator_socket
 from hubbub.gateways.websocket.plain import PlainText
 from hubbub.gateways.websocket.reject import not_found
 from hubbub.metrics import Metrics, watch_loop
@@ -137,7 +139,8 @@ async def operated(settings: Settings, login: AuthSettings | None = None) -> Asy
     """Like `running`, with the operator's socket and without guests left by a crash."""
     async with running(settings, login=login) as services:
         await forget_guests(services, settled=0)
-        async with Control(services):
+        path = settings.data / SOCKET
+        async with operator_socket(create_operator_app(services), path, settings):
             yield services
 
 

@@ -3,7 +3,6 @@
 import io
 import os
 import signal
-import socket
 import stat
 import subprocess
 import sys
@@ -13,7 +12,7 @@ import httpx
 import pytest
 
 from hubbub import cli
-from hubbub.control import MAX_PATH, ListUsers, ask_server
+from hubbub.control import MAX_PATH
 from tests.conftest import MakeServer
 from tests.support import forked
 from tests.support.server import PASSWORD, Server
@@ -102,20 +101,6 @@ def test_a_data_folder_whose_path_is_too_long_for_a_socket_works(make_server: Ma
         assert log_in(server, "deep") == 200
 
 
-@pytest.mark.parametrize("line", [b"\n", b"{}\n", b'{"do":"user.explode"}\n', b"\xff\n", b"x" * 200_000 + b"\n"])
-def test_nonsense_on_the_control_socket_does_not_hurt_the_server(server: Server, line: bytes) -> None:
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(10)
-        connection.connect(str(server.data / "control.sock"))
-        try:
-            connection.sendall(line)
-            answer = connection.recv(65_536)
-        except (BrokenPipeError, ConnectionResetError):
-            answer = b""  # The server does not answer a line without an end.
-    assert answer == b"" or b'"bad_request"' in answer or b'"too_large"' in answer
-    assert ask_server(server.data, ListUsers()) is not None
-
-
 # --- without a server ------------------------------------------------------------------------------------------------
 
 
@@ -192,6 +177,33 @@ def test_a_command_on_a_mistyped_folder_is_refused_and_creates_nothing(
     sentence = told(run(*arguments, "--data", str(data), stdin=PASSWORD), 1)
     assert sentence.startswith(f"There is no Hubbub site here: {data / 'hubbub.db'} does not exist.")
     assert not data.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "password", "sentence"),
+    [
+        (b"\xff", b"long enough\n", "The name is not valid UTF-8."),
+        (b"name", b"long \xff enough\n", "The password on standard input is not valid UTF-8."),
+    ],
+)
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+def test_a_name_or_password_that_is_not_utf8_is_refused(
+    folder: Path, name: bytes, password: bytes, sentence: str, locale: str
+) -> None:
+    command: list[str | bytes] = [
+        sys.executable,
+        "-m",
+        "hubbub",
+        "user",
+        "create",
+        name,
+        "--password-stdin",
+        "--data",
+        str(folder),
+    ]
+    variables = {**os.environ, "LC_ALL": locale, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(command, input=password, capture_output=True, env=variables, timeout=120, check=False)
+    assert (done.returncode, done.stderr.decode().strip()) == (2, f"hubbub: {sentence}")
 
 
 def test_an_empty_signing_key_stops_the_start_with_one_sentence(folder: Path) -> None:

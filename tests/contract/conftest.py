@@ -10,7 +10,8 @@ from typing import TypeVar
 
 import pytest
 
-from hubbub.control import CreateUser, ask_server
+from hubbub.cli.operator import ask_server
+from hubbub.control import CreateUser
 from tests.support.server import PASSWORD, Account, Server
 
 DEFAULTS = {"HUBBUB_RATE_LIMITS": "", "HUBBUB_SIGNUP": "", "HUBBUB_CONNECTIONS_PER_USER": ""}

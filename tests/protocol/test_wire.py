@@ -29,6 +29,38 @@ def test_dangerous_json_is_refused(text: str) -> None:
         wire.parse(text)
 
 
+DEEP = f"JSON can be nested at most {MAX_DEPTH} levels deep."
+TWICE = "Duplicate keys in an object are not allowed."
+LONE = "Lone surrogates are not allowed."
+NUMBER = "NaN and Infinity are not allowed."
+INVALID = "This is not valid JSON."
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", INVALID), ("{", INVALID), ('{"a":1,}', INVALID), ('{"a":1}x', INVALID), ('{"a":"\x00"}', INVALID),
+        ("\ufeff{}", INVALID), ('{"a":"\ud800"}', INVALID), ('{"a":' + "1" * 5_000 + "}", INVALID),
+        ("[]", "A JSON object is expected."), ("1", "A JSON object is expected."),
+        ('{"a":NaN}', NUMBER), ('{"a":[Infinity]}', NUMBER), ('{"a":-Infinity}', NUMBER),
+        ('{"a":1e999}', "This number is too large."), ('{"a":[-1e999]}', "This number is too large."),
+        ('{"a":1,"a":2}', TWICE), ('{"a":1,"\\u0061":2}', TWICE), ('{"b":[{"a":1,"a":2}]}', TWICE),
+        ('{"recursion limit":1,"recursion limit":1}', TWICE), ('{"surrogate":1,"surrogate":1}', TWICE),
+        ('{"a":"\\ud800"}', LONE), ('{"a":"\\udfff"}', LONE), ('{"a":"\\ud83dx"}', LONE),
+        ('{"a":"\\ud83d\\u0041"}', LONE), ('{"\\ud800":1}', LONE), ('{"a":["\\udfff"]}', LONE),
+        ('{"a":"\\u0000"}', "U+0000 is not allowed."), ('{"\\u0000":1}', "U+0000 is not allowed."),
+        ('{"a":[{"b":"\\u0000"}]}', "U+0000 is not allowed."),
+        (nested(MAX_DEPTH + 1), DEEP), (nested(150), DEEP), (nested(20_000), DEEP),
+        ('{"a":' + "[" * MAX_DEPTH + "]" * MAX_DEPTH + "}", DEEP), ("[" * 100_000, DEEP),
+    ],
+)  # fmt: skip
+def test_each_kind_of_refused_json_has_its_sentence(text: str, sentence: str) -> None:
+    """jiter words some of its errors itself, so a new version of it must keep the words that `wire` looks for."""
+    with pytest.raises(BadRequest) as raised:
+        wire.parse(text)
+    assert raised.value.message == sentence
+
+
 @pytest.mark.parametrize("bytes_", [b"\xff", b'{"a":"\xff"}', b'{"a":"\xed\xa0\x80"}', b'{"a":"\xc0\x80"}'])
 def test_bytes_that_are_not_utf8_are_refused(bytes_: bytes) -> None:
     with pytest.raises(BadRequest):
@@ -41,6 +73,7 @@ def test_bytes_that_are_not_utf8_are_refused(bytes_: bytes) -> None:
         ('{"a":"\\ud83d\\ude00"}', {"a": "😀"}),
         ('{"a":"\\\\u0000"}', {"a": "\\u0000"}),
         ('{"a":"' + "{[" * 40 + '"}', {"a": "{[" * 40}),
+        ('{"a":"https://example.org","b":"[x](y): 10:30"}', {"a": "https://example.org", "b": "[x](y): 10:30"}),
         (nested(MAX_DEPTH), None),
     ],
 )

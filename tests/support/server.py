@@ -18,7 +18,8 @@ from typing import Any
 
 import httpx
 
-from hubbub.control import CreateUser, MakeResetLink, ask_server
+from hubbub.cli.operator import ask_server
+from hubbub.control import CreateUser, MakeResetLink
 from tests.support import forked
 from tests.support.patience import patient_post
 from tests.support.ports import free_port as free_port

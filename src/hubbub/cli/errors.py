@@ -31,7 +31,7 @@ def sentences() -> Iterator[None]:
 def _sentence(error: Exception) -> str:
     """Return the message of an error that the operator can act on; raise any other."""
     # Imported here, so that `--version` and a misspelt command respond without loading everything.
-    from hubbub.control import Refused
+    from hubbub.cli.operator import Refused
     from hubbub.domain.errors import HubbubError
     from hubbub.gateways.websocket.listener import CannotListen
     from hubbub.storage.backup_format import BackupError

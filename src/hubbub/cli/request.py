@@ -25,7 +25,8 @@ def ask(request: "Request", data: Path | None, config: Path | None) -> "Answer":
     Requests that only read neither lock nor migrate the database. Ends the program if there is no
     site.
     """
-    from hubbub.control import ListUsers, ask_server
+    from hubbub.cli.operator import ask_server
+    from hubbub.control import ListUsers
     from hubbub.storage.locks import FolderInUse
 
     settings = options.settings({"data": data, "log_level": "warning"}, config)

@@ -12,7 +12,16 @@ from hubbub.cli.request import ask
 
 app = typer.Typer(help="User accounts: create, list, disable, enable, set passwords.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(help="The user's name.", show_default=False)]
+
+def _name(typed: str) -> str:
+    try:
+        typed.encode()
+    except UnicodeEncodeError:  # Python decodes other bytes to lone surrogates (PEP 383)
+        fail("The name is not valid UTF-8.", WRONG_USE)
+    return typed
+
+
+Name = Annotated[str, typer.Argument(help="The user's name.", show_default=False, callback=_name)]
 FromStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
 
 
@@ -58,7 +67,7 @@ def disable_user(name: Name, data: Data = None, config: Config = None) -> None:
     """Disable an account. Its sessions and connections end at once."""
     from hubbub.control import LockUser
 
-    ask(LockUser(do="user.disable", name=name), data, config)
+    ask(LockUser(name=name, disabled=True), data, config)
     typer.echo(f"Disabled the account {name}.")
 
 
@@ -67,7 +76,7 @@ def enable_user(name: Name, data: Data = None, config: Config = None) -> None:
     """Enable a disabled account."""
     from hubbub.control import LockUser
 
-    ask(LockUser(do="user.enable", name=name), data, config)
+    ask(LockUser(name=name, disabled=False), data, config)
     typer.echo(f"Enabled the account {name}.")
 
 
@@ -93,10 +102,14 @@ def make_reset_link(name: Name, data: Data = None, config: Config = None) -> Non
 def _password(from_stdin: bool) -> str:
     """Read a password: one line of standard input, or typed twice on a terminal."""
     if from_stdin:
-        line = sys.stdin.readline()
-        if not line.rstrip("\r\n"):
+        try:
+            line = sys.stdin.readline().rstrip("\r\n")
+            line.encode()
+        except UnicodeError:
+            fail("The password on standard input is not valid UTF-8.", WRONG_USE)
+        if not line:
             fail("Standard input contains no password.", WRONG_USE)
-        return line.rstrip("\r\n")
+        return line
     if not sys.stdin.isatty():
         fail("There is no terminal to ask for the password. Use --password-stdin.", WRONG_USE)
     typed: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)

@@ -2,17 +2,29 @@
 
 The parser is stricter than RFC 8259: UTF-8, one object, no NaN or Infinity, no duplicate keys, no
 lone surrogates, no U+0000, at most 32 levels. Input that one parser accepts and another rejects
-would break other clients later.
+would break other clients later. jiter refuses most of this; `_check` refuses the rest.
 """
 
 import json
-from typing import Any, NoReturn
+from math import isinf
+from typing import Any
 
+import jiter
 import orjson
 
 from hubbub.domain.errors import BadRequest, HubbubError
 from hubbub.domain.model import as_json
 from hubbub.domain.text import MAX_DEPTH
+
+INVALID = "This is not valid JSON."
+TOO_DEEP = f"JSON can be nested at most {MAX_DEPTH} levels deep."
+PROBLEMS = {
+    "Detected duplicate key": "Duplicate keys in an object are not allowed.",  # first, since jiter quotes the key
+    "recursion limit": TOO_DEEP,
+    "surrogate": "Lone surrogates are not allowed.",
+    "unexpected end of hex escape": "Lone surrogates are not allowed.",
+}
+"""Words of jiter's errors, and the sentence for each."""
 
 
 def parse(text: str | bytes) -> dict[str, Any]:
@@ -25,14 +37,12 @@ def parse(text: str | bytes) -> dict[str, Any]:
             text = text.decode()
         flat = _parse_flat(text)
         return flat if flat is not None else _parse(text)
-    except BadRequest:
-        raise
-    except (ValueError, RecursionError):
-        raise BadRequest("This is not valid JSON.") from None
+    except UnicodeError:
+        raise BadRequest(INVALID) from None
 
 
 def _parse_flat(text: str) -> dict[str, Any] | None:
-    """Parse a flat object, the most common case, five times as fast; else None.
+    """Parse a flat object, the most common case, with two thirds of jiter's instructions; else None.
 
     Every key has a colon: if there are as many colons as keys, no key occurs twice.
     """
@@ -46,15 +56,45 @@ def _parse_flat(text: str) -> dict[str, Any] | None:
 
 
 def _parse(text: str) -> dict[str, Any]:
-    if text.count("{") + text.count("[") > MAX_DEPTH:
-        _check_depth(text)
-    value = _DECODER.decode(text)
+    data = text.encode()
+    try:
+        value = jiter.from_json(data, allow_inf_nan=False, catch_duplicate_keys=True)
+    except ValueError as error:
+        raise BadRequest(_explain(data, str(error))) from None
     if not isinstance(value, dict):
         raise BadRequest("A JSON object is expected.")
-    # The decoder rejects forbidden characters as they are; only escapes can hide them.
-    if "\\u" in text:
-        _check_strings(value)
+    _check(value, MAX_DEPTH)
     return value
+
+
+def _check(value: object, levels: int) -> None:
+    """Raise BadRequest for what jiter accepts: deep nesting, infinite numbers and U+0000."""
+    if isinstance(value, str):
+        if "\x00" in value:
+            raise BadRequest("U+0000 is not allowed.")
+    elif isinstance(value, float):
+        if isinf(value):
+            raise BadRequest("This number is too large.")
+    elif isinstance(value, (dict, list)):
+        if levels == 0:
+            raise BadRequest(TOO_DEEP)
+        for inner in value:
+            _check(inner, levels - 1)
+        if isinstance(value, dict):
+            for inner in value.values():
+                _check(inner, levels - 1)
+
+
+def _explain(data: bytes, problem: str) -> str:
+    """Return the sentence for text that jiter refuses, without a quotation of the text."""
+    for words, sentence in PROBLEMS.items():
+        if words in problem:
+            return sentence
+    try:
+        jiter.from_json(data, allow_inf_nan=True)
+    except ValueError:
+        return INVALID
+    return "NaN and Infinity are not allowed."
 
 
 def spot_id(text: str | bytes) -> int | None:
@@ -92,62 +132,3 @@ def error(id_: int | None, refusal: HubbubError) -> bytes:
 def events(texts: list[str]) -> list[bytes]:
     """Return stored events as WebSocket messages, one event each."""
     return [text.encode() for text in texts]
-
-
-def _check_depth(text: str) -> None:
-    depth = 0
-    in_string = escaped = False
-    for character in text:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif character == "\\":
-                escaped = True
-            elif character == '"':
-                in_string = False
-        elif character == '"':
-            in_string = True
-        elif character in "{[":
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise BadRequest(f"JSON can be nested at most {MAX_DEPTH} levels deep.")
-        elif character in "}]":
-            depth -= 1
-
-
-def _check_strings(value: object) -> None:
-    if isinstance(value, str):
-        if "\x00" in value:
-            raise BadRequest("U+0000 is not allowed.")
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            raise BadRequest("Lone surrogates are not allowed.") from None
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            _check_strings(key)
-            _check_strings(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            _check_strings(inner)
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        raise BadRequest("Duplicate keys in an object are not allowed.")
-    return value
-
-
-def _no_constant(_name: str) -> NoReturn:
-    raise BadRequest("NaN and Infinity are not allowed.")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if number in (float("inf"), float("-inf")):
-        raise BadRequest("This number is too large.")
-    return number
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_finite)

@@ -1,0 +1,66 @@
+"""The command line's side of the operator's socket: HTTP/1.1 over a Unix socket."""
+
+import http.client
+import socket
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import orjson
+
+from hubbub.control import DIFFERENT_VERSIONS, SOCKET, Answer, Request, short_path
+
+MAX_REQUEST = 64 * 1024
+TIMEOUT = 30.0
+STOPPED = "The server stopped before it answered. The command may have been executed."
+
+
+class Refused(Exception):
+    """The server reported an error; the message is the server's."""
+
+
+class _Connection(http.client.HTTPConnection):
+    """HTTP on the socket of a data folder."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=TIMEOUT)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(TIMEOUT)
+        with short_path(self._path) as path:
+            self.sock.connect(path)
+
+
+def ask_server(data: Path, request: Request) -> Answer | None:
+    """Return the answer of the server on this data folder; None if none is running.
+
+    Blocks.
+
+    Raises Refused, OSError.
+    """
+    with closing(_Connection(data / SOCKET)) as connection:
+        try:
+            connection.connect()
+        except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
+            return None
+        method, path = request.route
+        content = None if method == "GET" else request.model_dump_json().encode()
+        if content is None:
+            path = f"{path}?{urlencode(request.model_dump())}"
+        elif len(content) > MAX_REQUEST:  # the server would close the connection while it is being sent
+            raise Refused(f"The request is too large: at most {MAX_REQUEST} bytes.")
+        try:
+            connection.request(method, path, content, {"Content-Type": "application/json"})
+            response = connection.getresponse()
+            answer: Answer = orjson.loads(response.read())
+            if response.status != 200:
+                refusal: Any = answer["error"]
+                raise Refused(str(refusal["message"]))
+        except (ConnectionError, http.client.IncompleteRead):
+            raise Refused(STOPPED) from None
+        except (http.client.HTTPException, ValueError, LookupError, TypeError):
+            raise Refused(DIFFERENT_VERSIONS) from None
+    return answer

@@ -1,0 +1,145 @@
+"""The operator's interface: HTTP on the socket `control.sock` in the data folder.
+
+There is no log-in. The caller may do everything, because only the system user of the server can open
+the socket.
+"""
+
+from importlib.metadata import version
+
+import structlog
+from fastapi import APIRouter, FastAPI
+from fastapi import Request as HttpRequest
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from hubbub import control
+from hubbub.control import (
+    DIFFERENT_VERSIONS,
+    CreateUser,
+    ListUsers,
+    LockUser,
+    MakeInvite,
+    MakeResetLink,
+    Request,
+    SetPassword,
+)
+from hubbub.domain.errors import BadRequest
+from hubbub.domain.model import User, Wire
+from hubbub.engine.services import Services
+from hubbub.gateways.http import errors
+from hubbub.gateways.http.app import Application
+from hubbub.gateways.http.auth import Running
+from hubbub.gateways.http.errors import refusals
+from hubbub.gateways.http.middleware import EdgeMiddleware
+from hubbub.gateways.http.strict_json import StrictRoute, reply
+
+logger = structlog.get_logger(__name__)
+router = APIRouter(route_class=StrictRoute)
+
+
+class Created(Wire):
+    """The new account."""
+
+    user: User
+
+
+class Listed(User):
+    """A user, as the operator sees them."""
+
+    disabled: bool
+    deleted: bool
+
+
+class UserPage(Wire):
+    """A page of users, ordered by id."""
+
+    users: list[Listed]
+    more: bool
+    """Whether there are further users."""
+
+
+class ResetLink(Wire):
+    """A link that sets a password once."""
+
+    link: str
+    hours: int
+    """How long the link works."""
+
+
+class InviteLink(Wire):
+    """An invite into the site."""
+
+    link: str
+
+
+class Done(Wire):
+    """The request was executed."""
+
+
+async def _perform(services: Services, request: Request) -> Response:
+    logger.info("control_request", route=" ".join(request.route))
+    return reply(await control.perform(services, request))
+
+
+@router.post(CreateUser.route[1], response_model=Created, responses=refusals(400, 409, 413))
+async def create_user(body: CreateUser, services: Running) -> Response:
+    """Create an account with any role."""
+    return await _perform(services, body)
+
+
+@router.get(ListUsers.route[1], response_model=UserPage, responses=refusals(400))
+async def list_users(services: Running, after: int = 0) -> Response:
+    """List the accounts whose id is greater than `after`."""
+    return await _perform(services, ListUsers(after=after))
+
+
+@router.put(LockUser.route[1], response_model=Done, responses=refusals(400, 404, 409, 413))
+async def set_disabled(body: LockUser, services: Running) -> Response:
+    """Disable or enable an account. The sessions of a disabled account end at once."""
+    return await _perform(services, body)
+
+
+@router.put(SetPassword.route[1], response_model=Done, responses=refusals(400, 404, 409, 413))
+async def set_password(body: SetPassword, services: Running) -> Response:
+    """Set a password. All sessions of the account end."""
+    return await _perform(services, body)
+
+
+@router.post(MakeResetLink.route[1], response_model=ResetLink, responses=refusals(400, 404, 409, 413))
+async def create_reset_link(body: MakeResetLink, services: Running) -> Response:
+    """Create a link with which a user can set a new password once."""
+    return await _perform(services, body)
+
+
+@router.post(MakeInvite.route[1], response_model=InviteLink, responses=refusals(400, 413))
+async def create_invite(body: MakeInvite, services: Running) -> Response:
+    """Create an invite that allows sign-up."""
+    return await _perform(services, body)
+
+
+def create_operator_app(services: Services) -> FastAPI:
+    """Return the application for the operator's socket. It must not listen anywhere else."""
+    app = Application(
+        title=f"{services.settings.name}: the operator's interface",
+        version=version("hubbub"),
+        description=__doc__,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
+    app.state.services = services
+    errors.install(app)
+    # The command line sends valid requests: others come from another version of it.
+    app.add_exception_handler(RequestValidationError, _different)
+    app.add_exception_handler(HTTPException, _different)
+    app.include_router(router)
+    app.add_middleware(EdgeMiddleware, services=services)
+    return app
+
+
+async def _different(_request: HttpRequest, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else None
+    return errors.answer(BadRequest(DIFFERENT_VERSIONS), status=status)
