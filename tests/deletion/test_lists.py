@@ -65,7 +65,7 @@ NOT_OWN = {
 """Columns that name a user whose deletion does not delete the row by itself."""
 
 
-@pytest.mark.parametrize(("table", "kept"), [(messages, MESSAGE_KEPT), (users, USER_KEPT)], ids=str)
+@pytest.mark.parametrize(("table", "kept"), [(messages, MESSAGE_KEPT), (users, USER_KEPT)], ids=["messages", "users"])
 def test_each_column_stays_or_is_erased(table: Table, kept: frozenset[str]) -> None:
     names = {column.name for column in table.columns}
     assert names == kept | ERASED_COLUMNS[table.name], "classify the new column here; it is erased unless it is kept"
