@@ -21,7 +21,7 @@ async def test_reactions_mentions_and_reads_agree_over_rest_and_websocket(server
     for who in (ben, carla, dora):
         who.join(room)
     hers, his, carlas = [await Connection.open(server.websocket_url, who.token) for who in (anna, ben, carla)]
-    await carlas.command("presence.set", status="invisible")
+    await carlas.command("status.set", status="invisible")
     sent: Any = await hers.command("message.send", room=room, key="k", body="@here", here=[dora.id])
     message = sent["seq"]
     place = f"/api/rooms/{room}/messages/{message}"

@@ -78,10 +78,10 @@ async def send_spare(world: World, room: Room, name: str) -> None:
 
 async def add_back(world: World, room: Room, name: str) -> None:
     """Bring a user who left, or was removed, back in their previous role."""
-    await world.do("room-owner", "room.unban", room=room.id, user=world.id(name))
-    await world.do("room-owner", "room.invite", room=room.id, user=world.id(name))
+    await world.do("room-owner", "member.unban", room=room.id, user=world.id(name))
+    await world.do("room-owner", "member.add", room=room.id, user=world.id(name))
     if name in ("moderator", "deputy"):
-        await world.do("room-owner", "room.role", room=room.id, user=world.id(name), role="moderator")
+        await world.do("room-owner", "member.set_role", room=room.id, user=world.id(name), role="moderator")
 
 
 async def leave_again(world: World, room: Room, name: str) -> None:
@@ -105,22 +105,22 @@ async def restore_owner(world: World, room: Room, name: str) -> None:
     back.
     """
     whom = {"room": room.id, "user": world.id("room-owner")}
-    await world.do("moderator", "room.invite", **whom)
-    await world.do("moderator", "room.role", **whom, role="owner")
+    await world.do("moderator", "member.add", **whom)
+    await world.do("moderator", "member.set_role", **whom, role="owner")
     room.link = await world.link(room.id)  # the owner's links were revoked with the removal
 
 
 async def remove_candidate(world: World, room: Room, name: str) -> None:
-    await world.do("room-owner", "room.remove", room=room.id, user=world.id("candidate"))
+    await world.do("room-owner", "member.remove", room=room.id, user=world.id("candidate"))
 
 
 async def demote_bystander(world: World, room: Room, name: str) -> None:
     async with unarchived(world, room):
-        await world.do("room-owner", "room.role", room=room.id, user=world.id("bystander"), role="member")
+        await world.do("room-owner", "member.set_role", room=room.id, user=world.id("bystander"), role="member")
 
 
 async def return_ownership(world: World, room: Room, name: str) -> None:
-    await world.do("bystander", "room.role", room=room.id, user=world.id("room-owner"), role="owner")
+    await world.do("bystander", "member.set_role", room=room.id, user=world.id("room-owner"), role="owner")
     await demote_bystander(world, room, name)
 
 
@@ -160,23 +160,23 @@ ROOM: dict[str, Request] = {
     "reaction.remove": about_message(emoji="👍"),
     "room.read": about(seq=1),
     "room.unread": about_message(),
-    "room.settings": about(muted=True),
+    "room.set_preferences": about(muted=True),
     "typing": about(),
     "room.update": Request(lambda world, room, name: {"room": room.id, "topic": world.fresh()}),
     "room.update (history)": about(history="all"),
     "room.archive": Request(lambda world, room, name: {"room": room.id}, restore),
     "room.restore": about(),
-    "room.invite": about_person("candidate", remove_candidate),
-    "room.invite (a banned user)": about_person("banned"),
-    "room.remove": about_person("bystander", add_bystander_back),
-    "room.remove (a moderator)": about_person("deputy", add_deputy_back),
-    "room.remove (its owner)": about_person("room-owner", restore_owner),
-    "room.ban": about_person("bystander", add_bystander_back),
-    "room.ban (a moderator)": about_person("deputy", add_deputy_back),
-    "room.unban": about_person("bystander"),
+    "member.add": about_person("candidate", remove_candidate),
+    "member.add (a banned user)": about_person("banned"),
+    "member.remove": about_person("bystander", add_bystander_back),
+    "member.remove (a moderator)": about_person("deputy", add_deputy_back),
+    "member.remove (its owner)": about_person("room-owner", restore_owner),
+    "member.ban": about_person("bystander", add_bystander_back),
+    "member.ban (a moderator)": about_person("deputy", add_deputy_back),
+    "member.unban": about_person("bystander"),
     "list_bans": about(),
-    "room.role": about_person("bystander", demote_bystander, role="moderator"),
-    "room.role (hand over)": about_person("bystander", return_ownership, role="owner"),
+    "member.set_role": about_person("bystander", demote_bystander, role="moderator"),
+    "member.set_role (hand over)": about_person("bystander", return_ownership, role="owner"),
     "create_invite": Request(lambda world, room, name: {"room": room.id, "max_uses": None}),
     "list_invites": about(),
     "revoke_invite": Request(lambda world, room, name: {"invite": room.link["id"]}, create_new_invite),
@@ -210,7 +210,7 @@ SITE: dict[str, Request] = {
         lambda world, room, name: {"kind": "direct", "members": [world.id("candidate")]}
     ),
     "rooms.read": plain(rooms=[{"room": LOBBY, "seq": 1}]),
-    "presence.set": plain(status="online"),
+    "status.set": plain(status="online"),
     "presence.idle": plain(idle=False),
     "presence.watch": Request(lambda world, room, name: {"users": [world.id("candidate")]}),
     "show_presence": Request(lambda world, room, name: {"user": [world.id("candidate")]}),

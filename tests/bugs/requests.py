@@ -51,7 +51,7 @@ async def carol(side: Side) -> Fields:
 
 async def banned(side: Side) -> Fields:
     given = await carol(side)
-    await side.do("room.ban", **given)
+    await side.do("member.ban", **given)
     return given
 
 
@@ -106,18 +106,18 @@ WIRE: dict[str, Prepare] = {
     "room.update": another_name,
     "room.archive": in_a_room(),
     "room.restore": after("room.archive", in_a_room(), "room"),
-    "room.settings": in_a_room(favourite=True, muted=True),
+    "room.set_preferences": in_a_room(favourite=True, muted=True),
     "room.join": open_to_join,
     "room.leave": of_bobs,
-    "room.invite": carol,
-    "room.remove": in_a_room(),
-    "room.ban": carol,
-    "room.unban": banned,
-    "room.role": in_a_room(role="owner"),
+    "member.add": carol,
+    "member.remove": in_a_room(),
+    "member.ban": carol,
+    "member.unban": banned,
+    "member.set_role": in_a_room(role="owner"),
     "room.read": in_a_room(),
     "room.unread": in_a_room(),
     "rooms.read": several,
-    "presence.set": status,
+    "status.set": status,
     "typing": in_a_room(),
     "presence.idle": plain(idle=True),
     "presence.watch": watched,

@@ -45,8 +45,8 @@ async def use_room(
     link: dict[str, Any] = {}
     if kind == "private":
         carol = people["carol"].id
-        await alice.command("room.ban", room=room, user=carol, reason=f"no {SECRET} for you")
-        await alice.command("room.unban", room=room, user=carol)
+        await alice.command("member.ban", room=room, user=carol, reason=f"no {SECRET} for you")
+        await alice.command("member.unban", room=room, user=carol)
         await alice.command("room.archive", room=room)
         await alice.command("room.restore", room=room)
         link = people["alice"].request("POST", "/api/invites", json={"room": room}).json()

@@ -50,7 +50,7 @@ class World:
         self.old = (first, await self.say("bob", "second", f"more {SECRET}", reply_to=first))
         await self.do("alice", "message.pin", message=first)
         await self.do("bob", "reaction.add", message=first, emoji="🧡")
-        await self.do("alice", "room.invite", user=self.people["carol"].id)
+        await self.do("alice", "member.add", user=self.people["carol"].id)
         await self.connections["carol"].ping()
         self.joined = self.room_state("carol")["head"]
 
@@ -133,7 +133,7 @@ async def test_messages_from_before_a_member_joined_do_not_count_as_unread(world
     assert (later["unread"], later["mentions"]) == (1, 0), "only the reply that was sent after"
     await world.say("alice", "call", "@carol, there")
     assert (world.room_state("carol")["unread"], world.room_state("carol")["mentions"]) == (2, 1)
-    moved = [frame for frame in world.connections["carol"].frames if frame["type"] == "read.moved"]
+    moved = [frame for frame in world.connections["carol"].frames if frame["type"] == "room.read_moved"]
     assert moved == []
 
 

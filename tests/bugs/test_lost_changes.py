@@ -81,7 +81,7 @@ async def test_repeated_commands_take_effect_once(server_and_users: tuple[Server
         else:
             assert not answer or answer == first or "room" in answer or "seq" in answer, kind
         assert side.changes(before, side.rows()) == {"gone": [], "come": []}, kind
-    assert again == {"room.leave": "not_found", "room.remove": "not_found"}
+    assert again == {"room.leave": "not_found", "member.remove": "not_found"}
     await side.leave()
 
 

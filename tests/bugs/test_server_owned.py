@@ -224,7 +224,7 @@ async def test_control_an_accepted_extra_field_is_detected(
 ) -> None:
     """A field of the command's own that only one side sends shows in rows or answer."""
     for kind, more in (
-        ("message.send", {"reply_to": 4}), ("room.settings", {"muted": True}), ("message.edit", {"body": "else"}),
+        ("message.send", {"reply_to": 4}), ("room.set_preferences", {"muted": True}), ("message.edit", {"body": "else"}),
         ("events.since", {"limit": 1}),
     ):  # fmt: skip
 

@@ -65,7 +65,7 @@ class FakeServer:
     def leave(self, number: int) -> None:
         if number in self.joined and number != 1:
             del self.joined[number]
-            self.say(OWN, "room.gone", room=number)
+            self.say(OWN, "room.removed", room=number)
 
     def trim(self, topic: str) -> None:
         self.logs[topic].floor = self.logs[topic].head

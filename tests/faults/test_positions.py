@@ -108,7 +108,7 @@ async def test_welcome_names_every_topic_with_its_head_and_unread_count(server: 
         assert moved["topic"] == f"user:{reader.id}"
         assert await connection.command("room.read", room=filled.room, seq=room["head"] - 1) == {}
         await connection.ping()
-        assert [event["unread"] for event in connection.of_type("read.moved")] == [0]
+        assert [event["unread"] for event in connection.of_type("room.read_moved")] == [0]
 
 
 # -- events.since, over REST and WebSocket

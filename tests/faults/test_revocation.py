@@ -170,7 +170,7 @@ async def loses_the_room(server: Server, depart: Callable[[Account, Account, int
         await socket.ping()
         heard = [frame for frame in socket.frames if frame.get("topic") == topic]
         assert [frame["body"] for frame in heard if frame["type"] == "message.sent"] == ["before"]
-        assert [frame["room"] for frame in socket.of_type("room.gone")] == [room]
+        assert [frame["room"] for frame in socket.of_type("room.removed")] == [room]
         with pytest.raises(RefusedError) as refused:
             await socket.command("events.since", topic=topic, after=0)
         assert refused.value.code in ("forbidden", "not_found")
@@ -221,7 +221,7 @@ async def joining_and_leaving(server: Server, rounds: int) -> list[str]:
         await member_socket.command("room.join", room=room)
         batch = [
             await creator_socket.post("message.send", room=room, key=f"a{number}", body="for the member too"),
-            await creator_socket.post("room.remove", room=room, user=member.id),
+            await creator_socket.post("member.remove", room=room, user=member.id),
             await creator_socket.post("message.send", room=room, key=f"b{number}", body="not for the member"),
         ]
         for reply in await asyncio.gather(*batch):

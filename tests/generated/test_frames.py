@@ -115,14 +115,14 @@ async def join_and_leave(first: RecordedConnection, second: RecordedConnection, 
     await second.ask("room.leave", room=room)
     await first.until(type="member.left")
     await second.ask("room.join", room=room)
-    await first.ask("room.remove", room=room, user=bob)
+    await first.ask("member.remove", room=room, user=bob)
     await first.until(type="member.removed")
-    await second.until(type="room.gone")
+    await second.until(type="room.removed")
 
 
 async def messages_and_presence(first: RecordedConnection, second: RecordedConnection, room: int, bob: int) -> None:
     """Exchange frames about messages, reactions, read positions, presence and typing."""
-    await first.ask("room.invite", room=room, user=bob)
+    await first.ask("member.add", room=room, user=bob)
     sent = await first.ask("message.send", room=room, key="said", body="@here, what next?")
     target = {"room": room, "message": sent["ok"]["seq"]}
     await second.ask("message.send", room=room, key="answer", body="Lunch", reply_to=target["message"])
@@ -135,7 +135,7 @@ async def messages_and_presence(first: RecordedConnection, second: RecordedConne
     assert "ok" in await first.ask("rooms.read", rooms=[{"room": room, "seq": target["message"]}])
     await second.until(type="message.deleted")
     await first.ask("presence.watch", users=[bob])
-    await second.ask("presence.set", status="dnd", text="Lunch")
+    await second.ask("status.set", status="dnd", text="Lunch")
     await first.until(type="presence")
     await second.ask("presence.idle", idle=True)
     await second.ask("typing", room=room)
@@ -145,9 +145,9 @@ async def messages_and_presence(first: RecordedConnection, second: RecordedConne
 async def rooms_and_members(first: RecordedConnection, second: RecordedConnection, room: int, bob: int) -> None:
     """Exchange frames about rooms and their members."""
     for kind, more in (
-        ("room.update", {"topic": "What next"}), ("room.settings", {"muted": True}), ("room.archive", {}),
-        ("room.restore", {}), ("room.role", {"user": bob, "role": "moderator"}), ("room.ban", {"user": bob}),
-        ("room.unban", {"user": bob}),
+        ("room.update", {"topic": "What next"}), ("room.set_preferences", {"muted": True}), ("room.archive", {}),
+        ("room.restore", {}), ("member.set_role", {"user": bob, "role": "moderator"}), ("member.ban", {"user": bob}),
+        ("member.unban", {"user": bob}),
     ):  # fmt: skip
         assert "ok" in await first.ask(kind, room=room, **more), kind
     await second.until(type="member.banned")
@@ -162,7 +162,7 @@ async def send_and_read(connection: RecordedConnection, room: int) -> None:
     received = await connection.until(type="message.sent")
     assert (await connection.ask("room.read", room=room, seq=received["seq"]))["ok"]["seq"] > 0
     assert (await connection.ask("room.read", room=room, seq=1))["ok"] == {}
-    await connection.until(type="read.moved")
+    await connection.until(type="room.read_moved")
     for number in range(MANY):
         await connection.ask("message.send", room=room, key=f"k{number}", body=f"number {number}")
     assert (await connection.ask("events.since", topic=f"room:{room}", after=received["seq"]))["ok"]["events"]

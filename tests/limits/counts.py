@@ -63,7 +63,7 @@ async def of_members_with_a_room(world: World) -> None:
     room, most = await world.room(text.MAX_INVITED), rooms_of.MEMBERS_SHOWN
     for more, shown in ((most - 1, False), (most, True)):
         for user in world.ids(more)[text.MAX_INVITED :]:
-            await world.do("room.invite", room=room, user=user)
+            await world.do("member.add", room=room, user=user)
         found = await world.get(f"/api/rooms/{room}")
         assert (len(found["members"]), found["more_members"]) == (most, shown)
 
@@ -223,7 +223,7 @@ async def of_members_that_any_member_may_mention(world: World) -> None:
         assert other.request("POST", f"/api/rooms/{room}/messages", json=said).status_code == 201
         page = await world.get(f"/api/rooms/{room}/messages?limit=1")
         assert ("mentions" in page["messages"][0]) is loud
-        await world.do("room.invite", room=room, user=world.people[40].id)
+        await world.do("member.add", room=room, user=world.people[40].id)
 
 
 @limit("MAX_WATCHED")

@@ -123,7 +123,7 @@ async def full(world: World) -> AsyncIterator[FullRoom]:
         await world.do("message.pin", room=room, message=seq)
         await world.do("message.edit", room=room, message=seqs[0], body=f"version {number}")
         await world.do("reaction.add", room=room, message=seqs[0], emoji="🍏🍎🍐🍊🍋🍌🍉🍇🍓🍈🍒🍑"[number])
-        await world.do("room.ban", room=room, user=world.people[-1 - number].id)
+        await world.do("member.ban", room=room, user=world.people[-1 - number].id)
         await world.asked("POST", "/api/invites", {"room": room})
     async with AsyncExitStack() as stack:
         for person in world.people[1 : MANY + 1]:

@@ -4,7 +4,7 @@ from hubbub.domain.commands import (
     AddReaction,
     CreateRoom,
     DeleteAccount,
-    InviteMember,
+    AddMember,
     LeaveRoom,
     MessagePage,
     PinMessage,
@@ -31,7 +31,7 @@ async def test_no_log_contains_the_name_of_a_deleted_account_after_trimming(worl
     seq = int(str(said["seq"]))
     await world.do(AddReaction(room=room, message=seq, emoji="👍"), gone)
     await world.do(PinMessage(room=room, message=seq))
-    await world.do(InviteMember(room=room, user=world.carol.id), gone)
+    await world.do(AddMember(room=room, user=world.carol.id), gone)
     await world.do(LeaveRoom(room=left), gone)
     await world.do(DeleteAccount(user=gone.id), SYSTEM)
     page = world.desk.database.read(messages.page, world.bob.id, MessagePage(room=room))["messages"]

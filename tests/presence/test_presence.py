@@ -33,12 +33,12 @@ async def test_watchers_receive_presence_changes_and_others_do_not(server: Serve
         assert first == {"people": [{"user": anna.id, "status": "offline"}, {"user": bert.id, "status": "online"}]}
         async with await at(server, anna) as one, await at(server, anna) as other:
             await hears(looking, anna.id, status="online")
-            await one.command("presence.set", status="dnd", text="Lunch", emoji="\u2764")
+            await one.command("status.set", status="dnd", text="Lunch", emoji="\u2764")
             await hears(looking, anna.id, status="dnd", text="Lunch", emoji="\u2764\ufe0f")
             await eventually(lambda: one.of_type("status.changed"), SOON, "the user's own devices receive the change")
             await eventually(lambda: other.of_type("status.changed"), SOON, "the user's own devices receive the change")
-            assert await one.command("presence.set", status="dnd", text="Lunch", emoji="\u2764") == {}
-            await one.command("presence.set")
+            assert await one.command("status.set", status="dnd", text="Lunch", emoji="\u2764") == {}
+            await one.command("status.set")
             await hears(looking, anna.id, status="online", text=None)
             await one.command("presence.idle", idle=True)
             await other.command("presence.idle", idle=True)
@@ -60,7 +60,7 @@ async def test_watchers_receive_presence_changes_and_others_do_not(server: Serve
 async def test_an_invisible_user_is_invisible_everywhere(server: Server) -> None:
     anna, bert = server.sign_up("anna"), server.sign_up("bert")
     async with await at(server, anna) as hidden, await at(server, bert) as looking:
-        await hidden.command("presence.set", status="invisible", text="hiding")
+        await hidden.command("status.set", status="invisible", text="hiding")
         answer = await looking.command("presence.watch", users=[anna.id])
         assert answer == {"people": [{"user": anna.id, "status": "offline"}]}
         assert anna.id not in {each["id"] for each in bert.get("/api/rooms/1/online")["users"]}
@@ -119,7 +119,7 @@ async def test_status_fields_and_watched_users_are_accepted_up_to_their_limits(s
     now = datetime.now(UTC)
     async with await at(server, anna) as one:
         assert len((await one.command("presence.watch", users=list(range(1, 201))))["people"]) == 200
-        await one.command("presence.set", text="x" * 100, until=(now + timedelta(days=365)).isoformat())
+        await one.command("status.set", text="x" * 100, until=(now + timedelta(days=365)).isoformat())
         wrongs: tuple[dict[str, Any], ...] = (
             {"text": "x" * 101},
             {"text": "two\nlines"},
@@ -133,7 +133,7 @@ async def test_status_fields_and_watched_users_are_accepted_up_to_their_limits(s
         )
         for wrong in wrongs:
             with pytest.raises(RefusedError, match="bad_request"):
-                await one.command("presence.set", **wrong)
+                await one.command("status.set", **wrong)
         with pytest.raises(RefusedError, match="bad_request"):
             await one.command("presence.watch", users=list(range(1, 202)))
         async with await at(server, anna) as again:

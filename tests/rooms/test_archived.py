@@ -15,7 +15,7 @@ REFUSED = (1, 403)
 ALLOWED = {
     "room.archive": "idempotent",
     "room.restore": "the way back",
-    "room.settings": "belong to the user",
+    "room.set_preferences": "belong to the user",
     "room.read": "reading is allowed",
     "room.unread": "reading is allowed",
     "rooms.read": "reading is allowed",

@@ -14,7 +14,7 @@ from hubbub.domain.commands import (
     LeaveRoom,
     SendMessage,
     SetDisabled,
-    SetRoomRole,
+    SetMemberRole,
 )
 from hubbub.domain.errors import BadRequest, Conflict, Forbidden, NotFound
 from hubbub.domain.events import MemberJoined, RoomAdded
@@ -136,7 +136,7 @@ async def test_the_same_key_returns_the_rooms_current_state(world: World) -> Non
     again = await world.do(made)
     assert again["room"] == world.sees(world.alice)[room].model_dump(exclude_none=True)
     assert (again["seq"], again["topic"]) == (first["seq"], first["topic"])
-    await world.do(SetRoomRole(room=room, user=world.bob.id, role=RoomRole.OWNER))
+    await world.do(SetMemberRole(room=room, user=world.bob.id, role=RoomRole.OWNER))
     await world.do(LeaveRoom(room=room))
     late = await world.do(made)
     assert isinstance(first["room"], dict)

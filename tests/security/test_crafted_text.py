@@ -286,7 +286,7 @@ async def test_no_text_in_a_frame_costs_more_than_50_ms(target: TargetApp) -> No
                 await found.look(f"{kind} (a key)", what, way({**valid, text: 1}), plain, text)
     await socket.leave()
     assert found.wrong == []
-    assert {"message.send.body", "room.create.name", "presence.set.emoji", "hello.have"} <= found.seen
+    assert {"message.send.body", "room.create.name", "status.set.emoji", "hello.have"} <= found.seen
 
 
 async def test_no_name_room_or_header_of_a_plain_text_socket_costs_more_than_50_ms(target: TargetApp) -> None:

@@ -228,7 +228,7 @@ export class Chat {
       case "event":
         if (effect.event.type === "message.sent") this.signals = spoken(this.signals, effect.event.room, effect.event.by);
         this.update((state) => reduce(state, effect.event));
-        if (effect.event.type === "room.gone") this.#snapshotWriter?.lost();
+        if (effect.event.type === "room.removed") this.#snapshotWriter?.lost();
         return;
       case "reset":
         return this.update((state) => roomReset(state, Number(effect.topic.slice("room:".length))));

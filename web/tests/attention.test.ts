@@ -9,7 +9,7 @@ import { alice, AT, room, said, welcome } from "./build";
 const inRoom = (more = {}, heads = {}): State => welcomed(initial(alice), welcome(heads, { rooms: [room(1, more)] }), []);
 const apply = (state: State, ...events: ChatEvent[]): State => events.reduce(reduce, state);
 const moved = (seq: number, read: number, unread: number, mentions = 0): ChatEvent => ({
-  topic: "user:7", seq, type: "read.moved", at: AT, room: 1, read, unread, mentions,
+  topic: "user:7", seq, type: "room.read_moved", at: AT, room: 1, read, unread, mentions,
 });
 const me = { users: [7], room: false, here: false };
 const everybody = { users: [], room: true, here: false };

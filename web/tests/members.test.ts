@@ -11,10 +11,10 @@ const inRoom = (): State =>
 const apply = (from: State, ...events: ChatEvent[]): State => events.reduce(reduce, from);
 const about = (seq: number, user: number, name: string) => ({ ...joined(seq, user, name), by: 8 });
 const banned = (seq: number, user: number, was_member = true): ChatEvent => ({ ...about(seq, user, "x"), type: "member.banned", was_member });
-const role = (seq: number, user: number, to: Member["role"]): ChatEvent => ({ ...about(seq, user, "x"), type: "member.role", role: to });
+const role = (seq: number, user: number, to: Member["role"]): ChatEvent => ({ ...about(seq, user, "x"), type: "member.role_changed", role: to });
 const removed = (seq: number, user: number): ChatEvent => ({ ...about(seq, user, "x"), type: "member.removed" });
 const gone = (why: "left" | "removed" | "banned", reason?: string): ChatEvent => ({
-  topic: "user:7", seq: 5, type: "room.gone", at: AT, room: 1, why, ...(reason && { reason }),
+  topic: "user:7", seq: 5, type: "room.removed", at: AT, room: 1, why, ...(reason && { reason }),
 });
 const added = (more = {}): ChatEvent => ({ topic: "user:7", seq: 6, type: "room.added", at: AT, room: room(1, more) });
 

@@ -22,9 +22,9 @@ describe("reduce", () => {
       joined(12, 9, "carol"),
       { ...joined(13, 9, "carol"), type: "member.left" },
       { ...joined(14, 8, "bob"), type: "member.removed" },
-      { topic: "user:7", seq: 4, type: "read.moved", at: AT, room: 1, read: 11, unread: 0 },
+      { topic: "user:7", seq: 4, type: "room.read_moved", at: AT, room: 1, read: 11, unread: 0 },
       { topic: "user:7", seq: 5, type: "room.added", at: AT, room: room(2) },
-      { topic: "user:7", seq: 6, type: "room.gone", at: AT, room: 2 },
+      { topic: "user:7", seq: 6, type: "room.removed", at: AT, room: 2 },
     ];
     let state = started;
     for (const event of events) {
@@ -55,7 +55,7 @@ describe("reduce", () => {
 
   it("removes a room that is gone and marks it in the directory", () => {
     const state = { ...timelineStarted(inRoom(), 1, 1), directory: [room(1)] };
-    const gone = apply(state, { topic: "user:7", seq: 4, type: "room.gone", at: AT, room: 1 });
+    const gone = apply(state, { topic: "user:7", seq: 4, type: "room.removed", at: AT, room: 1 });
     expect(gone).toMatchObject({ rooms: {}, timelines: {}, directory: [{ id: 1, joined: false }] });
   });
 

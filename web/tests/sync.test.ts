@@ -156,7 +156,7 @@ describe("positions", () => {
     const client = live().input({ type: "lost" }).send("a").input({ type: "opened" });
     client.frames(welcome({ "room:1": 10, "user:7": 3 }));
     client.take();
-    client.frames({ topic: "user:7", seq: 4, type: "room.gone", at: AT, room: 1 }, said(11));
+    client.frames({ topic: "user:7", seq: 4, type: "room.removed", at: AT, room: 1 }, said(11));
     expect(client.applied()).toEqual([4]);
     expect(client.state.outbox).toEqual([]);
   });
@@ -167,7 +167,7 @@ describe("positions", () => {
       const [first] = client.send("sent").commands();
       client.frames({ re: idOf(first), ok: { topic: "room:1", seq: 12 } });
       client.send("a").send("elsewhere", 2).send("b").take();
-      client.frames({ topic: "user:7", seq: 4, type: "room.gone", at: AT, room: 1, why: "removed" });
+      client.frames({ topic: "user:7", seq: 4, type: "room.removed", at: AT, room: 1, why: "removed" });
     } else if (when === "while disconnected") {
       client.input({ type: "lost" }).send("a").send("elsewhere", 2).send("b").input({ type: "opened" });
       client.frames(welcome({ "room:2": 4, "user:7": 4 }));

@@ -156,7 +156,7 @@ describe("event lines", () => {
   it('say "You" for the user', () => {
     const removed = { ...at, type: "member.removed", user: 7, name: "alice", by: 8 } as const;
     expect([textOf(removed), textOf(removed, 8)]).toEqual(["You were removed", "alice was removed"]);
-    expect(textOf({ ...at, type: "member.role", user: 7, name: "alice", by: 8, role: "owner" })).toBe("You are now the owner");
+    expect(textOf({ ...at, type: "member.role_changed", user: 7, name: "alice", by: 8, role: "owner" })).toBe("You are now the owner");
   });
 
   it("say what was changed", () => {

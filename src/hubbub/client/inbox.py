@@ -262,7 +262,7 @@ class Inbox:
             self.rooms[room.id] = room
             self._topics.setdefault(room_topic(room.id), Topic(None, 0))
             self._begin(frame["room"])
-        elif frame["type"] == "room.gone":
+        elif frame["type"] == "room.removed":
             self.rooms.pop(frame["room"], None)
             self._topics.pop(room_topic(frame["room"]), None)
             self._behind.pop(room_topic(frame["room"]), None)

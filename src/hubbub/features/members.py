@@ -5,11 +5,11 @@ from sqlalchemy import Connection
 from hubbub.domain import rules
 from hubbub.domain.commands import (
     BanMember,
-    InviteMember,
+    AddMember,
     JoinRoom,
     LeaveRoom,
     RemoveMember,
-    SetRoomRole,
+    SetMemberRole,
     UnbanMember,
 )
 from hubbub.domain.errors import Conflict, NotFound
@@ -18,7 +18,7 @@ from hubbub.domain.events import (
     MemberBanned,
     MemberLeft,
     MemberRemoved,
-    MemberRole,
+    MemberRoleChanged,
     MemberUnbanned,
     RoomRemoved,
 )
@@ -63,7 +63,7 @@ def leave(command: LeaveRoom, actor: Actor, tx: Transaction) -> Answer:
     return _position(entry)
 
 
-def invite(command: InviteMember, actor: Actor, tx: Transaction) -> Answer:
+def invite(command: AddMember, actor: Actor, tx: Transaction) -> Answer:
     """Add a user to a room. An existing member stays as they are."""
     room = rooms.get_visible(tx.connection, actor.id, command.room)
     rules.rank(actor, room)
@@ -133,7 +133,7 @@ def unban(command: UnbanMember, actor: Actor, tx: Transaction) -> Answer:
     return _position(tx.append(MemberUnbanned(room=room.id, user=command.user, name=name, by=actor.id)))
 
 
-def set_role(command: SetRoomRole, actor: Actor, tx: Transaction) -> Answer:
+def set_role(command: SetMemberRole, actor: Actor, tx: Transaction) -> Answer:
     """Change a member's role.
 
     When the owner changes, the former owner becomes a moderator first. A role the member already
@@ -198,7 +198,7 @@ def _change_role(tx: Transaction, room: Room, member: tuple[int, str], role: Roo
     """Store the role of `member` = (id, name) and append its event."""
     user, name = member
     members.set_role(tx, room.id, user, role)
-    return tx.append(MemberRole(room=room.id, user=user, name=name, by=actor.id, role=role))
+    return tx.append(MemberRoleChanged(room=room.id, user=user, name=name, by=actor.id, role=role))
 
 
 def _position(entry: Entry) -> Answer:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from hubbub.domain.commands import SetPresence
+from hubbub.domain.commands import SetStatus
 from hubbub.domain.errors import BadRequest
 from hubbub.domain.events import StatusChanged
 from hubbub.domain.model import Actor, Status
@@ -16,7 +16,7 @@ LONGEST = 366 * 86_400_000
 """The longest duration of a status, in milliseconds."""
 
 
-def set_(command: SetPresence, actor: Actor, tx: Transaction) -> dict[str, object]:
+def set_(command: SetStatus, actor: Actor, tx: Transaction) -> dict[str, object]:
     """Replace the user's status. If nothing changes, the answer is empty."""
     until = None if command.until is None else milliseconds(command.until)
     if until is not None and not tx.now < until <= tx.now + LONGEST:

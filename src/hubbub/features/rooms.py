@@ -8,7 +8,7 @@ from hubbub.domain import rules
 from hubbub.domain.commands import (
     TOO_MANY,
     ArchiveRoom,
-    ChangeSettings,
+    SetRoomPreferences,
     CreateRoom,
     RestoreRoom,
     UpdateRoom,
@@ -22,7 +22,7 @@ from hubbub.domain.events import (
     RoomCreated,
     RoomRestored,
     RoomUpdated,
-    SettingsChanged,
+    RoomPreferencesChanged,
     SiteRoomEvent,
 )
 from hubbub.domain.model import Actor, Room, RoomRole, room_topic
@@ -107,7 +107,7 @@ def restore(command: RestoreRoom, actor: Actor, tx: Transaction) -> Answer:
     return _set_archived(tx, actor, command.room, archived=False)
 
 
-def settings(command: ChangeSettings, actor: Actor, tx: Transaction) -> Answer:
+def settings(command: SetRoomPreferences, actor: Actor, tx: Transaction) -> Answer:
     """Change the actor's own settings for a room.
 
     If nothing changes, the answer is empty. Allowed in archived rooms, too.
@@ -120,7 +120,7 @@ def settings(command: ChangeSettings, actor: Actor, tx: Transaction) -> Answer:
     if (favourite, muted) == (room.favourite, room.muted):
         return {}
     rooms.set_preferences(tx, room.id, actor.id, favourite=favourite, muted=muted)
-    entry = tx.append(SettingsChanged(person=actor.id, room=room.id, favourite=favourite, muted=muted))
+    entry = tx.append(RoomPreferencesChanged(person=actor.id, room=room.id, favourite=favourite, muted=muted))
     return {"topic": entry.topic, "seq": entry.seq}
 
 

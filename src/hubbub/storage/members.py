@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Select, bindparam, delete, exists, insert, select, update
 
-from hubbub.domain.events import Entry, MemberJoined, MemberRole, RoomAdded, RoomArchived
+from hubbub.domain.events import Entry, MemberJoined, MemberRoleChanged, RoomAdded, RoomArchived
 from hubbub.domain.model import LOBBY, Member, Membership, Room, RoomRole, room_topic
 from hubbub.domain.text import timestamp
 from hubbub.storage import mentions
@@ -149,11 +149,11 @@ def _set_role_by_self(tx: Transaction, room: int, member: tuple[int, str], role:
     """Set a role that no user has assigned: the event names the member as its actor."""
     user, name = member
     set_role(tx, room, user, role)
-    tx.append(MemberRole(room=room, user=user, name=name, by=user, role=role))
+    tx.append(MemberRoleChanged(room=room, user=user, name=name, by=user, role=role))
 
 
 def set_role(tx: Transaction, room: int, user: int, role: RoomRole) -> None:
-    """Set a member's role. Holds the room's topic; append `member.role` next."""
+    """Set a member's role. Holds the room's topic; append `member.role_changed` next."""
     tx.execute(update(members).where(members.c.room == room, members.c.user == user).values(role=role.value))
 
 

@@ -1,5 +1,5 @@
 /** The effects of membership events on the state. Pure. */
-import type { MemberBanned, MemberJoined, MemberLeft, MemberRemoved, MemberRole, MemberUnbanned } from "./events";
+import type { MemberBanned, MemberJoined, MemberLeft, MemberRemoved, MemberRoleChanged, MemberUnbanned } from "./events";
 import type { Member } from "./model";
 import { roomChanged, roomGone } from "./rooms";
 import { without, type State } from "./state";
@@ -27,14 +27,14 @@ export function memberUnbanned(state: State, event: MemberUnbanned): State {
   return bans ? { ...state, bans: { ...state.bans, [event.room]: bans.filter((ban) => ban.user !== event.user) } } : state;
 }
 
-export function memberRole(state: State, event: MemberRole): State {
+export function memberRole(state: State, event: MemberRoleChanged): State {
   const { room, user, role } = event;
   const own = user === state.me.id ? roomChanged(state, room, (known) => (event.seq <= (known.head ?? 0) ? known : { ...known, role })) : state;
   return listed(own, room, (members) => members.map((member) => (member.id === user ? { ...member, role } : member)));
 }
 
 /**
- * `room.gone` in the user's own topic says the same, with the reason; the first of the two counts.
+ * `room.removed` in the user's own topic says the same, with the reason; the first of the two counts.
  */
 function selfGone(state: State, event: MemberLeft | MemberRemoved | MemberBanned): State {
   const why = ({ "member.left": "left", "member.removed": "removed", "member.banned": "banned" } as const)[event.type];

@@ -1,5 +1,5 @@
 /** The effects of room events on the state. Pure. */
-import type { RoomAdded, RoomArchived, RoomCreated, RoomRemoved, RoomRestored, RoomUpdated, SettingsChanged } from "./events";
+import type { RoomAdded, RoomArchived, RoomCreated, RoomRemoved, RoomRestored, RoomUpdated, RoomPreferencesChanged } from "./events";
 import { roomReset } from "./load";
 import type { Room } from "./model";
 import { without, type State } from "./state";
@@ -70,7 +70,7 @@ export function roomRestored(state: State, event: RoomRestored): State {
 }
 
 /** The user's own settings of a room, set on any device. */
-export function settingsChanged(state: State, { room: id, favourite, muted }: SettingsChanged): State {
+export function settingsChanged(state: State, { room: id, favourite, muted }: RoomPreferencesChanged): State {
   return roomChanged(state, id, (room) => ({ ...room, favourite, muted }));
 }
 

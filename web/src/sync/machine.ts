@@ -162,10 +162,10 @@ class Run {
 
   private apply(event: ChatEvent): void {
     this.set({ positions: positions.advance(this.state.positions, event.topic, event.seq) });
-    if (event.type === "room.gone") this.returnUnsent((room) => room !== event.room);
+    if (event.type === "room.removed") this.returnUnsent((room) => room !== event.room);
     this.effects.push({ type: "event", event });
     if (event.type === "room.added") this.enter(event.room.id, event.room.head ?? 0);
-    if (event.type === "room.gone") this.set({ positions: positions.forget(this.state.positions, `room:${event.room}`) });
+    if (event.type === "room.removed") this.set({ positions: positions.forget(this.state.positions, `room:${event.room}`) });
     this.settle(event.topic, event.type === "message.sent" ? event.key : undefined);
     this.pump();
   }
@@ -254,7 +254,7 @@ class Run {
   private pageAnswered(topic: string, answer: Answer): void {
     this.set({ positions: positions.asking(this.state.positions, topic, null) });
     if (answer.error) {
-      // If the user has left the room, `room.gone` follows. If the server is busy, ask again after
+      // If the user has left the room, `room.removed` follows. If the server is busy, ask again after
       // the time it gave.
       const wait = answer.error.retry_after ?? (RETRYABLE.has(answer.error.code) ? PATIENCE_S : null);
       if (wait !== null) this.effects.push({ type: "timer", at: this.now + wait * 1000 });

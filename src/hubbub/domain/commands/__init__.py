@@ -26,11 +26,11 @@ from hubbub.domain.commands.invites import AcceptInvite, CreateInvite, CreateOne
 from hubbub.domain.commands.maintenance import ForgetInvites, TrimTopic
 from hubbub.domain.commands.members import (
     BanMember,
-    InviteMember,
+    AddMember,
     JoinRoom,
     LeaveRoom,
     RemoveMember,
-    SetRoomRole,
+    SetMemberRole,
     UnbanMember,
 )
 from hubbub.domain.commands.messages import (
@@ -47,7 +47,7 @@ from hubbub.domain.commands.presence import (
     SIGNALS,
     AnySignal,
     SetIdle,
-    SetPresence,
+    SetStatus,
     Signal,
     Typing,
     WatchPresence,
@@ -57,7 +57,7 @@ from hubbub.domain.commands.reads import ReadRoom, ReadRooms, RoomRead, UnreadRo
 from hubbub.domain.commands.rooms import (
     TOO_MANY,
     ArchiveRoom,
-    ChangeSettings,
+    SetRoomPreferences,
     CreateRoom,
     NewRoom,
     RestoreRoom,
@@ -79,7 +79,7 @@ __all__ = [
     "ArchiveRoom",
     "BanMember",
     "ChangePassword",
-    "ChangeSettings",
+    "SetRoomPreferences",
     "CloseGuest",
     "Command",
     "CreateAccount",
@@ -93,7 +93,7 @@ __all__ = [
     "ForgetInvites",
     "ForwardMessage",
     "Id",
-    "InviteMember",
+    "AddMember",
     "JoinRoom",
     "LeaveRoom",
     "MessagePage",
@@ -116,8 +116,8 @@ __all__ = [
     "Seq",
     "SetDisabled",
     "SetIdle",
-    "SetPresence",
-    "SetRoomRole",
+    "SetStatus",
+    "SetMemberRole",
     "Signal",
     "Topic",
     "TouchSession",
@@ -144,18 +144,18 @@ AnyWireCommand = (
     | UpdateRoom
     | ArchiveRoom
     | RestoreRoom
-    | ChangeSettings
+    | SetRoomPreferences
     | JoinRoom
     | LeaveRoom
-    | InviteMember
+    | AddMember
     | RemoveMember
     | BanMember
     | UnbanMember
-    | SetRoomRole
+    | SetMemberRole
     | ReadRoom
     | UnreadRoom
     | ReadRooms
-    | SetPresence
+    | SetStatus
 )
 WireCommand = Annotated[AnyWireCommand, Field(discriminator="type")]
 WIRE_COMMANDS: TypeAdapter[AnyWireCommand] = TypeAdapter(WireCommand)

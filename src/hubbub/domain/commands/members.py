@@ -45,12 +45,12 @@ class MemberCommand(Command):
         return (room_topic(self.room), user_topic(self.user), user_topic(actor.id))
 
 
-class InviteMember(MemberCommand):
+class AddMember(MemberCommand):
     """Add a user to a room. Idempotent."""
 
     answer = MaybePosition
     rest = ("POST", "/api/rooms/{room}/members")
-    type: Literal["room.invite"] = "room.invite"
+    type: Literal["member.add"] = "member.add"
 
 
 class RemoveMember(MemberCommand):
@@ -59,7 +59,7 @@ class RemoveMember(MemberCommand):
 
     answer = Position
     rest = ("DELETE", "/api/rooms/{room}/members/{user}")
-    type: Literal["room.remove"] = "room.remove"
+    type: Literal["member.remove"] = "member.remove"
 
 
 class BanMember(MemberCommand):
@@ -68,7 +68,7 @@ class BanMember(MemberCommand):
 
     answer = MaybePosition
     rest = ("POST", "/api/rooms/{room}/bans")
-    type: Literal["room.ban"] = "room.ban"
+    type: Literal["member.ban"] = "member.ban"
     reason: Reason = ""
     """Shown to the banned user and to the room's moderators."""
 
@@ -78,15 +78,15 @@ class UnbanMember(MemberCommand):
 
     answer = MaybePosition
     rest = ("DELETE", "/api/rooms/{room}/bans/{user}")
-    type: Literal["room.unban"] = "room.unban"
+    type: Literal["member.unban"] = "member.unban"
 
 
-class SetRoomRole(MemberCommand):
+class SetMemberRole(MemberCommand):
     """Change a member's role in a room. Idempotent.
     A room has one owner: when another member becomes the owner, the former owner becomes a
     moderator. The owner of an archived room can be changed, too."""
 
     answer = MaybePosition
     rest = ("PUT", "/api/rooms/{room}/members/{user}/role")
-    type: Literal["room.role"] = "room.role"
+    type: Literal["member.set_role"] = "member.set_role"
     role: Annotated[RoomRole, Field(strict=False)]

@@ -10,12 +10,12 @@ from hubbub.domain.model import Actor, Appearances, Chosen, Frozen, MaybePositio
 from hubbub.domain.text import MAX_WATCHED, Moment, StatusText
 
 
-class SetPresence(Command):
+class SetStatus(Command):
     """Set your status. It replaces the previous status completely."""
 
     answer = MaybePosition
     rest = ("PUT", "/api/presence")
-    type: Literal["presence.set"] = "presence.set"
+    type: Literal["status.set"] = "status.set"
     status: Chosen = "online"
     """`dnd` is "do not disturb"; other users see `invisible` as offline."""
     text: StatusText = ""

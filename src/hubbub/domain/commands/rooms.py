@@ -107,13 +107,13 @@ class RestoreRoom(Command):
         return (SITE, room_topic(self.room))
 
 
-class ChangeSettings(Command):
+class SetRoomPreferences(Command):
     """Change your own settings for a room, on all your devices.
     Fields that are left out stay as they are."""
 
     answer = MaybePosition
     rest = ("PATCH", "/api/rooms/{room}/settings")
-    type: Literal["room.settings"] = "room.settings"
+    type: Literal["room.set_preferences"] = "room.set_preferences"
     room: Id
     favourite: bool | None = None
     """Whether the room is listed first in the user's list."""

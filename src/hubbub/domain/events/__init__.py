@@ -9,7 +9,7 @@ from hubbub.domain.events.members import (
     MemberJoined,
     MemberLeft,
     MemberRemoved,
-    MemberRole,
+    MemberRoleChanged,
     MembershipEvent,
     MemberUnbanned,
 )
@@ -33,7 +33,7 @@ from hubbub.domain.events.rooms import (
     RoomRemoved,
     RoomRestored,
     RoomUpdated,
-    SettingsChanged,
+    RoomPreferencesChanged,
 )
 from hubbub.domain.events.security import AccountDisabled, IdentityRevoked, SessionRevoked
 
@@ -53,7 +53,7 @@ __all__ = [
     "MemberJoined",
     "MemberLeft",
     "MemberRemoved",
-    "MemberRole",
+    "MemberRoleChanged",
     "MemberUnbanned",
     "MembershipEvent",
     "MessageDeleted",
@@ -80,7 +80,7 @@ __all__ = [
     "SessionClosed",
     "SessionOpened",
     "SessionRevoked",
-    "SettingsChanged",
+    "RoomPreferencesChanged",
     "SiteRoomEvent",
     "StatusChanged",
 ]

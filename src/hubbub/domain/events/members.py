@@ -47,8 +47,8 @@ class MemberUnbanned(MembershipEvent):
     type = "member.unbanned"
 
 
-class MemberRole(MembershipEvent):
+class MemberRoleChanged(MembershipEvent):
     """A member's role changed. A change of owner takes two of these events."""
 
-    type = "member.role"
+    type = "member.role_changed"
     role: RoomRole

@@ -13,7 +13,7 @@ from hubbub.domain.events.members import (
     MemberJoined,
     MemberLeft,
     MemberRemoved,
-    MemberRole,
+    MemberRoleChanged,
     MemberUnbanned,
 )
 from hubbub.domain.events.messages import MessageDeleted, MessageEdited, MessagePinned, MessageSent, MessageUnpinned
@@ -27,7 +27,7 @@ from hubbub.domain.events.rooms import (
     RoomRemoved,
     RoomRestored,
     RoomUpdated,
-    SettingsChanged,
+    RoomPreferencesChanged,
 )
 from hubbub.domain.model import Wire
 
@@ -54,14 +54,14 @@ ClientEvent = (
     | MemberRemoved
     | MemberBanned
     | MemberUnbanned
-    | MemberRole
+    | MemberRoleChanged
     | RoomCreated
     | RoomUpdated
     | RoomArchived
     | RoomRestored
     | RoomAdded
     | RoomRemoved
-    | SettingsChanged
+    | RoomPreferencesChanged
     | ReadMoved
     | StatusChanged
     | SessionOpened

@@ -7,7 +7,7 @@ class ReadMoved(PersonalEvent):
     """The user's read position moved, on any device and in either direction.
     It holds the new state."""
 
-    type = "read.moved"
+    type = "room.read_moved"
     room: int
     """The room's id."""
     read: int

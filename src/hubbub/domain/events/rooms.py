@@ -70,7 +70,7 @@ class RoomRemoved(PersonalEvent):
     """The user is no longer a member of the room.
     The user's connections no longer follow it."""
 
-    type = "room.gone"
+    type = "room.removed"
     room: int
     """The room's id."""
     why: Literal["left", "removed", "banned"] | Absent = None
@@ -79,10 +79,10 @@ class RoomRemoved(PersonalEvent):
     """The reason of a ban, as the moderator gave it."""
 
 
-class SettingsChanged(PersonalEvent):
+class RoomPreferencesChanged(PersonalEvent):
     """The user's own settings for a room changed."""
 
-    type = "settings.changed"
+    type = "room.preferences_changed"
     room: int
     """The room's id."""
     favourite: bool

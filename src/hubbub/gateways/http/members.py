@@ -10,11 +10,11 @@ from hubbub.domain.commands import (
     BanMember,
     Command,
     Id,
-    InviteMember,
+    AddMember,
     JoinRoom,
     LeaveRoom,
     RemoveMember,
-    SetRoomRole,
+    SetMemberRole,
     UnbanMember,
 )
 from hubbub.domain.model import Ban, Frozen, MaybePosition, Member, Person, Position, RoomPosition, RoomRole, Wire
@@ -113,7 +113,7 @@ async def leave_room(room: RoomId, caller: Active, services: Running) -> Respons
 @router.post("/members", response_model=MaybePosition, responses=refusals(400, 401, 403, 404, 409, 413, 429))
 async def invite_member(room: RoomId, body: Guest, caller: Active, services: Running) -> Response:
     """Add a user to the room. Idempotent."""
-    return await _do(InviteMember(room=room, user=body.user), caller, services)
+    return await _do(AddMember(room=room, user=body.user), caller, services)
 
 
 @router.delete("/members/{user}", response_model=Position, responses=refusals(400, 401, 403, 404, 429))
@@ -128,7 +128,7 @@ async def remove_member(room: RoomId, user: UserId, caller: Active, services: Ru
 @router.put("/members/{user}/role", response_model=MaybePosition, responses=refusals(400, 401, 403, 404, 413, 429))
 async def set_room_role(room: RoomId, user: UserId, body: NewRole, caller: Active, services: Running) -> Response:
     """Change a member's role in the room. Requires the room's owner or an admin."""
-    return await _do(SetRoomRole(room=room, user=user, role=body.role), caller, services)
+    return await _do(SetMemberRole(room=room, user=user, role=body.role), caller, services)
 
 
 @router.get("/bans", response_model=BansPage, responses=refusals(400, 401, 403, 404))

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from pydantic import FailFast, Field
 
-from hubbub.domain.commands import Id, SetPresence
+from hubbub.domain.commands import Id, SetStatus
 from hubbub.domain.emojis import Emoji
 from hubbub.domain.model import Appearances, Chosen, Frozen, MaybePosition
 from hubbub.domain.text import MAX_WATCHED, Moment, StatusText
@@ -39,5 +39,5 @@ async def show_presence(user: Users, caller: LoggedIn, services: Running) -> Res
 @router.put("", response_model=MaybePosition, responses=refusals(400, 401, 403, 413, 429))
 async def set_presence(body: NewStatus, caller: Active, services: Running) -> Response:
     """Set the caller's status. Replaces the previous one entirely."""
-    command = SetPresence(status=body.status, text=body.text, emoji=body.emoji, until=body.until)
+    command = SetStatus(status=body.status, text=body.text, emoji=body.emoji, until=body.until)
     return reply((await services.journal.submit(command, caller.actor)).answer)

@@ -7,7 +7,7 @@ from fastapi.responses import Response
 
 from hubbub.domain.commands import (
     ArchiveRoom,
-    ChangeSettings,
+    SetRoomPreferences,
     CreateRoom,
     NewRoom,
     RestoreRoom,
@@ -125,5 +125,5 @@ async def restore_room(room: RoomId, caller: Active, services: Running) -> Respo
 @router.patch("/{room}/settings", response_model=MaybePosition, responses=refusals(400, 401, 403, 404, 413, 429))
 async def change_settings(room: RoomId, body: Settings, caller: Active, services: Running) -> Response:
     """Change the caller's own settings for the room, on all their devices."""
-    command = ChangeSettings(room=room, **body.model_dump())
+    command = SetRoomPreferences(room=room, **body.model_dump())
     return reply((await services.journal.submit(command, caller.actor)).answer)
