@@ -18,8 +18,8 @@ from hubbub.domain.commands import (
     RevokeInvite,
     SendMessage,
     SetDisabled,
-    SetStatus,
     SetMemberRole,
+    SetStatus,
 )
 from hubbub.domain.errors import Conflict, Forbidden, HubbubError, NotFound, Unauthenticated
 from hubbub.domain.events import RoomRemoved, StatusChanged

@@ -188,8 +188,8 @@ SITE: dict[str, Request] = {
     "health": plain(),
     "ready": plain(),
     "metrics": plain(),
-    "look_at_site": plain(),
-    "create_account": Request(
+    "show_site": plain(),
+    "create_user": Request(
         lambda world, room, name: {"username": world.fresh().replace(" ", "-"), "password": PASSWORD}
     ),
     "log_in": plain(username="nobody", password=PASSWORD),
@@ -198,12 +198,12 @@ SITE: dict[str, Request] = {
     "reset_password": plain(token="none", password=PASSWORD),
     "show_me": plain(),
     "show_user": Request(lambda world, room, name: {"user": world.id("candidate")}),
-    "find_people": plain(),
+    "list_users": plain(),
     "list_rooms": plain(),
     "list_sessions": plain(),
     "end_session": plain(session="another user's"),
     "change_password": plain(current_password="a wrong one", new_password=PASSWORD),
-    "delete_account": Request(lambda world, room, name: {"json": {"password": "a wrong one"}}),
+    "delete_current_user": Request(lambda world, room, name: {"json": {"password": "a wrong one"}}),
     "room.create": Request(lambda world, room, name: {"kind": "public", "name": f"Room {world.fresh()}"}),
     "room.create (a private one)": plain(kind="private", name="Anything"),
     "room.create (a direct one)": Request(

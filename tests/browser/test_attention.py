@@ -53,7 +53,7 @@ def test_unread_counts_appear_in_all_windows_and_a_muted_room_only_shows_mention
 ) -> None:
     account = server.sign_up("ann")
     attic, barn = rooms_of(account, bob, "Attic", "Barn")
-    assert account.request("PATCH", f"/api/rooms/{barn}/settings", json={"muted": True}).status_code == 200
+    assert account.request("PATCH", f"/api/rooms/{barn}/preferences", json={"muted": True}).status_code == 200
     here = open_window().log_in(account.name)
     there = another_tab(here)
     tabs = (here, there)

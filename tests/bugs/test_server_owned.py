@@ -26,7 +26,7 @@ COMMANDS: dict[str, Any] = {
 CHANGING = sorted(name for name in operations() if operations()[name][0] != "GET")
 READING = sorted(name for name in operations() if operations()[name][0] == "GET" and name != "metrics")
 REFUSED = (
-    "delete_account",
+    "delete_current_user",
     "log_in",
     "create_token",
     "refresh_token",
@@ -224,8 +224,8 @@ async def test_control_an_accepted_extra_field_is_detected(
 ) -> None:
     """A field of the command's own that only one side sends shows in rows or answer."""
     for kind, more in (
-        ("message.send", {"reply_to": 4}), ("room.set_preferences", {"muted": True}), ("message.edit", {"body": "else"}),
-        ("events.since", {"limit": 1}),
+        ("message.send", {"reply_to": 4}), ("room.set_preferences", {"muted": True}),
+        ("message.edit", {"body": "else"}), ("events.since", {"limit": 1}),
     ):  # fmt: skip
 
         async def ask(side: Side, fields: Fields, eve: Account | None, kind: str = kind, more: Fields = more) -> object:

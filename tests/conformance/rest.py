@@ -22,12 +22,12 @@ A_MESSAGE = {"path.room": "rooms", "path.message": "messages"}
 A_REACTION = {**A_MESSAGE, "path.emoji": "emoji"}
 GUESSES: dict[str, dict[str, str]] = {
     "remove_member": {"path.room": "left", "path.user": "leavers"},
-    "ban_member": {"path.room": "gate", "body.user": "leavers"},
+    "ban_member": {"path.room": "gate", "path.user": "leavers"},
     "unban_member": {"path.room": "gate", "path.user": "leavers"},
     "archive_room": {"path.room": "shelf"},
     "restore_room": {"path.room": "shelf"},
-    "set_room_role": {"path.room": "ranks", "path.user": "users"},
-    "invite_member": {"path.room": "rooms", "body.user": "users"},
+    "set_member_role": {"path.room": "ranks", "path.user": "users"},
+    "add_member": {"path.room": "rooms", "path.user": "users"},
     "leave_room": {"path.room": "rooms"},
     "accept_invite": {"body.token": "links"},
     "forward_message": {"path.room": "rooms", "body.from_room": "rooms", "body.message": "messages"},

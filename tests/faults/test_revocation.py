@@ -78,7 +78,7 @@ async def test_a_new_password_ends_all_other_sessions(server: Server) -> None:
     kept = await Connection.open(server.websocket_url, account.token)
     ended = await Connection.open(server.websocket_url, elsewhere.token)
     change = {"current_password": PASSWORD, "new_password": "another horse, another battery"}
-    assert account.request("POST", "/api/password", json=change).status_code == 204
+    assert account.request("PUT", "/api/users/me/password", json=change).status_code == 204
     await ends_in_time(ended, (4503,))
     is_refused_everywhere(elsewhere, password_works=False)
     await hello_is_refused(elsewhere)

@@ -21,10 +21,10 @@ ADDRESS = "198.51.100.7"
 LOG_IN = {"username": "alice", "password": PASSWORD}
 RIGHT: dict[str, dict[str, Any]] = {
     **{name: {"json": body} for name, body in BODIES.items()},
-    "create_account": {"json": {"username": "bob", "password": PASSWORD}},
+    "create_user": {"json": {"username": "bob", "password": PASSWORD}},
     "log_in": {"json": LOG_IN},
     "create_token": {"data": LOG_IN},
-    "delete_account": {"json": {"password": PASSWORD}},
+    "delete_current_user": {"json": {"password": PASSWORD}},
     "change_password": {"json": {"current_password": PASSWORD, "new_password": PASSWORD}},
     "reset_password": {"json": {"token": "none", "password": PASSWORD}},
     "check_invite": {"json": {"token": "none"}},

@@ -17,16 +17,16 @@ def new(username: str, password: str = PASSWORD, **more: Any) -> dict[str, Any]:
 
 
 async def sign_up(person: Person, username: str, **more: Any) -> httpx.Response:
-    return await person.post("/api/accounts", json=new(username, **more))
+    return await person.post("/api/users", json=new(username, **more))
 
 
 async def test_the_setup_link_creates_the_owner_and_works_once(here: Place) -> None:
     anybody = here.anybody()
-    assert (await anybody.get("/api/setup")).json()["needs_owner"] is True
+    assert (await anybody.get("/api/site")).json()["needs_owner"] is True
     token = await here.setup_token()
     answer = await sign_up(anybody, "alice", setup=token)
     assert (answer.status_code, answer.json()["role"]) == (201, "owner")
-    assert (await anybody.get("/api/setup")).json()["needs_owner"] is False
+    assert (await anybody.get("/api/site")).json()["needs_owner"] is False
     assert (await sign_up(anybody, "bob", setup=token)).status_code == 403
 
 
@@ -40,7 +40,7 @@ async def test_a_new_setup_link_replaces_the_older_one(here: Place) -> None:
 async def test_open_sign_up_creates_a_member_even_without_an_owner(here: Place) -> None:
     answer = await sign_up(here.anybody(), "alice")
     assert (answer.status_code, answer.json()["role"]) == (201, "member")
-    assert (await here.anybody().get("/api/setup")).json()["needs_owner"] is True
+    assert (await here.anybody().get("/api/site")).json()["needs_owner"] is True
 
 
 async def test_fifty_concurrent_sign_ups_with_one_setup_link_create_one_owner(here: Place) -> None:
@@ -168,8 +168,8 @@ async def test_a_deleted_account_leaves_its_messages_and_frees_its_name(here: Pl
     alice, bob = await here.program("alice"), await here.program("bob")
     await bob.post(f"/api/rooms/{LOBBY}/messages", json={"key": "k", "body": "I was here"})
     own = (await bob.post("/api/rooms", json={"kind": "public", "name": "Bob's"})).json()["room"]["id"]
-    assert (await bob.ask("DELETE", "/api/accounts/me", json={"password": "wrong"})).status_code == 403
-    assert (await bob.ask("DELETE", "/api/accounts/me", json={"password": PASSWORD})).status_code == 204
+    assert (await bob.ask("DELETE", "/api/users/me", json={"password": "wrong"})).status_code == 403
+    assert (await bob.ask("DELETE", "/api/users/me", json={"password": PASSWORD})).status_code == 204
 
     assert (await bob.get("/users/me")).status_code == 401
     refused = await here.anybody().post("/token", data={"username": "bob", "password": PASSWORD})
@@ -188,9 +188,9 @@ async def test_a_deleted_account_leaves_its_messages_and_frees_its_name(here: Pl
 async def test_the_last_owner_cannot_delete_the_account(here: Place) -> None:
     alice = await here.program("alice", Role.OWNER)
     body = {"password": PASSWORD}
-    assert (await alice.ask("DELETE", "/api/accounts/me", json=body)).status_code == 403
+    assert (await alice.ask("DELETE", "/api/users/me", json=body)).status_code == 403
     await here.create("second", Role.OWNER)
-    assert (await alice.ask("DELETE", "/api/accounts/me", json=body)).status_code == 204
+    assert (await alice.ask("DELETE", "/api/users/me", json=body)).status_code == 204
 
 
 async def test_two_hundred_concurrent_requests_each_get_their_own_profile(here: Place) -> None:

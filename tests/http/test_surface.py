@@ -14,7 +14,7 @@ from tests.support.place import PASSWORD, Place, place
 
 PUBLIC = {
     "/", "/setup", "/invite", "/reset", "/sw.js", "/assets/{name}", "/docs", "/docs/docs.js", "/docs/docs.css",
-    "/openapi.json", "/health", "/health/ready", "/metrics", "/api/setup", "/api/accounts", "/api/login", "/token",
+    "/openapi.json", "/health", "/health/ready", "/metrics", "/api/site", "/api/users", "/api/login", "/token",
     "/token/refresh", "/api/reset", "/api/invites/check",
 }  # fmt: skip
 
@@ -79,7 +79,7 @@ async def test_a_bug_is_logged_under_an_id_and_reveals_nothing_to_the_client(
 
 async def test_every_answer_carries_the_security_headers(here: Place) -> None:
     alice = await here.program("alice")
-    for path in ("/users/me", "/api/setup", "/", "/docs", "/nowhere", "/api/rooms/x", "/openapi.json"):
+    for path in ("/users/me", "/api/site", "/", "/docs", "/nowhere", "/api/rooms/x", "/openapi.json"):
         headers = (await alice.get(path)).headers
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["referrer-policy"] == "no-referrer"

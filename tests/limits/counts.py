@@ -113,7 +113,7 @@ async def of_rooms_a_user_is_in(world: World) -> None:
         assert database.execute(count, (user,)).fetchone() == (text.MAX_ROOMS,)
         assert await world.told("room.create", kind="private", name="One too many", key=None) == "conflict"
         assert await world.told("room.join", room=public) == "conflict"
-        answer = other.request("POST", f"/api/rooms/{public}/members", json={"user": user})
+        answer = other.request("PUT", f"/api/rooms/{public}/members/{user}")
         assert answer.status_code == 409, answer.text
         assert str(text.MAX_ROOMS) not in answer.text.replace(",", ""), (
             "the error does not reveal how many rooms another user is in"

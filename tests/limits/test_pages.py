@@ -48,7 +48,7 @@ LISTS: dict[str, List] = {
     "list_pins": List("before", lambda pin: pin["seq"]),
     "list_reactions": List("after", lambda reaction: reaction["seq"]),
     "list_invites": List("after", lambda invite: f"{invite['created_at']},{invite['id']}"),
-    "find_people": List("after", lambda person: person["id"]),
+    "list_users": List("after", lambda person: person["id"]),
     "list_messages": List("before", lambda message: message["seq"], backwards=True),
 }
 

@@ -1,10 +1,10 @@
 """The name of a deleted account in pages, and in events until trimming."""
 
 from hubbub.domain.commands import (
+    AddMember,
     AddReaction,
     CreateRoom,
     DeleteAccount,
-    AddMember,
     LeaveRoom,
     MessagePage,
     PinMessage,

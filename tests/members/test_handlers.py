@@ -3,11 +3,11 @@
 import pytest
 
 from hubbub.domain.commands import (
+    AddMember,
     ArchiveRoom,
     BanMember,
     CreateRoom,
     DeleteAccount,
-    AddMember,
     JoinRoom,
     LeaveRoom,
     RemoveMember,
@@ -16,7 +16,15 @@ from hubbub.domain.commands import (
     UnbanMember,
 )
 from hubbub.domain.errors import Conflict, Forbidden, HubbubError, NotFound
-from hubbub.domain.events import Event, MemberBanned, MemberJoined, MemberRoleChanged, MembershipEvent, RoomAdded, RoomRemoved
+from hubbub.domain.events import (
+    Event,
+    MemberBanned,
+    MemberJoined,
+    MemberRoleChanged,
+    MembershipEvent,
+    RoomAdded,
+    RoomRemoved,
+)
 from hubbub.domain.model import LOBBY, SYSTEM, Actor, RoomRole, room_topic, user_topic
 from hubbub.domain.text import MAX_REASON
 from hubbub.features import members

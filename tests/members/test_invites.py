@@ -6,6 +6,7 @@ import pytest
 
 from hubbub.domain.commands import (
     AcceptInvite,
+    AddMember,
     AdmitIdentity,
     ArchiveRoom,
     BanMember,
@@ -13,7 +14,6 @@ from hubbub.domain.commands import (
     CreateAccount,
     CreateInvite,
     CreateRoom,
-    AddMember,
     RemoveMember,
     RestoreRoom,
     RevokeInvite,

@@ -3,10 +3,10 @@
 import pytest
 
 from hubbub.domain.commands import (
+    AddMember,
     ArchiveRoom,
     CreateRoom,
     DeleteAccount,
-    AddMember,
     JoinRoom,
     LeaveRoom,
     RemoveMember,

@@ -25,7 +25,7 @@ BROKEN = ("-m", "tests.support.broken_server")
 
 
 def ban(owner: Account, user: int, room: int, reason: str = "") -> httpx.Response:
-    return owner.request("POST", f"/api/rooms/{room}/bans", json={"user": user, "reason": reason})
+    return owner.request("PUT", f"/api/rooms/{room}/bans/{user}", json={"reason": reason})
 
 
 class MembershipRace:

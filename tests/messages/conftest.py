@@ -9,12 +9,12 @@ import pytest
 from sqlalchemy import Connection
 
 from hubbub.domain.commands import (
+    AddMember,
     Command,
     CreateRoom,
     DeleteMessage,
     EditMessage,
     ForwardMessage,
-    AddMember,
     MessagePage,
     PinMessage,
     SendMessage,

@@ -3,12 +3,12 @@
 import pytest
 
 from hubbub.domain.commands import (
+    AddMember,
     AddReaction,
     ArchiveRoom,
     DeleteMessage,
     EditMessage,
     ForwardMessage,
-    AddMember,
     PinMessage,
     SendMessage,
     SetMemberRole,

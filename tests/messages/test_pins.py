@@ -4,8 +4,8 @@ import pytest
 from sqlalchemy import Connection, insert
 
 from hubbub.domain.commands import (
-    ArchiveRoom,
     AddMember,
+    ArchiveRoom,
     LeaveRoom,
     PinMessage,
     SetMemberRole,

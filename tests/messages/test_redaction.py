@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import text
 
 from hubbub.domain.commands import (
+    AddMember,
     DeleteMessage,
     EditMessage,
     EventsSince,
-    AddMember,
     SendMessage,
     TrimTopic,
     UpdateRoom,

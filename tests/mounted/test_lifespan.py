@@ -17,8 +17,8 @@ from tests.support.asgi_socket import Socket
 
 OF_OWN_ACCOUNTS = (
     ("POST", "/token"), ("POST", "/token/refresh"), ("POST", "/api/login"), ("POST", "/api/logout"),
-    ("GET", "/api/sessions"), ("DELETE", "/api/sessions/x"), ("POST", "/api/password"), ("POST", "/api/reset"),
-    ("POST", "/api/accounts"), ("DELETE", "/api/accounts/me"),
+    ("GET", "/api/sessions"), ("DELETE", "/api/sessions/x"), ("PUT", "/api/users/me/password"), ("POST", "/api/reset"),
+    ("POST", "/api/users"), ("DELETE", "/api/users/me"),
 )  # fmt: skip
 
 
@@ -32,7 +32,7 @@ async def test_without_the_lifespan_every_answer_says_what_to_write(tmp_path: Pa
     host = HostApp(tmp_path / "chat")
     app = FastAPI()
     app.mount("/chat", host.hubbub.app)
-    answer = await ask(app, "GET", "/chat/api/setup")
+    answer = await ask(app, "GET", "/chat/api/site")
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")
     assert "FastAPI(lifespan=hubbub.lifespan)" in answer.json()["error"]["message"]
     socket = Socket(app, "/chat/ws")
@@ -93,7 +93,7 @@ async def test_routes_of_own_accounts_do_not_exist_if_the_host_application_authe
     for method, path in OF_OWN_ACCOUNTS:
         answer = await host.ask(method, path, "a", json={})
         assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found"), (method, path)
-    site = (await host.ask("GET", "/api/setup")).json()
+    site = (await host.ask("GET", "/api/site")).json()
     assert (site["accounts"], site["needs_owner"], site["signup"]) == ("host", False, "closed")
 
 
@@ -102,7 +102,7 @@ async def test_routes_of_own_accounts_exist_without_authenticate(tmp_path: Path)
     async with hubbub.lifespan():
         for method, path in OF_OWN_ACCOUNTS:
             assert (await ask(hubbub.app, method, path)).status_code != 404, (method, path)
-        site = (await ask(hubbub.app, "GET", "/api/setup")).json()
+        site = (await ask(hubbub.app, "GET", "/api/site")).json()
         assert (site["accounts"], site["needs_owner"]) == ("own", True)
         with pytest.raises(RuntimeError, match="authenticate"):
             await hubbub.revoke("1", issuer="app")

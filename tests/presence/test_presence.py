@@ -44,10 +44,10 @@ async def test_watchers_receive_presence_changes_and_others_do_not(server: Serve
             await other.command("presence.idle", idle=True)
             await hears(looking, anna.id, status="away")
         await hears(looking, anna.id, status="offline")
-        anna.request("PUT", "/api/presence", json={"text": "On the road"})
+        anna.request("PUT", "/api/users/me/status", json={"text": "On the road"})
         await hears(looking, anna.id, status="offline", text="On the road")
         assert carl.get("/api/presence", user=[anna.id])["people"][0].get("text") == "On the road"
-        anna.request("PUT", "/api/presence", json={})
+        anna.request("PUT", "/api/users/me/status", json={})
         await looking.command("presence.watch", users=[])
         async with await at(server, anna):
             seen = len(looking.of_type("presence"))
@@ -63,7 +63,7 @@ async def test_an_invisible_user_is_invisible_everywhere(server: Server) -> None
         await hidden.command("status.set", status="invisible", text="hiding")
         answer = await looking.command("presence.watch", users=[anna.id])
         assert answer == {"people": [{"user": anna.id, "status": "offline"}]}
-        assert anna.id not in {each["id"] for each in bert.get("/api/rooms/1/online")["users"]}
+        assert anna.id not in {each["id"] for each in bert.get("/api/rooms/1/members/online")["users"]}
         await hidden.command("typing", room=1)
         await looking.command("typing", room=1)  # This is a barrier: anna's signal would have come before this answer.
         await hidden.ping()

@@ -26,7 +26,7 @@ ALLOWED = {
     "events.since": "reading is allowed",
     "archive_room": "as over WebSocket",
     "restore_room": "as over WebSocket",
-    "change_settings": "as over WebSocket",
+    "set_room_preferences": "as over WebSocket",
     "read_room": "as over WebSocket",
     "unread_room": "as over WebSocket",
     "read_rooms": "as over WebSocket",

@@ -6,7 +6,7 @@ Other users cannot use up a user's limit.
 import pytest
 from sqlalchemy import text
 
-from hubbub.domain.commands import CreateRoom, AddMember, JoinRoom
+from hubbub.domain.commands import AddMember, CreateRoom, JoinRoom
 from hubbub.domain.errors import Conflict
 from hubbub.domain.model import Actor
 from hubbub.domain.text import MAX_DIRECT_MADE, MAX_DIRECT_WITH

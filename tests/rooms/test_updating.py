@@ -7,13 +7,13 @@ import pytest
 
 from hubbub.domain.commands import (
     ArchiveRoom,
-    SetRoomPreferences,
     Command,
     CreateRoom,
     EventsSince,
     JoinRoom,
     RestoreRoom,
     SetMemberRole,
+    SetRoomPreferences,
     UpdateRoom,
 )
 from hubbub.domain.errors import BadRequest, Conflict, Forbidden, HubbubError, NotFound

@@ -4,8 +4,8 @@ from sqlalchemy import Connection
 
 from hubbub.domain import rules
 from hubbub.domain.commands import (
-    BanMember,
     AddMember,
+    BanMember,
     JoinRoom,
     LeaveRoom,
     RemoveMember,

@@ -8,9 +8,9 @@ from hubbub.domain import rules
 from hubbub.domain.commands import (
     TOO_MANY,
     ArchiveRoom,
-    SetRoomPreferences,
     CreateRoom,
     RestoreRoom,
+    SetRoomPreferences,
     UpdateRoom,
 )
 from hubbub.domain.errors import BadRequest, Conflict, NotFound
@@ -20,9 +20,9 @@ from hubbub.domain.events import (
     RoomArchived,
     RoomChanges,
     RoomCreated,
+    RoomPreferencesChanged,
     RoomRestored,
     RoomUpdated,
-    RoomPreferencesChanged,
     SiteRoomEvent,
 )
 from hubbub.domain.model import Actor, Room, RoomRole, room_topic

@@ -25,8 +25,8 @@ from hubbub.domain.commands.base import Command, Id, MessageSeq, Seq, Topic
 from hubbub.domain.commands.invites import AcceptInvite, CreateInvite, CreateOneTimeToken, RevokeInvite
 from hubbub.domain.commands.maintenance import ForgetInvites, TrimTopic
 from hubbub.domain.commands.members import (
-    BanMember,
     AddMember,
+    BanMember,
     JoinRoom,
     LeaveRoom,
     RemoveMember,
@@ -57,10 +57,9 @@ from hubbub.domain.commands.reads import ReadRoom, ReadRooms, RoomRead, UnreadRo
 from hubbub.domain.commands.rooms import (
     TOO_MANY,
     ArchiveRoom,
-    SetRoomPreferences,
     CreateRoom,
-    NewRoom,
     RestoreRoom,
+    SetRoomPreferences,
     UpdateRoom,
 )
 from hubbub.domain.commands.sessions import ChangePassword, OpenSession, RevokeSessions, RotateSession, TouchSession
@@ -72,6 +71,7 @@ __all__ = [
     "TOO_MANY",
     "WIRE_COMMANDS",
     "AcceptInvite",
+    "AddMember",
     "AddReaction",
     "AdmitIdentity",
     "AnySignal",
@@ -79,7 +79,6 @@ __all__ = [
     "ArchiveRoom",
     "BanMember",
     "ChangePassword",
-    "SetRoomPreferences",
     "CloseGuest",
     "Command",
     "CreateAccount",
@@ -93,12 +92,10 @@ __all__ = [
     "ForgetInvites",
     "ForwardMessage",
     "Id",
-    "AddMember",
     "JoinRoom",
     "LeaveRoom",
     "MessagePage",
     "MessageSeq",
-    "NewRoom",
     "OpenGuest",
     "OpenSession",
     "PinMessage",
@@ -116,8 +113,9 @@ __all__ = [
     "Seq",
     "SetDisabled",
     "SetIdle",
-    "SetStatus",
     "SetMemberRole",
+    "SetRoomPreferences",
+    "SetStatus",
     "Signal",
     "Topic",
     "TouchSession",

@@ -4,6 +4,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from hubbub.domain.errors import HubbubError, NotFound
 from hubbub.domain.model import Actor, Frozen, Wire
 from hubbub.domain.text import MAX_ID
 
@@ -23,7 +24,12 @@ class Command(Frozen):
     kind: ClassVar[str]
     answer: ClassVar[type[Wire] | None] = None
     rest: ClassVar[tuple[str, str] | None] = None
-    """The method and the path of the REST route. Path parameters are fields of the command."""
+    """The method and the path of the REST route. Path parameters are fields of the command; the
+    other fields are the body of the request."""
+    errors: ClassVar[tuple[type[HubbubError], ...]] = (NotFound,)
+    """The errors the handler may raise besides BadRequest and Forbidden, for the documentation."""
+    creates: ClassVar[bool] = False
+    """Whether the command creates a resource with an id of its own. REST then answers 201."""
     posts: ClassVar[bool] = False
     """Whether the command posts text to a room. Posting has its own rate limit."""
     creates_room: ClassVar[bool] = False

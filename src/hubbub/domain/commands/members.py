@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from hubbub.domain.commands.base import Command, Id
+from hubbub.domain.errors import Conflict, NotFound
 from hubbub.domain.model import Actor, MaybePosition, Position, RoomPosition, RoomRole, room_topic, user_topic
 from hubbub.domain.text import Reason
 
@@ -15,6 +16,7 @@ class JoinRoom(Command):
 
     answer = RoomPosition
     rest = ("POST", "/api/rooms/{room}/join")
+    errors = (NotFound, Conflict)
     type: Literal["room.join"] = "room.join"
     room: Id
 
@@ -23,7 +25,8 @@ class JoinRoom(Command):
 
 
 class LeaveRoom(Command):
-    """Leave a room. Users cannot leave the lobby or a direct room."""
+    """Leave a room. Users cannot leave the lobby or a direct room.
+    An owner must first transfer ownership, unless they are the only member."""
 
     answer = Position
     rest = ("POST", "/api/rooms/{room}/leave")
@@ -49,12 +52,14 @@ class AddMember(MemberCommand):
     """Add a user to a room. Idempotent."""
 
     answer = MaybePosition
-    rest = ("POST", "/api/rooms/{room}/members")
+    rest = ("PUT", "/api/rooms/{room}/members/{user}")
+    errors = (NotFound, Conflict)
     type: Literal["member.add"] = "member.add"
 
 
 class RemoveMember(MemberCommand):
     """Remove another user from a room, but not from the lobby.
+    Owners and admins can remove any member; moderators can remove plain members.
     The user may rejoin a public room."""
 
     answer = Position
@@ -64,10 +69,10 @@ class RemoveMember(MemberCommand):
 
 class BanMember(MemberCommand):
     """Ban another user: remove them from a room and keep them from joining it.
-    Idempotent."""
+    The user need not be a member. Idempotent."""
 
     answer = MaybePosition
-    rest = ("POST", "/api/rooms/{room}/bans")
+    rest = ("PUT", "/api/rooms/{room}/bans/{user}")
     type: Literal["member.ban"] = "member.ban"
     reason: Reason = ""
     """Shown to the banned user and to the room's moderators."""
@@ -82,11 +87,12 @@ class UnbanMember(MemberCommand):
 
 
 class SetMemberRole(MemberCommand):
-    """Change a member's role in a room. Idempotent.
+    """Change a member's role in a room. Requires the room's owner or an admin. Idempotent.
     A room has one owner: when another member becomes the owner, the former owner becomes a
     moderator. The owner of an archived room can be changed, too."""
 
     answer = MaybePosition
     rest = ("PUT", "/api/rooms/{room}/members/{user}/role")
+    errors = (NotFound, Conflict)
     type: Literal["member.set_role"] = "member.set_role"
     role: Annotated[RoomRole, Field(strict=False)]

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from hubbub.domain.commands.base import Command, Id, MessageSeq, Seq
+from hubbub.domain.errors import Conflict, NotFound
 from hubbub.domain.model import Actor, Frozen, MaybePosition, Position, room_topic
 from hubbub.domain.text import DEFAULT_PAGE, MAX_PAGE, Body, Key
 
@@ -23,17 +24,19 @@ class TextCommand(Command):
 
 
 class SendMessage(TextCommand):
-    """Send a message to a room.
+    """Send a message to a room. The answer follows after the message is on disk.
     A retry with the same key and text gets the first answer again, whatever has happened since."""
 
     answer = Position
     posts = True
+    creates = True
     rest = ("POST", "/api/rooms/{room}/messages")
+    errors = (NotFound, Conflict)
     type: Literal["message.send"] = "message.send"
     room: Id
-    key: Key
+    key: Key = Field(examples=["01KAN3M6R4T2"])
     """1 to 64 printable ASCII characters, unique among the author's messages in the room, for ever."""
-    body: Body
+    body: Body = Field(examples=["hello"])
     """At most 8,000 characters and 16 KiB of UTF-8, and not blank."""
     reply_to: MessageSeq | None = None
     """The seq of the message in the same room that this message replies to."""
@@ -51,15 +54,17 @@ class ForwardMessage(Command):
 
     answer = Position
     posts = True
+    creates = True
     rest = ("POST", "/api/rooms/{room}/forwards")
+    errors = (NotFound, Conflict)
     type: Literal["message.forward"] = "message.forward"
     room: Id
     """The id of the room that gets the copy."""
-    key: Key
+    key: Key = Field(examples=["01KAN3M6R4T3"])
     """As in `message.send`. Both commands share one set of keys."""
-    from_room: Id
+    from_room: Id = Field(examples=[1])
     """The id of the original message's room."""
-    message: MessageSeq
+    message: MessageSeq = Field(examples=[1])
     """The seq of the original message in its room."""
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
@@ -83,8 +88,9 @@ class EditMessage(MessageCommand, TextCommand):
 
     posts = True
     rest = ("PATCH", "/api/rooms/{room}/messages/{message}")
+    errors = (NotFound, Conflict)
     type: Literal["message.edit"] = "message.edit"
-    body: Body
+    body: Body = Field(examples=["hello again"])
 
     def size(self) -> int:
         return 256 + len(self.body)
@@ -102,6 +108,7 @@ class PinMessage(MessageCommand):
     """Pin a message for all members. Idempotent."""
 
     rest = ("PUT", "/api/rooms/{room}/pins/{message}")
+    errors = (NotFound, Conflict)
     type: Literal["message.pin"] = "message.pin"
 
 

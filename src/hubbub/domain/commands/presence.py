@@ -14,16 +14,17 @@ class SetStatus(Command):
     """Set your status. It replaces the previous status completely."""
 
     answer = MaybePosition
-    rest = ("PUT", "/api/presence")
+    rest = ("PUT", "/api/users/me/status")
+    errors = ()
     type: Literal["status.set"] = "status.set"
     status: Chosen = "online"
     """`dnd` is "do not disturb"; other users see `invisible` as offline."""
-    text: StatusText = ""
+    text: StatusText = Field("", examples=["Lunch"])
     """One line of text; empty for none."""
     emoji: Emoji | None = None
     """Exactly one Unicode emoji."""
     until: Moment | None = None
-    """When the status returns to plain `online`; RFC 3339."""
+    """When the status returns to plain `online`; RFC 3339, within a year."""
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
         return (user_topic(actor.id),)

@@ -16,7 +16,7 @@ class ReadRoom(Command):
     rest = ("POST", "/api/rooms/{room}/read")
     type: Literal["room.read"] = "room.read"
     room: Id
-    seq: Seq
+    seq: Seq = Field(examples=[1])
     """The seq in the room's log up to which the user has read; not above its head."""
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
@@ -30,7 +30,7 @@ class UnreadRoom(Command):
     rest = ("POST", "/api/rooms/{room}/unread")
     type: Literal["room.unread"] = "room.unread"
     room: Id
-    message: MessageSeq
+    message: MessageSeq = Field(examples=[2])
     """The seq of the first unread message."""
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
@@ -49,7 +49,8 @@ class ReadRooms(Command):
     """Mark several rooms as read. Rooms the user is not a member of are skipped."""
 
     answer = MaybePosition
-    rest = ("POST", "/api/reads")
+    rest = ("POST", "/api/rooms/read")
+    errors = ()
     type: Literal["rooms.read"] = "rooms.read"
     rooms: Annotated[tuple[RoomRead, ...], FailFast(), Field(min_length=1, max_length=MAX_READ_ROOMS, strict=False)]
     """At most 500."""

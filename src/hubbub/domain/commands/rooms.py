@@ -1,14 +1,14 @@
-"""Commands for rooms: create, update, archive, restore, change own settings."""
+"""Commands for rooms: create, update, archive, restore, set own preferences."""
 
 from typing import Annotated, Literal, Self
 
 from pydantic import FailFast, Field, model_validator
 
 from hubbub.domain.commands.base import Command, Id
+from hubbub.domain.errors import Conflict, NotFound
 from hubbub.domain.model import (
     SITE,
     Actor,
-    Frozen,
     History,
     MaybePosition,
     RoomKind,
@@ -22,9 +22,17 @@ from hubbub.domain.text import MAX_DIRECT, MAX_INVITED, Key, RoomDescription, Ro
 TOO_MANY = f"a direct room can have at most {MAX_DIRECT} people"
 
 
-class NewRoom(Frozen):
-    """The fields of a new room."""
+class CreateRoom(Command):
+    """Create a room. You become its owner; in a direct room all are plain members.
+    A retry with the same key gets the same room. The same people share one direct room: if it
+    exists already, the answer is that room."""
 
+    answer = RoomPosition
+    creates = True
+    creates_room = True
+    rest = ("POST", "/api/rooms")
+    errors = (NotFound, Conflict)
+    type: Literal["room.create"] = "room.create"
     kind_of_room: RoomKind = Field("public", alias="kind")
     name: RoomName | None = Field(None, examples=["The Lounge"])
     """1 to 64 printable characters, unique among public rooms, also among names that look alike.
@@ -50,25 +58,17 @@ class NewRoom(Frozen):
             raise ValueError(TOO_MANY)
         return self
 
-
-class CreateRoom(NewRoom, Command):
-    """Create a room. You become its owner; in a direct room all are plain members.
-    The same people share one direct room: if it exists already, the answer is that room."""
-
-    answer = RoomPosition
-    creates_room = True
-    rest = ("POST", "/api/rooms")
-    type: Literal["room.create"] = "room.create"
-
     def topics(self, actor: Actor) -> tuple[str, ...]:
         return (SITE, user_topic(actor.id), *map(user_topic, self.members))
 
 
 class UpdateRoom(Command):
-    """Change a room. Fields that are left out stay as they are."""
+    """Change a room. Requires a moderator of the room.
+    Fields that are left out stay as they are. A direct room has no name and no history setting."""
 
     answer = MaybePosition
     rest = ("PATCH", "/api/rooms/{room}")
+    errors = (NotFound, Conflict)
     type: Literal["room.update"] = "room.update"
     room: Id
     name: RoomName | None = None
@@ -83,7 +83,7 @@ class UpdateRoom(Command):
 
 
 class ArchiveRoom(Command):
-    """Archive a room. Idempotent.
+    """Archive a room. Requires the room's owner or an admin. Idempotent.
     An archived room is read-only, except for deletions and a change of owner."""
 
     answer = MaybePosition
@@ -96,7 +96,7 @@ class ArchiveRoom(Command):
 
 
 class RestoreRoom(Command):
-    """Restore an archived room. Idempotent."""
+    """Restore an archived room. Requires the room's owner or an admin. Idempotent."""
 
     answer = MaybePosition
     rest = ("POST", "/api/rooms/{room}/restore")
@@ -108,11 +108,11 @@ class RestoreRoom(Command):
 
 
 class SetRoomPreferences(Command):
-    """Change your own settings for a room, on all your devices.
+    """Set your own preferences for a room, on all your devices.
     Fields that are left out stay as they are."""
 
     answer = MaybePosition
-    rest = ("PATCH", "/api/rooms/{room}/settings")
+    rest = ("PATCH", "/api/rooms/{room}/preferences")
     type: Literal["room.set_preferences"] = "room.set_preferences"
     room: Id
     favourite: bool | None = None

@@ -30,10 +30,10 @@ from hubbub.domain.events.rooms import (
     RoomArchived,
     RoomChanges,
     RoomCreated,
+    RoomPreferencesChanged,
     RoomRemoved,
     RoomRestored,
     RoomUpdated,
-    RoomPreferencesChanged,
 )
 from hubbub.domain.events.security import AccountDisabled, IdentityRevoked, SessionRevoked
 
@@ -73,6 +73,7 @@ __all__ = [
     "RoomChanges",
     "RoomCreated",
     "RoomEvent",
+    "RoomPreferencesChanged",
     "RoomRemoved",
     "RoomRestored",
     "RoomUpdated",
@@ -80,7 +81,6 @@ __all__ = [
     "SessionClosed",
     "SessionOpened",
     "SessionRevoked",
-    "RoomPreferencesChanged",
     "SiteRoomEvent",
     "StatusChanged",
 ]

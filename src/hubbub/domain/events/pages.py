@@ -24,10 +24,10 @@ from hubbub.domain.events.rooms import (
     RoomAdded,
     RoomArchived,
     RoomCreated,
+    RoomPreferencesChanged,
     RoomRemoved,
     RoomRestored,
     RoomUpdated,
-    RoomPreferencesChanged,
 )
 from hubbub.domain.model import Wire
 

@@ -1,16 +1,15 @@
-"""Routes for reactions: add, remove, list."""
+"""The route that lists the reactions to a message."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Path
 from fastapi.responses import Response
 
-from hubbub.domain.commands import AddReaction, RemoveReaction
 from hubbub.domain.emojis import Emoji
-from hubbub.domain.model import MaybePosition, Wire
+from hubbub.domain.model import Wire
 from hubbub.domain.text import MAX_ID
 from hubbub.features import reactions
-from hubbub.gateways.http.auth import Active, LoggedIn, Running
+from hubbub.gateways.http.auth import LoggedIn, Running
 from hubbub.gateways.http.errors import refusals
 from hubbub.gateways.http.rooms import After, Limit, RoomId
 from hubbub.gateways.http.strict_json import StrictRoute, reply
@@ -48,21 +47,3 @@ async def list_reactions(
 ) -> Response:
     """List the reactions to a message with their users."""
     return reply(await services.read(reactions.listing, caller.id, (room, message), after, limit))
-
-
-@router.put("/{emoji}", response_model=MaybePosition, responses=refusals(400, 401, 403, 404, 409, 429))
-async def add_reaction(
-    room: RoomId, message: MessageId, emoji: WhichEmoji, caller: Active, services: Running
-) -> Response:
-    """Add a reaction to a message. Idempotent."""
-    command = AddReaction(room=room, message=message, emoji=emoji)
-    return reply((await services.journal.submit(command, caller.actor)).answer)
-
-
-@router.delete("/{emoji}", response_model=MaybePosition, responses=refusals(400, 401, 403, 404, 429))
-async def remove_reaction(
-    room: RoomId, message: MessageId, emoji: WhichEmoji, caller: Active, services: Running
-) -> Response:
-    """Remove the caller's reaction. Idempotent."""
-    command = RemoveReaction(room=room, message=message, emoji=emoji)
-    return reply((await services.journal.submit(command, caller.actor)).answer)

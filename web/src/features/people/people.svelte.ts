@@ -1,13 +1,13 @@
 /** Search for users by the beginning of their names. */
-import type { PeoplePage, Person } from "../../contract";
+import type { UsersPage, Person } from "../../contract";
 import { get } from "../../net/http";
 
 export type { Person };
 
 /** Return users whose names start with this text, or with letters that look the same. */
 export async function findPeople(beginning: string, limit: number): Promise<Person[]> {
-  const { people } = await get<PeoplePage>(`api/people?q=${encodeURIComponent(beginning.slice(0, 32))}&limit=${limit}`);
-  return people;
+  const { users } = await get<UsersPage>(`api/users?prefix=${encodeURIComponent(beginning.slice(0, 32))}&limit=${limit}`);
+  return users;
 }
 
 const PATIENCE_MS = 120;

@@ -40,8 +40,8 @@ export async function openDirect(chat: Chat, users: readonly number[]): Promise<
 export const updateRoom = (room: number, changes: Changes): Promise<unknown> => patch(`api/rooms/${room}`, changes);
 export const archiveRoom = (room: number): Promise<unknown> => post(`api/rooms/${room}/archive`);
 export const restoreRoom = (room: number): Promise<unknown> => post(`api/rooms/${room}/restore`);
-export const setFavourite = (room: number, favourite: boolean): Promise<unknown> => patch(`api/rooms/${room}/settings`, { favourite });
-export const setMuted = (room: number, muted: boolean): Promise<unknown> => patch(`api/rooms/${room}/settings`, { muted });
+export const setFavourite = (room: number, favourite: boolean): Promise<unknown> => patch(`api/rooms/${room}/preferences`, { favourite });
+export const setMuted = (room: number, muted: boolean): Promise<unknown> => patch(`api/rooms/${room}/preferences`, { muted });
 
 /**
  * Load a room that the user may not be in; null if it does not exist or the user may not see it.

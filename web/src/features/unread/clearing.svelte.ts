@@ -37,7 +37,7 @@ export class Clearing {
     if (waiting.length === 0) return;
     await this.#attempt(async () => {
       const rooms = waiting.map((room) => ({ room: room.id, seq: room.head ?? 0 }));
-      for (let at = 0; at < rooms.length; at += MOST_ROOMS) await post("api/reads", { rooms: rooms.slice(at, at + MOST_ROOMS) });
+      for (let at = 0; at < rooms.length; at += MOST_ROOMS) await post("api/rooms/read", { rooms: rooms.slice(at, at + MOST_ROOMS) });
       this.former = waiting.map(({ id, read = 0 }) => ({ room: id, read }));
       this.resume();
     });
