@@ -10,7 +10,10 @@ WIDTH = 110
 UNRECORDED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "typing": ({"room": 1}, {}),
     "presence.idle": ({"idle": True}, {}),
-    "presence.watch": ({"users": [7, 9]}, {"people": [{"user": 7, "status": "online"}, {"user": 9, "status": "away"}]}),
+    "presence.watch": (
+        {"users": [7, 9]},
+        {"presences": [{"user": 7, "status": "online"}, {"user": 9, "status": "away"}]},
+    ),
 }
 """By signal: the fields of a request and its answer. Signals are not stored, so no fixture records them."""
 

@@ -31,7 +31,6 @@ MEANINGS = {
     "at": "When it happened.",
     "body": "The text of the message.",
     "changes": "The settings that changed, with their new values.",
-    "chosen": "The new status.",
     "created_at": "When it was created.",
     "epoch": "The present epoch.",
     "events": "The events, in order.",

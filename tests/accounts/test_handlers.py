@@ -164,7 +164,7 @@ async def test_deleting_an_account_clears_the_chosen_status_for_readers_and_watc
     await journal.submit(SetStatus(status="dnd", text="In hospital", emoji="🏥"), alice)
     await journal.submit(DeleteAccount(user=alice.id), SYSTEM)
     entries = await here.services.read(log.entries, f"user:{alice.id}", 0)
-    told = [entry.event.chosen for entry in entries if isinstance(entry.event, StatusChanged)]
+    told = [entry.event.status for entry in entries if isinstance(entry.event, StatusChanged)]
     assert [chosen.text for chosen in told] == ["In hospital", None]
     ((chosen, _),) = (await here.services.read(presence.chosen, [alice.id], here.clock.now())).values()
     assert chosen == Status(status="online")

@@ -12,7 +12,7 @@ HEART = "❤️"
 def waiting(who: Account, room: int) -> tuple[int, int]:
     """Return (unread, mentions) from the room directory."""
     found = next(one for one in who.get("/api/rooms")["rooms"] if one["id"] == room)
-    return found["unread"], found["mentions"]
+    return found["unread_count"], found["mention_count"]
 
 
 async def test_reactions_mentions_and_reads_agree_over_rest_and_websocket(server: Server) -> None:
@@ -37,7 +37,7 @@ async def test_reactions_mentions_and_reads_agree_over_rest_and_websocket(server
     assert [one["name"] for one in dora.get(f"{place}/reactions")["reactions"]] == [ben.name, anna.name]
     assert ben.request("DELETE", f"{place}/reactions/{quote(HEART)}").status_code == 200
     assert ben.request("PUT", f"{place}/reactions/x").status_code == 400
-    assert anna.get(place)["message"]["reactions"][0]["by"] == [anna.id]
+    assert anna.get(place)["message"]["reactions"][0]["users"] == [anna.id]
     assert ben.request("POST", "/api/rooms/read", json={"rooms": [{"room": room, "seq": message}]}).status_code == 200
     assert waiting(ben, room) == (0, 0)
     await his.command("room.unread", room=room, message=message)

@@ -113,7 +113,8 @@ def test_a_message_marked_as_unread_stays_unread_until_the_user_leaves_the_room(
     here.page.mouse.wheel(0, 400)
     expect(there.room("Cave")).to_contain_text("3 unread")
     expect(here.room("Cave")).to_contain_text("3 unread")
-    assert next(room for room in account.get("/api/rooms", limit=100)["rooms"] if room["id"] == cave)["unread"] == 3
+    rooms = account.get("/api/rooms", limit=100)["rooms"]
+    assert next(room for room in rooms if room["id"] == cave)["unread_count"] == 3
 
     here.open_room("Lobby")
     expect(here.room("Cave")).to_contain_text("3 unread")

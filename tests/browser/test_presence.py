@@ -21,7 +21,7 @@ def direct(one: Account, other: Account) -> None:
 
 
 def status_of(account: Account) -> dict[str, Any]:
-    found: dict[str, Any] = account.get("/api/presence", user=account.id)["people"][0]
+    found: dict[str, Any] = account.get("/api/presence", user=account.id)["presences"][0]
     return found
 
 

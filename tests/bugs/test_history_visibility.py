@@ -127,12 +127,12 @@ async def test_messages_from_before_a_member_joined_do_not_count_as_unread(world
     """
     await world.set_up("joined")
     fresh = world.room_state("carol")
-    assert (fresh["unread"], fresh["mentions"]) == (0, 0)
+    assert (fresh["unread_count"], fresh["mention_count"]) == (0, 0)
     await world.change_old_messages()
     later = world.room_state("carol")
-    assert (later["unread"], later["mentions"]) == (1, 0), "only the reply that was sent after"
+    assert (later["unread_count"], later["mention_count"]) == (1, 0), "only the reply that was sent after"
     await world.say("alice", "call", "@carol, there")
-    assert (world.room_state("carol")["unread"], world.room_state("carol")["mentions"]) == (2, 1)
+    assert (world.room_state("carol")["unread_count"], world.room_state("carol")["mention_count"]) == (2, 1)
     moved = [frame for frame in world.connections["carol"].frames if frame["type"] == "room.read_moved"]
     assert moved == []
 

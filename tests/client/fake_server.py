@@ -11,8 +11,8 @@ MISSING = 3
 
 def room_of(number: int) -> Frame:
     return {
-        "id": number, "kind": "public", "name": f"room {number}", "lobby": number == 1, "created_at": "", "members": 1,
-        "joined": True,
+        "id": number, "kind": "public", "name": f"room {number}", "lobby": number == 1, "created_at": "",
+        "member_count": 1, "joined": True,
     }  # fmt: skip
 
 

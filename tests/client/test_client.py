@@ -155,7 +155,7 @@ async def test_events_are_typed_and_the_room_list_follows_them(server: Server, c
         found += await take(client, 1)
     by_type = {one.type: one.event for one in found}
     assert isinstance(added := by_type["room.added"], RoomAdded)
-    assert added.room.name == f"rooms of {bob.name}"
+    assert added.details.name == f"rooms of {bob.name}"
     assert isinstance(said := by_type["message.sent"], MessageSent)
     assert (said.room, said.by, said.body) == (room, client.me.id, "here I am")
     assert isinstance(by_type["room.removed"], RoomRemoved)

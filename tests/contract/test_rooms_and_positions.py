@@ -34,7 +34,7 @@ def test_the_directory_lists_every_public_room_with_the_lobby_first(alice: Accou
     assert ids[0] == LOBBY
     found = next(room for room in rooms if room["id"] == theirs)
     assert found["joined"] is False
-    assert "read" not in found or found["read"] is None
+    assert "read_seq" not in found
 
 
 async def test_a_room_can_be_created_joined_left_and_joined_again(
@@ -78,7 +78,7 @@ async def test_a_user_hears_of_own_rooms_on_every_device_and_members_hear_of_the
     bob.join(room)
     added = await receive(his)
     assert (added["topic"], added["type"], added["room"]["id"]) == (f"user:{bob.id}", "room.added", room)
-    assert set(added["room"]) >= {"head", "floor", "read", "unread", "role"}
+    assert set(added["details"]) >= {"head", "floor", "read_seq", "unread_count", "role"}
     joined = await receive(his)
     assert (joined["type"], joined["user"], joined["by"]) == ("member.joined", bob.id, bob.id)
     assert await receive(hers) == joined
@@ -116,10 +116,10 @@ def test_a_room_answers_with_members_read_position_and_heads(alice: Account, bob
     room = alice.create_room(fresh("Detail"))
     bob.join(room)
     detail = alice.get(f"/api/rooms/{room}")
-    assert set(detail) >= {"room", "members", "read", "heads"}
+    assert set(detail) >= {"room", "members", "heads"}
     assert {member["id"] for member in detail["members"]} == {alice.id, bob.id}
     assert detail["heads"] == {f"room:{room}": detail["room"]["head"]}
-    assert detail["room"]["members"] == 2
+    assert detail["room"]["member_count"] == 2
     page = alice.get(f"/api/rooms/{room}/members", limit=1)
     assert (len(page["members"]), page["more"]) == (1, True)
     rest = alice.get(f"/api/rooms/{room}/members", limit=1, after=page["members"][0]["id"])
@@ -192,22 +192,22 @@ async def test_reading_moves_the_position_only_forward_and_updates_unread(
         alice.request("POST", f"/api/rooms/{room}/messages", json={"key": fresh("n"), "body": "new"}).json()["seq"]
         for _ in range(2)
     ]
-    assert mine()["unread"] == 2
+    assert mine()["unread_count"] == 2
     assert (await send(ws, {"id": 1, "type": "room.read", "room": room, "seq": newest[0]}))["ok"][
         "topic"
     ] == f"user:{bob.id}"
-    assert (mine()["read"], mine()["unread"]) == (newest[0], 1)
+    assert (mine()["read_seq"], mine()["unread_count"]) == (newest[0], 1)
     back = await send(ws, {"id": 2, "type": "room.read", "room": room, "seq": 1})
     assert "ok" in back
-    assert (mine()["read"], mine()["unread"]) == (newest[0], 1)
+    assert (mine()["read_seq"], mine()["unread_count"]) == (newest[0], 1)
     future = await send(ws, {"id": 3, "type": "room.read", "room": room, "seq": 10**9})
-    assert future.get("error", {}).get("code") == "bad_request" or mine()["read"] <= mine()["head"]
+    assert future.get("error", {}).get("code") == "bad_request" or mine()["read_seq"] <= mine()["head"]
     assert (
         bob.request("POST", f"/api/rooms/{room}/messages", json={"key": fresh("own"), "body": "mine"}).status_code
         == 201
     )
-    assert mine()["unread"] == 0
-    assert mine()["read"] == mine()["head"]
+    assert mine()["unread_count"] == 0
+    assert mine()["read_seq"] == mine()["head"]
     assert welcome["type"] == "welcome"
     await ws.close()
 

@@ -42,7 +42,7 @@ async def test_welcome_is_the_first_frame_and_has_every_field(open_server: Serve
     assert welcome["user"]["id"] == alice.id
     assert welcome["rooms"][0]["id"] == LOBBY
     for room in welcome["rooms"]:
-        assert set(room) >= {"id", "name", "kind", "head", "floor", "read", "unread"}
+        assert set(room) >= {"id", "name", "kind", "head", "floor", "read_seq", "unread_count"}
         assert welcome["heads"][f"room:{room['id']}"] == room["head"]
     assert {"site", f"user:{alice.id}"} <= set(welcome["heads"])
     assert await all_of(ws) == []  # topics that `have` does not name are not replayed

@@ -159,7 +159,7 @@ async def test_extra_fields_at_sign_up_give_no_privileges(here: Place) -> None:
 async def test_new_users_are_in_the_lobby(here: Place) -> None:
     alice = await here.program("alice")
     room = (await alice.get("/api/rooms")).json()["rooms"][0]
-    assert (room["id"], room["lobby"], room["joined"], room["unread"]) == (LOBBY, True, True, 0)
+    assert (room["id"], room["lobby"], room["joined"], room["unread_count"]) == (LOBBY, True, True, 0)
     events = (await alice.get(f"/api/topics/user:{alice.id}/events?after=0")).json()["events"]
     assert [event["type"] for event in events] == ["room.added", "session.opened"]
 
@@ -177,8 +177,8 @@ async def test_a_deleted_account_leaves_its_messages_and_frees_its_name(here: Pl
     page = (await alice.get(f"/api/rooms/{LOBBY}/messages")).json()["messages"]
     assert [(m["body"], m["name"]) for m in page] == [("I was here", f"deleted-{bob.id}")]
     last = (await alice.get(f"/api/topics/room:{LOBBY}/events?after=2")).json()["events"][-1]
-    assert (last["type"], last["user"], last["name"]) == ("member.left", bob.id, "bob")
-    assert (await alice.get(f"/api/rooms/{own}")).json()["room"]["members"] == 0
+    assert (last["type"], last["user"], last["user_name"]) == ("member.left", bob.id, "bob")
+    assert (await alice.get(f"/api/rooms/{own}")).json()["room"]["member_count"] == 0
     assert (await alice.get(f"/api/users/{bob.id}")).json()["name"] == f"deleted-{bob.id}"
     again = await sign_up(here.anybody(), "bob")
     assert again.status_code == 201

@@ -211,7 +211,7 @@ async def of_counted_mentions(world: World) -> None:
     room, other = await world.room(), world.people[1]
     for more, counted in ((text.MENTIONS_COUNTED - 1, -1), (1, 0), (1, 0)):
         await world.say(room, more, f"@{other.name}")
-        assert other.get(f"/api/rooms/{room}")["room"]["mentions"] == text.MENTIONS_COUNTED + counted
+        assert other.get(f"/api/rooms/{room}")["room"]["mention_count"] == text.MENTIONS_COUNTED + counted
 
 
 @limit("LOUD_MEMBERS")

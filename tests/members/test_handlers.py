@@ -62,11 +62,11 @@ async def test_a_member_adds_users_who_are_members_at_once(world: World) -> None
     answer = await world.do(AddMember(room=room, user=world.carol.id), world.bob)
     joined = last(world, room_topic(room))
     assert isinstance(joined, MemberJoined)
-    assert (joined.user, joined.name, joined.by) == (world.carol.id, "carol", world.bob.id)
+    assert (joined.user, joined.user_name, joined.by) == (world.carol.id, "carol", world.bob.id)
     assert answer == {"topic": room_topic(room), "seq": world.told(room_topic(room))[-1].seq}
     added = last(world, user_topic(world.carol.id))
     assert isinstance(added, RoomAdded)
-    assert (added.room.id, added.room.joined, added.room.members) == (room, True, 2), (
+    assert (added.room, added.details.joined, added.details.member_count) == (room, True, 2), (
         "the count in room.added excludes the new member"
     )
     assert await world.do(AddMember(room=room, user=world.carol.id)) == {}, "adding a member is idempotent"

@@ -91,7 +91,7 @@ async def test_a_connection_that_ended_meanwhile_watches_no_presence(desk: Desk)
     people.detach(connection)
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
-    assert await signals.handle(live, WatchPresence(users=(7, 8, 9))) == {"people": []}
+    assert await signals.handle(live, WatchPresence(users=(7, 8, 9))) == {"presences": []}
     assert people.presences.news() == {}
     assert len(people.presences) == 1, "only the user who has just gone offline"
     signals.stop()

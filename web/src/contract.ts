@@ -50,15 +50,9 @@ export interface Answers {
   "status.set": MaybePosition;
   typing: EmptyAnswer;
   "presence.idle": EmptyAnswer;
-  "presence.watch": Appearances;
+  "presence.watch": Presences;
   "events.since": EventPage | NoWay;
   ping: EmptyAnswer;
-}
-
-/** The presence of several users. */
-export interface Appearances {
-  /** In the order of the request. */
-  people: Presence[];
 }
 
 /** Archive a room. Requires the room's owner or an admin. Idempotent. An archived room is read-only, except for deletions and a change of owner. */
@@ -73,7 +67,8 @@ export interface ArchiveRoom {
 export interface Ban {
   /** The user's id. */
   user: number;
-  name: string;
+  /** The user's name. */
+  user_name: string;
   /** The id of the user who set the ban. */
   by: number;
   at: string;
@@ -122,7 +117,7 @@ export interface Checked {
   /** The id of the room the invite admits to; null for the site alone. */
   room: number | null;
   /** That room's name. */
-  name: string | null;
+  room_name: string | null;
 }
 
 /** A frame from the client: `hello` first, then commands, queries and pings. */
@@ -135,10 +130,11 @@ export interface CommandRefused {
   error: Refusal;
 }
 
-/** Create a room. You become its owner; in a direct room all are plain members. The same people share one direct room: if it exists already, the answer is that room. */
+/** Create a room. You become its owner; in a direct room all are plain members. A retry with the same key gets the same room. The same people share one direct room: if it exists already, the answer is that room. */
 export interface CreateRoom {
   /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
+  type: "room.create";
   kind?: "public" | "private" | "direct";
   /** 1 to 64 printable characters, unique among public rooms, also among names that look alike. Direct rooms have no name; all other rooms need one. */
   name?: string | null;
@@ -151,7 +147,6 @@ export interface CreateRoom {
   members?: number[];
   /** An idempotency key: a retry with the same key gets the same room. */
   key?: string | null;
-  type: "room.create";
 }
 
 /** The body of `create_room`. */
@@ -217,8 +212,10 @@ export interface ErrorBody {
 export interface EventPage {
   epoch: string;
   events: ChatEvent[];
-  /** The topic's newest seq. If the last event is below it, there are more events. */
+  /** The topic's newest seq. */
   head: number;
+  /** Whether there are further events, up to `head`. */
+  more: boolean;
 }
 
 /** Get the events of `topic` after the position (`epoch`, `after`). Without `epoch`, the current epoch is meant. */
@@ -388,7 +385,7 @@ export interface MemberBanned {
   /** The id of the user whose membership it is. */
   user: number;
   /** That user's name at that time. */
-  name: string;
+  user_name: string;
   /** The actor's id. */
   by: number;
   /** Whether the ban ended a membership. */
@@ -409,7 +406,7 @@ export interface MemberJoined {
   /** The id of the user whose membership it is. */
   user: number;
   /** That user's name at that time. */
-  name: string;
+  user_name: string;
   /** The actor's id. */
   by: number;
 }
@@ -428,7 +425,7 @@ export interface MemberLeft {
   /** The id of the user whose membership it is. */
   user: number;
   /** That user's name at that time. */
-  name: string;
+  user_name: string;
   /** The actor's id. */
   by: number;
 }
@@ -447,7 +444,7 @@ export interface MemberRemoved {
   /** The id of the user whose membership it is. */
   user: number;
   /** That user's name at that time. */
-  name: string;
+  user_name: string;
   /** The actor's id. */
   by: number;
 }
@@ -466,7 +463,7 @@ export interface MemberRoleChanged {
   /** The id of the user whose membership it is. */
   user: number;
   /** That user's name at that time. */
-  name: string;
+  user_name: string;
   /** The actor's id. */
   by: number;
   role: RoomRole;
@@ -486,7 +483,7 @@ export interface MemberUnbanned {
   /** The id of the user whose membership it is. */
   user: number;
   /** That user's name at that time. */
-  name: string;
+  user_name: string;
   /** The actor's id. */
   by: number;
 }
@@ -717,7 +714,7 @@ export interface NoWay {
 export interface Ok {
   /** The `id` of the command or query. */
   re: number;
-  ok: RoomPosition | Position | MaybePosition | EventPage | NoWay | Appearances | EmptyAnswer;
+  ok: RoomPosition | Position | MaybePosition | EventPage | NoWay | Presences | EmptyAnswer;
 }
 
 /** A single message. */
@@ -817,14 +814,21 @@ export interface Presence {
 export interface PresenceChanged {
   type: "presence";
   /** The users whose presence changed. */
-  people: Presence[];
+  presences: Presence[];
+}
+
+/** The presence of several users. */
+export interface Presences {
+  /** In the order of the request. */
+  presences: Presence[];
 }
 
 /** A user's reaction. */
 export interface Reacted {
   emoji: string;
   /** The user's id. */
-  user: number;
+  by: number;
+  /** The user's name. */
   name: string;
   /** The position of the reaction in the room's log. */
   seq: number;
@@ -839,7 +843,7 @@ export interface Reaction {
   /** Whether the user who reads this is one of them. */
   mine: boolean;
   /** The ids of the first twenty users, in the order of their reactions. */
-  by: number[];
+  users: number[];
 }
 
 /** A user reacted to a message. */
@@ -887,7 +891,7 @@ export interface ReactionRemoved {
 /** A page of a message's reactions, in the order they were added. */
 export interface ReactionsPage {
   reactions: Reacted[];
-  /** Whether there are further reactions: pass the seq of the last one as `after`. */
+  /** Whether there are further reactions. */
   more: boolean;
   /** The head of the room's topic at the time of reading. */
   heads: Record<string, number>;
@@ -905,11 +909,11 @@ export interface ReadMoved {
   /** The room's id. */
   room: number;
   /** The seq in the room's log up to which the user has read. */
-  read: number;
+  read_seq: number;
   /** The number of messages after it. */
-  unread: number;
+  unread_count: number;
   /** The number of those messages that mention the user, counted up to 100. */
-  mentions?: number;
+  mention_count?: number;
 }
 
 /** Mark a room as read up to a seq. The read position only moves forward. */
@@ -1018,15 +1022,15 @@ export interface Room {
   history?: "all" | "joined";
   /** Whether the room is archived and read-only. */
   archived?: boolean;
-  /** The members of a direct room by id, the user included. */
-  people?: Person[];
+  /** The members of a direct room by id, the user included; other rooms have `member_count` only. */
+  members?: Person[];
   /** True for the room that every user is in. */
   lobby: boolean;
   /** The creator's id; the lobby has none. */
   created_by?: number;
   created_at: string;
-  /** How many members the room has. */
-  members: number;
+  /** The number of members. */
+  member_count: number;
   /** Whether the user is a member. */
   joined: boolean;
   /** The newest seq of the room's log. */
@@ -1034,11 +1038,11 @@ export interface Room {
   /** The last seq of the room's log that is no longer available, or not to this user; 0 if there is none. */
   floor?: number;
   /** The seq up to which the user has read. */
-  read?: number;
-  /** The number of messages after `read`. */
-  unread?: number;
+  read_seq?: number;
+  /** The number of messages after `read_seq`. */
+  unread_count?: number;
   /** The number of those messages that mention the user, `@room` included; counted up to 100. */
-  mentions?: number;
+  mention_count?: number;
   /** The user's role in the room. */
   role?: RoomRole;
   /** Whether the room is listed first in the user's list. */
@@ -1056,8 +1060,10 @@ export interface RoomAdded {
   type: "room.added";
   /** The time of the event. Only `seq` orders events. */
   at: string;
+  /** The room's id. */
+  room: number;
   /** The room as the user sees it, with all fields. */
-  room: Room;
+  details: Room;
 }
 
 /** The room was archived and is read-only. */
@@ -1097,12 +1103,14 @@ export interface RoomCreated {
   type: "room.created";
   /** The time of the event. Only `seq` orders events. */
   at: string;
-  /** The room as a non-member sees it. */
-  room: Room;
-  /** The creator's id. */
+  /** The room's id. */
+  room: number;
+  /** The actor's id. */
   by: number;
-  /** The creator's name. */
+  /** The actor's name. */
   name: string;
+  /** The room as a non-member sees it. */
+  details: Room;
 }
 
 /** A room with its first members, read at one point in time. */
@@ -1112,8 +1120,6 @@ export interface RoomDetail {
   members: Member[];
   /** Whether there are further members: `GET /api/rooms/{room}/members` lists them. */
   more_members: boolean;
-  /** The seq up to which the caller has read; null if the caller is not a member. */
-  read: number | null;
   /** The head of the room's topic at the time of reading; empty if the caller is not a member. */
   heads: Record<string, number>;
 }
@@ -1126,7 +1132,7 @@ export interface RoomPosition {
   room: Room;
 }
 
-/** The user's own settings for a room changed. */
+/** The user's own preferences for a room changed. */
 export interface RoomPreferencesChanged {
   /** The log of the event: `room:ID`, `user:ID` or `site`. */
   topic: string;
@@ -1292,7 +1298,9 @@ export interface SessionOpened {
   type: "session.opened";
   /** The time of the event. Only `seq` orders events. */
   at: string;
-  session: Session;
+  /** The session's id. */
+  session: string;
+  details: Session;
 }
 
 /** The caller's sessions, the most recently used first. */
@@ -1405,7 +1413,7 @@ export interface StatusChanged {
   type: "status.changed";
   /** The time of the event. Only `seq` orders events. */
   at: string;
-  chosen: Status;
+  status: Status;
 }
 
 /** The token of an invite link. */
@@ -1510,8 +1518,9 @@ export interface User {
 export interface UserTyping {
   type: "typing";
   room: number;
-  /** The user's id. */
-  user: number;
+  /** The id of the user who is typing. */
+  by: number;
+  /** Their name. */
   name: string;
 }
 

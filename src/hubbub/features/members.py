@@ -56,14 +56,14 @@ def leave(command: LeaveRoom, actor: Actor, tx: Transaction) -> Answer:
     members.close_behind(tx, room.id, actor.id, actor.name)
     members.remove(tx, room.id, actor.id)
     invites.remove_into(tx, room.id, actor.id)
-    entry = tx.append(MemberLeft(room=room.id, user=actor.id, name=actor.name, by=actor.id))
+    entry = tx.append(MemberLeft(room=room.id, user=actor.id, user_name=actor.name, by=actor.id))
     tx.append(RoomRemoved(person=actor.id, room=room.id, why="left"))
     if is_owner:
         members.succeed(tx, room.id)
     return _position(entry)
 
 
-def invite(command: AddMember, actor: Actor, tx: Transaction) -> Answer:
+def add(command: AddMember, actor: Actor, tx: Transaction) -> Answer:
     """Add a user to a room. An existing member stays as they are."""
     room = rooms.get_visible(tx.connection, actor.id, command.room)
     rules.rank(actor, room)
@@ -91,7 +91,7 @@ def remove(command: RemoveMember, actor: Actor, tx: Transaction) -> Answer:
     name = accounts.name_of(tx.connection, command.user)
     members.remove(tx, room.id, command.user)
     invites.remove_into(tx, room.id, command.user)
-    entry = tx.append(MemberRemoved(room=room.id, user=command.user, name=name, by=actor.id))
+    entry = tx.append(MemberRemoved(room=room.id, user=command.user, user_name=name, by=actor.id))
     tx.append(RoomRemoved(person=command.user, room=room.id, why="removed"))
     if role is RoomRole.OWNER:
         members.succeed(tx, room.id)
@@ -114,7 +114,7 @@ def ban(command: BanMember, actor: Actor, tx: Transaction) -> Answer:
         members.remove(tx, room.id, user.id)
     invites.remove_into(tx, room.id, user.id)
     bans.add(tx, room.id, user.id, actor.id, command.reason)
-    entry = tx.append(MemberBanned(room=room.id, user=user.id, name=user.name, by=actor.id, was_member=was_member))
+    entry = tx.append(MemberBanned(room=room.id, user=user.id, user_name=user.name, by=actor.id, was_member=was_member))
     if was_member:
         tx.append(RoomRemoved(person=user.id, room=room.id, why="banned", reason=command.reason or None))
     if role is RoomRole.OWNER:
@@ -130,7 +130,7 @@ def unban(command: UnbanMember, actor: Actor, tx: Transaction) -> Answer:
         return {}
     name = accounts.name_of(tx.connection, command.user)
     bans.remove(tx, room.id, command.user)
-    return _position(tx.append(MemberUnbanned(room=room.id, user=command.user, name=name, by=actor.id)))
+    return _position(tx.append(MemberUnbanned(room=room.id, user=command.user, user_name=name, by=actor.id)))
 
 
 def set_role(command: SetMemberRole, actor: Actor, tx: Transaction) -> Answer:
@@ -198,7 +198,7 @@ def _change_role(tx: Transaction, room: Room, member: tuple[int, str], role: Roo
     """Store the role of `member` = (id, name) and append its event."""
     user, name = member
     members.set_role(tx, room.id, user, role)
-    return tx.append(MemberRoleChanged(room=room.id, user=user, name=name, by=actor.id, role=role))
+    return tx.append(MemberRoleChanged(room=room.id, user=user, user_name=name, by=actor.id, role=role))
 
 
 def _position(entry: Entry) -> Answer:

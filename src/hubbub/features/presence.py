@@ -30,7 +30,7 @@ def set_(command: SetStatus, actor: Actor, tx: Transaction) -> dict[str, object]
     if statuses.of(tx.connection, [actor.id], tx.now)[actor.id][0] == chosen:
         return {}
     statuses.put(tx, actor.id, chosen, until)
-    entry = tx.append(StatusChanged(person=actor.id, chosen=chosen))
+    entry = tx.append(StatusChanged(person=actor.id, status=chosen))
     return {"topic": entry.topic, "seq": entry.seq}
 
 

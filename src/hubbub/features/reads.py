@@ -126,7 +126,9 @@ def _move(tx: Transaction, moves: ReadMoves) -> dict[MemberKey, Answer]:
     answers: dict[MemberKey, Answer] = {}
     for target, (n, mentions) in zip(targets, counts, strict=True):
         unread = tx.head(room_topic(target.room)).n - n
-        event = ReadMoved(person=target.user, room=target.room, read=target.seq, unread=unread, mentions=mentions)
+        event = ReadMoved(
+            person=target.user, room=target.room, read_seq=target.seq, unread_count=unread, mention_count=mentions
+        )
         entry = tx.append(event)
         answers[target.room, target.user] = {"topic": entry.topic, "seq": entry.seq}
     return answers

@@ -32,7 +32,7 @@ from hubbub.storage.transaction import Transaction
 
 Answer = dict[str, object]
 MEMBERS_SHOWN = 100
-MEMBER_FIELDS = ("head", "floor", "read", "unread", "mentions", "role", "favourite", "muted")
+MEMBER_FIELDS = ("head", "floor", "read_seq", "unread_count", "mention_count", "role", "favourite", "muted")
 """The fields of a room that only members get."""
 NAME_TAKEN = "There is already a room with this name, or one that looks like it. Choose another name."
 
@@ -107,8 +107,8 @@ def restore(command: RestoreRoom, actor: Actor, tx: Transaction) -> Answer:
     return _set_archived(tx, actor, command.room, archived=False)
 
 
-def settings(command: SetRoomPreferences, actor: Actor, tx: Transaction) -> Answer:
-    """Change the actor's own settings for a room.
+def set_preferences(command: SetRoomPreferences, actor: Actor, tx: Transaction) -> Answer:
+    """Set the actor's own preferences for a room.
 
     If nothing changes, the answer is empty. Allowed in archived rooms, too.
     """
@@ -150,7 +150,6 @@ def detail(connection: Connection, user: int, room: int) -> Answer:
         "room": seen.model_dump(exclude_none=True),
         "members": [member.model_dump() for member in shown[:MEMBERS_SHOWN]],
         "more_members": len(shown) > MEMBERS_SHOWN,
-        "read": seen.read,
         "heads": log.heads(connection, [room_topic(room)]) if seen.joined else {},
     }
 
@@ -209,12 +208,12 @@ def _create(
     room_id = rooms.create(tx, new, roles)
     room = rooms.get_visible(tx.connection, actor.id, room_id)
     as_non_member = room.model_copy(update={**dict.fromkeys(MEMBER_FIELDS), "joined": False})
-    event = RoomCreated(room=as_non_member, by=actor.id, name=actor.name)
+    event = RoomCreated(room=room_id, details=as_non_member, by=actor.id, name=actor.name)
     entry = tx.append(event)
     for count, (user, role) in enumerate(roles.items(), 1):
-        before_join = {"head": count, "floor": count, "read": count, "members": count - 1, "role": role}
-        tx.append(RoomAdded(person=user, room=room.model_copy(update=before_join)))
-        tx.append(MemberJoined(room=room_id, user=user, name=names[user], by=actor.id))
+        before_join = {"head": count, "floor": count, "read_seq": count, "member_count": count - 1, "role": role}
+        tx.append(RoomAdded(person=user, room=room_id, details=room.model_copy(update=before_join)))
+        tx.append(MemberJoined(room=room_id, user=user, user_name=names[user], by=actor.id))
     if new.kind == "public":
         tx.append(event.model_copy(update={"in_site": True}))
     return rooms.current(tx, actor.id, room_id), entry.seq

@@ -63,8 +63,8 @@ def enter(tx: Transaction, room: int, user: int, name: str, by: int) -> tuple[Ro
     the room has no active owner, the new member becomes its owner. Holds both topics.
     """
     add(tx, room, user, RoomRole.MEMBER)
-    tx.append(RoomAdded(person=user, room=as_joining(tx, user, room)))
-    entry = tx.append(MemberJoined(room=room, user=user, name=name, by=by))
+    tx.append(RoomAdded(person=user, room=room, details=as_joining(tx, user, room)))
+    entry = tx.append(MemberJoined(room=room, user=user, user_name=name, by=by))
     appoint(tx, room)
     return current(tx, user, room), entry
 
@@ -149,7 +149,7 @@ def _set_role_by_self(tx: Transaction, room: int, member: tuple[int, str], role:
     """Set a role that no user has assigned: the event names the member as its actor."""
     user, name = member
     set_role(tx, room, user, role)
-    tx.append(MemberRoleChanged(room=room, user=user, name=name, by=user, role=role))
+    tx.append(MemberRoleChanged(room=room, user=user, user_name=name, by=user, role=role))
 
 
 def set_role(tx: Transaction, room: int, user: int, role: RoomRole) -> None:

@@ -6,7 +6,7 @@ from pydantic import FailFast, Field, TypeAdapter
 
 from hubbub.domain.commands.base import Command, Id
 from hubbub.domain.emojis import Emoji
-from hubbub.domain.model import Actor, Appearances, Chosen, Frozen, MaybePosition, Wire, user_topic
+from hubbub.domain.model import Actor, Chosen, Frozen, MaybePosition, Presences, Wire, user_topic
 from hubbub.domain.text import MAX_WATCHED, Moment, StatusText
 
 
@@ -55,7 +55,7 @@ class SetIdle(Signal):
 class WatchPresence(Signal):
     """Replace the list of users whose presence this connection receives."""
 
-    answer = Appearances
+    answer = Presences
     type: Literal["presence.watch"] = "presence.watch"
     users: Annotated[tuple[Id, ...], FailFast(), Field(max_length=MAX_WATCHED, strict=False)]
     """The ids of the users, at most 200."""

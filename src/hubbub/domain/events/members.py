@@ -9,7 +9,7 @@ class MembershipEvent(RoomEvent):
 
     user: int
     """The id of the user whose membership it is."""
-    name: str
+    user_name: str
     """That user's name at that time."""
     by: int
     """The actor's id."""

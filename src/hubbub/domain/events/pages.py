@@ -78,7 +78,9 @@ class EventPage(Wire):
     epoch: str
     events: list[ChatEvent]
     head: int
-    """The topic's newest seq. If the last event is below it, there are more events."""
+    """The topic's newest seq."""
+    more: bool
+    """Whether there are further events, up to `head`."""
 
 
 class NoWay(Wire):

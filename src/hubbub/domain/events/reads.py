@@ -10,9 +10,9 @@ class ReadMoved(PersonalEvent):
     type = "room.read_moved"
     room: int
     """The room's id."""
-    read: int
+    read_seq: int
     """The seq in the room's log up to which the user has read."""
-    unread: int
+    unread_count: int
     """The number of messages after it."""
-    mentions: int = 0
+    mention_count: int = 0
     """The number of those messages that mention the user, counted up to 100."""

@@ -1,9 +1,12 @@
 """Routes that list members, online members and bans."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from hubbub.domain.model import Ban, Member, Person, Wire
+from hubbub.domain.text import MAX_ID
 from hubbub.engine import online_members
 from hubbub.features import members
 from hubbub.gateways.http.auth import LoggedIn, Running
@@ -12,6 +15,8 @@ from hubbub.gateways.http.rooms import After, Limit, RoomId
 from hubbub.gateways.http.strict_json import StrictRoute, reply
 
 router = APIRouter(prefix="/api/rooms/{room}", tags=["members"], route_class=StrictRoute)
+
+AfterUser = Annotated[int, Query(ge=0, le=MAX_ID, description="The `user` of the last entry of the previous page.")]
 
 
 class MembersPage(Wire):
@@ -60,7 +65,7 @@ async def list_online(
 
 @router.get("/bans", response_model=BansPage, responses=refusals(400, 401, 403, 404))
 async def list_bans(
-    room: RoomId, caller: LoggedIn, services: Running, after: After = 0, limit: Limit = 100
+    room: RoomId, caller: LoggedIn, services: Running, after: AfterUser = 0, limit: Limit = 100
 ) -> Response:
     """List the bans of a room, ordered by user id. Requires permission to ban."""
     return reply(await services.read(members.banned, caller.actor, room, after, limit))

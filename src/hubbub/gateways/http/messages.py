@@ -18,16 +18,18 @@ from hubbub.gateways.http.strict_json import StrictRoute, reply
 router = APIRouter(prefix="/api/rooms/{room}/messages", tags=["messages"], route_class=StrictRoute)
 
 MessageId = Annotated[int, Path(ge=1, le=MAX_ID, examples=[1], description="The message's seq.")]
-Place = Annotated[int, Field(ge=0, le=MAX_ID)] | None
-AfterVersion = Annotated[int, Query(ge=0, le=MAX_ID, description="The version of the last entry of the previous page.")]
+WindowSeq = Annotated[int, Field(ge=0, le=MAX_ID)] | None
+AfterVersion = Annotated[
+    int, Query(ge=0, le=MAX_ID, description="The `version` of the last entry of the previous page.")
+]
 
 
 class Window(BaseModel):
     """The part of the history to return."""
 
-    before: Place = None
-    after: Place = None
-    around: Place = None
+    before: WindowSeq = Field(None, description="The `seq` of the oldest message of the pages so far.")
+    after: WindowSeq = Field(None, description="The `seq` of the newest message of the pages so far.")
+    around: WindowSeq = Field(None, description="A seq near which the page lies.")
     limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = DEFAULT_PAGE
 
 

@@ -15,7 +15,7 @@ from hubbub.gateways.http.strict_json import StrictRoute, reply
 
 router = APIRouter(prefix="/api/rooms/{room}/pins", tags=["messages"], route_class=StrictRoute)
 
-Before = Annotated[int | None, Query(ge=0, le=MAX_ID, description="The `seq` of the last pin of the previous page.")]
+Before = Annotated[int | None, Query(ge=0, le=MAX_ID, description="The `seq` of the last entry of the previous page.")]
 
 
 class PinsPage(Wire):

@@ -16,7 +16,7 @@ router = APIRouter(prefix="/api/rooms", tags=["rooms"], route_class=StrictRoute)
 
 RoomId = Annotated[int, Path(ge=1, le=MAX_ID, examples=[1])]
 UserId = Annotated[int, Path(ge=1, le=MAX_ID, examples=[1])]
-After = Annotated[int, Query(ge=0, le=MAX_ID, description="The id of the last item of the previous page.")]
+After = Annotated[int, Query(ge=0, le=MAX_ID, description="The `id` of the last entry of the previous page.")]
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
 
 
@@ -36,8 +36,6 @@ class RoomDetail(Wire):
     """The first 100 members; empty if the caller is not a member."""
     more_members: bool
     """Whether there are further members: `GET /api/rooms/{room}/members` lists them."""
-    read: int | None
-    """The seq up to which the caller has read; null if the caller is not a member."""
     heads: dict[str, int]
     """The head of the room's topic at the time of reading; empty if the caller is not a member."""
 
