@@ -49,7 +49,7 @@ function opened(before: State, { rooms, pages, members, pins }: Snapshot): State
 }
 
 /** The user's own fields of a room are in `rooms`; non-members do not get the number of members. */
-function asListed({ head: _, floor: __, read: _a, unread: _b, mentions: _c, role: _d, favourite: _e, muted: _f, members: _g, ...room }: Room) {
+function asListed({ head: _, floor: __, read_seq: _a, unread_count: _b, mention_count: _c, role: _d, favourite: _e, muted: _f, member_count: _g, ...room }: Room) {
   return room;
 }
 

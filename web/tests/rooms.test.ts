@@ -24,7 +24,7 @@ describe("events about a room", () => {
       expect(reduce(known, event)).toEqual(known);
     }
     const wanted = { name: "Deeds", topic: "What next", archived: false };
-    expect(known.rooms[1]).toMatchObject({ ...wanted, head: 13, unread: 0 });
+    expect(known.rooms[1]).toMatchObject({ ...wanted, head: 13, unread_count: 0 });
     expect(known.directory).toMatchObject([wanted, { id: 2, name: "room 2" }]);
   });
 

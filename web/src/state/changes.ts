@@ -81,10 +81,10 @@ function deleted({ edited_at: _, forwarded: __, mentions: ___, ...item }: Messag
 function added(item: MessageItem, { emoji, by }: ReactionAdded, me: number): MessageItem {
   const reactions = item.reactions ?? [];
   const known = reactions.find((one) => one.emoji === emoji);
-  const first = { emoji, count: 1, mine: by === me, by: [by] };
+  const first = { emoji, count: 1, mine: by === me, users: [by] };
   if (!known) return { ...item, reactions: [...reactions, first] };
-  const named = known.by.length < NAMED ? [...known.by, by] : known.by;
-  const more = { emoji, count: known.count + 1, mine: known.mine || by === me, by: named };
+  const named = known.users.length < NAMED ? [...known.users, by] : known.users;
+  const more = { emoji, count: known.count + 1, mine: known.mine || by === me, users: named };
   return { ...item, reactions: reactions.map((one) => (one === known ? more : one)) };
 }
 
@@ -92,8 +92,8 @@ function removed(item: MessageItem, { emoji, by }: ReactionRemoved, me: number):
   const reactions = item.reactions ?? [];
   const known = reactions.find((one) => one.emoji === emoji);
   if (!known) return item;
-  const rest = { emoji, count: known.count - 1, mine: known.mine && by !== me, by: known.by.filter((one) => one !== by) };
+  const rest = { emoji, count: known.count - 1, mine: known.mine && by !== me, users: known.users.filter((one) => one !== by) };
   // The next user to be named is not known here.
-  const outdated = rest.by.length < Math.min(rest.count, NAMED) || item.outdated === true;
+  const outdated = rest.users.length < Math.min(rest.count, NAMED) || item.outdated === true;
   return { ...item, outdated, reactions: reactions.flatMap((one) => (one !== known ? one : rest.count > 0 ? rest : [])) };
 }

@@ -28,8 +28,8 @@ export interface NoteText {
 type Lines = { readonly [T in ChatEvent["type"]]: ((event: EventOf<T>) => NoteText) | null };
 
 const did = (event: { by: number; name: string }, does: string): NoteText => ({ id: event.by, name: event.name, does });
-const became = (event: { user: number; name: string }, what: string): NoteText => ({ id: event.user, name: event.name, does: `was ${what}`, mine: `were ${what}` });
-const moved = (event: { user: number; name: string }, does: string): NoteText => ({ id: event.user, name: event.name, does, gathers: true });
+const became = (event: { user: number; user_name: string }, what: string): NoteText => ({ id: event.user, name: event.user_name, does: `was ${what}`, mine: `were ${what}` });
+const moved = (event: { user: number; user_name: string }, does: string): NoteText => ({ id: event.user, name: event.user_name, does, gathers: true });
 
 const ROLES = { owner: "the owner", moderator: "a moderator", member: "a member" } as const;
 
@@ -46,7 +46,7 @@ export const LINES: Lines = {
   "member.removed": (event) => became(event, "removed"),
   "member.banned": (event) => became(event, "banned"),
   "member.unbanned": (event) => became(event, "unbanned"),
-  "member.role_changed": ({ user, name, role }) => ({ id: user, name, does: `is now ${ROLES[role]}`, mine: `are now ${ROLES[role]}` }),
+  "member.role_changed": ({ user, user_name: name, role }) => ({ id: user, name, does: `is now ${ROLES[role]}`, mine: `are now ${ROLES[role]}` }),
   "room.created": (event) => did(event, "created this room"),
   "room.updated": (event) => did(event, changes(event.changes)),
   "room.archived": (event) => did(event, "archived this room"),

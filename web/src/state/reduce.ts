@@ -4,11 +4,11 @@
  */
 import { readMoved } from "./attention";
 import type { ChatEvent, EventOf } from "./events";
-import { memberBanned, memberGone, memberJoined, memberRole, memberUnbanned } from "./members";
+import { memberBanned, memberGone, memberJoined, memberRoleChanged, memberUnbanned } from "./members";
 import { appended, messageChanged, messageDeleted, messageEdited, messagePinned, messageSent, messageUnpinned } from "./messages";
 import { noteOf } from "./notes";
 import { statusChanged } from "./presence";
-import { roomAdded, roomArchived, roomChanged, roomCreated, roomGone, roomRestored, roomUpdated, settingsChanged } from "./rooms";
+import { roomAdded, roomArchived, roomChanged, roomCreated, roomGone, roomRestored, roomUpdated, preferencesChanged } from "./rooms";
 import { sessionClosed, sessionOpened } from "./sessions";
 import type { State } from "./state";
 
@@ -33,11 +33,11 @@ export const REDUCERS: Reducers = {
   "reaction.removed": messageChanged,
   "member.banned": memberBanned,
   "member.unbanned": memberUnbanned,
-  "member.role_changed": memberRole,
+  "member.role_changed": memberRoleChanged,
   "room.updated": roomUpdated,
   "room.archived": roomArchived,
   "room.restored": roomRestored,
-  "room.preferences_changed": settingsChanged,
+  "room.preferences_changed": preferencesChanged,
   "status.changed": statusChanged,
 };
 

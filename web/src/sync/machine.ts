@@ -3,7 +3,7 @@
  * apply in which order, what to fetch, what to send again. A pure state machine, (state, input) →
  * [state, effects]. Independent of sockets and screens.
  */
-import type { Appearances } from "../contract";
+import type { Presences } from "../contract";
 import type { ChatEvent } from "../state/events";
 import { isAnswer, isEvent, isReset, type Answer, type Command, type Frame, type Page, type Sent, type Welcome } from "./frames";
 import * as outbox from "./outbox";
@@ -141,7 +141,7 @@ class Run {
   private watchAnswered(answer: Answer): void {
     this.setEphemeral({ asked: answer.error ? "again" : null });
     if (answer.error) this.effects.push({ type: "timer", at: this.now + (answer.error.retry_after ?? PATIENCE_S) * 1000 });
-    else this.effects.push({ type: "signal", signal: { type: "presence", people: (answer.ok as Appearances).people }, all: true });
+    else this.effects.push({ type: "signal", signal: { type: "presence", presences: (answer.ok as Presences).presences }, all: true });
   }
 
   private event(event: ChatEvent): void {
@@ -164,7 +164,7 @@ class Run {
     this.set({ positions: positions.advance(this.state.positions, event.topic, event.seq) });
     if (event.type === "room.removed") this.returnUnsent((room) => room !== event.room);
     this.effects.push({ type: "event", event });
-    if (event.type === "room.added") this.enter(event.room.id, event.room.head ?? 0);
+    if (event.type === "room.added") this.enter(event.room, event.details.head ?? 0);
     if (event.type === "room.removed") this.set({ positions: positions.forget(this.state.positions, `room:${event.room}`) });
     this.settle(event.topic, event.type === "message.sent" ? event.key : undefined);
     this.pump();

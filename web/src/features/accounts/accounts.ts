@@ -2,7 +2,7 @@
 import { SUPERSEDED } from "../../chat.svelte";
 import type { Site } from "../../contract";
 import { forgetPerson, hasUnsent } from "../../persistence";
-import { get, post, Refusal, remove } from "../../net/http";
+import { get, post, put, Refusal, remove } from "../../net/http";
 import type { User } from "../../state/model";
 
 export type { Site };

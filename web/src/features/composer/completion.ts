@@ -68,7 +68,7 @@ export function whole(groups: Groups, text: string, caret: number): (Begun & { e
 /** Mirrors `hubbub.domain.rules`. Without this right the words are plain text. */
 export function mayMentionAll(me: Pick<User, "role">, room: Room): boolean {
   const isModerator = me.role === "owner" || me.role === "admin" || room.role === "owner" || room.role === "moderator";
-  return isModerator || room.kind === "direct" || room.members <= LOUD_MEMBERS;
+  return isModerator || room.kind === "direct" || room.member_count <= LOUD_MEMBERS;
 }
 
 const folded = (name: string): string => name.normalize("NFKC").toLowerCase();

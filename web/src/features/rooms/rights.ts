@@ -29,7 +29,7 @@ export const mayArchive = (me: User, room: Room): boolean =>
 export const mayLeave = (room: Room): boolean => !room.lobby && room.kind !== "direct";
 
 /** An owner cannot leave other members without an owner. */
-export const mustHandOver = (room: Room): boolean => room.role === "owner" && room.members > 1;
+export const mustHandOver = (room: Room): boolean => room.role === "owner" && room.member_count > 1;
 
 /** Every user is in the lobby already, so no one can be added to it. */
 export const mayAdd = (me: User, room: Room): boolean =>
