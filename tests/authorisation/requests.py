@@ -197,6 +197,7 @@ SITE: dict[str, Request] = {
     "refresh_token": plain(refresh_token="none"),
     "reset_password": plain(token="none", password=PASSWORD),
     "show_me": plain(),
+    "show_current_user": plain(),
     "show_user": Request(lambda world, room, name: {"user": world.id("candidate")}),
     "list_users": plain(),
     "list_rooms": plain(),

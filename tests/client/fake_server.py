@@ -59,7 +59,7 @@ class FakeServer:
     def join(self, number: int) -> None:
         if number not in self.joined:
             head = self.logs[f"room:{number}"].head
-            self.say(OWN, "room.added", room={**room_of(number), "head": head})
+            self.say(OWN, "room.added", room=number, details={**room_of(number), "head": head})
             self.joined[number] = head
 
     def leave(self, number: int) -> None:

@@ -51,7 +51,7 @@ async def test_a_room_can_be_created_joined_left_and_joined_again(
     assert (again.json()["room"]["id"], again.json()["seq"]) == (room, made.json()["seq"])
     expect_error(alice.request("POST", "/api/rooms", json={"kind": "public", "name": "x", "key": name}), "conflict")
     news = await receive(his)
-    assert (news["topic"], news["type"], news["room"]["id"]) == ("site", "room.created", room)
+    assert (news["topic"], news["type"], news["room"]) == ("site", "room.created", room)
     joined = await send(his, {"id": 1, "type": "room.join", "room": room})
     twice = await send(his, {"id": 2, "type": "room.join", "room": room})
     assert joined["ok"]["room"]["id"] == twice["ok"]["room"]["id"] == room
@@ -77,7 +77,7 @@ async def test_a_user_hears_of_own_rooms_on_every_device_and_members_hear_of_the
     his, _ = await greet(open_server, {"token": bob.token})
     bob.join(room)
     added = await receive(his)
-    assert (added["topic"], added["type"], added["room"]["id"]) == (f"user:{bob.id}", "room.added", room)
+    assert (added["topic"], added["type"], added["room"]) == (f"user:{bob.id}", "room.added", room)
     assert set(added["details"]) >= {"head", "floor", "read_seq", "unread_count", "role"}
     joined = await receive(his)
     assert (joined["type"], joined["user"], joined["by"]) == ("member.joined", bob.id, bob.id)

@@ -82,7 +82,7 @@ async def test_typing_reaches_other_members_of_the_room_at_a_limited_rate(server
         for _ in range(5):
             assert await one.command("typing", room=room) == {}
         await other.ping()
-        typing = {"type": "typing", "room": room, "user": anna.id, "name": anna.name}
+        typing = {"type": "typing", "room": room, "by": anna.id, "name": anna.name}
         await eventually(lambda: other.of_type("typing") == [typing], SOON, "bert receives the signal once")
         with pytest.raises(RefusedError, match="not_found"):
             await stranger.command("typing", room=room)
