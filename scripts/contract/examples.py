@@ -82,4 +82,4 @@ def _events_since(events: Mapping[str, dict[str, Any]]) -> Exchange:
     """A request for the events after the one before a recorded event."""
     event = events["message.pinned"]
     request = {"type": "events.since", "topic": event["topic"], "after": event["seq"] - 1, "epoch": "b2f1"}
-    return Exchange(request, {"epoch": "b2f1", "events": [event], "head": event["seq"]})
+    return Exchange(request, {"epoch": "b2f1", "events": [event], "head": event["seq"], "more": False})

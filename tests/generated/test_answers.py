@@ -177,6 +177,10 @@ def members(recorder: Recorder, world: World) -> None:
     alice, bob, fill = world.alice, world.bob, {"room": world.room}
     bobs = {**fill, "user": bob.id}
     recorder.ask("set_member_role", alice, fill=bobs, json={"role": "moderator"})
+    closed = world.server.sign_up("closed")
+    recorder.ask("add_member", alice, fill={**fill, "user": closed.id})
+    world.server.command_line("user", "disable", closed.name)
+    recorder.ask("set_member_role", alice, fill={**fill, "user": closed.id}, json={"role": "owner"})
     recorder.ask("remove_member", alice, fill=bobs)
     recorder.ask("ban_member", alice, fill=bobs, json={"reason": "enough"})
     recorder.ask("list_bans", alice, fill=fill)

@@ -102,7 +102,7 @@ async def exchange_all(recorder: Recorder, alice: Account, bob: Account) -> None
     await errors(first, room)
     await asyncio.to_thread(alice.server.log_in, alice.name)
     opened = await first.until(type="session.opened")
-    await asyncio.to_thread(alice.request, "DELETE", f"/api/sessions/{opened['session']['id']}")
+    await asyncio.to_thread(alice.request, "DELETE", f"/api/sessions/{opened['session']}")
     await first.until(type="session.closed")
     await resume(recorder, alice, bob, room)
     for connection in (first, second):
