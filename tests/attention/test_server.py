@@ -32,7 +32,7 @@ async def test_reactions_mentions_and_reads_agree_over_rest_and_websocket(server
     assert (added.status_code, added.json()["seq"]) == (200, message + 1)
     assert await hers.command("reaction.add", room=room, message=message, emoji=HEART)
     assert anna.get(place)["message"]["reactions"] == [
-        {"emoji": HEART, "count": 2, "mine": True, "by": [ben.id, anna.id]}
+        {"emoji": HEART, "count": 2, "mine": True, "users": [ben.id, anna.id]}
     ]
     assert [one["name"] for one in dora.get(f"{place}/reactions")["reactions"]] == [ben.name, anna.name]
     assert ben.request("DELETE", f"{place}/reactions/{quote(HEART)}").status_code == 200

@@ -163,7 +163,7 @@ async def test_bans_are_listed_in_pages_for_moderators(world: World) -> None:
         assert len(page["bans"]) <= 2
         found, more = found + page["bans"], bool(page["more"])
     assert [ban["user"] for ban in found] == crowd
-    assert found[0] == {"user": crowd[0], "name": "person0", "by": world.alice.id, "at": found[0]["at"]}
+    assert found[0] == {"user": crowd[0], "user_name": "person0", "by": world.alice.id, "at": found[0]["at"]}
     assert found[1]["reason"] == "r" * MAX_REASON
     for asker, refusal in ((world.bob, Forbidden), (world.carol, NotFound), (world.owner, NotFound)):
         with pytest.raises(refusal):

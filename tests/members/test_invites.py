@@ -101,7 +101,7 @@ async def test_a_revoked_or_expired_invite_admits_no_users(world: World) -> None
     for name in ("token", "late"):
         await refused(world, AcceptInvite(token_hash=name), world.bob, "expired")
         opens = world.desk.database.read(invites.opens, name, 2**50)
-        assert opens == {"valid": False, "signup": False, "room": None, "name": None}
+        assert opens == {"valid": False, "signup": False, "room": None, "room_name": None}
     with pytest.raises(NotFound):
         await world.do(RevokeInvite(invite="nothing"))
 
@@ -115,7 +115,7 @@ async def test_only_invites_of_staff_admit_new_accounts_which_also_join_the_room
     await world.do(AddMember(room=room, user=world.owner.id))
     await link(world, room, "staff", world.owner)
     opens = world.desk.database.read(invites.opens, "staff", 0)
-    assert opens == {"valid": True, "signup": True, "room": room, "name": "A room"}
+    assert opens == {"valid": True, "signup": True, "room": room, "room_name": "A room"}
     new = new.model_copy(update={"invite_hash": "staff"})
     await world.do(ArchiveRoom(room=room))
     await refused(world, new, ANYBODY, "archived")
