@@ -286,7 +286,7 @@ async def test_events_since_pages_and_resets(open_server: Server, alice: Account
         return answer
 
     page = await since(after=floor, limit=2)
-    assert set(page) == {"epoch", "events", "head"}
+    assert set(page) == {"epoch", "events", "head", "more"}
     assert [event["seq"] for event in page["events"]] == [floor + 1, floor + 2]
     assert page["head"] == head
     assert page["epoch"] == welcome["epoch"]
