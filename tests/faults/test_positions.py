@@ -135,7 +135,7 @@ async def test_rest_and_websocket_return_the_same_events(server: Server, paramet
             if live.get("reset"):
                 assert set(live) == {"epoch", "reset", "head", "floor"}
             else:
-                assert set(live) == {"epoch", "events", "head"}
+                assert set(live) == {"epoch", "events", "head", "more"}
                 expected = range(parameters["after"] + 1, live["head"] + 1)[: parameters.get("limit", 200)]
                 assert seqs(live["events"]) == list(expected)
 

@@ -67,7 +67,7 @@ async def test_an_invite_admits_as_many_users_as_it_has_uses(tmp_path: Path) -> 
         invite = (await alice.post("/api/invites", json={"max_uses": 2})).json()
         assert invite["link"] == f"http://127.0.0.1:8000/invite#{invite['token']}"
         checked = await here.anybody().post("/api/invites/check", json={"token": invite["token"]})
-        assert checked.json() == {"valid": True, "room": None, "name": None, "signup": True}
+        assert checked.json() == {"valid": True, "room": None, "room_name": None, "signup": True}
         codes = [(await sign_up(here.anybody(), f"p{n}", invite=invite["token"])).status_code for n in range(3)]
         assert codes == [201, 201, 403]
 
