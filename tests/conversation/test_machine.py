@@ -234,7 +234,7 @@ def test_a_snapshot_and_the_events_since_make_the_next_snapshot(template: Path) 
 class Forgetful(ClientState):
     """A client that ignores read positions from other devices, which occur in every run."""
 
-    def _read_moved(self, event: Json) -> None:
+    def _room_read_moved(self, event: Json) -> None:
         pass
 
 
