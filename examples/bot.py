@@ -33,7 +33,7 @@ async def handle(client: Client, entry: Entry) -> None:
                 # its positions.
                 await client.send(room, text, key=f"pong {entry.seq}")
         case RoomCreated(room=room, in_site=True):
-            await client.command("room.join", room=room.id)
+            await client.command("room.join", room=room)
 
 
 async def handle_with_retries(client: Client, entry: Entry) -> None:

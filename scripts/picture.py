@@ -72,7 +72,7 @@ class Scene:
         self.send("bert", room, "That was quick, thank you!")
         self.send("emil", room, "@anna shall I tag it now, or do we wait for the **release notes**?")
         self.send("anna", room, "Tag it, the notes are ready.")
-        self.post(self.anna, f"/api/rooms/{room}/settings", "PATCH", favourite=True)
+        self.post(self.anna, f"/api/rooms/{room}/preferences", "PATCH", favourite=True)
         for name in ("bert", "cleo"):
             direct = self.post(self.anna, "/api/rooms", kind="direct", members=[self.accounts[name].id])["room"]["id"]
             if name == "bert":

@@ -81,7 +81,7 @@ class HubbubServer:
         for number in range(ACCOUNTS):
             credentials = {"username": f"{self._names}{number}", "password": self._password}
             if first:
-                _post(port, "/api/accounts", credentials)
+                _post(port, "/api/users", credentials)
             form = urllib.parse.urlencode(credentials)
             tokens.append(str(_post(port, "/token", form)["access_token"]))
         if first:

@@ -13,7 +13,7 @@ from hubbub.domain.commands.examples import shown
 
 WIDTH = 110
 """Longer frames are wrapped."""
-UNRECORDED: dict[str, dict[str, Any]] = {"presence.watch": {"people": [{"user": 2, "status": "away"}]}}
+UNRECORDED: dict[str, dict[str, Any]] = {"presence.watch": {"presences": [{"user": 2, "status": "away"}]}}
 """By signal: its answer, if it is not empty. Signals are not stored, so no fixture records them."""
 
 
@@ -86,4 +86,4 @@ def _events_since(events: Mapping[str, dict[str, Any]]) -> Exchange:
     """A request for the events after the one before a recorded event."""
     event = events["message.pinned"]
     request = {"type": "events.since", "topic": event["topic"], "after": event["seq"] - 1, "epoch": "b2f1"}
-    return Exchange(request, {"epoch": "b2f1", "events": [event], "head": event["seq"]})
+    return Exchange(request, {"epoch": "b2f1", "events": [event], "head": event["seq"], "more": False})

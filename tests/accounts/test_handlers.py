@@ -18,8 +18,8 @@ from hubbub.domain.commands import (
     RevokeInvite,
     SendMessage,
     SetDisabled,
-    SetPresence,
-    SetRoomRole,
+    SetMemberRole,
+    SetStatus,
 )
 from hubbub.domain.errors import Conflict, Forbidden, HubbubError, NotFound, Unauthenticated
 from hubbub.domain.events import RoomRemoved, StatusChanged
@@ -102,7 +102,7 @@ async def test_a_guest_who_only_reacted_or_pinned_is_still_listed_by_name_after_
     said = (await submit(SendMessage(room=LOBBY, key="k", body="hello"), boss)).answer["seq"]
     assert isinstance(said, int)
     zoe, eve = await guest(here, "zoe"), await guest(here, "eve")
-    await submit(SetRoomRole(room=LOBBY, user=eve.id, role=RoomRole.MODERATOR), boss)
+    await submit(SetMemberRole(room=LOBBY, user=eve.id, role=RoomRole.MODERATOR), boss)
     await submit(AddReaction(room=LOBBY, message=said, emoji="👍"), zoe)
     await submit(PinMessage(room=LOBBY, message=said), eve)
     for person in (zoe, eve):
@@ -160,10 +160,10 @@ async def test_deleting_an_account_writes_member_left_to_every_room_of_the_user(
 async def test_deleting_an_account_clears_the_chosen_status_for_readers_and_watchers(here: Place) -> None:
     alice = Actor(await here.create("alice"), "alice", Role.MEMBER)
     journal = here.services.journal
-    await journal.submit(SetPresence(status="dnd", text="In hospital", emoji="🏥"), alice)
+    await journal.submit(SetStatus(status="dnd", text="In hospital", emoji="🏥"), alice)
     await journal.submit(DeleteAccount(user=alice.id), SYSTEM)
     entries = await here.services.read(log.entries, f"user:{alice.id}", 0)
-    told = [entry.event.chosen for entry in entries if isinstance(entry.event, StatusChanged)]
+    told = [entry.event.status for entry in entries if isinstance(entry.event, StatusChanged)]
     assert [chosen.text for chosen in told] == [None], "the text of the status is not in the log any more"
     ((chosen, _),) = (await here.services.read(presence.chosen, [alice.id], here.clock.now())).values()
     assert chosen == Status(status="online")

@@ -25,7 +25,7 @@ from tests.attention.conftest import Table, seq
 def counted(table: Table, who: Actor) -> int | None:
     """Return how many unread mentions `who` has in the room."""
     seen = table.desk.database.read(rooms.find_visible, who.id, table.room)
-    return None if seen is None else seen.mentions
+    return None if seen is None else seen.mention_count
 
 
 def told(table: Table, kind: str) -> list[dict[str, Any]]:
@@ -51,11 +51,11 @@ async def test_named_members_are_mentioned_and_counted(table: Table) -> None:
     assert counted(table, table.member) == 2
     position = ReadRoom(room=table.room, seq=event["seq"])
     await table.desk.journal.submit(position, table.member)
-    assert counted(table, table.member) == told(table, "read.moved")[-1]["mentions"] == 1
+    assert counted(table, table.member) == told(table, "room.read_moved")[-1]["mention_count"] == 1
     await table.say(table.member, "I have read it all")
     assert counted(table, table.member) == 0
     await table.desk.journal.submit(UnreadRoom(room=table.room, message=event["seq"]), table.member)
-    assert counted(table, table.member) == told(table, "read.moved")[-1]["mentions"] == 2
+    assert counted(table, table.member) == told(table, "room.read_moved")[-1]["mention_count"] == 2
 
 
 async def test_a_room_mention_counts_for_members_except_the_author_and_later_members(table: Table) -> None:

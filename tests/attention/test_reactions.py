@@ -60,7 +60,7 @@ async def test_reactions_in_a_group_are_decided_individually_and_duplicates_chan
     assert seq(answers[6]) == message + 3
     assert table.desk.rows("SELECT count(*) FROM reactions") == [(3,)]
     page = table.desk.database.read(reactions.of, table.room, [message], table.owner.id)
-    assert [(one.emoji, one.count, one.mine, one.by) for one in page[message]] == [
+    assert [(one.emoji, one.count, one.mine, one.users) for one in page[message]] == [
         (THUMB, 2, True, [table.owner.id, table.member.id]),
         (HEART, 1, False, [table.member.id]),
     ]
@@ -107,7 +107,7 @@ async def test_beyond_twenty_users_a_removal_refetches_the_users_and_keeps_the_c
         table.run([(RemoveReaction(room=table.room, message=message, emoji=THUMB), who)])
         replica.replay(orjson.loads(table.desk.published[-1].text))
         (found,) = replica.timelines[table.room][message]["reactions"]
-        assert (found["count"], len(found["by"])) == (left, min(left, reactions.SHOWN))
+        assert (found["count"], len(found["users"])) == (left, min(left, reactions.SHOWN))
         assert [found] == look()
 
 

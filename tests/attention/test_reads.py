@@ -13,7 +13,7 @@ from tests.attention.conftest import Table, new_room, seq
 def moved(table: Table) -> list[tuple[int, int, int, int]]:
     """Return (user, read, unread, mentions) of every read position that moved so far."""
     found = [entry.event for entry in table.desk.published if isinstance(entry.event, ReadMoved)]
-    return [(event.person, event.read, event.unread, event.mentions) for event in found]
+    return [(event.person, event.read_seq, event.unread_count, event.mention_count) for event in found]
 
 
 async def test_a_group_keeps_each_users_last_read_position_and_answers_every_command(table: Table) -> None:

@@ -64,10 +64,10 @@ async def send_spare(world: World, room: Room, name: str) -> None:
 
 async def add_back(world: World, room: Room, name: str) -> None:
     """Bring a user who left, or was removed, back in their previous role."""
-    await world.do("room-owner", "room.unban", room=room.id, user=world.id(name))
-    await world.do("room-owner", "room.invite", room=room.id, user=world.id(name))
+    await world.do("room-owner", "member.unban", room=room.id, user=world.id(name))
+    await world.do("room-owner", "member.add", room=room.id, user=world.id(name))
     if name in ("moderator", "deputy"):
-        await world.do("room-owner", "room.role", room=room.id, user=world.id(name), role="moderator")
+        await world.do("room-owner", "member.set_role", room=room.id, user=world.id(name), role="moderator")
 
 
 async def leave_again(world: World, room: Room, name: str) -> None:
@@ -91,22 +91,22 @@ async def restore_owner(world: World, room: Room, name: str) -> None:
     back.
     """
     whom = {"room": room.id, "user": world.id("room-owner")}
-    await world.do("moderator", "room.invite", **whom)
-    await world.do("moderator", "room.role", **whom, role="owner")
+    await world.do("moderator", "member.add", **whom)
+    await world.do("moderator", "member.set_role", **whom, role="owner")
     room.link = await world.link(room.id)  # the owner's links were revoked with the removal
 
 
 async def remove_candidate(world: World, room: Room, name: str) -> None:
-    await world.do("room-owner", "room.remove", room=room.id, user=world.id("candidate"))
+    await world.do("room-owner", "member.remove", room=room.id, user=world.id("candidate"))
 
 
 async def demote_bystander(world: World, room: Room, name: str) -> None:
     async with unarchived(world, room):
-        await world.do("room-owner", "room.role", room=room.id, user=world.id("bystander"), role="member")
+        await world.do("room-owner", "member.set_role", room=room.id, user=world.id("bystander"), role="member")
 
 
 async def return_ownership(world: World, room: Room, name: str) -> None:
-    await world.do("bystander", "room.role", room=room.id, user=world.id("room-owner"), role="owner")
+    await world.do("bystander", "member.set_role", room=room.id, user=world.id("room-owner"), role="owner")
     await demote_bystander(world, room, name)
 
 
@@ -125,15 +125,15 @@ ROOM: dict[str, Row] = {
     "room.update": Row(without=("name", "history")),
     "room.update (history)": Row(without=("name", "topic", "description")),
     "room.archive": Row(restore),
-    "room.invite": Row(remove_candidate),
-    "room.invite (a banned user)": about("banned"),
-    "room.remove": Row(add_bystander_back),
-    "room.remove (a moderator)": about("deputy", add_deputy_back),
-    "room.remove (its owner)": about("room-owner", restore_owner),
-    "room.ban": Row(add_bystander_back),
-    "room.ban (a moderator)": about("deputy", add_deputy_back),
-    "room.role": Row(demote_bystander),
-    "room.role (hand over)": about("bystander", return_ownership, role="owner"),
+    "member.add": Row(remove_candidate),
+    "member.add (a banned user)": about("banned"),
+    "member.remove": Row(add_bystander_back),
+    "member.remove (a moderator)": about("deputy", add_deputy_back),
+    "member.remove (its owner)": about("room-owner", restore_owner),
+    "member.ban": Row(add_bystander_back),
+    "member.ban (a moderator)": about("deputy", add_deputy_back),
+    "member.set_role": Row(demote_bystander),
+    "member.set_role (hand over)": about("bystander", return_ownership, role="owner"),
     "revoke_invite": Row(create_new_invite),
     "accept_invite": Row(leave_again),
     "room.leave": Row(add_back),

@@ -178,7 +178,7 @@ def test_control_a_route_or_command_without_a_row_is_detected(matrix: Matrix) ->
     more.add_api_route("/api/rooms/{room}/secrets", lambda: None, name="list_secrets")
     more.add_api_route("/api/backdoor", lambda: None, name="backdoor")
     assert without_a_row(matrix, [*ROUTERS, more]) == {"list_secrets", "backdoor"}
-    for section, row in (("private", "room.ban"), ("public", "message.edit"), ("site", "list_sessions")):
+    for section, row in (("private", "member.ban"), ("public", "message.edit"), ("site", "list_sessions")):
         less = {
             name: {r: c for r, c in rows.items() if table.base(r) != row or name != section}
             for name, rows in matrix.items()
@@ -187,12 +187,12 @@ def test_control_a_route_or_command_without_a_row_is_detected(matrix: Matrix) ->
 
 
 def test_a_row_is_added_for_each_command_and_route_without_one(matrix: Matrix) -> None:
-    less = {name: {r: c for r, c in rows.items() if table.base(r) != "room.ban"} for name, rows in matrix.items()}
+    less = {name: {r: c for r, c in rows.items() if table.base(r) != "member.ban"} for name, rows in matrix.items()}
     found = with_all_rows(less)
     assert without_a_row(found) == set()
     for section in IN_ROOMS:
-        assert found[section]["room.ban"].keys() == matrix[section]["room.ban"].keys()
-    assert "room.ban" not in found["site"]
+        assert found[section]["member.ban"].keys() == matrix[section]["member.ban"].keys()
+    assert "member.ban" not in found["site"]
 
 
 def test_control_a_wrong_cell_is_detected(seen: Seen, matrix: Matrix) -> None:
@@ -204,9 +204,9 @@ def test_control_a_wrong_cell_is_detected(seen: Seen, matrix: Matrix) -> None:
 
 def test_control_a_server_that_breaks_a_rule_is_detected(tmp_path: Path, matrix: Matrix) -> None:
     few = {
-        section: {row: matrix[section][row] for row in ("room.ban", "list_bans")} for section in ("public", "private")
+        section: {row: matrix[section][row] for row in ("member.ban", "list_bans")} for section in ("public", "private")
     }
     broken = seen_at(tmp_path / "data", few | {key: {} for key in ("archived", "direct", "site")}, BROKEN)
     for gateway, section in itertools.product(("REST", "WebSocket"), few):
         found = differences(few[section], broken[gateway][section])
-        assert "room.ban as member: 403 is right, ok was the answer" in found, gateway
+        assert "member.ban as member: 403 is right, ok was the answer" in found, gateway

@@ -51,17 +51,17 @@ ROWS = {
     "list_invites": "moderate",
     "revoke_invite": "moderate",
     "create_invite": "invite",
-    "room.invite": "add",
-    "room.unban": "unban",
-    "room.remove": "remove member",
-    "room.remove (a moderator)": "remove moderator",
-    "room.remove (its owner)": "remove owner",
-    "room.ban": "remove member",
-    "room.ban (a moderator)": "remove moderator",
-    "room.role": "make member moderator",
-    "room.role (hand over)": "make member owner",
+    "member.add": "add",
+    "member.unban": "unban",
+    "member.remove": "remove member",
+    "member.remove (a moderator)": "remove moderator",
+    "member.remove (its owner)": "remove owner",
+    "member.ban": "remove member",
+    "member.ban (a moderator)": "remove moderator",
+    "member.set_role": "make member moderator",
+    "member.set_role (hand over)": "make member owner",
 }
-SITE_ROWS = {"room.create": "create room", "find_people": "find people", "create_invite": "invite to site"}
+SITE_ROWS = {"room.create": "create room", "list_users": "find people", "create_invite": "invite to site"}
 OWN = {"edit", "delete", "see edits"}
 """Actions on the message of the author; the action of all others ends in `other`."""
 RULES = "tests/members/test_rules.py::test_the_rules_match_the_table"

@@ -201,9 +201,9 @@ class World:
 
     async def _set_up(self, room: Room) -> None:
         for name in (*INSIDE, "ex-member"):
-            await self.do("room-owner", "room.invite", room=room.id, user=self.id(name))
+            await self.do("room-owner", "member.add", room=room.id, user=self.id(name))
         for name in ("moderator", "deputy"):
-            await self.do("room-owner", "room.role", room=room.id, user=self.id(name), role="moderator")
+            await self.do("room-owner", "member.set_role", room=room.id, user=self.id(name), role="moderator")
         await self.do("ex-member", "room.leave", room=room.id)
-        await self.do("room-owner", "room.ban", room=room.id, user=self.id("banned"))
+        await self.do("room-owner", "member.ban", room=room.id, user=self.id("banned"))
         room.link = await self.link(room.id)

@@ -87,7 +87,7 @@ class Archive:
 
     def unread(self, account: Account) -> int:
         """Return how many messages the server counts as unread."""
-        found: int = account.get(f"/api/rooms/{self.room}")["room"]["unread"]
+        found: int = account.get(f"/api/rooms/{self.room}")["room"]["unread_count"]
         return found
 
 

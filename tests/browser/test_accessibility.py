@@ -32,12 +32,12 @@ class World:
         self.corner = self.room("Quiet corner")
         self.plans = self.room("Old plans")
         self.call(self.anna, "POST", "/api/rooms", kind="direct", members=[self.bert.id])
-        self.call(self.anna, "PATCH", f"/api/rooms/{self.corner}/settings", muted=True)
-        self.call(self.anna, "PATCH", f"/api/rooms/{self.garden}/settings", favourite=True)
-        self.call(self.bert, "PUT", "/api/presence", status="dnd", text="In the greenhouse", emoji="🌱")
+        self.call(self.anna, "PATCH", f"/api/rooms/{self.corner}/preferences", muted=True)
+        self.call(self.anna, "PATCH", f"/api/rooms/{self.garden}/preferences", favourite=True)
+        self.call(self.bert, "PUT", "/api/users/me/status", status="dnd", text="In the greenhouse", emoji="🌱")
         self.call(self.anna, "POST", f"/api/rooms/{self.plans}/archive")
         self.call(self.cora, "POST", f"/api/rooms/{self.corner}/messages", key="psst", body="psst @anna")
-        self.call(self.anna, "POST", f"/api/rooms/{self.garden}/bans", user=server.sign_up("dora").id, reason="spam")
+        self.call(self.anna, "PUT", f"/api/rooms/{self.garden}/bans/{server.sign_up('dora').id}", reason="spam")
         self.invite = self.call(self.anna, "POST", "/api/invites", room=self.garden)["token"]
         self.talk()
 

@@ -58,7 +58,7 @@ def test_an_invite_for_one_person_works_once(open_window: OpenWindow, owner: str
 def test_sign_up_can_be_retried_when_its_answer_was_lost(open_window: OpenWindow, owner: str) -> None:
     late = open_window().open(invite_link(open_window().log_in(owner)))
     late.may_be_offline = True
-    answers = "**/api/accounts"
+    answers = "**/api/users"
 
     def lose(route: Route) -> None:
         route.fetch()

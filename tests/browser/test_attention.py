@@ -53,7 +53,7 @@ def test_unread_counts_appear_in_all_windows_and_a_muted_room_only_shows_mention
 ) -> None:
     account = server.sign_up("ann")
     attic, barn = rooms_of(account, bob, "Attic", "Barn")
-    assert account.request("PATCH", f"/api/rooms/{barn}/settings", json={"muted": True}).status_code == 200
+    assert account.request("PATCH", f"/api/rooms/{barn}/preferences", json={"muted": True}).status_code == 200
     here = open_window().log_in(account.name)
     there = another_tab(here)
     tabs = (here, there)
@@ -113,7 +113,8 @@ def test_a_message_marked_as_unread_stays_unread_until_the_user_leaves_the_room(
     here.page.mouse.wheel(0, 400)
     expect(there.room("Cave")).to_contain_text("3 unread")
     expect(here.room("Cave")).to_contain_text("3 unread")
-    assert next(room for room in account.get("/api/rooms", limit=100)["rooms"] if room["id"] == cave)["unread"] == 3
+    rooms = account.get("/api/rooms", limit=100)["rooms"]
+    assert next(room for room in rooms if room["id"] == cave)["unread_count"] == 3
 
     here.open_room("Lobby")
     expect(here.room("Cave")).to_contain_text("3 unread")

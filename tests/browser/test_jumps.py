@@ -103,5 +103,5 @@ def test_messages_read_while_offline_are_read_after_reconnecting(server: Server,
 
 
 def unread(account: Account, room: int) -> int:
-    found: int = account.get(f"/api/rooms/{room}")["room"]["unread"]
+    found: int = account.get(f"/api/rooms/{room}")["room"]["unread_count"]
     return found

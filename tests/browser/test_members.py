@@ -238,8 +238,8 @@ def test_people_can_be_added_and_long_member_lists_are_paged(server: Server, ope
     first, second = server.sign_up("ann"), server.sign_up("bob")
     for number in range(20):
         account = {"username": f"crowd{number}", "password": PASSWORD}
-        assert first.request("POST", "/api/accounts", json=account).status_code == 201
-    crowd = [person["id"] for person in first.get("/api/people", q="crowd")["people"]]
+        assert first.request("POST", "/api/users", json=account).status_code == 201
+    crowd = [person["id"] for person in first.get("/api/users", prefix="crowd")["users"]]
     room = make(first, f"Arena {first.name}", kind="private", members=crowd)
     ann, bob = at(open_window(), first, room), open_window().log_in(second.name)
     people(ann).get_by_label("Find someone").fill("crowd17")

@@ -21,7 +21,7 @@ def direct(one: Account, other: Account) -> None:
 
 
 def status_of(account: Account) -> dict[str, Any]:
-    found: dict[str, Any] = account.get("/api/presence", user=account.id)["people"][0]
+    found: dict[str, Any] = account.get("/api/presence", user=account.id)["presences"][0]
     return found
 
 
@@ -192,10 +192,10 @@ def test_a_disconnected_user_shows_as_offline_and_sees_current_presence_after_re
         expect(ann.room(bob.name)).not_to_contain_text("online")
         ann.composer.press_sequentially("anyone there")
         expect(bob.room(ann.name)).to_contain_text(", offline", timeout=GONE)
-        assert bob_account.request("PUT", "/api/presence", json={"status": "away"}).status_code == 200
+        assert bob_account.request("PUT", "/api/users/me/status", json={"status": "away"}).status_code == 200
         proxy.mend()
         ann.page.get_by_role("button", name="Now").click()
         expect(ann.room(bob.name)).to_contain_text(", away", timeout=GONE)
         expect(bob.room(ann.name)).to_contain_text(", online")
-        assert bob_account.request("PUT", "/api/presence", json={"status": "dnd"}).status_code == 200
+        assert bob_account.request("PUT", "/api/users/me/status", json={"status": "dnd"}).status_code == 200
         expect(ann.room(bob.name)).to_contain_text(", do not disturb")

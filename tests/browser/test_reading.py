@@ -62,7 +62,7 @@ class World:
 
     def unread(self) -> int:
         """Return how many unread messages the server counts."""
-        found: int = self.ann.get(f"/api/rooms/{self.room}")["room"]["unread"]
+        found: int = self.ann.get(f"/api/rooms/{self.room}")["room"]["unread_count"]
         return found
 
     def line(self) -> Locator:

@@ -188,7 +188,7 @@ def check_live_updates(world: World, checker: ScriptChecker) -> None:
         world.say(world.ben, room, text)
     expect(checker.window.log.locator("article")).to_have_count(6)
     checker.check("live messages", checker.window.log)
-    world.ask(world.ben, "POST", f"/api/rooms/{room}/bans", user=world.ann.id, reason=packs(200)[0])
+    world.ask(world.ben, "PUT", f"/api/rooms/{room}/bans/{world.ann.id}", reason=packs(200)[0])
     expect(page.get_by_role("alert")).to_contain_text("You were banned from")
     checker.check("ban reason", page.get_by_role("alert"))
 

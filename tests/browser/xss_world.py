@@ -79,15 +79,15 @@ class World:
         """
         texts = packs(MAX_STATUS)
         for account, text in zip([self.ann, self.ben, *self.crowd], texts, strict=False):
-            self.ask(account, "PUT", "/api/presence", status="away", text=text, emoji="🌱")
+            self.ask(account, "PUT", "/api/users/me/status", status="away", text=text, emoji="🌱")
         for account, reason in zip(self.crowd[8:], packs(MAX_REASON), strict=False):
-            self.ask(self.ann, "POST", f"/api/rooms/{self.attic}/bans", user=account.id, reason=reason)
+            self.ask(self.ann, "PUT", f"/api/rooms/{self.attic}/bans/{account.id}", reason=reason)
         for text in LINES:
             for path, body in (
-                ("/api/accounts", {"username": text, "password": PASSWORD}),
-                ("/api/presence", {"emoji": text}),
+                ("/api/users", {"username": text, "password": PASSWORD}),
+                ("/api/users/me/status", {"emoji": text}),
             ):
-                refused = self.ben.request("POST" if path == "/api/accounts" else "PUT", path, json=body)
+                refused = self.ben.request("POST" if path == "/api/users" else "PUT", path, json=body)
                 assert refused.status_code == 400, refused.text
                 assert text not in refused.text, "a refusal does not echo its input"
 

@@ -38,7 +38,9 @@ Only whether there is a value counts.
 """
 SHARED = ("site", "security", "room:1")
 """Topics that both sides write to: positions in them say nothing."""
-PLACES = frozenset({"seq", "head", "n", "floor", "members", "read", "unread", "joined_seq", "read_seq", "read_n"})
+PLACES = frozenset(
+    {"seq", "head", "n", "floor", "members", "member_count", "unread_count", "joined_seq", "read_seq", "read_n"}
+)
 NEW = re.compile(r"\d{12,}")
 """Ids that the server has just made."""
 Rows = Counter[tuple[object, ...]]

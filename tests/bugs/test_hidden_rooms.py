@@ -45,8 +45,8 @@ async def use_room(
     link: dict[str, Any] = {}
     if kind == "private":
         carol = people["carol"].id
-        await alice.command("room.ban", room=room, user=carol, reason=f"no {SECRET} for you")
-        await alice.command("room.unban", room=room, user=carol)
+        await alice.command("member.ban", room=room, user=carol, reason=f"no {SECRET} for you")
+        await alice.command("member.unban", room=room, user=carol)
         await alice.command("room.archive", room=room)
         await alice.command("room.restore", room=room)
         link = people["alice"].request("POST", "/api/invites", json={"room": room}).json()
@@ -67,7 +67,7 @@ async def plain(alice: Connection, room: int) -> int:
 
 def all_answers(account: Account, people: dict[str, Account]) -> dict[str, str]:
     """Return the answers of all reading routes, and the logs that the user may follow."""
-    given = {"room": 1, "message": 1, "user": people["alice"].id, "topic": "site", "after": 0, "q": ""}
+    given = {"room": 1, "message": 1, "user": people["alice"].id, "topic": "site", "after": 0, "prefix": ""}
     found = {}
     for operation, (method, path) in operations().items():
         if method == "GET" and operation != "metrics":
@@ -105,7 +105,7 @@ async def test_hidden_rooms_appear_nowhere_for_users_who_may_not_know_of_them(
             answers["welcome"] = json.dumps(again.welcome)
         if link:
             opened = people[who].request("POST", "/api/invites/check", json={"token": link["token"]}).json()
-            assert opened == {"valid": False, "signup": False, "room": None, "name": None}
+            assert opened == {"valid": False, "signup": False, "room": None, "room_name": None}
         found = [way for way, text in answers.items() if SECRET in text or str(room) in text]
         assert found == []
         forwarded = json.loads(answers["list_messages"])["messages"][-1]
@@ -131,6 +131,6 @@ async def test_a_direct_room_of_others_is_not_found_by_naming_its_members(
         theirs = (await hers.command("room.create", kind="direct", members=[bob.id]))["room"]["id"]
         asked = (await connection.command("room.create", kind="direct", members=[alice.id, bob.id]))["room"]
         assert asked["id"] != theirs
-        assert [person["id"] for person in asked["people"]] == sorted([alice.id, bob.id, carol.id])
+        assert [person["id"] for person in asked["members"]] == sorted([alice.id, bob.id, carol.id])
         for room in (theirs, ABSENT):
             assert carol.request("GET", f"/api/rooms/{room}").status_code == 404

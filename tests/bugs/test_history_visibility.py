@@ -50,7 +50,7 @@ class World:
         self.old = (first, await self.say("bob", "second", f"more {SECRET}", reply_to=first))
         await self.do("alice", "message.pin", message=first)
         await self.do("bob", "reaction.add", message=first, emoji="🧡")
-        await self.do("alice", "room.invite", user=self.people["carol"].id)
+        await self.do("alice", "member.add", user=self.people["carol"].id)
         await self.connections["carol"].ping()
         self.joined = self.room_state("carol")["head"]
 
@@ -91,7 +91,7 @@ async def received_by(world: World, who: str) -> dict[str, str]:
     """Return all that a user receives about the room, over every API."""
     account, room = world.people[who], world.room
     paths = ["", "/messages", "/messages?after=0", f"/messages?around={world.old[0]}", f"/messages?before={FAR}",
-             "/pins", "/members", "/online"]  # fmt: skip
+             "/pins", "/members", "/members/online"]  # fmt: skip
     received = {path: account.request("GET", f"/api/rooms/{room}{path}").text for path in paths}
     received["live"] = json.dumps(world.connections[who].frames)
     received["catching up over HTTP"] = json.dumps(account.log(f"room:{room}"))
@@ -127,13 +127,13 @@ async def test_messages_from_before_a_member_joined_do_not_count_as_unread(world
     """
     await world.set_up("joined")
     fresh = world.room_state("carol")
-    assert (fresh["unread"], fresh["mentions"]) == (0, 0)
+    assert (fresh["unread_count"], fresh["mention_count"]) == (0, 0)
     await world.change_old_messages()
     later = world.room_state("carol")
-    assert (later["unread"], later["mentions"]) == (1, 0), "only the reply that was sent after"
+    assert (later["unread_count"], later["mention_count"]) == (1, 0), "only the reply that was sent after"
     await world.say("alice", "call", "@carol, there")
-    assert (world.room_state("carol")["unread"], world.room_state("carol")["mentions"]) == (2, 1)
-    moved = [frame for frame in world.connections["carol"].frames if frame["type"] == "read.moved"]
+    assert (world.room_state("carol")["unread_count"], world.room_state("carol")["mention_count"]) == (2, 1)
+    moved = [frame for frame in world.connections["carol"].frames if frame["type"] == "room.read_moved"]
     assert moved == []
 
 

@@ -58,13 +58,13 @@ async def count_secrets(server: Server, people: dict[str, Account], rounds: int)
             if is_deletion:
                 await alice.command("message.delete", room=room, message=sent["seq"])
             else:
-                await alice.command("room.remove", room=room, user=bob)
+                await alice.command("member.remove", room=room, user=bob)
             over.set()
             answers = [answer for each in await reading for answer in each]
             after += sum(SECRET in answer for late, answer in answers if late)
             before += sum(SECRET in answer for late, answer in answers if not late)
             if not is_deletion:
-                await alice.command("room.invite", room=room, user=bob)
+                await alice.command("member.add", room=room, user=bob)
     for rest in readers:
         rest.close()
     return before, after

@@ -200,8 +200,8 @@ async def test_control_an_accepted_extra_field_is_detected(
 ) -> None:
     """A field of the command's own that only one side sends shows in rows or answer."""
     for kind, more in (
-        ("message.send", {"reply_to": 4}), ("room.settings", {"muted": True}), ("message.edit", {"body": "else"}),
-        ("events.since", {"limit": 1}),
+        ("message.send", {"reply_to": 4}), ("room.set_preferences", {"muted": True}),
+        ("message.edit", {"body": "else"}), ("events.since", {"limit": 1}),
     ):  # fmt: skip
 
         async def ask(side: Side, fields: Fields, eve: Account | None, kind: str = kind, more: Fields = more) -> object:

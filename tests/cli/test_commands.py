@@ -54,7 +54,7 @@ def test_an_invite_admits_as_many_users_as_it_has_uses(make_server: MakeServer) 
         token = link.partition("/invite#")[2]
         answers = [
             httpx.post(
-                f"{server.url}/api/accounts", json={"username": name, "password": PASSWORD, "invite": token}
+                f"{server.url}/api/users", json={"username": name, "password": PASSWORD, "invite": token}
             ).status_code
             for name in ("one", "two", "three")
         ]

@@ -11,8 +11,8 @@ MISSING = 3
 
 def room_of(number: int) -> Frame:
     return {
-        "id": number, "kind": "public", "name": f"room {number}", "lobby": number == 1, "created_at": "", "members": 1,
-        "joined": True,
+        "id": number, "kind": "public", "name": f"room {number}", "lobby": number == 1, "created_at": "",
+        "member_count": 1, "joined": True,
     }  # fmt: skip
 
 
@@ -59,13 +59,13 @@ class FakeServer:
     def join(self, number: int) -> None:
         if number not in self.joined:
             head = self.logs[f"room:{number}"].head
-            self.say(OWN, "room.added", room={**room_of(number), "head": head})
+            self.say(OWN, "room.added", room=number, details={**room_of(number), "head": head})
             self.joined[number] = head
 
     def leave(self, number: int) -> None:
         if number in self.joined and number != 1:
             del self.joined[number]
-            self.say(OWN, "room.gone", room=number)
+            self.say(OWN, "room.removed", room=number)
 
     def trim(self, topic: str) -> None:
         self.logs[topic].floor = self.logs[topic].head

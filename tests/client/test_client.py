@@ -151,14 +151,14 @@ async def test_events_are_typed_and_the_room_list_follows_them(server: Server, c
     with pytest.raises(HubbubError):
         await client.send(room, "and now?")
     found: list[Entry] = []
-    while not found or found[-1].type != "room.gone":
+    while not found or found[-1].type != "room.removed":
         found += await take(client, 1)
     by_type = {one.type: one.event for one in found}
     assert isinstance(added := by_type["room.added"], RoomAdded)
-    assert added.room.name == f"rooms of {bob.name}"
+    assert added.details.name == f"rooms of {bob.name}"
     assert isinstance(said := by_type["message.sent"], MessageSent)
     assert (said.room, said.by, said.body) == (room, client.me.id, "here I am")
-    assert isinstance(by_type["room.gone"], RoomRemoved)
+    assert isinstance(by_type["room.removed"], RoomRemoved)
     in_room = [one.seq for one in found if one.topic == f"room:{room}"]
     assert in_room == list(range(in_room[0], in_room[0] + len(in_room)))
 

@@ -64,7 +64,7 @@ def test_an_unavailable_page_is_requested_again_after_retry_after() -> None:
 def test_a_trimmed_user_topic_makes_a_new_welcome_necessary() -> None:
     server, client = welcomed()
     for _ in range(5):
-        server.say(OWN, "read.moved", room=1, read=1, unread=0)
+        server.say(OWN, "room.read_moved", room=1, read_seq=1, unread_count=0)
     client.lose()
     client.deliver()
     server.trim(OWN)
@@ -167,7 +167,7 @@ def test_known_events_are_typed_and_unknown_ones_are_not() -> None:
     server.say(LOBBY, by=1, name="ann", n=1, key="k", body="hello", room=1, news="of a later version")
     server.say(LOBBY, "message.sung", room=1, tune="high")
     server.say(LOBBY, "message.sent", room=1, body=[])
-    server.say(OWN, "read.moved", room=1, read=3, unread=0)
+    server.say(OWN, "room.read_moved", room=1, read_seq=3, unread_count=0)
     for _ in range(4):
         client.deliver()
         client.consume()

@@ -21,9 +21,9 @@ def holes(server: FakeServer, heard: list[Entry | Reset], topic: str) -> list[st
     epoch: int | None = None
     last: int | None = 0 if topic in (OWN, "site", LOBBY) else None
     starts = {
-        one.fields["room"]["head"]
+        one.fields["details"]["head"]
         for one in heard
-        if isinstance(one, Entry) and one.type == "room.added" and topic == f"room:{one.fields['room']['id']}"
+        if isinstance(one, Entry) and one.type == "room.added" and topic == f"room:{one.fields['room']}"
     }
     # A client whose own log was reset may have missed joins and leaves, so rooms may continue
     # elsewhere.

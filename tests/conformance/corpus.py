@@ -35,7 +35,7 @@ def command(dice: random.Random, room: int) -> Fields:
     if choice < 0.6:
         return {"id": id_, "type": "room.join", "room": where}
     if choice < 0.65:
-        return {"id": id_, "type": "room.remove", "room": where, "user": dice.randrange(1, 10)}
+        return {"id": id_, "type": "member.remove", "room": where, "user": dice.randrange(1, 10)}
     if choice < 0.652:
         return {"id": id_, "type": "room.create", "kind": "public", "name": f"room {id_}", "key": f"r{id_ % 20}"}
     return {"id": id_, "type": "ping"}

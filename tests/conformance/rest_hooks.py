@@ -23,7 +23,7 @@ RESETS = os.environ["FUZZ_RESETS"].split()
 COOKIE = "hubbub_session"
 ENDS_SESSION = {"log_out", "end_session", "list_sessions"}
 """Operations that need an account and a session that no other operation uses."""
-ENDS_ACCOUNT = {"delete_account", "change_password"}
+ENDS_ACCOUNT = {"delete_current_user", "change_password"}
 
 _http = requests.Session()
 _http.trust_env = False
@@ -33,7 +33,7 @@ _answers: dict[str, dict[str, Counter[int]]] = {"right": defaultdict(Counter), "
 
 def sign_up() -> str:
     name = f"brief{os.getpid()}n{next(_numbers)}"
-    _ask("/api/accounts", json={"username": name, "password": PASSWORD})
+    _ask("/api/users", json={"username": name, "password": PASSWORD})
     return name
 
 

@@ -18,7 +18,7 @@ PROFILE = {"id", "name", "role", "created_at"}
 
 def test_sign_up_answers_201_with_the_profile_and_without_a_cookie(open_server: Server) -> None:
     name = fresh("signer")
-    answer = request(open_server, "POST", "/api/accounts", json={"username": name, "password": PASSWORD})
+    answer = request(open_server, "POST", "/api/users", json={"username": name, "password": PASSWORD})
     assert answer.status_code == 201
     profile = answer.json()
     assert set(profile) >= PROFILE
@@ -27,15 +27,13 @@ def test_sign_up_answers_201_with_the_profile_and_without_a_cookie(open_server: 
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", profile["created_at"])
     assert "set-cookie" not in answer.headers
     expect_error(
-        request(open_server, "POST", "/api/accounts", json={"username": name.upper(), "password": PASSWORD}), "conflict"
+        request(open_server, "POST", "/api/users", json={"username": name.upper(), "password": PASSWORD}), "conflict"
     )
 
 
 @pytest.mark.parametrize("extra", [{"role": "owner"}, {"id": 1}, {"is_admin": True}, {"disabled": True}])
 def test_sign_up_never_creates_more_than_a_member(open_server: Server, extra: dict[str, Any]) -> None:
-    answer = request(
-        open_server, "POST", "/api/accounts", json={"username": fresh("more"), "password": PASSWORD, **extra}
-    )
+    answer = request(open_server, "POST", "/api/users", json={"username": fresh("more"), "password": PASSWORD, **extra})
     assert answer.status_code == 400 or answer.json()["role"] == "member"
 
 
@@ -44,31 +42,31 @@ def test_sign_up_never_creates_more_than_a_member(open_server: Server, extra: di
 )  # fmt: skip
 def test_names_with_blanks_hashes_or_lookalikes_are_refused(open_server: Server, name: object) -> None:
     expect_error(
-        request(open_server, "POST", "/api/accounts", json={"username": name, "password": PASSWORD}), "bad_request"
+        request(open_server, "POST", "/api/users", json={"username": name, "password": PASSWORD}), "bad_request"
     )
 
 
 @pytest.mark.parametrize("password", ["", "short77", 12345678, None, "p\x00" * 8, "x" * 1025])
 def test_passwords_that_are_too_short_or_too_long_are_refused(open_server: Server, password: object) -> None:
     expect_error(
-        request(open_server, "POST", "/api/accounts", json={"username": fresh("pw"), "password": password}),
+        request(open_server, "POST", "/api/users", json={"username": fresh("pw"), "password": password}),
         "bad_request",
     )
 
 
 def test_a_wrong_invite_is_refused_or_ignored_with_open_sign_up(open_server: Server) -> None:
     body = {"username": fresh("inv"), "password": PASSWORD, "invite": "nonsense"}
-    answer = request(open_server, "POST", "/api/accounts", json=body)
+    answer = request(open_server, "POST", "/api/users", json=body)
     assert answer.status_code in (201, 403), answer.text
 
 
 def test_a_wrong_setup_token_creates_no_owner(open_server: Server) -> None:
     body = {"username": fresh("setup"), "password": PASSWORD, "setup": "nonsense"}
-    expect_error(request(open_server, "POST", "/api/accounts", json=body), "forbidden")
+    expect_error(request(open_server, "POST", "/api/users", json=body), "forbidden")
 
 
 def test_sign_up_without_an_invite_is_forbidden_by_default(plain: Server) -> None:
-    expect_error(request(plain, "POST", "/api/accounts", json={"username": "early", "password": PASSWORD}), "forbidden")
+    expect_error(request(plain, "POST", "/api/users", json={"username": "early", "password": PASSWORD}), "forbidden")
 
 
 def test_the_token_route_takes_a_form_and_answers_four_fields(open_server: Server, alice: Account) -> None:
@@ -145,9 +143,9 @@ def test_a_forged_token_is_refused(open_server: Server, alice: Account) -> None:
 
 def test_deleting_an_account_needs_its_password_and_ends_its_sessions(open_server: Server) -> None:
     one = open_server.sign_up("leaver")
-    assert one.request("DELETE", "/api/accounts/me", json={"password": "wrong wrong"}).status_code in (401, 403)
-    expect_error(one.request("DELETE", "/api/accounts/me", json={}), "bad_request")
-    assert one.request("DELETE", "/api/accounts/me", json={"password": PASSWORD}).status_code == 204
+    assert one.request("DELETE", "/api/users/me", json={"password": "wrong wrong"}).status_code in (401, 403)
+    expect_error(one.request("DELETE", "/api/users/me", json={}), "bad_request")
+    assert one.request("DELETE", "/api/users/me", json={"password": PASSWORD}).status_code == 204
     expect_error(one.request("GET", "/users/me"), "unauthenticated")
     assert one.try_log_in().status_code == 401
 
@@ -156,14 +154,14 @@ def test_deleting_an_account_needs_its_password_and_ends_its_sessions(open_serve
 
 
 def test_the_setup_link_of_the_first_start_creates_one_owner(plain: Server) -> None:
-    before = request(plain, "GET", "/api/setup").json()
+    before = request(plain, "GET", "/api/site").json()
     if before["needs_owner"]:
         token = plain.setup_link().partition("#")[2]
         names = [fresh("first") for _ in range(4)]
 
         def claim(name: str) -> httpx.Response:
             return httpx.post(
-                f"{plain.url}/api/accounts",
+                f"{plain.url}/api/users",
                 json={"username": name, "password": PASSWORD, "setup": token},
                 trust_env=False,
             )
@@ -174,8 +172,8 @@ def test_the_setup_link_of_the_first_start_creates_one_owner(plain: Server) -> N
         assert statuses[0] == 201, [answer.text for answer in answers]
         assert set(statuses[1:]) <= {403, 429}, [answer.text for answer in answers]
         assert next(answer for answer in answers if answer.status_code == 201).json()["role"] == "owner"
-    assert request(plain, "GET", "/api/setup").json()["needs_owner"] is False
-    assert request(plain, "GET", "/api/setup").json()["signup"] == "invite"
+    assert request(plain, "GET", "/api/site").json()["needs_owner"] is False
+    assert request(plain, "GET", "/api/site").json()["signup"] == "invite"
 
 
 def test_an_invite_is_created_once_per_key_and_checked(open_server: Server, owner: Account) -> None:

@@ -67,8 +67,8 @@ def test_an_invite_of_the_command_line_works_once(plain: Server) -> None:
     found = re.search(rf"{re.escape(f':{plain.port}')}/invite#(\S+)", printed)
     assert found, printed
     body = {"password": PASSWORD, "invite": found[1]}
-    assert request(plain, "POST", "/api/accounts", json={**body, "username": fresh("guested")}).status_code == 201
-    expect_error(request(plain, "POST", "/api/accounts", json={**body, "username": fresh("guested")}), "forbidden")
+    assert request(plain, "POST", "/api/users", json={**body, "username": fresh("guested")}).status_code == 201
+    expect_error(request(plain, "POST", "/api/users", json={**body, "username": fresh("guested")}), "forbidden")
 
 
 def test_commands_work_on_the_folder_without_a_server_and_a_later_server_sees_the_result(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_commands_work_on_the_folder_without_a_server_and_a_later_server_sees_th
     assert hubbub(data, "invite", "create").returncode == 0
     with Server(data) as server:
         assert server.log_in("boss").get("/users/me")["role"] == "owner"
-        assert request(server, "GET", "/api/setup").json()["needs_owner"] is False
+        assert request(server, "GET", "/api/site").json()["needs_owner"] is False
         assert "/setup#" not in server.log_text()
         server.kill()
         assert hubbub(data, "user", "disable", "boss").returncode in (0, 1), "a leftover socket is no server"

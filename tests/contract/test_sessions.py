@@ -127,13 +127,13 @@ async def test_a_new_password_ends_the_other_sessions_and_keeps_this_one(open_se
     ws, _ = await greet(open_server, {"token": other.token})
     mine, _ = await greet(open_server, {"token": one.token})
     new = "a brand new password"
-    wrong = one.request("POST", "/api/password", json={"current_password": "wrong wrong", "new_password": new})
+    wrong = one.request("PUT", "/api/users/me/password", json={"current_password": "wrong wrong", "new_password": new})
     assert wrong.status_code in (401, 403), wrong.text
     expect_error(
-        one.request("POST", "/api/password", json={"current_password": PASSWORD, "new_password": "short"}),
+        one.request("PUT", "/api/users/me/password", json={"current_password": PASSWORD, "new_password": "short"}),
         "bad_request",
     )
-    changed = one.request("POST", "/api/password", json={"current_password": PASSWORD, "new_password": new})
+    changed = one.request("PUT", "/api/users/me/password", json={"current_password": PASSWORD, "new_password": new})
     assert changed.status_code == 204, changed.text
     assert (await receive_rest(ws))[1] == 4503
     expect_error(other.request("GET", "/users/me"), "unauthenticated")
@@ -151,7 +151,7 @@ def test_changing_the_password_in_a_browser_gives_a_new_cookie(open_server: Serv
     headers = {"Cookie": cookie, "Origin": open_server.url}
     new = "a brand new password"
     body = {"current_password": PASSWORD, "new_password": new}
-    answer = request(open_server, "POST", "/api/password", json=body, headers=headers)
+    answer = request(open_server, "PUT", "/api/users/me/password", json=body, headers=headers)
     assert answer.status_code == 204, answer.text
     newer = answer.headers["set-cookie"].split(";")[0]
     assert newer != cookie

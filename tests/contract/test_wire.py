@@ -42,7 +42,7 @@ async def test_welcome_is_the_first_frame_and_has_every_field(open_server: Serve
     assert welcome["user"]["id"] == alice.id
     assert welcome["rooms"][0]["id"] == LOBBY
     for room in welcome["rooms"]:
-        assert set(room) >= {"id", "name", "kind", "head", "floor", "read", "unread"}
+        assert set(room) >= {"id", "name", "kind", "head", "floor", "read_seq", "unread_count"}
         assert welcome["heads"][f"room:{room['id']}"] == room["head"]
     assert {"site", f"user:{alice.id}"} <= set(welcome["heads"])
     assert await all_of(ws) == []  # topics that `have` does not name are not replayed
@@ -286,7 +286,7 @@ async def test_events_since_pages_and_resets(open_server: Server, alice: Account
         return answer
 
     page = await since(after=floor, limit=2)
-    assert set(page) == {"epoch", "events", "head"}
+    assert set(page) == {"epoch", "events", "head", "more"}
     assert [event["seq"] for event in page["events"]] == [floor + 1, floor + 2]
     assert page["head"] == head
     assert page["epoch"] == welcome["epoch"]

@@ -83,7 +83,7 @@ async def test_each_error_code_has_its_status_and_both_gateways_agree(
          {"type": "message.send", "room": mine, "key": "same", "body": "two"}),
         ("not_found", "POST", "/api/rooms/987654321/join", {}, {"type": "room.join", "room": 987654321}),
         ("not_found", "DELETE", f"/api/rooms/{mine}/members/{bob.id}", {},
-         {"type": "room.remove", "room": mine, "user": bob.id}),
+         {"type": "member.remove", "room": mine, "user": bob.id}),
     ]  # fmt: skip
     for number, (code, method, path, body, command) in enumerate(cases):
         over_rest = alice.request(method, path, **({"json": body} if body else {}))
@@ -98,7 +98,7 @@ async def test_each_error_code_has_its_status_and_both_gateways_agree(
     "path",
     ["/api/rooms/987654321", "/api/users/987654321", "/api/topics/room:987654321/events",
     "/api/rooms/987654321/messages",
-     "/api/rooms/987654321/members", "/api/rooms/987654321/online"],
+     "/api/rooms/987654321/members", "/api/rooms/987654321/members/online"],
 )  # fmt: skip
 def test_errors_echo_no_id(alice: Account, path: str) -> None:
     answer = alice.request("GET", path, params={"after": 0} if "topics" in path else {})

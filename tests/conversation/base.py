@@ -19,6 +19,9 @@ from tests.conversation.model import Model
 from tests.conversation.sample_data import BODIES, LOBBY, NAMES
 from tests.conversation.store import Store
 
+MINE = ("role", "read_seq", "unread_count", "mention_count", "favourite", "muted", "floor")
+"""The fields of a room that differ between its members."""
+
 
 class Step(NamedTuple):
     """A random step: a room (index, model, id), an actor, a target user, and a seq."""
@@ -77,7 +80,7 @@ class ConversationBase(RuleBasedStateMachine):
         seen = {name: self.store.rooms(name)[1] for name in NAMES}
         lobby.name, lobby.head = seen["anna"]["name"], seen["anna"]["head"]
         for order, (name, room) in enumerate(seen.items()):
-            lobby.members[name] = Member(room["role"], room["floor"] + 1, room["read"], order)
+            lobby.members[name] = Member(room["role"], room["floor"] + 1, room["read_seq"], order)
 
     def teardown(self) -> None:
         if not hasattr(self, "store"):
@@ -177,13 +180,14 @@ class ConversationBase(RuleBasedStateMachine):
 
     def _against_model(self, actor: str, room: Room, view: Json) -> None:
         own, seen = room.members[actor], view["room"]
-        assert {name: seen.get(name) for name in ("kind", "name", "history", "archived", "head", "members")} == {
+        assert {name: seen.get(name) for name in ("kind", "name", "history", "archived", "head", "member_count")} == {
             "kind": room.kind, "name": room.name, "history": room.history, "archived": room.archived,
-            "head": room.head, "members": len(room.members),
+            "head": room.head, "member_count": len(room.members),
         }  # fmt: skip
         assert seen.get("topic", "") == room.topic
-        assert {name: seen[name] for name in ("role", "read", "unread", "mentions", "favourite", "muted", "floor")} == {
-            "role": own.role, "read": own.read, "unread": room.unread(actor), "mentions": room.mentions(actor),
+        assert {name: seen[name] for name in MINE} == {
+            "role": own.role, "read_seq": own.read, "unread_count": room.unread(actor),
+            "mention_count": room.mentions(actor),
             "favourite": own.favourite, "muted": own.muted, "floor": own.joined - 1,
         }  # fmt: skip
         visible = {seq: one for seq, one in room.messages.items() if room.visible(actor, seq) is not None}
@@ -198,7 +202,7 @@ class ConversationBase(RuleBasedStateMachine):
             assert ("edited_at" in shown) == one.edited
             assert shown.get("forwarded", {}).get("name") == one.forwarded
             assert {
-                found["emoji"]: [names[user] for user in found["by"]] for found in shown["reactions"]
+                found["emoji"]: [names[user] for user in found["users"]] for found in shown["reactions"]
             } == one.reactions
             assert all(found["mine"] == (actor in one.reactions[found["emoji"]]) for found in shown["reactions"])
         assert view["pins"] == {

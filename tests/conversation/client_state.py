@@ -90,9 +90,9 @@ class ClientState:
             rest: Json = {"body": event.get("body"), "deleted": False, "pinned": False, "reactions": []}
             self.timelines[event["room"]][event["seq"]] = {**message, **rest}
         if event["by"] == self.me:
-            room |= {"read": event["seq"], "unread": 0, "mentions": 0}
+            room |= {"read_seq": event["seq"], "unread_count": 0, "mention_count": 0}
         else:
-            room["unread"] += 1
+            room["unread_count"] += 1
             self._mentioned(event, event["seq"], None, event.get("mentions"))
 
     def _message_edited(self, event: Json) -> None:
@@ -139,24 +139,26 @@ class ClientState:
             return
         found = next((one for one in message["reactions"] if one["emoji"] == event["emoji"]), None)
         if found is None:
-            found = {"emoji": event["emoji"], "count": 0, "mine": False, "by": []}
+            found = {"emoji": event["emoji"], "count": 0, "mine": False, "users": []}
             message["reactions"].append(found)
-        if event["by"] not in found["by"]:
+        if event["by"] not in found["users"]:
             found["count"] += 1
-            found["by"] = [*found["by"], event["by"]][:SHOWN]
+            found["users"] = [*found["users"], event["by"]][:SHOWN]
             found["mine"] = found["mine"] or event["by"] == self.me
 
     def _reaction_removed(self, event: Json) -> None:
         message = self.timelines.get(event["room"], {}).get(event["message"])
         found = next((one for one in (message or {}).get("reactions", ()) if one["emoji"] == event["emoji"]), None)
-        if message is None or found is None or (event["by"] not in found["by"] and len(found["by"]) == found["count"]):
+        if message is None or found is None:
+            return
+        if event["by"] not in found["users"] and len(found["users"]) == found["count"]:
             return
         found["count"] -= 1
-        found["by"] = [user for user in found["by"] if user != event["by"]]
+        found["users"] = [user for user in found["users"] if user != event["by"]]
         found["mine"] = found["mine"] and event["by"] != self.me
         if not found["count"]:
             message["reactions"].remove(found)
-        if len(found["by"]) < min(found["count"], SHOWN):  # the event does not name the twentieth user
+        if len(found["users"]) < min(found["count"], SHOWN):  # the event does not name the twentieth user
             fetched = self.fetch(event["room"], event["message"])
             if fetched is not None:
                 self.timelines[event["room"]][event["message"]] = fetched
@@ -164,18 +166,18 @@ class ClientState:
     def _mentioned(self, event: Json, seq: int, before: Json | None, after: Json | None) -> None:
         room = self.rooms[event["room"]]
         author = event["author"] if event["type"] == "message.deleted" else event["by"]
-        if seq <= room["read"] or seq <= room["floor"] or author == self.me:
+        if seq <= room["read_seq"] or seq <= room["floor"] or author == self.me:
             return
         change = self._mention_count(after) - self._mention_count(before)
-        room["mentions"] = min(room["mentions"] + change, COUNTED)
+        room["mention_count"] = min(room["mention_count"] + change, COUNTED)
 
     def _mention_count(self, mentions: Json | None) -> int:
         return int(mentions is not None and (mentions.get("room", False) or self.me in mentions.get("users", ())))
 
     def _member_joined(self, event: Json) -> None:
-        self.rooms[event["room"]]["members"] += 1
+        self.rooms[event["room"]]["member_count"] += 1
         if event["room"] in self.members:
-            self.members[event["room"]][event["user"]] = {"name": event["name"], "role": "member"}
+            self.members[event["room"]][event["user"]] = {"name": event["user_name"], "role": "member"}
 
     def _member_left(self, event: Json) -> None:
         self._member_gone(event)
@@ -191,10 +193,10 @@ class ClientState:
         pass
 
     def _member_gone(self, event: Json) -> None:
-        self.rooms[event["room"]]["members"] -= 1
+        self.rooms[event["room"]]["member_count"] -= 1
         self.members.get(event["room"], {}).pop(event["user"], None)
 
-    def _member_role(self, event: Json) -> None:
+    def _member_role_changed(self, event: Json) -> None:
         if event["user"] == self.me:
             self.rooms[event["room"]]["role"] = event["role"]
         if event["user"] in self.members.get(event["room"], {}):
@@ -223,22 +225,22 @@ class ClientState:
             self.rooms[event["room"]]["archived"] = False
 
     def _room_added(self, event: Json) -> None:
-        room = event["room"]
-        self.rooms[room["id"]] = dict(room)
-        self.positions[f"room:{room['id']}"] = room["head"]
+        room = event["details"]
+        self.rooms[event["room"]] = dict(room)
+        self.positions[f"room:{event['room']}"] = room["head"]
 
-    def _room_gone(self, event: Json) -> None:
+    def _room_removed(self, event: Json) -> None:
         for loaded in (self.rooms, self.timelines, self.members, self.pins):
             loaded.pop(event["room"], None)
         self.positions.pop(f"room:{event['room']}", None)
 
-    def _settings_changed(self, event: Json) -> None:
+    def _room_preferences_changed(self, event: Json) -> None:
         if event["room"] in self.rooms:
             self.rooms[event["room"]] |= {"favourite": event["favourite"], "muted": event["muted"]}
 
-    def _read_moved(self, event: Json) -> None:
+    def _room_read_moved(self, event: Json) -> None:
         if event["room"] in self.rooms:
-            self.rooms[event["room"]] |= {name: event[name] for name in ("read", "unread", "mentions")}
+            self.rooms[event["room"]] |= {name: event[name] for name in ("read_seq", "unread_count", "mention_count")}
 
     def _status_changed(self, event: Json) -> None:
-        self.status = event["chosen"]
+        self.status = event["status"]

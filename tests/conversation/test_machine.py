@@ -29,8 +29,8 @@ MOST_ROOMS = 6
 HISTORIES: tuple[History, ...] = ("all", "joined")
 STATUSES: tuple[Chosen, ...] = ("online", "dnd", "invisible")
 MEMBER_COMMANDS: tuple[tuple[str, Any], ...] = (
-    ("add_member", c.InviteMember),
-    ("add_member", c.InviteMember),
+    ("add_member", c.AddMember),
+    ("add_member", c.AddMember),
     ("remove", c.RemoveMember),
     ("ban", c.BanMember),
     ("unban", c.UnbanMember),
@@ -70,7 +70,7 @@ class Conversation(ConversationBase):
     @rule()
     def settle(self) -> None:
         step, favourite, muted = self._step(), self.random.random() < 0.5, self.random.random() < 0.5
-        command = c.ChangeSettings(room=step.number, favourite=favourite, muted=muted)
+        command = c.SetRoomPreferences(room=step.number, favourite=favourite, muted=muted)
         self._do(
             step.actor, step.room_index, self.model.change_settings(step.actor, step.room, favourite, muted), command
         )
@@ -97,7 +97,7 @@ class Conversation(ConversationBase):
     @rule()
     def role(self) -> None:
         step, role = self._step(), self.random.choice(tuple(RoomRole))
-        command = c.SetRoomRole(room=step.number, user=self.numbers[step.target], role=role)
+        command = c.SetMemberRole(room=step.number, user=self.numbers[step.target], role=role)
         self._do(step.actor, step.room_index, self.model.role(step.actor, step.room, step.target, role.value), command)
 
     # --- messages ----------------------------------------------------------------------------------------------------
@@ -184,7 +184,7 @@ class Conversation(ConversationBase):
         actor, status = self.random.choice(NAMES), self.random.choice(STATUSES)
         text = self.random.choice(("", "Lunch"))
         self.model.statuses[actor] = {"status": status} | ({"text": text} if text else {})
-        self._do(actor, 0, "ok", c.SetPresence(status=status, text=text))
+        self._do(actor, 0, "ok", c.SetStatus(status=status, text=text))
 
     @rule()
     def go_away(self) -> None:
@@ -234,7 +234,7 @@ def test_a_snapshot_and_the_events_since_make_the_next_snapshot(template: Path) 
 class Forgetful(ClientState):
     """A client that ignores read positions from other devices, which occur in every run."""
 
-    def _read_moved(self, event: Json) -> None:
+    def _room_read_moved(self, event: Json) -> None:
         pass
 
 

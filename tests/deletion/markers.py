@@ -27,7 +27,7 @@ COMMANDS: dict[str, Any] = {
 Field = tuple[str, str]
 """A command's wire name and the path of a text field in it."""
 
-EMOJI = {"reaction.add": "🧿", "reaction.remove": "🪬", "presence.set": "🪅"}
+EMOJI = {"reaction.add": "🧿", "reaction.remove": "🪬", "status.set": "🪅"}
 """Markers that are emoji. No other test data has them."""
 MOMENT = timestamp(Clock().now() + 300 * 86_400_000)
 """The only text that is not made up. Clocks give no other time like it."""
@@ -151,11 +151,11 @@ class Marked:
             if kind in self.sent:
                 room = self.sent[kind].get("room") or self.sent[kind]["answer"]["room"]["id"]
                 await self.side.do("room.update", room=room, name=f"harmless {kind}", **other)
-        if "room.ban" in self.sent:
-            banned = self.sent["room.ban"]
-            await self.side.do("room.unban", room=banned["room"], user=banned["user"])
-        if "presence.set" in self.sent:
-            await self.side.do("presence.set", status="online")
+        if "member.ban" in self.sent:
+            banned = self.sent["member.ban"]
+            await self.side.do("member.unban", room=banned["room"], user=banned["user"])
+        if "status.set" in self.sent:
+            await self.side.do("status.set", status="online")
 
     def _message(self, kind: str) -> Fields:
         sent = self.sent[kind]

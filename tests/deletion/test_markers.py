@@ -35,10 +35,10 @@ UNTIL: dict[Field, str] = {
     ("room.update", "name"): "trim",
     ("room.update", "topic"): "trim",
     ("room.update", "description"): "trim",
-    ("room.ban", "reason"): "trim",  # in the log of the banned user
-    ("presence.set", "text"): "account",  # in the user's own log, or until that is trimmed
-    ("presence.set", "emoji"): "account",
-    ("presence.set", "until"): "account",
+    ("member.ban", "reason"): "trim",  # in the log of the banned user
+    ("status.set", "text"): "account",  # in the user's own log, or until that is trimmed
+    ("status.set", "emoji"): "account",
+    ("status.set", "until"): "account",
     ("events.since", "epoch"): "never stored",
 }
 """Until when a text stays; docs/operations.md says the same. All other texts go when the message is
@@ -91,7 +91,7 @@ async def test_deleted_text_is_in_no_table_file_log_or_backup(server: Server) ->
         before = await remain(in_tables, server.database_url)
         assert set(before) == staying("never stored"), "each text is stored before its deletion"
         if server.database.exists():
-            assert set(await remain(in_files, server.data)) >= staying("never stored") - {("presence.set", "until")}
+            assert set(await remain(in_files, server.data)) >= staying("never stored") - {("status.set", "until")}
         assert before["message.edit", "body"] == {"table edits", "table log", "table messages"}, "the copy as well"
 
         await marked.delete()

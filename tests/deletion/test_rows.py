@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Table, func, insert, select, update
 
-from hubbub.domain.commands import AddReaction, AdmitIdentity, CreateRoom, DeleteAccount, PinMessage, SetPresence
+from hubbub.domain.commands import AddReaction, AdmitIdentity, CreateRoom, DeleteAccount, PinMessage, SetStatus
 from hubbub.domain.model import LOBBY, SYSTEM, Mentions, Role, room_topic, user_topic
 from hubbub.storage import accounts, deletion, log, messages
 from hubbub.storage.ids import Ids
@@ -136,9 +136,9 @@ async def test_a_deleted_account_leaves_kept_columns_and_no_texts_of_its_own(tal
     await talk.world.do(identity, SYSTEM)
     ((made,),) = talk.world.desk.rows("SELECT \"user\" FROM identities WHERE subject = '17'")
     carol = talk.world.carol
-    await talk.do(carol, SetPresence(status="away", text=MARK))
+    await talk.do(carol, SetStatus(status="away", text=MARK))
     await talk.do(carol, CreateRoom(kind="private", name="Hers", description=MARK, key=f"{MARK} key"))
-    await talk.do(carol, SetPresence(status="away", text="another"))
+    await talk.do(carol, SetStatus(status="away", text="another"))
     await talk.say(bob, "hello @carol")
     with talk.world.desk.elsewhere() as connection:
         connection.execute(insert(links).values(token_hash=MARK, purpose="reset", user=carol.id, created_at=1))

@@ -23,8 +23,8 @@ def test_event_types_are_unique() -> None:
     "event",
     [
         MessageSent(room=1, by=2, name="bob", n=3, key="k", body='"\u2028</script>'),
-        MemberJoined(room=1, user=2, name="bob", by=2),
-        ReadMoved(person=2, room=1, read=4, unread=0),
+        MemberJoined(room=1, user=2, user_name="bob", by=2),
+        ReadMoved(person=2, room=1, read_seq=4, unread_count=0),
         RoomRemoved(person=2, room=1),
     ],
     ids=lambda event: event.type,

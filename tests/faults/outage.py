@@ -86,7 +86,7 @@ def is_well(server: Server) -> bool:
     to be dead.
     """
     account = {"username": f"first{random.getrandbits(40):x}", "password": PASSWORD}
-    if httpx.post(f"{server.url}/api/accounts", json=account, timeout=LONG_ENOUGH).status_code != 201:
+    if httpx.post(f"{server.url}/api/users", json=account, timeout=LONG_ENOUGH).status_code != 201:
         return False
     with ThreadPoolExecutor(READS) as pool:
         ready = pool.map(lambda _: httpx.get(f"{server.url}/health/ready", timeout=LONG_ENOUGH), range(READS))

@@ -48,7 +48,7 @@ class Pair:
         await asyncio.sleep(max(0.0, -lead))
         sends = [await self._send(f"{number} before {n}") for n in range(random.randrange(4))]
         removal = asyncio.create_task(
-            _timed(await self.speaker.post("room.remove", room=self.room, user=self.member.id))
+            _timed(await self.speaker.post("member.remove", room=self.room, user=self.member.id))
         )
         sends += [await self._send(f"{number} after {n}") for n in range(3)]
         socket, came_in = await opening
@@ -59,9 +59,9 @@ class Pair:
         outcome(await (await self._send(f"{number} last")))
         await socket.ping()
         late = [frame for frame in socket.frames if self._is_late(frame, removed)]
-        told = socket.of_type("room.gone") or self.topic not in socket.welcome["heads"]
+        told = socket.of_type("room.removed") or self.topic not in socket.welcome["heads"]
         await socket.abort()
-        untold = [] if told else [f"round {number}: welcome names the room and no room.gone follows"]
+        untold = [] if told else [f"round {number}: welcome names the room and no room.removed follows"]
         return [f"round {number}: removed at {removed}, heard {frame}" for frame in late] + untold
 
     async def _come_in(self, delay: float) -> tuple[Connection, float]:

@@ -103,12 +103,12 @@ async def test_welcome_names_every_topic_with_its_head_and_unread_count(server: 
         assert [room["id"] for room in welcome["rooms"]] == [1, filled.room]
         room = welcome["rooms"][1]
         assert room["head"] == welcome["heads"][filled.topic] == filled.head + 1
-        assert (room["floor"], room["unread"]) == (6, 2), "the floor is the seq before the reader's own join"
+        assert (room["floor"], room["unread_count"]) == (6, 2), "the floor is the seq before the reader's own join"
         moved = await connection.command("room.read", room=filled.room, seq=room["head"])
         assert moved["topic"] == f"user:{reader.id}"
         assert await connection.command("room.read", room=filled.room, seq=room["head"] - 1) == {}
         await connection.ping()
-        assert [event["unread"] for event in connection.of_type("read.moved")] == [0]
+        assert [event["unread_count"] for event in connection.of_type("room.read_moved")] == [0]
 
 
 # -- events.since, over REST and WebSocket
@@ -135,7 +135,7 @@ async def test_rest_and_websocket_return_the_same_events(server: Server, paramet
             if live.get("reset"):
                 assert set(live) == {"epoch", "reset", "head", "floor"}
             else:
-                assert set(live) == {"epoch", "events", "head"}
+                assert set(live) == {"epoch", "events", "head", "more"}
                 expected = range(parameters["after"] + 1, live["head"] + 1)[: parameters.get("limit", 200)]
                 assert seqs(live["events"]) == list(expected)
 

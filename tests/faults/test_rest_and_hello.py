@@ -41,7 +41,7 @@ def account(server: Server) -> Account:
 )  # fmt: skip
 def test_user_names_are_checked_for_characters_and_length(server: Server, name: str, fits: bool) -> None:
     answer = Account(server, 0, "", "none", "").request(
-        "POST", "/api/accounts", json={"username": name, "password": "long enough to pass"}
+        "POST", "/api/users", json={"username": name, "password": "long enough to pass"}
     )
     assert answer.status_code == (201 if fits else 400), answer.text
     if not fits:
@@ -50,7 +50,7 @@ def test_user_names_are_checked_for_characters_and_length(server: Server, name: 
 
 @pytest.mark.parametrize("name", ["system", "Everyone", "ＨＵＢＢＵＢ", "gսest"])
 def test_reserved_user_names_and_lookalikes_are_refused(account: Account, name: str) -> None:
-    answer = account.request("POST", "/api/accounts", json={"username": name, "password": "long enough to pass"})
+    answer = account.request("POST", "/api/users", json={"username": name, "password": "long enough to pass"})
     assert answer.status_code in (400, 409), answer.text
 
 
@@ -72,7 +72,7 @@ def test_room_names_are_checked_for_characters_and_length(account: Account, name
 )  # fmt: skip
 def test_passwords_are_checked_for_length_and_characters(account: Account, password: str, fits: bool) -> None:
     name = f"p{abs(hash(password)) % 10**9}"
-    answer = account.request("POST", "/api/accounts", json={"username": name, "password": password})
+    answer = account.request("POST", "/api/users", json={"username": name, "password": password})
     assert answer.status_code == (201 if fits else 400), answer.text
 
 

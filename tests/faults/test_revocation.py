@@ -78,7 +78,7 @@ async def test_a_new_password_ends_all_other_sessions(server: Server) -> None:
     kept = await Connection.open(server.websocket_url, account.token)
     ended = await Connection.open(server.websocket_url, elsewhere.token)
     change = {"current_password": PASSWORD, "new_password": "another horse, another battery"}
-    assert account.request("POST", "/api/password", json=change).status_code == 204
+    assert account.request("PUT", "/api/users/me/password", json=change).status_code == 204
     await ends_in_time(ended, (4503,))
     is_refused_everywhere(elsewhere, password_works=False)
     await hello_is_refused(elsewhere)
@@ -170,7 +170,7 @@ async def loses_the_room(server: Server, depart: Callable[[Account, Account, int
         await socket.ping()
         heard = [frame for frame in socket.frames if frame.get("topic") == topic]
         assert [frame["body"] for frame in heard if frame["type"] == "message.sent"] == ["before"]
-        assert [frame["room"] for frame in socket.of_type("room.gone")] == [room]
+        assert [frame["room"] for frame in socket.of_type("room.removed")] == [room]
         with pytest.raises(RefusedError) as refused:
             await socket.command("events.since", topic=topic, after=0)
         assert refused.value.code in ("forbidden", "not_found")
@@ -221,7 +221,7 @@ async def joining_and_leaving(server: Server, rounds: int) -> list[str]:
         await member_socket.command("room.join", room=room)
         batch = [
             await creator_socket.post("message.send", room=room, key=f"a{number}", body="for the member too"),
-            await creator_socket.post("room.remove", room=room, user=member.id),
+            await creator_socket.post("member.remove", room=room, user=member.id),
             await creator_socket.post("message.send", room=room, key=f"b{number}", body="not for the member"),
         ]
         for reply in await asyncio.gather(*batch):

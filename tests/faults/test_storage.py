@@ -269,7 +269,7 @@ async def test_invalid_commands_on_other_connections_affect_no_other(server: Ser
         connection = others[number % 5]
         posts.append(await connection.post("message.send", room=mine, key=f"g{number}", body=f"good {number}"))
         await connection.post("message.send", room=2**50, key=f"b{number}", body="to nowhere")
-        await connection.post("room.remove", room=mine, user=2**50)
+        await connection.post("member.remove", room=mine, user=2**50)
         await connection.post("room.read", room=2**50, seq=1)
     replies = await asyncio.gather(*posts)
     assert sorted(reply["ok"]["seq"] for reply in replies) == list(range(3, 53))

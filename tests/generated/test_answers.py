@@ -55,13 +55,13 @@ def without_permission(recorder: Recorder, world: World) -> None:
     recorder.ask("list_invites", world.alice)
     recorder.send("list_bans", world.bob, room=world.room)
     recorder.send("list_edits", world.bob, room=world.room, message=world.message["seq"])
-    recorder.ask("create_account", json={"username": "late", "password": PASSWORD, "invite": "none"})
+    recorder.ask("create_user", json={"username": "late", "password": PASSWORD, "invite": "none"})
     for operation in set(documented(401)) - {"log_in", "create_token", "refresh_token", "metrics"}:
         assert recorder.send(operation, **filled(operation, EXISTING)).status_code == 401, operation
     guest = world.server.sign_up("guest")
     with closing(sqlite3.connect(world.server.database, timeout=30)) as database, database:
         database.execute("UPDATE users SET role = 'guest' WHERE id = ?", (guest.id,))  # as a host application may do
-    recorder.ask("find_people", guest)
+    recorder.ask("list_users", guest)
     for operation in set(documented(403)) & set(documented(401)) & CHANGING:
         answer = recorder.send(operation, headers=cookie, **filled(operation, EXISTING))
         assert answer.status_code == 403, operation
@@ -91,7 +91,7 @@ def missing_objects(recorder: Recorder, world: World) -> None:
 
 def conflicts(recorder: Recorder, world: World) -> None:
     alice, bob, room = world.alice, world.bob, world.room
-    recorder.send("create_account", username=alice.name, password=PASSWORD)
+    recorder.send("create_user", username=alice.name, password=PASSWORD)
     recorder.send("create_room", alice, name="A room")
     recorder.send("update_room", alice, room=alice.create_room("Another name"), name="A room")
     recorder.send("send_message", alice, room=room, key="k", body="something else")
@@ -105,7 +105,7 @@ def conflicts(recorder: Recorder, world: World) -> None:
     recorder.send("leave_room", bob, room=room)
     token = recorder.send("create_invite", alice, room=room).json()["token"]
     with in_maximum_rooms(world, bob):
-        recorder.send("invite_member", alice, room=room, user=bob.id)
+        recorder.send("add_member", alice, room=room, user=bob.id)
         recorder.send("accept_invite", bob, token=token)
         recorder.send("join_room", bob, room=room)
 
@@ -118,7 +118,7 @@ def valid_requests(recorder: Recorder, world: World) -> None:
             recorder.send(operation, world.alice, **fields)
     assert "<" in recorder.ask("welcome", headers={"Accept": "text/html"}).text
     name = f"dora{next(numbers)}"
-    recorder.send("create_account", username=name, password=PASSWORD)
+    recorder.send("create_user", username=name, password=PASSWORD)
     tokens = recorder.send("create_token", username=name, password=PASSWORD).json()
     recorder.send("refresh_token", refresh_token=tokens["refresh_token"])
     recorder.send("list_events", world.alice, topic=f"user:{world.alice.id}", after=0, epoch="another")
@@ -150,7 +150,7 @@ def log_outs(recorder: Recorder, world: World) -> None:
     changed = {"current_password": PASSWORD, "new_password": PASSWORD}
     assert recorder.ask("change_password", world.alice, json=changed).status_code == 204
     assert recorder.ask("log_out", world.server.log_in(world.alice.name)).status_code == 204
-    assert recorder.ask("delete_account", world.alice, json={"password": PASSWORD}).status_code == 204
+    assert recorder.ask("delete_current_user", world.alice, json={"password": PASSWORD}).status_code == 204
 
 
 def test_every_route_gives_every_answer_it_documents(recorder: Recorder) -> None:
@@ -162,14 +162,14 @@ def test_every_route_gives_every_answer_it_documents(recorder: Recorder) -> None
 
 
 def test_control_a_changed_answer_is_rejected(recorder: Recorder) -> None:
-    real = recorder.ask("look_at_site")
+    real = recorder.ask("show_site")
     body = real.json()
     for status, given in [
         (200, {**body, "needs_owner": "no"}), (200, {key: value for key, value in body.items() if key != "name"}),
         (200, {**body, "unwritten": 1}), (201, body), (404, {"error": {"code": "not_found", "message": "gone"}}),
     ]:  # fmt: skip
         with pytest.raises(AssertionError):
-            check("look_at_site", httpx.Response(status, json=given))
+            check("show_site", httpx.Response(status, json=given))
     with pytest.raises(AssertionError):
-        check("look_at_site", httpx.Response(200, text="fine"))
-    check("look_at_site", httpx.Response(200, json=body))
+        check("show_site", httpx.Response(200, text="fine"))
+    check("show_site", httpx.Response(200, json=body))

@@ -106,7 +106,7 @@ async def exchange_all(recorder: Recorder, alice: Account, bob: Account, carol: 
     await errors(first, room)
     await asyncio.to_thread(alice.server.log_in, alice.name)
     opened = await first.until(type="session.opened")
-    await asyncio.to_thread(alice.request, "DELETE", f"/api/sessions/{opened['session']['id']}")
+    await asyncio.to_thread(alice.request, "DELETE", f"/api/sessions/{opened['session']}")
     await first.until(type="session.closed")
     await resume(recorder, alice, bob, room)
     for connection in (first, second):
@@ -125,7 +125,7 @@ async def examples(first: RecordedConnection, second: RecordedConnection, cast: 
         answer = await first.ask(kind, **await prepare(kind, cast, send))
         assert "ok" in answer, f"{kind}: {answer}"
     await first.ask("presence.watch", users=[cast.member])
-    await second.ask("presence.set", status="dnd")
+    await second.ask("status.set", status="dnd")
     await first.until(type="presence")
     await second.until(type="typing")
 
@@ -138,7 +138,7 @@ async def send_and_read(connection: RecordedConnection, room: int) -> None:
     received = await connection.until(type="message.sent", topic=f"room:{room}")
     assert (await connection.ask("room.read", room=room, seq=received["seq"]))["ok"]["seq"] > 0
     assert (await connection.ask("room.read", room=room, seq=1))["ok"] == {}
-    await connection.until(type="read.moved")
+    await connection.until(type="room.read_moved")
     for number in range(MANY):
         await connection.ask("message.send", room=room, key=f"k{number}", body=f"number {number}")
     assert (await connection.ask("events.since", topic=f"room:{room}", after=received["seq"]))["ok"]["events"]

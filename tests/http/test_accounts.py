@@ -17,16 +17,16 @@ def new(username: str, password: str = PASSWORD, **more: Any) -> dict[str, Any]:
 
 
 async def sign_up(person: Person, username: str, **more: Any) -> httpx.Response:
-    return await person.post("/api/accounts", json=new(username, **more))
+    return await person.post("/api/users", json=new(username, **more))
 
 
 async def test_the_setup_link_creates_the_owner_and_works_once(here: Place) -> None:
     anybody = here.anybody()
-    assert (await anybody.get("/api/setup")).json()["needs_owner"] is True
+    assert (await anybody.get("/api/site")).json()["needs_owner"] is True
     token = await here.setup_token()
     answer = await sign_up(anybody, "alice", setup=token)
     assert (answer.status_code, answer.json()["role"]) == (201, "owner")
-    assert (await anybody.get("/api/setup")).json()["needs_owner"] is False
+    assert (await anybody.get("/api/site")).json()["needs_owner"] is False
     assert (await sign_up(anybody, "bob", setup=token)).status_code == 403
 
 
@@ -40,7 +40,7 @@ async def test_a_new_setup_link_replaces_the_older_one(here: Place) -> None:
 async def test_open_sign_up_creates_a_member_even_without_an_owner(here: Place) -> None:
     answer = await sign_up(here.anybody(), "alice")
     assert (answer.status_code, answer.json()["role"]) == (201, "member")
-    assert (await here.anybody().get("/api/setup")).json()["needs_owner"] is True
+    assert (await here.anybody().get("/api/site")).json()["needs_owner"] is True
 
 
 async def test_fifty_concurrent_sign_ups_with_one_setup_link_create_one_owner(here: Place) -> None:
@@ -67,7 +67,7 @@ async def test_an_invite_admits_as_many_users_as_it_has_uses(tmp_path: Path) -> 
         invite = (await alice.post("/api/invites", json={"max_uses": 2})).json()
         assert invite["link"] == f"http://127.0.0.1:8000/invite#{invite['token']}"
         checked = await here.anybody().post("/api/invites/check", json={"token": invite["token"]})
-        assert checked.json() == {"valid": True, "room": None, "name": None, "signup": True}
+        assert checked.json() == {"valid": True, "room": None, "room_name": None, "signup": True}
         codes = [(await sign_up(here.anybody(), f"p{n}", invite=invite["token"])).status_code for n in range(3)]
         assert codes == [201, 201, 403]
 
@@ -159,7 +159,7 @@ async def test_extra_fields_at_sign_up_give_no_privileges(here: Place) -> None:
 async def test_new_users_are_in_the_lobby(here: Place) -> None:
     alice = await here.program("alice")
     room = (await alice.get("/api/rooms")).json()["rooms"][0]
-    assert (room["id"], room["lobby"], room["joined"], room["unread"]) == (LOBBY, True, True, 0)
+    assert (room["id"], room["lobby"], room["joined"], room["unread_count"]) == (LOBBY, True, True, 0)
     events = (await alice.get(f"/api/topics/user:{alice.id}/events?after=0")).json()["events"]
     assert [event["type"] for event in events] == ["room.added", "session.opened"]
 
@@ -168,8 +168,8 @@ async def test_a_deleted_account_leaves_its_messages_and_frees_its_name(here: Pl
     alice, bob = await here.program("alice"), await here.program("bob")
     await bob.post(f"/api/rooms/{LOBBY}/messages", json={"key": "k", "body": "I was here"})
     own = (await bob.post("/api/rooms", json={"kind": "public", "name": "Bob's"})).json()["room"]["id"]
-    assert (await bob.ask("DELETE", "/api/accounts/me", json={"password": "wrong"})).status_code == 403
-    assert (await bob.ask("DELETE", "/api/accounts/me", json={"password": PASSWORD})).status_code == 204
+    assert (await bob.ask("DELETE", "/api/users/me", json={"password": "wrong"})).status_code == 403
+    assert (await bob.ask("DELETE", "/api/users/me", json={"password": PASSWORD})).status_code == 204
 
     assert (await bob.get("/users/me")).status_code == 401
     refused = await here.anybody().post("/token", data={"username": "bob", "password": PASSWORD})
@@ -177,8 +177,8 @@ async def test_a_deleted_account_leaves_its_messages_and_frees_its_name(here: Pl
     page = (await alice.get(f"/api/rooms/{LOBBY}/messages")).json()["messages"]
     assert [(m["body"], m["name"]) for m in page] == [("I was here", f"deleted-{bob.id}")]
     last = (await alice.get(f"/api/topics/room:{LOBBY}/events?after=2")).json()["events"][-1]
-    assert (last["type"], last["user"], last["name"]) == ("member.left", bob.id, "bob")
-    assert (await alice.get(f"/api/rooms/{own}")).json()["room"]["members"] == 0
+    assert (last["type"], last["user"], last["user_name"]) == ("member.left", bob.id, "bob")
+    assert (await alice.get(f"/api/rooms/{own}")).json()["room"]["member_count"] == 0
     assert (await alice.get(f"/api/users/{bob.id}")).json()["name"] == f"deleted-{bob.id}"
     again = await sign_up(here.anybody(), "bob")
     assert again.status_code == 201
@@ -188,9 +188,9 @@ async def test_a_deleted_account_leaves_its_messages_and_frees_its_name(here: Pl
 async def test_the_last_owner_cannot_delete_the_account(here: Place) -> None:
     alice = await here.program("alice", Role.OWNER)
     body = {"password": PASSWORD}
-    assert (await alice.ask("DELETE", "/api/accounts/me", json=body)).status_code == 403
+    assert (await alice.ask("DELETE", "/api/users/me", json=body)).status_code == 403
     await here.create("second", Role.OWNER)
-    assert (await alice.ask("DELETE", "/api/accounts/me", json=body)).status_code == 204
+    assert (await alice.ask("DELETE", "/api/users/me", json=body)).status_code == 204
 
 
 async def test_two_hundred_concurrent_requests_each_get_their_own_profile(here: Place) -> None:

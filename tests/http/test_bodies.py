@@ -106,7 +106,7 @@ async def test_an_error_names_the_field_and_does_not_echo_the_input(here: Place)
     for method, path, body in [
         ("POST", "/api/login", {"username": 5, "password": marker}),
         ("POST", "/api/login", {"username": {"x": marker}, "password": marker}),
-        ("POST", "/api/accounts", {"username": f"{marker} {marker}", "password": PASSWORD}),
+        ("POST", "/api/users", {"username": f"{marker} {marker}", "password": PASSWORD}),
         ("POST", "/api/rooms", {"kind": marker, "name": "x"}),
         ("POST", "/api/invites", {"max_uses": marker}),
     ]:

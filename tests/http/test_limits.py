@@ -60,7 +60,7 @@ async def test_an_address_creates_five_accounts_an_hour_and_taken_names_cost_not
     body = {"password": "a fine long password"}
     codes = []
     for name in ("a1", "a1", "A1", "a2", "a3", "a4", "a5", "a6"):
-        codes.append((await person.post("/api/accounts", json={**body, "username": name})).status_code)
+        codes.append((await person.post("/api/users", json={**body, "username": name})).status_code)
     assert codes == [201, 409, 409, 201, 201, 201, 201, 429]
 
 

@@ -38,7 +38,7 @@ OURS = [
     {"Origin": ORIGIN, "Sec-Fetch-Site": "same-origin"},
     {"Sec-Fetch-Site": "same-origin"},
 ]
-OPEN_TO_ALL = {"/api/accounts", "/api/login", "/token", "/token/refresh", "/api/reset", "/api/invites/check"}
+OPEN_TO_ALL = {"/api/users", "/api/login", "/token", "/token/refresh", "/api/reset", "/api/invites/check"}
 
 
 def unsafe_routes(here: Place) -> list[tuple[str, str]]:
@@ -111,7 +111,7 @@ async def test_with_a_public_url_only_that_origin_is_the_sites_own(tmp_path: Pat
 
 
 async def test_no_answer_allows_other_origins_to_read_it(here: Place) -> None:
-    answer = await here.anybody().get("/api/setup", headers={"Origin": "http://evil.example"})
+    answer = await here.anybody().get("/api/site", headers={"Origin": "http://evil.example"})
     assert not [name for name in answer.headers if name.startswith("access-control-")]
     preflight = {"Origin": "http://evil.example", "Access-Control-Request-Method": "POST"}
     assert (await here.anybody().ask("OPTIONS", "/api/login", headers=preflight)).status_code == 405

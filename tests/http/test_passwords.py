@@ -14,9 +14,9 @@ async def test_a_new_password_ends_all_other_sessions(here: Place) -> None:
     browser, other, program = await here.browser("alice"), await here.browser("alice"), await here.token("alice")
     old = browser.client.cookies["hubbub_session"]
     body = {"current_password": PASSWORD, "new_password": "a much better one"}
-    wrong = await browser.post("/api/password", json={**body, "current_password": "wrong"})
+    wrong = await browser.ask("PUT", "/api/users/me/password", json={**body, "current_password": "wrong"})
     assert wrong.status_code == 403
-    assert (await browser.post("/api/password", json=body)).status_code == 204
+    assert (await browser.ask("PUT", "/api/users/me/password", json=body)).status_code == 204
     assert browser.client.cookies["hubbub_session"] != old
     assert (await browser.get("/users/me")).status_code == 200
     assert (await here.anybody().get("/users/me", headers={"Cookie": f"hubbub_session={old}"})).status_code == 401
@@ -32,7 +32,7 @@ async def test_a_new_password_ends_all_other_sessions(here: Place) -> None:
 async def test_a_program_keeps_its_session_when_it_changes_its_password(here: Place) -> None:
     alice = await here.program("alice")
     body = {"current_password": PASSWORD, "new_password": "a much better one"}
-    assert (await alice.post("/api/password", json=body)).status_code == 204
+    assert (await alice.ask("PUT", "/api/users/me/password", json=body)).status_code == 204
     assert (await alice.get("/users/me")).status_code == 200
 
 

@@ -63,7 +63,7 @@ async def of_members_with_a_room(world: World) -> None:
     room, most = await world.room(text.MAX_INVITED), rooms_of.MEMBERS_SHOWN
     for more, shown in ((most - 1, False), (most, True)):
         for user in world.ids(more)[text.MAX_INVITED :]:
-            await world.do("room.invite", room=room, user=user)
+            await world.do("member.add", room=room, user=user)
         found = await world.get(f"/api/rooms/{room}")
         assert (len(found["members"]), found["more_members"]) == (most, shown)
 
@@ -113,7 +113,7 @@ async def of_rooms_a_user_is_in(world: World) -> None:
         assert database.execute(count, (user,)).fetchone() == (text.MAX_ROOMS,)
         assert await world.told("room.create", kind="private", name="One too many", key=None) == "conflict"
         assert await world.told("room.join", room=public) == "conflict"
-        answer = other.request("POST", f"/api/rooms/{public}/members", json={"user": user})
+        answer = other.request("PUT", f"/api/rooms/{public}/members/{user}")
         assert answer.status_code == 409, answer.text
         assert str(text.MAX_ROOMS) not in answer.text.replace(",", ""), (
             "the error does not reveal how many rooms another user is in"
@@ -211,7 +211,7 @@ async def of_counted_mentions(world: World) -> None:
     room, other = await world.room(), world.people[1]
     for more, counted in ((text.MENTIONS_COUNTED - 1, -1), (1, 0), (1, 0)):
         await world.say(room, more, f"@{other.name}")
-        assert other.get(f"/api/rooms/{room}")["room"]["mentions"] == text.MENTIONS_COUNTED + counted
+        assert other.get(f"/api/rooms/{room}")["room"]["mention_count"] == text.MENTIONS_COUNTED + counted
 
 
 @limit("LOUD_MEMBERS")
@@ -223,7 +223,7 @@ async def of_members_that_any_member_may_mention(world: World) -> None:
         assert other.request("POST", f"/api/rooms/{room}/messages", json=said).status_code == 201
         page = await world.get(f"/api/rooms/{room}/messages?limit=1")
         assert ("mentions" in page["messages"][0]) is loud
-        await world.do("room.invite", room=room, user=world.people[40].id)
+        await world.do("member.add", room=room, user=world.people[40].id)
 
 
 @limit("MAX_WATCHED")

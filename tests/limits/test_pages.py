@@ -23,7 +23,6 @@ NO_PAGES = {
     "show_presence": "as many as were requested, at most 200",
     "show_room": "the first hundred members, and whether there are more",
     "show_message": "the quotes of one message",
-    "list_events": "paged by its head, and by 256 KiB",
 }
 """Answers with a list that is bounded in another way."""
 
@@ -47,8 +46,9 @@ LISTS: dict[str, List] = {
     "list_edits": List("after", lambda edit: edit["version"]),
     "list_pins": List("before", lambda pin: pin["seq"]),
     "list_reactions": List("after", lambda reaction: reaction["seq"]),
-    "list_invites": List("after", lambda invite: f"{invite['created_at']},{invite['id']}"),
-    "find_people": List("after", lambda person: person["id"]),
+    "list_invites": List("before", lambda invite: f"{invite['created_at']},{invite['id']}"),
+    "list_users": List("after", lambda person: person["id"]),
+    "list_events": List("after", lambda event: event["seq"]),
     "list_messages": List("before", lambda message: message["seq"], backwards=True),
 }
 
@@ -79,6 +79,8 @@ def test_every_list_has_pages_or_another_bound() -> None:
         given = {each["name"]: each for each in read("openapi.json")["paths"][path][method.lower()]["parameters"]}
         assert about.parameter in given, name
         assert given["limit"]["schema"]["maximum"] == MAX_PAGE, name
+        described = given[about.parameter]["description"]
+        assert name == "list_messages" or "of the last entry of the previous page" in described, name
         assert "more" in answer_of(name), name
 
 
@@ -93,9 +95,10 @@ class FullRoom:
     async def page(self, name: str, parameters: dict[str, Any]) -> tuple[list[dict[str, Any]], bool]:
         """Return the items of a page, and whether there are more."""
         _, path = operations()[name]
-        into = {"room": self.room} if name == "list_invites" else {}
+        into = {"list_invites": {"room": self.room}, "list_events": {"after": 0}}.get(name, {})
+        topic = f"user:{self.world.people[0].id}"
         query = "&".join(f"{key}={value}" for key, value in {**into, **parameters}.items())
-        answer = await self.world.get(f"{path.format(room=self.room, message=self.message)}?{query}")
+        answer = await self.world.get(f"{path.format(room=self.room, message=self.message, topic=topic)}?{query}")
         things = answer[LISTS[name].field or name.partition("_")[2]]
         more = answer["more"]
         return things, more["before"] if isinstance(more, dict) else more
@@ -123,7 +126,7 @@ async def full(world: World) -> AsyncIterator[FullRoom]:
         await world.do("message.pin", room=room, message=seq)
         await world.do("message.edit", room=room, message=seqs[0], body=f"version {number}")
         await world.do("reaction.add", room=room, message=seqs[0], emoji="🍏🍎🍐🍊🍋🍌🍉🍇🍓🍈🍒🍑"[number])
-        await world.do("room.ban", room=room, user=world.people[-1 - number].id)
+        await world.do("member.ban", room=room, user=world.people[-1 - number].id)
         await world.asked("POST", "/api/invites", {"room": room})
     async with AsyncExitStack() as stack:
         for person in world.people[1 : MANY + 1]:
@@ -187,4 +190,4 @@ async def test_revoking_an_invite_while_paging_hides_no_other_invite(world: Worl
     assert [json.loads(name) for name in await full.walk("list_invites", 2, revoke)] == listed
     for nonsense in ("nonsense", listed[0].partition(",")[2], f"{listed[0].partition(',')[0]},", ",x"):
         with pytest.raises(AssertionError, match="bad_request"):
-            await full.page("list_invites", {"after": nonsense})
+            await full.page("list_invites", {"before": nonsense})

@@ -74,14 +74,14 @@ async def of_a_rooms_name(world: World) -> None:
 async def of_a_reason(world: World) -> None:
     room = await world.room()
     (banned,) = world.ids(1)
-    assert await world.told("room.ban", room=room, user=banned, reason=WIDE * (text.MAX_REASON + 1)) == "bad_request"
-    assert await world.told("room.ban", room=room, user=banned, reason=WIDE * text.MAX_REASON) == "ok"
+    assert await world.told("member.ban", room=room, user=banned, reason=WIDE * (text.MAX_REASON + 1)) == "bad_request"
+    assert await world.told("member.ban", room=room, user=banned, reason=WIDE * text.MAX_REASON) == "ok"
 
 
 @limit("MAX_STATUS")
 async def of_a_status(world: World) -> None:
-    assert await world.told("presence.set", text=WIDE * text.MAX_STATUS) == "ok"
-    assert await world.told("presence.set", text=WIDE * (text.MAX_STATUS + 1)) == "bad_request"
+    assert await world.told("status.set", text=WIDE * text.MAX_STATUS) == "ok"
+    assert await world.told("status.set", text=WIDE * (text.MAX_STATUS + 1)) == "bad_request"
 
 
 @limit("LONGEST")
@@ -89,7 +89,7 @@ async def of_how_long_a_status_holds(world: World) -> None:
     now = datetime.now(UTC)
     longest = timedelta(milliseconds=presence.LONGEST)
     for until, told in ((longest - timedelta(minutes=5), "ok"), (longest + timedelta(minutes=5), "bad_request")):
-        assert await world.told("presence.set", until=(now + until).isoformat()) == told
+        assert await world.told("status.set", until=(now + until).isoformat()) == told
 
 
 @limit("MAX_PART")

@@ -1,10 +1,10 @@
 """The name of a deleted account in pages, and in events until trimming."""
 
 from hubbub.domain.commands import (
+    AddMember,
     AddReaction,
     CreateRoom,
     DeleteAccount,
-    InviteMember,
     LeaveRoom,
     MessagePage,
     PinMessage,
@@ -31,13 +31,13 @@ async def test_no_log_contains_the_name_of_a_deleted_account_after_trimming(worl
     seq = int(str(said["seq"]))
     await world.do(AddReaction(room=room, message=seq, emoji="👍"), gone)
     await world.do(PinMessage(room=room, message=seq))
-    await world.do(InviteMember(room=room, user=world.carol.id), gone)
+    await world.do(AddMember(room=room, user=world.carol.id), gone)
     await world.do(LeaveRoom(room=left), gone)
     await world.do(DeleteAccount(user=gone.id), SYSTEM)
     page = world.desk.database.read(messages.page, world.bob.id, MessagePage(room=room))["messages"]
     assert isinstance(page, list)
     assert [message["name"] for message in page] == [f"{NEUTRAL}{gone.id}"]
-    people = [room.people for room in world.sees(world.alice).values() if isinstance(room, Room) and room.people]
+    people = [room.members for room in world.sees(world.alice).values() if isinstance(room, Room) and room.members]
     assert {person.name for each in people for person in each} == {"alice", f"{NEUTRAL}{gone.id}"}
     assert {f"room:{room}", f"room:{left}"} <= named(world, "philomena"), "control: events contain the name"
     for (topic,) in world.desk.rows("SELECT topic FROM topics"):

@@ -3,20 +3,28 @@
 import pytest
 
 from hubbub.domain.commands import (
+    AddMember,
     ArchiveRoom,
     BanMember,
     CreateRoom,
     DeleteAccount,
-    InviteMember,
     JoinRoom,
     LeaveRoom,
     RemoveMember,
     SetDisabled,
-    SetRoomRole,
+    SetMemberRole,
     UnbanMember,
 )
 from hubbub.domain.errors import Conflict, Forbidden, HubbubError, NotFound
-from hubbub.domain.events import Event, MemberBanned, MemberJoined, MemberRole, MembershipEvent, RoomAdded, RoomRemoved
+from hubbub.domain.events import (
+    Event,
+    MemberBanned,
+    MemberJoined,
+    MemberRoleChanged,
+    MembershipEvent,
+    RoomAdded,
+    RoomRemoved,
+)
 from hubbub.domain.model import LOBBY, SYSTEM, Actor, RoomRole, room_topic, user_topic
 from hubbub.domain.text import MAX_REASON
 from hubbub.features import members
@@ -38,35 +46,35 @@ def last(world: World, topic: str) -> Event:
 
 def roles_told(world: World, room: int) -> list[tuple[int, str, int]]:
     events = (entry.event for entry in world.told(room_topic(room)))
-    return [(event.user, event.role.value, event.by) for event in events if isinstance(event, MemberRole)]
+    return [(event.user, event.role.value, event.by) for event in events if isinstance(event, MemberRoleChanged)]
 
 
 async def private_room(world: World, *people: Actor) -> int:
     """Create a private room of alice with these members."""
     room = await world.room(CreateRoom(kind="private", name="A room"))
     for person in people:
-        await world.do(InviteMember(room=room, user=person.id))
+        await world.do(AddMember(room=room, user=person.id))
     return room
 
 
 async def test_a_member_adds_users_who_are_members_at_once(world: World) -> None:
     room = await private_room(world, world.bob)
-    answer = await world.do(InviteMember(room=room, user=world.carol.id), world.bob)
+    answer = await world.do(AddMember(room=room, user=world.carol.id), world.bob)
     joined = last(world, room_topic(room))
     assert isinstance(joined, MemberJoined)
-    assert (joined.user, joined.name, joined.by) == (world.carol.id, "carol", world.bob.id)
+    assert (joined.user, joined.user_name, joined.by) == (world.carol.id, "carol", world.bob.id)
     assert answer == {"topic": room_topic(room), "seq": world.told(room_topic(room))[-1].seq}
     added = last(world, user_topic(world.carol.id))
     assert isinstance(added, RoomAdded)
-    assert (added.room.id, added.room.joined, added.room.members) == (room, True, 2), (
+    assert (added.room, added.details.joined, added.details.member_count) == (room, True, 2), (
         "the count in room.added excludes the new member"
     )
-    assert await world.do(InviteMember(room=room, user=world.carol.id)) == {}, "adding a member is idempotent"
+    assert await world.do(AddMember(room=room, user=world.carol.id)) == {}, "adding a member is idempotent"
     for missing in (999_999_999, (await gone(world)).id):
         with pytest.raises(NotFound):
-            await world.do(InviteMember(room=room, user=missing))
+            await world.do(AddMember(room=room, user=missing))
     with pytest.raises(Forbidden):
-        await world.do(InviteMember(room=room, user=world.guest.id))
+        await world.do(AddMember(room=room, user=world.guest.id))
 
 
 async def gone(world: World) -> Actor:
@@ -80,7 +88,7 @@ async def test_a_disabled_user_cannot_be_added(world: World) -> None:
     room = await private_room(world)
     await world.do(SetDisabled(user=world.bob.id, disabled=True), SYSTEM)
     with pytest.raises(NotFound):
-        await world.do(InviteMember(room=room, user=world.bob.id))
+        await world.do(AddMember(room=room, user=world.bob.id))
     assert list(roles(world, room)) == ["alice"]
 
 
@@ -97,7 +105,7 @@ async def test_a_ban_ends_the_membership_and_keeps_the_user_out_until_it_is_lift
     with pytest.raises(Forbidden, match="banned"):
         await world.do(JoinRoom(room=room), world.bob)
     with pytest.raises(Conflict, match="Lift the ban"):
-        await world.do(InviteMember(room=room, user=world.bob.id))
+        await world.do(AddMember(room=room, user=world.bob.id))
     assert await world.do(BanMember(room=room, user=world.bob.id, reason="again")) == {}, "banning is idempotent"
     assert world.desk.rows("SELECT members FROM rooms WHERE name = 'A room'") == [(1,)]
     await world.do(UnbanMember(room=room, user=world.bob.id))
@@ -136,7 +144,7 @@ async def test_a_user_outside_the_room_can_be_banned_without_being_notified(worl
     assert not banned.was_member
     assert world.told(user_topic(world.carol.id)) == before
     with pytest.raises(Conflict):
-        await world.do(InviteMember(room=room, user=world.carol.id), world.bob)
+        await world.do(AddMember(room=room, user=world.carol.id), world.bob)
     with pytest.raises(NotFound):
         await world.do(BanMember(room=room, user=999_999_999))
 
@@ -155,7 +163,7 @@ async def test_bans_are_listed_in_pages_for_moderators(world: World) -> None:
         assert len(page["bans"]) <= 2
         found, more = found + page["bans"], bool(page["more"])
     assert [ban["user"] for ban in found] == crowd
-    assert found[0] == {"user": crowd[0], "name": "person0", "by": world.alice.id, "at": found[0]["at"]}
+    assert found[0] == {"user": crowd[0], "user_name": "person0", "by": world.alice.id, "at": found[0]["at"]}
     assert found[1]["reason"] == "r" * MAX_REASON
     for asker, refusal in ((world.bob, Forbidden), (world.carol, NotFound), (world.owner, NotFound)):
         with pytest.raises(refusal):
@@ -172,10 +180,10 @@ async def test_a_room_has_one_owner_who_must_transfer_it_before_leaving(world: W
     with pytest.raises(Forbidden, match="owner first"):
         await world.do(LeaveRoom(room=room))
     with pytest.raises(Forbidden, match="instead"):
-        await world.do(SetRoomRole(room=room, user=world.alice.id, role=MEMBER))
-    await world.do(SetRoomRole(room=room, user=world.bob.id, role=MODERATOR))
-    assert await world.do(SetRoomRole(room=room, user=world.bob.id, role=MODERATOR)) == {}
-    answer = await world.do(SetRoomRole(room=room, user=world.carol.id, role=OWNER))
+        await world.do(SetMemberRole(room=room, user=world.alice.id, role=MEMBER))
+    await world.do(SetMemberRole(room=room, user=world.bob.id, role=MODERATOR))
+    assert await world.do(SetMemberRole(room=room, user=world.bob.id, role=MODERATOR)) == {}
+    answer = await world.do(SetMemberRole(room=room, user=world.carol.id, role=OWNER))
     assert roles(world, room) == {"alice": "moderator", "bob": "moderator", "carol": "owner"}
     assert roles_told(world, room)[1:] == [
         (world.alice.id, "moderator", world.alice.id), (world.carol.id, "owner", world.alice.id),
@@ -184,7 +192,7 @@ async def test_a_room_has_one_owner_who_must_transfer_it_before_leaving(world: W
     await world.do(LeaveRoom(room=room))
     for absent in (world.alice.id, world.owner.id, 999_999_999):
         with pytest.raises(NotFound):
-            await world.do(SetRoomRole(room=room, user=absent, role=MODERATOR), world.carol)
+            await world.do(SetMemberRole(room=room, user=absent, role=MODERATOR), world.carol)
 
 
 async def test_an_owner_without_other_members_may_leave(world: World) -> None:
@@ -201,14 +209,14 @@ async def test_a_room_without_owner_passes_to_its_longest_standing_moderator_or_
     for person in (world.bob, world.carol, dora, emil):
         await world.do(JoinRoom(room=room), person)
     for person in (dora, world.carol):
-        await world.do(SetRoomRole(room=room, user=person.id, role=MODERATOR))
+        await world.do(SetMemberRole(room=room, user=person.id, role=MODERATOR))
     await world.do(RemoveMember(room=room, user=world.alice.id), world.owner)
-    assert world.published(room_topic(room))[-2:] == ["member.removed", "member.role"]
+    assert world.published(room_topic(room))[-2:] == ["member.removed", "member.role_changed"]
     assert roles_told(world, room)[-1] == (world.carol.id, "owner", world.carol.id), (
         "moderators inherit in the order in which they joined"
     )
     entries = [entry.event for entry in world.desk.published][-3:]
-    assert [event.type for event in entries] == ["member.removed", "room.gone", "member.role"]
+    assert [event.type for event in entries] == ["member.removed", "room.removed", "member.role_changed"]
     await world.do(BanMember(room=room, user=world.carol.id), world.owner)
     assert roles_told(world, room)[-1] == (dora.id, "owner", dora.id)
     await world.do(SetDisabled(user=world.bob.id, disabled=True), SYSTEM)
@@ -218,34 +226,34 @@ async def test_a_room_without_owner_passes_to_its_longest_standing_moderator_or_
     assert roles_told(world, room)[-1] == (world.bob.id, "owner", world.bob.id)
     await world.do(DeleteAccount(user=world.bob.id), SYSTEM)
     assert world.published(room_topic(room))[-1] == "member.left", "the room has no members left"
-    assert "member.role" not in world.published(room_topic(LOBBY))
+    assert "member.role_changed" not in world.published(room_topic(LOBBY))
 
 
 async def test_a_room_whose_owner_is_disabled_passes_to_another_member(world: World) -> None:
     room = await private_room(world, world.bob, world.carol)
     alone = await private_room(world)
-    await world.do(SetRoomRole(room=room, user=world.carol.id, role=MODERATOR))
+    await world.do(SetMemberRole(room=room, user=world.carol.id, role=MODERATOR))
     await world.do(SetDisabled(user=world.alice.id, disabled=True), world.owner)
     assert roles(world, room, world.carol) == {"alice": "moderator", "bob": "member", "carol": "owner"}
     assert roles_told(world, room)[-2:] == [
         (world.alice.id, "moderator", world.alice.id), (world.carol.id, "owner", world.carol.id),
     ]  # fmt: skip
-    assert world.published(room_topic(alone))[-1] != "member.role", "the owner is the only member"
+    assert world.published(room_topic(alone))[-1] != "member.role_changed", "the owner is the only member"
     for user in (world.bob.id, world.carol.id):
         await world.do(SetDisabled(user=user, disabled=True), world.owner)
     assert roles(world, room, world.carol)["carol"] == "owner", "no other member can log in"
     await world.do(SetDisabled(user=world.bob.id, disabled=False), world.owner)
     assert roles(world, room, world.bob) == {"alice": "moderator", "bob": "owner", "carol": "moderator"}
-    assert "member.role" not in world.published(room_topic(LOBBY))
+    assert "member.role_changed" not in world.published(room_topic(LOBBY))
 
 
 async def test_membership_and_roles_of_a_direct_room_cannot_change(world: World) -> None:
     room = await world.room(CreateRoom(kind="direct", members=(world.bob.id,)))
     before = world.published(room_topic(room))
     for command in (
-        LeaveRoom(room=room), InviteMember(room=room, user=world.carol.id), RemoveMember(room=room, user=world.bob.id),
+        LeaveRoom(room=room), AddMember(room=room, user=world.carol.id), RemoveMember(room=room, user=world.bob.id),
         BanMember(room=room, user=world.bob.id), UnbanMember(room=room, user=world.bob.id),
-        SetRoomRole(room=room, user=world.bob.id, role=OWNER),
+        SetMemberRole(room=room, user=world.bob.id, role=OWNER),
     ):  # fmt: skip
         with pytest.raises(Forbidden):
             await world.do(command)
@@ -259,14 +267,14 @@ async def test_in_an_archived_room_members_may_only_leave_and_transfer_ownership
     room = await private_room(world, world.bob, world.carol)
     await world.do(ArchiveRoom(room=room))
     for command in (
-        InviteMember(room=room, user=world.owner.id), RemoveMember(room=room, user=world.bob.id),
+        AddMember(room=room, user=world.owner.id), RemoveMember(room=room, user=world.bob.id),
         BanMember(room=room, user=world.bob.id), UnbanMember(room=room, user=world.owner.id),
-        SetRoomRole(room=room, user=world.bob.id, role=MODERATOR),
+        SetMemberRole(room=room, user=world.bob.id, role=MODERATOR),
     ):  # fmt: skip
         with pytest.raises(Forbidden, match="archived"):
             await world.do(command)
     await world.do(LeaveRoom(room=room), world.bob)
-    hand_over = SetRoomRole(room=room, user=world.carol.id, role=OWNER)
+    hand_over = SetMemberRole(room=room, user=world.carol.id, role=OWNER)
     await world.do(hand_over)
     assert await world.do(hand_over) == {}, "a retry after a lost answer is accepted"
     await world.do(LeaveRoom(room=room))
@@ -278,11 +286,11 @@ async def test_a_refused_command_leaves_no_trace_and_affects_no_other_in_its_bat
     before = world.told(room_topic(room))
     results = await world.desk.together(
         [
-            (InviteMember(room=room, user=world.owner.id), world.alice),
+            (AddMember(room=room, user=world.owner.id), world.alice),
             (RemoveMember(room=room, user=world.alice.id), world.bob),
             (BanMember(room=room, user=world.alice.id), world.bob),
-            (InviteMember(room=room, user=world.carol.id), world.bob),
-            (SetRoomRole(room=room, user=world.bob.id, role=OWNER), world.bob),
+            (AddMember(room=room, user=world.carol.id), world.bob),
+            (SetMemberRole(room=room, user=world.bob.id, role=OWNER), world.bob),
         ]
     )
     assert [isinstance(result, HubbubError) for result in results] == [False, True, True, False, True]

@@ -6,6 +6,7 @@ import pytest
 
 from hubbub.domain.commands import (
     AcceptInvite,
+    AddMember,
     AdmitIdentity,
     ArchiveRoom,
     BanMember,
@@ -13,12 +14,11 @@ from hubbub.domain.commands import (
     CreateAccount,
     CreateInvite,
     CreateRoom,
-    InviteMember,
     RemoveMember,
     RestoreRoom,
     RevokeInvite,
     SetDisabled,
-    SetRoomRole,
+    SetMemberRole,
     UnbanMember,
 )
 from hubbub.domain.errors import Conflict, Forbidden, NotFound
@@ -101,7 +101,7 @@ async def test_a_revoked_or_expired_invite_admits_no_users(world: World) -> None
     for name in ("token", "late"):
         await refused(world, AcceptInvite(token_hash=name), world.bob, "expired")
         opens = world.desk.database.read(invites.opens, name, 2**50)
-        assert opens == {"valid": False, "signup": False, "room": None, "name": None}
+        assert opens == {"valid": False, "signup": False, "room": None, "room_name": None}
     with pytest.raises(NotFound):
         await world.do(RevokeInvite(invite="nothing"))
 
@@ -112,10 +112,10 @@ async def test_only_invites_of_staff_admit_new_accounts_which_also_join_the_room
     new = CreateAccount(username="dora", password_hash="-", invite_hash="token")
     await refused(world, new, ANYBODY, "people who have an account")
     assert world.desk.database.read(invites.opens, "token", 0)["signup"] is False
-    await world.do(InviteMember(room=room, user=world.owner.id))
+    await world.do(AddMember(room=room, user=world.owner.id))
     await link(world, room, "staff", world.owner)
     opens = world.desk.database.read(invites.opens, "staff", 0)
-    assert opens == {"valid": True, "signup": True, "room": room, "name": "A room"}
+    assert opens == {"valid": True, "signup": True, "room": room, "room_name": "A room"}
     new = new.model_copy(update={"invite_hash": "staff"})
     await world.do(ArchiveRoom(room=room))
     await refused(world, new, ANYBODY, "archived")
@@ -145,15 +145,15 @@ async def test_an_invite_for_one_use_admits_one_of_fifty_concurrent_users(world:
 async def test_an_invite_ends_when_its_creator_loses_the_right_to_create_it(world: World) -> None:
     room = await private_room(world)
     for person in (world.bob, world.carol):
-        await world.do(InviteMember(room=room, user=person.id))
+        await world.do(AddMember(room=room, user=person.id))
     endings: list[Command] = [
-        SetRoomRole(room=room, user=world.bob.id, role=RoomRole.MEMBER), RemoveMember(room=room, user=world.bob.id),
+        SetMemberRole(room=room, user=world.bob.id, role=RoomRole.MEMBER), RemoveMember(room=room, user=world.bob.id),
         BanMember(room=room, user=world.bob.id),
     ]  # fmt: skip
     for number, ending in enumerate(endings):
         await world.do(UnbanMember(room=room, user=world.bob.id))
-        await world.do(InviteMember(room=room, user=world.bob.id))
-        await world.do(SetRoomRole(room=room, user=world.bob.id, role=RoomRole.MODERATOR))
+        await world.do(AddMember(room=room, user=world.bob.id))
+        await world.do(SetMemberRole(room=room, user=world.bob.id, role=RoomRole.MODERATOR))
         await link(world, room, f"bob's {number}", world.bob)
         await world.do(ending)
         await refused(world, AcceptInvite(token_hash=f"bob's {number}"), world.owner, "revoked")
@@ -168,8 +168,8 @@ async def test_invites_of_a_disabled_admin_or_moderator_admit_no_users(world: Wo
     room = await private_room(world)
     ida = await world.desk.person("ida", Role.ADMIN)
     for person in (world.bob, ida):
-        await world.do(InviteMember(room=room, user=person.id))
-    await world.do(SetRoomRole(room=room, user=world.bob.id, role=RoomRole.MODERATOR))
+        await world.do(AddMember(room=room, user=person.id))
+    await world.do(SetMemberRole(room=room, user=world.bob.id, role=RoomRole.MODERATOR))
     made = [("bob's", world.bob, room), ("ida's", ida, room), ("the site's", ida, None)]
     for name, who, where in made:
         await link(world, where, name, who)

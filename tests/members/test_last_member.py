@@ -3,15 +3,15 @@
 import pytest
 
 from hubbub.domain.commands import (
+    AddMember,
     ArchiveRoom,
     CreateRoom,
     DeleteAccount,
-    InviteMember,
     JoinRoom,
     LeaveRoom,
     RemoveMember,
     SetDisabled,
-    SetRoomRole,
+    SetMemberRole,
 )
 from hubbub.domain.errors import Conflict, Forbidden
 from hubbub.domain.model import LOBBY, SYSTEM, RoomRole, room_topic
@@ -25,7 +25,7 @@ async def test_a_private_room_is_archived_when_its_last_member_leaves_and_a_publ
     world: World, kind: str, goes: str
 ) -> None:
     room = await world.room(CreateRoom.model_validate({"kind": kind, "name": "A room"}))
-    await world.do(InviteMember(room=room, user=world.bob.id))
+    await world.do(AddMember(room=room, user=world.bob.id))
     await world.do(RemoveMember(room=room, user=world.bob.id))
     told = len(world.told(room_topic(room)))
     if goes == "leaves":
@@ -53,7 +53,7 @@ async def test_the_first_member_to_join_an_empty_room_becomes_its_owner(world: W
     else:
         await world.do(DeleteAccount(user=world.alice.id), SYSTEM)
     answer = await world.do(JoinRoom(room=room), world.bob)
-    assert world.published(room_topic(room))[-2:] == ["member.joined", "member.role"]
+    assert world.published(room_topic(room))[-2:] == ["member.joined", "member.role_changed"]
     seen = world.sees(world.bob)[room]
     assert (answer["room"], seen.role) == (seen.model_dump(exclude_none=True), RoomRole.OWNER)
     await world.do(JoinRoom(room=room), world.carol)
@@ -65,10 +65,10 @@ async def test_a_user_who_joins_a_room_with_a_disabled_owner_becomes_its_owner(w
     room = await world.room(CreateRoom(name="A room"))
     await world.do(SetDisabled(user=world.alice.id, disabled=True), SYSTEM)
     await world.do(JoinRoom(room=room), world.bob)
-    assert world.published(room_topic(room))[-3:] == ["member.joined", "member.role", "member.role"]
+    assert world.published(room_topic(room))[-3:] == ["member.joined", "member.role_changed", "member.role_changed"]
     assert roles(world, room, world.bob) == {"alice": "moderator", "bob": "owner"}
     with pytest.raises(Conflict, match="disabled"):
-        await world.do(SetRoomRole(room=room, user=world.alice.id, role=RoomRole.OWNER), world.bob)
+        await world.do(SetMemberRole(room=room, user=world.alice.id, role=RoomRole.OWNER), world.bob)
     await world.do(LeaveRoom(room=room), world.bob)
     await world.do(SetDisabled(user=world.alice.id, disabled=False), SYSTEM)
     assert roles(world, room) == {"alice": "owner"}, "there was no other member to take it over"
@@ -84,4 +84,4 @@ async def test_an_owner_whose_other_members_are_disabled_may_leave_a_private_roo
     assert world.desk.rows(f"SELECT archived FROM rooms WHERE id = {room}") == [(False,)]
     await world.do(SetDisabled(user=world.carol.id, disabled=False), SYSTEM)
     assert roles(world, room, world.carol) == {"bob": "moderator", "carol": "owner"}
-    assert "member.role" not in world.published(room_topic(LOBBY))
+    assert "member.role_changed" not in world.published(room_topic(LOBBY))

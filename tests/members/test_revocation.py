@@ -25,7 +25,7 @@ BROKEN = ("-m", "tests.support.broken_server")
 
 
 def ban(owner: Account, user: int, room: int, reason: str = "") -> httpx.Response:
-    return owner.request("POST", f"/api/rooms/{room}/bans", json={"user": user, "reason": reason})
+    return owner.request("PUT", f"/api/rooms/{room}/bans/{user}", json={"reason": reason})
 
 
 class MembershipRace:
@@ -46,7 +46,7 @@ class MembershipRace:
         banned = {"room": self.room, "user": self.member.id}
         replies = [
             await owner.post("message.send", room=self.room, key=f"a{number}", body="for the member too"),
-            await owner.post("room.ban", **banned),
+            await owner.post("member.ban", **banned),
             await owner.post("message.send", room=self.room, key=f"b{number}", body="not for the member"),
             await member.post("events.since", **since),
         ]
@@ -56,7 +56,7 @@ class MembershipRace:
         outcome(await replies[2])
         page = await replies[3]
         self.read += page["ok"].get("events", []) if "ok" in page else []
-        await owner.command("room.unban", **banned)
+        await owner.command("member.unban", **banned)
 
     async def reads_nothing(self, member: Connection, since: dict[str, Any]) -> None:
         """Assert that a read that starts after the ban was acknowledged fails."""
@@ -87,7 +87,7 @@ async def run_races(server: Server, rounds: int) -> list[str]:
         heard, listened = (
             [frame for frame in socket.frames if frame.get("topic") == race.topic] for socket in (member, witness)
         )
-        gone = member.of_type("room.gone")
+        gone = member.of_type("room.removed")
     log = await asyncio.to_thread(race.owner.log, race.topic)
     assert [(frame["room"], frame["why"]) for frame in gone] == [(race.room, "banned")] * rounds
     assert len(memberships(log, race.member.id)) == rounds
@@ -119,11 +119,11 @@ async def test_the_reason_of_a_ban_reaches_all_devices_of_the_user_also_after_re
     async with await Connection.open(server.websocket_url, member.token) as there:
         assert (await asyncio.to_thread(ban, owner, member.id, room, "shouting")).status_code == 200
         await there.ping()
-        (live,) = there.of_type("room.gone")
+        (live,) = there.of_type("room.removed")
     position = {topic: away.welcome["heads"][topic] for topic in (f"user:{member.id}", f"room:{room}")}
     async with await Connection.open(server.websocket_url, member.token, have=position) as back:
         await back.ping()
-        (later,) = back.of_type("room.gone")
+        (later,) = back.of_type("room.removed")
         assert [frame for frame in back.frames if frame.get("topic") == f"room:{room}"] == [
             {"type": "reset", "topic": f"room:{room}"}
         ]

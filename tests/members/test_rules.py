@@ -127,7 +127,7 @@ def answer(action: str, room: str, actor: str) -> str:
     site, own = ACTORS[actor]
     seen = Room.model_validate(
         {
-            "id": 9, "name": "A room", "lobby": False, "created_at": "", "members": 3, "joined": own is not None,
+            "id": 9, "name": "A room", "lobby": False, "created_at": "", "member_count": 3, "joined": own is not None,
             "role": own, **ROOMS[room],
         }
     )  # fmt: skip

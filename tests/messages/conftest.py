@@ -9,12 +9,12 @@ import pytest
 from sqlalchemy import Connection
 
 from hubbub.domain.commands import (
+    AddMember,
     Command,
     CreateRoom,
     DeleteMessage,
     EditMessage,
     ForwardMessage,
-    InviteMember,
     MessagePage,
     PinMessage,
     SendMessage,
@@ -71,7 +71,7 @@ class Talk:
     async def another(self, who: Actor, *others: Actor, **fields: Any) -> int:
         room = await self.world.room(CreateRoom(**{"kind": "private", "name": "Another", **fields}), who)
         for other in others:
-            await self.do(who, InviteMember(room=room, user=other.id))
+            await self.do(who, AddMember(room=room, user=other.id))
         return room
 
     # --- reading ----------------------------------------------------------------------------------------------

@@ -3,15 +3,15 @@
 import pytest
 
 from hubbub.domain.commands import (
+    AddMember,
     AddReaction,
     ArchiveRoom,
     DeleteMessage,
     EditMessage,
     ForwardMessage,
-    InviteMember,
     PinMessage,
     SendMessage,
-    SetRoomRole,
+    SetMemberRole,
     UpdateRoom,
 )
 from hubbub.domain.errors import Forbidden, NotFound
@@ -88,7 +88,7 @@ async def test_moderators_delete_any_message_and_see_its_earlier_versions(talk: 
             with pytest.raises(Forbidden):
                 talk.edits(who, seq)
             assert (await talk.refused(who, DeleteMessage(room=room, message=seq)))[0] == "forbidden"
-            await talk.do(alice, SetRoomRole(room=room, user=who.id, role=RoomRole.MODERATOR))
+            await talk.do(alice, SetMemberRole(room=room, user=who.id, role=RoomRole.MODERATOR))
             await talk.delete(who, seq)
     with pytest.raises(NotFound):
         talk.edits(talk.world.guest, 1)
@@ -127,7 +127,7 @@ async def test_newcomers_without_history_learn_nothing_of_earlier_messages(talk:
     await talk.do(alice, UpdateRoom(room=talk.room, history="joined"))
     old = await talk.say(alice, "old secret")
     await talk.pin(alice, old)
-    await talk.do(alice, InviteMember(room=talk.room, user=carol.id))
+    await talk.do(alice, AddMember(room=talk.room, user=carol.id))
     new = await talk.say(bob, "what?", reply_to=old)
     await talk.edit(alice, old, "older secret")
     newest = await talk.say(bob, "and now?")

@@ -4,11 +4,11 @@ import pytest
 from sqlalchemy import Connection, insert
 
 from hubbub.domain.commands import (
+    AddMember,
     ArchiveRoom,
-    InviteMember,
     LeaveRoom,
     PinMessage,
-    SetRoomRole,
+    SetMemberRole,
     UnpinMessage,
     UpdateRoom,
 )
@@ -74,8 +74,8 @@ async def test_pins_that_a_newcomer_cannot_see_do_not_count_against_their_limit(
     for number in range(MAX_PINS):
         await talk.pin(alice, await talk.say(alice, f"message {number}"))
     await talk.do(bob, LeaveRoom(room=room))
-    await talk.do(alice, InviteMember(room=room, user=bob.id))
-    await talk.do(alice, SetRoomRole(room=room, user=bob.id, role=RoomRole.OWNER))
+    await talk.do(alice, AddMember(room=room, user=bob.id))
+    await talk.do(alice, SetMemberRole(room=room, user=bob.id, role=RoomRole.OWNER))
     seq = await talk.say(bob)
     one_more = PinMessage(room=room, message=seq)
     assert (await talk.refused(alice, one_more))[0] == "conflict", "alice sees all pins"
@@ -100,7 +100,7 @@ async def test_only_moderators_pin_messages(talk: Talk) -> None:
         assert (await talk.refused(alice, command.model_copy(update={"message": seq - 1})))[0] == "not_found"
     with pytest.raises(NotFound):
         talk.pins(carol)
-    await talk.do(alice, SetRoomRole(room=talk.room, user=bob.id, role=RoomRole.MODERATOR))
+    await talk.do(alice, SetMemberRole(room=talk.room, user=bob.id, role=RoomRole.MODERATOR))
     await talk.pin(bob, seq)
     await talk.delete(alice, seq)
     assert talk.pins(bob)["pins"] == []

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import text
 
 from hubbub.domain.commands import (
+    AddMember,
     DeleteMessage,
     EditMessage,
     EventsSince,
-    InviteMember,
     SendMessage,
     TrimTopic,
     UpdateRoom,
@@ -92,7 +92,7 @@ async def test_edits_of_old_messages_are_redacted_when_newcomers_lose_the_histor
     """The edit's event comes after the newcomer joined, and the message before it."""
     alice, bob, carol = talk.world.alice, talk.world.bob, talk.world.carol
     seqs = [await talk.say(alice, f"{OLD} {number}") for number in range(4)]
-    await talk.do(alice, InviteMember(room=talk.room, user=carol.id))
+    await talk.do(alice, AddMember(room=talk.room, user=carol.id))
     for seq in seqs[:2]:
         await talk.edit(alice, seq, NEW)
     await talk.edit(alice, seqs[0], "once more")

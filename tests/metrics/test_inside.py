@@ -99,7 +99,7 @@ async def test_rate_limited_attempts_are_counted_by_their_bucket(tmp_path: Path)
         await _until_refused(lambda: anybody.post("/api/invites/check", json={"token": "x"}))
         names = (f"new{number}" for number in range(TRIES))
         other = here.anybody(address="203.0.113.2")
-        await _until_refused(lambda: other.post("/api/accounts", json={"username": next(names), "password": PASSWORD}))
+        await _until_refused(lambda: other.post("/api/users", json={"username": next(names), "password": PASSWORD}))
         found = growth(before, samples(here.services.metrics))
     for bucket in ("sends", "commands", "rooms", "attempts_per_account", "attempts_per_address", "signups_per_address"):
         assert found[f'hubbub_rate_limited_total{{bucket="{bucket}"}}'] == 1, bucket

@@ -60,7 +60,7 @@ async def test_an_invite_creates_no_accounts_and_works_neither_for_strangers_nor
         assert (await people.ask("POST", "/api/invites/accept", json=token, headers=page)).status_code == 401
         assert (await people.ask("POST", "/api/invites/accept", "invalid", json=token)).status_code == 401
         account = {"username": "zoe", "password": "a good password", "invite": made["token"]}
-        assert (await people.ask("POST", "/api/accounts", json=account)).status_code == 404
+        assert (await people.ask("POST", "/api/users", json=account)).status_code == 405
         cookie = {"Cookie": "app=bea", "Origin": "https://elsewhere.example"}
         assert (await people.ask("POST", "/api/invites/accept", json=token, headers=cookie)).status_code == 403
         there = await done(people, "GET", f"/api/invites?room={room}", maker)

@@ -135,7 +135,7 @@ async def test_a_guest_connection_does_not_use_the_browsers_cookie(guest_server:
 
 async def test_an_invisible_users_messages_appear_without_join_and_leave_notices(server: Server) -> None:
     hidden, listener = server.sign_up("hidden"), server.sign_up("listener")
-    hidden.request("PUT", "/api/presence", json={"status": "invisible"})
+    hidden.request("PUT", "/api/users/me/status", json={"status": "invisible"})
     room = hidden.create_room(f"Room of {hidden.name}")
     listener.join(room)
     listening = await enter(server, listener.name, room=room, headers=listener.headers)
@@ -147,7 +147,7 @@ async def test_an_invisible_users_messages_appear_without_join_and_leave_notices
     await socket.send("boo")
     assert await line(listening) == f"Client #{hidden.name} says: boo"
     await socket.close()
-    hidden.request("PUT", "/api/presence", json={})
+    hidden.request("PUT", "/api/users/me/status", json={})
     again = await enter(server, hidden.name, room=room, headers=hidden.headers)
     assert await line(listening) == f"Client #{hidden.name} joined the chat.", (
         "there was no notice of the earlier leave"

@@ -5,7 +5,7 @@ from typing import Any
 
 from hubbub.bus.local import LocalBus
 from hubbub.clock import Clock
-from hubbub.domain.commands import OpenSession, SendMessage, SetPresence, WatchPresence
+from hubbub.domain.commands import OpenSession, SendMessage, SetStatus, WatchPresence
 from hubbub.domain.model import LOBBY, SYSTEM, Actor, Role
 from hubbub.engine.ephemeral import Ephemeral
 from hubbub.engine.fanout import Fanout
@@ -51,7 +51,7 @@ async def identity_of(desk: Desk, person: Actor) -> AuthenticatedUser:
 async def test_an_invisible_user_stays_invisible_during_the_greeting(desk: Desk) -> None:
     """A message between snapshot and subscription makes a gap to read meanwhile."""
     anna, bert = await desk.person("anna"), await desk.person("bert")
-    await desk.journal.submit(SetPresence(status="invisible"), bert)
+    await desk.journal.submit(SetStatus(status="invisible"), bert)
     seen: list[dict[int, str]] = []
 
     async def read(query: Any, *args: Any, **kwargs: Any) -> Any:
@@ -91,7 +91,7 @@ async def test_a_connection_that_ended_meanwhile_watches_no_presence(desk: Desk)
     people.detach(connection)
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
-    assert await signals.handle(live, WatchPresence(users=(7, 8, 9))) == {"people": []}
+    assert await signals.handle(live, WatchPresence(users=(7, 8, 9))) == {"presences": []}
     assert people.presences.news() == {}
     assert len(people.presences) == 1, "only the user who has just gone offline"
     signals.stop()

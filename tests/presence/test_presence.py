@@ -20,7 +20,8 @@ async def hears(connection: Connection, user: int, **facts: object) -> None:
     """Wait until the newest presence received of the user contains these facts."""
 
     def told() -> bool:
-        found = [each for frame in connection.of_type("presence") for each in frame["people"] if each["user"] == user]
+        presences = (each for frame in connection.of_type("presence") for each in frame["presences"])
+        found = [each for each in presences if each["user"] == user]
         return bool(found) and {key: found[-1].get(key) for key in facts} == facts
 
     await eventually(told, SOON, f"the connection receives {facts}")
@@ -30,28 +31,28 @@ async def test_watchers_receive_presence_changes_and_others_do_not(server: Serve
     anna, bert, carl = (server.sign_up(name) for name in ("anna", "bert", "carl"))
     async with await at(server, bert) as looking, await at(server, carl) as not_looking:
         first = await looking.command("presence.watch", users=[anna.id, bert.id])
-        assert first == {"people": [{"user": anna.id, "status": "offline"}, {"user": bert.id, "status": "online"}]}
+        assert first == {"presences": [{"user": anna.id, "status": "offline"}, {"user": bert.id, "status": "online"}]}
         async with await at(server, anna) as one, await at(server, anna) as other:
             await hears(looking, anna.id, status="online")
-            await one.command("presence.set", status="dnd", text="Lunch", emoji="\u2764")
+            await one.command("status.set", status="dnd", text="Lunch", emoji="\u2764")
             await hears(looking, anna.id, status="dnd", text="Lunch", emoji="\u2764\ufe0f")
             await eventually(lambda: one.of_type("status.changed"), SOON, "the user's own devices receive the change")
             await eventually(lambda: other.of_type("status.changed"), SOON, "the user's own devices receive the change")
-            assert await one.command("presence.set", status="dnd", text="Lunch", emoji="\u2764") == {}
-            await one.command("presence.set")
+            assert await one.command("status.set", status="dnd", text="Lunch", emoji="\u2764") == {}
+            await one.command("status.set")
             await hears(looking, anna.id, status="online", text=None)
             await one.command("presence.idle", idle=True)
             await other.command("presence.idle", idle=True)
             await hears(looking, anna.id, status="away")
         await hears(looking, anna.id, status="offline")
-        anna.request("PUT", "/api/presence", json={"text": "On the road"})
+        anna.request("PUT", "/api/users/me/status", json={"text": "On the road"})
         await hears(looking, anna.id, status="offline", text="On the road")
-        assert carl.get("/api/presence", user=[anna.id])["people"][0].get("text") == "On the road"
-        anna.request("PUT", "/api/presence", json={})
+        assert carl.get("/api/presence", user=[anna.id])["presences"][0].get("text") == "On the road"
+        anna.request("PUT", "/api/users/me/status", json={})
         await looking.command("presence.watch", users=[])
         async with await at(server, anna):
             seen = len(looking.of_type("presence"))
-            assert bert.get("/api/presence", user=[anna.id])["people"][0]["status"] == "online"
+            assert bert.get("/api/presence", user=[anna.id])["presences"][0]["status"] == "online"
         await looking.ping()
         assert len(looking.of_type("presence")) == seen
         assert not_looking.of_type("presence") == []
@@ -60,14 +61,14 @@ async def test_watchers_receive_presence_changes_and_others_do_not(server: Serve
 async def test_an_invisible_user_is_invisible_everywhere(server: Server) -> None:
     anna, bert = server.sign_up("anna"), server.sign_up("bert")
     async with await at(server, anna) as hidden, await at(server, bert) as looking:
-        await hidden.command("presence.set", status="invisible", text="hiding")
+        await hidden.command("status.set", status="invisible", text="hiding")
         answer = await looking.command("presence.watch", users=[anna.id])
-        assert answer == {"people": [{"user": anna.id, "status": "offline"}]}
-        assert anna.id not in {each["id"] for each in bert.get("/api/rooms/1/online")["users"]}
+        assert answer == {"presences": [{"user": anna.id, "status": "offline"}]}
+        assert anna.id not in {each["id"] for each in bert.get("/api/rooms/1/members/online")["users"]}
         await hidden.command("typing", room=1)
         await looking.command("typing", room=1)  # This is a barrier: anna's signal would have come before this answer.
         await hidden.ping()
-        assert [frame for frame in looking.of_type("typing") if frame["user"] == anna.id] == []
+        assert [frame for frame in looking.of_type("typing") if frame["by"] == anna.id] == []
         again = await at(server, anna)
         assert again.welcome["status"] == {"status": "invisible", "text": "hiding"}
         await again.close()
@@ -81,7 +82,7 @@ async def test_typing_reaches_other_members_of_the_room_at_a_limited_rate(server
         for _ in range(5):
             assert await one.command("typing", room=room) == {}
         await other.ping()
-        typing = {"type": "typing", "room": room, "user": anna.id, "name": anna.name}
+        typing = {"type": "typing", "room": room, "by": anna.id, "name": anna.name}
         await eventually(lambda: other.of_type("typing") == [typing], SOON, "bert receives the signal once")
         with pytest.raises(RefusedError, match="not_found"):
             await stranger.command("typing", room=room)
@@ -118,8 +119,8 @@ async def test_status_fields_and_watched_users_are_accepted_up_to_their_limits(s
     anna = server.sign_up("anna")
     now = datetime.now(UTC)
     async with await at(server, anna) as one:
-        assert len((await one.command("presence.watch", users=list(range(1, 201))))["people"]) == 200
-        await one.command("presence.set", text="x" * 100, until=(now + timedelta(days=365)).isoformat())
+        assert len((await one.command("presence.watch", users=list(range(1, 201))))["presences"]) == 200
+        await one.command("status.set", text="x" * 100, until=(now + timedelta(days=365)).isoformat())
         wrongs: tuple[dict[str, Any], ...] = (
             {"text": "x" * 101},
             {"text": "two\nlines"},
@@ -133,7 +134,7 @@ async def test_status_fields_and_watched_users_are_accepted_up_to_their_limits(s
         )
         for wrong in wrongs:
             with pytest.raises(RefusedError, match="bad_request"):
-                await one.command("presence.set", **wrong)
+                await one.command("status.set", **wrong)
         with pytest.raises(RefusedError, match="bad_request"):
             await one.command("presence.watch", users=list(range(1, 202)))
         async with await at(server, anna) as again:

@@ -44,7 +44,7 @@ class Visitor:
     def sign_up(self) -> Self:
         """Create an account and log in with a token."""
         account = {"username": self.name, "password": PASSWORD}
-        answer = self.ask("POST", "/api/accounts", json=account)
+        answer = self.ask("POST", "/api/users", json=account)
         assert answer.status_code == 201, answer.text
         answer = self.ask("POST", "/token", data=account)
         assert answer.status_code == 200, answer.text

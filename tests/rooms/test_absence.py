@@ -17,7 +17,7 @@ from tests.support.server import Account, Server
 
 ABSENT = 61_000_000_000_001
 QUESTIONS = questions()
-PASSED_OVER = {"rooms.read.by.rooms", "POST /api/reads by rooms (read_rooms)"}
+PASSED_OVER = {"rooms.read.by.rooms", "POST /api/rooms/read by rooms (read_rooms)"}
 """Requests about many rooms, which answer all users alike.
 
 They skip rooms that the user is not in.
@@ -44,7 +44,7 @@ class World:
         if made["kind"] == "private":
             gone = self.strangers["removed"].id
             assert self.alice.request("DELETE", f"/api/rooms/{room}/members/{gone}").status_code == 200
-            banned = self.alice.request("POST", f"/api/rooms/{room}/bans", json={"user": self.strangers["banned"].id})
+            banned = self.alice.request("PUT", f"/api/rooms/{room}/bans/{self.strangers['banned'].id}", json={})
             assert banned.status_code in (200, 201)
         first, *_ = [self.say(room, f"{number}") for number in range(len(QUESTIONS))]
         return Place(room, self.bob.id, first, self.say(LOBBY, "hello"))
@@ -58,7 +58,7 @@ class World:
         """Undo what some of the questions do if they are allowed."""
         room, bob = place.room, self.bob.id
         for method, path, body in (
-            ("POST", "restore", None), ("DELETE", f"bans/{bob}", None), ("POST", "members", {"user": bob})
+            ("POST", "restore", None), ("DELETE", f"bans/{bob}", None), ("PUT", f"members/{bob}", None)
         ):  # fmt: skip
             answer = self.alice.request(method, f"/api/rooms/{room}/{path}", json=body)
             assert answer.is_success, answer.text

@@ -15,7 +15,7 @@ REFUSED = (1, 403)
 ALLOWED = {
     "room.archive": "idempotent",
     "room.restore": "the way back",
-    "room.settings": "belong to the user",
+    "room.set_preferences": "belong to the user",
     "room.read": "reading is allowed",
     "room.unread": "reading is allowed",
     "rooms.read": "reading is allowed",
@@ -26,7 +26,7 @@ ALLOWED = {
     "events.since": "reading is allowed",
     "archive_room": "as over WebSocket",
     "restore_room": "as over WebSocket",
-    "change_settings": "as over WebSocket",
+    "set_room_preferences": "as over WebSocket",
     "read_room": "as over WebSocket",
     "unread_room": "as over WebSocket",
     "read_rooms": "as over WebSocket",

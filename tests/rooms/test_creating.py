@@ -14,7 +14,7 @@ from hubbub.domain.commands import (
     LeaveRoom,
     SendMessage,
     SetDisabled,
-    SetRoomRole,
+    SetMemberRole,
 )
 from hubbub.domain.errors import BadRequest, Conflict, Forbidden, NotFound
 from hubbub.domain.events import MemberJoined, RoomAdded
@@ -39,7 +39,7 @@ async def test_a_private_room_has_its_members_from_the_start_and_is_invisible_to
     for who, role, seq in ((world.alice, RoomRole.OWNER, 2), (world.bob, RoomRole.MEMBER, 3)):
         seen = world.sees(who)[room]
         assert made.items() <= seen.model_dump().items()
-        assert (seen.role, seen.members, seen.head, seen.floor, seen.unread, seen.mentions) == (
+        assert (seen.role, seen.member_count, seen.head, seen.floor, seen.unread_count, seen.mention_count) == (
             role,
             2,
             3,
@@ -54,7 +54,7 @@ async def test_a_private_room_has_its_members_from_the_start_and_is_invisible_to
         assert isinstance(added, RoomAdded)
         # room.added does not count the new member yet; the client counts them when member.joined
         # arrives.
-        assert (added.room.id, added.room.head, added.room.members) == (room, seq - 1, seq - 2)
+        assert (added.room, added.details.head, added.details.member_count) == (room, seq - 1, seq - 2)
     joined = [entry.event for entry in world.told(room_topic(room)) if isinstance(entry.event, MemberJoined)]
     assert [(event.user, event.by) for event in joined] == [
         (who.id, world.alice.id) for who in (world.alice, world.bob)
@@ -83,11 +83,11 @@ async def test_a_direct_room_is_found_again_by_its_members_whoever_asks(world: W
         again = await world.do(CreateRoom(kind="direct", members=tuple(other.id for other in others)), who)
         assert isinstance(again["room"], dict)
         assert (again["room"]["id"], again["room"]["head"], again["seq"]) == (room, 4, 4)
-        assert [person["name"] for person in again["room"]["people"]] == ["alice", "bob", "carol"]
+        assert [person["name"] for person in again["room"]["members"]] == ["alice", "bob", "carol"]
     assert await world.room(CreateRoom(kind="direct", members=(world.bob.id,))) != room
     notes = await world.room(CreateRoom(kind="direct"))
     assert notes == await world.room(CreateRoom(kind="direct", members=(world.alice.id,)))
-    assert world.sees(world.alice)[notes].members == 1
+    assert world.sees(world.alice)[notes].member_count == 1
     assert {seen.role for seen in world.sees(world.alice).values()} == {RoomRole.MEMBER}, (
         "all members of a direct room have the same role"
     )
@@ -108,7 +108,7 @@ async def test_a_direct_room_is_found_again_after_a_member_deleted_their_account
     room = await world.room(CreateRoom(kind="direct", members=(world.bob.id,)))
     await world.desk.journal.submit(DeleteAccount(user=world.bob.id), SYSTEM)
     assert await world.room(CreateRoom(kind="direct", members=(world.bob.id,))) == room
-    names = [person.name for person in world.sees(world.alice)[room].people or ()]
+    names = [person.name for person in world.sees(world.alice)[room].members or ()]
     assert names == ["alice", f"deleted-{world.bob.id}"]
 
 
@@ -134,7 +134,7 @@ async def test_the_same_key_returns_the_rooms_current_state(world: World) -> Non
     again = await world.do(made)
     assert again["room"] == world.sees(world.alice)[room].model_dump(exclude_none=True)
     assert (again["seq"], again["topic"]) == (first["seq"], first["topic"])
-    await world.do(SetRoomRole(room=room, user=world.bob.id, role=RoomRole.OWNER))
+    await world.do(SetMemberRole(room=room, user=world.bob.id, role=RoomRole.OWNER))
     await world.do(LeaveRoom(room=room))
     late = await world.do(made)
     assert isinstance(first["room"], dict)
@@ -167,9 +167,9 @@ async def test_fields_of_a_new_room_are_accepted_at_their_limits_and_refused_bey
     crowd = [(await world.desk.person(f"crowd{number}")).id for number in range(MAX_INVITED)]
     fits = {"kind": "private", "name": "x" * 64, "topic": "t" * MAX_TOPIC, "description": "d" * MAX_DESCRIPTION}
     room = await world.room(CreateRoom.model_validate({**fits, "members": crowd}))
-    assert world.sees(world.alice)[room].members == 1 + MAX_INVITED
+    assert world.sees(world.alice)[room].member_count == 1 + MAX_INVITED
     most = [await world.room(CreateRoom.model_validate({"kind": "direct", "members": crowd[: MAX_DIRECT - 1]}))]
-    assert len(world.sees(world.alice)[most[0]].people or ()) == MAX_DIRECT
+    assert len(world.sees(world.alice)[most[0]].members or ()) == MAX_DIRECT
     with pytest.raises(BadRequest, match="at most 10"):
         await world.do(CreateRoom.model_validate({"kind": "direct", "members": crowd[:MAX_DIRECT]}))
     wrong: list[dict[str, Any]] = [
@@ -191,8 +191,8 @@ async def test_users_are_found_by_the_start_of_their_names_and_lookalikes(world:
 
     def found(beginning: str, after: int = 0, limit: int = 50) -> tuple[list[int], bool]:
         page = world.desk.database.read(people.search, world.bob, beginning, after, limit)
-        assert isinstance(page["people"], list)
-        return [person["id"] for person in page["people"]], bool(page["more"])
+        assert isinstance(page["users"], list)
+        return [person["id"] for person in page["users"]], bool(page["more"])
 
     assert found("AL") == ([world.alice.id, more[0].id, more[1].id], False)
     assert found("\N{CYRILLIC SMALL LETTER A}l") == found("al")

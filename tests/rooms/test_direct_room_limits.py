@@ -6,7 +6,7 @@ Other users cannot use up a user's limit.
 import pytest
 from sqlalchemy import text
 
-from hubbub.domain.commands import CreateRoom, InviteMember, JoinRoom
+from hubbub.domain.commands import AddMember, CreateRoom, JoinRoom
 from hubbub.domain.errors import Conflict
 from hubbub.domain.model import Actor
 from hubbub.domain.text import MAX_DIRECT_MADE, MAX_DIRECT_WITH
@@ -32,7 +32,7 @@ async def test_direct_rooms_created_by_others_do_not_count_towards_my_limit(
     public = await world.room(CreateRoom(name="Carol's"), world.carol)
     private = await world.room(CreateRoom(kind="private", name="Carol's"), world.carol)
     await world.do(JoinRoom(room=public), world.bob)
-    await world.do(InviteMember(room=private, user=world.bob.id), world.carol)
+    await world.do(AddMember(room=private, user=world.bob.id), world.carol)
     await world.room(CreateRoom(name="Bob's", members=(world.carol.id,)), world.bob)
     await world.room(CreateRoom(kind="direct", members=(world.bob.id,)), world.carol)
     await world.room(CreateRoom(kind="direct", members=(world.alice.id,)), world.bob)

@@ -7,13 +7,13 @@ import pytest
 
 from hubbub.domain.commands import (
     ArchiveRoom,
-    ChangeSettings,
     Command,
     CreateRoom,
     EventsSince,
     JoinRoom,
     RestoreRoom,
-    SetRoomRole,
+    SetMemberRole,
+    SetRoomPreferences,
     UpdateRoom,
 )
 from hubbub.domain.errors import BadRequest, Conflict, Forbidden, HubbubError, NotFound
@@ -66,7 +66,7 @@ async def test_an_update_reaches_the_rooms_members_and_every_users_directory(wor
 async def test_moderators_update_a_room_and_its_owner_sets_the_history_for_newcomers(world: World, room: int) -> None:
     topic, history = UpdateRoom(room=room, topic="x"), UpdateRoom(room=room, history="joined")
     await refused(world, Forbidden, topic, world.bob, world.carol, world.guest)
-    await world.do(SetRoomRole(room=room, user=world.bob.id, role=RoomRole.MODERATOR))
+    await world.do(SetMemberRole(room=room, user=world.bob.id, role=RoomRole.MODERATOR))
     await world.do(topic, world.bob)
     await refused(world, Forbidden, history, world.bob)
     assert (await world.do(history, world.owner))["topic"] == room_topic(room), (
@@ -120,7 +120,7 @@ async def test_users_change_their_own_settings_also_in_an_archived_room(world: W
         ({"favourite": True}, (True, True)),
         ({"favourite": False, "muted": False}, (False, False)),
     ):
-        command = ChangeSettings.model_validate({"room": room, **given})
+        command = SetRoomPreferences.model_validate({"room": room, **given})
         answer = await world.do(command, world.bob)
         assert answer == {"topic": topic, "seq": world.told(topic)[-1].seq}
         assert last_two(world, [topic]) == [{"room": room, "favourite": wanted[0], "muted": wanted[1]}]
@@ -128,8 +128,8 @@ async def test_users_change_their_own_settings_also_in_an_archived_room(world: W
         assert (seen.favourite, seen.muted) == wanted
         assert await world.do(command, world.bob) == {}
     assert world.sees(world.alice)[room].muted is False
-    await refused(world, NotFound, ChangeSettings(room=room, muted=True), world.carol, world.owner)
-    assert await world.do(ChangeSettings(room=LOBBY, muted=True), world.guest) != {}
+    await refused(world, NotFound, SetRoomPreferences(room=room, muted=True), world.carol, world.owner)
+    assert await world.do(SetRoomPreferences(room=LOBBY, muted=True), world.guest) != {}
 
 
 async def test_events_from_before_a_members_join_cannot_be_read(world: World, room: int) -> None:

@@ -74,11 +74,11 @@ async def test_the_welcome_contains_unread_and_mention_counts(account: Account) 
     assert [room["id"] for room in welcome["rooms"]] == [1, *ROOMS], "the lobby comes first"
     for room in ROOMS:
         read = 1 - room % 2
-        assert (told[room]["read"], told[room]["unread"]) == (1 + read, many_rooms().said(room) - read)
+        assert (told[room]["read_seq"], told[room]["unread_count"]) == (1 + read, many_rooms().said(room) - read)
         direct = told[room]["kind"] == "direct"
-        assert len(told[room].get("people", ())) == (told[room]["members"] if direct else 0)
-    assert {told[room]["mentions"] for room in set(ROOMS).difference(LOUD)} == {100}, (
+        assert len(told[room].get("members", ())) == (told[room]["member_count"] if direct else 0)
+    assert {told[room]["mention_count"] for room in set(ROOMS).difference(LOUD)} == {100}, (
         "mentions are counted up to a hundred"
     )
-    assert {told[room]["mentions"] for room in LOUD} == {OWN, OWN - 1}
-    assert told[LARGE]["unread"] > 10_000
+    assert {told[room]["mention_count"] for room in LOUD} == {OWN, OWN - 1}
+    assert told[LARGE]["unread_count"] > 10_000

@@ -116,7 +116,7 @@ def over_http(server: Server, account: Account, said: str) -> None:
     with httpx.Client(base_url=server.url, headers=account.headers) as client:
         client.post("/token", data={"username": said, "password": said})
         client.post("/token", data={"username": REQUEST, "password": said})
-        client.post("/api/accounts", json={"username": said, "password": PASSWORD})
+        client.post("/api/users", json={"username": said, "password": PASSWORD})
         client.post("/api/rooms", json={"kind": "public", "name": said})
         client.post("/api/rooms/1/messages", json={"key": "k", "body": f"{RAISE} {said}"[:4_000]})
         client.get(f"/{quote(said[:2_000])}?token={quote(said[:2_000])}")

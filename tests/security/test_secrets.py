@@ -79,7 +79,7 @@ def real_secrets(server: Server, eve: Eve, owner: Account) -> dict[str, str]:
 def fail_over_http(eve: Eve, account: Account, secrets: dict[str, str]) -> None:
     """Call every route with valid secrets in wrong fields, and vice versa."""
     headers, every = account.headers, list(secrets.values())
-    eve.ask("POST", "/api/accounts", json={"username": "hers", "password": WORDS["password"]})
+    eve.ask("POST", "/api/users", json={"username": "hers", "password": WORDS["password"]})
     for secret in every:
         eve.ask("POST", "/token", data={"username": "hers", "password": secret})
         eve.ask("POST", "/token", data={"username": secret[:200], "password": REQUEST + secret})
@@ -88,13 +88,13 @@ def fail_over_http(eve: Eve, account: Account, secrets: dict[str, str]) -> None:
         eve.ask("POST", "/token/refresh", json={"refresh_token": secret, "x": REQUEST})
         eve.ask("POST", "/api/reset", json={"token": f"{secret}x", "password": WORDS["password"]})
         eve.ask("POST", "/api/invites/check", json={"token": f"{secret}x"})
-        eve.ask("POST", "/api/accounts", json={"username": "x", "password": "short", "invite": secret, "setup": secret})
+        eve.ask("POST", "/api/users", json={"username": "x", "password": "short", "invite": secret, "setup": secret})
         eve.ask("GET", "/users/me", headers={"Authorization": f"Bearer {secret}x"})
         eve.ask("GET", "/users/me", headers={"Cookie": f"hubbub_session={secret}x"})
         eve.ask("GET", "/metrics", headers={"Authorization": f"Bearer {secret}x", "X-Forwarded-For": "192.0.2.1"})
         eve.ask("GET", "/nowhere", params={"token": secret, "password": secret})
         body = {"current": secret, "password": "short"}
-        eve.ask("POST", "/api/password", json=body, headers=headers)
+        eve.ask("PUT", "/api/users/me/password", json=body, headers=headers)
         for bug in (VALIDATE, REQUEST):
             eve.ask("POST", "/api/rooms/1/messages", json={"key": "k", "body": f"{bug} {secret}"}, headers=headers)
         eve.ask("POST", "/api/rooms/1/messages", json={"key": secret, "body": [secret]}, headers=headers)

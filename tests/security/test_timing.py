@@ -122,12 +122,12 @@ def test_used_and_invalid_links_are_refused_in_equal_time(server: Server) -> Non
     owner = server.create_owner()
     used = owner.request("POST", "/api/invites", json={"max_uses": 1}).json()["token"]
     body = {"username": "invited", "password": PASSWORD, "invite": used}
-    assert owner.request("POST", "/api/accounts", json=body).status_code == 201
+    assert owner.request("POST", "/api/users", json=body).status_code == 201
     link = server.reset_link("invited").rpartition("#")[2]
     assert owner.request("POST", "/api/reset", json={"token": link, "password": PASSWORD}).status_code == 204
     nothing = "x" * len(used)
     signing_up = {
-        name: Question("POST", "/api/accounts", {"username": "late", "password": PASSWORD, "invite": token})
+        name: Question("POST", "/api/users", {"username": "late", "password": PASSWORD, "invite": token})
         for name, token in (("used", used), ("none", nothing))
     }
     resetting = {

@@ -37,13 +37,13 @@ ABSENT: dict[str, Example] = {
     "refresh_token": Example({"refresh_token": "none"}),
     "reset_password": Example({"token": "none", "password": PASSWORD}),
     "change_password": Example({"current_password": "a wrong one", "new_password": PASSWORD}),
-    "delete_account": Example({"password": "a wrong one"}),
+    "delete_current_user": Example({"password": "a wrong one"}),
     "end_session": Example({"session": "none"}),
 }
 """Examples with a wrong password or a missing object, which are refused: success would end a session."""
 EXAMPLES: dict[str, Example] = {
     **ABSENT,
-    "create_account": Example({"username": "dora{new}", "password": PASSWORD}, again="conflict"),
+    "create_user": Example({"username": "dora{new}", "password": PASSWORD}, again="conflict"),
     "create_invite": Example({"room": Given.ROOM, "max_uses": 3, "expires_in": 3_600}),
     "list_invites": Example({"room": Given.ROOM}),
     "revoke_invite": Example({"invite": "{invite}"}, again="not_found"),

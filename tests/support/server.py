@@ -203,7 +203,7 @@ class Server:
     def sign_up(self, prefix: str = "user") -> "Account":
         """Sign up a member with a unique name over REST, logged in by token."""
         name = f"{prefix}{next(_numbers)}"
-        answer = patient_post(_http, f"{self.url}/api/accounts", json={"username": name, "password": PASSWORD})
+        answer = patient_post(_http, f"{self.url}/api/users", json={"username": name, "password": PASSWORD})
         assert answer.status_code == 201, answer.text
         return self.log_in(name)
 

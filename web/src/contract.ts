@@ -1,5 +1,15 @@
 /** The types of the contract. Written by `make contract` from the server's models. Do not edit. */
 
+/** Add a user to a room. Idempotent. */
+export interface AddMember {
+  /** A number that the client chooses. The answer repeats it as `re`. */
+  id: number;
+  room: number;
+  /** The other user's id. */
+  user: number;
+  type: "member.add";
+}
+
 /** React to a message with an emoji. Idempotent. */
 export interface AddReaction {
   /** A number that the client chooses. The answer repeats it as `re`. */
@@ -26,32 +36,26 @@ export interface Answers {
   "room.update": MaybePosition;
   "room.archive": MaybePosition;
   "room.restore": MaybePosition;
-  "room.settings": MaybePosition;
+  "room.set_preferences": MaybePosition;
   "room.join": RoomPosition;
   "room.leave": Position;
-  "room.invite": MaybePosition;
-  "room.remove": Position;
-  "room.ban": MaybePosition;
-  "room.unban": MaybePosition;
-  "room.role": MaybePosition;
+  "member.add": MaybePosition;
+  "member.remove": Position;
+  "member.ban": MaybePosition;
+  "member.unban": MaybePosition;
+  "member.set_role": MaybePosition;
   "room.read": MaybePosition;
   "room.unread": MaybePosition;
   "rooms.read": MaybePosition;
-  "presence.set": MaybePosition;
+  "status.set": MaybePosition;
   typing: EmptyAnswer;
   "presence.idle": EmptyAnswer;
-  "presence.watch": Appearances;
+  "presence.watch": Presences;
   "events.since": EventPage | NoWay;
   ping: EmptyAnswer;
 }
 
-/** The presence of several users. */
-export interface Appearances {
-  /** In the order of the request. */
-  people: Presence[];
-}
-
-/** Archive a room. Idempotent. An archived room is read-only, except for deletions and a change of owner. */
+/** Archive a room. Requires the room's owner or an admin. Idempotent. An archived room is read-only, except for deletions and a change of owner. */
 export interface ArchiveRoom {
   /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
@@ -63,21 +67,28 @@ export interface ArchiveRoom {
 export interface Ban {
   /** The user's id. */
   user: number;
-  name: string;
+  /** The user's name. */
+  user_name: string;
   /** The id of the user who set the ban. */
   by: number;
   at: string;
   reason?: string;
 }
 
-/** Ban another user: remove them from a room and keep them from joining it. Idempotent. */
+/** Ban another user: remove them from a room and keep them from joining it. The user need not be a member. Idempotent. */
 export interface BanMember {
   /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   room: number;
   /** The other user's id. */
   user: number;
-  type: "room.ban";
+  type: "member.ban";
+  /** Shown to the banned user and to the room's moderators. */
+  reason?: string;
+}
+
+/** The body of `ban_member`. */
+export interface BanMemberBody {
   /** Shown to the banned user and to the room's moderators. */
   reason?: string;
 }
@@ -95,29 +106,7 @@ export interface Beyond {
   after: boolean;
 }
 
-/** Change your own settings for a room, on all your devices. Fields that are left out stay as they are. */
-export interface ChangeSettings {
-  /** A number that the client chooses. The answer repeats it as `re`. */
-  id: number;
-  type: "room.settings";
-  room: number;
-  /** Whether the room is listed first in the user's list. */
-  favourite?: boolean | null;
-  /** Whether only mentions in the room notify the user. */
-  muted?: boolean | null;
-}
-
-/** Changes to a room. Fields that are left out do not change. A direct room has no name and no history setting. */
-export interface Changes {
-  name?: string | null;
-  /** Empty to remove it. */
-  topic?: string | null;
-  /** Empty to remove it. */
-  description?: string | null;
-  history?: "all" | "joined" | null;
-}
-
-export type ChatEvent = MessageSent | MessageEdited | MessageDeleted | MessagePinned | MessageUnpinned | ReactionAdded | ReactionRemoved | MemberJoined | MemberLeft | MemberRemoved | MemberBanned | MemberUnbanned | MemberRole | RoomCreated | RoomUpdated | RoomArchived | RoomRestored | RoomAdded | RoomRemoved | SettingsChanged | ReadMoved | StatusChanged | SessionOpened | SessionClosed;
+export type ChatEvent = MessageSent | MessageEdited | MessageDeleted | MessagePinned | MessageUnpinned | ReactionAdded | ReactionRemoved | MemberJoined | MemberLeft | MemberRemoved | MemberBanned | MemberUnbanned | MemberRoleChanged | RoomCreated | RoomUpdated | RoomArchived | RoomRestored | RoomAdded | RoomRemoved | RoomPreferencesChanged | ReadMoved | StatusChanged | SessionOpened | SessionClosed;
 
 /** What an invite allows at present. */
 export interface Checked {
@@ -128,11 +117,11 @@ export interface Checked {
   /** The id of the room the invite admits to; null for the site alone. */
   room: number | null;
   /** That room's name. */
-  name: string | null;
+  room_name: string | null;
 }
 
 /** A frame from the client: `hello` first, then commands, queries and pings. */
-export type ClientFrame = Hello | SendMessage | ForwardMessage | EditMessage | DeleteMessage | PinMessage | UnpinMessage | AddReaction | RemoveReaction | CreateRoom | UpdateRoom | ArchiveRoom | RestoreRoom | ChangeSettings | JoinRoom | LeaveRoom | InviteMember | RemoveMember | BanMember | UnbanMember | SetRoomRole | ReadRoom | UnreadRoom | ReadRooms | SetPresence | EventsSince | Typing | SetIdle | WatchPresence | Ping;
+export type ClientFrame = Hello | SendMessage | ForwardMessage | EditMessage | DeleteMessage | PinMessage | UnpinMessage | AddReaction | RemoveReaction | CreateRoom | UpdateRoom | ArchiveRoom | RestoreRoom | SetRoomPreferences | JoinRoom | LeaveRoom | AddMember | RemoveMember | BanMember | UnbanMember | SetMemberRole | ReadRoom | UnreadRoom | ReadRooms | SetStatus | EventsSince | Typing | SetIdle | WatchPresence | Ping;
 
 /** The answer to a rejected frame. The connection stays open. */
 export interface CommandRefused {
@@ -141,10 +130,11 @@ export interface CommandRefused {
   error: Refusal;
 }
 
-/** Create a room. You become its owner; in a direct room all are plain members. The same people share one direct room: if it exists already, the answer is that room. */
+/** Create a room. You become its owner; in a direct room all are plain members. A retry with the same key gets the same room. The same people share one direct room: if it exists already, the answer is that room. */
 export interface CreateRoom {
   /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
+  type: "room.create";
   kind?: "public" | "private" | "direct";
   /** 1 to 64 printable characters, unique among public rooms, also among names that look alike. Direct rooms have no name; all other rooms need one. */
   name?: string | null;
@@ -157,7 +147,22 @@ export interface CreateRoom {
   members?: number[];
   /** An idempotency key: a retry with the same key gets the same room. */
   key?: string | null;
-  type: "room.create";
+}
+
+/** The body of `create_room`. */
+export interface CreateRoomBody {
+  kind?: "public" | "private" | "direct";
+  /** 1 to 64 printable characters, unique among public rooms, also among names that look alike. Direct rooms have no name; all other rooms need one. */
+  name?: string | null;
+  topic?: string;
+  /** What the room is for; several lines are allowed. */
+  description?: string;
+  /** What new members may read: `all` messages, or only those sent since they `joined`. */
+  history?: "all" | "joined";
+  /** The ids of other users who are members from the start. In a direct room, at most nine. */
+  members?: number[];
+  /** An idempotency key: a retry with the same key gets the same room. */
+  key?: string | null;
 }
 
 /** Delete a message for everyone. Idempotent. Authors delete their own messages; moderators delete any message, except in direct rooms. */
@@ -178,6 +183,11 @@ export interface EditMessage {
   /** The message's seq. */
   message: number;
   type: "message.edit";
+  body: string;
+}
+
+/** The body of `edit_message`. */
+export interface EditMessageBody {
   body: string;
 }
 
@@ -202,8 +212,10 @@ export interface ErrorBody {
 export interface EventPage {
   epoch: string;
   events: ChatEvent[];
-  /** The topic's newest seq. If the last event is below it, there are more events. */
+  /** The topic's newest seq. */
   head: number;
+  /** Whether there are further events, up to `head`. */
+  more: boolean;
 }
 
 /** Get the events of `topic` after the position (`epoch`, `after`). Without `epoch`, the current epoch is meant. */
@@ -235,6 +247,16 @@ export interface ForwardMessage {
   message: number;
 }
 
+/** The body of `forward_message`. */
+export interface ForwardMessageBody {
+  /** As in `message.send`. Both commands share one set of keys. */
+  key: string;
+  /** The id of the original message's room. */
+  from_room: number;
+  /** The seq of the original message in its room. */
+  message: number;
+}
+
 /** The origin of a forwarded message. */
 export interface Forwarded {
   /** The id of the original author. */
@@ -252,11 +274,6 @@ export interface Forwarded {
 /** The welcome message of the tutorial's first step. */
 export interface Greeting {
   message: string;
-}
-
-/** The user to add to the room. */
-export interface Guest {
-  user: number;
 }
 
 /** The result of a health check. */
@@ -297,16 +314,6 @@ export interface Invite {
   link?: string;
 }
 
-/** Add a user to a room. Idempotent. */
-export interface InviteMember {
-  /** A number that the client chooses. The answer repeats it as `re`. */
-  id: number;
-  room: number;
-  /** The other user's id. */
-  user: number;
-  type: "room.invite";
-}
-
 /** A page of usable invites, newest first. */
 export interface Invites {
   invites: Invite[];
@@ -322,7 +329,7 @@ export interface JoinRoom {
   room: number;
 }
 
-/** Leave a room. Users cannot leave the lobby or a direct room. */
+/** Leave a room. Users cannot leave the lobby or a direct room. An owner must first transfer ownership, unless they are the only member. */
 export interface LeaveRoom {
   /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
@@ -378,7 +385,7 @@ export interface MemberBanned {
   /** The id of the user whose membership it is. */
   user: number;
   /** That user's name at that time. */
-  name: string;
+  user_name: string;
   /** The actor's id. */
   by: number;
   /** Whether the ban ended a membership. */
@@ -399,7 +406,7 @@ export interface MemberJoined {
   /** The id of the user whose membership it is. */
   user: number;
   /** That user's name at that time. */
-  name: string;
+  user_name: string;
   /** The actor's id. */
   by: number;
 }
@@ -418,7 +425,7 @@ export interface MemberLeft {
   /** The id of the user whose membership it is. */
   user: number;
   /** That user's name at that time. */
-  name: string;
+  user_name: string;
   /** The actor's id. */
   by: number;
 }
@@ -437,18 +444,18 @@ export interface MemberRemoved {
   /** The id of the user whose membership it is. */
   user: number;
   /** That user's name at that time. */
-  name: string;
+  user_name: string;
   /** The actor's id. */
   by: number;
 }
 
 /** A member's role changed. A change of owner takes two of these events. */
-export interface MemberRole {
+export interface MemberRoleChanged {
   /** The log of the event: `room:ID`, `user:ID` or `site`. */
   topic: string;
   /** The position in the topic, counted from 1 without gaps. */
   seq: number;
-  type: "member.role";
+  type: "member.role_changed";
   /** The time of the event. Only `seq` orders events. */
   at: string;
   /** The room's id. */
@@ -456,7 +463,7 @@ export interface MemberRole {
   /** The id of the user whose membership it is. */
   user: number;
   /** That user's name at that time. */
-  name: string;
+  user_name: string;
   /** The actor's id. */
   by: number;
   role: RoomRole;
@@ -476,7 +483,7 @@ export interface MemberUnbanned {
   /** The id of the user whose membership it is. */
   user: number;
   /** That user's name at that time. */
-  name: string;
+  user_name: string;
   /** The actor's id. */
   by: number;
 }
@@ -671,21 +678,6 @@ export interface NewAccount {
   setup?: string | null;
 }
 
-/** The user to ban. The user and the room's moderators can read the reason. */
-export interface NewBan {
-  user: number;
-  reason?: string;
-}
-
-/** The message to forward. `key` is as for a new message, and shares its namespace. */
-export interface NewForward {
-  key: string;
-  /** The room of the original message. */
-  from_room: number;
-  /** The seq of the original message. */
-  message: number;
-}
-
 /** An invite to create. With a `room`, it also admits to that room. A retry with the same `key` returns the same invite. Only invites created by admins allow sign-up. */
 export interface NewInvite {
   /** null for any number */
@@ -696,60 +688,16 @@ export interface NewInvite {
   key?: string | null;
 }
 
-/** A message to send. A retry with the same `key` returns the first message. */
-export interface NewMessage {
-  key: string;
-  body: string;
-  /** The seq of the message in the same room that this message replies to. */
-  reply_to?: number | null;
-}
-
 /** The current password, and a new one of 8 characters to 1,024 bytes. */
 export interface NewPassword {
   current_password: string;
   new_password: string;
 }
 
-/** The member's new role in the room. A new `owner` makes the previous owner a moderator. */
-export interface NewRole {
-  role: RoomRole;
-}
-
-/** The fields of a new room. */
-export interface NewRoom {
-  kind?: "public" | "private" | "direct";
-  /** 1 to 64 printable characters, unique among public rooms, also among names that look alike. Direct rooms have no name; all other rooms need one. */
-  name?: string | null;
-  topic?: string;
-  /** What the room is for; several lines are allowed. */
-  description?: string;
-  /** What new members may read: `all` messages, or only those sent since they `joined`. */
-  history?: "all" | "joined";
-  /** The ids of other users who are members from the start. In a direct room, at most nine. */
-  members?: number[];
-  /** An idempotency key: a retry with the same key gets the same room. */
-  key?: string | null;
-}
-
 /** A new password set with a reset link; `token` is the link's token. */
 export interface NewStart {
   token: string;
   password: string;
-}
-
-/** A status to set. Fields that are left out take their defaults. */
-export interface NewStatus {
-  status?: "online" | "away" | "dnd" | "invisible";
-  text?: string;
-  /** Any single Unicode emoji. */
-  emoji?: string | null;
-  /** When the status reverts to online; RFC 3339, within a year. */
-  until?: string | null;
-}
-
-/** The new text of a message. */
-export interface NewWords {
-  body: string;
 }
 
 /** The requested events are not available: load the state, continue at its heads. */
@@ -766,7 +714,7 @@ export interface NoWay {
 export interface Ok {
   /** The `id` of the command or query. */
   re: number;
-  ok: RoomPosition | Position | MaybePosition | EventPage | NoWay | Appearances | EmptyAnswer;
+  ok: RoomPosition | Position | MaybePosition | EventPage | NoWay | Presences | EmptyAnswer;
 }
 
 /** A single message. */
@@ -789,14 +737,6 @@ export interface Online {
 /** The caller's own password, as confirmation. */
 export interface Password {
   password: string;
-}
-
-/** A page of users. */
-export interface PeoplePage {
-  /** Ordered by id; without guests and closed accounts. */
-  people: Person[];
-  /** Whether there are further users. */
-  more: boolean;
 }
 
 /** A user's id and name. */
@@ -874,14 +814,21 @@ export interface Presence {
 export interface PresenceChanged {
   type: "presence";
   /** The users whose presence changed. */
-  people: Presence[];
+  presences: Presence[];
+}
+
+/** The presence of several users. */
+export interface Presences {
+  /** In the order of the request. */
+  presences: Presence[];
 }
 
 /** A user's reaction. */
 export interface Reacted {
   emoji: string;
   /** The user's id. */
-  user: number;
+  by: number;
+  /** The user's name. */
   name: string;
   /** The position of the reaction in the room's log. */
   seq: number;
@@ -896,7 +843,7 @@ export interface Reaction {
   /** Whether the user who reads this is one of them. */
   mine: boolean;
   /** The ids of the first twenty users, in the order of their reactions. */
-  by: number[];
+  users: number[];
 }
 
 /** A user reacted to a message. */
@@ -944,7 +891,7 @@ export interface ReactionRemoved {
 /** A page of a message's reactions, in the order they were added. */
 export interface ReactionsPage {
   reactions: Reacted[];
-  /** Whether there are further reactions: pass the seq of the last one as `after`. */
+  /** Whether there are further reactions. */
   more: boolean;
   /** The head of the room's topic at the time of reading. */
   heads: Record<string, number>;
@@ -956,17 +903,17 @@ export interface ReadMoved {
   topic: string;
   /** The position in the topic, counted from 1 without gaps. */
   seq: number;
-  type: "read.moved";
+  type: "room.read_moved";
   /** The time of the event. Only `seq` orders events. */
   at: string;
   /** The room's id. */
   room: number;
   /** The seq in the room's log up to which the user has read. */
-  read: number;
+  read_seq: number;
   /** The number of messages after it. */
-  unread: number;
+  unread_count: number;
   /** The number of those messages that mention the user, counted up to 100. */
-  mentions?: number;
+  mention_count?: number;
 }
 
 /** Mark a room as read up to a seq. The read position only moves forward. */
@@ -975,6 +922,12 @@ export interface ReadRoom {
   id: number;
   type: "room.read";
   room: number;
+  /** The seq in the room's log up to which the user has read; not above its head. */
+  seq: number;
+}
+
+/** The body of `read_room`. */
+export interface ReadRoomBody {
   /** The seq in the room's log up to which the user has read; not above its head. */
   seq: number;
 }
@@ -988,14 +941,9 @@ export interface ReadRooms {
   rooms: RoomRead[];
 }
 
-/** A read position. */
-export interface Reading {
-  /** The seq up to which the room is read; not above the head of the room's topic. */
-  seq: number;
-}
-
-/** Read positions in several rooms. */
-export interface Readings {
+/** The body of `read_rooms`. */
+export interface ReadRoomsBody {
+  /** At most 500. */
   rooms: RoomRead[];
 }
 
@@ -1008,14 +956,14 @@ export interface Refusal {
   retry_after?: number;
 }
 
-/** Remove another user from a room, but not from the lobby. The user may rejoin a public room. */
+/** Remove another user from a room, but not from the lobby. Owners and admins can remove any member; moderators can remove plain members. The user may rejoin a public room. */
 export interface RemoveMember {
   /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   room: number;
   /** The other user's id. */
   user: number;
-  type: "room.remove";
+  type: "member.remove";
 }
 
 /** Remove your reaction from a message. Idempotent. */
@@ -1040,7 +988,7 @@ export interface Reset {
   floor?: number;
 }
 
-/** Restore an archived room. Idempotent. */
+/** Restore an archived room. Requires the room's owner or an admin. Idempotent. */
 export interface RestoreRoom {
   /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
@@ -1074,15 +1022,15 @@ export interface Room {
   history?: "all" | "joined";
   /** Whether the room is archived and read-only. */
   archived?: boolean;
-  /** The members of a direct room by id, the user included. */
-  people?: Person[];
+  /** The members of a direct room by id, the user included; other rooms have `member_count` only. */
+  members?: Person[];
   /** True for the room that every user is in. */
   lobby: boolean;
   /** The creator's id; the lobby has none. */
   created_by?: number;
   created_at: string;
-  /** How many members the room has. */
-  members: number;
+  /** The number of members. */
+  member_count: number;
   /** Whether the user is a member. */
   joined: boolean;
   /** The newest seq of the room's log. */
@@ -1090,11 +1038,11 @@ export interface Room {
   /** The last seq of the room's log that is no longer available, or not to this user; 0 if there is none. */
   floor?: number;
   /** The seq up to which the user has read. */
-  read?: number;
-  /** The number of messages after `read`. */
-  unread?: number;
+  read_seq?: number;
+  /** The number of messages after `read_seq`. */
+  unread_count?: number;
   /** The number of those messages that mention the user, `@room` included; counted up to 100. */
-  mentions?: number;
+  mention_count?: number;
   /** The user's role in the room. */
   role?: RoomRole;
   /** Whether the room is listed first in the user's list. */
@@ -1112,8 +1060,10 @@ export interface RoomAdded {
   type: "room.added";
   /** The time of the event. Only `seq` orders events. */
   at: string;
+  /** The room's id. */
+  room: number;
   /** The room as the user sees it, with all fields. */
-  room: Room;
+  details: Room;
 }
 
 /** The room was archived and is read-only. */
@@ -1153,12 +1103,14 @@ export interface RoomCreated {
   type: "room.created";
   /** The time of the event. Only `seq` orders events. */
   at: string;
-  /** The room as a non-member sees it. */
-  room: Room;
-  /** The creator's id. */
+  /** The room's id. */
+  room: number;
+  /** The actor's id. */
   by: number;
-  /** The creator's name. */
+  /** The actor's name. */
   name: string;
+  /** The room as a non-member sees it. */
+  details: Room;
 }
 
 /** A room with its first members, read at one point in time. */
@@ -1168,8 +1120,6 @@ export interface RoomDetail {
   members: Member[];
   /** Whether there are further members: `GET /api/rooms/{room}/members` lists them. */
   more_members: boolean;
-  /** The seq up to which the caller has read; null if the caller is not a member. */
-  read: number | null;
   /** The head of the room's topic at the time of reading; empty if the caller is not a member. */
   heads: Record<string, number>;
 }
@@ -1180,6 +1130,23 @@ export interface RoomPosition {
   /** The seq of the event of this change. */
   seq: number;
   room: Room;
+}
+
+/** The user's own preferences for a room changed. */
+export interface RoomPreferencesChanged {
+  /** The log of the event: `room:ID`, `user:ID` or `site`. */
+  topic: string;
+  /** The position in the topic, counted from 1 without gaps. */
+  seq: number;
+  type: "room.preferences_changed";
+  /** The time of the event. Only `seq` orders events. */
+  at: string;
+  /** The room's id. */
+  room: number;
+  /** Whether the room is listed first in the user's list. */
+  favourite: boolean;
+  /** Whether only mentions in the room notify the user. */
+  muted: boolean;
 }
 
 /** A read position in one of several rooms. */
@@ -1195,7 +1162,7 @@ export interface RoomRemoved {
   topic: string;
   /** The position in the topic, counted from 1 without gaps. */
   seq: number;
-  type: "room.gone";
+  type: "room.removed";
   /** The time of the event. Only `seq` orders events. */
   at: string;
   /** The room's id. */
@@ -1251,12 +1218,22 @@ export interface RoomsPage {
   more: boolean;
 }
 
-/** Send a message to a room. A retry with the same key and text gets the first answer again, whatever has happened since. */
+/** Send a message to a room. The answer follows after the message is on disk. A retry with the same key and text gets the first answer again, whatever has happened since. */
 export interface SendMessage {
   /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   type: "message.send";
   room: number;
+  /** 1 to 64 printable ASCII characters, unique among the author's messages in the room, for ever. */
+  key: string;
+  /** At most 8,000 characters and 16 KiB of UTF-8, and not blank. */
+  body: string;
+  /** The seq of the message in the same room that this message replies to. */
+  reply_to?: number | null;
+}
+
+/** The body of `send_message`. */
+export interface SendMessageBody {
   /** 1 to 64 printable ASCII characters, unique among the author's messages in the room, for ever. */
   key: string;
   /** At most 8,000 characters and 16 KiB of UTF-8, and not blank. */
@@ -1321,7 +1298,9 @@ export interface SessionOpened {
   type: "session.opened";
   /** The time of the event. Only `seq` orders events. */
   at: string;
-  session: Session;
+  /** The session's id. */
+  session: string;
+  details: Session;
 }
 
 /** The caller's sessions, the most recently used first. */
@@ -1338,53 +1317,67 @@ export interface SetIdle {
   idle: boolean;
 }
 
-/** Set your status. It replaces the previous status completely. */
-export interface SetPresence {
+/** Change a member's role in a room. Requires the room's owner or an admin. Idempotent. A room has one owner: when another member becomes the owner, the former owner becomes a moderator. The owner of an archived room can be changed, too. */
+export interface SetMemberRole {
   /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
-  type: "presence.set";
+  room: number;
+  /** The other user's id. */
+  user: number;
+  type: "member.set_role";
+  role: RoomRole;
+}
+
+/** The body of `set_member_role`. */
+export interface SetMemberRoleBody {
+  role: RoomRole;
+}
+
+/** Set your own preferences for a room, on all your devices. Fields that are left out stay as they are. */
+export interface SetRoomPreferences {
+  /** A number that the client chooses. The answer repeats it as `re`. */
+  id: number;
+  type: "room.set_preferences";
+  room: number;
+  /** Whether the room is listed first in the user's list. */
+  favourite?: boolean | null;
+  /** Whether only mentions in the room notify the user. */
+  muted?: boolean | null;
+}
+
+/** The body of `set_room_preferences`. */
+export interface SetRoomPreferencesBody {
+  /** Whether the room is listed first in the user's list. */
+  favourite?: boolean | null;
+  /** Whether only mentions in the room notify the user. */
+  muted?: boolean | null;
+}
+
+/** Set your status. It replaces the previous status completely. */
+export interface SetStatus {
+  /** A number that the client chooses. The answer repeats it as `re`. */
+  id: number;
+  type: "status.set";
   /** `dnd` is "do not disturb"; other users see `invisible` as offline. */
   status?: "online" | "away" | "dnd" | "invisible";
   /** One line of text; empty for none. */
   text?: string;
   /** Exactly one Unicode emoji. */
   emoji?: string | null;
-  /** When the status returns to plain `online`; RFC 3339. */
+  /** When the status returns to plain `online`; RFC 3339, within a year. */
   until?: string | null;
 }
 
-/** Change a member's role in a room. Idempotent. A room has one owner: when another member becomes the owner, the former owner becomes a moderator. The owner of an archived room can be changed, too. */
-export interface SetRoomRole {
-  /** A number that the client chooses. The answer repeats it as `re`. */
-  id: number;
-  room: number;
-  /** The other user's id. */
-  user: number;
-  type: "room.role";
-  role: RoomRole;
-}
-
-/** The caller's own settings for a room. Fields that are left out do not change. */
-export interface Settings {
-  favourite?: boolean | null;
-  muted?: boolean | null;
-}
-
-/** The user's own settings for a room changed. */
-export interface SettingsChanged {
-  /** The log of the event: `room:ID`, `user:ID` or `site`. */
-  topic: string;
-  /** The position in the topic, counted from 1 without gaps. */
-  seq: number;
-  type: "settings.changed";
-  /** The time of the event. Only `seq` orders events. */
-  at: string;
-  /** The room's id. */
-  room: number;
-  /** Whether the room is listed first in the user's list. */
-  favourite: boolean;
-  /** Whether only mentions in the room notify the user. */
-  muted: boolean;
+/** The body of `set_status`. */
+export interface SetStatusBody {
+  /** `dnd` is "do not disturb"; other users see `invisible` as offline. */
+  status?: "online" | "away" | "dnd" | "invisible";
+  /** One line of text; empty for none. */
+  text?: string;
+  /** Exactly one Unicode emoji. */
+  emoji?: string | null;
+  /** When the status returns to plain `online`; RFC 3339, within a year. */
+  until?: string | null;
 }
 
 /** What the site tells everyone. */
@@ -1420,7 +1413,7 @@ export interface StatusChanged {
   type: "status.changed";
   /** The time of the event. Only `seq` orders events. */
   at: string;
-  chosen: Status;
+  status: Status;
 }
 
 /** The token of an invite link. */
@@ -1459,7 +1452,7 @@ export interface UnbanMember {
   room: number;
   /** The other user's id. */
   user: number;
-  type: "room.unban";
+  type: "member.unban";
 }
 
 /** Unpin a message. Idempotent. */
@@ -1482,18 +1475,28 @@ export interface UnreadRoom {
   message: number;
 }
 
-/** The point from which a room is unread. */
-export interface Unreading {
-  /** The seq of the first message to mark as unread. */
+/** The body of `unread_room`. */
+export interface UnreadRoomBody {
+  /** The seq of the first unread message. */
   message: number;
 }
 
-/** Change a room. Fields that are left out stay as they are. */
+/** Change a room. Requires a moderator of the room. Fields that are left out stay as they are. A direct room has no name and no history setting. */
 export interface UpdateRoom {
   /** A number that the client chooses. The answer repeats it as `re`. */
   id: number;
   type: "room.update";
   room: number;
+  name?: string | null;
+  topic?: string | null;
+  /** What the room is for; empty removes the description. */
+  description?: string | null;
+  /** What new members may read: `all` messages, or only those sent since they `joined`. */
+  history?: "all" | "joined" | null;
+}
+
+/** The body of `update_room`. */
+export interface UpdateRoomBody {
   name?: string | null;
   topic?: string | null;
   /** What the room is for; empty removes the description. */
@@ -1515,9 +1518,18 @@ export interface User {
 export interface UserTyping {
   type: "typing";
   room: number;
-  /** The user's id. */
-  user: number;
+  /** The id of the user who is typing. */
+  by: number;
+  /** Their name. */
   name: string;
+}
+
+/** A page of users. */
+export interface UsersPage {
+  /** Ordered by id; without guests and closed accounts. */
+  users: Person[];
+  /** Whether there are further users. */
+  more: boolean;
 }
 
 /** Replace the list of users whose presence this connection receives. */

@@ -19,7 +19,7 @@ const scene = (message: Partial<MessageItem> = {}, where: Partial<Room> = {}, me
   me: { ...alice, ...me }, room: room(2, where), message: item(5, message),
 });
 const labels = (seen: Scene): string[] => offered(seen).map(({ label }) => label);
-const reaction = (emoji: string, count: number, mine: boolean, by: number[]): Reaction => ({ emoji, count, mine, by });
+const reaction = (emoji: string, count: number, mine: boolean, users: number[]): Reaction => ({ emoji, count, mine, users });
 
 describe("actions offered on a message", () => {
   const always = ["Reply", "React", "Forward", "Copy text", "Copy link"];

@@ -9,8 +9,8 @@ export const alice: User = { id: 7, name: "alice", role: "member", created_at: A
 
 export function room(id: number, more: Partial<Room> = {}): Room {
   return {
-    id, kind: "public", name: `room ${id}`, lobby: id === 1, created_by: 7, created_at: AT, members: 2, joined: true,
-    head: 10, floor: 0, read: 10, unread: 0, role: "member", ...more,
+    id, kind: "public", name: `room ${id}`, lobby: id === 1, created_by: 7, created_at: AT, member_count: 2, joined: true,
+    head: 10, floor: 0, read_seq: 10, unread_count: 0, role: "member", ...more,
   };
 }
 
@@ -24,5 +24,5 @@ export function said(seq: number, more: Partial<MessageSent> = {}): MessageSent 
 }
 
 export function joined(seq: number, user: number, name: string): MemberJoined {
-  return { topic: "room:1", seq, type: "member.joined", at: AT, room: 1, user, name, by: user };
+  return { topic: "room:1", seq, type: "member.joined", at: AT, room: 1, user, user_name: name, by: user };
 }

@@ -31,10 +31,10 @@ describe("an answer that arrives late", () => {
   });
 
   it("takes each change once, whichever of its pages includes it", () => {
-    const older = { ...page(1, 4, 12), items: [{ ...fromMessage(said(4), 12), reactions: [{ emoji: "👍", count: 1, mine: false, by: [9] }] }] };
+    const older = { ...page(1, 4, 12), items: [{ ...fromMessage(said(4), 12), reactions: [{ emoji: "👍", count: 1, mine: false, users: [9] }] }] };
     const state = timelineExtended(opened(page(5, 10, 10)), 1, 1, { side: "older", edge: 5 }, older);
     const heard = apply(state, reacted(11, 5, 9), reacted(12, 4, 9), reacted(13, 4, 7));
-    expect(at(heard, 4).reactions).toEqual([{ emoji: "👍", count: 2, mine: true, by: [9, 7] }]);
+    expect(at(heard, 4).reactions).toEqual([{ emoji: "👍", count: 2, mine: true, users: [9, 7] }]);
     expect(at(heard, 5).reactions).toHaveLength(1);
     expect(apply(heard, reacted(12, 4, 9), reacted(13, 4, 7))).toEqual(heard);
   });
@@ -66,10 +66,10 @@ describe("an edit without its text", () => {
 });
 
 it("marks the message as outdated if the next reacting user is unknown", () => {
-  const many = { ...fromMessage(said(7), 10), reactions: [{ emoji: "👍", count: 21, mine: false, by: Array.from({ length: 20 }, (_, at) => at + 20) }] };
+  const many = { ...fromMessage(said(7), 10), reactions: [{ emoji: "👍", count: 21, mine: false, users: Array.from({ length: 20 }, (_, at) => at + 20) }] };
   const less = applied(many, taken(11, 7, 20), 7);
   expect(less).toMatchObject({ outdated: true, reactions: [{ count: 20 }] });
-  expect(applied({ ...many, reactions: [{ emoji: "👍", count: 1, mine: true, by: [7] }] }, taken(11, 7, 7), 7).reactions).toEqual([]);
+  expect(applied({ ...many, reactions: [{ emoji: "👍", count: 1, mine: true, users: [7] }] }, taken(11, 7, 7), 7).reactions).toEqual([]);
 });
 
 describe("a deletion", () => {
@@ -81,7 +81,7 @@ describe("a deletion", () => {
   const full: Required<MessageItem> = {
     kind: "message", asOf: 10, seq: 7, n: 7, at: AT, by: 8, name: "bob", key: "k7", reply_to: 3, body: "secret", deleted: false,
     edited_at: AT, forwarded: { by: 9, name: "secret", at: AT }, mentions: { users: [7] }, pinned: true,
-    reactions: [{ emoji: "👍", count: 1, mine: false, by: [9] }], outdated: true,
+    reactions: [{ emoji: "👍", count: 1, mine: false, users: [9] }], outdated: true,
   };
 
   it("leaves the listed fields of a message, and none that this version does not know", () => {

@@ -103,7 +103,7 @@ describe("a chat", () => {
     expect(chat.drafts.load(2).text).toBe("one\n\ntwo\n\nbegun");
     expect(chat.unsent).toEqual([{ room: 2, name: "room 2", count: 2 }]);
     expect(chat.sync.outbox.map((one) => one.key)).toEqual(["three"]);
-    Line.last.says(JSON.stringify({ topic: "user:7", seq: 4, type: "room.gone", at: AT, room: 2, why: "removed" }));
+    Line.last.says(JSON.stringify({ topic: "user:7", seq: 4, type: "room.removed", at: AT, room: 2, why: "removed" }));
     await vi.waitUntil(() => chat.state.gone);
     expect(chat.drafts.load(2).text).toBe("one\n\ntwo\n\nbegun");
     chat.dismissUnsent(2);

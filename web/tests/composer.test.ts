@@ -49,11 +49,11 @@ describe("suggestions", () => {
   });
 
   it("include @room and @here only if the user may use them", () => {
-    const room = { kind: "public", members: 21, joined: true, role: "member" } as Room;
+    const room = { kind: "public", member_count: 21, joined: true, role: "member" } as Room;
     const member = { role: "member" } as const;
     expect(names(members, "", false).map((one) => one.text)).not.toContain("@room ");
     expect(mayMentionAll(member, room)).toBe(false);
-    expect([mayMentionAll({ role: "admin" }, room), mayMentionAll(member, { ...room, role: "moderator" }), mayMentionAll(member, { ...room, members: 20 }), mayMentionAll(member, { ...room, kind: "direct" })]).toEqual([true, true, true, true]);
+    expect([mayMentionAll({ role: "admin" }, room), mayMentionAll(member, { ...room, role: "moderator" }), mayMentionAll(member, { ...room, member_count: 20 }), mayMentionAll(member, { ...room, kind: "direct" })]).toEqual([true, true, true, true]);
   });
 
   it("list emoji by name, recently used ones first among equals", () => {

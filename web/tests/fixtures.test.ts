@@ -51,7 +51,7 @@ function opened(before: State, { rooms, pages, members, pins }: Snapshot): State
 }
 
 /** The user's own fields of a room are in `rooms`; non-members do not get the number of members. */
-function asListed({ head: _, floor: __, read: _a, unread: _b, mentions: _c, role: _d, favourite: _e, muted: _f, members: _g, ...room }: Room) {
+function asListed({ head: _, floor: __, read_seq: _a, unread_count: _b, mention_count: _c, role: _d, favourite: _e, muted: _f, member_count: _g, ...room }: Room) {
   return room;
 }
 
@@ -88,10 +88,10 @@ describe.each(FIXTURES)("$command", ({ cases }) => {
 
 /** Events that no command of the fixtures causes, or that change what no snapshot has. */
 const OTHERS: ChatEvent[] = [
-  { topic: "room:1", seq: 11, type: "member.unbanned", at: AT, room: 1, user: 9, name: "carol", by: 8 },
-  { topic: "room:1", seq: 12, type: "room.created", at: AT, room: room(1), by: 8, name: "bob" },
+  { topic: "room:1", seq: 11, type: "member.unbanned", at: AT, room: 1, user: 9, user_name: "carol", by: 8 },
+  { topic: "room:1", seq: 12, type: "room.created", at: AT, room: 1, details: room(1), by: 8, name: "bob" },
   { topic: "room:1", seq: 13, type: "message.edited", at: AT, room: 1, message: 9, by: 8, mentions: { users: [alice.id], room: false, here: false } },
-  { topic: "user:7", seq: 13, type: "session.opened", at: AT, session: session("new") },
+  { topic: "user:7", seq: 13, type: "session.opened", at: AT, session: "new", details: session("new") },
   { topic: "user:7", seq: 14, type: "session.closed", at: AT, session: "old" },
 ];
 
@@ -99,7 +99,7 @@ function session(id: string): Session {
   return { id, kind: "browser", client: "", created_at: AT, last_seen_at: AT, expires_at: AT, current: false };
 }
 
-const loadedOthers = (): State => ({ ...initial(alice), rooms: { 1: room(1, { read: 8, unread: 2 }) }, bans: { 1: [{ user: 9, name: "carol", by: 8, at: AT }] }, sessions: [session("old")] });
+const loadedOthers = (): State => ({ ...initial(alice), rooms: { 1: room(1, { read_seq: 8, unread_count: 2 }) }, bans: { 1: [{ user: 9, user_name: "carol", by: 8, at: AT }] }, sessions: [session("old")] });
 
 describe("the entry of each event type", () => {
   const entries = EVENT_TYPES as Record<string, object>;
@@ -131,13 +131,13 @@ describe("the entry of each event type", () => {
         "member.joined": "were added",
         "member.left": "left",
         "member.removed": "were removed",
-        "member.role": "are now the owner",
+        "member.role_changed": "are now the owner",
         "member.unbanned": "were unbanned",
         "message.pinned": "pinned a message",
         "room.archived": "archived this room",
         "room.created": "created this room",
         "room.restored": "restored this room",
-        "room.updated": "renamed this room to “Coffee”, removed the topic, hid earlier messages from new members",
+        "room.updated": "renamed this room to “The Library”, set the topic to “Books”, changed the description",
       }
     `);
     expect(new Set(lines.map(([type]) => type))).toEqual(new Set(Object.keys(entries).filter((type) => "line" in whole[type]!)));

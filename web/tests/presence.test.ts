@@ -63,19 +63,19 @@ describe("signals on the wire", () => {
     const { says, hears, connects } = client();
     connects();
     const [first, second] = says(0, { type: "watch", users: [8] }, { type: "watch", users: [9] });
-    expect(hears({ re: idOf(first), ok: { people: [{ user: 8, status: "away" }] } })).toEqual([]);
+    expect(hears({ re: idOf(first), ok: { presences: [{ user: 8, status: "away" }] } })).toEqual([]);
     expect(hears({ re: idOf(second), error: { code: "rate_limited", message: "", retry_after: 2 } } as Frame)).toEqual([{ type: "timer", at: 2000 }]);
     const [again] = says(2000, { type: "timer" });
     expect(again).toMatchObject({ type: "presence.watch", users: [9] });
-    const people = [{ user: 9, status: "dnd" as const }];
-    expect(hears({ re: idOf(again), ok: { people } })).toEqual([{ type: "signal", signal: { type: "presence", people }, all: true }]);
+    const presences = [{ user: 9, status: "dnd" as const }];
+    expect(hears({ re: idOf(again), ok: { presences } })).toEqual([{ type: "signal", signal: { type: "presence", presences }, all: true }]);
     expect(says(9000, { type: "timer" })).toEqual([]);
   });
 });
 
 describe("typing", () => {
   const type = (signals: Signals, user: number, now: number): Signals =>
-    signalled(signals, { type: "typing", room: 1, user, name: `name ${user}` }, false, now);
+    signalled(signals, { type: "typing", room: 1, by: user, name: `name ${user}` }, false, now);
   const users = (signals: Signals, now: number): number[] => typists(signals, 1, now).map(({ user }) => user);
 
   it("lasts five seconds from the last signal, or until the message arrives", () => {
@@ -97,17 +97,17 @@ describe("typing", () => {
 
 describe("presence", () => {
   it("has the latest reports of all watched users", () => {
-    const first = signalled(quiet, { type: "presence", people: [{ user: 8, status: "away" }, { user: 9, status: "online" }] }, true, 0);
-    const later = signalled(first, { type: "presence", people: [{ user: 8, status: "online" }] }, false, 0);
+    const first = signalled(quiet, { type: "presence", presences: [{ user: 8, status: "away" }, { user: 9, status: "online" }] }, true, 0);
+    const later = signalled(first, { type: "presence", presences: [{ user: 8, status: "online" }] }, false, 0);
     expect(later.people).toMatchObject({ 8: { status: "online" }, 9: { status: "online" } });
-    expect(signalled(later, { type: "presence", people: [] }, true, 0).people).toEqual({});
+    expect(signalled(later, { type: "presence", presences: [] }, true, 0).people).toEqual({});
   });
 
   it("includes the user's own status on every device, from the welcome on", () => {
     const chosen = { status: "dnd", text: "Busy" } as const;
     const state = welcomed(initial(alice), welcome({ "user:7": 5 }, { status: chosen }), []);
     expect(state.status).toEqual(chosen);
-    const event = (seq: number) => ({ topic: "user:7", seq, type: "status.changed", at: AT, chosen: { status: "away" } }) as const;
+    const event = (seq: number) => ({ topic: "user:7", seq, type: "status.changed", at: AT, status: { status: "away" } }) as const;
     expect(reduce(state, event(5)).status).toEqual(chosen);
     expect(reduce(state, event(6)).status).toEqual({ status: "away" });
     expect(current({ ...chosen, until: AT }, Date.parse(AT) - 1)).toMatchObject(chosen);

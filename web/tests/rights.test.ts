@@ -11,7 +11,7 @@ import { alice, AT, room } from "./build";
 const as = (role: Role) => ({ ...alice, role });
 const member = (role: RoomRole, id = 8): Member => ({ id, name: "bob", role, joined_at: AT });
 const place = (role: RoomRole, more: Partial<Room> = {}): Room => room(2, { role, ...more });
-const direct = (...people: { id: number; name: string }[]): Room => room(9, { kind: "direct", name: "", people: [{ id: 7, name: "alice" }, ...people] });
+const direct = (...people: { id: number; name: string }[]): Room => room(9, { kind: "direct", name: "", members: [{ id: 7, name: "alice" }, ...people] });
 
 const ROLES = ["owner", "moderator", "member"] as const;
 const OF_A_ROOM = {
@@ -63,7 +63,7 @@ describe("offered actions", () => {
 
   it("include leaving, for an owner with other members only after a transfer", () => {
     expect([place("member"), place("member", { lobby: true }), place("member", { kind: "direct" })].map((where) => may("leave", alice, where))).toEqual([true, false, false]);
-    expect([place("owner"), place("owner", { members: 1 }), place("moderator")].map((where) => mustHandOver(alice, where))).toEqual([true, false, false]);
+    expect([place("owner"), place("owner", { member_count: 1 }), place("moderator")].map((where) => mustHandOver(alice, where))).toEqual([true, false, false]);
   });
 });
 

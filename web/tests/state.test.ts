@@ -22,9 +22,9 @@ describe("reduce", () => {
       joined(12, 9, "carol"),
       { ...joined(13, 9, "carol"), type: "member.left" },
       { ...joined(14, 8, "bob"), type: "member.removed" },
-      { topic: "user:7", seq: 4, type: "read.moved", at: AT, room: 1, read: 11, unread: 0 },
-      { topic: "user:7", seq: 5, type: "room.added", at: AT, room: room(2) },
-      { topic: "user:7", seq: 6, type: "room.gone", at: AT, room: 2 },
+      { topic: "user:7", seq: 4, type: "room.read_moved", at: AT, room: 1, read_seq: 11, unread_count: 0 },
+      { topic: "user:7", seq: 5, type: "room.added", at: AT, room: 2, details: room(2) },
+      { topic: "user:7", seq: 6, type: "room.removed", at: AT, room: 2 },
     ];
     let state = started;
     for (const event of events) {
@@ -40,22 +40,22 @@ describe("reduce", () => {
 
   it("counts messages of others as unread and the user's own as read", () => {
     const heard = apply(inRoom(), said(11), said(12));
-    expect(heard.rooms[1]).toMatchObject({ head: 12, unread: 2, read: 10 });
-    expect(apply(heard, said(13, { by: 7 })).rooms[1]).toMatchObject({ head: 13, unread: 0, read: 13 });
+    expect(heard.rooms[1]).toMatchObject({ head: 12, unread_count: 2, read_seq: 10 });
+    expect(apply(heard, said(13, { by: 7 })).rooms[1]).toMatchObject({ head: 13, unread_count: 0, read_seq: 13 });
   });
 
   it("does not count again what the welcome has counted", () => {
-    expect(apply(inRoom({ head: 12, unread: 2 }), said(11), said(12)).rooms[1]).toMatchObject({ unread: 2 });
+    expect(apply(inRoom({ head: 12, unread_count: 2 }), said(11), said(12)).rooms[1]).toMatchObject({ unread_count: 2 });
   });
 
   it("counts joins and leaves as members, not as unread", () => {
     const state = apply(inRoom(), joined(11, 9, "carol"), joined(12, 10, "dan"), { ...joined(13, 9, "carol"), type: "member.left" });
-    expect(state.rooms[1]).toMatchObject({ head: 13, unread: 0, members: 3 });
+    expect(state.rooms[1]).toMatchObject({ head: 13, unread_count: 0, member_count: 3 });
   });
 
   it("removes a room that is gone and marks it in the directory", () => {
     const state = { ...timelineStarted(inRoom(), 1, 1), directory: [room(1)] };
-    const gone = apply(state, { topic: "user:7", seq: 4, type: "room.gone", at: AT, room: 1 });
+    const gone = apply(state, { topic: "user:7", seq: 4, type: "room.removed", at: AT, room: 1 });
     expect(gone).toMatchObject({ rooms: {}, timelines: {}, directory: [{ id: 1, joined: false }] });
   });
 
@@ -66,7 +66,7 @@ describe("reduce", () => {
   });
 
   it("lists a new public room once", () => {
-    const event: ChatEvent = { topic: "site", seq: 2, type: "room.created", at: AT, room: room(2), by: 8, name: "bob" };
+    const event: ChatEvent = { topic: "site", seq: 2, type: "room.created", at: AT, room: 2, details: room(2), by: 8, name: "bob" };
     expect(apply({ ...inRoom(), directory: [room(1)] }, event, event).directory?.map((one) => one.id)).toEqual([1, 2]);
     expect(apply(inRoom(), event).directory).toBeNull();
   });
@@ -94,6 +94,6 @@ describe("loading", () => {
   });
 
   it("marks a room as read at once", () => {
-    expect(readHere(apply(inRoom(), said(11)), 1, 11).rooms[1]).toMatchObject({ unread: 0, read: 11 });
+    expect(readHere(apply(inRoom(), said(11)), 1, 11).rooms[1]).toMatchObject({ unread_count: 0, read_seq: 11 });
   });
 });

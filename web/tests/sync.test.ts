@@ -84,14 +84,14 @@ describe("positions", () => {
     const client = live().frames(said(13), said(14));
     const commands = client.commands();
     expect(commands).toEqual([{ id: 1, type: "events.since", topic: "room:1", epoch: "e1", after: 10, limit: 200 }]);
-    client.frames({ re: 1, ok: { epoch: "e1", events: [said(11), said(12), said(13), said(14)], head: 14 } });
+    client.frames({ re: 1, ok: { epoch: "e1", events: [said(11), said(12), said(13), said(14)], head: 14, more: false } });
     expect(client.applied()).toEqual([11, 12, 13, 14]);
   });
 
   it("fetches events that happened during a page request, even if no event follows", () => {
     const client = live().frames(said(13));
     client.take();
-    client.frames(said(14), { re: 1, ok: { epoch: "e1", events: [said(11), said(12), said(13)], head: 13 } });
+    client.frames(said(14), { re: 1, ok: { epoch: "e1", events: [said(11), said(12), said(13)], head: 13, more: false } });
     const effects = client.take();
     expect(effects.at(-1)).toMatchObject({ type: "transmit", command: { type: "events.since", after: 13 } });
   });
@@ -99,17 +99,17 @@ describe("positions", () => {
   it("follows `more` page by page up to the head", () => {
     const client = live().frames({ type: "more", topic: "room:1", head: 13 });
     const first = idOf(client.commands()[0]);
-    client.frames({ re: first, ok: { epoch: "e1", events: [said(11), said(12)], head: 13 } });
+    client.frames({ re: first, ok: { epoch: "e1", events: [said(11), said(12)], head: 13, more: true } });
     const second = client.commands();
     expect(second).toMatchObject([{ type: "events.since", after: 12 }]);
-    client.frames({ re: idOf(second[0]), ok: { epoch: "e1", events: [said(13)], head: 13 } });
+    client.frames({ re: idOf(second[0]), ok: { epoch: "e1", events: [said(13)], head: 13, more: false } });
     expect(client.take().map((effect) => effect.type)).toEqual(["event"]);
   });
 
   it("stops asking if a page makes no progress", () => {
     const client = live().frames(said(13));
     client.take();
-    client.frames({ re: 1, ok: { epoch: "e1", events: [said(12)], head: 13 } });
+    client.frames({ re: 1, ok: { epoch: "e1", events: [said(12)], head: 13, more: true } });
     expect(client.take()).toEqual([{ type: "reset", topic: "room:1" }]);
   });
 
@@ -149,7 +149,7 @@ describe("positions", () => {
 
   it("follows a room from the seq in its own topic, even if the room's events come first", () => {
     const client = live().frames(said(3, { room: 2 }));
-    client.frames({ topic: "user:7", seq: 4, type: "room.added", at: AT, room: room(2, { head: 2 }) });
+    client.frames({ topic: "user:7", seq: 4, type: "room.added", at: AT, room: 2, details: room(2, { head: 2 }) });
     expect(client.commands()).toMatchObject([{ type: "events.since", topic: "room:2", after: 2 }]);
   });
 
@@ -157,7 +157,7 @@ describe("positions", () => {
     const client = live().input({ type: "lost" }).send("a").input({ type: "opened" });
     client.frames(welcome({ "room:1": 10, "user:7": 3 }));
     client.take();
-    client.frames({ topic: "user:7", seq: 4, type: "room.gone", at: AT, room: 1 }, said(11));
+    client.frames({ topic: "user:7", seq: 4, type: "room.removed", at: AT, room: 1 }, said(11));
     expect(client.applied()).toEqual([4]);
     expect(client.state.outbox).toEqual([]);
   });
@@ -168,7 +168,7 @@ describe("positions", () => {
       const [first] = client.send("sent").commands();
       client.frames({ re: idOf(first), ok: { topic: "room:1", seq: 12 } });
       client.send("a").send("elsewhere", 2).send("b").take();
-      client.frames({ topic: "user:7", seq: 4, type: "room.gone", at: AT, room: 1, why: "removed" });
+      client.frames({ topic: "user:7", seq: 4, type: "room.removed", at: AT, room: 1, why: "removed" });
     } else if (when === "while disconnected") {
       client.input({ type: "lost" }).send("a").send("elsewhere", 2).send("b").input({ type: "opened" });
       client.frames(welcome({ "room:2": 4, "user:7": 4 }));
@@ -208,7 +208,7 @@ describe("positions", () => {
     client.take();
     client.reconnect({ "room:1": 12, "user:7": 3 });
     client.take();
-    client.frames({ re: 1, ok: { epoch: "e1", events: [said(11)], head: 12 } });
+    client.frames({ re: 1, ok: { epoch: "e1", events: [said(11)], head: 12, more: true } });
     expect(client.applied()).toEqual([]);
   });
 });

@@ -155,16 +155,16 @@ describe("event lines", () => {
   });
 
   it('say "You" for the user', () => {
-    const removed = { ...at, type: "member.removed", user: 7, name: "alice", by: 8 } as const;
+    const removed = { ...at, type: "member.removed", user: 7, user_name: "alice", by: 8 } as const;
     expect([textOf(removed), textOf(removed, 8)]).toEqual(["You were removed", "alice was removed"]);
-    expect(textOf({ ...at, type: "member.role", user: 7, name: "alice", by: 8, role: "owner" })).toBe("You are now the owner");
+    expect(textOf({ ...at, type: "member.role_changed", user: 7, user_name: "alice", by: 8, role: "owner" })).toBe("You are now the owner");
   });
 
   it("say what was changed", () => {
     const by = { by: 8, name: "bob" };
     expect(textOf({ ...at, ...by, type: "room.updated", changes: { name: "Garden", topic: "" } })).toBe("bob renamed this room to “Garden”, removed the topic");
     expect(textOf({ ...at, ...by, type: "room.archived" })).toBe("bob archived this room");
-    expect(textOf({ ...at, type: "member.joined", user: 9, name: "carol", by: 8 })).toBe("carol was added");
+    expect(textOf({ ...at, type: "member.joined", user: 9, user_name: "carol", by: 8 })).toBe("carol was added");
     expect(noteOf({ ...at, ...by, type: "message.pinned", message: 2 })?.text).toMatchObject({ does: "pinned a message", message: 2 });
   });
 
@@ -208,7 +208,7 @@ describe("permalinks", () => {
 describe("read positions", () => {
   function reader(newer: boolean): { marker: ReadMarker; sent: unknown[] } {
     const sent: unknown[] = [];
-    const state = welcomed(initial(alice), welcome({}, { rooms: [room(1, { unread: 3, read: 6 })] }), []);
+    const state = welcomed(initial(alice), welcome({}, { rooms: [room(1, { unread_count: 3, read_seq: 6 })] }), []);
     const chat = {
       state: timelineOpened(timelineStarted(state, 1, 1), 1, 1, page(5, 9, { newer, head: 9 })),
       sync: { live: true },

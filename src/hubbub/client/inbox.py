@@ -221,7 +221,7 @@ class Inbox:
         self._queue.append(item)
         if item.topic == self._own:
             if item.type == "room.added":
-                self._begin(item.fields["room"])
+                self._begin(item.fields["details"])
             self._settle_starts()
 
     def _fill(self, name: str, topic: Topic, page: Frame, ahead: list[Entry]) -> None:
@@ -258,11 +258,11 @@ class Inbox:
             return
         self._folded += 1
         if frame["type"] == "room.added":
-            room = Room.model_validate(frame["room"])
+            room = Room.model_validate(frame["details"])
             self.rooms[room.id] = room
             self._topics.setdefault(room_topic(room.id), Topic(None, 0))
-            self._begin(frame["room"])
-        elif frame["type"] == "room.gone":
+            self._begin(frame["details"])
+        elif frame["type"] == "room.removed":
             self.rooms.pop(frame["room"], None)
             self._topics.pop(room_topic(frame["room"]), None)
             self._behind.pop(room_topic(frame["room"]), None)

@@ -40,7 +40,7 @@ class Situation:
         if self.kind != "public" and self.room_role is None:
             raise NotFound()
         return Room(
-            id=1, kind=self.kind, name="", archived=self.archived, lobby=self.lobby, created_at="", members=1,
+            id=1, kind=self.kind, name="", archived=self.archived, lobby=self.lobby, created_at="", member_count=1,
             joined=self.room_role is not None, role=self.room_role,
         )  # fmt: skip
 

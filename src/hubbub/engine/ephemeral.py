@@ -60,7 +60,7 @@ class Ephemeral:
             case SetIdle(idle=idle):
                 self._presences.idle(live.user.id, live.connection, idle)
             case WatchPresence(users=users):
-                return {"people": await self._watch(live, users)}
+                return {"presences": await self._watch(live, users)}
         return {}
 
     async def of(self, users: Sequence[int]) -> list[dict[str, Any]]:
@@ -91,7 +91,7 @@ class Ephemeral:
         live.typing_sent = recent | {room: now}
         if len(members) > TYPING_CROWD or not self._presences.is_visible(user):
             return
-        frame = wire.dumps({"type": "typing", "room": room, "user": user, "name": live.user.name})
+        frame = wire.dumps({"type": "typing", "room": room, "by": user, "name": live.user.name})
         for connection in list(members):
             if connection is not live.connection and connection.buffered() < BEHIND:
                 self._fanout.send(connection, frame)
@@ -156,4 +156,4 @@ class Ephemeral:
 
 
 def _frame(presences: Sequence[Presence]) -> bytes:
-    return wire.dumps({"type": "presence", "people": [each.model_dump(exclude_none=True) for each in presences]})
+    return wire.dumps({"type": "presence", "presences": [each.model_dump(exclude_none=True) for each in presences]})

@@ -222,8 +222,8 @@ class ConnectionHub:
         for live in self._by_user.get(event.person, ()):
             if live.greeting is not None:
                 live.greeting.append(entry)
-            elif live.only_room is None or live.only_room == event.room.id:
-                self._fanout.join(live.connection, room_topic(event.room.id))
+            elif live.only_room is None or live.only_room == event.room:
+                self._fanout.join(live.connection, room_topic(event.room))
 
     def _room_removed(self, event: RoomRemoved, entry: Entry) -> None:
         self._fanout.broadcast(entry.text, entry.topic)
@@ -256,7 +256,7 @@ class ConnectionHub:
 
     def _status_changed(self, event: StatusChanged, entry: Entry) -> None:
         self._fanout.broadcast(entry.text, entry.topic)
-        self.presences.chose(event.person, event.chosen, entry.seq)
+        self.presences.chose(event.person, event.status, entry.seq)
 
     def _end(self, live: LiveConnection, code: int, reason: str) -> None:
         logger.info("connection_ended", code=code, user=live.user.id)
@@ -288,7 +288,7 @@ class ConnectionHub:
             if entry.seq <= snapshot.heads.get(own_topic, 0):
                 continue
             if isinstance(entry.event, RoomAdded):
-                heads[room_topic(entry.event.room.id)] = entry.event.room.head or 0
+                heads[room_topic(entry.event.room)] = entry.event.details.head or 0
             elif isinstance(entry.event, RoomRemoved):
                 heads.pop(room_topic(entry.event.room), None)
         live.greeting = None

@@ -309,12 +309,12 @@ def _leave(tx: Transaction, account: Account, joined: list[int]) -> None:
     who watch it.
     """
     if statuses.forget(tx, account.id):
-        tx.append(StatusChanged(person=account.id, chosen=statuses.ONLINE))
+        tx.append(StatusChanged(person=account.id, status=statuses.ONLINE))
     for room in joined:
         role = members.role_of(tx.connection, room, account.id)
         close_behind(tx, room, account.id, account.name)
         members.remove(tx, room, account.id)
-        tx.append(MemberLeft(room=room, user=account.id, name=account.name, by=account.id))
+        tx.append(MemberLeft(room=room, user=account.id, user_name=account.name, by=account.id))
         tx.append(RoomRemoved(person=account.id, room=room))
         if role is RoomRole.OWNER:
             appoint_successor(tx, room)

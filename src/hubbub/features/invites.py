@@ -123,18 +123,18 @@ def create_link(request: Request[CreateOneTimeToken], tx: Transaction) -> Nothin
 # --- queries -------------------------------------------------------------------------------------------------------
 
 
-def listing(connection: Connection, actor: Actor, room: int | None, now: int, after: str | None, limit: int) -> Answer:
+def listing(connection: Connection, actor: Actor, room: int | None, now: int, before: str | None, limit: int) -> Answer:
     """Return a page of usable invites to the site (staff) or a room (moderators).
 
-    `after` is a `Place`. Raises Forbidden, NotFound.
+    `before` is a `Place`. Raises Forbidden, NotFound.
     """
     if room is None:
         rules.may_invite(actor)
     else:
         rules.may_moderate(actor, get_room(connection, actor.id, room))
     position = None
-    if after is not None:
-        moment, _, invite = after.partition(",")
+    if before is not None:
+        moment, _, invite = before.partition(",")
         position = invites.InvitePosition(milliseconds(moment), invite)
     found = invites.listing(connection, room, now, position, limit + 1)
     return {"invites": [_to_answer(invite) for invite in found[:limit]], "more": len(found) > limit}
@@ -144,8 +144,8 @@ def opens(connection: Connection, token_hash: str, now: int) -> Answer:
     """Return what an invite's token allows now: a room to join, a sign-up."""
     invite = invites.grant(connection, token_hash, now)
     if invite is None or not invite.open:
-        return {"valid": False, "signup": False, "room": None, "name": None}
-    return {"valid": not invite.archived, "signup": invite.signup, "room": invite.room, "name": invite.name}
+        return {"valid": False, "signup": False, "room": None, "room_name": None}
+    return {"valid": not invite.archived, "signup": invite.signup, "room": invite.room, "room_name": invite.name}
 
 
 def reset_owner(connection: Connection, token_hash: str, now: int) -> int | None:

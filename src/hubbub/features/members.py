@@ -4,12 +4,12 @@ from sqlalchemy import Connection
 
 from hubbub.domain import rules
 from hubbub.domain.commands import (
+    AddMember,
     BanMember,
-    InviteMember,
     JoinRoom,
     LeaveRoom,
     RemoveMember,
-    SetRoomRole,
+    SetMemberRole,
     UnbanMember,
 )
 from hubbub.domain.errors import Conflict, NotFound
@@ -50,15 +50,15 @@ def leave(request: Request[LeaveRoom], tx: Transaction) -> Position:
     close_behind(tx, room.id, actor.id, actor.name)
     members.remove(tx, room.id, actor.id)
     invites.remove_into(tx, room.id, actor.id)
-    entry = tx.append(MemberLeft(room=room.id, user=actor.id, name=actor.name, by=actor.id))
+    entry = tx.append(MemberLeft(room=room.id, user=actor.id, user_name=actor.name, by=actor.id))
     tx.append(RoomRemoved(person=actor.id, room=room.id, why="left"))
     if is_owner:
         appoint_successor(tx, room.id)
     return entry.position()
 
 
-@handles(InviteMember)
-def invite(request: Request[InviteMember], tx: Transaction) -> MaybePosition:
+@handles(AddMember)
+def add(request: Request[AddMember], tx: Transaction) -> MaybePosition:
     """Add a user to a room. An existing member stays as they are."""
     command, actor = request.command, request.actor
     room = request.room
@@ -89,7 +89,7 @@ def remove(request: Request[RemoveMember], tx: Transaction) -> Position:
     name = accounts.name_of(tx.connection, command.user)
     members.remove(tx, room.id, command.user)
     invites.remove_into(tx, room.id, command.user)
-    entry = tx.append(MemberRemoved(room=room.id, user=command.user, name=name, by=actor.id))
+    entry = tx.append(MemberRemoved(room=room.id, user=command.user, user_name=name, by=actor.id))
     tx.append(RoomRemoved(person=command.user, room=room.id, why="removed"))
     if role is RoomRole.OWNER:
         appoint_successor(tx, room.id)
@@ -114,7 +114,7 @@ def ban(request: Request[BanMember], tx: Transaction) -> MaybePosition:
         members.remove(tx, room.id, user.id)
     invites.remove_into(tx, room.id, user.id)
     bans.add(tx, room.id, user.id, actor.id, command.reason)
-    entry = tx.append(MemberBanned(room=room.id, user=user.id, name=user.name, by=actor.id, was_member=was_member))
+    entry = tx.append(MemberBanned(room=room.id, user=user.id, user_name=user.name, by=actor.id, was_member=was_member))
     if was_member:
         tx.append(RoomRemoved(person=user.id, room=room.id, why="banned", reason=command.reason or None))
     if role is RoomRole.OWNER:
@@ -132,11 +132,11 @@ def unban(request: Request[UnbanMember], tx: Transaction) -> MaybePosition:
         return {}
     name = accounts.name_of(tx.connection, command.user)
     bans.remove(tx, room.id, command.user)
-    return tx.append(MemberUnbanned(room=room.id, user=command.user, name=name, by=actor.id)).maybe_position()
+    return tx.append(MemberUnbanned(room=room.id, user=command.user, user_name=name, by=actor.id)).maybe_position()
 
 
-@handles(SetRoomRole)
-def set_role(request: Request[SetRoomRole], tx: Transaction) -> MaybePosition:
+@handles(SetMemberRole)
+def set_role(request: Request[SetMemberRole], tx: Transaction) -> MaybePosition:
     """Change a member's role.
 
     When the owner changes, the former owner becomes a moderator first. A role the member already

@@ -16,5 +16,5 @@ def search(connection: Connection, actor: Actor, beginning: str, after: int, lim
     """
     rules.may_find_people(actor)
     found = accounts.search(connection, beginning, after, limit + 1)
-    people = [Person(id=account.id, name=account.name) for account in found[:limit]]
-    return {"people": [person.model_dump() for person in people], "more": len(found) > limit}
+    users = [Person(id=account.id, name=account.name) for account in found[:limit]]
+    return {"users": [user.model_dump() for user in users], "more": len(found) > limit}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from hubbub.domain.commands import SetPresence
+from hubbub.domain.commands import SetStatus
 from hubbub.domain.errors import BadRequest
 from hubbub.domain.events import StatusChanged
 from hubbub.domain.model import MaybePosition, Status
@@ -18,8 +18,8 @@ LONGEST = 366 * 86_400_000
 """The longest duration of a status, in milliseconds."""
 
 
-@handles(SetPresence)
-def set_(request: Request[SetPresence], tx: Transaction) -> MaybePosition:
+@handles(SetStatus)
+def set_(request: Request[SetStatus], tx: Transaction) -> MaybePosition:
     """Replace the user's status. If nothing changes, the answer is empty."""
     command, actor = request.command, request.actor
     until = None if command.until is None else milliseconds(command.until)
@@ -34,7 +34,7 @@ def set_(request: Request[SetPresence], tx: Transaction) -> MaybePosition:
     if statuses.of(tx.connection, [actor.id], tx.now)[actor.id][0] == chosen:
         return {}
     statuses.put(tx, actor.id, chosen, until)
-    entry = tx.append(StatusChanged(person=actor.id, chosen=chosen))
+    entry = tx.append(StatusChanged(person=actor.id, status=chosen))
     return entry.maybe_position()
 
 

@@ -120,7 +120,9 @@ def _move(tx: Transaction, moves: ReadMoves) -> dict[MemberKey, MaybePosition]:
     answers: dict[MemberKey, MaybePosition] = {}
     for target, (n, mentions) in zip(targets, counts, strict=True):
         unread = tx.head(room_topic(target.room)).n - n
-        event = ReadMoved(person=target.user, room=target.room, read=target.seq, unread=unread, mentions=mentions)
+        event = ReadMoved(
+            person=target.user, room=target.room, read_seq=target.seq, unread_count=unread, mention_count=mentions
+        )
         entry = tx.append(event)
         answers[target.room, target.user] = entry.maybe_position()
     return answers

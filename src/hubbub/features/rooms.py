@@ -9,9 +9,9 @@ from hubbub.domain import rules
 from hubbub.domain.commands import (
     TOO_MANY,
     ArchiveRoom,
-    ChangeSettings,
     CreateRoom,
     RestoreRoom,
+    SetRoomPreferences,
     UpdateRoom,
 )
 from hubbub.domain.errors import BadRequest, Conflict, NotFound
@@ -21,9 +21,9 @@ from hubbub.domain.events import (
     RoomArchived,
     RoomChanges,
     RoomCreated,
+    RoomPreferencesChanged,
     RoomRestored,
     RoomUpdated,
-    SettingsChanged,
     SiteRoomEvent,
 )
 from hubbub.domain.model import Actor, MaybePosition, Room, RoomPosition, RoomRole, room_topic
@@ -36,7 +36,7 @@ from hubbub.storage import accounts, log, members, messages, rooms
 from hubbub.storage.transaction import Transaction
 
 MEMBERS_SHOWN = 100
-MEMBER_FIELDS = ("head", "floor", "read", "unread", "mentions", "role", "favourite", "muted")
+MEMBER_FIELDS = ("head", "floor", "read_seq", "unread_count", "mention_count", "role", "favourite", "muted")
 """The fields of a room that only members get."""
 NAME_TAKEN = "There is already a room with this name, or one that looks like it. Choose another name."
 
@@ -121,9 +121,9 @@ def restore(request: Request[RestoreRoom], tx: Transaction) -> MaybePosition:
     return _set_archived(tx, actor, request.room, archived=False)
 
 
-@handles(ChangeSettings)
-def settings(request: Request[ChangeSettings], tx: Transaction) -> MaybePosition:
-    """Change the actor's own settings for a room.
+@handles(SetRoomPreferences)
+def set_preferences(request: Request[SetRoomPreferences], tx: Transaction) -> MaybePosition:
+    """Set the actor's own preferences for a room.
 
     If nothing changes, the answer is empty. Allowed in archived rooms, too.
     """
@@ -134,7 +134,7 @@ def settings(request: Request[ChangeSettings], tx: Transaction) -> MaybePosition
     if (favourite, muted) == (room.favourite, room.muted):
         return {}
     rooms.set_preferences(tx, room.id, actor.id, favourite=favourite, muted=muted)
-    entry = tx.append(SettingsChanged(person=actor.id, room=room.id, favourite=favourite, muted=muted))
+    entry = tx.append(RoomPreferencesChanged(person=actor.id, room=room.id, favourite=favourite, muted=muted))
     return entry.maybe_position()
 
 
@@ -164,7 +164,6 @@ def detail(connection: Connection, user: int, room: int) -> dict[str, object]:
         "room": seen.model_dump(exclude_none=True),
         "members": [member.model_dump() for member in shown[:MEMBERS_SHOWN]],
         "more_members": len(shown) > MEMBERS_SHOWN,
-        "read": seen.read,
         "heads": log.heads(connection, [room_topic(room)]) if seen.joined else {},
     }
 
@@ -224,12 +223,12 @@ def _create(
     """
     room_id = rooms.create(tx, new, roles)
     room = get_room(tx.connection, actor.id, room_id)
-    event = RoomCreated(room=_as_non_member(room), by=actor.id, name=actor.name)
+    event = RoomCreated(room=room_id, details=_as_non_member(room), by=actor.id, name=actor.name)
     entry = tx.append(event)
     for count, (user, role) in enumerate(roles.items(), 1):
-        before_join = {"head": count, "floor": count, "read": count, "members": count - 1, "role": role}
-        tx.append(RoomAdded(person=user, room=room.model_copy(update=before_join)))
-        tx.append(MemberJoined(room=room_id, user=user, name=names[user], by=actor.id))
+        before_join = {"head": count, "floor": count, "read_seq": count, "member_count": count - 1, "role": role}
+        tx.append(RoomAdded(person=user, room=room_id, details=room.model_copy(update=before_join)))
+        tx.append(MemberJoined(room=room_id, user=user, user_name=names[user], by=actor.id))
     if new.kind == "public":
         tx.append(event.model_copy(update={"in_site": True}))
     return rooms.current(tx, actor.id, room_id), entry.seq

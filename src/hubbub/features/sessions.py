@@ -66,7 +66,7 @@ def open_(request: Request[OpenSession], tx: Transaction) -> SessionAnswer:
     end_sessions(tx, account.id, surplus)
     expires_at = tx.now + min(command.idle, command.longest)
     opened = sessions.create(tx, command.session, account.id, command.token_hash, command.client, expires_at)
-    tx.append(SessionOpened(person=account.id, session=opened))
+    tx.append(SessionOpened(person=account.id, session=opened.id, details=opened))
     return {"user": account.profile(), "generation": 0}
 
 

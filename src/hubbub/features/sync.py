@@ -96,7 +96,12 @@ def events_since(connection: Connection, user: int, site: bool, query: EventsSin
     if page is None:
         head, own_floor = log.position(connection, query.topic) or (0, 0)
         return {"epoch": epoch, "reset": True, "head": head, "floor": max(floor, own_floor)}
-    return {"epoch": epoch, "events": [orjson.Fragment(text) for text in page.texts], "head": page.head}
+    return {
+        "epoch": epoch,
+        "events": [orjson.Fragment(text) for text in page.texts],
+        "head": page.head,
+        "more": not page.complete,
+    }
 
 
 def follow_floor(connection: Connection, user: int, site: bool, topic: str) -> int:

@@ -10,11 +10,11 @@ from hubbub.domain.errors import Refusal
 from hubbub.domain.events import EventPage, NoWay
 from hubbub.domain.model import (
     Absent,
-    Appearances,
     Frozen,
     MaybePosition,
     Position,
     Presence,
+    Presences,
     Room,
     RoomPosition,
     Status,
@@ -112,16 +112,17 @@ class UserTyping(Wire):
 
     type: Literal["typing"]
     room: int
-    user: int
-    """The user's id."""
+    by: int
+    """The id of the user who is typing."""
     name: str
+    """Their name."""
 
 
 class PresenceChanged(Wire):
     """The presence of watched users changed."""
 
     type: Literal["presence"]
-    people: list[Presence]
+    presences: list[Presence]
     """The users whose presence changed."""
 
 
@@ -134,7 +135,7 @@ class Ok(Wire):
 
     re: int
     """The `id` of the command or query."""
-    ok: RoomPosition | Position | MaybePosition | EventPage | NoWay | Appearances | EmptyAnswer
+    ok: RoomPosition | Position | MaybePosition | EventPage | NoWay | Presences | EmptyAnswer
 
 
 class CommandRefused(Wire):

@@ -33,6 +33,6 @@ def listing(connection: Connection, room: int, after: int, limit: int) -> list[B
         .limit(limit)
     )
     return [
-        Ban(user=row.user, name=row.name, by=row.by, at=timestamp(row.at), reason=row.reason or None)
+        Ban(user=row.user, user_name=row.name, by=row.by, at=timestamp(row.at), reason=row.reason or None)
         for row in connection.execute(query)
     ]

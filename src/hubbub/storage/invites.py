@@ -81,7 +81,7 @@ def find(connection: Connection, invite: str) -> Invite | None:
 
 
 def listing(
-    connection: Connection, room: int | None, now: int, after: InvitePosition | None, limit: int
+    connection: Connection, room: int | None, now: int, before: InvitePosition | None, limit: int
 ) -> list[Invite]:
     """Return a page of the usable invites to a room, the newest first.
 
@@ -89,9 +89,9 @@ def listing(
     """
     newest_first = (invites.c.created_at.desc(), invites.c.id)
     query = select(invites).where(_into(room), _usable(now)).order_by(*newest_first).limit(limit)
-    if after is not None:
-        same = and_(invites.c.created_at == after.created_at, invites.c.id > after.id)
-        query = query.where(or_(invites.c.created_at < after.created_at, same))
+    if before is not None:
+        same = and_(invites.c.created_at == before.created_at, invites.c.id > before.id)
+        query = query.where(or_(invites.c.created_at < before.created_at, same))
     return [_model(row) for row in connection.execute(query)]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, Dialect, Executable, and_, bindparam, delete, func, select, update
 
-from hubbub.domain.events import BY_TYPE, ENVELOPE, Entry, Event, RoomCreated, SiteRoomEvent
+from hubbub.domain.events import BY_TYPE, ENVELOPE, Entry, Event, SiteRoomEvent
 from hubbub.domain.model import SITE
 from hubbub.storage import rows
 from hubbub.storage.database import Statement
@@ -190,7 +190,7 @@ def _parse(topic: str, type_: str, text: str) -> Event:
     if topic.startswith("user:"):
         body["person"] = int(topic.removeprefix("user:"))
     event = BY_TYPE[type_]
-    if issubclass(event, (RoomCreated, SiteRoomEvent)):
+    if issubclass(event, SiteRoomEvent):
         body["in_site"] = topic == SITE
     return event.model_validate(body)
 

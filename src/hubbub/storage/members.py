@@ -93,7 +93,7 @@ def successor(connection: Connection, room: int) -> tuple[int, str] | None:
 
 
 def set_role(tx: Transaction, room: int, user: int, role: RoomRole) -> None:
-    """Set a member's role. Holds the room's topic; append `member.role` next."""
+    """Set a member's role. Holds the room's topic; append `member.role_changed` next."""
     tx.execute(update(members).where(members.c.room == room, members.c.user == user).values(role=role.value))
 
 

@@ -42,7 +42,7 @@ class ReactionRow(NamedTuple):
     """A reaction in the list of who reacted to a message."""
 
     emoji: str
-    user: int
+    by: int
     name: str
     seq: int
 
@@ -91,9 +91,9 @@ def of(connection: Connection, room: int, seqs: Iterable[int], user: int) -> dic
         kinds = found.setdefault(seq, {})
         known = kinds.get(emoji)
         if known is None:
-            kinds[emoji] = Reaction(emoji=emoji, count=count, mine=bool(mine), by=[by])
+            kinds[emoji] = Reaction(emoji=emoji, count=count, mine=bool(mine), users=[by])
         else:
-            known.by.append(by)
+            known.users.append(by)
     return {seq: list(kinds.values()) for seq, kinds in found.items()}
 
 

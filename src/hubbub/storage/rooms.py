@@ -142,11 +142,12 @@ def before_join(tx: Transaction, seen: Room) -> Room:
     """Return the room as a new member sees it before `member.joined` is appended.
 
     The read position is the head. A connection that follows the room from there receives
-    `member.joined` of its own user, and then counts the new member. So `members` does not include
+    `member.joined` of its own user, and then counts the new member. So `member_count` does not include
     them yet.
     """
     head = tx.head(room_topic(seen.id)).seq
-    return seen.model_copy(update={"head": head, "floor": head, "read": head, "unread": 0, "members": seen.members - 1})
+    before = {"head": head, "floor": head, "read_seq": head, "unread_count": 0, "member_count": seen.member_count - 1}
+    return seen.model_copy(update=before)
 
 
 def current(tx: Transaction, user: int, room: int) -> Room:
@@ -157,7 +158,7 @@ def current(tx: Transaction, user: int, room: int) -> Room:
     head = tx.head(room_topic(room))
     row = tx.connection.execute(_seen_by(user).where(rooms.c.id == room)).one()
     (seen,) = models(tx.connection, [row])
-    return seen.model_copy(update={"head": head.seq, "unread": head.n - row.read_n})
+    return seen.model_copy(update={"head": head.seq, "unread_count": head.n - row.read_n})
 
 
 def joined(connection: Connection, user: int) -> list[Room]:
@@ -192,15 +193,15 @@ def _model(row: Sequence[Any], names: Mapping[int, str]) -> Room:
     common = {
         "id": id_, "kind": kind, "name": name, "topic": topic or None, "description": description or None,
         "history": history, "archived": bool(archived), "lobby": id_ == LOBBY, "created_by": created_by,
-        "created_at": timestamp(created_at), "members": count, "joined": role is not None,
+        "created_at": timestamp(created_at), "member_count": count, "joined": role is not None,
     }  # fmt: skip
     if people:
         ids = [int(user) for user in people.split(",")]
-        common["people"] = [Person(id=user, name=names[user]) for user in ids if user in names]
+        common["members"] = [Person(id=user, name=names[user]) for user in ids if user in names]
     if role is not None:
         common |= {
-            "head": head, "floor": max(floor, joined_seq - 1), "read": read_seq, "unread": n - read_n,
-            "mentions": min(called, MENTIONS_COUNTED), "role": RoomRole(role), "favourite": bool(favourite),
+            "head": head, "floor": max(floor, joined_seq - 1), "read_seq": read_seq, "unread_count": n - read_n,
+            "mention_count": min(called, MENTIONS_COUNTED), "role": RoomRole(role), "favourite": bool(favourite),
             "muted": bool(muted),
         }  # fmt: skip
     return Room.model_validate(common)

@@ -19,7 +19,7 @@ type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
 export const get = <T>(path: string): Promise<T> => request<T>("GET", path);
 export const post = <T>(path: string, body: object = {}): Promise<T> => request<T>("POST", path, body);
-export const put = <T>(path: string, body: object): Promise<T> => request<T>("PUT", path, body);
+export const put = <T>(path: string, body: object = {}): Promise<T> => request<T>("PUT", path, body);
 export const patch = <T>(path: string, body: object): Promise<T> => request<T>("PATCH", path, body);
 export const remove = <T>(path: string, body?: object): Promise<T> => request<T>("DELETE", path, body);
 

@@ -17,18 +17,18 @@ export function readMoved(state: State, event: ReadMoved): State {
   if (event.seq <= state.own) return state;
   const now = { ...state, own: event.seq };
   // A newer local read position is on its way to the server, which will report it.
-  if (event.read < (state.reading[event.room] ?? 0)) return now;
-  const { read, unread, mentions = 0 } = event;
-  return roomChanged({ ...now, reading: without(now.reading, event.room) }, event.room, (room) => ({ ...room, read, unread, mentions }));
+  if (event.read_seq < (state.reading[event.room] ?? 0)) return now;
+  const { read_seq, unread_count, mention_count = 0 } = event;
+  return roomChanged({ ...now, reading: without(now.reading, event.room) }, event.room, (room) => ({ ...room, read_seq, unread_count, mention_count }));
 }
 
 /** The user has read up to `seq` here; the server hears of it a little later. */
 export function readHere(state: State, room: number, seq: number): State {
   const known = state.rooms[room];
-  if (!known || (known.unread === 0 && (known.read ?? 0) >= seq)) return state;
-  const read = Math.max(known.read ?? 0, seq);
+  if (!known || (known.unread_count === 0 && (known.read_seq ?? 0) >= seq)) return state;
+  const read = Math.max(known.read_seq ?? 0, seq);
   const reading = { ...state.reading, [room]: read };
-  return { ...state, reading, rooms: { ...state.rooms, [room]: { ...known, read, unread: 0, mentions: 0 } } };
+  return { ...state, reading, rooms: { ...state.rooms, [room]: { ...known, read_seq: read, unread_count: 0, mention_count: 0 } } };
 }
 
 /** Drop the local read position: from now on the server's report counts. */
@@ -43,8 +43,8 @@ export function countSent(state: State, event: MessageSent): State {
   return roomChanged(seen, event.room, (room) => {
     if (event.seq <= (room.head ?? 0)) return room;
     const heard = { ...room, head: event.seq };
-    if (mine) return { ...heard, read: event.seq, unread: 0, mentions: 0 };
-    return counted({ ...heard, unread: (room.unread ?? 0) + 1 }, mentionsMe(event.mentions, state) ? 1 : 0);
+    if (mine) return { ...heard, read_seq: event.seq, unread_count: 0, mention_count: 0 };
+    return counted({ ...heard, unread_count: (room.unread_count ?? 0) + 1 }, mentionsMe(event.mentions, state) ? 1 : 0);
   });
 }
 
@@ -61,16 +61,16 @@ export function countDeleted(state: State, event: MessageDeleted): State {
 function recounted(state: State, event: MessageEdited | MessageDeleted, author: number, change: number): State {
   if (author === state.me.id) return state;
   return roomChanged(state, event.room, (room) => {
-    const waits = event.seq > (room.head ?? 0) && event.message > Math.max(room.read ?? 0, room.floor ?? 0);
+    const waits = event.seq > (room.head ?? 0) && event.message > Math.max(room.read_seq ?? 0, room.floor ?? 0);
     return waits ? counted(room, change) : room;
   });
 }
 
 /** At the limit the exact number is unknown. */
 function counted(room: Room, change: number): Room {
-  const before = room.mentions ?? 0;
+  const before = room.mention_count ?? 0;
   if (change === 0 || (change < 0 && before === MENTIONS_COUNTED)) return room;
-  return { ...room, mentions: Math.min(MENTIONS_COUNTED, Math.max(0, before + change)) };
+  return { ...room, mention_count: Math.min(MENTIONS_COUNTED, Math.max(0, before + change)) };
 }
 
 function mentionsMe(mentions: Mentions | undefined, { me }: State): boolean {

@@ -4,12 +4,12 @@
  */
 import { countEdited, readMoved } from "./attention";
 import type { Change, ChatEvent, EventOf } from "./events";
-import { memberBanned, memberGone, memberJoined, memberRole, memberUnbanned } from "./members";
+import { memberBanned, memberGone, memberJoined, memberRoleChanged, memberUnbanned } from "./members";
 import { deleted, edited, reactionAdded, reactionRemoved } from "./message_changes";
 import { messageDeleted, messageSent, pinListed, pinUnlisted } from "./messages";
 import { became, did, moved, roleNote, updateNote, type NoteItem, type NoteText } from "./notes";
 import { spoken, statusChanged, type Signals } from "./presence";
-import { roomAdded, roomArchived, roomCreated, roomGone, roomRestored, roomUpdated, settingsChanged } from "./rooms";
+import { roomAdded, roomArchived, roomCreated, roomGone, roomRestored, roomUpdated, preferencesChanged } from "./rooms";
 import { sessionClosed, sessionOpened } from "./sessions";
 import type { State } from "./state";
 import type { MessageItem } from "./timeline";
@@ -52,15 +52,15 @@ export const EVENT_TYPES: { readonly [T in ChatEvent["type"]]: EntryOf<EventOf<T
   "member.removed": { reduce: (state, event) => memberGone(state, event, "removed"), line: (event) => became(event, "removed") },
   "member.banned": { reduce: memberBanned, line: (event) => became(event, "banned") },
   "member.unbanned": { reduce: memberUnbanned, line: (event) => became(event, "unbanned") },
-  "member.role": { reduce: memberRole, line: roleNote },
+  "member.role_changed": { reduce: memberRoleChanged, line: roleNote },
   "room.created": { reduce: roomCreated, line: (event) => did(event, "created this room") },
   "room.updated": { reduce: roomUpdated, line: updateNote },
   "room.archived": { reduce: roomArchived, line: (event) => did(event, "archived this room") },
   "room.restored": { reduce: roomRestored, line: (event) => did(event, "restored this room") },
   "room.added": { reduce: roomAdded },
-  "room.gone": { reduce: roomGone, withdraws: true },
-  "settings.changed": { reduce: settingsChanged },
-  "read.moved": { reduce: readMoved },
+  "room.removed": { reduce: roomGone, withdraws: true },
+  "room.preferences_changed": { reduce: preferencesChanged },
+  "room.read_moved": { reduce: readMoved },
   "status.changed": { reduce: statusChanged },
   "session.opened": { reduce: sessionOpened },
   "session.closed": { reduce: sessionClosed },

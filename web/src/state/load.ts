@@ -23,7 +23,7 @@ export function welcomed(
   );
   const { members, bans, pins, changes } = state;
   const reading = Object.fromEntries(
-    Object.entries(state.reading).filter(([room, read]) => rooms[Number(room)] && read > (rooms[Number(room)]?.read ?? 0)),
+    Object.entries(state.reading).filter(([room, read]) => rooms[Number(room)] && read > (rooms[Number(room)]?.read_seq ?? 0)),
   );
   const lost = Object.values(state.rooms).filter((room) => !(room.id in rooms));
   return {
@@ -54,7 +54,7 @@ export function roomLoaded(state: State, room: Room, members: readonly Member[])
 
 export function timelineStarted(state: State, room: number, load: number): State {
   const known = state.rooms[room];
-  return withTimeline(state, room, started(load, known?.unread ? (known.read ?? null) : null));
+  return withTimeline(state, room, started(load, known?.unread_count ? (known.read_seq ?? null) : null));
 }
 
 export function timelineFailed(state: State, room: number): State {

@@ -1,11 +1,11 @@
 /** The effects of membership events on the state. Pure. */
-import type { MemberBanned, MemberJoined, MemberLeft, MemberRemoved, MemberRole, MemberUnbanned } from "./events";
+import type { MemberBanned, MemberJoined, MemberLeft, MemberRemoved, MemberRoleChanged, MemberUnbanned } from "./events";
 import type { Member } from "./model";
 import { roomChanged, roomGone } from "./rooms";
 import { without, type State } from "./state";
 
 export function memberJoined(state: State, event: MemberJoined): State {
-  const joined = { id: event.user, name: event.name, role: "member", joined_at: event.at } as const;
+  const joined = { id: event.user, name: event.user_name, role: "member", joined_at: event.at } as const;
   return listed(counted(state, event, +1), event.room, (members) =>
     members.some((member) => member.id === event.user) ? members : [...members, joined],
   );
@@ -31,7 +31,7 @@ export function memberUnbanned(state: State, event: MemberUnbanned): State {
   return bans ? { ...state, bans: { ...state.bans, [event.room]: bans.filter((ban) => ban.user !== event.user) } } : state;
 }
 
-export function memberRole(state: State, event: MemberRole): State {
+export function memberRoleChanged(state: State, event: MemberRoleChanged): State {
   const { room, user, role } = event;
   const own = user === state.me.id ? roomChanged(state, room, (known) => (event.seq <= (known.head ?? 0) ? known : { ...known, role })) : state;
   return listed(own, room, (members) => members.map((member) => (member.id === user ? { ...member, role } : member)));
@@ -44,6 +44,6 @@ function listed(state: State, room: number, change: (members: readonly Member[])
 
 function counted(state: State, event: MemberJoined | MemberLeft | MemberRemoved | MemberBanned, by: number): State {
   return roomChanged(state, event.room, (room) =>
-    event.seq <= (room.head ?? 0) ? room : { ...room, head: event.seq, members: room.members + by },
+    event.seq <= (room.head ?? 0) ? room : { ...room, head: event.seq, member_count: room.member_count + by },
   );
 }

@@ -26,10 +26,10 @@ export function deleted(item: MessageItem): MessageItem {
 export function reactionAdded(item: MessageItem, { emoji, by }: ReactionAdded, me: number): MessageItem {
   const reactions = item.reactions ?? [];
   const known = reactions.find((one) => one.emoji === emoji);
-  const first = { emoji, count: 1, mine: by === me, by: [by] };
+  const first = { emoji, count: 1, mine: by === me, users: [by] };
   if (!known) return { ...item, reactions: [...reactions, first] };
-  const named = known.by.length < REACTION_USERS_SHOWN ? [...known.by, by] : known.by;
-  const more = { emoji, count: known.count + 1, mine: known.mine || by === me, by: named };
+  const named = known.users.length < REACTION_USERS_SHOWN ? [...known.users, by] : known.users;
+  const more = { emoji, count: known.count + 1, mine: known.mine || by === me, users: named };
   return { ...item, reactions: reactions.map((one) => (one === known ? more : one)) };
 }
 
@@ -37,8 +37,8 @@ export function reactionRemoved(item: MessageItem, { emoji, by }: ReactionRemove
   const reactions = item.reactions ?? [];
   const known = reactions.find((one) => one.emoji === emoji);
   if (!known) return item;
-  const rest = { emoji, count: known.count - 1, mine: known.mine && by !== me, by: known.by.filter((one) => one !== by) };
+  const rest = { emoji, count: known.count - 1, mine: known.mine && by !== me, users: known.users.filter((one) => one !== by) };
   // The next user to be named is not known here.
-  const outdated = rest.by.length < Math.min(rest.count, REACTION_USERS_SHOWN) || item.outdated === true;
+  const outdated = rest.users.length < Math.min(rest.count, REACTION_USERS_SHOWN) || item.outdated === true;
   return { ...item, outdated, reactions: reactions.flatMap((one) => (one !== known ? one : rest.count > 0 ? rest : [])) };
 }

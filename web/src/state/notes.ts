@@ -1,5 +1,5 @@
 /** The texts of events that are lines between messages. Pure. */
-import type { MemberRole, RoomUpdated } from "./events";
+import type { MemberRoleChanged, RoomUpdated } from "./events";
 
 export interface NoteItem {
   readonly kind: "note";
@@ -26,14 +26,14 @@ export interface NoteText {
 export const did = (event: { by: number; name: string }, does: string): NoteText => ({ id: event.by, name: event.name, does });
 
 /** Another user did something to a user. */
-export const became = (event: { user: number; name: string }, what: string): NoteText => ({ id: event.user, name: event.name, does: `was ${what}`, mine: `were ${what}` });
+export const became = (event: { user: number; user_name: string }, what: string): NoteText => ({ id: event.user, name: event.user_name, does: `was ${what}`, mine: `were ${what}` });
 
 /** A user came or went. */
-export const moved = (event: { user: number; name: string }, does: string): NoteText => ({ id: event.user, name: event.name, does, gathers: true });
+export const moved = (event: { user: number; user_name: string }, does: string): NoteText => ({ id: event.user, name: event.user_name, does, gathers: true });
 
 const ROLES = { owner: "the owner", moderator: "a moderator", member: "a member" } as const;
 
-export const roleNote = ({ user, name, role }: MemberRole): NoteText => ({ id: user, name, does: `is now ${ROLES[role]}`, mine: `are now ${ROLES[role]}` });
+export const roleNote = ({ user, user_name: name, role }: MemberRoleChanged): NoteText => ({ id: user, name, does: `is now ${ROLES[role]}`, mine: `are now ${ROLES[role]}` });
 
 export function updateNote(event: RoomUpdated): NoteText {
   const { name, topic, description, history } = event.changes;

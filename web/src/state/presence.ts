@@ -26,11 +26,11 @@ export const ONLINE: Status = { status: "online" };
 /** Apply a signal. `all`: users it does not name are unknown from now on. */
 export function signalled(signals: Signals, signal: UserTyping | PresenceChanged, all: boolean, now: number): Signals {
   if (signal.type === "typing") return typed(signals, signal, now);
-  const people = Object.fromEntries(signal.people.map((presence) => [presence.user, presence]));
+  const people = Object.fromEntries(signal.presences.map((presence) => [presence.user, presence]));
   return { ...signals, people: all ? people : { ...signals.people, ...people } };
 }
 
-function typed(signals: Signals, { room, user, name }: UserTyping, now: number): Signals {
+function typed(signals: Signals, { room, by: user, name }: UserTyping, now: number): Signals {
   const until = now + TYPING_MS;
   const before = typists(signals, room, now);
   const known = before.some((one) => one.user === user);
@@ -52,7 +52,7 @@ export function typists(signals: Signals, room: number, now: number): readonly T
 
 /** The user has changed their status, on any device. */
 export function statusChanged(state: State, event: StatusChanged): State {
-  return event.seq <= state.own ? state : { ...state, own: event.seq, status: event.chosen };
+  return event.seq <= state.own ? state : { ...state, own: event.seq, status: event.status };
 }
 
 /** Return the status as it is now: it may have ended. */

@@ -1,10 +1,10 @@
 /** The effects of room events on the state. Pure. */
-import type { RoomAdded, RoomArchived, RoomCreated, RoomRemoved, RoomRestored, RoomUpdated, SettingsChanged } from "./events";
+import type { RoomAdded, RoomArchived, RoomCreated, RoomPreferencesChanged, RoomRemoved, RoomRestored, RoomUpdated } from "./events";
 import type { Room } from "./model";
 import { without, type State } from "./state";
 
 export function roomCreated(state: State, event: RoomCreated): State {
-  return event.topic === "site" ? { ...state, directory: listed(state.directory, event.room) } : state;
+  return event.topic === "site" ? { ...state, directory: listed(state.directory, event.details) } : state;
 }
 
 /**
@@ -12,15 +12,15 @@ export function roomCreated(state: State, event: RoomCreated): State {
  * room's log. The known state may be newer by then.
  */
 export function roomAdded(state: State, event: RoomAdded): State {
-  const { id } = event.room;
+  const { room: id, details } = event;
   const known = state.rooms[id];
-  const newer = known && (known.head ?? 0) >= (event.room.head ?? 0);
+  const newer = known && (known.head ?? 0) >= (details.head ?? 0);
   return {
     ...state,
-    rooms: newer ? state.rooms : { ...state.rooms, [id]: { ...event.room, joined: true } },
+    rooms: newer ? state.rooms : { ...state.rooms, [id]: { ...details, joined: true } },
     former: without(state.former, id),
     gone: state.gone?.room === id ? null : state.gone,
-    directory: marked(listed(state.directory, event.room), id, true),
+    directory: marked(listed(state.directory, details), id, true),
   };
 }
 
@@ -77,8 +77,8 @@ export function roomRestored(state: State, event: RoomRestored): State {
   return updated(state, event, (room) => ({ ...room, archived: false }));
 }
 
-/** The user's own settings of a room, set on any device. */
-export function settingsChanged(state: State, { room: id, favourite, muted }: SettingsChanged): State {
+/** The user's own preferences for a room, set on any device. */
+export function preferencesChanged(state: State, { room: id, favourite, muted }: RoomPreferencesChanged): State {
   return roomChanged(state, id, (room) => ({ ...room, favourite, muted }));
 }
 

@@ -2,9 +2,9 @@
 import type { SessionClosed, SessionOpened } from "./events";
 import type { State } from "./state";
 
-export function sessionOpened(state: State, { session }: SessionOpened): State {
-  if (!state.sessions || state.sessions.some((known) => known.id === session.id)) return state;
-  return { ...state, sessions: [...state.sessions, { ...session, current: false }] };
+export function sessionOpened(state: State, { session, details }: SessionOpened): State {
+  if (!state.sessions || state.sessions.some((known) => known.id === session)) return state;
+  return { ...state, sessions: [...state.sessions, { ...details, current: false }] };
 }
 
 export function sessionClosed(state: State, { session }: SessionClosed): State {

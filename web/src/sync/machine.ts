@@ -3,7 +3,7 @@
  * apply in which order, what to fetch, what to send again. A pure state machine, (state, input) →
  * [state, effects]. Independent of sockets and screens.
  */
-import type { Appearances } from "../contract";
+import type { Presences } from "../contract";
 import { MAX_PAGE, MAX_WATCHED } from "../limits";
 import type { ChatEvent } from "../state/events";
 import { isAnswer, isEvent, isReset, type Answer, type Command, type Frame, type Page, type Sent, type Welcome } from "./frames";
@@ -140,7 +140,7 @@ class Run {
   private watchAnswered(answer: Answer): void {
     this.setEphemeral({ asked: answer.error ? "again" : null });
     if (answer.error) this.effects.push({ type: "timer", at: this.now + (answer.error.retry_after ?? PATIENCE_S) * 1000 });
-    else this.effects.push({ type: "signal", signal: { type: "presence", people: (answer.ok as Appearances).people }, all: true });
+    else this.effects.push({ type: "signal", signal: { type: "presence", presences: (answer.ok as Presences).presences }, all: true });
   }
 
   private event(event: ChatEvent): void {
@@ -161,10 +161,10 @@ class Run {
 
   private apply(event: ChatEvent): void {
     this.set({ positions: positions.advance(this.state.positions, event.topic, event.seq) });
-    if (event.type === "room.gone") this.returnUnsent((room) => room !== event.room);
+    if (event.type === "room.removed") this.returnUnsent((room) => room !== event.room);
     this.effects.push({ type: "event", event });
-    if (event.type === "room.added") this.enter(event.room.id, event.room.head ?? 0);
-    if (event.type === "room.gone") this.set({ positions: positions.forget(this.state.positions, `room:${event.room}`) });
+    if (event.type === "room.added") this.enter(event.room, event.details.head ?? 0);
+    if (event.type === "room.removed") this.set({ positions: positions.forget(this.state.positions, `room:${event.room}`) });
     this.settle(event.topic, event.type === "message.sent" ? event.key : undefined);
     this.pump();
   }
@@ -253,7 +253,7 @@ class Run {
   private pageAnswered(topic: string, answer: Answer): void {
     this.set({ positions: positions.asking(this.state.positions, topic, null) });
     if (answer.error) {
-      // If the user has left the room, `room.gone` follows. If the server is busy, ask again after
+      // If the user has left the room, `room.removed` follows. If the server is busy, ask again after
       // the time it gave.
       const wait = answer.error.retry_after ?? (RETRYABLE.has(answer.error.code) ? PATIENCE_S : null);
       if (wait !== null) this.effects.push({ type: "timer", at: this.now + wait * 1000 });

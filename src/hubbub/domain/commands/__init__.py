@@ -25,12 +25,12 @@ from hubbub.domain.commands.base import Command, Id, MessageSeq, Requires, Seq, 
 from hubbub.domain.commands.invites import AcceptInvite, CreateInvite, CreateOneTimeToken, RevokeInvite
 from hubbub.domain.commands.maintenance import ForgetInvites, TrimTopic
 from hubbub.domain.commands.members import (
+    AddMember,
     BanMember,
-    InviteMember,
     JoinRoom,
     LeaveRoom,
     RemoveMember,
-    SetRoomRole,
+    SetMemberRole,
     UnbanMember,
 )
 from hubbub.domain.commands.messages import (
@@ -48,7 +48,7 @@ from hubbub.domain.commands.presence import (
     SIGNALS,
     AnySignal,
     SetIdle,
-    SetPresence,
+    SetStatus,
     Signal,
     Typing,
     WatchPresence,
@@ -58,10 +58,9 @@ from hubbub.domain.commands.reads import ReadRoom, ReadRooms, RoomRead, UnreadRo
 from hubbub.domain.commands.rooms import (
     TOO_MANY,
     ArchiveRoom,
-    ChangeSettings,
     CreateRoom,
-    NewRoom,
     RestoreRoom,
+    SetRoomPreferences,
     UpdateRoom,
 )
 from hubbub.domain.commands.sessions import ChangePassword, OpenSession, RevokeSessions, RotateSession, TouchSession
@@ -73,6 +72,7 @@ __all__ = [
     "TOO_MANY",
     "WIRE_COMMANDS",
     "AcceptInvite",
+    "AddMember",
     "AddReaction",
     "AdmitIdentity",
     "AnySignal",
@@ -80,7 +80,6 @@ __all__ = [
     "ArchiveRoom",
     "BanMember",
     "ChangePassword",
-    "ChangeSettings",
     "CloseGuest",
     "Command",
     "CreateAccount",
@@ -94,12 +93,10 @@ __all__ = [
     "ForgetInvites",
     "ForwardMessage",
     "Id",
-    "InviteMember",
     "JoinRoom",
     "LeaveRoom",
     "MessagePage",
     "MessageSeq",
-    "NewRoom",
     "OpenGuest",
     "OpenSession",
     "PinMessage",
@@ -119,8 +116,9 @@ __all__ = [
     "Seq",
     "SetDisabled",
     "SetIdle",
-    "SetPresence",
-    "SetRoomRole",
+    "SetMemberRole",
+    "SetRoomPreferences",
+    "SetStatus",
     "Signal",
     "Topic",
     "TouchSession",
@@ -147,18 +145,18 @@ AnyWireCommand = (
     | UpdateRoom
     | ArchiveRoom
     | RestoreRoom
-    | ChangeSettings
+    | SetRoomPreferences
     | JoinRoom
     | LeaveRoom
-    | InviteMember
+    | AddMember
     | RemoveMember
     | BanMember
     | UnbanMember
-    | SetRoomRole
+    | SetMemberRole
     | ReadRoom
     | UnreadRoom
     | ReadRooms
-    | SetPresence
+    | SetStatus
 )
 WireCommand = Annotated[AnyWireCommand, Field(discriminator="type")]
 WIRE_COMMANDS: TypeAdapter[AnyWireCommand] = TypeAdapter(WireCommand)

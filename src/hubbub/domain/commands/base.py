@@ -7,6 +7,7 @@ from pydantic import Field
 from typing_extensions import TypeVar
 
 from hubbub.domain.commands.examples import Example
+from hubbub.domain.errors import HubbubError, NotFound
 from hubbub.domain.model import Actor, Frozen
 from hubbub.domain.text import MAX_ID
 
@@ -52,7 +53,12 @@ class Command(Frozen, Generic[A]):
     requires: ClassVar[tuple[Requires, ...]] = (Requires.OPEN_ACCOUNT,)
     """The preconditions, in the order in which they are checked."""
     rest: ClassVar[tuple[str, str] | None] = None
-    """The method and the path of the REST route. Path parameters are fields of the command."""
+    """The method and the path of the REST route. Path parameters are fields of the command; the
+    other fields are the body of the request."""
+    errors: ClassVar[tuple[type[HubbubError], ...]] = (NotFound,)
+    """The errors the handler may raise besides BadRequest and Forbidden, for the documentation."""
+    creates: ClassVar[bool] = False
+    """Whether the command creates a resource with an id of its own. REST then answers 201."""
     example: ClassVar[Example | None] = None
     """A valid command. Every command that clients may send has one."""
     posts: ClassVar[bool] = False

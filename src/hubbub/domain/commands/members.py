@@ -6,6 +6,7 @@ from pydantic import Field
 
 from hubbub.domain.commands.base import A, Command, Id, Requires
 from hubbub.domain.commands.examples import Example, Given, Scene
+from hubbub.domain.errors import Conflict, NotFound
 from hubbub.domain.model import Actor, MaybePosition, Position, RoomPosition, RoomRole, room_topic, user_topic
 from hubbub.domain.text import Reason
 
@@ -16,6 +17,7 @@ class JoinRoom(Command[RoomPosition]):
 
     rest = ("POST", "/api/rooms/{room}/join")
     requires = (Requires.OPEN_ACCOUNT, Requires.ROOM)
+    errors = (NotFound, Conflict)
     type: Literal["room.join"] = "room.join"
     room: Id
     example = Example(scene=Scene.OPEN)
@@ -25,7 +27,8 @@ class JoinRoom(Command[RoomPosition]):
 
 
 class LeaveRoom(Command[Position]):
-    """Leave a room. Users cannot leave the lobby or a direct room."""
+    """Leave a room. Users cannot leave the lobby or a direct room.
+    An owner must first transfer ownership, unless they are the only member."""
 
     rest = ("POST", "/api/rooms/{room}/leave")
     requires = (Requires.OPEN_ACCOUNT, Requires.ROOM, Requires.MEMBER)
@@ -49,29 +52,31 @@ class MemberCommand(Command[A], Generic[A]):
         return (room_topic(self.room), user_topic(self.user), user_topic(actor.id))
 
 
-class InviteMember(MemberCommand[MaybePosition]):
+class AddMember(MemberCommand[MaybePosition]):
     """Add a user to a room. Idempotent."""
 
-    rest = ("POST", "/api/rooms/{room}/members")
-    type: Literal["room.invite"] = "room.invite"
+    rest = ("PUT", "/api/rooms/{room}/members/{user}")
+    errors = (NotFound, Conflict)
+    type: Literal["member.add"] = "member.add"
     example = Example({"user": Given.OUTSIDER})
 
 
 class RemoveMember(MemberCommand[Position]):
     """Remove another user from a room, but not from the lobby.
+    Owners and admins can remove any member; moderators can remove plain members.
     The user may rejoin a public room."""
 
     rest = ("DELETE", "/api/rooms/{room}/members/{user}")
-    type: Literal["room.remove"] = "room.remove"
+    type: Literal["member.remove"] = "member.remove"
     example = Example(again="not_found")
 
 
 class BanMember(MemberCommand[MaybePosition]):
     """Ban another user: remove them from a room and keep them from joining it.
-    Idempotent."""
+    The user need not be a member. Idempotent."""
 
-    rest = ("POST", "/api/rooms/{room}/bans")
-    type: Literal["room.ban"] = "room.ban"
+    rest = ("PUT", "/api/rooms/{room}/bans/{user}")
+    type: Literal["member.ban"] = "member.ban"
     reason: Reason = ""
     """Shown to the banned user and to the room's moderators."""
     example = Example({"reason": "Shouting"})
@@ -81,16 +86,17 @@ class UnbanMember(MemberCommand[MaybePosition]):
     """Lift a ban, so that the user may join again. Idempotent."""
 
     rest = ("DELETE", "/api/rooms/{room}/bans/{user}")
-    type: Literal["room.unban"] = "room.unban"
+    type: Literal["member.unban"] = "member.unban"
     example = Example(after=BanMember)
 
 
-class SetRoomRole(MemberCommand[MaybePosition]):
-    """Change a member's role in a room. Idempotent.
+class SetMemberRole(MemberCommand[MaybePosition]):
+    """Change a member's role in a room. Requires the room's owner or an admin. Idempotent.
     A room has one owner: when another member becomes the owner, the former owner becomes a
     moderator. The owner of an archived room can be changed, too."""
 
     rest = ("PUT", "/api/rooms/{room}/members/{user}/role")
-    type: Literal["room.role"] = "room.role"
+    errors = (NotFound, Conflict)
+    type: Literal["member.set_role"] = "member.set_role"
     role: Annotated[RoomRole, Field(strict=False)]
     example = Example({"role": "moderator"})

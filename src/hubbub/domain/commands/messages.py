@@ -8,6 +8,7 @@ from pydantic import Field
 
 from hubbub.domain.commands.base import Command, Id, MessageSeq, Requires, Seq
 from hubbub.domain.commands.examples import Example, Given
+from hubbub.domain.errors import Conflict, NotFound
 from hubbub.domain.model import LOBBY, Actor, Frozen, MaybePosition, Position, room_topic
 from hubbub.domain.text import DEFAULT_PAGE, MAX_PAGE, Body, Key
 
@@ -28,6 +29,7 @@ class PostCommand(Command[Position]):
     """A command that posts a message, once for each key."""
 
     posts = True
+    creates = True
     requires = (Requires.OPEN_ACCOUNT, Requires.MEMBER, Requires.NOT_ARCHIVED)
 
     def digest(self) -> str:
@@ -36,10 +38,11 @@ class PostCommand(Command[Position]):
 
 
 class SendMessage(TextCommand, PostCommand):
-    """Send a message to a room.
+    """Send a message to a room. The answer follows after the message is on disk.
     A retry with the same key and text gets the first answer again, whatever has happened since."""
 
     rest = ("POST", "/api/rooms/{room}/messages")
+    errors = (NotFound, Conflict)
     type: Literal["message.send"] = "message.send"
     room: Id
     key: Key
@@ -70,6 +73,7 @@ class ForwardMessage(PostCommand):
     You are the author of the copy."""
 
     rest = ("POST", "/api/rooms/{room}/forwards")
+    errors = (NotFound, Conflict)
     type: Literal["message.forward"] = "message.forward"
     room: Id
     """The id of the room that gets the copy."""
@@ -105,6 +109,7 @@ class EditMessage(MessageCommand, TextCommand):
 
     posts = True
     rest = ("PATCH", "/api/rooms/{room}/messages/{message}")
+    errors = (NotFound, Conflict)
     type: Literal["message.edit"] = "message.edit"
     body: Body
     example = Example({"body": "Hello again, @{name}"})
@@ -128,6 +133,7 @@ class PinMessage(MessageCommand):
 
     rest = ("PUT", "/api/rooms/{room}/pins/{message}")
     requires = (*MessageCommand.requires, Requires.PINS)
+    errors = (NotFound, Conflict)
     type: Literal["message.pin"] = "message.pin"
     example = Example()
 

@@ -7,15 +7,16 @@ from pydantic import FailFast, Field, TypeAdapter
 from hubbub.domain.commands.base import Command, Id
 from hubbub.domain.commands.examples import Example, Given
 from hubbub.domain.emojis import Emoji
-from hubbub.domain.model import Actor, Appearances, Chosen, Frozen, MaybePosition, Wire, user_topic
+from hubbub.domain.model import Actor, Chosen, Frozen, MaybePosition, Presences, Wire, user_topic
 from hubbub.domain.text import MAX_WATCHED, Moment, StatusText
 
 
-class SetPresence(Command[MaybePosition]):
+class SetStatus(Command[MaybePosition]):
     """Set your status. It replaces the previous status completely."""
 
-    rest = ("PUT", "/api/presence")
-    type: Literal["presence.set"] = "presence.set"
+    rest = ("PUT", "/api/users/me/status")
+    errors = ()
+    type: Literal["status.set"] = "status.set"
     status: Chosen = "online"
     """`dnd` is "do not disturb"; other users see `invisible` as offline."""
     text: StatusText = ""
@@ -23,7 +24,7 @@ class SetPresence(Command[MaybePosition]):
     emoji: Emoji | None = None
     """Exactly one Unicode emoji."""
     until: Moment | None = None
-    """When the status returns to plain `online`; RFC 3339."""
+    """When the status returns to plain `online`; RFC 3339, within a year."""
     example = Example({"status": "dnd", "text": "Lunch{new}", "emoji": "🍜"})
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
@@ -58,7 +59,7 @@ class SetIdle(Signal):
 class WatchPresence(Signal):
     """Replace the list of users whose presence this connection receives."""
 
-    answer = Appearances
+    answer = Presences
     type: Literal["presence.watch"] = "presence.watch"
     users: Annotated[tuple[Id, ...], FailFast(), Field(max_length=MAX_WATCHED, strict=False)]
     """The ids of the users, at most 200."""

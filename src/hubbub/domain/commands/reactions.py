@@ -5,12 +5,14 @@ from typing import Literal
 from hubbub.domain.commands.examples import Example
 from hubbub.domain.commands.messages import MessageCommand
 from hubbub.domain.emojis import Emoji
+from hubbub.domain.errors import Conflict, NotFound
 
 
 class AddReaction(MessageCommand):
     """React to a message with an emoji. Idempotent."""
 
     rest = ("PUT", "/api/rooms/{room}/messages/{message}/reactions/{emoji}")
+    errors = (NotFound, Conflict)
     type: Literal["reaction.add"] = "reaction.add"
     emoji: Emoji
     """Exactly one Unicode emoji."""

@@ -1,4 +1,4 @@
-"""Commands for rooms: create, update, archive, restore, change own settings."""
+"""Commands for rooms: create, update, archive, restore, set own preferences."""
 
 from typing import Annotated, Literal, Self
 
@@ -6,10 +6,10 @@ from pydantic import FailFast, Field, model_validator
 
 from hubbub.domain.commands.base import Command, Id, Requires
 from hubbub.domain.commands.examples import Example, Given
+from hubbub.domain.errors import Conflict, NotFound
 from hubbub.domain.model import (
     SITE,
     Actor,
-    Frozen,
     History,
     MaybePosition,
     RoomKind,
@@ -23,11 +23,18 @@ from hubbub.domain.text import MAX_DIRECT, MAX_INVITED, Key, RoomDescription, Ro
 TOO_MANY = f"a direct room can have at most {MAX_DIRECT} people"
 
 
-class NewRoom(Frozen):
-    """The fields of a new room."""
+class CreateRoom(Command[RoomPosition]):
+    """Create a room. You become its owner; in a direct room all are plain members.
+    A retry with the same key gets the same room. The same people share one direct room: if it
+    exists already, the answer is that room."""
 
+    creates = True
+    creates_room = True
+    rest = ("POST", "/api/rooms")
+    errors = (NotFound, Conflict)
+    type: Literal["room.create"] = "room.create"
     kind_of_room: RoomKind = Field("public", alias="kind")
-    name: RoomName | None = Field(None, examples=["The Lounge"])
+    name: RoomName | None = None
     """1 to 64 printable characters, unique among public rooms, also among names that look alike.
     Direct rooms have no name; all other rooms need one."""
     topic: RoomTopicLine = ""
@@ -40,25 +47,6 @@ class NewRoom(Frozen):
     key: Key | None = None
     """An idempotency key: a retry with the same key gets the same room."""
 
-    @model_validator(mode="after")
-    def _by_kind(self) -> Self:
-        if self.kind_of_room != "direct":
-            if self.name is None:
-                raise ValueError("public and private rooms need a name")
-        elif self.name is not None or self.history != "all":
-            raise ValueError("direct rooms have no name, and all their members can read all messages")
-        elif len(set(self.members)) > MAX_DIRECT:
-            raise ValueError(TOO_MANY)
-        return self
-
-
-class CreateRoom(NewRoom, Command[RoomPosition]):
-    """Create a room. You become its owner; in a direct room all are plain members.
-    The same people share one direct room: if it exists already, the answer is that room."""
-
-    creates_room = True
-    rest = ("POST", "/api/rooms")
-    type: Literal["room.create"] = "room.create"
     example = Example(
         {
             "kind": "private",
@@ -71,15 +59,28 @@ class CreateRoom(NewRoom, Command[RoomPosition]):
         }
     )
 
+    @model_validator(mode="after")
+    def _by_kind(self) -> Self:
+        if self.kind_of_room != "direct":
+            if self.name is None:
+                raise ValueError("public and private rooms need a name")
+        elif self.name is not None or self.history != "all":
+            raise ValueError("direct rooms have no name, and all their members can read all messages")
+        elif len(set(self.members)) > MAX_DIRECT:
+            raise ValueError(TOO_MANY)
+        return self
+
     def topics(self, actor: Actor) -> tuple[str, ...]:
         return (SITE, user_topic(actor.id), *map(user_topic, self.members))
 
 
 class UpdateRoom(Command[MaybePosition]):
-    """Change a room. Fields that are left out stay as they are."""
+    """Change a room. Requires a moderator of the room.
+    Fields that are left out stay as they are. A direct room has no name and no history setting."""
 
     rest = ("PATCH", "/api/rooms/{room}")
     requires = (Requires.OPEN_ACCOUNT, Requires.ROOM)
+    errors = (NotFound, Conflict)
     type: Literal["room.update"] = "room.update"
     room: Id
     name: RoomName | None = None
@@ -95,7 +96,7 @@ class UpdateRoom(Command[MaybePosition]):
 
 
 class ArchiveRoom(Command[MaybePosition]):
-    """Archive a room. Idempotent.
+    """Archive a room. Requires the room's owner or an admin. Idempotent.
     An archived room is read-only, except for deletions and a change of owner."""
 
     rest = ("POST", "/api/rooms/{room}/archive")
@@ -109,7 +110,7 @@ class ArchiveRoom(Command[MaybePosition]):
 
 
 class RestoreRoom(Command[MaybePosition]):
-    """Restore an archived room. Idempotent."""
+    """Restore an archived room. Requires the room's owner or an admin. Idempotent."""
 
     rest = ("POST", "/api/rooms/{room}/restore")
     requires = (Requires.OPEN_ACCOUNT, Requires.ROOM)
@@ -121,13 +122,13 @@ class RestoreRoom(Command[MaybePosition]):
         return (SITE, room_topic(self.room))
 
 
-class ChangeSettings(Command[MaybePosition]):
-    """Change your own settings for a room, on all your devices.
+class SetRoomPreferences(Command[MaybePosition]):
+    """Set your own preferences for a room, on all your devices.
     Fields that are left out stay as they are."""
 
-    rest = ("PATCH", "/api/rooms/{room}/settings")
+    rest = ("PATCH", "/api/rooms/{room}/preferences")
     requires = (Requires.OPEN_ACCOUNT, Requires.ROOM, Requires.MEMBER)
-    type: Literal["room.settings"] = "room.settings"
+    type: Literal["room.set_preferences"] = "room.set_preferences"
     room: Id
     favourite: bool | None = None
     """Whether the room is listed first in the user's list."""

@@ -9,7 +9,7 @@ from hubbub.domain.events.members import (
     MemberJoined,
     MemberLeft,
     MemberRemoved,
-    MemberRole,
+    MemberRoleChanged,
     MembershipEvent,
     MemberUnbanned,
 )
@@ -30,10 +30,10 @@ from hubbub.domain.events.rooms import (
     RoomArchived,
     RoomChanges,
     RoomCreated,
+    RoomPreferencesChanged,
     RoomRemoved,
     RoomRestored,
     RoomUpdated,
-    SettingsChanged,
 )
 from hubbub.domain.events.security import AccountDisabled, IdentityRevoked, SessionRevoked
 
@@ -53,7 +53,7 @@ __all__ = [
     "MemberJoined",
     "MemberLeft",
     "MemberRemoved",
-    "MemberRole",
+    "MemberRoleChanged",
     "MemberUnbanned",
     "MembershipEvent",
     "MessageDeleted",
@@ -73,6 +73,7 @@ __all__ = [
     "RoomChanges",
     "RoomCreated",
     "RoomEvent",
+    "RoomPreferencesChanged",
     "RoomRemoved",
     "RoomRestored",
     "RoomUpdated",
@@ -80,7 +81,6 @@ __all__ = [
     "SessionClosed",
     "SessionOpened",
     "SessionRevoked",
-    "SettingsChanged",
     "SiteRoomEvent",
     "StatusChanged",
 ]

@@ -9,7 +9,7 @@ class MembershipEvent(RoomEvent):
 
     user: int
     """The id of the user whose membership it is."""
-    name: str
+    user_name: str
     """That user's name at that time."""
     by: int
     """The actor's id."""
@@ -47,8 +47,8 @@ class MemberUnbanned(MembershipEvent):
     type = "member.unbanned"
 
 
-class MemberRole(MembershipEvent):
+class MemberRoleChanged(MembershipEvent):
     """A member's role changed. A change of owner takes two of these events."""
 
-    type = "member.role"
+    type = "member.role_changed"
     role: RoomRole

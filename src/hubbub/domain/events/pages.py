@@ -13,7 +13,7 @@ from hubbub.domain.events.members import (
     MemberJoined,
     MemberLeft,
     MemberRemoved,
-    MemberRole,
+    MemberRoleChanged,
     MemberUnbanned,
 )
 from hubbub.domain.events.messages import MessageDeleted, MessageEdited, MessagePinned, MessageSent, MessageUnpinned
@@ -24,10 +24,10 @@ from hubbub.domain.events.rooms import (
     RoomAdded,
     RoomArchived,
     RoomCreated,
+    RoomPreferencesChanged,
     RoomRemoved,
     RoomRestored,
     RoomUpdated,
-    SettingsChanged,
 )
 from hubbub.domain.model import Wire
 
@@ -54,14 +54,14 @@ ClientEvent = (
     | MemberRemoved
     | MemberBanned
     | MemberUnbanned
-    | MemberRole
+    | MemberRoleChanged
     | RoomCreated
     | RoomUpdated
     | RoomArchived
     | RoomRestored
     | RoomAdded
     | RoomRemoved
-    | SettingsChanged
+    | RoomPreferencesChanged
     | ReadMoved
     | StatusChanged
     | SessionOpened
@@ -78,7 +78,9 @@ class EventPage(Wire):
     epoch: str
     events: list[ChatEvent]
     head: int
-    """The topic's newest seq. If the last event is below it, there are more events."""
+    """The topic's newest seq."""
+    more: bool
+    """Whether there are further events, up to `head`."""
 
 
 class NoWay(Wire):

@@ -8,14 +8,16 @@ class StatusChanged(PersonalEvent):
     """The user's status changed."""
 
     type = "status.changed"
-    chosen: Status
+    status: Status
 
 
 class SessionOpened(PersonalEvent):
     """The user logged in on a device."""
 
     type = "session.opened"
-    session: Session
+    session: str
+    """The session's id."""
+    details: Session
 
 
 class SessionClosed(PersonalEvent):

@@ -7,12 +7,12 @@ class ReadMoved(PersonalEvent):
     """The user's read position moved, on any device and in either direction.
     It holds the new state."""
 
-    type = "read.moved"
+    type = "room.read_moved"
     room: int
     """The room's id."""
-    read: int
+    read_seq: int
     """The seq in the room's log up to which the user has read."""
-    unread: int
+    unread_count: int
     """The number of messages after it."""
-    mentions: int = 0
+    mention_count: int = 0
     """The number of those messages that mention the user, counted up to 100."""

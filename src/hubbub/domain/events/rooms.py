@@ -2,28 +2,17 @@
 
 from typing import Literal
 
-from pydantic import Field
-
-from hubbub.domain.events.base import Event, PersonalEvent, SiteRoomEvent
-from hubbub.domain.model import SITE, Absent, History, Room, Wire, room_topic
+from hubbub.domain.events.base import PersonalEvent, SiteRoomEvent
+from hubbub.domain.model import Absent, History, Room, Wire
 
 
-class RoomCreated(Event):
+class RoomCreated(SiteRoomEvent):
     """The room was created. This is the first event in its log.
     For a public room, it is in the site's log, too."""
 
     type = "room.created"
-    room: Room
+    details: Room
     """The room as a non-member sees it."""
-    by: int
-    """The creator's id."""
-    name: str
-    """The creator's name."""
-    in_site: bool = Field(False, exclude=True)
-
-    @property
-    def topic(self) -> str:
-        return SITE if self.in_site else room_topic(self.room.id)
 
 
 class RoomChanges(Wire):
@@ -62,7 +51,9 @@ class RoomAdded(PersonalEvent):
     The user's connections follow the room from now on."""
 
     type = "room.added"
-    room: Room
+    room: int
+    """The room's id."""
+    details: Room
     """The room as the user sees it, with all fields."""
 
 
@@ -70,7 +61,7 @@ class RoomRemoved(PersonalEvent):
     """The user is no longer a member of the room.
     The user's connections no longer follow it."""
 
-    type = "room.gone"
+    type = "room.removed"
     room: int
     """The room's id."""
     why: Literal["left", "removed", "banned"] | Absent = None
@@ -79,10 +70,10 @@ class RoomRemoved(PersonalEvent):
     """The reason of a ban, as the moderator gave it."""
 
 
-class SettingsChanged(PersonalEvent):
-    """The user's own settings for a room changed."""
+class RoomPreferencesChanged(PersonalEvent):
+    """The user's own preferences for a room changed."""
 
-    type = "settings.changed"
+    type = "room.preferences_changed"
     room: int
     """The room's id."""
     favourite: bool

@@ -40,7 +40,7 @@ class Reaction(Wire):
     """How many users reacted with this emoji."""
     mine: bool
     """Whether the user who reads this is one of them."""
-    by: list[int]
+    users: list[int]
     """The ids of the first twenty users, in the order of their reactions."""
 
 

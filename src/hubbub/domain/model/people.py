@@ -72,10 +72,10 @@ class Presence(Wire):
     """When `text` and `emoji` expire."""
 
 
-class Appearances(Wire):
+class Presences(Wire):
     """The presence of several users."""
 
-    people: list[Presence]
+    presences: list[Presence]
     """In the order of the request."""
 
 

@@ -40,15 +40,15 @@ class Room(Wire):
     """What new members may read: `all` messages, or only those sent since they `joined`."""
     archived: bool = False
     """Whether the room is archived and read-only."""
-    people: list[Person] | Absent = None
-    """The members of a direct room by id, the user included."""
+    members: list[Person] | Absent = None
+    """The members of a direct room by id, the user included; other rooms have `member_count` only."""
     lobby: bool
     """True for the room that every user is in."""
     created_by: int | Absent = None
     """The creator's id; the lobby has none."""
     created_at: Timestamp
-    members: int
-    """How many members the room has."""
+    member_count: int
+    """The number of members."""
     joined: bool
     """Whether the user is a member."""
     head: int | Absent = None
@@ -56,11 +56,11 @@ class Room(Wire):
     floor: int | Absent = None
     """The last seq of the room's log that is no longer available, or not to this user; 0 if there
     is none."""
-    read: int | Absent = None
+    read_seq: int | Absent = None
     """The seq up to which the user has read."""
-    unread: int | Absent = None
-    """The number of messages after `read`."""
-    mentions: int | Absent = None
+    unread_count: int | Absent = None
+    """The number of messages after `read_seq`."""
+    mention_count: int | Absent = None
     """The number of those messages that mention the user, `@room` included; counted up to 100."""
     role: RoomRole | Absent = None
     """The user's role in the room."""
@@ -86,7 +86,8 @@ class Ban(Wire):
 
     user: int
     """The user's id."""
-    name: str
+    user_name: str
+    """The user's name."""
     by: int
     """The id of the user who set the ban."""
     at: Timestamp

@@ -1,6 +1,6 @@
 """Membership: entering and leaving rooms, and who owns a room after that."""
 
-from hubbub.domain.events import Entry, MemberJoined, MemberRole, RoomAdded, RoomArchived
+from hubbub.domain.events import Entry, MemberJoined, MemberRoleChanged, RoomAdded, RoomArchived
 from hubbub.domain.model import LOBBY, Room, RoomRole
 from hubbub.features.shared.access import get_room
 from hubbub.storage import accounts, members, rooms
@@ -16,8 +16,8 @@ def enter(tx: Transaction, room: int, user: int, name: str, by: int) -> tuple[Ro
     """
     members.add(tx, room, user, RoomRole.MEMBER)
     seen = get_room(tx.connection, user, room)
-    tx.append(RoomAdded(person=user, room=rooms.before_join(tx, seen)))
-    entry = tx.append(MemberJoined(room=room, user=user, name=name, by=by))
+    tx.append(RoomAdded(person=user, room=room, details=rooms.before_join(tx, seen)))
+    entry = tx.append(MemberJoined(room=room, user=user, user_name=name, by=by))
     appoint_owner(tx, room)
     return rooms.current(tx, user, room), entry
 
@@ -66,4 +66,4 @@ def change_role(tx: Transaction, room: int, member: tuple[int, str], role: RoomR
     """
     user, name = member
     members.set_role(tx, room, user, role)
-    return tx.append(MemberRole(room=room, user=user, name=name, by=by, role=role))
+    return tx.append(MemberRoleChanged(room=room, user=user, user_name=name, by=by, role=role))

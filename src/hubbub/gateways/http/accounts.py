@@ -1,4 +1,4 @@
-"""Routes for accounts: create one, delete your own."""
+"""Routes that create an account and delete your own."""
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -44,8 +44,8 @@ class Password(Frozen):
     password: Text = Field(examples=[logins.EXAMPLE])
 
 
-@router.post("/accounts", status_code=201, response_model=User, responses=refusals(400, 403, 409, 413, 429))
-async def create_account(body: NewAccount, request: Request, services: Running) -> Response:
+@router.post("/users", status_code=201, response_model=User, responses=refusals(400, 403, 409, 413, 429))
+async def create_user(body: NewAccount, request: Request, services: Running) -> Response:
     """Create an account.
 
     This does not log in: call `POST /api/login` or `POST /token` next.
@@ -68,8 +68,8 @@ async def create_account(body: NewAccount, request: Request, services: Running) 
     return reply(receipt.answer["user"], 201)
 
 
-@router.delete("/accounts/me", status_code=204, response_class=Response, responses=refusals(400, 401, 403, 413, 429))
-async def delete_account(body: Password, caller: Active, request: Request, services: Running) -> Response:
+@router.delete("/users/me", status_code=204, response_class=Response, responses=refusals(400, 401, 403, 413, 429))
+async def delete_current_user(body: Password, caller: Active, request: Request, services: Running) -> Response:
     """Delete the caller's account.
 
     The name becomes available again. The user's messages stay, under a neutral author name; events

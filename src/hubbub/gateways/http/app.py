@@ -13,6 +13,7 @@ from hubbub.domain.commands.examples import shown
 from hubbub.engine.services import Services
 from hubbub.gateways.http import (
     accounts,
+    commands,
     docs,
     errors,
     health,
@@ -20,11 +21,9 @@ from hubbub.gateways.http import (
     members,
     messages,
     metrics,
-    people,
     pins,
     presence,
     reactions,
-    reads,
     rooms,
     sessions,
     site,
@@ -42,9 +41,8 @@ Programs log in with the form at `POST /token` and send `Authorization: Bearer A
 """
 ROUTERS = (
     site.router, accounts.router, sessions.router, users.router, rooms.router, members.router, messages.router,
-    messages.forwards, pins.router,
-    people.router, presence.router, reactions.router, reads.router,
-    topics.router, invites.router, health.router, metrics.router,
+    pins.router, reactions.router, presence.router, commands.router, topics.router,
+    invites.router, health.router, metrics.router,
 )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from hubbub.protocol.tokens import new_secret, secret_hash
 
 router = APIRouter(prefix="/api/invites", tags=["invites"], route_class=StrictRoute)
 WEEK = 7 * 24 * 3_600
-AFTER = "The `created_at` and the `id` of the last invite of the previous page, separated by a comma."
+LAST = "The `created_at` and the `id` of the last entry of the previous page, separated by a comma."
 TEN_YEARS = 10 * 365 * 24 * 3_600
 
 
@@ -53,7 +53,7 @@ class Checked(Wire):
     """Whether the invite allows sign-up. Otherwise only users with an account can use it."""
     room: int | None
     """The id of the room the invite admits to; null for the site alone."""
-    name: str | None
+    room_name: str | None
     """That room's name."""
 
 
@@ -95,12 +95,12 @@ async def list_invites(
     room: Annotated[
         Id | None, Query(description="Lists the invites into this room; without it, those into the site.")
     ] = None,
-    after: Annotated[Place | None, Query(description=AFTER, examples=[f"2026-11-22T13:05:03.123Z,{'0' * 22}"])] = None,
+    before: Annotated[Place | None, Query(description=LAST, examples=[f"2026-11-22T13:05:03.123Z,{'0' * 22}"])] = None,
     limit: Limit = MAX_PAGE,
 ) -> Response:
     """List the usable invites, newest first, without their tokens."""
     now = services.clock.now()
-    return reply(await services.read(invites.listing, caller.actor, room, now, after, limit))
+    return reply(await services.read(invites.listing, caller.actor, room, now, before, limit))
 
 
 @router.delete("/{invite}", status_code=204, response_class=Response, responses=refusals(400, 401, 403, 404, 429))

@@ -1,4 +1,4 @@
-"""Routes for messages: send, forward, edit, delete, history and earlier versions."""
+"""Routes that read messages: history, one message, and its earlier versions."""
 
 from typing import Annotated
 
@@ -6,55 +6,31 @@ from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
-from hubbub.domain.commands import DeleteMessage, EditMessage, ForwardMessage, Id, MessagePage, MessageSeq, SendMessage
-from hubbub.domain.model import Frozen, MaybePosition, Message, Position, Revision, Wire
-from hubbub.domain.text import DEFAULT_PAGE, MAX_ID, MAX_PAGE, Body, Key
+from hubbub.domain.commands import MessagePage
+from hubbub.domain.model import Message, Revision, Wire
+from hubbub.domain.text import DEFAULT_PAGE, MAX_ID, MAX_PAGE
 from hubbub.features import edits, messages
-from hubbub.gateways.http.auth import Active, LoggedIn, Running, Sender
+from hubbub.gateways.http.auth import LoggedIn, Running
 from hubbub.gateways.http.errors import refusals
 from hubbub.gateways.http.rooms import Limit, RoomId
 from hubbub.gateways.http.strict_json import StrictRoute, reply
 
 router = APIRouter(prefix="/api/rooms/{room}/messages", tags=["messages"], route_class=StrictRoute)
-forwards = APIRouter(prefix="/api/rooms/{room}/forwards", tags=["messages"], route_class=StrictRoute)
 
 MessageId = Annotated[int, Path(ge=1, le=MAX_ID, examples=[1], description="The message's seq.")]
-Place = Annotated[int, Field(ge=0, le=MAX_ID)] | None
-AfterVersion = Annotated[int, Query(ge=0, le=MAX_ID, description="The version of the last entry of the previous page.")]
+WindowSeq = Annotated[int, Field(ge=0, le=MAX_ID)] | None
+AfterVersion = Annotated[
+    int, Query(ge=0, le=MAX_ID, description="The `version` of the last entry of the previous page.")
+]
 
 
 class Window(BaseModel):
     """The part of the history to return."""
 
-    before: Place = None
-    after: Place = None
-    around: Place = None
+    before: WindowSeq = Field(None, description="The `seq` of the oldest message of the pages so far.")
+    after: WindowSeq = Field(None, description="The `seq` of the newest message of the pages so far.")
+    around: WindowSeq = Field(None, description="A seq near which the page lies.")
     limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = DEFAULT_PAGE
-
-
-class NewMessage(Frozen):
-    """A message to send. A retry with the same `key` returns the first message."""
-
-    key: Key = Field(examples=["01KAN3M6R4T2"])
-    body: Body = Field(examples=["hello"])
-    reply_to: MessageSeq | None = None
-    """The seq of the message in the same room that this message replies to."""
-
-
-class NewForward(Frozen):
-    """The message to forward. `key` is as for a new message, and shares its namespace."""
-
-    key: Key = Field(examples=["01KAN3M6R4T3"])
-    from_room: Id = Field(examples=[1])
-    """The room of the original message."""
-    message: MessageSeq = Field(examples=[1])
-    """The seq of the original message."""
-
-
-class NewWords(Frozen):
-    """The new text of a message."""
-
-    body: Body = Field(examples=["hello again"])
 
 
 class Beyond(Wire):
@@ -108,44 +84,10 @@ async def list_messages(
     return reply(await services.read(messages.page, caller.id, query))
 
 
-@router.post("", status_code=201, response_model=Position, responses=refusals(400, 401, 403, 404, 409, 413, 429))
-async def send_message(room: RoomId, body: NewMessage, caller: Sender, services: Running) -> Response:
-    """Send a message. The response follows after the message is on disk."""
-    command = SendMessage(room=room, **body.model_dump())
-    return reply((await services.journal.submit(command, caller.actor)).answer, 201)
-
-
-@forwards.post("", status_code=201, response_model=Position, responses=refusals(400, 401, 403, 404, 409, 413, 429))
-async def forward_message(room: RoomId, body: NewForward, caller: Sender, services: Running) -> Response:
-    """Copy a message from another room the caller is a member of into this room.
-
-    The caller is its author.
-    """
-    command = ForwardMessage(room=room, **body.model_dump())
-    return reply((await services.journal.submit(command, caller.actor)).answer, 201)
-
-
 @router.get("/{message}", response_model=OneMessage, responses=refusals(400, 401, 404))
 async def show_message(room: RoomId, message: MessageId, caller: LoggedIn, services: Running) -> Response:
     """Return a message, and the message it replies to."""
     return reply(await services.read(messages.one, caller.id, room, message))
-
-
-@router.patch("/{message}", response_model=MaybePosition, responses=refusals(400, 401, 403, 404, 409, 413, 429))
-async def edit_message(room: RoomId, message: MessageId, body: NewWords, caller: Sender, services: Running) -> Response:
-    """Edit one of the caller's own messages."""
-    command = EditMessage(room=room, message=message, body=body.body)
-    return reply((await services.journal.submit(command, caller.actor)).answer)
-
-
-@router.delete("/{message}", response_model=MaybePosition, responses=refusals(400, 401, 403, 404, 429))
-async def delete_message(room: RoomId, message: MessageId, caller: Active, services: Running) -> Response:
-    """Delete a message: the caller's own, or any message for the room's moderators.
-
-    Idempotent.
-    """
-    command = DeleteMessage(room=room, message=message)
-    return reply((await services.journal.submit(command, caller.actor)).answer)
 
 
 @router.get("/{message}/edits", response_model=EditsPage, responses=refusals(400, 401, 403, 404))

@@ -1,33 +1,32 @@
-"""Routes for reactions: add, remove, list."""
+"""The route that lists the reactions to a message."""
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
 
-from hubbub.domain.commands import AddReaction, RemoveReaction
-from hubbub.domain.emojis import Emoji
-from hubbub.domain.model import MaybePosition, Wire
+from hubbub.domain.model import Wire
 from hubbub.domain.text import MAX_ID
 from hubbub.features import reactions
-from hubbub.gateways.http.auth import Active, LoggedIn, Running
+from hubbub.gateways.http.auth import LoggedIn, Running
 from hubbub.gateways.http.errors import refusals
-from hubbub.gateways.http.rooms import After, Limit, RoomId
+from hubbub.gateways.http.rooms import Limit, RoomId
 from hubbub.gateways.http.strict_json import StrictRoute, reply
 
 router = APIRouter(prefix="/api/rooms/{room}/messages/{message}/reactions", tags=["reactions"], route_class=StrictRoute)
 
 MessageId = Annotated[int, Path(ge=1, le=MAX_ID, description="The message's seq.", examples=[2])]
-WhichEmoji = Annotated[Emoji, Path(description="Any single Unicode emoji, percent-encoded.", examples=["👍"])]
+AfterSeq = Annotated[int, Query(ge=0, le=MAX_ID, description="The `seq` of the last entry of the previous page.")]
 
 
 class Reacted(Wire):
     """A user's reaction."""
 
     emoji: str
-    user: int
+    by: int
     """The user's id."""
     name: str
+    """The user's name."""
     seq: int
     """The position of the reaction in the room's log."""
 
@@ -37,32 +36,14 @@ class ReactionsPage(Wire):
 
     reactions: list[Reacted]
     more: bool
-    """Whether there are further reactions: pass the seq of the last one as `after`."""
+    """Whether there are further reactions."""
     heads: dict[str, int]
     """The head of the room's topic at the time of reading."""
 
 
 @router.get("", response_model=ReactionsPage, responses=refusals(400, 401, 404))
 async def list_reactions(
-    room: RoomId, message: MessageId, caller: LoggedIn, services: Running, after: After = 0, limit: Limit = 100
+    room: RoomId, message: MessageId, caller: LoggedIn, services: Running, after: AfterSeq = 0, limit: Limit = 100
 ) -> Response:
     """List the reactions to a message with their users."""
     return reply(await services.read(reactions.listing, caller.id, (room, message), after, limit))
-
-
-@router.put("/{emoji}", response_model=MaybePosition, responses=refusals(400, 401, 403, 404, 409, 429))
-async def add_reaction(
-    room: RoomId, message: MessageId, emoji: WhichEmoji, caller: Active, services: Running
-) -> Response:
-    """Add a reaction to a message. Idempotent."""
-    command = AddReaction(room=room, message=message, emoji=emoji)
-    return reply((await services.journal.submit(command, caller.actor)).answer)
-
-
-@router.delete("/{emoji}", response_model=MaybePosition, responses=refusals(400, 401, 403, 404, 429))
-async def remove_reaction(
-    room: RoomId, message: MessageId, emoji: WhichEmoji, caller: Active, services: Running
-) -> Response:
-    """Remove the caller's reaction. Idempotent."""
-    command = RemoveReaction(room=room, message=message, emoji=emoji)
-    return reply((await services.journal.submit(command, caller.actor)).answer)

@@ -178,7 +178,9 @@ async def end_session(session: Annotated[ShortText, Path()], caller: Active, ser
     return Response(status_code=204)
 
 
-@router.post("/api/password", status_code=204, response_class=Response, responses=refusals(400, 401, 403, 413, 429))
+@router.put(
+    "/api/users/me/password", status_code=204, response_class=Response, responses=refusals(400, 401, 403, 413, 429)
+)
 async def change_password(body: NewPassword, caller: Active, request: Request, services: Running) -> Response:
     """Change the password and end all other sessions. A browser gets a new cookie."""
     logins.acceptable(body.new_password, caller.identity.name)

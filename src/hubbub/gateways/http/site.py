@@ -27,8 +27,8 @@ class Site(Wire):
     version: str
 
 
-@router.get("/setup", response_model=Site, responses=refusals())
-async def look_at_site(request: Request, services: Running) -> Response:
+@router.get("/site", response_model=Site, responses=refusals())
+async def show_site(request: Request, services: Running) -> Response:
     """Describe the site: whether it has an owner, and how users sign up and log in."""
     settings, hosted = services.settings, services.external_auth is not None
     return reply(

@@ -16,6 +16,7 @@ from hubbub.gateways.http.rooms import Limit
 from hubbub.gateways.http.strict_json import StrictRoute, reply
 
 router = APIRouter(prefix="/api/topics", tags=["topics"], route_class=StrictRoute)
+LAST = "The `seq` of the last entry of the previous page, or of the client's position."
 
 
 @router.get("/{topic}/events", response_model=EventPage | NoWay, responses=refusals(400, 401, 404))
@@ -23,7 +24,7 @@ async def list_events(
     topic: Annotated[Topic, Path(description="`room:ID`, `user:ID` or `site`.", examples=["room:1"])],
     caller: LoggedIn,
     services: Running,
-    after: Annotated[int, Query(ge=0, le=MAX_ID, examples=[0])],
+    after: Annotated[int, Query(ge=0, le=MAX_ID, description=LAST, examples=[0])],
     epoch: Annotated[ShortText | None, Query()] = None,
     limit: Limit = MAX_PAGE,
 ) -> Response:

@@ -1,30 +1,64 @@
-"""Routes for user profiles."""
+"""Routes that read users: the caller, one user, and users by name."""
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Query
 from fastapi.responses import Response
+from pydantic import AfterValidator, StringConstraints
 
-from hubbub.domain.model import Me, User
-from hubbub.domain.text import MAX_ID
-from hubbub.features import accounts
+from hubbub.domain.model import Me, Person, User, Wire
+from hubbub.domain.names import MAX_USER_NAME
+from hubbub.domain.text import check
+from hubbub.features import accounts, people
 from hubbub.gateways.http.auth import LoggedIn, Running
 from hubbub.gateways.http.errors import refusals
+from hubbub.gateways.http.rooms import After, Limit, UserId
 from hubbub.gateways.http.strict_json import StrictRoute, reply
 
 router = APIRouter(tags=["users"], route_class=StrictRoute)
 
+NamePrefix = Annotated[
+    str,
+    StringConstraints(max_length=MAX_USER_NAME),
+    AfterValidator(check),
+    Query(description="The start of the name; look-alike letters match too. Empty for all users.", examples=["al"]),
+]
+
+
+class UsersPage(Wire):
+    """A page of users."""
+
+    users: list[Person]
+    """Ordered by id; without guests and closed accounts."""
+    more: bool
+    """Whether there are further users."""
+
 
 @router.get("/users/me", response_model=Me, responses=refusals(401))
 async def show_me(caller: LoggedIn, services: Running) -> Response:
-    """Return the caller's own profile."""
+    """Return the caller's own profile, as in the FastAPI tutorial."""
     found = await services.read(accounts.profile, caller.id)
     return reply({**found.model_dump(), "username": found.name, "message": f"Hello, {found.name}!"})
 
 
-@router.get("/api/users/{user}", response_model=User, responses=refusals(400, 401, 404))
-async def show_user(
-    user: Annotated[int, Path(ge=1, le=MAX_ID, examples=[1])], caller: LoggedIn, services: Running
+@router.get("/api/users", response_model=UsersPage, responses=refusals(400, 401, 403))
+async def list_users(
+    caller: LoggedIn, services: Running, prefix: NamePrefix = "", after: After = 0, limit: Limit = 50
 ) -> Response:
+    """List users to write to or to add to a room, by the start of their names.
+
+    Not available to guests.
+    """
+    return reply(await services.read(people.search, caller.actor, prefix, after, limit))
+
+
+@router.get("/api/users/me", response_model=User, responses=refusals(401))
+async def show_current_user(caller: LoggedIn, services: Running) -> Response:
+    """Return the caller's own profile."""
+    return reply((await services.read(accounts.profile, caller.id)).model_dump())
+
+
+@router.get("/api/users/{user}", response_model=User, responses=refusals(400, 401, 404))
+async def show_user(user: UserId, caller: LoggedIn, services: Running) -> Response:
     """Return a user's profile."""
     return reply((await services.read(accounts.profile, user)).model_dump())

@@ -2,12 +2,12 @@
 import { SUPERSEDED } from "../../chat.svelte";
 import type { Site } from "../../contract";
 import { forgetPerson, hasUnsent } from "../../persistence";
-import { get, post, Refusal, remove } from "../../net/http";
+import { get, post, put, Refusal, remove } from "../../net/http";
 import type { User } from "../../state/model";
 
 export type { Site };
 
-export const loadSite = (): Promise<Site> => get<Site>("api/setup");
+export const loadSite = (): Promise<Site> => get<Site>("api/site");
 
 /** Return the user this browser is logged in as, or null. */
 export async function whoAmI(): Promise<User | null> {
@@ -36,7 +36,7 @@ let perhaps: string | null = null;
  */
 export async function signUp(username: string, password: string, ticket: Ticket): Promise<User> {
   try {
-    await post("api/accounts", { username, password, ...ticket });
+    await post("api/users", { username, password, ...ticket });
     perhaps = username;
   } catch (error) {
     const code = error instanceof Refusal ? error.code : "";
@@ -55,12 +55,12 @@ export async function logOut(user: number): Promise<void> {
 }
 
 export const changePassword = (current: string, changed: string): Promise<void> =>
-  post("api/password", { current_password: current, new_password: changed });
+  put("api/users/me/password", { current_password: current, new_password: changed });
 
 export const resetPassword = (token: string, password: string): Promise<void> => post("api/reset", { token, password });
 
 export async function deleteAccount(user: number, password: string): Promise<void> {
-  await remove("api/accounts/me", { password });
+  await remove("api/users/me", { password });
   await forgetPerson(user);
 }
 

@@ -68,6 +68,6 @@ export function whole(groups: Groups, text: string, caret: number): (Begun & { e
 
 /** Without this right the words are plain text. */
 export const mayMentionAll = (me: Pick<User, "role">, room: Room): boolean =>
-  may(room.members <= LOUD_MEMBERS ? "mention small room" : "mention room", me, room);
+  may(room.member_count <= LOUD_MEMBERS ? "mention small room" : "mention room", me, room);
 
 const folded = (name: string): string => name.normalize("NFKC").toLowerCase();

@@ -71,7 +71,7 @@ export class Suggesting {
 
   #members(): readonly { id: number; name: string }[] {
     const room = this.room();
-    const members = this.chat.state.members[room.id] ?? room.people ?? [];
+    const members = this.chat.state.members[room.id] ?? room.members ?? [];
     return members.filter(({ id }) => id !== this.chat.state.me.id);
   }
 

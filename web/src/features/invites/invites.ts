@@ -8,9 +8,9 @@ import { enter } from "../rooms/rooms";
 export const createInvite = (maxUses: number | null, expiresIn: number | null, room: number | null): Promise<Invite> =>
   post<Invite>("api/invites", { max_uses: maxUses, expires_in: expiresIn, ...(room !== null && { room }) });
 
-/** A page of usable invites, the newest first. `after` is the last invite of the previous page. */
-export const loadInvites = (room: number | null, after?: Invite): Promise<Invites> => {
-  const position = after && { after: `${after.created_at},${after.id}` };
+/** A page of usable invites, the newest first. `before` is the last invite of the previous page. */
+export const loadInvites = (room: number | null, before?: Invite): Promise<Invites> => {
+  const position = before && { before: `${before.created_at},${before.id}` };
   const query = new URLSearchParams({ limit: "50", ...(room !== null && { room: String(room) }), ...position });
   return get<Invites>(`api/invites?${query}`);
 };

@@ -2,23 +2,23 @@
 import type { Chat } from "../../chat.svelte";
 import type { BansPage, Online } from "../../contract";
 import { MAX_PAGE } from "../../limits";
-import { get, post, put, remove } from "../../net/http";
+import { get, put, remove } from "../../net/http";
 import type { Ban, Member, RoomRole } from "../../state/model";
 
 /** Return the ids of all members who are online. */
 export async function loadOnline(room: number): Promise<Set<number>> {
   const found = new Set<number>();
   for (let last: number | undefined = 0; last !== undefined; ) {
-    const { users, more }: Online = await get<Online>(`api/rooms/${room}/online?after=${last}&limit=${MAX_PAGE}`);
+    const { users, more }: Online = await get<Online>(`api/rooms/${room}/members/online?after=${last}&limit=${MAX_PAGE}`);
     for (const { id } of users) found.add(id);
     last = more ? users.at(-1)?.id : undefined;
   }
   return found;
 }
 
-export const addMember = (room: number, user: number): Promise<unknown> => post(`api/rooms/${room}/members`, { user });
+export const addMember = (room: number, user: number): Promise<unknown> => put(`api/rooms/${room}/members/${user}`);
 export const removeMember = (room: number, user: number): Promise<unknown> => remove(`api/rooms/${room}/members/${user}`);
-export const banMember = (room: number, user: number, reason: string): Promise<unknown> => post(`api/rooms/${room}/bans`, { user, reason });
+export const banMember = (room: number, user: number, reason: string): Promise<unknown> => put(`api/rooms/${room}/bans/${user}`, { reason });
 export const unbanMember = (room: number, user: number): Promise<unknown> => remove(`api/rooms/${room}/bans/${user}`);
 export const setRole = (room: number, user: number, role: RoomRole): Promise<unknown> => put(`api/rooms/${room}/members/${user}/role`, { role });
 

@@ -1,5 +1,5 @@
 /** Search for users by the beginning of their names. */
-import type { PeoplePage, Person } from "../../contract";
+import type { Person, UsersPage } from "../../contract";
 import { MAX_USER_NAME } from "../../limits";
 import { get } from "../../net/http";
 
@@ -7,8 +7,8 @@ export type { Person };
 
 /** Return users whose names start with this text, or with letters that look the same. */
 export async function findPeople(beginning: string, limit: number): Promise<Person[]> {
-  const { people } = await get<PeoplePage>(`api/people?q=${encodeURIComponent(beginning.slice(0, MAX_USER_NAME))}&limit=${limit}`);
-  return people;
+  const { users } = await get<UsersPage>(`api/users?prefix=${encodeURIComponent(beginning.slice(0, MAX_USER_NAME))}&limit=${limit}`);
+  return users;
 }
 
 const PATIENCE_MS = 120;

@@ -21,7 +21,7 @@ class Names {
     const { members, rooms, timelines } = this.chat.state;
     const names = new Map(this.#found);
     for (const item of timelines[this.room]?.items ?? []) if (item.kind === "message") names.set(item.by, item.name);
-    for (const { id, name } of members[this.room] ?? rooms[this.room]?.people ?? []) names.set(id, name);
+    for (const { id, name } of members[this.room] ?? rooms[this.room]?.members ?? []) names.set(id, name);
     return names;
   }
 
@@ -31,7 +31,7 @@ class Names {
     if (this.#asked.has(message) || users.every((user) => known.has(user) || user === this.chat.state.me.id)) return;
     this.#asked.add(message);
     fetchReacted(this.room, message).then(
-      ({ reactions }) => (this.#found = new Map([...this.#found, ...reactions.map(({ user, name }) => [user, name] as const)])),
+      ({ reactions }) => (this.#found = new Map([...this.#found, ...reactions.map(({ by, name }) => [by, name] as const)])),
       () => this.#asked.delete(message),
     );
   }

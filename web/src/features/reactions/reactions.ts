@@ -18,9 +18,9 @@ export function withPending(reactions: readonly Reaction[], asOf: number, change
 function applyPending(reactions: readonly Reaction[], { emoji, on }: PendingReaction, me: number): readonly Reaction[] {
   const known = reactions.find((one) => one.emoji === emoji);
   if ((known?.mine ?? false) === on) return reactions;
-  if (!known) return [...reactions, { emoji, count: 1, mine: true, by: [me] }];
-  const by = on ? [...known.by, me] : known.by.filter((user) => user !== me);
-  const changed = { emoji, count: known.count + (on ? 1 : -1), mine: on, by };
+  if (!known) return [...reactions, { emoji, count: 1, mine: true, users: [me] }];
+  const users = on ? [...known.users, me] : known.users.filter((user) => user !== me);
+  const changed = { emoji, count: known.count + (on ? 1 : -1), mine: on, users };
   return reactions.flatMap((one) => (one !== known ? one : changed.count > 0 ? changed : []));
 }
 
@@ -35,8 +35,8 @@ export function spoken({ emoji, count, mine }: Reaction): string {
 const SHOWN = 12;
 
 /** Return who reacted, as far as names are known, the user first. */
-export function whoReacted({ count, mine, by }: Reaction, names: ReadonlyMap<number, string>, me: number): string {
-  const known = by.filter((user) => user !== me).flatMap((user) => names.get(user) ?? []);
+export function whoReacted({ count, mine, users }: Reaction, names: ReadonlyMap<number, string>, me: number): string {
+  const known = users.filter((user) => user !== me).flatMap((user) => names.get(user) ?? []);
   const named = [...(mine ? ["You"] : []), ...known].slice(0, SHOWN);
   const others = count - named.length;
   if (named.length === 0) return others === 1 ? "1 person" : `${others.toLocaleString()} people`;

@@ -1,13 +1,13 @@
-/** Room management: create, change, archive, restore, and the user's own settings. */
+/** Room management: create, change, archive, restore, and the user's own preferences. */
 import type { Chat } from "../../chat.svelte";
-import type { Changes, NewRoom, RoomDetail, RoomPosition } from "../../contract";
+import type { CreateRoomBody, RoomDetail, RoomPosition, UpdateRoomBody } from "../../contract";
 import { get, patch, post, Refusal } from "../../net/http";
 import { randomKey } from "../../net/keys";
 import type { Room } from "../../state/model";
 import { othersIn } from "./names";
 import { enter } from "./rooms";
 
-export type Plan = Omit<NewRoom, "key">;
+export type Plan = Omit<CreateRoomBody, "key">;
 
 /** Creates rooms. The same plan again yields the same room, in case the first answer was lost. */
 export class RoomCreator {
@@ -37,11 +37,11 @@ export async function openDirect(chat: Chat, users: readonly number[]): Promise<
   return known?.id ?? new RoomCreator(chat).make({ kind: "direct", members: [...users] });
 }
 
-export const updateRoom = (room: number, changes: Changes): Promise<unknown> => patch(`api/rooms/${room}`, changes);
+export const updateRoom = (room: number, changes: UpdateRoomBody): Promise<unknown> => patch(`api/rooms/${room}`, changes);
 export const archiveRoom = (room: number): Promise<unknown> => post(`api/rooms/${room}/archive`);
 export const restoreRoom = (room: number): Promise<unknown> => post(`api/rooms/${room}/restore`);
-export const setFavourite = (room: number, favourite: boolean): Promise<unknown> => patch(`api/rooms/${room}/settings`, { favourite });
-export const setMuted = (room: number, muted: boolean): Promise<unknown> => patch(`api/rooms/${room}/settings`, { muted });
+export const setFavourite = (room: number, favourite: boolean): Promise<unknown> => patch(`api/rooms/${room}/preferences`, { favourite });
+export const setMuted = (room: number, muted: boolean): Promise<unknown> => patch(`api/rooms/${room}/preferences`, { muted });
 
 /**
  * Load a room that the user may not be in; null if it does not exist or the user may not see it.

@@ -16,7 +16,7 @@ export function titleOf(room: Room, me: number): string {
 }
 
 export function othersIn(room: Room, me: number): { id: number; name: string }[] {
-  return (room.people ?? []).filter(({ id }) => id !== me);
+  return (room.members ?? []).filter(({ id }) => id !== me);
 }
 
 const BY_NAME = new Intl.Collator(undefined, { sensitivity: "base", numeric: true });

@@ -9,7 +9,7 @@ export const offersAdding = (me: User, room: Room): boolean => !room.lobby && ma
 export const offersModeration = (me: User, room: Room): boolean => !room.lobby && may("moderate", me, room);
 
 /** An owner cannot leave other members without an owner. */
-export const mustHandOver = (me: User, room: Room): boolean => room.members > 1 && !may("leave others", me, room);
+export const mustHandOver = (me: User, room: Room): boolean => room.member_count > 1 && !may("leave others", me, room);
 
 export const mayRemove = (me: User, room: Room, member: Member): boolean =>
   may(member.id === me.id ? "remove self" : `remove ${member.role}`, me, room);

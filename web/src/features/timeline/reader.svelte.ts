@@ -71,7 +71,7 @@ export class Reader {
   enter(message: number | undefined): void {
     const { timeline, room } = this;
     if (timeline?.status === "ready") {
-      const readAt = this.#known?.unread ? (this.#known.read ?? null) : null;
+      const readAt = this.#known?.unread_count ? (this.#known.read_seq ?? null) : null;
       this.chat.update((state) => timelineMarked(state, room, readAt));
       this.#aim = { to: readAt === null ? "end" : "unread" };
       if (message === undefined && (readAt === null ? timeline.newer : !this.#reaches(readAt))) void this.open();
@@ -93,7 +93,7 @@ export class Reader {
   async open(): Promise<void> {
     if (this.#sought !== null) return this.#sought === "end" ? this.toPresent() : this.jump(this.#sought);
     const place = this.view.following ? null : this.view.place();
-    const { unread, read } = this.#known ?? {};
+    const { unread_count: unread, read_seq: read } = this.#known ?? {};
     if (place) return this.#go({ around: place.seq }, { to: "place", ...place });
     if (unread && read !== undefined) return this.#go({ around: read + 1 }, { to: "unread" });
     return this.#go(null, { to: "end" });
@@ -146,8 +146,8 @@ export class Reader {
     if (this.older === "failed") this.older = "idle";
     if (this.newer === "failed") this.newer = "idle";
     if (this.#sought !== null && this.timeline?.status === "ready") return void this.open();
-    if (this.timeline?.status !== "ready" || !this.view.following || !this.#known?.unread) return;
-    const readAt = this.#known.read ?? null;
+    if (this.timeline?.status !== "ready" || !this.view.following || !this.#known?.unread_count) return;
+    const readAt = this.#known.read_seq ?? null;
     this.chat.update((state) => timelineMarked(state, this.room, readAt));
     this.#aim = { to: "unread" };
   }
@@ -161,7 +161,7 @@ export class Reader {
   /** The list has changed, or whether the user looks at it. */
   settled(): void {
     if (this.timeline?.status !== "ready" || !this.view.shown) return;
-    if (this.#known?.unread && !this.#attended()) {
+    if (this.#known?.unread_count && !this.#attended()) {
       this.#miss();
       // While the user does not look, follow new messages only as far as the first unread one stays
       // in view.
@@ -248,7 +248,7 @@ export class Reader {
     const row = seq === undefined ? null : view.row(seq);
     if (seq === undefined || !row) {
       // The missed messages may still be loading.
-      if (aim.to === "unread" && this.#known?.unread) this.#aim = aim;
+      if (aim.to === "unread" && this.#known?.unread_count) this.#aim = aim;
       return false;
     }
     if (aim.to === "place") view.hold(row, aim.at);
@@ -271,7 +271,7 @@ export class Reader {
     this.#look(timeline);
     clearTimeout(this.#again);
     if (!view.following) return;
-    if (!this.#known?.unread || this.#attended()) {
+    if (!this.#known?.unread_count || this.#attended()) {
       this.#missed = false;
       this.reads.seen(this.room);
     } else if (looking.is()) this.#again = setTimeout(() => this.settled(), COVERED_MS);
@@ -285,7 +285,7 @@ export class Reader {
   #miss(): void {
     if (this.#missed) return;
     this.#missed = true;
-    const readAt = this.#known?.read ?? null;
+    const readAt = this.#known?.read_seq ?? null;
     this.chat.update((state) => timelineMarked(state, this.room, readAt));
   }
 

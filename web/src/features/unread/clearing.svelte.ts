@@ -32,12 +32,12 @@ export class Clearing {
   constructor(readonly chat: Chat) {}
 
   async run(): Promise<void> {
-    const waiting = Object.values(this.chat.state.rooms).filter((room) => room.unread);
+    const waiting = Object.values(this.chat.state.rooms).filter((room) => room.unread_count);
     if (waiting.length === 0) return;
     await this.#attempt(async () => {
       const rooms = waiting.map((room) => ({ room: room.id, seq: room.head ?? 0 }));
-      for (let at = 0; at < rooms.length; at += MAX_READ_ROOMS) await post("api/reads", { rooms: rooms.slice(at, at + MAX_READ_ROOMS) });
-      this.former = waiting.map(({ id, read = 0 }) => ({ room: id, read }));
+      for (let at = 0; at < rooms.length; at += MAX_READ_ROOMS) await post("api/rooms/read", { rooms: rooms.slice(at, at + MAX_READ_ROOMS) });
+      this.former = waiting.map(({ id, read_seq = 0 }) => ({ room: id, read: read_seq }));
       this.resume();
     });
   }

@@ -6,10 +6,10 @@ import { grouped } from "../rooms/names";
 const MOST = 99;
 
 /** The count of a room. In a muted room only mentions count. */
-export const waiting = (room: Room): number => (room.muted ? (room.mentions ?? 0) : (room.unread ?? 0));
+export const waiting = (room: Room): number => (room.muted ? (room.mention_count ?? 0) : (room.unread_count ?? 0));
 
 /** Messages that need the user's attention: mentions, and all direct messages. */
-export const calling = (room: Room): number => (room.kind === "direct" ? waiting(room) : (room.mentions ?? 0));
+export const calling = (room: Room): number => (room.kind === "direct" ? waiting(room) : (room.mention_count ?? 0));
 
 export const shown = (count: number): string => (count > MOST ? `${MOST}+` : String(count));
 

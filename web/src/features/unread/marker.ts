@@ -44,7 +44,7 @@ export class ReadMarker {
     const known = this.chat.state.rooms[room];
     const timeline = this.chat.state.timelines[room];
     const seq = timeline?.items.findLast((item) => item.kind === "message")?.seq;
-    if (!known?.unread || seq === undefined || timeline?.newer || this.#held === room) return;
+    if (!known?.unread_count || seq === undefined || timeline?.newer || this.#held === room) return;
     this.#read(room, seq);
     this.#timer = setTimeout(this.flush, Math.max(0, this.#sentAt + READ_EVERY_MS - Date.now()));
   }
@@ -52,7 +52,7 @@ export class ReadMarker {
   /** Mark the whole room as read, whatever is in view and whatever was marked as unread before. */
   all(room: number): void {
     const known = this.chat.state.rooms[room];
-    if (!known?.unread) return;
+    if (!known?.unread_count) return;
     this.left(room);
     this.#read(room, known.head ?? 0);
     this.flush();
@@ -64,7 +64,7 @@ export class ReadMarker {
    */
   async unread(room: number, message: number): Promise<void> {
     const { rooms, reading } = this.chat.state;
-    const read = Math.min(rooms[room]?.read ?? 0, message - 1);
+    const read = Math.min(rooms[room]?.read_seq ?? 0, message - 1);
     this.hold(room);
     try {
       // The server may not know the latest read position yet: send it first, since marking as
@@ -97,7 +97,7 @@ export class ReadMarker {
   #notice(room: number): void {
     const { rooms, reading } = this.chat.state;
     if (reading[room] !== undefined) return;
-    const read = rooms[room]?.read ?? 0;
+    const read = rooms[room]?.read_seq ?? 0;
     if (this.#at?.room === room && read < this.#at.read) this.#held = room;
     this.#at = { room, read };
   }
