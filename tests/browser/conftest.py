@@ -32,7 +32,8 @@ FLAGS = [
 LAYOUT = ("test_keyboard.py", "test_markup.py", "test_timeline.py")
 """Tests of the layout, which run with few fonts and with many (`fonts.py`).
 
-In `make test`, only those in FONTS_MATTER_MOST do; the others in LAYOUT run with many. All others use the machine's own fonts, or those that HUBBUB_TEST_FONTS names.
+In `make test`, only those in FONTS_MATTER_MOST do; the others in LAYOUT run with many. All other tests
+use the machine's own fonts, or those that HUBBUB_TEST_FONTS names.
 """
 
 SERVICE_WORKER = ("test_offline.py", "test_origin.py", "test_service_worker.py")
