@@ -41,6 +41,7 @@ test prove: setup
 	@sh scripts/proxies
 	@sh scripts/filesystems
 	$(BIN)/python -m scripts.tests $(ARGS)
+	$(if $(HUBBUB_PROVE),$(BIN)/python -m scripts.rings $(ARGS))
 	$(BIN)/python scripts/node.py test
 
 # Fast checks first.

@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+from collections import Counter, defaultdict
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
@@ -27,12 +28,6 @@ Tests must not find that in its log or output.
 
 HERE = Path(__file__).parent
 ALONE = (
-    "conformance/test_crowd.py",
-    "conformance/test_floods.py",
-    "conformance/test_framing.py",
-    "conformance/test_fuzz.py",
-    "conformance/test_probe.py",
-    "conformance/test_silent.py",
     "faults/test_slow_reader.py",
     "rooms/test_absence_timing.py",
     "rooms/test_welcome.py",
@@ -107,6 +102,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """List what `make prove` ran in its long form."""
     if not depth.PROVING:
         return
+    _print_directories(terminalreporter)
     terminalreporter.section("proved")
     for outcome in ("passed", "failed"):
         for report in terminalreporter.getreports(outcome):
@@ -114,6 +110,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             if report.when == "call" and made:
                 name = report.nodeid.removeprefix("tests/")
                 terminalreporter.line(f"{outcome}  {report.duration:8.1f} s  {', '.join(made):<40}  {name}")
+
+
+def _print_directories(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print how many tests of each directory ran, and their seconds with fixtures."""
+    counts, seconds = Counter[str](), defaultdict[str, float](float)
+    for outcome in ("passed", "failed", "error", ""):  # "" has the reports of setups and teardowns
+        for report in terminalreporter.getreports(outcome):
+            if isinstance(report, pytest.TestReport):
+                directory = report.nodeid.removeprefix("tests/").partition("/")[0]
+                counts[directory] += report.when == "call"
+                seconds[directory] += report.duration
+    terminalreporter.section("directories")
+    for directory, took in sorted(seconds.items(), key=lambda one: -one[1]):
+        terminalreporter.line(f"{counts[directory]:6} tests  {took:8.1f} s  {directory}")
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +147,7 @@ def make_server(tmp_path: Path) -> Iterator[MakeServer]:
 
     yield make
     for server in made:
-        server.kill()
+        server.end()
 
 
 @pytest.fixture(scope="session")
