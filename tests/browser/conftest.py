@@ -18,6 +18,8 @@ SHELL = ("chromium-headless-shell", "chrome-headless-shell")
 
 `make prove` uses the whole browser.
 """
+WHOLE = ("test_reading.py",)
+"""Tests that need the whole browser: in the shell, all tabs have the focus."""
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -36,7 +38,7 @@ In `make test`, only those in FONTS_MATTER_MOST do; the others in LAYOUT run wit
 use the machine's own fonts, or those that HUBBUB_TEST_FONTS names.
 """
 
-SERVICE_WORKER = ("test_offline.py", "test_origin.py", "test_service_worker.py")
+SERVICE_WORKER = ("test_mounted.py", "test_offline.py", "test_origin.py", "test_service_worker.py")
 """Tests with the service worker, which caches the page in every new window.
 
 All others do without in `make test`, as browsers do on insecure origins. In `make prove` they have it.
@@ -49,9 +51,9 @@ FONTS_MATTER_MOST = ("test_timeline.py",)
 expect.set_options(timeout=20_000)
 
 
-def chromium() -> str | None:
+def chromium(*, whole: bool = True) -> str | None:
     """Return the first supported browser on the PATH."""
-    names = NAMES if depth.PROVING else SHELL + NAMES
+    names = NAMES if whole else SHELL + NAMES
     return next(filter(None, map(shutil.which, names)), None)
 
 
@@ -88,8 +90,8 @@ def system_fonts(
 # One module only: while the browser exists, Playwright's own event loop prevents asynchronous
 # tests.
 @pytest.fixture(scope="module")
-def browser(system_fonts: dict[str, str | float | bool] | None) -> Iterator[Browser]:
-    found = chromium()
+def browser(request: pytest.FixtureRequest, system_fonts: dict[str, str | float | bool] | None) -> Iterator[Browser]:
+    found = chromium(whole=depth.PROVING or request.path.name in WHOLE)
     if found is None:
         pytest.skip("no Chromium on the PATH: install one to run the browser tests")
     with sync_playwright() as playwright:
