@@ -35,7 +35,7 @@ def main(chosen: Sequence[str]) -> int:
             command = [sys.executable, "-m", "coverage", *arguments]
             return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
-        workers = ("--numprocesses", os.environ.get("WORKERS", "2"))
+        workers = ("--numprocesses", os.environ.get("WORKERS", "3"))
         end = coverage("run", *PYTEST, *workers, *chosen)
         coverage("combine", "--quiet")
         report = Path(folder) / "report.json"
