@@ -157,8 +157,15 @@ def postgres_server() -> Iterator[Postgres]:
         yield server
 
 
+@pytest.fixture
+def patient_postgresql(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let PostgreSQL wait longer for this process, since its timeouts continue while the machine stalls."""
+    for name, value in PATIENT.items():
+        monkeypatch.setitem(postgresql.LIMITS, name, value)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A new database on each engine.
 
     On PostgreSQL it is migrated, because that takes longer there.
@@ -167,8 +174,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: py
         yield f"sqlite:///{tmp_path / 'hubbub.db'}"
         return
     server: Postgres = request.getfixturevalue("postgres_server")
-    for name, value in PATIENT.items():
-        monkeypatch.setitem(postgresql.LIMITS, name, value)
+    request.getfixturevalue("patient_postgresql")
     address = server.fresh()
     yield address
     server.drop(address)
