@@ -33,7 +33,7 @@ run: setup
 
 # A value would make each of the hundreds of processes that the tests start compile the code again.
 test prove: export PYTHONDONTWRITEBYTECODE =
-test prove: export WORKERS ?= 2
+test prove: export WORKERS ?= 3
 prove: export HUBBUB_PROVE = 1
 test prove: setup
 	@sh scripts/chromium
@@ -41,6 +41,7 @@ test prove: setup
 	@sh scripts/proxies
 	@sh scripts/filesystems
 	$(BIN)/python -m scripts.tests $(ARGS)
+	$(if $(HUBBUB_PROVE),$(BIN)/python -m scripts.rings $(ARGS))
 	$(BIN)/python scripts/node.py test
 
 # Fast checks first.

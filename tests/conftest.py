@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+from collections import Counter, defaultdict
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import structlog
 from hubbub import cli, metrics
 from hubbub.storage import postgresql
 from tests.support import depth
+from tests.support.fork_server import PATIENT
 from tests.support.postgres import Postgres, postgres
 from tests.support.server import Server
 
@@ -26,12 +28,6 @@ Tests must not find that in its log or output.
 
 HERE = Path(__file__).parent
 ALONE = (
-    "conformance/test_crowd.py",
-    "conformance/test_floods.py",
-    "conformance/test_framing.py",
-    "conformance/test_fuzz.py",
-    "conformance/test_probe.py",
-    "conformance/test_silent.py",
     "faults/test_slow_reader.py",
     "rooms/test_absence_timing.py",
     "rooms/test_welcome.py",
@@ -70,7 +66,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.alone)
         if depth.PROVING:
             item.add_marker(pytest.mark.timeout(depth.LIMIT), append=False)
+    if not depth.PROVING:
+        items[:] = [item for item in items if not _is_repeated_control(item)]
     items.sort(key=lambda item: item.path not in long)
+
+
+def _is_repeated_control(item: pytest.Item) -> bool:
+    """Return True for a control on PostgreSQL that also runs on SQLite.
+
+    A control shows that the checks detect a broken server, and they are the same on both.
+    """
+    engines = [mark.args[1] for mark in item.iter_markers("parametrize") if mark.args[0] == "engine"]
+    chosen = getattr(item, "callspec", None)
+    return (
+        item.name.startswith("test_control_")
+        and ["sqlite", "postgresql"] in engines
+        and chosen is not None
+        and chosen.params["engine"] == "postgresql"
+    )
 
 
 @pytest.hookimpl(wrapper=True)
@@ -89,6 +102,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """List what `make prove` ran in its long form."""
     if not depth.PROVING:
         return
+    _print_directories(terminalreporter)
     terminalreporter.section("proved")
     for outcome in ("passed", "failed"):
         for report in terminalreporter.getreports(outcome):
@@ -96,6 +110,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             if report.when == "call" and made:
                 name = report.nodeid.removeprefix("tests/")
                 terminalreporter.line(f"{outcome}  {report.duration:8.1f} s  {', '.join(made):<40}  {name}")
+
+
+def _print_directories(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print how many tests of each directory ran, and their seconds with fixtures."""
+    counts, seconds = Counter[str](), defaultdict[str, float](float)
+    for outcome in ("passed", "failed", "error", ""):  # "" has the reports of setups and teardowns
+        for report in terminalreporter.getreports(outcome):
+            if isinstance(report, pytest.TestReport):
+                directory = report.nodeid.removeprefix("tests/").partition("/")[0]
+                counts[directory] += report.when == "call"
+                seconds[directory] += report.duration
+    terminalreporter.section("directories")
+    for directory, took in sorted(seconds.items(), key=lambda one: -one[1]):
+        terminalreporter.line(f"{counts[directory]:6} tests  {took:8.1f} s  {directory}")
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +147,7 @@ def make_server(tmp_path: Path) -> Iterator[MakeServer]:
 
     yield make
     for server in made:
-        server.kill()
+        server.end()
 
 
 @pytest.fixture(scope="session")
@@ -129,8 +157,15 @@ def postgres_server() -> Iterator[Postgres]:
         yield server
 
 
+@pytest.fixture
+def patient_postgresql(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let PostgreSQL wait longer for this process, since its timeouts continue while the machine stalls."""
+    for name, value in PATIENT.items():
+        monkeypatch.setitem(postgresql.LIMITS, name, value)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A new database on each engine.
 
     On PostgreSQL it is migrated, because that takes longer there.
@@ -139,9 +174,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: py
         yield f"sqlite:///{tmp_path / 'hubbub.db'}"
         return
     server: Postgres = request.getfixturevalue("postgres_server")
-    # PostgreSQL's own timeouts continue while the machine stalls; tests in `storage/` cover their values.
-    monkeypatch.setitem(postgresql.LIMITS, "statement_timeout", "20s")
-    monkeypatch.setitem(postgresql.LIMITS, "idle_in_transaction_session_timeout", "20s")
+    request.getfixturevalue("patient_postgresql")
     address = server.fresh()
     yield address
     server.drop(address)

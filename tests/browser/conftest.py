@@ -9,9 +9,17 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser import fonts
 from tests.browser.person import Person
+from tests.support import depth
 from tests.support.server import Server
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+SHELL = ("chromium-headless-shell", "chrome-headless-shell")
+"""The browser without its own windows and menus, which takes two thirds of the processor time.
+
+`make prove` uses the whole browser.
+"""
+WHOLE = ("test_reading.py",)
+"""Tests that need the whole browser: in the shell, all tabs have the focus."""
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -26,16 +34,27 @@ FLAGS = [
 LAYOUT = ("test_keyboard.py", "test_markup.py", "test_timeline.py")
 """Tests of the layout, which run with few fonts and with many (`fonts.py`).
 
-All others use the machine's own fonts, or those that HUBBUB_TEST_FONTS names.
+In `make test`, only those in FONTS_MATTER_MOST do; the others in LAYOUT run with many. All other tests
+use the machine's own fonts, or those that HUBBUB_TEST_FONTS names.
 """
+
+SERVICE_WORKER = ("test_mounted.py", "test_offline.py", "test_origin.py", "test_service_worker.py")
+"""Tests with the service worker, which caches the page in every new window.
+
+All others do without in `make test`, as browsers do on insecure origins. In `make prove` they have it.
+"""
+NO_SERVICE_WORKER = "delete Navigator.prototype.serviceWorker"
+
+FONTS_MATTER_MOST = ("test_timeline.py",)
 
 # Shared cores stall for seconds now and then; Playwright's default is five.
 expect.set_options(timeout=20_000)
 
 
-def chromium() -> str | None:
+def chromium(*, whole: bool = True) -> str | None:
     """Return the first supported browser on the PATH."""
-    return next(filter(None, map(shutil.which, NAMES)), None)
+    names = NAMES if whole else SHELL + NAMES
+    return next(filter(None, map(shutil.which, names)), None)
 
 
 OpenWindow = Callable[..., Person]
@@ -50,7 +69,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "system_fonts" in metafunc.fixturenames and Path(str(metafunc.module.__file__)).name in LAYOUT:
-        chosen = [fonts.CHOICE] if fonts.CHOICE else ["few", "many"]
+        both = depth.PROVING or Path(str(metafunc.module.__file__)).name in FONTS_MATTER_MOST
+        chosen = [fonts.CHOICE] if fonts.CHOICE else ["few", "many"] if both else ["many"]
         metafunc.parametrize("system_fonts", chosen, indirect=True, scope="module")
 
 
@@ -70,8 +90,8 @@ def system_fonts(
 # One module only: while the browser exists, Playwright's own event loop prevents asynchronous
 # tests.
 @pytest.fixture(scope="module")
-def browser(system_fonts: dict[str, str | float | bool] | None) -> Iterator[Browser]:
-    found = chromium()
+def browser(request: pytest.FixtureRequest, system_fonts: dict[str, str | float | bool] | None) -> Iterator[Browser]:
+    found = chromium(whole=depth.PROVING or request.path.name in WHOLE)
     if found is None:
         pytest.skip("no Chromium on the PATH: install one to run the browser tests")
     with sync_playwright() as playwright:
@@ -80,9 +100,13 @@ def browser(system_fonts: dict[str, str | float | bool] | None) -> Iterator[Brow
         launched.close()
 
 
-def a_window(browser: Browser, server: Server, width: int = 1180, height: int = 760) -> Person:
+def a_window(
+    browser: Browser, server: Server, width: int = 1180, height: int = 760, *, service_worker: bool = False
+) -> Person:
     """Open a browser window on `server`; the caller closes its context."""
     context = browser.new_context(viewport={"width": width, "height": height}, locale="en-GB")
+    if not service_worker:
+        context.add_init_script(NO_SERVICE_WORKER)
     return Person(server, context.new_page())
 
 
@@ -92,15 +116,16 @@ def assert_quiet(people: Iterable[Person]) -> None:
 
 
 @pytest.fixture
-def open_window(browser: Browser, server: Server) -> Iterator[OpenWindow]:
+def open_window(request: pytest.FixtureRequest, browser: Browser, server: Server) -> Iterator[OpenWindow]:
     """Return `open_window()`, which opens a browser window on `server` or another one.
 
     Its console must have no errors.
     """
     people: list[Person] = []
+    service_worker = depth.PROVING or request.path.name in SERVICE_WORKER
 
     def open_one(on: Server | None = None, width: int = 1180, height: int = 760) -> Person:
-        people.append(a_window(browser, on or server, width, height))
+        people.append(a_window(browser, on or server, width, height, service_worker=service_worker))
         return people[-1]
 
     yield open_one

@@ -10,13 +10,12 @@ import pytest
 from playwright.sync_api import Route, expect
 
 from tests.browser import axe
-from tests.browser.conftest import OpenWindow
+from tests.browser.conftest import NO_SERVICE_WORKER, OpenWindow
 from tests.browser.cuttable_proxy import CuttableProxy
 from tests.browser.person import Person
 from tests.support.server import Server
 
 DIALOGS = re.compile(r"/assets/RoomDialogs-")
-NO_WORKER = "delete Navigator.prototype.serviceWorker"
 
 
 @pytest.fixture
@@ -30,7 +29,7 @@ def without_worker(person: Person, name: str) -> Person:
 
     The service worker would have all parts.
     """
-    person.page.add_init_script(NO_WORKER)
+    person.page.add_init_script(NO_SERVICE_WORKER)
     return person.log_in(name)
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from tests.conformance.reference import Reference
 from tests.gateways.raw import Raw, upgrade
+from tests.support import depth
 from tests.support.client import Connection
 from tests.support.server import PASSWORD, Server
 from tests.support.timing import TooSlowError, three_attempts
@@ -20,6 +21,7 @@ pytestmark = pytest.mark.faults
 SOCKETS = 300
 NETWORKS = [f"127.0.1.{number}" for number in range(1, 9)]
 LATENCY = 1.0
+SECONDS = 4.0 if depth.PROVING else 1.5
 FEW = 60
 """The connections a full server takes; `unauthenticated_max` is 200 by default."""
 BODY = (
@@ -99,7 +101,7 @@ async def log_in(server: Server, name: str) -> None:
         await connection.ping()
 
 
-async def withstand(server: Server, first: bytes, networks: list[str], seconds: float = 4.0) -> None:
+async def withstand(server: Server, first: bytes, networks: list[str], seconds: float = SECONDS) -> None:
     name = await asyncio.to_thread(lambda: server.sign_up("member").name)
     async with besieged(server, first, networks):
         measuring = asyncio.create_task(worst_health(server, seconds))

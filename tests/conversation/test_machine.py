@@ -213,7 +213,7 @@ def run(template: Path, client: type[ClientState] = ClientState) -> None:
     run_state_machine_as_test(
         Conversation,
         settings=settings(
-            max_examples=depth.rounds("conversations", short=25, long=100),
+            max_examples=depth.rounds("conversations", short=15, long=100),
             stateful_step_count=depth.rounds("steps in each", short=40, long=2_000),
             deadline=None,
             suppress_health_check=list(HealthCheck),

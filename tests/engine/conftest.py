@@ -10,7 +10,7 @@ from sqlalchemy import Connection, NullPool, create_engine, text
 
 from hubbub.clock import Clock
 from hubbub.domain.commands import Command, CreateAccount
-from hubbub.domain.errors import HubbubError
+from hubbub.domain.errors import HubbubError, Unavailable
 from hubbub.domain.events import Entry
 from hubbub.domain.model import SYSTEM, Actor, Role
 from hubbub.engine.batch import Receipt
@@ -19,6 +19,7 @@ from hubbub.storage import migrate
 from hubbub.storage.database import Database
 
 START = 1_790_000_000_000
+ATTEMPTS = 5
 
 
 @dataclass
@@ -31,7 +32,15 @@ class Desk:
     batches: list[int] = field(default_factory=list)
 
     async def person(self, name: str, role: Role = Role.MEMBER) -> Actor:
-        receipt = await self.journal.submit(CreateAccount(username=name, password_hash="-", role=role), SYSTEM)
+        command = CreateAccount(username=name, password_hash="-", role=role)
+        for _ in range(ATTEMPTS):  # PostgreSQL cancels a statement during which the machine stood still.
+            try:
+                receipt = await self.journal.submit(command, SYSTEM)
+                break
+            except Unavailable:
+                continue
+        else:
+            raise AssertionError(f"{name} could not be created in {ATTEMPTS} attempts")
         user = receipt.answer["user"]
         return Actor(user.id, name, role, session=f"session of {name}")
 

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from hubbub.domain.commands import AdmitIdentity, DeleteAccount, RevokeIdentity, SetDisabled
 from hubbub.domain.events import IdentityRevoked
 from hubbub.domain.identities import Identity
@@ -79,6 +81,7 @@ async def test_disabled_and_deleted_accounts_are_invalid_and_their_identity_gets
         assert not is_valid(desk, again, position(desk))
 
 
+@pytest.mark.usefixtures("patient_postgresql")
 async def test_two_nodes_that_first_see_an_identity_at_once_create_one_account(postgres_server: Postgres) -> None:
     address = postgres_server.fresh()
     async with desk_at(address) as first, desk_at(address) as second:

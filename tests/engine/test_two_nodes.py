@@ -26,7 +26,7 @@ from tests.support.postgres import Postgres
 
 
 @pytest.fixture
-async def desks(postgres_server: Postgres) -> AsyncIterator[tuple[Desk, Desk]]:
+async def desks(postgres_server: Postgres, patient_postgresql: None) -> AsyncIterator[tuple[Desk, Desk]]:
     address = postgres_server.fresh()
     async with desk_at(address) as first, desk_at(address) as second:
         yield first, second

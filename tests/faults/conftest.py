@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import MakeServer
+from tests.support.fork_server import PATIENT_DATABASE
 from tests.support.postgres import Postgres
 from tests.support.server import Server
 
@@ -32,7 +33,7 @@ def new_database(engine: str, request: pytest.FixtureRequest) -> Iterator[Addres
 
     def make() -> dict[str, str]:
         made.append(postgres.fresh())
-        return {"HUBBUB_DATABASE_URL": made[-1]}
+        return {"HUBBUB_DATABASE_URL": made[-1], PATIENT_DATABASE: "1"}
 
     yield make
     for address in made:

@@ -120,7 +120,7 @@ async def test_control_a_server_that_answers_before_the_commit_loses_messages(
 ) -> None:
     server = make_server({"HUBBUB_DATABASE_URL": postgres_server.fresh(), "BROKEN": "ack-before-commit"}, BROKEN)
     await asyncio.to_thread(server.start)
-    for _ in range(5):  # The server is between answer and COMMIT most of the time, but not always.
+    for _ in range(8):  # The server is between answer and COMMIT most of the time, but not always.
         seen = await weathered(server, lambda: stopped(postgres_server), look_around)
         if any("I1 lost" in sentence for sentence in seen.found):
             return

@@ -33,6 +33,11 @@ WARM = (
 )
 """These modules start no thread, keep no file open and read no environment."""
 
+PATIENT_DATABASE = "PYTEST_PATIENT_DATABASE"
+"""A variable that gives a child the limits PATIENT on PostgreSQL."""
+PATIENT = {"statement_timeout": "20s", "idle_in_transaction_session_timeout": "20s"}
+"""PostgreSQL's own timeouts continue while the machine stalls; tests in `storage/` cover the product's values."""
+
 LARGEST = 1_000_000
 """Maximum bytes of a request."""
 
@@ -101,6 +106,8 @@ def become(request: dict[str, Any], descriptors: list[int]) -> str:
     for kind, limits in request["limits"]:
         if resource.getrlimit(kind) != tuple(limits):
             resource.setrlimit(kind, limits)
+    if PATIENT_DATABASE in os.environ:
+        importlib.import_module("hubbub.storage.postgresql").LIMITS.update(PATIENT)
     importlib.invalidate_caches()
     sys.path[0] = request["folder"]
     sys.argv = ["-m", *request["arguments"]]

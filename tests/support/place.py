@@ -30,16 +30,17 @@ SAME_ORIGIN = {"Origin": ORIGIN}
 
 
 class MovingClock(Clock):
-    """The system clock, plus an offset that tests can change."""
+    """The system clock, plus an offset that tests can change; it may stand still."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, stands: bool = False) -> None:
         self.ahead = 0.0
+        self._stood = (super().now(), super().monotonic()) if stands else None
 
     def now(self) -> int:
-        return super().now() + int(self.ahead * 1_000)
+        return (self._stood[0] if self._stood else super().now()) + int(self.ahead * 1_000)
 
     def monotonic(self) -> float:
-        return super().monotonic() + self.ahead
+        return (self._stood[1] if self._stood else super().monotonic()) + self.ahead
 
 
 class Contract:
@@ -177,8 +178,11 @@ class Place:
 
 @asynccontextmanager
 async def place(data: Path, **settings: Any) -> AsyncIterator[Place]:
-    """Start the services; sign-up is open and rate limits are off by default."""
-    clock = MovingClock()
+    """Start the services; sign-up is open and rate limits are off by default.
+
+    With rate limits the clock stands still, so that nothing is forgiven on a slow machine.
+    """
+    clock = MovingClock(stands=bool(settings.get("rate_limits")))
     wanted = Settings(**{"data": data, "signup": "open", "rate_limits": False, **settings})
     async with running(wanted, clock) as services:
         here = Place(services, clock)

@@ -3,10 +3,11 @@
 import fcntl
 import os
 import signal
+import subprocess
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import LiteralString
@@ -18,6 +19,7 @@ from sqlalchemy.engine import make_url
 
 from hubbub.storage import migrate
 from hubbub.storage.database import Database
+from tests.support.waiting import eventually_blocking
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it warns on machines without a runtime folder
@@ -81,7 +83,17 @@ class Postgres:
         pgexec("pg_ctl", arguments, bin_path=self._server.bin_path, user=self._server.system_user)
 
     def start(self) -> None:
-        self._server.ensure_postgres_running()
+        """Start, and wait until it accepts connections."""
+        with suppress(subprocess.TimeoutExpired):  # The command waits ten seconds; the recovery goes on after that.
+            self._server.ensure_postgres_running()
+        eventually_blocking(self._accepts, 60, "PostgreSQL accepts connections")
+
+    def _accepts(self) -> bool:
+        try:
+            psycopg.connect(self._server.get_uri()).close()
+        except psycopg.OperationalError:
+            return False
+        return True
 
     @contextmanager
     def hung(self) -> Iterator[None]:

@@ -42,12 +42,14 @@ export function stop(view: View, list: HTMLElement): void {
   if (article) only(list, article);
 }
 
+/** Move the focus to this row's message, which makes the message the tab stop. */
 export function focus(row: Element): void {
-  const article = row.querySelector<HTMLElement>(":scope > article");
-  const list = row.closest("[role=log]");
-  if (!article || !list) return;
-  only(list, article);
-  article.focus({ preventScroll: true });
+  row.querySelector<HTMLElement>(":scope > article")?.focus({ preventScroll: true });
+}
+
+/** Make a message that got the focus, also by a click, the only tab stop. */
+export function focused({ currentTarget, target }: FocusEvent & { currentTarget: Element }): void {
+  if (target instanceof HTMLElement && target.matches(".timeline-row > article")) only(currentTarget, target);
 }
 
 function only(list: Element, article: HTMLElement): void {
