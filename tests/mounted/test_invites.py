@@ -41,7 +41,7 @@ async def test_a_user_of_the_host_application_joins_a_room_by_its_invite(people:
     assert made["link"] == f"{ORIGIN}/invite#{made['token']}"
     token = {"token": made["token"]}
     door = await done(people, "POST", "/api/invites/check", "bea", token)
-    assert door == {"valid": True, "signup": False, "room": room, "name": "Garden"}
+    assert door == {"valid": True, "signup": False, "room": room, "room_name": "Garden"}
     joined = await done(people, "POST", "/api/invites/accept", "bea", token)
     assert (joined["room"]["id"], joined["room"]["joined"]) == (room, True)
     listed = await done(people, "GET", f"/api/invites?room={room}", "anna")
