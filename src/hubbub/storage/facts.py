@@ -38,8 +38,8 @@ def of_rooms(tx: Transaction, asked: Sequence[tuple[int, int]]) -> list[RoomFact
     """Return the facts for each (room, user). One statement."""
     found: list[Any] = [None] * len(asked)
     numbered = [(index, *each) for index, each in enumerate(asked)]
-    for index, *row in ROOMS.rows(tx.connection, rows=rows.encode(numbered)):
-        found[index] = RoomFacts(row[0] == 0, _membership(row[1:]))
+    for index, disabled, *own in ROOMS.rows(tx.connection, rows=rows.encode(numbered)):
+        found[index] = RoomFacts(disabled == 0, _membership(tuple(own)))
     return found
 
 
@@ -47,10 +47,10 @@ def of_messages(tx: Transaction, asked: Sequence[tuple[int, int, int]]) -> list[
     """Return the facts for each (room, user, seq of a message). One statement."""
     found: list[Any] = [None] * len(asked)
     numbered = [(index, *each) for index, each in enumerate(asked)]
-    for index, *row in MESSAGES.rows(tx.connection, rows=rows.encode(numbered)):
-        message = row[1 + MEMBERSHIP :]
+    for row in MESSAGES.rows(tx.connection, rows=rows.encode(numbered)):
+        own, message = row[2 : 2 + MEMBERSHIP], row[2 + MEMBERSHIP :]
         stored = None if message[0] is None else StoredMessage(*message)
-        found[index] = RoomFacts(row[0] == 0, _membership(row[1 : 1 + MEMBERSHIP]), stored)
+        found[row[0]] = RoomFacts(row[1] == 0, _membership(own), stored)
     return found
 
 
@@ -58,16 +58,18 @@ def of_posts(tx: Transaction, asked: Sequence[tuple[int, int, str]]) -> list[Roo
     """Return the facts for each (room, user, key). One statement."""
     found: list[Any] = [None] * len(asked)
     numbered = [(index, *each) for index, each in enumerate(asked)]
-    for index, digest, seq, disabled, *own in POSTS.rows(tx.connection, rows=rows.encode(numbered)):
-        found[index] = RoomFacts(disabled == 0, _membership(own), None, None if seq is None else (digest, seq))
+    for row in POSTS.rows(tx.connection, rows=rows.encode(numbered)):
+        digest, seq = row[1], row[2]
+        found[row[0]] = RoomFacts(row[3] == 0, _membership(row[4:]), None, None if seq is None else (digest, seq))
     return found
 
 
-def _membership(row: Sequence[Any]) -> Membership | None:
+def _membership(row: tuple[Any, ...]) -> Membership | None:
     role = row[0]
     if role is None:
         return None
-    return Membership(ROLES[role], row[1], row[2], row[3], row[4], row[5], row[6] != 0, row[7])
+    _, joined_seq, read_seq, read_n, kind, history, archived, members_ = row
+    return Membership(ROLES[role], joined_seq, read_seq, read_n, kind, history, archived != 0, members_)
 
 
 def _statement(dialect: Dialect, *more: str) -> Executable:

@@ -61,20 +61,21 @@ def admit(run: Sequence[tuple[Any, Actor]], tx: Transaction) -> list[Any]:
     actor's right to post has gone since.
     """
     requires = type(run[0][0]).requires
-    found = _facts(run, requires, tx)
+    checks = [CHECKS[requirement] for requirement in requires]  # once for the run: hashing an enum is slow
+    sees_room = Requires.ROOM in requires
     results: list[Any] = []
-    for (command, actor), known in zip(run, found, strict=True):
+    for (command, actor), known in zip(run, _facts(run, requires, tx), strict=True):
         if known.posted is not None:
             results.append(posted_before(command, known.posted))
             continue
-        room = rooms.find_visible(tx.connection, actor.id, command.room) if Requires.ROOM in requires else None
-        request = Request(command, actor, known, room)
-        refusal = None
-        for requirement in requires:
-            refusal = CHECKS[requirement](request)
+        room = rooms.find_visible(tx.connection, actor.id, command.room) if sees_room else None
+        result: Any = Request(command, actor, known, room)
+        for check in checks:
+            refusal = check(result)
             if refusal is not None:
+                result = refusal
                 break
-        results.append(request if refusal is None else refusal)
+        results.append(result)
     return results
 
 
@@ -133,7 +134,8 @@ def _message(request: Request[Any]) -> HubbubError | None:
 
 
 def _not_archived(request: Request[Any]) -> HubbubError | None:
-    return Forbidden(rules.ARCHIVED) if request.own.archived else None
+    own = request._facts.own
+    return Forbidden(rules.ARCHIVED) if own is not None and own.archived else None
 
 
 def _pins(request: Request[Any]) -> HubbubError | None:
