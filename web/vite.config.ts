@@ -32,6 +32,11 @@ export default defineConfig({
     target: "es2022",
     rolldownOptions: {
       input: { index: "index.html", sw: "src/shell/worker.ts" },
+      checks: { circularDependency: true },
+      onLog(level, log, handle) {
+        if (log.code === "CIRCULAR_DEPENDENCY" && !log.message.includes("node_modules")) throw new Error(log.message);
+        handle(level, log);
+      },
       // The service worker must be next to the page, under a name that never changes.
       output: { entryFileNames: ({ name }) => (name === "sw" ? "sw.js" : "assets/[name]-[hash].js"), codeSplitting: { groups: [FIRST] } },
     },

@@ -5,7 +5,6 @@ import { composing, Composing } from "../src/features/composer/composing.svelte"
 import { lastOwn } from "../src/features/messages/messages";
 import { Drafts, recentEmoji, usedEmoji } from "../src/persistence";
 import type { Room } from "../src/state/model";
-import type { Outgoing } from "../src/sync/outbox";
 import { known, loadEmoji, search } from "../src/ui/emoji";
 
 // A browser whose service worker caches the page.
@@ -195,7 +194,7 @@ describe("composing", () => {
   it("puts a refused message before the present draft", () => {
     const one = opened();
     one.write("begun since");
-    one.returnUnsent({ key: "k", room: 1, body: "refused", at: 0, status: "failed" } as Outgoing);
+    one.returnUnsent({ key: "k", room: 1, body: "refused", at: 0, status: "failed" });
     expect(one.text).toBe("refused\n\nbegun since");
     expect(sent).toEqual([{ type: "discard", key: "k" }]);
   });

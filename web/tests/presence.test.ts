@@ -64,7 +64,7 @@ describe("signals on the wire", () => {
     connects();
     const [first, second] = says(0, { type: "watch", users: [8] }, { type: "watch", users: [9] });
     expect(hears({ re: idOf(first), ok: { presences: [{ user: 8, status: "away" }] } })).toEqual([]);
-    expect(hears({ re: idOf(second), error: { code: "rate_limited", message: "", retry_after: 2 } } as Frame)).toEqual([{ type: "timer", at: 2000 }]);
+    expect(hears({ re: idOf(second), error: { code: "rate_limited", message: "", retry_after: 2 } })).toEqual([{ type: "timer", at: 2000 }]);
     const [again] = says(2000, { type: "timer" });
     expect(again).toMatchObject({ type: "presence.watch", users: [9] });
     const presences = [{ user: 9, status: "dnd" as const }];

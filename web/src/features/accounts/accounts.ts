@@ -41,7 +41,9 @@ export async function signUp(username: string, password: string, ticket: Ticket)
   } catch (error) {
     const code = error instanceof Refusal ? error.code : "";
     if (perhaps === username && (code === "conflict" || code === "forbidden")) {
-      return logIn(username, password).catch(() => Promise.reject(error));
+      return logIn(username, password).catch(() => {
+        throw error;
+      });
     }
     perhaps = ["unreachable", "unavailable", "internal"].includes(code) ? username : null;
     throw error;

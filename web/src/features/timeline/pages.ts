@@ -24,7 +24,7 @@ interface Span {
 
 /** Fetch the page before, after or around a seq; the newest page without one. */
 export async function fetchPage(room: number, where: Where, floor: number): Promise<Page> {
-  const [[side, seq] = []] = Object.entries(where ?? {}) as [string, number][];
+  const [[side, seq] = []] = Object.entries<number>(where ?? {});
   const page = await get<Messages>(`api/rooms/${room}/messages?limit=${PAGE}${side ? `&${side}=${seq}` : ""}`);
   const head = page.heads[roomTopic(room)] ?? Number.MAX_SAFE_INTEGER;
   const span = silence(page, where, head);

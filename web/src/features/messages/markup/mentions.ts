@@ -13,6 +13,8 @@ import { MAX_RUN, MAX_USER_NAME, TRIMMED } from "../../../limits";
 export type Meant = (name: string) => "me" | "other" | null;
 
 const SHAPELESS = "\\u034F\\u115F\\u1160\\u17B4\\u17B5\\u180B-\\u180F\\u2800\\u3164\\uFE00-\\uFE0F\\uFFA0\\u{E0100}-\\u{E01EF}";
+// A class of single code points; the combining characters among them are meant.
+// eslint-disable-next-line no-misleading-character-class
 const RUN = new RegExp(`(?:(?![${SHAPELESS}])[\\p{L}\\p{N}\\p{Mn}\\p{Mc}._-])+`, "uy");
 const WORD = /[\p{L}\p{N}\p{M}_]$/u;
 const TAIL = /[._-]+$/;

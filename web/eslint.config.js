@@ -1,0 +1,83 @@
+/**
+ * Rules for web/ that the compiler does not have. TypeScript files are linted with types. Components
+ * are not: their types take long, and svelte-check has checked them.
+ */
+import { readdirSync } from "node:fs";
+import eslint from "@eslint/js";
+import svelte from "eslint-plugin-svelte";
+import typescript from "typescript-eslint";
+
+/**
+ * By folder or file of src/, from the innermost to the outermost: which others it may import. The
+ * files without an entry (the screens and main.ts) may import everything, and no layer may import
+ * them. Import cycles are an error of the build (`vite.config.ts`).
+ */
+const LAYERS = {
+  contract: [],
+  net: [],
+  state: ["contract"],
+  sync: ["contract", "state"],
+  persistence: ["contract", "net", "state", "sync"],
+  ui: ["net", "persistence"],
+  "chat.svelte": ["contract", "net", "state", "sync", "persistence"],
+  features: ["contract", "net", "state", "sync", "persistence", "ui", "chat.svelte"],
+  shell: ["net"],
+};
+const MODULES = readdirSync(new URL("src", import.meta.url))
+  .filter((name) => !/\.(css|svg)$/.test(name))
+  .map((name) => name.replace(/\.ts$/, ""));
+
+const layers = Object.entries(LAYERS).map(([layer, allowed]) => {
+  const isFile = MODULES.includes(layer) && layer.includes(".");
+  const others = MODULES.filter((name) => name !== layer && !allowed.includes(name));
+  const path = `^${isFile ? "\\./" : "(\\.\\./)+"}(${others.join("|").replaceAll(".", "\\.")})(/|$)`;
+  const message = `${layer} may import only ${allowed.join(", ") || "itself"} (LAYERS in eslint.config.js).`;
+  return {
+    files: [isFile ? `src/${layer}.ts` : `src/${layer}/**`],
+    rules: {
+      "no-restricted-imports": ["error", { patterns: [{ regex: path, message }] }],
+      "no-restricted-syntax": ["error", { selector: `ImportExpression > Literal[value=/${path.replaceAll("/", "\\/")}/]`, message }],
+    },
+  };
+});
+
+export default typescript.config(
+  { ignores: ["src/contract.ts"] },
+  { linterOptions: { reportUnusedDisableDirectives: "error" } },
+  eslint.configs.recommended,
+  typescript.configs.recommended,
+  svelte.configs.recommended,
+  {
+    files: ["**/*.ts"],
+    ignores: ["**/*.svelte.ts", "*.ts", "src/shell/worker.ts"],
+    extends: [typescript.configs.recommendedTypeChecked],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      // Handlers may be async: rejections of their promises are programming errors, which the browser reports.
+      "@typescript-eslint/no-misused-promises": ["error", { checksVoidReturn: false }],
+    },
+  },
+  {
+    files: ["**/*.svelte", "**/*.svelte.ts"],
+    languageOptions: { parserOptions: { parser: typescript.parser, extraFileExtensions: [".svelte"] } },
+  },
+  ...layers,
+  {
+    // Svelte bounds the props of a component by Record<string, any>.
+    files: ["src/ui/{Lazy*.svelte,lazy.svelte.ts}"],
+    rules: { "@typescript-eslint/no-explicit-any": "off" },
+  },
+  {
+    rules: {
+      // The compiler reports both, and knows the types and the globals.
+      "no-undef": "off",
+      "@typescript-eslint/no-unused-vars": "off",
+      // The state is immutable or wrapped in $state.raw; the collections that are changed in place are not shown.
+      "svelte/prefer-svelte-reactivity": "off",
+      // {" "} and {": "} keep spaces that the compiler would strip at the end of a block.
+      "svelte/no-useless-mustaches": "off",
+      // It runs the compiler again, and does not know all of its warnings; svelte-check fails on those.
+      "svelte/no-unused-svelte-ignore": "off",
+    },
+  },
+);
