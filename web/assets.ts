@@ -10,8 +10,13 @@ export function assets(): Plugin {
     transformIndexHtml: {
       order: "post",
       handler(html, { bundle }) {
-        const later = Object.keys(bundle ?? {}).filter((name) => name.startsWith("assets/") && !name.endsWith(".map") && !html.includes(name));
-        const content = later.sort().map((name) => `./${name}`).join(" ");
+        const later = Object.keys(bundle ?? {}).filter(
+          (name) => name.startsWith("assets/") && !name.endsWith(".map") && !html.includes(name),
+        );
+        const content = later
+          .sort()
+          .map((name) => `./${name}`)
+          .join(" ");
         return later.length ? [{ tag: "meta", attrs: { name: "hubbub-later", content }, injectTo: "head" }] : [];
       },
     },

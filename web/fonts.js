@@ -21,7 +21,8 @@ const WEIGHTS = { min: 400, max: 700 };
  * Vietnamese.
  */
 const RANGES = {
-  latin: "U+0000-00FF,U+0131,U+0152-0153,U+02BB-02BC,U+02C6,U+02DA,U+02DC,U+0304,U+0308,U+0329,U+2000-206F,U+20AC,U+2122,U+2191,U+2193,U+2212,U+2215,U+FEFF,U+FFFD",
+  latin:
+    "U+0000-00FF,U+0131,U+0152-0153,U+02BB-02BC,U+02C6,U+02DA,U+02DC,U+0304,U+0308,U+0329,U+2000-206F,U+20AC,U+2122,U+2191,U+2193,U+2212,U+2215,U+FEFF,U+FFFD",
   "latin-ext": "U+0100-0130,U+0132-0151,U+0154-024F,U+1E00-1EFF,U+20A0-20AB,U+20AD-20C0,U+2113",
 };
 /** Preloaded with the page, before any style asks for it. */
@@ -36,7 +37,12 @@ const DESCENT = 0.2412;
  * factor for regular (400) and bold (650).
  */
 const STANDINS = [
-  { name: "Arial", regular: ["Arial", "Liberation Sans", "Arimo", "Helvetica"], bold: ["Arial Bold", "Liberation Sans Bold", "Arimo Bold", "Helvetica Bold"], scale: [1.071, 1.017] },
+  {
+    name: "Arial",
+    regular: ["Arial", "Liberation Sans", "Arimo", "Helvetica"],
+    bold: ["Arial Bold", "Liberation Sans Bold", "Arimo Bold", "Helvetica Bold"],
+    scale: [1.071, 1.017],
+  },
   { name: "Roboto", regular: ["Roboto", "Roboto Regular"], bold: ["Roboto Bold"], scale: [1.078, 1.084] },
   { name: "Noto", regular: ["Noto Sans", "Noto Sans Regular"], bold: ["Noto Sans Bold"], scale: [1.009, 0.966] },
   { name: "DejaVu", regular: ["DejaVu Sans"], bold: ["DejaVu Sans Bold"], scale: [0.934, 0.845] },
@@ -44,7 +50,10 @@ const STANDINS = [
 
 function codes(range) {
   return range.split(",").flatMap((part) => {
-    const [first = 0, last = first] = part.slice(2).split("-").map((hex) => Number.parseInt(hex, 16));
+    const [first = 0, last = first] = part
+      .slice(2)
+      .split("-")
+      .map((hex) => Number.parseInt(hex, 16));
     return Array.from({ length: last - first + 1 }, (_, index) => first + index);
   });
 }
@@ -81,7 +90,11 @@ function face(name) {
 /** Return the path of the style sheet; generate it first if its inputs have changed. */
 async function generated() {
   const hash = createHash("sha256");
-  for (const file of [fileURLToPath(import.meta.url), new URL("package.json", PACKAGE), new URL("node_modules/subset-font/package.json", import.meta.url)]) {
+  for (const file of [
+    fileURLToPath(import.meta.url),
+    new URL("package.json", PACKAGE),
+    new URL("node_modules/subset-font/package.json", import.meta.url),
+  ]) {
     hash.update(readFileSync(file));
   }
   const folder = new URL(`${hash.digest("hex").slice(0, 16)}/`, KEPT);
@@ -115,7 +128,13 @@ export function fonts() {
       handler(_, { bundle }) {
         const name = Object.keys(bundle ?? {}).find((file) => FIRST.test(file));
         if (!name) return [];
-        return [{ tag: "link", attrs: { rel: "preload", href: `./${name}`, as: "font", type: "font/woff2", crossorigin: true }, injectTo: "head" }];
+        return [
+          {
+            tag: "link",
+            attrs: { rel: "preload", href: `./${name}`, as: "font", type: "font/woff2", crossorigin: true },
+            injectTo: "head",
+          },
+        ];
       },
     },
   };

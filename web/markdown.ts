@@ -7,8 +7,20 @@ import type { Plugin } from "vite";
 
 const LIBRARY = /markdown-it\/dist\/markdown-it\.mjs$/;
 const UNUSED = [
-  "linkify", "replacements", "smartquotes", "table", "code", "hr", "reference", "html_block", "heading", "lheading",
-  "newline", "image", "html_inline", "entity",
+  "linkify",
+  "replacements",
+  "smartquotes",
+  "table",
+  "code",
+  "hr",
+  "reference",
+  "html_block",
+  "heading",
+  "lheading",
+  "newline",
+  "image",
+  "html_inline",
+  "entity",
 ];
 
 /** Matches `["name", rule]`, optionally followed by the names of the blocks that it may end. */

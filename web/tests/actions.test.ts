@@ -16,7 +16,9 @@ import { alice, AT, room, said, welcome } from "./build";
 
 const item = (seq: number, more: Partial<MessageItem> = {}): MessageItem => ({ ...fromMessage(said(seq)), ...more });
 const scene = (message: Partial<MessageItem> = {}, where: Partial<Room> = {}, me: Partial<User> = {}): Scene => ({
-  me: { ...alice, ...me }, room: room(2, where), message: item(5, message),
+  me: { ...alice, ...me },
+  room: room(2, where),
+  message: item(5, message),
 });
 const labels = (seen: Scene): string[] => offered(seen).map(({ label }) => label);
 const reaction = (emoji: string, count: number, mine: boolean, users: number[]): Reaction => ({ emoji, count, mine, users });
@@ -31,7 +33,11 @@ describe("actions offered on a message", () => {
     ["the user's own forwarded message", scene({ by: alice.id, forwarded: { by: 8, name: "bob", at: AT } }), ["Delete"]],
     ["another user's message, for a moderator", scene({ edited_at: AT }, { role: "moderator" }), ["Pin", "Edit history", "Delete"]],
     ["another user's message, for an admin", scene({}, {}, { role: "admin" }), ["Pin", "Delete"]],
-    ["another user's message in a direct room, where both users may pin and neither moderates", scene({ pinned: true }, { kind: "direct", role: "owner" }), ["Unpin"]],
+    [
+      "another user's message in a direct room, where both users may pin and neither moderates",
+      scene({ pinned: true }, { kind: "direct", role: "owner" }),
+      ["Unpin"],
+    ],
     ["a message with reactions", scene({ reactions: [reaction("👍", 1, false, [8])] }), ["Who reacted"]],
   ])("%s", (_, seen, more) => {
     const found = labels(seen).filter((label) => label !== "Mark as unread");
@@ -40,7 +46,9 @@ describe("actions offered on a message", () => {
 
   it("archived rooms and deleted messages offer few actions", () => {
     const changing = ["Reply", "React", "Edit", "Delete", "Pin", "Unpin"];
-    expect(labels(scene({ by: alice.id }, { archived: true, role: "owner" }))).toEqual(expect.arrayContaining(["Forward", "Copy text", "Copy link"]));
+    expect(labels(scene({ by: alice.id }, { archived: true, role: "owner" }))).toEqual(
+      expect.arrayContaining(["Forward", "Copy text", "Copy link"]),
+    );
     const left = (seen: Scene): string[] => labels(seen).filter((label) => changing.includes(label));
     expect(left(scene({ by: alice.id }, { archived: true }))).toEqual(["Delete"]);
     expect(left(scene({ by: alice.id, body: null, deleted: true }, { role: "owner" }))).toEqual([]);
@@ -48,7 +56,10 @@ describe("actions offered on a message", () => {
   });
 
   it("every offered action has its own key, and none moves the focus", () => {
-    for (const seen of [scene(), scene({ by: alice.id, pinned: true, edited_at: AT, reactions: [reaction("👍", 1, false, [8])] }, { role: "owner" })]) {
+    for (const seen of [
+      scene(),
+      scene({ by: alice.id, pinned: true, edited_at: AT, reactions: [reaction("👍", 1, false, [8])] }, { role: "owner" }),
+    ]) {
       const keys = offered(seen).map(({ key }) => key);
       expect(new Set(keys).size).toBe(keys.length);
     }
@@ -86,7 +97,10 @@ describe("reactions", () => {
   });
 
   it("have a label for screen readers that says who reacted", () => {
-    const names = new Map([[8, "bob"], [9, "carol"]]);
+    const names = new Map([
+      [8, "bob"],
+      [9, "carol"],
+    ]);
     expect(spoken(reaction("👍", 3, true, [7, 8, 9]))).toBe("👍 3, you and 2 others");
     expect(spoken(reaction("👍", 2, true, [7, 8]))).toBe("👍 2, you and 1 other");
     expect(spoken(reaction("👍", 1, true, [7]))).toBe("👍 1, you");
@@ -100,7 +114,17 @@ describe("reactions", () => {
 });
 
 describe("missing messages", () => {
-  const message = (seq: number, more: Partial<Message> = {}): Message => ({ room: 1, seq, n: seq, at: AT, by: 8, name: "bob", key: `k${seq}`, body: `text ${seq}`, ...more });
+  const message = (seq: number, more: Partial<Message> = {}): Message => ({
+    room: 1,
+    seq,
+    n: seq,
+    at: AT,
+    by: 8,
+    name: "bob",
+    key: `k${seq}`,
+    body: `text ${seq}`,
+    ...more,
+  });
   const open = (): State => {
     const started = timelineStarted(welcomed(initial(alice), welcome({ "room:1": 10 }), ["room:1"]), 1, 1);
     return timelineOpened(started, 1, 1, { items: [fromMessage(message(10), 10)], older: true, newer: false, head: 10 });
@@ -119,14 +143,32 @@ describe("missing messages", () => {
   });
 
   it("a deleted reply still shows its quote", () => {
-    const state = reduce(reduce(open(), said(11, { reply_to: 3 })), { topic: "room:1", seq: 12, type: "message.deleted", at: AT, room: 1, message: 11, by: 8, author: 8 });
+    const state = reduce(reduce(open(), said(11, { reply_to: 3 })), {
+      topic: "room:1",
+      seq: 12,
+      type: "message.deleted",
+      at: AT,
+      room: 1,
+      message: 11,
+      by: 8,
+      author: 8,
+    });
     expect(asked(state)).toEqual([3]);
   });
 
   it("pins are loaded page by page and take changes that happen meanwhile", () => {
     const pin = (seq: number, of: number): Pin => ({ seq, message: message(of, { pinned: true }), by: 7, name: "alice", at: AT });
     let state = pinsLoaded(open(), 1, [pin(10, 9), pin(8, 7)], 10);
-    const unpinned: MessageUnpinned = { topic: "room:1", seq: 11, type: "message.unpinned", at: AT, room: 1, message: 4, by: 7, name: "alice" };
+    const unpinned: MessageUnpinned = {
+      topic: "room:1",
+      seq: 11,
+      type: "message.unpinned",
+      at: AT,
+      room: 1,
+      message: 4,
+      by: 7,
+      name: "alice",
+    };
     state = reduce(state, unpinned);
     state = pinsExtended(state, 1, [pin(8, 7), pin(6, 5), pin(5, 4)], 10);
     const seqs = (now: State): number[] | undefined => now.pins[1]?.map(({ seq }) => seq);

@@ -10,7 +10,14 @@ import { alice, AT, room, said, welcome } from "./build";
 const inRoom = (more = {}, heads = {}): State => welcomed(initial(alice), welcome(heads, { rooms: [room(1, more)] }), []);
 const apply = (state: State, ...events: ChatEvent[]): State => events.reduce(reduce, state);
 const moved = (seq: number, read: number, unread: number, mentions = 0): ChatEvent => ({
-  topic: "user:7", seq, type: "room.read_moved", at: AT, room: 1, read_seq: read, unread_count: unread, mention_count: mentions,
+  topic: "user:7",
+  seq,
+  type: "room.read_moved",
+  at: AT,
+  room: 1,
+  read_seq: read,
+  unread_count: unread,
+  mention_count: mentions,
 });
 const me = { users: [7], room: false, here: false };
 const everybody = { users: [], room: true, here: false };
@@ -38,14 +45,26 @@ describe("read positions", () => {
 
   it("ignore an answer that was read before they moved", () => {
     const state = apply(inRoom(), said(11), moved(4, 11, 0));
-    expect(roomLoaded(state, room(1, { head: 11, read_seq: 10, unread_count: 1 }), []).rooms[1]).toMatchObject({ read_seq: 11, unread_count: 0 });
-    expect(roomLoaded(state, room(1, { head: 12, read_seq: 11, unread_count: 1 }), []).rooms[1]).toMatchObject({ head: 12, unread_count: 1 });
+    expect(roomLoaded(state, room(1, { head: 11, read_seq: 10, unread_count: 1 }), []).rooms[1]).toMatchObject({
+      read_seq: 11,
+      unread_count: 0,
+    });
+    expect(roomLoaded(state, room(1, { head: 12, read_seq: 11, unread_count: 1 }), []).rooms[1]).toMatchObject({
+      head: 12,
+      unread_count: 1,
+    });
   });
 });
 
 describe("mentions", () => {
   it("count messages that mention the user or everyone", () => {
-    const heard = apply(inRoom(), said(11, { mentions: me }), said(12, { mentions: everybody }), said(13, { mentions: { ...me, users: [9] } }), said(14));
+    const heard = apply(
+      inRoom(),
+      said(11, { mentions: me }),
+      said(12, { mentions: everybody }),
+      said(13, { mentions: { ...me, users: [9] } }),
+      said(14),
+    );
     expect(heard.rooms[1]).toMatchObject({ unread_count: 4, mention_count: 2 });
     expect(readHere(heard, 1, 14).rooms[1]).toMatchObject({ unread_count: 0, mention_count: 0 });
     expect(apply(heard, said(15, { by: 7, mentions: everybody })).rooms[1]).toMatchObject({ unread_count: 0, mention_count: 0 });
@@ -54,7 +73,17 @@ describe("mentions", () => {
   it("are counted up to 100, where the exact number is unknown", () => {
     const state = apply(inRoom({ mention_count: COUNTED - 1 }), said(11, { mentions: me }), said(12, { mentions: me }));
     expect(state.rooms[1]).toMatchObject({ mention_count: COUNTED });
-    const gone: ChatEvent = { topic: "room:1", seq: 13, type: "message.deleted", at: AT, room: 1, message: 12, by: 8, author: 8, mentioned: me };
+    const gone: ChatEvent = {
+      topic: "room:1",
+      seq: 13,
+      type: "message.deleted",
+      at: AT,
+      room: 1,
+      message: 12,
+      by: 8,
+      author: 8,
+      mentioned: me,
+    };
     expect(apply(state, gone).rooms[1]).toMatchObject({ mention_count: COUNTED });
     const few = apply(inRoom(), said(11, { mentions: me }), { ...gone, seq: 12, message: 11 });
     expect(few.rooms[1]).toMatchObject({ mention_count: 0 });

@@ -8,14 +8,22 @@ import { fromMessage, LIMIT, messageAt, type MessageItem, type Page } from "../s
 import { alice, AT, room, said, welcome } from "./build";
 
 const page = (from: number, to: number, head: number, more: Partial<Page> = {}): Page => ({
-  items: Array.from({ length: to - from + 1 }, (_, at) => fromMessage(said(from + at), head)), older: true, newer: false, head, ...more,
+  items: Array.from({ length: to - from + 1 }, (_, at) => fromMessage(said(from + at), head)),
+  older: true,
+  newer: false,
+  head,
+  ...more,
 });
 const opened = (first: Page, more = {}): State =>
   timelineOpened(timelineStarted(welcomed(initial(alice), welcome({}, { rooms: [room(1, more)] }), []), 1, 1), 1, 1, first);
 const apply = (state: State, ...events: ChatEvent[]): State => events.reduce(reduce, state);
 const at = (state: State, seq: number): MessageItem => messageAt(state.timelines[1]!, seq)!;
 const about = (seq: number, message: number) => ({ topic: "room:1", seq, at: AT, room: 1, message, by: 8 });
-const edited = (seq: number, message: number, body?: string | null): Change => ({ ...about(seq, message), type: "message.edited", ...(body !== undefined && { body }) });
+const edited = (seq: number, message: number, body?: string | null): Change => ({
+  ...about(seq, message),
+  type: "message.edited",
+  ...(body !== undefined && { body }),
+});
 const deleted = (seq: number, message: number): Change => ({ ...about(seq, message), type: "message.deleted", author: 8 });
 const pinned = (seq: number, message: number): Change => ({ ...about(seq, message), type: "message.pinned", name: "bob" });
 const reaction = (seq: number, message: number, by: number) => ({ ...about(seq, message), by, name: "x", emoji: "👍" });
@@ -31,7 +39,10 @@ describe("an answer that arrives late", () => {
   });
 
   it("takes each change once, whichever of its pages includes it", () => {
-    const older = { ...page(1, 4, 12), items: [{ ...fromMessage(said(4), 12), reactions: [{ emoji: "👍", count: 1, mine: false, users: [9] }] }] };
+    const older = {
+      ...page(1, 4, 12),
+      items: [{ ...fromMessage(said(4), 12), reactions: [{ emoji: "👍", count: 1, mine: false, users: [9] }] }],
+    };
     const state = timelineExtended(opened(page(5, 10, 10)), 1, 1, { side: "older", edge: 5 }, older);
     const heard = apply(state, reacted(11, 5, 9), reacted(12, 4, 9), reacted(13, 4, 7));
     expect(at(heard, 4).reactions).toEqual([{ emoji: "👍", count: 2, mine: true, users: [9, 7] }]);
@@ -66,7 +77,10 @@ describe("an edit without its text", () => {
 });
 
 it("marks the message as outdated if the next reacting user is unknown", () => {
-  const many = { ...fromMessage(said(7), 10), reactions: [{ emoji: "👍", count: 21, mine: false, users: Array.from({ length: 20 }, (_, at) => at + 20) }] };
+  const many = {
+    ...fromMessage(said(7), 10),
+    reactions: [{ emoji: "👍", count: 21, mine: false, users: Array.from({ length: 20 }, (_, at) => at + 20) }],
+  };
   const less = applied(many, taken(11, 7, 20), 7);
   expect(less).toMatchObject({ outdated: true, reactions: [{ count: 20 }] });
   expect(applied({ ...many, reactions: [{ emoji: "👍", count: 1, mine: true, users: [7] }] }, taken(11, 7, 7), 7).reactions).toEqual([]);
@@ -75,13 +89,42 @@ it("marks the message as outdated if the next reacting user is unknown", () => {
 describe("a deletion", () => {
   /** Every field of a message: whether it stays. A new field does not compile until it is here. */
   const STAYS: Record<keyof MessageItem, boolean> = {
-    kind: true, asOf: true, seq: true, n: true, at: true, by: true, name: true, key: true, reply_to: true,
-    body: false, deleted: false, edited_at: false, forwarded: false, mentions: false, pinned: false, reactions: false, outdated: false,
+    kind: true,
+    asOf: true,
+    seq: true,
+    n: true,
+    at: true,
+    by: true,
+    name: true,
+    key: true,
+    reply_to: true,
+    body: false,
+    deleted: false,
+    edited_at: false,
+    forwarded: false,
+    mentions: false,
+    pinned: false,
+    reactions: false,
+    outdated: false,
   };
   const full: Required<MessageItem> = {
-    kind: "message", asOf: 10, seq: 7, n: 7, at: AT, by: 8, name: "bob", key: "k7", reply_to: 3, body: "secret", deleted: false,
-    edited_at: AT, forwarded: { by: 9, name: "secret", at: AT }, mentions: { users: [7] }, pinned: true,
-    reactions: [{ emoji: "👍", count: 1, mine: false, users: [9] }], outdated: true,
+    kind: "message",
+    asOf: 10,
+    seq: 7,
+    n: 7,
+    at: AT,
+    by: 8,
+    name: "bob",
+    key: "k7",
+    reply_to: 3,
+    body: "secret",
+    deleted: false,
+    edited_at: AT,
+    forwarded: { by: 9, name: "secret", at: AT },
+    mentions: { users: [7] },
+    pinned: true,
+    reactions: [{ emoji: "👍", count: 1, mine: false, users: [9] }],
+    outdated: true,
   };
 
   it("leaves the listed fields of a message, and none that this version does not know", () => {
@@ -95,7 +138,11 @@ describe("a deletion", () => {
   });
 
   it("leaves the text nowhere in the state", () => {
-    const before = apply(opened({ ...page(5, 10, 10), quotes: [{ ...fromMessage(said(7), 10), body: "secret" }] }), edited(11, 7, "secret"), pinned(12, 7));
+    const before = apply(
+      opened({ ...page(5, 10, 10), quotes: [{ ...fromMessage(said(7), 10), body: "secret" }] }),
+      edited(11, 7, "secret"),
+      pinned(12, 7),
+    );
     expect(JSON.stringify(before).split("secret").length).toBeGreaterThan(2);
     const after = apply(before, deleted(13, 7));
     expect(JSON.stringify(after)).not.toContain("secret");

@@ -41,7 +41,12 @@ class Windows extends Far {}
 const nothing = (): void => {};
 
 beforeEach(() => {
-  vi.stubGlobal("document", { baseURI: "https://chat.example/", visibilityState: "visible", addEventListener: nothing, removeEventListener: nothing });
+  vi.stubGlobal("document", {
+    baseURI: "https://chat.example/",
+    visibilityState: "visible",
+    addEventListener: nothing,
+    removeEventListener: nothing,
+  });
   vi.stubGlobal("location", { hash: "" });
   vi.stubGlobal("localStorage", new Memory());
   vi.stubGlobal("sessionStorage", new Memory());

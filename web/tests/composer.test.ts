@@ -24,7 +24,16 @@ describe("the word to complete at the caret", () => {
     expect(begunAt(text, caret)).toEqual({ kind, query, from: caret - query.length - 1, to: caret });
   });
 
-  it.each([["me@an", 5], ["@an ", 4], ["12:30", 5], ["a:ta", 4], [":t", 2], ["::ta", 4], ["https://a", 9], ["", 0]])("is nothing in %j", (text, caret) => {
+  it.each([
+    ["me@an", 5],
+    ["@an ", 4],
+    ["12:30", 5],
+    ["a:ta", 4],
+    [":t", 2],
+    ["::ta", 4],
+    ["https://a", 9],
+    ["", 0],
+  ])("is nothing in %j", (text, caret) => {
     expect(begunAt(text, caret)).toBeNull();
   });
 });
@@ -52,7 +61,12 @@ describe("suggestions", () => {
     const member = { role: "member" } as const;
     expect(names(members, "", false).map((one) => one.text)).not.toContain("@room ");
     expect(mayMentionAll(member, room)).toBe(false);
-    expect([mayMentionAll({ role: "admin" }, room), mayMentionAll(member, { ...room, role: "moderator" }), mayMentionAll(member, { ...room, member_count: 20 }), mayMentionAll(member, { ...room, kind: "direct" })]).toEqual([true, true, true, true]);
+    expect([
+      mayMentionAll({ role: "admin" }, room),
+      mayMentionAll(member, { ...room, role: "moderator" }),
+      mayMentionAll(member, { ...room, member_count: 20 }),
+      mayMentionAll(member, { ...room, kind: "direct" }),
+    ]).toEqual([true, true, true, true]);
   });
 
   it("list emoji by name, recently used ones first among equals", () => {
@@ -60,7 +74,11 @@ describe("suggestions", () => {
     expect(search(groups, "smile", [], 1)[0]?.emoji).toBe("😄");
     const plain = search(groups, "cat", [], 80).map((one) => one.emoji);
     const later = plain.slice(2).find((one) => one === "🐈") ?? plain.at(-1)!;
-    expect(search(groups, "cat", [later], 80).map((one) => one.emoji).indexOf(later)).toBeLessThanOrEqual(plain.indexOf(later));
+    expect(
+      search(groups, "cat", [later], 80)
+        .map((one) => one.emoji)
+        .indexOf(later),
+    ).toBeLessThanOrEqual(plain.indexOf(later));
     expect(search(groups, "no such thing", [], 8)).toEqual([]);
   });
 

@@ -51,7 +51,18 @@ function opened(before: State, { rooms, pages, members, pins }: Snapshot): State
 }
 
 /** The user's own fields of a room are in `rooms`; non-members do not get the number of members. */
-function asListed({ head: _, floor: __, read_seq: _a, unread_count: _b, mention_count: _c, role: _d, favourite: _e, muted: _f, member_count: _g, ...room }: Room) {
+function asListed({
+  head: _,
+  floor: __,
+  read_seq: _a,
+  unread_count: _b,
+  mention_count: _c,
+  role: _d,
+  favourite: _e,
+  muted: _f,
+  member_count: _g,
+  ...room
+}: Room) {
   return room;
 }
 
@@ -90,7 +101,16 @@ describe.each(FIXTURES)("$command", ({ cases }) => {
 const OTHERS: ChatEvent[] = [
   { topic: "room:1", seq: 11, type: "member.unbanned", at: AT, room: 1, user: 9, user_name: "carol", by: 8 },
   { topic: "room:1", seq: 12, type: "room.created", at: AT, room: 1, details: room(1), by: 8, name: "bob" },
-  { topic: "room:1", seq: 13, type: "message.edited", at: AT, room: 1, message: 9, by: 8, mentions: { users: [alice.id], room: false, here: false } },
+  {
+    topic: "room:1",
+    seq: 13,
+    type: "message.edited",
+    at: AT,
+    room: 1,
+    message: 9,
+    by: 8,
+    mentions: { users: [alice.id], room: false, here: false },
+  },
   { topic: "user:7", seq: 13, type: "session.opened", at: AT, session: "new", details: session("new") },
   { topic: "user:7", seq: 14, type: "session.closed", at: AT, session: "old" },
 ];
@@ -99,7 +119,12 @@ function session(id: string): Session {
   return { id, kind: "browser", client: "", created_at: AT, last_seen_at: AT, expires_at: AT, current: false };
 }
 
-const loadedOthers = (): State => ({ ...initial(alice), rooms: { 1: room(1, { read_seq: 8, unread_count: 2 }) }, bans: { 1: [{ user: 9, user_name: "carol", by: 8, at: AT }] }, sessions: [session("old")] });
+const loadedOthers = (): State => ({
+  ...initial(alice),
+  rooms: { 1: room(1, { read_seq: 8, unread_count: 2 }) },
+  bans: { 1: [{ user: 9, user_name: "carol", by: 8, at: AT }] },
+  sessions: [session("old")],
+});
 
 describe("the entry of each event type", () => {
   const entries = EVENT_TYPES as Record<string, object>;
@@ -107,11 +132,16 @@ describe("the entry of each event type", () => {
   const cases = FIXTURES.flatMap(({ cases }) => cases);
   const all = [...OTHERS, ...cases.flatMap(({ events }) => events)];
   const states = (type: string): string =>
-    JSON.stringify([OTHERS.reduce(reduce, loadedOthers()), ...cases.filter(({ events }) => events.some((event) => event.type === type)).map(replayed)]);
+    JSON.stringify([
+      OTHERS.reduce(reduce, loadedOthers()),
+      ...cases.filter(({ events }) => events.some((event) => event.type === type)).map(replayed),
+    ]);
 
   afterEach(() => void Object.assign(entries, whole));
 
-  const parts = Object.entries(entries).flatMap(([type, entry]) => ["reduce", "change"].filter((part) => part in entry).map((part) => [type, part] as const));
+  const parts = Object.entries(entries).flatMap(([type, entry]) =>
+    ["reduce", "change"].filter((part) => part in entry).map((part) => [type, part] as const),
+  );
   const idle: Record<string, unknown> = { reduce: undefined, change: (item: unknown) => item };
 
   it.each(parts)("makes a difference: %s, %s", (type, part) => {

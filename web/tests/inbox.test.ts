@@ -5,11 +5,14 @@ import { Inbox, MOST_WAITING } from "../src/net/inbox";
 function inbox(also: (text: string, box: Inbox) => void = () => {}): { box: Inbox; taken: string[] } {
   const taken: string[] = [];
   let clock = 0;
-  const box = new Inbox((text) => {
-    taken.push(text);
-    clock += Number(text.split(" ")[0]);
-    also(text, box);
-  }, () => clock);
+  const box = new Inbox(
+    (text) => {
+      taken.push(text);
+      clock += Number(text.split(" ")[0]);
+      also(text, box);
+    },
+    () => clock,
+  );
   return { box, taken };
 }
 

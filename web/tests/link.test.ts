@@ -31,14 +31,35 @@ describe("the link", () => {
     const lost = run([[closed(1006), 200]], open);
     expect(lost.state).toMatchObject({ phase: "waiting", attempt: 1, retryAt: 450 });
     expect(types(lost.last)).toEqual(["drop", "lost", "timer"]);
-    const again = run([[{ type: "timer" }, 450], [closed(1006), 500]], lost.state);
+    const again = run(
+      [
+        [{ type: "timer" }, 450],
+        [closed(1006), 500],
+      ],
+      lost.state,
+    );
     expect(again.state).toMatchObject({ phase: "waiting", attempt: 2, retryAt: 1000 });
-    const good = run([[{ type: "timer" }, 1000], [{ type: "opened" }, 1100], [{ type: "settled" }, 1100]], again.state);
+    const good = run(
+      [
+        [{ type: "timer" }, 1000],
+        [{ type: "opened" }, 1100],
+        [{ type: "settled" }, 1100],
+      ],
+      again.state,
+    );
     expect(good.state).toMatchObject({ phase: "open", attempt: 0 });
   });
 
   it("does not count an opened socket alone as a working connection", () => {
-    const lost = run([[closed(1006), 1], [{ type: "timer" }, 2], [{ type: "opened" }, 3], [closed(1006), 4]], open);
+    const lost = run(
+      [
+        [closed(1006), 1],
+        [{ type: "timer" }, 2],
+        [{ type: "opened" }, 3],
+        [closed(1006), 4],
+      ],
+      open,
+    );
     expect(lost.state.attempt).toBe(2);
   });
 
@@ -46,9 +67,8 @@ describe("the link", () => {
     expect(run([[closed(4000, '{"retry_after":2.3}'), 1000]], open).state.retryAt).toBe(3300);
   });
 
-  it.each(["", "bye", "null", '{"retry_after":"x"}', '{"retry_after":-1}'])(
-    "uses its own wait if the reason is %j",
-    (reason) => expect(run([[closed(4000, reason), 1000]], open).state.retryAt).toBe(1250),
+  it.each(["", "bye", "null", '{"retry_after":"x"}', '{"retry_after":-1}'])("uses its own wait if the reason is %j", (reason) =>
+    expect(run([[closed(4000, reason), 1000]], open).state.retryAt).toBe(1250),
   );
 
   it.each([4501, 4503, 4510])("does not reconnect after %i", (code) => {
@@ -64,24 +84,45 @@ describe("the link", () => {
   it("sends a ping after silence, and takes any frame as an answer", () => {
     const asked = run([[{ type: "timer" }, 100 + SILENCE_MS]], open);
     expect(types(asked.last)).toEqual(["ping", "timer"]);
-    const heard = run([[{ type: "heard" }, 100 + SILENCE_MS + 5], [{ type: "timer" }, 100 + SILENCE_MS + ANSWER_MS]], asked.state);
+    const heard = run(
+      [
+        [{ type: "heard" }, 100 + SILENCE_MS + 5],
+        [{ type: "timer" }, 100 + SILENCE_MS + ANSWER_MS],
+      ],
+      asked.state,
+    );
     expect(heard.state.phase).toBe("open");
     expect(heard.last).toEqual([{ type: "timer", at: 100 + 2 * SILENCE_MS + 5 }]);
   });
 
   it("sends no ping while frames arrive", () => {
-    const { last } = run([[{ type: "heard" }, 20_000], [{ type: "timer" }, 100 + SILENCE_MS]], open);
+    const { last } = run(
+      [
+        [{ type: "heard" }, 20_000],
+        [{ type: "timer" }, 100 + SILENCE_MS],
+      ],
+      open,
+    );
     expect(last).toEqual([{ type: "timer", at: 20_000 + SILENCE_MS }]);
   });
 
   it("drops a connection that does not answer", () => {
-    const { state, last } = run([[{ type: "timer" }, 30_000], [{ type: "timer" }, 30_000 + ANSWER_MS]], open);
+    const { state, last } = run(
+      [
+        [{ type: "timer" }, 30_000],
+        [{ type: "timer" }, 30_000 + ANSWER_MS],
+      ],
+      open,
+    );
     expect(state.phase).toBe("waiting");
     expect(types(last)).toEqual(["drop", "lost", "timer"]);
   });
 
   it("drops an attempt that takes too long", () => {
-    const { state, last } = run([[{ type: "start" }, 0], [{ type: "timer" }, CONNECT_MS]]);
+    const { state, last } = run([
+      [{ type: "start" }, 0],
+      [{ type: "timer" }, CONNECT_MS],
+    ]);
     expect(state.phase).toBe("waiting");
     expect(types(last)).toEqual(["drop", "timer"]);
   });

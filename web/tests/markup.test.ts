@@ -47,7 +47,9 @@ describe("Markdown", () => {
     ["plain words, nothing else", "p[plain words, nothing else]"],
   ])("reads %j", (body, tree) => expect(short(body)).toBe(tree));
 
-  it.each([">", "-", "1.", "- -", "> >", "```", "```\n```", "* * *", "", " "])("shows %j as it was typed", (body) => expect(short(body)).toBe(`p[${body}]`));
+  it.each([">", "-", "1.", "- -", "> >", "```", "```\n```", "* * *", "", " "])("shows %j as it was typed", (body) =>
+    expect(short(body)).toBe(`p[${body}]`),
+  );
 
   it("keeps all text at any depth", () => {
     const body = `${"> ".repeat(60)}at the bottom`;
@@ -58,14 +60,30 @@ describe("Markdown", () => {
   });
 });
 
-interface Called { why: string; body: string; names: string[]; room: boolean; here: boolean; pieces?: [string, string][] }
+interface Called {
+  why: string;
+  body: string;
+  names: string[];
+  room: boolean;
+  here: boolean;
+  pieces?: [string, string][];
+}
 const CORPUS = corpus as Called[];
 const MOST = 50;
 
 /** The runs after the `@` of a tree, at any depth. */
-const runs = (nodes: readonly Inline[]): string[] => nodes.flatMap((node) => (node.kind === "mention" ? [node.run] : "children" in node ? runs(node.children) : []));
+const runs = (nodes: readonly Inline[]): string[] =>
+  nodes.flatMap((node) => (node.kind === "mention" ? [node.run] : "children" in node ? runs(node.children) : []));
 const called = (blocks: readonly Block[]): string[] =>
-  blocks.flatMap((one) => (one.kind === "paragraph" ? runs(one.children) : one.kind === "quote" ? called(one.children) : one.kind === "list" ? one.items.flatMap(called) : []));
+  blocks.flatMap((one) =>
+    one.kind === "paragraph"
+      ? runs(one.children)
+      : one.kind === "quote"
+        ? called(one.children)
+        : one.kind === "list"
+          ? one.items.flatMap(called)
+          : [],
+  );
 
 describe("the summary of a message", () => {
   it.each([
@@ -97,7 +115,10 @@ describe("mentions", () => {
   });
 
   it("resolve to the users that the server names", () => {
-    const meant = meaning({ users: [7, 8], room: true }, { id: 7, name: "Ann" }, [{ id: 8, name: "bob" }, { id: 9, name: "eve" }]);
+    const meant = meaning({ users: [7, 8], room: true }, { id: 7, name: "Ann" }, [
+      { id: 8, name: "bob" },
+      { id: 9, name: "eve" },
+    ]);
     expect(["ann", "Bob", "eve", "nobody", "room", "here"].map(meant)).toEqual(["me", "other", null, null, "me", null]);
     expect(meaning({ users: [8] }, { id: 7, name: "ann" })("bob")).toBe("other");
     expect(meaning(undefined, { id: 7, name: "ann" })("ann")).toBeNull();
@@ -106,19 +127,45 @@ describe("mentions", () => {
 
 describe("links", () => {
   it.each([
-    ["see https://a.example/x?y=1, (http://b.example/z_(q)) and <https://c.example>!", ["https://a.example/x?y=1", "http://b.example/z_(q)", "https://c.example/"]],
-    ["*https://a.example/_x_y* ||https://b.example|| [x](https://c.example/a_(b))", ["https://a.example/_x_y", "https://b.example/", "https://c.example/a_(b)"]],
+    [
+      "see https://a.example/x?y=1, (http://b.example/z_(q)) and <https://c.example>!",
+      ["https://a.example/x?y=1", "http://b.example/z_(q)", "https://c.example/"],
+    ],
+    [
+      "*https://a.example/_x_y* ||https://b.example|| [x](https://c.example/a_(b))",
+      ["https://a.example/_x_y", "https://b.example/", "https://c.example/a_(b)"],
+    ],
     ["[https://a.example](https://b.example) https://c.example/?a[]=1]", ["https://b.example/", "https://c.example/?a[]=1"]],
-    ["HTTPS://A.Example, xhttps://no.example <mailto:ann@a.example> <ann@a.example>", ["https://a.example/", "mailto:ann@a.example", "mailto:ann@a.example"]],
+    [
+      "HTTPS://A.Example, xhttps://no.example <mailto:ann@a.example> <ann@a.example>",
+      ["https://a.example/", "mailto:ann@a.example", "mailto:ann@a.example"],
+    ],
   ])("are found in %j", (body, hrefs) => {
-    const found = (nodes: readonly Inline[]): string[] => nodes.flatMap((node) => (node.kind === "link" ? [node.href] : "children" in node ? found(node.children) : []));
+    const found = (nodes: readonly Inline[]): string[] =>
+      nodes.flatMap((node) => (node.kind === "link" ? [node.href] : "children" in node ? found(node.children) : []));
     expect(parse(body).flatMap((one) => (one.kind === "paragraph" ? found(one.children) : []))).toEqual(hrefs);
   });
 
   it.each([
-    ["javascript:alert(1)"], ["data:text/html,x"], ["ftp://x.example"], ["https://"], ["file:///etc/passwd"], ["https:/a.example"], ["//a.example"],
-    ["https:\\\\a.example"], ["https://a.example\\@b.example"], ["https://bank.example@evil.example"], ["https://u:p@evil.example/"], ["https://a.ex\u202eample"],
-    ["https://a.example/\u200bx"], ["https://a.example/\tx"], [" https://a.example"], ["blob:https://a.example/x"], ["mailto:"], ["vbscript:x"], ["https://a b"],
+    ["javascript:alert(1)"],
+    ["data:text/html,x"],
+    ["ftp://x.example"],
+    ["https://"],
+    ["file:///etc/passwd"],
+    ["https:/a.example"],
+    ["//a.example"],
+    ["https:\\\\a.example"],
+    ["https://a.example\\@b.example"],
+    ["https://bank.example@evil.example"],
+    ["https://u:p@evil.example/"],
+    ["https://a.ex\u202eample"],
+    ["https://a.example/\u200bx"],
+    ["https://a.example/\tx"],
+    [" https://a.example"],
+    ["blob:https://a.example/x"],
+    ["mailto:"],
+    ["vbscript:x"],
+    ["https://a b"],
   ])("are not made of %j", (address) => {
     expect(targetOf(address)).toBeNull();
     expect(short(`[x](<${address}>)`)).not.toContain("a[x");
@@ -150,14 +197,83 @@ describe("colours", () => {
     expect(pieces?.map((piece) => piece.look)).toEqual(expect.arrayContaining(["keyword", "comment", "string", "number"]));
   });
 
-  it.each(["", "klingon", "constructor", "__proto__"])("do not exist for %j", async (language) => expect(await colours(language, "x = 1")).toBeNull());
+  it.each(["", "klingon", "constructor", "__proto__"])("do not exist for %j", async (language) =>
+    expect(await colours(language, "x = 1")).toBeNull(),
+  );
 });
 
 describe("hostile texts", () => {
   const PARTS = [
-    "*a ", "a* ", "*a_ ", "a_ ", "**a *b ", "[", "[a](", "![", "](", "`", "``a`", "> ", "> \n", "- ", "-\n", " - ", "* * * ", "1. ", "||", "||a ", "a||b", "~~", "~~a ", "a~~ ", "\\", "<", "<http:",
-    "http://", "http://a", "https://a.b/(((", "https://a.b/))))", "http://@", "a:", "@", "@a ", "a@a", "&", "&amp;", "\n", "\n\n", " \n", "```\n", "```", "~~~\n```\n", "_", "__a_", "*_", "*a**b", "[]", "[[]]", "[a]: b\n",
-    "\t- a\n", "    ", "# ", "|a|b|\n|-|-|\n", "a\n---\n", "\u202e", "é", "😀", "[a](b", "[a](<b", "[a](b)", "https://", "://", "x://", ">>", "> - 1. ", "[https://a.b](", "|| ||", "*||_~~",
+    "*a ",
+    "a* ",
+    "*a_ ",
+    "a_ ",
+    "**a *b ",
+    "[",
+    "[a](",
+    "![",
+    "](",
+    "`",
+    "``a`",
+    "> ",
+    "> \n",
+    "- ",
+    "-\n",
+    " - ",
+    "* * * ",
+    "1. ",
+    "||",
+    "||a ",
+    "a||b",
+    "~~",
+    "~~a ",
+    "a~~ ",
+    "\\",
+    "<",
+    "<http:",
+    "http://",
+    "http://a",
+    "https://a.b/(((",
+    "https://a.b/))))",
+    "http://@",
+    "a:",
+    "@",
+    "@a ",
+    "a@a",
+    "&",
+    "&amp;",
+    "\n",
+    "\n\n",
+    " \n",
+    "```\n",
+    "```",
+    "~~~\n```\n",
+    "_",
+    "__a_",
+    "*_",
+    "*a**b",
+    "[]",
+    "[[]]",
+    "[a]: b\n",
+    "\t- a\n",
+    "    ",
+    "# ",
+    "|a|b|\n|-|-|\n",
+    "a\n---\n",
+    "\u202e",
+    "é",
+    "😀",
+    "[a](b",
+    "[a](<b",
+    "[a](b)",
+    "https://",
+    "://",
+    "x://",
+    ">>",
+    "> - 1. ",
+    "[https://a.b](",
+    "|| ||",
+    "*||_~~",
   ];
   const grown = (next: (step: number) => string): string => {
     let text = "";

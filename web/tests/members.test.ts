@@ -10,11 +10,25 @@ const inRoom = (): State =>
   roomLoaded(welcomed(initial(alice), welcome({}, { rooms: [room(1)] }), []), room(1), [person(7, "alice"), person(8, "bob")]);
 const apply = (from: State, ...events: ChatEvent[]): State => events.reduce(reduce, from);
 const about = (seq: number, user: number, name: string) => ({ ...joined(seq, user, name), by: 8 });
-const banned = (seq: number, user: number, was_member = true): ChatEvent => ({ ...about(seq, user, "x"), type: "member.banned", was_member });
-const role = (seq: number, user: number, to: Member["role"]): ChatEvent => ({ ...about(seq, user, "x"), type: "member.role_changed", role: to });
+const banned = (seq: number, user: number, was_member = true): ChatEvent => ({
+  ...about(seq, user, "x"),
+  type: "member.banned",
+  was_member,
+});
+const role = (seq: number, user: number, to: Member["role"]): ChatEvent => ({
+  ...about(seq, user, "x"),
+  type: "member.role_changed",
+  role: to,
+});
 const removed = (seq: number, user: number): ChatEvent => ({ ...about(seq, user, "x"), type: "member.removed" });
 const gone = (why: "left" | "removed" | "banned", reason?: string): ChatEvent => ({
-  topic: "user:7", seq: 5, type: "room.removed", at: AT, room: 1, why, ...(reason && { reason }),
+  topic: "user:7",
+  seq: 5,
+  type: "room.removed",
+  at: AT,
+  room: 1,
+  why,
+  ...(reason && { reason }),
 });
 const added = (more = {}): ChatEvent => ({ topic: "user:7", seq: 6, type: "room.added", at: AT, room: 1, details: room(1, more) });
 

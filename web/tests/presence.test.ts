@@ -25,7 +25,8 @@ function client() {
   const says = (now: number, ...inputs: SyncInput[]): Command[] =>
     step(now, ...inputs).flatMap((effect) => (effect.type === "transmit" ? [effect.command] : []));
   const hears = (frame: Frame, now = 0): SyncEffect[] => step(now, { type: "frame", frame });
-  const connects = (): Command[] => says(0, { type: "lost" }, { type: "opened" }, { type: "frame", frame: welcome({ "room:1": 10, "user:7": 3 }) }).slice(1);
+  const connects = (): Command[] =>
+    says(0, { type: "lost" }, { type: "opened" }, { type: "frame", frame: welcome({ "room:1": 10, "user:7": 3 }) }).slice(1);
   return { says, hears, connects };
 }
 
@@ -37,7 +38,10 @@ describe("signals on the wire", () => {
     const typing = (room: number): SyncInput => ({ type: "typing", room });
     expect(says(0, typing(1))).toEqual([]);
     connects();
-    expect(says(10, typing(1), typing(1), typing(2))).toMatchObject([{ type: "typing", room: 1 }, { type: "typing", room: 2 }]);
+    expect(says(10, typing(1), typing(1), typing(2))).toMatchObject([
+      { type: "typing", room: 1 },
+      { type: "typing", room: 2 },
+    ]);
     expect(says(9 + TYPING_EVERY_MS, typing(1))).toEqual([]);
     expect(says(10 + TYPING_EVERY_MS, typing(1))).toMatchObject([{ type: "typing", room: 1 }]);
   });
@@ -45,7 +49,10 @@ describe("signals on the wire", () => {
   it("are sent anew on every connection: watched users and idle", () => {
     const { says, connects } = client();
     expect(says(0, { type: "watch", users: [8, 9] }, { type: "idle", idle: true })).toEqual([]);
-    const said = [{ type: "presence.idle", idle: true }, { type: "presence.watch", users: [8, 9] }];
+    const said = [
+      { type: "presence.idle", idle: true },
+      { type: "presence.watch", users: [8, 9] },
+    ];
     expect(connects()).toMatchObject(said);
     expect(connects()).toMatchObject(said);
     says(0, { type: "idle", idle: false }, { type: "watch", users: [] });
@@ -64,7 +71,9 @@ describe("signals on the wire", () => {
     connects();
     const [first, second] = says(0, { type: "watch", users: [8] }, { type: "watch", users: [9] });
     expect(hears({ re: idOf(first), ok: { presences: [{ user: 8, status: "away" }] } })).toEqual([]);
-    expect(hears({ re: idOf(second), error: { code: "rate_limited", message: "", retry_after: 2 } })).toEqual([{ type: "timer", at: 2000 }]);
+    expect(hears({ re: idOf(second), error: { code: "rate_limited", message: "", retry_after: 2 } })).toEqual([
+      { type: "timer", at: 2000 },
+    ]);
     const [again] = says(2000, { type: "timer" });
     expect(again).toMatchObject({ type: "presence.watch", users: [9] });
     const presences = [{ user: 9, status: "dnd" as const }];
@@ -89,7 +98,11 @@ describe("typing", () => {
   });
 
   it.each([
-    [0, ""], [1, "a is typing…"], [2, "a and b are typing…"], [3, "a, b and c are typing…"], [4, "Several people are typing…"],
+    [0, ""],
+    [1, "a is typing…"],
+    [2, "a and b are typing…"],
+    [3, "a, b and c are typing…"],
+    [4, "Several people are typing…"],
   ])("names %i users", (count, words) => {
     expect(writing([..."abcd"].slice(0, count).map((name) => ({ name })))).toBe(words);
   });
@@ -97,7 +110,18 @@ describe("typing", () => {
 
 describe("presence", () => {
   it("has the latest reports of all watched users", () => {
-    const first = signalled(quiet, { type: "presence", presences: [{ user: 8, status: "away" }, { user: 9, status: "online" }] }, true, 0);
+    const first = signalled(
+      quiet,
+      {
+        type: "presence",
+        presences: [
+          { user: 8, status: "away" },
+          { user: 9, status: "online" },
+        ],
+      },
+      true,
+      0,
+    );
     const later = signalled(first, { type: "presence", presences: [{ user: 8, status: "online" }] }, false, 0);
     expect(later.people).toMatchObject({ 8: { status: "online" }, 9: { status: "online" } });
     expect(signalled(later, { type: "presence", presences: [] }, true, 0).people).toEqual({});

@@ -11,7 +11,8 @@ import { alice, AT, room } from "./build";
 const as = (role: Role) => ({ ...alice, role });
 const member = (role: RoomRole, id = 8): Member => ({ id, name: "bob", role, joined_at: AT });
 const place = (role: RoomRole, more: Partial<Room> = {}): Room => room(2, { role, ...more });
-const direct = (...people: { id: number; name: string }[]): Room => room(9, { kind: "direct", name: "", members: [{ id: 7, name: "alice" }, ...people] });
+const direct = (...people: { id: number; name: string }[]): Room =>
+  room(9, { kind: "direct", name: "", members: [{ id: 7, name: "alice" }, ...people] });
 
 const ROLES = ["owner", "moderator", "member"] as const;
 const OF_A_ROOM = {
@@ -62,8 +63,14 @@ describe("offered actions", () => {
   });
 
   it("include leaving, for an owner with other members only after a transfer", () => {
-    expect([place("member"), place("member", { lobby: true }), place("member", { kind: "direct" })].map((where) => may("leave", alice, where))).toEqual([true, false, false]);
-    expect([place("owner"), place("owner", { member_count: 1 }), place("moderator")].map((where) => mustHandOver(alice, where))).toEqual([true, false, false]);
+    expect(
+      [place("member"), place("member", { lobby: true }), place("member", { kind: "direct" })].map((where) => may("leave", alice, where)),
+    ).toEqual([true, false, false]);
+    expect([place("owner"), place("owner", { member_count: 1 }), place("moderator")].map((where) => mustHandOver(alice, where))).toEqual([
+      true,
+      false,
+      false,
+    ]);
   });
 });
 
@@ -74,8 +81,20 @@ describe("room names", () => {
   });
 
   it("are listed in one group per room", () => {
-    const rooms = [room(1, { name: "Lobby" }), room(2, { name: "Zoo" }), room(3, { name: "attic" }), room(4, { favourite: true }), room(5, { archived: true, favourite: true }), direct()];
-    const { favourites, rooms: plain, direct: between, archived } = grouped({ me: alice, rooms: Object.fromEntries(rooms.map((one) => [one.id, one])) });
+    const rooms = [
+      room(1, { name: "Lobby" }),
+      room(2, { name: "Zoo" }),
+      room(3, { name: "attic" }),
+      room(4, { favourite: true }),
+      room(5, { archived: true, favourite: true }),
+      direct(),
+    ];
+    const {
+      favourites,
+      rooms: plain,
+      direct: between,
+      archived,
+    } = grouped({ me: alice, rooms: Object.fromEntries(rooms.map((one) => [one.id, one])) });
     expect([favourites, plain, between, archived].map((some) => some.map(({ id }) => id))).toEqual([[4], [1, 3, 2], [9], [5]]);
   });
 

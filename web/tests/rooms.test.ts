@@ -62,7 +62,15 @@ describe("events about a room", () => {
 
 describe("settings", () => {
   it("are the latest ones from any device", () => {
-    const changed = (favourite: boolean, muted: boolean): ChatEvent => ({ topic: "user:7", seq: 4, type: "room.preferences_changed", at: AT, room: 1, favourite, muted });
+    const changed = (favourite: boolean, muted: boolean): ChatEvent => ({
+      topic: "user:7",
+      seq: 4,
+      type: "room.preferences_changed",
+      at: AT,
+      room: 1,
+      favourite,
+      muted,
+    });
     const known = apply(state(), changed(true, false), changed(false, true));
     expect(known.rooms[1]).toMatchObject({ favourite: false, muted: true, head: 10 });
     expect(apply(known, changed(false, true))).toEqual(known);

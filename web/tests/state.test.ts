@@ -12,7 +12,12 @@ function inRoom(more = {}): State {
 }
 
 const apply = (state: State, ...events: ChatEvent[]): State => events.reduce(reduce, state);
-const page = (...messages: number[]) => ({ items: messages.map((seq) => fromMessage(said(seq))), older: true, newer: false, head: messages.at(-1) ?? 0 });
+const page = (...messages: number[]) => ({
+  items: messages.map((seq) => fromMessage(said(seq))),
+  older: true,
+  newer: false,
+  head: messages.at(-1) ?? 0,
+});
 
 describe("reduce", () => {
   it("changes nothing when the same event comes twice", () => {
@@ -62,7 +67,10 @@ describe("reduce", () => {
   it("removes a room the user left, with a notice if another user decided it", () => {
     const mine = { ...joined(11, 7, "alice"), type: "member.left" } as const;
     expect(apply(inRoom(), mine)).toMatchObject({ rooms: {}, gone: null });
-    expect(apply(inRoom(), { ...mine, type: "member.removed", by: 8 })).toMatchObject({ rooms: {}, gone: { room: 1, name: "room 1", why: "removed" } });
+    expect(apply(inRoom(), { ...mine, type: "member.removed", by: 8 })).toMatchObject({
+      rooms: {},
+      gone: { room: 1, name: "room 1", why: "removed" },
+    });
   });
 
   it("lists a new public room once", () => {

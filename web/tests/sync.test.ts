@@ -115,7 +115,10 @@ describe("positions", () => {
 
   it("reloads a room after a reset and continues from its head", () => {
     const client = live().frames({ type: "reset", topic: "room:1", head: 40, floor: 20 }, said(41));
-    expect(client.take()).toMatchObject([{ type: "reset", topic: "room:1" }, { type: "event", event: { seq: 41 } }]);
+    expect(client.take()).toMatchObject([
+      { type: "reset", topic: "room:1" },
+      { type: "event", event: { seq: 41 } },
+    ]);
   });
 
   it("reloads a room instead of replaying a very long gap", () => {
@@ -162,29 +165,34 @@ describe("positions", () => {
     expect(client.state.outbox).toEqual([]);
   });
 
-  it.each(["while connected", "while disconnected", "before another window stored a message"])("returns unsent messages to a room that is gone: %s", (when) => {
-    const client = live({ "room:1": 10, "room:2": 4, "user:7": 3 });
-    if (when === "while connected") {
-      const [first] = client.send("sent").commands();
-      client.frames({ re: idOf(first), ok: { topic: "room:1", seq: 12 } });
-      client.send("a").send("elsewhere", 2).send("b").take();
-      client.frames({ topic: "user:7", seq: 4, type: "room.removed", at: AT, room: 1, why: "removed" });
-    } else if (when === "while disconnected") {
-      client.input({ type: "lost" }).send("a").send("elsewhere", 2).send("b").input({ type: "opened" });
-      client.frames(welcome({ "room:2": 4, "user:7": 4 }));
-    } else {
-      client.send("elsewhere", 2).reconnect({ "room:2": 4, "user:7": 4 });
-      const written = (key: string, at: number): Outgoing => ({ key, room: 1, body: `body of ${key}`, at, status: "waiting" });
-      client.input({ type: "found", outbox: [written("a", 1), written("b", 2)] });
-    }
-    const effects = client.take();
-    const at = effects.findIndex((effect) => effect.type === "unsent");
-    expect(effects[at]).toMatchObject({ outbox: [{ key: "a", body: "body of a" }, { key: "b" }] });
-    expect(effects.filter((effect) => effect.type === "unsent")).toHaveLength(1);
-    // While the room still has its name.
-    expect(effects.findIndex((effect) => effect.type === (when === "while disconnected" ? "welcome" : "event"))).toSatisfy((later: number) => later === -1 || later > at);
-    expect(outbox(client).map(([key]) => key)).toEqual(["elsewhere"]);
-  });
+  it.each(["while connected", "while disconnected", "before another window stored a message"])(
+    "returns unsent messages to a room that is gone: %s",
+    (when) => {
+      const client = live({ "room:1": 10, "room:2": 4, "user:7": 3 });
+      if (when === "while connected") {
+        const [first] = client.send("sent").commands();
+        client.frames({ re: idOf(first), ok: { topic: "room:1", seq: 12 } });
+        client.send("a").send("elsewhere", 2).send("b").take();
+        client.frames({ topic: "user:7", seq: 4, type: "room.removed", at: AT, room: 1, why: "removed" });
+      } else if (when === "while disconnected") {
+        client.input({ type: "lost" }).send("a").send("elsewhere", 2).send("b").input({ type: "opened" });
+        client.frames(welcome({ "room:2": 4, "user:7": 4 }));
+      } else {
+        client.send("elsewhere", 2).reconnect({ "room:2": 4, "user:7": 4 });
+        const written = (key: string, at: number): Outgoing => ({ key, room: 1, body: `body of ${key}`, at, status: "waiting" });
+        client.input({ type: "found", outbox: [written("a", 1), written("b", 2)] });
+      }
+      const effects = client.take();
+      const at = effects.findIndex((effect) => effect.type === "unsent");
+      expect(effects[at]).toMatchObject({ outbox: [{ key: "a", body: "body of a" }, { key: "b" }] });
+      expect(effects.filter((effect) => effect.type === "unsent")).toHaveLength(1);
+      // While the room still has its name.
+      expect(effects.findIndex((effect) => effect.type === (when === "while disconnected" ? "welcome" : "event"))).toSatisfy(
+        (later: number) => later === -1 || later > at,
+      );
+      expect(outbox(client).map(([key]) => key)).toEqual(["elsewhere"]);
+    },
+  );
 
   it("forgets a topic that it no longer follows", () => {
     const client = live({ "room:1": 10, "room:2": 5, "user:7": 3 });
@@ -272,7 +280,10 @@ describe("the outbox", () => {
   it("stops at a permanent refusal and continues with the next message", () => {
     const client = live().send("a").send("b");
     client.frames({ re: idOf(client.commands()[0]), error: { code: "forbidden", message: "No." } });
-    expect(outbox(client)).toEqual([["a", "failed"], ["b", "sending"]]);
+    expect(outbox(client)).toEqual([
+      ["a", "failed"],
+      ["b", "sending"],
+    ]);
     expect(sends(client.commands())).toEqual(["b"]);
   });
 

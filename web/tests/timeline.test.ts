@@ -12,16 +12,35 @@ import type { NoteItem } from "../src/state/notes";
 import { reduce } from "../src/state/reduce";
 import { rows } from "../src/state/rows";
 import { initial, type State } from "../src/state/state";
-import { arrived, extended, fromMessage, LIMIT, narrowed, opened, started, trimmed, type Item, type Page, type Timeline } from "../src/state/timeline";
+import {
+  arrived,
+  extended,
+  fromMessage,
+  LIMIT,
+  narrowed,
+  opened,
+  started,
+  trimmed,
+  type Item,
+  type Page,
+  type Timeline,
+} from "../src/state/timeline";
 import { alice, joined, room, said, welcome } from "./build";
 
 const message = (seq: number, at = "2026-01-02T10:00:00Z", by = 8): Item => fromMessage(said(seq, { at, by }));
 const note = (seq: number, user: number, name: string): NoteItem => noteOf(joined(seq, user, name)) as NoteItem;
 const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, at) => from + at);
-const page = (from: number, to: number, more: Partial<Page> = {}): Page => ({ items: range(from, to).map((seq) => message(seq)), older: from > 1, newer: false, head: to, ...more });
+const page = (from: number, to: number, more: Partial<Page> = {}): Page => ({
+  items: range(from, to).map((seq) => message(seq)),
+  older: from > 1,
+  newer: false,
+  head: to,
+  ...more,
+});
 const window = (from: number, to: number, more: Partial<Page> = {}): Timeline => opened(started(1, null), 1, page(from, to, more));
 const seqs = ({ items }: Pick<Timeline, "items">): number[] => items.map((item) => item.seq);
-const hear = (timeline: Timeline, from: number, to: number): Timeline => range(from, to).reduce((now, seq) => arrived(now, message(seq)), timeline);
+const hear = (timeline: Timeline, from: number, to: number): Timeline =>
+  range(from, to).reduce((now, seq) => arrived(now, message(seq)), timeline);
 
 describe("a window", () => {
   it("keeps items that arrived while its page was loading", () => {
@@ -109,7 +128,12 @@ describe("rows", () => {
   const kinds = (...given: Parameters<typeof found>) => found(...given).map((row) => row.kind);
 
   it("group messages that one author sends within five minutes", () => {
-    const items = [message(1, "2026-01-02T10:00:00Z"), message(2, "2026-01-02T10:04:59Z"), message(3, "2026-01-02T10:09:59Z"), message(4, "2026-01-02T10:10:01Z", 9)];
+    const items = [
+      message(1, "2026-01-02T10:00:00Z"),
+      message(2, "2026-01-02T10:04:59Z"),
+      message(3, "2026-01-02T10:09:59Z"),
+      message(4, "2026-01-02T10:10:01Z", 9),
+    ];
     expect(found(items).map((row) => (row.kind === "message" ? row.first : row.kind))).toEqual(["day", true, false, true, true]);
   });
 
@@ -148,7 +172,12 @@ describe("event lines", () => {
   };
 
   it("name up to three users, then count", () => {
-    const notes = ["bob", "carol", "dan", "eve"].map((name, index) => note(index + 1, index + 8, name)) as [NoteItem, NoteItem, NoteItem, NoteItem];
+    const notes = ["bob", "carol", "dan", "eve"].map((name, index) => note(index + 1, index + 8, name)) as [
+      NoteItem,
+      NoteItem,
+      NoteItem,
+      NoteItem,
+    ];
     expect(noteText([notes[0]], 7)).toBe("bob joined");
     expect(noteText([notes[0], notes[1], notes[2]], 8)).toBe("You, carol and dan joined");
     expect(noteText(notes, 7)).toBe("bob, carol and 2 others joined");
@@ -162,7 +191,9 @@ describe("event lines", () => {
 
   it("say what was changed", () => {
     const by = { by: 8, name: "bob" };
-    expect(textOf({ ...at, ...by, type: "room.updated", changes: { name: "Garden", topic: "" } })).toBe("bob renamed this room to “Garden”, removed the topic");
+    expect(textOf({ ...at, ...by, type: "room.updated", changes: { name: "Garden", topic: "" } })).toBe(
+      "bob renamed this room to “Garden”, removed the topic",
+    );
     expect(textOf({ ...at, ...by, type: "room.archived" })).toBe("bob archived this room");
     expect(textOf({ ...at, type: "member.joined", user: 9, user_name: "carol", by: 8 })).toBe("carol was added");
     expect(noteOf({ ...at, ...by, type: "message.pinned", message: 2 })?.text).toMatchObject({ does: "pinned a message", message: 2 });
@@ -174,15 +205,24 @@ describe("event lines", () => {
   });
 
   it("appear in the room's timeline at once", () => {
-    let state: State = timelineOpened(timelineStarted(welcomed(initial(alice), welcome({}, { rooms: [room(1)] }), []), 1, 1), 1, 1, page(9, 10));
+    let state: State = timelineOpened(
+      timelineStarted(welcomed(initial(alice), welcome({}, { rooms: [room(1)] }), []), 1, 1),
+      1,
+      1,
+      page(9, 10),
+    );
     state = reduce(reduce(state, joined(11, 9, "carol")), { ...at, seq: 12, type: "room.archived", by: 8, name: "bob" });
-    expect(state.timelines[1]?.items.slice(2).map((item) => item.kind === "note" && item.text.does)).toEqual(["joined", "archived this room"]);
+    expect(state.timelines[1]?.items.slice(2).map((item) => item.kind === "note" && item.text.does)).toEqual([
+      "joined",
+      "archived this room",
+    ]);
   });
 });
 
 describe("stretches without messages", () => {
   const of = (numbers: number[], before: boolean, after: boolean): Pick<Messages, "messages" | "more"> => ({
-    messages: numbers.map((seq) => ({ ...said(seq), body: "" })), more: { before, after },
+    messages: numbers.map((seq) => ({ ...said(seq), body: "" })),
+    more: { before, after },
   });
 
   it.each([
@@ -202,7 +242,9 @@ describe("permalinks", () => {
     expect(parsePermalink(permalink(12, 345))).toEqual({ room: 12, message: 345 });
   });
 
-  it.each(["", "#room/", "#room/x", "#room/1/", "#room/1/2/3", "#room/1/-2", "#token"])("do not match %j", (hash) => expect(parsePermalink(hash)).toBeNull());
+  it.each(["", "#room/", "#room/x", "#room/1/", "#room/1/2/3", "#room/1/-2", "#token"])("do not match %j", (hash) =>
+    expect(parsePermalink(hash)).toBeNull(),
+  );
 });
 
 describe("read positions", () => {
@@ -212,7 +254,9 @@ describe("read positions", () => {
     const chat = {
       state: timelineOpened(timelineStarted(state, 1, 1), 1, 1, page(5, 9, { newer, head: 9 })),
       sync: { live: true },
-      update(change: (state: State) => State) { this.state = change(this.state); },
+      update(change: (state: State) => State) {
+        this.state = change(this.state);
+      },
       input: (input: unknown) => sent.push(input),
     };
     return { marker: new ReadMarker(chat as unknown as Chat), sent };

@@ -19,17 +19,24 @@ describe("texts", () => {
   });
 
   it("of errors are the server's, or the client's own if it has none", () => {
-    expect(refusal({ error: { code: "conflict", message: "Taken.", retry_after: 2 } }, 409)).toMatchObject({ code: "conflict", message: "Taken.", retryAfter: 2 });
+    expect(refusal({ error: { code: "conflict", message: "Taken.", retry_after: 2 } }, 409)).toMatchObject({
+      code: "conflict",
+      message: "Taken.",
+      retryAfter: 2,
+    });
     expect(refusal({ error: { code: "bad_request", message: "username: a name has letters." } }, 400).message).toBe("A name has letters.");
     expect(refusal(null, 502).message).toContain("502");
   });
 });
 
 describe("invites", () => {
-  it.each([["http://localhost:8000/invite#x", true], ["http://127.0.0.1/invite#x", true], ["http://[::1]:1/invite#x", true], ["http://192.168.1.2/invite#x", false], ["https://chat.example/invite#x", false]])(
-    "knows whether %s leads to this computer only",
-    (link, only) => expect(onlyHere(link)).toBe(only),
-  );
+  it.each([
+    ["http://localhost:8000/invite#x", true],
+    ["http://127.0.0.1/invite#x", true],
+    ["http://[::1]:1/invite#x", true],
+    ["http://192.168.1.2/invite#x", false],
+    ["https://chat.example/invite#x", false],
+  ])("knows whether %s leads to this computer only", (link, only) => expect(onlyHere(link)).toBe(only));
 });
 
 describe("hues", () => {

@@ -48,7 +48,10 @@ async function request<T>(method: Method, path: string, body?: object): Promise<
  */
 export async function isThere(): Promise<boolean> {
   if (navigator.serviceWorker?.controller) return true;
-  return fetch(httpUrl(""), { method: "HEAD", cache: "no-store" }).then(({ ok }) => ok, () => false);
+  return fetch(httpUrl(""), { method: "HEAD", cache: "no-store" }).then(
+    ({ ok }) => ok,
+    () => false,
+  );
 }
 
 /** Return the server's own message if there is one, otherwise a sentence that says what to do. */

@@ -79,17 +79,11 @@ export function stepLink(state: LinkState, input: LinkInput, now: number): LinkS
 }
 
 function connect(state: LinkState, now: number): LinkStep {
-  return [
-    { ...state, phase: "connecting", askedAt: null, code: 0 },
-    [{ type: "open" }, { type: "timer", at: now + CONNECT_MS }],
-  ];
+  return [{ ...state, phase: "connecting", askedAt: null, code: 0 }, [{ type: "open" }, { type: "timer", at: now + CONNECT_MS }]];
 }
 
 function opened(state: LinkState, now: number): LinkStep {
-  return [
-    { ...state, phase: "open", heardAt: now, askedAt: null },
-    [{ type: "opened" }, { type: "timer", at: now + SILENCE_MS }],
-  ];
+  return [{ ...state, phase: "open", heardAt: now, askedAt: null }, [{ type: "opened" }, { type: "timer", at: now + SILENCE_MS }]];
 }
 
 function closed(state: LinkState, input: { code: number; reason: string; random: number }, now: number): LinkStep {

@@ -35,10 +35,7 @@ function database(): Promise<IDBPDatabase<Schema>> {
 /** Return the snapshot of the last user, or null. */
 export async function load(): Promise<Snapshot | null> {
   const transaction = (await database()).transaction(["claim", "picture"]);
-  const [claim, snapshot] = await Promise.all([
-    transaction.objectStore("claim").get("now"),
-    transaction.objectStore("picture").get("now"),
-  ]);
+  const [claim, snapshot] = await Promise.all([transaction.objectStore("claim").get("now"), transaction.objectStore("picture").get("now")]);
   return snapshot && snapshot.user === claim?.user ? snapshot : null;
 }
 

@@ -50,7 +50,9 @@ export class StoredOutbox {
   look = (): void => {
     if (this.#ended.signal.aborted) return;
     const prefix = this.#storageKey("");
-    const others = keys(ofBrowser(), prefix).map((stored) => stored.slice(prefix.length)).filter((key) => !this.#known.has(key));
+    const others = keys(ofBrowser(), prefix)
+      .map((stored) => stored.slice(prefix.length))
+      .filter((key) => !this.#known.has(key));
     const found = others.flatMap((key) => parsed(key, read(ofBrowser(), prefix + key)));
     for (const one of found) this.#known.set(one.key, JSON.stringify(one));
     if (found.length) this.events.found(found.sort((a, b) => a.at - b.at));

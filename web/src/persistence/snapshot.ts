@@ -56,7 +56,11 @@ export function takeSnapshot(state: State, sync: SyncState, site: Site, recent: 
   const positions = Object.entries(sync.positions).flatMap(([topic, { last }]) => (last === null ? [] : [[topic, last]]));
   const { me, limits, rooms } = state;
   return {
-    shape: SHAPE, user: me.id, at, site, epoch: sync.epoch,
+    shape: SHAPE,
+    user: me.id,
+    at,
+    site,
+    epoch: sync.epoch,
     positions: Object.fromEntries(positions) as Snapshot["positions"],
     core: JSON.stringify({ me, limits, rooms }),
     rooms: bounded(state, recent),

@@ -38,7 +38,10 @@ async function page(event: FetchEvent): Promise<Response> {
   const before = entries();
   const asked = fetch(event.request);
   // A proxy in front of an unreachable server answers in its place.
-  const fresh = asked.then((answer) => (answer.status < 500 ? answer : null), () => null);
+  const fresh = asked.then(
+    (answer) => (answer.status < 500 ? answer : null),
+    () => null,
+  );
   const copy = fresh.then((answer) => answer?.clone());
   event.waitUntil(copy.then(async (answer) => answer && remember(answer, await before)).catch(() => {}));
   const kept = await known(PAGE);
@@ -53,7 +56,12 @@ async function asset(event: FetchEvent): Promise<Response> {
   const answer = await fetch(event.request);
   if (answer.ok) {
     const copy = answer.clone();
-    event.waitUntil(caches.open(CACHE).then((cache) => cache.put(event.request.url, copy)).catch(() => {}));
+    event.waitUntil(
+      caches
+        .open(CACHE)
+        .then((cache) => cache.put(event.request.url, copy))
+        .catch(() => {}),
+    );
   }
   return answer;
 }

@@ -19,7 +19,12 @@ export function readMoved(state: State, event: ReadMoved): State {
   // A newer local read position is on its way to the server, which will report it.
   if (event.read_seq < (state.reading[event.room] ?? 0)) return now;
   const { read_seq, unread_count, mention_count = 0 } = event;
-  return roomChanged({ ...now, reading: without(now.reading, event.room) }, event.room, (room) => ({ ...room, read_seq, unread_count, mention_count }));
+  return roomChanged({ ...now, reading: without(now.reading, event.room) }, event.room, (room) => ({
+    ...room,
+    read_seq,
+    unread_count,
+    mention_count,
+  }));
 }
 
 /** The user has read up to `seq` here; the server hears of it a little later. */

@@ -2,9 +2,30 @@
 import type { ChatEvent } from "../contract";
 
 export type {
-  ChatEvent, MemberBanned, MemberJoined, MemberLeft, MemberRemoved, MemberRoleChanged, MemberUnbanned, MessageDeleted,
-  MessageEdited, MessagePinned, MessageSent, MessageUnpinned, ReactionAdded, ReactionRemoved, ReadMoved, RoomAdded,
-  RoomArchived, RoomCreated, RoomRemoved, RoomRestored, RoomUpdated, SessionClosed, SessionOpened, RoomPreferencesChanged,
+  ChatEvent,
+  MemberBanned,
+  MemberJoined,
+  MemberLeft,
+  MemberRemoved,
+  MemberRoleChanged,
+  MemberUnbanned,
+  MessageDeleted,
+  MessageEdited,
+  MessagePinned,
+  MessageSent,
+  MessageUnpinned,
+  ReactionAdded,
+  ReactionRemoved,
+  ReadMoved,
+  RoomAdded,
+  RoomArchived,
+  RoomCreated,
+  RoomRemoved,
+  RoomRestored,
+  RoomUpdated,
+  SessionClosed,
+  SessionOpened,
+  RoomPreferencesChanged,
   StatusChanged,
 } from "../contract";
 

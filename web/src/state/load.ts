@@ -18,20 +18,26 @@ export function welcomed(
   const stays = (room: string): boolean => room in rooms && !fresh.includes(`room:${room}`);
   const kept = <T>(record: Readonly<Record<number, T>>): Record<number, T> =>
     Object.fromEntries(Object.entries(record).filter(([room]) => stays(room)));
-  const timelines = Object.fromEntries(
-    Object.entries(kept(state.timelines)).filter(([, timeline]) => timeline.status === "ready"),
-  );
+  const timelines = Object.fromEntries(Object.entries(kept(state.timelines)).filter(([, timeline]) => timeline.status === "ready"));
   const { members, bans, pins, changes } = state;
   const reading = Object.fromEntries(
     Object.entries(state.reading).filter(([room, read]) => rooms[Number(room)] && read > (rooms[Number(room)]?.read_seq ?? 0)),
   );
   const lost = Object.values(state.rooms).filter((room) => !(room.id in rooms));
   return {
-    ...state, me: welcome.user, limits: welcome.limits, rooms, timelines, reading,
+    ...state,
+    me: welcome.user,
+    limits: welcome.limits,
+    rooms,
+    timelines,
+    reading,
     status: welcome.status ?? state.status,
     own: welcome.heads?.[`user:${welcome.user.id}`] ?? 0,
     former: { ...state.former, ...Object.fromEntries(lost.map((room) => [room.id, room.name])) },
-    members: kept(members), bans: kept(bans), pins: kept(pins), changes: kept(changes),
+    members: kept(members),
+    bans: kept(bans),
+    pins: kept(pins),
+    changes: kept(changes),
   };
 }
 
@@ -89,9 +95,14 @@ export function messageLoaded(state: State, room: number, message: Message, head
 
 /** Set the first page of pins; older ones are dropped. */
 export function pinsLoaded(state: State, room: number, pins: readonly Pin[], head: number): State {
-  const known = caughtUp(state.changes[room], head, pins.map((pin) => fromMessage(pin.message, head)), state.me.id);
+  const known = caughtUp(
+    state.changes[room],
+    head,
+    pins.map((pin) => fromMessage(pin.message, head)),
+    state.me.id,
+  );
   if (!known || !state.rooms[room] || (state.rooms[room].head ?? 0) > head) return state;
-  const items = pins.flatMap(({ seq, by, name, at }, index) => known[index] ? [{ seq, by, name, at, message: known[index] }] : []);
+  const items = pins.flatMap(({ seq, by, name, at }, index) => (known[index] ? [{ seq, by, name, at, message: known[index] }] : []));
   return { ...state, pins: { ...state.pins, [room]: items } };
 }
 

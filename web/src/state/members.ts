@@ -33,7 +33,8 @@ export function memberUnbanned(state: State, event: MemberUnbanned): State {
 
 export function memberRoleChanged(state: State, event: MemberRoleChanged): State {
   const { room, user, role } = event;
-  const own = user === state.me.id ? roomChanged(state, room, (known) => (event.seq <= (known.head ?? 0) ? known : { ...known, role })) : state;
+  const own =
+    user === state.me.id ? roomChanged(state, room, (known) => (event.seq <= (known.head ?? 0) ? known : { ...known, role })) : state;
   return listed(own, room, (members) => members.map((member) => (member.id === user ? { ...member, role } : member)));
 }
 

@@ -7,7 +7,12 @@ import { fromMessage } from "./timeline";
 /** Append a page of older pins. */
 export function pinsExtended(state: State, room: number, pins: readonly Pin[], head: number): State {
   const known = state.pins[room];
-  const messages = caughtUp(state.changes[room], head, pins.map((pin) => fromMessage(pin.message, head)), state.me.id);
+  const messages = caughtUp(
+    state.changes[room],
+    head,
+    pins.map((pin) => fromMessage(pin.message, head)),
+    state.me.id,
+  );
   if (!known || !messages) return state;
   const last = known.at(-1)?.seq ?? Number.MAX_SAFE_INTEGER;
   const more = pins.flatMap(({ seq, by, name, at }, index) => {

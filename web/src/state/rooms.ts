@@ -30,7 +30,11 @@ export function roomAdded(state: State, event: RoomAdded): State {
  */
 export function roomGone(state: State, { room, why, reason }: Pick<RoomRemoved, "room" | "why" | "reason">): State {
   const name = state.rooms[room]?.name ?? state.former[room];
-  const notified = { ...state, former: name === undefined ? state.former : { ...state.former, [room]: name }, gone: removalNotice(state, room, why, reason) };
+  const notified = {
+    ...state,
+    former: name === undefined ? state.former : { ...state.former, [room]: name },
+    gone: removalNotice(state, room, why, reason),
+  };
   if (!state.rooms[room]) return notified;
   return {
     ...notified,
@@ -64,8 +68,12 @@ export function roomUpdated(state: State, event: RoomUpdated): State {
 export function roomReset(state: State, room: number): State {
   const { timelines, members, bans, pins, changes } = state;
   return {
-    ...state, timelines: without(timelines, room), members: without(members, room), bans: without(bans, room),
-    pins: without(pins, room), changes: without(changes, room),
+    ...state,
+    timelines: without(timelines, room),
+    members: without(members, room),
+    bans: without(bans, room),
+    pins: without(pins, room),
+    changes: without(changes, room),
   };
 }
 
@@ -97,9 +105,7 @@ function updated(state: State, event: RoomUpdated | RoomArchived | RoomRestored,
   const directory = state.directory?.map((room) => (room.id === event.room ? change(room) : room)) ?? null;
   const listed = directory ? { ...state, directory } : state;
   if (event.topic === "site") return listed;
-  return roomChanged(listed, event.room, (room) =>
-    event.seq <= (room.head ?? 0) ? room : { ...change(room), head: event.seq },
-  );
+  return roomChanged(listed, event.room, (room) => (event.seq <= (room.head ?? 0) ? room : { ...change(room), head: event.seq }));
 }
 
 /** An empty text means none: the field is left out, as the server does. */

@@ -124,7 +124,10 @@ export function extended(timeline: Timeline, side: Side, edge: number, page: Pag
     const items = page.items.filter((item) => item.seq < edge);
     return quoting({ ...timeline, items: merge(items, timeline.items), older: page.older }, page);
   }
-  const items = merge(timeline.items, page.items.filter((item) => item.seq > edge));
+  const items = merge(
+    timeline.items,
+    page.items.filter((item) => item.seq > edge),
+  );
   return quoting(reaching({ ...timeline, items }, page, lately(timeline, page.head)), page);
 }
 
@@ -171,7 +174,9 @@ function lately(timeline: Timeline, head: number): readonly Item[] | null {
 function quoting(timeline: Timeline, page: Page): Timeline {
   const known = new Map(Object.values(timeline.quotes).map((quote) => [quote.seq, quote]));
   for (const quote of page.quotes ?? []) if (quote.asOf >= (known.get(quote.seq)?.asOf ?? 0)) known.set(quote.seq, quote);
-  const answered = new Set([...timeline.items, ...timeline.tail.items].map((item) => (item.kind === "message" ? item.reply_to : undefined)));
+  const answered = new Set(
+    [...timeline.items, ...timeline.tail.items].map((item) => (item.kind === "message" ? item.reply_to : undefined)),
+  );
   return { ...timeline, quotes: Object.fromEntries([...known].filter(([seq]) => answered.has(seq))) };
 }
 

@@ -1,6 +1,18 @@
 /** Frames besides events: commands, answers, and their envelopes (hubbub.v1). */
 import type {
-  ChatEvent, EventPage, EventsSince, Hello, NoWay, Ok, Position, ReadRoom, CommandRefused, SendMessage, ServerFrame, SetIdle, Typing,
+  ChatEvent,
+  EventPage,
+  EventsSince,
+  Hello,
+  NoWay,
+  Ok,
+  Position,
+  ReadRoom,
+  CommandRefused,
+  SendMessage,
+  ServerFrame,
+  SetIdle,
+  Typing,
   WatchPresence,
 } from "../contract";
 

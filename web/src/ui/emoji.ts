@@ -11,8 +11,15 @@ export interface Emoji {
 export type Groups = readonly (readonly Emoji[])[];
 
 export const GROUPS = [
-  ["Smileys", "😀"], ["People", "👋"], ["Animals and nature", "🐻"], ["Food and drink", "🍎"], ["Travel and places", "🚗"],
-  ["Activities", "⚽"], ["Objects", "💡"], ["Symbols", "❤️"], ["Flags", "🏁"],
+  ["Smileys", "😀"],
+  ["People", "👋"],
+  ["Animals and nature", "🐻"],
+  ["Food and drink", "🍎"],
+  ["Travel and places", "🚗"],
+  ["Activities", "⚽"],
+  ["Objects", "💡"],
+  ["Symbols", "❤️"],
+  ["Flags", "🏁"],
 ] as const;
 
 let loaded: Promise<Groups> | undefined;
@@ -36,7 +43,10 @@ export function search(groups: Groups, query: string, recent: readonly string[],
       if (rank !== null) found.push({ one, rank: 2 * rank - Number(recent.includes(one.emoji)) });
     }
   }
-  return found.sort((a, b) => a.rank - b.rank).slice(0, most).map(({ one }) => one);
+  return found
+    .sort((a, b) => a.rank - b.rank)
+    .slice(0, most)
+    .map(({ one }) => one);
 }
 
 /** Rank a match: 0 is the name itself; null is no match. */

@@ -61,7 +61,8 @@ export function recoverFocus(): () => void {
 
 const lost = (): boolean => document.activeElement === document.body;
 const isThere = (one: Element | null): one is HTMLElement => one?.isConnected === true && one.checkVisibility();
-const stops = (within: Element): HTMLElement[] => [...within.querySelectorAll<HTMLElement>(STOPS)].filter((one) => one.tabIndex >= 0 && isThere(one));
+const stops = (within: Element): HTMLElement[] =>
+  [...within.querySelectorAll<HTMLElement>(STOPS)].filter((one) => one.tabIndex >= 0 && isThere(one));
 
 function positionOf(at: Element): FocusPosition {
   const region = at.closest(REGION);
@@ -71,11 +72,12 @@ function positionOf(at: Element): FocusPosition {
 
 function successor({ around, region, index }: FocusPosition): HTMLElement | undefined {
   if (isThere(around)) return around;
-  return isThere(region) ? stops(region).at(Math.max(0, index)) ?? stops(region).at(-1) : undefined;
+  return isThere(region) ? (stops(region).at(Math.max(0, index)) ?? stops(region).at(-1)) : undefined;
 }
 
 /**
  * The default target; undefined while the page has none. It is looked up again on the next change.
  */
 const home = (): HTMLElement | undefined =>
-  HOMES.map((one) => document.querySelector(one)).find(isThere) ?? stops([...document.querySelectorAll(MIDDLE)].find(isThere) ?? document.body)[0];
+  HOMES.map((one) => document.querySelector(one)).find(isThere) ??
+  stops([...document.querySelectorAll(MIDDLE)].find(isThere) ?? document.body)[0];

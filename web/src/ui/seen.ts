@@ -3,8 +3,10 @@
  */
 import type { Attachment } from "svelte/attachments";
 
-export const seen = (run: () => void): Attachment<Element> => (element) => {
-  const observer = new IntersectionObserver((entries) => entries.at(-1)?.isIntersecting && run());
-  observer.observe(element);
-  return () => observer.disconnect();
-};
+export const seen =
+  (run: () => void): Attachment<Element> =>
+  (element) => {
+    const observer = new IntersectionObserver((entries) => entries.at(-1)?.isIntersecting && run());
+    observer.observe(element);
+    return () => observer.disconnect();
+  };

@@ -12,7 +12,10 @@ export const full = eachMinute((at) => FULL.format(at));
 /** A short form without AM and PM. */
 export const clockFace = eachMinute((at) => {
   const parts = CLOCK.formatToParts(at).filter((part) => part.type !== "dayPeriod");
-  return parts.map((part) => part.value).join("").trim();
+  return parts
+    .map((part) => part.value)
+    .join("")
+    .trim();
 });
 
 /** Say when the shown state was current: with the date if it is not today. */

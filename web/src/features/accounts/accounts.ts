@@ -19,8 +19,7 @@ export async function whoAmI(): Promise<User | null> {
   }
 }
 
-export const logIn = (username: string, password: string): Promise<User> =>
-  post<User>("api/login", { username, password });
+export const logIn = (username: string, password: string): Promise<User> => post<User>("api/login", { username, password });
 
 export type Ticket = { invite: string } | { setup: string } | Record<never, never>;
 

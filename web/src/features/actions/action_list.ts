@@ -33,18 +33,51 @@ export interface Action {
 const reactions = ({ message }: Scene): boolean => (message.reactions?.length ?? 0) > 0;
 
 export const ACTIONS: readonly Action[] = [
-  { label: "Reply", icon: "reply", key: "r", near: true, offered: mayReply, run: (actions, { room, message }) => composing(actions.chat, room.id).reply(message) },
-  { label: "Edit", icon: "write", key: "e", near: true, offered: mayEdit, run: (actions, { room, message }) => composing(actions.chat, room.id).edit(message) },
+  {
+    label: "Reply",
+    icon: "reply",
+    key: "r",
+    near: true,
+    offered: mayReply,
+    run: (actions, { room, message }) => composing(actions.chat, room.id).reply(message),
+  },
+  {
+    label: "Edit",
+    icon: "write",
+    key: "e",
+    near: true,
+    offered: mayEdit,
+    run: (actions, { room, message }) => composing(actions.chat, room.id).edit(message),
+  },
   { label: "React", icon: "smile", key: "+", offered: mayReact, run: (actions, { message }) => actions.pick(message.seq) },
-  { label: "Who reacted", icon: "people", key: "w", offered: reactions, run: (actions, { message }) => actions.ask("reactions", message.seq) },
+  {
+    label: "Who reacted",
+    icon: "people",
+    key: "w",
+    offered: reactions,
+    run: (actions, { message }) => actions.ask("reactions", message.seq),
+  },
   { label: "Pin", icon: "pin", key: "p", offered: (scene) => mayPin(scene) && !scene.message.pinned, run: pin },
   { label: "Unpin", icon: "pin", key: "p", offered: (scene) => mayPin(scene) && scene.message.pinned === true, run: unpin },
   { label: "Forward", icon: "forward", key: "f", offered: isThere, run: (actions, { message }) => actions.ask("forward", message.seq) },
   { label: "Copy text", icon: "copy", key: "c", offered: isThere, run: copyText },
   { label: "Copy link", icon: "link", key: "l", offered: () => true, run: copyLink },
   { label: "Mark as unread", icon: "unread", key: "u", offered: ({ room }) => room.joined, run: markUnread },
-  { label: "Edit history", icon: "clock", key: "h", offered: maySeeEdits, run: (actions, { message }) => actions.ask("edits", message.seq) },
-  { label: "Delete", icon: "trash", key: "Delete", bad: true, offered: mayDelete, run: (actions, { message }) => actions.ask("delete", message.seq) },
+  {
+    label: "Edit history",
+    icon: "clock",
+    key: "h",
+    offered: maySeeEdits,
+    run: (actions, { message }) => actions.ask("edits", message.seq),
+  },
+  {
+    label: "Delete",
+    icon: "trash",
+    key: "Delete",
+    bad: true,
+    offered: mayDelete,
+    run: (actions, { message }) => actions.ask("delete", message.seq),
+  },
 ];
 
 /** Keyboards without a Delete key send Backspace. */

@@ -169,7 +169,8 @@ export class MessageActions implements ActionHost {
   #back(seq: number): void {
     const before = this.#before;
     this.#before = null;
-    if (before instanceof HTMLElement && before !== document.body && before.isConnected && before.closest("article")) return before.focus({ preventScroll: true });
+    if (before instanceof HTMLElement && before !== document.body && before.isConnected && before.closest("article"))
+      return before.focus({ preventScroll: true });
     if (before instanceof HTMLElement && before.id === "composer") return before.focus({ preventScroll: true });
     const row = this.#row(seq);
     if (row) focus(row);

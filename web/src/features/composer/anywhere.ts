@@ -7,7 +7,18 @@ const FIELDS = "input, textarea, select, [contenteditable]";
 /** Open elements that handle keys themselves. */
 const OPEN = "dialog[open], [role=menu]:popover-open, [role=dialog]";
 const MESSAGE = ".timeline-row > article";
-const MOVES: ReadonlySet<string> = new Set(["Tab", "Enter", "ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", "Home", "End", "PageUp", "PageDown"]);
+const MOVES: ReadonlySet<string> = new Set([
+  "Tab",
+  "Enter",
+  "ArrowUp",
+  "ArrowDown",
+  "ArrowLeft",
+  "ArrowRight",
+  "Home",
+  "End",
+  "PageUp",
+  "PageDown",
+]);
 /** Space presses buttons and scrolls; the question mark shows the shortcuts. */
 const OTHERS: ReadonlySet<string> = new Set([" ", "?"]);
 /** The `keyCode` while an input method handles the key (UI Events, section 7.3). */

@@ -49,13 +49,21 @@ export function names(members: readonly { id: number; name: string }[], query: s
   const wanted = folded(query);
   const begins = (name: string): boolean => folded(name).startsWith(wanted);
   const people = members.filter(({ name }) => begins(name)).sort((a, b) => byName.compare(a.name, b.name));
-  const loud = LOUD.filter(({ text }) => mayMentionAll && begins(text)).map(({ text, hint }) => ({ text: `@${text} `, label: `@${text}`, hint }));
+  const loud = LOUD.filter(({ text }) => mayMentionAll && begins(text)).map(({ text, hint }) => ({
+    text: `@${text} `,
+    label: `@${text}`,
+    hint,
+  }));
   const found = people.slice(0, MOST - loud.length).map(({ id, name }) => ({ text: `@${name} `, label: name, id }));
   return [...found, ...loud];
 }
 
 export function emoji(groups: Groups, query: string, recent: readonly string[]): Suggestion[] {
-  return search(groups, query, recent, MOST).map((one) => ({ text: `${one.emoji} `, label: `:${one.names.find((name) => name.includes(query.toLowerCase())) ?? one.names[0]}:`, emoji: one.emoji }));
+  return search(groups, query, recent, MOST).map((one) => ({
+    text: `${one.emoji} `,
+    label: `:${one.names.find((name) => name.includes(query.toLowerCase())) ?? one.names[0]}:`,
+    emoji: one.emoji,
+  }));
 }
 
 /** An emoji `:name:` is complete at its second colon. */

@@ -216,7 +216,10 @@ export class Composing {
   /** Leave an edit and restore the draft; changed text of the edit is kept. */
   #putAside(): void {
     if (this.intent?.kind !== "edit") return;
-    const { text, intent: { message } } = this;
+    const {
+      text,
+      intent: { message },
+    } = this;
     if (this.changed) this.edits = [{ message, text }, ...this.edits];
     this.#restore();
   }

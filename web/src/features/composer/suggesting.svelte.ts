@@ -78,7 +78,11 @@ export class Suggesting {
   /** Load missing data; the list updates when it arrives. */
   #load(kind: Begun["kind"]): void {
     const room = this.room();
-    if (kind === "emoji") void loadEmoji().then((groups) => (this.#groups = groups), () => {});
+    if (kind === "emoji")
+      void loadEmoji().then(
+        (groups) => (this.#groups = groups),
+        () => {},
+      );
     else if (!this.chat.state.members[room.id] && this.chat.sync.live) void loadRoom(this.chat, room.id).catch(() => {});
   }
 }

@@ -8,7 +8,7 @@ import type { Ban, Member, RoomRole } from "../../state/model";
 /** Return the ids of all members who are online. */
 export async function loadOnline(room: number): Promise<Set<number>> {
   const found = new Set<number>();
-  for (let last: number | undefined = 0; last !== undefined; ) {
+  for (let last: number | undefined = 0; last !== undefined;) {
     const { users, more }: Online = await get<Online>(`api/rooms/${room}/members/online?after=${last}&limit=${MAX_PAGE}`);
     for (const { id } of users) found.add(id);
     last = more ? users.at(-1)?.id : undefined;
@@ -18,14 +18,16 @@ export async function loadOnline(room: number): Promise<Set<number>> {
 
 export const addMember = (room: number, user: number): Promise<unknown> => put(`api/rooms/${room}/members/${user}`);
 export const removeMember = (room: number, user: number): Promise<unknown> => remove(`api/rooms/${room}/members/${user}`);
-export const banMember = (room: number, user: number, reason: string): Promise<unknown> => put(`api/rooms/${room}/bans/${user}`, { reason });
+export const banMember = (room: number, user: number, reason: string): Promise<unknown> =>
+  put(`api/rooms/${room}/bans/${user}`, { reason });
 export const unbanMember = (room: number, user: number): Promise<unknown> => remove(`api/rooms/${room}/bans/${user}`);
-export const setRole = (room: number, user: number, role: RoomRole): Promise<unknown> => put(`api/rooms/${room}/members/${user}/role`, { role });
+export const setRole = (room: number, user: number, role: RoomRole): Promise<unknown> =>
+  put(`api/rooms/${room}/members/${user}/role`, { role });
 
 /** Load all bans of the room into `state.bans`. */
 export async function loadBans(chat: Chat, room: number): Promise<void> {
   const bans: Ban[] = [];
-  for (let more = true; more; ) {
+  for (let more = true; more;) {
     const page = await get<BansPage>(`api/rooms/${room}/bans?after=${bans.at(-1)?.user ?? 0}&limit=${MAX_PAGE}`);
     bans.push(...page.bans);
     more = page.more && page.bans.length > 0;

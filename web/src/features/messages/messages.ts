@@ -17,7 +17,8 @@ export function clean(text: string): string {
 /** Return the user's newest message that can be edited, if the newest messages are loaded. */
 export function lastOwn(chat: Chat, room: number): MessageItem | null {
   const timeline = chat.state.timelines[room];
-  const own = (item: Item): item is MessageItem => item.kind === "message" && item.by === chat.state.me.id && item.body !== null && !item.forwarded;
+  const own = (item: Item): item is MessageItem =>
+    item.kind === "message" && item.by === chat.state.me.id && item.body !== null && !item.forwarded;
   return timeline && !timeline.newer ? (timeline.items.findLast(own) ?? null) : null;
 }
 
@@ -27,7 +28,8 @@ export const discard = (chat: Chat, key: string): void => chat.input({ type: "di
 /** Return why this text cannot be sent, as a sentence, or null. */
 export function obstacle(text: string, limits: Limits): string | null {
   const over = [...text].length - limits.characters;
-  if (over > 0) return `Too long by ${over.toLocaleString()} ${over === 1 ? "character" : "characters"}. Messages can have up to ${limits.characters.toLocaleString()}.`;
+  if (over > 0)
+    return `Too long by ${over.toLocaleString()} ${over === 1 ? "character" : "characters"}. Messages can have up to ${limits.characters.toLocaleString()}.`;
   const bytes = new TextEncoder().encode(text).length - limits.body;
   return bytes > 0 ? `Too long by ${bytes.toLocaleString()} bytes. Split it into two messages.` : null;
 }

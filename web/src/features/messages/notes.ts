@@ -6,7 +6,7 @@ const SHOWN = 3;
 export function noteText(notes: readonly [NoteItem, ...NoteItem[]], me: number): string {
   const [{ text }] = notes;
   const names = [...new Map(notes.map(({ text: { id, name } }) => [id, id === me ? "You" : name])).values()];
-  if (names.length > 1) return `${listed(names)} ${(text.mine ?? text.does)}`;
+  if (names.length > 1) return `${listed(names)} ${text.mine ?? text.does}`;
   return `${listed(names)} ${(text.id === me && text.mine) || text.does}`;
 }
 

@@ -19,7 +19,12 @@ export const statusText = ({ emoji, text }: Shown): string => [emoji, text].filt
 
 /** Text after a name: ", away, 🍝 At lunch"; "" if nothing is known. */
 export function statusSuffix(shown: Shown | undefined): string {
-  return shown ? [NAMES[shown.status], statusText(shown)].filter(Boolean).map((word) => `, ${word}`).join("") : "";
+  return shown
+    ? [NAMES[shown.status], statusText(shown)]
+        .filter(Boolean)
+        .map((word) => `, ${word}`)
+        .join("")
+    : "";
 }
 
 export const endOfDay = (now: Date): Date => new Date(now.getFullYear(), now.getMonth(), now.getDate() + 1);

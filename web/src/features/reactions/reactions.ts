@@ -11,7 +11,12 @@ export interface PendingReaction {
 }
 
 /** Return reactions that are true up to `asOf`, with the user's pending changes applied. */
-export function withPending(reactions: readonly Reaction[], asOf: number, changes: readonly PendingReaction[], me: number): readonly Reaction[] {
+export function withPending(
+  reactions: readonly Reaction[],
+  asOf: number,
+  changes: readonly PendingReaction[],
+  me: number,
+): readonly Reaction[] {
   return changes.filter(({ until }) => until === null || asOf < until).reduce((now, change) => applyPending(now, change, me), reactions);
 }
 

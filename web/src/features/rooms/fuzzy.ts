@@ -30,7 +30,10 @@ export function score(query: string, name: string): number {
 export function best<T>(query: string, items: readonly T[], nameOf: (item: T) => string, most: number): T[] {
   const scored = items.map((item) => ({ item, points: score(query, nameOf(item)) }));
   const found = scored.filter(({ points }) => points > NONE);
-  return found.sort((a, b) => b.points - a.points).slice(0, most).map(({ item }) => item);
+  return found
+    .sort((a, b) => b.points - a.points)
+    .slice(0, most)
+    .map(({ item }) => item);
 }
 
 /** Fold accents, case and surrounding spaces. */

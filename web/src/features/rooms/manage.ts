@@ -32,7 +32,12 @@ export class RoomCreator {
 export async function openDirect(chat: Chat, users: readonly number[]): Promise<number> {
   const wanted = [...users].sort((a, b) => a - b).join();
   const known = Object.values(chat.state.rooms).find(
-    (room) => room.kind === "direct" && othersIn(room, chat.state.me.id).map(({ id }) => id).sort((a, b) => a - b).join() === wanted,
+    (room) =>
+      room.kind === "direct" &&
+      othersIn(room, chat.state.me.id)
+        .map(({ id }) => id)
+        .sort((a, b) => a - b)
+        .join() === wanted,
   );
   return known?.id ?? new RoomCreator(chat).make({ kind: "direct", members: [...users] });
 }

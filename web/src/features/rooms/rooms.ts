@@ -22,7 +22,7 @@ export async function loadDirectory(chat: Chat): Promise<void> {
   const found: Room[] = [];
   // Untracked: an effect that calls this must not run again with each change.
   const fresh = untrack(() => chat.state.directory === null);
-  for (let more = true; more; ) {
+  for (let more = true; more;) {
     const last = found.at(-1);
     const page = await get<RoomsPage>(`api/rooms?limit=100${last ? `&after=${last.id}` : ""}`);
     found.push(...page.rooms);
@@ -52,9 +52,7 @@ export async function leaveRoom(id: number): Promise<void> {
  * user has left by then.
  */
 export function enter(chat: Chat, room: Room): void {
-  chat.update((state) =>
-    state.rooms[room.id] || !room.joined ? state : { ...state, rooms: { ...state.rooms, [room.id]: room } },
-  );
+  chat.update((state) => (state.rooms[room.id] || !room.joined ? state : { ...state, rooms: { ...state.rooms, [room.id]: room } }));
 }
 
 /** Load a room and its members, again if an event overtook the answer. */
@@ -62,7 +60,7 @@ export async function loadRoom(chat: Chat, id: number): Promise<void> {
   for (let tries = 0; tries < 3; tries += 1) {
     const answer = await get<RoomDetail>(`api/rooms/${id}`);
     const members = [...answer.members];
-    for (let more = answer.more_members; more; ) {
+    for (let more = answer.more_members; more;) {
       const after = members.at(-1)?.id ?? 0;
       const page = await get<MembersPage>(`api/rooms/${id}/members?after=${after}&limit=${MAX_PAGE}`);
       members.push(...page.members);

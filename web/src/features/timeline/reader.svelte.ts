@@ -57,7 +57,11 @@ export class Reader {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #again: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(readonly chat: Chat, readonly room: number, readonly reads: ReadMarker) {}
+  constructor(
+    readonly chat: Chat,
+    readonly room: number,
+    readonly reads: ReadMarker,
+  ) {}
 
   get timeline(): Timeline | undefined {
     return this.chat.state.timelines[this.room];

@@ -27,7 +27,12 @@ export function totals(state: Pick<State, "rooms">): Waiting {
 }
 
 /** Return the next unread room in list order, wrapping around; null if there is no other. */
-export function nextWaiting(state: Pick<State, "rooms" | "me">, current: number | null, by: 1 | -1, raised?: ReadonlySet<number>): Room | null {
+export function nextWaiting(
+  state: Pick<State, "rooms" | "me">,
+  current: number | null,
+  by: 1 | -1,
+  raised?: ReadonlySet<number>,
+): Room | null {
   const { favourites, rooms, direct, archived } = grouped(state, raised);
   const all = [...favourites, ...rooms, ...direct, ...archived];
   const at = all.findIndex(({ id }) => id === current);

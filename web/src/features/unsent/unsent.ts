@@ -18,13 +18,23 @@ const WORDS: readonly (readonly [Kind, string, string])[] = [
 
 /** Return all unsent text in all rooms, including rooms that the user has left. */
 export function allUnsent(chat: Chat): Unsent[] {
-  const drafts = [...chat.drafts.held.keys()].flatMap((room) => chat.drafts.texts(room).map((text) => ({ kind: "draft" as const, room, text })));
+  const drafts = [...chat.drafts.held.keys()].flatMap((room) =>
+    chat.drafts.texts(room).map((text) => ({ kind: "draft" as const, room, text })),
+  );
   const messages = chat.sync.outbox.filter(({ status }) => status !== "sent");
-  return [...messages.map(({ status, room, body }) => ({ kind: status === "failed" ? ("failed" as const) : ("unsent" as const), room, text: body })), ...drafts];
+  return [
+    ...messages.map(({ status, room, body }) => ({
+      kind: status === "failed" ? ("failed" as const) : ("unsent" as const),
+      room,
+      text: body,
+    })),
+    ...drafts,
+  ];
 }
 
 /** Return how many messages to this room were refused. */
-export const failedIn = (chat: Chat, room: number): number => chat.sync.outbox.filter((one) => one.room === room && one.status === "failed").length;
+export const failedIn = (chat: Chat, room: number): number =>
+  chat.sync.outbox.filter((one) => one.room === room && one.status === "failed").length;
 
 /** Return the rooms with drafts or refused messages. */
 export const unfinished = (chat: Chat): Set<number> =>

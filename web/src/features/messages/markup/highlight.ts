@@ -30,11 +30,32 @@ const lowlight = createLowlight({ bash, c, cpp, css, diff, go, ini, java, javasc
 
 /** Maps scopes of highlight.js to looks; other scopes look like plain code. */
 const LOOKS: Readonly<Record<string, Look>> = {
-  addition: "added", deletion: "removed",
-  attr: "name", attribute: "name", "selector-class": "name", "selector-id": "name", section: "name", title: "name", type: "name", built_in: "name",
-  comment: "comment", quote: "comment", meta: "comment", doctag: "comment",
-  keyword: "keyword", literal: "number", number: "number", "selector-tag": "keyword", name: "keyword",
-  bullet: "keyword", regexp: "string", string: "string", char: "string", symbol: "number", link: "string", "template-tag": "keyword",
+  addition: "added",
+  deletion: "removed",
+  attr: "name",
+  attribute: "name",
+  "selector-class": "name",
+  "selector-id": "name",
+  section: "name",
+  title: "name",
+  type: "name",
+  built_in: "name",
+  comment: "comment",
+  quote: "comment",
+  meta: "comment",
+  doctag: "comment",
+  keyword: "keyword",
+  literal: "number",
+  number: "number",
+  "selector-tag": "keyword",
+  name: "keyword",
+  bullet: "keyword",
+  regexp: "string",
+  string: "string",
+  char: "string",
+  symbol: "number",
+  link: "string",
+  "template-tag": "keyword",
 };
 
 type Node = ReturnType<typeof lowlight.highlight>["children"][number];

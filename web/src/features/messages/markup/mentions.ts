@@ -51,7 +51,11 @@ export function candidates(run: string): string[] {
  * Resolve names by the server's mentions of a message. While the names of members are not loaded,
  * any name counts as a mention if the message mentions an unknown user.
  */
-export function meaning(mentions: Mentions | undefined, me: { id: number; name: string }, members: readonly { id: number; name: string }[] = []): Meant {
+export function meaning(
+  mentions: Mentions | undefined,
+  me: { id: number; name: string },
+  members: readonly { id: number; name: string }[] = [],
+): Meant {
   const users = mentions?.users ?? [];
   const ids = new Map([...members, me].map(({ id, name }) => [folded(name), id]));
   return (name) => {

@@ -104,12 +104,16 @@ export function quotesNeedBlanks(md: MarkdownIt): void {
   const others = md.block.ruler.getRules("");
   md.enable("blockquote");
   const quote = md.block.ruler.getRules("").find((rule) => !others.includes(rule))!;
-  md.block.ruler.at("blockquote", (state, line, end, silent) => {
-    const at = state.bMarks[line]! + state.tShift[line]!;
-    const next = state.src.charCodeAt(at + 1);
-    const begins = at + 1 >= state.eMarks[line]! || next === BLANK || next === TAB || next === QUOTE;
-    return begins && quote(state, line, end, silent);
-  }, { alt: ["paragraph", "reference", "blockquote", "list"] });
+  md.block.ruler.at(
+    "blockquote",
+    (state, line, end, silent) => {
+      const at = state.bMarks[line]! + state.tShift[line]!;
+      const next = state.src.charCodeAt(at + 1);
+      const begins = at + 1 >= state.eMarks[line]! || next === BLANK || next === TAB || next === QUOTE;
+      return begins && quote(state, line, end, silent);
+    },
+    { alt: ["paragraph", "reference", "blockquote", "list"] },
+  );
 }
 
 function push(state: StateInline, type: string, nesting: -1 | 0 | 1, content = ""): void {
