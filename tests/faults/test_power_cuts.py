@@ -74,8 +74,10 @@ def outer(tmp_path: Path) -> Iterator[Path]:
         yield folder
 
 
-def record(outer: Path, system: str, cut: str, commands: list[list[str]], *, fsync: bool = True) -> Record:
-    """Run the commands on a new disk and record images of all power cuts."""
+def record(
+    outer: Path, system: str, cut: str, commands: list[list[str]], *, fsync: bool = True, every: int = EVERY
+) -> Record:
+    """Run the commands on a new disk and record images of power cuts, at every `every`th moment."""
     place = outer.parent / "disk"
     backing, images, plan = outer / "disk.img", outer / "images", outer.parent / "plan.json"
     shutil.rmtree(images, ignore_errors=True)
@@ -85,7 +87,7 @@ def record(outer: Path, system: str, cut: str, commands: list[list[str]], *, fsy
         (disk / "out").mkdir()
         subprocess.run(["sync", "--file-system", str(disk)], check=True)
         settings = {
-            "system": system, "cut": cut, "fsync": fsync, "every": EVERY,
+            "system": system, "cut": cut, "fsync": fsync, "every": every,
             "mount": str(disk), "data": str(disk / "site/data"),
             "backing": str(backing), "images": str(images), "writes": f"/sys/block/{loop_device(backing)}/stat",
             "record": str(outer.parent / "record.jsonl"), "commands": commands,
@@ -175,5 +177,5 @@ def test_control_without_fsync_a_power_cut_loses_the_key(
     outer: Path, other_site: tuple[Path, bytes], system: str, cut: str
 ) -> None:
     first_start = commands(outer.parent / "disk", other_site[0])[:1]
-    recorded = record(outer, system, cut, first_start, fsync=False)
+    recorded = record(outer, system, cut, first_start, fsync=False, every=1)
     assert violations(outer, system, recorded, other_site[1], first=True)

@@ -101,7 +101,9 @@ async def test_a_direct_room_requested_many_times_in_a_batch_is_created_once(wor
     receipts = await world.desk.together(asked)
     answers = [receipt.answer["room"] for receipt in receipts if isinstance(receipt, Receipt)]
     assert len(answers) == len(asked)
-    assert {(room.id, room.head, room.members) for room in answers} == {(next(iter(world.sees(world.alice))), 3, 2)}
+    assert {(room.id, room.head, room.member_count) for room in answers} == {
+        (next(iter(world.sees(world.alice))), 3, 2)
+    }
 
 
 async def test_a_direct_room_is_found_again_after_a_member_deleted_their_account(world: World) -> None:
