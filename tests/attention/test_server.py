@@ -38,7 +38,7 @@ async def test_reactions_mentions_and_reads_agree_over_rest_and_websocket(server
     assert ben.request("DELETE", f"{place}/reactions/{quote(HEART)}").status_code == 200
     assert ben.request("PUT", f"{place}/reactions/x").status_code == 400
     assert anna.get(place)["message"]["reactions"][0]["users"] == [anna.id]
-    assert ben.request("POST", "/api/rooms/read", json={"rooms": [{"room": room, "seq": message}]}).status_code == 200
+    assert ben.request("POST", "/api/reads", json={"rooms": [{"room": room, "seq": message}]}).status_code == 200
     assert waiting(ben, room) == (0, 0)
     await his.command("room.unread", room=room, message=message)
     assert waiting(ben, room) == (1, 1)

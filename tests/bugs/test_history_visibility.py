@@ -91,7 +91,7 @@ async def received_by(world: World, who: str) -> dict[str, str]:
     """Return all that a user receives about the room, over every API."""
     account, room = world.people[who], world.room
     paths = ["", "/messages", "/messages?after=0", f"/messages?around={world.old[0]}", f"/messages?before={FAR}",
-             "/pins", "/members", "/members/online"]  # fmt: skip
+             "/pins", "/members", "/online-members"]  # fmt: skip
     received = {path: account.request("GET", f"/api/rooms/{room}{path}").text for path in paths}
     received["live"] = json.dumps(world.connections[who].frames)
     received["catching up over HTTP"] = json.dumps(account.log(f"room:{room}"))

@@ -131,10 +131,10 @@ async def test_online_members_are_listed_once_each(open_server: Server) -> None:
     alice, bob = open_server.sign_up("offline"), open_server.sign_up("online")
     room = alice.create_room(fresh("Online"))
     bob.join(room)
-    assert alice.get(f"/api/rooms/{room}/members/online")["users"] == []
+    assert alice.get(f"/api/rooms/{room}/online-members")["users"] == []
     one, _ = await greet(open_server, {"token": bob.token})
     two, _ = await greet(open_server, {"token": bob.token})
-    assert alice.get(f"/api/rooms/{room}/members/online")["users"] == [{"id": bob.id, "name": bob.name}]
+    assert alice.get(f"/api/rooms/{room}/online-members")["users"] == [{"id": bob.id, "name": bob.name}]
     await one.close()
     await two.close()
 

@@ -98,7 +98,7 @@ async def test_each_error_code_has_its_status_and_both_gateways_agree(
     "path",
     ["/api/rooms/987654321", "/api/users/987654321", "/api/topics/room:987654321/events",
     "/api/rooms/987654321/messages",
-     "/api/rooms/987654321/members", "/api/rooms/987654321/members/online"],
+     "/api/rooms/987654321/members", "/api/rooms/987654321/online-members"],
 )  # fmt: skip
 def test_errors_echo_no_id(alice: Account, path: str) -> None:
     answer = alice.request("GET", path, params={"after": 0} if "topics" in path else {})

@@ -17,7 +17,7 @@ from hubbub.domain.commands import (
     SendMessage,
     SetDisabled,
 )
-from hubbub.domain.errors import Conflict, NotFound, Unavailable
+from hubbub.domain.errors import Conflict, Forbidden, NotFound, Unavailable
 from hubbub.domain.model import SYSTEM, Actor, Role
 from hubbub.engine.batch import Receipt
 from hubbub.storage.ids import NODE_BITS, Ids
@@ -139,7 +139,7 @@ async def test_no_message_is_stored_after_its_author_was_disabled_on_the_other_n
     stored = first.rows(f"SELECT count(*) FROM messages WHERE author = {bob.id}")
     await asyncio.gather(sending, return_exceptions=True)
     assert first.rows(f"SELECT count(*) FROM messages WHERE author = {bob.id}") == stored
-    with pytest.raises(NotFound):
+    with pytest.raises(Forbidden):
         await second.journal.submit(SendMessage(room=where, key="after", body="hello"), bob)
 
 

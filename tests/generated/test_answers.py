@@ -102,6 +102,10 @@ def conflicts(recorder: Recorder, world: World) -> None:
     recorder.send("delete_message", alice, **deleted)
     for operation in ("edit_message", "pin_message", "add_reaction"):
         recorder.send(operation, alice, **{**filled(operation, EXISTING), **deleted})
+    closed = world.server.sign_up("closed")
+    recorder.send("add_member", alice, room=room, user=closed.id)
+    world.server.command_line("user", "disable", closed.name)
+    recorder.send("set_member_role", alice, room=room, user=closed.id, role="owner")
     recorder.send("leave_room", bob, room=room)
     token = recorder.send("create_invite", alice, room=room).json()["token"]
     with in_maximum_rooms(world, bob):

@@ -101,3 +101,12 @@ def test_a_put_names_what_it_sets_and_a_delete_what_it_removes() -> None:
 def test_path_parameters_are_fields_of_the_command(command: type[Command]) -> None:
     assert command.rest is not None
     assert set(re.findall(r"{(\w+)}", command.rest[1])) <= command.model_fields.keys()
+
+
+def test_no_path_has_a_name_where_another_has_an_id() -> None:
+    """A method that only the other path has would be refused as a bad id instead of a bad method."""
+    paths = {path for _, path in operations().values()}
+    for path in paths:
+        pattern = re.compile(re.sub(r"{\w+}", "[^/{}]+", path))
+        shadowed = {other for other in paths - {path} if pattern.fullmatch(other)}
+        assert {other for other in shadowed if not other.startswith(("/api/users/me", "/api/invites/"))} == set(), path

@@ -14,7 +14,7 @@ from tests.support.place import PASSWORD, SAME_ORIGIN, Place, place
 DAY = 86_400
 CLOSED_TO_STRANGERS = [
     ("GET", "/users/me"), ("GET", "/api/sessions"), ("GET", "/api/rooms"), ("GET", f"/api/rooms/{LOBBY}"),
-    ("GET", f"/api/rooms/{LOBBY}/members"), ("GET", f"/api/rooms/{LOBBY}/members/online"),
+    ("GET", f"/api/rooms/{LOBBY}/members"), ("GET", f"/api/rooms/{LOBBY}/online-members"),
     ("GET", f"/api/rooms/{LOBBY}/messages"), ("GET", "/api/topics/site/events?after=0"), ("GET", "/api/invites"),
     ("POST", "/api/logout"), ("POST", f"/api/rooms/{LOBBY}/join"), ("DELETE", "/api/sessions/x"),
 ]  # fmt: skip

@@ -207,7 +207,7 @@ async def test_metrics_are_readable_by_admins_and_with_the_metrics_token(tmp_pat
 async def test_users_outside_a_public_room_learn_nothing_about_its_members(here: Place) -> None:
     alice, bob = await here.program("alice"), await here.program("bob")
     room = (await alice.post("/api/rooms", json={"kind": "public", "name": "General"})).json()["room"]["id"]
-    for path in ("members", "members/online", "messages"):
+    for path in ("members", "online-members", "messages"):
         mine = await bob.get(f"/api/rooms/{room}/{path}")
         none = await bob.get(f"/api/rooms/{room + 1}/{path}")
         assert (mine.status_code, mine.content) == (404, none.content)

@@ -64,7 +64,7 @@ async def test_an_invisible_user_is_invisible_everywhere(server: Server) -> None
         await hidden.command("status.set", status="invisible", text="hiding")
         answer = await looking.command("presence.watch", users=[anna.id])
         assert answer == {"presences": [{"user": anna.id, "status": "offline"}]}
-        assert anna.id not in {each["id"] for each in bert.get("/api/rooms/1/members/online")["users"]}
+        assert anna.id not in {each["id"] for each in bert.get("/api/rooms/1/online-members")["users"]}
         await hidden.command("typing", room=1)
         await looking.command("typing", room=1)  # This is a barrier: anna's signal would have come before this answer.
         await hidden.ping()

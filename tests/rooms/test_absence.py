@@ -17,7 +17,7 @@ from tests.support.server import Account, Server
 
 ABSENT = 61_000_000_000_001
 QUESTIONS = questions()
-PASSED_OVER = {"rooms.read.by.rooms", "POST /api/rooms/read by rooms (read_rooms)"}
+PASSED_OVER = {"rooms.read.by.rooms", "POST /api/reads by rooms (read_rooms)"}
 """Requests about many rooms, which answer all users alike.
 
 They skip rooms that the user is not in.

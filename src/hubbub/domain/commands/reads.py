@@ -51,7 +51,7 @@ class RoomRead(Frozen):
 class ReadRooms(Command[MaybePosition]):
     """Mark several rooms as read. Rooms the user is not a member of are skipped."""
 
-    rest = ("POST", "/api/rooms/read")
+    rest = ("POST", "/api/reads")
     errors = ()
     type: Literal["rooms.read"] = "rooms.read"
     rooms: Annotated[tuple[RoomRead, ...], FailFast(), Field(min_length=1, max_length=MAX_READ_ROOMS, strict=False)]

@@ -54,7 +54,7 @@ async def list_members(
     return reply(await services.read(members.listing, caller.actor, room, after, limit))
 
 
-@router.get("/members/online", response_model=Online, responses=refusals(400, 401, 404))
+@router.get("/online-members", response_model=Online, responses=refusals(400, 401, 404))
 async def list_online(
     room: RoomId, caller: LoggedIn, services: Running, after: After = 0, limit: Limit = 100
 ) -> Response:

@@ -9,7 +9,7 @@ import type { Ban, Member, RoomRole } from "../../state/model";
 export async function loadOnline(room: number): Promise<Set<number>> {
   const found = new Set<number>();
   for (let last: number | undefined = 0; last !== undefined;) {
-    const { users, more }: Online = await get<Online>(`api/rooms/${room}/members/online?after=${last}&limit=${MAX_PAGE}`);
+    const { users, more }: Online = await get<Online>(`api/rooms/${room}/online-members?after=${last}&limit=${MAX_PAGE}`);
     for (const { id } of users) found.add(id);
     last = more ? users.at(-1)?.id : undefined;
   }

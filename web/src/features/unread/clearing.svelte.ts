@@ -36,8 +36,7 @@ export class Clearing {
     if (waiting.length === 0) return;
     await this.#attempt(async () => {
       const rooms = waiting.map((room) => ({ room: room.id, seq: room.head ?? 0 }));
-      for (let at = 0; at < rooms.length; at += MAX_READ_ROOMS)
-        await post("api/rooms/read", { rooms: rooms.slice(at, at + MAX_READ_ROOMS) });
+      for (let at = 0; at < rooms.length; at += MAX_READ_ROOMS) await post("api/reads", { rooms: rooms.slice(at, at + MAX_READ_ROOMS) });
       this.former = waiting.map(({ id, read_seq = 0 }) => ({ room: id, read: read_seq }));
       this.resume();
     });
