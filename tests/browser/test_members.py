@@ -92,7 +92,9 @@ def test_an_owner_hands_the_room_over_before_leaving(server: Server, open_window
     expect(question).to_contain_text("Choose a new owner before you leave")
     axe.check(ann.page)
     question.get_by_label("New owner").select_option(label=second.name)
-    question.get_by_role("button", name="Transfer and leave").click()
+    # The list of bob's window is loaded again before bob leaves as well.
+    with bob.page.expect_response(lambda response: "online-members" in response.url):
+        question.get_by_role("button", name="Transfer and leave").click()
     expect(ann.room(f"House {first.name}")).to_have_count(0)
     ann.is_in()
     expect(row(bob, second.name)).to_contain_text("Owner")
@@ -103,6 +105,20 @@ def test_an_owner_hands_the_room_over_before_leaving(server: Server, open_window
     bob.page.keyboard.press("Tab")
     bob.page.keyboard.press("Enter")
     expect(bob.room(f"House {first.name}")).to_have_count(0)
+
+
+def test_messages_do_not_make_the_list_of_people_ask_who_is_online(server: Server, open_window: OpenWindow) -> None:
+    first, second = server.sign_up("ann"), server.sign_up("bob")
+    room = make(first, f"House {first.name}", members=[second.id])
+    ann = at(open_window(), first, room)
+    expect(row(ann, second.name)).to_be_visible()
+    asked: list[str] = []
+    ann.page.on("request", lambda request: asked.append(request.url) if "online-members" in request.url else None)
+    for number in range(10):
+        body = f"number {number}"
+        second.request("POST", f"/api/rooms/{room}/messages", json={"key": body, "body": body})
+        expect(ann.page.get_by_text(body, exact=True)).to_be_visible()
+    assert len(asked) <= 3, "one poll every fifteen seconds, and one for a user who seemed offline"
 
 
 def lift(owner: Person, name: str, reason: str) -> None:

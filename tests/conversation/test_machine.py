@@ -228,7 +228,7 @@ def test_a_snapshot_and_the_events_since_make_the_next_snapshot(template: Path) 
     run(template)
     done = {kind for kind, outcome in Conversation.outcomes if outcome == "ok"}
     durable = {str(command.kind) for command in get_args(c.AnyWireCommand)}
-    assert len(done) > 0.8 * len(durable), durable - done
+    assert len(done) > (0.8 if depth.PROVING else 0.6) * len(durable), durable - done
 
 
 class Forgetful(ClientState):

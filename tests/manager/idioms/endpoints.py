@@ -102,7 +102,11 @@ async def both_in_a_group(manager: Manager, websocket: WebSocket) -> None:
             group.create_task(read())
             group.create_task(_ticks(manager, websocket))
     except* WebSocketDisconnect:
-        raise WebSocketDisconnect(1006) from None
+        ended = True
+    else:
+        ended = False
+    if ended:  # raised inside of `except*`, it would be in a group again if both tasks have ended
+        raise WebSocketDisconnect(1006)
 
 
 @endpoint("`while True: await manager.broadcast(await websocket.receive_text())`, as in the tutorial")
