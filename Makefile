@@ -33,7 +33,7 @@ run: setup
 
 # A value would make each of the hundreds of processes that the tests start compile the code again.
 test prove: export PYTHONDONTWRITEBYTECODE =
-test prove: export WORKERS ?= 3
+test prove: export WORKERS ?= 2
 prove: export HUBBUB_PROVE = 1
 test prove: setup
 	@sh scripts/chromium

@@ -36,7 +36,7 @@ def main(chosen: Sequence[str]) -> int:
             command = [sys.executable, "-m", "coverage", *arguments]
             return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
-        workers = ("--numprocesses", os.environ.get("WORKERS", "3"))
+        workers = ("--numprocesses", os.environ.get("WORKERS", "2"))
         coverage("run", *PYTEST, *workers, *chosen)
         coverage("combine", "--quiet")
         report = Path(folder) / "report.json"

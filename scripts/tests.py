@@ -23,7 +23,7 @@ PYTEST = (sys.executable, "-m", "pytest", "-p", "tests.house.noskip")
 
 
 def main(chosen: Sequence[str]) -> int:
-    workers = os.environ.get("WORKERS", "3")
+    workers = os.environ.get("WORKERS", "2")
     phases = (
         ("-m", "not alone", "--numprocesses", workers, "--dist", "loadfile", "--no-loadscope-reorder"),
         ("-m", "alone", *(() if chosen else _alone())),

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from hubbub.domain.model import LOBBY
-from hubbub.domain.text import MAX_QUERY
+from hubbub.domain.text import MAX_PATH, MAX_QUERY
 from tests.support.place import PASSWORD, Place
 
 JSON = {"Content-Type": "application/json"}
@@ -38,6 +38,14 @@ async def test_unknown_query_parameters_are_refused(here: Place, path: str) -> N
         answer = await alice.get(f"{path}{sign}{query}")
         assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_request"), query
     assert (await here.anybody().get(f"{path}{sign}limt=3")).status_code == 401
+
+
+@pytest.mark.parametrize(("size", "too_long"), [(MAX_PATH, False), (MAX_PATH + 1, True)])
+async def test_a_path_is_refused_for_its_length_beyond_its_limit_only(here: Place, size: int, too_long: bool) -> None:
+    alice = await here.program("alice")
+    answer = await alice.get("/api/rooms/".ljust(size, "x"))
+    assert answer.status_code == 400
+    assert (f"at most {MAX_PATH} characters" in answer.json()["error"]["message"]) is too_long
 
 
 @pytest.mark.parametrize(("size", "too_long"), [(MAX_QUERY, False), (MAX_QUERY + 1, True)])

@@ -26,6 +26,7 @@ ELSEWHERE = {
     "MIN_CHARACTERS": "tests/http/test_accounts.py::test_passwords_are_accepted_within_their_limits_and_refused_beyond",
     "MAX_BYTES": "tests/http/test_accounts.py::test_passwords_are_accepted_within_their_limits_and_refused_beyond",
     "MAX_BODY": "tests/http/test_bodies.py::test_a_request_body_is_accepted_at_its_limit_and_refused_beyond",
+    "MAX_PATH": "tests/http/test_bodies.py::test_a_path_is_refused_for_its_length_beyond_its_limit_only",
     "MAX_QUERY": "tests/http/test_bodies.py::test_a_query_is_refused_for_its_length_beyond_its_limit_only",
     "MAX_WANTED": "tests/mounted/test_identities.py::test_a_name_that_no_database_could_store_is_cleaned_and_cut",
     "MAX_FIELDS": "tests/http/test_bodies.py::test_a_malformed_form_is_a_bad_request",

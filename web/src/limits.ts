@@ -27,6 +27,8 @@ export const MAX_KEY = 64;
 /** Names in one message that can be mentions. */
 export const MAX_MENTIONS = 50;
 export const MAX_PAGE = 200;
+/** Characters of a request's path. Each route compares the whole path with its pattern. */
+export const MAX_PATH = 2_048;
 /** Pinned messages in a room. Only those visible to the user who pins another message count. */
 export const MAX_PINS = 100;
 /** Bytes of a URL's query; 200 ids take half of it. */

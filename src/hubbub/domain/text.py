@@ -50,6 +50,8 @@ MAX_WATCHED = 200
 MAX_READ_ROOMS = 500
 """Read positions moved by one command."""
 MAX_DEPTH = 32
+MAX_PATH = 2 * 1024
+"""Characters of a request's path. Each route compares the whole path with its pattern."""
 MAX_QUERY = 8 * 1024
 """Bytes of a URL's query; 200 ids take half of it."""
 COMPOSED = 4

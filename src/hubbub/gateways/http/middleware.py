@@ -9,7 +9,8 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from hubbub.domain.errors import Internal
+from hubbub.domain.errors import BadRequest, Internal
+from hubbub.domain.text import MAX_PATH
 from hubbub.engine.services import Services
 from hubbub.gateways.http import errors
 from hubbub.protocol import headers
@@ -75,7 +76,11 @@ class EdgeMiddleware:
             await send(message)
 
         try:
-            await (_to_the_folder if _is_folder(scope) else self._app)(scope, receive, answer)
+            if len(scope["path"]) > MAX_PATH:
+                too_long = BadRequest(f"The path is too long: at most {MAX_PATH} characters.")
+                await errors.answer(too_long)(scope, receive, answer)
+            else:
+                await (_to_the_folder if _is_folder(scope) else self._app)(scope, receive, answer)
         except ClientDisconnect:
             pass  # the client disconnected before its request was complete: no response can reach it
         except Exception as error:
