@@ -12,7 +12,7 @@ export function memberJoined(state: State, event: MemberJoined): State {
 }
 
 /**
- * A membership has ended. If it was the user's own: `room.gone` in the user's own topic says the
+ * A membership has ended. If it was the user's own: `room.removed` in the user's own topic says the
  * same, with the reason; the first of the two counts.
  */
 export function memberGone(state: State, event: MemberLeft | MemberRemoved | MemberBanned, why: "left" | "removed" | "banned"): State {
