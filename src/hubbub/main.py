@@ -81,11 +81,11 @@ async def _build(
     stack.callback(database.close)  # before its lock is released
     _migrate(database, clock)
     key = signing_key.obtain(settings.data, database, serving=serving, signs=login is None)
-    metrics, registry, read, bus, passwords = Metrics(), Fanout(), Readers(database), LocalBus(), Passwords()
+    metrics, fanout, read, bus, passwords = Metrics(), Fanout(), Readers(database), LocalBus(), Passwords()
     stack.push_async_callback(bus.close)
     stack.callback(passwords.close)
-    people = ConnectionHub(registry, bus, read, clock, connections_per_user=settings.connections_per_user)
-    signals = Ephemeral(registry, people, read, clock)
+    people = ConnectionHub(fanout, bus, read, clock, connections_per_user=settings.connections_per_user)
+    signals = Ephemeral(fanout, people, read, clock)
     stack.callback(signals.stop)
     bounds = {"max_commands": settings.queue_commands, "max_bytes": settings.queue_bytes}
     journal = Journal(database, clock, people.publish, **bounds, observe=meters.observer(metrics))
@@ -98,7 +98,7 @@ async def _build(
         database=database,
         read=read,
         journal=journal,
-        fanout=registry,
+        fanout=fanout,
         hub=people,
         ephemeral=signals,
         tokens=Tokens(key),

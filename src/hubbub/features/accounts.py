@@ -26,7 +26,7 @@ from hubbub.storage import accounts, identities, invites, members, sessions, sta
 from hubbub.storage.accounts import Account
 from hubbub.storage.transaction import Transaction
 
-REFUSED = "The name or the password is wrong."
+REFUSED = "Incorrect username or password."
 USED_LINK = "This link was already used, or it has expired. Ask for a new one."
 
 

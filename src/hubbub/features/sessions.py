@@ -24,7 +24,7 @@ TOUCH = 3_600_000
 """Milliseconds between two updates of when a session was last seen."""
 GUEST = "guest:"
 HOST = "host:"
-REFUSED = "The name or the password is wrong."
+REFUSED = "Incorrect username or password."
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ _random = SystemRandom()
 class AsgiConnection(QueuedWebSocket):
     """One WebSocket.
 
-    The registry writes to it, its endpoint reads from it, and the timer wheel enforces deadlines.
+    The fanout writes to it, its endpoint reads from it, and the timer wheel enforces deadlines.
     """
 
     __slots__ = ("_active", "_authenticated", "_connections", "_deadline", "_slot", "address", "code", "spoke")

@@ -78,7 +78,7 @@ class ConnectionManager:
 
     def __init__(self, *, outbox_bytes: int = OUTBOX_BYTES) -> None:
         self._outbox_bytes = outbox_bytes
-        self._registry = Fanout()
+        self._fanout = Fanout()
         self._owners = Owners()
         self._sockets: dict[WebSocket, Socket] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -102,7 +102,7 @@ class ConnectionManager:
         await websocket.accept(subprotocol, headers)
         if websocket in self._sockets or websocket.application_state is not WebSocketState.CONNECTED:
             return
-        registry = self._current()
+        fanout = self._current()
         lost = partial(self._lost, websocket)
         offer = (websocket.scope.get("extensions") or {}).get(EXTENSION)
         socket: Socket
@@ -110,10 +110,10 @@ class ConnectionManager:
             socket = Framed(offer, self._outbox_bytes, lost)
         else:
             socket = Queued(websocket, self._outbox_bytes, lost)
-        websocket.send = _Ordered(websocket, socket, registry, self._owners)  # type: ignore[method-assign]
+        websocket.send = _Ordered(websocket, socket, fanout, self._owners)  # type: ignore[method-assign]
         self._sockets[websocket] = socket
         self._owners.opened(socket)
-        registry.add(socket)
+        fanout.add(socket)
 
     def disconnect(self, websocket: WebSocket) -> None:
         """Remove the WebSocket after sending what was queued for it.
@@ -123,40 +123,40 @@ class ConnectionManager:
         socket = self._connected(websocket)
         if socket is None:
             return
-        registry = self._current()
+        fanout = self._current()
         self._owners.released(socket)
         if self._sockets.get(websocket) is socket:
             del self._sockets[websocket]
-            registry.flush_now(socket)
-            registry.remove(socket)
+            fanout.flush_now(socket)
+            fanout.remove(socket)
 
     def _lost(self, websocket: WebSocket) -> None:
         """Remove a WebSocket whose connection has ended."""
         socket = self._sockets.pop(websocket, None)
         if socket is not None:
             self._owners.ended(socket)
-            self._registry.remove(socket)
+            self._fanout.remove(socket)
 
     def join(self, websocket: WebSocket, topic: str) -> None:
         """Subscribe the WebSocket to `topic`."""
-        registry = self._current()
+        fanout = self._current()
         socket = self._sockets.get(websocket)
         if socket is not None:
-            registry.join(socket, topic)
+            fanout.join(socket, topic)
 
     def leave(self, websocket: WebSocket, topic: str) -> None:
         """Unsubscribe the WebSocket from `topic`. It still gets what was broadcast before."""
-        registry = self._current()
+        fanout = self._current()
         socket = self._sockets.get(websocket)
         if socket is not None:
-            registry.leave(socket, topic)
+            fanout.leave(socket, topic)
 
     async def send_personal_message(self, message: str, websocket: WebSocket) -> None:
         """Send to one WebSocket. Raises WebSocketDisconnect if its client has left.
 
         For a WebSocket that is not connected to the manager, this calls `websocket.send_text`.
         """
-        registry = self._current()
+        fanout = self._current()
         socket = self._sockets.get(websocket)
         if socket is None:
             socket = self._connected(websocket)
@@ -164,9 +164,9 @@ class ConnectionManager:
                 await websocket.send_text(message)
                 return
         else:
-            registry.send(socket, message.encode())
+            fanout.send(socket, message.encode())
         self._owners.raise_end(socket)
-        if registry.unflushed > YIELD_AFTER:
+        if fanout.unflushed > YIELD_AFTER:
             await asyncio.sleep(0)
 
     async def broadcast(self, message: str, topic: str | None = None) -> None:
@@ -175,19 +175,19 @@ class ConnectionManager:
         Afterwards raises WebSocketDisconnect if the current task called `connect` and its client
         has left.
         """
-        registry = self._current()
-        registry.broadcast(message.encode(), topic)
+        fanout = self._current()
+        fanout.broadcast(message.encode(), topic)
         self._owners.check()
-        if registry.unflushed > YIELD_AFTER:
+        if fanout.unflushed > YIELD_AFTER:
             await asyncio.sleep(0)
 
     def _connected(self, websocket: object) -> Socket | None:
         """Return what `connect` made of the WebSocket, also after its end."""
         send = getattr(websocket, "send", None)
-        return send.socket if isinstance(send, _Ordered) and send.registry is self._registry else None
+        return send.socket if isinstance(send, _Ordered) and send.fanout is self._fanout else None
 
     def _current(self) -> Fanout:
-        """Return the registry.
+        """Return the fanout.
 
         Replaces one that belongs to a closed event loop (tests cause that).
         """
@@ -199,11 +199,11 @@ class ConnectionManager:
             if self._loop is not None:
                 if not self._loop.is_closed():
                     raise RuntimeError(WRONG_LOOP)
-                self._registry = Fanout()
+                self._fanout = Fanout()
                 self._owners.clear()
                 self._sockets.clear()
             self._loop = loop
-        return self._registry
+        return self._fanout
 
 
 class _View(Sequence[WebSocket]):
@@ -247,17 +247,17 @@ class _View(Sequence[WebSocket]):
 class _Ordered:
     """A WebSocket's `send` that first sends what the manager has queued."""
 
-    __slots__ = ("_original", "_owners", "_websocket", "registry", "socket")
+    __slots__ = ("_original", "_owners", "_websocket", "fanout", "socket")
 
-    def __init__(self, websocket: WebSocket, socket: Socket, registry: Fanout, owners: Owners) -> None:
+    def __init__(self, websocket: WebSocket, socket: Socket, fanout: Fanout, owners: Owners) -> None:
         self._original = websocket.send
         self._owners = owners
-        self.registry = registry
+        self.fanout = fanout
         self._websocket = websocket
         self.socket = socket
 
     async def __call__(self, message: Event) -> None:
-        self.registry.flush_now(self.socket)
+        self.fanout.flush_now(self.socket)
         await self.socket.settled()
         end = self.socket.ended
         closes = message["type"] == "websocket.close"

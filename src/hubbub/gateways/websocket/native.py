@@ -58,7 +58,7 @@ class Conversation(Protocol):
 class NativeConnection(FramedConnection, asyncio.Protocol):
     """One WebSocket.
 
-    Passes whole text messages to its conversation; the registry writes prebuilt frames to it.
+    Passes whole text messages to its conversation; the fanout writes prebuilt frames to it.
     """
 
     __slots__ = (

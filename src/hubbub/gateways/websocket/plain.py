@@ -169,13 +169,13 @@ class PlainText:
 
         Until then lines wait in the corked connection.
         """
-        live, registry, topic = attached.live, self._services.fanout, f"lines:{room}"
-        registry.join(connection, topic)
+        live, fanout, topic = attached.live, self._services.fanout, f"lines:{room}"
+        fanout.join(connection, topic)
         visible = self._services.hub.presences.is_visible(live.user.id)
         if self._presence.enter(room, live.user.id, visible=visible):
-            registry.broadcast(plain_text.notice(plain_text.joined(live.user.name)), topic)
+            fanout.broadcast(plain_text.notice(plain_text.joined(live.user.name)), topic)
         elif not visible:  # an invisible user sees their own arrival only
-            registry.send(connection, plain_text.notice(plain_text.joined(live.user.name)))
+            fanout.send(connection, plain_text.notice(plain_text.joined(live.user.name)))
         try:
             await _accept(socket)
             connection.uncork(pack([Message(text.encode()) for text in attached.gap]))
@@ -183,7 +183,7 @@ class PlainText:
         finally:
             self._services.hub.detach(connection)
             if self._presence.leave(room, live.user.id):
-                registry.broadcast(plain_text.notice(plain_text.left(live.user.name)), topic)
+                fanout.broadcast(plain_text.notice(plain_text.left(live.user.name)), topic)
 
     async def _listen(self, socket: WebSocket, connection: PlainConnection, live: LiveConnection, room: int) -> int:
         """Handle lines one by one, each stored before the next is read.

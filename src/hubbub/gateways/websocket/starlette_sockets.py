@@ -293,6 +293,6 @@ class QueuedWebSocket(Connection):
 
 
 def _notify(lost: Lost | None) -> None:
-    """Call `lost` in the next iteration: the registry may be in an operation."""
+    """Call `lost` in the next iteration: the fanout may be in an operation."""
     if lost is not None:
         asyncio.get_running_loop().call_soon(lost)
