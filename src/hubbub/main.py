@@ -15,11 +15,11 @@ from hubbub import meters
 from hubbub.bus.local import LocalBus
 from hubbub.clock import Clock
 from hubbub.control import SOCKET
+from hubbub.delivery.fanout import Fanout
 from hubbub.domain.commands import CreateOneTimeToken
 from hubbub.domain.model import SYSTEM
 from hubbub.engine.ephemeral import Ephemeral
 from hubbub.engine.external_auth import AuthSettings, ExternalAuth
-from hubbub.engine.fanout import Fanout
 from hubbub.engine.housekeeping import forget_guests, keep_house
 from hubbub.engine.journal import Journal
 from hubbub.engine.limits import Limits
@@ -28,12 +28,12 @@ from hubbub.engine.online_members import HereResolver
 from hubbub.engine.passwords import Passwords
 from hubbub.engine.services import Readers, Services
 from hubbub.features import accounts
+from hubbub.gateways.asgi.gateway import AsgiGateway
 from hubbub.gateways.http.app import create_app
 from hubbub.gateways.http.operator import create_operator_app
-from hubbub.gateways.websocket.asgi import AsgiGateway
-from hubbub.gateways.websocket.listener import Listener
-from hubbub.gateways.websocket.operator_socket import operator_socket
-from hubbub.gateways.websocket.plain import PlainText
+from hubbub.gateways.native.listener import Listener
+from hubbub.gateways.operator_socket import operator_socket
+from hubbub.gateways.plain.gateway import PlainText
 from hubbub.gateways.websocket.reject import not_found
 from hubbub.metrics import Metrics, watch_loop
 from hubbub.protocol.tokens import Tokens, secret_hash

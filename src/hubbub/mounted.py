@@ -20,8 +20,8 @@ from hubbub.domain.errors import Internal
 from hubbub.domain.identities import Identity, check_part
 from hubbub.engine.external_auth import AuthSettings
 from hubbub.engine.services import Services
+from hubbub.gateways.asgi.gateway import AsgiGateway
 from hubbub.gateways.http import errors
-from hubbub.gateways.websocket.asgi import AsgiGateway
 from hubbub.gateways.websocket.scope import can_answer
 from hubbub.settings import Settings, WrongSetting
 

@@ -25,7 +25,7 @@ from hubbub.control import (
     SetPassword,
 )
 from hubbub.gateways.http.operator import create_operator_app
-from hubbub.gateways.websocket.operator_socket import operator_socket
+from hubbub.gateways.operator_socket import operator_socket
 from tests.cli.test_commands import run, told
 from tests.conftest import MakeServer
 from tests.support.place import place

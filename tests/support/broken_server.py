@@ -14,10 +14,10 @@ from typing import Any
 from sqlalchemy import Connection, RootTransaction
 
 from hubbub.cli import main
+from hubbub.delivery.fanout import Fanout
 from hubbub.domain.commands import SendMessage
 from hubbub.domain.model import Membership
 from hubbub.engine.batch import Batch
-from hubbub.engine.fanout import Fanout
 from hubbub.engine.journal import Journal
 from hubbub.engine.live_connections import ConnectionHub, LiveConnection
 from hubbub.features import sync

@@ -11,9 +11,9 @@ import heapq
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
+from hubbub.delivery.connections import Connection
 from hubbub.domain.model import Presence, Status
 from hubbub.domain.text import milliseconds
-from hubbub.engine.ports import Connection
 
 GRACE = 5.0
 """Seconds for which a user stays online after their last connection has ended."""

@@ -12,11 +12,11 @@ from typing import Concatenate, Generic, ParamSpec, TypeVar
 from sqlalchemy import Connection
 
 from hubbub.clock import Clock
+from hubbub.delivery.fanout import Fanout
 from hubbub.domain.commands import TouchSession
 from hubbub.domain.errors import HubbubError, Unauthenticated, Unavailable
 from hubbub.engine.ephemeral import Ephemeral
 from hubbub.engine.external_auth import ExternalAuth
-from hubbub.engine.fanout import Fanout
 from hubbub.engine.journal import Journal
 from hubbub.engine.limits import Limits
 from hubbub.engine.live_connections import ConnectionHub

@@ -21,7 +21,7 @@ SERVERS = {
     "uvicorn, websockets": (*UVICORN, "websockets"),
     "uvicorn, websockets-sansio": (*UVICORN, "websockets-sansio"),
     "uvicorn, wsproto": (*UVICORN, "wsproto"),
-    "uvicorn, Hubbub's": (*UVICORN, "hubbub.gateways.websocket.native:WebSocketProtocol"),
+    "uvicorn, Hubbub's": (*UVICORN, "hubbub:WebSocketProtocol"),
     # Without workers the process itself serves, so that a signal to it reaches the application.
     "hypercorn": ("-m", "hypercorn", "--workers", "0", "--bind", "127.0.0.1:{port}"),
     "granian": ("-m", "granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", "{port}"),
