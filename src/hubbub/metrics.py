@@ -141,6 +141,10 @@ class Metrics:
         self.loop_lag_seconds = Histogram(
             "hubbub_loop_lag_seconds", "Delay of the event loop.", buckets=LAG_SECONDS, registry=self.registry
         )
+        self.new_epochs = self._new_counter(
+            "new_epochs",
+            "Times a new history began: the database lost commits, or the operator asked.",
+        )
         self.loop_stalls = self._new_counter("loop_stalls", f"Times the event loop was blocked for {STALL} s.")
 
     def _new_counter(self, name: str, text: str, *labels: str) -> Counter:

@@ -157,8 +157,8 @@ def remember_heads() -> None:
 
     def caching(self: Transaction, wanted: Iterable[str]) -> None:
         lock(self, wanted)
-        for topic, head in self._heads.items():
-            self._heads[topic] = known.setdefault(topic, head)
+        for topic, head in self.heads.items():
+            self.heads[topic] = known.setdefault(topic, head)
 
     Transaction.lock = caching  # type: ignore[method-assign]
 

@@ -13,7 +13,8 @@ from hubbub.domain.errors import HubbubError, NotFound
 from hubbub.domain.model import SYSTEM, Actor, Role
 from hubbub.engine.services import Services
 from hubbub.features import accounts, sessions
-from hubbub.storage import log
+from hubbub.storage import epochs, log
+from hubbub.storage.db_errors import StatementRejected
 
 logger = structlog.get_logger(__name__)
 
@@ -26,6 +27,27 @@ GUESTS_PER_BATCH = 200
 SETTLED = 10_000
 """Milliseconds within which a new guest connects. A guest without a connection after them never
 will."""
+
+
+async def watch_history(services: Services) -> None:
+    """Check at intervals whether the database went back in time, also while nothing is written.
+
+    One query. Writes the high-water mark if anything was committed since.
+    """
+    written = services.history.mark
+    while True:
+        await asyncio.sleep(epochs.MARK_INTERVAL)
+        mark = services.history.mark
+        try:
+            epoch, complete = await services.read(epochs.seen, mark.commit)
+        except (HubbubError, StatementRejected):
+            services.journal.suspect()  # the database does not answer: the writer looks when it does
+            continue
+        if not complete or epoch != mark.epoch:
+            services.journal.suspect()
+        elif mark != written:
+            await asyncio.to_thread(epochs.write, services.settings.data, mark)
+            written = mark
 
 
 async def keep_house(services: Services) -> None:

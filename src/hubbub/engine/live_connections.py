@@ -8,6 +8,7 @@ removal or a revocation that races with a greeting cannot be missed.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from random import uniform
 from typing import Any
 
 import structlog
@@ -37,6 +38,8 @@ from hubbub.features.sessions import AuthenticatedUser
 from hubbub.features.sync import Snapshot
 from hubbub.protocol import close_codes
 
+RECONNECT_DELAYS = 0.1, 3.0
+"""Seconds within which clients reconnect at random after a new epoch."""
 logger = structlog.get_logger(__name__)
 
 
@@ -180,6 +183,21 @@ class ConnectionHub:
     def count(self) -> int:
         """Return the number of live connections, including those that are being greeted."""
         return len(self._live)
+
+    def restart(self) -> int:
+        """End all connections, because the history they follow has ended.
+
+        The clients reconnect after random delays, and are told to reset. Returns how many
+        connections there were.
+        """
+        self._published.clear()
+        self.archived.clear()
+        self.presences.forget_choices()
+        ended = list(self._live.values())
+        for live in ended:
+            delay = uniform(*RECONNECT_DELAYS)  # noqa: S311  not a secret
+            self._end(live, close_codes.GOING_AWAY, close_codes.come_back(delay))
+        return len(ended)
 
     # --- publication ---------------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from hubbub.domain.errors import HubbubError, Unauthenticated, Unavailable
 from hubbub.engine.ephemeral import Ephemeral
 from hubbub.engine.external_auth import ExternalAuth
 from hubbub.engine.fanout import Fanout
+from hubbub.engine.history import History
 from hubbub.engine.journal import Journal
 from hubbub.engine.limits import Limits
 from hubbub.engine.live_connections import ConnectionHub
@@ -101,10 +102,7 @@ class _Watched(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Everything a gateway may use.
-
-    `epoch` identifies the history that this server serves.
-    """
+    """Everything a gateway may use."""
 
     settings: Settings
     clock: Clock
@@ -118,10 +116,10 @@ class Services:
     passwords: Passwords
     limits: Limits
     metrics: Metrics
-    epoch: str
     lost_database: asyncio.Future[str]
     """Done when another server has taken over the database; the result names it. This server must
     then end."""
+    history: History
     external_auth: ExternalAuth | None = None
     """Set if the host application authenticates the users."""
 

@@ -42,6 +42,7 @@ class Snapshot:
     All of it comes from one read transaction.
     """
 
+    epoch: str
     user: User
     rooms: list[Room]
     heads: dict[str, int]
@@ -64,7 +65,8 @@ def snapshot(
     floors = {room_topic(room.id): room.floor or 0 for room in joined}
     own = [user_topic(user), SITE] if site else [user_topic(user)]
     heads = {room_topic(room.id): room.head or 0 for room in joined} | log.heads(connection, own)
-    right_epoch = epoch is None or epoch == log.epoch(connection)
+    now_epoch = log.epoch(connection)
+    right_epoch = epoch is None or epoch == now_epoch
     missing, size = [], 0
     for topic, after in have.items():
         if topic not in heads:
@@ -80,7 +82,7 @@ def snapshot(
             _, floor = log.position(connection, topic) or (0, 0)
             missing.append(MissingEvents(topic, heads[topic], max(floor, floors.get(topic, 0)), page))
     chosen, _ = statuses.of(connection, [user], now)[user]
-    return Snapshot(account.profile(), joined, heads, missing, chosen)
+    return Snapshot(now_epoch, account.profile(), joined, heads, missing, chosen)
 
 
 def events_since(connection: Connection, user: int, site: bool, query: EventsSince) -> dict[str, object]:
