@@ -90,7 +90,7 @@ async def _build(
 ) -> Services:
     """Build everything a gateway may use. `stack` closes it."""
     database = Database(settings.database)
-    lost = await _lock(database, stack, "serve" if serving else "command")
+    lock, lost = await _lock(database, stack, "serve" if serving else "command")
     stack.callback(database.close)  # before its lock is released
     created = _migrate(database, clock)
     key = signing_key.obtain(settings.data, database, serving=serving, signs=login is None)
@@ -117,6 +117,8 @@ async def _build(
             epochs.close(settings.data, history.mark)
 
     journal.on_new_epoch = restart
+    if lock is not None:
+        lock.on_regained = journal.suspect  # a failover ends the session that holds the lock
     metrics.new_epochs.inc(is_new)
     stack.callback(close_mark)
     journal.start()
@@ -233,16 +235,18 @@ def _random_id() -> str:
     return secrets.token_hex(8)
 
 
-async def _lock(database: Database, stack: AsyncExitStack, purpose: Purpose) -> asyncio.Future[str]:
+async def _lock(
+    database: Database, stack: AsyncExitStack, purpose: Purpose
+) -> tuple[PostgresLock | None, asyncio.Future[str]]:
     """Lock the database until `stack` ends.
 
-    The future completes if another server takes it nevertheless.
+    The lock is None for SQLite. The future completes if another server takes it nevertheless.
     """
     loop = asyncio.get_running_loop()
     lost: asyncio.Future[str] = loop.create_future()
     if database.path is not None:
         stack.enter_context(sqlite_lock(database.path))
-        return lost
+        return None, lost
 
     def report(sentence: str) -> None:
         if not lost.done():
@@ -251,7 +255,7 @@ async def _lock(database: Database, stack: AsyncExitStack, purpose: Purpose) -> 
     lock = PostgresLock(database.url, purpose, lambda sentence: loop.call_soon_threadsafe(report, sentence))
     stack.callback(lock.close)
     await asyncio.to_thread(lock.acquire)
-    return lost
+    return lock, lost
 
 
 # --- background tasks ------------------------------------------------------------------------------------------------

@@ -20,6 +20,8 @@ logger = structlog.get_logger(__name__)
 
 INTERVAL = 3_600.0
 DAY = 86_400_000
+FILE_INTERVAL = 1.0
+"""Seconds between two looks at the name of the SQLite file."""
 INVITES_KEPT = 30 * DAY
 """Milliseconds for which an ended invite is kept: a user who used it up and opens it again is led
 to its room."""
@@ -32,12 +34,18 @@ will."""
 async def watch_history(services: Services) -> None:
     """Check at intervals whether the database went back in time, also while nothing is written.
 
-    One query. Writes the high-water mark if anything was committed since.
+    One query every MARK_INTERVAL. Writes the high-water mark if anything was committed since.
     """
-    written = services.history.mark
+    written, due = services.history.mark, epochs.MARK_INTERVAL
     while True:
-        await asyncio.sleep(epochs.MARK_INTERVAL)
-        mark = services.history.mark
+        await asyncio.sleep(FILE_INTERVAL)
+        if services.database.is_replaced():
+            services.journal.suspect()  # a SQLite file; reads go on in the old one, or are refused, until then
+            continue
+        due -= FILE_INTERVAL
+        if due > 0:
+            continue
+        mark, due = services.history.mark, epochs.MARK_INTERVAL
         try:
             epoch, complete = await services.read(epochs.seen, mark.commit)
         except (HubbubError, StatementRejected):
