@@ -20,7 +20,7 @@ from hubbub.storage import epochs
 from tests.backup.test_clients import Client, say
 from tests.client.quick import DEADLINE, Consumer, QuickClient
 from tests.conftest import MakeServer
-from tests.support.client import Connection
+from tests.support.client import Connection, RefusedError
 from tests.support.server import Account, Server
 from tests.support.standby import Standby, standby
 from tests.support.waiting import eventually, eventually_async, eventually_blocking
@@ -52,15 +52,19 @@ class Site:
 @pytest.fixture
 def make_site(make_server: MakeServer) -> Iterator[Callable[..., Site]]:
     with standby() as pair, wire(pair.primary.socket) as between:
+        made: list[Server] = []
 
         def make(**settings: str) -> Site:
             launcher = NEVER_LOOKING if "BROKEN" in settings else ("-m", "hubbub")
             url = between.url(pair.primary.empty())
             server = make_server({"HUBBUB_DATABASE_URL": url, **settings}, launcher).start()
+            made.append(server)
             account = server.sign_up("ann")
             return Site(server, between, pair, account, account.create_room("General"))
 
         yield make
+        for server in made:
+            server.end()  # before its database
 
 
 async def answers(server: Server) -> None:
@@ -71,8 +75,15 @@ async def answers(server: Server) -> None:
 
 
 async def sends(connection: Connection, room: int, *bodies: str) -> None:
-    """Send messages over a fresh connection, each until it is acknowledged."""
-    await say(connection, room, *bodies)
+    """Send messages, each until it is acknowledged: the database may just be failing over."""
+    for body in bodies:
+        while True:
+            try:
+                await say(connection, room, body)
+                break
+            except RefusedError as error:
+                if error.code != "unavailable":
+                    raise
 
 
 def stored(account: Account, room: int) -> list[tuple[int, str]]:

@@ -28,7 +28,9 @@ class Standby:
         self.socket.parent.mkdir()
         if self._user is not None:
             shutil.chown(self.socket.parent, self._user)
-        self._control("start", "-l", str(folder / "standby.log"), "-o", f"-k {self.socket.parent} -p {primary.port} -h ''")
+        self._control(
+            "start", "-l", str(folder / "standby.log"), "-o", f"-k {self.socket.parent} -p {primary.port} -h ''"
+        )
 
     @property
     def socket(self) -> Path:

@@ -124,11 +124,14 @@ def start(database: Database, data: Path, *, epoch: str, run: str, created: bool
 
 def tell(reason: str, epoch: str) -> None:
     """Log that a new epoch has begun, and why."""
-    advice = "The database was older than what this server stored in it. Clients load everything again."
     if reason == "requested":
         logger.warning("new_epoch", reason=reason, epoch=epoch)
-    else:
-        logger.error("new_epoch", reason=reason, epoch=epoch, advice=f"{advice} See docs/operations.md, Failover.")
+        return
+    what = "lacks messages that this server stored in it"
+    if reason == "another_timeline":
+        what = "is on another timeline, or is a copy, and may lack messages, since the server did not stop cleanly"
+    advice = f"The database {what}. Clients load everything again. See Failover in docs/operations.md."
+    logger.error("new_epoch", reason=reason, epoch=epoch, advice=advice)
 
 
 def _loss(connection: Connection, mark: Mark | None, entries: Mapping[str, str], cluster: str | None) -> str | None:
