@@ -25,7 +25,7 @@ STALL = 0.1
 """Seconds of event loop delay that count as a stall."""
 LONG_STALL = 0.25
 """Seconds of event loop delay that are logged."""
-STATES = ("unauthenticated", "live", "plain", "asgi")
+STATES = ("unauthenticated", "live", "plain", "asgi", "events")
 CLOSE_REASONS = {
     1000: "normal", 1001: "normal", 1002: "protocol", 1003: "protocol", 1005: "normal", 1006: "lost", 1007: "protocol",
     1008: "flooding", 1009: "too_large", 1011: "internal", 4000: "going_away", 4008: "slow", 4009: "too_many",

@@ -53,7 +53,7 @@ class LiveConnection:
     connection: Connection
     user: AuthenticatedUser
     actor: Actor
-    only_room: int | None = None
+    only_topic: str | None = None
     greeting: list[Entry] | None = field(default_factory=list)
     ended: bool = False
     typing_sent: dict[int, float] | None = None
@@ -112,16 +112,16 @@ class ConnectionHub:
         *,
         epoch: str | None = None,
         have: Mapping[str, int] | None = None,
-        only_room: int | None = None,
+        only_topic: str | None = None,
     ) -> Attached:
         """Subscribe the connection from a consistent position.
 
-        It follows the user's topics, or `only_room` alone. The connection must be corked: what is
+        It follows the user's topics, or `only_topic` alone. The connection must be corked: what is
         published from now on waits there until the caller has sent the returned snapshot and gap.
         Raises Unauthenticated (the session has ended), TooManyConnections, NotFound (the user is
-        not in `only_room`).
+        not follow `only_topic`).
         """
-        live = self._register(connection, identity, only_room)
+        live = self._register(connection, identity, only_topic)
         try:
             snapshot = await self._read(_snapshot, identity, self._clock.now(), epoch, have or {})
             if snapshot is None or live.ended:
@@ -129,7 +129,7 @@ class ConnectionHub:
             own = snapshot.heads[user_topic(identity.id)]
             self.presences.chose(identity.id, snapshot.status, own)  # before other users can see the connection
             followed = self._subscribe(live, snapshot)
-            if only_room is not None and room_topic(only_room) not in followed:
+            if only_topic is not None and only_topic not in followed:
                 raise NotFound()
             gap: list[str] = []
             # What is published after this moment comes by subscription, as long as the user is a
@@ -145,6 +145,17 @@ class ConnectionHub:
             raise
         self.presences.connected(identity.id, connection, snapshot.status, own)
         return Attached(live, snapshot, gap)
+
+    async def follow(self, live: LiveConnection, topic: str, after: int) -> list[str]:
+        """Subscribe an attached connection to its topic again; return the entries since `after`.
+
+        The connection must be corked. Raises Unauthenticated if it has ended.
+        """
+        if live.ended:
+            raise Unauthenticated()
+        self._fanout.join(live.connection, topic)
+        published = self._published.get(topic, 0)
+        return await self._read(sync.gap, topic, after, published) if published > after else []
 
     def detach(self, connection: Connection) -> None:
         """Forget a connection, because it has ended or is about to be ended. Idempotent."""
@@ -240,7 +251,7 @@ class ConnectionHub:
         for live in self._by_user.get(event.person, ()):
             if live.greeting is not None:
                 live.greeting.append(entry)
-            elif live.only_room is None or live.only_room == event.room:
+            elif live.only_topic in (None, room_topic(event.room)):
                 self._fanout.join(live.connection, room_topic(event.room))
 
     def _room_removed(self, event: RoomRemoved, entry: Entry) -> None:
@@ -248,7 +259,7 @@ class ConnectionHub:
         for live in list(self._by_user.get(event.person, ())):
             if live.greeting is not None:
                 live.greeting.append(entry)
-            elif live.only_room == event.room:
+            elif live.only_topic == room_topic(event.room):
                 self._end(live, close_codes.SESSION_ENDED, "You are no longer in this room.")
             else:
                 self._fanout.leave(live.connection, room_topic(event.room))
@@ -283,11 +294,11 @@ class ConnectionHub:
 
     # --- greeting ------------------------------------------------------------------------------------------------
 
-    def _register(self, connection: Connection, identity: AuthenticatedUser, only_room: int | None) -> LiveConnection:
+    def _register(self, connection: Connection, identity: AuthenticatedUser, only_topic: str | None) -> LiveConnection:
         mine = self._by_user.setdefault(identity.id, {})
         if len(mine) >= self._limit:
             raise TooManyConnections(retry_after=30.0)
-        live = LiveConnection(connection, identity, identity.actor(), only_room)
+        live = LiveConnection(connection, identity, identity.actor(), only_topic)
         mine[live] = None
         self._by_session.setdefault(identity.session, {})[live] = None
         self._live[connection] = live
@@ -312,9 +323,8 @@ class ConnectionHub:
         live.greeting = None
         for room in snapshot.rooms:
             self.archived.learn(room.id, room.head or 0, room.archived)
-        if live.only_room is not None:
-            only = room_topic(live.only_room)
-            heads = {topic: head for topic, head in heads.items() if topic == only}
+        if live.only_topic is not None:
+            heads = {topic: head for topic, head in heads.items() if topic == live.only_topic}
         for topic in heads:
             self._fanout.join(live.connection, topic)
         return heads

@@ -6,8 +6,8 @@ The composition root builds this one object.
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import Concatenate, Generic, ParamSpec, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 
@@ -120,6 +120,8 @@ class Services:
     """Done when another server has taken over the database; the result names it. This server must
     then end."""
     history: History
+    streams: set[Any] = field(default_factory=set)
+    """The open streams of server-sent events."""
     external_auth: ExternalAuth | None = None
     """Set if the host application authenticates the users."""
 

@@ -90,20 +90,31 @@ def events_since(connection: Connection, user: int, site: bool, query: EventsSin
 
     Raises NotFound for topics the user may not follow.
     """
-    floor = follow_floor(connection, user, site, query.topic)
     epoch = log.epoch(connection)
-    page = None
-    if query.epoch is None or query.epoch == epoch:
-        page = log.since(connection, query.topic, query.after, query.limit, floor=floor)
-    if page is None:
+    found = page(connection, user, site, query.topic, query.epoch, query.after, query.limit)
+    if found is None:
+        floor = follow_floor(connection, user, site, query.topic)
         head, own_floor = log.position(connection, query.topic) or (0, 0)
         return {"epoch": epoch, "reset": True, "head": head, "floor": max(floor, own_floor)}
     return {
         "epoch": epoch,
-        "events": [orjson.Fragment(text) for text in page.texts],
-        "head": page.head,
-        "more": not page.complete,
+        "events": [orjson.Fragment(text) for text in found.texts],
+        "head": found.head,
+        "more": not found.complete,
     }
+
+
+def page(
+    connection: Connection, user: int, site: bool, topic: str, epoch: str | None, after: int, limit: int
+) -> LogPage | None:
+    """Return a page of a topic's events, None if the client needs a reset.
+
+    Raises NotFound for topics the user may not follow.
+    """
+    floor = follow_floor(connection, user, site, topic)
+    if epoch is not None and epoch != log.epoch(connection):
+        return None
+    return log.since(connection, topic, after, limit, floor=floor)
 
 
 def follow_floor(connection: Connection, user: int, site: bool, topic: str) -> int:
