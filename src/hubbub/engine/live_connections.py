@@ -216,6 +216,10 @@ class ConnectionHub:
         """Call `watcher` with every batch of entries after it was published on this node."""
         self._watchers.append(watcher)
 
+    def unwatch(self, watcher: Callable[[Sequence[Entry]], None]) -> None:
+        """Call `watcher` no more."""
+        self._watchers.remove(watcher)
+
     def publish(self, entries: Sequence[Entry]) -> None:
         """Publish the entries of a commit of this node.
 
@@ -237,7 +241,7 @@ class ConnectionHub:
                 self._handle(handler, entry)
             elif not isinstance(entry.event, SecurityEvent):
                 broadcast(entry.text, entry.topic)
-        for watcher in self._watchers:
+        for watcher in tuple(self._watchers):
             watcher(entries)
 
     def _handle(self, handler: Callable[[Any, Entry], None], entry: Entry) -> None:
