@@ -9,7 +9,7 @@ from hubbub.domain.commands import EventsSince, Topic
 from hubbub.domain.errors import BadRequest
 from hubbub.domain.events import EventPage, NoWay
 from hubbub.domain.model import Role
-from hubbub.domain.text import MAX_ID, MAX_PAGE, MAX_QUERY, ShortText
+from hubbub.domain.text import MAX_ID, MAX_PAGE, ShortText
 from hubbub.features import sync
 from hubbub.gateways.http.auth import LoggedIn, Running
 from hubbub.gateways.http.errors import refusals
@@ -37,7 +37,7 @@ async def list_events(
     after: Annotated[int | None, Query(ge=0, le=MAX_ID, description=LAST, examples=[0])] = None,
     epoch: Annotated[ShortText | None, Query()] = None,
     limit: Limit = MAX_PAGE,
-    last_event_id: Annotated[str | None, Header(max_length=MAX_QUERY, description=RESUME)] = None,
+    last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", description=RESUME)] = None,
 ) -> Response:
     """List the events after a seq, or follow them as server-sent events.
 
