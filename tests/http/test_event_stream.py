@@ -32,14 +32,14 @@ async def source() -> AsyncIterator[Open]:
 
 def say(account: Account, room: int, *bodies: str) -> None:
     for body in bodies:
-        answer = account.request("POST", f"/api/rooms/{room}/messages", json={"body": body, "key": body})
+        answer = account.request("POST", f"/api/rooms/{room}/messages", json={"body": body, "key": uuid4().hex})
         assert answer.status_code in (200, 201), answer.text
 
 
 @pytest.fixture
 def talk(server: Server) -> tuple[Account, int]:
     account = server.sign_up("ann")
-    room = account.create_room("Streamed")
+    room = account.create_room(f"The stream of {account.name}")
     say(account, room, "one", "two")
     return account, room
 
@@ -82,13 +82,13 @@ async def test_a_long_absence_is_caught_up_page_by_page_while_new_messages_arriv
     account, room = talk
     await asyncio.to_thread(say, account, room, *(f"old {number}" for number in range(450)))
     stream = source(account, f"room:{room}")
-    opening = asyncio.create_task(stream.open(after=0))
+    opening = asyncio.create_task(stream.open(after=1))
     await asyncio.to_thread(say, account, room, *(f"new {number}" for number in range(50)))
     await opening
     await asyncio.to_thread(say, account, room, "last")
     await eventually(lambda: "last" in stream.bodies(), 30, "the last message arrives")
     head = account.get(stream.path, after=0, limit=1)["head"]
-    assert list(stream.seqs()) == list(range(1, head + 1))
+    assert list(stream.seqs()) == list(range(2, head + 1))
 
 
 @pytest.mark.parametrize("position", ["other:1", "999999"])
@@ -216,17 +216,17 @@ async def test_after_a_kill_a_stream_resumes_without_gap_or_duplicate(make_serve
     await asyncio.to_thread(server.start)
     account = server.sign_up("ann")
     room = account.create_room("Streamed")
-    stream = await source(account, f"room:{room}").open(after=0)
+    stream = await source(account, f"room:{room}").open(after=1)
     for round_ in range(3):
         await asyncio.to_thread(say, account, room, *(f"message {round_} {number}" for number in range(20)))
         await asyncio.to_thread(server.kill)
         await stream.ends()
         await asyncio.to_thread(server.start)
         await asyncio.to_thread(say, account, room, f"unheard {round_}")
-        await stream.open(after=0)
+        await stream.open(after=1)
     await eventually(lambda: "unheard 2" in stream.bodies(), 20, "the last message arrives")
     head = account.get(stream.path, after=0)["head"]
-    assert list(stream.seqs()) == list(range(1, head + 1))
+    assert list(stream.seqs()) == list(range(2, head + 1))
     assert stream.types.count("reset") == 0
 
 
@@ -270,3 +270,34 @@ async def test_a_reader_that_reads_nothing_is_ended_and_costs_a_bounded_outbox(
     head = account.get(f"/api/topics/room:{room}/events", after=0, limit=1)["head"]
     stream = await source(account, f"room:{room}").open(after=1)
     await eventually(lambda: list(stream.seqs()) == list(range(2, head + 1)), 30, "a reader that reads gets it all")
+
+
+@pytest.mark.faults
+async def test_a_thousand_streams_take_bounded_memory_and_all_get_an_event(make_server: MakeServer) -> None:
+    server = make_server({"HUBBUB_CONNECTIONS_PER_USER": "1000"})
+    await asyncio.to_thread(server.start)
+    account = server.sign_up("ann")
+    room = account.create_room("Crowded")
+    head = f"GET /api/topics/room:{room}/events HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n"
+    request = f"{head}Authorization: Bearer {account.token}\r\n\r\n".encode()
+
+    async def read(stop: bytes, reader: asyncio.StreamReader) -> None:
+        async with asyncio.timeout(120):
+            await reader.readuntil(stop)
+
+    async def opened() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(request)
+        await read(b"retry: 2000\nid: ", reader)
+        return reader, writer
+
+    streams = [await opened() for _ in range(50)]
+    before = server.resident_bytes()
+    for _ in range(19):
+        streams += await asyncio.gather(*(opened() for _ in range(50)))
+    each = (server.resident_bytes() - before) / 950
+    assert each < 64 * 1024, f"{each:.0f} bytes"
+    await asyncio.to_thread(say, account, room, "for all of you")
+    await asyncio.gather(*(read(b"for all of you", reader) for reader, _ in streams))
+    for _, writer in streams:
+        writer.close()
