@@ -201,7 +201,7 @@ class Journal:
                 self._writer.hang_up()
                 self._fail([pending for pending in commands if pending.result is None], Internal())
             self._in_flight = []
-        self._writer.hang_up()
+        self._writer.close()
 
     def _take(self) -> list[PendingCommand]:
         """Take the waiting commands, up to the bounds of a batch.
@@ -209,6 +209,8 @@ class Journal:
         Blocks until there are some; empty means stop.
         """
         while True:
+            if self._suspected and not self._stopping:
+                self._look_again()
             commands: list[PendingCommand] = []
             self._in_flight = commands
             size = 0
@@ -221,9 +223,6 @@ class Journal:
                 size += self._waiting.popleft().size
             if commands or self._stopping:
                 return commands
-            if self._suspected:
-                self._verify_idle()
-                continue
             try:
                 self._wake.get(timeout=self._writer.erasure_due())
             except queue.Empty:
@@ -231,13 +230,13 @@ class Journal:
                 continue
             self._signalled = False
 
-    def _verify_idle(self) -> None:
-        """Check the database on a fresh look, outside a batch."""
+    def _look_again(self) -> None:
+        """Check the database on a new connection: the old one may lead to another machine."""
         self._suspected = False
         try:
             with translate_errors():
-                self._writer.get()
-                self._writer.is_verified = False
+                self._writer.get()  # leaves a replaced file properly
+                self._writer.hang_up()
                 self._connection()
         except (Unavailable, StatementRejected) as error:  # the next batch, or the next check, tries again
             self._writer.hang_up()

@@ -232,13 +232,17 @@ class WriterConnection:
         self._erase_at: float | None = 0.0 if database.is_sqlite else None
         """When to erase deleted text from the write-ahead log. The last process may have left some."""
         self._erased_at = -ERASURE_INTERVAL
+        self._is_leaving = False
+        """Whether the write-ahead log must still go into a file that was replaced."""
         self.is_verified = False
         """Whether the database was checked since this connection was opened. The writer's user sets
         it."""
 
     def get(self) -> Connection:
         if self._database.is_replaced():
+            self._is_leaving = True
             self._database.leave_file(self._connection)
+            self._is_leaving = False
             self.hang_up()
             self._database.reopen()
         if self._connection is None:
@@ -277,7 +281,20 @@ class WriterConnection:
         elif due:
             self._erase_at = monotonic() + ERASURE_RETRY
 
+    def close(self) -> None:
+        """Close for good."""
+        if self._database.is_replaced():
+            try:
+                self._database.leave_file(self._connection)
+            except Exception as error:
+                logger.warning("file_not_finished", reason=repr(error))
+        self._is_leaving = False
+        self.hang_up()
+
     def hang_up(self) -> None:
+        """Close the connection after a failure."""
+        if self._is_leaving:
+            return
         connection, self._connection = self._connection, None
         if connection is not None:
             try:

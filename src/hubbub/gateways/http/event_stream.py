@@ -152,7 +152,8 @@ class EventStreamResponse(Response):
         del self.headers["content-length"]
         self._services = services
         self._stream = stream
-        self._attached = attached
+        self._attached: Attached | None = attached
+        self._live = attached.live
         self._topic = topic
         self._after = after
         self._epoch = attached.snapshot.epoch
@@ -177,7 +178,10 @@ class EventStreamResponse(Response):
     async def _run(self, send: Send) -> None:
         """Send until the stream has ended."""
         stream, epoch = self._stream, event_stream.begin(self._epoch)
-        await self._begin(send)
+        attached, self._attached = self._attached, None  # the snapshot is large, and the stream long
+        if attached is not None:
+            await self._begin(send, attached)
+        del attached
         while True:
             found = b"" if stream.corked else stream.take(epoch)
             if found:
@@ -191,9 +195,9 @@ class EventStreamResponse(Response):
             except TimeoutError:
                 await _send(send, event_stream.HEARTBEAT)
 
-    async def _begin(self, send: Send) -> None:
+    async def _begin(self, send: Send, attached: Attached) -> None:
         """Send the opening, what the client misses, and what was published since the snapshot."""
-        snapshot, stream = self._attached.snapshot, self._stream
+        snapshot, stream = attached.snapshot, self._stream
         head = snapshot.heads[self._topic]
         at = head if self._after is None else self._after
         missing = next((found for found in snapshot.missing if found.topic == self._topic), None)
@@ -208,7 +212,7 @@ class EventStreamResponse(Response):
             if not missing.page.complete:
                 await self._catch_up(send, missing.page.last)
                 return
-        stream.uncork(pack([Message(text.encode()) for text in self._attached.gap]))
+        stream.uncork(pack([Message(text.encode()) for text in attached.gap]))
 
     async def _catch_up(self, send: Send, after: int) -> None:
         """Send the entries after `after` page by page, then subscribe again without a gap.
@@ -216,7 +220,7 @@ class EventStreamResponse(Response):
         Meanwhile the stream follows no topic, but is still known by its user: it ends with the
         user's right to read.
         """
-        services, stream, live = self._services, self._stream, self._attached.live
+        services, stream, live = self._services, self._stream, self._live
         services.fanout.leave(stream, self._topic)
         stream.take(b"")  # these entries are in the pages too
         while stream.ended is None:
