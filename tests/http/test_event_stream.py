@@ -189,11 +189,12 @@ def test_a_malformed_last_event_id_is_refused(talk: tuple[Account, int], wrong: 
     assert "Last-Event-ID" in answer.json()["error"]["message"]
 
 
-def test_a_page_needs_a_position(talk: tuple[Account, int]) -> None:
+@pytest.mark.parametrize("accept", ["application/json", "*/*", "text/event-stream;q=0"])
+def test_without_the_media_type_the_answer_is_a_page(talk: tuple[Account, int], accept: str) -> None:
     account, room = talk
-    answer = account.request("GET", f"/api/topics/room:{room}/events")
-    assert answer.status_code == 400
-    assert "after" in answer.json()["error"]["message"]
+    path, headers = f"/api/topics/room:{room}/events", {**account.headers, "Accept": accept, "Last-Event-ID": "?"}
+    answer = httpx.get(account.server.url + path, headers=headers)
+    assert answer.json() == account.get(path, after=0)
 
 
 async def test_streams_count_as_connections_and_are_counted(make_server: MakeServer, source: Open) -> None:

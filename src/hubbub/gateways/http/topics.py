@@ -6,7 +6,6 @@ from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.responses import Response
 
 from hubbub.domain.commands import EventsSince, Topic
-from hubbub.domain.errors import BadRequest
 from hubbub.domain.events import EventPage, NoWay
 from hubbub.domain.model import Role
 from hubbub.domain.text import MAX_ID, MAX_PAGE, ShortText
@@ -41,8 +40,8 @@ async def list_events(
 ) -> Response:
     """List the events after a seq, or follow them as server-sent events.
 
-    Without `Accept: text/event-stream` the answer is a page, and `after` is required. Not rate
-    limited: clients that were offline must be able to catch up.
+    Without `Accept: text/event-stream` the answer is a page; without `after` it begins at 0. Not
+    rate limited: clients that were offline must be able to catch up.
 
     With `Accept: text/event-stream` the answer is a stream that does not end: the events after the
     position, then those that happen. The position is `Last-Event-ID`, or else `after` and `epoch`,
@@ -53,8 +52,6 @@ async def list_events(
     if accepts(request, MEDIA_TYPE):
         position = parse_position(last_event_id) if last_event_id else (epoch, after) if after is not None else None
         return await open_stream(services, caller.identity, topic, position)
-    if after is None:
-        raise BadRequest("after is required: the seq after which the page begins.")
-    query = EventsSince(topic=topic, after=after, epoch=epoch, limit=limit)
+    query = EventsSince(topic=topic, after=after or 0, epoch=epoch, limit=limit)
     site = caller.identity.role is not Role.GUEST
     return reply(await services.read(sync.events_since, caller.id, site, query))
