@@ -56,7 +56,7 @@ class Broken(Listener):
     def write(self, blob: Blob) -> None:
         raise RuntimeError("a bug")
 
-    def end(self, why: Disconnect) -> None:
+    def end(self, why: Disconnect, retry_after: float | None = None) -> None:
         self.ended = why
 
 

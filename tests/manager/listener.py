@@ -40,5 +40,5 @@ class Listener(Connection):
     def uncork(self, first: Blob) -> None:
         raise NotImplementedError
 
-    def end(self, why: Disconnect) -> None:
+    def end(self, why: Disconnect, retry_after: float | None = None) -> None:
         raise NotImplementedError

@@ -210,7 +210,7 @@ class Brittle(Listener):
     def write(self, blob: Blob) -> None:
         raise RuntimeError("broken")
 
-    def end(self, why: Disconnect) -> None:
+    def end(self, why: Disconnect, retry_after: float | None = None) -> None:
         self.ends.append(why)
 
 

@@ -68,6 +68,19 @@ class Postgres:
         assert found is not None
         return found
 
+    @property
+    def port(self) -> int:
+        return int(self.socket.suffix.removeprefix("."))
+
+    @property
+    def bin_path(self) -> Path:
+        return self._server.bin_path
+
+    @property
+    def system_user(self) -> str | None:
+        """The user that runs PostgreSQL, if it is not the user of the tests."""
+        return self._server.system_user
+
     def drop(self, address: str) -> None:
         self._run("DROP DATABASE {} WITH (FORCE)", make_url(address).database or "")
 

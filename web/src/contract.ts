@@ -1544,7 +1544,7 @@ export interface WatchPresence {
 /** The first frame from the server: the user, their rooms and followed topics. */
 export interface Welcome {
   type: "welcome";
-  /** The history that the seqs belong to. It changes only when a backup is restored. */
+  /** The history that the seqs belong to. It changes when the database goes back in time. */
   epoch: string;
   user: User;
   /** The rooms the user is a member of, the lobby first. */

@@ -12,7 +12,7 @@ from hubbub.cli.loading import loading
 from hubbub.settings import Settings
 
 if TYPE_CHECKING:
-    from hubbub.control import Answer, ListUsers, Request
+    from hubbub.control import Answer, ListUsers, Request, Tail
 
 START_PATIENCE = 10.0
 
@@ -25,11 +25,16 @@ def ask(request: "Request", data: Path | None, config: Path | None) -> "Answer":
     Requests that only read neither lock nor migrate the database. Ends the program if there is no
     site.
     """
+    settings = options.settings({"data": data, "log_level": "warning"}, config)
+    return ask_with(settings, request)
+
+
+def ask_with(settings: Settings, request: "Request") -> "Answer":
+    """Like `ask`, with settings that are already loaded."""
     from hubbub.cli.operator import ask_server
-    from hubbub.control import ListUsers
+    from hubbub.control import ListUsers, Tail
     from hubbub.storage.locks import FolderInUse
 
-    settings = options.settings({"data": data, "log_level": "warning"}, config)
     deadline = time.monotonic() + START_PATIENCE
     while True:
         answer = ask_server(settings.data, request)
@@ -37,7 +42,7 @@ def ask(request: "Request", data: Path | None, config: Path | None) -> "Answer":
             return answer
         try:
             revision = _revision(settings)
-            if isinstance(request, ListUsers):
+            if isinstance(request, ListUsers | Tail):
                 return _read(settings, request, revision)
             return asyncio.run(_alone(settings, request))
         except FolderInUse:
@@ -73,7 +78,7 @@ def _revision(settings: Settings) -> str:
     return revision
 
 
-def _read(settings: Settings, request: "ListUsers", revision: str) -> "Answer":
+def _read(settings: Settings, request: "ListUsers | Tail", revision: str) -> "Answer":
     from hubbub.control import read
     from hubbub.storage import migrate
     from hubbub.storage.database import Database

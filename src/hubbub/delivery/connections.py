@@ -88,8 +88,8 @@ class Connection(ABC):
         """
 
     @abstractmethod
-    def end(self, why: Disconnect) -> None:
-        """Drop the outbox and end at once.
+    def end(self, why: Disconnect, retry_after: float | None = None) -> None:
+        """Drop the outbox and end at once. `retry_after` asks the client to wait, in seconds.
 
         The client learns the reason only if it can be the very next thing it reads.
         """

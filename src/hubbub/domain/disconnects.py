@@ -16,6 +16,8 @@ class Disconnect(Enum):
     """An admin banned the account from the site."""
     REMOVED = auto()
     """The user is no longer a member of the only room that the connection follows."""
+    NEW_EPOCH = auto()
+    """The history that the connection follows has ended: the client reconnects, and starts again."""
     SLOW = auto()
     """The client reads too slowly: its outbox is full."""
     INTERNAL = auto()

@@ -13,12 +13,15 @@ from hubbub.domain.errors import HubbubError, NotFound
 from hubbub.domain.model import SYSTEM, Actor, Role
 from hubbub.engine.services import Services
 from hubbub.features import accounts, sessions
-from hubbub.storage import log
+from hubbub.storage import epochs, log
+from hubbub.storage.db_errors import StatementRejected
 
 logger = structlog.get_logger(__name__)
 
 INTERVAL = 3_600.0
 DAY = 86_400_000
+FILE_INTERVAL = 1.0
+"""Seconds between two looks at the name of the SQLite file."""
 INVITES_KEPT = 30 * DAY
 """Milliseconds for which an ended invite is kept: a user who used it up and opens it again is led
 to its room."""
@@ -26,6 +29,33 @@ GUESTS_PER_BATCH = 200
 SETTLED = 10_000
 """Milliseconds within which a new guest connects. A guest without a connection after them never
 will."""
+
+
+async def watch_history(services: Services) -> None:
+    """Check at intervals whether the database went back in time, also while nothing is written.
+
+    One query every MARK_INTERVAL. Writes the high-water mark if anything was committed since.
+    """
+    written, due = services.history.mark, epochs.MARK_INTERVAL
+    while True:
+        await asyncio.sleep(FILE_INTERVAL)
+        if services.database.is_replaced():
+            services.journal.suspect()  # a SQLite file; reads go on in the old one, or are refused, until then
+            continue
+        due -= FILE_INTERVAL
+        if due > 0:
+            continue
+        mark, due = services.history.mark, epochs.MARK_INTERVAL
+        try:
+            epoch, complete = await services.read(epochs.seen, mark.commit)
+        except (HubbubError, StatementRejected):
+            services.journal.suspect()  # the database does not answer: the writer looks when it does
+            continue
+        if not complete or epoch != mark.epoch:
+            services.journal.suspect()
+        elif mark != written:
+            await asyncio.to_thread(epochs.write, services.settings.data, mark)
+            written = mark
 
 
 async def keep_house(services: Services) -> None:

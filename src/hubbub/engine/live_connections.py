@@ -9,6 +9,7 @@ removal or a revocation that races with a greeting cannot be missed.
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from random import uniform
 from typing import Any
 
 import structlog
@@ -41,6 +42,8 @@ from hubbub.features.sessions import AuthenticatedUser
 from hubbub.features.sync import Snapshot
 from hubbub.storage import log
 
+RECONNECT_DELAYS = 0.1, 3.0
+"""Seconds within which clients reconnect at random after a new epoch."""
 logger = structlog.get_logger(__name__)
 PAGE = 1_000
 """How many missing entries are read from the log at once."""
@@ -58,7 +61,7 @@ class LiveConnection:
     connection: Connection
     user: AuthenticatedUser
     actor: Actor
-    only_room: int | None = None
+    only_topic: str | None = None
     greeting: list[Entry] | None = field(default_factory=list)
     ended: bool = False
     typing_sent: dict[int, float] | None = None
@@ -118,16 +121,16 @@ class ConnectionHub:
         *,
         epoch: str | None = None,
         have: Mapping[str, int] | None = None,
-        only_room: int | None = None,
+        only_topic: str | None = None,
     ) -> Attached:
         """Subscribe the connection from a consistent position.
 
-        It follows the user's topics, or `only_room` alone. The connection must be corked: what is
+        It follows the user's topics, or `only_topic` alone. The connection must be corked: what is
         published from now on waits there until the caller has sent the returned snapshot and gap.
         Raises Unauthenticated (the session has ended), TooManyConnections, NotFound (the user is
-        not in `only_room`).
+        not follow `only_topic`).
         """
-        live = self._register(connection, identity, only_room)
+        live = self._register(connection, identity, only_topic)
         try:
             generation = self._order.generation
             snapshot = await self._read(_snapshot, identity, self._clock.now(), epoch, have or {})
@@ -136,7 +139,7 @@ class ConnectionHub:
             own = snapshot.heads[user_topic(identity.id)]
             self.presences.chose(identity.id, snapshot.status, own)  # before other users can see the connection
             followed = self._subscribe(live, snapshot)
-            if only_room is not None and room_topic(only_room) not in followed:
+            if only_topic is not None and only_topic not in followed:
                 raise NotFound()
             gap: list[str] = []
             # What is published after this moment comes by subscription, as long as the user is a
@@ -154,6 +157,17 @@ class ConnectionHub:
             raise
         self.presences.connected(identity.id, connection, snapshot.status, own)
         return Attached(live, snapshot, gap)
+
+    async def follow(self, live: LiveConnection, topic: str, after: int) -> list[str]:
+        """Subscribe an attached connection to its topic again; return the entries since `after`.
+
+        The connection must be corked. Raises Unauthenticated if it has ended.
+        """
+        if live.ended:
+            raise Unauthenticated()
+        self._fanout.join(live.connection, topic)
+        published = self._order.last(topic) or 0
+        return await self._read(sync.gap, topic, after, published) if published > after else []
 
     def detach(self, connection: Connection) -> None:
         """Forget a connection, because it has ended or is about to be ended. Idempotent."""
@@ -193,11 +207,29 @@ class ConnectionHub:
         """Return the number of live connections, including those that are being greeted."""
         return len(self._live)
 
+    def restart(self) -> int:
+        """End all connections, because the history they follow has ended.
+
+        The clients reconnect after random delays, and are told to reset. Returns how many
+        connections there were.
+        """
+        self._order = Order(self._fanout.has_members)
+        self.archived.clear()
+        self.presences.forget_choices()
+        ended = list(self._live.values())
+        for live in ended:
+            self._end(live, Disconnect.NEW_EPOCH, uniform(*RECONNECT_DELAYS))  # noqa: S311  not a secret
+        return len(ended)
+
     # --- publication ---------------------------------------------------------------------------------------------
 
     def watch(self, watcher: Callable[[Sequence[Entry]], None]) -> None:
         """Call `watcher` with every batch of entries after it was published on this node."""
         self._watchers.append(watcher)
+
+    def unwatch(self, watcher: Callable[[Sequence[Entry]], None]) -> None:
+        """Call `watcher` no more."""
+        self._watchers.remove(watcher)
 
     def publish(self, entries: Sequence[Entry]) -> None:
         """Publish the entries of a commit of this node.
@@ -228,7 +260,7 @@ class ConnectionHub:
                 self._handle(handler, entry)
             elif not isinstance(entry.event, SecurityEvent):
                 broadcast(entry.text, entry.topic, entry.event)
-        for watcher in self._watchers:
+        for watcher in tuple(self._watchers):
             watcher(passed)
 
     async def _fill_gaps(self) -> None:
@@ -264,7 +296,7 @@ class ConnectionHub:
         for live in self._by_user.get(event.person, ()):
             if live.greeting is not None:
                 live.greeting.append(entry)
-            elif live.only_room is None or live.only_room == event.room:
+            elif live.only_topic in (None, room_topic(event.room)):
                 self._fanout.join(live.connection, room_topic(event.room))
 
     def _room_removed(self, event: RoomRemoved, entry: Entry) -> None:
@@ -272,7 +304,7 @@ class ConnectionHub:
         for live in list(self._by_user.get(event.person, ())):
             if live.greeting is not None:
                 live.greeting.append(entry)
-            elif live.only_room == event.room:
+            elif live.only_topic == room_topic(event.room):
                 self._end(live, Disconnect.REMOVED)
             else:
                 self._fanout.leave(live.connection, room_topic(event.room))
@@ -300,18 +332,18 @@ class ConnectionHub:
         self._fanout.broadcast(entry.text, entry.topic, entry.event)
         self.presences.chose(event.person, event.status, entry.seq)
 
-    def _end(self, live: LiveConnection, why: Disconnect) -> None:
+    def _end(self, live: LiveConnection, why: Disconnect, retry_after: float | None = None) -> None:
         logger.info("connection_ended", why=why.name.lower(), user=live.user.id)
         self.detach(live.connection)
-        live.connection.end(why)
+        live.connection.end(why, retry_after)
 
     # --- greeting ------------------------------------------------------------------------------------------------
 
-    def _register(self, connection: Connection, identity: AuthenticatedUser, only_room: int | None) -> LiveConnection:
+    def _register(self, connection: Connection, identity: AuthenticatedUser, only_topic: str | None) -> LiveConnection:
         mine = self._by_user.setdefault(identity.id, {})
         if len(mine) >= self._limit:
             raise TooManyConnections(retry_after=30.0)
-        live = LiveConnection(connection, identity, identity.actor(), only_room)
+        live = LiveConnection(connection, identity, identity.actor(), only_topic)
         mine[live] = None
         self._by_session.setdefault(identity.session, {})[live] = None
         self._live[connection] = live
@@ -336,9 +368,8 @@ class ConnectionHub:
         live.greeting = None
         for room in snapshot.rooms:
             self.archived.learn(room.id, room.head or 0, room.archived)
-        if live.only_room is not None:
-            only = room_topic(live.only_room)
-            heads = {topic: head for topic, head in heads.items() if topic == only}
+        if live.only_topic is not None:
+            heads = {topic: head for topic, head in heads.items() if topic == live.only_topic}
         for topic in heads:
             self._fanout.join(live.connection, topic)
         return heads

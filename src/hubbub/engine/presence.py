@@ -75,6 +75,11 @@ class Presences:
 
     # --- changes -------------------------------------------------------------------------------------------------
 
+    def forget_choices(self) -> None:
+        """Forget which statuses users have set: the log that told them has ended."""
+        for found in self._users.values():
+            found.version = -1
+
     def expect(self, user: int, connection: Connection) -> None:
         """Register a connection that is being greeted.
 

@@ -27,6 +27,7 @@ OF: Mapping[Disconnect, tuple[int, str]] = {
     Disconnect.ACCOUNT_CLOSED: (SESSION_ENDED, "This account is closed."),
     Disconnect.BANNED: (BANNED, "This account is closed."),
     Disconnect.REMOVED: (SESSION_ENDED, "You are no longer in this room."),
+    Disconnect.NEW_EPOCH: (GOING_AWAY, ""),
     Disconnect.SLOW: (SLOW, "too slow"),
     Disconnect.INTERNAL: (INTERNAL, ""),
 }

@@ -38,7 +38,7 @@ class LogPage:
 
 
 def epoch(connection: Connection) -> str:
-    """Return the id of this history. It changes only when a backup is restored."""
+    """Return the id of this history. `storage.epochs` changes it."""
     found = EPOCH.row(connection)
     assert found is not None, "the first migration writes it"
     return str(found[0])

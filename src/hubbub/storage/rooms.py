@@ -89,6 +89,13 @@ def name_taken(connection: Connection, name: str, *, besides: int = 0) -> bool:
     return connection.scalar(query) is not None
 
 
+def by_name(connection: Connection, name: str) -> list[tuple[int, str]]:
+    """Return id and name of the rooms with this name, in any spelling. Private rooms may share one."""
+    named = or_(rooms.c.name == name, rooms.c.skeleton == skeleton(name))
+    found = connection.execute(select(rooms.c.id, rooms.c.name).where(named).order_by(rooms.c.id))
+    return [(row.id, row.name) for row in found]
+
+
 def direct_key(people: Iterable[int]) -> str:
     """Return the key of a direct room: its members' ids, sorted and joined."""
     return ",".join(map(str, sorted(people)))

@@ -56,7 +56,11 @@ class Transaction:
         self.mark: int | None = None
         """The id of the last log row, once it is written. It identifies our own row after an
         unknown COMMIT."""
-        self._heads: dict[str, Head] = {}
+        self.newest: tuple[int, str, int] | None = None
+        """(id, topic, seq) of a row of this transaction, once they are written: the proof that a
+        database contains it. Not of a user's topic, if possible, since that may be deleted with a
+        guest."""
+        self.heads: dict[str, Head] = {}
         self._rows: list[tuple[int, str, int, int, str, str]] = []
 
     def lock(self, wanted: Iterable[str]) -> None:
@@ -66,23 +70,23 @@ class Transaction:
         """
         cursor = LOCK.run(self.connection, rows=rows.encode([(topic,) for topic in sorted(set(wanted))]))
         for topic, seq, floor, n in cursor.fetchall():
-            self._heads[topic] = Head(seq, floor, n)
+            self.heads[topic] = Head(seq, floor, n)
         cursor.close()
 
     def head(self, topic: str) -> Head:
         """Return the locked state of `topic`. Raises NeedsTopics if it is not locked."""
         try:
-            return self._heads[topic]
+            return self.heads[topic]
         except KeyError:
             raise NeedsTopics(topic) from None
 
     def knows(self, topic: str) -> bool:
-        return topic in self._heads
+        return topic in self.heads
 
     def create_topic(self, topic: str) -> Head:
         """Create an empty topic, which this transaction holds."""
         self.execute(insert(topics).values(topic=topic, head=0, floor=0, n=0))
-        head = self._heads[topic] = Head(0, 0, 0)
+        head = self.heads[topic] = Head(0, 0, 0)
         return head
 
     def append(self, event: Event) -> Entry:
@@ -117,8 +121,10 @@ class Transaction:
         if self._rows:
             _insert_log(self.connection, self._rows)
             self.mark = self._rows[-1][0]
+            lasting = (row for row in reversed(self._rows) if not row[1].startswith("user:"))
+            self.newest = next(lasting, self._rows[-1])[:3]
             self._rows = []
-        changed = [(topic, head.seq, head.floor, head.n) for topic, head in self._heads.items() if head.changed]
+        changed = [(topic, head.seq, head.floor, head.n) for topic, head in self.heads.items() if head.changed]
         if changed:
             HEADS.run(self.connection, rows=rows.encode(changed)).close()
 

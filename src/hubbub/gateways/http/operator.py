@@ -5,9 +5,10 @@ the socket.
 """
 
 from importlib.metadata import version
+from typing import Annotated, Any
 
 import structlog
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Query
 from fastapi import Request as HttpRequest
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
@@ -23,6 +24,7 @@ from hubbub.control import (
     MakeResetLink,
     Request,
     SetPassword,
+    Tail,
 )
 from hubbub.domain.errors import BadRequest
 from hubbub.domain.model import User, Wire
@@ -73,12 +75,29 @@ class InviteLink(Wire):
     link: str
 
 
+class TailPage(Wire):
+    """The next entries of a log."""
+
+    topic: str
+    name: str
+    epoch: str
+    floor: int
+    head: int
+    last: int
+    """The position after these entries: `after` of the next request."""
+    events: list[dict[str, Any]]
+    """The entries, as on the wire."""
+    reset: bool
+    """Whether entries after the given position are gone, or it is of another history."""
+
+
 class Done(Wire):
     """The request was executed."""
 
 
 async def _perform(services: Services, request: Request) -> Response:
-    logger.info("control_request", route=" ".join(request.route))
+    if not isinstance(request, Tail):  # repeated every few seconds
+        logger.info("control_request", route=" ".join(request.route))
     return reply(await control.perform(services, request))
 
 
@@ -116,6 +135,12 @@ async def create_reset_link(body: MakeResetLink, services: Running) -> Response:
 async def create_invite(body: MakeInvite, services: Running) -> Response:
     """Create an invite that allows sign-up."""
     return await _perform(services, body)
+
+
+@router.get(Tail.route[1], response_model=TailPage, responses=refusals(400, 404, 409))
+async def tail(services: Running, query: Annotated[Tail, Query()]) -> Response:
+    """Read the log of a room or of the site, and wait for new entries."""
+    return await _perform(services, query)
 
 
 def create_operator_app(services: Services) -> FastAPI:

@@ -133,6 +133,18 @@ async def read_body(request: Request) -> bytes:
     return request._body
 
 
+def accepts(request: Request, media_type: str) -> bool:
+    """Return True if Accept names the media type itself (RFC 9110, section 12.5.1).
+
+    Browsers do this for `text/html`, programs do not.
+    """
+    for part in request.headers.get("accept", "").lower().split(","):
+        media, _, parameters = part.strip().partition(";")
+        if media.strip() == media_type:
+            return parameters.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False
+
+
 def media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 

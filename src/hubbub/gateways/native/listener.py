@@ -126,6 +126,8 @@ class Listener:
         gateway.draining = True
         for connection in list(gateway.connections.open):
             connection.shutdown()
+        for stream in list(gateway.connections.services.streams):
+            stream.shutdown()
         server.should_exit = True
         deadline = asyncio.get_running_loop().time() + drain_seconds
         with suppress(SystemExit):

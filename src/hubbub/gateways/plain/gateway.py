@@ -20,7 +20,7 @@ from hubbub.delivery.connections import Blob, Format, Message
 from hubbub.domain import names
 from hubbub.domain.commands import CloseGuest, OpenGuest
 from hubbub.domain.errors import Conflict, HubbubError, NotFound, RateLimited, Unauthenticated
-from hubbub.domain.model import ANYBODY, SYSTEM, Role
+from hubbub.domain.model import ANYBODY, SYSTEM, Role, room_topic
 from hubbub.domain.text import MAX_QUERY
 from hubbub.engine.external_auth import ExternalAuth
 from hubbub.engine.live_connections import Attached, LiveConnection, TooManyConnections
@@ -158,7 +158,7 @@ class PlainText:
                 room = plain_text.room_of(_room(socket))
                 identity = await self._identify(socket, credentials)
                 guest = identity if identity.role is Role.GUEST else None
-                attached = await self._services.hub.attach(connection, identity, only_room=room)
+                attached = await self._services.hub.attach(connection, identity, only_topic=room_topic(room))
             except HubbubError as error:
                 await _accept(socket)
                 code = await _close_with_error(connection, error)

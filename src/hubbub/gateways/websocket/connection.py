@@ -21,8 +21,9 @@ class WebSocketConnection(Connection):
 
     __slots__ = ()
 
-    def end(self, why: Disconnect) -> None:
-        self.abort(*close_codes.OF[why])
+    def end(self, why: Disconnect, retry_after: float | None = None) -> None:
+        code, reason = close_codes.OF[why]
+        self.abort(code, reason if retry_after is None else close_codes.come_back(retry_after))
 
     @abstractmethod
     def close(self, code: int, reason: str = "") -> None:

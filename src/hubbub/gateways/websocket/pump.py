@@ -213,7 +213,7 @@ class Pump:
         return wire.dumps(
             {
                 "type": "welcome",
-                "epoch": services.epoch,
+                "epoch": snapshot.epoch,
                 "user": snapshot.user.model_dump(),
                 "rooms": [room.model_dump(exclude_none=True) for room in snapshot.rooms],
                 "heads": snapshot.heads,
