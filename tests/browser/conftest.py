@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser import fonts
 from tests.browser.person import Person
+from tests.browser.windows import Windows
 from tests.support import depth
 from tests.support.server import Server
 
@@ -44,6 +45,9 @@ SERVICE_WORKER = ("test_mounted.py", "test_offline.py", "test_origin.py", "test_
 All others do without in `make test`, as browsers do on insecure origins. In `make prove` they have it.
 """
 NO_SERVICE_WORKER = "delete Navigator.prototype.serviceWorker"
+
+FRESH = (*SERVICE_WORKER, *WHOLE, "test_lazy_loading.py")
+"""Tests that need new windows. All others use a window of the module again (`windows.py`)."""
 
 FONTS_MATTER_MOST = ("test_timeline.py",)
 
@@ -115,20 +119,38 @@ def assert_quiet(people: Iterable[Person]) -> None:
     assert not complaints, "the browser complained:\n" + "\n".join(complaints)
 
 
+@pytest.fixture(scope="module")
+def windows(browser: Browser) -> Iterator[Windows]:
+    """The windows of a module, which its tests use one after another."""
+    kept = Windows()
+    with kept.watching():
+        yield kept
+    kept.close()
+
+
 @pytest.fixture
-def open_window(request: pytest.FixtureRequest, browser: Browser, server: Server) -> Iterator[OpenWindow]:
+def open_window(
+    request: pytest.FixtureRequest, browser: Browser, server: Server, windows: Windows
+) -> Iterator[OpenWindow]:
     """Return `open_window()`, which opens a browser window on `server` or another one.
 
     Its console must have no errors.
     """
     people: list[Person] = []
     service_worker = depth.PROVING or request.path.name in SERVICE_WORKER
+    keep = not (depth.PROVING or request.path.name in FRESH)
 
     def open_one(on: Server | None = None, width: int = 1180, height: int = 760) -> Person:
-        people.append(a_window(browser, on or server, width, height, service_worker=service_worker))
+        page = windows.take(width, height) if keep and on in (None, server) else None
+        if page is not None:
+            people.append(Person(server, page))
+        else:
+            people.append(a_window(browser, on or server, width, height, service_worker=service_worker))
+        windows.is_new(people[-1].page)
         return people[-1]
 
     yield open_one
     for person in people:
-        person.page.context.close()
+        if not keep or person.server is not server or not windows.put_back(person):
+            person.page.context.close()
     assert_quiet(people)

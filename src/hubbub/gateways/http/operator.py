@@ -30,7 +30,7 @@ from hubbub.domain.errors import BadRequest
 from hubbub.domain.model import User, Wire
 from hubbub.engine.services import Services
 from hubbub.gateways.http import errors
-from hubbub.gateways.http.app import Application
+from hubbub.gateways.http.app import Application, add_routes
 from hubbub.gateways.http.auth import Running
 from hubbub.gateways.http.errors import refusals
 from hubbub.gateways.http.middleware import EdgeMiddleware
@@ -152,7 +152,6 @@ def create_operator_app(services: Services) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        generate_unique_id_function=lambda route: route.name,
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.services = services
@@ -160,7 +159,7 @@ def create_operator_app(services: Services) -> FastAPI:
     # The command line sends valid requests: others come from another version of it.
     app.add_exception_handler(RequestValidationError, _different)
     app.add_exception_handler(HTTPException, _different)
-    app.include_router(router)
+    add_routes(app, router)
     app.add_middleware(EdgeMiddleware, services=services)
     return app
 

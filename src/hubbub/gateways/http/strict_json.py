@@ -37,8 +37,11 @@ FORM = "application/x-www-form-urlencoded"
 class StrictRoute(APIRoute):
     """A route that identifies the caller before it reads the body.
 
-    It checks query and JSON body itself.
+    It checks query and JSON body itself. Its id in the OpenAPI document is its name.
     """
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **{**options, "generate_unique_id_function": _name_of})
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         original = super().get_route_handler()
@@ -68,6 +71,10 @@ class StrictRoute(APIRoute):
             return await original(request)
 
         return handler
+
+
+def _name_of(route: APIRoute) -> str:
+    return route.name
 
 
 def _depends_on_caller(dependant: Dependant) -> bool:
