@@ -80,8 +80,8 @@ def _interleaved(
             stored["mentions"] = f'{{"users":[{people[0]}]}}'
             mentioned = [{"user": people[0], "room": room, "seq": seq, "author": author}]
         if number % 20 == 7:
-            common = {"room": room, "seq": seq, "first_seq": seq}
-            reacted = [{**common, "emoji": e, "user": user, "added_seq": seq} for e in EMOJI for user in people[:2]]
+            common = {"room": room, "seq": seq, "first_seq": seq + 1}
+            reacted = [{**common, "emoji": e, "user": user, "added_seq": seq + 1} for e in EMOJI for user in people[:2]]
         yield stored, logged, reacted, mentioned
 
 
