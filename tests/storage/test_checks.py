@@ -139,11 +139,11 @@ def test_sqlite_refuses_a_truth_value_that_is_none(tmp_path: Path, name: str) ->
         assert truths
         assert {f"{name}_{column}" for column in truths} <= checks(table).keys()
         for column in truths:
+            row = {**VALID[name], column: 7}
+            names, places = ", ".join(f'"{key}"' for key in row), ", ".join(f":{key}" for key in row)
+            statement = f"INSERT INTO {name} ({names}) VALUES ({places})"
             with database.writer.connect() as connection, pytest.raises(IntegrityError, match="CHECK"):
-                row = {**VALID[name], column: 7}
-                places = ", ".join(f":{key}" for key in row)
-                names = ", ".join(f'"{key}"' for key in row)
-                connection.exec_driver_sql(f"INSERT INTO {name} ({names}) VALUES ({places})", row)
+                connection.exec_driver_sql(statement, row)
 
 
 def test_the_database_accepts_every_value_of_the_domain(store: Database) -> None:
