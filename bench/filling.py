@@ -49,7 +49,7 @@ def _fill_room(connection: Connection, ids: Ids, room: int, count: int, now: int
     authors = list(connection.scalars(select(members.c.user).where(members.c.room == room)))
     rows = ((head + offset, n + offset, authors[offset % len(authors)]) for offset in range(1, count + 1))
     while chunk := list(islice(rows, CHUNK)):
-        stored, logged = zip(*_rows(ids, room, chunk, now), strict=True)
+        stored, logged = zip(*rows_of(ids, room, chunk, now), strict=True)
         connection.execute(insert(messages), list(stored))
         connection.execute(insert(log), list(logged))
     connection.execute(update(topics).where(topics.c.topic == topic).values(head=head + count, n=n + count))
@@ -57,7 +57,7 @@ def _fill_room(connection: Connection, ids: Ids, room: int, count: int, now: int
     connection.execute(update(members).where(members.c.room == room).values(read_seq=head + count, read_n=last))
 
 
-def _rows(ids: Ids, room: int, chunk: list[tuple[int, int, int]], now: int) -> Iterator[tuple[Row, Row]]:
+def rows_of(ids: Ids, room: int, chunk: list[tuple[int, int, int]], now: int) -> Iterator[tuple[Row, Row]]:
     """Yield the rows of both tables for each (seq, number, author)."""
     at = timestamp(now)
     for seq, n, author in chunk:

@@ -235,7 +235,7 @@ def _find(connection: Connection, name: str, *, active: bool = False) -> int:
 def _list_users(connection: Connection, after: int) -> Answer:
     found = accounts.listing(connection, after, PAGE + 1)
     users = [
-        {**account.profile().model_dump(), "disabled": account.disabled, "deleted": not account.open_name}
+        {**account.profile().model_dump(), "disabled": account.disabled, "deleted": account.is_deleted}
         for account in found[:PAGE]
     ]
     return {"users": users, "more": len(found) > PAGE}

@@ -78,7 +78,7 @@ def test_a_backup_of_the_first_schema_is_restored_into_the_current_one(
             connection.execute(insert(meta).values(key="epoch", value="first"))
             person = "'Zoë 😀', 'zoe', 'owner', NULL"
             connection.execute(
-                text(f"INSERT INTO users VALUES (1000, {person}, true, 7), (1001, 'b', 'b', 'x', '', false, 8)")
+                text(f"INSERT INTO users VALUES (1000, {person}, true, 7), (1001, 'b', 'b', 'admin', '', false, 8)")
             )
             connection.commit()
         manifest = back_up(database, tmp_path / "data", tmp_path / "old.zip")
@@ -88,7 +88,7 @@ def test_a_backup_of_the_first_schema_is_restored_into_the_current_one(
     with closing(Database(address)) as database:
         assert database.read(migrate.current) == migrate.HEAD
         assert rows(database)["users"] == [
-            (1000, "Zoë 😀", "zoe", "owner", None, True, 7), (1001, "b", "b", "x", "", False, 8)
+            (1000, "Zoë 😀", "zoe", "owner", None, True, 7, None), (1001, "b", "b", "admin", "", False, 8, None)
         ]  # fmt: skip
 
 

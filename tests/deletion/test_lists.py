@@ -10,7 +10,7 @@ from tests.support import text_fields
 
 ERASED_COLUMNS = {
     "messages": {"body", "forwarded", "mentions", "text_seq", "edited_at", "deleted_at"},
-    "users": {"name", "skeleton", "role", "password_hash", "disabled"},
+    "users": {"name", "skeleton", "role", "password_hash", "disabled", "deleted_at"},
 }
 KEPT_TEXT_COLUMNS = {"messages": {"key", "hash"}, "users": set[str]()}
 """`key` and `hash` recognise a retry of the command, for ever. `hash` is a digest of the text."""
@@ -59,6 +59,7 @@ NOT_OWN = {
     "pins.by": "an id; pins belong to their messages",
     "reactions.user": "an id; reactions belong to their messages",
     "mentions.author": "an id; the row belongs to the mentioned user and the message",
+    "participants.user": "the others still see with whom they talked, under the neutral name",
     "bans.by": "an id; the ban belongs to the banned user",
     "statuses.user": "the handler clears the status, with an event",
 }

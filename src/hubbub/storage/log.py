@@ -80,6 +80,12 @@ def since(connection: Connection, topic: str, after: int, limit: int, *, floor: 
     return LogPage(head, max(topic_floor, floor), texts, after)
 
 
+def newest(connection: Connection) -> int | None:
+    """Return the time of the newest entry of all topics in milliseconds, None if there is none."""
+    found: int | None = connection.scalar(select(log.c.at).order_by(log.c.id.desc()).limit(1))
+    return found
+
+
 def row_at(connection: Connection, topic: str, seq: int) -> int | None:
     """Return the id of the row at a position, None if there is none.
 
@@ -152,6 +158,12 @@ def trim(tx: Transaction, topic: str, before: int, limit: int) -> int:
     return gone
 
 
+def remove_topic(tx: Transaction, topic: str) -> None:
+    """Remove a topic that has no entries, and gets none any more. Holds the topic."""
+    tx.head(topic).changed = False
+    tx.execute(delete(topics).where(topics.c.topic == topic))
+
+
 def forget(tx: Transaction, topic: str) -> None:
     """Remove all entries that are stored, for a topic that has no readers any more.
 
@@ -166,12 +178,18 @@ def forget(tx: Transaction, topic: str) -> None:
         head.floor, head.changed = last, True
 
 
-def trimmable(connection: Connection, before: int, limit: int = 100) -> list[str]:
-    """Return topics whose oldest entry is older than `before`."""
+def trimmable(connection: Connection, before: int, after: str = "", limit: int = 1_000) -> tuple[list[str], str | None]:
+    """Return topics whose oldest entry is older than `before`, among the `limit` after `after`.
+
+    Also returns the last topic of these, None at the end: a pass over all topics reads them in
+    bounded steps.
+    """
     first = and_(log.c.topic == topics.c.topic, log.c.seq == topics.c.floor + 1)
     oldest = select(log.c.at).where(first).correlate(topics).scalar_subquery()  # a join would scan the whole log
-    query = select(topics.c.topic).where(oldest < before).limit(limit)
-    return list(connection.scalars(query))
+    query = select(topics.c.topic, oldest.label("at")).where(topics.c.topic > after).order_by(topics.c.topic)
+    found = connection.execute(query.limit(limit)).all()
+    old = [row.topic for row in found if row.at is not None and row.at < before]
+    return old, found[-1].topic if len(found) == limit else None
 
 
 def _redacted(text: str, **instead: object) -> str:

@@ -23,7 +23,7 @@ from hubbub.domain.commands.accounts import (
 )
 from hubbub.domain.commands.base import Command, Id, MessageSeq, Requires, Seq, Topic
 from hubbub.domain.commands.invites import AcceptInvite, CreateInvite, CreateOneTimeToken, RevokeInvite
-from hubbub.domain.commands.maintenance import ForgetInvites, TrimTopic
+from hubbub.domain.commands.maintenance import Prunable, Prune, TrimTopic
 from hubbub.domain.commands.members import (
     AddMember,
     BanMember,
@@ -90,7 +90,6 @@ __all__ = [
     "DeleteMessage",
     "EditMessage",
     "EventsSince",
-    "ForgetInvites",
     "ForwardMessage",
     "Id",
     "JoinRoom",
@@ -101,6 +100,8 @@ __all__ = [
     "OpenSession",
     "PinMessage",
     "PostCommand",
+    "Prunable",
+    "Prune",
     "ReadRoom",
     "ReadRooms",
     "RemoveMember",
