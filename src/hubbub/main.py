@@ -20,6 +20,7 @@ from hubbub.domain.commands import CreateOneTimeToken
 from hubbub.domain.model import SYSTEM
 from hubbub.engine.ephemeral import Ephemeral
 from hubbub.engine.external_auth import AuthSettings, ExternalAuth
+from hubbub.engine.followers import Followers
 from hubbub.engine.history import History
 from hubbub.engine.housekeeping import forget_guests, keep_house, watch_history
 from hubbub.engine.journal import Journal
@@ -123,6 +124,11 @@ async def _build(
     stack.callback(close_mark)
     journal.start()
     stack.push_async_callback(journal.stop)
+    followers = Followers(read, journal, clock, exclusive=database.is_sqlite)
+    stack.push_async_callback(followers.stop)
+    if serving:
+        people.watch(followers.wake)
+        followers.start()
     return Services(
         settings=settings,
         clock=clock,
@@ -132,6 +138,7 @@ async def _build(
         fanout=fanout,
         hub=people,
         ephemeral=signals,
+        followers=followers,
         tokens=Tokens(key),
         passwords=passwords,
         limits=Limits(clock, enabled=settings.rate_limits),

@@ -12,7 +12,7 @@ from hubbub.cli.loading import loading
 from hubbub.settings import Settings
 
 if TYPE_CHECKING:
-    from hubbub.control import Answer, ListUsers, Request, Tail
+    from hubbub.control import Answer, Reading, Request
 
 START_PATIENCE = 10.0
 
@@ -32,7 +32,7 @@ def ask(request: "Request", data: Path | None, config: Path | None) -> "Answer":
 def ask_with(settings: Settings, request: "Request") -> "Answer":
     """Like `ask`, with settings that are already loaded."""
     from hubbub.cli.operator import ask_server
-    from hubbub.control import ListUsers, Tail
+    from hubbub.control import Reading
     from hubbub.storage.locks import FolderInUse
 
     deadline = time.monotonic() + START_PATIENCE
@@ -42,7 +42,7 @@ def ask_with(settings: Settings, request: "Request") -> "Answer":
             return answer
         try:
             revision = _revision(settings)
-            if isinstance(request, ListUsers | Tail):
+            if isinstance(request, Reading):
                 return _read(settings, request, revision)
             return asyncio.run(_alone(settings, request))
         except FolderInUse:
@@ -78,7 +78,7 @@ def _revision(settings: Settings) -> str:
     return revision
 
 
-def _read(settings: Settings, request: "ListUsers | Tail", revision: str) -> "Answer":
+def _read(settings: Settings, request: "Reading", revision: str) -> "Answer":
     from hubbub.control import read
     from hubbub.storage import migrate
     from hubbub.storage.database import Database

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import structlog
 
-from hubbub.domain.commands import CloseGuest, Prunable, Prune, RevokeSessions, TrimTopic
+from hubbub.domain.commands import CloseGuest, ForgetDeadLetters, Prunable, Prune, RevokeSessions, TrimTopic
 from hubbub.domain.errors import HubbubError, NotFound
 from hubbub.domain.model import SYSTEM, Actor, Role
 from hubbub.domain.text import timestamp
@@ -78,7 +78,7 @@ async def keep_house(services: Services) -> None:
     while True:
         steps: list[Callable[[Services], Awaitable[object]]] = [touch_sessions, forget_guests]
         if services.clock.monotonic() - started >= INTERVAL or await is_clock_right(services):
-            steps += [end_expired_sessions, trim, prune]
+            steps += [end_expired_sessions, trim, prune, forget_dead_letters]
         for step in steps:
             try:
                 await step(services)
@@ -141,6 +141,13 @@ async def prune(services: Services) -> None:
         command = Prune(what=what, before=services.clock.now() - kept)
         while (await services.journal.submit(command, SYSTEM)).answer["gone"] == command.limit:
             pass
+
+
+async def forget_dead_letters(services: Services) -> None:
+    """Delete dead letters older than the log: their entries are gone."""
+    command = ForgetDeadLetters(before=services.clock.now() - services.settings.retention_days * DAY)
+    while (await services.journal.submit(command, SYSTEM)).answer["gone"] == command.limit:
+        pass
 
 
 async def end_expired_sessions(services: Services) -> None:

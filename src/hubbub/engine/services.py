@@ -17,6 +17,7 @@ from hubbub.domain.commands import TouchSession
 from hubbub.domain.errors import HubbubError, Unauthenticated, Unavailable
 from hubbub.engine.ephemeral import Ephemeral
 from hubbub.engine.external_auth import ExternalAuth
+from hubbub.engine.followers import Followers
 from hubbub.engine.history import History
 from hubbub.engine.journal import Journal
 from hubbub.engine.limits import Limits
@@ -112,6 +113,7 @@ class Services:
     fanout: Fanout
     hub: ConnectionHub
     ephemeral: Ephemeral
+    followers: Followers
     tokens: Tokens
     passwords: Passwords
     limits: Limits

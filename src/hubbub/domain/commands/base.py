@@ -27,6 +27,8 @@ class Requires(Enum):
 
     SYSTEM = auto()
     """The server or its command line acts. Others get Forbidden."""
+    STAFF = auto()
+    """The actor is one of the site's owners or admins. Else Forbidden."""
     OPEN_ACCOUNT = auto()
     """The actor's account was not closed since the command was authenticated. Else Forbidden."""
     ROOM = auto()
@@ -63,6 +65,9 @@ class Command(Frozen, Generic[A]):
     """A valid command. Every command that clients may send has one."""
     posts: ClassVar[bool] = False
     """Whether the command posts text to a room. Posting has its own rate limit."""
+    background: ClassVar[bool] = False
+    """Whether no user waits for the command. The journal then runs it after the users' commands, and
+    few of them in one batch."""
     creates_room: ClassVar[bool] = False
     """Whether the command creates a room. That has a rate limit besides the one for all commands."""
 

@@ -18,12 +18,17 @@ from hubbub import control
 from hubbub.control import (
     DIFFERENT_VERSIONS,
     CreateUser,
+    ListDeadLetters,
+    ListFollowers,
     ListUsers,
     LockUser,
     MakeInvite,
     MakeResetLink,
+    Replay,
     Request,
+    SetFollowerPaused,
     SetPassword,
+    SettleLetter,
     Tail,
 )
 from hubbub.domain.errors import BadRequest
@@ -33,6 +38,7 @@ from hubbub.gateways.http import errors
 from hubbub.gateways.http.app import Application, add_routes
 from hubbub.gateways.http.auth import Running
 from hubbub.gateways.http.errors import refusals
+from hubbub.gateways.http.followers import DeadLetters, Followers
 from hubbub.gateways.http.middleware import EdgeMiddleware
 from hubbub.gateways.http.strict_json import StrictRoute, reply
 
@@ -141,6 +147,36 @@ async def create_invite(body: MakeInvite, services: Running) -> Response:
 async def tail(services: Running, query: Annotated[Tail, Query()]) -> Response:
     """Read the log of a room or of the site, and wait for new entries."""
     return await _perform(services, query)
+
+
+@router.get(ListFollowers.route[1], response_model=Followers, responses=refusals(400))
+async def list_followers(services: Running, after: str = "") -> Response:
+    """List the followers whose names come after `after`."""
+    return await _perform(services, ListFollowers(after=after))
+
+
+@router.put(SetFollowerPaused.route[1], response_model=Done, responses=refusals(400, 404, 409, 413))
+async def set_follower_paused(body: SetFollowerPaused, services: Running) -> Response:
+    """Pause or resume a follower."""
+    return await _perform(services, body)
+
+
+@router.post(Replay.route[1], response_model=Done, responses=refusals(400, 404, 413))
+async def replay_follower(body: Replay, services: Running) -> Response:
+    """Let a follower handle the entries after a position again, in one topic or in all topics."""
+    return await _perform(services, body)
+
+
+@router.get(ListDeadLetters.route[1], response_model=DeadLetters, responses=refusals(400, 404))
+async def list_dead_letters(services: Running, follower: str, after: str = "") -> Response:
+    """List the dead letters of a follower after `topic,seq`."""
+    return await _perform(services, ListDeadLetters(follower=follower, after=after))
+
+
+@router.post(SettleLetter.route[1], response_model=Done, responses=refusals(400, 404, 413))
+async def settle_dead_letter(body: SettleLetter, services: Running) -> Response:
+    """Let a follower handle a dead letter again, or drop it."""
+    return await _perform(services, body)
 
 
 def create_operator_app(services: Services) -> FastAPI:
