@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from hubbub import control
 from hubbub.control import (
     DIFFERENT_VERSIONS,
+    MAX_WAIT,
     CreateUser,
     ListDeadLetters,
     ListFollowers,
@@ -33,6 +34,7 @@ from hubbub.control import (
 )
 from hubbub.domain.errors import BadRequest
 from hubbub.domain.model import User, Wire
+from hubbub.domain.text import MAX_ID
 from hubbub.engine.services import Services
 from hubbub.gateways.http import errors
 from hubbub.gateways.http.app import Application, add_routes
@@ -144,9 +146,15 @@ async def create_invite(body: MakeInvite, services: Running) -> Response:
 
 
 @router.get(Tail.route[1], response_model=TailPage, responses=refusals(400, 404, 409))
-async def tail(services: Running, query: Annotated[Tail, Query()]) -> Response:
+async def tail(
+    services: Running,
+    topic: str,
+    after: Annotated[int | None, Query(ge=0, le=MAX_ID)] = None,
+    epoch: str | None = None,
+    wait: Annotated[float, Query(ge=0, le=MAX_WAIT)] = 0,
+) -> Response:
     """Read the log of a room or of the site, and wait for new entries."""
-    return await _perform(services, query)
+    return await _perform(services, Tail(topic=topic, after=after, epoch=epoch, wait=wait))
 
 
 @router.get(ListFollowers.route[1], response_model=Followers, responses=refusals(400))
