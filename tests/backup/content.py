@@ -4,7 +4,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, get_args
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Table, insert, select
 
 from hubbub.domain.model import Chosen, History, Role, RoomKind, RoomRole
 from hubbub.storage import backup, backup_format, migrate, restore
@@ -24,27 +24,28 @@ Rows = dict[str, list[tuple[Any, ...]]]
 
 
 def fill(connection: Connection, count: int = len(ODD)) -> None:
-    """Insert `count` rows into every table, with extreme values.
-
-    Foreign keys refer to users and rooms.
-    """
+    """Insert `count` rows into every table, with extreme values."""
     for table in metadata.sorted_tables:
-        if table.name == "meta":
-            continue
-        for number in range(count):
-            row: dict[str, Any] = {}
-            for position, column in enumerate(table.columns):
-                if column.foreign_keys or (column.name == "id" and column.type.python_type is int):
-                    row[column.name] = 1_000 + number
-                elif column.type.python_type is bool:
-                    row[column.name] = (number + position) % 2 == 0
-                elif column.type.python_type is int:
-                    row[column.name] = NUMBERS[(number + position) % len(NUMBERS)] - number
-                else:
-                    row[column.name] = f"{ODD[(number + position) % len(ODD)]} {number}"
-                if column.nullable and not column.foreign_keys and number % 3 == 0:
-                    row[column.name] = None
-            connection.execute(insert(table).values(**row | checked(table.name, number, row)))
+        if table.name != "meta":
+            for number in range(count):
+                connection.execute(insert(table).values(**row_of(table, number)))
+
+
+def row_of(table: Table, number: int) -> dict[str, Any]:
+    """Return the row with that number. Foreign keys refer to the users and rooms of the number."""
+    row: dict[str, Any] = {}
+    for position, column in enumerate(table.columns):
+        if column.foreign_keys or (column.name == "id" and column.type.python_type is int):
+            row[column.name] = 1_000 + number
+        elif column.type.python_type is bool:
+            row[column.name] = (number + position) % 2 == 0
+        elif column.type.python_type is int:
+            row[column.name] = NUMBERS[(number + position) % len(NUMBERS)] - number
+        else:
+            row[column.name] = f"{ODD[(number + position) % len(ODD)]} {number}"
+        if column.nullable and not column.foreign_keys and number % 3 == 0:
+            row[column.name] = None
+    return row | checked(table.name, number, row)
 
 
 def checked(table: str, number: int, row: dict[str, Any]) -> dict[str, Any]:

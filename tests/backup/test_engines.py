@@ -13,7 +13,7 @@ from hubbub.storage.database import Database
 from hubbub.storage.ids import Ids
 from hubbub.storage.schema import meta, metadata
 from tests.backup.conftest import Empty
-from tests.backup.content import KEY, NOW, back_up, made, put_back, rows
+from tests.backup.content import KEY, NOW, back_up, made, put_back, row_of, rows
 
 ENGINES = ("sqlite", "postgresql")
 KINDS = (Text, BigInteger, Integer, Boolean, LargeBinary)
@@ -148,11 +148,7 @@ def test_a_transaction_committed_during_a_backup_is_in_it_completely_or_not_at_a
                 said.append(done)
                 with database.writer.begin() as connection:
                     for table in metadata.sorted_tables:
-                        row: dict[str, object] = {
-                            c.name: "late" if c.type.python_type is str else c.type.python_type(5_000)
-                            for c in table.columns
-                        }
-                        connection.execute(insert(table).values(row))
+                        connection.execute(insert(table).values(row_of(table, 5)))
 
         with (tmp_path / "chat.zip").open("wb") as stream:
             manifest = backup.write(database, tmp_path, stream, version="0.1.0", now=NOW, progress=write)

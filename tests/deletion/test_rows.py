@@ -35,9 +35,12 @@ PARTS = pytest.mark.parametrize("part", deletion.PARTS, ids=lambda part: part.ta
 
 
 def row_of(table: Table, **values: Any) -> dict[str, Any]:
-    """Return a row with all columns set, texts to MARK."""
+    """Return a row with all columns set, texts to MARK. Seqs of events come after the message's."""
     fillers: dict[type, Any] = {str: MARK, int: 1, bool: True}
-    return {column.name: values.get(column.name, fillers[column.type.python_type]) for column in table.columns}
+    later = {column.name: 2**40 for column in table.columns if column.name.endswith("_seq")}
+    return {
+        column.name: (later | values).get(column.name, fillers[column.type.python_type]) for column in table.columns
+    }
 
 
 def count(connection: Connection, table: Table, **where: Any) -> int:

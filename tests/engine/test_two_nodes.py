@@ -109,6 +109,19 @@ async def test_no_message_of_a_removed_member_follows_the_removal(desks: tuple[D
         assert stored == [(max(sent),)]
 
 
+async def test_two_nodes_that_create_a_direct_room_at_once_create_one(desks: tuple[Desk, Desk]) -> None:
+    people = [await desks[0].person(name) for name in ("alice", "bob", "carol", "dora")]
+    pairs = [(one, other) for one in people for other in people if one.id < other.id]
+    for one, other in pairs:
+        asked = [(desk, who, whom) for desk in desks for who, whom in ((one, other), (other, one))]
+        answers = await asyncio.gather(
+            *(insist(desk, CreateRoom(kind="direct", members=(whom.id,)), who) for desk, who, whom in asked)
+        )
+        assert len({answer.answer["room"].id for answer in answers}) == 1
+    assert desks[1].rows("SELECT count(*) FROM rooms WHERE kind = 'direct'") == [(len(pairs),)]
+    assert desks[1].rows("SELECT count(*) FROM participants") == [(2 * len(pairs),)]
+
+
 async def insist(desk: Desk, command: Command, actor: Actor) -> Receipt:
     """Retry while the lock is not granted in time: on a busy machine that happens."""
     while True:

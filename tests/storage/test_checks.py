@@ -162,6 +162,17 @@ def test_rows_need_the_users_and_rooms_they_refer_to(store: Database) -> None:
                 assert "foreign key" in refusal.lower()
 
 
+def test_the_same_users_have_one_direct_room(store: Database) -> None:
+    """Also if two servers create it at once: the second one waits, and finds that of the first."""
+    table, row = metadata.tables["rooms"], VALID["rooms"] | {"kind": "direct", "direct_key": "k"}
+    with store.writer.begin() as connection:
+        connection.execute(insert(table).values(**row))
+    refusal = put(store, table, row | {"id": 7})
+    assert refusal is not None
+    assert "unique" in refusal.lower()
+    assert put(store, table, row | {"id": 7, "direct_key": "l"}) is None
+
+
 def test_every_foreign_key_leads_an_index() -> None:
     """Otherwise the deletion of a user or a room would read the whole table."""
     for table in metadata.sorted_tables:

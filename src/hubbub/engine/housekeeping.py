@@ -69,24 +69,29 @@ async def watch_history(services: Services) -> None:
 
 
 async def keep_house(services: Services) -> None:
-    """Run all steps every hour.
+    """Run all steps every hour."""
+    started = services.clock.monotonic()
+    while True:
+        await run_steps(services, services.clock.monotonic() - started)
+        await asyncio.sleep(INTERVAL)
+
+
+async def run_steps(services: Services, running: float) -> None:
+    """Run all steps once. `running` is for how many seconds the server has been running.
 
     Sessions in use are touched first, so that they do not expire. Steps that delete by age are left
     out until the clock is trusted: a machine that starts with a wrong clock must not lose its log.
     """
-    started = services.clock.monotonic()
-    while True:
-        steps: list[Callable[[Services], Awaitable[object]]] = [touch_sessions, forget_guests]
-        if services.clock.monotonic() - started >= INTERVAL or await is_clock_right(services):
-            steps += [end_expired_sessions, trim, prune, forget_dead_letters]
-        for step in steps:
-            try:
-                await step(services)
-            except HubbubError as error:
-                logger.warning("housekeeping_failed", step=step.__name__, code=error.code)
-            except Exception as error:  # a bug in one step must not end housekeeping
-                logger.exception("housekeeping_stumbled", step=step.__name__, exc_info=error)
-        await asyncio.sleep(INTERVAL)
+    steps: list[Callable[[Services], Awaitable[object]]] = [touch_sessions, forget_guests]
+    if running >= INTERVAL or await is_clock_right(services):
+        steps += [end_expired_sessions, trim, prune, forget_dead_letters]
+    for step in steps:
+        try:
+            await step(services)
+        except HubbubError as error:
+            logger.warning("housekeeping_failed", step=step.__name__, code=error.code)
+        except Exception as error:  # a bug in one step must not end housekeeping
+            logger.exception("housekeeping_stumbled", step=step.__name__, exc_info=error)
 
 
 async def is_clock_right(services: Services) -> bool:

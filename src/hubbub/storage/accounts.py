@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
-    Boolean,
-    ColumnElement,
     Connection,
     Dialect,
     Executable,
@@ -18,8 +16,8 @@ from sqlalchemy import (
     delete,
     func,
     insert,
-    literal_column,
     select,
+    text,
     update,
 )
 
@@ -202,8 +200,7 @@ def _account(row: Sequence[Any] | None) -> Account | None:
     return Account(id_, name, Role(role), password_hash, bool(disabled), *times)
 
 
-IS_GUEST: ColumnElement[bool] = literal_column(GUESTS, Boolean)
-IS_OWNER: ColumnElement[bool] = literal_column(OWNERS, Boolean)
+IS_GUEST, IS_OWNER = text(GUESTS), text(OWNERS)
 FIND = Statement(lambda _: _accounts().where(users.c.id == bindparam("user")))
 OPEN = Statement(lambda _: select(users.c.id).where(users.c.id == bindparam("user"), users.c.disabled.is_(False)))
 OPEN_AMONG = Statement(_open_among)

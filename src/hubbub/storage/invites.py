@@ -6,16 +6,15 @@ Only hashes of the tokens are stored. One conditional statement uses a token.
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
-    Boolean,
     ColumnElement,
     Connection,
     Row,
     and_,
     delete,
     insert,
-    literal_column,
     or_,
     select,
+    text,
     update,
 )
 
@@ -139,7 +138,7 @@ def remove_ended(tx: Transaction, before: int, limit: int) -> int:
     These were used up or expired before `before`. Each of the two has its own index.
     """
     gone = 0
-    for ended in (invites.c.expires_at < before, and_(IS_USED_UP, invites.c.used_at < before)):
+    for ended in (invites.c.expires_at < before, and_(text(USED_UP), invites.c.used_at < before)):
         some = select(invites.c.id).where(ended).limit(limit - gone)
         gone += tx.execute(delete(invites).where(invites.c.id.in_(some))).rowcount
     return gone
@@ -179,9 +178,6 @@ def use_one_time_token(tx: Transaction, purpose: str, token_hash: str) -> bool:
     done = tx.connection.execute(delete(links).where(_is_one_time_token(purpose, token_hash, tx.now))).rowcount
     tx.writes += done
     return done == 1
-
-
-IS_USED_UP: ColumnElement[bool] = literal_column(USED_UP, Boolean)
 
 
 def _into(room: int | None) -> ColumnElement[bool]:

@@ -82,7 +82,8 @@ def since(connection: Connection, topic: str, after: int, limit: int, *, floor: 
 
 def newest(connection: Connection) -> int | None:
     """Return the time of the newest entry of all topics in milliseconds, None if there is none."""
-    found: int | None = connection.scalar(select(log.c.at).order_by(log.c.id.desc()).limit(1))
+    last = select(func.max(log.c.id)).scalar_subquery()
+    found: int | None = connection.scalar(select(log.c.at).where(log.c.id == last))
     return found
 
 

@@ -73,9 +73,10 @@ def of_user(connection: Connection, user: int) -> list[StoredSession]:
     return [stored for row in connection.execute(query) if (stored := _stored_session(row)) is not None]
 
 
-def expired(connection: Connection, now: int, limit: int) -> list[StoredSession]:
-    query = _sessions().where(sessions.c.expires_at <= now).order_by(sessions.c.expires_at).limit(limit)
-    return [stored for row in connection.execute(query) if (stored := _stored_session(row)) is not None]
+def expired(connection: Connection, now: int, limit: int) -> list[tuple[int, str]]:
+    """Return (user, session) of sessions that have expired, the earliest first."""
+    query = select(sessions.c.user, sessions.c.id).where(sessions.c.expires_at <= now)
+    return [(row.user, row.id) for row in connection.execute(query.order_by(sessions.c.expires_at).limit(limit))]
 
 
 def create(tx: Transaction, session: str, user: int, token_hash: str | None, client: str, expires_at: int) -> Session:
