@@ -134,7 +134,7 @@ class ConnectionHub:
             published = {topic: self._published.get(topic, 0) for topic in followed}
             for topic, head in followed.items():
                 if published[topic] > head:
-                    gap += await self._read(sync.gap, topic, head, published[topic])
+                    gap += await self._read(sync.gap, identity.id, topic, head, published[topic])
             if live.ended:
                 raise Unauthenticated()
         except BaseException:
