@@ -101,9 +101,9 @@ async def is_clock_right(services: Services) -> bool:
     except HubbubError:
         return False
     now = services.clock.now()
-    if newest is None or abs(now - newest) <= CLOCK_AGREES:
+    if newest is None or abs(now - newest.at) <= CLOCK_AGREES:
         return True
-    logger.warning("clock_doubted", newest=timestamp(newest), now=timestamp(now), seconds=INTERVAL)
+    logger.warning("clock_doubted", newest=timestamp(newest.at), now=timestamp(now), seconds=INTERVAL)
     return False
 
 

@@ -149,7 +149,7 @@ class ConnectionHub:
                 raise Busy(retry_after=RETRY)
             for topic, head in followed.items():
                 if published[topic] > head:
-                    gap += await self._read(sync.gap, topic, head, published[topic])
+                    gap += await self._read(sync.gap, identity.id, topic, head, published[topic])
             if live.ended:
                 raise Unauthenticated()
         except BaseException:

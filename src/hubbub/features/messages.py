@@ -33,7 +33,7 @@ def send(run: Sequence[Request[SendMessage]], tx: Transaction) -> list[Position 
     results: list[Position | HubbubError] = []
     new: list[NewMessage] = []
     new_mentions: list[tuple[MessagePlace, Mentions]] = []
-    sent: dict[tuple[int, int, str], tuple[str, int]] = {}
+    sent: dict[tuple[int, int, str], tuple[int, int]] = {}
     for index, request in enumerate(run):
         command, actor = request.command, request.actor
         key = (command.room, actor.id, command.key)
@@ -148,7 +148,7 @@ def _origin(command: ForwardMessage, source: StoredMessage, actor: Actor, tx: Tr
 def _append(
     command: SendMessage | ForwardMessage,
     actor: Actor,
-    digest: str,
+    digest: int,
     tx: Transaction,
     body: str,
     *,
@@ -170,7 +170,7 @@ def _append(
     event = MessageSent(room=room, by=actor.id, name=actor.name, n=head.n, key=command.key, body=body, **optional)
     entry = tx.append(event)
     return NewMessage(
-        tx.ids.next(), room, entry.seq, head.n, tx.now, actor.id, command.key, digest, body,
+        room, entry.seq, head.n, actor.id, command.key, digest, body,
         reply_to, _json(forwarded), _json(mentioned),
     )  # fmt: skip
 

@@ -135,13 +135,18 @@ def follow_floor(connection: Connection, user: int, site: bool, topic: str) -> i
     raise NotFound()
 
 
-def gap(connection: Connection, topic: str, after: int, top: int) -> list[str]:
+def gap(connection: Connection, user: int, topic: str, after: int, top: int) -> list[str]:
     """Return the encoded events after `after`, up to `top`.
 
-    They are the events between a snapshot and the moment of the subscription.
+    They are the events between a snapshot and the moment of the subscription. There are none if the
+    user may no longer follow the topic.
     """
+    try:
+        floor = follow_floor(connection, user, True, topic)
+    except NotFound:
+        return []
     found: list[str] = []
-    while after < top and (page := log.since(connection, topic, after, min(1_000, top - after))):
+    while after < top and (page := log.since(connection, topic, after, min(1_000, top - after), floor=floor)):
         found += page.texts
         after = page.last
         if page.complete or not page.texts:

@@ -22,14 +22,15 @@ from typing import Any, NamedTuple
 
 import orjson
 import structlog
-from sqlalchemy import Connection, bindparam, func, insert, select, text, update
+from sqlalchemy import Connection, bindparam, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
+from hubbub.storage import log
 from hubbub.storage.atomic_files import new_file, remove, sync
 from hubbub.storage.database import Database, Statement
 from hubbub.storage.db_errors import translate_errors
 from hubbub.storage.rows import BIG, TEXT
-from hubbub.storage.schema import log, meta, topics
+from hubbub.storage.schema import meta, topics
 
 FILE = "high-water-mark.json"
 MARK_INTERVAL = 15.0
@@ -46,9 +47,9 @@ logger = structlog.get_logger(__name__)
 
 
 class Commit(NamedTuple):
-    """A log row that a commit has written: its id and its position."""
+    """An entry that a commit has written: the id of the transaction, and the position."""
 
-    row: int
+    tx: int
     topic: str
     seq: int
 
@@ -76,11 +77,11 @@ def seen(connection: Connection, commit: Commit | None) -> tuple[str, bool]:
 
     A position below the topic's floor counts as contained: its row was trimmed.
     """
-    row, topic, seq = commit or (0, "", 0)
+    tx, topic, seq = commit or (0, "", 0)
     found = SEEN.row(connection, topic=topic, seq=seq)
     assert found is not None, "the first migration writes it"
     epoch, head, floor, id_ = found
-    return epoch, commit is None or (head is not None and head >= seq and (id_ == row or floor >= seq))
+    return epoch, commit is None or (head is not None and head >= seq and (id_ == tx or floor >= seq))
 
 
 def change(connection: Connection, epoch: str) -> None:
@@ -114,10 +115,10 @@ def start(database: Database, data: Path, *, epoch: str, run: str, created: bool
             _put(connection, RUN, run)
         if cluster is not None and cluster != entries.get(CLUSTER):
             _put(connection, CLUSTER, cluster)
-        newest = NEWEST.row(connection)
+        newest = log.newest(connection)
     if reason is not None:
         tell(reason, now)
-    started = Mark(now, "" if database.is_sqlite else run, Commit(*newest) if newest is not None else None)
+    started = Mark(now, "" if database.is_sqlite else run, Commit(*newest[:3]) if newest is not None else None)
     write(data, started)
     return started, reason is not None
 
@@ -228,11 +229,8 @@ def _seen() -> Any:
         meta.c.value,
         select(topics.c.head).where(own).scalar_subquery(),
         select(topics.c.floor).where(own).scalar_subquery(),
-        select(log.c.id).where(log.c.topic == topic, log.c.seq == seq).scalar_subquery(),
+        select(log.entry_at(seq, "tx")).where(own).scalar_subquery(),
     ).where(meta.c.key == EPOCH)
 
 
 SEEN = Statement(lambda _: _seen())
-NEWEST = Statement(
-    lambda _: select(log.c.id, log.c.topic, log.c.seq).where(log.c.id == select(func.max(log.c.id)).scalar_subquery())
-)

@@ -15,6 +15,9 @@ from hubbub.storage.rows import BIG, TEXT, Rows
 from hubbub.storage.schema import members, messages, rooms, users
 from hubbub.storage.transaction import Transaction
 
+PostedMessage = tuple[int | None, int]
+"""The digest and the seq of a message. A deleted message has no digest."""
+
 
 class RoomFacts(NamedTuple):
     """What is stored about a command in a room."""
@@ -25,8 +28,8 @@ class RoomFacts(NamedTuple):
     """The actor's membership of the room."""
     message: StoredMessage | None = None
     """The message that the command is about, whether the actor may read it or not."""
-    posted: tuple[str, int] | None = None
-    """The digest and the seq of the message that the actor has posted with the command's key."""
+    posted: PostedMessage | None = None
+    """The message that the actor has posted with the command's key."""
 
 
 ROLES = {role.value: role for role in RoomRole}
@@ -94,7 +97,7 @@ def _statement(dialect: Dialect, *more: str) -> Executable:
     if "key" in more:
         own = and_(in_room, messages.c.author == wanted.c.user, messages.c.key == wanted.c.key)
         source = source.outerjoin(messages, own)
-        columns = [messages.c.hash, messages.c.seq, *columns]
+        columns = [messages.c.digest, messages.c.seq, *columns]
     return select(wanted.c.index, *columns).select_from(source)
 
 

@@ -1,9 +1,9 @@
 """The tables. All times are in milliseconds.
 
-Every key of the big tables (`log`, `messages`) contains the topic or the room. Ids of big tables
-are made in the application, in time order, so that rows are appended: a clustered (room, seq) key
-with a random second index was four times slower. There are no triggers, no stored procedures and no
-global counters.
+Every key of the big tables (`log`, `messages`) contains the topic or the room. On SQLite both are
+ordinary tables with a hidden row id, so that rows are appended and never move when others arrive: a
+page that is split keeps copies of the rows that have left it, and a deletion does not find those.
+There are no triggers, no stored procedures and no global counters.
 
 Checks on kinds and roles are made from the domain's own lists. A new value needs a migration, and a
 test compares the checks of a migrated database with these.
@@ -70,14 +70,18 @@ topics = Table(
 log = Table(
     "log",
     metadata,
-    Column("id", Big, primary_key=True, autoincrement=False),
-    Column("topic", Text, nullable=False),
-    Column("seq", Big, nullable=False),
+    Column("topic", Text, primary_key=True),
+    Column("seq", Big, primary_key=True, autoincrement=False),
     Column("at", Big, nullable=False),
+    Column("tx", Big, nullable=False),
     Column("type", Text, nullable=False),
+    Column("message", Big),
     Column("text", Text, nullable=False),
-    UniqueConstraint("topic", "seq", name="log_topic_seq"),
+    CheckConstraint("(message IS NULL) = (type <> 'message.edited')", name="log_message"),
 )
+"""All entries but the `message.sent`: those are the rows of `messages`. `tx` identifies the
+transaction that wrote the row. `text` is the event without the fields that the other columns have,
+and without the text of a message. `message` is the seq of the message whose text the event shows."""
 
 GUESTS = "role = 'guest' AND deleted_at IS NULL"
 OWNERS = "role = 'owner'"
@@ -198,31 +202,32 @@ members = Table(
 messages = Table(
     "messages",
     metadata,
-    Column("id", Big, primary_key=True, autoincrement=False),
-    Column("room", Big, nullable=False),
-    Column("seq", Big, nullable=False),
+    Column("room", Big, primary_key=True, autoincrement=False),
+    Column("seq", Big, primary_key=True, autoincrement=False),
     Column("n", Big, nullable=False),
     Column("at", Big, nullable=False),
+    Column("tx", Big, nullable=False),
     Column("author", Big, nullable=False),
     Column("key", Text, nullable=False),
-    Column("hash", Text, nullable=False),
+    Column("digest", Big),
     Column("body", Text),
     Column("reply_to", Big),
     Column("forwarded", Text),
     Column("mentions", Text),
-    Column("text_seq", Big),
+    Column("sent_mentions", Text),
     Column("edited_at", Big),
     Column("deleted_at", Big),
-    UniqueConstraint("room", "seq", name="messages_room_seq"),
     UniqueConstraint("room", "author", "key", name="messages_room_author_key"),
-    Index("messages_edited", "room", "seq", sqlite_where=text("text_seq > 0"), postgresql_where=text("text_seq > 0")),
+    CheckConstraint("body IS NOT NULL OR deleted_at IS NOT NULL", name="messages_body"),
 )
-"""`text_seq` is the seq of the one log row that holds the text: null means the message's own seq, 0
-means none. `forwarded` and `mentions` are JSON as on the wire. The index `messages_edited` has the
-messages whose text is in the entry of an edit."""
-MESSAGE_KEPT = frozenset({"id", "room", "seq", "n", "at", "author", "key", "hash", "reply_to"})
-"""The columns that stay of a deleted message. All others are erased, new ones too. `key` and `hash`,
-a digest of the text, recognise a retry of the command that sent it."""
+"""A row is the message and the entry of its `message.sent` in the room's log, even after a
+deletion. `tx` identifies the transaction that wrote the row. `forwarded` and `mentions` are JSON as
+on the wire. `sent_mentions` are the mentions of the message as it was sent, if `mentions` no longer
+has them; empty if there were none."""
+MESSAGE_KEPT = frozenset({"room", "seq", "n", "at", "tx", "author", "key", "reply_to", "sent_mentions"})
+"""The columns that stay of a deleted message. All others are erased, new ones too. `key` recognises
+a retry of the command that sent it. `digest` recognises that another command has the same key; as a
+short text can be guessed from it, it goes with the text."""
 
 edits = Table(
     "edits",
