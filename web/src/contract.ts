@@ -145,7 +145,7 @@ export interface CreateRoom {
   history?: "all" | "joined";
   /** The ids of other users who are members from the start. In a direct room, at most nine. */
   members?: number[];
-  /** An idempotency key: a retry with the same key gets the same room. */
+  /** An idempotency key: a retry with the same key gets the same room, for 30 days. */
   key?: string | null;
 }
 
@@ -161,7 +161,7 @@ export interface CreateRoomBody {
   history?: "all" | "joined";
   /** The ids of other users who are members from the start. In a direct room, at most nine. */
   members?: number[];
-  /** An idempotency key: a retry with the same key gets the same room. */
+  /** An idempotency key: a retry with the same key gets the same room, for 30 days. */
   key?: string | null;
 }
 

@@ -111,8 +111,7 @@ def wire(connection: Connection, seen: RoomView, found: Sequence[HistoryRow]) ->
 def _wire(room: int, row: HistoryRow, reacted: list[dict[str, Any]], forwarded: dict[str, Any] | None) -> WireMessage:
     message: WireMessage = {
         "room": room, "seq": row.seq, "n": row.n, "at": timestamp(row.at), "by": row.author, "name": row.name,
-        "key": row.key, "body": row.body, "deleted": row.deleted_at is not None, "pinned": row.pinned_seq is not None,
-        "reactions": reacted,
+        "key": row.key, "body": row.body, "deleted": row.deleted_at is not None,
     }  # fmt: skip
     if row.edited_at is not None:
         message["edited_at"] = timestamp(row.edited_at)
@@ -122,6 +121,8 @@ def _wire(room: int, row: HistoryRow, reacted: list[dict[str, Any]], forwarded: 
         message["forwarded"] = forwarded
     if row.mentions is not None:
         message["mentions"] = {**NOT_MENTIONED, **orjson.loads(row.mentions)}
+    message["pinned"] = row.pinned_seq is not None
+    message["reactions"] = reacted
     return message
 
 
