@@ -22,6 +22,7 @@ from hubbub.domain.model import SYSTEM, Actor, Role
 from hubbub.engine.batch import Receipt
 from hubbub.storage.ids import NODE_BITS, Ids
 from tests.engine.conftest import Desk, desk_at
+from tests.support.entries import ENTRIES
 from tests.support.postgres import Postgres
 
 
@@ -72,7 +73,7 @@ async def test_two_nodes_write_the_same_rooms_without_gaps_and_without_deadlocks
     for where in rooms:
         ours = sorted(seq for each, seq in told if each == where)
         assert ours == list(range(ours[0], ours[0] + len(ours))), "the seqs have a gap"
-        assert desks[1].rows(f"SELECT count(*), max(seq) FROM log WHERE topic = 'room:{where}'") == [
+        assert desks[1].rows(f"SELECT count(*), max(seq) FROM {ENTRIES} WHERE topic = 'room:{where}'") == [
             (ours[-1], ours[-1])
         ]
     for desk in desks:

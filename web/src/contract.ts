@@ -621,8 +621,8 @@ export interface MessageEdited {
   message: number;
   /** The actor's id. */
   by: number;
-  /** The new text. Null if a later event changed or deleted it. Left out in rooms whose new members cannot read older messages: load the message instead. */
-  body?: string | null;
+  /** The text, at the moment the event is sent or read. Null if the message was deleted since, or if not all recipients of the event can read the message: load it instead. */
+  body: string | null;
   /** The users mentioned now. */
   mentions?: Mentions;
   /** The users mentioned before the edit. */
@@ -661,18 +661,18 @@ export interface MessageSent {
   room: number;
   /** The author's id. */
   by: number;
-  /** The author's name at that time. */
+  /** The author's name. */
   name: string;
   /** The number of the message in its room, counted from 1 without gaps. */
   n: number;
   /** The idempotency key of the command. The author's client finds the message in its queue by it. */
   key: string;
-  /** Null if a later event changed or deleted the text. */
+  /** The text, at the moment the event is sent or read. Null if the message was deleted since. */
   body: string | null;
   /** The seq of the message this is a reply to. */
   reply_to?: number;
   forwarded?: Forwarded;
-  /** The mentioned users; left out if there are none. */
+  /** The users that the message mentioned when it was sent; left out if there were none. */
   mentions?: Mentions;
 }
 

@@ -223,6 +223,7 @@ def _loading(fresh: Path) -> Iterator[Connection]:
         driver.isolation_level = None
         driver.execute("PRAGMA journal_mode=MEMORY")
         driver.execute("PRAGMA synchronous=OFF")
+        driver.execute("PRAGMA secure_delete=ON")  # a migration must leave no texts in free pages
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

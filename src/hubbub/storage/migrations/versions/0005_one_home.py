@@ -146,7 +146,7 @@ def _note_mentions(connection: sa.Connection) -> None:
     note = sa.update(messages).where(*place).values(sent_mentions=sa.bindparam("sent"))
     after = 0
     while True:
-        rows = connection.execute(changed, {"after": after}).all()
+        rows = connection.execute(changed, {"after": after, "page": PAGE}).all()
         if not rows:
             return
         noted = []
