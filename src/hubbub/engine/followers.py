@@ -75,6 +75,8 @@ MAX_MOVES = 200
 """Positions that one command stores."""
 MAX_ATTEMPTS = 8
 """After so many failures with an error that is not RetryLater, an entry becomes a dead letter."""
+MANY_TOPICS = 10
+"""If so many topics fail one after the other, the cause is not their entries: the whole follower waits."""
 FIRST_BACKOFF = 1.0
 MAX_BACKOFF = 3_600.0
 STORE_BACKOFF = 1.0
@@ -341,6 +343,10 @@ class _Stop(Exception):
     """The follower cannot go on in this round."""
 
 
+NOT_FAILURES = (asyncio.CancelledError, _Stop, Unavailable, Busy, Fenced, MovedElsewhere)
+"""Exceptions that say nothing about the follower or its entries."""
+
+
 class _Runner:
     """Works for one follower, as long as this process owns it."""
 
@@ -365,6 +371,8 @@ class _Runner:
         self._scan_at = 0.0
         """When to compare heads with positions, in the clock's monotonic seconds."""
         self._measure_at = 0.0
+        self._failing: set[str] = set()
+        """Topics that have failed since the last success."""
         self._retry_at = float("inf")
         """When to compare because a topic can be tried again."""
         self._after = ""
@@ -528,7 +536,12 @@ class _Runner:
             return True
         try:
             command = await self.follower.handle(topic, entries)
-        except (Unavailable, Busy):
+            if command is None:
+                await self._submit(settled)
+            else:
+                move = Move(self.follower.name, self._fence(), topic, seq - 1, seq)
+                await self._submit(command.model_copy(update={**move._asdict(), "retried": True}))
+        except NOT_FAILURES:
             raise
         except RetryLater as later:
             await self._wait_all(later)
@@ -537,11 +550,6 @@ class _Runner:
             reason = error.reason if isinstance(error, Poison) else type(error).__name__
             await self._submit(settled.model_copy(update={"reason": shortened(reason)}))
             return True
-        if command is None:
-            await self._submit(settled)
-        else:
-            move = Move(self.follower.name, self._fence(), topic, seq - 1, seq)
-            await self._submit(command.model_copy(update={**move._asdict(), "retried": True}))
         self._kind.handled += 1
         return True
 
@@ -600,13 +608,13 @@ class _Runner:
             async with self._parallel:
                 self._check()
                 command = await self.follower.reset(topic, target)
-        except (asyncio.CancelledError, _Stop, Unavailable, Busy):
+            await self._store(command, topic, after, target)
+        except NOT_FAILURES:
             raise
         except RetryLater as later:
             return await self._later(work, topic, after, later)
         except Exception as error:
             return await self._failed(work, topic, after, target, error)
-        await self._store(command, topic, after, target)
         return target
 
     async def _handle(self, topic: str, entries: Sequence[Entry]) -> FollowerCommand | None:
@@ -619,7 +627,8 @@ class _Runner:
         wanted = [entry for entry in entries if entry.event.type in self.follower.types]
         try:
             command = await self._handle(topic, wanted) if wanted else None
-        except (asyncio.CancelledError, _Stop, Unavailable, Busy):
+            await self._store(command, topic, after, last)
+        except NOT_FAILURES:
             raise
         except Poison as poison:
             if poison.seq not in {entry.seq for entry in wanted}:
@@ -628,11 +637,14 @@ class _Runner:
         except RetryLater as later:
             return await self._later(work, topic, after, later)
         except Exception as error:
+            if not wanted:
+                raise
             if len(wanted) > 1:  # find the entry that fails
                 return await self._singly(work, topic, after, entries)
             return await self._failed(work, topic, after, wanted[0].seq, error)
-        await self._store(command, topic, after, last)
         self._kind.handled += len(wanted)
+        if wanted:
+            self._failing.clear()
         if self._attempts and wanted:
             self._attempts = 0
             await self._submit(NoteFollowerRecovery(follower=self.follower.name, fence=self._fence()))
@@ -669,6 +681,9 @@ class _Runner:
             await self._bury(topic, after, seq, attempts, reason)
             return seq
         await self._note_topic(topic, after, attempts, backoff(attempts), reason)
+        self._failing.add(topic)
+        if len(self._failing) >= MANY_TOPICS:
+            await self._wait_all(RetryLater(None, reason))
         return None
 
     async def _later(self, work: _Work, topic: str, after: int, later: RetryLater) -> int | None:
