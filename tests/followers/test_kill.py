@@ -11,6 +11,7 @@ from tests.followers import checks
 from tests.followers.case import FollowerCase
 from tests.followers.controls import ForgetfulCase
 from tests.followers.node import node_at
+from tests.followers.recording import RecordingCase
 from tests.followers.test_contract import PATIENCE, caught_up, followed, say
 from tests.followers.victim import STEPS
 from tests.support import depth, forked
@@ -18,18 +19,20 @@ from tests.support import depth, forked
 Sent = list[tuple[str, int]]
 
 
-async def kill_at(url: str, case: FollowerCase, step: str, rounds: int) -> tuple[Sent, Sent]:
-    """Kill nodes at a step, then let one finish. Return what was sent, and the effects."""
+async def kill_at(
+    url: str, case: FollowerCase, step: str, rounds: int, last: FollowerCase | None = None
+) -> tuple[Sent, Sent]:
+    """Kill nodes at a step, then let one finish, with `last` if given. Return what was sent, and the effects."""
     async with followed(url, case) as node:
         rooms = [await node.room(f"Room {n}") for n in range(2)]
         await caught_up(node, case)
         await node.followers.detach(case.follower(node).name)
-        sent = [each for room in rooms for each in await say(node, room, 8, f"r{room}")]
+        sent = [each for room in rooms for each in await say(node, room, 40, f"r{room}")]
     for count in range(1, rounds + 1):
         code = await die(url, case, step, count)
         assert code == -9, (code, (case.folder / "victim.log").read_text()[-2_000:])
     async with node_at(url) as node:
-        await node.followers.add(case.follower(node))
+        await node.followers.add((last or case).follower(node))
         await caught_up(node, case)
         return sent, list(case.effects(node))
 
@@ -58,6 +61,7 @@ async def test_a_follower_that_is_killed_at_a_step_loses_nothing(
 async def test_control_a_follower_whose_position_is_stored_before_its_effect_loses_effects(
     tmp_path: Path, folder: Path
 ) -> None:
-    sent, effects = await kill_at(f"sqlite:///{tmp_path / 'hubbub.db'}", ForgetfulCase(folder), "after the commit", 1)
+    url = f"sqlite:///{tmp_path / 'hubbub.db'}"
+    sent, effects = await kill_at(url, ForgetfulCase(folder), "after the commit", 1, RecordingCase(folder))
     with pytest.raises(AssertionError, match="lost"):
         checks.check(effects, sent, exactly_once=False)

@@ -116,7 +116,7 @@ async def stale_move(address: str) -> str:
         stale = await lease("stale", 1)
         await asyncio.sleep(0.01)  # a lease of a millisecond
         assert await lease("fresh", 60_000) == stale + 1
-        command = AdvanceFollowers(moves=(Move("counting", stale, "room:1", 0, 1),))
+        command = AdvanceFollowers(moves=(Move("counting", stale, "room:999", 0, 1),))
         (outcome,) = (await first.journal.submit(command, SYSTEM)).answer["outcomes"]
         return str(outcome)
 
