@@ -1,7 +1,7 @@
 """Followers: registration, leases, positions, failures and dead letters."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, NamedTuple, Protocol, TypeVar
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -37,17 +37,10 @@ from hubbub.storage import followers, log
 from hubbub.storage.followers import StoredFollower
 from hubbub.storage.transaction import Transaction
 
-T = TypeVar("T")
 EXCLUSIVE_LEASE = 2**52
 """The end of a lease that no other process can take."""
 MAX_ENTRIES = 500
 """Entries that `pages` returns, at most."""
-
-
-class Read(Protocol):
-    """Runs a query on a reader thread."""
-
-    def __call__(self, query: Callable[..., T], *args: Any, **kwargs: Any) -> Awaitable[T]: ...
 
 
 @handles(RegisterFollower)
@@ -313,11 +306,10 @@ def pages(connection: Connection, wanted: Sequence[tuple[str, int]], limit: int,
     return found
 
 
-async def page(read: Read, actor: Actor, after: str, limit: int) -> tuple[list[Follower], bool]:
-    """Return followers by name, and whether there are more. One read for each. Raises Forbidden."""
+def stored(connection: Connection, actor: Actor, after: str, limit: int) -> list[StoredFollower]:
+    """Return followers in the order of their names, to be described one by one. Raises Forbidden."""
     rules.may_manage_followers(actor)
-    found = await read(followers.listing, after, limit + 1)
-    return [await read(describe, each) for each in found[:limit]], len(found) > limit
+    return followers.listing(connection, after, limit)
 
 
 def listing(connection: Connection, after: str, limit: int) -> tuple[list[Follower], bool]:
@@ -327,7 +319,7 @@ def listing(connection: Connection, after: str, limit: int) -> tuple[list[Follow
 
 
 def describe(connection: Connection, each: StoredFollower) -> Follower:
-    """Return a follower as staff sees it."""
+    """Return a follower as staff sees it. Compares the heads of all its topics with its positions."""
     lag = followers.lag(connection, each.name, each.scope)
     return Follower(
         name=each.name,

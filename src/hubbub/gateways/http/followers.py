@@ -52,8 +52,9 @@ async def list_followers(
     limit: Limit = 50,
 ) -> Response:
     """List the durable consumers of topics: their state, what they have not handled yet, their last error."""
-    found, more = await followers.page(services.read, caller.actor, after, limit)
-    return reply({"followers": [each.model_dump() for each in found], "more": more})
+    found = await services.read(followers.stored, caller.actor, after, limit + 1)
+    described = [(await services.read(followers.describe, each)).model_dump() for each in found[:limit]]
+    return reply({"followers": described, "more": len(found) > limit})
 
 
 @router.get("/{follower}/dead-letters", response_model=DeadLetters, responses=refusals(400, 401, 403, 404))
