@@ -5,7 +5,7 @@ They are read with the present texts of their messages.
 """
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -140,6 +140,35 @@ def entries(connection: Connection, topic: str, after: int, limit: int = 1_000, 
     return [Entry(topic, seq, _parse(topic, type_, text), text.encode()) for seq, type_, text in found]
 
 
+def entries_of(
+    connection: Connection, wanted: Sequence[tuple[str, int]], limit: int, most: int, characters: int
+) -> tuple[list[list[Entry]], bool]:
+    """Return the parsed entries of several topics, each given with the position after which to start.
+
+    At most `limit` entries of each topic and `most` in all, and no more when they have this many
+    `characters`. The result has the lists of the first topics, and whether it ended early: then the
+    last list may be incomplete. One statement.
+    """
+    given = rows.encode(
+        [(index, topic, _room(topic), after, after + limit) for index, (topic, after) in enumerate(wanted)]
+    )
+    found: list[list[Entry]] = []
+    size = count = 0
+    cursor = ENTRIES_OF.run(connection, rows=given, most=most)
+    for index, *row in cursor:
+        topic = wanted[index][0]
+        seq, type_, text = _shown(topic, row)
+        found.extend([] for _ in range(index + 1 - len(found)))
+        found[index].append(Entry(topic, seq, _parse(topic, type_, text), text.encode()))
+        size, count = size + len(text), count + 1
+        if size >= characters or count == most:
+            cursor.close()
+            return found, True
+    cursor.close()
+    found.extend([] for _ in range(len(wanted) - len(found)))
+    return found, False
+
+
 def trim(tx: Transaction, topic: str, before: int, limit: int) -> int:
     """Remove the oldest entries up to the first one that is not older than `before`.
 
@@ -209,16 +238,19 @@ def entry_at(seq: Any, column: str) -> Any:
 
 def _read(connection: Connection, topic: str, after: int, limit: int, floor: int) -> Iterator[tuple[int, str, str]]:
     """Yield (seq, type, wire object) of the entries after `after`."""
-    room = _room(topic)
-    cursor = SINCE.run(connection, topic=topic, room=room, after=after, limit=limit, floor=floor)
+    cursor = SINCE.run(connection, topic=topic, room=_room(topic), after=after, limit=limit, floor=floor)
     try:
         for row in cursor:
-            if row[TYPE] is None:
-                yield row[0], MessageSent.type, event_text.sent(topic, room, row[:TYPE])
-            else:
-                yield row[0], row[TYPE], event_text.stored(topic, (*row[:2], *row[TYPE:]))
+            yield _shown(topic, row)
     finally:
         cursor.close()
+
+
+def _shown(topic: str, row: Sequence[Any]) -> tuple[int, str, str]:
+    """Return (seq, type, wire object) of a row of SINCE."""
+    if row[TYPE] is None:
+        return row[0], MessageSent.type, event_text.sent(topic, _room(topic), row[:TYPE])
+    return row[0], row[TYPE], event_text.stored(topic, (*row[:2], *row[TYPE:]))
 
 
 def _room(topic: str) -> int:
@@ -243,27 +275,56 @@ def _heads(dialect: Dialect) -> Executable:
     )
 
 
+EDITED = messages.alias("edited")
+SENT = (
+    messages.c.author, users.c.name, messages.c.n, messages.c.key, messages.c.body, messages.c.reply_to,
+    messages.c.forwarded, func.coalesce(messages.c.sent_mentions, messages.c.mentions),
+)  # fmt: skip
+LOGGED = (log.c.type, log.c.message, log.c.text, EDITED.c.body)
+"""The columns of entries that messages are, and of those in the log."""
+
+
 def _since() -> CompoundSelect[Any]:
     topic, room = bindparam("topic", type_=TEXT), bindparam("room", type_=BIG)
     after, floor = bindparam("after", type_=BIG), bindparam("floor", type_=BIG)
-    edited = messages.alias("edited")
-    of_edit = and_(edited.c.room == room, edited.c.seq == log.c.message, edited.c.seq > floor)
-    sent = [
-        messages.c.author, users.c.name, messages.c.n, messages.c.key, messages.c.body, messages.c.reply_to,
-        messages.c.forwarded, func.coalesce(messages.c.sent_mentions, messages.c.mentions),
-    ]  # fmt: skip
-    logged = [log.c.type, log.c.message, log.c.text, edited.c.body]
+    of_edit = and_(EDITED.c.room == room, EDITED.c.seq == log.c.message, EDITED.c.seq > floor)
     in_log: Select[Any] = (
-        select(log.c.seq, log.c.at, *_nulls(sent), *logged)
-        .join_from(log, edited, of_edit, isouter=True)
+        select(log.c.seq, log.c.at, *_nulls(SENT), *LOGGED)
+        .join_from(log, EDITED, of_edit, isouter=True)
         .where(log.c.topic == topic, log.c.seq > after)
     )
     in_messages: Select[Any] = (
-        select(messages.c.seq, messages.c.at, *sent, *_nulls(logged))
+        select(messages.c.seq, messages.c.at, *SENT, *_nulls(LOGGED))
         .join_from(messages, users, users.c.id == messages.c.author)
         .where(messages.c.room == room, messages.c.seq > after)
     )
     return union_all(in_log, in_messages).order_by(literal_column("1")).limit(bindparam("limit", type_=BIG))
+
+
+def _entries_of(dialect: Dialect) -> Executable:
+    """Entries after the floor of their topic: older messages are still there, other entries are not."""
+    given = Rows(dialect, {"index": BIG, "topic": TEXT, "room": BIG, "after": BIG, "upto": BIG})
+    wanted = select(*given.columns()).select_from(given.source).subquery("wanted")
+    index, own = wanted.c.index.label("index"), topics.c.topic == wanted.c.topic
+
+    def here(table: Any) -> Any:
+        return and_(table.c.seq > wanted.c.after, table.c.seq <= wanted.c.upto, table.c.seq > topics.c.floor)
+
+    of_edit = and_(EDITED.c.room == wanted.c.room, EDITED.c.seq == log.c.message)
+    in_log: Select[Any] = (
+        select(index, log.c.seq, log.c.at, *_nulls(SENT), *LOGGED)
+        .join_from(wanted, topics, own)
+        .join(log, and_(log.c.topic == wanted.c.topic, here(log)))
+        .join(EDITED, of_edit, isouter=True)
+    )
+    in_messages: Select[Any] = (
+        select(index, messages.c.seq, messages.c.at, *SENT, *_nulls(LOGGED))
+        .join_from(wanted, topics, own)
+        .join(messages, and_(messages.c.room == wanted.c.room, here(messages)))
+        .join(users, users.c.id == messages.c.author)
+    )
+    both = union_all(in_log, in_messages)
+    return both.order_by(literal_column("1"), literal_column("2")).limit(bindparam("most", type_=BIG))
 
 
 def _nulls(columns: Iterable[Any]) -> list[Any]:
@@ -280,3 +341,4 @@ TYPE = 10
 """The index of the type in a row of SINCE. Before it are the columns of messages, null in entries of
 the log; from it on those of the log, null in messages."""
 SINCE = Statement(lambda _: _since())
+ENTRIES_OF = Statement(_entries_of)
