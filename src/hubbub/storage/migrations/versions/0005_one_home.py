@@ -140,7 +140,7 @@ def _note_mentions(connection: sa.Connection) -> None:
         "SELECT m.room, m.seq, m.mentions, o.id, o.text FROM old_messages m"
         " JOIN old_log o ON o.topic = 'room:' || m.room AND o.seq = m.seq"
         " WHERE (m.edited_at IS NOT NULL OR m.deleted_at IS NOT NULL) AND o.id > :after"
-        f" ORDER BY o.id LIMIT {PAGE}"
+        " ORDER BY o.id LIMIT :page"
     )
     place = (messages.c.room == sa.bindparam("of_room"), messages.c.seq == sa.bindparam("at_seq"))
     note = sa.update(messages).where(*place).values(sent_mentions=sa.bindparam("sent"))
