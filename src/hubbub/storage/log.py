@@ -5,7 +5,7 @@ They are read with the present texts of their messages.
 """
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,12 +90,16 @@ def since(connection: Connection, topic: str, after: int, limit: int, *, floor: 
         return None
     texts: list[str] = []
     size = 0
-    for seq, _, text in _read(connection, topic, after, limit, floor):
+    room = _room(topic)
+    cursor = SINCE.run(connection, topic=topic, room=room, after=after, limit=limit, floor=floor)
+    for row in cursor:
+        text = event_text.read(topic, room, row)
         size += len(text)
         if texts and size > MAX_PAGE_CHARACTERS:
             break
         texts.append(text)
-        after = seq
+        after = row[0]
+    cursor.close()
     return LogPage(head, max(topic_floor, floor), texts, after)
 
 
@@ -115,8 +119,13 @@ def entries(connection: Connection, topic: str, after: int, limit: int = 1_000, 
 
     Without a floor they have all texts: they are for readers who may read the whole room.
     """
-    found = _read(connection, topic, after, limit, floor)
-    return [Entry(topic, seq, _parse(topic, type_, text), text.encode()) for seq, type_, text in found]
+    room = _room(topic)
+    found = []
+    for row in SINCE.rows(connection, topic=topic, room=room, after=after, limit=limit, floor=floor):
+        text = event_text.read(topic, room, row)
+        event = _parse(topic, row[event_text.TYPE] or MessageSent.type, text)
+        found.append(Entry(topic, row[0], event, text.encode()))
+    return found
 
 
 def trim(tx: Transaction, topic: str, before: int, limit: int) -> int:
@@ -167,20 +176,6 @@ def trimmable(connection: Connection, before: int, limit: int = 100) -> list[str
     return list(connection.scalars(query))
 
 
-def _read(connection: Connection, topic: str, after: int, limit: int, floor: int) -> Iterator[tuple[int, str, str]]:
-    """Yield (seq, type, wire object) of the entries after `after`."""
-    room = _room(topic)
-    cursor = SINCE.run(connection, topic=topic, room=room, after=after, limit=limit, floor=floor)
-    try:
-        for row in cursor:
-            if row[TYPE] is None:
-                yield row[0], MessageSent.type, event_text.sent(topic, room, row[:TYPE])
-            else:
-                yield row[0], row[TYPE], event_text.stored(topic, (*row[:2], *row[TYPE:]))
-    finally:
-        cursor.close()
-
-
 def _room(topic: str) -> int:
     """Return the id of the room of a topic, 0 if it is none: no room has that."""
     return int(topic.removeprefix("room:")) if topic.startswith("room:") else 0
@@ -204,6 +199,7 @@ def _heads(dialect: Dialect) -> Executable:
 
 
 def _since() -> CompoundSelect[Any]:
+    """Select the rows that `event_text.read` takes."""
     topic, room = bindparam("topic", type_=TEXT), bindparam("room", type_=BIG)
     after, floor = bindparam("after", type_=BIG), bindparam("floor", type_=BIG)
     edited = messages.alias("edited")
@@ -236,7 +232,4 @@ POSITION = Statement(
     lambda _: select(topics.c.head, topics.c.floor).where(topics.c.topic == bindparam("topic", type_=TEXT))
 )
 HEADS = Statement(_heads)
-TYPE = 10
-"""The index of the type in a row of SINCE. Before it are the columns of messages, null in entries of
-the log; from it on those of the log, null in messages."""
 SINCE = Statement(lambda _: _since())
