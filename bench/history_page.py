@@ -26,7 +26,7 @@ from hubbub.features import messages as feature
 from hubbub.storage import accounts, migrate, rooms
 from hubbub.storage.database import Database
 from hubbub.storage.ids import Ids
-from hubbub.storage.schema import log, members, mentions, messages, reactions, topics
+from hubbub.storage.schema import members, mentions, messages, reactions, topics
 from hubbub.storage.transaction import Transaction
 
 USERS, ROOMS, PAGE = 50, 20, 50
@@ -48,9 +48,8 @@ def fill(database: Database, count: int) -> None:
         tx.flush()
         parts = _interleaved(ids, made, people, count, now)
         while chunk := list(islice(parts, CHUNK)):
-            stored, logged, reacted, mentioned = zip(*chunk, strict=True)
+            stored, reacted, mentioned = zip(*chunk, strict=True)
             connection.execute(insert(messages), list(stored))
-            connection.execute(insert(log), list(logged))
             connection.execute(insert(reactions), [row for some in reacted for row in some])
             connection.execute(insert(mentions), [row for some in mentioned for row in some])
         for room in made:
@@ -66,11 +65,11 @@ def fill(database: Database, count: int) -> None:
 
 def _interleaved(
     ids: Ids, made: list[int], people: list[int], count: int, now: int
-) -> Iterator[tuple[Row, Row, list[Row], list[Row]]]:
+) -> Iterator[tuple[Row, list[Row], list[Row]]]:
     for number in range(count):
         room, n = made[number % len(made)], number // len(made) + 1
         author, seq = people[number * 7 % len(people)], n
-        ((stored, logged),) = rows_of(ids, room, [(seq, n, author)], now)
+        (stored,) = rows_of(ids, room, [(seq, n, author)], now)
         reacted: list[Row] = []
         mentioned: list[Row] = []
         stored |= {"reply_to": None, "mentions": None}
@@ -82,7 +81,7 @@ def _interleaved(
         if number % 20 == 7:
             common = {"room": room, "seq": seq, "first_seq": seq + 1}
             reacted = [{**common, "emoji": e, "user": user, "added_seq": seq + 1} for e in EMOJI for user in people[:2]]
-        yield stored, logged, reacted, mentioned
+        yield stored, reacted, mentioned
 
 
 def measure(database: Database, pages: int) -> tuple[list[float], list[float]]:

@@ -55,6 +55,23 @@ describe("an answer that arrives late", () => {
   });
 });
 
+describe("events that are read later", () => {
+  it("show the newest text, whichever edits follow", () => {
+    const replayed = [said(11, { body: "newest" }), edited(12, 11, "newest"), edited(13, 11, "newest")] as const;
+    const state = apply(opened(page(5, 10, 10)), ...replayed);
+    expect(at(state, 11)).toMatchObject({ body: "newest", deleted: false, outdated: false, edited_at: AT });
+    expect(apply(state, ...replayed)).toEqual(state);
+  });
+
+  it("show a deleted message as deleted from the start, and load nothing", () => {
+    const before = apply(opened(page(5, 10, 10)), said(11, { body: null }), edited(12, 11, null));
+    expect(at(before, 11)).toMatchObject({ body: null, deleted: true, outdated: false });
+    const after = apply(before, deleted(13, 11));
+    expect(at(after, 11)).toMatchObject({ body: null, deleted: true, outdated: false });
+    expect(at(after, 11).edited_at).toBeUndefined();
+  });
+});
+
 describe("an edit without its text", () => {
   it("keeps the shown text and marks the message as outdated", () => {
     const state = apply(opened(page(5, 10, 10)), edited(11, 7, null));

@@ -382,7 +382,7 @@ class Journal:
                     connection = self._writer.get()
                     with connection.begin():
                         Transaction(connection, tx.ids, tx.now).lock([last.topic])
-                        return log.row_at(connection, last.topic, last.seq) == tx.id
+                        return log.row_at(connection, last.topic, last.seq) == tx.row
             except Unavailable:
                 self._writer.hang_up()
                 if self._stopping:

@@ -170,7 +170,7 @@ def _append(
     event = MessageSent(room=room, by=actor.id, name=actor.name, n=head.n, key=command.key, body=body, **optional)
     entry = tx.append(event)
     return NewMessage(
-        room, entry.seq, head.n, actor.id, command.key, digest, body,
+        tx.row, room, entry.seq, head.n, actor.id, command.key, digest, body,
         reply_to, _json(forwarded), _json(mentioned),
     )  # fmt: skip
 

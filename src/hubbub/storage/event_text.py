@@ -38,21 +38,21 @@ def message_of(event: Event) -> int | None:
     return event.message if type(event) is MessageEdited else None
 
 
-def stored(topic: str, row: Sequence[Any]) -> str:
-    """Return the wire object of a row of the log, with the present text of its message."""
-    seq, at, type_, message, text, body = row
-    own = text[1:] if message is None else f'"body":{orjson.dumps(body).decode()},{text[1:]}'
-    envelope = f'{{"topic":"{topic}","seq":{seq},"type":"{type_}","at":"{_timestamp(at)}"'
-    return f"{envelope},{own}" if len(own) > 1 else envelope + "}"
+TYPE = 10
+"""The index of the type in a row that `read` takes; null in the row of a message."""
 
 
-def sent(topic: str, room: int, row: Sequence[Any]) -> str:
-    """Return the wire object of the entry that a message is.
+def read(topic: str, room: int, row: Sequence[Any]) -> str:
+    """Return the wire object of an entry: of a message, or of a row of the log with `text`.
 
-    `row` has the columns that `log` reads of it. The body of a deleted message is null. The mentions
-    are those of the message as it was sent, empty or null if there were none.
+    The first columns are those of a message, whose body is null if it is deleted, with the mentions
+    of the message as it was sent. `edited` is the present text of the log's `message`.
     """
-    seq, at, author, name, n, key, body, reply_to, forwarded, mentions = row
+    seq, at, author, name, n, key, body, reply_to, forwarded, mentions, type_, message, text, edited = row
+    if type_ is not None:
+        own = text[1:] if message is None else f'"body":{orjson.dumps(edited).decode()},{text[1:]}'
+        envelope = f'{{"topic":"{topic}","seq":{seq},"type":"{type_}","at":"{_timestamp(at)}"'
+        return f"{envelope},{own}" if len(own) > 1 else envelope + "}"
     event: dict[str, object] = {
         "topic": topic, "seq": seq, "type": MessageSent.type, "at": _timestamp(at),
         "room": room, "by": author, "name": name, "n": n, "key": key, "body": body,

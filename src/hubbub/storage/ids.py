@@ -4,9 +4,9 @@ They are never used to order what users see.
 
 The ids of several nodes on one database differ in the lowest bits. A node takes the next number of
 a counter in the database when it starts, so there is no lease that could expire while the node
-runs. After 1,024 starts the numbers repeat. If two nodes then make the same id in the same
-microsecond, the primary key refuses it, and the journal takes a new number and repeats the
-transaction.
+runs. After 1,024 starts the numbers repeat. If two nodes then make the same id of a user or a room
+in the same millisecond, the primary key refuses it, and the journal takes a new number and repeats
+the transaction.
 """
 
 from sqlalchemy import BigInteger, Connection, Text, cast, func, select

@@ -5,7 +5,7 @@ They are read with the present texts of their messages.
 """
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -90,12 +90,16 @@ def since(connection: Connection, topic: str, after: int, limit: int, *, floor: 
         return None
     texts: list[str] = []
     size = 0
-    for seq, _, text in _read(connection, topic, after, limit, floor):
+    room = _room(topic)
+    cursor = SINCE.run(connection, topic=topic, room=room, after=after, limit=limit, floor=floor)
+    for row in cursor:
+        text = event_text.read(topic, room, row)
         size += len(text)
         if texts and size > MAX_PAGE_CHARACTERS:
             break
         texts.append(text)
-        after = seq
+        after = row[0]
+    cursor.close()
     return LogPage(head, max(topic_floor, floor), texts, after)
 
 
@@ -121,12 +125,12 @@ def newest(connection: Connection) -> Newest | None:
 
 
 def row_at(connection: Connection, topic: str, seq: int) -> int | None:
-    """Return the id of the transaction that wrote the entry at a position, None if there is none.
+    """Return the id of the message, or of the transaction that wrote the entry; None if there is none.
 
     A writer recognises its own entry by it.
     """
     in_log = select(log.c.tx).where(log.c.topic == topic, log.c.seq == seq)
-    in_messages = select(messages.c.tx).where(messages.c.room == _room(topic), messages.c.seq == seq)
+    in_messages = select(messages.c.id).where(messages.c.room == _room(topic), messages.c.seq == seq)
     found: int | None = connection.scalar(union_all(in_log, in_messages))
     return found
 
@@ -136,8 +140,13 @@ def entries(connection: Connection, topic: str, after: int, limit: int = 1_000, 
 
     Without a floor they have all texts: they are for readers who may read the whole room.
     """
-    found = _read(connection, topic, after, limit, floor)
-    return [Entry(topic, seq, _parse(topic, type_, text), text.encode()) for seq, type_, text in found]
+    room = _room(topic)
+    found = []
+    for row in SINCE.rows(connection, topic=topic, room=room, after=after, limit=limit, floor=floor):
+        text = event_text.read(topic, room, row)
+        event = _parse(topic, row[event_text.TYPE] or MessageSent.type, text)
+        found.append(Entry(topic, row[0], event, text.encode()))
+    return found
 
 
 def entries_of(
@@ -157,9 +166,10 @@ def entries_of(
     cursor = ENTRIES_OF.run(connection, rows=given, most=most)
     for index, *row in cursor:
         topic = wanted[index][0]
-        seq, type_, text = _shown(topic, row)
+        text = event_text.read(topic, _room(topic), row)
+        event = _parse(topic, row[event_text.TYPE] or MessageSent.type, text)
         found.extend([] for _ in range(index + 1 - len(found)))
-        found[index].append(Entry(topic, seq, _parse(topic, type_, text), text.encode()))
+        found[index].append(Entry(topic, row[0], event, text.encode()))
         size, count = size + len(text), count + 1
         if size >= characters or count == most:
             cursor.close()
@@ -232,25 +242,10 @@ def entry_at(seq: Any, column: str) -> Any:
     """
     room = case((topics.c.topic.like("room:%"), cast(func.substr(topics.c.topic, len("room:") + 1), BIG)))
     entry = select(log.c[column]).where(log.c.topic == topics.c.topic, log.c.seq == seq)
-    message = select(messages.c[column]).where(messages.c.room == room, messages.c.seq == seq)
+    message = select(messages.c["id" if column == "tx" else column]).where(
+        messages.c.room == room, messages.c.seq == seq
+    )
     return func.coalesce(*(each.correlate(topics).scalar_subquery() for each in (entry, message)))
-
-
-def _read(connection: Connection, topic: str, after: int, limit: int, floor: int) -> Iterator[tuple[int, str, str]]:
-    """Yield (seq, type, wire object) of the entries after `after`."""
-    cursor = SINCE.run(connection, topic=topic, room=_room(topic), after=after, limit=limit, floor=floor)
-    try:
-        for row in cursor:
-            yield _shown(topic, row)
-    finally:
-        cursor.close()
-
-
-def _shown(topic: str, row: Sequence[Any]) -> tuple[int, str, str]:
-    """Return (seq, type, wire object) of a row of SINCE."""
-    if row[TYPE] is None:
-        return row[0], MessageSent.type, event_text.sent(topic, _room(topic), row[:TYPE])
-    return row[0], row[TYPE], event_text.stored(topic, (*row[:2], *row[TYPE:]))
 
 
 def _room(topic: str) -> int:
@@ -285,6 +280,7 @@ LOGGED = (log.c.type, log.c.message, log.c.text, EDITED.c.body)
 
 
 def _since() -> CompoundSelect[Any]:
+    """Select the rows that `event_text.read` takes."""
     topic, room = bindparam("topic", type_=TEXT), bindparam("room", type_=BIG)
     after, floor = bindparam("after", type_=BIG), bindparam("floor", type_=BIG)
     of_edit = and_(EDITED.c.room == room, EDITED.c.seq == log.c.message, EDITED.c.seq > floor)
@@ -337,8 +333,5 @@ POSITION = Statement(
     lambda _: select(topics.c.head, topics.c.floor).where(topics.c.topic == bindparam("topic", type_=TEXT))
 )
 HEADS = Statement(_heads)
-TYPE = 10
-"""The index of the type in a row of SINCE. Before it are the columns of messages, null in entries of
-the log; from it on those of the log, null in messages."""
 SINCE = Statement(lambda _: _since())
 ENTRIES_OF = Statement(_entries_of)

@@ -32,8 +32,9 @@ class StoredMessage(NamedTuple):
 
 
 class NewMessage(NamedTuple):
-    """A message to insert. Time and transaction are those of the run."""
+    """A message to insert. The time is that of the run."""
 
+    id: int
     room: int
     seq: int
     n: int
@@ -46,7 +47,7 @@ class NewMessage(NamedTuple):
     mentions: str | None = None
 
 
-PLAIN = NewMessage._fields[:7]
+PLAIN = NewMessage._fields[:8]
 """The columns of a message that has only a text."""
 NOTHING_MORE = (None, None, None)
 TEXTS = ("key", "body", "forwarded", "mentions")
@@ -76,9 +77,9 @@ def insert_all(tx: Transaction, new: Sequence[NewMessage]) -> None:
                 rich.append(tuple(message))
     for statement, some in ((INSERT, plain), (INSERT_RICH, rich)):
         if some:
-            statement.run(tx.connection, at=tx.now, tx=tx.id, rows=rows.encode(some)).close()
+            statement.run(tx.connection, at=tx.now, rows=rows.encode(some)).close()
     if len(plain) + len(rich) < len(new):
-        own = {"at": tx.now, "tx": tx.id}
+        own = {"at": tx.now}
         large = [message._asdict() | own for message in new if len(message.body) > LARGE_ROW]
         rows.refuse_nul(message["body"] for message in large)
         tx.connection.execute(insert(messages), large)
@@ -127,8 +128,8 @@ def _existing(dialect: Dialect) -> Executable:
 
 def _insert(dialect: Dialect, names: tuple[str, ...]) -> Executable:
     given = Rows(dialect, {name: TEXT if name in TEXTS else BIG for name in names})
-    values = [bindparam("at", type_=BIG), bindparam("tx", type_=BIG), *given.columns()]
-    return insert(messages).from_select(["at", "tx", *names], select(*values).select_from(given.source))
+    values = [bindparam("at", type_=BIG), *given.columns()]
+    return insert(messages).from_select(["at", *names], select(*values).select_from(given.source))
 
 
 EXISTING = Statement(_existing)

@@ -206,7 +206,7 @@ messages = Table(
     Column("seq", Big, primary_key=True, autoincrement=False),
     Column("n", Big, nullable=False),
     Column("at", Big, nullable=False),
-    Column("tx", Big, nullable=False),
+    Column("id", Big, nullable=False),
     Column("author", Big, nullable=False),
     Column("key", Text, nullable=False),
     Column("digest", Big),
@@ -218,13 +218,14 @@ messages = Table(
     Column("edited_at", Big),
     Column("deleted_at", Big),
     UniqueConstraint("room", "author", "key", name="messages_room_author_key"),
+    Index("messages_id", "id"),
     CheckConstraint("body IS NOT NULL OR deleted_at IS NOT NULL", name="messages_body"),
 )
 """A row is the message and the entry of its `message.sent` in the room's log, even after a
-deletion. `tx` identifies the transaction that wrote the row. `forwarded` and `mentions` are JSON as
+deletion. `id` identifies the row, in the order in which messages were sent to the site. `forwarded` and `mentions` are JSON as
 on the wire. `sent_mentions` are the mentions of the message as it was sent, if `mentions` no longer
 has them; empty if there were none."""
-MESSAGE_KEPT = frozenset({"room", "seq", "n", "at", "tx", "author", "key", "reply_to", "sent_mentions"})
+MESSAGE_KEPT = frozenset({"room", "seq", "n", "at", "id", "author", "key", "reply_to", "sent_mentions"})
 """The columns that stay of a deleted message. All others are erased, new ones too. `key` recognises
 a retry of the command that sent it. `digest` recognises that another command has the same key; as a
 short text can be guessed from it, it goes with the text."""

@@ -50,7 +50,11 @@ class Transaction:
         self.now = now
         self.at = timestamp(now)
         self.id = ids.next()
-        """Identifies the rows of this transaction, also after a COMMIT with an unknown outcome."""
+        """Identifies the log rows of this transaction."""
+        self.row = self.id
+        """The id of the row of the entry that was appended last: a message has an id of its own. It
+        identifies our own row after a COMMIT with an unknown outcome."""
+        self._written: list[tuple[int, str, int]] = []
         self.entries: list[Entry] = []
         self.writes = 0
         self.erased = False
@@ -99,8 +103,12 @@ class Transaction:
         head.changed = True
         text, stored = event_text.encode(event, topic, head.seq, self.at)
         entry = Entry(topic, head.seq, event, text)
-        if type(event) is not MessageSent:
+        if type(event) is MessageSent:
+            self.row = self.ids.next()
+        else:
+            self.row = self.id
             self._rows.append((topic, head.seq, event.type, event_text.message_of(event), stored.decode()))
+        self._written.append((self.row, topic, head.seq))
         self.entries.append(entry)
         self.writes += 1
         return entry
@@ -115,10 +123,9 @@ class Transaction:
         if self._rows:
             _insert_log(self.connection, self._rows, self.now, self.id)
             self._rows = []
-        if self.entries:
-            lasting = (entry for entry in reversed(self.entries) if not entry.topic.startswith("user:"))
-            last = next(lasting, self.entries[-1])
-            self.newest = (self.id, last.topic, last.seq)
+        if self._written:
+            lasting = (each for each in reversed(self._written) if not each[1].startswith("user:"))
+            self.newest = next(lasting, self._written[-1])
         changed = [(topic, head.seq, head.floor, head.n) for topic, head in self.heads.items() if head.changed]
         if changed:
             HEADS.run(self.connection, rows=rows.encode(changed)).close()

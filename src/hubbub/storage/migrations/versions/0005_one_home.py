@@ -63,7 +63,7 @@ def _create() -> None:
         sa.Column("seq", BIG, autoincrement=False, nullable=False),
         sa.Column("n", BIG, nullable=False),
         sa.Column("at", BIG, nullable=False),
-        sa.Column("tx", BIG, nullable=False),
+        sa.Column("id", BIG, nullable=False),
         sa.Column("author", BIG, nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("digest", BIG),
@@ -78,6 +78,7 @@ def _create() -> None:
         sa.UniqueConstraint("room", "author", "key", name="messages_room_author_key"),
         sa.CheckConstraint("body IS NOT NULL OR deleted_at IS NOT NULL", name="messages_body"),
     )
+    op.create_index("messages_id", "messages", ["id"])
 
 
 def _copy_messages(connection: sa.Connection) -> None:
@@ -94,7 +95,7 @@ def _copy_messages(connection: sa.Connection) -> None:
     same = "room, seq, n, at, {}author, key, {}body, reply_to, forwarded, mentions, edited_at, deleted_at"
     shown = f"CASE WHEN deleted_at IS NULL THEN {digest} END, "
     op.execute(
-        f"INSERT INTO messages ({same.format('tx, ', 'digest, ')})"  # noqa: S608
+        f"INSERT INTO messages ({same.format('id, ', 'digest, ')})"  # noqa: S608
         f" SELECT {same.format('id, ', shown)} FROM old_messages ORDER BY id"
     )
 
@@ -137,10 +138,10 @@ def _note_mentions(connection: sa.Connection) -> None:
     Messages without an entry were sent before the log was trimmed: no client asks for theirs.
     """
     changed = sa.text(
-        "SELECT m.room, m.seq, m.mentions, o.id, o.text FROM old_messages m"  # noqa: S608
+        "SELECT m.room, m.seq, m.mentions, o.id, o.text FROM old_messages m"
         " JOIN old_log o ON o.topic = 'room:' || m.room AND o.seq = m.seq"
         " WHERE (m.edited_at IS NOT NULL OR m.deleted_at IS NOT NULL) AND o.id > :after"
-        f" ORDER BY o.id LIMIT {PAGE}"
+        " ORDER BY o.id LIMIT :page"
     )
     place = (messages.c.room == sa.bindparam("of_room"), messages.c.seq == sa.bindparam("at_seq"))
     note = sa.update(messages).where(*place).values(sent_mentions=sa.bindparam("sent"))
