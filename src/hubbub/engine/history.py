@@ -6,12 +6,11 @@ with those this process wrote.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 from sqlalchemy import Connection
 
 from hubbub.storage import epochs
-from hubbub.storage.epochs import Mark, WentBack
+from hubbub.storage.epochs import Commit, Mark, WentBack
 from hubbub.storage.transaction import Head, Transaction
 
 MAX_HEADS = 50_000
@@ -25,11 +24,18 @@ class History:
     """
 
     def __init__(self, mark: Mark, new_epoch: Callable[[], str]) -> None:
-        self.mark = mark
+        self._run = mark.run
+        self._state: tuple[str, tuple[int, str, int] | None] = (mark.epoch, mark.commit)
         """The epoch and the newest commit. Replaced as a whole, so that any thread can read it."""
         self._new_epoch = new_epoch
         self._heads: dict[str, int] = {}
         self._loss: str | None = None
+
+    @property
+    def mark(self) -> Mark:
+        """Return what this process knows of the database."""
+        epoch, newest = self._state
+        return Mark(epoch, self._run, None if newest is None else Commit(*newest))
 
     def verify(self, connection: Connection) -> bool:
         """Check that the database contains what this process committed.
@@ -50,7 +56,7 @@ class History:
         if loss is None:
             return False
         epochs.tell(loss, epoch)
-        self.mark = replace(self.mark, epoch=epoch, commit=None)  # without a commit, the epoch is the proof
+        self._state = epoch, None  # without a commit, the epoch is the proof
         self._heads.clear()
         self._loss = None
         return True
@@ -67,7 +73,7 @@ class History:
         """Note a transaction that was committed."""
         if tx.newest is None:
             return
-        self.mark = replace(self.mark, commit=epochs.Commit(*tx.newest))
+        self._state = self._state[0], tx.newest
         if len(self._heads) > MAX_HEADS:
             self._heads.clear()
         for entry in tx.entries:

@@ -52,6 +52,7 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.path = Path(self.url.database) if self.is_sqlite and self.url.database else None
         self._wal = f"{self.path}-wal" if self.path is not None else None
+        self._name = str(self.path)
         self._file: tuple[int, int] | None = None
         self._gate = threading.Condition()
         self._entered = 0
@@ -186,7 +187,7 @@ class Database:
         if self.path is None:
             return None
         try:
-            found = os.stat(self.path)  # noqa: PTH116  before every batch
+            found = os.stat(self._name)  # noqa: PTH116  before every batch
         except OSError:
             return None
         return found.st_dev, found.st_ino
