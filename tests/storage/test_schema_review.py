@@ -17,6 +17,7 @@ from hubbub.domain.errors import Unavailable
 from hubbub.domain.model import LOBBY
 from hubbub.storage import accounts, invites, migrate, rooms, sessions
 from hubbub.storage.database import Database
+from tests.backup.content import back_up, put_back
 from tests.support import depth, disk
 from tests.support.postgres import Postgres
 
@@ -184,6 +185,27 @@ def test_rows_that_break_a_check_are_mended_or_deleted(earlier: Database) -> Non
     if earlier.is_sqlite:
         assert rows(earlier, "SELECT disabled FROM users WHERE id = 9002") == [(1,)]
     assert earlier.read(lambda c: invites.grant(c, "b2", NOW)) is not None
+
+
+def test_a_backup_of_this_revision_is_restored(
+    earlier: Database, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """The other way round: from SQLite into PostgreSQL, and from PostgreSQL into SQLite."""
+    manifest = back_up(earlier, tmp_path / "data", tmp_path / "old.zip")
+    assert manifest.revision == "0004"
+    before = everything(earlier)
+    address = f"sqlite:///{tmp_path / 'restored' / 'hubbub.db'}"
+    if earlier.is_sqlite:
+        address = request.getfixturevalue("postgres_server").empty()
+    put_back(tmp_path / "old.zip", address, tmp_path / "other")
+    with closing(Database(address)) as database:
+        assert database.read(migrate.current) == migrate.HEAD
+        after = everything(database)
+        assert {name: after[name] for name in UNCHANGED if name != "meta"} == {
+            name: before[name] for name in UNCHANGED if name != "meta"
+        }
+        assert len(rows(database, "SELECT * FROM participants")) == 4
+        assert len(rows(database, "SELECT * FROM members")) == 6
 
 
 KILLED = """
