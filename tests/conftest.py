@@ -55,7 +55,10 @@ LONG = (
     "mounted/test_kill.py",
     "proxy/test_through.py",
 )
-"""Test files that run first, so that none of them runs alone at the end."""
+"""Test files that run first, so that none of them runs alone at the end.
+
+Those of the browser follow: they take longer than the rest, and share a browser.
+"""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -68,7 +71,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(depth.LIMIT), append=False)
     if not depth.PROVING:
         items[:] = [item for item in items if not _is_repeated_control(item)]
-    items.sort(key=lambda item: item.path not in long)
+    items.sort(key=lambda item: (item.path not in long, HERE / "browser" not in item.path.parents))
 
 
 def _is_repeated_control(item: pytest.Item) -> bool:
