@@ -83,11 +83,10 @@ class Windows:
             page.evaluate("0")  # the console's lines arrive before the answer
             person.stop_listening()
             page.goto(person.server.url + QUIET)
-            page.evaluate("() => { sessionStorage.clear(); window.name = ''; }")
+            origin = page.evaluate("() => { sessionStorage.clear(); window.name = ''; return location.origin; }")
             if page not in self._sessions:
                 self._sessions[page] = page.context.new_cdp_session(page)
-            asked = {"origin": person.server.url, "storageTypes": "all"}
-            self._sessions[page].send("Storage.clearDataForOrigin", asked)
+            self._sessions[page].send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "all"})
             self._sessions[page].send("Page.resetNavigationHistory")
             page.context.clear_cookies()
             person.leave()
