@@ -383,6 +383,8 @@ class _Runner:
         """Where the running comparison of heads goes on."""
         self._attempts = 0
         self._next_attempt_at = 0
+        self._noted = False
+        """Whether the next attempt is stored. If it is stored no longer, an operator has resumed the follower."""
         self._parallel = asyncio.Semaphore(follower.parallel)
         self._task: asyncio.Task[None] | None = None
         self.lag = NO_LAG
@@ -430,8 +432,9 @@ class _Runner:
             self.lag = NO_LAG  # its owner reports it
             return
         taken = before is None or before.fence != lease.fence
-        resumed = before is not None and before.next_attempt_at is not None and lease.next_attempt_at is None
+        resumed = self._noted and lease.next_attempt_at is None
         if taken or resumed:  # else this process knows more than what was stored a moment ago
+            self._noted = lease.next_attempt_at is not None
             self._attempts, self._next_attempt_at = lease.attempts, lease.next_attempt_at or 0
         if before is None or taken or resumed or lease.state != before.state or lease.replaying or lease.retries:
             self.compare()
@@ -654,7 +657,7 @@ class _Runner:
         if wanted:
             self._failing.clear()
         if self._attempts and wanted:
-            self._attempts = 0
+            self._attempts, self._noted = 0, False
             await self._submit(NoteFollowerRecovery(follower=self.follower.name, fence=self._fence()))
         return last
 
@@ -724,6 +727,7 @@ class _Runner:
                     reason=shortened(later.reason),
                 )
             )
+            self._noted = True
 
     async def _note_topic(self, topic: str, after: int, attempts: int, seconds: float, reason: str) -> None:
         self._kind.failed += 1
