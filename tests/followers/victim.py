@@ -23,6 +23,8 @@ from tests.followers.controls import BROKEN
 from tests.followers.node import node_at
 
 STEPS = ("before the effect", "after the effect", "in the transaction", "before the commit", "after the commit")
+SHORT_LEASE = {"lease": 1_000, "renewal": 0.2}
+"""The lease of a victim, which its successor waits for on PostgreSQL."""
 STORING = (AdvanceFollowers, FollowerCommand, AddDeadLetter)
 
 
@@ -31,6 +33,7 @@ class Step:
 
     def __init__(self, chosen: str, count: int) -> None:
         self._chosen, self._left = chosen, count
+        self.never = chosen == "none"
 
     def reached(self, step: str) -> None:
         if step != self._chosen:
@@ -90,7 +93,8 @@ def watch_the_journal(step: Step) -> None:
 async def work(name: str, url: str, folder: Path, step: Step) -> None:
     case = {case.name: case for case in (*CASES, *BROKEN)}[name](folder)
     watch_the_journal(step)
-    async with node_at(url) as node:
+    lease = {"lease": 10_000, "renewal": 3.0} if step.never else SHORT_LEASE
+    async with node_at(url, **lease) as node:
         await node.followers.add(Watched(case.follower(node), step))
         (folder / "ready").touch()
         await asyncio.Event().wait()

@@ -19,7 +19,7 @@ import random
 import secrets
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence, Set
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Literal
@@ -54,7 +54,7 @@ from hubbub.engine.ports import Read
 from hubbub.features.followers import Page, pages
 from hubbub.features.shared.followers import REFUSALS, Fenced, MovedElsewhere
 from hubbub.storage import followers
-from hubbub.storage.followers import Behind, Lag, in_scope
+from hubbub.storage.followers import Behind, Lag, is_prefix
 
 INTERVAL = 15.0
 """Seconds between two comparisons of heads with positions."""
@@ -257,6 +257,8 @@ class Followers:
 
     def wake(self, entries: Sequence[Entry]) -> None:
         """Note that topics have new entries. Called with every published batch, so it does little."""
+        if not self._runners:
+            return
         topics = set(map(TOPIC, entries))
         self._hints |= topics
         if SECURITY in topics:
@@ -289,6 +291,8 @@ class Followers:
                     wait = None  # nothing else can change them
             except HubbubError as error:
                 logger.warning("follower_leases_not_renewed", code=error.code)
+            except Exception as error:  # a bug must not end the leases
+                logger.exception("follower_leases_stumbled", exc_info=error)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._leases.wait(), wait)
 
@@ -379,6 +383,8 @@ class _Runner:
         """Where the running comparison of heads goes on."""
         self._attempts = 0
         self._next_attempt_at = 0
+        self._noted = False
+        """Whether the next attempt is stored. If it is stored no longer, an operator has resumed the follower."""
         self._parallel = asyncio.Semaphore(follower.parallel)
         self._task: asyncio.Task[None] | None = None
         self.lag = NO_LAG
@@ -397,8 +403,12 @@ class _Runner:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    def hint(self, topics: Iterable[str]) -> None:
-        mine = [topic for topic in topics if in_scope(self.follower.scope, topic)]
+    def hint(self, topics: Set[str]) -> None:
+        scope = self.follower.scope
+        if is_prefix(scope):
+            mine = [topic for topic in topics if topic.startswith(scope)]
+        else:
+            mine = [scope] if scope in topics else []
         if not mine:
             return
         if len(self._hints) + len(mine) > MAX_HINTS:
@@ -422,8 +432,9 @@ class _Runner:
             self.lag = NO_LAG  # its owner reports it
             return
         taken = before is None or before.fence != lease.fence
-        resumed = before is not None and before.next_attempt_at is not None and lease.next_attempt_at is None
+        resumed = self._noted and lease.next_attempt_at is None
         if taken or resumed:  # else this process knows more than what was stored a moment ago
+            self._noted = lease.next_attempt_at is not None
             self._attempts, self._next_attempt_at = lease.attempts, lease.next_attempt_at or 0
         if before is None or taken or resumed or lease.state != before.state or lease.replaying or lease.retries:
             self.compare()
@@ -589,7 +600,7 @@ class _Runner:
         try:
             last = await self._page(work, page)
         except MovedElsewhere:
-            self.hint([work.topic])
+            self.hint({work.topic})
             return None
         if last is None or not (page.more or last < page.target):
             return None
@@ -646,7 +657,7 @@ class _Runner:
         if wanted:
             self._failing.clear()
         if self._attempts and wanted:
-            self._attempts = 0
+            self._attempts, self._noted = 0, False
             await self._submit(NoteFollowerRecovery(follower=self.follower.name, fence=self._fence()))
         return last
 
@@ -716,6 +727,7 @@ class _Runner:
                     reason=shortened(later.reason),
                 )
             )
+            self._noted = True
 
     async def _note_topic(self, topic: str, after: int, attempts: int, seconds: float, reason: str) -> None:
         self._kind.failed += 1

@@ -75,28 +75,29 @@ def remove(request: Request[RemoveFollower], tx: Transaction) -> Progress:
 
 @handles(LeaseFollowers)
 def lease(request: Request[LeaseFollowers], tx: Transaction) -> Leases:
-    """Renew or take leases. A lease that has more than two thirds of its time is left alone."""
+    """Renew or take leases. A lease that was renewed a moment ago is left alone."""
     command = request.command
     found = followers.lock(tx, command.names)
     waiting = followers.with_retries(tx.connection, command.names)
-    leases = {}
     until = EXCLUSIVE_LEASE if command.exclusive else tx.now + command.lease
-    for name, each in found.items():
-        mine, fence = each.owner == command.owner, each.fence
-        if not mine and (command.exclusive or each.lease_until <= tx.now):
-            mine, fence = True, each.fence + 1
-            followers.change(tx, name, owner=command.owner, fence=fence, lease_until=until)
-        elif mine and each.lease_until < tx.now + command.lease * 2 // 3:
-            followers.change(tx, name, lease_until=until)
-        leases[name] = Lease(
+    owner = command.owner
+    others = {name for name, each in found.items() if each.owner != owner}
+    free = {name for name in others if command.exclusive or found[name].lease_until <= tx.now}
+    nearly = until - command.lease // 10
+    followers.take(tx, sorted(free), owner, until)
+    followers.renew(tx, [name for name in found if name not in others and found[name].lease_until < nearly], until)
+    leases = {
+        name: Lease(
             each.state,
-            fence if mine else 0,
+            each.fence + 1 if name in free else 0 if name in others else each.fence,
             each.attempts,
             each.failing_since,
             each.next_attempt_at,
             each.replay_seq is not None,
             name in waiting,
         )
+        for name, each in found.items()
+    }
     return {"leases": leases}
 
 
