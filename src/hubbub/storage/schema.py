@@ -222,8 +222,8 @@ messages = Table(
     CheckConstraint("body IS NOT NULL OR deleted_at IS NOT NULL", name="messages_body"),
 )
 """A row is the message and the entry of its `message.sent` in the room's log, even after a
-deletion. `id` identifies the row, in the order in which messages were sent to the site. `forwarded` and `mentions` are JSON as
-on the wire. `sent_mentions` are the mentions of the message as it was sent, if `mentions` no longer
+deletion. `id` identifies the row, and orders the messages of the site. `forwarded` and `mentions`
+are JSON as on the wire. `sent_mentions` are the mentions of the message as it was sent, if `mentions` no longer
 has them; empty if there were none."""
 MESSAGE_KEPT = frozenset({"room", "seq", "n", "at", "id", "author", "key", "reply_to", "sent_mentions"})
 """The columns that stay of a deleted message. All others are erased, new ones too. `key` recognises
