@@ -38,7 +38,11 @@ async def exhausted(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
         for sending in (True, False):
             while limits.command(alice.id, sending=sending) is None:
                 pass
-        for used_up in (partial(limits.signup, ADDRESS), partial(limits.attempt, ADDRESS), partial(limits.search, alice.id)):
+        for used_up in (
+            partial(limits.signup, ADDRESS),
+            partial(limits.attempt, ADDRESS),
+            partial(limits.search, alice.id),
+        ):
             with contextlib.suppress(RateLimited):
                 while True:
                     used_up()

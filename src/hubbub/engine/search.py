@@ -5,16 +5,16 @@ backup was restored, and when the operator asks for it.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from time import monotonic
-from typing import NamedTuple
 
 import structlog
 
 from hubbub.domain.commands.search import AbandonIndex, ClearIndex, ExtendIndex, IndexMessages, RebuildIndex, StartIndex
 from hubbub.domain.errors import Busy, Unavailable
 from hubbub.domain.events import Entry, MessageSent
-from hubbub.domain.model import SYSTEM, room_topic
+from hubbub.domain.model import SYSTEM, Wire, room_topic
 from hubbub.domain.search.tokens import VERSION
 from hubbub.engine.followers import Follower, Followers
 from hubbub.engine.journal import Journal
@@ -31,12 +31,13 @@ ROOM = len(room_topic(0)) - 1
 logger = structlog.get_logger(__name__)
 
 
-class Progress(NamedTuple):
-    """How far the index is built: messages that are indexed, and all."""
+class Progress(Wire):
+    """How far the search index is built."""
 
     complete: bool
-    done: int
-    total: int
+    done_count: int
+    """How many messages are indexed. New messages do not count."""
+    total_count: int
 
 
 class SearchFollower(Follower):
@@ -110,15 +111,14 @@ class SearchIndex:
     async def progress(self) -> Progress:
         found = await self._read(state)
         done = found.done if found.tokeniser == VERSION else 0
-        return Progress(found.tokeniser == VERSION and found.is_complete, done, max(done, found.total))
+        complete = found.tokeniser == VERSION and found.is_complete
+        return Progress(complete=complete, done_count=done, total_count=max(done, found.total))
 
     async def _pause(self) -> None:
         """Wait for a rebuild, also one that the follower or another server has asked for."""
         self._wake.clear()
-        try:
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), CHECK)
-        except TimeoutError:
-            pass
 
 
 CHECK = 60.0

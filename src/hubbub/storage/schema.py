@@ -262,6 +262,51 @@ links = Table(
     Column("expires_at", Big),
 )
 
+followers = Table(
+    "followers",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("scope", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("created_at", Big, nullable=False),
+    Column("owner", Text),
+    Column("fence", Big, nullable=False),
+    Column("lease_until", Big, nullable=False),
+    Column("attempts", Big, nullable=False),
+    Column("failing_since", Big),
+    Column("next_attempt_at", Big),
+    Column("last_error", Text),
+    Column("last_error_at", Big),
+)
+"""`scope` is a topic, or the beginning of topics, which ends with a colon. `owner` is the process that
+holds the lease. `fence` counts the owners: what an earlier owner writes is refused."""
+
+follower_positions = Table(
+    "follower_positions",
+    metadata,
+    Column("follower", Text, primary_key=True),
+    Column("topic", Text, primary_key=True),
+    Column("seq", Big, nullable=False),
+    Column("attempts", Big, nullable=False),
+    Column("next_attempt_at", Big),
+    sqlite_with_rowid=False,
+)
+"""A topic without a row is at position 0: it is newer than the follower, or the follower started at
+the beginning. `attempts` counts the failures of the next entry."""
+
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("follower", Text, primary_key=True),
+    Column("topic", Text, primary_key=True),
+    Column("seq", Big, primary_key=True),
+    Column("at", Big, nullable=False),
+    Column("attempts", Big, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("retry", Boolean, nullable=False),
+)
+"""`retry` is true if the entry is to be handled again. `reason` never contains text of a message."""
+
 search_state = Table(
     "search_state",
     metadata,
