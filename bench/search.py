@@ -176,7 +176,9 @@ async def main() -> None:
         rooms = []
         for number in range(ROOMS):
             users = [reader] if number < 2 else []
-            command = CreateRoom(type="room.create", kind="private", name=f"room {number}", key=f"r{number}", users=users)
+            command = CreateRoom(
+                type="room.create", kind="private", name=f"room {number}", key=f"r{number}", users=users
+            )
             rooms.append((await services.journal.submit(command, actor)).answer["room"].id)
         begin = time.monotonic()
         await fill(services, language, given.messages, rooms, author)
@@ -187,7 +189,9 @@ async def main() -> None:
             pass
         took, used = time.monotonic() - begin, time.process_time() - cpu
         after = size(services)
-        print(f"indexed in {took:.0f} s ({used:.0f} s processor): {(after - before) / given.messages:.0f} bytes a message")
+        print(
+            f"indexed in {took:.0f} s ({used:.0f} s processor): {(after - before) / given.messages:.0f} bytes a message"
+        )
     async with running(chosen) as services:
         for rate in (0, given.rate):
             talking = asyncio.create_task(talk(services, language, rooms, actor, rate)) if rate else None
@@ -195,13 +199,10 @@ async def main() -> None:
             print(f"{rate} messages a second arrive")
             for name, user in (("in all rooms", author), ("in two rooms", reader)):
                 for kind in KINDS:
-                    print(f"  {name}, {kind:16}", await measure(services, user, queries(language, kind, given.queries)), flush=True)
+                    measured = await measure(services, user, queries(language, kind, given.queries))
+                    print(f"  {name}, {kind:16}", measured, flush=True)
             if talking:
                 talking.cancel()
-        if services.database.is_sqlite:
-            return
-        with services.database.writer.begin() as connection:
-            print(connection.execute(text("SELECT count(*) FROM search_blocks")).scalar(), "blocks")
 
 
 def size(services: Services) -> int:
@@ -209,10 +210,11 @@ def size(services: Services) -> int:
     with services.database.reader.connect() as connection:
         if services.database.is_sqlite:
             pages, free, width = (
-                connection.execute(text(f"PRAGMA {name}")).scalar() for name in ("page_count", "freelist_count", "page_size")
+                int(connection.execute(text(f"PRAGMA {name}")).scalar_one())
+                for name in ("page_count", "freelist_count", "page_size")
             )
             return (pages - free) * width
-        return connection.execute(text("SELECT pg_database_size(current_database())")).scalar() or 0
+        return int(connection.execute(text("SELECT pg_database_size(current_database())")).scalar_one())
 
 
 if __name__ == "__main__":

@@ -12,11 +12,12 @@ from tests.support import depth
 
 MILLISECONDS = 200
 PIECES = [
-    '"', "'", "*", "-", ".", ":", "(", ")", "^", "~", "&", "|", "!", "\\\\", "/", "%", "_", "$$", ";", "--", "/*", "<->", " ",
-    "\t", "\n", "AND", "OR", "NOT", "NEAR(", "from:", "in:", "before:", "after:", "has:link", "is:pinned", "mentions:me",
-    "from:anna", 'in:"Room', "before:2026-02-31", "after:99999", "before:0000", "fox", "foxes", "東京", "京", "ﷺ", "é",
-    "e\u0301" * 30, "\u200d", "\ufeff", "\u202e", "🎉", "'; DROP TABLE messages; --", "{}", "[]", "NULL", "0x00", "1e999",
-    "=a1", "=r1", "=l", "\x01", "\x7f", "\x85", "\U0010ffff", "ｆ", "ı", "İ", "ß", "x" * 60,
+    '"', "'", "*", "-", ".", ":", "(", ")", "^", "~", "&", "|", "!", "\\\\", "/", "%", "_", "$$", ";", "--",
+    "/*", "<->", " ", "\t", "\n", "AND", "OR", "NOT", "NEAR(", "from:", "in:", "before:", "after:", "has:link",
+    "is:pinned", "mentions:me", "from:anna", 'in:"Room', "before:2026-02-31", "after:99999", "before:0000",
+    "fox", "foxes", "東京", "京", "ﷺ", "é", "e\u0301" * 30, "\u200d", "\ufeff", "\u202e", "🎉",
+    "'; DROP TABLE messages; --", "{}", "[]", "NULL", "0x00", "1e999", "=a1", "=r1", "=l", "\x01", "\x7f",
+    "\x85", "\U0010ffff", "ｆ", "ı", "İ", "ß", "x" * 60,
 ]  # fmt: skip
 
 
