@@ -1,6 +1,6 @@
 """Measure the search: queries over many messages, while others arrive.
 
-    python -m bench.search FOLDER [--database URL] [--messages 1000000] [--rate 1000] [--queries 300]
+    python -m bench.search FOLDER [--database URL|postgresql] [--messages 1000000] [--rate 1000] [--queries 300]
 
 Fills an empty database with messages whose words have a realistic distribution (Zipf, with a
 vocabulary that grows with the text), builds the index, and measures queries of a user who is in all
@@ -17,6 +17,7 @@ from typing import Any
 
 from sqlalchemy import text
 
+from bench.postgresql import database_url
 from hubbub.domain.commands import CreateAccount, CreateRoom, SendMessage
 from hubbub.domain.model import SYSTEM, Actor, Role, room_topic
 from hubbub.engine.services import Services
@@ -165,8 +166,13 @@ async def main() -> None:
     parser.add_argument("--rate", type=int, default=1_000)
     parser.add_argument("--queries", type=int, default=300)
     given = parser.parse_args()
+    with database_url(given.database) as url:
+        await run(given, url)
+
+
+async def run(given: argparse.Namespace, url: str | None) -> None:
     language = Language(1)
-    chosen = Settings(data=given.folder, database_url=given.database, rate_limits=False)
+    chosen = Settings(data=given.folder, database_url=url, rate_limits=False)
     async with running(chosen, serving=False) as services:
         create = CreateAccount(username="author", password_hash="-", role=Role.MEMBER)
         author = (await services.journal.submit(create, SYSTEM)).answer["user"].id

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
+from hubbub.domain.errors import BadRequest
 from hubbub.domain.model import Mentions
 from hubbub.domain.names import skeleton
 from hubbub.domain.search import documents, query
@@ -19,12 +20,16 @@ from hubbub.domain.search.query import Query
 from hubbub.domain.search.tokens import VERSION
 from hubbub.domain.text import TooLong
 from hubbub.storage import history, search_index, search_rooms
+from hubbub.storage.db_errors import timed_out
 from hubbub.storage.search_index import BlockHead, Group, IndexTerm, State
 
+TOO_SLOW = "This search takes too long. Search for more words or rarer ones, or add a filter."
 NEWEST = 2**63 - 1
 FIRST_BLOCKS = 4
 """Blocks that a search looks at first. Each further step takes four times as many."""
 GROWTH = 4
+MAX_BLOCKS = 1_024
+"""Blocks that one statement looks at."""
 MAX_GROUPS = 8
 """Words that are looked up in the index. More of them only have to be in the messages found."""
 ROWS_AT_ONCE = 100
@@ -103,7 +108,19 @@ class Candidates(NamedTuple):
 
 
 def page(connection: Connection, user: int, request: SearchRequest) -> dict[str, object]:
-    """Return a page of the messages that the user may read and that match the query."""
+    """Return a page of the messages that the user may read and that match the query.
+
+    Raises BadRequest if the database ended a statement because it took too long.
+    """
+    try:
+        return _page(connection, user, request)
+    except Exception as error:
+        if timed_out(error):
+            raise BadRequest(TOO_SLOW) from error
+        raise
+
+
+def _page(connection: Connection, user: int, request: SearchRequest) -> dict[str, object]:
     deadline = monotonic() + SECONDS
     search = _resolve(connection, user, query.parse(request.text, typing=request.typing))
     state = search_index.state(connection)
@@ -169,7 +186,7 @@ def _candidates(connection: Connection, search: Search, before: int) -> Iterator
     size = FIRST_BLOCKS
     while True:
         some, left = left[:size], left[size:]
-        size *= GROWTH
+        size = min(size * GROWTH, MAX_BLOCKS)
         matching = search_index.matching(connection, groups, [head.block for head in some])
         waiting += [
             each for each, room in search_index.members(connection, matching) if each < before and room in search.floors
