@@ -181,9 +181,9 @@ async def run(given: argparse.Namespace, url: str | None) -> None:
         reader = (await services.journal.submit(create, SYSTEM)).answer["user"].id
         rooms = []
         for number in range(ROOMS):
-            users = [reader] if number < 2 else []
+            users = (reader,) if number < 2 else ()
             command = CreateRoom(
-                type="room.create", kind="private", name=f"room {number}", key=f"r{number}", users=users
+                type="room.create", kind="private", name=f"room {number}", key=f"r{number}", members=users
             )
             rooms.append((await services.journal.submit(command, actor)).answer["room"].id)
         begin = time.monotonic()

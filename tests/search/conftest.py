@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import NullPool, create_engine, text
 
 from hubbub.domain.model import Role
 from hubbub.storage import search_index
@@ -42,7 +43,7 @@ class Searches:
         assert answer.is_success, answer.text
 
     async def direct(self, owner: Person, *others: Person) -> int:
-        fields = {"kind": "direct", "users": [other.id for other in others], "key": f"k{next(keys)}"}
+        fields = {"kind": "direct", "members": [other.id for other in others], "key": f"k{next(keys)}"}
         answer = await owner.post("/api/rooms", json=fields)
         assert answer.is_success, answer.text
         room: int = answer.json()["room"]["id"]
@@ -106,6 +107,14 @@ def behind(connection: Any) -> int:
 async def searches(database_url: str, tmp_path: Path) -> AsyncIterator[Searches]:
     async with place(tmp_path / "data", database_url=database_url) as here:
         yield Searches(here)
+
+
+def execute(searches: Searches, *statements: str) -> None:
+    """Change the database behind the server's back."""
+    engine = create_engine(searches.here.services.database.url, poolclass=NullPool)
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
 
 
 async def blocks(searches: Searches) -> int:

@@ -5,14 +5,14 @@ import time
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 
 from hubbub.domain.search import tokens
 from hubbub.engine import search as engine
 from hubbub.features import search
 from hubbub.features import search_index as handlers
 from hubbub.storage import search_index
-from tests.search.conftest import Searches, blocks
+from hubbub.storage.schema import INDEX
+from tests.search.conftest import Searches, blocks, execute
 from tests.search.consistency import problems
 from tests.support import depth
 from tests.support.place import place
@@ -99,9 +99,7 @@ async def test_an_incomplete_index_says_how_far_it_is(searches: Searches) -> Non
     for number in range(5):
         await searches.send(anna, room, f"fox {number}")
     await searches.indexed()
-    database = searches.here.services.database
-    with database.writer.begin() as connection:
-        connection.execute(text("UPDATE search_state SET tokeniser = 0, total = 9"))
+    execute(searches, "UPDATE search_state SET tokeniser = 0, total = 9")
     page = await searches.search(anna, "fox")
     assert page["results"] == []
     assert page["indexing"] == {"done_count": 0, "total_count": 9}
@@ -136,21 +134,15 @@ async def test_messages_from_before_the_index_are_found_after_an_upgrade(databas
         for number in range(20):
             await searches.send(anna, room, f"fox {number}")
         await searches.indexed()
-        with here.services.database.writer.begin() as connection:
-            for table in search_index_tables():
-                connection.execute(text(f"DELETE FROM {table}"))
-            if random.random() < 0.5:
-                connection.execute(text("DELETE FROM follower_positions"))
+        execute(searches, *(f"DELETE FROM {table}" for table in INDEX))
+        if random.random() < 0.5:
+            execute(searches, "DELETE FROM follower_positions")
     async with place(tmp_path / "data", database_url=database_url) as here:
         searches = Searches(here)
         anna = await here.token("anna")
         await searches.indexed()
         assert len(await searches.find(anna, "fox")) == 20
         assert await problems_of(searches) == []
-
-
-def search_index_tables() -> list[str]:
-    return ["search_state", "search_recent", "search_blocks", "search_chunks"]
 
 
 async def test_a_send_takes_no_statement_for_the_index(tmp_path: Path) -> None:

@@ -157,8 +157,10 @@ def _walk(
         return found, None
     before = NEWEST if request.before is None else request.before
     for ids, examined in _candidates(connection, search, before):
-        for start in range(0, len(ids), ROWS_AT_ONCE):
-            some = ids[start : start + ROWS_AT_ONCE]
+        start = 0
+        while start < len(ids):
+            some = ids[start : start + (request.limit + 1 if not found else ROWS_AT_ONCE)]
+            start += len(some)
             rows = history.rows_of(connection, some)
             for each in some:
                 row = rows.get(each)
@@ -168,7 +170,7 @@ def _walk(
                 if len(found) == request.limit:
                     return found, found[-1][0].id
                 found.append((row, places))
-            if monotonic() > deadline and start + ROWS_AT_ONCE < len(ids):
+            if monotonic() > deadline and start < len(ids):
                 return found, some[-1]
         if monotonic() > deadline and 0 < examined < before:
             return found, examined
