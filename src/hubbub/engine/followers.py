@@ -25,12 +25,14 @@ from operator import attrgetter
 from typing import Any, Literal
 
 import structlog
+from sqlalchemy import Connection
 
 from hubbub.clock import Clock
 from hubbub.domain.commands.followers import (
     MAX_REASON,
     AddDeadLetter,
     AdvanceFollowers,
+    ContinueReplay,
     FollowerCommand,
     LeaseFollowers,
     Move,
@@ -40,9 +42,10 @@ from hubbub.domain.commands.followers import (
     ReleaseFollowers,
     RemoveFollower,
     SeedFollower,
+    SettleDeadLetter,
 )
 from hubbub.domain.errors import Busy, HubbubError, Unavailable
-from hubbub.domain.events import Entry
+from hubbub.domain.events import Entry, FollowerChanged
 from hubbub.domain.model import SECURITY, SYSTEM
 from hubbub.domain.model.followers import Lease
 from hubbub.domain.text import one_line
@@ -51,7 +54,7 @@ from hubbub.engine.ports import Read
 from hubbub.features.followers import Page, pages
 from hubbub.features.shared.followers import REFUSALS, Fenced, MovedElsewhere
 from hubbub.storage import followers
-from hubbub.storage.followers import Behind, in_scope
+from hubbub.storage.followers import Behind, Lag, in_scope
 
 INTERVAL = 15.0
 """Seconds between two comparisons of heads with positions."""
@@ -152,6 +155,14 @@ class RetryLater(Exception):
         self.only_topic = only_topic
 
 
+class Kind:
+    """The followers of one kind in this process: what they share, and what they did."""
+
+    def __init__(self) -> None:
+        self.slots = asyncio.Semaphore(WORKING)
+        self.handled = self.failed = self.dead_letters = 0
+
+
 class Followers:
     """All followers of this process. Must be used on the event loop's thread."""
 
@@ -171,9 +182,10 @@ class Followers:
         self.owner = secrets.token_hex(8)
         self._runners: dict[str, _Runner] = {}
         self._positions = _Positions(journal)
-        self._working: dict[str, asyncio.Semaphore] = {}
+        self._kinds: dict[str, Kind] = {}
         self._hints: set[str] = set()
         self._hinted = False
+        self._changed: set[str] = set()
         self._leases = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._started = False
@@ -214,9 +226,8 @@ class Followers:
             command = SeedFollower(name=follower.name, after=after)
             after = (await self._journal.submit(command, SYSTEM)).answer["after"]
         await self.detach(follower.name)
-        kind = follower.name.partition(":")[0]
-        slots = self._working.setdefault(kind, asyncio.Semaphore(WORKING))
-        runner = _Runner(follower, self._read, self._journal, self._clock, self._positions, slots, self._interval)
+        kind = self._kinds.setdefault(kind_of(follower.name), Kind())
+        runner = _Runner(follower, self._read, self._journal, self._clock, self._positions, kind, self._interval)
         runner.lost = self.refresh
         self._runners[follower.name] = runner
         if self._started:
@@ -244,29 +255,38 @@ class Followers:
 
     def wake(self, entries: Sequence[Entry]) -> None:
         """Note that topics have new entries. Called with every published batch, so it does little."""
-        self._hints.update(map(TOPIC, entries))
+        topics = set(map(TOPIC, entries))
+        self._hints |= topics
+        if SECURITY in topics:
+            events = (entry.event for entry in entries)
+            self._changed.update(event.follower for event in events if isinstance(event, FollowerChanged))
         if not self._hinted:
             self._hinted = True
             asyncio.get_running_loop().call_later(HINT_DELAY, self._hand_out_hints)
 
     def _hand_out_hints(self) -> None:
         hints, self._hints, self._hinted = self._hints, set(), False
-        if SECURITY in hints:
+        changed, self._changed = self._changed, set()
+        if changed:
             self.refresh()
-        for runner in self._runners.values():
+        for name, runner in self._runners.items():
             runner.hint(hints)
+            if name in changed:
+                runner.compare()
 
     # --- leases ---------------------------------------------------------------------------------------------------
 
     async def _keep_leases(self) -> None:
         while True:
             self._leases.clear()
-            if self._runners:
-                try:
+            wait: float | None = self._renewal
+            try:
+                if self._runners:
                     await self._renew()
-                except HubbubError as error:
-                    logger.warning("follower_leases_not_renewed", code=error.code)
-            wait = None if self._exclusive and self._all_leased() else self._renewal
+                if self._exclusive and all(runner.owned for runner in self._runners.values()):
+                    wait = None  # nothing else can change them
+            except HubbubError as error:
+                logger.warning("follower_leases_not_renewed", code=error.code)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._leases.wait(), wait)
 
@@ -280,8 +300,27 @@ class Followers:
             if runner is not None:
                 runner.leased(leases.get(name), float("inf") if self._exclusive else until)
 
-    def _all_leased(self) -> bool:
-        return all(runner.owned for runner in self._runners.values())
+    # --- metrics --------------------------------------------------------------------------------------------------
+
+    def counted(self, value: Callable[["Kind"], int]) -> dict[str, float]:
+        """Return a counter of each kind of followers."""
+        return {name: value(kind) for name, kind in self._kinds.items()}
+
+    def behind(self) -> dict[str, float]:
+        """Return for each kind how many entries were not handled yet at the last comparison."""
+        found = dict.fromkeys(self._kinds, 0.0)
+        for name, runner in self._runners.items():
+            found[kind_of(name)] += runner.lag.entries
+        return found
+
+    def oldest(self) -> dict[str, float]:
+        """Return for each kind of followers the age in seconds of the oldest entry that is not handled."""
+        now, found = self._clock.now(), dict.fromkeys(self._kinds, 0.0)
+        for name, runner in self._runners.items():
+            if runner.lag.oldest_at is not None:
+                age = max(0.0, (now - runner.lag.oldest_at) / 1_000)
+                found[kind_of(name)] = max(found[kind_of(name)], age)
+        return found
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -312,13 +351,13 @@ class _Runner:
         journal: Journal,
         clock: Clock,
         positions: "_Positions",
-        slots: asyncio.Semaphore,
+        kind: Kind,
         interval: float,
     ) -> None:
         self.follower = follower
         self.lost: Callable[[], None] = lambda: None
         self._read, self._journal, self._clock = read, journal, clock
-        self._positions, self._slots, self._interval = positions, slots, interval
+        self._positions, self._kind, self._interval = positions, kind, interval
         self._lease: Lease | None = None
         self._lease_until = 0.0
         self._hints: set[str] = set()
@@ -330,6 +369,7 @@ class _Runner:
         self._next_attempt_at = 0
         self._parallel = asyncio.Semaphore(follower.parallel)
         self._task: asyncio.Task[None] | None = None
+        self.lag = NO_LAG
 
     @property
     def owned(self) -> bool:
@@ -355,16 +395,23 @@ class _Runner:
             self._hints.update(mine)
         self._wake.set()
 
+    def compare(self) -> None:
+        """Compare the heads with the positions soon."""
+        self._scan_at, self._after = 0.0, ""
+        self._wake.set()
+
     def leased(self, lease: Lease | None, until: float) -> None:
         """Note the stored state of the follower, which is None if it was removed."""
         before, self._lease, self._lease_until = self._lease, lease, until
         if lease is None or not lease.fence:
+            self.lag = NO_LAG  # its owner reports it
             return
-        if before is None or before.fence != lease.fence or before.state != lease.state:
-            self._scan_at, self._after = 0.0, ""
-        self._attempts = lease.attempts
-        self._next_attempt_at = lease.next_attempt_at or 0
-        self._wake.set()
+        taken = before is None or before.fence != lease.fence
+        resumed = before is not None and before.next_attempt_at is not None and lease.next_attempt_at is None
+        if taken or resumed:  # else this process knows more than what was stored a moment ago
+            self._attempts, self._next_attempt_at = lease.attempts, lease.next_attempt_at or 0
+        if before is None or taken or resumed or lease.state != before.state or lease.replaying or lease.retries:
+            self.compare()
 
     # --- rounds ---------------------------------------------------------------------------------------------------
 
@@ -380,6 +427,9 @@ class _Runner:
                 await self._round()
             except _Stop:
                 pass
+            except Fenced:
+                self._lease = None
+                self.lost()
             except (Unavailable, Busy):
                 self._scan_at = 0.0
                 await asyncio.sleep(STORE_BACKOFF)
@@ -409,14 +459,70 @@ class _Runner:
     async def _round(self) -> None:
         """Work for the hinted topics, or for a page of the topics whose heads are not the positions."""
         name, now = self.follower.name, self._clock.now()
+        assert self._lease is not None
+        if self._lease.replaying:
+            await self._set_back()
+        if self._lease.retries and not self._attempts:
+            await self._retry_dead_letters()
+            self._check()
         if self._hints:
             hinted = [self._hints.pop() for _ in range(min(PAGE, len(self._hints)))]
             found = await self._read(followers.behind_among, name, hinted, now)
         else:
+            first = not self._after
             found = await self._read(followers.behind, name, self.follower.scope, self._after, now, PAGE)
+            if first:
+                self.lag = await self._read(followers.lag, name, self.follower.scope) if found else NO_LAG
             self._after = found[-1].topic if len(found) == PAGE else ""
             self._scan_at = 0.0 if self._after else self._clock.monotonic() + self._interval
         await self._work(found)
+
+    async def _set_back(self) -> None:
+        """Set positions back, as an operator has asked for, before anything else is handled."""
+        command = ContinueReplay(follower=self.follower.name, fence=self._fence())
+        while (await self._journal.submit(command, SYSTEM)).answer["after"] is not None:
+            pass
+        self._lease = self._lease and self._lease._replace(replaying=False)
+
+    async def _retry_dead_letters(self) -> None:
+        """Handle dead letters again, as an operator has asked for."""
+        after = ("", 0)
+        while found := await self._read(self._dead_letters, after):
+            for topic, seq in found:
+                self._check()
+                if not await self._retry(topic, seq):
+                    return
+                after = (topic, seq)
+        self._lease = self._lease and self._lease._replace(retries=False)
+
+    def _dead_letters(self, connection: Connection, after: tuple[str, int]) -> list[tuple[str, int]]:
+        found = followers.dead_letters_of(connection, self.follower.name, after, CHUNK, retried=True)
+        return [(each.topic, each.seq) for each in found]
+
+    async def _retry(self, topic: str, seq: int) -> bool:
+        """Handle a dead letter again. Returns False if the follower has to wait."""
+        found = await self._read(pages, [(topic, seq - 1)], 1, MAX_CHARACTERS)
+        entries = found[0].entries if found else None
+        settled = SettleDeadLetter(follower=self.follower.name, fence=self._fence(), topic=topic, seq=seq)
+        if not entries:
+            await self._submit(settled.model_copy(update={"reason": TRIMMED}))
+            return True
+        try:
+            command = await self.follower.handle(topic, entries)
+        except RetryLater as later:
+            await self._wait_all(later)
+            return False
+        except Exception as error:
+            reason = error.reason if isinstance(error, Poison) else type(error).__name__
+            await self._submit(settled.model_copy(update={"reason": shortened(reason)}))
+            return True
+        if command is None:
+            await self._submit(settled)
+        else:
+            move = Move(self.follower.name, self._fence(), topic, seq - 1, seq)
+            await self._submit(command.model_copy(update={**move._asdict(), "retried": True}))
+        self._kind.handled += 1
+        return True
 
     async def _work(self, found: Sequence[Behind]) -> None:
         queue = deque(_Work(each.topic, each.seq, each.attempts) for each in found)
@@ -424,7 +530,7 @@ class _Runner:
             self._check()
             most = 1 if self._attempts else CHUNK  # after a failure, one topic shows whether it works again
             chunk = [queue.popleft() for _ in range(min(most, len(queue)))]
-            async with self._slots:
+            async with self._kind.slots:
                 wanted = [(work.topic, work.seq) for work in chunk]
                 loaded = {
                     page.topic: page
@@ -459,10 +565,6 @@ class _Runner:
         except MovedElsewhere:
             self.hint([work.topic])
             return None
-        except Fenced:
-            self._lease = None
-            self.lost()
-            raise _Stop from None
         return None if last is None or last >= page.head else _Work(work.topic, last, 0)
 
     async def _page(self, work: _Work, page: Page) -> int | None:
@@ -492,6 +594,7 @@ class _Runner:
                 return await self._singly(work, topic, after, entries)
             return await self._failed(work, topic, after, wanted[0].seq, error)
         await self._store(command, topic, after, last)
+        self._kind.handled += len(wanted)
         if self._attempts:
             self._attempts = 0
             await self._submit(NoteFollowerRecovery(follower=self.follower.name, fence=self._fence()))
@@ -537,8 +640,14 @@ class _Runner:
             seconds = backoff(attempts) if later.seconds is None else later.seconds
             await self._note_topic(topic, after, attempts, seconds, later.reason)
             return None
+        await self._wait_all(later)
+        return None
+
+    async def _wait_all(self, later: RetryLater) -> None:
+        """Let the whole follower wait."""
         now = self._clock.now()
         if self._next_attempt_at <= now:  # the first topic of this round that failed
+            self._kind.failed += 1
             self._attempts += 1
             seconds = backoff(self._attempts) if later.seconds is None else later.seconds
             self._next_attempt_at = now + round(seconds * 1_000)
@@ -552,9 +661,9 @@ class _Runner:
                     reason=shortened(later.reason),
                 )
             )
-        return None
 
     async def _note_topic(self, topic: str, after: int, attempts: int, seconds: float, reason: str) -> None:
+        self._kind.failed += 1
         self._scan_at = min(self._scan_at, self._clock.monotonic() + max(1.0, seconds))
         await self._submit(
             NoteFollowerFailure(
@@ -569,6 +678,7 @@ class _Runner:
         )
 
     async def _bury(self, topic: str, after: int, seq: int, attempts: int, reason: str) -> None:
+        self._kind.dead_letters += 1
         move = Move(self.follower.name, self._fence(), topic, after, seq)
         logger.warning("follower_dead_letter", follower=move.follower, topic=topic, seq=seq, attempts=attempts)
         await self._submit(AddDeadLetter(move=move, attempts=attempts, reason=shortened(reason)))
@@ -647,4 +757,10 @@ def shortened(reason: str) -> str:
     return line if len(line) <= MAX_REASON else f"{line[: MAX_REASON - 1]}…"
 
 
+def kind_of(name: str) -> str:
+    return name.partition(":")[0]
+
+
 TOPIC = attrgetter("topic")
+NO_LAG = Lag(0, 0, None)
+TRIMMED = "The log no longer has this entry."

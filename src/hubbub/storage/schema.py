@@ -277,8 +277,11 @@ followers = Table(
     Column("next_attempt_at", Big),
     Column("last_error", Text),
     Column("last_error_at", Big),
+    Column("replay_seq", Big),
+    Column("replay_after", Text),
 )
-"""`scope` is a topic, or the beginning of topics, which ends with a colon. `owner` is the process that
+"""`replay_seq` is set while the positions in all topics are set back to it; `replay_after` is the last
+topic that is done. `scope` is a topic, or the beginning of topics, which ends with a colon. `owner` is the process that
 holds the lease. `fence` counts the owners: what an earlier owner writes is refused."""
 
 follower_positions = Table(
