@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hubbub.domain.text import MAX_SEARCH
+from hubbub.domain.text import MAX_FOUND, MAX_SEARCH
 from tests.search.conftest import Searches, blocks
 
 TEXTS = {
@@ -210,3 +210,15 @@ async def test_a_query_that_is_too_long_is_refused(searches: Searches) -> None:
     answer = await anna.get("/api/search", params={"q": "x" * (MAX_SEARCH + 1)})
     assert answer.status_code == 400
     assert "500" in answer.json()["error"]["message"]
+
+
+async def test_a_page_of_results_has_a_limit(searches: Searches) -> None:
+    anna = await searches.person("anna")
+    room = await searches.room(anna, "Talk")
+    for number in range(MAX_FOUND + 1):
+        await searches.send(anna, room, f"fox {number}")
+    await searches.indexed()
+    assert len((await searches.search(anna, "fox"))["results"]) == 20
+    assert len((await searches.search(anna, "fox", limit=MAX_FOUND))["results"]) == MAX_FOUND
+    for limit in (0, MAX_FOUND + 1):
+        assert (await anna.get("/api/search", params={"q": "fox", "limit": limit})).status_code == 400
