@@ -48,11 +48,11 @@ Rows = Counter[tuple[object, ...]]
 Told = dict[str, list[str]]
 
 
-@dataclass
 BY_ITSELF = INDEX | {"followers", "follower_positions", "dead_letters"}
 """Tables that the server changes by itself, some time after a command."""
 
 
+@dataclass
 class Side:
     """alice, who sends the requests; bob, in her rooms; carol, in no room.
 
