@@ -15,7 +15,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import NullPool, create_engine, text
 
 from bench.postgresql import database_url
 from hubbub.domain.commands import CreateAccount, CreateRoom, SendMessage
@@ -77,7 +77,8 @@ class Language:
 
 async def fill(services: Services, language: Language, count: int, rooms: list[int], author: int) -> None:
     """Insert messages into the rooms, in turn, without their log."""
-    database, at = services.database, services.clock.now() - count * SPACING
+    engine = create_engine(services.database.url, poolclass=NullPool)
+    at = services.clock.now() - count * SPACING
     columns = ("id", "room", "seq", "n", "at", "author", "key", "hash", "body")
     done = 0
     while done < count:
@@ -89,9 +90,9 @@ async def fill(services: Services, language: Language, count: int, rooms: list[i
             id_ = (at - EPOCH) * 1_000 << 10
             rows.append(dict(zip(columns, (id_, room, seq, seq, at, author, f"k{done}", "0" * 64, body), strict=True)))
             done += 1
-        with database.writer.begin() as connection:
+        with engine.begin() as connection:
             connection.execute(messages.insert(), rows)
-    with database.writer.begin() as connection:
+    with engine.begin() as connection:
         head = 1_001 + count // len(rooms)
         for room in rooms:
             connection.execute(
