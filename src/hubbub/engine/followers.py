@@ -67,7 +67,7 @@ MAX_HINTS = 5_000
 """Topics remembered as hints. With more, the engine compares all heads."""
 PAGE = 1_000
 """Topics of one comparison that are in memory at a time."""
-CHUNK = 64
+CHUNK = 200
 """Topics whose entries are in memory at a time."""
 MAX_CHARACTERS = 256 * 1024
 """Characters of entries that a follower has in memory, but at least one entry."""
@@ -363,6 +363,10 @@ class _Runner:
         self._hints: set[str] = set()
         self._wake = asyncio.Event()
         self._scan_at = 0.0
+        """When to compare heads with positions, in the clock's monotonic seconds."""
+        self._measure_at = 0.0
+        self._retry_at = float("inf")
+        """When to compare because a topic can be tried again."""
         self._after = ""
         """Where the running comparison of heads goes on."""
         self._attempts = 0
@@ -390,15 +394,18 @@ class _Runner:
         if not mine:
             return
         if len(self._hints) + len(mine) > MAX_HINTS:
-            self._scan_at = 0.0
+            self._compare()
         else:
             self._hints.update(mine)
         self._wake.set()
 
     def compare(self) -> None:
         """Compare the heads with the positions soon."""
-        self._scan_at, self._after = 0.0, ""
+        self._compare()
         self._wake.set()
+
+    def _compare(self) -> None:
+        self._scan_at, self._after = 0.0, ""
 
     def leased(self, lease: Lease | None, until: float) -> None:
         """Note the stored state of the follower, which is None if it was removed."""
@@ -419,33 +426,32 @@ class _Runner:
         while True:
             self._wake.clear()
             wait = self._wait()
-            if wait is None or wait > 0:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), wait)
-                continue
             try:
-                await self._round()
+                if wait is None or wait > 0:
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self._wake.wait(), wait)
+                    await self._measure_if_idle()
+                else:
+                    await self._round()
             except _Stop:
-                pass
+                self._compare()
             except Fenced:
                 self._lease = None
                 self.lost()
-            except (Unavailable, Busy):
-                self._scan_at = 0.0
-                await asyncio.sleep(STORE_BACKOFF)
             except Exception as error:  # a bug must not end the follower
-                logger.exception("follower_stumbled", follower=self.follower.name, exc_info=error)
-                self._scan_at = 0.0
+                if not isinstance(error, Unavailable | Busy):
+                    logger.exception("follower_stumbled", follower=self.follower.name, exc_info=error)
+                self._compare()
                 await asyncio.sleep(STORE_BACKOFF)
 
     def _wait(self) -> float | None:
         """Return in how many seconds there is work; None if only a call can bring some."""
         if not self._may_work():
-            return None
+            return self._interval if self.owned else None
         later = (self._next_attempt_at - self._clock.now()) / 1_000
         if later > 0:
             return min(later, self._interval)  # the clock may be set
-        return 0.0 if self._hints else self._scan_at - self._clock.monotonic()
+        return 0.0 if self._hints else min(self._scan_at, self._retry_at) - self._clock.monotonic()
 
     def _may_work(self) -> bool:
         lease = self._lease
@@ -456,13 +462,22 @@ class _Runner:
             and self._clock.monotonic() < self._lease_until
         )
 
+    async def _measure_if_idle(self) -> None:
+        """Look at what is behind while the follower is paused or has to wait."""
+        working = self._may_work() and self._next_attempt_at <= self._clock.now()
+        if self.owned and not working and self._clock.monotonic() >= self._measure_at:
+            await self._measure()
+
+    async def _measure(self) -> None:
+        self._measure_at = self._clock.monotonic() + self._interval
+        self.lag = await self._read(followers.lag, self.follower.name, self.follower.scope)
+
     async def _round(self) -> None:
         """Work for the hinted topics, or for a page of the topics whose heads are not the positions."""
         name, now = self.follower.name, self._clock.now()
-        assert self._lease is not None
-        if self._lease.replaying:
+        if self._lease and self._lease.replaying:
             await self._set_back()
-        if self._lease.retries and not self._attempts:
+        if self._lease and self._lease.retries and not self._attempts:
             await self._retry_dead_letters()
             self._check()
         if self._hints:
@@ -470,9 +485,13 @@ class _Runner:
             found = await self._read(followers.behind_among, name, hinted, now)
         else:
             first = not self._after
-            found = await self._read(followers.behind, name, self.follower.scope, self._after, now, PAGE)
             if first:
-                self.lag = await self._read(followers.lag, name, self.follower.scope) if found else NO_LAG
+                self._retry_at = float("inf")
+            found = await self._read(followers.behind, name, self.follower.scope, self._after, now, PAGE)
+            if first and found:
+                await self._measure()
+            elif first:
+                self.lag = NO_LAG
             self._after = found[-1].topic if len(found) == PAGE else ""
             self._scan_at = 0.0 if self._after else self._clock.monotonic() + self._interval
         await self._work(found)
@@ -509,6 +528,8 @@ class _Runner:
             return True
         try:
             command = await self.follower.handle(topic, entries)
+        except (Unavailable, Busy):
+            raise
         except RetryLater as later:
             await self._wait_all(later)
             return False
@@ -553,39 +574,56 @@ class _Runner:
     def _check(self) -> None:
         """Raise _Stop if this process must not go on now. What is left is found by a comparison later."""
         if not self._may_work() or self._next_attempt_at > self._clock.now():
-            self._scan_at, self._after = 0.0, ""
             raise _Stop
 
     async def _topic(self, work: _Work, page: Page) -> _Work | None:
         """Handle a page of a topic; return what is left of the topic, None if nothing is left now."""
         try:
-            async with self._parallel:
-                self._check()
-                last = await self._page(work, page)
+            last = await self._page(work, page)
         except MovedElsewhere:
             self.hint([work.topic])
             return None
-        return None if last is None or last >= page.head else _Work(work.topic, last, 0)
+        if last is None or not (page.more or last < page.target):
+            return None
+        return _Work(work.topic, last, 0)
 
     async def _page(self, work: _Work, page: Page) -> int | None:
         """Handle a page; return the new position, None if the topic has to wait."""
         if page.entries is None:
-            target = page.floor if page.after < page.floor else page.head
-            command = await self.follower.reset(page.topic, target)
-            await self._store(command, page.topic, page.after, target)
-            return target
+            return await self._reset(work, page.topic, page.after, page.target)
         if not page.entries:
             return page.after
         return await self._entries(work, page.topic, page.after, page.entries)
+
+    async def _reset(self, work: _Work, topic: str, after: int, target: int) -> int | None:
+        try:
+            async with self._parallel:
+                self._check()
+                command = await self.follower.reset(topic, target)
+        except (asyncio.CancelledError, _Stop, Unavailable, Busy):
+            raise
+        except RetryLater as later:
+            return await self._later(work, topic, after, later)
+        except Exception as error:
+            return await self._failed(work, topic, after, target, error)
+        await self._store(command, topic, after, target)
+        return target
+
+    async def _handle(self, topic: str, entries: Sequence[Entry]) -> FollowerCommand | None:
+        async with self._parallel:
+            self._check()
+            return await self.follower.handle(topic, entries)
 
     async def _entries(self, work: _Work, topic: str, after: int, entries: Sequence[Entry]) -> int | None:
         last = entries[-1].seq
         wanted = [entry for entry in entries if entry.event.type in self.follower.types]
         try:
-            command = await self.follower.handle(topic, wanted) if wanted else None
-        except asyncio.CancelledError:
+            command = await self._handle(topic, wanted) if wanted else None
+        except (asyncio.CancelledError, _Stop, Unavailable, Busy):
             raise
         except Poison as poison:
+            if poison.seq not in {entry.seq for entry in wanted}:
+                return await self._failed(work, topic, after, wanted[0].seq, poison)
             return await self._poisoned(work, topic, after, entries, poison)
         except RetryLater as later:
             return await self._later(work, topic, after, later)
@@ -595,18 +633,20 @@ class _Runner:
             return await self._failed(work, topic, after, wanted[0].seq, error)
         await self._store(command, topic, after, last)
         self._kind.handled += len(wanted)
-        if self._attempts:
+        if self._attempts and wanted:
             self._attempts = 0
             await self._submit(NoteFollowerRecovery(follower=self.follower.name, fence=self._fence()))
         return last
 
     async def _singly(self, work: _Work, topic: str, after: int, entries: Sequence[Entry]) -> int | None:
-        for entry in entries:
-            moved = await self._entries(work, topic, after, [entry])
+        rest = list(entries)
+        while rest:
+            own = (n for n, entry in enumerate(rest) if entry.event.type in self.follower.types)
+            count = next(own, len(rest) - 1) + 1
+            moved = await self._entries(work, topic, after, rest[:count])
             if moved is None:
                 return None
-            after = moved
-            work = _Work(topic, after, 0)
+            after, rest, work = moved, rest[count:], _Work(topic, moved, 0)
         return after
 
     async def _poisoned(
@@ -664,7 +704,7 @@ class _Runner:
 
     async def _note_topic(self, topic: str, after: int, attempts: int, seconds: float, reason: str) -> None:
         self._kind.failed += 1
-        self._scan_at = min(self._scan_at, self._clock.monotonic() + max(1.0, seconds))
+        self._retry_at = min(self._retry_at, self._clock.monotonic() + max(1.0, seconds))
         await self._submit(
             NoteFollowerFailure(
                 follower=self.follower.name,

@@ -40,6 +40,8 @@ from hubbub.storage.transaction import Transaction
 T = TypeVar("T")
 EXCLUSIVE_LEASE = 2**52
 """The end of a lease that no other process can take."""
+MAX_ENTRIES = 500
+"""Entries that `pages` returns, at most."""
 
 
 class Read(Protocol):
@@ -275,40 +277,39 @@ def _owned(tx: Transaction, name: str, fence: int) -> StoredFollower:
 
 
 class Page(NamedTuple):
-    """The next entries of a topic, without a gap after `after`. None if there is a gap."""
+    """The next entries of a topic, without a gap after `after`.
+
+    None if there is a gap: the log was trimmed behind the position, or the position is above the
+    head. The topic goes on at `target`. `more` tells whether further entries may follow.
+    """
 
     topic: str
     after: int
-    head: int
-    floor: int
     entries: Sequence[Entry] | None
+    target: int
+    more: bool
 
 
 def pages(connection: Connection, wanted: Sequence[tuple[str, int]], limit: int, characters: int) -> list[Page]:
     """Return the next entries of several topics, given as (topic, position).
 
     At most `limit` entries of each, and about as many `characters` in all: the last topics may be
-    left out, but never the first one.
+    left out, but never the first one. One statement, and one for each topic without a next entry.
     """
+    lists, ended = log.entries_of(connection, wanted, limit, MAX_ENTRIES, characters)
     found: list[Page] = []
-    for topic, after in wanted:
-        place = log.position(connection, topic)
-        if place is None:
+    for number, entries in enumerate(lists, start=1):
+        topic, after = wanted[number - 1]
+        if entries and entries[0].seq == after + 1:
+            more = len(entries) == limit or (ended and number == len(lists))
+            found.append(Page(topic, after, entries, entries[-1].seq, more))
             continue
-        head, floor = place
-        if not floor <= after <= head:
-            found.append(Page(topic, after, head, floor, None))
-            continue
-        entries = log.entries(connection, topic, after, limit)
-        kept = 0
-        for entry in entries:
-            characters -= len(entry.text)
-            if characters < 0 and kept:
-                break
-            kept += 1
-        found.append(Page(topic, after, head, floor, entries[:kept]))
-        if characters <= 0:
-            break
+        head, floor = log.position(connection, topic) or (0, 0)
+        if floor <= after <= head:
+            found.append(Page(topic, after, [], after, more=False))
+        else:
+            target = floor if after < floor else head
+            found.append(Page(topic, after, None, target, more=target < head))
     return found
 
 

@@ -1,0 +1,7 @@
+"""The followers that the contract suite tests. Add yours here."""
+
+from tests.followers.case import FollowerCase
+from tests.followers.counting import CountingCase
+from tests.followers.recording import RecordingCase
+
+CASES: tuple[type[FollowerCase], ...] = (CountingCase, RecordingCase)
