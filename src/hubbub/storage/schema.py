@@ -345,9 +345,11 @@ search_blocks = Table(
     Column("last_at", Big, nullable=False),
     Column("ids", LargeBinary, nullable=False),
     Column("rooms", LargeBinary, nullable=False),
+    Index("search_blocks_heads", "last", "first", "first_at", "last_at", "block"),
 )
 """Blocks of messages (`domain/search/blocks.py`). `ids` and `rooms` have eight bytes for each message,
-zeros for one that is gone. `first` and `last` are the lowest and the highest id."""
+zeros for one that is gone. `first` and `last` are the lowest and the highest id. The index has all
+columns but those."""
 
 search_chunks = Table(
     "search_chunks",
