@@ -21,7 +21,7 @@ def indexed(connection: Connection) -> tuple[Counter[int], dict[int, set[str]]]:
         tokens[row.id] = set(row.tokens.split())
     ids: dict[int, list[int]] = {}
     for row in connection.execute(select(search_blocks)):
-        ids[row.block] = _unpack(row.ids)
+        ids[row.block] = list(_unpack(row.ids))
         times.update(each for each in ids[row.block] if each)
     for row in connection.execute(select(search_chunks)):
         assert row.block in ids, "every chunk belongs to a block"

@@ -32,6 +32,8 @@ MAX_BLOCKS = 1_024
 """Blocks that one statement looks at."""
 MAX_GROUPS = 8
 """Words that are looked up in the index. More of them only have to be in the messages found."""
+FEW_ROOMS = 8
+"""So many rooms are looked up in the index. With more, the rooms of the messages found are compared."""
 ROWS_AT_ONCE = 100
 SECONDS = 0.5
 """After this time a page ends with what was found, and says where to continue."""
@@ -61,19 +63,19 @@ class Search(NamedTuple):
     @property
     def groups(self) -> list[Group]:
         """Return what the index can look up, the longest words first, since they are rare."""
-        found: list[Group] = []
-        if self.authors is not None:
-            found.append([IndexTerm(documents.of_author(user)) for user in sorted(self.authors)])
-        if self.query.values("in"):
-            found.append([IndexTerm(documents.of_room(room)) for room in sorted(self.floors)])
+        tokens = {(token.text, token.prefix) for term in self.query.terms for token in term.tokens}
+        words = sorted(tokens, key=lambda token: (token[1], -len(token[0]), token[0]))
+        found: list[Group] = [[IndexTerm(*word)] for word in words[:MAX_GROUPS]]
         if self.query.has("has", "link"):
             found.append([IndexTerm(documents.LINK)])
         if self.query.has("mentions", "me"):
             users = (self.user, documents.WHOLE_ROOM)
             found.append([IndexTerm(documents.of_mentioned(user)) for user in users])
-        tokens = {(token.text, token.prefix) for term in self.query.terms for token in term.tokens}
-        words = sorted(tokens, key=lambda token: (token[1], -len(token[0]), token[0]))
-        return found + [[IndexTerm(*word)] for word in words[:MAX_GROUPS]]
+        if self.authors is not None:
+            found.append([IndexTerm(documents.of_author(user)) for user in sorted(self.authors)])
+        if len(self.floors) <= FEW_ROOMS:
+            found.append([IndexTerm(documents.of_room(room)) for room in sorted(self.floors)])
+        return found
 
     def match(self, row: Any) -> list[Range] | None:
         """Return the highlights of a message; None if it does not match or the user may not read it."""
