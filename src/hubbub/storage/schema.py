@@ -357,9 +357,9 @@ search_chunks = Table(
     Column("block", Big, primary_key=True),
     Column("token", LargeBinary, primary_key=True),
     Column("entries", LargeBinary, nullable=False),
-    sqlite_with_rowid=False,
 )
-"""The tokens of a block, in chunks. `token` is the first one of the chunk."""
+"""The tokens of a block, in chunks. `token` is the first one of the chunk. With rowids on SQLite: a
+tree of rows as long as these would be sixteen levels deep."""
 
 INDEX = frozenset({"search_state", "search_recent", "search_blocks", "search_chunks"})
 """The tables of the search index. Backups leave them out: the server builds the index again."""
