@@ -13,7 +13,7 @@ import sys
 from array import array
 from collections.abc import Iterable, Mapping
 
-BLOCK = 1_024
+BLOCK = 2_048
 """Messages in a block. A search looks at one or two chunks for each word and block."""
 CHUNK_BYTES = 1_250
 """Three chunks fill a page of SQLite. PostgreSQL stores chunks of over 2 KB outside of their rows."""
