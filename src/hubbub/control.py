@@ -146,11 +146,23 @@ class SettleLetter(Routed):
     drop: bool
 
 
+class RebuildSearch(Routed):
+    """Begins to build the search index again."""
+
+    route = ("POST", "/search/rebuild")
+
+
+class ShowSearch(Routed):
+    """Tells how far the search index is built."""
+
+    route = ("GET", "/search")
+
+
 Reading = ListUsers | ListFollowers | ListDeadLetters | Tail
 """Requests that only read."""
 Request = (
     Reading | CreateUser | LockUser | SetPassword | MakeResetLink | MakeInvite
-    | SetFollowerPaused | Replay | SettleLetter
+    | SetFollowerPaused | Replay | SettleLetter | RebuildSearch | ShowSearch
 )  # fmt: skip
 Answer = dict[str, object]
 
@@ -185,6 +197,11 @@ async def perform(services: Services, request: Request) -> Answer:
         case SettleLetter():
             letter = c.DropDeadLetter if request.drop else c.RetryDeadLetter
             return await _about_a_follower(services, letter, request, **request.model_dump(exclude={"drop"}))
+        case RebuildSearch():
+            await services.search.rebuild()
+            return (await services.search.progress()).model_dump()
+        case ShowSearch():
+            return (await services.search.progress()).model_dump()
 
 
 async def _tail(services: Services, request: Tail) -> Answer:

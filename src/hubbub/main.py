@@ -28,6 +28,7 @@ from hubbub.engine.limits import Limits
 from hubbub.engine.live_connections import ConnectionHub
 from hubbub.engine.online_members import HereResolver
 from hubbub.engine.passwords import Passwords
+from hubbub.engine.search import SearchIndex
 from hubbub.engine.services import Readers, Services
 from hubbub.features import accounts
 from hubbub.gateways.asgi.gateway import AsgiGateway
@@ -75,7 +76,10 @@ async def running(
         stack.enter_context(folder_lock(settings.data))
         services = await _build(settings, clock or Clock(), login, stack, serving=serving, new_epoch=new_epoch)
         meters.attach(services)
-        for work in (watch_loop(services.metrics, services.clock), keep_house(services), watch_history(services)):
+        tasks = [watch_loop(services.metrics, services.clock), keep_house(services), watch_history(services)]
+        if serving:
+            tasks.append(services.search.run(services.followers))
+        for work in tasks:
             stack.push_async_callback(_cancel, asyncio.create_task(work))
         yield services
 
@@ -139,6 +143,7 @@ async def _build(
         hub=people,
         ephemeral=signals,
         followers=followers,
+        search=SearchIndex(read, journal),
         tokens=Tokens(key),
         passwords=passwords,
         limits=Limits(clock, enabled=settings.rate_limits),

@@ -10,7 +10,7 @@ from hubbub.domain.model import Chosen, History, Role, RoomKind, RoomRole
 from hubbub.storage import backup, backup_format, migrate, restore
 from hubbub.storage.backup_format import Manifest
 from hubbub.storage.database import Database
-from hubbub.storage.schema import metadata
+from hubbub.storage.schema import INDEX, metadata
 
 NOW = 1_790_000_000_000
 KEY = bytes(range(32))
@@ -20,12 +20,14 @@ ODD = [
 ]  # fmt: skip
 NUMBERS = [0, 1, -1, 2**31, 2**53 - 1, 2**63 - 1]
 
+TABLES = [table for table in metadata.sorted_tables if table.name not in INDEX]
+"""The tables that backups contain."""
 Rows = dict[str, list[tuple[Any, ...]]]
 
 
 def fill(connection: Connection, count: int = len(ODD)) -> None:
     """Insert `count` rows into every table, with extreme values."""
-    for table in metadata.sorted_tables:
+    for table in TABLES:
         if table.name != "meta":
             for number in range(count):
                 connection.execute(insert(table).values(**row_of(table, number)))
@@ -101,7 +103,7 @@ def rows(database: Database) -> Rows:
                 for row in connection.execute(select(table).order_by(*table.primary_key.columns))
                 if table.name != "meta" or row.key not in ("epoch", "nodes", "signing_key")
             ]
-            for table in metadata.sorted_tables
+            for table in TABLES
         }
 
     found = database.read(read)

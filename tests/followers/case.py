@@ -25,6 +25,10 @@ class FollowerCase(ABC):
     name: ClassVar[str]
     exactly_once: ClassVar[bool]
     """Whether effect and position are one transaction, so that no effect is ever there twice."""
+    repeats: ClassVar[bool] = True
+    """Whether a replay makes the effects again. Otherwise the follower finds that they are there."""
+    recovers: ClassVar[bool] = False
+    """Whether `recover` finds after a reset what the log no longer has."""
     can_be_down: ClassVar[bool] = False
     """Whether `set_down` makes the follower raise RetryLater."""
     poison: ClassVar[str | None] = None
@@ -45,6 +49,9 @@ class FollowerCase(ABC):
     @abstractmethod
     def effects(self, node: Node) -> Sequence[tuple[str, int]]:
         """Return (topic, seq) of each effect, in the order in which they were made, repeated ones too."""
+
+    async def recover(self, node: Node) -> None:  # noqa: B027  most followers cannot
+        """Do what the application does after a reset."""
 
     def set_down(self, down: bool) -> None:
         """Make the follower's receiver answer, or not."""

@@ -3,5 +3,6 @@
 from tests.followers.case import FollowerCase
 from tests.followers.counting import CountingCase
 from tests.followers.recording import RecordingCase
+from tests.followers.searching import SearchCase
 
-CASES: tuple[type[FollowerCase], ...] = (CountingCase, RecordingCase)
+CASES: tuple[type[FollowerCase], ...] = (CountingCase, RecordingCase, SearchCase)

@@ -266,7 +266,7 @@ async def test_a_replay_repeats_the_effects_after_a_position(
         before = list(case.effects(node))
         topic = None if everywhere else f"room:{rooms[0]}"
         await node.journal.submit(ReplayFollower(follower=name, topic=topic, seq=0), SYSTEM)
-        wanted = sent if everywhere else sent[:3]
+        wanted = [] if not case.repeats else sent if everywhere else sent[:3]
         await eventually(lambda: len(case.effects(node)) == len(before) + len(wanted), PATIENCE, "repeated effects")
         await caught_up(node, case)
         assert sorted(case.effects(node)) == sorted([*before, *wanted])
@@ -281,14 +281,15 @@ async def test_a_log_trimmed_behind_the_follower_is_a_reset_and_what_is_left_is_
         await node.journal.submit(PauseFollower(follower=name), SYSTEM)
         await eventually(lambda: state(node, name) == "paused", PATIENCE, "the engine has noticed")
         room = await node.room("Tea")
-        await say(node, room, 3, "trimmed")
+        trimmed = await say(node, room, 3, "trimmed")
         clock.ahead += 2 * DAY
         before = clock.now() - round(DAY * 1_000)
         await node.journal.submit(TrimTopic(topic=f"room:{room}", before=before), SYSTEM)
         kept = await say(node, room, 3, "kept")
         await node.journal.submit(ResumeFollower(follower=name), SYSTEM)
         await caught_up(node, case)
-        check(node, case, kept)
+        await case.recover(node)
+        check(node, case, [*trimmed, *kept] if case.recovers else kept)
 
 
 async def test_positions_above_the_heads_of_a_restored_backup_are_reset(database_url: str, case: FollowerCase) -> None:
@@ -307,6 +308,7 @@ async def test_positions_above_the_heads_of_a_restored_backup_are_reset(database
         node.actor = actor
         await node.followers.add(case.follower(node))
         await caught_up(node, case)
+        await case.recover(node)
         fresh = await say(node, room, 3, "again")
         assert fresh[0][1] == head - 2, "the seqs are used again"
         await eventually(

@@ -41,7 +41,7 @@ def ask_with(settings: Settings, request: "Request") -> "Answer":
         if answer is not None:
             return answer
         try:
-            revision = _revision(settings)
+            revision = require_site(settings)
             if isinstance(request, Reading):
                 return _read(settings, request, revision)
             return asyncio.run(_alone(settings, request))
@@ -52,7 +52,7 @@ def ask_with(settings: Settings, request: "Request") -> "Answer":
             time.sleep(0.1)
 
 
-def _revision(settings: Settings) -> str:
+def require_site(settings: Settings) -> str:
     """Return the database's revision.
 
     A mistyped folder ends the program here, before anything is created in it.

@@ -23,6 +23,7 @@ from hubbub.engine.journal import Journal
 from hubbub.engine.limits import Limits
 from hubbub.engine.live_connections import ConnectionHub
 from hubbub.engine.passwords import Passwords
+from hubbub.engine.search import SearchIndex
 from hubbub.features import sessions
 from hubbub.features.sessions import AuthenticatedUser
 from hubbub.metrics import Metrics
@@ -114,6 +115,7 @@ class Services:
     hub: ConnectionHub
     ephemeral: Ephemeral
     followers: Followers
+    search: SearchIndex
     tokens: Tokens
     passwords: Passwords
     limits: Limits

@@ -7,6 +7,7 @@ from hubbub.domain.commands import DeleteMessage, EditMessage
 from hubbub.domain.errors import Conflict
 from hubbub.domain.events import MessageDeleted, MessageEdited
 from hubbub.domain.model import Actor, MaybePosition, Mentions, room_topic
+from hubbub.features.shared import search_index
 from hubbub.features.shared.access import get_message
 from hubbub.features.shared.guard import Request
 from hubbub.features.shared.handlers import handles
@@ -41,6 +42,7 @@ def edit(request: Request[EditMessage], tx: Transaction) -> MaybePosition:
     entry = tx.append(event)
     now = None if after is None else after.model_dump_json(exclude_none=True)
     messages.edit(tx, room, seq, message, command.body, now)
+    search_index.update(tx, room, seq)
     return entry.maybe_position()
 
 
@@ -59,6 +61,7 @@ def delete(request: Request[DeleteMessage], tx: Transaction) -> MaybePosition:
     mentioned = _mentioned(message)
     entry = tx.append(MessageDeleted(room=room, message=seq, by=actor.id, author=message.author, mentioned=mentioned))
     messages.erase(tx, room, seq, message, mentioned)
+    search_index.update(tx, room, seq)
     return entry.maybe_position()
 
 

@@ -4,7 +4,7 @@ Messages come with their reactions, pins and current names, as objects for the w
 read and encoded often, and building a model of each message only to dump it took most of the time.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -27,6 +27,26 @@ NOT_MENTIONED = Mentions().model_dump()
 class HistoryRow(NamedTuple):
     """A stored message with its author's name and its parts that are shown."""
 
+    seq: int
+    n: int
+    at: int
+    author: int
+    name: str
+    key: str
+    body: str | None
+    reply_to: int | None
+    forwarded: str | None
+    mentions: str | None
+    edited_at: int | None
+    deleted_at: int | None
+    pinned_seq: int | None
+
+
+class FoundRow(NamedTuple):
+    """A row of the messages of any room: its id and its room, then the fields of HistoryRow."""
+
+    id: int
+    room: int
     seq: int
     n: int
     at: int
@@ -101,14 +121,35 @@ def with_quotes(
 def wire(connection: Connection, seen: RoomView, found: Sequence[HistoryRow]) -> list[WireMessage]:
     """Return the messages of rows, with reactions and authors' current names."""
     reacted = reactions.of(connection, seen.room, [row.seq for row in found], seen.user)
-    first = {row.seq: orjson.loads(row.forwarded) for row in found if row.forwarded is not None}
-    if first:
-        names = accounts.names_of(connection, {each["by"] for each in first.values()})
-        first = {seq: {**each, "name": names[each["by"]]} for seq, each in first.items()}
+    first = _origins(connection, {row.seq: row.forwarded for row in found})
     return [_wire(seen.room, row, reacted.get(row.seq, []), first.get(row.seq)) for row in found]
 
 
-def _wire(room: int, row: HistoryRow, reacted: list[dict[str, Any]], forwarded: dict[str, Any] | None) -> WireMessage:
+def rows_of(connection: Connection, ids: Iterable[int]) -> dict[int, FoundRow]:
+    """Return the rows of messages of any rooms, by id. One statement."""
+    found = ROWS_OF.rows(connection, rows=rows.encode([(each,) for each in ids]))
+    return {row[0]: FoundRow(*row) for row in found}
+
+
+def wire_of(connection: Connection, user: int, found: Sequence[FoundRow]) -> list[WireMessage]:
+    """Return the messages of rows of several rooms, with reactions and authors' current names."""
+    reacted = reactions.of_many(connection, [(row.room, row.seq) for row in found], user) if found else {}
+    first = _origins(connection, {row.id: row.forwarded for row in found})
+    return [_wire(row.room, row, reacted.get((row.room, row.seq), []), first.get(row.id)) for row in found]
+
+
+def _origins(connection: Connection, forwarded: Mapping[int, str | None]) -> dict[int, dict[str, Any]]:
+    """Return the origins of forwarded messages, with current names."""
+    first = {key: orjson.loads(each) for key, each in forwarded.items() if each is not None}
+    if not first:
+        return {}
+    names = accounts.names_of(connection, {each["by"] for each in first.values()})
+    return {key: {**each, "name": names[each["by"]]} for key, each in first.items()}
+
+
+def _wire(
+    room: int, row: HistoryRow | FoundRow, reacted: list[dict[str, Any]], forwarded: dict[str, Any] | None
+) -> WireMessage:
     message: WireMessage = {
         "room": room, "seq": row.seq, "n": row.n, "at": timestamp(row.at), "by": row.author, "name": row.name,
         "key": row.key, "body": row.body, "deleted": row.deleted_at is not None,
@@ -134,9 +175,9 @@ def _source() -> FromClause:
     return joined
 
 
-def _columns() -> list[Any]:
+def _columns(fields: Iterable[str] = HistoryRow._fields) -> list[Any]:
     others = {"name": users.c.name} | {column.name: column for _, column in SHOWN}
-    return [others[name] if name in others else messages.c[name] for name in HistoryRow._fields]
+    return [others[name] if name in others else messages.c[name] for name in fields]
 
 
 ROOM = messages.c.room == bindparam("room", type_=BIG)
@@ -154,7 +195,14 @@ def _some(dialect: Dialect) -> Executable:
     return select(*_columns()).select_from(_source()).where(ROOM, wanted).order_by(messages.c.seq)
 
 
+def _rows_of(dialect: Dialect) -> Executable:
+    given = Rows(dialect, {"id": BIG})
+    wanted = messages.c.id.in_(select(given["id"]).select_from(given.source))
+    return select(*_columns(FoundRow._fields)).select_from(_source()).where(wanted)
+
+
 BEFORE = Statement(lambda _: _page(messages.c.seq.desc()))
 AFTER = Statement(lambda _: _page(messages.c.seq))
 ANY = Statement(lambda _: select(literal(1, BIG)).select_from(messages).where(WITHIN).limit(literal(1, BIG)))
 SOME = Statement(_some)
+ROWS_OF = Statement(_rows_of)

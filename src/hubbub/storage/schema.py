@@ -29,6 +29,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -404,3 +405,57 @@ dead_letters = Table(
     Column("retry", Boolean, nullable=False),
 )
 """`retry` is true if the entry is to be handled again. `reason` never contains text of a message."""
+
+search_state = Table(
+    "search_state",
+    metadata,
+    Column("id", Big, primary_key=True, autoincrement=False),
+    Column("tokeniser", Big, nullable=False),
+    Column("low", Big, nullable=False),
+    Column("high", Big, nullable=False),
+    Column("done", Big, nullable=False),
+    Column("total", Big, nullable=False),
+)
+"""One row, or none before the index is first built. Messages with ids from `low` to `high` are
+indexed, those below `low` are still to come, and the follower indexes those above `high`. `done` of
+`total` messages up to `high` are indexed. `tokeniser` is the version that made the index, 0 if it
+has to be built again. Every transaction that changes the index locks this row."""
+
+search_recent = Table(
+    "search_recent",
+    metadata,
+    Column("id", Big, primary_key=True, autoincrement=False),
+    Column("room", Big, nullable=False),
+    Column("at", Big, nullable=False),
+    Column("tokens", Text, nullable=False),
+)
+"""Indexed messages that are not yet in a block. `tokens` are between blanks."""
+
+search_blocks = Table(
+    "search_blocks",
+    metadata,
+    Column("block", Big, primary_key=True, autoincrement=False),
+    Column("first", Big, nullable=False),
+    Column("last", Big, nullable=False),
+    Column("first_at", Big, nullable=False),
+    Column("last_at", Big, nullable=False),
+    Column("ids", LargeBinary, nullable=False),
+    Column("rooms", LargeBinary, nullable=False),
+    Index("search_blocks_heads", "last", "first", "first_at", "last_at", "block"),
+)
+"""Blocks of messages (`domain/search/blocks.py`). `ids` and `rooms` have eight bytes for each message,
+zeros for one that is gone. `first` and `last` are the lowest and the highest id. The index has all
+columns but those."""
+
+search_chunks = Table(
+    "search_chunks",
+    metadata,
+    Column("block", Big, primary_key=True),
+    Column("token", LargeBinary, primary_key=True),
+    Column("entries", LargeBinary, nullable=False),
+)
+"""The tokens of a block, in chunks. `token` is the first one of the chunk. With rowids on SQLite: a
+tree of rows as long as these would be sixteen levels deep."""
+
+INDEX = frozenset({"search_state", "search_recent", "search_blocks", "search_chunks"})
+"""The tables of the search index. Backups leave them out: the server builds the index again."""

@@ -25,16 +25,19 @@ from hubbub.control import (
     LockUser,
     MakeInvite,
     MakeResetLink,
+    RebuildSearch,
     Replay,
     Request,
     SetFollowerPaused,
     SetPassword,
     SettleLetter,
+    ShowSearch,
     Tail,
 )
 from hubbub.domain.errors import BadRequest
 from hubbub.domain.model import User, Wire
 from hubbub.domain.text import MAX_ID
+from hubbub.engine.search import Progress
 from hubbub.engine.services import Services
 from hubbub.gateways.http import errors
 from hubbub.gateways.http.app import Application, add_routes
@@ -155,6 +158,18 @@ async def tail(
 ) -> Response:
     """Read the log of a room or of the site, and wait for new entries."""
     return await _perform(services, Tail(topic=topic, after=after, epoch=epoch, wait=wait))
+
+
+@router.post(RebuildSearch.route[1], response_model=Progress, responses=refusals(400, 413))
+async def rebuild_search(body: RebuildSearch, services: Running) -> Response:
+    """Begin to build the search index again. Returns how far it is built."""
+    return await _perform(services, body)
+
+
+@router.get(ShowSearch.route[1], response_model=Progress, responses=refusals(400))
+async def show_search(services: Running) -> Response:
+    """Return how far the search index is built."""
+    return await _perform(services, ShowSearch())
 
 
 @router.get(ListFollowers.route[1], response_model=Followers, responses=refusals(400))
