@@ -1,6 +1,6 @@
 """A node in this process: a journal on a real database, and the engine of followers."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
@@ -30,6 +30,7 @@ class Node:
     clock: Clock
     followers: Followers
     hints: bool = True
+    watch: Callable[[Sequence[Entry]], object] = lambda entries: None
     actor: Actor = field(init=False)
 
     async def enrol(self, name: str = "alice") -> Actor:
@@ -61,6 +62,7 @@ class Node:
             other.commit()
 
     def publish(self, entries: Sequence[Entry]) -> None:
+        self.watch(entries)
         if self.hints:
             self.followers.wake(entries)
 

@@ -16,6 +16,7 @@ from hubbub.domain.events import Entry
 from hubbub.domain.model import SYSTEM
 from hubbub.engine.followers import RENEWAL, Followers
 from hubbub.features.shared import followers as shared
+from hubbub.storage import followers
 from tests.followers import checks
 from tests.followers.counting import CountingCase, CountingFollower
 from tests.followers.node import Node, node_at
@@ -128,10 +129,10 @@ async def test_a_position_of_an_earlier_owner_is_refused(address: str) -> None:
 async def test_control_without_fencing_an_earlier_owner_moves_the_position(
     address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    advance_all, lock = shared.advance_all, shared.followers.lock
+    advance_all = shared.advance_all
 
     def unfenced(tx: Any, moves: Sequence[Move]) -> Any:
-        present = lock(tx, (move.follower for move in moves))
+        present = followers.lock(tx, (move.follower for move in moves))
         return advance_all(tx, [move._replace(fence=present[move.follower].fence) for move in moves])
 
     monkeypatch.setattr("hubbub.features.followers.advance_all", unfenced)

@@ -17,6 +17,7 @@ from hubbub.domain.events import Entry
 from hubbub.engine.batch import Batch
 from hubbub.engine.followers import LEASE, RENEWAL, Follower
 from hubbub.engine.journal import Journal
+from hubbub.features import followers as features
 from hubbub.features.shared import followers
 from tests.followers.cases import CASES
 from tests.followers.controls import BROKEN
@@ -84,8 +85,8 @@ def watch_the_journal(step: Step) -> None:
             step.reached("after the commit")
         return done
 
-    followers.advance_all = advanced
-    sys.modules["hubbub.features.followers"].advance_all = advanced  # type: ignore[attr-defined]
+    vars(followers)["advance_all"] = advanced
+    vars(features)["advance_all"] = advanced
     Journal._commit = committed  # type: ignore[method-assign]
     Journal._transact = transacted  # type: ignore[method-assign]
 
