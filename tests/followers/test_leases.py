@@ -14,8 +14,9 @@ import pytest
 from hubbub.domain.commands.followers import AdvanceFollowers, FollowerCommand, LeaseFollowers, Move
 from hubbub.domain.events import Entry
 from hubbub.domain.model import SYSTEM
-from hubbub.engine.followers import Followers
+from hubbub.engine.followers import RENEWAL, Followers
 from hubbub.features.shared import followers as shared
+from hubbub.storage import followers
 from tests.followers import checks
 from tests.followers.counting import CountingCase, CountingFollower
 from tests.followers.node import Node, node_at
@@ -25,7 +26,7 @@ from tests.support import forked
 from tests.support.postgres import Postgres
 from tests.support.waiting import eventually
 
-LEASE = {"lease": 1_500, "renewal": 0.3}
+SHORT = {"lease": 1_500, "renewal": 0.3}
 TAKEOVER = 15.0
 
 
@@ -64,7 +65,7 @@ def owns(node: Node, name: str) -> bool:
 async def test_of_two_nodes_one_works_and_the_other_goes_on_when_it_stops(address: str, folder: Path) -> None:
     case = CountingCase(folder)
     async with AsyncExitStack() as stack:
-        first, second = await two(address, stack, **LEASE)
+        first, second = await two(address, stack, **SHORT)
         await case.prepare(first)
         await first.followers.add(CountingFollower())
         await eventually(lambda: owns(first, "counting"), PATIENCE, "the first node owns the follower")
@@ -84,7 +85,7 @@ async def test_of_two_nodes_one_works_and_the_other_goes_on_when_it_stops(addres
 async def test_an_owner_that_stood_still_is_fenced_and_its_effect_is_refused(address: str, folder: Path) -> None:
     case = CountingCase(folder)
     async with AsyncExitStack() as stack:
-        first, second = await two(address, stack, **LEASE)
+        first, second = await two(address, stack, **SHORT)
         await case.prepare(first)
         held = Held()
         await first.followers.add(held)
@@ -128,10 +129,10 @@ async def test_a_position_of_an_earlier_owner_is_refused(address: str) -> None:
 async def test_control_without_fencing_an_earlier_owner_moves_the_position(
     address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    advance_all, lock = shared.advance_all, shared.followers.lock
+    advance_all = shared.advance_all
 
     def unfenced(tx: Any, moves: Sequence[Move]) -> Any:
-        present = lock(tx, (move.follower for move in moves))
+        present = followers.lock(tx, (move.follower for move in moves))
         return advance_all(tx, [move._replace(fence=present[move.follower].fence) for move in moves])
 
     monkeypatch.setattr("hubbub.features.followers.advance_all", unfenced)
@@ -156,7 +157,7 @@ async def test_after_kill_9_of_the_owner_another_process_goes_on_within_fifteen_
 ) -> None:
     case = RecordingCase(folder)
     await eventually((folder / "ready").exists, PATIENCE, "the other process runs")
-    async with node_at(address) as node:  # the lease and the renewal of a server
+    async with node_at(address, renewal=RENEWAL) as node:  # as a server does
         await node.enrol()
         await node.followers.add(case.recorder)
         room = await node.room("Tea")

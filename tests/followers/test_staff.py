@@ -109,7 +109,7 @@ async def test_staff_lists_dead_letters_page_by_page_and_drops_one(here: Place) 
 )  # fmt: skip
 async def test_members_may_not_see_or_change_followers(here: Place, method: str, path: str) -> None:
     alice = await here.program("alice")
-    body = {"json": {}} if path.endswith("replay") else {}
+    body: dict[str, object] = {"json": {}} if path.endswith("replay") else {}
     assert (await alice.ask(method, f"/api/followers{path}", **body)).status_code == 403
 
 

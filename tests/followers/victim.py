@@ -15,15 +15,16 @@ from typing import Any
 from hubbub.domain.commands.followers import AddDeadLetter, AdvanceFollowers, FollowerCommand
 from hubbub.domain.events import Entry
 from hubbub.engine.batch import Batch
-from hubbub.engine.followers import Follower
+from hubbub.engine.followers import LEASE, RENEWAL, Follower
 from hubbub.engine.journal import Journal
+from hubbub.features import followers as features
 from hubbub.features.shared import followers
 from tests.followers.cases import CASES
 from tests.followers.controls import BROKEN
 from tests.followers.node import node_at
 
 STEPS = ("before the effect", "after the effect", "in the transaction", "before the commit", "after the commit")
-SHORT_LEASE = {"lease": 1_000, "renewal": 0.2}
+SHORT_LEASE = (1_000, 0.2)
 """The lease of a victim, which its successor waits for on PostgreSQL."""
 STORING = (AdvanceFollowers, FollowerCommand, AddDeadLetter)
 
@@ -84,8 +85,8 @@ def watch_the_journal(step: Step) -> None:
             step.reached("after the commit")
         return done
 
-    followers.advance_all = advanced
-    sys.modules["hubbub.features.followers"].advance_all = advanced  # type: ignore[attr-defined]
+    vars(followers)["advance_all"] = advanced
+    vars(features)["advance_all"] = advanced
     Journal._commit = committed  # type: ignore[method-assign]
     Journal._transact = transacted  # type: ignore[method-assign]
 
@@ -93,8 +94,8 @@ def watch_the_journal(step: Step) -> None:
 async def work(name: str, url: str, folder: Path, step: Step) -> None:
     case = {case.name: case for case in (*CASES, *BROKEN)}[name](folder)
     watch_the_journal(step)
-    lease = {"lease": 10_000, "renewal": 3.0} if step.never else SHORT_LEASE
-    async with node_at(url, **lease) as node:
+    lease, renewal = (LEASE, RENEWAL) if step.never else SHORT_LEASE
+    async with node_at(url, lease=lease, renewal=renewal) as node:
         await node.followers.add(Watched(case.follower(node), step))
         (folder / "ready").touch()
         await asyncio.Event().wait()
