@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-import orjson
 import pytest
 from sqlalchemy import event, text
 
@@ -52,6 +51,8 @@ class Tally(Follower):
 def fill(node: Node, count: int) -> None:
     """Insert topics with one message each, directly into the database."""
     with node.elsewhere() as other:
+        user = "INSERT INTO users (id, name, skeleton, role, disabled, created_at)"
+        other.execute(text(f"{user} VALUES (1, 'alice', 'alice', 'member', false, 0)"))
         for start in range(0, count, 5_000):
             numbers = range(10**6 + start, 10**6 + min(start + 5_000, count))
             other.execute(
@@ -59,16 +60,12 @@ def fill(node: Node, count: int) -> None:
                 [{"topic": f"room:{number}"} for number in numbers],
             )
             other.execute(
-                text("INSERT INTO log (id, topic, seq, at, type, text) VALUES (:id, :topic, 1, 0, :type, :text)"),
-                [row(number) for number in numbers],
+                text(
+                    "INSERT INTO messages (room, seq, n, at, id, author, key, digest, body)"
+                    " VALUES (:room, 1, 1, 0, :room, 1, 'k', 1, 'hello')"
+                ),
+                [{"room": number} for number in numbers],
             )
-
-
-def row(number: int) -> dict[str, object]:
-    topic = f"room:{number}"
-    wire = {"topic": topic, "seq": 1, "type": MessageSent.type, "at": "2026-11-22T13:05:03.123Z", "room": number}
-    message = {"by": 1, "name": "alice", "key": "k", "n": 1, "body": "hello"}
-    return {"id": number, "topic": topic, "type": MessageSent.type, "text": orjson.dumps(wire | message).decode()}
 
 
 def memory() -> int:

@@ -35,6 +35,8 @@ VALID: dict[str, Row] = {
     "mentions": {"user": 0, "room": ROOM, "seq": 1, "author": USER},
     "bans": {"room": ROOM, "user": USER, "by": 0, "at": NOW, "reason": ""},
     "statuses": {"user": USER, "status": "dnd", "text": ""},
+    "log": {"topic": "site", "seq": 1, "at": NOW, "tx": 1, "type": "room.created", "text": "{}"},
+    "messages": {"room": ROOM, "seq": 1, "n": 1, "at": NOW, "id": 1, "author": USER, "key": "k", "body": ""},
     "invites": {"id": "i", "token_hash": "h", "uses": 0, "max_uses": 1, "created_by": 0, "created_at": NOW},
     "links": {"token_hash": "h", "purpose": "reset", "user": USER, "created_at": NOW},
 }  # fmt: skip
@@ -61,6 +63,8 @@ WRONG: dict[str, list[Row]] = {
     "statuses_status": [{"status": "offline"}],
     "invites_uses": [{"uses": -1, "used_at": NOW}, {"max_uses": 0}, {"uses": 2, "used_at": NOW}],
     "invites_used_at": [{"uses": 1}, {"used_at": NOW}],
+    "log_message": [{"message": 1}, {"type": "message.edited"}],
+    "messages_body": [{"body": None}],
     "links_purpose": [{"purpose": "login"}, {"purpose": "login", "user": None}],
     "links_user_of_reset": [{"user": None}, {"purpose": "setup"}],
 }

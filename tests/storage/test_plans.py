@@ -43,7 +43,7 @@ from tests.support.postgres import Postgres
 NOW = 1_790_000_000_000
 DAY = 86_400_000
 USERS, ROOMS, BUSY, MESSAGES, OTHERS = 6_000, 6_000, 300, 12_000, 4_000
-"""Only the first BUSY rooms have messages."""
+"""Only the first BUSY rooms have messages, the next ones other events."""
 ALICE = 1_000
 ROOM = 100_000
 HASH = "a" * 64
@@ -208,11 +208,11 @@ def large() -> dict[str, list[dict[str, Any]]]:
         ],
         "messages": [
             {"id": 10_000 + n, "room": room, "seq": seq, "n": seq - 2, "at": NOW, "author": author, "key": f"k{n}",
-             "hash": "h", "body": "hello", "reply_to": seq - 1 if seq % 10 == 5 else None}
+             "digest": 1, "body": "hello", "reply_to": seq - 1 if seq % 10 == 5 else None}
             for n, (room, seq, author) in enumerate(said)
         ],
         "log": [
-            {"id": 100_000 + n, "topic": room_topic(room), "seq": seq, "type": "message.sent", "text": "{}",
+            {"tx": 100_000 + n, "topic": room_topic(room + BUSY), "seq": seq, "type": "member.joined", "text": "{}",
              "at": NOW - (90 * DAY if n < MESSAGES // 9 else 0)}
             for n, (room, seq, _) in enumerate(said)
         ],

@@ -27,6 +27,7 @@ BY = {
     "topics": "topic", "log": "topic",
     "rooms": "id", "members": "room", "participants": "room", "messages": "room", "edits": "room", "pins": "room",
     "reactions": "room", "mentions": "room", "bans": "room",
+    "follower_positions": "topic", "dead_letters": "topic",
     "users": "id", "sessions": "user", "statuses": "user", "answers": "author",
 }  # fmt: skip
 """The column by which the rows of a table are spread."""
@@ -34,12 +35,15 @@ EVERYWHERE = {
     "meta": "a few rows about the whole site",
     "identities": "looked up by the host application's name before the user is known; one row per user",
     "invites": "looked up by its token before the room is known; few, and they end",
+    "followers": "a few rows about the whole site",
+    "search_state": "one row",
+    "search_recent": "at most some thousand rows, which become blocks",
+    "search_blocks": "the index is of the whole site; one transaction at a time changes it, in the background",
+    "search_chunks": "as search_blocks",
     "links": "looked up by its token before the user is known; few, and they end",
 }
 """Small tables that each machine has as a whole, and why they can't be spread."""
 EXCEPTIONS = {
-    "log (id)": "made by the application in time order and unique by its node number; (topic, seq) is the key in use",
-    "messages (id)": "made by the application like those of the log; (room, seq) is the key in use",
     "users (skeleton)": "names are unique on the whole site; only sign-ups write it",
     "rooms (skeleton)": "names of public rooms are unique on the whole site; only their creation writes it",
     "rooms (direct_key)": "one direct room for the same users; only its creation writes it",
@@ -53,8 +57,17 @@ FORBIDDEN = re.compile(
     r"|PG_ADVISORY\w*|PG_TRY\w*|FOR SHARE|FOR KEY SHARE|FOR NO KEY UPDATE|CREATE TRIGGER|CREATE FUNCTION)\b",
     re.IGNORECASE,
 )
-BY_ID = {"log.REDACT_ALL": "entries of one topic, by ids that the same transaction has read"}
+BY_ID = {
+    "history.ROWS_OF": "results of a search, which is about all rooms of a user",
+    "followers.WITH_RETRIES": "a page of followers, in the background",
+    "search_index.TEXTS_OF": "messages that the index is built of, in the background",
+    "search_index.TEXTS_BELOW": "messages that the index is built of, in the background",
+}
 """Prepared statements that find rows of spread tables by their id, and why."""
+LOCKS = {
+    "followers.LOCK": "rows of followers, in the background; sends do not take it",
+}
+"""Prepared statements other than `transaction.LOCK` that lock rows, and why."""
 ADVISORY = {
     "database.py": "orders migrations, before the server starts",
     "postgresql_lock.py": "held by one session for the whole life of the server; no transaction waits for it",
@@ -144,7 +157,7 @@ def test_rows_are_locked_by_their_full_key_alone() -> None:
         for name, statement in statements()
         if "FOR UPDATE" in statement.compiled(POSTGRESQL)[0]
     }
-    assert locking.keys() == {"transaction.LOCK"}, "only the topics of a batch are locked, in one statement"
+    assert locking.keys() == {"transaction.LOCK", *LOCKS}, "only the topics of a batch are locked, in one statement"
     sql = " ".join(locking["transaction.LOCK"].split())
     assert re.search(r"FROM topics WHERE topics\.topic IN \(SELECT .*\) ORDER BY topics\.topic FOR UPDATE$", sql)
 

@@ -11,6 +11,7 @@ from argon2 import PasswordHasher
 
 from hubbub.engine import passwords
 
+HASHER = "PasswordHasher"
 VARIABLE = "PYTEST_QUICK_PASSWORDS"
 """An environment variable: a forked server hashes quickly unless it is empty."""
 
@@ -18,7 +19,7 @@ VARIABLE = "PYTEST_QUICK_PASSWORDS"
 def use() -> None:
     """Let every `Passwords` that this process creates hash quickly."""
     quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    passwords.PasswordHasher = lambda **_: quick  # type: ignore[assignment,misc]
+    setattr(passwords, HASHER, lambda **_: quick)
 
 
 @contextmanager
@@ -28,4 +29,4 @@ def used() -> Iterator[None]:
         use()
         yield
     finally:
-        passwords.PasswordHasher = PasswordHasher  # type: ignore[misc]
+        setattr(passwords, HASHER, PasswordHasher)
