@@ -245,12 +245,12 @@ async def test_control_a_client_that_skips_events_has_a_gap(server: Server) -> N
 
 
 def age(server: Server, days: int) -> None:
-    """Make all entries of a stopped server older, except for the newest room: the clock is trusted."""
+    """Make all entries of a stopped server older, except for the last transaction: the clock is trusted."""
     with contextlib.closing(sqlite3.connect(server.database)) as connection, connection:
-        newest = "(SELECT max(id) FROM rooms)"
+        last = "(SELECT max(tx) FROM log)"
         older = (days * 86_400_000,)
-        connection.execute(f"UPDATE log SET at = at - ? WHERE topic <> 'room:' || {newest}", older)
-        connection.execute(f"UPDATE messages SET at = at - ? WHERE room <> {newest}", older)
+        connection.execute(f"UPDATE log SET at = at - ? WHERE tx <> {last}", older)
+        connection.execute(f"UPDATE messages SET at = at - ? WHERE id < {last}", older)
 
 
 async def test_a_position_below_the_floor_is_reset_and_the_history_stays(make_server: MakeServer) -> None:

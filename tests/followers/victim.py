@@ -18,6 +18,7 @@ from hubbub.engine.batch import Batch
 from hubbub.engine.followers import LEASE, RENEWAL, Follower
 from hubbub.engine.journal import Journal
 from hubbub.features import followers as features
+from hubbub.features import search_index
 from hubbub.features.shared import followers
 from tests.followers.cases import CASES
 from tests.followers.controls import BROKEN
@@ -85,8 +86,8 @@ def watch_the_journal(step: Step) -> None:
             step.reached("after the commit")
         return done
 
-    vars(followers)["advance_all"] = advanced
-    vars(features)["advance_all"] = advanced
+    for module in (followers, features, search_index):
+        vars(module)["advance_all"] = advanced
     Journal._commit = committed  # type: ignore[method-assign]
     Journal._transact = transacted  # type: ignore[method-assign]
 
