@@ -24,6 +24,8 @@ from sqlalchemy import (
 
 metadata = MetaData()
 Big = BigInteger().with_variant(Integer, "sqlite")  # only INTEGER PRIMARY KEY is SQLite's own rowid
+Bytewise = Text().with_variant(Text(collation="C"), "postgresql")
+"""Text in the order of its bytes, as in SQLite. The order of a language ignores some characters."""
 
 meta = Table("meta", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
 
@@ -58,7 +60,10 @@ users = Table(
     Column("password_hash", Text),
     Column("disabled", Boolean, nullable=False, default=False),
     Column("created_at", Big, nullable=False),
+    Column("search_key", Bytewise, nullable=False, server_default=""),
+    Index("users_search_key", "search_key", "name", "role", "disabled"),
 )
+"""The index has all columns that the search for users reads."""
 USER_KEPT = frozenset({"id", "created_at"})
 """The columns that stay of a deleted account. All others are erased, new ones too."""
 
@@ -103,7 +108,9 @@ rooms = Table(
     Column("history", Text, nullable=False, server_default="all"),
     Column("archived", Boolean, nullable=False, server_default=false()),
     Column("people", Text),
+    Column("search_key", Bytewise, nullable=False, server_default=""),
     Index("rooms_people", "people", unique=True),
+    Index("rooms_search_key", "search_key", "kind", "archived"),
 )
 """`people` are the ids of the members of a direct room, sorted and joined by commas."""
 
