@@ -71,6 +71,7 @@ RATES = {
     "SENDS": "sending, forwarding and editing messages, per user",
     "COMMANDS": "all other commands, per user",
     "ROOMS": "creating rooms, per user, in addition",
+    "SEARCHES": "searches for messages, per user",
     "LOGINS_PER_ACCOUNT": "attempts to log in, per account",
     "LOGINS_PER_ADDRESS": "attempts to log in, or to use an invite or a reset link, per address",
     "SIGNUPS_PER_ADDRESS": "new accounts without an invite, per address",

@@ -37,10 +37,10 @@ async def exhausted(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
         for sending in (True, False):
             while limits.command(alice.id, sending=sending) is None:
                 pass
-        for used_up in (limits.signup, limits.attempt):
+        for used_up, key in ((limits.signup, ADDRESS), (limits.attempt, ADDRESS), (limits.search, alice.id)):
             with contextlib.suppress(RateLimited):
                 while True:
-                    used_up(ADDRESS)
+                    used_up(key)
         app = create_app(replace(here.services, limits=limits))
         transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=(ADDRESS, 40_000))
         headers = {"Authorization": alice.client.headers["Authorization"]}

@@ -271,6 +271,13 @@ export interface Forwarded {
   message?: number;
 }
 
+/** A message that a search has found. */
+export interface FoundMessage {
+  message: Message;
+  /** Where the body contains the words: `[start, end]` in UTF-16 code units, ascending. */
+  highlights: number[][];
+}
+
 /** The welcome message of the tutorial's first step. */
 export interface Greeting {
   message: string;
@@ -290,6 +297,13 @@ export interface Hello {
   epoch?: string | null;
   /** By topic, the seq up to which the client has all events. Topics that are left out start at their head. */
   have?: Record<string, number>;
+}
+
+/** How far the search index is built. */
+export interface Indexing {
+  /** How many messages are indexed. */
+  done_count: number;
+  total_count: number;
 }
 
 /** A permission to sign up or to join a room. */
@@ -1216,6 +1230,33 @@ export interface RoomsPage {
   rooms: Room[];
   /** Whether there are further rooms. */
   more: boolean;
+}
+
+/** A filter of a query. */
+export interface SearchFilter {
+  name: "from" | "in" | "before" | "after" | "has" | "is" | "mentions";
+  value: string;
+  /** False if the filter names a user or a room that the caller cannot find. It then matches no message. */
+  known: boolean;
+}
+
+/** A query as the server has read it. */
+export interface SearchQuery {
+  /** The words and phrases, as written. */
+  words: string[];
+  filters: SearchFilter[];
+}
+
+/** A page of messages that a search has found, newest first. */
+export interface SearchResults {
+  results: FoundMessage[];
+  /** Whether there may be further results. A page can have fewer results than the limit, even none, and still not be the last one. */
+  more: boolean;
+  /** The `before` of the next page, if there is more. */
+  next?: string;
+  query: SearchQuery;
+  /** Present while the index is being built, newest messages first: older messages may be missing. */
+  indexing?: Indexing;
 }
 
 /** Send a message to a room. The answer follows after the message is on disk. A retry with the same key and text gets the first answer again, whatever has happened since. */

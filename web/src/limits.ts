@@ -17,6 +17,8 @@ export const MAX_DIRECT_MADE = 1_000;
 export const MAX_DIRECT_WITH = 100;
 /** In characters. The longest emoji sequence in Unicode has about ten. */
 export const MAX_EMOJI = 64;
+/** Messages on a page of search results. */
+export const MAX_FOUND = 50;
 export const MAX_HAVE = 2_000;
 /** If more users are online, `@here` mentions the whole room: an event does not list them all. */
 export const MAX_HERE = 500;
@@ -43,6 +45,8 @@ export const MAX_ROOMS = 1_000;
 export const MAX_ROOM_NAME = 64;
 /** In characters, before normalisation. A longer run is not a name. */
 export const MAX_RUN = 128;
+/** Characters of a search. */
+export const MAX_SEARCH = 500;
 export const MAX_STATUS = 100;
 export const MAX_TOPIC = 250;
 export const MAX_USER_NAME = 32;

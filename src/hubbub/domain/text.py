@@ -49,6 +49,10 @@ MAX_WATCHED = 200
 """Users whose presence one connection can watch."""
 MAX_READ_ROOMS = 500
 """Read positions moved by one command."""
+MAX_SEARCH = 500
+"""Characters of a search."""
+MAX_FOUND = 50
+"""Messages on a page of search results."""
 MAX_DEPTH = 32
 MAX_PATH = 2 * 1024
 """Characters of a request's path. Each route compares the whole path with its pattern."""
@@ -74,7 +78,7 @@ class TooLong(ValueError):
     """The string exceeds its limit in every normal form."""
 
 
-def normalise(text: str, most: int, form: Literal["NFC", "NFKC"] = "NFKC") -> str:
+def normalise(text: str, most: int, form: Literal["NFC", "NFKC", "NFKD"] = "NFKC") -> str:
     """Return `text` in a normal form (UAX #15).
 
     The result does not change when it is normalised again.

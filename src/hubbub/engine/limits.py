@@ -27,6 +27,7 @@ class Limit:
 SENDS = Limit(5, 20)
 COMMANDS = Limit(10, 100)
 ROOMS = Limit(1 / 10, 30)
+SEARCHES = Limit(1, 20)
 LOGINS_PER_ACCOUNT = Limit(5 / 60, 5)
 LOGINS_PER_ADDRESS = Limit(20 / 60, 20)
 SIGNUPS_PER_ADDRESS = Limit(5 / 3600, 5)
@@ -77,6 +78,7 @@ class Limits:
         self._sends = BucketTable(SENDS)
         self._commands = BucketTable(COMMANDS)
         self._rooms = BucketTable(ROOMS)
+        self._searches = BucketTable(SEARCHES)
         self._accounts = BucketTable(LOGINS_PER_ACCOUNT)
         self._addresses = BucketTable(LOGINS_PER_ADDRESS)
         self._signups = BucketTable(SIGNUPS_PER_ADDRESS)
@@ -88,6 +90,7 @@ class Limits:
             "sends": self._sends.refused,
             "commands": self._commands.refused,
             "rooms": self._rooms.refused,
+            "searches": self._searches.refused,
             "attempts_per_account": self._accounts.refused,
             "attempts_per_address": self._addresses.refused,
             "signups_per_address": self._signups.refused,
@@ -106,6 +109,10 @@ class Limits:
         if founding and not wait:
             wait = self._rooms.take(user, now)
         return wait or None
+
+    def search(self, user: int) -> None:
+        """Count a search of the user. Raises RateLimited."""
+        self._check(self._searches, user)
 
     def login(self, username: str, address: str) -> None:
         """Count an attempt to log in, before the password is checked. Raises RateLimited.

@@ -28,6 +28,7 @@ from hubbub.domain.model.people import (
     User,
 )
 from hubbub.domain.model.rooms import LOBBY, Ban, History, Member, Membership, Room, RoomKind, RoomRole
+from hubbub.domain.model.search import FoundMessage, Indexing, SearchFilter, SearchQuery, SearchResults
 from hubbub.domain.model.topics import SECURITY, SITE, room_topic, user_topic
 
 __all__ = [
@@ -42,10 +43,12 @@ __all__ = [
     "Ban",
     "Chosen",
     "Forwarded",
+    "FoundMessage",
     "Frozen",
     "Generation",
     "Gone",
     "History",
+    "Indexing",
     "Invite",
     "InviteAnswer",
     "MaybePosition",
@@ -67,6 +70,9 @@ __all__ = [
     "RoomKind",
     "RoomPosition",
     "RoomRole",
+    "SearchFilter",
+    "SearchQuery",
+    "SearchResults",
     "Session",
     "SessionAnswer",
     "Status",

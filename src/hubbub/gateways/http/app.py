@@ -25,6 +25,7 @@ from hubbub.gateways.http import (
     presence,
     reactions,
     rooms,
+    search,
     sessions,
     site,
     topics,
@@ -41,7 +42,7 @@ Programs log in with the form at `POST /token` and send `Authorization: Bearer A
 """
 ROUTERS = (
     site.router, accounts.router, sessions.router, users.router, rooms.router, members.router, messages.router,
-    pins.router, reactions.router, presence.router, commands.router, topics.router,
+    pins.router, reactions.router, presence.router, search.router, commands.router, topics.router,
     invites.router, health.router, metrics.router,
 )  # fmt: skip
 
