@@ -83,7 +83,19 @@ class MakeInvite(Routed):
     expires_in: int | None = None
 
 
-Request = CreateUser | ListUsers | LockUser | SetPassword | MakeResetLink | MakeInvite
+class RebuildSearch(Routed):
+    """Begins to build the search index again."""
+
+    route = ("POST", "/search/rebuild")
+
+
+class ShowSearch(Routed):
+    """Tells how far the search index is built."""
+
+    route = ("GET", "/search")
+
+
+Request = CreateUser | ListUsers | LockUser | SetPassword | MakeResetLink | MakeInvite | RebuildSearch | ShowSearch
 Answer = dict[str, object]
 
 
@@ -107,6 +119,11 @@ async def perform(services: Services, request: Request) -> Answer:
             return await _make_reset_link(services, request)
         case MakeInvite():
             return await _make_invite(services, request)
+        case RebuildSearch():
+            await services.search.rebuild()
+            return (await services.search.progress()).model_dump()
+        case ShowSearch():
+            return (await services.search.progress()).model_dump()
 
 
 def read(connection: Connection, request: ListUsers) -> Answer:

@@ -20,12 +20,14 @@ from hubbub.domain.model import SYSTEM
 from hubbub.engine.ephemeral import Ephemeral
 from hubbub.engine.external_auth import AuthSettings, ExternalAuth
 from hubbub.engine.fanout import Fanout
+from hubbub.engine.followers import Followers
 from hubbub.engine.housekeeping import forget_guests, keep_house
 from hubbub.engine.journal import Journal
 from hubbub.engine.limits import Limits
 from hubbub.engine.live_connections import ConnectionHub
 from hubbub.engine.online_members import HereResolver
 from hubbub.engine.passwords import Passwords
+from hubbub.engine.search import SearchIndex
 from hubbub.engine.services import Readers, Services
 from hubbub.features import accounts
 from hubbub.gateways.http.app import create_app
@@ -67,7 +69,10 @@ async def running(
         stack.enter_context(folder_lock(settings.data))
         services = await _build(settings, clock or Clock(), login, stack, serving=serving)
         meters.attach(services)
-        for work in (watch_loop(services.metrics, services.clock), keep_house(services)):
+        tasks = [watch_loop(services.metrics, services.clock), keep_house(services)]
+        if serving:
+            tasks.append(services.search.run(services.followers))
+        for work in tasks:
             stack.push_async_callback(_cancel, asyncio.create_task(work))
         yield services
 
@@ -92,6 +97,11 @@ async def _build(
     journal.prepare = HereResolver(people)
     journal.start()
     stack.push_async_callback(journal.stop)
+    followers = Followers(read, journal, clock, exclusive=database.is_sqlite)
+    stack.push_async_callback(followers.stop)
+    if serving:
+        people.watch(followers.wake)
+        followers.start()
     return Services(
         settings=settings,
         clock=clock,
@@ -101,6 +111,8 @@ async def _build(
         fanout=fanout,
         hub=people,
         ephemeral=signals,
+        followers=followers,
+        search=SearchIndex(read, journal),
         tokens=Tokens(key),
         passwords=passwords,
         limits=Limits(clock, enabled=settings.rate_limits),

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +38,14 @@ async def exhausted(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
         for sending in (True, False):
             while limits.command(alice.id, sending=sending) is None:
                 pass
-        for used_up, key in ((limits.signup, ADDRESS), (limits.attempt, ADDRESS), (limits.search, alice.id)):
+        for used_up in (
+            partial(limits.signup, ADDRESS),
+            partial(limits.attempt, ADDRESS),
+            partial(limits.search, alice.id),
+        ):
             with contextlib.suppress(RateLimited):
                 while True:
-                    used_up(key)
+                    used_up()
         app = create_app(replace(here.services, limits=limits))
         transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=(ADDRESS, 40_000))
         headers = {"Authorization": alice.client.headers["Authorization"]}

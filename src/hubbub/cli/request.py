@@ -36,7 +36,7 @@ def ask(request: "Request", data: Path | None, config: Path | None) -> "Answer":
         if answer is not None:
             return answer
         try:
-            revision = _revision(settings)
+            revision = require_site(settings)
             if isinstance(request, ListUsers):
                 return _read(settings, request, revision)
             return asyncio.run(_alone(settings, request))
@@ -47,7 +47,7 @@ def ask(request: "Request", data: Path | None, config: Path | None) -> "Answer":
             time.sleep(0.1)
 
 
-def _revision(settings: Settings) -> str:
+def require_site(settings: Settings) -> str:
     """Return the database's revision.
 
     A mistyped folder ends the program here, before anything is created in it.

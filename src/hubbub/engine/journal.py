@@ -57,6 +57,9 @@ MAX_BATCH = 1_000
 MAX_BATCH_BYTES = 256 * 1024
 DEADLINE = 1.75
 """Seconds for which a command waits before it is answered `unavailable`."""
+MAX_BACKGROUND_BYTES = 16 * 1024
+"""A batch takes background commands up to this size, but at least one, so that they neither delay
+users' commands noticeably nor wait for ever."""
 SWEEP_INTERVAL = 0.1
 RECONNECT = 0.25
 """Seconds between two attempts to look up an unknown COMMIT."""
@@ -89,6 +92,7 @@ class Journal:
         self._clock, self._publish, self._observe = clock, publish, observe
         self._max_commands, self._max_bytes = max_commands, max_bytes
         self._waiting: deque[PendingCommand] = deque()
+        self._background: deque[PendingCommand] = deque()
         self._bytes = 0
         self._wake: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._signalled = self._sweeping = self._stopping = False
@@ -113,7 +117,7 @@ class Journal:
     @property
     def load(self) -> QueueLoad:
         """Return how many commands wait or are being written, and their bytes."""
-        return QueueLoad(len(self._waiting), len(self._in_flight), self._bytes)
+        return QueueLoad(len(self._waiting) + len(self._background), len(self._in_flight), self._bytes)
 
     async def submit(self, command: Command[A], actor: Actor, source: object = None) -> Receipt[A]:
         """Queue a command and return its receipt after the COMMIT.
@@ -140,7 +144,8 @@ class Journal:
             self._loop.call_later(SWEEP_INTERVAL, self._sweep)
         self._bytes += size
         self.prepare(command)
-        self._waiting.append(PendingCommand(command, actor, reply, source, size, self._active_clock.seconds + DEADLINE))
+        queued = self._background if command.background else self._waiting
+        queued.append(PendingCommand(command, actor, reply, source, size, self._active_clock.seconds + DEADLINE))
         if not self._signalled:
             self._signalled = True
             self._wake.put(True)
@@ -163,10 +168,10 @@ class Journal:
     def _sweep(self) -> None:
         """Answer `unavailable` to commands that have waited too long."""
         waited = self._active_clock.elapsed()
-        for pending in (*self._in_flight, *self._waiting):
+        for pending in (*self._in_flight, *self._waiting, *self._background):
             if pending.deadline <= waited:
                 pending.answer(Unavailable(retry_after=1.0))
-        if self._waiting or self._in_flight:
+        if self._waiting or self._in_flight or self._background:
             self._loop.call_later(SWEEP_INTERVAL, self._sweep)
         else:
             self._sweeping = False
@@ -193,14 +198,9 @@ class Journal:
         while True:
             commands: list[PendingCommand] = []
             self._in_flight = commands
-            size = 0
-            while self._waiting and len(commands) < MAX_BATCH and size < MAX_BATCH_BYTES:
-                pending = self._waiting[0]
-                if pending.answered:  # its deadline passed while it waited, so it is not run
-                    self._hand_back(Batch([self._waiting.popleft()]))
-                    continue
-                commands.append(pending)  # always in one of the two lists, so that the sweep sees it
-                size += self._waiting.popleft().size
+            self._take_from(self._waiting, commands, MAX_BATCH, MAX_BATCH_BYTES)
+            if self._background:  # also after a full batch, so that they do not wait for ever
+                self._take_from(self._background, commands, len(commands) + MAX_BATCH, MAX_BACKGROUND_BYTES)
             if commands or self._stopping:
                 return commands
             try:
@@ -209,6 +209,16 @@ class Journal:
                 self._writer.checkpoint()
                 continue
             self._signalled = False
+
+    def _take_from(self, queued: deque[PendingCommand], commands: list[PendingCommand], most: int, space: int) -> None:
+        """Move queued commands to `commands`, until these are `most` or the moved ones fill `space` bytes."""
+        while queued and len(commands) < most and space > 0:
+            pending = queued[0]
+            if pending.answered:  # its deadline passed while it waited, so it is not run
+                self._hand_back(Batch([queued.popleft()]))
+                continue
+            commands.append(pending)  # always in one of the two lists, so that the sweep sees it
+            space -= queued.popleft().size
 
     def _attempt(self, commands: list[PendingCommand], again: int = MAX_REPEATS) -> None:
         """Run the commands in one transaction.

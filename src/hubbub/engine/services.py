@@ -17,10 +17,12 @@ from hubbub.domain.errors import HubbubError, Unauthenticated, Unavailable
 from hubbub.engine.ephemeral import Ephemeral
 from hubbub.engine.external_auth import ExternalAuth
 from hubbub.engine.fanout import Fanout
+from hubbub.engine.followers import Followers
 from hubbub.engine.journal import Journal
 from hubbub.engine.limits import Limits
 from hubbub.engine.live_connections import ConnectionHub
 from hubbub.engine.passwords import Passwords
+from hubbub.engine.search import SearchIndex
 from hubbub.features import sessions
 from hubbub.features.sessions import AuthenticatedUser
 from hubbub.metrics import Metrics
@@ -114,6 +116,8 @@ class Services:
     fanout: Fanout
     hub: ConnectionHub
     ephemeral: Ephemeral
+    followers: Followers
+    search: SearchIndex
     tokens: Tokens
     passwords: Passwords
     limits: Limits

@@ -7,6 +7,7 @@ from hubbub.domain.commands import DeleteMessage, EditMessage
 from hubbub.domain.errors import Conflict
 from hubbub.domain.events import MessageDeleted, MessageEdited
 from hubbub.domain.model import Actor, MaybePosition, Mentions, room_topic
+from hubbub.features.shared import search_index
 from hubbub.features.shared.access import get_message
 from hubbub.features.shared.guard import Request
 from hubbub.features.shared.handlers import handles
@@ -50,6 +51,7 @@ def edit(request: Request[EditMessage], tx: Transaction) -> MaybePosition:
         edited_at=tx.now,
         text_seq=0 if event_body is None else entry.seq,
     )
+    search_index.update(tx, room, seq)
     return entry.maybe_position()
 
 
@@ -69,6 +71,7 @@ def delete(request: Request[DeleteMessage], tx: Transaction) -> MaybePosition:
     mentioned = _mentioned(message)
     entry = tx.append(MessageDeleted(room=room, message=seq, by=actor.id, author=message.author, mentioned=mentioned))
     messages.erase(tx, room, seq, mentioned)
+    search_index.update(tx, room, seq)
     return entry.maybe_position()
 
 

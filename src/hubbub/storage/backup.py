@@ -15,13 +15,14 @@ from hubbub.storage import log, migrate, postgresql, signing_key
 from hubbub.storage.backup_format import BackupError, Cell, Manifest, Sink, Writer
 from hubbub.storage.database import Database
 from hubbub.storage.db_errors import translate_errors
-from hubbub.storage.schema import metadata
+from hubbub.storage.schema import INDEX, metadata
 
 Progress = Callable[[int, int], None]
 """Called with the number of rows done and their total."""
 
 SNAPSHOT = "REPEATABLE READ"  # on SQLite every transaction is a snapshot
 AT_ONCE = 2_000
+LEFT_OUT = INDEX | {migrate.versions.name}
 PROGRESS_ROWS = 10_000
 """Rows between two reports of progress."""
 
@@ -71,7 +72,7 @@ def tables(connection: Connection, revision: str | None) -> list[Table]:
     Each table comes after the tables that it refers to.
     """
     found = metadata if revision == migrate.HEAD else reflected(connection)
-    return [table for table in found.sorted_tables if table.name != migrate.versions.name]
+    return [table for table in found.sorted_tables if table.name not in LEFT_OUT]
 
 
 def reflected(connection: Connection) -> MetaData:

@@ -4,13 +4,15 @@ Messages come with their reactions, pins and current names.
 """
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, FromClause, Select, and_, select
+from sqlalchemy import Connection, Dialect, FromClause, Select, and_, select
 
 from hubbub.domain.model import Forwarded, Membership, Mentions, Message, Reaction
 from hubbub.domain.text import timestamp
 from hubbub.storage import accounts, deletion, reactions
+from hubbub.storage.rows import BIG, Rows, encode
 from hubbub.storage.schema import messages, users
 
 SHOWN = [(part.table, part.shown) for part in deletion.PARTS if part.shown is not None]
@@ -73,10 +75,30 @@ def quotes(connection: Connection, seen: RoomView, replies: Iterable[Message]) -
 def models(connection: Connection, seen: RoomView, rows: Sequence[Any]) -> list[Message]:
     """Return the messages of rows, with reactions and authors' current names."""
     reacted = reactions.of(connection, seen.room, [row.seq for row in rows], seen.user)
-    first = {row.seq: Forwarded.model_validate_json(row.forwarded) for row in rows if row.forwarded is not None}
+    origins = _origins(connection, rows)
+    return [_model(row, reacted.get(row.seq, []), origins.get(row.id)) for row in rows]
+
+
+def rows_of(connection: Connection, ids: Iterable[int]) -> dict[int, Any]:
+    """Return the rows of messages of any rooms, by id. One statement."""
+    found = connection.execute(_rows_of(connection.dialect), {"rows": encode([(each,) for each in ids])})
+    return {row.id: row for row in found}
+
+
+def models_of(connection: Connection, user: int, rows: Sequence[Any]) -> list[Message]:
+    """Return the messages of rows of several rooms, with reactions and authors' current names."""
+    if not rows:
+        return []
+    reacted = reactions.of_many(connection, [(row.room, row.seq) for row in rows], user)
+    origins = _origins(connection, rows)
+    return [_model(row, reacted.get((row.room, row.seq), []), origins.get(row.id)) for row in rows]
+
+
+def _origins(connection: Connection, rows: Sequence[Any]) -> dict[int, Forwarded]:
+    """Return the origins of forwarded messages by the message's id, with current names."""
+    first = {row.id: Forwarded.model_validate_json(row.forwarded) for row in rows if row.forwarded is not None}
     names = accounts.names_of(connection, {each.by for each in first.values()}) if first else {}
-    origins = {seq: each.model_copy(update={"name": names[each.by]}) for seq, each in first.items()}
-    return [_model(row, reacted.get(row.seq, []), origins.get(row.seq)) for row in rows]
+    return {key: each.model_copy(update={"name": names[each.by]}) for key, each in first.items()}
 
 
 def _rows(seen: RoomView) -> Select[Any]:
@@ -85,6 +107,13 @@ def _rows(seen: RoomView) -> Select[Any]:
         .select_from(SOURCE)
         .where(messages.c.room == seen.room, messages.c.seq >= seen.since)
     )
+
+
+@cache
+def _rows_of(dialect: Dialect) -> Select[Any]:
+    given = Rows(dialect, {"id": BIG})
+    wanted = messages.c.id.in_(select(given["id"]).select_from(given.source))
+    return select(messages, users.c.name, *(column for _, column in SHOWN)).select_from(SOURCE).where(wanted)
 
 
 def _model(row: Any, reacted: list[Reaction], forwarded: Forwarded | None) -> Message:

@@ -97,6 +97,21 @@ def of(connection: Connection, room: int, seqs: Iterable[int], user: int) -> dic
     return {seq: list(kinds.values()) for seq, kinds in found.items()}
 
 
+def of_many(
+    connection: Connection, wanted: Collection[tuple[int, int]], user: int
+) -> dict[tuple[int, int], list[Reaction]]:
+    """Return the reactions to messages of several rooms as `user` sees them, by (room, seq). One statement."""
+    found: dict[tuple[int, int], dict[str, Reaction]] = {}
+    for room, seq, emoji, by, count, mine in OF_MANY.rows(connection, user=user, rows=rows.encode(list(wanted))):
+        kinds = found.setdefault((room, seq), {})
+        known = kinds.get(emoji)
+        if known is None:
+            kinds[emoji] = Reaction(emoji=emoji, count=count, mine=bool(mine), users=[by])
+        else:
+            known.users.append(by)
+    return {key: list(kinds.values()) for key, kinds in found.items()}
+
+
 def listing(connection: Connection, room: int, seq: int, after: int, limit: int) -> list[ReactionRow]:
     """Return the reactions to a message after the seq `after` of the log, ascending."""
     query = (
@@ -178,8 +193,33 @@ def _of(dialect: Dialect) -> Executable:
     )
 
 
+def _of_many(dialect: Dialect) -> Executable:
+    """Like `_of`, for messages of several rooms."""
+    given = Rows(dialect, {"room": BIG, "seq": BIG})
+    wanted = select(*given.columns()).select_from(given.source).subquery("wanted")
+    here = and_(reactions.c.room == wanted.c.room, reactions.c.seq == wanted.c.seq)
+    me = bindparam("user", type_=BigInteger)
+    at: dict[str, Any] = {"partition_by": [reactions.c.room, reactions.c.seq, reactions.c.emoji]}
+    ranked = (
+        select(
+            reactions.c.room, reactions.c.seq, reactions.c.emoji, reactions.c.user, reactions.c.first_seq,
+            func.count().over(**at).label("count"),
+            func.max(case((reactions.c.user == me, 1), else_=0)).over(**at).label("mine"),
+            func.row_number().over(**at, order_by=reactions.c.added_seq).label("rank"),
+        )
+        .join_from(wanted, reactions, here)
+        .subquery("ranked")
+    )  # fmt: skip
+    return (
+        select(ranked.c.room, ranked.c.seq, ranked.c.emoji, ranked.c.user, ranked.c.count, ranked.c.mine)
+        .where(ranked.c.rank <= SHOWN)
+        .order_by(ranked.c.room, ranked.c.seq, ranked.c.first_seq, ranked.c.rank)
+    )
+
+
 EXISTING = Statement(_existing)
 EMOJI = Statement(_emoji)
 INSERT = Statement(_insert)
 DELETE = Statement(_delete)
 OF = Statement(_of)
+OF_MANY = Statement(_of_many)

@@ -13,6 +13,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -267,3 +268,100 @@ links = Table(
     Column("created_at", Big, nullable=False),
     Column("expires_at", Big),
 )
+
+followers = Table(
+    "followers",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("scope", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("created_at", Big, nullable=False),
+    Column("owner", Text),
+    Column("fence", Big, nullable=False),
+    Column("lease_until", Big, nullable=False),
+    Column("attempts", Big, nullable=False),
+    Column("failing_since", Big),
+    Column("next_attempt_at", Big),
+    Column("last_error", Text),
+    Column("last_error_at", Big),
+)
+"""`scope` is a topic, or the beginning of topics, which ends with a colon. `owner` is the process that
+holds the lease. `fence` counts the owners: what an earlier owner writes is refused."""
+
+follower_positions = Table(
+    "follower_positions",
+    metadata,
+    Column("follower", Text, primary_key=True),
+    Column("topic", Text, primary_key=True),
+    Column("seq", Big, nullable=False),
+    Column("attempts", Big, nullable=False),
+    Column("next_attempt_at", Big),
+    sqlite_with_rowid=False,
+)
+"""A topic without a row is at position 0: it is newer than the follower, or the follower started at
+the beginning. `attempts` counts the failures of the next entry."""
+
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("follower", Text, primary_key=True),
+    Column("topic", Text, primary_key=True),
+    Column("seq", Big, primary_key=True),
+    Column("at", Big, nullable=False),
+    Column("attempts", Big, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("retry", Boolean, nullable=False),
+)
+"""`retry` is true if the entry is to be handled again. `reason` never contains text of a message."""
+
+search_state = Table(
+    "search_state",
+    metadata,
+    Column("id", Big, primary_key=True, autoincrement=False),
+    Column("tokeniser", Big, nullable=False),
+    Column("low", Big, nullable=False),
+    Column("high", Big, nullable=False),
+    Column("done", Big, nullable=False),
+    Column("total", Big, nullable=False),
+)
+"""One row, or none before the index is first built. Messages with ids from `low` to `high` are
+indexed, those below `low` are still to come, and the follower indexes those above `high`. `done` of
+`total` messages up to `high` are indexed. `tokeniser` is the version that made the index, 0 if it
+has to be built again. Every transaction that changes the index locks this row."""
+
+search_recent = Table(
+    "search_recent",
+    metadata,
+    Column("id", Big, primary_key=True, autoincrement=False),
+    Column("room", Big, nullable=False),
+    Column("at", Big, nullable=False),
+    Column("tokens", Text, nullable=False),
+)
+"""Indexed messages that are not yet in a block. `tokens` are between blanks."""
+
+search_blocks = Table(
+    "search_blocks",
+    metadata,
+    Column("block", Big, primary_key=True, autoincrement=False),
+    Column("first", Big, nullable=False),
+    Column("last", Big, nullable=False),
+    Column("first_at", Big, nullable=False),
+    Column("last_at", Big, nullable=False),
+    Column("ids", LargeBinary, nullable=False),
+    Column("rooms", LargeBinary, nullable=False),
+)
+"""Blocks of messages (`domain/search/blocks.py`). `ids` and `rooms` have eight bytes for each message,
+zeros for one that is gone. `first` and `last` are the lowest and the highest id."""
+
+search_chunks = Table(
+    "search_chunks",
+    metadata,
+    Column("block", Big, primary_key=True),
+    Column("token", LargeBinary, primary_key=True),
+    Column("entries", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""The tokens of a block, in chunks. `token` is the first one of the chunk."""
+
+INDEX = frozenset({"search_state", "search_recent", "search_blocks", "search_chunks"})
+"""The tables of the search index. Backups leave them out: the server builds the index again."""

@@ -63,6 +63,9 @@ class Command(Frozen, Generic[A]):
     """A valid command. Every command that clients may send has one."""
     posts: ClassVar[bool] = False
     """Whether the command posts text to a room. Posting has its own rate limit."""
+    background: ClassVar[bool] = False
+    """Whether no user waits for the command. The journal then runs it after the users' commands, and
+    few of them in one batch."""
     creates_room: ClassVar[bool] = False
     """Whether the command creates a room. That has a rate limit besides the one for all commands."""
 

@@ -35,7 +35,7 @@ from hubbub.domain.events.rooms import (
     RoomRestored,
     RoomUpdated,
 )
-from hubbub.domain.events.security import AccountDisabled, IdentityRevoked, SessionRevoked
+from hubbub.domain.events.security import AccountDisabled, FollowerChanged, IdentityRevoked, SessionRevoked
 
 __all__ = [
     "BY_TYPE",
@@ -48,6 +48,7 @@ __all__ = [
     "Entry",
     "Event",
     "EventPage",
+    "FollowerChanged",
     "IdentityRevoked",
     "MemberBanned",
     "MemberJoined",
@@ -85,5 +86,5 @@ __all__ = [
     "StatusChanged",
 ]
 
-EVENTS: tuple[type[Event], ...] = (*CLIENT_EVENTS, SessionRevoked, AccountDisabled, IdentityRevoked)
+EVENTS: tuple[type[Event], ...] = (*CLIENT_EVENTS, SessionRevoked, AccountDisabled, IdentityRevoked, FollowerChanged)
 BY_TYPE: dict[str, type[Event]] = {event.type: event for event in EVENTS}

@@ -28,3 +28,10 @@ class IdentityRevoked(SecurityEvent):
 
     type = "identity.revoked"
     user: int | None
+
+
+class FollowerChanged(SecurityEvent):
+    """A follower was paused, resumed, replayed or removed, or a dead letter is to be handled again."""
+
+    type = "follower.changed"
+    follower: str

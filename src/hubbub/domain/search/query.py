@@ -20,7 +20,7 @@ from hubbub.domain.search.tokens import Token, tokenise
 from hubbub.domain.text import MAX_SEARCH
 
 NAMED = ("from", "in")
-DATES = ("before", "after")
+DATES = ("after", "before")
 FLAGS = {("has", "link"), ("is", "pinned"), ("mentions", "me")}
 _PIECE = re.compile(
     r'(?P<name>[A-Za-z]+):(?P<value>"[^"]+"(?=\s|$)|[^\s"]+)(?=\s|$)'
@@ -73,9 +73,10 @@ class Query(NamedTuple):
 
     def sent_between(self) -> tuple[int | None, int | None]:
         """Return [after, before) in milliseconds; None is open."""
-        after = [_milliseconds(value) for value in self.values("after")]
-        before = [_milliseconds(value) for value in self.values("before")]
-        return max(after, default=None), min(before, default=None)
+        after, before = (
+            [moment for value in self.values(name) if (moment := _milliseconds(value)) is not None] for name in DATES
+        )
+        return max(after) if after else None, min(before) if before else None
 
 
 def parse(text: str, *, typing: bool = False) -> Query:

@@ -21,11 +21,14 @@ from hubbub.control import (
     LockUser,
     MakeInvite,
     MakeResetLink,
+    RebuildSearch,
     Request,
     SetPassword,
+    ShowSearch,
 )
 from hubbub.domain.errors import BadRequest
 from hubbub.domain.model import User, Wire
+from hubbub.engine.search import Progress
 from hubbub.engine.services import Services
 from hubbub.gateways.http import errors
 from hubbub.gateways.http.app import Application
@@ -116,6 +119,18 @@ async def create_reset_link(body: MakeResetLink, services: Running) -> Response:
 async def create_invite(body: MakeInvite, services: Running) -> Response:
     """Create an invite that allows sign-up."""
     return await _perform(services, body)
+
+
+@router.post(RebuildSearch.route[1], response_model=Progress, responses=refusals(400, 413))
+async def rebuild_search(body: RebuildSearch, services: Running) -> Response:
+    """Begin to build the search index again. Returns how far it is built."""
+    return await _perform(services, body)
+
+
+@router.get(ShowSearch.route[1], response_model=Progress, responses=refusals(400))
+async def show_search(services: Running) -> Response:
+    """Return how far the search index is built."""
+    return await _perform(services, ShowSearch())
 
 
 def create_operator_app(services: Services) -> FastAPI:

@@ -6,7 +6,7 @@ from alembic import op
 from hubbub.domain.names import search_key
 
 revision = "0009"
-down_revision = "0004"
+down_revision = "0008"
 
 PAGE = 5_000
 BYTEWISE = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")

@@ -1,0 +1,650 @@
+"""Followers: durable consumers of topics.
+
+A follower has a name, a scope of topics, the types of events it handles, and one stored position per
+topic. Every entry is handled at least once, and the entries of a topic in order. The position is
+stored after the effect, or together with it. (topic, seq) identifies an effect.
+
+* Published entries wake the engine: a hint, which may be lost. Every `interval` seconds the engine
+  compares heads with positions: that is complete. It is one statement per follower when nothing is
+  new, and reads topics in pages when much is.
+* One process of the site works for a follower: the owner of its lease. The fencing number of the
+  lease is checked by every write of the engine, so that an owner that stood still and comes back
+  changes nothing.
+* Everything is written by commands of the journal, in the background of the users' commands.
+"""
+
+import asyncio
+import contextlib
+import random
+import secrets
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any, Literal
+
+import structlog
+
+from hubbub.clock import Clock
+from hubbub.domain.commands.followers import (
+    MAX_REASON,
+    AddDeadLetter,
+    AdvanceFollowers,
+    FollowerCommand,
+    LeaseFollowers,
+    Move,
+    NoteFollowerFailure,
+    NoteFollowerRecovery,
+    RegisterFollower,
+    ReleaseFollowers,
+    RemoveFollower,
+    SeedFollower,
+)
+from hubbub.domain.errors import Busy, HubbubError, Unavailable
+from hubbub.domain.events import Entry
+from hubbub.domain.model import SECURITY, SYSTEM
+from hubbub.domain.model.followers import Lease
+from hubbub.domain.text import one_line
+from hubbub.engine.journal import Journal
+from hubbub.engine.ports import Read
+from hubbub.features.followers import Page, pages
+from hubbub.features.shared.followers import REFUSALS, Fenced, MovedElsewhere
+from hubbub.storage import followers
+from hubbub.storage.followers import Behind, in_scope
+
+INTERVAL = 15.0
+"""Seconds between two comparisons of heads with positions."""
+LEASE = 10_000
+"""Milliseconds for which an owner keeps its followers without renewing the lease."""
+RENEWAL = 3.0
+HINT_DELAY = 0.05
+"""Seconds for which the engine collects hints, so that a busy room costs few statements."""
+MAX_HINTS = 5_000
+"""Topics remembered as hints. With more, the engine compares all heads."""
+PAGE = 1_000
+"""Topics of one comparison that are in memory at a time."""
+CHUNK = 64
+"""Topics whose entries are in memory at a time."""
+MAX_CHARACTERS = 256 * 1024
+"""Characters of entries that a follower has in memory, but at least one entry."""
+MAX_MOVES = 200
+"""Positions that one command stores."""
+MAX_ATTEMPTS = 8
+"""After so many failures with an error that is not RetryLater, an entry becomes a dead letter."""
+FIRST_BACKOFF = 1.0
+MAX_BACKOFF = 3_600.0
+STORE_BACKOFF = 1.0
+"""Seconds to wait after the database did not answer. This does not count as a failure."""
+WORKING = 32
+"""Followers of one kind that have entries in memory at a time."""
+
+Start = Literal["head", "beginning"] | Mapping[str, int]
+logger = structlog.get_logger(__name__)
+
+
+class Follower(ABC):
+    """A durable consumer of topics. All methods are called on the event loop.
+
+    `scope` is one topic, or the beginning of topics, which ends with a colon, such as `room:`.
+    `types` are the types of events that `handle` gets; other entries only move the position.
+    """
+
+    name: str
+    """Unique: its kind, and after a colon which one of its kind, as in `search` or `webhook:12`."""
+    scope: str
+    types: frozenset[str]
+    parallel: int = 4
+    """How many topics are handled at a time."""
+    max_entries: int = 100
+    """How many entries `handle` gets at a time, at most."""
+
+    @abstractmethod
+    async def handle(self, topic: str, entries: Sequence[Entry]) -> FollowerCommand | None:
+        """Handle entries of one topic, in order.
+
+        Returns a command that stores the effect and the position in one transaction: its handler
+        calls `features.shared.followers.advance` first. Or returns None after the effect; the
+        engine then stores the position.
+
+        The same entries may come again, also in other groups: (topic, seq) identifies an effect.
+
+        Raises Poison, RetryLater. Any other exception is a failure of an entry, which is
+        repeated later, and MAX_ATTEMPTS times in all.
+        """
+
+    @abstractmethod
+    async def reset(self, topic: str, floor: int) -> FollowerCommand | None:
+        """Note that what this topic had between the position and `floor` is gone.
+
+        The log was trimmed, or a backup was restored. `floor` is the new position. Returns and
+        raises the same as `handle`.
+        """
+
+
+class Poison(Exception):
+    """The entry with this seq can never be handled: it becomes a dead letter.
+
+    `reason` is shown to staff. It must not contain text of messages.
+    """
+
+    def __init__(self, seq: int, reason: str) -> None:
+        super().__init__(seq, reason)
+        self.seq = seq
+        self.reason = reason
+
+
+class RetryLater(Exception):
+    """The follower cannot work now, however good its entries are. No entry becomes a dead letter.
+
+    The whole follower waits for `seconds`, or, with `only_topic`, this topic alone. Without
+    `seconds` the engine waits longer after every failure, up to MAX_BACKOFF. `done` is the seq up
+    to which the entries were handled before the failure. `reason` is shown to staff.
+    """
+
+    def __init__(
+        self, seconds: float | None = None, reason: str = "", *, done: int | None = None, only_topic: bool = False
+    ) -> None:
+        super().__init__(seconds, reason)
+        self.seconds = seconds
+        self.reason = reason
+        self.done = done
+        self.only_topic = only_topic
+
+
+class Followers:
+    """All followers of this process. Must be used on the event loop's thread."""
+
+    def __init__(
+        self,
+        read: Read,
+        journal: Journal,
+        clock: Clock,
+        *,
+        exclusive: bool,
+        interval: float = INTERVAL,
+        lease: int = LEASE,
+        renewal: float = RENEWAL,
+    ) -> None:
+        self._read, self._journal, self._clock = read, journal, clock
+        self._exclusive, self._interval, self._lease, self._renewal = exclusive, interval, lease, renewal
+        self.owner = secrets.token_hex(8)
+        self._runners: dict[str, _Runner] = {}
+        self._positions = _Positions(journal)
+        self._working: dict[str, asyncio.Semaphore] = {}
+        self._hints: set[str] = set()
+        self._hinted = False
+        self._leases = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._started = False
+
+    # --- what runs ------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start to work for the followers, those that are added later too."""
+        self._started = True
+        self._spawn(self._keep_leases())
+        for runner in self._runners.values():
+            runner.start()
+
+    async def stop(self) -> None:
+        """End the work, and the leases, so that another process goes on at once."""
+        if not self._started:
+            return
+        self._started = False
+        for runner in self._runners.values():
+            await runner.stop()
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._positions.stop()
+        with contextlib.suppress(HubbubError):
+            await self._journal.submit(ReleaseFollowers(owner=self.owner), SYSTEM)
+
+    async def add(self, follower: Follower, start: Start = "head") -> None:
+        """Add a follower. `start` counts if it is new, and tells at which positions.
+
+        What is committed after this method has returned will be handled. Every process of a site
+        adds the same followers. Raises HubbubError.
+        """
+        given = start if isinstance(start, str) else dict(start)
+        register = RegisterFollower(name=follower.name, scope=follower.scope, start=given)
+        after = (await self._journal.submit(register, SYSTEM)).answer["after"]
+        while after is not None:
+            command = SeedFollower(name=follower.name, after=after)
+            after = (await self._journal.submit(command, SYSTEM)).answer["after"]
+        await self.detach(follower.name)
+        kind = follower.name.partition(":")[0]
+        slots = self._working.setdefault(kind, asyncio.Semaphore(WORKING))
+        runner = _Runner(follower, self._read, self._journal, self._clock, self._positions, slots, self._interval)
+        runner.lost = self.refresh
+        self._runners[follower.name] = runner
+        if self._started:
+            runner.start()
+            self.refresh()
+
+    async def detach(self, name: str) -> None:
+        """End the work of this process for a follower, which stays stored."""
+        runner = self._runners.pop(name, None)
+        if runner is not None:
+            await runner.stop()
+
+    async def remove(self, name: str) -> None:
+        """Remove a follower with its positions and dead letters. Raises HubbubError."""
+        await self.detach(name)
+        after: str | None = ""
+        while after is not None:
+            after = (await self._journal.submit(RemoveFollower(name=name), SYSTEM)).answer["after"]
+
+    def refresh(self) -> None:
+        """Look at the state of all followers now: leases, pauses, dead letters to handle again."""
+        self._leases.set()
+
+    # --- hints ----------------------------------------------------------------------------------------------------
+
+    def wake(self, entries: Sequence[Entry]) -> None:
+        """Note that topics have new entries. Called with every published batch, so it does little."""
+        self._hints.update(map(TOPIC, entries))
+        if not self._hinted:
+            self._hinted = True
+            asyncio.get_running_loop().call_later(HINT_DELAY, self._hand_out_hints)
+
+    def _hand_out_hints(self) -> None:
+        hints, self._hints, self._hinted = self._hints, set(), False
+        if SECURITY in hints:
+            self.refresh()
+        for runner in self._runners.values():
+            runner.hint(hints)
+
+    # --- leases ---------------------------------------------------------------------------------------------------
+
+    async def _keep_leases(self) -> None:
+        while True:
+            self._leases.clear()
+            if self._runners:
+                try:
+                    await self._renew()
+                except HubbubError as error:
+                    logger.warning("follower_leases_not_renewed", code=error.code)
+            wait = None if self._exclusive and self._all_leased() else self._renewal
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._leases.wait(), wait)
+
+    async def _renew(self) -> None:
+        until = self._clock.monotonic() + self._lease / 1_000
+        names = tuple(self._runners)
+        command = LeaseFollowers(owner=self.owner, names=names, lease=self._lease, exclusive=self._exclusive)
+        leases = (await self._journal.submit(command, SYSTEM)).answer["leases"]
+        for name in names:
+            runner = self._runners.get(name)
+            if runner is not None:
+                runner.leased(leases.get(name), float("inf") if self._exclusive else until)
+
+    def _all_leased(self) -> bool:
+        return all(runner.owned for runner in self._runners.values())
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+@dataclass(slots=True)
+class _Work:
+    """A topic that has entries for the follower, and how often its next entry has failed."""
+
+    topic: str
+    seq: int
+    attempts: int
+
+
+class _Stop(Exception):
+    """The follower cannot go on in this round."""
+
+
+class _Runner:
+    """Works for one follower, as long as this process owns it."""
+
+    def __init__(
+        self,
+        follower: Follower,
+        read: Read,
+        journal: Journal,
+        clock: Clock,
+        positions: "_Positions",
+        slots: asyncio.Semaphore,
+        interval: float,
+    ) -> None:
+        self.follower = follower
+        self.lost: Callable[[], None] = lambda: None
+        self._read, self._journal, self._clock = read, journal, clock
+        self._positions, self._slots, self._interval = positions, slots, interval
+        self._lease: Lease | None = None
+        self._lease_until = 0.0
+        self._hints: set[str] = set()
+        self._wake = asyncio.Event()
+        self._scan_at = 0.0
+        self._after = ""
+        """Where the running comparison of heads goes on."""
+        self._attempts = 0
+        self._next_attempt_at = 0
+        self._parallel = asyncio.Semaphore(follower.parallel)
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def owned(self) -> bool:
+        return self._lease is not None and self._lease.fence > 0
+
+    def start(self) -> None:
+        if self._task is None:
+            self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    def hint(self, topics: Iterable[str]) -> None:
+        mine = [topic for topic in topics if in_scope(self.follower.scope, topic)]
+        if not mine:
+            return
+        if len(self._hints) + len(mine) > MAX_HINTS:
+            self._scan_at = 0.0
+        else:
+            self._hints.update(mine)
+        self._wake.set()
+
+    def leased(self, lease: Lease | None, until: float) -> None:
+        """Note the stored state of the follower, which is None if it was removed."""
+        before, self._lease, self._lease_until = self._lease, lease, until
+        if lease is None or not lease.fence:
+            return
+        if before is None or before.fence != lease.fence or before.state != lease.state:
+            self._scan_at, self._after = 0.0, ""
+        self._attempts = lease.attempts
+        self._next_attempt_at = lease.next_attempt_at or 0
+        self._wake.set()
+
+    # --- rounds ---------------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        while True:
+            self._wake.clear()
+            wait = self._wait()
+            if wait is None or wait > 0:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), wait)
+                continue
+            try:
+                await self._round()
+            except _Stop:
+                pass
+            except (Unavailable, Busy):
+                self._scan_at = 0.0
+                await asyncio.sleep(STORE_BACKOFF)
+            except Exception as error:  # a bug must not end the follower
+                logger.exception("follower_stumbled", follower=self.follower.name, exc_info=error)
+                self._scan_at = 0.0
+                await asyncio.sleep(STORE_BACKOFF)
+
+    def _wait(self) -> float | None:
+        """Return in how many seconds there is work; None if only a call can bring some."""
+        if not self._may_work():
+            return None
+        later = (self._next_attempt_at - self._clock.now()) / 1_000
+        if later > 0:
+            return min(later, self._interval)  # the clock may be set
+        return 0.0 if self._hints else self._scan_at - self._clock.monotonic()
+
+    def _may_work(self) -> bool:
+        lease = self._lease
+        return (
+            lease is not None
+            and lease.fence > 0
+            and lease.state == "running"
+            and self._clock.monotonic() < self._lease_until
+        )
+
+    async def _round(self) -> None:
+        """Work for the hinted topics, or for a page of the topics whose heads are not the positions."""
+        name, now = self.follower.name, self._clock.now()
+        if self._hints:
+            hinted = [self._hints.pop() for _ in range(min(PAGE, len(self._hints)))]
+            found = await self._read(followers.behind_among, name, hinted, now)
+        else:
+            found = await self._read(followers.behind, name, self.follower.scope, self._after, now, PAGE)
+            self._after = found[-1].topic if len(found) == PAGE else ""
+            self._scan_at = 0.0 if self._after else self._clock.monotonic() + self._interval
+        await self._work(found)
+
+    async def _work(self, found: Sequence[Behind]) -> None:
+        queue = deque(_Work(each.topic, each.seq, each.attempts) for each in found)
+        while queue:
+            self._check()
+            most = 1 if self._attempts else CHUNK  # after a failure, one topic shows whether it works again
+            chunk = [queue.popleft() for _ in range(min(most, len(queue)))]
+            async with self._slots:
+                wanted = [(work.topic, work.seq) for work in chunk]
+                loaded = {
+                    page.topic: page
+                    for page in await self._read(pages, wanted, self.follower.max_entries, MAX_CHARACTERS)
+                }
+                for work in chunk:
+                    page = loaded.get(work.topic)
+                    if page is None:
+                        queue.appendleft(work)
+                results = await asyncio.gather(
+                    *(self._topic(work, loaded[work.topic]) for work in chunk if work.topic in loaded),
+                    return_exceptions=True,
+                )
+            for result in results:
+                if isinstance(result, BaseException):
+                    raise result
+                if result is not None:
+                    queue.append(result)
+
+    def _check(self) -> None:
+        """Raise _Stop if this process must not go on now. What is left is found by a comparison later."""
+        if not self._may_work() or self._next_attempt_at > self._clock.now():
+            self._scan_at, self._after = 0.0, ""
+            raise _Stop
+
+    async def _topic(self, work: _Work, page: Page) -> _Work | None:
+        """Handle a page of a topic; return what is left of the topic, None if nothing is left now."""
+        try:
+            async with self._parallel:
+                self._check()
+                last = await self._page(work, page)
+        except MovedElsewhere:
+            self.hint([work.topic])
+            return None
+        except Fenced:
+            self._lease = None
+            self.lost()
+            raise _Stop from None
+        return None if last is None or last >= page.head else _Work(work.topic, last, 0)
+
+    async def _page(self, work: _Work, page: Page) -> int | None:
+        """Handle a page; return the new position, None if the topic has to wait."""
+        if page.entries is None:
+            target = page.floor if page.after < page.floor else page.head
+            command = await self.follower.reset(page.topic, target)
+            await self._store(command, page.topic, page.after, target)
+            return target
+        if not page.entries:
+            return page.after
+        return await self._entries(work, page.topic, page.after, page.entries)
+
+    async def _entries(self, work: _Work, topic: str, after: int, entries: Sequence[Entry]) -> int | None:
+        last = entries[-1].seq
+        wanted = [entry for entry in entries if entry.event.type in self.follower.types]
+        try:
+            command = await self.follower.handle(topic, wanted) if wanted else None
+        except asyncio.CancelledError:
+            raise
+        except Poison as poison:
+            return await self._poisoned(work, topic, after, entries, poison)
+        except RetryLater as later:
+            return await self._later(work, topic, after, later)
+        except Exception as error:
+            if len(wanted) > 1:  # find the entry that fails
+                return await self._singly(work, topic, after, entries)
+            return await self._failed(work, topic, after, wanted[0].seq, error)
+        await self._store(command, topic, after, last)
+        if self._attempts:
+            self._attempts = 0
+            await self._submit(NoteFollowerRecovery(follower=self.follower.name, fence=self._fence()))
+        return last
+
+    async def _singly(self, work: _Work, topic: str, after: int, entries: Sequence[Entry]) -> int | None:
+        for entry in entries:
+            moved = await self._entries(work, topic, after, [entry])
+            if moved is None:
+                return None
+            after = moved
+            work = _Work(topic, after, 0)
+        return after
+
+    async def _poisoned(
+        self, work: _Work, topic: str, after: int, entries: Sequence[Entry], poison: Poison
+    ) -> int | None:
+        before = [entry for entry in entries if entry.seq < poison.seq]
+        if before:
+            moved = await self._entries(work, topic, after, before)
+            if moved is None or moved != before[-1].seq:
+                return moved
+            after, work = moved, _Work(topic, moved, 0)
+        await self._bury(topic, after, poison.seq, work.attempts + 1, poison.reason)
+        return poison.seq
+
+    async def _failed(self, work: _Work, topic: str, after: int, seq: int, error: Exception) -> int | None:
+        """Note the failure of an entry. Only the error's class is stored: its text may quote messages."""
+        attempts, reason = work.attempts + 1, type(error).__name__
+        logger.warning("follower_failed", follower=self.follower.name, topic=topic, seq=seq, error=reason)
+        if attempts >= MAX_ATTEMPTS:
+            await self._bury(topic, after, seq, attempts, reason)
+            return seq
+        await self._note_topic(topic, after, attempts, backoff(attempts), reason)
+        return None
+
+    async def _later(self, work: _Work, topic: str, after: int, later: RetryLater) -> int | None:
+        if later.done is not None and later.done > after:
+            await self._store(None, topic, after, later.done)
+            after, work = later.done, _Work(topic, later.done, 0)
+        if later.only_topic:
+            attempts = work.attempts + 1
+            seconds = backoff(attempts) if later.seconds is None else later.seconds
+            await self._note_topic(topic, after, attempts, seconds, later.reason)
+            return None
+        now = self._clock.now()
+        if self._next_attempt_at <= now:  # the first topic of this round that failed
+            self._attempts += 1
+            seconds = backoff(self._attempts) if later.seconds is None else later.seconds
+            self._next_attempt_at = now + round(seconds * 1_000)
+            await self._submit(
+                NoteFollowerFailure(
+                    follower=self.follower.name,
+                    fence=self._fence(),
+                    topic=None,
+                    attempts=self._attempts,
+                    next_attempt_at=self._next_attempt_at,
+                    reason=shortened(later.reason),
+                )
+            )
+        return None
+
+    async def _note_topic(self, topic: str, after: int, attempts: int, seconds: float, reason: str) -> None:
+        self._scan_at = min(self._scan_at, self._clock.monotonic() + max(1.0, seconds))
+        await self._submit(
+            NoteFollowerFailure(
+                follower=self.follower.name,
+                fence=self._fence(),
+                topic=topic,
+                after=after,
+                attempts=attempts,
+                next_attempt_at=self._clock.now() + round(seconds * 1_000),
+                reason=shortened(reason),
+            )
+        )
+
+    async def _bury(self, topic: str, after: int, seq: int, attempts: int, reason: str) -> None:
+        move = Move(self.follower.name, self._fence(), topic, after, seq)
+        logger.warning("follower_dead_letter", follower=move.follower, topic=topic, seq=seq, attempts=attempts)
+        await self._submit(AddDeadLetter(move=move, attempts=attempts, reason=shortened(reason)))
+
+    async def _store(self, command: FollowerCommand | None, topic: str, after: int, seq: int) -> None:
+        """Store the position after an effect, or together with it."""
+        move = Move(self.follower.name, self._fence(), topic, after, seq)
+        if command is None:
+            await self._positions.store(move)
+        else:
+            await self._submit(command.model_copy(update=move._asdict()))
+
+    def _fence(self) -> int:
+        if self._lease is None:
+            raise Fenced()
+        return self._lease.fence
+
+    async def _submit(self, command: Any) -> None:
+        await self._journal.submit(command, SYSTEM)
+
+
+class _Positions:
+    """Stores positions: those that come while a command is being written go into the next one."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._waiting: deque[tuple[Move, asyncio.Future[None]]] = deque()
+        self._task: asyncio.Task[None] | None = None
+
+    async def store(self, move: Move) -> None:
+        """Store a position. Raises Fenced, MovedElsewhere, Unavailable, Busy."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((move, future))
+        if self._task is None:
+            self._task = asyncio.create_task(self._write())
+        await future
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            await self._task
+
+    async def _write(self) -> None:
+        try:
+            while self._waiting:
+                await self._write_some()
+        finally:
+            self._task = None
+
+    async def _write_some(self) -> None:
+        taken = [self._waiting.popleft() for _ in range(min(MAX_MOVES, len(self._waiting)))]
+        try:
+            command = AdvanceFollowers(moves=tuple(move for move, _ in taken))
+            outcomes = (await self._journal.submit(command, SYSTEM)).answer["outcomes"]
+        except HubbubError as error:
+            for _, future in taken:
+                if not future.done():
+                    future.set_exception(error)
+            return
+        for (_, future), outcome in zip(taken, outcomes, strict=True):
+            if future.done():
+                continue
+            if outcome in REFUSALS:
+                future.set_exception(REFUSALS[outcome]())
+            else:
+                future.set_result(None)
+
+
+def backoff(attempts: int) -> float:
+    """Return the seconds to wait after so many failures: twice as long each time, up to an hour."""
+    longest: float = min(MAX_BACKOFF, FIRST_BACKOFF * 2 ** min(attempts - 1, 30))
+    return longest * random.uniform(0.8, 1.0)  # noqa: S311  not a secret
+
+
+def shortened(reason: str) -> str:
+    line = one_line(reason)
+    return line if len(line) <= MAX_REASON else f"{line[: MAX_REASON - 1]}…"
+
+
+TOPIC = attrgetter("topic")

@@ -1,0 +1,144 @@
+"""The search index: built from the newest messages to the oldest, and kept up by a follower.
+
+Messages are read and split into tokens on a reader thread. The handlers only compare them with what
+is stored, under the lock of the index, and write.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from hubbub.domain.commands.search import (
+    AbandonIndex,
+    ClearIndex,
+    ExtendIndex,
+    IndexMessages,
+    RebuildIndex,
+    StartIndex,
+)
+from hubbub.domain.model import Gone, Mentions, Nothing
+from hubbub.domain.search.blocks import BLOCK
+from hubbub.domain.search.documents import document_tokens
+from hubbub.domain.search.tokens import VERSION
+from hubbub.features.shared.followers import advance
+from hubbub.features.shared.guard import Request
+from hubbub.features.shared.handlers import handles
+from hubbub.storage import search_index
+from hubbub.storage.search_index import Document, Text
+from hubbub.storage.transaction import Transaction
+
+MAX_CHARACTERS = 128 * 1024
+"""Characters of the messages that are added to the index in one transaction, but at least one message."""
+
+
+@handles(IndexMessages)
+def index(request: Request[IndexMessages], tx: Transaction) -> Nothing:
+    """Add messages that the index does not have yet. What the rebuild still comes to is left to it."""
+    command = request.command
+    if not advance(tx, command) or not command.documents:
+        return {}
+    state = search_index.lock(tx)
+    if state.tokeniser != VERSION:
+        return {}
+    wanted = [each for each in command.documents if each.id >= state.low]
+    if wanted:
+        known = search_index.indexed(tx, [each.id for each in wanted])
+        search_index.add_recent(tx, _present(tx, [each for each in wanted if each.id not in known]))
+        search_index.pack(tx)
+    return {}
+
+
+@handles(AbandonIndex)
+def abandon(request: Request[AbandonIndex], tx: Transaction) -> Nothing:
+    if advance(tx, request.command):
+        search_index.lock(tx)
+        search_index.change(tx, tokeniser=0)
+    return {}
+
+
+@handles(RebuildIndex)
+def rebuild(request: Request[RebuildIndex], tx: Transaction) -> Nothing:
+    search_index.lock(tx)
+    search_index.change(tx, tokeniser=0, low=1, done=0)
+    return {}
+
+
+@handles(ClearIndex)
+def clear(request: Request[ClearIndex], tx: Transaction) -> Gone:
+    """Remove some blocks, and answer with their number. Removes nothing from an index in use."""
+    if search_index.lock(tx).tokeniser == VERSION:
+        return {"gone": 0}
+    return {"gone": search_index.clear(tx, request.command.limit)}
+
+
+@handles(StartIndex)
+def start(request: Request[StartIndex], tx: Transaction) -> Nothing:
+    """Begin with the newest message. Does nothing if the index is in use."""
+    if search_index.lock(tx).tokeniser != VERSION:
+        high = search_index.highest_id(tx.connection)
+        low = high + 1 if high else 0
+        search_index.change(tx, tokeniser=VERSION, low=low, high=high, done=0, total=request.command.total)
+    return {}
+
+
+@handles(ExtendIndex)
+def extend(request: Request[ExtendIndex], tx: Transaction) -> Nothing:
+    """Add a block of older messages. Does nothing if the index was changed meanwhile."""
+    command = request.command
+    state = search_index.lock(tx)
+    if state.tokeniser != VERSION or state.low != command.low:
+        return {}
+    present = _present(tx, command.documents)
+    if present:
+        known = search_index.indexed(tx, [each.id for each in present])
+        search_index.add_block(tx, [each for each in present if each.id not in known])
+    search_index.change(tx, low=command.until, done=state.done + len(command.documents))
+    return {}
+
+
+def documents_at(connection: Connection, room: int, seqs: Sequence[int]) -> list[Document]:
+    """Return the messages of a room at `seqs` with their tokens. Deleted ones are left out."""
+    return _documents(search_index.texts_at(connection, room, seqs))
+
+
+def documents_below(connection: Connection, low: int) -> tuple[int, list[Document]]:
+    """Return the next messages below the id `low` with their tokens, and the id where to go on.
+
+    That is 0 at the end.
+    """
+    found = search_index.texts_below(connection, low, BLOCK)
+    size = count = 0
+    for text in found:
+        size += len(text.body or "")
+        if count and size > MAX_CHARACTERS:
+            break
+        count += 1
+    until = found[count - 1].id if count < len(found) or len(found) == BLOCK else 0
+    return until, _documents(found[:count])
+
+
+def _documents(found: Sequence[Text]) -> list[Document]:
+    return [document for text in found if (document := _document(text)) is not None]
+
+
+def _document(text: Text) -> Document | None:
+    if text.body is None:
+        return None
+    mentions = None if text.mentions is None else Mentions.model_validate_json(text.mentions)
+    tokens = document_tokens(text.room, text.author, text.body, mentions)
+    return Document(text.id, text.room, text.author, text.at, text.body, text.mentions, tokens)
+
+
+def _present(tx: Transaction, documents: Sequence[Document]) -> list[Document]:
+    """Return the documents as they are now: messages may have been edited or deleted since they were read."""
+    now = search_index.texts_of(tx.connection, (each.id for each in documents)) if documents else {}
+    present: list[Document] = []
+    for each in documents:
+        text = now.get(each.id)
+        if text is None or text.body is None:
+            continue
+        same = text.body == each.body and text.mentions == each.mentions
+        found = each if same else _document(text)
+        assert found is not None
+        present.append(found)
+    return present

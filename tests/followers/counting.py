@@ -1,0 +1,65 @@
+"""A follower whose effect is in the database: it counts messages."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import BigInteger, Column, MetaData, Table, Text, delete, insert
+
+from hubbub.domain.commands.followers import FollowerCommand
+from hubbub.domain.events import Entry, MessageSent
+from hubbub.domain.model import Nothing
+from hubbub.engine.followers import Follower
+from hubbub.features.shared.followers import advance
+from hubbub.features.shared.guard import Request
+from hubbub.features.shared.handlers import handles
+from hubbub.storage.transaction import Transaction
+
+metadata = MetaData()
+counted = Table(
+    "counted",
+    metadata,
+    Column("topic", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+)
+"""Without a key, so that an effect that is stored twice is there twice."""
+
+
+class CountEntries(FollowerCommand[Nothing]):
+    """Count messages."""
+
+    seqs: tuple[int, ...]
+
+
+class ForgetCounts(FollowerCommand[Nothing]):
+    """Forget a topic up to the new position."""
+
+
+@handles(CountEntries)
+def count(request: Request[CountEntries], tx: Transaction) -> Nothing:
+    command = request.command
+    if advance(tx, command):
+        tx.execute(insert(counted), [{"topic": command.topic, "seq": seq} for seq in command.seqs])
+    return {}
+
+
+@handles(ForgetCounts)
+def forget(request: Request[ForgetCounts], tx: Transaction) -> Nothing:
+    command = request.command
+    if advance(tx, command):
+        tx.execute(delete(counted).where(counted.c.topic == command.topic))
+    return {}
+
+
+class CountingFollower(Follower):
+    """Counts the messages of all rooms, or of one."""
+
+    types = frozenset({MessageSent.type})
+
+    def __init__(self, name: str = "counting", scope: str = "room:") -> None:
+        self.name = name
+        self.scope = scope
+
+    async def handle(self, topic: str, entries: Sequence[Entry]) -> FollowerCommand | None:
+        return CountEntries(seqs=tuple(entry.seq for entry in entries))
+
+    async def reset(self, topic: str, floor: int) -> FollowerCommand | None:
+        return ForgetCounts()
