@@ -1,7 +1,7 @@
 /** A search for messages: its query, its results, and how they stay current. */
 import type { Chat } from "../../chat.svelte";
 import type { Indexing, SearchResults } from "../../contract";
-import { MAX_SEARCH } from "../../limits";
+import { MAX_FOUND, MAX_SEARCH } from "../../limits";
 import { get, Refusal, sentence } from "../../net/http";
 import { followed, foundOf, keyOf, type Found } from "./found";
 import { queryOf, sameChip, taken, withChip, type Chip } from "./query";
@@ -28,6 +28,8 @@ export class MessageSearch {
   /** The result that was opened last. */
   opened: string | null = $state(null);
   #next: string | undefined;
+  /** The page that could not be loaded; undefined for the first. */
+  #failedAt: string | undefined;
   #asked = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -64,10 +66,10 @@ export class MessageSearch {
     return this.unknown.some((one) => sameChip(one, chip));
   }
 
-  /** Search now, without waiting for the user to type on. */
+  /** Search now, or repeat the request that failed. */
   now(): void {
     clearTimeout(this.#timer);
-    if (this.query.trim()) void this.#ask();
+    if (this.query.trim()) void this.#ask(this.answered === this.query ? this.#failedAt : undefined);
   }
 
   showMore(): void {
@@ -98,13 +100,13 @@ export class MessageSearch {
     Object.assign(this, { results: [], unknown: [], answered: null, more: false, trouble: "", indexing: null, opened: null });
   }
 
-  async #ask(before?: string): Promise<void> {
+  async #ask(before?: string, limit = PAGE): Promise<void> {
     const number = (this.#asked += 1);
     const { query } = this;
     this.busy = true;
     this.trouble = "";
     try {
-      const page = await this.#page(query, before, () => number === this.#asked);
+      const page = await this.#page(query, before, limit, () => number === this.#asked);
       if (number !== this.#asked || !page) return;
       const found = page.results.map(foundOf);
       this.results = before === undefined ? found : [...this.results, ...found];
@@ -113,34 +115,35 @@ export class MessageSearch {
       this.unknown = page.query.filters.filter(({ known }) => !known).map(({ name, value }) => ({ name, value }));
       this.follow();
     } catch (error) {
-      if (number === this.#asked) this.#failed(error);
+      if (number === this.#asked) this.#failed(error, before);
     } finally {
       if (number === this.#asked) this.busy = false;
     }
   }
 
-  async #page(query: string, before: string | undefined, wanted: () => boolean): Promise<SearchResults | null> {
+  async #page(query: string, before: string | undefined, limit: number, wanted: () => boolean): Promise<SearchResults | null> {
     let [from, page] = [before, null as SearchResults | null];
     for (let asked = 0; asked < EMPTY_PAGES && wanted(); asked += 1) {
       const place = from === undefined ? "" : `&before=${from}`;
       const text = encodeURIComponent([...query].slice(0, MAX_SEARCH).join(""));
-      page = await get<SearchResults>(`api/search?q=${text}&typing=true&limit=${PAGE}${place}`);
+      page = await get<SearchResults>(`api/search?q=${text}&typing=true&limit=${limit}${place}`);
       if (page.results.length || !page.more) break;
       from = page.next;
     }
     return page;
   }
 
-  #failed(error: unknown): void {
+  #failed(error: unknown, before: string | undefined): void {
+    this.#failedAt = before;
     const isBusy = error instanceof Refusal && error.code === "rate_limited";
     this.trouble = isBusy ? "" : sentence(error);
     // Searches in a row, or a server that is busy: the user need not do anything.
-    if (isBusy) this.#timer = setTimeout(() => void this.#ask(), (error.retryAfter ?? RETRY_MS / 1_000) * 1_000);
+    if (isBusy) this.#timer = setTimeout(() => void this.#ask(before), (error.retryAfter ?? RETRY_MS / 1_000) * 1_000);
   }
 
   /** The connection is back. What happened meanwhile may not have been received as events. */
   resumed(): void {
-    if (this.query.trim()) void this.#ask();
+    if (this.query.trim()) void this.#ask(undefined, Math.min(Math.max(this.results.length, PAGE), MAX_FOUND));
   }
 
   open(found: Found): void {
