@@ -17,18 +17,20 @@ from pydantic import ValidationError
 from sqlalchemy import Connection
 
 from hubbub.domain import commands as c
+from hubbub.domain.commands import Command
 from hubbub.domain.errors import BadRequest, Conflict, NotFound
 from hubbub.domain.model import SYSTEM, Frozen, Role
 from hubbub.domain.names import MAX_USER_NAME
 from hubbub.domain.passwords import check_password
 from hubbub.domain.text import one_line
 from hubbub.engine.services import Services
-from hubbub.features import accounts
+from hubbub.features import accounts, followers
 from hubbub.protocol.tokens import new_secret, secret_hash
 from hubbub.protocol.validation import refuse
 
 SOCKET = "control.sock"
 PAGE = 200
+PAGE_OF_FOLLOWERS = 20
 RESET_LINK_LIFE = 24 * 3_600
 # sockaddr_un holds 104 bytes on some systems, 108 on others, the last one a zero (POSIX leaves it
 # open).
@@ -83,6 +85,46 @@ class MakeInvite(Routed):
     expires_in: int | None = None
 
 
+class ListFollowers(Routed):
+    """Lists followers in the order of their names, after the name `after`."""
+
+    route = ("GET", "/followers")
+    after: str = ""
+
+
+class ListDeadLetters(Routed):
+    """Lists dead letters of a follower, after the `topic,seq` of `after`."""
+
+    route = ("GET", "/followers/dead-letters")
+    follower: str
+    after: str = ""
+
+
+class SetFollowerPaused(Routed):
+    route = ("PUT", "/followers/paused")
+    follower: str
+    paused: bool
+
+
+class Replay(Routed):
+    """Handles the entries after `seq` again, in one topic or in all."""
+
+    route = ("POST", "/followers/replay")
+    follower: str
+    topic: str | None = None
+    seq: int = 0
+
+
+class SettleLetter(Routed):
+    """Handles a dead letter again, or drops it."""
+
+    route = ("POST", "/followers/dead-letters")
+    follower: str
+    topic: str
+    seq: int
+    drop: bool
+
+
 class RebuildSearch(Routed):
     """Begins to build the search index again."""
 
@@ -95,7 +137,12 @@ class ShowSearch(Routed):
     route = ("GET", "/search")
 
 
-Request = CreateUser | ListUsers | LockUser | SetPassword | MakeResetLink | MakeInvite | RebuildSearch | ShowSearch
+Reading = ListUsers | ListFollowers | ListDeadLetters
+"""Requests that only read."""
+Request = (
+    Reading | CreateUser | LockUser | SetPassword | MakeResetLink | MakeInvite
+    | SetFollowerPaused | Replay | SettleLetter | RebuildSearch | ShowSearch
+)  # fmt: skip
 Answer = dict[str, object]
 
 
@@ -104,8 +151,8 @@ async def perform(services: Services, request: Request) -> Answer:
     match request:
         case CreateUser():
             return await _create_user(services, request)
-        case ListUsers():
-            return await services.read(_list_users, request.after)
+        case ListUsers() | ListFollowers() | ListDeadLetters():
+            return await services.read(read, request)
         case LockUser():
             user = await services.read(_find, request.name)
             await services.journal.submit(c.SetDisabled(user=user, disabled=request.disabled), SYSTEM)
@@ -119,6 +166,14 @@ async def perform(services: Services, request: Request) -> Answer:
             return await _make_reset_link(services, request)
         case MakeInvite():
             return await _make_invite(services, request)
+        case SetFollowerPaused():
+            kind = c.PauseFollower if request.paused else c.ResumeFollower
+            return await _about_a_follower(services, kind, request, follower=request.follower)
+        case Replay():
+            return await _about_a_follower(services, c.ReplayFollower, request, **request.model_dump())
+        case SettleLetter():
+            letter = c.DropDeadLetter if request.drop else c.RetryDeadLetter
+            return await _about_a_follower(services, letter, request, **request.model_dump(exclude={"drop"}))
         case RebuildSearch():
             await services.search.rebuild()
             return (await services.search.progress()).model_dump()
@@ -126,9 +181,38 @@ async def perform(services: Services, request: Request) -> Answer:
             return (await services.search.progress()).model_dump()
 
 
-def read(connection: Connection, request: ListUsers) -> Answer:
+def read(connection: Connection, request: Reading) -> Answer:
     """Answer a request that only reads, in any process that can read the database."""
-    return _list_users(connection, request.after)
+    match request:
+        case ListUsers():
+            return _list_users(connection, request.after)
+        case ListFollowers():
+            listed, more = followers.listing(connection, request.after, PAGE_OF_FOLLOWERS)
+            return {"followers": [each.model_dump() for each in listed], "more": more}
+        case ListDeadLetters():
+            try:
+                found = followers.dead_letters(connection, SYSTEM, request.follower, request.after, PAGE + 1)
+            except NotFound:
+                raise NotFound(_no_follower(request.follower)) from None
+            return {"dead_letters": [each.model_dump() for each in found[:PAGE]], "more": len(found) > PAGE}
+
+
+async def _about_a_follower(services: Services, kind: type[Command], request: Routed, **fields: object) -> Answer:
+    try:
+        command = kind.model_validate(fields)
+    except ValidationError as error:
+        raise refuse(error) from None
+    try:
+        await services.journal.submit(command, SYSTEM)
+    except NotFound:
+        if isinstance(request, SetFollowerPaused):
+            raise NotFound(_no_follower(request.follower)) from None
+        raise NotFound("There is no such follower, topic or dead letter.") from None
+    return {}
+
+
+def _no_follower(name: str) -> str:
+    return f"There is no follower called {one_line(name)[:64]}."
 
 
 async def _create_user(services: Services, request: CreateUser) -> Answer:

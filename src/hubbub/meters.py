@@ -5,10 +5,12 @@ batch.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 from hubbub.domain.errors import Unavailable
 from hubbub.domain.events import Entry, MessageSent
 from hubbub.engine.batch import Batch
+from hubbub.engine.followers import Kind
 from hubbub.engine.services import Services
 from hubbub.metrics import Metrics
 
@@ -37,6 +39,7 @@ def attach(services: Services) -> None:
     services.hub.watch(_counter(services.metrics))
     _watch_delivery(services)
     _watch_database(services)
+    _watch_followers(services)
 
 
 def _counter(metrics: Metrics) -> Callable[[Sequence[Entry]], None]:
@@ -77,6 +80,22 @@ def _watch_database(services: Services) -> None:
     metrics.gauge("reads", "Queries that wait or run in the readers' threads.", lambda: _named(database.reads), "state")
     metrics.gauge("wal_bytes", "Size of SQLite's write-ahead log; 0 on PostgreSQL.", database.wal_bytes)
     metrics.counter("database_errors", "Times the database did not respond.", errors, "thread")
+
+
+def _watch_followers(services: Services) -> None:
+    """Report followers by kind: `webhook`, not `webhook:12`, since there can be many."""
+    metrics, followers = services.metrics, services.followers
+    metrics.gauge(
+        "follower_behind_entries", "Entries not handled yet, at the last comparison.", followers.behind, "kind"
+    )
+    metrics.gauge("follower_oldest_seconds", "Age of the oldest entry not handled yet.", followers.oldest, "kind")
+    counters: dict[str, tuple[str, Callable[[Kind], int]]] = {
+        "follower_handled": ("Entries that followers have handled.", lambda kind: kind.handled),
+        "follower_failures": ("Failed attempts of followers.", lambda kind: kind.failed),
+        "follower_dead_letters": ("Entries that became dead letters.", lambda kind: kind.dead_letters),
+    }
+    for name, (meaning, value) in counters.items():
+        metrics.counter(name, meaning, partial(followers.counted, value), "kind")
 
 
 def _named(reads: tuple[int, int]) -> Mapping[str, float]:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, insert, select
 from hubbub.storage import backup, backup_format, migrate, restore
 from hubbub.storage.backup_format import Manifest
 from hubbub.storage.database import Database
-from hubbub.storage.schema import metadata
+from hubbub.storage.schema import INDEX, metadata
 
 NOW = 1_790_000_000_000
 KEY = bytes(range(32))
@@ -19,6 +19,8 @@ ODD = [
 ]  # fmt: skip
 NUMBERS = [0, 1, -1, 2**31, 2**53 - 1, 2**63 - 1]
 
+TABLES = [table for table in metadata.sorted_tables if table.name not in INDEX]
+"""The tables that backups contain."""
 Rows = dict[str, list[tuple[Any, ...]]]
 
 
@@ -27,7 +29,7 @@ def fill(connection: Connection, count: int = len(ODD)) -> None:
 
     Foreign keys refer to users and rooms.
     """
-    for table in metadata.sorted_tables:
+    for table in TABLES:
         if table.name == "meta":
             continue
         for number in range(count):
@@ -65,7 +67,7 @@ def rows(database: Database) -> Rows:
                 for row in connection.execute(select(table).order_by(*table.primary_key.columns))
                 if table.name != "meta" or row.key not in ("epoch", "nodes", "signing_key")
             ]
-            for table in metadata.sorted_tables
+            for table in TABLES
         }
 
     found = database.read(read)

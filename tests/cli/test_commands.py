@@ -42,6 +42,23 @@ def log_in(server: Server, name: str, password: str = PASSWORD) -> int:
 # --- with a server ---------------------------------------------------------------------------------------------------
 
 
+def test_the_search_index_is_rebuilt_by_the_running_server_and_without_one(make_server: MakeServer) -> None:
+    with make_server() as server:
+        user = server.sign_up()
+        room = user.create_room("Talk")
+        for number in range(3):
+            message = {"key": f"k{number}", "body": f"fox {number}"}
+            assert user.request("POST", f"/api/rooms/{room}/messages", json=message).is_success
+        told = server.command_line("search", "rebuild")
+        assert told.endswith("The search index is complete.\n")
+        assert "Indexed 3 of 3 messages (100 %)" in told
+        assert len(user.get("/api/search", q="fox")["results"]) == 3
+        server.stop()
+        assert "Indexed 3 of 3 messages (100 %)" in server.command_line("search", "rebuild")
+        server.start()
+        assert len(user.get("/api/search", q="fox")["results"]) == 3
+
+
 def test_the_operator_can_create_owners_and_admins(server: Server) -> None:
     for role in ("owner", "admin"):
         server.command_line("user", "create", f"the-{role}", "--role", role, "--password-stdin", stdin=PASSWORD)

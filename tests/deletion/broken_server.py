@@ -11,7 +11,7 @@ import structlog
 
 from hubbub.cli import main
 from hubbub.domain.events import Entry, Event, MessageSent
-from hubbub.storage import database, deletion, log, messages
+from hubbub.storage import database, deletion, log, messages, search_index
 from hubbub.storage.schema import MESSAGE_KEPT
 from hubbub.storage.transaction import Transaction
 
@@ -44,6 +44,10 @@ def keep_wal() -> None:
     database.WriterConnection.note_erasure = lambda self: None  # type: ignore[method-assign]
 
 
+def keep_tokens() -> None:
+    search_index.remove = lambda tx, message: False
+
+
 def log_texts() -> None:
     append = Transaction.append
 
@@ -62,6 +66,7 @@ STEPS: dict[str, Callable[[], None]] = {
     "part": keep_edits,
     "pages": keep_free_pages,
     "wal": keep_wal,
+    "index": keep_tokens,
     "output": log_texts,
 }
 

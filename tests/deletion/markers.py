@@ -46,13 +46,13 @@ def fields() -> dict[Field, dict[str, Any]]:
 
 
 def marker(where: Field, schema: dict[str, Any]) -> str:
-    """Return a text that is unique to the field and valid in it."""
+    """Return a text that is unique to the field and valid in it: one word, as the search index has it."""
     kind, path = where
     if schema.get("format") == "date-time":
         return MOMENT
     if path.rsplit(".", 1)[-1] == "emoji":
         return EMOJI[kind]
-    return f"zq {kind} {path} qz".replace(".", "-")
+    return "".join(filter(str.isalpha, f"zq{kind}{path}qz"))
 
 
 def is_about_a_message(kind: str) -> bool:

@@ -6,7 +6,7 @@ must say until when it stays.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,13 @@ import pytest
 
 from hubbub.domain.commands import DeleteAccount, TrimTopic
 from hubbub.domain.model import SYSTEM
+from hubbub.storage.database import Database
 from tests.authorisation.world import create_users
 from tests.bugs.sides import NAMES, Side
 from tests.deletion import markers
 from tests.deletion.markers import Field, Marked, found, in_backup, in_files, in_tables
 from tests.engine.conftest import Desk, desk_at
+from tests.search.conftest import behind
 from tests.support.postgres import Postgres
 from tests.support.server import Account, Server
 from tests.support.waiting import eventually_async
@@ -88,11 +90,14 @@ async def test_deleted_text_is_in_no_table_file_log_or_backup(server: Server) ->
             traces = await found(search, list(names), *arguments)
             return {names[text]: places for text, places in traces.places.items()}
 
+        await indexed(server, marked)
         before = await remain(in_tables, server.database_url)
         assert set(before) == staying("never stored"), "each text is stored before its deletion"
         if server.database.exists():
             assert set(await remain(in_files, server.data)) >= staying("never stored") - {("status.set", "until")}
-        assert before["message.edit", "body"] == {"table edits", "table log", "table messages"}, "the copy as well"
+        assert before["message.edit", "body"] == {
+            "table edits", "table log", "table messages", "table search_recent",
+        }, "the copy as well"  # fmt: skip
 
         await marked.delete()
         assert set(await remain(in_tables, server.database_url)) == staying("deletion")
@@ -112,6 +117,18 @@ async def test_deleted_text_is_in_no_table_file_log_or_backup(server: Server) ->
     assert set(await remain(in_files, server.data)) <= staying("trim")
 
 
+async def indexed(server: Server, marked: Marked) -> None:
+    """Wait until the search index has the texts of all messages."""
+
+    async def done() -> bool:
+        with closing(Database(server.database_url)) as database:
+            return await asyncio.to_thread(database.read, behind) == 0
+
+    await eventually_async(done, PATIENCE, "the follower has handled all entries", 0.2)
+    texts = [text for (kind, path), text in marked.markers.items() if (kind, path) == ("message.send", "body")]
+    assert (await found(in_tables, texts, server.database_url)).places[texts[0]] >= {"table search_recent"}
+
+
 async def trim(desk: Desk) -> None:
     """Trim all logs, as the server does after the retention period."""
     for (topic,) in desk.rows("SELECT topic FROM topics"):
@@ -123,8 +140,9 @@ async def trim(desk: Desk) -> None:
 CONTROLS: dict[str, set[str]] = {
     "none": set(),
     "log": {"table log", "file hubbub.db"},
-    "column": {"table messages", "file hubbub.db"},
+    "column": {"table messages", "table search_recent", "file hubbub.db"},
     "part": {"table edits", "file hubbub.db"},
+    "index": {"table search_recent", "file hubbub.db"},
     "pages": {"file hubbub.db"},
     "wal": {"file hubbub.db-wal"},
     "output": {"output"},
@@ -139,6 +157,7 @@ async def test_a_text_is_found_where_a_step_of_its_deletion_is_left_out(tmp_path
     async with started(server, people) as marked:
         await marked.send(["message.send", "message.edit"])
         await marked.rearrange()
+        await indexed(server, marked)
         await marked.delete()
         texts = [text for (_, path), text in marked.markers.items() if path == "body"]
 

@@ -1,22 +1,28 @@
 """A follower whose effect is in the database: it counts messages."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from sqlalchemy import BigInteger, Column, MetaData, Table, Text, delete, insert
+from sqlalchemy import BigInteger, Column, Integer, MetaData, Table, Text, delete, insert
 
 from hubbub.domain.commands.followers import FollowerCommand
 from hubbub.domain.events import Entry, MessageSent
 from hubbub.domain.model import Nothing
-from hubbub.engine.followers import Follower
+from hubbub.engine.followers import Follower, Poison
 from hubbub.features.shared.followers import advance
 from hubbub.features.shared.guard import Request
 from hubbub.features.shared.handlers import handles
 from hubbub.storage.transaction import Transaction
+from tests.followers.case import Effects, FollowerCase
+from tests.followers.node import Node
 
+POISON = "poison"
+FAILING = "failing"
 metadata = MetaData()
 counted = Table(
     "counted",
     metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
     Column("topic", Text, nullable=False),
     Column("seq", BigInteger, nullable=False),
 )
@@ -57,9 +63,41 @@ class CountingFollower(Follower):
     def __init__(self, name: str = "counting", scope: str = "room:") -> None:
         self.name = name
         self.scope = scope
+        self.failing = True
 
     async def handle(self, topic: str, entries: Sequence[Entry]) -> FollowerCommand | None:
+        for entry in entries:
+            body = getattr(entry.event, "body", None)
+            if body == POISON:
+                raise Poison(entry.seq, "it can never be counted")
+            if body == FAILING and self.failing:
+                raise ValueError(body)
         return CountEntries(seqs=tuple(entry.seq for entry in entries))
 
     async def reset(self, topic: str, floor: int) -> FollowerCommand | None:
         return ForgetCounts()
+
+
+class CountingCase(FollowerCase):
+    """The follower whose effect and position are one transaction."""
+
+    name = "counting"
+    exactly_once = True
+    poison = POISON
+    failing = FAILING
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._follower = CountingFollower()
+
+    async def prepare(self, node: Node) -> None:
+        node.create(metadata)
+
+    def follower(self, node: Node) -> Follower:
+        return self._follower
+
+    def effects(self, node: Node) -> Effects:
+        return [(str(topic), int(str(seq))) for topic, seq in node.rows("SELECT topic, seq FROM counted ORDER BY id")]
+
+    def set_failing(self, failing: bool) -> None:
+        self._follower.failing = failing

@@ -1,10 +1,10 @@
 """A node in this process: a journal on a real database, and the engine of followers."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
-from sqlalchemy import MetaData, NullPool, create_engine, text
+from sqlalchemy import Connection, MetaData, NullPool, create_engine, text
 
 from hubbub.clock import Clock
 from hubbub.domain.commands import CreateAccount, CreateRoom, SendMessage
@@ -51,6 +51,14 @@ class Node:
 
     def rows(self, query: str) -> list[tuple[object, ...]]:
         return self.database.read(lambda connection: [tuple(row) for row in connection.execute(text(query))])
+
+    @contextmanager
+    def elsewhere(self) -> Iterator[Connection]:
+        """Open another connection to the same database and commit at the end."""
+        engine = create_engine(self.database.url, poolclass=NullPool)
+        with engine.connect() as other:
+            yield other
+            other.commit()
 
     def publish(self, entries: Sequence[Entry]) -> None:
         if self.hints:

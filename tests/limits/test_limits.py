@@ -28,6 +28,8 @@ ELSEWHERE = {
     "MAX_BODY": "tests/http/test_bodies.py::test_a_request_body_is_accepted_at_its_limit_and_refused_beyond",
     "MAX_PATH": "tests/http/test_bodies.py::test_a_path_is_refused_for_its_length_beyond_its_limit_only",
     "MAX_QUERY": "tests/http/test_bodies.py::test_a_query_is_refused_for_its_length_beyond_its_limit_only",
+    "MAX_SEARCH": "tests/search/test_hits.py::test_a_query_that_is_too_long_is_refused",
+    "MAX_FOUND": "tests/search/test_hits.py::test_a_page_of_results_has_a_limit",
     "MAX_WANTED": "tests/mounted/test_identities.py::test_a_name_that_no_database_could_store_is_cleaned_and_cut",
     "MAX_FIELDS": "tests/http/test_bodies.py::test_a_malformed_form_is_a_bad_request",
 }

@@ -22,6 +22,7 @@ NO_PAGES = {
     "list_sessions": "at most 500; a new session ends the oldest",
     "show_presence": "as many as were requested, at most 200",
     "show_room": "the first hundred members, and whether there are more",
+    "search_messages": "its pages have their key in `next`: tests/search/test_rights.py",
     "show_message": "the quotes of one message",
 }
 """Answers with a list that is bounded in another way."""

@@ -53,6 +53,7 @@ EXAMPLES: dict[str, Example] = {
     "list_edits": Example(after=EditMessage),
     "list_pins": Example(after=PinMessage),
     "list_reactions": Example(after=AddReaction),
+    "search_messages": Example({"q": "hello from:me"}),
     "show_user": Example({"user": Given.OUTSIDER}),
     "show_presence": Example({"user": (Given.MEMBER,)}),
 }

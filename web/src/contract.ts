@@ -165,6 +165,25 @@ export interface CreateRoomBody {
   key?: string | null;
 }
 
+/** An entry of the log that a follower could not handle. */
+export interface DeadLetter {
+  topic: string;
+  seq: number;
+  /** When the follower gave up. */
+  at: string;
+  attempts: number;
+  reason: string;
+  /** Whether the follower will handle the entry again. */
+  retry: boolean;
+}
+
+/** A page of dead letters, in the order of topics and seqs. */
+export interface DeadLetters {
+  dead_letters: DeadLetter[];
+  /** Whether there are further dead letters. */
+  more: boolean;
+}
+
 /** Delete a message for everyone. Idempotent. Authors delete their own messages; moderators delete any message, except in direct rooms. */
 export interface DeleteMessage {
   /** A number that the client chooses. The answer repeats it as `re`. */
@@ -230,6 +249,33 @@ export interface EventsSince {
   epoch?: string | null;
   /** The highest number of events in the page; a page also ends before it exceeds 256 KiB. */
   limit?: number;
+}
+
+/** A durable consumer of topics, such as the search index, as staff sees it. */
+export interface Follower {
+  name: string;
+  /** The topic that it follows, or the beginning of its topics, such as `room:`. */
+  scope: string;
+  state: "starting" | "running" | "paused";
+  created_at: string;
+  /** The number of topics with entries that it has not handled yet. */
+  topic_count: number;
+  /** The number of these entries. */
+  entry_count: number;
+  /** The time of the oldest of these entries. */
+  oldest_at: string | null;
+  dead_letter_count: number;
+  failing_since: string | null;
+  next_attempt_at: string | null;
+  last_error: string | null;
+  last_error_at: string | null;
+}
+
+/** A page of followers, in the order of their names. */
+export interface Followers {
+  followers: Follower[];
+  /** Whether there are further followers. */
+  more: boolean;
 }
 
 /** Copy a message from another room you are a member of into `room`. You are the author of the copy. */
@@ -724,6 +770,9 @@ export interface NoWay {
   floor: number;
 }
 
+/** The answer of a command that has nothing to tell. */
+export type Nothing = Record<string, never>;
+
 /** The answer to a command or a query. */
 export interface Ok {
   /** The `id` of the command or query. */
@@ -990,6 +1039,14 @@ export interface RemoveReaction {
   type: "reaction.remove";
   /** The emoji to remove. */
   emoji: string;
+}
+
+/** The body of `replay_follower`. */
+export interface ReplayFollowerBody {
+  /** Null means all topics. */
+  topic?: string | null;
+  /** The position to go back to. 0 is the beginning. In one topic, a later position leaves entries out; in all topics, positions only go back. */
+  seq?: number;
 }
 
 /** The events after the client's position are not available: reload the topic. */

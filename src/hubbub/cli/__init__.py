@@ -1,6 +1,6 @@
 """The command line.
 
-`hubbub serve | migrate | backup | restore | user | invite | search`, one file per noun.
+`hubbub serve | migrate | backup | restore | user | invite | follower | search`, one file per noun.
 
 Every failure an operator can meet ends in a sentence on stderr and an exit code: 1 for an error, 2
 for wrong usage.
@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from hubbub.cli import backup, invite, migrate, search, serve, user
+from hubbub.cli import backup, follower, invite, migrate, search, serve, user
 from hubbub.cli.errors import sentences
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app.command()(backup.backup)
 app.command()(backup.restore)
 app.add_typer(user.app, name="user")
 app.add_typer(invite.app, name="invite")
+app.add_typer(follower.app, name="follower")
 app.add_typer(search.app, name="search")
 
 

@@ -12,7 +12,7 @@ from hubbub.cli.loading import loading
 from hubbub.settings import Settings
 
 if TYPE_CHECKING:
-    from hubbub.control import Answer, ListUsers, Request
+    from hubbub.control import Answer, Reading, Request
 
 START_PATIENCE = 10.0
 
@@ -26,7 +26,7 @@ def ask(request: "Request", data: Path | None, config: Path | None) -> "Answer":
     site.
     """
     from hubbub.cli.operator import ask_server
-    from hubbub.control import ListUsers
+    from hubbub.control import Reading
     from hubbub.storage.locks import FolderInUse
 
     settings = options.settings({"data": data, "log_level": "warning"}, config)
@@ -37,7 +37,7 @@ def ask(request: "Request", data: Path | None, config: Path | None) -> "Answer":
             return answer
         try:
             revision = require_site(settings)
-            if isinstance(request, ListUsers):
+            if isinstance(request, Reading):
                 return _read(settings, request, revision)
             return asyncio.run(_alone(settings, request))
         except FolderInUse:
@@ -73,7 +73,7 @@ def require_site(settings: Settings) -> str:
     return revision
 
 
-def _read(settings: Settings, request: "ListUsers", revision: str) -> "Answer":
+def _read(settings: Settings, request: "Reading", revision: str) -> "Answer":
     from hubbub.control import read
     from hubbub.storage import migrate
     from hubbub.storage.database import Database

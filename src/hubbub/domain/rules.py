@@ -11,6 +11,7 @@ from hubbub.domain.text import LOUD_MEMBERS, MAX_DIRECT_MADE, MAX_DIRECT_WITH, M
 
 STAFF = (Role.OWNER, Role.ADMIN)
 ARCHIVED = "This room is archived."
+STAFF_ONLY = "Only the site's owners and admins can do that."
 
 
 def is_staff(actor: Actor) -> bool:
@@ -282,6 +283,11 @@ def may_disable(actor: Actor, user: int, role: Role) -> None:
         raise Forbidden("You can't disable your own account.")
     if role in STAFF and not actor.system and actor.role is not Role.OWNER:
         raise Forbidden("Only an owner can disable owners and admins.")
+
+
+def may_manage_followers(actor: Actor) -> None:
+    if not is_staff(actor):
+        raise Forbidden(STAFF_ONLY)
 
 
 def may_find_people(actor: Actor) -> None:

@@ -25,12 +25,14 @@ from operator import attrgetter
 from typing import Any, Literal
 
 import structlog
+from sqlalchemy import Connection
 
 from hubbub.clock import Clock
 from hubbub.domain.commands.followers import (
     MAX_REASON,
     AddDeadLetter,
     AdvanceFollowers,
+    ContinueReplay,
     FollowerCommand,
     LeaseFollowers,
     Move,
@@ -40,9 +42,10 @@ from hubbub.domain.commands.followers import (
     ReleaseFollowers,
     RemoveFollower,
     SeedFollower,
+    SettleDeadLetter,
 )
 from hubbub.domain.errors import Busy, HubbubError, Unavailable
-from hubbub.domain.events import Entry
+from hubbub.domain.events import Entry, FollowerChanged
 from hubbub.domain.model import SECURITY, SYSTEM
 from hubbub.domain.model.followers import Lease
 from hubbub.domain.text import one_line
@@ -51,7 +54,7 @@ from hubbub.engine.ports import Read
 from hubbub.features.followers import Page, pages
 from hubbub.features.shared.followers import REFUSALS, Fenced, MovedElsewhere
 from hubbub.storage import followers
-from hubbub.storage.followers import Behind, in_scope
+from hubbub.storage.followers import Behind, Lag, in_scope
 
 INTERVAL = 15.0
 """Seconds between two comparisons of heads with positions."""
@@ -64,7 +67,7 @@ MAX_HINTS = 5_000
 """Topics remembered as hints. With more, the engine compares all heads."""
 PAGE = 1_000
 """Topics of one comparison that are in memory at a time."""
-CHUNK = 64
+CHUNK = 200
 """Topics whose entries are in memory at a time."""
 MAX_CHARACTERS = 256 * 1024
 """Characters of entries that a follower has in memory, but at least one entry."""
@@ -152,6 +155,14 @@ class RetryLater(Exception):
         self.only_topic = only_topic
 
 
+class Kind:
+    """The followers of one kind in this process: what they share, and what they did."""
+
+    def __init__(self) -> None:
+        self.slots = asyncio.Semaphore(WORKING)
+        self.handled = self.failed = self.dead_letters = 0
+
+
 class Followers:
     """All followers of this process. Must be used on the event loop's thread."""
 
@@ -171,9 +182,10 @@ class Followers:
         self.owner = secrets.token_hex(8)
         self._runners: dict[str, _Runner] = {}
         self._positions = _Positions(journal)
-        self._working: dict[str, asyncio.Semaphore] = {}
+        self._kinds: dict[str, Kind] = {}
         self._hints: set[str] = set()
         self._hinted = False
+        self._changed: set[str] = set()
         self._leases = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._started = False
@@ -214,9 +226,8 @@ class Followers:
             command = SeedFollower(name=follower.name, after=after)
             after = (await self._journal.submit(command, SYSTEM)).answer["after"]
         await self.detach(follower.name)
-        kind = follower.name.partition(":")[0]
-        slots = self._working.setdefault(kind, asyncio.Semaphore(WORKING))
-        runner = _Runner(follower, self._read, self._journal, self._clock, self._positions, slots, self._interval)
+        kind = self._kinds.setdefault(kind_of(follower.name), Kind())
+        runner = _Runner(follower, self._read, self._journal, self._clock, self._positions, kind, self._interval)
         runner.lost = self.refresh
         self._runners[follower.name] = runner
         if self._started:
@@ -244,29 +255,38 @@ class Followers:
 
     def wake(self, entries: Sequence[Entry]) -> None:
         """Note that topics have new entries. Called with every published batch, so it does little."""
-        self._hints.update(map(TOPIC, entries))
+        topics = set(map(TOPIC, entries))
+        self._hints |= topics
+        if SECURITY in topics:
+            events = (entry.event for entry in entries)
+            self._changed.update(event.follower for event in events if isinstance(event, FollowerChanged))
         if not self._hinted:
             self._hinted = True
             asyncio.get_running_loop().call_later(HINT_DELAY, self._hand_out_hints)
 
     def _hand_out_hints(self) -> None:
         hints, self._hints, self._hinted = self._hints, set(), False
-        if SECURITY in hints:
+        changed, self._changed = self._changed, set()
+        if changed:
             self.refresh()
-        for runner in self._runners.values():
+        for name, runner in self._runners.items():
             runner.hint(hints)
+            if name in changed:
+                runner.compare()
 
     # --- leases ---------------------------------------------------------------------------------------------------
 
     async def _keep_leases(self) -> None:
         while True:
             self._leases.clear()
-            if self._runners:
-                try:
+            wait: float | None = self._renewal
+            try:
+                if self._runners:
                     await self._renew()
-                except HubbubError as error:
-                    logger.warning("follower_leases_not_renewed", code=error.code)
-            wait = None if self._exclusive and self._all_leased() else self._renewal
+                if self._exclusive and all(runner.owned for runner in self._runners.values()):
+                    wait = None  # nothing else can change them
+            except HubbubError as error:
+                logger.warning("follower_leases_not_renewed", code=error.code)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._leases.wait(), wait)
 
@@ -280,8 +300,27 @@ class Followers:
             if runner is not None:
                 runner.leased(leases.get(name), float("inf") if self._exclusive else until)
 
-    def _all_leased(self) -> bool:
-        return all(runner.owned for runner in self._runners.values())
+    # --- metrics --------------------------------------------------------------------------------------------------
+
+    def counted(self, value: Callable[["Kind"], int]) -> dict[str, float]:
+        """Return a counter of each kind of followers."""
+        return {name: value(kind) for name, kind in self._kinds.items()}
+
+    def behind(self) -> dict[str, float]:
+        """Return for each kind how many entries were not handled yet at the last comparison."""
+        found = dict.fromkeys(self._kinds, 0.0)
+        for name, runner in self._runners.items():
+            found[kind_of(name)] += runner.lag.entries
+        return found
+
+    def oldest(self) -> dict[str, float]:
+        """Return for each kind of followers the age in seconds of the oldest entry that is not handled."""
+        now, found = self._clock.now(), dict.fromkeys(self._kinds, 0.0)
+        for name, runner in self._runners.items():
+            if runner.lag.oldest_at is not None:
+                age = max(0.0, (now - runner.lag.oldest_at) / 1_000)
+                found[kind_of(name)] = max(found[kind_of(name)], age)
+        return found
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -312,24 +351,29 @@ class _Runner:
         journal: Journal,
         clock: Clock,
         positions: "_Positions",
-        slots: asyncio.Semaphore,
+        kind: Kind,
         interval: float,
     ) -> None:
         self.follower = follower
         self.lost: Callable[[], None] = lambda: None
         self._read, self._journal, self._clock = read, journal, clock
-        self._positions, self._slots, self._interval = positions, slots, interval
+        self._positions, self._kind, self._interval = positions, kind, interval
         self._lease: Lease | None = None
         self._lease_until = 0.0
         self._hints: set[str] = set()
         self._wake = asyncio.Event()
         self._scan_at = 0.0
+        """When to compare heads with positions, in the clock's monotonic seconds."""
+        self._measure_at = 0.0
+        self._retry_at = float("inf")
+        """When to compare because a topic can be tried again."""
         self._after = ""
         """Where the running comparison of heads goes on."""
         self._attempts = 0
         self._next_attempt_at = 0
         self._parallel = asyncio.Semaphore(follower.parallel)
         self._task: asyncio.Task[None] | None = None
+        self.lag = NO_LAG
 
     @property
     def owned(self) -> bool:
@@ -350,21 +394,31 @@ class _Runner:
         if not mine:
             return
         if len(self._hints) + len(mine) > MAX_HINTS:
-            self._scan_at = 0.0
+            self._compare()
         else:
             self._hints.update(mine)
         self._wake.set()
+
+    def compare(self) -> None:
+        """Compare the heads with the positions soon."""
+        self._compare()
+        self._wake.set()
+
+    def _compare(self) -> None:
+        self._scan_at, self._after = 0.0, ""
 
     def leased(self, lease: Lease | None, until: float) -> None:
         """Note the stored state of the follower, which is None if it was removed."""
         before, self._lease, self._lease_until = self._lease, lease, until
         if lease is None or not lease.fence:
+            self.lag = NO_LAG  # its owner reports it
             return
-        if before is None or before.fence != lease.fence or before.state != lease.state:
-            self._scan_at, self._after = 0.0, ""
-        self._attempts = lease.attempts
-        self._next_attempt_at = lease.next_attempt_at or 0
-        self._wake.set()
+        taken = before is None or before.fence != lease.fence
+        resumed = before is not None and before.next_attempt_at is not None and lease.next_attempt_at is None
+        if taken or resumed:  # else this process knows more than what was stored a moment ago
+            self._attempts, self._next_attempt_at = lease.attempts, lease.next_attempt_at or 0
+        if before is None or taken or resumed or lease.state != before.state or lease.replaying or lease.retries:
+            self.compare()
 
     # --- rounds ---------------------------------------------------------------------------------------------------
 
@@ -372,30 +426,32 @@ class _Runner:
         while True:
             self._wake.clear()
             wait = self._wait()
-            if wait is None or wait > 0:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), wait)
-                continue
             try:
-                await self._round()
+                if wait is None or wait > 0:
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self._wake.wait(), wait)
+                    await self._measure_if_idle()
+                else:
+                    await self._round()
             except _Stop:
-                pass
-            except (Unavailable, Busy):
-                self._scan_at = 0.0
-                await asyncio.sleep(STORE_BACKOFF)
+                self._compare()
+            except Fenced:
+                self._lease = None
+                self.lost()
             except Exception as error:  # a bug must not end the follower
-                logger.exception("follower_stumbled", follower=self.follower.name, exc_info=error)
-                self._scan_at = 0.0
+                if not isinstance(error, Unavailable | Busy):
+                    logger.exception("follower_stumbled", follower=self.follower.name, exc_info=error)
+                self._compare()
                 await asyncio.sleep(STORE_BACKOFF)
 
     def _wait(self) -> float | None:
         """Return in how many seconds there is work; None if only a call can bring some."""
         if not self._may_work():
-            return None
+            return self._interval if self.owned else None
         later = (self._next_attempt_at - self._clock.now()) / 1_000
         if later > 0:
             return min(later, self._interval)  # the clock may be set
-        return 0.0 if self._hints else self._scan_at - self._clock.monotonic()
+        return 0.0 if self._hints else min(self._scan_at, self._retry_at) - self._clock.monotonic()
 
     def _may_work(self) -> bool:
         lease = self._lease
@@ -406,17 +462,88 @@ class _Runner:
             and self._clock.monotonic() < self._lease_until
         )
 
+    async def _measure_if_idle(self) -> None:
+        """Look at what is behind while the follower is paused or has to wait."""
+        working = self._may_work() and self._next_attempt_at <= self._clock.now()
+        if self.owned and not working and self._clock.monotonic() >= self._measure_at:
+            await self._measure()
+
+    async def _measure(self) -> None:
+        self._measure_at = self._clock.monotonic() + self._interval
+        self.lag = await self._read(followers.lag, self.follower.name, self.follower.scope)
+
     async def _round(self) -> None:
         """Work for the hinted topics, or for a page of the topics whose heads are not the positions."""
         name, now = self.follower.name, self._clock.now()
+        if self._lease and self._lease.replaying:
+            await self._set_back()
+        if self._lease and self._lease.retries and not self._attempts:
+            await self._retry_dead_letters()
+            self._check()
         if self._hints:
             hinted = [self._hints.pop() for _ in range(min(PAGE, len(self._hints)))]
             found = await self._read(followers.behind_among, name, hinted, now)
         else:
+            first = not self._after
+            if first:
+                self._retry_at = float("inf")
             found = await self._read(followers.behind, name, self.follower.scope, self._after, now, PAGE)
+            if first and found:
+                await self._measure()
+            elif first:
+                self.lag = NO_LAG
             self._after = found[-1].topic if len(found) == PAGE else ""
             self._scan_at = 0.0 if self._after else self._clock.monotonic() + self._interval
         await self._work(found)
+
+    async def _set_back(self) -> None:
+        """Set positions back, as an operator has asked for, before anything else is handled."""
+        command = ContinueReplay(follower=self.follower.name, fence=self._fence())
+        while (await self._journal.submit(command, SYSTEM)).answer["after"] is not None:
+            pass
+        self._lease = self._lease and self._lease._replace(replaying=False)
+
+    async def _retry_dead_letters(self) -> None:
+        """Handle dead letters again, as an operator has asked for."""
+        after = ("", 0)
+        while found := await self._read(self._dead_letters, after):
+            for topic, seq in found:
+                self._check()
+                if not await self._retry(topic, seq):
+                    return
+                after = (topic, seq)
+        self._lease = self._lease and self._lease._replace(retries=False)
+
+    def _dead_letters(self, connection: Connection, after: tuple[str, int]) -> list[tuple[str, int]]:
+        found = followers.dead_letters_of(connection, self.follower.name, after, CHUNK, retried=True)
+        return [(each.topic, each.seq) for each in found]
+
+    async def _retry(self, topic: str, seq: int) -> bool:
+        """Handle a dead letter again. Returns False if the follower has to wait."""
+        found = await self._read(pages, [(topic, seq - 1)], 1, MAX_CHARACTERS)
+        entries = found[0].entries if found else None
+        settled = SettleDeadLetter(follower=self.follower.name, fence=self._fence(), topic=topic, seq=seq)
+        if not entries:
+            await self._submit(settled.model_copy(update={"reason": TRIMMED}))
+            return True
+        try:
+            command = await self.follower.handle(topic, entries)
+        except (Unavailable, Busy):
+            raise
+        except RetryLater as later:
+            await self._wait_all(later)
+            return False
+        except Exception as error:
+            reason = error.reason if isinstance(error, Poison) else type(error).__name__
+            await self._submit(settled.model_copy(update={"reason": shortened(reason)}))
+            return True
+        if command is None:
+            await self._submit(settled)
+        else:
+            move = Move(self.follower.name, self._fence(), topic, seq - 1, seq)
+            await self._submit(command.model_copy(update={**move._asdict(), "retried": True}))
+        self._kind.handled += 1
+        return True
 
     async def _work(self, found: Sequence[Behind]) -> None:
         queue = deque(_Work(each.topic, each.seq, each.attempts) for each in found)
@@ -424,7 +551,7 @@ class _Runner:
             self._check()
             most = 1 if self._attempts else CHUNK  # after a failure, one topic shows whether it works again
             chunk = [queue.popleft() for _ in range(min(most, len(queue)))]
-            async with self._slots:
+            async with self._kind.slots:
                 wanted = [(work.topic, work.seq) for work in chunk]
                 loaded = {
                     page.topic: page
@@ -447,43 +574,56 @@ class _Runner:
     def _check(self) -> None:
         """Raise _Stop if this process must not go on now. What is left is found by a comparison later."""
         if not self._may_work() or self._next_attempt_at > self._clock.now():
-            self._scan_at, self._after = 0.0, ""
             raise _Stop
 
     async def _topic(self, work: _Work, page: Page) -> _Work | None:
         """Handle a page of a topic; return what is left of the topic, None if nothing is left now."""
         try:
-            async with self._parallel:
-                self._check()
-                last = await self._page(work, page)
+            last = await self._page(work, page)
         except MovedElsewhere:
             self.hint([work.topic])
             return None
-        except Fenced:
-            self._lease = None
-            self.lost()
-            raise _Stop from None
-        return None if last is None or last >= page.head else _Work(work.topic, last, 0)
+        if last is None or not (page.more or last < page.target):
+            return None
+        return _Work(work.topic, last, 0)
 
     async def _page(self, work: _Work, page: Page) -> int | None:
         """Handle a page; return the new position, None if the topic has to wait."""
         if page.entries is None:
-            target = page.floor if page.after < page.floor else page.head
-            command = await self.follower.reset(page.topic, target)
-            await self._store(command, page.topic, page.after, target)
-            return target
+            return await self._reset(work, page.topic, page.after, page.target)
         if not page.entries:
             return page.after
         return await self._entries(work, page.topic, page.after, page.entries)
+
+    async def _reset(self, work: _Work, topic: str, after: int, target: int) -> int | None:
+        try:
+            async with self._parallel:
+                self._check()
+                command = await self.follower.reset(topic, target)
+        except (asyncio.CancelledError, _Stop, Unavailable, Busy):
+            raise
+        except RetryLater as later:
+            return await self._later(work, topic, after, later)
+        except Exception as error:
+            return await self._failed(work, topic, after, target, error)
+        await self._store(command, topic, after, target)
+        return target
+
+    async def _handle(self, topic: str, entries: Sequence[Entry]) -> FollowerCommand | None:
+        async with self._parallel:
+            self._check()
+            return await self.follower.handle(topic, entries)
 
     async def _entries(self, work: _Work, topic: str, after: int, entries: Sequence[Entry]) -> int | None:
         last = entries[-1].seq
         wanted = [entry for entry in entries if entry.event.type in self.follower.types]
         try:
-            command = await self.follower.handle(topic, wanted) if wanted else None
-        except asyncio.CancelledError:
+            command = await self._handle(topic, wanted) if wanted else None
+        except (asyncio.CancelledError, _Stop, Unavailable, Busy):
             raise
         except Poison as poison:
+            if poison.seq not in {entry.seq for entry in wanted}:
+                return await self._failed(work, topic, after, wanted[0].seq, poison)
             return await self._poisoned(work, topic, after, entries, poison)
         except RetryLater as later:
             return await self._later(work, topic, after, later)
@@ -492,18 +632,21 @@ class _Runner:
                 return await self._singly(work, topic, after, entries)
             return await self._failed(work, topic, after, wanted[0].seq, error)
         await self._store(command, topic, after, last)
-        if self._attempts:
+        self._kind.handled += len(wanted)
+        if self._attempts and wanted:
             self._attempts = 0
             await self._submit(NoteFollowerRecovery(follower=self.follower.name, fence=self._fence()))
         return last
 
     async def _singly(self, work: _Work, topic: str, after: int, entries: Sequence[Entry]) -> int | None:
-        for entry in entries:
-            moved = await self._entries(work, topic, after, [entry])
+        rest = list(entries)
+        while rest:
+            own = (n for n, entry in enumerate(rest) if entry.event.type in self.follower.types)
+            count = next(own, len(rest) - 1) + 1
+            moved = await self._entries(work, topic, after, rest[:count])
             if moved is None:
                 return None
-            after = moved
-            work = _Work(topic, after, 0)
+            after, rest, work = moved, rest[count:], _Work(topic, moved, 0)
         return after
 
     async def _poisoned(
@@ -537,8 +680,14 @@ class _Runner:
             seconds = backoff(attempts) if later.seconds is None else later.seconds
             await self._note_topic(topic, after, attempts, seconds, later.reason)
             return None
+        await self._wait_all(later)
+        return None
+
+    async def _wait_all(self, later: RetryLater) -> None:
+        """Let the whole follower wait."""
         now = self._clock.now()
         if self._next_attempt_at <= now:  # the first topic of this round that failed
+            self._kind.failed += 1
             self._attempts += 1
             seconds = backoff(self._attempts) if later.seconds is None else later.seconds
             self._next_attempt_at = now + round(seconds * 1_000)
@@ -552,10 +701,10 @@ class _Runner:
                     reason=shortened(later.reason),
                 )
             )
-        return None
 
     async def _note_topic(self, topic: str, after: int, attempts: int, seconds: float, reason: str) -> None:
-        self._scan_at = min(self._scan_at, self._clock.monotonic() + max(1.0, seconds))
+        self._kind.failed += 1
+        self._retry_at = min(self._retry_at, self._clock.monotonic() + max(1.0, seconds))
         await self._submit(
             NoteFollowerFailure(
                 follower=self.follower.name,
@@ -569,6 +718,7 @@ class _Runner:
         )
 
     async def _bury(self, topic: str, after: int, seq: int, attempts: int, reason: str) -> None:
+        self._kind.dead_letters += 1
         move = Move(self.follower.name, self._fence(), topic, after, seq)
         logger.warning("follower_dead_letter", follower=move.follower, topic=topic, seq=seq, attempts=attempts)
         await self._submit(AddDeadLetter(move=move, attempts=attempts, reason=shortened(reason)))
@@ -647,4 +797,10 @@ def shortened(reason: str) -> str:
     return line if len(line) <= MAX_REASON else f"{line[: MAX_REASON - 1]}…"
 
 
+def kind_of(name: str) -> str:
+    return name.partition(":")[0]
+
+
 TOPIC = attrgetter("topic")
+NO_LAG = Lag(0, 0, None)
+TRIMMED = "The log no longer has this entry."

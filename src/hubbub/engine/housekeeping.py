@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import structlog
 
-from hubbub.domain.commands import CloseGuest, ForgetInvites, RevokeSessions, TrimTopic
+from hubbub.domain.commands import CloseGuest, ForgetDeadLetters, ForgetInvites, RevokeSessions, TrimTopic
 from hubbub.domain.errors import HubbubError, NotFound
 from hubbub.domain.model import SYSTEM, Actor, Role
 from hubbub.engine.services import Services
@@ -34,7 +34,7 @@ async def keep_house(services: Services) -> None:
     Sessions in use are touched first, so that they do not expire.
     """
     while True:
-        for step in (touch_sessions, forget_guests, end_expired_sessions, trim, forget_invites):
+        for step in (touch_sessions, forget_guests, end_expired_sessions, trim, forget_invites, forget_dead_letters):
             try:
                 await step(services)
             except HubbubError as error:
@@ -74,6 +74,13 @@ async def trim(services: Services) -> int:
 async def forget_invites(services: Services) -> None:
     """Delete invites that ended more than INVITES_KEPT ago, in steps."""
     command = ForgetInvites(before=services.clock.now() - INVITES_KEPT)
+    while (await services.journal.submit(command, SYSTEM)).answer["gone"] == command.limit:
+        pass
+
+
+async def forget_dead_letters(services: Services) -> None:
+    """Delete dead letters older than the log: their entries are gone."""
+    command = ForgetDeadLetters(before=services.clock.now() - services.settings.retention_days * DAY)
     while (await services.journal.submit(command, SYSTEM)).answer["gone"] == command.limit:
         pass
 

@@ -121,5 +121,5 @@ class SearchIndex:
             await asyncio.wait_for(self._wake.wait(), CHECK)
 
 
-CHECK = 60.0
+CHECK = 10.0
 """Seconds between two looks at the state of a complete index."""

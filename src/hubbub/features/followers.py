@@ -1,25 +1,35 @@
 """Followers: registration, leases, positions, failures and dead letters."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
+from hubbub.domain import rules
 from hubbub.domain.commands.followers import (
     AddDeadLetter,
     AdvanceFollowers,
+    ContinueReplay,
+    DropDeadLetter,
+    ForgetDeadLetters,
     LeaseFollowers,
     NoteFollowerFailure,
     NoteFollowerRecovery,
+    PauseFollower,
     RegisterFollower,
     ReleaseFollowers,
     RemoveFollower,
+    ReplayFollower,
+    ResumeFollower,
+    RetryDeadLetter,
     SeedFollower,
+    SettleDeadLetter,
 )
-from hubbub.domain.errors import NotFound
+from hubbub.domain.errors import Conflict, NotFound
 from hubbub.domain.events import Entry, FollowerChanged
-from hubbub.domain.model import Nothing
-from hubbub.domain.model.followers import Advanced, Lease, Leases, Progress
+from hubbub.domain.model import Actor, Gone, Nothing
+from hubbub.domain.model.followers import Advanced, DeadLetter, Follower, Lease, Leases, Progress
+from hubbub.domain.text import timestamp
 from hubbub.features.shared.followers import REFUSALS, Fenced, advance_all, register
 from hubbub.features.shared.guard import Request
 from hubbub.features.shared.handlers import handles
@@ -27,8 +37,17 @@ from hubbub.storage import followers, log
 from hubbub.storage.followers import StoredFollower
 from hubbub.storage.transaction import Transaction
 
+T = TypeVar("T")
 EXCLUSIVE_LEASE = 2**52
 """The end of a lease that no other process can take."""
+MAX_ENTRIES = 500
+"""Entries that `pages` returns, at most."""
+
+
+class Read(Protocol):
+    """Runs a query on a reader thread."""
+
+    def __call__(self, query: Callable[..., T], *args: Any, **kwargs: Any) -> Awaitable[T]: ...
 
 
 @handles(RegisterFollower)
@@ -77,7 +96,13 @@ def lease(request: Request[LeaseFollowers], tx: Transaction) -> Leases:
         elif mine and each.lease_until < tx.now + command.lease * 2 // 3:
             followers.change(tx, name, lease_until=until)
         leases[name] = Lease(
-            each.state, fence if mine else 0, each.attempts, each.failing_since, each.next_attempt_at, name in waiting
+            each.state,
+            fence if mine else 0,
+            each.attempts,
+            each.failing_since,
+            each.next_attempt_at,
+            each.replay_seq is not None,
+            name in waiting,
         )
     return {"leases": leases}
 
@@ -133,6 +158,113 @@ def add_dead_letter(request: Request[AddDeadLetter], tx: Transaction) -> Nothing
     return {}
 
 
+@handles(ContinueReplay)
+def continue_replay(request: Request[ContinueReplay], tx: Transaction) -> Progress:
+    command = request.command
+    found = _owned(tx, command.follower, command.fence)
+    if found.replay_seq is None:
+        return {"after": None}
+    after = followers.set_back(tx, command.follower, found.replay_seq, found.replay_after or "", command.limit)
+    seq = None if after is None else found.replay_seq
+    followers.change(tx, command.follower, replay_seq=seq, replay_after=after)
+    return {"after": after}
+
+
+@handles(SettleDeadLetter)
+def settle_dead_letter(request: Request[SettleDeadLetter], tx: Transaction) -> Nothing:
+    command = request.command
+    _owned(tx, command.follower, command.fence)
+    where = (command.follower, command.topic, command.seq)
+    if command.reason is None:
+        followers.remove_dead_letter(tx, *where)
+    else:
+        followers.change_dead_letter(tx, *where, retry=False, reason=command.reason, at=tx.now)
+    return {}
+
+
+@handles(ForgetDeadLetters)
+def forget_dead_letters(request: Request[ForgetDeadLetters], tx: Transaction) -> Gone:
+    return {"gone": followers.forget_dead_letters(tx, request.command.before, request.command.limit)}
+
+
+# --- of staff --------------------------------------------------------------------------------------------------------
+
+
+@handles(PauseFollower)
+def pause(request: Request[PauseFollower], tx: Transaction) -> Nothing:
+    found = _started(tx, request.command.follower)
+    if found.state != "paused":
+        followers.change(tx, found.name, state="paused")
+        tx.append(FollowerChanged(follower=found.name))
+    return {}
+
+
+@handles(ResumeFollower)
+def resume(request: Request[ResumeFollower], tx: Transaction) -> Nothing:
+    """Resume a follower; forget that it has to wait."""
+    found = _started(tx, request.command.follower)
+    followers.change(tx, found.name, state="running", attempts=0, next_attempt_at=None, failing_since=None)
+    followers.retry_topics(tx, found.name)
+    tx.append(FollowerChanged(follower=found.name))
+    return {}
+
+
+@handles(ReplayFollower)
+def replay(request: Request[ReplayFollower], tx: Transaction) -> Nothing:
+    """Set the position in one topic; let the engine set back those in all topics, in steps."""
+    command = request.command
+    found = _existing(tx, command.follower)
+    if command.topic is None:
+        followers.change(tx, found.name, replay_seq=command.seq, replay_after="")
+    else:
+        head, _ = log.position(tx.connection, command.topic) or (0, 0)
+        if not followers.in_scope(found.scope, command.topic) or command.seq > head:
+            raise NotFound()
+        key = (found.name, command.topic)
+        moved = [(*key, command.seq)]
+        present = key in followers.positions_at(tx.connection, [key])
+        followers.put(tx, *(([], moved) if present else (moved, [])))
+    tx.append(FollowerChanged(follower=found.name))
+    return {}
+
+
+@handles(RetryDeadLetter)
+def retry_dead_letter(request: Request[RetryDeadLetter], tx: Transaction) -> Nothing:
+    command = request.command
+    found = _existing(tx, command.follower)
+    if not followers.has_dead_letter(tx.connection, found.name, command.topic, command.seq):
+        raise NotFound()
+    followers.change_dead_letter(tx, found.name, command.topic, command.seq, retry=True)
+    tx.append(FollowerChanged(follower=found.name))
+    return {}
+
+
+@handles(DropDeadLetter)
+def drop_dead_letter(request: Request[DropDeadLetter], tx: Transaction) -> Nothing:
+    command = request.command
+    found = _existing(tx, command.follower)
+    if not followers.has_dead_letter(tx.connection, found.name, command.topic, command.seq):
+        raise NotFound()
+    followers.remove_dead_letter(tx, found.name, command.topic, command.seq)
+    return {}
+
+
+def _existing(tx: Transaction, name: str) -> StoredFollower:
+    """Lock a follower. Raises NotFound."""
+    found = followers.lock(tx, [name]).get(name)
+    if found is None:
+        raise NotFound()
+    return found
+
+
+def _started(tx: Transaction, name: str) -> StoredFollower:
+    """Lock a follower. Raises NotFound; Conflict if its first positions are still being stored."""
+    found = _existing(tx, name)
+    if found.state == "starting":
+        raise Conflict("This follower is still starting. Try again in a moment.")
+    return found
+
+
 def _owned(tx: Transaction, name: str, fence: int) -> StoredFollower:
     """Lock a follower. Raises Fenced if it is gone or has another owner."""
     found = followers.lock(tx, [name]).get(name)
@@ -145,38 +277,92 @@ def _owned(tx: Transaction, name: str, fence: int) -> StoredFollower:
 
 
 class Page(NamedTuple):
-    """The next entries of a topic, without a gap after `after`. None if there is a gap."""
+    """The next entries of a topic, without a gap after `after`.
+
+    None if there is a gap: the log was trimmed behind the position, or the position is above the
+    head. The topic goes on at `target`. `more` tells whether further entries may follow.
+    """
 
     topic: str
     after: int
-    head: int
-    floor: int
     entries: Sequence[Entry] | None
+    target: int
+    more: bool
 
 
 def pages(connection: Connection, wanted: Sequence[tuple[str, int]], limit: int, characters: int) -> list[Page]:
     """Return the next entries of several topics, given as (topic, position).
 
     At most `limit` entries of each, and about as many `characters` in all: the last topics may be
-    left out, but never the first one.
+    left out, but never the first one. One statement, and one for each topic without a next entry.
     """
+    lists, ended = log.entries_of(connection, wanted, limit, MAX_ENTRIES, characters)
     found: list[Page] = []
-    for topic, after in wanted:
-        place = log.position(connection, topic)
-        if place is None:
+    for number, entries in enumerate(lists, start=1):
+        topic, after = wanted[number - 1]
+        if entries and entries[0].seq == after + 1:
+            more = len(entries) == limit or (ended and number == len(lists))
+            found.append(Page(topic, after, entries, entries[-1].seq, more))
             continue
-        head, floor = place
-        if not floor <= after <= head:
-            found.append(Page(topic, after, head, floor, None))
-            continue
-        entries = log.entries(connection, topic, after, limit)
-        kept = 0
-        for entry in entries:
-            characters -= len(entry.text)
-            if characters < 0 and kept:
-                break
-            kept += 1
-        found.append(Page(topic, after, head, floor, entries[:kept]))
-        if characters <= 0:
-            break
+        head, floor = log.position(connection, topic) or (0, 0)
+        if floor <= after <= head:
+            found.append(Page(topic, after, [], after, more=False))
+        else:
+            target = floor if after < floor else head
+            found.append(Page(topic, after, None, target, more=target < head))
     return found
+
+
+async def page(read: Read, actor: Actor, after: str, limit: int) -> tuple[list[Follower], bool]:
+    """Return followers by name, and whether there are more. One read for each. Raises Forbidden."""
+    rules.may_manage_followers(actor)
+    found = await read(followers.listing, after, limit + 1)
+    return [await read(describe, each) for each in found[:limit]], len(found) > limit
+
+
+def listing(connection: Connection, after: str, limit: int) -> tuple[list[Follower], bool]:
+    """Return followers by name, and whether there are more, for the operator."""
+    found = followers.listing(connection, after, limit + 1)
+    return [describe(connection, each) for each in found[:limit]], len(found) > limit
+
+
+def describe(connection: Connection, each: StoredFollower) -> Follower:
+    """Return a follower as staff sees it."""
+    lag = followers.lag(connection, each.name, each.scope)
+    return Follower(
+        name=each.name,
+        scope=each.scope,
+        state=each.state,
+        created_at=timestamp(each.created_at),
+        topic_count=lag.topics,
+        entry_count=lag.entries,
+        oldest_at=_time(lag.oldest_at),
+        dead_letter_count=followers.count_dead_letters(connection, each.name),
+        failing_since=_time(each.failing_since),
+        next_attempt_at=_time(each.next_attempt_at),
+        last_error=each.last_error,
+        last_error_at=_time(each.last_error_at),
+    )
+
+
+def dead_letters(connection: Connection, actor: Actor, name: str, after: str, limit: int) -> list[DeadLetter]:
+    """Return dead letters after a `topic,seq`, in that order. Raises Forbidden, NotFound."""
+    rules.may_manage_followers(actor)
+    if followers.find(connection, name) is None:
+        raise NotFound()
+    topic, _, seq = after.partition(",")
+    return [
+        DeadLetter(
+            topic=each.topic,
+            seq=each.seq,
+            at=timestamp(each.at),
+            attempts=each.attempts,
+            reason=each.reason,
+            retry=bool(each.retry),
+        )
+        for each in followers.dead_letters_of(connection, name, (topic, int(seq or 0)), limit)
+    ]
+
+
+def _time(milliseconds: int | None) -> str | None:
+    return None if milliseconds is None else timestamp(milliseconds)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
+from hubbub.domain.errors import BadRequest
 from hubbub.domain.model import Mentions
 from hubbub.domain.names import skeleton
 from hubbub.domain.search import documents, query
@@ -19,14 +20,20 @@ from hubbub.domain.search.query import Query
 from hubbub.domain.search.tokens import VERSION
 from hubbub.domain.text import TooLong
 from hubbub.storage import history, search_index, search_rooms
+from hubbub.storage.db_errors import timed_out
 from hubbub.storage.search_index import BlockHead, Group, IndexTerm, State
 
+TOO_SLOW = "This search takes too long. Search for more words or rarer ones, or add a filter."
 NEWEST = 2**63 - 1
 FIRST_BLOCKS = 4
 """Blocks that a search looks at first. Each further step takes four times as many."""
 GROWTH = 4
+MAX_BLOCKS = 1_024
+"""Blocks that one statement looks at."""
 MAX_GROUPS = 8
 """Words that are looked up in the index. More of them only have to be in the messages found."""
+FEW_ROOMS = 8
+"""So many rooms are looked up in the index. With more, the rooms of the messages found are compared."""
 ROWS_AT_ONCE = 100
 SECONDS = 0.5
 """After this time a page ends with what was found, and says where to continue."""
@@ -56,19 +63,19 @@ class Search(NamedTuple):
     @property
     def groups(self) -> list[Group]:
         """Return what the index can look up, the longest words first, since they are rare."""
-        found: list[Group] = []
-        if self.authors is not None:
-            found.append([IndexTerm(documents.of_author(user)) for user in sorted(self.authors)])
-        if self.query.values("in"):
-            found.append([IndexTerm(documents.of_room(room)) for room in sorted(self.floors)])
+        tokens = {(token.text, token.prefix) for term in self.query.terms for token in term.tokens}
+        words = sorted(tokens, key=lambda token: (token[1], -len(token[0]), token[0]))
+        found: list[Group] = [[IndexTerm(*word)] for word in words[:MAX_GROUPS]]
         if self.query.has("has", "link"):
             found.append([IndexTerm(documents.LINK)])
         if self.query.has("mentions", "me"):
             users = (self.user, documents.WHOLE_ROOM)
             found.append([IndexTerm(documents.of_mentioned(user)) for user in users])
-        tokens = {(token.text, token.prefix) for term in self.query.terms for token in term.tokens}
-        words = sorted(tokens, key=lambda token: (token[1], -len(token[0]), token[0]))
-        return found + [[IndexTerm(*word)] for word in words[:MAX_GROUPS]]
+        if self.authors is not None:
+            found.append([IndexTerm(documents.of_author(user)) for user in sorted(self.authors)])
+        if len(self.floors) <= FEW_ROOMS:
+            found.append([IndexTerm(documents.of_room(room)) for room in sorted(self.floors)])
+        return found
 
     def match(self, row: Any) -> list[Range] | None:
         """Return the highlights of a message; None if it does not match or the user may not read it."""
@@ -103,7 +110,19 @@ class Candidates(NamedTuple):
 
 
 def page(connection: Connection, user: int, request: SearchRequest) -> dict[str, object]:
-    """Return a page of the messages that the user may read and that match the query."""
+    """Return a page of the messages that the user may read and that match the query.
+
+    Raises BadRequest if the database ended a statement because it took too long.
+    """
+    try:
+        return _page(connection, user, request)
+    except Exception as error:
+        if timed_out(error):
+            raise BadRequest(TOO_SLOW) from error
+        raise
+
+
+def _page(connection: Connection, user: int, request: SearchRequest) -> dict[str, object]:
     deadline = monotonic() + SECONDS
     search = _resolve(connection, user, query.parse(request.text, typing=request.typing))
     state = search_index.state(connection)
@@ -140,8 +159,10 @@ def _walk(
         return found, None
     before = NEWEST if request.before is None else request.before
     for ids, examined in _candidates(connection, search, before):
-        for start in range(0, len(ids), ROWS_AT_ONCE):
-            some = ids[start : start + ROWS_AT_ONCE]
+        start = 0
+        while start < len(ids):
+            some = ids[start : start + (request.limit + 1 if not found else ROWS_AT_ONCE)]
+            start += len(some)
             rows = history.rows_of(connection, some)
             for each in some:
                 row = rows.get(each)
@@ -151,7 +172,7 @@ def _walk(
                 if len(found) == request.limit:
                     return found, found[-1][0].id
                 found.append((row, places))
-            if monotonic() > deadline and start + ROWS_AT_ONCE < len(ids):
+            if monotonic() > deadline and start < len(ids):
                 return found, some[-1]
         if monotonic() > deadline and 0 < examined < before:
             return found, examined
@@ -169,7 +190,7 @@ def _candidates(connection: Connection, search: Search, before: int) -> Iterator
     size = FIRST_BLOCKS
     while True:
         some, left = left[:size], left[size:]
-        size *= GROWTH
+        size = min(size * GROWTH, MAX_BLOCKS)
         matching = search_index.matching(connection, groups, [head.block for head in some])
         waiting += [
             each for each, room in search_index.members(connection, matching) if each < before and room in search.floors

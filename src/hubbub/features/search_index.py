@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
+from hubbub.domain.commands.followers import Move
 from hubbub.domain.commands.search import (
     AbandonIndex,
     ClearIndex,
@@ -16,13 +17,14 @@ from hubbub.domain.commands.search import (
     RebuildIndex,
     StartIndex,
 )
+from hubbub.domain.errors import HubbubError
 from hubbub.domain.model import Gone, Mentions, Nothing
 from hubbub.domain.search.blocks import BLOCK
 from hubbub.domain.search.documents import document_tokens
 from hubbub.domain.search.tokens import VERSION
-from hubbub.features.shared.followers import advance
+from hubbub.features.shared.followers import REFUSALS, advance, advance_all
 from hubbub.features.shared.guard import Request
-from hubbub.features.shared.handlers import handles
+from hubbub.features.shared.handlers import handles, handles_run
 from hubbub.storage import search_index
 from hubbub.storage.search_index import Document, Text
 from hubbub.storage.transaction import Transaction
@@ -31,21 +33,46 @@ MAX_CHARACTERS = 128 * 1024
 """Characters of the messages that are added to the index in one transaction, but at least one message."""
 
 
-@handles(IndexMessages)
-def index(request: Request[IndexMessages], tx: Transaction) -> Nothing:
-    """Add messages that the index does not have yet. What the rebuild still comes to is left to it."""
-    command = request.command
-    if not advance(tx, command) or not command.documents:
-        return {}
+@handles_run(IndexMessages)
+def index(run: Sequence[Request[IndexMessages]], tx: Transaction) -> list[Nothing | HubbubError]:
+    """Add messages that the index does not have yet. What the rebuild still comes to is left to it.
+
+    Takes as many statements for many rooms as for one.
+    """
+    results, documents = _advanced([request.command for request in run], tx)
+    if not documents:
+        return results
     state = search_index.lock(tx)
-    if state.tokeniser != VERSION:
-        return {}
-    wanted = [each for each in command.documents if each.id >= state.low]
-    if wanted:
+    wanted = [each for each in documents if each.id >= state.low]
+    if state.tokeniser == VERSION and wanted:
         known = search_index.indexed(tx, [each.id for each in wanted])
         search_index.add_recent(tx, _present(tx, [each for each in wanted if each.id not in known]))
         search_index.pack(tx)
-    return {}
+    return results
+
+
+def _advanced(run: Sequence[IndexMessages], tx: Transaction) -> tuple[list[Nothing | HubbubError], list[Document]]:
+    """Store the positions; return the result of each command, and the messages to add."""
+    fresh = [command for command in run if not command.retried]
+    moves = [Move(each.follower, each.fence, each.topic, each.after, each.seq) for each in fresh]
+    outcomes = iter(advance_all(tx, moves) if moves else ())
+    results: list[Nothing | HubbubError] = []
+    documents: dict[int, Document] = {}
+    for command in run:
+        try:
+            if command.retried:
+                moved = advance(tx, command)
+            elif (outcome := next(outcomes)) in REFUSALS:
+                raise REFUSALS[outcome]
+            else:
+                moved = outcome == "moved"
+        except HubbubError as error:
+            results.append(error)
+            continue
+        results.append({})
+        if moved:
+            documents.update({each.id: each for each in command.documents})
+    return results, list(documents.values())
 
 
 @handles(AbandonIndex)

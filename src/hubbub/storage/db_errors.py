@@ -14,6 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from hubbub.domain.errors import Unavailable
 
 CONTENDED = frozenset({"40001", "40P01"})  # serialization_failure, deadlock_detected: rolled back, may be repeated
+QUERY_CANCELED = "57014"
 STANDBY = frozenset({"25006"})  # read_only_sql_transaction: a standby, until it is promoted to primary
 
 
@@ -68,6 +69,11 @@ def _translate(error: BaseException) -> Exception:
         return Unavailable(retry_after=5.0) if type(error) is sqlite3.DatabaseError else StatementRejected(error)
     # psycopg raises InterfaceError for a connection that is already closed.
     return Unavailable(retry_after=1.0) if _is_a(error, "InterfaceError") else StatementRejected(error)
+
+
+def timed_out(error: BaseException) -> bool:
+    """Return whether PostgreSQL ended a statement after its `statement_timeout`."""
+    return getattr(getattr(error, "orig", error), "sqlstate", None) == QUERY_CANCELED
 
 
 def disk_is_full(error: BaseException) -> bool:

@@ -20,14 +20,18 @@ from sqlalchemy import (
     null,
     or_,
     select,
+    tuple_,
     update,
 )
 
 from hubbub.storage import rows
 from hubbub.storage.database import Statement
 from hubbub.storage.rows import BIG, TEXT, Rows
-from hubbub.storage.schema import dead_letters, follower_positions, followers, topics
+from hubbub.storage.schema import dead_letters, follower_positions, followers, log, topics
 from hubbub.storage.transaction import Transaction
+
+LAG_TOPICS = 1_000
+"""Topics among which the oldest entry is looked for."""
 
 
 class StoredFollower(NamedTuple):
@@ -45,6 +49,25 @@ class StoredFollower(NamedTuple):
     next_attempt_at: int | None
     last_error: str | None
     last_error_at: int | None
+    replay_seq: int | None
+    replay_after: str | None
+
+
+class Lag(NamedTuple):
+    """What a follower has not handled yet. `oldest_at` is in milliseconds."""
+
+    topics: int
+    entries: int
+    oldest_at: int | None
+
+
+class StoredDeadLetter(NamedTuple):
+    topic: str
+    seq: int
+    at: int
+    attempts: int
+    reason: str
+    retry: bool
 
 
 class Behind(NamedTuple):
@@ -75,6 +98,12 @@ def in_scope(scope: str, topic: str) -> bool:
 def find(connection: Connection, name: str) -> StoredFollower | None:
     row = connection.execute(select(followers).where(followers.c.name == name)).first()
     return None if row is None else StoredFollower(*row)
+
+
+def listing(connection: Connection, after: str, limit: int) -> list[StoredFollower]:
+    """Return followers in the order of their names."""
+    query = select(followers).where(followers.c.name > after).order_by(followers.c.name).limit(limit)
+    return [StoredFollower(*row) for row in connection.execute(query)]
 
 
 def lock(tx: Transaction, names: Iterable[str]) -> dict[str, StoredFollower]:
@@ -182,6 +211,45 @@ def behind_among(connection: Connection, name: str, wanted: Iterable[str], now: 
     return [Behind(*row) for row in BEHIND_AMONG.rows(connection, **given)]
 
 
+def set_back(tx: Transaction, name: str, seq: int, after: str, limit: int) -> str | None:
+    """Set positions back to `seq`: those of at most `limit` topics after `after`.
+
+    Returns the last of these topics; None if there are no more.
+    """
+    own = follower_positions
+    later = (own.c.follower == name, own.c.topic > after)
+    found = tx.connection.scalars(select(own.c.topic).where(*later).order_by(own.c.topic).limit(limit)).all()
+    if found:
+        values = {"seq": seq, "attempts": 0, "next_attempt_at": None}
+        tx.execute(update(own).where(*later, own.c.topic <= found[-1], own.c.seq > seq).values(**values))
+    return found[-1] if len(found) == limit else None
+
+
+def retry_topics(tx: Transaction, name: str) -> None:
+    """Let the topics of a follower that wait for another attempt be tried now."""
+    own = follower_positions
+    tx.execute(update(own).where(own.c.follower == name, own.c.next_attempt_at.is_not(None)).values(next_attempt_at=0))
+
+
+def lag(connection: Connection, name: str, scope: str) -> Lag:
+    """Return what a follower has not handled yet, also in topics that wait for another attempt."""
+    own = follower_positions
+    seq = func.coalesce(own.c.seq, 0)
+    query = (
+        select(topics.c.topic, topics.c.head, seq.label("seq"))
+        .select_from(topics)
+        .outerjoin(own, and_(own.c.follower == name, own.c.topic == topics.c.topic))
+        .where(_covered(scope), topics.c.head > seq)
+        .subquery()
+    )
+    count, entries = connection.execute(select(func.count(), func.sum(query.c.head - query.c.seq))).one()
+    if not count:
+        return Lag(0, 0, None)
+    first = select(query.c.topic, query.c.seq).limit(LAG_TOPICS).subquery()
+    here = and_(log.c.topic == first.c.topic, log.c.seq == first.c.seq + 1)
+    return Lag(count, int(entries), connection.scalar(select(func.min(log.c.at)).select_from(first).join(log, here)))
+
+
 # --- dead letters ----------------------------------------------------------------------------------------------------
 
 
@@ -195,6 +263,39 @@ def with_retries(connection: Connection, names: Iterable[str]) -> set[str]:
     """Return those of the followers that have dead letters to handle again. One statement."""
     found = WITH_RETRIES.rows(connection, rows=rows.encode([(name,) for name in names]))
     return {row[0] for row in found}
+
+
+def dead_letters_of(
+    connection: Connection, name: str, after: tuple[str, int], limit: int, *, retried: bool = False
+) -> list[StoredDeadLetter]:
+    """Return dead letters in the order of (topic, seq); with `retried` those to handle again."""
+    own = dead_letters
+    topic, seq = after
+    later = or_(own.c.topic > topic, and_(own.c.topic == topic, own.c.seq > seq))
+    query = select(own.c.topic, own.c.seq, own.c.at, own.c.attempts, own.c.reason, own.c.retry)
+    query = query.where(own.c.follower == name, later, *([own.c.retry.is_(True)] if retried else []))
+    return [StoredDeadLetter(*row) for row in connection.execute(query.order_by(own.c.topic, own.c.seq).limit(limit))]
+
+
+def count_dead_letters(connection: Connection, name: str) -> int:
+    query = select(func.count()).select_from(dead_letters).where(dead_letters.c.follower == name)
+    return connection.execute(query).scalar_one()
+
+
+def change_dead_letter(tx: Transaction, name: str, topic: str, seq: int, **values: Any) -> bool:
+    """Return whether there is one."""
+    return tx.execute(update(dead_letters).where(*_dead(name, topic, seq)).values(**values)).rowcount > 0
+
+
+def has_dead_letter(connection: Connection, name: str, topic: str, seq: int) -> bool:
+    return connection.scalar(select(dead_letters.c.seq).where(*_dead(name, topic, seq))) is not None
+
+
+def forget_dead_letters(tx: Transaction, before: int, limit: int) -> int:
+    """Delete old dead letters and return their number."""
+    own = dead_letters
+    old = select(own.c.follower, own.c.topic, own.c.seq).where(own.c.at < before).limit(limit)
+    return tx.execute(delete(own).where(tuple_(own.c.follower, own.c.topic, own.c.seq).in_(old))).rowcount
 
 
 def remove_dead_letter(tx: Transaction, name: str, topic: str, seq: int) -> bool:

@@ -135,6 +135,31 @@ def entries(connection: Connection, topic: str, after: int, limit: int = 1_000) 
     ]
 
 
+def entries_of(
+    connection: Connection, wanted: Sequence[tuple[str, int]], limit: int, most: int, characters: int
+) -> tuple[list[list[Entry]], bool]:
+    """Return the parsed entries of several topics, each given with the position after which to start.
+
+    At most `limit` entries of each topic and `most` in all, and no more when they have this many
+    `characters`. The result has the lists of the first topics, and whether it ended early: then the
+    last list may be incomplete. One statement.
+    """
+    given = rows.encode([(index, topic, after, after + limit) for index, (topic, after) in enumerate(wanted)])
+    found: list[list[Entry]] = []
+    size = count = 0
+    cursor = ENTRIES_OF.run(connection, rows=given, most=most)
+    for index, topic, seq, type_, text in cursor:
+        found.extend([] for _ in range(index + 1 - len(found)))
+        found[index].append(Entry(topic, seq, _parse(topic, type_, text), text.encode()))
+        size, count = size + len(text), count + 1
+        if size >= characters or count == most:
+            cursor.close()
+            return found, True
+    cursor.close()
+    found.extend([] for _ in range(len(wanted) - len(found)))
+    return found, False
+
+
 def trim(tx: Transaction, topic: str, before: int, limit: int) -> int:
     """Remove the oldest entries up to the first one that is not older than `before`.
 
@@ -202,6 +227,14 @@ def _heads(dialect: Dialect) -> Executable:
     )
 
 
+def _entries_of(dialect: Dialect) -> Executable:
+    wanted = Rows(dialect, {"index": BIG, "topic": TEXT, "after": BIG, "upto": BIG})
+    here = and_(log.c.topic == wanted["topic"], log.c.seq > wanted["after"], log.c.seq <= wanted["upto"])
+    index = wanted["index"].label("index")
+    found = select(index, log.c.topic, log.c.seq, log.c.type, log.c.text).select_from(wanted.source).join(log, here)
+    return found.order_by(index, log.c.seq).limit(bindparam("most", type_=BIG))
+
+
 def _at(statement: Any) -> Executable:
     at_position = (log.c.topic == bindparam("topic", type_=TEXT), log.c.seq == bindparam("seq", type_=BIG))
     found: Executable = statement.where(*at_position)
@@ -231,6 +264,7 @@ POSITION = Statement(
     lambda _: select(topics.c.head, topics.c.floor).where(topics.c.topic == bindparam("topic", type_=TEXT))
 )
 HEADS = Statement(_heads)
+ENTRIES_OF = Statement(_entries_of)
 SINCE = Statement(lambda _: _since())
 TEXTS_AT = Statement(_texts_at)
 REDACT_ALL = Statement(_redact_all)

@@ -259,7 +259,7 @@ def _exclusive_connection(database: Database) -> Iterator[Connection]:
 
 def _move_aside(connection: Connection, schema: str) -> bool:
     """Move the tables of PostgreSQL into a new schema; return False if there are none."""
-    names = {table.name for table in backup.tables(connection, _revision(connection))} | {migrate.versions.name}
+    names = {table.name for table in backup.tables(connection, _revision(connection))} | backup.LEFT_OUT
     existing = sorted(names & backup.ordinary(connection))
     quote = connection.dialect.identifier_preparer.quote
     if existing:

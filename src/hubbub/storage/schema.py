@@ -284,8 +284,11 @@ followers = Table(
     Column("next_attempt_at", Big),
     Column("last_error", Text),
     Column("last_error_at", Big),
+    Column("replay_seq", Big),
+    Column("replay_after", Text),
 )
-"""`scope` is a topic, or the beginning of topics, which ends with a colon. `owner` is the process that
+"""`replay_seq` is set while the positions in all topics are set back to it; `replay_after` is the last
+topic that is done. `scope` is a topic, or the beginning of topics, which ends with a colon. `owner` is the process that
 holds the lease. `fence` counts the owners: what an earlier owner writes is refused."""
 
 follower_positions = Table(
@@ -349,9 +352,11 @@ search_blocks = Table(
     Column("last_at", Big, nullable=False),
     Column("ids", LargeBinary, nullable=False),
     Column("rooms", LargeBinary, nullable=False),
+    Index("search_blocks_heads", "last", "first", "first_at", "last_at", "block"),
 )
 """Blocks of messages (`domain/search/blocks.py`). `ids` and `rooms` have eight bytes for each message,
-zeros for one that is gone. `first` and `last` are the lowest and the highest id."""
+zeros for one that is gone. `first` and `last` are the lowest and the highest id. The index has all
+columns but those."""
 
 search_chunks = Table(
     "search_chunks",

@@ -36,7 +36,6 @@ from hubbub.storage.transaction import Transaction
 
 ONLY = 1
 """The id of the only row of `search_state`."""
-WIDTH = 8
 
 
 class State(NamedTuple):
@@ -190,13 +189,11 @@ def remove(tx: Transaction, message: int) -> bool:
     if tx.execute(delete(search_recent).where(search_recent.c.id == message)).rowcount:
         tx.erased = True
         return True
-    key = _pack([message])
     for row in _blocks_of(tx.connection, message, message):
         ids = _unpack(row.ids)
         if message not in ids:
             continue
         number = ids.index(message)
-        assert row.ids[number * WIDTH : (number + 1) * WIDTH] == key
         _remove_from_block(tx, row.block, number)
         ids[number] = 0
         tx.execute(update(search_blocks).where(search_blocks.c.block == row.block).values(ids=_pack(ids)))
@@ -236,12 +233,12 @@ def _pack(numbers: Iterable[int]) -> bytes:
     return packed.tobytes()
 
 
-def _unpack(packed: bytes) -> list[int]:
+def _unpack(packed: bytes) -> "array[int]":
     numbers = array("q")
     numbers.frombytes(packed)
     if byteorder == "big":
         numbers.byteswap()
-    return numbers.tolist()
+    return numbers
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------

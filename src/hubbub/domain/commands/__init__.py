@@ -22,6 +22,16 @@ from hubbub.domain.commands.accounts import (
     SetDisabled,
 )
 from hubbub.domain.commands.base import Command, Id, MessageSeq, Requires, Seq, Topic
+from hubbub.domain.commands.followers import (
+    AnyStaffCommand,
+    DropDeadLetter,
+    FollowerCommand,
+    ForgetDeadLetters,
+    PauseFollower,
+    ReplayFollower,
+    ResumeFollower,
+    RetryDeadLetter,
+)
 from hubbub.domain.commands.invites import AcceptInvite, CreateInvite, CreateOneTimeToken, RevokeInvite
 from hubbub.domain.commands.maintenance import ForgetInvites, TrimTopic
 from hubbub.domain.commands.members import (
@@ -76,6 +86,7 @@ __all__ = [
     "AddReaction",
     "AdmitIdentity",
     "AnySignal",
+    "AnyStaffCommand",
     "AnyWireCommand",
     "ArchiveRoom",
     "BanMember",
@@ -88,8 +99,11 @@ __all__ = [
     "CreateRoom",
     "DeleteAccount",
     "DeleteMessage",
+    "DropDeadLetter",
     "EditMessage",
     "EventsSince",
+    "FollowerCommand",
+    "ForgetDeadLetters",
     "ForgetInvites",
     "ForwardMessage",
     "Id",
@@ -99,14 +113,18 @@ __all__ = [
     "MessageSeq",
     "OpenGuest",
     "OpenSession",
+    "PauseFollower",
     "PinMessage",
     "PostCommand",
     "ReadRoom",
     "ReadRooms",
     "RemoveMember",
     "RemoveReaction",
+    "ReplayFollower",
     "Requires",
     "RestoreRoom",
+    "ResumeFollower",
+    "RetryDeadLetter",
     "RevokeIdentity",
     "RevokeInvite",
     "RevokeSessions",

@@ -27,6 +27,8 @@ class Requires(Enum):
 
     SYSTEM = auto()
     """The server or its command line acts. Others get Forbidden."""
+    STAFF = auto()
+    """The actor is one of the site's owners or admins. Else Forbidden."""
     OPEN_ACCOUNT = auto()
     """The actor's account was not closed since the command was authenticated. Else Forbidden."""
     ROOM = auto()

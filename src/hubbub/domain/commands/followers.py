@@ -1,6 +1,7 @@
-"""Commands for followers: registration, leases, positions, failures and dead letters.
+"""Commands for followers, which are durable consumers of topics (`engine/followers.py`).
 
-A follower is a durable consumer of topics (`engine/followers.py`). All its writes are commands.
+Staff pauses, resumes and replays followers, and settles their dead letters. The engine stores leases,
+positions and failures.
 """
 
 from typing import Annotated, Any, Literal, NamedTuple
@@ -8,8 +9,10 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import Field
 from typing_extensions import TypeVar
 
-from hubbub.domain.commands.base import Command, Requires
-from hubbub.domain.model import SECURITY, Actor, Nothing
+from hubbub.domain.commands.base import Command, MessageSeq, Requires, Seq, Topic
+from hubbub.domain.commands.examples import Example
+from hubbub.domain.errors import Conflict, NotFound
+from hubbub.domain.model import SECURITY, Actor, Gone, Nothing
 from hubbub.domain.model.followers import Advanced, Leases, Progress
 
 A = TypeVar("A", default=Any)
@@ -176,3 +179,108 @@ class AddDeadLetter(Command[Nothing]):
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
         return ()
+
+
+class ContinueReplay(Command[Progress]):
+    """Set back at most `limit` positions of a follower that is replayed in all topics."""
+
+    requires = (Requires.SYSTEM,)
+    background = True
+    follower: str
+    fence: int
+    limit: int = 1_000
+
+    def topics(self, actor: Actor) -> tuple[str, ...]:
+        return ()
+
+
+class SettleDeadLetter(Command[Nothing]):
+    """Store the outcome of handling a dead letter again: a `reason` why it failed, or None."""
+
+    requires = (Requires.SYSTEM,)
+    background = True
+    follower: str
+    fence: int
+    topic: str
+    seq: int
+    reason: str | None = Field(None, max_length=MAX_REASON)
+
+    def topics(self, actor: Actor) -> tuple[str, ...]:
+        return ()
+
+
+class ForgetDeadLetters(Command[Gone]):
+    """Delete at most `limit` dead letters older than `before` (milliseconds)."""
+
+    requires = (Requires.SYSTEM,)
+    background = True
+    before: int
+    limit: int = 1_000
+
+    def topics(self, actor: Actor) -> tuple[str, ...]:
+        return ()
+
+
+# --- of staff --------------------------------------------------------------------------------------------------------
+
+
+class StaffFollowerCommand(Command[Nothing]):
+    """The base class of what staff does with a follower."""
+
+    requires = (Requires.OPEN_ACCOUNT, Requires.STAFF)
+    follower: FollowerName
+    """The follower's name."""
+
+    def topics(self, actor: Actor) -> tuple[str, ...]:
+        return (SECURITY,)
+
+
+class PauseFollower(StaffFollowerCommand):
+    """Pause a follower. Idempotent. It keeps its positions and misses nothing, as long as the log is
+    not trimmed."""
+
+    rest = ("POST", "/api/followers/{follower}/pause")
+    errors = (NotFound, Conflict)
+    example = Example({"follower": "search"})
+
+
+class ResumeFollower(StaffFollowerCommand):
+    """Resume a paused follower, or try a failing one again at once. Idempotent."""
+
+    rest = ("POST", "/api/followers/{follower}/resume")
+    errors = (NotFound, Conflict)
+    example = Example({"follower": "search"})
+
+
+class ReplayFollower(StaffFollowerCommand):
+    """Handle the entries after `seq` again, in one topic or in all topics of the follower."""
+
+    rest = ("POST", "/api/followers/{follower}/replay")
+    topic: Topic | None = None
+    """Null means all topics."""
+    seq: Seq = 0
+    """The position to go back to. 0 is the beginning. In one topic, a later position leaves entries out;
+    in all topics, positions only go back."""
+    example = Example({"follower": "search", "topic": "room:7", "seq": 0})
+
+
+class RetryDeadLetter(StaffFollowerCommand):
+    """Handle an entry again that has become a dead letter. If that succeeds, it leaves the list."""
+
+    rest = ("POST", "/api/followers/{follower}/dead-letters/{topic}/{seq}/retry")
+    topic: Topic
+    seq: MessageSeq
+    example = Example({"follower": "search", "topic": "room:7", "seq": 3})
+
+
+class DropDeadLetter(StaffFollowerCommand):
+    """Remove an entry from the dead letters. It is never handled."""
+
+    rest = ("DELETE", "/api/followers/{follower}/dead-letters/{topic}/{seq}")
+    topic: Topic
+    seq: MessageSeq
+    example = Example({"follower": "search", "topic": "room:7", "seq": 3})
+
+
+AnyStaffCommand = PauseFollower | ResumeFollower | ReplayFollower | RetryDeadLetter | DropDeadLetter
+"""Commands that staff sends over REST, but not over WebSocket."""

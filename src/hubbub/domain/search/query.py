@@ -4,7 +4,7 @@
 * `"some words"`: it contains the words next to each other. A link, an e-mail address or `don't`
   consists of several words, and counts as if it was quoted.
 * `wor*`: it contains a word that begins so.
-* `from:NAME`, `in:ROOM`: the author or the room. Of several, one has to match.
+* `from:NAME`, `in:ROOM`: the author or the room. Several of a kind match any of them.
 * `before:DATE`, `after:DATE`: sent before that day, or on that day or later (UTC).
   A date is `2026`, `2026-11` or `2026-11-30`.
 * `has:link`, `is:pinned`, `mentions:me`.

@@ -75,8 +75,9 @@ def register(tx: Transaction, name: str, scope: str, start: str | dict[str, int]
     """
     found = followers.find(tx.connection, name)
     if found is not None:
-        if found.scope != scope:
-            followers.change(tx, name, scope=scope)
+        if found.scope != scope:  # its new topics start at their heads
+            followers.change(tx, name, scope=scope, state="starting")
+            return ""
         return "" if found.state == "starting" else None
     after = None
     if start == "head":

@@ -114,6 +114,10 @@ def _system(request: Request[Any]) -> HubbubError | None:
     return None if request.actor.system else Forbidden()
 
 
+def _staff(request: Request[Any]) -> HubbubError | None:
+    return None if rules.is_staff(request.actor) else Forbidden(rules.STAFF_ONLY)
+
+
 def _open_account(request: Request[Any]) -> HubbubError | None:
     return None if request._facts.open or _acts_for_itself(request.actor) else Forbidden(CLOSED)
 
@@ -149,6 +153,7 @@ def _pins(request: Request[Any]) -> HubbubError | None:
 NO_FACTS = RoomFacts(False, None)
 CHECKS: dict[Requires, Callable[[Request[Any]], HubbubError | None]] = {
     Requires.SYSTEM: _system,
+    Requires.STAFF: _staff,
     Requires.OPEN_ACCOUNT: _open_account,
     Requires.ROOM: _room,
     Requires.MEMBER: _member,

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_fields_from_routes
 from fastapi.routing import APIRoute
 
-from hubbub.domain.commands import AnyWireCommand
+from hubbub.domain.commands import AnyStaffCommand, AnyWireCommand
 from hubbub.domain.commands.examples import shown
 from hubbub.engine.services import Services
 from hubbub.gateways.http import (
@@ -16,6 +16,7 @@ from hubbub.gateways.http import (
     commands,
     docs,
     errors,
+    followers,
     health,
     invites,
     members,
@@ -43,7 +44,7 @@ Programs log in with the form at `POST /token` and send `Authorization: Bearer A
 ROUTERS = (
     site.router, accounts.router, sessions.router, users.router, rooms.router, members.router, messages.router,
     pins.router, reactions.router, presence.router, search.router, commands.router, topics.router,
-    invites.router, health.router, metrics.router,
+    invites.router, followers.router, health.router, metrics.router,
 )  # fmt: skip
 
 
@@ -93,7 +94,7 @@ def plain(schema: Any) -> Any:
 
 def _add_examples(paths: dict[str, Any]) -> None:
     """Add the example of each command to the body of its route."""
-    for command in get_args(AnyWireCommand):
+    for command in get_args(AnyWireCommand) + get_args(AnyStaffCommand):
         method, path = command.rest
         body = paths.get(path, {}).get(method.lower(), {}).get("requestBody")  # the operator's routes are no commands
         if body is not None:

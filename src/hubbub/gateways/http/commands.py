@@ -1,4 +1,4 @@
-"""The routes of all wire commands, made from the commands themselves.
+"""The routes of the commands of clients and of staff, made from the commands themselves.
 
 `Command.rest` names the method and the path. The command's docstring, fields, answer and errors make
 the rest, so that a new command needs no code here.
@@ -15,22 +15,31 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ValidationError, create_model
 from pydantic.fields import FieldInfo
 
-from hubbub.domain.commands import AnyWireCommand, Command
+from hubbub.domain.commands import AnyStaffCommand, AnyWireCommand, Command
 from hubbub.domain.model import Frozen
 from hubbub.gateways.http.auth import Active, Caller, Founder, Running, Sender
 from hubbub.gateways.http.errors import STATUS, Responses, refusals
 from hubbub.gateways.http.strict_json import StrictRoute, reply
 
-COMMANDS: tuple[type[Command], ...] = get_args(AnyWireCommand)
+COMMANDS: tuple[type[Command], ...] = get_args(AnyWireCommand) + get_args(AnyStaffCommand)
 TAGS = {"member": "members", "message": "messages", "reaction": "reactions", "rooms": "rooms", "room": "rooms",
         "status": "presence"}  # fmt: skip
 """The tag of the documentation, by the noun in a command's wire name."""
-PATH_EXAMPLES: Mapping[str, object] = {"room": 1, "message": 1, "user": 1, "emoji": "\N{THUMBS UP SIGN}"}
-PATH_DESCRIPTIONS = {"room": "The room's id.", "emoji": "Any single Unicode emoji, percent-encoded."}
+STAFF_TAG = "followers"
+PATH_EXAMPLES: Mapping[str, object] = {
+    "room": 1, "message": 1, "user": 1, "emoji": "\N{THUMBS UP SIGN}",
+    "follower": "search", "topic": "room:1", "seq": 1,
+}  # fmt: skip
+PATH_DESCRIPTIONS = {
+    "room": "The room's id.",
+    "emoji": "Any single Unicode emoji, percent-encoded.",
+    "topic": "The entry's topic.",
+    "seq": "The entry's seq.",
+}
 
 
 def create_router() -> APIRouter:
-    """Return the router with one route for each wire command."""
+    """Return the router with one route for each command."""
     router = APIRouter(route_class=StrictRoute)
     for command in COMMANDS:
         _add(router, command)
@@ -53,7 +62,7 @@ def _add(router: APIRouter, command: type[Command]) -> None:
         methods=[method],
         name=operation_id(command),
         description=" ".join((command.__doc__ or "").split()),
-        tags=[TAGS[command.kind.partition(".")[0]]],
+        tags=[TAGS.get(command.kind.partition(".")[0], STAFF_TAG)],
         status_code=201 if command.creates else 200,
         response_model=command.answer,
         responses=_refusals(command, has_body=body is not None),

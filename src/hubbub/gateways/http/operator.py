@@ -17,13 +17,18 @@ from hubbub import control
 from hubbub.control import (
     DIFFERENT_VERSIONS,
     CreateUser,
+    ListDeadLetters,
+    ListFollowers,
     ListUsers,
     LockUser,
     MakeInvite,
     MakeResetLink,
     RebuildSearch,
+    Replay,
     Request,
+    SetFollowerPaused,
     SetPassword,
+    SettleLetter,
     ShowSearch,
 )
 from hubbub.domain.errors import BadRequest
@@ -34,6 +39,7 @@ from hubbub.gateways.http import errors
 from hubbub.gateways.http.app import Application
 from hubbub.gateways.http.auth import Running
 from hubbub.gateways.http.errors import refusals
+from hubbub.gateways.http.followers import DeadLetters, Followers
 from hubbub.gateways.http.middleware import EdgeMiddleware
 from hubbub.gateways.http.strict_json import StrictRoute, reply
 
@@ -131,6 +137,36 @@ async def rebuild_search(body: RebuildSearch, services: Running) -> Response:
 async def show_search(services: Running) -> Response:
     """Return how far the search index is built."""
     return await _perform(services, ShowSearch())
+
+
+@router.get(ListFollowers.route[1], response_model=Followers, responses=refusals(400))
+async def list_followers(services: Running, after: str = "") -> Response:
+    """List the followers whose names come after `after`."""
+    return await _perform(services, ListFollowers(after=after))
+
+
+@router.put(SetFollowerPaused.route[1], response_model=Done, responses=refusals(400, 404, 409, 413))
+async def set_follower_paused(body: SetFollowerPaused, services: Running) -> Response:
+    """Pause or resume a follower."""
+    return await _perform(services, body)
+
+
+@router.post(Replay.route[1], response_model=Done, responses=refusals(400, 404, 413))
+async def replay_follower(body: Replay, services: Running) -> Response:
+    """Let a follower handle the entries after a position again, in one topic or in all topics."""
+    return await _perform(services, body)
+
+
+@router.get(ListDeadLetters.route[1], response_model=DeadLetters, responses=refusals(400, 404))
+async def list_dead_letters(services: Running, follower: str, after: str = "") -> Response:
+    """List the dead letters of a follower after `topic,seq`."""
+    return await _perform(services, ListDeadLetters(follower=follower, after=after))
+
+
+@router.post(SettleLetter.route[1], response_model=Done, responses=refusals(400, 404, 413))
+async def settle_dead_letter(body: SettleLetter, services: Running) -> Response:
+    """Let a follower handle a dead letter again, or drop it."""
+    return await _perform(services, body)
 
 
 def create_operator_app(services: Services) -> FastAPI:

@@ -24,6 +24,8 @@ def upgrade() -> None:
         sa.Column("next_attempt_at", Big, nullable=True),
         sa.Column("last_error", sa.Text(), nullable=True),
         sa.Column("last_error_at", Big, nullable=True),
+        sa.Column("replay_seq", Big, nullable=True),
+        sa.Column("replay_after", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(

@@ -29,6 +29,8 @@ def upgrade() -> None:
         sa.Column("ids", sa.LargeBinary(), nullable=False),
         sa.Column("rooms", sa.LargeBinary(), nullable=False),
     )
+    heads = ["last", "first", "first_at", "last_at", "block"]
+    op.create_index("search_blocks_heads", "search_blocks", heads)
     op.create_table(
         "search_chunks",
         sa.Column("block", BIG, primary_key=True),

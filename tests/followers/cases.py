@@ -1,0 +1,8 @@
+"""The followers that the contract suite tests. Add yours here."""
+
+from tests.followers.case import FollowerCase
+from tests.followers.counting import CountingCase
+from tests.followers.recording import RecordingCase
+from tests.followers.searching import SearchCase
+
+CASES: tuple[type[FollowerCase], ...] = (CountingCase, RecordingCase, SearchCase)
