@@ -77,7 +77,7 @@ def test_two_users_find_what_they_may_read_with_the_words_marked(talk: World, op
     anna, bert = open_window().log_in(talk.ann.name), open_window().log_in(talk.ben.name)
     expect(search(anna, "zébra")).to_have_count(3)
     expect(search(bert, "zebra")).to_have_count(2)
-    assert marked(bert) == ["zebra", "Zebra", "zebra"]
+    assert marked(bert) == ["zebra", "Zebra", "zebra", "zebras"]
     expect(panel(bert)).to_contain_text("<b>zebra</b> <script>alert(1)</script>")
     expect(panel(bert)).not_to_contain_text("hidden")
     expect(found(bert).last.locator("mark").first).to_be_in_viewport()
@@ -91,7 +91,7 @@ def test_a_result_far_back_is_opened_in_its_room_and_the_panel_stays_for_the_nex
     wait_for_index(archive.writer, '"line 40"', 1)
     expect(search(reader, '"line 40"')).to_have_count(1)
     found(reader).click()
-    target = reader.log.locator("article").filter(has_text=re.compile("line 40$"))
+    target = reader.log.locator("article", has=reader.page.get_by_text("line 40", exact=True))
     expect(target).to_be_in_viewport()
     expect(target).to_be_focused()
     expect(found(reader)).to_have_attribute("aria-current", "true")
@@ -99,7 +99,7 @@ def test_a_result_far_back_is_opened_in_its_room_and_the_panel_stays_for_the_nex
     box(reader).fill('"line 350"')
     expect(found(reader)).to_contain_text("line 350")
     found(reader).click()
-    expect(reader.log.locator("article").filter(has_text=re.compile("line 350$"))).to_be_in_viewport()
+    expect(reader.log.locator("article", has=reader.page.get_by_text("line 350", exact=True))).to_be_in_viewport()
     expect(panel(reader)).to_be_visible()
 
 
@@ -142,7 +142,7 @@ def test_filters_become_chips_by_typing_choosing_and_pressing_and_go_one_by_one(
     indexed(talk, "heron", 2)
     anna = open_window(width=1280).log_in(talk.ann.name)
     page, chips = anna.page, panel(anna).get_by_role("list", name="Filters").get_by_role("listitem")
-    expect(search(anna, "heron from:")).to_have_count(0)
+    expect(search(anna, "heron from:")).to_have_count(2)
     page.keyboard.type(talk.ben.name[1:])  # any part of the name
     page.get_by_role("option", name=talk.ben.name).click()
     expect(chips).to_have_text([f"from:{talk.ben.name}"])
@@ -254,8 +254,9 @@ def test_the_search_works_by_keyboard_alone_and_returns_the_focus(talk: World, o
     expect(page).to_have_url(re.compile(f"#room/{room}/{second}$"))
     page.keyboard.press("Control+Shift+F")
     page.keyboard.press("ArrowDown")
-    page.keyboard.press("x")
+    page.keyboard.press("s")
     expect(box(anna)).to_be_focused()
+    expect(box(anna)).to_have_value("badgers")
     page.keyboard.press("Escape")
     expect(panel(anna)).to_have_count(0)
     expect(page.locator("body")).not_to_be_focused()

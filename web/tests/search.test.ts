@@ -50,6 +50,8 @@ describe("filters in a query", () => {
     expect(queryOf([{ name: "from", value: "anna" }], "cake ")).toBe("from:anna cake ");
     expect(queryOf([], " cake")).toBe("cake");
     expect(queryOf([], "")).toBe("");
+    expect(queryOf([], "cake from:an")).toBe("cake ");
+    expect(queryOf([], 'in:"Secret plans"')).toBe('in:"Secret plans"');
   });
 
   it("are there once, and one date of each kind", () => {

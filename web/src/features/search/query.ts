@@ -34,8 +34,12 @@ export function written({ name, value }: Chip): string {
   return /\s/.test(plain) ? `${name}:"${plain}"` : `${name}:${plain}`;
 }
 
-/** The filters come first, so that the server sees where the user is typing. */
-export const queryOf = (chips: readonly Chip[], text: string): string => [...chips.map(written), text.trimStart()].join(" ").trimStart();
+/**
+ * Write the query as the server reads it. The filters come first, so that the server sees where the
+ * user is typing. A filter that is being typed is left out: its beginning would find nothing.
+ */
+export const queryOf = (chips: readonly Chip[], text: string): string =>
+  [...chips.map(written), text.replace(BEGUN, "").trimStart()].join(" ").trimStart();
 
 export function isDate(value: string): boolean {
   const [, year = "", month = "01", day = "01"] = DATE.exec(value) ?? [];
