@@ -43,6 +43,13 @@ export class MessageSearch {
     this.type(text, true);
   }
 
+  /** Start anew with one filter. */
+  only(chip: Chip): void {
+    this.chips = [chip];
+    this.text = "";
+    this.#changed(true);
+  }
+
   /** The text has changed: complete filters become chips. `final` if it is not being typed. */
   type(text: string, final = false): void {
     const found = taken(text, final);
