@@ -5,7 +5,7 @@
 Then open http://127.0.0.1:8000 in two windows. For many clients at a time, let the manager write to
 the transports directly:
 
-    uvicorn examples.tutorial:app --ws hubbub.gateways.websocket.native:WebSocketProtocol
+    uvicorn examples.tutorial:app --ws hubbub:WebSocketProtocol
 """
 
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect

@@ -1,5 +1,6 @@
 """Fixtures for all tests: real server processes on data folders of their own."""
 
+import gc
 import logging
 import os
 import sys
@@ -51,11 +52,15 @@ LONG = (
     "faults/test_kill.py",
     "faults/test_power_cuts.py",
     "faults/test_retry.py",
+    "manager/idioms/test_idioms.py",
     "faults/test_revocation.py",
     "mounted/test_kill.py",
     "proxy/test_through.py",
 )
-"""Test files that run first, so that none of them runs alone at the end."""
+"""Test files that run first, so that none of them runs alone at the end.
+
+Those of the browser follow: they take longer than the rest, and share a browser.
+"""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -68,7 +73,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(depth.LIMIT), append=False)
     if not depth.PROVING:
         items[:] = [item for item in items if not _is_repeated_control(item)]
-    items.sort(key=lambda item: item.path not in long)
+    items.sort(key=lambda item: (item.path not in long, HERE / "browser" not in item.path.parents))
+
+
+def pytest_collection_finish() -> None:
+    """Exempt what is loaded from garbage collection: four thousand tests and all modules."""
+    gc.collect()
+    gc.freeze()
 
 
 def _is_repeated_control(item: pytest.Item) -> bool:

@@ -33,8 +33,6 @@ FASTAPI = Peer(
 HUBBUB_MANAGER = Peer(
     name="hubbub ConnectionManager",
     does="fan-out only, in memory, bounded outboxes",
-    command=lambda port: _uvicorn(
-        "bench.peers.hubbub_app:app", "hubbub.gateways.websocket.native:WebSocketProtocol", port
-    ),
+    command=lambda port: _uvicorn("bench.peers.hubbub_app:app", "hubbub:WebSocketProtocol", port),
     load=_load,
 )

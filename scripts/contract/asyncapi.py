@@ -17,6 +17,12 @@ Real-time chat over WebSocket, JSON text, subprotocol `hubbub.v1` (optional). Th
 five seconds. Each later request has an `id`, which the answer repeats as `re`. The server sends events as they happen,
 in the order of their topic's log. docs/protocol.md describes the rules.\
 """
+STREAM = "events"
+STREAMED = """\
+The answer to a GET with `Accept: text/event-stream`. `id` is the position, `EPOCH:SEQ`; `event` is the type, `data` the
+event. `Last-Event-ID`, or else `after` and `epoch` in the query, say where the stream begins.\
+"""
+STREAMED_MESSAGES = [*(event.__name__ for event in CLIENT_EVENTS), schemas.Reset.__name__]
 FROM_SERVER: tuple[type[BaseModel], ...] = (
     schemas.Welcome, schemas.More, schemas.Reset, schemas.Pong, schemas.UserTyping, schemas.PresenceChanged,
     schemas.CommandRefused,
@@ -31,15 +37,25 @@ def document(words: Schema) -> Schema:
         "info": {"title": TITLE, "version": "1", "description": DESCRIPTION, "license": {"name": "Apache-2.0"}},
         "defaultContentType": "application/json",
         "servers": {
-            "here": {"host": "localhost:8000", "protocol": "ws", "description": "`hubbub serve` with its defaults."}
+            "here": {"host": "localhost:8000", "protocol": "ws", "description": "`hubbub serve` with its defaults."},
+            "http": {"host": "localhost:8000", "protocol": "http", "description": "The same server."},
         },
         "channels": {
             CHANNEL: {
                 "address": "/ws",
+                "servers": [{"$ref": "#/servers/here"}],
                 "title": "The socket",
                 "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
                 "bindings": {"ws": {"method": "GET", "bindingVersion": "0.1.0"}},
-            }
+            },
+            STREAM: {
+                "address": "/api/topics/{topic}/events",
+                "servers": [{"$ref": "#/servers/http"}],
+                "title": "A topic as server-sent events",
+                "description": STREAMED,
+                "parameters": {"topic": {"description": "`room:ID`, `user:ID` or `site`.", "examples": ["room:1"]}},
+                "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in STREAMED_MESSAGES},
+            },
         },
         "operations": _operations(),
         "components": {"messages": messages, "schemas": _moved(words["$defs"])},
@@ -93,6 +109,13 @@ def _operations() -> Schema:
         "channel": {"$ref": HERE},
         "summary": "Events of the user's topics, signals, and what to load where events are missing.",
         "messages": [_at(model.__name__) for model in sent],
+    }
+    found["stream"] = {
+        "action": "send",
+        "channel": {"$ref": f"#/channels/{STREAM}"},
+        "summary": "Events of one topic from a position on, and what to load where events are missing.",
+        "messages": [{"$ref": f"#/channels/{STREAM}/messages/{name}"} for name in STREAMED_MESSAGES],
+        "bindings": {"http": {"method": "GET", "bindingVersion": "0.3.0"}},
     }
     return found
 

@@ -17,7 +17,7 @@ from hubbub.engine import limits
 from hubbub.engine.ephemeral import TYPING_CROWD
 from hubbub.features.sync import MISSING
 from hubbub.gateways.http.errors import STATUS
-from hubbub.gateways.websocket.native import DROP_AFTER, MAX_FRAGMENTS, PING_EVERY
+from hubbub.gateways.native.connection import DROP_AFTER, MAX_FRAGMENTS, PING_EVERY
 from hubbub.protocol import close_codes
 from hubbub.protocol.session import MAX_KEPT
 from hubbub.settings import PREFIX, Settings

@@ -7,19 +7,31 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hubbub.client import Client
     from hubbub.domain.identities import Identity
-    from hubbub.gateways.websocket.manager import ConnectionManager
+    from hubbub.gateways.manager.manager import ConnectionManager
+    from hubbub.gateways.uvicorn_protocols import BoundedHttpProtocol, WebSocketProtocol
     from hubbub.mounted import Hubbub
     from hubbub.settings import Settings
 
-__all__ = ["Client", "ConnectionManager", "Hubbub", "Identity", "Settings", "__version__"]
+__all__ = [
+    "BoundedHttpProtocol",
+    "Client",
+    "ConnectionManager",
+    "Hubbub",
+    "Identity",
+    "Settings",
+    "WebSocketProtocol",
+    "__version__",
+]
 __version__ = version("hubbub")
 
 _MODULES = {
+    "BoundedHttpProtocol": "hubbub.gateways.uvicorn_protocols",
     "Client": "hubbub.client",
-    "ConnectionManager": "hubbub.gateways.websocket.manager",
+    "ConnectionManager": "hubbub.gateways.manager.manager",
     "Hubbub": "hubbub.mounted",
     "Identity": "hubbub.domain.identities",
     "Settings": "hubbub.settings",
+    "WebSocketProtocol": "hubbub.gateways.uvicorn_protocols",
 }
 
 

@@ -5,31 +5,37 @@ A running server answers them over HTTP on `control.sock` in its data folder
 they are commands of the journal.
 """
 
+import asyncio
 import os
 import secrets
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from pydantic import ValidationError
+import orjson
+from pydantic import Field, ValidationError
 from sqlalchemy import Connection
 
 from hubbub.domain import commands as c
 from hubbub.domain.commands import Command
 from hubbub.domain.errors import BadRequest, Conflict, NotFound
-from hubbub.domain.model import SYSTEM, Frozen, Role
-from hubbub.domain.names import MAX_USER_NAME
+from hubbub.domain.events import Entry
+from hubbub.domain.model import SITE, SYSTEM, Frozen, Role, room_topic
+from hubbub.domain.names import MAX_ROOM_NAME, MAX_USER_NAME
 from hubbub.domain.passwords import check_password
-from hubbub.domain.text import one_line
+from hubbub.domain.text import MAX_ID, one_line
 from hubbub.engine.services import Services
 from hubbub.features import accounts, followers
 from hubbub.protocol.tokens import new_secret, secret_hash
 from hubbub.protocol.validation import refuse
+from hubbub.storage import log, rooms
 
 SOCKET = "control.sock"
 PAGE = 200
+MAX_WAIT = 2.0
+"""Seconds for which a request may wait for entries. A stopping server waits for it."""
 PAGE_OF_FOLLOWERS = 20
 RESET_LINK_LIFE = 24 * 3_600
 # sockaddr_un holds 104 bytes on some systems, 108 on others, the last one a zero (POSIX leaves it
@@ -85,6 +91,21 @@ class MakeInvite(Routed):
     expires_in: int | None = None
 
 
+class Tail(Routed):
+    """Reads the log of a room, given by id or name, or of `site`.
+
+    Entries after `after` come at once, from the oldest that is kept; without it the answer is the
+    present position. If there are none, the server waits for up to `wait` seconds. `epoch` is that
+    of the position.
+    """
+
+    route = ("GET", "/tail")
+    topic: str
+    after: int | None = Field(None, ge=0, le=MAX_ID)
+    epoch: str | None = None
+    wait: float = Field(0, ge=0, le=MAX_WAIT)
+
+
 class ListFollowers(Routed):
     """Lists followers in the order of their names, after the name `after`."""
 
@@ -137,7 +158,7 @@ class ShowSearch(Routed):
     route = ("GET", "/search")
 
 
-Reading = ListUsers | ListFollowers | ListDeadLetters
+Reading = ListUsers | ListFollowers | ListDeadLetters | Tail
 """Requests that only read."""
 Request = (
     Reading | CreateUser | LockUser | SetPassword | MakeResetLink | MakeInvite
@@ -166,6 +187,8 @@ async def perform(services: Services, request: Request) -> Answer:
             return await _make_reset_link(services, request)
         case MakeInvite():
             return await _make_invite(services, request)
+        case Tail():
+            return await _tail(services, request)
         case SetFollowerPaused():
             kind = c.PauseFollower if request.paused else c.ResumeFollower
             return await _about_a_follower(services, kind, request, follower=request.follower)
@@ -181,11 +204,74 @@ async def perform(services: Services, request: Request) -> Answer:
             return (await services.search.progress()).model_dump()
 
 
+async def _tail(services: Services, request: Tail) -> Answer:
+    """Return the next entries; wait for them if there are none yet."""
+    page = await services.read(_page, request)
+    if request.after is None or page["events"] or page["reset"] or not request.wait:
+        return page
+    heard = asyncio.Event()
+
+    def hear(entries: Sequence[Entry]) -> None:
+        if any(entry.topic == page["topic"] for entry in entries):
+            heard.set()
+
+    services.hub.watch(hear)
+    try:
+        page = await services.read(_page, request)  # entries may have come before `watch`
+        if not page["events"]:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(request.wait):
+                    await heard.wait()
+            page = await services.read(_page, request)
+    finally:
+        services.hub.unwatch(hear)
+    return page
+
+
+def _page(connection: Connection, request: Tail) -> Answer:
+    """Return entries with the position after them.
+
+    `reset` says that the position is of another history, or that entries after it are gone.
+    """
+    topic, name = _topic(connection, request.topic)
+    epoch = log.epoch(connection)
+    head, floor = log.position(connection, topic) or (0, 0)
+    answer: Answer = {"topic": topic, "name": name, "epoch": epoch, "floor": floor, "head": head}
+    if request.after is None:
+        return {**answer, "events": [], "last": head, "reset": False}
+    lost = request.after > head or request.epoch not in (None, epoch)
+    after = head if lost else max(request.after, floor)
+    page = log.since(connection, topic, after, PAGE)
+    assert page is not None, "the position is between floor and head"
+    events = [orjson.loads(text) for text in page.texts]
+    return {**answer, "events": events, "last": page.last, "reset": lost or after > request.after}
+
+
+def _topic(connection: Connection, given: str) -> tuple[str, str]:
+    """Return topic and name of a room, given by id or name, or of the site. Raises NotFound."""
+    if given == SITE:
+        return SITE, SITE
+    number = given.removeprefix("room:")
+    if number.isascii() and number.isdecimal() and len(number) <= 16:
+        topic = room_topic(int(number))
+        if log.position(connection, topic) is not None:
+            return topic, topic
+    found = rooms.by_name(connection, given) if 0 < len(given) <= MAX_ROOM_NAME else []
+    if not found:
+        raise NotFound(f"There is no room called {one_line(given[:MAX_ROOM_NAME])}.")
+    if len(found) > 1:
+        ids = ", ".join(str(id_) for id_, _ in found[:5])
+        raise Conflict(f"Several rooms have this name. Give the id of one: {ids}.")
+    return room_topic(found[0][0]), found[0][1]
+
+
 def read(connection: Connection, request: Reading) -> Answer:
     """Answer a request that only reads, in any process that can read the database."""
     match request:
         case ListUsers():
             return _list_users(connection, request.after)
+        case Tail():
+            return _page(connection, request)
         case ListFollowers():
             listed, more = followers.listing(connection, request.after, PAGE_OF_FOLLOWERS)
             return {"followers": [each.model_dump() for each in listed], "more": more}
@@ -252,7 +338,7 @@ def _find(connection: Connection, name: str, *, active: bool = False) -> int:
 def _list_users(connection: Connection, after: int) -> Answer:
     found = accounts.listing(connection, after, PAGE + 1)
     users = [
-        {**account.profile().model_dump(), "disabled": account.disabled, "deleted": not account.open_name}
+        {**account.profile().model_dump(), "disabled": account.disabled, "deleted": account.is_deleted}
         for account in found[:PAGE]
     ]
     return {"users": users, "more": len(found) > PAGE}

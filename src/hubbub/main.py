@@ -15,13 +15,14 @@ from hubbub import meters
 from hubbub.bus.local import LocalBus
 from hubbub.clock import Clock
 from hubbub.control import SOCKET
+from hubbub.delivery.fanout import Fanout
 from hubbub.domain.commands import CreateOneTimeToken
 from hubbub.domain.model import SYSTEM
 from hubbub.engine.ephemeral import Ephemeral
 from hubbub.engine.external_auth import AuthSettings, ExternalAuth
-from hubbub.engine.fanout import Fanout
 from hubbub.engine.followers import Followers
-from hubbub.engine.housekeeping import forget_guests, keep_house
+from hubbub.engine.history import History
+from hubbub.engine.housekeeping import forget_guests, keep_house, watch_history
 from hubbub.engine.journal import Journal
 from hubbub.engine.limits import Limits
 from hubbub.engine.live_connections import ConnectionHub
@@ -30,17 +31,17 @@ from hubbub.engine.passwords import Passwords
 from hubbub.engine.search import SearchIndex
 from hubbub.engine.services import Readers, Services
 from hubbub.features import accounts
+from hubbub.gateways.asgi.gateway import AsgiGateway
 from hubbub.gateways.http.app import create_app
 from hubbub.gateways.http.operator import create_operator_app
-from hubbub.gateways.websocket.asgi import AsgiGateway
-from hubbub.gateways.websocket.listener import Listener
-from hubbub.gateways.websocket.operator_socket import operator_socket
-from hubbub.gateways.websocket.plain import PlainText
+from hubbub.gateways.native.listener import Listener
+from hubbub.gateways.operator_socket import operator_socket
+from hubbub.gateways.plain.gateway import PlainText
 from hubbub.gateways.websocket.reject import not_found
 from hubbub.metrics import Metrics, watch_loop
 from hubbub.protocol.tokens import Tokens, secret_hash
 from hubbub.settings import Settings
-from hubbub.storage import log, migrate, signing_key
+from hubbub.storage import epochs, migrate, signing_key
 from hubbub.storage.database import Database
 from hubbub.storage.locks import DatabaseInUse, folder_lock, sqlite_lock
 from hubbub.storage.postgresql_lock import PostgresLock, Purpose
@@ -52,14 +53,20 @@ SWITCH_INTERVAL = 0.0005
 
 @asynccontextmanager
 async def running(
-    settings: Settings, clock: Clock | None = None, login: AuthSettings | None = None, *, serving: bool = True
+    settings: Settings,
+    clock: Clock | None = None,
+    login: AuthSettings | None = None,
+    *,
+    serving: bool = True,
+    new_epoch: bool = False,
 ) -> AsyncIterator[Services]:
     """A server without its gateways.
 
     Folder and database are locked, the database is migrated, the journal is running.
 
     With `login` the host application authenticates the users. A command is not `serving`: it waits
-    for a shorter time for the database, and does not decide which signing key belongs to it.
+    for a shorter time for the database, and does not decide which signing key belongs to it. With
+    `new_epoch` the history begins anew: all clients load everything again.
 
     Raises InUse (another process has the folder or the database), KeyUnusable, migrate.TooNew,
     Unavailable (the database does not respond).
@@ -67,9 +74,9 @@ async def running(
     sys.setswitchinterval(SWITCH_INTERVAL)  # so that the writer's thread gets the interpreter back from a busy loop
     async with AsyncExitStack() as stack:
         stack.enter_context(folder_lock(settings.data))
-        services = await _build(settings, clock or Clock(), login, stack, serving=serving)
+        services = await _build(settings, clock or Clock(), login, stack, serving=serving, new_epoch=new_epoch)
         meters.attach(services)
-        tasks = [watch_loop(services.metrics, services.clock), keep_house(services)]
+        tasks = [watch_loop(services.metrics, services.clock), keep_house(services), watch_history(services)]
         if serving:
             tasks.append(services.search.run(services.followers))
         for work in tasks:
@@ -78,14 +85,24 @@ async def running(
 
 
 async def _build(
-    settings: Settings, clock: Clock, login: AuthSettings | None, stack: AsyncExitStack, *, serving: bool
+    settings: Settings,
+    clock: Clock,
+    login: AuthSettings | None,
+    stack: AsyncExitStack,
+    *,
+    serving: bool,
+    new_epoch: bool,
 ) -> Services:
     """Build everything a gateway may use. `stack` closes it."""
     database = Database(settings.database)
-    lost = await _lock(database, stack, "serve" if serving else "command")
+    lock, lost = await _lock(database, stack, "serve" if serving else "command")
     stack.callback(database.close)  # before its lock is released
-    _migrate(database, clock)
+    created = _migrate(database, clock)
     key = signing_key.obtain(settings.data, database, serving=serving, signs=login is None)
+    mark, is_new = epochs.start(
+        database, settings.data, epoch=_random_id(), run=_random_id(), created=created, wanted=new_epoch
+    )
+    history = History(mark, _random_id)
     metrics, fanout, read, bus, passwords = Metrics(), Fanout(), Readers(database), LocalBus(), Passwords()
     stack.push_async_callback(bus.close)
     stack.callback(passwords.close)
@@ -93,8 +110,22 @@ async def _build(
     signals = Ephemeral(fanout, people, read, clock)
     stack.callback(signals.stop)
     bounds = {"max_commands": settings.queue_commands, "max_bytes": settings.queue_bytes}
-    journal = Journal(database, clock, people.publish, **bounds, observe=meters.observer(metrics))
+    journal = Journal(database, clock, people.publish, **bounds, observe=meters.observer(metrics), history=history)
     journal.prepare = HereResolver(people)
+
+    def restart(_epoch: str) -> None:
+        metrics.new_epochs.inc()
+        logger.warning("connections_ended", count=people.restart(), reason="new epoch")
+
+    def close_mark() -> None:
+        if journal.is_stopped:
+            epochs.close(settings.data, history.mark)
+
+    journal.on_new_epoch = restart
+    if lock is not None:
+        lock.on_regained = journal.suspect  # a failover ends the session that holds the lock
+    metrics.new_epochs.inc(is_new)
+    stack.callback(close_mark)
     journal.start()
     stack.push_async_callback(journal.stop)
     followers = Followers(read, journal, clock, exclusive=database.is_sqlite)
@@ -117,7 +148,7 @@ async def _build(
         passwords=passwords,
         limits=Limits(clock, enabled=settings.rate_limits),
         metrics=metrics,
-        epoch=await read(log.epoch),
+        history=history,
         lost_database=lost,
         external_auth=ExternalAuth(login, read, journal) if login is not None else None,
     )
@@ -204,22 +235,30 @@ async def greet_operator(services: Services, address: str) -> None:
         )
 
 
-def _migrate(database: Database, clock: Clock) -> None:
-    before, after, backup = migrate.upgrade(database, epoch=secrets.token_hex(8), now=clock.now())
+def _migrate(database: Database, clock: Clock) -> bool:
+    """Migrate the database. Returns whether it was empty."""
+    before, after, backup = migrate.upgrade(database, epoch=_random_id(), now=clock.now())
     if before != after:
         logger.info("migrated", before=before, after=after, backup=str(backup) if backup else None)
+    return before is None
 
 
-async def _lock(database: Database, stack: AsyncExitStack, purpose: Purpose) -> asyncio.Future[str]:
+def _random_id() -> str:
+    return secrets.token_hex(8)
+
+
+async def _lock(
+    database: Database, stack: AsyncExitStack, purpose: Purpose
+) -> tuple[PostgresLock | None, asyncio.Future[str]]:
     """Lock the database until `stack` ends.
 
-    The future completes if another server takes it nevertheless.
+    The lock is None for SQLite. The future completes if another server takes it nevertheless.
     """
     loop = asyncio.get_running_loop()
     lost: asyncio.Future[str] = loop.create_future()
     if database.path is not None:
         stack.enter_context(sqlite_lock(database.path))
-        return lost
+        return None, lost
 
     def report(sentence: str) -> None:
         if not lost.done():
@@ -228,7 +267,7 @@ async def _lock(database: Database, stack: AsyncExitStack, purpose: Purpose) -> 
     lock = PostgresLock(database.url, purpose, lambda sentence: loop.call_soon_threadsafe(report, sentence))
     stack.callback(lock.close)
     await asyncio.to_thread(lock.acquire)
-    return lost
+    return lock, lost
 
 
 # --- background tasks ------------------------------------------------------------------------------------------------

@@ -62,6 +62,7 @@ def _watch_delivery(services: Services) -> None:
     metrics.gauge("outbox_bytes", "Bytes that wait for slow clients.", lambda: sum(sizes()))
     metrics.gauge("outbox_largest_bytes", "Bytes that wait for the slowest client.", lambda: max(sizes(), default=0))
     metrics.counter("rate_limited", "Requests refused by a rate limit.", lambda: limits.refused, "bucket")
+    services.metrics.connections.labels(state="events").set_function(lambda: len(services.streams))
     limit = float(services.settings.connections_limit)
     metrics.gauge("connections_limit", "The maximum number of connections of all kinds.", lambda: limit)
 

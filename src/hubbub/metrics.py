@@ -25,7 +25,7 @@ STALL = 0.1
 """Seconds of event loop delay that count as a stall."""
 LONG_STALL = 0.25
 """Seconds of event loop delay that are logged."""
-STATES = ("unauthenticated", "live", "plain", "asgi")
+STATES = ("unauthenticated", "live", "plain", "asgi", "events")
 CLOSE_REASONS = {
     1000: "normal", 1001: "normal", 1002: "protocol", 1003: "protocol", 1005: "normal", 1006: "lost", 1007: "protocol",
     1008: "flooding", 1009: "too_large", 1011: "internal", 4000: "going_away", 4008: "slow", 4009: "too_many",
@@ -140,6 +140,10 @@ class Metrics:
     def _make_loop_metrics(self) -> None:
         self.loop_lag_seconds = Histogram(
             "hubbub_loop_lag_seconds", "Delay of the event loop.", buckets=LAG_SECONDS, registry=self.registry
+        )
+        self.new_epochs = self._new_counter(
+            "new_epochs",
+            "Times a new history began: the database lost commits, or the operator asked.",
         )
         self.loop_stalls = self._new_counter("loop_stalls", f"Times the event loop was blocked for {STALL} s.")
 

@@ -20,8 +20,9 @@ from hubbub.domain.errors import Internal
 from hubbub.domain.identities import Identity, check_part
 from hubbub.engine.external_auth import AuthSettings
 from hubbub.engine.services import Services
+from hubbub.gateways.asgi.gateway import AsgiGateway
 from hubbub.gateways.http import errors
-from hubbub.gateways.websocket.asgi import AsgiGateway
+from hubbub.gateways.http.event_stream import end_streams, end_with_server
 from hubbub.gateways.websocket.scope import can_answer
 from hubbub.settings import Settings, WrongSetting
 
@@ -130,12 +131,17 @@ class Hubbub:
             if self._login is None:
                 await main.greet_operator(services, self.settings.address)
             self._running = services, main.compose(services, gateway)
-            guard = asyncio.create_task(self._guard(services, gateway))
+            tasks = [
+                asyncio.create_task(self._guard(services, gateway)),
+                asyncio.create_task(end_with_server(services)),
+            ]
             try:
                 yield
             finally:
                 self._running = None
-                guard.cancel()
+                for task in tasks:
+                    task.cancel()
+                end_streams(services)
                 await gateway.close(self.settings.drain_seconds)
 
     async def _guard(self, services: Services, gateway: AsgiGateway) -> None:
@@ -143,6 +149,7 @@ class Hubbub:
         self._refusal = await services.lost_database
         self._running = None
         logger.error("database_taken", advice=self._refusal)
+        end_streams(services)
         await gateway.close(self.settings.drain_seconds)
 
     async def _serve_lifespan(self, receive: Receive, send: Send) -> None:

@@ -2,10 +2,11 @@
 
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Table, insert, select
 
+from hubbub.domain.model import Chosen, History, Role, RoomKind, RoomRole
 from hubbub.storage import backup, backup_format, migrate, restore
 from hubbub.storage.backup_format import Manifest
 from hubbub.storage.database import Database
@@ -25,27 +26,62 @@ Rows = dict[str, list[tuple[Any, ...]]]
 
 
 def fill(connection: Connection, count: int = len(ODD)) -> None:
-    """Insert `count` rows into every table, with extreme values.
-
-    Foreign keys refer to users and rooms.
-    """
+    """Insert `count` rows into every table, with extreme values."""
     for table in TABLES:
-        if table.name == "meta":
-            continue
-        for number in range(count):
-            row: dict[str, Any] = {}
-            for position, column in enumerate(table.columns):
-                if column.foreign_keys or (column.name == "id" and column.type.python_type is int):
-                    row[column.name] = 1_000 + number
-                elif column.type.python_type is bool:
-                    row[column.name] = (number + position) % 2 == 0
-                elif column.type.python_type is int:
-                    row[column.name] = NUMBERS[(number + position) % len(NUMBERS)] - number
-                else:
-                    row[column.name] = f"{ODD[(number + position) % len(ODD)]} {number}"
-                if column.nullable and not column.foreign_keys and number % 3 == 0:
-                    row[column.name] = None
-            connection.execute(insert(table).values(**row))
+        if table.name != "meta":
+            for number in range(count):
+                connection.execute(insert(table).values(**row_of(table, number)))
+
+
+def row_of(table: Table, number: int) -> dict[str, Any]:
+    """Return the row with that number. Foreign keys refer to the users and rooms of the number."""
+    row: dict[str, Any] = {}
+    for position, column in enumerate(table.columns):
+        if column.foreign_keys or (column.name == "id" and column.type.python_type is int):
+            row[column.name] = 1_000 + number
+        elif column.type.python_type is bool:
+            row[column.name] = (number + position) % 2 == 0
+        elif column.type.python_type is int:
+            row[column.name] = NUMBERS[(number + position) % len(NUMBERS)] - number
+        else:
+            row[column.name] = f"{ODD[(number + position) % len(ODD)]} {number}"
+        if column.nullable and not column.foreign_keys and number % 3 == 0:
+            row[column.name] = None
+    return row | checked(table.name, number, row)
+
+
+def checked(table: str, number: int, row: dict[str, Any]) -> dict[str, Any]:
+    """Return the values that the checks of a table ask for, in place of those of `row`."""
+    far = 2**53 - 1
+    if table == "users":
+        own: dict[str, Any] = {"role": list(Role)[number % 4]}
+        if number % 3:
+            return own | {"skeleton": f"skeleton {number}", "deleted_at": None}
+        return own | {"skeleton": None, "deleted_at": far, "disabled": True, "password_hash": None}
+    if table == "rooms":
+        kind = get_args(RoomKind)[number % 3]
+        return {
+            "kind": kind, "history": get_args(History)[number % 2], "members": abs(row["members"]),
+            "skeleton": f"skeleton {number}" if kind == "public" else None,
+            "direct_key": f"key {number}" if kind == "direct" else None,
+        }  # fmt: skip
+    if table == "sessions":
+        return {"browser": row["token_hash"] is not None, "generation": number}
+    if table == "members":
+        return {"role": list(RoomRole)[number % 3], "joined_seq": far, "read_seq": 2**63 - 1, "read_n": number}
+    if table == "invites":
+        used = {"uses": number, "used_at": row["created_at"] if number else None}
+        return used | {"max_uses": None if number % 2 else number + 1}
+    if table == "links":
+        return {"purpose": "reset"} if number % 2 else {"purpose": "setup", "user": None}
+    fixed: dict[str, dict[str, Any]] = {
+        "identities": {"revoked": number},
+        "pins": {"seq": far - number, "pinned_seq": far + number + 1},
+        "reactions": {"seq": far - number, "first_seq": far + 1, "added_seq": 2**63 - 1},
+        "mentions": {"user": number, "seq": 2**63 - 1},
+        "statuses": {"status": get_args(Chosen)[number % 4]},
+    }
+    return fixed.get(table, {})
 
 
 def made(url: str, count: int = len(ODD)) -> Database:

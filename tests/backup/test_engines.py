@@ -13,7 +13,7 @@ from hubbub.storage.database import Database
 from hubbub.storage.ids import Ids
 from hubbub.storage.schema import INDEX, meta, metadata
 from tests.backup.conftest import Empty
-from tests.backup.content import KEY, NOW, TABLES, back_up, made, put_back, rows
+from tests.backup.content import KEY, NOW, TABLES, back_up, made, put_back, row_of, rows
 
 ENGINES = ("sqlite", "postgresql")
 KINDS = (Text, BigInteger, Integer, Boolean, LargeBinary)
@@ -78,7 +78,7 @@ def test_a_backup_of_the_first_schema_is_restored_into_the_current_one(
             connection.execute(insert(meta).values(key="epoch", value="first"))
             person = "'Zoë 😀', 'zoe', 'owner', NULL"
             connection.execute(
-                text(f"INSERT INTO users VALUES (1000, {person}, true, 7), (1001, 'b', 'b', 'x', '', false, 8)")
+                text(f"INSERT INTO users VALUES (1000, {person}, true, 7), (1001, 'b', 'b', 'admin', '', false, 8)")
             )
             connection.commit()
         manifest = back_up(database, tmp_path / "data", tmp_path / "old.zip")
@@ -88,7 +88,7 @@ def test_a_backup_of_the_first_schema_is_restored_into_the_current_one(
     with closing(Database(address)) as database:
         assert database.read(migrate.current) == migrate.HEAD
         assert rows(database)["users"] == [
-            (1000, "Zoë 😀", "zoe", "owner", None, True, 7), (1001, "b", "b", "x", "", False, 8)
+            (1000, "Zoë 😀", "zoe", "owner", None, True, 7, None), (1001, "b", "b", "admin", "", False, 8, None)
         ]  # fmt: skip
 
 
@@ -148,11 +148,7 @@ def test_a_transaction_committed_during_a_backup_is_in_it_completely_or_not_at_a
                 said.append(done)
                 with database.writer.begin() as connection:
                     for table in TABLES:
-                        row: dict[str, object] = {
-                            c.name: "late" if c.type.python_type is str else c.type.python_type(5_000)
-                            for c in table.columns
-                        }
-                        connection.execute(insert(table).values(row))
+                        connection.execute(insert(table).values(row_of(table, 5)))
 
         with (tmp_path / "chat.zip").open("wb") as stream:
             manifest = backup.write(database, tmp_path, stream, version="0.1.0", now=NOW, progress=write)

@@ -15,6 +15,7 @@ from tests.conftest import MakeServer
 from tests.faults.load import Crowd, crowd
 from tests.support import depth
 from tests.support.checker import History, Stored, duplicated, gaps, lost
+from tests.support.entries import ENTRIES
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.faults
@@ -32,13 +33,8 @@ def fill(database: Path, count: int) -> None:
         (head,) = connection.execute("SELECT head FROM topics WHERE topic = 'room:1'").fetchone()
         numbers = range(1, count + 1)
         connection.executemany(
-            "INSERT INTO messages (id, room, seq, n, at, author, key, hash, body)"
-            " VALUES (?, 1, ?, ?, ?, ?, ?, 'hash', ?)",
-            ((n, head + n, n, NOW, author, f"old {n}", f"{n} {body}") for n in numbers),
-        )
-        connection.executemany(
-            "INSERT INTO log VALUES (?, 'room:1', ?, ?, 'message.sent', ?)",
-            ((n, head + n, NOW, f'{{"seq":{head + n},"body":"{n} {body}"}}') for n in numbers),
+            "INSERT INTO messages (room, seq, n, at, tx, author, key, digest, body) VALUES (1, ?, ?, ?, 0, ?, ?, 0, ?)",
+            ((head + n, n, NOW, author, f"old {n}", f"{n} {body}") for n in numbers),
         )
         connection.execute("UPDATE topics SET head = head + ?, n = ? WHERE topic = 'room:1'", (count, count))
         connection.commit()
@@ -57,10 +53,10 @@ def unlike(copy: Path) -> list[str]:
     """Return inconsistencies of heads, log and messages in a restored copy."""
     with closing(sqlite3.connect(copy)) as connection:
         heads = dict(connection.execute("SELECT topic, head FROM topics WHERE head > 0").fetchall())
-        tops = dict(connection.execute("SELECT topic, max(seq) FROM log GROUP BY topic").fetchall())
+        tops = dict(connection.execute(f"SELECT topic, max(seq) FROM {ENTRIES} GROUP BY topic").fetchall())
         strays = connection.execute(
-            "SELECT count(*) FROM messages LEFT JOIN log ON topic = 'room:' || room AND log.seq = messages.seq"
-            " WHERE log.seq IS NULL"
+            "SELECT count(*) FROM messages LEFT JOIN topics ON topic = 'room:' || room AND head >= seq"
+            " WHERE topic IS NULL"
         ).fetchone()[0]
         numbers = dict(connection.execute("SELECT 'room:' || room, max(n) FROM messages GROUP BY room").fetchall())
         counted = dict(connection.execute("SELECT topic, n FROM topics WHERE n > 0").fetchall())

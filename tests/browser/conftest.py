@@ -1,7 +1,8 @@
 """Fixtures that open real Chromium windows on a real server."""
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser import fonts
 from tests.browser.person import Person
+from tests.browser.windows import Windows
 from tests.support import depth
 from tests.support.server import Server
 
@@ -45,6 +47,9 @@ All others do without in `make test`, as browsers do on insecure origins. In `ma
 """
 NO_SERVICE_WORKER = "delete Navigator.prototype.serviceWorker"
 
+FRESH = (*SERVICE_WORKER, *WHOLE, "test_lazy_loading.py")
+"""Tests that need new windows. All others use a window of the module again (`windows.py`)."""
+
 FONTS_MATTER_MOST = ("test_timeline.py",)
 
 # Shared cores stall for seconds now and then; Playwright's default is five.
@@ -58,6 +63,7 @@ def chromium(*, whole: bool = True) -> str | None:
 
 
 OpenWindow = Callable[..., Person]
+Environment = dict[str, str | float | bool] | None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -75,9 +81,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="module")
-def system_fonts(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, str | float | bool] | None:
+def system_fonts(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Environment:
     """The environment with the chosen fonts and none of the machine's own."""
     name = getattr(request, "param", fonts.CHOICE)
     if not name:
@@ -87,17 +91,55 @@ def system_fonts(
     return fonts.environment(name, tmp_path_factory.mktemp("fonts"))
 
 
-# One module only: while the browser exists, Playwright's own event loop prevents asynchronous
-# tests.
+class LastBrowser:
+    """The browser of this process, which one module after another uses.
+
+    While it runs, Playwright's own event loop prevents asynchronous tests: it ends before the next
+    test outside this directory.
+    """
+
+    def __init__(self) -> None:
+        self._launch: tuple[str, Environment] | None = None
+        self._running = ExitStack()
+        self._browser: Browser | None = None
+
+    def get(self, executable: str, environment: Environment) -> Browser:
+        """Return the running browser if it was launched like this, else a new one."""
+        if self._browser is None or self._launch != (executable, environment):
+            self.close()
+            playwright = self._running.enter_context(sync_playwright())
+            self._browser = playwright.chromium.launch(executable_path=executable, args=FLAGS, env=environment)
+            self._running.callback(self._browser.close)
+            self._launch = (executable, environment)
+        return self._browser
+
+    def close(self) -> None:
+        self._browser = None
+        self._running.close()
+
+
+_last = LastBrowser()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> Generator[None, object, object]:
+    try:
+        return (yield)
+    finally:
+        if nextitem is None or Path(__file__).parent not in nextitem.path.parents:
+            _last.close()
+
+
+def pytest_sessionfinish() -> None:
+    _last.close()
+
+
 @pytest.fixture(scope="module")
-def browser(request: pytest.FixtureRequest, system_fonts: dict[str, str | float | bool] | None) -> Iterator[Browser]:
+def browser(request: pytest.FixtureRequest, system_fonts: Environment) -> Browser:
     found = chromium(whole=depth.PROVING or request.path.name in WHOLE)
     if found is None:
         pytest.skip("no Chromium on the PATH: install one to run the browser tests")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=found, args=FLAGS, env=system_fonts)
-        yield launched
-        launched.close()
+    return _last.get(found, system_fonts)
 
 
 def a_window(
@@ -115,20 +157,38 @@ def assert_quiet(people: Iterable[Person]) -> None:
     assert not complaints, "the browser complained:\n" + "\n".join(complaints)
 
 
+@pytest.fixture(scope="module")
+def windows(browser: Browser) -> Iterator[Windows]:
+    """The windows of a module, which its tests use one after another."""
+    kept = Windows()
+    with kept.watching():
+        yield kept
+    kept.close()
+
+
 @pytest.fixture
-def open_window(request: pytest.FixtureRequest, browser: Browser, server: Server) -> Iterator[OpenWindow]:
+def open_window(
+    request: pytest.FixtureRequest, browser: Browser, server: Server, windows: Windows
+) -> Iterator[OpenWindow]:
     """Return `open_window()`, which opens a browser window on `server` or another one.
 
     Its console must have no errors.
     """
     people: list[Person] = []
     service_worker = depth.PROVING or request.path.name in SERVICE_WORKER
+    keep = not (depth.PROVING or request.path.name in FRESH)
 
     def open_one(on: Server | None = None, width: int = 1180, height: int = 760) -> Person:
-        people.append(a_window(browser, on or server, width, height, service_worker=service_worker))
+        page = windows.take(width, height) if keep and on in (None, server) else None
+        if page is not None:
+            people.append(Person(server, page))
+        else:
+            people.append(a_window(browser, on or server, width, height, service_worker=service_worker))
+        windows.is_new(people[-1].page)
         return people[-1]
 
     yield open_one
     for person in people:
-        person.page.context.close()
+        if not keep or person.server is not server or not windows.put_back(person):
+            person.page.context.close()
     assert_quiet(people)

@@ -49,6 +49,10 @@ class CuttableProxy:
             writer.transport.abort()
             return
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
+        if not self._whole:  # cut meanwhile: this connection was not among those that the cut closed
+            writer.transport.abort()
+            far_writer.transport.abort()
+            return
         self._open |= {writer, far_writer}
         await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer))
         self._open -= {writer, far_writer}

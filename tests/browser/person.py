@@ -3,7 +3,7 @@
 import re
 from typing import Self
 
-from playwright.sync_api import ConsoleMessage, Locator, Page, expect
+from playwright.sync_api import ConsoleMessage, Dialog, Error, Locator, Page, expect
 
 from tests.support.server import PASSWORD, Server
 
@@ -43,8 +43,23 @@ class Person:
         self._heard: list[str] = []
         page.set_default_timeout(30_000)
         page.on("console", self._console)
-        page.on("pageerror", lambda error: self._heard.append(f"uncaught: {error}"))
-        page.on("dialog", lambda dialog: dialog.accept())
+        page.on("pageerror", self._uncaught)
+        page.on("dialog", self._accept)
+
+    def stop_listening(self) -> None:
+        """Ignore what the console reports from now on."""
+        self.page.remove_listener("console", self._console)
+        self.page.remove_listener("pageerror", self._uncaught)
+
+    def leave(self) -> None:
+        """Leave the window to another user. Until now, dialogs are accepted."""
+        self.page.remove_listener("dialog", self._accept)
+
+    def _accept(self, dialog: Dialog) -> None:
+        dialog.accept()
+
+    def _uncaught(self, error: Error) -> None:
+        self._heard.append(f"uncaught: {error}")
 
     def _console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):

@@ -53,3 +53,19 @@ def test_two_browsers_talk_and_stay_connected_after_a_reload(server: Server, ope
     bob.say("welcome back")
     alice.sees("welcome back")
     is_connected(bob)
+
+
+def test_an_event_source_of_a_page_hears_the_lobby(server: Server, open_window: OpenWindow) -> None:
+    alice = log_in(open_window(), "Alice")
+    alice.page.evaluate(
+        """() => new Promise((resolve) => {
+            window.heard = [];
+            const source = new EventSource("api/topics/room:1/events");
+            source.addEventListener("message.sent", ({ lastEventId, data }) => {
+                window.heard.push(`${lastEventId} ${JSON.parse(data).body}`);
+            });
+            source.onopen = resolve;
+        })"""
+    )
+    alice.say("hello stream")
+    alice.page.wait_for_function("window.heard.some((heard) => /^[^: ]+:[0-9]+ hello stream$/.test(heard))")

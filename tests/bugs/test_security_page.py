@@ -20,7 +20,7 @@ def rows(text: str) -> list[tuple[set[str], str]]:
 def missing(text: str) -> list[str]:
     """Return missing tests, rows that name no test, and classes without a row."""
     gone = [f"{file}::{test}" for file, test in TEST.findall(text) if f"def {test}(" not in (ROOT / file).read_text()]
-    bare = [line for _, line in rows(text) if not TEST.search(line) and "*not here*" not in line]
+    bare = [line for _, line in rows(text) if not TEST.search(line) and "_not here_" not in line]
     return [*gone, *bare, *sorted(CLASSES - set().union(*(classes for classes, _ in rows(text))))]
 
 

@@ -23,9 +23,10 @@ from hubbub.control import (
     MakeInvite,
     MakeResetLink,
     SetPassword,
+    Tail,
 )
 from hubbub.gateways.http.operator import create_operator_app
-from hubbub.gateways.websocket.operator_socket import operator_socket
+from hubbub.gateways.operator_socket import operator_socket
 from tests.cli.test_commands import run, told
 from tests.conftest import MakeServer
 from tests.support.place import place
@@ -307,7 +308,15 @@ def test_the_openapi_document_describes_each_request_of_the_command_line(server:
     with client(server) as program:
         document = program.get("/openapi.json").json()
     described = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
-    kinds: tuple[Callable[..., Any], ...] = (CreateUser, ListUsers, LockUser, SetPassword, MakeResetLink, MakeInvite)
+    kinds: tuple[Callable[..., Any], ...] = (
+        CreateUser,
+        ListUsers,
+        LockUser,
+        SetPassword,
+        MakeResetLink,
+        MakeInvite,
+        Tail,
+    )
     assert described == {kind.route for kind in kinds}  # type: ignore[attr-defined]
     assert all("422" not in operation["responses"] for methods in document["paths"].values()
                for operation in methods.values())  # fmt: skip

@@ -181,7 +181,8 @@ async def test_the_client_stops_waiting_for_an_answer_that_never_comes(
 def age(server: Server, days: int) -> None:
     """Make all log entries of a stopped server `days` older."""
     with contextlib.closing(sqlite3.connect(server.database)) as connection, connection:
-        connection.execute("UPDATE log SET at = at - ?", (days * 86_400_000,))
+        for table in ("log", "messages"):
+            connection.execute(f"UPDATE {table} SET at = at - ?", (days * 86_400_000,))
 
 
 async def test_positions_in_a_trimmed_log_cause_a_reset(make_server: MakeServer) -> None:

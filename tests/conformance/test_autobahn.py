@@ -18,9 +18,9 @@ import uvicorn
 from fastapi import FastAPI, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
-from hubbub.gateways.websocket import uvicorn_websocket
-from hubbub.gateways.websocket.listener import listening_socket
-from hubbub.gateways.websocket.native import WebSocketProtocol
+from hubbub.gateways import uvicorn_protocols
+from hubbub.gateways.native.listener import listening_socket
+from hubbub.gateways.uvicorn_protocols import WebSocketProtocol
 from tests.gateways.conftest import serving
 
 pytest.importorskip("kosoku")
@@ -119,7 +119,7 @@ async def echo(websocket: WebSocket) -> None:
 async def uvicorn_serving() -> AsyncIterator[int]:
     """Serve an app on uvicorn with Hubbub's WebSocket protocol; yield the port.
 
-    This is `uvicorn --ws hubbub.gateways.websocket.native:WebSocketProtocol` in this process.
+    This is `uvicorn --ws hubbub:WebSocketProtocol` in this process.
     """
     listening = listening_socket("127.0.0.1", 0)
     config = uvicorn.Config(app, ws=WebSocketProtocol, ws_max_size=LARGE, lifespan="off", log_config=None)
@@ -138,7 +138,7 @@ async def test_uvicorn_with_hubbubs_websocket_protocol_passes_the_autobahn_cases
 ) -> None:
     async with uvicorn_serving() as port:
         results = await run(port, tmp_path / "small", "--exclude", "9.*")
-    monkeypatch.setattr(uvicorn_websocket, "MAX_MESSAGE", LARGE)
+    monkeypatch.setattr(uvicorn_protocols, "MAX_MESSAGE", LARGE)
     async with uvicorn_serving() as port:
         results |= await run(port, tmp_path / "large", "--include", "9.*")
     judge(results, ASGI, FOUND_LATE | UNANSWERED)

@@ -166,7 +166,7 @@ async def test_control_uvicorns_own_protocol_stores_all_trailers(tmp_path: Path)
 @three_attempts
 async def test_the_bounded_protocol_protects_an_application_on_uvicorn(tmp_path: Path) -> None:
     server = Server(tmp_path / "data", launcher=("-m", "tests.support.asgi_server"))
-    server.where += ["--http", "hubbub.gateways.websocket.bounded_http:BoundedHttpProtocol"]
+    server.where += ["--http", "hubbub:BoundedHttpProtocol"]
     with server:
         async with watched(server) as cost:
             sent = await offer(server, *ATTACKS["trailers"])

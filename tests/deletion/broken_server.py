@@ -10,8 +10,8 @@ from typing import Any
 import structlog
 
 from hubbub.cli import main
-from hubbub.domain.events import Entry, Event, MessageSent
-from hubbub.storage import database, deletion, log, messages, search_index
+from hubbub.domain.events import Entry, Event, MessageEdited, MessageSent
+from hubbub.storage import database, deletion, event_text, messages, search_index
 from hubbub.storage.schema import MESSAGE_KEPT
 from hubbub.storage.transaction import Transaction
 
@@ -19,7 +19,14 @@ logger = structlog.get_logger(__name__)
 
 
 def keep_log_entries() -> None:
-    log._superseded = lambda text: text
+    """Store the text of an edit in the log, too."""
+    encode = event_text.encode
+
+    def telling(event: Event, topic: str, seq: int, at: str) -> tuple[bytes, bytes]:
+        text, stored = encode(event, topic, seq, at)
+        return text, text if isinstance(event, MessageEdited) else stored
+
+    event_text.encode = telling
 
 
 def keep_body() -> None:

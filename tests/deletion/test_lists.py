@@ -9,17 +9,19 @@ from hubbub.storage.schema import MESSAGE_KEPT, USER_KEPT, messages, metadata, u
 from tests.support import text_fields
 
 ERASED_COLUMNS = {
-    "messages": {"body", "forwarded", "mentions", "text_seq", "edited_at", "deleted_at"},
-    "users": {"name", "skeleton", "search_key", "role", "password_hash", "disabled"},
+    "messages": {"digest", "body", "forwarded", "mentions", "edited_at", "deleted_at"},
+    "users": {"name", "skeleton", "search_key", "role", "password_hash", "disabled", "deleted_at"},
 }
-KEPT_TEXT_COLUMNS = {"messages": {"key", "hash"}, "users": set[str]()}
-"""`key` and `hash` recognise a retry of the command, for ever. `hash` is a digest of the text."""
+KEPT_TEXT_COLUMNS = {"messages": {"key", "sent_mentions"}, "users": set[str]()}
+"""`key` recognises a retry of the command, for ever. `sent_mentions` has ids of users: clients that
+catch up count by it."""
 
-REDACTED_FIELDS: dict[type[Event], set[str]] = {MessageSent: {"body", "forwarded"}, MessageEdited: {"body"}}
-KEPT_TEXT_FIELDS: dict[type[Event], set[str]] = {MessageSent: {"name", "key"}, MessageEdited: set[str]()}
-"""Fields with text that stay after a redaction: the author's name at that time, and the key."""
+FROM_MESSAGE: dict[type[Event], set[str]] = {
+    MessageSent: {"name", "key", "body", "forwarded.name"}, MessageEdited: {"body"},
+}  # fmt: skip
+"""Fields with text that no log stores: the row of the message has them, and loses all but `key`."""
 
-NOT_REDACTED = {
+IN_LOG = {
     "message.pinned": {"name"},
     "message.unpinned": {"name"},
     "reaction.added": {"name", "emoji"},
@@ -41,12 +43,12 @@ NOT_REDACTED = {
     "session.closed": {"session"},
     "session.revoked": {"session"},
 }
-"""Text in events that are never redacted. It stays until the log is trimmed, or in a user's own log
+"""Text in entries of logs. It stays until the log is trimmed, or in a user's own log
 until their account is deleted. docs/operations.md says so."""
 
 NOT_PARTS = {
     "messages": "the messages themselves",
-    "log": "its entries are redacted: `log.redact`",
+    "log": "its entries have no text of messages",
 }
 """Tables with rows about a seq of a room that are no parts of a message."""
 
@@ -59,6 +61,7 @@ NOT_OWN = {
     "pins.by": "an id; pins belong to their messages",
     "reactions.user": "an id; reactions belong to their messages",
     "mentions.author": "an id; the row belongs to the mentioned user and the message",
+    "participants.user": "the others still see with whom they talked, under the neutral name",
     "bans.by": "an id; the ban belongs to the banned user",
     "statuses.user": "the handler clears the status, with an event",
 }
@@ -88,22 +91,19 @@ def test_an_erased_column_becomes_null_or_its_default() -> None:
         deletion.erased(table, frozenset({"id"}))
 
 
-def test_each_field_of_a_redactable_event_stays_or_is_removed() -> None:
-    assert {event for event in EVENTS if event.kept} == set(REDACTED_FIELDS)
-    for event, removed in REDACTED_FIELDS.items():
-        assert set(event.model_fields) == event.kept | removed, f"classify the new field of {event.type} here"
-        assert not event.kept & removed
-        kept = {".".join(path) for path in text_fields.of_event(event) if path[0] in event.kept}
-        assert kept == KEPT_TEXT_FIELDS[event], f"text of {event.type} that stays after a redaction"
+@pytest.mark.parametrize("event", FROM_MESSAGE)
+def test_no_log_stores_the_text_of_a_message(event: type[Event]) -> None:
+    texts = {".".join(path) for path in text_fields.of_event(event)}
+    assert texts == FROM_MESSAGE[event], f"read the new text of {event.type} from the row of the message"
 
 
 def test_each_text_of_another_event_is_known_to_stay_in_the_log() -> None:
     found = {
         event.type: {".".join(path) for path in texts}
         for event in EVENTS
-        if event not in REDACTED_FIELDS and (texts := text_fields.of_event(event))
+        if event not in FROM_MESSAGE and (texts := text_fields.of_event(event))
     }
-    assert found == NOT_REDACTED, "redact the new text when it is deleted, or list it here and in docs/operations.md"
+    assert found == IN_LOG, "store the new text elsewhere, or list it here and in docs/operations.md"
 
 
 def test_each_table_about_messages_is_deleted_with_them_or_excluded() -> None:

@@ -1,6 +1,5 @@
 """What a deletion leaves in the tables, on each engine."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +7,7 @@ from sqlalchemy import Connection, Table, func, insert, select, update
 
 from hubbub.domain.commands import AddReaction, AdmitIdentity, CreateRoom, DeleteAccount, PinMessage, SetStatus
 from hubbub.domain.model import LOBBY, SYSTEM, Mentions, Role, room_topic, user_topic
-from hubbub.storage import accounts, deletion, log, messages
+from hubbub.storage import accounts, deletion, messages
 from hubbub.storage.ids import Ids
 from hubbub.storage.mentions import WHOLE_ROOM
 from hubbub.storage.schema import (
@@ -35,9 +34,12 @@ PARTS = pytest.mark.parametrize("part", deletion.PARTS, ids=lambda part: part.ta
 
 
 def row_of(table: Table, **values: Any) -> dict[str, Any]:
-    """Return a row with all columns set, texts to MARK."""
+    """Return a row with all columns set, texts to MARK. Seqs of events come after the message's."""
     fillers: dict[type, Any] = {str: MARK, int: 1, bool: True}
-    return {column.name: values.get(column.name, fillers[column.type.python_type]) for column in table.columns}
+    later = {column.name: 2**40 for column in table.columns if column.name.endswith("_seq")}
+    return {
+        column.name: (later | values).get(column.name, fillers[column.type.python_type]) for column in table.columns
+    }
 
 
 def count(connection: Connection, table: Table, **where: Any) -> int:
@@ -78,17 +80,17 @@ async def test_only_kept_columns_of_a_deleted_message_keep_their_values(talk: Ta
     seq = await talk.say(alice, "one", reply_to=await talk.say(alice))
     place = (messages_table.c.room == talk.room, messages_table.c.seq == seq)
     mentioned = Mentions(users=[alice.id]).model_dump_json()
-    texts = {"body": MARK, "forwarded": MARK, "mentions": mentioned, "edited_at": 5}
+    texts = {"body": MARK, "digest": 5, "forwarded": MARK, "mentions": mentioned, "edited_at": 5}
     with talk.world.desk.elsewhere() as connection:
         connection.execute(update(messages_table).where(*place).values(**texts))
         before = connection.execute(select(messages_table).where(*place)).one()._asdict()
     await talk.delete(alice, seq)
     with talk.world.desk.elsewhere() as connection:
         after = connection.execute(select(messages_table).where(*place)).one()._asdict()
+    before["sent_mentions"] = mentioned
     assert {name: after[name] for name in MESSAGE_KEPT} == {name: before[name] for name in MESSAGE_KEPT}
     rest = {name: value for name, value in after.items() if name not in MESSAGE_KEPT}
     assert rest.pop("deleted_at") is not None
-    assert rest.pop("text_seq") == 0
     assert set(rest.values()) == {None}
 
 
@@ -166,11 +168,14 @@ async def test_a_deleted_account_leaves_kept_columns_and_no_texts_of_its_own(tal
     assert alice.id in {row[0] for row in talk.world.desk.rows("SELECT id FROM users WHERE NOT disabled")}
 
 
-def test_a_transaction_notes_whether_it_erased_text(tmp_path: Path, desk: Desk) -> None:
-    with desk.elsewhere() as connection:
+async def test_a_transaction_that_deletes_a_message_notes_that_it_erased_text(talk: Talk) -> None:
+    seq = await talk.say(talk.world.alice, MARK)
+    with talk.world.desk.elsewhere() as connection:
         tx = Transaction(connection, Ids.load(connection), 2**41)
-        tx.lock([room_topic(LOBBY)])
+        tx.lock([room_topic(talk.room)])
+        old = messages.find(connection, talk.room, seq)
+        assert old is not None
         assert not tx.erased
-        log.redact(tx, room_topic(LOBBY), 1)
+        messages.erase(tx, talk.room, seq, old, None)
         assert tx.erased
         connection.rollback()

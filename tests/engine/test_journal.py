@@ -24,6 +24,7 @@ from hubbub.domain.model import LOBBY, SYSTEM, Actor, Role
 from hubbub.engine.batch import Receipt
 from hubbub.engine.journal import Journal
 from tests.engine.conftest import Desk
+from tests.support.entries import ENTRIES
 from tests.support.timing import three_attempts, within
 from tests.support.waiting import eventually
 
@@ -40,7 +41,7 @@ def seq(result: Receipt | HubbubError) -> int:
 
 
 def gapless(desk: Desk) -> bool:
-    found = desk.rows("SELECT topic, min(seq) - 1, max(seq), min(seq) - 1 + count(*) FROM log GROUP BY topic")
+    found = desk.rows(f"SELECT topic, min(seq) - 1, max(seq), min(seq) - 1 + count(*) FROM {ENTRIES} GROUP BY topic")
     positions = desk.rows("SELECT topic, floor, head FROM topics WHERE head > floor")
     return all(high == last and (topic, floor, high) in positions for topic, floor, high, last in found)
 
@@ -268,14 +269,14 @@ async def test_trimming_removes_a_prefix_and_moves_the_floor(desk: Desk) -> None
     for n in range(10):
         await desk.journal.submit(hello(str(n)), alice)
     with desk.elsewhere() as other:
-        other.exec_driver_sql("UPDATE log SET at = 1000 WHERE topic = 'room:1' AND seq <= 5")
-        other.exec_driver_sql(
-            "UPDATE log SET at = 1000 WHERE topic = 'room:1' AND seq = 8"
-        )  # It stays because it follows a younger entry.
+        other.exec_driver_sql("UPDATE messages SET at = 1000 WHERE seq <= 5")
+        # This one stays because it follows a younger entry.
+        other.exec_driver_sql("UPDATE messages SET at = 1000 WHERE seq = 8")
+        other.exec_driver_sql("UPDATE log SET at = 1000 WHERE topic = 'room:1'")
     receipt = await desk.journal.submit(TrimTopic(topic="room:1", before=2_000), SYSTEM)
     assert receipt.answer == {"gone": 5}
     assert desk.rows("SELECT floor FROM topics WHERE topic = 'room:1'") == [(5,)]
-    assert desk.rows("SELECT min(seq), count(*) FROM log WHERE topic = 'room:1'") == [(6, 6)]
+    assert desk.rows(f"SELECT min(seq), count(*) FROM {ENTRIES} WHERE topic = 'room:1'") == [(6, 6)]
     assert desk.rows("SELECT count(*) FROM messages") == [(10,)], "messages are kept"
 
 

@@ -11,6 +11,7 @@ from hubbub.domain.model import LOBBY, Actor
 from hubbub.engine.services import Readers
 from hubbub.storage import log
 from tests.engine.conftest import Desk, desk_at
+from tests.support.entries import ENTRIES
 from tests.support.postgres import Postgres
 from tests.support.timing import TooSlowError, active, three_attempts, within
 from tests.support.wire import Wire, wire
@@ -68,7 +69,9 @@ async def talking(desk: Desk) -> AsyncIterator[list[Talk]]:
     assert desk.rows("SELECT count(*), max(seq), max(n) FROM messages") == [
         (len(stored), max(stored.values()), len(stored))
     ]
-    assert desk.rows(f"SELECT count(*), max(seq) FROM log WHERE topic = 'room:{LOBBY}'") == [(len(seqs), len(seqs))]
+    assert desk.rows(f"SELECT count(*), max(seq) FROM {ENTRIES} WHERE topic = 'room:{LOBBY}'") == [
+        (len(seqs), len(seqs))
+    ]
 
 
 async def all_heard(talks: list[Talk]) -> None:

@@ -22,6 +22,7 @@ from hubbub.domain.model import SYSTEM, Actor, Role
 from hubbub.engine.batch import Receipt
 from hubbub.storage.ids import NODE_BITS, Ids
 from tests.engine.conftest import Desk, desk_at
+from tests.support.entries import ENTRIES
 from tests.support.postgres import Postgres
 
 
@@ -72,7 +73,7 @@ async def test_two_nodes_write_the_same_rooms_without_gaps_and_without_deadlocks
     for where in rooms:
         ours = sorted(seq for each, seq in told if each == where)
         assert ours == list(range(ours[0], ours[0] + len(ours))), "the seqs have a gap"
-        assert desks[1].rows(f"SELECT count(*), max(seq) FROM log WHERE topic = 'room:{where}'") == [
+        assert desks[1].rows(f"SELECT count(*), max(seq) FROM {ENTRIES} WHERE topic = 'room:{where}'") == [
             (ours[-1], ours[-1])
         ]
     for desk in desks:
@@ -107,6 +108,19 @@ async def test_no_message_of_a_removed_member_follows_the_removal(desks: tuple[D
         assert max(sent) < removed
         stored = second.rows(f"SELECT max(seq) FROM messages WHERE room = {where} AND author = {bob.id}")
         assert stored == [(max(sent),)]
+
+
+async def test_two_nodes_that_create_a_direct_room_at_once_create_one(desks: tuple[Desk, Desk]) -> None:
+    people = [await desks[0].person(name) for name in ("alice", "bob", "carol", "dora")]
+    pairs = [(one, other) for one in people for other in people if one.id < other.id]
+    for one, other in pairs:
+        asked = [(desk, who, whom) for desk in desks for who, whom in ((one, other), (other, one))]
+        answers = await asyncio.gather(
+            *(insist(desk, CreateRoom(kind="direct", members=(whom.id,)), who) for desk, who, whom in asked)
+        )
+        assert len({answer.answer["room"].id for answer in answers}) == 1
+    assert desks[1].rows("SELECT count(*) FROM rooms WHERE kind = 'direct'") == [(len(pairs),)]
+    assert desks[1].rows("SELECT count(*) FROM participants") == [(2 * len(pairs),)]
 
 
 async def insist(desk: Desk, command: Command, actor: Actor) -> Receipt:
@@ -172,15 +186,17 @@ async def test_nodes_that_would_create_the_same_ids_take_new_node_numbers(desks:
     alice = await desks[0].person("alice")
     first, second = desks
     await second.journal.submit(SendMessage(room=1, key="first", body="hello"), alice)
+    rooms = second.rows("SELECT count(*) FROM rooms")
     ids = first.journal._ids
     assert ids is not None
     before = ids._node
     twin = second.journal._ids
     assert twin is not None
-    ids._node, ids._last, twin._last = twin._node, 2**50, 2**50  # As after a thousand starts, in one microsecond.
+    # As after a thousand starts, in one millisecond.
+    ids._node, ids._last_public, twin._last_public = twin._node, 2**42, 2**42
     for desk in (second, first):
-        await desk.journal.submit(SendMessage(room=1, key=f"from the first: {desk is first}", body="hello"), alice)
-    assert second.rows("SELECT count(*) FROM messages") == [(3,)]
+        await desk.journal.submit(CreateRoom(kind="private", name="A room"), alice)
+    assert second.rows("SELECT count(*) FROM rooms") == [(int(str(rooms[0][0])) + 2,)]
     assert first.journal._ids is not None
     assert first.journal._ids._node not in (before, twin._node)
 

@@ -247,7 +247,8 @@ async def test_control_a_client_that_skips_events_has_a_gap(server: Server) -> N
 def age(server: Server, days: int) -> None:
     """Make all log entries of a stopped server `days` older."""
     with contextlib.closing(sqlite3.connect(server.database)) as connection, connection:
-        connection.execute("UPDATE log SET at = at - ?", (days * 86_400_000,))
+        for table in ("log", "messages"):
+            connection.execute(f"UPDATE {table} SET at = at - ?", (days * 86_400_000,))
 
 
 async def test_a_position_below_the_floor_is_reset_and_the_history_stays(make_server: MakeServer) -> None:

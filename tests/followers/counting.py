@@ -33,6 +33,8 @@ class CountEntries(FollowerCommand[Nothing]):
     """Count messages."""
 
     seqs: tuple[int, ...]
+    broken: bool = False
+    """Whether the transaction fails."""
 
 
 class ForgetCounts(FollowerCommand[Nothing]):
@@ -44,6 +46,8 @@ def count(request: Request[CountEntries], tx: Transaction) -> Nothing:
     command = request.command
     if advance(tx, command):
         tx.execute(insert(counted), [{"topic": command.topic, "seq": seq} for seq in command.seqs])
+        if command.broken:
+            raise ValueError(command.topic)
     return {}
 
 
@@ -53,6 +57,10 @@ def forget(request: Request[ForgetCounts], tx: Transaction) -> Nothing:
     if advance(tx, command):
         tx.execute(delete(counted).where(counted.c.topic == command.topic))
     return {}
+
+
+def body(entry: Entry) -> object:
+    return getattr(entry.event, "body", None)
 
 
 class CountingFollower(Follower):
@@ -67,12 +75,10 @@ class CountingFollower(Follower):
 
     async def handle(self, topic: str, entries: Sequence[Entry]) -> FollowerCommand | None:
         for entry in entries:
-            body = getattr(entry.event, "body", None)
-            if body == POISON:
+            if body(entry) == POISON:
                 raise Poison(entry.seq, "it can never be counted")
-            if body == FAILING and self.failing:
-                raise ValueError(body)
-        return CountEntries(seqs=tuple(entry.seq for entry in entries))
+        broken = self.failing and any(body(entry) == FAILING for entry in entries)
+        return CountEntries(seqs=tuple(entry.seq for entry in entries), broken=broken)
 
     async def reset(self, topic: str, floor: int) -> FollowerCommand | None:
         return ForgetCounts()

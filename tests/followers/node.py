@@ -1,6 +1,6 @@
 """A node in this process: a journal on a real database, and the engine of followers."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
@@ -10,7 +10,7 @@ from hubbub.clock import Clock
 from hubbub.domain.commands import CreateAccount, CreateRoom, SendMessage
 from hubbub.domain.events import Entry
 from hubbub.domain.model import SYSTEM, Actor, Role
-from hubbub.engine.followers import Followers
+from hubbub.engine.followers import LEASE, Followers
 from hubbub.engine.journal import Journal
 from hubbub.engine.services import Readers
 from hubbub.storage import migrate
@@ -30,6 +30,7 @@ class Node:
     clock: Clock
     followers: Followers
     hints: bool = True
+    watch: Callable[[Sequence[Entry]], object] = lambda entries: None
     actor: Actor = field(init=False)
 
     async def enrol(self, name: str = "alice") -> Actor:
@@ -61,22 +62,32 @@ class Node:
             other.commit()
 
     def publish(self, entries: Sequence[Entry]) -> None:
+        self.watch(entries)
         if self.hints:
             self.followers.wake(entries)
 
 
 @asynccontextmanager
 async def node_at(
-    url: str, clock: Clock | None = None, *, interval: float = 0.2, exclusive: bool | None = None, **lease: float
+    url: str,
+    clock: Clock | None = None,
+    *,
+    interval: float = 0.2,
+    exclusive: bool | None = None,
+    lease: int = LEASE,
+    renewal: float = 0.1,
 ) -> AsyncIterator[Node]:
-    """Run a node on a database that other nodes may use, too."""
+    """Run a node on a database that other nodes may use, too.
+
+    It renews its lease often, so that a clock that jumps by an hour ends it for a moment only.
+    """
     database, clock = Database(url), clock or Clock()
     migrate.upgrade(database, epoch=EPOCH, now=START)
     journal = Journal(database, clock, lambda entries: node.publish(entries))
     journal.start()
     read = Readers(database)
     alone = database.is_sqlite if exclusive is None else exclusive
-    followers = Followers(read, journal, clock, exclusive=alone, interval=interval, **lease)  # type: ignore[arg-type]
+    followers = Followers(read, journal, clock, exclusive=alone, interval=interval, lease=lease, renewal=renewal)
     node = Node(database, journal, read, clock, followers)
     followers.start()
     try:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from sqlalchemy import text
 
 from hubbub.domain.commands import PauseFollower, ReplayFollower, ResumeFollower, RetryDeadLetter
 from hubbub.domain.commands.maintenance import TrimTopic
+from hubbub.domain.events import Entry
 from hubbub.domain.model import SYSTEM
 from hubbub.engine.followers import MAX_ATTEMPTS, Start
 from hubbub.storage import followers
@@ -90,7 +92,7 @@ async def test_a_follower_that_starts_at_a_position_gets_what_comes_after_it(
         await node.enrol()
         room = await node.room("Tea")
         old = await say(node, room, 4, "old")
-        positions = {topic: int(head) for topic, head in node.rows("SELECT topic, head FROM topics")}  # type: ignore[call-overload]
+        positions = {str(topic): int(str(head)) for topic, head in node.rows("SELECT topic, head FROM topics")}
         await node.followers.add(case.follower(node), {**positions, f"room:{room}": old[1][1]})
         await caught_up(node, case)
         check(node, case, old[2:])
@@ -108,9 +110,8 @@ async def test_without_hints_messages_are_found_by_comparing_heads_with_position
 
 async def test_duplicate_hints_cause_no_second_effect(database_url: str, case: FollowerCase) -> None:
     async with followed(database_url, case) as node:
-        published = []
-        publish = node.publish
-        node.publish = lambda entries: (published.extend(entries), publish(entries))  # type: ignore[method-assign,assignment,return-value,func-returns-value]
+        published: list[Entry] = []
+        node.watch = published.extend
         sent = await say(node, await node.room("Tea"), 5, "m")
         for _ in range(20):
             node.followers.wake(published)
@@ -205,17 +206,18 @@ async def test_a_failing_entry_is_repeated_and_then_a_dead_letter_which_can_be_h
         elsewhere = await say(node, other, 2, "elsewhere")
         await eventually(lambda: checks.complete(case.effects(node), elsewhere), PATIENCE, "other topics go on")
 
-        def attempts() -> int:
+        def has_tried(count: int) -> bool:
             ((found,),) = node.rows(f"SELECT sum(attempts) FROM follower_positions WHERE topic = 'room:{room}'")
-            return int(str(found or 0))
+            return int(str(found or 0)) == count
 
         for count in range(1, MAX_ATTEMPTS):
-            await eventually(lambda count=count: attempts() == count, PATIENCE, f"attempt {count}")
+            await eventually(partial(has_tried, count), PATIENCE, f"attempt {count}")
             clock.ahead += 3_600
         await caught_up(node, case)
         check(node, case, [*sent, *elsewhere])
-        letters = node.rows("SELECT topic, seq, attempts, reason FROM dead_letters")
-        assert letters == [(*bad, MAX_ATTEMPTS, "ValueError")]
+        ((*where, tries, reason),) = node.rows("SELECT topic, seq, attempts, reason FROM dead_letters")
+        assert (*where, tries) == (*bad, MAX_ATTEMPTS)
+        assert reason in ("ValueError", "Internal"), "the name of the exception, without its text"
 
         await node.journal.submit(RetryDeadLetter(follower=case.follower(node).name, topic=bad[0], seq=bad[1]), SYSTEM)
         await eventually(

@@ -12,11 +12,11 @@ import uvloop
 from fastapi import FastAPI, Request, WebSocket
 
 from hubbub.clock import Clock
-from hubbub.engine.ports import Message
+from hubbub.delivery.connections import Message
 from hubbub.engine.services import Services
-from hubbub.gateways.websocket.gateway import NativeGateway
-from hubbub.gateways.websocket.listener import Listener
-from hubbub.gateways.websocket.native import NativeConnection
+from hubbub.gateways.native.connection import NativeConnection
+from hubbub.gateways.native.gateway import NativeGateway
+from hubbub.gateways.native.listener import Listener
 from hubbub.metrics import Metrics
 from hubbub.protocol.tokens import Credential
 from hubbub.settings import Settings
@@ -40,7 +40,7 @@ class Echo:
             self.connection.authenticated = True
         elif message == "raise":
             raise RuntimeError("a bug")
-        self.connection.write(self.connection.pack([Message(message.encode())]))
+        self.connection.write(self.connection.format.pack([Message(message.encode())]))
 
     def lost(self) -> None:
         self.gone = True

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from starlette.types import ASGIApp
 
-from hubbub.gateways.websocket.asgi import QUIET, AsgiGateway
+from hubbub.gateways.asgi.gateway import QUIET, AsgiGateway
 from hubbub.main import compose
 from tests.support.asgi_socket import Socket
 from tests.support.place import Place, place

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from hubbub.gateways.websocket.bounded_http import HEAD_BYTES, MAX_HEADERS, BoundedHttpProtocol
+from hubbub.gateways.uvicorn_protocols import HEAD_BYTES, MAX_HEADERS, BoundedHttpProtocol
 from tests.gateways.conftest import Serve
 from tests.gateways.raw import Raw, upgrade
 
@@ -216,7 +216,7 @@ async def test_a_handshake_with_a_body_is_refused(serve: Serve) -> None:
 async def test_a_body_that_arrives_too_slowly_ends_the_connection(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hubbub.gateways.websocket.bounded_http.BODY_GRACE", 0.3)
+    monkeypatch.setattr("hubbub.gateways.uvicorn_protocols.BODY_GRACE", 0.3)
     running = await serve()
     async with Raw(running.port) as slow, Raw(running.port) as steady:
         for raw in (slow, steady):

@@ -6,8 +6,8 @@ import socket
 import httpx
 import pytest
 
-from hubbub.gateways.websocket import listener
-from hubbub.gateways.websocket.listener import CannotListen, listening_socket
+from hubbub.gateways.native import listener
+from hubbub.gateways.native.listener import CannotListen, listening_socket
 from tests.gateways.conftest import Serve
 from tests.gateways.raw import Raw, upgrade
 from tests.support.timing import three_attempts, within

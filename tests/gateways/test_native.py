@@ -7,7 +7,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from hubbub.gateways.websocket.native import MAX_FRAGMENTS
+from hubbub.gateways.native.connection import MAX_FRAGMENTS
 from hubbub.protocol import close_codes
 from tests.gateways.conftest import Running, Serve
 from tests.gateways.raw import BINARY, CLOSE, CONT, PING, PONG, TEXT, Raw, frame, upgrade

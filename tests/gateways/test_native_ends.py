@@ -9,10 +9,11 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from hubbub.engine.ports import Message
-from hubbub.gateways.websocket import native, outbox
-from hubbub.gateways.websocket.native import NativeConnection
-from hubbub.gateways.websocket.uvicorn_http import HttpProtocol
+from hubbub.delivery.connections import Message
+from hubbub.gateways.native import connection as native
+from hubbub.gateways.native.connection import NativeConnection
+from hubbub.gateways.native.http_protocol import HttpProtocol
+from hubbub.gateways.websocket import outbox
 from hubbub.protocol import close_codes
 from tests.gateways.conftest import Serve
 from tests.gateways.raw import BINARY, CLOSE, PING, PONG, TEXT, Raw, frame
@@ -58,7 +59,7 @@ async def test_an_aborted_connection_receives_its_close_code_next(serve: Serve) 
     async with Raw(running.port) as raw:
         await raw.open()
         running.talks[0].connection.abort(close_codes.SESSION_ENDED, "logged out")
-        running.talks[0].connection.write(running.talks[0].connection.pack([Message(b"secret")]))
+        running.talks[0].connection.write(running.talks[0].connection.format.pack([Message(b"secret")]))
         assert await raw.frame() == (CLOSE, struct.pack("!H", close_codes.SESSION_ENDED) + b"logged out")
         assert await raw.rest() == b""
 
@@ -68,15 +69,15 @@ async def test_messages_written_while_corked_follow_the_welcome(serve: Serve) ->
     async with connect(running.url) as client:
         connection = running.talks[0].connection
         connection.cork()
-        connection.write(connection.pack([Message(b"live")]))
-        connection.uncork(connection.pack([Message(b"welcome"), Message(b"missed")]))
-        connection.write(connection.pack([Message(b"next")]))
+        connection.write(connection.format.pack([Message(b"live")]))
+        connection.uncork(connection.format.pack([Message(b"welcome"), Message(b"missed")]))
+        connection.write(connection.format.pack([Message(b"next")]))
         assert [await client.recv() for _ in range(4)] == ["welcome", "missed", "live", "next"]
 
 
 def stall(connection: NativeConnection, bytes_: int) -> int:
     """Write `bytes_` in messages of 16 KiB; return how many messages."""
-    blob = connection.pack([Message(b"x" * 16_384)])
+    blob = connection.format.pack([Message(b"x" * 16_384)])
     for _ in range(bytes_ // 16_384):
         connection.write(blob)
     return bytes_ // 16_384
@@ -154,9 +155,9 @@ async def test_writes_after_the_end_of_a_connection_are_discarded(serve: Serve) 
         await raw.open()
     await eventually(lambda: running.talks[0].gone, 20, "the client is gone")
     connection = running.talks[0].connection
-    connection.write(connection.pack([Message(b"x")]))
+    connection.write(connection.format.pack([Message(b"x")]))
     connection.cork()
-    connection.uncork(connection.pack([Message(b"x")]))
+    connection.uncork(connection.format.pack([Message(b"x")]))
     connection.close(1000)
     connection.abort(1000)
     assert connection.buffered() == 0

@@ -8,10 +8,10 @@ from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubbub.engine.ports import Message
-from hubbub.gateways.websocket import listener as listening
+from hubbub.delivery.connections import Message
+from hubbub.gateways.native import listener as listening
 from hubbub.gateways.websocket import timer_wheel as turning
-from hubbub.gateways.websocket.frames import CHUNK, pack
+from hubbub.gateways.websocket.frames import CHUNK, FRAMES
 from hubbub.gateways.websocket.outbox import Outbox
 from hubbub.gateways.websocket.timer_wheel import TimerWheel
 from hubbub.protocol import close_codes
@@ -25,8 +25,8 @@ SIZES = st.lists(st.integers(0, 70_000), min_size=1, max_size=12)
 @given(sizes=SIZES)
 def test_a_blob_consists_of_whole_frames_in_chunks_that_fit(sizes: list[int]) -> None:
     messages = [Message(b"x" * size) for size in sizes]
-    blob = pack(messages)
-    frames = [pack([message])[0] for message in messages]
+    blob = FRAMES.pack(messages)
+    frames = [FRAMES.pack([message])[0] for message in messages]
     assert b"".join(blob) == b"".join(frames)
     ends = {sum(map(len, frames[:count])) for count in range(len(frames) + 1)}
     position = 0
@@ -65,9 +65,9 @@ async def test_a_long_welcome_does_not_count_against_the_bound(serve: Serve) -> 
         await raw.open()
         connection = running.talks[0].connection
         connection.cork()
-        connection.write(connection.pack([Message(b"live")]))
-        connection.uncork(connection.pack([Message(b"x" * 10_000)] * 100))
-        connection.write(connection.pack([Message(b"next")]))
+        connection.write(connection.format.pack([Message(b"live")]))
+        connection.uncork(connection.format.pack([Message(b"x" * 10_000)] * 100))
+        connection.write(connection.format.pack([Message(b"next")]))
         for _ in range(100):
             assert await raw.frame() == (TEXT, b"x" * 10_000)
         assert [await raw.frame(), await raw.frame()] == [(TEXT, b"live"), (TEXT, b"next")]
@@ -80,7 +80,7 @@ async def test_a_corked_outbox_is_bounded(serve: Serve) -> None:
         connection = running.talks[0].connection
         connection.cork()
         for _ in range(8):
-            connection.write(connection.pack([Message(b"x" * 10_000)]))
+            connection.write(connection.format.pack([Message(b"x" * 10_000)]))
         assert await raw.closed() == (close_codes.SLOW, "too slow")
 
 

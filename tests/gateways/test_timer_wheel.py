@@ -5,9 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
-from hubbub.engine import fanout
-from hubbub.engine.fanout import Fanout
-from hubbub.engine.ports import Blob
+from hubbub.delivery import fanout
+from hubbub.delivery.connections import Blob
+from hubbub.delivery.fanout import Fanout
+from hubbub.domain.disconnects import Disconnect
 from hubbub.gateways.websocket import timer_wheel
 from hubbub.gateways.websocket.timer_wheel import TimerWheel
 from tests.manager.listener import Listener
@@ -50,13 +51,13 @@ async def test_a_failing_visit_does_not_stop_the_timer_wheel() -> None:
 class Broken(Listener):
     """A listener that cannot be written to and records that it was aborted."""
 
-    ended = 0
+    ended: Disconnect | None = None
 
     def write(self, blob: Blob) -> None:
         raise RuntimeError("a bug")
 
-    def abort(self, code: int, reason: str = "") -> None:
-        self.ended = code
+    def end(self, why: Disconnect, retry_after: float | None = None) -> None:
+        self.ended = why
 
 
 def settle(registry: Fanout, broken: Broken) -> None:
@@ -85,5 +86,5 @@ async def test_a_listener_that_fails_is_aborted_and_the_others_receive_everythin
     await eventually(
         lambda: all(other.got == [b"x", b"y"] for other in others), 10, "the others receive the next message"
     )
-    assert broken.ended == 1011
+    assert broken.ended is Disconnect.INTERNAL
     assert broken not in registry

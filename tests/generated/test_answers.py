@@ -23,7 +23,7 @@ from tests.generated.recorder import (
     filled,
     numbers,
 )
-from tests.support.routes import ABSENT
+from tests.support.routes import ABSENT, OF_STAFF
 from tests.support.server import PASSWORD, Account, Server
 
 CHANGING = {operation for operation, (method, _) in operations().items() if method != "GET"}
@@ -38,7 +38,8 @@ A bug, a full queue, an unreachable database. Other tests cause those.
 def recorder(server: Server) -> Iterator[Recorder]:
     seen = Recorder(server.url)
     world = World(server)
-    for part in (without_permission, invalid_requests, missing_objects, conflicts, valid_requests, log_outs):
+    parts = (without_permission, invalid_requests, missing_objects, conflicts, valid_requests, of_staff, log_outs)
+    for part in parts:
         part(seen, world)
     yield seen
     seen.close()
@@ -126,6 +127,22 @@ def valid_requests(recorder: Recorder, world: World) -> None:
     tokens = recorder.send("create_token", username=name, password=PASSWORD).json()
     recorder.send("refresh_token", refresh_token=tokens["refresh_token"])
     recorder.send("list_events", world.alice, topic=f"user:{world.alice.id}", after=0, epoch="another")
+
+
+def of_staff(recorder: Recorder, world: World) -> None:
+    """Send the requests of staff about a follower that works, and about one that is still starting."""
+    columns = "INSERT INTO followers (name, scope, state, created_at, fence, lease_until, attempts)"
+    with closing(sqlite3.connect(world.server.database, timeout=30)) as database, database:
+        for name, state in (("search", "running"), ("slow", "starting")):
+            database.execute(f"{columns} VALUES (?, 'room:', ?, 0, 0, 0, 0)", (name, state))
+        for seq in (3, 4):
+            database.execute("INSERT INTO dead_letters VALUES ('search', 'room:7', ?, 0, 1, 'broken', 0)", (seq,))
+    for operation in OF_STAFF.keys() - {"drop_dead_letter"}:
+        assert recorder.send(operation, world.owner, **filled(operation, EXISTING)).status_code == 200, operation
+    assert len(recorder.ask("list_dead_letters", world.owner, params={"limit": 1}).json()["dead_letters"]) == 1
+    recorder.send("drop_dead_letter", world.owner, **filled("drop_dead_letter", EXISTING))
+    for operation in ("pause_follower", "resume_follower"):
+        recorder.send(operation, world.owner, follower="slow")
 
 
 @contextmanager

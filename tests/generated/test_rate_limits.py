@@ -19,6 +19,8 @@ from tests.generated.recorder import EXISTING, check, filled
 from tests.support.place import HOST, place
 from tests.support.routes import FORM, request_of
 
+COUNTED = frozenset({"list_events"})
+"""Its 429 is for a stream of a user with too many connections, which is no rate limit."""
 ADDRESS = "198.51.100.7"
 
 
@@ -59,4 +61,5 @@ async def test_rate_limited_routes_answer_429_where_it_is_documented(exhausted: 
         sent: dict[str, Any] = {} if body is None else {"data" if kind == FORM else "json": body}
         answer = await exhausted.request(method, address, **sent)
         check(operation, answer)
-        assert (answer.status_code == 429) is ("429" in responses()[operation]), f"{operation} → {answer.status_code}"
+        limited = "429" in responses()[operation] and operation not in COUNTED
+        assert (answer.status_code == 429) is limited, f"{operation} → {answer.status_code}"

@@ -133,7 +133,8 @@ async def test_an_error_names_the_field_and_does_not_echo_the_input(here: Place)
     [
         "/api/rooms/0", "/api/rooms/-1", "/api/rooms/9007199254740992", "/api/rooms/1e3", "/api/rooms/" + "9" * 5_000,
         "/api/rooms?limit=0", "/api/rooms?limit=201", "/api/rooms?after=-1", "/api/rooms/1/messages?before=x",
-        "/api/rooms/1/messages?before=1&after=1", "/api/topics/room:0/events?after=0", "/api/topics/room:1/events",
+        "/api/rooms/1/messages?before=1&after=1", "/api/topics/room:0/events?after=0",
+        "/api/topics/room:1/events?after=-1",
         "/api/topics/security/events?after=0", "/api/topics/room:1/events?after=0&epoch=%00",
         "/api/topics/room:1/events?after=0&epoch=" + "x" * 257,
     ],

@@ -152,9 +152,10 @@ def rooms_inserted(world: World, kind: str, count: int, *people: int) -> Iterato
     The first user is their creator.
     """
     far = 10**12
-    rooms = [(far + number, kind, people[0]) for number in range(count)]
+    rooms = [(far + number, kind, people[0], f"key {number}" if kind == "direct" else None) for number in range(count)]
     places = [(far + number, user) for number in range(count) for user in people]
-    made = "INSERT INTO rooms (id, kind, name, created_by, created_at, members) VALUES (?, ?, '', ?, 0, 1)"
+    columns = "id, kind, name, created_by, direct_key, created_at, members"
+    made = f"INSERT INTO rooms ({columns}) VALUES (?, ?, '', ?, ?, 0, 1)"
     with closing(sqlite3.connect(world.server.database, timeout=30)) as database:
         with database:
             database.executemany(made, rooms)

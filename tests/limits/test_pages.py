@@ -24,6 +24,8 @@ NO_PAGES = {
     "show_room": "the first hundred members, and whether there are more",
     "search_messages": "its pages have their key in `next`: tests/search/test_rights.py",
     "show_message": "the quotes of one message",
+    "list_followers": "has pages; for staff alone, so tests/followers/test_staff.py walks them",
+    "list_dead_letters": "has pages; for staff alone, so tests/followers/test_staff.py walks them",
 }
 """Answers with a list that is bounded in another way."""
 

@@ -1,27 +1,31 @@
 """A connection that records what is written to it, for tests of the fan-out."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
-from hubbub.engine.ports import Blob, Connection, Message
+from hubbub.delivery.connections import Blob, Connection, Message
+from hubbub.domain.disconnects import Disconnect
+
+
+class TextFormat:
+    """The text itself. `packed` counts how often it was encoded."""
+
+    packed = 0
+
+    def pack(self, messages: Sequence[Message]) -> Blob:
+        self.packed += 1
+        return [message.text for message in messages]
 
 
 class Listener(Connection):
-    """A connection whose format is the text itself.
+    """A connection whose format is the text itself."""
 
-    `packed` counts how often it was encoded.
-    """
-
-    packed = 0
+    format: ClassVar[TextFormat] = TextFormat()
 
     def __init__(self) -> None:
         super().__init__()
         self.got: list[bytes] = []
         self.blobs: list[Blob] = []
-
-    @staticmethod
-    def pack(messages: Sequence[Message]) -> Blob:
-        Listener.packed += 1
-        return [message.text for message in messages]
 
     def write(self, blob: Blob) -> None:
         self.blobs.append(blob)
@@ -36,8 +40,5 @@ class Listener(Connection):
     def uncork(self, first: Blob) -> None:
         raise NotImplementedError
 
-    def close(self, code: int, reason: str = "") -> None:
-        raise NotImplementedError
-
-    def abort(self, code: int, reason: str = "") -> None:
+    def end(self, why: Disconnect, retry_after: float | None = None) -> None:
         raise NotImplementedError

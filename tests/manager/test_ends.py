@@ -11,7 +11,7 @@ import pytest
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from hubbub import ConnectionManager
-from hubbub.gateways.websocket import owner_tasks
+from hubbub.gateways.manager import owner_tasks
 from tests.manager.peer import Peer
 from tests.support.waiting import eventually
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hubbub.engine import fanout
-from hubbub.engine.fanout import Fanout
-from hubbub.engine.ports import Blob
-from hubbub.protocol import close_codes
+from hubbub.delivery import fanout
+from hubbub.delivery.connections import Blob
+from hubbub.delivery.fanout import Fanout
+from hubbub.domain.disconnects import Disconnect
 from tests.manager.listener import Listener
 
 PEOPLE, TOPICS = range(7), ["a", "b", "c"]
@@ -115,11 +115,11 @@ def crowd(registry: Fanout, count: int, *topics: str) -> list[Listener]:
 async def test_messages_of_one_tick_are_encoded_and_written_once_and_shared() -> None:
     registry = Fanout()
     listeners = crowd(registry, 600, "room")
-    Listener.packed = 0
+    Listener.format.packed = 0
     for number in range(10):
         registry.broadcast(b"%d" % number, "room")
     await drained(registry)
-    assert Listener.packed == 1
+    assert Listener.format.packed == 1
     assert {len(listener.blobs) for listener in listeners} == {1}
     assert len({id(listener.blobs[0]) for listener in listeners}) == 1
     assert registry.deliveries == 6_000
@@ -205,13 +205,13 @@ class Brittle(Listener):
 
     def __init__(self) -> None:
         super().__init__()
-        self.aborted: list[int] = []
+        self.ends: list[Disconnect] = []
 
     def write(self, blob: Blob) -> None:
         raise RuntimeError("broken")
 
-    def abort(self, code: int, reason: str = "") -> None:
-        self.aborted.append(code)
+    def end(self, why: Disconnect, retry_after: float | None = None) -> None:
+        self.ends.append(why)
 
 
 @pytest.mark.parametrize("owed", ["a message", "a part of a round"])
@@ -230,7 +230,7 @@ async def test_a_listener_that_fails_while_it_joins_is_removed_completely(owed: 
         assert brittle in registry._cycle.pending
         registry.broadcast(b"y", "large")
     registry.join(brittle, "small")
-    assert brittle.aborted == [close_codes.INTERNAL]
+    assert brittle.ends == [Disconnect.INTERNAL]
     assert brittle not in registry
     assert brittle.topics == set()
     assert brittle not in registry.members("large")
@@ -240,4 +240,4 @@ async def test_a_listener_that_fails_while_it_joins_is_removed_completely(owed: 
     registry.broadcast(b"z")
     await drained(registry)
     assert {listener.got[-1] for listener in sound} == {b"z"}
-    assert brittle.aborted == [close_codes.INTERNAL]
+    assert brittle.ends == [Disconnect.INTERNAL]

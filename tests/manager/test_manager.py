@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from hubbub import ConnectionManager
-from hubbub.gateways.websocket.manager import Queued
+from hubbub.gateways.manager.manager import Queued
 from tests.manager.peer import Connect, Peer
 from tests.support.waiting import eventually
 

@@ -15,7 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from tests.gateways.raw import TEXT, Raw, frame
 
 ROOT = Path(__file__).parents[2]
-OURS = "hubbub.gateways.websocket.native:WebSocketProtocol"
+OURS = "hubbub:WebSocketProtocol"
 
 
 def start(app: str, websockets: str, folder: Path = ROOT) -> tuple["subprocess.Popen[str]", int]:

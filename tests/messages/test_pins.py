@@ -49,7 +49,7 @@ async def test_a_room_takes_a_limited_number_of_pins(talk: Talk) -> None:
 
     def fill(connection: Connection) -> None:
         rows = [
-            {"room": talk.room, "seq": 10**6 + number, "pinned_seq": -number, "by": alice.id, "at": 0}
+            {"room": talk.room, "seq": 10**6 + number, "pinned_seq": 10**7, "by": alice.id, "at": 0}
             for number in range(1, MAX_PINS)
         ]
         connection.execute(insert(pins), rows)

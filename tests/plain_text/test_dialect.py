@@ -7,33 +7,44 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from hubbub.domain.errors import BadRequest, NotFound, RateLimited
+from hubbub.domain.events import MessageDeleted, MessageSent
 from hubbub.domain.model import LOBBY
 from hubbub.domain.text import MAX_BODY_CHARACTERS
 from hubbub.protocol import plain_text
 from hubbub.protocol.plain_text import Presence
 
 
-def event(**fields: object) -> bytes:
-    return orjson.dumps({"topic": "room:1", "seq": 3, "at": "2026-11-22T13:05:03.123Z", **fields})
+def stored(**fields: object) -> str:
+    return orjson.dumps({"topic": "room:1", "seq": 3, "at": "2026-11-22T13:05:03.123Z", **fields}).decode()
 
 
 def test_a_message_reads_as_in_the_tutorial() -> None:
-    text = event(type="message.sent", room=1, by=7, name="alice", n=1, key="k", body="hello")
-    assert plain_text.render(text) == "Client #alice says: hello"
+    sent = MessageSent(room=1, by=7, name="alice", n=1, key="k", body="hello")
+    assert plain_text.render(sent) == "Client #alice says: hello"
+
+
+def test_a_stored_message_reads_like_a_live_one() -> None:
+    text = stored(type="message.sent", room=1, by=7, name="alice", n=1, key="k", body="hello")
+    assert plain_text.render_stored(text) == "Client #alice says: hello"
 
 
 def test_a_notice_reads_as_in_the_tutorial() -> None:
-    assert plain_text.render(plain_text.notice(plain_text.joined("alice"))) == "Client #alice joined the chat."
-    assert plain_text.render(plain_text.notice(plain_text.left("alice"))) == "Client #alice left the chat."
+    assert plain_text.render(plain_text.Notice(plain_text.joined("alice"))) == "Client #alice joined the chat."
+    assert plain_text.render(plain_text.Notice(plain_text.left("alice"))) == "Client #alice left the chat."
 
 
 @pytest.mark.parametrize("kind", ["member.joined", "member.left", "room.created", "something.new"])
 def test_other_events_are_not_rendered(kind: str) -> None:
-    assert plain_text.render(event(type=kind, name="alice")) is None
+    assert plain_text.render_stored(stored(type=kind, name="alice")) is None
+
+
+@pytest.mark.parametrize("event", [None, MessageDeleted(room=1, message=3, by=7, author=7)])
+def test_signals_and_other_live_events_are_not_rendered(event: object) -> None:
+    assert plain_text.render(event) is None
 
 
 def test_a_message_without_text_is_not_rendered() -> None:
-    assert plain_text.render(event(type="message.sent", name="alice", body=None)) is None
+    assert plain_text.render_stored(stored(type="message.sent", name="alice", body=None)) is None
 
 
 @given(st.text())

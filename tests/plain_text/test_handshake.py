@@ -5,12 +5,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support import depth
 from tests.support.client import Connection
 from tests.support.lines import enter, fresh, until
 from tests.support.mounted import MountedServer
 from tests.support.server import Server
 
-ROUNDS = 200
 LANES = 4
 GUESTS = {"HUBBUB_GUESTS": "on"}
 
@@ -30,23 +30,24 @@ def guest_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
     assert "Traceback" not in running.log_text(), running.log_text()[-6000:]
 
 
-async def test_a_connected_client_receives_the_lines_of_later_clients_200_times(guest_server: Server) -> None:
+async def test_a_connected_client_receives_the_lines_of_later_clients(guest_server: Server) -> None:
     """The tutorial's first minute.
 
     Connect one client, connect another, and read what the first one receives.
     """
-    rounds = await asyncio.gather(*(one_lane(guest_server) for _ in range(LANES)))
+    count = depth.rounds("handshakes", short=60, long=1_000)
+    rounds = await asyncio.gather(*(one_lane(guest_server, count // LANES) for _ in range(LANES)))
     missed = [heard for lane in rounds for heard in lane]
-    assert not missed, f"in {len(missed)} of {ROUNDS} rounds the first client missed a line: {missed[0]}"
+    assert not missed, f"in {len(missed)} of {count} rounds the first client missed a line: {missed[0]}"
 
 
-async def one_lane(server: Server) -> list[list[str]]:
+async def one_lane(server: Server, count: int) -> list[list[str]]:
     """Run rounds in sequence.
 
     Return what the first client received in rounds where it missed a line.
     """
     missed: list[list[str]] = []
-    for _ in range(ROUNDS // LANES):
+    for _ in range(count):
         one, two = fresh("one"), fresh("two")
         first = await enter(server, one)
         second = await enter(server, two)
@@ -59,14 +60,14 @@ async def one_lane(server: Server) -> list[list[str]]:
     return missed
 
 
-async def test_a_client_with_a_welcome_receives_the_next_message_200_times(guest_server: Server) -> None:
+async def test_a_client_with_a_welcome_receives_the_next_message(guest_server: Server) -> None:
     """The same for the JSON protocol.
 
     `welcome` states the position from which the client receives everything.
     """
     writer, reader = guest_server.sign_up("writer"), guest_server.sign_up("reader")
     async with await Connection.open(guest_server.websocket_url, writer.token) as writing:
-        for number in range(ROUNDS):
+        for number in range(depth.rounds("handshakes", short=60, long=1_000)):
             async with await Connection.open(guest_server.websocket_url, reader.token) as reading:
                 sent = await writing.command("message.send", room=1, key=f"key {number}", body=f"number {number}")
                 await reading.ping()

@@ -5,14 +5,16 @@ from typing import Any
 
 from hubbub.bus.local import LocalBus
 from hubbub.clock import Clock
+from hubbub.delivery.connections import Blob, Connection
+from hubbub.delivery.fanout import Fanout
 from hubbub.domain.commands import OpenSession, SendMessage, SetStatus, WatchPresence
+from hubbub.domain.disconnects import Disconnect
 from hubbub.domain.model import LOBBY, SYSTEM, Actor, Role
 from hubbub.engine.ephemeral import Ephemeral
-from hubbub.engine.fanout import Fanout
 from hubbub.engine.live_connections import ConnectionHub, _snapshot
-from hubbub.engine.ports import Blob, Connection
 from hubbub.features import sync
 from hubbub.features.sessions import AuthenticatedUser
+from hubbub.gateways.websocket.frames import FRAMES
 from tests.engine.conftest import Desk
 
 
@@ -21,9 +23,7 @@ class NullConnection(Connection):
 
     __hash__ = object.__hash__
 
-    @staticmethod
-    def pack(messages: Any) -> Blob:
-        return [message.text for message in messages]
+    format = FRAMES
 
     def write(self, blob: Blob) -> None: ...
 
@@ -34,9 +34,7 @@ class NullConnection(Connection):
 
     def uncork(self, first: Blob) -> None: ...
 
-    def close(self, code: int, reason: str = "") -> None: ...
-
-    def abort(self, code: int, reason: str = "") -> None: ...
+    def end(self, why: Disconnect, retry_after: float | None = None) -> None: ...
 
 
 async def identity_of(desk: Desk, person: Actor) -> AuthenticatedUser:

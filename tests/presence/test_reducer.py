@@ -11,7 +11,7 @@ from hubbub.domain.model import Status
 from hubbub.domain.text import timestamp
 from hubbub.engine.ephemeral import TOGETHER
 from hubbub.engine.presence import GRACE, Presences
-from hubbub.gateways.websocket.native import DROP_AFTER
+from hubbub.gateways.native.connection import DROP_AFTER
 from hubbub.gateways.websocket.timer_wheel import STEP
 
 ANNA, BERT = 1, 2

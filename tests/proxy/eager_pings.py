@@ -6,7 +6,8 @@ Usage: `-m tests.proxy.eager_pings`.
 import os
 
 from hubbub.cli import main
-from hubbub.gateways.websocket import listener, native
+from hubbub.gateways.native import connection as native
+from hubbub.gateways.native import listener
 
 if __name__ == "__main__":
     for module in (listener, native):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, case, create_engine, insert, select, text, update
 from sqlalchemy.pool import NullPool
 
-from hubbub.storage.schema import members, mentions, messages, rooms, topics, users
+from hubbub.storage.schema import members, mentions, messages, participants, rooms, topics, users
 
 NOW = 1_790_000_000_000
 ROOMS = range(1_000, 1_499)
@@ -54,7 +54,7 @@ class ManyRooms:
 
     def _rooms(self, connection: Connection, user: int) -> None:
         common = {"created_at": NOW, "topic": "What this room is about, in a line", "description": "", "history": "all"}
-        made, places, logs = [], [], []
+        made, places, logs, taking_part = [], [], [], []
         for room in ROOMS:
             kind = "public" if room in CROWDED else ("public", "private", "direct")[room % 3]
             there = [user, *(CROWD if room in CROWDED else CROWD[room - 999 : room - 998 + room % 9])]
@@ -62,14 +62,16 @@ class ManyRooms:
                 **common, "id": room, "kind": kind, "name": "" if kind == "direct" else f"Room {room}",
                 "skeleton": f"room {room}" if kind == "public" else None, "created_by": CROWD[0],
                 "members": len(there), "archived": room % 50 == 0,
-                "people": ",".join(map(str, there)) if kind == "direct" else None,
+                "direct_key": f"key {room}" if kind == "direct" else None,
             })  # fmt: skip
+            taking_part += [{"room": room, "user": who} for who in there if kind == "direct"]
             common_place = {"role": "member", "joined_seq": 1, "joined_at": NOW, "read_seq": 1, "read_n": 0}
             places += [{"room": room, "user": who, **common_place} for who in there]
             n = self.said(room)
             logs.append({"topic": f"room:{room}", "head": n + 1, "floor": 0, "n": n})
         connection.execute(insert(rooms), made)
         connection.execute(insert(members), places)
+        connection.execute(insert(participants), taking_part)
         connection.execute(insert(topics), logs)
         half = update(members).where(members.c.user == user, members.c.room % 2 == 0)
         connection.execute(half.values(read_seq=2, read_n=1))
@@ -78,9 +80,9 @@ class ManyRooms:
         given = [{"room": room, "count": self.said(room), "author": CROWD[0], "at": NOW} for room in ROOMS]
         connection.execute(
             text(
-                "INSERT INTO messages (id, room, seq, n, at, author, key, hash, body)"
+                "INSERT INTO messages (room, seq, n, at, tx, author, key, digest, body)"
                 " WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < :count)"
-                " SELECT CAST(:room AS BIGINT) * 10000000 + x, :room, x + 1, x, :at, :author, 'k' || x, 'h',"
+                " SELECT :room, x + 1, x, :at, 0, :author, 'k' || x, 0,"
                 " 'Something that was said' FROM c"
             ),
             given,

@@ -15,9 +15,10 @@ from tests.rooms.conftest import World
 
 def put(world: World, count: int, maker: Actor, *others: Actor, first: int = 10**12) -> None:
     """Insert direct rooms into the database directly, which is fast."""
-    rooms = [{"id": first + number, "user": maker.id} for number in range(count)]
+    rooms = [{"id": first + number, "user": maker.id, "key": f"{first + number}"} for number in range(count)]
     places = [{"room": room["id"], "user": person.id} for room in rooms for person in (maker, *others)]
-    made = "INSERT INTO rooms (id, kind, name, created_by, created_at, members) VALUES (:id, 'direct', '', :user, 0, 2)"
+    made = """INSERT INTO rooms (id, kind, name, created_by, created_at, members, direct_key)
+        VALUES (:id, 'direct', '', :user, 0, 2, :key)"""
     been = """INSERT INTO members (room, "user", role, joined_seq, joined_at, read_seq, read_n)
         VALUES (:room, :user, 'member', 1, 0, 1, 0)"""
     with world.desk.elsewhere() as store:

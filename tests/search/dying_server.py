@@ -1,12 +1,13 @@
 """`hubbub` that kills itself at a step of indexing, for tests.
 
-DIES names the step, whether before or after it, and at which call: `pack after 1`. With BROKEN the
-position is stored in a transaction of its own. Run as `python -m tests.search.dying_server serve …`.
+DIES names the step, whether before or after it, and at which call: `pack after 1`. With BROKEN it
+stores positions without their effect. Run as `python -m tests.search.dying_server serve …`.
 """
 
 import os
 import signal
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 from hubbub.cli import main
@@ -59,16 +60,22 @@ def shrink_blocks() -> None:
         vars(module)["BLOCK"] = SMALL_BLOCK
 
 
-def forget_positions() -> None:
-    """Store the effect, but not the position."""
-    vars(handlers)["advance_all"] = lambda tx, moves: ["moved" for _ in moves]
-    vars(search_index)["indexed"] = lambda tx, ids: set()
+def forget_effects() -> None:
+    """Store the position of every second batch without its effect."""
+    batches = count()
+    add = search_index.add_recent
+
+    def forgetful(tx: Any, new: Any) -> None:
+        if next(batches) % 2:
+            add(tx, new)
+
+    search_index.add_recent = forgetful
 
 
 if __name__ == "__main__":
     shrink_blocks()
     if os.environ.get("BROKEN"):
-        forget_positions()
+        forget_effects()
     if os.environ.get("DIES"):
         arm(os.environ["DIES"])
     main()

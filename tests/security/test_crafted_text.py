@@ -20,8 +20,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hubbub import log
 from hubbub.engine import passwords
+from hubbub.gateways.asgi.gateway import AsgiGateway
 from hubbub.gateways.http.strict_json import StrictRoute
-from hubbub.gateways.websocket.asgi import AsgiGateway
 from hubbub.main import compose
 from tests.authorisation.rest_client import FORM, JSON
 from tests.generated.contract import read

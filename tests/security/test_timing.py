@@ -12,6 +12,7 @@ import pytest
 
 from tests.conftest import MakeServer
 from tests.security.broken_server import NO_DUMMY_HASH
+from tests.support import quick_passwords
 from tests.support.server import PASSWORD, Server
 
 SAMPLES = 15
@@ -103,7 +104,8 @@ def logins(server: Server) -> dict[str, Question]:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with Server(tmp_path_factory.mktemp("timing") / "data", {"HUBBUB_SIGNUP": "open"}) as running:
+    settings = {"HUBBUB_SIGNUP": "open", quick_passwords.VARIABLE: ""}
+    with Server(tmp_path_factory.mktemp("timing") / "data", settings) as running:
         yield running
 
 
@@ -113,7 +115,8 @@ def test_a_refused_log_in_takes_equal_time_for_known_and_unknown_names(server: S
 
 
 def test_control_without_a_hash_for_unknown_names_the_difference_is_detected(make_server: MakeServer) -> None:
-    broken = make_server({"BROKEN": NO_DUMMY_HASH}, ("-m", "tests.security.broken_server")).start()
+    settings = {"BROKEN": NO_DUMMY_HASH, quick_passwords.VARIABLE: ""}
+    broken = make_server(settings, ("-m", "tests.security.broken_server")).start()
     alike, medians = are_alike(broken, logins(broken), rounds=1)
     assert not alike, medians
 

@@ -14,16 +14,18 @@ from typing import Any
 from sqlalchemy import Connection, RootTransaction
 
 from hubbub.cli import main
+from hubbub.delivery.fanout import Fanout
 from hubbub.domain.commands import SendMessage
 from hubbub.domain.model import Membership
 from hubbub.engine.batch import Batch
-from hubbub.engine.fanout import Fanout
+from hubbub.engine.history import History
 from hubbub.engine.journal import Journal
 from hubbub.engine.live_connections import ConnectionHub, LiveConnection
 from hubbub.features import sync
 from hubbub.features.sync import Snapshot
-from hubbub.storage import database, facts, members, postgresql, restore
+from hubbub.storage import database, epochs, facts, log, members, postgresql, restore
 from hubbub.storage.backup_format import Reader
+from hubbub.storage.epochs import Commit
 from hubbub.storage.facts import RoomFacts
 from hubbub.storage.postgresql_lock import PostgresLock
 from hubbub.storage.transaction import Head, Transaction
@@ -144,6 +146,19 @@ def keep_epoch() -> None:
     restore.restore = keeping
 
 
+def never_look_back() -> None:
+    """Trust every database to contain what was committed, at start and on new connections."""
+
+    def seen(connection: Connection, commit: Commit | None) -> tuple[str, bool]:
+        return log.epoch(connection), True
+
+    def cluster(connection: Connection) -> str | None:
+        return None
+
+    epochs.seen, epochs._cluster = seen, cluster
+    History.compare = lambda self, heads: None  # type: ignore[method-assign]
+
+
 def wait_for_ever() -> None:
     """Report no unresponsive database, and close no connection to it."""
     postgresql.ANSWER_TIMEOUT = float("inf")
@@ -157,8 +172,8 @@ def remember_heads() -> None:
 
     def caching(self: Transaction, wanted: Iterable[str]) -> None:
         lock(self, wanted)
-        for topic, head in self._heads.items():
-            self._heads[topic] = known.setdefault(topic, head)
+        for topic, head in self.heads.items():
+            self.heads[topic] = known.setdefault(topic, head)
 
     Transaction.lock = caching  # type: ignore[method-assign]
 
@@ -209,6 +224,7 @@ FAULTS = {
     "remember-readers": remember_readers,
     "hello-without-fold": skip_events_since_snapshot,
     "keep-epoch": keep_epoch,
+    "never-look-back": never_look_back,
     "share-database": share_database,
 }
 

@@ -18,6 +18,8 @@ from typing import Any
 import psycopg
 from sqlalchemy.engine import make_url
 
+from tests.support.entries import ENTRIES
+
 Frame = dict[str, Any]
 SHOWN = 5  # violations of one kind to report
 
@@ -97,7 +99,7 @@ class Stored:
             rows = connection.execute("SELECT room, seq, n, author, key, body FROM messages ORDER BY room, seq")
             messages = [Row(*row) for row in rows]
             log: dict[str, list[int]] = defaultdict(list)
-            for topic, seq in connection.execute("SELECT topic, seq FROM log ORDER BY topic, seq"):
+            for topic, seq in connection.execute(f"SELECT topic, seq FROM {ENTRIES} ORDER BY topic, seq"):
                 log[topic].append(seq)
         return cls(messages, dict(log))
 

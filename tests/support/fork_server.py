@@ -26,10 +26,12 @@ WARM = (
     "hubbub.main",
     "hubbub.mounted",
     "psycopg",
+    "anyio._backends._asyncio",
     "sqlalchemy.dialects.postgresql.psycopg",
     "sqlalchemy.dialects.sqlite.pysqlite",
     "uvicorn.main",
     "uvloop",
+    "tests.support.quick_passwords",
 )
 """These modules start no thread, keep no file open and read no environment."""
 
@@ -108,6 +110,8 @@ def become(request: dict[str, Any], descriptors: list[int]) -> str:
             resource.setrlimit(kind, limits)
     if PATIENT_DATABASE in os.environ:
         importlib.import_module("hubbub.storage.postgresql").LIMITS.update(PATIENT)
+    if os.environ.get("PYTEST_QUICK_PASSWORDS"):
+        importlib.import_module("tests.support.quick_passwords").use()
     importlib.invalidate_caches()
     sys.path[0] = request["folder"]
     sys.argv = ["-m", *request["arguments"]]

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO, Any
 
 LIMITS = [value for name, value in vars(resource).items() if name.startswith("RLIMIT_")]
-OWN_VARIABLES = ("APP_", "BROKEN", "HUBBUB_", "PYTEST_", "PYTHONUNBUFFERED", "WEBSOCKETS_MAX_")
+OWN_VARIABLES = ("APP_", "BROKEN", "HUBBUB_", "IDIOMS_", "PYTEST_", "PYTHONUNBUFFERED", "WEBSOCKETS_MAX_")
 """Variables that preloaded modules do not read, or that the product sets itself.
 
 The product sets WEBSOCKETS_MAX_ itself. The fork server's own streams are never buffered.

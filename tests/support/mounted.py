@@ -21,7 +21,7 @@ SERVERS: Mapping[str, Sequence[str]] = {
     "uvicorn": (*UVICORN, "websockets-sansio"),
     "uvicorn-websockets": (*UVICORN, "websockets"),
     "uvicorn-wsproto": (*UVICORN, "wsproto"),
-    "uvicorn-hubbub": (*UVICORN, "hubbub.gateways.websocket.native:WebSocketProtocol"),
+    "uvicorn-hubbub": (*UVICORN, "hubbub:WebSocketProtocol"),
     # No workers: the process itself serves.
     "hypercorn": ("-m", "hypercorn", "--workers", "0", "--bind", "127.0.0.1:{port}"),
     "granian": ("-m", "granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", "{port}"),

@@ -6,7 +6,7 @@ content type and body must be documented.
 
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from hubbub.engine.services import Services
 from hubbub.gateways.http.app import create_app
 from hubbub.main import create_setup_link, running
 from hubbub.settings import Settings
+from tests.support import quick_passwords
 
 PASSWORD = "correct horse battery staple"
 HOST = "127.0.0.1:8000"
@@ -184,7 +185,10 @@ async def place(data: Path, **settings: Any) -> AsyncIterator[Place]:
     """
     clock = MovingClock(stands=bool(settings.get("rate_limits")))
     wanted = Settings(**{"data": data, "signup": "open", "rate_limits": False, **settings})
-    async with running(wanted, clock) as services:
+    with quick_passwords.used():
+        stack = AsyncExitStack()
+        services = await stack.enter_async_context(running(wanted, clock))
+    async with stack:
         here = Place(services, clock)
         try:
             yield here

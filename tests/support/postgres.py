@@ -40,6 +40,10 @@ class Postgres:
         self._server: PostgresServer = get_server(folder, cleanup_mode="delete")
         self._address = make_url(self._server.get_uri()).set(drivername="postgresql+psycopg")
         self._template: str | None = None
+        # A test ends processes and never the machine, so that what was written stays.
+        for name in ("fsync", "full_page_writes"):
+            self._run("ALTER SYSTEM SET {} = off", name)
+        self._run("SELECT pg_reload_conf()")
 
     def url(self, database: str) -> str:
         return self._address.set(database=database).render_as_string(hide_password=False)
@@ -59,7 +63,7 @@ class Postgres:
             self._template = make_url(address).database
         assert self._template is not None
         name = f"hubbub{next(_numbers)}"
-        self._run("CREATE DATABASE {} TEMPLATE {}", name, self._template)
+        self._run("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", name, self._template)
         return self.url(name)
 
     @property
@@ -67,6 +71,19 @@ class Postgres:
         found = self._server.get_postmaster_info().socket_path
         assert found is not None
         return found
+
+    @property
+    def port(self) -> int:
+        return int(self.socket.suffix.removeprefix("."))
+
+    @property
+    def bin_path(self) -> Path:
+        return self._server.bin_path
+
+    @property
+    def system_user(self) -> str | None:
+        """The user that runs PostgreSQL, if it is not the user of the tests."""
+        return self._server.system_user
 
     def drop(self, address: str) -> None:
         self._run("DROP DATABASE {} WITH (FORCE)", make_url(address).database or "")

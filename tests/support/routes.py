@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 from hubbub.domain.commands import (
     AddReaction,
     AnySignal,
+    AnyStaffCommand,
     AnyWireCommand,
     BanMember,
     Command,
@@ -17,6 +18,7 @@ from hubbub.domain.commands import (
     PinMessage,
 )
 from hubbub.domain.commands.examples import Example, Fields, Given, Scene, template
+from hubbub.gateways.http.commands import operation_id
 from tests.generated.contract import operations, read
 from tests.support.server import PASSWORD
 
@@ -31,7 +33,12 @@ SINCE = ("GET", "/api/topics/{topic}/events")
 """The REST route of `events.since`."""
 BY_ROUTE = {route: kind for kind, route in {**ROUTES, "events.since": SINCE}.items()}
 
+OF_STAFF: dict[str, Example] = {
+    operation_id(command): command.example for command in get_args(AnyStaffCommand) if command.example is not None
+} | {"list_followers": Example(), "list_dead_letters": Example({"follower": "search"})}
+"""Routes for staff alone: refused for the members whom tests let send examples."""
 ABSENT: dict[str, Example] = {
+    **OF_STAFF,
     "log_in": Example({"username": "nobody", "password": PASSWORD}),
     "create_token": Example({"username": "nobody", "password": PASSWORD}),
     "refresh_token": Example({"refresh_token": "none"}),
@@ -40,7 +47,7 @@ ABSENT: dict[str, Example] = {
     "delete_current_user": Example({"password": "a wrong one"}),
     "end_session": Example({"session": "none"}),
 }
-"""Examples with a wrong password or a missing object, which are refused: success would end a session."""
+"""Examples with a wrong password, a missing object or a missing right, which are refused."""
 EXAMPLES: dict[str, Example] = {
     **ABSENT,
     "create_user": Example({"username": "dora{new}", "password": PASSWORD}, again="conflict"),

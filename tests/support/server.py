@@ -20,7 +20,7 @@ import httpx
 
 from hubbub.cli.operator import ask_server
 from hubbub.control import CreateUser, MakeResetLink
-from tests.support import forked
+from tests.support import forked, quick_passwords
 from tests.support.patience import patient_post
 from tests.support.ports import free_port as free_port
 from tests.support.waiting import eventually_blocking
@@ -63,7 +63,7 @@ class Server:
     @property
     def environment(self) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("HUBBUB_")}
-        return {**inherited, "PYTHONUNBUFFERED": "1", **self.settings}
+        return {**inherited, "PYTHONUNBUFFERED": "1", quick_passwords.VARIABLE: "1", **self.settings}
 
     @property
     def pid(self) -> int:

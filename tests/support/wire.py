@@ -33,6 +33,10 @@ class Wire:
         url = make_url(address).set(host="127.0.0.1", port=self.port, query={})
         return url.render_as_string(hide_password=False)
 
+    def turn_to(self, socket: Path) -> None:
+        """Forward new connections to another PostgreSQL."""
+        self._socket = socket
+
     def lose_answers(self) -> None:
         """Deliver requests and drop answers, without closing any connection."""
         for link in list(self._links):

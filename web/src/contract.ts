@@ -145,7 +145,7 @@ export interface CreateRoom {
   history?: "all" | "joined";
   /** The ids of other users who are members from the start. In a direct room, at most nine. */
   members?: number[];
-  /** An idempotency key: a retry with the same key gets the same room. */
+  /** An idempotency key: a retry with the same key gets the same room, for 30 days. */
   key?: string | null;
 }
 
@@ -161,7 +161,7 @@ export interface CreateRoomBody {
   history?: "all" | "joined";
   /** The ids of other users who are members from the start. In a direct room, at most nine. */
   members?: number[];
-  /** An idempotency key: a retry with the same key gets the same room. */
+  /** An idempotency key: a retry with the same key gets the same room, for 30 days. */
   key?: string | null;
 }
 
@@ -635,8 +635,8 @@ export interface MessageEdited {
   message: number;
   /** The actor's id. */
   by: number;
-  /** The new text. Null if a later event changed or deleted it. Left out in rooms whose new members cannot read older messages: load the message instead. */
-  body?: string | null;
+  /** The text, at the moment the event is sent or read. Null if the message was deleted since, or if not all recipients of the event can read the message: load it instead. */
+  body: string | null;
   /** The users mentioned now. */
   mentions?: Mentions;
   /** The users mentioned before the edit. */
@@ -675,18 +675,18 @@ export interface MessageSent {
   room: number;
   /** The author's id. */
   by: number;
-  /** The author's name at that time. */
+  /** The author's name. */
   name: string;
   /** The number of the message in its room, counted from 1 without gaps. */
   n: number;
   /** The idempotency key of the command. The author's client finds the message in its queue by it. */
   key: string;
-  /** Null if a later event changed or deleted the text. */
+  /** The text, at the moment the event is sent or read. Null if the message was deleted since. */
   body: string | null;
   /** The seq of the message this is a reply to. */
   reply_to?: number;
   forwarded?: Forwarded;
-  /** The mentioned users; left out if there are none. */
+  /** The users that the message mentioned when it was sent; left out if there were none. */
   mentions?: Mentions;
 }
 
@@ -1642,7 +1642,7 @@ export interface WatchPresence {
 /** The first frame from the server: the user, their rooms and followed topics. */
 export interface Welcome {
   type: "welcome";
-  /** The history that the seqs belong to. It changes only when a backup is restored. */
+  /** The history that the seqs belong to. It changes when the database goes back in time. */
   epoch: string;
   user: User;
   /** The rooms the user is a member of, the lobby first. */

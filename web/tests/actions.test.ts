@@ -137,7 +137,7 @@ describe("missing messages", () => {
     expect(asked(state, 3)).toEqual([]);
     state = messageLoaded(state, 1, message(3), 11);
     expect(asked(state)).toEqual([]);
-    state = reduce(state, { topic: "room:1", seq: 12, type: "message.edited", at: AT, room: 1, message: 10, by: 8 });
+    state = reduce(state, { topic: "room:1", seq: 12, type: "message.edited", at: AT, room: 1, message: 10, by: 8, body: null });
     expect(asked(state)).toEqual([10]);
     expect(asked(messageLoaded(state, 1, message(10, { body: "new", edited_at: AT }), 12))).toEqual([]);
   });

@@ -19,11 +19,7 @@ const opened = (first: Page, more = {}): State =>
 const apply = (state: State, ...events: ChatEvent[]): State => events.reduce(reduce, state);
 const at = (state: State, seq: number): MessageItem => messageAt(state.timelines[1]!, seq)!;
 const about = (seq: number, message: number) => ({ topic: "room:1", seq, at: AT, room: 1, message, by: 8 });
-const edited = (seq: number, message: number, body?: string | null): Change => ({
-  ...about(seq, message),
-  type: "message.edited",
-  ...(body !== undefined && { body }),
-});
+const edited = (seq: number, message: number, body: string | null): Change => ({ ...about(seq, message), type: "message.edited", body });
 const deleted = (seq: number, message: number): Change => ({ ...about(seq, message), type: "message.deleted", author: 8 });
 const pinned = (seq: number, message: number): Change => ({ ...about(seq, message), type: "message.pinned", name: "bob" });
 const reaction = (seq: number, message: number, by: number) => ({ ...about(seq, message), by, name: "x", emoji: "👍" });
@@ -59,9 +55,26 @@ describe("an answer that arrives late", () => {
   });
 });
 
+describe("events that are read later", () => {
+  it("show the newest text, whichever edits follow", () => {
+    const replayed = [said(11, { body: "newest" }), edited(12, 11, "newest"), edited(13, 11, "newest")] as const;
+    const state = apply(opened(page(5, 10, 10)), ...replayed);
+    expect(at(state, 11)).toMatchObject({ body: "newest", deleted: false, outdated: false, edited_at: AT });
+    expect(apply(state, ...replayed)).toEqual(state);
+  });
+
+  it("show a deleted message as deleted from the start, and load nothing", () => {
+    const before = apply(opened(page(5, 10, 10)), said(11, { body: null }), edited(12, 11, null));
+    expect(at(before, 11)).toMatchObject({ body: null, deleted: true, outdated: false });
+    const after = apply(before, deleted(13, 11));
+    expect(at(after, 11)).toMatchObject({ body: null, deleted: true, outdated: false });
+    expect(at(after, 11).edited_at).toBeUndefined();
+  });
+});
+
 describe("an edit without its text", () => {
   it("keeps the shown text and marks the message as outdated", () => {
-    const state = apply(opened(page(5, 10, 10)), edited(11, 7));
+    const state = apply(opened(page(5, 10, 10)), edited(11, 7, null));
     expect(at(state, 7)).toMatchObject({ body: at(opened(page(5, 10, 10)), 7).body, outdated: true });
     const { kind: _, asOf: __, ...message } = at(opened(page(5, 10, 10)), 7);
     const loaded = messageLoaded(state, 1, { ...message, room: 1, body: "fresh" }, 11);

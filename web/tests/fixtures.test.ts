@@ -109,6 +109,7 @@ const OTHERS: ChatEvent[] = [
     room: 1,
     message: 9,
     by: 8,
+    body: null,
     mentions: { users: [alice.id], room: false, here: false },
   },
   { topic: "user:7", seq: 13, type: "session.opened", at: AT, session: "new", details: session("new") },

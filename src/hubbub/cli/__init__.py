@@ -1,6 +1,7 @@
 """The command line.
 
-`hubbub serve | migrate | backup | restore | user | invite | follower | search`, one file per noun.
+`hubbub serve | migrate | backup | restore | tail | user | invite | follower | search`, one file per
+noun.
 
 Every failure an operator can meet ends in a sentence on stderr and an exit code: 1 for an error, 2
 for wrong usage.
@@ -10,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from hubbub.cli import backup, follower, invite, migrate, search, serve, user
+from hubbub.cli import backup, follower, invite, migrate, search, serve, tail, user
 from hubbub.cli.errors import sentences
 
 app = typer.Typer(
@@ -20,6 +21,7 @@ app.command()(serve.serve)
 app.command()(migrate.migrate)
 app.command()(backup.backup)
 app.command()(backup.restore)
+app.command()(tail.tail)
 app.add_typer(user.app, name="user")
 app.add_typer(invite.app, name="invite")
 app.add_typer(follower.app, name="follower")

@@ -33,7 +33,7 @@ def _sentence(error: Exception) -> str:
     # Imported here, so that `--version` and a misspelt command respond without loading everything.
     from hubbub.cli.operator import Refused
     from hubbub.domain.errors import HubbubError
-    from hubbub.gateways.websocket.listener import CannotListen
+    from hubbub.gateways.native.listener import CannotListen
     from hubbub.storage.backup_format import BackupError
     from hubbub.storage.db_errors import disk_is_full
     from hubbub.storage.locks import InUse

@@ -49,7 +49,7 @@ def ask_server(data: Path, request: Request) -> Answer | None:
         method, path = request.route
         content = None if method == "GET" else request.model_dump_json().encode()
         if content is None:
-            path = f"{path}?{urlencode(request.model_dump())}"
+            path = f"{path}?{urlencode(request.model_dump(exclude_none=True))}"
         elif len(content) > MAX_REQUEST:  # the server would close the connection while it is being sent
             raise Refused(f"The request is too large: at most {MAX_REQUEST} bytes.")
         try:

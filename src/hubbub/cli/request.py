@@ -25,11 +25,16 @@ def ask(request: "Request", data: Path | None, config: Path | None) -> "Answer":
     Requests that only read neither lock nor migrate the database. Ends the program if there is no
     site.
     """
+    settings = options.settings({"data": data, "log_level": "warning"}, config)
+    return ask_with(settings, request)
+
+
+def ask_with(settings: Settings, request: "Request") -> "Answer":
+    """Like `ask`, with settings that are already loaded."""
     from hubbub.cli.operator import ask_server
     from hubbub.control import Reading
     from hubbub.storage.locks import FolderInUse
 
-    settings = options.settings({"data": data, "log_level": "warning"}, config)
     deadline = time.monotonic() + START_PATIENCE
     while True:
         answer = ask_server(settings.data, request)

@@ -7,6 +7,7 @@ The length of a string is checked before all else. Only `normalise` normalises: 
 import re
 import unicodedata
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Literal
 from unicodedata import category
 
@@ -246,5 +247,12 @@ def milliseconds(moment: str) -> int:
 
 def timestamp(milliseconds: int) -> str:
     """Return milliseconds since 1970 in RFC 3339: ``2026-11-22T13:05:03.123Z``."""
-    moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
+    minutes, rest = divmod(milliseconds, 60_000)
+    seconds, rest = divmod(rest, 1_000)
+    return f"{_minute(minutes)}{seconds:02d}.{rest:03d}Z"
+
+
+@lru_cache(maxsize=4_096)
+def _minute(minutes: int) -> str:
+    """Return the part of a timestamp up to the minute. A page of messages has few different ones."""
+    return f"{datetime.fromtimestamp(minutes * 60, UTC):%Y-%m-%dT%H:%M:}"

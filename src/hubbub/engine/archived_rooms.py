@@ -22,5 +22,9 @@ class ArchivedRooms:
         if archived if known is None else seq > known[0]:
             self._rooms[room] = seq, archived
 
+    def clear(self) -> None:
+        """Forget all rooms."""
+        self._rooms.clear()
+
     def __contains__(self, room: int) -> bool:
         return self._rooms.get(room, (0, False))[1]

@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from hubbub.clock import Clock
+from hubbub.delivery.connections import Connection
+from hubbub.delivery.fanout import Fanout
 from hubbub.domain import rules
 from hubbub.domain.commands import SetIdle, Signal, Typing, WatchPresence
 from hubbub.domain.errors import Forbidden, NotFound
 from hubbub.domain.model import Presence, room_topic
-from hubbub.engine.fanout import Fanout
 from hubbub.engine.live_connections import ConnectionHub, LiveConnection
-from hubbub.engine.ports import Connection, Read
+from hubbub.engine.ports import Read
 from hubbub.engine.presence import absent
 from hubbub.features import presence
 from hubbub.protocol import wire

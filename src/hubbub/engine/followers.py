@@ -19,7 +19,7 @@ import random
 import secrets
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence, Set
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Literal
@@ -54,7 +54,7 @@ from hubbub.engine.ports import Read
 from hubbub.features.followers import Page, pages
 from hubbub.features.shared.followers import REFUSALS, Fenced, MovedElsewhere
 from hubbub.storage import followers
-from hubbub.storage.followers import Behind, Lag, in_scope
+from hubbub.storage.followers import Behind, Lag, is_prefix
 
 INTERVAL = 15.0
 """Seconds between two comparisons of heads with positions."""
@@ -75,6 +75,8 @@ MAX_MOVES = 200
 """Positions that one command stores."""
 MAX_ATTEMPTS = 8
 """After so many failures with an error that is not RetryLater, an entry becomes a dead letter."""
+MANY_TOPICS = 10
+"""If so many topics fail one after the other, the cause is not their entries: the whole follower waits."""
 FIRST_BACKOFF = 1.0
 MAX_BACKOFF = 3_600.0
 STORE_BACKOFF = 1.0
@@ -255,6 +257,8 @@ class Followers:
 
     def wake(self, entries: Sequence[Entry]) -> None:
         """Note that topics have new entries. Called with every published batch, so it does little."""
+        if not self._runners:
+            return
         topics = set(map(TOPIC, entries))
         self._hints |= topics
         if SECURITY in topics:
@@ -287,6 +291,8 @@ class Followers:
                     wait = None  # nothing else can change them
             except HubbubError as error:
                 logger.warning("follower_leases_not_renewed", code=error.code)
+            except Exception as error:  # a bug must not end the leases
+                logger.exception("follower_leases_stumbled", exc_info=error)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._leases.wait(), wait)
 
@@ -341,6 +347,10 @@ class _Stop(Exception):
     """The follower cannot go on in this round."""
 
 
+NOT_FAILURES = (asyncio.CancelledError, _Stop, Unavailable, Busy, Fenced, MovedElsewhere)
+"""Exceptions that say nothing about the follower or its entries."""
+
+
 class _Runner:
     """Works for one follower, as long as this process owns it."""
 
@@ -365,12 +375,16 @@ class _Runner:
         self._scan_at = 0.0
         """When to compare heads with positions, in the clock's monotonic seconds."""
         self._measure_at = 0.0
+        self._failing: set[str] = set()
+        """Topics that have failed since the last success."""
         self._retry_at = float("inf")
         """When to compare because a topic can be tried again."""
         self._after = ""
         """Where the running comparison of heads goes on."""
         self._attempts = 0
         self._next_attempt_at = 0
+        self._noted = False
+        """Whether the next attempt is stored. If it is stored no longer, an operator has resumed the follower."""
         self._parallel = asyncio.Semaphore(follower.parallel)
         self._task: asyncio.Task[None] | None = None
         self.lag = NO_LAG
@@ -389,8 +403,12 @@ class _Runner:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    def hint(self, topics: Iterable[str]) -> None:
-        mine = [topic for topic in topics if in_scope(self.follower.scope, topic)]
+    def hint(self, topics: Set[str]) -> None:
+        scope = self.follower.scope
+        if is_prefix(scope):
+            mine = [topic for topic in topics if topic.startswith(scope)]
+        else:
+            mine = [scope] if scope in topics else []
         if not mine:
             return
         if len(self._hints) + len(mine) > MAX_HINTS:
@@ -414,8 +432,9 @@ class _Runner:
             self.lag = NO_LAG  # its owner reports it
             return
         taken = before is None or before.fence != lease.fence
-        resumed = before is not None and before.next_attempt_at is not None and lease.next_attempt_at is None
+        resumed = self._noted and lease.next_attempt_at is None
         if taken or resumed:  # else this process knows more than what was stored a moment ago
+            self._noted = lease.next_attempt_at is not None
             self._attempts, self._next_attempt_at = lease.attempts, lease.next_attempt_at or 0
         if before is None or taken or resumed or lease.state != before.state or lease.replaying or lease.retries:
             self.compare()
@@ -528,7 +547,12 @@ class _Runner:
             return True
         try:
             command = await self.follower.handle(topic, entries)
-        except (Unavailable, Busy):
+            if command is None:
+                await self._submit(settled)
+            else:
+                move = Move(self.follower.name, self._fence(), topic, seq - 1, seq)
+                await self._submit(command.model_copy(update={**move._asdict(), "retried": True}))
+        except NOT_FAILURES:
             raise
         except RetryLater as later:
             await self._wait_all(later)
@@ -537,11 +561,6 @@ class _Runner:
             reason = error.reason if isinstance(error, Poison) else type(error).__name__
             await self._submit(settled.model_copy(update={"reason": shortened(reason)}))
             return True
-        if command is None:
-            await self._submit(settled)
-        else:
-            move = Move(self.follower.name, self._fence(), topic, seq - 1, seq)
-            await self._submit(command.model_copy(update={**move._asdict(), "retried": True}))
         self._kind.handled += 1
         return True
 
@@ -581,7 +600,7 @@ class _Runner:
         try:
             last = await self._page(work, page)
         except MovedElsewhere:
-            self.hint([work.topic])
+            self.hint({work.topic})
             return None
         if last is None or not (page.more or last < page.target):
             return None
@@ -600,13 +619,13 @@ class _Runner:
             async with self._parallel:
                 self._check()
                 command = await self.follower.reset(topic, target)
-        except (asyncio.CancelledError, _Stop, Unavailable, Busy):
+            await self._store(command, topic, after, target)
+        except NOT_FAILURES:
             raise
         except RetryLater as later:
             return await self._later(work, topic, after, later)
         except Exception as error:
             return await self._failed(work, topic, after, target, error)
-        await self._store(command, topic, after, target)
         return target
 
     async def _handle(self, topic: str, entries: Sequence[Entry]) -> FollowerCommand | None:
@@ -619,7 +638,8 @@ class _Runner:
         wanted = [entry for entry in entries if entry.event.type in self.follower.types]
         try:
             command = await self._handle(topic, wanted) if wanted else None
-        except (asyncio.CancelledError, _Stop, Unavailable, Busy):
+            await self._store(command, topic, after, last)
+        except NOT_FAILURES:
             raise
         except Poison as poison:
             if poison.seq not in {entry.seq for entry in wanted}:
@@ -628,13 +648,16 @@ class _Runner:
         except RetryLater as later:
             return await self._later(work, topic, after, later)
         except Exception as error:
+            if not wanted:
+                raise
             if len(wanted) > 1:  # find the entry that fails
                 return await self._singly(work, topic, after, entries)
             return await self._failed(work, topic, after, wanted[0].seq, error)
-        await self._store(command, topic, after, last)
         self._kind.handled += len(wanted)
+        if wanted:
+            self._failing.clear()
         if self._attempts and wanted:
-            self._attempts = 0
+            self._attempts, self._noted = 0, False
             await self._submit(NoteFollowerRecovery(follower=self.follower.name, fence=self._fence()))
         return last
 
@@ -669,6 +692,9 @@ class _Runner:
             await self._bury(topic, after, seq, attempts, reason)
             return seq
         await self._note_topic(topic, after, attempts, backoff(attempts), reason)
+        self._failing.add(topic)
+        if len(self._failing) >= MANY_TOPICS:
+            await self._wait_all(RetryLater(None, reason))
         return None
 
     async def _later(self, work: _Work, topic: str, after: int, later: RetryLater) -> int | None:
@@ -701,6 +727,7 @@ class _Runner:
                     reason=shortened(later.reason),
                 )
             )
+            self._noted = True
 
     async def _note_topic(self, topic: str, after: int, attempts: int, seconds: float, reason: str) -> None:
         self._kind.failed += 1

@@ -1,47 +1,110 @@
 """Housekeeping: work that the server does by itself at intervals.
 
-It trims logs, deletes old invites, ends expired sessions and closes abandoned guest accounts.
+It trims logs, deletes what ended long ago, ends expired sessions and closes abandoned guest
+accounts. What it deletes by age waits until the clock can be trusted.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import structlog
 
-from hubbub.domain.commands import CloseGuest, ForgetDeadLetters, ForgetInvites, RevokeSessions, TrimTopic
+from hubbub.domain.commands import CloseGuest, ForgetDeadLetters, Prunable, Prune, RevokeSessions, TrimTopic
 from hubbub.domain.errors import HubbubError, NotFound
 from hubbub.domain.model import SYSTEM, Actor, Role
+from hubbub.domain.text import timestamp
 from hubbub.engine.services import Services
 from hubbub.features import accounts, sessions
-from hubbub.storage import log
+from hubbub.storage import epochs, log
+from hubbub.storage.db_errors import StatementRejected
 
 logger = structlog.get_logger(__name__)
 
 INTERVAL = 3_600.0
 DAY = 86_400_000
-INVITES_KEPT = 30 * DAY
-"""Milliseconds for which an ended invite is kept: a user who used it up and opens it again is led
-to its room."""
+FILE_INTERVAL = 1.0
+"""Seconds between two looks at the name of the SQLite file."""
+KEPT: dict[Prunable, int] = {"answers": 30 * DAY, "invites": 30 * DAY, "tokens": DAY}
+"""Milliseconds for which rows are kept after their end.
+
+- answers: a command with the same key gets the same answer. Clients retry for minutes, or when they
+  are opened again.
+- invites: a user who used one up and opens it again is led to its room.
+- tokens: an expired one is refused like an unknown one.
+"""
+CLOCK_AGREES = 7 * DAY
+"""Milliseconds between the clock and the newest event up to which the clock is trusted at once."""
 GUESTS_PER_BATCH = 200
 SETTLED = 10_000
 """Milliseconds within which a new guest connects. A guest without a connection after them never
 will."""
 
 
-async def keep_house(services: Services) -> None:
-    """Run all steps every hour.
+async def watch_history(services: Services) -> None:
+    """Check at intervals whether the database went back in time, also while nothing is written.
 
-    Sessions in use are touched first, so that they do not expire.
+    One query every MARK_INTERVAL. Writes the high-water mark if anything was committed since.
     """
+    written, due = services.history.mark, epochs.MARK_INTERVAL
     while True:
-        for step in (touch_sessions, forget_guests, end_expired_sessions, trim, forget_invites, forget_dead_letters):
-            try:
-                await step(services)
-            except HubbubError as error:
-                logger.warning("housekeeping_failed", step=step.__name__, code=error.code)
-            except Exception as error:  # a bug in one step must not end housekeeping
-                logger.exception("housekeeping_stumbled", step=step.__name__, exc_info=error)
+        await asyncio.sleep(FILE_INTERVAL)
+        if services.database.is_replaced():
+            services.journal.suspect()  # a SQLite file; reads go on in the old one, or are refused, until then
+            continue
+        due -= FILE_INTERVAL
+        if due > 0:
+            continue
+        mark, due = services.history.mark, epochs.MARK_INTERVAL
+        try:
+            epoch, complete = await services.read(epochs.seen, mark.commit)
+        except (HubbubError, StatementRejected):
+            services.journal.suspect()  # the database does not answer: the writer looks when it does
+            continue
+        if not complete or epoch != mark.epoch:
+            services.journal.suspect()
+        elif mark != written:
+            await asyncio.to_thread(epochs.write, services.settings.data, mark)
+            written = mark
+
+
+async def keep_house(services: Services) -> None:
+    """Run all steps every hour."""
+    started = services.clock.monotonic()
+    while True:
+        await run_steps(services, services.clock.monotonic() - started)
         await asyncio.sleep(INTERVAL)
+
+
+async def run_steps(services: Services, running: float) -> None:
+    """Run all steps once. `running` is for how many seconds the server has been running.
+
+    Sessions in use are touched first, so that they do not expire. Steps that delete by age are left
+    out until the clock is trusted: a machine that starts with a wrong clock must not lose its log.
+    """
+    steps: list[Callable[[Services], Awaitable[object]]] = [touch_sessions, forget_guests]
+    if running >= INTERVAL or await is_clock_right(services):
+        steps += [end_expired_sessions, trim, prune, forget_dead_letters]
+    for step in steps:
+        try:
+            await step(services)
+        except HubbubError as error:
+            logger.warning("housekeeping_failed", step=step.__name__, code=error.code)
+        except Exception as error:  # a bug in one step must not end housekeeping
+            logger.exception("housekeeping_stumbled", step=step.__name__, exc_info=error)
+
+
+async def is_clock_right(services: Services) -> bool:
+    """Return whether the clock is near the newest event, or nothing has happened yet."""
+    try:
+        newest = await services.read(log.newest)
+    except HubbubError:
+        return False
+    now = services.clock.now()
+    if newest is None or abs(now - newest.at) <= CLOCK_AGREES:
+        return True
+    logger.warning("clock_doubted", newest=timestamp(newest.at), now=timestamp(now), seconds=INTERVAL)
+    return False
 
 
 async def touch_sessions(services: Services) -> None:
@@ -60,22 +123,29 @@ async def touch_sessions(services: Services) -> None:
 async def trim(services: Services) -> int:
     """Remove log entries older than the retention; return how many.
 
-    Each topic is trimmed a prefix at a time.
+    Walks over all topics. Each is trimmed a prefix at a time.
     """
     before = services.clock.now() - services.settings.retention_days * DAY
-    gone = 0
-    while topics := await services.read(log.trimmable, before):
+    gone, after = 0, ""
+    while True:
+        topics, last = await services.read(log.trimmable, before, after)
         for topic in topics:
-            receipt = await services.journal.submit(TrimTopic(topic=topic, before=before), SYSTEM)
-            gone += receipt.answer["gone"]
-    return gone
+            command = TrimTopic(topic=topic, before=before)
+            trimmed = command.limit
+            while trimmed == command.limit:
+                trimmed = (await services.journal.submit(command, SYSTEM)).answer["gone"]
+                gone += trimmed
+        if last is None:
+            return gone
+        after = last
 
 
-async def forget_invites(services: Services) -> None:
-    """Delete invites that ended more than INVITES_KEPT ago, in steps."""
-    command = ForgetInvites(before=services.clock.now() - INVITES_KEPT)
-    while (await services.journal.submit(command, SYSTEM)).answer["gone"] == command.limit:
-        pass
+async def prune(services: Services) -> None:
+    """Delete what ended longer ago than KEPT says, in steps."""
+    for what, kept in KEPT.items():
+        command = Prune(what=what, before=services.clock.now() - kept)
+        while (await services.journal.submit(command, SYSTEM)).answer["gone"] == command.limit:
+            pass
 
 
 async def forget_dead_letters(services: Services) -> None:

@@ -27,7 +27,7 @@ from time import monotonic
 from typing import TypeVar
 
 import structlog
-from sqlalchemy import RootTransaction
+from sqlalchemy import Connection, RootTransaction
 
 from hubbub.clock import Clock
 from hubbub.domain.commands import Command
@@ -44,11 +44,13 @@ from hubbub.engine.batch import (
     group_by_kind,
     resolver,
 )
+from hubbub.engine.history import History
 from hubbub.features import HANDLERS
 from hubbub.storage import log
 from hubbub.storage.active_time import ActiveClock
 from hubbub.storage.database import Database, WriterConnection
 from hubbub.storage.db_errors import Contended, StatementRejected, translate_errors
+from hubbub.storage.epochs import WentBack
 from hubbub.storage.ids import Ids
 from hubbub.storage.transaction import Transaction
 
@@ -88,6 +90,7 @@ class Journal:
         max_commands: int = 10_000,
         max_bytes: int = 16 * 2**20,
         observe: Callable[[Batch], None] | None = None,
+        history: History | None = None,
     ) -> None:
         self._clock, self._publish, self._observe = clock, publish, observe
         self._max_commands, self._max_bytes = max_commands, max_bytes
@@ -96,6 +99,11 @@ class Journal:
         self._bytes = 0
         self._wake: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._signalled = self._sweeping = self._stopping = False
+        self._suspected = False
+        self._history = history
+        self.on_new_epoch: Callable[[str], None] = lambda epoch: None
+        """Called on the event loop when the database went back in time and has a new epoch, before
+        anything of that epoch is published."""
         self._active_clock = ActiveClock(2 * SWEEP_INTERVAL)
         self._in_flight: list[PendingCommand] = []
         self.prepare: Callable[[Command], None] = lambda command: None
@@ -113,6 +121,16 @@ class Journal:
         self._stopping = True
         self._wake.put(True)
         await asyncio.to_thread(self._thread.join, 10.0)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Return whether the writer has ended, so that no commit can follow."""
+        return self._stopping and not self._thread.is_alive()
+
+    def suspect(self) -> None:
+        """Let the writer check soon whether the database lost commits. Any thread may call this."""
+        self._suspected = True
+        self._wake.put(True)
 
     @property
     def load(self) -> QueueLoad:
@@ -188,7 +206,7 @@ class Journal:
                 self._writer.hang_up()
                 self._fail([pending for pending in commands if pending.result is None], Internal())
             self._in_flight = []
-        self._writer.hang_up()
+        self._writer.close()
 
     def _take(self) -> list[PendingCommand]:
         """Take the waiting commands, up to the bounds of a batch.
@@ -196,6 +214,8 @@ class Journal:
         Blocks until there are some; empty means stop.
         """
         while True:
+            if self._suspected and not self._stopping:
+                self._look_again()
             commands: list[PendingCommand] = []
             self._in_flight = commands
             self._take_from(self._waiting, commands, MAX_BATCH, MAX_BATCH_BYTES)
@@ -209,6 +229,31 @@ class Journal:
                 self._writer.checkpoint()
                 continue
             self._signalled = False
+
+    def _look_again(self) -> None:
+        """Check the database on a new connection: the old one may lead to another machine."""
+        self._suspected = False
+        try:
+            with translate_errors():
+                self._writer.get()  # leaves a replaced file properly
+                self._writer.hang_up()
+                self._connection()
+        except (Unavailable, StatementRejected) as error:  # the next batch, or the next check, tries again
+            self._writer.hang_up()
+            logger.warning("history_not_checked", reason=repr(error.__cause__ or error))
+
+    def _connection(self) -> Connection:
+        """Return the writer's connection to a database that contains what this process committed.
+
+        A database that lost commits has a new epoch afterwards.
+        """
+        connection = self._writer.get()
+        if not self._writer.is_verified:
+            if self._history is not None and self._history.verify(connection):
+                self._ids = None
+                self._loop.call_soon_threadsafe(self.on_new_epoch, self._history.mark.epoch)
+            self._writer.is_verified = True
+        return connection
 
     def _take_from(self, queued: deque[PendingCommand], commands: list[PendingCommand], most: int, space: int) -> None:
         """Move queued commands to `commands`, until these are `most` or the moved ones fill `space` bytes."""
@@ -239,6 +284,12 @@ class Journal:
             logger.warning("store_unavailable", commands=len(commands), reason=repr(error.__cause__ or error))
             self._fail(commands, failure)
             return
+        except WentBack as error:
+            self._writer.hang_up()
+            self._suspected = True  # the check that follows begins a new epoch
+            logger.warning("store_went_back", commands=len(commands), reason=str(error))
+            self._fail(commands, Unavailable(retry_after=1.0))
+            return
         except Exception as error:
             self._writer.hang_up()
             if len(commands) > 1:
@@ -264,7 +315,7 @@ class Journal:
         """
         started = monotonic()
         with translate_errors():
-            connection = self._writer.get()
+            connection = self._connection()
             if self._ids is None:
                 self._ids = Ids.load(connection)
                 connection.commit()
@@ -281,6 +332,8 @@ class Journal:
             committed = self._commit(transaction)
         if not committed and not self._happened(tx):
             raise Unavailable(retry_after=1.0)
+        if self._history is not None:
+            self._history.committed(tx)
         if tx.erased:
             self._writer.note_erasure()
         batch.entries = tx.entries
@@ -289,6 +342,8 @@ class Journal:
     def _run(self, batch: Batch, tx: Transaction) -> None:
         """Lock the topics, then execute the commands run by run."""
         tx.lock(topic for pending in batch.commands for topic in pending.topics())
+        if self._history is not None:
+            self._history.compare(tx.heads)
         for run in group_by_kind(batch.commands):
             results = HANDLERS[type(run[0].command)]([(pending.command, pending.actor) for pending in run], tx)
             for pending, result in zip(run, results, strict=True):
@@ -327,7 +382,7 @@ class Journal:
                     connection = self._writer.get()
                     with connection.begin():
                         Transaction(connection, tx.ids, tx.now).lock([last.topic])
-                        return log.row_at(connection, last.topic, last.seq) == tx.mark
+                        return log.row_at(connection, last.topic, last.seq) == tx.row
             except Unavailable:
                 self._writer.hang_up()
                 if self._stopping:

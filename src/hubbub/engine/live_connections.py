@@ -6,14 +6,20 @@ the heads. What was published above those heads meanwhile is applied before anyt
 removal or a revocation that races with a greeting cannot be missed.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from random import uniform
 from typing import Any
 
 import structlog
 
 from hubbub.clock import Clock
-from hubbub.domain.errors import NotFound, RateLimited, Unauthenticated
+from hubbub.delivery.connections import Connection
+from hubbub.delivery.fanout import Fanout
+from hubbub.delivery.order import Gap, Order
+from hubbub.domain.disconnects import Disconnect
+from hubbub.domain.errors import Busy, HubbubError, NotFound, RateLimited, Unauthenticated
 from hubbub.domain.events import (
     AccountDisabled,
     Entry,
@@ -29,15 +35,20 @@ from hubbub.domain.events import (
 )
 from hubbub.domain.model import Actor, Role, room_topic, user_topic
 from hubbub.engine.archived_rooms import ArchivedRooms
-from hubbub.engine.fanout import Fanout
-from hubbub.engine.ports import Bus, Connection, Read
+from hubbub.engine.ports import Bus, Read
 from hubbub.engine.presence import Presences
 from hubbub.features import sessions, sync
 from hubbub.features.sessions import AuthenticatedUser
 from hubbub.features.sync import Snapshot
-from hubbub.protocol import close_codes
+from hubbub.storage import log
 
+RECONNECT_DELAYS = 0.1, 3.0
+"""Seconds within which clients reconnect at random after a new epoch."""
 logger = structlog.get_logger(__name__)
+PAGE = 1_000
+"""How many missing entries are read from the log at once."""
+RETRY = 1.0
+"""Seconds before the log is read again after an error."""
 
 
 @dataclass(slots=True, eq=False)
@@ -50,7 +61,7 @@ class LiveConnection:
     connection: Connection
     user: AuthenticatedUser
     actor: Actor
-    only_room: int | None = None
+    only_topic: str | None = None
     greeting: list[Entry] | None = field(default_factory=list)
     ended: bool = False
     typing_sent: dict[int, float] | None = None
@@ -87,7 +98,8 @@ class ConnectionHub:
         self._live: dict[Connection, LiveConnection] = {}
         self._by_user: dict[int, dict[LiveConnection, None]] = {}
         self._by_session: dict[str, dict[LiveConnection, None]] = {}
-        self._published: dict[str, int] = {}
+        self._order = Order(fanout.has_members)
+        self._refill: asyncio.Task[None] | None = None
         self._watchers: list[Callable[[Sequence[Entry]], None]] = []
         self._handlers: Mapping[type[Event], Callable[[Any, Entry], None]] = {
             RoomAdded: self._room_added,
@@ -109,32 +121,35 @@ class ConnectionHub:
         *,
         epoch: str | None = None,
         have: Mapping[str, int] | None = None,
-        only_room: int | None = None,
+        only_topic: str | None = None,
     ) -> Attached:
         """Subscribe the connection from a consistent position.
 
-        It follows the user's topics, or `only_room` alone. The connection must be corked: what is
+        It follows the user's topics, or `only_topic` alone. The connection must be corked: what is
         published from now on waits there until the caller has sent the returned snapshot and gap.
         Raises Unauthenticated (the session has ended), TooManyConnections, NotFound (the user is
-        not in `only_room`).
+        not follow `only_topic`).
         """
-        live = self._register(connection, identity, only_room)
+        live = self._register(connection, identity, only_topic)
         try:
+            generation = self._order.generation
             snapshot = await self._read(_snapshot, identity, self._clock.now(), epoch, have or {})
             if snapshot is None or live.ended:
                 raise Unauthenticated()
             own = snapshot.heads[user_topic(identity.id)]
             self.presences.chose(identity.id, snapshot.status, own)  # before other users can see the connection
             followed = self._subscribe(live, snapshot)
-            if only_room is not None and room_topic(only_room) not in followed:
+            if only_topic is not None and only_topic not in followed:
                 raise NotFound()
             gap: list[str] = []
             # What is published after this moment comes by subscription, as long as the user is a
             # member.
-            published = {topic: self._published.get(topic, 0) for topic in followed}
+            published = {topic: self._order.last(topic) or 0 for topic in followed}
+            if self._order.generation > generation + 1:  # some of them may have been forgotten meanwhile
+                raise Busy(retry_after=RETRY)
             for topic, head in followed.items():
                 if published[topic] > head:
-                    gap += await self._read(sync.gap, topic, head, published[topic])
+                    gap += await self._read(sync.gap, identity.id, topic, head, published[topic])
             if live.ended:
                 raise Unauthenticated()
         except BaseException:
@@ -142,6 +157,17 @@ class ConnectionHub:
             raise
         self.presences.connected(identity.id, connection, snapshot.status, own)
         return Attached(live, snapshot, gap)
+
+    async def follow(self, live: LiveConnection, topic: str, after: int) -> list[str]:
+        """Subscribe an attached connection to its topic again; return the entries since `after`.
+
+        The connection must be corked. Raises Unauthenticated if it has ended.
+        """
+        if live.ended:
+            raise Unauthenticated()
+        self._fanout.join(live.connection, topic)
+        published = self._order.last(topic) or 0
+        return await self._read(sync.gap, topic, after, published) if published > after else []
 
     def detach(self, connection: Connection) -> None:
         """Forget a connection, because it has ended or is about to be ended. Idempotent."""
@@ -181,11 +207,29 @@ class ConnectionHub:
         """Return the number of live connections, including those that are being greeted."""
         return len(self._live)
 
+    def restart(self) -> int:
+        """End all connections, because the history they follow has ended.
+
+        The clients reconnect after random delays, and are told to reset. Returns how many
+        connections there were.
+        """
+        self._order = Order(self._fanout.has_members)
+        self.archived.clear()
+        self.presences.forget_choices()
+        ended = list(self._live.values())
+        for live in ended:
+            self._end(live, Disconnect.NEW_EPOCH, uniform(*RECONNECT_DELAYS))  # noqa: S311  not a secret
+        return len(ended)
+
     # --- publication ---------------------------------------------------------------------------------------------
 
     def watch(self, watcher: Callable[[Sequence[Entry]], None]) -> None:
         """Call `watcher` with every batch of entries after it was published on this node."""
         self._watchers.append(watcher)
+
+    def unwatch(self, watcher: Callable[[Sequence[Entry]], None]) -> None:
+        """Call `watcher` no more."""
+        self._watchers.remove(watcher)
 
     def publish(self, entries: Sequence[Entry]) -> None:
         """Publish the entries of a commit of this node.
@@ -200,16 +244,46 @@ class ConnectionHub:
 
         A change of membership takes effect between the events before and after it.
         """
-        published, handlers, broadcast = self._published, self._handlers, self._fanout.broadcast
+        offer = self._order.offer
+        passed: list[Entry] = []
         for entry in entries:
-            published[entry.topic] = entry.seq
+            passed += offer(entry)
+        self._deliver(passed)
+        if self._order.has_gaps and self._refill is None:
+            self._refill = asyncio.create_task(self._fill_gaps())
+
+    def _deliver(self, passed: Sequence[Entry]) -> None:
+        handlers, broadcast = self._handlers, self._fanout.broadcast
+        for entry in passed:
             handler = handlers.get(type(entry.event))
             if handler is not None:
                 self._handle(handler, entry)
             elif not isinstance(entry.event, SecurityEvent):
-                broadcast(entry.text, entry.topic)
-        for watcher in self._watchers:
-            watcher(entries)
+                broadcast(entry.text, entry.topic, entry.event)
+        for watcher in tuple(self._watchers):
+            watcher(passed)
+
+    async def _fill_gaps(self) -> None:
+        """Read what is missing from the log, until nothing is held back."""
+        try:
+            while gaps := self._order.gaps():
+                for gap in gaps:
+                    await self._fill(gap)
+        finally:
+            self._refill = None
+
+    async def _fill(self, gap: Gap) -> None:
+        try:
+            found = await self._read(log.entries, gap.topic, gap.after, min(gap.before - gap.after - 1, PAGE))
+        except HubbubError as error:
+            logger.warning("gap_not_read", topic=gap.topic, code=error.code)
+            await asyncio.sleep(RETRY)
+            return
+        if found:
+            self.receive(found)
+        else:  # the log was trimmed, or went back in time
+            logger.warning("gap_not_filled", topic=gap.topic, after=gap.after, before=gap.before)
+            self._deliver(self._order.skip(gap))
 
     def _handle(self, handler: Callable[[Any, Entry], None], entry: Entry) -> None:
         try:
@@ -218,58 +292,58 @@ class ConnectionHub:
             logger.exception("publication_stumbled", type=entry.event.type, exc_info=error)
 
     def _room_added(self, event: RoomAdded, entry: Entry) -> None:
-        self._fanout.broadcast(entry.text, entry.topic)
+        self._fanout.broadcast(entry.text, entry.topic, entry.event)
         for live in self._by_user.get(event.person, ()):
             if live.greeting is not None:
                 live.greeting.append(entry)
-            elif live.only_room is None or live.only_room == event.room:
+            elif live.only_topic in (None, room_topic(event.room)):
                 self._fanout.join(live.connection, room_topic(event.room))
 
     def _room_removed(self, event: RoomRemoved, entry: Entry) -> None:
-        self._fanout.broadcast(entry.text, entry.topic)
+        self._fanout.broadcast(entry.text, entry.topic, entry.event)
         for live in list(self._by_user.get(event.person, ())):
             if live.greeting is not None:
                 live.greeting.append(entry)
-            elif live.only_room == event.room:
-                self._end(live, close_codes.SESSION_ENDED, "You are no longer in this room.")
+            elif live.only_topic == room_topic(event.room):
+                self._end(live, Disconnect.REMOVED)
             else:
                 self._fanout.leave(live.connection, room_topic(event.room))
 
     def _room_archived_or_restored(self, event: RoomArchived | RoomRestored, entry: Entry) -> None:
-        self._fanout.broadcast(entry.text, entry.topic)
+        self._fanout.broadcast(entry.text, entry.topic, entry.event)
         if not event.in_site:
             self.archived.learn(event.room, entry.seq, isinstance(event, RoomArchived))
 
     def _session_revoked(self, event: SessionRevoked, _entry: Entry) -> None:
         for live in list(self._by_session.get(event.session, ())):
-            self._end(live, close_codes.SESSION_ENDED, "This session has ended. Log in again.")
+            self._end(live, Disconnect.SESSION_ENDED)
 
     def _account_disabled(self, event: AccountDisabled, _entry: Entry) -> None:
-        code = close_codes.BANNED if event.banned else close_codes.SESSION_ENDED
+        why = Disconnect.BANNED if event.banned else Disconnect.ACCOUNT_CLOSED
         for live in list(self._by_user.get(event.user, ())):
-            self._end(live, code, "This account is closed.")
+            self._end(live, why)
 
     def _identity_revoked(self, event: IdentityRevoked, entry: Entry) -> None:
         for live in list(self._by_user.get(event.user or 0, ())):
             if sessions.began_before(live.user.session, entry.seq):
-                self._end(live, close_codes.SESSION_ENDED, "You have logged out. Log in again.")
+                self._end(live, Disconnect.LOGGED_OUT)
 
     def _status_changed(self, event: StatusChanged, entry: Entry) -> None:
-        self._fanout.broadcast(entry.text, entry.topic)
+        self._fanout.broadcast(entry.text, entry.topic, entry.event)
         self.presences.chose(event.person, event.status, entry.seq)
 
-    def _end(self, live: LiveConnection, code: int, reason: str) -> None:
-        logger.info("connection_ended", code=code, user=live.user.id)
+    def _end(self, live: LiveConnection, why: Disconnect, retry_after: float | None = None) -> None:
+        logger.info("connection_ended", why=why.name.lower(), user=live.user.id)
         self.detach(live.connection)
-        live.connection.abort(code, reason)
+        live.connection.end(why, retry_after)
 
     # --- greeting ------------------------------------------------------------------------------------------------
 
-    def _register(self, connection: Connection, identity: AuthenticatedUser, only_room: int | None) -> LiveConnection:
+    def _register(self, connection: Connection, identity: AuthenticatedUser, only_topic: str | None) -> LiveConnection:
         mine = self._by_user.setdefault(identity.id, {})
         if len(mine) >= self._limit:
             raise TooManyConnections(retry_after=30.0)
-        live = LiveConnection(connection, identity, identity.actor(), only_room)
+        live = LiveConnection(connection, identity, identity.actor(), only_topic)
         mine[live] = None
         self._by_session.setdefault(identity.session, {})[live] = None
         self._live[connection] = live
@@ -294,9 +368,8 @@ class ConnectionHub:
         live.greeting = None
         for room in snapshot.rooms:
             self.archived.learn(room.id, room.head or 0, room.archived)
-        if live.only_room is not None:
-            only = room_topic(live.only_room)
-            heads = {topic: head for topic, head in heads.items() if topic == only}
+        if live.only_topic is not None:
+            heads = {topic: head for topic, head in heads.items() if topic == live.only_topic}
         for topic in heads:
             self._fanout.join(live.connection, topic)
         return heads

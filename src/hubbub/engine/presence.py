@@ -11,9 +11,9 @@ import heapq
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
+from hubbub.delivery.connections import Connection
 from hubbub.domain.model import Presence, Status
 from hubbub.domain.text import milliseconds
-from hubbub.engine.ports import Connection
 
 GRACE = 5.0
 """Seconds for which a user stays online after their last connection has ended."""
@@ -74,6 +74,11 @@ class Presences:
         self.wake: Callable[[], None] = lambda: None
 
     # --- changes -------------------------------------------------------------------------------------------------
+
+    def forget_choices(self) -> None:
+        """Forget which statuses users have set: the log that told them has ended."""
+        for found in self._users.values():
+            found.version = -1
 
     def expect(self, user: int, connection: Connection) -> None:
         """Register a connection that is being greeted.

@@ -6,18 +6,19 @@ The composition root builds this one object.
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import Concatenate, Generic, ParamSpec, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 
 from hubbub.clock import Clock
+from hubbub.delivery.fanout import Fanout
 from hubbub.domain.commands import TouchSession
 from hubbub.domain.errors import HubbubError, Unauthenticated, Unavailable
 from hubbub.engine.ephemeral import Ephemeral
 from hubbub.engine.external_auth import ExternalAuth
-from hubbub.engine.fanout import Fanout
 from hubbub.engine.followers import Followers
+from hubbub.engine.history import History
 from hubbub.engine.journal import Journal
 from hubbub.engine.limits import Limits
 from hubbub.engine.live_connections import ConnectionHub
@@ -103,10 +104,7 @@ class _Watched(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Everything a gateway may use.
-
-    `epoch` identifies the history that this server serves.
-    """
+    """Everything a gateway may use."""
 
     settings: Settings
     clock: Clock
@@ -122,10 +120,12 @@ class Services:
     passwords: Passwords
     limits: Limits
     metrics: Metrics
-    epoch: str
     lost_database: asyncio.Future[str]
     """Done when another server has taken over the database; the result names it. This server must
     then end."""
+    history: History
+    streams: set[Any] = field(default_factory=set)
+    """The open streams of server-sent events."""
     external_auth: ExternalAuth | None = None
     """Set if the host application authenticates the users."""
 

@@ -70,7 +70,7 @@ def admit(request: Request[AdmitIdentity], tx: Transaction) -> Nothing:
     command = request.command
     known = identities.find(tx.connection, command.issuer, command.subject)
     account = accounts.find(tx.connection, known.user) if known is not None and known.user is not None else None
-    if account is not None and not account.open_name:
+    if account is not None and account.is_deleted:
         return {}
     name = account.name if account is not None and known is not None and known.name == command.name else None
     if name is None:
@@ -98,7 +98,7 @@ def close_guest(request: Request[CloseGuest], tx: Transaction) -> Nothing:
     """
     command, actor = request.command, request.actor
     guest = accounts.find(tx.connection, command.user)
-    if guest is None or guest.role is not Role.GUEST or not guest.open_name:
+    if guest is None or guest.role is not Role.GUEST or guest.is_deleted:
         return {}
     if actor.id != guest.id and not actor.system:
         raise Forbidden()

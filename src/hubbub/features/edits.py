@@ -22,9 +22,8 @@ from hubbub.storage.transaction import Transaction
 def edit(request: Request[EditMessage], tx: Transaction) -> MaybePosition:
     """Edit a message.
 
-    The edit history keeps the former text; the log's entries no longer have it. In rooms whose new
-    members cannot read older messages, the event has no text, because the message may be older than
-    their membership.
+    The edit history keeps the former text. In rooms whose new members cannot read older messages,
+    the event has no text, because the message may be older than their membership.
     """
     command, actor, message = request.command, request.actor, request.message
     room, seq = command.room, command.message
@@ -33,7 +32,6 @@ def edit(request: Request[EditMessage], tx: Transaction) -> MaybePosition:
         raise Conflict("This message was deleted.")
     if message.body == command.body:
         return {}
-    log.redact(tx, room_topic(room), message.text_at(seq))
     edits.add(tx, room, seq, message.edited_at or message.at, message.body)
     before = _mentioned(message)
     text = MessageText(room, actor, command.body, command.online, before, message.body)
@@ -42,15 +40,8 @@ def edit(request: Request[EditMessage], tx: Transaction) -> MaybePosition:
     event_body = command.body if request.own.history == "all" else None
     event = MessageEdited(room=room, message=seq, by=actor.id, body=event_body, mentions=after, mentioned=before)
     entry = tx.append(event)
-    messages.change(
-        tx,
-        room,
-        seq,
-        body=command.body,
-        mentions=None if after is None else after.model_dump_json(exclude_none=True),
-        edited_at=tx.now,
-        text_seq=0 if event_body is None else entry.seq,
-    )
+    now = None if after is None else after.model_dump_json(exclude_none=True)
+    messages.edit(tx, room, seq, message, command.body, now)
     search_index.update(tx, room, seq)
     return entry.maybe_position()
 
@@ -67,10 +58,9 @@ def delete(request: Request[DeleteMessage], tx: Transaction) -> MaybePosition:
     rules.may_delete(actor, request.own, message.author)
     if message.body is None:
         return {}
-    log.redact(tx, room_topic(room), message.text_at(seq))
     mentioned = _mentioned(message)
     entry = tx.append(MessageDeleted(room=room, message=seq, by=actor.id, author=message.author, mentioned=mentioned))
-    messages.erase(tx, room, seq, mentioned)
+    messages.erase(tx, room, seq, message, mentioned)
     search_index.update(tx, room, seq)
     return entry.maybe_position()
 

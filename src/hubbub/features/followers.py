@@ -1,7 +1,7 @@
 """Followers: registration, leases, positions, failures and dead letters."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, NamedTuple, Protocol, TypeVar
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -37,17 +37,10 @@ from hubbub.storage import followers, log
 from hubbub.storage.followers import StoredFollower
 from hubbub.storage.transaction import Transaction
 
-T = TypeVar("T")
 EXCLUSIVE_LEASE = 2**52
 """The end of a lease that no other process can take."""
 MAX_ENTRIES = 500
 """Entries that `pages` returns, at most."""
-
-
-class Read(Protocol):
-    """Runs a query on a reader thread."""
-
-    def __call__(self, query: Callable[..., T], *args: Any, **kwargs: Any) -> Awaitable[T]: ...
 
 
 @handles(RegisterFollower)
@@ -82,28 +75,29 @@ def remove(request: Request[RemoveFollower], tx: Transaction) -> Progress:
 
 @handles(LeaseFollowers)
 def lease(request: Request[LeaseFollowers], tx: Transaction) -> Leases:
-    """Renew or take leases. A lease that has more than two thirds of its time is left alone."""
+    """Renew or take leases. A lease that was renewed a moment ago is left alone."""
     command = request.command
     found = followers.lock(tx, command.names)
     waiting = followers.with_retries(tx.connection, command.names)
-    leases = {}
     until = EXCLUSIVE_LEASE if command.exclusive else tx.now + command.lease
-    for name, each in found.items():
-        mine, fence = each.owner == command.owner, each.fence
-        if not mine and (command.exclusive or each.lease_until <= tx.now):
-            mine, fence = True, each.fence + 1
-            followers.change(tx, name, owner=command.owner, fence=fence, lease_until=until)
-        elif mine and each.lease_until < tx.now + command.lease * 2 // 3:
-            followers.change(tx, name, lease_until=until)
-        leases[name] = Lease(
+    owner = command.owner
+    others = {name for name, each in found.items() if each.owner != owner}
+    free = {name for name in others if command.exclusive or found[name].lease_until <= tx.now}
+    nearly = until - command.lease // 10
+    followers.take(tx, sorted(free), owner, until)
+    followers.renew(tx, [name for name in found if name not in others and found[name].lease_until < nearly], until)
+    leases = {
+        name: Lease(
             each.state,
-            fence if mine else 0,
+            each.fence + 1 if name in free else 0 if name in others else each.fence,
             each.attempts,
             each.failing_since,
             each.next_attempt_at,
             each.replay_seq is not None,
             name in waiting,
         )
+        for name, each in found.items()
+    }
     return {"leases": leases}
 
 
@@ -313,11 +307,10 @@ def pages(connection: Connection, wanted: Sequence[tuple[str, int]], limit: int,
     return found
 
 
-async def page(read: Read, actor: Actor, after: str, limit: int) -> tuple[list[Follower], bool]:
-    """Return followers by name, and whether there are more. One read for each. Raises Forbidden."""
+def stored(connection: Connection, actor: Actor, after: str, limit: int) -> list[StoredFollower]:
+    """Return followers in the order of their names, to be described one by one. Raises Forbidden."""
     rules.may_manage_followers(actor)
-    found = await read(followers.listing, after, limit + 1)
-    return [await read(describe, each) for each in found[:limit]], len(found) > limit
+    return followers.listing(connection, after, limit)
 
 
 def listing(connection: Connection, after: str, limit: int) -> tuple[list[Follower], bool]:
@@ -327,7 +320,7 @@ def listing(connection: Connection, after: str, limit: int) -> tuple[list[Follow
 
 
 def describe(connection: Connection, each: StoredFollower) -> Follower:
-    """Return a follower as staff sees it."""
+    """Return a follower as staff sees it. Compares the heads of all its topics with its positions."""
     lag = followers.lag(connection, each.name, each.scope)
     return Follower(
         name=each.name,

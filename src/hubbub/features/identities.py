@@ -56,6 +56,6 @@ def recognise(connection: Connection, identity: Identity) -> KnownIdentity | Non
     account = accounts.find(connection, known.user) if known is not None and known.user is not None else None
     if known is None or account is None:
         return None
-    if account.open_name and (known.name != identity.name or account.role != identity.role):
+    if not account.is_deleted and (known.name != identity.name or account.role != identity.role):
         return None
     return KnownIdentity(account.id, account.name, account.role, account.disabled, known.revoked)

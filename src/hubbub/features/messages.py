@@ -9,14 +9,14 @@ from hubbub.domain.commands import ForwardMessage, MessagePage, SendMessage
 from hubbub.domain.errors import BadRequest, Conflict, HubbubError, NotFound
 from hubbub.domain.events import MessageSent
 from hubbub.domain.mentions import may_mention
-from hubbub.domain.model import Actor, Forwarded, Mentions, Message, Position, Wire, room_topic
-from hubbub.domain.text import timestamp
+from hubbub.domain.model import Actor, Forwarded, Mentions, Position, Wire, room_topic
+from hubbub.domain.text import MAX_ID, timestamp
 from hubbub.features.shared.access import get_membership, get_message
 from hubbub.features.shared.guard import Request, posted_before
 from hubbub.features.shared.handlers import handles, handles_run
 from hubbub.features.shared.mentions import MessageText, resolve
 from hubbub.storage import accounts, history, log, mentions, messages, rooms
-from hubbub.storage.history import RoomView
+from hubbub.storage.history import HistoryRow, RoomView
 from hubbub.storage.mentions import MessagePlace
 from hubbub.storage.messages import NewMessage, StoredMessage
 from hubbub.storage.transaction import Transaction
@@ -33,7 +33,7 @@ def send(run: Sequence[Request[SendMessage]], tx: Transaction) -> list[Position 
     results: list[Position | HubbubError] = []
     new: list[NewMessage] = []
     new_mentions: list[tuple[MessagePlace, Mentions]] = []
-    sent: dict[tuple[int, int, str], tuple[str, int]] = {}
+    sent: dict[tuple[int, int, str], tuple[int, int]] = {}
     for index, request in enumerate(run):
         command, actor = request.command, request.actor
         key = (command.room, actor.id, command.key)
@@ -81,10 +81,10 @@ def page(connection: Connection, user: int, query: MessagePage) -> Answer:
         raise BadRequest("Give only one of before, after and around.")
     view = _view(connection, user, query.room)
     rows, more = _window(connection, view, query)
-    found = history.models(connection, view, rows)
+    found, quotes = history.with_quotes(connection, view, rows)
     return {
-        "messages": _dump(found),
-        "quotes": _dump(history.quotes(connection, view, found)),
+        "messages": found,
+        "quotes": quotes,
         "more": more,
         "heads": log.heads(connection, [room_topic(query.room)]),
     }
@@ -93,12 +93,12 @@ def page(connection: Connection, user: int, query: MessagePage) -> Answer:
 def one(connection: Connection, user: int, room: int, seq: int) -> Answer:
     """Return one message, with the message it quotes. Raises NotFound."""
     view = _view(connection, user, room)
-    found = history.some(connection, view, [seq])
+    (found, quotes) = history.with_quotes(connection, view, history.some(connection, view, [seq]))
     if not found:
         raise NotFound()
     return {
-        "message": _dump(found)[0],
-        "quotes": _dump(history.quotes(connection, view, found)),
+        "message": found[0],
+        "quotes": quotes,
         "heads": log.heads(connection, [room_topic(room)]),
     }
 
@@ -148,7 +148,7 @@ def _origin(command: ForwardMessage, source: StoredMessage, actor: Actor, tx: Tr
 def _append(
     command: SendMessage | ForwardMessage,
     actor: Actor,
-    digest: str,
+    digest: int,
     tx: Transaction,
     body: str,
     *,
@@ -170,7 +170,7 @@ def _append(
     event = MessageSent(room=room, by=actor.id, name=actor.name, n=head.n, key=command.key, body=body, **optional)
     entry = tx.append(event)
     return NewMessage(
-        tx.ids.next(), room, entry.seq, head.n, tx.now, actor.id, command.key, digest, body,
+        tx.row, room, entry.seq, head.n, actor.id, command.key, digest, body,
         reply_to, _json(forwarded), _json(mentioned),
     )  # fmt: skip
 
@@ -179,7 +179,7 @@ def _json(model: Wire | None) -> str | None:
     return None if model is None else model.model_dump_json(exclude_none=True)
 
 
-def _window(connection: Connection, view: RoomView, query: MessagePage) -> tuple[list[Any], dict[str, bool]]:
+def _window(connection: Connection, view: RoomView, query: MessagePage) -> tuple[list[HistoryRow], dict[str, bool]]:
     """Return the rows of a page, and whether there are more before and after it.
 
     Each side reads one message more than it returns, which tells whether there are more.
@@ -187,7 +187,7 @@ def _window(connection: Connection, view: RoomView, query: MessagePage) -> tuple
     limit = query.limit
     if query.after is not None:
         found = history.after(connection, view, query.after, limit + 1)
-        earlier = bool(history.before(connection, view, query.after + 1, 1))
+        earlier = history.any_between(connection, view, 0, query.after)
         return found[:limit], {"before": earlier, "after": len(found) > limit}
     if query.around is not None:
         half = limit // 2
@@ -196,9 +196,5 @@ def _window(connection: Connection, view: RoomView, query: MessagePage) -> tuple
         more = {"before": len(older) > half, "after": len(newer) > limit - half}
         return older[len(older) - min(half, len(older)) :] + newer[: limit - half], more
     found = history.before(connection, view, query.before, limit + 1)
-    later = query.before is not None and bool(history.after(connection, view, query.before - 1, 1))
+    later = query.before is not None and history.any_between(connection, view, query.before, MAX_ID)
     return found[-limit:], {"before": len(found) > limit, "after": later}
-
-
-def _dump(found: Sequence[Message]) -> list[dict[str, object]]:
-    return [message.on_the_wire() for message in found]

@@ -49,7 +49,7 @@ def listing(connection: Connection, user: int, room: int, before: int | None, li
     own = get_membership(connection, user, room)
     found = pins.listing(connection, history.view(own, room, user), before, limit + 1)
     return {
-        "pins": [pin.model_dump() | {"message": pin.message.on_the_wire()} for pin in found[:limit]],
+        "pins": found[:limit],
         "more": len(found) > limit,
         "heads": log.heads(connection, [room_topic(room)]),
     }

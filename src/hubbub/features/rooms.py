@@ -32,7 +32,7 @@ from hubbub.features.shared.access import get_room
 from hubbub.features.shared.guard import Request
 from hubbub.features.shared.handlers import handles
 from hubbub.features.shared.idempotency import OnceByKey
-from hubbub.storage import accounts, log, members, messages, rooms
+from hubbub.storage import accounts, log, members, rooms
 from hubbub.storage.transaction import Transaction
 
 MEMBERS_SHOWN = 100
@@ -101,8 +101,6 @@ def update(request: Request[UpdateRoom], tx: Transaction) -> MaybePosition:
         raise Conflict(NAME_TAKEN)
     tx.head(room_topic(room.id))
     rooms.change(tx, room.id, changes, public=public)
-    if changes.get("history") == "joined":
-        messages.redact_edits(tx, room.id)
     event = RoomUpdated(room=room.id, by=actor.id, name=actor.name, changes=RoomChanges.model_validate(changes))
     return _publish(tx, event, public=public)
 

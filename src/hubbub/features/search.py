@@ -25,9 +25,12 @@ from hubbub.storage.search_index import BlockHead, Group, IndexTerm, State
 
 TOO_SLOW = "This search takes too long. Search for more words or rarer ones, or add a filter."
 NEWEST = 2**63 - 1
-FIRST_BLOCKS = 4
-"""Blocks that a search looks at first. Each further step takes four times as many."""
-GROWTH = 4
+FIRST_BLOCKS = 2
+"""Blocks that a search looks at first."""
+GROWTH = 8
+"""How many times as many blocks a step takes at most."""
+SURPLUS = 1.5
+"""A step takes this part of the blocks that would complete the page if hits were evenly spread."""
 MAX_BLOCKS = 1_024
 """Blocks that one statement looks at."""
 MAX_GROUPS = 8
@@ -127,11 +130,10 @@ def _page(connection: Connection, user: int, request: SearchRequest) -> dict[str
     search = _resolve(connection, user, query.parse(request.text, typing=request.typing))
     state = search_index.state(connection)
     found, following = _walk(connection, search, state, request, deadline)
-    messages = history.models_of(connection, user, [row for row, _ in found])
+    messages = history.wire_of(connection, user, [row for row, _ in found])
     answer: dict[str, object] = {
         "results": [
-            {"message": message.on_the_wire(), "highlights": places}
-            for message, (_, places) in zip(messages, found, strict=True)
+            {"message": message, "highlights": places} for message, (_, places) in zip(messages, found, strict=True)
         ],
         "more": following is not None,
         "query": {
@@ -158,7 +160,7 @@ def _walk(
     if search.query.is_empty or not search.floors or search.authors == frozenset() or state.tokeniser != VERSION:
         return found, None
     before = NEWEST if request.before is None else request.before
-    for ids, examined in _candidates(connection, search, before):
+    for ids, examined in _candidates(connection, search, before, request.limit + 1):
         start = 0
         while start < len(ids):
             some = ids[start : start + (request.limit + 1 if not found else ROWS_AT_ONCE)]
@@ -179,18 +181,21 @@ def _walk(
     return found, None
 
 
-def _candidates(connection: Connection, search: Search, before: int) -> Iterator[Candidates]:
-    """Yield the ids of messages below `before` that may match, descending."""
+def _candidates(connection: Connection, search: Search, before: int, wanted: int) -> Iterator[Candidates]:
+    """Yield the ids of messages below `before` that may match, descending.
+
+    `wanted` says how many are probably needed.
+    """
     if search.query.has("is", "pinned"):
         yield Candidates(search_rooms.pinned(connection, sorted(search.floors), before), 0)
         return
     groups = search.groups
     waiting = [each for each, room in search_index.recent(connection, groups, before) if room in search.floors]
     left = [head for head in search_index.heads(connection, before) if _in_time(head, search.sent_between)]
-    size = FIRST_BLOCKS
+    size, done, given = FIRST_BLOCKS, 0, 0
     while True:
         some, left = left[:size], left[size:]
-        size = min(size * GROWTH, MAX_BLOCKS)
+        done += size
         matching = search_index.matching(connection, groups, [head.block for head in some])
         waiting += [
             each for each, room in search_index.members(connection, matching) if each < before and room in search.floors
@@ -199,9 +204,19 @@ def _candidates(connection: Connection, search: Search, before: int) -> Iterator
         waiting.sort(reverse=True)
         ready = [each for each in waiting if each > examined]
         waiting = waiting[len(ready) :]
+        given += len(ready)
+        size = _next_size(size, done, given, wanted)
         yield Candidates(ready, examined + 1 if left else 0)
         if not left:
             return
+
+
+def _next_size(size: int, done: int, given: int, wanted: int) -> int:
+    """Return how many blocks to look at next, after `done` blocks with `given` hits, `size` of them just now."""
+    needed = size * GROWTH if given == 0 else size * 2
+    if 0 < given < wanted:
+        needed = min(size * GROWTH, round(SURPLUS * done * (wanted - given) / given))
+    return max(FIRST_BLOCKS, min(needed, MAX_BLOCKS))
 
 
 def _in_time(head: BlockHead, between: tuple[int | None, int | None]) -> bool:
@@ -247,6 +262,5 @@ def _rooms(connection: Connection, mine: Sequence[search_rooms.SearchedRoom], us
         return set()
     found = {room.id for room in mine if room.kind != "direct" and skeleton(room.name) == wanted}
     found |= {room.id for room in mine if str(room.id) == name}
-    for other in search_rooms.users_named(connection, wanted):
-        found |= {room.id for room in mine if room.kind == "direct" and other in room.people - {user}}
-    return found
+    others = search_rooms.users_named(connection, wanted) - {user}
+    return found | search_rooms.direct_with(connection, user, others)

@@ -29,7 +29,7 @@ from hubbub.storage import search_index
 from hubbub.storage.search_index import Document, Text
 from hubbub.storage.transaction import Transaction
 
-MAX_CHARACTERS = 128 * 1024
+MAX_CHARACTERS = 160 * 1024
 """Characters of the messages that are added to the index in one transaction, but at least one message."""
 
 

@@ -179,7 +179,7 @@ def expired(connection: Connection, now: int, limit: int = 100) -> list[tuple[in
 
     They need a revocation, which closes connections.
     """
-    return [(stored.user, stored.id) for stored in sessions.expired(connection, now, limit)]
+    return sessions.expired(connection, now, limit)
 
 
 def _guest(connection: Connection, user: int) -> AuthenticatedUser | None:

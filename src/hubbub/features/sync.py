@@ -42,6 +42,7 @@ class Snapshot:
     All of it comes from one read transaction.
     """
 
+    epoch: str
     user: User
     rooms: list[Room]
     heads: dict[str, int]
@@ -64,7 +65,8 @@ def snapshot(
     floors = {room_topic(room.id): room.floor or 0 for room in joined}
     own = [user_topic(user), SITE] if site else [user_topic(user)]
     heads = {room_topic(room.id): room.head or 0 for room in joined} | log.heads(connection, own)
-    right_epoch = epoch is None or epoch == log.epoch(connection)
+    now_epoch = log.epoch(connection)
+    right_epoch = epoch is None or epoch == now_epoch
     missing, size = [], 0
     for topic, after in have.items():
         if topic not in heads:
@@ -80,7 +82,7 @@ def snapshot(
             _, floor = log.position(connection, topic) or (0, 0)
             missing.append(MissingEvents(topic, heads[topic], max(floor, floors.get(topic, 0)), page))
     chosen, _ = statuses.of(connection, [user], now)[user]
-    return Snapshot(account.profile(), joined, heads, missing, chosen)
+    return Snapshot(now_epoch, account.profile(), joined, heads, missing, chosen)
 
 
 def events_since(connection: Connection, user: int, site: bool, query: EventsSince) -> dict[str, object]:
@@ -88,20 +90,31 @@ def events_since(connection: Connection, user: int, site: bool, query: EventsSin
 
     Raises NotFound for topics the user may not follow.
     """
-    floor = follow_floor(connection, user, site, query.topic)
     epoch = log.epoch(connection)
-    page = None
-    if query.epoch is None or query.epoch == epoch:
-        page = log.since(connection, query.topic, query.after, query.limit, floor=floor)
-    if page is None:
+    found = page(connection, user, site, query.topic, query.epoch, query.after, query.limit)
+    if found is None:
+        floor = follow_floor(connection, user, site, query.topic)
         head, own_floor = log.position(connection, query.topic) or (0, 0)
         return {"epoch": epoch, "reset": True, "head": head, "floor": max(floor, own_floor)}
     return {
         "epoch": epoch,
-        "events": [orjson.Fragment(text) for text in page.texts],
-        "head": page.head,
-        "more": not page.complete,
+        "events": [orjson.Fragment(text) for text in found.texts],
+        "head": found.head,
+        "more": not found.complete,
     }
+
+
+def page(
+    connection: Connection, user: int, site: bool, topic: str, epoch: str | None, after: int, limit: int
+) -> LogPage | None:
+    """Return a page of a topic's events, None if the client needs a reset.
+
+    Raises NotFound for topics the user may not follow.
+    """
+    floor = follow_floor(connection, user, site, topic)
+    if epoch is not None and epoch != log.epoch(connection):
+        return None
+    return log.since(connection, topic, after, limit, floor=floor)
 
 
 def follow_floor(connection: Connection, user: int, site: bool, topic: str) -> int:
@@ -122,13 +135,18 @@ def follow_floor(connection: Connection, user: int, site: bool, topic: str) -> i
     raise NotFound()
 
 
-def gap(connection: Connection, topic: str, after: int, top: int) -> list[str]:
+def gap(connection: Connection, user: int, topic: str, after: int, top: int) -> list[str]:
     """Return the encoded events after `after`, up to `top`.
 
-    They are the events between a snapshot and the moment of the subscription.
+    They are the events between a snapshot and the moment of the subscription. There are none if the
+    user may no longer follow the topic.
     """
+    try:
+        floor = follow_floor(connection, user, True, topic)
+    except NotFound:
+        return []
     found: list[str] = []
-    while after < top and (page := log.since(connection, topic, after, min(1_000, top - after))):
+    while after < top and (page := log.since(connection, topic, after, min(1_000, top - after), floor=floor)):
         found += page.texts
         after = page.last
         if page.complete or not page.texts:

@@ -3,6 +3,10 @@
 After 40xx the client reconnects and resumes; after 45xx it does not reconnect.
 """
 
+from collections.abc import Mapping
+
+from hubbub.domain.disconnects import Disconnect
+
 GOING_AWAY = 4000
 SLOW = 4008
 TOO_MANY = 4009
@@ -16,6 +20,18 @@ UNSUPPORTED = 1003
 POLICY = 1008
 TOO_BIG = 1009
 INTERNAL = 1011
+
+OF: Mapping[Disconnect, tuple[int, str]] = {
+    Disconnect.SESSION_ENDED: (SESSION_ENDED, "This session has ended. Log in again."),
+    Disconnect.LOGGED_OUT: (SESSION_ENDED, "You have logged out. Log in again."),
+    Disconnect.ACCOUNT_CLOSED: (SESSION_ENDED, "This account is closed."),
+    Disconnect.BANNED: (BANNED, "This account is closed."),
+    Disconnect.REMOVED: (SESSION_ENDED, "You are no longer in this room."),
+    Disconnect.NEW_EPOCH: (GOING_AWAY, ""),
+    Disconnect.SLOW: (SLOW, "too slow"),
+    Disconnect.INTERNAL: (INTERNAL, ""),
+}
+"""The code and the reason of each disconnect."""
 
 MEANING = {
     NORMAL: "answers the client's own close",

@@ -13,16 +13,23 @@ connections as notices.
 """
 
 from collections.abc import Hashable
+from dataclasses import dataclass
 from urllib.parse import unquote
 
 import orjson
 
 from hubbub.domain.commands import SendMessage
 from hubbub.domain.errors import BadRequest, HubbubError, NotFound
+from hubbub.domain.events import MessageSent
 from hubbub.domain.model import LOBBY
 from hubbub.domain.text import MAX_ID, one_line
 
-NOTICE = "notice"
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A line for plain-text connections that is not an event of a log."""
+
+    line: str
 
 
 def room_of(parameter: str | None) -> int:
@@ -70,20 +77,21 @@ def refusal(error: HubbubError) -> str:
     return f"Error: {one_line(error.message)}{wait}"
 
 
-def notice(line: str) -> bytes:
-    """Return a line for plain-text connections, encoded like an event."""
-    return orjson.dumps({"type": NOTICE, "line": line})
-
-
-def render(text: bytes) -> str | None:
-    """Return the line for an encoded event or notice; None if it is not shown."""
-    event = orjson.loads(text)
-    if event["type"] == NOTICE:
-        line: str = event["line"]
-        return line
-    if event["type"] == "message.sent" and event["body"] is not None:
-        return said(event["name"], event["body"])
+def render(event: object) -> str | None:
+    """Return the line for an event or a notice; None if it is not shown."""
+    match event:
+        case Notice(line=line):
+            return line
+        case MessageSent(name=name, body=str() as body):
+            return said(name, body)
     return None
+
+
+def render_stored(text: str) -> str | None:
+    """Return the line for an entry as it is stored in the log; None if it is not shown."""
+    event = orjson.loads(text)
+    shown = event["type"] == MessageSent.type and event.get("body") is not None
+    return said(event["name"], event["body"]) if shown else None
 
 
 class Presence:

@@ -73,7 +73,7 @@ class Welcome(Wire):
 
     type: Literal["welcome"]
     epoch: str
-    """The history that the seqs belong to. It changes only when a backup is restored."""
+    """The history that the seqs belong to. It changes when the database goes back in time."""
     user: User
     rooms: list[Room]
     """The rooms the user is a member of, the lobby first."""

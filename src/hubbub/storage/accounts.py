@@ -1,7 +1,6 @@
 """Accounts: names, roles, password hashes.
 
-A name is unique by its skeleton. The skeleton of a deleted account begins with `#`, which no name
-has.
+A name is unique by its skeleton, which a deleted account does not have.
 """
 
 from collections.abc import Collection, Sequence
@@ -18,6 +17,7 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    text,
     update,
 )
 
@@ -27,7 +27,7 @@ from hubbub.domain.text import timestamp
 from hubbub.storage import deletion, log, names, rows
 from hubbub.storage.database import Statement
 from hubbub.storage.rows import BIG, Rows
-from hubbub.storage.schema import USER_KEPT, identities, users
+from hubbub.storage.schema import GUESTS, OWNERS, USER_KEPT, identities, users
 from hubbub.storage.transaction import Transaction
 
 
@@ -35,8 +35,7 @@ from hubbub.storage.transaction import Transaction
 class Account:
     """A row of `users`.
 
-    A user without a password hash cannot log in. `open_name` is False once the account has given up
-    its name.
+    A user without a password hash cannot log in. A deleted account is disabled as well.
     """
 
     id: int
@@ -44,8 +43,12 @@ class Account:
     role: Role
     password_hash: str | None
     disabled: bool
-    open_name: bool
     created_at: int
+    deleted_at: int | None
+
+    @property
+    def is_deleted(self) -> bool:
+        return self.deleted_at is not None
 
     def profile(self) -> User:
         return User(id=self.id, name=self.name, role=self.role, created_at=timestamp(self.created_at))
@@ -89,11 +92,11 @@ def names_of(connection: Connection, wanted: Collection[int]) -> dict[int, str]:
 
 def has_owner(connection: Connection) -> bool:
     """Return whether the site has an owner, including a disabled one."""
-    return connection.scalar(select(users.c.id).where(users.c.role == Role.OWNER).limit(1)) is not None
+    return connection.scalar(select(users.c.id).where(IS_OWNER).limit(1)) is not None
 
 
 def active_owners(connection: Connection) -> int:
-    query = select(func.count()).where(users.c.role == Role.OWNER, users.c.disabled.is_(False))
+    query = select(func.count()).select_from(users).where(IS_OWNER, users.c.disabled.is_(False))
     return connection.scalar(query) or 0
 
 
@@ -117,8 +120,14 @@ def search(connection: Connection, text: str, limit: int) -> list[Person]:
 
 def guests(connection: Connection, before: int) -> list[int]:
     """Return the open guest accounts created before `before` (milliseconds)."""
-    open_ = (users.c.role == Role.GUEST, users.c.disabled.is_(False), users.c.created_at < before)
-    return list(connection.scalars(select(users.c.id).where(*open_).order_by(users.c.id)))
+    open_ = (IS_GUEST, users.c.disabled.is_(False), users.c.created_at < before)
+    return list(connection.scalars(select(users.c.id).where(*open_).order_by(users.c.created_at, users.c.id)))
+
+
+def is_gone(connection: Connection, topic: str) -> bool:
+    """Return whether the topic is that of a user whose account was removed completely."""
+    kind, _, user = topic.partition(":")
+    return kind == "user" and FIND.row(connection, user=int(user)) is None
 
 
 def left_something(connection: Connection, user: int) -> bool:
@@ -159,7 +168,7 @@ def retire(tx: Transaction, user: int, name: str, role: Role) -> None:
     """
     _erase_own(tx, user)
     tx.execute(update(identities).where(identities.c.user == user).values(name=""))
-    values = deletion.erased(users, USER_KEPT, name=name, skeleton=f"#{user}", role=role, disabled=True)
+    values = deletion.erased(users, USER_KEPT, name=name, role=role, disabled=True, deleted_at=tx.now)
     tx.execute(update(users).where(users.c.id == user).values(**values))
 
 
@@ -187,19 +196,19 @@ def _active() -> Select[Any]:
 
 def _accounts() -> Select[Any]:
     return select(
-        users.c.id, users.c.name, users.c.role, users.c.password_hash, users.c.disabled, users.c.skeleton,
-        users.c.created_at,
+        users.c.id, users.c.name, users.c.role, users.c.password_hash, users.c.disabled, users.c.created_at,
+        users.c.deleted_at,
     )  # fmt: skip
 
 
 def _account(row: Sequence[Any] | None) -> Account | None:
     if row is None:
         return None
-    id_, name, role, password_hash, disabled, skeleton_, created_at = row
-    open_name = not skeleton_.startswith("#")
-    return Account(id_, name, Role(role), password_hash, bool(disabled), open_name, created_at)
+    id_, name, role, password_hash, disabled, *times = row
+    return Account(id_, name, Role(role), password_hash, bool(disabled), *times)
 
 
+IS_GUEST, IS_OWNER = text(GUESTS), text(OWNERS)
 FIND = Statement(lambda _: _accounts().where(users.c.id == bindparam("user")))
 OPEN = Statement(lambda _: select(users.c.id).where(users.c.id == bindparam("user"), users.c.disabled.is_(False)))
 OPEN_AMONG = Statement(_open_among)

@@ -35,6 +35,10 @@ ERASURE_RETRY = 0.5
 MINIMUM_SQLITE = (3, 38, 0)
 READERS = 4
 MAX_WAITING_READS = 2_000
+REPLACED = (
+    "The database file was moved or replaced while the server was running. Stop the server before you change files, "
+    "or use `hubbub restore`."
+)
 MIGRATION_LOCK = 0x487562627562  # an arbitrary number that no other application is likely to use
 
 logger = structlog.get_logger(__name__)
@@ -48,6 +52,11 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.path = Path(self.url.database) if self.is_sqlite and self.url.database else None
         self._wal = f"{self.path}-wal" if self.path is not None else None
+        self._name = str(self.path)
+        self._file: tuple[int, int] | None = None
+        self._gate = threading.Condition()
+        self._entered = 0
+        self._is_shut = False
         if self.is_sqlite and sqlite3.sqlite_version_info < MINIMUM_SQLITE:
             wanted = ".".join(map(str, MINIMUM_SQLITE))
             raise RuntimeError(f"SQLite {sqlite3.sqlite_version} is too old. Hubbub needs {wanted} or newer.")
@@ -98,8 +107,20 @@ class Database:
 
         Raises Unavailable.
         """
-        with translate_errors(), self.reader.connect() as connection, connection.begin():
-            return query(connection, *args, **kwargs)
+        if self.path is None:
+            with translate_errors(), self.reader.connect() as connection, connection.begin():
+                return query(connection, *args, **kwargs)
+        with self._gate:
+            if self._is_shut:
+                raise Unavailable(retry_after=1.0)
+            self._entered += 1
+        try:
+            with translate_errors(), self.reader.connect() as connection, connection.begin():
+                return query(connection, *args, **kwargs)
+        finally:
+            with self._gate:
+                self._entered -= 1
+                self._gate.notify_all()
 
     def submit(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Run ``query(connection, …)`` on a reader thread.
@@ -125,6 +146,51 @@ class Database:
         if not read.cancelled() and isinstance(read.exception(), Unavailable):
             with self._lock:
                 self.failed_reads += 1
+
+    def is_replaced(self) -> bool:
+        """Return whether SQLite's path names another file than the one that is open, or none."""
+        return self._file is not None and self._stat() != self._file
+
+    def leave_file(self, writer: Connection | None) -> None:
+        """Refuse reads, and finish a SQLite file that was moved or replaced.
+
+        What was committed goes into it: SQLite would apply a write-ahead log that is left to the
+        new file. Called on the writer's thread with its connection, if it is open. Raises
+        Unavailable if another process reads the file.
+        """
+        if not self._is_shut:
+            logger.error("database_file_replaced", path=str(self.path), advice=REPLACED)
+        with self._gate:
+            self._is_shut = True
+            if not self._gate.wait_for(lambda: self._entered == 0, timeout=BUSY_TIMEOUT):
+                raise Unavailable(retry_after=1.0)
+        if writer is not None and not self.truncate_wal(writer):
+            raise Unavailable(retry_after=1.0)
+
+    def reopen(self) -> None:
+        """Let connections open the new file. Raises Unavailable if there is none."""
+        self.reader.dispose()
+        self.writer.dispose()
+        self.note_file()
+        if self._file is None:
+            self._file = (0, 0)  # it is still replaced
+            raise Unavailable(retry_after=1.0)
+        with self._gate:
+            self._is_shut = False
+
+    def note_file(self) -> None:
+        """Note which SQLite file the writer opens."""
+        self._file = self._stat()
+
+    def _stat(self) -> tuple[int, int] | None:
+        """Return the device and inode of the SQLite file."""
+        if self.path is None:
+            return None
+        try:
+            found = os.stat(self._name)  # noqa: PTH116  before every batch
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
     def wal_bytes(self) -> int:
         """Return the size of SQLite's write-ahead log in bytes, 0 for PostgreSQL."""
@@ -167,10 +233,23 @@ class WriterConnection:
         self._erase_at: float | None = 0.0 if database.is_sqlite else None
         """When to erase deleted text from the write-ahead log. The last process may have left some."""
         self._erased_at = -ERASURE_INTERVAL
+        self._is_leaving = False
+        """Whether the write-ahead log must still go into a file that was replaced."""
+        self.is_verified = False
+        """Whether the database was checked since this connection was opened. The writer's user sets
+        it."""
 
     def get(self) -> Connection:
+        if self._database.is_replaced():
+            self._is_leaving = True
+            self._database.leave_file(self._connection)
+            self._is_leaving = False
+            self.hang_up()
+            self._database.reopen()
         if self._connection is None:
+            self._database.note_file()
             self._connection = self._database.writer.connect()
+            self.is_verified = False
         return self._connection
 
     def note_erasure(self) -> None:
@@ -203,7 +282,20 @@ class WriterConnection:
         elif due:
             self._erase_at = monotonic() + ERASURE_RETRY
 
+    def close(self) -> None:
+        """Close for good."""
+        if self._database.is_replaced():
+            try:
+                self._database.leave_file(self._connection)
+            except Exception as error:
+                logger.warning("file_not_finished", reason=repr(error))
+        self._is_leaving = False
+        self.hang_up()
+
     def hang_up(self) -> None:
+        """Close the connection after a failure."""
+        if self._is_leaving:
+            return
         connection, self._connection = self._connection, None
         if connection is not None:
             try:

@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Dialect, Executable, and_, select
 from sqlalchemy.sql import ColumnElement
-from sqlalchemy.types import TypeEngine
 
 from hubbub.domain.model import Membership, RoomRole
 from hubbub.storage import rows
@@ -14,6 +13,9 @@ from hubbub.storage.messages import StoredMessage
 from hubbub.storage.rows import BIG, TEXT, Rows
 from hubbub.storage.schema import members, messages, rooms, users
 from hubbub.storage.transaction import Transaction
+
+PostedMessage = tuple[int | None, int]
+"""The digest and the seq of a message. A deleted message has no digest."""
 
 
 class RoomFacts(NamedTuple):
@@ -25,8 +27,8 @@ class RoomFacts(NamedTuple):
     """The actor's membership of the room."""
     message: StoredMessage | None = None
     """The message that the command is about, whether the actor may read it or not."""
-    posted: tuple[str, int] | None = None
-    """The digest and the seq of the message that the actor has posted with the command's key."""
+    posted: PostedMessage | None = None
+    """The message that the actor has posted with the command's key."""
 
 
 ROLES = {role.value: role for role in RoomRole}
@@ -55,12 +57,16 @@ def of_messages(tx: Transaction, asked: Sequence[tuple[int, int, int]]) -> list[
 
 
 def of_posts(tx: Transaction, asked: Sequence[tuple[int, int, str]]) -> list[RoomFacts]:
-    """Return the facts for each (room, user, key). One statement."""
-    found: list[Any] = [None] * len(asked)
+    """Return the facts for each (room, user, key).
+
+    Two statements. A run has many messages of few users, and few messages that were posted before.
+    """
+    pairs = list(dict.fromkeys(each[:2] for each in asked))
+    known = dict(zip(pairs, of_rooms(tx, pairs), strict=True))
+    found = [known[each[:2]] for each in asked]
     numbered = [(index, *each) for index, each in enumerate(asked)]
-    for row in POSTS.rows(tx.connection, rows=rows.encode(numbered)):
-        digest, seq = row[1], row[2]
-        found[row[0]] = RoomFacts(row[3] == 0, _membership(row[4:]), None, None if seq is None else (digest, seq))
+    for index, digest, seq in POSTED.rows(tx.connection, rows=rows.encode(numbered)):
+        found[index] = found[index]._replace(posted=(digest, seq))
     return found
 
 
@@ -72,9 +78,10 @@ def _membership(row: tuple[Any, ...]) -> Membership | None:
     return Membership(ROLES[role], joined_seq, read_seq, read_n, kind, history, archived != 0, members_)
 
 
-def _statement(dialect: Dialect, *more: str) -> Executable:
-    """Select the facts of rooms; with `message` or `key` also those of messages."""
-    given = Rows(dialect, {"index": BIG, "room": BIG, "user": BIG, **{name: KINDS[name] for name in more}})
+def _statement(dialect: Dialect, *, message: bool) -> Executable:
+    """Select the facts of rooms, and those of a message in each."""
+    columns_given = {"index": BIG, "room": BIG, "user": BIG, **({"message": BIG} if message else {})}
+    given = Rows(dialect, columns_given)
     wanted = select(*given.columns()).select_from(given.source).subquery("wanted")
     columns: list[ColumnElement[Any]] = [
         users.c.disabled, members.c.role, members.c.joined_seq, members.c.read_seq, members.c.read_n,
@@ -85,20 +92,22 @@ def _statement(dialect: Dialect, *more: str) -> Executable:
         .outerjoin(rooms, rooms.c.id == wanted.c.room)
         .outerjoin(users, users.c.id == wanted.c.user)
     )
-    in_room = messages.c.room == wanted.c.room
-    if "message" in more:
+    if message:
         author = users.alias("author")
-        source = source.outerjoin(messages, and_(in_room, messages.c.seq == wanted.c.message))
-        source = source.outerjoin(author, author.c.id == messages.c.author)
+        of_room = and_(messages.c.room == wanted.c.room, messages.c.seq == wanted.c.message)
+        source = source.outerjoin(messages, of_room).outerjoin(author, author.c.id == messages.c.author)
         columns += [author.c.name if name == "name" else messages.c[name] for name in StoredMessage._fields]
-    if "key" in more:
-        own = and_(in_room, messages.c.author == wanted.c.user, messages.c.key == wanted.c.key)
-        source = source.outerjoin(messages, own)
-        columns = [messages.c.hash, messages.c.seq, *columns]
     return select(wanted.c.index, *columns).select_from(source)
 
 
-KINDS: dict[str, TypeEngine[Any]] = {"message": BIG, "key": TEXT}
-ROOMS = Statement(lambda dialect: _statement(dialect))
-MESSAGES = Statement(lambda dialect: _statement(dialect, "message"))
-POSTS = Statement(lambda dialect: _statement(dialect, "key"))
+def _posted(dialect: Dialect) -> Executable:
+    """Select the messages that were posted with given keys."""
+    given = Rows(dialect, {"index": BIG, "room": BIG, "user": BIG, "key": TEXT})
+    wanted = select(*given.columns()).select_from(given.source).subquery("wanted")
+    same = [messages.c.room == wanted.c.room, messages.c.author == wanted.c.user, messages.c.key == wanted.c.key]
+    return select(wanted.c.index, messages.c.digest, messages.c.seq).join_from(wanted, messages, and_(*same))
+
+
+ROOMS = Statement(lambda dialect: _statement(dialect, message=False))
+MESSAGES = Statement(lambda dialect: _statement(dialect, message=True))
+POSTED = Statement(_posted)

@@ -124,6 +124,19 @@ def change(tx: Transaction, name: str, **values: Any) -> None:
     tx.execute(update(followers).where(followers.c.name == name).values(**values))
 
 
+def take(tx: Transaction, names: Sequence[str], owner: str, until: int) -> None:
+    """Make `owner` the next owner of followers. One statement."""
+    if names:
+        values = {"owner": owner, "fence": followers.c.fence + 1, "lease_until": until}
+        tx.execute(update(followers).where(followers.c.name.in_(names)).values(**values))
+
+
+def renew(tx: Transaction, names: Sequence[str], until: int) -> None:
+    """Prolong leases. One statement."""
+    if names:
+        tx.execute(update(followers).where(followers.c.name.in_(names)).values(lease_until=until))
+
+
 def release(tx: Transaction, owner: str) -> None:
     tx.execute(update(followers).where(followers.c.owner == owner).values(owner=None, lease_until=0))
 

@@ -4,14 +4,14 @@ They are never used to order what users see.
 
 The ids of several nodes on one database differ in the lowest bits. A node takes the next number of
 a counter in the database when it starts, so there is no lease that could expire while the node
-runs. After 1,024 starts the numbers repeat. If two nodes then make the same id in the same
-microsecond, the primary key refuses it, and the journal takes a new number and repeats the
-transaction.
+runs. After 1,024 starts the numbers repeat. If two nodes then make the same id of a user or a room
+in the same millisecond, the primary key refuses it, and the journal takes a new number and repeats
+the transaction.
 """
 
 from sqlalchemy import BigInteger, Connection, Text, cast, func, select
 
-from hubbub.storage.schema import log, messages, meta, rooms, users
+from hubbub.storage.schema import meta, rooms, users
 
 NODE_BITS = 10
 EPOCH = 1_735_689_600_000  # 2025-01-01 in milliseconds: leaves room below 2^53 for a century
@@ -20,25 +20,24 @@ EPOCH = 1_735_689_600_000  # 2025-01-01 in milliseconds: leaves room below 2^53 
 class Ids:
     """Makes ids. Must be used on the writer's thread only.
 
-    Big tables have row ids from microseconds. Users and rooms have public ids from milliseconds,
-    below 2^53.
+    Transactions have ids from microseconds. Users and rooms have public ids from milliseconds, below
+    2^53.
     """
 
-    def __init__(self, node: int = 0, last: int = 0, last_public: int = 0) -> None:
+    def __init__(self, node: int = 0, last_public: int = 0) -> None:
         self._node = node
-        self._last = last >> NODE_BITS
+        self._last = 0
         self._last_public = last_public >> NODE_BITS
         self._now = 0
 
     @classmethod
     def load(cls, connection: Connection) -> "Ids":
-        """Continue above all stored ids, whatever the clock says.
+        """Continue above all stored public ids, whatever the clock says.
 
         Takes a node number, so it writes.
         """
-        big = [connection.scalar(select(func.max(table.c.id))) or 0 for table in (log, messages)]
         public = [connection.scalar(select(func.max(table.c.id))) or 0 for table in (rooms, users)]
-        return cls(_node(connection), max(big), max(public))
+        return cls(_node(connection), max(public))
 
     def tick(self, now: int) -> None:
         """Set the time in milliseconds. The ids of a batch start there."""

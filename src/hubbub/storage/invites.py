@@ -5,11 +5,22 @@ Only hashes of the tokens are stored. One conditional statement uses a token.
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    delete,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from hubbub.domain.model import Invite
 from hubbub.domain.text import timestamp
-from hubbub.storage.schema import invites, links, rooms
+from hubbub.storage.schema import USED_UP, invites, links, rooms
 from hubbub.storage.transaction import Transaction
 
 
@@ -124,12 +135,19 @@ def remove_into(tx: Transaction, room: int, author: int) -> None:
 def remove_ended(tx: Transaction, before: int, limit: int) -> int:
     """Delete at most `limit` ended invites; return how many.
 
-    These were used up or expired before `before`.
+    These were used up or expired before `before`. Each of the two has its own index.
     """
-    last_use = func.coalesce(invites.c.used_at, invites.c.created_at)
-    used_up = and_(invites.c.uses >= invites.c.max_uses, last_use < before)
-    ended = select(invites.c.id).where(or_(used_up, invites.c.expires_at < before)).limit(limit)
-    return tx.execute(delete(invites).where(invites.c.id.in_(ended))).rowcount
+    gone = 0
+    for ended in (invites.c.expires_at < before, and_(text(USED_UP), invites.c.used_at < before)):
+        some = select(invites.c.id).where(ended).limit(limit - gone)
+        gone += tx.execute(delete(invites).where(invites.c.id.in_(some))).rowcount
+    return gone
+
+
+def remove_expired_tokens(tx: Transaction, before: int, limit: int) -> int:
+    """Delete at most `limit` one-time tokens that expired before `before`; return how many."""
+    expired = select(links.c.token_hash).where(links.c.expires_at < before).limit(limit)
+    return tx.execute(delete(links).where(links.c.token_hash.in_(expired))).rowcount
 
 
 def create_one_time_token(

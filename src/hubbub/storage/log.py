@@ -1,19 +1,39 @@
-"""Reading, redacting and trimming the log."""
+"""Reading and trimming the log.
+
+The entries of a room are the rows of the log and, for each `message.sent`, the row of the message.
+They are read with the present texts of their messages.
+"""
 
 import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, Dialect, Executable, and_, bindparam, delete, func, select, update
+from sqlalchemy import (
+    CompoundSelect,
+    Connection,
+    Dialect,
+    Executable,
+    Select,
+    and_,
+    bindparam,
+    case,
+    cast,
+    delete,
+    func,
+    literal_column,
+    null,
+    select,
+    union_all,
+)
 
-from hubbub.domain.events import BY_TYPE, ENVELOPE, Entry, Event, SiteRoomEvent
+from hubbub.domain.events import BY_TYPE, Entry, Event, MessageSent, SiteRoomEvent
 from hubbub.domain.model import SITE
-from hubbub.storage import rows
+from hubbub.storage import event_text, rows
 from hubbub.storage.database import Statement
 from hubbub.storage.rows import BIG, TEXT, Rows
-from hubbub.storage.schema import log, meta, topics
+from hubbub.storage.schema import log, messages, meta, topics, users
 from hubbub.storage.transaction import Transaction
 
 MAX_PAGE_CHARACTERS = 256 * 1024
@@ -38,7 +58,7 @@ class LogPage:
 
 
 def epoch(connection: Connection) -> str:
-    """Return the id of this history. It changes only when a backup is restored."""
+    """Return the id of this history. `storage.epochs` changes it."""
     found = EPOCH.row(connection)
     assert found is not None, "the first migration writes it"
     return str(found[0])
@@ -59,7 +79,8 @@ def since(connection: Connection, topic: str, after: int, limit: int, *, floor: 
     """Return the entries after `after`, at most `limit` of them.
 
     Returns None if there is a gap between `after` and the head. `floor` is that of the reader, who
-    joined after it. The higher of the reader's and the topic's floor counts.
+    joined after it. The higher of the reader's and the topic's floor counts. Edits of messages up to
+    the reader's floor have no text.
     """
     found = position(connection, topic)
     if found is None:
@@ -69,70 +90,63 @@ def since(connection: Connection, topic: str, after: int, limit: int, *, floor: 
         return None
     texts: list[str] = []
     size = 0
-    cursor = SINCE.run(connection, topic=topic, after=after, limit=limit)
-    for seq, text in cursor:
+    room = _room(topic)
+    cursor = SINCE.run(connection, topic=topic, room=room, after=after, limit=limit, floor=floor)
+    for row in cursor:
+        text = event_text.read(topic, room, row)
         size += len(text)
         if texts and size > MAX_PAGE_CHARACTERS:
             break
         texts.append(text)
-        after = seq
+        after = row[0]
     cursor.close()
     return LogPage(head, max(topic_floor, floor), texts, after)
 
 
-def row_at(connection: Connection, topic: str, seq: int) -> int | None:
-    """Return the id of the row at a position, None if there is none.
+class Newest(NamedTuple):
+    """The newest entry of all topics. `tx` identifies its transaction, `at` is in milliseconds."""
 
-    A writer recognises its own row by the id.
+    tx: int
+    topic: str
+    seq: int
+    at: int
+
+
+def newest(connection: Connection) -> Newest | None:
+    """Return the newest entry of all topics, None if there is none.
+
+    It is the last one of its topic. Reads one row of each topic: once at the start of a process.
     """
-    found: int | None = connection.scalar(select(log.c.id).where(log.c.topic == topic, log.c.seq == seq))
+    tx, at = (entry_at(topics.c.head, name).label(name) for name in ("tx", "at"))
+    lasts = select(tx, topics.c.topic, topics.c.head, at).subquery()
+    query = select(lasts).where(lasts.c.tx.is_not(None)).order_by(lasts.c.tx.desc()).limit(1)
+    found = connection.execute(query).first()
+    return None if found is None else Newest(*found)
+
+
+def row_at(connection: Connection, topic: str, seq: int) -> int | None:
+    """Return the id of the message, or of the transaction that wrote the entry; None if there is none.
+
+    A writer recognises its own entry by it.
+    """
+    in_log = select(log.c.tx).where(log.c.topic == topic, log.c.seq == seq)
+    in_messages = select(messages.c.id).where(messages.c.room == _room(topic), messages.c.seq == seq)
+    found: int | None = connection.scalar(union_all(in_log, in_messages))
     return found
 
 
-def redact(tx: Transaction, topic: str, seq: int) -> None:
-    """Remove all but the `kept` fields from an entry whose text changes or goes.
-
-    Its `body` is null: append the event that supersedes it next. The entry may already be trimmed, or may have been
-    appended by this transaction. Holds the topic.
-    """
-    tx.head(topic)
-    tx.erased = True
-    found = TEXT_AT.row(tx.connection, topic=topic, seq=seq)
-    if found is None:
-        tx.redact(topic, {seq}, _superseded)
-        return
-    tx.writes += 1
-    REDACT.run(tx.connection, topic=topic, seq=seq, redacted=_superseded(found[0])).close()
-
-
-def redact_all(tx: Transaction, topic: str, seqs: Sequence[int]) -> None:
-    """Remove all but the `kept` fields from entries whose text stays as it is.
-
-    They have no `body`: clients load the text separately. Two statements. Holds the topic.
-    """
-    tx.head(topic)
-    tx.erased = True
-    tx.redact(topic, set(seqs), _redacted)
-    found = TEXTS_AT.rows(tx.connection, topic=topic, rows=rows.encode([(seq,) for seq in seqs]))
-    if found:
-        tx.writes += 1
-        REDACT_ALL.run(tx.connection, rows=rows.encode([(id_, _redacted(text)) for id_, text in found])).close()
-
-
-def entries(connection: Connection, topic: str, after: int, limit: int = 1_000) -> list[Entry]:
+def entries(connection: Connection, topic: str, after: int, limit: int = 1_000, *, floor: int = 0) -> list[Entry]:
     """Return the parsed entries after `after`.
 
-    A node uses them to publish what it has missed.
+    Without a floor they have all texts: they are for readers who may read the whole room.
     """
-    query = (
-        select(log.c.seq, log.c.type, log.c.text)
-        .where(log.c.topic == topic, log.c.seq > after)
-        .order_by(log.c.seq)
-        .limit(limit)
-    )
-    return [
-        Entry(topic, row.seq, _parse(topic, row.type, row.text), row.text.encode()) for row in connection.execute(query)
-    ]
+    room = _room(topic)
+    found = []
+    for row in SINCE.rows(connection, topic=topic, room=room, after=after, limit=limit, floor=floor):
+        text = event_text.read(topic, room, row)
+        event = _parse(topic, row[event_text.TYPE] or MessageSent.type, text)
+        found.append(Entry(topic, row[0], event, text.encode()))
+    return found
 
 
 def entries_of(
@@ -144,13 +158,18 @@ def entries_of(
     `characters`. The result has the lists of the first topics, and whether it ended early: then the
     last list may be incomplete. One statement.
     """
-    given = rows.encode([(index, topic, after, after + limit) for index, (topic, after) in enumerate(wanted)])
+    given = rows.encode(
+        [(index, topic, _room(topic), after, after + limit) for index, (topic, after) in enumerate(wanted)]
+    )
     found: list[list[Entry]] = []
     size = count = 0
     cursor = ENTRIES_OF.run(connection, rows=given, most=most)
-    for index, topic, seq, type_, text in cursor:
+    for index, *row in cursor:
+        topic = wanted[index][0]
+        text = event_text.read(topic, _room(topic), row)
+        event = _parse(topic, row[event_text.TYPE] or MessageSent.type, text)
         found.extend([] for _ in range(index + 1 - len(found)))
-        found[index].append(Entry(topic, seq, _parse(topic, type_, text), text.encode()))
+        found[index].append(Entry(topic, row[0], event, text.encode()))
         size, count = size + len(text), count + 1
         if size >= characters or count == most:
             cursor.close()
@@ -164,17 +183,29 @@ def trim(tx: Transaction, topic: str, before: int, limit: int) -> int:
     """Remove the oldest entries up to the first one that is not older than `before`.
 
     Looks at `limit` entries at most, moves the floor, and returns the number of removed entries.
+    Messages stay; they are no entries any more.
     """
     head = tx.head(topic)
-    oldest = select(log.c.seq, log.c.at).where(log.c.topic == topic).order_by(log.c.seq).limit(limit)
-    old = itertools.takewhile(lambda row: row.at < before, tx.connection.execute(oldest).all())
-    last = max((row.seq for row in old), default=0)
-    if last == 0:
+    of_room = messages.c.room == _room(topic)
+    both = union_all(
+        select(log.c.seq, log.c.at).where(log.c.topic == topic, log.c.seq > head.floor),
+        select(messages.c.seq, messages.c.at).where(of_room, messages.c.seq > head.floor),
+    )
+    oldest = tx.connection.execute(both.order_by("seq").limit(limit)).all()
+    old = list(itertools.takewhile(lambda row: row.at < before, oldest))
+    if not old:
         return 0
-    gone = tx.execute(delete(log).where(log.c.topic == topic, log.c.seq <= last)).rowcount
+    last = old[-1].seq
+    tx.execute(delete(log).where(log.c.topic == topic, log.c.seq <= last))
     tx.erased = True
     head.floor, head.changed = last, True
-    return gone
+    return len(old)
+
+
+def remove_topic(tx: Transaction, topic: str) -> None:
+    """Remove a topic that has no entries, and gets none any more. Holds the topic."""
+    tx.head(topic).changed = False
+    tx.execute(delete(topics).where(topics.c.topic == topic))
 
 
 def forget(tx: Transaction, topic: str) -> None:
@@ -191,23 +222,35 @@ def forget(tx: Transaction, topic: str) -> None:
         head.floor, head.changed = last, True
 
 
-def trimmable(connection: Connection, before: int, limit: int = 100) -> list[str]:
-    """Return topics whose oldest entry is older than `before`."""
-    first = and_(log.c.topic == topics.c.topic, log.c.seq == topics.c.floor + 1)
-    oldest = select(log.c.at).where(first).correlate(topics).scalar_subquery()  # a join would scan the whole log
-    query = select(topics.c.topic).where(oldest < before).limit(limit)
-    return list(connection.scalars(query))
+def trimmable(connection: Connection, before: int, after: str = "", limit: int = 1_000) -> tuple[list[str], str | None]:
+    """Return topics whose oldest entry is older than `before`, among the `limit` after `after`.
+
+    Also returns the last topic of these, None at the end: a pass over all topics reads them in
+    bounded steps.
+    """
+    oldest = entry_at(topics.c.floor + 1, "at")
+    query = select(topics.c.topic, oldest.label("at")).where(topics.c.topic > after).order_by(topics.c.topic)
+    found = connection.execute(query.limit(limit)).all()
+    old = [row.topic for row in found if row.at is not None and row.at < before]
+    return old, found[-1].topic if len(found) == limit else None
 
 
-def _redacted(text: str, **instead: object) -> str:
-    """Return the wire object with the envelope, the `kept` fields and `instead`."""
-    fields: dict[str, object] = orjson.loads(text)
-    kept = ENVELOPE.keys() | BY_TYPE[str(fields["type"])].kept
-    return orjson.dumps({name: value for name, value in fields.items() if name in kept} | instead).decode()
+def entry_at(seq: Any, column: str) -> Any:
+    """Return an expression: a column of the entry at `seq` of a row of `topics`, NULL if there is none.
+
+    Two scalar subqueries: a join would scan the whole log.
+    """
+    room = case((topics.c.topic.like("room:%"), cast(func.substr(topics.c.topic, len("room:") + 1), BIG)))
+    entry = select(log.c[column]).where(log.c.topic == topics.c.topic, log.c.seq == seq)
+    message = select(messages.c["id" if column == "tx" else column]).where(
+        messages.c.room == room, messages.c.seq == seq
+    )
+    return func.coalesce(*(each.correlate(topics).scalar_subquery() for each in (entry, message)))
 
 
-def _superseded(text: str) -> str:
-    return _redacted(text, body=None)
+def _room(topic: str) -> int:
+    """Return the id of the room of a topic, 0 if it is none: no room has that."""
+    return int(topic.removeprefix("room:")) if topic.startswith("room:") else 0
 
 
 def _parse(topic: str, type_: str, text: str) -> Event:
@@ -227,36 +270,62 @@ def _heads(dialect: Dialect) -> Executable:
     )
 
 
-def _entries_of(dialect: Dialect) -> Executable:
-    wanted = Rows(dialect, {"index": BIG, "topic": TEXT, "after": BIG, "upto": BIG})
-    here = and_(log.c.topic == wanted["topic"], log.c.seq > wanted["after"], log.c.seq <= wanted["upto"])
-    index = wanted["index"].label("index")
-    found = select(index, log.c.topic, log.c.seq, log.c.type, log.c.text).select_from(wanted.source).join(log, here)
-    return found.order_by(index, log.c.seq).limit(bindparam("most", type_=BIG))
+EDITED = messages.alias("edited")
+SENT = (
+    messages.c.author, users.c.name, messages.c.n, messages.c.key, messages.c.body, messages.c.reply_to,
+    messages.c.forwarded, func.coalesce(messages.c.sent_mentions, messages.c.mentions),
+)  # fmt: skip
+LOGGED = (log.c.type, log.c.message, log.c.text, EDITED.c.body)
+"""The columns of entries that messages are, and of those in the log."""
 
 
-def _at(statement: Any) -> Executable:
-    at_position = (log.c.topic == bindparam("topic", type_=TEXT), log.c.seq == bindparam("seq", type_=BIG))
-    found: Executable = statement.where(*at_position)
-    return found
-
-
-def _texts_at(dialect: Dialect) -> Executable:
-    wanted = Rows(dialect, {"seq": BIG})
-    return select(log.c.id, log.c.text).where(
-        log.c.topic == bindparam("topic", type_=TEXT), log.c.seq.in_(select(wanted["seq"]).select_from(wanted.source))
+def _since() -> CompoundSelect[Any]:
+    """Select the rows that `event_text.read` takes."""
+    topic, room = bindparam("topic", type_=TEXT), bindparam("room", type_=BIG)
+    after, floor = bindparam("after", type_=BIG), bindparam("floor", type_=BIG)
+    of_edit = and_(EDITED.c.room == room, EDITED.c.seq == log.c.message, EDITED.c.seq > floor)
+    in_log: Select[Any] = (
+        select(log.c.seq, log.c.at, *_nulls(SENT), *LOGGED)
+        .join_from(log, EDITED, of_edit, isouter=True)
+        .where(log.c.topic == topic, log.c.seq > after)
     )
+    in_messages: Select[Any] = (
+        select(messages.c.seq, messages.c.at, *SENT, *_nulls(LOGGED))
+        .join_from(messages, users, users.c.id == messages.c.author)
+        .where(messages.c.room == room, messages.c.seq > after)
+    )
+    return union_all(in_log, in_messages).order_by(literal_column("1")).limit(bindparam("limit", type_=BIG))
 
 
-def _redact_all(dialect: Dialect) -> Executable:
-    given = Rows(dialect, {"id": BIG, "text": TEXT})
-    fresh = select(*given.columns()).select_from(given.source).subquery("fresh")
-    return update(log).values(text=fresh.c.text).where(log.c.id == fresh.c.id)
+def _entries_of(dialect: Dialect) -> Executable:
+    """Entries after the floor of their topic: older messages are still there, other entries are not."""
+    given = Rows(dialect, {"index": BIG, "topic": TEXT, "room": BIG, "after": BIG, "upto": BIG})
+    wanted = select(*given.columns()).select_from(given.source).subquery("wanted")
+    index, own = wanted.c.index.label("index"), topics.c.topic == wanted.c.topic
+
+    def here(table: Any) -> Any:
+        return and_(table.c.seq > wanted.c.after, table.c.seq <= wanted.c.upto, table.c.seq > topics.c.floor)
+
+    of_edit = and_(EDITED.c.room == wanted.c.room, EDITED.c.seq == log.c.message)
+    in_log: Select[Any] = (
+        select(index, log.c.seq, log.c.at, *_nulls(SENT), *LOGGED)
+        .join_from(wanted, topics, own)
+        .join(log, and_(log.c.topic == wanted.c.topic, here(log)))
+        .join(EDITED, of_edit, isouter=True)
+    )
+    in_messages: Select[Any] = (
+        select(index, messages.c.seq, messages.c.at, *SENT, *_nulls(LOGGED))
+        .join_from(wanted, topics, own)
+        .join(messages, and_(messages.c.room == wanted.c.room, here(messages)))
+        .join(users, users.c.id == messages.c.author)
+    )
+    both = union_all(in_log, in_messages)
+    return both.order_by(literal_column("1"), literal_column("2")).limit(bindparam("most", type_=BIG))
 
 
-def _since() -> Executable:
-    later = (log.c.topic == bindparam("topic", type_=TEXT), log.c.seq > bindparam("after", type_=BIG))
-    return select(log.c.seq, log.c.text).where(*later).order_by(log.c.seq).limit(bindparam("limit", type_=BIG))
+def _nulls(columns: Iterable[Any]) -> list[Any]:
+    """Return a NULL of the type of each column."""
+    return [cast(null(), column.type) for column in columns]
 
 
 EPOCH = Statement(lambda _: select(meta.c.value).where(meta.c.key == "epoch"))
@@ -264,9 +333,5 @@ POSITION = Statement(
     lambda _: select(topics.c.head, topics.c.floor).where(topics.c.topic == bindparam("topic", type_=TEXT))
 )
 HEADS = Statement(_heads)
-ENTRIES_OF = Statement(_entries_of)
 SINCE = Statement(lambda _: _since())
-TEXTS_AT = Statement(_texts_at)
-REDACT_ALL = Statement(_redact_all)
-TEXT_AT = Statement(lambda _: _at(select(log.c.text)))
-REDACT = Statement(lambda _: _at(update(log).values(text=bindparam("redacted", type_=TEXT))))
+ENTRIES_OF = Statement(_entries_of)

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Dialect, Executable, Select, and_, bindparam, insert, literal_column, select, update
+from sqlalchemy import Connection, Dialect, Executable, Select, and_, bindparam, insert, select, update
 
-from hubbub.domain.model import Mentions, room_topic
-from hubbub.storage import deletion, log, reads, rows
+from hubbub.domain.model import Mentions
+from hubbub.storage import deletion, reads, rows
 from hubbub.storage.database import Statement
 from hubbub.storage.rows import BIG, TEXT, Rows
 from hubbub.storage.schema import MESSAGE_KEPT, messages, users
@@ -22,40 +22,35 @@ class StoredMessage(NamedTuple):
     body: str | None
     forwarded: str | None
     mentions: str | None
-    text_seq: int | None
+    sent_mentions: str | None
     edited_at: int | None
     deleted_at: int | None
 
-    def text_at(self, seq: int) -> int:
-        """Return the seq of the log entry that holds the text, 0 if none does.
-
-        `seq` is the message's own.
-        """
-        return seq if self.text_seq is None else self.text_seq
+    def first_mentions(self) -> str:
+        """Return what `sent_mentions` must be as soon as `mentions` change."""
+        return (self.mentions or "") if self.sent_mentions is None else self.sent_mentions
 
 
 class NewMessage(NamedTuple):
+    """A message to insert. The time is that of the run."""
+
     id: int
     room: int
     seq: int
     n: int
-    at: int
     author: int
     key: str
-    hash: str
+    digest: int
     body: str
     reply_to: int | None = None
     forwarded: str | None = None
     mentions: str | None = None
 
 
-PLAIN = NewMessage._fields[:9]
+PLAIN = NewMessage._fields[:8]
 """The columns of a message that has only a text."""
 NOTHING_MORE = (None, None, None)
-EDITED = literal_column("text_seq") > literal_column("0")
-"""Spelt as in the index `messages_edited`. With a bound zero the index would not be used."""
-REDACTED_AT_ONCE = 500
-TEXTS = ("key", "hash", "body", "forwarded", "mentions")
+TEXTS = ("key", "body", "forwarded", "mentions")
 
 
 def existing(tx: Transaction, wanted: Iterable[tuple[int, int]]) -> set[tuple[int, int]]:
@@ -82,9 +77,10 @@ def insert_all(tx: Transaction, new: Sequence[NewMessage]) -> None:
                 rich.append(tuple(message))
     for statement, some in ((INSERT, plain), (INSERT_RICH, rich)):
         if some:
-            statement.run(tx.connection, rows=rows.encode(some)).close()
+            statement.run(tx.connection, at=tx.now, rows=rows.encode(some)).close()
     if len(plain) + len(rich) < len(new):
-        large = [message._asdict() for message in new if len(message.body) > LARGE_ROW]
+        own = {"at": tx.now}
+        large = [message._asdict() | own for message in new if len(message.body) > LARGE_ROW]
         rows.refuse_nul(message["body"] for message in large)
         tx.connection.execute(insert(messages), large)
     last = {(message.room, message.author): (message.seq, message.n) for message in new}
@@ -96,34 +92,23 @@ def find(connection: Connection, room: int, seq: int) -> StoredMessage | None:
     return None if row is None else StoredMessage(*row)
 
 
-def change(tx: Transaction, room: int, seq: int, **values: Any) -> None:
-    """Set columns of a message."""
+def edit(tx: Transaction, room: int, seq: int, old: StoredMessage, body: str, mentions: str | None) -> None:
+    """Replace the text of a message. The row has it alone, and so all readers of the log get it."""
+    sent_mentions = old.sent_mentions if mentions == old.mentions else old.first_mentions()
+    values = {"body": body, "mentions": mentions, "sent_mentions": sent_mentions, "edited_at": tx.now}
     tx.execute(update(messages).where(messages.c.room == room, messages.c.seq == seq).values(**values))
 
 
-def erase(tx: Transaction, room: int, seq: int, mentioned: Mentions | None) -> None:
+def erase(tx: Transaction, room: int, seq: int, old: StoredMessage, mentioned: Mentions | None) -> None:
     """Delete a message: MESSAGE_KEPT remains of it, and nothing that belongs to it.
 
-    `mentioned` are its mentions. The log is left as it is.
+    `mentioned` are its mentions.
     """
     deletion.delete_parts(tx, room, seq, mentioned)
-    change(tx, room, seq, **deletion.erased(messages, MESSAGE_KEPT, text_seq=0, deleted_at=tx.now))
-
-
-def redact_edits(tx: Transaction, room: int) -> None:
-    """Erase the texts of edited messages from the entries of their edits.
-
-    An edited message may be older than the history that some members see, but the entry of its edit
-    is not. Takes a constant number of statements for each 500 messages. This is needed once per
-    room: no later edit puts its text into the log.
-    """
-    edited = (messages.c.room == room, EDITED)
-    query = select(messages.c.text_seq).where(*edited)
-    seqs = tx.connection.scalars(query).all()
-    for start in range(0, len(seqs), REDACTED_AT_ONCE):
-        log.redact_all(tx, room_topic(room), seqs[start : start + REDACTED_AT_ONCE])
-    if seqs:
-        tx.execute(update(messages).where(*edited).values(text_seq=0))
+    left = deletion.erased(messages, MESSAGE_KEPT, deleted_at=tx.now)
+    left["sent_mentions"] = old.first_mentions()
+    tx.execute(update(messages).where(messages.c.room == room, messages.c.seq == seq).values(**left))
+    tx.erased = True
 
 
 def _find() -> Select[Any]:
@@ -143,7 +128,8 @@ def _existing(dialect: Dialect) -> Executable:
 
 def _insert(dialect: Dialect, names: tuple[str, ...]) -> Executable:
     given = Rows(dialect, {name: TEXT if name in TEXTS else BIG for name in names})
-    return insert(messages).from_select(list(names), select(*given.columns()).select_from(given.source))
+    values = [bindparam("at", type_=BIG), *given.columns()]
+    return insert(messages).from_select(["at", *names], select(*values).select_from(given.source))
 
 
 EXISTING = Statement(_existing)

@@ -1,8 +1,9 @@
 """Pinned messages."""
 
+from typing import Any
+
 from sqlalchemy import Connection, delete, func, insert, select
 
-from hubbub.domain.model import Pin
 from hubbub.domain.text import timestamp
 from hubbub.storage import history
 from hubbub.storage.history import RoomView
@@ -34,10 +35,11 @@ def delete_of(tx: Transaction, room: int, seq: int) -> bool:
     return tx.execute(delete(pins).where(pins.c.room == room, pins.c.seq == seq)).rowcount > 0
 
 
-def listing(connection: Connection, seen: RoomView, before: int | None, limit: int) -> list[Pin]:
+def listing(connection: Connection, seen: RoomView, before: int | None, limit: int) -> list[dict[str, Any]]:
     """Return the pins made before the seq `before`, newest first.
 
-    The seq is that of the room's log; None means all pins.
+    The seq is that of the room's log; None means all pins. They are `domain.model.Pin` as clients
+    receive them.
     """
     query = (
         select(pins.c.seq, pins.c.pinned_seq, pins.c.by, pins.c.at, users.c.name)
@@ -49,7 +51,9 @@ def listing(connection: Connection, seen: RoomView, before: int | None, limit: i
     if before is not None:
         query = query.where(pins.c.pinned_seq < before)
     rows = connection.execute(query).all()
-    found = {message.seq: message for message in history.some(connection, seen, (row.seq for row in rows))}
+    pinned = history.wire(connection, seen, history.some(connection, seen, (row.seq for row in rows)))
+    found = {message["seq"]: message for message in pinned}
     return [
-        Pin(seq=row.pinned_seq, message=found[row.seq], by=row.by, name=row.name, at=timestamp(row.at)) for row in rows
+        {"seq": row.pinned_seq, "message": found[row.seq], "by": row.by, "name": row.name, "at": timestamp(row.at)}
+        for row in rows
     ]

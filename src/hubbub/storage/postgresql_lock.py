@@ -71,6 +71,8 @@ class PostgresLock:
     def __init__(self, url: URL, purpose: Purpose, on_lost: Callable[[str], object] = lambda sentence: None) -> None:
         self._purpose = purpose
         self._on_lost = on_lost
+        self.on_regained: Callable[[], object] = lambda: None
+        """Called on a thread when the lock was lost and is held again, perhaps on another machine."""
         host = re.sub(r"[^A-Za-z0-9._-]", "?", os.uname().nodename)
         tail = f" {os.getpid()} {secrets.token_hex(4)}"
         head = f"hubbub-{purpose} "
@@ -153,6 +155,7 @@ class PostgresLock:
                 continue
             if holder is None:
                 logger.info("database_lock_regained")
+                self.on_regained()
                 return True
             # The holder may be our own last session that has not ended yet, or a command that ends
             # within seconds.

@@ -18,7 +18,6 @@ from sqlalchemy import (
     tuple_,
 )
 
-from hubbub.domain.model import Reaction
 from hubbub.storage import rows
 from hubbub.storage.database import Statement
 from hubbub.storage.rows import BIG, TEXT, Rows
@@ -78,37 +77,38 @@ def remove_all(tx: Transaction, gone: Sequence[ReactionKey]) -> None:
     DELETE.run(tx.connection, rows=rows.encode([tuple(each) for each in gone])).close()
 
 
-def of(connection: Connection, room: int, seqs: Iterable[int], user: int) -> dict[int, list[Reaction]]:
+def of(connection: Connection, room: int, seqs: Iterable[int], user: int) -> dict[int, list[dict[str, Any]]]:
     """Return the reactions to messages as `user` sees them, by message. One statement.
 
-    Messages without reactions are left out.
+    They are `domain.model.Reaction` as clients receive them. Messages without reactions are left
+    out.
     """
     wanted = [(seq,) for seq in seqs]
     if not wanted:
         return {}
-    found: dict[int, dict[str, Reaction]] = {}
+    found: dict[int, dict[str, dict[str, Any]]] = {}
     for seq, emoji, by, count, mine in OF.rows(connection, room=room, user=user, rows=rows.encode(wanted)):
         kinds = found.setdefault(seq, {})
         known = kinds.get(emoji)
         if known is None:
-            kinds[emoji] = Reaction(emoji=emoji, count=count, mine=bool(mine), users=[by])
+            kinds[emoji] = {"emoji": emoji, "count": count, "mine": bool(mine), "users": [by]}
         else:
-            known.users.append(by)
+            known["users"].append(by)
     return {seq: list(kinds.values()) for seq, kinds in found.items()}
 
 
 def of_many(
     connection: Connection, wanted: Collection[tuple[int, int]], user: int
-) -> dict[tuple[int, int], list[Reaction]]:
+) -> dict[tuple[int, int], list[dict[str, Any]]]:
     """Return the reactions to messages of several rooms as `user` sees them, by (room, seq). One statement."""
-    found: dict[tuple[int, int], dict[str, Reaction]] = {}
+    found: dict[tuple[int, int], dict[str, dict[str, Any]]] = {}
     for room, seq, emoji, by, count, mine in OF_MANY.rows(connection, user=user, rows=rows.encode(list(wanted))):
         kinds = found.setdefault((room, seq), {})
         known = kinds.get(emoji)
         if known is None:
-            kinds[emoji] = Reaction(emoji=emoji, count=count, mine=bool(mine), users=[by])
+            kinds[emoji] = {"emoji": emoji, "count": count, "mine": bool(mine), "users": [by]}
         else:
-            known.users.append(by)
+            known["users"].append(by)
     return {key: list(kinds.values()) for key, kinds in found.items()}
 
 

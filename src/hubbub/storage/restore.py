@@ -24,7 +24,7 @@ from sqlalchemy import Connection, Table, create_engine, delete, event, insert, 
 
 from hubbub.domain.errors import Unavailable
 from hubbub.domain.text import timestamp
-from hubbub.storage import backup, migrate, signing_key
+from hubbub.storage import backup, epochs, migrate, signing_key
 from hubbub.storage.atomic_files import make_folder, new_file, second_name, sync, sync_folder
 from hubbub.storage.backup import Progress
 from hubbub.storage.backup_format import BackupError, Reader
@@ -37,7 +37,7 @@ from hubbub.storage.schema import meta
 AT_ONCE = 2_000
 PATIENCE = 3.0
 """Seconds within which the connections of a server that was killed must end."""
-PROCESS_ENTRIES = ("nodes",)
+PROCESS_ENTRIES = ("nodes", epochs.RUN, epochs.CLUSTER)
 """Entries of `meta` that belong to the processes which ran on the old database."""
 
 OTHERS = text(
@@ -127,6 +127,7 @@ def restore(reader: Reader, database: Database, data: Path, *, epoch: str, now: 
             with _key_kept(data, key, folder, always=False), signing_key.waiting(data, key):
                 connection.commit()
         signing_key.finish_restore(data, None if key is None else signing_key.fingerprint(key))
+        epochs.forget(data)
         return f"the schema {schema} of the database" if moved else None
     with new_file(database.path) as fresh:
         with _loading(fresh) as connection:
@@ -136,6 +137,7 @@ def restore(reader: Reader, database: Database, data: Path, *, epoch: str, now: 
         with kept, signing_key.waiting(data, key):
             swap(database.path, fresh, folder)
     signing_key.finish_restore(data, None if key is None else signing_key.fingerprint(key))
+    epochs.forget(data)
     return str(folder) if folder.exists() else None
 
 
@@ -221,6 +223,7 @@ def _loading(fresh: Path) -> Iterator[Connection]:
         driver.isolation_level = None
         driver.execute("PRAGMA journal_mode=MEMORY")
         driver.execute("PRAGMA synchronous=OFF")
+        driver.execute("PRAGMA secure_delete=ON")  # a migration must leave no texts in free pages
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

@@ -1,6 +1,7 @@
 """Rooms, and a room as one user sees it."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -28,7 +29,7 @@ from hubbub.storage import mentions, names
 from hubbub.storage import rows as encoding
 from hubbub.storage.database import Statement
 from hubbub.storage.rows import BIG, Rows
-from hubbub.storage.schema import members, rooms, topics, users
+from hubbub.storage.schema import members, participants, rooms, topics, users
 from hubbub.storage.transaction import Transaction
 
 Roles = Mapping[int, RoomRole]
@@ -36,7 +37,7 @@ Roles = Mapping[int, RoomRole]
 
 
 class NewRoomRow(NamedTuple):
-    """The values of a new room. `people` is set for direct rooms only."""
+    """The values of a new room. `direct_key` is set for direct rooms only."""
 
     kind: str
     name: str
@@ -44,7 +45,7 @@ class NewRoomRow(NamedTuple):
     topic: str = ""
     description: str = ""
     history: str = "all"
-    people: str | None = None
+    direct_key: str | None = None
 
 
 def create(tx: Transaction, new: NewRoomRow, roles: Roles) -> int:
@@ -64,6 +65,8 @@ def create(tx: Transaction, new: NewRoomRow, roles: Roles) -> int:
         for seq, (user, role) in enumerate(roles.items(), 2)
     ]
     tx.execute(insert(members), memberships)
+    if new.direct_key is not None:
+        tx.execute(insert(participants), [{"room": room, "user": user} for user in roles])
     tx.create_topic(room_topic(room))
     return room
 
@@ -92,14 +95,21 @@ def name_taken(connection: Connection, name: str, *, besides: int = 0) -> bool:
     return connection.scalar(query) is not None
 
 
+def by_name(connection: Connection, name: str) -> list[tuple[int, str]]:
+    """Return id and name of the rooms with this name, in any spelling. Private rooms may share one."""
+    named = or_(rooms.c.name == name, rooms.c.skeleton == skeleton(name))
+    found = connection.execute(select(rooms.c.id, rooms.c.name).where(named).order_by(rooms.c.id))
+    return [(row.id, row.name) for row in found]
+
+
 def direct_key(people: Iterable[int]) -> str:
-    """Return the key of a direct room: its members' ids, sorted and joined."""
-    return ",".join(map(str, sorted(people)))
+    """Return the key of a direct room: a digest of the ids of its participants."""
+    return sha256(",".join(map(str, sorted(people))).encode()).hexdigest()
 
 
-def direct(connection: Connection, people: str) -> int | None:
+def direct(connection: Connection, key: str) -> int | None:
     """Return the direct room with this `direct_key`, None if there is none."""
-    found: int | None = connection.scalar(select(rooms.c.id).where(rooms.c.people == people))
+    found: int | None = connection.scalar(select(rooms.c.id).where(rooms.c.direct_key == key))
     return found
 
 
@@ -200,22 +210,33 @@ def search(connection: Connection, user: int, text: str, limit: int, *, archived
 
 def models(connection: Connection, found: Sequence[Sequence[Any]]) -> list[Room]:
     """Return the rooms of rows with the columns `_COLUMNS`."""
-    wanted = {int(user) for row in found if row[PEOPLE_AT] for user in row[PEOPLE_AT].split(",")}
-    names = _names(connection, wanted) if wanted else {}
-    return [_model(row, names) for row in found]
+    people = participants_of(connection, [row[0] for row in found if row[1] == "direct"])
+    return [_model(row, people.get(row[0])) for row in found]
 
 
-def _model(row: Sequence[Any], names: Mapping[int, str]) -> Room:
-    id_, kind, name, topic, description, history, archived, people, created_by, created_at, count, *own = row
+def participants_of(connection: Connection, direct_rooms: Collection[int]) -> dict[int, list[Person]]:
+    """Return the users of direct rooms by id, those with deleted accounts included.
+
+    One statement, or none.
+    """
+    found: dict[int, list[Person]] = {room: [] for room in direct_rooms}
+    if found:
+        wanted = encoding.encode([(room,) for room in sorted(found)])
+        for room, user, name in PARTICIPANTS.rows(connection, rows=wanted):
+            found[room].append(Person(id=user, name=name))
+    return found
+
+
+def _model(row: Sequence[Any], people: list[Person] | None) -> Room:
+    id_, kind, name, topic, description, history, archived, created_by, created_at, count, *own = row
     role, favourite, muted, joined_seq, read_seq, read_n, head, floor, n, called = own
     common = {
         "id": id_, "kind": kind, "name": name, "topic": topic or None, "description": description or None,
         "history": history, "archived": bool(archived), "lobby": id_ == LOBBY, "created_by": created_by,
         "created_at": timestamp(created_at), "member_count": count, "joined": role is not None,
     }  # fmt: skip
-    if people:
-        ids = [int(user) for user in people.split(",")]
-        common["members"] = [Person(id=user, name=names[user]) for user in ids if user in names]
+    if people is not None:
+        common["members"] = people
     if role is not None:
         common |= {
             "head": head, "floor": max(floor, joined_seq - 1), "read_seq": read_seq, "unread_count": n - read_n,
@@ -225,21 +246,15 @@ def _model(row: Sequence[Any], names: Mapping[int, str]) -> Room:
     return Room.model_validate(common)
 
 
-def _names(connection: Connection, wanted: Iterable[int]) -> dict[int, str]:
-    found = NAMES.rows(connection, rows=encoding.encode([(user,) for user in sorted(wanted)]))
-    return {user: name for user, name in found}  # noqa: C416  the type checker needs to see pairs
-
-
 _OF_ROOMS = (
     rooms.c.id, rooms.c.kind, rooms.c.name, rooms.c.topic, rooms.c.description, rooms.c.history, rooms.c.archived,
-    rooms.c.people, rooms.c.created_by, rooms.c.created_at, rooms.c.members,
+    rooms.c.created_by, rooms.c.created_at, rooms.c.members,
 )  # fmt: skip
 _COLUMNS = (
     *_OF_ROOMS,
     members.c.role, members.c.favourite, members.c.muted, members.c.joined_seq, members.c.read_seq, members.c.read_n,
     topics.c.head, topics.c.floor, topics.c.n, mentions.counted(members),
 )  # fmt: skip
-PEOPLE_AT = [column.name for column in _OF_ROOMS].index("people")
 _TOPIC = topics.c.topic == literal("room:", Text).concat(cast(rooms.c.id, Text))
 
 
@@ -269,10 +284,15 @@ def _joined() -> Select[Any]:
     )
 
 
-def _names_of(dialect: Dialect) -> Executable:
-    wanted = Rows(dialect, {"id": BIG})
-    return select(users.c.id, users.c.name).where(users.c.id.in_(select(wanted["id"]).select_from(wanted.source)))
+def _participants(dialect: Dialect) -> Executable:
+    given = Rows(dialect, {"room": BIG})
+    return (
+        select(participants.c.room, participants.c.user, users.c.name)
+        .join_from(participants, users, users.c.id == participants.c.user)
+        .where(participants.c.room.in_(select(given["room"]).select_from(given.source)))
+        .order_by(participants.c.room, participants.c.user)
+    )
 
 
 JOINED = Statement(lambda _: _joined())
-NAMES = Statement(_names_of)
+PARTICIPANTS = Statement(_participants)

@@ -1,14 +1,30 @@
 """The tables. All times are in milliseconds.
 
-Every key of the big tables (`log`, `messages`) contains the topic or the room. Ids of big tables
-are made in the application, in time order, so that rows are appended: a clustered (room, seq) key
-with a random second index was four times slower. There are no triggers, no stored procedures and no
-global counters.
+Every key of the big tables (`log`, `messages`) contains the topic or the room. On SQLite both are
+ordinary tables with a hidden row id, so that rows are appended and never move when others arrive: a
+page that is split keeps copies of the rows that have left it, and a deletion does not find those.
+There are no triggers, no stored procedures and no global counters.
+
+Checks on kinds and roles are made from the domain's own lists. A new value needs a migration, and a
+test compares the checks of a migrated database with these.
+
+Small tables refer to `users` and `rooms` by foreign keys. These have none, for these reasons:
+
+- `log`, `messages`, `edits`, `pins`, `reactions`, `mentions`: each row would cost another lookup
+  while the writer holds the lock of the room, which already protects what it has read. Rows of
+  messages, rooms and accounts that left something are never deleted.
+- `mentions.user`, `answers.author`, `invites.created_by` and `bans.by` can be 0: the whole room, or
+  the system. `storage.deletion.OWN` deletes these rows with the account.
+- `rooms.created_by`, `pins.by`, `mentions.author`: ids that stay when the account is gone.
 """
+
+from collections.abc import Iterable
+from typing import get_args
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     ForeignKey,
     Index,
@@ -23,7 +39,22 @@ from sqlalchemy import (
     true,
 )
 
+from hubbub.domain.model import Chosen, History, Role, RoomKind, RoomRole, TokenPurpose
+
 metadata = MetaData()
+
+
+def one_of(name: str, column: str, values: Iterable[str]) -> CheckConstraint:
+    """Return a check that a column has one of `values`."""
+    listed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({listed})", name=name)
+
+
+def flag(name: str, column: str) -> CheckConstraint:
+    """Return a check that SQLite stores a truth value. PostgreSQL has a type for them."""
+    return CheckConstraint(f"{column} IN (0, 1)", name=name).ddl_if(dialect="sqlite")
+
+
 Big = BigInteger().with_variant(Integer, "sqlite")  # only INTEGER PRIMARY KEY is SQLite's own rowid
 Bytewise = Text().with_variant(Text(collation="C"), "postgresql")
 """Text in the order of its bytes, as in SQLite. The order of a language ignores some characters."""
@@ -42,29 +73,47 @@ topics = Table(
 log = Table(
     "log",
     metadata,
-    Column("id", Big, primary_key=True, autoincrement=False),
-    Column("topic", Text, nullable=False),
-    Column("seq", Big, nullable=False),
+    Column("topic", Text, primary_key=True),
+    Column("seq", Big, primary_key=True, autoincrement=False),
     Column("at", Big, nullable=False),
+    Column("tx", Big, nullable=False),
     Column("type", Text, nullable=False),
+    Column("message", Big),
     Column("text", Text, nullable=False),
-    UniqueConstraint("topic", "seq", name="log_topic_seq"),
+    CheckConstraint("(message IS NULL) = (type <> 'message.edited')", name="log_message"),
 )
+"""All entries but the `message.sent`: those are the rows of `messages`. `tx` identifies the
+transaction that wrote the row. `text` is the event without the fields that the other columns have,
+and without the text of a message. `message` is the seq of the message whose text the event shows."""
+
+GUESTS = "role = 'guest' AND deleted_at IS NULL"
+OWNERS = "role = 'owner'"
+"""Conditions of partial indexes. Statements must spell them alike: with bound values the indexes
+would not be used."""
 
 users = Table(
     "users",
     metadata,
     Column("id", Big, primary_key=True, autoincrement=False),
     Column("name", Text, nullable=False),
-    Column("skeleton", Text, nullable=False, unique=True),
+    Column("skeleton", Text, unique=True),
     Column("role", Text, nullable=False),
     Column("password_hash", Text),
     Column("disabled", Boolean, nullable=False, default=False),
     Column("created_at", Big, nullable=False),
+    Column("deleted_at", Big),
     Column("search_key", Bytewise, nullable=False, server_default=""),
+    one_of("users_role", "role", Role),
+    flag("users_disabled", "disabled"),
+    CheckConstraint("(deleted_at IS NULL) = (skeleton IS NOT NULL)", name="users_skeleton"),
+    CheckConstraint("deleted_at IS NULL OR (disabled AND password_hash IS NULL)", name="users_deleted"),
+    Index("users_guests", "created_at", sqlite_where=text(GUESTS), postgresql_where=text(GUESTS)),
     Index("users_search_key", "search_key", "name", "role", "disabled"),
+    Index("users_owners", "id", sqlite_where=text(OWNERS), postgresql_where=text(OWNERS)),
 )
-"""The index has all columns that the search for users reads."""
+"""A deleted account has `deleted_at`, and no skeleton: its name is free. Its row stays as the author
+of its messages. A guest who left nothing has no row any more.
+`users_search_key` has all columns that the search for users reads."""
 USER_KEPT = frozenset({"id", "created_at"})
 """The columns that stay of a deleted account. All others are erased, new ones too."""
 
@@ -76,6 +125,7 @@ identities = Table(
     Column("user", Big, ForeignKey("users.id", ondelete="CASCADE"), unique=True),
     Column("name", Text, nullable=False),
     Column("revoked", Big, nullable=False),
+    CheckConstraint("revoked >= 0", name="identities_revoked"),
 )
 
 sessions = Table(
@@ -91,7 +141,11 @@ sessions = Table(
     Column("created_at", Big, nullable=False),
     Column("last_seen_at", Big, nullable=False),
     Column("expires_at", Big, nullable=False),
+    flag("sessions_browser", "browser"),
+    CheckConstraint("browser = (token_hash IS NOT NULL)", name="sessions_token_hash"),
+    CheckConstraint("generation >= 0", name="sessions_generation"),
     Index("sessions_user", "user"),
+    Index("sessions_expires", "expires_at"),
 )
 
 rooms = Table(
@@ -108,12 +162,30 @@ rooms = Table(
     Column("description", Text, nullable=False, server_default=""),
     Column("history", Text, nullable=False, server_default="all"),
     Column("archived", Boolean, nullable=False, server_default=false()),
-    Column("people", Text),
+    Column("direct_key", Text),
     Column("search_key", Bytewise, nullable=False, server_default=""),
-    Index("rooms_people", "people", unique=True),
+    UniqueConstraint("direct_key", name="rooms_direct_key"),
+    one_of("rooms_kind", "kind", get_args(RoomKind)),
+    one_of("rooms_history", "history", get_args(History)),
+    flag("rooms_archived", "archived"),
+    CheckConstraint("members >= 0", name="rooms_members"),
+    CheckConstraint("(kind = 'public') = (skeleton IS NOT NULL)", name="rooms_skeleton"),
+    CheckConstraint("(kind = 'direct') = (direct_key IS NOT NULL)", name="rooms_direct"),
     Index("rooms_search_key", "search_key", "kind", "archived"),
 )
-"""`people` are the ids of the members of a direct room, sorted and joined by commas."""
+"""`direct_key` is a digest of the ids of a direct room's `participants`. It makes the room unique
+for them, also if two servers create it at once."""
+
+participants = Table(
+    "participants",
+    metadata,
+    Column("room", Big, ForeignKey("rooms.id", ondelete="CASCADE"), primary_key=True),
+    Column("user", Big, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Index("participants_user", "user"),
+    sqlite_with_rowid=False,
+)
+"""The users of a direct room. They never change; `members` has those of them whose account is not
+deleted."""
 
 members = Table(
     "members",
@@ -127,6 +199,10 @@ members = Table(
     Column("read_n", Big, nullable=False),
     Column("favourite", Boolean, nullable=False, server_default=false()),
     Column("muted", Boolean, nullable=False, server_default=false()),
+    one_of("members_role", "role", RoomRole),
+    flag("members_favourite", "favourite"),
+    flag("members_muted", "muted"),
+    CheckConstraint("joined_seq >= 1 AND read_seq >= 0 AND read_n >= 0", name="members_positions"),
     Index("members_user", "user", "room"),
     sqlite_with_rowid=False,
 )
@@ -134,31 +210,33 @@ members = Table(
 messages = Table(
     "messages",
     metadata,
-    Column("id", Big, primary_key=True, autoincrement=False),
-    Column("room", Big, nullable=False),
-    Column("seq", Big, nullable=False),
+    Column("room", Big, primary_key=True, autoincrement=False),
+    Column("seq", Big, primary_key=True, autoincrement=False),
     Column("n", Big, nullable=False),
     Column("at", Big, nullable=False),
+    Column("id", Big, nullable=False),
     Column("author", Big, nullable=False),
     Column("key", Text, nullable=False),
-    Column("hash", Text, nullable=False),
+    Column("digest", Big),
     Column("body", Text),
     Column("reply_to", Big),
     Column("forwarded", Text),
     Column("mentions", Text),
-    Column("text_seq", Big),
+    Column("sent_mentions", Text),
     Column("edited_at", Big),
     Column("deleted_at", Big),
-    UniqueConstraint("room", "seq", name="messages_room_seq"),
     UniqueConstraint("room", "author", "key", name="messages_room_author_key"),
-    Index("messages_edited", "room", "seq", sqlite_where=text("text_seq > 0"), postgresql_where=text("text_seq > 0")),
+    Index("messages_id", "id"),
+    CheckConstraint("body IS NOT NULL OR deleted_at IS NOT NULL", name="messages_body"),
 )
-"""`text_seq` is the seq of the one log row that holds the text: null means the message's own seq, 0
-means none. `forwarded` and `mentions` are JSON as on the wire. The index `messages_edited` has the
-messages whose text is in the entry of an edit."""
-MESSAGE_KEPT = frozenset({"id", "room", "seq", "n", "at", "author", "key", "hash", "reply_to"})
-"""The columns that stay of a deleted message. All others are erased, new ones too. `key` and `hash`,
-a digest of the text, recognise a retry of the command that sent it."""
+"""A row is the message and the entry of its `message.sent` in the room's log, even after a
+deletion. `id` identifies the row, and orders the messages of the site. `forwarded` and `mentions`
+are JSON as on the wire. `sent_mentions` are the mentions of the message as it was sent, if `mentions` no longer
+has them; empty if there were none."""
+MESSAGE_KEPT = frozenset({"room", "seq", "n", "at", "id", "author", "key", "reply_to", "sent_mentions"})
+"""The columns that stay of a deleted message. All others are erased, new ones too. `key` recognises
+a retry of the command that sent it. `digest` recognises that another command has the same key; as a
+short text can be guessed from it, it goes with the text."""
 
 edits = Table(
     "edits",
@@ -179,6 +257,7 @@ pins = Table(
     Column("pinned_seq", Big, nullable=False),
     Column("by", Big, nullable=False),
     Column("at", Big, nullable=False),
+    CheckConstraint("seq >= 1 AND pinned_seq > seq", name="pins_seqs"),
 )
 """`pinned_seq` is the seq of the pin in the room's log."""
 
@@ -191,6 +270,7 @@ reactions = Table(
     Column("user", Big, primary_key=True),
     Column("added_seq", Big, nullable=False),
     Column("first_seq", Big, nullable=False),
+    CheckConstraint("seq >= 1 AND first_seq > seq AND added_seq >= first_seq", name="reactions_seqs"),
     Index("reactions_user", "user", "room"),
     sqlite_with_rowid=False,
 )
@@ -205,6 +285,7 @@ mentions = Table(
     Column("room", Big, primary_key=True),
     Column("seq", Big, primary_key=True),
     Column("author", Big, nullable=False),
+    CheckConstraint('"user" >= 0 AND seq >= 1', name="mentions_seqs"),
     sqlite_with_rowid=False,
 )
 """One row per mentioned user. User 0 means the whole room except the author. Unread mentions are
@@ -229,6 +310,7 @@ statuses = Table(
     Column("text", Text, nullable=False),
     Column("emoji", Text),
     Column("until", Big),
+    one_of("statuses_status", "status", get_args(Chosen)),
 )
 """The statuses that users have chosen. A user without a row has chosen "online"."""
 
@@ -240,8 +322,12 @@ answers = Table(
     Column("key", Text, primary_key=True),
     Column("hash", Text, nullable=False),
     Column("answer", Text, nullable=False),
+    Column("created_at", Big, nullable=False),
+    Index("answers_created", "created_at"),
 )
+"""The answers to commands with a key, other than messages. Housekeeping deletes them after a while."""
 
+USED_UP = "uses >= max_uses"
 invites = Table(
     "invites",
     metadata,
@@ -252,11 +338,16 @@ invites = Table(
     Column("created_by", Big, nullable=False),
     Column("created_at", Big, nullable=False),
     Column("expires_at", Big),
-    Column("room", Big),
+    Column("room", Big, ForeignKey("rooms.id", ondelete="CASCADE")),
     Column("signup", Boolean, nullable=False, server_default=true()),
     Column("used_at", Big),
+    flag("invites_signup", "signup"),
+    CheckConstraint("uses >= 0 AND max_uses >= 1 AND uses <= max_uses", name="invites_uses"),
+    CheckConstraint("(uses = 0) = (used_at IS NULL)", name="invites_used_at"),
     Index("invites_room", "room"),
     Index("invites_created_by", "created_by"),
+    Index("invites_expires", "expires_at"),
+    Index("invites_used_up", "used_at", sqlite_where=text(USED_UP), postgresql_where=text(USED_UP)),
 )
 
 links = Table(
@@ -264,10 +355,15 @@ links = Table(
     metadata,
     Column("token_hash", Text, primary_key=True),
     Column("purpose", Text, nullable=False),
-    Column("user", Big),
+    Column("user", Big, ForeignKey("users.id", ondelete="CASCADE")),
     Column("created_at", Big, nullable=False),
     Column("expires_at", Big),
+    one_of("links_purpose", "purpose", get_args(TokenPurpose)),
+    CheckConstraint("(purpose = 'reset') = (\"user\" IS NOT NULL)", name="links_user_of_reset"),
+    Index("links_user", "user"),
+    Index("links_expires", "expires_at"),
 )
+"""One-time tokens. A used one is deleted."""
 
 followers = Table(
     "followers",
@@ -364,9 +460,9 @@ search_chunks = Table(
     Column("block", Big, primary_key=True),
     Column("token", LargeBinary, primary_key=True),
     Column("entries", LargeBinary, nullable=False),
-    sqlite_with_rowid=False,
 )
-"""The tokens of a block, in chunks. `token` is the first one of the chunk."""
+"""The tokens of a block, in chunks. `token` is the first one of the chunk. With rowids on SQLite: a
+tree of rows as long as these would be sixteen levels deep."""
 
 INDEX = frozenset({"search_state", "search_recent", "search_blocks", "search_chunks"})
 """The tables of the search index. Backups leave them out: the server builds the index again."""

@@ -297,8 +297,10 @@ def _of_term(connection: Connection, term: IndexTerm, wanted: Sequence[int]) -> 
         found = PREFIX.rows(connection, **given, above=token + b"\xff", needle=begins)
     else:
         begins = blocks.needle(term.token)
-        found = EXACT.rows(connection, **given, needle=begins)
-    return [(block, blocks.find(bytes(entries), begins)) for block, entries in found]
+        needle = {} if connection.dialect.name == "sqlite" else {"needle": begins}
+        found = EXACT.rows(connection, **given, **needle)
+    decoded = ((block, blocks.find(bytes(entries), begins)) for block, entries in found if entries is not None)
+    return [(block, numbers) for block, numbers in decoded if numbers]
 
 
 def _contains(dialect: Dialect, term: IndexTerm) -> ColumnElement[bool]:
@@ -328,9 +330,9 @@ def _chunk_of(dialect: Dialect, *, prefix: bool) -> Executable:
         least = func.coalesce(start.correlate(wanted).scalar_subquery(), token)
         at = and_(chunk.c.block == wanted.c.block, chunk.c.token >= least, upto)
         return select(chunk.c.block, chunk.c.entries).join_from(wanted, chunk, at).where(found)
-    if dialect.name == "sqlite":
-        at = and_(chunk.c.block == wanted.c.block, chunk.c.token == start.correlate(wanted).scalar_subquery())
-        return select(chunk.c.block, chunk.c.entries).join_from(wanted, chunk, at).where(found)
+    if dialect.name == "sqlite":  # without a filter: SQLite would look each chunk up twice
+        entries = start.with_only_columns(before.c.entries).correlate(wanted).scalar_subquery()
+        return select(wanted.c.block, entries)
     one = (
         select(chunk.c.block, chunk.c.entries)
         .where(chunk.c.block == wanted.c.block, chunk.c.token <= token)

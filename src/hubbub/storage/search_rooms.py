@@ -1,6 +1,6 @@
 """What a user's search refers to: their rooms, pinned messages, and users by name."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Dialect, Select, and_, bindparam, select
 
 from hubbub.storage.database import Statement
 from hubbub.storage.rows import BIG, Rows, encode
-from hubbub.storage.schema import members, messages, pins, rooms, users
+from hubbub.storage.schema import members, messages, participants, pins, rooms, users
 
 
 class SearchedRoom(NamedTuple):
@@ -17,20 +17,22 @@ class SearchedRoom(NamedTuple):
     id: int
     kind: str
     name: str
-    people: frozenset[int]
-    """The members of a direct room."""
     floor: int
 
 
 def joined(connection: Connection, user: int) -> list[SearchedRoom]:
     """Return all rooms of a user. One statement."""
     return [
-        SearchedRoom(
-            room, kind, name, frozenset(map(int, people.split(","))) if people else frozenset(),
-            joined_seq if visible == "joined" else 0,
-        )
-        for room, kind, name, people, visible, joined_seq in JOINED.rows(connection, user=user)
-    ]  # fmt: skip
+        SearchedRoom(room, kind, name, joined_seq if visible == "joined" else 0)
+        for room, kind, name, visible, joined_seq in JOINED.rows(connection, user=user)
+    ]
+
+
+def direct_with(connection: Connection, user: int, others: Collection[int]) -> set[int]:
+    """Return the direct rooms of a user with any of `others`."""
+    mine, theirs = participants.alias("mine"), participants.alias("theirs")
+    query = select(mine.c.room).join_from(mine, theirs, theirs.c.room == mine.c.room)
+    return set(connection.scalars(query.where(mine.c.user == user, theirs.c.user.in_(others)))) if others else set()
 
 
 def users_named(connection: Connection, skeleton: str) -> set[int]:
@@ -45,7 +47,7 @@ def pinned(connection: Connection, wanted: Sequence[int], before: int) -> list[i
 
 
 def _joined() -> Select[Any]:
-    columns = (rooms.c.id, rooms.c.kind, rooms.c.name, rooms.c.people, rooms.c.history, members.c.joined_seq)
+    columns = (rooms.c.id, rooms.c.kind, rooms.c.name, rooms.c.history, members.c.joined_seq)
     query = select(*columns).join_from(members, rooms, rooms.c.id == members.c.room)
     return query.where(members.c.user == bindparam("user", type_=BIG))
 

@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, Text, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Connection, Select, Text, bindparam, delete, insert, select, update
 
 from hubbub.domain.model import Role, Session
 from hubbub.domain.text import timestamp
 from hubbub.storage.database import Statement
 from hubbub.storage.schema import sessions, users
 from hubbub.storage.transaction import Transaction
+
+HASH_LENGTH = 64
+"""The characters of a SHA-256 in hexadecimal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +59,12 @@ def find(connection: Connection, session: str) -> StoredSession | None:
 def find_by_reference(connection: Connection, reference: str) -> StoredSession | None:
     """Return the session with this id or this hash of its cookie.
 
-    Both are indexed. They cannot be mistaken for each other: an id has 22 characters, a hash has
-    64.
+    They cannot be mistaken for each other: an id has 22 characters, a hash has 64. So each lookup
+    is one search in one index.
     """
-    return _stored_session(FIND_BY_REFERENCE.row(connection, reference=reference))
+    if len(reference) == HASH_LENGTH:
+        return _stored_session(FIND_BY_HASH.row(connection, hash=reference))
+    return find(connection, reference)
 
 
 def of_user(connection: Connection, user: int) -> list[StoredSession]:
@@ -68,9 +73,10 @@ def of_user(connection: Connection, user: int) -> list[StoredSession]:
     return [stored for row in connection.execute(query) if (stored := _stored_session(row)) is not None]
 
 
-def expired(connection: Connection, now: int, limit: int) -> list[StoredSession]:
-    query = _sessions().where(sessions.c.expires_at <= now).limit(limit)
-    return [stored for row in connection.execute(query) if (stored := _stored_session(row)) is not None]
+def expired(connection: Connection, now: int, limit: int) -> list[tuple[int, str]]:
+    """Return (user, session) of sessions that have expired, the earliest first."""
+    query = select(sessions.c.user, sessions.c.id).where(sessions.c.expires_at <= now)
+    return [(row.user, row.id) for row in connection.execute(query.order_by(sessions.c.expires_at).limit(limit))]
 
 
 def create(tx: Transaction, session: str, user: int, token_hash: str | None, client: str, expires_at: int) -> Session:
@@ -122,10 +128,5 @@ def _stored_session(row: Sequence[Any] | None) -> StoredSession | None:
     return StoredSession(id_, user, name, Role(role), bool(disabled), bool(browser), *rest)
 
 
-def _by_reference() -> Select[Any]:
-    reference = bindparam("reference", type_=Text)
-    return _sessions().where(or_(sessions.c.id == reference, sessions.c.token_hash == reference))
-
-
 FIND = Statement(lambda _: _sessions().where(sessions.c.id == bindparam("session", type_=Text)))
-FIND_BY_REFERENCE = Statement(lambda _: _by_reference())
+FIND_BY_HASH = Statement(lambda _: _sessions().where(sessions.c.token_hash == bindparam("hash", type_=Text)))

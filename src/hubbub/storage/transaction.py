@@ -8,20 +8,20 @@ one writer anyway). One statement locks all topics of a batch in one order, so t
 equals seq order and transactions do not deadlock.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Executable, insert, select, update
+from sqlalchemy import Connection, Dialect, Executable, bindparam, insert, select, update
 from sqlalchemy.engine import CursorResult
 
 from hubbub.domain.errors import NeedsTopics
-from hubbub.domain.events import Entry, Event
+from hubbub.domain.events import Entry, Event, MessageSent
 from hubbub.domain.text import timestamp
-from hubbub.storage import rows
+from hubbub.storage import event_text, rows
 from hubbub.storage.database import Statement
 from hubbub.storage.ids import Ids
-from hubbub.storage.rows import BIG, TEXT, Rows
+from hubbub.storage.rows import BIG, TEXT, Columns, Rows
 from hubbub.storage.schema import log, topics
 
 
@@ -49,15 +49,22 @@ class Transaction:
         self.ids = ids
         self.now = now
         self.at = timestamp(now)
+        self.id = ids.next()
+        """Identifies the log rows of this transaction."""
+        self.row = self.id
+        """The id of the row of the entry that was appended last: a message has an id of its own. It
+        identifies our own row after a COMMIT with an unknown outcome."""
+        self._written: list[tuple[int, str, int]] = []
         self.entries: list[Entry] = []
         self.writes = 0
         self.erased = False
         """Whether text was erased that other files than the database's may still contain."""
-        self.mark: int | None = None
-        """The id of the last log row, once it is written. It identifies our own row after an
-        unknown COMMIT."""
-        self._heads: dict[str, Head] = {}
-        self._rows: list[tuple[int, str, int, int, str, str]] = []
+        self.newest: tuple[int, str, int] | None = None
+        """(id, topic, seq) of an entry of this transaction, once they are written: the proof that a
+        database contains it. Not of a user's topic, if possible, since that may be deleted with a
+        guest."""
+        self.heads: dict[str, Head] = {}
+        self._rows: list[LogRow] = []
 
     def lock(self, wanted: Iterable[str]) -> None:
         """Lock the `wanted` topics, as far as they exist.
@@ -66,34 +73,42 @@ class Transaction:
         """
         cursor = LOCK.run(self.connection, rows=rows.encode([(topic,) for topic in sorted(set(wanted))]))
         for topic, seq, floor, n in cursor.fetchall():
-            self._heads[topic] = Head(seq, floor, n)
+            self.heads[topic] = Head(seq, floor, n)
         cursor.close()
 
     def head(self, topic: str) -> Head:
         """Return the locked state of `topic`. Raises NeedsTopics if it is not locked."""
         try:
-            return self._heads[topic]
+            return self.heads[topic]
         except KeyError:
             raise NeedsTopics(topic) from None
 
     def knows(self, topic: str) -> bool:
-        return topic in self._heads
+        return topic in self.heads
 
     def create_topic(self, topic: str) -> Head:
         """Create an empty topic, which this transaction holds."""
         self.execute(insert(topics).values(topic=topic, head=0, floor=0, n=0))
-        head = self._heads[topic] = Head(0, 0, 0)
+        head = self.heads[topic] = Head(0, 0, 0)
         return head
 
     def append(self, event: Event) -> Entry:
-        """Append `event` to the log of its topic with the next seq."""
+        """Append `event` to the log of its topic with the next seq.
+
+        The row of the message is the entry of a MessageSent: the caller inserts it.
+        """
         topic = event.topic
         head = self.head(topic)
         head.seq += 1
         head.changed = True
-        text = encode(event, topic, head.seq, self.at)
+        text, stored = event_text.encode(event, topic, head.seq, self.at)
         entry = Entry(topic, head.seq, event, text)
-        self._rows.append((self.ids.next(), topic, head.seq, self.now, event.type, text.decode()))
+        if type(event) is MessageSent:
+            self.row = self.ids.next()
+        else:
+            self.row = self.id
+            self._rows.append((topic, head.seq, event.type, event_text.message_of(event), stored.decode()))
+        self._written.append((self.row, topic, head.seq))
         self.entries.append(entry)
         self.writes += 1
         return entry
@@ -103,53 +118,36 @@ class Transaction:
         self.writes += 1
         return self.connection.execute(statement, parameters)
 
-    def redact(self, topic: str, seqs: Collection[int], redacted: Callable[[str], str]) -> None:
-        """Replace entries that are appended but not yet written by what `redacted` returns.
-
-        The published entries still contain it, so that live connections receive it.
-        """
-        for index, row in enumerate(self._rows):
-            if row[1] == topic and row[2] in seqs:
-                self._rows[index] = (*row[:5], redacted(row[5]))
-
     def flush(self) -> None:
         """Write the log rows and the heads. This is the last step before COMMIT."""
         if self._rows:
-            _insert_log(self.connection, self._rows)
-            self.mark = self._rows[-1][0]
+            _insert_log(self.connection, self._rows, self.now, self.id)
             self._rows = []
-        changed = [(topic, head.seq, head.floor, head.n) for topic, head in self._heads.items() if head.changed]
+        if self._written:
+            lasting = (each for each in reversed(self._written) if not each[1].startswith("user:"))
+            self.newest = next(lasting, self._written[-1])
+        changed = [(topic, head.seq, head.floor, head.n) for topic, head in self.heads.items() if head.changed]
         if changed:
             HEADS.run(self.connection, rows=rows.encode(changed)).close()
 
 
-def encode(event: Event, topic: str, seq: int, at: str) -> bytes:
-    """Return the wire object of an event at its position.
-
-    An event's own fields never have the names of the envelope's fields.
-    """
-    own = event.__pydantic_serializer__.to_json(event, exclude_none=True)
-    envelope = f'{{"topic":"{topic}","seq":{seq},"type":"{event.type}","at":"{at}"'.encode()
-    return envelope + b"," + own[1:] if len(own) > 2 else envelope + b"}"
-
-
 LARGE_ROW = 2_048
+LogRow = tuple[str, int, str, int | None, str]
+"""The topic, seq, type, message and text of an entry."""
 
 
-def _insert_log(connection: Connection, batch: Sequence[tuple[int, str, int, int, str, str]]) -> None:
+def _insert_log(connection: Connection, batch: Sequence[LogRow], at: int, tx: int) -> None:
     """Insert rows into the log.
 
     Small rows are passed as one JSON parameter. Rows over 2 KiB are inserted one by one, since JSON
     is slower for them (measured).
     """
-    small = [row for row in batch if len(row[5]) <= LARGE_ROW]
+    small = [row for row in batch if len(row[4]) <= LARGE_ROW]
     if small:
-        INSERT_LOG.run(connection, rows=rows.encode(small)).close()
+        INSERT_LOG.run(connection, at=at, tx=tx, rows=rows.encode(small)).close()
     if len(small) < len(batch):
-        names = ("id", "topic", "seq", "at", "type", "text")
-        connection.execute(
-            insert(log), [dict(zip(names, row, strict=True)) for row in batch if len(row[5]) > LARGE_ROW]
-        )
+        large = [dict(zip(LOG_ROW, row, strict=True)) for row in batch if len(row[4]) > LARGE_ROW]
+        connection.execute(insert(log), [{"at": at, "tx": tx, **row} for row in large])
 
 
 def _lock(dialect: Dialect) -> Executable:
@@ -163,9 +161,9 @@ def _lock(dialect: Dialect) -> Executable:
 
 
 def _insert(dialect: Dialect) -> Executable:
-    given = Rows(dialect, {"id": BIG, "topic": TEXT, "seq": BIG, "at": BIG, "type": TEXT, "text": TEXT})
-    names = ["id", "topic", "seq", "at", "type", "text"]
-    return insert(log).from_select(names, select(*given.columns()).select_from(given.source))
+    given = Rows(dialect, LOG_ROW)
+    values = [bindparam("at", type_=BIG), bindparam("tx", type_=BIG), *given.columns()]
+    return insert(log).from_select(["at", "tx", *LOG_ROW], select(*values).select_from(given.source))
 
 
 def _heads(dialect: Dialect) -> Executable:
@@ -178,6 +176,7 @@ def _heads(dialect: Dialect) -> Executable:
     )
 
 
+LOG_ROW: Columns = {"topic": TEXT, "seq": BIG, "type": TEXT, "message": BIG, "text": TEXT}
 LOCK = Statement(_lock)
 INSERT_LOG = Statement(_insert)
 HEADS = Statement(_heads)

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from tests.support import forked
 from tests.support.ports import free_port
 from tests.support.waiting import eventually_blocking
 
@@ -21,7 +22,7 @@ SERVERS = {
     "uvicorn, websockets": (*UVICORN, "websockets"),
     "uvicorn, websockets-sansio": (*UVICORN, "websockets-sansio"),
     "uvicorn, wsproto": (*UVICORN, "wsproto"),
-    "uvicorn, Hubbub's": (*UVICORN, "hubbub.gateways.websocket.native:WebSocketProtocol"),
+    "uvicorn, Hubbub's": (*UVICORN, "hubbub:WebSocketProtocol"),
     # Without workers the process itself serves, so that a signal to it reaches the application.
     "hypercorn": ("-m", "hypercorn", "--workers", "0", "--bind", "127.0.0.1:{port}"),
     "granian": ("-m", "granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", "{port}"),
@@ -37,10 +38,12 @@ class Running:
         self._log = folder / f"{self.port}.log"
         self._ends = folder / f"{self.port}.ends"
         command = [part.format(port=self.port) for part in SERVERS[name]]
-        environment = {**os.environ, "IDIOMS_ENDS": str(self._ends), "PYTHONPATH": f"{ROOT}{os.pathsep}{folder}"}
+        environment = {**os.environ, "IDIOMS_ENDS": str(self._ends)}
+        if app != APP:
+            environment["PYTHONPATH"] = f"{ROOT}{os.pathsep}{folder}"
         with self._log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, *command, *options, app], cwd=folder, stdout=log, stderr=log, env=environment
+            self.process = forked.start(
+                [sys.executable, *command, *options, app], cwd=ROOT, stdout=log, env=environment, fork=app == APP
             )
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", trust_env=False, timeout=PATIENCE)
 

@@ -4,13 +4,12 @@ import type { MessageEdited, ReactionAdded, ReactionRemoved } from "./events";
 import type { MessageItem } from "./timeline";
 
 /**
- * Apply an edit. Without the text the message has to be loaded; null means that a later event
- * replaces it.
+ * Apply an edit. A text may be newer than the edit. Without one the message has to be loaded, unless
+ * it is known to be deleted.
  */
 export function edited({ mentions: _, ...item }: MessageItem, { at, body, mentions }: MessageEdited): MessageItem {
   const now = { ...item, edited_at: at, ...(mentions && { mentions }) };
-  if (body === null) return now;
-  return body === undefined ? { ...now, outdated: true } : { ...now, body, outdated: false };
+  return body === null ? { ...now, outdated: !item.deleted } : { ...now, body, outdated: false };
 }
 
 /** What stays of a deleted message. All other fields go, those of a newer server too. */

@@ -71,7 +71,7 @@ export function started(load: number, readAt: number | null): Timeline {
  */
 export function fromMessage(message: Message | MessageSent, asOf = message.seq): MessageItem {
   const { room: _room, topic: _topic, type: _type, ...said } = message as Message & MessageSent;
-  return { deleted: false, pinned: false, reactions: [], ...said, kind: "message", asOf };
+  return { deleted: said.body === null, pinned: false, reactions: [], ...said, kind: "message", asOf };
 }
 
 /** Add a new item. */

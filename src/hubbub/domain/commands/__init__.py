@@ -33,7 +33,7 @@ from hubbub.domain.commands.followers import (
     RetryDeadLetter,
 )
 from hubbub.domain.commands.invites import AcceptInvite, CreateInvite, CreateOneTimeToken, RevokeInvite
-from hubbub.domain.commands.maintenance import ForgetInvites, TrimTopic
+from hubbub.domain.commands.maintenance import Prunable, Prune, TrimTopic
 from hubbub.domain.commands.members import (
     AddMember,
     BanMember,
@@ -104,7 +104,6 @@ __all__ = [
     "EventsSince",
     "FollowerCommand",
     "ForgetDeadLetters",
-    "ForgetInvites",
     "ForwardMessage",
     "Id",
     "JoinRoom",
@@ -116,6 +115,8 @@ __all__ = [
     "PauseFollower",
     "PinMessage",
     "PostCommand",
+    "Prunable",
+    "Prune",
     "ReadRoom",
     "ReadRooms",
     "RemoveMember",

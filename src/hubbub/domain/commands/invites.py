@@ -1,11 +1,11 @@
 """Commands for invites and one-time tokens. Only the hashes of tokens are stored."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from hubbub.domain.commands.base import Command, Id, Requires
-from hubbub.domain.model import SITE, Actor, InviteAnswer, Nothing, RoomPosition, room_topic, user_topic
+from hubbub.domain.model import SITE, Actor, InviteAnswer, Nothing, RoomPosition, TokenPurpose, room_topic, user_topic
 from hubbub.domain.text import Key
 
 
@@ -16,7 +16,7 @@ class CreateOneTimeToken(Command[Nothing]):
     """
 
     requires = (Requires.SYSTEM,)
-    purpose: Literal["setup", "reset"]
+    purpose: TokenPurpose
     token_hash: str
     user: Id | None = None
     expires: int | None = None

@@ -1,5 +1,7 @@
 """Commands the server issues itself for housekeeping."""
 
+from typing import Literal
+
 from hubbub.domain.commands.base import Command, Requires
 from hubbub.domain.model import SITE, Actor, Gone
 
@@ -16,10 +18,15 @@ class TrimTopic(Command[Gone]):
         return (self.topic,)
 
 
-class ForgetInvites(Command[Gone]):
-    """Delete at most `limit` invites that ended before `before` (milliseconds)."""
+Prunable = Literal["answers", "invites", "tokens"]
+"""Answers that are kept for retries, invites, and one-time tokens."""
+
+
+class Prune(Command[Gone]):
+    """Delete at most `limit` rows that ended before `before` (milliseconds)."""
 
     requires = (Requires.SYSTEM,)
+    what: Prunable
     before: int
     limit: int = 1_000
 

@@ -32,7 +32,7 @@ class PostCommand(Command[Position]):
     creates = True
     requires = (Requires.OPEN_ACCOUNT, Requires.MEMBER, Requires.NOT_ARCHIVED)
 
-    def digest(self) -> str:
+    def digest(self) -> int:
         """Return a digest of what the key stands for."""
         raise NotImplementedError
 
@@ -59,13 +59,13 @@ class SendMessage(TextCommand, PostCommand):
     def size(self) -> int:
         return 256 + len(self.body)
 
-    def digest(self) -> str:
+    def digest(self) -> int:
         """Return a digest of the text and `reply_to`.
 
         A text never contains U+0000, so that no other command has the same input.
         """
         reply = "" if self.reply_to is None else f"\0reply {self.reply_to}"
-        return sha256(f"{self.body}{reply}".encode()).hexdigest()
+        return _digest(f"{self.body}{reply}")
 
 
 class ForwardMessage(PostCommand):
@@ -88,8 +88,16 @@ class ForwardMessage(PostCommand):
     def topics(self, actor: Actor) -> tuple[str, ...]:
         return (room_topic(self.room), room_topic(self.from_room))
 
-    def digest(self) -> str:
-        return sha256(f"\0forward {self.from_room} {self.message}".encode()).hexdigest()
+    def digest(self) -> int:
+        return _digest(f"\0forward {self.from_room} {self.message}")
+
+
+def _digest(text: str) -> int:
+    """Return the first 64 bits of SHA-256, signed.
+
+    They need not withstand attacks: only authors themselves can make two commands that share one.
+    """
+    return int.from_bytes(sha256(text.encode()).digest()[:8], signed=True)
 
 
 class MessageCommand(Command[MaybePosition]):

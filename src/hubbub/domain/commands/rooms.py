@@ -45,7 +45,7 @@ class CreateRoom(Command[RoomPosition]):
     members: Annotated[tuple[Id, ...], FailFast(), Field(max_length=MAX_INVITED, strict=False)] = ()
     """The ids of other users who are members from the start. In a direct room, at most nine."""
     key: Key | None = None
-    """An idempotency key: a retry with the same key gets the same room."""
+    """An idempotency key: a retry with the same key gets the same room, for 30 days."""
 
     example = Example(
         {

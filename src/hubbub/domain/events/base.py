@@ -21,11 +21,6 @@ class Event(Wire):
     """An event. `type` is its name on the wire, `topic` the log it belongs to."""
 
     type: ClassVar[str]
-    kept: ClassVar[frozenset[str]] = frozenset()
-    """The fields that stay in the log when the entry is redacted, besides those of the envelope.
-
-    All other fields are removed, new ones too.
-    """
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
@@ -91,7 +86,7 @@ class SecurityEvent(Event):
 class Entry:
     """An event at its position.
 
-    `text` is the encoded wire object. It is stored, sent and replayed unchanged.
+    `text` is the encoded wire object.
     """
 
     topic: str

@@ -8,22 +8,21 @@ class MessageSent(RoomEvent):
     """A message was sent."""
 
     type = "message.sent"
-    kept = frozenset({"room", "by", "name", "n", "key", "reply_to", "mentions"})
     by: int
     """The author's id."""
     name: str
-    """The author's name at that time."""
+    """The author's name."""
     n: int
     """The number of the message in its room, counted from 1 without gaps."""
     key: str
     """The idempotency key of the command. The author's client finds the message in its queue by it."""
     body: str | None
-    """Null if a later event changed or deleted the text."""
+    """The text, at the moment the event is sent or read. Null if the message was deleted since."""
     reply_to: int | Absent = None
     """The seq of the message this is a reply to."""
     forwarded: Forwarded | Absent = None
     mentions: Mentions | Absent = None
-    """The mentioned users; left out if there are none."""
+    """The users that the message mentioned when it was sent; left out if there were none."""
 
 
 class MessageEvent(RoomEvent):
@@ -39,10 +38,9 @@ class MessageEdited(MessageEvent):
     """The author edited the message."""
 
     type = "message.edited"
-    kept = frozenset({"room", "message", "by", "mentions", "mentioned"})
-    body: str | None = None
-    """The new text. Null if a later event changed or deleted it. Left out in rooms whose new
-    members cannot read older messages: load the message instead."""
+    body: str | None
+    """The text, at the moment the event is sent or read. Null if the message was deleted since, or if
+    not all recipients of the event can read the message: load it instead."""
     mentions: Mentions | Absent = None
     """The users mentioned now."""
     mentioned: Mentions | Absent = None

@@ -1,6 +1,6 @@
 """The models clients see, and the actor of a command."""
 
-from hubbub.domain.model.accounts import Invite, Session
+from hubbub.domain.model.accounts import Invite, Session, TokenPurpose
 from hubbub.domain.model.answers import (
     Generation,
     Gone,
@@ -77,6 +77,7 @@ __all__ = [
     "SessionAnswer",
     "Status",
     "Timestamp",
+    "TokenPurpose",
     "User",
     "UserAnswer",
     "Wire",

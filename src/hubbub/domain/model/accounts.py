@@ -1,8 +1,11 @@
-"""Sessions and invites."""
+"""Sessions, invites and one-time tokens."""
 
 from typing import Literal
 
 from hubbub.domain.model.base import Absent, Timestamp, Wire
+
+TokenPurpose = Literal["setup", "reset"]
+"""What a one-time token is for: to create the first owner, or to set a new password."""
 
 
 class Session(Wire):

@@ -76,10 +76,6 @@ class Message(Wire):
     reactions: list[Reaction] = Field(default_factory=list)
     """In the order in which the emoji were first used."""
 
-    def on_the_wire(self) -> dict[str, object]:
-        """Return the wire object: absent fields are left out, but a deleted body is null."""
-        return {**self.model_dump(exclude_none=True), "body": self.body}
-
 
 class Revision(Wire):
     """An earlier text of an edited message."""

@@ -13,10 +13,10 @@ import sys
 from array import array
 from collections.abc import Iterable, Mapping
 
-BLOCK = 1_024
+BLOCK = 2_048
 """Messages in a block. A search looks at one or two chunks for each word and block."""
-CHUNK_BYTES = 1_500
-"""Longer chunks are stored outside of their rows by PostgreSQL."""
+CHUNK_BYTES = 1_250
+"""Three chunks fill a page of SQLite. PostgreSQL stores chunks of over 2 KB outside of their rows."""
 Numbers = set[int]
 """Numbers of messages as they are stored: both bytes as one integer of this machine."""
 

@@ -41,6 +41,6 @@ def get_message(connection: Connection, user: int, room: int, seq: int) -> tuple
 def get_account(connection: Connection, user: int) -> Account:
     """Return an account that is not deleted; it may be disabled. Raises NotFound."""
     account = accounts.find(connection, user)
-    if account is None or not account.open_name:
+    if account is None or account.is_deleted:
         raise NotFound()
     return account

@@ -5,7 +5,6 @@ its class (`Command.requires`). The facts of a whole run are read in one stateme
 """
 
 from collections.abc import Callable, Sequence
-from hmac import compare_digest
 from typing import Any, Generic, TypeVar
 
 from hubbub.domain import rules
@@ -13,7 +12,7 @@ from hubbub.domain.commands import Command, ForwardMessage, PostCommand, Require
 from hubbub.domain.errors import Conflict, Forbidden, HubbubError, NotFound
 from hubbub.domain.model import ANYBODY, Actor, Membership, Position, Room, room_topic
 from hubbub.storage import accounts, facts, rooms
-from hubbub.storage.facts import RoomFacts
+from hubbub.storage.facts import PostedMessage, RoomFacts
 from hubbub.storage.messages import StoredMessage
 from hubbub.storage.transaction import Transaction
 
@@ -99,13 +98,13 @@ def _acts_for_itself(actor: Actor) -> bool:
     return actor.system or actor.id == ANYBODY.id
 
 
-def posted_before(command: SendMessage | ForwardMessage, posted: tuple[str, int]) -> Position | HubbubError:
+def posted_before(command: SendMessage | ForwardMessage, posted: PostedMessage) -> Position | HubbubError:
     """Return the first answer to a key; Conflict if the key was used for another message.
 
-    `posted` are the digest and the seq of the message that was posted with the key.
+    What a deleted message was is not known any more: its key gets the first answer in any case.
     """
     digest, seq = posted
-    if not compare_digest(digest, command.digest()):
+    if digest is not None and digest != command.digest():
         return Conflict("That key was used for another message.")
     return {"topic": room_topic(command.room), "seq": seq}
 

@@ -4,9 +4,8 @@ from importlib.metadata import version
 from threading import Lock
 from typing import Any, get_args
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_fields_from_routes
-from fastapi.routing import APIRoute
 
 from hubbub.domain.commands import AnyStaffCommand, AnyWireCommand
 from hubbub.domain.commands.examples import shown
@@ -113,19 +112,20 @@ def create_app(services: Services) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        generate_unique_id_function=_operation_id,
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.services = services
     errors.install(app)
-    for router in ROUTERS:
+    for router in (*ROUTERS, web.create_router(), docs.create_router(app)):
         if services.external_auth is None or router not in OF_OWN_ACCOUNTS:
-            app.include_router(router)
-    app.include_router(web.create_router())
-    app.include_router(docs.create_router(app))
+            add_routes(app, router)
     app.add_middleware(EdgeMiddleware, services=services)
     return app
 
 
-def _operation_id(route: APIRoute) -> str:
-    return route.name
+def add_routes(app: FastAPI, router: APIRouter) -> None:
+    """Add the routes of a router as they are.
+
+    `include_router` would build them again for each application, in its first request.
+    """
+    app.router.routes.extend(router.routes)

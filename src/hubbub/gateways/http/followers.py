@@ -9,15 +9,13 @@ from pydantic import StringConstraints
 from hubbub.domain.commands.followers import MAX_FOLLOWER_NAME, FollowerName
 from hubbub.domain.model import Wire
 from hubbub.domain.model.followers import DeadLetter, Follower
-from hubbub.domain.text import MAX_PAGE
 from hubbub.features import followers
 from hubbub.gateways.http.auth import LoggedIn, Running
 from hubbub.gateways.http.errors import refusals
+from hubbub.gateways.http.rooms import Limit
 from hubbub.gateways.http.strict_json import StrictRoute, reply
 
 router = APIRouter(prefix="/api/followers", tags=["followers"], route_class=StrictRoute)
-MAX_FOLLOWERS = 50
-"""Followers on a page: to count what is behind, all topics of a follower are compared."""
 AfterName = Annotated[
     str,
     StringConstraints(max_length=MAX_FOLLOWER_NAME, pattern=r"^[A-Za-z0-9_:-]*$"),
@@ -51,11 +49,12 @@ async def list_followers(
     caller: LoggedIn,
     services: Running,
     after: AfterName = "",
-    limit: Annotated[int, Query(ge=1, le=MAX_FOLLOWERS)] = MAX_FOLLOWERS,
+    limit: Limit = 50,
 ) -> Response:
     """List the durable consumers of topics: their state, what they have not handled yet, their last error."""
-    found, more = await followers.page(services.read, caller.actor, after, limit)
-    return reply({"followers": [each.model_dump() for each in found], "more": more})
+    found = await services.read(followers.stored, caller.actor, after, limit + 1)
+    described = [(await services.read(followers.describe, each)).model_dump() for each in found[:limit]]
+    return reply({"followers": described, "more": len(found) > limit})
 
 
 @router.get("/{follower}/dead-letters", response_model=DeadLetters, responses=refusals(400, 401, 403, 404))
@@ -64,7 +63,7 @@ async def list_dead_letters(
     caller: LoggedIn,
     services: Running,
     after: AfterLetter = "",
-    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
+    limit: Limit = 50,
 ) -> Response:
     """List the entries that a follower could not handle, with the reasons."""
     found = await services.read(followers.dead_letters, caller.actor, follower, after, limit + 1)

@@ -5,9 +5,10 @@ the socket.
 """
 
 from importlib.metadata import version
+from typing import Annotated, Any
 
 import structlog
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Query
 from fastapi import Request as HttpRequest
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
@@ -16,6 +17,7 @@ from starlette.exceptions import HTTPException
 from hubbub import control
 from hubbub.control import (
     DIFFERENT_VERSIONS,
+    MAX_WAIT,
     CreateUser,
     ListDeadLetters,
     ListFollowers,
@@ -30,13 +32,15 @@ from hubbub.control import (
     SetPassword,
     SettleLetter,
     ShowSearch,
+    Tail,
 )
 from hubbub.domain.errors import BadRequest
 from hubbub.domain.model import User, Wire
+from hubbub.domain.text import MAX_ID
 from hubbub.engine.search import Progress
 from hubbub.engine.services import Services
 from hubbub.gateways.http import errors
-from hubbub.gateways.http.app import Application
+from hubbub.gateways.http.app import Application, add_routes
 from hubbub.gateways.http.auth import Running
 from hubbub.gateways.http.errors import refusals
 from hubbub.gateways.http.followers import DeadLetters, Followers
@@ -82,12 +86,29 @@ class InviteLink(Wire):
     link: str
 
 
+class TailPage(Wire):
+    """The next entries of a log."""
+
+    topic: str
+    name: str
+    epoch: str
+    floor: int
+    head: int
+    last: int
+    """The position after these entries: `after` of the next request."""
+    events: list[dict[str, Any]]
+    """The entries, as on the wire."""
+    reset: bool
+    """Whether entries after the given position are gone, or it is of another history."""
+
+
 class Done(Wire):
     """The request was executed."""
 
 
 async def _perform(services: Services, request: Request) -> Response:
-    logger.info("control_request", route=" ".join(request.route))
+    if not isinstance(request, Tail):  # repeated every few seconds
+        logger.info("control_request", route=" ".join(request.route))
     return reply(await control.perform(services, request))
 
 
@@ -125,6 +146,18 @@ async def create_reset_link(body: MakeResetLink, services: Running) -> Response:
 async def create_invite(body: MakeInvite, services: Running) -> Response:
     """Create an invite that allows sign-up."""
     return await _perform(services, body)
+
+
+@router.get(Tail.route[1], response_model=TailPage, responses=refusals(400, 404, 409))
+async def tail(
+    services: Running,
+    topic: str,
+    after: Annotated[int | None, Query(ge=0, le=MAX_ID)] = None,
+    epoch: str | None = None,
+    wait: Annotated[float, Query(ge=0, le=MAX_WAIT)] = 0,
+) -> Response:
+    """Read the log of a room or of the site, and wait for new entries."""
+    return await _perform(services, Tail(topic=topic, after=after, epoch=epoch, wait=wait))
 
 
 @router.post(RebuildSearch.route[1], response_model=Progress, responses=refusals(400, 413))
@@ -178,7 +211,6 @@ def create_operator_app(services: Services) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        generate_unique_id_function=lambda route: route.name,
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.services = services
@@ -186,7 +218,7 @@ def create_operator_app(services: Services) -> FastAPI:
     # The command line sends valid requests: others come from another version of it.
     app.add_exception_handler(RequestValidationError, _different)
     app.add_exception_handler(HTTPException, _different)
-    app.include_router(router)
+    add_routes(app, router)
     app.add_middleware(EdgeMiddleware, services=services)
     return app
 

@@ -37,8 +37,11 @@ FORM = "application/x-www-form-urlencoded"
 class StrictRoute(APIRoute):
     """A route that identifies the caller before it reads the body.
 
-    It checks query and JSON body itself.
+    It checks query and JSON body itself. Its id in the OpenAPI document is its name.
     """
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **{**options, "generate_unique_id_function": _name_of})
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         original = super().get_route_handler()
@@ -68,6 +71,10 @@ class StrictRoute(APIRoute):
             return await original(request)
 
         return handler
+
+
+def _name_of(route: APIRoute) -> str:
+    return route.name
 
 
 def _depends_on_caller(dependant: Dependant) -> bool:
@@ -131,6 +138,18 @@ async def read_body(request: Request) -> bytes:
             raise TooLarge(f"The request body is too large: at most {MAX_BODY} bytes.")
     request._body = bytes(body)
     return request._body
+
+
+def accepts(request: Request, media_type: str) -> bool:
+    """Return True if Accept names the media type itself (RFC 9110, section 12.5.1).
+
+    Browsers do this for `text/html`, programs do not.
+    """
+    for part in request.headers.get("accept", "").lower().split(","):
+        media, _, parameters = part.strip().partition(";")
+        if media.strip() == media_type:
+            return parameters.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False
 
 
 def media_type(request: Request) -> str:

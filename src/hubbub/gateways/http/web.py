@@ -14,7 +14,7 @@ from hubbub.domain.model import Wire
 from hubbub.engine.services import Services
 from hubbub.gateways.http import auth
 from hubbub.gateways.http.errors import refusals
-from hubbub.gateways.http.strict_json import JSON, StrictRoute
+from hubbub.gateways.http.strict_json import JSON, StrictRoute, accepts
 from hubbub.protocol import headers, wire
 
 logger = structlog.get_logger(__name__)
@@ -73,7 +73,7 @@ def create_router(folder: Path = FOLDER) -> APIRouter:
     @router.get("/", response_model=Greeting, responses=refusals(), openapi_extra=_ALSO_HTML)
     async def welcome(request: Request) -> Response:
         """Return the web client to browsers, and a greeting to other clients."""
-        answer = _page(request, index) if wants_html(request) else _welcome()
+        answer = _page(request, index) if accepts(request, "text/html") else _welcome()
         answer.headers["Vary"] = "Accept"
         return answer
 
@@ -159,18 +159,6 @@ def html(request: Request, body: bytes, status: int = 200) -> Response:
     policy = content_security_policy(auth.services_of(request), host)
     kept = {"Content-Security-Policy": policy, "Cache-Control": "no-cache"}
     return Response(body, status, kept, media_type=HTML)
-
-
-def wants_html(request: Request) -> bool:
-    """Return True if Accept names text/html itself (RFC 9110, section 12.5.1).
-
-    Browsers do this, programs do not.
-    """
-    for part in request.headers.get("accept", "").lower().split(","):
-        media, _, parameters = part.strip().partition(";")
-        if media.strip() == "text/html":
-            return parameters.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
-    return False
 
 
 def _welcome() -> Response:

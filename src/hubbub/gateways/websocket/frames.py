@@ -6,7 +6,7 @@ They are not masked, so that all recipients share the same bytes.
 from collections.abc import Sequence
 from struct import Struct
 
-from hubbub.engine.ports import Blob, Message
+from hubbub.delivery.connections import Blob, Message
 
 CHUNK = 65_536
 """The maximum of bytes handed to a transport: they cannot be withdrawn."""
@@ -27,20 +27,26 @@ def text_frame(message: Message) -> bytes:
     return _LONG(_TEXT, 127, length) + text
 
 
-def pack(messages: Sequence[Message]) -> Blob:
-    """Join whole frames into chunks of at most CHUNK bytes.
+class FrameFormat:
+    """The messages as whole frames of JSON text."""
 
-    A longer frame is a chunk of its own.
-    """
-    if len(messages) == 1:
-        return (messages[0].encoded(text_frame),)
-    frames = [message.encoded(text_frame) for message in messages]
-    chunks: list[bytes] = []
-    start = size = 0
-    for index, frame in enumerate(frames):
-        if size and size + len(frame) > CHUNK:
-            chunks.append(b"".join(frames[start:index]))
-            start, size = index, 0
-        size += len(frame)
-    chunks.append(b"".join(frames[start:]))
-    return chunks
+    def pack(self, messages: Sequence[Message]) -> Blob:
+        """Join whole frames into chunks of at most CHUNK bytes.
+
+        A longer frame is a chunk of its own.
+        """
+        if len(messages) == 1:
+            return (messages[0].encoded(text_frame),)
+        frames = [message.encoded(text_frame) for message in messages]
+        chunks: list[bytes] = []
+        start = size = 0
+        for index, frame in enumerate(frames):
+            if size and size + len(frame) > CHUNK:
+                chunks.append(b"".join(frames[start:index]))
+                start, size = index, 0
+            size += len(frame)
+        chunks.append(b"".join(frames[start:]))
+        return chunks
+
+
+FRAMES = FrameFormat()

@@ -10,10 +10,12 @@ import asyncio
 from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
-from hubbub.engine.ports import Blob, Connection
-from hubbub.gateways.websocket.frames import CHUNK, pack
+from hubbub.delivery.connections import Blob, Format
+from hubbub.domain.disconnects import Disconnect
+from hubbub.gateways.websocket.connection import WebSocketConnection
+from hubbub.gateways.websocket.frames import CHUNK, FRAMES
 from hubbub.protocol import close_codes
 
 FAREWELL = 10.0
@@ -99,7 +101,7 @@ class Outbox:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-class FramedConnection(Connection):
+class FramedConnection(WebSocketConnection):
     """A connection that writes WebSocket frames straight to a transport.
 
     The owner of the transport calls `pause_writing` and `resume_writing` (asyncio's names) and, at
@@ -108,7 +110,7 @@ class FramedConnection(Connection):
 
     __slots__ = ("_ending", "_limit", "_outbox", "_paused", "_ready", "_transport")
 
-    pack = staticmethod(pack)
+    format: ClassVar[Format] = FRAMES
 
     def __init__(self, transport: asyncio.Transport, limit: int) -> None:
         super().__init__()
@@ -224,7 +226,7 @@ class FramedConnection(Connection):
         self._ending = True
         self._slow()
         self._outbox = Outbox(self._limit)
-        self._outbox.add((self._close_frame(close_codes.SLOW, "too slow"),))
+        self._outbox.add((self._close_frame(*close_codes.OF[Disconnect.SLOW]),))
         self._end_within(FAREWELL)
         self._drain()
 

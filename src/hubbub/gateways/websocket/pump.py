@@ -9,17 +9,19 @@ from collections.abc import Coroutine, Sequence
 
 import structlog
 
+from hubbub.delivery.connections import Message
 from hubbub.domain import names, text
 from hubbub.domain.commands import Command, EventsSince, Signal
+from hubbub.domain.disconnects import Disconnect
 from hubbub.domain.errors import Busy, HubbubError, Internal, RateLimited
 from hubbub.domain.model import Role
 from hubbub.engine.batch import Receipt
 from hubbub.engine.live_connections import Attached, LiveConnection, TooManyConnections
-from hubbub.engine.ports import Connection, Message
 from hubbub.engine.services import Services
 from hubbub.features import sync
 from hubbub.features.sessions import AuthenticatedUser
 from hubbub.features.sync import MissingEvents
+from hubbub.gateways.websocket.connection import WebSocketConnection
 from hubbub.protocol import close_codes, wire
 from hubbub.protocol.session import Authenticate, Close, Effect, Execute, HandleSignal, Hello, Query, Send, Session
 from hubbub.protocol.tokens import Credential
@@ -43,7 +45,7 @@ class Pump:
     __slots__ = ("_connection", "_credentials", "_live", "_peer", "_queries", "_services", "_session", "_tasks")
 
     def __init__(
-        self, services: Services, connection: Connection, credentials: Sequence[Credential], peer: str
+        self, services: Services, connection: WebSocketConnection, credentials: Sequence[Credential], peer: str
     ) -> None:
         self._services = services
         self._connection = connection
@@ -173,7 +175,7 @@ class Pump:
         if self._live is not None and connection in self._services.fanout:
             self._services.fanout.send(connection, frame)
         else:
-            connection.uncork(type(connection).pack([Message(frame)]))
+            connection.uncork(connection.format.pack([Message(frame)]))
 
     # --- the greeting --------------------------------------------------------------------------------------------
 
@@ -194,7 +196,7 @@ class Pump:
             if attached.live.user.is_stale(self._services.clock.now()):
                 self._services.touch(attached.live.user)
             self._connection.authenticated = True
-            self._connection.uncork(type(self._connection).pack([Message(frame) for frame in first]))
+            self._connection.uncork(self._connection.format.pack([Message(frame) for frame in first]))
             self._do(self._session.welcomed(self._services.clock.monotonic()))
 
     async def _identify(self, token: str | None) -> AuthenticatedUser:
@@ -211,7 +213,7 @@ class Pump:
         return wire.dumps(
             {
                 "type": "welcome",
-                "epoch": services.epoch,
+                "epoch": snapshot.epoch,
                 "user": snapshot.user.model_dump(),
                 "rooms": [room.model_dump(exclude_none=True) for room in snapshot.rooms],
                 "heads": snapshot.heads,
@@ -241,7 +243,7 @@ class Pump:
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("conversation_failed", exc_info=error)
             self._services.hub.detach(self._connection)
-            self._connection.abort(close_codes.INTERNAL)
+            self._connection.end(Disconnect.INTERNAL)
 
 
 def _missing(topics: Sequence[MissingEvents]) -> list[bytes]:

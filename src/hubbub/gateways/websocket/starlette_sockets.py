@@ -8,12 +8,14 @@ import logging
 import math
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from starlette.types import Message as Event
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from hubbub.engine.ports import Blob, Connection, Message
+from hubbub.delivery.connections import Blob, Format, Message
+from hubbub.domain.disconnects import Disconnect
+from hubbub.gateways.websocket.connection import WebSocketConnection
 from hubbub.gateways.websocket.outbox import FramedConnection, Outbox
 from hubbub.protocol import close_codes
 
@@ -45,7 +47,7 @@ class Offer(Protocol):
 
 
 class FramedWebSocket(FramedConnection):
-    """Writes prebuilt frames to the transport of AsgiWebSocketProtocol.
+    """Writes prebuilt frames to the transport of WebSocketProtocol.
 
     The endpoint reads and sends as always.
     """
@@ -89,7 +91,7 @@ class FramedWebSocket(FramedConnection):
 
     def _slow(self) -> None:
         logger.warning("Closed a slow WebSocket: %d bytes were waiting for it.", self.buffered())
-        self.ended = WebSocketDisconnect(close_codes.SLOW, "too slow")
+        self.ended = WebSocketDisconnect(*close_codes.OF[Disconnect.SLOW])
         _notify(self._lost)
         self._lost = None
 
@@ -126,12 +128,18 @@ class Close:
         return {"type": "websocket.close", "code": self._code, "reason": self._reason}
 
 
-def pack(messages: Sequence[Message]) -> Blob:
-    """Return the messages as ASGI events, decoded once for all recipients."""
-    return [message.encoded(Text) for message in messages]
+class EventFormat:
+    """The messages as ASGI events of JSON text."""
+
+    def pack(self, messages: Sequence[Message]) -> Blob:
+        """Return the events, decoded once for all recipients."""
+        return [message.encoded(Text) for message in messages]
 
 
-class QueuedWebSocket(Connection):
+EVENTS = EventFormat()
+
+
+class QueuedWebSocket(WebSocketConnection):
     """Sends through ASGI, with a bounded outbox.
 
     The sending task exists only while the outbox is not empty.
@@ -145,7 +153,7 @@ class QueuedWebSocket(Connection):
         "ended", "received_at",
     )  # fmt: skip
 
-    pack = staticmethod(pack)
+    format: ClassVar[Format] = EVENTS
 
     def __init__(self, socket: WebSocket, limit: int, lost: Lost) -> None:
         super().__init__()
@@ -220,7 +228,7 @@ class QueuedWebSocket(Connection):
 
     def _give_up(self) -> None:
         logger.warning("Ended a slow WebSocket: %d bytes were waiting for it.", self.buffered())
-        self.abort(close_codes.SLOW, "too slow")
+        self.end(Disconnect.SLOW)
 
     # --- the writer ----------------------------------------------------------------------------------------------
 

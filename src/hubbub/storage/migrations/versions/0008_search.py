@@ -36,5 +36,4 @@ def upgrade() -> None:
         sa.Column("block", BIG, primary_key=True),
         sa.Column("token", sa.LargeBinary(), primary_key=True),
         sa.Column("entries", sa.LargeBinary(), nullable=False),
-        sqlite_with_rowid=False,
     )

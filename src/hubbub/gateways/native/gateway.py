@@ -10,10 +10,11 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from hubbub.engine.services import Services
+from hubbub.gateways.native.connection import NativeConnection
 from hubbub.gateways.websocket import handshake
 from hubbub.gateways.websocket.admission import AdmissionControl
+from hubbub.gateways.websocket.connection import Conversation
 from hubbub.gateways.websocket.connection_set import ConnectionSet
-from hubbub.gateways.websocket.native import Conversation, NativeConnection
 from hubbub.protocol.headers import forwarded_https, network
 from hubbub.protocol.tokens import Credential
 

@@ -23,12 +23,11 @@ from operator import attrgetter
 
 import structlog
 
-from hubbub.engine.ports import Blob, Connection, Message
-from hubbub.protocol import close_codes
+from hubbub.delivery.connections import Blob, Connection, Format, Message
+from hubbub.domain.disconnects import Disconnect
 
 SLICE = 250
 """How many connections are written to before the event loop gets its turn."""
-Pack = object
 logger = structlog.get_logger(__name__)
 
 
@@ -116,6 +115,10 @@ class Fanout:
         topic = self._topics.get(name)
         return topic.connections.keys() if topic is not None else {}.keys()
 
+    def has_members(self, name: str) -> bool:
+        """Return whether a connection is in the topic."""
+        return name in self._topics
+
     @property
     def connections(self) -> KeysView[Connection]:
         """Return all connections as a live view."""
@@ -131,23 +134,24 @@ class Fanout:
 
     # --- sending -------------------------------------------------------------------------------------------------
 
-    def broadcast(self, text: bytes, name: str | None = None) -> None:
+    def broadcast(self, text: bytes, name: str | None = None, event: object = None) -> None:
         """Send to all connections in a topic, or to all connections.
 
-        Takes effect now, is written at the tick's end.
+        Takes effect now, is written at the tick's end. `event` is what the text says, for formats
+        that do not send the text.
         """
         topic = self._all if name is None else self._topics.get(name)
         if topic is None or not topic.connections:
             return
         self._order += 1
-        topic.pending.append(Message(text, self._order))
+        topic.pending.append(Message(text, self._order, event))
         self._dirty[topic] = None
         self._schedule()
 
-    def send(self, connection: Connection, text: bytes) -> None:
+    def send(self, connection: Connection, text: bytes, event: object = None) -> None:
         """Send to one connection, after everything that was sent to it before."""
         self._order += 1
-        connection.personal.append(Message(text, self._order))
+        connection.personal.append(Message(text, self._order, event))
         self._personal[connection] = None
         self._schedule()
 
@@ -164,7 +168,7 @@ class Fanout:
         if due:
             connection.personal = []
             self._personal.pop(connection, None)
-            if not self._write(connection, type(connection).pack(due)):
+            if not self._write(connection, connection.format.pack(due)):
                 return False
         connection.seen = self._order
         if self._dirty:
@@ -229,21 +233,21 @@ class Fanout:
         blobs: dict[Connection, Blob] = {}
         if len(dirty) == 1:
             topic = dirty[0]
-            shared: dict[Pack, Blob] = {}
+            shared: dict[Format, Blob] = {}
             for connection in topic.connections:
                 if connection in early:
                     continue
-                pack = type(connection).pack
-                blob = shared.get(pack)
+                format_ = connection.format
+                blob = shared.get(format_)
                 if blob is None:
-                    blob = shared[pack] = pack(topic.pending)
+                    blob = shared[format_] = format_.pack(topic.pending)
                 blobs[connection] = blob
         else:
             blobs = self._merge(dirty)
         for connection in early:
             due = self._due(connection)
             if due:
-                blobs[connection] = type(connection).pack(due)
+                blobs[connection] = connection.format.pack(due)
         self.deliveries += sum(len(topic.connections) * len(topic.pending) for topic in dirty)
         for topic in dirty:
             topic.pending = []
@@ -261,15 +265,15 @@ class Fanout:
             for connection in topic.connections:
                 if connection not in self._flushed_early:
                     combinations[connection] = (*combinations.get(connection, ()), index)
-        shared: dict[tuple[Pack, tuple[int, ...]], Blob] = {}
+        shared: dict[tuple[Format, tuple[int, ...]], Blob] = {}
         blobs: dict[Connection, Blob] = {}
         for connection, combination in combinations.items():
-            pack = type(connection).pack
-            blob = shared.get((pack, combination))
+            format_ = connection.format
+            blob = shared.get((format_, combination))
             if blob is None:
                 messages = [message for index in combination for message in dirty[index].pending]
                 messages.sort(key=_by_order)
-                blob = shared[pack, combination] = pack(messages)
+                blob = shared[format_, combination] = format_.pack(messages)
             blobs[connection] = blob
         return blobs
 
@@ -321,7 +325,7 @@ class Fanout:
         logger.exception("write_failed")
         self.remove(connection)
         with suppress(Exception):
-            connection.abort(close_codes.INTERNAL)
+            connection.end(Disconnect.INTERNAL)
 
 
 _by_order = attrgetter("order")

@@ -10,7 +10,6 @@ others get their turn.
 import asyncio
 import math
 from secrets import SystemRandom
-from typing import Protocol
 
 import structlog
 from websockets.frames import Frame, Opcode
@@ -18,17 +17,11 @@ from websockets.protocol import SEND_EOF, State
 from websockets.server import ServerProtocol
 
 from hubbub.gateways.websocket.admission import Slot
+from hubbub.gateways.websocket.connection import Conversation
 from hubbub.gateways.websocket.connection_set import ConnectionSet
 from hubbub.gateways.websocket.frames import PING
 from hubbub.gateways.websocket.outbox import FAREWELL, FramedConnection
-from hubbub.gateways.websocket.uvicorn_websocket import AsgiWebSocketProtocol
 from hubbub.protocol import close_codes
-
-WebSocketProtocol = AsgiWebSocketProtocol
-"""ASGI sockets with a fast send path.
-
-For `uvicorn --ws hubbub.gateways.websocket.native:WebSocketProtocol`.
-"""
 
 PING_EVERY = 25.0
 DROP_AFTER = 35.0
@@ -45,14 +38,6 @@ Tiny frames cost much time for their size.
 """
 logger = structlog.get_logger(__name__)
 _random = SystemRandom()
-
-
-class Conversation(Protocol):
-    """The code that drives a connection; see pump.py."""
-
-    def opened(self) -> None: ...
-    def received(self, message: str, /) -> None: ...
-    def lost(self) -> None: ...
 
 
 class NativeConnection(FramedConnection, asyncio.Protocol):

@@ -8,11 +8,11 @@ from typing import overload
 from starlette.types import Message as Event
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from hubbub.engine.fanout import Fanout
-from hubbub.engine.ports import Blob
+from hubbub.delivery.connections import Blob
+from hubbub.delivery.fanout import Fanout
+from hubbub.gateways.manager.owner_tasks import Owner, Owners
+from hubbub.gateways.manager.read_ahead import WatchedWebSocket
 from hubbub.gateways.websocket.outbox import Outbox
-from hubbub.gateways.websocket.owner_tasks import Owner, Owners
-from hubbub.gateways.websocket.read_ahead import WatchedWebSocket
 from hubbub.gateways.websocket.starlette_sockets import EXTENSION, FramedWebSocket
 
 OUTBOX_BYTES = 2**20
@@ -72,7 +72,7 @@ class ConnectionManager:
     connected it.
 
     Works on any ASGI server. Under ``uvicorn --ws
-    hubbub.gateways.websocket.native:WebSocketProtocol`` it writes to the transports directly, which
+    hubbub:WebSocketProtocol`` it writes to the transports directly, which
     is several times as fast, and bypasses middleware that rewrites outgoing messages.
     """
 

@@ -8,6 +8,7 @@ protocol/plain_text.py defines the lines. The hub decides who may follow what, a
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import ClassVar
 from uuid import uuid4
 
 import structlog
@@ -15,14 +16,14 @@ from pydantic import ValidationError
 from starlette.types import Message as Event
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from hubbub.delivery.connections import Blob, Format, Message
 from hubbub.domain import names
 from hubbub.domain.commands import CloseGuest, OpenGuest
 from hubbub.domain.errors import Conflict, HubbubError, NotFound, RateLimited, Unauthenticated
-from hubbub.domain.model import ANYBODY, SYSTEM, Role
+from hubbub.domain.model import ANYBODY, SYSTEM, Role, room_topic
 from hubbub.domain.text import MAX_QUERY
 from hubbub.engine.external_auth import ExternalAuth
 from hubbub.engine.live_connections import Attached, LiveConnection, TooManyConnections
-from hubbub.engine.ports import Blob, Message
 from hubbub.engine.services import Services
 from hubbub.features import sessions
 from hubbub.features.sessions import AuthenticatedUser
@@ -30,6 +31,7 @@ from hubbub.gateways.websocket import handshake, scope
 from hubbub.gateways.websocket.reject import reject
 from hubbub.gateways.websocket.starlette_sockets import QueuedWebSocket
 from hubbub.protocol import close_codes, headers, plain_text, validation
+from hubbub.protocol.plain_text import Notice
 from hubbub.protocol.tokens import Credential
 
 FAREWELL = 2.0
@@ -49,7 +51,7 @@ class EncodedLine:
     __slots__ = ("_size", "text")
 
     def __init__(self, message: Message) -> None:
-        self.text = plain_text.render(message.text)
+        self.text = plain_text.render(message.event)
         self._size = len(self.text.encode()) if self.text is not None else 0
 
     def __len__(self) -> int:
@@ -59,16 +61,22 @@ class EncodedLine:
         return {"type": "websocket.send", "text": self.text}
 
 
-def pack(messages: Sequence[Message]) -> Blob:
-    """Return events and notices as lines, rendered once for all recipients."""
-    return [line for message in messages if (line := message.encoded(EncodedLine)).text is not None]
+class LineFormat:
+    """Events and notices as lines."""
+
+    def pack(self, messages: Sequence[Message]) -> Blob:
+        """Return the lines, rendered once for all recipients."""
+        return [line for message in messages if (line := message.encoded(EncodedLine)).text is not None]
+
+
+LINES = LineFormat()
 
 
 class PlainConnection(QueuedWebSocket):
     """A Starlette WebSocket that receives lines."""
 
     __slots__ = ()
-    pack = staticmethod(pack)
+    format: ClassVar[Format] = LINES
 
 
 class NameTaken(Conflict):
@@ -150,7 +158,7 @@ class PlainText:
                 room = plain_text.room_of(_room(socket))
                 identity = await self._identify(socket, credentials)
                 guest = identity if identity.role is Role.GUEST else None
-                attached = await self._services.hub.attach(connection, identity, only_room=room)
+                attached = await self._services.hub.attach(connection, identity, only_topic=room_topic(room))
             except HubbubError as error:
                 await _accept(socket)
                 code = await _close_with_error(connection, error)
@@ -173,17 +181,17 @@ class PlainText:
         fanout.join(connection, topic)
         visible = self._services.hub.presences.is_visible(live.user.id)
         if self._presence.enter(room, live.user.id, visible=visible):
-            fanout.broadcast(plain_text.notice(plain_text.joined(live.user.name)), topic)
+            fanout.broadcast(b"", topic, Notice(plain_text.joined(live.user.name)))
         elif not visible:  # an invisible user sees their own arrival only
-            fanout.send(connection, plain_text.notice(plain_text.joined(live.user.name)))
+            fanout.send(connection, b"", Notice(plain_text.joined(live.user.name)))
         try:
             await _accept(socket)
-            connection.uncork(pack([Message(text.encode()) for text in attached.gap]))
+            connection.uncork(LINES.pack(_missed(attached.gap)))
             return await self._listen(socket, connection, live, room)
         finally:
             self._services.hub.detach(connection)
             if self._presence.leave(room, live.user.id):
-                fanout.broadcast(plain_text.notice(plain_text.left(live.user.name)), topic)
+                fanout.broadcast(b"", topic, Notice(plain_text.left(live.user.name)))
 
     async def _listen(self, socket: WebSocket, connection: PlainConnection, live: LiveConnection, room: int) -> int:
         """Handle lines one by one, each stored before the next is read.
@@ -204,7 +212,7 @@ class PlainText:
             try:
                 await self._execute(live, line if line is not None else event.get("bytes"), room, connection)
             except HubbubError as error:
-                self._services.fanout.send(connection, plain_text.notice(plain_text.refusal(error)))
+                self._services.fanout.send(connection, b"", Notice(plain_text.refusal(error)))
 
     async def _execute(
         self, live: LiveConnection, line: str | bytes | None, room: int, connection: PlainConnection
@@ -275,6 +283,12 @@ class PlainText:
             logger.warning("guest_not_closed", code=error.code)
 
 
+def _missed(entries: Sequence[str]) -> list[Message]:
+    """Return the lines of stored entries."""
+    lines = (plain_text.render_stored(entry) for entry in entries)
+    return [Message(b"", event=Notice(line)) for line in lines if line is not None]
+
+
 def _room(socket: WebSocket) -> str | None:
     """Return the `room` parameter.
 
@@ -314,7 +328,7 @@ async def _close_with_error(connection: PlainConnection, error: HubbubError) -> 
         code, reason = close_codes.NOT_AUTHENTICATED, "no such room"
     else:
         code, reason = close_codes.NOT_AUTHENTICATED, "not authenticated"
-    connection.uncork(pack([Message(plain_text.notice(plain_text.refusal(error)))]))
+    connection.uncork(LINES.pack([Message(b"", event=Notice(plain_text.refusal(error)))]))
     connection.close(code, reason)
     with suppress(TimeoutError):
         async with asyncio.timeout(FAREWELL):

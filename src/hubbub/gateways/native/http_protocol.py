@@ -1,9 +1,6 @@
 """The HTTP protocol of `hubbub serve`.
 
 It is bounded, counts towards the connection limit, and upgrades to the native gateway.
-
-Only this module and bounded_http.py use private attributes of uvicorn's HTTP protocol; a contract
-test runs a real upgrade.
 """
 
 import asyncio
@@ -12,9 +9,9 @@ from typing import Any
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+from hubbub.gateways.native.gateway import NO_HANDSHAKE, RETRY_AFTER, NativeGateway, opening
+from hubbub.gateways.uvicorn_protocols import BoundedHttpProtocol
 from hubbub.gateways.websocket.admission import Slot
-from hubbub.gateways.websocket.bounded_http import BoundedHttpProtocol
-from hubbub.gateways.websocket.gateway import NO_HANDSHAKE, RETRY_AFTER, NativeGateway, opening
 from hubbub.gateways.websocket.handshake import Rejection, client_address
 from hubbub.protocol.headers import is_trusted, network
 
@@ -55,10 +52,9 @@ class HttpProtocol(BoundedHttpProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        peer = self.client[0] if self.client else ""
-        if not is_trusted(peer, self._gateway.connections.services.settings.trusted_proxies):
-            self._network = network(peer)
-        open_now = len(self.connections) + len(self._gateway.connections.open)
+        if not is_trusted(self.peer, self._gateway.connections.services.settings.trusted_proxies):
+            self._network = network(self.peer)
+        open_now = self.open_count + len(self._gateway.connections.open)
         if open_now > self._limit and not self._gateway.make_room(self._network):
             self._refused = FULL
             if open_now > self._limit * HARD_LIMIT:
@@ -104,8 +100,7 @@ class HttpProtocol(BoundedHttpProtocol):
                 if not working:
                     return  # an idle connection of a proxy belongs to no client
                 trusted = self._gateway.connections.services.settings.trusted_proxies
-                peer = self.client[0] if self.client else ""
-                found = network(client_address(peer, self.headers, trusted))
+                found = network(client_address(self.peer, self.request_headers, trusted))
             self._slot = self._gateway.waiting.try_acquire(found, self._evict)
         elif self._network is None and not working:
             self._release_slot()
@@ -118,7 +113,7 @@ class HttpProtocol(BoundedHttpProtocol):
     def _evict(self) -> None:
         self._slot = None
         self._gateway.connections.services.metrics.connections_evicted.labels(kind="http").inc()
-        if self._in_body and not self.pipeline and not self.cycle.response_started:
+        if self._in_body and self._can_still_refuse:
             self._count_refusal(str(FULL.status))
             self._disconnect_cycles()
             self.transport.write(FULL.response())
@@ -135,22 +130,21 @@ class HttpProtocol(BoundedHttpProtocol):
             self._release_slot()
 
     def _upgrade(self) -> None:
-        if self.url.partition(b"?")[0] not in self._gateway.paths:
-            if opening(self.url.decode("latin-1"), self.headers) is None:
+        target, headers = self.request_target, self.request_headers
+        if target.encode("latin-1").partition(b"?")[0] not in self._gateway.paths:
+            if opening(target, headers) is None:
                 self._refuse(NO_HANDSHAKE)
             else:
                 super()._upgrade()
             return
-        if self.scope["method"] != "GET" or self.scope["http_version"] != "1.1":
+        if self.request_line != ("GET", "1.1"):
             self._refuse(NO_HANDSHAKE)
             return
-        peer = self.client[0] if self.client else ""
-        protocol = self._gateway.upgrade(self.transport, self.url.decode("latin-1"), self.headers, peer)
+        protocol = self._gateway.upgrade(self.transport, target, headers, self.peer)
         if isinstance(protocol, Rejection):
             self._refuse(protocol)
         else:
-            self.connections.discard(self)
-            self.transport.set_protocol(protocol)
+            self.hand_over(protocol)
 
     def _count_refusal(self, status: str) -> None:
         self._gateway.connections.services.metrics.connections_refused.labels(status=status).inc()

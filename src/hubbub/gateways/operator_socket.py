@@ -13,7 +13,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from hubbub.control import short_path
-from hubbub.gateways.websocket.bounded_http import BoundedHttpProtocol
+from hubbub.gateways.uvicorn_protocols import BoundedHttpProtocol
 from hubbub.settings import Settings
 
 

@@ -5,20 +5,19 @@ import errno
 import gc
 import math
 import socket
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import uvicorn
 
 from hubbub.engine.services import Services
-from hubbub.gateways.websocket.gateway import Converse, NativeGateway
-from hubbub.gateways.websocket.native import DROP_AFTER, PING_EVERY, WebSocketProtocol
+from hubbub.gateways.native.connection import DROP_AFTER, PING_EVERY
+from hubbub.gateways.native.gateway import Converse, NativeGateway
+from hubbub.gateways.native.http_protocol import HttpProtocol
+from hubbub.gateways.uvicorn_protocols import BACKLOG, Server, WebSocketProtocol
 from hubbub.gateways.websocket.pump import Pump
-from hubbub.gateways.websocket.uvicorn_http import HttpProtocol
 
-BACKLOG = 4096
 NOTSENT_LOWAT = 16_384
 """Unsent bytes the kernel accepts per socket.
 
@@ -75,7 +74,7 @@ class Listener:
     def __init__(self) -> None:
         self.port = 0
         """The port the server listens on, after `open` has returned."""
-        self._server: _Server | None = None
+        self._server: Server | None = None
         self._serving: asyncio.Task[None] | None = None
         self._gateway: NativeGateway | None = None
 
@@ -102,7 +101,7 @@ class Listener:
             proxy_headers=False,
             server_header=False,
         )
-        server = self._server = _Server(config, listening)
+        server = self._server = Server(config, listening)
         self._serving = asyncio.create_task(server.serve())
         await asyncio.wait({self._serving, started := asyncio.create_task(server.ready.wait())},
                            return_when=asyncio.FIRST_COMPLETED)  # fmt: skip
@@ -127,6 +126,8 @@ class Listener:
         gateway.draining = True
         for connection in list(gateway.connections.open):
             connection.shutdown()
+        for stream in list(gateway.connections.services.streams):
+            stream.shutdown()
         server.should_exit = True
         deadline = asyncio.get_running_loop().time() + drain_seconds
         with suppress(SystemExit):
@@ -140,46 +141,3 @@ class Listener:
         for leftover in list(server.server_state.connections):
             leftover.transport.abort()
         self._server = self._serving = None
-
-
-class _Server(uvicorn.Server):
-    """uvicorn's server on our socket.
-
-    Clients cannot stop it from accepting. If the process runs out of file descriptors, the event
-    loop (libuv) closes the connections it cannot accept.
-    """
-
-    def __init__(self, config: uvicorn.Config, listening: socket.socket) -> None:
-        super().__init__(config)
-        self.ready = asyncio.Event()
-        self.servers = []
-        self._listening = listening
-
-    @contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        """Leave signals to `main`."""
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start like uvicorn's method, but on our socket."""
-        await self.lifespan.startup()
-        if self.lifespan.should_exit:
-            self.should_exit = True
-            return
-        loop = asyncio.get_running_loop()
-        self.servers = [await loop.create_server(self._protocol, sock=self._listening, backlog=BACKLOG)]
-        self.started = True
-        self.ready.set()
-
-    def stop_listening(self) -> None:
-        """Refuse new connections from now on."""
-        self.should_exit = True
-        for server in self.servers:
-            server.close()
-        self.servers = []
-        self._listening.close()
-
-    def _protocol(self) -> asyncio.Protocol:
-        return self.config.http_protocol_class(  # type: ignore[call-arg]
-            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
-        )

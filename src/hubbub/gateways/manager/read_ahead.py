@@ -10,7 +10,7 @@ from collections import deque
 from starlette.types import Message as Event
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from hubbub.engine.ports import Blob
+from hubbub.delivery.connections import Blob
 from hubbub.gateways.websocket.starlette_sockets import ABNORMAL, Lost, QueuedWebSocket
 
 READ_AHEAD_AFTER = 3

@@ -1,25 +1,39 @@
-"""uvicorn's HTTP protocol with the limits it lacks.
+"""All code that depends on private parts of uvicorn: its protocols with limits, and its server.
 
-Measured without them: 64 MB of headers are accepted, 40 MB of trailers take 870 MB of memory,
-pipelined requests take about 150 times their size, and a connection that never sends a request
-stays open forever.
+Measured without the limits of HTTP: 64 MB of headers are accepted, 40 MB of trailers take 870 MB of
+memory, pipelined requests take about 150 times their size, and a connection that never sends a
+request stays open forever.
 
-Only this module and uvicorn_http.py use private attributes of uvicorn's HTTP protocol. The class
-does not depend on Hubbub's services: `uvicorn --http
-hubbub.gateways.websocket.bounded_http:BoundedHttpProtocol`.
+The classes do not depend on Hubbub's services. Any app can use them: `uvicorn --http
+hubbub:BoundedHttpProtocol --ws hubbub:WebSocketProtocol`. `REQUIRED` lists what they use of
+uvicorn's classes. It is checked at import, so that a uvicorn that has changed says so at once.
 """
 
 import asyncio
+import socket
+from collections.abc import Collection, Generator, Mapping
+from contextlib import contextmanager
+from inspect import isfunction
 from typing import Any
 
 import httptools
+import uvicorn
+from starlette.websockets import WebSocketDisconnect
+from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
+from websockets.frames import Frame
+from websockets.http11 import Request
+from websockets.protocol import State
+from websockets.server import ServerProtocol
 
 from hubbub.gateways.websocket.handshake import Rejection
 from hubbub.gateways.websocket.outbox import CUT_OFF
+from hubbub.gateways.websocket.starlette_sockets import ABNORMAL, EXTENSION, NEVER, NOW, RESTART, FramedWebSocket
+from hubbub.protocol import close_codes
 
 HEAD_BYTES = 16_384
 HEAD_TIMEOUT = 10.0
@@ -45,6 +59,51 @@ LATE = Rejection(408, "The request took too long to arrive.")
 INVALID = Rejection(400, "The request is not valid HTTP.")
 EARLY = Rejection(400, "The client sent data before the response to the handshake.")
 LADEN = Rejection(400, "An upgrade request must not have a body.")
+
+
+REQUIRED: Mapping[type, Collection[str]] = {
+    FlowControl: ("pause_reading", "read_paused", "resume_reading"),
+    HttpToolsProtocol: (
+        "_should_upgrade", "_unset_keepalive_if_required", "client", "connection_lost", "connection_made",
+        "connections", "cycle", "data_received", "flow", "handle_websocket_upgrade", "headers", "loop", "on_body",
+        "on_header", "on_headers_complete", "on_message_begin", "on_message_complete", "on_response_complete", "parser",
+        "pause_writing", "pipeline", "resume_writing", "scope", "transport", "url",
+    ),
+    RequestResponseCycle: ("disconnected", "keep_alive", "message_event", "response_complete", "response_started"),
+    WebSocketsSansIOProtocol: (
+        "close_sent", "close_timer", "conn", "connection_lost", "data_received", "disconnected", "frames",
+        "handle_close", "handle_connect", "handle_cont", "handle_parser_exception", "handshake_complete",
+        "keepalive_timeout", "logger", "loop", "pause_writing", "queue", "read_paused", "receive", "response",
+        "resume_writing", "scope", "send", "shutdown", "transport", "writable",
+    ),
+    uvicorn.Server: (
+        "capture_signals", "config", "lifespan", "servers", "server_state", "should_exit", "started", "startup",
+    ),
+}  # fmt: skip
+"""The methods and attributes of uvicorn's classes that the classes below use or replace."""
+
+
+def missing(required: Mapping[type, Collection[str]]) -> list[str]:
+    """Return what the installed uvicorn does not have, as `Class.name`."""
+    found = []
+    for class_, names in required.items():
+        methods = [each for base in class_.__mro__ for each in vars(base).values() if isfunction(each)]
+        known = set(dir(class_)).union(*(method.__code__.co_names for method in methods))
+        found += [f"{class_.__name__}.{name}" for name in names if name not in known]
+    return found
+
+
+if _missing := missing(REQUIRED):
+    raise ImportError(
+        f"Hubbub does not work with uvicorn {uvicorn.__version__}, which lacks {', '.join(_missing)}. "
+        'Install a supported version: pip install "uvicorn>=0.53,<0.60".'
+    )
+
+MAX_MESSAGE = 65_536
+MAX_FRAGMENTS = 64
+TURN = 8_192
+"""Bytes of WebSocket frames parsed before the event loop runs others."""
+BACKLOG = 4096
 
 
 class HoldingFlow(FlowControl):
@@ -166,6 +225,41 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self.cycle.keep_alive = False
 
     @property
+    def peer(self) -> str:
+        """The address of the peer."""
+        return self.client[0] if self.client else ""
+
+    @property
+    def open_count(self) -> int:
+        """The number of open HTTP connections of this server."""
+        return len(self.connections)
+
+    @property
+    def request_line(self) -> tuple[str, str]:
+        """The method and the HTTP version of the current request."""
+        return self.scope["method"], self.scope["http_version"]
+
+    @property
+    def request_target(self) -> str:
+        """The path and the query of the current request."""
+        return self.url.decode("latin-1")
+
+    @property
+    def request_headers(self) -> list[tuple[bytes, bytes]]:
+        """The headers of the current request."""
+        return self.headers
+
+    def hand_over(self, protocol: asyncio.BaseProtocol) -> None:
+        """Make `protocol` the protocol of the transport. uvicorn forgets the connection."""
+        self.connections.discard(self)
+        self.transport.set_protocol(protocol)
+
+    @property
+    def _can_still_refuse(self) -> bool:
+        """True while a rejection would answer the current request, and nothing else."""
+        return not self.pipeline and not self.cycle.response_started
+
+    @property
     def _is_working(self) -> bool:
         """True while the application has a request whose response is not complete."""
         return self.cycle is not None and not self.cycle.response_complete
@@ -282,7 +376,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             # Responses to earlier requests come first, and the last of them ends the connection.
             self._disarm()
             self.cycle.keep_alive = False
-        elif self.pipeline or self.cycle.response_started:
+        elif not self._can_still_refuse:
             self._abort()
         else:
             self._answer_refusal(refused)
@@ -355,3 +449,190 @@ def _announces_body(headers: list[tuple[bytes, bytes]]) -> bool:
 
 class _Refusal(Exception):
     pass
+
+
+class WebSocketProtocol(WebSocketsSansIOProtocol):
+    """Limits incoming messages to 64 KiB in at most 64 fragments, without compression."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config=config, server_state=server_state, app_state=app_state, _loop=_loop)
+        self.conn = ServerProtocol(max_size=min(config.ws_max_size, MAX_MESSAGE), logger=self.logger)
+        self._failed = False
+        self._writer: FramedWebSocket | None = None
+        self.received_at = NEVER
+
+    # --- limits --------------------------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        for start in range(0, len(data), TURN):
+            if not self._failed:
+                super().data_received(data[start : start + TURN])
+
+    def handle_cont(self, event: Frame) -> None:
+        if len(self.frames) >= MAX_FRAGMENTS and not self._failed:
+            self.conn.fail(close_codes.TOO_BIG, "too many fragments")
+            self.handle_parser_exception()
+        if not self._failed:
+            super().handle_cont(event)
+
+    def handle_parser_exception(self) -> None:
+        """Fail like uvicorn, but do not close with unread input.
+
+        A reset could destroy the close code.
+        """
+        if self._failed or self.conn.close_sent is None:
+            return
+        self._failed = True
+        code, reason = self.conn.close_sent.code, self.conn.close_sent.reason
+        self._stop_writing(code, reason)
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.close_sent = True
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+        self.abort_in(CUT_OFF)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+
+    # --- the offered transport -----------------------------------------------------------------------------------
+
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        if self.response.status_code == 101:
+            extensions: dict[str, Any] = self.scope["extensions"]
+            extensions[EXTENSION] = self
+
+    @property
+    def open(self) -> bool:
+        """True if the 101 was sent, and no Close."""
+        return self.handshake_complete and not (self.close_sent or self.disconnected or self.transport.is_closing())
+
+    def attach(self, writer: FramedWebSocket) -> None:
+        """Notify `writer` about the transport's state from now on."""
+        self._writer = writer
+
+    def close_frame(self, code: int, reason: str) -> bytes:
+        """Return the Close frame.
+
+        Updates uvicorn's state, and the endpoint's next `receive` is a disconnect.
+        """
+        if self.conn.state is not State.OPEN:
+            return b""
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.conn.send_close(code, reason)
+        self.close_sent = True
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+        return b"".join(self.conn.data_to_send())
+
+    def abort_in(self, seconds: float) -> None:
+        """Abort after `seconds`.
+
+        Uses the timer that uvicorn sets when the application closes; while it runs, uvicorn does
+        not touch the transport.
+        """
+        if self.close_timer is None:
+            self.close_timer = self.loop.call_later(seconds, self.transport.abort)
+
+    async def send(self, message: ASGISendEvent) -> None:
+        if message["type"] == "websocket.close" and self._writer is not None:
+            await self.writable.wait()
+            self._stop_writing(message.get("code", close_codes.NORMAL), message.get("reason") or "")
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
+            self.handshake_complete = True  # otherwise uvicorn treats a rejection that was sent as a missing response
+
+    async def receive(self) -> ASGIReceiveEvent:
+        self.received_at = NOW
+        try:
+            return await super().receive()
+        finally:
+            self.received_at = self.loop.time()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._writer is not None:
+            self._writer.pause_writing()
+
+    def resume_writing(self) -> None:
+        if self._writer is not None:
+            self._writer.resume_writing()
+            if self._writer.buffered():
+                return  # the outbox is sent before what the application wants to send
+        super().resume_writing()
+
+    def keepalive_timeout(self) -> None:
+        self._stop_writing(close_codes.INTERNAL, "keepalive ping timeout")
+        super().keepalive_timeout()
+
+    def handle_close(self, event: Frame) -> None:
+        received = self.conn.close_rcvd
+        if received is not None:
+            self._stop_writing(received.code, received.reason)
+        else:
+            self._stop_writing(ABNORMAL)
+        super().handle_close(event)
+
+    def shutdown(self) -> None:
+        self._stop_writing(RESTART)
+        super().shutdown()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_writing(ABNORMAL)
+        super().connection_lost(exc)
+
+    def _stop_writing(self, code: int, reason: str = "") -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.lost(WebSocketDisconnect(code, reason))
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server on our socket.
+
+    Clients cannot stop it from accepting. If the process runs out of file descriptors, the event
+    loop (libuv) closes the connections it cannot accept.
+    """
+
+    def __init__(self, config: uvicorn.Config, listening: socket.socket) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+        self.servers = []
+        self._listening = listening
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Leave signals to `main`."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start like uvicorn's method, but on our socket."""
+        await self.lifespan.startup()
+        if self.lifespan.should_exit:
+            self.should_exit = True
+            return
+        loop = asyncio.get_running_loop()
+        self.servers = [await loop.create_server(self._protocol, sock=self._listening, backlog=BACKLOG)]
+        self.started = True
+        self.ready.set()
+
+    def stop_listening(self) -> None:
+        """Refuse new connections from now on."""
+        self.should_exit = True
+        for server in self.servers:
+            server.close()
+        self.servers = []
+        self._listening.close()
+
+    def _protocol(self) -> asyncio.Protocol:
+        return self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )

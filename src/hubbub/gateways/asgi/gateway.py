@@ -16,14 +16,14 @@ from secrets import SystemRandom
 import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from hubbub.delivery.connections import Blob
 from hubbub.engine.external_auth import ExternalAuth
-from hubbub.engine.ports import Blob
 from hubbub.engine.services import Services
 from hubbub.features.sessions import AuthenticatedUser
 from hubbub.gateways.websocket import handshake, scope
 from hubbub.gateways.websocket.admission import Slot
+from hubbub.gateways.websocket.connection import Conversation
 from hubbub.gateways.websocket.connection_set import ConnectionSet
-from hubbub.gateways.websocket.native import Conversation
 from hubbub.gateways.websocket.outbox import CUT_OFF, FAREWELL
 from hubbub.gateways.websocket.pump import Pump
 from hubbub.gateways.websocket.reject import reject

@@ -1,0 +1,1 @@
+"""The ASGI gateway: the native gateway's conversation on any ASGI server."""

@@ -1,0 +1,1 @@
+"""The native gateway: WebSockets on uvicorn's transports, without ASGI."""

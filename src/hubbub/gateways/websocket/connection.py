@@ -1,0 +1,37 @@
+"""What all WebSocket connections have: a conversation, and an end with a code (RFC 6455, 7.4)."""
+
+from abc import abstractmethod
+from typing import Protocol
+
+from hubbub.delivery.connections import Connection
+from hubbub.domain.disconnects import Disconnect
+from hubbub.protocol import close_codes
+
+
+class Conversation(Protocol):
+    """The code that drives a connection; see pump.py."""
+
+    def opened(self) -> None: ...
+    def received(self, message: str, /) -> None: ...
+    def lost(self) -> None: ...
+
+
+class WebSocketConnection(Connection):
+    """A connection that can be closed with a code and a reason."""
+
+    __slots__ = ()
+
+    def end(self, why: Disconnect, retry_after: float | None = None) -> None:
+        code, reason = close_codes.OF[why]
+        self.abort(code, reason if retry_after is None else close_codes.come_back(retry_after))
+
+    @abstractmethod
+    def close(self, code: int, reason: str = "") -> None:
+        """Close after the outbox has been sent."""
+
+    @abstractmethod
+    def abort(self, code: int, reason: str = "") -> None:
+        """Drop the outbox and end at once.
+
+        The code is sent only if it can be the very next frame.
+        """

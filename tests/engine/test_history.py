@@ -1,0 +1,145 @@
+"""A database that lost commits under a running journal, and the high-water mark."""
+
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import delete, update
+
+from hubbub.clock import Clock
+from hubbub.domain.commands import CreateRoom, SendMessage, TrimTopic
+from hubbub.domain.errors import Unavailable
+from hubbub.domain.model import SYSTEM, Actor, room_topic
+from hubbub.engine.history import History
+from hubbub.engine.journal import Journal
+from hubbub.storage import epochs, migrate
+from hubbub.storage.database import Database
+from hubbub.storage.epochs import Commit, Mark
+from hubbub.storage.schema import log, messages, topics
+from tests.engine.conftest import START, Desk
+from tests.support.waiting import eventually
+
+
+class Remembering(Desk):
+    """A desk whose journal notices a database that went back in time."""
+
+    history: History
+    epochs: list[str]
+    ann: Actor
+
+
+@pytest.fixture
+async def remembering(database_url: str) -> AsyncIterator[Remembering]:
+    database = Database(database_url)
+    migrate.upgrade(database, epoch="first", now=START)
+    first = database.read(lambda connection: epochs.seen(connection, None)[0])
+    history, published = History(Mark(first), iter(["second", "third"]).__next__), list[object]()
+    journal = Journal(database, Clock(), published.extend, history=history)
+    found = Remembering(database, journal)
+    found.history, found.epochs = history, []
+    journal.on_new_epoch = found.epochs.append
+    journal.start()
+    try:
+        yield found
+    finally:
+        await journal.stop()
+        database.close()
+
+
+async def room_with(desk: Remembering, count: int) -> tuple[SendMessage, int]:
+    """Return a further message for a room with `count` messages, and the room's head."""
+    ann = desk.ann = await desk.person("ann")
+    room = (await desk.journal.submit(CreateRoom(name="Old"), ann)).answer["room"].id
+    for number in range(count):
+        await desk.journal.submit(SendMessage(room=room, body="x", key=str(number)), ann)
+    ((head,),) = desk.rows(f"SELECT head FROM topics WHERE topic = 'room:{room}'")
+    return SendMessage(room=room, body="next", key="next"), int(str(head))
+
+
+async def test_heads_below_those_written_begin_a_new_epoch_before_anything_is_published(
+    remembering: Remembering,
+) -> None:
+    """The connection stays open, so only the heads tell."""
+    desk = remembering
+    message, head = await room_with(desk, 3)
+    topic = room_topic(message.room)
+    with desk.elsewhere() as other:
+        other.execute(delete(log).where(log.c.topic == topic, log.c.seq == head))
+        other.execute(delete(messages).where(messages.c.room == message.room, messages.c.seq == head))
+        other.execute(update(topics).where(topics.c.topic == topic).values(head=head - 1))
+    with pytest.raises(Unavailable):
+        await desk.journal.submit(message, desk.ann)
+    await eventually(lambda: desk.epochs == ["second"], 20, "the epoch is new")
+    receipt = await desk.journal.submit(message, desk.ann)
+    assert receipt.answer["seq"] == head, "the seq is given again, in the new epoch"
+    assert desk.database.read(epochs.seen, desk.history.mark.commit) == ("second", True)
+    assert desk.epochs == ["second"]
+
+
+async def test_a_suspected_database_that_lost_nothing_keeps_its_epoch(remembering: Remembering) -> None:
+    desk = remembering
+    message, head = await room_with(desk, 1)
+    desk.journal.suspect()
+    receipt = await desk.journal.submit(message, desk.ann)
+    assert receipt.answer["seq"] == head + 1
+    assert desk.epochs == []
+    mark = desk.history.mark
+    assert mark.commit is not None
+    assert mark.commit.topic == room_topic(message.room)
+    assert mark.commit.seq == head + 1
+
+
+async def test_a_seq_that_was_given_again_is_no_proof(remembering: Remembering) -> None:
+    desk = remembering
+    message, head = await room_with(desk, 1)
+    with desk.elsewhere() as other:
+        own = log.c.topic == room_topic(message.room), log.c.seq == head
+        other.execute(update(log).where(*own).values(id=log.c.id + 1))
+    desk.journal.suspect()
+    await eventually(lambda: desk.epochs == ["second"], 20, "the epoch is new")
+
+
+async def test_a_trimmed_commit_counts_as_contained(remembering: Remembering) -> None:
+    desk = remembering
+    message, _ = await room_with(desk, 2)
+    proof = desk.history.mark.commit
+    assert proof is not None
+    await desk.journal.submit(TrimTopic(topic=proof.topic, before=Clock().now() + 1_000_000), SYSTEM)
+    assert desk.rows(f"SELECT count(*) FROM log WHERE topic = '{proof.topic}'") == [(0,)]
+    assert desk.database.read(epochs.seen, proof)[1]
+    desk.journal.suspect()
+    await desk.journal.submit(message, desk.ann)
+    assert desk.epochs == []
+
+
+def test_a_mark_survives_writing_and_reading_and_a_damaged_one_is_none(tmp_path: Path) -> None:
+    assert epochs.read(tmp_path) is None
+    mark = Mark("e", "r", Commit(7, "room:1", 3))
+    epochs.write(tmp_path, mark)
+    assert epochs.read(tmp_path) == mark
+    epochs.close(tmp_path, mark)
+    found = epochs.read(tmp_path)
+    assert found is not None
+    assert found.clean
+    for damaged in (b"", b"{", b"[]", b'{"epoch":1}', b'{"epoch":"e","run":"","commit":[1],"clean":true}'):
+        (tmp_path / epochs.FILE).write_bytes(damaged)
+        assert epochs.read(tmp_path) is None
+    epochs.forget(tmp_path)
+    assert not (tmp_path / epochs.FILE).exists()
+
+
+def test_a_folder_that_cannot_be_written_does_not_keep_a_server_from_running(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    epochs.write(tmp_path / "file", Mark("e"))  # no folder
+
+
+def test_an_older_epoch_without_a_commit_to_compare_is_noticed(database_url: str, tmp_path: Path) -> None:
+    with closing(Database(database_url)) as database:
+        migrate.upgrade(database, epoch="first", now=START)
+        epochs.write(tmp_path, Mark("later"))
+        options = {"run": "r", "created": False, "wanted": False}
+        mark, is_new = epochs.start(database, tmp_path, epoch="new", **options)  # type: ignore[arg-type]
+        assert (mark.epoch, is_new) == ("new", True)
+        mark, is_new = epochs.start(database, tmp_path, epoch="newer", **options)  # type: ignore[arg-type]
+        assert (mark.epoch, is_new) == ("new", False)
