@@ -138,8 +138,8 @@ describe("found messages", () => {
     ...more,
   });
   const found = [
-    foundOf({ message: message(3, "more cake"), highlights: [[5, 9]] }),
-    foundOf({ message: message(2, "cake"), highlights: [[0, 4]] }),
+    foundOf({ message: message(3, "more cake"), highlights: [[5, 9]] }, {}),
+    foundOf({ message: message(2, "cake"), highlights: [[0, 4]] }, {}),
   ];
   const event = { topic: "room:1", room: 1, by: 8, name: "bob", at: AT } as const;
   const after = (...events: object[]): State => events.reduce((now: State, one) => reduce(now, { ...event, ...one } as ChatEvent), state());
@@ -161,12 +161,15 @@ describe("found messages", () => {
   });
 
   it("are asked for again if an edit came without its text", () => {
-    expect(followed(found, after({ type: "message.edited", seq: 12, message: 3 }), [])).toBeNull();
+    const now = after({ type: "message.edited", seq: 12, message: 3, body: null });
+    expect(followed(found, now, [])).toBeNull();
+    const again = [foundOf({ message: message(3, "cake again"), highlights: [[0, 4]] }, now.changes)];
+    expect(followed(again, now, [])).toBe(again);
   });
 
   it("go when the user leaves the room, and with their pin if only pinned ones are wanted", () => {
     expect(keys({ ...state(), rooms: {} })).toEqual([]);
-    const pinned = [foundOf({ message: message(3, "cake", { pinned: true }), highlights: [] })];
+    const pinned = [foundOf({ message: message(3, "cake", { pinned: true }), highlights: [] }, {})];
     const unpinned = after({ type: "message.unpinned", seq: 12, message: 3 });
     expect(followed(pinned, unpinned, [{ name: "is", value: "pinned" }])).toEqual([]);
     expect(followed(pinned, unpinned, [])).toHaveLength(1);

@@ -15,8 +15,11 @@ export interface Found {
 
 export const keyOf = ({ room, message }: Found): string => `${room}/${message.seq}`;
 
-export function foundOf({ message, highlights }: FoundMessage): Found {
-  return { room: message.room, message: fromMessage(message), words: wordsAt(message.body ?? "", highlights) };
+/** `known` are the changes that had been received when the server was asked: the answer has them all. */
+export function foundOf({ message, highlights }: FoundMessage, known: State["changes"]): Found {
+  const changes = known[message.room];
+  const asOf = Math.max(message.seq, changes?.events.at(-1)?.seq ?? changes?.dropped ?? 0);
+  return { room: message.room, message: fromMessage(message, asOf), words: wordsAt(message.body ?? "", highlights) };
 }
 
 /**

@@ -110,12 +110,13 @@ export class MessageSearch {
   async #ask(before?: string, limit = PAGE): Promise<void> {
     const number = (this.#asked += 1);
     const { query } = this;
+    const { changes } = this.chat.state;
     this.busy = true;
     this.trouble = "";
     try {
       const page = await this.#page(query, before, limit, () => number === this.#asked);
       if (number !== this.#asked || !page) return;
-      const found = page.results.map(foundOf);
+      const found = page.results.map((one) => foundOf(one, changes));
       this.results = before === undefined ? found : [...this.results, ...found];
       [this.answered, this.more, this.#next] = [query, page.more, page.next];
       this.indexing = page.indexing ?? null;
