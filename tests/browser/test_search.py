@@ -282,8 +282,9 @@ def test_on_a_phone_the_search_covers_the_room_and_steps_aside_for_a_result(
     for word in ("one", "two"):
         talk.say(talk.ann, room, f"lynx {word}")
     indexed(talk, "lynx", 2)
-    anna = open_window(width=390, height=844).log_in(talk.ann.name).open_room("phone")
+    anna = open_window().log_in(talk.ann.name).open_room("phone")
     page = anna.page
+    page.set_viewport_size({"width": 390, "height": 844})
     page.get_by_role("button", name="Search messages").last.click()
     assert panel(anna).bounding_box() == {"x": 0, "y": 0, "width": 390, "height": 844}
     box(anna).press_sequentially("lynx")
