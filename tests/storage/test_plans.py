@@ -280,8 +280,10 @@ def run_hot_path(store: Store) -> None:
 
 
 def run_housekeeping(store: Store) -> None:
-    """Run what `engine.housekeeping` runs every hour."""
-    store.read(log.newest)
+    """Run what `engine.housekeeping` runs every hour.
+
+    `log.newest` reads a row of each topic, but only once, at the start of the server.
+    """
     topics, _ = store.read(log.trimmable, NOW - 30 * DAY)
     assert topics
     assert store.do(TrimTopic(topic=topics[0], before=NOW - 30 * DAY), SYSTEM)["gone"] > 0

@@ -79,12 +79,14 @@ INSERT INTO links VALUES ('b1', 'login', NULL, {NOW}, NULL), ('b2', 'reset', NUL
 UNCHANGED = ("meta", "topics", "log", "messages", "edits", "bans", "pins", "reactions", "mentions", "statuses", "links")
 
 
+BASE = "0005"
+"""The revision before the review."""
 Prepare = Callable[[], str]
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def prepare(request: pytest.FixtureRequest, tmp_path: Path) -> Prepare:
-    """Return a factory of databases of revision 0004 with valid rows."""
+    """Return a factory of databases of revision BASE with valid rows."""
     numbers = count(1)
 
     def prepared() -> str:
@@ -94,7 +96,7 @@ def prepare(request: pytest.FixtureRequest, tmp_path: Path) -> Prepare:
         else:
             address = f"sqlite:///{tmp_path / f'hubbub{next(numbers)}.db'}"
         with closing(Database(address)) as database, database.migrating() as connection:
-            migrate.run_steps(connection, "0004")
+            migrate.run_steps(connection, BASE)
             run(connection, GOOD)
             connection.commit()
         return address
@@ -192,7 +194,7 @@ def test_a_backup_of_this_revision_is_restored(
 ) -> None:
     """The other way round: from SQLite into PostgreSQL, and from PostgreSQL into SQLite."""
     manifest = back_up(earlier, tmp_path / "data", tmp_path / "old.zip")
-    assert manifest.revision == "0004"
+    assert manifest.revision == BASE
     before = everything(earlier)
     address = f"sqlite:///{tmp_path / 'restored' / 'hubbub.db'}"
     if earlier.is_sqlite:
@@ -254,7 +256,7 @@ def test_a_migration_that_is_killed_changes_nothing_and_can_be_repeated(prepare:
         for step in sorted({1 + number * (last - 1) // (kills - 1) for number in range(kills)}):
             done = migrated_until(address, step)
             assert done.returncode == -signal.SIGKILL, f"{step} of {last}: {done.stderr}"
-            assert rows(database, "SELECT version_num FROM alembic_version") == [("0004",)]
+            assert rows(database, "SELECT version_num FROM alembic_version") == [(BASE,)]
             assert content(database) == before
         migrate.upgrade(database, epoch="another", now=NOW)
         assert everything(database) == {name: before[name] for name in UNCHANGED}
@@ -266,7 +268,7 @@ def test_a_migration_on_a_full_disk_changes_nothing_and_can_be_repeated(tmp_path
         closing(Database(f"sqlite:///{small / 'h.db'}")) as database,
     ):
         with database.migrating() as connection:
-            migrate.run_steps(connection, "0004")
+            migrate.run_steps(connection, BASE)
             run(connection, GOOD)
             many = [(50_000 + n, f"user{n}", f"user{n}", "x" * 200, NOW) for n in range(4_000)]
             connection.exec_driver_sql("INSERT INTO users VALUES (?, ?, ?, 'member', ?, FALSE, ?)", many)
@@ -275,7 +277,7 @@ def test_a_migration_on_a_full_disk_changes_nothing_and_can_be_repeated(tmp_path
         before = everything(database)
         with pytest.raises(Unavailable), database.migrating() as connection:
             migrate.run_scripts(connection)
-        assert rows(database, "SELECT version_num FROM alembic_version") == [("0004",)]
+        assert rows(database, "SELECT version_num FROM alembic_version") == [(BASE,)]
         assert everything(database) == before
         filler.unlink()
         with database.migrating() as connection:

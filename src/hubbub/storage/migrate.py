@@ -89,7 +89,12 @@ def knows(revision: str) -> bool:
 
 
 def run_scripts(connection: Connection) -> None:
-    """Run all missing steps in one transaction."""
+    """Run all missing steps in one transaction.
+
+    It begins here: in a transaction of its own, Alembic would commit after each step on SQLite.
+    """
+    if not connection.in_transaction():
+        connection.begin()
     run_steps(connection)
     connection.commit()
 

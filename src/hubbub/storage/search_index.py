@@ -102,7 +102,8 @@ def lock(tx: Transaction) -> State:
 
     Called after the topics are locked and before the index is changed.
     """
-    found = tx.connection.execute(select(*_COLUMNS).with_for_update()).first()
+    query = select(*_COLUMNS).with_for_update()
+    found = tx.connection.execute(query).first()
     if found is None:
         tx.execute(insert(search_state).values(id=ONLY, **NOT_BUILT._asdict()))
         return NOT_BUILT
