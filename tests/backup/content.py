@@ -74,6 +74,10 @@ def checked(table: str, number: int, row: dict[str, Any]) -> dict[str, Any]:
         return used | {"max_uses": None if number % 2 else number + 1}
     if table == "links":
         return {"purpose": "reset"} if number % 2 else {"purpose": "setup", "user": None}
+    if table == "log":
+        return {"type": "message.edited"} if row["message"] is not None else {}
+    if table == "messages":
+        return {"deleted_at": far} if row["body"] is None else {}
     fixed: dict[str, dict[str, Any]] = {
         "identities": {"revoked": number},
         "pins": {"seq": far - number, "pinned_seq": far + number + 1},

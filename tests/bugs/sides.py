@@ -30,7 +30,7 @@ NAMES = ("alice", "bob", "carol")
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 ONLY_WHETHER = frozenset(
     {"at", "created_at", "joined_at", "rotated_at", "last_seen_at", "expires_at", "edited_at", "deleted_at", "hash",
-     "digest", "id",
+     "digest", "tx",
      "token_hash", "password_hash"}
 )  # fmt: skip
 """Columns whose values differ for good reasons.
@@ -188,7 +188,7 @@ class Side:
         for column in ONLY_WHETHER & row.keys():
             row[column] = row[column] is not None
         if table in ("log", "messages"):
-            del row["id"]
+            row.pop("id", None)  # of a message
         if table == "log":
             row["text"] = json.loads(row["text"])
         if table == "sessions":

@@ -67,8 +67,15 @@ async def plain(alice: Connection, room: int) -> int:
 
 def all_answers(account: Account, people: dict[str, Account]) -> dict[str, str]:
     """Return the answers of all reading routes, and the logs that the user may follow."""
-    given = {"room": 1, "message": 1, "topic": "site", "after": 0, "q": "", "follower": "none"}
-    given |= {"user": people["alice"].id}
+    given = {
+        "room": 1,
+        "message": 1,
+        "user": people["alice"].id,
+        "topic": "site",
+        "after": 0,
+        "q": "",
+        "follower": "search",
+    }
     found = {}
     for operation, (method, path) in operations().items():
         if method == "GET" and operation != "metrics":
