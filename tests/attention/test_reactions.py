@@ -172,13 +172,14 @@ async def test_a_group_of_twenty_commands_costs_as_many_statements_as_one_of_two
     messages = [await table.say(table.owner) for _ in range(20)]
     costs = [statements(table, messages[:size]) for size in (2, 20)]
     assert costs[0] == costs[1]
-    assert costs[0] == {"reaction.add": 4, "reaction.remove": 3, "room.read": 3, "rooms.read": 2, "message.send": 5}
+    assert costs[0] == {"reaction.add": 4, "reaction.remove": 3, "room.read": 3, "rooms.read": 2, "message.send": 6}
 
 
 def statements(table: Table, messages: list[int]) -> dict[str, int]:
     """Return how many statements each group takes.
 
     They run in a transaction that is rolled back. The last group moves no read position any more.
+    The log takes one more at the end of a transaction, unless it has messages alone.
     """
     room = table.room
     runs: list[list[Command]] = [

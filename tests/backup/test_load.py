@@ -33,7 +33,7 @@ def fill(database: Path, count: int) -> None:
         (head,) = connection.execute("SELECT head FROM topics WHERE topic = 'room:1'").fetchone()
         numbers = range(1, count + 1)
         connection.executemany(
-            "INSERT INTO messages (room, seq, n, at, tx, author, key, digest, body) VALUES (1, ?, ?, ?, 0, ?, ?, 0, ?)",
+            "INSERT INTO messages (room, seq, n, at, id, author, key, digest, body) VALUES (1, ?, ?, ?, 0, ?, ?, 0, ?)",
             ((head + n, n, NOW, author, f"old {n}", f"{n} {body}") for n in numbers),
         )
         connection.execute("UPDATE topics SET head = head + ?, n = ? WHERE topic = 'room:1'", (count, count))

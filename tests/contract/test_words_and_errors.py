@@ -156,7 +156,7 @@ async def test_invalid_json_is_a_bad_request_on_every_gateway(open_server: Serve
         ("/api/rooms/1/messages?before=0", 200), ("/api/rooms/1/messages?before=1&after=1", 400),
         ("/api/rooms/1/messages?around=x", 400), ("/api/rooms/1/messages?limit=201", 400),
         ("/api/rooms/1/messages?limit=0", 400),
-        ("/api/topics/room:1/events", 400), ("/api/topics/room:1/events?after=-1", 400),
+        ("/api/topics/room:1/events?after=", 400), ("/api/topics/room:1/events?after=-1", 400),
         ("/api/topics/room:1/events?after=0&limit=201", 400),
         ("/api/topics/room:x/events?after=0", 400), ("/api/topics/nonsense/events?after=0", 400),
         ("/api/topics/room:01/events?after=0", 400),

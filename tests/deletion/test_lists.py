@@ -39,6 +39,7 @@ IN_LOG = {
     "room.added": {"details.name", "details.topic", "details.description", "details.members.[].name"},
     "room.removed": {"reason"},
     "status.changed": {"status.text", "status.emoji"},
+    "follower.changed": {"follower"},
     "session.opened": {"session", "details.id", "details.client"},
     "session.closed": {"session"},
     "session.revoked": {"session"},
@@ -49,6 +50,8 @@ until their account is deleted. docs/operations.md says so."""
 NOT_PARTS = {
     "messages": "the messages themselves",
     "log": "its entries have no text of messages",
+    "follower_positions": "the positions of followers, without text",
+    "dead_letters": "positions that a follower gave up; the reason never contains text of messages",
 }
 """Tables with rows about a seq of a room that are no parts of a message."""
 
@@ -63,6 +66,7 @@ NOT_OWN = {
     "mentions.author": "an id; the row belongs to the mentioned user and the message",
     "participants.user": "the others still see with whom they talked, under the neutral name",
     "bans.by": "an id; the ban belongs to the banned user",
+    "followers.owner": "a process of the server, no user",
     "statuses.user": "the handler clears the status, with an event",
 }
 """Columns that name a user whose deletion does not delete the row by itself."""

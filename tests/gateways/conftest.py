@@ -97,7 +97,9 @@ async def serving(**settings: Any) -> AsyncIterator[Running]:
         return talks[-1]
 
     metrics = Metrics()
-    services = cast(Services, SimpleNamespace(settings=Settings(**settings), clock=Clock(), metrics=metrics))
+    services = cast(
+        Services, SimpleNamespace(settings=Settings(**settings), clock=Clock(), metrics=metrics, streams=set())
+    )
     listener = Listener()
     gateway = await listener.open(make_app(), services, "127.0.0.1", 0, converse=converse)
     try:

@@ -16,6 +16,7 @@ NOT_SECRET = {
     ("features/accounts.py", "command.seen_hash != account.password_hash"): "both values come from the database",
     ("features/shared/guard.py", "digest != command.digest()"): "tells a retry from another text",
     ("features/sessions.py", "command.seen_hash != account.password_hash"): "both values come from the database",
+    ("features/shared/guard.py", "digest != command.digest()"): "a digest of a text that the author knows",
 }
 
 

@@ -22,7 +22,8 @@ from typing import Any, NamedTuple
 
 import orjson
 import structlog
-from sqlalchemy import Connection, bindparam, insert, select, text, update
+from sqlalchemy import Connection, bindparam, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
 from hubbub.storage import log
@@ -199,9 +200,9 @@ def _entries(connection: Connection) -> dict[str, str]:
 
 
 def _put(connection: Connection, key: str, value: str) -> None:
-    changed = connection.execute(update(meta).where(meta.c.key == key).values(value=value)).rowcount
-    if not changed:
-        connection.execute(insert(meta).values(key=key, value=value))
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    row = insert(meta).values(key=key, value=value)  # another process may insert it at the same time
+    connection.execute(row.on_conflict_do_update(index_elements=["key"], set_={"value": value}))
 
 
 def _cluster(connection: Connection) -> str | None:
