@@ -80,8 +80,9 @@ class Scene:
         for text in ("New icons are in the folder.", "Have a look when you can."):
             self.send("dora", design, text)
         self.send("emil", kitchen, "@anna your cake is here")
-        self.post(self.accounts["dora"], "/api/presence", "PUT", status="dnd", text="Writing the notes", emoji="📝")
-        self.post(self.accounts["cleo"], "/api/presence", "PUT", status="away")
+        status = "/api/users/me/status"
+        self.post(self.accounts["dora"], status, "PUT", status="dnd", text="Writing the notes", emoji="📝")
+        self.post(self.accounts["cleo"], status, "PUT", status="away")
 
 
 def create(server: Server, name: str) -> Account:

@@ -73,7 +73,7 @@ def all_answers(account: Account, people: dict[str, Account]) -> dict[str, str]:
         "user": people["alice"].id,
         "topic": "site",
         "after": 0,
-        "prefix": "",
+        "q": "",
         "follower": "search",
     }
     found = {}

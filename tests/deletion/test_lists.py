@@ -10,7 +10,7 @@ from tests.support import text_fields
 
 ERASED_COLUMNS = {
     "messages": {"digest", "body", "forwarded", "mentions", "edited_at", "deleted_at"},
-    "users": {"name", "skeleton", "role", "password_hash", "disabled", "deleted_at"},
+    "users": {"name", "skeleton", "search_key", "role", "password_hash", "disabled", "deleted_at"},
 }
 KEPT_TEXT_COLUMNS = {"messages": {"key", "sent_mentions"}, "users": set[str]()}
 """`key` recognises a retry of the command, for ever. `sent_mentions` has ids of users: clients that

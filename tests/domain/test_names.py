@@ -111,3 +111,33 @@ def test_a_room_name_needs_a_visible_character(name: str) -> None:
 
 def test_invisible_characters_do_not_change_the_skeleton() -> None:
     assert names.skeleton("al\u200dice\ufe0f\u034f") == "alice"
+
+
+@given(st.text(max_size=40), st.integers(0, 40), st.integers(0, 40))
+def test_the_search_key_of_a_name_contains_the_keys_of_its_ascii_parts(name: str, begin: int, end: int) -> None:
+    name = "".join(character for character in name if character.isascii())
+    part = names.search_key(name[begin:end]).removeprefix(names.WORD_START)
+    assert part in names.search_key(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("Anna-Lena", "|anna-|lena"),
+        ("Müller", "|muller"),
+        ("ŁÓDŹ", "|lodz"),
+        ("straße", "|strasse"),
+        ("İstanbul", "|istanbul"),
+        ("\N{CYRILLIC SMALL LETTER A}lice", "|alice"),
+        ("हिन्दी", "|हिन्दी"),
+        ("🎉 party!", "🎉 |party!"),
+        ("", ""),
+    ],
+)
+def test_a_search_key_folds_case_accents_and_look_alikes_and_marks_words(name: str, key: str) -> None:
+    assert names.search_key(name) == key.replace("|", names.WORD_START)
+
+
+def test_a_text_too_long_for_a_name_has_no_search_key() -> None:
+    with pytest.raises(text.TooLong):
+        names.search_key("x" * 1_000)

@@ -21,7 +21,7 @@ from hubbub.domain.events import MemberJoined, RoomAdded
 from hubbub.domain.model import SYSTEM, RoomRole, room_topic, user_topic
 from hubbub.domain.text import MAX_DESCRIPTION, MAX_DIRECT, MAX_INVITED, MAX_TOPIC
 from hubbub.engine.batch import Receipt
-from hubbub.features import people, rooms, sync
+from hubbub.features import rooms, sync
 from hubbub.storage import members
 from tests.engine.conftest import Desk, desk_at
 from tests.engine.test_two_nodes import insist
@@ -183,28 +183,6 @@ async def test_fields_of_a_new_room_are_accepted_at_their_limits_and_refused_bey
     for change in wrong:
         with pytest.raises(ValidationError):
             CreateRoom.model_validate({**fits, "members": [], **change})
-
-
-async def test_users_are_found_by_the_start_of_their_names_and_lookalikes(world: World) -> None:
-    gone, locked = await world.desk.person("alfred"), await world.desk.person("alma")
-    await world.desk.journal.submit(DeleteAccount(user=gone.id), SYSTEM)
-    await world.desk.journal.submit(SetDisabled(user=locked.id, disabled=True), SYSTEM)
-    more = [await world.desk.person(name) for name in ("al_bert", "al-bert")]
-
-    def found(beginning: str, after: int = 0, limit: int = 50) -> tuple[list[int], bool]:
-        page = world.desk.database.read(people.search, world.bob, beginning, after, limit)
-        assert isinstance(page["users"], list)
-        return [person["id"] for person in page["users"]], bool(page["more"])
-
-    assert found("AL") == ([world.alice.id, more[0].id, more[1].id], False)
-    assert found("\N{CYRILLIC SMALL LETTER A}l") == found("al")
-    assert found("al_") == ([more[0].id], False), "the query is not a pattern"
-    assert found("%") == ([], False)
-    assert found("al", limit=2) == ([world.alice.id, more[0].id], True)
-    assert found("al", after=more[0].id, limit=2) == ([more[1].id], False)
-    assert len(found("")[0]) == 6
-    with pytest.raises(Forbidden):
-        world.desk.database.read(people.search, world.guest, "", 0, 50)
 
 
 async def test_two_users_who_write_to_each_other_at_once_on_two_nodes_share_one_room(postgres_server: Postgres) -> None:

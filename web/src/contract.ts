@@ -548,7 +548,7 @@ export interface MemberUnbanned {
   by: number;
 }
 
-/** A page of a room's members, ordered by user id. */
+/** A page of a room's members, ordered by user id, or the best match first. */
 export interface MembersPage {
   members: Member[];
   /** Whether there are further members. */
@@ -1624,7 +1624,7 @@ export interface UserTyping {
 
 /** A page of users. */
 export interface UsersPage {
-  /** Ordered by id; without guests and closed accounts. */
+  /** Ordered by id, or the best match first; without guests and closed accounts. */
   users: Person[];
   /** Whether there are further users. */
   more: boolean;

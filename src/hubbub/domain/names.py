@@ -12,7 +12,7 @@ from typing import Annotated
 from confusable_homoglyphs import categories, confusables
 from pydantic import AfterValidator
 
-from hubbub.domain.text import TooLong, normalise
+from hubbub.domain.text import TooLong, decompose, normalise
 
 MAX_USER_NAME = 32
 MAX_ROOM_NAME = 64
@@ -34,6 +34,10 @@ Braille pattern."""
 JOINER = "\u200d"
 """Joins several emoji into one; it is left out of the skeleton."""
 _NEUTRAL = frozenset({"COMMON", "INHERITED"})
+WORD_START = "\x1f"
+"""Stands before each word of a search key. No name contains it."""
+_PLAIN = str.maketrans({"æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ħ": "h", "ŧ": "t"})
+"""Letters that users type without their stroke, although Unicode does not decompose them."""
 
 
 def check_user_name(name: str) -> str:
@@ -94,6 +98,25 @@ def skeleton(name: str) -> str:
     Raises TooLong if the text is too long for a name.
     """
     return "".join(_look_alike(c) for c in normalise(name, MAX_ROOM_NAME).casefold())
+
+
+def search_key(name: str) -> str:
+    """Return the form in which a name is searched for.
+
+    Case, accents and look-alike letters are folded, and WORD_START stands before each word. A key
+    contains the key of each of the name's parts; a part within a word has no WORD_START.
+
+    Raises TooLong if the text is too long for a name.
+    """
+    plain = decompose(normalise(name, MAX_ROOM_NAME).casefold()).translate(_PLAIN)
+    key, within = [], False
+    for letter in "".join(map(_look_alike, plain)):
+        is_word = unicodedata.category(letter)[0] in "LNM"
+        if is_word and not within:
+            key.append(WORD_START)
+        within = is_word
+        key.append(letter)
+    return "".join(key)
 
 
 def look_alike(first: str, second: str) -> bool:

@@ -69,6 +69,9 @@ TOO_LARGE = "too_large"
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _BIDI_CONTROLS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 """Controls that change the direction of the text after them, even outside of their field."""
+_ACCENTS = re.compile(
+    "[\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u064b-\u065f\u0670]"
+)
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})")
 
 
@@ -95,6 +98,15 @@ def normalise(text: str, most: int, form: Literal["NFC", "NFKC", "NFKD"] = "NFKC
             break
         text = normalised
     return text
+
+
+def decompose(text: str) -> str:
+    """Return normalised text decomposed, without the accents of Latin, Greek, Cyrillic, Hebrew and
+    Arabic letters.
+
+    Marks of other scripts stay: in those of India, vowels are marks.
+    """
+    return _ACCENTS.sub("", unicodedata.normalize("NFKD", text))
 
 
 def at_most(entries: int) -> BeforeValidator:

@@ -14,7 +14,7 @@ from hubbub.domain.commands import (
 )
 from hubbub.domain.errors import Conflict, NotFound
 from hubbub.domain.events import MemberBanned, MemberLeft, MemberRemoved, MemberUnbanned, RoomRemoved
-from hubbub.domain.model import Actor, MaybePosition, Position, RoomPosition, RoomRole, room_topic
+from hubbub.domain.model import Actor, MaybePosition, Member, Position, RoomPosition, RoomRole, room_topic
 from hubbub.features.shared.access import get_account, get_room
 from hubbub.features.shared.guard import Request
 from hubbub.features.shared.handlers import handles
@@ -172,7 +172,19 @@ def listing(connection: Connection, actor: Actor, room: int, after: int, limit: 
     Raises NotFound.
     """
     rules.rank(actor, get_room(connection, actor.id, room))
-    found = members.listing(connection, room, after, limit + 1)
+    return _page(connection, room, members.listing(connection, room, after, limit + 1), limit)
+
+
+def search(connection: Connection, actor: Actor, room: int, text: str, limit: int) -> dict[str, object]:
+    """Return members of a room by any part of their names, the best first.
+
+    Raises NotFound.
+    """
+    rules.rank(actor, get_room(connection, actor.id, room))
+    return _page(connection, room, members.search(connection, room, text, limit + 1), limit)
+
+
+def _page(connection: Connection, room: int, found: list[Member], limit: int) -> dict[str, object]:
     return {
         "members": [member.model_dump() for member in found[:limit]],
         "more": len(found) > limit,

@@ -1,4 +1,4 @@
-"""The search for users by the beginning of their name."""
+"""Lists of users, and the search for them by any part of their names."""
 
 from sqlalchemy import Connection
 
@@ -7,14 +7,23 @@ from hubbub.domain.model import Actor, Person
 from hubbub.storage import accounts
 
 
-def search(connection: Connection, actor: Actor, beginning: str, after: int, limit: int) -> dict[str, object]:
-    """Return a page of active users by id whose name begins with `beginning`.
+def listing(connection: Connection, actor: Actor, after: int, limit: int) -> dict[str, object]:
+    """Return a page of active users by id.
 
     Raises Forbidden.
-
-    Names are compared by skeleton, so that letters which look alike match.
     """
     rules.may_find_people(actor)
-    found = accounts.search(connection, beginning, after, limit + 1)
-    users = [Person(id=account.id, name=account.name) for account in found[:limit]]
-    return {"users": [user.model_dump() for user in users], "more": len(found) > limit}
+    return _page(accounts.directory(connection, after, limit + 1), limit)
+
+
+def search(connection: Connection, actor: Actor, text: str, limit: int) -> dict[str, object]:
+    """Return active users by any part of their names, the best first.
+
+    Raises Forbidden.
+    """
+    rules.may_find_people(actor)
+    return _page(accounts.search(connection, text, limit + 1), limit)
+
+
+def _page(found: list[Person], limit: int) -> dict[str, object]:
+    return {"users": [person.model_dump() for person in found[:limit]], "more": len(found) > limit}

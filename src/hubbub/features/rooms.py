@@ -151,6 +151,18 @@ def directory(connection: Connection, user: int, after: int, limit: int, *, arch
     }
 
 
+def search(connection: Connection, user: int, text: str, limit: int, *, archived: bool = True) -> dict[str, object]:
+    """Return the rooms that the user may see by any part of their names, the best first.
+
+    Joined or not, without direct rooms. With `archived` False, archived rooms are left out.
+    """
+    found = rooms.search(connection, user, text, limit + 1, archived=archived)
+    return {
+        "rooms": [room.model_dump(exclude_none=True) for room in found[:limit]],
+        "more": len(found) > limit,
+    }
+
+
 def detail(connection: Connection, user: int, room: int) -> dict[str, object]:
     """Return a room, its first members, the user's read position and the head.
 

@@ -21,10 +21,10 @@ from sqlalchemy import (
     update,
 )
 
-from hubbub.domain.model import LOBBY, Role, User, user_topic
-from hubbub.domain.names import skeleton
-from hubbub.domain.text import TooLong, timestamp
-from hubbub.storage import deletion, log, rows
+from hubbub.domain.model import LOBBY, Person, Role, User, user_topic
+from hubbub.domain.names import search_key, skeleton
+from hubbub.domain.text import timestamp
+from hubbub.storage import deletion, log, names, rows
 from hubbub.storage.database import Statement
 from hubbub.storage.rows import BIG, Rows
 from hubbub.storage.schema import GUESTS, OWNERS, USER_KEPT, identities, users
@@ -106,18 +106,16 @@ def listing(connection: Connection, after: int, limit: int) -> list[Account]:
     return [account for row in connection.execute(query) if (account := _account(row)) is not None]
 
 
-def search(connection: Connection, beginning: str, after: int, limit: int) -> list[Account]:
-    """Return a page of users whose names begin like `beginning`, by id.
+def directory(connection: Connection, after: int, limit: int) -> list[Person]:
+    """Return a page of active users by id, without guests."""
+    query = _active().where(users.c.id > after).order_by(users.c.id).limit(limit)
+    return [Person(id=row.id, name=row.name) for row in connection.execute(query)]
 
-    Letters that look alike count as equal. Guests and disabled accounts are left out.
-    """
-    try:
-        alike = users.c.skeleton.startswith(skeleton(beginning), autoescape=True)
-    except TooLong:
-        return []
-    query = _accounts().where(alike, users.c.role != Role.GUEST, users.c.disabled.is_(False), users.c.id > after)
-    found = connection.execute(query.order_by(users.c.id).limit(limit))
-    return [account for row in found if (account := _account(row)) is not None]
+
+def search(connection: Connection, text: str, limit: int) -> list[Person]:
+    """Return active users by any part of their names, the best first. Without guests."""
+    found = names.find(connection, _active(), users.c.search_key, text, limit)
+    return [Person(id=row.id, name=row.name) for row in found]
 
 
 def guests(connection: Connection, before: int) -> list[int]:
@@ -143,10 +141,15 @@ def left_something(connection: Connection, user: int) -> bool:
 def create(tx: Transaction, name: str, role: Role, password_hash: str | None) -> int:
     """Create an account and its topic; return its id, which is below 2^53."""
     user = tx.ids.next_public()
-    values = {"id": user, "name": name, "skeleton": skeleton(name), "role": role, "password_hash": password_hash}
+    values = {"id": user, **named(name), "role": role, "password_hash": password_hash}
     tx.execute(insert(users).values(**values, disabled=False, created_at=tx.now))
     tx.create_topic(user_topic(user))
     return user
+
+
+def named(name: str) -> dict[str, str]:
+    """Return the columns that hold a user's name."""
+    return {"name": name, "skeleton": skeleton(name), "search_key": search_key(name)}
 
 
 def set_password(tx: Transaction, user: int, password_hash: str) -> None:
@@ -184,6 +187,11 @@ def _open_among(dialect: Dialect) -> Executable:
 def _erase_own(tx: Transaction, user: int) -> None:
     deletion.delete_own(tx, user)
     log.forget(tx, user_topic(user))
+
+
+def _active() -> Select[Any]:
+    """Select the users whom others may write to."""
+    return select(users.c.id, users.c.name).where(users.c.role != Role.GUEST, users.c.disabled.is_(False))
 
 
 def _accounts() -> Select[Any]:

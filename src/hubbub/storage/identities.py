@@ -6,7 +6,7 @@ from sqlalchemy import Connection, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hubbub.domain.model import Role
-from hubbub.domain.names import skeleton
+from hubbub.storage import accounts
 from hubbub.storage.schema import identities, users
 from hubbub.storage.transaction import Transaction
 
@@ -51,8 +51,7 @@ def follow(tx: Transaction, user: int, name: str, role: Role) -> None:
 
     The name must be free or the account's own.
     """
-    values = {"name": name, "skeleton": skeleton(name), "role": role.value}
-    tx.execute(update(users).where(users.c.id == user).values(**values))
+    tx.execute(update(users).where(users.c.id == user).values(**accounts.named(name), role=role.value))
 
 
 def _put(tx: Transaction, issuer: str, subject: str, values: dict[str, object], first: dict[str, object]) -> None:

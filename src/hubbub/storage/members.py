@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Select, bindparam, delete, exists, insert, select, update
+from sqlalchemy import BigInteger, Connection, Row, Select, bindparam, delete, exists, insert, select, update
 
 from hubbub.domain.model import LOBBY, Member, Membership, RoomRole, room_topic
 from hubbub.domain.text import timestamp
-from hubbub.storage import mentions
+from hubbub.storage import mentions, names
 from hubbub.storage.database import Statement
 from hubbub.storage.schema import members, rooms, users
 from hubbub.storage.transaction import Transaction
@@ -117,17 +117,25 @@ def without_owner(connection: Connection, user: int) -> list[int]:
 
 
 def listing(connection: Connection, room: int, after: int, limit: int) -> list[Member]:
-    query = (
+    query = _members(room).where(members.c.user > after).order_by(members.c.user).limit(limit)
+    return [_member(row) for row in connection.execute(query)]
+
+
+def search(connection: Connection, room: int, text: str, limit: int) -> list[Member]:
+    """Return members of a room by any part of their names, the best first."""
+    return [_member(row) for row in names.find(connection, _members(room), users.c.search_key, text, limit)]
+
+
+def _members(room: int) -> Select[Any]:
+    return (
         select(users.c.id, users.c.name, members.c.role, members.c.joined_at)
         .join_from(members, users, users.c.id == members.c.user)
-        .where(members.c.room == room, members.c.user > after)
-        .order_by(members.c.user)
-        .limit(limit)
+        .where(members.c.room == room)
     )
-    return [
-        Member(id=row.id, name=row.name, role=RoomRole(row.role), joined_at=timestamp(row.joined_at))
-        for row in connection.execute(query)
-    ]
+
+
+def _member(row: Row[Any]) -> Member:
+    return Member(id=row.id, name=row.name, role=RoomRole(row.role), joined_at=timestamp(row.joined_at))
 
 
 def _find() -> Select[Any]:

@@ -14,14 +14,14 @@ from pathlib import Path
 from sqlalchemy import Column, Connection, MetaData, String, Table, insert, inspect, select
 
 from hubbub.domain.model import LOBBY, SECURITY, SITE, room_topic
-from hubbub.domain.names import skeleton
+from hubbub.domain.names import search_key, skeleton
 from hubbub.domain.text import timestamp
 from hubbub.storage.atomic_files import create_file, make_folder, new_file, replace
 from hubbub.storage.database import Database
 from hubbub.storage.db_errors import disk_is_full
 from hubbub.storage.schema import meta, metadata, rooms, topics
 
-HEAD = "0008"
+HEAD = "0009"
 """The newest revision, so that a start with nothing to migrate need not load Alembic. A test
 compares it with the scripts."""
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -150,6 +150,7 @@ def _first_rows(connection: Connection, epoch: str, now: int) -> None:
             kind="public",
             name="Lobby",
             skeleton=skeleton("Lobby"),
+            search_key=search_key("Lobby"),
             created_by=None,
             created_at=now,
             members=0,

@@ -23,9 +23,9 @@ from sqlalchemy import (
 )
 
 from hubbub.domain.model import LOBBY, Person, Room, RoomRole, room_topic
-from hubbub.domain.names import skeleton
+from hubbub.domain.names import search_key, skeleton
 from hubbub.domain.text import MAX_ROOMS, MENTIONS_COUNTED, timestamp
-from hubbub.storage import mentions
+from hubbub.storage import mentions, names
 from hubbub.storage import rows as encoding
 from hubbub.storage.database import Statement
 from hubbub.storage.rows import BIG, Rows
@@ -57,6 +57,7 @@ def create(tx: Transaction, new: NewRoomRow, roles: Roles) -> int:
     room = tx.ids.next_public()
     unique = skeleton(new.name) if new.kind == "public" else None
     values = {"id": room, **new._asdict(), "skeleton": unique, "created_at": tx.now, "members": len(roles)}
+    values["search_key"] = search_key(new.name)
     tx.execute(insert(rooms).values(**values))
     common = {"room": room, "joined_at": tx.now, "read_n": 0}
     memberships = [
@@ -73,8 +74,10 @@ def create(tx: Transaction, new: NewRoomRow, roles: Roles) -> int:
 def change(tx: Transaction, room: int, values: Mapping[str, object], *, public: bool) -> None:
     """Set columns of a room."""
     name = values.get("name")
-    unique = {"skeleton": skeleton(str(name))} if public and name is not None else {}
-    tx.execute(update(rooms).where(rooms.c.id == room).values(**values, **unique))
+    derived = {} if name is None else {"search_key": search_key(str(name))}
+    if public and name is not None:
+        derived["skeleton"] = skeleton(str(name))
+    tx.execute(update(rooms).where(rooms.c.id == room).values(**values, **derived))
 
 
 def set_preferences(tx: Transaction, room: int, user: int, *, favourite: bool, muted: bool) -> None:
@@ -188,6 +191,21 @@ def directory(connection: Connection, user: int, after: int, limit: int, *, arch
     if not archived:
         query = query.where(rooms.c.archived.is_(False))
     return models(connection, connection.execute(query).all())
+
+
+def search(connection: Connection, user: int, text: str, limit: int, *, archived: bool = True) -> list[Room]:
+    """Return the rooms that the user may see by any part of their names, the best first.
+
+    Without direct rooms, which have no name. Without `archived`, archived rooms are left out.
+    """
+    own = and_(members.c.room == rooms.c.id, members.c.user == literal(user, BigInteger))
+    visible = or_(rooms.c.kind == "public", members.c.user.is_not(None))
+    query = select(rooms.c.id).outerjoin(members, own).where(rooms.c.kind != "direct", visible)
+    if not archived:
+        query = query.where(rooms.c.archived.is_(False))
+    order = {row.id: at for at, row in enumerate(names.find(connection, query, rooms.c.search_key, text, limit))}
+    found = models(connection, connection.execute(_seen_by(user).where(rooms.c.id.in_(order))).all())
+    return sorted(found, key=lambda room: order[room.id])
 
 
 def models(connection: Connection, found: Sequence[Sequence[Any]]) -> list[Room]:

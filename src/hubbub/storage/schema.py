@@ -56,6 +56,8 @@ def flag(name: str, column: str) -> CheckConstraint:
 
 
 Big = BigInteger().with_variant(Integer, "sqlite")  # only INTEGER PRIMARY KEY is SQLite's own rowid
+Bytewise = Text().with_variant(Text(collation="C"), "postgresql")
+"""Text in the order of its bytes, as in SQLite. The order of a language ignores some characters."""
 
 meta = Table("meta", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
 
@@ -100,15 +102,18 @@ users = Table(
     Column("disabled", Boolean, nullable=False, default=False),
     Column("created_at", Big, nullable=False),
     Column("deleted_at", Big),
+    Column("search_key", Bytewise, nullable=False, server_default=""),
     one_of("users_role", "role", Role),
     flag("users_disabled", "disabled"),
     CheckConstraint("(deleted_at IS NULL) = (skeleton IS NOT NULL)", name="users_skeleton"),
     CheckConstraint("deleted_at IS NULL OR (disabled AND password_hash IS NULL)", name="users_deleted"),
     Index("users_guests", "created_at", sqlite_where=text(GUESTS), postgresql_where=text(GUESTS)),
+    Index("users_search_key", "search_key", "name", "role", "disabled"),
     Index("users_owners", "id", sqlite_where=text(OWNERS), postgresql_where=text(OWNERS)),
 )
 """A deleted account has `deleted_at`, and no skeleton: its name is free. Its row stays as the author
-of its messages. A guest who left nothing has no row any more."""
+of its messages. A guest who left nothing has no row any more.
+`users_search_key` has all columns that the search for users reads."""
 USER_KEPT = frozenset({"id", "created_at"})
 """The columns that stay of a deleted account. All others are erased, new ones too."""
 
@@ -158,6 +163,7 @@ rooms = Table(
     Column("history", Text, nullable=False, server_default="all"),
     Column("archived", Boolean, nullable=False, server_default=false()),
     Column("direct_key", Text),
+    Column("search_key", Bytewise, nullable=False, server_default=""),
     UniqueConstraint("direct_key", name="rooms_direct_key"),
     one_of("rooms_kind", "kind", get_args(RoomKind)),
     one_of("rooms_history", "history", get_args(History)),
@@ -165,6 +171,7 @@ rooms = Table(
     CheckConstraint("members >= 0", name="rooms_members"),
     CheckConstraint("(kind = 'public') = (skeleton IS NOT NULL)", name="rooms_skeleton"),
     CheckConstraint("(kind = 'direct') = (direct_key IS NOT NULL)", name="rooms_direct"),
+    Index("rooms_search_key", "search_key", "kind", "archived"),
 )
 """`direct_key` is a digest of the ids of a direct room's `participants`. It makes the room unique
 for them, also if two servers create it at once."""

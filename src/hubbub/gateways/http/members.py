@@ -11,7 +11,7 @@ from hubbub.engine import online_members
 from hubbub.features import members
 from hubbub.gateways.http.auth import LoggedIn, Running
 from hubbub.gateways.http.errors import refusals
-from hubbub.gateways.http.rooms import After, Limit, RoomId
+from hubbub.gateways.http.rooms import After, Limit, NamePart, RoomId, one_page
 from hubbub.gateways.http.strict_json import StrictRoute, reply
 
 router = APIRouter(prefix="/api/rooms/{room}", tags=["members"], route_class=StrictRoute)
@@ -20,7 +20,7 @@ AfterUser = Annotated[int, Query(ge=0, le=MAX_ID, description="The `user` of the
 
 
 class MembersPage(Wire):
-    """A page of a room's members, ordered by user id."""
+    """A page of a room's members, ordered by user id, or the best match first."""
 
     members: list[Member]
     more: bool
@@ -48,9 +48,11 @@ class Online(Wire):
 
 @router.get("/members", response_model=MembersPage, responses=refusals(400, 401, 404))
 async def list_members(
-    room: RoomId, caller: LoggedIn, services: Running, after: After = 0, limit: Limit = 100
+    room: RoomId, caller: LoggedIn, services: Running, q: NamePart = "", after: After = 0, limit: Limit = 100
 ) -> Response:
-    """List the members of a room, ordered by user id."""
+    """List the members of a room, or search them by any part of their names."""
+    if one_page(q, after):
+        return reply(await services.read(members.search, caller.actor, room, q, limit))
     return reply(await services.read(members.listing, caller.actor, room, after, limit))
 
 

@@ -4,9 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
+from pydantic import AfterValidator, StringConstraints
 
+from hubbub.domain.errors import BadRequest
 from hubbub.domain.model import Member, Room, Wire
-from hubbub.domain.text import MAX_ID, MAX_PAGE
+from hubbub.domain.names import MAX_ROOM_NAME
+from hubbub.domain.text import MAX_ID, MAX_PAGE, check
 from hubbub.features import rooms
 from hubbub.gateways.http.auth import LoggedIn, Running
 from hubbub.gateways.http.errors import refusals
@@ -18,6 +21,26 @@ RoomId = Annotated[int, Path(ge=1, le=MAX_ID, examples=[1])]
 UserId = Annotated[int, Path(ge=1, le=MAX_ID, examples=[1])]
 After = Annotated[int, Query(ge=0, le=MAX_ID, description="The `id` of the last entry of the previous page.")]
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
+
+
+NamePart = Annotated[
+    str,
+    StringConstraints(max_length=MAX_ROOM_NAME),
+    AfterValidator(check),
+    Query(
+        description="Part of a name; case, accents and look-alike letters don't matter. Empty lists everything."
+        " The best matches come first, and there is only one page of them.",
+        examples=["al"],
+    ),
+]
+
+
+def one_page(q: str, after: int) -> bool:
+    """Return whether names are searched for. Raises BadRequest: a search has no further pages."""
+    searched = q.strip() != ""
+    if searched and after:
+        raise BadRequest("Give only one of q and after.")
+    return searched
 
 
 class RoomsPage(Wire):
@@ -44,11 +67,17 @@ class RoomDetail(Wire):
 async def list_rooms(
     caller: LoggedIn,
     services: Running,
+    q: NamePart = "",
     after: After = 0,
     limit: Limit = 100,
     archived: Annotated[bool, Query(description="false leaves archived rooms out")] = True,
 ) -> Response:
-    """List the public rooms and the caller's own rooms, the lobby first."""
+    """List the public rooms and the caller's own rooms, the lobby first.
+
+    Or search them by any part of their names; direct rooms have none.
+    """
+    if one_page(q, after):
+        return reply(await services.read(rooms.search, caller.id, q, limit, archived=archived))
     return reply(await services.read(rooms.directory, caller.id, after, limit, archived=archived))
 
 

@@ -1,35 +1,23 @@
 """Routes that read users: the caller, one user, and users by name."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from fastapi.responses import Response
-from pydantic import AfterValidator, StringConstraints
 
 from hubbub.domain.model import Me, Person, User, Wire
-from hubbub.domain.names import MAX_USER_NAME
-from hubbub.domain.text import check
 from hubbub.features import accounts, people
 from hubbub.gateways.http.auth import LoggedIn, Running
 from hubbub.gateways.http.errors import refusals
-from hubbub.gateways.http.rooms import After, Limit, UserId
+from hubbub.gateways.http.rooms import After, Limit, NamePart, UserId, one_page
 from hubbub.gateways.http.strict_json import StrictRoute, reply
 
 router = APIRouter(tags=["users"], route_class=StrictRoute)
-
-NamePrefix = Annotated[
-    str,
-    StringConstraints(max_length=MAX_USER_NAME),
-    AfterValidator(check),
-    Query(description="The start of the name; look-alike letters match too. Empty for all users.", examples=["al"]),
-]
 
 
 class UsersPage(Wire):
     """A page of users."""
 
     users: list[Person]
-    """Ordered by id; without guests and closed accounts."""
+    """Ordered by id, or the best match first; without guests and closed accounts."""
     more: bool
     """Whether there are further users."""
 
@@ -43,13 +31,15 @@ async def show_me(caller: LoggedIn, services: Running) -> Response:
 
 @router.get("/api/users", response_model=UsersPage, responses=refusals(400, 401, 403))
 async def list_users(
-    caller: LoggedIn, services: Running, prefix: NamePrefix = "", after: After = 0, limit: Limit = 50
+    caller: LoggedIn, services: Running, q: NamePart = "", after: After = 0, limit: Limit = 50
 ) -> Response:
-    """List users to write to or to add to a room, by the start of their names.
+    """List users to write to or to add to a room, or search them by any part of their names.
 
     Not available to guests.
     """
-    return reply(await services.read(people.search, caller.actor, prefix, after, limit))
+    if one_page(q, after):
+        return reply(await services.read(people.search, caller.actor, q, limit))
+    return reply(await services.read(people.listing, caller.actor, after, limit))
 
 
 @router.get("/api/users/me", response_model=User, responses=refusals(401))

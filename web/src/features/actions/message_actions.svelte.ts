@@ -5,6 +5,7 @@
 import { tick } from "svelte";
 import type { Chat } from "../../chat.svelte";
 import { messageAt } from "../../state/timeline";
+import { composes } from "../../ui/input_method";
 import { PendingReactions } from "../reactions/pending_reactions.svelte";
 import { focus, rowOf, seqOf } from "./rows";
 import type { Scene } from "./rights";
@@ -75,7 +76,7 @@ export class MessageActions implements ActionHost {
   /** Handle a key in the list. Return true if the key was for a message. */
   keyed(event: KeyboardEvent): boolean {
     const row = rowOf(event.target);
-    if (!row || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return false;
+    if (!row || event.ctrlKey || event.metaKey || event.altKey || composes(event)) return false;
     const inside = event.target !== row.firstElementChild;
     if (inside && event.key === "Escape") focus(row);
     if (inside) return event.key === "Escape";

@@ -3,7 +3,9 @@
  * focus is on no particular element. Navigation keys, Space and Enter stay where the focus is; so
  * do letters on a message that the user reached by keyboard.
  */
-const FIELDS = "input, textarea, select, [contenteditable]";
+import { composes } from "../../ui/input_method";
+
+const FIELDS = "input, textarea, select, [contenteditable], [data-own-keys]";
 /** Open elements that handle keys themselves. */
 const OPEN = "dialog[open], [role=menu]:popover-open, [role=dialog]";
 const MESSAGE = ".timeline-row > article";
@@ -21,8 +23,6 @@ const MOVES: ReadonlySet<string> = new Set([
 ]);
 /** Space presses buttons and scrolls; the question mark shows the shortcuts. */
 const OTHERS: ReadonlySet<string> = new Set([" ", "?"]);
-/** The `keyCode` while an input method handles the key (UI Events, section 7.3). */
-const COMPOSING = 229;
 
 /** True while the user moves by keyboard rather than by mouse or touch. */
 let byKeys = false;
@@ -58,7 +58,7 @@ export function typeAnywhere(field: HTMLTextAreaElement): () => void {
 
 /** AltGr produces characters, and some systems report it as Ctrl and Alt together. */
 function types(event: KeyboardEvent): boolean {
-  if (event.defaultPrevented || event.isComposing || event.keyCode === COMPOSING || event.metaKey) return false;
+  if (event.defaultPrevented || composes(event) || event.metaKey) return false;
   if ((event.ctrlKey || event.altKey) && !event.getModifierState("AltGraph")) return false;
   return event.key === "Dead" || ([...event.key].length === 1 && !OTHERS.has(event.key));
 }

@@ -4,6 +4,7 @@ import type { Room, User } from "../../state/model";
 import type { Groups } from "../../ui/emoji";
 import { search } from "../../ui/emoji";
 import { may } from "../permissions/permissions";
+import { contains, ranked } from "../rooms/fuzzy";
 
 /** The incomplete word before the caret, from its `@` or `:` to the caret. */
 export interface Begun {
@@ -21,6 +22,11 @@ export interface Suggestion {
   readonly emoji?: string;
   readonly id?: number;
   readonly hint?: string;
+}
+
+export interface Named {
+  readonly id: number;
+  readonly name: string;
 }
 
 export const MOST = 8;
@@ -41,21 +47,28 @@ export function begunAt(text: string, caret: number): Begun | null {
 }
 
 /**
- * Members whose names start with the query, sorted by name; then `@room` and `@here` if the user
- * may use them.
+ * Members whose names contain the query, the best match first; then `@room` and `@here` if the user
+ * may use them. `members` are those the client knows, `found` those the server has found.
  */
-export function names(members: readonly { id: number; name: string }[], query: string, mayMentionAll: boolean): Suggestion[] {
+export function names(members: readonly Named[], query: string, mayMentionAll: boolean, found: readonly Named[] = []): Suggestion[] {
   const byName = new Intl.Collator();
-  const wanted = folded(query);
-  const begins = (name: string): boolean => folded(name).startsWith(wanted);
-  const people = members.filter(({ name }) => begins(name)).sort((a, b) => byName.compare(a.name, b.name));
+  const known = members.filter(({ name }) => contains(name, query)).sort((a, b) => byName.compare(a.name, b.name));
+  const ids = new Set(known.map(({ id }) => id));
+  const all = [...known, ...found.filter(({ id }) => !ids.has(id))];
+  const people = ranked(
+    query,
+    all.map((one) => ({ ...one, key: String(one.id) })),
+    [],
+    ({ name }) => name,
+    MOST,
+  );
+  const begins = (text: string): boolean => text.startsWith(query.toLowerCase());
   const loud = LOUD.filter(({ text }) => mayMentionAll && begins(text)).map(({ text, hint }) => ({
     text: `@${text} `,
     label: `@${text}`,
     hint,
   }));
-  const found = people.slice(0, MOST - loud.length).map(({ id, name }) => ({ text: `@${name} `, label: name, id }));
-  return [...found, ...loud];
+  return [...people.slice(0, MOST - loud.length).map(({ id, name }) => ({ text: `@${name} `, label: name, id })), ...loud];
 }
 
 export function emoji(groups: Groups, query: string, recent: readonly string[]): Suggestion[] {
@@ -77,5 +90,3 @@ export function whole(groups: Groups, text: string, caret: number): (Begun & { e
 /** Without this right the words are plain text. */
 export const mayMentionAll = (me: Pick<User, "role">, room: Room): boolean =>
   may(room.member_count <= LOUD_MEMBERS ? "mention small room" : "mention room", me, room);
-
-const folded = (name: string): string => name.normalize("NFKC").toLowerCase();

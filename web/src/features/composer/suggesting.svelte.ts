@@ -3,8 +3,8 @@ import type { Chat } from "../../chat.svelte";
 import { recentEmoji, usedEmoji } from "../../persistence";
 import type { Room } from "../../state/model";
 import { loadEmoji, type Groups } from "../../ui/emoji";
-import { loadRoom } from "../rooms/rooms";
-import { begunAt, emoji, mayMentionAll, names, whole, type Begun, type Suggestion } from "./completion";
+import { findMembers, NameSearch, type Person } from "../people/people.svelte";
+import { begunAt, emoji, mayMentionAll, MOST, names, whole, type Begun, type Suggestion } from "./completion";
 
 /** Replace a range of the field's text. */
 export type Replace = (from: number, to: number, text: string) => void;
@@ -13,6 +13,8 @@ export class Suggesting {
   begun: Begun | null = $state.raw(null);
   chosen = $state(0);
   #groups: Groups | null = $state.raw(null);
+  /** The members that the server finds: by look-alike letters too, and of rooms whose members are not loaded. */
+  readonly #found = new NameSearch<Person>((text) => findMembers(this.room().id, text, MOST));
   /** The start of the word for which Escape has closed the list. */
   #closed: number | null = null;
 
@@ -24,7 +26,8 @@ export class Suggesting {
 
   readonly items: readonly Suggestion[] = $derived.by(() => {
     if (!this.begun) return [];
-    if (this.begun.kind === "name") return names(this.#members(), this.begun.query, mayMentionAll(this.chat.state.me, this.room()));
+    if (this.begun.kind === "name")
+      return names(this.#members(), this.begun.query, mayMentionAll(this.chat.state.me, this.room()), this.#foundMembers(this.begun.query));
     return this.#groups ? emoji(this.#groups, this.begun.query, recentEmoji(this.chat.state.me.id)) : [];
   });
 
@@ -38,7 +41,8 @@ export class Suggesting {
     const shown = begun && this.#closed === null && (typed || this.begun?.from === begun.from) ? begun : null;
     if (shown?.query !== this.begun?.query) this.chosen = 0;
     this.begun = shown;
-    if (shown) this.#load(shown.kind);
+    if (shown) this.#load(shown);
+    else this.#found.stop();
   }
 
   close(): void {
@@ -75,14 +79,17 @@ export class Suggesting {
     return members.filter(({ id }) => id !== this.chat.state.me.id);
   }
 
+  #foundMembers(query: string): readonly Person[] {
+    return this.#found.answered === query ? this.#found.found.filter(({ id }) => id !== this.chat.state.me.id) : [];
+  }
+
   /** Load missing data; the list updates when it arrives. */
-  #load(kind: Begun["kind"]): void {
-    const room = this.room();
+  #load({ kind, query }: Begun): void {
     if (kind === "emoji")
       void loadEmoji().then(
         (groups) => (this.#groups = groups),
         () => {},
       );
-    else if (!this.chat.state.members[room.id] && this.chat.sync.live) void loadRoom(this.chat, room.id).catch(() => {});
+    else if (this.chat.sync.live) this.#found.look(query);
   }
 }

@@ -17,6 +17,7 @@ export const groups = (): readonly (readonly [string, readonly Key[]])[] => [
     "Everywhere",
     [
       { keys: [[command(), "K"]], does: "Jump to a room or person" },
+      { keys: [[command(), "Shift", "F"]], does: "Search messages, or return to the results" },
       {
         keys: [
           ["Alt", "Shift", "↓"],
@@ -48,6 +49,15 @@ export const groups = (): readonly (readonly [string, readonly Key[]])[] => [
       { keys: [["Enter"]], does: "Open the message menu" },
       ...ACTIONS.filter(({ label }) => label !== "Unpin").map(({ label, key }) => ({ keys: [[face(key)]], does: label })),
       { keys: [["Esc"]], does: "Back to the message field" },
+    ],
+  ],
+  [
+    "Search",
+    [
+      { keys: [["↓"], ["↑"]], does: "Next or previous result" },
+      { keys: [["Enter"]], does: "Open the result" },
+      { keys: [["Backspace"]], does: "Remove the last filter (at the start of the field)" },
+      { keys: [["Esc"]], does: "Back to the search field, then close the search" },
     ],
   ],
   [

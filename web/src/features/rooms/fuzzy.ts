@@ -36,6 +36,34 @@ export function best<T>(query: string, items: readonly T[], nameOf: (item: T) =>
     .map(({ item }) => item);
 }
 
+interface Keyed {
+  readonly key: string;
+}
+
+/**
+ * Join the best local matches with those of the server, without repeating any. The server also
+ * matches look-alike letters, which score as little as any match here.
+ */
+export function ranked<T extends Keyed>(
+  query: string,
+  local: readonly T[],
+  remote: readonly T[],
+  nameOf: (item: T) => string,
+  most: number,
+): T[] {
+  const points = (item: T): number => Math.max(score(query, nameOf(item)), 0);
+  const known = new Set<string>();
+  return [...local, ...remote]
+    .filter(({ key }) => !known.has(key) && known.add(key))
+    .map((item) => ({ item, points: points(item) }))
+    .sort((a, b) => b.points - a.points)
+    .slice(0, most)
+    .map(({ item }) => item);
+}
+
+/** True if the name contains the text, apart from case and accents. */
+export const contains = (name: string, text: string): boolean => folded(name).includes(folded(text));
+
 /** Fold accents, case and surrounding spaces. */
 function folded(text: string): string {
   return text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase().trim();
