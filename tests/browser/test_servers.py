@@ -68,4 +68,4 @@ def test_an_event_source_of_a_page_hears_the_lobby(server: Server, open_window: 
         })"""
     )
     alice.say("hello stream")
-    alice.page.wait_for_function("window.heard.some((heard) => /^[^: ]+:[0-9]+ hello stream$/.test(heard))")
+    alice.page.wait_for_function("() => window.heard.some((heard) => /^[^: ]+:[0-9]+ hello stream$/.test(heard))")
