@@ -174,7 +174,8 @@ def test_pins_are_marked_listed_jumped_to_and_removed(world: World, open_window:
 
     ann.page.get_by_role("button", name="Room menu").click()
     expect(ann.page.get_by_role("menuitem").first).to_be_focused()
-    keys.press("ArrowDown")
+    keys.press("p")
+    expect(ann.page.get_by_role("menuitem", name="Pinned messages")).to_be_focused()
     keys.press("Enter")
     ann.page.get_by_role("dialog").get_by_role("button", name="Unpin").last.click()
     expect(ann.page.get_by_role("dialog").locator(".words")).to_have_text(["the rules of this house"])
