@@ -317,6 +317,8 @@ def test_housekeeping_without_its_indexes_reads_whole_tables(store: Store) -> No
         table = next(table for table in metadata.sorted_tables if index in {each.name for each in table.indexes})
         with store.database.writer.begin() as connection:
             connection.execute(text(f"DROP INDEX {index}"))
+            if index == "users_guests":  # PostgreSQL would read the whole of this one, which has the role too
+                connection.execute(text("DROP INDEX users_search_key"))
         for engine in (store.database.reader, store.database.writer):
             engine.dispose()  # SQLite would explain by the schema at the first time
         store.recorded.clear()
