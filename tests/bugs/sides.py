@@ -30,7 +30,7 @@ NAMES = ("alice", "bob", "carol")
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 ONLY_WHETHER = frozenset(
     {"at", "created_at", "joined_at", "rotated_at", "last_seen_at", "expires_at", "edited_at", "deleted_at", "hash",
-     "digest", "tx",
+     "digest", "tx", "search_key",
      "token_hash", "password_hash"}
 )  # fmt: skip
 """Columns whose values differ for good reasons.
