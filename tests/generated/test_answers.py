@@ -87,7 +87,10 @@ def invalid_requests(recorder: Recorder, world: World) -> None:
 def missing_objects(recorder: Recorder, world: World) -> None:
     for operation in documented(404):
         who = world.bob if "room" in operation else world.owner
-        assert recorder.send(operation, who, **filled(operation, MISSING)).status_code == 404, operation
+        fields = filled(operation, MISSING)
+        if "follower" in fields:
+            fields["follower"] = "missing"
+        assert recorder.send(operation, who, **fields).status_code == 404, operation
 
 
 def conflicts(recorder: Recorder, world: World) -> None:
@@ -130,17 +133,19 @@ def valid_requests(recorder: Recorder, world: World) -> None:
 
 
 def of_staff(recorder: Recorder, world: World) -> None:
-    """Send the requests of staff about a follower that works, and about one that is still starting."""
+    """Send the requests of staff about a follower that no process runs, and about one that is still starting."""
     columns = "INSERT INTO followers (name, scope, state, created_at, fence, lease_until, attempts)"
     with closing(sqlite3.connect(world.server.database, timeout=30)) as database, database:
-        for name, state in (("search", "running"), ("slow", "starting")):
+        for name, state in (("idle", "running"), ("slow", "starting")):
             database.execute(f"{columns} VALUES (?, 'room:', ?, 0, 0, 0, 0)", (name, state))
         for seq in (3, 4):
-            database.execute("INSERT INTO dead_letters VALUES ('search', 'room:7', ?, 0, 1, 'broken', 0)", (seq,))
-    for operation in OF_STAFF.keys() - {"drop_dead_letter"}:
-        assert recorder.send(operation, world.owner, **filled(operation, EXISTING)).status_code == 200, operation
-    assert len(recorder.ask("list_dead_letters", world.owner, params={"limit": 1}).json()["dead_letters"]) == 1
-    recorder.send("drop_dead_letter", world.owner, **filled("drop_dead_letter", EXISTING))
+            database.execute("INSERT INTO dead_letters VALUES ('idle', 'room:7', ?, 0, 1, 'broken', 0)", (seq,))
+    for operation in sorted(OF_STAFF.keys() - {"drop_dead_letter", "list_followers"}):
+        fields = filled(operation, EXISTING) | {"follower": "idle"}
+        assert recorder.send(operation, world.owner, **fields).status_code == 200, operation
+    recorder.send("list_followers", world.owner)
+    assert len(recorder.send("list_dead_letters", world.owner, follower="idle", limit=1).json()["dead_letters"]) == 1
+    recorder.send("drop_dead_letter", world.owner, **filled("drop_dead_letter", EXISTING) | {"follower": "idle"})
     for operation in ("pause_follower", "resume_follower"):
         recorder.send(operation, world.owner, follower="slow")
 
