@@ -80,7 +80,7 @@ class ManyRooms:
         given = [{"room": room, "count": self.said(room), "author": CROWD[0], "at": NOW} for room in ROOMS]
         connection.execute(
             text(
-                "INSERT INTO messages (room, seq, n, at, tx, author, key, digest, body)"
+                "INSERT INTO messages (room, seq, n, at, id, author, key, digest, body)"
                 " WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < :count)"
                 " SELECT :room, x + 1, x, :at, 0, :author, 'k' || x, 0,"
                 " 'Something that was said' FROM c"

@@ -294,7 +294,8 @@ class Followers:
             except Exception as error:  # a bug must not end the leases
                 logger.exception("follower_leases_stumbled", exc_info=error)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._leases.wait(), wait)
+                async with asyncio.timeout(wait):  # `wait_for` can lose a cancellation
+                    await self._leases.wait()
 
     async def _renew(self) -> None:
         until = self._clock.monotonic() + self._lease / 1_000
@@ -448,7 +449,8 @@ class _Runner:
             try:
                 if wait is None or wait > 0:
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._wake.wait(), wait)
+                        async with asyncio.timeout(wait):
+                            await self._wake.wait()
                     await self._measure_if_idle()
                 else:
                     await self._round()

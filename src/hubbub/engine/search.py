@@ -118,7 +118,8 @@ class SearchIndex:
         """Wait for a rebuild, also one that the follower or another server has asked for."""
         self._wake.clear()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), CHECK)
+            async with asyncio.timeout(CHECK):
+                await self._wake.wait()
 
 
 CHECK = 10.0
