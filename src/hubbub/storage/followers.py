@@ -24,10 +24,10 @@ from sqlalchemy import (
     update,
 )
 
-from hubbub.storage import rows
+from hubbub.storage import log, rows
 from hubbub.storage.database import Statement
 from hubbub.storage.rows import BIG, TEXT, Rows
-from hubbub.storage.schema import dead_letters, follower_positions, followers, log, topics
+from hubbub.storage.schema import dead_letters, follower_positions, followers, topics
 from hubbub.storage.transaction import Transaction
 
 LAG_TOPICS = 1_000
@@ -259,8 +259,8 @@ def lag(connection: Connection, name: str, scope: str) -> Lag:
     if not count:
         return Lag(0, 0, None)
     first = select(query.c.topic, query.c.seq).limit(LAG_TOPICS).subquery()
-    here = and_(log.c.topic == first.c.topic, log.c.seq == first.c.seq + 1)
-    return Lag(count, int(entries), connection.scalar(select(func.min(log.c.at)).select_from(first).join(log, here)))
+    oldest = select(log.entry_at(first.c.seq + 1, "at", first).label("at")).select_from(first).subquery()
+    return Lag(count, int(entries), connection.scalar(select(func.min(oldest.c.at))))
 
 
 # --- dead letters ----------------------------------------------------------------------------------------------------

@@ -235,17 +235,17 @@ def trimmable(connection: Connection, before: int, after: str = "", limit: int =
     return old, found[-1].topic if len(found) == limit else None
 
 
-def entry_at(seq: Any, column: str) -> Any:
-    """Return an expression: a column of the entry at `seq` of a row of `topics`, NULL if there is none.
+def entry_at(seq: Any, column: str, of: Any = topics) -> Any:
+    """Return an expression: a column of the entry at `seq` of a row with a topic, NULL if there is none.
 
     Two scalar subqueries: a join would scan the whole log.
     """
-    room = case((topics.c.topic.like("room:%"), cast(func.substr(topics.c.topic, len("room:") + 1), BIG)))
-    entry = select(log.c[column]).where(log.c.topic == topics.c.topic, log.c.seq == seq)
+    room = case((of.c.topic.like("room:%"), cast(func.substr(of.c.topic, len("room:") + 1), BIG)))
+    entry = select(log.c[column]).where(log.c.topic == of.c.topic, log.c.seq == seq)
     message = select(messages.c["id" if column == "tx" else column]).where(
         messages.c.room == room, messages.c.seq == seq
     )
-    return func.coalesce(*(each.correlate(topics).scalar_subquery() for each in (entry, message)))
+    return func.coalesce(*(each.correlate(of).scalar_subquery() for each in (entry, message)))
 
 
 def _room(topic: str) -> int:
