@@ -26,6 +26,8 @@ PATIENCE = 1.0
 """Seconds to wait after the database did not answer."""
 REST = 0.5
 """How long the task rests after a step, as a part of the time that the step took."""
+CHECK = 10.0
+"""Seconds between two looks at the state of a complete index."""
 ROOM = len(room_topic(0)) - 1
 
 logger = structlog.get_logger(__name__)
@@ -120,7 +122,3 @@ class SearchIndex:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CHECK):
                 await self._wake.wait()
-
-
-CHECK = 10.0
-"""Seconds between two looks at the state of a complete index."""

@@ -18,13 +18,13 @@ from hubbub.domain.commands.search import (
     StartIndex,
 )
 from hubbub.domain.errors import HubbubError
-from hubbub.domain.model import Gone, Mentions, Nothing
+from hubbub.domain.model import Gone, Nothing
 from hubbub.domain.search.blocks import BLOCK
-from hubbub.domain.search.documents import document_tokens
 from hubbub.domain.search.tokens import VERSION
 from hubbub.features.shared.followers import REFUSALS, advance, advance_all
 from hubbub.features.shared.guard import Request
 from hubbub.features.shared.handlers import handles, handles_run
+from hubbub.features.shared.search_index import document_of
 from hubbub.storage import search_index
 from hubbub.storage.search_index import Document, Text
 from hubbub.storage.transaction import Transaction
@@ -145,15 +145,7 @@ def documents_below(connection: Connection, low: int) -> tuple[int, list[Documen
 
 
 def _documents(found: Sequence[Text]) -> list[Document]:
-    return [document for text in found if (document := _document(text)) is not None]
-
-
-def _document(text: Text) -> Document | None:
-    if text.body is None:
-        return None
-    mentions = None if text.mentions is None else Mentions.model_validate_json(text.mentions)
-    tokens = document_tokens(text.room, text.author, text.body, mentions)
-    return Document(text.id, text.room, text.author, text.at, text.body, text.mentions, tokens)
+    return [document for text in found if (document := document_of(text)) is not None]
 
 
 def _present(tx: Transaction, documents: Sequence[Document]) -> list[Document]:
@@ -165,7 +157,7 @@ def _present(tx: Transaction, documents: Sequence[Document]) -> list[Document]:
         if text is None or text.body is None:
             continue
         same = text.body == each.body and text.mentions == each.mentions
-        found = each if same else _document(text)
+        found = each if same else document_of(text)
         assert found is not None
         present.append(found)
     return present

@@ -8,6 +8,8 @@ from hubbub.domain.errors import Conflict, HubbubError
 from hubbub.storage import followers
 from hubbub.storage.transaction import Transaction
 
+SEEDED = 1_000
+"""Heads that one step of a start stores."""
 Outcome = Literal["moved", "moved_before", "moved_elsewhere", "fenced"]
 
 
@@ -86,9 +88,6 @@ def register(tx: Transaction, name: str, scope: str, start: str | dict[str, int]
         followers.put(tx, [(name, topic, seq) for topic, seq in start.items()], ())
     followers.add(tx, name, scope, "running" if after is None else "starting")
     return after
-
-
-SEEDED = 1_000
 
 
 def _check_fence(tx: Transaction, move: Move) -> None:

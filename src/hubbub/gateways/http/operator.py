@@ -174,7 +174,7 @@ async def show_search(services: Running) -> Response:
 
 @router.get(ListFollowers.route[1], response_model=Followers, responses=refusals(400))
 async def list_followers(services: Running, after: str = "") -> Response:
-    """List the followers whose names come after `after`."""
+    """List the followers with names after `after`."""
     return await _perform(services, ListFollowers(after=after))
 
 
