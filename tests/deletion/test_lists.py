@@ -64,7 +64,7 @@ NOT_OWN = {
     "pins.by": "an id; pins belong to their messages",
     "reactions.user": "an id; reactions belong to their messages",
     "mentions.author": "an id; the row belongs to the mentioned user and the message",
-    "participants.user": "the others still see with whom they talked, under the neutral name",
+    "participants.user": "the others still see who took part, under the neutral name",
     "bans.by": "an id; the ban belongs to the banned user",
     "followers.owner": "a process of the server, no user",
     "statuses.user": "the handler clears the status, with an event",

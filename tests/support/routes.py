@@ -36,7 +36,7 @@ BY_ROUTE = {route: kind for kind, route in {**ROUTES, "events.since": SINCE}.ite
 OF_STAFF: dict[str, Example] = {
     operation_id(command): command.example for command in get_args(AnyStaffCommand) if command.example is not None
 } | {"list_followers": Example(), "list_dead_letters": Example({"follower": "search"})}
-"""Routes for staff alone: refused for the members whom tests let send examples."""
+"""Routes for staff alone: the members that tests let send examples are refused."""
 ABSENT: dict[str, Example] = {
     **OF_STAFF,
     "log_in": Example({"username": "nobody", "password": PASSWORD}),

@@ -190,7 +190,7 @@ def _erase_own(tx: Transaction, user: int) -> None:
 
 
 def _active() -> Select[Any]:
-    """Select the users whom others may write to."""
+    """Select the users that other users may write to."""
     return select(users.c.id, users.c.name).where(users.c.role != Role.GUEST, users.c.disabled.is_(False))
 
 

@@ -133,7 +133,7 @@ def _entry(row: Any) -> dict[str, Any]:
 
 
 def _note_mentions(connection: sa.Connection) -> None:
-    """Note whom messages mentioned when they were sent, where later edits or deletions changed that.
+    """Note which users messages mentioned when they were sent, where later edits or deletions changed that.
 
     Messages without an entry were sent before the log was trimmed: no client asks for theirs.
     """

@@ -7,7 +7,7 @@ constraints. All of it is one transaction: after a crash or on a full disk nothi
 No version of Hubbub wrote rows that break a check. If there are any, the migration goes on:
 
 - An unknown role becomes `member`, an unknown kind of room `private`, an unknown history `joined`,
-  so that nobody gets more rights. So do a public room without a unique name, and a direct room
+  so that no user gets more rights. So do a public room without a unique name, and a direct room
   without its list of users.
 - Numbers out of their range get the nearest possible value; numbers of members are counted again.
 - Sessions, statuses, one-time tokens, invites, pins, reactions and mentions are deleted if they make
