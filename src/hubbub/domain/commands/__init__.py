@@ -23,7 +23,7 @@ from hubbub.domain.commands.accounts import (
 )
 from hubbub.domain.commands.base import Command, Id, MessageSeq, Requires, Seq, Topic
 from hubbub.domain.commands.followers import (
-    AnyStaffCommand,
+    AnyStaffFollowerCommand,
     DropDeadLetter,
     FollowerCommand,
     ForgetDeadLetters,
@@ -74,6 +74,7 @@ from hubbub.domain.commands.rooms import (
     UpdateRoom,
 )
 from hubbub.domain.commands.sessions import ChangePassword, OpenSession, RevokeSessions, RotateSession, TouchSession
+from hubbub.domain.commands.site_settings import AnySettingCommand, SetSetting, SettingCommand, UnsetSetting
 from hubbub.domain.commands.sync import EventsSince
 
 __all__ = [
@@ -137,7 +138,9 @@ __all__ = [
     "SetIdle",
     "SetMemberRole",
     "SetRoomPreferences",
+    "SetSetting",
     "SetStatus",
+    "SettingCommand",
     "Signal",
     "Topic",
     "TouchSession",
@@ -146,6 +149,7 @@ __all__ = [
     "UnbanMember",
     "UnpinMessage",
     "UnreadRoom",
+    "UnsetSetting",
     "UpdateRoom",
     "WatchPresence",
     "WireCommand",
@@ -177,5 +181,7 @@ AnyWireCommand = (
     | ReadRooms
     | SetStatus
 )
+AnyStaffCommand = AnyStaffFollowerCommand | AnySettingCommand
+"""Commands that staff sends over REST, but not over WebSocket."""
 WireCommand = Annotated[AnyWireCommand, Field(discriminator="type")]
 WIRE_COMMANDS: TypeAdapter[AnyWireCommand] = TypeAdapter(WireCommand)

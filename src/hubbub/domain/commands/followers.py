@@ -282,5 +282,4 @@ class DropDeadLetter(StaffFollowerCommand):
     example = Example({"follower": "search", "topic": "room:7", "seq": 3})
 
 
-AnyStaffCommand = PauseFollower | ResumeFollower | ReplayFollower | RetryDeadLetter | DropDeadLetter
-"""Commands that staff sends over REST, but not over WebSocket."""
+AnyStaffFollowerCommand = PauseFollower | ResumeFollower | ReplayFollower | RetryDeadLetter | DropDeadLetter

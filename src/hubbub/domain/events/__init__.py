@@ -35,7 +35,14 @@ from hubbub.domain.events.rooms import (
     RoomRestored,
     RoomUpdated,
 )
-from hubbub.domain.events.security import AccountDisabled, FollowerChanged, IdentityRevoked, SessionRevoked
+from hubbub.domain.events.security import (
+    AccountDisabled,
+    FollowerChanged,
+    IdentityRevoked,
+    SessionRevoked,
+    SettingChanged,
+)
+from hubbub.domain.events.site import SiteChanges, SiteUpdated
 
 __all__ = [
     "BY_TYPE",
@@ -82,9 +89,14 @@ __all__ = [
     "SessionClosed",
     "SessionOpened",
     "SessionRevoked",
+    "SettingChanged",
+    "SiteChanges",
     "SiteRoomEvent",
+    "SiteUpdated",
     "StatusChanged",
 ]
 
-EVENTS: tuple[type[Event], ...] = (*CLIENT_EVENTS, SessionRevoked, AccountDisabled, IdentityRevoked, FollowerChanged)
+EVENTS: tuple[type[Event], ...] = (
+    *CLIENT_EVENTS, SessionRevoked, AccountDisabled, IdentityRevoked, FollowerChanged, SettingChanged,
+)  # fmt: skip
 BY_TYPE: dict[str, type[Event]] = {event.type: event for event in EVENTS}

@@ -29,6 +29,7 @@ from hubbub.domain.events.rooms import (
     RoomRestored,
     RoomUpdated,
 )
+from hubbub.domain.events.site import SiteUpdated
 from hubbub.domain.model import Wire
 
 
@@ -66,6 +67,7 @@ ClientEvent = (
     | StatusChanged
     | SessionOpened
     | SessionClosed
+    | SiteUpdated
 )
 CLIENT_EVENTS: tuple[type[Event], ...] = get_args(ClientEvent)
 ChatEvent = TypeAliasType("ChatEvent", Annotated[ClientEvent, SkipValidation, _ByType()])

@@ -24,11 +24,10 @@ from hubbub.gateways.http.strict_json import StrictRoute, reply
 COMMANDS: tuple[type[Command], ...] = get_args(AnyWireCommand) + get_args(AnyStaffCommand)
 TAGS = {"member": "members", "message": "messages", "reaction": "reactions", "rooms": "rooms", "room": "rooms",
         "status": "presence"}  # fmt: skip
-"""The tag of the documentation, by the noun in a command's wire name."""
-STAFF_TAG = "followers"
+"""The tag of the documentation, by the noun in a command's wire name. Without one it is that of the path."""
 PATH_EXAMPLES: Mapping[str, object] = {
     "room": 1, "message": 1, "user": 1, "emoji": "\N{THUMBS UP SIGN}",
-    "follower": "search", "topic": "room:1", "seq": 1,
+    "follower": "search", "topic": "room:1", "seq": 1, "setting": "name",
 }  # fmt: skip
 PATH_DESCRIPTIONS = {
     "room": "The room's id.",
@@ -62,7 +61,7 @@ def _add(router: APIRouter, command: type[Command]) -> None:
         methods=[method],
         name=operation_id(command),
         description=" ".join((command.__doc__ or "").split()),
-        tags=[TAGS.get(command.kind.partition(".")[0], STAFF_TAG)],
+        tags=[TAGS.get(command.kind.partition(".")[0]) or path.split("/")[2]],
         status_code=201 if command.creates else 200,
         response_model=command.answer,
         responses=_refusals(command, has_body=body is not None),

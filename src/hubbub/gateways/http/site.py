@@ -30,7 +30,7 @@ class Site(Wire):
 @router.get("/site", response_model=Site, responses=refusals())
 async def show_site(request: Request, services: Running) -> Response:
     """Describe the site: whether it has an owner, and how users sign up and log in."""
-    settings, hosted = services.settings, services.external_auth is not None
+    settings, hosted = services.site, services.external_auth is not None
     return reply(
         {
             "needs_owner": not hosted and await services.read(accounts.needs_owner),
