@@ -25,6 +25,7 @@ export type {
   RoomUpdated,
   SessionClosed,
   SessionOpened,
+  SiteUpdated,
   RoomPreferencesChanged,
   StatusChanged,
 } from "../contract";

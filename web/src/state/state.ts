@@ -1,7 +1,7 @@
 /** Everything the screens show, as one immutable value. */
 import { MAX_BODY_BYTES, MAX_BODY_CHARACTERS } from "../limits";
 import type { Changes } from "./changes";
-import type { Status } from "../contract";
+import type { SiteChanges, Status } from "../contract";
 import type { Ban, Limits, Member, Room, Session, User } from "./model";
 import type { MessageItem, Timeline } from "./timeline";
 
@@ -19,6 +19,8 @@ export interface State {
   readonly bans: Readonly<Record<number, readonly Ban[]>>;
   /** Pins, the newest first, of rooms whose pins were opened. */
   readonly pins: Readonly<Record<number, readonly PinItem[]>>;
+  /** What changed of the site since the page was loaded. */
+  readonly site: SiteChanges;
   /** The newest applied seq of the user's own topic. */
   readonly own: number;
   /** Local read positions, until the server confirms them. */
@@ -64,6 +66,7 @@ export function initial(me: User): State {
     members: {},
     bans: {},
     pins: {},
+    site: {},
     own: 0,
     reading: {},
     changes: {},
