@@ -307,7 +307,7 @@ export class Chat {
   }
 
   #takeSnapshot = (recent: readonly number[]): ReturnType<typeof takeSnapshot> =>
-    this.confirmed ? takeSnapshot(this.state, this.sync, { ...this.site, ...this.state.site }, recent, this.asOf ?? Date.now()) : null;
+    this.confirmed ? takeSnapshot(this.state, this.sync, this.site, recent, this.asOf ?? Date.now()) : null;
 
   /**
    * Text that the browser could not store is lost with the page, so the browser asks the user
