@@ -11,7 +11,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 from scripts.contract import typescript
-from scripts.contract.__main__ import differences
+from scripts.contract.output import differences
 
 from hubbub.domain.errors import ERRORS
 from hubbub.protocol import close_codes
