@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { Reaction } from "../src/contract";
 import { byKey, ACTIONS, offered } from "../src/features/actions/action_list";
-import type { Scene } from "../src/features/actions/rights";
-import { gist } from "../src/features/messages/gist";
+import type { Scene } from "../src/features/permissions/on_messages";
+import { gist } from "../src/features/markup/gist";
 import { missing } from "../src/features/messages/missing.svelte";
 import { spoken, whoReacted, withPending, type PendingReaction } from "../src/features/reactions/reactions";
 import type { MessagePinned, MessageUnpinned } from "../src/state/events";

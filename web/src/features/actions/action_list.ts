@@ -5,7 +5,7 @@
 import type { IconName } from "../../ui/Icon.svelte";
 import { composing } from "../composer/composing.svelte";
 import { copyLink, copyText, markUnread, pin, unpin, type ActionContext } from "./commands";
-import { isThere, mayDelete, mayEdit, mayPin, mayReact, mayReply, maySeeEdits, type Scene } from "./rights";
+import { isThere, mayDelete, mayEdit, mayPin, mayReact, mayReply, maySeeEdits, type Scene } from "../permissions/on_messages";
 
 export type Question = "delete" | "forward" | "edits" | "reactions";
 

@@ -7,7 +7,7 @@ import type { Room } from "../../state/model";
 import { copy } from "../../ui/clipboard";
 import { permalink } from "../timeline/permalinks";
 import { marker } from "../unread/marker";
-import type { Scene } from "./rights";
+import type { Scene } from "../permissions/on_messages";
 
 /** What a command needs: the chat, and a way to show its outcome at the message. */
 export interface ActionContext {

@@ -6,9 +6,10 @@ import { tick } from "svelte";
 import type { Chat } from "../../chat.svelte";
 import { messageAt } from "../../state/timeline";
 import { composes } from "../../ui/input_method";
+import type { ReactionHost } from "../reactions/host";
 import { PendingReactions } from "../reactions/pending_reactions.svelte";
 import { focus, rowOf, seqOf } from "./rows";
-import type { Scene } from "./rights";
+import type { Scene } from "../permissions/on_messages";
 import { byKey, type Action, type ActionHost, type Question } from "./action_list";
 
 /** A point on the screen, in pixels. */
@@ -28,15 +29,14 @@ export interface Notice {
 
 const NOTICE_MS = 6_000;
 
-export class MessageActions implements ActionHost {
+export class MessageActions implements ActionHost, ReactionHost {
   hovered: number | null = $state(null);
   focused: number | null = $state(null);
   menu: { readonly seq: number; readonly spot: Spot; readonly byKey: boolean } | null = $state.raw(null);
   picker: { readonly seq: number; readonly spot: Spot } | null = $state.raw(null);
   asked: { readonly what: Question; readonly seq: number } | null = $state.raw(null);
   notice: Notice | null = $state.raw(null);
-  /** The reaction under the pointer or with the focus. */
-  tip: { readonly seq: number; readonly emoji: string; readonly button: HTMLElement } | null = $state.raw(null);
+  tip: ReactionHost["tip"] = $state.raw(null);
   readonly pendingReactions: PendingReactions;
   #list: HTMLElement | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;

@@ -1,7 +1,7 @@
 /** Which actions the client offers on a message. Pure. */
 import type { Room, User } from "../../state/model";
 import type { MessageItem } from "../../state/timeline";
-import { may } from "../permissions/permissions";
+import { may } from "./permissions";
 
 /** A message, its room, and the user who sees it. */
 export interface Scene {

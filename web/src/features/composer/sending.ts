@@ -1,4 +1,4 @@
-/** Message actions: send, retry, discard. */
+/** Sending messages: send, retry, discard, and what keeps a text from being sent. */
 import type { Chat } from "../../chat.svelte";
 import { randomKey } from "../../net/keys";
 import type { Limits } from "../../state/model";
