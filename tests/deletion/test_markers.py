@@ -138,21 +138,21 @@ async def trim(desk: Desk) -> None:
 
 
 CONTROLS: dict[str, set[str]] = {
-    "none": set(),
-    "log": {"table log", "file hubbub.db"},
-    "column": {"table messages", "table search_recent", "file hubbub.db"},
-    "part": {"table edits", "file hubbub.db"},
-    "index": {"table search_recent", "file hubbub.db"},
-    "pages": {"file hubbub.db"},
-    "wal": {"file hubbub.db-wal"},
-    "output": {"output"},
+    "": set(),
+    "keep-log-entries": {"table log", "file hubbub.db"},
+    "keep-body": {"table messages", "table search_recent", "file hubbub.db"},
+    "keep-edits": {"table edits", "file hubbub.db"},
+    "keep-tokens": {"table search_recent", "file hubbub.db"},
+    "keep-free-pages": {"file hubbub.db"},
+    "keep-wal": {"file hubbub.db-wal"},
+    "log-texts": {"output"},
 }
 """The steps of a deletion that a broken server leaves out, and where the text is then found."""
 
 
 @pytest.mark.parametrize("step", CONTROLS)
 async def test_a_text_is_found_where_a_step_of_its_deletion_is_left_out(tmp_path: Path, step: str) -> None:
-    server = Server(tmp_path / "data", {"BROKEN": step}, ("-m", "tests.deletion.broken_server"))
+    server = Server(tmp_path / "data", {"BROKEN": f"erase-at-once {step}"}, ("-m", "tests.support.broken_server"))
     people = await create_users(server, [f"{name}-a" for name in NAMES])
     async with started(server, people) as marked:
         await marked.send(["message.send", "message.edit"])
