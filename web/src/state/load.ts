@@ -1,7 +1,7 @@
 /** Changes of the state by server answers rather than events. Pure. */
 import type { Status } from "../contract";
 import { caughtUp } from "./changes";
-import type { Limits, Member, Message, Pin, Room, User } from "./model";
+import type { MessageLimits, Member, Message, Pin, Room, User } from "./model";
 import type { State } from "./state";
 import { everywhere, extended, fromMessage, narrowed, opened, started, type Page, type Side, type Timeline } from "./timeline";
 
@@ -11,7 +11,7 @@ import { everywhere, extended, fromMessage, narrowed, opened, started, type Page
  */
 export function welcomed(
   state: State,
-  welcome: { user: User; rooms: readonly Room[]; limits: Limits; heads?: Readonly<Record<string, number>>; status?: Status },
+  welcome: { user: User; rooms: readonly Room[]; limits: MessageLimits; heads?: Readonly<Record<string, number>>; status?: Status },
   fresh: readonly string[],
 ): State {
   const rooms = Object.fromEntries(welcome.rooms.map((room) => [room.id, { ...room, joined: true }]));

@@ -2,12 +2,12 @@
 import { MAX_BODY_BYTES, MAX_BODY_CHARACTERS } from "../limits";
 import type { Changes } from "./changes";
 import type { Status } from "../contract";
-import type { Ban, Limits, Member, Room, Session, User } from "./model";
+import type { Ban, MessageLimits, Member, Room, Session, User } from "./model";
 import type { MessageItem, Timeline } from "./timeline";
 
 export interface State {
   readonly me: User;
-  readonly limits: Limits;
+  readonly limits: MessageLimits;
   /** The user's chosen status. */
   readonly status: Status;
   /** The user's rooms. */

@@ -9,7 +9,7 @@ import { composes } from "../../ui/input_method";
 import type { ReactionHost } from "../reactions/host";
 import { PendingReactions } from "../reactions/pending_reactions.svelte";
 import { focus, rowOf, seqOf } from "./rows";
-import type { Scene } from "../permissions/on_messages";
+import type { ActionTarget } from "../permissions/on_messages";
 import { byKey, type Action, type ActionHost, type Question } from "./action_list";
 
 /** A point on the screen, in pixels. */
@@ -51,7 +51,7 @@ export class MessageActions implements ActionHost, ReactionHost {
   }
 
   /** The message as it is now, with the room and the user; null if it is not loaded. */
-  scene(seq: number): Scene | null {
+  target(seq: number): ActionTarget | null {
     const { me, rooms, timelines } = this.chat.state;
     const room = rooms[this.room];
     const timeline = timelines[this.room];
@@ -81,9 +81,9 @@ export class MessageActions implements ActionHost, ReactionHost {
     if (inside && event.key === "Escape") focus(row);
     if (inside) return event.key === "Escape";
     if (event.key === "Enter" || event.key === "ContextMenu" || (event.key === "F10" && event.shiftKey)) return this.#openAt(row);
-    const scene = this.scene(seqOf(row));
-    const action = scene && byKey(scene, event.key);
-    if (action) action.run(this, scene);
+    const target = this.target(seqOf(row));
+    const action = target && byKey(target, event.key);
+    if (action) action.run(this, target);
     return Boolean(action);
   }
 
@@ -101,9 +101,9 @@ export class MessageActions implements ActionHost, ReactionHost {
   }
 
   choose(action: Action): void {
-    const scene = this.menu && this.scene(this.menu.seq);
+    const target = this.menu && this.target(this.menu.seq);
     this.close();
-    if (scene && action.offered(scene)) action.run(this, scene);
+    if (target && action.offered(target)) action.run(this, target);
   }
 
   /** Open the emoji picker next to this message, or close it. */
@@ -123,11 +123,11 @@ export class MessageActions implements ActionHost, ReactionHost {
   }
 
   react(seq: number, emoji: string): void {
-    const scene = this.scene(seq);
+    const target = this.target(seq);
     const row = this.#row(seq);
     const inside = row?.contains(document.activeElement);
     this.dismiss();
-    if (scene) void this.pendingReactions.toggle(scene.message, emoji);
+    if (target) void this.pendingReactions.toggle(target.message, emoji);
     // The last reaction of its kind disappears, and its button may have had the focus.
     void tick().then(() => {
       if (row && inside && document.activeElement === document.body) focus(row);

@@ -1,5 +1,5 @@
 import type { Chat } from "../../chat.svelte";
-import type { Scene } from "../permissions/on_messages";
+import type { ActionTarget } from "../permissions/on_messages";
 import type { PendingReactions } from "./pending_reactions.svelte";
 
 /** What shows the messages of a room, to their reactions. */
@@ -11,7 +11,7 @@ export interface ReactionHost {
   readonly picker: { readonly seq: number } | null;
   /** The reaction under the pointer or with the focus. */
   tip: { readonly seq: number; readonly emoji: string; readonly button: HTMLElement } | null;
-  scene(seq: number): Scene | null;
+  target(seq: number): ActionTarget | null;
   react(seq: number, emoji: string): void;
   pick(seq: number): void;
 }
