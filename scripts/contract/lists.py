@@ -45,7 +45,7 @@ BESIDE = {"commands": {"examples"}}
 """Modules that are imported by their own name."""
 ORDER = {
     "commands": ("messages", "reactions", "rooms", "members", "reads", "presence"),
-    "events": ("messages", "reactions", "members", "rooms", "reads", "people"),
+    "events": ("messages", "reactions", "members", "rooms", "reads", "presence", "sessions"),
 }
 """The modules in the order of the documentation. Others follow in alphabetical order."""
 

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from hubbub.domain.commands import PauseFollower, ReplayFollower, ResumeFollower, RetryDeadLetter
-from hubbub.domain.commands.maintenance import TrimTopic
+from hubbub.domain.commands import PauseFollower, ReplayFollower, ResumeFollower, RetryDeadLetter, TrimTopic
 from hubbub.domain.events import Entry
 from hubbub.domain.model import SYSTEM
 from hubbub.engine.followers import MAX_ATTEMPTS, Start

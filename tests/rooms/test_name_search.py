@@ -10,7 +10,8 @@ from hubbub.domain.commands import ArchiveRoom, CreateRoom, DeleteAccount, SetDi
 from hubbub.domain.errors import Forbidden, NotFound
 from hubbub.domain.model import LOBBY, SYSTEM, Actor
 from hubbub.domain.names import search_key
-from hubbub.features import members, people, rooms
+from hubbub.features import members, rooms
+from hubbub.features import users as directory
 from hubbub.storage import accounts
 from hubbub.storage.schema import members as memberships
 from hubbub.storage.schema import users
@@ -28,7 +29,7 @@ def find(world: World) -> Find:
     """Search for people as bob, and return their names."""
 
     def found(text: str, limit: int = 50) -> list[str]:
-        page = world.desk.database.read(people.search, world.bob, text, limit)
+        page = world.desk.database.read(directory.search, world.bob, text, limit)
         assert isinstance(page["users"], list)
         return [person["name"] for person in page["users"]]
 
@@ -84,14 +85,14 @@ async def test_guests_and_closed_accounts_are_not_found_and_guests_find_nobody(w
     assert find("al") == ["alice"]
     assert find("gast") == find("deleted") == find("#") == []
     with pytest.raises(Forbidden):
-        world.desk.database.read(people.search, world.guest, "al", 50)
+        world.desk.database.read(directory.search, world.guest, "al", 50)
 
 
 async def test_a_list_of_all_people_has_pages_by_id(world: World) -> None:
     found: list[str] = []
     after, more = 0, True
     while more:
-        page = world.desk.database.read(people.listing, world.bob, after, 2)
+        page = world.desk.database.read(directory.listing, world.bob, after, 2)
         assert isinstance(page["users"], list)
         found += [person["name"] for person in page["users"]]
         after, more = page["users"][-1]["id"], bool(page["more"])

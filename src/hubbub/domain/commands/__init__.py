@@ -51,16 +51,16 @@ from hubbub.domain.commands.followers import (
     SettleDeadLetter,
     StaffFollowerCommand,
 )
+from hubbub.domain.commands.housekeeping import (
+    Prunable,
+    Prune,
+    TrimTopic,
+)
 from hubbub.domain.commands.invites import (
     AcceptInvite,
     CreateInvite,
     CreateOneTimeToken,
     RevokeInvite,
-)
-from hubbub.domain.commands.maintenance import (
-    Prunable,
-    Prune,
-    TrimTopic,
 )
 from hubbub.domain.commands.members import (
     AddMember,

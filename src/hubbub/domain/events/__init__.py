@@ -38,9 +38,7 @@ from hubbub.domain.events.pages import (
     EventPage,
     NoWay,
 )
-from hubbub.domain.events.people import (
-    SessionClosed,
-    SessionOpened,
+from hubbub.domain.events.presence import (
     StatusChanged,
 )
 from hubbub.domain.events.reactions import (
@@ -66,6 +64,10 @@ from hubbub.domain.events.security import (
     FollowerChanged,
     IdentityRevoked,
     SessionRevoked,
+)
+from hubbub.domain.events.sessions import (
+    SessionClosed,
+    SessionOpened,
 )
 from hubbub.domain.events.unions import (
     ClientEvent,

@@ -18,9 +18,7 @@ from hubbub.domain.events.messages import (
     MessageSent,
     MessageUnpinned,
 )
-from hubbub.domain.events.people import (
-    SessionClosed,
-    SessionOpened,
+from hubbub.domain.events.presence import (
     StatusChanged,
 )
 from hubbub.domain.events.reactions import (
@@ -44,6 +42,10 @@ from hubbub.domain.events.security import (
     FollowerChanged,
     IdentityRevoked,
     SessionRevoked,
+)
+from hubbub.domain.events.sessions import (
+    SessionClosed,
+    SessionOpened,
 )
 
 ClientEvent = (

@@ -45,18 +45,11 @@ from hubbub.domain.model.messages import (
     Reaction,
     Revision,
 )
-from hubbub.domain.model.people import (
-    ANYBODY,
-    SYSTEM,
-    Actor,
+from hubbub.domain.model.presence import (
     Chosen,
-    Me,
-    Person,
     Presence,
     Presences,
-    Role,
     Status,
-    User,
 )
 from hubbub.domain.model.rooms import (
     LOBBY,
@@ -81,6 +74,15 @@ from hubbub.domain.model.topics import (
     SITE,
     room_topic,
     user_topic,
+)
+from hubbub.domain.model.users import (
+    ANYBODY,
+    SYSTEM,
+    Actor,
+    Me,
+    Person,
+    Role,
+    User,
 )
 
 __all__ = [
