@@ -29,9 +29,9 @@ from hubbub.gateways.http.operator import create_operator_app
 from hubbub.gateways.operator_socket import operator_socket
 from tests.cli.test_commands import run, told
 from tests.conftest import MakeServer
-from tests.support.place import place
 from tests.support.server import PASSWORD, Server
 from tests.support.waiting import eventually, eventually_blocking
+from tests.support.world import world_at
 
 PATIENCE = 60.0
 MAX_BODY = 64 * 1024
@@ -200,8 +200,8 @@ def test_any_name_arrives_at_the_server_as_it_was_typed(server: Server, name: st
 
 
 async def test_a_command_that_has_begun_is_answered_when_the_server_stops(tmp_path: Path) -> None:
-    async with place(tmp_path / "data") as here:
-        settings, app = here.services.settings, create_operator_app(here.services)
+    async with world_at(tmp_path / "data") as world:
+        settings, app = world.services.settings, create_operator_app(world.services)
         path = settings.data / SOCKET
         with ThreadPoolExecutor(1) as pool:
             async with operator_socket(app, path, settings) as state:

@@ -17,8 +17,8 @@ from tests.followers import checks
 from tests.followers.case import FollowerCase
 from tests.followers.cases import CASES
 from tests.followers.node import Node, node_at
-from tests.support.place import MovingClock
 from tests.support.waiting import eventually
+from tests.support.world import MovingClock
 
 PATIENCE = 60.0
 DAY = 86_400.0
