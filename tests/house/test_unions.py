@@ -8,7 +8,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import TypeVar, get_args
 
 import pytest
@@ -22,6 +24,8 @@ from hubbub.domain.commands.examples import shown
 from hubbub.domain.errors import ERRORS, HubbubError
 from hubbub.domain.events import EVENTS, ClientEvent, Event, SessionRevoked
 from hubbub.features import HANDLERS
+from hubbub.gateways import http
+from hubbub.gateways.http import app
 from hubbub.gateways.http.errors import STATUS
 from tests.support.routes import ASKED, WIRE
 
@@ -156,10 +160,19 @@ def test_every_request_of_the_wire_has_an_example_that_its_model_accepts(kind: s
     ASKED[kind].model_validate({"type": kind, **shown(ASKED[kind], ASKED[kind].example)})
 
 
-def routes() -> Iterator[tuple[str, str]]:
-    from hubbub.gateways.http.app import ROUTERS
+OPERATOR = {"operator"}
+"""Modules whose routes are on the operator's socket."""
 
-    for router in ROUTERS:
+
+def test_every_router_is_in_the_list_of_routers() -> None:
+    modules = {found.name: import_module(f"{http.__name__}.{found.name}") for found in iter_modules(http.__path__)}
+    routers = {name: vars(module)["router"] for name, module in modules.items() if "router" in vars(module)}
+    assert len(routers) > 10
+    assert {name for name, router in routers.items() if router not in app.ROUTERS} == OPERATOR
+
+
+def routes() -> Iterator[tuple[str, str]]:
+    for router in app.ROUTERS:
         for route in router.routes:
             assert isinstance(route, BaseRoute)
             if isinstance(route, Route):
