@@ -70,8 +70,8 @@ def test_every_reference_resolves(name: str) -> None:
     document = read(name)
     found = set(references(document))
     assert found
-    for reference in found:
-        assert resolve(document, reference) is not None, reference
+    for each in found:
+        assert resolve(document, each) is not None, each
     assert resolve(document, "#/nowhere") is None
 
 
