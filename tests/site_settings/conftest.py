@@ -1,4 +1,4 @@
-"""A place without fixed settings, on both databases, and the requests of its staff."""
+"""A server without fixed settings, on both databases, and the requests of its staff."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -11,9 +11,9 @@ import pytest
 from hubbub.main import running
 from hubbub.settings import Settings
 from tests.support import quick_passwords
-from tests.support.place import MovingClock, Person, Place
+from tests.support.world import MovingClock, Person, World
 
-OpenSite = Callable[..., AbstractAsyncContextManager[Place]]
+OpenSite = Callable[..., AbstractAsyncContextManager[World]]
 
 
 @pytest.fixture
@@ -21,12 +21,12 @@ def open_site(tmp_path: Path, database_url: str) -> OpenSite:
     """Return `open_site(**settings)`, which starts the site on this test's database."""
 
     @asynccontextmanager
-    async def start(**settings: Any) -> AsyncIterator[Place]:
+    async def start(**settings: Any) -> AsyncIterator[World]:
         clock = MovingClock()
         wanted = Settings(data=tmp_path / "data", database_url=database_url, rate_limits=False, **settings)
         with quick_passwords.used():
             async with running(wanted, clock) as services:
-                here = Place(services, clock)
+                here = World(services, clock)
                 try:
                     yield here
                 finally:
@@ -36,7 +36,7 @@ def open_site(tmp_path: Path, database_url: str) -> OpenSite:
 
 
 @pytest.fixture
-async def here(open_site: OpenSite) -> AsyncIterator[Place]:
+async def here(open_site: OpenSite) -> AsyncIterator[World]:
     async with open_site() as found:
         yield found
 

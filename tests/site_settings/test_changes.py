@@ -15,18 +15,18 @@ from hubbub.storage import log
 from hubbub.storage.schema import site_settings
 from hubbub.storage.site_settings import load
 from tests.site_settings.conftest import OpenSite, put, refusal, settings, unset
-from tests.support.place import PASSWORD, Person, Place
 from tests.support.waiting import eventually
+from tests.support.world import PASSWORD, Person, World
 
 DAY = 86_400
 PATIENCE = 60.0
 
 
-async def stored(here: Place) -> dict[str, str]:
+async def stored(here: World) -> dict[str, str]:
     return await here.services.read(load)
 
 
-def execute(here: Place, statement: Executable) -> None:
+def execute(here: World, statement: Executable) -> None:
     """Change the database past the server."""
     engine = create_engine(here.services.database.url)
     with engine.begin() as connection:
@@ -34,7 +34,7 @@ def execute(here: Place, statement: Executable) -> None:
     engine.dispose()
 
 
-def insert_row(here: Place, name: str, value: str) -> None:
+def insert_row(here: World, name: str, value: str) -> None:
     """Store a value as another version may have done."""
     execute(here, insert(site_settings).values(setting=name, value=value))
 
@@ -123,7 +123,7 @@ async def test_the_database_wins_over_the_default_and_what_was_given_at_start_wi
     ],
 )  # fmt: skip
 async def test_a_wrong_value_is_refused_with_what_is_allowed_and_changes_nothing(
-    here: Place, name: str, value: object, code: str, words: str
+    here: World, name: str, value: object, code: str, words: str
 ) -> None:
     owner = await here.program("owner", Role.OWNER)
     await put(owner, "name", "Before")
@@ -141,7 +141,7 @@ async def test_a_wrong_value_is_refused_with_what_is_allowed_and_changes_nothing
     [("name", "x" * 64), ("name", "Ä & <b>"), ("guests", True), ("signup", "closed"), ("retention_days", 36_500),
      ("session_idle_days", 1), ("session_max_days", 3_650)],
 )  # fmt: skip
-async def test_a_valid_value_holds_at_once(here: Place, name: str, value: object) -> None:
+async def test_a_valid_value_holds_at_once(here: World, name: str, value: object) -> None:
     owner = await here.program("owner", Role.OWNER)
     for _ in range(2):  # repeated, it changes nothing
         assert (await put(owner, name, value)).json() == {}
@@ -152,7 +152,7 @@ async def test_a_valid_value_holds_at_once(here: Place, name: str, value: object
     assert await here.services.read(log.position, "security") == head, "no event without a change"
 
 
-async def test_a_name_is_stored_without_blanks_at_its_ends(here: Place) -> None:
+async def test_a_name_is_stored_without_blanks_at_its_ends(here: World) -> None:
     owner = await here.program("owner", Role.OWNER)
     await put(owner, "name", "  Acme ")
     assert (await settings(owner))["name"]["value"] == "Acme"
@@ -191,7 +191,7 @@ async def test_values_of_another_version_are_ignored_shown_and_can_be_removed(op
 
 
 @pytest.mark.parametrize(("role", "allowed"), [(Role.OWNER, True), (Role.ADMIN, True), (Role.MEMBER, False)])
-async def test_owners_and_admins_may_see_and_change_settings(here: Place, role: Role, allowed: bool) -> None:
+async def test_owners_and_admins_may_see_and_change_settings(here: World, role: Role, allowed: bool) -> None:
     who = await here.program("anna", role)
     answers = [await who.get("/api/settings"), await put(who, "name", "Acme"), await unset(who, "name")]
     assert {answer.status_code for answer in answers} == {200 if allowed else 403}
@@ -210,7 +210,7 @@ async def test_a_fixed_setting_looks_to_members_like_any_other(open_site: OpenSi
 # --- two at once -----------------------------------------------------------------------------------------------------
 
 
-async def test_of_two_admins_who_change_a_setting_at_once_the_last_in_the_log_wins_everywhere(here: Place) -> None:
+async def test_of_two_admins_who_change_a_setting_at_once_the_last_in_the_log_wins_everywhere(here: World) -> None:
     first, second = await here.program("anna", Role.ADMIN), await here.program("ben", Role.ADMIN)
     answers = await asyncio.gather(
         *(put(who, "name", f"{who.name} {number}") for number in range(10) for who in (first, second)),
@@ -227,12 +227,12 @@ async def test_of_two_admins_who_change_a_setting_at_once_the_last_in_the_log_wi
 # --- effects ---------------------------------------------------------------------------------------------------------
 
 
-async def sign_up(here: Place, name: str) -> int:
+async def sign_up(here: World, name: str) -> int:
     answer = await here.anybody().post("/api/users", json={"username": name, "password": PASSWORD})
     return answer.status_code
 
 
-async def sign_ups(here: Place) -> list[int]:
+async def sign_ups(here: World) -> list[int]:
     """Return the answers to sign-ups while sign-up is opened and closed again."""
     owner = await here.program("owner", Role.OWNER)
     found = [await sign_up(here, "anna")]
@@ -244,12 +244,12 @@ async def sign_ups(here: Place) -> list[int]:
     return found
 
 
-async def test_sign_up_opens_and_closes_at_once(here: Place) -> None:
+async def test_sign_up_opens_and_closes_at_once(here: World) -> None:
     assert await sign_ups(here) == [403, 201, 403]
 
 
 async def test_control_a_server_that_does_not_hear_of_changes_is_detected(
-    here: Place, monkeypatch: pytest.MonkeyPatch
+    here: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(LiveSettings, "_hear", lambda self, event: None)
     with pytest.raises((AssertionError, KeyError)):
@@ -257,7 +257,7 @@ async def test_control_a_server_that_does_not_hear_of_changes_is_detected(
 
 
 async def test_a_sign_up_that_is_hashing_its_password_when_sign_up_closes_is_refused(
-    here: Place, monkeypatch: pytest.MonkeyPatch
+    here: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     owner = await here.program("owner", Role.OWNER)
     await put(owner, "signup", "open")
@@ -277,7 +277,7 @@ async def test_a_sign_up_that_is_hashing_its_password_when_sign_up_closes_is_ref
     assert await late == 403
 
 
-async def test_a_shorter_retention_holds_at_the_next_pass_of_housekeeping(here: Place) -> None:
+async def test_a_shorter_retention_holds_at_the_next_pass_of_housekeeping(here: World) -> None:
     owner = await here.program("owner", Role.OWNER)
     await put(owner, "name", "Acme")
     here.clock.ahead += 10 * DAY
@@ -289,7 +289,7 @@ async def test_a_shorter_retention_holds_at_the_next_pass_of_housekeeping(here: 
     assert gone["reset"]
 
 
-async def test_new_log_ins_get_the_present_lifetime_of_sessions(here: Place) -> None:
+async def test_new_log_ins_get_the_present_lifetime_of_sessions(here: World) -> None:
     owner = await here.program("owner", Role.OWNER)
     await put(owner, "session_idle_days", 2)
     anna = await here.program("anna")
@@ -298,7 +298,7 @@ async def test_new_log_ins_get_the_present_lifetime_of_sessions(here: Place) -> 
     assert (await owner.ask("POST", "/token/refresh", json={"refresh_token": owner.refresh})).status_code == 200
 
 
-async def test_clients_hear_of_what_they_show_and_of_nothing_else(here: Place) -> None:
+async def test_clients_hear_of_what_they_show_and_of_nothing_else(here: World) -> None:
     owner = await here.program("owner", Role.OWNER)
     for name, value in (
         ("name", "Acme"),
@@ -315,14 +315,14 @@ async def test_clients_hear_of_what_they_show_and_of_nothing_else(here: Place) -
     assert changes == [{"name": "Acme"}, {"signup": "open"}, {"signup": "invite"}, {"name": "Hubbub"}]
 
 
-async def test_the_name_is_that_of_the_documentation_too(here: Place) -> None:
+async def test_the_name_is_that_of_the_documentation_too(here: World) -> None:
     owner = await here.program("owner", Role.OWNER)
     for name in ("Acme", "Another"):
         await put(owner, "name", name)
         assert (await here.anybody().get("/openapi.json")).json()["info"]["title"] == name
 
 
-async def test_no_decision_reads_the_settings_in_the_database(here: Place) -> None:
+async def test_no_decision_reads_the_settings_in_the_database(here: World) -> None:
     owner = await here.program("owner", Role.OWNER)
     await put(owner, "signup", "open")
     execute(here, update(site_settings).values(value='"closed"'))
@@ -333,7 +333,7 @@ async def test_no_decision_reads_the_settings_in_the_database(here: Place) -> No
 # --- a database that went back in time -------------------------------------------------------------------------------
 
 
-async def test_the_settings_are_read_again_when_the_database_went_back_in_time(here: Place) -> None:
+async def test_the_settings_are_read_again_when_the_database_went_back_in_time(here: World) -> None:
     owner = await here.program("owner", Role.OWNER)
     await put(owner, "name", "Lost")
     execute(here, update(site_settings).values(value='"Earlier"'))
@@ -342,7 +342,7 @@ async def test_the_settings_are_read_again_when_the_database_went_back_in_time(h
     await eventually(lambda: here.services.site.name == "Earlier", PATIENCE, "the stored name holds")
 
 
-async def test_a_change_that_is_heard_while_the_settings_are_read_again_is_not_overwritten(here: Place) -> None:
+async def test_a_change_that_is_heard_while_the_settings_are_read_again_is_not_overwritten(here: World) -> None:
     owner = await here.program("owner", Role.OWNER)
     live, read, reads = here.services.live_settings, here.services.read, 0
 

@@ -280,6 +280,3 @@ class DropDeadLetter(StaffFollowerCommand):
     topic: Topic
     seq: MessageSeq
     example = Example({"follower": "search", "topic": "room:7", "seq": 3})
-
-
-AnyStaffFollowerCommand = PauseFollower | ResumeFollower | ReplayFollower | RetryDeadLetter | DropDeadLetter

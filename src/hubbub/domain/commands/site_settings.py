@@ -76,6 +76,3 @@ class UnsetSetting(SettingCommand):
 
     rest = ("DELETE", "/api/settings/{setting}")
     example = Example({"setting": "name"})
-
-
-AnySettingCommand = SetSetting | UnsetSetting

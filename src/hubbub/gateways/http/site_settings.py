@@ -10,7 +10,7 @@ from hubbub.gateways.http.auth import LoggedIn, Running
 from hubbub.gateways.http.errors import refusals
 from hubbub.gateways.http.strict_json import StrictRoute, reply
 
-router = APIRouter(prefix="/api/settings", tags=["settings"], route_class=StrictRoute)
+router = APIRouter(prefix="/api/settings", tags=["site_settings"], route_class=StrictRoute)
 
 
 class Settings(Wire):
