@@ -39,6 +39,7 @@ from hubbub.gateways.operator_socket import operator_socket
 from hubbub.gateways.plain.gateway import PlainText
 from hubbub.gateways.websocket.reject import not_found
 from hubbub.metrics import Metrics, watch_loop
+from hubbub.outbound import OutboundClient, Policy
 from hubbub.protocol.tokens import Tokens, secret_hash
 from hubbub.settings import Settings
 from hubbub.storage import epochs, migrate, signing_key
@@ -128,6 +129,8 @@ async def _build(
     stack.callback(close_mark)
     journal.start()
     stack.push_async_callback(journal.stop)
+    outbound = OutboundClient(_outbound_policy(settings))
+    stack.push_async_callback(outbound.close)
     followers = Followers(read, journal, clock, exclusive=database.is_sqlite)
     stack.push_async_callback(followers.stop)
     if serving:
@@ -144,6 +147,7 @@ async def _build(
         ephemeral=signals,
         followers=followers,
         search=SearchIndex(read, journal),
+        outbound=outbound,
         tokens=Tokens(key),
         passwords=passwords,
         limits=Limits(clock, enabled=settings.rate_limits),
@@ -233,6 +237,15 @@ async def greet_operator(services: Services, address: str) -> None:
             "plain_http",
             advice="Passwords and messages are not encrypted. Put a proxy with TLS in front, set HUBBUB_PUBLIC_URL.",
         )
+
+
+def _outbound_policy(settings: Settings) -> Policy:
+    allowed = settings.outbound_allow
+    return Policy(
+        networks=tuple(entry for entry in allowed if not isinstance(entry, str)),
+        hosts=frozenset(entry for entry in allowed if isinstance(entry, str)),
+        ports=settings.outbound_port_ranges,
+    )
 
 
 def _migrate(database: Database, clock: Clock) -> bool:

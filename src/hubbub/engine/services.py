@@ -27,6 +27,7 @@ from hubbub.engine.search import SearchIndex
 from hubbub.features import sessions
 from hubbub.features.sessions import AuthenticatedUser
 from hubbub.metrics import Metrics
+from hubbub.outbound import OutboundClient
 from hubbub.protocol.tokens import Credential, Tokens
 from hubbub.settings import Settings
 from hubbub.storage.database import Database
@@ -116,6 +117,7 @@ class Services:
     ephemeral: Ephemeral
     followers: Followers
     search: SearchIndex
+    outbound: OutboundClient
     tokens: Tokens
     passwords: Passwords
     limits: Limits
