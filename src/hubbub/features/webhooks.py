@@ -5,7 +5,6 @@ sent: a message that was deleted since has no text any more, and a webhook whose
 has lost the right to manage it gets nothing.
 """
 
-from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -27,11 +26,11 @@ from hubbub.domain.commands.webhooks import (
     UpdateWebhook,
     WebhookCommand,
 )
-from hubbub.domain.errors import Conflict, Forbidden, HubbubError, NotFound
+from hubbub.domain.errors import Conflict, Forbidden, NotFound
 from hubbub.domain.events import FollowerChanged
 from hubbub.domain.model import Actor, Nothing, room_topic
 from hubbub.domain.model.followers import DeadLetter
-from hubbub.domain.model.webhooks import Delivery, Webhook, WebhookAnswer
+from hubbub.domain.model.webhooks import TEST_EVENT, Delivery, Webhook, WebhookAnswer
 from hubbub.domain.text import (
     MAX_ATTEMPTS_KEPT,
     MAX_ROOM_WEBHOOKS,
@@ -263,7 +262,7 @@ def outgoing(connection: Connection, webhook: int, topic: str, seq: int, now: in
 def test_event(connection: Connection, actor: Actor, webhook: int, now: int) -> Outgoing:
     """Return a test event. Raises NotFound, Forbidden."""
     found = _find(connection, actor, webhook)
-    return Outgoing(found.url, _secrets(found, now), "webhook.test", timestamp(now), None, None, None)
+    return Outgoing(found.url, _secrets(found, now), TEST_EVENT, timestamp(now), None, None, None)
 
 
 # --- queries ---------------------------------------------------------------------------------------------------------
@@ -289,33 +288,30 @@ def describe(connection: Connection, found: StoredWebhook) -> Webhook:
     last = webhooks.attempts_of(connection, found.id, 1)
     waiting = followers.next_attempt(connection, follower.name)
     times = [each for each in (follower.next_attempt_at, waiting) if each]
-    failing = follower.failing_since
-    if failing is None and waiting and last:
-        failing = follower.last_error_at
     return Webhook(
         id=found.id,
         room=found.room,
         name=found.name,
         url=found.url,
-        events=list(found.events),  # type: ignore[arg-type]
-        state=follower.state,  # type: ignore[arg-type]
+        events=list(found.events),
+        state=follower.state,
         paused_reason=found.paused_reason,
         created_by=found.created_by,
         created_at=timestamp(found.created_at),
         rotated_at=_time(found.rotated_at),
         waiting_count=lag.entries,
         oldest_at=_time(lag.oldest_at),
-        failing_since=_time(failing),
+        failing_since=_time(follower.failing_since),
         next_attempt_at=_time(min(times, default=None)) if follower.state == "running" else None,
         dead_letter_count=followers.count_dead_letters(connection, follower.name),
-        last_delivery=_delivery(last[0]) if last else None,
+        last_delivery=delivery(last[0]) if last else None,
     )
 
 
 def deliveries(connection: Connection, actor: Actor, webhook: int) -> list[Delivery]:
     """Return the last attempts, the newest first. Raises NotFound, Forbidden."""
     found = _find(connection, actor, webhook)
-    return [_delivery(each) for each in webhooks.attempts_of(connection, found.id, MAX_ATTEMPTS_KEPT)]
+    return [delivery(each) for each in webhooks.attempts_of(connection, found.id, MAX_ATTEMPTS_KEPT)]
 
 
 def dead_letters(connection: Connection, actor: Actor, webhook: int, after: str, limit: int) -> list[DeadLetter]:
@@ -388,7 +384,8 @@ def _answer(tx: Transaction, webhook: int, *, secret: str | None = None) -> Webh
     return {"webhook": describe(tx.connection, found).model_copy(update={"secret": secret})}
 
 
-def _delivery(each: Attempt) -> Delivery:
+def delivery(each: Attempt) -> Delivery:
+    """Return an attempt as managers of the webhook see it."""
     return Delivery(
         at=timestamp(each.at),
         type=each.type,

@@ -14,14 +14,14 @@ from hubbub.domain.commands.followers import FollowerCommand
 from hubbub.domain.errors import Conflict, NotFound
 from hubbub.domain.model import SECURITY, Actor, Nothing, room_topic
 from hubbub.domain.model.webhooks import WEBHOOK_EVENTS, WebhookAnswer, WebhookEvent
-from hubbub.domain.text import MAX_URL, MAX_WEBHOOK_NAME, Key, at_most, check_line, check_url_text
+from hubbub.domain.text import MAX_WEBHOOK_NAME, MAX_WEBHOOK_URL, Key, at_most, check_line
 
 A = TypeVar("A", default=Any)
 
 
 def _sorted(events: tuple[WebhookEvent, ...]) -> tuple[WebhookEvent, ...]:
     """Return each type once, in the order of the list of all types."""
-    return tuple(each for each in WEBHOOK_EVENTS if each in events)  # type: ignore[misc]
+    return tuple(each for each in WEBHOOK_EVENTS if each in events)
 
 
 def _not_blank(text: str) -> str:
@@ -36,9 +36,7 @@ WebhookName = Annotated[
     AfterValidator(check_line),
     AfterValidator(_not_blank),
 ]
-WebhookUrl = Annotated[
-    str, StringConstraints(min_length=1, max_length=MAX_URL), AfterValidator(check_url_text)
-]
+WebhookUrl = Annotated[str, StringConstraints(min_length=1, max_length=MAX_WEBHOOK_URL), AfterValidator(check_line)]
 WebhookEvents = Annotated[
     tuple[WebhookEvent, ...],
     Field(min_length=1, max_length=len(WEBHOOK_EVENTS)),
