@@ -39,7 +39,7 @@ WebhookName = Annotated[
 WebhookUrl = Annotated[str, StringConstraints(min_length=1, max_length=MAX_WEBHOOK_URL), AfterValidator(check_line)]
 WebhookEvents = Annotated[
     tuple[WebhookEvent, ...],
-    Field(min_length=1, max_length=len(WEBHOOK_EVENTS)),
+    Field(min_length=1, max_length=len(WEBHOOK_EVENTS), strict=False),
     at_most(len(WEBHOOK_EVENTS)),
     AfterValidator(_sorted),
 ]
