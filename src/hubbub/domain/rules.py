@@ -301,9 +301,9 @@ def may_manage_webhooks(actor: Actor, room: Room, *, changing: bool = False) -> 
 
     Direct rooms have none. With `changing`, the room must not be archived.
     """
-    _is_not_direct(room)
-    if not is_staff(actor) and room.role is not RoomRole.OWNER:
+    if rank(actor, room) < RANK[RoomRole.OWNER]:
         raise Forbidden("Only the room's owner and admins can manage the webhooks of this room.")
+    _is_not_direct(room)
     if changing:
         may_change(room)
 
