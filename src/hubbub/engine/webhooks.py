@@ -18,7 +18,7 @@ from hubbub.domain.commands.webhooks import Attempt, FinishDeliveries, NoteAttem
 from hubbub.domain.errors import Busy, HubbubError, NotFound, RateLimited, Unavailable
 from hubbub.domain.events import Entry, FollowerChanged
 from hubbub.domain.model import SYSTEM, Actor
-from hubbub.domain.model.webhooks import WEBHOOK_EVENTS, Delivery
+from hubbub.domain.model.webhooks import LOST_EVENT, WEBHOOK_EVENTS, Delivery
 from hubbub.engine.followers import Follower, Followers, RetryLater
 from hubbub.engine.journal import Journal
 from hubbub.engine.ports import Read
@@ -49,6 +49,7 @@ LONGEST_WAIT = 6 * 3_600.0
 """Seconds. A receiver cannot ask for a longer pause."""
 DELETED = "The webhook was deleted."
 GONE = "The receiver answered 410: it does not want any more events."
+LOST = "The log no longer has the events up to this one. They were not sent."
 MAX_TESTS = 4
 """Test events that are sent at a time."""
 
@@ -136,7 +137,14 @@ class WebhookFollower(Follower):
         return FinishDeliveries(webhook=self._webhook, attempts=tuple(attempts))
 
     async def reset(self, topic: str, floor: int) -> None:
-        return None
+        """Note that the log has lost events before they were sent."""
+        try:
+            if not await self._read(webhooks.wanted, self._webhook, topic):
+                return
+        except (NotFound, NotResponsible):
+            return
+        room = int(topic.removeprefix(webhooks.ALL_ROOMS))
+        await self._note([Attempt(self._clock.now(), LOST_EVENT, room, floor, None, 0, LOST)])
 
     async def _deliver(self, topic: str, seq: int, attempts: list[Attempt], done: int | None) -> None:
         """Send an event as it is now. Raises RetryLater if the receiver does not take it."""

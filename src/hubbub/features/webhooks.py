@@ -102,10 +102,11 @@ def update(request: Request[UpdateWebhook], tx: Transaction) -> WebhookAnswer:
         name: value for name, value in given.items() if value is not None and value != getattr(found, name)
     }
     pauses = command.paused is True and follower.state != "paused"
-    resumes = command.paused is False and (follower.state == "paused" or follower.failing_since is not None)
+    waits = follower.failing_since is not None or followers.next_attempt(tx.connection, follower.name) is not None
+    resumes = command.paused is False and (follower.state == "paused" or waits)
     if (pauses or resumes) and follower.state == "starting":
         raise Conflict("This webhook is still starting. Try again in a moment.")
-    if resumes:
+    if resumes and follower.state == "paused":
         changes |= {"responsible": actor.id, "paused_reason": None}
     if pauses:
         changes |= {"paused_reason": None}

@@ -67,7 +67,7 @@ def retry_after(value: str | None, now: int) -> float | None:
         return float(value)
     try:
         wanted = parsedate_to_datetime(value).timestamp()
-    except (ValueError, OverflowError):
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
     return max(0.0, wanted - now / 1_000)
 

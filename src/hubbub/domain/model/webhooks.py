@@ -30,6 +30,8 @@ WebhookEvent = Literal[
 WEBHOOK_EVENTS: tuple[str, ...] = get_args(WebhookEvent)
 TEST_EVENT = "webhook.test"
 """The type of the event that users send to try a webhook."""
+LOST_EVENT = "webhook.lost"
+"""The type of the entry in the list of deliveries when the log has lost events before they were sent."""
 
 
 class Delivery(Wire):
@@ -38,7 +40,8 @@ class Delivery(Wire):
     at: Timestamp
     """When the attempt ended."""
     type: str
-    """The type of the event; `webhook.test` for a test event."""
+    """The type of the event; `webhook.test` for a test event. `webhook.lost` stands for events that the log
+    no longer had when they could be sent: `seq` is the last one of them."""
     room: int | None
     """The room of the event; null for a test event."""
     seq: int | None
