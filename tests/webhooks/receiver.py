@@ -77,6 +77,8 @@ class Receiver:
         self.respond: Respond = accept
         self.down = False
         """Whether connections are closed without an answer."""
+        self.loses_answers = False
+        """Whether connections are closed after an event was processed, before the answer."""
         self.looks_at_ids = True
         self.active = self.most_active = 0
         self.port = 0
@@ -118,6 +120,8 @@ class Receiver:
         answer = await self.respond(request)
         if answer.startswith(b"HTTP/1.1 2"):
             self._process(request)
+        if self.loses_answers:
+            return
         writer.write(answer)
         await writer.drain()
 
