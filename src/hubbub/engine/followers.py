@@ -71,7 +71,7 @@ PAGE = 1_000
 CHUNK = 200
 """Topics whose entries are in memory at a time."""
 MAX_CHARACTERS = 256 * 1024
-"""Characters of entries that a follower has in memory, but at least one entry."""
+"""Characters of entries that a follower has in memory, unless it wants fewer. At least one entry."""
 MAX_MOVES = 200
 """Positions that one command stores."""
 MAX_ATTEMPTS = 8
@@ -84,6 +84,8 @@ STORE_BACKOFF = 1.0
 """Seconds to wait after the database did not answer. This does not count as a failure."""
 WORKING = 32
 """Followers of one kind that have entries in memory at a time."""
+QUICK_CHECK = 1.0
+"""Seconds after which a follower that has become slow gives up its slot, and then at once when it can stop."""
 SLOW_WORKING = 16
 """Slow followers of one kind that have entries in memory at a time. They do not hold up the others."""
 
@@ -106,8 +108,10 @@ class Follower(ABC):
     """How many topics are handled at a time."""
     max_entries: int = 100
     """How many entries `handle` gets at a time, at most."""
+    max_characters: int = MAX_CHARACTERS
+    """Characters of the entries that are in memory at a time, but at least one entry."""
     slow: bool = False
-    """Whether the follower takes long at present. It may change after each entry."""
+    """Whether the follower takes long at present. It may change at any time."""
 
     @abstractmethod
     async def handle(self, topic: str, entries: Sequence[Entry]) -> FollowerCommand | None:
@@ -618,7 +622,7 @@ class _Runner:
                 wanted = [(work.topic, work.seq) for work in chunk]
                 loaded = {
                     page.topic: page
-                    for page in await self._read(pages, wanted, self.follower.max_entries, MAX_CHARACTERS)
+                    for page in await self._read(pages, wanted, self.follower.max_entries, self.follower.max_characters)
                 }
                 for work in chunk:
                     page = loaded.get(work.topic)
@@ -636,13 +640,35 @@ class _Runner:
 
     @asynccontextmanager
     async def _slot(self, *, slow: bool) -> AsyncIterator[None]:
-        """Wait for a slot. A follower that becomes slow leaves a quick one."""
-        async with self._kind.slots(slow=slow):
-            self._leaves_when_slow = not slow
-            try:
-                yield
-            finally:
-                self._leaves_when_slow = False
+        """Wait for a slot.
+
+        A follower that becomes slow in a quick slot stops as soon as it can. Others get the slot
+        before that, since its receiver may not answer for long.
+        """
+        slots = self._kind.slots(slow=slow)
+        loop = asyncio.get_running_loop()
+        await slots.acquire()
+        held, timer = True, None
+
+        def check() -> None:
+            nonlocal held, timer
+            if self.follower.slow:
+                held = False
+                slots.release()
+            else:
+                timer = loop.call_later(QUICK_CHECK, check)
+
+        if not slow:
+            timer = loop.call_later(QUICK_CHECK, check)
+        self._leaves_when_slow = not slow
+        try:
+            yield
+        finally:
+            self._leaves_when_slow = False
+            if timer is not None:
+                timer.cancel()
+            if held:
+                slots.release()
 
     def _check(self) -> None:
         """Raise _Stop if this process must not go on now. What is left is found by a comparison later."""

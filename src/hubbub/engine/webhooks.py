@@ -35,7 +35,8 @@ PATIENCE = 1.0
 """Seconds to wait after the database did not answer."""
 LIMITS = ResponseLimits(seconds=15.0, body_bytes=1_024)
 SLOW = 1.0
-"""Seconds. A receiver that took longer for its last answer is slow, and waits for slots with its like."""
+"""Seconds. A receiver that takes longer for an answer is slow: it waits for slots with others like it."""
+MAX_CHARACTERS = 64 * 1024
 MOST_ATTEMPTS = 110
 """Attempts in a row after which an event becomes a dead letter. The first twelve take an hour, and each
 other one an hour at most: together more than three days, and four at most."""
@@ -105,12 +106,20 @@ class WebhookFollower(Follower):
     """Sends the events of a room, or of all public rooms, to one URL."""
 
     types = frozenset(WEBHOOK_EVENTS)
+    max_characters = MAX_CHARACTERS
 
     def __init__(self, webhook: int, room: int | None, sender: Sender, read: Read, journal: Journal, clock: Clock):
         self.name, self.scope = follower_of(webhook), scope_of(room)
         self._webhook, self._room = webhook, room
         self._sender, self._read, self._journal, self._clock = sender, read, journal, clock
-        self.slow = False
+        self._took = 0.0
+        self._asked: dict[str, float] = {}
+        """When the running attempts have begun, by topic, in the clock's monotonic seconds."""
+
+    @property
+    def slow(self) -> bool:  # type: ignore[override]
+        now = self._clock.monotonic()
+        return max(self._took, *(now - begin for begin in self._asked.values()), 0.0) > SLOW
 
     @property
     def max_entries(self) -> int:  # type: ignore[override]
@@ -151,9 +160,13 @@ class WebhookFollower(Follower):
         message = await self._read(webhooks.outgoing, self._webhook, topic, seq, self._clock.now())
         if message is None:
             return
-        attempt, wait = await self._sender.send(self._webhook, message)
+        self._asked[topic] = self._clock.monotonic()
+        try:
+            attempt, wait = await self._sender.send(self._webhook, message)
+        finally:
+            del self._asked[topic]
         attempts.append(attempt)
-        self.slow = attempt.milliseconds > SLOW * 1_000
+        self._took = attempt.milliseconds / 1_000
         if attempt.error is None:
             return
         await self._note(attempts)
