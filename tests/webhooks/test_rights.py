@@ -6,6 +6,7 @@ from contextlib import closing
 import pytest
 
 from hubbub.domain.model import LOBBY, Role
+from hubbub.features import webhooks
 from hubbub.features.webhooks import NOT_RESPONSIBLE
 from tests.support.place import Person
 from tests.support.waiting import eventually, eventually_async
@@ -199,3 +200,16 @@ async def test_an_archived_room_gets_no_new_webhook_and_a_direct_room_none_at_al
         assert (await small.alice.post("/api/webhooks", json=fields)).status_code == 403
     await patch(small.alice, hook["id"], paused=True)
     assert (await small.alice.ask("DELETE", f"/api/webhooks/{hook['id']}")).status_code == 204
+
+
+async def test_the_number_of_webhooks_in_all_has_a_limit(
+    small: Site, there: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "MAX_WEBHOOKS", 2)
+    rooms = [await small.room(name) for name in ("Tea", "Coffee")]
+    made = [await small.webhook(there.url, rooms[0]), await small.webhook(there.url, None)]
+    fields = {"name": "A", "url": there.url, "events": ALL}
+    for who, room in ((small.alice, rooms[1]), (small.owner, None)):
+        assert (await who.post("/api/webhooks", json={"room": room, **fields})).status_code == 409
+    assert (await small.owner.ask("DELETE", f"/api/webhooks/{made[1]['id']}")).status_code == 204
+    await small.webhook(there.url, rooms[1])
