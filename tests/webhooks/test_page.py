@@ -35,7 +35,7 @@ async def test_the_receiver_on_the_page_verifies_what_the_server_sends_and_refus
     try:
 
         async def answers() -> bool:
-            return (await post(small.alice, f"/api/webhooks/{hook['id']}/test"))["status"] == 204
+            return bool((await post(small.alice, f"/api/webhooks/{hook['id']}/test"))["status"] == 204)
 
         await eventually_async(answers, PATIENCE, "the receiver runs", 0.1)
         await small.say(room, "hello")

@@ -6,6 +6,7 @@ has lost the right to manage it gets nothing.
 """
 
 from hashlib import sha256
+from hmac import compare_digest
 from typing import Any, NamedTuple
 
 import orjson
@@ -77,7 +78,7 @@ def create(request: Request[CreateWebhook], tx: Transaction) -> WebhookAnswer:
         found = webhooks.find(tx.connection, int(once.first_answer["webhook"]))
         if found is None:
             raise Conflict("The webhook of this key was deleted.")
-        return _answer(tx, found.id, secret=command.secret if command.secret == found.secret else None)
+        return _answer(tx, found.id, secret=command.secret if compare_digest(command.secret, found.secret) else None)
     limit = MAX_SITE_WEBHOOKS if command.room is None else MAX_ROOM_WEBHOOKS
     if webhooks.count(tx.connection, command.room) >= limit:
         where = "The site" if command.room is None else "This room"
