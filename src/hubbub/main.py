@@ -30,6 +30,7 @@ from hubbub.engine.online_members import HereResolver
 from hubbub.engine.passwords import Passwords
 from hubbub.engine.search import SearchIndex
 from hubbub.engine.services import Readers, Services
+from hubbub.engine.webhooks import Webhooks
 from hubbub.features import accounts
 from hubbub.gateways.asgi.gateway import AsgiGateway
 from hubbub.gateways.http.app import create_app
@@ -80,6 +81,7 @@ async def running(
         tasks = [watch_loop(services.metrics, services.clock), keep_house(services), watch_history(services)]
         if serving:
             tasks.append(services.search.run(services.followers))
+            tasks.append(services.webhooks.run(services.followers))
         for work in tasks:
             stack.push_async_callback(_cancel, asyncio.create_task(work))
         yield services
@@ -133,8 +135,10 @@ async def _build(
     stack.push_async_callback(outbound.close)
     followers = Followers(read, journal, clock, exclusive=database.is_sqlite)
     stack.push_async_callback(followers.stop)
+    webhooks = Webhooks(read, journal, clock, outbound)
     if serving:
         people.watch(followers.wake)
+        people.watch(webhooks.wake)
         followers.start()
     return Services(
         settings=settings,
@@ -148,6 +152,7 @@ async def _build(
         followers=followers,
         search=SearchIndex(read, journal),
         outbound=outbound,
+        webhooks=webhooks,
         tokens=Tokens(key),
         passwords=passwords,
         limits=Limits(clock, enabled=settings.rate_limits),

@@ -24,6 +24,7 @@ from hubbub.engine.limits import Limits
 from hubbub.engine.live_connections import ConnectionHub
 from hubbub.engine.passwords import Passwords
 from hubbub.engine.search import SearchIndex
+from hubbub.engine.webhooks import Webhooks
 from hubbub.features import sessions
 from hubbub.features.sessions import AuthenticatedUser
 from hubbub.metrics import Metrics
@@ -118,6 +119,7 @@ class Services:
     followers: Followers
     search: SearchIndex
     outbound: OutboundClient
+    webhooks: Webhooks
     tokens: Tokens
     passwords: Passwords
     limits: Limits
