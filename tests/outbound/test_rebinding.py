@@ -116,3 +116,12 @@ async def test_an_allowed_host_may_have_a_private_address(make_client: MakeClien
         assert answer.status == 200
         with pytest.raises(RefusedAddress):
             await client.request("POST", f"http://other.test:{internal.port}/", headers={}, body=b"")
+
+
+async def test_a_family_of_addresses_that_does_not_work_does_not_hide_the_other_one(make_client: MakeClient) -> None:
+    """A name may have many IPv6 addresses, and the server no IPv6."""
+    many = [f"fd00::{number:x}" for number in range(1, 9)]
+    async with receiving(OK, INTERNAL) as receiver, name_server([*many, INTERNAL]) as names:
+        client = make_client("fd00::/8", "127.0.0.1/32", resolve=names.resolve)
+        answer = await client.request("GET", f"http://both.test:{receiver.port}/", headers={}, body=b"")
+        assert answer.status == 200

@@ -48,8 +48,8 @@ export function eventGroups(ofSite: boolean): [EventWords["group"], EventType[]]
 /** Describe an event in a list of deliveries. A newer server may send types that this client does not know. */
 export function eventName(type: string): string {
   if (type === "webhook.test") return "Test event";
-  const words = (EVENTS as Readonly<Record<string, EventWords>>)[type];
-  if (!words) return type;
+  if (!Object.hasOwn(EVENTS, type)) return type;
+  const words = EVENTS[type as EventType];
   if (words.group === "Reactions and pins") return words.label;
   const noun = { Messages: "Message", Members: "Member", Room: "Room" }[words.group];
   return `${noun} ${words.label.toLowerCase()}`;
@@ -76,8 +76,9 @@ export function conditionOf(webhook: Webhook): Condition {
   return { label: "Active", tone: "good", text: webhook.waiting_count ? "Sending events." : "All events were sent." };
 }
 
+/** The count includes events of types that the webhook does not get. */
 const waitingIn = ({ waiting_count }: Webhook): string =>
-  `${counted(waiting_count, "event waits", "events wait")} at most, depending on their types.`;
+  waiting_count === 1 ? "1 event may be waiting." : `Up to ${counted(waiting_count, "event", "events")} are waiting.`;
 
 /** Describe a response in a few words, such as "200 in 35 ms". */
 export function outcome({ error, status, milliseconds }: Delivery): string {
