@@ -78,6 +78,8 @@ async def exchange(
         with _translated(target.host):
             response = await connection.handle_async_request(request)
             meter.in_head = False
+            if response.extensions["http_version"] not in (b"HTTP/1.0", b"HTTP/1.1"):
+                raise RequestFailed(f"{target.host} sent an answer that is not HTTP/1.1.")
             if response.status < 200:
                 raise RequestFailed(f"{target.host} switched to another protocol instead of answering.")
             if len(response.headers) > limits.headers:

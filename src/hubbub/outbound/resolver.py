@@ -14,10 +14,16 @@ MAX_LOOKUPS = 16
 occupies a thread for half a minute."""
 
 
-class Resolver:
-    """The system's resolver, with its hosts file."""
+def system_lookup(host: str, port: int) -> list[str]:
+    """Return the addresses of a host. Raises OSError."""
+    return [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
-    def __init__(self) -> None:
+
+class Resolver:
+    """The system's resolver, with its hosts file. `look_up` is called in a thread."""
+
+    def __init__(self, look_up: Callable[[str, int], list[str]] | None = None) -> None:
+        self._look_up = look_up or system_lookup
         self._free = asyncio.Semaphore(MAX_LOOKUPS)
 
     async def __call__(self, host: str, port: int) -> list[str]:
@@ -34,10 +40,10 @@ class Resolver:
             else:
                 answer.set_result(addresses)
 
-        def look_up() -> None:
+        def work() -> None:
             addresses, failure = None, None
             try:
-                addresses = [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+                addresses = self._look_up(host, port)
             except (OSError, UnicodeError) as error:
                 failure = OSError(str(error))
             with contextlib.suppress(RuntimeError):  # The loop has been closed in the meantime.
@@ -45,7 +51,7 @@ class Resolver:
 
         # A daemon, so that the process can end while a lookup hangs.
         try:
-            threading.Thread(target=look_up, name="outbound-dns", daemon=True).start()
+            threading.Thread(target=work, name="outbound-dns", daemon=True).start()
         except RuntimeError as error:  # no more threads
             self._free.release()
             raise OSError(str(error)) from None
