@@ -52,7 +52,7 @@ class WebhookCase(FollowerCase):
             room=None, name="Receiver", url=self._listen(), events=("message.sent",), secret=new_secret(bytes(32))
         )
         made = await node.journal.submit(create, Actor(user.id, "hooks", Role.ADMIN, session="session"))
-        await node.journal.submit(RemoveFollower(name=follower_of(made.answer["webhook"].id)), SYSTEM)
+        await node.journal.submit(RemoveFollower(name=follower_of(made.answer["webhook"])), SYSTEM)
 
     def follower(self, node: Node) -> Follower:
         if self._made is None or self._made[0] is not node:

@@ -203,7 +203,7 @@ export interface Deliveries {
 export interface Delivery {
   /** When the attempt ended. */
   at: string;
-  /** The type of the event; `webhook.test` for a test event. */
+  /** The type of the event; `webhook.test` for a test event. `webhook.lost` stands for events that the log no longer had when they could be sent: `seq` is the last one of them. */
   type: string;
   /** The room of the event; null for a test event. */
   room: number | null;

@@ -78,7 +78,7 @@ def create(request: Request[CreateWebhook], tx: Transaction) -> WebhookAnswer:
         found = webhooks.find(tx.connection, int(once.first_answer["webhook"]))
         if found is None:
             raise Conflict("The webhook of this key was deleted.")
-        return _answer(tx, found.id, secret=command.secret if compare_digest(command.secret, found.secret) else None)
+        return {"webhook": found.id, "is_secret": compare_digest(command.secret, found.secret)}
     limit = MAX_SITE_WEBHOOKS if command.room is None else MAX_ROOM_WEBHOOKS
     if webhooks.count(tx.connection, command.room) >= limit:
         where = "The site" if command.room is None else "This room"
@@ -90,11 +90,11 @@ def create(request: Request[CreateWebhook], tx: Transaction) -> WebhookAnswer:
     register(tx, follower_of(webhook), scope_of(command.room), "head")
     tx.append(FollowerChanged(follower=follower_of(webhook)))
     once.keep({"webhook": webhook})
-    return _answer(tx, webhook, secret=command.secret)
+    return {"webhook": webhook, "is_secret": True}
 
 
 @handles(UpdateWebhook)
-def update(request: Request[UpdateWebhook], tx: Transaction) -> WebhookAnswer:
+def update(request: Request[UpdateWebhook], tx: Transaction) -> Nothing:
     """Change what is given. The user who resumes a webhook becomes responsible for it."""
     command, actor = request.command, request.actor
     found, follower = _managed(request, tx)
@@ -103,8 +103,7 @@ def update(request: Request[UpdateWebhook], tx: Transaction) -> WebhookAnswer:
         name: value for name, value in given.items() if value is not None and value != getattr(found, name)
     }
     pauses = command.paused is True and follower.state != "paused"
-    waits = follower.failing_since is not None or followers.next_attempt(tx.connection, follower.name) is not None
-    resumes = command.paused is False and (follower.state == "paused" or waits)
+    resumes = command.paused is False
     if (pauses or resumes) and follower.state == "starting":
         raise Conflict("This webhook is still starting. Try again in a moment.")
     if resumes and follower.state == "paused":
@@ -120,15 +119,14 @@ def update(request: Request[UpdateWebhook], tx: Transaction) -> WebhookAnswer:
         tx.append(FollowerChanged(follower=follower.name))
     elif changes:
         tx.append(FollowerChanged(follower=follower.name))
-    return _answer(tx, found.id)
+    return {}
 
 
 @handles(RotateWebhookSecret)
-def rotate(request: Request[RotateWebhookSecret], tx: Transaction) -> WebhookAnswer:
+def rotate(request: Request[RotateWebhookSecret], tx: Transaction) -> Nothing:
     found, _ = _managed(request, tx)
-    secret = request.command.secret
-    webhooks.change(tx, found.id, secret=secret, previous_secret=found.secret, rotated_at=tx.now)
-    return _answer(tx, found.id, secret=secret)
+    webhooks.change(tx, found.id, secret=request.command.secret, previous_secret=found.secret, rotated_at=tx.now)
+    return {}
 
 
 @handles(DeleteWebhook)
@@ -378,12 +376,6 @@ def _secrets(found: StoredWebhook, now: int) -> tuple[str, ...]:
     if found.previous_secret is not None and found.rotated_at is not None and now < found.rotated_at + ROTATION:
         return found.secret, found.previous_secret
     return (found.secret,)
-
-
-def _answer(tx: Transaction, webhook: int, *, secret: str | None = None) -> WebhookAnswer:
-    found = webhooks.find(tx.connection, webhook)
-    assert found is not None
-    return {"webhook": describe(tx.connection, found).model_copy(update={"secret": secret})}
 
 
 def delivery(each: Attempt) -> Delivery:

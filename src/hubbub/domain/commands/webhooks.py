@@ -84,7 +84,7 @@ class CreateWebhook(Command[WebhookAnswer]):
         return (SECURITY,) if self.room is None else (SECURITY, room_topic(self.room))
 
 
-class UpdateWebhook(WebhookCommand[WebhookAnswer]):
+class UpdateWebhook(WebhookCommand[Nothing]):
     """Change the fields that are given. Another URL, or the end of a pause, is tried at once."""
 
     name: WebhookName | None = None
@@ -93,7 +93,7 @@ class UpdateWebhook(WebhookCommand[WebhookAnswer]):
     paused: bool | None = None
 
 
-class RotateWebhookSecret(WebhookCommand[WebhookAnswer]):
+class RotateWebhookSecret(WebhookCommand[Nothing]):
     """Replace the secret. The present one signs for another day, besides the new one."""
 
     secret: str

@@ -89,6 +89,7 @@ class Webhook(Wire):
 
 
 class WebhookAnswer(TypedDict):
-    """The webhook that a command has created or changed."""
+    """The id of the webhook that a command has created, and whether it has the secret of the command."""
 
-    webhook: Webhook
+    webhook: int
+    is_secret: bool

@@ -110,8 +110,9 @@ async def create_webhook(body: NewWebhook, caller: Active, services: Running) ->
     command = CreateWebhook(
         room=body.room, name=body.name, url=body.url, events=body.events, secret=secret, key=body.key
     )
-    made = (await services.journal.submit(command, caller.actor)).answer["webhook"]
-    return reply(_dump(made), 201)
+    made = (await services.journal.submit(command, caller.actor)).answer
+    found = await services.read(webhooks.show, caller.actor, made["webhook"])
+    return reply(_dump(found, secret if made["is_secret"] else None), 201)
 
 
 @router.get("", response_model=Webhooks, responses=refusals(400, 401, 403, 404))
@@ -138,15 +139,16 @@ async def update_webhook(webhook: WebhookId, body: WebhookChanges, caller: Activ
     """Change a webhook, pause or resume it. The user who resumes it becomes responsible for it."""
     if body.url is not None:
         _check_url(services, body.url)
-    command = UpdateWebhook(webhook=webhook, **body.model_dump())
-    return reply(_dump((await services.journal.submit(command, caller.actor)).answer["webhook"]))
+    await services.journal.submit(UpdateWebhook(webhook=webhook, **body.model_dump()), caller.actor)
+    return reply(_dump(await services.read(webhooks.show, caller.actor, webhook)))
 
 
 @router.post("/{webhook}/secret", response_model=Webhook, responses=refusals(400, 401, 403, 404, 429))
 async def rotate_webhook_secret(webhook: WebhookId, caller: Active, services: Running) -> Response:
     """Replace the secret. Only this response has the new one. For a day, both sign."""
-    command = RotateWebhookSecret(webhook=webhook, secret=new_secret(secrets.token_bytes(32)))
-    return reply(_dump((await services.journal.submit(command, caller.actor)).answer["webhook"]))
+    secret = new_secret(secrets.token_bytes(32))
+    await services.journal.submit(RotateWebhookSecret(webhook=webhook, secret=secret), caller.actor)
+    return reply(_dump(await services.read(webhooks.show, caller.actor, webhook), secret))
 
 
 @router.delete("/{webhook}", status_code=204, response_class=Response, responses=refusals(400, 401, 403, 404, 429))
@@ -236,5 +238,7 @@ def _check_url(services: Services, url: str) -> None:
         raise BadRequest(f"url: {refusal}") from None
 
 
-def _dump(webhook: Webhook) -> dict[str, object]:
-    return webhook.model_dump(exclude={"secret"} if webhook.secret is None else None)
+def _dump(webhook: Webhook, secret: str | None = None) -> dict[str, object]:
+    """Return a webhook as JSON, with the secret if the caller gets it."""
+    found = webhook.model_dump(exclude={"secret"})
+    return found if secret is None else {**found, "secret": secret}
