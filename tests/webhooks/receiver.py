@@ -80,7 +80,7 @@ class Receiver:
         self.loses_answers = False
         """Whether connections are closed after an event was processed, before the answer."""
         self.looks_at_ids = True
-        self.active = self.most_active = 0
+        self.active = self.most_active = self.attempts = 0
         self.port = 0
         self._seen: set[str] = set()
         self._writers: set[asyncio.StreamWriter] = set()
@@ -100,6 +100,7 @@ class Receiver:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
         self.active += 1
+        self.attempts += 1
         self.most_active = max(self.most_active, self.active)
         try:
             if not self.down:

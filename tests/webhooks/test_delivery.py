@@ -1,10 +1,16 @@
 """Events reach a webhook: signed, in order, and as they are when they are sent."""
 
 import json
+from contextlib import closing
+from pathlib import Path
 
+from hubbub.storage.database import Database
+from hubbub.storage.restore import RESTORED
+from tests.backup.content import back_up, put_back
+from tests.support.place import place
 from tests.support.waiting import eventually, eventually_async
 from tests.webhooks.receiver import OK, Received, Receiver, status
-from tests.webhooks.site import ALL, PATIENCE, Site, patch, post
+from tests.webhooks.site import ALL, LOCAL, PATIENCE, Site, patch, post
 
 
 async def test_a_webhook_gets_the_events_of_its_room_in_order_and_signed(here: Site, there: Receiver) -> None:
@@ -169,3 +175,30 @@ async def test_the_same_key_gives_the_same_webhook_and_its_secret_until_that_is_
     assert (again["id"], "secret" in again) == (first["id"], False)
     await small.alice.ask("DELETE", f"/api/webhooks/{first['id']}")
     assert (await small.alice.post("/api/webhooks", json=fields)).status_code == 409
+
+
+async def test_webhooks_are_paused_after_a_restore_and_go_on_where_the_backup_was(
+    small: Site, there: Receiver, tmp_path: Path
+) -> None:
+    room = await small.room("Tea")
+    hook = await small.webhook(there.url, room)
+    there.down = True
+    await small.say(room, "waits")
+    await eventually(lambda: there.attempts, PATIENCE, "an attempt")
+    with closing(Database(small.here.services.settings.database)) as database:
+        back_up(database, small.here.services.settings.data, tmp_path / "chat.zip")
+    there.down = False
+    await eventually(lambda: there.bodies == ["waits"], PATIENCE, "the server that was backed up goes on")
+    other = f"sqlite:///{tmp_path / 'other.db'}"
+    put_back(tmp_path / "chat.zip", other, tmp_path / "copy")
+    async with place(tmp_path / "copy", database_url=other, **LOCAL) as copy:
+        copy.services.webhooks._interval = copy.services.followers._interval = 0.1
+        alice = await copy.token("alice")
+        await post(alice, f"/api/rooms/{room}/messages", key="new", body="said in the copy")
+        found = (await alice.get(f"/api/webhooks/{hook['id']}")).json()
+        assert (found["state"], found["paused_reason"], found["waiting_count"]) == ("paused", RESTORED, 2)
+        assert there.bodies == ["waits"]
+        await patch(alice, hook["id"], paused=False)
+        await eventually(lambda: len(there.bodies) == 3, PATIENCE, "it goes on")
+        assert there.bodies == ["waits", "waits", "said in the copy"]
+        assert len({each.id for each in there.processed}) == 3, "another history has other ids"

@@ -18,12 +18,12 @@ from hubbub.domain.commands.webhooks import Attempt, FinishDeliveries, NoteAttem
 from hubbub.domain.errors import Busy, HubbubError, NotFound, RateLimited, Unavailable
 from hubbub.domain.events import Entry, FollowerChanged
 from hubbub.domain.model import SYSTEM, Actor
-from hubbub.domain.model.webhooks import LOST_EVENT, WEBHOOK_EVENTS, Delivery
+from hubbub.domain.model.webhooks import LOST_EVENT, WEBHOOK, WEBHOOK_EVENTS, Delivery
 from hubbub.engine.followers import Follower, Followers, RetryLater
 from hubbub.engine.journal import Journal
 from hubbub.engine.ports import Read
 from hubbub.features import webhooks
-from hubbub.features.webhooks import KIND, NotResponsible, Outgoing, follower_of, scope_of
+from hubbub.features.webhooks import NotResponsible, Outgoing, follower_of, scope_of
 from hubbub.outbound import OutboundClient, RefusedAddress, RequestFailed, ResponseLimits
 from hubbub.protocol import webhooks as protocol
 from hubbub.storage import log
@@ -33,7 +33,7 @@ INTERVAL = 15.0
 """Seconds between two comparisons of the webhooks with their followers."""
 PATIENCE = 1.0
 """Seconds to wait after the database did not answer."""
-LIMITS = ResponseLimits(seconds=15.0, body_bytes=1_024)
+LIMITS = ResponseLimits(seconds=10.0, connect_seconds=5.0, body_bytes=1_024)
 SLOW = 1.0
 """Seconds. A receiver that takes longer for an answer is slow: it waits for slots with others like it."""
 MAX_CHARACTERS = 64 * 1024
@@ -211,7 +211,7 @@ class Webhooks:
         """Note that webhooks may have been created or deleted. Called with every published batch."""
         for entry in entries:
             event = entry.event
-            if type(event) is FollowerChanged and event.follower.startswith(KIND):
+            if type(event) is FollowerChanged and event.follower.startswith(WEBHOOK):
                 self._wake.set()
                 return
 
@@ -236,7 +236,7 @@ class Webhooks:
         for webhook in stored.keys() - self._known:
             await followers.add(self.follower(webhook, stored[webhook]))
             self._known.add(webhook)
-        gone = await self._read(storage.without_webhook, KIND)
+        gone = await self._read(storage.without_webhook, WEBHOOK)
         for name in {*gone, *map(follower_of, self._known - stored.keys())}:
             await followers.remove(name)
         self._known &= stored.keys()

@@ -31,7 +31,7 @@ from hubbub.domain.errors import Conflict, Forbidden, NotFound
 from hubbub.domain.events import FollowerChanged
 from hubbub.domain.model import Actor, Nothing, room_topic
 from hubbub.domain.model.followers import DeadLetter
-from hubbub.domain.model.webhooks import TEST_EVENT, Delivery, Webhook, WebhookAnswer
+from hubbub.domain.model.webhooks import TEST_EVENT, WEBHOOK, Delivery, Webhook, WebhookAnswer
 from hubbub.domain.text import (
     MAX_ATTEMPTS_KEPT,
     MAX_ROOM_WEBHOOKS,
@@ -49,7 +49,6 @@ from hubbub.storage.followers import StoredFollower
 from hubbub.storage.transaction import Transaction
 from hubbub.storage.webhooks import StoredWebhook
 
-KIND = "webhook:"
 ALL_ROOMS = "room:"
 ROTATION = 24 * 3_600_000
 """Milliseconds for which the secret before signs besides the new one."""
@@ -57,7 +56,7 @@ NOT_RESPONSIBLE = "The user who is responsible for this webhook may no longer ma
 
 
 def follower_of(webhook: int) -> str:
-    return f"{KIND}{webhook}"
+    return f"{WEBHOOK}{webhook}"
 
 
 def scope_of(room: int | None) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Text, cast, delete, exists, func, insert, literal, select, update
 
 from hubbub.domain.commands.webhooks import Attempt
 from hubbub.domain.model import Role
@@ -92,6 +92,15 @@ def remove(tx: Transaction, webhook: int) -> None:
     """Delete a webhook and its attempts."""
     tx.execute(delete(webhook_attempts).where(webhook_attempts.c.webhook == webhook))
     tx.execute(delete(webhooks).where(webhooks.c.id == webhook))
+
+
+def pause_all(connection: Connection, prefix: str, reason: str) -> None:
+    """Pause all webhooks that run. The names of their followers are `prefix` and the id."""
+    follower = literal(prefix) + cast(webhooks.c.id, Text)
+    runs = exists().where(followers.c.name == follower, followers.c.state == "running")
+    connection.execute(update(webhooks).where(runs).values(paused_reason=reason))
+    named = func.substr(followers.c.name, 1, len(prefix)) == prefix
+    connection.execute(update(followers).where(named, followers.c.state == "running").values(state="paused"))
 
 
 def is_open_to_all(connection: Connection, room: int) -> bool:

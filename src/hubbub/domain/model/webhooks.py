@@ -28,6 +28,8 @@ WebhookEvent = Literal[
 ]
 """The types of events that a webhook can get: those of a room's log."""
 WEBHOOK_EVENTS: tuple[str, ...] = get_args(WebhookEvent)
+WEBHOOK = "webhook:"
+"""The beginning of the name of a webhook's follower. Its id follows."""
 TEST_EVENT = "webhook.test"
 """The type of the event that users send to try a webhook."""
 LOST_EVENT = "webhook.lost"
