@@ -8,10 +8,12 @@ import pytest
 from hubbub.engine import followers, webhooks
 from hubbub.engine.followers import Kind
 from hubbub.outbound import ResponseLimits
+from tests.deletion.markers import in_tables
 from tests.support.waiting import eventually, eventually_async
 from tests.webhooks.receiver import OK, Received, Receiver, status
 from tests.webhooks.site import PATIENCE, Site, patch, post
 
+MARKER = "zqmarkerqz"
 HANGING = followers.WORKING + followers.SLOW_WORKING + 8
 
 
@@ -126,6 +128,32 @@ async def test_a_hostile_answer_is_a_failure_with_a_sentence_and_everything_goes
 
 async def accept(request: Received) -> bytes:
     return OK
+
+
+async def test_a_receiver_that_repeats_what_it_got_leaves_no_text_of_a_deleted_message(
+    here: Site, there: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "MOST_ATTEMPTS", 2)
+    room = await here.room("Tea")
+    hook = await here.webhook(there.url, room, events=["message.sent"])
+
+    async def echo(request: Received) -> bytes:
+        head = f"HTTP/1.1 500 {MARKER}\r\nX-Text: {MARKER}\r\nRetry-After: {MARKER}\r\nContent-Length: 100\r\n\r\n"
+        return head.encode() + request.content[:100]
+
+    there.respond = echo
+    seq = await here.say(room, MARKER)
+    await eventually(lambda: here.rows("SELECT 1 FROM dead_letters"), PATIENCE, "it is given up")
+    await post(here.alice, f"/api/webhooks/{hook['id']}/test")
+    url = here.here.services.settings.database
+    places = in_tables([MARKER], url).places[MARKER]
+    assert places - {"table search_recent"} == {"table messages"}, "nothing but the search index has the text as well"
+    await here.alice.ask("DELETE", f"/api/rooms/{room}/messages/{seq}")
+    assert in_tables([MARKER], url).places == {}
+    requests = len(there.requests)
+    await post(here.alice, f"/api/webhooks/{hook['id']}/dead-letters/{room}/{seq}/retry")
+    await eventually(lambda: len(there.requests) > requests, PATIENCE, "it is sent again")
+    assert there.requests[-1].event["body"] is None
 
 
 async def test_a_very_long_answer_is_a_success_whose_body_is_not_kept(small: Site, there: Receiver) -> None:
