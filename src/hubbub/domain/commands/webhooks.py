@@ -35,11 +35,17 @@ WebhookName = Annotated[
     StringConstraints(min_length=1, max_length=MAX_WEBHOOK_NAME),
     AfterValidator(check_line),
     AfterValidator(_not_blank),
+    Field(examples=["Tracker"]),
 ]
-WebhookUrl = Annotated[str, StringConstraints(min_length=1, max_length=MAX_WEBHOOK_URL), AfterValidator(check_line)]
+WebhookUrl = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=MAX_WEBHOOK_URL),
+    AfterValidator(check_line),
+    Field(examples=["https://receiver.example/hook"]),
+]
 WebhookEvents = Annotated[
     tuple[WebhookEvent, ...],
-    Field(min_length=1, max_length=len(WEBHOOK_EVENTS), strict=False),
+    Field(min_length=1, max_length=len(WEBHOOK_EVENTS), strict=False, examples=[["message.sent"]]),
     at_most(len(WEBHOOK_EVENTS)),
     AfterValidator(_sorted),
 ]
