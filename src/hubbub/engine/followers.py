@@ -554,7 +554,8 @@ class _Runner:
             elif first:
                 self.lag = NO_LAG
             self._after = found[-1].topic if len(found) == PAGE else ""
-            self._scan_at = 0.0 if self._after else self._clock.monotonic() + self._interval
+            spread = random.uniform(0.9, 1.1)  # noqa: S311  so that many followers do not compare at once
+            self._scan_at = 0.0 if self._after else self._clock.monotonic() + self._interval * spread
         await self._work(found)
 
     async def _set_back(self) -> None:
