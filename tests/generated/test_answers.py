@@ -82,7 +82,7 @@ def invalid_requests(recorder: Recorder, world: World) -> None:
     for operation in documented(400):
         method, path = operations()[operation]
         wrong: dict[str, Any] = {"address": re.sub(r"\{\w+\}", "x" * 300, path)}
-        if method == "GET" and not re.search(r"\{(room|user|topic)", path):
+        if method == "GET" and not re.search(r"\{(room|user|topic|webhook)", path):
             wrong = {"params": {"limit": 0}}
         elif "{" not in path:
             wrong = {"json": {"username": 1, "password": 1, "name": 1, "max_uses": "x", "status": 1}}

@@ -1,5 +1,8 @@
 """A receiver that fails gets everything later: retries for days, dead letters, and what users do about them."""
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 
 from hubbub.engine import followers, webhooks
@@ -256,3 +259,16 @@ async def test_events_that_the_log_lost_before_they_were_sent_are_listed(small: 
     assert [(each["type"], each["seq"], each["error"]) for each in listed[1:]] == [
         ("webhook.lost", lost, webhooks.LOST),
     ]  # fmt: skip
+
+
+async def test_dead_letters_are_listed_page_by_page(small: Site, there: Receiver) -> None:
+    room = await small.room("Tea")
+    hook = await small.webhook(there.url, room)
+    letters = [(f"webhook:{hook['id']}", f"room:{room}", seq) for seq in (3, 4, 5)]
+    with closing(sqlite3.connect(str(small.here.services.database.path), timeout=30)) as database, database:
+        database.executemany("INSERT INTO dead_letters VALUES (?, ?, ?, 0, 1, 'broken', 0)", letters)
+    path = f"/api/webhooks/{hook['id']}/dead-letters"
+    first = (await small.alice.get(path, params={"limit": 2})).json()
+    assert ([each["seq"] for each in first["dead_letters"]], first["more"]) == ([3, 4], True)
+    rest = (await small.alice.get(path, params={"after": f"room:{room},4"})).json()
+    assert ([each["seq"] for each in rest["dead_letters"]], rest["more"]) == ([5], False)
