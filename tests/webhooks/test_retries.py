@@ -242,7 +242,7 @@ async def test_events_can_be_sent_again_from_a_position_but_not_from_before_the_
 
 
 async def test_events_that_the_log_lost_before_they_were_sent_are_listed(small: Site, there: Receiver) -> None:
-    from hubbub.domain.commands.maintenance import TrimTopic
+    from hubbub.domain.commands.housekeeping import TrimTopic
     from hubbub.domain.model import SYSTEM
 
     room = await small.room("Tea")
