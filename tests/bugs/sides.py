@@ -51,6 +51,8 @@ Rows = Counter[tuple[object, ...]]
 Told = dict[str, list[str]]
 
 
+CHANGED = "follower.changed"
+"""The type of an entry that the server also writes by itself, when it has removed a follower."""
 BY_ITSELF = INDEX | {"followers", "follower_positions", "dead_letters", "webhook_attempts"}
 """Tables that the server changes by itself, some time after a command."""
 
@@ -154,6 +156,7 @@ class Side:
                 for table in metadata.sorted_tables
                 if table.name not in BY_ITSELF
                 for row in database.execute(f'SELECT {_names(table)} FROM "{table.name}"')
+                if CHANGED not in row
             )
 
     def changes(self, before: Rows, after: Rows) -> Told:

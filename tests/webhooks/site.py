@@ -72,6 +72,7 @@ async def site(data: Path, url: str | None = None, **settings: Any) -> AsyncIter
     more = {} if url is None else {"database_url": url}
     async with world_at(data, **LOCAL, **more, **settings) as here:
         here.services.followers._interval = 0.1
+        here.services.followers._renewal = 0.1  # a clock that jumps ends the lease on PostgreSQL for a moment
         here.services.webhooks._interval = 0.1
         owner = await here.program("owner", Role.OWNER)
         yield Site(here, owner, await here.program("alice"), await here.program("bob"))
