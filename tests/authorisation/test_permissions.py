@@ -68,6 +68,7 @@ SITE_ROWS = {
     "list_users": "find people",
     "create_invite": "invite to site",
     "list_webhooks": "manage site webhooks",
+    "set_setting": "change settings",
 }
 OWN = {"edit", "delete", "see edits"}
 """Actions on the message of the author; the action of all others ends in `other`."""

@@ -187,6 +187,7 @@ def test_screens_outside_of_rooms_have_no_axe_violations(world: World, checker: 
         "Jump to a room or person",
         "Invite people",
         "Webhooks of the site",
+        "Site settings",
         "Your account",
     ):
         checker.press(button)

@@ -38,6 +38,7 @@ EVERYWHERE = {
     "followers": "a few rows about the whole site",
     "webhooks": "at most a thousand rows, some of the whole site",
     "search_state": "one row",
+    "site_settings": "a few rows about the whole site",
     "search_recent": "at most some thousand rows, which become blocks",
     "search_blocks": "the index is of the whole site; one transaction at a time changes it, in the background",
     "search_chunks": "as search_blocks",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hubbub.domain.model import Role
-from tests.support.place import Person, Place, place
+from tests.support.world import Person, World, world_at
 
 PATIENCE = 60.0
 ALL = ["message.sent", "message.edited", "message.deleted"]
@@ -18,7 +18,7 @@ keys = itertools.count()
 class Site:
     """A place with an owner of the site, alice (who owns rooms) and bob."""
 
-    def __init__(self, here: Place, owner: Person, alice: Person, bob: Person) -> None:
+    def __init__(self, here: World, owner: Person, alice: Person, bob: Person) -> None:
         self.here, self.owner, self.alice, self.bob = here, owner, alice, bob
 
     @property
@@ -70,7 +70,7 @@ async def patch(who: Person, webhook: int, **fields: Any) -> dict[str, Any]:
 async def site(data: Path, url: str | None = None, **settings: Any) -> AsyncIterator[Site]:
     """Start a site whose webhooks may use this machine, and whose followers compare often."""
     more = {} if url is None else {"database_url": url}
-    async with place(data, **LOCAL, **more, **settings) as here:
+    async with world_at(data, **LOCAL, **more, **settings) as here:
         here.services.followers._interval = 0.1
         here.services.webhooks._interval = 0.1
         owner = await here.program("owner", Role.OWNER)

@@ -7,8 +7,8 @@ from pathlib import Path
 from hubbub.storage.database import Database
 from hubbub.storage.restore import RESTORED
 from tests.backup.content import back_up, put_back
-from tests.support.place import place
 from tests.support.waiting import eventually, eventually_async
+from tests.support.world import world_at
 from tests.webhooks.receiver import OK, Received, Receiver, status
 from tests.webhooks.site import ALL, LOCAL, PATIENCE, Site, patch, post
 
@@ -191,7 +191,7 @@ async def test_webhooks_are_paused_after_a_restore_and_go_on_where_the_backup_wa
     await eventually(lambda: there.bodies == ["waits"], PATIENCE, "the server that was backed up goes on")
     other = f"sqlite:///{tmp_path / 'other.db'}"
     put_back(tmp_path / "chat.zip", other, tmp_path / "copy")
-    async with place(tmp_path / "copy", database_url=other, **LOCAL) as copy:
+    async with world_at(tmp_path / "copy", database_url=other, **LOCAL) as copy:
         copy.services.webhooks._interval = copy.services.followers._interval = 0.1
         alice = await copy.token("alice")
         await post(alice, f"/api/rooms/{room}/messages", key="new", body="said in the copy")

@@ -8,8 +8,8 @@ import pytest
 from hubbub.domain.model import LOBBY, Role
 from hubbub.features import webhooks
 from hubbub.features.webhooks import NOT_RESPONSIBLE
-from tests.support.place import Person
 from tests.support.waiting import eventually, eventually_async
+from tests.support.world import Person
 from tests.webhooks.receiver import Receiver
 from tests.webhooks.site import ALL, PATIENCE, Site, patch, post
 

@@ -51,6 +51,8 @@ export const MAX_ROOM_WEBHOOKS = 10;
 export const MAX_RUN = 128;
 /** Characters of a search. */
 export const MAX_SEARCH = 500;
+/** Characters of a setting's value, before it is compared with what the setting allows. */
+export const MAX_SETTING = 256;
 /** Webhooks of the whole site. Each has a position in every room. */
 export const MAX_SITE_WEBHOOKS = 20;
 export const MAX_STATUS = 100;

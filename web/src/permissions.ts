@@ -13,6 +13,7 @@ export const ON_SITE = {
   "find people": "fff0",
   "invite to site": "ff00",
   "manage site webhooks": "ff00",
+  "change settings": "ff00",
 } as const;
 
 export const IN_ROOM = {

@@ -114,6 +114,7 @@ ON_SITE: Mapping[str, Check] = {
     "find people": lambda now: rules.may_find_people(now.actor),
     "invite to site": lambda now: rules.may_invite(now.actor),
     "manage site webhooks": lambda now: rules.may_manage_site_webhooks(now.actor),
+    "change settings": lambda now: rules.may_change_settings(now.actor),
 }
 """Actions outside of rooms."""
 

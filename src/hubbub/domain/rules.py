@@ -308,6 +308,12 @@ def may_manage_webhooks(actor: Actor, room: Room, *, changing: bool = False) -> 
         may_change(room)
 
 
+def may_change_settings(actor: Actor) -> None:
+    """The site's owners and admins see and change its settings."""
+    if not is_staff(actor):
+        raise Forbidden(STAFF_ONLY)
+
+
 def may_find_people(actor: Actor) -> None:
     if actor.role is Role.GUEST:
         raise Forbidden("Guests can't search for people.")

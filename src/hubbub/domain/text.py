@@ -65,6 +65,8 @@ MAX_SITE_WEBHOOKS = 20
 """Webhooks of the whole site. Each has a position in every room."""
 MAX_WEBHOOKS = 1_000
 """Webhooks of all rooms and of the site. The server looks at each of them every 15 seconds."""
+MAX_SETTING = 256
+"""Characters of a setting's value, before it is compared with what the setting allows."""
 MAX_DEPTH = 32
 MAX_PATH = 2 * 1024
 """Characters of a request's path. Each route compares the whole path with its pattern."""

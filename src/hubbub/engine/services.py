@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
+from typing import Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
@@ -15,6 +15,7 @@ from hubbub.clock import Clock
 from hubbub.delivery.fanout import Fanout
 from hubbub.domain.commands import TouchSession
 from hubbub.domain.errors import HubbubError, Unauthenticated, Unavailable
+from hubbub.domain.site_settings import SiteSettings
 from hubbub.engine.ephemeral import Ephemeral
 from hubbub.engine.external_auth import ExternalAuth
 from hubbub.engine.followers import Followers
@@ -24,6 +25,7 @@ from hubbub.engine.limits import Limits
 from hubbub.engine.live_connections import ConnectionHub
 from hubbub.engine.passwords import Passwords
 from hubbub.engine.search import SearchIndex
+from hubbub.engine.site_settings import LiveSettings
 from hubbub.engine.webhooks import Webhooks
 from hubbub.features import sessions
 from hubbub.features.sessions import AuthenticatedUser
@@ -104,11 +106,20 @@ class _Watched(Generic[T]):
             self.answer.cancel()
 
 
+class Stream(Protocol):
+    """A response that lasts until the client or the server ends it."""
+
+    def shutdown(self) -> None:
+        """End it because the server stops."""
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """Everything a gateway may use."""
 
     settings: Settings
+    """The settings of the process. Those of the site are in `site`."""
+    live_settings: LiveSettings
     clock: Clock
     database: Database
     read: Readers
@@ -128,15 +139,20 @@ class Services:
     """Done when another server has taken over the database; the result names it. This server must
     then end."""
     history: History
-    streams: set[Any] = field(default_factory=set)
+    streams: set[Stream] = field(default_factory=set)
     """The open streams of server-sent events."""
     external_auth: ExternalAuth | None = None
     """Set if the host application authenticates the users."""
 
     @property
+    def site(self) -> SiteSettings:
+        """The settings of the site in effect now."""
+        return self.live_settings.present
+
+    @property
     def lifetimes(self) -> tuple[int, int]:
         """Return how long a session may be idle and how long it may last, in milliseconds."""
-        return self.settings.session_idle_days * DAY, self.settings.session_max_days * DAY
+        return self.site.session_idle_days * DAY, self.site.session_max_days * DAY
 
     def touch(self, identity: AuthenticatedUser) -> None:
         """Note that the session is in use, without waiting.

@@ -1,7 +1,7 @@
 """Followers: registration, leases, positions, failures and dead letters."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -195,10 +195,7 @@ def forget_dead_letters(request: Request[ForgetDeadLetters], tx: Transaction) ->
 @handles(PauseFollower)
 def pause(request: Request[PauseFollower], tx: Transaction) -> Nothing:
     found = _started(tx, request.command.follower)
-    if found.state != "paused":
-        followers.change(tx, found.name, state="paused")
-        tx.append(FollowerChanged(follower=found.name))
-    return {}
+    return {} if found.state == "paused" else _change(tx, found, state="paused")
 
 
 @handles(ResumeFollower)
@@ -218,23 +215,31 @@ def replay_follower(request: Request[ReplayFollower], tx: Transaction) -> Nothin
 
 @handles(RetryDeadLetter)
 def retry_dead_letter(request: Request[RetryDeadLetter], tx: Transaction) -> Nothing:
-    command = request.command
-    found = _existing(tx, command.follower)
-    if not followers.has_dead_letter(tx.connection, found.name, command.topic, command.seq):
-        raise NotFound()
-    followers.change_dead_letter(tx, found.name, command.topic, command.seq, retry=True)
-    tx.append(FollowerChanged(follower=found.name))
+    letter = _dead_letter(tx, request.command)
+    followers.change_dead_letter(tx, *letter, retry=True)
+    tx.append(FollowerChanged(follower=request.command.follower))
     return {}
 
 
 @handles(DropDeadLetter)
 def drop_dead_letter(request: Request[DropDeadLetter], tx: Transaction) -> Nothing:
-    command = request.command
+    followers.remove_dead_letter(tx, *_dead_letter(tx, request.command))
+    return {}
+
+
+def _change(tx: Transaction, found: StoredFollower, **values: Any) -> Nothing:
+    """Change columns of a follower, and wake its owner."""
+    followers.change(tx, found.name, **values)
+    tx.append(FollowerChanged(follower=found.name))
+    return {}
+
+
+def _dead_letter(tx: Transaction, command: RetryDeadLetter | DropDeadLetter) -> tuple[str, str, int]:
+    """Lock the follower and return the key of its dead letter. Raises NotFound."""
     found = _existing(tx, command.follower)
     if not followers.has_dead_letter(tx.connection, found.name, command.topic, command.seq):
         raise NotFound()
-    followers.remove_dead_letter(tx, found.name, command.topic, command.seq)
-    return {}
+    return found.name, command.topic, command.seq
 
 
 def _existing(tx: Transaction, name: str) -> StoredFollower:

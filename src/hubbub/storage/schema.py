@@ -455,6 +455,15 @@ webhook_attempts = Table(
 """The last attempts of each webhook, without what was sent. `room` and `seq` are those of the event;
 a test event has none."""
 
+site_settings = Table(
+    "site_settings",
+    metadata,
+    Column("setting", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+"""The settings of the site that were changed. `value` is JSON. Names and values are not checked: a
+newer version may have stored them, and an older one ignores what it does not know."""
+
 search_state = Table(
     "search_state",
     metadata,

@@ -1,7 +1,15 @@
-"""The models clients see, and the actor of a command."""
+"""The models clients see, and the actor of a command.
 
-from hubbub.domain.model.accounts import Invite, Session, TokenPurpose
+Written by `make contract` from the definitions. Do not edit.
+"""
+
+from hubbub.domain.model.accounts import (
+    Invite,
+    Session,
+    TokenPurpose,
+)
 from hubbub.domain.model.answers import (
+    DOCUMENTED,
     Generation,
     Gone,
     InviteAnswer,
@@ -12,45 +20,114 @@ from hubbub.domain.model.answers import (
     SessionAnswer,
     UserAnswer,
 )
-from hubbub.domain.model.base import TIMESTAMP, Absent, Frozen, Timestamp, Wire, as_json
-from hubbub.domain.model.messages import Forwarded, Mentions, Message, Pin, Reaction, Revision
-from hubbub.domain.model.people import (
+from hubbub.domain.model.base import (
+    TIMESTAMP,
+    Absent,
+    Frozen,
+    Timestamp,
+    Wire,
+    as_json,
+)
+from hubbub.domain.model.followers import (
+    Advanced,
+    DeadLetter,
+    Follower,
+    FollowerState,
+    Lease,
+    Leases,
+    Progress,
+)
+from hubbub.domain.model.messages import (
+    Forwarded,
+    Mentions,
+    Message,
+    Pin,
+    Reaction,
+    Revision,
+)
+from hubbub.domain.model.presence import (
+    Chosen,
+    Presence,
+    Presences,
+    Status,
+)
+from hubbub.domain.model.rooms import (
+    LOBBY,
+    Ban,
+    History,
+    Member,
+    Membership,
+    Room,
+    RoomKind,
+    RoomRole,
+)
+from hubbub.domain.model.search import (
+    FoundMessage,
+    Highlight,
+    Indexing,
+    SearchFilter,
+    SearchQuery,
+    SearchResults,
+)
+from hubbub.domain.model.topics import (
+    SECURITY,
+    SITE,
+    room_topic,
+    user_topic,
+)
+from hubbub.domain.model.users import (
     ANYBODY,
     SYSTEM,
     Actor,
-    Chosen,
     Me,
     Person,
-    Presence,
-    Presences,
     Role,
-    Status,
     User,
 )
-from hubbub.domain.model.rooms import LOBBY, Ban, History, Member, Membership, Room, RoomKind, RoomRole
-from hubbub.domain.model.search import FoundMessage, Indexing, SearchFilter, SearchQuery, SearchResults
-from hubbub.domain.model.topics import SECURITY, SITE, room_topic, user_topic
+from hubbub.domain.model.webhooks import (
+    LOST_EVENT,
+    TEST_EVENT,
+    WEBHOOK,
+    WEBHOOK_EVENTS,
+    Delivery,
+    Webhook,
+    WebhookAnswer,
+    WebhookEvent,
+)
 
 __all__ = [
     "ANYBODY",
+    "DOCUMENTED",
     "LOBBY",
+    "LOST_EVENT",
     "SECURITY",
     "SITE",
     "SYSTEM",
+    "TEST_EVENT",
     "TIMESTAMP",
+    "WEBHOOK",
+    "WEBHOOK_EVENTS",
     "Absent",
     "Actor",
+    "Advanced",
     "Ban",
     "Chosen",
+    "DeadLetter",
+    "Delivery",
+    "Follower",
+    "FollowerState",
     "Forwarded",
     "FoundMessage",
     "Frozen",
     "Generation",
     "Gone",
+    "Highlight",
     "History",
     "Indexing",
     "Invite",
     "InviteAnswer",
+    "Lease",
+    "Leases",
     "MaybePosition",
     "Me",
     "Member",
@@ -63,6 +140,7 @@ __all__ = [
     "Position",
     "Presence",
     "Presences",
+    "Progress",
     "Reaction",
     "Revision",
     "Role",
@@ -80,6 +158,9 @@ __all__ = [
     "TokenPurpose",
     "User",
     "UserAnswer",
+    "Webhook",
+    "WebhookAnswer",
+    "WebhookEvent",
     "Wire",
     "as_json",
     "room_topic",
